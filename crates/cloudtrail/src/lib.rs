@@ -1,0 +1,1 @@
+//! CloudTrail documents, records and events. Knows no PostgreSQL.

@@ -1,0 +1,1 @@
+//! GeoIP files: MMDB layouts, verified copies, a stack of databases. Knows no PostgreSQL.
