@@ -1,1 +1,34 @@
-//! CloudTrail documents, records and events. Knows no PostgreSQL.
+//! CloudTrail documents, records and events, in plain Rust: no PostgreSQL.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`json`] | the trait through which all JSON is read: PostgreSQL's jsonb and `serde_json` alike |
+//! | [`document`] | a document's records: S3 files, EventBridge, LookupEvents, arrays, bare records |
+//! | [`event`] | a record's columns, strictly or leniently |
+//! | [`outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
+//! | [`source`] | what a source address is: public, private, a service, malformed |
+//! | [`time`] | ISO 8601 |
+//! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |
+
+#![forbid(unsafe_code)]
+
+pub mod document;
+pub mod event;
+mod identity;
+pub mod json;
+pub mod outcome;
+pub mod source;
+pub mod text;
+pub mod time;
+pub mod value;
+
+pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, records};
+pub use event::{Event, ParseError, parse, parse_lenient};
+pub use json::{Json, Kind};
+pub use outcome::{Outcome, outcome};
+pub use source::{SourceKind, plain_decimal, source_kind};
+pub use text::{
+    Documents, EventError, JsonError, documents, for_each_event, holds_nul, read_json, replace_nul,
+};
+pub use time::event_time;
+pub use value::known;

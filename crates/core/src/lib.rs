@@ -5,9 +5,19 @@
 //! | [`geodesy`] | coordinates, haversine distance, velocity |
 //! | [`address`] | IP addresses as hosts: parsing, public or private |
 //! | [`place`] | where an address is, and who runs it |
+//! | [`site`] | the identity of where an event happened |
+//! | [`journey`] | stops, legs, thresholds: what is the next leg, and is it impossible |
+//! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
+//! | [`entity`] | whom travel is judged for |
+//! | [`finding`] | a leg in words, and its id |
 
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod entity;
+pub mod event_set;
+pub mod finding;
 pub mod geodesy;
+pub mod journey;
 pub mod place;
+pub mod site;

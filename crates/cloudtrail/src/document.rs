@@ -1,0 +1,228 @@
+//! The records of a document, in whichever of CloudTrail's wrappings they come.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::event::{Event, ParseError, parse, parse_lenient};
+use crate::json::{Json, Kind};
+use crate::text::read_json;
+use crate::value::quoted;
+
+/// Keys of which every record has several.
+const RECORD_KEYS: [&str; 6] =
+    ["eventID", "eventTime", "eventName", "eventSource", "userIdentity", "sourceIPAddress"];
+
+/// A document that holds no records in any form that is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotCloudTrail {
+    /// Its kind, and of an object the first keys.
+    pub found: String,
+}
+
+impl NotCloudTrail {
+    pub const HINT: &'static str = "Accepted are {\"Records\": […]}, an EventBridge event with \"detail\", \
+         the output of LookupEvents ({\"Events\": [{\"CloudTrailEvent\": …}]}), an array of records, \
+         and a single record.";
+}
+
+/// An element that is no record, among others that may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadRecord {
+    /// Counted from 1 over the elements of the document.
+    pub position: usize,
+    pub found: String,
+}
+
+/// A record where it lies in its document, or out of a string (LookupEvents).
+#[derive(Clone, Debug)]
+pub enum RecordNode<J> {
+    Node(J),
+    Parsed(Box<Value>),
+}
+
+impl<J> RecordNode<J> {
+    pub fn event<'s, 'a: 's>(&'s self) -> Result<Event<'s>, ParseError>
+    where
+        J: Json<'a>,
+    {
+        match self {
+            RecordNode::Node(node) => parse(*node),
+            RecordNode::Parsed(value) => parse(value.as_ref()),
+        }
+    }
+
+    pub fn event_lenient<'s, 'a: 's>(&'s self) -> Event<'s>
+    where
+        J: Json<'a>,
+    {
+        match self {
+            RecordNode::Node(node) => parse_lenient(*node),
+            RecordNode::Parsed(value) => parse_lenient(value.as_ref()),
+        }
+    }
+}
+
+/// The records of a document, in order. Digest and Insight documents have none.
+pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudTrail> {
+    let mut records = Records { levels: Vec::new(), single: None, position: 0 };
+    match (document.kind(), shape(document, 2)) {
+        (Kind::Array, _) => records.levels.push(document.elements()),
+        (Kind::String, _) | (_, Shape::Unknown) => return Err(NotCloudTrail { found: found(document) }),
+        _ => records.single = Some(document),
+    }
+    Ok(records)
+}
+
+/// Iterates over a document's records. An element that is none does not end it.
+pub struct Records<'a, J: Json<'a>> {
+    /// Arrays that are being walked, the innermost last.
+    levels: Vec<J::Elements>,
+    single: Option<J>,
+    position: usize,
+}
+
+impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
+    type Item = Result<RecordNode<J>, BadRecord>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let node = match self.single.take() {
+                Some(node) => node,
+                None => match self.levels.last_mut()?.next() {
+                    Some(node) => node,
+                    None => {
+                        self.levels.pop();
+                        continue;
+                    }
+                },
+            };
+            match shape(node, 1) {
+                Shape::Array(node) => self.levels.push(node.elements()),
+                Shape::Inner(node) => self.single = Some(node),
+                shape => {
+                    self.position += 1;
+                    match shape {
+                        Shape::Record => return Some(Ok(RecordNode::Node(node))),
+                        Shape::Text(text) => match self.out_of_text(text) {
+                            None => {}
+                            some => return some,
+                        },
+                        Shape::Nothing => {}
+                        _ => return Some(Err(self.bad(found(node)))),
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<'a, J: Json<'a>> Records<'a, J> {
+    /// `None` where the text is an Insight event or the like.
+    fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
+        let value = match read_json(text.as_bytes()) {
+            Ok(value) => value,
+            Err(error) => return Some(Err(self.bad(format!("a string that is no JSON ({error})")))),
+        };
+        match shape(&value, 1) {
+            Shape::Record => Some(Ok(RecordNode::Parsed(Box::new(value)))),
+            Shape::Inner(inner) if matches!(shape(inner, 1), Shape::Record) => {
+                Some(Ok(RecordNode::Parsed(Box::new(inner.clone()))))
+            }
+            Shape::Nothing => None,
+            _ => Some(Err(self.bad(format!("a string that holds {}", found(&value))))),
+        }
+    }
+
+    fn bad(&self, found: String) -> BadRecord {
+        BadRecord { position: self.position, found }
+    }
+}
+
+enum Shape<'a, J> {
+    Record,
+    /// A digest or an Insight event: CloudTrail's, but nobody's call.
+    Nothing,
+    Array(J),
+    /// What an envelope holds.
+    Inner(J),
+    /// JSON within a string.
+    Text(&'a str),
+    Unknown,
+}
+
+/// `enough`: how many of a record's keys make one. Within an array of records one will do.
+fn shape<'a, J: Json<'a>>(node: J, enough: usize) -> Shape<'a, J> {
+    match node.kind() {
+        Kind::String => return node.as_str().map_or(Shape::Unknown, Shape::Text),
+        Kind::Object => {}
+        _ => return Shape::Unknown,
+    }
+    if is_insight(node) {
+        return Shape::Nothing;
+    }
+    if is_record(node, enough) {
+        return Shape::Record;
+    }
+    if let Some(list) = node.get("Records").or_else(|| node.get("Events")) {
+        return if list.kind() == Kind::Array { Shape::Array(list) } else { Shape::Unknown };
+    }
+    if let Some(inner) = node.get("CloudTrailEvent").or_else(|| node.get("detail")) {
+        return match (inner.as_str(), inner.kind()) {
+            (Some(text), _) => Shape::Text(text),
+            (None, Kind::Object) => Shape::Inner(inner),
+            _ => Shape::Unknown,
+        };
+    }
+    if node.get("digestStartTime").is_some() || node.get("logFiles").is_some() {
+        return Shape::Nothing;
+    }
+    Shape::Unknown
+}
+
+fn is_record<'a, J: Json<'a>>(node: J, enough: usize) -> bool {
+    // S3, SQS and Kinesis notify in records that look much the same, from sources such as aws:s3.
+    RECORD_KEYS.iter().filter(|key| node.get(key).is_some()).take(enough).count() == enough
+        && !node.get("eventSource").and_then(J::as_str).is_some_and(|source| source.starts_with("aws:"))
+}
+
+fn is_insight<'a, J: Json<'a>>(node: J) -> bool {
+    let is = |key, value| node.get(key).and_then(J::as_str) == Some(value);
+    is("eventCategory", "Insight")
+        || is("eventType", "AwsCloudTrailInsight")
+        || node.get("insightDetails").is_some_and(|details| details.kind() != Kind::Null)
+}
+
+/// A node in words: its kind, and enough of it to recognise it.
+fn found<'a, J: Json<'a>>(node: J) -> String {
+    const SHOWN: usize = 5;
+    let kind = node.kind().as_str();
+    match node.kind() {
+        Kind::Null | Kind::Array => kind.to_owned(),
+        Kind::Bool | Kind::Number | Kind::String => format!("{kind} ({})", quoted(node)),
+        Kind::Object => {
+            let mut keys = node.entries().map(|(key, _)| key);
+            let shown: Vec<&str> = keys.by_ref().take(SHOWN).collect();
+            let more = if keys.next().is_some() { ", …" } else { "" };
+            match shown.as_slice() {
+                [] => "an empty object".to_owned(),
+                shown => format!("an object with the keys {}{more}", shown.join(", ")),
+            }
+        }
+    }
+}
+
+impl fmt::Display for NotCloudTrail {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "no CloudTrail document: {}", self.found)
+    }
+}
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "element {} is no CloudTrail record: {}", self.position, self.found)
+    }
+}
+
+impl std::error::Error for NotCloudTrail {}
+impl std::error::Error for BadRecord {}

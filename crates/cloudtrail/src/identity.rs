@@ -1,0 +1,114 @@
+//! `userIdentity`: who made the call, and the names that are derived from it.
+
+use std::borrow::Cow;
+
+use crate::json::Json;
+use crate::value::{account_id, known, part, says, text};
+
+/// The prefix of the names of the roles that IAM Identity Center makes: their session names are people.
+const SSO_ROLE: &str = "AWSReservedSSO_";
+
+type Text<'a> = Option<Cow<'a, str>>;
+
+#[derive(Default)]
+pub(crate) struct Identity<'a> {
+    pub identity_type: Text<'a>,
+    pub account_id: Text<'a>,
+    pub principal_id: Text<'a>,
+    pub arn: Text<'a>,
+    pub user_name: Text<'a>,
+    pub access_key_id: Text<'a>,
+    pub invoked_by: Text<'a>,
+    pub session_issuer_arn: Text<'a>,
+    session_issuer_name: Text<'a>,
+    pub source_identity: Text<'a>,
+    on_behalf_of: Text<'a>,
+    pub mfa: Option<bool>,
+}
+
+impl<'a> Identity<'a> {
+    pub fn read<J: Json<'a>>(node: J) -> Self {
+        let mut identity = Self::default();
+        for (key, value) in node.entries() {
+            match key {
+                "type" => identity.identity_type = text(value),
+                "accountId" => identity.account_id = account_id(value),
+                "principalId" => identity.principal_id = text(value),
+                "arn" => identity.arn = text(value),
+                "userName" => identity.user_name = text(value),
+                "accessKeyId" => identity.access_key_id = text(value),
+                "invokedBy" => identity.invoked_by = text(value),
+                "onBehalfOf" => identity.on_behalf_of = value.get("userId").and_then(text),
+                "sessionContext" => identity.read_session(value),
+                _ => {}
+            }
+        }
+        identity
+    }
+
+    fn read_session<J: Json<'a>>(&mut self, node: J) {
+        for (key, value) in node.entries() {
+            match key {
+                "attributes" => {
+                    self.mfa = value.get("mfaAuthenticated").and_then(|truth| says(truth, "true"));
+                }
+                "sessionIssuer" => {
+                    self.session_issuer_arn = value.get("arn").and_then(text);
+                    self.session_issuer_name = value.get("userName").and_then(text);
+                }
+                "sourceIdentity" => self.source_identity = text(value),
+                _ => {}
+            }
+        }
+    }
+
+    /// An IAM user's name; else what follows `:` in the principal id; else the last segment of the ARN.
+    pub fn session_name(&self) -> Text<'a> {
+        let user = if self.is("IAMUser") { self.user_name.clone() } else { None };
+        user.or_else(|| part(self.principal_id.as_ref()?, after_colon))
+            .or_else(|| part(self.arn.as_ref()?, last_segment))
+    }
+
+    /// Who holds the rights: the role without its session, the user, root.
+    pub fn principal(&self) -> Text<'a> {
+        self.session_issuer_arn.clone().or_else(|| self.arn.clone())
+    }
+
+    /// The person, where the record knows of one.
+    pub fn actor(&self, session_name: &Text<'a>) -> Text<'a> {
+        match self.identity_type.as_deref() {
+            Some("IAMUser") => self.arn.clone(),
+            Some("IdentityCenterUser") => self.on_behalf_of.clone(),
+            _ if self.is_sso_session() => session_name.clone(),
+            _ => None,
+        }
+    }
+
+    fn is(&self, identity_type: &str) -> bool {
+        self.identity_type.as_deref() == Some(identity_type)
+    }
+
+    /// Only the role's name decides: a session's name is whatever its maker chose.
+    fn is_sso_session(&self) -> bool {
+        let role = self
+            .session_issuer_name
+            .as_deref()
+            .or_else(|| last_segment(self.session_issuer_arn.as_deref()?))
+            .or_else(|| assumed_role(self.arn.as_deref()?));
+        role.is_some_and(|role| role.starts_with(SSO_ROLE))
+    }
+}
+
+fn after_colon(principal_id: &str) -> Option<&str> {
+    known(principal_id.split_once(':')?.1)
+}
+
+/// Users' ARNs may have a path (`user/path/alice`), root's has no segment but `root`.
+fn last_segment(arn: &str) -> Option<&str> {
+    known(arn.rsplit(['/', ':']).next()?)
+}
+
+/// `arn:aws:sts::123456789012:assumed-role/ROLE/SESSION`
+fn assumed_role(arn: &str) -> Option<&str> {
+    arn.split_once(":assumed-role/")?.1.split('/').next()
+}

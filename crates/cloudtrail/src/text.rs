@@ -1,0 +1,219 @@
+//! JSON text, as files hold it: one document, several, or one a line.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::document::{BadRecord, NotCloudTrail, RecordNode, records};
+use crate::event::{Event, ParseError};
+
+/// What stands for NUL, which PostgreSQL's texts cannot hold.
+const REPLACEMENT: &str = "\u{FFFD}";
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    pub message: String,
+    pub line: usize,
+    pub column: usize,
+}
+
+/// What is wrong with a part of a text; the rest may be well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventError {
+    Json(JsonError),
+    Document(NotCloudTrail),
+    Record(BadRecord),
+    Parse(ParseError),
+}
+
+/// Reads one JSON document. NUL characters in it are replaced: see [`replace_nul`].
+pub fn read_json(text: &[u8]) -> Result<Value, JsonError> {
+    let text = without_mark(text);
+    serde_json::from_slice(text).map(|value| cleaned(value, text)).map_err(|error| JsonError::new(&error, 0))
+}
+
+/// The JSON documents of a text. Where each line is a document of its own (NDJSON), one that is broken does not
+/// end it.
+pub fn documents(text: &[u8]) -> Documents<'_> {
+    Documents { rest: without_mark(text), line: 0, one_a_line: false }
+}
+
+/// Calls `handle` with every event of a text, beside its record, and with all that is none, until it fails.
+pub fn for_each_event<E>(
+    text: &[u8],
+    mut handle: impl FnMut(Result<(&Value, Event<'_>), EventError>) -> Result<(), E>,
+) -> Result<(), E> {
+    for document in documents(text) {
+        let document = match document {
+            Ok(document) => document,
+            Err(error) => {
+                handle(Err(EventError::Json(error)))?;
+                continue;
+            }
+        };
+        let found = match records(&document) {
+            Ok(found) => found,
+            Err(error) => {
+                handle(Err(EventError::Document(error)))?;
+                continue;
+            }
+        };
+        for record in found {
+            match &record {
+                Ok(node) => {
+                    let value = match node {
+                        RecordNode::Node(value) => value,
+                        RecordNode::Parsed(value) => value.as_ref(),
+                    };
+                    handle(node.event().map(|event| (value, event)).map_err(EventError::Parse))?;
+                }
+                Err(error) => handle(Err(EventError::Record(error.clone())))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether a NUL character stands anywhere in a value, its keys included.
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(elements) => elements.iter().any(holds_nul),
+        Value::Object(entries) => entries.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
+/// Puts U+FFFD in the place of each NUL character, which jsonb and text cannot hold.
+pub fn replace_nul(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', REPLACEMENT),
+        Value::Array(elements) => elements.iter_mut().for_each(replace_nul),
+        Value::Object(entries) => {
+            if entries.keys().any(|key| key.contains('\0')) {
+                let old = std::mem::take(entries);
+                *entries = old
+                    .into_iter()
+                    .map(|(key, value)| (key.replace('\0', REPLACEMENT), value))
+                    .collect::<Map<_, _>>();
+            }
+            entries.values_mut().for_each(replace_nul);
+        }
+        _ => {}
+    }
+}
+
+/// Iterates over the documents of a text.
+pub struct Documents<'t> {
+    rest: &'t [u8],
+    /// Lines before `rest`.
+    line: usize,
+    /// Whether a line was seen that is a document: only then is it known where to go on after a broken one.
+    one_a_line: bool,
+}
+
+impl Iterator for Documents<'_> {
+    type Item = Result<Value, JsonError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_blanks();
+        let mut stream = serde_json::Deserializer::from_slice(self.rest).into_iter::<Value>();
+        let result = stream.next()?;
+        let length = stream.byte_offset();
+        let before = self.line;
+        Some(match result {
+            Ok(value) => {
+                let text = self.advance(length);
+                self.one_a_line |= self.line == before && ends_line(self.rest);
+                Ok(cleaned(value, text))
+            }
+            Err(error) => {
+                let skipped = self.skip_broken();
+                // Within its line the error stands where it is, not where the next line made it apparent.
+                let error = serde_json::from_slice::<Value>(skipped).err().unwrap_or(error);
+                Err(JsonError::new(&error, before))
+            }
+        })
+    }
+}
+
+impl<'t> Documents<'t> {
+    fn skip_blanks(&mut self) {
+        self.advance(self.rest.len() - self.rest.trim_ascii_start().len());
+    }
+
+    /// Skips the broken line, or everything: the next line can only be trusted where lines are documents.
+    fn skip_broken(&mut self) -> &'t [u8] {
+        let (line, after) = split_line(self.rest);
+        self.one_a_line |= is_document(split_line(after.trim_ascii_start()).0);
+        self.advance(if self.one_a_line { line.len() } else { self.rest.len() })
+    }
+
+    fn advance(&mut self, length: usize) -> &'t [u8] {
+        let (read, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, &[]));
+        self.line += read.iter().filter(|byte| **byte == b'\n').count();
+        self.rest = rest;
+        read
+    }
+}
+
+/// The first line, and what follows its end.
+fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
+    match text.iter().position(|byte| *byte == b'\n') {
+        Some(end) => text
+            .split_at_checked(end)
+            .map_or((text, &[]), |(line, rest)| (line, rest.get(1..).unwrap_or_default())),
+        None => (text, &[]),
+    }
+}
+
+fn ends_line(text: &[u8]) -> bool {
+    split_line(text).0.trim_ascii().is_empty()
+}
+
+/// An object: a lone number may as well be a line out of a broken array.
+fn is_document(line: &[u8]) -> bool {
+    line.starts_with(b"{") && serde_json::from_slice::<Value>(line).is_ok()
+}
+
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
+}
+
+/// Almost no text holds a NUL: the tree is walked only where the text has one written out.
+fn cleaned(mut value: Value, text: &[u8]) -> Value {
+    const NUL: &[u8] = b"\\u0000";
+    if text.windows(NUL.len()).any(|window| window == NUL) {
+        replace_nul(&mut value);
+    }
+    value
+}
+
+impl JsonError {
+    fn new(error: &serde_json::Error, lines_before: usize) -> Self {
+        // serde_json ends its message with a position that counts from its own start.
+        let message = error.to_string();
+        let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        Self { message: message.to_owned(), line: lines_before + error.line(), column: error.column() }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{} at line {} column {}", self.message, self.line, self.column)
+    }
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            EventError::Json(error) => error.fmt(out),
+            EventError::Document(error) => error.fmt(out),
+            EventError::Record(error) => error.fmt(out),
+            EventError::Parse(error) => error.fmt(out),
+        }
+    }
+}
+
+impl std::error::Error for JsonError {}
+impl std::error::Error for EventError {}

@@ -1,0 +1,81 @@
+//! How single values of a record are read: which texts say something, numbers and booleans that were quoted or not.
+
+use std::borrow::Cow;
+
+use crate::json::{Json, Kind};
+
+/// What CloudTrail writes in place of a user name that may be a mistyped password.
+pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
+/// A text that says something: neither empty nor hidden. Everything else counts as absent.
+pub fn known(text: &str) -> Option<&str> {
+    (!text.is_empty() && text != HIDDEN).then_some(text)
+}
+
+/// A node's text. A number is the text that was meant; other kinds are none.
+pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
+    match node.as_str() {
+        Some(text) => known(text).map(Cow::Borrowed),
+        None => node.number_text(),
+    }
+}
+
+/// An account id. As a number it may have lost the zeros at the front of its twelve digits.
+pub(crate) fn account_id<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
+    let text = text(node)?;
+    let shortened = node.kind() == Kind::Number
+        && (1..12).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_digit());
+    Some(if shortened { Cow::Owned(format!("{text:0>12}")) } else { text })
+}
+
+/// A boolean, quoted or not. `Ok(None)` where nothing is said, `Err` where what is said is no boolean.
+pub(crate) fn boolean<'a, J: Json<'a>>(node: J) -> Result<Option<bool>, ()> {
+    match node.as_str() {
+        Some(text) => match known(text) {
+            None => Ok(None),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(Some(true)),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(Some(false)),
+            Some(_) => Err(()),
+        },
+        None => match node.kind() {
+            Kind::Null => Ok(None),
+            _ => node.as_bool().map(Some).ok_or(()),
+        },
+    }
+}
+
+/// Whether a node that is there says `yes` (or true); `None` where it says nothing.
+pub(crate) fn says<'a, J: Json<'a>>(node: J, yes: &str) -> Option<bool> {
+    match node.as_str() {
+        Some(text) => {
+            known(text).map(|text| text.eq_ignore_ascii_case(yes) || text.eq_ignore_ascii_case("true"))
+        }
+        None => node.as_bool(),
+    }
+}
+
+/// A part of a text, borrowed from wherever the whole is.
+pub(crate) fn part<'a>(text: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a, str>> {
+    match text {
+        Cow::Borrowed(text) => cut(text).map(Cow::Borrowed),
+        Cow::Owned(text) => cut(text).map(|part| Cow::Owned(part.to_owned())),
+    }
+}
+
+/// A node as errors quote it: its text or its kind, cut to a length that fits a message.
+pub(crate) fn quoted<'a, J: Json<'a>>(node: J) -> String {
+    const LONGEST: usize = 60;
+    let text = match node.as_str() {
+        Some(text) => Cow::Borrowed(text),
+        None => match (node.as_bool(), node.number_text()) {
+            (Some(truth), _) => return truth.to_string(),
+            (_, Some(number)) => number,
+            (None, None) => return node.kind().as_str().to_owned(),
+        },
+    };
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}

@@ -1,0 +1,129 @@
+use serde_json::{Value, json};
+use travel_cloudtrail::{NotCloudTrail, RecordNode, records};
+
+/// The ids of a document's records, and `!` with the error for an element that is none.
+fn ids(document: &Value) -> Result<Vec<String>, NotCloudTrail> {
+    let id = |node: RecordNode<&Value>| node.event_lenient().event_id.unwrap_or("-".into()).into_owned();
+    Ok(records(document)?.map(|record| record.map_or_else(|bad| format!("!{bad}"), id)).collect())
+}
+
+fn record(id: &str) -> Value {
+    json!({"eventID": id, "eventTime": "2023-07-10T11:45:00Z", "eventName": "GetObject", "eventSource": "s3.amazonaws.com"})
+}
+
+fn found(document: Value) -> String {
+    ids(&document).unwrap_err().to_string()
+}
+
+#[test]
+fn every_wrapping_holds_the_same_records() {
+    let (a, b) = (record("a"), record("b"));
+    let envelope = |record: &Value| json!({"version": "0", "id": "x", "detail-type": "AWS API Call via CloudTrail", "detail": record});
+    let lookup =
+        |record: &Value| json!({"EventId": "x", "Username": "alice", "CloudTrailEvent": record.to_string()});
+    for document in [
+        json!({"Records": [a, b]}),
+        json!([a, b]),
+        json!([envelope(&a), envelope(&b)]),
+        json!([a.to_string(), b.to_string()]),
+        json!([lookup(&a), {"CloudTrailEvent": b}]),
+        json!({"Events": [lookup(&a), lookup(&b)], "NextToken": "t"}),
+        json!([{"Records": [a]}, {"Records": []}, {"Events": [lookup(&b)]}]),
+        json!([a, envelope(&b).to_string()]),
+    ] {
+        assert_eq!(ids(&document).unwrap(), ["a", "b"], "{document}");
+    }
+    for document in [a.clone(), envelope(&a), lookup(&a), json!({"detail": a})] {
+        assert_eq!(ids(&document).unwrap(), ["a"], "{document}");
+    }
+}
+
+#[test]
+fn digests_and_insights_give_no_rows() {
+    let insight = |key: &str, value: Value| {
+        let mut record = record("i");
+        record[key] = value;
+        record
+    };
+    let insights = [
+        insight("insightDetails", json!({"state": "Start"})),
+        insight("eventCategory", json!("Insight")),
+        insight("eventType", json!("AwsCloudTrailInsight")),
+    ];
+    for insight in insights {
+        assert_eq!(ids(&insight).unwrap(), Vec::<String>::new());
+        let mixed = json!({"Records": [insight, record("a")]});
+        assert_eq!(ids(&mixed).unwrap(), ["a"]);
+        let text = json!({"Events": [{"CloudTrailEvent": insight.to_string()}]});
+        assert_eq!(ids(&text).unwrap(), Vec::<String>::new());
+        assert_eq!(
+            ids(&json!({"detail-type": "AWS Insight via CloudTrail", "detail": insight})).unwrap(),
+            Vec::<String>::new()
+        );
+    }
+    let digest = json!({"awsAccountId": "1", "digestStartTime": "2023-07-10T11:00:00Z", "logFiles": []});
+    assert_eq!(ids(&digest).unwrap(), Vec::<String>::new());
+    for empty in [json!([]), json!({"Records": []}), json!({"Events": []})] {
+        assert_eq!(ids(&empty).unwrap(), Vec::<String>::new(), "{empty}");
+    }
+}
+
+#[test]
+fn an_element_that_is_no_record_does_not_end_the_batch() {
+    let document = json!({"Records": [record("a"), 7, null, {}, {"x": 1}, {"eventID": "bare"}, record("b")]});
+    assert_eq!(
+        ids(&document).unwrap(),
+        [
+            "a",
+            "!element 2 is no CloudTrail record: a number (7)",
+            "!element 3 is no CloudTrail record: null",
+            "!element 4 is no CloudTrail record: an empty object",
+            "!element 5 is no CloudTrail record: an object with the keys x",
+            "bare",
+            "b"
+        ]
+    );
+}
+
+#[test]
+fn a_string_that_holds_no_record_says_what_it_holds() {
+    let document = json!({"Events": [{"CloudTrailEvent": "{oops"}, {"CloudTrailEvent": "[1]"}, {"CloudTrailEvent": null}]});
+    let ids = ids(&document).unwrap();
+    assert!(
+        ids[0].starts_with(
+            "!element 1 is no CloudTrail record: a string that is no JSON (key must be a string at line 1"
+        ),
+        "{}",
+        ids[0]
+    );
+    assert_eq!(ids[1], "!element 2 is no CloudTrail record: a string that holds an array");
+    assert_eq!(ids[2], "!element 3 is no CloudTrail record: an object with the keys CloudTrailEvent");
+}
+
+#[test]
+fn anything_else_is_an_error_that_says_what_was_found() {
+    assert_eq!(found(json!(null)), "no CloudTrail document: null");
+    assert_eq!(found(json!(7)), "no CloudTrail document: a number (7)");
+    assert_eq!(found(json!("{\"Records\": []}")), "no CloudTrail document: a string ({\"Records\": []})");
+    assert_eq!(found(json!({})), "no CloudTrail document: an empty object");
+    assert_eq!(
+        found(json!({"f": 1, "e": 1, "d": 1, "c": 1, "b": 1, "a": 1})),
+        "no CloudTrail document: an object with the keys a, b, c, d, e, …"
+    );
+    for document in
+        [json!({"Records": {}}), json!({"Records": null}), json!({"eventTime": "2023-07-10T11:45:00Z"})]
+    {
+        assert!(ids(&document).is_err(), "{document}");
+    }
+}
+
+#[test]
+fn other_services_notifications_are_no_records() {
+    let s3 = json!({"eventVersion": "2.1", "eventSource": "aws:s3", "eventTime": "2023-07-10T11:45:00Z", "eventName": "ObjectCreated:Put",
+        "userIdentity": {"principalId": "x"}, "s3": {}});
+    assert!(ids(&s3).is_err());
+    assert!(ids(&json!({"Records": [s3]})).unwrap()[0].starts_with('!'));
+    let guard_duty =
+        json!({"detail-type": "GuardDuty Finding", "detail": {"schemaVersion": "2.0", "id": "x"}});
+    assert!(ids(&guard_duty).is_err() || ids(&guard_duty).unwrap()[0].starts_with('!'));
+}

@@ -1,0 +1,10 @@
+//! What this crate promises, by module. One binary: it links once.
+
+mod arbitrary;
+mod document;
+mod event;
+mod identity;
+mod real_data;
+mod source;
+mod text;
+mod time;

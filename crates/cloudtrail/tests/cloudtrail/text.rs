@@ -1,0 +1,113 @@
+use serde_json::{Value, json};
+use travel_cloudtrail::{EventError, documents, for_each_event, holds_nul, read_json, replace_nul};
+
+fn read(text: &str) -> Vec<Result<Value, String>> {
+    documents(text.as_bytes()).map(|document| document.map_err(|error| error.to_string())).collect()
+}
+
+#[test]
+fn errors_say_line_and_column() {
+    let error = read_json(b"{\n  \"a\": oops\n}").unwrap_err();
+    assert_eq!(error.to_string(), "expected value at line 2 column 8");
+    assert_eq!((error.line, error.column), (2, 8));
+}
+
+#[test]
+fn one_document_or_several_in_any_layout() {
+    let (a, b) = (Ok(json!({"a": 1})), Ok(json!({"b": [2]})));
+    for text in [
+        "{\"a\":1}\n{\"b\":[2]}\n",
+        "{\"a\":1}\r\n\r\n{\"b\":[2]}",
+        "{\"a\":1}{\"b\":[2]}",
+        "{\n\"a\": 1\n}\n{\n\"b\": [\n2\n]\n}\n",
+        "\u{FEFF}{\"a\":1}\n{\n\"b\":[2]}",
+    ] {
+        assert_eq!(read(text), [a.clone(), b.clone()], "{text}");
+    }
+    assert_eq!(read("[\n{\"a\":1},\n{\"b\":[2]}\n]\n"), [Ok(json!([{"a": 1}, {"b": [2]}]))]);
+    assert_eq!(read(" \n\n"), []);
+    assert_eq!(read(""), []);
+}
+
+#[test]
+fn a_broken_line_ends_no_ndjson() {
+    let broken = |line: usize| {
+        let mut lines = ["{\"n\":0}", "{\"n\":1}", "{\"n\":2}", "{\"n\":3}"];
+        lines[line] = "{\"n\":\"cut";
+        read(&lines.join("\n"))
+    };
+    for line in 0..4 {
+        let read = broken(line);
+        assert_eq!(read.len(), 4, "{read:?}");
+        for (at, document) in read.iter().enumerate() {
+            match document {
+                Ok(document) => assert_eq!(document["n"], json!(at)),
+                Err(error) => assert!(at == line && error.contains(&format!("line {}", line + 1)), "{error}"),
+            }
+        }
+    }
+    let two = read("{\"n\":0}\nrubbish\n[1,\n{\"n\":3}");
+    assert_eq!(two.iter().filter(|document| document.is_err()).count(), 2, "{two:?}");
+    assert_eq!(two.last(), Some(&Ok(json!({"n": 3}))));
+}
+
+#[test]
+fn a_broken_document_over_many_lines_is_one_error() {
+    assert_eq!(read("{\n  \"Records\": [\n    {\"a\": 1},\n    {\"a\": 2}\n").len(), 1);
+    assert_eq!(read("no JSON\nat all\n").len(), 1);
+}
+
+#[test]
+fn numbers_keep_their_text() {
+    let text = r#"{"a":12345678901234567890123,"b":1.10,"c":1e5}"#;
+    assert_eq!(read_json(text.as_bytes()).unwrap().to_string().replace("1e+5", "1e5"), text);
+}
+
+#[test]
+fn nul_is_replaced_wherever_it_stands() {
+    let mut value = json!({"a\0b": [{"c": "x\0y\0"}], "plain": 1});
+    assert!(holds_nul(&value));
+    replace_nul(&mut value);
+    assert_eq!(value, json!({"a\u{FFFD}b": [{"c": "x\u{FFFD}y\u{FFFD}"}], "plain": 1}));
+    assert!(!holds_nul(&value));
+    let read = read_json(br#"{"\u0000":["\u0000", "\\u0000"]}"#).unwrap();
+    assert_eq!(read, json!({"\u{FFFD}": ["\u{FFFD}", "\\u0000"]}));
+    assert!(!documents(br#"{"a":"\u0000"}"#).any(|document| holds_nul(&document.unwrap())));
+}
+
+#[test]
+fn what_is_wrong_is_reported_and_the_rest_is_read() {
+    let text = concat!(
+        r#"{"Records":[{"eventID":"a","eventTime":"2023-07-10T11:45:00Z"},7,{"eventID":"b","eventTime":"x"}]}"#,
+        "\nrubbish\n{\"no\":1}\n",
+        r#"{"Events":[{"CloudTrailEvent":"{\"eventID\":\"c\"}"}]}"#
+    );
+    let mut seen = Vec::new();
+    let outcome: Result<(), ()> = for_each_event(text.as_bytes(), |event| {
+        seen.push(match event {
+            Ok((record, event)) => {
+                assert_eq!(record["eventID"].as_str(), event.event_id.as_deref());
+                event.event_id.unwrap_or_default().into_owned()
+            }
+            Err(EventError::Json(_)) => "json".to_owned(),
+            Err(EventError::Document(_)) => "document".to_owned(),
+            Err(EventError::Record(_)) => "record".to_owned(),
+            Err(EventError::Parse(error)) => format!("parse {}", error.field),
+        });
+        Ok(())
+    });
+    assert_eq!(outcome, Ok(()));
+    assert_eq!(seen, ["a", "record", "parse eventTime", "json", "document", "c"]);
+}
+
+#[test]
+fn the_caller_can_stop() {
+    let mut calls = 0;
+    let text =
+        b"{\"eventID\":\"a\",\"eventTime\":\"2023-07-10\"}\n{\"eventID\":\"b\",\"eventTime\":\"2023-07-10\"}";
+    let outcome = for_each_event(text, |_| {
+        calls += 1;
+        Err("stop")
+    });
+    assert_eq!((outcome, calls), (Err("stop"), 1));
+}

@@ -1,0 +1,57 @@
+//! Whom travel is judged for, as one text.
+
+/// CloudTrail's word for what it hides: such a value identifies nobody.
+pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
+
+/// Whether a column's value can be an entity, or a part of one.
+pub fn is_entity(value: &str) -> bool {
+    !value.is_empty() && value != HIDDEN
+}
+
+/// The entity of one or several columns: a single value stands as it is, several are joined with ` | `, inside
+/// them `|` becomes `\|` and `\` becomes `\\`. None where a part is no entity.
+pub fn entity<'a>(parts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Option<String> {
+    let single = parts.len() == 1;
+    let mut entity = String::new();
+    for (i, part) in parts.enumerate() {
+        let part = part.filter(|part| is_entity(part))?;
+        if single {
+            return Some(part.to_owned());
+        }
+        if i > 0 {
+            entity.push_str(" | ");
+        }
+        for character in part.chars() {
+            if matches!(character, '|' | '\\') {
+                entity.push('\\');
+            }
+            entity.push(character);
+        }
+    }
+    (!entity.is_empty()).then_some(entity)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_value_stands_as_it_is() {
+        assert_eq!(entity([Some(r"a|b\c")].into_iter()).as_deref(), Some(r"a|b\c"));
+    }
+
+    #[test]
+    fn several_values_cannot_be_confused() {
+        assert_eq!(entity([Some("1"), Some("a | b")].into_iter()).as_deref(), Some(r"1 | a \| b"));
+        assert_eq!(entity([Some(r"1\"), Some("b")].into_iter()).as_deref(), Some(r"1\\ | b"));
+    }
+
+    #[test]
+    fn null_empty_and_hidden_are_no_entity() {
+        for part in [None, Some(""), Some(HIDDEN)] {
+            assert_eq!(entity([part].into_iter()), None);
+            assert_eq!(entity([Some("1"), part].into_iter()), None);
+        }
+        assert_eq!(entity([].into_iter()), None);
+    }
+}

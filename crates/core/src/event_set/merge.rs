@@ -1,0 +1,286 @@
+//! Sets read in order: sorted streams, merged into one, each event once.
+
+use super::header::{HEADER_LEN, Header};
+use super::packed::{self, NoSpace, Reader, Writer, read_site};
+use super::tail::{self, Key};
+use super::{Memory, Row, TooLarge};
+use crate::site::Site;
+
+/// An event of a set, with the row that stands for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'a> {
+    pub row: Row<'a>,
+    /// Rows of the tail that were this event. Those of a packed run are counted by site: see `packed_sites`.
+    pub tail_rows: u64,
+}
+
+/// At most two sets are read at once, each with a run and a tail.
+const MAX_STREAMS: usize = 4;
+
+/// The distinct events of sets, in order of (time, site).
+pub struct Events<'a, M: Memory> {
+    streams: [Option<Stream<'a, M>>; MAX_STREAMS],
+}
+
+/// Reads one or two sets in order. Their tails are sorted in scratch memory.
+pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &M) -> Result<Events<'a, M>, TooLarge> {
+    let mut streams = [const { None }; MAX_STREAMS];
+    let mut free = streams.iter_mut();
+    for bytes in sets.iter().copied() {
+        let header = Header::load(bytes);
+        let mut stream = |source: Source<'a, M>| {
+            if let Some(slot) = free.next() {
+                *slot = Stream::start(source);
+            }
+        };
+        if header.packed_events > 0 {
+            stream(Source::packed(bytes, &header, memory)?);
+        }
+        if header.tail_rows > 0 {
+            let tail = &bytes[header.tail_start()..header.used()];
+            let (rows, labelled) = (header.tail_rows as usize, header.labelled);
+            let keys = tail::sorted_keys(tail, rows, labelled, header.tail_sorted, memory)?;
+            stream(Source::Tail { tail, keys, next: 0, labelled });
+        }
+    }
+    Ok(Events { streams })
+}
+
+/// Writes one or two sets as one into `out`: packed, or sorted where they are labelled. Returns the bytes used, or
+/// None where `out` is too small.
+pub fn merge_into<M: Memory>(sets: &[&[u8]], memory: &M, out: &mut [u8]) -> Result<Option<usize>, TooLarge> {
+    let headers = sets.iter().map(|bytes| Header::load(bytes));
+    let Some(mut header) = headers.clone().next() else { return Ok(Some(0)) };
+    header.rows = headers.clone().map(|header| header.rows).sum();
+    header.unplaced_rows = headers.map(|header| header.unplaced_rows).sum();
+    let header =
+        Header { packed_len: 0, packed_sites: 0, packed_events: 0, tail_len: 0, tail_rows: 0, ..header };
+    if out.len() < HEADER_LEN {
+        return Ok(None);
+    }
+    let written = if header.labelled {
+        write_sorted(sets, header, memory, out)?
+    } else {
+        write_packed(sets, header, memory, out)?
+    };
+    Ok(written.ok())
+}
+
+fn write_sorted<M: Memory>(
+    sets: &[&[u8]],
+    mut header: Header,
+    memory: &M,
+    out: &mut [u8],
+) -> Result<Result<usize, NoSpace>, TooLarge> {
+    header.tail_sorted = true;
+    header.last_time_us = i64::MIN;
+    let mut writer = Writer::new(out, HEADER_LEN);
+    for event in ticking(events(sets, memory)?, memory) {
+        let length = tail::record_len(&event.row, true);
+        let Ok(slot) = writer.reserve(length) else { return Ok(Err(NoSpace)) };
+        // A count that does not fit stays at the largest: it only feeds the coverage.
+        tail::write(slot, &event.row, u32::try_from(event.tail_rows).unwrap_or(u32::MAX), true);
+        header.note_tail_row(event.row.time_us, length);
+    }
+    let used = writer.at();
+    header.tail_sorted = true;
+    header.store(out);
+    Ok(Ok(used))
+}
+
+fn write_packed<M: Memory>(
+    sets: &[&[u8]],
+    mut header: Header,
+    memory: &M,
+    out: &mut [u8],
+) -> Result<Result<usize, NoSpace>, TooLarge> {
+    let dictionary = Dictionary::of(sets, memory)?;
+    let sites = &dictionary.sites[..dictionary.len];
+    let mut seconds = true;
+    let mut count = 0_u32;
+    let mut first = None;
+    // Two passes: the unit of the times must be known before the first is written.
+    for event in ticking(events(sets, memory)?, memory) {
+        first.get_or_insert(event.row.time_us);
+        seconds &= event.row.time_us % packed::SECONDS == 0;
+        count += 1;
+    }
+    let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
+    let mut writer = Writer::new(out, HEADER_LEN);
+    let mut write = || -> Result<usize, NoSpace> {
+        let Some(first) = first else { return Ok(writer.at()) };
+        for (site, rows) in sites.iter().filter_map(|entry| Some((entry.site?, entry.rows))) {
+            let (bytes, length) = site.to_bytes();
+            writer.put(&[site.kind() as u8])?;
+            writer.put(&rows.to_le_bytes())?;
+            writer.put(&bytes[..length])?;
+        }
+        writer.put(&[u8::from(seconds)])?;
+        writer.put(&(first / unit).to_le_bytes())?;
+        let mut last = first;
+        // The tails are sorted already or are cheap to sort again: what is large is packed.
+        let Ok(again) = events(sets, memory) else { return Err(NoSpace) };
+        for event in ticking(again, memory) {
+            writer.varint(event.row.time_us.abs_diff(last) / unit.unsigned_abs())?;
+            writer.varint(dictionary.number(event.row.site))?;
+            last = event.row.time_us;
+        }
+        Ok(writer.at())
+    };
+    let Ok(used) = write() else { return Ok(Err(NoSpace)) };
+    header.packed_len = (used - HEADER_LEN) as u32;
+    header.packed_events = count;
+    header.packed_sites = sites.len() as u32;
+    header.tail_sorted = true;
+    header.last_time_us = i64::MIN;
+    header.store(out);
+    Ok(Ok(used))
+}
+
+/// A site with the rows that came from it; none only as a default.
+#[derive(Clone, Copy, Default)]
+struct SiteRows {
+    site: Option<Site>,
+    rows: u64,
+}
+
+/// The sites of sets, sorted, each once.
+struct Dictionary<M: Memory> {
+    sites: M::Slice<SiteRows>,
+    len: usize,
+}
+
+impl<M: Memory> Dictionary<M> {
+    fn of(sets: &[&[u8]], memory: &M) -> Result<Self, TooLarge> {
+        let headers = sets.iter().map(|bytes| Header::load(bytes));
+        let most = headers.map(|header| header.packed_sites as usize + header.tail_rows as usize).sum();
+        let mut sites = memory.slice::<SiteRows>(most)?;
+        let mut slots = sites.iter_mut();
+        let mut add = |site, rows| {
+            if let Some(slot) = slots.next() {
+                *slot = SiteRows { site: Some(site), rows };
+            }
+        };
+        for bytes in sets {
+            packed::packed_sites(bytes).for_each(|(site, rows)| add(site, rows));
+            let header = Header::load(bytes);
+            let mut rest = &bytes[header.tail_start()..header.used()];
+            while let Some(record) = tail::read(rest, header.labelled) {
+                add(record.row.site, record.rows);
+                rest = &rest[record.length..];
+            }
+        }
+        let mut steps = 0_u32;
+        sites.sort_unstable_by(|a, b| {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(65_536) {
+                memory.tick();
+            }
+            a.site.cmp(&b.site)
+        });
+        let mut len = 0;
+        for i in 0..sites.len() {
+            if len > 0 && sites[len - 1].site == sites[i].site {
+                sites[len - 1].rows += sites[i].rows;
+            } else {
+                sites[len] = sites[i];
+                len += 1;
+            }
+        }
+        Ok(Self { sites, len })
+    }
+
+    fn number(&self, site: Site) -> u64 {
+        self.sites[..self.len].partition_point(|entry| entry.site < Some(site)) as u64
+    }
+}
+
+/// A source with its next event at hand.
+struct Stream<'a, M: Memory> {
+    head: Event<'a>,
+    source: Source<'a, M>,
+}
+
+enum Source<'a, M: Memory> {
+    Packed { reader: Reader<'a>, sites: M::Slice<SiteRows> },
+    Tail { tail: &'a [u8], keys: M::Slice<Key>, next: usize, labelled: bool },
+}
+
+impl<'a, M: Memory> Source<'a, M> {
+    fn packed(bytes: &'a [u8], header: &Header, memory: &M) -> Result<Self, TooLarge> {
+        let mut sites = memory.slice::<SiteRows>(header.packed_sites as usize)?;
+        let mut at = HEADER_LEN;
+        for slot in sites.iter_mut() {
+            let Some((site, rows, next)) = read_site(bytes, at) else { break };
+            *slot = SiteRows { site: Some(site), rows };
+            at = next;
+        }
+        let run = &bytes[..header.tail_start()];
+        let reader = Reader::new(run, at, header.packed_events).or_else(|| Reader::new(run, 0, 0));
+        Ok(match reader {
+            Some(reader) => Self::Packed { reader, sites },
+            None => Self::Tail { tail: &[], keys: memory.slice::<Key>(0)?, next: 0, labelled: false },
+        })
+    }
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        match self {
+            Self::Packed { reader, sites } => {
+                let (time_us, number) = reader.next()?;
+                let site = sites.get(number as usize)?.site?;
+                Some(Event { row: Row { time_us, site, id: None, accuracy_km: None }, tail_rows: 0 })
+            }
+            Self::Tail { tail, keys, next, labelled } => {
+                let key = keys.get(*next)?;
+                *next += 1;
+                let record = tail::read(&tail[key.offset as usize..], *labelled)?;
+                Some(Event { row: record.row, tail_rows: record.rows })
+            }
+        }
+    }
+}
+
+impl<'a, M: Memory> Stream<'a, M> {
+    fn start(mut source: Source<'a, M>) -> Option<Self> {
+        Some(Self { head: source.next()?, source })
+    }
+}
+
+impl<'a, M: Memory> Iterator for Events<'a, M> {
+    type Item = Event<'a>;
+
+    fn next(&mut self) -> Option<Event<'a>> {
+        let mut least: Option<Event<'a>> = None;
+        for stream in self.streams.iter().flatten() {
+            if least.is_none_or(|least| tail::compare(&stream.head.row, &least.row).is_lt()) {
+                least = Some(stream.head);
+            }
+        }
+        let mut event = Event { tail_rows: 0, ..least? };
+        for slot in &mut self.streams {
+            while let Some(stream) = slot {
+                let head = stream.head;
+                if (head.row.time_us, head.row.site) != (event.row.time_us, event.row.site) {
+                    break;
+                }
+                event.tail_rows += head.tail_rows;
+                match stream.source.next() {
+                    Some(next) => stream.head = next,
+                    None => *slot = None,
+                }
+            }
+        }
+        Some(event)
+    }
+}
+
+/// The same events, with a chance to interrupt now and then.
+fn ticking<'a, M: Memory>(events: Events<'a, M>, memory: &M) -> impl Iterator<Item = Event<'a>> {
+    let mut steps = 0_u32;
+    events.inspect(move |_| {
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(65_536) {
+            memory.tick();
+        }
+    })
+}

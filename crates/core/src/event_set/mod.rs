@@ -1,0 +1,149 @@
+//! The events of one entity as one flat block of bytes: what the aggregate keeps between rows, sends between
+//! parallel workers and stores as `travel.legs_state`.
+//!
+//! An event is a distinct pair of time and site, so the set is bounded by those pairs and not by rows. New events
+//! go to an unsorted *tail*. A set that is full is merged ([`merge_into`]): without labels into a *packed run*,
+//! sorted, its sites in a dictionary, its times delta-coded (2 to 4 bytes an event); with labels (event ids,
+//! radii) into a tail that is sorted and holds each event once. All of it works on memory that the caller gives.
+//!
+//! ```text
+//! header 72 bytes | packed run: sites, events | tail: records in order of arrival
+//! ```
+//! Numbers are little-endian. Byte 0 is the version of this format.
+
+mod header;
+mod merge;
+mod packed;
+mod tail;
+mod validate;
+
+pub use header::{HEADER_LEN, VERSION};
+pub use merge::{Event, Events, events, merge_into};
+pub use packed::packed_sites;
+pub use validate::{Corrupt, validate};
+
+use crate::journey::Thresholds;
+use crate::site::Site;
+use header::Header;
+use std::ops::DerefMut;
+
+/// Scratch memory of the caller, who accounts for it, and his chance to interrupt long work.
+pub trait Memory {
+    type Slice<T: Copy + Default>: DerefMut<Target = [T]>;
+
+    /// A slice of `len` defaults.
+    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Self::Slice<T>, TooLarge>;
+
+    /// Called every few thousand steps of a sort or a merge; may unwind.
+    fn tick(&self) {}
+}
+
+/// More memory is asked for than the caller can give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+/// One row that has a time and a site.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    pub time_us: i64,
+    pub site: Site,
+    /// Kept by a labelled set only.
+    pub id: Option<&'a [u8]>,
+    /// Kept by a labelled set only; km.
+    pub accuracy_km: Option<f64>,
+}
+
+/// What a full set should do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// Move to a block of this many bytes.
+    Grow(usize),
+    /// Merge first: it may shrink.
+    Merge,
+}
+
+/// Below this size a full set just doubles.
+const MERGE_FROM: usize = 64 * 1024;
+
+/// Writes an empty set over the start of `bytes`, at least [`HEADER_LEN`] long.
+pub fn initialize(bytes: &mut [u8], thresholds: Thresholds, labelled: bool) {
+    Header { thresholds, labelled, ..Header::default() }.store(bytes);
+}
+
+/// Bytes in use.
+pub fn used(bytes: &[u8]) -> usize {
+    Header::load(bytes).used()
+}
+
+pub fn thresholds(bytes: &[u8]) -> Thresholds {
+    Header::load(bytes).thresholds
+}
+
+pub fn is_labelled(bytes: &[u8]) -> bool {
+    Header::load(bytes).labelled
+}
+
+/// Rows that came without a site which could have a place, counted but not kept.
+pub fn unplaced_rows(bytes: &[u8]) -> u64 {
+    Header::load(bytes).unplaced_rows
+}
+
+/// Rows that came with a site, duplicates included.
+pub fn rows(bytes: &[u8]) -> u64 {
+    Header::load(bytes).rows
+}
+
+/// Counts a row that has no site.
+pub fn count_unplaced(bytes: &mut [u8]) {
+    let mut header = Header::load(bytes);
+    header.unplaced_rows += 1;
+    header.store(bytes);
+}
+
+/// Adds a row if it fits into `bytes`, the whole block.
+pub fn append(bytes: &mut [u8], row: &Row) -> Result<(), Full> {
+    let mut header = Header::load(bytes);
+    let used = header.used();
+    let length = tail::record_len(row, header.labelled);
+    if used + length > bytes.len() {
+        return Err(if header.packed_len == 0 && bytes.len() < MERGE_FROM && length < MERGE_FROM {
+            Full::Grow((bytes.len() * 2).max(used + length))
+        } else {
+            Full::Merge
+        });
+    }
+    tail::write(&mut bytes[used..used + length], row, 1, header.labelled);
+    header.note_tail_row(row.time_us, length);
+    header.rows += 1;
+    header.store(bytes);
+    Ok(())
+}
+
+/// Adds all of `other` to the block `bytes` if it fits without merging. False: nothing was done.
+pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
+    let mut header = Header::load(bytes);
+    let added = Header::load(other);
+    let used = header.used();
+    let length = added.tail_len as usize;
+    if added.packed_len > 0 || used + length > bytes.len() {
+        return false;
+    }
+    bytes[used..used + length].copy_from_slice(&other[HEADER_LEN..HEADER_LEN + length]);
+    header.tail_sorted =
+        header.tail_sorted && (added.tail_rows == 0 || header.tail_rows == 0 && added.tail_sorted);
+    header.last_time_us = added.last_time_us;
+    header.tail_len += added.tail_len;
+    header.tail_rows += added.tail_rows;
+    header.rows += added.rows;
+    header.unplaced_rows += added.unplaced_rows;
+    header.store(bytes);
+    true
+}
+
+/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has.
+pub fn capacity_after_merge(used: usize, capacity: usize) -> usize {
+    if used + used / 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 2 + MERGE_FROM / 2 }
+}
+
+#[cfg(test)]
+mod tests;

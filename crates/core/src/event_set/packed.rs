@@ -1,0 +1,119 @@
+//! The packed run: `sites (kind u8, rows u64, 4 or 16 bytes), unit u8, first time i64`, then for each event the
+//! time since the one before and the number of its site, both as LEB128 varints.
+
+use super::Header;
+use crate::site::Site;
+
+pub(super) const MICROSECONDS: i64 = 1;
+pub(super) const SECONDS: i64 = 1_000_000;
+
+/// Writes into a block that may prove too small.
+pub(super) struct Writer<'a> {
+    bytes: &'a mut [u8],
+    at: usize,
+}
+
+/// The block is too small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct NoSpace;
+
+impl<'a> Writer<'a> {
+    pub fn new(bytes: &'a mut [u8], at: usize) -> Self {
+        Self { bytes, at }
+    }
+
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
+    pub fn reserve(&mut self, length: usize) -> Result<&mut [u8], NoSpace> {
+        let end = self.at.checked_add(length).ok_or(NoSpace)?;
+        let slot = self.bytes.get_mut(self.at..end).ok_or(NoSpace)?;
+        self.at = end;
+        Ok(slot)
+    }
+
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), NoSpace> {
+        self.reserve(bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    pub fn varint(&mut self, mut value: u64) -> Result<(), NoSpace> {
+        while value >= 0x80 {
+            self.put(&[value as u8 | 0x80])?;
+            value >>= 7;
+        }
+        self.put(&[value as u8])
+    }
+}
+
+pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0_u64;
+    for shift in (0..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// A site of the dictionary with the rows that came from it, and the position after it.
+pub(super) fn read_site(bytes: &[u8], at: usize) -> Option<(Site, u64, usize)> {
+    let kind = *bytes.get(at)?;
+    let rows = u64::from_le_bytes(*bytes.get(at + 1..)?.first_chunk()?);
+    let (site, length) = Site::from_bytes(kind, bytes.get(at + 9..)?)?;
+    Some((site, rows, at + 9 + length))
+}
+
+/// The sites of a set's packed run with the rows that came from each.
+pub fn packed_sites(bytes: &[u8]) -> impl Iterator<Item = (Site, u64)> + '_ {
+    let header = Header::load(bytes);
+    let mut at = super::HEADER_LEN;
+    (0..header.packed_sites).map_while(move |_| {
+        let (site, rows, next) = read_site(bytes, at)?;
+        at = next;
+        Some((site, rows))
+    })
+}
+
+/// Walks the events of a packed run.
+pub(super) struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    left: u32,
+    unit: i64,
+    time: i64,
+}
+
+impl<'a> Reader<'a> {
+    /// `events_at`: the position after the sites.
+    pub fn new(bytes: &'a [u8], events_at: usize, events: u32) -> Option<Self> {
+        if events == 0 {
+            return Some(Self { bytes, at: 0, left: 0, unit: MICROSECONDS, time: 0 });
+        }
+        let unit = match bytes.get(events_at)? {
+            0 => MICROSECONDS,
+            1 => SECONDS,
+            _ => return None,
+        };
+        let time = i64::from_le_bytes(*bytes.get(events_at + 1..)?.first_chunk()?);
+        Some(Self { bytes, at: events_at + 9, left: events, unit, time })
+    }
+
+    /// Time in microseconds and number of the site.
+    pub fn next(&mut self) -> Option<(i64, u32)> {
+        self.left = self.left.checked_sub(1)?;
+        let delta = read_varint(self.bytes, &mut self.at)?;
+        let site = read_varint(self.bytes, &mut self.at)?;
+        self.time = self.time.checked_add_unsigned(delta)?;
+        Some((self.time.checked_mul(self.unit)?, u32::try_from(site).ok()?))
+    }
+
+    /// How many events are left, and where the reader stands.
+    pub fn rest(&self) -> (u32, usize) {
+        (self.left, self.at)
+    }
+}

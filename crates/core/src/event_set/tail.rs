@@ -1,0 +1,119 @@
+//! Records of the tail: `time i64, kind u8, site 4 or 16 bytes`, and in a labelled set
+//! `rows u32, radius f64 (NaN: none), length of the id + 1 (0: none) u32, id`.
+
+use super::{Memory, Row, TooLarge};
+use crate::site::{Site, SiteKind};
+use std::cmp::Ordering;
+
+const LABEL_LEN: usize = 16;
+
+/// Where a record of a tail starts, with its time, by which most comparisons end.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Key {
+    pub time_us: i64,
+    pub offset: u32,
+}
+
+/// A record as it was read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Record<'a> {
+    pub row: Row<'a>,
+    pub rows: u64,
+    pub length: usize,
+}
+
+pub(super) fn record_len(row: &Row, labelled: bool) -> usize {
+    let site = if row.site.kind() == SiteKind::Ipv4 { 4 } else { 16 };
+    9 + site + if labelled { LABEL_LEN + row.id.map_or(0, <[u8]>::len) } else { 0 }
+}
+
+/// Writes a record over `bytes`, which are exactly as long as [`record_len`] says.
+pub(super) fn write(bytes: &mut [u8], row: &Row, rows: u32, labelled: bool) {
+    let (site, site_len) = row.site.to_bytes();
+    bytes[..8].copy_from_slice(&row.time_us.to_le_bytes());
+    bytes[8] = row.site.kind() as u8;
+    bytes[9..9 + site_len].copy_from_slice(&site[..site_len]);
+    if labelled {
+        let label = &mut bytes[9 + site_len..];
+        label[..4].copy_from_slice(&rows.to_le_bytes());
+        label[4..12].copy_from_slice(&row.accuracy_km.unwrap_or(f64::NAN).to_le_bytes());
+        label[12..16].copy_from_slice(&row.id.map_or(0, |id| id.len() as u32 + 1).to_le_bytes());
+        if let Some(id) = row.id {
+            label[LABEL_LEN..].copy_from_slice(id);
+        }
+    }
+}
+
+/// The record at the start of `bytes`; None where there is no whole one.
+pub(super) fn read(bytes: &[u8], labelled: bool) -> Option<Record<'_>> {
+    let time_us = i64::from_le_bytes(*bytes.first_chunk()?);
+    let (site, site_len) = Site::from_bytes(*bytes.get(8)?, bytes.get(9..)?)?;
+    let mut row = Row { time_us, site, id: None, accuracy_km: None };
+    let mut length = 9 + site_len;
+    let mut rows = 1;
+    if labelled {
+        let label = bytes.get(length..)?;
+        rows = u64::from(u32::from_le_bytes(*label.first_chunk()?));
+        let accuracy_km = f64::from_le_bytes(*label.get(4..)?.first_chunk()?);
+        row.accuracy_km = Some(accuracy_km).filter(|radius| !radius.is_nan());
+        length += LABEL_LEN;
+        let id_len = u32::from_le_bytes(*label.get(12..)?.first_chunk()?) as usize;
+        if id_len > 0 {
+            row.id = Some(label.get(LABEL_LEN..LABEL_LEN + id_len - 1)?);
+            length += id_len - 1;
+        }
+    }
+    Some(Record { row, rows, length })
+}
+
+/// The order in which the first row stands for all of the same event: `(time, site, id, radius)`, none last.
+pub(super) fn compare(a: &Row, b: &Row) -> Ordering {
+    (a.time_us.cmp(&b.time_us))
+        .then_with(|| a.site.cmp(&b.site))
+        .then_with(|| none_last(a.id, b.id, |a, b| a.cmp(b)))
+        .then_with(|| none_last(a.accuracy_km, b.accuracy_km, |a, b| a.total_cmp(&b)))
+}
+
+fn none_last<T>(a: Option<T>, b: Option<T>, compare: impl Fn(T, T) -> Ordering) -> Ordering {
+    match (a, b) {
+        (Some(a), Some(b)) => compare(a, b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
+    }
+}
+
+/// The keys of a tail in order of their records.
+pub(super) fn sorted_keys<M: Memory>(
+    tail: &[u8],
+    rows: usize,
+    labelled: bool,
+    sorted: bool,
+    memory: &M,
+) -> Result<M::Slice<Key>, TooLarge> {
+    let mut keys = memory.slice::<Key>(rows)?;
+    let mut offset = 0;
+    for key in keys.iter_mut() {
+        // A tail holds as many records as its header says: append and validate see to it.
+        let Some(record) = tail.get(offset..).and_then(|bytes| read(bytes, labelled)) else { break };
+        *key = Key { time_us: record.row.time_us, offset: offset as u32 };
+        offset += record.length;
+    }
+    if !sorted {
+        let mut steps = 0_u32;
+        keys.sort_unstable_by(|a, b| {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(65_536) {
+                memory.tick();
+            }
+            a.time_us.cmp(&b.time_us).then_with(|| {
+                match (read(&tail[a.offset as usize..], labelled), read(&tail[b.offset as usize..], labelled))
+                {
+                    (Some(a), Some(b)) => compare(&a.row, &b.row),
+                    _ => a.offset.cmp(&b.offset),
+                }
+            })
+        });
+    }
+    Ok(keys)
+}

@@ -1,0 +1,191 @@
+use super::*;
+use crate::site::Site;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+struct Heap;
+
+impl Memory for Heap {
+    type Slice<T: Copy + Default> = Vec<T>;
+
+    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
+        Ok(vec![T::default(); len])
+    }
+}
+
+type Given = (i64, u8, Option<u8>);
+type Plain = Vec<(i64, Site, Option<Vec<u8>>)>;
+
+fn site(n: u8) -> Site {
+    Site::from_address(match n % 3 {
+        0 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into())),
+        _ => IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)),
+    })
+}
+
+/// A set of these rows, in a block that is just large enough, merged whenever `merge_every` rows came.
+fn set(rows: &[Given], labelled: bool, merge_every: usize) -> Vec<u8> {
+    let mut block = vec![0; 200];
+    initialize(&mut block, Thresholds::default(), labelled);
+    for (i, (time, n, id)) in rows.iter().enumerate() {
+        let id = id.map(|id| [id]);
+        let row =
+            Row { time_us: *time, site: site(*n), id: id.as_ref().map(|id| &id[..]), accuracy_km: None };
+        while let Err(full) = append(&mut block, &row) {
+            match full {
+                Full::Grow(size) => block.resize(size, 0),
+                Full::Merge => block = merged(&[&block], 0),
+            }
+        }
+        if (i + 1) % merge_every == 0 {
+            block = merged(&[&block], 300);
+        }
+    }
+    block.truncate(used(&block));
+    block
+}
+
+fn merged(sets: &[&[u8]], spare: usize) -> Vec<u8> {
+    let mut out = vec![0; 80];
+    loop {
+        match merge_into(sets, &Heap, &mut out).unwrap() {
+            Some(length) => {
+                out.resize(length + spare.max(MERGE_FROM / 64), 0);
+                return out;
+            }
+            None => out.resize(out.len() * 2, 0),
+        }
+    }
+}
+
+fn contents(set: &[u8]) -> Plain {
+    events(&[set], &Heap)
+        .unwrap()
+        .map(|event| (event.row.time_us, event.row.site, event.row.id.map(<[u8]>::to_vec)))
+        .collect()
+}
+
+/// What a set must hold: each (time, site) once, with its smallest id, none last.
+fn plain(rows: &[Given], labelled: bool) -> Plain {
+    let mut events: BTreeMap<(i64, Site), Option<u8>> = BTreeMap::new();
+    for (time, n, id) in rows {
+        let kept = events.entry((*time, site(*n))).or_insert(*id);
+        *kept = match (*kept, *id) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+    events
+        .into_iter()
+        .map(|((time, site), id)| (time, site, id.filter(|_| labelled).map(|id| vec![id])))
+        .collect()
+}
+
+fn rows() -> impl Strategy<Value = Vec<Given>> {
+    let time = prop_oneof![(0_i64..40).prop_map(|s| s * 1_000_000), 0_i64..50_000_000, any::<i64>()];
+    prop::collection::vec((time, 0_u8..12, prop::option::of(0_u8..9)), 0..150)
+}
+
+#[test]
+fn an_empty_set_is_valid_and_has_no_events() {
+    for labelled in [false, true] {
+        let empty = set(&[], labelled, 1);
+        assert_eq!(validate(&empty), Ok(()));
+        assert!(contents(&empty).is_empty());
+        assert!(contents(&merged(&[&empty, &empty], 0)).is_empty());
+    }
+}
+
+#[test]
+fn packing_takes_a_few_bytes_an_event() {
+    let many: Vec<Given> = (0..20_000).map(|i| (i * 7_000_000, (i % 5) as u8, None)).collect();
+    let packed = merged(&[&set(&many, false, usize::MAX)], 0);
+    assert!(used(&packed) < 20_000 * 2 + 400, "{}", used(&packed));
+    assert_eq!(contents(&packed), plain(&many, false));
+}
+
+#[test]
+fn a_growing_set_stays_bounded_by_its_distinct_events() {
+    let mut block = vec![0; 256];
+    initialize(&mut block, Thresholds::default(), false);
+    for i in 0..60_000_i64 {
+        let row = Row { time_us: i % 1000 * 1_000_000, site: site(1), id: None, accuracy_km: None };
+        while let Err(full) = append(&mut block, &row) {
+            match full {
+                Full::Grow(size) => block.resize(size, 0),
+                Full::Merge => {
+                    let capacity = block.len();
+                    block = merged(&[&block], 0);
+                    block.resize(capacity_after_merge(used(&block), capacity), 0);
+                }
+            }
+        }
+    }
+    assert!(block.len() <= 2 * MERGE_FROM, "{}", block.len());
+    assert_eq!(contents(&block).len(), 1000);
+    assert_eq!(super::rows(&block), 60_000);
+}
+
+#[test]
+fn foreign_versions_and_cut_sets_are_refused() {
+    let mut bytes = set(&[(1, 1, None), (2, 2, None)], false, 1);
+    assert_eq!(validate(&bytes), Ok(()));
+    assert_eq!(validate(&bytes[..10]), Err(Corrupt::TooShort));
+    assert!(matches!(validate(&bytes[..bytes.len() - 1]), Err(Corrupt::Length { .. })));
+    bytes[0] = 9;
+    assert_eq!(validate(&bytes), Err(Corrupt::Version(9)));
+}
+
+proptest! {
+    #[test]
+    fn a_set_holds_each_event_once_however_often_it_is_merged(
+        rows in rows(), labelled: bool, merge_every in 1_usize..60,
+    ) {
+        let set = set(&rows, labelled, merge_every);
+        prop_assert_eq!(validate(&set), Ok(()));
+        prop_assert_eq!(contents(&set), plain(&rows, labelled));
+        prop_assert_eq!(super::rows(&set), rows.len() as u64);
+    }
+
+    #[test]
+    fn splitting_rows_over_two_sets_changes_nothing(
+        rows in rows(), cut in 0_usize..150, labelled: bool, every in 1_usize..200, appended: bool,
+    ) {
+        let (left, right) = rows.split_at(cut.min(rows.len()));
+        let (a, b) = (set(left, labelled, every), set(right, labelled, every));
+        let mut both = a.clone();
+        both.resize(a.len() + b.len(), 0);
+        if !(appended && append_all(&mut both, &b)) {
+            both = merged(&[&a, &b], 0);
+        }
+        let length = used(&both);
+        prop_assert_eq!(validate(&both[..length]), Ok(()));
+        prop_assert_eq!(contents(&both), plain(&rows, labelled));
+        prop_assert_eq!(super::rows(&both), rows.len() as u64);
+    }
+
+    #[test]
+    fn every_row_is_counted_by_the_tail_or_by_its_site(rows in rows(), every in 1_usize..60) {
+        let set = set(&rows, false, every);
+        let tail: u64 = events(&[&set], &Heap).unwrap().map(|event| event.tail_rows).sum();
+        let packed: u64 = packed_sites(&set).map(|(_, rows)| rows).sum();
+        prop_assert_eq!(tail + packed, rows.len() as u64);
+    }
+
+    #[test]
+    fn damage_is_refused_or_harmless(
+        rows in rows(), labelled: bool, every in 1_usize..60,
+        flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+    ) {
+        let mut set = set(&rows, labelled, every);
+        for (at, value) in flips {
+            let at = at.index(set.len());
+            set[at] = value;
+        }
+        if validate(&set).is_ok() {
+            let _ = contents(&set);
+            let _ = merged(&[&set], 0);
+        }
+    }
+}

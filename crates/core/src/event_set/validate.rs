@@ -1,0 +1,108 @@
+//! Whether bytes from outside (a stored value, a dump, another server) are an event set.
+
+use super::header::{ALL_FLAGS, HEADER_LEN, Header, VERSION};
+use super::packed::{Reader, read_site};
+use super::tail;
+use std::fmt;
+
+/// Why bytes are no event set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corrupt {
+    TooShort,
+    Version(u8),
+    Header,
+    Length { said: usize, is: usize },
+    Packed,
+    Tail,
+}
+
+impl fmt::Display for Corrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooShort => write!(f, "it is shorter than a header of {HEADER_LEN} bytes"),
+            Self::Version(version) => {
+                write!(f, "it has format version {version}, this build reads version {VERSION}")
+            }
+            Self::Header => f.write_str("its header holds impossible values"),
+            Self::Length { said, is } => write!(f, "its header says {said} bytes, it has {is}"),
+            Self::Packed => f.write_str("its packed run is damaged"),
+            Self::Tail => f.write_str("its tail is damaged"),
+        }
+    }
+}
+
+/// Reads all of it, so that nothing later can meet damage. The exact length is part of the check.
+pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
+    if bytes.len() < HEADER_LEN {
+        return Err(Corrupt::TooShort);
+    }
+    if bytes[0] != VERSION {
+        return Err(Corrupt::Version(bytes[0]));
+    }
+    let header = Header::load(bytes);
+    let t = header.thresholds;
+    let sane = |value: f64| value.is_finite() && value >= 0.0;
+    if bytes[1] & !ALL_FLAGS != 0
+        || !sane(t.min_distance_km)
+        || !sane(t.min_velocity_kmh)
+        || (header.packed_len > 0 && header.labelled)
+        || (header.packed_len == 0) != (header.packed_events == 0)
+        || (header.packed_events == 0) != (header.packed_sites == 0)
+        || header.packed_sites > header.packed_events
+    {
+        return Err(Corrupt::Header);
+    }
+    if header.used() != bytes.len() {
+        return Err(Corrupt::Length { said: header.used(), is: bytes.len() });
+    }
+    let packed_rows = check_packed(bytes, &header).ok_or(Corrupt::Packed)?;
+    let tail_rows = check_tail(bytes, &header).ok_or(Corrupt::Tail)?;
+    if packed_rows.checked_add(tail_rows) != Some(header.rows) {
+        return Err(Corrupt::Header);
+    }
+    Ok(())
+}
+
+/// The rows that the run stands for; None where it is damaged.
+fn check_packed(bytes: &[u8], header: &Header) -> Option<u64> {
+    let run = &bytes[..header.tail_start()];
+    let mut at = HEADER_LEN;
+    let mut last = None;
+    let mut total = 0_u64;
+    for _ in 0..header.packed_sites {
+        let (site, rows, next) = read_site(run, at)?;
+        if last.is_some_and(|last| last >= site) || rows == 0 {
+            return None;
+        }
+        last = Some(site);
+        total = total.checked_add(rows)?;
+        at = next;
+    }
+    let mut reader = Reader::new(run, at, header.packed_events)?;
+    let mut last = None;
+    while reader.rest().0 > 0 {
+        let event = reader.next()?;
+        if event.1 >= header.packed_sites || last.is_some_and(|last| last >= event) {
+            return None;
+        }
+        last = Some(event);
+    }
+    (header.packed_events == 0 || reader.rest().1 == run.len()).then_some(total)
+}
+
+fn check_tail(bytes: &[u8], header: &Header) -> Option<u64> {
+    let mut rest = &bytes[header.tail_start()..];
+    let mut total = 0_u64;
+    let mut last: Option<(i64, crate::site::Site)> = None;
+    for _ in 0..header.tail_rows {
+        let record = tail::read(rest, header.labelled)?;
+        let event = (record.row.time_us, record.row.site);
+        if record.rows == 0 || (header.tail_sorted && last.is_some_and(|last| last >= event)) {
+            return None;
+        }
+        last = Some(event);
+        total = total.checked_add(record.rows)?;
+        rest = &rest[record.length..];
+    }
+    rest.is_empty().then_some(total)
+}

@@ -1,0 +1,105 @@
+//! A bounded cache that forgets instead of growing.
+
+/// A direct-mapped cache: a key has one slot, and a new key takes it from an old one. It starts small, grows
+/// while it fills up to its bound, and stays as it is when memory cannot be had.
+#[derive(Debug)]
+pub(crate) struct Cache<K, V> {
+    slots: Vec<Option<(K, V)>>,
+    inserted: usize,
+    bound: usize,
+}
+
+/// What can choose a slot.
+pub(crate) trait Key: Copy + Eq {
+    fn bits(self) -> u64;
+}
+
+/// Slots of a cache that was just born: a process that looks up one address pays for no more.
+const FIRST_SLOTS: usize = 256;
+
+impl<K: Key, V> Cache<K, V> {
+    /// `bound` is the most slots that it may have; powers of two only.
+    pub fn new(bound: usize) -> Self {
+        Self { slots: Vec::new(), inserted: 0, bound: bound.next_power_of_two() }
+    }
+
+    #[inline]
+    pub fn get(&self, key: K) -> Option<&V> {
+        match self.slots.get(slot(key, self.slots.len())) {
+            Some(Some((held, value))) if *held == key => Some(value),
+            _ => None,
+        }
+    }
+
+    pub fn insert(&mut self, key: K, value: V) {
+        if self.inserted >= self.slots.len() {
+            self.grow();
+        }
+        let at = slot(key, self.slots.len());
+        if let Some(slot) = self.slots.get_mut(at) {
+            *slot = Some((key, value));
+            self.inserted += 1;
+        }
+    }
+
+    fn grow(&mut self) {
+        self.inserted = 0;
+        let wanted = (self.slots.len() * 4).max(FIRST_SLOTS).min(self.bound);
+        let mut larger = Vec::new();
+        if wanted == self.slots.len() || larger.try_reserve_exact(wanted).is_err() {
+            return;
+        }
+        larger.resize_with(wanted, || None);
+        for (key, value) in std::mem::take(&mut self.slots).into_iter().flatten() {
+            let at = slot(key, wanted);
+            larger[at] = Some((key, value));
+            self.inserted += 1;
+        }
+        self.slots = larger;
+    }
+}
+
+/// The place of a key among `slots`, a power of two; past the end when there are none.
+#[inline]
+fn slot<K: Key>(key: K, slots: usize) -> usize {
+    // Fibonacci hashing: the high half of the product depends on every bit of the key.
+    let mixed = key.bits().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
+    mixed as usize & slots.wrapping_sub(1)
+}
+
+impl Key for u64 {
+    fn bits(self) -> u64 {
+        self
+    }
+}
+
+impl Key for u128 {
+    fn bits(self) -> u64 {
+        (self >> 64) as u64 ^ (self as u64).rotate_left(32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_answers_only_with_what_was_put_under_the_same_key() {
+        let mut cache = Cache::new(1 << 10);
+        for round in 0..3_u64 {
+            for key in 0..20_000_u64 {
+                if let Some(&value) = cache.get(key * 7919) {
+                    assert_eq!(value, key);
+                }
+                cache.insert(key * 7919, key);
+                assert_eq!(cache.get(key * 7919), Some(&key), "round {round}");
+            }
+        }
+        assert_eq!(cache.slots.len(), 1 << 10);
+    }
+
+    #[test]
+    fn a_cache_that_holds_nothing_finds_nothing() {
+        assert_eq!(Cache::<u128, ()>::new(16).get(0), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! The folder of the store: verified copies named by their digest, and how a file becomes one.
+
+use crate::database::{Database, DatabaseError};
+use crate::source::Fingerprint;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+/// The folder that holds copies, manifests and the lock.
+#[derive(Clone, Debug)]
+pub(crate) struct Directory(PathBuf);
+
+/// SHA-256 in hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Digest(String);
+
+/// How bytes get into a file of the store: `Write::write_all`, unless a test makes the disk full.
+pub(crate) type Writer = fn(&mut File, &[u8]) -> io::Result<()>;
+
+/// What became of a file that was to be copied.
+pub(crate) enum Taken {
+    Copied(Digest),
+    /// The copy could not be written, for this reason; the database is in this process's memory.
+    InMemory(Digest, Database, String),
+    Refused(String),
+    /// It changed while it was read: somebody is writing it.
+    Unsettled,
+}
+
+const CHUNK: usize = 1 << 20;
+const TEMPORARY: &str = "temporary-";
+
+impl Directory {
+    pub fn new(path: PathBuf) -> Self {
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
+    pub fn copy(&self, digest: &Digest) -> PathBuf {
+        self.file(&format!("{}.mmdb", digest.0))
+    }
+
+    /// Makes the folder if it is not there: it vanishes when the server starts.
+    pub fn ensure(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+    }
+
+    /// The file whose lock makes its holder the only writer.
+    pub fn lock_file(&self) -> io::Result<File> {
+        self.ensure()?;
+        OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.file("lock"))
+    }
+
+    /// Puts a file in place of another at one stroke, unless `go_on` says no when it is ready.
+    pub fn replace(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        writer: Writer,
+        go_on: &dyn Fn() -> bool,
+    ) -> io::Result<bool> {
+        let mut temporary = self.temporary()?;
+        writer(&mut temporary.file, bytes)?;
+        go_on().then(|| temporary.rename(&self.file(name))).transpose().map(|renamed| renamed.is_some())
+    }
+
+    fn temporary(&self) -> io::Result<Temporary> {
+        self.ensure()?;
+        // One writer at a time: the process id tells a dead one's leavings from a live one's.
+        let path = self.file(&format!("{TEMPORARY}{}", std::process::id()));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+        Ok(Temporary { path, file, renamed: false })
+    }
+
+    /// Whether a file of the store is an unfinished one.
+    pub fn is_temporary(name: &str) -> bool {
+        name.starts_with(TEMPORARY)
+    }
+}
+
+/// A file that disappears unless it is renamed, also when the query is cancelled while it is written.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+    renamed: bool,
+}
+
+impl Temporary {
+    fn rename(mut self, to: &Path) -> io::Result<()> {
+        fs::rename(&self.path, to)?;
+        self.renamed = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if !self.renamed {
+            // Nothing better can be done with a failure: the next writer tries again.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+impl Digest {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    hexadecimal(Sha256::digest(bytes).as_slice())
+}
+
+fn hexadecimal(bytes: &[u8]) -> Digest {
+    Digest(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Makes a verified copy of a file, unless the store has one of the same content.
+///
+/// `replace`: the copies in the store are not to be trusted; write this one anew.
+pub(crate) fn take(
+    directory: &Directory,
+    path: &Path,
+    fingerprint: &Fingerprint,
+    replace: bool,
+    writer: Writer,
+    interrupt: &mut dyn FnMut(),
+) -> Taken {
+    if fingerprint.size == 0 {
+        return Taken::Refused("the file is empty".into());
+    }
+    let digest = match read(path, fingerprint, interrupt, |_| Ok(())) {
+        Ok(digest) => digest,
+        Err(Broken::Source(error)) => return Taken::Refused(format!("cannot be read: {error}")),
+        Err(Broken::Unsettled | Broken::Sink(_)) => return Taken::Unsettled,
+    };
+    let copy = directory.copy(&digest);
+    let there = fs::metadata(&copy).is_ok_and(|found| found.is_file() && found.len() == fingerprint.size);
+    if there && !replace {
+        return Taken::Copied(digest);
+    }
+    match write_copy(directory, path, fingerprint, &digest, writer, interrupt) {
+        Ok(taken) => taken,
+        Err(error) => take_into_memory(path, fingerprint, &digest, &error, interrupt),
+    }
+}
+
+/// An error is one of writing. What was written is verified before it is put in place.
+fn write_copy(
+    directory: &Directory,
+    path: &Path,
+    fingerprint: &Fingerprint,
+    digest: &Digest,
+    writer: Writer,
+    interrupt: &mut dyn FnMut(),
+) -> io::Result<Taken> {
+    let mut temporary = directory.temporary()?;
+    let written = match read(path, fingerprint, interrupt, |chunk| writer(&mut temporary.file, chunk)) {
+        Ok(written) => written,
+        Err(Broken::Sink(error)) => return Err(error),
+        Err(Broken::Source(error)) => return Ok(Taken::Refused(format!("cannot be read: {error}"))),
+        Err(Broken::Unsettled) => return Ok(Taken::Unsettled),
+    };
+    if written != *digest {
+        return Ok(Taken::Unsettled);
+    }
+    temporary.file.set_permissions(Permissions::from_mode(0o400))?;
+    match Database::map(temporary.file.try_clone()?).and_then(|database| database.verify()) {
+        Ok(()) => {}
+        Err(DatabaseError::Map(error)) => return Err(error),
+        Err(error) => return Ok(Taken::Refused(error.to_string())),
+    }
+    interrupt();
+    temporary.rename(&directory.copy(digest))?;
+    Ok(Taken::Copied(written))
+}
+
+fn take_into_memory(
+    path: &Path,
+    fingerprint: &Fingerprint,
+    digest: &Digest,
+    reason: &io::Error,
+    interrupt: &mut dyn FnMut(),
+) -> Taken {
+    let (bytes, read) = match read_into_memory(path, fingerprint, interrupt) {
+        Ok(read) => read,
+        Err(Broken::Unsettled) => return Taken::Unsettled,
+        Err(Broken::Source(error) | Broken::Sink(error)) => {
+            return Taken::Refused(format!(
+                "no copy could be written ({reason}), nor can it be read: {error}"
+            ));
+        }
+    };
+    if read != *digest {
+        return Taken::Unsettled;
+    }
+    match Database::from_bytes(bytes).and_then(|database| database.verify().map(|()| database)) {
+        Ok(database) => Taken::InMemory(read, database, reason.to_string()),
+        Err(error) => Taken::Refused(error.to_string()),
+    }
+}
+
+/// Reads a whole file into memory that may be refused.
+pub(crate) fn read_into_memory(
+    path: &Path,
+    fingerprint: &Fingerprint,
+    interrupt: &mut dyn FnMut(),
+) -> Result<(Vec<u8>, Digest), Broken> {
+    let mut bytes = Vec::new();
+    let size = usize::try_from(fingerprint.size).unwrap_or(usize::MAX);
+    bytes.try_reserve_exact(size).map_err(|_| Broken::Sink(io::ErrorKind::OutOfMemory.into()))?;
+    let digest = read(path, fingerprint, interrupt, |chunk| {
+        bytes.extend_from_slice(chunk);
+        Ok(())
+    })?;
+    Ok((bytes, digest))
+}
+
+/// Why a file could not be read to its end.
+pub(crate) enum Broken {
+    Source(io::Error),
+    Sink(io::Error),
+    /// It is not the file of the fingerprint, or no longer.
+    Unsettled,
+}
+
+/// Reads a file that has and keeps a fingerprint, in chunks, and digests it. No more than its size is passed on.
+fn read(
+    path: &Path,
+    fingerprint: &Fingerprint,
+    interrupt: &mut dyn FnMut(),
+    mut sink: impl FnMut(&[u8]) -> io::Result<()>,
+) -> Result<Digest, Broken> {
+    let mut file = File::open(path).map_err(Broken::Source)?;
+    let is_same =
+        |file: &File| Ok(Fingerprint::of(&file.metadata().map_err(Broken::Source)?) == *fingerprint);
+    if !is_same(&file)? {
+        return Err(Broken::Unsettled);
+    }
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; CHUNK];
+    let mut left = fingerprint.size;
+    loop {
+        interrupt();
+        let count = match file.read(&mut chunk) {
+            Ok(0) => break,
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Broken::Source(error)),
+        };
+        left = left.checked_sub(count as u64).ok_or(Broken::Unsettled)?;
+        hasher.update(&chunk[..count]);
+        sink(&chunk[..count]).map_err(Broken::Sink)?;
+    }
+    if left > 0 || !is_same(&file)? {
+        return Err(Broken::Unsettled);
+    }
+    Ok(hexadecimal(&hasher.finalize()))
+}
+
+pub(crate) fn write_all(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    file.write_all(bytes)
+}

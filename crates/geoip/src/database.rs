@@ -1,0 +1,154 @@
+//! One MMDB file.
+
+use crate::cache::Cache;
+use crate::record::{Fields, PROVIDED};
+use maxminddb::{MaxMindDbError, Reader};
+use memmap2::Mmap;
+use std::cell::RefCell;
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::rc::Rc;
+use travel_core::place::Network;
+
+/// An open database. Lookups keep decoded records, so it serves one thread.
+pub struct Database {
+    reader: Reader<Bytes>,
+    records: RefCell<Cache<u64, Rc<Fields>>>,
+    /// Keeps the shared lock on a copy for as long as it is mapped.
+    _file: Option<File>,
+}
+
+/// Why a file is no database, or where a database turned out to be damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("cannot map the file: {0}")]
+    Map(#[source] std::io::Error),
+    #[error(transparent)]
+    Format(#[from] MaxMindDbError),
+}
+
+/// Records whose decoded form is kept. Neighbouring addresses share them: a city has one for many networks.
+const KEPT_RECORDS: usize = 1 << 14;
+
+/// How many networks, and how many addresses of either version, are looked at to see what a database provides.
+const SAMPLES: usize = 256;
+
+impl Database {
+    /// Opens a file by mapping it.
+    ///
+    /// The file must be one that nobody changes while it is open: a verified private copy, renamed into place
+    /// when it was complete, that is only ever unlinked.
+    pub(crate) fn map(file: File) -> Result<Self, DatabaseError> {
+        // SAFETY: the file is an immutable copy of our own (see above): nobody writes to it or truncates it.
+        let map = unsafe { Mmap::map(&file) }.map_err(DatabaseError::Map)?;
+        Self::open(Bytes::Mapped(map), Some(file))
+    }
+
+    /// Opens a database that is in memory.
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, DatabaseError> {
+        Self::open(Bytes::Owned(bytes), None)
+    }
+
+    fn open(bytes: Bytes, file: Option<File>) -> Result<Self, DatabaseError> {
+        let reader = Reader::from_source(bytes)?;
+        Ok(Self { reader, records: RefCell::new(Cache::new(KEPT_RECORDS)), _file: file })
+    }
+
+    /// Reads all of it, and fails where anything in it is damaged.
+    pub fn verify(&self) -> Result<(), DatabaseError> {
+        Ok(self.reader.verify()?)
+    }
+
+    pub fn database_type(&self) -> &str {
+        &self.reader.metadata().database_type
+    }
+
+    /// 4 or 6; a database of version 6 has IPv4 addresses too.
+    pub fn ip_version(&self) -> u16 {
+        self.reader.metadata().ip_version
+    }
+
+    /// Seconds since the Unix epoch.
+    pub fn built_at(&self) -> u64 {
+        self.reader.metadata().build_epoch
+    }
+
+    /// The record of an address and the network that it stands for. `None`: the database does not know it, or
+    /// has no addresses of its version.
+    pub fn lookup(&self, address: IpAddr) -> Result<Option<(Rc<Fields>, Network)>, DatabaseError> {
+        if address.is_ipv6() && self.ip_version() == 4 {
+            return Ok(None);
+        }
+        let found = self.reader.lookup(address)?;
+        let Some(offset) = found.offset() else {
+            return Ok(None);
+        };
+        let network = found.network()?;
+        let network = match (address, network.ip()) {
+            // One record for more than all of IPv4 is, to an IPv4 address, a record for all of IPv4.
+            (IpAddr::V4(_), IpAddr::V6(_)) => Network { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
+            (_, address) => Network { address, prefix: network.prefix() },
+        };
+        if let Some(fields) = self.records.borrow().get(offset as u64) {
+            return Ok(Some((Rc::clone(fields), network)));
+        }
+        let fields = Rc::new(found.decode::<Fields>()?.unwrap_or_default());
+        self.records.borrow_mut().insert(offset as u64, Rc::clone(&fields));
+        Ok(Some((fields, network)))
+    }
+
+    /// Which fields it supplies, by the names of [`PROVIDED`], as far as a sample of its records shows.
+    pub fn provides(&self) -> Vec<&'static str> {
+        let mut there = [false; PROVIDED.len()];
+        let mut note = |fields: &Fields| {
+            for name in fields.provides() {
+                if let Some(at) = PROVIDED.iter().position(|provided| *provided == name) {
+                    there[at] = true;
+                }
+            }
+        };
+        if let Ok(networks) = self.reader.networks(Default::default()) {
+            for fields in networks.take(SAMPLES).filter_map(|found| found.ok()?.decode().ok()?) {
+                note(&fields);
+            }
+        }
+        // The first networks are alike: addresses from all over the space complete the picture.
+        for at in 0..SAMPLES as u32 {
+            let v4 = IpAddr::V4(Ipv4Addr::from_bits(at.wrapping_mul(0x9E37_79B1)));
+            let v6 = IpAddr::V6(Ipv6Addr::from_bits(
+                0x2000 << 112 | u128::from(at.wrapping_mul(0x1E37_79B1)) << 96,
+            ));
+            for address in [v4, v6] {
+                if let Ok(Some((fields, _))) = self.lookup(address) {
+                    note(&fields);
+                }
+            }
+        }
+        PROVIDED.into_iter().zip(there).filter_map(|(name, there)| there.then_some(name)).collect()
+    }
+}
+
+/// The content of a file.
+enum Bytes {
+    Mapped(Mmap),
+    Owned(Vec<u8>),
+}
+
+impl AsRef<[u8]> for Bytes {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Database").field("metadata", self.reader.metadata()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! Lookups, the makers' own files, and files that are damaged.
+
+use super::*;
+use crate::testing::{Value, address, bytes, city, database, map, real_file, text};
+
+fn network(text: &str) -> Network {
+    let (address, prefix) = text.split_once('/').unwrap();
+    Network { address: address.parse().unwrap(), prefix: prefix.parse().unwrap() }
+}
+
+#[test]
+fn the_network_of_an_ipv4_address_is_an_ipv4_network() {
+    let networks =
+        [("81.2.69.0/24", city("London", "GB", 51.5, -0.1)), ("2001:db8::/32", city("X", "DE", 1.0, 1.0))];
+    let database = database(6, &networks);
+    let found = |text: &str| database.lookup(address(text)).unwrap().map(|(_, network)| network);
+    assert_eq!(found("81.2.69.160"), Some(network("81.2.69.0/24")));
+    assert_eq!(found("2001:db8::7"), Some(network("2001:db8::/32")));
+    assert_eq!(found("81.2.70.1"), None);
+    assert_eq!(found("2001:db9::"), None);
+}
+
+#[test]
+fn one_record_for_everything_is_one_for_all_of_ipv4() {
+    let database = database(6, &[("::/1", city("X", "DE", 1.0, 1.0))]);
+    let (_, found) = database.lookup(address("8.8.8.8")).unwrap().unwrap();
+    assert_eq!(found, network("0.0.0.0/0"));
+}
+
+#[test]
+fn a_database_of_ipv4_knows_no_ipv6_address_and_says_so_quietly() {
+    let database = database(4, &[("81.2.69.0/24", city("London", "GB", 51.5, -0.1))]);
+    assert!(database.lookup(address("2001:db8::1")).unwrap().is_none());
+    assert!(database.lookup(address("81.2.69.1")).unwrap().is_some());
+}
+
+#[test]
+fn a_record_is_decoded_once_for_all_its_networks() {
+    let database = database(4, &[("1.0.0.0/8", city("London", "GB", 51.5, -0.1))]);
+    let first = database.lookup(address("1.0.0.1")).unwrap().unwrap().0;
+    let second = database.lookup(address("1.200.0.1")).unwrap().unwrap().0;
+    assert!(Rc::ptr_eq(&first, &second));
+}
+
+#[test]
+fn what_a_database_provides_is_seen_in_its_records() {
+    let networks = [
+        ("1.0.0.0/8", map([("is_tor", Value::Bool(true))])),
+        ("128.0.0.0/2", map([("asn", text("AS1")), ("country", text("DE"))])),
+    ];
+    assert_eq!(database(4, &networks).provides(), ["country", "asn", "anonymizer"]);
+    let city = database(6, &[("2000::/3", city("London", "GB", 51.5, -0.1))]);
+    assert_eq!(city.provides(), ["coordinates", "accuracy_km", "city", "subdivision", "country"]);
+}
+
+#[test]
+fn the_makers_own_files_are_read() {
+    let open =
+        |name: &str| real_file(name).map(|path| Database::from_bytes(std::fs::read(path).unwrap()).unwrap());
+    let fields = |database: &Database, text: &str| {
+        (*database.lookup(address(text)).unwrap().unwrap_or_else(|| panic!("{text}")).0).clone()
+    };
+    if let Some(database) = open("GeoLite2-City-Test.mmdb") {
+        database.verify().unwrap();
+        let london = fields(&database, "81.2.69.142");
+        assert_eq!(london.city.as_deref(), Some("London"));
+        assert_eq!(london.subdivision.as_deref(), Some("England"));
+        assert_eq!(london.accuracy_km, Some(10.0));
+    }
+    if let Some(database) = open("GeoLite2-ASN-Test.mmdb") {
+        assert_eq!(fields(&database, "1.128.0.0").asn, Some(1221));
+    }
+    if let Some(database) = open("GeoIP2-Anonymous-IP-Test.mmdb") {
+        assert!(fields(&database, "81.2.69.142").anonymizer.is_some());
+        assert!(fields(&database, "81.2.69.142").hosting);
+    }
+    for name in
+        ["ip_geolocation_standard_sample.mmdb", "ipinfo_location_sample.mmdb", "ipinfo_plus_sample.mmdb"]
+    {
+        let Some(database) = open(name) else { continue };
+        database.verify().unwrap();
+        let mut located = 0;
+        let mut all = 0;
+        for found in database.reader.networks(Default::default()).unwrap() {
+            let fields: Fields = found.unwrap().decode().unwrap().unwrap();
+            all += 1;
+            located += u32::from(fields.coordinates.is_some());
+            let code = fields.country_code.as_deref().unwrap_or("XX");
+            assert!(
+                code.len() == 2 && fields.country.as_deref().is_none_or(|name| name.len() > 2),
+                "{fields:?}"
+            );
+        }
+        assert!(located * 10 >= all * 9, "{name}: {located} of {all} located");
+    }
+}
+
+/// Damage of every kind ends in `Err` or in wrong data, never in a panic.
+#[test]
+fn damaged_bytes_never_panic() {
+    let networks = [
+        ("1.0.0.0/8", city("London", "GB", 51.5, -0.1)),
+        ("81.2.69.0/24", city("Paris", "FR", 48.8566, 2.3522)),
+        ("2001:db8::/32", map([("asn", text("AS13335")), ("is_tor", Value::Bool(true))])),
+    ];
+    let mut originals = vec![bytes(4, &networks[..2]), bytes(6, &networks)];
+    originals.extend(real_file("ipinfo_location_sample.mmdb").map(|path| std::fs::read(path).unwrap()));
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = move |below: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        (random % below as u64) as usize
+    };
+    let (mut opened, mut refused) = (0, 0);
+    for round in 0..6000 {
+        let mut damaged = originals[round % originals.len()].clone();
+        for _ in 0..1 + next(8) {
+            let at = next(damaged.len());
+            damaged[at] = match next(3) {
+                0 => damaged[at] ^ (1 << next(8)),
+                1 => 0xFF,
+                _ => next(256) as u8,
+            };
+        }
+        if next(4) == 0 {
+            damaged.truncate(next(damaged.len()));
+        }
+        let survived = std::panic::catch_unwind(|| {
+            let Ok(database) = Database::from_bytes(damaged) else { return false };
+            let verified = database.verify().is_ok();
+            for text in ["1.2.3.4", "81.2.69.7", "9.9.9.9", "2001:db8::1", "2000::", "::"] {
+                let _ = database.lookup(address(text));
+            }
+            database.provides();
+            verified
+        });
+        match survived.unwrap_or_else(|_| panic!("round {round}")) {
+            true => opened += 1,
+            false => refused += 1,
+        }
+    }
+    assert!(opened > 100 && refused > 1000, "{opened} {refused}");
+}

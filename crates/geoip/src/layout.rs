@@ -1,0 +1,229 @@
+//! The makers' layouts, recognised by the keys of a record and by nothing else: MaxMind, DB-IP and IP2Location
+//! nest (`location.latitude`, `city.names.en`), IPinfo and ip-location-db are flat. One visitor reads them all;
+//! what it does not know it skips, and a value of an unexpected type is a value that is missing.
+
+use crate::record::Fields;
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess};
+use std::sync::Arc;
+use travel_core::geodesy::Coordinates;
+use travel_core::place::{Anonymizer, Carrier};
+use value::{Group, Named, Scalar};
+
+mod value;
+
+/// Anonymous-Plus: below this many percent an address is not to be taken for a VPN.
+const VPN_CONFIDENCE: f64 = 50.0;
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut draft = Draft::default();
+        Group { draft: &mut draft, depth: 0 }.read(deserializer)?;
+        Ok(draft.finish())
+    }
+}
+
+/// A record as it is read: texts still borrowed from the file, numbers not yet judged.
+#[derive(Default)]
+pub(crate) struct Draft<'de> {
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+    radius: Option<f64>,
+    city: Option<&'de str>,
+    subdivision: Option<&'de str>,
+    country: Option<&'de str>,
+    country_code: Option<&'de str>,
+    asn: Option<i64>,
+    as_organization: Option<&'de str>,
+    name: Option<&'de str>,
+    confidence: Option<f64>,
+    placeholder: bool,
+    anycast: bool,
+    hosting: bool,
+    vpn: bool,
+    tor: bool,
+    proxy: bool,
+    relay: bool,
+    mobile: bool,
+    satellite: bool,
+}
+
+/// What a key of a record means.
+#[derive(Clone, Copy)]
+pub(crate) enum Key {
+    Group,
+    Latitude,
+    Longitude,
+    Radius,
+    City,
+    Subdivision,
+    Country,
+    CountryCode,
+    Asn,
+    AsOrganization,
+    Name,
+    Anycast,
+    Hosting,
+    Vpn,
+    Tor,
+    Proxy,
+    Relay,
+    Mobile,
+    Satellite,
+    ConnectionType,
+    Confidence,
+    Other,
+}
+
+impl Key {
+    fn of(key: &[u8]) -> Self {
+        match key {
+            b"location" | b"traits" | b"anonymizer" | b"privacy" | b"geo" | b"as" => Self::Group,
+            b"latitude" | b"lat" => Self::Latitude,
+            b"longitude" | b"lng" | b"lon" => Self::Longitude,
+            b"accuracy_radius" | b"radius" => Self::Radius,
+            b"city" => Self::City,
+            b"subdivisions" | b"region" | b"region_name" | b"state1" => Self::Subdivision,
+            b"country" | b"country_name" => Self::Country,
+            b"country_code" => Self::CountryCode,
+            b"asn" | b"autonomous_system_number" => Self::Asn,
+            b"as_name" | b"as_organization" | b"autonomous_system_organization" => Self::AsOrganization,
+            b"name" => Self::Name,
+            b"is_anycast" | b"anycast" => Self::Anycast,
+            b"is_hosting" | b"is_hosting_provider" | b"hosting" => Self::Hosting,
+            b"is_vpn" | b"is_anonymous_vpn" | b"vpn" => Self::Vpn,
+            b"is_tor" | b"is_tor_exit_node" | b"tor" => Self::Tor,
+            b"is_proxy"
+            | b"is_public_proxy"
+            | b"is_residential_proxy"
+            | b"is_res_proxy"
+            | b"is_anonymous_proxy"
+            | b"proxy" => Self::Proxy,
+            b"is_relay" | b"relay" => Self::Relay,
+            b"is_mobile" | b"mobile" => Self::Mobile,
+            b"is_satellite" | b"is_satellite_provider" | b"satellite" => Self::Satellite,
+            b"connection_type" => Self::ConnectionType,
+            b"anonymizer_confidence" | b"confidence" => Self::Confidence,
+            _ => Self::Other,
+        }
+    }
+}
+
+impl<'de> Draft<'de> {
+    /// Reads the value of one key. What was read first stays: no known layout says a thing twice.
+    pub(crate) fn read<M: MapAccess<'de>>(
+        &mut self,
+        key: Key,
+        map: &mut M,
+        depth: u8,
+    ) -> Result<(), M::Error> {
+        match key {
+            Key::Group => map.next_value_seed(Group { draft: self, depth: depth + 1 })?,
+            Key::Latitude => fill(&mut self.latitude, map.next_value::<Scalar>()?.number()),
+            Key::Longitude => fill(&mut self.longitude, map.next_value::<Scalar>()?.number()),
+            Key::Radius => fill(&mut self.radius, map.next_value::<Scalar>()?.number()),
+            Key::City => fill(&mut self.city, map.next_value::<Named>()?.name),
+            Key::Subdivision => fill(&mut self.subdivision, map.next_value::<Named>()?.name),
+            Key::Country => {
+                let country: Named = map.next_value()?;
+                self.placeholder |= country.placeholder;
+                fill(&mut self.country, country.name);
+                fill(&mut self.country_code, country.code);
+            }
+            Key::CountryCode => {
+                let code: Scalar = map.next_value()?;
+                self.placeholder |= code.is_placeholder();
+                fill(&mut self.country_code, code.text());
+            }
+            Key::Asn => fill(&mut self.asn, map.next_value::<Scalar>()?.asn()),
+            Key::AsOrganization => fill(&mut self.as_organization, map.next_value::<Scalar>()?.text()),
+            Key::Name => fill(&mut self.name, map.next_value::<Scalar>()?.text()),
+            Key::Anycast => self.anycast |= map.next_value::<Scalar>()?.flag(),
+            Key::Hosting => self.hosting |= map.next_value::<Scalar>()?.flag(),
+            Key::Vpn => self.vpn |= map.next_value::<Scalar>()?.flag(),
+            Key::Tor => self.tor |= map.next_value::<Scalar>()?.flag(),
+            Key::Proxy => self.proxy |= map.next_value::<Scalar>()?.flag(),
+            Key::Relay => self.relay |= map.next_value::<Scalar>()?.flag(),
+            Key::Mobile => self.mobile |= map.next_value::<Scalar>()?.flag(),
+            Key::Satellite => self.satellite |= map.next_value::<Scalar>()?.flag(),
+            Key::ConnectionType => match map.next_value::<Scalar>()?.text() {
+                Some(kind) if kind.eq_ignore_ascii_case("cellular") => self.mobile = true,
+                Some(kind) if kind.eq_ignore_ascii_case("satellite") => self.satellite = true,
+                _ => {}
+            },
+            Key::Confidence => fill(&mut self.confidence, map.next_value::<Scalar>()?.number()),
+            Key::Other => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Fields {
+        let coordinates = self.coordinates();
+        let (country, country_code) = self.country();
+        let text = |text: Option<&str>| text.map(Arc::from);
+        Fields {
+            coordinates,
+            accuracy_km: coordinates.and(self.radius).filter(|radius| radius.is_finite() && *radius >= 0.0),
+            city: text(self.city).filter(|_| !self.anycast),
+            subdivision: text(self.subdivision).filter(|_| !self.anycast),
+            country: text(country),
+            country_code: country_code.map(|code| Arc::from(code.to_ascii_uppercase())),
+            asn: self.asn,
+            // IPinfo's ASN file calls the organisation `name`; without a number beside it a name is of anything.
+            as_organization: text(self.as_organization.or(self.name.filter(|_| self.asn.is_some()))),
+            hosting: self.hosting,
+            anonymizer: self.anonymizer(),
+            carrier: match (self.satellite, self.mobile) {
+                (true, _) => Some(Carrier::Satellite),
+                (false, true) => Some(Carrier::Mobile),
+                (false, false) => None,
+            },
+            anycast: self.anycast,
+        }
+    }
+
+    fn coordinates(&self) -> Option<Coordinates> {
+        let (latitude, longitude) = (self.latitude?, self.longitude?);
+        // IP2Location writes `-` for an unknown country, and then 0,0; a real 0,0 is a place.
+        if self.anycast || (self.placeholder && latitude == 0.0 && longitude == 0.0) {
+            return None;
+        }
+        Coordinates::new(latitude, longitude).ok()
+    }
+
+    /// Name and ISO code. A name of two letters is a code (older IPinfo files).
+    fn country(&self) -> (Option<&'de str>, Option<&'de str>) {
+        let code = self.country_code.filter(|code| is_code(code));
+        match self.country {
+            Some(name) if is_code(name) => (None, code.or(Some(name))),
+            name => (name, code),
+        }
+    }
+
+    fn anonymizer(&self) -> Option<Anonymizer> {
+        let vpn = self.vpn && self.confidence.is_none_or(|confidence| confidence >= VPN_CONFIDENCE);
+        [
+            (self.tor, Anonymizer::Tor),
+            (vpn, Anonymizer::Vpn),
+            (self.proxy, Anonymizer::Proxy),
+            (self.relay, Anonymizer::Relay),
+        ]
+        .into_iter()
+        .find_map(|(there, kind)| there.then_some(kind))
+    }
+}
+
+fn fill<T>(field: &mut Option<T>, value: Option<T>) {
+    if field.is_none() {
+        *field = value;
+    }
+}
+
+fn is_code(text: &str) -> bool {
+    text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+}
+
+#[cfg(test)]
+mod tests;

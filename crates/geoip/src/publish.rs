@@ -1,0 +1,162 @@
+//! Making the next generation of a setting, and clearing away what no statement can need any more.
+
+use crate::copy::{self, Digest, Directory, Taken, Writer};
+use crate::database::Database;
+use crate::manifest::{DELAY_US, Entry, Generation, Manifest, Serving};
+use crate::source::{Fingerprint, Source, SourceState};
+use crate::status::Warning;
+use std::collections::{HashMap, HashSet};
+use std::fs::{self, File};
+use std::path::Path;
+use std::rc::Rc;
+
+/// What making a set of entries needs to know.
+pub(crate) struct Making<'a> {
+    pub directory: &'a Directory,
+    pub writer: Writer,
+    /// The generation before, if there is one whose copies can be trusted.
+    pub previous: Option<&'a Generation>,
+    /// The copies in the store cannot be trusted: write them anew.
+    pub replace: bool,
+    /// Files that were read into memory are tried again: there may be room for a copy now.
+    pub retry_memory: bool,
+    pub now_us: i64,
+    pub interrupt: &'a mut dyn FnMut(),
+}
+
+/// The entries of a generation to be, and what was found on the way.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub entries: Vec<Entry>,
+    pub warnings: Vec<Warning>,
+    /// What was read into this process's memory.
+    pub databases: HashMap<Digest, Rc<Database>>,
+}
+
+/// A file that was written to less than this ago and is no database is taken for one that is still being written.
+const SETTLING_NS: i128 = 1_000_000_000;
+
+const DAY_US: i64 = 24 * 3600 * 1_000_000;
+
+/// A setting keeps no more generations than this, unless somebody uses them.
+const KEPT_GENERATIONS: usize = 64;
+
+impl Making<'_> {
+    pub fn make(mut self, sources: &[Source]) -> Made {
+        let mut made = Made::default();
+        for source in sources {
+            let entry = self.entry(source, &mut made);
+            made.entries.extend(entry);
+        }
+        made
+    }
+
+    fn entry(&mut self, source: &Source, made: &mut Made) -> Option<Entry> {
+        let previous = self.previous.and_then(|previous| previous.entry(&source.path));
+        if let Some(previous) = previous.filter(|previous| previous.state == source.state) {
+            let in_memory = previous.serving.as_ref().is_some_and(|serving| serving.in_memory.is_some());
+            if !(in_memory && self.retry_memory) {
+                return Some(previous.clone());
+            }
+        }
+        let refuse = |reason: String, made: &mut Made| {
+            // What was only in memory cannot be read any more by a process that starts now.
+            let last_good = previous.and_then(|previous| previous.serving.clone());
+            let serving = last_good.filter(|serving| serving.in_memory.is_none());
+            made.warnings.push(Warning::refused(&source.path, &reason, serving.is_some()));
+            Entry { path: source.path.clone(), state: source.state.clone(), refused: Some(reason), serving }
+        };
+        let serve = |digest: Digest, size: u64, in_memory: Option<String>| Entry {
+            path: source.path.clone(),
+            state: source.state.clone(),
+            refused: None,
+            serving: Some(Serving { digest, size, in_memory }),
+        };
+        let fingerprint = match &source.state {
+            SourceState::Present(fingerprint) => fingerprint,
+            SourceState::Unreadable(reason) => return Some(refuse(reason.clone(), made)),
+            SourceState::Missing => {
+                return Some(Entry {
+                    path: source.path.clone(),
+                    state: SourceState::Missing,
+                    refused: None,
+                    serving: None,
+                });
+            }
+        };
+        let path = Path::new(&source.path);
+        let size = fingerprint.size;
+        match copy::take(self.directory, path, fingerprint, self.replace, self.writer, self.interrupt) {
+            Taken::Copied(digest) => Some(serve(digest, size, None)),
+            Taken::InMemory(digest, database, reason) => {
+                made.warnings.push(Warning::in_memory(&source.path, &reason));
+                made.databases.insert(digest.clone(), Rc::new(database));
+                Some(serve(digest, size, Some(reason)))
+            }
+            Taken::Refused(_) if self.previous.is_some() && self.is_settling(fingerprint) => {
+                previous.cloned()
+            }
+            Taken::Refused(reason) => Some(refuse(reason, made)),
+            Taken::Unsettled => previous.cloned(),
+        }
+    }
+
+    fn is_settling(&self, fingerprint: &Fingerprint) -> bool {
+        let age = i128::from(self.now_us) * 1000 - fingerprint.mtime_ns;
+        (0..SETTLING_NS).contains(&age)
+    }
+}
+
+/// Drops the generations of a manifest that no statement can choose or use.
+pub(crate) fn drop_old_generations(manifest: &mut Manifest, directory: &Directory, now_us: i64) {
+    // From here on all are needed: the newest that is valid now, and those that will be.
+    let valid = manifest.generations.iter().rposition(|one| one.valid_from_us <= now_us).unwrap_or(0);
+    let excess = manifest.generations.len().saturating_sub(KEPT_GENERATIONS);
+    let superseded: Vec<i64> = manifest.generations.iter().skip(1).map(|next| next.valid_from_us).collect();
+    let mut at = 0;
+    manifest.generations.retain(|generation| {
+        let dropped = at < valid
+            && (at < excess
+                || superseded.get(at).is_some_and(|&until| until < now_us.saturating_sub(DAY_US)))
+            && !generation.copies().any(|serving| is_in_use(&directory.copy(&serving.digest)));
+        at += 1;
+        !dropped
+    });
+}
+
+/// Unlinks the copies that no manifest names and no process has open, and what dead writers left behind. Only
+/// the holder of the lock may call it.
+pub(crate) fn collect_garbage(directory: &Directory) {
+    let Ok(entries) = fs::read_dir(directory.path()) else { return };
+    let names: Vec<String> =
+        entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut named: HashSet<String> = HashSet::new();
+    for name in names.iter().filter(|name| Manifest::is_name(name)) {
+        let Ok(bytes) = fs::read(directory.file(name)) else { return };
+        let Some(manifest) = Manifest::parse(&bytes) else { continue };
+        let copies = manifest.generations.iter().flat_map(Generation::copies);
+        named.extend(copies.map(|serving| format!("{}.mmdb", serving.digest.as_str())));
+    }
+    for name in &names {
+        let path = directory.file(name);
+        if Directory::is_temporary(name) {
+            let _ = fs::remove_file(path);
+        } else if name.ends_with(".mmdb") && !named.contains(name) {
+            // Unlinked under its exclusive lock, so that nobody can open and lock it in between unnoticed.
+            if let Ok(file) = File::open(&path)
+                && file.try_lock().is_ok()
+            {
+                let _ = fs::remove_file(path);
+            }
+        }
+    }
+}
+
+fn is_in_use(copy: &Path) -> bool {
+    File::open(copy).is_ok_and(|file| file.try_lock().is_err())
+}
+
+/// Whether a publication took so long that its generation may be valid before everybody could read of it.
+pub(crate) fn is_late(published_us: i64, now_us: i64) -> bool {
+    now_us.saturating_sub(published_us) > DELAY_US / 4
+}

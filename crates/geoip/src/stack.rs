@@ -1,0 +1,155 @@
+//! Several databases used together: an address in, a place out.
+
+use crate::cache::Cache;
+use crate::database::{Database, DatabaseError};
+use crate::hosting;
+use crate::record::Fields;
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use travel_core::geodesy::Coordinates;
+use travel_core::place::{Network, Place, Precision};
+
+/// Databases in the order in which they are asked. The first that supplies a field wins, except that what
+/// belongs together comes from one file: coordinates, radius, subdivision and city; country and its code.
+#[derive(Debug)]
+pub struct Stack {
+    layers: Vec<Layer>,
+    tried: Vec<String>,
+    cache: RefCell<Cache<u128, Answer>>,
+}
+
+/// A database and the path under which it is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Layer {
+    pub path: Arc<str>,
+    pub database: Rc<Database>,
+}
+
+/// A database that was found damaged when it was looked into.
+#[derive(Debug, thiserror::Error)]
+#[error("GeoIP database \"{path}\" is damaged: {source}")]
+pub struct LookupError {
+    pub path: Arc<str>,
+    pub source: DatabaseError,
+}
+
+/// What is kept of an address. The coordinates lie beside the place, so that a row touches one cache line.
+#[derive(Clone, Debug)]
+struct Answer {
+    coordinates: Option<Coordinates>,
+    accuracy_km: Option<f64>,
+    place: Option<Arc<Place>>,
+}
+
+/// Addresses whose answers are kept, at about 80 bytes and the place itself.
+const KEPT_ADDRESSES: usize = 1 << 16;
+
+impl Stack {
+    /// Databases with the paths under which errors name them.
+    pub fn new(databases: impl IntoIterator<Item = (Arc<str>, Rc<Database>)>) -> Self {
+        let layers = databases.into_iter().map(|(path, database)| Layer { path, database }).collect();
+        Self::of_layers(layers, Vec::new())
+    }
+
+    pub(crate) fn of_layers(layers: Vec<Layer>, tried: Vec<String>) -> Self {
+        Self { layers, tried, cache: RefCell::new(Cache::new(KEPT_ADDRESSES)) }
+    }
+
+    /// Whether there is no database at all.
+    pub fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// The files and folders that were looked into, as the setting names them.
+    pub fn tried(&self) -> &[String] {
+        &self.tried
+    }
+
+    /// What is known of a host (an IPv4-mapped address must have been unwrapped); `None` where nothing is.
+    pub fn locate(&self, address: IpAddr) -> Result<Option<Arc<Place>>, LookupError> {
+        self.answer(address, |answer| answer.place.clone())
+    }
+
+    /// The coordinates of a host and the radius in km around them.
+    pub fn coordinates(&self, address: IpAddr) -> Result<Option<(Coordinates, Option<f64>)>, LookupError> {
+        self.answer(address, |answer| Some((answer.coordinates?, answer.accuracy_km)))
+    }
+
+    #[inline]
+    fn answer<T>(&self, address: IpAddr, take: impl Fn(&Answer) -> T) -> Result<T, LookupError> {
+        // IPv4 where no IPv6 host is, so that one key serves both.
+        let key = match address {
+            IpAddr::V4(v4) => 0xFFFF_0000_0000 | u128::from(v4.to_bits()),
+            IpAddr::V6(v6) => v6.to_bits(),
+        };
+        if let Some(answer) = self.cache.borrow().get(key) {
+            return Ok(take(answer));
+        }
+        let place = self.ask(address)?.map(Arc::new);
+        let answer = Answer {
+            coordinates: place.as_ref().and_then(|place| place.coordinates),
+            accuracy_km: place.as_ref().and_then(|place| place.accuracy_km),
+            place,
+        };
+        let taken = take(&answer);
+        self.cache.borrow_mut().insert(key, answer);
+        Ok(taken)
+    }
+
+    fn ask(&self, address: IpAddr) -> Result<Option<Place>, LookupError> {
+        let mut found: Vec<(Rc<Fields>, Network)> = Vec::with_capacity(self.layers.len());
+        for layer in &self.layers {
+            let looked_up = layer.database.lookup(address);
+            let record = looked_up.map_err(|source| LookupError { path: Arc::clone(&layer.path), source })?;
+            found.extend(record.filter(|(fields, _)| !fields.is_empty()));
+        }
+        Ok(merge(&found))
+    }
+}
+
+fn merge(found: &[(Rc<Fields>, Network)]) -> Option<Place> {
+    let anycast = found.iter().any(|(fields, _)| fields.anycast);
+    let first = |has: fn(&Fields) -> bool| found.iter().find(|(fields, _)| has(fields));
+    let located = first(|fields| fields.coordinates.is_some()).filter(|_| !anycast);
+    let named = located
+        .or_else(|| first(|fields| fields.city.is_some()))
+        .or_else(|| first(|fields| fields.subdivision.is_some()))
+        .filter(|_| !anycast);
+    let has_country = |fields: &Fields| fields.country.is_some() || fields.country_code.is_some();
+    let country = located
+        .filter(|(fields, _)| has_country(fields))
+        .or_else(|| first(|fields| fields.country.is_some() || fields.country_code.is_some()));
+    let asn = found.iter().find_map(|(fields, _)| fields.asn);
+    let provider = asn.and_then(hosting::provider);
+    let hosting = provider.or_else(|| first(|fields| fields.hosting).map(|_| "other"));
+
+    let place = Place {
+        coordinates: located.and_then(|(fields, _)| fields.coordinates),
+        accuracy_km: located.and_then(|(fields, _)| fields.accuracy_km),
+        precision: located.map(|(fields, _)| match fields.city {
+            Some(_) => Precision::City,
+            None => Precision::Country,
+        }),
+        city: named.and_then(|(fields, _)| fields.city.clone()),
+        subdivision: named.and_then(|(fields, _)| fields.subdivision.clone()),
+        country: country.and_then(|(fields, _)| fields.country.clone()),
+        country_code: country.and_then(|(fields, _)| fields.country_code.clone()),
+        network: None,
+        asn,
+        as_organization: found.iter().find_map(|(fields, _)| fields.as_organization.clone()),
+        hosting: hosting.map(Arc::from),
+        anonymizer: found.iter().find_map(|(fields, _)| fields.anonymizer),
+        carrier: found.iter().find_map(|(fields, _)| fields.carrier),
+    };
+    if place == Place::default() {
+        return None;
+    }
+    let longest = || found.iter().max_by_key(|(_, network)| network.prefix);
+    let network = located.or_else(longest).map(|&(_, network)| network);
+    Some(Place { network, ..place })
+}
+
+#[cfg(test)]
+mod tests;

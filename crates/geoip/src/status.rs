@@ -1,0 +1,117 @@
+//! What is told of the configured files: errors, warnings, and the state of each.
+
+use crate::database::{Database, DatabaseError};
+use crate::manifest::Entry;
+use crate::source::SourceState;
+use std::path::Path;
+
+/// One configured file, as `geoip_databases()` shows it. What is not known is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DatabaseStatus {
+    pub path: String,
+    pub database_type: Option<String>,
+    pub ip_version: Option<u16>,
+    /// Seconds since the Unix epoch.
+    pub built_at: Option<u64>,
+    pub size_bytes: Option<u64>,
+    pub provides: Vec<&'static str>,
+    /// `in_use`, `refused` or `missing`.
+    pub status: &'static str,
+    pub detail: Option<String>,
+}
+
+/// Something that an administrator should know. It is reported once, by the process that found it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    pub message: String,
+    pub detail: String,
+}
+
+/// Why a statement has no databases, although there should be some.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no copy of this file, and it is no longer the one that the other processes read.
+    #[error(
+        "GeoIP database \"{path}\" has no copy and is no longer the file that was chosen for this statement"
+    )]
+    ChangedWhileInMemory { path: String },
+    #[error("GeoIP database \"{path}\" does not fit into memory")]
+    OutOfMemory { path: String },
+    #[error("the copy of GeoIP database \"{path}\" cannot be used: {source}")]
+    Copy { path: String, source: CopyError },
+}
+
+/// Why a copy in the store cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    #[error("its size is not that of the file")]
+    Size,
+}
+
+impl DatabaseStatus {
+    /// The state of an entry and of the database that serves for it.
+    pub(crate) fn of(entry: &Entry, database: Option<&Database>) -> Self {
+        let (status, detail) = match (&entry.state, &entry.refused, &entry.serving) {
+            (_, Some(reason), Some(_)) => {
+                ("refused", Some(format!("{reason}; the last good copy of the file serves on")))
+            }
+            (_, Some(reason), None) => ("refused", Some(reason.clone())),
+            (SourceState::Missing, None, _) => ("missing", None),
+            (_, None, serving) => {
+                let reason = serving.as_ref().and_then(|serving| serving.in_memory.as_ref());
+                (
+                    "in_use",
+                    reason.map(|reason| format!("read into memory, as no copy could be written: {reason}")),
+                )
+            }
+        };
+        let size_now = match &entry.state {
+            SourceState::Present(fingerprint) => Some(fingerprint.size),
+            SourceState::Missing | SourceState::Unreadable(_) => None,
+        };
+        Self {
+            path: entry.path.clone(),
+            database_type: database.map(|database| database.database_type().into()),
+            ip_version: database.map(Database::ip_version),
+            built_at: database.map(Database::built_at),
+            size_bytes: entry.serving.as_ref().map(|serving| serving.size).or(size_now),
+            provides: database.map(Database::provides).unwrap_or_default(),
+            status,
+            detail,
+        }
+    }
+}
+
+impl Warning {
+    pub(crate) fn refused(path: &str, reason: &str, serves_on: bool) -> Self {
+        let consequence = match serves_on {
+            true => "The last good copy of the file serves on.",
+            false => "It is not used.",
+        };
+        Self {
+            message: format!("GeoIP database \"{path}\" is refused: {reason}"),
+            detail: consequence.into(),
+        }
+    }
+
+    pub(crate) fn in_memory(path: &str, reason: &str) -> Self {
+        Self {
+            message: format!("no copy of GeoIP database \"{path}\" could be written: {reason}"),
+            detail: "Every process reads the file into its own memory.".into(),
+        }
+    }
+
+    pub(crate) fn private(directory: &Path, reason: &std::io::Error) -> Self {
+        Self {
+            message: format!("nothing can be written to \"{}\": {reason}", directory.display()),
+            detail:
+                "This process chooses its GeoIP databases alone; the parallel workers of a statement may \
+                     choose others."
+                    .into(),
+        }
+    }
+}

@@ -1,0 +1,384 @@
+//! Which databases a statement uses.
+//!
+//! A file of the administrator's may be truncated at any moment, and a mapped file that is truncated kills the
+//! process. So nobody maps it: one process copies it into the store, verifies the copy and publishes it as a new
+//! *generation* of its setting. All processes of a statement know when it began, and use the newest generation
+//! that was valid then: the same one, without talking to each other.
+
+use crate::copy::{self, Digest, Directory, Writer};
+use crate::database::Database;
+use crate::manifest::{Entry, Generation, Manifest};
+use crate::open::open;
+use crate::publish::{self, Made, Making};
+use crate::source::{self, Source};
+use crate::stack::{Layer, Stack};
+use crate::status::{DatabaseStatus, StoreError, Warning};
+use std::collections::HashMap;
+use std::fs::{File, TryLockError};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The databases of one process, and the folder that it shares with the other processes of the server.
+pub struct Store {
+    directory: Directory,
+    clock: Box<dyn Fn() -> i64>,
+    writer: Writer,
+    current: Option<Current>,
+    manifest: Option<Manifest>,
+    /// The statement that last looked at the file system.
+    checked_us: i64,
+    /// The manifest could not be written: it is this process's own, since then.
+    private_since_us: Option<i64>,
+    opened: HashMap<Digest, Rc<Database>>,
+}
+
+/// The answer to the last statement.
+struct Current {
+    setting: String,
+    statement_us: i64,
+    generation: Generation,
+    stack: Rc<Stack>,
+}
+
+/// A statement that begins less than this after the last look at the file system needs no new one: a generation
+/// that is valid for it was published before that look.
+const CHECK_US: i64 = 2_500_000;
+
+/// How often a copy is attempted of what had to be read into memory.
+const MEMORY_RETRY_US: i64 = 300_000_000;
+
+const POLL: Duration = Duration::from_millis(10);
+
+impl Store {
+    /// A store in this folder, which is made when it is needed. Times are microseconds since the Unix epoch.
+    pub fn new(directory: PathBuf) -> Self {
+        Self::with_clock(directory, Box::new(unix_us))
+    }
+
+    /// As [`Store::new`], with another clock: the one that tells when statements begin. It counts from the Unix
+    /// epoch too, as it is held against the times of files.
+    pub fn with_clock(directory: PathBuf, clock: Box<dyn Fn() -> i64>) -> Self {
+        Self {
+            directory: Directory::new(directory),
+            clock,
+            writer: copy::write_all,
+            current: None,
+            manifest: None,
+            checked_us: i64::MIN,
+            private_since_us: None,
+            opened: HashMap::new(),
+        }
+    }
+
+    /// The databases of a statement that began at `statement_us`: the same in every process of the server.
+    ///
+    /// `may_publish`: this process may copy files that have changed (a parallel worker should not; the very first
+    /// time it does). `interrupt` is called between the steps of work that takes long; it may unwind.
+    #[inline]
+    pub fn stack_for(
+        &mut self,
+        setting: &str,
+        statement_us: i64,
+        may_publish: bool,
+        interrupt: &mut dyn FnMut(),
+    ) -> Result<(Rc<Stack>, Vec<Warning>), StoreError> {
+        if let Some(current) = &self.current
+            && current.statement_us == statement_us
+            && current.setting == setting
+        {
+            return Ok((Rc::clone(&current.stack), Vec::new()));
+        }
+        let mut warnings = Vec::new();
+        let stack = self.turn_to(setting, statement_us, may_publish, interrupt, &mut warnings)?;
+        Ok((stack, warnings))
+    }
+
+    /// What became of each configured file, in order.
+    pub fn databases(
+        &mut self,
+        setting: &str,
+        statement_us: i64,
+        may_publish: bool,
+        interrupt: &mut dyn FnMut(),
+    ) -> Result<(Vec<DatabaseStatus>, Vec<Warning>), StoreError> {
+        let (_, warnings) = self.stack_for(setting, statement_us, may_publish, interrupt)?;
+        let entries = self.current.as_ref().map_or(&[][..], |current| &current.generation.entries);
+        let status = |entry: &Entry| {
+            let serving = entry.serving.as_ref();
+            let database = serving.and_then(|serving| self.opened.get(&serving.digest));
+            DatabaseStatus::of(entry, database.map(Rc::as_ref))
+        };
+        Ok((entries.iter().map(status).collect(), warnings))
+    }
+
+    fn turn_to(
+        &mut self,
+        setting: &str,
+        statement_us: i64,
+        may_publish: bool,
+        interrupt: &mut dyn FnMut(),
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Rc<Stack>, StoreError> {
+        if self.current.as_ref().is_none_or(|current| current.setting != setting) {
+            self.current = None;
+            self.manifest = None;
+            self.private_since_us = None;
+        }
+        let since = statement_us.saturating_sub(self.checked_us);
+        let known = self.manifest.as_ref().and_then(|manifest| manifest.choose(statement_us));
+        if !(0..CHECK_US).contains(&since) || known.is_none_or(|generation| !generation.is_usable()) {
+            self.check(setting, may_publish, interrupt, warnings);
+            self.checked_us = statement_us;
+        }
+        let opened = self.open_chosen(setting, statement_us, interrupt);
+        if !matches!(opened, Err(StoreError::Copy { .. })) {
+            return opened;
+        }
+        // The folder was emptied or damaged under us; somebody else may have seen it first.
+        self.manifest = Manifest::read(&self.directory, setting);
+        if self.manifest.is_some() {
+            let opened = self.open_chosen(setting, statement_us, interrupt);
+            if !matches!(opened, Err(StoreError::Copy { .. })) {
+                return opened;
+            }
+        }
+        self.start_anew(setting, interrupt, warnings);
+        self.open_chosen(setting, statement_us, interrupt)
+    }
+
+    /// The stack of the generation that is this statement's.
+    fn open_chosen(
+        &mut self,
+        setting: &str,
+        statement_us: i64,
+        interrupt: &mut dyn FnMut(),
+    ) -> Result<Rc<Stack>, StoreError> {
+        let chosen = self.manifest.as_ref().and_then(|manifest| manifest.choose(statement_us));
+        if let Some(current) = &mut self.current
+            && chosen.is_none_or(|chosen| *chosen == current.generation)
+        {
+            current.statement_us = statement_us;
+            return Ok(Rc::clone(&current.stack));
+        }
+        let Some(generation) = chosen.cloned() else {
+            return Ok(Rc::new(Stack::of_layers(Vec::new(), tried(setting))));
+        };
+        let mut layers: Vec<Layer> = Vec::new();
+        let mut opened = HashMap::new();
+        for entry in &generation.entries {
+            let Some(serving) = &entry.serving else { continue };
+            // The same content under a second path can add nothing.
+            if opened.contains_key(&serving.digest) {
+                continue;
+            }
+            let database = match self.opened.get(&serving.digest) {
+                Some(database) => Rc::clone(database),
+                None => Rc::new(open(&self.directory, entry, serving, interrupt)?),
+            };
+            opened.insert(serving.digest.clone(), Rc::clone(&database));
+            layers.push(Layer { path: Arc::from(entry.path.as_str()), database });
+        }
+        self.opened = opened;
+        let stack = Rc::new(Stack::of_layers(layers, tried(setting)));
+        let setting = setting.to_owned();
+        self.current = Some(Current { setting, statement_us, generation, stack: Rc::clone(&stack) });
+        Ok(stack)
+    }
+
+    /// Compares the newest generation with the file system, and publishes another where they differ.
+    fn check(
+        &mut self,
+        setting: &str,
+        may_publish: bool,
+        interrupt: &mut dyn FnMut(),
+        warnings: &mut Vec<Warning>,
+    ) {
+        let stored = Manifest::read(&self.directory, setting);
+        let is_first = stored.is_none();
+        if let Some(manifest) = stored {
+            self.private_since_us = None;
+            let is_current = self.is_current(&manifest, &source::list(setting));
+            self.manifest = Some(manifest);
+            if is_current || !may_publish {
+                return;
+            }
+        } else if let (Some(since), Some(manifest)) = (self.private_since_us, &self.manifest) {
+            let is_fresh = (self.clock)().saturating_sub(since) < MEMORY_RETRY_US;
+            if is_fresh && manifest.newest().is_some_and(|newest| newest.matches(&source::list(setting))) {
+                return;
+            }
+        }
+        let _lock = match self.lock(setting, is_first, interrupt) {
+            Locked::Here(lock) => Some(lock),
+            Locked::Elsewhere => return,
+            // Nothing can be written there: publishing will find the same, and keep its result to itself.
+            Locked::Impossible => None,
+        };
+        self.publish_locked(setting, false, interrupt, warnings);
+    }
+
+    fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
+        manifest.newest().is_some_and(|newest| {
+            newest.matches(sources) && !(newest.has_memory() && self.is_memory_due(manifest))
+        })
+    }
+
+    fn is_memory_due(&self, manifest: &Manifest) -> bool {
+        (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
+    }
+
+    /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
+    /// for the lock or for the manifest that its holder writes.
+    fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
+        let Ok(file) = self.directory.lock_file() else { return Locked::Impossible };
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Locked::Here(file),
+                Err(TryLockError::Error(_)) => return Locked::Impossible,
+                Err(TryLockError::WouldBlock) if !is_first => return Locked::Elsewhere,
+                Err(TryLockError::WouldBlock) => {}
+            }
+            interrupt();
+            std::thread::sleep(POLL);
+            if let Some(manifest) = Manifest::read(&self.directory, setting) {
+                self.manifest = Some(manifest);
+                return Locked::Elsewhere;
+            }
+        }
+    }
+
+    /// Publishes a first generation whose copies replace those of the store, unless another process has just
+    /// done so.
+    fn start_anew(&mut self, setting: &str, interrupt: &mut dyn FnMut(), warnings: &mut Vec<Warning>) {
+        let lock = self.directory.lock_file();
+        if let Ok(lock) = &lock {
+            while let Err(TryLockError::WouldBlock) = lock.try_lock() {
+                interrupt();
+                std::thread::sleep(POLL);
+            }
+        }
+        let stored = Manifest::read(&self.directory, setting);
+        if stored.is_some() && stored != self.manifest {
+            self.manifest = stored;
+        } else {
+            self.publish_locked(setting, true, interrupt, warnings);
+        }
+    }
+
+    fn publish_locked(
+        &mut self,
+        setting: &str,
+        replace: bool,
+        interrupt: &mut dyn FnMut(),
+        warnings: &mut Vec<Warning>,
+    ) {
+        let sources = source::list(setting);
+        let stored = Manifest::read(&self.directory, setting);
+        // Somebody else may have published while this process waited or looked.
+        if let Some(stored) = &stored
+            && !replace
+            && self.is_current(stored, &sources)
+        {
+            self.manifest = Some(stored.clone());
+            return;
+        }
+        let retry_memory = stored.as_ref().is_some_and(|stored| self.is_memory_due(stored));
+        let previous = stored.as_ref().filter(|_| !replace).and_then(Manifest::newest);
+        let making = Making {
+            directory: &self.directory,
+            writer: self.writer,
+            previous,
+            replace,
+            retry_memory,
+            now_us: (self.clock)(),
+            interrupt,
+        };
+        let Made { entries, warnings: found, databases } = making.make(&sources);
+        warnings.extend(found);
+        self.opened.extend(databases);
+        self.put(setting, stored, replace, entries, retry_memory, warnings);
+    }
+
+    /// Writes the manifest; where that fails, this process uses it alone.
+    fn put(
+        &mut self,
+        setting: &str,
+        stored: Option<Manifest>,
+        replace: bool,
+        entries: Vec<Entry>,
+        retried: bool,
+        warnings: &mut Vec<Warning>,
+    ) {
+        let number = stored.as_ref().and_then(Manifest::newest).map_or(0, |newest| newest.number);
+        let old = stored.filter(|_| !replace);
+        if !retried && old.as_ref().and_then(Manifest::newest).is_some_and(|newest| newest.entries == entries)
+        {
+            // Only files that are still being written have changed.
+            self.manifest = old;
+            return;
+        }
+        let (manifest, written) = self.write(|now_us| {
+            let mut manifest = match &old {
+                Some(old) => old.clone(),
+                None => Manifest::first(setting, number.saturating_add(1), entries.clone(), now_us),
+            };
+            if manifest.newest().is_none_or(|newest| newest.entries != entries) {
+                manifest.add(entries.clone(), now_us);
+            }
+            if retried {
+                manifest.memory_tried_us = now_us;
+            }
+            manifest
+        });
+        match written {
+            Ok(()) => {
+                self.private_since_us = None;
+                publish::collect_garbage(&self.directory);
+            }
+            Err(error) => {
+                self.private_since_us = Some((self.clock)());
+                warnings.push(Warning::private(self.directory.path(), &error));
+            }
+        }
+        self.manifest = Some(manifest);
+    }
+
+    /// Writes the manifest that `make` makes of the time, anew if that took so long that others could begin a
+    /// statement for which its generation is valid before they can read of it.
+    fn write(&self, make: impl Fn(i64) -> Manifest) -> (Manifest, std::io::Result<()>) {
+        let mut tries = 0;
+        loop {
+            let now_us = (self.clock)();
+            let mut manifest = make(now_us);
+            publish::drop_old_generations(&mut manifest, &self.directory, now_us);
+            tries += 1;
+            let in_time = || tries > 3 || !publish::is_late(now_us, (self.clock)());
+            match manifest.write(&self.directory, self.writer, &in_time) {
+                Ok(false) => {}
+                Ok(true) => return (manifest, Ok(())),
+                Err(error) => return (manifest, Err(error)),
+            }
+        }
+    }
+}
+
+fn tried(setting: &str) -> Vec<String> {
+    source::paths(setting).map(str::to_owned).collect()
+}
+
+/// Whether this process is the one that writes.
+enum Locked {
+    Here(File),
+    Elsewhere,
+    Impossible,
+}
+
+fn unix_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests;

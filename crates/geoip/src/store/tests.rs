@@ -1,0 +1,601 @@
+//! The rules of the store, by processes that share a folder (each a `Store` of its own) and a clock.
+
+use super::*;
+use crate::manifest::Serving;
+use crate::source::SourceState;
+use crate::testing::{address, bytes, city, real_file};
+use std::cell::Cell;
+use std::fs;
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use tempfile::TempDir;
+
+const SECOND: i64 = 1_000_000;
+
+/// A server: its temporary folder, the administrator's folder, the time.
+struct Scene {
+    root: TempDir,
+    now: Rc<Cell<i64>>,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let scene = Self { root: tempfile::tempdir().unwrap(), now: Rc::new(Cell::new(unix_us())) };
+        fs::create_dir(scene.root.path().join("geo")).unwrap();
+        scene
+    }
+
+    fn process(&self) -> Store {
+        let now = Rc::clone(&self.now);
+        Store::with_clock(self.folder(), Box::new(move || now.get()))
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.root.path().join("base/pgsql_tmp/pgsql_tmp_impossible_travel")
+    }
+
+    fn setting(&self) -> String {
+        self.root.path().join("geo").to_string_lossy().into_owned()
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.root.path().join("geo").join(name)
+    }
+
+    /// As `mv` and updaters do it.
+    fn rename_over(&self, name: &str, content: &[u8]) {
+        fs::write(self.file("new"), content).unwrap();
+        fs::rename(self.file("new"), self.file(name)).unwrap();
+    }
+
+    /// As `cp` does it.
+    fn copy_over(&self, name: &str, content: &[u8]) {
+        fs::write(self.file(name), content).unwrap();
+    }
+
+    fn pass(&self, microseconds: i64) {
+        self.now.set(self.now.get() + microseconds);
+    }
+
+    /// The city that a statement sees which begins now, and how often it was warned.
+    fn ask(&self, process: &mut Store) -> (Option<String>, usize) {
+        self.ask_at(process, self.now.get())
+    }
+
+    fn ask_at(&self, process: &mut Store, statement_us: i64) -> (Option<String>, usize) {
+        let (stack, warnings) = process.stack_for(&self.setting(), statement_us, true, &mut || {}).unwrap();
+        (city_of(&stack), warnings.len())
+    }
+
+    fn copies(&self) -> Vec<String> {
+        names(&self.folder()).into_iter().filter(|name| name.ends_with(".mmdb")).collect()
+    }
+
+    fn statuses(&self, process: &mut Store) -> Vec<DatabaseStatus> {
+        process.databases(&self.setting(), self.now.get(), true, &mut || {}).unwrap().0
+    }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn city_of(stack: &Stack) -> Option<String> {
+    stack.locate(address("1.2.3.4")).unwrap()?.city.as_deref().map(str::to_owned)
+}
+
+fn of(name: &'static str) -> Vec<u8> {
+    bytes(4, &[("1.0.0.0/8", city(name, "GB", 51.5, -0.1))])
+}
+
+fn some(city: &str) -> (Option<String>, usize) {
+    (Some(city.into()), 0)
+}
+
+/// A disk on which manifests fit, and nothing else.
+fn full_disk(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    if !bytes.starts_with(b"{") {
+        return Err(io::ErrorKind::StorageFull.into());
+    }
+    copy::write_all(file, bytes)
+}
+
+/// A disk on which nothing fits.
+fn very_full_disk(_: &mut File, _: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::StorageFull.into())
+}
+
+#[test]
+fn the_first_statement_copies_and_uses_what_is_there() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    assert_eq!(scene.ask(&mut scene.process()), some("London"));
+    assert_eq!(fs::metadata(scene.folder()).unwrap().permissions().mode() & 0o777, 0o700);
+    let name = format!("{}.mmdb", copy::digest_of(&of("London")).as_str());
+    assert_eq!(scene.copies(), [name.clone()]);
+    assert_eq!(fs::metadata(scene.folder().join(name)).unwrap().permissions().mode() & 0o777, 0o400);
+    assert_eq!(names(&scene.folder()).len(), 3, "the copy, the manifest, the lock, no leavings");
+}
+
+#[test]
+fn a_replaced_file_is_used_one_second_after_its_publication() {
+    let scene = Scene::new();
+    let mut process = scene.process();
+    type Replace = fn(&Scene, &str, &[u8]);
+    let ways: [(Replace, [&'static str; 2]); 2] =
+        [(Scene::rename_over, ["Berlin", "Paris"]), (Scene::copy_over, ["Madrid", "Rome"])];
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut before = "London";
+    assert_eq!(scene.ask(&mut process), some(before));
+    for (replace, cities) in ways {
+        for city in cities {
+            replace(&scene, "a.mmdb", &of(city));
+            assert_eq!(scene.ask(&mut process), some(before), "not looked at within the second");
+            scene.pass(SECOND);
+            assert_eq!(scene.ask(&mut process), some(before), "published, not yet valid");
+            scene.pass(SECOND - 1);
+            assert_eq!(scene.ask(&mut process), some(before));
+            assert_eq!(scene.ask(&mut scene.process()), some(before), "nor to a process that starts now");
+            scene.pass(1);
+            assert_eq!(scene.ask(&mut process), some(city));
+            assert_eq!(scene.ask_at(&mut scene.process(), scene.now.get() - 1), some(before));
+            before = city;
+        }
+    }
+}
+
+#[test]
+fn a_file_that_became_bad_is_refused_once_and_its_last_good_copy_serves_on() {
+    let long = of("London");
+    let mut corrupt = long.clone();
+    let at = corrupt.windows(4).position(|window| window == [0, 0, 0, 0]).unwrap();
+    corrupt[at..at + 4].fill(0xFE);
+    let bad: [(&str, Vec<u8>); 4] = [
+        ("truncated", long[..long.len() / 2].to_vec()),
+        ("garbage", vec![7; 5000]),
+        ("empty", Vec::new()),
+        ("corrupt", corrupt),
+    ];
+    for (kind, content) in bad {
+        let scene = Scene::new();
+        let (mut one, mut other) = (scene.process(), scene.process());
+        scene.copy_over("a.mmdb", &of("London"));
+        assert_eq!(scene.ask(&mut one), some("London"));
+        scene.copy_over("a.mmdb", &content);
+        scene.pass(2 * SECOND);
+        let (stack, warnings) = one.stack_for(&scene.setting(), scene.now.get(), true, &mut || {}).unwrap();
+        assert_eq!(city_of(&stack).as_deref(), Some("London"), "{kind}");
+        assert_eq!(warnings.len(), 1, "{kind}");
+        assert!(warnings[0].message.contains("a.mmdb\" is refused: "), "{}", warnings[0].message);
+        for _ in 0..3 {
+            scene.pass(2 * SECOND);
+            assert_eq!(scene.ask(&mut one), some("London"), "{kind}: no second warning");
+            assert_eq!(scene.ask(&mut other), some("London"), "{kind}: nor one to others");
+        }
+        let status = &scene.statuses(&mut other)[0];
+        assert_eq!((status.status, status.database_type.as_deref()), ("refused", Some("Test")));
+        assert!(status.detail.as_ref().unwrap().ends_with("the last good copy of the file serves on"));
+
+        scene.rename_over("a.mmdb", &of("Paris"));
+        scene.pass(2 * SECOND);
+        scene.ask(&mut one);
+        scene.pass(SECOND);
+        assert_eq!(scene.ask(&mut one), some("Paris"), "{kind}: good again");
+        assert_eq!(scene.statuses(&mut one)[0].status, "in_use");
+    }
+}
+
+#[test]
+fn a_file_that_was_never_good_is_refused_and_the_others_serve() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", b"no database");
+    scene.copy_over("b.mmdb", &of("London"));
+    let mut process = scene.process();
+    assert_eq!(scene.ask(&mut process), (Some("London".into()), 1));
+    assert_eq!(scene.ask(&mut scene.process()), some("London"));
+    let statuses = scene.statuses(&mut process);
+    assert_eq!(statuses.iter().map(|status| status.status).collect::<Vec<_>>(), ["refused", "in_use"]);
+    assert_eq!(statuses[0].size_bytes, Some(11));
+    assert_eq!(statuses[1].provides, ["coordinates", "accuracy_km", "city", "subdivision", "country"]);
+    assert_eq!((statuses[1].ip_version, statuses[1].built_at), (Some(4), Some(1_700_000_000)));
+}
+
+#[test]
+fn a_file_that_is_being_written_is_left_alone() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    scene.ask(&mut process);
+    scene.pass(SECOND);
+    scene.copy_over("a.mmdb", &of("Paris")[..100]);
+    let written = fs::metadata(scene.file("a.mmdb")).unwrap();
+    scene.now.set(written.mtime() * SECOND + written.mtime_nsec() / 1000 + SECOND - 1);
+    assert_eq!(scene.ask(&mut process), some("London"), "no warning within a second of a write");
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.ask(&mut process), (Some("London".into()), 1));
+}
+
+#[test]
+fn a_file_that_grows_while_it_is_read_is_left_for_the_next_look() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    scene.ask(&mut process);
+    scene.pass(2 * SECOND);
+    scene.copy_over("a.mmdb", &of("Paris"));
+    let file = scene.file("a.mmdb");
+    let mut writes = 0;
+    let mut write = || {
+        writes += 1;
+        fs::write(&file, [of("Paris"), vec![0; writes]].concat()).unwrap();
+    };
+    let (stack, warnings) = process.stack_for(&scene.setting(), scene.now.get(), true, &mut write).unwrap();
+    assert!(writes > 0);
+    assert_eq!((city_of(&stack), warnings.len()), some("London"));
+    assert_eq!(scene.copies().len(), 1);
+}
+
+#[test]
+fn a_deleted_file_leaves_the_set() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    scene.copy_over("b.mmdb", &of("Paris"));
+    let mut process = scene.process();
+    assert_eq!(scene.ask(&mut process), some("London"));
+    fs::remove_file(scene.file("a.mmdb")).unwrap();
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"));
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut process), some("Paris"));
+    assert_eq!(scene.statuses(&mut process).len(), 1);
+}
+
+#[test]
+fn a_file_that_the_setting_names_is_missing_when_it_is() {
+    let scene = Scene::new();
+    let file = scene.file("a.mmdb").to_string_lossy().into_owned();
+    let setting = format!(" {file} ,, /nonexistent/folder ");
+    let mut process = scene.process();
+    let (stack, _) = process.stack_for(&setting, 0, true, &mut || {}).unwrap();
+    assert!(stack.is_empty());
+    assert_eq!(stack.tried(), [file, "/nonexistent/folder".into()]);
+    let (statuses, _) = process.databases(&setting, 0, true, &mut || {}).unwrap();
+    assert_eq!(statuses.len(), 1, "a folder that is not there is no file");
+    assert_eq!(statuses[0].status, "missing");
+}
+
+#[test]
+fn files_come_in_the_order_of_the_setting_and_then_of_their_names() {
+    let scene = Scene::new();
+    let folder = |name: &str| scene.root.path().join(name);
+    fs::create_dir(folder("two")).unwrap();
+    fs::create_dir(folder("geo/sub.mmdb")).unwrap();
+    for name in ["geo/b.mmdb", "geo/a.mmdb", "geo/.hidden.mmdb", "geo/note.txt", "two/0.mmdb"] {
+        fs::write(folder(name), of("London")).unwrap();
+    }
+    let setting = format!("{0}/two/0.mmdb,{0}/geo,{0}/two", scene.root.path().display());
+    let paths: Vec<String> = source::list(&setting).into_iter().map(|source| source.path).collect();
+    let expected = ["two/0.mmdb", "geo/a.mmdb", "geo/b.mmdb"];
+    assert_eq!(paths, expected.map(|name| folder(name).to_string_lossy().into_owned()));
+}
+
+#[test]
+fn one_statement_sees_one_set_and_asks_the_file_system_once() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    let ask = |process: &mut Store| process.stack_for(&scene.setting(), 7, true, &mut || {}).unwrap().0;
+    let first = ask(&mut process);
+    fs::remove_dir_all(scene.root.path()).unwrap();
+    assert!(Rc::ptr_eq(&first, &ask(&mut process)));
+    assert_eq!(city_of(&first).as_deref(), Some("London"), "an unlinked copy stays open");
+}
+
+#[test]
+fn an_unchanged_content_is_not_copied_again() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    scene.ask(&mut process);
+    let inode = || fs::metadata(scene.folder().join(&scene.copies()[0])).unwrap().ino();
+    let before = inode();
+    scene.rename_over("a.mmdb", &of("London"));
+    scene.pass(2 * SECOND);
+    scene.ask(&mut process);
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"));
+    assert_eq!((inode(), scene.copies().len()), (before, 1));
+    let manifest = Manifest::read(&process.directory, &scene.setting()).unwrap();
+    assert_eq!(manifest.generations.len(), 2, "but the new fingerprint is remembered");
+}
+
+#[test]
+fn a_parallel_worker_publishes_only_what_is_first() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut worker = scene.process();
+    let mut ask = || {
+        let (stack, _) = worker.stack_for(&scene.setting(), scene.now.get(), false, &mut || {}).unwrap();
+        city_of(&stack).unwrap()
+    };
+    assert_eq!(ask(), "London");
+    scene.rename_over("a.mmdb", &of("Paris"));
+    for _ in 0..3 {
+        scene.pass(2 * SECOND);
+        assert_eq!(ask(), "London");
+    }
+    scene.ask(&mut scene.process());
+    scene.pass(SECOND);
+    assert_eq!(ask(), "Paris");
+}
+
+#[test]
+fn a_statement_does_not_wait_for_another_process_that_copies() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    scene.ask(&mut process);
+    scene.rename_over("a.mmdb", &of("Paris"));
+    let lock = process.directory.lock_file().unwrap();
+    lock.lock().unwrap();
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"));
+    assert_eq!(scene.copies().len(), 1);
+}
+
+#[test]
+fn the_first_statement_waits_for_another_process_and_can_be_interrupted() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut process = scene.process();
+    let mut lock = Some(process.directory.lock_file().unwrap());
+    lock.as_ref().unwrap().lock().unwrap();
+    let mut interrupts = 0;
+    let mut interrupt = || {
+        interrupts += 1;
+        if interrupts == 3 {
+            lock = None;
+        }
+    };
+    let (stack, _) = process.stack_for(&scene.setting(), 1, true, &mut interrupt).unwrap();
+    assert!(interrupts >= 3);
+    assert_eq!(city_of(&stack).as_deref(), Some("London"));
+}
+
+#[test]
+fn a_cancelled_copy_leaves_nothing_behind() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut calls = 0;
+    let cancelled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut cancel = || {
+            calls += 1;
+            assert!(calls < 4, "cancelled");
+        };
+        let _ = scene.process().stack_for(&scene.setting(), 1, true, &mut cancel);
+    }));
+    assert!(cancelled.is_err());
+    assert_eq!(names(&scene.folder()), ["lock"]);
+    assert_eq!(scene.ask(&mut scene.process()), some("London"));
+}
+
+#[test]
+fn databases_that_appear_after_none_are_used_at_once() {
+    let scene = Scene::new();
+    let mut process = scene.process();
+    assert_eq!(scene.ask(&mut process), (None, 0));
+    scene.copy_over("a.mmdb", &of("London"));
+    scene.pass(1);
+    assert_eq!(scene.ask(&mut process), some("London"));
+}
+
+#[test]
+fn a_generation_after_none_does_not_change_what_came_before() {
+    let serving = Serving { digest: copy::digest_of(b""), size: 1, in_memory: None };
+    let entry =
+        Entry { path: "x".into(), state: SourceState::Missing, refused: None, serving: Some(serving) };
+    let mut manifest = Manifest::first("x", 1, vec![entry.clone()], 0);
+    manifest.add(Vec::new(), 10 * SECOND);
+    manifest.add(vec![entry], 20 * SECOND);
+    let number = |at: i64| manifest.choose(at).unwrap().number;
+    assert_eq!((number(0), number(11 * SECOND - 1), number(11 * SECOND), number(i64::MIN)), (1, 1, 3, 1));
+}
+
+#[test]
+fn without_room_for_a_copy_the_file_is_read_into_memory() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let (mut one, mut other) = (scene.process(), scene.process());
+    one.writer = full_disk;
+    other.writer = full_disk;
+    assert_eq!(scene.ask(&mut one), (Some("London".into()), 1));
+    assert_eq!(scene.ask(&mut other), some("London"));
+    assert_eq!(names(&scene.folder()).len(), 2, "the lock and the manifest: no copy, no leavings");
+    let status = &scene.statuses(&mut other)[0];
+    assert_eq!(status.status, "in_use");
+    assert!(status.detail.as_ref().unwrap().starts_with("read into memory"));
+
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut one), some("London"), "not tried every second");
+    one.writer = copy::write_all;
+    scene.pass(MEMORY_RETRY_US);
+    scene.ask(&mut one);
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut one), some("London"));
+    assert_eq!(scene.copies().len(), 1, "there is room again");
+    assert_eq!(scene.statuses(&mut one)[0].detail, None);
+}
+
+#[test]
+fn a_file_without_a_copy_that_changes_is_an_error_and_never_a_mix() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut one = scene.process();
+    one.writer = full_disk;
+    scene.ask(&mut one);
+    scene.copy_over("a.mmdb", &of("Paris"));
+    let mut late = scene.process();
+    late.writer = full_disk;
+    let answer = late.stack_for(&scene.setting(), scene.now.get(), false, &mut || {});
+    assert!(matches!(answer, Err(StoreError::ChangedWhileInMemory { .. })));
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut one).0.as_deref(), Some("London"), "who has it keeps it");
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut late), some("Paris"));
+}
+
+#[test]
+fn where_nothing_can_be_written_a_process_goes_alone() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    fs::write(scene.root.path().join("base"), "in the way").unwrap();
+    let mut full = scene.process();
+    full.writer = very_full_disk;
+    for mut process in [scene.process(), full] {
+        scene.rename_over("a.mmdb", &of("London"));
+        assert_eq!(scene.ask(&mut process), (Some("London".into()), 2));
+        for _ in 0..3 {
+            scene.pass(SECOND);
+            assert_eq!(scene.ask(&mut process), some("London"), "warned once");
+        }
+        scene.rename_over("a.mmdb", &of("Paris"));
+        scene.pass(SECOND);
+        assert_eq!(scene.ask(&mut process).0.as_deref(), Some("Paris"));
+        // The second round: the folder can be made, but nothing fits.
+        let _ = fs::remove_file(scene.root.path().join("base"));
+    }
+}
+
+#[test]
+fn copies_that_vanish_or_are_damaged_are_made_anew() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    scene.ask(&mut scene.process());
+    let copy = scene.folder().join(&scene.copies()[0]);
+    fs::remove_file(&copy).unwrap();
+    assert_eq!(scene.ask(&mut scene.process()), some("London"), "a copy vanished");
+    fs::remove_file(&copy).unwrap();
+    fs::write(&copy, "short").unwrap();
+    assert_eq!(scene.ask(&mut scene.process()), some("London"), "a copy was truncated");
+    fs::remove_file(&copy).unwrap();
+    fs::write(&copy, vec![7; of("London").len()]).unwrap();
+    assert_eq!(scene.ask(&mut scene.process()), some("London"), "a copy was overwritten");
+    let mut process = scene.process();
+    scene.ask(&mut process);
+    fs::remove_dir_all(scene.folder()).unwrap();
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"), "the folder vanished");
+    for name in names(&scene.folder()).into_iter().filter(|name| Manifest::is_name(name)) {
+        fs::write(scene.folder().join(name), "{\"version\":1,").unwrap();
+    }
+    scene.pass(2 * SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"), "the manifest is damaged");
+}
+
+#[test]
+fn old_generations_stay_for_a_day_and_while_somebody_uses_them() {
+    let scene = Scene::new();
+    let cities = ["London", "Paris", "Berlin"];
+    let (mut publisher, mut reader) = (scene.process(), scene.process());
+    let mut publish = |city: &'static str| {
+        scene.rename_over("a.mmdb", &of(city));
+        scene.pass(2 * SECOND);
+        scene.ask(&mut publisher);
+        scene.pass(2 * SECOND);
+        assert_eq!(scene.ask(&mut publisher), some(city));
+    };
+    publish(cities[0]);
+    scene.ask(&mut reader);
+    publish(cities[1]);
+    assert_eq!(scene.copies().len(), 2, "not a day old");
+    scene.pass(25 * 3600 * SECOND);
+    publish(cities[2]);
+    assert_eq!(scene.copies().len(), 3, "the first is a day old but in use, the second was valid until now");
+    drop(reader);
+    scene.pass(25 * 3600 * SECOND);
+    publish("Rome");
+    let kept = ["Berlin", "Rome"].map(|city| format!("{}.mmdb", copy::digest_of(&of(city)).as_str()));
+    assert!(scene.copies().iter().all(|name| kept.contains(name)), "{:?}", scene.copies());
+    assert_eq!(scene.copies().len(), 2);
+}
+
+#[test]
+fn settings_share_a_folder_without_collecting_each_other_s_copies() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    scene.ask(&mut scene.process());
+    fs::write(scene.root.path().join("other.mmdb"), of("Paris")).unwrap();
+    let other = scene.root.path().join("other.mmdb").to_string_lossy().into_owned();
+    let mut process = scene.process();
+    let (stack, _) = process.stack_for(&other, scene.now.get(), true, &mut || {}).unwrap();
+    assert_eq!(city_of(&stack).as_deref(), Some("Paris"));
+    assert_eq!(scene.copies().len(), 2);
+    assert_eq!(scene.ask(&mut process), some("London"), "the setting was changed back");
+}
+
+#[test]
+fn a_real_file_goes_through_the_store() {
+    let Some(path) = real_file("GeoLite2-City-Test.mmdb") else { return };
+    let scene = Scene::new();
+    let setting = path.to_string_lossy().into_owned();
+    let (stack, warnings) = scene.process().stack_for(&setting, 1, true, &mut || {}).unwrap();
+    assert!(warnings.is_empty());
+    let place = stack.locate(address("81.2.69.142")).unwrap().unwrap();
+    assert_eq!(place.city.as_deref(), Some("London"));
+}
+
+/// Processes on the real clock, with a file that is replaced all the time: whoever works for the same statement,
+/// however late it comes to it, sees the same set.
+#[test]
+fn all_processes_of_a_statement_choose_the_same_generation() {
+    const PROCESSES: usize = 6;
+    const STATEMENTS: usize = 80;
+    let scene = Scene::new();
+    let cities = ["London", "Paris", "Berlin", "Rome", "Madrid"];
+    scene.copy_over("a.mmdb", &of(cities[0]));
+    let (folder, setting, file) = (scene.folder(), scene.setting(), scene.file("a.mmdb"));
+    let barrier = std::sync::Barrier::new(PROCESSES + 1);
+    let statement = std::sync::atomic::AtomicI64::new(0);
+    let relaxed = std::sync::atomic::Ordering::SeqCst;
+    let seen: Vec<Vec<String>> = std::thread::scope(|scope| {
+        let run = |number: usize| {
+            let mut process = Store::new(folder.clone());
+            let mut seen = Vec::new();
+            for round in 0..STATEMENTS {
+                barrier.wait();
+                let statement_us = statement.load(relaxed);
+                let late = (number * 7 + round * 3) % 11;
+                std::thread::sleep(Duration::from_millis(late as u64 * 4));
+                let may_publish = number % 2 == 0;
+                let answer = process.stack_for(&setting, statement_us, may_publish, &mut || {});
+                seen.push(city_of(&answer.unwrap().0).unwrap());
+                barrier.wait();
+            }
+            seen
+        };
+        let handles: Vec<_> = (0..PROCESSES).map(|number| scope.spawn(move || run(number))).collect();
+        for round in 0..STATEMENTS {
+            if round % 3 == 2 {
+                let new = file.with_extension("new");
+                fs::write(&new, of(cities[round % cities.len()])).unwrap();
+                fs::rename(new, &file).unwrap();
+            }
+            statement.store(unix_us(), relaxed);
+            barrier.wait();
+            barrier.wait();
+        }
+        handles.into_iter().map(|handle| handle.join().unwrap()).collect()
+    });
+    for others in &seen[1..] {
+        assert_eq!(*others, seen[0]);
+    }
+    let mut distinct = seen[0].clone();
+    distinct.dedup();
+    assert!(distinct.len() > 1, "the file changed, and that was seen: {distinct:?}");
+}

@@ -1,0 +1,41 @@
+//! Where and when the story plays: addresses of the sample databases, days of March 2026.
+
+pub const LONDON_OFFICE: &str = "192.0.2.5";
+pub const LONDON_HOME: &str = "192.0.2.20";
+pub const LONDON_HOTEL: &str = "192.0.2.27";
+pub const FRANKFURT_OFFICE: &str = "192.0.2.100";
+pub const FRANKFURT_HOME: &str = "192.0.2.107";
+pub const DUBLIN: &str = "192.0.2.66";
+pub const AMSTERDAM: &str = "192.0.2.35";
+pub const MOSCOW: &str = "192.0.2.115";
+pub const LAGOS: &str = "192.0.2.131";
+pub const CAMBRIDGE: &str = "192.0.2.150";
+pub const NEW_YORK_OFFICE: &str = "198.51.100.5";
+pub const JERSEY_CITY: &str = "198.51.100.170";
+pub const TORONTO: &str = "198.51.100.200";
+pub const HONOLULU: &str = "198.51.100.130";
+pub const WEB_SERVER: &str = "198.51.100.70";
+pub const SAO_PAULO_OFFICE: &str = "198.51.100.100";
+pub const SAO_PAULO_HOME: &str = "2001:db8:5000::15";
+pub const NOWHERE: &str = "198.51.100.230";
+pub const TOKYO: &str = "203.0.113.10";
+pub const TOKYO_AGAIN: &str = "203.0.113.11";
+pub const YOKOHAMA: &str = "203.0.113.40";
+pub const AUCKLAND: &str = "203.0.113.130";
+pub const SUVA: &str = "203.0.113.162";
+pub const NADI: &str = "203.0.113.180";
+pub const APIA: &str = "203.0.113.200";
+pub const SYDNEY: &str = "2001:db8:3000::5";
+pub const SINGAPORE: &str = "2001:db8:6000::a5";
+pub const RENTED_IN_SINGAPORE: &str = "198.19.0.77";
+pub const VPN_IN_MOSCOW: &str = "198.19.65.9";
+pub const CLOUD_IN_ASHBURN: &str = "2001:db8:a000::99";
+pub const BUILD_AGENTS: &str = "198.18.64.";
+
+pub const MONDAY: i64 = 2;
+pub const TUESDAY: i64 = 3;
+pub const WEDNESDAY: i64 = 4;
+pub const THURSDAY: i64 = 5;
+pub const FRIDAY: i64 = 6;
+pub const SATURDAY: i64 = 7;
+pub const SUNDAY: i64 = 8;

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Removes what the other scripts made: the servers' folders, .work, and what cargo built. Installed things stay.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+cd "$ROOT"
+
+for folder in "$SERVERS"/*/; do
+    [ -d "$folder" ] || continue
+    server_at "$(basename "$folder")"
+    server_drop
+done
+rm -rf "${SERVERS:?}" "${WORK:?}"
+cargo clean

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Builds the extension and installs it into the server of PG_CONFIG. With --if-changed only if the sources, or what is
+# installed, are not those of the last time.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
+
+library="$("$PG_CONFIG" --pkglibdir)/impossible_travel.so"
+extensions="$("$PG_CONFIG" --sharedir)/extension"
+stamp="$WORK/installed-$(printf '%s' "$PG_CONFIG" | cksum | cut -d ' ' -f 1)"
+
+# What was built and what lies there now: `cargo pgrx test` puts a debug build in the same place.
+state() {
+    digest_of Cargo.toml Cargo.lock impossible_travel.control src sql crates
+    sha256sum "$library" "$extensions"/impossible_travel* 2>/dev/null || true
+}
+
+if [ "${1:-}" = --if-changed ] && [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(state)" ]; then
+    exit 0
+fi
+
+sudo=()
+if ! [ -w "$("$PG_CONFIG" --pkglibdir)" ] || ! [ -w "$extensions" ]; then
+    command -v sudo >/dev/null || die "$extensions is not yours to write, and there is no sudo"
+    sudo=(--sudo)
+fi
+# shellcheck disable=SC2046 # flags, meant to be split
+cargo pgrx install --release --package impossible_travel --pg-config "$PG_CONFIG" $(pg_features) "${sudo[@]}"
+mkdir -p "$WORK"
+state >"$stamp"

@@ -1,0 +1,48 @@
+# shellcheck shell=bash
+# What every script shares: where the project is, which PostgreSQL, how to speak. To be sourced.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Everything made on the way, but for cargo's output and the servers' folders (see server.sh).
+WORK="$ROOT/.work"
+PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+PGRX_VERSION=0.18.1
+export PG_CONFIG
+
+heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+note() { printf '   %s\n' "$*"; }
+complain() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
+die() { complain "$@"; exit 1; }
+
+is_root() { [ "$(id -u)" = 0 ]; }
+as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
+
+pg_major() { "$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
+pg_bin() { printf '%s/%s' "$("$PG_CONFIG" --bindir)" "$1"; }
+
+# The cargo flags that choose the PostgreSQL to build for.
+pg_features() { printf -- '--no-default-features --features %spg%s' "${1:-}" "$(pg_major)"; }
+
+# Where cargo puts what it builds.
+target_dir() { printf '%s' "${CARGO_TARGET_DIR:-$ROOT/target}"; }
+
+# A digest of all files under the given paths (contents and names), to tell whether something changed.
+digest_of() {
+    find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1
+}
+
+# Builds the sample tool and leaves the sample databases and CloudTrail files in $WORK/sample.
+make_sample() {
+    cargo build --quiet --release --package travel-sample --manifest-path "$ROOT/Cargo.toml"
+    local tool fresh="$WORK/sample.new"
+    tool="$(target_dir)/release/travel-sample"
+    # The same tool makes the same files: they are made once.
+    if [ "$(cat "$WORK/sample/made-by" 2>/dev/null)" = "$(sha256sum <"$tool")" ]; then
+        return
+    fi
+    rm -rf "$fresh" && mkdir -p "$fresh"
+    "$tool" geoip "$fresh/geoip"
+    "$tool" cloudtrail "$fresh/cloudtrail"
+    sha256sum <"$tool" >"$fresh/made-by"
+    rm -rf "$WORK/sample" && mv "$fresh" "$WORK/sample"
+}

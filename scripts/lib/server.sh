@@ -1,0 +1,114 @@
+# shellcheck shell=bash
+# A private PostgreSQL server: a unix socket only, a folder of its own, never run as root. To be sourced after common.sh.
+#
+#   server_start NAME [SETTING…]   a fresh server; settings are lines of postgresql.conf
+#   server_resume NAME             the server that NAME was, with its data
+#   server_stop                    stops it, keeps the folder
+#   server_drop                    stops it, removes the folder
+#   run_psql [ARGUMENTS]           psql without the caller's ~/.psqlrc, stopping at errors
+#   load_documents FOLDER TABLE    CloudTrail files into TABLE (file text, body text)
+#
+# PGHOST, PGUSER and so on are set, so that psql, createdb, pg_regress and the like find it.
+
+# As root the server runs as the user that Debian's package made; nothing under /root can be read by that user, so
+# servers always live here. One folder for each checkout and user.
+SERVERS=${TRAVEL_SERVERS:-/var/tmp/impossible_travel-$(id -u)-$(printf '%s' "$ROOT" | cksum | cut -d ' ' -f 1)}
+SERVER_DIR=
+
+server_user() { if is_root; then printf 'postgres'; else id -un; fi; }
+
+# Runs a command as the server's user, from a folder that this user may enter.
+as_server() {
+    if is_root; then
+        (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR HOME=/ "$@")
+    else
+        (cd / && "$@")
+    fi
+}
+
+server_start() {
+    server_at "$1"
+    shift
+    server_drop
+    # Not -p: a folder that someone else put here is not ours to use.
+    [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
+    [ -O "$SERVERS" ] || die "$SERVERS belongs to someone else; set TRAVEL_SERVERS to a folder of yours"
+    mkdir -m 0700 "$SERVER_DIR" "$SERVER_DIR/socket" "$SERVER_DIR/files"
+    if is_root; then
+        getent passwd postgres >/dev/null || die 'as root the server runs as the user postgres, who is not there'
+        chown -R postgres "$SERVER_DIR"
+    fi
+    as_server "$(pg_bin initdb)" --pgdata "$SERVER_DIR/data" --username postgres --auth trust --encoding UTF8 \
+        --no-locale --no-sync --no-instructions >"$SERVERS/initdb.log" 2>&1 ||
+        { cat "$SERVERS/initdb.log" >&2; die 'initdb failed'; }
+    {
+        printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$SERVER_DIR/socket"
+        # Whoever reaches the socket is superuser, so only the server's user (and root) may reach it.
+        printf 'unix_socket_permissions = 0700\nfsync = off\nmax_connections = 40\n'
+        printf "timezone = 'UTC'\nlog_timezone = 'UTC'\ndatestyle = 'ISO, MDY'\n"
+        [ $# = 0 ] || printf '%s\n' "$@"
+    } | as_server tee -a "$SERVER_DIR/data/postgresql.conf" >/dev/null
+    server_up
+}
+
+server_resume() {
+    server_at "$1"
+    server_stop
+    server_up
+}
+
+server_exists() { as_server test -f "${SERVERS:?}/$1/data/PG_VERSION"; }
+
+server_stop() {
+    # Idempotent, for traps: a server that is down is no error.
+    if [ -n "$SERVER_DIR" ] && as_server test -f "$SERVER_DIR/data/postmaster.pid"; then
+        as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode fast --wait stop >/dev/null 2>&1 || true
+    fi
+}
+
+server_drop() {
+    server_stop
+    [ -z "$SERVER_DIR" ] || rm -rf "${SERVER_DIR:?}"
+}
+
+# The server's log, for when something went wrong.
+server_log() { tail -n "${1:-40}" "$SERVER_DIR/log" >&2 || true; }
+
+# Copies files or folders to where the server can read them, and prints that place.
+server_copy() {
+    local place="$SERVER_DIR/files/$1"
+    shift
+    mkdir -p "$place"
+    cp -RL -- "$@" "$place"
+    if is_root; then chown -R postgres "$place"; fi
+    printf '%s' "$place"
+}
+
+run_psql() { "$(pg_bin psql)" --no-psqlrc --set ON_ERROR_STOP=1 --pset pager=off "$@"; }
+
+# One row a file. In this form of CSV no character of JSON means anything, and a JSON text has no line break of its own
+# that could not go.
+load_documents() {
+    local file body
+    find -L "$1" -type f \( -name '*.json.gz' -o -name '*.json' \) -print0 | LC_ALL=C sort -z |
+        while IFS= read -r -d '' file; do
+            if body=$(zcat -f -- "$file" | tr -d '\r\n\001\002'); then
+                [ -z "$body" ] || printf '%s\002%s\n' "$file" "$body"
+            else
+                complain "$file cannot be read and is left out"
+            fi
+        done |
+        run_psql --quiet --command "COPY $2 (file, body) FROM STDIN
+            WITH (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')"
+}
+
+server_at() {
+    SERVER_DIR="$SERVERS/$1"
+    unset PGSERVICE PGSERVICEFILE PGPASSFILE PGOPTIONS PGSSLMODE PGHOSTADDR
+    export PGHOST="$SERVER_DIR/socket" PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+server_up() {
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --log "$SERVER_DIR/log" --wait --timeout 60 start \
+        >/dev/null || { server_log; die 'the server does not start'; }
+}

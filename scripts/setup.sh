@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what the project needs and is missing: Debian packages, cargo-pgrx, its configuration. Does nothing, and that
+# quickly, where all is there. Where it cannot install, it says exactly what is missing and exits with 1.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+
+packages=() # Debian packages to install
+missing=()  # what they are for, in words
+
+need() { # need PACKAGE WHAT COMMAND…: PACKAGE is missing unless COMMAND succeeds
+    local package=$1 what=$2
+    shift 2
+    if ! "$@" >/dev/null 2>&1; then
+        packages+=("$package")
+        missing+=("$what")
+    fi
+}
+
+has_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX_VERSION" ]; }
+has_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
+has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
+
+if ! command -v cargo >/dev/null; then
+    die "cargo is missing. Install Rust: https://rustup.rs, or the package rustup"
+fi
+
+case $PG_CONFIG in
+/usr/lib/postgresql/*/bin/pg_config)
+    version=${PG_CONFIG#/usr/lib/postgresql/}
+    version=${version%%/*}
+    need "postgresql-server-dev-$version" "PostgreSQL $version's headers ($PG_CONFIG)" has_headers
+    need "postgresql-$version" "PostgreSQL $version's server" test -x "${PG_CONFIG%/pg_config}/postgres"
+    ;;
+*)
+    # Someone's own build: nothing that a package could mend.
+    [ -x "$PG_CONFIG" ] || die "PG_CONFIG=$PG_CONFIG is no program"
+    has_headers || die "PG_CONFIG=$PG_CONFIG: no server headers in $("$PG_CONFIG" --includedir-server)"
+    [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: no server in $("$PG_CONFIG" --bindir)"
+    ;;
+esac
+need clang 'clang, which reads the headers' command -v clang
+need libclang-dev 'libclang, the same as a library' has_libclang
+need gcc 'a C compiler' command -v cc
+need libc6-dev 'the C library'"'"'s headers' test -e /usr/include/stdlib.h
+need procps 'ps' command -v ps
+# Tests run the server as another user; cargo-pgrx does that with sudo even where root starts it.
+need sudo 'sudo' command -v sudo
+if ! has_pgrx; then
+    need pkg-config 'pkg-config, to build cargo-pgrx' command -v pkg-config
+    need libssl-dev 'OpenSSL'"'"'s headers, to build cargo-pgrx' pkg-config --exists openssl
+fi
+
+if [ ${#packages[@]} -gt 0 ]; then
+    if ! command -v apt-get >/dev/null || { ! is_root && ! { command -v sudo && sudo -v; } >/dev/null 2>&1; }; then
+        complain 'these are missing, and this script can install them only on Debian or its kin, as root or with sudo:'
+        for i in "${!packages[@]}"; do
+            printf '  %-28s %s\n' "${packages[$i]}" "${missing[$i]}" >&2
+        done
+        printf 'On Debian or Ubuntu: apt-get install %s\n' "${packages[*]}" >&2
+        exit 1
+    fi
+    heading "Installing ${packages[*]}"
+    # Debian's server package makes a cluster and starts it on port 5432. Nobody asked us for that, so for the time of
+    # the installation a drop-in says no; an existing cluster and its configuration are not touched.
+    drop_in=/etc/postgresql-common/createcluster.d/impossible_travel.conf
+    remove_drop_in() { as_root rm -f "$drop_in"; }
+    trap remove_drop_in EXIT
+    as_root mkdir -p "${drop_in%/*}"
+    printf 'create_main_cluster = false\n' | as_root tee "$drop_in" >/dev/null
+    as_root apt-get update -q
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}" ||
+        die "apt-get could not install: ${packages[*]}"
+    remove_drop_in
+    trap - EXIT
+fi
+
+if ! has_pgrx; then
+    heading "Installing cargo-pgrx $PGRX_VERSION"
+    cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --force
+    has_pgrx || die "cargo-pgrx $PGRX_VERSION is installed, but cargo does not find it: is ~/.cargo/bin in PATH?"
+fi
+
+pgrx_config="${PGRX_HOME:-$HOME/.pgrx}/config.toml"
+entry="pg$(pg_major) = \"$PG_CONFIG\""
+if ! grep -qxF "$entry" "$pgrx_config" 2>/dev/null; then
+    # Names this one server; those that are there already stay.
+    cargo pgrx init "--pg$(pg_major)" "$PG_CONFIG"
+fi

@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# All tests, step by step, with a summary at the end.
+#
+#   scripts/test.sh               every step (make test)
+#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress docs e2e demo
+#
+# A step that cannot run here (exit status 77) is SKIPPED, and the summary says so. Real data, which the project does
+# not ship, are looked for in REAL_DATA.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+cd "$ROOT"
+
+export REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
+STEPS=(setup fmt clippy core pgrx regress docs e2e demo)
+SKIPPED=77
+
+step_setup() { scripts/setup.sh; }
+
+step_fmt() { cargo fmt --all --check; }
+
+step_clippy() {
+    # shellcheck disable=SC2046 # flags, meant to be split
+    cargo clippy --quiet --workspace --all-targets $(pg_features impossible_travel/) \
+        --features impossible_travel/pg_test -- --deny warnings
+}
+
+# The crates that know no PostgreSQL.
+step_core() { cargo test --quiet --workspace --exclude impossible_travel; }
+
+# The tests inside the extension. Their server must not run as root and must own its folder's parent.
+step_pgrx() {
+    local home="$SERVERS/pgrx"
+    [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
+    as_server rm -rf "$home/pgdata"
+    rm -rf "$home" && mkdir -m 0700 "$home"
+    if is_root; then chown postgres "$home"; fi
+    # --runas also makes the installation go through sudo, which a user who does not own PostgreSQL's folders needs.
+    # shellcheck disable=SC2046 # flags, meant to be split
+    cargo pgrx test "pg$(pg_major)" --package impossible_travel $(pg_features) --runas "$(server_user)" --pgdata "$home/pgdata"
+    rm -rf "$home"
+}
+
+# SQL files and the output that they must have.
+step_regress() {
+    local pg_regress out="$WORK/regress"
+    pg_regress="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress"
+    [ -x "$pg_regress" ] || { note "no pg_regress beside $("$PG_CONFIG" --pgxs)"; return $SKIPPED; }
+    compgen -G 'tests/regress/sql/*.sql' >/dev/null || { note 'no tests yet'; return $SKIPPED; }
+    scripts/install.sh --if-changed
+    make_sample
+    trap server_drop EXIT
+    server_start regress "impossible_travel.geoip_path = '$SERVERS/regress/files/geoip'"
+    server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+    rm -rf "$out" && mkdir -p "$out"
+    local tests=()
+    if [ -f tests/regress/schedule ]; then
+        tests=(--schedule tests/regress/schedule)
+    else
+        for file in tests/regress/sql/*.sql; do tests+=("$(basename "$file" .sql)"); done
+    fi
+    "$pg_regress" --bindir "$("$PG_CONFIG" --bindir)" --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" \
+        --dbname regression --inputdir tests/regress --outputdir "$out" "${tests[@]}" || {
+        cat "$out/regression.diffs" 2>/dev/null || true
+        return 1
+    }
+}
+
+step_docs() {
+    scripts/install.sh --if-changed
+    scripts/doc-test.sh
+}
+
+# Each executable of tests/e2e, in order; 77 skips it. They find the server's functions in scripts/lib/server.sh.
+step_e2e() {
+    local script status failed=0 skipped=0 ran=0
+    scripts/install.sh --if-changed
+    make_sample
+    for script in tests/e2e/*.sh; do
+        [ -x "$script" ] || continue
+        status=0
+        note "$script"
+        "$script" || status=$?
+        case $status in
+        0) ran=$((ran + 1)) ;;
+        "$SKIPPED") skipped=$((skipped + 1)) && note "$script: SKIPPED" ;;
+        *) failed=$((failed + 1)) && note "$script: FAILED" ;;
+        esac
+    done
+    note "$ran passed, $failed failed, $skipped skipped"
+    [ "$failed" = 0 ] || return 1
+    [ "$skipped" = 0 ] || return $SKIPPED
+}
+
+step_demo() {
+    local out="$WORK/test/demo.out" wanted
+    env -u CLOUDTRAIL -u GEOIP scripts/demo.sh | tee "$out"
+    for wanted in 'AKIAALICE0001EXAMPLE | IAMUser' 'London' 'Tokyo' 'ASIACAROL0005EXAMPLE | AssumedRole' 'the same second' \
+        'window function *| *13 ' 'aggregate *| *13 ' 'travel.detect *| *13 ' 'materialized view *| *13 '; do
+        grep -q "$wanted" "$out" || { complain "the demo does not show: $wanted"; return 1; }
+    done
+    # A second run of the same must find everything ready.
+    echo 'SELECT count(*) FROM cloudtrail;' | scripts/demo.sh psql >/dev/null
+}
+
+if [ "${1:-}" = --step ]; then
+    # A process of its own, so that a failing command ends the step wherever it stands.
+    "step_$2"
+    exit
+fi
+
+[ $# = 0 ] || STEPS=("$@")
+mkdir -p "$WORK/test"
+summary="$WORK/test/summary"
+: >"$summary"
+for step in "${STEPS[@]}"; do
+    declare -F "step_$step" >/dev/null || die "no step $step"
+    heading "$step"
+    started=$SECONDS
+    status=0
+    "$0" --step "$step" || status=$?
+    case $status in
+    0) result=PASSED ;;
+    "$SKIPPED") result=SKIPPED ;;
+    *) result=FAILED ;;
+    esac
+    printf '%-8s %-8s %5d s\n' "$result" "$step" "$((SECONDS - started))" | tee -a "$summary"
+    # Without its tools nothing else can run.
+    if [ "$step" = setup ] && [ "$result" = FAILED ]; then break; fi
+done
+
+heading 'Summary'
+cat "$summary"
+if [ ! -d "$REAL_DATA/cloudtrail" ]; then
+    note "SKIPPED: the tests over real data; $REAL_DATA is not there (REAL_DATA says where)"
+fi
+! grep -q '^FAILED' "$summary"

@@ -1,0 +1,162 @@
+//! `travel.records`, `travel.parse`, `travel.event_time`, `travel.source_kind`, `travel.source_ip`.
+
+use crate::geoip::POSTGRES_EPOCH_US;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::inet;
+use crate::pg::jsonb::{self, Node};
+use crate::pg::row::{Row, RowType};
+use crate::pg::srf::RowSet;
+use pgrx::pg_sys;
+use travel_cloudtrail::{Event, RecordNode};
+use travel_core::address;
+
+/// The columns of `travel.event`.
+const EVENT_COLUMNS: usize = 33;
+
+pg_function!(travel_records, pg_finfo_travel_records, records);
+pg_function!(travel_parse, pg_finfo_travel_parse, parse);
+pg_function!(travel_try_parse, pg_finfo_travel_try_parse, try_parse);
+pg_function!(travel_event_time, pg_finfo_travel_event_time, event_time);
+pg_function!(travel_source_kind, pg_finfo_travel_source_kind, source_kind);
+pg_function!(travel_source_ip_text, pg_finfo_travel_source_ip_text, source_ip_text);
+pg_function!(travel_source_ip_inet, pg_finfo_travel_source_ip_inet, source_ip_inet);
+
+/// The records of a document, each as jsonb. `on_bad` hears of what is no record; the others go on.
+pub fn each_record(
+    document: pg_sys::Datum,
+    mut on_record: impl FnMut(pg_sys::Datum) -> Result<(), TravelError>,
+    mut on_bad: impl FnMut(usize, String),
+) -> Result<(), TravelError> {
+    // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
+    let document = unsafe { Node::of(document) };
+    let records = travel_cloudtrail::records(document)
+        .map_err(|error| TravelError::NotCloudTrail { found: error.found })?;
+    for record in records {
+        pgrx::check_for_interrupts!();
+        match record {
+            Ok(RecordNode::Node(node)) => {
+                if let Some(record) = node.to_jsonb() {
+                    on_record(record)?;
+                }
+            }
+            Ok(RecordNode::Parsed(value)) => on_record(jsonb::from_value(*value)?)?,
+            Err(bad) => on_bad(bad.position, bad.found),
+        }
+    }
+    Ok(())
+}
+
+fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let mut rows = RowSet::begin(call)?;
+    let Some(document) = call.datum(0) else { return Ok(rows.finish(call)) };
+    let mut bad = Vec::new();
+    each_record(
+        document,
+        |record| {
+            let mut row = Row::<1>::new();
+            row.datum(Some(record));
+            rows.push(row);
+            Ok(())
+        },
+        |position, found| bad.push((position, found)),
+    )?;
+    warn_of_bad_records(&bad);
+    Ok(rows.finish(call))
+}
+
+/// One warning for all elements of a document that are no records.
+pub fn warn_of_bad_records(bad: &[(usize, String)]) {
+    let Some((position, found)) = bad.first() else { return };
+    let count = bad.len();
+    pgrx::pg_sys::panic::ErrorReport::new(
+        pgrx::PgSqlErrorCode::ERRCODE_WARNING,
+        format!("{count} element(s) of the document are no CloudTrail records and were skipped"),
+        "impossible_travel",
+    )
+    .set_detail(format!("The first is element {position}: {found}."))
+    .report(pgrx::PgLogLevel::WARNING);
+}
+
+fn parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(record) = call.datum(0) else { return Ok(call.null()) };
+    // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
+    let event = travel_cloudtrail::parse(unsafe { Node::of(record) }).map_err(|error| TravelError::BadValue {
+        field: error.field,
+        expected: error.expected,
+        value: error.value,
+        event_id: error.event_id,
+    })?;
+    event_row(call, &event)
+}
+
+/// As `parse`, but what cannot be what it must be is NULL: for queries that one bad row must not end.
+fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(record) = call.datum(0) else { return Ok(call.null()) };
+    // SAFETY: as in `parse`.
+    event_row(call, &travel_cloudtrail::parse_lenient(unsafe { Node::of(record) }))
+}
+
+fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
+    // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
+    let row_type = call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
+    let mut row = Row::<EVENT_COLUMNS>::new();
+    row.text(event.event_id.as_deref());
+    row.timestamp(event.event_time.map(|time| time - POSTGRES_EPOCH_US));
+    row.text(event.event_name.as_deref());
+    row.text(event.event_source.as_deref());
+    row.text(event.event_type.as_deref());
+    row.text(event.event_category.as_deref());
+    row.text(event.aws_region.as_deref());
+    row.text(event.account_id.as_deref());
+    row.text(event.recipient_account_id.as_deref());
+    row.text(event.shared_event_id.as_deref());
+    row.host(event.source_ip);
+    row.text(event.source_text.as_deref());
+    row.text(Some(event.source_kind.as_str()));
+    row.text(event.identity_type.as_deref());
+    row.text(event.principal_id.as_deref());
+    row.text(event.arn.as_deref());
+    row.text(event.user_name.as_deref());
+    row.text(event.session_name.as_deref());
+    row.text(event.principal.as_deref());
+    row.text(event.actor.as_deref());
+    row.text(event.access_key_id.as_deref());
+    row.text(event.issued_access_key_id.as_deref());
+    row.text(event.session_issuer_arn.as_deref());
+    row.text(event.source_identity.as_deref());
+    row.text(event.invoked_by.as_deref());
+    row.bool(event.mfa_used);
+    row.bool(event.from_console);
+    row.text(event.vpc_endpoint_id.as_deref());
+    row.text(event.user_agent.as_deref());
+    row.text(event.error_code.as_deref());
+    row.text(event.error_message.as_deref());
+    row.text(Some(event.outcome.as_str()));
+    row.bool(event.read_only);
+    row.finish(*row_type)
+}
+
+fn event_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    match call.text(0)?.and_then(travel_cloudtrail::event_time) {
+        Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
+        None => Ok(call.null()),
+    }
+}
+
+/// Of NULL too: `absent`.
+fn source_kind(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let kind = travel_cloudtrail::source_kind(call.text(0)?);
+    Ok(crate::pg::memory::varlena(kind.as_str().as_bytes()))
+}
+
+fn source_ip_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    match call.text(0)?.and_then(address::parse) {
+        Some(host) => Ok(inet::host(host)),
+        None => Ok(call.null()),
+    }
+}
+
+fn source_ip_inet(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    Ok(call.inet(0).map_or_else(|| call.null(), inet::host))
+}

@@ -1,0 +1,222 @@
+//! The aggregate `travel.impossible_legs`: collects events in any order, combines partial states, and judges the
+//! legs at its end.
+
+use crate::geoip::Places;
+use crate::leg::{address_of_text, coordinates_of, finite, leg_row, thresholds};
+use crate::legs_state::State;
+use crate::pg::array::Growing;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::Palloc;
+use crate::pg::row::RowType;
+use crate::tally;
+use pgrx::pg_sys;
+use travel_core::address;
+use travel_core::event_set::{self, Row};
+use travel_core::journey::{Journey, Leg, Stop, Thresholds};
+use travel_core::site::Site;
+
+pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(call, Where::Inet));
+pg_function!(travel_legs_add_text, pg_finfo_travel_legs_add_text, |call: &Call| add(call, Where::Text));
+pg_function!(travel_legs_add_coordinates, pg_finfo_travel_legs_add_coordinates, |call: &Call| add(
+    call,
+    Where::Coordinates
+));
+pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call: &Call| add(call, Where::Accurate));
+pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
+pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);
+
+/// What the arguments after the state and the time are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    /// `inet`
+    Inet,
+    /// `text`
+    Text,
+    /// `latitude float8, longitude float8`
+    Coordinates,
+    /// `latitude float8, longitude float8, accuracy_km float8`
+    Accurate,
+}
+
+impl Where {
+    fn arguments(self) -> usize {
+        match self {
+            Self::Inet | Self::Text => 1,
+            Self::Coordinates => 2,
+            Self::Accurate => 3,
+        }
+    }
+}
+
+/// `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`: each part is there or
+/// not, which their number tells.
+fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
+    require_aggregate(call, "legs_add")?;
+    let first = 2 + place.arguments();
+    let rest = call.count() - first;
+    let has_id = rest == 1 || rest == 4;
+    let thresholds = if rest >= 3 {
+        let at = first + usize::from(has_id);
+        thresholds(call.f64(at), call.f64(at + 1), call.bool(at + 2))?
+    } else {
+        Thresholds::default()
+    };
+    let labelled = has_id || place == Where::Accurate;
+    let state = match call.datum(0) {
+        // SAFETY: the state of an aggregate, which is this function's to change.
+        Some(datum) => {
+            let state = unsafe { State::of_aggregate(datum) };
+            if event_set::thresholds(state.bytes()) != thresholds {
+                return Err(TravelError::ThresholdVaries { over: "group" });
+            }
+            state
+        }
+        None => State::new(thresholds, labelled)?,
+    };
+    let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
+    let time_us = finite(time_us)?;
+    let host = match place {
+        Where::Inet => call.inet(2),
+        Where::Text => call.text(2)?.map(address_of_text).transpose()?.flatten(),
+        Where::Coordinates | Where::Accurate => None,
+    };
+    let site = match place {
+        Where::Inet | Where::Text => host.filter(|host| !address::is_private(*host)).map(Site::from_address),
+        Where::Coordinates | Where::Accurate => coordinates_of(call.f64(2), call.f64(3)).map(Site::from_coordinates),
+    };
+    let Some(site) = site else {
+        event_set::count_unplaced(state.block());
+        return Ok(state.datum());
+    };
+    let accuracy_km = if place == Where::Accurate {
+        call.f64(4).filter(|radius| radius.is_finite() && *radius >= 0.0)
+    } else {
+        None
+    };
+    let id = if has_id { call.bytes(first) } else { None };
+    Ok(state.append(&Row { time_us, site, id, accuracy_km })?.datum())
+}
+
+/// The second state is another process's: it may be toasted or have a short header.
+fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    require_aggregate(call, "legs_combine")?;
+    // SAFETY: both are states; the second is copied into a plain block, the first is the aggregate's own.
+    let other = call.datum(1).map(|datum| unsafe {
+        State::of_aggregate(pg_sys::Datum::from(pg_sys::pg_detoast_datum(datum.cast_mut_ptr())))
+    });
+    let state = call.datum(0).map(|datum| unsafe { State::of_aggregate(datum) });
+    match (state, other) {
+        (None, None) => Ok(call.null()),
+        (Some(state), None) | (None, Some(state)) => Ok(state.datum()),
+        (Some(state), Some(other)) => {
+            let (a, b) = (state.bytes(), other.bytes());
+            if event_set::thresholds(a) != event_set::thresholds(b)
+                || event_set::is_labelled(a) != event_set::is_labelled(b)
+            {
+                return Err(TravelError::ThresholdVaries { over: "group" });
+            }
+            Ok(state.join(other)?.datum())
+        }
+    }
+}
+
+fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    require_aggregate(call, "legs_final")?;
+    let call_site = call.site_cache(|| {
+        // SAFETY: SQL declares the result as travel.leg[]; the call site outlives the call.
+        unsafe {
+            let element = pg_sys::get_element_type(call.result_type());
+            Ok((element, RowType::load(element, call.site_context())))
+        }
+    })?;
+    let mut legs = Growing::new(call_site.0);
+    if let Some(datum) = call.datum(0) {
+        // SAFETY: the aggregate's state; it is only read.
+        let state = unsafe { State::of_aggregate(datum) };
+        judge(state.bytes(), call_site.1, &mut legs)?;
+    }
+    Ok(legs.finish())
+}
+
+/// All legs of a set, in order; the impossible ones go into `legs`.
+fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), TravelError> {
+    let thresholds = event_set::thresholds(set);
+    let mut places: Option<Places> = None;
+    let mut journey = Journey::default();
+    let (mut judged, mut not_placed) = (0_u64, event_set::unplaced_rows(set));
+    let events = event_set::events(&[set], &Palloc).map_err(|_| TravelError::TooManyEvents)?;
+    let mut last: Option<Site> = None;
+    let mut coordinates = None;
+    for (step, event) in events.enumerate() {
+        if step % 65_536 == 65_535 {
+            pgrx::check_for_interrupts!();
+        }
+        let site = event.row.site;
+        // Events come in runs of one address, which needs one look only.
+        if last != Some(site) {
+            coordinates = coordinates_of_site(site, event.row.accuracy_km, &mut places)?;
+            last = Some(site);
+        } else if site.address().is_none() {
+            coordinates = coordinates.map(|(at, _)| (at, event.row.accuracy_km));
+        }
+        let Some((coordinates, accuracy_km)) = coordinates else {
+            not_placed += event.tail_rows;
+            continue;
+        };
+        judged += 1;
+        let stop = Stop { time_us: event.row.time_us, site, coordinates, accuracy_km, event: event.row.id };
+        let Some(leg) = journey.arrive(stop) else { continue };
+        if let Some(measure) = leg.measure_if_impossible(&thresholds) {
+            push(legs, row_type, &leg, &measure, places.as_ref())?;
+        }
+    }
+    if tally::is_running() {
+        for (site, rows) in event_set::packed_sites(set) {
+            if coordinates_of_site(site, None, &mut places)?.is_none() {
+                not_placed += rows;
+            }
+        }
+        tally::add(1, judged, not_placed);
+    }
+    Ok(())
+}
+
+fn push(
+    legs: &mut Growing,
+    row_type: RowType,
+    leg: &Leg<Option<&[u8]>>,
+    measure: &travel_core::journey::Measure,
+    places: Option<&Places>,
+) -> Result<(), TravelError> {
+    legs.push(leg_row(row_type, leg, measure, places)?)
+}
+
+type Located = Option<(travel_core::geodesy::Coordinates, Option<f64>)>;
+
+fn coordinates_of_site(
+    site: Site,
+    accuracy_km: Option<f64>,
+    places: &mut Option<Places>,
+) -> Result<Located, TravelError> {
+    match site.address() {
+        None => Ok(site.coordinates().map(|coordinates| (coordinates, accuracy_km))),
+        Some(host) => {
+            let places = match places {
+                Some(places) => places,
+                None => places.insert(Places::of_statement()?),
+            };
+            places.coordinates(host)
+        }
+    }
+}
+
+/// A state may be changed in place only where it is an aggregate's own.
+fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelError> {
+    // SAFETY: the context of a call is a node with a tag, or null.
+    let in_aggregate = unsafe {
+        let context = (*call.raw()).context;
+        !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_AggState
+    };
+    if in_aggregate { Ok(()) } else { Err(TravelError::NotInAggregate { function }) }
+}

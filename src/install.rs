@@ -1,0 +1,21 @@
+//! What `CREATE EXTENSION` runs, in order; and the one check that it makes.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use pgrx::pg_sys;
+
+pgrx::extension_sql_file!("../sql/00_schema.sql", name = "schema", bootstrap);
+pgrx::extension_sql_file!("../sql/10_geodesy.sql", name = "geodesy", requires = ["schema"]);
+pgrx::extension_sql_file!("../sql/20_geoip.sql", name = "geoip", requires = ["geodesy"]);
+pgrx::extension_sql_file!("../sql/30_cloudtrail.sql", name = "cloudtrail", requires = ["geoip"]);
+pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["cloudtrail"]);
+pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["leg"]);
+
+pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
+
+/// Text is handled as UTF-8 without conversion: any other database encoding is refused at installation.
+fn require_utf8(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    // SAFETY: reads a variable of the backend.
+    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 { Ok(call.null()) } else { Err(TravelError::NotUtf8) }
+}

@@ -1,0 +1,250 @@
+//! The window function `travel.leg`: streams over a partition, keeping its last stop.
+
+use crate::geoip::Places;
+use crate::leg::{address_of_text, coordinates_of, finite, leg_row, thresholds};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
+use crate::pg::inet;
+use crate::pg::memory::varlena;
+use crate::pg::row::RowType;
+use crate::pg::window::{Ahead, Window};
+use crate::tally;
+use pgrx::pg_sys;
+use travel_core::address;
+use travel_core::journey::{Journey, Leg, Stop, Thresholds};
+use travel_core::site::Site;
+
+pg_function!(travel_leg_inet, pg_finfo_travel_leg_inet, |call: &Call| leg(call, Where::Inet));
+pg_function!(travel_leg_text, pg_finfo_travel_leg_text, |call: &Call| leg(call, Where::Text));
+pg_function!(travel_leg_coordinates, pg_finfo_travel_leg_coordinates, |call: &Call| leg(call, Where::Coordinates));
+
+/// What says where an event was: argument 1, or for coordinates 1 and 2.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Where {
+    Inet,
+    Text,
+    Coordinates,
+}
+
+impl Where {
+    fn arguments(self) -> usize {
+        if self == Self::Coordinates { 2 } else { 1 }
+    }
+
+    /// The site that these arguments mean, unless they mean none.
+    fn site(self, first: Option<pg_sys::Datum>, second: Option<pg_sys::Datum>) -> Result<Option<Site>, TravelError> {
+        let Some(datum) = first else { return Ok(None) };
+        // SAFETY: SQL declares the argument as `self` says.
+        let host = match self {
+            Self::Inet => unsafe { inet::read(datum) },
+            Self::Text => address_of_text(utf8(unsafe { varlena_bytes(datum) })?)?,
+            Self::Coordinates => {
+                let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
+                return Ok(coordinates_of(Some(number(datum)), second.map(number)).map(Site::from_coordinates));
+            }
+        };
+        Ok(host.filter(|host| !address::is_private(*host)).map(Site::from_address))
+    }
+}
+
+/// What is known of a call site.
+#[derive(Clone, Copy)]
+struct CallSite {
+    row_type: RowType,
+    /// The thresholds are the same in every row of a partition.
+    fixed_thresholds: bool,
+    /// No row has an event id.
+    without_ids: bool,
+}
+
+/// What is kept of a partition. It begins as zeros.
+struct Partition {
+    ready: bool,
+    thresholds: Thresholds,
+    last_time_us: i64,
+    journey: Journey<()>,
+    /// The smallest id of the rows that are the last stop.
+    id: Id,
+}
+
+fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
+    let window = Window::of(call).ok_or(TravelError::NotAWindow)?;
+    let id_at = 1 + place.arguments();
+    let site = *call.site_cache(|| {
+        // SAFETY: SQL declares the result as travel.leg; the call site outlives the call.
+        let row_type = unsafe { RowType::load(call.result_type(), call.site_context()) };
+        let fixed_thresholds = (id_at + 1..id_at + 4).all(|n| call.is_stable(n));
+        let without_ids = call.is_stable(id_at) && window.arguments::<1>(id_at)[0].is_none();
+        Ok(CallSite { row_type, fixed_thresholds, without_ids })
+    })?;
+    let partition = window.partition_memory::<Partition>();
+    // SAFETY: `ready` is false in the zeros that a partition begins with, and true once all is written.
+    let partition = unsafe {
+        if !(*partition).ready {
+            partition.write(Partition {
+                ready: true,
+                thresholds: window_thresholds(&window, id_at + 1)?,
+                last_time_us: i64::MIN,
+                journey: Journey::default(),
+                id: Id::none(),
+            });
+        } else if !site.fixed_thresholds && window_thresholds(&window, id_at + 1)? != (*partition).thresholds {
+            return Err(TravelError::ThresholdVaries { over: "partition" });
+        }
+        &mut *partition
+    };
+
+    let [time, first, second] = window.current_row::<3>();
+    let Some(time) = time else { return Ok(call.null()) };
+    let time_us = finite(time.value() as i64)?;
+    if time_us < partition.last_time_us {
+        return Err(TravelError::DescendingTime);
+    }
+    partition.last_time_us = time_us;
+    let Some((stop, places)) = located(time_us, place.site(first, second)?)? else {
+        tally::add(0, 0, 1);
+        return Ok(call.null());
+    };
+
+    let last = partition.journey.last();
+    if last.is_some_and(|last| (last.time_us, last.site) == (time_us, stop.site)) {
+        // The same event again: it only may have a smaller id.
+        if !site.without_ids {
+            partition.id.keep_smaller(window.arguments::<1>(id_at)[0], &window);
+        }
+        return Ok(call.null());
+    }
+    tally::add(u64::from(last.is_none()), 1, 0);
+    let arrived = partition.journey.arrive(stop);
+    let mut result = None;
+    let id = match (site.without_ids, arrived) {
+        (true, _) => None,
+        (false, None) => window.arguments::<1>(id_at)[0],
+        (false, Some(_)) => smallest_id(&window, place, id_at, &stop)?,
+    };
+    if let Some(leg) = arrived {
+        let from = partition.id.bytes();
+        // SAFETY: the id is a text, alive until the next row.
+        let to = id.map(|id| unsafe { varlena_bytes(id) });
+        let leg = Leg { from: with_id(leg.from, from), to: with_id(leg.to, to) };
+        let measure = leg.measure(&partition.thresholds);
+        result = Some(leg_row(site.row_type, &leg, &measure, places.as_ref())?);
+    }
+    if !site.without_ids {
+        partition.id.keep(id, &window);
+    }
+    Ok(result.unwrap_or_else(|| call.null()))
+}
+
+fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, TravelError> {
+    let [distance, velocity, accuracy] = window.arguments::<3>(first);
+    let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
+    thresholds(distance.map(number), velocity.map(number), accuracy.map(|datum| datum.value() as u8 != 0))
+}
+
+type Located = Option<(Stop<()>, Option<Places>)>;
+
+fn located(time_us: i64, site: Option<Site>) -> Result<Located, TravelError> {
+    let Some(site) = site else { return Ok(None) };
+    let Some(host) = site.address() else {
+        let stop = site.coordinates().map(|coordinates| Stop {
+            time_us,
+            site,
+            coordinates,
+            accuracy_km: None,
+            event: (),
+        });
+        return Ok(stop.map(|stop| (stop, None)));
+    };
+    let places = Places::of_statement()?;
+    Ok(places.coordinates(host)?.map(|(coordinates, accuracy_km)| {
+        (Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places))
+    }))
+}
+
+fn with_id(stop: Stop<()>, id: Option<&[u8]>) -> Stop<Option<&[u8]>> {
+    Stop {
+        time_us: stop.time_us,
+        site: stop.site,
+        coordinates: stop.coordinates,
+        accuracy_km: stop.accuracy_km,
+        event: id,
+    }
+}
+
+/// The smallest id of the rows from the current one on that are the same event: they follow each other.
+fn smallest_id(
+    window: &Window,
+    place: Where,
+    id_at: usize,
+    stop: &Stop<()>,
+) -> Result<Option<pg_sys::Datum>, TravelError> {
+    let mut smallest = window.arguments::<1>(id_at)[0];
+    for distance in 1.. {
+        match window.argument_ahead(0, distance) {
+            Ahead::Value(Some(time)) if time.value() as i64 == stop.time_us => {}
+            _ => break,
+        }
+        let ahead = |n| match window.argument_ahead(n, distance) {
+            Ahead::Value(value) => value,
+            Ahead::Out => None,
+        };
+        let second = if place == Where::Coordinates { ahead(2) } else { None };
+        if place.site(ahead(1), second)? != Some(stop.site) {
+            break;
+        }
+        // SAFETY: both are texts. The next look ahead overwrites this row, so what is kept is copied.
+        if let Some(id) = ahead(id_at).map(|id| unsafe { varlena_bytes(id) })
+            && smallest.is_none_or(|known| id < unsafe { varlena_bytes(known) })
+        {
+            smallest = Some(varlena(id));
+        }
+        pgrx::check_for_interrupts!();
+    }
+    Ok(smallest)
+}
+
+/// An event id, copied into memory of the partition that is used again and again.
+struct Id {
+    start: *mut u8,
+    capacity: usize,
+    length: Option<usize>,
+}
+
+impl Id {
+    fn none() -> Self {
+        Self { start: std::ptr::null_mut(), capacity: 0, length: None }
+    }
+
+    fn bytes(&self) -> Option<&[u8]> {
+        // SAFETY: `keep` wrote that many bytes.
+        self.length.map(|length| unsafe { std::slice::from_raw_parts(self.start, length) })
+    }
+
+    fn keep(&mut self, id: Option<pg_sys::Datum>, window: &Window) {
+        // SAFETY: SQL declares the id as text.
+        let Some(bytes) = id.map(|id| unsafe { varlena_bytes(id) }) else {
+            self.length = None;
+            return;
+        };
+        if self.start.is_null() || bytes.len() > self.capacity {
+            self.capacity = bytes.len().next_power_of_two().max(64);
+            self.start = window.partition_allocate(self.start, self.capacity);
+        }
+        // SAFETY: the block is at least as long as the id, and not part of it.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.start, bytes.len()) };
+        self.length = Some(bytes.len());
+    }
+
+    fn keep_smaller(&mut self, id: Option<pg_sys::Datum>, window: &Window) {
+        // SAFETY: SQL declares the id as text.
+        let is_smaller = match (self.bytes(), id.map(|id| unsafe { varlena_bytes(id) })) {
+            (Some(known), Some(new)) => new < known,
+            (None, Some(_)) => true,
+            (_, None) => false,
+        };
+        if is_smaller {
+            self.keep(id, window);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The type `travel.legs_state`: an event set (see `travel_core::event_set`) as a value of PostgreSQL.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::{MAX_VARLENA, Palloc, varlena};
+use pgrx::pg_sys;
+use std::fmt::Write;
+use travel_core::event_set::{self, Full, Memory, Row};
+use travel_core::journey::Thresholds;
+
+/// A block that holds an event set and may have room for more: its length as a value is the room, not the use.
+#[derive(Clone, Copy)]
+pub struct State {
+    value: *mut pg_sys::varlena,
+}
+
+/// Enough for a dozen events.
+const FIRST_BLOCK: usize = 256;
+
+impl State {
+    /// A new, empty state in the current memory context.
+    pub fn new(thresholds: Thresholds, labelled: bool) -> Result<Self, TravelError> {
+        let state = Self::allocate(FIRST_BLOCK)?;
+        event_set::initialize(state.block(), thresholds, labelled);
+        Ok(state)
+    }
+
+    /// # Safety
+    /// `datum` must be a state that this function may change: the aggregate's own, never toasted.
+    pub unsafe fn of_aggregate(datum: pg_sys::Datum) -> Self {
+        Self { value: datum.cast_mut_ptr() }
+    }
+
+    pub fn datum(self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.value)
+    }
+
+    pub fn bytes<'a>(self) -> &'a [u8] {
+        self.block()
+    }
+
+    /// The whole block, room included. Only one such reference is used at a time.
+    pub fn block<'a>(self) -> &'a mut [u8] {
+        // SAFETY: `value` is a variable-length value with a 4-byte header, as `allocate` makes it.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.value.cast::<u8>().add(pg_sys::VARHDRSZ),
+                pgrx::varlena::varsize_4b(self.value) - pg_sys::VARHDRSZ,
+            )
+        }
+    }
+
+    /// The state with one more row: this one, or a larger one in the current memory context. PostgreSQL copies that
+    /// into the aggregate's context and frees the old one.
+    pub fn append(self, row: &Row) -> Result<Self, TravelError> {
+        let mut state = self;
+        loop {
+            match event_set::append(state.block(), row) {
+                Ok(()) => return Ok(state),
+                Err(Full::Grow(size)) => state = state.moved(size)?,
+                Err(Full::Merge) => state = Self::merge(&[state], Some(state))?,
+            }
+        }
+    }
+
+    /// This state with all of another's events.
+    pub fn join(self, other: Self) -> Result<Self, TravelError> {
+        if event_set::append_all(self.block(), other.bytes()) {
+            return Ok(self);
+        }
+        Self::merge(&[self, other], None)
+    }
+
+    /// One state of one or two. Where `home` has room for the result and for more, it is written there.
+    fn merge(states: &[Self], home: Option<Self>) -> Result<Self, TravelError> {
+        let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
+        let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
+        loop {
+            let mut out = Palloc.slice::<u8>(size).map_err(|_| TravelError::TooManyEvents)?;
+            let merged = event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| TravelError::TooManyEvents)?;
+            let Some(used) = merged else {
+                size = size.saturating_mul(2);
+                if size > 4 * MAX_VARLENA {
+                    return Err(TravelError::TooManyEvents);
+                }
+                continue;
+            };
+            let room = home.map_or(0, |home| home.block().len());
+            let wanted = event_set::capacity_after_merge(used, room);
+            let target = match home {
+                Some(home) if wanted == room => home,
+                // Near the limit a state takes what is left; when even that is full, it is too large.
+                _ => Self::allocate(wanted.min(MAX_VARLENA).max(used))?,
+            };
+            target.block()[..used].copy_from_slice(&out[..used]);
+            if home.is_some() && wanted != room && used + 4096 > MAX_VARLENA {
+                return Err(TravelError::TooManyEvents);
+            }
+            return Ok(target);
+        }
+    }
+
+    fn moved(self, size: usize) -> Result<Self, TravelError> {
+        let larger = Self::allocate(size)?;
+        let used = event_set::used(self.bytes());
+        larger.block()[..used].copy_from_slice(&self.bytes()[..used]);
+        Ok(larger)
+    }
+
+    fn allocate(size: usize) -> Result<Self, TravelError> {
+        if size > MAX_VARLENA {
+            return Err(TravelError::TooManyEvents);
+        }
+        // SAFETY: a plain allocation, its header written at once. The rest is zeroed: a value may be copied whole.
+        unsafe {
+            let value = pg_sys::palloc0(size).cast::<pg_sys::varlena>();
+            pgrx::varlena::set_varsize_4b(value, size as i32);
+            Ok(Self { value })
+        }
+    }
+}
+
+pg_function!(travel_legs_state_in, pg_finfo_travel_legs_state_in, state_in);
+pg_function!(travel_legs_state_out, pg_finfo_travel_legs_state_out, state_out);
+pg_function!(travel_legs_state_recv, pg_finfo_travel_legs_state_recv, state_recv);
+pg_function!(travel_legs_state_send, pg_finfo_travel_legs_state_send, state_send);
+
+/// `\x` and hex digits.
+fn state_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(text) = call.datum(0) else { return Ok(call.null()) };
+    // SAFETY: the argument of an input function is a C string.
+    let text = unsafe { std::ffi::CStr::from_ptr(text.cast_mut_ptr()) }.to_bytes();
+    let bad = |detail: &str| TravelError::StateText { detail: detail.to_owned() };
+    let digits = text.strip_prefix(b"\\x").ok_or_else(|| bad("It does not begin with \\x."))?;
+    if digits.len() % 2 != 0 {
+        return Err(bad("It has an odd number of hex digits."));
+    }
+    let mut bytes = Palloc.slice::<u8>(digits.len() / 2).map_err(|_| TravelError::TooManyEvents)?;
+    let digit = |character: u8| char::from(character).to_digit(16).map(|value| value as u8);
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
+            return Err(bad("It has a character that is no hex digit."));
+        };
+        *byte = high << 4 | low;
+    }
+    event_set::validate(&bytes)
+        .map_err(|corrupt| TravelError::StateText { detail: format!("It is no event set: {corrupt}.") })?;
+    Ok(varlena(&bytes))
+}
+
+fn state_out(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(bytes) = call.bytes(0) else { return Ok(call.null()) };
+    let bytes = &bytes[..event_set::used(bytes)];
+    let mut text = String::with_capacity(bytes.len() * 2 + 3);
+    text.push_str("\\x");
+    for byte in bytes {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.push('\0');
+    // The result of an output function is a C string.
+    let mut copy = Palloc.slice::<u8>(text.len()).map_err(|_| TravelError::TooManyEvents)?;
+    copy.copy_from_slice(text.as_bytes());
+    let datum = pg_sys::Datum::from(copy.as_mut_ptr());
+    std::mem::forget(copy);
+    Ok(datum)
+}
+
+fn state_recv(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(buffer) = call.datum(0) else { return Ok(call.null()) };
+    // SAFETY: the argument of a receive function is a StringInfo; what is left of it is the value.
+    let bytes = unsafe {
+        let buffer = buffer.cast_mut_ptr::<pg_sys::StringInfoData>();
+        let start = (*buffer).data.add((*buffer).cursor as usize).cast::<u8>();
+        let length = ((*buffer).len - (*buffer).cursor) as usize;
+        (*buffer).cursor = (*buffer).len;
+        std::slice::from_raw_parts(start, length)
+    };
+    event_set::validate(bytes)
+        .map_err(|corrupt| TravelError::StateBinary { detail: format!("It is no event set: {corrupt}.") })?;
+    Ok(varlena(bytes))
+}
+
+fn state_send(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(bytes) = call.bytes(0) else { return Ok(call.null()) };
+    Ok(varlena(&bytes[..event_set::used(bytes)]))
+}

@@ -1,0 +1,36 @@
+//! Impossible travel in AWS CloudTrail: the face that PostgreSQL sees. What it computes is in the crates under
+//! `crates/`; what each SQL object means is in `sql/`, one file a concern, in reading order.
+//!
+//! | SQL | Rust |
+//! |---|---|
+//! | `sql/10_geodesy.sql` | [`geodesy`] |
+//! | `sql/20_geoip.sql` | [`geoip`] |
+//! | `sql/30_cloudtrail.sql` | [`cloudtrail`] |
+//! | `sql/40_leg.sql` | [`leg`] the row, [`leg_window`] the window function |
+//! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
+//! | `sql/60_detect.sql` | [`finding`], [`detect`] |
+//! | `sql/70_events.sql` | [`events`] |
+//!
+//! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
+
+// A panic must unwind to become an SQL error; aborting would take every backend down.
+#[cfg(not(panic = "unwind"))]
+compile_error!("impossible_travel must be built with panic = \"unwind\"");
+
+::pgrx::pg_module_magic!(name, version);
+
+mod cloudtrail;
+mod geodesy;
+mod geoip;
+mod impossible_legs;
+mod install;
+mod leg;
+mod leg_window;
+mod legs_state;
+mod pg;
+mod tally;
+
+#[pgrx::pg_guard]
+pub extern "C-unwind" fn _PG_init() {
+    pg::settings::register();
+}

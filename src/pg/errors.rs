@@ -1,0 +1,230 @@
+//! Every mistake that this extension reports, with its SQLSTATE, a detail and a hint. docs/errors.md lists them.
+
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode as Code};
+use std::borrow::Cow;
+
+type Text = Cow<'static, str>;
+
+#[derive(Debug)]
+pub enum TravelError {
+    NotUtf8,
+    WrongRowType { expected: usize, found: usize },
+    NotInAggregate { function: &'static str },
+    NotAWindow,
+    SetNotAccepted,
+
+    CoordinateOutOfRange { argument: &'static str, value: f64, range: &'static str },
+    DistanceNegative { value: f64 },
+
+    NoGeoipDatabase { setting: String, tried: Vec<String> },
+    GeoipChanged { detail: String },
+    GeoipUnusable { detail: String },
+    GeoipDamaged { detail: String },
+
+    NotCloudTrail { found: String },
+    BadValue { field: &'static str, expected: &'static str, value: String, event_id: Option<String> },
+
+    ThresholdNull { name: &'static str },
+    ThresholdNotANumber { name: &'static str, value: f64 },
+    ThresholdVaries { over: &'static str },
+    InfiniteTime,
+    DescendingTime,
+    AddressIsANumber { text: String },
+    TooManyEvents,
+    TooManyLegs,
+    StateText { detail: String },
+    StateBinary { detail: String },
+}
+
+/// What an error says beside its code.
+struct Words {
+    code: Code,
+    message: Text,
+    detail: Option<Text>,
+    hint: Option<Text>,
+}
+
+impl TravelError {
+    /// Raises it as an SQL error.
+    pub fn raise(self) -> ! {
+        let words = self.words();
+        let mut report = ErrorReport::new(words.code, words.message, "impossible_travel");
+        if let Some(detail) = words.detail {
+            report = report.set_detail(detail);
+        }
+        if let Some(hint) = words.hint {
+            report = report.set_hint(hint);
+        }
+        report.report(PgLogLevel::ERROR);
+        unreachable!("an error report does not return")
+    }
+
+    fn words(self) -> Words {
+        match self {
+            Self::NotUtf8 => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "impossible_travel works only in databases whose encoding is UTF8",
+            )
+            .hint("Create the database with ENCODING 'UTF8' TEMPLATE template0."),
+            Self::WrongRowType { expected, found } => words(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "the library and the SQL objects of impossible_travel do not fit each other",
+            )
+            .detail(format!("A row type has {found} columns, the library writes {expected}."))
+            .hint("Run ALTER EXTENSION impossible_travel UPDATE, and restart sessions that are older than the library."),
+            Self::NotInAggregate { function } => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("travel.{function} can only be called by its aggregate"),
+            )
+            .hint("Call travel.impossible_legs(event_time, ip) in a query, with GROUP BY the entity."),
+            Self::SetNotAccepted => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "this function returns rows, which cannot be used here",
+            )
+            .hint("Call it in FROM: SELECT * FROM travel.…(…)."),
+            Self::NotAWindow => {
+                words(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "travel.leg can only be called with an OVER clause")
+                    .hint("Write travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).")
+            }
+
+            Self::CoordinateOutOfRange { argument, value, range } => words(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("{argument} is out of range: {value}"),
+            )
+            .detail(format!("It must be {range} degrees."))
+            .hint("The arguments are latitude, longitude, latitude, longitude, in degrees."),
+            Self::DistanceNegative { value } => words(
+                Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
+                format!("distance_km is out of range: {value}"),
+            )
+            .detail("It must be 0 or more.")
+            .hint("Take the distance from travel.distance_km."),
+
+            Self::NoGeoipDatabase { setting, tried } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no GeoIP database, so no address can be placed",
+            )
+            .detail(format!("No usable .mmdb file was found in: {}.", tried.join(", ")))
+            .hint(format!(
+                "Put a GeoIP database (GeoLite2-City.mmdb, for example) into one of these folders, or name its folder in \
+                 the setting {setting} and run SELECT pg_reload_conf(). travel.geoip_databases() shows what was found."
+            )),
+            Self::GeoipChanged { detail } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "a GeoIP database changed during the statement, and there was no room for a copy of it",
+            )
+            .detail(detail)
+            .hint("Run the statement again. Free space in the data directory, so that copies can be kept."),
+            Self::GeoipUnusable { detail } => {
+                words(Code::ERRCODE_IO_ERROR, "a GeoIP database cannot be read").detail(detail).hint(
+                    "Run the statement again. If it fails again, the server's log and travel.geoip_databases() say more.",
+                )
+            }
+            Self::GeoipDamaged { detail } => {
+                words(Code::ERRCODE_DATA_CORRUPTED, "a GeoIP database is damaged").detail(detail).hint(
+                    "Replace the file by a good one. The copy in use is dropped when the server restarts.",
+                )
+            }
+
+            Self::NotCloudTrail { found } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the document is no CloudTrail document",
+            )
+            .detail(format!("It is {found}."))
+            .hint(travel_cloudtrail::NotCloudTrail::HINT),
+            Self::BadValue { field, expected, value, event_id } => words(
+                if field == "eventTime" {
+                    Code::ERRCODE_INVALID_DATETIME_FORMAT
+                } else {
+                    Code::ERRCODE_INVALID_PARAMETER_VALUE
+                },
+                format!("{field} of a CloudTrail record is not {expected}: {value}"),
+            )
+            .detail(match event_id {
+                Some(id) => format!("The record's eventID is {id}."),
+                None => "The record has no eventID.".to_owned(),
+            })
+            .hint(
+                "Leave the record out, or mend it. travel.ingest and travel.detect skip such records and count them.",
+            ),
+
+            Self::ThresholdNull { name } => {
+                words(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("{name} must not be NULL"))
+                    .hint("Leave the argument out for its default: 500 km, 1000 km/h, use_accuracy false.")
+            }
+            Self::ThresholdNotANumber { name, value } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{name} is out of range: {value}"),
+            )
+            .detail("It must be finite and not negative.")
+            .hint("The defaults are 500 km and 1000 km/h."),
+            Self::ThresholdVaries { over } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the thresholds vary within one {over}"),
+            )
+            .hint(
+                "min_distance_km, min_velocity_kmh and use_accuracy must be the same for all rows of an entity: use \
+                 constants, or columns of the entity.",
+            ),
+            Self::InfiniteTime => words(Code::ERRCODE_DATETIME_FIELD_OVERFLOW, "an event's time is infinite")
+                .hint("Filter such rows: WHERE isfinite(event_time)."),
+            Self::DescendingTime => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the rows of a window come in descending order of time",
+            )
+            .hint("Order the window by time, ascending: OVER (PARTITION BY access_key_id ORDER BY event_time, ip)."),
+            Self::AddressIsANumber { text } => words(
+                Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+                format!("an IP address is expected, this is a number: \"{text}\""),
+            )
+            .hint("If it is a coordinate, cast both coordinates to float8: (event_time, latitude::float8, longitude::float8)."),
+            Self::TooManyEvents => words(
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                "one entity has more events than an aggregate can hold",
+            )
+            .detail("The state of travel.impossible_legs would pass PostgreSQL's limit of 1 GB for a value.")
+            .hint(
+                "Use the window function, which streams: travel.leg(event_time, ip) OVER (PARTITION BY access_key_id \
+                 ORDER BY event_time, ip). Or leave the event ids out: without them an event takes a few bytes.",
+            ),
+            Self::TooManyLegs => words(
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                "one entity has more impossible legs than an array can hold",
+            )
+            .detail("The result of travel.impossible_legs would pass PostgreSQL's limit of 1 GB for a value.")
+            .hint(
+                "Narrow the range of time, raise the thresholds, or use the window function, which streams: \
+                 travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).",
+            ),
+            Self::StateText { detail } => words(
+                Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+                "invalid input for type travel.legs_state",
+            )
+            .detail(detail)
+            .hint("Its text is what the type itself writes: \\x and hex digits."),
+            Self::StateBinary { detail } => words(
+                Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
+                "invalid binary input for type travel.legs_state",
+            )
+            .detail(detail)
+            .hint("Both servers must run versions of impossible_travel with the same format."),
+        }
+    }
+}
+
+fn words(code: Code, message: impl Into<Text>) -> Words {
+    Words { code, message: message.into(), detail: None, hint: None }
+}
+
+impl Words {
+    fn detail(mut self, detail: impl Into<Text>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    fn hint(mut self, hint: impl Into<Text>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

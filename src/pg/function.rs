@@ -1,0 +1,166 @@
+//! Functions that SQL calls, declared by hand: typed access to their arguments, results, and a cache per call site.
+
+use super::errors::TravelError;
+use super::inet;
+use pgrx::pg_sys;
+use std::net::IpAddr;
+
+/// Defines the C function `$symbol` and its V1 information, with the body `fn(&Call) -> Result<Datum, TravelError>`.
+/// Errors of the body become SQL errors; a panic or an error of PostgreSQL unwinds to here and is reported.
+macro_rules! pg_function {
+    ($symbol:ident, $info:ident, $body:expr) => {
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
+            const V1: ::pgrx::pg_sys::Pg_finfo_record = ::pgrx::pg_sys::Pg_finfo_record { api_version: 1 };
+            &V1
+        }
+
+        #[doc(hidden)]
+        #[unsafe(no_mangle)]
+        pub extern "C-unwind" fn $symbol(
+            fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
+        ) -> ::pgrx::pg_sys::Datum {
+            // SAFETY: this is the outermost frame of a call from PostgreSQL, which is what the guard is for, and
+            // `fcinfo` is the call's own.
+            unsafe {
+                ::pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+                    let call = $crate::pg::function::Call::new(fcinfo);
+                    match ($body)(&call) {
+                        Ok(datum) => datum,
+                        Err(error) => $crate::pg::errors::TravelError::raise(error),
+                    }
+                })
+            }
+        }
+    };
+}
+pub(crate) use pg_function;
+
+/// One call of an SQL function.
+pub struct Call {
+    fcinfo: pg_sys::FunctionCallInfo,
+}
+
+impl Call {
+    /// # Safety
+    /// `fcinfo` must be that of the running call.
+    pub unsafe fn new(fcinfo: pg_sys::FunctionCallInfo) -> Self {
+        Self { fcinfo }
+    }
+
+    pub fn raw(&self) -> pg_sys::FunctionCallInfo {
+        self.fcinfo
+    }
+
+    /// The number of arguments that this call was made with.
+    pub fn count(&self) -> usize {
+        // SAFETY: see `new`.
+        unsafe { (*self.fcinfo).nargs as usize }
+    }
+
+    /// The argument, unless it is NULL.
+    pub fn datum(&self, n: usize) -> Option<pg_sys::Datum> {
+        debug_assert!(n < self.count());
+        // SAFETY: `args` has `nargs` entries, and SQL declares as many as the body asks for.
+        let argument = unsafe { (*self.fcinfo).args.as_slice(self.count())[n] };
+        (!argument.isnull).then_some(argument.value)
+    }
+
+    pub fn f64(&self, n: usize) -> Option<f64> {
+        self.datum(n).map(|datum| f64::from_bits(datum.value() as u64))
+    }
+
+    pub fn bool(&self, n: usize) -> Option<bool> {
+        self.datum(n).map(|datum| datum.value() as u8 != 0)
+    }
+
+    /// A timestamptz: microseconds since 2000-01-01 UTC; the infinities are `i64::MIN` and `i64::MAX`.
+    pub fn timestamp(&self, n: usize) -> Option<i64> {
+        self.datum(n).map(|datum| datum.value() as i64)
+    }
+
+    pub fn oid(&self, n: usize) -> Option<pg_sys::Oid> {
+        self.datum(n).map(|datum| pg_sys::Oid::from_u32(datum.value() as u32))
+    }
+
+    /// An inet or cidr as a host.
+    pub fn inet(&self, n: usize) -> Option<IpAddr> {
+        // SAFETY: SQL declares the argument as inet.
+        self.datum(n).and_then(|datum| unsafe { inet::read(datum) })
+    }
+
+    /// The bytes of a text, varchar, bytea or other variable-length value.
+    pub fn bytes(&self, n: usize) -> Option<&[u8]> {
+        // SAFETY: SQL declares the argument as a variable-length type; the copy, if one is made, lives as long as
+        // the call's memory context.
+        self.datum(n).map(|datum| unsafe { varlena_bytes(datum) })
+    }
+
+    pub fn text(&self, n: usize) -> Result<Option<&str>, TravelError> {
+        self.bytes(n).map(utf8).transpose()
+    }
+
+    /// The SQL NULL as a result.
+    pub fn null(&self) -> pg_sys::Datum {
+        // SAFETY: see `new`.
+        unsafe { (*self.fcinfo).isnull = true };
+        pg_sys::Datum::from(0_usize)
+    }
+
+    /// A value of the caller's for this call site (one place in one plan), made at its first call. It lives in the
+    /// function's memory context and is not dropped: `T` holds no heap memory of Rust's.
+    pub fn site_cache<T>(&self, make: impl FnOnce() -> Result<T, TravelError>) -> Result<&T, TravelError> {
+        const { assert!(!std::mem::needs_drop::<T>()) };
+        // SAFETY: PostgreSQL gives every call a `flinfo`; nobody else uses its `fn_extra`, and each function caches
+        // only one type.
+        unsafe {
+            let flinfo = (*self.fcinfo).flinfo;
+            if (*flinfo).fn_extra.is_null() {
+                let value = make()?;
+                let slot = pg_sys::MemoryContextAlloc((*flinfo).fn_mcxt, size_of::<T>().max(1)).cast::<T>();
+                slot.write(value);
+                (*flinfo).fn_extra = slot.cast();
+            }
+            Ok(&*(*flinfo).fn_extra.cast::<T>())
+        }
+    }
+
+    /// The memory context that lives as long as the call site.
+    pub fn site_context(&self) -> pg_sys::MemoryContext {
+        // SAFETY: see `site_cache`.
+        unsafe { (*(*self.fcinfo).flinfo).fn_mcxt }
+    }
+
+    /// The type that SQL declares this function to return.
+    pub fn result_type(&self) -> pg_sys::Oid {
+        // SAFETY: see `site_cache`.
+        unsafe { pg_sys::get_func_rettype((*(*self.fcinfo).flinfo).fn_oid) }
+    }
+
+    /// Whether an argument is the same in every call of this site: a constant or a parameter from outside.
+    pub fn is_stable(&self, n: usize) -> bool {
+        // SAFETY: see `site_cache`.
+        unsafe { pg_sys::get_fn_expr_arg_stable((*self.fcinfo).flinfo, n as i32) }
+    }
+}
+
+/// # Safety
+/// `datum` must be a variable-length value.
+pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
+    // SAFETY: by the caller; detoasting returns the value itself where nothing is to be done.
+    unsafe {
+        let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+        std::slice::from_raw_parts(pgrx::varlena::vardata_any(varlena).cast(), pgrx::varlena::varsize_any_exhdr(varlena))
+    }
+}
+
+/// Text of a UTF8 database: installation refuses any other.
+pub fn utf8(bytes: &[u8]) -> Result<&str, TravelError> {
+    std::str::from_utf8(bytes).map_err(|_| TravelError::NotUtf8)
+}
+
+/// A result of a pass-by-value type.
+pub fn f64_datum(value: f64) -> pg_sys::Datum {
+    pg_sys::Datum::from(value.to_bits())
+}

@@ -1,0 +1,50 @@
+//! PostgreSQL's inet without a detour through text.
+
+use pgrx::pg_sys;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use travel_core::address;
+
+/// utils/inet.h: `PGSQL_AF_INET` is the system's `AF_INET` (2 wherever PostgreSQL runs), `PGSQL_AF_INET6` one more.
+const FAMILY_IPV4: u8 = 2;
+const FAMILY_IPV6: u8 = 3;
+
+/// The host of an inet or cidr: its netmask is dropped, an IPv4-mapped IPv6 address unwrapped.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
+    // SAFETY: by the caller.
+    let bytes = unsafe { super::function::varlena_bytes(datum) };
+    let (family, rest) = bytes.split_first()?;
+    let (_bits, octets) = rest.split_first()?;
+    let address: IpAddr = match *family {
+        FAMILY_IPV4 => Ipv4Addr::from(*octets.first_chunk::<4>()?).into(),
+        FAMILY_IPV6 => Ipv6Addr::from(*octets.first_chunk::<16>()?).into(),
+        _ => return None,
+    };
+    Some(address::host(address))
+}
+
+/// An inet (a host) or a cidr (a network) as PostgreSQL stores it, in the current memory context.
+pub fn write(address: IpAddr, bits: u8) -> pg_sys::Datum {
+    let mut bytes = [0; 18];
+    bytes[1] = bits;
+    let length = match address {
+        IpAddr::V4(v4) => {
+            bytes[0] = FAMILY_IPV4;
+            bytes[2..6].copy_from_slice(&v4.octets());
+            6
+        }
+        IpAddr::V6(v6) => {
+            bytes[0] = FAMILY_IPV6;
+            bytes[2..18].copy_from_slice(&v6.octets());
+            18
+        }
+    };
+    super::memory::varlena(&bytes[..length])
+}
+
+/// A host.
+pub fn host(address: IpAddr) -> pg_sys::Datum {
+    write(address, if address.is_ipv4() { 32 } else { 128 })
+}

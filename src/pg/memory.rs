@@ -1,0 +1,89 @@
+//! Memory that PostgreSQL accounts for: whatever grows with input lives here.
+
+use pgrx::pg_sys;
+use std::ops::{Deref, DerefMut};
+use travel_core::event_set::{Memory, TooLarge};
+
+/// The largest variable-length value that PostgreSQL can hold (`MaxAllocSize`).
+pub const MAX_VARLENA: usize = 0x3fff_ffff;
+
+/// Scratch memory in the current memory context.
+pub struct Palloc;
+
+impl Memory for Palloc {
+    type Slice<T: Copy + Default> = PallocSlice<T>;
+
+    fn slice<T: Copy + Default>(&self, len: usize) -> Result<PallocSlice<T>, TooLarge> {
+        const { assert!(align_of::<T>() <= 8) };
+        let size = len.checked_mul(size_of::<T>()).ok_or(TooLarge)?;
+        // SAFETY: a plain allocation; palloc aligns to 8 bytes. Without enough memory PostgreSQL raises 53200.
+        let start = unsafe { pg_sys::palloc_extended(size.max(1), pg_sys::MCXT_ALLOC_HUGE as i32).cast::<T>() };
+        for i in 0..len {
+            // SAFETY: within the allocation.
+            unsafe { start.add(i).write(T::default()) };
+        }
+        Ok(PallocSlice { start, len })
+    }
+
+    fn tick(&self) {
+        pgrx::check_for_interrupts!();
+    }
+}
+
+/// A slice of palloc'ed memory, given back when dropped; an error frees it with its context.
+pub struct PallocSlice<T> {
+    start: *mut T,
+    len: usize,
+}
+
+impl<T> Deref for PallocSlice<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        // SAFETY: `slice` allocated and initialised `len` values.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+impl<T> DerefMut for PallocSlice<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `deref`, and `self` is the only owner.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+}
+
+impl<T> Drop for PallocSlice<T> {
+    fn drop(&mut self) {
+        // While an error unwinds, PostgreSQL frees the context; freeing by hand could be the second time.
+        if !std::thread::panicking() {
+            // SAFETY: allocated by `slice`, freed once.
+            unsafe { pg_sys::pfree(self.start.cast()) };
+        }
+    }
+}
+
+/// A new variable-length value with this content, in the current memory context.
+pub fn varlena(content: &[u8]) -> pg_sys::Datum {
+    let size = content.len() + pg_sys::VARHDRSZ;
+    // SAFETY: the allocation is as long as what is written.
+    unsafe {
+        let value = pg_sys::palloc(size).cast::<pg_sys::varlena>();
+        pgrx::varlena::set_varsize_4b(value, size as i32);
+        std::ptr::copy_nonoverlapping(content.as_ptr(), value.cast::<u8>().add(pg_sys::VARHDRSZ), content.len());
+        pg_sys::Datum::from(value)
+    }
+}
+
+/// Runs `body` with `context` as the current memory context.
+///
+/// # Safety
+/// `context` must be alive.
+pub unsafe fn within<R>(context: pg_sys::MemoryContext, body: impl FnOnce() -> R) -> R {
+    // SAFETY: by the caller. Where `body` unwinds, PostgreSQL's error handling sets the context itself.
+    unsafe {
+        let before = pg_sys::MemoryContextSwitchTo(context);
+        let result = body();
+        pg_sys::MemoryContextSwitchTo(before);
+        result
+    }
+}

@@ -1,0 +1,12 @@
+//! What pgrx lacks, or does through text and look-ups by name: the plumbing of a face whose SQL is hand-written.
+
+pub mod array;
+pub mod errors;
+pub mod function;
+pub mod inet;
+pub mod jsonb;
+pub mod memory;
+pub mod row;
+pub mod settings;
+pub mod srf;
+pub mod window;

@@ -1,0 +1,66 @@
+//! Functions that return a set of rows, through a tuplestore.
+
+use super::errors::TravelError;
+use super::function::Call;
+use super::memory::within;
+use super::row::Row;
+use pgrx::pg_sys;
+
+/// The rows of a running call.
+pub struct RowSet {
+    store: *mut pg_sys::Tuplestorestate,
+    tuple_desc: pg_sys::TupleDesc,
+}
+
+impl RowSet {
+    /// Rows of the type that SQL declares, or a set of a scalar type as rows of one column.
+    pub fn begin(call: &Call) -> Result<Self, TravelError> {
+        // SAFETY: a call that returns a set has a ReturnSetInfo; where the caller cannot take a tuplestore there is
+        // none, or it does not allow one.
+        unsafe {
+            let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+            if info.is_null()
+                || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
+                || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize == 0
+            {
+                return Err(TravelError::SetNotAccepted);
+            }
+            within((*(*info).econtext).ecxt_per_query_memory, || {
+                let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
+                let mut oid = pg_sys::InvalidOid;
+                match pg_sys::get_call_result_type(call.raw(), &mut oid, &mut tuple_desc) {
+                    pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE => {
+                        tuple_desc = pg_sys::CreateTupleDescCopy(tuple_desc);
+                    }
+                    _ => {
+                        tuple_desc = pg_sys::CreateTemplateTupleDesc(1);
+                        pg_sys::TupleDescInitEntry(tuple_desc, 1, c"value".as_ptr(), oid, -1, 0);
+                    }
+                }
+                let random = (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
+                let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
+                (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
+                (*info).setResult = store;
+                (*info).setDesc = tuple_desc;
+                Ok(Self { store, tuple_desc })
+            })
+        }
+    }
+
+    pub fn store(&self) -> *mut pg_sys::Tuplestorestate {
+        self.store
+    }
+
+    pub fn push<const N: usize>(&mut self, mut row: Row<N>) {
+        let (values, nulls) = row.columns();
+        // SAFETY: the store and the descriptor live as long as the query; SQL declares N columns.
+        unsafe {
+            pg_sys::tuplestore_putvalues(self.store, self.tuple_desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+        }
+    }
+
+    /// The result of a call whose rows are in the tuplestore.
+    pub fn finish(self, call: &Call) -> pg_sys::Datum {
+        call.null()
+    }
+}
