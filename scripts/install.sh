@@ -24,7 +24,7 @@ if ! [ -w "$("$PG_CONFIG" --pkglibdir)" ] || ! [ -w "$extensions" ]; then
     command -v sudo >/dev/null || die "$extensions is not yours to write, and there is no sudo"
     sudo=(--sudo)
 fi
-# shellcheck disable=SC2046 # flags, meant to be split
-cargo pgrx install --release --package impossible_travel --pg-config "$PG_CONFIG" $(pg_features) "${sudo[@]}"
+cargo pgrx install --release --package impossible_travel --pg-config "$PG_CONFIG" \
+    --no-default-features --features "pg$(pg_major)" "${sudo[@]}"
 mkdir -p "$WORK"
 state >"$stamp"

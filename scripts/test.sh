@@ -21,9 +21,8 @@ step_setup() { scripts/setup.sh; }
 step_fmt() { cargo fmt --all --check; }
 
 step_clippy() {
-    # shellcheck disable=SC2046 # flags, meant to be split
-    cargo clippy --quiet --workspace --all-targets $(pg_features impossible_travel/) \
-        --features impossible_travel/pg_test -- --deny warnings
+    cargo clippy --quiet --workspace --all-targets --no-default-features \
+        --features "impossible_travel/pg$(pg_major) impossible_travel/pg_test" -- --deny warnings
 }
 
 # The crates that know no PostgreSQL.
@@ -37,8 +36,8 @@ step_pgrx() {
     rm -rf "$home" && mkdir -m 0700 "$home"
     if is_root; then chown postgres "$home"; fi
     # --runas also makes the installation go through sudo, which a user who does not own PostgreSQL's folders needs.
-    # shellcheck disable=SC2046 # flags, meant to be split
-    cargo pgrx test "pg$(pg_major)" --package impossible_travel $(pg_features) --runas "$(server_user)" --pgdata "$home/pgdata"
+    cargo pgrx test "pg$(pg_major)" --package impossible_travel --no-default-features --features "pg$(pg_major)" \
+        --runas "$(server_user)" --pgdata "$home/pgdata"
     rm -rf "$home"
 }
 

@@ -13,7 +13,8 @@ use crate::tally;
 use pgrx::pg_sys;
 use travel_core::address;
 use travel_core::event_set::{self, Row};
-use travel_core::journey::{Journey, Leg, Stop, Thresholds};
+use travel_core::geodesy::Coordinates;
+use travel_core::journey::{Journey, Stop, Thresholds};
 use travel_core::site::Site;
 
 pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(call, Where::Inet));
@@ -168,7 +169,7 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
         let stop = Stop { time_us: event.row.time_us, site, coordinates, accuracy_km, event: event.row.id };
         let Some(leg) = journey.arrive(stop) else { continue };
         if let Some(measure) = leg.measure_if_impossible(&thresholds) {
-            push(legs, row_type, &leg, &measure, places.as_ref())?;
+            legs.push(|| leg_row(row_type, &leg, &measure, places.as_ref()))?;
         }
     }
     if tally::is_running() {
@@ -182,17 +183,7 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
     Ok(())
 }
 
-fn push(
-    legs: &mut Growing,
-    row_type: RowType,
-    leg: &Leg<Option<&[u8]>>,
-    measure: &travel_core::journey::Measure,
-    places: Option<&Places>,
-) -> Result<(), TravelError> {
-    legs.push(leg_row(row_type, leg, measure, places)?)
-}
-
-type Located = Option<(travel_core::geodesy::Coordinates, Option<f64>)>;
+type Located = Option<(Coordinates, Option<f64>)>;
 
 fn coordinates_of_site(
     site: Site,

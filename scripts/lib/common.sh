@@ -6,10 +6,11 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Everything made on the way, but for cargo's output and the servers' folders (see server.sh).
 WORK="$ROOT/.work"
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+# shellcheck disable=SC2034 # for setup.sh
 PGRX_VERSION=0.18.1
 export PG_CONFIG
 
-heading() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+heading() { if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
 note() { printf '   %s\n' "$*"; }
 complain() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; }
 die() { complain "$@"; exit 1; }
@@ -19,9 +20,6 @@ as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
 
 pg_major() { "$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
 pg_bin() { printf '%s/%s' "$("$PG_CONFIG" --bindir)" "$1"; }
-
-# The cargo flags that choose the PostgreSQL to build for.
-pg_features() { printf -- '--no-default-features --features %spg%s' "${1:-}" "$(pg_major)"; }
 
 # Where cargo puts what it builds.
 target_dir() { printf '%s' "${CARGO_TARGET_DIR:-$ROOT/target}"; }

@@ -38,9 +38,9 @@ server_start() {
         getent passwd postgres >/dev/null || die 'as root the server runs as the user postgres, who is not there'
         chown -R postgres "$SERVER_DIR"
     fi
-    as_server "$(pg_bin initdb)" --pgdata "$SERVER_DIR/data" --username postgres --auth trust --encoding UTF8 \
-        --no-locale --no-sync --no-instructions >"$SERVERS/initdb.log" 2>&1 ||
-        { cat "$SERVERS/initdb.log" >&2; die 'initdb failed'; }
+    local said
+    said=$(as_server "$(pg_bin initdb)" --pgdata "$SERVER_DIR/data" --username postgres --auth trust --encoding UTF8 \
+        --no-locale --no-sync --no-instructions 2>&1) || die "initdb failed: $said"
     {
         printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$SERVER_DIR/socket"
         # Whoever reaches the socket is superuser, so only the server's user (and root) may reach it.
@@ -69,10 +69,11 @@ server_stop() {
 server_drop() {
     server_stop
     [ -z "$SERVER_DIR" ] || rm -rf "${SERVER_DIR:?}"
+    rmdir "$SERVERS" 2>/dev/null || true
 }
 
 # The server's log, for when something went wrong.
-server_log() { tail -n "${1:-40}" "$SERVER_DIR/log" >&2 || true; }
+server_log() { tail -n 40 "$SERVER_DIR/log" >&2 || true; }
 
 # Copies files or folders to where the server can read them, and prints that place.
 server_copy() {

@@ -1,7 +1,7 @@
 //! Arrays as results.
 
 use super::errors::TravelError;
-use super::memory::{MAX_VARLENA, varlena};
+use super::memory::{MAX_VARLENA, varlena, within};
 use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
@@ -20,31 +20,47 @@ pub fn of_texts(texts: &[&str]) -> pg_sys::Datum {
     }
 }
 
-/// An array that grows, in a memory context of its own under the current one.
+/// An array of rows that grows, in a memory context of its own under the current one.
 pub struct Growing {
     state: *mut pg_sys::ArrayBuildState,
     element: pg_sys::Oid,
+    /// Where a row and its columns are made, emptied after each.
+    scratch: pg_sys::MemoryContext,
     size: usize,
 }
 
 impl Growing {
     pub fn new(element: pg_sys::Oid) -> Self {
-        // SAFETY: a plain call; the state lives under the current context.
-        let state = unsafe { pg_sys::initArrayResult(element, pg_sys::CurrentMemoryContext, true) };
-        Self { state, element, size: 0 }
+        // SAFETY: plain calls; both contexts live under the current one.
+        unsafe {
+            let parent = pg_sys::CurrentMemoryContext;
+            Self {
+                state: pg_sys::initArrayResult(element, parent, true),
+                element,
+                scratch: pg_sys::AllocSetContextCreateExtended(
+                    parent,
+                    c"travel: a row of an array".as_ptr(),
+                    0,
+                    8 * 1024,
+                    8 * 1024 * 1024,
+                ),
+                size: 0,
+            }
+        }
     }
 
-    /// Adds a composite value; the copy that was made to pass it here is freed.
-    pub fn push(&mut self, row: pg_sys::Datum) -> Result<(), TravelError> {
-        // SAFETY: the state is this value's own; it copies the element, which is a palloc'ed row.
+    /// Adds the composite value that `make` makes.
+    pub fn push(&mut self, make: impl FnOnce() -> Result<pg_sys::Datum, TravelError>) -> Result<(), TravelError> {
+        // SAFETY: the scratch context is this value's own, as is the state, which copies the element.
         unsafe {
+            let row = within(self.scratch, make)?;
             self.size += pgrx::varlena::varsize_any(row.cast_mut_ptr()) + 8;
             if self.size > MAX_VARLENA {
                 return Err(TravelError::TooManyLegs);
             }
             self.state =
                 pg_sys::accumArrayResult(self.state, row, false, self.element, pg_sys::CurrentMemoryContext);
-            pg_sys::pfree(row.cast_mut_ptr());
+            pg_sys::MemoryContextReset(self.scratch);
         }
         Ok(())
     }

@@ -26,41 +26,52 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
         databases.push((Arc::from(path), Rc::new(database)));
     }
-    let stack = Stack::new(databases);
+    let stack = Stack::new(databases.iter().cloned());
     let addresses: Vec<IpAddr> = arguments.map(|text| text.parse()).collect::<Result<_, _>>()?;
     for &address in &addresses {
         println!("{address}: {:#?}", stack.locate(address)?);
     }
     if addresses.is_empty() {
-        measure(&stack)?;
+        measure(&stack, &Stack::new(databases))?;
     }
     Ok(())
 }
 
-fn measure(stack: &Stack) -> Result<(), Box<dyn std::error::Error>> {
-    const MISSES: u32 = 2_000_000;
+fn measure(stack: &Stack, fresh: &Stack) -> Result<(), Box<dyn std::error::Error>> {
+    const ADDRESSES: u32 = 4_000_000;
     // Spread over the whole space, so that no cache line of the tree serves twice in a row.
     let spread = |at: u32| IpAddr::V4(Ipv4Addr::from_bits(at.wrapping_mul(0x9E37_79B1)));
-    let mut found = 0_u32;
+    let mut located = Vec::new();
     let start = Instant::now();
-    for at in 0..MISSES {
-        found += u32::from(black_box(stack.coordinates(spread(at))?).is_some());
+    for at in 0..ADDRESSES {
+        if stack.coordinates(spread(at))?.is_some() {
+            located.push(spread(at));
+        }
     }
-    println!("miss: {:?} an address; {found} of {MISSES} located", start.elapsed() / MISSES);
-    for hot in [100, 10_000] {
-        for at in 0..hot {
-            stack.coordinates(spread(at))?;
+    println!("{:?} for an address, {} of {ADDRESSES} located", start.elapsed() / ADDRESSES, located.len());
+    let count = u32::try_from(located.len())?.max(1);
+    let start = Instant::now();
+    for &address in &located {
+        black_box(fresh.locate(address)?);
+    }
+    println!("{:?} for a located address that was not asked for before", start.elapsed() / count);
+    for hot in [100, 10_000, 40_000] {
+        let hot: Vec<IpAddr> = located.iter().copied().take(hot).collect();
+        for round in 0..3 {
+            let start = Instant::now();
+            for &address in hot.iter().cycle().take(1_000_000) {
+                black_box(fresh.coordinates(address)?);
+            }
+            if round == 2 {
+                let each = start.elapsed() / 1_000_000;
+                println!("{each:?} for the coordinates of one of {} addresses again", hot.len());
+            }
         }
         let start = Instant::now();
-        for at in 0..MISSES {
-            black_box(stack.coordinates(spread(at % hot))?);
+        for &address in hot.iter().cycle().take(1_000_000) {
+            black_box(fresh.locate(address)?);
         }
-        println!("hit, {hot} addresses: {:?} for coordinates", start.elapsed() / MISSES);
-        let start = Instant::now();
-        for at in 0..MISSES {
-            black_box(stack.locate(spread(at % hot))?);
-        }
-        println!("hit, {hot} addresses: {:?} for a place", start.elapsed() / MISSES);
+        println!("{:?} for its place", start.elapsed() / 1_000_000);
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! A bounded cache that forgets instead of growing.
 
-/// A direct-mapped cache: a key has one slot, and a new key takes it from an old one. It starts small, grows
-/// while it fills up to its bound, and stays as it is when memory cannot be had.
+/// A set-associative cache: a key has four slots, and a new key takes one of them from the oldest of the four. It
+/// starts small, grows while it fills up to its bound, and stays as it is when memory cannot be had.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     slots: Vec<Option<(K, V)>>,
@@ -17,29 +17,41 @@ pub(crate) trait Key: Copy + Eq {
 /// Slots of a cache that was just born: a process that looks up one address pays for no more.
 const FIRST_SLOTS: usize = 256;
 
+/// Slots of one key. With one only, two addresses that a query asks for in turn could take it from each other forever.
+const WAYS: usize = 4;
+
 impl<K: Key, V> Cache<K, V> {
     /// `bound` is the most slots that it may have; powers of two only.
     pub fn new(bound: usize) -> Self {
-        Self { slots: Vec::new(), inserted: 0, bound: bound.next_power_of_two() }
+        Self { slots: Vec::new(), inserted: 0, bound: bound.next_power_of_two().max(WAYS) }
     }
 
     #[inline]
     pub fn get(&self, key: K) -> Option<&V> {
-        match self.slots.get(slot(key, self.slots.len())) {
-            Some(Some((held, value))) if *held == key => Some(value),
-            _ => None,
-        }
+        let first = first_slot(key, self.slots.len());
+        let ways = self.slots.get(first..first.checked_add(WAYS)?)?;
+        ways.iter().flatten().find(|(held, _)| *held == key).map(|(_, value)| value)
     }
 
+    /// Keeps a value for a key, in place of the one that it had.
     pub fn insert(&mut self, key: K, value: V) {
         if self.inserted >= self.slots.len() {
             self.grow();
         }
-        let at = slot(key, self.slots.len());
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = Some((key, value));
-            self.inserted += 1;
+        let first = first_slot(key, self.slots.len());
+        let Some(ways) = first.checked_add(WAYS).and_then(|end| self.slots.get_mut(first..end)) else {
+            return;
+        };
+        let is_here = |slot: &Option<(K, V)>| slot.as_ref().is_some_and(|(held, _)| *held == key);
+        // The newest comes first; what falls out is the key's own old value, an empty slot, or the oldest.
+        let out = ways.iter().position(is_here).or_else(|| ways.iter().position(Option::is_none));
+        if let Some(moved) = ways.get_mut(..=out.unwrap_or(WAYS - 1)) {
+            moved.rotate_right(1);
         }
+        if let Some(newest) = ways.first_mut() {
+            *newest = Some((key, value));
+        }
+        self.inserted += 1;
     }
 
     fn grow(&mut self) {
@@ -50,21 +62,19 @@ impl<K: Key, V> Cache<K, V> {
             return;
         }
         larger.resize_with(wanted, || None);
-        for (key, value) in std::mem::take(&mut self.slots).into_iter().flatten() {
-            let at = slot(key, wanted);
-            larger[at] = Some((key, value));
-            self.inserted += 1;
+        let smaller = std::mem::replace(&mut self.slots, larger);
+        for (key, value) in smaller.into_iter().flatten() {
+            self.insert(key, value);
         }
-        self.slots = larger;
     }
 }
 
-/// The place of a key among `slots`, a power of two; past the end when there are none.
+/// Where the slots of a key begin among `slots`, a power of two; past the end when there are none.
 #[inline]
-fn slot<K: Key>(key: K, slots: usize) -> usize {
+fn first_slot<K: Key>(key: K, slots: usize) -> usize {
     // Fibonacci hashing: the high half of the product depends on every bit of the key.
     let mixed = key.bits().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    mixed as usize & slots.wrapping_sub(1)
+    mixed as usize & slots.wrapping_sub(1) & !(WAYS - 1)
 }
 
 impl Key for u64 {
@@ -96,6 +106,16 @@ mod tests {
             }
         }
         assert_eq!(cache.slots.len(), 1 << 10);
+    }
+
+    #[test]
+    fn keys_that_fit_are_all_kept() {
+        let mut cache = Cache::new(1 << 12);
+        for round in 0..4 {
+            let kept = (0..1000_u128).filter(|&key| cache.get(key << 64 | 7).is_some()).count();
+            assert!(round < 3 || kept > 990, "{kept}");
+            (0..1000_u128).for_each(|key| cache.insert(key << 64 | 7, ()));
+        }
     }
 
     #[test]

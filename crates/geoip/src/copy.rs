@@ -8,6 +8,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The folder that holds copies, manifests and the lock.
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ pub(crate) type Writer = fn(&mut File, &[u8]) -> io::Result<()>;
 pub(crate) enum Taken {
     Copied(Digest),
     /// The copy could not be written, for this reason; the database is in this process's memory.
-    InMemory(Digest, Database, String),
+    InMemory(Digest, Rc<Database>, String),
     Refused(String),
     /// It changed while it was read: somebody is writing it.
     Unsettled,
@@ -210,7 +211,7 @@ fn take_into_memory(
         return Taken::Unsettled;
     }
     match Database::from_bytes(bytes).and_then(|database| database.verify().map(|()| database)) {
-        Ok(database) => Taken::InMemory(read, database, reason.to_string()),
+        Ok(database) => Taken::InMemory(read, Rc::new(database), reason.to_string()),
         Err(error) => Taken::Refused(error.to_string()),
     }
 }

@@ -71,6 +71,13 @@ impl Manifest {
         self.generations.push(Generation { number, published_us: now_us, valid_from_us, entries });
     }
 
+    /// Without the generations that are valid later than any that is published now: the clock was set back since.
+    /// `None` where nothing is left.
+    pub fn without_future(mut self, now_us: i64) -> Option<Self> {
+        self.generations.retain(|one| !one.is_future(now_us));
+        (!self.generations.is_empty()).then_some(self)
+    }
+
     /// The generation of a statement that began at `statement_us`.
     pub fn choose(&self, statement_us: i64) -> Option<&Generation> {
         let valid = self.generations.iter().rev().find(|one| one.valid_from_us <= statement_us);
@@ -124,6 +131,11 @@ impl Generation {
     /// Whether it has any database.
     pub fn is_usable(&self) -> bool {
         self.entries.iter().any(|entry| entry.serving.is_some())
+    }
+
+    /// Whether the clock must have been set back since it was published.
+    pub fn is_future(&self, now_us: i64) -> bool {
+        self.valid_from_us > now_us.saturating_add(DELAY_US)
     }
 
     pub fn has_memory(&self) -> bool {

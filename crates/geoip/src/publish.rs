@@ -90,7 +90,7 @@ impl Making<'_> {
             Taken::Copied(digest) => Some(serve(digest, size, None)),
             Taken::InMemory(digest, database, reason) => {
                 made.warnings.push(Warning::in_memory(&source.path, &reason));
-                made.databases.insert(digest.clone(), Rc::new(database));
+                made.databases.insert(digest.clone(), database);
                 Some(serve(digest, size, Some(reason)))
             }
             Taken::Refused(_) if self.previous.is_some() && self.is_settling(fingerprint) => {

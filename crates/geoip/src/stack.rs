@@ -35,15 +35,17 @@ pub struct LookupError {
     pub source: DatabaseError,
 }
 
-/// What is kept of an address. The coordinates lie beside the place, so that a row touches one cache line.
-#[derive(Clone, Debug)]
+/// What is kept of an address. The coordinates lie here as numbers of which NaN is none, so that a row touches
+/// one cache line. The place is kept once somebody has asked for it: rows do not, and it is larger.
+#[derive(Debug)]
 struct Answer {
-    coordinates: Option<Coordinates>,
-    accuracy_km: Option<f64>,
-    place: Option<Arc<Place>>,
+    latitude: f64,
+    longitude: f64,
+    accuracy_km: f64,
+    place: Option<Option<Arc<Place>>>,
 }
 
-/// Addresses whose answers are kept, at about 80 bytes and the place itself.
+/// Addresses whose answers are kept, at 64 bytes and the place.
 const KEPT_ADDRESSES: usize = 1 << 16;
 
 impl Stack {
@@ -69,58 +71,87 @@ impl Stack {
 
     /// What is known of a host (an IPv4-mapped address must have been unwrapped); `None` where nothing is.
     pub fn locate(&self, address: IpAddr) -> Result<Option<Arc<Place>>, LookupError> {
-        self.answer(address, |answer| answer.place.clone())
-    }
-
-    /// The coordinates of a host and the radius in km around them.
-    pub fn coordinates(&self, address: IpAddr) -> Result<Option<(Coordinates, Option<f64>)>, LookupError> {
-        self.answer(address, |answer| Some((answer.coordinates?, answer.accuracy_km)))
-    }
-
-    #[inline]
-    fn answer<T>(&self, address: IpAddr, take: impl Fn(&Answer) -> T) -> Result<T, LookupError> {
-        // IPv4 where no IPv6 host is, so that one key serves both.
-        let key = match address {
-            IpAddr::V4(v4) => 0xFFFF_0000_0000 | u128::from(v4.to_bits()),
-            IpAddr::V6(v6) => v6.to_bits(),
-        };
-        if let Some(answer) = self.cache.borrow().get(key) {
-            return Ok(take(answer));
+        let key = key(address);
+        if let Some(Some(place)) = self.cache.borrow().get(key).map(|answer| &answer.place) {
+            return Ok(place.clone());
         }
-        let place = self.ask(address)?.map(Arc::new);
-        let answer = Answer {
-            coordinates: place.as_ref().and_then(|place| place.coordinates),
-            accuracy_km: place.as_ref().and_then(|place| place.accuracy_km),
-            place,
-        };
-        let taken = take(&answer);
-        self.cache.borrow_mut().insert(key, answer);
-        Ok(taken)
+        let place = merge(&self.ask(address)?).map(Arc::new);
+        let coordinates = place.as_ref().and_then(|place| Some((place.coordinates?, place.accuracy_km)));
+        self.cache.borrow_mut().insert(key, Answer::new(coordinates, Some(place.clone())));
+        Ok(place)
     }
 
-    fn ask(&self, address: IpAddr) -> Result<Option<Place>, LookupError> {
-        let mut found: Vec<(Rc<Fields>, Network)> = Vec::with_capacity(self.layers.len());
+    /// The coordinates of a host and the radius in km around them: what `locate` says of them, at less cost.
+    pub fn coordinates(&self, address: IpAddr) -> Result<Option<(Coordinates, Option<f64>)>, LookupError> {
+        let key = key(address);
+        if let Some(answer) = self.cache.borrow().get(key) {
+            return Ok(answer.coordinates());
+        }
+        let found = self.ask(address)?;
+        let located = located(&found).map(|(fields, _)| fields);
+        let coordinates = located.and_then(|fields| Some((fields.coordinates?, fields.accuracy_km)));
+        self.cache.borrow_mut().insert(key, Answer::new(coordinates, None));
+        Ok(coordinates)
+    }
+
+    /// What each database knows of a host, in order.
+    fn ask(&self, address: IpAddr) -> Result<Vec<Found>, LookupError> {
+        let mut found = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
             let looked_up = layer.database.lookup(address);
             let record = looked_up.map_err(|source| LookupError { path: Arc::clone(&layer.path), source })?;
             found.extend(record.filter(|(fields, _)| !fields.is_empty()));
         }
-        Ok(merge(&found))
+        Ok(found)
     }
 }
 
-fn merge(found: &[(Rc<Fields>, Network)]) -> Option<Place> {
+/// What one database knows of an address.
+type Found = (Rc<Fields>, Network);
+
+/// IPv4 addresses lie where no IPv6 host is, so that one kind of key serves both.
+#[inline]
+fn key(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => 0xFFFF_0000_0000 | u128::from(v4.to_bits()),
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
+impl Answer {
+    fn new(coordinates: Option<(Coordinates, Option<f64>)>, place: Option<Option<Arc<Place>>>) -> Self {
+        let radius = coordinates.and_then(|(_, radius)| radius);
+        Self {
+            latitude: coordinates.map_or(f64::NAN, |(at, _)| at.latitude()),
+            longitude: coordinates.map_or(f64::NAN, |(at, _)| at.longitude()),
+            accuracy_km: radius.unwrap_or(f64::NAN),
+            place,
+        }
+    }
+
+    #[inline]
+    fn coordinates(&self) -> Option<(Coordinates, Option<f64>)> {
+        let coordinates = Coordinates::new(self.latitude, self.longitude).ok()?;
+        Some((coordinates, (!self.accuracy_km.is_nan()).then_some(self.accuracy_km)))
+    }
+}
+
+/// What gives the coordinates.
+fn located(found: &[Found]) -> Option<&Found> {
     let anycast = found.iter().any(|(fields, _)| fields.anycast);
+    found.iter().find(|(fields, _)| fields.coordinates.is_some()).filter(|_| !anycast)
+}
+
+fn merge(found: &[Found]) -> Option<Place> {
     let first = |has: fn(&Fields) -> bool| found.iter().find(|(fields, _)| has(fields));
-    let located = first(|fields| fields.coordinates.is_some()).filter(|_| !anycast);
+    let anycast = first(|fields| fields.anycast).is_some();
+    let located = located(found);
     let named = located
         .or_else(|| first(|fields| fields.city.is_some()))
         .or_else(|| first(|fields| fields.subdivision.is_some()))
         .filter(|_| !anycast);
-    let has_country = |fields: &Fields| fields.country.is_some() || fields.country_code.is_some();
-    let country = located
-        .filter(|(fields, _)| has_country(fields))
-        .or_else(|| first(|fields| fields.country.is_some() || fields.country_code.is_some()));
+    let has_country: fn(&Fields) -> bool = |fields| fields.country.is_some() || fields.country_code.is_some();
+    let country = located.filter(|(fields, _)| has_country(fields)).or_else(|| first(has_country));
     let asn = found.iter().find_map(|(fields, _)| fields.asn);
     let provider = asn.and_then(hosting::provider);
     let hosting = provider.or_else(|| first(|fields| fields.hosting).map(|_| "other"));

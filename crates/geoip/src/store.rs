@@ -44,7 +44,7 @@ struct Current {
 
 /// A statement that begins less than this after the last look at the file system needs no new one: a generation
 /// that is valid for it was published before that look.
-const CHECK_US: i64 = 2_500_000;
+const CHECK_US: i64 = 900_000;
 
 /// How often a copy is attempted of what had to be read into memory.
 const MEMORY_RETRY_US: i64 = 300_000_000;
@@ -199,9 +199,9 @@ impl Store {
         let is_first = stored.is_none();
         if let Some(manifest) = stored {
             self.private_since_us = None;
-            let is_current = self.is_current(&manifest, &source::list(setting));
+            let is_enough = !may_publish || self.is_current(&manifest, &source::list(setting));
             self.manifest = Some(manifest);
-            if is_current || !may_publish {
+            if is_enough {
                 return;
             }
         } else if let (Some(since), Some(manifest)) = (self.private_since_us, &self.manifest) {
@@ -221,12 +221,14 @@ impl Store {
 
     fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
         manifest.newest().is_some_and(|newest| {
-            newest.matches(sources) && !(newest.has_memory() && self.is_memory_due(manifest))
+            newest.matches(sources) && !newest.is_future((self.clock)()) && !self.is_memory_due(manifest)
         })
     }
 
+    /// Whether a copy should be attempted again of what had to be read into memory.
     fn is_memory_due(&self, manifest: &Manifest) -> bool {
-        (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
+        manifest.newest().is_some_and(Generation::has_memory)
+            && (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
     }
 
     /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
@@ -284,6 +286,7 @@ impl Store {
             self.manifest = Some(stored.clone());
             return;
         }
+        let stored = stored.and_then(|stored| stored.without_future((self.clock)()));
         let retry_memory = stored.as_ref().is_some_and(|stored| self.is_memory_due(stored));
         let previous = stored.as_ref().filter(|_| !replace).and_then(Manifest::newest);
         let making = Making {

@@ -95,6 +95,21 @@ fn the_makers_own_files_are_read() {
     }
 }
 
+#[test]
+fn a_database_without_a_description_is_checked_all_the_same() {
+    let mut database = maxminddb_writer::Database::default();
+    database.metadata.binary_format_major_version = 2;
+    let reference = database.insert_value(city("London", "GB", 51.5, -0.1)).unwrap();
+    database.insert_node("1.0.0.0/8".parse::<maxminddb_writer::paths::IpAddrWithMask>().unwrap(), reference);
+    let good = database.write_to(Vec::new()).unwrap();
+    Database::from_bytes(good.clone()).unwrap().verify().unwrap();
+
+    let mut bad = good;
+    let at = bad.windows(6).position(|window| window == b"London").unwrap();
+    bad[at] = 0xFF;
+    Database::from_bytes(bad).unwrap().verify().unwrap_err();
+}
+
 /// Damage of every kind ends in `Err` or in wrong data, never in a panic.
 #[test]
 fn damaged_bytes_never_panic() {

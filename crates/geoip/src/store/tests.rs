@@ -118,7 +118,7 @@ fn the_first_statement_copies_and_uses_what_is_there() {
     assert_eq!(scene.ask(&mut scene.process()), some("London"));
     assert_eq!(fs::metadata(scene.folder()).unwrap().permissions().mode() & 0o777, 0o700);
     let name = format!("{}.mmdb", copy::digest_of(&of("London")).as_str());
-    assert_eq!(scene.copies(), [name.clone()]);
+    assert_eq!(scene.copies(), std::slice::from_ref(&name));
     assert_eq!(fs::metadata(scene.folder().join(name)).unwrap().permissions().mode() & 0o777, 0o400);
     assert_eq!(names(&scene.folder()).len(), 3, "the copy, the manifest, the lock, no leavings");
 }
@@ -526,6 +526,22 @@ fn old_generations_stay_for_a_day_and_while_somebody_uses_them() {
 }
 
 #[test]
+fn a_clock_that_was_set_back_does_not_hold_up_new_files() {
+    let scene = Scene::new();
+    let mut process = scene.process();
+    scene.copy_over("a.mmdb", &of("London"));
+    scene.ask(&mut process);
+    let right = scene.now.get();
+    scene.pass(3600 * SECOND);
+    scene.rename_over("a.mmdb", &of("Paris"));
+    assert_eq!(scene.ask(&mut process), some("London"));
+    scene.now.set(right + 2 * SECOND);
+    assert_eq!(scene.ask(&mut process), some("London"));
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut process), some("Paris"));
+}
+
+#[test]
 fn settings_share_a_folder_without_collecting_each_other_s_copies() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
@@ -572,7 +588,7 @@ fn all_processes_of_a_statement_choose_the_same_generation() {
                 let statement_us = statement.load(relaxed);
                 let late = (number * 7 + round * 3) % 11;
                 std::thread::sleep(Duration::from_millis(late as u64 * 4));
-                let may_publish = number % 2 == 0;
+                let may_publish = number.is_multiple_of(2);
                 let answer = process.stack_for(&setting, statement_us, may_publish, &mut || {});
                 seen.push(city_of(&answer.unwrap().0).unwrap());
                 barrier.wait();

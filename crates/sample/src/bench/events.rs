@@ -164,6 +164,8 @@ fn record(number: usize, time: Time, ip: std::net::Ipv4Addr, id: Uuid, request: 
 mod tests {
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
+    use std::net::Ipv4Addr;
+    use travel_core::geodesy::Coordinates;
 
     fn make(format: Format, with_records: bool) -> String {
         let world = World::new(1000).unwrap();
@@ -190,6 +192,33 @@ mod tests {
         assert!((200..2_000).contains(&moves), "{moves}");
         let distinct = |ips: &Vec<&str>| ips.iter().collect::<BTreeSet<_>>().len();
         assert!(keys.values().all(|ips| (1..=7).contains(&distinct(ips))));
+    }
+
+    #[test]
+    fn a_few_keys_travel_impossibly() {
+        let world = World::new(1000).unwrap();
+        let order =
+            Order { world, events: 200_000, keys: 1_000, days: 30, format: Format::Csv, with_records: false };
+        let mut bytes = Vec::new();
+        write(order, &mut bytes).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+
+        let block = |ip: Ipv4Addr| u32::from(ip) >> 8;
+        let places: BTreeMap<_, _> =
+            (0..1000).map(|network| (block(world.host(network, 0)), world.coordinates(network))).collect();
+        let mut last: BTreeMap<&str, Coordinates> = BTreeMap::new();
+        let mut thieves: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in text.lines() {
+            let mut fields = line.split(',').skip(1);
+            let (latitude, longitude) = places[&block(fields.next().unwrap().parse().unwrap())];
+            let here = Coordinates::new(latitude, longitude).unwrap();
+            let key = fields.next().unwrap();
+            if last.insert(key, here).is_some_and(|there| there.distance_km(here) > 500.0) {
+                *thieves.entry(key).or_default() += 1;
+            }
+        }
+        assert!((3..30).contains(&thieves.len()), "{thieves:?}");
+        assert!(thieves.values().sum::<usize>() > 10, "{thieves:?}");
     }
 
     #[test]

@@ -7,9 +7,16 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::net::IpAddr;
+use std::sync::OnceLock;
 use travel_core::geodesy::Coordinates;
 
-fn documents() -> Vec<Value> {
+/// Unpacked once for all tests.
+fn documents() -> &'static [Value] {
+    static DOCUMENTS: OnceLock<Vec<Value>> = OnceLock::new();
+    DOCUMENTS.get_or_init(unpacked)
+}
+
+fn unpacked() -> Vec<Value> {
     let unpack = |bytes: &[u8]| {
         let mut text = String::new();
         GzDecoder::new(bytes).read_to_string(&mut text).unwrap();
@@ -18,8 +25,8 @@ fn documents() -> Vec<Value> {
     files().unwrap().iter().map(|file| unpack(&file.bytes)).collect()
 }
 
-fn all_records() -> Vec<Value> {
-    documents().into_iter().flat_map(|document| document["Records"].as_array().unwrap().clone()).collect()
+fn all_records() -> Vec<&'static Value> {
+    documents().iter().flat_map(|document| document["Records"].as_array().unwrap()).collect()
 }
 
 /// Where an address is, and the city's name: the City file, else the flat one.
@@ -63,7 +70,7 @@ fn is_judged(record: &Value) -> bool {
 /// `key from-time from-city to-time to-city km`, in order.
 fn legs(filter: impl Fn(&Value) -> bool, impossible_only: bool) -> Vec<String> {
     let mut journeys: BTreeMap<String, BTreeSet<(String, IpAddr)>> = BTreeMap::new();
-    for record in all_records().iter().filter(|record| filter(record)) {
+    for record in all_records().into_iter().filter(|record| filter(record)) {
         let key = record["userIdentity"]["accessKeyId"].as_str().unwrap_or_default();
         let address = record["sourceIPAddress"].as_str().unwrap().parse::<IpAddr>();
         if let (false, Ok(address)) = (key.is_empty(), address) {
