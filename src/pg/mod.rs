@@ -8,5 +8,6 @@ pub mod jsonb;
 pub mod memory;
 pub mod row;
 pub mod settings;
+pub mod spi;
 pub mod srf;
 pub mod window;

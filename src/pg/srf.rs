@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 pub struct RowSet {
     store: *mut pg_sys::Tuplestorestate,
     tuple_desc: pg_sys::TupleDesc,
+    context: pg_sys::MemoryContext,
 }
 
 impl RowSet {
@@ -25,7 +26,8 @@ impl RowSet {
             {
                 return Err(TravelError::SetNotAccepted);
             }
-            within((*(*info).econtext).ecxt_per_query_memory, || {
+            let context = (*(*info).econtext).ecxt_per_query_memory;
+            within(context, || {
                 let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
                 let mut oid = pg_sys::InvalidOid;
                 match pg_sys::get_call_result_type(call.raw(), &mut oid, &mut tuple_desc) {
@@ -42,13 +44,18 @@ impl RowSet {
                 (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
                 (*info).setResult = store;
                 (*info).setDesc = tuple_desc;
-                Ok(Self { store, tuple_desc })
+                Ok(Self { store, tuple_desc, context })
             })
         }
     }
 
     pub fn store(&self) -> *mut pg_sys::Tuplestorestate {
         self.store
+    }
+
+    /// The memory context in which the rows live.
+    pub fn context(&self) -> pg_sys::MemoryContext {
+        self.context
     }
 
     pub fn push<const N: usize>(&mut self, mut row: Row<N>) {

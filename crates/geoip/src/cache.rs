@@ -1,6 +1,6 @@
 //! A bounded cache that forgets instead of growing.
 
-/// A set-associative cache: a key has four slots, and a new key takes one of them from the oldest of the four. It
+/// A set-associative cache: a key has four slots, and a new key takes the place of the oldest of the four. It
 /// starts small, grows while it fills up to its bound, and stays as it is when memory cannot be had.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
@@ -17,7 +17,7 @@ pub(crate) trait Key: Copy + Eq {
 /// Slots of a cache that was just born: a process that looks up one address pays for no more.
 const FIRST_SLOTS: usize = 256;
 
-/// Slots of one key. With one only, two addresses that a query asks for in turn could take it from each other forever.
+/// Slots of one key. With one only, two addresses asked for in turn could take it from each other forever.
 const WAYS: usize = 4;
 
 impl<K: Key, V> Cache<K, V> {

@@ -147,6 +147,7 @@ pub(crate) fn take(
     }
     let digest = match read(path, fingerprint, interrupt, |_| Ok(())) {
         Ok(digest) => digest,
+        Err(Broken::Source(error)) if is_passing(&error) => return Taken::Unsettled,
         Err(Broken::Source(error)) => return Taken::Refused(format!("cannot be read: {error}")),
         Err(Broken::Unsettled | Broken::Sink(_)) => return Taken::Unsettled,
     };
@@ -159,6 +160,15 @@ pub(crate) fn take(
         Ok(taken) => taken,
         Err(error) => take_into_memory(path, fingerprint, &digest, &error, interrupt),
     }
+}
+
+/// Whether a file may well be readable in a moment: it is being replaced, or the system is short of memory or
+/// descriptors.
+fn is_passing(error: &io::Error) -> bool {
+    const ENOMEM: i32 = 12;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    error.kind() == io::ErrorKind::NotFound || matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE))
 }
 
 /// An error is one of writing. What was written is verified before it is put in place.

@@ -46,7 +46,7 @@ struct Answer {
 }
 
 /// Addresses whose answers are kept, at 64 bytes and the place.
-const KEPT_ADDRESSES: usize = 1 << 16;
+const KEPT_ADDRESSES: usize = 1 << 17;
 
 impl Stack {
     /// Databases with the paths under which errors name them.

@@ -3,6 +3,7 @@
 use crate::database::{Database, DatabaseError};
 use crate::manifest::Entry;
 use crate::source::SourceState;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// One configured file, as `geoip_databases()` shows it. What is not known is `None`.
@@ -50,6 +51,17 @@ pub enum CopyError {
     Database(#[from] DatabaseError),
     #[error("its size is not that of the file")]
     Size,
+}
+
+impl CopyError {
+    /// Whether another copy would help, which it does not where this process lacks memory or descriptors.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            Self::Io(error) => error.kind() == ErrorKind::NotFound,
+            Self::Database(error) => matches!(error, DatabaseError::Format(_)),
+            Self::Size => true,
+        }
+    }
 }
 
 impl DatabaseStatus {

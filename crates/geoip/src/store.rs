@@ -133,14 +133,14 @@ impl Store {
             self.checked_us = statement_us;
         }
         let opened = self.open_chosen(setting, statement_us, interrupt);
-        if !matches!(opened, Err(StoreError::Copy { .. })) {
+        if !is_damage(&opened) {
             return opened;
         }
         // The folder was emptied or damaged under us; somebody else may have seen it first.
         self.manifest = Manifest::read(&self.directory, setting);
         if self.manifest.is_some() {
             let opened = self.open_chosen(setting, statement_us, interrupt);
-            if !matches!(opened, Err(StoreError::Copy { .. })) {
+            if !is_damage(&opened) {
                 return opened;
             }
         }
@@ -365,6 +365,10 @@ impl Store {
             }
         }
     }
+}
+
+fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {
+    matches!(opened, Err(StoreError::Copy { source, .. }) if source.is_damage())
 }
 
 fn tried(setting: &str) -> Vec<String> {

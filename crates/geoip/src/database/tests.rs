@@ -97,11 +97,7 @@ fn the_makers_own_files_are_read() {
 
 #[test]
 fn a_database_without_a_description_is_checked_all_the_same() {
-    let mut database = maxminddb_writer::Database::default();
-    database.metadata.binary_format_major_version = 2;
-    let reference = database.insert_value(city("London", "GB", 51.5, -0.1)).unwrap();
-    database.insert_node("1.0.0.0/8".parse::<maxminddb_writer::paths::IpAddrWithMask>().unwrap(), reference);
-    let good = database.write_to(Vec::new()).unwrap();
+    let good = undescribed();
     Database::from_bytes(good.clone()).unwrap().verify().unwrap();
 
     let mut bad = good;
@@ -110,15 +106,31 @@ fn a_database_without_a_description_is_checked_all_the_same() {
     Database::from_bytes(bad).unwrap().verify().unwrap_err();
 }
 
-/// Damage of every kind ends in `Err` or in wrong data, never in a panic.
+/// A database whose maker left out all that can be left out.
+fn undescribed() -> Vec<u8> {
+    let mut database = maxminddb_writer::Database::default();
+    database.metadata.binary_format_major_version = 2;
+    let reference = database.insert_value(city("London", "GB", 51.5, -0.1)).unwrap();
+    database.insert_node("1.0.0.0/8".parse::<maxminddb_writer::paths::IpAddrWithMask>().unwrap(), reference);
+    database.write_to(Vec::new()).unwrap()
+}
+
+/// Damage of every kind ends in `Err` or in wrong data, never in a panic, nor in more stack than this: the decoder
+/// follows chains of pointers 512 deep, in frames that are several times larger where they are not optimized.
 #[test]
 fn damaged_bytes_never_panic() {
+    let stack = if cfg!(debug_assertions) { 8 << 20 } else { 512 << 10 };
+    let damage = std::thread::Builder::new().stack_size(stack).spawn(damage_and_look);
+    damage.unwrap().join().unwrap();
+}
+
+fn damage_and_look() {
     let networks = [
         ("1.0.0.0/8", city("London", "GB", 51.5, -0.1)),
         ("81.2.69.0/24", city("Paris", "FR", 48.8566, 2.3522)),
         ("2001:db8::/32", map([("asn", text("AS13335")), ("is_tor", Value::Bool(true))])),
     ];
-    let mut originals = vec![bytes(4, &networks[..2]), bytes(6, &networks)];
+    let mut originals = vec![bytes(4, &networks[..2]), bytes(6, &networks), undescribed()];
     originals.extend(real_file("ipinfo_location_sample.mmdb").map(|path| std::fs::read(path).unwrap()));
     let mut random = 0x9E37_79B9_7F4A_7C15_u64;
     let mut next = move |below: usize| {
@@ -128,7 +140,7 @@ fn damaged_bytes_never_panic() {
         (random % below as u64) as usize
     };
     let (mut opened, mut refused) = (0, 0);
-    for round in 0..6000 {
+    for round in 0..8000 {
         let mut damaged = originals[round % originals.len()].clone();
         for _ in 0..1 + next(8) {
             let at = next(damaged.len());

@@ -268,6 +268,10 @@ fn groups_nest_no_deeper_than_any_maker_nests_them() {
         record = map([("location", record)]);
     }
     assert!(read(record).is_empty());
+    for nest in [|value| map([("names", value)]), |value| List(vec![value])] {
+        let name = (0..100).fold(text("x"), |value, _| nest(value));
+        assert!(read(map([("city", name)])).is_empty());
+    }
 }
 
 #[test]

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// Groups nest this deep in no known layout; deeper ones are skipped.
-const DEEPEST_GROUP: u8 = 3;
+/// No known layout nests groups or names so deep; what lies deeper is skipped. Damaged data can nest without end,
+/// and a stack that overflows takes the whole process with it.
+const DEEPEST: u8 = 3;
 
 /// A record, or a map in it whose keys mean what they mean at the top.
 pub(super) struct Group<'a, 'de> {
@@ -87,7 +88,7 @@ impl<'de> Scalar<'de> {
 
 impl<'de> Group<'_, 'de> {
     pub fn read<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        if self.depth > DEEPEST_GROUP {
+        if self.depth > DEEPEST {
             return IgnoredAny::deserialize(deserializer).map(drop);
         }
         deserializer.deserialize_any(self)
@@ -187,51 +188,73 @@ impl<'de> Deserialize<'de> for Scalar<'de> {
 
 impl<'de> Deserialize<'de> for Named<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Named<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a name, or a map or a list that has one")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
-                let value = Scalar::of(value);
-                Ok(Named { name: value.text(), code: None, placeholder: value.is_placeholder() })
-            }
-
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut named = Named::default();
-                while let Some(key) = map.next_key::<NameKey>()? {
-                    match key {
-                        NameKey::Names => named.name = map.next_value::<Named>()?.name,
-                        // The name itself, within `names`.
-                        NameKey::English => {
-                            let name: Scalar = map.next_value()?;
-                            named.placeholder |= name.is_placeholder();
-                            named.name = name.text();
-                        }
-                        NameKey::Code => {
-                            let code: Scalar = map.next_value()?;
-                            named.placeholder |= code.is_placeholder();
-                            named.code = code.text();
-                        }
-                        NameKey::Other => drop(map.next_value::<IgnoredAny>()?),
-                    }
-                }
-                Ok(named)
-            }
-
-            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
-                let first = seq.next_element()?.unwrap_or_default();
-                skip_rest(seq).map(|()| first)
-            }
-
-            missing!(Named::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_u128: u128,
-                visit_f64: f64, visit_str: &str, visit_bytes: &[u8]);
-        }
-        deserializer.deserialize_any(Any)
+        Names { depth: 0 }.deserialize(deserializer)
     }
+}
+
+/// Reads what is [`Named`], at this depth within it.
+struct Names {
+    depth: u8,
+}
+
+impl Names {
+    fn deeper(&self) -> Self {
+        Self { depth: self.depth + 1 }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Names {
+    type Value = Named<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        if self.depth > DEEPEST {
+            return IgnoredAny::deserialize(deserializer).map(|_| Named::default());
+        }
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names {
+    type Value = Named<'de>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a name, or a map or a list that has one")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, value: &'de str) -> Result<Self::Value, E> {
+        let value = Scalar::of(value);
+        Ok(Named { name: value.text(), code: None, placeholder: value.is_placeholder() })
+    }
+
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut named = Named::default();
+        while let Some(key) = map.next_key::<NameKey>()? {
+            match key {
+                NameKey::Names => named.name = map.next_value_seed(self.deeper())?.name,
+                // The name itself, within `names`.
+                NameKey::English => {
+                    let name: Scalar = map.next_value()?;
+                    named.placeholder |= name.is_placeholder();
+                    named.name = name.text();
+                }
+                NameKey::Code => {
+                    let code: Scalar = map.next_value()?;
+                    named.placeholder |= code.is_placeholder();
+                    named.code = code.text();
+                }
+                NameKey::Other => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(named)
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> Result<Self::Value, S::Error> {
+        let first = seq.next_element_seed(self.deeper())?.unwrap_or_default();
+        skip_rest(seq).map(|()| first)
+    }
+
+    missing!(Named::default(); visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_u128: u128,
+                visit_f64: f64, visit_str: &str, visit_bytes: &[u8]);
 }
 
 enum NameKey {

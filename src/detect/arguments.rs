@@ -1,0 +1,100 @@
+//! What the caller of `detect`, `detect_sql` and `coverage` asks for.
+
+use super::source::Source;
+use crate::geoip::POSTGRES_EPOCH_US;
+use crate::leg::thresholds;
+use crate::pg::errors::TravelError;
+use crate::pg::function::Call;
+use crate::pg::jsonb::Node;
+use travel_cloudtrail::Json;
+use travel_core::journey::Thresholds;
+
+pub struct Arguments {
+    pub source: Source,
+    /// As SQL identifiers.
+    pub entity: String,
+    /// Microseconds since 2000-01-01 UTC; open where there is none.
+    pub since: Option<i64>,
+    pub until: Option<i64>,
+    pub condition: Option<String>,
+    pub thresholds: Thresholds,
+    pub all_legs: bool,
+    /// Key and value as the caller wrote them.
+    pub columns: Vec<(String, String)>,
+}
+
+/// Below this velocity the bound of a leg is so long that reading all earlier events costs little more.
+const MIN_BOUNDED_VELOCITY_KMH: f64 = 50.0;
+
+impl Arguments {
+    /// `(source, entity, since, until, condition, min_distance_km, min_velocity_kmh, use_accuracy, all_legs, columns)`
+    pub fn of_detect(call: &Call) -> Result<Self, TravelError> {
+        let thresholds = thresholds(call.f64(5), call.f64(6), call.bool(7))?;
+        let all_legs = call.bool(8).ok_or(TravelError::ArgumentNull { name: "all_legs" })?;
+        Self::read(call, thresholds, all_legs, 9)
+    }
+
+    /// `(source, entity, since, until, condition, columns)`
+    pub fn of_coverage(call: &Call) -> Result<Self, TravelError> {
+        Self::read(call, Thresholds::default(), false, 5)
+    }
+
+    fn read(call: &Call, thresholds: Thresholds, all_legs: bool, columns_at: usize) -> Result<Self, TravelError> {
+        let source = call.oid(0).ok_or(TravelError::ArgumentNull { name: "source" })?;
+        let entity = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "entity" })?;
+        // An infinite bound is an open one.
+        let bound = |n| call.timestamp(n).filter(|time| *time != i64::MIN && *time != i64::MAX);
+        let (since, until) = (bound(2), bound(3));
+        if let (Some(since), Some(until)) = (since, until)
+            && since >= until
+        {
+            return Err(TravelError::EmptyRange { since: utc(since), until: utc(until) });
+        }
+        Ok(Self {
+            source: Source::open(source)?,
+            entity: entity.to_owned(),
+            since,
+            until,
+            condition: call.text(4)?.map(str::to_owned),
+            thresholds,
+            all_legs,
+            columns: columns(call, columns_at)?,
+        })
+    }
+
+    /// The earliest event that can be the start of a leg of the range.
+    pub fn first_start(&self) -> Option<i64> {
+        if self.all_legs || self.thresholds.min_velocity_kmh < MIN_BOUNDED_VELOCITY_KMH {
+            return None;
+        }
+        let bound_us = (self.thresholds.bound_seconds().ceil() * 1e6) as i64;
+        self.since.map(|since| since.saturating_sub(bound_us))
+    }
+}
+
+/// A time as SQL and people read it: `2026-03-02 09:00:00+00`.
+pub fn utc(time_us: i64) -> String {
+    let unix_us = time_us.saturating_add(POSTGRES_EPOCH_US);
+    let Some(time) = chrono::DateTime::from_timestamp_micros(unix_us) else { return "infinity".to_owned() };
+    let (year, era) = match chrono::Datelike::year(&time) {
+        year if year < 1 => (1 - year, " BC"),
+        year => (year, ""),
+    };
+    let seconds = if unix_us.rem_euclid(1_000_000) == 0 { "%H:%M:%S" } else { "%H:%M:%S%.6f" };
+    format!("{year:04}{}+00{era}", time.format(&format!("-%m-%d {seconds}")))
+}
+
+fn columns(call: &Call, n: usize) -> Result<Vec<(String, String)>, TravelError> {
+    let Some(datum) = call.datum(n) else { return Ok(Vec::new()) };
+    // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
+    let node = unsafe { Node::of(datum) };
+    let Node::Object(_) = node else {
+        return Err(TravelError::ColumnsNotAnObject { found: node.kind().as_str() });
+    };
+    node.entries()
+        .map(|(key, value)| match value.as_str() {
+            Some(text) => Ok((key.to_owned(), text.trim().to_owned())),
+            None => Err(TravelError::ColumnsValue { key: key.to_owned(), found: value.kind().as_str() }),
+        })
+        .collect()
+}

@@ -1,0 +1,190 @@
+//! Where each standard column of a source is: under its own name, where `columns` says, or in a record.
+
+use super::arguments::Arguments;
+use super::expression;
+use super::source::{Source, SourceColumn, quoted};
+use crate::pg::errors::TravelError;
+use pgrx::pg_sys;
+
+/// The columns of `travel.event`, with their types.
+const EVENT: [(&str, pg_sys::Oid); 33] = {
+    use pg_sys::{BOOLOID, INETOID, TEXTOID, TIMESTAMPTZOID};
+    [
+        ("event_id", TEXTOID),
+        ("event_time", TIMESTAMPTZOID),
+        ("event_name", TEXTOID),
+        ("event_source", TEXTOID),
+        ("event_type", TEXTOID),
+        ("event_category", TEXTOID),
+        ("aws_region", TEXTOID),
+        ("account_id", TEXTOID),
+        ("recipient_account_id", TEXTOID),
+        ("shared_event_id", TEXTOID),
+        ("source_ip", INETOID),
+        ("source_text", TEXTOID),
+        ("source_kind", TEXTOID),
+        ("identity_type", TEXTOID),
+        ("principal_id", TEXTOID),
+        ("arn", TEXTOID),
+        ("user_name", TEXTOID),
+        ("session_name", TEXTOID),
+        ("principal", TEXTOID),
+        ("actor", TEXTOID),
+        ("access_key_id", TEXTOID),
+        ("issued_access_key_id", TEXTOID),
+        ("session_issuer_arn", TEXTOID),
+        ("source_identity", TEXTOID),
+        ("invoked_by", TEXTOID),
+        ("mfa_used", BOOLOID),
+        ("from_console", BOOLOID),
+        ("vpc_endpoint_id", TEXTOID),
+        ("user_agent", TEXTOID),
+        ("error_code", TEXTOID),
+        ("error_message", TEXTOID),
+        ("outcome", TEXTOID),
+        ("read_only", BOOLOID),
+    ]
+};
+
+/// Keys of `columns` that are no column of an event.
+const BESIDE: [&str; 8] =
+    ["latitude", "longitude", "accuracy_km", "city", "subdivision", "country", "country_code", "record"];
+
+/// The columns of a source, as SQL over it (named `s`) and the record parsed out of it (named `r`).
+pub struct Columns<'a> {
+    source: &'a Source,
+    given: Vec<(&'a str, Expression)>,
+    /// The record as SQL over the source.
+    record: Option<String>,
+}
+
+/// A column as SQL with its type.
+#[derive(Clone)]
+pub struct Expression {
+    pub sql: String,
+    pub oid: pg_sys::Oid,
+}
+
+impl<'a> Columns<'a> {
+    pub fn of(arguments: &'a Arguments) -> Result<Self, TravelError> {
+        let source = &arguments.source;
+        let mut given = Vec::with_capacity(arguments.columns.len());
+        let mut record = None;
+        for (key, value) in &arguments.columns {
+            if !is_key(key) {
+                return Err(TravelError::ColumnsKey { key: key.clone(), known: known_keys() });
+            }
+            let expression = resolve(key, value, source)?;
+            if key == "record" {
+                record = Some(match expression.oid {
+                    pg_sys::JSONBOID => expression.sql,
+                    pg_sys::JSONOID => format!("({})::jsonb", expression.sql),
+                    oid => {
+                        return Err(TravelError::ColumnType {
+                            column: "record".to_owned(),
+                            is: type_name(oid),
+                            wanted: "jsonb",
+                            hint: "If it is text, write {\"record\": \"(the_column::jsonb)\"}.".to_owned(),
+                        });
+                    }
+                });
+            } else {
+                given.push((key.as_str(), expression));
+            }
+        }
+        Ok(Self { source, given, record })
+    }
+
+    /// Where a standard column is, unless the source has it not: where `columns` says, else in the record where there
+    /// is one, else under its own name.
+    pub fn standard(&self, name: &str) -> Option<Expression> {
+        if let Some((key, expression)) = self.given.iter().find(|(key, _)| *key == name) {
+            return Some(match self.record {
+                Some(_) => Expression { sql: format!("s.{key}"), oid: expression.oid },
+                None => expression.clone(),
+            });
+        }
+        if self.record.is_some() {
+            let (_, oid) = EVENT.iter().find(|(column, _)| *column == name)?;
+            return Some(Expression { sql: format!("r.{name}"), oid: *oid });
+        }
+        self.source.column(name).map(of_column)
+    }
+
+    /// Whether `columns` says where this is.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.given.iter().any(|(key, _)| *key == name)
+    }
+
+    /// A column that the entity names: a standard one, or the source's own.
+    pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
+        let standard = if is_key(name) { self.standard(name) } else { None };
+        standard.or_else(|| self.source.column(name).map(of_column)).ok_or_else(|| TravelError::NoEntityColumn {
+            name: quoted(name),
+            source: self.source.name.clone(),
+            available: self.source.column_names(),
+        })
+    }
+
+    /// What follows FROM, with the condition as far as it is not left to WHERE. A record is parsed once a row; what
+    /// the caller's SQL names is looked up in his table alone, so that no column of the record is ambiguous with it.
+    pub fn from_clause(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
+        let name = &self.source.name;
+        let Some(record) = &self.record else {
+            return (format!("{name} AS s"), condition.map(|condition| format!("(\n        {condition}\n        )")));
+        };
+        let mut select = vec![format!("{record} AS record")];
+        select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
+        let own = |part: &&String| !is_key(part) && self.source.column(part).is_some();
+        select.extend(entity.iter().filter(own).map(|part| format!("s.{}", quoted(part))));
+        let condition = condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
+        let from = format!(
+            "(\n        SELECT {}\n        FROM {name} AS s{condition}\n    ) AS s\n    \
+             CROSS JOIN LATERAL travel.try_parse(s.record) AS r",
+            select.join(", ")
+        );
+        (from, None)
+    }
+
+    pub fn source(&self) -> &Source {
+        self.source
+    }
+}
+
+/// The name of a type, for messages.
+pub fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: gives a C string in the current memory context, for any oid.
+    unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
+}
+
+fn of_column(column: &SourceColumn) -> Expression {
+    Expression { sql: format!("s.{}", quoted(&column.name)), oid: column.oid }
+}
+
+fn is_key(key: &str) -> bool {
+    EVENT.iter().any(|(column, _)| *column == key) || BESIDE.contains(&key)
+}
+
+fn known_keys() -> String {
+    EVENT.iter().map(|(column, _)| *column).chain(BESIDE).collect::<Vec<_>>().join(", ")
+}
+
+/// A column's name, or an SQL expression in parentheses.
+fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, TravelError> {
+    if value.starts_with('(') && value.ends_with(')') {
+        let what = format!("columns.{key}");
+        expression::check_syntax(&what, value)?;
+        let oid = expression::type_of(&what, value, source)?;
+        return Ok(Expression { sql: value.to_owned(), oid });
+    }
+    let name = source.column(value).or_else(|| {
+        let identifiers = super::source::identifiers(value)?;
+        source.column(identifiers.first().filter(|_| identifiers.len() == 1)?)
+    });
+    name.map(of_column).ok_or_else(|| TravelError::NoSuchColumn {
+        key: key.to_owned(),
+        name: value.to_owned(),
+        source: source.name.clone(),
+        available: source.column_names(),
+    })
+}

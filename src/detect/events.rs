@@ -1,0 +1,279 @@
+//! The query over the events of a source: which rows count, as what entity, when and where.
+
+use super::arguments::{Arguments, utc};
+use super::columns::{Columns, Expression, type_name};
+use super::source::identifiers;
+use super::{expression, notice};
+use crate::pg::errors::TravelError;
+use pgrx::pg_sys;
+use travel_core::entity::HIDDEN;
+
+/// What says where an event was.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Site {
+    Address,
+    Coordinates,
+}
+
+/// How the source keeps times.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum TimeKind {
+    WithZone,
+    WithoutZone,
+    Text,
+}
+
+/// A source, understood.
+pub struct Events {
+    pub site: Site,
+    pub from: String,
+    /// The caller's condition, ready for WHERE, unless the FROM clause has it.
+    pub condition: Option<String>,
+    /// The entity's columns, as they are.
+    pub keys: Vec<Key>,
+    time: String,
+    time_kind: TimeKind,
+    /// `address`, or `latitude, longitude`, as SQL.
+    pub place: Vec<(&'static str, String)>,
+    pub has_accuracy: bool,
+    pub outcome: Option<String>,
+    pub invoked_by: Option<String>,
+    /// What sourceIPAddress says, or the kind itself.
+    pub source_kind: String,
+    /// Columns that describe an event, as texts (the radius as float8): name and SQL.
+    pub labels: Vec<(&'static str, String)>,
+    missing: Vec<&'static str>,
+}
+
+pub struct Key {
+    /// The name in the entity list.
+    pub name: String,
+    pub sql: String,
+    pub oid: pg_sys::Oid,
+}
+
+/// The labels that every source may have, and those that only a table with coordinates brings itself.
+const LABELS: [&str; 15] = [
+    "event_id",
+    "event_name",
+    "event_source",
+    "aws_region",
+    "account_id",
+    "identity_type",
+    "principal",
+    "actor",
+    "session_name",
+    "user_name",
+    "arn",
+    "access_key_id",
+    "user_agent",
+    "outcome",
+    "error_code",
+];
+pub const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
+
+impl Events {
+    /// Within an SPI connection.
+    pub fn of(arguments: &Arguments) -> Result<Self, TravelError> {
+        let columns = Columns::of(arguments)?;
+        if let Some(condition) = &arguments.condition {
+            expression::check_condition(condition, columns.source())?;
+        }
+        let names = identifiers(&arguments.entity)
+            .ok_or_else(|| TravelError::EntitySyntax { entity: arguments.entity.clone() })?;
+        let keys = names
+            .iter()
+            .map(|name| {
+                let Expression { sql, oid } = columns.entity_part(name)?;
+                Ok(Key { name: name.clone(), sql, oid })
+            })
+            .collect::<Result<Vec<_>, TravelError>>()?;
+        let time = columns.standard("event_time").ok_or_else(|| TravelError::NoTimeColumn {
+            source: columns.source().name.clone(),
+            available: columns.source().column_names(),
+        })?;
+        let time_kind = time_kind(time.oid)?;
+        let (site, place) = place(&columns)?;
+        let (from, condition) = columns.from_clause(arguments.condition.as_deref(), &names);
+        let accuracy = if site == Site::Coordinates { columns.standard("accuracy_km") } else { None };
+        let outcome = columns.standard("outcome").map(as_text);
+        let invoked_by = columns.standard("invoked_by").map(as_text);
+        let missing = [("outcome", &outcome), ("invoked_by", &invoked_by)]
+            .iter()
+            .filter(|(_, column)| column.is_none())
+            .map(|(name, _)| *name)
+            .collect();
+        let place_labels = if site == Site::Coordinates { &PLACE_LABELS[..] } else { &[] };
+        let mut labels: Vec<(&'static str, String)> = LABELS
+            .iter()
+            .chain(place_labels)
+            .filter_map(|name| Some((*name, as_text(columns.standard(name)?))))
+            .collect();
+        if let Some(accuracy) = &accuracy {
+            labels.push(("accuracy_km", as_type(accuracy.clone(), pg_sys::FLOAT8OID, "float8")));
+        }
+        Ok(Self {
+            site,
+            from,
+            condition,
+            keys,
+            time: time.sql,
+            time_kind,
+            source_kind: source_kind(&columns, site, &place),
+            place,
+            has_accuracy: accuracy.is_some(),
+            outcome,
+            invoked_by,
+            labels,
+            missing,
+        })
+    }
+
+    /// The time of an event as timestamptz.
+    pub fn time(&self) -> String {
+        match self.time_kind {
+            TimeKind::WithZone => self.time.clone(),
+            TimeKind::WithoutZone => format!("({} AT TIME ZONE 'UTC')", self.time),
+            TimeKind::Text => format!("travel.event_time({})", self.time),
+        }
+    }
+
+    /// `time operator bound`, the bound converted to the column's type, so that its index serves.
+    pub fn time_bound(&self, operator: &str, bound_us: Option<i64>, open: &str) -> String {
+        let text = bound_us.map_or_else(|| open.to_owned(), utc);
+        match self.time_kind {
+            TimeKind::WithZone => format!("{} {operator} timestamptz '{text}'", self.time),
+            TimeKind::WithoutZone => {
+                format!("{} {operator} timestamp '{}'", self.time, text.replace("+00", ""))
+            }
+            TimeKind::Text => format!("travel.event_time({}) {operator} timestamptz '{text}'", self.time),
+        }
+    }
+
+    /// That every column of the entity identifies somebody.
+    pub fn has_entity(&self) -> String {
+        let part = |key: &Key| match key.oid {
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => format!("{} NOT IN ('', '{HIDDEN}')", key.sql),
+            oid if is_textual(oid) => format!("{}::text NOT IN ('', '{HIDDEN}')", key.sql),
+            _ => format!("{} IS NOT NULL", key.sql),
+        };
+        self.keys.iter().map(part).collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The entity as one text, of the keys under these names.
+    pub fn entity(&self, names: &[String]) -> String {
+        let text = |(key, name): (&Key, &String)| {
+            if key.oid == pg_sys::TEXTOID { name.clone() } else { format!("{name}::text") }
+        };
+        let parts: Vec<String> = self.keys.iter().zip(names).map(text).collect();
+        match &parts[..] {
+            [single] => single.clone(),
+            several => format!("travel.entity(VARIADIC ARRAY[{}])", several.join(", ")),
+        }
+    }
+
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.iter().find(|(label, _)| *label == name).map(|(_, sql)| sql.as_str())
+    }
+
+    /// Says what the judgement does without, and how a time without a zone is read.
+    pub fn notice_of_what_is_missing(&self) {
+        if self.time_kind == TimeKind::WithoutZone {
+            notice("event_time has no time zone: it is read as UTC".to_owned(), None);
+        }
+        if !self.missing.is_empty() {
+            let mut unknown = Vec::new();
+            if self.missing.contains(&"outcome") {
+                unknown.push("failed sign-ins are judged like any event");
+            }
+            if self.missing.contains(&"invoked_by") {
+                unknown.push("calls that a service made are judged like any event");
+            }
+            notice(
+                format!("the source has no column {}: {}", self.missing.join(" and no column "), unknown.join(", ")),
+                Some("The argument columns can say where they are.".to_owned()),
+            );
+        }
+    }
+}
+
+fn is_textual(oid: pg_sys::Oid) -> bool {
+    // SAFETY: a catalog look-up by oid.
+    unsafe {
+        let (mut category, mut preferred) = (0, false);
+        pg_sys::get_type_category_preferred(oid, &mut category, &mut preferred);
+        category as u8 == pg_sys::TYPCATEGORY_STRING
+    }
+}
+
+fn as_text(expression: Expression) -> String {
+    as_type(expression, pg_sys::TEXTOID, "text")
+}
+
+fn as_type(expression: Expression, oid: pg_sys::Oid, name: &str) -> String {
+    if expression.oid == oid { expression.sql } else { format!("{}::{name}", expression.sql) }
+}
+
+fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
+    match oid {
+        pg_sys::TIMESTAMPTZOID => Ok(TimeKind::WithZone),
+        pg_sys::TIMESTAMPOID => Ok(TimeKind::WithoutZone),
+        oid if is_textual(oid) || oid == pg_sys::UNKNOWNOID => Ok(TimeKind::Text),
+        oid => Err(TravelError::ColumnType {
+            column: "event_time".to_owned(),
+            is: type_name(oid),
+            wanted: "timestamptz, timestamp or text",
+            hint: "Convert it in columns: {\"event_time\": \"(to_timestamp(the_column))\"} for seconds since 1970, \
+                   (to_timestamp(the_column / 1000.0)) for milliseconds, (the_column::timestamptz) for a date."
+                .to_owned(),
+        }),
+    }
+}
+
+/// Where an event was. What `columns` says comes first, then an address, then coordinates.
+fn place(columns: &Columns) -> Result<(Site, Vec<(&'static str, String)>), TravelError> {
+    let coordinates = || {
+        let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
+        let number = |expression| as_type(expression, pg_sys::FLOAT8OID, "float8");
+        Some((Site::Coordinates, vec![("latitude", number(latitude)), ("longitude", number(longitude))]))
+    };
+    let address = || {
+        let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
+        let column = match given {
+            Some(name) => columns.standard(name)?,
+            None => columns.standard("source_ip").or_else(|| columns.standard("source_text"))?,
+        };
+        let sql = match column.oid {
+            pg_sys::INETOID | pg_sys::TEXTOID => column.sql,
+            pg_sys::CIDROID => format!("{}::inet", column.sql),
+            _ => format!("{}::text", column.sql),
+        };
+        Some((Site::Address, vec![("address", sql)]))
+    };
+    let given = columns.is_given("latitude") && columns.is_given("longitude");
+    let found = if given { coordinates() } else { address().or_else(coordinates) };
+    found.ok_or_else(|| TravelError::NoPlaceColumn {
+        source: columns.source().name.clone(),
+        available: columns.source().column_names(),
+    })
+}
+
+fn source_kind(columns: &Columns, site: Site, place: &[(&'static str, String)]) -> String {
+    if let Some(kind) = columns.standard("source_kind") {
+        return as_text(kind);
+    }
+    let text = columns.standard("source_text").map(as_text);
+    let text = text.or_else(|| columns.standard("source_ip").map(host_text));
+    match (text, site, place) {
+        (Some(text), _, _) => format!("travel.source_kind({text})"),
+        (None, Site::Address, [(_, address), ..]) => format!("travel.source_kind({address}::text)"),
+        _ => "'absent'".to_owned(),
+    }
+}
+
+fn host_text(address: Expression) -> String {
+    match address.oid {
+        pg_sys::INETOID | pg_sys::CIDROID => format!("pg_catalog.host({})", address.sql),
+        _ => as_text(address),
+    }
+}

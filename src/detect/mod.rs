@@ -1,0 +1,101 @@
+//! `travel.detect`, `travel.detect_sql`, `travel.coverage`: detection over a table of the user's own.
+//!
+//! [`arguments`] what the caller asks for; [`source`] what his table has; [`expression`] pieces of SQL that he gives;
+//! [`columns`] where each standard column is; [`events`] the query over the events that count; [`legs`] the query of
+//! the findings; [`coverage`] the query of what was not judged.
+
+mod arguments;
+mod columns;
+mod coverage;
+mod events;
+mod expression;
+mod legs;
+mod source;
+
+use crate::geoip::Places;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::srf::RowSet;
+use crate::pg::{settings, spi};
+use crate::tally;
+use arguments::Arguments;
+use events::{Events, Site};
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+
+pg_function!(travel_detect, pg_finfo_travel_detect, detect);
+pg_function!(travel_detect_sql, pg_finfo_travel_detect_sql, detect_sql);
+pg_function!(travel_coverage, pg_finfo_travel_coverage, run_coverage);
+
+fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let arguments = Arguments::of_detect(call)?;
+    let rows = RowSet::begin(call)?;
+    let (found, tally) = tally::counting(|| {
+        spi::connected(|| {
+            let events = Events::of(&arguments)?;
+            if events.site != Site::Coordinates {
+                Places::of_statement()?.require_database()?;
+            }
+            events.notice_of_what_is_missing();
+            run(&legs::query(&events, &arguments), &rows);
+            Ok(())
+        })
+    });
+    found?;
+    if settings::coverage_notice() {
+        notice(
+            format!(
+                "travel.detect judged {} events of {} entities; {} events could not be placed",
+                tally.judged, tally.entities, tally.not_placed
+            ),
+            (tally.not_placed > 0)
+                .then(|| "SELECT * FROM travel.coverage(…) with the same arguments shows why.".to_owned()),
+        );
+    }
+    Ok(rows.finish(call))
+}
+
+fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let arguments = Arguments::of_detect(call)?;
+    let query = spi::connected(|| {
+        let events = Events::of(&arguments)?;
+        events.notice_of_what_is_missing();
+        Ok(legs::query(&events, &arguments))
+    })?;
+    Ok(varlena(query.as_bytes()))
+}
+
+fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let arguments = Arguments::of_coverage(call)?;
+    let rows = RowSet::begin(call)?;
+    spi::connected(|| {
+        let events = Events::of(&arguments)?;
+        run(&coverage::query(&events, &arguments), &rows);
+        Ok(())
+    })?;
+    Ok(rows.finish(call))
+}
+
+/// Runs a query of ours. The last step of its aggregates stays in this process, so that it can count: no plan may
+/// move the whole of them into workers.
+fn run(query: &str, rows: &RowSet) {
+    #[cfg(feature = "pg15")]
+    const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"force_parallel_mode";
+    #[cfg(not(feature = "pg15"))]
+    const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"debug_parallel_query";
+    spi::with_settings(&[(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")], || {
+        spi::execute_into(query, rows);
+    });
+}
+
+pub fn notice(message: String, hint: Option<String>) {
+    let mut report = pg_sys::panic::ErrorReport::new(
+        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
+        message,
+        "impossible_travel",
+    );
+    if let Some(hint) = hint {
+        report = report.set_hint(hint);
+    }
+    report.report(PgLogLevel::NOTICE);
+}

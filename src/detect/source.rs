@@ -1,0 +1,96 @@
+//! A table or view of the user's: its name and columns.
+
+use crate::pg::errors::TravelError;
+use pgrx::{PgTupleDesc, pg_sys};
+use std::ffi::CStr;
+
+pub struct Source {
+    /// Schema-qualified and quoted.
+    pub name: String,
+    pub columns: Vec<SourceColumn>,
+}
+
+#[derive(Clone)]
+pub struct SourceColumn {
+    pub name: String,
+    pub oid: pg_sys::Oid,
+}
+
+impl Source {
+    /// Opens what the caller may read; the lock stays until the transaction ends.
+    pub fn open(oid: pg_sys::Oid) -> Result<Self, TravelError> {
+        // SAFETY: plain catalog calls; the relation is closed here, its lock kept.
+        unsafe {
+            let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+            if relation.is_null() {
+                return Err(TravelError::NoSuchSource { oid: oid.to_u32() });
+            }
+            let class = (*relation).rd_rel;
+            let name = qualified_name((*class).relnamespace, (*class).relname.data.as_ptr());
+            let kind = (*class).relkind as u8;
+            let columns = PgTupleDesc::from_pg_copy((*relation).rd_att)
+                .iter()
+                .filter(|column| !column.attisdropped)
+                .map(|column| SourceColumn { name: column.name().to_owned(), oid: column.atttypid })
+                .collect();
+            pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+            if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
+                return Err(TravelError::SourceNotATable { name });
+            }
+            let user = pg_sys::GetUserId();
+            let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
+            let readable = pg_sys::pg_class_aclcheck(oid, user, select) == pg_sys::AclResult::ACLCHECK_OK
+                || pg_sys::pg_attribute_aclcheck_all(oid, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
+                    == pg_sys::AclResult::ACLCHECK_OK;
+            if !readable {
+                let role = CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
+                return Err(TravelError::SourceNotReadable { name, role: quoted(&role) });
+            }
+            Ok(Self { name, columns })
+        }
+    }
+
+    pub fn column(&self, name: &str) -> Option<&SourceColumn> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// What is there, for hints.
+    pub fn column_names(&self) -> String {
+        self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// An SQL identifier, quoted where it must be.
+pub fn quoted(name: &str) -> String {
+    let name = crate::pg::spi::c_string(name);
+    // SAFETY: the result is a C string in the current memory context, or the argument itself.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
+}
+
+/// The names in a list of SQL identifiers (`a, "B"`); none where it is no such list.
+pub fn identifiers(text: &str) -> Option<Vec<String>> {
+    let text = crate::pg::spi::c_string(text);
+    let mut names = Vec::new();
+    // SAFETY: the function cuts a copy of the text into the names, which the list points to.
+    unsafe {
+        let copy = pg_sys::pstrdup(text.as_ptr());
+        let mut list: *mut pg_sys::List = std::ptr::null_mut();
+        if !pg_sys::SplitIdentifierString(copy, b',' as std::ffi::c_char, &mut list) {
+            return None;
+        }
+        let length = if list.is_null() { 0 } else { (*list).length };
+        for i in 0..length as usize {
+            let name = (*(*list).elements.add(i)).ptr_value.cast::<std::ffi::c_char>();
+            names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
+        }
+    }
+    (!names.is_empty()).then_some(names)
+}
+
+unsafe fn qualified_name(namespace: pg_sys::Oid, name: *const std::ffi::c_char) -> String {
+    // SAFETY: by the caller, `name` is a C string; a relation's namespace exists.
+    unsafe {
+        let schema = pg_sys::get_namespace_name(namespace);
+        CStr::from_ptr(pg_sys::quote_qualified_identifier(schema, name)).to_string_lossy().into_owned()
+    }
+}
