@@ -71,25 +71,11 @@ step_docs() {
     scripts/doc-test.sh
 }
 
-# Each executable of tests/e2e, in order; 77 skips it. They find the server's functions in scripts/lib/server.sh.
+# One executable of tests/e2e. It finds the server's functions in scripts/lib/server.sh, the sample in .work/sample.
 step_e2e() {
-    local script status failed=0 skipped=0 ran=0
     scripts/install.sh --if-changed
     make_sample
-    for script in tests/e2e/*.sh; do
-        [ -x "$script" ] || continue
-        status=0
-        note "$script"
-        "$script" || status=$?
-        case $status in
-        0) ran=$((ran + 1)) ;;
-        "$SKIPPED") skipped=$((skipped + 1)) && note "$script: SKIPPED" ;;
-        *) failed=$((failed + 1)) && note "$script: FAILED" ;;
-        esac
-    done
-    note "$ran passed, $failed failed, $skipped skipped"
-    [ "$failed" = 0 ] || return 1
-    [ "$skipped" = 0 ] || return $SKIPPED
+    "tests/e2e/$1.sh"
 }
 
 step_demo() {
@@ -105,7 +91,7 @@ step_demo() {
 
 if [ "${1:-}" = --step ]; then
     # A process of its own, so that a failing command ends the step wherever it stands.
-    "step_$2"
+    "step_$2" "${@:3}"
     exit
 fi
 
@@ -113,20 +99,30 @@ fi
 mkdir -p "$WORK/test"
 summary="$WORK/test/summary"
 : >"$summary"
-for step in "${STEPS[@]}"; do
-    declare -F "step_$step" >/dev/null || die "no step $step"
-    heading "$step"
-    started=$SECONDS
-    status=0
-    "$0" --step "$step" || status=$?
+
+run() { # run NAME STEP [ARGUMENT]: one line of the summary
+    local name=$1 started=$SECONDS status=0 result
+    heading "$name"
+    "$0" --step "${@:2}" || status=$?
     case $status in
     0) result=PASSED ;;
     "$SKIPPED") result=SKIPPED ;;
     *) result=FAILED ;;
     esac
-    printf '%-8s %-8s %5d s\n' "$result" "$step" "$((SECONDS - started))" | tee -a "$summary"
-    # Without its tools nothing else can run.
-    if [ "$step" = setup ] && [ "$result" = FAILED ]; then break; fi
+    printf '%-8s %-24s %5d s\n' "$result" "$name" "$((SECONDS - started))" | tee -a "$summary"
+    [ "$result" != FAILED ]
+}
+
+for step in "${STEPS[@]}"; do
+    declare -F "step_$step" >/dev/null || die "no step $step"
+    if [ "$step" = e2e ]; then
+        for script in tests/e2e/*.sh; do
+            if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" e2e "$(basename "$script" .sh)" || true; fi
+        done
+    elif ! run "$step" "$step" && [ "$step" = setup ]; then
+        # Without its tools nothing else can run.
+        break
+    fi
 done
 
 heading 'Summary'

@@ -81,12 +81,13 @@ pub fn warn_of_bad_records(bad: &[(usize, String)]) {
 fn parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(record) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
-    let event = travel_cloudtrail::parse(unsafe { Node::of(record) }).map_err(|error| TravelError::BadValue {
-        field: error.field,
-        expected: error.expected,
-        value: error.value,
-        event_id: error.event_id,
-    })?;
+    let event =
+        travel_cloudtrail::parse(unsafe { Node::of(record) }).map_err(|error| TravelError::BadValue {
+            field: error.field,
+            expected: error.expected,
+            value: error.value,
+            event_id: error.event_id,
+        })?;
     event_row(call, &event)
 }
 
@@ -99,7 +100,8 @@ fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
-    let row_type = call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
+    let row_type =
+        call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
     let mut row = Row::<EVENT_COLUMNS>::new();
     row.text(event.event_id.as_deref());
     row.timestamp(event.event_time.map(|time| time - POSTGRES_EPOCH_US));

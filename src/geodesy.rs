@@ -9,7 +9,8 @@ pg_function!(travel_distance_km, pg_finfo_travel_distance_km, distance_km);
 pg_function!(travel_velocity_kmh, pg_finfo_travel_velocity_kmh, velocity_kmh);
 
 fn distance_km(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let (Some(lat1), Some(lon1), Some(lat2), Some(lon2)) = (call.f64(0), call.f64(1), call.f64(2), call.f64(3))
+    let (Some(lat1), Some(lon1), Some(lat2), Some(lon2)) =
+        (call.f64(0), call.f64(1), call.f64(2), call.f64(3))
     else {
         return Ok(call.null());
     };
@@ -18,14 +19,21 @@ fn distance_km(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(f64_datum(from.distance_km(to)))
 }
 
-fn coordinates(lat_name: &'static str, lat: f64, lon_name: &'static str, lon: f64) -> Result<Coordinates, TravelError> {
+fn coordinates(
+    lat_name: &'static str,
+    lat: f64,
+    lon_name: &'static str,
+    lon: f64,
+) -> Result<Coordinates, TravelError> {
     Coordinates::new(lat, lon).map_err(|out| match out {
         OutOfRange::Latitude => {
             TravelError::CoordinateOutOfRange { argument: lat_name, value: lat, range: "between -90 and 90" }
         }
-        OutOfRange::Longitude => {
-            TravelError::CoordinateOutOfRange { argument: lon_name, value: lon, range: "between -180 and 180" }
-        }
+        OutOfRange::Longitude => TravelError::CoordinateOutOfRange {
+            argument: lon_name,
+            value: lon,
+            range: "between -180 and 180",
+        },
     })
 }
 

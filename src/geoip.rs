@@ -81,14 +81,19 @@ fn with_store<T>(
     let mut interrupt = || {
         pgrx::check_for_interrupts!();
     };
-    STORE.with_borrow_mut(|store| {
-        let store = store.get_or_insert_with(|| Store::new(store_directory()));
-        with_geoip_path(|path| ask(store, path, statement + POSTGRES_EPOCH_US, !in_worker, &mut interrupt))
-    })
-    .map_err(|error| match error {
-        StoreError::ChangedWhileInMemory { .. } => TravelError::GeoipChanged { detail: error.to_string() },
-        error => TravelError::GeoipUnusable { detail: error.to_string() },
-    })
+    STORE
+        .with_borrow_mut(|store| {
+            let store = store.get_or_insert_with(|| Store::new(store_directory()));
+            with_geoip_path(|path| {
+                ask(store, path, statement + POSTGRES_EPOCH_US, !in_worker, &mut interrupt)
+            })
+        })
+        .map_err(|error| match error {
+            StoreError::ChangedWhileInMemory { .. } => {
+                TravelError::GeoipChanged { detail: error.to_string() }
+            }
+            error => TravelError::GeoipUnusable { detail: error.to_string() },
+        })
 }
 
 /// PostgreSQL empties this folder at every start; base backups, pg_rewind and pg_checksums leave it out.
@@ -124,7 +129,8 @@ fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.place; the call site outlives the call.
-    let row_type = call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
+    let row_type =
+        call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
     let mut row = Row::<PLACE_COLUMNS>::new();
     row.f64(place.coordinates.map(Coordinates::latitude));
     row.f64(place.coordinates.map(Coordinates::longitude));
@@ -163,7 +169,8 @@ fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn database_row(database: &DatabaseStatus, statement: i64) -> Row<9> {
-    let built_at = database.built_at.map(|seconds| (seconds as i64).saturating_mul(1_000_000) - POSTGRES_EPOCH_US);
+    let built_at =
+        database.built_at.map(|seconds| (seconds as i64).saturating_mul(1_000_000) - POSTGRES_EPOCH_US);
     let mut row = Row::new();
     row.text(Some(&database.path));
     row.text(database.database_type.as_deref());

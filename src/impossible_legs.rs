@@ -2,7 +2,7 @@
 //! legs at its end.
 
 use crate::geoip::Places;
-use crate::leg::{address_of_text, coordinates_of, finite, leg_row, thresholds};
+use crate::leg::{Where, finite, leg_row, thresholds};
 use crate::legs_state::State;
 use crate::pg::array::Growing;
 use crate::pg::errors::TravelError;
@@ -11,7 +11,6 @@ use crate::pg::memory::Palloc;
 use crate::pg::row::RowType;
 use crate::tally;
 use pgrx::pg_sys;
-use travel_core::address;
 use travel_core::event_set::{self, Row};
 use travel_core::geodesy::Coordinates;
 use travel_core::journey::{Journey, Stop, Thresholds};
@@ -23,32 +22,12 @@ pg_function!(travel_legs_add_coordinates, pg_finfo_travel_legs_add_coordinates, 
     call,
     Where::Coordinates
 ));
-pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call: &Call| add(call, Where::Accurate));
+pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call: &Call| add(
+    call,
+    Where::Accurate
+));
 pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
 pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);
-
-/// What the arguments after the state and the time are.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
-    /// `inet`
-    Inet,
-    /// `text`
-    Text,
-    /// `latitude float8, longitude float8`
-    Coordinates,
-    /// `latitude float8, longitude float8, accuracy_km float8`
-    Accurate,
-}
-
-impl Where {
-    fn arguments(self) -> usize {
-        match self {
-            Self::Inet | Self::Text => 1,
-            Self::Coordinates => 2,
-            Self::Accurate => 3,
-        }
-    }
-}
 
 /// `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`: each part is there or
 /// not, which their number tells.
@@ -77,26 +56,12 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     };
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
-    let host = match place {
-        Where::Inet => call.inet(2),
-        Where::Text => call.text(2)?.map(address_of_text).transpose()?.flatten(),
-        Where::Coordinates | Where::Accurate => None,
-    };
-    let site = match place {
-        Where::Inet | Where::Text => host.filter(|host| !address::is_private(*host)).map(Site::from_address),
-        Where::Coordinates | Where::Accurate => coordinates_of(call.f64(2), call.f64(3)).map(Site::from_coordinates),
-    };
-    let Some(site) = site else {
+    let Some(at) = place.read(|n| call.datum(2 + n))? else {
         event_set::count_unplaced(state.block());
         return Ok(state.datum());
     };
-    let accuracy_km = if place == Where::Accurate {
-        call.f64(4).filter(|radius| radius.is_finite() && *radius >= 0.0)
-    } else {
-        None
-    };
     let id = if has_id { call.bytes(first) } else { None };
-    Ok(state.append(&Row { time_us, site, id, accuracy_km })?.datum())
+    Ok(state.append(&Row { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
 }
 
 /// The second state is another process's: it may be toasted or have a short header.

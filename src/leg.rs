@@ -2,13 +2,16 @@
 
 use crate::geoip::Places;
 use crate::pg::errors::TravelError;
-use crate::pg::function::utf8;
+use crate::pg::function::{utf8, varlena_bytes};
+use crate::pg::inet;
 use crate::pg::row::{Row, RowType};
 use pgrx::pg_sys;
 use std::sync::Arc;
+use travel_core::address;
 use travel_core::geodesy::Coordinates;
 use travel_core::journey::{Leg, Measure, Stop, Thresholds};
 use travel_core::place::Place;
+use travel_core::site::Site;
 
 /// The columns of `travel.leg`: 15 for each end, 5 for what is between them.
 const LEG_COLUMNS: usize = 35;
@@ -68,7 +71,9 @@ pub fn thresholds(
 ) -> Result<Thresholds, TravelError> {
     let checked = |name, value: Option<f64>| match value {
         None => Err(TravelError::ThresholdNull { name }),
-        Some(value) if !value.is_finite() || value < 0.0 => Err(TravelError::ThresholdNotANumber { name, value }),
+        Some(value) if !value.is_finite() || value < 0.0 => {
+            Err(TravelError::ThresholdNotANumber { name, value })
+        }
         Some(value) => Ok(value),
     };
     Ok(Thresholds {
@@ -85,8 +90,8 @@ pub fn finite(time_us: i64) -> Result<i64, TravelError> {
 
 /// An address column that is text: none where it is no address; an error where it is a number, which is what a
 /// coordinate looks like.
-pub fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelError> {
-    match travel_core::address::parse(text) {
+fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelError> {
+    match address::parse(text) {
         None if travel_cloudtrail::plain_decimal(text) => {
             Err(TravelError::AddressIsANumber { text: text.to_owned() })
         }
@@ -97,4 +102,61 @@ pub fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelErr
 /// Coordinates of two columns: none where one is missing, NaN or out of range.
 pub fn coordinates_of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Coordinates> {
     Coordinates::new(latitude?, longitude?).ok()
+}
+
+/// What the arguments that say where an event was are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Where {
+    /// `inet`
+    Inet,
+    /// `text`
+    Text,
+    /// `latitude float8, longitude float8`
+    Coordinates,
+    /// `latitude float8, longitude float8, accuracy_km float8`
+    Accurate,
+}
+
+/// What those arguments say.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Whereabouts {
+    pub site: Site,
+    /// km, where it is an argument.
+    pub accuracy_km: Option<f64>,
+}
+
+impl Where {
+    /// How many arguments say where an event was.
+    pub fn arguments(self) -> usize {
+        match self {
+            Self::Inet | Self::Text => 1,
+            Self::Coordinates => 2,
+            Self::Accurate => 3,
+        }
+    }
+
+    /// What these arguments say; none where it cannot have a place: NULL, no address, a private one, coordinates out
+    /// of range.
+    pub fn read(
+        self,
+        argument: impl Fn(usize) -> Option<pg_sys::Datum>,
+    ) -> Result<Option<Whereabouts>, TravelError> {
+        let Some(first) = argument(0) else { return Ok(None) };
+        let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
+        // SAFETY: SQL declares the arguments as `self` says.
+        let host = match self {
+            Self::Inet => unsafe { inet::read(first) },
+            Self::Text => address_of_text(utf8(unsafe { varlena_bytes(first) })?)?,
+            Self::Coordinates | Self::Accurate => {
+                let radius = if self == Self::Accurate { argument(2).map(number) } else { None };
+                let accuracy_km = radius.filter(|radius| radius.is_finite() && *radius >= 0.0);
+                let coordinates = coordinates_of(Some(number(first)), argument(1).map(number));
+                return Ok(
+                    coordinates.map(|at| Whereabouts { site: Site::from_coordinates(at), accuracy_km })
+                );
+            }
+        };
+        let public = host.filter(|host| !address::is_private(*host));
+        Ok(public.map(|host| Whereabouts { site: Site::from_address(host), accuracy_km: None }))
+    }
 }

@@ -1,51 +1,23 @@
 //! The window function `travel.leg`: streams over a partition, keeping its last stop.
 
 use crate::geoip::Places;
-use crate::leg::{address_of_text, coordinates_of, finite, leg_row, thresholds};
+use crate::leg::{Where, Whereabouts, finite, leg_row, thresholds};
 use crate::pg::errors::TravelError;
-use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
-use crate::pg::inet;
+use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::memory::varlena;
 use crate::pg::row::RowType;
 use crate::pg::window::{Ahead, Window};
 use crate::tally;
 use pgrx::pg_sys;
-use travel_core::address;
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
-use travel_core::site::Site;
 
 pg_function!(travel_leg_inet, pg_finfo_travel_leg_inet, |call: &Call| leg(call, Where::Inet));
 pg_function!(travel_leg_text, pg_finfo_travel_leg_text, |call: &Call| leg(call, Where::Text));
-pg_function!(travel_leg_coordinates, pg_finfo_travel_leg_coordinates, |call: &Call| leg(call, Where::Coordinates));
-
-/// What says where an event was: argument 1, or for coordinates 1 and 2.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Where {
-    Inet,
-    Text,
-    Coordinates,
-}
-
-impl Where {
-    fn arguments(self) -> usize {
-        if self == Self::Coordinates { 2 } else { 1 }
-    }
-
-    /// The site that these arguments mean, unless they mean none.
-    fn site(self, first: Option<pg_sys::Datum>, second: Option<pg_sys::Datum>) -> Result<Option<Site>, TravelError> {
-        let Some(datum) = first else { return Ok(None) };
-        // SAFETY: SQL declares the argument as `self` says.
-        let host = match self {
-            Self::Inet => unsafe { inet::read(datum) },
-            Self::Text => address_of_text(utf8(unsafe { varlena_bytes(datum) })?)?,
-            Self::Coordinates => {
-                let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
-                return Ok(coordinates_of(Some(number(datum)), second.map(number)).map(Site::from_coordinates));
-            }
-        };
-        Ok(host.filter(|host| !address::is_private(*host)).map(Site::from_address))
-    }
-}
+pg_function!(travel_leg_coordinates, pg_finfo_travel_leg_coordinates, |call: &Call| leg(
+    call,
+    Where::Coordinates
+));
+pg_function!(travel_leg_accurate, pg_finfo_travel_leg_accurate, |call: &Call| leg(call, Where::Accurate));
 
 /// What is known of a call site.
 #[derive(Clone, Copy)]
@@ -88,20 +60,22 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
                 journey: Journey::default(),
                 id: Id::none(),
             });
-        } else if !site.fixed_thresholds && window_thresholds(&window, id_at + 1)? != (*partition).thresholds {
+        } else if !site.fixed_thresholds && window_thresholds(&window, id_at + 1)? != (*partition).thresholds
+        {
             return Err(TravelError::ThresholdVaries { over: "partition" });
         }
         &mut *partition
     };
 
-    let [time, first, second] = window.current_row::<3>();
+    let [time, place_1, place_2, place_3] = window.current_row::<4>();
     let Some(time) = time else { return Ok(call.null()) };
     let time_us = finite(time.value() as i64)?;
     if time_us < partition.last_time_us {
         return Err(TravelError::DescendingTime);
     }
     partition.last_time_us = time_us;
-    let Some((stop, places)) = located(time_us, place.site(first, second)?)? else {
+    let at = place.read(|n| [place_1, place_2, place_3][n])?;
+    let Some((stop, places)) = located(time_us, at)? else {
         tally::add(0, 0, 1);
         return Ok(call.null());
     };
@@ -144,16 +118,11 @@ fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, Travel
 
 type Located = Option<(Stop<()>, Option<Places>)>;
 
-fn located(time_us: i64, site: Option<Site>) -> Result<Located, TravelError> {
-    let Some(site) = site else { return Ok(None) };
+fn located(time_us: i64, at: Option<Whereabouts>) -> Result<Located, TravelError> {
+    let Some(Whereabouts { site, accuracy_km }) = at else { return Ok(None) };
     let Some(host) = site.address() else {
-        let stop = site.coordinates().map(|coordinates| Stop {
-            time_us,
-            site,
-            coordinates,
-            accuracy_km: None,
-            event: (),
-        });
+        let stop =
+            site.coordinates().map(|coordinates| Stop { time_us, site, coordinates, accuracy_km, event: () });
         return Ok(stop.map(|stop| (stop, None)));
     };
     let places = Places::of_statement()?;
@@ -189,8 +158,7 @@ fn smallest_id(
             Ahead::Value(value) => value,
             Ahead::Out => None,
         };
-        let second = if place == Where::Coordinates { ahead(2) } else { None };
-        if place.site(ahead(1), second)? != Some(stop.site) {
+        if place.read(|n| ahead(1 + n))?.map(|at| at.site) != Some(stop.site) {
             break;
         }
         // SAFETY: both are texts. The next look ahead overwrites this row, so what is kept is copied.

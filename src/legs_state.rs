@@ -77,7 +77,8 @@ impl State {
         let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
         loop {
             let mut out = Palloc.slice::<u8>(size).map_err(|_| TravelError::TooManyEvents)?;
-            let merged = event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| TravelError::TooManyEvents)?;
+            let merged =
+                event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| TravelError::TooManyEvents)?;
             let Some(used) = merged else {
                 size = size.saturating_mul(2);
                 if size > 4 * MAX_VARLENA {

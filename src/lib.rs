@@ -20,6 +20,8 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 ::pgrx::pg_module_magic!(name, version);
 
 mod cloudtrail;
+mod detect;
+mod finding;
 mod geodesy;
 mod geoip;
 mod impossible_legs;

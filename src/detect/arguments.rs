@@ -39,7 +39,12 @@ impl Arguments {
         Self::read(call, Thresholds::default(), false, 5)
     }
 
-    fn read(call: &Call, thresholds: Thresholds, all_legs: bool, columns_at: usize) -> Result<Self, TravelError> {
+    fn read(
+        call: &Call,
+        thresholds: Thresholds,
+        all_legs: bool,
+        columns_at: usize,
+    ) -> Result<Self, TravelError> {
         let source = call.oid(0).ok_or(TravelError::ArgumentNull { name: "source" })?;
         let entity = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "entity" })?;
         // An infinite bound is an open one.

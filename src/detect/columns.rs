@@ -119,10 +119,12 @@ impl<'a> Columns<'a> {
     /// A column that the entity names: a standard one, or the source's own.
     pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
         let standard = if is_key(name) { self.standard(name) } else { None };
-        standard.or_else(|| self.source.column(name).map(of_column)).ok_or_else(|| TravelError::NoEntityColumn {
-            name: quoted(name),
-            source: self.source.name.clone(),
-            available: self.source.column_names(),
+        standard.or_else(|| self.source.column(name).map(of_column)).ok_or_else(|| {
+            TravelError::NoEntityColumn {
+                name: quoted(name),
+                source: self.source.name.clone(),
+                available: self.source.column_names(),
+            }
         })
     }
 
@@ -131,13 +133,17 @@ impl<'a> Columns<'a> {
     pub fn from_clause(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
         let name = &self.source.name;
         let Some(record) = &self.record else {
-            return (format!("{name} AS s"), condition.map(|condition| format!("(\n        {condition}\n        )")));
+            return (
+                format!("{name} AS s"),
+                condition.map(|condition| format!("(\n        {condition}\n        )")),
+            );
         };
         let mut select = vec![format!("{record} AS record")];
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
         let own = |part: &&String| !is_key(part) && self.source.column(part).is_some();
         select.extend(entity.iter().filter(own).map(|part| format!("s.{}", quoted(part))));
-        let condition = condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
+        let condition =
+            condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
         let from = format!(
             "(\n        SELECT {}\n        FROM {name} AS s{condition}\n    ) AS s\n    \
              CROSS JOIN LATERAL travel.try_parse(s.record) AS r",

@@ -14,8 +14,10 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
         events.time_bound(">=", arguments.since, "-infinity"),
         events.time_bound(if arguments.until.is_some() { "<" } else { "<=" }, arguments.until, "infinity"),
     );
-    let condition = events.condition.as_ref().map(|text| format!("\n          AND {text}")).unwrap_or_default();
-    let failed = events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
+    let condition =
+        events.condition.as_ref().map(|text| format!("\n          AND {text}")).unwrap_or_default();
+    let failed =
+        events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.invoked_by.as_ref().map(|by| format!("({by} IS NOT NULL AND {by} <> '')"));
     let never = || "false".to_owned();
     let (is_placed, site) = match events.site {

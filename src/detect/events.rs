@@ -190,7 +190,11 @@ impl Events {
                 unknown.push("calls that a service made are judged like any event");
             }
             notice(
-                format!("the source has no column {}: {}", self.missing.join(" and no column "), unknown.join(", ")),
+                format!(
+                    "the source has no column {}: {}",
+                    self.missing.join(" and no column "),
+                    unknown.join(", ")
+                ),
                 Some("The argument columns can say where they are.".to_owned()),
             );
         }

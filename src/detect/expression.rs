@@ -15,7 +15,11 @@ pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
         let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);
         is_single_expression(list)
     })?;
-    if single { Ok(()) } else { Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() }) }
+    if single {
+        Ok(())
+    } else {
+        Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() })
+    }
 }
 
 /// The type of an expression over the source.
@@ -35,32 +39,23 @@ pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
 /// Runs an analysis of the caller's SQL and says of its error what was looked at and what is there. The transaction
 /// is over either way; an error that is not about the SQL (a cancelled query) is passed on as it is.
 fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {
-    let mut error = None;
-    let slot = AssertUnwindSafe(std::cell::RefCell::new(&mut error));
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| Some(body())))
-        .catch_others(move |caught| match &caught {
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
+        .catch_others(|caught| match &caught {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
                 if is_about_sql(report.sql_error_code()) =>
             {
-                **slot.0.borrow_mut() = Some((report.sql_error_code(), report.message().to_owned()));
-                None
+                Err((report.sql_error_code(), report.message().to_owned()))
             }
             _ => caught.rethrow(),
         })
         .execute();
-    match (result, error) {
-        (Some(result), _) => Ok(result),
-        (None, Some((code, message))) => Err(TravelError::ExpressionFailed {
-            code,
-            what: what.to_owned(),
-            text: text.to_owned(),
-            message,
-            available: available.to_owned(),
-        }),
-        (None, None) => {
-            Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() })
-        }
-    }
+    result.map_err(|(code, message)| TravelError::ExpressionFailed {
+        code,
+        what: what.to_owned(),
+        text: text.to_owned(),
+        message,
+        available: available.to_owned(),
+    })
 }
 
 /// Classes 0A (not supported), 22 (data) and 42 (syntax, names, types).

@@ -39,7 +39,8 @@ const PLACE: [&str; 12] = [
 ];
 
 pub fn query(events: &Events, arguments: &Arguments) -> String {
-    let query = Query { events, arguments, keys: (1..=events.keys.len()).map(|n| format!("key_{n}")).collect() };
+    let query =
+        Query { events, arguments, keys: (1..=events.keys.len()).map(|n| format!("key_{n}")).collect() };
     query.text()
 }
 
@@ -58,7 +59,11 @@ impl Query<'_> {
              departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n), \
              arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)\n{}\nORDER BY l.to_time, entity, l.from_time",
             self.events_cte(),
-            if self.arguments.all_legs { "every leg of each entity" } else { "the impossible legs of each entity" },
+            if self.arguments.all_legs {
+                "every leg of each entity"
+            } else {
+                "the impossible legs of each entity"
+            },
             self.legs_cte(),
             self.with_end("from", "legs"),
             self.with_end("to", "departures"),
@@ -123,10 +128,15 @@ impl Query<'_> {
         if self.arguments.all_legs {
             let (call, order) = match (coordinates, with_radius) {
                 (true, true) => (
-                    format!("travel.leg_within(event_time, {place}, accuracy_km, {}, {thresholds})", self.id()),
+                    format!(
+                        "travel.leg_within(event_time, {place}, accuracy_km, {}, {thresholds})",
+                        self.id()
+                    ),
                     place,
                 ),
-                (true, false) => (format!("travel.leg(event_time, {place}, NULL::text, {thresholds})"), place),
+                (true, false) => {
+                    (format!("travel.leg(event_time, {place}, NULL::text, {thresholds})"), place)
+                }
                 (false, _) => (
                     format!("travel.leg(event_time, {place}, NULL::text, {thresholds})"),
                     format!("travel.source_ip({place})"),
@@ -141,7 +151,10 @@ impl Query<'_> {
             );
         }
         let call = if with_radius {
-            format!("travel.impossible_legs_within(event_time, {place}, accuracy_km, {}, {thresholds})", self.id())
+            format!(
+                "travel.impossible_legs_within(event_time, {place}, accuracy_km, {}, {thresholds})",
+                self.id()
+            )
         } else {
             format!("travel.impossible_legs(event_time, {place}, {thresholds})")
         };
@@ -305,5 +318,9 @@ impl Query<'_> {
 
 /// A number that SQL reads as float8.
 fn float(number: f64) -> String {
-    if number.fract() == 0.0 && number.abs() < 1e15 { format!("{number:.0}") } else { format!("{number:?}::float8") }
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        format!("{number:.0}")
+    } else {
+        format!("{number:?}::float8")
+    }
 }

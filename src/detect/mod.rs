@@ -83,9 +83,12 @@ fn run(query: &str, rows: &RowSet) {
     const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
     const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"debug_parallel_query";
-    spi::with_settings(&[(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")], || {
-        spi::execute_into(query, rows);
-    });
+    spi::with_settings(
+        &[(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")],
+        || {
+            spi::execute_into(query, rows);
+        },
+    );
 }
 
 pub fn notice(message: String, hint: Option<String>) {

@@ -43,7 +43,8 @@ impl Source {
                 || pg_sys::pg_attribute_aclcheck_all(oid, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
                     == pg_sys::AclResult::ACLCHECK_OK;
             if !readable {
-                let role = CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
+                let role =
+                    CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
                 return Err(TravelError::SourceNotReadable { name, role: quoted(&role) });
             }
             Ok(Self { name, columns })

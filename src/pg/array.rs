@@ -1,6 +1,7 @@
 //! Arrays as results.
 
 use super::errors::TravelError;
+use super::function::{utf8, varlena_bytes};
 use super::memory::{MAX_VARLENA, varlena, within};
 use pgrx::pg_sys;
 
@@ -50,7 +51,10 @@ impl Growing {
     }
 
     /// Adds the composite value that `make` makes.
-    pub fn push(&mut self, make: impl FnOnce() -> Result<pg_sys::Datum, TravelError>) -> Result<(), TravelError> {
+    pub fn push(
+        &mut self,
+        make: impl FnOnce() -> Result<pg_sys::Datum, TravelError>,
+    ) -> Result<(), TravelError> {
         // SAFETY: the scratch context is this value's own, as is the state, which copies the element.
         unsafe {
             let row = within(self.scratch, make)?;
@@ -69,4 +73,41 @@ impl Growing {
         // SAFETY: as in `push`; without elements it gives the empty array.
         unsafe { pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext) }
     }
+}
+
+/// The elements of an array of a variable-length type whose alignment is `align` (as in pg_type).
+///
+/// # Safety
+/// `datum` must be such an array.
+pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Datum>> {
+    // SAFETY: by the caller; the element values and flags are `count` long.
+    unsafe {
+        let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
+        let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
+        pg_sys::deconstruct_array(
+            array,
+            (*array).elemtype,
+            -1,
+            false,
+            align as std::ffi::c_char,
+            &mut values,
+            &mut nulls,
+            &mut count,
+        );
+        (0..count as usize).map(|i| (!*nulls.add(i)).then(|| *values.add(i))).collect()
+    }
+}
+
+/// The texts of a text[].
+///
+/// # Safety
+/// `datum` must be a text[].
+pub unsafe fn texts(datum: pg_sys::Datum) -> Result<Vec<Option<String>>, TravelError> {
+    // SAFETY: by the caller.
+    let elements = unsafe { elements(datum, b'i') };
+    let text = |datum: pg_sys::Datum| {
+        // SAFETY: an element of a text[] is a text.
+        utf8(unsafe { varlena_bytes(datum) }).map(str::to_owned)
+    };
+    elements.into_iter().map(|element| element.map(text).transpose()).collect()
 }

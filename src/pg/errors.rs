@@ -35,6 +35,23 @@ pub enum TravelError {
     TooManyLegs,
     StateText { detail: String },
     StateBinary { detail: String },
+
+    ArgumentNull { name: &'static str },
+    EmptyRange { since: String, until: String },
+    NoSuchSource { oid: u32 },
+    SourceNotATable { name: String },
+    SourceNotReadable { name: String, role: String },
+    ColumnsNotAnObject { found: &'static str },
+    ColumnsKey { key: String, known: String },
+    ColumnsValue { key: String, found: &'static str },
+    NoSuchColumn { key: String, name: String, source: String, available: String },
+    ColumnType { column: String, is: String, wanted: &'static str, hint: String },
+    EntitySyntax { entity: String },
+    NoEntityColumn { name: String, source: String, available: String },
+    NoTimeColumn { source: String, available: String },
+    NoPlaceColumn { source: String, available: String },
+    NotOneExpression { what: String, text: String },
+    ExpressionFailed { code: Code, what: String, text: String, message: String, available: String },
 }
 
 /// What an error says beside its code.
@@ -209,6 +226,104 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Both servers must run versions of impossible_travel with the same format."),
+
+            Self::ArgumentNull { name } => words(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("the argument {name} must not be NULL"),
+            )
+            .hint("Leave the argument out for its default; only source has none."),
+            Self::EmptyRange { since, until } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the range of time is empty: since must be before until",
+            )
+            .detail(format!("since is {since}, until is {until}."))
+            .hint("A leg is in the range when since <= to_time < until; NULL leaves a side open."),
+            Self::NoSuchSource { oid } => words(
+                Code::ERRCODE_UNDEFINED_TABLE,
+                format!("the source does not exist: there is no table with OID {oid}"),
+            )
+            .hint("Give the source as a name: 'audit.cloudtrail'."),
+            Self::SourceNotATable { name } => {
+                words(Code::ERRCODE_WRONG_OBJECT_TYPE, format!("{name} is not a table or a view")).hint(
+                    "The source must be a table, a partitioned table, a view, a materialized view or a foreign table.",
+                )
+            }
+            Self::SourceNotReadable { name, role } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied for {name}"),
+            )
+            .detail(format!("The role {role} may read no column of it; detection runs with its caller's rights."))
+            .hint(format!("Its owner can run GRANT SELECT ON {name} TO {role}.")),
+            Self::ColumnsNotAnObject { found } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the argument columns must be a JSON object",
+            )
+            .detail(format!("It is {found}."))
+            .hint("For example: {\"event_time\": \"created_at\", \"source_ip\": \"(payload->>'ip')\"}."),
+            Self::ColumnsKey { key, known } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("columns has an unknown key: \"{key}\""),
+            )
+            .hint(format!("Known keys are: {known}.")),
+            Self::ColumnsValue { key, found } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the value of \"{key}\" in columns must be a string"),
+            )
+            .detail(format!("It is {found}."))
+            .hint("A value is a column's name, or an SQL expression in parentheses."),
+            Self::NoSuchColumn { key, name, source, available } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("columns takes \"{key}\" from a column that {source} does not have: {name}"),
+            )
+            .detail(format!("Its columns are: {available}."))
+            .hint("Name one of them, or write an SQL expression in parentheses."),
+            Self::ColumnType { column, is, wanted, hint } => words(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("{column} has the type {is}"),
+            )
+            .detail(format!("It must be {wanted}."))
+            .hint(hint),
+            Self::EntitySyntax { entity } => words(
+                Code::ERRCODE_INVALID_NAME,
+                format!("entity is no list of column names: \"{entity}\""),
+            )
+            .hint("Write SQL identifiers, separated by commas: 'access_key_id', 'account_id, session_name'."),
+            Self::NoEntityColumn { name, source, available } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("there is no column {name} for the entity in {source}"),
+            )
+            .detail(format!("Its columns are: {available}."))
+            .hint(format!(
+                "Name one of them in entity, or say in columns where it is: {{\"{name}\": \"the_column\"}}."
+            )),
+            Self::NoTimeColumn { source, available } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("there is no column event_time in {source}"),
+            )
+            .detail(format!("Its columns are: {available}."))
+            .hint("Say in columns where the time is: {\"event_time\": \"the_column\"}."),
+            Self::NoPlaceColumn { source, available } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("there is no address and no pair of coordinates in {source}"),
+            )
+            .detail(format!(
+                "Looked for were source_ip, source_text, and latitude with longitude. Its columns are: {available}."
+            ))
+            .hint("Say in columns where it is: {\"source_ip\": \"the_column\"}."),
+            Self::NotOneExpression { what, text } => words(
+                Code::ERRCODE_SYNTAX_ERROR,
+                format!("{what} is not one SQL expression"),
+            )
+            .detail(format!("It is: {text}"))
+            .hint("Write what could stand after WHERE, without further clauses or statements."),
+            Self::ExpressionFailed { code, what, text, message, available } => {
+                let words = words(code, format!("{what} cannot be used: {message}")).detail(format!("It is: {text}"));
+                if available.is_empty() {
+                    words.hint("Write one SQL expression, as it could stand after WHERE.")
+                } else {
+                    words.hint(format!("It may name the source's own columns: {available}."))
+                }
+            }
         }
     }
 }

@@ -18,9 +18,7 @@ macro_rules! pg_function {
 
         #[doc(hidden)]
         #[unsafe(no_mangle)]
-        pub extern "C-unwind" fn $symbol(
-            fcinfo: ::pgrx::pg_sys::FunctionCallInfo,
-        ) -> ::pgrx::pg_sys::Datum {
+        pub extern "C-unwind" fn $symbol(fcinfo: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
             // SAFETY: this is the outermost frame of a call from PostgreSQL, which is what the guard is for, and
             // `fcinfo` is the call's own.
             unsafe {
@@ -151,7 +149,10 @@ pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: by the caller; detoasting returns the value itself where nothing is to be done.
     unsafe {
         let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
-        std::slice::from_raw_parts(pgrx::varlena::vardata_any(varlena).cast(), pgrx::varlena::varsize_any_exhdr(varlena))
+        std::slice::from_raw_parts(
+            pgrx::varlena::vardata_any(varlena).cast(),
+            pgrx::varlena::varsize_any_exhdr(varlena),
+        )
     }
 }
 

@@ -124,7 +124,11 @@ impl<'a> Container<'a> {
     }
 
     fn elements(self) -> Elements<'a> {
-        Elements { cursor: Cursor { container: self, next: 0, at: 0 }, data: self.data(self.count), count: self.count }
+        Elements {
+            cursor: Cursor { container: self, next: 0, at: 0 },
+            data: self.data(self.count),
+            count: self.count,
+        }
     }
 
     fn get(self, key: &str) -> Option<Node<'a>> {

@@ -17,7 +17,8 @@ impl Memory for Palloc {
         const { assert!(align_of::<T>() <= 8) };
         let size = len.checked_mul(size_of::<T>()).ok_or(TooLarge)?;
         // SAFETY: a plain allocation; palloc aligns to 8 bytes. Without enough memory PostgreSQL raises 53200.
-        let start = unsafe { pg_sys::palloc_extended(size.max(1), pg_sys::MCXT_ALLOC_HUGE as i32).cast::<T>() };
+        let start =
+            unsafe { pg_sys::palloc_extended(size.max(1), pg_sys::MCXT_ALLOC_HUGE as i32).cast::<T>() };
         for i in 0..len {
             // SAFETY: within the allocation.
             unsafe { start.add(i).write(T::default()) };
@@ -69,7 +70,11 @@ pub fn varlena(content: &[u8]) -> pg_sys::Datum {
     unsafe {
         let value = pg_sys::palloc(size).cast::<pg_sys::varlena>();
         pgrx::varlena::set_varsize_4b(value, size as i32);
-        std::ptr::copy_nonoverlapping(content.as_ptr(), value.cast::<u8>().add(pg_sys::VARHDRSZ), content.len());
+        std::ptr::copy_nonoverlapping(
+            content.as_ptr(),
+            value.cast::<u8>().add(pg_sys::VARHDRSZ),
+            content.len(),
+        );
         pg_sys::Datum::from(value)
     }
 }

@@ -90,8 +90,11 @@ impl<const N: usize> Row<N> {
             if columns != N || self.next != N {
                 return Err(TravelError::WrongRowType { expected: N, found: columns });
             }
-            let tuple =
-                pg_sys::heap_form_tuple(row_type.tuple_desc, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
+            let tuple = pg_sys::heap_form_tuple(
+                row_type.tuple_desc,
+                self.values.as_mut_ptr(),
+                self.nulls.as_mut_ptr(),
+            );
             Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
         }
     }

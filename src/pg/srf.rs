@@ -39,7 +39,8 @@ impl RowSet {
                         pg_sys::TupleDescInitEntry(tuple_desc, 1, c"value".as_ptr(), oid, -1, 0);
                     }
                 }
-                let random = (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
+                let random =
+                    (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
                 let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
                 (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
                 (*info).setResult = store;
@@ -62,7 +63,27 @@ impl RowSet {
         let (values, nulls) = row.columns();
         // SAFETY: the store and the descriptor live as long as the query; SQL declares N columns.
         unsafe {
-            pg_sys::tuplestore_putvalues(self.store, self.tuple_desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            pg_sys::tuplestore_putvalues(
+                self.store,
+                self.tuple_desc,
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            );
+        }
+    }
+
+    /// # Safety
+    /// `row` must be a composite value of the set's row type.
+    pub unsafe fn push_composite(&mut self, row: pg_sys::Datum) {
+        // SAFETY: by the caller; a tuple header in front of a row is what the tuplestore takes.
+        unsafe {
+            let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+            let mut tuple = pg_sys::HeapTupleData {
+                t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
+                t_data: header,
+                ..pg_sys::HeapTupleData::default()
+            };
+            pg_sys::tuplestore_puttuple(self.store, &mut tuple);
         }
     }
 

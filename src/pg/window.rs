@@ -7,7 +7,10 @@ use pgrx::pg_sys;
 const WINDOW_SEEK_CURRENT: i32 = 0;
 
 unsafe extern "C-unwind" {
-    fn WinGetPartitionLocalMemory(object: *mut pg_sys::WindowObjectData, size: usize) -> *mut std::ffi::c_void;
+    fn WinGetPartitionLocalMemory(
+        object: *mut pg_sys::WindowObjectData,
+        size: usize,
+    ) -> *mut std::ffi::c_void;
     fn WinGetFuncArgCurrent(
         object: *mut pg_sys::WindowObjectData,
         argument: i32,
@@ -55,7 +58,9 @@ impl Window {
         const { assert!(align_of::<T>() <= 8 && !std::mem::needs_drop::<T>()) };
         // SAFETY: `object` is a window object; an error longjmps through the boundary, which catches it.
         unsafe {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| WinGetPartitionLocalMemory(self.object, size_of::<T>()).cast())
+            pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                WinGetPartitionLocalMemory(self.object, size_of::<T>()).cast()
+            })
         }
     }
 

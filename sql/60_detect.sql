@@ -1,0 +1,146 @@
+-- Detection over a table of one's own --------------------------------------------------------------------------------
+
+CREATE TYPE travel.finding AS (
+    leg_id               text,   -- 32 hex digits: the entity, both times and both addresses
+    entity               text,   -- whom the travel is judged for
+    account_id           text,   -- of the arriving event
+    identity_type        text,
+    principal            text,
+    actor                text,
+    session_name         text,
+    user_name            text,
+    arn                  text,
+    access_key_id        text,
+    from_time            timestamptz,
+    from_ip              inet,
+    from_event_id        text,
+    from_city            text,
+    from_subdivision     text,
+    from_country         text,
+    from_country_code    text,
+    from_latitude        float8,
+    from_longitude       float8,
+    from_accuracy_km     float8,
+    from_asn             bigint,
+    from_as_organization text,
+    from_hosting         text,
+    from_anonymizer      text,
+    from_carrier         text,
+    to_time              timestamptz,
+    to_ip                inet,
+    to_event_id          text,
+    to_city              text,
+    to_subdivision       text,
+    to_country           text,
+    to_country_code      text,
+    to_latitude          float8,
+    to_longitude         float8,
+    to_accuracy_km       float8,
+    to_asn               bigint,
+    to_as_organization   text,
+    to_hosting           text,
+    to_anonymizer        text,
+    to_carrier           text,
+    distance_km          float8,
+    judged_distance_km   float8,
+    elapsed_seconds      float8,
+    velocity_kmh         float8,
+    impossible           boolean,
+    from_event_name      text,
+    from_event_source    text,
+    from_aws_region      text,
+    from_access_key_id   text,
+    from_user_agent      text,
+    from_outcome         text,
+    from_error_code      text,
+    to_event_name        text,
+    to_event_source      text,
+    to_aws_region        text,
+    to_access_key_id     text,
+    to_user_agent        text,
+    to_outcome           text,
+    to_error_code        text,
+    travel_time          text,          -- the elapsed time in words
+    message              text           -- one sentence for an analyst
+);
+COMMENT ON TYPE travel.finding IS
+    'a leg, the events at both ends of it, and a sentence; what travel.detect returns';
+
+CREATE FUNCTION travel.detect(
+    source regclass, entity text DEFAULT 'access_key_id',
+    since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, condition text DEFAULT NULL,
+    min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false,
+    all_legs boolean DEFAULT false, columns jsonb DEFAULT NULL
+) RETURNS SETOF travel.finding
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
+    AS 'MODULE_PATHNAME', 'travel_detect';
+COMMENT ON FUNCTION travel.detect(regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb) IS
+    'the impossible travels in a table or view of CloudTrail events, with the caller''s rights';
+
+CREATE FUNCTION travel.detect_sql(
+    source regclass, entity text DEFAULT 'access_key_id',
+    since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, condition text DEFAULT NULL,
+    min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false,
+    all_legs boolean DEFAULT false, columns jsonb DEFAULT NULL
+) RETURNS text
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_detect_sql';
+COMMENT ON FUNCTION travel.detect_sql(regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb) IS
+    'the query that travel.detect runs with the same arguments: to explain it, or to make a view of it';
+
+CREATE FUNCTION travel.coverage(
+    source regclass, entity text DEFAULT 'access_key_id',
+    since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, condition text DEFAULT NULL,
+    columns jsonb DEFAULT NULL,
+    OUT source_kind text, OUT status text, OUT events bigint, OUT entities bigint,
+    OUT first_time timestamptz, OUT last_time timestamptz
+) RETURNS SETOF record
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 20
+    AS 'MODULE_PATHNAME', 'travel_coverage';
+COMMENT ON FUNCTION travel.coverage(regclass, text, timestamptz, timestamptz, text, jsonb) IS
+    'what becomes of each row of a source: judged, or the first reason why not; the counts sum to the rows';
+
+-- What the query of travel.detect_sql is made of ----------------------------------------------------------------------
+
+CREATE FUNCTION travel.each_leg(legs travel.leg[]) RETURNS SETOF travel.leg
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
+    AS 'MODULE_PATHNAME', 'travel_each_leg';
+COMMENT ON FUNCTION travel.each_leg(travel.leg[]) IS 'as unnest, but the planner expects few legs';
+
+CREATE FUNCTION travel.entity(VARIADIC parts text[]) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_entity';
+COMMENT ON FUNCTION travel.entity(text[]) IS
+    'one text of several columns, joined with |; NULL where a part is NULL, empty or hidden';
+
+CREATE FUNCTION travel.leg_id(entity text, from_time timestamptz, from_ip inet, to_time timestamptz, to_ip inet) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_leg_id';
+COMMENT ON FUNCTION travel.leg_id(text, timestamptz, inet, timestamptz, inet) IS
+    'the id of a leg, the same on any server';
+
+CREATE FUNCTION travel.leg_id(
+    entity text, from_time timestamptz, from_latitude float8, from_longitude float8,
+    to_time timestamptz, to_latitude float8, to_longitude float8
+) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_leg_id_coordinates';
+COMMENT ON FUNCTION travel.leg_id(text, timestamptz, float8, float8, timestamptz, float8, float8) IS
+    'the id of a leg over coordinates, the same on any server';
+
+CREATE FUNCTION travel.travel_time(elapsed_seconds float8) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_travel_time';
+COMMENT ON FUNCTION travel.travel_time(float8) IS 'seconds in words, in their two largest units';
+
+CREATE FUNCTION travel.finding_message(
+    entity text, access_key_id text, identity_type text, session_name text,
+    from_city text, from_country text, from_latitude float8, from_longitude float8,
+    to_city text, to_country text, to_latitude float8, to_longitude float8,
+    elapsed_seconds float8, distance_km float8, velocity_kmh float8, impossible boolean
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_finding_message';
+COMMENT ON FUNCTION travel.finding_message(
+    text, text, text, text, text, text, float8, float8, text, text, float8, float8, float8, float8, float8, boolean
+) IS 'a leg as one sentence';
