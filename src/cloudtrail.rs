@@ -22,11 +22,18 @@ pg_function!(travel_source_kind, pg_finfo_travel_source_kind, source_kind);
 pg_function!(travel_source_ip_text, pg_finfo_travel_source_ip_text, source_ip_text);
 pg_function!(travel_source_ip_inet, pg_finfo_travel_source_ip_inet, source_ip_inet);
 
-/// The records of a document, each as jsonb. `on_bad` hears of what is no record; the others go on.
-pub fn each_record(
+/// An element of a document.
+pub enum Element {
+    /// A record, as a jsonb in the current memory context.
+    Record(pg_sys::Datum),
+    /// What is no record: where it is, counted from 1, and what it is.
+    Bad(usize, String),
+}
+
+/// The elements of a document in order; what is no record does not end it.
+pub fn each_element(
     document: pg_sys::Datum,
-    mut on_record: impl FnMut(pg_sys::Datum) -> Result<(), TravelError>,
-    mut on_bad: impl FnMut(usize, String),
+    mut handle: impl FnMut(Element) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
     let document = unsafe { Node::of(document) };
@@ -37,11 +44,11 @@ pub fn each_record(
         match record {
             Ok(RecordNode::Node(node)) => {
                 if let Some(record) = node.to_jsonb() {
-                    on_record(record)?;
+                    handle(Element::Record(record))?;
                 }
             }
-            Ok(RecordNode::Parsed(value)) => on_record(jsonb::from_value(*value)?)?,
-            Err(bad) => on_bad(bad.position, bad.found),
+            Ok(RecordNode::Parsed(value)) => handle(Element::Record(jsonb::from_value(*value)?))?,
+            Err(bad) => handle(Element::Bad(bad.position, bad.found))?,
         }
     }
     Ok(())
@@ -51,22 +58,23 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(document) = call.datum(0) else { return Ok(rows.finish(call)) };
     let mut bad = Vec::new();
-    each_record(
-        document,
-        |record| {
-            let mut row = Row::<1>::new();
-            row.datum(Some(record));
-            rows.push(row);
-            Ok(())
-        },
-        |position, found| bad.push((position, found)),
-    )?;
+    each_element(document, |element| {
+        match element {
+            Element::Record(record) => {
+                let mut row = Row::<1>::new();
+                row.datum(Some(record));
+                rows.push(row);
+            }
+            Element::Bad(position, found) => bad.push((position, found)),
+        }
+        Ok(())
+    })?;
     warn_of_bad_records(&bad);
     Ok(rows.finish(call))
 }
 
 /// One warning for all elements of a document that are no records.
-pub fn warn_of_bad_records(bad: &[(usize, String)]) {
+fn warn_of_bad_records(bad: &[(usize, String)]) {
     let Some((position, found)) = bad.first() else { return };
     let count = bad.len();
     pgrx::pg_sys::panic::ErrorReport::new(

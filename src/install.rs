@@ -11,6 +11,7 @@ pgrx::extension_sql_file!("../sql/30_cloudtrail.sql", name = "cloudtrail", requi
 pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["cloudtrail"]);
 pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["leg"]);
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
+pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["detect"]);
 
 pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 

@@ -21,6 +21,7 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 
 mod cloudtrail;
 mod detect;
+mod events;
 mod finding;
 mod geodesy;
 mod geoip;

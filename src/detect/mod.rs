@@ -91,6 +91,8 @@ fn run(query: &str, rows: &RowSet) {
     );
 }
 
+pub use source::{Source, quoted};
+
 pub fn notice(message: String, hint: Option<String>) {
     let mut report = pg_sys::panic::ErrorReport::new(
         PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,

@@ -19,6 +19,25 @@ pub struct SourceColumn {
 impl Source {
     /// Opens what the caller may read; the lock stays until the transaction ends.
     pub fn open(oid: pg_sys::Oid) -> Result<Self, TravelError> {
+        let source = Self::look_at(oid)?;
+        // SAFETY: plain catalog calls.
+        unsafe {
+            let user = pg_sys::GetUserId();
+            let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
+            let readable = pg_sys::pg_class_aclcheck(oid, user, select) == pg_sys::AclResult::ACLCHECK_OK
+                || pg_sys::pg_attribute_aclcheck_all(oid, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
+                    == pg_sys::AclResult::ACLCHECK_OK;
+            if !readable {
+                let role =
+                    CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
+                return Err(TravelError::SourceNotReadable { name: source.name, role: quoted(&role) });
+            }
+        }
+        Ok(source)
+    }
+
+    /// The name and the columns of a table or view, whoever may read it.
+    pub fn look_at(oid: pg_sys::Oid) -> Result<Self, TravelError> {
         // SAFETY: plain catalog calls; the relation is closed here, its lock kept.
         unsafe {
             let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
@@ -36,16 +55,6 @@ impl Source {
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(TravelError::SourceNotATable { name });
-            }
-            let user = pg_sys::GetUserId();
-            let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
-            let readable = pg_sys::pg_class_aclcheck(oid, user, select) == pg_sys::AclResult::ACLCHECK_OK
-                || pg_sys::pg_attribute_aclcheck_all(oid, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
-                    == pg_sys::AclResult::ACLCHECK_OK;
-            if !readable {
-                let role =
-                    CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
-                return Err(TravelError::SourceNotReadable { name, role: quoted(&role) });
             }
             Ok(Self { name, columns })
         }

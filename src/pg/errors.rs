@@ -51,6 +51,9 @@ pub enum TravelError {
     NoTimeColumn { source: String, available: String },
     NoPlaceColumn { source: String, available: String },
     NotOneExpression { what: String, text: String },
+    NameSyntax { name: String },
+    NotYetPartitioned,
+    NotAnEventsTable { name: String, column: &'static str },
     ExpressionFailed { code: Code, what: String, text: String, message: String, available: String },
 }
 
@@ -316,6 +319,21 @@ impl TravelError {
             )
             .detail(format!("It is: {text}"))
             .hint("Write what could stand after WHERE, without further clauses or statements."),
+            Self::NameSyntax { name } => words(
+                Code::ERRCODE_INVALID_NAME,
+                format!("this is no name of a table: \"{name}\""),
+            )
+            .hint("Write it as SQL does: cloudtrail, audit.cloudtrail, \"Odd name\"."),
+            Self::NotYetPartitioned => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "events tables cannot be partitioned yet",
+            )
+            .hint("Call travel.create_events_table without partitioned."),
+            Self::NotAnEventsTable { name, column } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("{name} is no table of events: it has no column {column}"),
+            )
+            .hint("Make one with travel.create_events_table('cloudtrail')."),
             Self::ExpressionFailed { code, what, text, message, available } => {
                 let words = words(code, format!("{what} cannot be used: {message}")).detail(format!("It is: {text}"));
                 if available.is_empty() {

@@ -23,8 +23,19 @@ impl RowType {
         Self { tuple_desc }
     }
 
-    pub fn tuple_desc(self) -> pg_sys::TupleDesc {
-        self.tuple_desc
+    /// The row type of a function that returns a record of OUT columns.
+    ///
+    /// # Safety
+    /// `fcinfo` must be that of the running call, and `context` live as long as the result is used.
+    pub unsafe fn of_call(fcinfo: pg_sys::FunctionCallInfo, context: pg_sys::MemoryContext) -> Self {
+        // SAFETY: by the caller.
+        unsafe {
+            within(context, || {
+                let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
+                pg_sys::get_call_result_type(fcinfo, std::ptr::null_mut(), &mut tuple_desc);
+                Self { tuple_desc: pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(tuple_desc)) }
+            })
+        }
     }
 }
 
@@ -71,10 +82,6 @@ impl<const N: usize> Row<N> {
 
     pub fn host(&mut self, value: Option<IpAddr>) {
         self.datum(value.map(inet::host));
-    }
-
-    pub fn nulls(&mut self, count: usize) {
-        self.next += count;
     }
 
     /// The columns as they are: for a tuplestore.

@@ -1,0 +1,203 @@
+//! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
+
+use crate::cloudtrail::{Element, each_element};
+use crate::detect::{Source, notice, quoted};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::jsonb::Node;
+use crate::pg::row::{Row, RowType};
+use crate::pg::spi;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
+pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
+
+/// The columns of `travel.event` as the script defines them, for CREATE TABLE and INSERT.
+const EVENT_COLUMNS: &str = "
+    event_id              text        NOT NULL,
+    event_time            timestamptz NOT NULL,
+    event_name            text,
+    event_source          text,
+    event_type            text,
+    event_category        text,
+    aws_region            text,
+    account_id            text,
+    recipient_account_id  text,
+    shared_event_id       text,
+    source_ip             inet,
+    source_text           text,
+    source_kind           text,
+    identity_type         text,
+    principal_id          text,
+    arn                   text,
+    user_name             text,
+    session_name          text,
+    principal             text,
+    actor                 text,
+    access_key_id         text,
+    issued_access_key_id  text,
+    session_issuer_arn    text,
+    source_identity       text,
+    invoked_by            text,
+    mfa_used              boolean,
+    from_console          boolean,
+    vpc_endpoint_id       text,
+    user_agent            text,
+    error_code            text,
+    error_message         text,
+    outcome               text,
+    read_only             boolean";
+
+/// `(name, partitioned, keep_record)`
+fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "name" })?;
+    let partitioned = call.bool(1).ok_or(TravelError::ArgumentNull { name: "partitioned" })?;
+    let keep_record = call.bool(2).ok_or(TravelError::ArgumentNull { name: "keep_record" })?;
+    if partitioned {
+        return Err(TravelError::NotYetPartitioned);
+    }
+    let table = TableName::parse(name)?;
+    let record = if keep_record { ",\n    record                jsonb" } else { "" };
+    let sql = &table.sql;
+    let statements = [
+        format!(
+            "CREATE TABLE {sql} ({EVENT_COLUMNS}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
+             pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
+             UNIQUE (event_id, event_time)\n)"
+        ),
+        format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
+        format!("CREATE INDEX ON {sql} (event_time)"),
+        format!("CREATE INDEX ON {sql} (ingest_xid)"),
+        // Whom the baseline learns places for: the person where one is known, else the principal.
+        format!("CREATE INDEX ON {sql} ((coalesce(actor, principal)), event_time)"),
+        format!("COMMENT ON TABLE {sql} IS 'CloudTrail events, filled by travel.ingest'"),
+        format!(
+            "COMMENT ON COLUMN {sql}.ingest_xid IS 'the transaction that brought the row: how a scan finds what is new'"
+        ),
+    ];
+    spi::connected(|| {
+        for statement in &statements {
+            spi::execute(statement, &[]);
+        }
+    });
+    table.oid()
+}
+
+/// An SQL name, with or without a schema.
+struct TableName {
+    sql: String,
+}
+
+impl TableName {
+    fn parse(text: &str) -> Result<Self, TravelError> {
+        let error = || TravelError::NameSyntax { name: text.to_owned() };
+        let mut parts = Vec::new();
+        // SAFETY: the function cuts a copy of the text into the names, which the list points to.
+        unsafe {
+            let copy = pg_sys::pstrdup(spi::c_string(text).as_ptr());
+            let mut list: *mut pg_sys::List = std::ptr::null_mut();
+            if !pg_sys::SplitIdentifierString(copy, b'.' as std::ffi::c_char, &mut list) || list.is_null() {
+                return Err(error());
+            }
+            for i in 0..(*list).length as usize {
+                let part = (*(*list).elements.add(i)).ptr_value.cast::<std::ffi::c_char>();
+                parts.push(quoted(&CStr::from_ptr(part).to_string_lossy()));
+            }
+        }
+        if parts.len() > 2 { Err(error()) } else { Ok(Self { sql: parts.join(".") }) }
+    }
+
+    fn oid(&self) -> Result<pg_sys::Datum, TravelError> {
+        let name = spi::c_string(&self.sql);
+        // SAFETY: regclassin takes a C string.
+        let oid = unsafe {
+            pgrx::direct_function_call_as_datum(
+                pg_sys::regclassin,
+                &[Some(pg_sys::Datum::from(name.as_ptr()))],
+            )
+        };
+        oid.ok_or(TravelError::NameSyntax { name: self.sql.clone() })
+    }
+}
+
+/// How many skipped records are named, one notice each; the rest are counted.
+const NAMED_SKIPS: usize = 20;
+
+/// `(target, document) -> (records, inserted, duplicates, skipped)`
+fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
+    let (records, inserted, skipped) = match call.datum(1) {
+        Some(document) => ingest_document(target, document)?,
+        None => (0, 0, 0),
+    };
+    // SAFETY: SQL declares the result as four columns of bigint, whose row type the call knows.
+    let row_type = call.site_cache(|| Ok(unsafe { RowType::of_call(call.raw(), call.site_context()) }))?;
+    let mut row = Row::<4>::new();
+    row.i64(Some(records));
+    row.i64(Some(inserted));
+    row.i64(Some(records - inserted - skipped));
+    row.i64(Some(skipped));
+    row.finish(*row_type)
+}
+
+fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64, i64, i64), TravelError> {
+    let insert = insert_statement(&Source::look_at(target)?)?;
+    let mut records = 0_i64;
+    let mut skipped = Vec::new();
+    each_element(document, |element| {
+        records += 1;
+        match element {
+            Element::Record(record) => {
+                // SAFETY: each_element gives a jsonb, alive until the call ends.
+                let event = travel_cloudtrail::parse_lenient(unsafe { Node::of(record) });
+                if event.event_time.is_none() {
+                    let id = event.event_id.as_deref().unwrap_or("without eventID");
+                    skipped.push(format!("record {id}: it has no readable eventTime"));
+                }
+            }
+            Element::Bad(position, found) => {
+                skipped.push(format!("element {position}: it is no record but {found}"));
+            }
+        }
+        Ok(())
+    })?;
+    let inserted = spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, document)]));
+    for text in skipped.iter().take(NAMED_SKIPS) {
+        notice(format!("skipped {text}"), None);
+    }
+    if skipped.len() > NAMED_SKIPS {
+        notice(format!("skipped {} more", skipped.len() - NAMED_SKIPS), None);
+    }
+    Ok((records, inserted as i64, skipped.len() as i64))
+}
+
+/// The columns of an event that the table has, and its record where it keeps that.
+fn insert_statement(target: &Source) -> Result<String, TravelError> {
+    let name = &target.name;
+    let has = |wanted: &str| target.column(wanted).is_some();
+    for required in ["event_id", "event_time"] {
+        if !has(required) {
+            return Err(TravelError::NotAnEventsTable { name: name.clone(), column: required });
+        }
+    }
+    let event = EVENT_COLUMNS.lines().filter_map(|line| line.split_whitespace().next());
+    let mut into: Vec<&str> = event.filter(|column| has(column)).collect();
+    let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
+    if let Some(id) = into.iter().position(|column| *column == "event_id") {
+        // The digest stands in for an id, so that the same record is known again.
+        select[id] = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
+                      pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))"
+            .to_owned();
+    }
+    if has("record") {
+        into.push("record");
+        select.push("r.record".to_owned());
+    }
+    Ok(format!(
+        "INSERT INTO {name} ({}) SELECT {} FROM travel.records($1) AS r (record) \
+         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL ON CONFLICT DO NOTHING",
+        into.join(", "),
+        select.join(", ")
+    ))
+}
