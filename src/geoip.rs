@@ -5,7 +5,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::srf::RowSet;
-use crate::pg::{array, inet};
+use crate::pg::array;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::ffi::CStr;
@@ -140,7 +140,7 @@ fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     row.text(place.subdivision.as_deref());
     row.text(place.country.as_deref());
     row.text(place.country_code.as_deref());
-    row.datum(place.network.map(|network| inet::write(network.address, network.prefix)));
+    row.network(place.network.map(|network| (network.address, network.prefix)));
     row.i64(place.asn);
     row.text(place.as_organization.as_deref());
     row.text(place.hosting.as_deref());

@@ -25,26 +25,26 @@ pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
     Some(address::host(address))
 }
 
-/// An inet (a host) or a cidr (a network) as PostgreSQL stores it, in the current memory context.
-pub fn write(address: IpAddr, bits: u8) -> pg_sys::Datum {
+/// The content of an inet or cidr as PostgreSQL stores it, and its length.
+pub fn content(address: IpAddr, bits: u8) -> ([u8; 18], usize) {
     let mut bytes = [0; 18];
     bytes[1] = bits;
-    let length = match address {
+    match address {
         IpAddr::V4(v4) => {
             bytes[0] = FAMILY_IPV4;
             bytes[2..6].copy_from_slice(&v4.octets());
-            6
+            (bytes, 6)
         }
         IpAddr::V6(v6) => {
             bytes[0] = FAMILY_IPV6;
             bytes[2..18].copy_from_slice(&v6.octets());
-            18
+            (bytes, 18)
         }
-    };
-    super::memory::varlena(&bytes[..length])
+    }
 }
 
-/// A host.
+/// A host, in the current memory context.
 pub fn host(address: IpAddr) -> pg_sys::Datum {
-    write(address, if address.is_ipv4() { 32 } else { 128 })
+    let (bytes, length) = content(address, if address.is_ipv4() { 32 } else { 128 });
+    super::memory::varlena(&bytes[..length])
 }

@@ -4,6 +4,7 @@ use super::errors::TravelError;
 use super::inet;
 use super::memory::{varlena, within};
 use pgrx::pg_sys;
+use std::mem::MaybeUninit;
 use std::net::IpAddr;
 
 /// The row type that a call site returns: found once, kept in its memory context.
@@ -44,11 +45,28 @@ pub struct Row<const N: usize> {
     values: [pg_sys::Datum; N],
     nulls: [bool; N],
     next: usize,
+    /// Short texts and addresses lie here until the row is formed: most rows need no allocation but their own.
+    /// Their values are offsets until then, since a row under construction may move.
+    arena: [MaybeUninit<u8>; ARENA],
+    used: usize,
+    in_arena: [bool; N],
 }
+
+const ARENA: usize = 1024;
+
+/// The longest content of a value with a header of one byte.
+const MAX_SHORT: usize = 126;
 
 impl<const N: usize> Row<N> {
     pub fn new() -> Self {
-        Self { values: [pg_sys::Datum::from(0_usize); N], nulls: [true; N], next: 0 }
+        Self {
+            values: [pg_sys::Datum::from(0_usize); N],
+            nulls: [true; N],
+            next: 0,
+            arena: [MaybeUninit::uninit(); ARENA],
+            used: 0,
+            in_arena: [false; N],
+        }
     }
 
     pub fn datum(&mut self, value: Option<pg_sys::Datum>) {
@@ -60,7 +78,31 @@ impl<const N: usize> Row<N> {
     }
 
     pub fn text(&mut self, value: Option<&str>) {
-        self.datum(value.map(|text| varlena(text.as_bytes())));
+        match value {
+            Some(text) => self.bytes(text.as_bytes()),
+            None => self.next += 1,
+        }
+    }
+
+    /// A value of a variable-length type with this content.
+    #[inline]
+    fn bytes(&mut self, content: &[u8]) {
+        let size = content.len() + 1;
+        let datum = match self.arena.get_mut(self.used..self.used + size) {
+            Some(slot) if content.len() <= MAX_SHORT && self.next < N => {
+                let start = slot.as_mut_ptr().cast::<u8>();
+                // SAFETY: the slot is as long as header and content.
+                unsafe {
+                    pgrx::varlena::set_varsize_short(start.cast(), size as i32);
+                    std::ptr::copy_nonoverlapping(content.as_ptr(), start.add(1), content.len());
+                }
+                self.in_arena[self.next] = true;
+                self.used += size;
+                pg_sys::Datum::from(self.used - size)
+            }
+            _ => varlena(content),
+        };
+        self.datum(Some(datum));
     }
 
     pub fn f64(&mut self, value: Option<f64>) {
@@ -81,11 +123,28 @@ impl<const N: usize> Row<N> {
     }
 
     pub fn host(&mut self, value: Option<IpAddr>) {
-        self.datum(value.map(inet::host));
+        self.network(value.map(|host| (host, if host.is_ipv4() { 32 } else { 128 })));
     }
 
-    /// The columns as they are: for a tuplestore.
+    /// An inet or cidr with the length of its prefix.
+    pub fn network(&mut self, value: Option<(IpAddr, u8)>) {
+        match value {
+            Some((address, prefix)) => {
+                let (bytes, length) = inet::content(address, prefix);
+                self.bytes(&bytes[..length]);
+            }
+            None => self.next += 1,
+        }
+    }
+
+    /// The columns, for as long as the row stays where it is.
     pub fn columns(&mut self) -> (&mut [pg_sys::Datum; N], &mut [bool; N]) {
+        for (value, in_arena) in self.values.iter_mut().zip(&mut self.in_arena) {
+            if std::mem::take(in_arena) {
+                // SAFETY: the value is an offset into the arena.
+                *value = pg_sys::Datum::from(unsafe { self.arena.as_ptr().add(value.value()) });
+            }
+        }
         (&mut self.values, &mut self.nulls)
     }
 
@@ -97,11 +156,8 @@ impl<const N: usize> Row<N> {
             if columns != N || self.next != N {
                 return Err(TravelError::WrongRowType { expected: N, found: columns });
             }
-            let tuple = pg_sys::heap_form_tuple(
-                row_type.tuple_desc,
-                self.values.as_mut_ptr(),
-                self.nulls.as_mut_ptr(),
-            );
+            let (values, nulls) = self.columns();
+            let tuple = pg_sys::heap_form_tuple(row_type.tuple_desc, values.as_mut_ptr(), nulls.as_mut_ptr());
             Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
         }
     }

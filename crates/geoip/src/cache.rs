@@ -72,9 +72,13 @@ impl<K: Key, V> Cache<K, V> {
 /// Where the slots of a key begin among `slots`, a power of two; past the end when there are none.
 #[inline]
 fn first_slot<K: Key>(key: K, slots: usize) -> usize {
-    // Fibonacci hashing: the high half of the product depends on every bit of the key.
-    let mixed = key.bits().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32;
-    mixed as usize & slots.wrapping_sub(1) & !(WAYS - 1)
+    if slots == 0 {
+        return 0;
+    }
+    // Fibonacci hashing: only the top bits of the product depend on every bit of the key.
+    let key = key.bits();
+    let mixed = (key ^ key >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (mixed >> 32) as usize >> (32 - slots.trailing_zeros().min(32)) & !(WAYS - 1)
 }
 
 impl Key for u64 {
@@ -85,7 +89,7 @@ impl Key for u64 {
 
 impl Key for u128 {
     fn bits(self) -> u64 {
-        (self >> 64) as u64 ^ (self as u64).rotate_left(32).wrapping_mul(0xD6E8_FEB8_6659_FD93)
+        ((self >> 64) as u64).wrapping_mul(0xD6E8_FEB8_6659_FD93) ^ self as u64
     }
 }
 
@@ -106,6 +110,17 @@ mod tests {
             }
         }
         assert_eq!(cache.slots.len(), 1 << 10);
+    }
+
+    #[test]
+    fn keys_that_differ_only_in_their_high_bits_do_not_collide() {
+        // Addresses of many networks whose host part is the same.
+        let mut cache = Cache::new(1 << 14);
+        for _ in 0..4 {
+            (0..2000_u128).for_each(|network| cache.insert(0xFFFF_0000_0000 | network << 16 | 147, ()));
+        }
+        let kept = (0..2000_u128).filter(|network| cache.get(0xFFFF_0000_0000 | network << 16 | 147).is_some());
+        assert!(kept.count() > 1900);
     }
 
     #[test]

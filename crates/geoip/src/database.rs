@@ -1,6 +1,7 @@
 //! One MMDB file.
 
 use crate::cache::Cache;
+use crate::names::Names;
 use crate::record::{Fields, PROVIDED};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
@@ -15,6 +16,7 @@ use travel_core::place::Network;
 pub struct Database {
     reader: Reader<Bytes>,
     records: RefCell<Cache<u64, Rc<Fields>>>,
+    names: RefCell<Names>,
     /// Keeps the shared lock on a copy for as long as it is mapped.
     _file: Option<File>,
 }
@@ -29,7 +31,7 @@ pub enum DatabaseError {
 }
 
 /// Records whose decoded form is kept. Neighbouring addresses share them: a city has one for many networks.
-const KEPT_RECORDS: usize = 1 << 14;
+const KEPT_RECORDS: usize = 1 << 16;
 
 /// How many networks, and how many addresses of either version, are looked at to see what a database provides.
 const SAMPLES: usize = 256;
@@ -52,7 +54,7 @@ impl Database {
 
     fn open(bytes: Bytes, file: Option<File>) -> Result<Self, DatabaseError> {
         let reader = Reader::from_source(bytes)?;
-        Ok(Self { reader, records: RefCell::new(Cache::new(KEPT_RECORDS)), _file: file })
+        Ok(Self { reader, records: RefCell::new(Cache::new(KEPT_RECORDS)), names: RefCell::default(), _file: file })
     }
 
     /// Reads all of it, and fails where anything in it is damaged.
@@ -115,7 +117,9 @@ impl Database {
         if let Some(fields) = self.records.borrow().get(offset as u64) {
             return Ok(Some((Rc::clone(fields), network)));
         }
-        let fields = Rc::new(found.decode::<Fields>()?.unwrap_or_default());
+        let mut fields = found.decode::<Fields>()?.unwrap_or_default();
+        self.names.borrow_mut().share(&mut fields);
+        let fields = Rc::new(fields);
         self.records.borrow_mut().insert(offset as u64, Rc::clone(&fields));
         Ok(Some((fields, network)))
     }

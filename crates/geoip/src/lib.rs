@@ -21,6 +21,7 @@ pub mod store;
 mod cache;
 mod copy;
 mod manifest;
+mod names;
 mod open;
 mod publish;
 mod source;

@@ -1,0 +1,58 @@
+//! Names that many records share, held once: that saves memory, and a name in use stays in the processor's cache.
+
+use crate::record::Fields;
+use std::collections::HashSet;
+use std::sync::Arc;
+
+/// The names that were seen. Past [`KEPT_NAMES`] it starts anew; names in use live on with their records.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    held: HashSet<Arc<str>>,
+}
+
+const KEPT_NAMES: usize = 1 << 15;
+
+impl Names {
+    /// Replaces each text of a record by the one that is held.
+    pub fn share(&mut self, fields: &mut Fields) {
+        let texts = [
+            &mut fields.city,
+            &mut fields.subdivision,
+            &mut fields.country,
+            &mut fields.country_code,
+            &mut fields.as_organization,
+        ];
+        for text in texts.into_iter().flatten() {
+            match self.held.get(text) {
+                Some(held) => *text = Arc::clone(held),
+                None => self.hold(Arc::clone(text)),
+            }
+        }
+    }
+
+    fn hold(&mut self, text: Arc<str>) {
+        if self.held.len() >= KEPT_NAMES {
+            self.held.clear();
+        }
+        // Without memory the name is simply not shared.
+        if self.held.try_reserve(1).is_ok() {
+            self.held.insert(text);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_names_of_two_records_are_one() {
+        let record = || Fields { city: Some("London".into()), ..Fields::default() };
+        let (mut a, mut b) = (record(), record());
+        let mut names = Names::default();
+        names.share(&mut a);
+        names.share(&mut b);
+        assert!(Arc::ptr_eq(a.city.as_ref().unwrap(), b.city.as_ref().unwrap()));
+        assert_eq!(a, record());
+    }
+}

@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# A GeoIP file is replaced in every way, good and bad, under sessions that keep asking.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Large enough that a copy takes a moment, so that readers meet half of it.
+"$(target_dir)/release/travel-sample" bench-geoip "$SCRATCH" --networks 60000
+two_databases "$SCRATCH/Bench-City.mmdb" "$SCRATCH/a" "$SCRATCH/b"
+chmod 0755 "$SCRATCH"
+
+start e2e-reload "impossible_travel.geoip_path = '$SERVERS/e2e-reload/files/geoip'" 'log_min_messages = warning'
+mkdir "$SERVER_DIR/files/geoip"
+file="$SERVER_DIR/files/geoip/City.mmdb"
+replace_by_rename "$SCRATCH/a" "$file"
+if is_root; then chown postgres "$SERVER_DIR/files/geoip"; fi
+ask 'CREATE EXTENSION impossible_travel'
+address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001 AS ip FROM generate_series(0, 40000) AS g) AS a
+    WHERE (travel.locate(ip)).city = 'London' LIMIT 1")
+[ -n "$address" ] || fail 'no address in London'
+city="SELECT (travel.locate('$address')).city"
+state="SELECT status, coalesce(detail, '') FROM travel.geoip_databases()"
+
+# Sessions that ask without a pause, for as long as the folder is there, and others that come and go.
+running="$SCRATCH/running"
+mkdir "$running"
+block=$(for n in {1..50}; do printf "%s;\n" "$city"; done)
+statements() { while [ -d "$running" ]; do printf "%s\n" "$block"; done; }
+for n in 1 2 3; do
+    statements | PGAPPNAME=asker run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 \
+        >"$SCRATCH/session-$n.out" 2>"$SCRATCH/session-$n.err" &
+done
+while [ -d "$running" ]; do
+    run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 --command "$city" >>"$SCRATCH/session-4.out" \
+        2>>"$SCRATCH/session-4.err" || true
+    sleep 0.05
+done &
+within 5 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'asker'" 3
+pids=$(ask "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE application_name = 'asker'")
+
+warnings() { log_lines 'WARNING:  GeoIP database .* is refused'; }
+good() { # good WHAT CITY: a good file came in this way, and is seen soon
+    local took
+    within 4 "$city" "$2"
+    took=$TOOK
+    holds "$1 is picked up within 3 s, took $took" between 0 3 "$took"
+    within 2 "SELECT status FROM travel.geoip_databases()" in_use
+    note "$1: seen after $took s"
+}
+bad() { # bad WHAT CITY: a bad file came in this way; the last good copy serves on, and one warning tells of it
+    local before
+    before=$refusals
+    within 5 'SELECT status FROM travel.geoip_databases()' refused
+    sleep 1.5
+    same "$1: the last good copy serves on" "$2" "$(ask "$city")"
+    same "$1: new sessions and geoip_databases() give no second warning" '' "$(ask_all "$city; $state" | grep WARNING || true)"
+    refusals=$(warnings)
+    same "$1: exactly one warning" $((before + 1)) "$refusals"
+    case $(ask "$state") in
+    *'the last good copy of the file serves on'*) ;;
+    *) fail "$1: geoip_databases() does not say that the last good copy serves on: $(ask "$state")" ;;
+    esac
+    note "$1: $(ask 'SELECT detail FROM travel.geoip_databases()')"
+}
+refusals=0
+
+rule 'a good file is seen within 3 seconds, without a restart: by rename, by cp over the old one'
+good 'the first file' London
+replace_by_rename "$SCRATCH/b" "$file"
+good 'a rename' Lisbon
+cp "$SCRATCH/a" "$file"
+good 'cp over the file' London
+touch "$file"
+sleep 1.2
+good 'touch alone' London
+same 'none of that is worth a warning' 0 "$(warnings)"
+
+rule 'a bad file is refused with one warning in the whole server; the last good copy serves on'
+: >"$file"
+bad 'truncation to nothing' London
+replace_by_rename "$SCRATCH/b" "$file"
+good 'a rename over a bad file' Lisbon
+truncate --size "$(($(stat -c %s "$SCRATCH/b") / 2))" "$file"
+bad 'truncation to half' Lisbon
+cp "$SCRATCH/a" "$file"
+good 'cp over a bad file' London
+head -c 3000000 /dev/urandom >"$file"
+bad 'garbage' London
+# Its end, by which a file is known, is good; the tree is not.
+{
+    head -c 200000 /dev/urandom
+    tail -c +200001 "$SCRATCH/b"
+} >"$SCRATCH/broken"
+replace_by_rename "$SCRATCH/broken" "$file"
+bad 'a good end and a broken tree, by rename' London
+replace_by_rename "$SCRATCH/b" "$file"
+good 'a good file again' Lisbon
+if [ "$(server_user)" != root ]; then
+    sleep 1.1
+    as_server chmod 000 "$file"
+    bad 'a file that may not be read' Lisbon
+    as_server chmod 644 "$file"
+    good 'a file that may be read again' Lisbon
+fi
+
+rule 'without its only file there is error 55000; a new file is picked up'
+rm "$file"
+within 3 "DO \$\$ BEGIN PERFORM travel.locate('$address'); EXCEPTION WHEN SQLSTATE '55000' THEN RAISE NOTICE 'gone'; END \$\$" \
+    'NOTICE:  gone'
+cp "$SCRATCH/a" "$file"
+good 'a file after deletion' London
+same 'a deletion is worth no warning' "$refusals" "$(warnings)"
+
+rule 'thousands of replacements, good and bad, as quickly as possible, take nobody down'
+began=$SECONDS
+rounds=0
+while [ $((SECONDS - began)) -lt 15 ] && [ $rounds -lt 1000 ]; do
+    case $((rounds % 6)) in
+    0) cat "$SCRATCH/b" >"$file" ;;
+    1) : >"$file" ;;
+    2) replace_by_rename "$SCRATCH/a" "$file" ;;
+    3) head -c 300000 /dev/urandom >"$file" ;;
+    4) rm "$file" ;;
+    5) head -c 3000000 "$SCRATCH/b" >"$file" && truncate --size 1000000 "$file" ;;
+    esac
+    rounds=$((rounds + 1))
+done
+small=0
+printf 'x' >"$SCRATCH/x"
+# By builtins alone, much faster.
+while [ $((SECONDS - began)) -lt 20 ] && [ $small -lt 20000 ]; do
+    printf 'no database %s' $small >"$file"
+    : >"$file"
+    small=$((small + 2))
+done
+note "$rounds large replacements, $small small ones"
+replace_by_rename "$SCRATCH/b" "$file"
+good 'a good file after the storm' Lisbon
+holds "the storm gave $(($(warnings) - refusals)) warnings, about one a second at most" between 0 40 $(($(warnings) - refusals))
+
+rule 'the sessions of the beginning are alive, and saw nothing but one city or the other'
+same 'sessions alive' 3 "$(ask "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pids)")"
+rmdir "$running"
+wait
+no_crash
+for n in 1 2 3 4; do
+    others=$(grep -v -x -E 'London|Lisbon' "$SCRATCH/session-$n.out" | head -n 3 || true)
+    same "session $n saw only cities" '' "$others"
+    others=$(grep -v -E '^$|there is no GeoIP database|WARNING:  GeoIP database .* is refused|^(DETAIL|HINT|LINE)' "$SCRATCH/session-$n.err" |
+        head -n 3 || true)
+    same "session $n met nothing but the expected errors" '' "$others"
+done
+note "$(cat "$SCRATCH"/session-*.out | wc -l) statements answered"
+holds 'thousands of statements were answered' between 5000 100000000 "$(cat "$SCRATCH"/session-*.out | wc -l)"
+same 'every warning went to one client and into the log' "$(warnings)" "$(cat "$SCRATCH"/session-*.err | grep -c 'is refused' || true)"
+
+rule 'the store does not keep a copy of everything that ever was'
+note "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l) copies, \
+$(as_server du -sk "$SERVER_DIR/data/base/pgsql_tmp" | cut -f 1) kB"
+same 'copies in the store: the two good contents' 2 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l)"
+same 'nothing unfinished is left' 0 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name 'temporary-*' | wc -l)"

@@ -1,0 +1,142 @@
+# shellcheck shell=bash
+# What the tests of this folder share. To be sourced; not executable, so that scripts/test.sh takes it for no test.
+#
+#   rule TEXT               what is checked next
+#   same WHAT WANTED GOT    fails unless both are the same text
+#   holds WHAT COMMAND…     fails unless the command succeeds
+#   fail TEXT               fails now, with the end of the server's log
+#   skip TEXT               this test cannot run here (status 77)
+#   ask SQL                 the answer alone: no headers, columns joined with |
+#   refused CODE SQL        fails unless the statement ends with that SQLSTATE; leaves its error in $SAID
+#   start NAME [SETTING…]   server_start, and the server goes with the test
+#   within SECONDS SQL TEXT waits until the statement answers TEXT; leaves the seconds that it took in $TOOK
+#   no_crash                fails if the log of the server tells of a process that died
+#   $SCRATCH                a folder that goes with the test
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+
+REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
+SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/travel-e2e.XXXXXX")
+STARTED=()
+MOUNTED=()
+
+clean_up() {
+    local status=$? name place
+    trap - EXIT
+    set +e
+    # Only what this test began.
+    local children
+    children=$(jobs -p)
+    # shellcheck disable=SC2086
+    [ -z "$children" ] || kill $children 2>/dev/null
+    wait 2>/dev/null
+    for name in "${STARTED[@]}"; do
+        server_at "$name"
+        server_stop
+    done
+    for place in "${MOUNTED[@]}"; do umount "$place"; done
+    for name in "${STARTED[@]}"; do
+        server_at "$name"
+        server_drop
+    done
+    rm -rf "$SCRATCH"
+    exit "$status"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+rule() { printf -- '- %s\n' "$*"; }
+
+fail() {
+    printf '  FAILED: %s\n' "$*" >&2
+    if [ -n "$SERVER_DIR" ]; then
+        printf '  the end of the log of the server:\n' >&2
+        server_log
+    fi
+    exit 1
+}
+
+skip() {
+    note "SKIPPED: $*"
+    exit 77
+}
+
+same() {
+    [ "$2" = "$3" ] || fail "$1
+    wanted: $2
+    got:    $3"
+}
+
+holds() {
+    local what=$1
+    shift
+    "$@" || fail "$what"
+}
+
+# Whether a number is at least LEAST and at most MOST (decimals allowed).
+between() { awk -v least="$1" -v most="$2" -v got="$3" 'BEGIN { exit !(got != "" && got + 0 >= least && got + 0 <= most) }'; }
+
+ask() { run_psql --quiet --no-align --tuples-only --command "$1"; }
+
+# The same, whatever comes of it: rows, notices and errors, with their codes and details.
+ask_all() {
+    run_psql --quiet --no-align --tuples-only --set VERBOSITY=verbose --set ON_ERROR_STOP=0 --command "$1" 2>&1 || true
+}
+
+refused() {
+    SAID=$(ask_all "$2")
+    case $SAID in
+    *"ERROR:  $1:"*) ;;
+    *) fail "SQLSTATE $1 was wanted of: $2
+    got: $SAID" ;;
+    esac
+}
+
+start() {
+    STARTED+=("$1")
+    server_start "$@"
+}
+
+now() { date +%s.%N; }
+since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
+
+within() {
+    local began got
+    began=$(now)
+    while :; do
+        got=$(ask "$2" 2>&1) || true
+        TOOK=$(since "$began")
+        [ "$got" != "$3" ] || return 0
+        between 0 "$1" "$TOOK" || fail "after $1 s: $2
+    wanted: $3
+    got:    $got"
+        sleep 0.1
+    done
+}
+
+log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }
+
+no_crash() {
+    if grep -E 'terminated by signal|was terminated|PANIC|server process .* exited with exit code [^01]|all server processes terminated|SIGBUS|SIGSEGV|panicked' \
+        "$SERVER_DIR/log"; then
+        fail 'a process of the server died'
+    fi
+    same 'the server answers' 1 "$(ask 'SELECT 1')"
+}
+
+# The same database with other names: in the second, what was in London is in Lisbon. As the names are equally long,
+# it stays a good file.
+two_databases() { # two_databases FILE A B
+    cp "$1" "$2"
+    LC_ALL=C sed 's/London/Lisbon/g' "$1" >"$3"
+    ! cmp -s "$2" "$3" || fail "$1 knows no London"
+}
+
+# Puts a file in place of another at one stroke, as the user of the server's files would.
+replace_by_rename() { # replace_by_rename NEW PATH
+    cp "$1" "$2.new"
+    if is_root; then chown postgres "$2.new"; fi
+    mv -f "$2.new" "$2"
+}

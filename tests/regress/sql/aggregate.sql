@@ -1,0 +1,169 @@
+-- The aggregate travel.impossible_legs: the impossible legs of a group, from rows in any order, in parallel.
+SET timezone = 'UTC';
+SET datestyle = ISO;
+SET extra_float_digits = 0;
+\pset null '-'
+
+-- Nothing, or nobody to judge: an empty array, never NULL.
+SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text, travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
+FROM (SELECT now() AS t, inet '192.0.2.1' AS ip WHERE false) AS s;
+SELECT g, travel.impossible_legs(t, ip)
+FROM (VALUES (1, timestamptz '2026-03-02 09:00Z', inet '192.0.2.1'), (2, NULL, '192.0.2.1'), (3, '2026-03-02 09:00Z', NULL), (4, '2026-03-02 09:00Z', '10.0.0.1')) AS v (g, t, ip)
+GROUP BY g ORDER BY g;
+
+-- The legs of the window function's tests: shuffled, they are the same.
+CREATE TEMP TABLE journeys (who text, event_time timestamptz, ip inet, id text);
+INSERT INTO journeys VALUES
+    ('a', '2026-03-02 09:10Z', '203.0.113.1',     'a8'),
+    ('a', '2026-03-02 09:00Z', '192.0.2.1',       'a1'),
+    ('a', '2026-03-02 09:06Z', '::ffff:192.0.2.1','a7'),
+    ('a', '2026-03-02 09:04Z', '198.19.240.1',    'a5'),  -- anycast
+    ('a', '2026-03-02 09:05Z', '192.0.2.1/24',    'a6'),
+    ('a', NULL,                '198.51.100.1',    'a9'),
+    ('a', '2026-03-02 09:03Z', '198.51.100.230',  'a4'),  -- in no database
+    ('a', '2026-03-02 09:01Z', '10.0.0.1',        'a2'),
+    ('a', '2026-03-02 09:02Z', NULL,              'a3'),
+    ('b', '2026-03-02 21:20Z', '2001:db8::1',     'b2'),
+    ('b', '2026-03-02 09:20Z', '198.51.100.1',    'b1'),
+    ('b', '2026-03-02 21:30Z', '203.0.113.1',     'b4'),
+    ('b', '2026-03-02 21:30Z', '192.0.2.145',     'b3'),  -- the same second: before b4
+    ('b', '2026-03-02 21:30Z', '192.0.2.145',     'b30'),
+    ('c', '2026-03-02 09:00Z', '192.0.2.1',       'c1');
+SELECT who, l.from_event_id, l.to_event_id, l.from_city, l.to_city, round(l.distance_km) AS km, l.elapsed_seconds AS s, round(l.velocity_kmh) AS kmh, l.impossible
+FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a, unnest(legs) AS l ORDER BY who, l.to_time;
+CREATE TEMP VIEW streamed AS
+    SELECT who, l FROM (SELECT who, travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, travel.source_ip(ip)) AS l FROM journeys) AS s WHERE (l).impossible;
+CREATE TEMP VIEW collected AS
+    SELECT who, l FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a, unnest(legs) AS l;
+SELECT count(*) AS differences FROM ((TABLE streamed EXCEPT ALL TABLE collected) UNION ALL (TABLE collected EXCEPT ALL TABLE streamed)) AS d;
+
+-- Every form: without ids, with thresholds, over text, over coordinates. Labels are where the ids are.
+SELECT form, l.from_event_id, l.to_event_id, l.from_ip, l.to_ip, l.from_latitude, l.to_longitude, l.from_city, round(l.judged_distance_km) AS judged
+FROM (VALUES (timestamptz '2026-03-02 09:10Z', inet '203.0.113.1', 'y', float8 '35.5', float8 '139.5'), ('2026-03-02 09:00Z', '192.0.2.1', 'x', 51.5, 0)) AS e (t, ip, id, lat, lon),
+     LATERAL (SELECT 1) AS one
+     CROSS JOIN LATERAL (SELECT NULL) AS none
+     RIGHT JOIN (SELECT 1 WHERE false) AS never ON true
+     CROSS JOIN LATERAL (SELECT ''::text AS form, NULL::travel.leg AS l) AS s WHERE false;
+WITH e (t, ip, id, lat, lon) AS (VALUES (timestamptz '2026-03-02 09:10Z', inet '203.0.113.1', 'y', float8 '35.5', float8 '139.5'), ('2026-03-02 09:00Z', '192.0.2.1', 'x', 51.5, 0)),
+forms (n, form, legs) AS (
+    SELECT 1, 'inet', travel.impossible_legs(t, ip) FROM e
+    UNION ALL SELECT 2, 'inet, id', travel.impossible_legs(t, ip, id) FROM e
+    UNION ALL SELECT 3, 'inet, id, thresholds', travel.impossible_legs(t, ip, id, 500, 1000, true) FROM e
+    UNION ALL SELECT 4, 'inet, thresholds', travel.impossible_legs(t, ip, 500, 1000, true) FROM e
+    UNION ALL SELECT 5, 'text', travel.impossible_legs(t, host(ip)) FROM e
+    UNION ALL SELECT 6, 'text, id', travel.impossible_legs(t, host(ip), id) FROM e
+    UNION ALL SELECT 7, 'text, id, thresholds', travel.impossible_legs(t, host(ip), id, 500, 1000, true) FROM e
+    UNION ALL SELECT 8, 'text, thresholds', travel.impossible_legs(t, host(ip), 500, 1000, true) FROM e
+    UNION ALL SELECT 9, 'coordinates', travel.impossible_legs(t, lat, lon) FROM e
+    UNION ALL SELECT 10, 'coordinates, id', travel.impossible_legs(t, lat, lon, id) FROM e
+    UNION ALL SELECT 11, 'coordinates, id, thresholds', travel.impossible_legs(t, lat, lon, id, 500, 1000, true) FROM e
+    UNION ALL SELECT 12, 'coordinates, thresholds', travel.impossible_legs(t, lat, lon, 500, 1000, true) FROM e
+    UNION ALL SELECT 13, 'within a radius', travel.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true) FROM e
+    UNION ALL SELECT 14, 'too far to be far enough', travel.impossible_legs(t, ip, id, 9550, 1000, true) FROM e
+)
+SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat, l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.judged_distance_km) AS judged
+FROM forms LEFT JOIN LATERAL unnest(legs) AS l ON true ORDER BY n;
+
+-- Duplicates are one event, the smallest id stands for all of them, bytewise, NULL last, whatever their order.
+SELECT n, l.from_event_id, l.to_event_id
+FROM (VALUES (1, '{c,NULL,B}'::text[], '{z,NULL,é,za}'::text[]), (2, '{B,c,NULL}', '{NULL,za,é,z}'), (3, '{NULL,NULL}', '{NULL,x}'), (4, '{"",x}', '{NULL}')) AS v (n, london, tokyo)
+CROSS JOIN LATERAL (
+    SELECT travel.impossible_legs(t, ip, id) AS legs
+    FROM (SELECT timestamptz '2026-03-02 09:00Z' AS t, inet '192.0.2.1' AS ip, unnest(london) AS id UNION ALL SELECT '2026-03-02 09:10Z', '203.0.113.1', unnest(tokyo)) AS e
+) AS a CROSS JOIN LATERAL unnest(legs) AS l ORDER BY n;
+
+-- FILTER, DISTINCT and ORDER BY inside are PostgreSQL's, and change nothing that matters. GROUPING SETS, HAVING.
+SELECT cardinality(travel.impossible_legs(event_time, ip)) AS plain, cardinality(travel.impossible_legs(event_time, ip ORDER BY id DESC)) AS ordered,
+       cardinality(travel.impossible_legs(DISTINCT event_time, ip)) AS "distinct", cardinality(travel.impossible_legs(event_time, ip) FILTER (WHERE id <> 'b3')) AS filtered,
+       cardinality(travel.impossible_legs(event_time, ip) FILTER (WHERE false)) AS nothing
+FROM journeys;
+SELECT who, cardinality(travel.impossible_legs(event_time, ip)) FROM journeys GROUP BY ROLLUP (who) HAVING travel.impossible_legs(event_time, ip) <> '{}' ORDER BY who;
+-- One column of the result, one leg of it.
+SELECT (travel.impossible_legs(event_time, ip, id))[1].to_event_id FROM journeys WHERE who = 'a';
+
+-- What it refuses. OVER is the window function's work: the aggregate sorts its state in place.
+CREATE FUNCTION pg_temp.aggregated(call text, over_clause text) RETURNS text LANGUAGE sql AS $$
+    SELECT sqlstate_of(format('SELECT travel.impossible_legs(%s) %s FROM journeys WHERE who = ''b''', call, over_clause)) $$;
+SELECT what, pg_temp.aggregated(call, over_clause)
+FROM (VALUES
+    (1, 'OVER',                 'event_time, ip', 'OVER ()'),
+    (2, 'infinite time',        '''infinity'', ip', ''),
+    (3, 'minus infinite time',  '''-infinity'', ip', ''),
+    (4, 'NULL distance',        'event_time, ip, NULL::float8, 1000, false', ''),
+    (5, 'NULL velocity',        'event_time, ip, id, 500, NULL, false', ''),
+    (6, 'NULL use_accuracy',    'event_time, ip, id, 500, 1000, NULL', ''),
+    (7, 'negative distance',    'event_time, ip, id, -1, 1000, false', ''),
+    (8, 'NaN distance',         'event_time, ip, id, ''NaN'', 1000, false', ''),
+    (9, 'infinite distance',    'event_time, ip, id, ''Infinity'', 1000, false', ''),
+    (10, 'negative velocity',   'event_time, ip, id, 500, -0.1, false', ''),
+    (11, 'NaN velocity',        'event_time, ip, id, 500, ''NaN'', false', ''),
+    (12, 'infinite velocity',   'event_time, ip, id, 500, ''Infinity'', false', ''),
+    (13, 'varying distance',    'event_time, ip, id, extract(minute from event_time), 1000, false', ''),
+    (14, 'varying velocity',    'event_time, ip, id, 500, extract(minute from event_time), false', ''),
+    (15, 'varying accuracy',    'event_time, ip, id, 500, 1000, extract(minute from event_time) > 20', ''),
+    (16, 'zero thresholds',     'event_time, ip, id, 0, 0, false', ''),
+    (17, 'named arguments',     'event_time => event_time, ip => ip', ''),
+    (18, 'decimal number',      'event_time, ''51.5''::text', ''),
+    (19, 'text that is no address', 'event_time, ''AWS Internal''::text', ''),
+    (20, 'coordinates out of range', 'event_time, 91, 0', ''),
+    (21, 'coordinates NaN',     'event_time, ''NaN'', 0::float8', '')
+) AS v (n, what, call, over_clause)
+ORDER BY n;
+-- Thresholds may differ from group to group.
+SELECT who, cardinality(travel.impossible_legs(event_time, ip, id, CASE who WHEN 'a' THEN 10000 ELSE 500 END, 1000, false)) FROM journeys GROUP BY who ORDER BY who;
+-- The parts of the aggregate are not for calling; the errors say what is.
+\pset format unaligned
+SELECT error_of('SELECT travel.legs_add(NULL, now(), inet ''192.0.2.1'')');
+SELECT error_of('SELECT travel.legs_final(NULL)');
+SELECT error_of('SELECT travel.impossible_legs(event_time, ip) OVER () FROM journeys');
+SELECT error_of('SELECT travel.impossible_legs(event_time, ip, extract(minute from event_time), 1000, false) FROM journeys WHERE who = ''b''');
+\pset format aligned
+SELECT sqlstate_of('SELECT travel.legs_combine(NULL, NULL)');
+
+-- In parallel: partial states from workers and leader, combined; the legs are those of the plan without workers.
+CREATE TABLE many AS
+    SELECT n % 7 AS who, timestamptz '2026-03-02 00:00Z' + (n * 7919 % 20000) * interval '1 second' AS event_time,
+           ('{192.0.2.1,203.0.113.1,198.51.100.1,192.0.2.49,10.0.0.1,2001:db8:3000::1}'::inet[])[1 + n * n % 6] AS ip, lpad((n * 31 % 20011)::text, 5, '0') AS id
+    FROM generate_series(1, 20000) AS n;
+ANALYZE many;
+CREATE VIEW legs_of_many AS SELECT who, travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare FROM many GROUP BY who;
+CREATE TEMP TABLE serial AS TABLE legs_of_many;
+SELECT sum(cardinality(legs)) AS legs, sum(cardinality(bare)) AS bare FROM serial;
+SET parallel_setup_cost = 0;
+SET parallel_tuple_cost = 0;
+SET min_parallel_table_scan_size = 0;
+SET max_parallel_workers_per_gather = 2;
+SELECT * FROM plan_of('TABLE legs_of_many');
+CREATE TEMP TABLE parallel AS TABLE legs_of_many;
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN parallel AS p USING (who);
+-- As a sorted plan too.
+SET enable_hashagg = off;
+SELECT * FROM plan_of('TABLE legs_of_many');
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN (TABLE legs_of_many) AS p USING (who);
+RESET enable_hashagg;
+-- All in a worker.
+SET force_parallel_mode = on;
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN (TABLE legs_of_many) AS p USING (who);
+RESET force_parallel_mode;
+RESET parallel_setup_cost;
+RESET parallel_tuple_cost;
+RESET min_parallel_table_scan_size;
+RESET max_parallel_workers_per_gather;
+-- A group whose state grows and packs itself: the ids-free form and the one with ids find the same, shuffled or not.
+SELECT a.legs = b.legs AS shuffled_is_the_same, cardinality(a.legs) AS legs
+FROM (SELECT travel.impossible_legs(event_time, ip, id ORDER BY event_time) AS legs FROM many) AS a,
+     (SELECT travel.impossible_legs(event_time, ip, id ORDER BY md5(id)) AS legs FROM many) AS b;
+SELECT count(*) AS differences
+FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare FROM many) AS s, unnest(legs, bare) AS t
+WHERE false;
+SELECT count(*) AS legs, count(*) FILTER (WHERE (a.from_time, a.from_ip, a.to_time, a.to_ip, a.distance_km, a.from_city) IS DISTINCT FROM (b.from_time, b.from_ip, b.to_time, b.to_ip, b.distance_km, b.from_city)) AS differences
+FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare FROM many) AS s
+CROSS JOIN LATERAL generate_subscripts(legs, 1) AS i
+CROSS JOIN LATERAL (SELECT (legs[i]).*) AS a
+CROSS JOIN LATERAL (SELECT (bare[i]).*) AS b;
+DROP TABLE many CASCADE;
+
+-- What PostgreSQL knows of it.
+SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.legs_state'::regtype) AS own_state, bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
+       bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space
+FROM pg_aggregate JOIN pg_proc ON pg_proc.oid = aggfnoid WHERE pronamespace = 'travel'::regnamespace;

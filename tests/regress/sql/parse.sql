@@ -1,0 +1,137 @@
+-- travel.parse: a CloudTrail record as columns, for every identity type and odd value; travel.try_parse never fails.
+SET timezone = 'UTC';
+SET datestyle = ISO;
+\pset null '-'
+
+-- Every column, of a record that has all of them.
+\x on
+SELECT e.* FROM travel.parse('{
+    "eventVersion": "1.09", "eventID": "e-1", "eventTime": "2026-03-02T09:00:00Z", "eventName": "AssumeRole",
+    "eventSource": "sts.amazonaws.com", "eventType": "AwsApiCall", "eventCategory": "Management", "awsRegion": "eu-west-1",
+    "recipientAccountId": "210987654321", "sharedEventID": "s-1", "sourceIPAddress": "192.0.2.1", "userAgent": "aws-cli/2.15",
+    "errorCode": "ThrottlingException", "errorMessage": "slow down", "readOnly": true, "sessionCredentialFromConsole": "true",
+    "vpcEndpointId": "vpce-1", "additionalEventData": {"MFAUsed": "No"},
+    "responseElements": {"credentials": {"accessKeyId": "ASIANEW"}},
+    "userIdentity": {"type": "AssumedRole", "principalId": "AROAX:i-0abc", "arn": "arn:aws:sts::123456789012:assumed-role/web/i-0abc",
+        "accountId": "123456789012", "accessKeyId": "ASIAOLD", "userName": "ignored-for-roles", "invokedBy": "ec2.amazonaws.com",
+        "sessionContext": {"attributes": {"mfaAuthenticated": "false", "creationDate": "2026-03-02T08:00:00Z"},
+            "sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::123456789012:role/web", "userName": "web"},
+            "sourceIdentity": "alice@example.com"}}
+}') AS e;
+-- Nothing at all: only the kind of the source and the outcome are known.
+SELECT e.* FROM travel.parse('{}') AS e;
+\x off
+
+-- Who: every type of identity. The session is the user's name, else what follows the colon, else the end of the ARN;
+-- the principal is the role behind a session; the actor is a person, where the record knows of one.
+SELECT u ->> 'type' AS type, e.session_name, e.principal, e.actor, e.account_id AS account
+FROM jsonb_array_elements('[
+    {"type": "Root", "principalId": "123456789012", "arn": "arn:aws:iam::123456789012:root", "accountId": "123456789012"},
+    {"type": "IAMUser", "principalId": "AIDAX", "arn": "arn:aws:iam::123456789012:user/team/alice", "userName": "alice"},
+    {"type": "IAMUser", "principalId": "AIDAX", "arn": "arn:aws:iam::123456789012:user/team/bob"},
+    {"type": "IAMUser", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"},
+    {"type": "AssumedRole", "principalId": "AROAX:carol", "arn": "arn:aws:sts::1:assumed-role/admin/carol", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/admin", "userName": "admin"}}},
+    {"type": "AssumedRole", "principalId": "AROAX:carol@example.com", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol@example.com", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b", "userName": "AWSReservedSSO_Admin_0a1b"}}},
+    {"type": "AssumedRole", "principalId": "AROAX:AWSReservedSSO_Fake", "arn": "arn:aws:sts::1:assumed-role/plain/AWSReservedSSO_Fake"},
+    {"type": "AssumedRole", "principalId": "AROAX:carol", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol"},
+    {"type": "Role", "arn": "arn:aws:iam::1:role/path/deploy"},
+    {"type": "FederatedUser", "principalId": "1:dave", "arn": "arn:aws:sts::1:federated-user/dave", "sessionContext": {"sessionIssuer": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/broker", "userName": "broker"}}},
+    {"type": "Directory", "userName": "erin"},
+    {"type": "AWSAccount", "principalId": "AIDAX", "accountId": "210987654321"},
+    {"type": "AWSService", "invokedBy": "cloudtrail.amazonaws.com"},
+    {"type": "IdentityCenterUser", "accountId": "1", "onBehalfOf": {"userId": "u-1", "identityStoreArn": "arn"}},
+    {"type": "SAMLUser", "principalId": "idp:frank", "userName": "frank", "identityProvider": "idp"},
+    {"type": "WebIdentityUser", "principalId": "accounts.google.com:app:sub", "userName": "sub", "identityProvider": "accounts.google.com"},
+    {"type": "Unknown"},
+    {"userName": "no type"},
+    null,
+    {"type": "Root", "accountId": 12345678901}
+]') WITH ORDINALITY AS v (u, n)
+CROSS JOIN LATERAL travel.parse(jsonb_build_object('userIdentity', u)) AS e
+ORDER BY n;
+
+-- An access key that is "" or hidden is none; so is any other text. A number is the text that was meant.
+SELECT r, e.access_key_id, e.event_name, e.invoked_by, e.user_agent, e.recipient_account_id
+FROM jsonb_array_elements('[
+    {"userIdentity": {"accessKeyId": "", "invokedBy": ""}, "eventName": "", "userAgent": "HIDDEN_DUE_TO_SECURITY_REASONS"},
+    {"userIdentity": {"accessKeyId": null}, "eventName": null},
+    {"userIdentity": {"accessKeyId": "AKIA1"}, "recipientAccountId": 123456789012},
+    {"userIdentity": {"accessKeyId": {"odd": 1}}, "eventName": ["odd"], "userAgent": true, "recipientAccountId": 987}
+]') WITH ORDINALITY AS v (r, n)
+CROSS JOIN LATERAL travel.parse(r) AS e
+ORDER BY n;
+
+-- Multi-factor: true if either place says so, false if either is there and none does, else unknown.
+SELECT session, additional, e.mfa_used
+FROM unnest(ARRAY['true', 'false', NULL]) WITH ORDINALITY AS a (session, i),
+     unnest(ARRAY['Yes', 'No', NULL]) WITH ORDINALITY AS b (additional, j),
+     travel.parse(jsonb_build_object(
+         'userIdentity', jsonb_build_object('sessionContext', jsonb_build_object('attributes', jsonb_strip_nulls(jsonb_build_object('mfaAuthenticated', session)))),
+         'additionalEventData', jsonb_strip_nulls(jsonb_build_object('MFAUsed', additional)))) AS e
+ORDER BY i, j;
+
+-- Outcome. Failed: a sign-in's Failure or error code, or an error code that says that the signature proved nothing.
+-- Denied: the caller was known, the call was not allowed. Error: any other code.
+SELECT source, name, response, code, e.outcome
+FROM (VALUES
+    (1, 'signin.amazonaws.com', 'ConsoleLogin', 'Success', NULL),
+    (2, 'signin.amazonaws.com', 'ConsoleLogin', 'Failure', NULL),
+    (3, 'signin.amazonaws.com', 'ConsoleLogin', NULL, 'AccessDenied'),
+    (4, 'signin.amazonaws.com', 'CheckMfa', 'Failure', NULL),
+    (5, 'sts.amazonaws.com', 'ConsoleLogin', 'Failure', NULL),
+    (6, 's3.amazonaws.com', 'GetObject', NULL, NULL),
+    (7, 's3.amazonaws.com', 'GetObject', NULL, ''),
+    (8, 's3.amazonaws.com', 'GetObject', NULL, 'AccessDenied'),
+    (9, 's3.amazonaws.com', 'GetObject', NULL, 'AccessDeniedException'),
+    (10, 'ec2.amazonaws.com', 'RunInstances', NULL, 'Client.UnauthorizedOperation'),
+    (11, 'ec2.amazonaws.com', 'RunInstances', NULL, 'Client.AccessDenied'),
+    (12, 'x.amazonaws.com', 'X', NULL, 'NotAuthorizedException'),
+    (13, 'x.amazonaws.com', 'X', NULL, 'UserNotAuthorizedFault'),
+    (14, 'x.amazonaws.com', 'X', NULL, 'ThrottlingException'),
+    (15, 'x.amazonaws.com', 'X', NULL, 'NoSuchBucket'),
+    (16, 's3.amazonaws.com', 'GetObject', NULL, 'SignatureDoesNotMatch'),
+    (17, 'x.amazonaws.com', 'X', NULL, 'InvalidSignatureException'),
+    (18, 'x.amazonaws.com', 'X', NULL, 'IncompleteSignature'),
+    (19, 'x.amazonaws.com', 'X', NULL, 'InvalidClientTokenId'),
+    (20, 'x.amazonaws.com', 'X', NULL, 'UnrecognizedClientException'),
+    (21, 'x.amazonaws.com', 'X', NULL, 'ExpiredToken')
+) AS v (n, source, name, response, code)
+CROSS JOIN LATERAL travel.parse(jsonb_build_object('eventSource', source, 'eventName', name, 'errorCode', code,
+    'responseElements', jsonb_strip_nulls(jsonb_build_object(name, response)))) AS e
+ORDER BY n;
+-- The answer counts under the event's own name.
+SELECT e.outcome FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "CheckMfa", "responseElements": {"ConsoleLogin": "Failure"}}') AS e;
+
+-- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no errors.
+\pset format unaligned
+SELECT error_of($$SELECT travel.parse('{"eventID": "e-1", "eventTime": "yesterday"}')$$);
+SELECT error_of($$SELECT travel.parse('{"eventTime": 1772442000}')$$);
+\pset format aligned
+SELECT r, sqlstate_of(format('SELECT travel.parse(%L)', r)) AS parse,
+       split_part(error_of(format('SELECT travel.parse(%L)', r)), E'\n', 1) AS message,
+       sqlstate_of(format('SELECT travel.try_parse(%L)', r)) AS try_parse
+FROM unnest(ARRAY[
+    '{"eventTime": null}', '{"eventTime": ""}', '{"eventTime": "2026-02-30T00:00:00Z"}', '{"eventTime": {}}',
+    '{"userIdentity": "alice"}', '{"userIdentity": null}', '{"readOnly": "maybe"}', '{"readOnly": "false"}', '{"readOnly": 1}',
+    '{"sessionCredentialFromConsole": "x"}', '[]', '"text"', 'null', '7'
+]) WITH ORDINALITY AS v (r, n)
+ORDER BY n;
+-- What try_parse cannot read is NULL; the rest is there.
+SELECT e.event_id, e.event_time, e.read_only, e.source_kind FROM travel.try_parse('{"eventID": "e-1", "eventTime": "yesterday", "readOnly": "maybe", "sourceIPAddress": "192.0.2.1"}') AS e;
+SELECT travel.try_parse('7') = travel.parse('{}') AS nothing_is_known;
+
+-- Both read the same where all is well; NULL is NULL, and LATERAL keeps its row.
+SELECT travel.parse(r) = travel.try_parse(r) AS same
+FROM (VALUES ('{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": "true", "userIdentity": {"type": "Root"}}'::jsonb)) AS v (r);
+SELECT travel.parse(NULL) IS NOT DISTINCT FROM NULL AS parse, travel.try_parse(NULL) IS NOT DISTINCT FROM NULL AS try_parse;
+SELECT n, e.event_id FROM (VALUES (1, '{"eventID": "a"}'::jsonb), (2, NULL)) AS v (n, r) CROSS JOIN LATERAL travel.parse(r) AS e ORDER BY n;
+
+-- Large records are read where they lie (toasted, compressed).
+CREATE TEMP TABLE raw (record jsonb);
+ALTER TABLE raw ALTER record SET STORAGE external;
+INSERT INTO raw SELECT jsonb_build_object('eventID', 'big', 'eventTime', '2026-03-02T09:00:00Z', 'requestParameters', repeat('x', 100000), 'userIdentity', '{"type": "Root"}'::jsonb);
+SELECT e.event_id, e.event_time, e.identity_type FROM raw CROSS JOIN LATERAL travel.parse(record) AS e;
+
+-- Immutable: its columns can be indexed.
+SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
+WHERE pronamespace = 'travel'::regnamespace AND proname IN ('parse', 'try_parse') ORDER BY 1;

@@ -1,0 +1,37 @@
+-- What the other files stand on: the extension, and two helpers that say how a statement fails.
+CREATE EXTENSION impossible_travel;
+
+-- SQLSTATE of a statement; 'fine' where it does not fail.
+CREATE FUNCTION sqlstate_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'fine';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate;
+END $$;
+
+-- All that an error says, in three lines.
+CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    said text; about text; hint text;
+BEGIN
+    EXECUTE statement;
+    RETURN 'fine';
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS said = MESSAGE_TEXT, about = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    RETURN concat_ws(E'\n', sqlstate || ': ' || said, 'detail: ' || nullif(about, ''), 'hint: ' || nullif(hint, ''));
+END $$;
+
+-- The nodes of a plan from the top, each with its depth, without costs: what a plan is made of.
+CREATE FUNCTION plan_of(query text, options text DEFAULT '') RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS off ' || options || ') ' || query LOOP
+        RETURN NEXT line;
+    END LOOP;
+END $$;
+
+-- The sample databases are there: what tests place lies in these cities.
+SELECT ip, (travel.locate(ip)).city
+FROM unnest('{192.0.2.1,192.0.2.49,192.0.2.145,198.51.100.1,198.51.100.161,203.0.113.1,203.0.113.33,203.0.113.129,203.0.113.161,203.0.113.193,2001:db8::1,2001:db8:2000::1}'::inet[]) AS ip;
