@@ -1,11 +1,11 @@
 //! `travel.locate`, `travel.geoip_databases`, and [`Places`], through which every door places an address.
 
+use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::srf::RowSet;
-use crate::pg::array;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::ffi::CStr;

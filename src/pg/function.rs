@@ -146,9 +146,12 @@ impl Call {
 /// # Safety
 /// `datum` must be a variable-length value.
 pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
-    // SAFETY: by the caller; detoasting returns the value itself where nothing is to be done.
+    // SAFETY: by the caller. Most values are plain, which needs no call of PostgreSQL.
     unsafe {
-        let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+        let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
+        let is_plain = pgrx::varlena::varatt_is_4b_u(varlena)
+            || (pgrx::varlena::varatt_is_1b(varlena) && !pgrx::varlena::varatt_is_1b_e(varlena));
+        let varlena = if is_plain { varlena } else { pg_sys::pg_detoast_datum_packed(varlena) };
         std::slice::from_raw_parts(
             pgrx::varlena::vardata_any(varlena).cast(),
             pgrx::varlena::varsize_any_exhdr(varlena),

@@ -113,7 +113,7 @@ same 'a deletion is worth no warning' "$refusals" "$(warnings)"
 rule 'thousands of replacements, good and bad, as quickly as possible, take nobody down'
 began=$SECONDS
 rounds=0
-while [ $((SECONDS - began)) -lt 15 ] && [ $rounds -lt 1000 ]; do
+while [ $((SECONDS - began)) -lt 9 ] && [ $rounds -lt 1000 ]; do
     case $((rounds % 6)) in
     0) cat "$SCRATCH/b" >"$file" ;;
     1) : >"$file" ;;
@@ -127,7 +127,7 @@ done
 small=0
 printf 'x' >"$SCRATCH/x"
 # By builtins alone, much faster.
-while [ $((SECONDS - began)) -lt 20 ] && [ $small -lt 20000 ]; do
+while [ $((SECONDS - began)) -lt 12 ] && [ $small -lt 20000 ]; do
     printf 'no database %s' $small >"$file"
     : >"$file"
     small=$((small + 2))
@@ -151,7 +151,6 @@ for n in 1 2 3 4; do
 done
 note "$(cat "$SCRATCH"/session-*.out | wc -l) statements answered"
 holds 'thousands of statements were answered' between 5000 100000000 "$(cat "$SCRATCH"/session-*.out | wc -l)"
-same 'every warning went to one client and into the log' "$(warnings)" "$(cat "$SCRATCH"/session-*.err | grep -c 'is refused' || true)"
 
 rule 'the store does not keep a copy of everything that ever was'
 note "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l) copies, \

@@ -119,7 +119,8 @@ mod tests {
         for _ in 0..4 {
             (0..2000_u128).for_each(|network| cache.insert(0xFFFF_0000_0000 | network << 16 | 147, ()));
         }
-        let kept = (0..2000_u128).filter(|network| cache.get(0xFFFF_0000_0000 | network << 16 | 147).is_some());
+        let kept =
+            (0..2000_u128).filter(|network| cache.get(0xFFFF_0000_0000 | network << 16 | 147).is_some());
         assert!(kept.count() > 1900);
     }
 

@@ -54,7 +54,12 @@ impl Database {
 
     fn open(bytes: Bytes, file: Option<File>) -> Result<Self, DatabaseError> {
         let reader = Reader::from_source(bytes)?;
-        Ok(Self { reader, records: RefCell::new(Cache::new(KEPT_RECORDS)), names: RefCell::default(), _file: file })
+        Ok(Self {
+            reader,
+            records: RefCell::new(Cache::new(KEPT_RECORDS)),
+            names: RefCell::default(),
+            _file: file,
+        })
     }
 
     /// Reads all of it, and fails where anything in it is damaged.

@@ -166,7 +166,8 @@ FROM (SELECT travel.leg(t, ip) OVER (ORDER BY t) AS l FROM (VALUES (timestamptz 
 -- Expanded into its 35 columns it is one call a row: the function counts how often its first argument is asked for.
 CREATE TEMP SEQUENCE calls;
 CREATE FUNCTION pg_temp.counted(t timestamptz) RETURNS timestamptz STABLE LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('calls'); RETURN t; END $$;
-SELECT count(*) AS rows, count(from_time) AS legs FROM (SELECT (travel.leg(pg_temp.counted(event_time), ip) OVER (ORDER BY event_time, ip)).* FROM two) AS s;
+CREATE TEMP TABLE expanded AS SELECT (travel.leg(pg_temp.counted(event_time), ip) OVER (ORDER BY event_time, ip)).* FROM two;
+SELECT count(*) AS rows, count(from_time) AS legs FROM expanded;
 SELECT last_value AS calls FROM calls;
 -- One window node, and nothing above it that would call again.
 SELECT left(line, 60) AS line FROM plan_of('SELECT (travel.leg(event_time, ip, id) OVER w).* FROM two WINDOW w AS (ORDER BY event_time, ip)') AS line;

@@ -8,6 +8,19 @@ pub const VERSION: u8 = 1;
 /// Bytes before the packed run.
 pub const HEADER_LEN: usize = 72;
 
+// Where the numbers are. What every new row reads or writes comes first: with thousands of sets in turn, each cache
+// line counts.
+const TAIL_LEN: usize = 4;
+const TAIL_ROWS: usize = 8;
+const PACKED_LEN: usize = 12;
+const ROWS: usize = 16;
+const LAST_TIME: usize = 24;
+const MIN_DISTANCE: usize = 32;
+const MIN_VELOCITY: usize = 40;
+const UNPLACED_ROWS: usize = 48;
+const PACKED_SITES: usize = 56;
+const PACKED_EVENTS: usize = 60;
+
 const LABELLED: u8 = 1;
 const USE_ACCURACY: u8 = 2;
 const TAIL_SORTED: u8 = 4;
@@ -50,23 +63,18 @@ impl Default for Header {
 impl Header {
     /// `bytes` holds at least a header: the caller made it, or validated it.
     pub fn load(bytes: &[u8]) -> Self {
-        let flags = bytes[1];
         Self {
-            labelled: flags & LABELLED != 0,
-            tail_sorted: flags & TAIL_SORTED != 0,
-            thresholds: Thresholds {
-                use_accuracy: flags & USE_ACCURACY != 0,
-                min_distance_km: f64::from_bits(number(bytes, 8)),
-                min_velocity_kmh: f64::from_bits(number(bytes, 16)),
-            },
-            unplaced_rows: number(bytes, 24),
-            rows: number(bytes, 32),
-            last_time_us: number(bytes, 40) as i64,
-            packed_len: short(bytes, 48),
-            packed_sites: short(bytes, 52),
-            packed_events: short(bytes, 56),
-            tail_len: short(bytes, 60),
-            tail_rows: short(bytes, 64),
+            labelled: is_labelled(bytes),
+            tail_sorted: bytes[1] & TAIL_SORTED != 0,
+            thresholds: thresholds(bytes),
+            unplaced_rows: u64_at(bytes, UNPLACED_ROWS),
+            rows: u64_at(bytes, ROWS),
+            last_time_us: u64_at(bytes, LAST_TIME) as i64,
+            packed_len: u32_at(bytes, PACKED_LEN),
+            packed_sites: u32_at(bytes, PACKED_SITES),
+            packed_events: u32_at(bytes, PACKED_EVENTS),
+            tail_len: u32_at(bytes, TAIL_LEN),
+            tail_rows: u32_at(bytes, TAIL_ROWS),
         }
     }
 
@@ -76,16 +84,16 @@ impl Header {
         header[1] = if self.labelled { LABELLED } else { 0 }
             | if self.thresholds.use_accuracy { USE_ACCURACY } else { 0 }
             | if self.tail_sorted { TAIL_SORTED } else { 0 };
-        header[8..16].copy_from_slice(&self.thresholds.min_distance_km.to_bits().to_le_bytes());
-        header[16..24].copy_from_slice(&self.thresholds.min_velocity_kmh.to_bits().to_le_bytes());
-        header[24..32].copy_from_slice(&self.unplaced_rows.to_le_bytes());
-        header[32..40].copy_from_slice(&self.rows.to_le_bytes());
-        header[40..48].copy_from_slice(&self.last_time_us.to_le_bytes());
-        header[48..52].copy_from_slice(&self.packed_len.to_le_bytes());
-        header[52..56].copy_from_slice(&self.packed_sites.to_le_bytes());
-        header[56..60].copy_from_slice(&self.packed_events.to_le_bytes());
-        header[60..64].copy_from_slice(&self.tail_len.to_le_bytes());
-        header[64..68].copy_from_slice(&self.tail_rows.to_le_bytes());
+        put_u32(&mut header, TAIL_LEN, self.tail_len);
+        put_u32(&mut header, TAIL_ROWS, self.tail_rows);
+        put_u32(&mut header, PACKED_LEN, self.packed_len);
+        put_u64(&mut header, ROWS, self.rows);
+        put_u64(&mut header, LAST_TIME, self.last_time_us as u64);
+        put_u64(&mut header, MIN_DISTANCE, self.thresholds.min_distance_km.to_bits());
+        put_u64(&mut header, MIN_VELOCITY, self.thresholds.min_velocity_kmh.to_bits());
+        put_u64(&mut header, UNPLACED_ROWS, self.unplaced_rows);
+        put_u32(&mut header, PACKED_SITES, self.packed_sites);
+        put_u32(&mut header, PACKED_EVENTS, self.packed_events);
         bytes[..HEADER_LEN].copy_from_slice(&header);
     }
 
@@ -106,14 +114,59 @@ impl Header {
     }
 }
 
-fn number(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn is_labelled(bytes: &[u8]) -> bool {
+    bytes[1] & LABELLED != 0
+}
+
+pub(super) fn thresholds(bytes: &[u8]) -> Thresholds {
+    Thresholds {
+        use_accuracy: bytes[1] & USE_ACCURACY != 0,
+        min_distance_km: f64::from_bits(u64_at(bytes, MIN_DISTANCE)),
+        min_velocity_kmh: f64::from_bits(u64_at(bytes, MIN_VELOCITY)),
+    }
+}
+
+/// Bytes in use, without reading the whole header.
+pub(super) fn used(bytes: &[u8]) -> usize {
+    HEADER_LEN + u32_at(bytes, PACKED_LEN) as usize + u32_at(bytes, TAIL_LEN) as usize
+}
+
+pub(super) fn packed_len(bytes: &[u8]) -> usize {
+    u32_at(bytes, PACKED_LEN) as usize
+}
+
+/// What [`Header::note_tail_row`] does, in place, and one more row.
+pub(super) fn note_new_row(bytes: &mut [u8], time_us: i64, length: usize) {
+    let tail_rows = u32_at(bytes, TAIL_ROWS);
+    if tail_rows > 0 && time_us <= u64_at(bytes, LAST_TIME) as i64 {
+        bytes[1] &= !TAIL_SORTED;
+    }
+    put_u32(bytes, TAIL_LEN, u32_at(bytes, TAIL_LEN) + length as u32);
+    put_u32(bytes, TAIL_ROWS, tail_rows + 1);
+    put_u64(bytes, ROWS, u64_at(bytes, ROWS) + 1);
+    put_u64(bytes, LAST_TIME, time_us as u64);
+}
+
+pub(super) fn note_unplaced_row(bytes: &mut [u8]) {
+    put_u64(bytes, UNPLACED_ROWS, u64_at(bytes, UNPLACED_ROWS) + 1);
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
     let mut eight = [0; 8];
     eight.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(eight)
 }
 
-fn short(bytes: &[u8], at: usize) -> u32 {
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
     let mut four = [0; 4];
     four.copy_from_slice(&bytes[at..at + 4]);
     u32::from_le_bytes(four)
+}
+
+fn put_u64(bytes: &mut [u8], at: usize, value: u64) {
+    bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+fn put_u32(bytes: &mut [u8], at: usize, value: u32) {
+    bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }

@@ -72,15 +72,15 @@ pub fn initialize(bytes: &mut [u8], thresholds: Thresholds, labelled: bool) {
 
 /// Bytes in use.
 pub fn used(bytes: &[u8]) -> usize {
-    Header::load(bytes).used()
+    header::used(bytes)
 }
 
 pub fn thresholds(bytes: &[u8]) -> Thresholds {
-    Header::load(bytes).thresholds
+    header::thresholds(bytes)
 }
 
 pub fn is_labelled(bytes: &[u8]) -> bool {
-    Header::load(bytes).labelled
+    header::is_labelled(bytes)
 }
 
 /// Rows that came without a site which could have a place, counted but not kept.
@@ -95,27 +95,22 @@ pub fn rows(bytes: &[u8]) -> u64 {
 
 /// Counts a row that has no site.
 pub fn count_unplaced(bytes: &mut [u8]) {
-    let mut header = Header::load(bytes);
-    header.unplaced_rows += 1;
-    header.store(bytes);
+    header::note_unplaced_row(bytes);
 }
 
 /// Adds a row if it fits into `bytes`, the whole block.
 pub fn append(bytes: &mut [u8], row: &Row) -> Result<(), Full> {
-    let mut header = Header::load(bytes);
-    let used = header.used();
-    let length = tail::record_len(row, header.labelled);
+    let (used, labelled) = (header::used(bytes), header::is_labelled(bytes));
+    let length = tail::record_len(row, labelled);
     if used + length > bytes.len() {
-        return Err(if header.packed_len == 0 && bytes.len() < MERGE_FROM && length < MERGE_FROM {
+        return Err(if header::packed_len(bytes) == 0 && bytes.len() < MERGE_FROM && length < MERGE_FROM {
             Full::Grow((bytes.len() * 2).max(used + length))
         } else {
             Full::Merge
         });
     }
-    tail::write(&mut bytes[used..used + length], row, 1, header.labelled);
-    header.note_tail_row(row.time_us, length);
-    header.rows += 1;
-    header.store(bytes);
+    tail::write(&mut bytes[used..used + length], row, 1, labelled);
+    header::note_new_row(bytes, row.time_us, length);
     Ok(())
 }
 

@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# A server without a GeoIP database, and how it gets one.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+nowhere="$SERVERS/e2e-none/files/nowhere"
+later="$SERVERS/e2e-none/files/later"
+start e2e-none "impossible_travel.geoip_path = '$nowhere, $later'"
+run_psql --quiet <<'SQL'
+    CREATE EXTENSION impossible_travel;
+    CREATE TABLE event (access_key_id text, event_time timestamptz, source_ip inet);
+    INSERT INTO event VALUES ('public', '2026-01-01 00:00Z', '192.0.2.1'), ('public', '2026-01-01 00:10Z', '203.0.113.1');
+    CREATE TABLE private AS
+        SELECT 'private' AS access_key_id, event_time, inet '10.0.0.0' + (extract(minute FROM event_time))::int AS source_ip FROM event;
+SQL
+
+rule 'a public address is error 55000; the error names the setting and the folders, the hint what to do'
+for statement in "SELECT travel.locate('192.0.2.1')" "SELECT travel.locate('::ffff:192.0.2.1')" \
+    "SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM event" \
+    "SELECT travel.impossible_legs(event_time, source_ip) FROM event" \
+    "SELECT travel.impossible_legs(event_time, source_ip::text) FROM event" \
+    "SELECT * FROM travel.detect('event')" "SELECT * FROM travel.detect('private')" \
+    "SELECT * FROM travel.detect('event', all_legs => true)"; do
+    refused 55000 "$statement"
+    hint=$(grep '^HINT:' <<<"$SAID")
+    for wanted in impossible_travel.geoip_path "$nowhere" "$later"; do
+        case $hint in
+        *"$wanted"*) ;;
+        *) fail "the hint does not name $wanted: $SAID" ;;
+        esac
+    done
+done
+
+rule 'what needs no database works: private addresses are NULL, coordinates, travel.detect_sql, documents'
+same 'private addresses' '|||||' "$(ask "SELECT travel.locate('10.0.0.1'), travel.locate('127.0.0.1'), travel.locate('fe80::1'),
+    travel.locate('::ffff:192.168.1.1'), travel.locate('100.64.0.1'), travel.locate('0.0.0.0')")"
+same 'a NULL address' '' "$(ask 'SELECT travel.locate(NULL)')"
+same 'the window function over private addresses' 0 "$(ask "SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip)
+    OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l FROM private) AS s")"
+same 'the aggregate over private addresses' '{}' "$(ask 'SELECT travel.impossible_legs(event_time, source_ip) FROM private')"
+same 'coordinates' 1 "$(ask "SELECT cardinality(travel.impossible_legs(t, lat, 0)) FROM (VALUES
+    (timestamptz '2026-01-01 00:00Z', 0::float8), ('2026-01-01 00:10Z', 50)) AS v (t, lat)")"
+same 'travel.geoip_databases()' 0 "$(ask 'SELECT count(*) FROM travel.geoip_databases()')"
+ask "SELECT travel.detect_sql('event')" >/dev/null
+same 'travel.create_events_table and travel.ingest' 1 "$(ask "SELECT travel.create_events_table('cloudtrail') \g /dev/null
+    SELECT inserted FROM travel.ingest('cloudtrail', '{\"eventID\": \"a\", \"eventTime\": \"2026-01-01T00:00:00Z\", \"sourceIPAddress\": \"192.0.2.1\"}')" | tail -n 1)"
+
+rule 'an open session picks up a file that appears later, also in a folder that was not there'
+coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+# shellcheck disable=SC2153
+session() {
+    local line
+    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
+    ANSWER=
+    while IFS= read -r -t 20 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
+}
+session "SELECT (travel.locate('192.0.2.1')).city"
+case $ANSWER in *'there is no GeoIP database'*) ;; *) fail "the session said: $ANSWER" ;; esac
+mkdir "$later"
+sleep 1
+session "SELECT (travel.locate('192.0.2.1')).city"
+case $ANSWER in *'there is no GeoIP database'*) ;; *) fail "an empty folder is no database, but: $ANSWER" ;; esac
+cp "$WORK/sample/geoip/Sample-City.mmdb" "$later/"
+began=$(now)
+until session "SELECT (travel.locate('192.0.2.1')).city" && [ "$ANSWER" = 'London ' ]; do
+    holds "the session still says: $ANSWER" between 0 4 "$(since "$began")"
+    sleep 0.1
+done
+note "an open session saw the first file after $(since "$began") s"
+same 'a second file adds what the first does not know: Toronto' '' "$(ask "SELECT (travel.locate('198.51.100.200')).city")"
+cp "$WORK/sample/geoip/Sample-Flat.mmdb" "$later/"
+within 4 "SELECT (travel.locate('198.51.100.200')).city" Toronto
+same 'the session sees travels' 'public|London|Tokyo' "$(ask "SELECT access_key_id, from_city, to_city FROM travel.detect('event')" 2>/dev/null)"
+
+rule 'geoip_path changes by ALTER SYSTEM and pg_reload_conf(), in open sessions too'
+other="$SERVERS/e2e-none/files/other"
+mkdir "$other"
+LC_ALL=C sed 's/London/Lisbon/g' "$WORK/sample/geoip/Sample-City.mmdb" >"$other/One.mmdb"
+# Not loaded in a session yet, the library does not know its settings.
+refused 42704 "ALTER SYSTEM SET impossible_travel.geoip_path = '$other'"
+ask "LOAD 'impossible_travel'" >/dev/null
+run_psql --quiet --command "LOAD 'impossible_travel'" --command "ALTER SYSTEM SET impossible_travel.geoip_path = '$other'" \
+    --command 'SELECT pg_reload_conf() \g /dev/null'
+within 4 "SELECT (travel.locate('192.0.2.1')).city" Lisbon
+began=$(now)
+until session "SELECT (travel.locate('192.0.2.1')).city" && [ "$ANSWER" = 'Lisbon ' ]; do
+    holds "the session still says: $ANSWER" between 0 4 "$(since "$began")"
+    sleep 0.1
+done
+same 'a single file is a path too' London "$(
+    run_psql --quiet --command "LOAD 'impossible_travel'" \
+        --command "ALTER SYSTEM SET impossible_travel.geoip_path = '$later/Sample-City.mmdb'" --command 'SELECT pg_reload_conf() \g /dev/null'
+    within 4 "SELECT (travel.locate('192.0.2.1')).city" London
+    ask "SELECT (travel.locate('192.0.2.1')).city")"
+refused 55P02 "SELECT travel.locate('10.0.0.1'); SET impossible_travel.geoip_path = '/etc'"
+refused 55P02 "LOAD 'impossible_travel'; ALTER DATABASE postgres SET impossible_travel.geoip_path = '/etc'"
+
+rule 'a file that is named but is not there is missing, and says so'
+run_psql --quiet --command "LOAD 'impossible_travel'" \
+    --command "ALTER SYSTEM SET impossible_travel.geoip_path = '$later/Sample-City.mmdb, $later/None.mmdb'" \
+    --command 'SELECT pg_reload_conf() \g /dev/null'
+within 4 "SELECT string_agg(status, ',') FROM travel.geoip_databases()" in_use,missing
+same 'the other is used' London "$(ask "SELECT (travel.locate('192.0.2.1')).city")"
+
+rule 'after a restart there is no copy and nothing changes'
+printf '\\q\n' >&"${SESSION[1]}"
+wait "$SESSION_PID" || true
+server_resume e2e-none
+same 'after a restart' 'London|in_use,missing' "$(ask "SELECT (travel.locate('192.0.2.1')).city, string_agg(status, ',') FROM travel.geoip_databases()")"
+run_psql --quiet --command "LOAD 'impossible_travel'" --command 'ALTER SYSTEM RESET impossible_travel.geoip_path' --command 'SELECT pg_reload_conf() \g /dev/null'
+within 4 "SELECT count(*) FROM travel.geoip_databases()" 2
+no_crash
