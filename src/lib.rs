@@ -37,3 +37,17 @@ mod tally;
 pub extern "C-unwind" fn _PG_init() {
     pg::settings::register();
 }
+
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
+/// What `cargo pgrx test` asks of an extension.
+#[cfg(test)]
+pub mod pg_test {
+    pub fn setup(_options: Vec<&str>) {}
+
+    #[must_use]
+    pub fn postgresql_conf_options() -> Vec<&'static str> {
+        vec!["client_min_messages = warning"]
+    }
+}

@@ -20,7 +20,7 @@ server_user() { if is_root; then printf 'postgres'; else id -un; fi; }
 # Runs a command as the server's user, from a folder that this user may enter.
 as_server() {
     if is_root; then
-        (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR HOME=/ "$@")
+        (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR -u RUST_BACKTRACE HOME=/ "$@")
     else
         (cd / && "$@")
     fi

@@ -45,8 +45,10 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if settings::coverage_notice() {
         notice(
             format!(
-                "travel.detect judged {} events of {} entities; {} events could not be placed",
-                tally.judged, tally.entities, tally.not_placed
+                "travel.detect judged {} of {}; {} could not be placed",
+                counted(tally.judged, "event", "events"),
+                counted(tally.entities, "entity", "entities"),
+                counted(tally.not_placed, "event", "events"),
             ),
             (tally.not_placed > 0)
                 .then(|| "SELECT * FROM travel.coverage(…) with the same arguments shows why.".to_owned()),
@@ -89,6 +91,10 @@ fn run(query: &str, rows: &RowSet) {
             spi::execute_into(query, rows);
         },
     );
+}
+
+fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 pub use source::{Source, quoted};

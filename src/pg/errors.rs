@@ -159,14 +159,19 @@ impl TravelError {
                 } else {
                     Code::ERRCODE_INVALID_PARAMETER_VALUE
                 },
-                format!("{field} of a CloudTrail record is not {expected}: {value}"),
+                if field == "record" {
+                    format!("a CloudTrail record must be {expected}, this is {value}")
+                } else {
+                    format!("{field} of a CloudTrail record is not {expected}: {value}")
+                },
             )
             .detail(match event_id {
                 Some(id) => format!("The record's eventID is {id}."),
                 None => "The record has no eventID.".to_owned(),
             })
             .hint(
-                "Leave the record out, or mend it. travel.ingest and travel.detect skip such records and count them.",
+                "travel.try_parse reads such a value as NULL. So do travel.ingest and travel.detect, which leave out \
+                 what has no readable time.",
             ),
 
             Self::ThresholdNull { name } => {
@@ -234,7 +239,7 @@ impl TravelError {
                 Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
                 format!("the argument {name} must not be NULL"),
             )
-            .hint("Leave the argument out for its default; only source has none."),
+            .hint("Give it a value, or leave it out where it has a default."),
             Self::EmptyRange { since, until } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 "the range of time is empty: since must be before until",

@@ -14,7 +14,7 @@ file="$SERVER_DIR/files/geoip/City.mmdb"
 replace_by_rename "$SCRATCH/a" "$file"
 if is_root; then chown postgres "$SERVER_DIR/files/geoip"; fi
 ask 'CREATE EXTENSION impossible_travel'
-address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001 AS ip FROM generate_series(0, 40000) AS g) AS a
+address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip FROM generate_series(0, 40000) AS g) AS a
     WHERE (travel.locate(ip)).city = 'London' LIMIT 1")
 [ -n "$address" ] || fail 'no address in London'
 city="SELECT (travel.locate('$address')).city"

@@ -17,6 +17,9 @@
 # shellcheck source=scripts/lib/server.sh
 . "$ROOT/scripts/lib/server.sh"
 
+# Whatever is made here the server may read.
+umask 022
+
 REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/travel-e2e.XXXXXX")
 STARTED=()
@@ -53,7 +56,7 @@ fail() {
     printf '  FAILED: %s\n' "$*" >&2
     if [ -n "$SERVER_DIR" ]; then
         printf '  the end of the log of the server:\n' >&2
-        server_log
+        grep -v -E "DETAIL:|HINT:|STATEMENT:" "$SERVER_DIR/log" | tail -n 15 >&2
     fi
     exit 1
 }

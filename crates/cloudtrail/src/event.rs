@@ -102,6 +102,7 @@ impl<'a> Event<'a> {
             fault.get_or_insert(Fault { field, expected, node });
         };
         let mut response = None;
+        let mut service_details = None;
         let mut additional_mfa = None;
         if record.kind() != Kind::Object {
             blame("record", "an object", record);
@@ -130,6 +131,7 @@ impl<'a> Event<'a> {
                 "errorCode" => self.error_code = text(value),
                 "errorMessage" => self.error_message = text(value),
                 "responseElements" => response = Some(value),
+                "serviceEventDetails" => service_details = Some(value),
                 "additionalEventData" => {
                     additional_mfa = value.get("MFAUsed").and_then(|used| says(used, "yes"));
                 }
@@ -147,20 +149,18 @@ impl<'a> Event<'a> {
         }
         (self.source_ip, self.source_kind) = source(self.source_text.as_deref());
         self.mfa_used = either(identity.mfa, additional_mfa);
-        self.add_response(response);
+        self.add_response(response, service_details);
         self.add_identity(identity);
         fault
     }
 
-    fn add_response<J: Json<'a>>(&mut self, response: Option<J>) {
+    fn add_response<J: Json<'a>>(&mut self, response: Option<J>, service_details: Option<J>) {
         self.issued_access_key_id =
             response.and_then(|node| node.get("credentials")?.get("accessKeyId")).and_then(text);
         let source = self.event_source.as_deref();
-        let answer = if is_sign_in(source) {
-            response.and_then(|node| node.get(self.event_name.as_deref()?)?.as_str())
-        } else {
-            None
-        };
+        // A console sign-in answers in the response, IAM Identity Center's in the details of the service.
+        let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name.as_deref()?)?.as_str());
+        let answer = if is_sign_in(source) { says(response).or_else(|| says(service_details)) } else { None };
         self.outcome = outcome(source, answer, self.error_code.as_deref());
     }
 

@@ -36,6 +36,9 @@ pub(crate) struct Made {
 /// A file that was written to less than this ago and is no database is taken for one that is still being written.
 const SETTLING_NS: i128 = 1_000_000_000;
 
+/// How long after the first look a bad file is looked at again before it is refused.
+const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
+
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
 /// A setting keeps no more generations than this, unless somebody uses them.
@@ -93,12 +96,24 @@ impl Making<'_> {
                 made.databases.insert(digest.clone(), database);
                 Some(serve(digest, size, Some(reason)))
             }
-            Taken::Refused(_) if self.previous.is_some() && self.is_settling(fingerprint) => {
+            Taken::Refused(_)
+                if self.previous.is_some()
+                    && (self.is_settling(fingerprint) || self.changes(path, fingerprint)) =>
+            {
                 previous.cloned()
             }
             Taken::Refused(reason) => Some(refuse(reason, made)),
             Taken::Unsettled => previous.cloned(),
         }
+    }
+
+    /// Whether a bad file is another one a moment later. A file that is just being cut to be written anew can show
+    /// its new size with its old times, so the times alone do not tell.
+    fn changes(&mut self, path: &Path, fingerprint: &Fingerprint) -> bool {
+        (self.interrupt)();
+        std::thread::sleep(SECOND_LOOK);
+        (self.interrupt)();
+        fs::metadata(path).map_or(true, |metadata| Fingerprint::of(&metadata) != *fingerprint)
     }
 
     fn is_settling(&self, fingerprint: &Fingerprint) -> bool {

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# The folder in which the server keeps copies of GeoIP files: emptied at a restart, removed or damaged under a running
+# server, not writable.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+two_databases "$WORK/sample/geoip/Sample-City.mmdb" "$SCRATCH/a" "$SCRATCH/b"
+chmod 0755 "$SCRATCH"
+start e2e-store "impossible_travel.geoip_path = '$SERVERS/e2e-store/files/geoip'" \
+    'parallel_setup_cost = 0' 'parallel_tuple_cost = 0' 'min_parallel_table_scan_size = 0'
+file="$SERVER_DIR/files/geoip/City.mmdb"
+mkdir "$SERVER_DIR/files/geoip"
+replace_by_rename "$SCRATCH/a" "$file"
+folder="$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel"
+ask 'CREATE EXTENSION impossible_travel'
+city="SELECT (travel.locate('192.0.2.1')).city"
+same 'at first' London "$(ask "$city")"
+ask "CREATE TABLE visit AS SELECT inet '192.0.2.1' AS ip, repeat('x', 200) AS filler FROM generate_series(1, 20000); ANALYZE visit"
+everywhere="SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s"
+
+rule 'the copies are readable by the server alone, and by nobody writable'
+same 'the folder' 700 "$(as_server stat -c %a "$folder")"
+same 'a copy' 400 "$(as_server sh -c "stat -c %a '$folder'/*.mmdb")"
+
+rule 'a session that is open, and new ones, survive the loss of the folder or of parts of it'
+coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session() {
+    local line
+    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
+    ANSWER=
+    while IFS= read -r -t 20 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
+}
+survives() { # survives WHAT COMMAND
+    session "$city"
+    same "$1: before, in an open session" 'London ' "$ANSWER"
+    as_server sh -c "cd '$folder' && $2"
+    session "$city"
+    same "$1: in an open session" 'London ' "$ANSWER"
+    same "$1: in a new session" London "$(ask_all "$city")"
+    sleep 1
+    session "$city"
+    same "$1: in an open session, after the next look" 'London ' "$ANSWER"
+    same "$1: geoip_databases()" 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
+    replace_by_rename "$SCRATCH/b" "$file"
+    within 4 "$city" Lisbon
+    replace_by_rename "$SCRATCH/a" "$file"
+    within 4 "$city" London
+}
+survives 'the whole of pgsql_tmp is removed' "rm -rf ../../pgsql_tmp"
+survives 'the copies are removed' 'rm -f *.mmdb'
+survives 'the manifests are removed' 'rm -f *.json'
+survives 'a manifest is garbage' 'for f in *.json; do echo garbage > $f; done'
+survives 'a manifest is empty' 'for f in *.json; do : > $f; done'
+survives 'a copy is another (by rename)' 'for f in *.mmdb; do echo garbage > x; mv -f x $f; done'
+survives 'the lock is removed' 'rm -f lock'
+survives 'a dead writer left an unfinished copy' 'echo half > temporary-1; echo half > temporary-99999999'
+same 'what a dead writer left is cleared away' 0 "$(as_server find "$folder" -name 'temporary-*' | wc -l)"
+same 'none of that is worth a warning' '' "$(grep WARNING "$SERVER_DIR/log" || true)"
+
+rule 'in a folder that cannot be written: a warning, queries work, and no statement mixes two sets'
+as_server chmod 500 "$folder"
+replace_by_rename "$SCRATCH/b" "$file"
+session "$city"
+sleep 1.1
+session "$city"
+sleep 1.1
+session "$city"
+for _ in 1 2 3; do
+    session "$everywhere"
+    case $ANSWER in 'London ' | 'Lisbon ') ;; *) fail "one statement in an open session says: $ANSWER" ;; esac
+    case $(ask "$everywhere" 2>/dev/null) in London | Lisbon) ;; *) fail 'a new session mixes two cities' ;; esac
+    sleep 0.5
+done
+holds 'a warning tells of it' [ "$(log_lines 'WARNING.*Permission denied')" -ge 1 ]
+as_server chmod 700 "$folder"
+within 5 "$city" Lisbon
+replace_by_rename "$SCRATCH/a" "$file"
+within 5 "$city" London
+same 'as before' 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
+
+rule 'a file in the place of the folder: a warning, and queries work'
+as_server sh -c "rm -rf '$folder' && : >'$folder'"
+within 5 "$city" London
+session "$city"
+case $ANSWER in *'London '*) ;; *) fail "an open session says $ANSWER" ;; esac
+as_server rm "$folder"
+within 5 "$city" London
+
+rule 'a restart empties the folder; what was only there is gone with it'
+sleep 1.1
+: >"$file"
+sleep 1.2
+within 4 'SELECT status FROM travel.geoip_databases()' refused
+same 'the last good copy serves on' London "$(ask "$city")"
+printf '\\q\n' >&"${SESSION[1]}"
+wait "$SESSION_PID" || true
+server_stop
+server_resume e2e-store
+holds 'PostgreSQL emptied it' as_server test ! -e "$folder"
+refused 55000 "$city"
+case $SAID in *'WARNING'*'is refused: the file is empty'*'It is not used.'*) ;; *) fail "the warning was wanted, got: $SAID" ;; esac
+refused 55000 "$city"
+same 'refused' 'refused|the file is empty' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
+replace_by_rename "$SCRATCH/a" "$file"
+within 4 "$city" London
+kill -9 "$(head -n 1 "$SERVER_DIR/data/postmaster.pid")"
+sleep 1
+server_up
+same 'after a crash of the server' London "$(ask "$city")"
+same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"
+
+rule 'base backups leave the copies out'
+backup="$SERVER_DIR/backup"
+as_server "$(pg_bin pg_basebackup)" --host "$PGHOST" --port "$PGPORT" --username "$PGUSER" --pgdata "$backup" --wal-method none --checkpoint fast \
+    --no-sync 2>/dev/null
+same 'in the backup' 0 "$(as_server find "$backup/base" -name '*.mmdb' | wc -l)"
+no_crash
