@@ -77,10 +77,11 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         (Some(state), None) | (None, Some(state)) => Ok(state.datum()),
         (Some(state), Some(other)) => {
             let (a, b) = (state.bytes(), other.bytes());
-            if event_set::thresholds(a) != event_set::thresholds(b)
-                || event_set::is_labelled(a) != event_set::is_labelled(b)
-            {
+            if event_set::thresholds(a) != event_set::thresholds(b) {
                 return Err(TravelError::ThresholdVaries { over: "group" });
+            }
+            if event_set::is_labelled(a) != event_set::is_labelled(b) {
+                return Err(TravelError::StatesDiffer);
             }
             Ok(state.join(other)?.datum())
         }
@@ -143,7 +144,7 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
                 not_placed += rows;
             }
         }
-        tally::add(1, judged, not_placed);
+        tally::add(u64::from(judged > 0), judged, not_placed);
     }
     Ok(())
 }

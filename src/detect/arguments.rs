@@ -47,13 +47,16 @@ impl Arguments {
     ) -> Result<Self, TravelError> {
         let source = call.oid(0).ok_or(TravelError::ArgumentNull { name: "source" })?;
         let entity = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "entity" })?;
-        // An infinite bound is an open one.
-        let bound = |n| call.timestamp(n).filter(|time| *time != i64::MIN && *time != i64::MAX);
-        let (since, until) = (bound(2), bound(3));
+        // A bound beyond all times is an open one.
+        let since = call.timestamp(2).filter(|time| *time != i64::MIN);
+        let until = call.timestamp(3).filter(|time| *time != i64::MAX);
+        if since == Some(i64::MAX) || until == Some(i64::MIN) {
+            return Err(TravelError::EmptyRange { since: bound(since), until: bound(until) });
+        }
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {
-            return Err(TravelError::EmptyRange { since: utc(since), until: utc(until) });
+            return Err(TravelError::EmptyRange { since: bound(Some(since)), until: bound(Some(until)) });
         }
         Ok(Self {
             source: Source::open(source)?,
@@ -74,6 +77,15 @@ impl Arguments {
         }
         let bound_us = (self.thresholds.bound_seconds().ceil() * 1e6) as i64;
         self.since.map(|since| since.saturating_sub(bound_us))
+    }
+}
+
+fn bound(time_us: Option<i64>) -> String {
+    match time_us {
+        None => "open".to_owned(),
+        Some(i64::MIN) => "-infinity".to_owned(),
+        Some(i64::MAX) => "infinity".to_owned(),
+        Some(time_us) => utc(time_us),
     }
 }
 

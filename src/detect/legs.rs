@@ -86,7 +86,7 @@ impl Query<'_> {
         select.extend(labels.map(|(name, sql)| format!("{sql} AS {name}")));
         format!(
             "SELECT {}\n    FROM {}\n    WHERE {}",
-            select.join(", "),
+            select.join(",\n           "),
             events.from,
             self.filters().join("\n      AND ")
         )
@@ -199,7 +199,11 @@ impl Query<'_> {
                 let _ = write!(order, ", e.{name} COLLATE \"C\"");
                 order
             });
-        let labels = if labels.is_empty() { String::new() } else { format!(", {}", labels.join(", ")) };
+        let labels = if labels.is_empty() {
+            String::new()
+        } else {
+            format!(",\n           {}", labels.join(",\n           "))
+        };
         format!(
             "SELECT DISTINCT ON ({identity})\n           l.*{labels}\n    FROM {table} AS l\n    \
              LEFT JOIN events AS e ON {}\n    ORDER BY {order}",

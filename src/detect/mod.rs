@@ -43,15 +43,15 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     });
     found?;
     if settings::coverage_notice() {
+        let why = if tally.not_placed > 0 { " (travel.coverage shows why)" } else { "" };
         notice(
             format!(
-                "travel.detect judged {} of {}; {} could not be placed",
+                "travel.detect judged {} of {}; {} could not be placed{why}",
                 counted(tally.judged, "event", "events"),
                 counted(tally.entities, "entity", "entities"),
                 counted(tally.not_placed, "event", "events"),
             ),
-            (tally.not_placed > 0)
-                .then(|| "SELECT * FROM travel.coverage(…) with the same arguments shows why.".to_owned()),
+            None,
         );
     }
     Ok(rows.finish(call))

@@ -31,6 +31,7 @@ pub enum TravelError {
     InfiniteTime,
     DescendingTime,
     AddressIsANumber { text: String },
+    StatesDiffer,
     TooManyEvents,
     TooManyLegs,
     StateText { detail: String },
@@ -127,8 +128,9 @@ impl TravelError {
             )
             .detail(format!("No usable .mmdb file was found in: {}.", tried.join(", ")))
             .hint(format!(
-                "Put a GeoIP database (GeoLite2-City.mmdb, for example) into one of these folders, or name its folder in \
-                 the setting {setting} and run SELECT pg_reload_conf(). travel.geoip_databases() shows what was found."
+                "Put a GeoIP database (GeoLite2-City.mmdb, for example) into {}, or name its folder in the setting \
+                 {setting} and run SELECT pg_reload_conf(). travel.geoip_databases() shows what was found.",
+                tried.join(" or ")
             )),
             Self::GeoipChanged { detail } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -204,6 +206,11 @@ impl TravelError {
                 format!("an IP address is expected, this is a number: \"{text}\""),
             )
             .hint("If it is a coordinate, cast both coordinates to float8: (event_time, latitude::float8, longitude::float8)."),
+            Self::StatesDiffer => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "a state with event ids and one without cannot be combined",
+            )
+            .hint("Make both with the same form of travel.impossible_legs."),
             Self::TooManyEvents => words(
                 Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
                 "one entity has more events than an aggregate can hold",

@@ -23,14 +23,14 @@ MOUNTED+=("$disk")
 ask 'CREATE EXTENSION impossible_travel'
 # The first look at the file is this one, and it is the one that warns.
 SAID=$(ask_all "CREATE TABLE visit AS SELECT ip, repeat('x', 200) AS filler FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
-    FROM generate_series(0, 40000) AS g) AS a WHERE (travel.locate(ip)).city = 'London'; ANALYZE visit")
+    FROM generate_series(0, 40000) AS g) AS a, generate_series(1, 40) WHERE (travel.locate(ip)).city = 'London'; ANALYZE visit")
 
 rule 'no room for a copy: a warning, and queries work from memory, in parallel too'
 case $SAID in
 *WARNING*'no copy of GeoIP database'*'could be written: No space left on device'*) ;;
 *) fail "the warning was wanted, got: $SAID" ;;
 esac
-same 'rows' t "$(ask 'SELECT count(*) > 100 FROM visit')"
+same 'addresses in London' t "$(ask 'SELECT count(*) > 3 FROM visit')"
 address=$(ask 'SELECT ip FROM visit LIMIT 1')
 city="SELECT (travel.locate('$address')).city"
 same 'another session' London "$(ask_all "$city")"

@@ -23,7 +23,7 @@ same 'the folder' 700 "$(as_server stat -c %a "$folder")"
 same 'a copy' 400 "$(as_server sh -c "stat -c %a '$folder'/*.mmdb")"
 
 rule 'a session that is open, and new ones, survive the loss of the folder or of parts of it'
-coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+coproc SESSION { PGAPPNAME=open run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
 session() {
     local line
     printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
@@ -65,9 +65,11 @@ sleep 1.1
 session "$city"
 sleep 1.1
 session "$city"
+warned=$(log_lines "\\[$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'" 2>/dev/null)\\] WARNING")
+holds "an open session warns once or twice, not at every look: $warned times" between 0 2 "$warned"
 for _ in 1 2 3; do
     session "$everywhere"
-    case $ANSWER in 'London ' | 'Lisbon ') ;; *) fail "one statement in an open session says: $ANSWER" ;; esac
+    case ${ANSWER##*. } in 'London ' | 'Lisbon ' | *') London ' | *') Lisbon ') ;; *) fail "one statement in an open session says: $ANSWER" ;; esac
     case $(ask "$everywhere" 2>/dev/null) in London | Lisbon) ;; *) fail 'a new session mixes two cities' ;; esac
     sleep 0.5
 done

@@ -126,4 +126,13 @@ impl Warning {
                     .into(),
         }
     }
+
+    pub(crate) fn stored(directory: &Path, reason: &std::io::Error) -> Self {
+        Self {
+            message: format!("nothing can be written to \"{}\": {reason}", directory.display()),
+            detail:
+                "The GeoIP databases that were in use serve on; files that have changed are not taken over."
+                    .into(),
+        }
+    }
 }

@@ -29,7 +29,8 @@ pub struct Store {
     manifest: Option<Manifest>,
     /// The statement that last looked at the file system.
     checked_us: i64,
-    /// The manifest could not be written: it is this process's own, since then.
+    /// The manifest could not be written, since then: it is this process's own, or, where there is a stored one,
+    /// that one serves on.
     private_since_us: Option<i64>,
     opened: HashMap<Digest, Rc<Database>>,
 }
@@ -198,8 +199,10 @@ impl Store {
         let stored = Manifest::read(&self.directory, setting);
         let is_first = stored.is_none();
         if let Some(manifest) = stored {
-            self.private_since_us = None;
-            let is_enough = !may_publish || self.is_current(&manifest, &source::list(setting));
+            let tried = self
+                .private_since_us
+                .is_some_and(|since| (self.clock)().saturating_sub(since) < MEMORY_RETRY_US);
+            let is_enough = tried || !may_publish || self.is_current(&manifest, &source::list(setting));
             self.manifest = Some(manifest);
             if is_enough {
                 return;
@@ -213,8 +216,13 @@ impl Store {
         let _lock = match self.lock(setting, is_first, interrupt) {
             Locked::Here(lock) => Some(lock),
             Locked::Elsewhere => return,
-            // Nothing can be written there: publishing will find the same, and keep its result to itself.
-            Locked::Impossible => None,
+            // Nothing can be written there. What is stored serves on, so that all processes see the same; without it
+            // publishing will find the same, and keep its result to itself.
+            Locked::Impossible(error) if !is_first => {
+                self.stay_with_stored(&error, warnings);
+                return;
+            }
+            Locked::Impossible(_) => None,
         };
         self.publish_locked(setting, false, interrupt, warnings);
     }
@@ -234,11 +242,14 @@ impl Store {
     /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
     /// for the lock or for the manifest that its holder writes.
     fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
-        let Ok(file) = self.directory.lock_file() else { return Locked::Impossible };
+        let file = match self.directory.lock_file() {
+            Ok(file) => file,
+            Err(error) => return Locked::Impossible(error),
+        };
         loop {
             match file.try_lock() {
                 Ok(()) => return Locked::Here(file),
-                Err(TryLockError::Error(_)) => return Locked::Impossible,
+                Err(TryLockError::Error(error)) => return Locked::Impossible(error),
                 Err(TryLockError::WouldBlock) if !is_first => return Locked::Elsewhere,
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -341,11 +352,22 @@ impl Store {
                 publish::collect_garbage(&self.directory);
             }
             Err(error) => {
+                if let Some(old) = old {
+                    self.stay_with_stored(&error, warnings);
+                    self.manifest = Some(old);
+                    return;
+                }
                 self.private_since_us = Some((self.clock)());
                 warnings.push(Warning::private(self.directory.path(), &error));
             }
         }
         self.manifest = Some(manifest);
+    }
+
+    /// Nothing can be written: the stored generation serves on in all processes, and this one tries again later.
+    fn stay_with_stored(&mut self, error: &std::io::Error, warnings: &mut Vec<Warning>) {
+        self.private_since_us = Some((self.clock)());
+        warnings.push(Warning::stored(self.directory.path(), error));
     }
 
     /// Writes the manifest that `make` makes of the time, anew if that took so long that others could begin a
@@ -379,7 +401,7 @@ fn tried(setting: &str) -> Vec<String> {
 enum Locked {
     Here(File),
     Elsewhere,
-    Impossible,
+    Impossible(std::io::Error),
 }
 
 fn unix_us() -> i64 {

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Benchmarks, by hand: `make bench`. Makes events and a GeoIP database with the sample tool, and prints how long each
+# door takes beside a floor that any query over the same rows has: medians of five, in turn, one process. Then the
+# memory that travel.detect takes for one key with very many events.
+#
+#   EVENTS (2000000), KEYS (20000), NETWORKS (300000), BIG (20000000; 0 leaves it out)
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+cd "$ROOT"
+EVENTS=${EVENTS:-2000000} KEYS=${KEYS:-20000} NETWORKS=${NETWORKS:-300000} BIG=${BIG:-20000000}
+
+scripts/install.sh --if-changed
+cargo build --quiet --release --package travel-sample
+sample="$(target_dir)/release/travel-sample"
+
+heading "Data: $EVENTS events of $KEYS keys, $NETWORKS networks"
+mkdir -p "$WORK/bench"
+"$sample" bench-geoip "$WORK/bench" --networks "$NETWORKS"
+trap server_drop EXIT
+server_start bench 'shared_buffers = 1GB' 'max_wal_size = 16GB' 'fsync = off' 'autovacuum = off' \
+    "impossible_travel.geoip_path = '$SERVERS/bench/files/geoip'"
+server_copy geoip "$WORK/bench/Bench-City.mmdb" >/dev/null
+run_psql --quiet --command 'CREATE EXTENSION impossible_travel'
+run_psql --quiet --command 'CREATE TABLE events (event_time timestamptz, source_ip inet, access_key_id text, event_id text)'
+"$sample" bench-cloudtrail --events "$EVENTS" --keys "$KEYS" --networks "$NETWORKS" |
+    run_psql --quiet --command '\copy events FROM STDIN (FORMAT csv)'
+run_psql --quiet --command 'CREATE TABLE raw (event_time timestamptz, source_ip inet, access_key_id text, event_id text, record jsonb)'
+"$sample" bench-cloudtrail --events "$((EVENTS / 10))" --keys "$KEYS" --networks "$NETWORKS" --with-records |
+    run_psql --quiet --command '\copy raw FROM STDIN (FORMAT csv)'
+run_psql --quiet <<'SQL'
+CREATE INDEX ON events (access_key_id, event_time) INCLUDE (source_ip);
+CREATE INDEX ON events (event_time);
+CREATE TABLE records AS SELECT record FROM raw;
+CREATE TABLE addresses AS SELECT DISTINCT source_ip AS ip FROM events;
+VACUUM ANALYZE;
+SQL
+
+heading 'Each door beside its floor'
+run_psql --quiet --file bench/measure.sql
+
+if [ "$BIG" -gt 0 ]; then
+    heading "One key with $BIG events, in travel.detect"
+    run_psql --quiet --command 'CREATE UNLOGGED TABLE big (LIKE events)'
+    "$sample" bench-cloudtrail --events "$BIG" --keys 1 --networks "$NETWORKS" |
+        run_psql --quiet --command '\copy big FROM STDIN (FORMAT csv)'
+    run_psql --quiet --command 'VACUUM ANALYZE big'
+    bench/peak-memory.sh big
+fi
