@@ -26,6 +26,19 @@ const PLACE_COLUMNS: usize = 14;
 
 thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
+    /// The databases of the running statement, with the time at which it began: what every row asks for.
+    static CURRENT: RefCell<Option<(i64, Rc<Stack>)>> = const { RefCell::new(None) };
+}
+
+unsafe extern "C-unwind" {
+    /// access/xact.h. pgrx binds it behind a barrier against errors, but it only returns a variable.
+    fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+}
+
+/// Microseconds since 2000-01-01 UTC; the same in all processes of a statement.
+fn statement_start() -> i64 {
+    // SAFETY: returns a variable of the backend, and raises nothing.
+    unsafe { GetCurrentStatementStartTimestamp() }
 }
 
 /// Where addresses are, as of this statement: all processes of a statement see the same databases.
@@ -35,8 +48,18 @@ pub struct Places {
 
 impl Places {
     pub fn of_statement() -> Result<Self, TravelError> {
+        let statement = statement_start();
+        let known = CURRENT.with_borrow(|current| match current {
+            Some((start, stack)) if *start == statement => Some(Rc::clone(stack)),
+            _ => None,
+        });
+        if let Some(stack) = known {
+            return Ok(Self { stack });
+        }
         let (stack, warnings) = with_store(Store::stack_for)?;
         report(&warnings);
+        // Without a database the next row may find one.
+        CURRENT.set((!stack.is_empty()).then(|| (statement, Rc::clone(&stack))));
         Ok(Self { stack })
     }
 
@@ -75,9 +98,9 @@ fn damaged(error: LookupError) -> TravelError {
 fn with_store<T>(
     ask: impl FnOnce(&mut Store, &str, i64, bool, &mut dyn FnMut()) -> Result<(T, Vec<Warning>), StoreError>,
 ) -> Result<(T, Vec<Warning>), TravelError> {
-    // SAFETY: reads variables of the backend.
-    let (statement, in_worker) =
-        unsafe { (pg_sys::GetCurrentStatementStartTimestamp(), pg_sys::ParallelWorkerNumber >= 0) };
+    let statement = statement_start();
+    // SAFETY: reads a variable of the backend.
+    let in_worker = unsafe { pg_sys::ParallelWorkerNumber >= 0 };
     let mut interrupt = || {
         pgrx::check_for_interrupts!();
     };
@@ -159,8 +182,7 @@ fn is_placed(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (databases, warnings) = with_store(Store::databases)?;
     report(&warnings);
-    // SAFETY: reads a variable of the backend.
-    let statement = unsafe { pg_sys::GetCurrentStatementStartTimestamp() };
+    let statement = statement_start();
     let mut rows = RowSet::begin(call)?;
     for database in &databases {
         rows.push(database_row(database, statement));

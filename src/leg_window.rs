@@ -49,7 +49,8 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
         let without_ids = call.is_stable(id_at) && window.arguments::<1>(id_at)[0].is_none();
         Ok(CallSite { row_type, fixed_thresholds, without_ids })
     })?;
-    let partition = window.partition_memory::<Partition>();
+    let (partition, [time, place_1, place_2, place_3]) =
+        window.current_row::<Partition, 4>(1 + place.arguments());
     // SAFETY: `ready` is false in the zeros that a partition begins with, and true once all is written.
     let partition = unsafe {
         if !(*partition).ready {
@@ -67,7 +68,6 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
         &mut *partition
     };
 
-    let [time, place_1, place_2, place_3] = window.current_row::<4>();
     let Some(time) = time else { return Ok(call.null()) };
     let time_us = finite(time.value() as i64)?;
     if time_us < partition.last_time_us {

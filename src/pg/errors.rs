@@ -111,13 +111,13 @@ impl TravelError {
 
             Self::CoordinateOutOfRange { argument, value, range } => words(
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("{argument} is out of range: {value}"),
+                format!("{argument} is out of range: {}", number(value)),
             )
             .detail(format!("It must be {range} degrees."))
             .hint("The arguments are latitude, longitude, latitude, longitude, in degrees."),
             Self::DistanceNegative { value } => words(
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
-                format!("distance_km is out of range: {value}"),
+                format!("distance_km is out of range: {}", number(value)),
             )
             .detail("It must be 0 or more.")
             .hint("Take the distance from travel.distance_km."),
@@ -182,7 +182,7 @@ impl TravelError {
             }
             Self::ThresholdNotANumber { name, value } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                format!("{name} is out of range: {value}"),
+                format!("{name} is out of range: {}", number(value)),
             )
             .detail("It must be finite and not negative.")
             .hint("The defaults are 500 km and 1000 km/h."),
@@ -356,6 +356,14 @@ impl TravelError {
             }
         }
     }
+}
+
+/// A number as SQL writes it.
+fn number(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    value.to_string()
 }
 
 fn words(code: Code, message: impl Into<Text>) -> Words {

@@ -53,17 +53,6 @@ impl Window {
         }
     }
 
-    /// Memory that lives as long as the partition, zeroed at its start.
-    pub fn partition_memory<T>(&self) -> *mut T {
-        const { assert!(align_of::<T>() <= 8 && !std::mem::needs_drop::<T>()) };
-        // SAFETY: `object` is a window object; an error longjmps through the boundary, which catches it.
-        unsafe {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| {
-                WinGetPartitionLocalMemory(self.object, size_of::<T>()).cast()
-            })
-        }
-    }
-
     /// Arguments `first..first + N` of the current row, in one passage of the boundary.
     pub fn arguments<const N: usize>(&self, first: usize) -> [Option<pg_sys::Datum>; N] {
         let mut values = [None; N];
@@ -100,27 +89,38 @@ impl Window {
         if is_out { Ahead::Out } else { Ahead::Value((!is_null).then_some(datum)) }
     }
 
-    /// The first N arguments of the current row. PostgreSQL may forget the rows before it: no call asks for them.
-    pub fn current_row<const N: usize>(&self) -> [Option<pg_sys::Datum>; N] {
+    /// Memory of the partition, zeroed at its start, and the first arguments of the current row, N at most. PostgreSQL may
+    /// forget the rows before it: no call asks for them. All in one passage of the boundary, since it is every row's.
+    pub fn current_row<T, const N: usize>(&self, arguments: usize) -> (*mut T, [Option<pg_sys::Datum>; N]) {
+        const { assert!(align_of::<T>() <= 8 && !std::mem::needs_drop::<T>()) };
+        let mut values = [None; N];
         // SAFETY: as above.
-        unsafe {
+        let memory = unsafe {
             pg_sys::ffi::pg_guard_ffi_boundary(|| {
+                let memory = WinGetPartitionLocalMemory(self.object, size_of::<T>()).cast();
                 WinSetMarkPosition(self.object, WinGetCurrentPosition(self.object));
-            });
-        }
-        self.arguments(0)
+                for (i, value) in values.iter_mut().enumerate().take(arguments) {
+                    let mut is_null = false;
+                    let datum = WinGetFuncArgCurrent(self.object, i as i32, &mut is_null);
+                    *value = (!is_null).then_some(datum);
+                }
+                memory
+            })
+        };
+        (memory, values)
     }
 
     /// A block that lives as long as the partition, in place of `old` (or null), whose content is lost.
     pub fn partition_allocate(&self, old: *mut u8, size: usize) -> *mut u8 {
-        let local: *mut u64 = self.partition_memory();
-        // SAFETY: the partition's memory is a chunk of the context that PostgreSQL empties after each partition;
-        // `old` was allocated there.
+        // SAFETY: the partition's memory, which is there already, is a chunk of the context that PostgreSQL empties
+        // after each partition; `old` was allocated there.
         unsafe {
+            let local: *mut std::ffi::c_void =
+                pg_sys::ffi::pg_guard_ffi_boundary(|| WinGetPartitionLocalMemory(self.object, 1));
             if !old.is_null() {
                 pg_sys::pfree(old.cast());
             }
-            pg_sys::MemoryContextAlloc(pg_sys::GetMemoryChunkContext(local.cast()), size).cast()
+            pg_sys::MemoryContextAlloc(pg_sys::GetMemoryChunkContext(local), size).cast()
         }
     }
 }
