@@ -97,7 +97,7 @@ wanted='AKIAMADE1|2023-07-11 00:00:00+00|81.2.69.160|London|2023-07-11 00:10:00+
 AKIAMADE2|2023-07-11 08:00:00+00|89.160.20.112|Linköping|2023-07-11 09:00:00+00|216.160.83.57|Milton|7650|3600|7650|1 hour
 AKIAMADE2|2023-07-11 09:00:00+00|216.160.83.57|Milton|2023-07-11 10:00:00+00|89.160.20.113|Linköping|7650|3600|7650|1 hour
 AKIAMADE5|2023-07-11 00:00:01+00|81.2.69.165|London|2023-07-11 00:00:01+00|2001:480::1|San Diego|8823|0||the same second
-AKIAMADE7|2023-07-11 00:00:10+00|81.2.69.167|London|2023-07-11 00:01:00+00|202.196.224.1||10764X|50|50 seconds'
+AKIAMADE7|2023-07-11 00:00:10+00|81.2.69.167|London|2023-07-11 00:01:00+00|202.196.224.1||10942|50|787793|50 seconds'
 legs="from_time, from_ip, from_city, to_time, to_ip, to_city, round(distance_km) AS km, elapsed_seconds, round(velocity_kmh)"
 judged="access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL"
 plain=$(cut -d '|' -f 1-10 <<<"$wanted")

@@ -89,6 +89,7 @@ SELECT pg_temp.differences($$TABLE by_view$$, $$SELECT d.* FROM generate_series(
 SELECT pg_temp.differences($$SELECT * FROM travel.detect('events', all_legs => true)$$, $$SELECT d.* FROM generate_series(timestamptz '2026-03-01', '2026-03-04', '5 hours') AS since CROSS JOIN LATERAL travel.detect('events', since => since, until => since + '5 hours', all_legs => true) AS d$$) AS all_legs_in_ranges;
 -- In any order of the rows; in parallel.
 CREATE TABLE shuffled AS SELECT * FROM events ORDER BY md5(events::text);
+ANALYZE shuffled;
 SELECT pg_temp.differences('TABLE by_view', $$SELECT * FROM travel.detect('shuffled')$$) AS shuffled;
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;

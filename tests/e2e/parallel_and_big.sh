@@ -1,0 +1,217 @@
+#!/usr/bin/env bash
+# Parallel plans say what serial ones say; one huge key takes bounded memory; long queries can be cancelled; a session
+# that does the same thousands of times does not grow.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+start e2e-big "impossible_travel.geoip_path = '$SERVERS/e2e-big/files/geoip'" 'impossible_travel.coverage_notice = off' \
+    'shared_buffers = 16MB' 'work_mem = 4MB' 'max_wal_size = 4GB' 'autovacuum = off' 'max_parallel_workers_per_gather = 2'
+server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+ask 'CREATE EXTENSION impossible_travel'
+
+# Addresses of all kinds: located, a country only, anycast, unknown, private, IPv6, mapped.
+run_psql --quiet <<'SQL'
+    CREATE UNLOGGED TABLE event AS
+    SELECT 'AKIA' || lpad((hashint4(n) & 4095)::text, 16, '0') AS access_key_id,
+           timestamptz '2026-01-01 00:00Z' + (hashint4(n + 1000000) & 1048575) * interval '2.5 seconds' AS event_time,
+           ('{192.0.2.1,192.0.2.2,192.0.2.40,192.0.2.120,198.51.100.1,198.51.100.40,198.51.100.200,198.51.100.230,203.0.113.1,203.0.113.130,'
+           '198.18.0.1,198.19.200.1,198.19.230.1,10.0.0.1,2001:db8::1,2001:db8:2000::1,::ffff:192.0.2.3,9.9.9.9}'::inet[])[1 + (hashint4(n + 2000000) & 65535) % 18] AS source_ip,
+           'id ' || n AS event_id,
+           CASE WHEN n % 50 = 0 THEN 'failed_auth' ELSE 'success' END AS outcome,
+           NULL::text AS invoked_by
+    FROM generate_series(1, 300000) AS n;
+    -- Duplicates, and the same second.
+    INSERT INTO event SELECT access_key_id, event_time, source_ip, event_id || ' again', outcome FROM event WHERE event_time < '2026-01-03 00:00Z';
+    ANALYZE event;
+SQL
+
+digest_of_rows() { printf "SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\\\n' ORDER BY r::text)), '') FROM (%s) AS r" "$1"; }
+parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3;'
+alone='SET parallel_leader_participation = off;'
+serial='SET max_parallel_workers_per_gather = 0;'
+last() { tail -n 1; }
+
+rule 'the aggregate: serial, hashed, sorted, in parallel, in workers alone: the same legs, which the window function finds too'
+judged="outcome IS DISTINCT FROM 'failed_auth'"
+aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $judged GROUP BY access_key_id"
+with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event WHERE $judged GROUP BY access_key_id"
+window="SELECT access_key_id, (l).* FROM (SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER
+    (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip), event_id COLLATE \"C\") AS l FROM event WHERE $judged) AS s WHERE (l).impossible"
+plan=$(ask "$parallel EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $aggregate")
+case $plan in *'Partial'*'Workers Launched: '[1-9]*) ;; *'Workers Launched: '[1-9]*'Partial'*) ;; *) fail "no parallel aggregate: $plan" ;; esac
+for query in "$aggregate" "$with_ids"; do
+    wanted=$(ask "$serial $(digest_of_rows "$query")" | last)
+    same 'sorted' "$wanted" "$(ask "$serial SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
+    same 'spilled' "$wanted" "$(ask "$serial SET work_mem = '64kB'; SET enable_sort = off; $(digest_of_rows "$query")" | last)"
+    same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$query")" | last)"
+    same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$query")" | last)"
+    same 'in parallel, sorted' "$wanted" "$(ask "$parallel SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
+done
+legs=$(ask "$serial SELECT count(*) FROM ($window) AS w")
+holds "there are thousands of legs: $legs" between 10000 1000000 "$legs"
+same 'window function and aggregate' "$(ask "$serial $(digest_of_rows "$window")" | last)" \
+    "$(ask "$serial $(digest_of_rows "SELECT access_key_id, l.* FROM ($with_ids) AS a, unnest(legs) AS l")" | last)"
+
+rule 'travel.detect: serial and in parallel the same findings, one for each leg'
+plan=$(run_psql --quiet --no-align --tuples-only <<SQL
+$parallel
+SELECT 'EXPLAIN (COSTS OFF) ' || travel.detect_sql('event') \gexec
+SQL
+)
+case $plan in *Gather*) ;; *) fail "no parallel plan: $plan" ;; esac
+detect="SELECT * FROM travel.detect('event')"
+wanted=$(ask "$serial $(digest_of_rows "$detect")" | last)
+same 'as many as the aggregate finds' "$legs" "${wanted%% *}"
+same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | last)"
+same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
+same 'forced into a worker' "$wanted" "$(ask "$parallel SET force_parallel_mode = on; $(digest_of_rows "$detect")" | last)"
+coverage=$(digest_of_rows "SELECT * FROM travel.coverage('event')")
+same 'coverage' "$(ask "$serial $coverage" | last)" "$(ask "$parallel $coverage" | last)"
+same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" "$(ask "SELECT sum(events) FROM travel.coverage('event')")"
+counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" | grep 'NOTICE' | grep -o '[0-9].*'; }
+same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")"
+same 'and what coverage counts' "$(counted "$serial" | grep -o '^[0-9]* events')" \
+    "$(ask "SELECT sum(events) || ' events' FROM travel.coverage('event') WHERE status = 'judged'")"
+
+rule 'one key with 2,000,000 events: travel.detect and the window function in bounded memory'
+run_psql --quiet <<'SQL'
+    CREATE UNLOGGED TABLE big AS
+    SELECT 'AKIABIG' AS access_key_id, timestamptz '2026-01-01 00:00Z' + (n * 7919::bigint % 2000003) * interval '1 second' AS event_time,
+           CASE WHEN n * 7919::bigint % 2000003 IN (500000, 1500000) THEN inet '203.0.113.1' ELSE inet '192.0.2.0' + n % 30 END AS source_ip
+    FROM generate_series(1, 2000000) AS n;
+    ANALYZE big;
+SQL
+# A backend of its own; how much it ever had in memory.
+coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session() {
+    local line
+    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
+    ANSWER=
+    while IFS= read -r -t 60 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
+}
+end_session() {
+    printf '\\q\n' >&"${SESSION[1]}"
+    wait "$SESSION_PID" || true
+}
+memory() { awk -v what="$2:" '$1 == what { print int($2 / 1024) }' "/proc/$1/status"; }
+session 'SELECT pg_backend_pid()'
+pid=${ANSWER% }
+session "$serial SELECT count(*) FROM big"
+before=$(memory "$pid" VmHWM)
+began=$(now)
+session "SELECT count(*) FROM travel.detect('big')"
+same 'travels found' '4 ' "$ANSWER"
+used=$(($(memory "$pid" VmHWM) - before))
+note "travel.detect over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
+holds "travel.detect took $used MB" between 0 250 "$used"
+end_session
+coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session 'SELECT pg_backend_pid()'
+pid=${ANSWER% }
+session "$serial SELECT count(*) FROM big"
+before=$(memory "$pid" VmHWM)
+began=$(now)
+window_big="SELECT count(*) FROM (SELECT travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l FROM big) AS s WHERE (l).impossible"
+session "$window_big"
+same 'travels found' '4 ' "$ANSWER"
+used=$(($(memory "$pid" VmHWM) - before))
+note "the window function: $(since "$began") s, $used MB above $before MB"
+holds "the window function took $used MB" between 0 50 "$used"
+end_session
+
+rule 'aggregate, window function, travel.detect can be cancelled within about a second, wherever they are'
+aggregate_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM big"
+ids_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip, event_time::text)) FROM big"
+slowest=0
+for query in "$aggregate_big" "$ids_big" "$window_big" "SELECT count(*) FROM travel.detect('big')" "SELECT count(*) FROM travel.detect('event', all_legs => true)" \
+    "SELECT count(*) FROM travel.coverage('big')" "CREATE MATERIALIZED VIEW never AS SELECT * FROM travel.detect('big')"; do
+    for timeout in 250 600; do
+        for mode in "$serial" ''; do
+            began=$(now)
+            said=$(ask_all "$mode SET statement_timeout = $timeout; $query")
+            took=$(awk -v a="$(since "$began")" -v b="$timeout" 'BEGIN { print a - b / 1000 }')
+            slowest=$(awk -v a="$took" -v b="$slowest" 'BEGIN { print (a > b ? a : b) }')
+            case $said in
+            *57014*) ;;
+            *) # It was ready sooner.
+                note "ended before $timeout ms: ${query:0:70}"
+                ask 'DROP MATERIALIZED VIEW IF EXISTS never' 2>/dev/null ;;
+            esac
+            holds "cancelled after $timeout ms, it went on for $took s: $query" between -10 1.2 "$took"
+        done
+    done
+done
+note "the slowest took $slowest s to stop"
+# By another session, in the same backend again and again, which then works as before.
+coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session 'SELECT pg_backend_pid()'
+pid=${ANSWER% }
+session 'SET enable_partitionwise_aggregate = on; SET force_parallel_mode = regress'
+for pause in 0.2 0.5 0.8; do
+    {
+        sleep "$pause"
+        ask "SELECT pg_cancel_backend($pid)" >/dev/null
+    } &
+    session "SELECT count(*) FROM travel.detect('big')"
+    case $ANSWER in *'canceling statement due to user request'*) ;; *) fail "not cancelled: $ANSWER" ;; esac
+    wait $!
+done
+session "SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
+same 'settings that travel.detect changes for itself are as they were' 'on regress ' "$ANSWER"
+session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (extract(epoch FROM event_time)::int % 1000 - 500) > 2');
+    EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'caught'; END \$\$; SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
+case $ANSWER in *'caught'*'on regress ') ;; *) fail "after an error that was caught: $ANSWER" ;; esac
+session "SELECT count(*) FROM travel.detect('big')"
+same 'it works after that' '4 ' "$ANSWER"
+end_session
+
+rule 'what was cancelled leaves nothing behind'
+same 'temporary files' '' "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -type f -not -path '*/pgsql_tmp_impossible_travel/*')"
+same 'unfinished copies' '' "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -name 'temporary-*')"
+same 'temporary tables, views, locks, prepared transactions' '0|0|0' "$(ask "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_temp%'),
+    (SELECT count(*) FROM pg_class WHERE relname = 'never'), (SELECT count(*) FROM pg_locks WHERE locktype <> 'virtualxid' AND pid <> pg_backend_pid())")"
+
+rule 'a session that calls everything thousands of times does not grow'
+ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
+run_psql --quiet <<'SQL'
+    CREATE TABLE few AS SELECT * FROM event WHERE access_key_id IN (SELECT min(access_key_id) FROM event);
+    CREATE TABLE document AS SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object('eventID', event_id, 'eventTime', event_time, 'sourceIPAddress', host(source_ip),
+        'userIdentity', jsonb_build_object('accessKeyId', access_key_id)))) AS body FROM few;
+SQL
+once="SELECT count(*) FROM travel.detect('few');
+SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip, event_id) OVER (ORDER BY event_time, source_ip) AS l FROM few) AS s;
+SELECT count(travel.locate(source_ip)) FROM few;
+SELECT travel.ingest('cloudtrail', body) FROM document;
+SELECT cardinality(travel.impossible_legs(event_time, source_ip, event_id)) FROM few;
+SELECT count(*) FROM travel.geoip_databases();
+SELECT length(travel.detect_sql('few'));
+DO 'BEGIN PERFORM travel.locate(NULL); PERFORM * FROM travel.detect(''few'', entity => ''nothing''); EXCEPTION WHEN OTHERS THEN NULL; END';"
+many() { for ((n = 0; n < $1; n++)); do printf '%s\n' "$once"; done; }
+coproc SESSION { run_psql --quiet --no-align --tuples-only --output /dev/null --set ON_ERROR_STOP=0 2>&1; }
+ready() {
+    printf '\\o\nSELECT %s;\n\\o /dev/null\n' "$1" >&"${SESSION[1]}"
+    IFS= read -r -t 60 -u "${SESSION[0]}" ANSWER
+}
+ready 'pg_backend_pid()'
+pid=$ANSWER
+many 60 >&"${SESSION[1]}"
+ready 1
+before=$(memory "$pid" VmRSS)
+began=$(now)
+many 500 >&"${SESSION[1]}"
+ready 2
+same 'the session said nothing else' 2 "$ANSWER"
+grown=$(($(memory "$pid" VmRSS) - before))
+note "4000 statements, half of them over a key's events: $(since "$began") s, $before MB before, $grown MB more after"
+holds "the session grew by $grown MB" between -100 4 "$grown"
+# The same within one transaction, where what is not freed at once stays.
+printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP
+    PERFORM * FROM travel.detect('few'); PERFORM travel.ingest('cloudtrail', body) FROM document; PERFORM travel.locate(source_ip) FROM few;
+    PERFORM travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) FROM few;
+    PERFORM travel.impossible_legs(event_time, source_ip) FROM few; PERFORM * FROM travel.geoip_databases(); END LOOP; END \$\$;" >&"${SESSION[1]}"
+ready 3
+grown=$(($(memory "$pid" VmRSS) - before))
+note "3000 more in one transaction: $grown MB more"
+holds "the session grew by $grown MB" between -100 8 "$grown"
+end_session
+no_crash
