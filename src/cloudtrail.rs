@@ -8,6 +8,7 @@ use crate::pg::jsonb::{self, Node};
 use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use travel_cloudtrail::{Event, RecordNode};
 use travel_core::address;
 
@@ -73,9 +74,26 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
+thread_local! {
+    static WARNS: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `body` without the warning of `travel.records`: its caller has named what is bad already.
+pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WARNS.set(true);
+        }
+    }
+    WARNS.set(false);
+    let _restore = Restore;
+    body()
+}
+
 /// One warning for all elements of a document that are no records.
 fn warn_of_bad_records(bad: &[(usize, String)]) {
-    let Some((position, found)) = bad.first() else { return };
+    let Some((position, found)) = bad.first().filter(|_| WARNS.get()) else { return };
     let count = bad.len();
     pgrx::pg_sys::panic::ErrorReport::new(
         pgrx::PgSqlErrorCode::ERRCODE_WARNING,

@@ -1,6 +1,6 @@
 //! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
 
-use crate::cloudtrail::{Element, each_element};
+use crate::cloudtrail::{Element, each_element, without_warning};
 use crate::detect::{Source, notice, quoted};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -162,7 +162,8 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
         }
         Ok(())
     })?;
-    let inserted = spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, document)]));
+    let inserted =
+        without_warning(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, document)])));
     for text in skipped.iter().take(NAMED_SKIPS) {
         notice(format!("skipped {text}"), None);
     }

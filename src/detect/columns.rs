@@ -181,7 +181,8 @@ fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, Travel
         let what = format!("columns.{key}");
         expression::check_syntax(&what, value)?;
         let oid = expression::type_of(&what, value, source)?;
-        return Ok(Expression { sql: value.to_owned(), oid });
+        // In parentheses of its own: `(1) + (2)` begins and ends with one, too, and a comment must end before the next word.
+        return Ok(Expression { sql: format!("({value}\n)"), oid });
     }
     let name = source.column(value).or_else(|| {
         let identifiers = super::source::identifiers(value)?;

@@ -43,6 +43,8 @@ pub struct Events {
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
+    /// An index leads from an entity or a time to its events.
+    pub is_indexed: bool,
 }
 
 pub struct Key {
@@ -112,7 +114,10 @@ impl Events {
         if let Some(accuracy) = &accuracy {
             labels.push(("accuracy_km", as_type(accuracy.clone(), pg_sys::FLOAT8OID, "float8")));
         }
+        let is_indexed =
+            keys.iter().map(|key| &key.sql).chain([&time.sql]).any(|sql| columns.source().is_indexed(sql));
         Ok(Self {
+            is_indexed,
             site,
             from,
             condition,

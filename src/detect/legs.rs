@@ -123,7 +123,7 @@ impl Query<'_> {
             thresholds.use_accuracy
         );
         let coordinates = self.events.site == Site::Coordinates;
-        let with_radius = coordinates && self.events.has_accuracy && thresholds.ends_with("true");
+        let with_radius = self.judges_radii();
         let place = self.place_names().join(", ");
         if self.arguments.all_legs {
             let (call, order) = match (coordinates, with_radius) {
@@ -231,7 +231,7 @@ impl Query<'_> {
             select.push(format!("l.{end}_ip"));
             select.push(format!("{} AS {end}_event_id", self.label(end, "event_id")));
             for column in PLACE {
-                let own = PLACE_LABELS.contains(&column) || column == "accuracy_km";
+                let own = PLACE_LABELS.contains(&column) || (column == "accuracy_km" && !self.judges_radii());
                 select.push(if address || !own {
                     format!("l.{end}_{column}")
                 } else {
@@ -296,6 +296,11 @@ impl Query<'_> {
         } else {
             "NULL::text".to_owned()
         }
+    }
+
+    /// Whether the radii of a table with coordinates are judged, and so are part of its legs.
+    fn judges_radii(&self) -> bool {
+        self.events.has_accuracy && self.arguments.thresholds.use_accuracy
     }
 
     fn has(&self, name: &str) -> bool {

@@ -22,6 +22,7 @@ use crate::tally;
 use arguments::Arguments;
 use events::{Events, Site};
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+use std::ffi::CStr;
 
 pg_function!(travel_detect, pg_finfo_travel_detect, detect);
 pg_function!(travel_detect_sql, pg_finfo_travel_detect_sql, detect_sql);
@@ -37,7 +38,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 Places::of_statement()?.require_database()?;
             }
             events.notice_of_what_is_missing();
-            run(&legs::query(&events, &arguments), &rows);
+            run(&legs::query(&events, &arguments), events.is_indexed, &rows);
             Ok(())
         })
     });
@@ -72,25 +73,25 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rows = RowSet::begin(call)?;
     spi::connected(|| {
         let events = Events::of(&arguments)?;
-        run(&coverage::query(&events, &arguments), &rows);
+        run(&coverage::query(&events, &arguments), true, &rows);
         Ok(())
     })?;
     Ok(rows.finish(call))
 }
 
 /// Runs a query of ours. The last step of its aggregates stays in this process, so that it can count: no plan may
-/// move the whole of them into workers.
-fn run(query: &str, rows: &RowSet) {
+/// move the whole of them into workers. Without an index no leg is looked up by itself: where PostgreSQL has no
+/// statistics and expects few, it would read the whole table for each.
+fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     #[cfg(feature = "pg15")]
-    const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"force_parallel_mode";
+    const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
-    const WHOLE_PLAN_IN_WORKER: &std::ffi::CStr = c"debug_parallel_query";
-    spi::with_settings(
-        &[(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")],
-        || {
-            spi::execute_into(query, rows);
-        },
-    );
+    const WHOLE_PLAN_IN_WORKER: &CStr = c"debug_parallel_query";
+    let mut settings = vec![(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")];
+    if !is_indexed {
+        settings.push((c"enable_nestloop", c"off"));
+    }
+    spi::with_settings(&settings, || spi::execute_into(query, rows));
 }
 
 fn counted(count: u64, one: &str, several: &str) -> String {

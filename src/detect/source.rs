@@ -8,6 +8,8 @@ pub struct Source {
     /// Schema-qualified and quoted.
     pub name: String,
     pub columns: Vec<SourceColumn>,
+    /// The columns that an index begins with.
+    indexed: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -52,11 +54,12 @@ impl Source {
                 .filter(|column| !column.attisdropped)
                 .map(|column| SourceColumn { name: column.name().to_owned(), oid: column.atttypid })
                 .collect();
+            let indexed = first_columns_of_indexes(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(TravelError::SourceNotATable { name });
             }
-            Ok(Self { name, columns })
+            Ok(Self { name, columns, indexed })
         }
     }
 
@@ -64,10 +67,53 @@ impl Source {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Whether an index begins with this column, given as SQL over the source.
+    pub fn is_indexed(&self, sql: &str) -> bool {
+        self.indexed.iter().any(|name| sql == format!("s.{}", quoted(name)))
+    }
+
     /// What is there, for hints.
     pub fn column_names(&self) -> String {
         self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }
+}
+
+/// # Safety
+/// `relation` must be open.
+unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<String> {
+    let mut names = Vec::new();
+    // SAFETY: by the caller; a cached pg_index row is released after it was read, and its column number is looked up
+    // in the relation's own descriptor.
+    unsafe {
+        let list = pg_sys::RelationGetIndexList(relation);
+        let length = if list.is_null() { 0 } else { (*list).length };
+        let columns = PgTupleDesc::from_pg_copy((*relation).rd_att);
+        for i in 0..length as usize {
+            let oid = (*(*list).elements.add(i)).oid_value;
+            let tuple = pg_sys::SearchSysCache1(
+                pg_sys::SysCacheIdentifier::INDEXRELID as i32,
+                pg_sys::Datum::from(oid),
+            );
+            if tuple.is_null() {
+                continue;
+            }
+            let index = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_index>();
+            let first = *(*index).indkey.values.as_ptr();
+            // A partial index serves some rows only.
+            let mut is_whole = true;
+            pg_sys::SysCacheGetAttr(
+                pg_sys::SysCacheIdentifier::INDEXRELID as i32,
+                tuple,
+                pg_sys::Anum_pg_index_indpred as i16,
+                &mut is_whole,
+            );
+            if (*index).indisvalid && is_whole && first > 0 {
+                names.extend(columns.get(first as usize - 1).map(|column| column.name().to_owned()));
+            }
+            pg_sys::ReleaseSysCache(tuple);
+        }
+    }
+    names
 }
 
 /// An SQL identifier, quoted where it must be.

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 start e2e-big "impossible_travel.geoip_path = '$SERVERS/e2e-big/files/geoip'" 'impossible_travel.coverage_notice = off' \
-    'shared_buffers = 16MB' 'work_mem = 4MB' 'max_wal_size = 4GB' 'autovacuum = off' 'max_parallel_workers_per_gather = 2'
+    'shared_buffers = 16MB' 'work_mem = 4MB' 'max_wal_size = 4GB' 'autovacuum = off' 'jit = off' 'max_parallel_workers_per_gather = 2'
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 ask 'CREATE EXTENSION impossible_travel'
 
@@ -15,7 +15,7 @@ run_psql --quiet <<'SQL'
     SELECT 'AKIA' || lpad((hashint4(n) & 4095)::text, 16, '0') AS access_key_id,
            timestamptz '2026-01-01 00:00Z' + (hashint4(n + 1000000) & 1048575) * interval '2.5 seconds' AS event_time,
            ('{192.0.2.1,192.0.2.2,192.0.2.40,192.0.2.120,198.51.100.1,198.51.100.40,198.51.100.200,198.51.100.230,203.0.113.1,203.0.113.130,'
-           '198.18.0.1,198.19.200.1,198.19.230.1,10.0.0.1,2001:db8::1,2001:db8:2000::1,::ffff:192.0.2.3,9.9.9.9}'::inet[])[1 + (hashint4(n + 2000000) & 65535) % 18] AS source_ip,
+           '198.18.0.1,198.19.200.1,198.19.230.1,10.0.0.1,2001:db8::1,2001:db8:2000::1,::ffff:192.0.2.3,9.9.9.9}'::inet[])[1 + (hashint4(CASE WHEN n % 12 = 0 THEN n ELSE hashint4(n) & 4095 END) & 65535) % 18] AS source_ip,
            'id ' || n AS event_id,
            CASE WHEN n % 50 = 0 THEN 'failed_auth' ELSE 'success' END AS outcome,
            NULL::text AS invoked_by
@@ -48,7 +48,7 @@ for query in "$aggregate" "$with_ids"; do
     same 'in parallel, sorted' "$wanted" "$(ask "$parallel SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
 done
 legs=$(ask "$serial SELECT count(*) FROM ($window) AS w")
-holds "there are thousands of legs: $legs" between 10000 1000000 "$legs"
+holds "there are thousands of legs: $legs" between 5000 1000000 "$legs"
 same 'window function and aggregate' "$(ask "$serial $(digest_of_rows "$window")" | last)" \
     "$(ask "$serial $(digest_of_rows "SELECT access_key_id, l.* FROM ($with_ids) AS a, unnest(legs) AS l")" | last)"
 
@@ -68,16 +68,17 @@ same 'forced into a worker' "$wanted" "$(ask "$parallel SET force_parallel_mode 
 coverage=$(digest_of_rows "SELECT * FROM travel.coverage('event')")
 same 'coverage' "$(ask "$serial $coverage" | last)" "$(ask "$parallel $coverage" | last)"
 same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" "$(ask "SELECT sum(events) FROM travel.coverage('event')")"
-counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" | grep 'NOTICE' | grep -o '[0-9].*'; }
+counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" | grep -o 'judged [0-9]* events.*'; }
 same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")"
-same 'and what coverage counts' "$(counted "$serial" | grep -o '^[0-9]* events')" \
-    "$(ask "SELECT sum(events) || ' events' FROM travel.coverage('event') WHERE status = 'judged'")"
+same 'and what coverage counts' "$(counted "$serial" | grep -o '^judged [0-9]* events')" \
+    "$(ask "SELECT 'judged ' || sum(events) || ' events' FROM travel.coverage('event') WHERE status = 'judged'")"
 
 rule 'one key with 2,000,000 events: travel.detect and the window function in bounded memory'
 run_psql --quiet <<'SQL'
     CREATE UNLOGGED TABLE big AS
     SELECT 'AKIABIG' AS access_key_id, timestamptz '2026-01-01 00:00Z' + (n * 7919::bigint % 2000003) * interval '1 second' AS event_time,
-           CASE WHEN n * 7919::bigint % 2000003 IN (500000, 1500000) THEN inet '203.0.113.1' ELSE inet '192.0.2.0' + n % 30 END AS source_ip
+           CASE WHEN n * 7919::bigint % 2000003 IN (500000, 1500000) THEN inet '203.0.113.1' ELSE inet '192.0.2.0' + n % 30 END AS source_ip,
+           NULL::text AS outcome, NULL::text AS invoked_by
     FROM generate_series(1, 2000000) AS n;
     ANALYZE big;
 SQL
@@ -203,6 +204,7 @@ ready 2
 same 'the session said nothing else' 2 "$ANSWER"
 grown=$(($(memory "$pid" VmRSS) - before))
 note "4000 statements, half of them over a key's events: $(since "$began") s, $before MB before, $grown MB more after"
+same 'it did what it was told' t "$(ask 'SELECT count(*) > 10 FROM cloudtrail')"
 holds "the session grew by $grown MB" between -100 4 "$grown"
 # The same within one transaction, where what is not freed at once stays.
 printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP

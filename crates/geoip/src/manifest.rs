@@ -2,7 +2,7 @@
 //! the same one without talking to each other.
 
 use crate::copy::{Digest, Directory, Writer, digest_of};
-use crate::source::{Source, SourceState};
+use crate::source::{Listing, Source, SourceState};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -44,7 +44,7 @@ pub(crate) struct Serving {
     pub in_memory: Option<String>,
 }
 
-/// A generation is valid so long after its publication: whoever starts a statement later has read of it.
+/// A generation is valid so long after the change that it shows, or after its publication.
 pub(crate) const DELAY_US: i64 = 1_000_000;
 
 const VERSION: u32 = 1;
@@ -60,15 +60,24 @@ impl Manifest {
         }
     }
 
-    /// Adds a generation that is valid a moment from now, or, after one without databases, from when that one was.
-    pub fn add(&mut self, entries: Vec<Entry>, now_us: i64) {
+    /// Adds a generation that is valid from `valid_from_us` on, or, after one without databases, from when that was.
+    pub fn add(&mut self, entries: Vec<Entry>, now_us: i64, valid_from_us: i64) {
         let (number, valid_from_us) = match self.newest() {
-            Some(newest) if newest.is_usable() => (newest.number, now_us.saturating_add(DELAY_US)),
+            Some(newest) if newest.is_usable() => (newest.number, valid_from_us.max(newest.valid_from_us)),
             Some(newest) => (newest.number, newest.valid_from_us),
             None => (0, i64::MIN),
         };
         let number = number.saturating_add(1);
         self.generations.push(Generation { number, published_us: now_us, valid_from_us, entries });
+    }
+
+    /// From when on statements can use what a look at the file system shows: a moment after it changed. Whoever begins
+    /// a statement later and looks, sees it. `None` where the times contradict what was seen before (a folder that was
+    /// prepared long ago and put in place by renaming one of its parents): then only a moment after publication is safe.
+    pub fn due_us(&self, listing: &Listing, now_us: i64) -> Option<i64> {
+        let changed_us = listing.changed_us?;
+        let seen_us = self.newest().map_or(i64::MIN, |newest| newest.published_us);
+        (changed_us > seen_us && changed_us <= now_us).then(|| changed_us.saturating_add(DELAY_US))
     }
 
     /// Without the generations that are valid later than any that is published now: the clock was set back since.

@@ -7,10 +7,10 @@
 
 use crate::copy::{self, Digest, Directory, Writer};
 use crate::database::Database;
-use crate::manifest::{Entry, Generation, Manifest};
+use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
-use crate::source::{self, Source};
+use crate::source::{self, Listing};
 use crate::stack::{Layer, Stack};
 use crate::status::{DatabaseStatus, StoreError, Warning};
 use std::collections::HashMap;
@@ -130,10 +130,15 @@ impl Store {
         let since = statement_us.saturating_sub(self.checked_us);
         let known = self.manifest.as_ref().and_then(|manifest| manifest.choose(statement_us));
         if !(0..CHECK_US).contains(&since) || known.is_none_or(|generation| !generation.is_usable()) {
-            self.check(setting, may_publish, interrupt, warnings);
+            self.check(setting, statement_us, may_publish, interrupt, warnings);
             self.checked_us = statement_us;
         }
         let opened = self.open_chosen(setting, statement_us, interrupt);
+        if matches!(opened, Err(StoreError::ChangedWhileInMemory { .. })) && self.private_since_us.is_some() {
+            // Not even a manifest can be written: alone with the file as it is now, rather than without any.
+            self.publish_locked(setting, true, interrupt, warnings);
+            return self.open_chosen(setting, statement_us, interrupt);
+        }
         if !is_damage(&opened) {
             return opened;
         }
@@ -188,37 +193,42 @@ impl Store {
         Ok(stack)
     }
 
-    /// Compares the newest generation with the file system, and publishes another where they differ.
+    /// Compares the newest generation with the file system, and publishes another where they differ: what changed
+    /// long enough before the statement is for the statement itself, and every process of it sees to that.
     fn check(
         &mut self,
         setting: &str,
+        statement_us: i64,
         may_publish: bool,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
         let stored = Manifest::read(&self.directory, setting);
-        let is_first = stored.is_none();
+        let listing = source::list(setting);
+        let mut wait = Wait::ForManifest;
         if let Some(manifest) = stored {
-            let tried = self
-                .private_since_us
-                .is_some_and(|since| (self.clock)().saturating_sub(since) < MEMORY_RETRY_US);
-            let is_enough = tried || !may_publish || self.is_current(&manifest, &source::list(setting));
+            let now_us = (self.clock)();
+            let tried =
+                self.private_since_us.is_some_and(|since| now_us.saturating_sub(since) < MEMORY_RETRY_US);
+            let is_due = manifest.due_us(&listing, now_us).is_some_and(|due| due <= statement_us);
+            let is_enough = tried || self.is_current(&manifest, &listing) || !(may_publish || is_due);
             self.manifest = Some(manifest);
             if is_enough {
                 return;
             }
+            wait = if is_due { Wait::ForLock } else { Wait::No };
         } else if let (Some(since), Some(manifest)) = (self.private_since_us, &self.manifest) {
             let is_fresh = (self.clock)().saturating_sub(since) < MEMORY_RETRY_US;
-            if is_fresh && manifest.newest().is_some_and(|newest| newest.matches(&source::list(setting))) {
+            if is_fresh && manifest.newest().is_some_and(|newest| newest.matches(&listing.sources)) {
                 return;
             }
         }
-        let _lock = match self.lock(setting, is_first, interrupt) {
+        let _lock = match self.lock(setting, wait, interrupt) {
             Locked::Here(lock) => Some(lock),
             Locked::Elsewhere => return,
             // Nothing can be written there. What is stored serves on, so that all processes see the same; without it
             // publishing will find the same, and keep its result to itself.
-            Locked::Impossible(error) if !is_first => {
+            Locked::Impossible(error) if wait != Wait::ForManifest => {
                 self.stay_with_stored(&error, warnings);
                 return;
             }
@@ -227,9 +237,11 @@ impl Store {
         self.publish_locked(setting, false, interrupt, warnings);
     }
 
-    fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
+    fn is_current(&self, manifest: &Manifest, listing: &Listing) -> bool {
         manifest.newest().is_some_and(|newest| {
-            newest.matches(sources) && !newest.is_future((self.clock)()) && !self.is_memory_due(manifest)
+            newest.matches(&listing.sources)
+                && !newest.is_future((self.clock)())
+                && !self.is_memory_due(manifest)
         })
     }
 
@@ -239,9 +251,8 @@ impl Store {
             && (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
     }
 
-    /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
-    /// for the lock or for the manifest that its holder writes.
-    fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
+    /// The lock of the only writer.
+    fn lock(&mut self, setting: &str, wait: Wait, interrupt: &mut dyn FnMut()) -> Locked {
         let file = match self.directory.lock_file() {
             Ok(file) => file,
             Err(error) => return Locked::Impossible(error),
@@ -250,12 +261,14 @@ impl Store {
             match file.try_lock() {
                 Ok(()) => return Locked::Here(file),
                 Err(TryLockError::Error(error)) => return Locked::Impossible(error),
-                Err(TryLockError::WouldBlock) if !is_first => return Locked::Elsewhere,
+                Err(TryLockError::WouldBlock) if wait == Wait::No => return Locked::Elsewhere,
                 Err(TryLockError::WouldBlock) => {}
             }
             interrupt();
             std::thread::sleep(POLL);
-            if let Some(manifest) = Manifest::read(&self.directory, setting) {
+            if wait == Wait::ForManifest
+                && let Some(manifest) = Manifest::read(&self.directory, setting)
+            {
                 self.manifest = Some(manifest);
                 return Locked::Elsewhere;
             }
@@ -287,12 +300,12 @@ impl Store {
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
-        let sources = source::list(setting);
+        let listing = source::list(setting);
         let stored = Manifest::read(&self.directory, setting);
         // Somebody else may have published while this process waited or looked.
         if let Some(stored) = &stored
             && !replace
-            && self.is_current(stored, &sources)
+            && self.is_current(stored, &listing)
         {
             self.manifest = Some(stored.clone());
             return;
@@ -309,10 +322,11 @@ impl Store {
             now_us: (self.clock)(),
             interrupt,
         };
-        let Made { entries, warnings: found, databases } = making.make(&sources);
+        let Made { entries, warnings: found, databases } = making.make(&listing.sources);
         warnings.extend(found);
         self.opened.extend(databases);
-        self.put(setting, stored, replace, entries, retry_memory, warnings);
+        let due_us = stored.as_ref().and_then(|stored| stored.due_us(&listing, (self.clock)()));
+        self.put(setting, stored, replace, entries, due_us, retry_memory, warnings);
     }
 
     /// Writes the manifest; where that fails, this process uses it alone.
@@ -322,6 +336,7 @@ impl Store {
         stored: Option<Manifest>,
         replace: bool,
         entries: Vec<Entry>,
+        due_us: Option<i64>,
         retried: bool,
         warnings: &mut Vec<Warning>,
     ) {
@@ -339,7 +354,7 @@ impl Store {
                 None => Manifest::first(setting, number.saturating_add(1), entries.clone(), now_us),
             };
             if manifest.newest().is_none_or(|newest| newest.entries != entries) {
-                manifest.add(entries.clone(), now_us);
+                manifest.add(entries.clone(), now_us, due_us.unwrap_or(now_us.saturating_add(DELAY_US)));
             }
             if retried {
                 manifest.memory_tried_us = now_us;
@@ -395,6 +410,17 @@ fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {
 
 fn tried(setting: &str) -> Vec<String> {
     source::paths(setting).map(str::to_owned).collect()
+}
+
+/// What a process that would write does while another one does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    /// It carries on with what there is.
+    No,
+    /// It waits for its turn: its statement needs what is published.
+    ForLock,
+    /// There is nothing to carry on with: it waits for its turn, or for what the other one writes.
+    ForManifest,
 }
 
 /// Whether this process is the one that writes.

@@ -148,11 +148,10 @@ RESET max_parallel_workers_per_gather;
 SELECT a.legs = b.legs AS shuffled_is_the_same, cardinality(a.legs) AS legs
 FROM (SELECT travel.impossible_legs(event_time, ip, id ORDER BY event_time) AS legs FROM many) AS a,
      (SELECT travel.impossible_legs(event_time, ip, id ORDER BY md5(id)) AS legs FROM many) AS b;
-SELECT count(*) AS legs, count(*) FILTER (WHERE (a.from_time, a.from_ip, a.to_time, a.to_ip, a.distance_km, a.from_city) IS DISTINCT FROM (b.from_time, b.from_ip, b.to_time, b.to_ip, b.distance_km, b.from_city)) AS differences
-FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare FROM many) AS s
-CROSS JOIN LATERAL generate_subscripts(legs, 1) AS i
-CROSS JOIN LATERAL (SELECT (legs[i]).*) AS a
-CROSS JOIN LATERAL (SELECT (bare[i]).*) AS b;
+CREATE TEMP VIEW with_ids AS SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs FROM many) AS s, unnest(legs) AS l;
+CREATE TEMP VIEW without_ids AS SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city FROM (SELECT travel.impossible_legs(event_time, ip) AS legs FROM many) AS s, unnest(legs) AS l;
+SELECT count(*) AS differences FROM ((TABLE with_ids EXCEPT ALL TABLE without_ids) UNION ALL (TABLE without_ids EXCEPT ALL TABLE with_ids)) AS d;
+SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
 -- What PostgreSQL knows of it.

@@ -31,7 +31,7 @@ INSERT INTO events VALUES
 SELECT * FROM travel.coverage('events');
 SELECT sum(events) AS sum, (SELECT count(*) FROM events) AS rows FROM travel.coverage('events');
 
--- The notice counts the judged and those that were only not placed; entities are those with a judged event, or one that was tried.
+-- The notice counts the judged and those that were only not placed; entities are those with a judged event.
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SELECT count(*) FROM travel.detect('events', condition => 'false');
@@ -66,4 +66,5 @@ FROM (SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP 
 CREATE TABLE empty (LIKE events);
 SELECT * FROM travel.coverage('empty');
 SELECT count(*) FROM travel.detect('empty');
+SET client_min_messages = warning;
 DROP TABLE events, coordinates, records, empty CASCADE;

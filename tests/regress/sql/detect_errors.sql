@@ -70,6 +70,11 @@ FROM unnest(ARRAY['true', 'false', 'false OR access_key_id = ''none''', 'source_
 SELECT split_part(error_of($$SELECT travel.detect('events', condition => '1 / (length(access_key_id) - 1) = 1')$$), E'\n', 1);
 \pset format aligned
 
+-- An expression is one, whatever its own parentheses and comments do: nothing of the query around it binds to a part of it.
+SELECT columns, (SELECT concat_ws(' ', count(*), min(to_event_id), min(to_outcome)) FROM travel.detect('events', columns => columns)) AS found
+FROM unnest(ARRAY['{"event_id": "(1) + (2)"}', '{"event_id": "(''a'') || (''b'')"}', '{"event_id": "(''x'') -- )"}', '{"outcome": "(''failed'') || (''_auth'')"}', '{"outcome": "(NULL) || (''failed_auth'')"}', '{"invoked_by": "(NULL) /* ) */ || ('''')"}',
+                  '{"access_key_id": "(''A'') || (access_key_id)"}', '{"event_time": "(event_time) + (''1 day'')"}', '{"source_text": "(host(source_ip)) || ('''')"}']::jsonb[]) WITH ORDINALITY AS v (columns, n) ORDER BY n;
+
 -- With the caller's rights, table and condition: 42501.
 CREATE TABLE secret AS TABLE events;
 CREATE VIEW through AS TABLE secret;

@@ -138,6 +138,7 @@ SELECT * FROM found('records', columns => '{"record": "body", "latitude": "(line
 SELECT count(DISTINCT leg_id) AS ids, count(*) FROM (
     SELECT leg_id FROM travel.detect('minimal') UNION ALL SELECT leg_id FROM travel.detect('parts') UNION ALL SELECT leg_id FROM travel.detect('records', columns => '{"record": "body"}')
     UNION ALL SELECT leg_id FROM travel.detect('zoneless') UNION ALL SELECT leg_id FROM travel.detect('raw', 'access_key_id', columns => '{"access_key_id": "(''K'')", "event_time": "when", "source_ip": "src"}')) AS l;
+SET client_min_messages = warning;
 DROP SCHEMA "Odd Schema" CASCADE;
 DROP TABLE minimal, raw, several, typed, zoneless, untimely, records, parts, enriched CASCADE;
 DROP FUNCTION found;

@@ -13,7 +13,7 @@ SELECT (SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg
        (SELECT count(*) FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')) AS strangers;
 -- No helper of the installation is left.
 SELECT to_regprocedure('travel.require_utf8()');
--- Every function that can run on a worker says so; each returns what it says for nothing at all.
+-- Every function may run in a parallel worker, but those that run queries or read folders.
 SELECT proname, proparallel FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proparallel <> 's' ORDER BY 1;
 
 -- PUBLIC may use the schema, and everything in it that names no server path.
@@ -37,20 +37,15 @@ RESET ROLE;
 SET ROLE regress_monitor;
 SELECT count(*) > 0 AS databases FROM travel.geoip_databases();
 RESET ROLE;
--- A search_path with another's functions in front changes nothing: what the C code looks up is qualified.
+-- A search_path with another's functions in front changes nothing: those of its queries are qualified.
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.isfinite(timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.cardinality(travel.leg[]) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.min(timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
-CREATE FUNCTION evil.text_ne(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil operator'; END $$;
-CREATE FUNCTION evil.time_lt(timestamptz, timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil operator'; END $$;
-CREATE OPERATOR evil.<> (LEFTARG = text, RIGHTARG = text, PROCEDURE = evil.text_ne);
-CREATE OPERATOR evil.= (LEFTARG = text, RIGHTARG = text, PROCEDURE = evil.text_ne);
-CREATE OPERATOR evil.< (LEFTARG = timestamptz, RIGHTARG = timestamptz, PROCEDURE = evil.time_lt);
-CREATE OPERATOR evil.> (LEFTARG = timestamptz, RIGHTARG = timestamptz, PROCEDURE = evil.time_lt);
 SET search_path = evil, pg_catalog, public;
-SELECT public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail')$$) AS functions;
+SELECT public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail')$$) AS detect, public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail', all_legs => true)$$) AS all_legs,
+       public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.coverage('nobodys.trail')$$) AS coverage, public.sqlstate_of($$SELECT travel.ingest('nobodys.trail', '[]')$$) AS ingest, public.sqlstate_of($$SELECT travel.locate('192.0.2.1')$$) AS locate;
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA nobodys, evil CASCADE;

@@ -1,0 +1,70 @@
+-- Settings, and what happens without any GeoIP database. This file changes the server's geoip_path: it runs alone, and sets it back.
+SET timezone = 'UTC';
+\pset null '-'
+-- Both are known before anything of the extension was called in this session, once its library is loaded.
+LOAD 'impossible_travel';
+SELECT name, context, vartype, boot_val, short_desc IS NOT NULL AS described FROM pg_settings WHERE name LIKE 'impossible\_travel.%' ORDER BY name;
+-- A misspelt name with the prefix is reported; so is a wrong value, and a place where it cannot be set.
+\set VERBOSITY sqlstate
+SET impossible_travel.geoip_paht = '/tmp';
+SET impossible_travel.coverage_notice = 'perhaps';
+SET impossible_travel.geoip_path = '/tmp';
+ALTER DATABASE regression SET impossible_travel.geoip_path = '/tmp';
+ALTER SYSTEM SET impossible_travel.no_such = 1;
+\set VERBOSITY default
+SET impossible_travel.geoip_paht = '/tmp';
+-- One that was set before the library came is warned of when it comes, and gone.
+\c -
+SET impossible_travel.misspelt = 'x';
+SELECT travel.source_kind('10.0.0.1');
+SHOW impossible_travel.misspelt;
+SET impossible_travel.coverage_notice = off;
+SHOW impossible_travel.coverage_notice;
+RESET impossible_travel.coverage_notice;
+SHOW impossible_travel.coverage_notice;
+
+-- The path comes with a reload, and is the server's.
+CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet, latitude float8, longitude float8, outcome text, invoked_by text);
+INSERT INTO events VALUES ('K', '2026-03-02 09:00Z', '192.0.2.1', 51.5, 0), ('K', '2026-03-02 09:10Z', '203.0.113.1', 35.7, 139.7);
+CREATE VIEW private AS SELECT access_key_id, event_time, inet '10.0.0.1' AS source_ip, outcome, invoked_by FROM events;
+SELECT current_setting('impossible_travel.geoip_path') AS path \gset
+-- Waits for the reload to have come to this session and to new ones.
+CREATE PROCEDURE reload(wanted text) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_reload_conf();
+    FOR attempt IN 1..100 LOOP
+        COMMIT;
+        EXIT WHEN EXISTS (SELECT FROM pg_file_settings WHERE name = 'impossible_travel.geoip_path' AND setting = wanted AND applied);
+        PERFORM pg_sleep(0.05);
+    END LOOP;
+    PERFORM pg_sleep(0.3);
+END $$;
+ALTER SYSTEM SET impossible_travel.geoip_path = '/nowhere/at/all.mmdb, /nowhere/else';
+CALL reload('/nowhere/at/all.mmdb, /nowhere/else');
+\c -
+SHOW impossible_travel.geoip_path;
+
+-- No database at all: 55000 at the first public address, with the setting and what was tried. What needs none goes on.
+\pset format unaligned
+SELECT error_of($$SELECT travel.locate('192.0.2.1')$$);
+\pset format aligned
+SELECT sqlstate_of($$SELECT travel.is_placed('192.0.2.1')$$) AS is_placed, sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM events') AS leg, sqlstate_of('SELECT travel.leg(event_time, host(source_ip)) OVER (ORDER BY event_time) FROM events') AS leg_text,
+       sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM events') AS impossible_legs, sqlstate_of($$SELECT travel.detect('events')$$) AS detect, sqlstate_of($$SELECT travel.detect('events', since => '2030-01-01')$$) AS detect_nothing, sqlstate_of($$SELECT travel.detect('private')$$) AS detect_private,
+       sqlstate_of($$SELECT travel.coverage('events')$$) AS coverage;
+SELECT travel.locate('10.0.0.1') IS NULL AS locate_private, travel.locate(NULL) IS NULL AS locate_null, travel.is_placed('10.0.0.1') AS is_placed_private,
+       sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM private') AS leg_private, sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM private') AS aggregate_private, sqlstate_of($$SELECT travel.coverage('private')$$) AS coverage_private,
+       sqlstate_of('SELECT travel.leg(event_time, latitude, longitude) OVER (ORDER BY event_time) FROM events') AS leg_coordinates, sqlstate_of('SELECT travel.impossible_legs(event_time, latitude, longitude) FROM events') AS aggregate_coordinates;
+SELECT count(*) FROM travel.detect('events', columns => '{"latitude": "latitude", "longitude": "longitude"}');
+SELECT sqlstate_of($$SELECT travel.detect_sql('events')$$) AS detect_sql, sqlstate_of($$SELECT travel.parse('{"sourceIPAddress": "192.0.2.1"}')$$) AS parse;
+SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() ORDER BY path;
+
+-- And back: the first statement after it finds the databases again.
+ALTER SYSTEM RESET impossible_travel.geoip_path;
+SELECT format('CALL reload(%L)', :'path') AS call \gset
+SET client_min_messages = warning;
+:call;
+\c -
+SELECT current_setting('impossible_travel.geoip_path') = :'path' AS as_before, (travel.locate('192.0.2.1')).city;
+SET client_min_messages = warning;
+DROP PROCEDURE reload;
+DROP TABLE events CASCADE;
