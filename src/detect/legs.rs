@@ -132,7 +132,8 @@ impl Query<'_> {
                         "travel.leg_within(event_time, {place}, accuracy_km, {}, {thresholds})",
                         self.id()
                     ),
-                    place,
+                    // The smallest id, and of it the smallest radius, stands for all of one event.
+                    format!("{place}, {} COLLATE \"C\", accuracy_km", self.id()),
                 ),
                 (true, false) => {
                     (format!("travel.leg(event_time, {place}, NULL::text, {thresholds})"), place)

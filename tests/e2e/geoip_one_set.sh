@@ -7,10 +7,12 @@ two_databases "$WORK/sample/geoip/Sample-City.mmdb" "$SCRATCH/a" "$SCRATCH/b"
 chmod 0755 "$SCRATCH"
 
 # Without the leader's help every row comes out of a worker.
-start e2e-one-set "impossible_travel.geoip_path = '$SERVERS/e2e-one-set/files/geoip'" \
+start e2e-one-set "impossible_travel.geoip_path = '$SERVERS/e2e-one-set/files/current/geoip'" \
     'parallel_setup_cost = 0' 'parallel_tuple_cost = 0' 'min_parallel_table_scan_size = 0' \
     'max_parallel_workers_per_gather = 2' 'parallel_leader_participation = off'
-folder="$SERVER_DIR/files/geoip"
+mkdir "$SERVER_DIR/files/first"
+ln -s first "$SERVER_DIR/files/current"
+folder="$SERVER_DIR/files/current/geoip"
 file="$folder/City.mmdb"
 mkdir "$folder"
 replace_by_rename "$SCRATCH/a" "$file"
@@ -84,6 +86,35 @@ replace_by_rename "$SCRATCH/a" "$file"
 seen_by_workers "$plain WHERE n > ($slow)"
 wait
 same 'after a restart' Lisbon "$(seen)"
+
+rule 'the first statement that begins a second after the replacement sees it, though nobody looked before'
+for new in a b a; do
+    replace_by_rename "$SCRATCH/$new" "$file"
+    sleep 1.2
+    then=London
+    if [ $new = b ]; then then=Lisbon; fi
+    same 'a first statement' $then "$(ask "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s")"
+done
+
+rule 'a link in the middle of the path is turned to a folder that was made before: no mixture either'
+mkdir -p "$SERVER_DIR/files/second/geoip"
+cp "$SCRATCH/b" "$SERVER_DIR/files/second/geoip/City.mmdb"
+sleep 1.2
+for asking_first in 'length(pg_sleep(2.4)::text)' "length((travel.locate('192.0.2.1')).city) * 0 + length(pg_sleep(2.4)::text)"; do
+    same 'before' London "$(ask "$city")"
+    {
+        sleep 0.8
+        ln -s second "$SERVER_DIR/files/link"
+        mv -T "$SERVER_DIR/files/link" "$SERVER_DIR/files/current"
+    } &
+    seen_by_workers "$plain WHERE n > (SELECT $asking_first)"
+    wait
+    same 'the whole statement saw the first database' London "$(seen)"
+    within 4 "$city" Lisbon
+    ln -s first "$SERVER_DIR/files/link"
+    mv -T "$SERVER_DIR/files/link" "$SERVER_DIR/files/current"
+    within 4 "$city" London
+done
 
 rule 'a query of a function and its caller share the set; so does one that runs longer than the check of files'
 replace_by_rename "$SCRATCH/a" "$file"

@@ -22,12 +22,17 @@ umask 022
 
 REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/travel-e2e.XXXXXX")
+TOLD=
 STARTED=()
 MOUNTED=()
 
 clean_up() {
-    local status=$? name place
+    local status=$? command=$BASH_COMMAND name place
     trap - EXIT
+    case "$status$TOLD" in
+    0 | 77 | 130 | *told) ;;
+    *) printf '  FAILED: %s (status %s)\n' "$command" "$status" >&2 ;;
+    esac
     set +e
     # Only what this test began.
     local children
@@ -53,6 +58,7 @@ trap 'exit 130' INT TERM
 rule() { printf -- '- %s\n' "$*"; }
 
 fail() {
+    TOLD=told
     printf '  FAILED: %s\n' "$*" >&2
     if [ -n "$SERVER_DIR" ]; then
         printf '  the end of the log of the server:\n' >&2
@@ -109,12 +115,12 @@ within() {
     local began got
     began=$(now)
     while :; do
-        got=$(ask "$2" 2>&1) || true
+        got=$(ask "$2" 2>"$SCRATCH/said") || true
         TOOK=$(since "$began")
         [ "$got" != "$3" ] || return 0
         between 0 "$1" "$TOOK" || fail "after $1 s: $2
     wanted: $3
-    got:    $got"
+    got:    $got $(cat "$SCRATCH/said")"
         sleep 0.1
     done
 }

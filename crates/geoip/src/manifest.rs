@@ -144,7 +144,7 @@ impl Generation {
 
     /// Whether the clock must have been set back since it was published.
     pub fn is_future(&self, now_us: i64) -> bool {
-        self.valid_from_us > now_us.saturating_add(DELAY_US)
+        self.valid_from_us.max(self.published_us) > now_us.saturating_add(DELAY_US)
     }
 
     pub fn has_memory(&self) -> bool {

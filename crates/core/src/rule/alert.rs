@@ -1,0 +1,63 @@
+//! Which stored alert each incident is.
+
+use super::incident::Incident;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A stored alert of the rule: its id, the raised legs that it was last stored with (a withdrawn one keeps those that
+/// it had), and whether an analyst has archived it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredAlert {
+    pub id: i64,
+    pub legs: BTreeSet<String>,
+    pub archived: bool,
+}
+
+/// What becomes of the stored alerts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Assignment {
+    /// One for each incident, in the order given.
+    pub incidents: Vec<Taken>,
+    /// Stored alerts that no incident takes: they are withdrawn, never deleted.
+    pub withdrawn: Vec<i64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// A new alert.
+    New,
+    /// It keeps this id. `reopened`: it was archived, and now holds a leg that it did not hold then.
+    Stored { id: i64, reopened: bool },
+}
+
+/// Each incident, in order of `first_seen`, takes the oldest stored alert (the smallest id) that shares a raised leg
+/// with it and is not taken yet. The stored alerts are all those of the incidents' entities, or at least those that
+/// share a leg with the incidents and those that may have lost theirs.
+pub fn assign(incidents: &[Incident], stored: &[StoredAlert]) -> Assignment {
+    let mut with_leg: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
+    let mut free: BTreeMap<i64, &StoredAlert> = BTreeMap::new();
+    for alert in stored {
+        free.insert(alert.id, alert);
+        for leg in &alert.legs {
+            with_leg.entry(leg).or_default().insert(alert.id);
+        }
+    }
+    let mut order: Vec<usize> = (0..incidents.len()).collect();
+    order.sort_by_key(|&i| (incidents[i].first_seen, &incidents[i].entity));
+    let mut assignment = Assignment { incidents: vec![Taken::New; incidents.len()], withdrawn: Vec::new() };
+    for i in order {
+        let incident = &incidents[i];
+        let oldest = incident
+            .legs
+            .iter()
+            .filter_map(|leg| with_leg.get(leg.as_str()))
+            .flatten()
+            .filter(|id| free.contains_key(id))
+            .min();
+        if let Some(alert) = oldest.and_then(|id| free.remove(id)) {
+            let reopened = alert.archived && incident.legs.iter().any(|leg| !alert.legs.contains(leg));
+            assignment.incidents[i] = Taken::Stored { id: alert.id, reopened };
+        }
+    }
+    assignment.withdrawn = free.into_keys().collect();
+    assignment
+}

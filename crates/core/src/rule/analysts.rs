@@ -1,0 +1,84 @@
+//! What analysts entered in `known_places` and `known_transitions`: it overlays what was learnt.
+
+use super::place_key::{PlaceKey, Transition};
+use super::settings::{Learn, Micros};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A row of an analyst, or one that an alert archived as expected entered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnalystRow {
+    pub baseline_entity: Arc<str>,
+    pub known: Known,
+    pub valid_from: Micros,
+    /// None: for good.
+    pub valid_until: Option<Micros>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    Place(PlaceKey),
+    Transition(Transition),
+}
+
+/// The rows of analysts, found by baseline entity and by what they make known.
+#[derive(Clone, Debug, Default)]
+pub struct Overlay {
+    of: BTreeMap<Arc<str>, OfEntity>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct OfEntity {
+    places: BTreeMap<PlaceKey, Vec<Validity>>,
+    transitions: BTreeMap<Transition, Vec<Validity>>,
+}
+
+/// Strictly after the one and before the other: the alert's own last leg, whose time a row takes, is not covered.
+#[derive(Clone, Copy, Debug)]
+struct Validity {
+    from: Micros,
+    until: Option<Micros>,
+}
+
+impl Overlay {
+    pub fn new(rows: &[AnalystRow], learn: Learn) -> Self {
+        let mut overlay = Self::default();
+        for row in rows {
+            let of_entity = overlay.of.entry(row.baseline_entity.clone()).or_default();
+            let validities = match row.known.clone() {
+                Known::Place(place) => of_entity.places.entry(place.under(learn)).or_default(),
+                Known::Transition(transition) => {
+                    of_entity.transitions.entry(transition.under(learn)).or_default()
+                }
+            };
+            validities.push(Validity { from: row.valid_from, until: row.valid_until });
+        }
+        overlay
+    }
+
+    /// Whether a row makes this place known at this time.
+    pub fn knows(&self, baseline_entity: &str, place: &PlaceKey, at: Micros) -> bool {
+        self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.places.get(place), at))
+    }
+
+    /// Whether a row makes this transition known at this time.
+    pub fn knows_transition(&self, baseline_entity: &str, transition: &Transition, at: Micros) -> bool {
+        self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.transitions.get(transition), at))
+    }
+
+    /// Whether a row makes a place of this country known at this time.
+    pub fn knows_country(&self, baseline_entity: &str, country_code: &Arc<str>, at: Micros) -> bool {
+        let Some(rows) = self.of.get(baseline_entity) else { return false };
+        rows.places
+            .range(PlaceKey::first_of(country_code.clone())..)
+            .take_while(|(place, _)| place.country_code == *country_code)
+            .any(|(_, validities)| in_force(Some(validities), at))
+    }
+}
+
+fn in_force(validities: Option<&Vec<Validity>>, at: Micros) -> bool {
+    validities
+        .into_iter()
+        .flatten()
+        .any(|validity| validity.from < at && validity.until.is_none_or(|until| at < until))
+}

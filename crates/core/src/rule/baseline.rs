@@ -1,0 +1,301 @@
+//! What is learnt of where a baseline entity usually is: a state machine over its ordinary events, in order.
+
+use super::event::JudgedEvent;
+use super::place_key::{PlaceKey, Transition};
+use super::settings::{DAY, DAYS_OF_PROOF, Learn, Micros, Rule, TRANSITION_MEMORY};
+use crate::journey::{Journey, Stop};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// All that the future needs of a baseline entity's past. Plain data: it can be stored after any event and taken up
+/// again with the next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BaselineState {
+    /// The first event of its journey. Kept for ever: the learning period hangs on it.
+    pub first_event: Micros,
+    /// The last event of its journey so far.
+    pub last_event: Micros,
+    pub places: BTreeMap<PlaceKey, PlaceRecord>,
+    /// Only under [`Learn::Encountered`] with `learn_transitions`.
+    pub transitions: BTreeMap<Transition, Travelled>,
+    /// The last teaching event whose place was known, or became known by it: what places on trial are held against.
+    pub anchor: Option<Stop<()>>,
+    /// Places on trial that were seen after the anchor. Only these can be held by the next event at a known place:
+    /// between any other and that event the anchor lies.
+    pub after_anchor: BTreeSet<PlaceKey>,
+}
+
+/// What is remembered of a place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlaceRecord {
+    pub standing: Standing,
+    /// Its first event since it was last forgotten.
+    pub first_seen: Micros,
+    /// Its last event that taught.
+    pub last: Stop<()>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    Known {
+        since: Micros,
+    },
+    /// `days`: of the trial on which it was seen, `last_day` the last of them.
+    Trial {
+        since: Micros,
+        days: u8,
+        last_day: Micros,
+    },
+    Held {
+        since: Micros,
+    },
+}
+
+/// When a transition was travelled, without a gap over [`TRANSITION_MEMORY`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Travelled {
+    pub first_seen: Micros,
+    pub last_seen: Micros,
+}
+
+/// A learnt row of `known_places`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearntPlace {
+    pub baseline_entity: Arc<str>,
+    pub place: PlaceKey,
+    /// Known, on trial or held, and since when.
+    pub standing: Standing,
+    pub first_seen: Micros,
+    pub last_seen: Micros,
+}
+
+/// A learnt row of `known_transitions`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearntTransition {
+    pub baseline_entity: Arc<str>,
+    pub transition: Transition,
+    pub travelled: Travelled,
+}
+
+impl BaselineState {
+    /// A journey that begins with an event at this time.
+    pub fn begin(first_event: Micros) -> Self {
+        Self {
+            first_event,
+            last_event: first_event,
+            places: BTreeMap::new(),
+            transitions: BTreeMap::new(),
+            anchor: None,
+            after_anchor: BTreeSet::new(),
+        }
+    }
+
+    pub fn is_learning(&self, rule: &Rule, at: Micros) -> bool {
+        at < self.first_event.saturating_add(rule.learning_period)
+    }
+
+    /// Whether the events so far make a place known at this time.
+    pub fn knows(&self, rule: &Rule, place: &PlaceKey, at: Micros) -> bool {
+        self.places.get(place).is_some_and(|record| record.is_known(rule, at))
+    }
+
+    pub fn knows_country(&self, rule: &Rule, country_code: &Arc<str>, at: Micros) -> bool {
+        self.places
+            .range(PlaceKey::first_of(country_code.clone())..)
+            .take_while(|(place, _)| place.country_code == *country_code)
+            .any(|(_, record)| record.is_known(rule, at))
+    }
+
+    pub fn has_travelled(&self, transition: &Transition, at: Micros) -> bool {
+        self.transitions
+            .get(transition)
+            .is_some_and(|travelled| at.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
+    }
+
+    /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
+    pub fn learn(&mut self, rule: &Rule, event: &JudgedEvent, overlaid: bool) {
+        self.last_event = event.time;
+        let Some(place) = event.place(rule.learn) else { return };
+        let stop = Stop {
+            time_us: event.time,
+            site: event.site,
+            coordinates: event.coordinates,
+            accuracy_km: event.accuracy_km,
+            event: (),
+        };
+        if self.places.get(&place).is_some_and(|record| record.is_forgotten(rule, event.time)) {
+            self.places.remove(&place);
+        }
+        match rule.learn {
+            Learn::Encountered => {
+                let before = self.places.get(&place).map(|record| record.standing);
+                self.record(place, before.unwrap_or(Standing::Known { since: event.time }), stop);
+            }
+            // An anonymizer says where its operator is: such an event is no part of what is learnt from.
+            Learn::Proven if event.anonymizer.is_some() => {}
+            Learn::Proven => self.prove(rule, place, stop, overlaid),
+        }
+    }
+
+    /// A leg that arrived at the journey's newest event.
+    pub fn travel(&mut self, transition: Transition, at: Micros) {
+        let travelled =
+            self.transitions.entry(transition).or_insert(Travelled { first_seen: at, last_seen: at });
+        if at.saturating_sub(travelled.last_seen) > TRANSITION_MEMORY {
+            travelled.first_seen = at;
+        }
+        travelled.last_seen = at;
+    }
+
+    /// Drops what can matter to no later event, so that the state stays small.
+    pub fn forget(&mut self, rule: &Rule) {
+        let now = self.last_event;
+        self.places.retain(|_, record| !record.is_forgotten(rule, now));
+        self.transitions.retain(|_, travelled| now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY);
+        self.after_anchor.retain(|place| self.places.contains_key(place));
+    }
+
+    /// The learnt rows, as of the journey's last event.
+    pub fn learnt_places<'s>(
+        &'s self,
+        rule: &'s Rule,
+        baseline_entity: &'s Arc<str>,
+    ) -> impl Iterator<Item = LearntPlace> + 's {
+        let now = self.last_event;
+        self.places.iter().filter(move |(_, record)| !record.is_forgotten(rule, now)).map(
+            |(place, record)| LearntPlace {
+                baseline_entity: baseline_entity.clone(),
+                place: place.clone(),
+                standing: record.standing,
+                first_seen: record.first_seen,
+                last_seen: record.last.time_us,
+            },
+        )
+    }
+
+    pub fn learnt_transitions<'s>(
+        &'s self,
+        baseline_entity: &'s Arc<str>,
+    ) -> impl Iterator<Item = LearntTransition> + 's {
+        let now = self.last_event;
+        self.transitions
+            .iter()
+            .filter(move |(_, travelled)| now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
+            .map(|(transition, travelled)| LearntTransition {
+                baseline_entity: baseline_entity.clone(),
+                transition: transition.clone(),
+                travelled: *travelled,
+            })
+    }
+
+    fn prove(&mut self, rule: &Rule, place: PlaceKey, stop: Stop<()>, overlaid: bool) {
+        let at = stop.time_us;
+        let before = self.places.get(&place).map(|record| record.standing);
+        let standing = match before {
+            Some(standing @ (Standing::Known { .. } | Standing::Held { .. })) => standing,
+            _ if self.is_learning(rule, at) => Standing::Known { since: at },
+            // Before it can become known by this event: the leg that arrives at it may hold it.
+            _ if self.conflicts(rule, &place, stop) => Standing::Held { since: at },
+            Some(Standing::Trial { since, days, last_day }) => seen_on_trial(rule, since, days, last_day, at),
+            None => trial_from(at),
+        };
+        let known = matches!(standing, Standing::Known { .. });
+        let on_trial = matches!(standing, Standing::Trial { .. });
+        self.record(place.clone(), standing, stop);
+        if known || overlaid {
+            self.hold_others(rule, &place, stop);
+            self.anchor = Some(stop);
+        } else if on_trial {
+            self.after_anchor.insert(place);
+        }
+    }
+
+    /// Whether the leg that arrives at this event of a place on trial is impossible, in the journey restricted to this
+    /// place and to events at known places.
+    fn conflicts(&self, rule: &Rule, place: &PlaceKey, stop: Stop<()>) -> bool {
+        let own = self.places.get(place).map(|record| record.last);
+        let previous =
+            if self.after_anchor.contains(place) || self.anchor.is_none() { own } else { self.anchor };
+        previous.is_some_and(|previous| is_impossible(rule, previous, stop))
+    }
+
+    /// An event at a known place: holds the places on trial from which nobody could have come here.
+    fn hold_others(&mut self, rule: &Rule, place: &PlaceKey, stop: Stop<()>) {
+        for other in std::mem::take(&mut self.after_anchor) {
+            if other == *place {
+                continue;
+            }
+            if let Some(record) = self.places.get_mut(&other)
+                && matches!(record.standing, Standing::Trial { .. })
+                && is_impossible(rule, record.last, stop)
+            {
+                record.standing = Standing::Held { since: stop.time_us };
+            }
+        }
+    }
+
+    fn record(&mut self, place: PlaceKey, standing: Standing, stop: Stop<()>) {
+        let record = self.places.entry(place).or_insert(PlaceRecord {
+            standing,
+            first_seen: stop.time_us,
+            last: stop,
+        });
+        record.standing = standing;
+        record.last = stop;
+    }
+}
+
+impl PlaceRecord {
+    fn is_known(&self, rule: &Rule, at: Micros) -> bool {
+        matches!(self.standing, Standing::Known { .. }) && !self.is_forgotten(rule, at)
+    }
+
+    /// Unseen for too long. What is held stays held.
+    fn is_forgotten(&self, rule: &Rule, at: Micros) -> bool {
+        !matches!(self.standing, Standing::Held { .. })
+            && at.saturating_sub(self.last.time_us) > rule.forget_after
+    }
+}
+
+impl Standing {
+    /// As `known_places.state` names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Known { .. } => "known",
+            Self::Trial { .. } => "trial",
+            Self::Held { .. } => "held",
+        }
+    }
+
+    pub fn since(self) -> Micros {
+        let (Self::Known { since } | Self::Trial { since, .. } | Self::Held { since }) = self;
+        since
+    }
+}
+
+fn trial_from(at: Micros) -> Standing {
+    Standing::Trial { since: at, days: 1, last_day: day(at) }
+}
+
+/// The next event of a place on trial: within the trial it may add a day, after it it decides.
+fn seen_on_trial(rule: &Rule, since: Micros, days: u8, last_day: Micros, at: Micros) -> Standing {
+    if at < since.saturating_add(rule.trial_period) {
+        let days = days.saturating_add(u8::from(day(at) != last_day));
+        Standing::Trial { since, days, last_day: day(at) }
+    } else if days >= DAYS_OF_PROOF {
+        Standing::Known { since: at }
+    } else {
+        trial_from(at)
+    }
+}
+
+/// The day (UTC) of a time.
+fn day(at: Micros) -> Micros {
+    at.div_euclid(DAY)
+}
+
+fn is_impossible(rule: &Rule, from: Stop<()>, to: Stop<()>) -> bool {
+    let mut journey = Journey::default();
+    journey.arrive(from);
+    journey.arrive(to).is_some_and(|leg| leg.measure_if_impossible(&rule.thresholds).is_some())
+}

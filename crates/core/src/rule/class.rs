@@ -1,0 +1,69 @@
+//! What an address makes of an event, and what marks a leg bears.
+
+use super::event::{JudgedEvent, Treatment};
+use super::settings::{Marks, Rule};
+use super::verdict::Reason;
+use crate::journey::Leg;
+use std::collections::BTreeSet;
+
+/// How an event takes part, by its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// As if it were not there.
+    Absent,
+    /// A leg arrives at it, and is kept with these reasons. No leg starts from it, and it teaches nothing.
+    Passing(BTreeSet<Reason>),
+    Ordinary,
+}
+
+impl Class {
+    pub fn of(event: &JudgedEvent, rule: &Rule) -> Self {
+        let mut reasons = BTreeSet::new();
+        match event.treatment {
+            Some(Treatment::Ignore) => return Self::Absent,
+            Some(Treatment::Vpn) => {
+                reasons.insert(Reason::Vpn);
+            }
+            Some(Treatment::Place | Treatment::Trusted) | None => {}
+        }
+        // Whoever comes through Tor means to hide: no rule can ignore that. A network of the user's still counts.
+        if !event.is_tor() {
+            let ignored = [
+                (rule.ignored.anonymizer && event.anonymizer.is_some(), Reason::Anonymizer),
+                (rule.ignored.hosting && event.hosting, Reason::Hosting),
+                (rule.ignored.carrier && event.carrier.is_some(), Reason::Carrier),
+            ];
+            reasons.extend(ignored.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason));
+        }
+        if reasons.is_empty() { Self::Ordinary } else { Self::Passing(reasons) }
+    }
+}
+
+/// The marks of a leg: those at either of its ends, and whether both are in one AS. A leg that touches a Tor address
+/// bears none.
+pub fn marks(leg: &Leg<&JudgedEvent>) -> Marks {
+    let ends = [leg.from.event, leg.to.event];
+    if ends.iter().any(|end| end.is_tor()) {
+        return Marks::default();
+    }
+    Marks {
+        anonymizer: ends.iter().any(|end| end.anonymizer.is_some()),
+        hosting: ends.iter().any(|end| end.hosting),
+        carrier: ends.iter().any(|end| end.carrier.is_some()),
+        same_asn: in_one_as(leg),
+    }
+}
+
+pub fn in_one_as(leg: &Leg<&JudgedEvent>) -> bool {
+    leg.from.event.asn.is_some() && leg.from.event.asn == leg.to.event.asn
+}
+
+impl Marks {
+    /// Whether any mark is in both.
+    pub fn meet(self, other: Self) -> bool {
+        (self.anonymizer && other.anonymizer)
+            || (self.hosting && other.hosting)
+            || (self.carrier && other.carrier)
+            || (self.same_asn && other.same_asn)
+    }
+}

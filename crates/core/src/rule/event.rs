@@ -1,0 +1,122 @@
+//! A judged event: one that satisfies the rule's condition, has an entity, counts, and is located.
+
+use super::place_key::PlaceKey;
+use super::settings::{Learn, Micros};
+use crate::geodesy::Coordinates;
+use crate::journey::Stop;
+use crate::place::{Anonymizer, Carrier};
+use crate::site::Site;
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+/// What a rule judges of an event. The door has filtered and placed it, and has resolved the named networks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JudgedEvent {
+    pub entity: Arc<str>,
+    /// Whom its place is learnt for. None: no baseline.
+    pub baseline_entity: Option<Arc<str>>,
+    pub time: Micros,
+    pub site: Site,
+    pub coordinates: Coordinates,
+    pub accuracy_km: Option<f64>,
+
+    pub country_code: Option<Arc<str>>,
+    pub subdivision: Option<Arc<str>>,
+    pub city: Option<Arc<str>>,
+
+    pub anonymizer: Option<Anonymizer>,
+    pub hosting: bool,
+    pub carrier: Option<Carrier>,
+    pub asn: Option<i64>,
+    /// Of the named network that it is in, if it is in one.
+    pub treatment: Option<Treatment>,
+
+    pub event_id: Option<Arc<str>>,
+    pub event_name: Option<Arc<str>>,
+    pub access_key_id: Option<Arc<str>>,
+    pub user_agent: Option<Arc<str>>,
+    pub outcome: Option<Arc<str>>,
+    pub identity_type: Option<Arc<str>>,
+    pub mfa_used: Option<bool>,
+}
+
+/// What a named network asks for its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Treatment {
+    /// It gives coordinates, and is judged like any other.
+    Place,
+    /// Passing.
+    Vpn,
+    /// A reason not to raise where both ends are.
+    Trusted,
+    /// As if the event were absent.
+    Ignore,
+}
+
+impl JudgedEvent {
+    /// Its place, as this way of learning tells places apart. None where the country is unknown.
+    pub fn place(&self, learn: Learn) -> Option<PlaceKey> {
+        let place = PlaceKey {
+            country_code: self.country_code.clone()?,
+            subdivision: self.subdivision.clone(),
+            city: self.city.clone(),
+        };
+        Some(place.under(learn))
+    }
+
+    pub fn is_tor(&self) -> bool {
+        self.anonymizer == Some(Anonymizer::Tor)
+    }
+
+    pub fn stop(&self) -> Stop<&Self> {
+        Stop {
+            time_us: self.time,
+            site: self.site,
+            coordinates: self.coordinates,
+            accuracy_km: self.accuracy_km,
+            event: self,
+        }
+    }
+
+    /// The order of events over all entities: by time, then site, then the entity, bytewise.
+    pub fn order(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
+
+    /// Rows of one entity with the same time and site are one event.
+    pub fn is_same_event(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+
+    fn key(&self) -> (Micros, Site, &str) {
+        (self.time, self.site, &self.entity)
+    }
+
+    /// Which of the rows of one event stands for it: the smallest, NULLS LAST.
+    fn representation(&self, other: &Self) -> Ordering {
+        fn nulls_last<T: Ord + ?Sized>(value: Option<&T>) -> (bool, Option<&T>) {
+            (value.is_none(), value)
+        }
+        let row = |event: &'_ Self| {
+            [&event.event_id, &event.event_name, &event.access_key_id, &event.user_agent, &event.outcome]
+                .map(|text| (text.is_none(), text.clone()))
+        };
+        // The five columns are the meaning's. What follows only makes the choice the same in any order of rows.
+        row(self).cmp(&row(other)).then_with(|| {
+            nulls_last(self.baseline_entity.as_deref())
+                .cmp(&nulls_last(other.baseline_entity.as_deref()))
+                .then_with(|| {
+                    nulls_last(self.identity_type.as_deref()).cmp(&nulls_last(other.identity_type.as_deref()))
+                })
+                .then_with(|| nulls_last(self.mfa_used.as_ref()).cmp(&nulls_last(other.mfa_used.as_ref())))
+        })
+    }
+}
+
+/// The events in order, each once, whatever the order and the repetitions of its rows.
+pub fn in_order(rows: &[JudgedEvent]) -> Vec<&JudgedEvent> {
+    let mut events: Vec<&JudgedEvent> = rows.iter().collect();
+    events.sort_by(|a, b| a.order(b).then_with(|| a.representation(b)));
+    events.dedup_by(|later, first| later.is_same_event(first));
+    events
+}

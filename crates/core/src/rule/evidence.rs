@@ -1,0 +1,72 @@
+//! What speaks for or against an alert, in words that an analyst can filter by.
+
+use super::class::in_one_as;
+use super::event::JudgedEvent;
+use crate::journey::Leg;
+use crate::site::SiteKind;
+use std::collections::BTreeSet;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Evidence {
+    NewCountry,
+    UserAgentChanged,
+    NoMfa,
+    LongTermKey,
+    Root,
+    Tor,
+    HostingOneSide,
+    HostingBoth,
+    Carrier,
+    SameAsn,
+    DualStack,
+    /// Of the incident, not of one leg: see [`super::incident`].
+    TwoHolders,
+}
+
+/// What one leg shows. Credentials are those of the arriving event, as in a finding.
+pub fn of_leg(leg: &Leg<&JudgedEvent>, new_country: bool) -> BTreeSet<Evidence> {
+    let (from, to) = (leg.from.event, leg.to.event);
+    let key_begins = |with| to.access_key_id.as_deref().is_some_and(|key| key.starts_with(with));
+    let kinds = [from.site.kind(), to.site.kind()];
+    let shown = [
+        (new_country, Evidence::NewCountry),
+        (
+            // An agent that is not known cannot be said to have changed.
+            from.user_agent.is_some() && to.user_agent.is_some() && from.user_agent != to.user_agent,
+            Evidence::UserAgentChanged,
+        ),
+        (
+            to.mfa_used == Some(false)
+                && (key_begins("ASIA") || to.event_name.as_deref() == Some("ConsoleLogin")),
+            Evidence::NoMfa,
+        ),
+        (key_begins("AKIA"), Evidence::LongTermKey),
+        (to.identity_type.as_deref() == Some("Root"), Evidence::Root),
+        (from.is_tor() || to.is_tor(), Evidence::Tor),
+        (from.hosting != to.hosting, Evidence::HostingOneSide),
+        (from.hosting && to.hosting, Evidence::HostingBoth),
+        (from.carrier.is_some() || to.carrier.is_some(), Evidence::Carrier),
+        (in_one_as(leg), Evidence::SameAsn),
+        (kinds.contains(&SiteKind::Ipv4) && kinds.contains(&SiteKind::Ipv6), Evidence::DualStack),
+    ];
+    shown.into_iter().filter(|(shown, _)| *shown).map(|(_, evidence)| evidence).collect()
+}
+
+impl Evidence {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NewCountry => "new_country",
+            Self::UserAgentChanged => "user_agent_changed",
+            Self::NoMfa => "no_mfa",
+            Self::LongTermKey => "long_term_key",
+            Self::Root => "root",
+            Self::Tor => "tor",
+            Self::HostingOneSide => "hosting_one_side",
+            Self::HostingBoth => "hosting_both",
+            Self::Carrier => "carrier",
+            Self::SameAsn => "same_asn",
+            Self::DualStack => "dual_stack",
+            Self::TwoHolders => "two_holders",
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Incidents: raised legs of one entity that belong together. One incident is one alert.
+
+use super::evidence::Evidence;
+use super::place_key::{PlaceKey, Transition};
+use super::settings::{Micros, Rule, Severity};
+use super::verdict::Verdict;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    pub entity: Arc<str>,
+    /// When its first leg arrives, and its last.
+    pub first_seen: Micros,
+    pub last_seen: Micros,
+    /// The ids of its raised legs, in order; never empty.
+    pub legs: Vec<String>,
+    /// Whether every one of them bears a lowered mark.
+    pub all_lowered: bool,
+    pub severity: Severity,
+    pub evidence: BTreeSet<Evidence>,
+}
+
+/// Groups the legs of one entity, in order. Plain data, like all that is carried from scan to scan.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Grouping {
+    /// The newest incident: a later leg may still join it.
+    pub open: Option<Incident>,
+    /// The entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
+    pub crossings: BTreeMap<Transition, Alternation>,
+}
+
+/// How an ordered pair of places (A, B) alternates: when a leg A to B arrived, the latest, and the latest that was
+/// followed by B to A, and then again by A to B. Of several ways to see an alternation the latest start is enough to
+/// know whether one began within a window that ends now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Alternation {
+    pub there: Option<Micros>,
+    pub and_back: Option<Micros>,
+    pub and_there_again: Option<Micros>,
+}
+
+impl Grouping {
+    /// The next verdict of the entity. Gives the incident that it ends, if it starts another.
+    pub fn add(&mut self, rule: &Rule, verdict: &Verdict) -> Option<Incident> {
+        let at = verdict.to_time();
+        let places = verdict.leg.from.event.place(rule.learn).zip(verdict.leg.to.event.place(rule.learn));
+        if let Some((from, to)) = places.filter(|(from, to)| from != to) {
+            self.cross(from, to, at);
+        }
+        let ended = if verdict.is_raised() { self.raise(rule, verdict) } else { None };
+        self.look_for_two_holders(rule, at);
+        ended
+    }
+
+    /// Drops what can matter to no event later than `as_of`. Gives the incident that no later leg can join.
+    pub fn settle(&mut self, rule: &Rule, as_of: Micros) -> Option<Incident> {
+        // A window of two_holders reaches back from the first leg of an incident that may still be open.
+        let reach = rule.max_duration.saturating_mul(2);
+        self.crossings.retain(|_, alternation| {
+            alternation.there.is_some_and(|there| as_of.saturating_sub(there) <= reach)
+        });
+        self.open.take_if(|open| !open.is_joined_at(rule, as_of))
+    }
+
+    fn raise(&mut self, rule: &Rule, verdict: &Verdict) -> Option<Incident> {
+        let at = verdict.to_time();
+        if let Some(open) = self.open.as_mut().filter(|open| open.is_joined_at(rule, at)) {
+            open.last_seen = at;
+            open.legs.push(verdict.leg_id.clone());
+            open.all_lowered &= verdict.lowered;
+            open.severity = severity(rule, open.all_lowered);
+            open.evidence.extend(&verdict.evidence);
+            return None;
+        }
+        self.open.replace(Incident {
+            entity: verdict.leg.to.event.entity.clone(),
+            first_seen: at,
+            last_seen: at,
+            legs: vec![verdict.leg_id.clone()],
+            all_lowered: verdict.lowered,
+            severity: severity(rule, verdict.lowered),
+            evidence: verdict.evidence.clone(),
+        })
+    }
+
+    fn cross(&mut self, from: PlaceKey, to: PlaceKey, at: Micros) {
+        let there = Transition { from, to };
+        let back = Transition { from: there.to.clone(), to: there.from.clone() };
+        if let Some(other) = self.crossings.get_mut(&back) {
+            other.and_back = other.there;
+        }
+        let this = self.crossings.entry(there).or_default();
+        this.and_there_again = this.and_back;
+        this.there = Some(at);
+    }
+
+    /// Up to `last_seen`: a leg of that very second counts, also one that is not raised and comes after the raised one.
+    fn look_for_two_holders(&mut self, rule: &Rule, at: Micros) {
+        let Some(open) = self.open.as_mut().filter(|open| open.last_seen == at) else { return };
+        let start = open.first_seen.saturating_sub(rule.max_duration);
+        let found = self
+            .crossings
+            .values()
+            .any(|alternation| alternation.and_there_again.is_some_and(|first_leg| first_leg >= start));
+        if found {
+            open.evidence.insert(Evidence::TwoHolders);
+        }
+    }
+}
+
+impl Incident {
+    fn is_joined_at(&self, rule: &Rule, at: Micros) -> bool {
+        at.saturating_sub(self.last_seen) <= rule.keep_alive
+            && at.saturating_sub(self.first_seen) <= rule.max_duration
+    }
+}
+
+fn severity(rule: &Rule, all_lowered: bool) -> Severity {
+    if all_lowered { rule.severity.one_step_down() } else { rule.severity }
+}

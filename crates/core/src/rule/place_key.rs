@@ -1,0 +1,41 @@
+//! A place as the baseline knows it.
+
+use super::settings::Learn;
+use std::sync::Arc;
+
+/// Country, subdivision and city; under [`Learn::Encountered`] the subdivision is always `None`. Sorts by country
+/// first, so that the places of one country lie together.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlaceKey {
+    pub country_code: Arc<str>,
+    pub subdivision: Option<Arc<str>>,
+    pub city: Option<Arc<str>>,
+}
+
+/// An ordered pair of places.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Transition {
+    pub from: PlaceKey,
+    pub to: PlaceKey,
+}
+
+impl PlaceKey {
+    /// The smallest key of a country: all its places follow.
+    pub fn first_of(country_code: Arc<str>) -> Self {
+        Self { country_code, subdivision: None, city: None }
+    }
+
+    /// The key as this way of learning tells places apart.
+    pub fn under(mut self, learn: Learn) -> Self {
+        if learn == Learn::Encountered {
+            self.subdivision = None;
+        }
+        self
+    }
+}
+
+impl Transition {
+    pub fn under(self, learn: Learn) -> Self {
+        Self { from: self.from.under(learn), to: self.to.under(learn) }
+    }
+}

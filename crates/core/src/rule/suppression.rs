@@ -1,0 +1,164 @@
+//! What analysts do not want to hear of for a time.
+
+use super::event::JudgedEvent;
+use super::settings::Micros;
+use crate::address;
+use crate::journey::Leg;
+use crate::place::Network;
+use std::net::IpAddr;
+
+/// A leg is suppressed where every criterion that is given fits. The door passes those of the rule and those of all.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Suppression {
+    /// A pattern of SQL's LIKE.
+    pub entity_like: Option<String>,
+    /// The countries of the two ends, in either order; one alone fits where either end is there.
+    pub country_code_a: Option<String>,
+    pub country_code_b: Option<String>,
+    /// Of the arriving address.
+    pub network: Option<Network>,
+    pub valid_from: Option<Micros>,
+    pub valid_until: Option<Micros>,
+}
+
+impl Suppression {
+    pub fn fits(&self, leg: &Leg<&JudgedEvent>) -> bool {
+        let (from, to) = (leg.from.event, leg.to.event);
+        self.valid_from.is_none_or(|valid_from| valid_from <= to.time)
+            && self.valid_until.is_none_or(|valid_until| to.time < valid_until)
+            && self.entity_like.as_ref().is_none_or(|pattern| is_like(&to.entity, pattern))
+            && self.countries_fit(from.country_code.as_deref(), to.country_code.as_deref())
+            && self.network.is_none_or(|network| to.site.address().is_some_and(|ip| contains(network, ip)))
+    }
+
+    fn countries_fit(&self, from: Option<&str>, to: Option<&str>) -> bool {
+        let is = |wanted: &Option<String>, country: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| country == Some(wanted))
+        };
+        (is(&self.country_code_a, from) && is(&self.country_code_b, to))
+            || (is(&self.country_code_a, to) && is(&self.country_code_b, from))
+    }
+}
+
+/// Whether an address is inside a prefix. No IPv4 address is inside an IPv6 prefix.
+fn contains(network: Network, ip: IpAddr) -> bool {
+    match (network.address, address::host(ip)) {
+        (IpAddr::V4(start), IpAddr::V4(ip)) => {
+            let beyond = 32_u32.saturating_sub(network.prefix.into());
+            u64::from(u32::from(start)) >> beyond == u64::from(u32::from(ip)) >> beyond
+        }
+        (IpAddr::V6(start), IpAddr::V6(ip)) => {
+            let beyond = 128_u32.saturating_sub(network.prefix.into());
+            u128::from(start).checked_shr(beyond) == u128::from(ip).checked_shr(beyond)
+        }
+        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
+    }
+}
+
+/// SQL's LIKE with its default escape: `%` any characters, `_` one, a backslash takes the next as it is. A pattern that
+/// ends in its escape is an error in PostgreSQL; here it fits nothing.
+fn is_like(text: &str, pattern: &str) -> bool {
+    let Some(pattern) = tokens(pattern) else { return false };
+    let text: Vec<char> = text.chars().collect();
+    let (mut t, mut p) = (0, 0);
+    // Where to go on if what follows the last `%` does not fit: it takes one character more.
+    let mut retry = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(Token::Any) => {
+                p += 1;
+                retry = Some((t, p));
+            }
+            Some(token) if token.is(text[t]) => {
+                t += 1;
+                p += 1;
+            }
+            _ => match retry {
+                Some((taken, after)) => {
+                    retry = Some((taken + 1, after));
+                    (t, p) = (taken + 1, after);
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|token| matches!(token, Token::Any))
+}
+
+enum Token {
+    Any,
+    One,
+    Literal(char),
+}
+
+impl Token {
+    fn is(&self, character: char) -> bool {
+        match self {
+            Self::Any => false,
+            Self::One => true,
+            Self::Literal(literal) => *literal == character,
+        }
+    }
+}
+
+fn tokens(pattern: &str) -> Option<Vec<Token>> {
+    let mut tokens = Vec::new();
+    let mut characters = pattern.chars();
+    while let Some(character) = characters.next() {
+        tokens.push(match character {
+            '%' => Token::Any,
+            '_' => Token::One,
+            '\\' => Token::Literal(characters.next()?),
+            other => Token::Literal(other),
+        });
+    }
+    Some(tokens)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn like_is_sql_s() {
+        for (text, pattern) in [
+            ("AKIAALICE", "AKIA%"),
+            ("AKIAALICE", "%"),
+            ("", "%"),
+            ("", ""),
+            ("abcabd", "%ab_"),
+            ("a%b", r"a\%b"),
+            (r"a\b", r"a\\b"),
+            ("1 | é", "1 | _"),
+            ("aXbXc", "a%X%c"),
+        ] {
+            assert!(is_like(text, pattern), "{text} LIKE {pattern}");
+        }
+        for (text, pattern) in [
+            ("AKIAALICE", "akia%"),
+            ("AKIAALICE", "AKIA"),
+            ("AKIAALICE", "%X"),
+            ("", "_"),
+            ("axb", r"a\%b"),
+            (r"a\", r"a\"),
+            ("abc", "%ab_d"),
+        ] {
+            assert!(!is_like(text, pattern), "{text} NOT LIKE {pattern}");
+        }
+    }
+
+    #[test]
+    fn prefixes_contain_their_addresses() {
+        let network = |address: &str, prefix| Network { address: address.parse().unwrap(), prefix };
+        let ip = |text: &str| text.parse().unwrap();
+        assert!(contains(network("192.0.2.0", 24), ip("192.0.2.255")));
+        assert!(contains(network("192.0.2.0", 24), ip("::ffff:192.0.2.1")));
+        assert!(!contains(network("192.0.2.0", 24), ip("192.0.3.0")));
+        assert!(contains(network("192.0.2.7", 32), ip("192.0.2.7")));
+        assert!(contains(network("0.0.0.0", 0), ip("255.0.0.1")));
+        assert!(!contains(network("::", 0), ip("192.0.2.1")));
+        assert!(contains(network("::", 0), ip("2001:db8::1")));
+        assert!(contains(network("2001:db8::", 32), ip("2001:db8:ffff::1")));
+        assert!(!contains(network("2001:db8::", 32), ip("2001:db9::1")));
+    }
+}

@@ -1,0 +1,192 @@
+//! A leg over the thresholds: is it raised, and if not, every reason why.
+
+use super::analysts::Overlay;
+use super::baseline::BaselineState;
+use super::class::{Class, in_one_as, marks};
+use super::event::{JudgedEvent, Treatment};
+use super::evidence::{self, Evidence};
+use super::place_key::{PlaceKey, Transition};
+use super::settings::{Learn, Micros, Rule};
+use super::suppression::Suppression;
+use crate::finding::leg_id;
+use crate::journey::{Leg, Measure};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Why a leg over the thresholds is not raised, in the order in which verdicts list them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    BeforeRaiseFrom,
+    Learning,
+    KnownPlace,
+    KnownTransition,
+    TrustedNetwork,
+    Vpn,
+    Anonymizer,
+    Hosting,
+    Carrier,
+    SameAsn,
+    Suppressed,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict<'a> {
+    pub leg_id: String,
+    pub leg: Leg<&'a JudgedEvent>,
+    pub measure: Measure,
+    /// All that apply. None: it is raised.
+    pub reasons: BTreeSet<Reason>,
+    /// What it contributes to the evidence of an alert, if it is raised.
+    pub evidence: BTreeSet<Evidence>,
+    /// It bears a mark that the rule holds for less.
+    pub lowered: bool,
+    /// Whether its places were known before it arrived. Archiving the alert as expected enters those that were not.
+    pub from_known: bool,
+    pub to_known: bool,
+}
+
+/// What verdicts are given by.
+#[derive(Clone, Copy, Debug)]
+pub struct Law<'r> {
+    pub rule: &'r Rule,
+    pub analysts: &'r Overlay,
+    pub suppressions: &'r [Suppression],
+}
+
+/// What was known of the leg's baseline entity just before the leg arrived. `None` where there is no baseline.
+#[derive(Clone, Copy, Debug)]
+pub struct Knowledge<'k> {
+    rule: &'k Rule,
+    analysts: &'k Overlay,
+    baseline_entity: &'k str,
+    /// None: its journey has not begun.
+    state: Option<&'k BaselineState>,
+    at: Micros,
+}
+
+impl Verdict<'_> {
+    pub fn is_raised(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// When it arrives.
+    pub fn to_time(&self) -> Micros {
+        self.leg.to.event.time
+    }
+}
+
+impl Law<'_> {
+    /// The verdict on a leg over the thresholds. `class` is that of the event at which it arrives; `state` the leg's
+    /// baseline entity's, up to and without that event.
+    pub fn verdict<'a>(
+        &self,
+        leg: Leg<&'a JudgedEvent>,
+        measure: Measure,
+        class: &Class,
+        state: Option<&BaselineState>,
+    ) -> Verdict<'a> {
+        let (from, to) = (leg.from.event, leg.to.event);
+        let knowledge = self.knowledge(to, state);
+        let places = (from.place(self.rule.learn), to.place(self.rule.learn));
+        let known = |place: &Option<PlaceKey>| {
+            knowledge.zip(place.as_ref()).is_some_and(|(knowledge, place)| knowledge.place(place))
+        };
+        let (from_known, to_known) = (known(&places.0), known(&places.1));
+        let known_place = to_known && (from_known || self.rule.learn == Learn::Encountered);
+        let transition = places.0.zip(places.1).map(|(from, to)| Transition { from, to });
+
+        let mut reasons = self.reasons_of_addresses(&leg, class);
+        let applies = [
+            (self.rule.raise_from.is_some_and(|raise_from| to.time < raise_from), Reason::BeforeRaiseFrom),
+            (knowledge.is_some_and(|knowledge| knowledge.is_learning()), Reason::Learning),
+            (known_place, Reason::KnownPlace),
+            (
+                knowledge.zip(transition).is_some_and(|(knowledge, t)| knowledge.transition(&t)),
+                Reason::KnownTransition,
+            ),
+            (self.suppressions.iter().any(|suppression| suppression.fits(&leg)), Reason::Suppressed),
+        ];
+        reasons.extend(applies.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason));
+
+        let new_country = knowledge
+            .zip(to.country_code.as_ref())
+            .is_some_and(|(knowledge, country_code)| !knowledge.country(country_code));
+        Verdict {
+            leg_id: leg_id(&to.entity, from.time, from.site, to.time, to.site),
+            evidence: evidence::of_leg(&leg, new_country),
+            lowered: marks(&leg).meet(self.rule.lowered),
+            leg,
+            measure,
+            reasons,
+            from_known,
+            to_known,
+        }
+    }
+
+    fn knowledge<'k>(
+        &'k self,
+        to: &'k JudgedEvent,
+        state: Option<&'k BaselineState>,
+    ) -> Option<Knowledge<'k>> {
+        let baseline_entity = to.baseline_entity.as_deref().filter(|_| self.rule.baseline)?;
+        Some(Knowledge { rule: self.rule, analysts: self.analysts, baseline_entity, state, at: to.time })
+    }
+
+    fn reasons_of_addresses(&self, leg: &Leg<&JudgedEvent>, class: &Class) -> BTreeSet<Reason> {
+        let mut reasons = BTreeSet::new();
+        let (from, to) = (leg.from.event, leg.to.event);
+        let touches_tor = from.is_tor() || to.is_tor();
+        if let Class::Passing(passing) = class {
+            // A network is the user's word; marks do not speak for a leg that touches Tor, so that one that comes from
+            // Tor to an ignored address is raised.
+            reasons.extend(passing.iter().filter(|reason| **reason == Reason::Vpn || !touches_tor));
+        }
+        if from.treatment == Some(Treatment::Trusted) && to.treatment == Some(Treatment::Trusted) {
+            reasons.insert(Reason::TrustedNetwork);
+        }
+        if self.rule.ignored.same_asn && in_one_as(leg) && !touches_tor {
+            reasons.insert(Reason::SameAsn);
+        }
+        reasons
+    }
+}
+
+impl Knowledge<'_> {
+    /// A journey that has not begun has learnt nothing yet.
+    fn is_learning(self) -> bool {
+        self.state.is_none_or(|state| state.is_learning(self.rule, self.at))
+    }
+
+    fn place(self, place: &PlaceKey) -> bool {
+        self.state.is_some_and(|state| state.knows(self.rule, place, self.at))
+            || self.analysts.knows(self.baseline_entity, place, self.at)
+    }
+
+    fn transition(self, transition: &Transition) -> bool {
+        self.state.is_some_and(|state| state.has_travelled(transition, self.at))
+            || self.analysts.knows_transition(self.baseline_entity, transition, self.at)
+    }
+
+    fn country(self, country_code: &Arc<str>) -> bool {
+        self.state.is_some_and(|state| state.knows_country(self.rule, country_code, self.at))
+            || self.analysts.knows_country(self.baseline_entity, country_code, self.at)
+    }
+}
+
+impl Reason {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeRaiseFrom => "before_raise_from",
+            Self::Learning => "learning",
+            Self::KnownPlace => "known_place",
+            Self::KnownTransition => "known_transition",
+            Self::TrustedNetwork => "trusted_network",
+            Self::Vpn => "vpn",
+            Self::Anonymizer => "anonymizer",
+            Self::Hosting => "hosting",
+            Self::Carrier => "carrier",
+            Self::SameAsn => "same_asn",
+            Self::Suppressed => "suppressed",
+        }
+    }
+}

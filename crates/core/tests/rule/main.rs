@@ -1,0 +1,13 @@
+//! The standing rule: its sentences one by one, its stories, and random histories against a second implementation.
+
+mod alerts;
+mod arbitrary;
+mod baseline;
+mod events;
+mod incidents;
+mod model;
+mod properties;
+mod proven;
+mod stories;
+mod verdicts;
+mod world;

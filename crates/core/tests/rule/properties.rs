@@ -1,0 +1,214 @@
+//! Random histories: two implementations, any order of rows, any cut.
+
+use crate::arbitrary::{Case, cases};
+use crate::model::{answer, in_words};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::{Config, TestRunner};
+use std::collections::BTreeMap;
+use travel_core::journey::Journey;
+use travel_core::rule::*;
+
+fn config(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, ..Config::default() }
+}
+
+fn judged(case: &Case) -> Judgement<'_> {
+    judge(&case.rule, &case.events, &case.analysts, &case.suppressions)
+}
+
+proptest! {
+    #![proptest_config(config(1000))]
+
+    #[test]
+    fn two_implementations_agree(case in cases()) {
+        let expected = answer(&case.rule, &case.events, &case.analysts, &case.suppressions);
+        prop_assert_eq!(in_words(&judged(&case)), expected);
+    }
+
+    #[test]
+    fn neither_order_nor_repetition_of_rows_matters(
+        case in cases(),
+        seed in any::<prop::sample::Index>(),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    ) {
+        let mut rows = case.events.clone();
+        rows.extend(again.iter().map(|index| index.get(&case.events).clone()));
+        let turn = seed.index(rows.len());
+        rows.rotate_left(turn);
+        rows[..turn].reverse();
+        let shuffled = Case { events: rows, ..case.clone() };
+        prop_assert_eq!(judged(&shuffled), judged(&case));
+    }
+
+    #[test]
+    fn a_history_can_be_cut_anywhere(case in cases(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
+        let mut cuts: Vec<Micros> = cuts.iter().map(|index| index.get(&case.events).time).collect();
+        cuts.push(Micros::MAX);
+        cuts.sort();
+        cuts.dedup();
+        let part = |i: usize| -> Vec<JudgedEvent> {
+            let after = if i == 0 { Micros::MIN } else { cuts[i - 1] };
+            case.events.iter().filter(|event| after < event.time && event.time <= cuts[i]).cloned().collect()
+        };
+        let parts: Vec<Vec<JudgedEvent>> = (0..cuts.len()).map(part).collect();
+
+        let nothing = State::default();
+        let (whole, end) =
+            resume(&nothing, &case.rule, &case.events, &case.analysts, &case.suppressions).unwrap();
+        let mut state = State::default();
+        let mut verdicts = Vec::new();
+        let mut incidents = BTreeMap::new();
+        let mut learnt = (Vec::new(), Vec::new());
+        for events in &parts {
+            let before = state;
+            let (judgement, after) =
+                resume(&before, &case.rule, events, &case.analysts, &case.suppressions).unwrap();
+            verdicts.extend(judgement.verdicts.iter().map(|verdict| format!("{verdict:?}")));
+            for incident in judgement.incidents {
+                incidents.insert((incident.entity.clone(), incident.first_seen), incident);
+            }
+            learnt = (judgement.places, judgement.transitions);
+            state = after;
+        }
+        prop_assert_eq!(verdicts, whole.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect::<Vec<_>>());
+        prop_assert_eq!(incidents.into_values().collect::<Vec<_>>(), whole.incidents);
+        prop_assert_eq!(learnt, (whole.places, whole.transitions));
+        prop_assert_eq!(state, end);
+    }
+
+    #[test]
+    fn an_entity_is_judged_alike_beside_strangers(case in cases()) {
+        // The events of one baseline entity's entities alone, where no entity serves two baseline entities.
+        let mut case = case;
+        for event in &mut case.events {
+            event.baseline_entity = Some(if &*event.entity == "AKIA1" { "bob" } else { "alice" }.into());
+        }
+        let whole = judged(&case);
+        for of in ["alice", "bob"] {
+            let mut alone = case.clone();
+            alone.events.retain(|event| event.baseline_entity.as_deref() == Some(of));
+            let alone = judged(&alone);
+            let theirs = |verdict: &&Verdict| verdict.leg.to.event.baseline_entity.as_deref() == Some(of);
+            prop_assert!(whole.verdicts.iter().filter(theirs).eq(&alone.verdicts));
+            prop_assert!(whole.places.iter().filter(|place| &*place.baseline_entity == of).eq(&alone.places));
+        }
+    }
+
+    #[test]
+    fn without_networks_and_marks_the_legs_are_those_of_the_journey(case in cases()) {
+        let mut case = case;
+        case.rule.ignored = Marks::default();
+        for event in &mut case.events {
+            event.treatment = None;
+        }
+        let mut journeys: BTreeMap<&str, Journey<&JudgedEvent>> = BTreeMap::new();
+        let mut legs = Vec::new();
+        for event in event::in_order(&case.events) {
+            let leg = journeys.entry(&event.entity).or_default().arrive(event.stop());
+            legs.extend(leg.filter(|leg| leg.measure(&case.rule.thresholds).impossible));
+        }
+        prop_assert_eq!(judged(&case).verdicts.into_iter().map(|verdict| verdict.leg).collect::<Vec<_>>(), legs);
+    }
+
+    #[test]
+    fn alerts_keep_their_ids(case in cases(), other in cases()) {
+        // The alerts of half of the events, then of all of them.
+        let mut half = case.clone();
+        half.events.truncate(case.events.len().div_ceil(2));
+        let stored: Vec<StoredAlert> = (1..).zip(judged(&half).incidents).map(|(id, incident)| {
+            StoredAlert { id, legs: incident.legs.into_iter().collect(), archived: other.events.len() % 2 == 0 }
+        }).collect();
+        let incidents = judged(&case).incidents;
+        let assignment = assign(&incidents, &stored);
+        let mut ids: Vec<i64> = assignment.withdrawn.clone();
+        for (incident, taken) in incidents.iter().zip(&assignment.incidents) {
+            match taken {
+                Taken::Stored { id, reopened } => {
+                    let alert = stored.iter().find(|alert| alert.id == *id).unwrap();
+                    prop_assert!(incident.legs.iter().any(|leg| alert.legs.contains(leg)));
+                    let grew = incident.legs.iter().any(|leg| !alert.legs.contains(leg));
+                    prop_assert_eq!(*reopened, alert.archived && grew);
+                    ids.push(*id);
+                }
+                // Whatever it shares legs with went to others.
+                Taken::New => for alert in &stored {
+                    let shares = incident.legs.iter().any(|leg| alert.legs.contains(leg));
+                    prop_assert!(!shares || !assignment.withdrawn.contains(&alert.id));
+                },
+            }
+        }
+        ids.sort();
+        prop_assert_eq!(ids, stored.iter().map(|alert| alert.id).collect::<Vec<_>>());
+    }
+}
+
+/// The properties are worth what their histories are: everything must happen in them, and not just once.
+#[test]
+fn the_random_histories_are_rich() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..300 {
+        let case = cases().new_tree(&mut runner).unwrap().current();
+        let answer = in_words(&judged(&case));
+        let learn = case.rule.learn.as_str();
+        let mut things: Vec<String> = Vec::new();
+        for verdict in &answer.verdicts {
+            things.extend(verdict.reasons.iter().map(|reason| format!("reason {reason} {learn}")));
+            things.push(if verdict.reasons.is_empty() { "raised".into() } else { "not raised".into() });
+            things.push(format!("lowered {}", verdict.lowered));
+        }
+        things.extend(answer.places.iter().map(|place| format!("place {} {learn}", place.2)));
+        let proven = answer.places.iter().filter(|place| place.2 == "known" && place.3 > place.4);
+        things.extend(proven.map(|_| "proven after a trial".into()));
+        things.extend(answer.transitions.iter().map(|_| "transition".into()));
+        for incident in &answer.incidents {
+            things.extend(incident.evidence.iter().map(|evidence| format!("evidence {evidence}")));
+            things.push(if incident.legs.len() > 1 { "several legs".into() } else { "one leg".into() });
+        }
+        for thing in things {
+            *seen.entry(thing).or_default() += 1;
+        }
+    }
+    let reasons = [
+        "before_raise_from",
+        "learning",
+        "known_place",
+        "known_transition",
+        "trusted_network",
+        "vpn",
+        "anonymizer",
+        "hosting",
+        "carrier",
+        "same_asn",
+        "suppressed",
+    ];
+    let mut wanted: Vec<String> = Vec::new();
+    for learn in ["proven", "encountered"] {
+        wanted.extend(reasons.map(|reason| format!("reason {reason} {learn}")));
+    }
+    wanted.extend(["known proven", "trial proven", "held proven", "known encountered"].map(|p| format!("place {p}")));
+    wanted.extend(
+        [
+            "new_country",
+            "user_agent_changed",
+            "no_mfa",
+            "long_term_key",
+            "root",
+            "tor",
+            "hosting_one_side",
+            "hosting_both",
+            "carrier",
+            "same_asn",
+            "dual_stack",
+            "two_holders",
+        ]
+        .map(|evidence| format!("evidence {evidence}")),
+    );
+    wanted.extend(
+        ["raised", "not raised", "lowered true", "proven after a trial", "transition", "several legs", "one leg"]
+            .map(Into::into),
+    );
+    let rare: Vec<_> = wanted.iter().filter(|thing| seen.get(*thing).copied().unwrap_or(0) < 10).collect();
+    assert!(rare.is_empty(), "{rare:?} of {seen:#?}");
+}
