@@ -185,11 +185,13 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let event = EVENT_COLUMNS.lines().filter_map(|line| line.split_whitespace().next());
     let mut into: Vec<&str> = event.filter(|column| has(column)).collect();
     let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
-    if let Some(id) = into.iter().position(|column| *column == "event_id") {
-        // The digest stands in for an id, so that the same record is known again.
-        select[id] = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
-                      pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))"
-            .to_owned();
+    // The digest stands in for an id, so that the same record is known again.
+    let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
+              pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))";
+    for (column, value) in into.iter().zip(&mut select) {
+        if *column == "event_id" {
+            id.clone_into(value);
+        }
     }
     if has("record") {
         into.push("record");
@@ -197,8 +199,10 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     }
     Ok(format!(
         "INSERT INTO {name} ({}) SELECT {} FROM travel.records($1) AS r (record) \
-         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL ON CONFLICT DO NOTHING",
+         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
         into.join(", "),
-        select.join(", ")
+        select.join(", "),
+        // In one order whatever the document's: two loads of the same events wait for each other, not in a circle.
+        format_args!("({id}) COLLATE \"C\""),
     ))
 }

@@ -105,15 +105,18 @@ refused 55000 "$city"
 same 'refused' 'refused|the file is empty' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 replace_by_rename "$SCRATCH/a" "$file"
 within 4 "$city" London
-kill -9 "$(head -n 1 "$SERVER_DIR/data/postmaster.pid")"
-sleep 1
-server_up
-same 'after a crash of the server' London "$(ask "$city")"
-same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"
 
 rule 'base backups leave the copies out'
 backup="$SERVER_DIR/backup"
 as_server "$(pg_bin pg_basebackup)" --host "$PGHOST" --port "$PGPORT" --username "$PGUSER" --pgdata "$backup" --wal-method none --checkpoint fast \
     --no-sync 2>/dev/null
 same 'in the backup' 0 "$(as_server find "$backup/base" -name '*.mmdb' | wc -l)"
+
+rule 'after a crash of a backend, which makes PostgreSQL start anew and empty the folder'
 no_crash
+coproc SESSION { PGAPPNAME=open run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session "$city"
+kill -9 "$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'")"
+wait "$SESSION_PID" || true
+within 20 "$city" London
+same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"

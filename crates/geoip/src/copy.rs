@@ -62,17 +62,23 @@ impl Directory {
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.file("lock"))
     }
 
-    /// Puts a file in place of another at one stroke, unless `go_on` says no when it is ready.
-    pub fn replace(
-        &self,
-        name: &str,
-        bytes: &[u8],
-        writer: Writer,
-        go_on: &dyn Fn() -> bool,
-    ) -> io::Result<bool> {
+    /// The file in which looks are noted: see [`crate::looks`].
+    pub fn looks_file(&self) -> io::Result<File> {
+        self.ensure()?;
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(self.file("looks"))
+    }
+
+    /// Puts a file in place of another at one stroke.
+    pub fn replace(&self, name: &str, bytes: &[u8], writer: Writer) -> io::Result<()> {
         let mut temporary = self.temporary()?;
         writer(&mut temporary.file, bytes)?;
-        go_on().then(|| temporary.rename(&self.file(name))).transpose().map(|renamed| renamed.is_some())
+        temporary.rename(&self.file(name))
     }
 
     fn temporary(&self) -> io::Result<Temporary> {

@@ -20,6 +20,7 @@ pub mod store;
 
 mod cache;
 mod copy;
+mod looks;
 mod manifest;
 mod names;
 mod open;

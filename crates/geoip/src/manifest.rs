@@ -2,7 +2,7 @@
 //! the same one without talking to each other.
 
 use crate::copy::{Digest, Directory, Writer, digest_of};
-use crate::source::{Listing, Source, SourceState};
+use crate::source::{Source, SourceState};
 use serde::{Deserialize, Serialize};
 use std::io;
 
@@ -44,7 +44,8 @@ pub(crate) struct Serving {
     pub in_memory: Option<String>,
 }
 
-/// A generation is valid so long after the change that it shows, or after its publication.
+/// A generation is valid so long after the last look of a process that may have chosen the one before. Longer than a
+/// process goes without a look, see `store::CHECK_US`.
 pub(crate) const DELAY_US: i64 = 1_000_000;
 
 const VERSION: u32 = 1;
@@ -69,15 +70,6 @@ impl Manifest {
         };
         let number = number.saturating_add(1);
         self.generations.push(Generation { number, published_us: now_us, valid_from_us, entries });
-    }
-
-    /// From when on statements can use what a look at the file system shows: a moment after it changed. Whoever begins
-    /// a statement later and looks, sees it. `None` where the times contradict what was seen before (a folder that was
-    /// prepared long ago and put in place by renaming one of its parents): then only a moment after publication is safe.
-    pub fn due_us(&self, listing: &Listing, now_us: i64) -> Option<i64> {
-        let changed_us = listing.changed_us?;
-        let seen_us = self.newest().map_or(i64::MIN, |newest| newest.published_us);
-        (changed_us > seen_us && changed_us <= now_us).then(|| changed_us.saturating_add(DELAY_US))
     }
 
     /// Without the generations that are valid later than any that is published now: the clock was set back since.
@@ -106,16 +98,10 @@ impl Manifest {
         fits.then_some(manifest)
     }
 
-    /// Whether it is in place now: only if it was still `in_time` when all else was done.
-    pub fn write(
-        &self,
-        directory: &Directory,
-        writer: Writer,
-        in_time: &dyn Fn() -> bool,
-    ) -> io::Result<bool> {
+    pub fn write(&self, directory: &Directory, writer: Writer) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         bytes.push(b'\n');
-        directory.replace(&Self::name(&self.setting), &bytes, writer, in_time)
+        directory.replace(&Self::name(&self.setting), &bytes, writer)
     }
 
     fn name(setting: &str) -> String {

@@ -2,7 +2,7 @@
 
 use crate::copy::{self, Digest, Directory, Taken, Writer};
 use crate::database::Database;
-use crate::manifest::{DELAY_US, Entry, Generation, Manifest, Serving};
+use crate::manifest::{Entry, Generation, Manifest, Serving};
 use crate::source::{Fingerprint, Source, SourceState};
 use crate::status::Warning;
 use std::collections::{HashMap, HashSet};
@@ -169,9 +169,4 @@ pub(crate) fn collect_garbage(directory: &Directory) {
 
 fn is_in_use(copy: &Path) -> bool {
     File::open(copy).is_ok_and(|file| file.try_lock().is_err())
-}
-
-/// Whether a publication took so long that its generation may be valid before everybody could read of it.
-pub(crate) fn is_late(published_us: i64, now_us: i64) -> bool {
-    now_us.saturating_sub(published_us) > DELAY_US / 4
 }

@@ -13,14 +13,6 @@ pub(crate) struct Source {
     pub state: SourceState,
 }
 
-/// All that a setting names, at one look.
-pub(crate) struct Listing {
-    pub sources: Vec<Source>,
-    /// When any of it last changed, by the clock of the file system, in microseconds since the Unix epoch: no file
-    /// was written, renamed, linked or removed since. `None` where that cannot be told.
-    pub changed_us: Option<i64>,
-}
-
 /// What can be said of a file without reading it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,57 +52,24 @@ pub(crate) fn paths(setting: &str) -> impl Iterator<Item = &str> {
 
 /// The files that a setting names: a folder stands for the `.mmdb` files in it, by name. A path that does not
 /// exist counts as a file when it is named like one, and as a folder without files otherwise.
-pub(crate) fn list(setting: &str) -> Listing {
+pub(crate) fn list(setting: &str) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
-    let mut changes = Changes::default();
     let mut add = |source: Source| {
         if sources.iter().all(|known| known.path != source.path) {
             sources.push(source);
         }
     };
     for path in paths(setting) {
-        changes.of_entry(Path::new(path));
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => match folder(path) {
-                Ok(files) => {
-                    for file in files {
-                        changes.of_entry(Path::new(&file.path));
-                        add(file);
-                    }
-                }
+                Ok(files) => files.into_iter().for_each(&mut add),
                 Err(error) => add(unreadable(path, &error)),
             },
             Err(error) if is_absent(&error) && !path.ends_with(EXTENSION) => {}
             found => add(source(path, found)),
         }
     }
-    Listing { sources, changed_us: changes.last_us }
-}
-
-/// The latest of the times that tell of a change.
-#[derive(Default)]
-struct Changes {
-    last_us: Option<i64>,
-}
-
-impl Changes {
-    /// A path: the link, the file or folder behind it, and the folder that has it, which knows of renaming and removal.
-    fn of_entry(&mut self, path: &Path) {
-        let found = [fs::symlink_metadata(path), fs::metadata(path)];
-        found.into_iter().flatten().for_each(|metadata| self.of(&metadata));
-        if let Some(Ok(parent)) = path.parent().map(fs::metadata) {
-            self.of(&parent);
-        }
-    }
-
-    fn of(&mut self, metadata: &Metadata) {
-        let micros = |seconds: i64, nanoseconds: i64| {
-            seconds.saturating_mul(1_000_000).saturating_add(nanoseconds / 1000)
-        };
-        let last = micros(metadata.mtime(), metadata.mtime_nsec())
-            .max(micros(metadata.ctime(), metadata.ctime_nsec()));
-        self.last_us = self.last_us.max(Some(last));
-    }
+    sources
 }
 
 const EXTENSION: &str = ".mmdb";

@@ -7,10 +7,11 @@
 
 use crate::copy::{self, Digest, Directory, Writer};
 use crate::database::Database;
+use crate::looks::{Look, Looks};
 use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
-use crate::source::{self, Listing};
+use crate::source::{self, Source};
 use crate::stack::{Layer, Stack};
 use crate::status::{DatabaseStatus, StoreError, Warning};
 use std::collections::HashMap;
@@ -136,7 +137,8 @@ impl Store {
         let opened = self.open_chosen(setting, statement_us, interrupt);
         if matches!(opened, Err(StoreError::ChangedWhileInMemory { .. })) && self.private_since_us.is_some() {
             // Not even a manifest can be written: alone with the file as it is now, rather than without any.
-            self.publish_locked(setting, true, interrupt, warnings);
+            warnings.clear();
+            self.publish_locked(setting, true, None, interrupt, warnings);
             return self.open_chosen(setting, statement_us, interrupt);
         }
         if !is_damage(&opened) {
@@ -193,8 +195,8 @@ impl Store {
         Ok(stack)
     }
 
-    /// Compares the newest generation with the file system, and publishes another where they differ: what changed
-    /// long enough before the statement is for the statement itself, and every process of it sees to that.
+    /// Compares the newest generation with the file system, and publishes another where they differ. Where nobody
+    /// else has looked for a while, it is valid for the statement that finds the difference.
     fn check(
         &mut self,
         setting: &str,
@@ -203,45 +205,56 @@ impl Store {
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
+        // First the note, then the look: what is published from now on takes the note into account.
+        let noted = Look::note(&self.directory, (self.clock)());
         let stored = Manifest::read(&self.directory, setting);
-        let listing = source::list(setting);
-        let mut wait = Wait::ForManifest;
+        let sources = source::list(setting);
+        let is_first = stored.is_none();
+        let tried =
+            self.private_since_us.is_some_and(|since| (self.clock)().saturating_sub(since) < MEMORY_RETRY_US);
         if let Some(manifest) = stored {
-            let now_us = (self.clock)();
-            let tried =
-                self.private_since_us.is_some_and(|since| now_us.saturating_sub(since) < MEMORY_RETRY_US);
-            let is_due = manifest.due_us(&listing, now_us).is_some_and(|due| due <= statement_us);
-            let is_enough = tried || self.is_current(&manifest, &listing) || !(may_publish || is_due);
+            let is_current = self.is_current(&manifest, &sources);
             self.manifest = Some(manifest);
-            if is_enough {
+            if is_current || tried {
                 return;
             }
-            wait = if is_due { Wait::ForLock } else { Wait::No };
-        } else if let (Some(since), Some(manifest)) = (self.private_since_us, &self.manifest) {
-            let is_fresh = (self.clock)().saturating_sub(since) < MEMORY_RETRY_US;
-            if is_fresh && manifest.newest().is_some_and(|newest| newest.matches(&listing.sources)) {
-                return;
+            match &noted {
+                Err(error) => {
+                    self.stay_with_stored(error, warnings);
+                    return;
+                }
+                // A parallel worker publishes only what its own statement can use.
+                Ok(look)
+                    if !may_publish
+                        && look.before_us.is_none_or(|before| before > statement_us - DELAY_US) =>
+                {
+                    return;
+                }
+                Ok(_) => {}
             }
+        } else if let Some(manifest) = &self.manifest
+            && tried
+            && manifest.newest().is_some_and(|newest| newest.matches(&sources))
+        {
+            return;
         }
-        let _lock = match self.lock(setting, wait, interrupt) {
+        let _lock = match self.lock(setting, is_first, interrupt) {
             Locked::Here(lock) => Some(lock),
             Locked::Elsewhere => return,
             // Nothing can be written there. What is stored serves on, so that all processes see the same; without it
             // publishing will find the same, and keep its result to itself.
-            Locked::Impossible(error) if wait != Wait::ForManifest => {
+            Locked::Impossible(error) if !is_first => {
                 self.stay_with_stored(&error, warnings);
                 return;
             }
             Locked::Impossible(_) => None,
         };
-        self.publish_locked(setting, false, interrupt, warnings);
+        self.publish_locked(setting, false, noted.ok(), interrupt, warnings);
     }
 
-    fn is_current(&self, manifest: &Manifest, listing: &Listing) -> bool {
+    fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
         manifest.newest().is_some_and(|newest| {
-            newest.matches(&listing.sources)
-                && !newest.is_future((self.clock)())
-                && !self.is_memory_due(manifest)
+            newest.matches(sources) && !newest.is_future((self.clock)()) && !self.is_memory_due(manifest)
         })
     }
 
@@ -251,8 +264,9 @@ impl Store {
             && (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
     }
 
-    /// The lock of the only writer.
-    fn lock(&mut self, setting: &str, wait: Wait, interrupt: &mut dyn FnMut()) -> Locked {
+    /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
+    /// for the lock or for the manifest that its holder writes.
+    fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
         let file = match self.directory.lock_file() {
             Ok(file) => file,
             Err(error) => return Locked::Impossible(error),
@@ -261,14 +275,12 @@ impl Store {
             match file.try_lock() {
                 Ok(()) => return Locked::Here(file),
                 Err(TryLockError::Error(error)) => return Locked::Impossible(error),
-                Err(TryLockError::WouldBlock) if wait == Wait::No => return Locked::Elsewhere,
+                Err(TryLockError::WouldBlock) if !is_first => return Locked::Elsewhere,
                 Err(TryLockError::WouldBlock) => {}
             }
             interrupt();
             std::thread::sleep(POLL);
-            if wait == Wait::ForManifest
-                && let Some(manifest) = Manifest::read(&self.directory, setting)
-            {
+            if let Some(manifest) = Manifest::read(&self.directory, setting) {
                 self.manifest = Some(manifest);
                 return Locked::Elsewhere;
             }
@@ -289,7 +301,7 @@ impl Store {
         if stored.is_some() && stored != self.manifest {
             self.manifest = stored;
         } else {
-            self.publish_locked(setting, true, interrupt, warnings);
+            self.publish_locked(setting, true, None, interrupt, warnings);
         }
     }
 
@@ -297,15 +309,16 @@ impl Store {
         &mut self,
         setting: &str,
         replace: bool,
+        look: Option<Look>,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
-        let listing = source::list(setting);
+        let sources = source::list(setting);
         let stored = Manifest::read(&self.directory, setting);
         // Somebody else may have published while this process waited or looked.
         if let Some(stored) = &stored
             && !replace
-            && self.is_current(stored, &listing)
+            && self.is_current(stored, &sources)
         {
             self.manifest = Some(stored.clone());
             return;
@@ -322,85 +335,73 @@ impl Store {
             now_us: (self.clock)(),
             interrupt,
         };
-        let Made { entries, warnings: found, databases } = making.make(&listing.sources);
+        let Made { entries, warnings: found, databases } = making.make(&sources);
         warnings.extend(found);
         self.opened.extend(databases);
-        let due_us = stored.as_ref().and_then(|stored| stored.due_us(&listing, (self.clock)()));
-        self.put(setting, stored, replace, entries, due_us, retry_memory, warnings);
+        let stored = stored.filter(|_| !replace);
+        self.put(setting, stored, entries, look, retry_memory, warnings);
     }
 
-    /// Writes the manifest; where that fails, this process uses it alone.
+    /// Writes the manifest; where that fails, what is stored serves on, or this process uses its own alone.
     fn put(
         &mut self,
         setting: &str,
         stored: Option<Manifest>,
-        replace: bool,
         entries: Vec<Entry>,
-        due_us: Option<i64>,
+        look: Option<Look>,
         retried: bool,
         warnings: &mut Vec<Warning>,
     ) {
-        let number = stored.as_ref().and_then(Manifest::newest).map_or(0, |newest| newest.number);
-        let old = stored.filter(|_| !replace);
-        if !retried && old.as_ref().and_then(Manifest::newest).is_some_and(|newest| newest.entries == entries)
-        {
+        let is_new =
+            stored.as_ref().and_then(Manifest::newest).is_none_or(|newest| newest.entries != entries);
+        if !retried && !is_new {
             // Only files that are still being written have changed.
-            self.manifest = old;
+            self.manifest = stored;
             return;
         }
-        let (manifest, written) = self.write(|now_us| {
-            let mut manifest = match &old {
-                Some(old) => old.clone(),
-                None => Manifest::first(setting, number.saturating_add(1), entries.clone(), now_us),
-            };
-            if manifest.newest().is_none_or(|newest| newest.entries != entries) {
-                manifest.add(entries.clone(), now_us, due_us.unwrap_or(now_us.saturating_add(DELAY_US)));
-            }
-            if retried {
-                manifest.memory_tried_us = now_us;
-            }
-            manifest
-        });
-        match written {
-            Ok(()) => {
+        // Held until the manifest is in place: nobody chooses the generation before it unseen.
+        let looks = Looks::hold(&self.directory);
+        let now_us = (self.clock)();
+        let mut manifest = match &stored {
+            Some(stored) => stored.clone(),
+            None => Manifest::first(setting, self.next_number(), entries.clone(), now_us),
+        };
+        if stored.is_some() && is_new {
+            let last_us = looks.as_ref().ok().and_then(|looks| looks.last_but(look)).unwrap_or(now_us);
+            manifest.add(entries, now_us, last_us.min(now_us).saturating_add(DELAY_US));
+        }
+        if retried {
+            manifest.memory_tried_us = now_us;
+        }
+        publish::drop_old_generations(&mut manifest, &self.directory, now_us);
+        let written = looks.and_then(|_held| manifest.write(&self.directory, self.writer));
+        match (written, stored) {
+            (Ok(()), _) => {
                 self.private_since_us = None;
                 publish::collect_garbage(&self.directory);
+                self.manifest = Some(manifest);
             }
-            Err(error) => {
-                if let Some(old) = old {
-                    self.stay_with_stored(&error, warnings);
-                    self.manifest = Some(old);
-                    return;
-                }
+            (Err(error), Some(stored)) => {
+                self.stay_with_stored(&error, warnings);
+                self.manifest = Some(stored);
+            }
+            (Err(error), None) => {
                 self.private_since_us = Some((self.clock)());
                 warnings.push(Warning::private(self.directory.path(), &error));
+                self.manifest = Some(manifest);
             }
         }
-        self.manifest = Some(manifest);
+    }
+
+    /// A first generation's number goes on from what this process knows.
+    fn next_number(&self) -> u64 {
+        self.manifest.as_ref().and_then(Manifest::newest).map_or(1, |newest| newest.number.saturating_add(1))
     }
 
     /// Nothing can be written: the stored generation serves on in all processes, and this one tries again later.
     fn stay_with_stored(&mut self, error: &std::io::Error, warnings: &mut Vec<Warning>) {
         self.private_since_us = Some((self.clock)());
         warnings.push(Warning::stored(self.directory.path(), error));
-    }
-
-    /// Writes the manifest that `make` makes of the time, anew if that took so long that others could begin a
-    /// statement for which its generation is valid before they can read of it.
-    fn write(&self, make: impl Fn(i64) -> Manifest) -> (Manifest, std::io::Result<()>) {
-        let mut tries = 0;
-        loop {
-            let now_us = (self.clock)();
-            let mut manifest = make(now_us);
-            publish::drop_old_generations(&mut manifest, &self.directory, now_us);
-            tries += 1;
-            let in_time = || tries > 3 || !publish::is_late(now_us, (self.clock)());
-            match manifest.write(&self.directory, self.writer, &in_time) {
-                Ok(false) => {}
-                Ok(true) => return (manifest, Ok(())),
-                Err(error) => return (manifest, Err(error)),
-            }
-        }
     }
 }
 
@@ -410,17 +411,6 @@ fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {
 
 fn tried(setting: &str) -> Vec<String> {
     source::paths(setting).map(str::to_owned).collect()
-}
-
-/// What a process that would write does while another one does.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    /// It carries on with what there is.
-    No,
-    /// It waits for its turn: its statement needs what is published.
-    ForLock,
-    /// There is nothing to carry on with: it waits for its turn, or for what the other one writes.
-    ForManifest,
 }
 
 /// Whether this process is the one that writes.

@@ -56,9 +56,13 @@ impl Grouping {
     /// Drops what can matter to no event later than `as_of`. Gives the incident that no later leg can join.
     pub fn settle(&mut self, rule: &Rule, as_of: Micros) -> Option<Incident> {
         // A window of two_holders reaches back from the first leg of an incident that may still be open.
-        let reach = rule.max_duration.saturating_mul(2);
+        let begin = as_of.saturating_sub(rule.max_duration.saturating_mul(2));
         self.crossings.retain(|_, alternation| {
-            alternation.there.is_some_and(|there| as_of.saturating_sub(there) <= reach)
+            let Alternation { there, and_back, and_there_again } = alternation;
+            for start in [&mut *there, and_back, and_there_again] {
+                *start = start.filter(|start| begin <= *start);
+            }
+            there.is_some()
         });
         self.open.take_if(|open| !open.is_joined_at(rule, as_of))
     }

@@ -1,1 +1,163 @@
-//! Later.
+//! RULES.md, what it means, 1: judged events and their classes.
+
+use crate::world::*;
+use travel_core::geodesy::Coordinates;
+use travel_core::place::{Anonymizer, Carrier};
+use travel_core::rule::*;
+use travel_core::site::Site;
+
+const NOON: Micros = time(0, 12, 0);
+
+/// From where to where each leg over the thresholds goes.
+fn legs(rule: &Rule, events: &[JudgedEvent]) -> Vec<(String, String)> {
+    let city = |event: &JudgedEvent| event.city.as_deref().unwrap_or("nowhere").to_owned();
+    let judgement = judge(rule, events, &[], &[]);
+    judgement.verdicts.iter().map(|v| (city(v.leg.from.event), city(v.leg.to.event))).collect()
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(from, to)| ((*from).to_owned(), (*to).to_owned())).collect()
+}
+
+#[test]
+fn a_leg_over_the_thresholds_is_raised() {
+    let events = [event(NOON, LONDON), event(NOON + MINUTE, TOKYO)];
+    assert_eq!(reasons(&plain(), &events), [(NOON + MINUTE, vec![])]);
+    let near = [event(NOON, LONDON), event(NOON + MINUTE, PARIS)];
+    assert_eq!(reasons(&plain(), &near), []);
+}
+
+#[test]
+fn rules_judge_by_accuracy_unless_told_otherwise() {
+    let vague = JudgedEvent { accuracy_km: Some(900.0), ..event(NOON + MINUTE, MADRID) };
+    let events = [event(NOON, LONDON), vague];
+    assert_eq!(legs(&plain(), &events), []);
+    assert_eq!(legs(&Rule { baseline: false, ..iam_user() }, &events), pairs(&[("London", "Madrid")]));
+}
+
+#[test]
+fn neither_arrival_nor_repetition_matters() {
+    let (a, b) = (event(NOON, LONDON), event(NOON + MINUTE, TOKYO));
+    let events = [b.clone(), a.clone(), b.clone(), a];
+    assert_eq!(legs(&plain(), &events), pairs(&[("London", "Tokyo")]));
+}
+
+#[test]
+fn the_smallest_row_stands_for_an_event_nulls_last() {
+    let at = NOON + MINUTE;
+    let row = |id: Option<&str>, name: &str, mfa_used| JudgedEvent {
+        event_id: id.map(Into::into),
+        event_name: text(name),
+        mfa_used,
+        ..event(at, TOKYO)
+    };
+    let rows = [
+        event(NOON, LONDON),
+        row(None, "A", None),
+        row(Some("2"), "A", None),
+        row(Some("1"), "ConsoleLogin", Some(false)),
+        row(Some("1"), "Z", None),
+    ];
+    let judgement = judge(&plain(), &rows, &[], &[]);
+    assert_eq!(judgement.verdicts.len(), 1);
+    assert_eq!(judgement.verdicts[0].leg.to.event, &rows[3]);
+    assert!(judgement.incidents[0].evidence.contains(&Evidence::NoMfa));
+}
+
+#[test]
+fn one_second_one_address_two_entities_are_two_events() {
+    let other = JudgedEvent { entity: "other".into(), ..event(NOON, LONDON) };
+    let events =
+        [event(NOON, LONDON), other.clone(), JudgedEvent { time: NOON + MINUTE, ..event(NOON, TOKYO) }];
+    let judgement = judge(&plain(), &events, &[], &[]);
+    assert_eq!(judgement.verdicts.len(), 1, "each entity has a journey of its own");
+    assert_eq!(&*judgement.verdicts[0].leg.to.event.entity, "key");
+}
+
+#[test]
+fn in_one_second_the_address_decides_the_order() {
+    let events = [
+        event_from(NOON, TOKYO, "2001:db8::1"),
+        event_from(NOON, MADRID, "192.0.2.10"),
+        event_from(NOON, LONDON, "192.0.2.9"),
+    ];
+    assert_eq!(legs(&plain(), &events), pairs(&[("London", "Madrid"), ("Madrid", "Tokyo")]));
+}
+
+#[test]
+fn over_coordinates_they_are_the_site() {
+    let bare = |at, spot: Spot| {
+        let coordinates = Coordinates::new(spot.latitude, spot.longitude).unwrap();
+        JudgedEvent { site: Site::from_coordinates(coordinates), ..event(at, spot) }
+    };
+    let events = [bare(NOON, LONDON), bare(NOON, LONDON), bare(NOON + MINUTE, TOKYO)];
+    let judgement = judge(&plain(), &events, &[], &[]);
+    assert_eq!(judgement.verdicts.len(), 1);
+    assert!(!judgement.verdicts[0].evidence.contains(&Evidence::DualStack));
+}
+
+#[test]
+fn what_a_network_ignores_is_absent() {
+    let ignored = |at| JudgedEvent { treatment: Some(Treatment::Ignore), ..event(at, TOKYO) };
+    let events = [event(NOON, LONDON), ignored(NOON + MINUTE), event(NOON + 2 * MINUTE, LONDON)];
+    let judgement = judge(&Rule::default(), &events, &[], &[]);
+    assert_eq!(judgement.verdicts, []);
+    assert_eq!(judgement.places.len(), 1, "nor does it teach");
+    let events = [ignored(NOON), event(NOON + MINUTE, LONDON)];
+    assert_eq!(legs(&plain(), &events), [], "nor does a leg start there");
+}
+
+#[test]
+fn a_leg_arrives_at_a_passing_event_and_none_starts_there() {
+    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..event(NOON + MINUTE, TOKYO) };
+    let events = [event(NOON, LONDON), vpn, event(NOON + 2 * MINUTE, MADRID)];
+    assert_eq!(legs(&plain(), &events), pairs(&[("London", "Tokyo"), ("London", "Madrid")]));
+    assert_eq!(reasons(&plain(), &events)[0], (NOON + MINUTE, vec!["vpn"]));
+    let events = [events[1].clone(), events[2].clone()];
+    assert_eq!(legs(&plain(), &events), [], "a journey does not begin with it");
+}
+
+#[test]
+fn an_address_that_the_rule_ignores_is_passing() {
+    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let anonymizer = JudgedEvent { anonymizer: Some(Anonymizer::Relay), ..event(NOON + MINUTE, TOKYO) };
+    let hosting = JudgedEvent { hosting: true, ..event(NOON + MINUTE, TOKYO) };
+    let carrier = JudgedEvent { carrier: Some(Carrier::Satellite), ..event(NOON + MINUTE, TOKYO) };
+    for (passing, reason) in [(anonymizer, "anonymizer"), (hosting, "hosting"), (carrier, "carrier")] {
+        let events = [event(NOON, LONDON), passing, event(NOON + 2 * MINUTE, LONDON)];
+        let rule = Rule { ignored: all, ..plain() };
+        assert_eq!(reasons(&rule, &events), [(NOON + MINUTE, vec![reason])]);
+        assert_eq!(reasons(&plain(), &events).len(), 2, "ordinary where the rule ignores no such thing");
+    }
+}
+
+#[test]
+fn a_tor_address_is_ordinary_whatever_is_ignored() {
+    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let tor = JudgedEvent { anonymizer: Some(Anonymizer::Tor), hosting: true, ..event(NOON + MINUTE, TOKYO) };
+    let events = [event(NOON, LONDON), tor.clone(), event(NOON + 2 * MINUTE, LONDON)];
+    let rule = Rule { ignored: all, ..plain() };
+    assert_eq!(reasons(&rule, &events), [(NOON + MINUTE, vec![]), (NOON + 2 * MINUTE, vec![])]);
+    let named = JudgedEvent { treatment: Some(Treatment::Vpn), ..tor };
+    let events = [event(NOON, LONDON), named, event(NOON + 2 * MINUTE, LONDON)];
+    assert_eq!(reasons(&rule, &events), [(NOON + MINUTE, vec!["vpn"])], "but a network of the user's counts");
+}
+
+#[test]
+fn a_passing_event_teaches_nothing_and_begins_no_journey() {
+    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..event(NOON, TOKYO) };
+    let day_later = NOON + time(1, 0, 0);
+    for rule in [Rule::default(), iam_user()] {
+        let judgement = judge(&rule, std::slice::from_ref(&vpn), &[], &[]);
+        assert_eq!(judgement.places, []);
+        // The journey begins a day later: it is still learning.
+        let events = [vpn.clone(), event(day_later, LONDON), event(day_later + MINUTE, MADRID)];
+        assert_eq!(reasons(&rule, &events), [(day_later + MINUTE, vec!["learning"])]);
+    }
+}
+
+#[test]
+fn a_place_network_is_judged_like_any_other() {
+    let named = JudgedEvent { treatment: Some(Treatment::Place), ..event(NOON + MINUTE, TOKYO) };
+    assert_eq!(reasons(&plain(), &[event(NOON, LONDON), named]), [(NOON + MINUTE, vec![])]);
+}

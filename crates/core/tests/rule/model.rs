@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use travel_core::place::Anonymizer;
 use travel_core::rule::settings::DAY;
-use travel_core::rule::{AnalystRow, JudgedEvent, Known, Learn, Micros, PlaceKey, Rule, Suppression, Treatment};
+use travel_core::rule::{
+    AnalystRow, JudgedEvent, Known, Learn, Micros, PlaceKey, Rule, Suppression, Treatment,
+};
 use travel_core::site::{Site, SiteKind};
 
 pub type Place = (String, Option<String>, Option<String>);
@@ -129,7 +131,8 @@ impl Model<'_> {
 
     /// Where the leg starts that arrives here.
     fn leg_arriving_at(&self, to: usize) -> Option<usize> {
-        let before = (0..to).rev().find(|j| self.events[*j].entity == self.events[to].entity && self.ordinary(*j))?;
+        let before =
+            (0..to).rev().find(|j| self.events[*j].entity == self.events[to].entity && self.ordinary(*j))?;
         (self.events[before].site != self.events[to].site).then_some(before)
     }
 
@@ -213,7 +216,9 @@ impl Model<'_> {
         }
         loop {
             let end = at(stay[begin]) + self.rule.trial_period;
-            let Some(after) = (begin..stay.len()).find(|k| at(stay[*k]) >= end) else { return Err(stay[begin]) };
+            let Some(after) = (begin..stay.len()).find(|k| at(stay[*k]) >= end) else {
+                return Err(stay[begin]);
+            };
             let days: BTreeSet<i64> = stay[begin..after].iter().map(|i| at(*i).div_euclid(DAY)).collect();
             if days.len() >= 3 {
                 return Ok(stay[after]);
@@ -240,6 +245,8 @@ impl Model<'_> {
             let here = |i: usize| self.place(i).as_ref() == Some(place);
             (here(pair[0]) || here(pair[1]))
                 && self.impossible(pair[0], pair[1])
+                // There are no trials before the learning is over.
+                && !self.learning(of, self.events[pair[1]].time)
                 && !self.known(of, place, pair[1], self.events[pair[1]].time)
         });
         let held = held.map(|pair| pair[1]);
@@ -263,8 +270,9 @@ impl Model<'_> {
         }
         let Some(place) = self.place(i) else { return false };
         let at = self.events[i].time;
-        let known =
-            self.known(of, &place, i, at) || self.known(of, &place, i + 1, at) || self.row_holds(of, &place, at);
+        let known = self.known(of, &place, i, at)
+            || self.known(of, &place, i + 1, at)
+            || self.row_holds(of, &place, at);
         self.known_then.borrow_mut().insert(i, known);
         known
     }
@@ -273,7 +281,9 @@ impl Model<'_> {
         self.analysts
             .iter()
             .filter(move |row| {
-                *row.baseline_entity == *of && row.valid_from < at && row.valid_until.is_none_or(|until| at < until)
+                *row.baseline_entity == *of
+                    && row.valid_from < at
+                    && row.valid_until.is_none_or(|until| at < until)
             })
             .map(|row| &row.known)
     }
@@ -338,10 +348,12 @@ impl Model<'_> {
             for from in &everywhere {
                 for to in &everywhere {
                     let travels = self.travels(&of, from, to, self.events.len());
-                    let Some(last) = travels.last().filter(|last| now - **last <= 180 * DAY) else { continue };
-                    let run = (0..travels.len()).rev().take_while(|k| {
-                        *k + 1 == travels.len() || travels[k + 1] - travels[*k] <= 180 * DAY
-                    });
+                    let Some(last) = travels.last().filter(|last| now - **last <= 180 * DAY) else {
+                        continue;
+                    };
+                    let run = (0..travels.len())
+                        .rev()
+                        .take_while(|k| *k + 1 == travels.len() || travels[k + 1] - travels[*k] <= 180 * DAY);
                     let first = travels[run.min().unwrap()];
                     learnt.push((of.clone(), from.clone(), to.clone(), first, *last));
                 }
@@ -372,9 +384,9 @@ impl Model<'_> {
             to_known = known(self.place(to));
             new_country = b.country_code.as_ref().is_some_and(|country| {
                 let learnt = self.places(&of).into_iter().filter(|place| *place.0 == **country);
-                let row = self.rows_in_force(&of, b.time).any(
-                    |known| matches!(known, Known::Place(key) if key.country_code == *country),
-                );
+                let row = self
+                    .rows_in_force(&of, b.time)
+                    .any(|known| matches!(known, Known::Place(key) if key.country_code == *country));
                 !row && !learnt.into_iter().any(|place| self.known(&of, &place, to, b.time))
             });
             if self.learning(&of, b.time) {
@@ -451,7 +463,8 @@ impl Model<'_> {
 impl Model<'_> {
     fn incidents(&self, verdicts: &[(usize, usize, ModelVerdict)]) -> Vec<ModelIncident> {
         let mut incidents = Vec::new();
-        let entities: BTreeSet<&str> = verdicts.iter().map(|(_, _, verdict)| verdict.entity.as_str()).collect();
+        let entities: BTreeSet<&str> =
+            verdicts.iter().map(|(_, _, verdict)| verdict.entity.as_str()).collect();
         for entity in entities {
             let legs: Vec<_> = verdicts.iter().filter(|(_, _, verdict)| verdict.entity == entity).collect();
             let raised: Vec<_> = legs.iter().filter(|(_, _, verdict)| verdict.reasons.is_empty()).collect();

@@ -10,7 +10,8 @@ use travel_core::journey::Journey;
 use travel_core::rule::*;
 
 fn config(cases: u32) -> Config {
-    Config { cases, failure_persistence: None, ..Config::default() }
+    let default = Config::default();
+    Config { cases: default.cases.max(cases), failure_persistence: None, ..default }
 }
 
 fn judged(case: &Case) -> Judgement<'_> {
@@ -148,7 +149,7 @@ proptest! {
 fn the_random_histories_are_rich() {
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
-    for _ in 0..300 {
+    for _ in 0..600 {
         let case = cases().new_tree(&mut runner).unwrap().current();
         let answer = in_words(&judged(&case));
         let learn = case.rule.learn.as_str();
@@ -187,7 +188,9 @@ fn the_random_histories_are_rich() {
     for learn in ["proven", "encountered"] {
         wanted.extend(reasons.map(|reason| format!("reason {reason} {learn}")));
     }
-    wanted.extend(["known proven", "trial proven", "held proven", "known encountered"].map(|p| format!("place {p}")));
+    wanted.extend(
+        ["known proven", "trial proven", "held proven", "known encountered"].map(|p| format!("place {p}")),
+    );
     wanted.extend(
         [
             "new_country",
@@ -206,8 +209,16 @@ fn the_random_histories_are_rich() {
         .map(|evidence| format!("evidence {evidence}")),
     );
     wanted.extend(
-        ["raised", "not raised", "lowered true", "proven after a trial", "transition", "several legs", "one leg"]
-            .map(Into::into),
+        [
+            "raised",
+            "not raised",
+            "lowered true",
+            "proven after a trial",
+            "transition",
+            "several legs",
+            "one leg",
+        ]
+        .map(Into::into),
     );
     let rare: Vec<_> = wanted.iter().filter(|thing| seen.get(*thing).copied().unwrap_or(0) < 10).collect();
     assert!(rare.is_empty(), "{rare:?} of {seen:#?}");

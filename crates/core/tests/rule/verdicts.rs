@@ -1,1 +1,205 @@
-//! Later.
+//! RULES.md, what it means, 2: every reason that applies, and lowered marks.
+
+use crate::world::*;
+use travel_core::place::{Anonymizer, Carrier, Network};
+use travel_core::rule::*;
+
+const NOON: Micros = time(0, 12, 0);
+const ARRIVES: Micros = NOON + MINUTE;
+
+fn there() -> JudgedEvent {
+    event(ARRIVES, TOKYO)
+}
+
+fn home() -> JudgedEvent {
+    event(NOON, LONDON)
+}
+
+fn on(rule: &Rule, from: JudgedEvent, to: JudgedEvent) -> Vec<&'static str> {
+    reasons(rule, &[from, to]).remove(0).1
+}
+
+#[test]
+fn before_raise_from_goes_by_when_the_leg_arrives() {
+    let rule = |raise_from| Rule { raise_from: Some(raise_from), ..plain() };
+    assert_eq!(on(&rule(ARRIVES + 1), home(), there()), ["before_raise_from"]);
+    assert_eq!(on(&rule(ARRIVES), home(), there()), [""; 0]);
+    assert_eq!(on(&rule(NOON + 1), home(), there()), [""; 0], "it may have left before");
+}
+
+#[test]
+fn older_events_teach_the_baseline_and_raise_nothing() {
+    let later = time(3, 12, 0);
+    let rule = Rule { raise_from: Some(later), ..iam_user() };
+    let events = [
+        home(),
+        event(time(2, 12, 0), LONDON),
+        event(time(2, 12, 1), TOKYO),
+        event(later, LONDON),
+        event(later + MINUTE, TOKYO),
+    ];
+    let verdicts = reasons(&rule, &events);
+    assert_eq!(verdicts[0], (time(2, 12, 1), vec!["before_raise_from"]));
+    assert_eq!(verdicts[1], (later + MINUTE, vec!["known_place", "known_transition"]));
+}
+
+#[test]
+fn trusted_only_where_both_ends_are() {
+    let trust = |event| JudgedEvent { treatment: Some(Treatment::Trusted), ..event };
+    assert_eq!(on(&plain(), trust(home()), trust(there())), ["trusted_network"]);
+    assert_eq!(on(&plain(), trust(home()), there()), [""; 0]);
+    assert_eq!(on(&plain(), home(), trust(there())), [""; 0]);
+}
+
+#[test]
+fn same_asn_where_the_rule_ignores_it_and_both_ends_are_in_one() {
+    let rule = Rule { ignored: Marks { same_asn: true, ..Marks::default() }, ..plain() };
+    let asn = |asn, event| JudgedEvent { asn, ..event };
+    assert_eq!(on(&rule, asn(Some(1), home()), asn(Some(1), there())), ["same_asn"]);
+    assert_eq!(on(&rule, asn(Some(1), home()), asn(Some(2), there())), [""; 0]);
+    assert_eq!(on(&rule, home(), there()), [""; 0], "unknown is not one");
+    assert_eq!(on(&plain(), asn(Some(1), home()), asn(Some(1), there())), [""; 0]);
+    let back = [asn(Some(1), home()), asn(Some(1), there()), event(ARRIVES + MINUTE, LONDON)];
+    assert_eq!(reasons(&rule, &back)[1].1, [""; 0], "it makes nothing passing: a leg starts there");
+}
+
+#[test]
+fn no_mark_applies_to_a_leg_that_touches_tor_but_networks_do() {
+    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let rule = Rule { ignored: all, lowered: all, ..plain() };
+    let tor = |event| JudgedEvent { anonymizer: Some(Anonymizer::Tor), asn: Some(1), ..event };
+    let marked = JudgedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
+    assert_eq!(on(&rule, tor(home()), marked.clone()), [""; 0]);
+    assert_eq!(on(&rule, home(), marked.clone()), ["hosting", "carrier"]);
+    assert!(!judge(&rule, &[tor(home()), marked.clone()], &[], &[]).verdicts[0].lowered);
+    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..marked };
+    assert_eq!(on(&rule, tor(home()), vpn), ["vpn"]);
+    let trust = |event| JudgedEvent { treatment: Some(Treatment::Trusted), ..event };
+    assert_eq!(on(&rule, trust(tor(home())), trust(there())), ["trusted_network"]);
+}
+
+fn suppressed(suppression: Suppression) -> bool {
+    let verdicts = reasons_with(&plain(), &[home(), there()], &[], &[suppression]);
+    verdicts[0].1 == ["suppressed"]
+}
+
+#[test]
+fn a_suppression_fits_where_every_given_criterion_does() {
+    assert!(suppressed(Suppression::default()), "none is given");
+    let like = |pattern: &str| Suppression { entity_like: Some(pattern.into()), ..Suppression::default() };
+    assert!(suppressed(like("k_y")));
+    assert!(!suppressed(like("K%")));
+    let fits = Suppression { country_code_a: Some("JP".into()), ..like("key") };
+    assert!(suppressed(fits.clone()));
+    assert!(!suppressed(Suppression { country_code_a: Some("ES".into()), ..fits.clone() }));
+    assert!(!suppressed(Suppression { entity_like: Some("other".into()), ..fits }));
+}
+
+#[test]
+fn the_two_countries_fit_in_either_order() {
+    let countries = |a: Option<&str>, b: Option<&str>| Suppression {
+        country_code_a: a.map(Into::into),
+        country_code_b: b.map(Into::into),
+        ..Suppression::default()
+    };
+    for (a, b) in [(Some("GB"), Some("JP")), (Some("JP"), Some("GB")), (Some("GB"), None), (None, Some("GB"))]
+    {
+        assert!(suppressed(countries(a, b)), "{a:?} {b:?}");
+    }
+    for (a, b) in [(Some("GB"), Some("GB")), (Some("JP"), Some("ES")), (None, Some("ES"))] {
+        assert!(!suppressed(countries(a, b)), "{a:?} {b:?}");
+    }
+    let nowhere = event(ARRIVES, NOWHERE);
+    let verdicts = reasons_with(&plain(), &[home(), nowhere], &[], &[countries(Some("GB"), Some("JP"))]);
+    assert_eq!(verdicts[0].1, [""; 0], "an unknown country is none of them");
+}
+
+#[test]
+fn a_suppression_s_network_is_that_of_the_arriving_address() {
+    let network = |prefix: &str, length| Suppression {
+        network: Some(Network { address: prefix.parse().unwrap(), prefix: length }),
+        ..Suppression::default()
+    };
+    let (leaving, arriving) = (home().site.address().unwrap(), there().site.address().unwrap());
+    assert!(suppressed(network(&arriving.to_string(), 32)));
+    assert!(!suppressed(network(&leaving.to_string(), 32)));
+    assert!(suppressed(network("192.0.2.0", 24)));
+    assert!(!suppressed(network("::", 0)));
+}
+
+#[test]
+fn a_suppression_holds_from_its_beginning_until_before_its_end() {
+    let valid = |from, until| Suppression { valid_from: from, valid_until: until, ..Suppression::default() };
+    assert!(suppressed(valid(Some(ARRIVES), Some(ARRIVES + 1))));
+    assert!(!suppressed(valid(Some(ARRIVES + 1), None)));
+    assert!(!suppressed(valid(None, Some(ARRIVES))));
+}
+
+#[test]
+fn all_reasons_are_kept() {
+    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let rule = Rule { ignored: all, raise_from: Some(ARRIVES + 1), ..iam_user() };
+    let everything = JudgedEvent {
+        anonymizer: Some(Anonymizer::Vpn),
+        hosting: true,
+        carrier: Some(Carrier::Mobile),
+        ..there()
+    };
+    let trusted = JudgedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..home() };
+    let before = event(NOON - 2 * MINUTE, TOKYO);
+    let back = event(NOON - MINUTE, LONDON);
+    let again = event(NOON - MINUTE / 2, TOKYO);
+    let arriving = JudgedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..everything.clone() };
+    let events = [before, back, again, trusted, arriving];
+    let verdicts = reasons_with(&rule, &events, &[], &[Suppression::default()]);
+    assert_eq!(
+        verdicts[3].1,
+        [
+            "before_raise_from",
+            "learning",
+            "known_place",
+            "known_transition",
+            "trusted_network",
+            "anonymizer",
+            "hosting",
+            "carrier",
+            "same_asn",
+            "suppressed"
+        ]
+    );
+    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..everything };
+    assert_eq!(
+        on(&Rule { ignored: all, ..plain() }, home(), vpn),
+        ["vpn", "anonymizer", "hosting", "carrier"]
+    );
+}
+
+#[test]
+fn a_lowered_mark_at_either_end_lowers_but_does_not_suppress() {
+    let marked = [
+        (
+            Marks { anonymizer: true, ..Marks::default() },
+            JudgedEvent { anonymizer: Some(Anonymizer::Proxy), ..home() },
+        ),
+        (Marks { hosting: true, ..Marks::default() }, JudgedEvent { hosting: true, ..home() }),
+        (
+            Marks { carrier: true, ..Marks::default() },
+            JudgedEvent { carrier: Some(Carrier::Mobile), ..home() },
+        ),
+    ];
+    for (lowered, end) in marked {
+        let rule = Rule { lowered, ..plain() };
+        let other_end = JudgedEvent { time: ARRIVES + MINUTE, ..end.clone() };
+        for events in [[end, there()], [there(), other_end]] {
+            let judgement = judge(&rule, &events, &[], &[]);
+            assert!(judgement.verdicts[0].is_raised());
+            assert!(judgement.verdicts[0].lowered);
+            assert_eq!(judgement.incidents[0].severity, Severity::Low);
+            let unlowered =
+                judge(&Rule { lowered: Marks::default(), ..plain() }, &events, &[], &[]).incidents;
+            assert_eq!(unlowered[0].severity, Severity::Medium);
+        }
+    }
+    let one_as = [JudgedEvent { asn: Some(1), ..home() }, JudgedEvent { asn: Some(1), ..there() }];
+    assert_eq!(judge(&plain(), &one_as, &[], &[]).incidents[0].severity, Severity::Low, "as by default");
+}

@@ -120,7 +120,9 @@ pub fn reasons_with(
 ) -> Vec<(Micros, Vec<&'static str>)> {
     let judgement = judge(rule, events, analysts, suppressions);
     let verdicts = judgement.verdicts.iter();
-    verdicts.map(|verdict| (verdict.to_time(), verdict.reasons.iter().map(|r| r.as_str()).collect())).collect()
+    verdicts
+        .map(|verdict| (verdict.to_time(), verdict.reasons.iter().map(|r| r.as_str()).collect()))
+        .collect()
 }
 
 /// The state of a place after these events; `None` where it is not among the learnt ones.
@@ -140,12 +142,7 @@ pub fn standing_with(
 }
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {
-    AnalystRow {
-        baseline_entity: "alice".into(),
-        known: Known::Place(place(spot)),
-        valid_from,
-        valid_until,
-    }
+    AnalystRow { baseline_entity: "alice".into(), known: Known::Place(place(spot)), valid_from, valid_until }
 }
 
 pub fn known_transition(from: Spot, to: Spot, valid_from: Micros) -> AnalystRow {

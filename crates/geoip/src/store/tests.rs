@@ -68,16 +68,6 @@ impl Scene {
         (city_of(&stack), warnings.len())
     }
 
-    /// Publishes once at a time that no file will reach, so that the times of files are not believed any more.
-    fn advance_past_file_times(&self, process: &mut Store) {
-        self.pass(3600 * SECOND);
-        let content = fs::read(self.file("a.mmdb")).unwrap();
-        self.rename_over("a.mmdb", &content);
-        self.ask(process);
-        self.pass(2 * SECOND);
-        self.ask(process);
-    }
-
     fn copies(&self) -> Vec<String> {
         names(&self.folder()).into_iter().filter(|name| name.ends_with(".mmdb")).collect()
     }
@@ -130,29 +120,27 @@ fn the_first_statement_copies_and_uses_what_is_there() {
     let name = format!("{}.mmdb", copy::digest_of(&of("London")).as_str());
     assert_eq!(scene.copies(), std::slice::from_ref(&name));
     assert_eq!(fs::metadata(scene.folder().join(name)).unwrap().permissions().mode() & 0o777, 0o400);
-    assert_eq!(names(&scene.folder()).len(), 3, "the copy, the manifest, the lock, no leavings");
+    assert_eq!(names(&scene.folder()).len(), 4, "the copy, the manifest, the lock, the looks, no leavings");
 }
 
 #[test]
-fn a_replaced_file_is_used_one_second_after_its_publication() {
+fn a_replaced_file_is_used_by_statements_that_begin_a_second_after_the_last_look_at_the_old_one() {
     let scene = Scene::new();
-    let mut process = scene.process();
+    let (mut process, mut other) = (scene.process(), scene.process());
     type Replace = fn(&Scene, &str, &[u8]);
     let ways: [(Replace, [&'static str; 2]); 2] =
         [(Scene::rename_over, ["Berlin", "Paris"]), (Scene::copy_over, ["Madrid", "Rome"])];
     scene.copy_over("a.mmdb", &of("London"));
     let mut before = "London";
     assert_eq!(scene.ask(&mut process), some(before));
-    // Ahead of the file system's clock no time of a file can be trusted: the publication counts.
-    scene.advance_past_file_times(&mut process);
     for (replace, cities) in ways {
         for city in cities {
-            replace(&scene, "a.mmdb", &of(city));
-            assert_eq!(scene.ask(&mut process), some(before), "not looked at within the second");
             scene.pass(SECOND);
-            assert_eq!(scene.ask(&mut process), some(before), "published, not yet valid");
-            scene.pass(SECOND - 1);
             assert_eq!(scene.ask(&mut process), some(before));
+            replace(&scene, "a.mmdb", &of(city));
+            scene.pass(SECOND / 2);
+            assert_eq!(scene.ask(&mut other), some(before), "published, not yet valid: the other has looked");
+            scene.pass(SECOND / 2 - 1);
             assert_eq!(scene.ask(&mut scene.process()), some(before), "nor to a process that starts now");
             scene.pass(1);
             assert_eq!(scene.ask(&mut process), some(city));
@@ -196,8 +184,6 @@ fn a_file_that_became_bad_is_refused_once_and_its_last_good_copy_serves_on() {
 
         scene.rename_over("a.mmdb", &of("Paris"));
         scene.pass(2 * SECOND);
-        scene.ask(&mut one);
-        scene.pass(SECOND);
         assert_eq!(scene.ask(&mut one), some("Paris"), "{kind}: good again");
         assert_eq!(scene.statuses(&mut one)[0].status, "in_use");
     }
@@ -262,8 +248,6 @@ fn a_deleted_file_leaves_the_set() {
     assert_eq!(scene.ask(&mut process), some("London"));
     fs::remove_file(scene.file("a.mmdb")).unwrap();
     scene.pass(SECOND);
-    assert_eq!(scene.ask(&mut process), some("London"));
-    scene.pass(SECOND);
     assert_eq!(scene.ask(&mut process), some("Paris"));
     assert_eq!(scene.statuses(&mut process).len(), 1);
 }
@@ -292,7 +276,7 @@ fn files_come_in_the_order_of_the_setting_and_then_of_their_names() {
         fs::write(folder(name), of("London")).unwrap();
     }
     let setting = format!("{0}/two/0.mmdb,{0}/geo,{0}/two", scene.root.path().display());
-    let paths: Vec<String> = source::list(&setting).sources.into_iter().map(|source| source.path).collect();
+    let paths: Vec<String> = source::list(&setting).into_iter().map(|source| source.path).collect();
     let expected = ["two/0.mmdb", "geo/a.mmdb", "geo/b.mmdb"];
     assert_eq!(paths, expected.map(|name| folder(name).to_string_lossy().into_owned()));
 }
@@ -327,125 +311,94 @@ fn an_unchanged_content_is_not_copied_again() {
     assert_eq!(manifest.generations.len(), 2, "but the new fingerprint is remembered");
 }
 
-/// Waits until a change of now is so old that a statement of now is later than its second of grace.
-fn let_a_second_pass() {
-    std::thread::sleep(Duration::from_millis(1100));
-}
-
 #[test]
-fn the_first_statement_that_begins_a_second_after_a_change_sees_it() {
+fn the_first_statement_after_a_long_time_sees_what_changed_meanwhile() {
     type Change = fn(&Scene);
     let changes: [(Change, &str); 4] = [
         (|scene| scene.rename_over("a.mmdb", &of("Paris")), "Paris"),
         (|scene| scene.copy_over("a.mmdb", &of("Rome")), "Rome"),
         (|scene| fs::remove_file(scene.file("a.mmdb")).unwrap(), "Madrid"),
+        // Prepared long ago, put in place by renaming the folder: no time of a file tells.
         (
             |scene| {
-                fs::remove_file(scene.file("a.mmdb")).ok();
-                std::os::unix::fs::symlink(scene.file("z"), scene.file("a.mmdb")).unwrap();
+                fs::rename(scene.root.path().join("geo"), scene.root.path().join("old")).unwrap();
+                fs::rename(scene.root.path().join("next"), scene.root.path().join("geo")).unwrap();
             },
             "Berlin",
         ),
     ];
     for (change, city) in changes {
-        for is_worker in [false, true] {
+        for worker_first in [false, true] {
             let scene = Scene::new();
             scene.copy_over("a.mmdb", &of("London"));
             scene.copy_over("b.mmdb", &of("Madrid"));
-            scene.copy_over("z", &of("Berlin"));
-            let (mut leader, mut worker) = (Store::new(scene.folder()), Store::new(scene.folder()));
+            fs::create_dir(scene.root.path().join("next")).unwrap();
+            fs::write(scene.root.path().join("next/a.mmdb"), of("Berlin")).unwrap();
+            let (mut leader, mut worker) = (scene.process(), scene.process());
             let ask = |process: &mut Store, may_publish, statement_us| {
                 let asked = process.stack_for(&scene.setting(), statement_us, may_publish, &mut || {});
                 city_of(&asked.unwrap().0).unwrap()
             };
-            assert_eq!(ask(&mut leader, true, unix_us()), "London");
-            let early = unix_us();
+            assert_eq!(ask(&mut leader, true, scene.now.get()), "London");
+            let early = scene.now.get();
             change(&scene);
-            let_a_second_pass();
-            let late = unix_us();
-            // Whoever of a statement's processes looks first: all see what the statement's time says.
-            assert_eq!(ask(&mut worker, !is_worker, late), city);
+            scene.pass(3600 * SECOND);
+            let late = scene.now.get();
+            // Whoever of a statement's processes looks first: all see the same, which is the new.
+            if worker_first {
+                assert_eq!(ask(&mut worker, false, late), city);
+            }
             assert_eq!(ask(&mut leader, true, late), city);
-            assert_eq!(ask(&mut Store::new(scene.folder()), true, early), "London", "{city}");
+            assert_eq!(ask(&mut worker, false, late), city);
+            assert_eq!(ask(&mut scene.process(), true, early), "London", "{city}");
         }
     }
 }
 
 #[test]
-fn a_statement_that_began_before_a_change_does_not_see_it_however_late_it_looks() {
+fn a_statement_of_which_a_process_chose_the_old_set_keeps_to_it() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
-    let mut process = Store::new(scene.folder());
-    let ask = |process: &mut Store, statement_us| {
-        city_of(&process.stack_for(&scene.setting(), statement_us, true, &mut || {}).unwrap().0).unwrap()
-    };
-    assert_eq!(ask(&mut process, unix_us()), "London");
-    let_a_second_pass();
-    let early = unix_us();
+    let (mut leader, mut worker) = (scene.process(), scene.process());
+    scene.ask(&mut leader);
+    scene.pass(3600 * SECOND);
+    let statement = scene.now.get();
+    assert_eq!(scene.ask_at(&mut leader, statement), some("London"));
     scene.rename_over("a.mmdb", &of("Paris"));
-    let_a_second_pass();
-    assert_eq!(ask(&mut process, early), "London", "published by this look, for later statements");
-    assert_eq!(ask(&mut Store::new(scene.folder()), early), "London");
-    assert_eq!(ask(&mut process, unix_us()), "Paris");
-}
-
-#[test]
-fn a_worker_leaves_what_its_statement_does_not_need_to_others() {
-    let scene = Scene::new();
-    scene.copy_over("a.mmdb", &of("London"));
-    let mut process = scene.process();
-    scene.ask(&mut process);
-    scene.advance_past_file_times(&mut process);
-    let mut worker = scene.process();
-    let mut ask = || {
-        let (stack, _) = worker.stack_for(&scene.setting(), scene.now.get(), false, &mut || {}).unwrap();
-        city_of(&stack).unwrap()
-    };
-    scene.rename_over("a.mmdb", &of("Paris"));
-    for _ in 0..3 {
-        scene.pass(2 * SECOND);
-        assert_eq!(ask(), "London");
-    }
-    scene.ask(&mut scene.process());
+    scene.pass(60 * SECOND);
+    assert_eq!(scene.ask_at(&mut worker, statement), some("London"), "publishes, for later statements");
+    assert_eq!(scene.ask_at(&mut scene.process(), statement), some("London"));
     scene.pass(SECOND);
-    assert_eq!(ask(), "Paris");
+    assert_eq!(scene.ask(&mut leader), some("Paris"));
 }
 
 #[test]
-fn a_statement_that_can_do_without_does_not_wait_for_another_process_that_copies() {
+fn a_worker_leaves_what_its_statement_cannot_use_to_others() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let (mut process, mut worker) = (scene.process(), scene.process());
+    scene.ask(&mut process);
+    let statement = scene.now.get();
+    scene.rename_over("a.mmdb", &of("Paris"));
+    scene.pass(60 * SECOND);
+    let (stack, _) = worker.stack_for(&scene.setting(), statement, false, &mut || {}).unwrap();
+    assert_eq!(city_of(&stack).unwrap(), "London");
+    let manifest = Manifest::read(&worker.directory, &scene.setting()).unwrap();
+    assert_eq!(manifest.generations.len(), 1);
+}
+
+#[test]
+fn a_statement_does_not_wait_for_another_process_that_copies() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
     let mut process = scene.process();
     scene.ask(&mut process);
-    scene.advance_past_file_times(&mut process);
     scene.rename_over("a.mmdb", &of("Paris"));
     let lock = process.directory.lock_file().unwrap();
     lock.lock().unwrap();
     scene.pass(2 * SECOND);
     assert_eq!(scene.ask(&mut process), some("London"));
     assert_eq!(scene.copies().len(), 1);
-}
-
-#[test]
-fn a_statement_that_needs_the_change_waits_for_another_process_that_copies() {
-    let scene = Scene::new();
-    scene.copy_over("a.mmdb", &of("London"));
-    let mut process = Store::new(scene.folder());
-    process.stack_for(&scene.setting(), unix_us(), true, &mut || {}).unwrap();
-    scene.rename_over("a.mmdb", &of("Paris"));
-    let_a_second_pass();
-    let mut lock = Some(process.directory.lock_file().unwrap());
-    lock.as_ref().unwrap().lock().unwrap();
-    let mut waited = 0;
-    let mut interrupt = || {
-        waited += 1;
-        if waited == 3 {
-            lock = None;
-        }
-    };
-    let (stack, _) = process.stack_for(&scene.setting(), unix_us(), true, &mut interrupt).unwrap();
-    assert!(waited >= 3);
-    assert_eq!(city_of(&stack).as_deref(), Some("Paris"));
 }
 
 #[test]
@@ -480,7 +433,7 @@ fn a_cancelled_copy_leaves_nothing_behind() {
         let _ = scene.process().stack_for(&scene.setting(), 1, true, &mut cancel);
     }));
     assert!(cancelled.is_err());
-    assert_eq!(names(&scene.folder()), ["lock"]);
+    assert_eq!(names(&scene.folder()), ["lock", "looks"]);
     assert_eq!(scene.ask(&mut scene.process()), some("London"));
 }
 
@@ -515,7 +468,7 @@ fn without_room_for_a_copy_the_file_is_read_into_memory() {
     other.writer = full_disk;
     assert_eq!(scene.ask(&mut one), (Some("London".into()), 1));
     assert_eq!(scene.ask(&mut other), some("London"));
-    assert_eq!(names(&scene.folder()).len(), 2, "the lock and the manifest: no copy, no leavings");
+    assert_eq!(names(&scene.folder()).len(), 3, "the lock, the looks and the manifest: no copy, no leavings");
     let status = &scene.statuses(&mut other)[0];
     assert_eq!(status.status, "in_use");
     assert!(status.detail.as_ref().unwrap().starts_with("read into memory"));
@@ -631,10 +584,14 @@ fn a_clock_that_was_set_back_does_not_hold_up_new_files() {
     scene.copy_over("a.mmdb", &of("London"));
     scene.ask(&mut process);
     let right = scene.now.get();
-    scene.advance_past_file_times(&mut process);
+    scene.pass(3600 * SECOND);
     scene.rename_over("a.mmdb", &of("Paris"));
-    scene.now.set(right + 2 * SECOND);
     assert_eq!(scene.ask(&mut process), some("Paris"));
+    scene.rename_over("a.mmdb", &of("Rome"));
+    scene.now.set(right + 2 * SECOND);
+    scene.ask(&mut process);
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut process), some("Rome"));
 }
 
 #[test]
