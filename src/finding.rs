@@ -93,11 +93,10 @@ fn each_leg(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares the argument as travel.leg[].
-    for leg in unsafe { array::elements(legs, b'd') } {
-        if let Some(leg) = leg {
-            // SAFETY: an element is a travel.leg, which is the row type of the set.
-            unsafe { rows.push_composite(leg) };
-        }
+    let legs = unsafe { array::elements(legs, b'd') };
+    for leg in legs.into_iter().flatten() {
+        // SAFETY: an element is a travel.leg, which is the row type of the set.
+        unsafe { rows.push_composite(leg) };
     }
     Ok(rows.finish(call))
 }

@@ -44,8 +44,8 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     };
     let labelled = has_id || place == Where::Accurate;
     let state = match call.datum(0) {
-        // SAFETY: the state of an aggregate, which is this function's to change.
         Some(datum) => {
+            // SAFETY: the state of an aggregate, which is this function's to change.
             let state = unsafe { State::of_aggregate(datum) };
             if event_set::thresholds(state.bytes()) != thresholds {
                 return Err(TravelError::ThresholdVaries { over: "group" });
@@ -71,6 +71,7 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let other = call.datum(1).map(|datum| unsafe {
         State::of_aggregate(pg_sys::Datum::from(pg_sys::pg_detoast_datum(datum.cast_mut_ptr())))
     });
+    // SAFETY: the aggregate's own state.
     let state = call.datum(0).map(|datum| unsafe { State::of_aggregate(datum) });
     match (state, other) {
         (None, None) => Ok(call.null()),

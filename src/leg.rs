@@ -143,9 +143,10 @@ impl Where {
     ) -> Result<Option<Whereabouts>, TravelError> {
         let Some(first) = argument(0) else { return Ok(None) };
         let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
-        // SAFETY: SQL declares the arguments as `self` says.
         let host = match self {
+            // SAFETY: SQL declares the argument as inet.
             Self::Inet => unsafe { inet::read(first) },
+            // SAFETY: SQL declares the argument as text.
             Self::Text => address_of_text(utf8(unsafe { varlena_bytes(first) })?)?,
             Self::Coordinates | Self::Accurate => {
                 let radius = if self == Self::Accurate { argument(2).map(number) } else { None };

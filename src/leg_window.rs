@@ -161,10 +161,12 @@ fn smallest_id(
         if place.read(|n| ahead(1 + n))?.map(|at| at.site) != Some(stop.site) {
             break;
         }
-        // SAFETY: both are texts. The next look ahead overwrites this row, so what is kept is copied.
-        if let Some(id) = ahead(id_at).map(|id| unsafe { varlena_bytes(id) })
-            && smallest.is_none_or(|known| id < unsafe { varlena_bytes(known) })
+        // SAFETY: the id is a text.
+        let bytes = |id: pg_sys::Datum| unsafe { varlena_bytes(id) };
+        if let Some(id) = ahead(id_at).map(bytes)
+            && smallest.map(bytes).is_none_or(|known| id < known)
         {
+            // The next look ahead overwrites this row, so what is kept is copied.
             smallest = Some(varlena(id));
         }
         pgrx::check_for_interrupts!();

@@ -155,8 +155,8 @@ mod tests {
             _: pg_sys::Oid,
         ) -> Option<Self> {
             // SAFETY: as above.
-            (!is_null)
-                .then(|| Self(format!("{:?}", travel_cloudtrail::parse(unsafe { Node::of(datum) }).unwrap())))
+            let node = unsafe { Node::of(datum) };
+            (!is_null).then(|| Self(format!("{:?}", travel_cloudtrail::parse(node).unwrap())))
         }
     }
 
@@ -209,10 +209,15 @@ mod reference {
         }
     }
 
+    /// Entity, seconds, latitude and longitude in millionths of a degree.
+    type Place = (String, i64, i64, i64);
+    /// Latitude, longitude, smallest id.
+    type Seen = (f64, f64, Option<String>);
+
     /// The impossible legs as the tests print them: one line each, by entity and time.
     pub fn impossible_legs(events: &[Event]) -> Vec<String> {
         // Each (time, place) of an entity once, with its smallest id.
-        let mut distinct: BTreeMap<(String, i64, i64, i64), (f64, f64, Option<String>)> = BTreeMap::new();
+        let mut distinct: BTreeMap<Place, Seen> = BTreeMap::new();
         for event in events.iter().filter(|event| event.latitude.is_finite()) {
             let Some(seconds) = event.seconds else { continue };
             let place = ((event.latitude * 1e6) as i64, (event.longitude * 1e6) as i64);
@@ -227,7 +232,7 @@ mod reference {
             };
         }
         let mut lines = Vec::new();
-        let mut last: Option<(&(String, i64, i64, i64), &(f64, f64, Option<String>))> = None;
+        let mut last: Option<(&Place, &Seen)> = None;
         for (key, value) in &distinct {
             if let Some((from, at)) = last
                 && from.0 == key.0

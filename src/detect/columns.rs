@@ -130,7 +130,7 @@ impl<'a> Columns<'a> {
 
     /// What follows FROM, with the condition as far as it is not left to WHERE. A record is parsed once a row; what
     /// the caller's SQL names is looked up in his table alone, so that no column of the record is ambiguous with it.
-    pub fn from_clause(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
+    pub fn clause_after_from(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
         let name = &self.source.name;
         let Some(record) = &self.record else {
             return (

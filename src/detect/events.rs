@@ -96,7 +96,7 @@ impl Events {
         })?;
         let time_kind = time_kind(time.oid)?;
         let (site, place) = place(&columns)?;
-        let (from, condition) = columns.from_clause(arguments.condition.as_deref(), &names);
+        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &names);
         let accuracy = if site == Site::Coordinates { columns.standard("accuracy_km") } else { None };
         let outcome = columns.standard("outcome").map(as_text);
         let invoked_by = columns.standard("invoked_by").map(as_text);
@@ -239,8 +239,11 @@ fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
     }
 }
 
+/// `address`, or `latitude` and `longitude`, as SQL.
+type Place = (Site, Vec<(&'static str, String)>);
+
 /// Where an event was. What `columns` says comes first, then an address, then coordinates.
-fn place(columns: &Columns) -> Result<(Site, Vec<(&'static str, String)>), TravelError> {
+fn place(columns: &Columns) -> Result<Place, TravelError> {
     let coordinates = || {
         let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
         let number = |expression| as_type(expression, pg_sys::FLOAT8OID, "float8");

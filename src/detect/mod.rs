@@ -90,6 +90,8 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     let mut settings = vec![(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")];
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
+        // What is off is merely dear: the price would make any query look worth compiling.
+        settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows));
 }

@@ -4,11 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, read_dir};
 use std::io::Read;
 use std::path::Path;
-use std::time::Instant;
 
 use flate2::read::GzDecoder;
-use serde_json::Value;
-use travel_cloudtrail::{for_each_event, parse, read_json, records};
+use travel_cloudtrail::for_each_event;
 
 /// The texts of all files, or none where the data is not there.
 fn files() -> Option<Vec<Vec<u8>>> {

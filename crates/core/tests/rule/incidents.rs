@@ -87,7 +87,8 @@ fn severity_is_one_step_down_where_every_raised_leg_is_marked() {
 }
 
 fn evidence_of(rule: &Rule, from: JudgedEvent, to: JudgedEvent) -> Vec<&'static str> {
-    let judgement = judge(rule, &[from, to], &[], &[]);
+    let events = [from, to];
+    let judgement = judge(rule, &events, &[], &[]);
     judgement.incidents[0].evidence.iter().map(|evidence| evidence.as_str()).collect()
 }
 

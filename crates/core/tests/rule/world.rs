@@ -39,7 +39,7 @@ pub const NOWHERE: Spot =
     Spot { country_code: None, subdivision: None, city: None, latitude: -40.0, longitude: -130.0 };
 
 /// A time, from the beginning of day 0 on.
-pub fn time(day: i64, hour: i64, minute: i64) -> Micros {
+pub const fn time(day: i64, hour: i64, minute: i64) -> Micros {
     day * DAY + hour * HOUR + minute * MINUTE
 }
 
