@@ -154,9 +154,12 @@ mod tests {
             is_null: bool,
             _: pg_sys::Oid,
         ) -> Option<Self> {
+            if is_null {
+                return None;
+            }
             // SAFETY: as above.
             let node = unsafe { Node::of(datum) };
-            (!is_null).then(|| Self(format!("{:?}", travel_cloudtrail::parse(node).unwrap())))
+            Some(Self(format!("{:?}", travel_cloudtrail::parse(node).unwrap())))
         }
     }
 

@@ -117,6 +117,7 @@ no_crash
 coproc SESSION { PGAPPNAME=open run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
 session "$city"
 kill -9 "$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'")"
+printf '\\q\n' >&"${SESSION[1]}" || true
 wait "$SESSION_PID" || true
 within 20 "$city" London
 same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"

@@ -24,7 +24,11 @@ proptest! {
     #[test]
     fn two_implementations_agree(case in cases()) {
         let expected = answer(&case.rule, &case.events, &case.analysts, &case.suppressions);
-        prop_assert_eq!(in_words(&judged(&case)), expected);
+        let answered = in_words(&judged(&case));
+        prop_assert_eq!(answered.places, expected.places);
+        prop_assert_eq!(answered.transitions, expected.transitions);
+        prop_assert_eq!(answered.verdicts, expected.verdicts);
+        prop_assert_eq!(answered.incidents, expected.incidents);
     }
 
     #[test]
