@@ -12,6 +12,8 @@ pub struct Event<'a> {
     pub row: Row<'a>,
     /// Rows of the tail that were this event. Those of a packed run are counted by site: see `packed_sites`.
     pub tail_rows: u64,
+    /// The number of the site in the dictionary that is being written, where the source knows it.
+    number: Option<u32>,
 }
 
 /// At most two sets are read at once, each with a run and a tail.
@@ -96,16 +98,12 @@ fn write_packed<M: Memory>(
 ) -> Result<Result<usize, NoSpace>, TooLarge> {
     let dictionary = Dictionary::of(sets, memory)?;
     let sites = &dictionary.sites[..dictionary.len];
-    let mut seconds = true;
-    let mut count = 0_u32;
-    let mut first = None;
-    // Two passes: the unit of the times must be known before the first is written.
-    for event in ticking(events(sets, memory)?, memory) {
-        first.get_or_insert(event.row.time_us);
-        seconds &= event.row.time_us % packed::SECONDS == 0;
-        count += 1;
-    }
+    let mut events = events(sets, memory)?;
+    events.number_sites(&dictionary);
+    let first = events.first_time();
+    let seconds = events.is_in_seconds();
     let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
+    let mut count = 0_u32;
     let mut writer = Writer::new(out, HEADER_LEN);
     let mut write = || -> Result<usize, NoSpace> {
         let Some(first) = first else { return Ok(writer.at()) };
@@ -118,12 +116,11 @@ fn write_packed<M: Memory>(
         writer.put(&[u8::from(seconds)])?;
         writer.put(&(first / unit).to_le_bytes())?;
         let mut last = first;
-        // The tails are sorted already or are cheap to sort again: what is large is packed.
-        let Ok(again) = events(sets, memory) else { return Err(NoSpace) };
-        for event in ticking(again, memory) {
+        for event in ticking(events, memory) {
             writer.varint(event.row.time_us.abs_diff(last) / unit.unsigned_abs())?;
-            writer.varint(dictionary.number(event.row.site))?;
+            writer.varint(event.number.map_or_else(|| dictionary.number(event.row.site), u64::from))?;
             last = event.row.time_us;
+            count += 1;
         }
         Ok(writer.at())
     };
@@ -142,6 +139,8 @@ fn write_packed<M: Memory>(
 struct SiteRows {
     site: Option<Site>,
     rows: u64,
+    /// See [`Event::number`].
+    number: Option<u32>,
 }
 
 /// The sites of sets, sorted, each once.
@@ -158,7 +157,7 @@ impl<M: Memory> Dictionary<M> {
         let mut slots = sites.iter_mut();
         let mut add = |site, rows| {
             if let Some(slot) = slots.next() {
-                *slot = SiteRows { site: Some(site), rows };
+                *slot = SiteRows { site: Some(site), rows, number: None };
             }
         };
         for bytes in sets {
@@ -212,7 +211,7 @@ impl<'a, M: Memory> Source<'a, M> {
         let mut at = HEADER_LEN;
         for slot in sites.iter_mut() {
             let Some((site, rows, next)) = read_site(bytes, at) else { break };
-            *slot = SiteRows { site: Some(site), rows };
+            *slot = SiteRows { site: Some(site), rows, number: None };
             at = next;
         }
         let run = &bytes[..header.tail_start()];
@@ -227,14 +226,18 @@ impl<'a, M: Memory> Source<'a, M> {
         match self {
             Self::Packed { reader, sites } => {
                 let (time_us, number) = reader.next()?;
-                let site = sites.get(number as usize)?.site?;
-                Some(Event { row: Row { time_us, site, id: None, accuracy_km: None }, tail_rows: 0 })
+                let SiteRows { site, number, .. } = *sites.get(number as usize)?;
+                Some(Event {
+                    row: Row { time_us, site: site?, id: None, accuracy_km: None },
+                    tail_rows: 0,
+                    number,
+                })
             }
             Self::Tail { tail, keys, next, labelled } => {
                 let key = keys.get(*next)?;
                 *next += 1;
                 let record = tail::read(&tail[key.offset as usize..], *labelled)?;
-                Some(Event { row: record.row, tail_rows: record.rows })
+                Some(Event { row: record.row, tail_rows: record.rows, number: None })
             }
         }
     }
@@ -243,6 +246,33 @@ impl<'a, M: Memory> Source<'a, M> {
 impl<'a, M: Memory> Stream<'a, M> {
     fn start(mut source: Source<'a, M>) -> Option<Self> {
         Some(Self { head: source.next()?, source })
+    }
+}
+
+impl<M: Memory> Events<'_, M> {
+    /// Lets the sources say which number each site has in a dictionary.
+    fn number_sites(&mut self, dictionary: &Dictionary<M>) {
+        for stream in self.streams.iter_mut().flatten() {
+            stream.head.number = u32::try_from(dictionary.number(stream.head.row.site)).ok();
+            if let Source::Packed { sites, .. } = &mut stream.source {
+                for entry in sites.iter_mut() {
+                    entry.number = entry.site.and_then(|site| u32::try_from(dictionary.number(site)).ok());
+                }
+            }
+        }
+    }
+
+    fn first_time(&self) -> Option<i64> {
+        self.streams.iter().flatten().map(|stream| stream.head.row.time_us).min()
+    }
+
+    /// Whether all times are whole seconds.
+    fn is_in_seconds(&self) -> bool {
+        let whole = |time_us: i64| time_us % packed::SECONDS == 0;
+        self.streams.iter().flatten().all(|stream| match &stream.source {
+            Source::Packed { reader, .. } => reader.is_in_seconds(),
+            Source::Tail { keys, .. } => keys.iter().all(|key| whole(key.time_us)),
+        })
     }
 }
 

@@ -135,9 +135,10 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     true
 }
 
-/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has.
+/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has. The room for
+/// new rows grows with the set, so that the work of all merges together stays in proportion to the rows.
 pub fn capacity_after_merge(used: usize, capacity: usize) -> usize {
-    if used + used / 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 2 + MERGE_FROM / 2 }
+    if used * 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 3 + MERGE_FROM / 2 }
 }
 
 #[cfg(test)]

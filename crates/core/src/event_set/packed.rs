@@ -103,6 +103,10 @@ impl<'a> Reader<'a> {
         Some(Self { bytes, at: events_at + 9, left: events, unit, time })
     }
 
+    pub fn is_in_seconds(&self) -> bool {
+        self.unit == SECONDS
+    }
+
     /// Time in microseconds and number of the site.
     pub fn next(&mut self) -> Option<(i64, u32)> {
         self.left = self.left.checked_sub(1)?;
