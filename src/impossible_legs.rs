@@ -67,12 +67,8 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
 /// The second state is another process's: it may be toasted or have a short header.
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
-    // SAFETY: both are states; the second is copied into a plain block, the first is the aggregate's own.
-    let other = call.datum(1).map(|datum| unsafe {
-        State::of_aggregate(pg_sys::Datum::from(pg_sys::pg_detoast_datum(datum.cast_mut_ptr())))
-    });
-    // SAFETY: the aggregate's own state.
-    let state = call.datum(0).map(|datum| unsafe { State::of_aggregate(datum) });
+    // SAFETY: both are states; the first is the aggregate's own, the second is only read.
+    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { State::of_aggregate(datum) }));
     match (state, other) {
         (None, None) => Ok(call.null()),
         (Some(state), None) | (None, Some(state)) => Ok(state.datum()),

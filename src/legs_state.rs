@@ -25,10 +25,18 @@ impl State {
         Ok(state)
     }
 
+    /// The state that an aggregate passes. It is nearly always the aggregate's own, plain and changed in place; what
+    /// comes from a table through an aggregate of a user's own may be toasted, and is copied.
+    ///
     /// # Safety
-    /// `datum` must be a state that this function may change: the aggregate's own, never toasted.
+    /// `datum` must be a `travel.legs_state`, and one that may be changed, or is only read.
     pub unsafe fn of_aggregate(datum: pg_sys::Datum) -> Self {
-        Self { value: datum.cast_mut_ptr() }
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: by the caller.
+        unsafe {
+            let is_plain = pgrx::varlena::varatt_is_4b_u(value);
+            Self { value: if is_plain { value } else { pg_sys::pg_detoast_datum(value) } }
+        }
     }
 
     pub fn datum(self) -> pg_sys::Datum {

@@ -159,12 +159,14 @@ impl Query<'_> {
         } else {
             format!("travel.impossible_legs(event_time, {place}, {thresholds})")
         };
-        let since = self.since("l.to_time").map(|since| format!(" AND {since}")).unwrap_or_default();
+        let since =
+            self.since("(l.leg).to_time").map(|since| format!("\n    WHERE {since}")).unwrap_or_default();
         format!(
-            "SELECT {}, l.*\n    FROM (\n        SELECT {keys}, {call} AS legs\n        FROM events\n        \
-             GROUP BY {keys}\n    ) AS j\n    CROSS JOIN LATERAL travel.each_leg(j.legs) AS l\n    \
-             WHERE pg_catalog.cardinality(j.legs) > 0{since}",
-            self.of("j")
+            "SELECT {}, (l.leg).*\n    FROM (\n        SELECT {}, travel.each_leg(j.legs) AS leg\n        FROM (\n            \
+             SELECT {keys}, {call} AS legs\n            FROM events\n            GROUP BY {keys}\n        ) AS j\n        \
+             WHERE pg_catalog.cardinality(j.legs) > 0\n    ) AS l{since}",
+            self.of("l"),
+            self.of("j"),
         )
     }
 

@@ -30,21 +30,22 @@ session() {
     ANSWER=
     while IFS= read -r -t 20 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
 }
+here=London
 survives() { # survives WHAT COMMAND
     session "$city"
-    same "$1: before, in an open session" 'London ' "$ANSWER"
+    same "$1: before, in an open session" "$here " "$ANSWER"
     as_server sh -c "cd '$folder' && $2"
     session "$city"
-    same "$1: in an open session" 'London ' "$ANSWER"
-    same "$1: in a new session" London "$(ask_all "$city")"
+    same "$1: in an open session" "$here " "$ANSWER"
+    same "$1: in a new session" "$here" "$(ask_all "$city")"
     sleep 1
     session "$city"
-    same "$1: in an open session, after the next look" 'London ' "$ANSWER"
+    same "$1: in an open session, after the next look" "$here " "$ANSWER"
     same "$1: geoip_databases()" 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
-    replace_by_rename "$SCRATCH/b" "$file"
-    within 4 "$city" Lisbon
-    replace_by_rename "$SCRATCH/a" "$file"
-    within 4 "$city" London
+    # Then it goes on as before: another file is picked up.
+    if [ $here = London ]; then here=Lisbon new="$SCRATCH/b"; else here=London new="$SCRATCH/a"; fi
+    replace_by_rename "$new" "$file"
+    within 4 "$city" $here
 }
 survives 'the whole of pgsql_tmp is removed' "rm -rf ../../pgsql_tmp"
 survives 'the copies are removed' 'rm -f *.mmdb'

@@ -105,6 +105,15 @@ same 'travels found' '4 ' "$ANSWER"
 used=$(($(memory "$pid" VmHWM) - before))
 note "travel.detect over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
 holds "travel.detect took $used MB" between 0 250 "$used"
+began=$(now)
+run_psql --quiet --no-align --tuples-only <<SQL >/dev/null
+$serial
+SELECT format('SELECT count(*) FROM (%s) AS f', travel.detect_sql('big')) \gexec
+SQL
+took=$(since "$began")
+began=$(now)
+ask "$serial SELECT count(*) FROM travel.detect('big')" >/dev/null
+holds "travel.detect takes $(since "$began") s, its own text $took s: not more than 2.5 times" between 0 "$(awk -v took="$took" 'BEGIN { print 2.5 * took + 0.5 }')" "$(since "$began")"
 end_session
 coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
 session 'SELECT pg_backend_pid()'

@@ -104,3 +104,18 @@ SELECT proname, provolatile, proparallel, count(*) FROM pg_proc WHERE pronamespa
 SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel.legs_state'::regtype;
 DROP TABLE states, received;
 DROP AGGREGATE combined_legs(travel.legs_state), partial_legs(timestamptz, inet, text), bare_legs(timestamptz, inet, float8, float8, boolean), coordinate_legs(timestamptz, float8, float8, float8, float8, boolean);
+
+-- A state that comes toasted, compressed or with a short header through an aggregate of a user's own is read as what it is.
+CREATE TABLE kept_states (kind text, s travel.legs_state);
+CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel.legs_add, STYPE = travel.legs_state);
+CREATE FUNCTION second(travel.legs_state, travel.legs_state) RETURNS travel.legs_state LANGUAGE plpgsql AS 'BEGIN RETURN $2; END';
+CREATE AGGREGATE last_state(travel.legs_state) (SFUNC = second, STYPE = travel.legs_state, FINALFUNC = travel.legs_final);
+CREATE AGGREGATE all_states(travel.legs_state) (SFUNC = travel.legs_combine, STYPE = travel.legs_state, FINALFUNC = travel.legs_final);
+INSERT INTO kept_states SELECT 'large', collect('2026-01-01Z'::timestamptz + g * interval '1 hour', ('198.18.' || g % 200 || '.' || g % 251)::inet) FROM generate_series(1, 20000) AS g;
+INSERT INTO kept_states SELECT 'small', collect('2026-01-01Z'::timestamptz, '192.0.2.1');
+ALTER TABLE kept_states ALTER s SET STORAGE external;
+INSERT INTO kept_states SELECT 'external', s FROM kept_states WHERE kind = 'large';
+SELECT kind, cardinality(last_state(s)) = (SELECT cardinality(travel.impossible_legs('2026-01-01Z'::timestamptz + g * interval '1 hour', ('198.18.' || g % 200 || '.' || g % 251)::inet)) FROM generate_series(1, 20000) AS g) AS same FROM kept_states WHERE kind <> 'small' GROUP BY kind ORDER BY kind;
+SELECT cardinality(last_state(s)) FROM kept_states WHERE kind = 'small';
+SELECT cardinality(all_states(s)) > 0 AS combined FROM kept_states;
+DROP TABLE kept_states;

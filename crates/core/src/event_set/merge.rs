@@ -105,7 +105,7 @@ fn write_packed<M: Memory>(
     let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
     let mut count = 0_u32;
     let mut writer = Writer::new(out, HEADER_LEN);
-    let mut write = || -> Result<usize, NoSpace> {
+    let write = || -> Result<usize, NoSpace> {
         let Some(first) = first else { return Ok(writer.at()) };
         for (site, rows) in sites.iter().filter_map(|entry| Some((entry.site?, entry.rows))) {
             let (bytes, length) = site.to_bytes();

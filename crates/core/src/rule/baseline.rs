@@ -11,17 +11,19 @@ use std::sync::Arc;
 /// again with the next.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BaselineState {
-    /// The first event of its journey. Kept for ever: the learning period hangs on it.
-    pub first_event: Micros,
+    /// The last event of which anything was said by this state, passing or not.
+    pub judged_until: Micros,
+    /// The first event of its journey. Kept for ever: the learning period hangs on it. None: it has not begun.
+    pub first_event: Option<Micros>,
     /// The last event of its journey so far.
-    pub last_event: Micros,
+    pub last_event: Option<Micros>,
     pub places: BTreeMap<PlaceKey, PlaceRecord>,
     /// Only under [`Learn::Encountered`] with `learn_transitions`.
     pub transitions: BTreeMap<Transition, Travelled>,
     /// The last teaching event whose place was known, or became known by it: what places on trial are held against.
     pub anchor: Option<Stop<()>>,
-    /// Places on trial that were seen after the anchor. Only these can be held by the next event at a known place:
-    /// between any other and that event the anchor lies.
+    /// Places on trial whose last event is the anchor (an analyst knows them) or comes after it. Only these can be held
+    /// by the next event at a known place: between any other and that event the anchor lies.
     pub after_anchor: BTreeSet<PlaceKey>,
 }
 
@@ -78,11 +80,12 @@ pub struct LearntTransition {
 }
 
 impl BaselineState {
-    /// A journey that begins with an event at this time.
-    pub fn begin(first_event: Micros) -> Self {
+    /// Of a journey that has not begun.
+    pub fn new(judged_until: Micros) -> Self {
         Self {
-            first_event,
-            last_event: first_event,
+            judged_until,
+            first_event: None,
+            last_event: None,
             places: BTreeMap::new(),
             transitions: BTreeMap::new(),
             anchor: None,
@@ -90,8 +93,9 @@ impl BaselineState {
         }
     }
 
+    /// Also before the journey begins: nothing is learnt yet.
     pub fn is_learning(&self, rule: &Rule, at: Micros) -> bool {
-        at < self.first_event.saturating_add(rule.learning_period)
+        self.first_event.is_none_or(|first| at < first.saturating_add(rule.learning_period))
     }
 
     /// Whether the events so far make a place known at this time.
@@ -114,7 +118,8 @@ impl BaselineState {
 
     /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
     pub fn learn(&mut self, rule: &Rule, event: &JudgedEvent, overlaid: bool) {
-        self.last_event = event.time;
+        self.first_event.get_or_insert(event.time);
+        self.last_event = Some(event.time);
         let Some(place) = event.place(rule.learn) else { return };
         let stop = Stop {
             time_us: event.time,
@@ -147,45 +152,31 @@ impl BaselineState {
         travelled.last_seen = at;
     }
 
-    /// Drops what can matter to no later event, so that the state stays small.
+    /// Drops what is forgotten as of the journey's last event: it can matter to no later one, and is no learnt row.
     pub fn forget(&mut self, rule: &Rule) {
-        let now = self.last_event;
+        let Some(now) = self.last_event else { return };
         self.places.retain(|_, record| !record.is_forgotten(rule, now));
         self.transitions.retain(|_, travelled| now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY);
         self.after_anchor.retain(|place| self.places.contains_key(place));
     }
 
-    /// The learnt rows, as of the journey's last event.
-    pub fn learnt_places<'s>(
-        &'s self,
-        rule: &'s Rule,
-        baseline_entity: &'s Arc<str>,
-    ) -> impl Iterator<Item = LearntPlace> + 's {
-        let now = self.last_event;
-        self.places.iter().filter(move |(_, record)| !record.is_forgotten(rule, now)).map(
-            |(place, record)| LearntPlace {
-                baseline_entity: baseline_entity.clone(),
-                place: place.clone(),
-                standing: record.standing,
-                first_seen: record.first_seen,
-                last_seen: record.last.time_us,
-            },
-        )
+    /// The learnt rows, as of the journey's last event: a state that has just forgotten holds no others.
+    pub fn learnt_places(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearntPlace> {
+        self.places.iter().map(|(place, record)| LearntPlace {
+            baseline_entity: baseline_entity.clone(),
+            place: place.clone(),
+            standing: record.standing,
+            first_seen: record.first_seen,
+            last_seen: record.last.time_us,
+        })
     }
 
-    pub fn learnt_transitions<'s>(
-        &'s self,
-        baseline_entity: &'s Arc<str>,
-    ) -> impl Iterator<Item = LearntTransition> + 's {
-        let now = self.last_event;
-        self.transitions
-            .iter()
-            .filter(move |(_, travelled)| now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
-            .map(|(transition, travelled)| LearntTransition {
-                baseline_entity: baseline_entity.clone(),
-                transition: transition.clone(),
-                travelled: *travelled,
-            })
+    pub fn learnt_transitions(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearntTransition> {
+        self.transitions.iter().map(|(transition, travelled)| LearntTransition {
+            baseline_entity: baseline_entity.clone(),
+            transition: transition.clone(),
+            travelled: *travelled,
+        })
     }
 
     fn prove(&mut self, rule: &Rule, place: PlaceKey, stop: Stop<()>, overlaid: bool) {
@@ -203,9 +194,10 @@ impl BaselineState {
         let on_trial = matches!(standing, Standing::Trial { .. });
         self.record(place.clone(), standing, stop);
         if known || overlaid {
-            self.hold_others(rule, &place, stop);
+            self.hold_those_before(rule, stop);
             self.anchor = Some(stop);
-        } else if on_trial {
+        }
+        if on_trial {
             self.after_anchor.insert(place);
         }
     }
@@ -220,12 +212,9 @@ impl BaselineState {
     }
 
     /// An event at a known place: holds the places on trial from which nobody could have come here.
-    fn hold_others(&mut self, rule: &Rule, place: &PlaceKey, stop: Stop<()>) {
-        for other in std::mem::take(&mut self.after_anchor) {
-            if other == *place {
-                continue;
-            }
-            if let Some(record) = self.places.get_mut(&other)
+    fn hold_those_before(&mut self, rule: &Rule, stop: Stop<()>) {
+        for place in std::mem::take(&mut self.after_anchor) {
+            if let Some(record) = self.places.get_mut(&place)
                 && matches!(record.standing, Standing::Trial { .. })
                 && is_impossible(rule, record.last, stop)
             {

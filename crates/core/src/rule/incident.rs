@@ -53,10 +53,10 @@ impl Grouping {
         ended
     }
 
-    /// Drops what can matter to no event later than `as_of`. Gives the incident that no later leg can join.
-    pub fn settle(&mut self, rule: &Rule, as_of: Micros) -> Option<Incident> {
+    /// Drops what can matter to no event of the entity later than `now`. Gives the incident that none can join.
+    pub fn settle(&mut self, rule: &Rule, now: Micros) -> Option<Incident> {
         // A window of two_holders reaches back from the first leg of an incident that may still be open.
-        let begin = as_of.saturating_sub(rule.max_duration.saturating_mul(2));
+        let begin = now.saturating_sub(rule.max_duration.saturating_mul(2));
         self.crossings.retain(|_, alternation| {
             let Alternation { there, and_back, and_there_again } = alternation;
             for start in [&mut *there, and_back, and_there_again] {
@@ -64,7 +64,7 @@ impl Grouping {
             }
             there.is_some()
         });
-        self.open.take_if(|open| !open.is_joined_at(rule, as_of))
+        self.open.take_if(|open| !open.is_joined_at(rule, now))
     }
 
     fn raise(&mut self, rule: &Rule, verdict: &Verdict) -> Option<Incident> {

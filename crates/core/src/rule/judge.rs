@@ -27,27 +27,28 @@ pub struct Judgement<'a> {
     pub incidents: Vec<Incident>,
 }
 
-/// What must be kept to go on with later events: a row for each entity and for each baseline entity.
+/// What must be kept to go on with later events: a row for each entity and for each baseline entity. Each row stands as
+/// of its own last event, whatever others did since, so that rows of different scans can be put together.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
-    /// Every event up to this time, and including it, is in the state.
-    pub as_of: Option<Micros>,
     pub entities: BTreeMap<Arc<str>, EntityState>,
     pub baselines: BTreeMap<Arc<str>, BaselineState>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct EntityState {
+    /// The last event, passing or not.
+    pub judged_until: Micros,
     /// The last ordinary event: where its next leg starts.
     pub last: Option<JudgedEvent>,
     pub grouping: Grouping,
 }
 
-/// The events are not all later than the state that they were to be judged after.
+/// An event that is not later than what was judged of its entity or of its baseline entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotLater {
-    pub as_of: Micros,
+pub struct Late {
     pub event: Micros,
+    pub judged_until: Micros,
 }
 
 /// Judges the whole history of a set of entities and baseline entities: the rows in any order, with any repetitions.
@@ -64,17 +65,18 @@ pub fn judge<'a>(
     machine.end().0
 }
 
-/// Goes on from a state: judging in one go equals judging up to any time and resuming with what is later.
+/// Goes on from a state: judging in one go equals judging up to any time and resuming with what is later. Every event
+/// must be later than all that was judged of its entity and of its baseline entity; that others are further on is no
+/// matter.
 pub fn resume<'a>(
     state: &'a State,
     rule: &Rule,
     events: &'a [JudgedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
-) -> Result<(Judgement<'a>, State), NotLater> {
-    let earliest = events.iter().map(|event| event.time).min();
-    if let Some((as_of, event)) = state.as_of.zip(earliest).filter(|(as_of, event)| event <= as_of) {
-        return Err(NotLater { as_of, event });
+) -> Result<(Judgement<'a>, State), Late> {
+    if let Some(late) = events.iter().find_map(|event| state.is_late(rule, event)) {
+        return Err(late);
     }
     let analysts = Overlay::new(analysts, rule.learn);
     let mut machine = Machine::resume(Law { rule, analysts: &analysts, suppressions }, state);
@@ -82,11 +84,24 @@ pub fn resume<'a>(
     Ok(machine.end())
 }
 
+impl State {
+    /// Whether this event comes too late to be judged after the state: its past must be judged again. One of the very
+    /// second of the last is late too: it may come before that one in the order, or be the same event.
+    pub fn is_late(&self, rule: &Rule, event: &JudgedEvent) -> Option<Late> {
+        if Class::of(event, rule) == Class::Absent {
+            return None;
+        }
+        let entity = self.entities.get(&event.entity).map(|state| state.judged_until);
+        let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
+        let judged_until = entity.max(baseline.map(|state| state.judged_until))?;
+        (event.time <= judged_until).then_some(Late { event: event.time, judged_until })
+    }
+}
+
 /// One rule at work. For doors that want to see every step; [`judge`] and [`resume`] run it for the others.
 #[derive(Debug)]
 pub struct Machine<'r, 'a> {
     law: Law<'r>,
-    as_of: Option<Micros>,
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
     judgement: Judgement<'a>,
@@ -104,29 +119,24 @@ pub struct Step<'a> {
 
 #[derive(Debug, Default)]
 struct EntityRun<'a> {
+    judged_until: Micros,
     journey: EntityJourney<'a>,
     grouping: Grouping,
 }
 
 impl<'r, 'a> Machine<'r, 'a> {
     pub fn new(law: Law<'r>) -> Self {
-        Self {
-            law,
-            as_of: None,
-            entities: BTreeMap::new(),
-            baselines: BTreeMap::new(),
-            judgement: Judgement::default(),
-        }
+        Self { law, entities: BTreeMap::new(), baselines: BTreeMap::new(), judgement: Judgement::default() }
     }
 
     pub fn resume(law: Law<'r>, state: &'a State) -> Self {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
-            (entity.clone(), EntityRun { journey, grouping: kept.grouping.clone() })
+            let judged_until = kept.judged_until;
+            (entity.clone(), EntityRun { judged_until, journey, grouping: kept.grouping.clone() })
         });
         Self {
             law,
-            as_of: state.as_of,
             entities: entities.collect(),
             baselines: state.baselines.clone(),
             judgement: Judgement::default(),
@@ -142,7 +152,6 @@ impl<'r, 'a> Machine<'r, 'a> {
 
     /// The next event in the order of all events, each once.
     pub fn step(&mut self, event: &'a JudgedEvent) -> Step<'a> {
-        self.as_of = Some(event.time);
         let class = Class::of(event, self.law.rule);
         if class == Class::Absent {
             return Step { class, leg: None, judged: false };
@@ -151,6 +160,7 @@ impl<'r, 'a> Machine<'r, 'a> {
             Some(run) => run,
             None => self.entities.entry(event.entity.clone()).or_default(),
         };
+        run.judged_until = event.time;
         let leg = run.journey.arrive(event, &class);
         let measured = leg.and_then(|leg| Some((leg, leg.measure_if_impossible(&self.law.rule.thresholds)?)));
         let judged = measured.is_some();
@@ -161,9 +171,7 @@ impl<'r, 'a> Machine<'r, 'a> {
             self.judgement.incidents.extend(run.grouping.add(self.law.rule, &verdict));
             self.judgement.verdicts.push(verdict);
         }
-        if class == Class::Ordinary {
-            self.learn(event, leg);
-        }
+        self.learn(event, &class, leg);
         Step { class, leg, judged }
     }
 
@@ -172,32 +180,35 @@ impl<'r, 'a> Machine<'r, 'a> {
         let rule = self.law.rule;
         for (baseline_entity, state) in &mut self.baselines {
             state.forget(rule);
-            self.judgement.places.extend(state.learnt_places(rule, baseline_entity));
+            self.judgement.places.extend(state.learnt_places(baseline_entity));
             self.judgement.transitions.extend(state.learnt_transitions(baseline_entity));
         }
         let mut entities = BTreeMap::new();
         for (entity, mut run) in self.entities {
-            if let Some(as_of) = self.as_of {
-                self.judgement.incidents.extend(run.grouping.settle(rule, as_of));
-            }
+            self.judgement.incidents.extend(run.grouping.settle(rule, run.judged_until));
             self.judgement.incidents.extend(run.grouping.open.clone());
-            entities
-                .insert(entity, EntityState { last: run.journey.last().cloned(), grouping: run.grouping });
+            let last = run.journey.last().cloned();
+            let kept = EntityState { judged_until: run.judged_until, last, grouping: run.grouping };
+            entities.insert(entity, kept);
         }
         self.judgement.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
-        (self.judgement, State { as_of: self.as_of, entities, baselines: self.baselines })
+        (self.judgement, State { entities, baselines: self.baselines })
     }
 
-    fn learn(&mut self, event: &JudgedEvent, leg: Option<Leg<&JudgedEvent>>) {
+    fn learn(&mut self, event: &JudgedEvent, class: &Class, leg: Option<Leg<&JudgedEvent>>) {
         let rule = self.law.rule;
         let Some(baseline_entity) = event.baseline_entity.as_ref().filter(|_| rule.baseline) else { return };
         let state = match self.baselines.get_mut(baseline_entity) {
             Some(state) => state,
-            None => self
-                .baselines
-                .entry(baseline_entity.clone())
-                .or_insert_with(|| BaselineState::begin(event.time)),
+            None => {
+                let unknown = BaselineState::new(event.time);
+                self.baselines.entry(baseline_entity.clone()).or_insert(unknown)
+            }
         };
+        state.judged_until = event.time;
+        if *class != Class::Ordinary {
+            return;
+        }
         let place = event.place(rule.learn);
         let overlaid =
             place.as_ref().is_some_and(|place| self.law.analysts.knows(baseline_entity, place, event.time));

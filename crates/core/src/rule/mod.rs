@@ -41,24 +41,26 @@
 //! In the learning period an event makes its place known at once. The journey in which a trial is watched is made of
 //! the place's own events and of those at places that were known by then; as known-ness never looks forward, two stops
 //! suffice to walk it for all places at once: the last event of each place, and the last event at a known place, the
-//! *anchor*. Only a place seen after the anchor can be held by the next one. Analysts' rows overlay: they make a place
-//! known to verdicts and to the trials of *other* places, while its own trial goes on beneath.
+//! *anchor*. Only a place seen at the anchor or after it can be held by the next one. Analysts' rows overlay: they make
+//! a place known to verdicts and to the trials of *other* places, while its own trial goes on beneath.
 //! Under [`settings::Learn::Encountered`] the first event makes the place known.
 //!
 //! **What must be kept** ([`judge::State`]) between two scans, one row for each entity and for each baseline entity:
 //! | of | what | bounded by |
 //! |---|---|---|
-//! | an entity | its last ordinary event | one |
+//! | an entity | its last ordinary event; until when it was judged | one |
 //! | | its open incident, with the ids of its legs | `max_duration` |
 //! | | how its legs alternate between places, for `two_holders` | pairs of places within twice `max_duration` |
-//! | a baseline entity | the times of its first and its last event | two |
+//! | a baseline entity | the times of its first and its last event; until when it was judged by | three |
 //! | | its places that are known, on trial (with since when and how many days) or held | places within `forget_after`; those held |
-//! | | the anchor, and which places on trial were seen after it | one; places |
+//! | | the anchor, and which places on trial were seen since | one; places |
 //! | | the transitions that were travelled | pairs of places within 180 days |
 //!
-//! Nothing of it can be had from a recent window of events alone: a trial may be the latest of a chain that began long
-//! ago, and what is held is held for ever. A scan keeps states as of several times. For a late event it takes the newest
-//! that is older, goes on from there, and may stop as soon as its state equals one that was kept: from there on nothing
+//! Each row stands as of its own last event. So an event is late only where its own entity or baseline entity is
+//! further on ([`judge::State::is_late`]); that others are, whose files came sooner, costs nothing. Nothing of a state
+//! can be had from a recent window of events alone: a trial may be the latest of a chain that began long ago, and what
+//! is held is held for ever. A scan therefore keeps rows as of several times. For a late event it takes the newest rows
+//! that are older, goes on from there, and may stop as soon as its state equals one that was kept: from there on nothing
 //! changes ([`judge::State`] is `PartialEq`, and drops what cannot matter any more).
 //!
 //! The rule's settings, analysts' rows, suppressions and networks are inputs of every call, no part of a state: who
@@ -80,7 +82,7 @@
 //! | [`evidence`] | what speaks for or against an alert |
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert an incident is |
-//! | [`judge`] | all of it together; what is kept |
+//! | [`mod@judge`] | all of it together; what is kept |
 
 pub mod alert;
 pub mod analysts;
@@ -103,7 +105,7 @@ pub use class::Class;
 pub use event::{JudgedEvent, Treatment};
 pub use evidence::Evidence;
 pub use incident::{Grouping, Incident};
-pub use judge::{EntityState, Judgement, Machine, NotLater, State, Step, judge, resume};
+pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume};
 pub use place_key::{PlaceKey, Transition};
 pub use settings::{Learn, Marks, Micros, Rule, Severity};
 pub use suppression::Suppression;

@@ -59,7 +59,7 @@ pub struct Knowledge<'k> {
     rule: &'k Rule,
     analysts: &'k Overlay,
     baseline_entity: &'k str,
-    /// None: its journey has not begun.
+    /// None: nothing was ever judged by it.
     state: Option<&'k BaselineState>,
     at: Micros,
 }
@@ -152,7 +152,6 @@ impl Law<'_> {
 }
 
 impl Knowledge<'_> {
-    /// A journey that has not begun has learnt nothing yet.
     fn is_learning(self) -> bool {
         self.state.is_none_or(|state| state.is_learning(self.rule, self.at))
     }

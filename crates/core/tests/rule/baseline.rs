@@ -370,11 +370,17 @@ fn a_backfill_learns_as_a_live_feed_would_have() {
 }
 
 #[test]
-fn a_state_takes_only_what_is_later() {
-    let events = [event(time(0, 9, 0), LONDON)];
+fn a_state_takes_only_what_is_later_than_its_own() {
+    let nine = time(0, 9, 0);
+    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..by("other", event(nine + HOUR, MADRID)) };
+    let events = [event(nine, LONDON), vpn, of("bob", by("bob's", event(nine + 2 * HOUR, LONDON)))];
     let (_, state) = resume(&State::default(), &iam_user(), &events, &[], &[]).unwrap();
-    let again = resume(&state, &iam_user(), &events, &[], &[]).unwrap_err();
-    assert_eq!(again, NotLater { as_of: time(0, 9, 0), event: time(0, 9, 0) });
-    let later = [event(time(0, 9, 0) + HOUR, LONDON)];
-    assert!(resume(&state, &iam_user(), &later, &[], &[]).is_ok());
+    let late = |event| resume(&state, &iam_user(), &[event], &[], &[]).err().map(|late| late.judged_until);
+    assert_eq!(late(event(nine, LONDON)), Some(nine + HOUR), "alice was judged by until then");
+    assert_eq!(late(by("third", event(nine + HOUR, LONDON))), Some(nine + HOUR), "of that very second");
+    assert_eq!(late(event(nine + HOUR + 1, LONDON)), None, "bob is further on");
+    assert_eq!(late(of("carol", event(nine, LONDON))), Some(nine), "the key was judged until then");
+    assert_eq!(late(of("carol", by("carol's", event(nine, LONDON)))), None);
+    let absent = JudgedEvent { treatment: Some(Treatment::Ignore), ..event(nine, LONDON) };
+    assert_eq!(late(absent), None);
 }

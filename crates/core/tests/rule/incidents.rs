@@ -202,3 +202,19 @@ fn two_holders_counts_a_leg_of_the_very_second_of_the_last() {
     assert_eq!(reasons(&plain(), &events).len(), 3);
     assert_eq!(two_holders(&plain(), &events), [true]);
 }
+
+#[test]
+fn two_holders_sees_as_far_back_from_a_state_that_was_kept() {
+    // Before the first raised leg to Tokyo and back; to Tokyo again a day after it.
+    let first = NOON + 20 * HOUR;
+    let rule = Rule { keep_alive: 24 * HOUR, raise_from: Some(first), ..plain() };
+    let mut events = flips(&[0, 1, 2]);
+    events.extend([event(first - MINUTE, LONDON), event(first, MADRID), event(first + 20 * HOUR, LONDON)]);
+    let (_, state) = resume(&State::default(), &rule, &events, &[], &[]).unwrap();
+    let again = [event(first + 23 * HOUR, TOKYO)];
+    let (then, _) = resume(&state, &rule, &again, &[], &[]).unwrap();
+    assert_eq!(then.incidents[0].legs.len(), 2);
+    assert!(then.incidents[0].evidence.contains(&Evidence::TwoHolders));
+    let whole = [&events[..], &again].concat();
+    assert_eq!(incidents(&rule, &whole), then.incidents);
+}

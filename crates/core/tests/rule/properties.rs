@@ -101,6 +101,30 @@ proptest! {
     }
 
     #[test]
+    fn some_may_be_further_on_than_others(case in cases(), cuts in any::<[prop::sample::Index; 2]>()) {
+        let mut case = case;
+        let mut parts = [Vec::new(), Vec::new()];
+        let cuts = cuts.map(|index| index.get(&case.events).time);
+        for event in &mut case.events {
+            let bobs = &*event.entity == "AKIA1";
+            event.baseline_entity = Some(if bobs { "bob" } else { "alice" }.into());
+            parts[usize::from(event.time > cuts[usize::from(bobs)])].push(event.clone());
+        }
+        let go_on = |state, events| {
+            resume(state, &case.rule, events, &case.analysts, &case.suppressions).unwrap()
+        };
+        let nothing = State::default();
+        let (whole, end) = go_on(&nothing, &case.events);
+        let (first, half) = go_on(&nothing, &parts[0]);
+        let (second, state) = go_on(&half, &parts[1]);
+        let mut verdicts = [first.verdicts, second.verdicts].concat();
+        verdicts.sort_by(|a, b| a.leg.to.event.order(b.leg.to.event));
+        prop_assert_eq!(verdicts, whole.verdicts);
+        prop_assert_eq!((second.places, second.transitions), (whole.places, whole.transitions));
+        prop_assert_eq!(state, end);
+    }
+
+    #[test]
     fn without_networks_and_marks_the_legs_are_those_of_the_journey(case in cases()) {
         let mut case = case;
         case.rule.ignored = Marks::default();

@@ -1,0 +1,66 @@
+//! The crate's answer in the words of the model.
+
+use super::{Answer, ModelIncident, ModelVerdict, Place};
+use std::collections::BTreeMap;
+use travel_core::rule::PlaceKey;
+
+/// What the crate answered, in the words of the model.
+pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
+    let place = |key: &PlaceKey| -> Place {
+        let name = |name: &Option<std::sync::Arc<str>>| name.as_ref().map(ToString::to_string);
+        (key.country_code.to_string(), name(&key.subdivision), name(&key.city))
+    };
+    let ends: BTreeMap<&str, _> = judgement
+        .verdicts
+        .iter()
+        .map(|v| {
+            let (from, to) = (v.leg.from.event, v.leg.to.event);
+            (v.leg_id.as_str(), ((from.time, from.site), (to.time, to.site)))
+        })
+        .collect();
+    Answer {
+        verdicts: judgement
+            .verdicts
+            .iter()
+            .map(|v| ModelVerdict {
+                entity: v.leg.to.event.entity.to_string(),
+                from: ends[v.leg_id.as_str()].0,
+                to: ends[v.leg_id.as_str()].1,
+                reasons: v.reasons.iter().map(|reason| reason.as_str()).collect(),
+                evidence: v.evidence.iter().map(|evidence| evidence.as_str()).collect(),
+                lowered: v.lowered,
+                from_known: v.from_known,
+                to_known: v.to_known,
+            })
+            .collect(),
+        places: judgement
+            .places
+            .iter()
+            .map(|p| {
+                let since = p.standing.since();
+                let state = p.standing.as_str();
+                (p.baseline_entity.to_string(), place(&p.place), state, since, p.first_seen, p.last_seen)
+            })
+            .collect(),
+        transitions: judgement
+            .transitions
+            .iter()
+            .map(|t| {
+                let (from, to) = (place(&t.transition.from), place(&t.transition.to));
+                (t.baseline_entity.to_string(), from, to, t.travelled.first_seen, t.travelled.last_seen)
+            })
+            .collect(),
+        incidents: judgement
+            .incidents
+            .iter()
+            .map(|i| ModelIncident {
+                entity: i.entity.to_string(),
+                first_seen: i.first_seen,
+                last_seen: i.last_seen,
+                legs: i.legs.iter().map(|leg| ends[leg.as_str()]).collect(),
+                severity: i.severity.as_str(),
+                evidence: i.evidence.iter().map(|evidence| evidence.as_str()).collect(),
+            })
+            .collect(),
+    }
+}
