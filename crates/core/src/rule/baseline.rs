@@ -205,9 +205,11 @@ impl BaselineState {
     /// Whether the leg that arrives at this event of a place on trial is impossible, in the journey restricted to this
     /// place and to events at known places.
     fn conflicts(&self, rule: &Rule, place: &PlaceKey, stop: Stop<()>) -> bool {
-        let own = self.places.get(place).map(|record| record.last);
-        let previous =
-            if self.after_anchor.contains(place) || self.anchor.is_none() { own } else { self.anchor };
+        let previous = if self.after_anchor.contains(place) {
+            self.places.get(place).map(|record| record.last)
+        } else {
+            self.anchor
+        };
         previous.is_some_and(|previous| is_impossible(rule, previous, stop))
     }
 
