@@ -43,7 +43,7 @@ pub struct Events {
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
-    /// An index leads from an entity or a time to its events.
+    /// An index leads from an entity and a time to the events.
     pub is_indexed: bool,
 }
 
@@ -114,8 +114,8 @@ impl Events {
         if let Some(accuracy) = &accuracy {
             labels.push(("accuracy_km", as_type(accuracy.clone(), pg_sys::FLOAT8OID, "float8")));
         }
-        let is_indexed =
-            keys.iter().map(|key| &key.sql).chain([&time.sql]).any(|sql| columns.source().is_indexed(sql));
+        let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
+        let is_indexed = columns.source().is_indexed_by(&key_columns, &time.sql);
         Ok(Self {
             is_indexed,
             site,

@@ -1,6 +1,6 @@
 //! Pieces of SQL that the caller gives: each must be one expression over his table, nothing more.
 
-use super::source::Source;
+use super::source::{Source, base_type};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys::panic::CaughtError;
@@ -26,7 +26,7 @@ pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
 pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, TravelError> {
     let query = format!("SELECT ({text}\n) FROM {} AS s", source.name);
     let types = explained(what, text, &source.column_names(), || spi::column_types(&query))?;
-    Ok(types.first().copied().unwrap_or(pg_sys::InvalidOid))
+    Ok(types.first().map_or(pg_sys::InvalidOid, |oid| base_type(*oid)))
 }
 
 /// Checks a condition: that it means something over the source, and is a truth value.

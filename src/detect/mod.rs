@@ -80,18 +80,20 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// Runs a query of ours. The last step of its aggregates stays in this process, so that it can count: no plan may
-/// move the whole of them into workers. Without an index no leg is looked up by itself: where PostgreSQL has no
-/// statistics and expects few, it would read the whole table for each.
+/// move the whole of them into workers. How many legs come out nobody can estimate, so joins that are bad for many are
+/// out: a merge join by the entity alone, and, where no index leads to one event, a loop over the whole table.
 fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"debug_parallel_query";
-    let mut settings = vec![(c"enable_partitionwise_aggregate", c"off"), (WHOLE_PLAN_IN_WORKER, c"off")];
+    let mut settings = vec![
+        (c"enable_partitionwise_aggregate", c"off"),
+        (WHOLE_PLAN_IN_WORKER, c"off"),
+        (c"enable_mergejoin", c"off"),
+    ];
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
-        // What is off is merely dear: the price would make any query look worth compiling.
-        settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows));
 }

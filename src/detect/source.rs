@@ -8,8 +8,8 @@ pub struct Source {
     /// Schema-qualified and quoted.
     pub name: String,
     pub columns: Vec<SourceColumn>,
-    /// The columns that an index begins with.
-    indexed: Vec<String>,
+    /// The first two columns of each index.
+    indexes: Vec<[Option<String>; 2]>,
 }
 
 #[derive(Clone)]
@@ -52,14 +52,17 @@ impl Source {
             let columns = PgTupleDesc::from_pg_copy((*relation).rd_att)
                 .iter()
                 .filter(|column| !column.attisdropped)
-                .map(|column| SourceColumn { name: column.name().to_owned(), oid: column.atttypid })
+                .map(|column| SourceColumn {
+                    name: column.name().to_owned(),
+                    oid: base_type(column.atttypid),
+                })
                 .collect();
-            let indexed = first_columns_of_indexes(relation);
+            let indexes = first_columns_of_indexes(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(TravelError::SourceNotATable { name });
             }
-            Ok(Self { name, columns, indexed })
+            Ok(Self { name, columns, indexes })
         }
     }
 
@@ -67,9 +70,15 @@ impl Source {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Whether an index begins with this column, given as SQL over the source.
-    pub fn is_indexed(&self, sql: &str) -> bool {
-        self.indexed.iter().any(|name| sql == format!("s.{}", quoted(name)))
+    /// Whether an index leads from an entity and a time, or from a time alone, to a few rows. One that begins with the
+    /// entity and goes on otherwise leads to all of its rows. The columns are given as SQL over the source.
+    pub fn is_indexed_by(&self, keys: &[&str], time: &str) -> bool {
+        let is = |column: &Option<String>, sql: &str| {
+            column.as_ref().is_some_and(|name| sql == format!("s.{}", quoted(name)))
+        };
+        self.indexes.iter().any(|[first, second]| {
+            is(first, time) || (is(second, time) && keys.iter().any(|key| is(first, key)))
+        })
     }
 
     /// What is there, for hints.
@@ -78,10 +87,16 @@ impl Source {
     }
 }
 
+/// What a domain is made of; any other type is itself.
+pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
+    // SAFETY: a catalog look-up by oid.
+    unsafe { pg_sys::getBaseType(oid) }
+}
+
 /// # Safety
 /// `relation` must be open.
-unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<String> {
-    let mut names = Vec::new();
+unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<String>; 2]> {
+    let mut indexes = Vec::new();
     // SAFETY: by the caller; a cached pg_index row is released after it was read, and its column number is looked up
     // in the relation's own descriptor.
     unsafe {
@@ -98,7 +113,13 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<String> {
                 continue;
             }
             let index = pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_index>();
-            let first = *(*index).indkey.values.as_ptr();
+            let attributes = (*index).indkey.values.as_ptr();
+            let count = (*index).indnkeyatts as usize;
+            let column = |i: usize| {
+                let number = if i < count { *attributes.add(i) } else { 0 };
+                let column = usize::try_from(number).ok()?.checked_sub(1)?;
+                columns.get(column).map(|column| column.name().to_owned())
+            };
             // A partial index serves some rows only.
             let mut is_whole = true;
             pg_sys::SysCacheGetAttr(
@@ -107,13 +128,13 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<String> {
                 pg_sys::Anum_pg_index_indpred as i16,
                 &mut is_whole,
             );
-            if (*index).indisvalid && is_whole && first > 0 {
-                names.extend(columns.get(first as usize - 1).map(|column| column.name().to_owned()));
+            if (*index).indisvalid && is_whole {
+                indexes.push([column(0), column(1)]);
             }
             pg_sys::ReleaseSysCache(tuple);
         }
     }
-    names
+    indexes
 }
 
 /// An SQL identifier, quoted where it must be.
