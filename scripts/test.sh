@@ -45,8 +45,7 @@ step_pgrx() {
 step_regress() {
     local pg_regress out="$WORK/regress"
     pg_regress="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress"
-    [ -x "$pg_regress" ] || { note "no pg_regress beside $("$PG_CONFIG" --pgxs)"; return $SKIPPED; }
-    compgen -G 'tests/regress/sql/*.sql' >/dev/null || { note 'no tests yet'; return $SKIPPED; }
+    [ -x "$pg_regress" ] || { note "no pg_regress beside $("$PG_CONFIG" --pgxs)"; return 1; }
     scripts/install.sh --if-changed
     make_sample
     trap server_drop EXIT

@@ -40,7 +40,7 @@ pub fn each_element(
     let document = unsafe { Node::of(document) };
     let records = travel_cloudtrail::records(document)
         .map_err(|error| TravelError::NotCloudTrail { found: error.found })?;
-    for record in records {
+    for (position, record) in records.enumerate() {
         pgrx::check_for_interrupts!();
         match record {
             Ok(RecordNode::Node(node)) => {
@@ -48,7 +48,12 @@ pub fn each_element(
                     handle(Element::Record(record))?;
                 }
             }
-            Ok(RecordNode::Parsed(value)) => handle(Element::Record(jsonb::from_value(*value)?))?,
+            Ok(RecordNode::Parsed(value)) if jsonb::can_hold(&value) => {
+                handle(Element::Record(jsonb::from_value(*value)?))?;
+            }
+            Ok(RecordNode::Parsed(_)) => {
+                handle(Element::Bad(position + 1, "a record with a number beyond all bounds".to_owned()))?;
+            }
             Err(bad) => handle(Element::Bad(bad.position, bad.found))?,
         }
     }
@@ -58,7 +63,7 @@ pub fn each_element(
 fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(document) = call.datum(0) else { return Ok(rows.finish(call)) };
-    let mut bad = Vec::new();
+    let (mut bad, mut first) = (0_u64, None);
     each_element(document, |element| {
         match element {
             Element::Record(record) => {
@@ -66,11 +71,16 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 row.datum(Some(record));
                 rows.push(row);
             }
-            Element::Bad(position, found) => bad.push((position, found)),
+            Element::Bad(position, found) => {
+                bad += 1;
+                first.get_or_insert((position, found));
+            }
         }
         Ok(())
     })?;
-    warn_of_bad_records(&bad);
+    if let Some((position, found)) = first.filter(|_| WARNS.get()) {
+        warn_of_bad_records(bad, position, &found);
+    }
     Ok(rows.finish(call))
 }
 
@@ -92,9 +102,7 @@ pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// One warning for all elements of a document that are no records.
-fn warn_of_bad_records(bad: &[(usize, String)]) {
-    let Some((position, found)) = bad.first().filter(|_| WARNS.get()) else { return };
-    let count = bad.len();
+fn warn_of_bad_records(count: u64, position: usize, found: &str) {
     pgrx::pg_sys::panic::ErrorReport::new(
         pgrx::PgSqlErrorCode::ERRCODE_WARNING,
         format!("{count} element(s) of the document are no CloudTrail records and were skipped"),

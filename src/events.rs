@@ -1,7 +1,7 @@
 //! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
 
 use crate::cloudtrail::{Element, each_element, without_warning};
-use crate::detect::{Source, notice, quoted};
+use crate::detect::{Source, identifiers, notice, quoted};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::jsonb::Node;
@@ -84,7 +84,7 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     table.oid()
 }
 
-/// An SQL name, with or without a schema.
+/// The name of a table to be made, in the schema where it will be.
 struct TableName {
     sql: String,
 }
@@ -92,20 +92,22 @@ struct TableName {
 impl TableName {
     fn parse(text: &str) -> Result<Self, TravelError> {
         let error = || TravelError::NameSyntax { name: text.to_owned() };
-        let mut parts = Vec::new();
-        // SAFETY: the function cuts a copy of the text into the names, which the list points to.
-        unsafe {
-            let copy = pg_sys::pstrdup(spi::c_string(text).as_ptr());
-            let mut list: *mut pg_sys::List = std::ptr::null_mut();
-            if !pg_sys::SplitIdentifierString(copy, b'.' as std::ffi::c_char, &mut list) || list.is_null() {
-                return Err(error());
-            }
-            for i in 0..(*list).length as usize {
-                let part = (*(*list).elements.add(i)).ptr_value.cast::<std::ffi::c_char>();
-                parts.push(quoted(&CStr::from_ptr(part).to_string_lossy()));
-            }
-        }
-        if parts.len() > 2 { Err(error()) } else { Ok(Self { sql: parts.join(".") }) }
+        let parts = identifiers(text, b'.').ok_or_else(error)?;
+        let (schema, name) = match &parts[..] {
+            [name] => (None, name),
+            [schema, name] => (Some(spi::c_string(schema)), name),
+            _ => return Err(error()),
+        };
+        let relation = spi::c_string(name);
+        // SAFETY: plain catalog calls with C strings that outlive them. Every later statement uses the schema that is
+        // found here: a temporary table of the same name would come first in the search path.
+        let namespace = unsafe {
+            let schema = schema.as_ref().map_or(std::ptr::null_mut(), |schema| schema.as_ptr().cast_mut());
+            let range = pg_sys::makeRangeVar(schema, relation.as_ptr().cast_mut(), -1);
+            let namespace = pg_sys::get_namespace_name(pg_sys::RangeVarGetCreationNamespace(range));
+            CStr::from_ptr(namespace).to_string_lossy().into_owned()
+        };
+        Ok(Self { sql: format!("{}.{}", quoted(&namespace), quoted(name)) })
     }
 
     fn oid(&self) -> Result<pg_sys::Datum, TravelError> {
@@ -144,7 +146,13 @@ fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64, i64, i64), TravelError> {
     let insert = insert_statement(&Source::look_at(target)?)?;
     let mut records = 0_i64;
-    let mut skipped = Vec::new();
+    let (mut skipped, mut named) = (0_i64, Vec::new());
+    let mut skip = |what: String| {
+        skipped += 1;
+        if named.len() < NAMED_SKIPS {
+            named.push(what);
+        }
+    };
     each_element(document, |element| {
         records += 1;
         match element {
@@ -153,24 +161,25 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
                 let event = travel_cloudtrail::parse_lenient(unsafe { Node::of(record) });
                 if event.event_time.is_none() {
                     let id = event.event_id.as_deref().unwrap_or("without eventID");
-                    skipped.push(format!("record {id}: it has no readable eventTime"));
+                    skip(format!("record {id}: it has no readable eventTime"));
                 }
             }
             Element::Bad(position, found) => {
-                skipped.push(format!("element {position}: it is no record but {found}"));
+                skip(format!("element {position}: it is no record but {found}"));
             }
         }
         Ok(())
     })?;
     let inserted =
         without_warning(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, document)])));
-    for text in skipped.iter().take(NAMED_SKIPS) {
-        notice(format!("skipped {text}"), None);
+    for what in &named {
+        notice(format!("skipped {what}"), None);
     }
-    if skipped.len() > NAMED_SKIPS {
-        notice(format!("skipped {} more", skipped.len() - NAMED_SKIPS), None);
+    let more = skipped - named.len() as i64;
+    if more > 0 {
+        notice(format!("skipped {more} more"), None);
     }
-    Ok((records, inserted as i64, skipped.len() as i64))
+    Ok((records, inserted as i64, skipped))
 }
 
 /// The columns of an event that the table has, and its record where it keeps that.

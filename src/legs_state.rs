@@ -4,7 +4,6 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena};
 use pgrx::pg_sys;
-use std::fmt::Write;
 use travel_core::event_set::{self, Full, Memory, Row};
 use travel_core::journey::Thresholds;
 
@@ -75,6 +74,14 @@ impl State {
     pub fn join(self, other: Self) -> Result<Self, TravelError> {
         if event_set::append_all(self.block(), other.bytes()) {
             return Ok(self);
+        }
+        // Small sets are put together as they are: there can be very many of them, so none has much room to spare.
+        let together = event_set::used(self.bytes()) + event_set::used(other.bytes());
+        if together < event_set::MERGE_FROM {
+            let larger = self.moved(together.next_power_of_two())?;
+            if event_set::append_all(larger.block(), other.bytes()) {
+                return Ok(larger);
+            }
         }
         Self::merge(&[self, other], None)
     }
@@ -159,18 +166,16 @@ fn state_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn state_out(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(bytes) = call.bytes(0) else { return Ok(call.null()) };
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bytes = &bytes[..event_set::used(bytes)];
-    let mut text = String::with_capacity(bytes.len() * 2 + 3);
-    text.push_str("\\x");
-    for byte in bytes {
-        let _ = write!(text, "{byte:02x}");
+    // The result of an output function is a C string: the last byte stays 0.
+    let mut text = Palloc.slice::<u8>(bytes.len() * 2 + 3).map_err(|_| TravelError::TooManyEvents)?;
+    text[..2].copy_from_slice(b"\\x");
+    for (pair, byte) in text[2..].chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
-    text.push('\0');
-    // The result of an output function is a C string.
-    let mut copy = Palloc.slice::<u8>(text.len()).map_err(|_| TravelError::TooManyEvents)?;
-    copy.copy_from_slice(text.as_bytes());
-    let datum = pg_sys::Datum::from(copy.as_mut_ptr());
-    std::mem::forget(copy);
+    let datum = pg_sys::Datum::from(text.as_mut_ptr());
+    std::mem::forget(text);
     Ok(datum)
 }
 

@@ -26,6 +26,9 @@ pub struct Arguments {
 /// Below this velocity the bound of a leg is so long that reading all earlier events costs little more.
 const MIN_BOUNDED_VELOCITY_KMH: f64 = 50.0;
 
+/// 4714-11-24 00:00:00+00 BC.
+const MIN_TIMESTAMP: i64 = -211_813_488_000_000_000;
+
 impl Arguments {
     /// `(source, entity, since, until, condition, min_distance_km, min_velocity_kmh, use_accuracy, all_legs, columns)`
     pub fn of_detect(call: &Call) -> Result<Self, TravelError> {
@@ -76,7 +79,8 @@ impl Arguments {
             return None;
         }
         let bound_us = (self.thresholds.bound_seconds().ceil() * 1e6) as i64;
-        self.since.map(|since| since.saturating_sub(bound_us))
+        // Before all times that PostgreSQL can write the bound is open.
+        self.since.and_then(|since| since.checked_sub(bound_us)).filter(|first| *first >= MIN_TIMESTAMP)
     }
 }
 

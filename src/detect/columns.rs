@@ -185,7 +185,7 @@ fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, Travel
         return Ok(Expression { sql: format!("({value}\n)"), oid });
     }
     let name = source.column(value).or_else(|| {
-        let identifiers = super::source::identifiers(value)?;
+        let identifiers = super::source::identifiers(value, b',')?;
         source.column(identifiers.first().filter(|_| identifiers.len() == 1)?)
     });
     name.map(of_column).ok_or_else(|| TravelError::NoSuchColumn {

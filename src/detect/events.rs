@@ -81,13 +81,22 @@ impl Events {
         if let Some(condition) = &arguments.condition {
             expression::check_condition(condition, columns.source())?;
         }
-        let names = identifiers(&arguments.entity)
+        let names = identifiers(&arguments.entity, b',')
             .ok_or_else(|| TravelError::EntitySyntax { entity: arguments.entity.clone() })?;
         let keys = names
             .iter()
             .map(|name| {
                 let Expression { sql, oid } = columns.entity_part(name)?;
-                Ok(Key { name: name.clone(), sql, oid })
+                // Values of one entity must be one text: where a type calls different texts equal, the text decides.
+                Ok(if is_told_by_text(oid) {
+                    Key { name: name.clone(), sql, oid }
+                } else {
+                    Key {
+                        name: name.clone(),
+                        sql: format!("({sql}::text) COLLATE \"C\""),
+                        oid: pg_sys::TEXTOID,
+                    }
+                })
             })
             .collect::<Result<Vec<_>, TravelError>>()?;
         let time = columns.standard("event_time").ok_or_else(|| TravelError::NoTimeColumn {
@@ -206,6 +215,23 @@ impl Events {
     }
 }
 
+/// Whether values of a type are equal just when their texts are, whatever the settings.
+fn is_told_by_text(oid: pg_sys::Oid) -> bool {
+    matches!(
+        oid,
+        pg_sys::TEXTOID
+            | pg_sys::VARCHAROID
+            | pg_sys::BPCHAROID
+            | pg_sys::NAMEOID
+            | pg_sys::UUIDOID
+            | pg_sys::INT2OID
+            | pg_sys::INT4OID
+            | pg_sys::INT8OID
+            | pg_sys::OIDOID
+            | pg_sys::BOOLOID
+    )
+}
+
 fn is_textual(oid: pg_sys::Oid) -> bool {
     // SAFETY: a catalog look-up by oid.
     unsafe {
@@ -256,9 +282,11 @@ fn place(columns: &Columns) -> Result<Place, TravelError> {
             None => columns.standard("source_ip").or_else(|| columns.standard("source_text"))?,
         };
         let sql = match column.oid {
-            pg_sys::INETOID | pg_sys::TEXTOID => column.sql,
+            pg_sys::INETOID => column.sql,
             pg_sys::CIDROID => format!("{}::inet", column.sql),
-            _ => format!("{}::text", column.sql),
+            // What is no address is not placed: one odd value ends no query.
+            pg_sys::TEXTOID => format!("travel.source_ip({})", column.sql),
+            _ => format!("travel.source_ip({}::text)", column.sql),
         };
         Some((Site::Address, vec![("address", sql)]))
     };

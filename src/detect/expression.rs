@@ -24,6 +24,9 @@ pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
 
 /// The type of an expression over the source.
 pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, TravelError> {
+    // Where it will stand, too: an aggregate, a window function or a set is none.
+    let in_where = format!("SELECT 1 FROM {} AS s WHERE ({text}\n) IS NULL", source.name);
+    explained(what, text, &source.column_names(), || spi::column_types(&in_where))?;
     let query = format!("SELECT ({text}\n) FROM {} AS s", source.name);
     let types = explained(what, text, &source.column_names(), || spi::column_types(&query))?;
     Ok(types.first().map_or(pg_sys::InvalidOid, |oid| base_type(*oid)))

@@ -105,7 +105,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use source::{Source, quoted};
+pub use source::{Source, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {
     let mut report = pg_sys::panic::ErrorReport::new(

@@ -144,15 +144,15 @@ pub fn quoted(name: &str) -> String {
     unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
 }
 
-/// The names in a list of SQL identifiers (`a, "B"`); none where it is no such list.
-pub fn identifiers(text: &str) -> Option<Vec<String>> {
+/// The names in a list of SQL identifiers (`a, "B"`, or with dots a qualified name); none where it is no such list.
+pub fn identifiers(text: &str, separator: u8) -> Option<Vec<String>> {
     let text = crate::pg::spi::c_string(text);
     let mut names = Vec::new();
     // SAFETY: the function cuts a copy of the text into the names, which the list points to.
     unsafe {
         let copy = pg_sys::pstrdup(text.as_ptr());
         let mut list: *mut pg_sys::List = std::ptr::null_mut();
-        if !pg_sys::SplitIdentifierString(copy, b',' as std::ffi::c_char, &mut list) {
+        if !pg_sys::SplitIdentifierString(copy, separator as std::ffi::c_char, &mut list) {
             return None;
         }
         let length = if list.is_null() { 0 } else { (*list).length };

@@ -29,7 +29,8 @@ const CONTAINER: u32 = 0x5000_0000;
 pub enum Node<'a> {
     Null,
     Bool(bool),
-    String(&'a str),
+    /// Its bytes: most texts of a record are passed over, and only those that are read are looked at.
+    String(&'a [u8]),
     /// A numeric as it is stored, its header included.
     Number(&'a [u8]),
     Array(Container<'a>),
@@ -84,7 +85,7 @@ impl<'a> Node<'a> {
         // Numbers and containers are aligned to 4 bytes within the data.
         let aligned = || data.get(start.next_multiple_of(4)..end);
         match entry & TYPE {
-            STRING => std::str::from_utf8(bytes()?).ok().map(Self::String),
+            STRING => bytes().map(Self::String),
             NUMERIC => aligned().map(Self::Number),
             FALSE => Some(Self::Bool(false)),
             TRUE => Some(Self::Bool(true)),
@@ -203,7 +204,10 @@ impl<'a> Iterator for Entries<'a> {
             return None;
         }
         let (_, start, end) = self.keys.step()?;
-        let key = std::str::from_utf8(self.data.get(start..end)?).ok()?;
+        let key = self.data.get(start..end)?;
+        // SAFETY: PostgreSQL checks the encoding of every text that it takes in, and installation refuses databases
+        // that are not UTF8.
+        let key = unsafe { std::str::from_utf8_unchecked(key) };
         let (entry, start, end) = self.values.step()?;
         Some((key, Node::child(entry, self.data, start, end).unwrap_or(Node::Null)))
     }
@@ -226,7 +230,7 @@ impl<'a> Json<'a> for Node<'a> {
 
     fn as_str(self) -> Option<&'a str> {
         match self {
-            Self::String(text) => Some(text),
+            Self::String(bytes) => std::str::from_utf8(bytes).ok(),
             _ => None,
         }
     }
@@ -287,6 +291,20 @@ fn end(entry: u32, start: usize) -> usize {
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|four| u32::from_ne_bytes(*four))
+}
+
+/// Whether jsonb can hold a value: its numbers are of PostgreSQL's numeric, whose digits and exponent are bounded.
+pub fn can_hold(value: &serde_json::Value) -> bool {
+    match value {
+        serde_json::Value::Number(number) => {
+            let text = number.as_str();
+            let exponent = text.find(['e', 'E']).map_or("0", |at| &text[at + 1..]);
+            text.len() <= 10_000 && exponent.parse::<i32>().is_ok_and(|exponent| exponent.abs() <= 10_000)
+        }
+        serde_json::Value::Array(elements) => elements.iter().all(can_hold),
+        serde_json::Value::Object(entries) => entries.values().all(can_hold),
+        _ => true,
+    }
 }
 
 /// A jsonb of a value that did not come from one, in the current memory context.

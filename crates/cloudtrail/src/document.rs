@@ -120,6 +120,9 @@ impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
 impl<'a, J: Json<'a>> Records<'a, J> {
     /// `None` where the text is an Insight event or the like.
     fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
+        if text.len() > LARGEST_RECORD {
+            return Some(Err(self.bad(format!("a string of {} bytes, which is no record", text.len()))));
+        }
         let value = match read_json(text.as_bytes()) {
             Ok(value) => value,
             Err(error) => return Some(Err(self.bad(format!("a string that is no JSON ({error})")))),
@@ -138,6 +141,9 @@ impl<'a, J: Json<'a>> Records<'a, J> {
         BadRecord { position: self.position, found }
     }
 }
+
+/// Of a record in a string: CloudTrail's own limit is 256 KB. As a tree it takes many times its size.
+const LARGEST_RECORD: usize = 4 << 20;
 
 enum Shape<'a, J> {
     Record,

@@ -2,9 +2,12 @@
 //! that a new generation never becomes valid for a statement of which a process may have chosen the one before.
 
 use crate::copy::Directory;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::time::Duration;
+
+const POLL: Duration = Duration::from_micros(200);
 
 /// A look that was noted, and what was noted before it.
 #[derive(Clone, Copy, Debug)]
@@ -22,8 +25,8 @@ pub(crate) struct Looks {
 
 impl Look {
     /// Notes a look of now.
-    pub fn note(directory: &Directory, now_us: i64) -> io::Result<Self> {
-        let looks = Looks::hold(directory)?;
+    pub fn note(directory: &Directory, now_us: i64, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
+        let looks = Looks::hold(directory, interrupt)?;
         // Later than all before it, so that it can be told from them.
         let at_us = looks.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
         looks.file.write_all_at(&at_us.to_le_bytes(), 0)?;
@@ -32,9 +35,19 @@ impl Look {
 }
 
 impl Looks {
-    pub fn hold(directory: &Directory) -> io::Result<Self> {
+    /// Waits for whoever holds them, which is never long.
+    pub fn hold(directory: &Directory, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
         let file = directory.looks_file()?;
-        file.lock()?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(error),
+                Err(TryLockError::WouldBlock) => {
+                    interrupt();
+                    std::thread::sleep(POLL);
+                }
+            }
+        }
         let mut bytes = [0; 8];
         let last_us = match file.read_exact_at(&mut bytes, 0) {
             Ok(()) => Some(i64::from_le_bytes(bytes)),

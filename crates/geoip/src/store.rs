@@ -206,7 +206,7 @@ impl Store {
         warnings: &mut Vec<Warning>,
     ) {
         // First the note, then the look: what is published from now on takes the note into account.
-        let noted = Look::note(&self.directory, (self.clock)());
+        let noted = Look::note(&self.directory, (self.clock)(), interrupt);
         let stored = Manifest::read(&self.directory, setting);
         let sources = source::list(setting);
         let is_first = stored.is_none();
@@ -339,7 +339,7 @@ impl Store {
         warnings.extend(found);
         self.opened.extend(databases);
         let stored = stored.filter(|_| !replace);
-        self.put(setting, stored, entries, look, retry_memory, warnings);
+        self.put(setting, stored, Proposal { entries, look, retried: retry_memory }, interrupt, warnings);
     }
 
     /// Writes the manifest; where that fails, what is stored serves on, or this process uses its own alone.
@@ -347,11 +347,11 @@ impl Store {
         &mut self,
         setting: &str,
         stored: Option<Manifest>,
-        entries: Vec<Entry>,
-        look: Option<Look>,
-        retried: bool,
+        proposal: Proposal,
+        interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
+        let Proposal { entries, look, retried } = proposal;
         let is_new =
             stored.as_ref().and_then(Manifest::newest).is_none_or(|newest| newest.entries != entries);
         if !retried && !is_new {
@@ -360,7 +360,7 @@ impl Store {
             return;
         }
         // Held until the manifest is in place: nobody chooses the generation before it unseen.
-        let looks = Looks::hold(&self.directory);
+        let looks = Looks::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
         let mut manifest = match &stored {
             Some(stored) => stored.clone(),
@@ -403,6 +403,14 @@ impl Store {
         self.private_since_us = Some((self.clock)());
         warnings.push(Warning::stored(self.directory.path(), error));
     }
+}
+
+/// What a process found when it looked.
+struct Proposal {
+    entries: Vec<Entry>,
+    look: Option<Look>,
+    /// A copy was attempted again of what is in memory.
+    retried: bool,
 }
 
 fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {

@@ -63,7 +63,7 @@ pub enum Full {
 }
 
 /// Below this size a full set just doubles.
-const MERGE_FROM: usize = 64 * 1024;
+pub const MERGE_FROM: usize = 64 * 1024;
 
 /// Writes an empty set over the start of `bytes`, at least [`HEADER_LEN`] long.
 pub fn initialize(bytes: &mut [u8], thresholds: Thresholds, labelled: bool) {
@@ -126,7 +126,9 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     bytes[used..used + length].copy_from_slice(&other[HEADER_LEN..HEADER_LEN + length]);
     header.tail_sorted =
         header.tail_sorted && (added.tail_rows == 0 || header.tail_rows == 0 && added.tail_sorted);
-    header.last_time_us = added.last_time_us;
+    if added.tail_rows > 0 {
+        header.last_time_us = added.last_time_us;
+    }
     header.tail_len += added.tail_len;
     header.tail_rows += added.tail_rows;
     header.rows += added.rows;

@@ -97,12 +97,20 @@ fn check_tail(bytes: &[u8], header: &Header) -> Option<u64> {
     for _ in 0..header.tail_rows {
         let record = tail::read(rest, header.labelled)?;
         let event = (record.row.time_us, record.row.site);
-        if record.rows == 0 || (header.tail_sorted && last.is_some_and(|last| last >= event)) {
+        let is_finite = record.row.time_us != i64::MIN && record.row.time_us != i64::MAX;
+        let is_text =
+            record.row.id.is_none_or(|id| std::str::from_utf8(id).is_ok_and(|id| !id.contains('\0')));
+        if record.rows == 0
+            || !is_finite
+            || !is_text
+            || (header.tail_sorted && last.is_some_and(|last| last >= event))
+        {
             return None;
         }
         last = Some(event);
         total = total.checked_add(record.rows)?;
         rest = &rest[record.length..];
     }
-    rest.is_empty().then_some(total)
+    let said = (header.tail_rows > 0).then_some(header.last_time_us);
+    (rest.is_empty() && last.map(|(time_us, _)| time_us) == said).then_some(total)
 }

@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 4: which stored alert an incident is.
+//! Which stored alert an incident is.
 
 use std::collections::BTreeSet;
 use travel_core::rule::*;

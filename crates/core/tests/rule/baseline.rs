@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 3: learning, `encountered`, forgetting, transitions, analysts' rows.
+//! The baseline: learning, `encountered`, forgetting, transitions, analysts' rows.
 
 use crate::world::*;
 use travel_core::place::Anonymizer;

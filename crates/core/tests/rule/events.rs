@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 1: judged events and their classes.
+//! Judged events and their classes.
 
 use crate::world::*;
 use travel_core::geodesy::Coordinates;

@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 4 and 5: incidents, severity, evidence.
+//! Incidents, severity, evidence.
 
 use crate::world::*;
 use travel_core::place::{Anonymizer, Carrier};

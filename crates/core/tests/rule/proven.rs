@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 3: how a place is proven, and what holds it.
+//! How a place is proven, and what holds it.
 
 use crate::world::*;
 use travel_core::place::Anonymizer;

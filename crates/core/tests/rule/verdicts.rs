@@ -1,4 +1,4 @@
-//! RULES.md, what it means, 2: every reason that applies, and lowered marks.
+//! Every reason that applies, and lowered marks.
 
 use crate::world::*;
 use travel_core::place::{Anonymizer, Carrier, Network};
