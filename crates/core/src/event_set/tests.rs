@@ -29,7 +29,7 @@ fn set(rows: &[Given], labelled: bool, merge_every: usize) -> Vec<u8> {
     let mut block = vec![0; 200];
     initialize(&mut block, Thresholds::default(), labelled);
     for (i, (time, n, id)) in rows.iter().enumerate() {
-        let id = id.map(|id| [id]);
+        let id = id.map(|id| [id + b'0']);
         let row =
             Row { time_us: *time, site: site(*n), id: id.as_ref().map(|id| &id[..]), accuracy_km: None };
         while let Err(full) = append(&mut block, &row) {
@@ -78,7 +78,7 @@ fn plain(rows: &[Given], labelled: bool) -> Plain {
     }
     events
         .into_iter()
-        .map(|((time, site), id)| (time, site, id.filter(|_| labelled).map(|id| vec![id])))
+        .map(|((time, site), id)| (time, site, id.filter(|_| labelled).map(|id| vec![id + b'0'])))
         .collect()
 }
 
