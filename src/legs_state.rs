@@ -13,8 +13,8 @@ pub struct State {
     value: *mut pg_sys::varlena,
 }
 
-/// Enough for a dozen events.
-const FIRST_BLOCK: usize = 256;
+/// Enough for some thirty events.
+const FIRST_BLOCK: usize = 512;
 
 impl State {
     /// A new, empty state in the current memory context.
@@ -64,8 +64,8 @@ impl State {
         loop {
             match event_set::append(state.block(), row) {
                 Ok(()) => return Ok(state),
-                Err(Full::Grow(size)) => state = state.moved(size)?,
-                Err(Full::Merge) => state = Self::merge(&[state], Some(state))?,
+                Err(Full::Grow(size)) => state = state.moved(size + pg_sys::VARHDRSZ)?,
+                Err(Full::Merge(needed)) => state = Self::merge(&[state], Some(state), needed)?,
             }
         }
     }
@@ -78,16 +78,17 @@ impl State {
         // Small sets are put together as they are: there can be very many of them, so none has much room to spare.
         let together = event_set::used(self.bytes()) + event_set::used(other.bytes());
         if together < event_set::MERGE_FROM {
-            let larger = self.moved(together.next_power_of_two())?;
+            let larger = self.moved((together + pg_sys::VARHDRSZ).next_power_of_two())?;
             if event_set::append_all(larger.block(), other.bytes()) {
                 return Ok(larger);
             }
         }
-        Self::merge(&[self, other], None)
+        Self::merge(&[self, other], None, 0)
     }
 
-    /// One state of one or two. Where `home` has room for the result and for more, it is written there.
-    fn merge(states: &[Self], home: Option<Self>) -> Result<Self, TravelError> {
+    /// One state of one or two, with `needed` bytes free. Where `home` has room for that and for more, it is written
+    /// there.
+    fn merge(states: &[Self], home: Option<Self>, needed: usize) -> Result<Self, TravelError> {
         let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
         let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
         loop {
@@ -102,14 +103,18 @@ impl State {
                 continue;
             };
             let room = home.map_or(0, |home| home.block().len());
-            let wanted = event_set::capacity_after_merge(used, room);
+            let wanted = event_set::capacity_after_merge(used, room, needed);
+            if used + needed > MAX_VARLENA - pg_sys::VARHDRSZ {
+                return Err(TravelError::TooManyEvents);
+            }
             let target = match home {
                 Some(home) if wanted == room => home,
                 // Near the limit a state takes what is left; when even that is full, it is too large.
-                _ => Self::allocate(wanted.min(MAX_VARLENA).max(used))?,
+                _ => Self::allocate((wanted + pg_sys::VARHDRSZ).min(MAX_VARLENA))?,
             };
             target.block()[..used].copy_from_slice(&out[..used]);
-            if home.is_some() && wanted != room && used + 4096 > MAX_VARLENA {
+            // A state that is nearly full of distinct events would be merged again and again for nothing.
+            if home.is_some() && used > MAX_VARLENA / 10 * 9 {
                 return Err(TravelError::TooManyEvents);
             }
             return Ok(target);

@@ -140,8 +140,17 @@ impl<'a> Columns<'a> {
         };
         let mut select = vec![format!("{record} AS record")];
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
-        let own = |part: &&String| !is_key(part) && self.source.column(part).is_some();
-        select.extend(entity.iter().filter(own).map(|part| format!("s.{}", quoted(part))));
+        // The entity's columns that are the source's own: not given, and none of the record's.
+        let own = |part: &String| {
+            !self.is_given(part)
+                && !EVENT.iter().any(|(column, _)| column == part)
+                && self.source.column(part).is_some()
+        };
+        for (i, part) in entity.iter().enumerate() {
+            if own(part) && !entity[..i].contains(part) {
+                select.push(format!("s.{}", quoted(part)));
+            }
+        }
         let condition =
             condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
         let from = format!(

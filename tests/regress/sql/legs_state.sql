@@ -119,3 +119,6 @@ SELECT kind, cardinality(last_state(s)) = (SELECT cardinality(travel.impossible_
 SELECT cardinality(last_state(s)) FROM kept_states WHERE kind = 'small';
 SELECT cardinality(all_states(s)) > 0 AS combined FROM kept_states;
 DROP TABLE kept_states;
+
+-- An id of any length finds room.
+SELECT length(((travel.impossible_legs(t, ip, id))[1]).to_event_id) FROM (VALUES ('2026-03-02 09:00Z'::timestamptz, '192.0.2.1'::inet, 'a'), ('2026-03-02 09:01Z', '203.0.113.1', repeat('x', 300000))) AS e (t, ip, id);

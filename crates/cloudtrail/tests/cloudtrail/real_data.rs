@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, read_dir};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
 use travel_cloudtrail::for_each_event;
 
 /// The texts of all files, or none where the data is not there.
 fn files() -> Option<Vec<Vec<u8>>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/cloudtrail");
+    let data = std::env::var_os("REAL_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"), PathBuf::from);
+    let folder = data.join("cloudtrail");
     let Ok(entries) = read_dir(&folder) else {
         println!("SKIPPED: no {}", folder.display());
         return None;

@@ -58,8 +58,8 @@ pub struct Row<'a> {
 pub enum Full {
     /// Move to a block of this many bytes.
     Grow(usize),
-    /// Merge first: it may shrink.
-    Merge,
+    /// Merge first: it may shrink. Then this many bytes must be free.
+    Merge(usize),
 }
 
 /// Below this size a full set just doubles.
@@ -104,9 +104,11 @@ pub fn append(bytes: &mut [u8], row: &Row) -> Result<(), Full> {
     let length = tail::record_len(row, labelled);
     if used + length > bytes.len() {
         return Err(if header::packed_len(bytes) == 0 && bytes.len() < MERGE_FROM && length < MERGE_FROM {
-            Full::Grow((bytes.len() * 2).max(used + length))
+            // The first step is larger: a move costs more than the room of one small set.
+            let factor = if bytes.len() <= 512 { 4 } else { 2 };
+            Full::Grow((bytes.len() * factor).max(used + length))
         } else {
-            Full::Merge
+            Full::Merge(length)
         });
     }
     tail::write(&mut bytes[used..used + length], row, 1, labelled);
@@ -137,9 +139,11 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     true
 }
 
-/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has. The room for
+/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has and the bytes
+/// that it needs at once. The room for
 /// new rows grows with the set, so that the work of all merges together stays in proportion to the rows.
-pub fn capacity_after_merge(used: usize, capacity: usize) -> usize {
+pub fn capacity_after_merge(used: usize, capacity: usize, needed: usize) -> usize {
+    let used = used + needed;
     if used * 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 3 + MERGE_FROM / 2 }
 }
 

@@ -35,7 +35,7 @@ fn set(rows: &[Given], labelled: bool, merge_every: usize) -> Vec<u8> {
         while let Err(full) = append(&mut block, &row) {
             match full {
                 Full::Grow(size) => block.resize(size, 0),
-                Full::Merge => block = merged(&[&block], 0),
+                Full::Merge(needed) => block = merged(&[&block], needed),
             }
         }
         if (i + 1) % merge_every == 0 {
@@ -114,10 +114,10 @@ fn a_growing_set_stays_bounded_by_its_distinct_events() {
         while let Err(full) = append(&mut block, &row) {
             match full {
                 Full::Grow(size) => block.resize(size, 0),
-                Full::Merge => {
+                Full::Merge(needed) => {
                     let capacity = block.len();
                     block = merged(&[&block], 0);
-                    block.resize(capacity_after_merge(used(&block), capacity), 0);
+                    block.resize(capacity_after_merge(used(&block), capacity, needed), 0);
                 }
             }
         }
@@ -125,6 +125,29 @@ fn a_growing_set_stays_bounded_by_its_distinct_events() {
     assert!(block.len() <= 2 * MERGE_FROM, "{}", block.len());
     assert_eq!(contents(&block).len(), 1000);
     assert_eq!(super::rows(&block), 60_000);
+}
+
+#[test]
+fn a_very_long_id_finds_room() {
+    let id = vec![b'x'; 3 * MERGE_FROM];
+    for merged_before in [false, true] {
+        let mut block = set(&[(1, 1, Some(1))], true, if merged_before { 1 } else { 9 });
+        let row = Row { time_us: 2, site: site(2), id: Some(&id), accuracy_km: None };
+        let mut tries = 0;
+        while let Err(full) = append(&mut block, &row) {
+            tries += 1;
+            assert!(tries < 3, "{full:?}");
+            match full {
+                Full::Grow(size) => block.resize(size, 0),
+                Full::Merge(needed) => {
+                    let capacity = block.len();
+                    block = merged(&[&block], 0);
+                    block.resize(capacity_after_merge(used(&block), capacity, needed), 0);
+                }
+            }
+        }
+        assert_eq!(contents(&block)[1].2.as_deref(), Some(&id[..]));
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The stories of issue 4, point 5: the reference rule, and our default rule, end to end.
+//! Two stories: the reference rule, and our default rule, end to end.
 
 use crate::world::*;
 use travel_core::rule::*;
