@@ -5,6 +5,8 @@ set -euo pipefail
 table=$1
 
 coproc PSQL { psql --no-psqlrc --quiet --no-align --tuples-only 2>&1; }
+# bash forgets it as soon as it notices that the coprocess ended.
+psql_pid=$PSQL_PID
 say() { printf '%s\n' "$*" >&"${PSQL[1]}"; }
 hear() { read -r -t 600 answer <&"${PSQL[0]}"; }
 
@@ -24,4 +26,4 @@ done
 hear || answer=
 printf '   %s: %s MB of private memory at its peak, %s MB of that before\n' "$answer" "$((peak / 1024))" "$((before / 1024))"
 say '\q'
-wait "$PSQL_PID" || true
+wait "$psql_pid" || true

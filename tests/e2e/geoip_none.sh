@@ -55,14 +55,7 @@ same 'travel.create_events_table and travel.ingest' 1 "$(ask "SELECT travel.crea
     SELECT inserted FROM travel.ingest('cloudtrail', '{\"eventID\": \"a\", \"eventTime\": \"2026-01-01T00:00:00Z\", \"sourceIPAddress\": \"192.0.2.1\"}')" | tail -n 1)"
 
 rule 'an open session picks up a file that appears later, also in a folder that was not there'
-coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
-# shellcheck disable=SC2153
-session() {
-    local line
-    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
-    ANSWER=
-    while IFS= read -r -t 20 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
-}
+session_open
 session "SELECT (travel.locate('192.0.2.1')).city"
 case $ANSWER in *'there is no GeoIP database'*) ;; *) fail "the session said: $ANSWER" ;; esac
 mkdir "$later"
@@ -103,8 +96,7 @@ within 4 "SELECT string_agg(status, ',') FROM travel.geoip_databases()" in_use,m
 same 'the other is used' London "$(ask "SELECT (travel.locate('192.0.2.1')).city")"
 
 rule 'after a restart there is no copy and nothing changes'
-printf '\\q\n' >&"${SESSION[1]}"
-wait "$SESSION_PID" || true
+session_close
 server_resume e2e-none
 same 'after a restart' 'London|in_use,missing' "$(ask "SELECT (travel.locate('192.0.2.1')).city, string_agg(status, ',') FROM travel.geoip_databases()")"
 ask 'ALTER SYSTEM RESET impossible_travel.geoip_path'

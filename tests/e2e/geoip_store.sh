@@ -23,13 +23,7 @@ same 'the folder' 700 "$(as_server stat -c %a "$folder")"
 same 'a copy' 400 "$(as_server sh -c "stat -c %a '$folder'/*.mmdb")"
 
 rule 'a session that is open, and new ones, survive the loss of the folder or of parts of it'
-coproc SESSION { PGAPPNAME=open run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
-session() {
-    local line
-    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
-    ANSWER=
-    while IFS= read -r -t 20 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
-}
+PGAPPNAME=open session_open
 here=London
 survives() { # survives WHAT COMMAND
     session "$city"
@@ -95,8 +89,7 @@ sleep 1.1
 sleep 1.2
 within 4 'SELECT status FROM travel.geoip_databases()' refused
 same 'the last good copy serves on' London "$(ask "$city")"
-printf '\\q\n' >&"${SESSION[1]}"
-wait "$SESSION_PID" || true
+session_close
 server_stop
 server_resume e2e-store
 holds 'PostgreSQL emptied it' as_server test ! -e "$folder"
@@ -115,10 +108,9 @@ same 'in the backup' 0 "$(as_server find "$backup/base" -name '*.mmdb' | wc -l)"
 
 rule 'after a crash of a backend, which makes PostgreSQL start anew and empty the folder'
 no_crash
-coproc SESSION { PGAPPNAME=open run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+PGAPPNAME=open session_open
 session "$city"
 kill -9 "$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'")"
-printf '\\q\n' >&"${SESSION[1]}" || true
-wait "$SESSION_PID" || true
+session_close
 within 20 "$city" London
 same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"

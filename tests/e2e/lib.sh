@@ -10,6 +10,9 @@
 #   refused CODE SQL        fails unless the statement ends with that SQLSTATE; leaves its error in $SAID
 #   start NAME [SETTING…]   server_start, and the server goes with the test
 #   within SECONDS SQL TEXT waits until the statement answers TEXT; leaves the seconds that it took in $TOOK
+#   session_open [ARGUMENT…]  a psql (with these arguments) that stays: one session for what follows
+#   session SQL             sends it a statement; leaves all that it says in $ANSWER, a blank after each line
+#   session_close           ends it
 #   no_crash                fails if the log of the server tells of a process that died
 #   $SCRATCH                a folder that goes with the test
 # shellcheck source=scripts/lib/common.sh
@@ -126,6 +129,22 @@ within() {
 }
 
 log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }
+
+# bash forgets a coprocess's file descriptors and its pid as soon as it notices that it ended: both are kept here.
+session_open() {
+    coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 "$@" 2>&1; }
+    session_pid=$SESSION_PID session_out=${SESSION[0]} session_in=${SESSION[1]}
+}
+session() {
+    local line
+    printf "%s;\nSELECT 'the end';\n" "$1" >&"$session_in"
+    ANSWER=
+    while IFS= read -r -t 60 -u "$session_out" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
+}
+session_close() {
+    printf '\\q\n' >&"$session_in" 2>/dev/null || true
+    wait "$session_pid" || true
+}
 
 no_crash() {
     if grep -E 'terminated by signal|was terminated|PANIC|server process .* exited with exit code [^01]|all server processes terminated|SIGBUS|SIGSEGV|panicked' \

@@ -83,17 +83,7 @@ run_psql --quiet <<'SQL'
     ANALYZE big;
 SQL
 # A backend of its own; how much it ever had in memory.
-coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
-session() {
-    local line
-    printf '%s;\nSELECT %s;\n' "$1" "'the end'" >&"${SESSION[1]}"
-    ANSWER=
-    while IFS= read -r -t 60 -u "${SESSION[0]}" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
-}
-end_session() {
-    printf '\\q\n' >&"${SESSION[1]}"
-    wait "$SESSION_PID" || true
-}
+session_open
 memory() { awk -v what="$2:" '$1 == what { print int($2 / 1024) }' "/proc/$1/status"; }
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
@@ -114,8 +104,8 @@ took=$(since "$began")
 began=$(now)
 ask "$serial SELECT count(*) FROM travel.detect('big')" >/dev/null
 holds "travel.detect takes $(since "$began") s, its own text $took s: not more than 2.5 times" between 0 "$(awk -v took="$took" 'BEGIN { print 2.5 * took + 0.5 }')" "$(since "$began")"
-end_session
-coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session_close
+session_open
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
 session "$serial SELECT count(*) FROM big"
@@ -127,7 +117,7 @@ same 'travels found' '4 ' "$ANSWER"
 used=$(($(memory "$pid" VmHWM) - before))
 note "the window function: $(since "$began") s, $used MB above $before MB"
 holds "the window function took $used MB" between 0 50 "$used"
-end_session
+session_close
 
 rule 'aggregate, window function, travel.detect can be cancelled within about a second, wherever they are'
 aggregate_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM big"
@@ -153,7 +143,7 @@ for query in "$aggregate_big" "$ids_big" "$window_big" "SELECT count(*) FROM tra
 done
 note "the slowest took $slowest s to stop"
 # By another session, in the same backend again and again, which then works as before.
-coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1; }
+session_open
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
 session 'SET enable_partitionwise_aggregate = on; SET force_parallel_mode = regress'
@@ -173,7 +163,7 @@ session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (ex
 case $ANSWER in *'caught'*'on regress ') ;; *) fail "after an error that was caught: $ANSWER" ;; esac
 session "SELECT count(*) FROM travel.detect('big')"
 same 'it works after that' '4 ' "$ANSWER"
-end_session
+session_close
 
 rule 'what was cancelled leaves nothing behind'
 same 'temporary files' '' "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -type f -not -path '*/pgsql_tmp_impossible_travel/*')"
@@ -197,18 +187,18 @@ SELECT count(*) FROM travel.geoip_databases();
 SELECT length(travel.detect_sql('few'));
 DO 'BEGIN PERFORM travel.locate(NULL); PERFORM * FROM travel.detect(''few'', entity => ''nothing''); EXCEPTION WHEN OTHERS THEN NULL; END';"
 many() { for ((n = 0; n < $1; n++)); do printf '%s\n' "$once"; done; }
-coproc SESSION { run_psql --quiet --no-align --tuples-only --output /dev/null --set ON_ERROR_STOP=0 2>&1; }
+session_open --output /dev/null
 ready() {
-    printf '\\o\nSELECT %s;\n\\o /dev/null\n' "$1" >&"${SESSION[1]}"
-    IFS= read -r -t 60 -u "${SESSION[0]}" ANSWER
+    printf '\\o\nSELECT %s;\n\\o /dev/null\n' "$1" >&"$session_in"
+    IFS= read -r -t 60 -u "$session_out" ANSWER
 }
 ready 'pg_backend_pid()'
 pid=$ANSWER
-many 60 >&"${SESSION[1]}"
+many 60 >&"$session_in"
 ready 1
 before=$(memory "$pid" VmRSS)
 began=$(now)
-many 500 >&"${SESSION[1]}"
+many 500 >&"$session_in"
 ready 2
 same 'the session said nothing else' 2 "$ANSWER"
 grown=$(($(memory "$pid" VmRSS) - before))
@@ -219,10 +209,10 @@ holds "the session grew by $grown MB" between -100 4 "$grown"
 printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP
     PERFORM * FROM travel.detect('few'); PERFORM travel.ingest('cloudtrail', body) FROM document; PERFORM travel.locate(source_ip) FROM few;
     PERFORM travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) FROM few;
-    PERFORM travel.impossible_legs(event_time, source_ip) FROM few; PERFORM * FROM travel.geoip_databases(); END LOOP; END \$\$;" >&"${SESSION[1]}"
+    PERFORM travel.impossible_legs(event_time, source_ip) FROM few; PERFORM * FROM travel.geoip_databases(); END LOOP; END \$\$;" >&"$session_in"
 ready 3
 grown=$(($(memory "$pid" VmRSS) - before))
 note "3000 more in one transaction: $grown MB more"
 holds "the session grew by $grown MB" between -100 8 "$grown"
-end_session
+session_close
 no_crash
