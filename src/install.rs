@@ -12,6 +12,11 @@ pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["cloudt
 pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["leg"]);
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
 pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["detect"]);
+pgrx::extension_sql_file!("../sql/80_networks.sql", name = "networks", requires = ["events"]);
+pgrx::extension_sql_file!("../sql/81_rules.sql", name = "rules", requires = ["networks"]);
+pgrx::extension_sql_file!("../sql/82_baseline.sql", name = "baseline", requires = ["rules"]);
+pgrx::extension_sql_file!("../sql/83_alerts.sql", name = "alerts", requires = ["baseline"]);
+pgrx::extension_sql_file!("../sql/84_scan.sql", name = "scan", requires = ["alerts"]);
 
 pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 
