@@ -183,7 +183,7 @@ impl Queries {
         let time = self.events.time();
         let part = |sql: &str, names: u8, times: u8| {
             format!(
-                "SELECT {select}\nFROM pg_catalog.unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
+                "SELECT {select}\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
                  JOIN {} ON {sql} = m.name AND {time} > m.judged_until\nWHERE {}\n  AND {}",
                 self.from,
                 self.filters,
