@@ -82,21 +82,50 @@ pub fn execute_into(query: &str, rows: &RowSet) {
 
 /// Runs a statement that changes something; the number of rows that it did. Within [`connected`].
 pub fn execute(statement: &str, arguments: &[(pg_sys::Oid, pg_sys::Datum)]) -> u64 {
+    let arguments: Vec<_> = arguments.iter().map(|(oid, value)| (*oid, Some(*value))).collect();
+    execute_nullable(statement, &arguments)
+}
+
+/// The same with arguments that may be NULL. Within [`connected`].
+pub fn execute_nullable(statement: &str, arguments: &[(pg_sys::Oid, Option<pg_sys::Datum>)]) -> u64 {
     let statement = c_string(statement);
     let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
-    let mut values: Vec<pg_sys::Datum> = arguments.iter().map(|(_, value)| *value).collect();
-    // SAFETY: types and values have the same length; without nulls the array of them may be null.
+    let mut values: Vec<pg_sys::Datum> =
+        arguments.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+    let nulls: Vec<std::ffi::c_char> = arguments
+        .iter()
+        .map(|(_, value)| if value.is_some() { b' ' } else { b'n' } as std::ffi::c_char)
+        .collect();
+    // SAFETY: types, values and nulls have the same length.
     unsafe {
         pg_sys::SPI_execute_with_args(
             statement.as_ptr(),
             arguments.len() as i32,
             types.as_mut_ptr(),
             values.as_mut_ptr(),
-            std::ptr::null(),
+            nulls.as_ptr(),
             false,
             0,
         );
         pg_sys::SPI_processed
+    }
+}
+
+/// The first column of a query's rows, as text. Within [`connected`].
+pub fn texts(query: &str, arguments: &[(pg_sys::Oid, pg_sys::Datum)]) -> Vec<String> {
+    let count = execute(query, arguments);
+    // SAFETY: the last query's rows are SPI's until the next one; a column that is NULL has no text.
+    unsafe {
+        let table = pg_sys::SPI_tuptable;
+        if table.is_null() {
+            return Vec::new();
+        }
+        (0..count as usize)
+            .filter_map(|row| {
+                let text = pg_sys::SPI_getvalue(*(*table).vals.add(row), (*table).tupdesc, 1);
+                (!text.is_null()).then(|| std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned())
+            })
+            .collect()
     }
 }
 
