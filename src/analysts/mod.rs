@@ -12,6 +12,8 @@
 mod alerts;
 mod known;
 mod suppressions;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
 
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
