@@ -75,7 +75,12 @@ impl Progress {
     }
 
     /// Begins a pass over what is new; over everything, where the source is another or the cluster is.
-    pub fn begin(&mut self, definition: &Definition, queries: &Queries, owner: Role) -> Result<(), TravelError> {
+    pub fn begin(
+        &mut self,
+        definition: &Definition,
+        queries: &Queries,
+        owner: Role,
+    ) -> Result<(), TravelError> {
         let rows = spi::select(
             "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id()::text,
                     (SELECT system_identifier FROM pg_catalog.pg_control_system())",
@@ -86,7 +91,9 @@ impl Progress {
         let system = rows.i64(0, 2);
         let is_other = self.source.as_deref() != Some(&queries.source);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
-        let forgets = is_other || !self.has_finished || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
+        let forgets = is_other
+            || !self.has_finished
+            || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
@@ -151,7 +158,9 @@ impl Progress {
     pub fn after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
         let from = match (self.judge_from, &queries.arrival) {
             (Some(from), _) => Some(from),
-            (None, Arrival::Lookback) => self.newest_event.map(|newest| newest.saturating_sub(definition.lookback)),
+            (None, Arrival::Lookback) => {
+                self.newest_event.map(|newest| newest.saturating_sub(definition.lookback))
+            }
             (None, _) => None,
         };
         let pruned = self.pruned_before.map(|time| time.saturating_sub(1));
@@ -160,7 +169,9 @@ impl Progress {
 
     /// Whether what the pass reads is best found by how it arrived.
     pub fn is_small(&self) -> bool {
-        self.judge_from.is_none() && self.position.is_none() && (self.scanned.is_some() || self.arrived.is_some())
+        self.judge_from.is_none()
+            && self.position.is_none()
+            && (self.scanned.is_some() || self.arrived.is_some())
     }
 
     /// After a step that came this far.

@@ -145,7 +145,9 @@ impl Reader {
                 .map(|at| (Site::from_coordinates(at), at, radius, None)));
         }
         // SAFETY: the column is an inet.
-        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else { return Ok(None) };
+        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else {
+            return Ok(None);
+        };
         let place = self.places.place(host)?;
         Ok(place.and_then(|place| {
             Some((Site::from_address(host), place.coordinates?, place.accuracy_km, Some(place)))
