@@ -63,6 +63,12 @@ impl Places {
         Ok(Self { stack })
     }
 
+    /// When the oldest database was built: what addresses are placed by is as old as its oldest part. Microseconds
+    /// since 2000-01-01 UTC.
+    pub fn built_at(&self) -> Option<i64> {
+        self.stack.built_at().map(postgres_time)
+    }
+
     /// Raises an error where there is no database at all.
     pub fn require_database(&self) -> Result<(), TravelError> {
         if !self.stack.is_empty() {
@@ -190,9 +196,13 @@ fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
+/// Seconds since 1970 as PostgreSQL counts time.
+fn postgres_time(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).saturating_sub(POSTGRES_EPOCH_US)
+}
+
 fn database_row(database: &DatabaseStatus, statement: i64) -> Row<9> {
-    let built_at =
-        database.built_at.map(|seconds| (seconds as i64).saturating_mul(1_000_000) - POSTGRES_EPOCH_US);
+    let built_at = database.built_at.map(postgres_time);
     let mut row = Row::new();
     row.text(Some(&database.path));
     row.text(database.database_type.as_deref());

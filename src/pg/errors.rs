@@ -58,6 +58,7 @@ pub enum TravelError {
     NotAnEventsTable { name: String, column: &'static str },
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
+    ScanUnderWay { rule: String },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
@@ -388,6 +389,11 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::ScanUnderWay { rule } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("a scan of the rule \"{rule}\" is under way"),
+            )
+            .hint(format!("CALL travel.rejudge('{rule}', …): it goes on with the scan first.")),
             Self::StateUnreadable { rule, detail } => words(
                 Code::ERRCODE_DATA_CORRUPTED,
                 format!("what was kept of the rule \"{rule}\" between scans cannot be read"),

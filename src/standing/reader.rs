@@ -43,6 +43,11 @@ impl Reader {
         Ok(Self { kind, places, texts: HashSet::new() })
     }
 
+    /// When the databases that place addresses were built.
+    pub fn built_at(&self) -> Option<Micros> {
+        self.places.built_at().filter(|_| self.kind == SiteKind::Address)
+    }
+
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
         let Some(time) = rows.i64(row, 2) else { return Ok(Read::Nothing) };
         let (Some(entity), Some((site, coordinates, accuracy_km, place))) =

@@ -30,6 +30,7 @@ pub struct Judged {
 pub struct Writer<'a> {
     pub law: &'a Law,
     pub pass: i64,
+    pub geoip_built_at: Option<Micros>,
     pub outcome: Outcome,
     pub entities: Vec<Judged>,
     pub baselines: Vec<Judged>,
@@ -185,7 +186,7 @@ impl Writer<'_> {
             let Some(first) = alert.incident.legs.first().and_then(|leg| first_legs.get(leg)) else {
                 continue;
             };
-            let row = alert.row(self.law, first);
+            let row = alert.row(self.law, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
                 raised.push(Raised { id: alert.id, severity: alert.incident.severity });
             }
@@ -464,7 +465,7 @@ struct Alert {
 const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "legs_count", "evidence", "signal"];
 
 impl Alert {
-    fn row(&self, law: &Law, first_leg: &Columns) -> Columns {
+    fn row(&self, law: &Law, first_leg: &Columns, geoip_built_at: Option<Micros>) -> Columns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
@@ -476,6 +477,7 @@ impl Alert {
             ("last_seen", json!(utc(incident.last_seen))),
             ("legs_count", json!(incident.legs.len())),
             ("evidence", json!(evidence)),
+            ("geoip_built_at", json!(geoip_built_at.map(utc))),
             // Only a mark here: the time is the server's.
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
         ];
