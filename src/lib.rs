@@ -10,6 +10,7 @@
 //! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
 //! | `sql/60_detect.sql` | [`finding`], [`detect`] |
 //! | `sql/70_events.sql` | [`events`] |
+//! | `sql/80_networks.sql` | [`networks`] |
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 
@@ -30,6 +31,7 @@ mod install;
 mod leg;
 mod leg_window;
 mod legs_state;
+mod networks;
 mod pg;
 mod tally;
 

@@ -14,15 +14,25 @@ const FAMILY_IPV6: u8 = 3;
 /// `datum` must be an inet or a cidr.
 pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
     // SAFETY: by the caller.
+    unsafe { read_prefix(datum) }.map(|(address, _)| address::host(address))
+}
+
+/// The address of an inet or cidr as it is, and the length of its prefix.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+#[inline]
+pub unsafe fn read_prefix(datum: pg_sys::Datum) -> Option<(IpAddr, u8)> {
+    // SAFETY: by the caller.
     let bytes = unsafe { super::function::varlena_bytes(datum) };
     let (family, rest) = bytes.split_first()?;
-    let (_bits, octets) = rest.split_first()?;
+    let (bits, octets) = rest.split_first()?;
     let address: IpAddr = match *family {
         FAMILY_IPV4 => Ipv4Addr::from(*octets.first_chunk::<4>()?).into(),
         FAMILY_IPV6 => Ipv6Addr::from(*octets.first_chunk::<16>()?).into(),
         _ => return None,
     };
-    Some(address::host(address))
+    Some((address, *bits))
 }
 
 /// The content of an inet or cidr as PostgreSQL stores it, and its length.

@@ -8,6 +8,8 @@ pub mod jsonb;
 pub mod memory;
 pub mod row;
 pub mod settings;
+pub mod snapshot;
 pub mod spi;
 pub mod srf;
+pub mod table;
 pub mod window;
