@@ -10,6 +10,7 @@
 //! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
 //! | `sql/60_detect.sql` | [`finding`], [`detect`] |
 //! | `sql/70_events.sql` | [`events`] |
+//! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`standing`] |
 //! | `sql/85_analysts.sql` | [`analysts`] |
 //! | `sql/86_roles.sql` | [`roles`] |
@@ -34,6 +35,7 @@ mod install;
 mod leg;
 mod leg_window;
 mod legs_state;
+mod networks;
 mod pg;
 mod roles;
 mod standing;
