@@ -59,6 +59,7 @@ pub enum TravelError {
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
     ScanUnderWay { rule: String },
+    PruneTooYoung { given: String, least: &'static str },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
@@ -389,6 +390,12 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::PruneTooYoung { given, least } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("older_than is too short: {given}"),
+            )
+            .detail(format!("It must be at least {least}: what is younger still changes with events that come late."))
+            .hint("For example: SELECT * FROM travel.prune('400 days')."),
             Self::ScanUnderWay { rule } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of the rule \"{rule}\" is under way"),

@@ -12,6 +12,7 @@ mod history;
 mod members;
 mod outcome;
 mod progress;
+mod prune;
 mod queries;
 mod reader;
 mod scan;

@@ -328,6 +328,7 @@ impl Step {
             analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
             suppressions: analysts::suppressions(&self.definition.name)?,
             settings,
+            pruned_before: self.progress.pruned_before.unwrap_or(Micros::MIN),
             horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })
     }
