@@ -16,8 +16,10 @@ use std::sync::Arc;
 use travel_core::address;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-pub use travel_core::time::POSTGRES_EPOCH_US;
 use travel_geoip::{DatabaseStatus, LookupError, Stack, Store, StoreError, Warning};
+
+/// Microseconds from the Unix epoch to PostgreSQL's.
+pub const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// The columns of `travel.place`.
 const PLACE_COLUMNS: usize = 14;

@@ -1,13 +1,13 @@
 //! What the caller of `detect`, `detect_sql` and `coverage` asks for.
 
 use super::source::Source;
+use crate::geoip::POSTGRES_EPOCH_US;
 use crate::leg::thresholds;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
 use travel_cloudtrail::Json;
 use travel_core::journey::Thresholds;
-use travel_core::time::utc;
 
 pub struct Arguments {
     pub source: Source,
@@ -91,6 +91,18 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
+}
+
+/// A time as SQL and people read it: `2026-03-02 09:00:00+00`.
+pub fn utc(time_us: i64) -> String {
+    let unix_us = time_us.saturating_add(POSTGRES_EPOCH_US);
+    let Some(time) = chrono::DateTime::from_timestamp_micros(unix_us) else { return "infinity".to_owned() };
+    let (year, era) = match chrono::Datelike::year(&time) {
+        year if year < 1 => (1 - year, " BC"),
+        year => (year, ""),
+    };
+    let seconds = if unix_us.rem_euclid(1_000_000) == 0 { "%H:%M:%S" } else { "%H:%M:%S%.6f" };
+    format!("{year:04}{}+00{era}", time.format(&format!("-%m-%d {seconds}")))
 }
 
 fn columns(call: &Call, n: usize) -> Result<Vec<(String, String)>, TravelError> {

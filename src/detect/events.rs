@@ -1,13 +1,12 @@
 //! The query over the events of a source: which rows count, as what entity, when and where.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, utc};
 use super::columns::{Columns, Expression, type_name};
 use super::source::identifiers;
 use super::{expression, notice};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
 use travel_core::entity::HIDDEN;
-use travel_core::time::utc;
 
 /// What says where an event was.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,9 @@
 //! The query of the findings: the legs of each entity, with the events at both ends.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, utc};
 use super::events::{Events, PLACE_LABELS, Site};
 use pgrx::pg_sys;
 use std::fmt::Write;
-use travel_core::time::utc;
 
 /// The events' columns that a finding shows of the event at each end.
 const END_LABELS: [&str; 7] =

@@ -10,7 +10,6 @@
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`entity`] | whom travel is judged for |
 //! | [`finding`] | a leg in words, and its id |
-//! | [`time`] | times in words |
 //! | [`rule`] | the standing rule: which travel is raised, and why not; what is learnt; incidents |
 
 #![forbid(unsafe_code)]
@@ -24,4 +23,3 @@ pub mod journey;
 pub mod place;
 pub mod rule;
 pub mod site;
-pub mod time;

@@ -1,24 +1,12 @@
 //! The signal of an alert (its attributes as the reference nests them) and the message of a rule: both are made of the
 //! alert's columns, and of the two lists here.
 
-use super::settings::Micros;
 use super::template::{Name, Template};
-use crate::time::utc;
-use serde_json::{Map, Number, Value as Json};
+use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
-use std::net::IpAddr;
 
-/// What a column of an alert holds.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value<'a> {
-    Null,
-    Text(Cow<'a, str>),
-    Integer(i64),
-    Number(f64),
-    Time(Micros),
-    Address(IpAddr),
-    List(Vec<&'a str>),
-}
+/// An alert by the names of its columns, with the values as JSON has them (a time as text); what is not there is null.
+pub type Columns = Map<String, Value>;
 
 /// The attributes of a signal: the path, and the column of the alert that it shows. The identity is the arriving
 /// event's.
@@ -127,27 +115,26 @@ pub const COLUMNS: [&str; 67] = [
 /// Columns whose decimals nobody reads.
 const WHOLE: [&str; 3] = ["distance_km", "judged_distance_km", "velocity_kmh"];
 
-/// The signal of an alert, of whose columns (those of [`ATTRIBUTES`]) `column` gives the values.
-pub fn signal<'a>(column: impl Fn(&str) -> Value<'a>) -> Json {
+/// The signal of an alert.
+pub fn signal(columns: &Columns) -> Value {
     let mut signal = Map::new();
-    for (path, name) in ATTRIBUTES {
-        put(&mut signal, path, json(attribute(path, column(name))));
+    for (path, column) in ATTRIBUTES {
+        put(&mut signal, path, attribute(path, columns.get(column)));
     }
-    Json::Object(signal)
+    Value::Object(signal)
 }
 
-/// The message of an alert by its rule's template, of whose columns (those of [`COLUMNS`]) `column` gives the values.
-pub fn message<'a>(template: &Template, column: impl Fn(&str) -> Value<'a>) -> String {
+/// The message of an alert by its rule's template.
+pub fn message(template: &Template, columns: &Columns) -> String {
     template.render(|name| match name {
         Name::Signal(path) => {
-            let (path, name) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
-            Some(text(attribute(path, column(name))))
+            let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
+            Some(text(&attribute(path, columns.get(*column))).into_owned().into())
         }
-        Name::Column(name) => COLUMNS.contains(&name).then(|| {
-            text(match column(name) {
-                Value::Number(number) if WHOLE.contains(&name) => Value::Number(number.round()),
-                value => value,
-            })
+        Name::Column(name) => COLUMNS.contains(&name).then(|| match columns.get(name) {
+            None => "".into(),
+            Some(value) if WHOLE.contains(&name) => text(&rounded(value, 1.0)).into_owned().into(),
+            Some(value) => text(value),
         }),
     })
 }
@@ -161,56 +148,59 @@ pub fn is_known(name: Name) -> bool {
 }
 
 /// The value of an attribute, the same in the signal and in a message.
-fn attribute<'a>(path: &str, value: Value<'a>) -> Value<'a> {
+fn attribute(path: &str, value: Option<&Value>) -> Value {
     match value {
-        Value::Number(km) if path == TRAVEL_DISTANCE => Value::Number((km * 10.0).round() / 10.0),
-        value => value,
+        None => Value::Null,
+        Some(value) if path == TRAVEL_DISTANCE => rounded(value, 10.0),
+        Some(value) => value.clone(),
     }
 }
 
-fn put(object: &mut Map<String, Json>, path: &str, value: Json) {
+/// A number to the nearest of so many parts of one.
+fn rounded(value: &Value, parts: f64) -> Value {
+    let Some(number) = value.as_f64() else { return value.clone() };
+    let number = (number * parts).round() / parts;
+    // A whole number has no decimals.
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return (number as i64).into();
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
     match path.split_once('.') {
         None => {
             object.insert(path.to_owned(), value);
         }
         Some((key, rest)) => {
-            let inner = object.entry(key).or_insert_with(|| Json::Object(Map::new()));
-            if let Json::Object(inner) = inner {
+            let inner = object.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
                 put(inner, rest, value);
             }
         }
     }
 }
 
-fn json(value: Value) -> Json {
+fn text(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::Null => Json::Null,
-        Value::Integer(number) => number.into(),
-        // A whole number is one without decimals.
-        Value::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => (number as i64).into(),
-        // What is not finite is no number of JSON.
-        Value::Number(number) => Number::from_f64(number).map_or(Json::Null, Json::Number),
-        Value::List(items) => items.into(),
-        value => text(value).into_owned().into(),
-    }
-}
-
-fn text(value: Value) -> Cow<str> {
-    match value {
-        Value::Null => Cow::Borrowed(""),
-        Value::Text(text) => text,
-        Value::Integer(number) => number.to_string().into(),
-        // No sign before a zero.
-        Value::Number(number) => (number + 0.0).to_string().into(),
-        Value::Time(time) => utc(time).into(),
-        Value::Address(address) => address.to_string().into(),
-        Value::List(items) => items.join(", ").into(),
+        Value::Null => "".into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", ").into(),
+        // 600.0 is 600.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if !number.is_i64() && float.fract() == 0.0 => {
+                text(&rounded(value, 1.0)).into_owned().into()
+            }
+            _ => number.to_string().into(),
+        },
+        value => value.to_string().into(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     /// The reference's own wording.
     const REFERENCE: &str = "The AWS access key {{@userIdentity.accessKeyId}} had activity from \
@@ -222,31 +212,35 @@ mod tests {
         {{@impossible_travel.triggering_locations.travel_time_human_readable}}. This indicates a potential impossible \
         travel.";
 
-    fn column(name: &str) -> Value<'static> {
-        match name {
-            "id" => Value::Integer(7),
-            "legs_count" => Value::Integer(2),
-            "first_seen" | "to_time" => Value::Time(825_757_800_000_000),
-            "from_time" => Value::Time(825_757_200_000_000),
-            "evidence" => Value::List(vec!["new_country", "long_term_key"]),
-            "access_key_id" => Value::Text("AKIAIOSFODNN7EXAMPLE".into()),
-            "from_city" => Value::Text("London".into()),
-            "from_country" => Value::Text("United Kingdom".into()),
-            "from_ip" => Value::Address("192.0.2.1".parse().unwrap()),
-            "from_latitude" => Value::Number(51.5),
-            "from_longitude" => Value::Number(-0.0),
-            "to_city" => Value::Text("Tokyo".into()),
-            "to_country" => Value::Text("Japan".into()),
-            "distance_km" => Value::Number(9558.6432),
-            "velocity_kmh" => Value::Number(57351.8592),
-            "elapsed_seconds" => Value::Number(600.0),
-            "travel_time" => Value::Text("10 minutes".into()),
-            _ => Value::Null,
-        }
+    fn london_to_tokyo() -> Columns {
+        let alert = json!({
+            "id": 7,
+            "legs_count": 2,
+            "first_seen": "2026-03-02 09:10:00+00",
+            "evidence": ["new_country", "long_term_key"],
+            "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "account_id": "111122223333",
+            "from_time": "2026-03-02 09:00:00+00",
+            "from_ip": "192.0.2.1",
+            "from_city": "London",
+            "from_country": "United Kingdom",
+            "from_latitude": 51.5,
+            "from_longitude": -0.09,
+            "from_asn": 64500,
+            "to_city": "Tokyo",
+            "to_country": "Japan",
+            "to_carrier": null,
+            "distance_km": 9558.6432,
+            "velocity_kmh": 57351.8592,
+            "elapsed_seconds": 600.0,
+            "travel_time": "10 minutes",
+            "status": "open",
+        });
+        alert.as_object().cloned().unwrap()
     }
 
     fn rendered(text: &str) -> String {
-        message(&Template::parse(text), column)
+        message(&Template::parse(text), &london_to_tokyo())
     }
 
     #[test]
@@ -261,14 +255,14 @@ mod tests {
 
     #[test]
     fn the_signal_nests_the_columns_of_the_alert() {
-        let signal = signal(column);
+        let signal = signal(&london_to_tokyo());
         let locations = &signal["impossible_travel"]["triggering_locations"];
         assert_eq!(locations["first_location"]["city"], "London");
         assert_eq!(locations["first_location"]["ip"], "192.0.2.1");
         assert_eq!(locations["first_location"]["time"], "2026-03-02 09:00:00+00");
         assert_eq!(locations["first_location"]["latitude"], 51.5);
         assert_eq!(locations["second_location"]["country"], "Japan");
-        assert_eq!(locations["second_location"]["subdivision"], Json::Null);
+        assert_eq!(locations["second_location"]["subdivision"], Value::Null);
         assert_eq!(locations["travel_distance"], 9558.6);
         assert_eq!(locations["travel_time_human_readable"], "10 minutes");
         assert_eq!(signal["userIdentity"]["accessKeyId"], "AKIAIOSFODNN7EXAMPLE");
@@ -276,15 +270,13 @@ mod tests {
 
     #[test]
     fn what_a_message_says_of_an_attribute_is_what_the_signal_has() {
-        let signal = signal(column);
+        let signal = signal(&london_to_tokyo());
         for (path, _) in ATTRIBUTES {
-            let in_signal = match &signal[path.split('.').next().unwrap()]
-                .pointer(&path.split('.').skip(1).fold(String::new(), |pointer, key| pointer + "/" + key))
-            {
-                Some(Json::String(text)) => text.clone(),
-                Some(Json::Null) => String::new(),
-                Some(other) => other.to_string(),
-                None => panic!("{path} is not in the signal"),
+            let pointer = path.split('.').fold(String::new(), |pointer, key| pointer + "/" + key);
+            let in_signal = match signal.pointer(&pointer).expect(path) {
+                Value::String(text) => text.clone(),
+                Value::Null => String::new(),
+                other => other.to_string(),
             };
             assert_eq!(rendered(&format!("{{{{@{path}}}}}")), in_signal, "{path}");
         }
@@ -293,15 +285,15 @@ mod tests {
     #[test]
     fn columns_read_as_people_write_them() {
         for (text, expected) in [
-            ("{{id}} {{legs_count}}", "7 2"),
+            ("{{id}} {{legs_count}} {{from_asn}} {{account_id}}", "7 2 64500 111122223333"),
             ("{{first_seen}}", "2026-03-02 09:10:00+00"),
             ("{{evidence}}", "new_country, long_term_key"),
             (
                 "{{distance_km}} km, {{velocity_kmh}} km/h, {{elapsed_seconds}} s",
                 "9559 km, 57352 km/h, 600 s",
             ),
-            ("{{from_latitude}} {{from_longitude}}", "51.5 0"),
-            ("<{{to_carrier}}>", "<>"),
+            ("{{from_latitude}} {{from_longitude}}", "51.5 -0.09"),
+            ("<{{to_carrier}}> <{{to_city}}> <{{to_hosting}}>", "<> <Tokyo> <>"),
             (
                 "{{impossible}} {{status}} {{@impossible_travel}}",
                 "{{impossible}} {{status}} {{@impossible_travel}}",
@@ -316,14 +308,5 @@ mod tests {
         for (_, column) in ATTRIBUTES {
             assert!(COLUMNS.contains(&column), "{column}");
         }
-    }
-
-    #[test]
-    fn what_json_cannot_write_is_null_in_it() {
-        let signal = signal(|name| match name {
-            "distance_km" => Value::Number(f64::NAN),
-            _ => Value::Null,
-        });
-        assert_eq!(signal["impossible_travel"]["triggering_locations"]["travel_distance"], Json::Null);
     }
 }
