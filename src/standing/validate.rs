@@ -1,0 +1,254 @@
+//! The trigger on travel.rules: what is written must be in range and its writer's to write.
+//!
+//! A rule runs with the rights of its owner, so whoever writes it must be a member of that role, before and after. What
+//! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
+
+use super::check;
+use super::definition::Definition;
+use crate::detect::{self, Source, check_row_condition_alone, identifiers};
+use crate::pg::attempt::{Failure, attempt};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::role::Role;
+use crate::pg::spi;
+use crate::pg::trigger::{Record, Trigger};
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::borrow::Cow;
+use travel_core::journey::Thresholds;
+use travel_core::rule::settings::{DAY, HOUR};
+use travel_core::rule::{Learn, Marks, Template};
+
+pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
+
+fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    let old = trigger.old();
+    if let Some(old) = &old {
+        must_be_a_members(old)?;
+    }
+    let Some(new) = trigger.new() else {
+        return Ok(old.map_or_else(|| call.null(), |old| old.store()));
+    };
+    must_keep_its_name(old.as_ref(), &new)?;
+    must_be_in_range(&new)?;
+    must_be_well_formed(&new)?;
+    let new = with_full_names(new)?;
+    if owner_exists(old.as_ref(), &new)? {
+        must_be_a_members(&new)?;
+        must_resolve_or_warn(&new)?;
+    }
+    Ok(new.store())
+}
+
+fn must_keep_its_name(old: Option<&Record>, new: &Record) -> Result<(), TravelError> {
+    let (Some(old), Some(to)) = (old, new.text("name")?) else { return Ok(()) };
+    match old.text("name")? {
+        Some(name) if name != to => Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() }),
+        _ => Ok(()),
+    }
+}
+
+const MAX_PERIOD: i64 = 3650 * DAY;
+
+/// What is NULL is left to the table's constraints.
+fn must_be_in_range(rule: &Record) -> Result<(), TravelError> {
+    let wrong = |column: &'static str, wanted: Cow<'static, str>, hint: &'static str| {
+        Err(TravelError::RuleSetting { column, value: rule.written(column), wanted, hint })
+    };
+    if rule.text("name")?.is_some_and(|name| name.trim().is_empty()) {
+        return wrong("name", "a name that can be read".into(), "Alerts and known places go by it.");
+    }
+    if rule.f64("min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
+        return wrong("min_distance_km", "finite and not negative".into(), "The default is 500 km.");
+    }
+    let velocity = rule.f64("min_velocity_kmh");
+    if velocity.is_some_and(|kmh| !(kmh.is_finite() && kmh >= 50.0)) {
+        return wrong(
+            "min_velocity_kmh",
+            "finite and at least 50".into(),
+            "The default is 1000 km/h; an airliner flies at about 900. Use travel.detect for less than 50.",
+        );
+    }
+    for (column, min, max, wanted, hint) in [
+        ("learning_period", HOUR, 30 * DAY, "from 1 hour to 30 days", "The default is 24 hours."),
+        ("trial_period", 3 * DAY, 30 * DAY, "from 3 to 30 days", "The default is 7 days."),
+        ("keep_alive", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 6 hours."),
+        ("max_duration", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 24 hours."),
+        ("lookback", HOUR, MAX_PERIOD, "from 1 hour to 10 years", "The default is 7 days."),
+    ] {
+        let range = i128::from(min)..=i128::from(max);
+        if rule.interval(column).is_some_and(|period| !range.contains(&period)) {
+            return wrong(column, wanted.into(), hint);
+        }
+    }
+    if let (Some(forget_after), Some(learning_period), Some(min_velocity_kmh)) =
+        (rule.interval("forget_after"), rule.interval("learning_period"), velocity)
+    {
+        let bound_s = Thresholds { min_velocity_kmh, ..Thresholds::default() }.bound_seconds();
+        let min = learning_period.max((bound_s * 1e6).ceil() as i128);
+        if !(min..=i128::from(MAX_PERIOD)).contains(&forget_after) {
+            return wrong(
+                "forget_after",
+                format!(
+                    "at least the learning_period and {:.2} hours (the longest leg that min_velocity_kmh lets be \
+                     impossible), and at most 10 years",
+                    bound_s / 3600.0
+                )
+                .into(),
+                "The default is 30 days.",
+            );
+        }
+    }
+    if rule.text("learn")?.is_some_and(|learn| Learn::from_name(learn).is_none()) {
+        return wrong(
+            "learn",
+            "proven or encountered".into(),
+            "proven: a place becomes known after a trial. encountered: with its first event.",
+        );
+    }
+    for column in ["lowered", "ignored"] {
+        let marks = rule.texts(column)?.unwrap_or_default();
+        // A NULL is no mark, as any other name that is none.
+        if Marks::from_names(marks.iter().map(|mark| mark.as_deref().unwrap_or_default())).is_err() {
+            return wrong(
+                column,
+                "an array of anonymizer, hosting, carrier, same_asn".into(),
+                "The empty array is '{}'.",
+            );
+        }
+    }
+    if rule.bool("lineage") == Some(true) {
+        return Err(TravelError::RuleLineage);
+    }
+    Ok(())
+}
+
+/// What can be seen without the source.
+fn must_be_well_formed(rule: &Record) -> Result<(), TravelError> {
+    for column in ["entity", "baseline_entity"] {
+        if let Some(list) = rule.text(column)?
+            && identifiers(list, b',').is_none()
+        {
+            return Err(TravelError::EntitySyntax { entity: list.to_owned() });
+        }
+    }
+    detect::columns_argument(rule.datum("columns"))?;
+    if let Some(condition) = rule.text("condition")?
+        && !is_restoring()
+    {
+        check_row_condition_alone(condition)?;
+    }
+    if let Some(message) = rule.text("message")?
+        && let Some(unclosed) = Template::parse(message).unclosed()
+    {
+        return Err(TravelError::RuleSetting {
+            column: "message",
+            value: format!("\"{message}\""),
+            wanted: format!("a text in which each {{{{ has its }}}}; this one has none: {unclosed}").into(),
+            hint: "Write {{@path}} for an attribute of the signal, {{column}} for a column of the alert.",
+        });
+    }
+    Ok(())
+}
+
+/// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
+/// member of it, or else the writer.
+fn with_full_names(mut rule: Record) -> Result<Record, TravelError> {
+    let Some(source) = rule.text("source")? else { return Ok(rule) };
+    if !identifiers(source, b'.').is_some_and(|parts| parts.len() <= 2) {
+        return Err(TravelError::NameSyntax { name: source.to_owned() });
+    }
+    let relation = Source::find(source);
+    if let Some(name) = relation.and_then(Source::name_of) {
+        rule = rule.with_text("source", &name);
+    }
+    if rule.datum("owner").is_none() {
+        let writer = Role::current();
+        let owner = relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
+        rule = rule.with_text("owner", &owner.name());
+    }
+    Ok(rule)
+}
+
+/// Whether the owner is there: it must be, but in a restore, or where it is not the one who is changed.
+fn owner_exists(old: Option<&Record>, new: &Record) -> Result<bool, TravelError> {
+    let Some(owner) = new.text("owner")? else { return Ok(false) };
+    if Role::named(owner).is_some() {
+        return Ok(true);
+    }
+    let error = TravelError::NoSuchOwner { rule: name_of(new)?, owner: owner.to_owned() };
+    let is_unchanged = match old {
+        Some(old) => old.text("owner")? == Some(owner),
+        None => false,
+    };
+    if is_unchanged || is_restoring() {
+        error.warn("");
+        Ok(false)
+    } else {
+        Err(error)
+    }
+}
+
+/// A rule of a role that is gone is nobody's but a superuser's.
+fn must_be_a_members(rule: &Record) -> Result<(), TravelError> {
+    let writer = Role::current();
+    let Some(owner) = rule.text("owner")? else { return Ok(()) };
+    let is_member = Role::named(owner).map_or(writer.is_superuser(), |owner| writer.is_member_of(owner));
+    if is_member {
+        return Ok(());
+    }
+    Err(TravelError::RuleNotOwned { rule: name_of(rule)?, owner: owner.to_owned(), role: writer.name() })
+}
+
+/// What the rule names is looked up with its owner's rights: even to read an expression can run functions that others
+/// wrote.
+fn must_resolve_or_warn(rule: &Record) -> Result<(), TravelError> {
+    let name = name_of(rule)?;
+    let about = format!("the rule \"{name}\" cannot be used as it is: ");
+    let result = attempt(|| {
+        spi::connected(|| {
+            let definition = Definition::of_row(rule.composite())?;
+            check::resolve(&definition)
+        })
+    });
+    match result {
+        Ok(()) => Ok(()),
+        // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
+        Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(error),
+        Err(Failure::Ours(error)) => {
+            error.warn(&about);
+            Ok(())
+        }
+        Err(Failure::Raised { code, message }) => {
+            TravelError::RuleUnresolved { code, message }.warn(&about);
+            Ok(())
+        }
+    }
+}
+
+/// Mistakes that no table to come can mend.
+fn is_malformed(error: &TravelError) -> bool {
+    match error {
+        TravelError::ConditionHas { .. }
+        | TravelError::NotOneExpression { .. }
+        | TravelError::ColumnsKey { .. } => true,
+        TravelError::ExpressionFailed { code, .. } => matches!(
+            code,
+            PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
+                | PgSqlErrorCode::ERRCODE_GROUPING_ERROR
+                | PgSqlErrorCode::ERRCODE_WINDOWING_ERROR
+                | PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+        ),
+        _ => false,
+    }
+}
+
+/// pg_dump's scripts say by this setting that what is defined may not be complete yet.
+fn is_restoring() -> bool {
+    // SAFETY: reads a setting of the backend.
+    Role::current().is_superuser() && !unsafe { pg_sys::check_function_bodies }
+}
+
+fn name_of(rule: &Record) -> Result<String, TravelError> {
+    Ok(rule.text("name")?.unwrap_or_default().to_owned())
+}
