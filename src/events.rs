@@ -171,7 +171,7 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
         Ok(())
     })?;
     let inserted =
-        without_warning(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, document)])));
+        without_warning(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, Some(document))])));
     for what in &named {
         notice(format!("skipped {what}"), None);
     }

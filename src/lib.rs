@@ -10,6 +10,7 @@
 //! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
 //! | `sql/60_detect.sql` | [`finding`], [`detect`] |
 //! | `sql/70_events.sql` | [`events`] |
+//! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`standing`] |
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 
@@ -31,6 +32,7 @@ mod leg;
 mod leg_window;
 mod legs_state;
 mod pg;
+mod standing;
 mod tally;
 
 #[pgrx::pg_guard]

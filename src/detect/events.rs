@@ -77,6 +77,15 @@ pub const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_
 impl Events {
     /// Within an SPI connection.
     pub fn of(arguments: &Arguments) -> Result<Self, TravelError> {
+        Ok(Self::with(arguments, &[])?.0)
+    }
+
+    /// The same, with more columns: standard ones or the source's own, none where they are not there. Within an SPI
+    /// connection.
+    pub fn with(
+        arguments: &Arguments,
+        more: &[String],
+    ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
         let columns = Columns::of(arguments)?;
         if let Some(condition) = &arguments.condition {
             expression::check_condition(condition, columns.source())?;
@@ -105,7 +114,9 @@ impl Events {
         })?;
         let time_kind = time_kind(time.oid)?;
         let (site, place) = place(&columns)?;
-        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &names);
+        let carried = [&names[..], more].concat();
+        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
+        let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
         let accuracy = if site == Site::Coordinates { columns.standard("accuracy_km") } else { None };
         let outcome = columns.standard("outcome").map(as_text);
         let invoked_by = columns.standard("invoked_by").map(as_text);
@@ -125,7 +136,7 @@ impl Events {
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let is_indexed = columns.source().is_indexed_by(&key_columns, &time.sql);
-        Ok(Self {
+        let events = Self {
             is_indexed,
             site,
             from,
@@ -140,7 +151,22 @@ impl Events {
             invoked_by,
             labels,
             missing,
-        })
+        };
+        Ok((events, more))
+    }
+
+    /// What makes a row count, but for its time: it has an entity, proves possession, was made by nobody's service, and
+    /// satisfies the condition.
+    pub fn filters(&self) -> Vec<String> {
+        let mut filters = vec![self.has_entity()];
+        if let Some(outcome) = &self.outcome {
+            filters.push(format!("{outcome} IS DISTINCT FROM 'failed_auth'"));
+        }
+        if let Some(invoked_by) = &self.invoked_by {
+            filters.push(format!("({invoked_by} IS NULL OR {invoked_by} = '')"));
+        }
+        filters.extend(self.condition.clone());
+        filters
     }
 
     /// The time of an event as timestamptz.
@@ -161,6 +187,23 @@ impl Events {
                 format!("{} {operator} timestamp '{}'", self.time, text.replace("+00", ""))
             }
             TimeKind::Text => format!("travel.event_time({}) {operator} timestamptz '{text}'", self.time),
+        }
+    }
+
+    /// That the time of an event is later than a timestamptz, which is converted to the column's type.
+    pub fn is_later_than(&self, time: &str) -> String {
+        match self.time_kind {
+            TimeKind::WithZone => format!("{} > {time}", self.time),
+            TimeKind::WithoutZone => format!("{} > ({time} AT TIME ZONE 'UTC')", self.time),
+            TimeKind::Text => format!("travel.event_time({}) > {time}", self.time),
+        }
+    }
+
+    /// What an index on the time is made of, so that it serves these comparisons.
+    pub fn time_key(&self) -> String {
+        match self.time_kind {
+            TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
+            TimeKind::Text => format!("travel.event_time({})", self.time),
         }
     }
 
@@ -241,7 +284,7 @@ fn is_textual(oid: pg_sys::Oid) -> bool {
     }
 }
 
-fn as_text(expression: Expression) -> String {
+pub fn as_text(expression: Expression) -> String {
     as_type(expression, pg_sys::TEXTOID, "text")
 }
 

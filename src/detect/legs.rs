@@ -101,15 +101,8 @@ impl Query<'_> {
                 "-infinity",
             ),
             events.time_bound("<", self.arguments.until, "infinity"),
-            events.has_entity(),
         ];
-        if let Some(outcome) = &events.outcome {
-            filters.push(format!("{outcome} IS DISTINCT FROM 'failed_auth'"));
-        }
-        if let Some(invoked_by) = &events.invoked_by {
-            filters.push(format!("({invoked_by} IS NULL OR {invoked_by} = '')"));
-        }
-        filters.extend(events.condition.clone());
+        filters.extend(events.filters());
         filters
     }
 

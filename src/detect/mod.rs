@@ -19,8 +19,6 @@ use crate::pg::memory::varlena;
 use crate::pg::srf::RowSet;
 use crate::pg::{settings, spi};
 use crate::tally;
-use arguments::Arguments;
-use events::{Events, Site};
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 use std::ffi::CStr;
 
@@ -105,6 +103,10 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
+pub use arguments::{Arguments, columns as columns_argument, utc};
+pub use columns::{Expression, type_name};
+pub use events::{Events, Site, as_text};
+pub use expression::{check_row_condition, check_row_condition_alone};
 pub use source::{Source, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {

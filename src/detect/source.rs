@@ -38,6 +38,39 @@ impl Source {
         Ok(source)
     }
 
+    /// The table or view of this name (as SQL writes it), if it is there.
+    pub fn find(name: &str) -> Option<pg_sys::Oid> {
+        let parts = identifiers(name, b'.')?;
+        let (schema, relation) = match &parts[..] {
+            [relation] => (None, relation),
+            [schema, relation] => (Some(crate::pg::spi::c_string(schema)), relation),
+            _ => return None,
+        };
+        let relation = crate::pg::spi::c_string(relation);
+        // SAFETY: a catalog look-up with C strings that outlive it; a missing relation is no error.
+        let oid = unsafe {
+            let schema = schema.as_ref().map_or(std::ptr::null_mut(), |schema| schema.as_ptr().cast_mut());
+            let range = pg_sys::makeRangeVar(schema, relation.as_ptr().cast_mut(), -1);
+            pg_sys::RangeVarGetRelidExtended(
+                range,
+                pg_sys::NoLock as pg_sys::LOCKMODE,
+                pg_sys::RVROption::RVR_MISSING_OK,
+                None,
+                std::ptr::null_mut(),
+            )
+        };
+        (oid != pg_sys::InvalidOid).then_some(oid)
+    }
+
+    /// The name of a table or view, schema-qualified and quoted, if it is there.
+    pub fn name_of(oid: pg_sys::Oid) -> Option<String> {
+        // SAFETY: catalog look-ups by oid; a name that is there is a C string.
+        unsafe {
+            let name = pg_sys::get_rel_name(oid);
+            (!name.is_null()).then(|| qualified_name(pg_sys::get_rel_namespace(oid), name))
+        }
+    }
+
     /// The name and the columns of a table or view, whoever may read it.
     pub fn look_at(oid: pg_sys::Oid) -> Result<Self, TravelError> {
         // SAFETY: plain catalog calls; the relation is closed here, its lock kept.

@@ -21,6 +21,63 @@ pub fn of_texts(texts: &[&str]) -> pg_sys::Datum {
     }
 }
 
+/// A `timestamptz[]` in the current memory context: microseconds since 2000-01-01 UTC.
+pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
+    let mut elements: Vec<pg_sys::Datum> = times.iter().map(|time| pg_sys::Datum::from(*time)).collect();
+    // SAFETY: a timestamptz is passed by value, 8 bytes aligned to 8.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            elements.len() as i32,
+            pg_sys::TIMESTAMPTZOID,
+            8,
+            true,
+            b'd' as std::ffi::c_char,
+        ))
+    }
+}
+
+/// A `bigint[]` in the current memory context.
+pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
+    let mut elements: Vec<pg_sys::Datum> =
+        numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
+    // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            elements.len() as i32,
+            pg_sys::INT8OID,
+            8,
+            true,
+            b'd' as std::ffi::c_char,
+        ))
+    }
+}
+
+/// A `text[]` in which NULLs may be.
+pub fn of_nullable_texts(texts: &[Option<&str>]) -> pg_sys::Datum {
+    let mut elements: Vec<pg_sys::Datum> = texts
+        .iter()
+        .map(|text| text.map_or(pg_sys::Datum::from(0_usize), |text| varlena(text.as_bytes())))
+        .collect();
+    let mut nulls: Vec<bool> = texts.iter().map(Option::is_none).collect();
+    let (mut dimension, mut bound) = (elements.len() as i32, 1);
+    // SAFETY: one dimension of as many texts as there are flags; none at all is the empty array.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_md_array(
+            elements.as_mut_ptr(),
+            nulls.as_mut_ptr(),
+            i32::from(!texts.is_empty()),
+            &mut dimension,
+            &mut bound,
+            pg_sys::TEXTOID,
+            -1,
+            false,
+            b'i' as std::ffi::c_char,
+        ))
+    }
+}
+
 /// An array of rows that grows, in a memory context of its own under the current one.
 pub struct Growing {
     state: *mut pg_sys::ArrayBuildState,

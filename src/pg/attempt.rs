@@ -10,7 +10,10 @@ use std::panic::AssertUnwindSafe;
 pub enum Failure {
     Ours(TravelError),
     /// An error of PostgreSQL or of the user's own functions.
-    Raised { code: PgSqlErrorCode, message: String },
+    Raised {
+        code: PgSqlErrorCode,
+        message: String,
+    },
 }
 
 /// Runs `body` as a subtransaction: what it did is undone if it fails. That the user cancels, or that the server has no
@@ -20,7 +23,7 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
     // back after the subtransaction, however it ended.
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
-        let ended = |how: unsafe extern "C-unwind" fn()| {
+        let ended = |how: unsafe fn()| {
             how();
             pg_sys::MemoryContextSwitchTo(context);
             pg_sys::CurrentResourceOwner = owner;

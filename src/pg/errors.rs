@@ -56,6 +56,13 @@ pub enum TravelError {
     NameSyntax { name: String },
     NotYetPartitioned,
     NotAnEventsTable { name: String, column: &'static str },
+    NoSuchRule { name: String, known: String },
+    RuleUnreadable { name: String, detail: String },
+    StateUnreadable { rule: String, detail: String },
+    EventsUnordered { rule: String, event: i64, judged_until: i64 },
+    NoSuchOwner { rule: String, owner: String },
+    NoRuleSource { rule: String, source: String },
+    RuleColumn { rule: String, column: String, name: String, source: String, available: String },
     ConditionHas { code: Code, found: &'static str, text: String },
     RuleSetting { column: &'static str, value: String, wanted: Text, hint: &'static str },
     RuleRenamed { name: String, to: String },
@@ -371,6 +378,50 @@ impl TravelError {
                 format!("{name} is no table of events: it has no column {column}"),
             )
             .hint("Make one with travel.create_events_table('cloudtrail')."),
+            Self::NoSuchRule { name, known } => words(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("there is no rule \"{name}\""),
+            )
+            .detail(format!("The rules are: {known}."))
+            .hint("SELECT name FROM travel.rules shows them; travel.create_rule makes one."),
+            Self::RuleUnreadable { name, detail } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the rule \"{name}\" cannot be used"),
+            )
+            .detail(detail)
+            .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::StateUnreadable { rule, detail } => words(
+                Code::ERRCODE_DATA_CORRUPTED,
+                format!("what was kept of the rule \"{rule}\" between scans cannot be read"),
+            )
+            .detail(detail)
+            .hint(format!("CALL travel.rejudge('{rule}', '-infinity') judges everything again.")),
+            Self::EventsUnordered { rule, event, judged_until } => words(
+                Code::ERRCODE_DATA_EXCEPTION,
+                format!("the events of the rule \"{rule}\" did not come in order of time"),
+            )
+            .detail(format!(
+                "One of {} came after one of {}.",
+                crate::detect::utc(event),
+                crate::detect::utc(judged_until)
+            ))
+            .hint("The source must give the same rows in each query of one scan. Scan again."),
+            Self::NoSuchOwner { rule, owner } => words(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("the owner of the rule \"{rule}\" does not exist: {owner}"),
+            )
+            .hint("UPDATE travel.rules SET owner = … : the rule's query runs with that role's rights."),
+            Self::NoRuleSource { rule, source } => words(
+                Code::ERRCODE_UNDEFINED_TABLE,
+                format!("the source of the rule \"{rule}\" does not exist: {source}"),
+            )
+            .hint("Make the table or view again, or name another in the rule's source, with its schema."),
+            Self::RuleColumn { rule, column, name, source, available } => words(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("{column} of the rule \"{rule}\" names a column that {source} does not have: {name}"),
+            )
+            .detail(format!("Its columns are: {available}."))
+            .hint(format!("Name one of them in {column}.")),
             Self::ConditionHas { code, found, text } => {
                 words(code, format!("the condition of a rule must not have {found}"))
                     .detail(format!("It is: {text}"))

@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use travel_core::address;
+use travel_core::place::Network;
 
 /// utils/inet.h: `PGSQL_AF_INET` is the system's `AF_INET` (2 wherever PostgreSQL runs), `PGSQL_AF_INET6` one more.
 const FAMILY_IPV4: u8 = 2;
@@ -23,6 +24,18 @@ pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
         _ => return None,
     };
     Some(address::host(address))
+}
+
+/// The prefix that a cidr is; of IPv4-mapped IPv6 addresses, that of the IPv4 addresses.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+pub unsafe fn read_network(datum: pg_sys::Datum) -> Option<Network> {
+    // SAFETY: by the caller.
+    let (address, bits) = unsafe { (read(datum)?, super::function::varlena_bytes(datum)) };
+    let (family, prefix) = (*bits.first()?, *bits.get(1)?);
+    let is_mapped = family == FAMILY_IPV6 && address.is_ipv4();
+    Some(Network { address, prefix: if is_mapped { prefix.checked_sub(96)? } else { prefix } })
 }
 
 /// The content of an inet or cidr as PostgreSQL stores it, and its length.

@@ -7,6 +7,7 @@ pub mod function;
 pub mod inet;
 pub mod jsonb;
 pub mod memory;
+pub mod role;
 pub mod row;
 pub mod settings;
 pub mod spi;

@@ -1,5 +1,7 @@
-//! Queries of the extension's own, through SPI, with plain C strings in and tuplestores out.
+//! Queries of the extension's own, through SPI, with plain C strings in and rows or tuplestores out.
 
+use super::errors::TravelError;
+use super::function::{utf8, varlena_bytes};
 use super::srf::RowSet;
 use pgrx::pg_sys;
 use std::ffi::CString;
@@ -104,23 +106,133 @@ pub fn execute_into(query: &str, rows: &RowSet) {
     }
 }
 
-/// Runs a statement that changes something; the number of rows that it did. Within [`connected`].
-pub fn execute(statement: &str, arguments: &[(pg_sys::Oid, pg_sys::Datum)]) -> u64 {
+/// An argument of a statement: its type, and its value unless it is NULL.
+pub type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
+
+/// The rows of a query, until the SPI connection ends or they are dropped.
+pub struct Rows {
+    table: *mut pg_sys::SPITupleTable,
+    pub len: usize,
+}
+
+impl Rows {
+    /// A column, counted from 0, of a row; none where it is NULL.
+    #[inline]
+    pub fn get(&self, row: usize, column: usize) -> Option<pg_sys::Datum> {
+        let mut is_null = true;
+        // SAFETY: SPI made the table with `len` rows, and its descriptor with them.
+        unsafe {
+            let tuple = *(*self.table).vals.add(row);
+            let value = pg_sys::SPI_getbinval(tuple, (*self.table).tupdesc, column as i32 + 1, &mut is_null);
+            (!is_null).then_some(value)
+        }
+    }
+
+    /// A column of a variable-length type whose content is text. SPI's rows are stored flat.
+    #[inline]
+    pub fn text(&self, row: usize, column: usize) -> Result<Option<&str>, TravelError> {
+        // SAFETY: by the query, the column is of such a type; the row lives as long as `self`.
+        self.get(row, column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+    }
+
+    pub fn i64(&self, row: usize, column: usize) -> Option<i64> {
+        self.get(row, column).map(|datum| datum.value() as i64)
+    }
+
+    pub fn f64(&self, row: usize, column: usize) -> Option<f64> {
+        self.get(row, column).map(|datum| f64::from_bits(datum.value() as u64))
+    }
+
+    pub fn bool(&self, row: usize, column: usize) -> Option<bool> {
+        self.get(row, column).map(|datum| datum.value() as u8 != 0)
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        // While an error unwinds, PostgreSQL frees them.
+        if !self.table.is_null() && !std::thread::panicking() {
+            // SAFETY: made by SPI, freed once.
+            unsafe { pg_sys::SPI_freetuptable(self.table) };
+        }
+    }
+}
+
+/// Runs a query and collects its rows. It sees what this transaction did before it. Within [`connected`].
+pub fn select(query: &str, arguments: &[Argument]) -> Rows {
+    run(query, arguments);
+    // SAFETY: the statement just run left them here.
+    unsafe { Rows { table: pg_sys::SPI_tuptable, len: pg_sys::SPI_processed as usize } }
+}
+
+/// Runs a statement; the number of its rows. Within [`connected`].
+pub fn execute(statement: &str, arguments: &[Argument]) -> u64 {
+    run(statement, arguments);
+    // SAFETY: the statement just run left it here.
+    unsafe { pg_sys::SPI_processed }
+}
+
+fn run(statement: &str, arguments: &[Argument]) {
     let statement = c_string(statement);
-    let mut types: Vec<pg_sys::Oid> = arguments.iter().map(|(oid, _)| *oid).collect();
-    let mut values: Vec<pg_sys::Datum> = arguments.iter().map(|(_, value)| *value).collect();
-    // SAFETY: types and values have the same length; without nulls the array of them may be null.
+    let (mut types, mut values, nulls) = split(arguments);
+    // SAFETY: types, values and nulls have the same length.
     unsafe {
         pg_sys::SPI_execute_with_args(
             statement.as_ptr(),
             arguments.len() as i32,
             types.as_mut_ptr(),
             values.as_mut_ptr(),
-            std::ptr::null(),
+            nulls.as_ptr(),
             false,
             0,
         );
-        pg_sys::SPI_processed
+    }
+}
+
+/// Arguments as SPI takes them: types, values, and for each a blank or an n for NULL.
+fn split(arguments: &[Argument]) -> (Vec<pg_sys::Oid>, Vec<pg_sys::Datum>, Vec<std::ffi::c_char>) {
+    let types = arguments.iter().map(|(oid, _)| *oid);
+    let values = arguments.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0_usize)));
+    let nulls = arguments.iter().map(|(_, value)| value.map_or(b'n', |_| b' ') as std::ffi::c_char);
+    (types.collect(), values.collect(), nulls.collect())
+}
+
+/// A query whose rows come in portions. Within [`connected`].
+pub struct Cursor {
+    portal: pg_sys::Portal,
+}
+
+impl Cursor {
+    pub fn open(query: &str, arguments: &[Argument]) -> Self {
+        let query = c_string(query);
+        let (mut types, mut values, nulls) = split(arguments);
+        // SAFETY: types, values and nulls have the same length; PostgreSQL copies them.
+        let portal = unsafe {
+            pg_sys::SPI_cursor_open_with_args(
+                std::ptr::null(),
+                query.as_ptr(),
+                arguments.len() as i32,
+                types.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_ptr(),
+                false,
+                0,
+            )
+        };
+        Self { portal }
+    }
+
+    pub fn fetch(&mut self, count: usize) -> Rows {
+        // SAFETY: the portal is open; the call leaves the rows in SPI's variables.
+        unsafe {
+            pg_sys::SPI_cursor_fetch(self.portal, true, count as std::ffi::c_long);
+            Rows { table: pg_sys::SPI_tuptable, len: pg_sys::SPI_processed as usize }
+        }
+    }
+
+    pub fn close(self) {
+        // SAFETY: the portal is open.
+        unsafe { pg_sys::SPI_cursor_close(self.portal) };
     }
 }
 

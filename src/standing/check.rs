@@ -2,7 +2,7 @@
 
 use super::definition::Definition;
 use super::indexes;
-use super::queries::Queries;
+use super::queries::{News, Queries};
 use crate::detect::{check_row_condition, notice};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -26,15 +26,21 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     definition.settings()?;
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
-        queries.must_be_readable();
+        // EXPLAIN asks for the rights that the query needs.
+        let news = News { arrived: None, after: None, limit: 1, is_small: false };
+        spi::select(&format!("EXPLAIN {}", queries.news(&news)), &[]);
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {
             notice(
-                "the source has no column actor and no column principal: no usual places are learnt".to_owned(),
-                Some("Name in baseline_entity the columns that tell people apart, or set baseline to false.".to_owned()),
+                "the source has no column actor and no column principal: no usual places are learnt"
+                    .to_owned(),
+                Some(
+                    "Name in baseline_entity the columns that tell people apart, or set baseline to false."
+                        .to_owned(),
+                ),
             );
         }
-        indexes::notices(&definition, &queries)
+        indexes::notices(&queries)
     })
 }
 
@@ -51,6 +57,6 @@ pub fn resolve(definition: &Definition) -> Result<Queries, TravelError> {
         if let Some(condition) = &definition.condition {
             check_row_condition(condition, &arguments.source)?;
         }
-        Queries::of(definition, &arguments)
+        Queries::read(definition, &arguments)
     })
 }

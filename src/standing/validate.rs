@@ -43,7 +43,9 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn must_keep_its_name(old: Option<&Record>, new: &Record) -> Result<(), TravelError> {
     let (Some(old), Some(to)) = (old, new.text("name")?) else { return Ok(()) };
     match old.text("name")? {
-        Some(name) if name != to => Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() }),
+        Some(name) if name != to => {
+            Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() })
+        }
         _ => Ok(()),
     }
 }
@@ -164,7 +166,8 @@ fn with_full_names(mut rule: Record) -> Result<Record, TravelError> {
     }
     if rule.datum("owner").is_none() {
         let writer = Role::current();
-        let owner = relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
+        let owner =
+            relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
         rule = rule.with_text("owner", &owner.name());
     }
     Ok(rule)
@@ -207,8 +210,8 @@ fn must_resolve_or_warn(rule: &Record) -> Result<(), TravelError> {
     let about = format!("the rule \"{name}\" cannot be used as it is: ");
     let result = attempt(|| {
         spi::connected(|| {
-            let definition = Definition::of_row(rule.composite())?;
-            check::resolve(&definition)
+            let definition = Definition::of_row(&name, rule.composite())?;
+            check::resolve(&definition).map(|_| ())
         })
     });
     match result {

@@ -6,8 +6,11 @@ pub const EARTH_RADIUS_KM: f64 = 6371.0088;
 /// Half of the sphere's circumference in km, rounded up: no two points are farther apart.
 pub const HALF_CIRCUMFERENCE_KM: f64 = 20_015.12;
 
+use serde::{Deserialize, Serialize};
+
 /// A point on the sphere: degrees, latitude north positive, longitude east positive, both finite and in range.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "(f64, f64)", try_from = "(f64, f64)")]
 pub struct Coordinates {
     latitude: f64,
     longitude: f64,
@@ -18,6 +21,20 @@ pub struct Coordinates {
 pub enum OutOfRange {
     Latitude,
     Longitude,
+}
+
+impl From<Coordinates> for (f64, f64) {
+    fn from(at: Coordinates) -> Self {
+        (at.latitude, at.longitude)
+    }
+}
+
+impl TryFrom<(f64, f64)> for Coordinates {
+    type Error = &'static str;
+
+    fn try_from((latitude, longitude): (f64, f64)) -> Result<Self, Self::Error> {
+        Self::new(latitude, longitude).map_err(|_| "coordinates out of range")
+    }
 }
 
 impl Coordinates {

@@ -2,6 +2,7 @@
 
 use crate::geodesy::{Coordinates, HALF_CIRCUMFERENCE_KM, velocity_kmh};
 use crate::site::Site;
+use serde::{Deserialize, Serialize};
 
 /// What a leg must exceed to be impossible.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +28,7 @@ impl Thresholds {
 }
 
 /// A located event of one entity. `T` is what its door wants to know of it again when it ends or starts a leg.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stop<T> {
     /// Microseconds; the epoch is the caller's.
     pub time_us: i64,

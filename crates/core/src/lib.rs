@@ -20,6 +20,7 @@ pub mod event_set;
 pub mod finding;
 pub mod geodesy;
 pub mod journey;
+mod pairs;
 pub mod place;
 pub mod rule;
 pub mod site;

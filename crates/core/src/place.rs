@@ -1,6 +1,7 @@
 //! Where an address is, and who runs it: what GeoIP databases and named networks say, merged.
 
 use crate::geodesy::Coordinates;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -38,7 +39,8 @@ pub enum Precision {
 }
 
 /// A service that hides where its user is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Anonymizer {
     Vpn,
     Tor,
@@ -47,7 +49,8 @@ pub enum Anonymizer {
 }
 
 /// An access network whose addresses say little about a user's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Carrier {
     Mobile,
     Satellite,

@@ -1,11 +1,13 @@
 //! Where an event says that it happened: an address, or a pair of coordinates. It is the identity that legs compare.
 
 use crate::geodesy::Coordinates;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address (as a host) or coordinates, in one small value whose order is the order of events within a second:
 /// IPv4 before IPv6, each by its bytes; coordinates by latitude, then longitude.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "StoredSite", from = "StoredSite")]
 pub struct Site {
     kind: SiteKind,
     high: u64,
@@ -19,6 +21,32 @@ pub enum SiteKind {
     Coordinates = 1,
     Ipv4 = 4,
     Ipv6 = 6,
+}
+
+/// How a site is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredSite {
+    Address(IpAddr),
+    Coordinates(Coordinates),
+}
+
+impl From<Site> for StoredSite {
+    fn from(site: Site) -> Self {
+        match site.address() {
+            Some(address) => Self::Address(address),
+            None => Self::Coordinates(site.coordinates().unwrap_or_default()),
+        }
+    }
+}
+
+impl From<StoredSite> for Site {
+    fn from(stored: StoredSite) -> Self {
+        match stored {
+            StoredSite::Address(address) => Self::from_address(address),
+            StoredSite::Coordinates(at) => Self::from_coordinates(at),
+        }
+    }
 }
 
 impl Site {

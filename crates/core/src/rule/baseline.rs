@@ -4,12 +4,14 @@ use super::event::JudgedEvent;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{DAY, DAYS_OF_PROOF, Learn, Micros, Rule, TRANSITION_MEMORY};
 use crate::journey::{Journey, Stop};
+use crate::pairs;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// All that the future needs of a baseline entity's past. Plain data: it can be stored after any event and taken up
 /// again with the next.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineState {
     /// The last event of which anything was said by this state, passing or not.
     pub judged_until: Micros,
@@ -17,8 +19,10 @@ pub struct BaselineState {
     pub first_event: Option<Micros>,
     /// The last event of its journey so far.
     pub last_event: Option<Micros>,
+    #[serde(with = "pairs")]
     pub places: BTreeMap<PlaceKey, PlaceRecord>,
     /// Only under [`Learn::Encountered`] with `learn_transitions`.
+    #[serde(with = "pairs")]
     pub transitions: BTreeMap<Transition, Travelled>,
     /// The last teaching event whose place was known, or became known by it: what places on trial are held against.
     pub anchor: Option<Stop<()>>,
@@ -28,7 +32,7 @@ pub struct BaselineState {
 }
 
 /// What is remembered of a place.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlaceRecord {
     pub standing: Standing,
     /// Its first event since it was last forgotten.
@@ -37,7 +41,8 @@ pub struct PlaceRecord {
     pub last: Stop<()>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Standing {
     Known {
         since: Micros,
@@ -54,7 +59,7 @@ pub enum Standing {
 }
 
 /// When a transition was travelled, without a gap over [`TRANSITION_MEMORY`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Travelled {
     pub first_seen: Micros,
     pub last_seen: Micros,

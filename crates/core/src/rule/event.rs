@@ -6,11 +6,12 @@ use crate::geodesy::Coordinates;
 use crate::journey::Stop;
 use crate::place::{Anonymizer, Carrier};
 use crate::site::Site;
+use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// What a rule judges of an event. The door has filtered and placed it, and has resolved the named networks.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct JudgedEvent {
     pub entity: Arc<str>,
     /// Whom its place is learnt for. None: no baseline.
@@ -38,10 +39,33 @@ pub struct JudgedEvent {
     pub outcome: Option<Arc<str>>,
     pub identity_type: Option<Arc<str>>,
     pub mfa_used: Option<bool>,
+
+    pub shown: Shown,
+}
+
+/// What is said of an event beside what is judged of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shown {
+    pub event_source: Option<Arc<str>>,
+    pub aws_region: Option<Arc<str>>,
+    pub error_code: Option<Arc<str>>,
+    pub account_id: Option<Arc<str>>,
+    pub principal: Option<Arc<str>>,
+    pub actor: Option<Arc<str>>,
+    pub session_name: Option<Arc<str>>,
+    pub user_name: Option<Arc<str>>,
+    pub arn: Option<Arc<str>>,
+    /// English name of the country.
+    pub country: Option<Arc<str>>,
+    pub as_organization: Option<Arc<str>>,
+    /// Whose machines they are.
+    pub hosting: Option<Arc<str>>,
 }
 
 /// What a named network asks for its addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Treatment {
     /// It gives coordinates, and is judged like any other.
     Place,
@@ -109,6 +133,7 @@ impl JudgedEvent {
                     nulls_last(self.identity_type.as_deref()).cmp(&nulls_last(other.identity_type.as_deref()))
                 })
                 .then_with(|| nulls_last(self.mfa_used.as_ref()).cmp(&nulls_last(other.mfa_used.as_ref())))
+                .then_with(|| self.shown.cmp(&other.shown))
         })
     }
 }

@@ -4,9 +4,11 @@ use super::class::in_one_as;
 use super::event::JudgedEvent;
 use crate::journey::Leg;
 use crate::site::SiteKind;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Evidence {
     NewCountry,
     UserAgentChanged,

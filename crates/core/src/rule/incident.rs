@@ -4,10 +4,12 @@ use super::evidence::Evidence;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Micros, Rule, Severity};
 use super::verdict::Verdict;
+use crate::pairs;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     pub entity: Arc<str>,
     /// When its first leg arrives, and its last.
@@ -22,18 +24,19 @@ pub struct Incident {
 }
 
 /// Groups the legs of one entity, in order. Plain data, like all that is carried from scan to scan.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Grouping {
     /// The newest incident: a later leg may still join it.
     pub open: Option<Incident>,
     /// The entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
+    #[serde(with = "pairs")]
     pub crossings: BTreeMap<Transition, Alternation>,
 }
 
 /// How an ordered pair of places (A, B) alternates: when a leg A to B arrived, the latest, and the latest that was
 /// followed by B to A, and then again by A to B. Of several ways to see an alternation the latest start is enough to
 /// know whether one began within a window that ends now.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alternation {
     pub there: Option<Micros>,
     pub and_back: Option<Micros>,

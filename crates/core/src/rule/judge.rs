@@ -2,6 +2,7 @@
 
 use super::analysts::{AnalystRow, Overlay};
 use super::baseline::{BaselineState, LearntPlace, LearntTransition};
+use super::checkpoint::{self, Checkpoint};
 use super::class::Class;
 use super::event::{JudgedEvent, in_order};
 use super::incident::{Grouping, Incident};
@@ -11,7 +12,8 @@ use super::settings::{Learn, Micros, Rule};
 use super::suppression::Suppression;
 use super::verdict::{Law, Verdict};
 use crate::journey::Leg;
-use std::collections::BTreeMap;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// What comes of a rule's events.
@@ -25,6 +27,12 @@ pub struct Judgement<'a> {
     /// Sorted by entity and `first_seen`. With a carried state: those that begin among the events, and those that it
     /// carried open, grown or not.
     pub incidents: Vec<Incident>,
+    /// Those that had no state before, with their first event.
+    pub entities_begun: Vec<(Arc<str>, Micros)>,
+    pub baselines_begun: Vec<(Arc<str>, Micros)>,
+    /// States on the way that are worth keeping for events that come late, in the order in which they ended.
+    pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
+    pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
 }
 
 /// What must be kept to go on with later events: a row for each entity and for each baseline entity. Each row stands as
@@ -35,7 +43,7 @@ pub struct State {
     pub baselines: BTreeMap<Arc<str>, BaselineState>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntityState {
     /// The last event, passing or not.
     pub judged_until: Micros,
@@ -105,6 +113,9 @@ pub struct Machine<'r, 'a> {
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
     judgement: Judgement<'a>,
+    /// The last event of each member of this run: how finely its states are kept depends on it.
+    newest_of_entity: HashMap<&'a str, Micros>,
+    newest_of_baseline: HashMap<&'a str, Micros>,
 }
 
 /// What one event did.
@@ -119,33 +130,60 @@ pub struct Step<'a> {
 
 #[derive(Debug, Default)]
 struct EntityRun<'a> {
-    judged_until: Micros,
+    /// None: it has no event yet.
+    judged_until: Option<Micros>,
     journey: EntityJourney<'a>,
     grouping: Grouping,
 }
 
+impl EntityRun<'_> {
+    /// What must be kept of it, as of its last event; and the incident that none can join any more.
+    fn state(&self, rule: &Rule, judged_until: Micros) -> (EntityState, Option<Incident>) {
+        let mut grouping = self.grouping.clone();
+        let ended = grouping.settle(rule, judged_until);
+        (EntityState { judged_until, last: self.journey.last().cloned(), grouping }, ended)
+    }
+}
+
 impl<'r, 'a> Machine<'r, 'a> {
     pub fn new(law: Law<'r>) -> Self {
-        Self { law, entities: BTreeMap::new(), baselines: BTreeMap::new(), judgement: Judgement::default() }
+        Self::with(law, BTreeMap::new(), BTreeMap::new())
     }
 
     pub fn resume(law: Law<'r>, state: &'a State) -> Self {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
-            let judged_until = kept.judged_until;
+            let judged_until = Some(kept.judged_until);
             (entity.clone(), EntityRun { judged_until, journey, grouping: kept.grouping.clone() })
         });
+        Self::with(law, entities.collect(), state.baselines.clone())
+    }
+
+    fn with(
+        law: Law<'r>,
+        entities: BTreeMap<Arc<str>, EntityRun<'a>>,
+        baselines: BTreeMap<Arc<str>, BaselineState>,
+    ) -> Self {
         Self {
             law,
-            entities: entities.collect(),
-            baselines: state.baselines.clone(),
+            entities,
+            baselines,
             judgement: Judgement::default(),
+            newest_of_entity: HashMap::new(),
+            newest_of_baseline: HashMap::new(),
         }
     }
 
     /// All of these rows, put in order.
     pub fn run(&mut self, events: &'a [JudgedEvent]) {
-        for event in in_order(events) {
+        let events = in_order(events);
+        for event in &events {
+            self.newest_of_entity.insert(&event.entity, event.time);
+            if let Some(baseline_entity) = &event.baseline_entity {
+                self.newest_of_baseline.insert(baseline_entity, event.time);
+            }
+        }
+        for event in events {
             self.step(event);
         }
     }
@@ -160,7 +198,18 @@ impl<'r, 'a> Machine<'r, 'a> {
             Some(run) => run,
             None => self.entities.entry(event.entity.clone()).or_default(),
         };
-        run.judged_until = event.time;
+        match run.judged_until.replace(event.time) {
+            None => self.judgement.entities_begun.push((event.entity.clone(), event.time)),
+            Some(judged_until)
+                if is_worth_keeping(&self.newest_of_entity, &event.entity, judged_until, event.time) =>
+            {
+                let (state, _) = run.state(self.law.rule, judged_until);
+                let member = event.entity.clone();
+                let checkpoint = Checkpoint { member, judged_until, valid_until: event.time, state };
+                self.judgement.entity_checkpoints.push(checkpoint);
+            }
+            Some(_) => {}
+        }
         let leg = run.journey.arrive(event, &class);
         let measured = leg.and_then(|leg| Some((leg, leg.measure_if_impossible(&self.law.rule.thresholds)?)));
         let judged = measured.is_some();
@@ -184,11 +233,11 @@ impl<'r, 'a> Machine<'r, 'a> {
             self.judgement.transitions.extend(state.learnt_transitions(baseline_entity));
         }
         let mut entities = BTreeMap::new();
-        for (entity, mut run) in self.entities {
-            self.judgement.incidents.extend(run.grouping.settle(rule, run.judged_until));
-            self.judgement.incidents.extend(run.grouping.open.clone());
-            let last = run.journey.last().cloned();
-            let kept = EntityState { judged_until: run.judged_until, last, grouping: run.grouping };
+        for (entity, run) in self.entities {
+            let Some(judged_until) = run.judged_until else { continue };
+            let (kept, ended) = run.state(rule, judged_until);
+            self.judgement.incidents.extend(ended);
+            self.judgement.incidents.extend(kept.grouping.open.clone());
             entities.insert(entity, kept);
         }
         self.judgement.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
@@ -199,8 +248,22 @@ impl<'r, 'a> Machine<'r, 'a> {
         let rule = self.law.rule;
         let Some(baseline_entity) = event.baseline_entity.as_ref().filter(|_| rule.baseline) else { return };
         let state = match self.baselines.get_mut(baseline_entity) {
-            Some(state) => state,
+            Some(state) => {
+                let judged_until = state.judged_until;
+                if is_worth_keeping(&self.newest_of_baseline, baseline_entity, judged_until, event.time) {
+                    let mut kept = state.clone();
+                    kept.forget(rule);
+                    self.judgement.baseline_checkpoints.push(Checkpoint {
+                        member: baseline_entity.clone(),
+                        judged_until,
+                        valid_until: event.time,
+                        state: kept,
+                    });
+                }
+                state
+            }
             None => {
+                self.judgement.baselines_begun.push((baseline_entity.clone(), event.time));
                 let unknown = BaselineState::new(event.time);
                 self.baselines.entry(baseline_entity.clone()).or_insert(unknown)
             }
@@ -221,4 +284,14 @@ impl<'r, 'a> Machine<'r, 'a> {
             }
         }
     }
+}
+
+/// Whether the state of a member that stands as of one event and ends with the next is kept for late events.
+fn is_worth_keeping(
+    newest: &HashMap<&str, Micros>,
+    member: &str,
+    judged_until: Micros,
+    valid_until: Micros,
+) -> bool {
+    newest.get(member).is_some_and(|newest| checkpoint::is_kept(judged_until, valid_until, *newest))
 }

@@ -82,12 +82,14 @@
 //! | [`evidence`] | what speaks for or against an alert |
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert an incident is |
+//! | [`checkpoint`] | which states are kept for late events |
 //! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
 //! | [`mod@judge`] | all of it together; what is kept |
 
 pub mod alert;
 pub mod analysts;
 pub mod baseline;
+pub mod checkpoint;
 pub mod class;
 pub mod event;
 pub mod evidence;
@@ -104,8 +106,9 @@ pub mod verdict;
 pub use alert::{Assignment, StoredAlert, Taken, assign};
 pub use analysts::{AnalystRow, Known, Overlay};
 pub use baseline::{BaselineState, LearntPlace, LearntTransition, PlaceRecord, Standing, Travelled};
+pub use checkpoint::Checkpoint;
 pub use class::Class;
-pub use event::{JudgedEvent, Treatment};
+pub use event::{JudgedEvent, Shown, Treatment};
 pub use evidence::Evidence;
 pub use incident::{Grouping, Incident};
 pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume};

@@ -1,11 +1,12 @@
 //! A place as the baseline knows it.
 
 use super::settings::Learn;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Country, subdivision and city; under [`Learn::Encountered`] the subdivision is always `None`. Sorts by country
 /// first, so that the places of one country lie together.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlaceKey {
     pub country_code: Arc<str>,
     pub subdivision: Option<Arc<str>>,
@@ -13,7 +14,7 @@ pub struct PlaceKey {
 }
 
 /// An ordered pair of places.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Transition {
     pub from: PlaceKey,
     pub to: PlaceKey,

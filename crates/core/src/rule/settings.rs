@@ -1,6 +1,7 @@
 //! What a rule says, as far as judging needs it. Ranges are checked where a rule is written, not here.
 
 use crate::journey::Thresholds;
+use serde::{Deserialize, Serialize};
 
 /// Microseconds: a time since 2000-01-01 UTC, or a length of time.
 pub type Micros = i64;
@@ -53,7 +54,8 @@ pub struct Marks {
     pub same_asn: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Severity {
     Info,
     Low,

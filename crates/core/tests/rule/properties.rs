@@ -59,12 +59,44 @@ proptest! {
                 incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
             learnt = (judgement.places, judgement.transitions);
-            state = after;
+            state = stored_and_read(&after);
         }
         prop_assert_eq!(verdicts, whole.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect::<Vec<_>>());
         prop_assert_eq!(incidents.into_values().collect::<Vec<_>>(), whole.incidents);
         prop_assert_eq!(learnt, (whole.places, whole.transitions));
         prop_assert_eq!(state, end);
+    }
+}
+
+fn stored_and_read(state: &State) -> State {
+    fn through_text<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
+        serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+    }
+    State {
+        entities: state.entities.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
+        baselines: state.baselines.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
+    }
+}
+
+proptest! {
+    #![proptest_config(config(200))]
+
+    #[test]
+    fn a_checkpoint_is_the_state_that_judging_up_to_it_ends_in(case in cases()) {
+        let whole = judged(&case);
+        let nothing = State::default();
+        let up_to = |time: Micros| {
+            let events: Vec<JudgedEvent> = case.events.iter().filter(|event| event.time <= time).cloned().collect();
+            resume(&nothing, &case.rule, &events, &case.analysts, &case.suppressions).unwrap().1
+        };
+        for checkpoint in &whole.entity_checkpoints {
+            let state = up_to(checkpoint.judged_until).entities.remove(&checkpoint.member);
+            prop_assert_eq!(state.as_ref(), Some(&checkpoint.state));
+        }
+        for checkpoint in &whole.baseline_checkpoints {
+            let state = up_to(checkpoint.judged_until).baselines.remove(&checkpoint.member);
+            prop_assert_eq!(state.as_ref(), Some(&checkpoint.state));
+        }
     }
 }
 

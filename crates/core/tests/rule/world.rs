@@ -79,6 +79,7 @@ pub fn event_from(at: Micros, spot: Spot, address: &str) -> JudgedEvent {
         outcome: None,
         identity_type: None,
         mfa_used: None,
+        shown: Shown::default(),
     }
 }
 

@@ -1,0 +1,120 @@
+//! Which of the states that a member (an entity or a baseline entity) passed through are kept, for events that come
+//! late.
+//!
+//! A state stands as of one event and holds until the next: it answers for every *cut* between the two. Kept are the
+//! states that hold just before certain whole hours; the older the hour against the member's newest event, the coarser:
+//! `2^j` hours old and more, only multiples of `2^j` hours. So a member keeps about two states for each doubling of its
+//! age, and what comes `t` late is judged from a state that is at most a few times `t` old. The hours are the same for
+//! all members, so that the members that must be judged together find a cut that all of them can answer for.
+
+use super::settings::{HOUR, Micros};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// 2^20 hours are longer than anybody's history.
+const LEVELS: u32 = 20;
+
+/// A state that a member passed through, and when it ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint<S> {
+    pub member: Arc<str>,
+    /// The event that it stands as of.
+    pub judged_until: Micros,
+    /// The next event.
+    pub valid_until: Micros,
+    pub state: S,
+}
+
+/// Whether a state that stands as of one event and ended with the next is kept while `newest` is the member's last.
+/// What is not kept is never wanted again: with a newer event, fewer are kept.
+pub fn is_kept(judged_until: Micros, valid_until: Micros, newest: Micros) -> bool {
+    (0..=LEVELS).any(|level| {
+        let step = HOUR << level;
+        let hour = valid_until.div_euclid(step) * step;
+        hour > judged_until && level_of(newest.saturating_sub(hour)) <= level
+    })
+}
+
+/// How coarse the hours are that are this old.
+fn level_of(age: Micros) -> u32 {
+    let hours = age.max(0) / HOUR;
+    hours.checked_ilog2().unwrap_or(0)
+}
+
+/// The latest cut, not after `cut`, that every member can answer for: each is given as its states' times
+/// (`judged_until`, `valid_until`) in ascending order. None: a member has no state that early.
+pub fn common_cut<'a>(
+    mut cut: Micros,
+    members: impl Iterator<Item = &'a [(Micros, Micros)]> + Clone,
+) -> Option<Micros> {
+    loop {
+        let before = cut;
+        for states in members.clone() {
+            let at = states.partition_point(|(judged_until, _)| *judged_until <= cut).checked_sub(1)?;
+            let (_, valid_until) = states[at];
+            if valid_until <= cut {
+                cut = valid_until.checked_sub(1)?;
+            }
+        }
+        if cut == before {
+            return Some(cut);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn kept(times: &[Micros]) -> Vec<(Micros, Micros)> {
+        let newest = *times.last().unwrap();
+        times.windows(2).map(|pair| (pair[0], pair[1])).filter(|(a, b)| is_kept(*a, *b, newest)).collect()
+    }
+
+    #[test]
+    fn a_long_history_keeps_few_states() {
+        let times: Vec<Micros> = (0..200_000).map(|n| n * HOUR / 10 + n % 7).collect();
+        let kept = kept(&times);
+        assert!((12..=40).contains(&kept.len()), "{}", kept.len());
+    }
+
+    #[test]
+    fn a_late_event_finds_a_state_not_much_older_than_itself() {
+        let times: Vec<Micros> = (0..100_000).map(|n| n * HOUR / 10).collect();
+        let kept = kept(&times);
+        let newest = *times.last().unwrap();
+        for hours in [1, 2, 5, 10, 24, 50, 100, 700, 5000] {
+            let late = newest - hours * HOUR;
+            let (judged_until, _) = *kept.iter().rfind(|(_, valid_until)| *valid_until <= late).unwrap();
+            assert!(newest - judged_until <= 4 * hours * HOUR + 2 * HOUR, "{hours}");
+        }
+    }
+
+    #[test]
+    fn members_agree_on_a_cut() {
+        let a = [(Micros::MIN, 10), (10, 20), (30, Micros::MAX)];
+        let b = [(Micros::MIN, 5), (12, 15), (15, Micros::MAX)];
+        let cut = |at| common_cut(at, [&a[..], &b[..]].into_iter());
+        assert_eq!(cut(100), Some(100));
+        assert_eq!(cut(30), Some(30));
+        assert_eq!(cut(29), Some(19));
+        assert_eq!(cut(14), Some(14));
+        assert_eq!(cut(11), Some(4));
+        assert_eq!(common_cut(100, [&a[1..2], &b[2..]].into_iter()), Some(19));
+        assert_eq!(common_cut(9, [&a[1..]].into_iter()), None);
+    }
+
+    proptest! {
+        /// A scan never wants a state again that an earlier one dropped.
+        #[test]
+        fn what_is_kept_later_was_kept_before(a in 0i64..2_000_000, gap in 1i64..200_000, to in 0i64..2_000_000, more in 0i64..2_000_000) {
+            let minute = HOUR / 60;
+            let (from, until) = (a * minute, (a + gap) * minute);
+            let newest = until + to * minute;
+            if is_kept(from, until, newest + more * minute) {
+                prop_assert!(is_kept(from, until, newest));
+            }
+        }
+    }
+}

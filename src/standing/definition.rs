@@ -1,0 +1,162 @@
+//! A rule as its row in travel.rules says it.
+
+use crate::detect::{Arguments, Source};
+use crate::pg::array;
+use crate::pg::errors::TravelError;
+use crate::pg::memory::varlena;
+use crate::pg::role::Role;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use travel_core::journey::Thresholds;
+use travel_core::rule::{Learn, Marks, Micros, Rule, Severity};
+
+/// A row of travel.rules. Lengths of time are microseconds; times, too, since 2000-01-01 UTC.
+#[derive(Debug, Deserialize)]
+pub struct Definition {
+    pub name: String,
+    pub owner: String,
+    pub source: String,
+    pub columns: Option<BTreeMap<String, String>>,
+    pub condition: Option<String>,
+    pub entity: String,
+    pub min_distance_km: f64,
+    pub min_velocity_kmh: f64,
+    pub use_accuracy: bool,
+    pub baseline: bool,
+    pub baseline_entity: Option<String>,
+    learning_period: Micros,
+    forget_after: Micros,
+    trial_period: Micros,
+    learn: String,
+    pub learn_transitions: bool,
+    lowered: Vec<String>,
+    ignored: Vec<String>,
+    pub keep_alive: Micros,
+    pub max_duration: Micros,
+    pub arrival_column: Option<String>,
+    pub lookback: Micros,
+    pub raise_from: Option<Micros>,
+    severity: String,
+    pub message: Option<String>,
+}
+
+/// The rows of `rules` as JSON: an interval in microseconds, a time in those since PostgreSQL's epoch.
+fn query(rules: &str) -> String {
+    format!("
+SELECT pg_catalog.row_to_json(d)::text
+FROM (
+    SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
+           baseline_entity, learn, learn_transitions, lowered, ignored, arrival_column, severity, message,
+           (extract(epoch FROM learning_period) * 1000000)::bigint AS learning_period,
+           (extract(epoch FROM forget_after) * 1000000)::bigint AS forget_after,
+           (extract(epoch FROM trial_period) * 1000000)::bigint AS trial_period,
+           (extract(epoch FROM keep_alive) * 1000000)::bigint AS keep_alive,
+           (extract(epoch FROM max_duration) * 1000000)::bigint AS max_duration,
+           (extract(epoch FROM lookback) * 1000000)::bigint AS lookback,
+           CASE raise_from
+               WHEN 'infinity' THEN 9223372036854775807
+               WHEN '-infinity' THEN NULL
+               ELSE (extract(epoch FROM raise_from) * 1000000)::bigint - 946684800000000
+           END AS raise_from
+    FROM {rules}
+) AS d")
+}
+
+impl Definition {
+    /// Within an SPI connection.
+    pub fn load(name: &str) -> Result<Self, TravelError> {
+        let rows = spi::select(&query("travel.rules WHERE name = $1"), &[text(name)]);
+        if rows.len == 0 {
+            return Err(TravelError::NoSuchRule { name: name.to_owned(), known: names() });
+        }
+        Self::read(name, &rows)
+    }
+
+    /// Of a row that is not stored yet, with its type. Within an SPI connection.
+    pub fn of_row(name: &str, (row_type, row): (pg_sys::Oid, pg_sys::Datum)) -> Result<Self, TravelError> {
+        let rows = spi::select(&query("(SELECT ($1).*) AS r"), &[(row_type, Some(row))]);
+        Self::read(name, &rows)
+    }
+
+    fn read(name: &str, rows: &spi::Rows) -> Result<Self, TravelError> {
+        let row = rows.text(0, 0)?.unwrap_or_default();
+        serde_json::from_str(row)
+            .map_err(|error| TravelError::RuleUnreadable { name: name.to_owned(), detail: error.to_string() })
+    }
+
+    pub fn owner(&self) -> Result<Role, TravelError> {
+        Role::named(&self.owner)
+            .ok_or_else(|| TravelError::NoSuchOwner { rule: self.name.clone(), owner: self.owner.clone() })
+    }
+
+    /// What travel is judged over. With the owner's rights, within an SPI connection.
+    pub fn arguments(&self) -> Result<Arguments, TravelError> {
+        let oid = Source::find(&self.source).ok_or_else(|| TravelError::NoRuleSource {
+            rule: self.name.clone(),
+            source: self.source.clone(),
+        })?;
+        Ok(Arguments {
+            source: Source::open(oid)?,
+            entity: self.entity.clone(),
+            since: None,
+            until: None,
+            condition: self.condition.clone(),
+            thresholds: self.thresholds(),
+            all_legs: true,
+            columns: self.columns.iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        })
+    }
+
+    pub fn settings(&self) -> Result<Rule, TravelError> {
+        let unreadable = |detail: String| TravelError::RuleUnreadable { name: self.name.clone(), detail };
+        let marks = |names: &[String]| {
+            Marks::from_names(names.iter().map(String::as_str))
+                .map_err(|mark| unreadable(format!("no mark {mark}")))
+        };
+        Ok(Rule {
+            thresholds: self.thresholds(),
+            baseline: self.baseline,
+            learning_period: self.learning_period,
+            forget_after: self.forget_after,
+            trial_period: self.trial_period,
+            learn: Learn::from_name(&self.learn)
+                .ok_or_else(|| unreadable(format!("no way to learn {}", self.learn)))?,
+            learn_transitions: self.learn_transitions,
+            lowered: marks(&self.lowered)?,
+            ignored: marks(&self.ignored)?,
+            keep_alive: self.keep_alive,
+            max_duration: self.max_duration,
+            raise_from: self.raise_from,
+            severity: Severity::from_name(&self.severity)
+                .ok_or_else(|| unreadable(format!("no severity {}", self.severity)))?,
+        })
+    }
+
+    fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            min_distance_km: self.min_distance_km,
+            min_velocity_kmh: self.min_velocity_kmh,
+            use_accuracy: self.use_accuracy,
+        }
+    }
+}
+
+/// The names of all rules, for hints.
+fn names() -> String {
+    let rows = spi::select(
+        "SELECT coalesce(pg_catalog.string_agg(name, ', ' ORDER BY name), 'none') FROM travel.rules",
+        &[],
+    );
+    rows.text(0, 0).ok().flatten().unwrap_or_default().to_owned()
+}
+
+/// A text argument of a query.
+pub fn text(value: &str) -> spi::Argument {
+    (pg_sys::TEXTOID, Some(varlena(value.as_bytes())))
+}
+
+pub fn texts(values: &[&str]) -> spi::Argument {
+    (pg_sys::TEXTARRAYOID, Some(array::of_texts(values)))
+}

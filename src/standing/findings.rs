@@ -1,0 +1,174 @@
+//! A verdict as the columns of travel.verdicts.
+
+use crate::detect::utc;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use travel_core::finding::{Sentence, Whereabouts, message, travel_time};
+use travel_core::rule::{JudgedEvent, Verdict};
+
+/// A row, by the names of its columns.
+pub type Columns = Map<String, Value>;
+
+/// The columns of `travel.finding`, in its order.
+pub const FINDING: [&str; 61] = [
+    "leg_id",
+    "entity",
+    "account_id",
+    "identity_type",
+    "principal",
+    "actor",
+    "session_name",
+    "user_name",
+    "arn",
+    "access_key_id",
+    "from_time",
+    "from_ip",
+    "from_event_id",
+    "from_city",
+    "from_subdivision",
+    "from_country",
+    "from_country_code",
+    "from_latitude",
+    "from_longitude",
+    "from_accuracy_km",
+    "from_asn",
+    "from_as_organization",
+    "from_hosting",
+    "from_anonymizer",
+    "from_carrier",
+    "to_time",
+    "to_ip",
+    "to_event_id",
+    "to_city",
+    "to_subdivision",
+    "to_country",
+    "to_country_code",
+    "to_latitude",
+    "to_longitude",
+    "to_accuracy_km",
+    "to_asn",
+    "to_as_organization",
+    "to_hosting",
+    "to_anonymizer",
+    "to_carrier",
+    "distance_km",
+    "judged_distance_km",
+    "elapsed_seconds",
+    "velocity_kmh",
+    "impossible",
+    "from_event_name",
+    "from_event_source",
+    "from_aws_region",
+    "from_access_key_id",
+    "from_user_agent",
+    "from_outcome",
+    "from_error_code",
+    "to_event_name",
+    "to_event_source",
+    "to_aws_region",
+    "to_access_key_id",
+    "to_user_agent",
+    "to_outcome",
+    "to_error_code",
+    "travel_time",
+    "message",
+];
+
+/// The row of a verdict, but for its alert.
+pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
+    let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+    let measure = &verdict.measure;
+    let mut row = Columns::new();
+    let mut put = |name: &str, value: Value| {
+        row.insert(name.to_owned(), value);
+    };
+    put("rule", json!(rule));
+    put("raised", json!(verdict.is_raised()));
+    put("reasons", verdict.reasons.iter().map(|reason| json!(reason.as_str())).collect());
+    put("leg_id", json!(verdict.leg_id));
+    put("entity", json!(&*to.entity));
+    let shown = &to.shown;
+    let of_arrival = [
+        ("account_id", &shown.account_id),
+        ("identity_type", &to.identity_type),
+        ("principal", &shown.principal),
+        ("actor", &shown.actor),
+        ("session_name", &shown.session_name),
+        ("user_name", &shown.user_name),
+        ("arn", &shown.arn),
+        ("access_key_id", &to.access_key_id),
+    ];
+    for (name, value) in of_arrival {
+        put(name, text(value));
+    }
+    for (end, event) in [("from", from), ("to", to)] {
+        for (name, value) in end_columns(event) {
+            put(&format!("{end}_{name}"), value);
+        }
+    }
+    put("distance_km", json!(measure.distance_km));
+    put("judged_distance_km", json!(measure.judged_distance_km));
+    put("elapsed_seconds", json!(measure.elapsed_seconds));
+    put("velocity_kmh", json!(measure.velocity_kmh));
+    put("impossible", json!(measure.impossible));
+    put("travel_time", json!(travel_time(measure.elapsed_seconds)));
+    put("message", json!(sentence(verdict)));
+    row
+}
+
+fn end_columns(event: &JudgedEvent) -> [(&'static str, Value); 22] {
+    let shown = &event.shown;
+    [
+        ("time", json!(utc(event.time))),
+        ("ip", json!(event.site.address().map(|host| host.to_string()))),
+        ("event_id", text(&event.event_id)),
+        ("city", text(&event.city)),
+        ("subdivision", text(&event.subdivision)),
+        ("country", text(&shown.country)),
+        ("country_code", text(&event.country_code)),
+        ("latitude", json!(event.coordinates.latitude())),
+        ("longitude", json!(event.coordinates.longitude())),
+        ("accuracy_km", json!(event.accuracy_km)),
+        ("asn", json!(event.asn)),
+        ("as_organization", text(&shown.as_organization)),
+        ("hosting", text(&shown.hosting)),
+        ("anonymizer", json!(event.anonymizer.map(|anonymizer| anonymizer.as_str()))),
+        ("carrier", json!(event.carrier.map(|carrier| carrier.as_str()))),
+        ("event_name", text(&event.event_name)),
+        ("event_source", text(&shown.event_source)),
+        ("aws_region", text(&shown.aws_region)),
+        ("access_key_id", text(&event.access_key_id)),
+        ("user_agent", text(&event.user_agent)),
+        ("outcome", text(&event.outcome)),
+        ("error_code", text(&shown.error_code)),
+    ]
+}
+
+fn sentence(verdict: &Verdict) -> String {
+    let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+    message(&Sentence {
+        entity: &to.entity,
+        access_key_id: to.access_key_id.as_deref(),
+        identity_type: to.identity_type.as_deref(),
+        session_name: to.shown.session_name.as_deref().or(to.shown.user_name.as_deref()),
+        from: whereabouts(from),
+        to: whereabouts(to),
+        elapsed_seconds: verdict.measure.elapsed_seconds,
+        distance_km: verdict.measure.distance_km,
+        velocity_kmh: verdict.measure.velocity_kmh,
+        impossible: verdict.measure.impossible,
+    })
+}
+
+fn whereabouts(event: &JudgedEvent) -> Whereabouts<'_> {
+    Whereabouts {
+        city: event.city.as_deref(),
+        country: event.shown.country.as_deref(),
+        latitude: event.coordinates.latitude(),
+        longitude: event.coordinates.longitude(),
+    }
+}
+
+fn text(value: &Option<Arc<str>>) -> Value {
+    json!(value.as_deref())
+}

@@ -1,0 +1,140 @@
+//! What was kept of entities and baseline entities: rows of travel.entity_states and travel.baseline_states.
+
+use super::definition::{text, texts};
+use crate::pg::array;
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::sync::Arc;
+use travel_core::rule::Micros;
+
+/// What states are kept of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Entity,
+    Baseline,
+}
+
+/// The rows of one member. The first stands before its first event (`Micros::MIN`), the last holds to this day
+/// (`Micros::MAX`).
+#[derive(Clone, Debug, Default)]
+pub struct Kept {
+    /// `judged_until` and `valid_until`, ascending.
+    pub times: Vec<(Micros, Micros)>,
+    /// The pass that read all its events later than `judged_from`.
+    pub pass: Option<i64>,
+    pub judged_from: Option<Micros>,
+    /// The newest state, as stored.
+    newest: Option<String>,
+}
+
+impl Kind {
+    pub fn table(self) -> &'static str {
+        match self {
+            Self::Entity => "travel.entity_states",
+            Self::Baseline => "travel.baseline_states",
+        }
+    }
+
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Entity => "entity",
+            Self::Baseline => "baseline_entity",
+        }
+    }
+}
+
+impl Kept {
+    /// The event that it was judged up to.
+    pub fn judged_until(&self) -> Option<Micros> {
+        self.times.last().map(|(judged_until, _)| *judged_until)
+    }
+
+    /// The row that answers for a cut.
+    pub fn at(&self, cut: Micros) -> Option<Micros> {
+        let after = self.times.partition_point(|(judged_until, _)| *judged_until <= cut);
+        after.checked_sub(1).map(|at| self.times[at].0)
+    }
+
+    pub fn newest<S: DeserializeOwned>(&self, rule: &str) -> Result<Option<S>, TravelError> {
+        self.newest.as_deref().map(|stored| state(rule, stored)).transpose()
+    }
+
+    /// Whether a pass read this event of it together with others.
+    pub fn was_read(&self, pass: i64, time: Micros) -> bool {
+        self.pass == Some(pass)
+            && self.judged_from.is_some_and(|from| from < time)
+            && self.judged_until().is_some_and(|until| time <= until)
+    }
+}
+
+/// The rows of these members; those without any are not in it.
+pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, Kept>, TravelError> {
+    let mut members: HashMap<Arc<str>, Kept> = HashMap::new();
+    if names.is_empty() {
+        return Ok(members);
+    }
+    let query = format!(
+        "SELECT {name}, judged_until, valid_until, pass, judged_from,
+                CASE WHEN valid_until = 'infinity' THEN state::text END
+         FROM {table}
+         WHERE rule = $1 AND {name} = ANY ($2)
+         ORDER BY {name}, judged_until",
+        name = kind.column(),
+        table = kind.table(),
+    );
+    let rows = spi::select(&query, &[text(rule), texts(names)]);
+    let mut last: Option<Arc<str>> = None;
+    for row in 0..rows.len {
+        let name = rows.text(row, 0)?.unwrap_or_default();
+        let member = match &last {
+            Some(last) if **last == *name => last.clone(),
+            _ => name.into(),
+        };
+        last = Some(member.clone());
+        let kept = members.entry(member).or_default();
+        if let (Some(judged_until), Some(valid_until)) = (rows.i64(row, 1), rows.i64(row, 2)) {
+            kept.times.push((judged_until, valid_until));
+        }
+        kept.pass = rows.i64(row, 3);
+        kept.judged_from = rows.i64(row, 4);
+        kept.newest = rows.text(row, 5)?.map(str::to_owned);
+    }
+    Ok(members)
+}
+
+/// The states of members as of certain rows.
+pub fn states_at<S: DeserializeOwned>(
+    kind: Kind,
+    rule: &str,
+    at: &[(&str, Micros)],
+) -> Result<Vec<(Arc<str>, S)>, TravelError> {
+    let query = format!(
+        "SELECT s.{name}, s.state::text
+         FROM pg_catalog.unnest($2::text[], $3::timestamptz[]) AS m (name, judged_until)
+         JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.judged_until = m.judged_until
+         WHERE s.state IS NOT NULL",
+        name = kind.column(),
+        table = kind.table(),
+    );
+    let names: Vec<&str> = at.iter().map(|(name, _)| *name).collect();
+    let times: Vec<Micros> = at.iter().map(|(_, time)| *time).collect();
+    let times = (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(&times)));
+    let rows = spi::select(&query, &[text(rule), texts(&names), times]);
+    (0..rows.len)
+        .map(|row| {
+            let stored = rows.text(row, 1)?.unwrap_or_default();
+            Ok((rows.text(row, 0)?.unwrap_or_default().into(), state(rule, stored)?))
+        })
+        .collect()
+}
+
+/// `timestamptz[]`, which pgrx does not name.
+pub const TIMESTAMPTZ_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1185);
+
+fn state<S: DeserializeOwned>(rule: &str, stored: &str) -> Result<S, TravelError> {
+    serde_json::from_str(stored)
+        .map_err(|error| TravelError::StateUnreadable { rule: rule.to_owned(), detail: error.to_string() })
+}

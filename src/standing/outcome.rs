@@ -1,0 +1,107 @@
+//! What comes of judging: gathered chunk by chunk, in the form in which it is written.
+
+use super::findings::{self, Columns};
+use crate::pg::errors::TravelError;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use travel_core::rule::{
+    AnalystRow, BaselineState, Checkpoint, EntityState, Incident, JudgedEvent, Micros, PlaceKey, Rule, State,
+    Suppression, resume,
+};
+
+/// What a rule is judged by.
+pub struct Law {
+    pub name: String,
+    pub settings: Rule,
+    pub analysts: Vec<AnalystRow>,
+    pub suppressions: Vec<Suppression>,
+}
+
+/// Of events that were judged in order of time, from a state on.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    pub verdicts: Vec<Columns>,
+    /// By the leg's id.
+    pub raised: HashMap<String, RaisedLeg>,
+    /// By entity and first leg: those that grew or began.
+    pub incidents: BTreeMap<(Arc<str>, Micros), Incident>,
+    pub state: State,
+    pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
+    pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
+    pub entities_begun: Vec<(Arc<str>, Micros)>,
+    pub baselines_begun: Vec<(Arc<str>, Micros)>,
+    pub newest: Option<Micros>,
+}
+
+/// What is kept of a raised leg with its alert.
+#[derive(Debug)]
+pub struct RaisedLeg {
+    pub to_time: Micros,
+    pub baseline_entity: Option<Arc<str>>,
+    pub from: Option<PlaceKey>,
+    pub from_known: bool,
+    pub to: Option<PlaceKey>,
+    pub to_known: bool,
+}
+
+impl Outcome {
+    pub fn from(state: State) -> Self {
+        Self { state, ..Self::default() }
+    }
+
+    /// More members, whose later events were judged before: what those said of the incidents that the states carry is
+    /// said again.
+    pub fn take_up(&mut self, state: State) {
+        for (entity, state) in state.entities {
+            if let Some(open) = &state.grouping.open {
+                self.incidents.insert((entity.clone(), open.first_seen), open.clone());
+            }
+            self.state.entities.insert(entity, state);
+        }
+        self.state.baselines.extend(state.baselines);
+    }
+
+    /// The next events, all later than those before them.
+    pub fn judge(&mut self, law: &Law, events: &[JudgedEvent]) -> Result<(), TravelError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let before = std::mem::take(&mut self.state);
+        let (judgement, after) = resume(&before, &law.settings, events, &law.analysts, &law.suppressions)
+            .map_err(|late| TravelError::EventsUnordered {
+                rule: law.name.clone(),
+                event: late.event,
+                judged_until: late.judged_until,
+            })?;
+        let learn = law.settings.learn;
+        for verdict in &judgement.verdicts {
+            self.verdicts.push(findings::verdict(&law.name, verdict));
+            if verdict.is_raised() {
+                let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+                let leg = RaisedLeg {
+                    to_time: to.time,
+                    baseline_entity: to.baseline_entity.clone(),
+                    from: from.place(learn),
+                    from_known: verdict.from_known,
+                    to: to.place(learn),
+                    to_known: verdict.to_known,
+                };
+                self.raised.insert(verdict.leg_id.clone(), leg);
+            }
+        }
+        for incident in judgement.incidents {
+            let carried =
+                before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
+            if carried != Some(&incident) {
+                self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
+            }
+        }
+        self.entity_checkpoints.extend(judgement.entity_checkpoints);
+        self.baseline_checkpoints.extend(judgement.baseline_checkpoints);
+        self.entities_begun.extend(judgement.entities_begun);
+        self.baselines_begun.extend(judgement.baselines_begun);
+        self.newest = self.newest.max(events.iter().map(|event| event.time).max());
+        self.state = after;
+        Ok(())
+    }
+}

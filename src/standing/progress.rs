@@ -1,0 +1,236 @@
+//! Where the scan of a rule stands: its row in travel.scans.
+
+use super::definition::{Definition, text};
+use super::queries::{Arrival, Queries, arrived_between, seen_since};
+use crate::pg::errors::TravelError;
+use crate::pg::role::{Role, with_rights_of};
+use crate::pg::spi;
+use pgrx::pg_sys;
+use travel_core::rule::Micros;
+use travel_core::rule::settings::HOUR;
+
+/// How far back what arrived is read again: a row may have been committed long after it was written.
+const OVERLAP: Micros = HOUR;
+
+/// The row, locked until the transaction ends: no two scans of one rule work at once.
+#[derive(Debug, Default)]
+pub struct Progress {
+    source: Option<String>,
+    system_identifier: Option<i64>,
+    /// Snapshots, as PostgreSQL writes them.
+    scanned: Option<String>,
+    target: Option<String>,
+    arrived: Option<Micros>,
+    arriving: Option<Micros>,
+    pub pass: i64,
+    /// The pass judges again what is later, new or not.
+    pub judge_from: Option<Micros>,
+    /// How far in event time the pass has come.
+    pub position: Option<Micros>,
+    pub is_under_way: bool,
+    has_finished: bool,
+    newest_event: Option<Micros>,
+    pub pruned_before: Option<Micros>,
+}
+
+/// What a step read.
+#[derive(Debug, Default)]
+pub struct Tally {
+    pub events: u64,
+    pub placed: u64,
+    pub newest: Option<Micros>,
+}
+
+impl Progress {
+    /// Within an SPI connection.
+    pub fn lock(rule: &str) -> Result<Self, TravelError> {
+        spi::execute("INSERT INTO travel.scans (rule) VALUES ($1) ON CONFLICT DO NOTHING", &[text(rule)]);
+        let rows = spi::select(
+            "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
+                    under_way, finished_at IS NOT NULL, newest_event, pruned_before
+             FROM travel.scans
+             WHERE rule = $1
+             FOR UPDATE",
+            &[text(rule)],
+        );
+        if rows.len == 0 {
+            return Ok(Self::default());
+        }
+        let owned = |column| Ok::<_, TravelError>(rows.text(0, column)?.map(str::to_owned));
+        Ok(Self {
+            source: owned(0)?,
+            system_identifier: rows.i64(0, 1),
+            scanned: owned(2)?,
+            target: owned(3)?,
+            arrived: rows.i64(0, 4),
+            arriving: rows.i64(0, 5),
+            pass: rows.i64(0, 6).unwrap_or_default(),
+            judge_from: rows.i64(0, 7),
+            position: rows.i64(0, 8),
+            is_under_way: rows.bool(0, 9) == Some(true),
+            has_finished: rows.bool(0, 10) == Some(true),
+            newest_event: rows.i64(0, 11),
+            pruned_before: rows.i64(0, 12),
+        })
+    }
+
+    /// Begins a pass over what is new; over everything, where the source is another or the cluster is.
+    pub fn begin(
+        &mut self,
+        definition: &Definition,
+        queries: &Queries,
+        owner: Role,
+    ) -> Result<(), TravelError> {
+        let rows = spi::select(
+            "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id()::text,
+                    (SELECT system_identifier FROM pg_catalog.pg_control_system())",
+            &[],
+        );
+        let snapshot = rows.text(0, 0)?.unwrap_or_default();
+        let own = rows.text(0, 1)?.unwrap_or_default();
+        let system = rows.i64(0, 2);
+        let is_other = self.source.as_deref() != Some(&queries.source);
+        let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
+        let forgets = is_other
+            || !self.has_finished
+            || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
+        self.pass += 1;
+        self.is_under_way = true;
+        self.position = None;
+        self.target = is_exact.then(|| with_own(snapshot, own)).flatten();
+        if let Arrival::Column(column) = &queries.arrival {
+            let newest = queries.newest_arrival(column);
+            let rows = with_rights_of(owner, || spi::select(&newest, &[]));
+            self.arriving = rows.i64(0, 0);
+        }
+        if forgets {
+            self.scanned = None;
+            self.arrived = None;
+            self.newest_event = None;
+            // What an earlier source said goes as far as the new one does not say it too.
+            self.judge_from = self.has_finished.then_some(Micros::MIN);
+        }
+        self.source = Some(queries.source.clone());
+        self.system_identifier = system;
+        spi::execute(
+            "UPDATE travel.scans
+             SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
+                 arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10,
+                 started_at = pg_catalog.clock_timestamp()
+             WHERE rule = $1",
+            &[
+                text(&definition.name),
+                text(&queries.source),
+                number(system),
+                nullable(self.scanned.as_deref()),
+                nullable(self.target.as_deref()),
+                time(self.arrived),
+                time(self.arriving),
+                number(Some(self.pass)),
+                time(self.judge_from),
+                time(self.newest_event),
+            ],
+        );
+        Ok(())
+    }
+
+    /// Which rows the pass is about, as SQL over the source; none: all of them.
+    pub fn condition(&self, definition: &Definition, queries: &Queries, own: &str) -> Option<String> {
+        // A pass that judges everything again reads what was read before, too.
+        let again = self.judge_from.is_some();
+        match &queries.arrival {
+            Arrival::Transaction(xid) => {
+                let target = self.target.as_deref()?;
+                Some(seen_since(xid, self.scanned.as_deref().filter(|_| !again), target, own))
+            }
+            Arrival::Column(column) => {
+                let after = self.arrived.filter(|_| !again).map(|arrived| arrived.saturating_sub(OVERLAP));
+                self.arriving.map(|arriving| arrived_between(column, after, Some(arriving)))
+            }
+            Arrival::Lookback => {
+                let _ = definition;
+                None
+            }
+        }
+    }
+
+    /// Events that the pass reads are later than this.
+    pub fn after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
+        let from = match (self.judge_from, &queries.arrival) {
+            (Some(from), _) => Some(from),
+            (None, Arrival::Lookback) => {
+                self.newest_event.map(|newest| newest.saturating_sub(definition.lookback))
+            }
+            (None, _) => None,
+        };
+        let pruned = self.pruned_before.map(|time| time.saturating_sub(1));
+        from.max(self.position).max(pruned).filter(|after| *after != Micros::MIN)
+    }
+
+    /// Whether what the pass reads is best found by how it arrived.
+    pub fn is_small(&self) -> bool {
+        self.judge_from.is_none()
+            && self.position.is_none()
+            && (self.scanned.is_some() || self.arrived.is_some())
+    }
+
+    /// After a step that came this far.
+    pub fn advance(&self, rule: &str, position: Option<Micros>, tally: &Tally) {
+        spi::execute(
+            "UPDATE travel.scans
+             SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5)
+             WHERE rule = $1",
+            &[
+                text(rule),
+                time(position),
+                number(Some(tally.events as i64)),
+                number(Some(tally.placed as i64)),
+                time(tally.newest),
+            ],
+        );
+    }
+
+    /// After the last step of a pass.
+    pub fn finish(&self, rule: &str) {
+        spi::execute(
+            "UPDATE travel.scans
+             SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived), arriving = NULL,
+                 judge_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
+                 last_error = NULL, last_error_at = NULL
+             WHERE rule = $1",
+            &[text(rule)],
+        );
+    }
+}
+
+/// A snapshot in which this transaction counts as running: what it inserts later is new to the next scan. None: it is
+/// no snapshot.
+fn with_own(snapshot: &str, own: &str) -> Option<String> {
+    let own: u64 = own.parse().ok()?;
+    let mut parts = snapshot.split(':');
+    let mut xmin: u64 = parts.next()?.parse().ok()?;
+    let mut xmax: u64 = parts.next()?.parse().ok()?;
+    let mut running: std::collections::BTreeSet<u64> =
+        parts.next()?.split(',').filter_map(|xid| xid.parse().ok()).collect();
+    if own >= xmax {
+        // Those between had not begun, or not ended, when the snapshot was taken.
+        running.extend(xmax..own);
+        xmax = own + 1;
+    }
+    running.insert(own);
+    xmin = running.first().copied().map_or(xmin, |first| xmin.min(first));
+    let running: Vec<String> = running.iter().map(u64::to_string).collect();
+    Some(format!("{xmin}:{xmax}:{}", running.join(",")))
+}
+
+fn nullable(value: Option<&str>) -> spi::Argument {
+    (pg_sys::TEXTOID, value.and_then(|value| text(value).1))
+}
+
+fn number(value: Option<i64>) -> spi::Argument {
+    (pg_sys::INT8OID, value.map(pg_sys::Datum::from))
+}
+
+fn time(value: Option<Micros>) -> spi::Argument {
+    (pg_sys::TIMESTAMPTZOID, value.map(pg_sys::Datum::from))
+}

@@ -1,0 +1,274 @@
+//! The SQL over the source of a rule: what is new, and the histories of some entities.
+
+use super::definition::Definition;
+use super::indexes;
+use crate::detect::{Arguments, Events, Expression, Site, as_text, identifiers, utc};
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use travel_core::rule::Micros;
+
+/// How a scan finds what is new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// By the transaction that brought a row: this column is it.
+    Transaction(String),
+    /// By a column that says when a row arrived.
+    Column(String),
+    /// By reading the last part of the event time again.
+    Lookback,
+}
+
+/// The columns that a query gives, in the order in which [`super::reader`] reads them; after these come the labels.
+pub const LABELS: [&str; 15] = [
+    "event_id",
+    "event_name",
+    "event_source",
+    "aws_region",
+    "account_id",
+    "identity_type",
+    "principal",
+    "actor",
+    "session_name",
+    "user_name",
+    "arn",
+    "access_key_id",
+    "user_agent",
+    "outcome",
+    "error_code",
+];
+const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
+
+pub struct Queries {
+    pub source: String,
+    pub site: Site,
+    pub arrival: Arrival,
+    /// Indexes lead from an entity, and from a baseline entity, and a time to the events.
+    is_indexed: bool,
+    select: String,
+    pub from: String,
+    filters: String,
+    pub entity: String,
+    pub baseline_entity: String,
+    pub events: Events,
+}
+
+/// Where there is nobody whose places could be learnt.
+const NO_BASELINE: &str = "NULL::text";
+
+const BY_INDEX: [(&CStr, &CStr); 3] =
+    [(c"enable_seqscan", c"off"), (c"enable_hashjoin", c"off"), (c"enable_mergejoin", c"off")];
+
+/// What a pass reads of the source.
+pub struct News {
+    /// Rows that arrived (by [`Arrival`]) after the one and not after the other; none: whenever.
+    pub arrived: Option<String>,
+    /// Later than this.
+    pub after: Option<Micros>,
+    /// At most so many rows, and those of the same time as the last.
+    pub limit: usize,
+    /// Find them by their arrival first: they are few.
+    pub is_small: bool,
+}
+
+impl Queries {
+    /// Ready to be run. With the owner's rights, within an SPI connection.
+    pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        let mut queries = Self::read(definition, arguments)?;
+        let leads_to = |key: &str| Ok(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
+        queries.is_indexed = leads_to(&queries.entity)? && leads_to(&queries.baseline_entity)?;
+        Ok(queries)
+    }
+
+    /// As far as analysis goes: nothing is planned. With the owner's rights, within an SPI connection.
+    pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        let baseline_names = match &definition.baseline_entity {
+            Some(list) => {
+                identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?
+            }
+            None => Vec::new(),
+        };
+        let mut more = vec!["mfa_used".to_owned(), "ingest_xid".to_owned()];
+        more.extend(definition.arrival_column.clone());
+        let baseline_at = more.len();
+        more.extend(baseline_names.iter().cloned());
+        let (events, found) = Events::with(arguments, &more)?;
+        let missing = |column: &str, name: &str| TravelError::RuleColumn {
+            rule: definition.name.clone(),
+            column: column.to_owned(),
+            name: name.to_owned(),
+            source: arguments.source.name.clone(),
+            available: arguments.source.column_names(),
+        };
+        let transaction = found[1].as_ref().filter(|column| column.oid == pg_sys::XID8OID);
+        let arrival = match (&definition.arrival_column, transaction) {
+            (Some(name), _) => {
+                let column = found[2].as_ref().ok_or_else(|| missing("arrival_column", name))?;
+                if column.oid != pg_sys::TIMESTAMPTZOID {
+                    return Err(TravelError::ColumnType {
+                        column: format!("arrival_column {name}"),
+                        is: crate::detect::type_name(column.oid),
+                        wanted: "timestamptz",
+                        hint: "Name a column that says when the row arrived, or leave it NULL.".to_owned(),
+                    });
+                }
+                Arrival::Column(column.sql.clone())
+            }
+            (None, Some(column)) => Arrival::Transaction(column.sql.clone()),
+            (None, None) => Arrival::Lookback,
+        };
+        let given = baseline_names
+            .iter()
+            .zip(&found[baseline_at..])
+            .map(|(name, column)| column.clone().ok_or_else(|| missing("baseline_entity", name)))
+            .collect::<Result<Vec<_>, _>>()?;
+        let keys: Vec<String> = events.keys.iter().map(|key| key.sql.clone()).collect();
+        let entity = events.entity(&keys);
+        let baseline_entity =
+            if definition.baseline { baseline_sql(&events, given) } else { NO_BASELINE.to_owned() };
+        Ok(Self {
+            source: arguments.source.name.clone(),
+            site: events.site,
+            arrival,
+            is_indexed: false,
+            select: select(&events, &entity, &baseline_entity, found[0].clone()),
+            from: events.from.clone(),
+            filters: events.filters().join("\n  AND "),
+            entity,
+            baseline_entity,
+            events,
+        })
+    }
+
+    /// Rows that a pass has not judged, in order of time.
+    pub fn news(&self, news: &News) -> String {
+        let after = self.events.time_bound(">", news.after, "-infinity");
+        let until = self.events.time_bound("<", None, "infinity");
+        let arrived = news.arrived.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
+        let query = format!(
+            "SELECT {}\nFROM {}\nWHERE {}\n  AND {after}\n  AND {until}{arrived}",
+            self.select, self.from, self.filters
+        );
+        let limit = format!("ORDER BY event_time FETCH FIRST {} ROWS WITH TIES", news.limit);
+        if news.is_small {
+            format!("WITH news AS MATERIALIZED (\n{query}\n)\nSELECT *\nFROM news\n{limit}")
+        } else {
+            format!("{query}\n{limit}")
+        }
+    }
+
+    /// Everything of some entities ($1, each later than its time in $2) and of some baseline entities ($3, $4), in order
+    /// of time. A row may come twice.
+    pub fn histories(&self) -> String {
+        format!("{}\nORDER BY event_time", self.histories_of(&self.select))
+    }
+
+    /// Which entities and baseline entities these histories name.
+    pub fn names_in_histories(&self) -> String {
+        let names = format!("{} AS entity, {} AS baseline_entity", self.entity, self.baseline_entity);
+        format!("SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h", self.histories_of(&names))
+    }
+
+    /// Whether places are learnt for anybody.
+    pub fn has_baseline(&self) -> bool {
+        self.baseline_entity != NO_BASELINE
+    }
+
+    /// The newest arrival.
+    pub fn newest_arrival(&self, column: &str) -> String {
+        format!("SELECT pg_catalog.max({column}) FROM {}", self.from)
+    }
+
+    /// Runs a query over histories: by the indexes where they serve, as nobody can estimate how many rows a member has.
+    pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
+        if self.is_indexed { spi::with_settings(&BY_INDEX, body) } else { body() }
+    }
+
+    /// Runs a query over news: what is little is found by the index on how it arrived, whatever the statistics say.
+    pub fn by_arrival<R>(&self, news: &News, body: impl FnOnce() -> R) -> R {
+        if news.is_small { spi::with_settings(&BY_INDEX[..1], body) } else { body() }
+    }
+
+    fn histories_of(&self, select: &str) -> String {
+        let is_later = self.events.is_later_than("m.judged_until");
+        let part = |sql: &str, names: u8, times: u8| {
+            format!(
+                "SELECT {select}\nFROM pg_catalog.unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
+                 JOIN {} ON {sql} = m.name AND {is_later}\nWHERE {}\n  AND {}",
+                self.from,
+                self.filters,
+                self.events.time_bound("<", None, "infinity"),
+            )
+        };
+        let mut parts = vec![part(&self.entity, 1, 2)];
+        if self.baseline_entity != NO_BASELINE {
+            parts.push(part(&self.baseline_entity, 3, 4));
+        }
+        parts.join("\nUNION ALL\n")
+    }
+}
+
+/// Rows that a snapshot sees and an earlier one did not.
+pub fn seen_since(xid: &str, earlier: Option<&str>, now: &str, own: &str) -> String {
+    let seen =
+        format!("(pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)");
+    match earlier {
+        None => seen,
+        Some(earlier) => format!(
+            "{xid} >= pg_catalog.pg_snapshot_xmin('{earlier}'::pg_snapshot)\n  \
+             AND NOT pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}'::pg_snapshot)\n  AND {seen}"
+        ),
+    }
+}
+
+/// Rows that arrived after one time and not after another.
+pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros>) -> String {
+    let bound = |operator: &str, time: Option<Micros>, open: &str| {
+        format!("{column} {operator} timestamptz '{}'", time.map_or_else(|| open.to_owned(), utc))
+    };
+    format!("{} AND {}", bound(">", after, "-infinity"), bound("<=", until, "infinity"))
+}
+
+/// Whom places are learnt for, as SQL.
+fn baseline_sql(events: &Events, given: Vec<Expression>) -> String {
+    if given.is_empty() {
+        return match (events.label("actor"), events.label("principal")) {
+            (Some(actor), Some(principal)) => format!("coalesce({actor}, {principal})"),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) => NO_BASELINE.to_owned(),
+        };
+    }
+    let parts: Vec<String> = given.into_iter().map(as_text).collect();
+    match &parts[..] {
+        [single] => single.clone(),
+        several => format!("travel.entity(VARIADIC ARRAY[{}])", several.join(", ")),
+    }
+}
+
+fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option<Expression>) -> String {
+    let part = |name: &str| events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
+    let label =
+        |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
+    let address = part("address").unwrap_or_else(|| "NULL::inet".to_owned());
+    let mfa_used = match mfa_used {
+        None => "NULL::boolean".to_owned(),
+        Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
+        Some(column) => format!("({}::text IN ('true', 't', 'yes', '1'))", column.sql),
+    };
+    let number = |name: &str| part(name).unwrap_or_else(|| "NULL::float8".to_owned());
+    let accuracy = label("accuracy_km", "float8");
+    let mut select = vec![
+        format!("{entity} AS entity"),
+        format!("{baseline_entity} AS baseline_entity"),
+        format!("{} AS event_time", events.time()),
+        format!("{address} AS address"),
+        format!("{} AS latitude", number("latitude")),
+        format!("{} AS longitude", number("longitude")),
+        format!("{accuracy} AS accuracy_km"),
+        format!("{mfa_used} AS mfa_used"),
+    ];
+    select
+        .extend(LABELS.iter().chain(&PLACE_LABELS).map(|name| format!("{} AS {name}", label(name, "text"))));
+    select.join(",\n       ")
+}

@@ -1,0 +1,166 @@
+//! Rows of a rule's source as judged events.
+
+use super::queries::LABELS;
+use crate::detect::Site as SiteKind;
+use crate::geoip::Places;
+use crate::pg::errors::TravelError;
+use crate::pg::inet;
+use crate::pg::spi::Rows;
+use std::collections::HashSet;
+use std::sync::Arc;
+use travel_core::entity::is_entity;
+use travel_core::geodesy::Coordinates;
+use travel_core::place::Place;
+use travel_core::rule::{JudgedEvent, Micros, Shown};
+use travel_core::site::Site;
+
+/// The first of the labels among the columns, and the first of those of a place.
+const FIRST_LABEL: usize = 8;
+const FIRST_PLACE_LABEL: usize = FIRST_LABEL + LABELS.len();
+
+pub struct Reader {
+    kind: SiteKind,
+    places: Places,
+    /// Texts that came before: most come again and again.
+    texts: HashSet<Arc<str>>,
+}
+
+/// What a row is.
+pub enum Read {
+    Placed(Box<JudgedEvent>),
+    /// It has a time, but no place.
+    NotPlaced(Micros),
+    /// Neither a time nor a place.
+    Nothing,
+}
+
+impl Reader {
+    pub fn new(kind: SiteKind) -> Result<Self, TravelError> {
+        let places = Places::of_statement()?;
+        if kind == SiteKind::Address {
+            places.require_database()?;
+        }
+        Ok(Self { kind, places, texts: HashSet::new() })
+    }
+
+    pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
+        let Some(time) = rows.i64(row, 2) else { return Ok(Read::Nothing) };
+        let (Some(entity), Some((site, coordinates, accuracy_km, place))) =
+            (self.text(rows, row, 0)?, self.whereabouts(rows, row)?)
+        else {
+            return Ok(Read::NotPlaced(time));
+        };
+        let place = place.as_deref();
+        let mut label = |name: usize| self.text(rows, row, FIRST_LABEL + name);
+        let [
+            event_id,
+            event_name,
+            event_source,
+            aws_region,
+            account_id,
+            identity_type,
+            principal,
+            actor,
+            session_name,
+            user_name,
+            arn,
+            access_key_id,
+            user_agent,
+            outcome,
+            error_code,
+        ] = [
+            label(0)?,
+            label(1)?,
+            label(2)?,
+            label(3)?,
+            label(4)?,
+            label(5)?,
+            label(6)?,
+            label(7)?,
+            label(8)?,
+            label(9)?,
+            label(10)?,
+            label(11)?,
+            label(12)?,
+            label(13)?,
+            label(14)?,
+        ];
+        let own = |name: usize, of_place: Option<&Arc<str>>, this: &mut Self| match this.kind {
+            SiteKind::Address => Ok(of_place.cloned()),
+            SiteKind::Coordinates => this.text(rows, row, FIRST_PLACE_LABEL + name),
+        };
+        let city = own(0, place.and_then(|place| place.city.as_ref()), self)?;
+        let subdivision = own(1, place.and_then(|place| place.subdivision.as_ref()), self)?;
+        let country = own(2, place.and_then(|place| place.country.as_ref()), self)?;
+        let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
+        Ok(Read::Placed(Box::new(JudgedEvent {
+            entity,
+            baseline_entity: self.text(rows, row, 1)?.filter(|name| is_entity(name)),
+            time,
+            site,
+            coordinates,
+            accuracy_km,
+            country_code,
+            subdivision,
+            city,
+            anonymizer: place.and_then(|place| place.anonymizer),
+            hosting: place.is_some_and(|place| place.hosting.is_some()),
+            carrier: place.and_then(|place| place.carrier),
+            asn: place.and_then(|place| place.asn),
+            treatment: None,
+            event_id,
+            event_name,
+            access_key_id,
+            user_agent,
+            outcome,
+            identity_type,
+            mfa_used: rows.bool(row, 7),
+            shown: Shown {
+                event_source,
+                aws_region,
+                error_code,
+                account_id,
+                principal,
+                actor,
+                session_name,
+                user_name,
+                arn,
+                country,
+                as_organization: place.and_then(|place| place.as_organization.clone()),
+                hosting: place.and_then(|place| place.hosting.clone()),
+            },
+        })))
+    }
+
+    #[allow(clippy::type_complexity)]
+    fn whereabouts(
+        &self,
+        rows: &Rows,
+        row: usize,
+    ) -> Result<Option<(Site, Coordinates, Option<f64>, Option<Arc<Place>>)>, TravelError> {
+        if self.kind == SiteKind::Coordinates {
+            let (latitude, longitude) = (rows.f64(row, 4), rows.f64(row, 5));
+            let radius = rows.f64(row, 6).filter(|radius| radius.is_finite() && *radius >= 0.0);
+            return Ok(crate::leg::coordinates_of(latitude, longitude)
+                .map(|at| (Site::from_coordinates(at), at, radius, None)));
+        }
+        // SAFETY: the column is an inet.
+        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else {
+            return Ok(None);
+        };
+        let place = self.places.place(host)?;
+        Ok(place.and_then(|place| {
+            Some((Site::from_address(host), place.coordinates?, place.accuracy_km, Some(place)))
+        }))
+    }
+
+    fn text(&mut self, rows: &Rows, row: usize, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+        let Some(text) = rows.text(row, column)? else { return Ok(None) };
+        if let Some(known) = self.texts.get(text) {
+            return Ok(Some(known.clone()));
+        }
+        let text: Arc<str> = text.into();
+        self.texts.insert(text.clone());
+        Ok(Some(text))
+    }
+}

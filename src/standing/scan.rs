@@ -1,0 +1,345 @@
+//! One step of a scan: some of what is new is judged and written. The procedure travel.scan commits between steps.
+
+use super::analysts;
+use super::definition::{Definition, text};
+use super::history::Histories;
+use super::members::{self, Kept, Kind};
+use super::outcome::{Law, Outcome};
+use super::progress::{Progress, Tally};
+use super::queries::{News, Queries};
+use super::reader::{Read, Reader};
+use super::writer::{Judged, Raised, Writer};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::role::{Role, with_rights_of};
+use crate::pg::spi::{self, Cursor, Rows};
+use pgrx::pg_sys;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use travel_core::rule::{Class, JudgedEvent, Micros, State};
+
+pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
+pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
+
+/// Rows that a step reads of what is new.
+const BATCH: usize = 200_000;
+
+/// Rows of a history that are read at once.
+const PORTION: usize = 20_000;
+
+/// Members that a step judges again: a pass over everything does so for all of them.
+const MEMBERS: usize = 5000;
+
+/// `(rule) -> boolean`: whether there is more to do.
+fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let more = spi::connected(|| step(rule))?;
+    Ok(pg_sys::Datum::from(usize::from(more)))
+}
+
+/// Whether the procedure that asks may commit: it is not within a transaction block.
+fn may_commit(_: &Call) -> Result<pg_sys::Datum, TravelError> {
+    // SAFETY: asks SPI about the procedure that is running.
+    Ok(pg_sys::Datum::from(usize::from(unsafe { pg_sys::SPI_inside_nonatomic_context() })))
+}
+
+fn step(rule: &str) -> Result<bool, TravelError> {
+    let mut progress = Progress::lock(rule)?;
+    let definition = Definition::load(rule)?;
+    let owner = definition.owner()?;
+    let queries = with_rights_of(owner, || {
+        let arguments = definition.arguments()?;
+        Queries::of(&definition, &arguments)
+    })?;
+    if !progress.is_under_way {
+        progress.begin(&definition, &queries, owner)?;
+    }
+    let mut step = Step { definition, queries, owner, progress, tally: Tally::default() };
+    step.run()
+}
+
+struct Step {
+    definition: Definition,
+    queries: Queries,
+    owner: Role,
+    progress: Progress,
+    tally: Tally,
+}
+
+impl Step {
+    fn run(&mut self) -> Result<bool, TravelError> {
+        let rule = self.definition.name.clone();
+        let mut reader = Reader::new(self.queries.site)?;
+        let (events, read, last) = self.read_news(&mut reader)?;
+        let is_last = read < BATCH;
+        let is_done = self.judge_news(events, &mut reader)?;
+        if !is_done {
+            // The same rows again; what was judged of them is known.
+            return Ok(true);
+        }
+        self.progress.advance(&rule, last.or(self.progress.position), &self.tally);
+        if !is_last {
+            return Ok(true);
+        }
+        if self.judge_stale(&mut reader)? {
+            return Ok(true);
+        }
+        self.progress.finish(&rule);
+        Ok(false)
+    }
+
+    /// The next events of the pass, how many rows were read, and the time of the last.
+    fn read_news(
+        &mut self,
+        reader: &mut Reader,
+    ) -> Result<(Vec<JudgedEvent>, usize, Option<Micros>), TravelError> {
+        let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
+        let news = News {
+            arrived: self.progress.condition(
+                &self.definition,
+                &self.queries,
+                own.text(0, 0)?.unwrap_or_default(),
+            ),
+            after: self.progress.after(&self.definition, &self.queries),
+            limit: BATCH,
+            is_small: self.progress.is_small(),
+        };
+        let query = self.queries.news(&news);
+        let rows = with_rights_of(self.owner, || self.queries.by_arrival(&news, || spi::select(&query, &[])));
+        let mut events = Vec::new();
+        let mut last = None;
+        for row in 0..rows.len {
+            match reader.read(&rows, row)? {
+                Read::Placed(event) => {
+                    last = Some(event.time);
+                    events.push(*event);
+                    self.tally.placed += 1;
+                }
+                Read::NotPlaced(time) => last = Some(time),
+                Read::Nothing => {}
+            }
+            pgrx::check_for_interrupts!();
+        }
+        self.tally.events = rows.len as u64;
+        self.tally.newest = last;
+        Ok((events, rows.len, last))
+    }
+
+    /// Judges new events: those that come in order from the newest states on, late ones with their histories. Says
+    /// whether all were.
+    fn judge_news(&mut self, mut events: Vec<JudgedEvent>, reader: &mut Reader) -> Result<bool, TravelError> {
+        let rule = &self.definition.name;
+        let settings = self.definition.settings()?;
+        events.retain(|event| Class::of(event, &settings) != Class::Absent);
+        let entities = names(&events, |event| Some(&event.entity));
+        let baselines = names(&events, |event| event.baseline_entity.as_ref());
+        let entities = members::load(Kind::Entity, rule, &borrowed(&entities))?;
+        let baselines = members::load(Kind::Baseline, rule, &borrowed(&baselines))?;
+
+        let pass = self.progress.pass;
+        let mut late = Histories::default();
+        let mut is_complete = true;
+        events.retain(|event| {
+            let entity = entities.get(&event.entity);
+            let baseline = event.baseline_entity.as_ref().and_then(|name| baselines.get(name));
+            let members = || entity.into_iter().chain(baseline);
+            if members().any(|member| member.was_read(pass, event.time)) {
+                return false;
+            }
+            let is_late = members().any(|member| Some(event.time) <= member.judged_until());
+            let is_again =
+                self.progress.judge_from.is_some() && members().any(|member| member.pass != Some(pass));
+            if !is_late && !is_again {
+                return true;
+            }
+            if late.len() < MEMBERS {
+                let before = event.time.saturating_sub(1);
+                let from = self.progress.judge_from.filter(|_| is_again).unwrap_or(before);
+                late.add(Some(&event.entity), event.baseline_entity.as_ref(), before.min(from));
+            } else {
+                is_complete = false;
+            }
+            false
+        });
+        late.complete(rule, &self.queries, self.owner)?;
+        // What hangs together with a late event is read with its history.
+        events.retain(|event| {
+            is_complete
+                && !late.contains(Kind::Entity, &event.entity)
+                && !event.baseline_entity.as_ref().is_some_and(|name| late.contains(Kind::Baseline, name))
+        });
+        self.judge(events, entities, baselines, &late, reader)?;
+        Ok(is_complete)
+    }
+
+    /// In a pass that judges again: members of which nothing is left in the source since then. Says whether there were
+    /// any.
+    fn judge_stale(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
+        let Some(from) = self.progress.judge_from else { return Ok(false) };
+        let rule = &self.definition.name;
+        let mut late = Histories::default();
+        for kind in [Kind::Entity, Kind::Baseline] {
+            let query = format!(
+                "SELECT {} FROM {}
+                 WHERE rule = $1 AND valid_until = 'infinity' AND judged_until > $2 AND pass IS DISTINCT FROM $3
+                 LIMIT {MEMBERS}",
+                kind.column(),
+                kind.table(),
+            );
+            let rows = spi::select(
+                &query,
+                &[
+                    text(rule),
+                    (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(from))),
+                    (pg_sys::INT8OID, Some(pg_sys::Datum::from(self.progress.pass))),
+                ],
+            );
+            for row in 0..rows.len {
+                let name = rows.text(row, 0)?.map(Arc::<str>::from);
+                match kind {
+                    Kind::Entity => late.add(name.as_ref(), None, from),
+                    Kind::Baseline => late.add(None, name.as_ref(), from),
+                }
+            }
+        }
+        if late.is_empty() {
+            return Ok(false);
+        }
+        late.complete(rule, &self.queries, self.owner)?;
+        self.judge(Vec::new(), HashMap::new(), HashMap::new(), &late, reader)?;
+        Ok(true)
+    }
+
+    /// Judges events that come after all that is known of their members, then the histories of others, and writes what
+    /// comes of it.
+    fn judge(
+        &self,
+        events: Vec<JudgedEvent>,
+        mut kept_entities: HashMap<Arc<str>, Kept>,
+        mut kept_baselines: HashMap<Arc<str>, Kept>,
+        late: &Histories,
+        reader: &mut Reader,
+    ) -> Result<(), TravelError> {
+        let rule = &self.definition.name;
+        let newest = |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Kept>| -> Vec<Judged> {
+            let judged = |name: Arc<str>| {
+                let kept = kept.remove(&name).unwrap_or_default();
+                let after = kept.judged_until().unwrap_or(Micros::MIN);
+                Judged { name, kept, after, is_whole: false }
+            };
+            names.into_iter().map(judged).collect()
+        };
+        let mut entities = newest(names(&events, |event| Some(&event.entity)), &mut kept_entities);
+        let mut baselines =
+            newest(names(&events, |event| event.baseline_entity.as_ref()), &mut kept_baselines);
+        let mut state = State::default();
+        for judged in &entities {
+            if let Some(kept) = judged.kept.newest(rule)? {
+                state.entities.insert(judged.name.clone(), kept);
+            }
+        }
+        for judged in &baselines {
+            if let Some(kept) = judged.kept.newest(rule)? {
+                state.baselines.insert(judged.name.clone(), kept);
+            }
+        }
+        for (member, after) in late.members() {
+            let judged =
+                Judged { name: member.name.clone(), kept: member.kept.clone(), after, is_whole: true };
+            match member.kind {
+                Kind::Entity => entities.push(judged),
+                Kind::Baseline => baselines.push(judged),
+            }
+        }
+        let law = self.law(&baselines)?;
+        let mut outcome = Outcome::from(state);
+        outcome.judge(&law, &events)?;
+        drop(events);
+        if !late.is_empty() {
+            outcome.take_up(late.states(rule)?);
+            self.judge_histories(late, &law, &mut outcome, reader)?;
+        }
+        let raised = Writer { law: &law, pass: self.progress.pass, outcome, entities, baselines }.write()?;
+        notify(rule, &raised)
+    }
+
+    /// In portions that end between two times: so a history of any length is judged in bounded memory.
+    fn judge_histories(
+        &self,
+        late: &Histories,
+        law: &Law,
+        outcome: &mut Outcome,
+        reader: &mut Reader,
+    ) -> Result<(), TravelError> {
+        let query = self.queries.histories();
+        let arguments = late.all();
+        let by_owner = |body: &mut dyn FnMut() -> Option<Rows>| {
+            with_rights_of(self.owner, || self.queries.look_up(body))
+        };
+        let mut cursor = None;
+        by_owner(&mut || {
+            cursor = Some(Cursor::open(&query, &arguments));
+            None
+        });
+        let Some(mut cursor) = cursor else { return Ok(()) };
+        let mut events: Vec<JudgedEvent> = Vec::new();
+        while let Some(rows) = by_owner(&mut || Some(cursor.fetch(PORTION))).filter(|rows| rows.len > 0) {
+            for row in 0..rows.len {
+                if let Read::Placed(event) = reader.read(&rows, row)? {
+                    events.push(*event);
+                }
+                pgrx::check_for_interrupts!();
+            }
+            if let Some(last) = events.last().map(|event| event.time) {
+                let rest = events.split_off(events.partition_point(|event| event.time < last));
+                outcome.judge(law, &events)?;
+                events = rest;
+            }
+        }
+        cursor.close();
+        outcome.judge(law, &events)
+    }
+
+    /// The rule, with what analysts say of these baseline entities.
+    fn law(&self, baselines: &[Judged]) -> Result<Law, TravelError> {
+        let settings = self.definition.settings()?;
+        let names: Vec<&str> = baselines.iter().map(|judged| &*judged.name).collect();
+        Ok(Law {
+            name: self.definition.name.clone(),
+            analysts: analysts::rows(&self.definition.name, &names)?,
+            suppressions: analysts::suppressions(&self.definition.name)?,
+            settings,
+        })
+    }
+}
+
+fn names(events: &[JudgedEvent], of: fn(&JudgedEvent) -> Option<&Arc<str>>) -> Vec<Arc<str>> {
+    let distinct: HashSet<&Arc<str>> = events.iter().filter_map(of).collect();
+    distinct.into_iter().cloned().collect()
+}
+
+fn borrowed(names: &[Arc<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
+}
+
+/// More than so many alerts of one step are told of in one notification.
+const NOTIFIED: usize = 20;
+
+/// Any role can listen: nothing of the entity is said.
+fn notify(rule: &str, raised: &[Raised]) -> Result<(), TravelError> {
+    let said: Vec<String> = if raised.len() > NOTIFIED {
+        let highest = raised.iter().map(|alert| alert.severity).max();
+        let severity = highest.map(|severity| severity.as_str());
+        vec![json!({"rule": rule, "alerts": raised.len(), "severity": severity}).to_string()]
+    } else {
+        let one = |alert: &Raised| {
+            json!({"id": alert.id, "rule": rule, "severity": alert.severity.as_str()}).to_string()
+        };
+        raised.iter().map(one).collect()
+    };
+    for text_of_it in said {
+        spi::select("SELECT pg_catalog.pg_notify('travel_alerts', $1)", &[text(&text_of_it)]);
+    }
+    Ok(())
+}
