@@ -463,11 +463,11 @@ impl TravelError {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("the message of a rule names what no alert has: {names}"),
             )
-            .hint(format!(
-                "Known are {{{{column}}}} of {}; and {{{{@path}}}} of {}.",
-                travel_core::rule::signal::COLUMNS.join(", "),
-                travel_core::rule::signal::ATTRIBUTES.map(|(path, _)| path).join(", ")
-            )),
+            .hint(
+                "{{column}} is a column of travel.finding, or id, rule, severity, first_seen, last_seen, legs_count or \
+                 evidence; {{@path}} is an attribute of the signal, such as \
+                 @impossible_travel.triggering_locations.first_location.city or @userIdentity.accessKeyId.",
+            ),
             Self::RuleUnresolved { code, message } => words(code, message).hint(
                 "Correct the rule, or what it names; travel.check_rule says whether it is right then.",
             ),
