@@ -2,6 +2,7 @@
 
 use super::check;
 use super::definition::text;
+use super::validate::without_warning;
 use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -28,7 +29,8 @@ fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::connected(|| {
         must_be_a_preset(preset)?;
         let source = Source::look_at(source)?.name;
-        if spi::execute(INSERT, &[text(preset), text(name), text(&source)]) == 0 {
+        let inserted = without_warning(|| spi::execute(INSERT, &[text(preset), text(name), text(&source)]));
+        if inserted == 0 {
             return Err(TravelError::RuleExists { name: name.to_owned() });
         }
         check::check(name)

@@ -14,11 +14,29 @@ use crate::pg::spi;
 use crate::pg::trigger::{Record, Trigger};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::borrow::Cow;
+use std::cell::Cell;
 use travel_core::journey::Thresholds;
 use travel_core::rule::settings::{DAY, HOUR};
 use travel_core::rule::{Learn, Marks, Template};
 
 pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
+
+thread_local! {
+    static WARNS: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `body` without warnings of what does not resolve: its caller checks the rule himself.
+pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WARNS.set(true);
+        }
+    }
+    WARNS.set(false);
+    let _restore = Restore;
+    body()
+}
 
 fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
@@ -215,9 +233,11 @@ fn must_resolve_or_warn(rule: &Record) -> Result<(), TravelError> {
         })
     });
     match result {
-        Ok(()) => Ok(()),
+        // A NULL where none may be is left to the table's constraints.
+        Ok(()) | Err(Failure::Ours(TravelError::RuleUnreadable { .. })) => Ok(()),
         // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
         Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(error),
+        Err(_) if !WARNS.get() => Ok(()),
         Err(Failure::Ours(error)) => {
             error.warn(&about);
             Ok(())
