@@ -1,145 +1,255 @@
-//! Row triggers: the rows by the names of their columns, and what is stored instead.
+//! Trigger functions: what fired them, the old and the new row, and what becomes of it.
 
 use super::array;
 use super::errors::TravelError;
 use super::function::{Call, utf8, varlena_bytes};
-use pgrx::{PgTupleDesc, pg_sys};
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
 
-pub struct Trigger {
-    data: *mut pg_sys::TriggerData,
+/// A call of a trigger function.
+pub struct Trigger<'a> {
+    data: &'a pg_sys::TriggerData,
+}
+
+#[derive(Clone, Copy)]
+pub enum Event {
+    Insert {
+        new: Tuple,
+    },
+    Update {
+        old: Tuple,
+        new: Tuple,
+    },
+    Delete {
+        old: Tuple,
+    },
+    /// A statement's: there is no row.
+    Truncate,
+}
+
+impl<'a> Trigger<'a> {
+    pub fn of(call: &'a Call) -> Result<Self, TravelError> {
+        // SAFETY: the context of a call, where there is one, is a node whose tag says what it is.
+        unsafe {
+            let context = (*call.raw()).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return Err(TravelError::NotATrigger);
+            }
+            Ok(Self { data: &*context.cast::<pg_sys::TriggerData>() })
+        }
+    }
+
+    pub fn event(&self) -> Event {
+        // SAFETY: a trigger's relation is open, and its rows are of the relation's type.
+        let tuple = |tuple| Tuple { tuple, desc: unsafe { (*self.data.tg_relation).rd_att } };
+        match self.data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Event::Insert { new: tuple(self.data.tg_trigtuple) },
+            pg_sys::TRIGGER_EVENT_UPDATE => {
+                Event::Update { old: tuple(self.data.tg_trigtuple), new: tuple(self.data.tg_newtuple) }
+            }
+            pg_sys::TRIGGER_EVENT_DELETE => Event::Delete { old: tuple(self.data.tg_trigtuple) },
+            _ => Event::Truncate,
+        }
+    }
+
+    /// The result that lets the row be inserted, updated or deleted as it is.
+    pub fn proceed(&self) -> pg_sys::Datum {
+        match self.event() {
+            Event::Insert { new: row } | Event::Update { new: row, .. } | Event::Delete { old: row } => {
+                row.result()
+            }
+            Event::Truncate => self.skip(),
+        }
+    }
+
+    /// The result that leaves the row alone. It is no SQL NULL, which a trigger must not return.
+    pub fn skip(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(0_usize)
+    }
+
+    pub fn table_owner(&self) -> pg_sys::Oid {
+        // SAFETY: as in `event`.
+        unsafe { (*(*self.data.tg_relation).rd_rel).relowner }
+    }
+
+    /// The table's name, qualified as SQL writes it.
+    pub fn table(&self) -> String {
+        // SAFETY: as in `event`; a name ends within its bytes.
+        let name = unsafe { CStr::from_ptr((*(*self.data.tg_relation).rd_rel).relname.data.as_ptr()) };
+        format!("travel.{}", name.to_string_lossy())
+    }
 }
 
 /// A row of the trigger's table.
-pub struct Record {
+#[derive(Clone, Copy)]
+pub struct Tuple {
     tuple: pg_sys::HeapTuple,
     desc: pg_sys::TupleDesc,
-    columns: Vec<(String, Option<pg_sys::Datum>)>,
 }
 
-impl Trigger {
-    /// The call of a function that SQL declares to return trigger.
-    pub fn of(call: &Call) -> Result<Self, TravelError> {
-        // SAFETY: the context of a call is a node, or there is none.
-        let data = unsafe { (*call.raw()).context.cast::<pg_sys::TriggerData>() };
-        // SAFETY: as above.
-        if data.is_null() || unsafe { (*data).type_ } != pg_sys::NodeTag::T_TriggerData {
-            return Err(TravelError::NotATrigger);
-        }
-        Ok(Self { data })
-    }
-
-    /// The row as it was: of UPDATE and DELETE.
-    pub fn old(&self) -> Option<Record> {
-        match self.event() {
-            pg_sys::TRIGGER_EVENT_INSERT => None,
-            // SAFETY: PostgreSQL gives the row.
-            _ => Some(self.record(unsafe { (*self.data).tg_trigtuple })),
-        }
-    }
-
-    /// The row as it will be: of INSERT and UPDATE.
-    pub fn new(&self) -> Option<Record> {
-        match self.event() {
-            // SAFETY: PostgreSQL gives the row.
-            pg_sys::TRIGGER_EVENT_INSERT => Some(self.record(unsafe { (*self.data).tg_trigtuple })),
-            // SAFETY: as above.
-            pg_sys::TRIGGER_EVENT_UPDATE => Some(self.record(unsafe { (*self.data).tg_newtuple })),
-            _ => None,
-        }
-    }
-
-    fn event(&self) -> u32 {
-        // SAFETY: a trigger's data, see `of`.
-        unsafe { (*self.data).tg_event & pg_sys::TRIGGER_EVENT_OPMASK }
-    }
-
-    fn record(&self, tuple: pg_sys::HeapTuple) -> Record {
-        // SAFETY: a row of the trigger's relation fits its descriptor; both live until the trigger returns.
-        unsafe {
-            let desc = (*(*self.data).tg_relation).rd_att;
-            let count = (*desc).natts as usize;
-            let mut values = vec![pg_sys::Datum::from(0_usize); count];
-            let mut nulls = vec![true; count];
-            pg_sys::heap_deform_tuple(tuple, desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            let columns = PgTupleDesc::from_pg_copy(desc)
-                .iter()
-                .zip(values.into_iter().zip(nulls))
-                .map(|(column, (value, is_null))| (column.name().to_owned(), (!is_null).then_some(value)))
-                .collect();
-            Record { tuple, desc, columns }
-        }
-    }
-}
-
-impl Record {
-    /// The row as the result of a BEFORE trigger: this is stored.
-    pub fn store(&self) -> pg_sys::Datum {
+impl Tuple {
+    /// The result of a trigger that puts this row into the table.
+    pub fn result(self) -> pg_sys::Datum {
         pg_sys::Datum::from(self.tuple)
     }
 
-    /// The row as a value of its table's type.
-    pub fn composite(&self) -> (pg_sys::Oid, pg_sys::Datum) {
-        // SAFETY: the row fits the descriptor, which is its table's.
-        unsafe { ((*self.desc).tdtypeid, pg_sys::heap_copy_tuple_as_datum(self.tuple, self.desc)) }
+    /// Where the row is in its table, as a tid.
+    pub fn place(&self) -> pg_sys::Datum {
+        // SAFETY: the row lives as long as the trigger runs.
+        pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
     }
 
-    pub fn datum(&self, column: &str) -> Option<pg_sys::Datum> {
-        self.columns.iter().find(|(name, _)| name == column)?.1
+    pub fn datum(&self, column: &CStr) -> Option<pg_sys::Datum> {
+        // SAFETY: row and descriptor belong together; a column that is not there is read as NULL.
+        unsafe {
+            let mut is_null = true;
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            let datum = pg_sys::SPI_getbinval(self.tuple, self.desc, number, &mut is_null);
+            (!is_null).then_some(datum)
+        }
     }
 
-    /// The value of a column whose type is text, unless it is NULL.
-    pub fn text(&self, column: &str) -> Result<Option<&str>, TravelError> {
-        // SAFETY: by the caller's knowledge of his table the column is a text, and the row outlives `self`.
+    pub fn text(&self, column: &CStr) -> Result<Option<&str>, TravelError> {
+        // SAFETY: SQL declares the columns that are asked for as text.
         self.datum(column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
     }
 
-    pub fn f64(&self, column: &str) -> Option<f64> {
-        self.datum(column).map(|datum| f64::from_bits(datum.value() as u64))
-    }
-
-    pub fn bool(&self, column: &str) -> Option<bool> {
-        self.datum(column).map(|datum| datum.value() as u8 != 0)
-    }
-
-    /// Of a column whose type is text[].
-    pub fn texts(&self, column: &str) -> Result<Option<Vec<Option<String>>>, TravelError> {
+    /// Of a text[].
+    pub fn texts(&self, column: &CStr) -> Result<Option<Vec<Option<String>>>, TravelError> {
         // SAFETY: as in `text`.
         self.datum(column).map(|datum| unsafe { array::texts(datum) }).transpose()
     }
 
+    pub fn f64(&self, column: &CStr) -> Option<f64> {
+        self.datum(column).map(|datum| f64::from_bits(datum.value() as u64))
+    }
+
+    pub fn bool(&self, column: &CStr) -> Option<bool> {
+        self.datum(column).map(|datum| datum.value() as u8 != 0)
+    }
+
     /// Microseconds of an interval, a month as 30 days: as PostgreSQL compares intervals.
-    pub fn interval(&self, column: &str) -> Option<i128> {
+    pub fn interval(&self, column: &CStr) -> Option<i128> {
         const DAY: i128 = 86_400_000_000;
         self.datum(column).map(|datum| {
-            // SAFETY: the column is an interval, which is passed by reference.
+            // SAFETY: SQL declares the column as interval, which is passed by reference.
             let interval = unsafe { &*datum.cast_mut_ptr::<pg_sys::Interval>() };
             (i128::from(interval.month) * 30 + i128::from(interval.day)) * DAY + i128::from(interval.time)
         })
     }
 
-    /// The same row with another value in a text column.
-    pub fn with_text(mut self, column: &str, value: &str) -> Self {
-        let Some(at) = self.columns.iter().position(|(name, _)| name == column) else { return self };
-        let mut datum = super::memory::varlena(value.as_bytes());
-        let (mut number, mut is_null) = (at as i32 + 1, false);
-        // SAFETY: the row fits the descriptor, and the column is a text.
-        self.tuple = unsafe {
-            pg_sys::heap_modify_tuple_by_cols(self.tuple, self.desc, 1, &mut number, &mut datum, &mut is_null)
-        };
-        self.columns[at].1 = Some(datum);
-        self
-    }
-
     /// A column as SQL writes it, for messages.
-    pub fn written(&self, column: &str) -> String {
-        let Some(at) = self.columns.iter().position(|(name, _)| name == column) else { return String::new() };
-        // SAFETY: the row fits the descriptor; the text lives in the current memory context.
+    pub fn written(&self, column: &CStr) -> String {
+        // SAFETY: as in `datum`; the text lives in the current memory context.
         unsafe {
-            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, at as i32 + 1);
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, number);
             if text.is_null() {
                 return "NULL".to_owned();
             }
-            std::ffi::CStr::from_ptr(text).to_string_lossy().into_owned()
+            CStr::from_ptr(text).to_string_lossy().into_owned()
         }
     }
+
+    /// The row as a value of its table's type, with that type.
+    pub fn composite(&self) -> (pg_sys::Oid, pg_sys::Datum) {
+        // SAFETY: as in `datum`.
+        unsafe { ((*self.desc).tdtypeid, pg_sys::heap_copy_tuple_as_datum(self.tuple, self.desc)) }
+    }
+
+    /// Microseconds since 2000-01-01 UTC.
+    pub fn timestamp(&self, column: &CStr) -> Option<i64> {
+        self.datum(column).map(|datum| datum.value() as i64)
+    }
+
+    /// The same row with other values.
+    pub fn with(&self, changes: &[(&CStr, Option<pg_sys::Datum>)]) -> Self {
+        // SAFETY: as in `datum`; the three arrays have one entry a change. The new row lives as long as the old one.
+        let tuple = unsafe {
+            let mut numbers: Vec<i32> =
+                changes.iter().map(|(column, _)| pg_sys::SPI_fnumber(self.desc, column.as_ptr())).collect();
+            let mut values: Vec<pg_sys::Datum> =
+                changes.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+            let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
+            pg_sys::heap_modify_tuple_by_cols(
+                self.tuple,
+                self.desc,
+                changes.len() as i32,
+                numbers.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            )
+        };
+        Self { tuple, desc: self.desc }
+    }
+
+    /// The columns whose values are not the same, byte by byte.
+    pub fn changed(&self, new: &Self) -> Vec<Change> {
+        // SAFETY: the descriptor is the open table's.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
+        let (old, new) = (self.values(columns.len()), new.values(columns.len()));
+        let pairs = old.into_iter().zip(new);
+        columns
+            .iter()
+            .zip(pairs)
+            .filter(|(column, _)| !column.attisdropped)
+            .filter(|(column, pair)| match *pair {
+                // SAFETY: the values are of the column's type.
+                (Some(old), Some(new)) => unsafe { !is_same(old, new, column.attbyval, column.attlen) },
+                (old, new) => old.is_some() != new.is_some(),
+            })
+            .map(|(column, (old, new))| Change {
+                column: column.name().to_owned(),
+                oid: column.atttypid,
+                old,
+                new,
+            })
+            .collect()
+    }
+
+    fn values(&self, columns: usize) -> Vec<Option<pg_sys::Datum>> {
+        let mut values = vec![pg_sys::Datum::from(0_usize); columns];
+        let mut nulls = vec![true; columns];
+        // SAFETY: row and descriptor belong together, and both arrays have an entry a column.
+        unsafe { pg_sys::heap_deform_tuple(self.tuple, self.desc, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+        values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
+    }
+}
+
+/// A column that an UPDATE changes.
+pub struct Change {
+    pub column: String,
+    pub oid: pg_sys::Oid,
+    pub old: Option<pg_sys::Datum>,
+    pub new: Option<pg_sys::Datum>,
+}
+
+impl Change {
+    pub fn is_of(&self, columns: &[&str]) -> bool {
+        columns.contains(&self.column.as_str())
+    }
+}
+
+/// # Safety
+/// Both must be values of a type that is passed and stored so.
+unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i16) -> bool {
+    // SAFETY: by the caller.
+    unsafe {
+        match length {
+            _ if by_value => a == b,
+            -1 => varlena_bytes(a) == varlena_bytes(b),
+            -2 => CStr::from_ptr(a.cast_mut_ptr()) == CStr::from_ptr(b.cast_mut_ptr()),
+            _ => {
+                let bytes = |datum: pg_sys::Datum| {
+                    std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>().cast_const(), length as usize)
+                };
+                bytes(a) == bytes(b)
+            }
+        }
+    }
+}
+
+/// A text as a C string's owner, for names of columns that are put together.
+pub fn column_name(prefix: &str, name: &str) -> CString {
+    super::spi::c_string(&format!("{prefix}{name}"))
 }

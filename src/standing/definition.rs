@@ -144,7 +144,7 @@ impl Definition {
 }
 
 /// The names of all rules, for hints.
-fn names() -> String {
+pub fn names() -> String {
     let rows = spi::select(
         "SELECT coalesce(pg_catalog.string_agg(name, ', ' ORDER BY name), 'none') FROM travel.rules",
         &[],

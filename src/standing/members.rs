@@ -113,7 +113,7 @@ pub fn states_at<S: DeserializeOwned>(
 ) -> Result<Vec<(Arc<str>, S)>, TravelError> {
     let query = format!(
         "SELECT s.{name}, s.state::text
-         FROM pg_catalog.unnest($2::text[], $3::timestamptz[]) AS m (name, judged_until)
+         FROM unnest($2::text[], $3::timestamptz[]) AS m (name, judged_until)
          JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.judged_until = m.judged_until
          WHERE s.state IS NOT NULL",
         name = kind.column(),

@@ -194,7 +194,7 @@ impl Queries {
         let is_later = self.events.is_later_than("m.judged_until");
         let part = |sql: &str, names: u8, times: u8| {
             format!(
-                "SELECT {select}\nFROM pg_catalog.unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
+                "SELECT {select}\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
                  JOIN {} ON {sql} = m.name AND {is_later}\nWHERE {}\n  AND {}",
                 self.from,
                 self.filters,

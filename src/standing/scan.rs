@@ -12,6 +12,7 @@ use super::writer::{Judged, Raised, Writer};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
+use crate::pg::scanning::while_scanning;
 use crate::pg::spi::{self, Cursor, Rows};
 use pgrx::pg_sys;
 use serde_json::json;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 use travel_core::rule::{Class, JudgedEvent, Micros, State};
 
 pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
+pg_function!(travel_begin_rejudge, pg_finfo_travel_begin_rejudge, begin_rejudge);
 pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
 /// Rows that a step reads of what is new.
@@ -36,6 +38,14 @@ fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let more = spi::connected(|| step(rule))?;
     Ok(pg_sys::Datum::from(usize::from(more)))
+}
+
+/// `(rule, since)`
+fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
+    spi::connected(|| Progress::begin_again(rule, since))?;
+    Ok(call.null())
 }
 
 /// Whether the procedure that asks may commit: it is not within a transaction block.
@@ -78,7 +88,7 @@ impl Step {
             // The same rows again; what was judged of them is known.
             return Ok(true);
         }
-        self.progress.advance(&rule, last.or(self.progress.position), &self.tally);
+        self.progress.advance(&rule, last.or(self.progress.position), &self.tally, reader.built_at());
         if !is_last {
             return Ok(true);
         }
@@ -260,7 +270,15 @@ impl Step {
             outcome.take_up(late.states(rule)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
         }
-        let raised = Writer { law: &law, pass: self.progress.pass, outcome, entities, baselines }.write()?;
+        let writer = Writer {
+            law: &law,
+            pass: self.progress.pass,
+            geoip_built_at: reader.built_at(),
+            outcome,
+            entities,
+            baselines,
+        };
+        let raised = while_scanning(|| writer.write())?;
         notify(rule, &raised)
     }
 

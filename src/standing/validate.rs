@@ -9,12 +9,14 @@ use crate::detect::{self, Source, check_row_condition_alone, identifiers};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
 use crate::pg::role::Role;
 use crate::pg::spi;
-use crate::pg::trigger::{Record, Trigger};
+use crate::pg::trigger::{Event, Trigger, Tuple};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ffi::CStr;
 use travel_core::journey::Thresholds;
 use travel_core::rule::settings::{DAY, HOUR};
 use travel_core::rule::{Learn, Marks, Template};
@@ -40,13 +42,18 @@ pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
 
 fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
-    let old = trigger.old();
+    let (old, new) = match trigger.event() {
+        Event::Insert { new } => (None, new),
+        Event::Update { old, new } => (Some(old), new),
+        Event::Delete { old } => {
+            must_be_a_members(&old)?;
+            return Ok(trigger.proceed());
+        }
+        Event::Truncate => return Ok(trigger.skip()),
+    };
     if let Some(old) = &old {
         must_be_a_members(old)?;
     }
-    let Some(new) = trigger.new() else {
-        return Ok(old.map_or_else(|| call.null(), |old| old.store()));
-    };
     must_keep_its_name(old.as_ref(), &new)?;
     must_be_in_range(&new)?;
     must_be_well_formed(&new)?;
@@ -55,12 +62,12 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         must_be_a_members(&new)?;
         must_resolve_or_warn(&new)?;
     }
-    Ok(new.store())
+    Ok(new.result())
 }
 
-fn must_keep_its_name(old: Option<&Record>, new: &Record) -> Result<(), TravelError> {
-    let (Some(old), Some(to)) = (old, new.text("name")?) else { return Ok(()) };
-    match old.text("name")? {
+fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelError> {
+    let (Some(old), Some(to)) = (old, new.text(c"name")?) else { return Ok(()) };
+    match old.text(c"name")? {
         Some(name) if name != to => {
             Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() })
         }
@@ -71,30 +78,31 @@ fn must_keep_its_name(old: Option<&Record>, new: &Record) -> Result<(), TravelEr
 const MAX_PERIOD: i64 = 3650 * DAY;
 
 /// What is NULL is left to the table's constraints.
-fn must_be_in_range(rule: &Record) -> Result<(), TravelError> {
-    let wrong = |column: &'static str, wanted: Cow<'static, str>, hint: &'static str| {
-        Err(TravelError::RuleSetting { column, value: rule.written(column), wanted, hint })
+fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
+    let wrong = |column: &'static CStr, wanted: Cow<'static, str>, hint: &'static str| {
+        let value = rule.written(column);
+        Err(TravelError::RuleSetting { column: column.to_str().unwrap_or_default(), value, wanted, hint })
     };
-    if rule.text("name")?.is_some_and(|name| name.trim().is_empty()) {
-        return wrong("name", "a name that can be read".into(), "Alerts and known places go by it.");
+    if rule.text(c"name")?.is_some_and(|name| name.trim().is_empty()) {
+        return wrong(c"name", "a name that can be read".into(), "Alerts and known places go by it.");
     }
-    if rule.f64("min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
-        return wrong("min_distance_km", "finite and not negative".into(), "The default is 500 km.");
+    if rule.f64(c"min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
+        return wrong(c"min_distance_km", "finite and not negative".into(), "The default is 500 km.");
     }
-    let velocity = rule.f64("min_velocity_kmh");
+    let velocity = rule.f64(c"min_velocity_kmh");
     if velocity.is_some_and(|kmh| !(kmh.is_finite() && kmh >= 50.0)) {
         return wrong(
-            "min_velocity_kmh",
+            c"min_velocity_kmh",
             "finite and at least 50".into(),
             "The default is 1000 km/h; an airliner flies at about 900. Use travel.detect for less than 50.",
         );
     }
     for (column, min, max, wanted, hint) in [
-        ("learning_period", HOUR, 30 * DAY, "from 1 hour to 30 days", "The default is 24 hours."),
-        ("trial_period", 3 * DAY, 30 * DAY, "from 3 to 30 days", "The default is 7 days."),
-        ("keep_alive", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 6 hours."),
-        ("max_duration", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 24 hours."),
-        ("lookback", HOUR, MAX_PERIOD, "from 1 hour to 10 years", "The default is 7 days."),
+        (c"learning_period", HOUR, 30 * DAY, "from 1 hour to 30 days", "The default is 24 hours."),
+        (c"trial_period", 3 * DAY, 30 * DAY, "from 3 to 30 days", "The default is 7 days."),
+        (c"keep_alive", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 6 hours."),
+        (c"max_duration", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 24 hours."),
+        (c"lookback", HOUR, MAX_PERIOD, "from 1 hour to 10 years", "The default is 7 days."),
     ] {
         let range = i128::from(min)..=i128::from(max);
         if rule.interval(column).is_some_and(|period| !range.contains(&period)) {
@@ -102,13 +110,13 @@ fn must_be_in_range(rule: &Record) -> Result<(), TravelError> {
         }
     }
     if let (Some(forget_after), Some(learning_period), Some(min_velocity_kmh)) =
-        (rule.interval("forget_after"), rule.interval("learning_period"), velocity)
+        (rule.interval(c"forget_after"), rule.interval(c"learning_period"), velocity)
     {
         let bound_s = Thresholds { min_velocity_kmh, ..Thresholds::default() }.bound_seconds();
         let min = learning_period.max((bound_s * 1e6).ceil() as i128);
         if !(min..=i128::from(MAX_PERIOD)).contains(&forget_after) {
             return wrong(
-                "forget_after",
+                c"forget_after",
                 format!(
                     "at least the learning_period and {:.2} hours (the longest leg that min_velocity_kmh lets be \
                      impossible), and at most 10 years",
@@ -119,14 +127,14 @@ fn must_be_in_range(rule: &Record) -> Result<(), TravelError> {
             );
         }
     }
-    if rule.text("learn")?.is_some_and(|learn| Learn::from_name(learn).is_none()) {
+    if rule.text(c"learn")?.is_some_and(|learn| Learn::from_name(learn).is_none()) {
         return wrong(
-            "learn",
+            c"learn",
             "proven or encountered".into(),
             "proven: a place becomes known after a trial. encountered: with its first event.",
         );
     }
-    for column in ["lowered", "ignored"] {
+    for column in [c"lowered", c"ignored"] {
         let marks = rule.texts(column)?.unwrap_or_default();
         // A NULL is no mark, as any other name that is none.
         if Marks::from_names(marks.iter().map(|mark| mark.as_deref().unwrap_or_default())).is_err() {
@@ -137,28 +145,28 @@ fn must_be_in_range(rule: &Record) -> Result<(), TravelError> {
             );
         }
     }
-    if rule.bool("lineage") == Some(true) {
+    if rule.bool(c"lineage") == Some(true) {
         return Err(TravelError::RuleLineage);
     }
     Ok(())
 }
 
 /// What can be seen without the source.
-fn must_be_well_formed(rule: &Record) -> Result<(), TravelError> {
-    for column in ["entity", "baseline_entity"] {
+fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
+    for column in [c"entity", c"baseline_entity"] {
         if let Some(list) = rule.text(column)?
             && identifiers(list, b',').is_none()
         {
             return Err(TravelError::EntitySyntax { entity: list.to_owned() });
         }
     }
-    detect::columns_argument(rule.datum("columns"))?;
-    if let Some(condition) = rule.text("condition")?
+    detect::columns_argument(rule.datum(c"columns"))?;
+    if let Some(condition) = rule.text(c"condition")?
         && !is_restoring()
     {
         check_row_condition_alone(condition)?;
     }
-    if let Some(message) = rule.text("message")?
+    if let Some(message) = rule.text(c"message")?
         && let Some(unclosed) = Template::parse(message).unclosed()
     {
         return Err(TravelError::RuleSetting {
@@ -173,33 +181,33 @@ fn must_be_well_formed(rule: &Record) -> Result<(), TravelError> {
 
 /// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
 /// member of it, or else the writer.
-fn with_full_names(mut rule: Record) -> Result<Record, TravelError> {
-    let Some(source) = rule.text("source")? else { return Ok(rule) };
+fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
+    let Some(source) = rule.text(c"source")? else { return Ok(rule) };
     if !identifiers(source, b'.').is_some_and(|parts| parts.len() <= 2) {
         return Err(TravelError::NameSyntax { name: source.to_owned() });
     }
     let relation = Source::find(source);
     if let Some(name) = relation.and_then(Source::name_of) {
-        rule = rule.with_text("source", &name);
+        rule = rule.with(&[(c"source", Some(varlena(name.as_bytes())))]);
     }
-    if rule.datum("owner").is_none() {
+    if rule.datum(c"owner").is_none() {
         let writer = Role::current();
         let owner =
             relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
-        rule = rule.with_text("owner", &owner.name());
+        rule = rule.with(&[(c"owner", Some(varlena(owner.name().as_bytes())))]);
     }
     Ok(rule)
 }
 
 /// Whether the owner is there: it must be, but in a restore, or where it is not the one who is changed.
-fn owner_exists(old: Option<&Record>, new: &Record) -> Result<bool, TravelError> {
-    let Some(owner) = new.text("owner")? else { return Ok(false) };
+fn owner_exists(old: Option<&Tuple>, new: &Tuple) -> Result<bool, TravelError> {
+    let Some(owner) = new.text(c"owner")? else { return Ok(false) };
     if Role::named(owner).is_some() {
         return Ok(true);
     }
     let error = TravelError::NoSuchOwner { rule: name_of(new)?, owner: owner.to_owned() };
     let is_unchanged = match old {
-        Some(old) => old.text("owner")? == Some(owner),
+        Some(old) => old.text(c"owner")? == Some(owner),
         None => false,
     };
     if is_unchanged || is_restoring() {
@@ -211,9 +219,9 @@ fn owner_exists(old: Option<&Record>, new: &Record) -> Result<bool, TravelError>
 }
 
 /// A rule of a role that is gone is nobody's but a superuser's.
-fn must_be_a_members(rule: &Record) -> Result<(), TravelError> {
+fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
     let writer = Role::current();
-    let Some(owner) = rule.text("owner")? else { return Ok(()) };
+    let Some(owner) = rule.text(c"owner")? else { return Ok(()) };
     let is_member = Role::named(owner).map_or(writer.is_superuser(), |owner| writer.is_member_of(owner));
     if is_member {
         return Ok(());
@@ -223,7 +231,7 @@ fn must_be_a_members(rule: &Record) -> Result<(), TravelError> {
 
 /// What the rule names is looked up with its owner's rights: even to read an expression can run functions that others
 /// wrote.
-fn must_resolve_or_warn(rule: &Record) -> Result<(), TravelError> {
+fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     let name = name_of(rule)?;
     let about = format!("the rule \"{name}\" cannot be used as it is: ");
     let result = attempt(|| {
@@ -272,6 +280,6 @@ fn is_restoring() -> bool {
     Role::current().is_superuser() && !unsafe { pg_sys::check_function_bodies }
 }
 
-fn name_of(rule: &Record) -> Result<String, TravelError> {
-    Ok(rule.text("name")?.unwrap_or_default().to_owned())
+fn name_of(rule: &Tuple) -> Result<String, TravelError> {
+    Ok(rule.text(c"name")?.unwrap_or_default().to_owned())
 }

@@ -30,6 +30,7 @@ pub struct Judged {
 pub struct Writer<'a> {
     pub law: &'a Law,
     pub pass: i64,
+    pub geoip_built_at: Option<Micros>,
     pub outcome: Outcome,
     pub entities: Vec<Judged>,
     pub baselines: Vec<Judged>,
@@ -65,7 +66,7 @@ impl Writer<'_> {
         let rows = spi::select(
             "WITH concerned AS (
                  SELECT a.id
-                 FROM pg_catalog.unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
+                 FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
                  JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.judged_until
                  UNION
                  SELECT l.alert_id
@@ -130,7 +131,7 @@ impl Writer<'_> {
                      SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.verdicts, $4::json)
                  )
                  DELETE FROM travel.verdicts AS v
-                 USING pg_catalog.unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
+                 USING unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
                  WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.judged_until
                    AND NOT EXISTS (SELECT FROM new WHERE new.leg_id = v.leg_id AND new.* IS NOT DISTINCT FROM v.*)",
                 &[
@@ -158,7 +159,7 @@ impl Writer<'_> {
             spi::execute(
                 "UPDATE travel.verdicts AS v
                  SET alert_id = o.alert_id
-                 FROM pg_catalog.unnest($2::text[], $3::bigint[]) AS o (leg_id, alert_id)
+                 FROM unnest($2::text[], $3::bigint[]) AS o (leg_id, alert_id)
                  WHERE v.rule = $1 AND v.leg_id = o.leg_id AND v.alert_id IS DISTINCT FROM o.alert_id",
                 &[text(&self.law.name), texts(&legs), (pg_sys::INT8ARRAYOID, Some(array::of_i64s(&ids)))],
             );
@@ -185,7 +186,7 @@ impl Writer<'_> {
             let Some(first) = alert.incident.legs.first().and_then(|leg| first_legs.get(leg)) else {
                 continue;
             };
-            let row = alert.row(self.law, first);
+            let row = alert.row(self.law, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
                 raised.push(Raised { id: alert.id, severity: alert.incident.severity });
             }
@@ -334,7 +335,7 @@ impl Writer<'_> {
              WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
                AND NOT EXISTS (
                    SELECT
-                   FROM pg_catalog.unnest($3::text[], $4::text[], $5::text[], $6::text[])
+                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
                        AS n (baseline_entity, country_code, subdivision, city)
                    WHERE (n.baseline_entity, n.country_code) = (k.baseline_entity, k.country_code)
                      AND n.subdivision IS NOT DISTINCT FROM k.subdivision
@@ -345,7 +346,7 @@ impl Writer<'_> {
             "INSERT INTO travel.known_places AS k
                  (rule, baseline_entity, country_code, subdivision, city, state, origin, first_seen, last_seen)
              SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learnt', n.first_seen, n.last_seen
-             FROM pg_catalog.unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, country_code, subdivision, city, state, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
              ON CONFLICT (rule, baseline_entity, country_code, subdivision, city) WHERE origin = 'learnt' DO UPDATE
@@ -393,7 +394,7 @@ impl Writer<'_> {
              WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
                AND NOT EXISTS (
                    SELECT
-                   FROM pg_catalog.unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
                        AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city)
                    WHERE (n.baseline_entity, n.from_country_code, n.to_country_code)
                          = (k.baseline_entity, k.from_country_code, k.to_country_code)
@@ -406,7 +407,7 @@ impl Writer<'_> {
                  (rule, baseline_entity, from_country_code, from_city, to_country_code, to_city, origin, first_seen, last_seen)
              SELECT $1, n.baseline_entity, n.from_country_code, n.from_city, n.to_country_code, n.to_city, 'learnt',
                     n.first_seen, n.last_seen
-             FROM pg_catalog.unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
              ON CONFLICT (rule, baseline_entity, from_country_code, from_subdivision, from_city,
@@ -464,7 +465,7 @@ struct Alert {
 const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "legs_count", "evidence", "signal"];
 
 impl Alert {
-    fn row(&self, law: &Law, first_leg: &Columns) -> Columns {
+    fn row(&self, law: &Law, first_leg: &Columns, geoip_built_at: Option<Micros>) -> Columns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
@@ -476,6 +477,7 @@ impl Alert {
             ("last_seen", json!(utc(incident.last_seen))),
             ("legs_count", json!(incident.legs.len())),
             ("evidence", json!(evidence)),
+            ("geoip_built_at", json!(geoip_built_at.map(utc))),
             // Only a mark here: the time is the server's.
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
         ];
@@ -592,7 +594,7 @@ impl StateRows {
             spi::execute(
                 &format!(
                     "DELETE FROM {table} AS s
-                     USING pg_catalog.unnest($2::text[], $3::timestamptz[]) AS g (name, judged_until)
+                     USING unnest($2::text[], $3::timestamptz[]) AS g (name, judged_until)
                      WHERE s.rule = $1 AND s.{column} = g.name AND s.judged_until = g.judged_until"
                 ),
                 &[text(rule), texts(&names), (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(&times)))],
@@ -611,7 +613,7 @@ impl StateRows {
                      SELECT $1, name, judged_until, valid_until,
                             CASE WHEN valid_until = 'infinity' THEN $6 END,
                             CASE WHEN valid_until = 'infinity' THEN judged_from END, NULLIF(state, '')::json
-                     FROM pg_catalog.unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
+                     FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
                          AS n (name, judged_until, valid_until, judged_from, state)
                      ON CONFLICT (rule, {column}, judged_until) DO UPDATE
                      SET valid_until = excluded.valid_until, pass = excluded.pass,
