@@ -3,7 +3,7 @@
 use super::definition::Definition;
 use super::indexes;
 use super::queries::{News, Queries};
-use crate::detect::{check_row_condition, notice};
+use crate::detect::notice;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::with_rights_of;
@@ -54,9 +54,6 @@ pub fn resolve(definition: &Definition) -> Result<Queries, TravelError> {
     }
     with_rights_of(definition.owner()?, || {
         let arguments = definition.arguments()?;
-        if let Some(condition) = &definition.condition {
-            check_row_condition(condition, &arguments.source)?;
-        }
         Queries::read(definition, &arguments)
     })
 }

@@ -2,7 +2,7 @@
 
 use super::definition::Definition;
 use super::indexes;
-use crate::detect::{Arguments, Events, Expression, Site, as_text, identifiers, utc};
+use crate::detect::{Arguments, Events, Expression, Site, as_text, check_row_condition, identifiers, utc};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -83,6 +83,9 @@ impl Queries {
 
     /// As far as analysis goes: nothing is planned. With the owner's rights, within an SPI connection.
     pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        if let Some(condition) = &definition.condition {
+            check_row_condition(condition, &arguments.source)?;
+        }
         let baseline_names = match &definition.baseline_entity {
             Some(list) => {
                 identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?

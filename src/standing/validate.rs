@@ -183,7 +183,7 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
 /// member of it, or else the writer.
 fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
     let Some(source) = rule.text(c"source")? else { return Ok(rule) };
-    if !identifiers(source, b'.').is_some_and(|parts| parts.len() <= 2) {
+    if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
         return Err(TravelError::NameSyntax { name: source.to_owned() });
     }
     let relation = Source::find(source);
