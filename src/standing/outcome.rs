@@ -13,6 +13,8 @@ use travel_core::rule::{
 pub struct Law {
     pub name: String,
     pub settings: Rule,
+    /// The template of an alert's message; none: the sentence of its first leg.
+    pub message: Option<String>,
     pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
     /// The newest event that is known of.

@@ -325,6 +325,7 @@ impl Step {
         let names: Vec<&str> = baselines.iter().map(|judged| &*judged.name).collect();
         Ok(Law {
             name: self.definition.name.clone(),
+            message: self.definition.message.clone(),
             analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
             suppressions: analysts::suppressions(&self.definition.name)?,
             settings,

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::is_kept;
+use travel_core::rule::signal;
 use travel_core::rule::{
-    BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, assign,
+    BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, Template, assign,
 };
 
 /// An entity or a baseline entity whose events later than `after` were judged.
@@ -509,26 +510,14 @@ impl Alert {
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
         ];
         row.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let signal = signal(&row);
+        let signal = signal::signal(&row);
+        if let Some(template) = &law.message {
+            let message = signal::message(&Template::parse(template), &row);
+            row.insert("message".to_owned(), json!(message));
+        }
         row.insert("signal".to_owned(), signal);
         row
     }
-}
-
-/// The nested attributes of an alert.
-fn signal(row: &Columns) -> Value {
-    let get = |name: &str| row.get(name).cloned().unwrap_or(Value::Null);
-    json!({
-        "impossible_travel": {"triggering_locations": {
-            "first_location": {"city": get("from_city"), "country": get("from_country")},
-            "second_location": {"city": get("to_city"), "country": get("to_country")},
-            "travel_distance": get("distance_km"),
-            "travel_time_human_readable": get("travel_time"),
-        }},
-        "userIdentity": {
-            "accessKeyId": get("access_key_id"), "type": get("identity_type"), "session_name": get("session_name"),
-        },
-    })
 }
 
 fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
