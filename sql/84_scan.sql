@@ -11,6 +11,7 @@ CREATE TABLE travel.scans (
     pass              bigint      NOT NULL DEFAULT 0,
     judge_from        timestamptz,
     position          timestamptz,
+    horizon           timestamptz,
     under_way         boolean     NOT NULL DEFAULT false,
     started_at        timestamptz,
     finished_at       timestamptz,
@@ -31,6 +32,7 @@ COMMENT ON COLUMN travel.scans.arrived IS 'the same by the rule''s arrival_colum
 COMMENT ON COLUMN travel.scans.pass IS 'the number of the pass that is under way, or of the last';
 COMMENT ON COLUMN travel.scans.judge_from IS 'the pass judges again what is later, whether it is new or not';
 COMMENT ON COLUMN travel.scans.position IS 'how far in event time the pass has come';
+COMMENT ON COLUMN travel.scans.horizon IS 'the newest event that the pass will come to';
 COMMENT ON COLUMN travel.scans.events IS 'how many events were read, and how many of them had a place';
 COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that placed an event';
 COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';

@@ -5,8 +5,8 @@ use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use travel_core::rule::{
-    AnalystRow, BaselineState, Checkpoint, EntityState, Incident, JudgedEvent, Micros, PlaceKey, Rule, State,
-    Suppression, resume,
+    BaselineState, Checkpoint, EntityState, Incident, JudgedEvent, Law as Given, Micros, Overlay, PlaceKey,
+    Rule, State, Suppression, resume_towards,
 };
 
 /// What a rule is judged by.
@@ -15,8 +15,10 @@ pub struct Law {
     pub settings: Rule,
     /// The template of an alert's message; none: the sentence of its first leg.
     pub message: Option<String>,
-    pub analysts: Vec<AnalystRow>,
+    pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
+    /// The newest event that is known of.
+    pub horizon: Micros,
 }
 
 /// Of events that were judged in order of time, from a state on.
@@ -69,12 +71,14 @@ impl Outcome {
             return Ok(());
         }
         let before = std::mem::take(&mut self.state);
-        let (judgement, after) = resume(&before, &law.settings, events, &law.analysts, &law.suppressions)
-            .map_err(|late| TravelError::EventsUnordered {
+        let given = Given { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
+        let (judgement, after) = resume_towards(law.horizon, &before, given, events).map_err(|late| {
+            TravelError::EventsUnordered {
                 rule: law.name.clone(),
                 event: late.event,
                 judged_until: late.judged_until,
-            })?;
+            }
+        })?;
         let learn = law.settings.learn;
         for verdict in &judgement.verdicts {
             self.verdicts.push(findings::verdict(&law.name, verdict));

@@ -30,6 +30,8 @@ pub struct Progress {
     pub is_under_way: bool,
     has_finished: bool,
     newest_event: Option<Micros>,
+    /// Of a pass over much: the newest event that it will come to.
+    horizon: Option<Micros>,
     pub pruned_before: Option<Micros>,
 }
 
@@ -50,7 +52,7 @@ impl Progress {
         );
         let rows = spi::select(
             "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
-                    under_way, finished_at IS NOT NULL, newest_event, pruned_before
+                    under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before
              FROM travel.scans
              WHERE rule = $1
              FOR UPDATE",
@@ -73,7 +75,8 @@ impl Progress {
             is_under_way: rows.bool(0, 9) == Some(true),
             has_finished: rows.bool(0, 10) == Some(true),
             newest_event: rows.i64(0, 11),
-            pruned_before: rows.i64(0, 12),
+            horizon: rows.i64(0, 12),
+            pruned_before: rows.i64(0, 13),
         })
     }
 
@@ -113,12 +116,17 @@ impl Progress {
             // What an earlier source said goes as far as the new one does not say it too.
             self.judge_from = self.has_finished.then_some(Micros::MIN);
         }
+        self.horizon = None;
+        if !self.is_small() {
+            let newest = queries.newest_event();
+            self.horizon = with_rights_of(owner, || spi::select(&newest, &[])).i64(0, 0);
+        }
         self.source = Some(queries.source.clone());
         self.system_identifier = system;
         spi::execute(
             "UPDATE travel.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
-                 arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10,
+                 arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
@@ -132,6 +140,7 @@ impl Progress {
                 number(Some(self.pass)),
                 time(self.judge_from),
                 time(self.newest_event),
+                time(self.horizon),
             ],
         );
         Ok(())
@@ -168,6 +177,11 @@ impl Progress {
         };
         let pruned = self.pruned_before.map(|time| time.saturating_sub(1));
         from.max(self.position).max(pruned).filter(|after| *after != Micros::MIN)
+    }
+
+    /// The newest event that is known of.
+    pub fn horizon(&self) -> Option<Micros> {
+        self.newest_event.max(self.horizon)
     }
 
     /// Whether what the pass reads is best found by how it arrived.

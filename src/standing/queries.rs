@@ -178,6 +178,16 @@ impl Queries {
         self.baseline_entity != NO_BASELINE
     }
 
+    /// The time of the newest event.
+    pub fn newest_event(&self) -> String {
+        format!(
+            "SELECT pg_catalog.max({}) FROM {} WHERE {}",
+            self.events.time(),
+            self.from,
+            self.events.time_bound("<", None, "infinity")
+        )
+    }
+
     /// The newest arrival.
     pub fn newest_arrival(&self, column: &str) -> String {
         format!("SELECT pg_catalog.max({column}) FROM {}", self.from)

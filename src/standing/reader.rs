@@ -4,8 +4,10 @@ use super::queries::LABELS;
 use crate::detect::Site as SiteKind;
 use crate::geoip::{Located, Places};
 use crate::pg::errors::TravelError;
+use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::spi::Rows;
+use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::sync::Arc;
 use travel_core::entity::is_entity;
@@ -17,6 +19,9 @@ use travel_core::site::Site;
 /// The first of the labels among the columns, and the first of those of a place.
 const FIRST_LABEL: usize = 8;
 const FIRST_PLACE_LABEL: usize = FIRST_LABEL + LABELS.len();
+const COLUMNS: usize = FIRST_PLACE_LABEL + 4;
+
+type Columns = [Option<pg_sys::Datum>; COLUMNS];
 
 pub struct Reader {
     kind: SiteKind,
@@ -59,15 +64,14 @@ impl Reader {
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
-        let Some(time) = rows.i64(row, 2) else { return Ok(Read::Nothing) };
-        let (Some(entity), Some(whereabouts)) =
-            (self.text(rows, row, 0)?, self.whereabouts(rows, row, time)?)
-        else {
+        let row = &rows.columns::<COLUMNS>(row);
+        let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
+        let (Some(entity), Some(whereabouts)) = (self.text(row, 0)?, self.whereabouts(row, time)?) else {
             return Ok(Read::NotPlaced(time));
         };
         let Whereabouts { site, coordinates, accuracy_km, place, treatment } = whereabouts;
         let place = place.as_deref();
-        let mut label = |name: usize| self.text(rows, row, FIRST_LABEL + name);
+        let mut label = |name: usize| self.text(row, FIRST_LABEL + name);
         let [
             event_id,
             event_name,
@@ -103,7 +107,7 @@ impl Reader {
         ];
         let own = |name: usize, of_place: Option<&Arc<str>>, this: &mut Self| match this.kind {
             SiteKind::Address => Ok(of_place.cloned()),
-            SiteKind::Coordinates => this.text(rows, row, FIRST_PLACE_LABEL + name),
+            SiteKind::Coordinates => this.text(row, FIRST_PLACE_LABEL + name),
         };
         let city = own(0, place.and_then(|place| place.city.as_ref()), self)?;
         let subdivision = own(1, place.and_then(|place| place.subdivision.as_ref()), self)?;
@@ -111,7 +115,7 @@ impl Reader {
         let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
         Ok(Read::Placed(Box::new(JudgedEvent {
             entity,
-            baseline_entity: self.text(rows, row, 1)?.filter(|name| is_entity(name)),
+            baseline_entity: self.text(row, 1)?.filter(|name| is_entity(name)),
             time,
             site,
             coordinates,
@@ -130,7 +134,7 @@ impl Reader {
             user_agent,
             outcome,
             identity_type,
-            mfa_used: rows.bool(row, 7),
+            mfa_used: row[7].map(|truth| truth.value() as u8 != 0),
             shown: Shown {
                 event_source,
                 aws_region,
@@ -148,10 +152,11 @@ impl Reader {
         })))
     }
 
-    fn whereabouts(&self, rows: &Rows, row: usize, time: Micros) -> Result<Option<Whereabouts>, TravelError> {
+    fn whereabouts(&self, row: &Columns, time: Micros) -> Result<Option<Whereabouts>, TravelError> {
         if self.kind == SiteKind::Coordinates {
-            let (latitude, longitude) = (rows.f64(row, 4), rows.f64(row, 5));
-            let radius = rows.f64(row, 6).filter(|radius| radius.is_finite() && *radius >= 0.0);
+            let number = |column: usize| row[column].map(|number| f64::from_bits(number.value() as u64));
+            let (latitude, longitude) = (number(4), number(5));
+            let radius = number(6).filter(|radius| radius.is_finite() && *radius >= 0.0);
             return Ok(crate::leg::coordinates_of(latitude, longitude).map(|at| Whereabouts {
                 site: Site::from_coordinates(at),
                 coordinates: at,
@@ -161,7 +166,7 @@ impl Reader {
             }));
         }
         // SAFETY: the column is an inet.
-        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else {
+        let Some(host) = row[3].and_then(|datum| unsafe { inet::read(datum) }) else {
             return Ok(None);
         };
         let Located { place, treatment } = self.places.locate(host, time)?;
@@ -177,8 +182,10 @@ impl Reader {
         }))
     }
 
-    fn text(&mut self, rows: &Rows, row: usize, column: usize) -> Result<Option<Arc<str>>, TravelError> {
-        let Some(text) = rows.text(row, column)? else { return Ok(None) };
+    fn text(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+        let Some(datum) = row[column] else { return Ok(None) };
+        // SAFETY: the query gives these columns as text; the row lives longer than the call.
+        let text = utf8(unsafe { varlena_bytes(datum) })?;
         if let Some(known) = self.texts.get(text) {
             return Ok(Some(known.clone()));
         }

@@ -18,7 +18,7 @@ use pgrx::pg_sys;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::{Class, JudgedEvent, Micros, State};
+use travel_core::rule::{Class, JudgedEvent, Micros, Overlay, State};
 
 pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
 pg_function!(travel_begin_rejudge, pg_finfo_travel_begin_rejudge, begin_rejudge);
@@ -326,9 +326,10 @@ impl Step {
         Ok(Law {
             name: self.definition.name.clone(),
             message: self.definition.message.clone(),
-            analysts: analysts::rows(&self.definition.name, &names)?,
+            analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
             suppressions: analysts::suppressions(&self.definition.name)?,
             settings,
+            horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })
     }
 }

@@ -431,13 +431,23 @@ impl Writer<'_> {
         let outcome = &self.outcome;
         let newest =
             |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.judged_until, state));
-        let states =
-            StateRows::of(&self.entities, &outcome.entity_checkpoints, &outcome.entities_begun, newest)?;
+        let states = StateRows::of(
+            &self.entities,
+            &outcome.entity_checkpoints,
+            &outcome.entities_begun,
+            newest,
+            self.law.horizon,
+        )?;
         states.write(Kind::Entity, &self.law.name, self.pass);
         let newest =
             |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
-        let states =
-            StateRows::of(&self.baselines, &outcome.baseline_checkpoints, &outcome.baselines_begun, newest)?;
+        let states = StateRows::of(
+            &self.baselines,
+            &outcome.baseline_checkpoints,
+            &outcome.baselines_begun,
+            newest,
+            self.law.horizon,
+        )?;
         states.write(Kind::Baseline, &self.law.name, self.pass);
         Ok(())
     }
@@ -531,6 +541,7 @@ impl StateRows {
         checkpoints: &[Checkpoint<S>],
         begun: &[(Arc<str>, Micros)],
         newest: impl Fn(&Arc<str>) -> Option<(Micros, &'s S)>,
+        horizon: Micros,
     ) -> Result<Self, TravelError> {
         let mut by_member: HashMap<&str, Vec<&Checkpoint<S>>> = HashMap::new();
         for checkpoint in checkpoints {
@@ -557,7 +568,7 @@ impl StateRows {
                 row(Micros::MIN, *first, String::new());
             }
             for checkpoint in by_member.get(&*member.name).into_iter().flatten() {
-                if is_kept(checkpoint.judged_until, checkpoint.valid_until, newest_at) {
+                if is_kept(checkpoint.judged_until, checkpoint.valid_until, horizon) {
                     row(checkpoint.judged_until, checkpoint.valid_until, stored(&checkpoint.state)?);
                 }
             }
@@ -565,7 +576,7 @@ impl StateRows {
             // Of the rows before, those stay that end before what was judged and are still worth it.
             for (judged_until, valid_until) in &member.kept.times {
                 let stays = *valid_until <= member.after
-                    && (*judged_until == Micros::MIN || is_kept(*judged_until, *valid_until, newest_at));
+                    && (*judged_until == Micros::MIN || is_kept(*judged_until, *valid_until, horizon));
                 if !stays && !put.contains_key(judged_until) {
                     rows.gone.push((name(), *judged_until));
                 }

@@ -2,7 +2,7 @@
 //! late.
 //!
 //! A state stands as of one event and holds until the next: it answers for every *cut* between the two. Kept are the
-//! states that hold just before certain whole hours; the older the hour against the member's newest event, the coarser:
+//! states that hold just before certain whole hours; the older the hour against the newest event of all, the coarser:
 //! `2^j` hours old and more, only multiples of `2^j` hours. So a member keeps about two states for each doubling of its
 //! age, and what comes `t` late is judged from a state that is at most a few times `t` old. The hours are the same for
 //! all members, so that the members that must be judged together find a cut that all of them can answer for.
@@ -25,7 +25,7 @@ pub struct Checkpoint<S> {
     pub state: S,
 }
 
-/// Whether a state that stands as of one event and ended with the next is kept while `newest` is the member's last.
+/// Whether a state that stands as of one event and ended with the next is kept while `newest` is the newest event of all.
 /// What is not kept is never wanted again: with a newer event, fewer are kept.
 pub fn is_kept(judged_until: Micros, valid_until: Micros, newest: Micros) -> bool {
     (0..=LEVELS).any(|level| {

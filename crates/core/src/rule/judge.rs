@@ -13,7 +13,7 @@ use super::suppression::Suppression;
 use super::verdict::{Law, Verdict};
 use crate::journey::Leg;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What comes of a rule's events.
@@ -73,6 +73,23 @@ pub fn judge<'a>(
     machine.end().0
 }
 
+/// As [`resume`], where events up to `horizon` are known of: states of the way there are kept as coarsely as they will
+/// be at its end.
+pub fn resume_towards<'a>(
+    horizon: Micros,
+    state: &'a State,
+    law: Law,
+    events: &'a [JudgedEvent],
+) -> Result<(Judgement<'a>, State), Late> {
+    if let Some(late) = events.iter().find_map(|event| state.is_late(law.rule, event)) {
+        return Err(late);
+    }
+    let mut machine = Machine::resume(law, state);
+    machine.horizon = Some(horizon);
+    machine.run(events);
+    Ok(machine.end())
+}
+
 /// Goes on from a state: judging in one go equals judging up to any time and resuming with what is later. Every event
 /// must be later than all that was judged of its entity and of its baseline entity; that others are further on is no
 /// matter.
@@ -83,13 +100,8 @@ pub fn resume<'a>(
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
 ) -> Result<(Judgement<'a>, State), Late> {
-    if let Some(late) = events.iter().find_map(|event| state.is_late(rule, event)) {
-        return Err(late);
-    }
     let analysts = Overlay::new(analysts, rule.learn);
-    let mut machine = Machine::resume(Law { rule, analysts: &analysts, suppressions }, state);
-    machine.run(events);
-    Ok(machine.end())
+    resume_towards(Micros::MIN, state, Law { rule, analysts: &analysts, suppressions }, events)
 }
 
 impl State {
@@ -113,9 +125,8 @@ pub struct Machine<'r, 'a> {
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
     judgement: Judgement<'a>,
-    /// The last event of each member of this run: how finely its states are kept depends on it.
-    newest_of_entity: HashMap<&'a str, Micros>,
-    newest_of_baseline: HashMap<&'a str, Micros>,
+    /// The newest event that is known of at all: how finely older states are kept depends on it. None: none are.
+    horizon: Option<Micros>,
 }
 
 /// What one event did.
@@ -164,25 +175,13 @@ impl<'r, 'a> Machine<'r, 'a> {
         entities: BTreeMap<Arc<str>, EntityRun<'a>>,
         baselines: BTreeMap<Arc<str>, BaselineState>,
     ) -> Self {
-        Self {
-            law,
-            entities,
-            baselines,
-            judgement: Judgement::default(),
-            newest_of_entity: HashMap::new(),
-            newest_of_baseline: HashMap::new(),
-        }
+        Self { law, entities, baselines, judgement: Judgement::default(), horizon: None }
     }
 
     /// All of these rows, put in order.
     pub fn run(&mut self, events: &'a [JudgedEvent]) {
         let events = in_order(events);
-        for event in &events {
-            self.newest_of_entity.insert(&event.entity, event.time);
-            if let Some(baseline_entity) = &event.baseline_entity {
-                self.newest_of_baseline.insert(baseline_entity, event.time);
-            }
-        }
+        self.horizon = self.horizon.max(events.last().map(|event| event.time));
         for event in events {
             self.step(event);
         }
@@ -200,9 +199,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         };
         match run.judged_until.replace(event.time) {
             None => self.judgement.entities_begun.push((event.entity.clone(), event.time)),
-            Some(judged_until)
-                if is_worth_keeping(&self.newest_of_entity, &event.entity, judged_until, event.time) =>
-            {
+            Some(judged_until) if is_worth_keeping(self.horizon, judged_until, event.time) => {
                 let (state, _) = run.state(self.law.rule, judged_until);
                 let member = event.entity.clone();
                 let checkpoint = Checkpoint { member, judged_until, valid_until: event.time, state };
@@ -250,7 +247,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         let state = match self.baselines.get_mut(baseline_entity) {
             Some(state) => {
                 let judged_until = state.judged_until;
-                if is_worth_keeping(&self.newest_of_baseline, baseline_entity, judged_until, event.time) {
+                if is_worth_keeping(self.horizon, judged_until, event.time) {
                     let mut kept = state.clone();
                     kept.forget(rule);
                     self.judgement.baseline_checkpoints.push(Checkpoint {
@@ -286,12 +283,7 @@ impl<'r, 'a> Machine<'r, 'a> {
     }
 }
 
-/// Whether the state of a member that stands as of one event and ends with the next is kept for late events.
-fn is_worth_keeping(
-    newest: &HashMap<&str, Micros>,
-    member: &str,
-    judged_until: Micros,
-    valid_until: Micros,
-) -> bool {
-    newest.get(member).is_some_and(|newest| checkpoint::is_kept(judged_until, valid_until, *newest))
+/// Whether a state that stands as of one event and ends with the next is kept for late events.
+fn is_worth_keeping(horizon: Option<Micros>, judged_until: Micros, valid_until: Micros) -> bool {
+    horizon.is_some_and(|newest| checkpoint::is_kept(judged_until, valid_until, newest))
 }

@@ -111,7 +111,7 @@ pub use class::Class;
 pub use event::{JudgedEvent, Shown, Treatment};
 pub use evidence::Evidence;
 pub use incident::{Grouping, Incident};
-pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume};
+pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume, resume_towards};
 pub use place_key::{PlaceKey, Transition};
 pub use settings::{Learn, Marks, Micros, Rule, Severity};
 pub use suppression::Suppression;
