@@ -173,6 +173,11 @@ impl Queries {
         format!("SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h", self.histories_of(&names))
     }
 
+    /// Whether places are learnt for anybody.
+    pub fn has_baseline(&self) -> bool {
+        self.baseline_entity != NO_BASELINE
+    }
+
     /// The time of the newest event.
     pub fn newest_event(&self) -> String {
         format!(
@@ -181,11 +186,6 @@ impl Queries {
             self.from,
             self.events.time_bound("<", None, "infinity")
         )
-    }
-
-    /// Whether places are learnt for anybody.
-    pub fn has_baseline(&self) -> bool {
-        self.baseline_entity != NO_BASELINE
     }
 
     /// The newest arrival.
