@@ -22,13 +22,19 @@ CREATE FUNCTION travel.locate(ip inet, at timestamptz DEFAULT pg_catalog.now()) 
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 50
     AS 'MODULE_PATHNAME', 'travel_locate';
 COMMENT ON FUNCTION travel.locate(inet, timestamptz) IS
-    'the place of an address, from the GeoIP databases of impossible_travel.geoip_path; NULL where nothing is known';
+    'the place of an address: what the named networks say of it, over what the GeoIP databases of impossible_travel.geoip_path do; NULL where nothing is known';
 
 CREATE FUNCTION travel.is_placed(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_placed';
 COMMENT ON FUNCTION travel.is_placed(inet, timestamptz) IS
     'whether an address has coordinates, so that an event from it can be judged';
+
+CREATE FUNCTION travel.is_ignored(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
+    AS 'MODULE_PATHNAME', 'travel_is_ignored';
+COMMENT ON FUNCTION travel.is_ignored(inet, timestamptz) IS
+    'whether a named network says that an event from this address at this time is as if it were absent';
 
 CREATE FUNCTION travel.geoip_databases(
     OUT path text, OUT database_type text, OUT ip_version int, OUT built_at timestamptz, OUT age interval,

@@ -41,7 +41,7 @@ COMMENT ON FUNCTION travel.legs_final(travel.legs_state) IS
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip inet)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, inet) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet) (
@@ -53,7 +53,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet) IS
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip inet, event_id text)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, inet, text) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text) (
@@ -65,7 +65,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text) IS
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, inet, text, float8, float8, boolean) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
@@ -77,7 +77,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text, float8, flo
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, inet, float8, float8, boolean) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
@@ -91,7 +91,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, float8, float8, b
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip text)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, text) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text) (
@@ -103,7 +103,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text) IS
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip text, event_id text)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, text, text) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, event_id text) (
@@ -115,7 +115,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text, text) IS
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip text, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, text, text, float8, float8, boolean) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
@@ -127,7 +127,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text, text, float8, flo
 
 CREATE FUNCTION travel.legs_add(travel.legs_state, event_time timestamptz, ip text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
     RETURNS travel.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
 COMMENT ON FUNCTION travel.legs_add(travel.legs_state, timestamptz, text, float8, float8, boolean) IS
     'part of travel.impossible_legs: adds a row to a state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (

@@ -33,4 +33,5 @@ COMMENT ON COLUMN travel.networks.valid_from IS 'by the time of the event; NULL:
 COMMENT ON COLUMN travel.networks.valid_until IS 'exclusive; NULL: for good';
 COMMENT ON COLUMN travel.networks.origin IS 'user: entered by hand, which wins | aws: imported';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks', '');
+COMMENT ON SEQUENCE travel.networks_id_seq IS 'the ids of networks';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');

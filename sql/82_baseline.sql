@@ -78,4 +78,5 @@ COMMENT ON COLUMN travel.suppressions.country_code_a IS 'the countries of the tw
 COMMENT ON COLUMN travel.suppressions.network IS 'that has the address at which the leg arrives';
 COMMENT ON COLUMN travel.suppressions.valid_from IS 'by the time at which the leg arrives; NULL: always';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions', '');
+COMMENT ON SEQUENCE travel.suppressions_id_seq IS 'the ids of suppressions';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');

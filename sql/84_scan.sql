@@ -17,6 +17,7 @@ CREATE TABLE travel.scans (
     events            bigint      NOT NULL DEFAULT 0,
     placed            bigint      NOT NULL DEFAULT 0,
     newest_event      timestamptz,
+    geoip_built_at    timestamptz,
     pruned_before     timestamptz,
     last_error        text,
     last_error_at     timestamptz
@@ -31,6 +32,7 @@ COMMENT ON COLUMN travel.scans.pass IS 'the number of the pass that is under way
 COMMENT ON COLUMN travel.scans.judge_from IS 'the pass judges again what is later, whether it is new or not';
 COMMENT ON COLUMN travel.scans.position IS 'how far in event time the pass has come';
 COMMENT ON COLUMN travel.scans.events IS 'how many events were read, and how many of them had a place';
+COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that placed an event';
 COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
@@ -81,26 +83,115 @@ CREATE FUNCTION travel.may_commit() RETURNS boolean
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel.may_commit() IS 'whether the procedure that asks may commit: it is not in a transaction block';
 
+CREATE FUNCTION travel.note_scan_error(rule text, error text) RETURNS void
+    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO travel.scans (rule, last_error, last_error_at)
+    SELECT r.name, note_scan_error.error, pg_catalog.clock_timestamp()
+    FROM travel.rules AS r
+    WHERE r.name = note_scan_error.rule
+    ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at
+$$;
+COMMENT ON FUNCTION travel.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
+REVOKE ALL ON FUNCTION travel.note_scan_error(text, text) FROM PUBLIC;
+
 CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
 AS $$
 DECLARE
+    names text[] := ARRAY(
+        SELECT r.name FROM travel.rules AS r
+        WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
+        ORDER BY r.name);
     name text;
     is_more boolean;
+    state text;
+    message text;
+    detail text;
+    hint text;
 BEGIN
-    FOR name IN
-        SELECT r.name FROM travel.rules AS r
-        WHERE (scan.rule IS NULL AND r.enabled) OR r.name = scan.rule
-        ORDER BY r.name
-    LOOP
-        LOOP
-            is_more := travel.scan_step(name);
+    IF scan.rule IS NOT NULL AND names OPERATOR(pg_catalog.=) '{}' THEN
+        PERFORM travel.check_rule(scan.rule);
+    END IF;
+    FOREACH name IN ARRAY names LOOP
+        is_more := true;
+        WHILE is_more LOOP
+            -- One rule's error stops no other. COMMIT may not stand in a block that catches errors, so it follows it.
+            BEGIN
+                is_more := travel.scan_step(name);
+            EXCEPTION WHEN OTHERS THEN
+                GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+                    detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+                PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
+                RAISE WARNING 'the scan of the rule "%" failed: %', name, message
+                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                is_more := false;
+            END;
             IF travel.may_commit() THEN
                 COMMIT;
             END IF;
-            EXIT WHEN NOT is_more;
         END LOOP;
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE travel.scan(text) IS 'judges what arrived since the last scan, by one rule or by all';
+COMMENT ON PROCEDURE travel.scan(text) IS
+    'judges what arrived since the last scan, by one rule or by all that are enabled; commits as it goes';
+REVOKE ALL ON PROCEDURE travel.scan(text) FROM PUBLIC;
+
+CREATE FUNCTION travel.begin_rejudge(rule text, since timestamptz) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_begin_rejudge';
+COMMENT ON FUNCTION travel.begin_rejudge(text, timestamptz) IS
+    'the next steps of a rule''s scan judge again what is later';
+REVOKE ALL ON FUNCTION travel.begin_rejudge(text, timestamptz) FROM PUBLIC;
+
+CREATE PROCEDURE travel.rejudge(rule text, since timestamptz)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    is_more boolean := true;
+BEGIN
+    -- A pass that is under way comes first.
+    WHILE is_more LOOP
+        is_more := travel.scan_step(rule);
+        IF travel.may_commit() THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+    PERFORM travel.begin_rejudge(rule, since);
+    is_more := true;
+    WHILE is_more LOOP
+        is_more := travel.scan_step(rule);
+        IF travel.may_commit() THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE travel.rejudge(text, timestamptz) IS
+    'judges the past again, from a time on, by the settings, networks, suppressions and GeoIP data of now';
+REVOKE ALL ON PROCEDURE travel.rejudge(text, timestamptz) FROM PUBLIC;
+
+CREATE VIEW travel.status AS
+SELECT r.name AS rule,
+       r.enabled,
+       s.finished_at AS last_scan,
+       extract(epoch FROM pg_catalog.now() - s.newest_event)::float8 AS lag_seconds,
+       s.newest_event,
+       s.placed::float8 / nullif(s.events, 0) AS share_placed,
+       (SELECT pg_catalog.count(*) FROM travel.alerts AS a
+        WHERE a.rule = r.name AND a.status = 'open' AND a.withdrawn_at IS NULL) AS open_alerts,
+       s.geoip_built_at,
+       (extract(epoch FROM pg_catalog.now() - s.geoip_built_at) / 86400)::float8 AS geoip_age_days,
+       s.under_way,
+       s.position,
+       s.last_error,
+       s.last_error_at
+FROM travel.rules AS r
+LEFT JOIN travel.scans AS s ON s.rule = r.name;
+COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
+COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was judged';
+COMMENT ON COLUMN travel.status.share_placed IS 'of the events that count: how many had a place, 0 to 1';
+COMMENT ON COLUMN travel.status.position IS 'of a scan that is under way: how far in event time it has come';

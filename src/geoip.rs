@@ -1,10 +1,13 @@
-//! `travel.locate`, `travel.geoip_databases`, and [`Places`], through which every door places an address.
+//! `travel.locate`, `travel.geoip_databases`, and [`Places`], through which every door places an address: what the
+//! named networks say of it, over what the GeoIP databases do.
 
+use crate::networks;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
+use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
 use std::cell::RefCell;
@@ -15,7 +18,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::address;
 use travel_core::geodesy::Coordinates;
+use travel_core::network::{Networks, Resolved};
 use travel_core::place::Place;
+use travel_core::rule::Treatment;
 use travel_geoip::{DatabaseStatus, LookupError, Stack, Store, StoreError, Warning};
 
 /// Microseconds from the Unix epoch to PostgreSQL's.
@@ -26,8 +31,8 @@ const PLACE_COLUMNS: usize = 14;
 
 thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
-    /// The databases of the running statement, with the time at which it began: what every row asks for.
-    static CURRENT: RefCell<Option<(i64, Rc<Stack>)>> = const { RefCell::new(None) };
+    /// What every row of the running statement asks for.
+    static CURRENT: RefCell<Option<Rc<Known>>> = const { RefCell::new(None) };
 }
 
 unsafe extern "C-unwind" {
@@ -41,53 +46,168 @@ fn statement_start() -> i64 {
     unsafe { GetCurrentStatementStartTimestamp() }
 }
 
-/// Where addresses are, as of this statement: all processes of a statement see the same databases.
+/// Where addresses are, as of this statement: all processes of it see the same databases and networks.
 pub struct Places {
+    known: Rc<Known>,
+}
+
+struct Known {
+    /// When the statement began, which says which databases are its own.
+    statement: i64,
+    /// What it sees of the table of networks. One statement may change it and ask again.
+    snapshot: Option<Snapshot>,
     stack: Rc<Stack>,
+    networks: Rc<Networks>,
+    have_networks: bool,
+}
+
+/// Coordinates, and the radius in km around them.
+pub type Point = (Coordinates, Option<f64>);
+
+/// What is known of a host at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Located {
+    pub place: Option<Arc<Place>>,
+    /// Of the named network that it is in, if it is in one. The query doors ask only whether it is to be ignored.
+    #[allow(dead_code)]
+    pub treatment: Option<Treatment>,
 }
 
 impl Places {
+    #[inline]
     pub fn of_statement() -> Result<Self, TravelError> {
-        let statement = statement_start();
+        let (statement, snapshot) = (statement_start(), Snapshot::active());
         let known = CURRENT.with_borrow(|current| match current {
-            Some((start, stack)) if *start == statement => Some(Rc::clone(stack)),
+            Some(known) if known.statement == statement && known.snapshot == snapshot => {
+                Some(Rc::clone(known))
+            }
             _ => None,
         });
-        if let Some(stack) = known {
-            return Ok(Self { stack });
+        match known {
+            Some(known) => Ok(Self { known }),
+            None => Self::look(statement, snapshot),
         }
+    }
+
+    #[cold]
+    fn look(statement: i64, snapshot: Option<Snapshot>) -> Result<Self, TravelError> {
+        let networks = networks::as_of(snapshot)?;
         let (stack, warnings) = with_store(Store::stack_for)?;
         report(&warnings);
-        // Without a database the next row may find one.
-        CURRENT.set((!stack.is_empty()).then(|| (statement, Rc::clone(&stack))));
-        Ok(Self { stack })
+        let have_networks = !networks.is_empty();
+        let known = Rc::new(Known { statement, snapshot, stack, networks, have_networks });
+        CURRENT.set(Some(Rc::clone(&known)));
+        Ok(Self { known })
+    }
+
+    /// When the oldest database was built: what addresses are placed by is as old as its oldest part. Microseconds
+    /// since 2000-01-01 UTC.
+    pub fn built_at(&self) -> Option<i64> {
+        self.known.stack.built_at().map(postgres_time)
     }
 
     /// Raises an error where there is no database at all.
+    #[inline]
     pub fn require_database(&self) -> Result<(), TravelError> {
-        if !self.stack.is_empty() {
-            return Ok(());
-        }
-        let tried = self.stack.tried().to_vec();
+        if self.known.stack.is_empty() { self.no_database() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn no_database(&self) -> Result<(), TravelError> {
+        // The next row may find one.
+        CURRENT.set(None);
+        let tried = self.known.stack.tried().to_vec();
         Err(TravelError::NoGeoipDatabase { setting: settings::GEOIP_PATH.to_owned(), tried })
     }
 
-    /// Coordinates and accuracy radius (km) of a host; none where it is private or not located.
-    pub fn coordinates(&self, host: IpAddr) -> Result<Option<(Coordinates, Option<f64>)>, TravelError> {
-        if address::is_private(host) {
-            return Ok(None);
-        }
-        self.require_database()?;
-        self.stack.coordinates(host).map_err(damaged)
+    /// Whether there are named networks at all.
+    #[inline]
+    pub fn have_networks(&self) -> bool {
+        self.known.have_networks
     }
 
-    /// All that is known of a host.
-    pub fn place(&self, host: IpAddr) -> Result<Option<Arc<Place>>, TravelError> {
+    /// Whether named networks can place an address without any database.
+    pub fn have_networks_with_coordinates(&self) -> bool {
+        self.known.networks.place_anything()
+    }
+
+    /// Whether an address may be at another place at another time.
+    pub fn depend_on_time(&self) -> bool {
+        self.known.networks.depend_on_time()
+    }
+
+    /// Coordinates and accuracy radius (km) of a host at a time (microseconds since 2000-01-01 UTC). None where it is
+    /// not located, and where a network says that it is to be ignored.
+    #[inline]
+    pub fn coordinates(&self, host: IpAddr, at: i64) -> Result<Option<Point>, TravelError> {
+        if self.have_networks() {
+            return self.coordinates_with_networks(host, at);
+        }
+        self.coordinates_of_geoip(host)
+    }
+
+    #[cold]
+    fn coordinates_with_networks(&self, host: IpAddr, at: i64) -> Result<Option<Point>, TravelError> {
+        let resolved = self.resolve(host, at)?;
+        match resolved.placed {
+            _ if resolved.is_ignored() => Ok(None),
+            Some((_, location)) => Ok(Some((location.coordinates, None))),
+            None => self.coordinates_of_geoip(host),
+        }
+    }
+
+    #[inline]
+    fn coordinates_of_geoip(&self, host: IpAddr) -> Result<Option<Point>, TravelError> {
         if address::is_private(host) {
             return Ok(None);
         }
         self.require_database()?;
-        self.stack.locate(host).map_err(damaged)
+        self.known.stack.coordinates(host).map_err(damaged)
+    }
+
+    /// All that is known of a host at a time.
+    #[inline]
+    pub fn locate(&self, host: IpAddr, at: i64) -> Result<Located, TravelError> {
+        if self.have_networks() {
+            return self.locate_with_networks(host, at);
+        }
+        Ok(Located { place: self.place_of_geoip(host)?, treatment: None })
+    }
+
+    #[cold]
+    fn locate_with_networks(&self, host: IpAddr, at: i64) -> Result<Located, TravelError> {
+        let resolved = self.resolve(host, at)?;
+        // What a network places or ignores needs no database.
+        let needs_none = resolved.placed.is_some() || resolved.is_ignored();
+        let known = if needs_none && self.known.stack.is_empty() { None } else { self.place_of_geoip(host)? };
+        Ok(Located { place: resolved.over(known), treatment: resolved.treatment })
+    }
+
+    #[inline]
+    fn place_of_geoip(&self, host: IpAddr) -> Result<Option<Arc<Place>>, TravelError> {
+        if address::is_private(host) {
+            return Ok(None);
+        }
+        self.require_database()?;
+        self.known.stack.locate(host).map_err(damaged)
+    }
+
+    /// Whether a named network says that an event from there is to be taken as absent.
+    pub fn is_ignored(&self, host: IpAddr, at: i64) -> Result<bool, TravelError> {
+        Ok(self.have_networks() && self.resolve(host, at)?.is_ignored())
+    }
+
+    fn resolve(&self, host: IpAddr, at: i64) -> Result<Resolved<'_>, TravelError> {
+        let Known { networks, stack, .. } = &*self.known;
+        if networks.is_empty() {
+            return Ok(Resolved::default());
+        }
+        let asn = if networks.need_asn() && !address::is_private(host) {
+            stack.locate(host).map_err(damaged)?.and_then(|place| place.asn)
+        } else {
+            None
+        };
+        Ok(networks.resolve(host, asn, at))
     }
 }
 
@@ -140,11 +260,14 @@ fn report(warnings: &[Warning]) {
 
 pg_function!(travel_locate, pg_finfo_travel_locate, locate);
 pg_function!(travel_is_placed, pg_finfo_travel_is_placed, is_placed);
+pg_function!(travel_is_ignored, pg_finfo_travel_is_ignored, is_ignored);
 pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_databases);
 
+/// `(ip, at)`, as the two functions that follow.
 fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let Some(host) = call.inet(0) else { return Ok(call.null()) };
-    match Places::of_statement()?.place(host)? {
+    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
+    let places = Places::of_statement()?;
+    match places.locate(host, at)?.place {
         Some(place) => place_row(call, &place),
         None => Ok(call.null()),
     }
@@ -174,9 +297,15 @@ fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
 
 /// Whether an address has coordinates: what coverage asks of every row.
 fn is_placed(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let Some(host) = call.inet(0) else { return Ok(call.null()) };
-    let placed = Places::of_statement()?.coordinates(host)?.is_some();
+    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
+    let placed = Places::of_statement()?.coordinates(host, at)?.is_some();
     Ok(pg_sys::Datum::from(usize::from(placed)))
+}
+
+fn is_ignored(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
+    let ignored = Places::of_statement()?.is_ignored(host, at)?;
+    Ok(pg_sys::Datum::from(usize::from(ignored)))
 }
 
 fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -190,9 +319,13 @@ fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
+/// Seconds since 1970 as PostgreSQL counts time.
+fn postgres_time(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).saturating_sub(POSTGRES_EPOCH_US)
+}
+
 fn database_row(database: &DatabaseStatus, statement: i64) -> Row<9> {
-    let built_at =
-        database.built_at.map(|seconds| (seconds as i64).saturating_mul(1_000_000) - POSTGRES_EPOCH_US);
+    let built_at = database.built_at.map(postgres_time);
     let mut row = Row::new();
     row.text(Some(&database.path));
     row.text(database.database_type.as_deref());

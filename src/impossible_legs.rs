@@ -4,13 +4,17 @@
 use crate::geoip::Places;
 use crate::leg::{Where, finite, leg_row, thresholds};
 use crate::legs_state::State;
+use crate::networks;
 use crate::pg::array::Growing;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Palloc;
 use crate::pg::row::RowType;
+use crate::pg::snapshot::Snapshot;
 use crate::tally;
 use pgrx::pg_sys;
+use std::net::IpAddr;
+use travel_core::address;
 use travel_core::event_set::{self, Row};
 use travel_core::geodesy::Coordinates;
 use travel_core::journey::{Journey, Stop, Thresholds};
@@ -60,8 +64,43 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
         event_set::count_unplaced(state.block());
         return Ok(state.datum());
     };
+    if let Some(host) = at.site.address() {
+        match fate(call, host, time_us)? {
+            Fate::Kept => {}
+            Fate::Ignored => return Ok(state.datum()),
+            Fate::Nowhere => {
+                event_set::count_unplaced(state.block());
+                return Ok(state.datum());
+            }
+        }
+    }
     let id = if has_id { call.bytes(first) } else { None };
     Ok(state.append(&Row { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
+}
+
+/// What becomes of a row with an address.
+enum Fate {
+    Kept,
+    Nowhere,
+    /// A named network says: as if it were absent.
+    Ignored,
+}
+
+/// Without named networks a public address is placed at the end, once for all its events, and no other can be. With
+/// them its place depends on the time of the event, and so does whether there is one: a packed state tells no longer
+/// how many rows an event had, so that what is not placed has to be counted here.
+fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<Fate, TravelError> {
+    // All rows of a call site are seen by one snapshot.
+    let without_networks = *call.site_cache(|| Ok(networks::as_of(Snapshot::active())?.is_empty()))?;
+    if without_networks {
+        return Ok(if address::is_private(host) { Fate::Nowhere } else { Fate::Kept });
+    }
+    let places = Places::of_statement()?;
+    Ok(match places.coordinates(host, time_us)? {
+        Some(_) => Fate::Kept,
+        None if places.is_ignored(host, time_us)? => Fate::Ignored,
+        None => Fate::Nowhere,
+    })
 }
 
 /// The second state is another process's: it may be toasted or have a short header.
@@ -112,33 +151,40 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
     let events = event_set::events(&[set], &Palloc).map_err(|_| TravelError::TooManyEvents)?;
     let mut last: Option<Site> = None;
     let mut coordinates = None;
+    let mut moves = false;
     for (step, event) in events.enumerate() {
         if step % 65_536 == 65_535 {
             pgrx::check_for_interrupts!();
         }
-        let site = event.row.site;
-        // Events come in runs of one address, which needs one look only.
-        if last != Some(site) {
-            coordinates = coordinates_of_site(site, event.row.accuracy_km, &mut places)?;
+        let Row { site, time_us, accuracy_km, .. } = event.row;
+        // Events come in runs of one address, which needs one look only, unless addresses may move in between.
+        if last != Some(site) || moves {
+            coordinates = coordinates_of_site(site, time_us, accuracy_km, &mut places)?;
             last = Some(site);
+            moves = places.as_ref().is_some_and(Places::depend_on_time);
         } else if site.address().is_none() {
-            coordinates = coordinates.map(|(at, _)| (at, event.row.accuracy_km));
+            coordinates = coordinates.map(|(at, _)| (at, accuracy_km));
         }
         let Some((coordinates, accuracy_km)) = coordinates else {
-            not_placed += event.tail_rows;
+            if !is_ignored(site, time_us, places.as_ref())? {
+                not_placed += event.tail_rows;
+            }
             continue;
         };
         judged += 1;
-        let stop = Stop { time_us: event.row.time_us, site, coordinates, accuracy_km, event: event.row.id };
+        let stop = Stop { time_us, site, coordinates, accuracy_km, event: event.row.id };
         let Some(leg) = journey.arrive(stop) else { continue };
         if let Some(measure) = leg.measure_if_impossible(&thresholds) {
             legs.push(|| leg_row(row_type, &leg, &measure, places.as_ref()))?;
         }
     }
     if tally::is_running() {
-        for (site, rows) in event_set::packed_sites(set) {
-            if coordinates_of_site(site, None, &mut places)?.is_none() {
-                not_placed += rows;
+        // Where there are networks, what is not placed was counted as it came.
+        if !places.as_ref().is_some_and(Places::have_networks) {
+            for (site, rows) in event_set::packed_sites(set) {
+                if coordinates_of_site(site, 0, None, &mut places)?.is_none() {
+                    not_placed += rows;
+                }
             }
         }
         tally::add(u64::from(judged > 0), judged, not_placed);
@@ -148,8 +194,16 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
 
 type Located = Option<(Coordinates, Option<f64>)>;
 
+fn is_ignored(site: Site, time_us: i64, places: Option<&Places>) -> Result<bool, TravelError> {
+    match (site.address(), places) {
+        (Some(host), Some(places)) => places.is_ignored(host, time_us),
+        _ => Ok(false),
+    }
+}
+
 fn coordinates_of_site(
     site: Site,
+    time_us: i64,
     accuracy_km: Option<f64>,
     places: &mut Option<Places>,
 ) -> Result<Located, TravelError> {
@@ -160,7 +214,7 @@ fn coordinates_of_site(
                 Some(places) => places,
                 None => places.insert(Places::of_statement()?),
             };
-            places.coordinates(host)
+            places.coordinates(host, time_us)
         }
     }
 }

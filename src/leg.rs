@@ -41,7 +41,7 @@ fn end(
 ) -> Result<(), TravelError> {
     let address = stop.site.address();
     let place: Option<Arc<Place>> = match (address, places) {
-        (Some(host), Some(places)) => places.place(host)?,
+        (Some(host), Some(places)) => places.locate(host, stop.time_us)?.place,
         _ => None,
     };
     let place = place.as_deref();
@@ -135,8 +135,7 @@ impl Where {
         }
     }
 
-    /// What these arguments say; none where it cannot have a place: NULL, no address, a private one, coordinates out
-    /// of range.
+    /// What these arguments say; none where it cannot have a place: NULL, no address, coordinates out of range.
     pub fn read(
         self,
         argument: impl Fn(usize) -> Option<pg_sys::Datum>,
@@ -157,7 +156,6 @@ impl Where {
                 );
             }
         };
-        let public = host.filter(|host| !address::is_private(*host));
-        Ok(public.map(|host| Whereabouts { site: Site::from_address(host), accuracy_km: None }))
+        Ok(host.map(|host| Whereabouts { site: Site::from_address(host), accuracy_km: None }))
     }
 }

@@ -75,9 +75,13 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     }
     partition.last_time_us = time_us;
     let at = place.read(|n| [place_1, place_2, place_3][n])?;
-    let Some((stop, places)) = located(time_us, at)? else {
-        tally::add(0, 0, 1);
-        return Ok(call.null());
+    let (stop, places) = match located(time_us, at)? {
+        Located::Placed(stop, places) => (stop, places),
+        Located::Nowhere => {
+            tally::add(0, 0, 1);
+            return Ok(call.null());
+        }
+        Located::Ignored => return Ok(call.null()),
     };
 
     let last = partition.journey.last();
@@ -116,19 +120,29 @@ fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, Travel
     thresholds(distance.map(number), velocity.map(number), accuracy.map(|datum| datum.value() as u8 != 0))
 }
 
-type Located = Option<(Stop<()>, Option<Places>)>;
+/// What becomes of a row.
+enum Located {
+    Placed(Stop<()>, Option<Places>),
+    Nowhere,
+    /// A named network says: as if it were absent.
+    Ignored,
+}
 
 fn located(time_us: i64, at: Option<Whereabouts>) -> Result<Located, TravelError> {
-    let Some(Whereabouts { site, accuracy_km }) = at else { return Ok(None) };
+    let Some(Whereabouts { site, accuracy_km }) = at else { return Ok(Located::Nowhere) };
     let Some(host) = site.address() else {
-        let stop =
-            site.coordinates().map(|coordinates| Stop { time_us, site, coordinates, accuracy_km, event: () });
-        return Ok(stop.map(|stop| (stop, None)));
+        return Ok(site.coordinates().map_or(Located::Nowhere, |coordinates| {
+            Located::Placed(Stop { time_us, site, coordinates, accuracy_km, event: () }, None)
+        }));
     };
     let places = Places::of_statement()?;
-    Ok(places.coordinates(host)?.map(|(coordinates, accuracy_km)| {
-        (Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places))
-    }))
+    match places.coordinates(host, time_us)? {
+        Some((coordinates, accuracy_km)) => {
+            Ok(Located::Placed(Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places)))
+        }
+        None if places.is_ignored(host, time_us)? => Ok(Located::Ignored),
+        None => Ok(Located::Nowhere),
+    }
 }
 
 fn with_id(stop: Stop<()>, id: Option<&[u8]>) -> Stop<Option<&[u8]>> {

@@ -10,7 +10,10 @@
 //! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
 //! | `sql/60_detect.sql` | [`finding`], [`detect`] |
 //! | `sql/70_events.sql` | [`events`] |
+//! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`standing`] |
+//! | `sql/85_analysts.sql` | [`analysts`] |
+//! | `sql/86_roles.sql` | [`roles`] |
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 
@@ -20,6 +23,7 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 
 ::pgrx::pg_module_magic!(name, version);
 
+mod analysts;
 mod cloudtrail;
 mod detect;
 mod events;
@@ -31,7 +35,9 @@ mod install;
 mod leg;
 mod leg_window;
 mod legs_state;
+mod networks;
 mod pg;
+mod roles;
 mod standing;
 mod tally;
 

@@ -20,10 +20,14 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.invoked_by.as_ref().map(|by| format!("({by} IS NOT NULL AND {by} <> '')"));
     let never = || "false".to_owned();
-    let (is_placed, site) = match events.site {
-        Site::Address => ("travel.is_placed(travel.source_ip(address))", "travel.source_ip(address)"),
+    let (is_ignored, is_placed, site) = match events.site {
+        Site::Address => (
+            "travel.is_ignored(travel.source_ip(address), event_time)",
+            "travel.is_placed(travel.source_ip(address), event_time)",
+            "travel.source_ip(address)",
+        ),
         Site::Coordinates => {
-            ("latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", "latitude, longitude")
+            ("false", "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", "latitude, longitude")
         }
     };
     format!(
@@ -44,6 +48,7 @@ FROM (
                    WHEN has_entity IS NOT TRUE THEN 'no_entity'
                    WHEN is_failed_auth THEN 'failed_auth'
                    WHEN is_service THEN 'service'
+                   WHEN {is_ignored} THEN 'ignored'
                    WHEN ({is_placed}) IS NOT TRUE THEN 'not_placed'
                    ELSE 'placed'
                END AS status

@@ -39,7 +39,8 @@ pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
 
 /// A `bigint[]` in the current memory context.
 pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> = numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
+    let mut elements: Vec<pg_sys::Datum> =
+        numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
     // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
     unsafe {
         pg_sys::Datum::from(pg_sys::construct_array(

@@ -12,6 +12,7 @@ pub enum TravelError {
     WrongRowType { expected: usize, found: usize },
     NotInAggregate { function: &'static str },
     NotAWindow,
+    NotATrigger,
     SetNotAccepted,
 
     CoordinateOutOfRange { argument: &'static str, value: f64, range: &'static str },
@@ -57,12 +58,29 @@ pub enum TravelError {
     NotAnEventsTable { name: String, column: &'static str },
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
+    ScanUnderWay { rule: String },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
     NoRuleSource { rule: String, source: String },
     RuleColumn { rule: String, column: String, name: String, source: String, available: String },
     ExpressionFailed { code: Code, what: String, text: String, message: String, available: String },
+
+    LearntRow { table: String },
+    OriginNotYours { table: String, origin: String },
+    FixedColumn { table: String, column: String },
+    EnteredState { state: String },
+    EnteredSeen { column: &'static str },
+    ValidityEmpty { from: String, until: String },
+    CountryCode { column: String, value: String },
+    AlertColumn { column: String },
+    ReasonWithoutArchive { reason: String },
+    AlertsAreKept,
+    BlankReason,
+    PatternEscape { pattern: String },
+    SuppressesEverything,
+    NoSuchLevel { level: String },
+    NoSuchRole { role: String },
 }
 
 /// What an error says beside its code.
@@ -115,6 +133,12 @@ impl TravelError {
                 words(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "travel.leg can only be called with an OVER clause")
                     .hint("Write travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).")
             }
+
+            Self::NotATrigger => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "this function can only be called as a trigger",
+            )
+            .hint("It guards a table of the schema travel; there is no need to call it."),
 
             Self::CoordinateOutOfRange { argument, value, range } => words(
                 Code::ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
@@ -365,6 +389,11 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::ScanUnderWay { rule } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("a scan of the rule \"{rule}\" is under way"),
+            )
+            .hint(format!("CALL travel.rejudge('{rule}', …): it goes on with the scan first.")),
             Self::StateUnreadable { rule, detail } => words(
                 Code::ERRCODE_DATA_CORRUPTED,
                 format!("what was kept of the rule \"{rule}\" between scans cannot be read"),
@@ -405,6 +434,86 @@ impl TravelError {
                     words.hint(format!("It may name the source's own columns: {available}."))
                 }
             }
+
+            Self::LearntRow { table } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("a learnt row of {table} can be changed by scans only"),
+            )
+            .hint("Enter a row of your own, with origin 'analyst': it overlays what was learnt."),
+            Self::OriginNotYours { table, origin } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("a row of {table} with origin \"{origin}\" cannot be entered by hand"),
+            )
+            .detail("Scans write those that are learnt; archiving an alert as expected writes those of an alert.")
+            .hint("Leave origin out: what is entered by hand has 'analyst'."),
+            Self::FixedColumn { table, column } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{column} of a row of {table} cannot be changed"),
+            )
+            .hint("Delete the row, which ends it, and enter another."),
+            Self::EnteredState { state } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the state of a row that is entered must be known, this is \"{state}\""),
+            )
+            .hint("Leave it out. Only what scans learn is on trial or held."),
+            Self::EnteredSeen { column } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{column} of a row that is entered must be NULL"),
+            )
+            .hint("It is about what scans learn. valid_from and valid_until say when the row holds."),
+            Self::ValidityEmpty { from, until } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "valid_from must be before valid_until",
+            )
+            .detail(format!("valid_from is {from}, valid_until is {until}."))
+            .hint("Without a valid_from a row holds from now on; without a valid_until it holds for good."),
+            Self::CountryCode { column, value } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{column} is no code of a country: \"{value}\""),
+            )
+            .hint("Write two capitals, as ISO 3166-1 has them: GB, JP."),
+            Self::AlertColumn { column } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("{column} of an alert can be changed by scans only"),
+            )
+            .hint("status, archive_reason and assignee are the analyst's."),
+            Self::ReasonWithoutArchive { reason } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("an alert that is not archived takes no archive_reason: \"{reason}\""),
+            )
+            .hint("Set both: SET status = 'archived', archive_reason = 'expected'."),
+            Self::AlertsAreKept => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                "alerts cannot be deleted",
+            )
+            .hint("Archive it: SET status = 'archived'. travel.prune removes old ones."),
+            Self::BlankReason => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the reason of a suppression is blank",
+            )
+            .hint("Say why such travel is not to be raised, for whoever asks later."),
+            Self::PatternEscape { pattern } => words(
+                Code::ERRCODE_INVALID_ESCAPE_SEQUENCE,
+                format!("entity_like ends in a backslash that escapes nothing: \"{pattern}\""),
+            )
+            .hint("Write two for a backslash of the entity's own."),
+            Self::SuppressesEverything => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "the suppression would silence every rule",
+            )
+            .detail("It names no rule, no entity, no country and no network.")
+            .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network."),
+
+            Self::NoSuchLevel { level } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("there is no level \"{level}\""),
+            )
+            .hint("Levels are read, triage and admin; each has what those before it have."),
+            Self::NoSuchRole { role } => words(
+                Code::ERRCODE_UNDEFINED_OBJECT,
+                format!("role \"{role}\" does not exist"),
+            )
+            .hint("Give the name as it is in pg_roles, without quotes: travel.grant_to('analysts', 'triage')."),
         }
     }
 }

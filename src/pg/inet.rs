@@ -3,7 +3,6 @@
 use pgrx::pg_sys;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use travel_core::address;
-use travel_core::place::Network;
 
 /// utils/inet.h: `PGSQL_AF_INET` is the system's `AF_INET` (2 wherever PostgreSQL runs), `PGSQL_AF_INET6` one more.
 const FAMILY_IPV4: u8 = 2;
@@ -15,27 +14,25 @@ const FAMILY_IPV6: u8 = 3;
 /// `datum` must be an inet or a cidr.
 pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
     // SAFETY: by the caller.
+    unsafe { read_prefix(datum) }.map(|(address, _)| address::host(address))
+}
+
+/// The address of an inet or cidr as it is, and the length of its prefix.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+#[inline]
+pub unsafe fn read_prefix(datum: pg_sys::Datum) -> Option<(IpAddr, u8)> {
+    // SAFETY: by the caller.
     let bytes = unsafe { super::function::varlena_bytes(datum) };
     let (family, rest) = bytes.split_first()?;
-    let (_bits, octets) = rest.split_first()?;
+    let (bits, octets) = rest.split_first()?;
     let address: IpAddr = match *family {
         FAMILY_IPV4 => Ipv4Addr::from(*octets.first_chunk::<4>()?).into(),
         FAMILY_IPV6 => Ipv6Addr::from(*octets.first_chunk::<16>()?).into(),
         _ => return None,
     };
-    Some(address::host(address))
-}
-
-/// The prefix that a cidr is; of IPv4-mapped IPv6 addresses, that of the IPv4 addresses.
-///
-/// # Safety
-/// `datum` must be an inet or a cidr.
-pub unsafe fn read_network(datum: pg_sys::Datum) -> Option<Network> {
-    // SAFETY: by the caller.
-    let (address, bits) = unsafe { (read(datum)?, super::function::varlena_bytes(datum)) };
-    let (family, prefix) = (*bits.first()?, *bits.get(1)?);
-    let is_mapped = family == FAMILY_IPV6 && address.is_ipv4();
-    Some(Network { address, prefix: if is_mapped { prefix.checked_sub(96)? } else { prefix } })
+    Some((address, *bits))
 }
 
 /// The content of an inet or cidr as PostgreSQL stores it, and its length.

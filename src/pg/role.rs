@@ -1,28 +1,20 @@
-//! Running something with another role's rights.
+//! Roles: who acts, who may load what a dump holds, and running something with another role's rights.
 
+use super::scanning::is_scanning;
 use super::spi::{self, with_settings};
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 /// A role of the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role(pg_sys::Oid);
 
 impl Role {
-    /// The role whose rights count now.
-    pub fn current() -> Self {
-        // SAFETY: reads a variable of the backend.
-        Self(unsafe { pg_sys::GetUserId() })
-    }
-
     pub fn named(name: &str) -> Option<Self> {
         let name = spi::c_string(name);
         // SAFETY: a catalog look-up.
         let oid = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
         (oid != pg_sys::InvalidOid).then_some(Self(oid))
-    }
-
-    pub fn oid(self) -> pg_sys::Oid {
-        self.0
     }
 }
 
@@ -42,4 +34,63 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
             result
         }
     })
+}
+
+/// The role whose act this is: the current one; of a scan, which runs with its owner's rights, the role that called it.
+pub fn acting() -> String {
+    // SAFETY: reads variables of the backend.
+    name(unsafe { if is_scanning() { pg_sys::GetOuterUserId() } else { pg_sys::GetUserId() } })
+}
+
+/// Whether the current role may put rows into a table as a dump has them, with what no other may write: a superuser,
+/// the table's owner, and who installed the extension.
+pub fn may_load(table_owner: pg_sys::Oid) -> bool {
+    // SAFETY: plain look-ups in the catalogs.
+    unsafe {
+        let role = pg_sys::GetUserId();
+        if pg_sys::has_privs_of_role(role, table_owner) {
+            return true;
+        }
+        let extension = pg_sys::get_extension_oid(c"impossible_travel".as_ptr(), true);
+        extension != pg_sys::InvalidOid && owns_extension(extension, role)
+    }
+}
+
+/// Runs `body`, which may use SPI, with the rights of another role and with a search_path that finds nothing but
+/// PostgreSQL's own. Its queries take no text of a user's but as arguments. After an error PostgreSQL restores both.
+pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
+    let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+    // SAFETY: the pair is put back where nothing unwinds; the end of a failed transaction puts it back otherwise.
+    unsafe {
+        pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+        pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+    }
+    let result = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || spi::connected(body));
+    // SAFETY: as above.
+    unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
+    result
+}
+
+fn name(role: pg_sys::Oid) -> String {
+    // SAFETY: the result is a C string, or null where the role was dropped in the meantime.
+    unsafe {
+        let name = pg_sys::GetUserNameFromId(role, true);
+        if name.is_null() {
+            role.to_u32().to_string()
+        } else {
+            CStr::from_ptr(name).to_string_lossy().into_owned()
+        }
+    }
+}
+
+#[cfg(feature = "pg15")]
+unsafe fn owns_extension(extension: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalogs.
+    unsafe { pg_sys::pg_extension_ownercheck(extension, role) }
+}
+
+#[cfg(not(feature = "pg15"))]
+unsafe fn owns_extension(extension: pg_sys::Oid, role: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up in the catalogs.
+    unsafe { pg_sys::object_ownercheck(pg_sys::ExtensionRelationId, extension, role) }
 }

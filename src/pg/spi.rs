@@ -212,6 +212,12 @@ impl Cursor {
     }
 }
 
+/// The first column of a query's rows, as text. Within [`connected`].
+pub fn texts(query: &str, arguments: &[Argument]) -> Vec<String> {
+    let rows = select(query, arguments);
+    (0..rows.len).filter_map(|row| rows.text(row, 0).ok().flatten().map(str::to_owned)).collect()
+}
+
 /// Runs `body` with settings changed for as long as it runs; an error takes them back with the transaction.
 pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: impl FnOnce() -> R) -> R {
     // SAFETY: a nest level of its own, ended where nothing unwinds; PostgreSQL ends it where something does.

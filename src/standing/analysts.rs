@@ -5,6 +5,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::inet;
 use crate::pg::spi::{self, Rows};
 use std::sync::Arc;
+use travel_core::network::prefix;
 use travel_core::rule::{AnalystRow, Known, Micros, PlaceKey, Suppression, Transition};
 
 /// Those about some baseline entities.
@@ -53,7 +54,10 @@ pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
                 country_code_a: owned(1)?,
                 country_code_b: owned(2)?,
                 // SAFETY: the column is a cidr.
-                network: rows.get(row, 3).and_then(|datum| unsafe { inet::read_network(datum) }),
+                network: rows
+                    .get(row, 3)
+                    .and_then(|datum| unsafe { inet::read_prefix(datum) })
+                    .map(|(address, length)| prefix(address, length)),
                 valid_from: rows.i64(row, 4),
                 valid_until: rows.i64(row, 5),
             })

@@ -76,10 +76,8 @@ impl Definition {
     }
 
     pub fn owner(&self) -> Result<Role, TravelError> {
-        Role::named(&self.owner).ok_or_else(|| TravelError::NoSuchOwner {
-            rule: self.name.clone(),
-            owner: self.owner.clone(),
-        })
+        Role::named(&self.owner)
+            .ok_or_else(|| TravelError::NoSuchOwner { rule: self.name.clone(), owner: self.owner.clone() })
     }
 
     /// What travel is judged over. With the owner's rights, within an SPI connection.
@@ -112,7 +110,8 @@ impl Definition {
             learning_period: self.learning_period,
             forget_after: self.forget_after,
             trial_period: self.trial_period,
-            learn: Learn::from_name(&self.learn).ok_or_else(|| unreadable(format!("no way to learn {}", self.learn)))?,
+            learn: Learn::from_name(&self.learn)
+                .ok_or_else(|| unreadable(format!("no way to learn {}", self.learn)))?,
             learn_transitions: self.learn_transitions,
             lowered: marks(&self.lowered)?,
             ignored: marks(&self.ignored)?,
@@ -134,7 +133,7 @@ impl Definition {
 }
 
 /// The names of all rules, for hints.
-fn names() -> String {
+pub fn names() -> String {
     let rows = spi::select(
         "SELECT coalesce(pg_catalog.string_agg(name, ', ' ORDER BY name), 'none') FROM travel.rules",
         &[],

@@ -63,8 +63,11 @@ impl Histories {
         let mut loaded = 0;
         loop {
             for kind in [Kind::Entity, Kind::Baseline] {
-                let new: Vec<Arc<str>> =
-                    self.members[loaded..].iter().filter(|m| m.kind == kind).map(|m| m.name.clone()).collect();
+                let new: Vec<Arc<str>> = self.members[loaded..]
+                    .iter()
+                    .filter(|m| m.kind == kind)
+                    .map(|m| m.name.clone())
+                    .collect();
                 let names: Vec<&str> = new.iter().map(|name| &**name).collect();
                 for (name, kept) in members::load(kind, rule, &names)? {
                     if let Some(at) = self.index.get(&(kind, name)) {
@@ -84,10 +87,13 @@ impl Histories {
                 self.members[*at].looked_up = Some(self.cut(*at));
             }
             let arguments = self.arguments(&wanted);
-            let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&queries.names_in_histories(), &arguments)));
+            let rows = with_rights_of(owner, || {
+                queries.look_up(|| spi::select(&queries.names_in_histories(), &arguments))
+            });
             for row in 0..rows.len {
                 let name = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(Arc::<str>::from));
-                let (entity, baseline) = (name(0)?, name(1)?.filter(|name| travel_core::entity::is_entity(name)));
+                let (entity, baseline) =
+                    (name(0)?, name(1)?.filter(|name| travel_core::entity::is_entity(name)));
                 // As late as can be: the group that it joins says from when on.
                 self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX);
             }
@@ -151,7 +157,8 @@ impl Histories {
             groups.entry(self.stands_for(at)).or_default().push(at);
         }
         for (of, members) in groups {
-            let times = members.iter().map(|at| &self.members[*at].kept.times[..]).filter(|times| !times.is_empty());
+            let times =
+                members.iter().map(|at| &self.members[*at].kept.times[..]).filter(|times| !times.is_empty());
             // Without states that old everything is judged from the beginning.
             let cut = common_cut(self.members[of].cut, times).unwrap_or(Micros::MIN);
             self.members[of].cut = cut;
@@ -161,7 +168,8 @@ impl Histories {
     fn arguments(&self, wanted: &[usize]) -> Vec<spi::Argument> {
         let mut arguments = Vec::with_capacity(4);
         for kind in [Kind::Entity, Kind::Baseline] {
-            let of_kind: Vec<usize> = wanted.iter().copied().filter(|at| self.members[*at].kind == kind).collect();
+            let of_kind: Vec<usize> =
+                wanted.iter().copied().filter(|at| self.members[*at].kind == kind).collect();
             let names: Vec<&str> = of_kind.iter().map(|at| &*self.members[*at].name).collect();
             let cuts: Vec<Micros> = of_kind.iter().map(|at| self.cut(*at)).collect();
             arguments.push(texts(&names));

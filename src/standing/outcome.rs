@@ -90,7 +90,8 @@ impl Outcome {
             }
         }
         for incident in judgement.incidents {
-            let carried = before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
+            let carried =
+                before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
             if carried != Some(&incident) {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }

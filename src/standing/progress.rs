@@ -1,6 +1,6 @@
 //! Where the scan of a rule stands: its row in travel.scans.
 
-use super::definition::{Definition, text};
+use super::definition::{self, Definition, text};
 use super::queries::{Arrival, Queries, arrived_between, seen_since};
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
@@ -44,7 +44,10 @@ pub struct Tally {
 impl Progress {
     /// Within an SPI connection.
     pub fn lock(rule: &str) -> Result<Self, TravelError> {
-        spi::execute("INSERT INTO travel.scans (rule) VALUES ($1) ON CONFLICT DO NOTHING", &[text(rule)]);
+        spi::execute(
+            "INSERT INTO travel.scans (rule) SELECT name FROM travel.rules WHERE name = $1 ON CONFLICT DO NOTHING",
+            &[text(rule)],
+        );
         let rows = spi::select(
             "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
                     under_way, finished_at IS NOT NULL, newest_event, pruned_before
@@ -54,7 +57,7 @@ impl Progress {
             &[text(rule)],
         );
         if rows.len == 0 {
-            return Ok(Self::default());
+            return Err(TravelError::NoSuchRule { name: rule.to_owned(), known: definition::names() });
         }
         let owned = |column| Ok::<_, TravelError>(rows.text(0, column)?.map(str::to_owned));
         Ok(Self {
@@ -75,7 +78,12 @@ impl Progress {
     }
 
     /// Begins a pass over what is new; over everything, where the source is another or the cluster is.
-    pub fn begin(&mut self, definition: &Definition, queries: &Queries, owner: Role) -> Result<(), TravelError> {
+    pub fn begin(
+        &mut self,
+        definition: &Definition,
+        queries: &Queries,
+        owner: Role,
+    ) -> Result<(), TravelError> {
         let rows = spi::select(
             "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id()::text,
                     (SELECT system_identifier FROM pg_catalog.pg_control_system())",
@@ -86,7 +94,9 @@ impl Progress {
         let system = rows.i64(0, 2);
         let is_other = self.source.as_deref() != Some(&queries.source);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
-        let forgets = is_other || !self.has_finished || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
+        let forgets = is_other
+            || !self.has_finished
+            || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
@@ -151,7 +161,9 @@ impl Progress {
     pub fn after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
         let from = match (self.judge_from, &queries.arrival) {
             (Some(from), _) => Some(from),
-            (None, Arrival::Lookback) => self.newest_event.map(|newest| newest.saturating_sub(definition.lookback)),
+            (None, Arrival::Lookback) => {
+                self.newest_event.map(|newest| newest.saturating_sub(definition.lookback))
+            }
             (None, _) => None,
         };
         let pruned = self.pruned_before.map(|time| time.saturating_sub(1));
@@ -160,14 +172,23 @@ impl Progress {
 
     /// Whether what the pass reads is best found by how it arrived.
     pub fn is_small(&self) -> bool {
-        self.judge_from.is_none() && self.position.is_none() && (self.scanned.is_some() || self.arrived.is_some())
+        self.judge_from.is_none()
+            && self.position.is_none()
+            && (self.scanned.is_some() || self.arrived.is_some())
     }
 
     /// After a step that came this far.
-    pub fn advance(&self, rule: &str, position: Option<Micros>, tally: &Tally) {
+    pub fn advance(
+        &self,
+        rule: &str,
+        position: Option<Micros>,
+        tally: &Tally,
+        geoip_built_at: Option<Micros>,
+    ) {
         spi::execute(
             "UPDATE travel.scans
-             SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5)
+             SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5),
+                 geoip_built_at = $6
              WHERE rule = $1",
             &[
                 text(rule),
@@ -175,8 +196,25 @@ impl Progress {
                 number(Some(tally.events as i64)),
                 number(Some(tally.placed as i64)),
                 time(tally.newest),
+                time(geoip_built_at),
             ],
         );
+    }
+
+    /// Begins a pass that judges again what is later than a time, and nothing else.
+    pub fn begin_again(rule: &str, since: Micros) -> Result<(), TravelError> {
+        let progress = Self::lock(rule)?;
+        if progress.is_under_way {
+            return Err(TravelError::ScanUnderWay { rule: rule.to_owned() });
+        }
+        spi::execute(
+            "UPDATE travel.scans
+             SET pass = pass + 1, judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
+                 started_at = pg_catalog.clock_timestamp()
+             WHERE rule = $1",
+            &[text(rule), time(Some(since))],
+        );
+        Ok(())
     }
 
     /// After the last step of a pass.

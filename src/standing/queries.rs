@@ -75,8 +75,9 @@ impl Queries {
     /// With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         let baseline_names = match &definition.baseline_entity {
-            Some(list) => identifiers(list, b',')
-                .ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?,
+            Some(list) => {
+                identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?
+            }
             None => Vec::new(),
         };
         let mut more = vec!["mfa_used".to_owned(), "ingest_xid".to_owned()];
@@ -115,7 +116,8 @@ impl Queries {
             .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<String> = events.keys.iter().map(|key| key.sql.clone()).collect();
         let entity = events.entity(&keys);
-        let baseline_entity = if definition.baseline { baseline_sql(&events, given) } else { NO_BASELINE.to_owned() };
+        let baseline_entity =
+            if definition.baseline { baseline_sql(&events, given) } else { NO_BASELINE.to_owned() };
         let is_indexed = is_reached_by_index(&events, &entity)
             && (baseline_entity == NO_BASELINE || is_reached_by_index(&events, &baseline_entity));
         Ok(Self {
@@ -158,10 +160,7 @@ impl Queries {
     /// Which entities and baseline entities these histories name.
     pub fn names_in_histories(&self) -> String {
         let names = format!("{} AS entity, {} AS baseline_entity", self.entity, self.baseline_entity);
-        format!(
-            "SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h",
-            self.histories_of(&names)
-        )
+        format!("SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h", self.histories_of(&names))
     }
 
     /// The newest arrival.
@@ -200,9 +199,8 @@ impl Queries {
 
 /// Rows that a snapshot sees and an earlier one did not.
 pub fn seen_since(xid: &str, earlier: Option<&str>, now: &str, own: &str) -> String {
-    let seen = format!(
-        "(pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)"
-    );
+    let seen =
+        format!("(pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)");
     match earlier {
         None => seen,
         Some(earlier) => format!(
@@ -232,7 +230,8 @@ fn is_reached_by_index(events: &Events, expression: &str) -> bool {
     let rows = spi::with_settings(&BY_INDEX, || spi::select(&query, &[]));
     let plan = rows.text(0, 0).ok().flatten().unwrap_or_default();
     // Every scan of the plan has the value among its index conditions, none filters by it.
-    let lines_with = |what: &str| plan.lines().filter(|line| line.contains(what) && line.contains(MARK)).count();
+    let lines_with =
+        |what: &str| plan.lines().filter(|line| line.contains(what) && line.contains(MARK)).count();
     lines_with("\"Index Cond\"") > 0 && lines_with("\"Filter\"") == 0
 }
 
@@ -254,9 +253,8 @@ fn baseline_sql(events: &Events, given: Vec<Expression>) -> String {
 
 fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option<Expression>) -> String {
     let part = |name: &str| events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
-    let label = |name: &str, kind: &str| {
-        events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned)
-    };
+    let label =
+        |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
     let address = part("address").unwrap_or_else(|| "NULL::inet".to_owned());
     let mfa_used = match mfa_used {
         None => "NULL::boolean".to_owned(),
@@ -275,6 +273,7 @@ fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option
         format!("{accuracy} AS accuracy_km"),
         format!("{mfa_used} AS mfa_used"),
     ];
-    select.extend(LABELS.iter().chain(&PLACE_LABELS).map(|name| format!("{} AS {name}", label(name, "text"))));
+    select
+        .extend(LABELS.iter().chain(&PLACE_LABELS).map(|name| format!("{} AS {name}", label(name, "text"))));
     select.join(",\n       ")
 }

@@ -2,7 +2,7 @@
 
 use super::queries::LABELS;
 use crate::detect::Site as SiteKind;
-use crate::geoip::Places;
+use crate::geoip::{Located, Places};
 use crate::pg::errors::TravelError;
 use crate::pg::inet;
 use crate::pg::spi::Rows;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-use travel_core::rule::{JudgedEvent, Micros, Shown};
+use travel_core::rule::{JudgedEvent, Micros, Shown, Treatment};
 use travel_core::site::Site;
 
 /// The first of the labels among the columns, and the first of those of a place.
@@ -23,6 +23,16 @@ pub struct Reader {
     places: Places,
     /// Texts that came before: most come again and again.
     texts: HashSet<Arc<str>>,
+}
+
+/// Where an event was.
+struct Whereabouts {
+    site: Site,
+    coordinates: Coordinates,
+    accuracy_km: Option<f64>,
+    /// None over coordinates: the row says the rest.
+    place: Option<Arc<Place>>,
+    treatment: Option<Treatment>,
 }
 
 /// What a row is.
@@ -43,13 +53,19 @@ impl Reader {
         Ok(Self { kind, places, texts: HashSet::new() })
     }
 
+    /// When the databases that place addresses were built.
+    pub fn built_at(&self) -> Option<Micros> {
+        self.places.built_at().filter(|_| self.kind == SiteKind::Address)
+    }
+
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
         let Some(time) = rows.i64(row, 2) else { return Ok(Read::Nothing) };
-        let (Some(entity), Some((site, coordinates, accuracy_km, place))) =
-            (self.text(rows, row, 0)?, self.whereabouts(rows, row)?)
+        let (Some(entity), Some(whereabouts)) =
+            (self.text(rows, row, 0)?, self.whereabouts(rows, row, time)?)
         else {
             return Ok(Read::NotPlaced(time));
         };
+        let Whereabouts { site, coordinates, accuracy_km, place, treatment } = whereabouts;
         let place = place.as_deref();
         let mut label = |name: usize| self.text(rows, row, FIRST_LABEL + name);
         let [
@@ -107,7 +123,7 @@ impl Reader {
             hosting: place.is_some_and(|place| place.hosting.is_some()),
             carrier: place.and_then(|place| place.carrier),
             asn: place.and_then(|place| place.asn),
-            treatment: None,
+            treatment,
             event_id,
             event_name,
             access_key_id,
@@ -132,23 +148,32 @@ impl Reader {
         })))
     }
 
-    #[allow(clippy::type_complexity)]
-    fn whereabouts(
-        &self,
-        rows: &Rows,
-        row: usize,
-    ) -> Result<Option<(Site, Coordinates, Option<f64>, Option<Arc<Place>>)>, TravelError> {
+    fn whereabouts(&self, rows: &Rows, row: usize, time: Micros) -> Result<Option<Whereabouts>, TravelError> {
         if self.kind == SiteKind::Coordinates {
             let (latitude, longitude) = (rows.f64(row, 4), rows.f64(row, 5));
             let radius = rows.f64(row, 6).filter(|radius| radius.is_finite() && *radius >= 0.0);
-            return Ok(crate::leg::coordinates_of(latitude, longitude)
-                .map(|at| (Site::from_coordinates(at), at, radius, None)));
+            return Ok(crate::leg::coordinates_of(latitude, longitude).map(|at| Whereabouts {
+                site: Site::from_coordinates(at),
+                coordinates: at,
+                accuracy_km: radius,
+                place: None,
+                treatment: None,
+            }));
         }
         // SAFETY: the column is an inet.
-        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else { return Ok(None) };
-        let place = self.places.place(host)?;
+        let Some(host) = rows.get(row, 3).and_then(|datum| unsafe { inet::read(datum) }) else {
+            return Ok(None);
+        };
+        let Located { place, treatment } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
-            Some((Site::from_address(host), place.coordinates?, place.accuracy_km, Some(place)))
+            let (coordinates, accuracy_km) = (place.coordinates?, place.accuracy_km);
+            Some(Whereabouts {
+                site: Site::from_address(host),
+                coordinates,
+                accuracy_km,
+                place: Some(place),
+                treatment,
+            })
         }))
     }
 

@@ -12,6 +12,7 @@ use super::writer::{Judged, Raised, Writer};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
+use crate::pg::scanning::while_scanning;
 use crate::pg::settings;
 use crate::pg::spi::{self, Cursor, Rows};
 use pgrx::pg_sys;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use travel_core::rule::{Class, JudgedEvent, Micros, State};
 
 pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
+pg_function!(travel_begin_rejudge, pg_finfo_travel_begin_rejudge, begin_rejudge);
 pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
 /// How much a step does, by `impossible_travel.scan_batch`.
@@ -46,6 +48,14 @@ fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let more = spi::connected(|| step(rule))?;
     Ok(pg_sys::Datum::from(usize::from(more)))
+}
+
+/// `(rule, since)`
+fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
+    spi::connected(|| Progress::begin_again(rule, since))?;
+    Ok(call.null())
 }
 
 /// Whether the procedure that asks may commit: it is not within a transaction block.
@@ -89,7 +99,7 @@ impl Step {
             // The same rows again; what was judged of them is known.
             return Ok(true);
         }
-        self.progress.advance(&rule, last.or(self.progress.position), &self.tally);
+        self.progress.advance(&rule, last.or(self.progress.position), &self.tally, reader.built_at());
         if !is_last {
             return Ok(true);
         }
@@ -101,10 +111,17 @@ impl Step {
     }
 
     /// The next events of the pass, how many rows were read, and the time of the last.
-    fn read_news(&mut self, reader: &mut Reader) -> Result<(Vec<JudgedEvent>, usize, Option<Micros>), TravelError> {
+    fn read_news(
+        &mut self,
+        reader: &mut Reader,
+    ) -> Result<(Vec<JudgedEvent>, usize, Option<Micros>), TravelError> {
         let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
         let news = News {
-            arrived: self.progress.condition(&self.definition, &self.queries, own.text(0, 0)?.unwrap_or_default()),
+            arrived: self.progress.condition(
+                &self.definition,
+                &self.queries,
+                own.text(0, 0)?.unwrap_or_default(),
+            ),
             after: self.progress.after(&self.definition, &self.queries),
             limit: self.sizes.batch,
             is_small: self.progress.is_small(),
@@ -152,7 +169,8 @@ impl Step {
                 return false;
             }
             let is_late = members().any(|member| Some(event.time) <= member.judged_until());
-            let is_again = self.progress.judge_from.is_some() && members().any(|member| member.pass != Some(pass));
+            let is_again =
+                self.progress.judge_from.is_some() && members().any(|member| member.pass != Some(pass));
             if !is_late && !is_again {
                 return true;
             }
@@ -235,7 +253,8 @@ impl Step {
             names.into_iter().map(judged).collect()
         };
         let mut entities = newest(names(&events, |event| Some(&event.entity)), &mut kept_entities);
-        let mut baselines = newest(names(&events, |event| event.baseline_entity.as_ref()), &mut kept_baselines);
+        let mut baselines =
+            newest(names(&events, |event| event.baseline_entity.as_ref()), &mut kept_baselines);
         let mut state = State::default();
         for judged in &entities {
             if let Some(kept) = judged.kept.newest(rule)? {
@@ -263,7 +282,15 @@ impl Step {
             outcome.take_up(late.states(rule)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
         }
-        let raised = Writer { law: &law, pass: self.progress.pass, outcome, entities, baselines }.write()?;
+        let writer = Writer {
+            law: &law,
+            pass: self.progress.pass,
+            geoip_built_at: reader.built_at(),
+            outcome,
+            entities,
+            baselines,
+        };
+        let raised = while_scanning(|| writer.write())?;
         notify(rule, &raised)
     }
 
@@ -277,7 +304,9 @@ impl Step {
     ) -> Result<(), TravelError> {
         let query = self.queries.histories();
         let arguments = late.all();
-        let by_owner = |body: &mut dyn FnMut() -> Option<Rows>| with_rights_of(self.owner, || self.queries.look_up(body));
+        let by_owner = |body: &mut dyn FnMut() -> Option<Rows>| {
+            with_rights_of(self.owner, || self.queries.look_up(body))
+        };
         let mut cursor = None;
         by_owner(&mut || {
             cursor = Some(Cursor::open(&query, &arguments));
@@ -334,7 +363,9 @@ fn notify(rule: &str, raised: &[Raised]) -> Result<(), TravelError> {
         let severity = highest.map(|severity| severity.as_str());
         vec![json!({"rule": rule, "alerts": raised.len(), "severity": severity}).to_string()]
     } else {
-        let one = |alert: &Raised| json!({"id": alert.id, "rule": rule, "severity": alert.severity.as_str()}).to_string();
+        let one = |alert: &Raised| {
+            json!({"id": alert.id, "rule": rule, "severity": alert.severity.as_str()}).to_string()
+        };
         raised.iter().map(one).collect()
     };
     for text_of_it in said {

@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::is_kept;
-use travel_core::rule::{BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, assign};
+use travel_core::rule::{
+    BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, assign,
+};
 
 /// An entity or a baseline entity whose events later than `after` were judged.
 pub struct Judged {
@@ -28,6 +30,7 @@ pub struct Judged {
 pub struct Writer<'a> {
     pub law: &'a Law,
     pub pass: i64,
+    pub geoip_built_at: Option<Micros>,
     pub outcome: Outcome,
     pub entities: Vec<Judged>,
     pub baselines: Vec<Judged>,
@@ -51,8 +54,10 @@ impl Writer<'_> {
     /// Which stored alert each incident is, with the legs that it had; new ones get an id.
     fn assign_alerts(&self) -> Result<Alerts, TravelError> {
         let incidents: Vec<Incident> = self.outcome.incidents.values().cloned().collect();
-        let legs: Vec<&str> = incidents.iter().flat_map(|incident| &incident.legs).map(String::as_str).collect();
-        let rejudged: Vec<&Judged> = self.entities.iter().filter(|judged| judged.kept.judged_until() > Some(judged.after)).collect();
+        let legs: Vec<&str> =
+            incidents.iter().flat_map(|incident| &incident.legs).map(String::as_str).collect();
+        let rejudged: Vec<&Judged> =
+            self.entities.iter().filter(|judged| judged.kept.judged_until() > Some(judged.after)).collect();
         let names: Vec<&str> = rejudged.iter().map(|judged| &*judged.name).collect();
         let after: Vec<Micros> = rejudged.iter().map(|judged| judged.after).collect();
         if incidents.is_empty() && names.is_empty() {
@@ -100,7 +105,8 @@ impl Writer<'_> {
                 })
             })
             .collect();
-        let withdrawn = assignment.withdrawn.into_iter().filter(|id| !withdrawn_before.contains(id)).collect();
+        let withdrawn =
+            assignment.withdrawn.into_iter().filter(|id| !withdrawn_before.contains(id)).collect();
         Ok(Alerts { incidents, withdrawn })
     }
 
@@ -115,7 +121,8 @@ impl Writer<'_> {
             let alert = of_leg.get(leg).copied();
             verdict.insert("alert_id".to_owned(), json!(alert));
         }
-        let rejudged: Vec<&Judged> = self.entities.iter().filter(|judged| judged.kept.judged_until() > Some(judged.after)).collect();
+        let rejudged: Vec<&Judged> =
+            self.entities.iter().filter(|judged| judged.kept.judged_until() > Some(judged.after)).collect();
         if !rejudged.is_empty() {
             let names: Vec<&str> = rejudged.iter().map(|judged| &*judged.name).collect();
             let after: Vec<Micros> = rejudged.iter().map(|judged| judged.after).collect();
@@ -144,7 +151,8 @@ impl Writer<'_> {
             );
         }
         // Legs from before that are in an alert of another number now.
-        let older: Vec<(&str, i64)> = of_leg.into_iter().filter(|(leg, _)| !self.outcome.raised.contains_key(*leg)).collect();
+        let older: Vec<(&str, i64)> =
+            of_leg.into_iter().filter(|(leg, _)| !self.outcome.raised.contains_key(*leg)).collect();
         if !older.is_empty() {
             let legs: Vec<&str> = older.iter().map(|(leg, _)| *leg).collect();
             let ids: Vec<i64> = older.iter().map(|(_, id)| *id).collect();
@@ -175,8 +183,10 @@ impl Writer<'_> {
         let first_legs = self.first_legs(alerts)?;
         let (mut new, mut grown) = (Vec::new(), Vec::new());
         for alert in &alerts.incidents {
-            let Some(first) = alert.incident.legs.first().and_then(|leg| first_legs.get(leg)) else { continue };
-            let row = alert.row(self.law, first);
+            let Some(first) = alert.incident.legs.first().and_then(|leg| first_legs.get(leg)) else {
+                continue;
+            };
+            let row = alert.row(self.law, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
                 raised.push(Raised { id: alert.id, severity: alert.incident.severity });
             }
@@ -195,7 +205,9 @@ impl Writer<'_> {
                 &[json_of(rows)?],
             );
         }
-        let of = |table: &str| columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
+        let of = |table: &str| {
+            columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
+        };
         for rows in grown.chunks(ROWS) {
             spi::execute(
                 &format!(
@@ -220,11 +232,17 @@ impl Writer<'_> {
 
     /// The verdict of the first leg of each incident.
     fn first_legs(&self, alerts: &Alerts) -> Result<HashMap<String, Columns>, TravelError> {
-        let wanted: BTreeSet<&str> =
-            alerts.incidents.iter().filter_map(|alert| alert.incident.legs.first()).map(String::as_str).collect();
+        let wanted: BTreeSet<&str> = alerts
+            .incidents
+            .iter()
+            .filter_map(|alert| alert.incident.legs.first())
+            .map(String::as_str)
+            .collect();
         let mut found = HashMap::new();
         for verdict in &self.outcome.verdicts {
-            if let Some(leg) = verdict.get("leg_id").and_then(Value::as_str).filter(|leg| wanted.contains(leg)) {
+            if let Some(leg) =
+                verdict.get("leg_id").and_then(Value::as_str).filter(|leg| wanted.contains(leg))
+            {
                 found.insert(leg.to_owned(), verdict.clone());
             }
         }
@@ -282,7 +300,8 @@ impl Writer<'_> {
     }
 
     fn write_places(&self) {
-        let (mut names, mut countries, mut subdivisions, mut cities, mut states) = (vec![], vec![], vec![], vec![], vec![]);
+        let (mut names, mut countries, mut subdivisions, mut cities, mut states) =
+            (vec![], vec![], vec![], vec![], vec![]);
         let (mut first, mut last) = (vec![], vec![]);
         for (name, state) in self.learnt() {
             for place in state.learnt_places(name) {
@@ -409,11 +428,13 @@ impl Writer<'_> {
 
     fn write_states(&self) -> Result<(), TravelError> {
         let outcome = &self.outcome;
-        let newest = |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.judged_until, state));
+        let newest =
+            |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.judged_until, state));
         let states =
             StateRows::of(&self.entities, &outcome.entity_checkpoints, &outcome.entities_begun, newest)?;
         states.write(Kind::Entity, &self.law.name, self.pass);
-        let newest = |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
+        let newest =
+            |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
         let states =
             StateRows::of(&self.baselines, &outcome.baseline_checkpoints, &outcome.baselines_begun, newest)?;
         states.write(Kind::Baseline, &self.law.name, self.pass);
@@ -444,7 +465,7 @@ struct Alert {
 const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "legs_count", "evidence", "signal"];
 
 impl Alert {
-    fn row(&self, law: &Law, first_leg: &Columns) -> Columns {
+    fn row(&self, law: &Law, first_leg: &Columns, geoip_built_at: Option<Micros>) -> Columns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
@@ -456,6 +477,7 @@ impl Alert {
             ("last_seen", json!(utc(incident.last_seen))),
             ("legs_count", json!(incident.legs.len())),
             ("evidence", json!(evidence)),
+            ("geoip_built_at", json!(geoip_built_at.map(utc))),
             // Only a mark here: the time is the server's.
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
         ];
@@ -483,7 +505,9 @@ fn signal(row: &Columns) -> Value {
 }
 
 fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
-    let part = |place: &Option<PlaceKey>, of: fn(&PlaceKey) -> Option<Arc<str>>| json!(place.as_ref().and_then(of).as_deref());
+    let part = |place: &Option<PlaceKey>, of: fn(&PlaceKey) -> Option<Arc<str>>| {
+        json!(place.as_ref().and_then(of).as_deref())
+    };
     let country = |place: &PlaceKey| Some(place.country_code.clone());
     let subdivision = |place: &PlaceKey| place.subdivision.clone();
     let city = |place: &PlaceKey| place.city.clone();
@@ -535,7 +559,10 @@ impl StateRows {
             let mut put: BTreeMap<Micros, StateRow> = BTreeMap::new();
             let judged_from = if member.is_whole { member.after } else { Micros::MAX };
             let mut row = |judged_until, valid_until, state| {
-                put.insert(judged_until, StateRow { name: name(), judged_until, valid_until, judged_from, state });
+                put.insert(
+                    judged_until,
+                    StateRow { name: name(), judged_until, valid_until, judged_from, state },
+                );
             };
             if let Some(first) = begun.get(&*member.name) {
                 row(Micros::MIN, *first, String::new());

@@ -5,6 +5,7 @@
 //! | [`geodesy`] | coordinates, haversine distance, velocity |
 //! | [`address`] | IP addresses as hosts: parsing, public or private |
 //! | [`place`] | where an address is, and who runs it |
+//! | [`network`] | named networks: which applies to an address at a time, and what it says |
 //! | [`site`] | the identity of where an event happened |
 //! | [`journey`] | stops, legs, thresholds: what is the next leg, and is it impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
@@ -20,6 +21,7 @@ pub mod event_set;
 pub mod finding;
 pub mod geodesy;
 pub mod journey;
+pub mod network;
 mod pairs;
 pub mod place;
 pub mod rule;

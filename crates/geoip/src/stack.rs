@@ -59,6 +59,11 @@ impl Stack {
         Self { layers, tried, cache: RefCell::new(Cache::new(KEPT_ADDRESSES)) }
     }
 
+    /// When the oldest of the databases was built, in seconds since 1970.
+    pub fn built_at(&self) -> Option<u64> {
+        self.layers.iter().map(|layer| layer.database.built_at()).min()
+    }
+
     /// Whether there is no database at all.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()

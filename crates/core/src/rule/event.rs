@@ -77,6 +77,19 @@ pub enum Treatment {
     Ignore,
 }
 
+impl Treatment {
+    /// As it is written in the table of networks.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "place" => Some(Self::Place),
+            "vpn" => Some(Self::Vpn),
+            "trusted" => Some(Self::Trusted),
+            "ignore" => Some(Self::Ignore),
+            _ => None,
+        }
+    }
+}
+
 impl JudgedEvent {
     /// Its place, as this way of learning tells places apart. None where the country is unknown.
     pub fn place(&self, learn: Learn) -> Option<PlaceKey> {

@@ -1,0 +1,255 @@
+//! Named networks: what the user knows of addresses better than any GeoIP database. Which of many applies to an
+//! address at a time, and what it says of the place.
+//!
+//! Of the networks that are valid at the time of an event a user's row beats an imported one, then a prefix an AS,
+//! then the longer prefix, then the later `valid_from`, then the name. The first gives the treatment, the first with
+//! coordinates the place, the first with a hosting the hosting. That order does not hang on the event, so it is made
+//! once: a row's position in it is its rank, and what applies is the least rank of each kind.
+
+mod prefixes;
+
+use crate::address;
+use crate::geodesy::Coordinates;
+use crate::place::{Network, Place, Precision};
+use crate::rule::Treatment;
+use prefixes::Prefixes;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// A row of the user's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NamedNetwork {
+    pub scope: Scope,
+    pub name: Arc<str>,
+    pub treatment: Treatment,
+    pub location: Option<Location>,
+    pub hosting: Option<Arc<str>>,
+    /// Microseconds since 2000-01-01 UTC, as events have them. None: always was.
+    pub valid_from: Option<i64>,
+    /// Exclusive. None: for good.
+    pub valid_until: Option<i64>,
+    /// Whether somebody entered it by hand, rather than an import.
+    pub by_hand: bool,
+}
+
+/// Which addresses a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// As [`prefix`] makes it.
+    Prefix(Network),
+    /// An autonomous system.
+    As(i64),
+}
+
+/// Where a named network is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Location {
+    pub coordinates: Coordinates,
+    pub city: Option<Arc<str>>,
+    pub subdivision: Option<Arc<str>>,
+    pub country: Option<Arc<str>>,
+    pub country_code: Option<Arc<str>>,
+}
+
+/// What the networks say of one address at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Resolved<'a> {
+    /// The first of all: it gives the treatment.
+    pub treatment: Option<Treatment>,
+    /// The first with coordinates.
+    pub placed: Option<(&'a NamedNetwork, &'a Location)>,
+    /// The first with a hosting.
+    pub hosted: Option<(&'a NamedNetwork, &'a Arc<str>)>,
+}
+
+/// A set of named networks, made once and asked often.
+#[derive(Debug, Default)]
+pub struct Networks {
+    /// In the order in which they win.
+    rows: Vec<NamedNetwork>,
+    v4: Prefixes<u32>,
+    v6: Prefixes<u128>,
+    systems: HashMap<i64, Vec<u32>>,
+    depends_on_time: bool,
+    places: bool,
+}
+
+/// The prefix of a network's address: host bits dropped, an IPv4-mapped IPv6 prefix unwrapped.
+pub fn prefix(address: IpAddr, length: u8) -> Network {
+    let (address, length) = match address {
+        IpAddr::V6(v6) if length >= 96 => match v6.to_ipv4_mapped() {
+            Some(v4) => (IpAddr::V4(v4), length - 96),
+            None => (address, length),
+        },
+        _ => (address, length),
+    };
+    match address {
+        IpAddr::V4(v4) => {
+            let length = length.min(32);
+            let bits = v4.to_bits() & u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+            Network { address: IpAddr::V4(bits.into()), prefix: length }
+        }
+        IpAddr::V6(v6) => {
+            let length = length.min(128);
+            let bits = v6.to_bits() & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+            Network { address: IpAddr::V6(bits.into()), prefix: length }
+        }
+    }
+}
+
+impl Networks {
+    pub fn new(mut rows: Vec<NamedNetwork>) -> Self {
+        rows.sort_by(NamedNetwork::precedence);
+        let (mut v4, mut v6, mut systems) = (Vec::new(), Vec::new(), HashMap::<_, Vec<_>>::new());
+        for (row, rank) in rows.iter().zip(0_u32..) {
+            match row.scope {
+                Scope::Prefix(Network { address: IpAddr::V4(start), prefix }) => {
+                    v4.push((start.to_bits(), prefix, rank));
+                }
+                Scope::Prefix(Network { address: IpAddr::V6(start), prefix }) => {
+                    v6.push((start.to_bits(), prefix, rank));
+                }
+                Scope::As(number) => systems.entry(number).or_default().push(rank),
+            }
+        }
+        Self {
+            v4: Prefixes::new(v4),
+            v6: Prefixes::new(v6),
+            systems,
+            depends_on_time: rows.iter().any(|row| row.valid_from.is_some() || row.valid_until.is_some()),
+            places: rows.iter().any(|row| row.location.is_some()),
+            rows,
+        }
+    }
+
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether what they say may differ between two times.
+    pub fn depend_on_time(&self) -> bool {
+        self.depends_on_time
+    }
+
+    /// Whether any of them gives coordinates.
+    pub fn place_anything(&self) -> bool {
+        self.places
+    }
+
+    /// Whether [`Networks::resolve`] needs to know the AS of an address.
+    pub fn need_asn(&self) -> bool {
+        !self.systems.is_empty()
+    }
+
+    /// What they say of a host at a time (microseconds since 2000-01-01 UTC). `asn`: of its AS, where it is known.
+    pub fn resolve(&self, host: IpAddr, asn: Option<i64>, at: i64) -> Resolved<'_> {
+        let mut best = Ranks { at, rows: &self.rows, first: NONE, placed: NONE, hosted: NONE };
+        match address::host(host) {
+            IpAddr::V4(v4) => self.v4.covering(v4.to_bits(), |rank| best.consider(rank)),
+            IpAddr::V6(v6) => self.v6.covering(v6.to_bits(), |rank| best.consider(rank)),
+        }
+        for &rank in asn.and_then(|asn| self.systems.get(&asn)).into_iter().flatten() {
+            best.consider(rank);
+        }
+        let row = |rank: u32| self.rows.get(rank as usize);
+        Resolved {
+            treatment: row(best.first).map(|row| row.treatment),
+            placed: row(best.placed).and_then(|row| Some((row, row.location.as_ref()?))),
+            hosted: row(best.hosted).and_then(|row| Some((row, row.hosting.as_ref()?))),
+        }
+    }
+}
+
+/// The rank of no row.
+const NONE: u32 = u32::MAX;
+
+/// The best ranks so far.
+struct Ranks<'a> {
+    at: i64,
+    rows: &'a [NamedNetwork],
+    first: u32,
+    placed: u32,
+    hosted: u32,
+}
+
+impl Ranks<'_> {
+    fn consider(&mut self, rank: u32) {
+        let Some(row) = self.rows.get(rank as usize).filter(|row| row.is_valid(self.at)) else { return };
+        self.first = self.first.min(rank);
+        if row.location.is_some() {
+            self.placed = self.placed.min(rank);
+        }
+        if row.hosting.is_some() {
+            self.hosted = self.hosted.min(rank);
+        }
+    }
+}
+
+impl NamedNetwork {
+    fn is_valid(&self, at: i64) -> bool {
+        self.valid_from.is_none_or(|from| from <= at) && self.valid_until.is_none_or(|until| at < until)
+    }
+
+    /// Which of two rows wins: the lesser. What is equal in all of it stays in the order in which it came.
+    fn precedence(&self, other: &Self) -> std::cmp::Ordering {
+        let longest_first = |row: &Self| match row.scope {
+            Scope::Prefix(network) => (false, u8::MAX - network.prefix),
+            Scope::As(_) => (true, 0),
+        };
+        (other.by_hand.cmp(&self.by_hand))
+            .then_with(|| longest_first(self).cmp(&longest_first(other)))
+            .then_with(|| other.valid_from.cmp(&self.valid_from))
+            .then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl Resolved<'_> {
+    pub fn is_ignored(&self) -> bool {
+        self.treatment == Some(Treatment::Ignore)
+    }
+
+    /// The place of an address: what the networks say of it, over what GeoIP does.
+    pub fn over(&self, known: Option<Arc<Place>>) -> Option<Arc<Place>> {
+        if self.placed.is_none() && self.hosted.is_none() {
+            return known;
+        }
+        let mut place = known.map_or_else(Place::default, Arc::unwrap_or_clone);
+        if let Some((row, location)) = self.placed {
+            place = Place {
+                coordinates: Some(location.coordinates),
+                accuracy_km: None,
+                precision: Some(match location.city {
+                    Some(_) => Precision::City,
+                    None => Precision::Country,
+                }),
+                city: location.city.clone(),
+                subdivision: location.subdivision.clone(),
+                country: location.country.clone(),
+                country_code: location.country_code.clone(),
+                network: row.scope.prefix().or(place.network),
+                ..place
+            };
+        }
+        if let Some((row, hosting)) = self.hosted {
+            place.hosting = Some(Arc::clone(hosting));
+            if place.coordinates.is_none() {
+                place.network = row.scope.prefix().into_iter().chain(place.network).max_by_key(|n| n.prefix);
+            }
+        }
+        Some(Arc::new(place))
+    }
+}
+
+impl Scope {
+    fn prefix(self) -> Option<Network> {
+        match self {
+            Self::Prefix(network) => Some(network),
+            Self::As(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

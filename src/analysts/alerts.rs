@@ -1,0 +1,134 @@
+//! `alerts`: three columns are the analyst's, the rest is the scan's. Every change leaves a line in `alert_history`, and
+//! archiving an alert as expected makes its places known.
+
+use super::now;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::role;
+use crate::pg::scanning::is_scanning;
+use crate::pg::spi;
+use crate::pg::trigger::{Change, Event, Trigger, Tuple};
+use pgrx::pg_sys;
+
+pg_function!(travel_guard_alert, pg_finfo_travel_guard_alert, guard);
+pg_function!(travel_note_alert, pg_finfo_travel_note_alert, note);
+
+const ANALYSTS: &[&str] = &["status", "archive_reason", "assignee"];
+
+/// What the history keeps.
+const NOTED: &[&str] = &["status", "archive_reason", "assignee", "severity", "reopened_at", "withdrawn_at"];
+
+/// BEFORE UPDATE OR DELETE, each row; BEFORE TRUNCATE.
+fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    match trigger.event() {
+        Event::Update { old, new } => {
+            let changes = old.changed(&new);
+            if changes.is_empty() {
+                return Ok(trigger.proceed());
+            }
+            let new = if is_scanning() { new } else { edited(&old, new, changes)? };
+            Ok(new.with(&[(c"updated_at", Some(pg_sys::Datum::from(now())))]).result())
+        }
+        Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(TravelError::AlertsAreKept),
+        _ => Ok(trigger.proceed()),
+    }
+}
+
+/// The alert after an analyst's edit.
+fn edited(old: &Tuple, new: Tuple, changes: Vec<Change>) -> Result<Tuple, TravelError> {
+    let reason_given = changes.iter().any(|change| change.is_of(&["archive_reason"]));
+    if let Some(change) = changes.into_iter().find(|change| !change.is_of(ANALYSTS)) {
+        return Err(TravelError::AlertColumn { column: change.column });
+    }
+    let (was, is) = (is_archived(old)?, is_archived(&new)?);
+    if let Some(reason) = new.text(c"archive_reason")?.filter(|_| reason_given && !is) {
+        return Err(TravelError::ReasonWithoutArchive { reason: reason.to_owned() });
+    }
+    Ok(match (was, is) {
+        (false, true) => new.with(&[(c"archived_at", Some(pg_sys::Datum::from(now())))]),
+        // An alert that a scan opened again keeps its reason; who opens one himself takes it back.
+        (true, false) => new.with(&[(c"archived_at", None), (c"archive_reason", None)]),
+        _ => new,
+    })
+}
+
+/// AFTER UPDATE, each row.
+fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    let Event::Update { old, new } = trigger.event() else { return Ok(trigger.skip()) };
+    let mut changes = old.changed(&new);
+    changes.retain(|change| change.is_of(NOTED));
+    let Some(id) = new.datum(c"id").filter(|_| !changes.is_empty()) else { return Ok(trigger.skip()) };
+    // Before the rights change.
+    let by = role::acting();
+    let (was, is) = (is_expected(&old)?, is_expected(&new)?);
+    let enters = is && is_archived(&new)? && !(was && is_archived(&old)?);
+    role::acting_as(trigger.table_owner(), || {
+        write_history(id, &by, &changes);
+        if is_scanning() {
+            return;
+        }
+        if enters {
+            let note = varlena(format!("archived as expected by {by}").as_bytes());
+            spi::execute(ENTER_PLACES, &[(pg_sys::INT8OID, Some(id)), (pg_sys::TEXTOID, Some(note))]);
+        }
+        if was && !is {
+            spi::execute(END_PLACES, &[(pg_sys::INT8OID, Some(id))]);
+        }
+    });
+    Ok(trigger.skip())
+}
+
+fn is_archived(row: &Tuple) -> Result<bool, TravelError> {
+    Ok(row.text(c"status")? == Some("archived"))
+}
+
+fn is_expected(row: &Tuple) -> Result<bool, TravelError> {
+    Ok(row.text(c"archive_reason")? == Some("expected"))
+}
+
+fn write_history(id: pg_sys::Datum, by: &str, changes: &[Change]) {
+    let mut arguments = vec![(pg_sys::INT8OID, Some(id)), (pg_sys::TEXTOID, Some(varlena(by.as_bytes())))];
+    let mut columns = Vec::new();
+    for change in changes {
+        let n = arguments.len();
+        columns.push(format!("'{}', pg_catalog.jsonb_build_array(${}, ${})", change.column, n + 1, n + 2));
+        arguments.extend([(change.oid, change.old), (change.oid, change.new)]);
+    }
+    let statement = format!(
+        "INSERT INTO travel.alert_history (alert_id, by, change) VALUES ($1, $2, pg_catalog.jsonb_build_object({}))",
+        columns.join(", ")
+    );
+    spi::execute(&statement, &arguments);
+}
+
+/// The places at both ends of the alert's legs that were not known then, unless it made them known already. Nothing
+/// where the rule is gone.
+const ENTER_PLACES: &str = "
+    INSERT INTO travel.known_places
+        (rule, baseline_entity, country_code, subdivision, city, origin, valid_from, alert_id, note)
+    SELECT DISTINCT a.rule, l.baseline_entity, p.country_code, p.subdivision, p.city, 'alert', a.last_seen, a.id, $2
+    FROM travel.alerts AS a
+    JOIN travel.rules AS r ON r.name = a.rule
+    JOIN travel.alert_legs AS l ON l.alert_id = a.id
+    CROSS JOIN LATERAL (
+        SELECT e.country_code, CASE WHEN r.learn <> 'encountered' THEN e.subdivision END AS subdivision, e.city
+        FROM (VALUES (l.from_known, l.from_country_code, l.from_subdivision, l.from_city),
+                     (l.to_known, l.to_country_code, l.to_subdivision, l.to_city))
+             AS e (known, country_code, subdivision, city)
+        WHERE NOT e.known AND e.country_code IS NOT NULL
+    ) AS p
+    WHERE a.id = $1 AND l.baseline_entity <> ''
+      AND NOT EXISTS (
+          SELECT FROM travel.known_places AS k
+          WHERE k.alert_id = a.id AND k.origin = 'alert' AND k.rule = a.rule AND k.baseline_entity = l.baseline_entity
+            AND k.country_code = p.country_code AND k.subdivision IS NOT DISTINCT FROM p.subdivision
+            AND k.city IS NOT DISTINCT FROM p.city
+            AND (k.valid_until IS NULL OR k.valid_until > pg_catalog.now()))";
+
+/// The guard of the table ends those in force, and lets the others go.
+const END_PLACES: &str = "
+    DELETE FROM travel.known_places
+    WHERE alert_id = $1 AND origin = 'alert' AND (valid_until IS NULL OR valid_until > pg_catalog.now())";

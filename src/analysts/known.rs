@@ -1,0 +1,118 @@
+//! `known_places` and `known_transitions`: which rows are whose.
+
+use super::{check_country_code, now, timestamp_text};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::role;
+use crate::pg::scanning::is_scanning;
+use crate::pg::spi;
+use crate::pg::trigger::{Event, Trigger, Tuple, column_name};
+use pgrx::pg_sys;
+
+pg_function!(travel_guard_known, pg_finfo_travel_guard_known, guard);
+
+/// What an entered row keeps for good: what it is about, and where it came from.
+const FIXED: &[&str] = &["rule", "baseline_entity", "origin", "alert_id"];
+
+/// BEFORE INSERT OR UPDATE OR DELETE, each row.
+fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    if is_scanning() {
+        return Ok(trigger.proceed());
+    }
+    match trigger.event() {
+        Event::Insert { new } => match new.text(c"origin")? {
+            Some(origin @ ("learnt" | "alert")) if !role::may_load(trigger.table_owner()) => {
+                Err(TravelError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() })
+            }
+            Some("learnt") => Ok(trigger.proceed()),
+            _ => entered(&new),
+        },
+        Event::Update { old, new } => {
+            if is_learnt(&old)? {
+                return Err(TravelError::LearntRow { table: trigger.table() });
+            }
+            if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
+                return Err(TravelError::FixedColumn { table: trigger.table(), column: change.column });
+            }
+            entered(&new)
+        }
+        Event::Delete { old } => {
+            // Rows go with their rule.
+            if !rule_exists(&trigger, &old)? {
+                return Ok(trigger.proceed());
+            }
+            if is_learnt(&old)? {
+                return Err(TravelError::LearntRow { table: trigger.table() });
+            }
+            if is_in_force(&old) {
+                end(&trigger, &old);
+                return Ok(trigger.skip());
+            }
+            Ok(trigger.proceed())
+        }
+        Event::Truncate => Ok(trigger.proceed()),
+    }
+}
+
+/// A row that was entered, by hand or from an alert, as it is stored.
+fn entered(row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
+    match row.text(c"state")? {
+        Some(state) if state != "known" => {
+            return Err(TravelError::EnteredState { state: state.to_owned() });
+        }
+        _ => {}
+    }
+    for (column, name) in [(c"first_seen", "first_seen"), (c"last_seen", "last_seen")] {
+        if row.datum(column).is_some() {
+            return Err(TravelError::EnteredSeen { column: name });
+        }
+    }
+    let from = row.timestamp(c"valid_from").unwrap_or_else(now);
+    if let Some(until) = row.timestamp(c"valid_until").filter(|until| *until <= from) {
+        return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
+    }
+    let by_hand = row.text(c"origin")? == Some("analyst");
+    let mut row = row.with(&[(c"valid_from", Some(pg_sys::Datum::from(from)))]);
+    for prefix in ["", "from_", "to_"] {
+        if by_hand {
+            let column = column_name(prefix, "country_code");
+            check_country_code(&column.to_string_lossy(), row.text(&column)?)?;
+        }
+        for name in ["subdivision", "city"] {
+            let column = column_name(prefix, name);
+            if row.text(&column)? == Some("") {
+                row = row.with(&[(&column, None)]);
+            }
+        }
+    }
+    Ok(row.result())
+}
+
+fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
+    Ok(row.text(c"origin")? == Some("learnt"))
+}
+
+/// Strictly after the one and before the other, as a scan sees it.
+fn is_in_force(row: &Tuple) -> bool {
+    row.timestamp(c"valid_from").is_none_or(|from| from < now())
+        && row.timestamp(c"valid_until").is_none_or(|until| now() < until)
+}
+
+/// A row that was in force stays, for what happened while it was.
+fn end(trigger: &Trigger, row: &Tuple) {
+    let statement = format!("UPDATE {} SET valid_until = pg_catalog.now() WHERE ctid = $1", trigger.table());
+    role::acting_as(trigger.table_owner(), || {
+        spi::execute(&statement, &[(pg_sys::TIDOID, Some(row.place()))])
+    });
+}
+
+fn rule_exists(trigger: &Trigger, row: &Tuple) -> Result<bool, TravelError> {
+    let Some(rule) = row.text(c"rule")? else { return Ok(false) };
+    let rule = varlena(rule.as_bytes());
+    let found = role::acting_as(trigger.table_owner(), || {
+        spi::execute("SELECT 1 FROM travel.rules WHERE name = $1", &[(pg_sys::TEXTOID, Some(rule))])
+    });
+    Ok(found > 0)
+}

@@ -1,0 +1,40 @@
+//! The analysts' side of the standing rule: triggers that keep apart what scans write and what people enter.
+//!
+//! | table | guard |
+//! |---|---|
+//! | `known_places`, `known_transitions` | [`known`]: learnt rows are the scan's; entered rows are checked, and end rather than go |
+//! | `alerts` | [`alerts`]: three columns are the analyst's; `alert_history`; what archiving as expected enters |
+//! | `suppressions` | [`suppressions`]: who, why, and not everything |
+//!
+//! A scan passes all of them ([`crate::pg::scanning`]), and so does what a dump is restored from
+//! ([`crate::pg::role::may_load`]).
+
+mod alerts;
+mod known;
+mod suppressions;
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
+use crate::pg::errors::TravelError;
+use pgrx::pg_sys;
+
+/// Codes as ISO 3166-1 alpha-2 has them.
+fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelError> {
+    match code {
+        Some(code) if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
+            Err(TravelError::CountryCode { column: column.to_owned(), value: code.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The beginning of the transaction, as `now()` has it.
+fn now() -> i64 {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
+}
+
+fn timestamp_text(time: i64) -> String {
+    // SAFETY: the result is a C string in a buffer of PostgreSQL's, copied before the next call.
+    unsafe { std::ffi::CStr::from_ptr(pg_sys::timestamptz_to_str(time)) }.to_string_lossy().into_owned()
+}

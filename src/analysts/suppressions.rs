@@ -1,0 +1,41 @@
+//! `suppressions`: each has an author and a reason, and none silences everything.
+
+use super::check_country_code;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::role;
+use crate::pg::trigger::{Event, Trigger};
+use pgrx::pg_sys;
+
+pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
+
+/// BEFORE INSERT OR UPDATE, each row.
+fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
+        return Ok(trigger.proceed());
+    };
+    if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {
+        return Err(TravelError::BlankReason);
+    }
+    if let Some(pattern) = row.text(c"entity_like")?.filter(|pattern| ends_in_an_escape(pattern)) {
+        return Err(TravelError::PatternEscape { pattern: pattern.to_owned() });
+    }
+    let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
+    if criteria.iter().all(|column| row.datum(column).is_none()) {
+        return Err(TravelError::SuppressesEverything);
+    }
+    check_country_code("country_code_a", row.text(c"country_code_a")?)?;
+    check_country_code("country_code_b", row.text(c"country_code_b")?)?;
+    if role::may_load(trigger.table_owner()) {
+        return Ok(row.result());
+    }
+    let author = varlena(role::acting().as_bytes());
+    Ok(row.with(&[(c"created_by", Some(author))]).result())
+}
+
+/// LIKE refuses a pattern whose last backslash escapes nothing, and would do so in the midst of a scan.
+fn ends_in_an_escape(pattern: &str) -> bool {
+    pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
+}

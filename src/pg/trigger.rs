@@ -1,0 +1,211 @@
+//! Trigger functions: what fired them, the old and the new row, and what becomes of it.
+
+use super::errors::TravelError;
+use super::function::{Call, utf8, varlena_bytes};
+use pgrx::pg_sys;
+use std::ffi::{CStr, CString};
+
+/// A call of a trigger function.
+pub struct Trigger<'a> {
+    data: &'a pg_sys::TriggerData,
+}
+
+#[derive(Clone, Copy)]
+pub enum Event {
+    Insert {
+        new: Tuple,
+    },
+    Update {
+        old: Tuple,
+        new: Tuple,
+    },
+    Delete {
+        old: Tuple,
+    },
+    /// A statement's: there is no row.
+    Truncate,
+}
+
+impl<'a> Trigger<'a> {
+    pub fn of(call: &'a Call) -> Result<Self, TravelError> {
+        // SAFETY: the context of a call, where there is one, is a node whose tag says what it is.
+        unsafe {
+            let context = (*call.raw()).context;
+            if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
+                return Err(TravelError::NotATrigger);
+            }
+            Ok(Self { data: &*context.cast::<pg_sys::TriggerData>() })
+        }
+    }
+
+    pub fn event(&self) -> Event {
+        // SAFETY: a trigger's relation is open, and its rows are of the relation's type.
+        let tuple = |tuple| Tuple { tuple, desc: unsafe { (*self.data.tg_relation).rd_att } };
+        match self.data.tg_event & pg_sys::TRIGGER_EVENT_OPMASK {
+            pg_sys::TRIGGER_EVENT_INSERT => Event::Insert { new: tuple(self.data.tg_trigtuple) },
+            pg_sys::TRIGGER_EVENT_UPDATE => {
+                Event::Update { old: tuple(self.data.tg_trigtuple), new: tuple(self.data.tg_newtuple) }
+            }
+            pg_sys::TRIGGER_EVENT_DELETE => Event::Delete { old: tuple(self.data.tg_trigtuple) },
+            _ => Event::Truncate,
+        }
+    }
+
+    /// The result that lets the row be inserted, updated or deleted as it is.
+    pub fn proceed(&self) -> pg_sys::Datum {
+        match self.event() {
+            Event::Insert { new: row } | Event::Update { new: row, .. } | Event::Delete { old: row } => {
+                row.result()
+            }
+            Event::Truncate => self.skip(),
+        }
+    }
+
+    /// The result that leaves the row alone. It is no SQL NULL, which a trigger must not return.
+    pub fn skip(&self) -> pg_sys::Datum {
+        pg_sys::Datum::from(0_usize)
+    }
+
+    pub fn table_owner(&self) -> pg_sys::Oid {
+        // SAFETY: as in `event`.
+        unsafe { (*(*self.data.tg_relation).rd_rel).relowner }
+    }
+
+    /// The table's name, qualified as SQL writes it.
+    pub fn table(&self) -> String {
+        // SAFETY: as in `event`; a name ends within its bytes.
+        let name = unsafe { CStr::from_ptr((*(*self.data.tg_relation).rd_rel).relname.data.as_ptr()) };
+        format!("travel.{}", name.to_string_lossy())
+    }
+}
+
+/// A row of the trigger's table.
+#[derive(Clone, Copy)]
+pub struct Tuple {
+    tuple: pg_sys::HeapTuple,
+    desc: pg_sys::TupleDesc,
+}
+
+impl Tuple {
+    /// The result of a trigger that puts this row into the table.
+    pub fn result(self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.tuple)
+    }
+
+    /// Where the row is in its table, as a tid.
+    pub fn place(&self) -> pg_sys::Datum {
+        // SAFETY: the row lives as long as the trigger runs.
+        pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
+    }
+
+    pub fn datum(&self, column: &CStr) -> Option<pg_sys::Datum> {
+        // SAFETY: row and descriptor belong together; a column that is not there is read as NULL.
+        unsafe {
+            let mut is_null = true;
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            let datum = pg_sys::SPI_getbinval(self.tuple, self.desc, number, &mut is_null);
+            (!is_null).then_some(datum)
+        }
+    }
+
+    pub fn text(&self, column: &CStr) -> Result<Option<&str>, TravelError> {
+        // SAFETY: SQL declares the columns that are asked for as text.
+        self.datum(column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+    }
+
+    /// Microseconds since 2000-01-01 UTC.
+    pub fn timestamp(&self, column: &CStr) -> Option<i64> {
+        self.datum(column).map(|datum| datum.value() as i64)
+    }
+
+    /// The same row with other values.
+    pub fn with(&self, changes: &[(&CStr, Option<pg_sys::Datum>)]) -> Self {
+        // SAFETY: as in `datum`; the three arrays have one entry a change. The new row lives as long as the old one.
+        let tuple = unsafe {
+            let mut numbers: Vec<i32> =
+                changes.iter().map(|(column, _)| pg_sys::SPI_fnumber(self.desc, column.as_ptr())).collect();
+            let mut values: Vec<pg_sys::Datum> =
+                changes.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
+            let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
+            pg_sys::heap_modify_tuple_by_cols(
+                self.tuple,
+                self.desc,
+                changes.len() as i32,
+                numbers.as_mut_ptr(),
+                values.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+            )
+        };
+        Self { tuple, desc: self.desc }
+    }
+
+    /// The columns whose values are not the same, byte by byte.
+    pub fn changed(&self, new: &Self) -> Vec<Change> {
+        // SAFETY: the descriptor is the open table's.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
+        let (old, new) = (self.values(columns.len()), new.values(columns.len()));
+        let pairs = old.into_iter().zip(new);
+        columns
+            .iter()
+            .zip(pairs)
+            .filter(|(column, _)| !column.attisdropped)
+            .filter(|(column, pair)| match *pair {
+                // SAFETY: the values are of the column's type.
+                (Some(old), Some(new)) => unsafe { !is_same(old, new, column.attbyval, column.attlen) },
+                (old, new) => old.is_some() != new.is_some(),
+            })
+            .map(|(column, (old, new))| Change {
+                column: column.name().to_owned(),
+                oid: column.atttypid,
+                old,
+                new,
+            })
+            .collect()
+    }
+
+    fn values(&self, columns: usize) -> Vec<Option<pg_sys::Datum>> {
+        let mut values = vec![pg_sys::Datum::from(0_usize); columns];
+        let mut nulls = vec![true; columns];
+        // SAFETY: row and descriptor belong together, and both arrays have an entry a column.
+        unsafe { pg_sys::heap_deform_tuple(self.tuple, self.desc, values.as_mut_ptr(), nulls.as_mut_ptr()) };
+        values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
+    }
+}
+
+/// A column that an UPDATE changes.
+pub struct Change {
+    pub column: String,
+    pub oid: pg_sys::Oid,
+    pub old: Option<pg_sys::Datum>,
+    pub new: Option<pg_sys::Datum>,
+}
+
+impl Change {
+    pub fn is_of(&self, columns: &[&str]) -> bool {
+        columns.contains(&self.column.as_str())
+    }
+}
+
+/// # Safety
+/// Both must be values of a type that is passed and stored so.
+unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i16) -> bool {
+    // SAFETY: by the caller.
+    unsafe {
+        match length {
+            _ if by_value => a == b,
+            -1 => varlena_bytes(a) == varlena_bytes(b),
+            -2 => CStr::from_ptr(a.cast_mut_ptr()) == CStr::from_ptr(b.cast_mut_ptr()),
+            _ => {
+                let bytes = |datum: pg_sys::Datum| {
+                    std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>().cast_const(), length as usize)
+                };
+                bytes(a) == bytes(b)
+            }
+        }
+    }
+}
+
+/// A text as a C string's owner, for names of columns that are put together.
+pub fn column_name(prefix: &str, name: &str) -> CString {
+    super::spi::c_string(&format!("{prefix}{name}"))
+}
