@@ -60,3 +60,80 @@ COMMENT ON COLUMN travel.rules.message IS 'a template: {{@path}} of the signal, 
 COMMENT ON COLUMN travel.rules.goal IS 'what the rule is for, in words';
 COMMENT ON COLUMN travel.rules.triage IS 'what to do about an alert of it, in words';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
+
+CREATE FUNCTION travel.validate_rule() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_validate_rule';
+COMMENT ON FUNCTION travel.validate_rule() IS
+    'that a rule is in range, and that its writer is a member of its owner';
+REVOKE ALL ON FUNCTION travel.validate_rule() FROM PUBLIC;
+CREATE TRIGGER validate_rule BEFORE INSERT OR UPDATE OR DELETE ON travel.rules
+    FOR EACH ROW EXECUTE FUNCTION travel.validate_rule();
+
+-- Rules to begin with -------------------------------------------------------------------------------------------------
+
+CREATE VIEW travel.presets AS
+SELECT name, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline, goal,
+       triage, message, description
+FROM (
+    VALUES
+        (1, 'iam_user', 'account_id, session_name', 'identity_type = ''IAMUser''',
+         '{}'::text[], '{}'::text[], 'info'::travel.severity, 'encountered', true, false, true, NULL::text,
+         'IAM users',
+         'Detect an IAM user whose calls come from two places too far apart for the time between them.'),
+        (2, 'iam_access_key', 'access_key_id', 'identity_type = ''IAMUser''',
+         '{hosting}', '{}', 'info', 'encountered', true, false, true, NULL,
+         'each access key of IAM users; addresses of hosting companies do not count',
+         'Detect an access key of an IAM user that is used in two places too far apart for the time between them.'),
+        (3, 'ec2_role', 'access_key_id',
+         'identity_type = ''AssumedRole'' AND session_name LIKE ''i-%'' AND error_code IS NULL',
+         '{anonymizer}', '{}', 'info', 'encountered', true, false, true, NULL,
+         'the credentials of EC2 instances; anonymizers but Tor do not count',
+         'Detect credentials of an EC2 instance that are used away from it.'),
+        (4, 'console_login_mfa', 'arn', 'event_name = ''ConsoleLogin'' AND outcome = ''success'' AND mfa_used',
+         '{}', '{}', 'low', 'encountered', true, false, true, NULL,
+         'sign-ins to the console with a second factor',
+         'Detect one identity that signs in to the console, with a second factor, in two places too far apart for the time between them.'),
+        (5, 'console_login_no_mfa', 'account_id, session_name',
+         'event_name = ''ConsoleLogin'' AND outcome = ''success'' AND mfa_used IS NOT TRUE',
+         '{}', '{}', 'medium', 'encountered', true, false, true, NULL,
+         'sign-ins to the console without a second factor',
+         'Detect one user who signs in to the console, without a second factor, in two places too far apart for the time between them.'),
+        (6, 'access_key', 'access_key_id', NULL,
+         '{}', '{carrier,same_asn}', 'medium', 'proven', false, true, true, NULL,
+         'every access key, long-term and temporary; new places are proven',
+         'Detect credentials that are used in two places too far apart for one holder.'),
+        (7, 'human', 'actor', NULL,
+         '{}', '{anonymizer,hosting,carrier,same_asn}', 'medium', 'proven', false, true, true, NULL,
+         'each person over all keys and sessions; one severity lower where an address may be a detour',
+         'Detect a person who acts in two places too far apart for the time between them, whichever credentials are used.'),
+        (8, 'root', 'account_id', 'identity_type = ''Root''',
+         '{}', '{carrier,same_asn}', 'high', 'proven', false, true, false, NULL,
+         'root users; no place is ever usual',
+         'Detect a root user who acts in two places too far apart for the time between them.')
+) AS p (n, name, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline,
+        message, description, goal)
+CROSS JOIN (
+    VALUES (
+        E'1. Look at both places and at what was done there. Should this credential be used from them: a journey, a VPN, a cloud of ours?\n'
+        '2. If it should, archive the alert as expected: its places become known.\n'
+        '3. If not, isolate the identity: deactivate the key, end its sessions, deny what it may do. Then rotate its credentials.\n'
+        '4. Audit what was done after the second location appeared, and undo it: new keys, users and roles above all.'
+    )
+) AS t (triage)
+ORDER BY n;
+COMMENT ON VIEW travel.presets IS 'rules to begin with: travel.create_rule makes one';
+COMMENT ON COLUMN travel.presets.description IS 'what it judges';
+GRANT SELECT ON travel.presets TO PUBLIC;
+
+CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_create_rule';
+COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
+    'makes a rule of a preset over a source, and checks it; its name, the preset''s unless another is given';
+
+CREATE FUNCTION travel.check_rule(name text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_check_rule';
+COMMENT ON FUNCTION travel.check_rule(text) IS
+    'raises what is wrong with a rule and its source; a missing index is a notice with the statement that makes it';

@@ -176,6 +176,17 @@ COMMENT ON PROCEDURE travel.rejudge(text, timestamptz) IS
     'judges the past again, from a time on, by the settings, networks, suppressions and GeoIP data of now';
 REVOKE ALL ON PROCEDURE travel.rejudge(text, timestamptz) FROM PUBLIC;
 
+CREATE FUNCTION travel.prune(
+    older_than interval,
+    OUT verdicts bigint, OUT alerts bigint, OUT known_places bigint, OUT known_transitions bigint
+) RETURNS record
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_prune';
+COMMENT ON FUNCTION travel.prune(interval) IS
+    'deletes old verdicts, old alerts that are archived or withdrawn, and entries that ended; no event that old is judged any more';
+REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
+
 CREATE VIEW travel.status AS
 SELECT r.name AS rule,
        r.enabled,

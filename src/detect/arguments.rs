@@ -6,6 +6,7 @@ use crate::leg::thresholds;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
+use pgrx::pg_sys;
 use travel_cloudtrail::Json;
 use travel_core::journey::Thresholds;
 
@@ -69,7 +70,7 @@ impl Arguments {
             condition: call.text(4)?.map(str::to_owned),
             thresholds,
             all_legs,
-            columns: columns(call, columns_at)?,
+            columns: columns(call.datum(columns_at))?,
         })
     }
 
@@ -105,9 +106,10 @@ pub fn utc(time_us: i64) -> String {
     format!("{year:04}{}+00{era}", time.format(&format!("-%m-%d {seconds}")))
 }
 
-fn columns(call: &Call, n: usize) -> Result<Vec<(String, String)>, TravelError> {
-    let Some(datum) = call.datum(n) else { return Ok(Vec::new()) };
-    // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
+/// A jsonb that says where columns are.
+pub fn columns(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, String)>, TravelError> {
+    let Some(datum) = datum else { return Ok(Vec::new()) };
+    // SAFETY: SQL declares the argument, or the column, as jsonb, and it outlives the call.
     let node = unsafe { Node::of(datum) };
     let Node::Object(_) = node else {
         return Err(TravelError::ColumnsNotAnObject { found: node.kind().as_str() });

@@ -190,6 +190,23 @@ impl Events {
         }
     }
 
+    /// That the time of an event is later than a timestamptz, which is converted to the column's type.
+    pub fn is_later_than(&self, time: &str) -> String {
+        match self.time_kind {
+            TimeKind::WithZone => format!("{} > {time}", self.time),
+            TimeKind::WithoutZone => format!("{} > ({time} AT TIME ZONE 'UTC')", self.time),
+            TimeKind::Text => format!("travel.event_time({}) > {time}", self.time),
+        }
+    }
+
+    /// What an index on the time is made of, so that it serves these comparisons.
+    pub fn time_key(&self) -> String {
+        match self.time_kind {
+            TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
+            TimeKind::Text => format!("travel.event_time({})", self.time),
+        }
+    }
+
     /// That every column of the entity identifies somebody.
     pub fn has_entity(&self) -> String {
         let part = |key: &Key| match key.oid {

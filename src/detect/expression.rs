@@ -1,10 +1,11 @@
 //! Pieces of SQL that the caller gives: each must be one expression over his table, nothing more.
 
 use super::source::{Source, base_type};
+use crate::pg::attempt::class;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgTryBuilder, pg_sys};
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
 /// Checks that a text is one SQL expression: that it parses, and that no second clause hides in it.
@@ -39,6 +40,37 @@ pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
     explained("condition", text, &source.column_names(), || spi::column_types(&query)).map(|_| ())
 }
 
+/// Checks what a rule's condition is made of, as far as that can be seen without its source: it is judged row by row, so
+/// no other row may decide.
+pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
+    check_syntax("condition", text)?;
+    let query = spi::c_string(text);
+    // SAFETY: the walk reads the tree that the parser made.
+    let found = explained("condition", text, "", || unsafe {
+        let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);
+        raw::first_forbidden(list)
+    })?;
+    match found {
+        None => Ok(()),
+        Some((code, found)) => Err(TravelError::ConditionHas { code, found, text: text.to_owned() }),
+    }
+}
+
+/// Checks the rest: what it means over the source, and that it gives the same answer whenever it is asked.
+pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelError> {
+    check_row_condition_alone(text)?;
+    check_condition(text, source)?;
+    let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n)", source.name);
+    if explained("condition", text, &source.column_names(), || spi::has_volatile_condition(&query))? {
+        return Err(TravelError::ConditionHas {
+            code: PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
+            found: "a volatile function",
+            text: text.to_owned(),
+        });
+    }
+    Ok(())
+}
+
 /// Runs an analysis of the caller's SQL and says of its error what was looked at and what is there. The transaction
 /// is over either way; an error that is not about the SQL (a cancelled query) is passed on as it is.
 fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {
@@ -61,12 +93,92 @@ fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> 
     })
 }
 
-/// Classes 0A (not supported), 22 (data) and 42 (syntax, names, types).
-fn is_about_sql(code: pgrx::PgSqlErrorCode) -> bool {
-    let code = code as i32;
-    // An SQLSTATE is packed as five characters of six bits each, the first lowest.
-    let character = |n: u32| char::from((((code >> (6 * n)) & 0x3f) as u8).wrapping_add(b'0'));
-    matches!((character(0), character(1)), ('0', 'A') | ('2', '2') | ('4', '2'))
+/// Classes 0A (not supported), 22 (data), 3F (schemas) and 42 (syntax, names, types).
+fn is_about_sql(code: PgSqlErrorCode) -> bool {
+    matches!(&class(code), b"0A" | b"22" | b"3F" | b"42")
+}
+
+/// The parser's trees, before names mean anything.
+mod raw {
+    use pgrx::{PgSqlErrorCode, pg_sys};
+    use std::ffi::c_void;
+
+    type Found = Option<(PgSqlErrorCode, &'static str)>;
+
+    #[cfg(feature = "pg15")]
+    unsafe extern "C-unwind" {
+        /// nodes/nodeFuncs.h, which pgrx binds from PostgreSQL 16 on.
+        fn raw_expression_tree_walker(
+            node: *mut pg_sys::Node,
+            walker: unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool,
+            context: *mut c_void,
+        ) -> bool;
+    }
+
+    /// What of a tree is none of a condition over one row.
+    ///
+    /// # Safety
+    /// `list` is what raw_parser returned.
+    pub unsafe fn first_forbidden(list: *mut pg_sys::List) -> Found {
+        let mut found: Found = None;
+        // SAFETY: the walker is called with the same context, and with nodes of the tree.
+        unsafe {
+            if list.is_null() || (*list).length < 1 {
+                return None;
+            }
+            let statement = (*(*list).elements).ptr_value.cast::<pg_sys::RawStmt>();
+            look_at((*statement).stmt, (&raw mut found).cast());
+        }
+        found
+    }
+
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        use PgSqlErrorCode as Code;
+        if node.is_null() {
+            return false;
+        }
+        // SAFETY: by `first_forbidden`; a node is read as what its tag says.
+        unsafe {
+            let found = match (*node).type_ {
+                pg_sys::NodeTag::T_SubLink => Some((Code::ERRCODE_FEATURE_NOT_SUPPORTED, "a subquery")),
+                pg_sys::NodeTag::T_FuncCall => {
+                    let call = &*node.cast::<pg_sys::FuncCall>();
+                    if !call.over.is_null() {
+                        Some((Code::ERRCODE_WINDOWING_ERROR, "a window function"))
+                    } else if call.agg_star
+                        || call.agg_distinct
+                        || call.agg_within_group
+                        || !call.agg_filter.is_null()
+                        || !call.agg_order.is_null()
+                    {
+                        Some((Code::ERRCODE_GROUPING_ERROR, "an aggregate"))
+                    } else {
+                        None
+                    }
+                }
+                _ => None,
+            };
+            if found.is_some() {
+                *context.cast::<Found>() = found;
+                return true;
+            }
+            walk(node, context)
+        }
+    }
+
+    unsafe fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        // SAFETY: as in `look_at`.
+        #[cfg(feature = "pg15")]
+        unsafe {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, look_at, context))
+        }
+        // SAFETY: as in `look_at`.
+        #[cfg(not(feature = "pg15"))]
+        unsafe {
+            pg_sys::raw_expression_tree_walker_impl(node, Some(look_at), context)
+        }
+    }
 }
 
 /// # Safety

@@ -106,9 +106,10 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use arguments::{Arguments, utc};
+pub use arguments::{Arguments, columns as columns_argument, utc};
 pub use columns::{Expression, type_name};
 pub use events::{Events, Site, as_text};
+pub use expression::{check_row_condition, check_row_condition_alone};
 pub use source::{Source, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {

@@ -62,6 +62,15 @@ impl Source {
         (oid != pg_sys::InvalidOid).then_some(oid)
     }
 
+    /// The name of a table or view, schema-qualified and quoted, if it is there.
+    pub fn name_of(oid: pg_sys::Oid) -> Option<String> {
+        // SAFETY: catalog look-ups by oid; a name that is there is a C string.
+        unsafe {
+            let name = pg_sys::get_rel_name(oid);
+            (!name.is_null()).then(|| qualified_name(pg_sys::get_rel_namespace(oid), name))
+        }
+    }
+
     /// The name and the columns of a table or view, whoever may read it.
     pub fn look_at(oid: pg_sys::Oid) -> Result<Self, TravelError> {
         // SAFETY: plain catalog calls; the relation is closed here, its lock kept.

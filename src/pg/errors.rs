@@ -59,11 +59,21 @@ pub enum TravelError {
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
     ScanUnderWay { rule: String },
+    PruneTooYoung { given: String, least: &'static str },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
     NoRuleSource { rule: String, source: String },
     RuleColumn { rule: String, column: String, name: String, source: String, available: String },
+    ConditionHas { code: Code, found: &'static str, text: String },
+    RuleSetting { column: &'static str, value: String, wanted: Text, hint: &'static str },
+    RuleRenamed { name: String, to: String },
+    RuleLineage,
+    RuleNotOwned { rule: String, owner: String, role: String },
+    RuleExists { name: String },
+    RuleMessage { names: String },
+    RuleUnresolved { code: Code, message: String },
+    NoSuchPreset { preset: String, known: String },
     ExpressionFailed { code: Code, what: String, text: String, message: String, available: String },
 
     LearntRow { table: String },
@@ -94,16 +104,26 @@ struct Words {
 impl TravelError {
     /// Raises it as an SQL error.
     pub fn raise(self) -> ! {
+        self.report("", PgLogLevel::ERROR);
+        unreachable!("an error report does not return")
+    }
+
+    /// Says it as a warning, which begins with what it is about.
+    pub fn warn(self, about: &str) {
+        self.report(about, PgLogLevel::WARNING);
+    }
+
+    fn report(self, about: &str, level: PgLogLevel) {
         let words = self.words();
-        let mut report = ErrorReport::new(words.code, words.message, "impossible_travel");
+        let mut report =
+            ErrorReport::new(words.code, format!("{about}{}", words.message), "impossible_travel");
         if let Some(detail) = words.detail {
             report = report.set_detail(detail);
         }
         if let Some(hint) = words.hint {
             report = report.set_hint(hint);
         }
-        report.report(PgLogLevel::ERROR);
-        unreachable!("an error report does not return")
+        report.report(level);
     }
 
     fn words(self) -> Words {
@@ -389,6 +409,12 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::PruneTooYoung { given, least } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("older_than is too short: {given}"),
+            )
+            .detail(format!("It must be at least {least}: what is younger still changes with events that come late."))
+            .hint("For example: SELECT * FROM travel.prune('400 days')."),
             Self::ScanUnderWay { rule } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of the rule \"{rule}\" is under way"),
@@ -426,6 +452,60 @@ impl TravelError {
             )
             .detail(format!("Its columns are: {available}."))
             .hint(format!("Name one of them in {column}.")),
+            Self::ConditionHas { code, found, text } => {
+                words(code, format!("the condition of a rule must not have {found}"))
+                    .detail(format!("It is: {text}"))
+                    .hint(
+                        "Each event is judged by its own columns, and must be judged alike in every scan. What needs \
+                         other rows can be a column of a view, which is the rule's source.",
+                    )
+            }
+            Self::RuleSetting { column, value, wanted, hint } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("{column} of a rule cannot be {value}"),
+            )
+            .detail(format!("It must be {wanted}."))
+            .hint(hint),
+            Self::RuleRenamed { name, to } => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("the rule \"{name}\" cannot be renamed to \"{to}\""),
+            )
+            .detail("Its verdicts, alerts and known places go by its name.")
+            .hint("Make a rule of the other name, and set enabled of this one to false."),
+            Self::RuleLineage => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "lineage of a rule is not supported yet",
+            )
+            .detail("Temporary keys cannot be judged together with the keys that minted them.")
+            .hint("Leave lineage false. The entity actor, or session_name, holds the keys of one person together."),
+            Self::RuleNotOwned { rule, owner, role } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied for the rule \"{rule}\""),
+            )
+            .detail(format!("It runs with the rights of {owner}, of which {role} is not a member."))
+            .hint("A member of its owner can change it. owner must be a role that you are a member of."),
+            Self::RuleExists { name } => words(
+                Code::ERRCODE_UNIQUE_VIOLATION,
+                format!("there is a rule \"{name}\" already"),
+            )
+            .hint("Give the new one another name: travel.create_rule(preset, source, 'another name')."),
+            Self::RuleMessage { names } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("the message of a rule names what no alert has: {names}"),
+            )
+            .hint(
+                "{{column}} is a column of travel.finding, or id, rule, severity, first_seen, last_seen, legs_count or \
+                 evidence; {{@path}} is an attribute of the signal, such as \
+                 @impossible_travel.triggering_locations.first_location.city or @userIdentity.accessKeyId.",
+            ),
+            Self::RuleUnresolved { code, message } => words(code, message).hint(
+                "Correct the rule, or what it names; travel.check_rule says whether it is right then.",
+            ),
+            Self::NoSuchPreset { preset, known } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("there is no preset \"{preset}\""),
+            )
+            .hint(format!("Presets are: {known}. SELECT * FROM travel.presets shows them.")),
             Self::ExpressionFailed { code, what, text, message, available } => {
                 let words = words(code, format!("{what} cannot be used: {message}")).detail(format!("It is: {text}"));
                 if available.is_empty() {

@@ -1,6 +1,7 @@
 //! What pgrx lacks, or does through text and look-ups by name: the plumbing of a face whose SQL is hand-written.
 
 pub mod array;
+pub mod attempt;
 pub mod errors;
 pub mod function;
 pub mod inet;

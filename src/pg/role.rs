@@ -10,11 +10,49 @@ use std::ffi::CStr;
 pub struct Role(pg_sys::Oid);
 
 impl Role {
+    /// The role whose rights count now.
+    pub fn current() -> Self {
+        // SAFETY: reads a variable of the backend.
+        Self(unsafe { pg_sys::GetUserId() })
+    }
+
     pub fn named(name: &str) -> Option<Self> {
         let name = spi::c_string(name);
         // SAFETY: a catalog look-up.
         let oid = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
         (oid != pg_sys::InvalidOid).then_some(Self(oid))
+    }
+
+    /// The owner of a table or view, if it is there.
+    pub fn owner_of(relation: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: a row of pg_class is released after it was read.
+        unsafe {
+            let tuple = pg_sys::SearchSysCache1(
+                pg_sys::SysCacheIdentifier::RELOID as i32,
+                pg_sys::Datum::from(relation),
+            );
+            if tuple.is_null() {
+                return None;
+            }
+            let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+            pg_sys::ReleaseSysCache(tuple);
+            Some(Self(owner))
+        }
+    }
+
+    pub fn name(self) -> String {
+        name(self.0)
+    }
+
+    pub fn is_superuser(self) -> bool {
+        // SAFETY: a catalog look-up.
+        unsafe { pg_sys::superuser_arg(self.0) }
+    }
+
+    /// As `pg_has_role(…, 'MEMBER')`: a superuser is a member of every role.
+    pub fn is_member_of(self, role: Self) -> bool {
+        // SAFETY: a catalog look-up.
+        unsafe { pg_sys::is_member_of_role(self.0, role.0) }
     }
 }
 

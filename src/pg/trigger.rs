@@ -1,5 +1,6 @@
 //! Trigger functions: what fired them, the old and the new row, and what becomes of it.
 
+use super::array;
 use super::errors::TravelError;
 use super::function::{Call, utf8, varlena_bytes};
 use pgrx::pg_sys;
@@ -111,6 +112,49 @@ impl Tuple {
     pub fn text(&self, column: &CStr) -> Result<Option<&str>, TravelError> {
         // SAFETY: SQL declares the columns that are asked for as text.
         self.datum(column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+    }
+
+    /// Of a text[].
+    pub fn texts(&self, column: &CStr) -> Result<Option<Vec<Option<String>>>, TravelError> {
+        // SAFETY: as in `text`.
+        self.datum(column).map(|datum| unsafe { array::texts(datum) }).transpose()
+    }
+
+    pub fn f64(&self, column: &CStr) -> Option<f64> {
+        self.datum(column).map(|datum| f64::from_bits(datum.value() as u64))
+    }
+
+    pub fn bool(&self, column: &CStr) -> Option<bool> {
+        self.datum(column).map(|datum| datum.value() as u8 != 0)
+    }
+
+    /// Microseconds of an interval, a month as 30 days: as PostgreSQL compares intervals.
+    pub fn interval(&self, column: &CStr) -> Option<i128> {
+        const DAY: i128 = 86_400_000_000;
+        self.datum(column).map(|datum| {
+            // SAFETY: SQL declares the column as interval, which is passed by reference.
+            let interval = unsafe { &*datum.cast_mut_ptr::<pg_sys::Interval>() };
+            (i128::from(interval.month) * 30 + i128::from(interval.day)) * DAY + i128::from(interval.time)
+        })
+    }
+
+    /// A column as SQL writes it, for messages.
+    pub fn written(&self, column: &CStr) -> String {
+        // SAFETY: as in `datum`; the text lives in the current memory context.
+        unsafe {
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            let text = pg_sys::SPI_getvalue(self.tuple, self.desc, number);
+            if text.is_null() {
+                return "NULL".to_owned();
+            }
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
+    }
+
+    /// The row as a value of its table's type, with that type.
+    pub fn composite(&self) -> (pg_sys::Oid, pg_sys::Datum) {
+        // SAFETY: as in `datum`.
+        unsafe { ((*self.desc).tdtypeid, pg_sys::heap_copy_tuple_as_datum(self.tuple, self.desc)) }
     }
 
     /// Microseconds since 2000-01-01 UTC.

@@ -42,8 +42,9 @@ pub struct Definition {
     pub message: Option<String>,
 }
 
-/// `to_microseconds(x)`: of an interval (a month is 30 days), of a time since PostgreSQL's epoch.
-const QUERY: &str = "
+/// The rows of `rules` as JSON: an interval in microseconds, a time in those since PostgreSQL's epoch.
+fn query(rules: &str) -> String {
+    format!("
 SELECT pg_catalog.row_to_json(d)::text
 FROM (
     SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
@@ -59,17 +60,27 @@ FROM (
                WHEN '-infinity' THEN NULL
                ELSE (extract(epoch FROM raise_from) * 1000000)::bigint - 946684800000000
            END AS raise_from
-    FROM travel.rules
-    WHERE name = $1
-) AS d";
+    FROM {rules}
+) AS d")
+}
 
 impl Definition {
     /// Within an SPI connection.
     pub fn load(name: &str) -> Result<Self, TravelError> {
-        let rows = spi::select(QUERY, &[(pg_sys::TEXTOID, Some(varlena(name.as_bytes())))]);
+        let rows = spi::select(&query("travel.rules WHERE name = $1"), &[text(name)]);
         if rows.len == 0 {
             return Err(TravelError::NoSuchRule { name: name.to_owned(), known: names() });
         }
+        Self::read(name, &rows)
+    }
+
+    /// Of a row that is not stored yet, with its type. Within an SPI connection.
+    pub fn of_row(name: &str, (row_type, row): (pg_sys::Oid, pg_sys::Datum)) -> Result<Self, TravelError> {
+        let rows = spi::select(&query("(SELECT ($1).*) AS r"), &[(row_type, Some(row))]);
+        Self::read(name, &rows)
+    }
+
+    fn read(name: &str, rows: &spi::Rows) -> Result<Self, TravelError> {
         let row = rows.text(0, 0)?.unwrap_or_default();
         serde_json::from_str(row)
             .map_err(|error| TravelError::RuleUnreadable { name: name.to_owned(), detail: error.to_string() })

@@ -13,10 +13,14 @@ use travel_core::rule::{
 pub struct Law {
     pub name: String,
     pub settings: Rule,
+    /// The template of an alert's message; none: the sentence of its first leg.
+    pub message: Option<String>,
     pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
     /// The newest event that is known of.
     pub horizon: Micros,
+    /// What is older was pruned, and is not written again.
+    pub pruned_before: Micros,
 }
 
 /// Of events that were judged in order of time, from a state on.
@@ -79,6 +83,9 @@ impl Outcome {
         })?;
         let learn = law.settings.learn;
         for verdict in &judgement.verdicts {
+            if verdict.to_time() < law.pruned_before {
+                continue;
+            }
             self.verdicts.push(findings::verdict(&law.name, verdict));
             if verdict.is_raised() {
                 let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
@@ -96,7 +103,7 @@ impl Outcome {
         for incident in judgement.incidents {
             let carried =
                 before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
-            if carried != Some(&incident) {
+            if carried != Some(&incident) && incident.last_seen >= law.pruned_before {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
         }

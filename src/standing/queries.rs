@@ -1,7 +1,8 @@
 //! The SQL over the source of a rule: what is new, and the histories of some entities.
 
 use super::definition::Definition;
-use crate::detect::{Arguments, Events, Expression, Site, as_text, identifiers, utc};
+use super::indexes;
+use crate::detect::{Arguments, Events, Expression, Site, as_text, check_row_condition, identifiers, utc};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -46,11 +47,11 @@ pub struct Queries {
     /// Indexes lead from an entity, and from a baseline entity, and a time to the events.
     is_indexed: bool,
     select: String,
-    from: String,
+    pub from: String,
     filters: String,
-    entity: String,
-    baseline_entity: String,
-    events: Events,
+    pub entity: String,
+    pub baseline_entity: String,
+    pub events: Events,
 }
 
 /// Where there is nobody whose places could be learnt.
@@ -72,8 +73,19 @@ pub struct News {
 }
 
 impl Queries {
-    /// With the owner's rights, within an SPI connection.
+    /// Ready to be run. With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        let mut queries = Self::read(definition, arguments)?;
+        let leads_to = |key: &str| Ok(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
+        queries.is_indexed = leads_to(&queries.entity)? && leads_to(&queries.baseline_entity)?;
+        Ok(queries)
+    }
+
+    /// As far as analysis goes: nothing is planned. With the owner's rights, within an SPI connection.
+    pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        if let Some(condition) = &definition.condition {
+            check_row_condition(condition, &arguments.source)?;
+        }
         let baseline_names = match &definition.baseline_entity {
             Some(list) => {
                 identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?
@@ -118,13 +130,11 @@ impl Queries {
         let entity = events.entity(&keys);
         let baseline_entity =
             if definition.baseline { baseline_sql(&events, given) } else { NO_BASELINE.to_owned() };
-        let is_indexed = is_reached_by_index(&events, &entity)
-            && (baseline_entity == NO_BASELINE || is_reached_by_index(&events, &baseline_entity));
         Ok(Self {
             source: arguments.source.name.clone(),
             site: events.site,
             arrival,
-            is_indexed,
+            is_indexed: false,
             select: select(&events, &entity, &baseline_entity, found[0].clone()),
             from: events.from.clone(),
             filters: events.filters().join("\n  AND "),
@@ -163,6 +173,11 @@ impl Queries {
         format!("SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h", self.histories_of(&names))
     }
 
+    /// Whether places are learnt for anybody.
+    pub fn has_baseline(&self) -> bool {
+        self.baseline_entity != NO_BASELINE
+    }
+
     /// The time of the newest event.
     pub fn newest_event(&self) -> String {
         format!(
@@ -189,11 +204,11 @@ impl Queries {
     }
 
     fn histories_of(&self, select: &str) -> String {
-        let time = self.events.time();
+        let is_later = self.events.is_later_than("m.judged_until");
         let part = |sql: &str, names: u8, times: u8| {
             format!(
                 "SELECT {select}\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
-                 JOIN {} ON {sql} = m.name AND {time} > m.judged_until\nWHERE {}\n  AND {}",
+                 JOIN {} ON {sql} = m.name AND {is_later}\nWHERE {}\n  AND {}",
                 self.from,
                 self.filters,
                 self.events.time_bound("<", None, "infinity"),
@@ -226,23 +241,6 @@ pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros
         format!("{column} {operator} timestamptz '{}'", time.map_or_else(|| open.to_owned(), utc))
     };
     format!("{} AND {}", bound(">", after, "-infinity"), bound("<=", until, "infinity"))
-}
-
-/// Whether an index leads from a value of an expression and a time to the rows: the planner is asked, so that indexes
-/// on expressions, beneath views and of partitions count.
-fn is_reached_by_index(events: &Events, expression: &str) -> bool {
-    const MARK: &str = "impossible travel";
-    let query = format!(
-        "EXPLAIN (FORMAT JSON, COSTS OFF)\nSELECT 1\nFROM {}\nWHERE {expression} = '{MARK}'\n  AND {}",
-        events.from,
-        events.time_bound(">", Some(0), "-infinity"),
-    );
-    let rows = spi::with_settings(&BY_INDEX, || spi::select(&query, &[]));
-    let plan = rows.text(0, 0).ok().flatten().unwrap_or_default();
-    // Every scan of the plan has the value among its index conditions, none filters by it.
-    let lines_with =
-        |what: &str| plan.lines().filter(|line| line.contains(what) && line.contains(MARK)).count();
-    lines_with("\"Index Cond\"") > 0 && lines_with("\"Filter\"") == 0
 }
 
 /// Whom places are learnt for, as SQL.

@@ -325,9 +325,11 @@ impl Step {
         let names: Vec<&str> = baselines.iter().map(|judged| &*judged.name).collect();
         Ok(Law {
             name: self.definition.name.clone(),
+            message: self.definition.message.clone(),
             analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
             suppressions: analysts::suppressions(&self.definition.name)?,
             settings,
+            pruned_before: self.progress.pruned_before.unwrap_or(Micros::MIN),
             horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })
     }

@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::is_kept;
+use travel_core::rule::signal;
 use travel_core::rule::{
-    BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, assign,
+    BaselineState, Checkpoint, Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, Template, assign,
 };
 
 /// An entity or a baseline entity whose events later than `after` were judged.
@@ -68,6 +69,7 @@ impl Writer<'_> {
                  SELECT a.id
                  FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
                  JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.judged_until
+                      AND a.last_seen >= $5
                  UNION
                  SELECT l.alert_id
                  FROM travel.alert_legs AS l
@@ -79,7 +81,13 @@ impl Writer<'_> {
              JOIN travel.alerts AS a USING (id)
              JOIN travel.alert_legs AS l ON l.alert_id = a.id
              GROUP BY a.id",
-            &[text(&self.law.name), texts(&names), (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(&after))), texts(&legs)],
+            &[
+                text(&self.law.name),
+                texts(&names),
+                (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(&after))),
+                texts(&legs),
+                (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(self.law.pruned_before))),
+            ],
         );
         let mut stored = Vec::with_capacity(rows.len);
         let mut withdrawn_before = BTreeSet::new();
@@ -132,13 +140,14 @@ impl Writer<'_> {
                  )
                  DELETE FROM travel.verdicts AS v
                  USING unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
-                 WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.judged_until
+                 WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.judged_until AND v.to_time >= $5
                    AND NOT EXISTS (SELECT FROM new WHERE new.leg_id = v.leg_id AND new.* IS NOT DISTINCT FROM v.*)",
                 &[
                     text(&self.law.name),
                     texts(&names),
                     (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(&after))),
                     json_of(&self.outcome.verdicts)?,
+                    (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(self.law.pruned_before))),
                 ],
             );
         }
@@ -248,9 +257,18 @@ impl Writer<'_> {
         }
         let older: Vec<&str> = wanted.into_iter().filter(|leg| !found.contains_key(*leg)).collect();
         if !older.is_empty() {
+            let entities: Vec<&str> = alerts.incidents.iter().map(|alert| &*alert.incident.entity).collect();
+            // A verdict that was pruned lives on in its alert.
             let rows = spi::select(
-                "SELECT leg_id, pg_catalog.row_to_json(v)::text FROM travel.verdicts AS v WHERE rule = $1 AND leg_id = ANY ($2)",
-                &[text(&self.law.name), texts(&older)],
+                "SELECT leg_id, pg_catalog.row_to_json(v)::text
+                 FROM travel.verdicts AS v
+                 WHERE rule = $1 AND leg_id = ANY ($2)
+                 UNION ALL
+                 SELECT leg_id, pg_catalog.row_to_json(a)::text
+                 FROM travel.alerts AS a
+                 WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
+                   AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
+                &[text(&self.law.name), texts(&older), texts(&entities)],
             );
             for row in 0..rows.len {
                 let stored = rows.text(row, 1)?.unwrap_or_default();
@@ -492,26 +510,14 @@ impl Alert {
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
         ];
         row.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let signal = signal(&row);
+        let signal = signal::signal(&row);
+        if let Some(template) = &law.message {
+            let message = signal::message(&Template::parse(template), &row);
+            row.insert("message".to_owned(), json!(message));
+        }
         row.insert("signal".to_owned(), signal);
         row
     }
-}
-
-/// The nested attributes of an alert.
-fn signal(row: &Columns) -> Value {
-    let get = |name: &str| row.get(name).cloned().unwrap_or(Value::Null);
-    json!({
-        "impossible_travel": {"triggering_locations": {
-            "first_location": {"city": get("from_city"), "country": get("from_country")},
-            "second_location": {"city": get("to_city"), "country": get("to_country")},
-            "travel_distance": get("distance_km"),
-            "travel_time_human_readable": get("travel_time"),
-        }},
-        "userIdentity": {
-            "accessKeyId": get("access_key_id"), "type": get("identity_type"), "session_name": get("session_name"),
-        },
-    })
 }
 
 fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {

@@ -83,6 +83,7 @@
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert an incident is |
 //! | [`checkpoint`] | which states are kept for late events |
+//! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
 //! | [`mod@judge`] | all of it together; what is kept |
 
 pub mod alert;
@@ -97,7 +98,9 @@ pub mod journey;
 pub mod judge;
 pub mod place_key;
 pub mod settings;
+pub mod signal;
 pub mod suppression;
+pub mod template;
 pub mod verdict;
 
 pub use alert::{Assignment, StoredAlert, Taken, assign};
@@ -112,4 +115,5 @@ pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resum
 pub use place_key::{PlaceKey, Transition};
 pub use settings::{Learn, Marks, Micros, Rule, Severity};
 pub use suppression::Suppression;
+pub use template::Template;
 pub use verdict::{Law, Reason, Verdict};

@@ -1,0 +1,312 @@
+//! The signal of an alert (its attributes as the reference nests them) and the message of a rule: both are made of the
+//! alert's columns, and of the two lists here.
+
+use super::template::{Name, Template};
+use serde_json::{Map, Number, Value};
+use std::borrow::Cow;
+
+/// An alert by the names of its columns, with the values as JSON has them (a time as text); what is not there is null.
+pub type Columns = Map<String, Value>;
+
+/// The attributes of a signal: the path, and the column of the alert that it shows. The identity is the arriving
+/// event's.
+pub const ATTRIBUTES: [(&str, &str); 24] = [
+    ("impossible_travel.triggering_locations.first_location.city", "from_city"),
+    ("impossible_travel.triggering_locations.first_location.subdivision", "from_subdivision"),
+    ("impossible_travel.triggering_locations.first_location.country", "from_country"),
+    ("impossible_travel.triggering_locations.first_location.country_code", "from_country_code"),
+    ("impossible_travel.triggering_locations.first_location.latitude", "from_latitude"),
+    ("impossible_travel.triggering_locations.first_location.longitude", "from_longitude"),
+    ("impossible_travel.triggering_locations.first_location.ip", "from_ip"),
+    ("impossible_travel.triggering_locations.first_location.time", "from_time"),
+    ("impossible_travel.triggering_locations.second_location.city", "to_city"),
+    ("impossible_travel.triggering_locations.second_location.subdivision", "to_subdivision"),
+    ("impossible_travel.triggering_locations.second_location.country", "to_country"),
+    ("impossible_travel.triggering_locations.second_location.country_code", "to_country_code"),
+    ("impossible_travel.triggering_locations.second_location.latitude", "to_latitude"),
+    ("impossible_travel.triggering_locations.second_location.longitude", "to_longitude"),
+    ("impossible_travel.triggering_locations.second_location.ip", "to_ip"),
+    ("impossible_travel.triggering_locations.second_location.time", "to_time"),
+    (TRAVEL_DISTANCE, "distance_km"),
+    ("impossible_travel.triggering_locations.travel_time_human_readable", "travel_time"),
+    ("userIdentity.accessKeyId", "access_key_id"),
+    ("userIdentity.type", "identity_type"),
+    ("userIdentity.session_name", "session_name"),
+    ("userIdentity.userName", "user_name"),
+    ("userIdentity.arn", "arn"),
+    ("userIdentity.accountId", "account_id"),
+];
+
+/// In km, with at most one decimal.
+const TRAVEL_DISTANCE: &str = "impossible_travel.triggering_locations.travel_distance";
+
+/// The columns of an alert that a message can name: its own, and those of its first leg. `message` is that leg's
+/// sentence.
+pub const COLUMNS: [&str; 67] = [
+    "id",
+    "rule",
+    "severity",
+    "first_seen",
+    "last_seen",
+    "legs_count",
+    "evidence",
+    "leg_id",
+    "entity",
+    "account_id",
+    "identity_type",
+    "principal",
+    "actor",
+    "session_name",
+    "user_name",
+    "arn",
+    "access_key_id",
+    "from_time",
+    "from_ip",
+    "from_event_id",
+    "from_city",
+    "from_subdivision",
+    "from_country",
+    "from_country_code",
+    "from_latitude",
+    "from_longitude",
+    "from_accuracy_km",
+    "from_asn",
+    "from_as_organization",
+    "from_hosting",
+    "from_anonymizer",
+    "from_carrier",
+    "to_time",
+    "to_ip",
+    "to_event_id",
+    "to_city",
+    "to_subdivision",
+    "to_country",
+    "to_country_code",
+    "to_latitude",
+    "to_longitude",
+    "to_accuracy_km",
+    "to_asn",
+    "to_as_organization",
+    "to_hosting",
+    "to_anonymizer",
+    "to_carrier",
+    "distance_km",
+    "judged_distance_km",
+    "elapsed_seconds",
+    "velocity_kmh",
+    "from_event_name",
+    "from_event_source",
+    "from_aws_region",
+    "from_access_key_id",
+    "from_user_agent",
+    "from_outcome",
+    "from_error_code",
+    "to_event_name",
+    "to_event_source",
+    "to_aws_region",
+    "to_access_key_id",
+    "to_user_agent",
+    "to_outcome",
+    "to_error_code",
+    "travel_time",
+    "message",
+];
+
+/// Columns whose decimals nobody reads.
+const WHOLE: [&str; 3] = ["distance_km", "judged_distance_km", "velocity_kmh"];
+
+/// The signal of an alert.
+pub fn signal(columns: &Columns) -> Value {
+    let mut signal = Map::new();
+    for (path, column) in ATTRIBUTES {
+        put(&mut signal, path, attribute(path, columns.get(column)));
+    }
+    Value::Object(signal)
+}
+
+/// The message of an alert by its rule's template.
+pub fn message(template: &Template, columns: &Columns) -> String {
+    template.render(|name| match name {
+        Name::Signal(path) => {
+            let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
+            Some(text(&attribute(path, columns.get(*column))).into_owned().into())
+        }
+        Name::Column(name) => COLUMNS.contains(&name).then(|| match columns.get(name) {
+            None => "".into(),
+            Some(value) if WHOLE.contains(&name) => text(&rounded(value, 1.0)).into_owned().into(),
+            Some(value) => text(value),
+        }),
+    })
+}
+
+/// Whether a name in a template stands for something.
+pub fn is_known(name: Name) -> bool {
+    match name {
+        Name::Signal(path) => ATTRIBUTES.iter().any(|(known, _)| *known == path),
+        Name::Column(name) => COLUMNS.contains(&name),
+    }
+}
+
+/// The value of an attribute, the same in the signal and in a message.
+fn attribute(path: &str, value: Option<&Value>) -> Value {
+    match value {
+        None => Value::Null,
+        Some(value) if path == TRAVEL_DISTANCE => rounded(value, 10.0),
+        Some(value) => value.clone(),
+    }
+}
+
+/// A number to the nearest of so many parts of one.
+fn rounded(value: &Value, parts: f64) -> Value {
+    let Some(number) = value.as_f64() else { return value.clone() };
+    let number = (number * parts).round() / parts;
+    // A whole number has no decimals.
+    if number.fract() == 0.0 && number.abs() < 1e15 {
+        return (number as i64).into();
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+fn put(object: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => {
+            object.insert(path.to_owned(), value);
+        }
+        Some((key, rest)) => {
+            let inner = object.entry(key).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inner) = inner {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn text(value: &Value) -> Cow<'_, str> {
+    match value {
+        Value::Null => "".into(),
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", ").into(),
+        // 600.0 is 600.
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if !number.is_i64() && float.fract() == 0.0 => {
+                text(&rounded(value, 1.0)).into_owned().into()
+            }
+            _ => number.to_string().into(),
+        },
+        value => value.to_string().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The reference's own wording.
+    const REFERENCE: &str = "The AWS access key {{@userIdentity.accessKeyId}} had activity from \
+        {{@impossible_travel.triggering_locations.first_location.city}}, \
+        {{@impossible_travel.triggering_locations.first_location.country}} and \
+        {{@impossible_travel.triggering_locations.second_location.city}}, \
+        {{@impossible_travel.triggering_locations.second_location.country}} which are approximately \
+        {{@impossible_travel.triggering_locations.travel_distance}}km apart within \
+        {{@impossible_travel.triggering_locations.travel_time_human_readable}}. This indicates a potential impossible \
+        travel.";
+
+    fn london_to_tokyo() -> Columns {
+        let alert = json!({
+            "id": 7,
+            "legs_count": 2,
+            "first_seen": "2026-03-02 09:10:00+00",
+            "evidence": ["new_country", "long_term_key"],
+            "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+            "account_id": "111122223333",
+            "from_time": "2026-03-02 09:00:00+00",
+            "from_ip": "192.0.2.1",
+            "from_city": "London",
+            "from_country": "United Kingdom",
+            "from_latitude": 51.5,
+            "from_longitude": -0.09,
+            "from_asn": 64500,
+            "to_city": "Tokyo",
+            "to_country": "Japan",
+            "to_carrier": null,
+            "distance_km": 9558.6432,
+            "velocity_kmh": 57351.8592,
+            "elapsed_seconds": 600.0,
+            "travel_time": "10 minutes",
+            "status": "open",
+        });
+        alert.as_object().cloned().unwrap()
+    }
+
+    fn rendered(text: &str) -> String {
+        message(&Template::parse(text), &london_to_tokyo())
+    }
+
+    #[test]
+    fn the_references_own_message_renders() {
+        assert_eq!(
+            rendered(REFERENCE),
+            "The AWS access key AKIAIOSFODNN7EXAMPLE had activity from London, United Kingdom and Tokyo, Japan which \
+             are approximately 9558.6km apart within 10 minutes. This indicates a potential impossible travel."
+        );
+        assert_eq!(Template::parse(REFERENCE).unknown_names(is_known), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn the_signal_nests_the_columns_of_the_alert() {
+        let signal = signal(&london_to_tokyo());
+        let locations = &signal["impossible_travel"]["triggering_locations"];
+        assert_eq!(locations["first_location"]["city"], "London");
+        assert_eq!(locations["first_location"]["ip"], "192.0.2.1");
+        assert_eq!(locations["first_location"]["time"], "2026-03-02 09:00:00+00");
+        assert_eq!(locations["first_location"]["latitude"], 51.5);
+        assert_eq!(locations["second_location"]["country"], "Japan");
+        assert_eq!(locations["second_location"]["subdivision"], Value::Null);
+        assert_eq!(locations["travel_distance"], 9558.6);
+        assert_eq!(locations["travel_time_human_readable"], "10 minutes");
+        assert_eq!(signal["userIdentity"]["accessKeyId"], "AKIAIOSFODNN7EXAMPLE");
+    }
+
+    #[test]
+    fn what_a_message_says_of_an_attribute_is_what_the_signal_has() {
+        let signal = signal(&london_to_tokyo());
+        for (path, _) in ATTRIBUTES {
+            let pointer = path.split('.').fold(String::new(), |pointer, key| pointer + "/" + key);
+            let in_signal = match signal.pointer(&pointer).expect(path) {
+                Value::String(text) => text.clone(),
+                Value::Null => String::new(),
+                other => other.to_string(),
+            };
+            assert_eq!(rendered(&format!("{{{{@{path}}}}}")), in_signal, "{path}");
+        }
+    }
+
+    #[test]
+    fn columns_read_as_people_write_them() {
+        for (text, expected) in [
+            ("{{id}} {{legs_count}} {{from_asn}} {{account_id}}", "7 2 64500 111122223333"),
+            ("{{first_seen}}", "2026-03-02 09:10:00+00"),
+            ("{{evidence}}", "new_country, long_term_key"),
+            (
+                "{{distance_km}} km, {{velocity_kmh}} km/h, {{elapsed_seconds}} s",
+                "9559 km, 57352 km/h, 600 s",
+            ),
+            ("{{from_latitude}} {{from_longitude}}", "51.5 -0.09"),
+            ("<{{to_carrier}}> <{{to_city}}> <{{to_hosting}}>", "<> <Tokyo> <>"),
+            (
+                "{{impossible}} {{status}} {{@impossible_travel}}",
+                "{{impossible}} {{status}} {{@impossible_travel}}",
+            ),
+        ] {
+            assert_eq!(rendered(text), expected);
+        }
+    }
+
+    #[test]
+    fn every_attribute_shows_a_column_that_there_is() {
+        for (_, column) in ATTRIBUTES {
+            assert!(COLUMNS.contains(&column), "{column}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Something that may fail and leave the transaction as it was.
+
+use super::errors::TravelError;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
+
+/// Why an attempt failed.
+#[derive(Debug)]
+pub enum Failure {
+    Ours(TravelError),
+    /// An error of PostgreSQL or of the user's own functions.
+    Raised {
+        code: PgSqlErrorCode,
+        message: String,
+    },
+}
+
+/// Runs `body` as a subtransaction: what it did is undone if it fails. That the user cancels, or that the server has no
+/// more room, is passed on.
+pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Failure> {
+    // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
+    // back after the subtransaction, however it ended.
+    unsafe {
+        let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
+        let ended = |how: unsafe fn()| {
+            how();
+            pg_sys::MemoryContextSwitchTo(context);
+            pg_sys::CurrentResourceOwner = owner;
+        };
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::MemoryContextSwitchTo(context);
+        let result = PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
+            .catch_others(|caught| match &caught {
+                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                    if !must_stop(report.sql_error_code()) =>
+                {
+                    Err(Failure::Raised {
+                        code: report.sql_error_code(),
+                        message: report.message().to_owned(),
+                    })
+                }
+                _ => caught.rethrow(),
+            })
+            .execute();
+        match result {
+            Ok(_) => ended(pg_sys::ReleaseCurrentSubTransaction),
+            Err(_) => ended(pg_sys::RollbackAndReleaseCurrentSubTransaction),
+        }
+        result
+    }
+}
+
+/// Classes 53 (no room), 57 (cancelled), 58 and XX (the system).
+fn must_stop(code: PgSqlErrorCode) -> bool {
+    matches!(&class(code), b"53" | b"57" | b"58" | b"XX")
+}
+
+/// The first two characters of an SQLSTATE, which is packed as five of six bits each, the first lowest.
+pub fn class(code: PgSqlErrorCode) -> [u8; 2] {
+    let character = |n: u32| (((code as i32 >> (6 * n)) & 0x3f) as u8).wrapping_add(b'0');
+    [character(0), character(1)]
+}

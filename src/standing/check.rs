@@ -1,0 +1,59 @@
+//! `travel.check_rule`: what is wrong with a rule, its source and what it names in it.
+
+use super::definition::Definition;
+use super::indexes;
+use super::queries::{News, Queries};
+use crate::detect::notice;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::role::with_rights_of;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use travel_core::rule::Template;
+use travel_core::rule::signal::is_known;
+
+pg_function!(travel_check_rule, pg_finfo_travel_check_rule, check_rule);
+
+fn check_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "name" })?;
+    spi::connected(|| check(name))?;
+    Ok(pg_sys::Datum::from(0_usize))
+}
+
+/// Says what is wrong with a rule as an error, what could be better as notices. Within an SPI connection.
+pub fn check(name: &str) -> Result<(), TravelError> {
+    let definition = Definition::load(name)?;
+    definition.settings()?;
+    let queries = resolve(&definition)?;
+    with_rights_of(definition.owner()?, || {
+        // EXPLAIN asks for the rights that the query needs.
+        let news = News { arrived: None, after: None, limit: 1, is_small: false };
+        spi::select(&format!("EXPLAIN {}", queries.news(&news)), &[]);
+        queries.events.notice_of_what_is_missing();
+        if definition.baseline && !queries.has_baseline() {
+            notice(
+                "the source has no column actor and no column principal: no usual places are learnt"
+                    .to_owned(),
+                Some(
+                    "Name in baseline_entity the columns that tell people apart, or set baseline to false."
+                        .to_owned(),
+                ),
+            );
+        }
+        indexes::notices(&queries)
+    })
+}
+
+/// What a rule names, looked up with its owner's rights: the query over its source. Within an SPI connection.
+pub fn resolve(definition: &Definition) -> Result<Queries, TravelError> {
+    if let Some(message) = &definition.message {
+        let unknown = Template::parse(message).unknown_names(is_known);
+        if !unknown.is_empty() {
+            return Err(TravelError::RuleMessage { names: unknown.join(", ") });
+        }
+    }
+    with_rights_of(definition.owner()?, || {
+        let arguments = definition.arguments()?;
+        Queries::read(definition, &arguments)
+    })
+}

@@ -1,0 +1,149 @@
+//! Which indexes a scan of a rule would use, asked of the planner: so those of partitions, of the tables under a view, and
+//! over expressions count as well.
+
+use super::queries::{Arrival, Queries};
+use crate::detect::{Source, notice, quoted};
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use serde_json::Value;
+use travel_core::rule::Micros;
+
+/// What stands in the questions for an entity, a time and a transaction: found again in the plans.
+const ENTITY: &str = "impossible travel: some entity";
+const TIME: &str = "2001-02-03 04:05:06";
+const TIME_US: Micros = 34_488_306_000_000;
+const TRANSACTION: &str = "20010203040506";
+
+/// Whether indexes lead from an entity (or a baseline entity, as SQL) and a time to the events. With the owner's rights,
+/// within an SPI connection.
+pub fn lead_to(queries: &Queries, key: &str) -> Result<bool, TravelError> {
+    let is_key = format!("{key} = '{ENTITY}'");
+    if !Plan::of(queries, &is_key)?.is_by_index(ENTITY) {
+        return Ok(false);
+    }
+    // One that begins with the key and goes on otherwise leads to all of its rows. Where the planner prefers another
+    // index that does not begin with the key, there is little to read.
+    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
+    let plan = Plan::of(queries, &format!("{is_key} AND {is_later}"))?;
+    Ok(!plan.is_by_index(ENTITY) || plan.is_by_index(TIME))
+}
+
+/// Says which indexes are missing, each with the statement that makes it. With the owner's rights, within an SPI
+/// connection.
+pub fn notices(queries: &Queries) -> Result<(), TravelError> {
+    let time = queries.events.time_key();
+    if !lead_to(queries, &queries.entity)? {
+        say(queries, "an entity and a time", &[&queries.entity, &time]);
+    }
+    if queries.has_baseline()
+        && queries.baseline_entity != queries.entity
+        && !lead_to(queries, &queries.baseline_entity)?
+    {
+        say(queries, "a baseline entity and a time", &[&queries.baseline_entity, &time]);
+    }
+    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
+    if !Plan::of(queries, &is_later)?.is_by_index(TIME) {
+        say(queries, "a time", &[&time]);
+    }
+    let (column, is_new, mark) = match &queries.arrival {
+        Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
+        Arrival::Column(column) => (column, format!("{column} > timestamptz '{TIME}+00'"), TIME),
+        Arrival::Lookback => return Ok(()),
+    };
+    if !Plan::of(queries, &is_new)?.is_by_index(mark) {
+        say(queries, "its arrival", &[column]);
+    }
+    Ok(())
+}
+
+fn say(queries: &Queries, from: &str, keys: &[&str]) {
+    let source = &queries.source;
+    let relation = Source::find(source);
+    // SAFETY: a catalog look-up by oid.
+    let kind = relation.map_or(0, |oid| unsafe { pg_sys::get_rel_relkind(oid) } as u8);
+    let keys: Option<Vec<String>> = keys.iter().map(|key| index_key(key)).collect();
+    let hint = match (kind, keys) {
+        // What another server does with a condition cannot be seen from here.
+        (b'f', _) => return,
+        (b'v', Some(keys)) => format!("Make it on the tables under the view, over what is here ({}).", keys.join(", ")),
+        (_, Some(keys)) => format!("CREATE INDEX ON {source} ({});", keys.join(", ")),
+        (_, None) => "What columns takes out of a record is computed row by row. Keep it in columns of a table, such as \
+                      travel.create_events_table makes."
+            .to_owned(),
+    };
+    notice(
+        format!("no index of {source} leads from {from} to the events: scans read more than they need"),
+        Some(hint),
+    );
+}
+
+/// An expression over the source (named s) as a key of an index of it.
+fn index_key(sql: &str) -> Option<String> {
+    let mut key = String::with_capacity(sql.len() + 2);
+    let mut before = ' ';
+    let mut characters = sql.chars().peekable();
+    while let Some(character) = characters.next() {
+        let begins_word = !(before.is_alphanumeric() || matches!(before, '_' | '"' | '$' | '.'));
+        if begins_word && characters.peek() == Some(&'.') {
+            match character {
+                // In a text it is no name.
+                's' if !sql.contains('\'') => {
+                    characters.next();
+                    before = '.';
+                    continue;
+                }
+                's' | 'r' => return None,
+                _ => {}
+            }
+        }
+        key.push(character);
+        before = character;
+    }
+    let is_column = sql.strip_prefix("s.").is_some_and(|name| {
+        let bare = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(name);
+        quoted(&bare.replace("\"\"", "\"")) == name
+    });
+    Some(if is_column { key } else { format!("({key})") })
+}
+
+/// A plan as EXPLAIN writes it.
+struct Plan(Value);
+
+impl Plan {
+    /// Of a query for the rows that satisfy a condition, where an index is taken if any serves.
+    fn of(queries: &Queries, condition: &str) -> Result<Self, TravelError> {
+        let query =
+            format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
+        let settings = [(c"enable_seqscan", c"off"), (c"timezone", c"UTC"), (c"datestyle", c"ISO")];
+        spi::with_settings(&settings, || {
+            let rows = spi::select(&query, &[]);
+            let text = if rows.len > 0 { rows.text(0, 0)? } else { None };
+            Ok(Self(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()))
+        })
+    }
+
+    /// Whether no rows are read only to find that they do not satisfy the condition with this mark in it.
+    fn is_by_index(&self, mark: &str) -> bool {
+        let mut is_filtered = false;
+        visit(&self.0, &mut |name, condition| {
+            is_filtered |= matches!(name, "Filter" | "Join Filter") && condition.contains(mark);
+        });
+        !is_filtered
+    }
+}
+
+fn visit(value: &Value, see: &mut impl FnMut(&str, &str)) {
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| visit(item, see)),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if let Value::String(text) = value {
+                    see(name, text);
+                }
+                visit(value, see);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,49 @@
+//! `travel.create_rule`: a rule of a preset.
+
+use super::check;
+use super::definition::text;
+use super::validate::without_warning;
+use crate::detect::Source;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::spi;
+use pgrx::pg_sys;
+
+pg_function!(travel_create_rule, pg_finfo_travel_create_rule, create_rule);
+
+const INSERT: &str = "
+INSERT INTO travel.rules (name, source, entity, condition, ignored, lowered, severity, learn, learn_transitions,
+                          use_accuracy, baseline, goal, triage, message)
+SELECT $2, $3, entity, condition, ignored, lowered, severity, learn, learn_transitions,
+       use_accuracy, baseline, goal, triage, message
+FROM travel.presets
+WHERE name = $1
+ON CONFLICT DO NOTHING";
+
+/// `(preset, source, name)`
+fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let preset = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "preset" })?;
+    let source = call.oid(1).ok_or(TravelError::ArgumentNull { name: "source" })?;
+    let name = call.text(2)?.unwrap_or(preset);
+    spi::connected(|| {
+        must_be_a_preset(preset)?;
+        let source = Source::look_at(source)?.name;
+        let inserted = without_warning(|| spi::execute(INSERT, &[text(preset), text(name), text(&source)]));
+        if inserted == 0 {
+            return Err(TravelError::RuleExists { name: name.to_owned() });
+        }
+        check::check(name)
+    })?;
+    Ok(varlena(name.as_bytes()))
+}
+
+fn must_be_a_preset(preset: &str) -> Result<(), TravelError> {
+    let presets = spi::select("SELECT name FROM travel.presets", &[]);
+    let names = (0..presets.len).map(|row| presets.text(row, 0)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<&str> = names.into_iter().flatten().collect();
+    if names.contains(&preset) {
+        return Ok(());
+    }
+    Err(TravelError::NoSuchPreset { preset: preset.to_owned(), known: names.join(", ") })
+}

@@ -1,0 +1,50 @@
+//! `travel.prune`: what is old goes.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::row::{Row, RowType};
+use crate::pg::scanning::while_scanning;
+use crate::pg::spi::{self, Argument};
+use pgrx::pg_sys;
+
+pg_function!(travel_prune, pg_finfo_travel_prune, prune);
+
+/// An incident lasts a day at most by default, and events come days late: less makes no sense.
+const LEAST: &str = "7 days";
+
+/// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
+fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let older_than = call.datum(0).ok_or(TravelError::ArgumentNull { name: "older_than" })?;
+    let counts = spi::connected(|| {
+        let rows = spi::select(
+            "SELECT pg_catalog.now() - $1, $1 >= $2::interval, $1::text",
+            &[(pg_sys::INTERVALOID, Some(older_than)), super::definition::text(LEAST)],
+        );
+        if rows.bool(0, 1) != Some(true) {
+            let given = rows.text(0, 2)?.unwrap_or_default().to_owned();
+            return Err(TravelError::PruneTooYoung { given, least: LEAST });
+        }
+        let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0));
+        Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
+    })?;
+    // SAFETY: SQL declares the result as columns of bigint, whose row type the call knows.
+    let row_type = call.site_cache(|| Ok(unsafe { RowType::of_call(call.raw(), call.site_context()) }))?;
+    let mut row = Row::<4>::new();
+    let [_, alerts, _, verdicts, places, transitions] = counts;
+    for count in [verdicts, alerts, places, transitions] {
+        row.i64(Some(count as i64));
+    }
+    row.finish(*row_type)
+}
+
+/// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is.
+const STATEMENTS: [&str; 6] = [
+    "UPDATE travel.scans SET pruned_before = greatest(pruned_before, $1)",
+    "DELETE FROM travel.alerts WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)",
+    "DELETE FROM travel.alert_history AS h
+     WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",
+    "DELETE FROM travel.verdicts AS v
+     WHERE to_time < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id)",
+    "DELETE FROM travel.known_places WHERE origin <> 'learnt' AND valid_until < $1",
+    "DELETE FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1",
+];

@@ -1,0 +1,285 @@
+//! The trigger on travel.rules: what is written must be in range and its writer's to write.
+//!
+//! A rule runs with the rights of its owner, so whoever writes it must be a member of that role, before and after. What
+//! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
+
+use super::check;
+use super::definition::Definition;
+use crate::detect::{self, Source, check_row_condition_alone, identifiers};
+use crate::pg::attempt::{Failure, attempt};
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::role::Role;
+use crate::pg::spi;
+use crate::pg::trigger::{Event, Trigger, Tuple};
+use pgrx::{PgSqlErrorCode, pg_sys};
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::ffi::CStr;
+use travel_core::journey::Thresholds;
+use travel_core::rule::settings::{DAY, HOUR};
+use travel_core::rule::{Learn, Marks, Template};
+
+pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
+
+thread_local! {
+    static WARNS: Cell<bool> = const { Cell::new(true) };
+}
+
+/// Runs `body` without warnings of what does not resolve: its caller checks the rule himself.
+pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
+    struct Restore;
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            WARNS.set(true);
+        }
+    }
+    WARNS.set(false);
+    let _restore = Restore;
+    body()
+}
+
+fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    let (old, new) = match trigger.event() {
+        Event::Insert { new } => (None, new),
+        Event::Update { old, new } => (Some(old), new),
+        Event::Delete { old } => {
+            must_be_a_members(&old)?;
+            return Ok(trigger.proceed());
+        }
+        Event::Truncate => return Ok(trigger.skip()),
+    };
+    if let Some(old) = &old {
+        must_be_a_members(old)?;
+    }
+    must_keep_its_name(old.as_ref(), &new)?;
+    must_be_in_range(&new)?;
+    must_be_well_formed(&new)?;
+    let new = with_full_names(new)?;
+    if owner_exists(old.as_ref(), &new)? {
+        must_be_a_members(&new)?;
+        must_resolve_or_warn(&new)?;
+    }
+    Ok(new.result())
+}
+
+fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelError> {
+    let (Some(old), Some(to)) = (old, new.text(c"name")?) else { return Ok(()) };
+    match old.text(c"name")? {
+        Some(name) if name != to => {
+            Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+const MAX_PERIOD: i64 = 3650 * DAY;
+
+/// What is NULL is left to the table's constraints.
+fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
+    let wrong = |column: &'static CStr, wanted: Cow<'static, str>, hint: &'static str| {
+        let value = rule.written(column);
+        Err(TravelError::RuleSetting { column: column.to_str().unwrap_or_default(), value, wanted, hint })
+    };
+    if rule.text(c"name")?.is_some_and(|name| name.trim().is_empty()) {
+        return wrong(c"name", "a name that can be read".into(), "Alerts and known places go by it.");
+    }
+    if rule.f64(c"min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
+        return wrong(c"min_distance_km", "finite and not negative".into(), "The default is 500 km.");
+    }
+    let velocity = rule.f64(c"min_velocity_kmh");
+    if velocity.is_some_and(|kmh| !(kmh.is_finite() && kmh >= 50.0)) {
+        return wrong(
+            c"min_velocity_kmh",
+            "finite and at least 50".into(),
+            "The default is 1000 km/h; an airliner flies at about 900. Use travel.detect for less than 50.",
+        );
+    }
+    for (column, min, max, wanted, hint) in [
+        (c"learning_period", HOUR, 30 * DAY, "from 1 hour to 30 days", "The default is 24 hours."),
+        (c"trial_period", 3 * DAY, 30 * DAY, "from 3 to 30 days", "The default is 7 days."),
+        (c"keep_alive", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 6 hours."),
+        (c"max_duration", 0, MAX_PERIOD, "from 0 to 10 years", "The default is 24 hours."),
+        (c"lookback", HOUR, MAX_PERIOD, "from 1 hour to 10 years", "The default is 7 days."),
+    ] {
+        let range = i128::from(min)..=i128::from(max);
+        if rule.interval(column).is_some_and(|period| !range.contains(&period)) {
+            return wrong(column, wanted.into(), hint);
+        }
+    }
+    if let (Some(forget_after), Some(learning_period), Some(min_velocity_kmh)) =
+        (rule.interval(c"forget_after"), rule.interval(c"learning_period"), velocity)
+    {
+        let bound_s = Thresholds { min_velocity_kmh, ..Thresholds::default() }.bound_seconds();
+        let min = learning_period.max((bound_s * 1e6).ceil() as i128);
+        if !(min..=i128::from(MAX_PERIOD)).contains(&forget_after) {
+            return wrong(
+                c"forget_after",
+                format!(
+                    "at least the learning_period and {:.2} hours (the longest leg that min_velocity_kmh lets be \
+                     impossible), and at most 10 years",
+                    bound_s / 3600.0
+                )
+                .into(),
+                "The default is 30 days.",
+            );
+        }
+    }
+    if rule.text(c"learn")?.is_some_and(|learn| Learn::from_name(learn).is_none()) {
+        return wrong(
+            c"learn",
+            "proven or encountered".into(),
+            "proven: a place becomes known after a trial. encountered: with its first event.",
+        );
+    }
+    for column in [c"lowered", c"ignored"] {
+        let marks = rule.texts(column)?.unwrap_or_default();
+        // A NULL is no mark, as any other name that is none.
+        if Marks::from_names(marks.iter().map(|mark| mark.as_deref().unwrap_or_default())).is_err() {
+            return wrong(
+                column,
+                "an array of anonymizer, hosting, carrier, same_asn".into(),
+                "The empty array is '{}'.",
+            );
+        }
+    }
+    if rule.bool(c"lineage") == Some(true) {
+        return Err(TravelError::RuleLineage);
+    }
+    Ok(())
+}
+
+/// What can be seen without the source.
+fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
+    for column in [c"entity", c"baseline_entity"] {
+        if let Some(list) = rule.text(column)?
+            && identifiers(list, b',').is_none()
+        {
+            return Err(TravelError::EntitySyntax { entity: list.to_owned() });
+        }
+    }
+    detect::columns_argument(rule.datum(c"columns"))?;
+    if let Some(condition) = rule.text(c"condition")?
+        && !is_restoring()
+    {
+        check_row_condition_alone(condition)?;
+    }
+    if let Some(message) = rule.text(c"message")?
+        && let Some(unclosed) = Template::parse(message).unclosed()
+    {
+        return Err(TravelError::RuleSetting {
+            column: "message",
+            value: format!("\"{message}\""),
+            wanted: format!("a text in which each {{{{ has its }}}}; this one has none: {unclosed}").into(),
+            hint: "Write {{@path}} for an attribute of the signal, {{column}} for a column of the alert.",
+        });
+    }
+    Ok(())
+}
+
+/// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
+/// member of it, or else the writer.
+fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
+    let Some(source) = rule.text(c"source")? else { return Ok(rule) };
+    if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
+        return Err(TravelError::NameSyntax { name: source.to_owned() });
+    }
+    let relation = Source::find(source);
+    if let Some(name) = relation.and_then(Source::name_of) {
+        rule = rule.with(&[(c"source", Some(varlena(name.as_bytes())))]);
+    }
+    if rule.datum(c"owner").is_none() {
+        let writer = Role::current();
+        let owner =
+            relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
+        rule = rule.with(&[(c"owner", Some(varlena(owner.name().as_bytes())))]);
+    }
+    Ok(rule)
+}
+
+/// Whether the owner is there: it must be, but in a restore, or where it is not the one who is changed.
+fn owner_exists(old: Option<&Tuple>, new: &Tuple) -> Result<bool, TravelError> {
+    let Some(owner) = new.text(c"owner")? else { return Ok(false) };
+    if Role::named(owner).is_some() {
+        return Ok(true);
+    }
+    let error = TravelError::NoSuchOwner { rule: name_of(new)?, owner: owner.to_owned() };
+    let is_unchanged = match old {
+        Some(old) => old.text(c"owner")? == Some(owner),
+        None => false,
+    };
+    if is_unchanged || is_restoring() {
+        error.warn("");
+        Ok(false)
+    } else {
+        Err(error)
+    }
+}
+
+/// A rule of a role that is gone is nobody's but a superuser's.
+fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
+    let writer = Role::current();
+    let Some(owner) = rule.text(c"owner")? else { return Ok(()) };
+    let is_member = Role::named(owner).map_or(writer.is_superuser(), |owner| writer.is_member_of(owner));
+    if is_member {
+        return Ok(());
+    }
+    Err(TravelError::RuleNotOwned { rule: name_of(rule)?, owner: owner.to_owned(), role: writer.name() })
+}
+
+/// What the rule names is looked up with its owner's rights: even to read an expression can run functions that others
+/// wrote.
+fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
+    let name = name_of(rule)?;
+    let about = format!("the rule \"{name}\" cannot be used as it is: ");
+    let result = attempt(|| {
+        spi::connected(|| {
+            let definition = Definition::of_row(&name, rule.composite())?;
+            check::resolve(&definition).map(|_| ())
+        })
+    });
+    match result {
+        // A NULL where none may be is left to the table's constraints.
+        Ok(()) | Err(Failure::Ours(TravelError::RuleUnreadable { .. })) => Ok(()),
+        // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
+        Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(error),
+        Err(_) if !WARNS.get() => Ok(()),
+        Err(Failure::Ours(error)) => {
+            error.warn(&about);
+            Ok(())
+        }
+        Err(Failure::Raised { code, message }) => {
+            TravelError::RuleUnresolved { code, message }.warn(&about);
+            Ok(())
+        }
+    }
+}
+
+/// Mistakes that no table to come can mend.
+fn is_malformed(error: &TravelError) -> bool {
+    match error {
+        TravelError::ConditionHas { .. }
+        | TravelError::NotOneExpression { .. }
+        | TravelError::ColumnsKey { .. } => true,
+        TravelError::ExpressionFailed { code, .. } => matches!(
+            code,
+            PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
+                | PgSqlErrorCode::ERRCODE_GROUPING_ERROR
+                | PgSqlErrorCode::ERRCODE_WINDOWING_ERROR
+                | PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED
+        ),
+        _ => false,
+    }
+}
+
+/// pg_dump's scripts say by this setting that what is defined may not be complete yet.
+fn is_restoring() -> bool {
+    // SAFETY: reads a setting of the backend.
+    Role::current().is_superuser() && !unsafe { pg_sys::check_function_bodies }
+}
+
+fn name_of(rule: &Tuple) -> Result<String, TravelError> {
+    Ok(rule.text(c"name")?.unwrap_or_default().to_owned())
+}
