@@ -267,7 +267,12 @@ pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_data
 fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
     let places = Places::of_statement()?;
-    match places.locate(host, at)?.place {
+    let place = places.locate(host, at)?.place;
+    // An address that nobody places is an error without a database, also where its events are ignored.
+    if place.as_ref().is_none_or(|place| place.coordinates.is_none()) && !address::is_private(host) {
+        places.require_database()?;
+    }
+    match place {
         Some(place) => place_row(call, &place),
         None => Ok(call.null()),
     }
