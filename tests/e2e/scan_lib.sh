@@ -39,19 +39,26 @@ new_rule() {
     ask "INSERT INTO travel.rules (name, owner, source, ${2:-baseline}) VALUES ('$1', 'postgres', 'public.cloudtrail', ${3:-false})"
 }
 
+# A line for each value, so that what differs can be seen.
 ends() {
-    ask "SELECT 'verdict ' || (to_jsonb(v) - '{rule,alert_id}'::text[] || jsonb_build_object('alert', a.leg_id))::text
+    ask "SELECT format('%s %s: %s', name, key, value)
+         FROM (
+             SELECT 'verdict ' || v.leg_id AS name, to_jsonb(v) - '{rule,alert_id}'::text[] || jsonb_build_object('alert', a.leg_id) AS j
              FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.rule = '$1'
-         UNION ALL SELECT 'alert ' || (to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[])::text
+             UNION ALL SELECT 'alert ' || leg_id,
+                 to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
              FROM travel.alerts AS a WHERE rule = '$1' AND withdrawn_at IS NULL
-         UNION ALL SELECT 'leg ' || (to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id))::text
+             UNION ALL SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
              FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id WHERE a.rule = '$1' AND withdrawn_at IS NULL
-         UNION ALL SELECT 'place ' || (to_jsonb(k) - 'rule')::text FROM travel.known_places AS k WHERE rule = '$1'
-         UNION ALL SELECT 'move ' || (to_jsonb(k) - 'rule')::text FROM travel.known_transitions AS k WHERE rule = '$1'
-         UNION ALL SELECT 'state ' || (to_jsonb(s) - '{rule,pass,judged_from}'::text[])::text
+             UNION ALL SELECT concat_ws(' ', 'place', baseline_entity, country_code, subdivision, city, origin, valid_from), to_jsonb(k) - 'rule'
+             FROM travel.known_places AS k WHERE rule = '$1'
+             UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city), to_jsonb(k) - 'rule'
+             FROM travel.known_transitions AS k WHERE rule = '$1'
+             UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
              FROM travel.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
-         UNION ALL SELECT 'person ' || (to_jsonb(s) - '{rule,pass,judged_from}'::text[])::text
+             UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
              FROM travel.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+         ) AS s, jsonb_each(j)
          ORDER BY 1"
 }
 
@@ -60,7 +67,7 @@ same_ends() {
     ends "$3" >"$SCRATCH/ends-2"
     [ -s "$SCRATCH/ends-1" ] || fail "$1: nothing to compare"
     cmp -s "$SCRATCH/ends-1" "$SCRATCH/ends-2" || fail "$1: the rules $2 and $3 differ
-$(diff "$SCRATCH/ends-1" "$SCRATCH/ends-2" | cut -c 1-400 | head -n 12)"
+$(diff "$SCRATCH/ends-1" "$SCRATCH/ends-2" | cut -c 1-300 | head -n 20)"
 }
 
 alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts WHERE rule = '$1' AND withdrawn_at IS NULL"; }
