@@ -11,8 +11,10 @@ SELECT travel.create_events_table('feed') AS "table";
 SELECT travel.create_rule('access_key', 'feed'), travel.create_rule('iam_user', 'feed'),
        travel.create_rule('human', 'feed', 'mild');
 UPDATE travel.rules SET learning_period = '3 days', ignored = '{anonymizer,hosting}' WHERE name = 'mild';
+\if :sample
 INSERT INTO travel.suppressions (rule, country_code_a, country_code_b, reason)
 VALUES ('mild', 'NZ', 'US', 'the move to the office in Honolulu');
+\endif
 \set ECHO none
 \echo
 RESET client_min_messages;
@@ -69,6 +71,7 @@ INSERT INTO feed (:columns) SELECT :columns FROM delivery WHERE batch = 3;
 \set ECHO queries
 CALL travel.scan();
 \set ECHO none
+\echo
 \echo '-- Legs that are withdrawn: an event came to lie between their ends. Others stand in their place.'
 \echo
 CREATE TEMP VIEW touched AS
