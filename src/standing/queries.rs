@@ -59,8 +59,12 @@ const NO_BASELINE: &str = "NULL::text";
 
 /// The first two are for what is found by one index. A plan that cannot do without a sequential scan is said to cost so
 /// much that PostgreSQL would compile it.
-const BY_INDEX: [(&CStr, &CStr); 4] =
-    [(c"jit", c"off"), (c"enable_seqscan", c"off"), (c"enable_hashjoin", c"off"), (c"enable_mergejoin", c"off")];
+const BY_INDEX: [(&CStr, &CStr); 4] = [
+    (c"jit", c"off"),
+    (c"enable_seqscan", c"off"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+];
 
 /// What a pass reads of the source.
 pub struct News {

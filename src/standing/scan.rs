@@ -8,7 +8,7 @@ use super::outcome::{Law, Outcome};
 use super::progress::{Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
-use super::writer::{Judged, Raised, Writer};
+use super::write::{Judged, Raised, Writer, verdicts};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
@@ -75,7 +75,8 @@ fn step(rule: &str) -> Result<bool, TravelError> {
     if !progress.is_under_way {
         progress.begin(&definition, &queries, owner)?;
     }
-    let mut step = Step { definition, queries, owner, progress, tally: Tally::default(), sizes: Sizes::set() };
+    let mut step =
+        Step { definition, queries, owner, progress, tally: Tally::default(), sizes: Sizes::set() };
     step.run()
 }
 
@@ -107,7 +108,8 @@ impl Step {
             return Ok(true);
         }
         self.progress.finish(&rule);
-        Ok(false)
+        // A pass that another statement began ends where that one began: what came since is another's.
+        Ok(self.progress.is_resumed)
     }
 
     /// The next events of the pass, how many rows were read, and the time of the last.
@@ -276,10 +278,16 @@ impl Step {
         }
         let law = self.law(&baselines)?;
         let mut outcome = Outcome::from(state);
-        outcome.judge(&law, &events)?;
+        let mut rest = &events[..];
+        while !rest.is_empty() {
+            let last = rest[self.sizes.portion.min(rest.len()) - 1].time;
+            let (portion, later) = rest.split_at(rest.partition_point(|event| event.time <= last));
+            judge_portion(&law, &mut outcome, portion)?;
+            rest = later;
+        }
         drop(events);
         if !late.is_empty() {
-            outcome.take_up(late.states(rule)?);
+            outcome.take_up(&law, late.states(rule)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
         }
         let writer = Writer {
@@ -314,7 +322,9 @@ impl Step {
         });
         let Some(mut cursor) = cursor else { return Ok(()) };
         let mut events: Vec<JudgedEvent> = Vec::new();
-        while let Some(rows) = by_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| rows.len > 0) {
+        while let Some(rows) =
+            by_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| rows.len > 0)
+        {
             for row in 0..rows.len {
                 if let Read::Placed(event) = reader.read(&rows, row)? {
                     events.push(*event);
@@ -323,12 +333,12 @@ impl Step {
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));
-                outcome.judge(law, &events)?;
+                judge_portion(law, outcome, &events)?;
                 events = rest;
             }
         }
         cursor.close();
-        outcome.judge(law, &events)
+        judge_portion(law, outcome, &events)
     }
 
     /// The rule, with what analysts say of these baseline entities.
@@ -345,6 +355,15 @@ impl Step {
             horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })
     }
+}
+
+/// Judges events; where that makes many verdicts, they are written.
+fn judge_portion(law: &Law, outcome: &mut Outcome, events: &[JudgedEvent]) -> Result<(), TravelError> {
+    outcome.judge(law, events)?;
+    if outcome.verdicts.len() >= verdicts::HELD {
+        while_scanning(|| verdicts::put(outcome));
+    }
+    Ok(())
 }
 
 fn names(events: &[JudgedEvent], of: fn(&JudgedEvent) -> Option<&Arc<str>>) -> Vec<Arc<str>> {

@@ -75,8 +75,13 @@ impl Case {
     pub fn random(seed: u64, number: u64) -> Self {
         let mut rng = Rng::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
         let drawn = draw(&mut rng);
-        let source =
-            *rng.pick(&[Source::Events, Source::Events, Source::Transactions, Source::Arrivals, Source::Lookback]);
+        let source = *rng.pick(&[
+            Source::Events,
+            Source::Events,
+            Source::Transactions,
+            Source::Arrivals,
+            Source::Lookback,
+        ]);
         let entity = *rng.pick(&[Entity::Key, Entity::Name, Entity::Pair]);
         let mut case = Self {
             number,
@@ -102,13 +107,17 @@ impl Case {
         if rng.below(4) == 0 {
             let other = draw(&mut rng);
             let mut before = Self { rows: Vec::new(), ..case.clone() };
-            (before.rule, before.analysts, before.suppressions) = (other.rule, other.analysts, other.suppressions);
+            (before.rule, before.analysts, before.suppressions) =
+                (other.rule, other.analysts, other.suppressions);
             before.place_in_time();
             before.put_in_own_networks();
             // Whether there is a baseline at all is not changed: it is no matter of judging again.
             before.rule.baseline = case.rule.baseline;
-            case.before =
-                Some(Before { rule: before.rule, analysts: before.analysts, suppressions: before.suppressions });
+            case.before = Some(Before {
+                rule: before.rule,
+                analysts: before.analysts,
+                suppressions: before.suppressions,
+            });
         }
         plan::make(&mut case, &mut rng);
         case
@@ -162,9 +171,8 @@ impl Case {
             row.valid_from = row.valid_from.map(|time| time + BEGIN);
             row.valid_until = row.valid_until.map(|time| time + BEGIN);
         }
-        self.suppressions.retain(|row| {
-            row.valid_from.zip(row.valid_until).is_none_or(|(from, until)| from < until)
-        });
+        self.suppressions
+            .retain(|row| row.valid_from.zip(row.valid_until).is_none_or(|(from, until)| from < until));
         self.rule.raise_from = self.rule.raise_from.map(|time| time + BEGIN);
     }
 
@@ -191,9 +199,7 @@ impl Case {
         let number = self.number;
         let own = |address: IpAddr| -> IpAddr {
             match address {
-                IpAddr::V4(v4) => {
-                    Ipv4Addr::new(20, (number >> 8) as u8, number as u8, v4.octets()[3]).into()
-                }
+                IpAddr::V4(v4) => Ipv4Addr::new(20, (number >> 8) as u8, number as u8, v4.octets()[3]).into(),
                 IpAddr::V6(v6) if v6.is_unspecified() => address,
                 IpAddr::V6(v6) => {
                     Ipv6Addr::new(0x2001, 0xdb8, 0, number as u16, 0, 0, 0, v6.segments()[7]).into()

@@ -55,7 +55,9 @@ impl Expected {
             of_entity.entry(row.entity.clone()).or_default().insert(row.time);
         }
         for row in event::in_order(&case.rows) {
-            if let Some(baseline) = row.baseline_entity.as_ref().filter(|_| Class::of(row, &case.rule) != Class::Absent) {
+            if let Some(baseline) =
+                row.baseline_entity.as_ref().filter(|_| Class::of(row, &case.rule) != Class::Absent)
+            {
                 of_baseline.entry(baseline.clone()).or_default().insert(row.time);
             }
         }
@@ -63,7 +65,9 @@ impl Expected {
         let mut newest = Members::new();
         for [kind, member, judged_until, _, _] in &found.states {
             let times = if kind == "entity" { of_entity.get(&**member) } else { of_baseline.get(&**member) };
-            let next = times.and_then(|times| times.iter().find(|time| judged_until == "-infinity" || utc(**time) > *judged_until));
+            let next = times.and_then(|times| {
+                times.iter().find(|time| judged_until == "-infinity" || utc(**time) > *judged_until)
+            });
             let next = next.map_or_else(|| "infinity".to_owned(), |time| utc(*time));
             let state = until.get(judged_until);
             let state = if judged_until == "-infinity" {
@@ -120,10 +124,12 @@ impl Found {
 fn lines(judgement: &Judgement) -> Vec<String> {
     let mut lines = Vec::new();
     let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
-    let listed = |names: &mut dyn Iterator<Item = &str>| format!("{{{}}}", names.collect::<Vec<_>>().join(","));
+    let listed =
+        |names: &mut dyn Iterator<Item = &str>| format!("{{{}}}", names.collect::<Vec<_>>().join(","));
     for verdict in &judgement.verdicts {
         let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
-        let host = |event: &JudgedEvent| event.site.address().map(|address| address.to_string()).unwrap_or_default();
+        let host =
+            |event: &JudgedEvent| event.site.address().map(|address| address.to_string()).unwrap_or_default();
         lines.push(format!(
             "verdict {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
             verdict.leg_id,
@@ -148,8 +154,11 @@ fn lines(judgement: &Judgement) -> Vec<String> {
         let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
         legs.sort_unstable();
         // An array without elements is none.
-        let evidence =
-            if evidence.is_empty() { String::new() } else { format!("{} ", listed(&mut evidence.into_iter())) };
+        let evidence = if evidence.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", listed(&mut evidence.into_iter()))
+        };
         lines.push(format!(
             "alert {} {} {} {} {} {} {evidence}{}",
             incident.entity,

@@ -81,7 +81,10 @@ fn run_all(seed: u64, cases: impl Iterator<Item = Case>) -> Result<bool, Box<dyn
     for (kind, count) in kinds {
         println!("   {count:5} {kind}");
     }
-    println!("   seed {seed}: {passed} cases passed, {failed} failed, in {:.0} s", began.elapsed().as_secs_f64());
+    println!(
+        "   seed {seed}: {passed} cases passed, {failed} failed, in {:.0} s",
+        began.elapsed().as_secs_f64()
+    );
     Ok(failed == 0)
 }
 

@@ -156,10 +156,7 @@ fn order(case: &Case, rng: &mut Rng) -> Vec<usize> {
         // Any order.
         0 | 1 => {}
         // A few are late, by hours or by weeks.
-        2 => by_time(
-            &mut || if rng.below(8) == 0 { rng.below(40) as Micros * DAY } else { 0 },
-            &mut order,
-        ),
+        2 => by_time(&mut || if rng.below(8) == 0 { rng.below(40) as Micros * DAY } else { 0 }, &mut order),
         3 => by_time(&mut || rng.below(36) as Micros * DAY / 24, &mut order),
         // Whole days are.
         4 => {

@@ -103,7 +103,9 @@ fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {
     set_batch(server, batch)?;
     server.run(Session::Main, &format!("CALL travel.scan('{rule}')"))?;
     // An error of a rule is a warning there.
-    let error = server.ask(&format!("SELECT last_error FROM travel.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"))?;
+    let error = server.ask(&format!(
+        "SELECT last_error FROM travel.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"
+    ))?;
     same("the error of the scan and none", &[], &error)
 }
 
@@ -123,11 +125,7 @@ fn same(what: &str, one: &[String], other: &[String]) -> Result<(), Failure> {
         lines.iter().map(|line| format!("\n  {sign} {line}")).collect()
     };
     Err(Failure {
-        what: format!(
-            "{what} differ:{}{}",
-            lines("-", only(one, other)),
-            lines("+", only(other, one))
-        ),
+        what: format!("{what} differ:{}{}", lines("-", only(one, other)), lines("+", only(other, one))),
         is_void: false,
     })
 }

@@ -12,7 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 pub fn show(server: &mut Server, mut case: Case) {
     let until = Instant::now() + PATIENCE;
     loop {
-        let size = |case: &Case| (used(case).len(), case.steps.len(), case.analysts.len(), case.suppressions.len());
+        let size =
+            |case: &Case| (used(case).len(), case.steps.len(), case.analysts.len(), case.suppressions.len());
         let before = size(&case);
         for few in [32, 8, 2, 1] {
             let mut at = 0;
@@ -53,8 +54,15 @@ pub fn show(server: &mut Server, mut case: Case) {
     for (address, row) in case.addresses() {
         println!(
             "  {address} {:?} {:?} {:?} radius {:?} {:?} hosting {} {:?} AS {:?} {:?}",
-            row.country_code, row.subdivision, row.city, row.accuracy_km, row.anonymizer, row.hosting, row.carrier,
-            row.asn, row.treatment
+            row.country_code,
+            row.subdivision,
+            row.city,
+            row.accuracy_km,
+            row.anonymizer,
+            row.hosting,
+            row.carrier,
+            row.asn,
+            row.treatment
         );
     }
     println!("the SQL:");
@@ -67,7 +75,12 @@ fn fails(server: &mut Server, case: &Case) -> bool {
     matches!(run(server, case), Err(Failure { is_void: false, .. }))
 }
 
-fn shorter<T>(server: &mut Server, case: &mut Case, until: Instant, of: fn(&mut Case) -> &mut Vec<T>) -> bool {
+fn shorter<T>(
+    server: &mut Server,
+    case: &mut Case,
+    until: Instant,
+    of: fn(&mut Case) -> &mut Vec<T>,
+) -> bool {
     for at in 0..of(case).len() {
         let mut smaller = case.clone();
         of(&mut smaller).remove(at);

@@ -46,7 +46,8 @@ fn values(case: &Case, at: usize) -> String {
     let row = &case.rows[at];
     let address = row.site.address().map(|address| address.to_string());
     // An address is the same host however it is written.
-    let address = address.map(|text| if at % 7 == 3 && !text.contains(':') { format!("::ffff:{text}") } else { text });
+    let address =
+        address.map(|text| if at % 7 == 3 && !text.contains(':') { format!("::ffff:{text}") } else { text });
     let (account, session) = match (case.entity, row.entity.split_once(" | ")) {
         (Entity::Pair, Some((account, session))) => (Some(account), Some(session)),
         (Entity::Name | Entity::Pair, _) => (None, Some(&*row.entity)),
@@ -104,7 +105,8 @@ pub fn insert_rule(case: &Case, name: &str, rule: &Rule) -> String {
 }
 
 pub fn update_rule(name: &str, rule: &Rule) -> String {
-    let set: Vec<String> = settings(rule).into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let set: Vec<String> =
+        settings(rule).into_iter().map(|(name, value)| format!("{name} = {value}")).collect();
     format!("UPDATE travel.rules SET {} WHERE name = {}", set.join(", "), literal(name))
 }
 
@@ -168,10 +170,8 @@ pub fn said_of(name: &str, analysts: &[AnalystRow], suppressions: &[Suppression]
 /// What a rule is changed to, once it was something else.
 pub fn change(case: &Case, name: &str) -> Vec<String> {
     let rule = literal(name);
-    let mut statements = vec![
-        update_rule(name, &case.rule),
-        format!("DELETE FROM travel.suppressions WHERE rule = {rule}"),
-    ];
+    let mut statements =
+        vec![update_rule(name, &case.rule), format!("DELETE FROM travel.suppressions WHERE rule = {rule}")];
     // A row that is in force ends rather than goes: here none may stay.
     for table in ["travel.known_places", "travel.known_transitions"] {
         statements.push("SET session_replication_role = replica".to_owned());
