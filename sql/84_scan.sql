@@ -71,9 +71,11 @@ COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinit
 COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
+-- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel.scan_step(text) IS
     'one step of travel.scan, in one transaction; true where there is more to do';
