@@ -102,16 +102,17 @@ CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    names text[] := ARRAY(
+    -- Qualified, as a search_path of the caller's might have other types of these names.
+    names pg_catalog.text[] := ARRAY(
         SELECT r.name FROM travel.rules AS r
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
-    name text;
+    name pg_catalog.text;
     is_more boolean;
-    state text;
-    message text;
-    detail text;
-    hint text;
+    state pg_catalog.text;
+    message pg_catalog.text;
+    detail pg_catalog.text;
+    hint pg_catalog.text;
 BEGIN
     IF scan.rule IS NOT NULL AND names OPERATOR(pg_catalog.=) '{}' THEN
         PERFORM travel.check_rule(scan.rule);
