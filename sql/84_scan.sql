@@ -128,7 +128,12 @@ BEGIN
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
                 PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, message
-                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                    -- Neither is NULL; nullif would take an operator of the search_path.
+                    USING DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail
+                                        ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
+                        HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN hint
+                                    ELSE 'travel.status shows it until a scan of the rule succeeds.' END,
+                        ERRCODE = state;
                 is_more := false;
             END;
             IF travel.may_commit() THEN

@@ -191,6 +191,8 @@ nothing_happened 'settings left behind'
 
 rule "a hostile search_path of the caller's finds nothing for scans to run, neither do temporary objects"
 ask "SELECT journey('by a path')" >/dev/null
+# One fails, so that its warning is made, too.
+ask "INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('failing', 'mallory', 'public.cloudtrail', false, 'evil.attack(''role'')')" 2>/dev/null
 # Statements without an operator of their own, each in a transaction of its own.
 statements=("CALL travel.scan()" "CALL travel.scan('plain')" "CALL travel.rejudge('plain', '2026-01-01Z')" "SELECT travel.check_rule('plain')"
     "UPDATE travel.alerts SET assignee = 'me'" "SELECT rule, last_error FROM travel.status"
@@ -206,7 +208,7 @@ for role in scanner postgres; do
     PGOPTIONS='-c search_path=evil,pg_catalog,public' as "$role" refused 42704 "CALL travel.scan('none')"
     as "$role" ask_all "CREATE TEMPORARY TABLE rules (name text); CREATE TEMPORARY TABLE scans (rule text); CREATE TEMPORARY TABLE cloudtrail (access_key_id text);
         CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (evil.checked(VALUE)); SET search_path = pg_temp, evil, pg_catalog; CALL travel.scan(); CALL travel.rejudge('plain', '2026-01-01Z')" >"$SCRATCH/said"
-    same "$role: no error" '' "$(grep -E 'ERROR|WARNING' "$SCRATCH/said" || true)"
+    same "$role: no error" '' "$(grep ERROR "$SCRATCH/said" || true)"
     nothing_happened "pg_temp of $role"
 done
 same 'judged' 4 "$(verdicts_of plain)"
