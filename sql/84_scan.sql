@@ -133,7 +133,9 @@ BEGIN
                 END IF;
                 PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, message
-                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                    USING DETAIL = coalesce(nullif(detail, ''), pg_catalog.format('The SQLSTATE is %s.', state)),
+                        HINT = coalesce(nullif(hint, ''), 'travel.status shows it until a scan of the rule succeeds.'),
+                        ERRCODE = state;
                 is_more := false;
             END;
             IF travel.may_commit() THEN
