@@ -8,7 +8,7 @@ GEOIP ?=
 export PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test bench fmt clean
+.PHONY: help setup install demo psql test bench bench-scan fmt clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -35,6 +35,9 @@ test: ## all tests
 
 bench: setup ## benchmarks; not part of the tests
 	@bench/run.sh
+
+bench-scan: setup ## what a scan costs, over a small and a large history; takes a quarter of an hour
+	@bench/scan.sh
 
 fmt: ## format the code
 	@cargo fmt --all

@@ -58,7 +58,10 @@ trap server_stop EXIT
 case $mode in
 show)
     load
-    run_psql --quiet --file "$ROOT/scripts/demo.sql"
+    # Of the sample more can be told than of the reader's own files.
+    sample=1
+    if [ -n "${CLOUDTRAIL:-}" ] || [ -n "${GEOIP:-}" ]; then sample=0; fi
+    run_psql --quiet --set "sample=$sample" --file "$ROOT/scripts/demo.sql"
     ;;
 psql)
     if server_exists demo && [ "$(cat "$WORK/demo-recipe" 2>/dev/null)" = "$(recipe)" ]; then

@@ -116,6 +116,8 @@ BEGIN
 END
 $$;
 
+\ir demo-rule.sql
+
 \echo '== What next'
 \echo
 \echo '  make psql                                              a psql on these data'

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Installs what the project needs and is missing: Debian packages, cargo-pgrx, its configuration. Does nothing, and that
-# quickly, where all is there. Where it cannot install, it says exactly what is missing and exits with 1.
+# quickly, where all is there. Where it cannot install, it says exactly what is missing and exits with 1, unless only
+# single tests need that.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
 packages=() # Debian packages to install
 missing=()  # what they are for, in words
+wished=()   # those without which a test is skipped
 
 need() { # need PACKAGE WHAT COMMAND…: PACKAGE is missing unless COMMAND succeeds
     local package=$1 what=$2
@@ -16,8 +18,13 @@ need() { # need PACKAGE WHAT COMMAND…: PACKAGE is missing unless COMMAND succe
     fi
 }
 
+can_install() { command -v apt-get && { is_root || { command -v sudo && sudo -v; }; }; } >/dev/null 2>&1
+
+install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; }
+
 has_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX_VERSION" ]; }
 has_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
+has_cron() { [ -f "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ]; }
 has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
 
 if ! command -v cargo >/dev/null; then
@@ -30,6 +37,7 @@ case $PG_CONFIG in
     version=${version%%/*}
     need "postgresql-server-dev-$version" "PostgreSQL $version's headers ($PG_CONFIG)" has_headers
     need "postgresql-$version" "PostgreSQL $version's server" test -x "${PG_CONFIG%/pg_config}/postgres"
+    has_cron || wished+=("postgresql-$version-cron")
     ;;
 *)
     # Someone's own build: nothing that a package could mend.
@@ -50,16 +58,16 @@ if ! has_pgrx; then
     need libssl-dev 'OpenSSL'"'"'s headers, to build cargo-pgrx' pkg-config --exists openssl
 fi
 
-if [ ${#packages[@]} -gt 0 ]; then
-    if ! command -v apt-get >/dev/null || { ! is_root && ! { command -v sudo && sudo -v; } >/dev/null 2>&1; }; then
-        complain 'these are missing, and this script can install them only on Debian or its kin, as root or with sudo:'
-        for i in "${!packages[@]}"; do
-            printf '  %-28s %s\n' "${packages[$i]}" "${missing[$i]}" >&2
-        done
-        printf 'On Debian or Ubuntu: apt-get install %s\n' "${packages[*]}" >&2
-        exit 1
-    fi
-    heading "Installing ${packages[*]}"
+if [ ${#packages[@]} -gt 0 ] && ! can_install; then
+    complain 'these are missing, and this script can install them only on Debian or its kin, as root or with sudo:'
+    for i in "${!packages[@]}"; do
+        printf '  %-28s %s\n' "${packages[$i]}" "${missing[$i]}" >&2
+    done
+    printf 'On Debian or Ubuntu: apt-get install %s\n' "${packages[*]}" >&2
+    exit 1
+fi
+if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; then
+    heading "Installing ${packages[*]} ${wished[*]}"
     # Debian's server package makes a cluster and starts it on port 5432. Nobody asked us for that, so for the time of
     # the installation a drop-in says no; an existing cluster and its configuration are not touched.
     drop_in=/etc/postgresql-common/createcluster.d/impossible_travel.conf
@@ -67,9 +75,11 @@ if [ ${#packages[@]} -gt 0 ]; then
     trap remove_drop_in EXIT
     as_root mkdir -p "${drop_in%/*}"
     printf 'create_main_cluster = false\n' | as_root tee "$drop_in" >/dev/null
-    as_root apt-get update -q
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${packages[@]}" ||
-        die "apt-get could not install: ${packages[*]}"
+    as_root apt-get update -q || [ ${#packages[@]} = 0 ]
+    [ ${#packages[@]} = 0 ] || install "${packages[@]}" || die "apt-get could not install: ${packages[*]}"
+    for package in "${wished[@]}"; do
+        install "$package" || note "apt-get could not install $package; its test is skipped"
+    done
     remove_drop_in
     trap - EXIT
 fi

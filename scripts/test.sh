@@ -81,7 +81,10 @@ step_demo() {
     local out="$WORK/test/demo.out" wanted
     env -u CLOUDTRAIL -u GEOIP scripts/demo.sh | tee "$out"
     for wanted in 'AKIAALICE0001EXAMPLE | IAMUser' 'London' 'Tokyo' 'ASIACAROL0005EXAMPLE | AssumedRole' 'the same second' \
-        'window function *| *13 ' 'aggregate *| *13 ' 'travel.detect *| *13 ' 'materialized view *| *13 '; do
+        'window function *| *13 ' 'aggregate *| *13 ' 'travel.detect *| *13 ' 'materialized view *| *13 ' \
+        'access_key | *5 | medium *| carol' 'withdrawn | access_key | alice .* London .* Tokyo *| alert 1$' \
+        'iam_user *| *2 | withdrawn | alice' 'iam_user *| *9 | open *| alice' '| known_place, known_transition *| *1 ' \
+        '| learning *| *1 ' '| suppressed *| *1 ' '| Tokyo, Yokohama' 'access_key | 20.* | 2026-03-08 .* | *5 | 2026-03-01'; do
         grep -q "$wanted" "$out" || { complain "the demo does not show: $wanted"; return 1; }
     done
     # A second run of the same must find everything ready.

@@ -25,7 +25,11 @@ CREATE TABLE travel.networks (
 );
 COMMENT ON TABLE travel.networks IS
     'networks that the user names, by prefix or AS: where they are, and what becomes of events from them';
-COMMENT ON COLUMN travel.networks.network IS 'a prefix, IPv4 or IPv6; or an asn';
+COMMENT ON SEQUENCE travel.networks_id_seq IS 'numbers the rows of travel.networks';
+COMMENT ON COLUMN travel.networks.network IS
+    'a prefix, IPv4 or IPv6, private ones too (an IPv4-mapped one is the IPv4 prefix); or an asn';
+COMMENT ON COLUMN travel.networks.latitude IS
+    'with longitude: events from there are placed here, whatever GeoIP says; they need a country_code';
 COMMENT ON COLUMN travel.networks.treatment IS
     'place: it gives coordinates | vpn: no leg starts there, none that arrives is raised | trusted: travel between two trusted networks is not raised | ignore: as if the event were absent';
 COMMENT ON COLUMN travel.networks.hosting IS 'the provider on whose machines the addresses are: aws, azure, …';

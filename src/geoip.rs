@@ -192,6 +192,15 @@ impl Places {
         self.known.stack.locate(host).map_err(damaged)
     }
 
+    /// Raises an error where no database and no network could place a host, also where its events are ignored.
+    #[cold]
+    fn require_database_for(&self, host: IpAddr, at: i64) -> Result<(), TravelError> {
+        if address::is_private(host) || self.resolve(host, at)?.placed.is_some() {
+            return Ok(());
+        }
+        self.require_database()
+    }
+
     /// Whether a named network says that an event from there is to be taken as absent.
     pub fn is_ignored(&self, host: IpAddr, at: i64) -> Result<bool, TravelError> {
         Ok(self.have_networks() && self.resolve(host, at)?.is_ignored())
@@ -267,6 +276,9 @@ pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_data
 fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
     let places = Places::of_statement()?;
+    if places.have_networks() {
+        places.require_database_for(host, at)?;
+    }
     match places.locate(host, at)?.place {
         Some(place) => place_row(call, &place),
         None => Ok(call.null()),

@@ -101,7 +101,7 @@ fn named_network(
     let time = |datum: pg_sys::Datum| datum.value() as i64;
     Ok(Some(NamedNetwork {
         scope,
-        name: texts.shared(name)?.unwrap_or_default(),
+        name: text(name)?.unwrap_or_default().into(),
         treatment: text(treatment)?.and_then(Treatment::parse).unwrap_or(Treatment::Place),
         location,
         hosting: texts.shared(hosting)?,

@@ -44,6 +44,8 @@ const RIGHTS: &[(usize, &str, &[&str])] = &[
             "check_rule",
             "scan",
             "scan_step",
+            "note_scan_error",
+            "begin_rejudge",
             "rejudge",
             "prune",
             "backtest",

@@ -10,6 +10,8 @@ const GEOIP_PATH_DEFAULT: &CStr = c"/usr/share/GeoIP,/var/lib/GeoIP";
 
 static COVERAGE_NOTICE: GucSetting<bool> = GucSetting::<bool>::new(true);
 
+static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
+
 /// PostgreSQL writes the setting's text through this pointer. pgrx's own string setting copies it at each look,
 /// which is too often for something that is asked at every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
@@ -40,8 +42,22 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"impossible_travel.scan_batch",
+        c"How many rows a step of travel.scan reads of what is new.",
+        c"For tests and small machines: what a scan ends in does not depend on it.",
+        &SCAN_BATCH,
+        1,
+        10_000_000,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     // SAFETY: as above. A misspelt setting with this prefix is reported from now on.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
+}
+
+pub fn scan_batch() -> usize {
+    usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
 }
 
 pub fn coverage_notice() -> bool {

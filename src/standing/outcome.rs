@@ -1,6 +1,6 @@
 //! What comes of judging: gathered chunk by chunk, in the form in which it is written.
 
-use super::findings::{self, Columns};
+use super::findings;
 use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -26,7 +26,10 @@ pub struct Law {
 /// Of events that were judged in order of time, from a state on.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    pub verdicts: Vec<Columns>,
+    /// Rows of travel.verdicts as JSON, which are not written yet.
+    pub verdicts: Vec<String>,
+    /// The ids of all legs over the thresholds.
+    pub legs: Vec<String>,
     /// By the leg's id.
     pub raised: HashMap<String, RaisedLeg>,
     /// By entity and first leg: those that grew or began.
@@ -57,9 +60,11 @@ impl Outcome {
 
     /// More members, whose later events were judged before: what those said of the incidents that the states carry is
     /// said again.
-    pub fn take_up(&mut self, state: State) {
+    pub fn take_up(&mut self, law: &Law, state: State) {
         for (entity, state) in state.entities {
-            if let Some(open) = &state.grouping.open {
+            if let Some(open) =
+                state.grouping.open.as_ref().filter(|open| open.last_seen >= law.pruned_before)
+            {
                 self.incidents.insert((entity.clone(), open.first_seen), open.clone());
             }
             self.state.entities.insert(entity, state);
@@ -86,7 +91,8 @@ impl Outcome {
             if verdict.to_time() < law.pruned_before {
                 continue;
             }
-            self.verdicts.push(findings::verdict(&law.name, verdict));
+            self.verdicts.push(serde_json::Value::from(findings::verdict(&law.name, verdict)).to_string());
+            self.legs.push(verdict.leg_id.clone());
             if verdict.is_raised() {
                 let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
                 let leg = RaisedLeg {

@@ -28,6 +28,8 @@ pub struct Progress {
     /// How far in event time the pass has come.
     pub position: Option<Micros>,
     pub is_under_way: bool,
+    /// The pass that is under way was begun by an earlier statement.
+    pub is_resumed: bool,
     has_finished: bool,
     newest_event: Option<Micros>,
     /// Of a pass over much: the newest event that it will come to.
@@ -52,7 +54,8 @@ impl Progress {
         );
         let rows = spi::select(
             "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
-                    under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before
+                    under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
+                    under_way AND started_at < pg_catalog.statement_timestamp()
              FROM travel.scans
              WHERE rule = $1
              FOR UPDATE",
@@ -77,6 +80,7 @@ impl Progress {
             newest_event: rows.i64(0, 11),
             horizon: rows.i64(0, 12),
             pruned_before: rows.i64(0, 13),
+            is_resumed: rows.bool(0, 14) == Some(true),
         })
     }
 

@@ -8,11 +8,12 @@ use super::outcome::{Law, Outcome};
 use super::progress::{Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
-use super::writer::{Judged, Raised, Writer};
+use super::write::{Judged, Raised, Writer, verdicts};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::scanning::while_scanning;
+use crate::pg::settings;
 use crate::pg::spi::{self, Cursor, Rows};
 use pgrx::pg_sys;
 use serde_json::json;
@@ -24,14 +25,23 @@ pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
 pg_function!(travel_begin_rejudge, pg_finfo_travel_begin_rejudge, begin_rejudge);
 pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
-/// Rows that a step reads of what is new.
-const BATCH: usize = 200_000;
+/// How much a step does, by `impossible_travel.scan_batch`.
+#[derive(Clone, Copy)]
+struct Sizes {
+    /// Rows that it reads of what is new.
+    batch: usize,
+    /// Rows of a history that are read at once.
+    portion: usize,
+    /// Members that it judges again: a pass over everything does so for all of them.
+    members: usize,
+}
 
-/// Rows of a history that are read at once.
-const PORTION: usize = 20_000;
-
-/// Members that a step judges again: a pass over everything does so for all of them.
-const MEMBERS: usize = 5000;
+impl Sizes {
+    fn set() -> Self {
+        let batch = settings::scan_batch();
+        Self { batch, portion: batch.div_ceil(10), members: batch.div_ceil(40) }
+    }
+}
 
 /// `(rule) -> boolean`: whether there is more to do.
 fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -65,7 +75,8 @@ fn step(rule: &str) -> Result<bool, TravelError> {
     if !progress.is_under_way {
         progress.begin(&definition, &queries, owner)?;
     }
-    let mut step = Step { definition, queries, owner, progress, tally: Tally::default() };
+    let mut step =
+        Step { definition, queries, owner, progress, tally: Tally::default(), sizes: Sizes::set() };
     step.run()
 }
 
@@ -75,6 +86,7 @@ struct Step {
     owner: Role,
     progress: Progress,
     tally: Tally,
+    sizes: Sizes,
 }
 
 impl Step {
@@ -82,7 +94,7 @@ impl Step {
         let rule = self.definition.name.clone();
         let mut reader = Reader::new(self.queries.site)?;
         let (events, read, last) = self.read_news(&mut reader)?;
-        let is_last = read < BATCH;
+        let is_last = read < self.sizes.batch;
         let is_done = self.judge_news(events, &mut reader)?;
         if !is_done {
             // The same rows again; what was judged of them is known.
@@ -96,7 +108,8 @@ impl Step {
             return Ok(true);
         }
         self.progress.finish(&rule);
-        Ok(false)
+        // A pass that another statement began ends where that one began: what came since is another's.
+        Ok(self.progress.is_resumed)
     }
 
     /// The next events of the pass, how many rows were read, and the time of the last.
@@ -112,7 +125,7 @@ impl Step {
                 own.text(0, 0)?.unwrap_or_default(),
             ),
             after: self.progress.after(&self.definition, &self.queries),
-            limit: BATCH,
+            limit: self.sizes.batch,
             is_small: self.progress.is_small(),
         };
         let query = self.queries.news(&news);
@@ -163,7 +176,7 @@ impl Step {
             if !is_late && !is_again {
                 return true;
             }
-            if late.len() < MEMBERS {
+            if late.len() < self.sizes.members {
                 let before = event.time.saturating_sub(1);
                 let from = self.progress.judge_from.filter(|_| is_again).unwrap_or(before);
                 late.add(Some(&event.entity), event.baseline_entity.as_ref(), before.min(from));
@@ -193,9 +206,10 @@ impl Step {
             let query = format!(
                 "SELECT {} FROM {}
                  WHERE rule = $1 AND valid_until = 'infinity' AND judged_until > $2 AND pass IS DISTINCT FROM $3
-                 LIMIT {MEMBERS}",
+                 LIMIT {}",
                 kind.column(),
                 kind.table(),
+                self.sizes.members,
             );
             let rows = spi::select(
                 &query,
@@ -264,10 +278,16 @@ impl Step {
         }
         let law = self.law(&baselines)?;
         let mut outcome = Outcome::from(state);
-        outcome.judge(&law, &events)?;
+        let mut rest = &events[..];
+        while !rest.is_empty() {
+            let last = rest[self.sizes.portion.min(rest.len()) - 1].time;
+            let (portion, later) = rest.split_at(rest.partition_point(|event| event.time <= last));
+            judge_portion(&law, &mut outcome, portion)?;
+            rest = later;
+        }
         drop(events);
         if !late.is_empty() {
-            outcome.take_up(late.states(rule)?);
+            outcome.take_up(&law, late.states(rule)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
         }
         let writer = Writer {
@@ -302,7 +322,9 @@ impl Step {
         });
         let Some(mut cursor) = cursor else { return Ok(()) };
         let mut events: Vec<JudgedEvent> = Vec::new();
-        while let Some(rows) = by_owner(&mut || Some(cursor.fetch(PORTION))).filter(|rows| rows.len > 0) {
+        while let Some(rows) =
+            by_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| rows.len > 0)
+        {
             for row in 0..rows.len {
                 if let Read::Placed(event) = reader.read(&rows, row)? {
                     events.push(*event);
@@ -311,12 +333,12 @@ impl Step {
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));
-                outcome.judge(law, &events)?;
+                judge_portion(law, outcome, &events)?;
                 events = rest;
             }
         }
         cursor.close();
-        outcome.judge(law, &events)
+        judge_portion(law, outcome, &events)
     }
 
     /// The rule, with what analysts say of these baseline entities.
@@ -333,6 +355,15 @@ impl Step {
             horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })
     }
+}
+
+/// Judges events; where that makes many verdicts, they are written.
+fn judge_portion(law: &Law, outcome: &mut Outcome, events: &[JudgedEvent]) -> Result<(), TravelError> {
+    outcome.judge(law, events)?;
+    if outcome.verdicts.len() >= verdicts::HELD {
+        while_scanning(|| verdicts::put(outcome));
+    }
+    Ok(())
 }
 
 fn names(events: &[JudgedEvent], of: fn(&JudgedEvent) -> Option<&Arc<str>>) -> Vec<Arc<str>> {

@@ -54,6 +54,24 @@ ask "SELECT travel.detect_sql('event')" >/dev/null 2>&1
 same 'travel.create_events_table and travel.ingest' 1 "$(ask "SELECT travel.create_events_table('cloudtrail');
     SELECT inserted FROM travel.ingest('cloudtrail', '{\"eventID\": \"a\", \"eventTime\": \"2026-01-01T00:00:00Z\", \"sourceIPAddress\": \"192.0.2.1\"}')" | tail -n 1)"
 
+rule 'what a named network places needs no database; what it ignores is not asked for; anything else is still 55000'
+refused 55000 'SELECT travel.locate(source_ip) FROM event'
+ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) VALUES
+    ('192.0.2.0/24', 'office', 51.5, -0.1, 'London', 'GB'), ('10.0.0.0/8', 'vpc', 35.7, 139.7, 'Tokyo', 'JP')"
+same 'travel.locate' 'London|Tokyo' "$(ask "SELECT (travel.locate('192.0.2.1')).city, (travel.locate('10.0.0.1')).city")"
+refused 55000 "SELECT * FROM travel.detect('event')"
+refused 55000 'SELECT travel.impossible_legs(event_time, source_ip) FROM event'
+refused 55000 'SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM event'
+ask "INSERT INTO travel.networks (network, name, treatment) VALUES ('203.0.113.0/24', 'scanner', 'ignore')"
+refused 55000 "SELECT travel.locate('203.0.113.1')"
+ask "INSERT INTO event VALUES ('public', '2026-01-01 00:20Z', '10.0.0.1')"
+same 'travel.detect' 'London|Tokyo' "$(ask "SELECT from_city, to_city FROM travel.detect('event')" 2>/dev/null)"
+same 'the aggregate and the window function' '1|1' "$(ask "SELECT
+    (SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM event),
+    (SELECT count((l).to_time) FROM (SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) AS l FROM event) AS s)")"
+same 'travel.coverage' 'ignored|judged' "$(ask "SELECT string_agg(DISTINCT status, '|') FROM travel.coverage('event')")"
+ask "DELETE FROM event WHERE source_ip = '10.0.0.1'; TRUNCATE travel.networks"
+
 rule 'an open session picks up a file that appears later, also in a folder that was not there'
 session_open
 session "SELECT (travel.locate('192.0.2.1')).city"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What a scan costs, by hand: `make bench-scan`. Of two tables, one ten times as large as the other: the first scan, which
+# judges everything; then scans of 1,000 new events, medians of rounds in turn, and the ratios that matter.
+#
+#   EVENTS (10000000; the other table has a tenth), KEYS (20000), ROUNDS (7)
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/../scripts/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+cd "$ROOT"
+EVENTS=${EVENTS:-10000000} KEYS=${KEYS:-20000} ROUNDS=${ROUNDS:-7}
+
+scripts/install.sh --if-changed
+make_sample
+trap server_drop EXIT
+server_start bench-scan 'shared_buffers = 1GB' 'max_wal_size = 16GB' 'fsync = off' 'autovacuum = off' \
+    "impossible_travel.geoip_path = '$SERVERS/bench-scan/files/geoip'"
+server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+run_psql --quiet --command 'CREATE EXTENSION impossible_travel'
+
+sizes=("$((EVENTS / 10))" "$EVENTS")
+heading "Data: ${sizes[0]} and ${sizes[1]} events of $KEYS keys in 100 days"
+for size in "${sizes[@]}"; do
+    run_psql --quiet --output /dev/null --set table="events_$size" --set events="$size" --set keys="$KEYS" --file bench/scan_events.sql
+done
+
+heading 'The first scan: everything'
+for size in "${sizes[@]}"; do
+    bench/scan_peak.sh "$size"
+done
+run_psql --quiet --command 'VACUUM ANALYZE'
+
+heading "1,000 new events: $ROUNDS rounds"
+run_psql --quiet --set small="${sizes[0]}" --set large="${sizes[1]}" --set keys="$KEYS" --set rounds="$ROUNDS" --file bench/scan_measure.sql

@@ -1,0 +1,15 @@
+-- A table of events: each key is used in bursts of ten events, a second apart, by one of two users a pair of keys; one
+-- event in a thousand is far away. Called by scan.sh.
+\set ON_ERROR_STOP on
+SET client_min_messages = warning;
+SELECT travel.create_events_table(:'table');
+INSERT INTO :table (event_id, event_time, event_name, event_source, aws_region, account_id, source_ip, source_text, source_kind,
+                    identity_type, arn, user_name, session_name, principal, actor, access_key_id, user_agent, outcome)
+SELECT 'e' || n, timestamptz '2026-01-01 00:00Z' + (n::float8 / :events) * interval '100 days', 'GetObject', 's3.amazonaws.com',
+       'eu-west-1', '123456789012', address::inet, address, 'public', 'IAMUser', arn, 'u' || who, 'u' || who, arn, arn,
+       'AKIA' || lpad(key::text, 16, '0'), 'aws-cli/2.15', 'success'
+FROM (SELECT n, key, key / 2 AS who, 'arn:aws:iam::123456789012:user/u' || key / 2 AS arn,
+             CASE WHEN n % 997 = 0 THEN '203.0.113.' || n % 32 ELSE '192.0.2.' || key % 32 END AS address
+      FROM (SELECT n, (n / 10 * 7919::bigint) % :keys AS key FROM generate_series(1, :events) AS n) AS k) AS e;
+VACUUM ANALYZE :table;
+SELECT travel.create_rule('access_key', :'table', :'table');

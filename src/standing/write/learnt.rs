@@ -1,0 +1,143 @@
+//! The learnt rows of travel.known_places and travel.known_transitions.
+
+use super::{Writer, times};
+use crate::pg::array;
+use crate::pg::spi;
+use crate::standing::definition::{text, texts};
+use pgrx::pg_sys;
+use std::sync::Arc;
+use travel_core::rule::BaselineState;
+
+impl Writer<'_> {
+    pub(super) fn write_places(&self) {
+        let (mut names, mut countries, mut subdivisions, mut cities, mut states) =
+            (vec![], vec![], vec![], vec![], vec![]);
+        let (mut first, mut last) = (vec![], vec![]);
+        for (name, state) in self.learnt() {
+            for place in state.learnt_places(name) {
+                names.push(name.clone());
+                countries.push(Some(place.place.country_code));
+                subdivisions.push(place.place.subdivision);
+                cities.push(place.place.city);
+                states.push(place.standing.as_str());
+                first.push(place.first_seen);
+                last.push(place.last_seen);
+            }
+        }
+        let touched = self.touched_baselines();
+        if touched.is_empty() {
+            return;
+        }
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let arguments = [
+            text(&self.law.name),
+            texts(&touched),
+            texts(&names),
+            nullable_texts(&countries),
+            nullable_texts(&subdivisions),
+            nullable_texts(&cities),
+            texts(&states),
+            times(&first),
+            times(&last),
+        ];
+        spi::execute(
+            "DELETE FROM travel.known_places AS k
+             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
+               AND NOT EXISTS (
+                   SELECT
+                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
+                       AS n (baseline_entity, country_code, subdivision, city)
+                   WHERE (n.baseline_entity, n.country_code) = (k.baseline_entity, k.country_code)
+                     AND n.subdivision IS NOT DISTINCT FROM k.subdivision
+                     AND n.city IS NOT DISTINCT FROM k.city)",
+            &arguments[..6],
+        );
+        spi::execute(
+            "INSERT INTO travel.known_places AS k
+                 (rule, baseline_entity, country_code, subdivision, city, state, origin, first_seen, last_seen)
+             SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learnt', n.first_seen, n.last_seen
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+                 AS n (baseline_entity, country_code, subdivision, city, state, first_seen, last_seen)
+             WHERE $2::text[] IS NOT NULL
+             ON CONFLICT (rule, baseline_entity, country_code, subdivision, city) WHERE origin = 'learnt' DO UPDATE
+             SET state = excluded.state, first_seen = excluded.first_seen, last_seen = excluded.last_seen
+             WHERE (k.state, k.first_seen, k.last_seen) IS DISTINCT FROM (excluded.state, excluded.first_seen, excluded.last_seen)",
+            &arguments,
+        );
+    }
+
+    pub(super) fn write_transitions(&self) {
+        let touched = self.touched_baselines();
+        if touched.is_empty() {
+            return;
+        }
+        let mut names = Vec::new();
+        let mut ends: [Vec<Option<Arc<str>>>; 4] = Default::default();
+        let (mut first, mut last) = (Vec::new(), Vec::new());
+        for (name, state) in self.learnt() {
+            for learnt in state.learnt_transitions(name) {
+                names.push(name.clone());
+                let (from, to) = (learnt.transition.from, learnt.transition.to);
+                for (column, value) in
+                    ends.iter_mut().zip([Some(from.country_code), from.city, Some(to.country_code), to.city])
+                {
+                    column.push(value);
+                }
+                first.push(learnt.travelled.first_seen);
+                last.push(learnt.travelled.last_seen);
+            }
+        }
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        let arguments = [
+            text(&self.law.name),
+            texts(&touched),
+            texts(&names),
+            nullable_texts(&ends[0]),
+            nullable_texts(&ends[1]),
+            nullable_texts(&ends[2]),
+            nullable_texts(&ends[3]),
+            times(&first),
+            times(&last),
+        ];
+        spi::execute(
+            "DELETE FROM travel.known_transitions AS k
+             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
+               AND NOT EXISTS (
+                   SELECT
+                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+                       AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city)
+                   WHERE (n.baseline_entity, n.from_country_code, n.to_country_code)
+                         = (k.baseline_entity, k.from_country_code, k.to_country_code)
+                     AND n.from_city IS NOT DISTINCT FROM k.from_city
+                     AND n.to_city IS NOT DISTINCT FROM k.to_city)",
+            &arguments[..7],
+        );
+        spi::execute(
+            "INSERT INTO travel.known_transitions AS k
+                 (rule, baseline_entity, from_country_code, from_city, to_country_code, to_city, origin, first_seen, last_seen)
+             SELECT $1, n.baseline_entity, n.from_country_code, n.from_city, n.to_country_code, n.to_city, 'learnt',
+                    n.first_seen, n.last_seen
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+                 AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city, first_seen, last_seen)
+             WHERE $2::text[] IS NOT NULL
+             ON CONFLICT (rule, baseline_entity, from_country_code, from_subdivision, from_city,
+                          to_country_code, to_subdivision, to_city) WHERE origin = 'learnt' DO UPDATE
+             SET first_seen = excluded.first_seen, last_seen = excluded.last_seen
+             WHERE (k.first_seen, k.last_seen) IS DISTINCT FROM (excluded.first_seen, excluded.last_seen)",
+            &arguments,
+        );
+    }
+
+    fn touched_baselines(&self) -> Vec<&str> {
+        self.baselines.iter().map(|judged| &*judged.name).collect()
+    }
+
+    fn learnt(&self) -> impl Iterator<Item = (&Arc<str>, &BaselineState)> {
+        self.outcome.state.baselines.iter()
+    }
+}
+
+fn nullable_texts(values: &[Option<Arc<str>>]) -> spi::Argument {
+    let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
+    (pg_sys::TEXTARRAYOID, Some(array::of_nullable_texts(&values)))
+}

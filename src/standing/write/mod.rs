@@ -1,0 +1,86 @@
+//! What is stored of an outcome. Rows that stay as they are are not touched.
+//!
+//! [`verdicts`] the legs over the thresholds; [`alerts`] the incidents; [`learnt`] places and transitions; [`states`] what
+//! the next scan goes on from.
+
+mod alerts;
+mod learnt;
+mod states;
+pub mod verdicts;
+
+use super::definition::{text, texts};
+use super::members::{Kept, TIMESTAMPTZ_ARRAY};
+use super::outcome::{Law, Outcome};
+use crate::pg::array;
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use pgrx::pg_sys;
+use serde::Serialize;
+use std::sync::Arc;
+use travel_core::rule::Micros;
+
+pub use alerts::Raised;
+
+/// An entity or a baseline entity whose events later than `after` were judged.
+pub struct Judged {
+    pub name: Arc<str>,
+    pub kept: Kept,
+    pub after: Micros,
+    /// Together with all others that are theirs: they need not be read again in this pass.
+    pub is_whole: bool,
+}
+
+pub struct Writer<'a> {
+    pub law: &'a Law,
+    pub pass: i64,
+    pub geoip_built_at: Option<Micros>,
+    pub outcome: Outcome,
+    pub entities: Vec<Judged>,
+    pub baselines: Vec<Judged>,
+}
+
+/// Rows of one INSERT: so that no text of JSON grows without bounds.
+const ROWS: usize = 5000;
+
+impl Writer<'_> {
+    /// Within an SPI connection. The alerts that are news.
+    pub fn write(mut self) -> Result<Vec<Raised>, TravelError> {
+        verdicts::put(&mut self.outcome);
+        self.delete_verdicts();
+        let raised = self.write_alerts()?;
+        self.write_places();
+        self.write_transitions();
+        self.write_states()?;
+        Ok(raised)
+    }
+
+    /// The entities that were judged before, as arguments: their names, and after when they were judged again. None:
+    /// there are none.
+    fn rejudged(&self) -> Option<[spi::Argument; 2]> {
+        let is_again = |judged: &&Judged| judged.kept.judged_until() > Some(judged.after);
+        let (names, after): (Vec<&str>, Vec<Micros>) =
+            self.entities.iter().filter(is_again).map(|judged| (&*judged.name, judged.after)).unzip();
+        (!names.is_empty()).then(|| [texts(&names), times(&after)])
+    }
+}
+
+fn times(times: &[Micros]) -> spi::Argument {
+    (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(times)))
+}
+
+fn numbers(numbers: &[i64]) -> spi::Argument {
+    (pg_sys::INT8ARRAYOID, Some(array::of_i64s(numbers)))
+}
+
+fn time(time: Micros) -> spi::Argument {
+    (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(time)))
+}
+
+fn stored<S: Serialize + ?Sized>(state: &S) -> Result<String, TravelError> {
+    serde_json::to_string(state)
+        .map_err(|error| TravelError::StateUnreadable { rule: String::new(), detail: error.to_string() })
+}
+
+fn json_of<T: Serialize + ?Sized>(rows: &T) -> Result<spi::Argument, TravelError> {
+    Ok(text(&stored(rows)?))
+}

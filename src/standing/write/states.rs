@@ -1,0 +1,154 @@
+//! The rows of travel.entity_states and travel.baseline_states.
+
+use super::{Judged, ROWS, Writer, stored, times};
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use crate::standing::definition::{text, texts};
+use crate::standing::members::Kind;
+use pgrx::pg_sys;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use travel_core::rule::checkpoint::is_kept;
+use travel_core::rule::{Checkpoint, Micros};
+
+impl Writer<'_> {
+    pub(super) fn write_states(&self) -> Result<(), TravelError> {
+        let outcome = &self.outcome;
+        let newest =
+            |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.judged_until, state));
+        let states = StateRows::of(
+            &self.entities,
+            &outcome.entity_checkpoints,
+            &outcome.entities_begun,
+            newest,
+            self.law.horizon,
+        )?;
+        states.write(Kind::Entity, &self.law.name, self.pass);
+        let newest =
+            |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
+        let states = StateRows::of(
+            &self.baselines,
+            &outcome.baseline_checkpoints,
+            &outcome.baselines_begun,
+            newest,
+            self.law.horizon,
+        )?;
+        states.write(Kind::Baseline, &self.law.name, self.pass);
+        Ok(())
+    }
+}
+
+/// Rows of a table of states that go, and that are new or changed.
+#[derive(Default)]
+struct StateRows {
+    gone: Vec<(Arc<str>, Micros)>,
+    put: Vec<StateRow>,
+}
+
+struct StateRow {
+    name: Arc<str>,
+    judged_until: Micros,
+    valid_until: Micros,
+    judged_from: Micros,
+    /// Empty: none.
+    state: String,
+}
+
+impl StateRows {
+    fn of<'s, S: Serialize + 's>(
+        judged: &[Judged],
+        checkpoints: &[Checkpoint<S>],
+        begun: &[(Arc<str>, Micros)],
+        newest: impl Fn(&Arc<str>) -> Option<(Micros, &'s S)>,
+        horizon: Micros,
+    ) -> Result<Self, TravelError> {
+        let mut by_member: HashMap<&str, Vec<&Checkpoint<S>>> = HashMap::new();
+        for checkpoint in checkpoints {
+            by_member.entry(&checkpoint.member).or_default().push(checkpoint);
+        }
+        let begun: HashMap<&str, Micros> = begun.iter().map(|(name, first)| (&**name, *first)).collect();
+        let mut rows = Self::default();
+        for member in judged {
+            let Some((newest_at, state)) = newest(&member.name) else {
+                // No event of it is left.
+                rows.gone.extend(member.kept.times.iter().map(|(at, _)| (member.name.clone(), *at)));
+                continue;
+            };
+            let name = || member.name.clone();
+            let mut put: BTreeMap<Micros, StateRow> = BTreeMap::new();
+            let judged_from = if member.is_whole { member.after } else { Micros::MAX };
+            let mut row = |judged_until, valid_until, state| {
+                put.insert(
+                    judged_until,
+                    StateRow { name: name(), judged_until, valid_until, judged_from, state },
+                );
+            };
+            if let Some(first) = begun.get(&*member.name) {
+                row(Micros::MIN, *first, String::new());
+            }
+            for checkpoint in by_member.get(&*member.name).into_iter().flatten() {
+                if is_kept(checkpoint.judged_until, checkpoint.valid_until, horizon) {
+                    row(checkpoint.judged_until, checkpoint.valid_until, stored(&checkpoint.state)?);
+                }
+            }
+            row(newest_at, Micros::MAX, stored(state)?);
+            // Of the rows before, those stay that end before what was judged and are still worth it.
+            for (judged_until, valid_until) in &member.kept.times {
+                let stays = *valid_until <= member.after
+                    && (*judged_until == Micros::MIN || is_kept(*judged_until, *valid_until, horizon));
+                if !stays && !put.contains_key(judged_until) {
+                    rows.gone.push((name(), *judged_until));
+                }
+            }
+            rows.put.extend(put.into_values());
+        }
+        Ok(rows)
+    }
+
+    fn write(&self, kind: Kind, rule: &str, pass: i64) {
+        let (table, column) = (kind.table(), kind.column());
+        if !self.gone.is_empty() {
+            let names: Vec<&str> = self.gone.iter().map(|(name, _)| &**name).collect();
+            let all: Vec<Micros> = self.gone.iter().map(|(_, time)| *time).collect();
+            spi::execute(
+                &format!(
+                    "DELETE FROM {table} AS s
+                     USING unnest($2::text[], $3::timestamptz[]) AS g (name, judged_until)
+                     WHERE s.rule = $1 AND s.{column} = g.name AND s.judged_until = g.judged_until"
+                ),
+                &[text(rule), texts(&names), times(&all)],
+            );
+        }
+        for rows in self.put.chunks(ROWS) {
+            let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
+            let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
+            let column_of = |of: fn(&StateRow) -> Micros| {
+                let all: Vec<Micros> = rows.iter().map(of).collect();
+                times(&all)
+            };
+            spi::execute(
+                &format!(
+                    "INSERT INTO {table} (rule, {column}, judged_until, valid_until, pass, judged_from, state)
+                     SELECT $1, name, judged_until, valid_until,
+                            CASE WHEN valid_until = 'infinity' THEN $6 END,
+                            CASE WHEN valid_until = 'infinity' THEN judged_from END, NULLIF(state, '')::json
+                     FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
+                         AS n (name, judged_until, valid_until, judged_from, state)
+                     ON CONFLICT (rule, {column}, judged_until) DO UPDATE
+                     SET valid_until = excluded.valid_until, pass = excluded.pass,
+                         judged_from = excluded.judged_from, state = excluded.state"
+                ),
+                &[
+                    text(rule),
+                    texts(&names),
+                    column_of(|row| row.judged_until),
+                    column_of(|row| row.valid_until),
+                    column_of(|row| row.judged_from),
+                    (pg_sys::INT8OID, Some(pg_sys::Datum::from(pass))),
+                    texts(&states),
+                ],
+            );
+        }
+    }
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# pg_cron scans, and refreshes a materialized view: an alert appears and nobody touched anything.
+# shellcheck source=tests/e2e/scan_lib.sh
+. "$(dirname "$0")/scan_lib.sh"
+
+[ -f "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ] || skip "pg_cron is not installed for $PG_CONFIG (scripts/setup.sh does so where Debian has it)"
+
+# Jobs run in background workers, so that they need no way in.
+scan_server e2e-scan-cron "shared_preload_libraries = 'pg_cron'" "cron.database_name = 'audit'" 'cron.use_background_workers = on' 'cron.log_statement = off'
+"$(pg_bin createdb)" audit
+export PGDATABASE=audit
+ask 'CREATE EXTENSION pg_cron'
+scan_database
+ask "SELECT travel.create_rule('access_key', 'public.cloudtrail')" >/dev/null
+run_psql --quiet --output /dev/null <<'SQL'
+    CREATE ROLE scanner LOGIN;
+    SELECT travel.grant_to('scanner', 'admin');
+    CREATE MATERIALIZED VIEW found AS SELECT * FROM travel.detect('public.cloudtrail');
+    CREATE UNIQUE INDEX ON found (leg_id);
+    -- Long at work: the learning period is over.
+    SELECT call('AKIA1', '2026-02-01 12:00Z', '192.0.2.1', 'someone');
+SQL
+# Since 1.5 also every few seconds.
+every='2 seconds'
+ask "SELECT cron.schedule('probe', '$every', 'SELECT 1')" >/dev/null 2>&1 || every='* * * * *'
+ask "SELECT cron.unschedule('probe')" >/dev/null 2>&1 || true
+note "pg_cron $(ask "SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'"), each job: $every"
+run_psql --quiet --output /dev/null <<SQL
+    SELECT cron.schedule('scan', '$every', 'CALL travel.scan()');
+    SELECT cron.schedule('refresh', '$every', 'REFRESH MATERIALIZED VIEW CONCURRENTLY public.found');
+    SELECT journey('AKIA1', '2026-03-01 12:00Z');
+SQL
+
+
+rule 'what comes in is judged by a scan that pg_cron runs'
+within 70 'SELECT count(*) FROM travel.alerts' 1
+note "after $TOOK s"
+same 'the alert' 'access_key|AKIA1|open|London|Tokyo' "$(ask 'SELECT rule, entity, status, from_city, to_city FROM travel.alerts')"
+same 'a scan that commits as it goes is a job like any' 'succeeded|t' "$(ask "SELECT status, end_time IS NOT NULL FROM cron.job_run_details
+    WHERE command = 'CALL travel.scan()' AND status <> 'running' ORDER BY runid LIMIT 1")"
+
+rule 'and a materialized view over travel.detect is refreshed beside it'
+within 70 'SELECT count(*) FROM found' 1
+same 'jobs that failed' '' "$(ask "SELECT string_agg(command || ': ' || return_message, E'\\n') FROM cron.job_run_details WHERE status = 'failed'")"
+
+rule 'so does a job of a role that was given travel.admin and does not own the table'
+ask "SELECT cron.unschedule('scan'), cron.unschedule('refresh')" >/dev/null
+ask "GRANT USAGE ON SCHEMA cron TO scanner; SELECT journey('AKIA1', '2026-03-05 12:00Z')" >/dev/null
+PGUSER=scanner ask "SELECT cron.schedule('by a role', '$every', 'CALL travel.scan()')" >/dev/null
+within 70 'SELECT count(*) FROM travel.alerts' 2
+note "after $TOOK s"
+no_crash

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# A scan that is killed at any point, and begun again, ends as one that was left alone.
+# shellcheck source=tests/e2e/scan_lib.sh
+. "$(dirname "$0")/scan_lib.sh"
+
+scan_server e2e-scan-killed 'shared_buffers = 256MB' 'max_wal_size = 4GB' 'impossible_travel.scan_batch = 2500'
+scan_database
+# 50,000 events of 500 keys of 250 people over two months: everyone lives in one city and sometimes turns up in another.
+# With the steps that small it is as much work in little as millions of events are.
+run_psql --quiet <<'SQL'
+    CREATE TABLE city AS SELECT row_number() OVER () - 1 AS nr, address FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1}'::inet[]) AS address;
+    CREATE FUNCTION public.events(first int, last int, kind text) RETURNS void LANGUAGE sql AS $$
+        INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor, identity_type)
+        SELECT format('%s %s', kind, n), '2026-01-01 00:00Z'::timestamptz + (h % 5000000) * interval '1 second', 'GetObject', 's3.amazonaws.com',
+            city.address, 'key ' || key, 'person ' || key % 250, 'IAMUser'
+        FROM generate_series(first, last) AS n
+        CROSS JOIN LATERAL (SELECT abs(hashint4(n)::bigint) AS h, CASE kind WHEN 'late' THEN n % 20 ELSE n % 500 END AS key) AS a
+        JOIN city ON city.nr = (key + CASE WHEN n / 500 % 25 = 0 THEN 1 ELSE 0 END) % 3
+    $$;
+    SELECT FROM events(1, 50000, 'in time');
+    VACUUM ANALYZE cloudtrail;
+SQL
+new_rule calm 'learning_period' "'3 days'"
+new_rule killed 'learning_period' "'3 days'"
+ask CHECKPOINT
+RANDOM=7
+
+scan_pid() { ask "SELECT pid FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')' AND state = 'active' AND pid <> pg_backend_pid()" 2>/dev/null || true; }
+under_way() { ask "SELECT under_way FROM travel.status WHERE rule = 'killed'"; }
+
+terminated() { ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
+cancelled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
+killed() {
+    local pid
+    pid=$(scan_pid)
+    [ -z "$pid" ] || as_server kill -9 "$pid" || true
+}
+stopped() {
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait stop >/dev/null
+    server_up
+}
+
+# Kills scans in these ways, each after a random while, and then lets one finish. $met: how many were at work then; $left:
+# how many left a pass under way.
+until_done() {
+    local how
+    met=0 left=0
+    for how in "$@"; do
+        ask "CALL travel.scan('killed')" >/dev/null 2>&1 &
+        scan=$!
+        sleep "$(awk -v all="$undisturbed" -v of=$# -v luck=$RANDOM 'BEGIN { print 1.2 * all / of * luck / 32768 }')"
+        "$how"
+        wait "$scan" || met=$((met + 1))
+        within 30 'SELECT 1' 1
+        [ "$(under_way)" != t ] || left=$((left + 1))
+    done
+    note "$met of $# met a scan at work, $left left a pass under way"
+    ask "CALL travel.scan('killed')"
+    same 'it is done' f "$(under_way)"
+}
+
+
+rule 'while a scan works, travel.status shows how far it has come, step by step'
+began=$(now)
+ask "CALL travel.scan('calm')" &
+scan=$!
+while kill -0 "$scan" 2>/dev/null; do
+    ask "SELECT position FROM travel.status WHERE rule = 'calm' AND under_way AND position IS NOT NULL" >>"$SCRATCH/positions"
+    sleep 0.05
+done
+wait "$scan"
+undisturbed=$(since "$began")
+holds 'the positions grow' sort --check "$SCRATCH/positions"
+positions=$(uniq "$SCRATCH/positions" | wc -l)
+note "$positions positions seen; $(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel.scans WHERE rule = 'calm'")"
+holds 'several' test "$positions" -ge 3
+same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 minute' FROM travel.status WHERE rule = 'calm'")"
+same 'it learnt, judged and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
+    AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
+
+rule 'a first scan that is cancelled, terminated, killed with the server, or stopped with it, again and again, ends as the other'
+until_done cancelled terminated killed cancelled stopped terminated cancelled killed terminated
+holds 'enough of them' test "$met" -ge 5 -a "$left" -ge 3
+same_ends 'after the first scan' calm killed
+
+rule 'so a scan of late events, by which much is judged again'
+# Four in a hundred keys get events in the midst of what was judged.
+ask "SELECT events(1, 5000, 'late')" >/dev/null
+began=$(now)
+ask "CALL travel.scan('calm')"
+undisturbed=$(since "$began")
+until_done terminated killed cancelled stopped cancelled terminated
+holds 'enough of them' test "$met" -ge 3
+same_ends 'after late events' calm killed
+
+rule 'so travel.rejudge'
+ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
+ask "CALL travel.rejudge('calm', '2026-01-10Z')"
+ask "CALL travel.rejudge('killed', '2026-01-10Z')" >/dev/null 2>&1 &
+scan=$!
+within 30 "SELECT under_way FROM travel.scans WHERE rule = 'killed'" t
+ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rejudge%' AND state = 'active'" >/dev/null
+wait "$scan" || true
+same 'it was met at work' t "$(under_way)"
+until_done cancelled terminated
+same_ends 'after a rejudge' calm killed
+
+rule 'all of it is what one scan of everything finds'
+new_rule whole 'learning_period' "'3 days'"
+ask "UPDATE travel.rules SET enabled = false WHERE name = 'calm'; CALL travel.scan()"
+ask "CALL travel.rejudge('killed', '-infinity')"
+same_ends 'one scan of everything' whole killed
+same 'nobody is told of an alert that is not there' 0 "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL")"

@@ -1,0 +1,77 @@
+# shellcheck shell=bash
+# What the tests of scans share, beside lib.sh. To be sourced; not executable, so that scripts/test.sh takes it for no
+# test.
+#
+#   scan_server NAME [SETTING…]  a server with the sample's GeoIP files
+#   scan_database             the extension, the table cloudtrail and the functions below, in the database of PGDATABASE
+#                               call(key, at, address [, actor])   one event
+#                               journey(key [, at])                London, and ten minutes later Tokyo
+#   new_rule NAME [COLUMNS VALUES]  a rule over cloudtrail; without learning, unless the columns say otherwise
+#   ends RULE                 what the scans of a rule ended in, but for ids, times, the work of analysts and withdrawn alerts
+#   same_ends WHAT RULE RULE  fails unless the scans of both ended in the same
+#   alerts_of RULE            the keys of its alerts, once for each alert
+#   waits_for_lock SQL        holds as soon as a session that runs this waits for a lock
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+scan_server() {
+    start "$1" "impossible_travel.geoip_path = '$SERVERS/$1/files/geoip'" 'impossible_travel.coverage_notice = off' "${@:2}"
+    server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+}
+
+scan_database() {
+    run_psql --quiet --output /dev/null <<'SQL'
+        CREATE EXTENSION impossible_travel;
+        SELECT travel.create_events_table('public.cloudtrail');
+        CREATE FUNCTION public.call(key text, at timestamptz, address inet, actor text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+            INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor)
+            VALUES (format('%s %s %s', call.key, extract(epoch FROM call.at), call.address), call.at, 'GetObject',
+                's3.amazonaws.com', call.address, call.key, call.actor)
+        $$;
+        CREATE FUNCTION public.journey(key text, at timestamptz DEFAULT '2026-03-01 12:00Z') RETURNS void LANGUAGE sql AS $$
+            SELECT public.call(journey.key, journey.at, '192.0.2.1');
+            SELECT public.call(journey.key, journey.at + interval '10 minutes', '203.0.113.1')
+        $$;
+SQL
+}
+
+new_rule() {
+    ask "INSERT INTO travel.rules (name, owner, source, ${2:-baseline}) VALUES ('$1', 'postgres', 'public.cloudtrail', ${3:-false})"
+}
+
+# A line for each value, so that what differs can be seen.
+ends() {
+    ask "SELECT format('%s %s: %s', name, key, value)
+         FROM (
+             SELECT 'verdict ' || v.leg_id AS name, to_jsonb(v) - '{rule,alert_id}'::text[] || jsonb_build_object('alert', a.leg_id) AS j
+             FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.rule = '$1'
+             UNION ALL SELECT 'alert ' || leg_id,
+                 to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
+             FROM travel.alerts AS a WHERE rule = '$1' AND withdrawn_at IS NULL
+             UNION ALL SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
+             FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id WHERE a.rule = '$1' AND withdrawn_at IS NULL
+             UNION ALL SELECT concat_ws(' ', 'place', baseline_entity, country_code, subdivision, city, origin, valid_from), to_jsonb(k) - 'rule'
+             FROM travel.known_places AS k WHERE rule = '$1'
+             UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city), to_jsonb(k) - 'rule'
+             FROM travel.known_transitions AS k WHERE rule = '$1'
+             UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
+             FROM travel.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+             UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
+             FROM travel.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+         ) AS s, jsonb_each(j)
+         ORDER BY 1"
+}
+
+same_ends() {
+    ends "$2" >"$SCRATCH/ends-1"
+    ends "$3" >"$SCRATCH/ends-2"
+    [ -s "$SCRATCH/ends-1" ] || fail "$1: nothing to compare"
+    cmp -s "$SCRATCH/ends-1" "$SCRATCH/ends-2" || fail "$1: the rules $2 and $3 differ
+$(diff "$SCRATCH/ends-1" "$SCRATCH/ends-2" | cut -c 1-300 | head -n 20)"
+}
+
+alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts WHERE rule = '$1' AND withdrawn_at IS NULL"; }
+
+waits_for_lock() {
+    within 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
+}

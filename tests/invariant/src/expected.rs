@@ -1,0 +1,207 @@
+//! What the crate says of a case, and the second implementation, as lines that can be compared.
+
+use crate::case::Case;
+use crate::found::Found;
+use crate::model::{Answer, answer, in_words};
+use crate::server::Failure;
+use crate::sql::utc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use travel_core::rule::*;
+
+pub struct Expected {
+    pub lines: Vec<String>,
+    pub of_the_model: Vec<String>,
+    pub in_its_words: Vec<String>,
+    /// Nothing is passed over: the legs are those of travel.impossible_legs.
+    pub legs_are_those_of_the_journey: bool,
+    case: Case,
+}
+
+impl Expected {
+    /// Of a case whose rows are those that arrived.
+    pub fn of(case: &Case) -> Self {
+        let judgement = judge(&case.rule, &case.rows, &case.analysts, &case.suppressions);
+        let no_row_passes =
+            case.rows.iter().all(|row| matches!(Class::of(row, &case.rule), Class::Ordinary | Class::Absent));
+        Self {
+            lines: lines(&judgement),
+            of_the_model: in_lines(&answer(&case.rule, &case.rows, &case.analysts, &case.suppressions)),
+            in_its_words: in_lines(&in_words(&judgement)),
+            legs_are_those_of_the_journey: no_row_passes,
+            case: case.clone(),
+        }
+    }
+
+    /// What each state that was found should be.
+    pub fn states(&self, found: &Found) -> Result<Vec<String>, Failure> {
+        let case = &self.case;
+        let mut until: BTreeMap<String, State> = BTreeMap::new();
+        let nothing = State::default();
+        let mut times: BTreeSet<Micros> = case.rows.iter().map(|row| row.time).collect();
+        times.insert(Micros::MAX);
+        let wanted: BTreeSet<&str> = found.states.iter().map(|state| &*state[2]).collect();
+        for time in &times {
+            if !wanted.contains(&*utc(*time)) {
+                continue;
+            }
+            let rows: Vec<JudgedEvent> = case.rows.iter().filter(|row| row.time <= *time).cloned().collect();
+            let (_, state) = resume(&nothing, &case.rule, &rows, &case.analysts, &case.suppressions)
+                .map_err(|late| Failure { what: format!("{late:?}"), is_void: true })?;
+            until.insert(utc(*time), state);
+        }
+        let (mut of_entity, mut of_baseline) = (Members::new(), Members::new());
+        for row in case.rows.iter().filter(|row| Class::of(row, &case.rule) != Class::Absent) {
+            of_entity.entry(row.entity.clone()).or_default().insert(row.time);
+        }
+        for row in event::in_order(&case.rows) {
+            if let Some(baseline) =
+                row.baseline_entity.as_ref().filter(|_| Class::of(row, &case.rule) != Class::Absent)
+            {
+                of_baseline.entry(baseline.clone()).or_default().insert(row.time);
+            }
+        }
+        let mut lines = Vec::new();
+        let mut newest = Members::new();
+        for [kind, member, judged_until, _, _] in &found.states {
+            let times = if kind == "entity" { of_entity.get(&**member) } else { of_baseline.get(&**member) };
+            let next = times.and_then(|times| {
+                times.iter().find(|time| judged_until == "-infinity" || utc(**time) > *judged_until)
+            });
+            let next = next.map_or_else(|| "infinity".to_owned(), |time| utc(*time));
+            let state = until.get(judged_until);
+            let state = if judged_until == "-infinity" {
+                String::new()
+            } else if kind == "entity" {
+                format!("{:?}", state.and_then(|state| state.entities.get(&**member)))
+            } else {
+                format!("{:?}", state.and_then(|state| state.baselines.get(&**member)))
+            };
+            if next == "infinity" {
+                newest.entry(format!("{kind} {member}").into()).or_default();
+            }
+            lines.push(format!("{kind} {member} {judged_until} {next} {state}"));
+        }
+        for (kind, members) in [("entity", &of_entity), ("baseline", &of_baseline)] {
+            for member in members.keys().filter(|member| !newest.contains_key(&*format!("{kind} {member}"))) {
+                lines.push(format!("{kind} {member}: its newest state"));
+            }
+        }
+        lines.sort();
+        Ok(lines)
+    }
+}
+
+type Members = BTreeMap<Arc<str>, BTreeSet<Micros>>;
+
+impl Found {
+    pub fn state_lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .states
+            .iter()
+            .map(|[kind, member, judged_until, valid_until, state]| {
+                let state = if state.is_empty() {
+                    String::new()
+                } else if kind == "entity" {
+                    let mut state: Option<EntityState> = serde_json::from_str(state).ok();
+                    if let Some(last) = state.as_mut().and_then(|state| state.last.as_mut()) {
+                        last.shown = Shown::default();
+                    }
+                    format!("{:?}", state.as_ref())
+                } else {
+                    let state: Option<BaselineState> = serde_json::from_str(state).ok();
+                    format!("{:?}", state.as_ref())
+                };
+                format!("{kind} {member} {judged_until} {valid_until} {state}")
+            })
+            .collect();
+        lines.sort();
+        lines
+    }
+}
+
+/// As [`Found::of`] writes them.
+fn lines(judgement: &Judgement) -> Vec<String> {
+    let mut lines = Vec::new();
+    let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
+    let listed =
+        |names: &mut dyn Iterator<Item = &str>| format!("{{{}}}", names.collect::<Vec<_>>().join(","));
+    for verdict in &judgement.verdicts {
+        let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+        let host =
+            |event: &JudgedEvent| event.site.address().map(|address| address.to_string()).unwrap_or_default();
+        lines.push(format!(
+            "verdict {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+            verdict.leg_id,
+            to.entity,
+            utc(from.time),
+            host(from),
+            utc(to.time),
+            host(to),
+            listed(&mut verdict.reasons.iter().map(|reason| reason.as_str())),
+            if verdict.is_raised() { "t" } else { "f" },
+            verdict.measure.distance_km,
+            verdict.measure.judged_distance_km,
+            verdict.measure.elapsed_seconds,
+            verdict.measure.velocity_kmh.map_or_else(|| "NULL".to_owned(), |kmh| kmh.to_string()),
+            nullable(&from.event_id),
+            nullable(&to.event_id),
+        ));
+    }
+    for incident in &judgement.incidents {
+        let mut evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
+        evidence.sort_unstable();
+        let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
+        legs.sort_unstable();
+        // An array without elements is none.
+        let evidence = if evidence.is_empty() {
+            String::new()
+        } else {
+            format!("{} ", listed(&mut evidence.into_iter()))
+        };
+        lines.push(format!(
+            "alert {} {} {} {} {} {} {evidence}{}",
+            incident.entity,
+            utc(incident.first_seen),
+            utc(incident.last_seen),
+            incident.legs.len(),
+            incident.severity.as_str(),
+            incident.legs[0],
+            listed(&mut legs.into_iter()),
+        ));
+    }
+    let place = |place: &PlaceKey| {
+        format!("{} {} {}", place.country_code, nullable(&place.subdivision), nullable(&place.city))
+    };
+    for learnt in &judgement.places {
+        lines.push(format!(
+            "place {} {} {} {} {}",
+            learnt.baseline_entity,
+            place(&learnt.place),
+            learnt.standing.as_str(),
+            utc(learnt.first_seen),
+            utc(learnt.last_seen),
+        ));
+    }
+    for learnt in &judgement.transitions {
+        lines.push(format!(
+            "transition {} {} {} {} {}",
+            learnt.baseline_entity,
+            place(&learnt.transition.from),
+            place(&learnt.transition.to),
+            utc(learnt.travelled.first_seen),
+            utc(learnt.travelled.last_seen),
+        ));
+    }
+    lines.sort();
+    lines
+}
+
+fn in_lines(answer: &Answer) -> Vec<String> {
+    let mut lines: Vec<String> = answer.verdicts.iter().map(|row| format!("{row:?}")).collect();
+    lines.extend(answer.places.iter().map(|row| format!("{row:?}")));
+    lines.extend(answer.transitions.iter().map(|row| format!("{row:?}")));
+    lines.extend(answer.incidents.iter().map(|row| format!("{row:?}")));
+    lines.sort();
+    lines
+}

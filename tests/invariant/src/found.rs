@@ -1,0 +1,148 @@
+//! What is in the tables, as lines that can be compared.
+
+use crate::case::{Case, Entity};
+use crate::server::{Failure, Server};
+use crate::sql;
+
+pub struct Found {
+    /// Verdicts, alerts, what was learnt; sorted.
+    pub lines: Vec<String>,
+    /// `kind`, member, since when, until when, the state.
+    pub states: Vec<[String; 5]>,
+}
+
+const SEPARATOR: &str = " ~ ";
+
+impl Found {
+    pub fn of(server: &mut Server, rule: &str) -> Result<Self, Failure> {
+        let rule = sql::literal(rule);
+        let mut lines = server.ask(&format!(
+            "SELECT concat_ws(' ', 'verdict', leg_id, entity, from_time, host(from_ip), to_time, host(to_ip), reasons, raised,
+                              distance_km, judged_distance_km, elapsed_seconds, coalesce(velocity_kmh::text, 'NULL'),
+                              coalesce(from_event_id, 'NULL'), coalesce(to_event_id, 'NULL'))
+             FROM travel.verdicts WHERE rule = {rule}
+             UNION ALL
+             SELECT concat_ws(' ', 'alert', entity, first_seen, last_seen, legs_count, severity, leg_id,
+                              (SELECT array_agg(e ORDER BY e) FROM unnest(evidence) AS e),
+                              (SELECT array_agg(v.leg_id ORDER BY v.leg_id) FROM travel.verdicts AS v WHERE v.alert_id = a.id))
+             FROM travel.alerts AS a WHERE rule = {rule} AND withdrawn_at IS NULL
+             UNION ALL
+             SELECT concat_ws(' ', 'place', baseline_entity, country_code, coalesce(subdivision, 'NULL'), coalesce(city, 'NULL'),
+                              state, first_seen, last_seen)
+             FROM travel.known_places WHERE rule = {rule} AND origin = 'learnt'
+             UNION ALL
+             SELECT concat_ws(' ', 'transition', baseline_entity, from_country_code, coalesce(from_subdivision, 'NULL'),
+                              coalesce(from_city, 'NULL'), to_country_code, coalesce(to_subdivision, 'NULL'),
+                              coalesce(to_city, 'NULL'), first_seen, last_seen)
+             FROM travel.known_transitions WHERE rule = {rule} AND origin = 'learnt'"
+        ))?;
+        lines.sort();
+        let states = server.ask(&format!(
+            "SELECT concat_ws('{SEPARATOR}', 'entity', entity, judged_until, valid_until, coalesce(state::text, ''))
+             FROM travel.entity_states WHERE rule = {rule}
+             UNION ALL
+             SELECT concat_ws('{SEPARATOR}', 'baseline', baseline_entity, judged_until, valid_until, coalesce(state::text, ''))
+             FROM travel.baseline_states WHERE rule = {rule}"
+        ))?;
+        let states = states.iter().map(|line| {
+            let mut parts = line.splitn(5, SEPARATOR).map(str::to_owned);
+            std::array::from_fn(|_| parts.next().unwrap_or_default())
+        });
+        Ok(Self { lines, states: states.collect() })
+    }
+
+    pub fn legs(&self) -> Vec<String> {
+        let verdicts = self.lines.iter().filter(|line| line.starts_with("verdict "));
+        verdicts.map(|line| line.split(' ').nth(1).unwrap_or_default().to_owned()).collect()
+    }
+}
+
+/// The ids of the legs over the rule's thresholds, by the aggregate; sorted.
+pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
+    let entity = match case.entity {
+        Entity::Key => "access_key_id",
+        Entity::Name => "session_name",
+        Entity::Pair => "travel.entity(account_id, session_name)",
+    };
+    let thresholds = &case.rule.thresholds;
+    server.ask(&format!(
+        "SELECT travel.leg_id(entity, l.from_time, l.from_ip, l.to_time, l.to_ip) AS id
+         FROM (SELECT {entity} AS entity,
+                      travel.impossible_legs(event_time, source_ip, event_id, {}, {}, {}) AS legs
+               FROM {} GROUP BY 1) AS e, unnest(legs) AS l
+         ORDER BY id COLLATE \"C\"",
+        thresholds.min_distance_km,
+        thresholds.min_velocity_kmh,
+        thresholds.use_accuracy,
+        sql::table(case.source)
+    ))
+}
+
+/// Every raised verdict is in an alert, every alert that stands has verdicts, and its legs are its verdicts.
+pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
+    let rule = sql::literal(rule);
+    let wrong = server.ask(&format!(
+        "SELECT 'raised and in no alert, or the other way round: ' || leg_id FROM travel.verdicts
+         WHERE rule = {rule} AND raised <> (alert_id IS NOT NULL)
+         UNION ALL
+         SELECT 'in an alert that is withdrawn or not there: ' || leg_id FROM travel.verdicts AS v
+         WHERE rule = {rule} AND alert_id IS NOT NULL
+           AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id AND a.rule = v.rule AND withdrawn_at IS NULL)
+         UNION ALL
+         SELECT 'the legs of an alert are others than its verdicts: ' || id FROM travel.alerts AS a
+         WHERE rule = {rule} AND withdrawn_at IS NULL
+           AND (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.verdicts WHERE alert_id = a.id)
+               IS DISTINCT FROM (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.alert_legs WHERE alert_id = a.id)
+         UNION ALL
+         SELECT 'the finding of an alert is not that of its first leg: ' || id FROM travel.alerts AS a
+         WHERE rule = {rule} AND withdrawn_at IS NULL
+           AND NOT EXISTS (SELECT FROM travel.verdicts AS v
+                           WHERE v.alert_id = a.id AND v.leg_id = a.leg_id AND v.to_time = a.first_seen)
+         UNION ALL
+         SELECT 'archived, and grew since, and is not open again: ' || id FROM travel.alerts AS a
+         WHERE rule = {rule} AND withdrawn_at IS NULL AND (reopened_at IS NOT NULL) AND status <> 'open' AND archived_at < reopened_at"
+    ))?;
+    match &wrong[..] {
+        [] => Ok(()),
+        several => Err(Failure { what: several.join("\n"), is_void: false }),
+    }
+}
+
+/// All that two rules of the same settings must have alike.
+pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+    let rule = sql::literal(rule);
+    let mut lines = server.ask(&format!(
+        "SELECT (to_jsonb(v) - '{{rule,alert_id}}'::text[])::text FROM travel.verdicts AS v WHERE rule = {rule}
+         UNION ALL
+         SELECT (to_jsonb(a) - '{{id,rule,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}}'::text[])::text
+         FROM travel.alerts AS a WHERE rule = {rule} AND withdrawn_at IS NULL
+         UNION ALL
+         SELECT (to_jsonb(l) - 'alert_id')::text FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
+         WHERE a.rule = {rule} AND withdrawn_at IS NULL
+         UNION ALL
+         SELECT (to_jsonb(k) - 'rule')::text FROM travel.known_places AS k WHERE rule = {rule}
+         UNION ALL
+         SELECT (to_jsonb(k) - 'rule')::text FROM travel.known_transitions AS k WHERE rule = {rule}
+         UNION ALL
+         SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.entity_states AS s
+         WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')
+         UNION ALL
+         SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.baseline_states AS s
+         WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')"
+    ))?;
+    lines.sort();
+    Ok(lines)
+}
+
+/// What a scan that finds nothing new must leave as it is.
+pub fn row_versions(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+    let rule = sql::literal(rule);
+    let mut lines = server.ask(&format!(
+        "SELECT 'verdict ' || leg_id || ' ' || xmin::text FROM travel.verdicts WHERE rule = {rule}
+         UNION ALL SELECT 'alert ' || id || ' ' || xmin::text FROM travel.alerts WHERE rule = {rule}
+         UNION ALL SELECT 'place ' || ctid::text || ' ' || xmin::text FROM travel.known_places WHERE rule = {rule}
+         UNION ALL SELECT 'transition ' || ctid::text || ' ' || xmin::text FROM travel.known_transitions WHERE rule = {rule}"
+    ))?;
+    lines.sort();
+    Ok(lines)
+}

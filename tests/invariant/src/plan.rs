@@ -1,0 +1,187 @@
+//! How rows arrive and when they are scanned.
+
+use crate::case::{Case, Source};
+use travel_core::rule::Micros;
+use travel_core::rule::settings::{DAY, SECOND};
+use travel_sample::rng::Rng;
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// These rows, in a transaction of their own.
+    Insert(Vec<usize>),
+    /// In one transaction, which is committed or not.
+    Within { steps: Vec<Step>, commits: bool },
+    /// Another session inserts these rows, and goes on.
+    Open(Vec<usize>),
+    /// It commits.
+    Close,
+    /// A whole scan, with so many rows a step.
+    Scan { batch: u64 },
+    /// A single step of one.
+    ScanStep { batch: u64 },
+    /// The rule changes to what it is in the end, and everything is judged again.
+    Change { batch: u64 },
+    /// With the same settings.
+    Rejudge { since: Option<Micros>, batch: u64 },
+    /// An analyst archives what is there.
+    Archive,
+}
+
+const MINUTE: Micros = 60 * SECOND;
+
+/// 2030-01-01.
+const FIRST_ARRIVAL: Micros = 10_958 * DAY;
+
+pub fn make(case: &mut Case, rng: &mut Rng) {
+    let order = order(case, rng);
+    let parts = parts(&order, rng);
+    let is_exact = matches!(case.source, Source::Events | Source::Transactions);
+    let last = case.rows.iter().map(|row| row.time).max().unwrap_or_default();
+    case.arrived = vec![FIRST_ARRIVAL; case.rows.len()];
+    for (number, part) in (0..).zip(&parts) {
+        for row in part {
+            // Not more than the overlap before the newest of those that came before.
+            let early = rng.below(105) as Micros;
+            case.arrived[*row] = FIRST_ARRIVAL + (number * 50 - early) * MINUTE;
+        }
+    }
+    let batch = |rng: &mut Rng| *rng.pick(&[1, 1, 2, 5, 20, 200_000, 200_000]);
+    let changes = case.before.is_some().then(|| rng.below(parts.len() as u64));
+    let mut steps = Vec::new();
+    let mut is_open = false;
+    for (number, part) in (0..).zip(parts) {
+        let scan = Step::Scan { batch: batch(rng) };
+        match rng.below(8) {
+            0 if is_exact && !is_open => {
+                steps.push(Step::Open(part));
+                is_open = true;
+            }
+            1 => {
+                let (one, other) = part.split_at(rng.below(part.len() as u64) as usize);
+                let mut within = vec![Step::Insert(one.to_vec()), scan.clone(), Step::Insert(other.to_vec())];
+                if rng.below(2) == 0 {
+                    within.push(scan.clone());
+                }
+                steps.push(Step::Within { steps: within, commits: true });
+            }
+            2 => {
+                let within = vec![Step::Insert(part.clone()), scan.clone()];
+                steps.push(Step::Within { steps: within, commits: false });
+                steps.push(Step::Insert(part));
+            }
+            3 => {
+                let (one, other) = part.split_at(rng.below(part.len() as u64) as usize);
+                steps.extend([Step::Insert(one.to_vec()), Step::Insert(other.to_vec())]);
+            }
+            _ => steps.push(Step::Insert(part)),
+        }
+        match rng.below(8) {
+            // By lookback, what comes while a pass is under way counts from the newest event of that pass.
+            0 if case.source != Source::Lookback => {
+                for _ in 0..1 + rng.below(3) {
+                    steps.push(Step::ScanStep { batch: batch(rng) });
+                }
+            }
+            1 => {}
+            2 => {
+                let since = (rng.below(3) > 0).then(|| last - rng.below(60) as Micros * DAY / 2);
+                steps.push(Step::Rejudge { since, batch: batch(rng) });
+            }
+            3 => steps.extend([scan, Step::Archive]),
+            _ => steps.push(scan),
+        }
+        if is_open && rng.below(3) == 0 {
+            steps.push(Step::Close);
+            is_open = false;
+        }
+        if changes == Some(number) {
+            steps.push(Step::Change { batch: batch(rng) });
+        }
+    }
+    if is_open {
+        steps.push(Step::Close);
+    }
+    steps.push(Step::Scan { batch: batch(rng) });
+    case.steps = steps;
+}
+
+/// What these steps are examples of.
+pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
+    let mut kinds: Vec<&str> = steps
+        .iter()
+        .filter_map(|step| match step {
+            Step::Within { commits: true, .. } => Some("a scan between two inserts of one transaction"),
+            Step::Within { commits: false, .. } => Some("a scan that is rolled back"),
+            Step::Open(_) => Some("a transaction that commits after a later one was scanned"),
+            Step::ScanStep { .. } => Some("rows that arrive while a pass is under way"),
+            Step::Rejudge { .. } => Some("judged again with the same settings"),
+            Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
+            Step::Archive => Some("alerts archived on the way"),
+            Step::Insert(_) | Step::Close | Step::Scan { .. } | Step::Change { .. } => None,
+        })
+        .collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    kinds
+}
+
+/// The rows that are there in the end.
+pub fn rows(steps: &[Step]) -> Vec<usize> {
+    let (mut rows, mut open) = (Vec::new(), Vec::new());
+    for step in steps {
+        match step {
+            Step::Insert(part) => rows.extend(part),
+            Step::Open(part) => open.extend(part),
+            Step::Close => rows.append(&mut open),
+            Step::Within { steps, commits: true } => rows.extend(self::rows(steps)),
+            _ => {}
+        }
+    }
+    rows
+}
+
+fn order(case: &Case, rng: &mut Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..case.rows.len()).collect();
+    rng.shuffle(&mut order);
+    let by_time = |late: &mut dyn FnMut() -> Micros, order: &mut Vec<usize>| {
+        let arrivals: Vec<Micros> = case.rows.iter().map(|row| row.time + late()).collect();
+        order.sort_by_key(|row| arrivals[*row]);
+    };
+    if case.source == Source::Lookback {
+        // Whatever came before is at most `lookback` newer.
+        by_time(&mut || rng.below(case.lookback as u64) as Micros, &mut order);
+        return order;
+    }
+    match rng.below(6) {
+        // Any order.
+        0 | 1 => {}
+        // A few are late, by hours or by weeks.
+        2 => by_time(&mut || if rng.below(8) == 0 { rng.below(40) as Micros * DAY } else { 0 }, &mut order),
+        3 => by_time(&mut || rng.below(36) as Micros * DAY / 24, &mut order),
+        // Whole days are.
+        4 => {
+            let late: Vec<u64> = (0..520).map(|_| rng.below(4)).collect();
+            let first = case.rows.iter().map(|row| row.time).min().unwrap_or_default();
+            order.sort_by_key(|row| {
+                let time = case.rows[*row].time;
+                let day = ((time - first) / DAY) as usize;
+                (late.get(day).is_some_and(|late| *late == 0), time)
+            });
+        }
+        // The newest come first.
+        _ => {
+            by_time(&mut || 0, &mut order);
+            order.reverse();
+        }
+    }
+    order
+}
+
+fn parts(order: &[usize], rng: &mut Rng) -> Vec<Vec<usize>> {
+    let most = 1 + rng.below(10) as usize;
+    let mut cuts: Vec<usize> = (0..most).map(|_| rng.below(order.len() as u64) as usize).collect();
+    cuts.extend([0, order.len()]);
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.windows(2).map(|cut| order[cut[0]..cut[1]].to_vec()).collect()
+}

@@ -1,0 +1,131 @@
+//! One case: it arrives, is scanned, and what is there in the end is compared.
+
+use crate::case::Case;
+use crate::expected::Expected;
+use crate::found::{self, Found};
+use crate::plan::{self, Step};
+use crate::server::{Failure, Server, Session};
+use crate::sql;
+
+pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
+    if case.before.is_some() && !case.steps.iter().any(|step| matches!(step, Step::Change { .. })) {
+        return Err(Failure { what: "the settings are never those of the case".to_owned(), is_void: true });
+    }
+    let number = server.fresh()?;
+    let (split, whole) = (format!("split {number}"), format!("whole {number}"));
+    for statement in sql::networks(case) {
+        server.run(Session::Main, &statement)?;
+    }
+    let first = sql::first(case);
+    server.run(Session::Main, &sql::insert_rule(case, &split, &first.rule))?;
+    for statement in sql::said_of(&split, &first.analysts, &first.suppressions) {
+        server.run(Session::Main, &statement)?;
+    }
+    for step in &case.steps {
+        take(server, case, &split, step)?;
+    }
+
+    let rows: Vec<_> = plan::rows(&case.steps).into_iter().map(|row| case.rows[row].clone()).collect();
+    let case = &Case { rows, ..case.clone() };
+    let expected = Expected::of(case);
+    let found = Found::of(server, &split)?;
+    same("the scans and the crate", &expected.lines, &found.lines)?;
+    same("the crate and the second implementation", &expected.of_the_model, &expected.in_its_words)?;
+    same("the states that are kept and those of the crate", &expected.states(&found)?, &found.state_lines())?;
+    found::hangs_together(server, &split)?;
+    if expected.legs_are_those_of_the_journey {
+        same("the verdicts and travel.impossible_legs", &found::legs(server, case)?, &found.legs())?;
+    }
+
+    // The same settings, one scan.
+    server.run(Session::Main, &sql::insert_rule(case, &whole, &case.rule))?;
+    for statement in sql::said_of(&whole, &case.analysts, &case.suppressions) {
+        server.run(Session::Main, &statement)?;
+    }
+    scan(server, &whole, 200_000)?;
+    same("one scan and the crate", &expected.lines, &Found::of(server, &whole)?.lines)?;
+    let (one, other) = (found::every_column(server, &whole)?, found::every_column(server, &split)?);
+    same("one scan and several, in every column", &one, &other)?;
+
+    // Nothing is new.
+    let before = found::row_versions(server, &split)?;
+    scan(server, &split, 200_000)?;
+    same("a scan of nothing new and the one before", &before, &found::row_versions(server, &split)?)
+}
+
+fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(), Failure> {
+    match step {
+        Step::Insert(rows) => insert(server, case, Session::Main, rows),
+        Step::Within { steps, commits } => {
+            server.run(Session::Main, "BEGIN")?;
+            for step in steps {
+                take(server, case, rule, step)?;
+            }
+            server.run(Session::Main, if *commits { "COMMIT" } else { "ROLLBACK" })
+        }
+        Step::Open(rows) => {
+            server.run(Session::Other, "BEGIN")?;
+            insert(server, case, Session::Other, rows)
+        }
+        Step::Close => server.run(Session::Other, "COMMIT"),
+        Step::Scan { batch } => scan(server, rule, *batch),
+        Step::ScanStep { batch } => {
+            set_batch(server, *batch)?;
+            server.run(Session::Main, &format!("SELECT travel.scan_step('{rule}')"))
+        }
+        Step::Change { batch } => {
+            for statement in sql::change(case, rule) {
+                server.run(Session::Main, &statement)?;
+            }
+            set_batch(server, *batch)?;
+            server.run(Session::Main, &format!("CALL travel.rejudge('{rule}', '-infinity')"))
+        }
+        Step::Rejudge { since, batch } => {
+            set_batch(server, *batch)?;
+            let since = since.map_or_else(|| "-infinity".to_owned(), sql::utc);
+            server.run(Session::Main, &format!("CALL travel.rejudge('{rule}', '{since}')"))
+        }
+        Step::Archive => server.run(
+            Session::Main,
+            &format!(
+                "UPDATE travel.alerts SET status = 'archived', archive_reason = 'other' \
+                 WHERE rule = '{rule}' AND withdrawn_at IS NULL"
+            ),
+        ),
+    }
+}
+
+fn insert(server: &mut Server, case: &Case, session: Session, rows: &[usize]) -> Result<(), Failure> {
+    if rows.is_empty() { Ok(()) } else { server.run(session, &sql::insert(case, rows)) }
+}
+
+fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {
+    set_batch(server, batch)?;
+    server.run(Session::Main, &format!("CALL travel.scan('{rule}')"))?;
+    // An error of a rule is a warning there.
+    let error = server.ask(&format!(
+        "SELECT last_error FROM travel.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"
+    ))?;
+    same("the error of the scan and none", &[], &error)
+}
+
+fn set_batch(server: &mut Server, batch: u64) -> Result<(), Failure> {
+    server.run(Session::Main, &format!("SET impossible_travel.scan_batch = {batch}"))
+}
+
+/// Both are sorted.
+fn same(what: &str, one: &[String], other: &[String]) -> Result<(), Failure> {
+    if one == other {
+        return Ok(());
+    }
+    let only = |these: &[String], those: &[String]| -> Vec<String> {
+        these.iter().filter(|line| !those.contains(line)).cloned().collect()
+    };
+    let lines = |sign: &str, lines: Vec<String>| -> String {
+        lines.iter().map(|line| format!("\n  {sign} {line}")).collect()
+    };
+    Err(Failure {
+        what: format!("{what} differ:{}{}", lines("-", only(one, other)), lines("+", only(other, one))),
+        is_void: false,
+    })
+}

@@ -1,0 +1,100 @@
+//! The server: two sessions, and what was said to them.
+
+use crate::sql;
+use postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use std::error::Error;
+
+pub struct Server {
+    main: Client,
+    other: Client,
+    /// Since the last [`Server::fresh`].
+    pub said: Vec<String>,
+    runs: u64,
+}
+
+#[derive(Debug)]
+pub struct Failure {
+    pub what: String,
+    /// The case itself cannot be run: shrinking went too far.
+    pub is_void: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    Main,
+    Other,
+}
+
+impl Server {
+    pub fn connect() -> Result<Self, Box<dyn Error>> {
+        let given = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
+        let mut config = Config::new();
+        config
+            .host(&given("PGHOST", "/var/run/postgresql"))
+            .user(&given("PGUSER", "postgres"))
+            .dbname(&given("PGDATABASE", "postgres"))
+            .options("-c timezone=UTC -c datestyle=ISO -c client_min_messages=error");
+        let (main, other) = (config.connect(NoTls)?, config.connect(NoTls)?);
+        let mut server = Self { main, other, said: Vec::new(), runs: 0 };
+        for source in sql::TABLES {
+            server.main.batch_execute(&format!("DROP TABLE IF EXISTS {}", sql::table(source)))?;
+            server.main.batch_execute(&sql::create_table(source))?;
+        }
+        server.main.batch_execute("LOAD 'impossible_travel'")?;
+        server.forget()?;
+        Ok(server)
+    }
+
+    /// Empty sources, and a number for the names of rules.
+    pub fn fresh(&mut self) -> Result<u64, Failure> {
+        self.said.clear();
+        let _ = self.other.batch_execute("ROLLBACK");
+        let _ = self.main.batch_execute("ROLLBACK; RESET session_replication_role");
+        for source in sql::TABLES {
+            self.run(Session::Main, &format!("TRUNCATE {}", sql::table(source)))?;
+        }
+        self.runs += 1;
+        if self.runs % 20 == 0 {
+            self.forget().map_err(|error| Failure { what: error.to_string(), is_void: true })?;
+        }
+        Ok(self.runs)
+    }
+
+    pub fn run(&mut self, session: Session, statement: &str) -> Result<(), Failure> {
+        self.said.push(if session == Session::Main {
+            statement.to_owned()
+        } else {
+            format!("-- in another session:\n{statement}")
+        });
+        let client = if session == Session::Main { &mut self.main } else { &mut self.other };
+        client.simple_query(statement).map(|_| ()).map_err(|error| Failure::of(&error, statement))
+    }
+
+    /// The single column of a query.
+    pub fn ask(&mut self, query: &str) -> Result<Vec<String>, Failure> {
+        let rows = self.main.simple_query(query).map_err(|error| Failure::of(&error, query))?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|message| match message {
+                SimpleQueryMessage::Row(row) => Some(row.get(0).unwrap_or_default().to_owned()),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// All rules and what they found: alerts are kept for ever, but for a superuser.
+    fn forget(&mut self) -> Result<(), postgres::Error> {
+        self.main.batch_execute(
+            "SET session_replication_role = replica;
+             TRUNCATE travel.rules, travel.alerts, travel.alert_history CASCADE;
+             RESET session_replication_role",
+        )
+    }
+}
+
+impl Failure {
+    fn of(error: &postgres::Error, statement: &str) -> Self {
+        let said = error.as_db_error().map_or_else(|| error.to_string(), |error| format!("{error:?}"));
+        Self { what: format!("{said}\nof {statement}"), is_void: false }
+    }
+}
