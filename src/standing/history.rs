@@ -45,8 +45,9 @@ impl Histories {
         self.members.len()
     }
 
-    pub fn contains(&self, kind: Kind, name: &Arc<str>) -> bool {
-        self.index.contains_key(&(kind, name.clone()))
+    /// After which time a member is judged again; none: it is not.
+    pub fn cut_of(&self, kind: Kind, name: &Arc<str>) -> Option<Micros> {
+        self.index.get(&(kind, name.clone())).map(|at| self.cut(*at))
     }
 
     /// An event's members, which must be judged again after `cut`.

@@ -185,13 +185,27 @@ impl Step {
             }
             false
         });
-        late.complete(rule, &self.queries, self.owner)?;
-        // What hangs together with a late event is read with its history.
-        events.retain(|event| {
-            is_complete
-                && !late.contains(Kind::Entity, &event.entity)
-                && !event.baseline_entity.as_ref().is_some_and(|name| late.contains(Kind::Baseline, name))
-        });
+        // What hangs together with a late event is read with its history: with as much of it as it takes.
+        let mut is_wider = true;
+        while is_wider {
+            late.complete(rule, &self.queries, self.owner)?;
+            is_wider = false;
+            events.retain(|event| {
+                let baseline = event.baseline_entity.as_ref();
+                let cuts = [
+                    late.cut_of(Kind::Entity, &event.entity),
+                    baseline.and_then(|name| late.cut_of(Kind::Baseline, name)),
+                ];
+                if cuts.iter().flatten().any(|cut| event.time <= *cut) {
+                    late.add(Some(&event.entity), baseline, event.time.saturating_sub(1));
+                    is_wider = true;
+                }
+                cuts == [None, None]
+            });
+        }
+        if !is_complete {
+            events.clear();
+        }
         self.judge(events, entities, baselines, &late, reader)?;
         Ok(is_complete)
     }

@@ -66,10 +66,11 @@ pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
     };
     let thresholds = &case.rule.thresholds;
     server.ask(&format!(
-        "SELECT travel.leg_id(entity, l.from_time, l.from_ip, l.to_time, l.to_ip) AS id
+        "SELECT id
          FROM (SELECT {entity} AS entity,
                       travel.impossible_legs(event_time, source_ip, event_id, {}, {}, {}) AS legs
-               FROM {} GROUP BY 1) AS e, unnest(legs) AS l
+               FROM {} GROUP BY 1) AS e, unnest(legs) AS l,
+              travel.leg_id(entity, l.from_time, l.from_ip, l.to_time, l.to_ip) AS id
          ORDER BY id COLLATE \"C\"",
         thresholds.min_distance_km,
         thresholds.min_velocity_kmh,
