@@ -38,9 +38,10 @@ COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database t
 COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
--- One row of a member stands as of one of its events, and holds until its next one.
+-- One row of a member stands as of one of its events, and holds until its next one. No foreign keys: they would be
+-- checked for each of millions of rows; a trigger clears what a rule leaves.
 CREATE TABLE travel.entity_states (
-    rule         text        NOT NULL REFERENCES travel.rules ON DELETE CASCADE,
+    rule         text        NOT NULL,
     entity       text        NOT NULL,
     judged_until timestamptz NOT NULL,
     valid_until  timestamptz NOT NULL,
@@ -56,7 +57,7 @@ COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that
 SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
 
 CREATE TABLE travel.baseline_states (
-    rule            text        NOT NULL REFERENCES travel.rules ON DELETE CASCADE,
+    rule            text        NOT NULL,
     baseline_entity text        NOT NULL,
     judged_until    timestamptz NOT NULL,
     valid_until     timestamptz NOT NULL,
@@ -72,6 +73,22 @@ COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass th
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
 -- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
+CREATE FUNCTION travel.forget_rule() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM travel.entity_states WHERE rule = OLD.name;
+    DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION travel.forget_rule() IS 'what scans kept of a rule goes with it';
+REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
+CREATE TRIGGER forget AFTER DELETE ON travel.rules
+    FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
+COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
+
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
