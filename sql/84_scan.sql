@@ -72,7 +72,6 @@ COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinit
 COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
--- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
 CREATE FUNCTION travel.forget_rule() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
@@ -89,6 +88,7 @@ CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
 
+-- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
