@@ -104,16 +104,17 @@ CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    names text[] := ARRAY(
+    -- Qualified, as a search_path of the caller's might have other types of these names.
+    names pg_catalog.text[] := ARRAY(
         SELECT r.name FROM travel.rules AS r
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
-    name text;
+    name pg_catalog.text;
     is_more boolean;
-    state text;
-    message text;
-    detail text;
-    hint text;
+    state pg_catalog.text;
+    message pg_catalog.text;
+    detail pg_catalog.text;
+    hint pg_catalog.text;
 BEGIN
     IF scan.rule IS NOT NULL AND names OPERATOR(pg_catalog.=) '{}' THEN
         PERFORM travel.check_rule(scan.rule);
@@ -127,9 +128,20 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+                IF detail OPERATOR(pg_catalog.=) '' THEN
+                    detail := 'The other rules are scanned all the same.';
+                END IF;
+                IF hint OPERATOR(pg_catalog.=) '' THEN
+                    hint := 'travel.check_rule says what is wrong with a rule.';
+                END IF;
                 PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, message
-                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                    -- Neither is NULL; nullif would take an operator of the search_path.
+                    USING DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail
+                                        ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
+                        HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN hint
+                                    ELSE 'travel.status shows it until a scan of the rule succeeds.' END,
+                        ERRCODE = state;
                 is_more := false;
             END;
             IF travel.may_commit() THEN

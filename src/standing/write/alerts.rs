@@ -212,24 +212,29 @@ impl Writer<'_> {
             .collect();
         let entities: Vec<&str> = alerts.incidents.iter().map(|alert| &*alert.incident.entity).collect();
         // A verdict that was pruned lives on in its alert.
-        let rows = spi::select(
-            "SELECT leg_id, pg_catalog.row_to_json(v)::text
-             FROM travel.verdicts AS v
-             WHERE rule = $1 AND leg_id = ANY ($2)
-             UNION ALL
-             SELECT leg_id, pg_catalog.row_to_json(a)::text
-             FROM travel.alerts AS a
-             WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
-               AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
-            &[text(&self.law.name), texts(&wanted), texts(&entities)],
-        );
+        let rows = spi::with_settings(&[(c"extra_float_digits", c"1")], || {
+            spi::select(
+                "SELECT leg_id, pg_catalog.row_to_json(v)::text, from_time, to_time
+                 FROM travel.verdicts AS v
+                 WHERE rule = $1 AND leg_id = ANY ($2)
+                 UNION ALL
+                 SELECT leg_id, pg_catalog.row_to_json(a)::text, from_time, to_time
+                 FROM travel.alerts AS a
+                 WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
+                   AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
+                &[text(&self.law.name), texts(&wanted), texts(&entities)],
+            )
+        });
         let mut found = HashMap::with_capacity(rows.len);
         for row in 0..rows.len {
             let stored = rows.text(row, 1)?.unwrap_or_default();
-            let columns = serde_json::from_str(stored).map_err(|error| TravelError::StateUnreadable {
-                rule: self.law.name.clone(),
-                detail: error.to_string(),
+            let mut columns: Columns = serde_json::from_str(stored).map_err(|error| {
+                TravelError::StateUnreadable { rule: self.law.name.clone(), detail: error.to_string() }
             })?;
+            // Whatever time zone the session has, the signal has UTC.
+            for (name, column) in [("from_time", 2), ("to_time", 3)] {
+                columns.insert(name.to_owned(), json!(rows.i64(row, column).map(utc)));
+            }
             found.insert(rows.text(row, 0)?.unwrap_or_default().to_owned(), columns);
         }
         Ok(found)

@@ -74,7 +74,7 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
         }
         Step::Close => server.run(Session::Other, "COMMIT"),
         Step::Scan { batch } => scan(server, rule, *batch),
-        Step::ScanStep { batch } => {
+        Step::Midway { batch } => {
             set_batch(server, *batch)?;
             server.run(Session::Main, &format!("SELECT travel.scan_step('{rule}')"))
         }

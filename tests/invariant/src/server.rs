@@ -54,7 +54,7 @@ impl Server {
             self.run(Session::Main, &format!("TRUNCATE {}", sql::table(source)))?;
         }
         self.runs += 1;
-        if self.runs % 20 == 0 {
+        if self.runs.is_multiple_of(20) {
             self.forget().map_err(|error| Failure { what: error.to_string(), is_void: true })?;
         }
         Ok(self.runs)

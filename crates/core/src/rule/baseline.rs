@@ -115,10 +115,13 @@ impl BaselineState {
             .any(|(_, record)| record.is_known(rule, at))
     }
 
-    pub fn has_travelled(&self, transition: &Transition, at: Micros) -> bool {
-        self.transitions
-            .get(transition)
-            .is_some_and(|travelled| at.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
+    pub fn has_travelled(&self, rule: &Rule, transition: &Transition, at: Micros) -> bool {
+        // The state may be from when the rule still learnt them.
+        rule.learns_transitions()
+            && self
+                .transitions
+                .get(transition)
+                .is_some_and(|travelled| at.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
     }
 
     /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
@@ -161,7 +164,9 @@ impl BaselineState {
     pub fn forget(&mut self, rule: &Rule) {
         let Some(now) = self.last_event else { return };
         self.places.retain(|_, record| !record.is_forgotten(rule, now));
-        self.transitions.retain(|_, travelled| now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY);
+        let learns = rule.learns_transitions();
+        self.transitions
+            .retain(|_, travelled| learns && now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY);
         self.after_anchor.retain(|place| self.places.contains_key(place));
     }
 

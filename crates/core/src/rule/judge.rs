@@ -8,7 +8,7 @@ use super::event::{JudgedEvent, in_order};
 use super::incident::{Grouping, Incident};
 use super::journey::EntityJourney;
 use super::place_key::Transition;
-use super::settings::{Learn, Micros, Rule};
+use super::settings::{Micros, Rule};
 use super::suppression::Suppression;
 use super::verdict::{Law, Verdict};
 use crate::journey::Leg;
@@ -273,7 +273,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         let overlaid =
             place.as_ref().is_some_and(|place| self.law.analysts.knows(baseline_entity, place, event.time));
         state.learn(rule, event, overlaid);
-        if rule.learn == Learn::Encountered && rule.learn_transitions {
+        if rule.learns_transitions() {
             let from = leg.and_then(|leg| leg.from.event.place(rule.learn));
             // Within one place nobody moves.
             if let Some((from, to)) = from.zip(place).filter(|(from, to)| from != to) {

@@ -84,6 +84,13 @@ impl Default for Rule {
     }
 }
 
+impl Rule {
+    /// Whether a move that was made before is no news.
+    pub fn learns_transitions(&self) -> bool {
+        self.learn == Learn::Encountered && self.learn_transitions
+    }
+}
+
 impl Learn {
     pub fn as_str(self) -> &'static str {
         match self {

@@ -152,6 +152,8 @@ fn attribute(path: &str, value: Option<&Value>) -> Value {
     match value {
         None => Value::Null,
         Some(value) if path == TRAVEL_DISTANCE => rounded(value, 10.0),
+        // 52.0 is 52, wherever the value comes from.
+        Some(value) if value.as_f64().is_some_and(|number| number.fract() == 0.0) => rounded(value, 1.0),
         Some(value) => value.clone(),
     }
 }
@@ -241,6 +243,14 @@ mod tests {
 
     fn rendered(text: &str) -> String {
         message(&Template::parse(text), &london_to_tokyo())
+    }
+
+    #[test]
+    fn a_whole_number_is_the_same_with_and_without_decimals() {
+        let (mut with, mut without) = (london_to_tokyo(), london_to_tokyo());
+        with.insert("from_latitude".to_owned(), json!(52.0));
+        without.insert("from_latitude".to_owned(), json!(52));
+        assert_eq!(signal(&with).to_string(), signal(&without).to_string());
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Knowledge<'_> {
     }
 
     fn transition(self, transition: &Transition) -> bool {
-        self.state.is_some_and(|state| state.has_travelled(transition, self.at))
+        self.state.is_some_and(|state| state.has_travelled(self.rule, transition, self.at))
             || self.analysts.knows_transition(self.baseline_entity, transition, self.at)
     }
 

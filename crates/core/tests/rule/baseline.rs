@@ -241,6 +241,17 @@ fn a_transition_that_was_travelled_at_any_speed_is_known() {
 }
 
 #[test]
+fn transitions_from_before_a_rule_stopped_learning_them_count_no_more() {
+    let events = travelled_and_forgotten(time(40, 9, 0));
+    let (_, state) = resume(&State::default(), &iam_user(), &events[..4], &[], &[]).unwrap();
+    for rule in [encountered(), Rule { learn: Learn::Proven, ..iam_user() }] {
+        let (judgement, _) = resume(&state, &rule, &events[4..], &[], &[]).unwrap();
+        assert!(judgement.verdicts[0].is_raised(), "{:?}", judgement.verdicts[0].reasons);
+        assert_eq!(judgement.transitions, []);
+    }
+}
+
+#[test]
 fn a_transition_has_a_direction() {
     let again = time(40, 9, 0);
     let events = [
