@@ -25,6 +25,10 @@ pub enum Step {
     Rejudge { since: Option<Micros>, batch: u64 },
     /// An analyst archives what is there.
     Archive,
+    /// The rule scans another table, with these rows.
+    Elsewhere(Vec<usize>),
+    /// Its own again.
+    Back,
 }
 
 const MINUTE: Micros = 60 * SECOND;
@@ -47,7 +51,12 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     }
     let batch = |rng: &mut Rng| *rng.pick(&[1, 1, 2, 5, 20, 200_000, 200_000]);
     let changes = case.before.is_some().then(|| rng.below(parts.len() as u64));
+    let returns = (case.source == Source::Events && rng.below(5) == 0).then(|| rng.below(parts.len() as u64));
     let mut steps = Vec::new();
+    if returns.is_some() {
+        let rows = (0..case.rows.len()).filter(|_| rng.below(2) == 0).collect();
+        steps.extend([Step::Elsewhere(rows), Step::Scan { batch: batch(rng) }]);
+    }
     let mut is_open = false;
     for (number, part) in (0..).zip(parts) {
         let scan = Step::Scan { batch: batch(rng) };
@@ -94,6 +103,9 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             steps.push(Step::Close);
             is_open = false;
         }
+        if returns == Some(number) {
+            steps.push(Step::Back);
+        }
         if changes == Some(number) {
             steps.push(Step::Change { batch: batch(rng) });
         }
@@ -117,7 +129,8 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Rejudge { .. } => Some("judged again with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::Archive => Some("alerts archived on the way"),
-            Step::Insert(_) | Step::Close | Step::Scan { .. } | Step::Change { .. } => None,
+            Step::Elsewhere(_) => Some("another source before"),
+            Step::Insert(_) | Step::Close | Step::Scan { .. } | Step::Change { .. } | Step::Back => None,
         })
         .collect();
     kinds.sort_unstable();

@@ -1,6 +1,6 @@
 //! One case: it arrives, is scanned, and what is there in the end is compared.
 
-use crate::case::Case;
+use crate::case::{Case, Source};
 use crate::expected::Expected;
 use crate::found::{self, Found};
 use crate::plan::{self, Step};
@@ -8,8 +8,12 @@ use crate::server::{Failure, Server, Session};
 use crate::sql;
 
 pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
-    if case.before.is_some() && !case.steps.iter().any(|step| matches!(step, Step::Change { .. })) {
-        return Err(Failure { what: "the settings are never those of the case".to_owned(), is_void: true });
+    let last = |is: fn(&Step) -> bool| case.steps.iter().rposition(is);
+    let changes = last(|step| matches!(step, Step::Change { .. }));
+    let (leaves, returns) =
+        (last(|step| matches!(step, Step::Elsewhere(_))), last(|step| *step == Step::Back));
+    if (case.before.is_some() && changes.is_none()) || leaves > returns {
+        return Err(Failure { what: "the rule never becomes that of the case".to_owned(), is_void: true });
     }
     let number = server.fresh()?;
     let (split, whole) = (format!("split {number}"), format!("whole {number}"));
@@ -54,8 +58,9 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
 }
 
 fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(), Failure> {
+    let table = sql::table(case.source);
     match step {
-        Step::Insert(rows) => insert(server, case, Session::Main, rows),
+        Step::Insert(rows) => insert(server, case, Session::Main, table, rows),
         Step::Within { steps, commits } => {
             server.run(Session::Main, "BEGIN")?;
             for step in steps {
@@ -65,7 +70,7 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
         }
         Step::Open(rows) => {
             server.run(Session::Other, "BEGIN")?;
-            insert(server, case, Session::Other, rows)
+            insert(server, case, Session::Other, table, rows)
         }
         Step::Close => server.run(Session::Other, "COMMIT"),
         Step::Scan { batch } => scan(server, rule, *batch),
@@ -85,6 +90,12 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
             let since = since.map_or_else(|| "-infinity".to_owned(), sql::utc);
             server.run(Session::Main, &format!("CALL travel.rejudge('{rule}', '{since}')"))
         }
+        Step::Elsewhere(rows) => {
+            let other = sql::table(Source::Transactions);
+            insert(server, case, Session::Main, other, rows)?;
+            server.run(Session::Main, &sql::set_source(rule, other))
+        }
+        Step::Back => server.run(Session::Main, &sql::set_source(rule, table)),
         Step::Archive => server.run(
             Session::Main,
             &format!(
@@ -95,8 +106,14 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
     }
 }
 
-fn insert(server: &mut Server, case: &Case, session: Session, rows: &[usize]) -> Result<(), Failure> {
-    if rows.is_empty() { Ok(()) } else { server.run(session, &sql::insert(case, rows)) }
+fn insert(
+    server: &mut Server,
+    case: &Case,
+    session: Session,
+    table: &str,
+    rows: &[usize],
+) -> Result<(), Failure> {
+    if rows.is_empty() { Ok(()) } else { server.run(session, &sql::insert(case, table, rows)) }
 }
 
 fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {

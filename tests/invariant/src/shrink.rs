@@ -97,7 +97,7 @@ fn used(case: &Case) -> BTreeSet<usize> {
     fn of(steps: &[Step], rows: &mut BTreeSet<usize>) {
         for step in steps {
             match step {
-                Step::Insert(part) | Step::Open(part) => rows.extend(part),
+                Step::Insert(part) | Step::Open(part) | Step::Elsewhere(part) => rows.extend(part),
                 Step::Within { steps, .. } => of(steps, rows),
                 _ => {}
             }
@@ -117,6 +117,7 @@ fn without(case: &Case, gone: &BTreeSet<usize>) -> Case {
             .map(|step| match step {
                 Step::Insert(part) => Step::Insert(left(part)),
                 Step::Open(part) => Step::Open(left(part)),
+                Step::Elsewhere(part) => Step::Elsewhere(left(part)),
                 Step::Within { steps, commits } => Step::Within { steps: of(steps, gone), commits: *commits },
                 other => other.clone(),
             })

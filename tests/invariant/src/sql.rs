@@ -31,13 +31,12 @@ pub fn create_table(source: Source) -> String {
     )
 }
 
-pub fn insert(case: &Case, rows: &[usize]) -> String {
+pub fn insert(case: &Case, table: &str, rows: &[usize]) -> String {
     let arrived = if case.source == Source::Arrivals { ", arrived" } else { "" };
     let values: Vec<String> = rows.iter().map(|row| format!("\n  ({})", values(case, *row))).collect();
     format!(
-        "INSERT INTO {} (event_id, event_time, source_ip, account_id, session_name, user_name, actor, principal, \
+        "INSERT INTO {table} (event_id, event_time, source_ip, account_id, session_name, user_name, actor, principal, \
          access_key_id, event_name, user_agent, outcome, identity_type, mfa_used{arrived}) VALUES{}",
-        table(case.source),
         values.join(",")
     )
 }
@@ -102,6 +101,10 @@ pub fn insert_rule(case: &Case, name: &str, rule: &Rule) -> String {
     columns.extend(settings(rule));
     let (names, values): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();
     format!("INSERT INTO travel.rules ({}) VALUES ({})", names.join(", "), values.join(", "))
+}
+
+pub fn set_source(name: &str, table: &str) -> String {
+    format!("UPDATE travel.rules SET source = {} WHERE name = {}", literal(table), literal(name))
 }
 
 pub fn update_rule(name: &str, rule: &Rule) -> String {
