@@ -236,7 +236,10 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     let about = format!("the rule \"{name}\" cannot be used as it is: ");
     let result = attempt(|| {
         spi::connected(|| {
-            let definition = Definition::of_row(&name, rule.composite())?;
+            // The writer's search_path finds the source, and nothing else.
+            let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
+                Definition::of_row(&name, rule.composite())
+            })?;
             check::resolve(&definition).map(|_| ())
         })
     });

@@ -13,26 +13,28 @@ ask 'CREATE EXTENSION pg_cron'
 scan_database
 ask "SELECT travel.create_rule('access_key', 'public.cloudtrail')" >/dev/null
 run_psql --quiet --output /dev/null <<'SQL'
+    -- Who scans need be no superuser, and may read nothing of the table.
     CREATE ROLE scanner LOGIN;
     SELECT travel.grant_to('scanner', 'admin');
+    GRANT USAGE ON SCHEMA cron TO scanner;
     CREATE MATERIALIZED VIEW found AS SELECT * FROM travel.detect('public.cloudtrail');
     CREATE UNIQUE INDEX ON found (leg_id);
     -- Long at work: the learning period is over.
     SELECT call('AKIA1', '2026-02-01 12:00Z', '192.0.2.1', 'someone');
 SQL
-# Since 1.5 also every few seconds.
+# Since 1.5 every few seconds, too; before, this takes up to a minute.
 every='2 seconds'
 ask "SELECT cron.schedule('probe', '$every', 'SELECT 1')" >/dev/null 2>&1 || every='* * * * *'
 ask "SELECT cron.unschedule('probe')" >/dev/null 2>&1 || true
 note "pg_cron $(ask "SELECT extversion FROM pg_extension WHERE extname = 'pg_cron'"), each job: $every"
+PGUSER=scanner ask "SELECT cron.schedule('scan', '$every', 'CALL travel.scan()')" >/dev/null
 run_psql --quiet --output /dev/null <<SQL
-    SELECT cron.schedule('scan', '$every', 'CALL travel.scan()');
     SELECT cron.schedule('refresh', '$every', 'REFRESH MATERIALIZED VIEW CONCURRENTLY public.found');
     SELECT journey('AKIA1', '2026-03-01 12:00Z');
 SQL
 
 
-rule 'what comes in is judged by a scan that pg_cron runs'
+rule 'what comes in is judged by a scan that pg_cron runs, as a role that was given travel.scan'
 within 70 'SELECT count(*) FROM travel.alerts' 1
 note "after $TOOK s"
 same 'the alert' 'access_key|AKIA1|open|London|Tokyo' "$(ask 'SELECT rule, entity, status, from_city, to_city FROM travel.alerts')"
@@ -42,11 +44,4 @@ same 'a scan that commits as it goes is a job like any' 'succeeded|t' "$(ask "SE
 rule 'and a materialized view over travel.detect is refreshed beside it'
 within 70 'SELECT count(*) FROM found' 1
 same 'jobs that failed' '' "$(ask "SELECT string_agg(command || ': ' || return_message, E'\\n') FROM cron.job_run_details WHERE status = 'failed'")"
-
-rule 'so does a job of a role that was given travel.admin and does not own the table'
-ask "SELECT cron.unschedule('scan'), cron.unschedule('refresh')" >/dev/null
-ask "GRANT USAGE ON SCHEMA cron TO scanner; SELECT journey('AKIA1', '2026-03-05 12:00Z')" >/dev/null
-PGUSER=scanner ask "SELECT cron.schedule('by a role', '$every', 'CALL travel.scan()')" >/dev/null
-within 70 'SELECT count(*) FROM travel.alerts' 2
-note "after $TOOK s"
 no_crash
