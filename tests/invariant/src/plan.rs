@@ -40,9 +40,9 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     case.arrived = vec![FIRST_ARRIVAL; case.rows.len()];
     for (number, part) in (0..).zip(&parts) {
         for row in part {
-            // Not more than the overlap before the newest of those that came before.
-            let early = rng.below(105) as Micros;
-            case.arrived[*row] = FIRST_ARRIVAL + (number * 50 - early) * MINUTE;
+            // Less than the overlap before the newest of those that came before.
+            let early = rng.below(60) as Micros;
+            case.arrived[*row] = FIRST_ARRIVAL + (number * 10 - early) * MINUTE;
         }
     }
     let batch = |rng: &mut Rng| *rng.pick(&[1, 1, 2, 5, 20, 200_000, 200_000]);

@@ -72,6 +72,7 @@ impl Server {
 
     /// The single column of a query.
     pub fn ask(&mut self, query: &str) -> Result<Vec<String>, Failure> {
+        let query = &format!("SET timezone = 'UTC'; SET extra_float_digits = 1; {query}");
         let rows = self.main.simple_query(query).map_err(|error| Failure::of(&error, query))?;
         Ok(rows
             .into_iter()
