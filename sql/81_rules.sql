@@ -63,7 +63,6 @@ SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel.validate_rule() IS
     'that a rule is in range, and that its writer is a member of its owner';
