@@ -145,12 +145,6 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-                IF detail OPERATOR(pg_catalog.=) '' THEN
-                    detail := 'The other rules are scanned all the same.';
-                END IF;
-                IF hint OPERATOR(pg_catalog.=) '' THEN
-                    hint := 'travel.check_rule says what is wrong with a rule.';
-                END IF;
                 PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, message
                     -- Neither is NULL; nullif would take an operator of the search_path.

@@ -58,10 +58,14 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     must_be_in_range(&new)?;
     must_be_well_formed(&new)?;
     let new = with_full_names(new)?;
-    if owner_exists(old.as_ref(), &new)? {
-        must_be_a_members(&new)?;
-        must_resolve_or_warn(&new)?;
-    }
+    // The writer's search_path says which table is meant. What follows acts for the owner, too: it finds nothing by it.
+    spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
+        if owner_exists(old.as_ref(), &new)? {
+            must_be_a_members(&new)?;
+            must_resolve_or_warn(&new)?;
+        }
+        Ok(())
+    })?;
     Ok(new.result())
 }
 
