@@ -44,6 +44,7 @@ PGDATABASE=doc_sample run_psql --quiet --output /dev/null --file tests/docs/setu
 split_blocks() {
     awk -v into="$2" '
         function close_block() { state = ""; if (out != "") close(out) }
+        state != "" && /^```./ { printf "line %d: the fence before this one is not closed\n", NR > "/dev/stderr"; exit 1 }
         state == "sql" {
             if ($0 ~ /^```/) { close_block(); after = 1; next }
             print > out; next

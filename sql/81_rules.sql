@@ -63,6 +63,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel.validate_rule() IS
     'that a rule is in range, and that its writer is a member of its owner';
@@ -128,12 +129,14 @@ GRANT SELECT ON travel.presets TO PUBLIC;
 
 CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
     'makes a rule of a preset over a source, and checks it; its name, the preset''s unless another is given';
 
 CREATE FUNCTION travel.check_rule(name text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'raises what is wrong with a rule and its source; a missing index is a notice with the statement that makes it';

@@ -38,9 +38,10 @@ COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database t
 COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
--- One row of a member stands as of one of its events, and holds until its next one.
+-- One row of a member stands as of one of its events, and holds until its next one. No foreign keys: they would be
+-- checked for each of millions of rows; a trigger clears what a rule leaves.
 CREATE TABLE travel.entity_states (
-    rule         text        NOT NULL REFERENCES travel.rules ON DELETE CASCADE,
+    rule         text        NOT NULL,
     entity       text        NOT NULL,
     judged_until timestamptz NOT NULL,
     valid_until  timestamptz NOT NULL,
@@ -56,7 +57,7 @@ COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that
 SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
 
 CREATE TABLE travel.baseline_states (
-    rule            text        NOT NULL REFERENCES travel.rules ON DELETE CASCADE,
+    rule            text        NOT NULL,
     baseline_entity text        NOT NULL,
     judged_until    timestamptz NOT NULL,
     valid_until     timestamptz NOT NULL,
@@ -71,9 +72,27 @@ COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinit
 COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
+CREATE FUNCTION travel.forget_rule() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM travel.entity_states WHERE rule = OLD.name;
+    DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION travel.forget_rule() IS 'what scans kept of a rule goes with it';
+REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
+CREATE TRIGGER forget AFTER DELETE ON travel.rules
+    FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
+COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
+
+-- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel.scan_step(text) IS
     'one step of travel.scan, in one transaction; true where there is more to do';
@@ -102,16 +121,17 @@ CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    names text[] := ARRAY(
+    -- Qualified, as a search_path of the caller's might have other types of these names.
+    names pg_catalog.text[] := ARRAY(
         SELECT r.name FROM travel.rules AS r
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
-    name text;
+    name pg_catalog.text;
     is_more boolean;
-    state text;
-    message text;
-    detail text;
-    hint text;
+    state pg_catalog.text;
+    message pg_catalog.text;
+    detail pg_catalog.text;
+    hint pg_catalog.text;
 BEGIN
     IF scan.rule IS NOT NULL AND names OPERATOR(pg_catalog.=) '{}' THEN
         PERFORM travel.check_rule(scan.rule);
@@ -125,10 +145,19 @@ BEGIN
             EXCEPTION WHEN OTHERS THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+                IF detail OPERATOR(pg_catalog.=) '' THEN
+                    detail := 'The other rules are scanned all the same.';
+                END IF;
+                IF hint OPERATOR(pg_catalog.=) '' THEN
+                    hint := 'travel.check_rule says what is wrong with a rule.';
+                END IF;
                 PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, message
-                    USING DETAIL = coalesce(nullif(detail, ''), pg_catalog.format('The SQLSTATE is %s.', state)),
-                        HINT = coalesce(nullif(hint, ''), 'travel.status shows it until a scan of the rule succeeds.'),
+                    -- Neither is NULL; nullif would take an operator of the search_path.
+                    USING DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail
+                                        ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
+                        HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN hint
+                                    ELSE 'travel.status shows it until a scan of the rule succeeds.' END,
                         ERRCODE = state;
                 is_more := false;
             END;

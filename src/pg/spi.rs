@@ -253,7 +253,9 @@ pub fn texts(query: &str, arguments: &[Argument]) -> Vec<String> {
     (0..rows.len).filter_map(|row| rows.text(row, 0).ok().flatten().map(str::to_owned)).collect()
 }
 
-/// Runs `body` with settings changed for as long as it runs; an error takes them back with the transaction.
+/// Runs `body` with settings changed for as long as it runs; an error takes them back with the transaction. What a
+/// function of a user's sets in it, for the session or not, goes too: a search_path that it left behind would be that
+/// of what runs next, with other rights.
 pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: impl FnOnce() -> R) -> R {
     // SAFETY: a nest level of its own, ended where nothing unwinds; PostgreSQL ends it where something does.
     unsafe {
@@ -271,7 +273,7 @@ pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: i
             );
         }
         let result = body();
-        pg_sys::AtEOXact_GUC(true, level);
+        pg_sys::AtEOXact_GUC(false, level);
         result
     }
 }

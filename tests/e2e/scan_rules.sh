@@ -23,7 +23,7 @@ warned() { grep -c "WARNING:  the scan of the rule \"$1\" failed" "$SCRATCH/said
 error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule = '$1'"; }
 verdicts_of() { ask "SELECT count(*) FROM travel.verdicts WHERE rule = '$1'"; }
 
-# Fails where anything that mallory wrote ran with the rights of somebody else, or left something.
+# Fails if anything that mallory wrote ran with the rights of somebody else, or left something.
 nothing_happened() {
     same "$1: no role changed" 'f|f|f' "$(ask "SELECT rolsuper, rolcreaterole, pg_has_role('mallory', 'postgres', 'member') FROM pg_roles WHERE rolname = 'mallory'")"
     same "$1: nothing was left" 0 "$(ask 'SELECT count(*) FROM evil.loot')"
@@ -191,14 +191,24 @@ nothing_happened 'settings left behind'
 
 rule "a hostile search_path of the caller's finds nothing for scans to run, neither do temporary objects"
 ask "SELECT journey('by a path')" >/dev/null
-for role in postgres scanner; do
-    as "$role" ask_all "SET search_path = evil, pg_catalog, public; CALL travel.scan()" >"$SCRATCH/said"
-    as "$role" ask_all "SET search_path = evil, pg_catalog, public; CALL travel.scan('plain'); CALL travel.rejudge('plain', '2026-01-01Z'); CALL travel.scan('none')" >>"$SCRATCH/said"
-    same "$role: the one error" 'ERROR:  42704' "$(grep -o 'ERROR:  [^:]*' "$SCRATCH/said")"
-    nothing_happened "search_path of $role"
+# One fails, so that its warning is made, too.
+ask "INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('failing', 'mallory', 'public.cloudtrail', false, 'evil.attack(''role'')')" 2>/dev/null
+# Statements without an operator of their own, each in a transaction of its own.
+statements=("CALL travel.scan()" "CALL travel.scan('plain')" "CALL travel.rejudge('plain', '2026-01-01Z')" "SELECT travel.check_rule('plain')"
+    "UPDATE travel.alerts SET assignee = 'me'" "SELECT rule, last_error FROM travel.status"
+    "INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('plain', 'nobody', 'nothing')"
+    "INSERT INTO travel.known_places (rule, baseline_entity, country_code) VALUES ('plain', 'nobody', 'GB')")
+for role in scanner postgres; do
+    # Only a member of a rule's owner may change it.
+    [ "$role" != postgres ] || statements+=("UPDATE travel.rules SET goal = 'peace'" "SELECT travel.create_rule('root', 'public.cloudtrail')")
+    for statement in "${statements[@]}"; do
+        PGOPTIONS='-c search_path=evil,pg_catalog,public' as "$role" ask "$statement" >/dev/null 2>"$SCRATCH/said" || fail "$role: $statement: $(cat "$SCRATCH/said")"
+        nothing_happened "search_path of $role: $statement"
+    done
+    PGOPTIONS='-c search_path=evil,pg_catalog,public' as "$role" refused 42704 "CALL travel.scan('none')"
     as "$role" ask_all "CREATE TEMPORARY TABLE rules (name text); CREATE TEMPORARY TABLE scans (rule text); CREATE TEMPORARY TABLE cloudtrail (access_key_id text);
         CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (evil.checked(VALUE)); SET search_path = pg_temp, evil, pg_catalog; CALL travel.scan(); CALL travel.rejudge('plain', '2026-01-01Z')" >"$SCRATCH/said"
-    same "$role: no error" '' "$(grep -E 'ERROR|WARNING' "$SCRATCH/said" || true)"
+    same "$role: no error" '' "$(grep ERROR "$SCRATCH/said" || true)"
     nothing_happened "pg_temp of $role"
 done
 same 'judged' 4 "$(verdicts_of plain)"

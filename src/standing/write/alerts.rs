@@ -271,10 +271,12 @@ impl Writer<'_> {
                 "INSERT INTO travel.alert_legs AS l
                  SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.alert_legs, $1::json)
                  ON CONFLICT (alert_id, leg_id) DO UPDATE
-                 SET from_known = excluded.from_known, to_known = excluded.to_known,
-                     baseline_entity = excluded.baseline_entity
-                 WHERE (l.from_known, l.to_known, l.baseline_entity)
-                       IS DISTINCT FROM (excluded.from_known, excluded.to_known, excluded.baseline_entity)",
+                 SET baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
+                     from_country_code = excluded.from_country_code, from_subdivision = excluded.from_subdivision,
+                     from_city = excluded.from_city, to_known = excluded.to_known,
+                     to_country_code = excluded.to_country_code, to_subdivision = excluded.to_subdivision,
+                     to_city = excluded.to_city
+                 WHERE l IS DISTINCT FROM excluded",
                 &[json_of(rows)?],
             );
         }

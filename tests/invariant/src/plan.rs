@@ -18,7 +18,7 @@ pub enum Step {
     /// A whole scan, with so many rows a step.
     Scan { batch: u64 },
     /// A single step of one.
-    ScanStep { batch: u64 },
+    Midway { batch: u64 },
     /// The rule changes to what it is in the end, and everything is judged again.
     Change { batch: u64 },
     /// With the same settings.
@@ -40,9 +40,9 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     case.arrived = vec![FIRST_ARRIVAL; case.rows.len()];
     for (number, part) in (0..).zip(&parts) {
         for row in part {
-            // Not more than the overlap before the newest of those that came before.
-            let early = rng.below(105) as Micros;
-            case.arrived[*row] = FIRST_ARRIVAL + (number * 50 - early) * MINUTE;
+            // Less than the overlap before the newest of those that came before.
+            let early = rng.below(60) as Micros;
+            case.arrived[*row] = FIRST_ARRIVAL + (number * 10 - early) * MINUTE;
         }
     }
     let batch = |rng: &mut Rng| *rng.pick(&[1, 1, 2, 5, 20, 200_000, 200_000]);
@@ -79,7 +79,7 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             // By lookback, what comes while a pass is under way counts from the newest event of that pass.
             0 if case.source != Source::Lookback => {
                 for _ in 0..1 + rng.below(3) {
-                    steps.push(Step::ScanStep { batch: batch(rng) });
+                    steps.push(Step::Midway { batch: batch(rng) });
                 }
             }
             1 => {}
@@ -113,7 +113,7 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Within { commits: true, .. } => Some("a scan between two inserts of one transaction"),
             Step::Within { commits: false, .. } => Some("a scan that is rolled back"),
             Step::Open(_) => Some("a transaction that commits after a later one was scanned"),
-            Step::ScanStep { .. } => Some("rows that arrive while a pass is under way"),
+            Step::Midway { .. } => Some("rows that arrive while a pass is under way"),
             Step::Rejudge { .. } => Some("judged again with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::Archive => Some("alerts archived on the way"),

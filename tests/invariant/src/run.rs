@@ -69,7 +69,7 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
         }
         Step::Close => server.run(Session::Other, "COMMIT"),
         Step::Scan { batch } => scan(server, rule, *batch),
-        Step::ScanStep { batch } => {
+        Step::Midway { batch } => {
             set_batch(server, *batch)?;
             server.run(Session::Main, &format!("SELECT travel.scan_step('{rule}')"))
         }
@@ -101,12 +101,7 @@ fn insert(server: &mut Server, case: &Case, session: Session, rows: &[usize]) ->
 
 fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {
     set_batch(server, batch)?;
-    let ask = format!("SELECT 1 FROM travel.scans WHERE rule = '{rule}' AND under_way");
-    // A pass that is under way is ended: it judges what was there when it began.
-    let is_under_way = !server.ask(&ask)?.is_empty();
-    for _ in 0..1 + u8::from(is_under_way) {
-        server.run(Session::Main, &format!("CALL travel.scan('{rule}')"))?;
-    }
+    server.run(Session::Main, &format!("CALL travel.scan('{rule}')"))?;
     // An error of a rule is a warning there.
     let error = server.ask(&format!(
         "SELECT last_error FROM travel.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"
@@ -114,8 +109,15 @@ fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {
     same("the error of the scan and none", &[], &error)
 }
 
+/// The next pass has so many rows a step. What else a session may have set must not matter.
 fn set_batch(server: &mut Server, batch: u64) -> Result<(), Failure> {
-    server.run(Session::Main, &format!("SET impossible_travel.scan_batch = {batch}"))
+    let (zone, digits) = if batch % 2 == 1 { ("Asia/Kolkata", 0) } else { ("UTC", 1) };
+    server.run(
+        Session::Main,
+        &format!(
+            "SET impossible_travel.scan_batch = {batch}; SET timezone = '{zone}'; SET extra_float_digits = {digits}"
+        ),
+    )
 }
 
 /// Both are sorted.

@@ -54,7 +54,7 @@ impl Server {
             self.run(Session::Main, &format!("TRUNCATE {}", sql::table(source)))?;
         }
         self.runs += 1;
-        if self.runs % 20 == 0 {
+        if self.runs.is_multiple_of(20) {
             self.forget().map_err(|error| Failure { what: error.to_string(), is_void: true })?;
         }
         Ok(self.runs)
@@ -72,6 +72,7 @@ impl Server {
 
     /// The single column of a query.
     pub fn ask(&mut self, query: &str) -> Result<Vec<String>, Failure> {
+        let query = &format!("SET timezone = 'UTC'; SET extra_float_digits = 1; {query}");
         let rows = self.main.simple_query(query).map_err(|error| Failure::of(&error, query))?;
         Ok(rows
             .into_iter()
