@@ -37,10 +37,13 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is.
+/// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is; so does one that a leg
+/// of an event that is still judged could join.
 const STATEMENTS: [&str; 6] = [
     "UPDATE travel.scans SET pruned_before = greatest(pruned_before, $1)",
-    "DELETE FROM travel.alerts WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)",
+    "DELETE FROM travel.alerts AS a
+     WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)
+       AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)",
     "DELETE FROM travel.alert_history AS h
      WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",
     "DELETE FROM travel.verdicts AS v

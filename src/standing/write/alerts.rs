@@ -84,7 +84,7 @@ impl Writer<'_> {
         let first_legs = self.first_legs(alerts)?;
         let (mut new, mut grown) = (Vec::new(), Vec::new());
         for alert in &alerts.incidents {
-            let Some(first) = alert.incident.legs.first().and_then(|leg| first_legs.get(leg)) else {
+            let Some(first) = alert.incident.legs.iter().find_map(|leg| first_legs.get(leg)) else {
                 continue;
             };
             let row = alert.row(self.law, first, self.geoip_built_at);
@@ -202,14 +202,26 @@ impl Writer<'_> {
         }
     }
 
-    /// The verdict of the first leg of each incident.
+    /// The verdict of the first leg of each incident; where that is pruned, those of all its legs that are not.
     fn first_legs(&self, alerts: &Alerts) -> Result<HashMap<String, Columns>, TravelError> {
-        let wanted: Vec<&str> = alerts
-            .incidents
-            .iter()
-            .filter_map(|alert| alert.incident.legs.first())
-            .map(String::as_str)
-            .collect();
+        let first = |alert: &Alert| alert.incident.legs.first().cloned();
+        let wanted: Vec<String> = alerts.incidents.iter().filter_map(first).collect();
+        let mut found = self.stored_legs(alerts, &wanted)?;
+        let pruned =
+            alerts.incidents.iter().filter(|alert| first(alert).is_some_and(|leg| !found.contains_key(&leg)));
+        let others: Vec<String> = pruned.flat_map(|alert| &alert.incident.legs).cloned().collect();
+        if !others.is_empty() {
+            found.extend(self.stored_legs(alerts, &others)?);
+        }
+        Ok(found)
+    }
+
+    fn stored_legs(
+        &self,
+        alerts: &Alerts,
+        wanted: &[String],
+    ) -> Result<HashMap<String, Columns>, TravelError> {
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let entities: Vec<&str> = alerts.incidents.iter().map(|alert| &*alert.incident.entity).collect();
         // A verdict that was pruned lives on in its alert.
         let rows = spi::with_settings(&[(c"extra_float_digits", c"1")], || {

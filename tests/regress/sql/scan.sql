@@ -101,7 +101,7 @@ DELETE FROM travel.rules WHERE name = 'a table that goes';
 
 -- The same calls in other shapes: a view, CloudTrail's records, coordinates, times as texts, without what tells arrival. All say the same.
 CREATE VIEW a_view AS SELECT * FROM trail;
-CREATE VIEW texts AS SELECT to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS event_time, host(source_ip) AS source_ip, access_key_id, actor, principal, identity_type, user_name, outcome, invoked_by FROM trail WHERE isfinite(event_time);
+CREATE VIEW texts AS SELECT CASE WHEN isfinite(event_time) THEN to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') ELSE 'the other day' END AS event_time, host(source_ip) AS source_ip, access_key_id, actor, principal, identity_type, user_name, outcome, invoked_by FROM trail;
 CREATE TABLE raw AS SELECT jsonb_build_object('eventID', event_id, 'eventTime', to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'eventName', event_name, 'eventSource', event_source, 'awsRegion', aws_region, 'sourceIPAddress', host(source_ip), 'userAgent', user_agent,
     'userIdentity', jsonb_build_object('type', identity_type, 'arn', nullif(actor, ''), 'userName', user_name, 'accountId', account_id, 'accessKeyId', access_key_id, 'invokedBy', invoked_by), 'errorCode', CASE outcome WHEN 'failed_auth' THEN 'SignatureDoesNotMatch' END) AS record FROM trail WHERE isfinite(event_time) AND user_name <> 'nobody';
 CREATE TABLE coordinates AS SELECT event_time AS at, access_key_id, actor, principal, identity_type, user_name, outcome, invoked_by, p.latitude, p.longitude, p.accuracy_km AS radius, p.city, p.subdivision, p.country, p.country_code FROM trail CROSS JOIN LATERAL travel.locate(source_ip) AS p;
@@ -186,5 +186,25 @@ TABLE alerts;
 CALL travel.rejudge('pruned', '-infinity');
 TABLE kept;
 TABLE alerts;
+-- An archived alert that a leg could still join is not pruned, but opened again by it.
+INSERT INTO travel.rules (name, source, condition, baseline, keep_alive, max_duration) VALUES ('pruned, patient', 'trail', 'user_name = ''patient''', false, '40 days', '40 days');
+INSERT INTO calls (at, city, who) VALUES (ago(35), 'London', 'patient'), (ago(35, 20), 'Frankfurt', 'patient');
+CALL travel.scan('pruned, patient');
+UPDATE travel.alerts SET status = 'archived' WHERE rule = 'pruned, patient';
+SELECT alerts FROM travel.prune('30 days');
+INSERT INTO calls (at, city, who) VALUES (ago(3), 'Frankfurt', 'patient'), (ago(3, 20), 'London', 'patient');
+CALL travel.scan('pruned, patient');
+SELECT alert, status, legs, reopened FROM told WHERE rule = 'pruned, patient';
+-- Nor is a scan stopped by what was pruned before a rule became patient: the alert shows the first leg that is left.
+UPDATE travel.rules SET keep_alive = '2 days' WHERE name = 'pruned, patient';
+UPDATE travel.alerts SET status = 'archived' WHERE rule = 'pruned, patient';
+INSERT INTO calls (at, city, who, more) VALUES (ago(20), 'London', 'patient', '{"access_key_id": "AKIASECOND"}'), (ago(20, 20), 'Frankfurt', 'patient', '{"access_key_id": "AKIASECOND"}');
+CALL travel.scan('pruned, patient');
+UPDATE travel.alerts SET status = 'archived' WHERE rule = 'pruned, patient' AND status = 'open';
+SELECT alerts FROM travel.prune('10 days');
+UPDATE travel.rules SET keep_alive = '40 days' WHERE name = 'pruned, patient';
+INSERT INTO calls (at, city, who, more) VALUES (ago(3), 'Frankfurt', 'patient', '{"access_key_id": "AKIASECOND"}'), (ago(3, 20), 'London', 'patient', '{"access_key_id": "AKIASECOND"}');
+CALL travel.scan('pruned, patient');
+SELECT entity, status, legs_count, from_city, to_city FROM travel.alerts WHERE rule = 'pruned, patient' ORDER BY id;
 RESET search_path;
 DELETE FROM travel.rules;

@@ -110,7 +110,7 @@ UPDATE travel.known_places SET valid_from = '2026-03-09 09:09:59Z', valid_until 
 CALL travel.rejudge('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
--- Deleted, it ends now, which is long after these calls; deleted once more, it is gone.
+-- A row that is in force ends when it is deleted; deleted once more, it is gone.
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
 -- A known move, one way only.
@@ -147,5 +147,42 @@ CALL travel.rejudge('edits', '2026-03-01');
 TABLE edits;
 -- Alerts that come back keep their numbers.
 SELECT t.alert, t.severity, legs, message, withdrawn FROM told AS t JOIN travel.alerts AS a ON a.rule = t.rule AND nth_alert(a.id) = t.alert WHERE t.rule = 'edits' ORDER BY t.alert;
+DELETE FROM travel.rules;
+TRUNCATE trail;
+
+-- Who is judged, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once the past is judged again. Nothing is left of what the old settings said but withdrawn alerts.
+INSERT INTO travel.rules (name, source) VALUES ('turns', 'trail');
+CREATE VIEW turns AS SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons FROM judged WHERE rule = 'turns' ORDER BY to_time;
+CREATE VIEW turns_alerts AS SELECT alert, substring(entity FROM '[^/]*$') AS entity, legs, withdrawn FROM told WHERE rule = 'turns' ORDER BY alert;
+CREATE VIEW turns_places AS SELECT who, city, subdivision, state FROM known WHERE rule = 'turns' ORDER BY who, city;
+INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
+CALL travel.scan();
+TABLE turns_places;
+-- What was proven, on trial or held was encountered.
+UPDATE travel.rules SET learn = 'encountered' WHERE name = 'turns';
+INSERT INTO calls (at, city, more) VALUES ('2026-03-09 09:20Z', 'London', NULL), ('2026-03-09 09:30Z', 'London', '{"access_key_id": "AKIASECOND"}'), ('2026-03-09 09:40Z', 'Moscow', '{"access_key_id": "AKIASECOND"}');
+CALL travel.scan();
+TABLE turns;
+TABLE turns_places;
+UPDATE travel.rules SET entity = 'actor' WHERE name = 'turns';
+CALL travel.rejudge('turns', '-infinity');
+TABLE turns;
+TABLE turns_alerts;
+UPDATE travel.rules SET baseline = false WHERE name = 'turns';
+CALL travel.rejudge('turns', '-infinity');
+TABLE turns;
+TABLE turns_places;
+UPDATE travel.rules SET baseline = true, baseline_entity = 'account_id', learn = 'proven' WHERE name = 'turns';
+CALL travel.rejudge('turns', '-infinity');
+TABLE turns_places;
+-- What is no longer in the source, or not meant any more, was never there.
+DELETE FROM trail WHERE event_time = '2026-03-09 09:40Z';
+CALL travel.rejudge('turns', '-infinity');
+TABLE turns;
+UPDATE travel.rules SET condition = 'user_name = ''bob''' WHERE name = 'turns';
+CALL travel.rejudge('turns', '-infinity');
+TABLE turns;
+TABLE turns_alerts;
+TABLE turns_places;
 RESET search_path;
 DELETE FROM travel.rules;

@@ -98,6 +98,28 @@ impl BaselineState {
         }
     }
 
+    /// As a rule takes it up that now learns in this way. What was on trial or held was encountered; the other way round
+    /// nothing can be said: places that nobody proved are unknown.
+    pub fn under(mut self, learn: Learn) -> Self {
+        let is_so = |place: &PlaceKey, record: &PlaceRecord| {
+            place.subdivision.is_none() && matches!(record.standing, Standing::Known { .. })
+        };
+        if learn == Learn::Proven || self.places.iter().all(|(place, record)| is_so(place, record)) {
+            return self;
+        }
+        for (place, record) in std::mem::take(&mut self.places) {
+            let merged = self.places.entry(place.under(learn)).or_insert(record);
+            merged.first_seen = merged.first_seen.min(record.first_seen);
+            if merged.last.time_us < record.last.time_us {
+                merged.last = record.last;
+            }
+            merged.standing = Standing::Known { since: merged.first_seen };
+        }
+        self.anchor = None;
+        self.after_anchor.clear();
+        self
+    }
+
     /// Also before the journey begins: nothing is learnt yet.
     pub fn is_learning(&self, rule: &Rule, at: Micros) -> bool {
         self.first_event.is_none_or(|first| at < first.saturating_add(rule.learning_period))

@@ -167,7 +167,9 @@ impl<'r, 'a> Machine<'r, 'a> {
             let judged_until = Some(kept.judged_until);
             (entity.clone(), EntityRun { judged_until, journey, grouping: kept.grouping.clone() })
         });
-        Self::with(law, entities.collect(), state.baselines.clone())
+        let baselines =
+            state.baselines.iter().map(|(name, kept)| (name.clone(), kept.clone().under(law.rule.learn)));
+        Self::with(law, entities.collect(), baselines.collect())
     }
 
     fn with(

@@ -252,6 +252,23 @@ fn transitions_from_before_a_rule_stopped_learning_them_count_no_more() {
 }
 
 #[test]
+fn what_was_learnt_by_proof_is_known_to_a_rule_that_now_learns_what_it_encounters() {
+    let home = Spot { subdivision: Some("England"), ..LONDON };
+    let events = [
+        event_from(time(0, 9, 0), home, "192.0.2.1"),
+        event_from(time(9, 9, 0), home, "192.0.2.1"),
+        event(time(9, 9, 10), TOKYO),
+        event_from(time(9, 9, 20), home, "192.0.2.1"),
+        event(time(9, 9, 30), TOKYO),
+    ];
+    let (_, state) = resume(&State::default(), &Rule::default(), &events[..3], &[], &[]).unwrap();
+    let (judgement, _) = resume(&state, &encountered(), &events[3..], &[], &[]).unwrap();
+    let raised: Vec<bool> = judgement.verdicts.iter().map(Verdict::is_raised).collect();
+    assert_eq!(raised, [false, false]);
+    assert_eq!(judgement.places, judge(&encountered(), &events, &[], &[]).places);
+}
+
+#[test]
 fn a_transition_has_a_direction() {
     let again = time(40, 9, 0);
     let events = [
