@@ -48,6 +48,7 @@ until_done() {
     for how in "$@"; do
         ask "CALL travel.scan('killed')" >/dev/null 2>&1 &
         scan=$!
+        until [ -n "$(scan_pid)" ] || ! kill -0 "$scan" 2>/dev/null; do :; done
         sleep "$(awk -v all="$undisturbed" -v of=$# -v luck=$RANDOM 'BEGIN { print 1.2 * all / of * luck / 32768 }')"
         "$how"
         wait "$scan" || met=$((met + 1))
