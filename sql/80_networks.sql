@@ -25,7 +25,6 @@ CREATE TABLE travel.networks (
 );
 COMMENT ON TABLE travel.networks IS
     'networks that the user names, by prefix or AS: where they are, and what becomes of events from them';
-COMMENT ON SEQUENCE travel.networks_id_seq IS 'numbers the rows of travel.networks';
 COMMENT ON COLUMN travel.networks.network IS
     'a prefix, IPv4 or IPv6, private ones too (an IPv4-mapped one is the IPv4 prefix); or an asn';
 COMMENT ON COLUMN travel.networks.latitude IS

@@ -4,7 +4,7 @@ CREATE TYPE travel.severity AS ENUM ('info', 'low', 'medium', 'high', 'critical'
 COMMENT ON TYPE travel.severity IS 'how bad an alert is; sorts';
 
 CREATE TABLE travel.rules (
-    name              text             PRIMARY KEY CHECK (name <> ''),
+    name              text             PRIMARY KEY CHECK (name <> '' AND octet_length(name) <= 200),
     owner             text             NOT NULL,
     source            text             NOT NULL,
     columns           jsonb,
@@ -69,11 +69,12 @@ COMMENT ON FUNCTION travel.validate_rule() IS
 REVOKE ALL ON FUNCTION travel.validate_rule() FROM PUBLIC;
 CREATE TRIGGER validate_rule BEFORE INSERT OR UPDATE OR DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.validate_rule();
+COMMENT ON TRIGGER validate_rule ON travel.rules IS 'what is written is right as far as it can be seen';
 
 -- Rules to begin with -------------------------------------------------------------------------------------------------
 
 CREATE VIEW travel.presets AS
-SELECT name, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline, goal,
+SELECT preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline, goal,
        triage, message, description
 FROM (
     VALUES
@@ -111,7 +112,7 @@ FROM (
          '{}', '{carrier,same_asn}', 'high', 'proven', false, true, false, NULL,
          'root users; no place is ever usual',
          'Detect a root user who acts in two places too far apart for the time between them.')
-) AS p (n, name, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline,
+) AS p (n, preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline,
         message, description, goal)
 CROSS JOIN (
     VALUES (

@@ -83,6 +83,7 @@ CREATE TABLE travel.alert_legs (
     to_known          boolean     NOT NULL,
     PRIMARY KEY (alert_id, leg_id)
 );
+CREATE INDEX alert_legs_leg ON travel.alert_legs (leg_id);
 COMMENT ON TABLE travel.alert_legs IS
     'the raised legs of each alert, of a withdrawn one those that it last had: by these it is known again';
 COMMENT ON COLUMN travel.alert_legs.from_known IS

@@ -3,6 +3,7 @@
 CREATE TABLE travel.scans (
     rule              text        PRIMARY KEY REFERENCES travel.rules ON DELETE CASCADE,
     source            text,
+    arrival           text,
     system_identifier bigint,
     scanned           pg_snapshot,
     target            pg_snapshot,
@@ -20,11 +21,15 @@ CREATE TABLE travel.scans (
     newest_event      timestamptz,
     geoip_built_at    timestamptz,
     pruned_before     timestamptz,
+    raised            bigint      NOT NULL DEFAULT 0,
+    highest           travel.severity,
     last_error        text,
     last_error_at     timestamptz
 );
 COMMENT ON TABLE travel.scans IS 'where the scan of each rule stands';
 COMMENT ON COLUMN travel.scans.source IS 'what was scanned: another source is scanned from its beginning';
+COMMENT ON COLUMN travel.scans.arrival IS 'how what is new was found: the column, or lookback; by another one everything is scanned again';
+COMMENT ON COLUMN travel.scans.raised IS 'alerts of the pass so far, and the highest severity of them';
 COMMENT ON COLUMN travel.scans.system_identifier IS 'of the cluster whose transactions the snapshots are about';
 COMMENT ON COLUMN travel.scans.scanned IS 'every row that this snapshot sees was judged';
 COMMENT ON COLUMN travel.scans.target IS 'of a pass that is under way: it judges what this snapshot sees and the last did not';

@@ -18,7 +18,7 @@ INSERT INTO travel.rules (name, source, entity, condition, ignored, lowered, sev
 SELECT $2, $3, entity, condition, ignored, lowered, severity, learn, learn_transitions,
        use_accuracy, baseline, goal, triage, message
 FROM travel.presets
-WHERE name = $1
+WHERE preset = $1
 ON CONFLICT DO NOTHING";
 
 /// `(preset, source, name)`
@@ -39,7 +39,7 @@ fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn must_be_a_preset(preset: &str) -> Result<(), TravelError> {
-    let presets = spi::select("SELECT name FROM travel.presets", &[]);
+    let presets = spi::select("SELECT preset FROM travel.presets", &[]);
     let names = (0..presets.len).map(|row| presets.text(row, 0)).collect::<Result<Vec<_>, _>>()?;
     let names: Vec<&str> = names.into_iter().flatten().collect();
     if names.contains(&preset) {

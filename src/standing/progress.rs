@@ -6,8 +6,8 @@ use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
 use pgrx::pg_sys;
-use travel_core::rule::Micros;
 use travel_core::rule::settings::HOUR;
+use travel_core::rule::{Micros, Severity};
 
 /// How far back what arrived is read again: a row may have been committed long after it was written.
 const OVERLAP: Micros = HOUR;
@@ -16,6 +16,8 @@ const OVERLAP: Micros = HOUR;
 #[derive(Debug, Default)]
 pub struct Progress {
     source: Option<String>,
+    /// How it finds what is new, as [`Arrival::as_str`] says it.
+    arrival: Option<String>,
     system_identifier: Option<i64>,
     /// Snapshots, as PostgreSQL writes them.
     scanned: Option<String>,
@@ -35,6 +37,9 @@ pub struct Progress {
     /// Of a pass over much: the newest event that it will come to.
     horizon: Option<Micros>,
     pub pruned_before: Option<Micros>,
+    /// Alerts that the pass has raised, and the highest severity of them.
+    pub raised: i64,
+    pub highest: Option<Severity>,
 }
 
 /// What a step read.
@@ -55,7 +60,7 @@ impl Progress {
         let rows = spi::select(
             "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
                     under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
-                    under_way AND started_at < pg_catalog.statement_timestamp()
+                    under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text
              FROM travel.scans
              WHERE rule = $1
              FOR UPDATE",
@@ -81,6 +86,9 @@ impl Progress {
             horizon: rows.i64(0, 12),
             pruned_before: rows.i64(0, 13),
             is_resumed: rows.bool(0, 14) == Some(true),
+            arrival: owned(15)?,
+            raised: rows.i64(0, 16).unwrap_or_default(),
+            highest: owned(17)?.as_deref().and_then(Severity::from_name),
         })
     }
 
@@ -99,7 +107,9 @@ impl Progress {
         let snapshot = rows.text(0, 0)?.unwrap_or_default();
         let own = rows.text(0, 1)?.unwrap_or_default();
         let system = rows.i64(0, 2);
-        let is_other = self.source.as_deref() != Some(&queries.source);
+        let arrival = queries.arrival.as_str();
+        let is_other =
+            self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
         let forgets = is_other
             || !self.has_finished
@@ -117,8 +127,16 @@ impl Progress {
             self.scanned = None;
             self.arrived = None;
             self.newest_event = None;
-            // What an earlier source said goes as far as the new one does not say it too.
-            self.judge_from = self.has_finished.then_some(Micros::MIN);
+            self.judge_from = if !self.has_finished {
+                None
+            } else if is_other {
+                // What an earlier source said goes as far as the new one does not say it too.
+                Some(Micros::MIN)
+            } else {
+                // The same source in another cluster: what it has no longer stays as it was judged.
+                let oldest = with_rights_of(owner, || spi::select(&queries.oldest_event(), &[])).i64(0, 0);
+                oldest.map(|oldest| oldest.saturating_sub(1))
+            };
         }
         self.horizon = None;
         if !self.is_small() {
@@ -127,10 +145,12 @@ impl Progress {
         }
         self.source = Some(queries.source.clone());
         self.system_identifier = system;
+        (self.raised, self.highest) = (0, None);
         spi::execute(
             "UPDATE travel.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
                  arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
+                 arrival = $12, raised = 0, highest = NULL,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
@@ -145,13 +165,14 @@ impl Progress {
                 time(self.judge_from),
                 time(self.newest_event),
                 time(self.horizon),
+                text(arrival),
             ],
         );
         Ok(())
     }
 
     /// Which rows the pass is about, as SQL over the source; none: all of them.
-    pub fn condition(&self, definition: &Definition, queries: &Queries, own: &str) -> Option<String> {
+    pub fn condition(&self, queries: &Queries, own: &str) -> Option<String> {
         // A pass that judges everything again reads what was read before, too.
         let again = self.judge_from.is_some();
         match &queries.arrival {
@@ -163,10 +184,7 @@ impl Progress {
                 let after = self.arrived.filter(|_| !again).map(|arrived| arrived.saturating_sub(OVERLAP));
                 self.arriving.map(|arriving| arrived_between(column, after, Some(arriving)))
             }
-            Arrival::Lookback => {
-                let _ = definition;
-                None
-            }
+            Arrival::Lookback => None,
         }
     }
 
@@ -175,7 +193,8 @@ impl Progress {
         let from = match (self.judge_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
-                self.newest_event.map(|newest| newest.saturating_sub(definition.lookback))
+                // One event that claims to come from the future hides no other.
+                self.newest_event.map(|newest| newest.min(now()).saturating_sub(definition.lookback))
             }
             (None, _) => None,
         };
@@ -185,7 +204,7 @@ impl Progress {
 
     /// The newest event that is known of.
     pub fn horizon(&self) -> Option<Micros> {
-        self.newest_event.max(self.horizon)
+        self.newest_event.max(self.horizon).map(|newest| newest.min(now()))
     }
 
     /// Whether what the pass reads is best found by how it arrived.
@@ -227,12 +246,25 @@ impl Progress {
         }
         spi::execute(
             "UPDATE travel.scans
-             SET pass = pass + 1, judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
+             SET pass = pass + 1, raised = 0, highest = NULL, judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[text(rule), time(Some(since))],
         );
         Ok(())
+    }
+
+    /// Alerts that a step raised.
+    pub fn count_raised(&mut self, rule: &str, alerts: usize, highest: Option<Severity>) {
+        if alerts == 0 {
+            return;
+        }
+        self.raised += alerts as i64;
+        self.highest = self.highest.max(highest);
+        spi::execute(
+            "UPDATE travel.scans SET raised = $2, highest = $3::travel.severity WHERE rule = $1",
+            &[text(rule), number(Some(self.raised)), nullable(self.highest.map(Severity::as_str))],
+        );
     }
 
     /// After the last step of a pass.
@@ -266,6 +298,11 @@ fn with_own(snapshot: &str, own: &str) -> Option<String> {
     xmin = running.first().copied().map_or(xmin, |first| xmin.min(first));
     let running: Vec<String> = running.iter().map(u64::to_string).collect();
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
+}
+
+fn now() -> Micros {
+    // SAFETY: asks for the time.
+    unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
 fn nullable(value: Option<&str>) -> spi::Argument {

@@ -10,7 +10,7 @@ use pgrx::pg_sys;
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
 
 /// An incident lasts a day at most by default, and events come days late: less makes no sense.
-const LEAST: &str = "7 days";
+const LEAST: &str = "1 day";
 
 /// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
 fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -40,7 +40,8 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is; so does one that a leg
 /// of an event that is still judged could join.
 const STATEMENTS: [&str; 6] = [
-    "UPDATE travel.scans SET pruned_before = greatest(pruned_before, $1)",
+    "INSERT INTO travel.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules
+     ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
     "DELETE FROM travel.alerts AS a
      WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)
        AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)",

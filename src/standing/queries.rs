@@ -20,6 +20,16 @@ pub enum Arrival {
     Lookback,
 }
 
+impl Arrival {
+    /// As it is stored: by another one, other rows are new.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Transaction(column) | Self::Column(column) => column,
+            Self::Lookback => "lookback",
+        }
+    }
+}
+
 /// The columns that a query gives, in the order in which [`super::reader`] reads them; after these come the labels.
 pub const LABELS: [&str; 15] = [
     "event_id",
@@ -194,9 +204,22 @@ impl Queries {
         )
     }
 
-    /// The newest arrival.
+    /// The time of the oldest event.
+    pub fn oldest_event(&self) -> String {
+        format!(
+            "SELECT pg_catalog.min({}) FROM {} WHERE {}",
+            self.events.time(),
+            self.from,
+            self.events.time_bound(">", None, "-infinity")
+        )
+    }
+
+    /// The newest arrival. What claims to come from the future is read when its time has come.
     pub fn newest_arrival(&self, column: &str) -> String {
-        format!("SELECT pg_catalog.max({column}) FROM {}", self.from)
+        format!(
+            "SELECT pg_catalog.max({column}) FROM {} WHERE {column} <= pg_catalog.clock_timestamp()",
+            self.from
+        )
     }
 
     /// Runs a query over histories: by the indexes where they serve, as nobody can estimate how many rows a member has.

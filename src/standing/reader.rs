@@ -18,8 +18,16 @@ use travel_core::site::Site;
 
 /// The first of the labels among the columns, and the first of those of a place.
 const FIRST_LABEL: usize = 8;
+const EVENT_ID: usize = FIRST_LABEL;
 const FIRST_PLACE_LABEL: usize = FIRST_LABEL + LABELS.len();
 const COLUMNS: usize = FIRST_PLACE_LABEL + 4;
+
+/// Texts that are shared at once.
+const KEPT_TEXTS: usize = 100_000;
+
+/// In bytes: an index takes 2700, with the rule's name and a time. CloudTrail's names have at most 2048 characters, and
+/// hardly ever 200.
+const LONGEST_NAME: usize = 2000;
 
 type Columns = [Option<pg_sys::Datum>; COLUMNS];
 
@@ -66,7 +74,7 @@ impl Reader {
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
         let row = &rows.columns::<COLUMNS>(row);
         let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
-        let (Some(entity), Some(whereabouts)) = (self.text(row, 0)?, self.whereabouts(row, time)?) else {
+        let (Some(entity), Some(whereabouts)) = (self.name(row, 0)?, self.whereabouts(row, time)?) else {
             return Ok(Read::NotPlaced(time));
         };
         let Whereabouts { site, coordinates, accuracy_km, place, treatment } = whereabouts;
@@ -115,7 +123,7 @@ impl Reader {
         let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
         Ok(Read::Placed(Box::new(JudgedEvent {
             entity,
-            baseline_entity: self.text(row, 1)?.filter(|name| is_entity(name)),
+            baseline_entity: self.name(row, 1)?.filter(|name| is_entity(name)),
             time,
             site,
             coordinates,
@@ -182,6 +190,11 @@ impl Reader {
         }))
     }
 
+    /// A name that states and verdicts are kept by; none where it is too long for their indexes.
+    fn name(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+        Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
+    }
+
     fn text(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
         let Some(datum) = row[column] else { return Ok(None) };
         // SAFETY: the query gives these columns as text; the row lives longer than the call.
@@ -190,6 +203,13 @@ impl Reader {
             return Ok(Some(known.clone()));
         }
         let text: Arc<str> = text.into();
+        // An id comes once.
+        if column == EVENT_ID {
+            return Ok(Some(text));
+        }
+        if self.texts.len() >= KEPT_TEXTS {
+            self.texts.clear();
+        }
         self.texts.insert(text.clone());
         Ok(Some(text))
     }

@@ -4,11 +4,12 @@ use super::analysts;
 use super::definition::{Definition, text};
 use super::history::Histories;
 use super::members::{self, Kept, Kind};
+use super::notify;
 use super::outcome::{Law, Outcome};
 use super::progress::{Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
-use super::write::{Judged, Raised, Writer, verdicts};
+use super::write::{Judged, Writer, verdicts};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
@@ -16,7 +17,6 @@ use crate::pg::scanning::while_scanning;
 use crate::pg::settings;
 use crate::pg::spi::{self, Cursor, Rows};
 use pgrx::pg_sys;
-use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use travel_core::rule::{Class, JudgedEvent, Micros, Overlay, State};
@@ -108,6 +108,7 @@ impl Step {
             return Ok(true);
         }
         self.progress.finish(&rule);
+        notify::tell_of_many(&rule, &self.progress);
         // A pass that another statement began ends where that one began: what came since is another's.
         Ok(self.progress.is_resumed)
     }
@@ -119,11 +120,7 @@ impl Step {
     ) -> Result<(Vec<JudgedEvent>, usize, Option<Micros>), TravelError> {
         let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
         let news = News {
-            arrived: self.progress.condition(
-                &self.definition,
-                &self.queries,
-                own.text(0, 0)?.unwrap_or_default(),
-            ),
+            arrived: self.progress.condition(&self.queries, own.text(0, 0)?.unwrap_or_default()),
             after: self.progress.after(&self.definition, &self.queries),
             limit: self.sizes.batch,
             is_small: self.progress.is_small(),
@@ -252,7 +249,7 @@ impl Step {
     /// Judges events that come after all that is known of their members, then the histories of others, and writes what
     /// comes of it.
     fn judge(
-        &self,
+        &mut self,
         events: Vec<JudgedEvent>,
         mut kept_entities: HashMap<Arc<str>, Kept>,
         mut kept_baselines: HashMap<Arc<str>, Kept>,
@@ -313,7 +310,8 @@ impl Step {
             baselines,
         };
         let raised = while_scanning(|| writer.write())?;
-        notify(rule, &raised)
+        notify::tell(rule, &mut self.progress, &raised);
+        Ok(())
     }
 
     /// In portions that end between two times: so a history of any length is judged in bounded memory.
@@ -387,25 +385,4 @@ fn names(events: &[JudgedEvent], of: fn(&JudgedEvent) -> Option<&Arc<str>>) -> V
 
 fn borrowed(names: &[Arc<str>]) -> Vec<&str> {
     names.iter().map(|name| &**name).collect()
-}
-
-/// More than so many alerts of one step are told of in one notification.
-const NOTIFIED: usize = 20;
-
-/// Any role can listen: nothing of the entity is said.
-fn notify(rule: &str, raised: &[Raised]) -> Result<(), TravelError> {
-    let said: Vec<String> = if raised.len() > NOTIFIED {
-        let highest = raised.iter().map(|alert| alert.severity).max();
-        let severity = highest.map(|severity| severity.as_str());
-        vec![json!({"rule": rule, "alerts": raised.len(), "severity": severity}).to_string()]
-    } else {
-        let one = |alert: &Raised| {
-            json!({"id": alert.id, "rule": rule, "severity": alert.severity.as_str()}).to_string()
-        };
-        raised.iter().map(one).collect()
-    };
-    for text_of_it in said {
-        spi::select("SELECT pg_catalog.pg_notify('travel_alerts', $1)", &[text(&text_of_it)]);
-    }
-    Ok(())
 }

@@ -24,8 +24,9 @@ pub enum SiteKind {
 }
 
 /// How a site is stored.
+// Tagged: what an untagged enum buffers cannot be read where serde_json keeps numbers as they are written.
 #[derive(Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(rename_all = "snake_case")]
 enum StoredSite {
     Address(IpAddr),
     Coordinates(Coordinates),

@@ -141,24 +141,33 @@ impl Writer<'_> {
             return Ok(Alerts::default());
         }
         let [names, after] = rejudged.unwrap_or_else(|| [texts(&[]), times(&[])]);
-        let rows = spi::select(
-            "WITH concerned AS (
+        // Locked first, then read: whether an analyst who is at work archived one must be known.
+        let concerned = spi::select(
+            "SELECT id
+             FROM travel.alerts
+             WHERE id IN (
                  SELECT a.id
                  FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
                  JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.judged_until
                       AND a.last_seen >= $5
-                 UNION
+                 UNION ALL
                  SELECT l.alert_id
                  FROM travel.alert_legs AS l
                  JOIN travel.alerts AS a ON a.id = l.alert_id AND a.rule = $1
                  WHERE l.leg_id = ANY ($4)
              )
-             SELECT a.id, a.status = 'archived', a.withdrawn_at IS NOT NULL, pg_catalog.array_agg(l.leg_id)
-             FROM concerned
-             JOIN travel.alerts AS a USING (id)
-             JOIN travel.alert_legs AS l ON l.alert_id = a.id
-             GROUP BY a.id",
+             ORDER BY id
+             FOR UPDATE",
             &[text(&self.law.name), names, after, texts(&legs), time(self.law.pruned_before)],
+        );
+        let concerned: Vec<i64> = (0..concerned.len).filter_map(|row| concerned.i64(row, 0)).collect();
+        let rows = spi::select(
+            "SELECT a.id, a.status = 'archived', a.withdrawn_at IS NOT NULL, pg_catalog.array_agg(l.leg_id)
+             FROM travel.alerts AS a
+             JOIN travel.alert_legs AS l ON l.alert_id = a.id
+             WHERE a.id = ANY ($1)
+             GROUP BY a.id",
+            &[numbers(&concerned)],
         );
         let mut stored = Vec::with_capacity(rows.len);
         let mut withdrawn_before = BTreeSet::new();

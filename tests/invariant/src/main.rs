@@ -34,7 +34,7 @@ use std::time::Instant;
 
 /// No particular number.
 const SEED: u64 = 20_260_301;
-const CASES: u64 = 400;
+const CASES: u64 = 250;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -183,13 +183,13 @@ DELETE FROM travel.rules;
 RESET client_min_messages;
 
 -- Presets, and rules made of them.
-SELECT name, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline FROM travel.presets;
+SELECT preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline FROM travel.presets;
 SELECT count(*) FILTER (WHERE goal = '' OR triage = '' OR description = '') AS without_words, count(message) AS messages FROM travel.presets;
-SELECT sqlstate_of($$INSERT INTO travel.presets (name) VALUES ('mine')$$) AS read_only, has_table_privilege('regress_alice', 'travel.presets', 'SELECT') AS for_all;
+SELECT sqlstate_of($$INSERT INTO travel.presets (preset) VALUES ('mine')$$) AS read_only, has_table_privilege('regress_alice', 'travel.presets', 'SELECT') AS for_all;
 SELECT travel.create_rule('iam_user', 'trail');
 SET client_min_messages = warning;
-SELECT travel.create_rule(name, 'trail', 'my ' || name) FROM travel.presets;
-SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.lowered = p.lowered AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.name;
+SELECT travel.create_rule(preset, 'trail', 'my ' || preset) FROM travel.presets;
+SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.lowered = p.lowered AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.preset;
 \pset format unaligned
 SELECT error_of($$SELECT travel.create_rule('iam_user', 'trail')$$);
 SELECT error_of($$SELECT travel.create_rule('iam_users', 'trail', 'another')$$);

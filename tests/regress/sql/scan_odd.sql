@@ -1,0 +1,60 @@
+-- Sources with odd rows: a scan goes on, and hides nothing behind them.
+SET client_min_messages = warning;
+CREATE SCHEMA odd;
+SET search_path = odd, public;
+CREATE VIEW found AS SELECT rule, entity, from_city, to_city, to_time, raised FROM travel.verdicts ORDER BY rule, entity, to_time;
+CREATE VIEW errors AS SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
+
+-- Over coordinates: a later scan, and a late event, go on from what was kept.
+CREATE TABLE fixes (access_key_id text, principal text, event_time timestamptz, latitude float8, longitude float8, country_code text, city text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
+INSERT INTO travel.rules (name, source, baseline) VALUES ('coordinates', 'odd.fixes', false);
+INSERT INTO fixes VALUES ('key', 'ann', '2026-03-01 09:00Z', 51.5, -0.125, 'GB', 'London');
+CALL travel.scan('coordinates');
+INSERT INTO fixes VALUES ('key', 'ann', '2026-03-01 09:10Z', 35.6875, 139.75, 'JP', 'Tokyo');
+CALL travel.scan('coordinates');
+SELECT * FROM found;
+INSERT INTO fixes VALUES ('key', 'ann', '2026-03-01 09:05Z', 40.4375, -3.6875, 'ES', 'Madrid');
+CALL travel.scan('coordinates');
+SELECT * FROM found;
+SELECT * FROM errors;
+
+-- A row that claims to come from the future hides none that comes now: by arrival, by lookback.
+CREATE TABLE arrivals (access_key_id text, principal text, event_time timestamptz, source_ip inet, a1 timestamptz, a2 timestamptz);
+CREATE TABLE lookbacks (access_key_id text, principal text, event_time timestamptz, source_ip inet);
+INSERT INTO travel.rules (name, source, baseline, arrival_column) VALUES ('arrival', 'odd.arrivals', false, 'a1'), ('lookback', 'odd.lookbacks', false, NULL);
+INSERT INTO arrivals VALUES ('future', 'ann', '2026-03-01 09:00Z', '192.0.2.1', clock_timestamp() + '3 hours'), ('ever', 'ann', '2026-03-01 09:00Z', '192.0.2.1', 'infinity');
+INSERT INTO lookbacks VALUES ('future', 'ann', '2240-03-01 09:00Z', '192.0.2.1');
+CALL travel.scan();
+INSERT INTO arrivals SELECT 'now', 'bob', at::timestamptz, ip::inet, clock_timestamp() FROM (VALUES ('2026-03-02 09:00Z', '192.0.2.1'), ('2026-03-02 09:10Z', '203.0.113.1')) AS v (at, ip);
+INSERT INTO lookbacks SELECT 'now', 'bob', now() + at::interval, ip::inet FROM (VALUES ('-2 hours', '192.0.2.1'), ('-1 hour', '203.0.113.1')) AS v (at, ip);
+CALL travel.scan();
+SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule <> 'coordinates';
+
+-- By another arrival_column all rows are new.
+UPDATE travel.rules SET arrival_column = 'a2' WHERE name = 'arrival';
+INSERT INTO arrivals SELECT 'other', 'eve', at::timestamptz, ip::inet, '2020-01-01', '2026-03-03' FROM (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
+CALL travel.scan();
+SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule = 'arrival';
+
+-- A name that no index can hold stops no rule.
+CREATE TABLE calls (event_time timestamptz, source_ip inet, access_key_id text, principal text);
+INSERT INTO travel.rules (name, source) VALUES ('long names', 'odd.calls');
+INSERT INTO calls
+SELECT at::timestamptz, ip::inet, key, nullif(key, 'short')
+FROM (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip),
+     (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 200) AS n UNION ALL VALUES ('short')) AS k (key);
+CALL travel.scan('long names');
+SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule = 'long names';
+SELECT * FROM errors;
+\set VERBOSITY terse
+INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
+\set VERBOSITY default
+
+DELETE FROM travel.rules;
+SET session_replication_role = replica;
+DELETE FROM travel.alerts;
+DELETE FROM travel.alert_legs;
+DELETE FROM travel.alert_history;
+RESET session_replication_role;
+DROP SCHEMA odd CASCADE;
