@@ -218,10 +218,10 @@ same 'told of once' 1 "$(grep -o '"id":' <<<"$ANSWER" | wc -l)"
 same 'opened again' 'open|t' "$(ask "SELECT status, reopened_at IS NOT NULL FROM travel.alerts WHERE rule = 'quiet' AND first_seen < '2026-03-07Z'")"
 
 rule 'so is one that is being archived while the scan that makes it grow waits'
-PGAPPNAME=analyst run_psql --quiet <<SQL &
+PGAPPNAME=analyst run_psql --quiet <<'SQL' &
     BEGIN;
     UPDATE travel.alerts SET status = 'archived', archive_reason = 'other' WHERE rule = 'quiet' AND first_seen < '2026-03-07Z';
-    SELECT pg_sleep(2);
+    DO $$ BEGIN PERFORM pg_sleep(2); END $$;
     COMMIT;
 SQL
 within 5 "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'analyst' AND query LIKE '%pg_sleep%'" 1

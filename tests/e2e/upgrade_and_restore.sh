@@ -128,7 +128,7 @@ as other ask "SELECT travel.create_events_table('others.cloudtrail')" >/dev/null
 same 'his own' $'t\n13' "$(as other ask "SET search_path = others, public; $use" )"
 same 'he places addresses' London "$(as other ask "SELECT (travel.locate('192.0.2.1')).city")"
 same 'functions that everybody may call name no path of the server, and none runs as its owner' '' "$(ask "SELECT string_agg(proname, ',') FROM pg_proc
-    WHERE pronamespace = 'travel'::regnamespace AND (prosecdef OR has_function_privilege('other', oid, 'execute') AND proname IN ('geoip_databases', 'load_files'))")"
+    WHERE pronamespace = 'travel'::regnamespace AND has_function_privilege('other', oid, 'execute') AND (prosecdef OR proname IN ('geoip_databases', 'load_files'))")"
 as other refused 42501 'DROP EXTENSION impossible_travel'
 as other refused 42501 'CREATE FUNCTION travel.mine() RETURNS int LANGUAGE sql AS $$SELECT 1$$'
 as owner ask_all 'DROP EXTENSION impossible_travel CASCADE' >/dev/null
