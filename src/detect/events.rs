@@ -54,8 +54,9 @@ pub struct Key {
     pub oid: pg_sys::Oid,
 }
 
-/// The labels that every source may have, and those that only a table with coordinates brings itself.
-const LABELS: [&str; 15] = [
+/// The labels that every source may have, in the order in which scans read them, and those that only a table with
+/// coordinates brings itself.
+pub const LABELS: [&str; 15] = [
     "event_id",
     "event_name",
     "event_source",

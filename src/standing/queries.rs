@@ -2,7 +2,9 @@
 
 use super::definition::Definition;
 use super::indexes;
-use crate::detect::{Arguments, Events, Expression, Site, as_text, check_row_condition, identifiers, utc};
+use crate::detect::{
+    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, as_text, check_row_condition, identifiers, utc,
+};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -29,26 +31,6 @@ impl Arrival {
         }
     }
 }
-
-/// The columns that a query gives, in the order in which [`super::reader`] reads them; after these come the labels.
-pub const LABELS: [&str; 15] = [
-    "event_id",
-    "event_name",
-    "event_source",
-    "aws_region",
-    "account_id",
-    "identity_type",
-    "principal",
-    "actor",
-    "session_name",
-    "user_name",
-    "arn",
-    "access_key_id",
-    "user_agent",
-    "outcome",
-    "error_code",
-];
-const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
 
 pub struct Queries {
     pub source: String,

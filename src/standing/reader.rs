@@ -1,7 +1,6 @@
 //! Rows of a rule's source as judged events.
 
-use super::queries::LABELS;
-use crate::detect::Site as SiteKind;
+use crate::detect::{LABELS, Site as SiteKind};
 use crate::geoip::{Located, Places};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};

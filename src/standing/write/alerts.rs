@@ -6,13 +6,13 @@ use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use crate::standing::definition::{text, texts};
-use crate::standing::findings::{Columns, FINDING};
+use crate::standing::findings::Columns;
 use crate::standing::outcome::{Law, RaisedLeg};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use travel_core::rule::signal;
+use travel_core::rule::signal::{self, FINDING};
 use travel_core::rule::{Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, Template, assign};
 
 /// An alert that is news.

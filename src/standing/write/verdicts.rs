@@ -3,8 +3,8 @@
 use super::{ROWS, Writer, time};
 use crate::pg::spi;
 use crate::standing::definition::{text, texts};
-use crate::standing::findings::FINDING;
 use crate::standing::outcome::Outcome;
+use travel_core::rule::signal::FINDING;
 
 /// So many verdicts are held until they are written.
 pub const HELD: usize = ROWS;

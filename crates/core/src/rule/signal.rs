@@ -40,16 +40,8 @@ pub const ATTRIBUTES: [(&str, &str); 24] = [
 /// In km, with at most one decimal.
 const TRAVEL_DISTANCE: &str = "impossible_travel.triggering_locations.travel_distance";
 
-/// The columns of an alert that a message can name: its own, and those of its first leg. `message` is that leg's
-/// sentence.
-pub const COLUMNS: [&str; 67] = [
-    "id",
-    "rule",
-    "severity",
-    "first_seen",
-    "last_seen",
-    "legs_count",
-    "evidence",
+/// The columns of `travel.finding`, in its order.
+pub const FINDING: [&str; 61] = [
     "leg_id",
     "entity",
     "account_id",
@@ -94,6 +86,7 @@ pub const COLUMNS: [&str; 67] = [
     "judged_distance_km",
     "elapsed_seconds",
     "velocity_kmh",
+    "impossible",
     "from_event_name",
     "from_event_source",
     "from_aws_region",
@@ -111,6 +104,9 @@ pub const COLUMNS: [&str; 67] = [
     "travel_time",
     "message",
 ];
+
+/// The columns of an alert itself that a message can name, beside those of its first leg.
+const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "legs_count", "evidence"];
 
 /// Columns whose decimals nobody reads.
 const WHOLE: [&str; 3] = ["distance_km", "judged_distance_km", "velocity_kmh"];
@@ -131,7 +127,7 @@ pub fn message(template: &Template, columns: &Columns) -> String {
             let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
             Some(text(&attribute(path, columns.get(*column))).into_owned().into())
         }
-        Name::Column(name) => COLUMNS.contains(&name).then(|| match columns.get(name) {
+        Name::Column(name) => is_column(name).then(|| match columns.get(name) {
             None => "".into(),
             Some(value) if WHOLE.contains(&name) => text(&rounded(value, 1.0)).into_owned().into(),
             Some(value) => text(value),
@@ -143,8 +139,14 @@ pub fn message(template: &Template, columns: &Columns) -> String {
 pub fn is_known(name: Name) -> bool {
     match name {
         Name::Signal(path) => ATTRIBUTES.iter().any(|(known, _)| *known == path),
-        Name::Column(name) => COLUMNS.contains(&name),
+        Name::Column(name) => is_column(name),
     }
+}
+
+/// Whether a message can name this column. `message` is the first leg's sentence; that the leg is impossible goes
+/// without saying.
+fn is_column(name: &str) -> bool {
+    OWN.contains(&name) || (name != "impossible" && FINDING.contains(&name))
 }
 
 /// The value of an attribute, the same in the signal and in a message.
@@ -316,7 +318,7 @@ mod tests {
     #[test]
     fn every_attribute_shows_a_column_that_there_is() {
         for (_, column) in ATTRIBUTES {
-            assert!(COLUMNS.contains(&column), "{column}");
+            assert!(is_column(column), "{column}");
         }
     }
 }
