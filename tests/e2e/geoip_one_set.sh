@@ -141,9 +141,12 @@ for n in 1 2; do
         printf '%s\n' "$question" "$question" "$question" "$question"
     done | PGAPPNAME=asker run_psql --quiet --no-align --tuples-only >"$SCRATCH/short-$n" 2>"$SCRATCH/short-$n.err" &
 done
+turns() { uniq "$SCRATCH/short-1" | wc -l; }
+# A slow machine sees fewer of the replacements in the same time: this goes on until enough of them were seen.
 began=$SECONDS
 changes=0
-while [ $((SECONDS - began)) -lt 7 ]; do
+while [ "$(turns)" -lt 6 ]; do
+    between 0 120 $((SECONDS - began)) || fail "a session saw $(turns) turns in $((SECONDS - began)) s of $changes replacements"
     replace_by_rename "$SCRATCH/b" "$file"
     sleep 0.7
     cp "$SCRATCH/a" "$file"
@@ -156,9 +159,7 @@ for n in 1 2; do
     same "session $n" '6666 Lisbon,6666 London' "$(sort -u "$SCRATCH/short-$n" | paste -s -d ,)"
     same "session $n met no error" '' "$(cat "$SCRATCH/short-$n.err")"
 done
-turns=$(uniq "$SCRATCH/short-1" | wc -l)
-note "$changes replacements, $(cat "$SCRATCH/short-1" "$SCRATCH/short-2" | wc -l) parallel statements, $turns turns seen by one session"
-holds 'replacements were seen' between 5 1000 "$turns"
+note "$changes replacements, $(cat "$SCRATCH/short-1" "$SCRATCH/short-2" | wc -l) parallel statements, $(turns) turns seen by one session"
 seen_by_workers "$plain"
 ask 'DROP TABLE seen'
 no_crash
