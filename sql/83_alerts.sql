@@ -81,6 +81,8 @@ CREATE TABLE travel.alert_legs (
     to_subdivision    text,
     to_city           text,
     to_known          boolean     NOT NULL,
+    lowered           boolean     NOT NULL DEFAULT false,
+    evidence          text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (alert_id, leg_id)
 );
 CREATE INDEX alert_legs_leg ON travel.alert_legs (leg_id);
@@ -88,4 +90,6 @@ COMMENT ON TABLE travel.alert_legs IS
     'the raised legs of each alert, of a withdrawn one those that it last had: by these it is known again';
 COMMENT ON COLUMN travel.alert_legs.from_known IS
     'whether the place was known when the leg arrived; archiving as expected enters those that were not';
+COMMENT ON COLUMN travel.alert_legs.lowered IS 'whether the leg bears a mark that the rule lowers';
+COMMENT ON COLUMN travel.alert_legs.evidence IS 'what the leg alone contributes to the evidence of its alert';
 SELECT pg_catalog.pg_extension_config_dump('travel.alert_legs', '');

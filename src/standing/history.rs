@@ -30,10 +30,28 @@ pub struct Member {
     pub kept: Kept,
     /// Another member of its group; itself, if it stands for the group.
     group: usize,
-    /// What is later is judged again. That of the one who stands for the group counts.
+    /// What is later is judged again. That of the one who stands for the group counts, here and below.
+    from: Micros,
+    /// They go on from the states of this time, which is not later.
     cut: Micros,
     /// With which cut its names were looked up.
     looked_up: Option<Micros>,
+}
+
+/// From when on a member is judged again.
+#[derive(Clone, Copy, Debug)]
+pub struct Again {
+    /// What is later. What was said of the time until then stands.
+    pub from: Micros,
+    /// Going on from the states of this time, which is not later.
+    pub cut: Micros,
+}
+
+impl Member {
+    fn go_back_to(&mut self, from: Micros, cut: Micros) {
+        self.from = self.from.min(from);
+        self.cut = self.cut.min(cut);
+    }
 }
 
 impl Histories {
@@ -46,14 +64,14 @@ impl Histories {
     }
 
     /// After which time a member is judged again; none: it is not.
-    pub fn cut_of(&self, kind: Kind, name: &Arc<str>) -> Option<Micros> {
-        self.index.get(&(kind, name.clone())).map(|at| self.cut(*at))
+    pub fn again_after(&self, kind: Kind, name: &Arc<str>) -> Option<Micros> {
+        self.index.get(&(kind, name.clone())).map(|at| self.of_group(*at).from)
     }
 
-    /// An event's members, which must be judged again after `cut`.
-    pub fn add(&mut self, entity: Option<&Arc<str>>, baseline_entity: Option<&Arc<str>>, cut: Micros) {
-        let entity = entity.map(|name| self.member(Kind::Entity, name, cut));
-        let baseline = baseline_entity.map(|name| self.member(Kind::Baseline, name, cut));
+    /// An event's members, which must be judged again after `from`.
+    pub fn add(&mut self, entity: Option<&Arc<str>>, baseline_entity: Option<&Arc<str>>, from: Micros) {
+        let entity = entity.map(|name| self.member(Kind::Entity, name, from));
+        let baseline = baseline_entity.map(|name| self.member(Kind::Baseline, name, from));
         if let (Some(a), Some(b)) = (entity, baseline) {
             self.join(a, b);
         }
@@ -118,26 +136,31 @@ impl Histories {
         self.arguments(&(0..self.members.len()).collect::<Vec<_>>())
     }
 
-    /// Each member with the time after which it is judged again.
-    pub fn members(&self) -> impl Iterator<Item = (&Member, Micros)> {
-        self.members.iter().enumerate().map(|(at, member)| (member, self.cut(at)))
+    /// Each member with the time after which its group is judged again, and that of the states that it goes on from.
+    pub fn members(&self) -> impl Iterator<Item = (&Member, Again)> {
+        self.members.iter().enumerate().map(|(at, member)| {
+            let Member { from, cut, .. } = *self.of_group(at);
+            (member, Again { from, cut })
+        })
     }
 
-    fn member(&mut self, kind: Kind, name: &Arc<str>, cut: Micros) -> usize {
+    fn member(&mut self, kind: Kind, name: &Arc<str>, from: Micros) -> usize {
         let next = self.members.len();
         let at = *self.index.entry((kind, name.clone())).or_insert(next);
         if at == next {
             let name = name.clone();
-            self.members.push(Member { kind, name, kept: Kept::default(), group: at, cut, looked_up: None });
+            let kept = Kept::default();
+            self.members.push(Member { kind, name, kept, group: at, from, cut: from, looked_up: None });
         }
         let of = self.stands_for(at);
-        self.members[of].cut = self.members[of].cut.min(cut);
+        self.members[of].go_back_to(from, from);
         at
     }
 
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.stands_for(a), self.stands_for(b));
-        self.members[a].cut = self.members[a].cut.min(self.members[b].cut);
+        let Member { from, cut, .. } = self.members[b];
+        self.members[a].go_back_to(from, cut);
         self.members[b].group = a;
     }
 
@@ -148,8 +171,12 @@ impl Histories {
         at
     }
 
+    fn of_group(&self, at: usize) -> &Member {
+        &self.members[self.stands_for(at)]
+    }
+
     fn cut(&self, at: usize) -> Micros {
-        self.members[self.stands_for(at)].cut
+        self.of_group(at).cut
     }
 
     fn find_cuts(&mut self) {

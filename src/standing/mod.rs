@@ -15,6 +15,7 @@ mod indexes;
 mod members;
 mod notify;
 mod outcome;
+mod past;
 mod presets;
 mod progress;
 mod prune;

@@ -1,12 +1,13 @@
 //! What comes of judging: gathered chunk by chunk, in the form in which it is written.
 
 use super::findings;
+use super::past::Stands;
 use crate::pg::errors::TravelError;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, Incident, JudgedEvent, Law as Given, Micros, Overlay, PlaceKey,
-    Rule, State, Suppression, resume_towards,
+    BaselineState, Checkpoint, EntityState, Evidence, Incident, JudgedEvent, Law as Given, Micros, Overlay,
+    Pasts, PlaceKey, Rule, State, Suppression, resume_towards,
 };
 
 /// What a rule is judged by.
@@ -35,6 +36,8 @@ pub struct Outcome {
     /// By entity and first leg: those that grew or began.
     pub incidents: BTreeMap<(Arc<str>, Micros), Incident>,
     pub state: State,
+    /// Verdicts that stand, of events that were not read yet.
+    pasts: Pasts,
     pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
     pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
     pub entities_begun: Vec<(Arc<str>, Micros)>,
@@ -45,6 +48,8 @@ pub struct Outcome {
 /// What is kept of a raised leg with its alert.
 #[derive(Debug)]
 pub struct RaisedLeg {
+    pub lowered: bool,
+    pub evidence: BTreeSet<Evidence>,
     pub to_time: Micros,
     pub baseline_entity: Option<Arc<str>>,
     pub from: Option<PlaceKey>,
@@ -59,8 +64,8 @@ impl Outcome {
     }
 
     /// More members, whose later events were judged before: what those said of the incidents that the states carry is
-    /// said again.
-    pub fn take_up(&mut self, law: &Law, state: State) {
+    /// said again. But for verdicts that stand.
+    pub fn take_up(&mut self, law: &Law, state: State, stands: Stands) {
         for (entity, state) in state.entities {
             if let Some(open) =
                 state.grouping.open.as_ref().filter(|open| open.last_seen >= law.pruned_before)
@@ -70,6 +75,25 @@ impl Outcome {
             self.state.entities.insert(entity, state);
         }
         self.state.baselines.extend(state.baselines);
+        self.pasts.extend(stands.pasts);
+        self.raised.extend(stands.raised);
+    }
+
+    /// After the last event: verdicts that stand, though the source has lost their events. No state knows of them.
+    pub fn take_rest(&mut self, law: &Law) {
+        for (entity, past) in std::mem::take(&mut self.pasts) {
+            if past.verdicts.is_empty() {
+                continue;
+            }
+            let kept = self.state.entities.get(&entity);
+            let mut grouping = kept.map(|state| state.grouping.clone()).unwrap_or_default();
+            let rule = &law.settings;
+            let ended: Vec<Incident> =
+                past.verdicts.into_iter().filter_map(|given| grouping.add(rule, given)).collect();
+            for incident in ended.into_iter().chain(grouping.open) {
+                self.incidents.insert((entity.clone(), incident.first_seen), incident);
+            }
+        }
     }
 
     /// The next events, all later than those before them.
@@ -79,12 +103,11 @@ impl Outcome {
         }
         let before = std::mem::take(&mut self.state);
         let given = Given { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
-        let (judgement, after) = resume_towards(law.horizon, &before, given, events).map_err(|late| {
-            TravelError::EventsUnordered {
-                rule: law.name.clone(),
-                event: late.event,
-                judged_until: late.judged_until,
-            }
+        let resumed = resume_towards(law.horizon, &before, &mut self.pasts, given, events);
+        let (judgement, after) = resumed.map_err(|late| TravelError::EventsUnordered {
+            rule: law.name.clone(),
+            event: late.event,
+            judged_until: late.judged_until,
         })?;
         let learn = law.settings.learn;
         for verdict in &judgement.verdicts {
@@ -94,13 +117,15 @@ impl Outcome {
             self.verdicts.push(serde_json::Value::from(findings::verdict(&law.name, verdict)).to_string());
             self.legs.push(verdict.leg_id.clone());
             if verdict.is_raised() {
-                let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+                let given = verdict.given(learn);
                 let leg = RaisedLeg {
-                    to_time: to.time,
-                    baseline_entity: to.baseline_entity.clone(),
-                    from: from.place(learn),
+                    lowered: given.lowered,
+                    evidence: given.evidence,
+                    to_time: given.to_time,
+                    baseline_entity: verdict.leg.to.event.baseline_entity.clone(),
+                    from: given.from,
                     from_known: verdict.from_known,
-                    to: to.place(learn),
+                    to: given.to,
                     to_known: verdict.to_known,
                 };
                 self.raised.insert(verdict.leg_id.clone(), leg);

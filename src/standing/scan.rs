@@ -2,10 +2,11 @@
 
 use super::analysts;
 use super::definition::{Definition, text};
-use super::history::Histories;
+use super::history::{Again, Histories};
 use super::members::{self, Kept, Kind};
 use super::notify;
 use super::outcome::{Law, Outcome};
+use super::past;
 use super::progress::{Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
@@ -54,7 +55,8 @@ fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
-    spi::connected(|| Progress::begin_again(rule, since))?;
+    // What arrives at that very time is judged again, too.
+    spi::connected(|| Progress::begin_again(rule, since.saturating_sub(1)))?;
     Ok(call.null())
 }
 
@@ -189,15 +191,15 @@ impl Step {
             is_wider = false;
             events.retain(|event| {
                 let baseline = event.baseline_entity.as_ref();
-                let cuts = [
-                    late.cut_of(Kind::Entity, &event.entity),
-                    baseline.and_then(|name| late.cut_of(Kind::Baseline, name)),
+                let from = [
+                    late.again_after(Kind::Entity, &event.entity),
+                    baseline.and_then(|name| late.again_after(Kind::Baseline, name)),
                 ];
-                if cuts.iter().flatten().any(|cut| event.time <= *cut) {
+                if from.iter().flatten().any(|from| event.time <= *from) {
                     late.add(Some(&event.entity), baseline, event.time.saturating_sub(1));
                     is_wider = true;
                 }
-                cuts == [None, None]
+                from == [None, None]
             });
         }
         if !is_complete {
@@ -260,8 +262,8 @@ impl Step {
         let newest = |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Kept>| -> Vec<Judged> {
             let judged = |name: Arc<str>| {
                 let kept = kept.remove(&name).unwrap_or_default();
-                let after = kept.judged_until().unwrap_or(Micros::MIN);
-                Judged { name, kept, after, is_whole: false }
+                let until = kept.judged_until().unwrap_or(Micros::MIN);
+                Judged { name, kept, again: Again { from: until, cut: until }, is_whole: false }
             };
             names.into_iter().map(judged).collect()
         };
@@ -279,9 +281,9 @@ impl Step {
                 state.baselines.insert(judged.name.clone(), kept);
             }
         }
-        for (member, after) in late.members() {
+        for (member, again) in late.members() {
             let judged =
-                Judged { name: member.name.clone(), kept: member.kept.clone(), after, is_whole: true };
+                Judged { name: member.name.clone(), kept: member.kept.clone(), again, is_whole: true };
             match member.kind {
                 Kind::Entity => entities.push(judged),
                 Kind::Baseline => baselines.push(judged),
@@ -298,8 +300,9 @@ impl Step {
         }
         drop(events);
         if !late.is_empty() {
-            outcome.take_up(&law, late.states(rule)?);
+            outcome.take_up(&law, late.states(rule)?, past::load(&law, late)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
+            outcome.take_rest(&law);
         }
         let writer = Writer {
             law: &law,

@@ -133,7 +133,12 @@ impl Writer<'_> {
 
     /// Which stored alert each incident is, with the legs that it had; new ones get an id.
     fn assign(&self) -> Result<Alerts, TravelError> {
-        let incidents: Vec<Incident> = self.outcome.incidents.values().cloned().collect();
+        let after: HashMap<&str, Micros> =
+            self.entities.iter().map(|judged| (&*judged.name, judged.again.from)).collect();
+        let (mut incidents, standing): (Vec<Incident>, Vec<Incident>) =
+            self.outcome.incidents.values().cloned().partition(|incident| {
+                after.get(&*incident.entity).is_none_or(|after| incident.last_seen > *after)
+            });
         let legs: Vec<&str> =
             incidents.iter().flat_map(|incident| &incident.legs).map(String::as_str).collect();
         let rejudged = self.rejudged();
@@ -180,6 +185,10 @@ impl Writer<'_> {
                 withdrawn_before.insert(id);
             }
         }
+        // One whose legs all stand is as it was, unless its alert had a leg more, or has.
+        let has = |leg: &String| stored.iter().any(|alert: &StoredAlert| alert.legs.contains(leg));
+        incidents.extend(standing.into_iter().filter(|incident| incident.legs.iter().any(has)));
+        incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
         let assignment = assign(&incidents, &stored);
         let new = assignment.incidents.iter().filter(|taken| **taken == Taken::New).count();
         let mut new_ids = new_ids(new).into_iter();
@@ -280,7 +289,8 @@ impl Writer<'_> {
                 "INSERT INTO travel.alert_legs AS l
                  SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.alert_legs, $1::json)
                  ON CONFLICT (alert_id, leg_id) DO UPDATE
-                 SET baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
+                 SET lowered = excluded.lowered, evidence = excluded.evidence,
+                     baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
                      from_country_code = excluded.from_country_code, from_subdivision = excluded.from_subdivision,
                      from_city = excluded.from_city, to_known = excluded.to_known,
                      to_country_code = excluded.to_country_code, to_subdivision = excluded.to_subdivision,
@@ -315,7 +325,8 @@ fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
     let subdivision = |place: &PlaceKey| place.subdivision.clone();
     let city = |place: &PlaceKey| place.city.clone();
     json!({
-        "alert_id": alert, "leg_id": leg, "to_time": utc(raised.to_time), "baseline_entity": raised.baseline_entity.as_deref(),
+        "alert_id": alert, "leg_id": leg, "to_time": utc(raised.to_time),
+        "lowered": raised.lowered, "evidence": raised.evidence, "baseline_entity": raised.baseline_entity.as_deref(),
         "from_country_code": part(&raised.from, country), "from_subdivision": part(&raised.from, subdivision),
         "from_city": part(&raised.from, city), "from_known": raised.from_known,
         "to_country_code": part(&raised.to, country), "to_subdivision": part(&raised.to, subdivision),

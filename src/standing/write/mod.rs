@@ -9,6 +9,7 @@ mod states;
 pub mod verdicts;
 
 use super::definition::{text, texts};
+use super::history::Again;
 use super::members::{Kept, TIMESTAMPTZ_ARRAY};
 use super::outcome::{Law, Outcome};
 use crate::pg::array;
@@ -21,11 +22,12 @@ use travel_core::rule::Micros;
 
 pub use alerts::Raised;
 
-/// An entity or a baseline entity whose events later than `after` were judged.
+/// An entity or a baseline entity whose events were judged.
 pub struct Judged {
     pub name: Arc<str>,
     pub kept: Kept,
-    pub after: Micros,
+    /// Those that were: for one that comes in order, those later than all before.
+    pub again: Again,
     /// Together with all others that are theirs: they need not be read again in this pass.
     pub is_whole: bool,
 }
@@ -57,9 +59,9 @@ impl Writer<'_> {
     /// The entities that were judged before, as arguments: their names, and after when they were judged again. None:
     /// there are none.
     fn rejudged(&self) -> Option<[spi::Argument; 2]> {
-        let is_again = |judged: &&Judged| judged.kept.judged_until() > Some(judged.after);
+        let is_again = |judged: &&Judged| judged.kept.judged_until() > Some(judged.again.from);
         let (names, after): (Vec<&str>, Vec<Micros>) =
-            self.entities.iter().filter(is_again).map(|judged| (&*judged.name, judged.after)).unzip();
+            self.entities.iter().filter(is_again).map(|judged| (&*judged.name, judged.again.from)).unzip();
         (!names.is_empty()).then(|| [texts(&names), times(&after)])
     }
 }

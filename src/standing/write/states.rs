@@ -77,7 +77,7 @@ impl StateRows {
             };
             let name = || member.name.clone();
             let mut put: BTreeMap<Micros, StateRow> = BTreeMap::new();
-            let judged_from = if member.is_whole { member.after } else { Micros::MAX };
+            let judged_from = if member.is_whole { member.again.from } else { Micros::MAX };
             let mut row = |judged_until, valid_until, state| {
                 put.insert(
                     judged_until,
@@ -95,7 +95,7 @@ impl StateRows {
             row(newest_at, Micros::MAX, stored(state)?);
             // Of the rows before, those stay that end before what was judged and are still worth it.
             for (judged_until, valid_until) in &member.kept.times {
-                let stays = *valid_until <= member.after
+                let stays = *valid_until <= member.again.cut
                     && (*judged_until == Micros::MIN || is_kept(*judged_until, *valid_until, horizon));
                 if !stays && !put.contains_key(judged_until) {
                     rows.gone.push((name(), *judged_until));

@@ -4,6 +4,8 @@ use super::class::in_one_as;
 use super::event::JudgedEvent;
 use crate::journey::Leg;
 use crate::site::SiteKind;
+use serde::de::IntoDeserializer;
+use serde::de::value::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -55,6 +57,11 @@ pub fn of_leg(leg: &Leg<&JudgedEvent>, new_country: bool) -> BTreeSet<Evidence> 
 }
 
 impl Evidence {
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name: serde::de::value::StrDeserializer<Error> = name.into_deserializer();
+        Self::deserialize(name).ok()
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NewCountry => "new_country",

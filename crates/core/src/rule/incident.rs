@@ -3,11 +3,26 @@
 use super::evidence::Evidence;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Micros, Rule, Severity};
-use super::verdict::Verdict;
 use crate::pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+/// What a verdict says to the incidents: one that is given now, or one that stands as it was given before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Given {
+    pub entity: Arc<str>,
+    pub leg_id: String,
+    pub to_time: Micros,
+    /// As the rule's way of learning tells places apart.
+    pub from: Option<PlaceKey>,
+    pub to: Option<PlaceKey>,
+    pub raised: bool,
+    pub lowered: bool,
+    pub evidence: BTreeSet<Evidence>,
+    /// Of one that stands: whether it joined the incident before it. Else the rule says.
+    pub joined: Option<bool>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
@@ -45,13 +60,13 @@ pub struct Alternation {
 
 impl Grouping {
     /// The next verdict of the entity. Gives the incident that it ends, if it starts another.
-    pub fn add(&mut self, rule: &Rule, verdict: &Verdict) -> Option<Incident> {
-        let at = verdict.to_time();
-        let places = verdict.leg.from.event.place(rule.learn).zip(verdict.leg.to.event.place(rule.learn));
+    pub fn add(&mut self, rule: &Rule, verdict: Given) -> Option<Incident> {
+        let at = verdict.to_time;
+        let places = verdict.from.clone().zip(verdict.to.clone());
         if let Some((from, to)) = places.filter(|(from, to)| from != to) {
             self.cross(from, to, at);
         }
-        let ended = if verdict.is_raised() { self.raise(rule, verdict) } else { None };
+        let ended = if verdict.raised { self.raise(rule, verdict) } else { None };
         self.look_for_two_holders(rule, at);
         ended
     }
@@ -70,24 +85,25 @@ impl Grouping {
         self.open.take_if(|open| !open.is_joined_at(rule, now))
     }
 
-    fn raise(&mut self, rule: &Rule, verdict: &Verdict) -> Option<Incident> {
-        let at = verdict.to_time();
-        if let Some(open) = self.open.as_mut().filter(|open| open.is_joined_at(rule, at)) {
+    fn raise(&mut self, rule: &Rule, verdict: Given) -> Option<Incident> {
+        let at = verdict.to_time;
+        let joins = |open: &Incident| verdict.joined.unwrap_or_else(|| open.is_joined_at(rule, at));
+        if let Some(open) = self.open.as_mut().filter(|open| joins(open)) {
             open.last_seen = at;
-            open.legs.push(verdict.leg_id.clone());
+            open.legs.push(verdict.leg_id);
             open.all_lowered &= verdict.lowered;
             open.severity = severity(rule, open.all_lowered);
-            open.evidence.extend(&verdict.evidence);
+            open.evidence.extend(verdict.evidence);
             return None;
         }
         self.open.replace(Incident {
-            entity: verdict.leg.to.event.entity.clone(),
+            entity: verdict.entity,
             first_seen: at,
             last_seen: at,
-            legs: vec![verdict.leg_id.clone()],
+            legs: vec![verdict.leg_id],
             all_lowered: verdict.lowered,
             severity: severity(rule, verdict.lowered),
-            evidence: verdict.evidence.clone(),
+            evidence: verdict.evidence,
         })
     }
 

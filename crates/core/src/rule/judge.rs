@@ -7,6 +7,7 @@ use super::class::Class;
 use super::event::{JudgedEvent, in_order};
 use super::incident::{Grouping, Incident};
 use super::journey::EntityJourney;
+use super::past::Pasts;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
 use super::suppression::Suppression;
@@ -74,10 +75,11 @@ pub fn judge<'a>(
 }
 
 /// As [`resume`], where events up to `horizon` are known of: states of the way there are kept as coarsely as they will
-/// be at its end.
+/// be at its end. Verdicts that stand are taken from `pasts`; those left in it are of legs that arrive later.
 pub fn resume_towards<'a>(
     horizon: Micros,
     state: &'a State,
+    pasts: &mut Pasts,
     law: Law,
     events: &'a [JudgedEvent],
 ) -> Result<(Judgement<'a>, State), Late> {
@@ -86,7 +88,9 @@ pub fn resume_towards<'a>(
     }
     let mut machine = Machine::resume(law, state);
     machine.horizon = Some(horizon);
+    machine.pasts = std::mem::take(pasts);
     machine.run(events);
+    *pasts = std::mem::take(&mut machine.pasts);
     Ok(machine.end())
 }
 
@@ -101,7 +105,8 @@ pub fn resume<'a>(
     suppressions: &[Suppression],
 ) -> Result<(Judgement<'a>, State), Late> {
     let analysts = Overlay::new(analysts, rule.learn);
-    resume_towards(Micros::MIN, state, Law { rule, analysts: &analysts, suppressions }, events)
+    let law = Law { rule, analysts: &analysts, suppressions };
+    resume_towards(Micros::MIN, state, &mut Pasts::new(), law, events)
 }
 
 impl State {
@@ -127,6 +132,7 @@ pub struct Machine<'r, 'a> {
     judgement: Judgement<'a>,
     /// The newest event that is known of at all: how finely older states are kept depends on it. None: none are.
     horizon: Option<Micros>,
+    pasts: Pasts,
 }
 
 /// What one event did.
@@ -135,7 +141,7 @@ pub struct Step<'a> {
     pub class: Class,
     /// The leg that arrives at it, also under the thresholds.
     pub leg: Option<Leg<&'a JudgedEvent>>,
-    /// Whether the leg is over them: then it is the newest of the verdicts.
+    /// Whether the leg is over them and no verdict on it stands: then it is the newest of the verdicts.
     pub judged: bool,
 }
 
@@ -177,7 +183,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         entities: BTreeMap<Arc<str>, EntityRun<'a>>,
         baselines: BTreeMap<Arc<str>, BaselineState>,
     ) -> Self {
-        Self { law, entities, baselines, judgement: Judgement::default(), horizon: None }
+        Self { law, entities, baselines, judgement: Judgement::default(), horizon: None, pasts: Pasts::new() }
     }
 
     /// All of these rows, put in order.
@@ -209,15 +215,31 @@ impl<'r, 'a> Machine<'r, 'a> {
             }
             Some(_) => {}
         }
+        let rule = self.law.rule;
+        // What stands is no later than the event: so it comes after all that was kept, and before what is judged now.
+        let past = self.pasts.get_mut(&event.entity);
+        let (stands, is_pruned) = match past {
+            Some(past) => {
+                for given in past.take_until(event.time) {
+                    self.judgement.incidents.extend(run.grouping.add(rule, given));
+                }
+                (event.time <= past.until, event.time < past.pruned_before)
+            }
+            None => (false, false),
+        };
         let leg = run.journey.arrive(event, &class);
-        let measured = leg.and_then(|leg| Some((leg, leg.measure_if_impossible(&self.law.rule.thresholds)?)));
-        let judged = measured.is_some();
+        let measured = leg
+            .filter(|_| !stands || is_pruned)
+            .and_then(|leg| Some((leg, leg.measure_if_impossible(&rule.thresholds)?)));
+        let judged = measured.is_some() && !stands;
         if let Some((leg, measure)) = measured {
             // Before anything is learnt from the event: known means known before it.
             let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
             let verdict = self.law.verdict(leg, measure, &class, state);
-            self.judgement.incidents.extend(run.grouping.add(self.law.rule, &verdict));
-            self.judgement.verdicts.push(verdict);
+            self.judgement.incidents.extend(run.grouping.add(rule, verdict.given(rule.learn)));
+            if judged {
+                self.judgement.verdicts.push(verdict);
+            }
         }
         self.learn(event, &class, leg);
         Step { class, leg, judged }

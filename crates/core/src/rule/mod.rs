@@ -64,7 +64,8 @@
 //! changes ([`judge::State`] is `PartialEq`, and drops what cannot matter any more).
 //!
 //! The rule's settings, analysts' rows, suppressions and networks are inputs of every call, no part of a state: who
-//! changes them judges again from a state that is older than the change's effect.
+//! changes them judges again from a state that is older than the change's effect. What was said before that effect, or
+//! before a late event, stands ([`past`]).
 //!
 //! Lineage is not here: it changes what an event's entity and baseline entity are, before it is judged.
 //!
@@ -83,6 +84,7 @@
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert an incident is |
 //! | [`checkpoint`] | which states are kept for late events |
+//! | [`past`] | verdicts that stand, between such a state and what is judged again |
 //! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
 //! | [`mod@judge`] | all of it together; what is kept |
 
@@ -96,6 +98,7 @@ pub mod evidence;
 pub mod incident;
 pub mod journey;
 pub mod judge;
+pub mod past;
 pub mod place_key;
 pub mod settings;
 pub mod signal;
@@ -110,8 +113,9 @@ pub use checkpoint::Checkpoint;
 pub use class::Class;
 pub use event::{JudgedEvent, Shown, Treatment};
 pub use evidence::Evidence;
-pub use incident::{Grouping, Incident};
+pub use incident::{Given, Grouping, Incident};
 pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume, resume_towards};
+pub use past::{Past, Pasts};
 pub use place_key::{PlaceKey, Transition};
 pub use settings::{Learn, Marks, Micros, Rule, Severity};
 pub use suppression::Suppression;

@@ -5,6 +5,7 @@ use super::baseline::BaselineState;
 use super::class::{Class, in_one_as, marks};
 use super::event::{JudgedEvent, Treatment};
 use super::evidence::{self, Evidence};
+use super::incident::Given;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Learn, Micros, Rule};
 use super::suppression::Suppression;
@@ -72,6 +73,22 @@ impl Verdict<'_> {
     /// When it arrives.
     pub fn to_time(&self) -> Micros {
         self.leg.to.event.time
+    }
+
+    /// What it says to the incidents.
+    pub fn given(&self, learn: Learn) -> Given {
+        let (from, to) = (self.leg.from.event, self.leg.to.event);
+        Given {
+            entity: to.entity.clone(),
+            leg_id: self.leg_id.clone(),
+            to_time: to.time,
+            from: from.place(learn),
+            to: to.place(learn),
+            raised: self.is_raised(),
+            lowered: self.lowered,
+            evidence: self.evidence.clone(),
+            joined: None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod baseline;
 mod events;
 mod incidents;
 mod model;
+mod past;
 mod properties;
 mod proven;
 mod stories;

@@ -1,0 +1,31 @@
+//! Verdicts that stand. Whoever judges again from some time on goes on from a state that is older than that: what was
+//! said in between is not said again, whatever the rule and the world have become meanwhile, and the incidents go on
+//! from it.
+
+use super::incident::Given;
+use super::settings::Micros;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// Of some entities, each from its state on. An entity that is not in it is judged from its state on.
+pub type Pasts = BTreeMap<Arc<str>, Past>;
+
+/// What stands of one entity.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Past {
+    /// Verdicts on legs that arrive before this are not among those that stand, as they were pruned: such legs are
+    /// judged again for the sake of the incidents, and nothing is said of them.
+    pub pruned_before: Micros,
+    /// No leg that arrives later has a verdict that stands.
+    pub until: Micros,
+    /// In order of arrival.
+    pub verdicts: VecDeque<Given>,
+}
+
+impl Past {
+    /// Those that stand and were not taken yet, of legs that arrive at this time or before.
+    pub fn take_until(&mut self, time: Micros) -> impl Iterator<Item = Given> {
+        let taken = self.verdicts.iter().take_while(|given| given.to_time <= time).count();
+        self.verdicts.drain(..taken)
+    }
+}

@@ -1,0 +1,109 @@
+//! Verdicts that stand: those between the states from which members are judged again and the time from which they are.
+
+use super::definition::{text, texts};
+use super::history::Histories;
+use super::members::{Kind, TIMESTAMPTZ_ARRAY};
+use super::outcome::{Law, RaisedLeg};
+use crate::pg::array;
+use crate::pg::errors::TravelError;
+use crate::pg::spi::{self, Rows};
+use pgrx::pg_sys;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+use travel_core::rule::{Evidence, Given, Micros, Past, Pasts, PlaceKey};
+
+/// What stands of some entities.
+#[derive(Debug, Default)]
+pub struct Stands {
+    pub pasts: Pasts,
+    /// The raised legs of them, by id.
+    pub raised: HashMap<String, RaisedLeg>,
+}
+
+/// What stands of these members, in order of arrival. Legs that arrive in one second follow each other by the addresses
+/// or the coordinates at which they do, as events do.
+pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
+    let mut stands = Stands::default();
+    let (mut names, mut cuts, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    for (member, again) in histories.members() {
+        if member.kind != Kind::Entity || again.cut == again.from {
+            continue;
+        }
+        names.push(&*member.name);
+        cuts.push(again.cut);
+        until.push(again.from);
+        let past = Past { pruned_before: law.pruned_before, until: again.from, ..Past::default() };
+        stands.pasts.insert(member.name.clone(), past);
+    }
+    if names.is_empty() {
+        return Ok(stands);
+    }
+    let times = |times: &[Micros]| (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(times)));
+    let rows = spi::select(
+        "SELECT v.entity, v.leg_id, v.to_time, v.raised,
+                v.from_country_code, v.from_subdivision, v.from_city, v.to_country_code, v.to_subdivision, v.to_city,
+                l.lowered, l.evidence, l.baseline_entity, l.from_known, l.to_known, a.leg_id <> v.leg_id
+         FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS e (entity, cut, until)
+         JOIN travel.verdicts AS v
+             ON v.rule = $1 AND v.entity = e.entity AND v.to_time > e.cut AND v.to_time <= e.until AND v.to_time >= $5
+         LEFT JOIN travel.alert_legs AS l ON l.alert_id = v.alert_id AND l.leg_id = v.leg_id
+         LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
+         ORDER BY v.to_time, v.to_ip, v.to_latitude, v.to_longitude",
+        &[
+            text(&law.name),
+            texts(&names),
+            times(&cuts),
+            times(&until),
+            (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(law.pruned_before))),
+        ],
+    );
+    for row in 0..rows.len {
+        let name = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(Arc::<str>::from));
+        let (Some(entity), Some(leg_id), Some(to_time)) = (name(0)?, rows.text(row, 1)?, rows.i64(row, 2))
+        else {
+            continue;
+        };
+        let given = Given {
+            entity,
+            leg_id: leg_id.to_owned(),
+            to_time,
+            from: place(&rows, row, 4)?.map(|place| place.under(law.settings.learn)),
+            to: place(&rows, row, 7)?.map(|place| place.under(law.settings.learn)),
+            raised: rows.bool(row, 3) == Some(true),
+            lowered: rows.bool(row, 10) == Some(true),
+            evidence: evidence(&rows, row, 11)?,
+            // An alert shows its first leg.
+            joined: rows.bool(row, 15),
+        };
+        if given.raised {
+            let leg = RaisedLeg {
+                lowered: given.lowered,
+                evidence: given.evidence.clone(),
+                to_time,
+                baseline_entity: name(12)?,
+                from: given.from.clone(),
+                from_known: rows.bool(row, 13) == Some(true),
+                to: given.to.clone(),
+                to_known: rows.bool(row, 14) == Some(true),
+            };
+            stands.raised.insert(given.leg_id.clone(), leg);
+        }
+        if let Some(past) = stands.pasts.get_mut(&given.entity) {
+            past.verdicts.push_back(given);
+        }
+    }
+    Ok(stands)
+}
+
+fn place(rows: &Rows, row: usize, first: usize) -> Result<Option<PlaceKey>, TravelError> {
+    let part = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(Arc::<str>::from));
+    let Some(country_code) = part(first)? else { return Ok(None) };
+    Ok(Some(PlaceKey { country_code, subdivision: part(first + 1)?, city: part(first + 2)? }))
+}
+
+fn evidence(rows: &Rows, row: usize, column: usize) -> Result<BTreeSet<Evidence>, TravelError> {
+    let Some(names) = rows.get(row, column) else { return Ok(BTreeSet::new()) };
+    // SAFETY: the column is an array of texts.
+    let names = unsafe { array::texts(names) }?;
+    Ok(names.into_iter().flatten().filter_map(|name| Evidence::from_name(&name)).collect())
+}
