@@ -206,5 +206,19 @@ UPDATE travel.rules SET keep_alive = '40 days' WHERE name = 'pruned, patient';
 INSERT INTO calls (at, city, who, more) VALUES (ago(3), 'Frankfurt', 'patient', '{"access_key_id": "AKIASECOND"}'), (ago(3, 20), 'London', 'patient', '{"access_key_id": "AKIASECOND"}');
 CALL travel.scan('pruned, patient');
 SELECT entity, status, legs_count, from_city, to_city FROM travel.alerts WHERE rule = 'pruned, patient' ORDER BY id;
+-- What is kept of a temporary key goes, once nothing that is still judged can hang on it; what is kept of a person stays. A key that is used again after all is judged as any other.
+INSERT INTO travel.rules (name, source, condition) VALUES ('pruned, keys', 'trail', 'user_name = ''short''');
+INSERT INTO calls (at, city, who, more) SELECT ago(60 - n), 'London', 'short', jsonb_build_object('access_key_id', 'ASIA' || n) FROM generate_series(0, 59) AS n;
+CALL travel.scan('pruned, keys');
+CREATE VIEW states AS SELECT count(DISTINCT entity) AS keys, (SELECT count(DISTINCT baseline_entity) FROM travel.baseline_states WHERE rule = 'pruned, keys') AS people FROM travel.entity_states WHERE rule = 'pruned, keys';
+TABLE states;
+SELECT verdicts FROM travel.prune('20 days');
+-- Of the 60, those of the last 20 days and 401 hours are left: 36, and one less late in the day.
+SELECT keys BETWEEN 35 AND 36 AS keys, people FROM states;
+INSERT INTO calls (at, city, who, more) SELECT ago(19, minutes), city, 'short', '{"access_key_id": "ASIA0"}' FROM (VALUES (0, 'Tokyo'), (30, 'London'), (-30, 'London')) AS c (minutes, city);
+CALL travel.scan('pruned, keys');
+SELECT leg, raised, reasons FROM judged WHERE rule = 'pruned, keys' ORDER BY to_time;
+CALL travel.rejudge('pruned, keys', '-infinity');
+SELECT leg, raised, reasons FROM judged WHERE rule = 'pruned, keys' ORDER BY to_time;
 RESET search_path;
 DELETE FROM travel.rules;
