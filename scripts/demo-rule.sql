@@ -97,7 +97,7 @@ ORDER BY rule, id
 LIMIT 30;
 \if :sample
 \echo '   Before, the key of alice seemed to have gone from London (10:02) to Tokyo (10:34). The late events put it in Tokyo'
-\echo '   at 10:12 and in London at 10:21. Under access_key the incident has four legs now, of which it had one: the same'
+\echo '   at 10:12 and in London at 10:21. Under access_key one of the two legs of the incident goes, and three come: the same'
 \echo '   alert. Under iam_user only the first arrival in Tokyo counts, which was another: a new alert, the old one withdrawn.'
 \echo
 \endif
