@@ -3,6 +3,7 @@
 use crate::case::{Case, Entity};
 use crate::server::{Failure, Server};
 use crate::sql;
+use travel_core::rule::Micros;
 
 pub struct Found {
     /// Verdicts, alerts, what was learnt; sorted.
@@ -130,6 +131,19 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
          UNION ALL
          SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.baseline_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')"
+    ))?;
+    lines.sort();
+    Ok(lines)
+}
+
+/// Which rows say something of the time before.
+pub fn said_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<String>, Failure> {
+    let (rule, time) = (sql::literal(rule), sql::literal(&sql::utc(time)));
+    let mut lines = server.ask(&format!(
+        "SELECT 'verdict ' || leg_id || ' ' || xmin::text FROM travel.verdicts WHERE rule = {rule} AND to_time < {time}
+         UNION ALL SELECT 'leg ' || l.alert_id || ' ' || l.leg_id || ' ' || l.xmin::text
+         FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
+         WHERE a.rule = {rule} AND l.to_time < {time} AND a.withdrawn_at IS NULL"
     ))?;
     lines.sort();
     Ok(lines)

@@ -19,6 +19,8 @@ pub enum Step {
     Scan { batch: u64 },
     /// A single step of one.
     Midway { batch: u64 },
+    /// The rule changes to what it is in the end, and these rows arrive: what was said of the time before them stands.
+    Drift { rows: Vec<usize>, batch: u64 },
     /// The rule changes to what it is in the end, and everything is judged again.
     Change { batch: u64 },
     /// With the same settings.
@@ -60,7 +62,9 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     let mut is_open = false;
     for (number, part) in (0..).zip(parts) {
         let scan = Step::Scan { batch: batch(rng) };
+        let drifts = is_exact && changes == Some(number) && rng.below(2) == 0;
         match rng.below(8) {
+            _ if drifts => steps.push(Step::Drift { rows: part, batch: batch(rng) }),
             0 if is_exact && !is_open => {
                 steps.push(Step::Open(part));
                 is_open = true;
@@ -85,6 +89,7 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             _ => steps.push(Step::Insert(part)),
         }
         match rng.below(8) {
+            _ if drifts => {}
             // By lookback, what comes while a pass is under way counts from the newest event of that pass.
             0 if case.source != Source::Lookback => {
                 for _ in 0..1 + rng.below(3) {
@@ -129,6 +134,7 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Rejudge { .. } => Some("judged again with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::Archive => Some("alerts archived on the way"),
+            Step::Drift { .. } => Some("late rows under changed settings"),
             Step::Elsewhere(_) => Some("another source before"),
             Step::Insert(_) | Step::Close | Step::Scan { .. } | Step::Change { .. } | Step::Back => None,
         })
@@ -143,7 +149,7 @@ pub fn rows(steps: &[Step]) -> Vec<usize> {
     let (mut rows, mut open) = (Vec::new(), Vec::new());
     for step in steps {
         match step {
-            Step::Insert(part) => rows.extend(part),
+            Step::Insert(part) | Step::Drift { rows: part, .. } => rows.extend(part),
             Step::Open(part) => open.extend(part),
             Step::Close => rows.append(&mut open),
             Step::Within { steps, commits: true } => rows.extend(self::rows(steps)),

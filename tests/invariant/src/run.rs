@@ -78,6 +78,18 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
             set_batch(server, *batch)?;
             server.run(Session::Main, &format!("SELECT travel.scan_step('{rule}')"))
         }
+        Step::Drift { rows, batch } => {
+            scan(server, rule, 200_000)?;
+            for statement in sql::change(case, rule) {
+                server.run(Session::Main, &statement)?;
+            }
+            let Some(first) = rows.iter().map(|row| case.rows[*row].time).min() else { return Ok(()) };
+            let before = found::said_before(server, rule, first)?;
+            insert(server, case, Session::Main, table, rows)?;
+            scan(server, rule, *batch)?;
+            let after = found::said_before(server, rule, first)?;
+            same("what was said of the time before late rows, then and now,", &before, &after)
+        }
         Step::Change { batch } => {
             for statement in sql::change(case, rule) {
                 server.run(Session::Main, &statement)?;

@@ -97,7 +97,10 @@ fn used(case: &Case) -> BTreeSet<usize> {
     fn of(steps: &[Step], rows: &mut BTreeSet<usize>) {
         for step in steps {
             match step {
-                Step::Insert(part) | Step::Open(part) | Step::Elsewhere(part) => rows.extend(part),
+                Step::Insert(part)
+                | Step::Open(part)
+                | Step::Elsewhere(part)
+                | Step::Drift { rows: part, .. } => rows.extend(part),
                 Step::Within { steps, .. } => of(steps, rows),
                 _ => {}
             }
@@ -118,6 +121,7 @@ fn without(case: &Case, gone: &BTreeSet<usize>) -> Case {
                 Step::Insert(part) => Step::Insert(left(part)),
                 Step::Open(part) => Step::Open(left(part)),
                 Step::Elsewhere(part) => Step::Elsewhere(left(part)),
+                Step::Drift { rows, batch } => Step::Drift { rows: left(rows), batch: *batch },
                 Step::Within { steps, commits } => Step::Within { steps: of(steps, gone), commits: *commits },
                 other => other.clone(),
             })
