@@ -70,6 +70,21 @@ split_blocks() {
     ' "$1"
 }
 
+# Where a block sleeps after pg_reload_conf(), the session goes on when it read the file again, however long that takes: a
+# session does so before a statement, so each of these sleeps until then and does nothing after it.
+with_reloads() {
+    awk '
+        /pg_reload_conf/ { print "SELECT pg_conf_load_time() AS doc_test_loaded \\gset"; reloads = 1 }
+        { print }
+        reloads && /^SELECT pg_sleep/ {
+            reloads = 0
+            print "\\o /dev/null"
+            print "SELECT format($$SELECT pg_sleep(0.1) WHERE pg_conf_load_time() = %L$$, :\047doc_test_loaded\047) FROM generate_series(1, 1800) \\gexec"
+            print "\\o"
+        }
+    '
+}
+
 # Puts the outputs into the text blocks again.
 write_outputs() {
     awk -v from="$2" '
@@ -109,7 +124,7 @@ for file in "${files[@]}"; do
     for sql in "$blocks"/*.sql; do
         name=${sql%.sql}
         printf '\\echo @@@ %s\n' "$name"
-        cat "$sql"
+        with_reloads <"$sql"
         # An unfinished statement must not swallow the next block.
         printf '\n\\if false\n\\endif\n\\r\n'
     done >"$blocks/session"

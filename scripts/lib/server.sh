@@ -62,7 +62,7 @@ server_exists() { as_server test -f "${SERVERS:?}/$1/data/PG_VERSION"; }
 server_stop() {
     # Idempotent, for traps: a server that is down is no error.
     if [ -n "$SERVER_DIR" ] && as_server test -f "$SERVER_DIR/data/postmaster.pid"; then
-        as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode fast --wait stop >/dev/null 2>&1 || true
+        as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode fast --wait --timeout 300 stop >/dev/null 2>&1 || true
     fi
 }
 
@@ -110,6 +110,6 @@ server_at() {
 }
 
 server_up() {
-    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --log "$SERVER_DIR/log" --wait --timeout 60 start \
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --log "$SERVER_DIR/log" --wait --timeout 300 start \
         >/dev/null || { server_log; die 'the server does not start'; }
 }

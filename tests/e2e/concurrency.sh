@@ -41,10 +41,16 @@ run_psql --quiet <<'SQL'
         ORDER BY CASE n WHEN 1 THEN id ELSE -id END)) AS body
     FROM generate_series(1, 20000) AS id, generate_series(1, 2) AS n GROUP BY n;
 SQL
+# Both begin at once, when the table is theirs.
+session_open --quiet
+session 'BEGIN; LOCK TABLE opposite'
 for n in 1 2; do
     ask "SELECT i.inserted FROM opposite, travel.ingest('cloudtrail', body) AS i WHERE n = $n" >>"$SCRATCH/opposite" 2>>"$SCRATCH/errors" &
+    ingests+=($!)
 done
-wait
+waits_until "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%FROM opposite%'" 2
+session COMMIT
+wait "${ingests[@]}"
 same 'errors' '' "$(cat "$SCRATCH/errors")"
 same 'events' '20000' "$(ask "SELECT count(*) FROM cloudtrail WHERE event_id LIKE 'opposite %'")"
 same 'inserted by the two together' 20000 "$(awk '{ n += $1 } END { print n }' "$SCRATCH/opposite")"
@@ -52,14 +58,18 @@ same 'inserted by the two together' 20000 "$(awk '{ n += $1 } END { print n }' "
 rule 'a session waits for an uncommitted one that has the same events, and inserts them if that one rolls back'
 one="SELECT i.inserted, i.duplicates FROM travel.ingest('cloudtrail', '{\"Records\": [{\"eventID\": \"late\", \"eventTime\": \"2026-01-01T00:00:00Z\"}]}') AS i"
 for end in ROLLBACK COMMIT; do
-    ask "BEGIN; $one; SELECT pg_sleep(1); $end" >/dev/null &
-    sleep 0.5
-    answer=$(ask "$one")
-    wait
+    session "BEGIN; $one"
+    ask "$one" >"$SCRATCH/answer" &
+    ingest=$!
+    waits_for_lock 'FROM travel.ingest'
+    session "$end"
+    wait "$ingest"
+    answer=$(cat "$SCRATCH/answer")
     case $end in ROLLBACK) same 'after a rollback' '1|0' "$answer" ;; COMMIT) same 'after a commit' '0|1' "$answer" ;; esac
     same 'once' 1 "$(ask "SELECT count(*) FROM cloudtrail WHERE event_id = 'late'")"
     ask "DELETE FROM cloudtrail WHERE event_id = 'late'"
 done
+session_close
 
 rule 'travel.create_events_table rolls back as any CREATE TABLE, and two sessions make a table once'
 ask "BEGIN; SELECT travel.create_events_table('gone'); SELECT * FROM travel.ingest('gone', '[{\"eventID\": \"a\", \"eventTime\": \"2026-01-01T00:00:00Z\"}]');

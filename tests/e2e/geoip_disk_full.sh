@@ -39,31 +39,31 @@ case $(ask 'SELECT status, detail FROM travel.geoip_databases()') in
 'in_use|read into memory, as no copy could be written'*) ;;
 *) fail "geoip_databases() says $(ask 'SELECT status, detail FROM travel.geoip_databases()')" ;;
 esac
-within 4 "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
+waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
 
 rule 'a new file is picked up all the same'
 replace_by_rename "$SCRATCH/b" "$file"
-within 5 "$city" Lisbon
+waits_until "$city" Lisbon
 note "seen after $TOOK s"
-within 4 "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" Lisbon
+waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" Lisbon
 
 rule 'not even a manifest can be written: a warning, and queries work'
 as_server dd if=/dev/zero of="$disk/filler" bs=4k 2>/dev/null || true
 replace_by_rename "$SCRATCH/a" "$file"
-within 5 "$city" London
-# A session that lives on warns once, not at every look.
+waits_until "$city" London
+# A session that lives on warns once, not at every look: these are three.
 SAID=$(ask_all "$city; SELECT pg_sleep(1.2); $city; SELECT pg_sleep(1.2); $city")
 same 'a session warns at most twice: of the file, and of the folder' t \
     "$([ "$(grep -c 'WARNING' <<<"$SAID")" -le 2 ] && printf t || printf '%s' "$SAID")"
 same 'cities in that session' 3 "$(grep -c '^London$' <<<"$SAID")"
-within 5 "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
+waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
 
 rule 'with room again a changed file is copied, and all is as it should be'
 as_server rm "$disk/filler"
 mount -o remount,size=64m "$disk"
-within 3 "$city" London
+waits_until "$city" London
 replace_by_rename "$SCRATCH/b" "$file"
-within 5 "$city" Lisbon
+waits_until "$city" Lisbon
 same 'no longer in memory' 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 same 'copies' t "$([ "$(find "$disk" -name '*.mmdb' | wc -l)" -ge 1 ] && printf t)"
 same 'nothing unfinished is left' 0 "$(find "$disk" -name 'temporary-*' | wc -l)"

@@ -32,14 +32,14 @@ survives() { # survives WHAT COMMAND
     session "$city"
     same "$1: in an open session" "$here " "$ANSWER"
     same "$1: in a new session" "$here" "$(ask_all "$city")"
-    sleep 1
+    sleep 1 # Then it looks again.
     session "$city"
     same "$1: in an open session, after the next look" "$here " "$ANSWER"
     same "$1: geoip_databases()" 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
     # Then it goes on as before: another file is picked up.
     if [ $here = London ]; then here=Lisbon new="$SCRATCH/b"; else here=London new="$SCRATCH/a"; fi
     replace_by_rename "$new" "$file"
-    within 4 "$city" $here
+    waits_until "$city" $here
 }
 survives 'the whole of pgsql_tmp is removed' "rm -rf ../../pgsql_tmp"
 survives 'the copies are removed' 'rm -f *.mmdb'
@@ -55,6 +55,7 @@ same 'none of that is worth a warning' '' "$(grep WARNING "$SERVER_DIR/log" || t
 rule 'in a folder that cannot be written: a warning, queries work, and no statement mixes two sets'
 as_server chmod 500 "$folder"
 replace_by_rename "$SCRATCH/b" "$file"
+# Each of these looks.
 session "$city"
 sleep 1.1
 session "$city"
@@ -70,24 +71,24 @@ for _ in 1 2 3; do
 done
 holds 'a warning tells of it' [ "$(log_lines 'WARNING.*Permission denied')" -ge 1 ]
 as_server chmod 700 "$folder"
-within 5 "$city" Lisbon
+waits_until "$city" Lisbon
 replace_by_rename "$SCRATCH/a" "$file"
-within 5 "$city" London
+waits_until "$city" London
 same 'as before' 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 
 rule 'a file in the place of the folder: a warning, and queries work'
 as_server sh -c "rm -rf '$folder' && : >'$folder'"
-within 5 "$city" London
+waits_until "$city" London
 session "$city"
 case $ANSWER in *'London '*) ;; *) fail "an open session says $ANSWER" ;; esac
 as_server rm "$folder"
-within 5 "$city" London
+waits_until "$city" London
 
 rule 'a restart empties the folder; what was only there is gone with it'
 sleep 1.1
 : >"$file"
 sleep 1.2
-within 4 'SELECT status FROM travel.geoip_databases()' refused
+waits_until 'SELECT status FROM travel.geoip_databases()' refused
 same 'the last good copy serves on' London "$(ask "$city")"
 session_close
 server_stop
@@ -98,7 +99,7 @@ case $SAID in *'WARNING'*'is refused: the file is empty'*'It is not used.'*) ;; 
 refused 55000 "$city"
 same 'refused' 'refused|the file is empty' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 replace_by_rename "$SCRATCH/a" "$file"
-within 4 "$city" London
+waits_until "$city" London
 
 rule 'base backups leave the copies out'
 backup="$SERVER_DIR/backup"
@@ -112,5 +113,8 @@ PGAPPNAME=open session_open
 session "$city"
 kill -9 "$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'")"
 session_close
-within 20 "$city" London
+# Who comes before PostgreSQL noticed would find the folder as it was.
+anew() { [ "$(log_lines 'all server processes terminated; reinitializing')" = 1 ]; }
+eventually 'PostgreSQL starts anew' anew
+waits_until "$city" London
 same 'copies after a crash' 1 "$(as_server find "$folder" -name '*.mmdb' | wc -l)"

@@ -9,12 +9,18 @@
 #   ask SQL                 the answer alone: no headers, columns joined with |
 #   refused CODE SQL        fails unless the statement ends with that SQLSTATE; leaves its error in $SAID
 #   start NAME [SETTING…]   server_start, and the server goes with the test
-#   within SECONDS SQL TEXT waits until the statement answers TEXT; leaves the seconds that it took in $TOOK
+#   waits_until SQL TEXT    waits until the statement answers TEXT; leaves the seconds that it took in $TOOK
+#   eventually WHAT COMMAND…  waits until the command succeeds
+#   waits_for_lock SQL      waits until a session that runs this waits for a lock
 #   session_open [ARGUMENT…]  a psql (with these arguments) that stays: one session for what follows
 #   session SQL             sends it a statement; leaves all that it says in $ANSWER, a blank after each line
 #   session_close           ends it
 #   no_crash                fails if the log of the server tells of a process that died
 #   $SCRATCH                a folder that goes with the test
+#
+# No outcome depends on how fast the machine is. What must come before something else is waited for, never slept for; what
+# is slept for only has to last that long at least. What comes at last is given $PATIENCE seconds, and how long it took is
+# a note: how fast things are is what bench/ measures.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -25,6 +31,7 @@ umask 022
 
 REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
 SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/travel-e2e.XXXXXX")
+PATIENCE=180
 TOLD=
 STARTED=()
 MOUNTED=()
@@ -114,18 +121,31 @@ start() {
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.2f", b - a }'; }
 
-within() {
-    local began got
+waits_until() {
+    local began got said="$SCRATCH/said-$BASHPID"
     began=$(now)
     while :; do
-        got=$(ask "$2" 2>"$SCRATCH/said") || true
+        got=$(ask "$1" 2>"$said") || true
         TOOK=$(since "$began")
-        [ "$got" != "$3" ] || return 0
-        between 0 "$1" "$TOOK" || fail "after $1 s: $2
-    wanted: $3
-    got:    $got $(cat "$SCRATCH/said")"
+        [ "$got" != "$2" ] || return 0
+        between 0 "$PATIENCE" "$TOOK" || fail "after $TOOK s: $1
+    wanted: $2
+    got:    $got $(cat "$said")"
         sleep 0.1
     done
+}
+
+eventually() {
+    local began=$SECONDS what=$1
+    shift
+    until "$@"; do
+        [ $((SECONDS - began)) -le "$PATIENCE" ] || fail "not even after $((SECONDS - began)) s: $what"
+        sleep 0.05
+    done
+}
+
+waits_for_lock() {
+    waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
 }
 
 log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }
@@ -139,7 +159,15 @@ session() {
     local line
     printf "%s;\nSELECT 'the end';\n" "$1" >&"$session_in"
     ANSWER=
-    while IFS= read -r -t 60 -u "$session_out" line && [ "$line" != 'the end' ]; do ANSWER+="$line "; done
+    while :; do
+        # A session that ended is the caller's to see; one that says nothing is not.
+        IFS= read -r -t "$PATIENCE" -u "$session_out" line || {
+            [ $? -le 128 ] || fail "no answer after $PATIENCE s: $1"
+            return 0
+        }
+        [ "$line" != 'the end' ] || return 0
+        ANSWER+="$line "
+    done
 }
 session_close() {
     printf '\\q\n' >&"$session_in" 2>/dev/null || true

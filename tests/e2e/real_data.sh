@@ -127,7 +127,7 @@ same 'the counts of coverage' 'failed_auth 2, service 1' "$(ask "SELECT string_a
 
 rule 'files of all makers together: City, ASN, Anonymous-IP, IPinfo in three layouts'
 server_copy geoip "$REAL_DATA"/geoip/*.mmdb >/dev/null
-within 6 "SELECT string_agg(DISTINCT status, ',') || ' ' || count(*) FROM travel.geoip_databases()" 'in_use 6'
+waits_until "SELECT string_agg(DISTINCT status, ',') || ' ' || count(*) FROM travel.geoip_databases()" 'in_use 6'
 place='SELECT round(latitude::numeric, 4), round(longitude::numeric, 4), accuracy_km, precision, city, country, country_code, asn, as_organization, hosting, anonymizer, carrier FROM travel.locate'
 placed() { same "$1" "$2" "$(ask "$place('$1')")"; }
 ask "$place('1.1.1.1')" >/dev/null

@@ -31,79 +31,107 @@ under_way() { ask "SELECT under_way FROM travel.status WHERE rule = 'killed'"; }
 terminated() { ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
 cancelled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
 killed() {
-    local pid
+    local pid before
+    before=$(reinitialized)
     pid=$(scan_pid)
-    [ -z "$pid" ] || as_server kill -9 "$pid" || true
+    if [ -n "$pid" ] && as_server kill -9 "$pid" 2>/dev/null; then eventually 'PostgreSQL starts anew' reinitialized_after "$before"; fi
 }
+reinitialized() { log_lines 'all server processes terminated; reinitializing'; }
+reinitialized_after() { [ "$(reinitialized)" -gt "$1" ]; }
 stopped() {
-    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait stop >/dev/null
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
     server_up
 }
 
-# Kills scans in these ways, each after a random while, and then lets one finish. $met: how many were at work then; $left:
-# how many left a pass under way.
-until_done() {
-    local how
+# Kills scans, and then lets one finish. WAY:N is a way to kill, and how many steps the scan did before: it waits to write in
+# the next one, so that it surely is at work. WAY:? lets it go and kills it a moment later, wherever it is then. $met: how
+# many were at work; $left: how many left a pass under way.
+batch=2500
+tables=(travel.entity_states travel.baseline_states travel.scans)
+until_done() { # until_done WAY:STEPS…
+    local one how steps
     met=0 left=0
-    for how in "$@"; do
-        ask "CALL travel.scan('killed')" >/dev/null 2>&1 &
+    for one in "$@"; do
+        how=${one%:*} steps=${one#*:}
+        session_open --quiet
+        hold_up "${tables[RANDOM % ${#tables[@]}]}"
+        PGOPTIONS="-c impossible_travel.scan_batch=$batch" ask "CALL travel.scan('killed')" >/dev/null 2>&1 &
         scan=$!
-        until [ -n "$(scan_pid)" ] || ! kill -0 "$scan" 2>/dev/null; do :; done
-        sleep "$(awk -v all="$undisturbed" -v of=$# -v luck=$RANDOM 'BEGIN { print 1.2 * all / of * luck / 32768 }')"
+        eventually 'the scan comes to write, or ends' waits_or_ended
+        for ((; ${steps/'?'/0} > 0; steps--)); do
+            one_step
+            eventually 'the scan comes to write again, or ends' waits_or_ended
+        done
+        if [ "$steps" = '?' ]; then
+            session ROLLBACK
+            sleep "0.$(printf '%03d' $((RANDOM % 150)))"
+        fi
         "$how"
         wait "$scan" || met=$((met + 1))
-        within 30 'SELECT 1' 1
+        waits_until 'SELECT 1' 1
+        session_close
         [ "$(under_way)" != t ] || left=$((left + 1))
     done
     note "$met of $# met a scan at work, $left left a pass under way"
-    ask "CALL travel.scan('killed')"
+    PGOPTIONS="-c impossible_travel.scan_batch=$batch" ask "CALL travel.scan('killed')"
     same 'it is done' f "$(under_way)"
+}
+waits_or_ended() {
+    ! kill -0 "$scan" 2>/dev/null || [ "$(ask "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CALL travel.scan%'")" = 1 ]
 }
 
 
 rule 'while a scan works, travel.status shows how far it has come, step by step'
-began=$(now)
+session_open --quiet
+hold_up travel.entity_states
 ask "CALL travel.scan('calm')" &
 scan=$!
-while kill -0 "$scan" 2>/dev/null; do
+for _ in 1 2 3 4; do
+    waits_for_lock travel.scan
     ask "SELECT position FROM travel.status WHERE rule = 'calm' AND under_way AND position IS NOT NULL" >>"$SCRATCH/positions"
-    sleep 0.05
+    one_step
 done
+session ROLLBACK
+session_close
 wait "$scan"
-undisturbed=$(since "$began")
 holds 'the positions grow' sort --check "$SCRATCH/positions"
-positions=$(uniq "$SCRATCH/positions" | wc -l)
-note "$positions positions seen; $(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel.scans WHERE rule = 'calm'")"
-holds 'several' test "$positions" -ge 3
-same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 minute' FROM travel.status WHERE rule = 'calm'")"
+same 'positions after the first three steps' 3 "$(uniq "$SCRATCH/positions" | wc -l)"
+note "$(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel.scans WHERE rule = 'calm'")"
+same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 day' FROM travel.status WHERE rule = 'calm'")"
 same 'it learnt, judged and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
 
 rule 'a first scan that is cancelled, terminated, killed with the server, or stopped with it, again and again, ends as the other'
-until_done cancelled terminated killed cancelled stopped terminated cancelled killed terminated
-holds 'enough of them' test "$met" -ge 5 -a "$left" -ge 3
+until_done cancelled:0 terminated:1 killed:2 cancelled:1 stopped:1 terminated:? cancelled:? killed:? terminated:?
+holds 'those that were held up' test "$met" -ge 5 -a "$left" -ge 4
 same_ends 'after the first scan' calm killed
 
 rule 'so a scan of late events, by which much is judged again'
 # Four in a hundred keys get events in the midst of what was judged.
 ask "SELECT events(1, 5000, 'late')" >/dev/null
-began=$(now)
 ask "CALL travel.scan('calm')"
-undisturbed=$(since "$began")
-until_done terminated killed cancelled stopped cancelled terminated
-holds 'enough of them' test "$met" -ge 3
+# Not every step writes states.
+batch=500 tables=(travel.scans)
+until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
+holds 'those that were held up' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
 
 rule 'so travel.rejudge'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
 ask "CALL travel.rejudge('calm', '2026-01-10Z')"
+session_open --quiet
+hold_up travel.entity_states
 ask "CALL travel.rejudge('killed', '2026-01-10Z')" >/dev/null 2>&1 &
 scan=$!
-within 30 "SELECT under_way FROM travel.scans WHERE rule = 'killed'" t
+waits_for_lock travel.rejudge
+one_step
+waits_for_lock travel.rejudge
 ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rejudge%' AND state = 'active'" >/dev/null
-wait "$scan" || true
+if wait "$scan"; then fail 'it was not met at work'; fi
+session_close
 same 'it was met at work' t "$(under_way)"
-until_done cancelled terminated
+until_done cancelled:1 terminated:?
+holds 'what was held up' test "$met" -ge 1 -a "$left" -ge 1
 same_ends 'after a rejudge' calm killed
 
 rule 'all of it is what one scan of everything finds'

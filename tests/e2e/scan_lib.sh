@@ -10,7 +10,8 @@
 #   ends RULE                 what the scans of a rule ended in, but for ids, times, the work of analysts and withdrawn alerts
 #   same_ends WHAT RULE RULE  fails unless the scans of both ended in the same
 #   alerts_of RULE            the keys of its alerts, once for each alert
-#   waits_for_lock SQL        holds as soon as a session that runs this waits for a lock
+#   hold_up TABLE             the session (of session_open) lets nobody write to the table: a scan waits there
+#   one_step                  lets the one that waits go on; when it comes there again it waits again
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
@@ -70,8 +71,11 @@ same_ends() {
 $(diff "$SCRATCH/ends-1" "$SCRATCH/ends-2" | cut -c 1-300 | head -n 20)"
 }
 
-alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts WHERE rule = '$1' AND withdrawn_at IS NULL"; }
-
-waits_for_lock() {
-    within 20 "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
+hold_up() {
+    held=$1
+    session "BEGIN \; LOCK TABLE $held IN SHARE MODE"
 }
+# The lock is asked for at once, and given when the step is committed.
+one_step() { session "COMMIT \; BEGIN \; LOCK TABLE $held IN SHARE MODE"; }
+
+alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts WHERE rule = '$1' AND withdrawn_at IS NULL"; }

@@ -156,7 +156,8 @@ DELETE FROM travel.rules;
 TRUNCATE trail;
 
 -- prune. Times are by the clock here: what was is some days ago.
-CREATE FUNCTION ago(days numeric, minutes int DEFAULT 0) RETURNS timestamptz LANGUAGE sql AS $$ SELECT date_trunc('day', now()) - days * interval '1 day' + minutes * interval '1 minute' $$;
+CREATE TABLE today AS SELECT date_trunc('day', now()) AS begins;
+CREATE FUNCTION ago(days numeric, minutes int DEFAULT 0) RETURNS timestamptz LANGUAGE sql AS $$ SELECT begins - days * interval '1 day' + minutes * interval '1 minute' FROM scan.today $$;
 CREATE VIEW kept AS SELECT user_name AS who, leg, raised, reasons FROM travel.verdicts AS v JOIN judged AS j USING (rule, entity, to_time, raised, reasons) WHERE rule = 'pruned' ORDER BY who, to_time;
 CREATE VIEW alerts AS SELECT user_name AS who, status, archive_reason AS reason, withdrawn_at IS NOT NULL AS withdrawn, legs_count AS legs FROM travel.alerts WHERE rule = 'pruned' ORDER BY who;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('pruned', 'trail', false);

@@ -28,19 +28,15 @@ CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet,
 INSERT INTO events VALUES ('K', '2026-03-02 09:00Z', '192.0.2.1', 51.5, 0), ('K', '2026-03-02 09:10Z', '203.0.113.1', 35.7, 139.7);
 CREATE VIEW private AS SELECT access_key_id, event_time, inet '10.0.0.1' AS source_ip, outcome, invoked_by FROM events;
 SELECT current_setting('impossible_travel.geoip_path') AS path \gset
--- Waits for the reload to have come to this session and to new ones.
-CREATE PROCEDURE reload(wanted text) LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM pg_reload_conf();
-    FOR attempt IN 1..100 LOOP
-        COMMIT;
-        EXIT WHEN EXISTS (SELECT FROM pg_file_settings WHERE name = 'impossible_travel.geoip_path' AND setting = wanted AND applied);
-        PERFORM pg_sleep(0.05);
-    END LOOP;
-    PERFORM pg_sleep(0.3);
-END $$;
+-- A session reads the file again before a statement, and after the server did, from which new sessions have it. What follows without
+-- an echo are as many statements as that takes: each sleeps until then, and does nothing after it.
 ALTER SYSTEM SET impossible_travel.geoip_path = '/nowhere/at/all.mmdb, /nowhere/else';
-CALL reload('/nowhere/at/all.mmdb, /nowhere/else');
+\set ECHO none
+SELECT pg_conf_load_time() AS loaded FROM pg_reload_conf() \gset
+\o /dev/null
+SELECT format('SELECT pg_sleep(0.1) WHERE pg_conf_load_time() = %L', :'loaded') FROM generate_series(1, 1800) \gexec
+\o
+\set ECHO all
 \c -
 SHOW impossible_travel.geoip_path;
 
@@ -60,11 +56,14 @@ SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() 
 
 -- And back: the first statement after it finds the databases again.
 ALTER SYSTEM RESET impossible_travel.geoip_path;
-SELECT format('CALL reload(%L)', :'path') AS call \gset
 SET client_min_messages = warning;
-:call;
+\set ECHO none
+SELECT pg_conf_load_time() AS loaded FROM pg_reload_conf() \gset
+\o /dev/null
+SELECT format('SELECT pg_sleep(0.1) WHERE pg_conf_load_time() = %L', :'loaded') FROM generate_series(1, 1800) \gexec
+\o
+\set ECHO all
 \c -
 SELECT current_setting('impossible_travel.geoip_path') = :'path' AS as_before, (travel.locate('192.0.2.1')).city;
 SET client_min_messages = warning;
-DROP PROCEDURE reload;
 DROP TABLE events CASCADE;
