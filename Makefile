@@ -11,7 +11,7 @@ export REAL_DATA := $(abspath $(REAL_DATA))
 .PHONY: help setup install demo psql test bench bench-scan fmt clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  PG_CONFIG   the server to build for, install into and test with ($(PG_CONFIG))"
 	@echo "  CLOUDTRAIL  for demo and psql: a folder of CloudTrail files (default: the sample)"

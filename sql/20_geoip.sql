@@ -40,7 +40,7 @@ CREATE FUNCTION travel.geoip_databases(
     OUT path text, OUT database_type text, OUT ip_version int, OUT built_at timestamptz, OUT age interval,
     OUT size_bytes bigint, OUT provides text[], OUT status text, OUT detail text
 ) RETURNS SETOF record
-    LANGUAGE c VOLATILE PARALLEL RESTRICTED
+    LANGUAGE c STABLE PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_geoip_databases';
 COMMENT ON FUNCTION travel.geoip_databases() IS
     'the GeoIP files that are configured: which are in use, which were refused and why; for pg_monitor and the installer';

@@ -63,10 +63,11 @@ pub fn each_element(
 fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(document) = call.datum(0) else { return Ok(rows.finish(call)) };
-    let (mut bad, mut first) = (0_u64, None);
+    let (mut good, mut bad, mut first) = (0_u64, 0_u64, None);
     each_element(document, |element| {
         match element {
             Element::Record(record) => {
+                good += 1;
                 let mut row = Row::<1>::new();
                 row.datum(Some(record));
                 rows.push(row);
@@ -78,25 +79,31 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         Ok(())
     })?;
-    if let Some((position, found)) = first.filter(|_| WARNS.get()) {
-        warn_of_bad_records(bad, position, &found);
+    match first.filter(|_| COMPLAINS.get()) {
+        // An envelope around something else is no CloudTrail document.
+        Some((position, found)) if good == 0 => {
+            let found = format!("a document of which no element is a record; element {position} is {found}");
+            return Err(TravelError::NotCloudTrail { found });
+        }
+        Some((position, found)) => warn_of_bad_records(bad, position, &found),
+        None => {}
     }
     Ok(rows.finish(call))
 }
 
 thread_local! {
-    static WARNS: Cell<bool> = const { Cell::new(true) };
+    static COMPLAINS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// Runs `body` without the warning of `travel.records`: its caller has named what is bad already.
-pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
+/// Runs `body` without what `travel.records` says of elements that are no records: its caller has named them already.
+pub fn without_complaint<R>(body: impl FnOnce() -> R) -> R {
     struct Restore;
     impl Drop for Restore {
         fn drop(&mut self) {
-            WARNS.set(true);
+            COMPLAINS.set(true);
         }
     }
-    WARNS.set(false);
+    COMPLAINS.set(false);
     let _restore = Restore;
     body()
 }

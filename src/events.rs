@@ -1,6 +1,6 @@
 //! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
 
-use crate::cloudtrail::{Element, each_element, without_warning};
+use crate::cloudtrail::{Element, each_element, without_complaint};
 use crate::detect::{Source, identifiers, notice, quoted};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -171,7 +171,7 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
         Ok(())
     })?;
     let inserted =
-        without_warning(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, Some(document))])));
+        without_complaint(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, Some(document))])));
     for what in &named {
         notice(format!("skipped {what}"), None);
     }

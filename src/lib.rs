@@ -44,6 +44,17 @@ mod tally;
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::settings::register();
+    keep_backtraces_out_of_errors();
+}
+
+/// A server that was started with RUST_BACKTRACE set would write a backtrace into the detail of each PostgreSQL error
+/// that passes through here. Whoever wants that sets RUST_LIB_BACKTRACE.
+fn keep_backtraces_out_of_errors() {
+    const SETTING: &str = "RUST_LIB_BACKTRACE";
+    if std::env::var_os(SETTING).is_none() {
+        // SAFETY: a backend has one thread, which is loading this library.
+        unsafe { std::env::set_var(SETTING, "0") };
+    }
 }
 
 #[cfg(any(test, feature = "pg_test"))]

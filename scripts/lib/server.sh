@@ -17,12 +17,13 @@ SERVER_DIR=
 
 server_user() { if is_root; then printf 'postgres'; else id -un; fi; }
 
-# Runs a command as the server's user, from a folder that this user may enter.
+# Runs a command as the server's user, from a folder that this user may enter. Servers of the tests have what a Rust
+# developer's shell often has: RUST_BACKTRACE. No error may show it.
 as_server() {
     if is_root; then
-        (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR -u RUST_BACKTRACE HOME=/ "$@")
+        (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR RUST_BACKTRACE=1 HOME=/ "$@")
     else
-        (cd / && "$@")
+        (cd / && RUST_BACKTRACE=1 "$@")
     fi
 }
 

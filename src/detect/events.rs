@@ -133,7 +133,7 @@ impl Events {
             .filter_map(|name| Some((*name, as_text(columns.standard(name)?))))
             .collect();
         if let Some(accuracy) = &accuracy {
-            labels.push(("accuracy_km", as_type(accuracy.clone(), pg_sys::FLOAT8OID, "float8")));
+            labels.push(("accuracy_km", number("accuracy_km", accuracy.clone())?));
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let is_indexed = columns.source().is_indexed_by(&key_columns, &time.sql);
@@ -277,11 +277,16 @@ fn is_told_by_text(oid: pg_sys::Oid) -> bool {
 }
 
 fn is_textual(oid: pg_sys::Oid) -> bool {
+    category(oid) == pg_sys::TYPCATEGORY_STRING
+}
+
+/// What kind of type it is, as pg_type says.
+fn category(oid: pg_sys::Oid) -> u8 {
     // SAFETY: a catalog look-up by oid.
     unsafe {
         let (mut category, mut preferred) = (0, false);
         pg_sys::get_type_category_preferred(oid, &mut category, &mut preferred);
-        category as u8 == pg_sys::TYPCATEGORY_STRING
+        category as u8
     }
 }
 
@@ -316,29 +321,78 @@ type Place = (Site, Vec<(&'static str, String)>);
 fn place(columns: &Columns) -> Result<Place, TravelError> {
     let coordinates = || {
         let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
-        let number = |expression| as_type(expression, pg_sys::FLOAT8OID, "float8");
-        Some((Site::Coordinates, vec![("latitude", number(latitude)), ("longitude", number(longitude))]))
+        Some(number("latitude", latitude).and_then(|latitude| {
+            let longitude = number("longitude", longitude)?;
+            Ok((Site::Coordinates, vec![("latitude", latitude), ("longitude", longitude)]))
+        }))
     };
     let address = || {
         let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
-        let column = match given {
-            Some(name) => columns.standard(name)?,
-            None => columns.standard("source_ip").or_else(|| columns.standard("source_text"))?,
+        let (name, column) = match given {
+            Some(name) => (name, columns.standard(name)?),
+            None => ["source_ip", "source_text"]
+                .into_iter()
+                .find_map(|name| Some((name, columns.standard(name)?)))?,
         };
-        let sql = match column.oid {
-            pg_sys::INETOID => column.sql,
-            pg_sys::CIDROID => format!("{}::inet", column.sql),
-            // What is no address is not placed: one odd value ends no query.
-            pg_sys::TEXTOID => format!("travel.source_ip({})", column.sql),
-            _ => format!("travel.source_ip({}::text)", column.sql),
-        };
-        Some((Site::Address, vec![("address", sql)]))
+        Some(address_of(name, column).map(|sql| (Site::Address, vec![("address", sql)])))
     };
     let given = columns.is_given("latitude") && columns.is_given("longitude");
     let found = if given { coordinates() } else { address().or_else(coordinates) };
-    found.ok_or_else(|| TravelError::NoPlaceColumn {
-        source: columns.source().name.clone(),
-        available: columns.source().column_names(),
+    found.unwrap_or_else(|| {
+        Err(TravelError::NoPlaceColumn {
+            source: columns.source().name.clone(),
+            available: columns.source().column_names(),
+        })
+    })
+}
+
+/// An address as inet.
+fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
+    match column.oid {
+        pg_sys::INETOID => Ok(column.sql),
+        pg_sys::CIDROID => Ok(format!("{}::inet", column.sql)),
+        // What is no address is not placed: one odd value ends no query.
+        pg_sys::TEXTOID => Ok(format!("travel.source_ip({})", column.sql)),
+        oid if never_holds_addresses(oid) => Err(TravelError::ColumnType {
+            column: name.to_owned(),
+            is: type_name(oid),
+            wanted: "inet or text",
+            hint: "Say in columns where the address is: {\"source_ip\": \"the_column\"}, or an expression in parentheses."
+                .to_owned(),
+        }),
+        _ => Ok(format!("travel.source_ip({}::text)", column.sql)),
+    }
+}
+
+/// Whether the text of a type's values is none of an address. A type that is not known here may be one of addresses.
+fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
+    matches!(
+        category(oid),
+        pg_sys::TYPCATEGORY_ARRAY
+            | pg_sys::TYPCATEGORY_BITSTRING
+            | pg_sys::TYPCATEGORY_BOOLEAN
+            | pg_sys::TYPCATEGORY_COMPOSITE
+            | pg_sys::TYPCATEGORY_DATETIME
+            | pg_sys::TYPCATEGORY_GEOMETRIC
+            | pg_sys::TYPCATEGORY_NUMERIC
+            | pg_sys::TYPCATEGORY_RANGE
+            | pg_sys::TYPCATEGORY_TIMESPAN
+    ) || matches!(oid, pg_sys::BYTEAOID | pg_sys::JSONOID | pg_sys::JSONBOID | pg_sys::UUIDOID)
+}
+
+/// A number as float8.
+fn number(name: &str, column: Expression) -> Result<String, TravelError> {
+    let (from, to) = (column.oid, pg_sys::FLOAT8OID);
+    // SAFETY: both arrays have the one element that is asked for.
+    let can = unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) };
+    if can {
+        return Ok(as_type(column, to, "float8"));
+    }
+    Err(TravelError::ColumnType {
+        column: name.to_owned(),
+        is: type_name(from),
+        wanted: "float8, or what can be cast to it",
+        hint: format!("Say in columns where it is: {{\"{name}\": \"the_column\"}}."),
     })
 }
 

@@ -600,10 +600,10 @@ impl TravelError {
 
 /// A number as SQL writes it.
 fn number(value: f64) -> String {
-    if value.is_infinite() {
-        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
-    }
-    value.to_string()
+    // SAFETY: gives a C string in the current memory context.
+    unsafe { std::ffi::CStr::from_ptr(pgrx::pg_sys::float8out_internal(value)) }
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn words(code: Code, message: impl Into<Text>) -> Words {

@@ -75,6 +75,14 @@ FROM (VALUES (1, 'event_time', 'd'), (2, 'event_time', 'i'), (3, 'event_time', '
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "i"}')$$);
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"record": "(j::text)"}')$$);
 \pset format aligned
+-- So are addresses of a type that never holds one, and coordinates of one that is no number: 42804, not an empty answer.
+SELECT columns, sqlstate_of(format('SELECT travel.detect(''untimely'', columns => %L)', columns || '{"event_time": "t"}'::jsonb)) AS code
+FROM unnest(ARRAY['{"source_ip": "i"}', '{"source_ip": "d"}', '{"source_ip": "b"}', '{"source_ip": "(true)"}', '{"source_ip": "(ARRAY[source_ip])"}', '{"source_text": "n"}', '{"source_ip": "(j ->> 0)"}', '{"source_ip": "(NULL)"}', '{"source_ip": "(source_ip::cidr)"}',
+                  '{"latitude": "d", "longitude": "n"}', '{"latitude": "n", "longitude": "b"}', '{"latitude": "n", "longitude": "i", "accuracy_km": "t"}', '{"latitude": "j", "longitude": "(NULL)", "accuracy_km": "(j::text)"}']::jsonb[]) WITH ORDINALITY AS v (columns, n) ORDER BY n;
+\pset format unaligned
+SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "t", "source_ip": "i"}')$$);
+SELECT error_of($$SELECT travel.coverage('untimely', columns => '{"event_time": "t", "latitude": "d", "longitude": "d"}')$$);
+\pset format aligned
 
 -- A record: all else comes through travel.parse, but a bad one ends nothing. What columns names goes before the record.
 CREATE TABLE records (line int, body jsonb, lag int);

@@ -46,6 +46,15 @@ ORDER BY n;
 SELECT ids('{"Records": [{"eventID": "a", "eventTime": "t"}, 7, null, {"foo": 1}, {"eventID": "b", "eventTime": "t"}]}');
 SELECT ids('{"Events": [{"CloudTrailEvent": "{broken"}, {"CloudTrailEvent": "{\"eventID\": \"b\", \"eventTime\": \"t\"}"}]}');
 
+-- Where no element is a record, it is no CloudTrail document: an envelope around something else, a list of other things.
+SELECT document, sqlstate_of(format('SELECT travel.records(%L)', document)) AS code,
+       substring(error_of(format('SELECT travel.records(%L)', document)) FROM 'detail: ([^\n]*)') AS detail,
+       error_of(format('SELECT travel.records(%L)', document)) LIKE '%hint: Accepted are%' AS has_hint
+FROM unnest(ARRAY['[1, 2, 3]', '[null]', '[[]]', '{"Records": [{"foo": 1}]}', '{"Records": [{"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "eventTime": "t"}]}',
+                  '{"detail-type": "EC2 Instance State-change Notification", "detail": {"instance-id": "i-1", "state": "running"}}', '{"Events": [{"CloudTrailEvent": "{}"}]}'])
+     WITH ORDINALITY AS v (document, n)
+ORDER BY n;
+
 -- NULL has no records. As a set it stands in FROM, and in a select list.
 SELECT count(*) FROM travel.records(NULL);
 SELECT travel.records('[{"eventID": "a"}, {"eventID": "b"}]') ->> 'eventID' AS id;

@@ -24,6 +24,8 @@ SELECT travel.create_events_table('a_name_of_sixty_three_characters_that_is_as_l
 \pset format unaligned
 SELECT error_of('SELECT travel.create_events_table(''x'', partitioned => true)');
 SELECT error_of('SELECT travel.create_events_table(''a b'')');
+-- An error of PostgreSQL's own is that error: nothing of ours is in its detail.
+SELECT error_of('SELECT travel.create_events_table(''trail'')');
 \pset format aligned
 
 -- A document's records are inserted once. What has no id is known by the digest of its text; the same event under another time is another row.

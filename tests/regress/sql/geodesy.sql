@@ -33,6 +33,7 @@ SELECT travel.distance_km(NULL, 0, 0, 0) IS NULL AS a, travel.distance_km(0, NUL
 \pset format unaligned
 SELECT error_of('SELECT travel.distance_km(90.000001, 0, 0, 0)');
 SELECT error_of('SELECT travel.distance_km(0, -180.5, 0, 0)');
+SELECT split_part(error_of('SELECT travel.distance_km(-1e300, 0, 0, 0)'), E'\n', 1);
 \pset format aligned
 SELECT arguments, sqlstate_of(format('SELECT travel.distance_km(%s)', arguments)),
        split_part(split_part(error_of(format('SELECT travel.distance_km(%s)', arguments)), E'\n', 1), ': ', 2) AS message
