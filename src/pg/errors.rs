@@ -581,8 +581,8 @@ impl TravelError {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 "the suppression would silence every rule",
             )
-            .detail("It names no rule, no entity, no country and no network.")
-            .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network."),
+            .detail("It names no rule, no entity, no country and no network, and does not end.")
+            .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network, valid_until."),
 
             Self::NoSuchLevel { level } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
