@@ -70,6 +70,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel.validate_rule() IS
     'that a rule is in range, and that its writer is a member of its owner';
@@ -131,7 +132,6 @@ CROSS JOIN (
 ) AS t (triage)
 ORDER BY n;
 COMMENT ON VIEW travel.presets IS 'rules to begin with: travel.create_rule makes one';
-COMMENT ON COLUMN travel.presets.description IS 'what it judges';
 COMMENT ON COLUMN travel.presets.preset IS 'its name, for travel.create_rule';
 COMMENT ON COLUMN travel.presets.entity IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.condition IS 'as in travel.rules';
@@ -145,11 +145,13 @@ COMMENT ON COLUMN travel.presets.baseline IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.goal IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.triage IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.message IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.description IS 'what it judges';
 GRANT SELECT ON travel.presets TO PUBLIC;
 
 CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
     'makes a rule of a preset over a source, and checks it; its name, the preset''s unless another is given';
@@ -157,6 +159,7 @@ COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
 CREATE FUNCTION travel.check_rule(name text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'raises what is wrong with a rule and its source; a missing index is a notice with the statement that makes it';

@@ -112,11 +112,14 @@ CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
 
--- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
+-- Who calls it must not matter: neither how a session shows times and numbers, nor how it reads and quotes SQL, nor what
+-- a condition makes of its zone.
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
+    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
+    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel.scan_step(text) IS
     'one step of travel.scan, in one transaction; true where there is more to do';
@@ -140,6 +143,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION travel.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
 REVOKE ALL ON FUNCTION travel.note_scan_error(text, text) FROM PUBLIC;
+
+CREATE FUNCTION travel.note_rule() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
+    AS 'MODULE_PATHNAME', 'travel_note_rule';
+COMMENT ON FUNCTION travel.note_rule() IS 'a rule that cannot be used as it was written is a line in travel.status';
+REVOKE ALL ON FUNCTION travel.note_rule() FROM PUBLIC;
+CREATE TRIGGER note AFTER INSERT OR UPDATE ON travel.rules
+    FOR EACH ROW EXECUTE FUNCTION travel.note_rule();
+COMMENT ON TRIGGER note ON travel.rules IS 'what does not resolve is seen before the next scan';
 
 CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
@@ -254,13 +268,13 @@ SELECT r.name AS rule,
 FROM travel.rules AS r
 LEFT JOIN travel.scans AS s ON s.rule = r.name;
 COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
-COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was judged';
-COMMENT ON COLUMN travel.status.share_placed IS 'of the events that count: how many had a place, 0 to 1';
-COMMENT ON COLUMN travel.status.position IS 'of a scan that is under way: how far in event time it has come';
 COMMENT ON COLUMN travel.status.rule IS 'the rule';
 COMMENT ON COLUMN travel.status.enabled IS 'whether travel.scan without a name judges by it';
 COMMENT ON COLUMN travel.status.last_scan IS 'when its last scan ended';
 COMMENT ON COLUMN travel.status.newest_event IS 'of those that were read';
+COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was judged';
+COMMENT ON COLUMN travel.status.share_placed IS 'of the events that count: how many had a place, 0 to 1';
+COMMENT ON COLUMN travel.status.position IS 'of a scan that is under way: how far in event time it has come';
 COMMENT ON COLUMN travel.status.open_alerts IS 'with status open, without those that were withdrawn';
 COMMENT ON COLUMN travel.status.geoip_built_at IS 'of the newest GeoIP database at the last scan';
 COMMENT ON COLUMN travel.status.geoip_age_days IS 'its age';

@@ -51,6 +51,33 @@ SELECT * FROM errors;
 INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
 \set VERBOSITY default
 
+-- How a session reads and quotes SQL is nothing to a rule: neither is its source another one, nor its condition.
+CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+ALTER TABLE words ENABLE ROW LEVEL SECURITY;
+INSERT INTO words (event_time, source_ip, access_key_id) VALUES ('2026-03-03 09:00Z', '192.0.2.1', E'a\\nb'), ('2026-03-03 09:10Z', '203.0.113.1', E'a\\nb');
+INSERT INTO travel.rules (name, source, condition, columns) VALUES ('words', 'odd.words', $$access_key_id = 'a\nb' AND (principal = NULL) IS NULL$$, '{"principal": "(''\\x61''::bytea::text)"}');
+CALL travel.scan('words');
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SET quote_all_identifiers = on;
+SET transform_null_equals = on;
+SET bytea_output = escape;
+SET row_security = off;
+INSERT INTO travel.rules (name, source, condition) SELECT 'words again', source, condition FROM travel.rules WHERE name = 'words';
+SELECT travel.check_rule('words');
+CALL travel.scan('words');
+CALL travel.scan('words again');
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+RESET quote_all_identifiers;
+RESET transform_null_equals;
+RESET bytea_output;
+RESET row_security;
+SELECT rule, source FROM travel.scans WHERE rule LIKE 'words%' ORDER BY rule;
+SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
+SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
+SELECT * FROM errors;
+
 DELETE FROM travel.rules;
 SET session_replication_role = replica;
 DELETE FROM travel.alerts;
