@@ -285,7 +285,10 @@ fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option
     let mfa_used = match mfa_used {
         None => "NULL::boolean".to_owned(),
         Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
-        Some(column) => format!("({}::text IN ('true', 't', 'yes', '1'))", column.sql),
+        // CloudTrail has both "true" and "Yes"; as in travel.parse, what is there and does not say so is false.
+        Some(column) => {
+            format!("(lower(nullif({}::text, '')) IN ('true', 't', 'yes', 'y', '1'))", column.sql)
+        }
     };
     let number = |name: &str| part(name).unwrap_or_else(|| "NULL::float8".to_owned());
     let accuracy = label("accuracy_km", "float8");

@@ -51,6 +51,14 @@ SELECT * FROM errors;
 INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
 \set VERBOSITY default
 
+-- Whether a second factor was used, as a text: CloudTrail writes true and Yes; what is there and says neither is no, an empty text is not there.
+CREATE TABLE factors (event_time timestamptz, source_ip inet, access_key_id text, mfa_used text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+INSERT INTO factors
+SELECT at::timestamptz, ip::inet, 'ASIA' || coalesce(nullif(mfa_used, ''), 'nothing'), mfa_used FROM unnest('{true,TRUE,Yes,1,false,False,No,0,maybe,"",NULL}'::text[]) AS mfa_used, (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
+INSERT INTO travel.rules (name, source, baseline) VALUES ('factors', 'odd.factors', false);
+CALL travel.scan('factors');
+SELECT evidence, array_agg(substr(entity, 5) ORDER BY entity COLLATE "C") AS mfa_used FROM travel.alerts WHERE rule = 'factors' GROUP BY 1 ORDER BY 1;
+
 -- How a session reads and quotes SQL is nothing to a rule: neither is its source another one, nor its condition.
 CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text, ingest_xid xid8 DEFAULT pg_current_xact_id());
 ALTER TABLE words ENABLE ROW LEVEL SECURITY;
