@@ -101,8 +101,12 @@ CREATE FUNCTION travel.forget_rule() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM travel.entity_states WHERE rule = OLD.name;
-    DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    IF TG_OP = 'TRUNCATE' THEN
+        TRUNCATE travel.entity_states, travel.baseline_states;
+    ELSE
+        DELETE FROM travel.entity_states WHERE rule = OLD.name;
+        DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -111,6 +115,9 @@ REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
+CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
+    FOR EACH STATEMENT EXECUTE FUNCTION travel.forget_rule();
+COMMENT ON TRIGGER forget_all ON travel.rules IS 'clears the states of all rules';
 
 -- Who calls it must not matter: neither how a session shows times and numbers, nor how it reads and quotes SQL, nor what
 -- a condition makes of its zone.
