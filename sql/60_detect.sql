@@ -65,6 +65,70 @@ CREATE TYPE travel.finding AS (
 );
 COMMENT ON TYPE travel.finding IS
     'a leg, the events at both ends of it, and a sentence; what travel.detect returns';
+-- The tables of verdicts and alerts have these comments, too.
+COMMENT ON COLUMN travel.finding.leg_id IS
+    '32 hex digits made of the entity, both times and both addresses: the same on any server';
+COMMENT ON COLUMN travel.finding.entity IS 'whom the travel is judged for';
+COMMENT ON COLUMN travel.finding.account_id IS 'of the event at which the leg arrives, as the next seven are';
+COMMENT ON COLUMN travel.finding.identity_type IS 'IAMUser, AssumedRole, Root, …';
+COMMENT ON COLUMN travel.finding.principal IS 'ARN of the user or role';
+COMMENT ON COLUMN travel.finding.actor IS 'the person, where the event says who it was';
+COMMENT ON COLUMN travel.finding.session_name IS 'the user''s name, or the session''s';
+COMMENT ON COLUMN travel.finding.user_name IS 'of an IAM user';
+COMMENT ON COLUMN travel.finding.arn IS 'of the identity';
+COMMENT ON COLUMN travel.finding.access_key_id IS 'the credential';
+COMMENT ON COLUMN travel.finding.from_time IS 'of the event that the leg starts from';
+COMMENT ON COLUMN travel.finding.from_ip IS 'its address; NULL over coordinates';
+COMMENT ON COLUMN travel.finding.from_event_id IS 'its id';
+COMMENT ON COLUMN travel.finding.from_city IS 'where the address is';
+COMMENT ON COLUMN travel.finding.from_subdivision IS 'the same: state or region';
+COMMENT ON COLUMN travel.finding.from_country IS 'the same: in English';
+COMMENT ON COLUMN travel.finding.from_country_code IS 'the same: two letters';
+COMMENT ON COLUMN travel.finding.from_latitude IS 'in degrees';
+COMMENT ON COLUMN travel.finding.from_longitude IS 'in degrees';
+COMMENT ON COLUMN travel.finding.from_accuracy_km IS 'radius of what GeoIP says';
+COMMENT ON COLUMN travel.finding.from_asn IS 'number of the network';
+COMMENT ON COLUMN travel.finding.from_as_organization IS 'who runs the network';
+COMMENT ON COLUMN travel.finding.from_hosting IS 'on whose machines: aws, azure, …, other';
+COMMENT ON COLUMN travel.finding.from_anonymizer IS 'vpn, tor, proxy or relay';
+COMMENT ON COLUMN travel.finding.from_carrier IS 'mobile or satellite';
+COMMENT ON COLUMN travel.finding.to_time IS 'of the event at which the leg arrives';
+COMMENT ON COLUMN travel.finding.to_ip IS 'its address; NULL over coordinates';
+COMMENT ON COLUMN travel.finding.to_event_id IS 'its id';
+COMMENT ON COLUMN travel.finding.to_city IS 'where the address is';
+COMMENT ON COLUMN travel.finding.to_subdivision IS 'the same: state or region';
+COMMENT ON COLUMN travel.finding.to_country IS 'the same: in English';
+COMMENT ON COLUMN travel.finding.to_country_code IS 'the same: two letters';
+COMMENT ON COLUMN travel.finding.to_latitude IS 'in degrees';
+COMMENT ON COLUMN travel.finding.to_longitude IS 'in degrees';
+COMMENT ON COLUMN travel.finding.to_accuracy_km IS 'radius of what GeoIP says';
+COMMENT ON COLUMN travel.finding.to_asn IS 'number of the network';
+COMMENT ON COLUMN travel.finding.to_as_organization IS 'who runs the network';
+COMMENT ON COLUMN travel.finding.to_hosting IS 'on whose machines: aws, azure, …, other';
+COMMENT ON COLUMN travel.finding.to_anonymizer IS 'vpn, tor, proxy or relay';
+COMMENT ON COLUMN travel.finding.to_carrier IS 'mobile or satellite';
+COMMENT ON COLUMN travel.finding.distance_km IS 'great circle between the two';
+COMMENT ON COLUMN travel.finding.judged_distance_km IS
+    'what is held against the thresholds: with use_accuracy less both radii';
+COMMENT ON COLUMN travel.finding.elapsed_seconds IS 'between the two events';
+COMMENT ON COLUMN travel.finding.velocity_kmh IS 'distance over time; NULL in the same second';
+COMMENT ON COLUMN travel.finding.impossible IS 'over both thresholds';
+COMMENT ON COLUMN travel.finding.from_event_name IS 'what was called';
+COMMENT ON COLUMN travel.finding.from_event_source IS 'the service';
+COMMENT ON COLUMN travel.finding.from_aws_region IS 'where it was called';
+COMMENT ON COLUMN travel.finding.from_access_key_id IS 'the credential';
+COMMENT ON COLUMN travel.finding.from_user_agent IS 'the program';
+COMMENT ON COLUMN travel.finding.from_outcome IS 'success, failed_auth, denied or error';
+COMMENT ON COLUMN travel.finding.from_error_code IS 'of a call that failed';
+COMMENT ON COLUMN travel.finding.to_event_name IS 'what was called';
+COMMENT ON COLUMN travel.finding.to_event_source IS 'the service';
+COMMENT ON COLUMN travel.finding.to_aws_region IS 'where it was called';
+COMMENT ON COLUMN travel.finding.to_access_key_id IS 'the credential';
+COMMENT ON COLUMN travel.finding.to_user_agent IS 'the program';
+COMMENT ON COLUMN travel.finding.to_outcome IS 'success, failed_auth, denied or error';
+COMMENT ON COLUMN travel.finding.to_error_code IS 'of a call that failed';
+COMMENT ON COLUMN travel.finding.travel_time IS 'the elapsed time in words';
+COMMENT ON COLUMN travel.finding.message IS 'one sentence for an analyst';
 
 CREATE FUNCTION travel.detect(
     source regclass, entity text DEFAULT 'access_key_id',

@@ -25,16 +25,26 @@ CREATE TABLE travel.networks (
 );
 COMMENT ON TABLE travel.networks IS
     'networks that the user names, by prefix or AS: where they are, and what becomes of events from them';
+COMMENT ON COLUMN travel.networks.id IS 'given by the table';
 COMMENT ON COLUMN travel.networks.network IS
     'a prefix, IPv4 or IPv6, private ones too (an IPv4-mapped one is the IPv4 prefix); or an asn';
+COMMENT ON COLUMN travel.networks.asn IS 'the number of an AS: all addresses that GeoIP says are its own';
+COMMENT ON COLUMN travel.networks.name IS
+    'what it is called; of networks that are alike otherwise the first by name applies';
 COMMENT ON COLUMN travel.networks.latitude IS
     'with longitude: events from there are placed here, whatever GeoIP says; they need a country_code';
+COMMENT ON COLUMN travel.networks.longitude IS 'with latitude';
+COMMENT ON COLUMN travel.networks.city IS 'of the coordinates, as the next three are';
+COMMENT ON COLUMN travel.networks.subdivision IS 'state or region';
+COMMENT ON COLUMN travel.networks.country IS 'its name';
+COMMENT ON COLUMN travel.networks.country_code IS 'two capitals';
 COMMENT ON COLUMN travel.networks.treatment IS
     'place: it gives coordinates | vpn: no leg starts there, none that arrives is raised | trusted: travel between two trusted networks is not raised | ignore: as if the event were absent';
 COMMENT ON COLUMN travel.networks.hosting IS 'the provider on whose machines the addresses are: aws, azure, …';
 COMMENT ON COLUMN travel.networks.valid_from IS 'by the time of the event; NULL: always was';
 COMMENT ON COLUMN travel.networks.valid_until IS 'exclusive; NULL: for good';
 COMMENT ON COLUMN travel.networks.origin IS 'user: entered by hand, which wins | aws: imported';
+COMMENT ON COLUMN travel.networks.note IS 'for whoever reads it later';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks', '');
 COMMENT ON SEQUENCE travel.networks_id_seq IS 'the ids of networks';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');

@@ -36,11 +36,15 @@ CREATE TABLE travel.rules (
     enabled           boolean          NOT NULL DEFAULT true
 );
 COMMENT ON TABLE travel.rules IS 'the standing rules, which travel.scan judges by';
+COMMENT ON COLUMN travel.rules.name IS 'by which alerts, verdicts and known places go';
 COMMENT ON COLUMN travel.rules.owner IS 'the role with whose rights the rule''s query runs';
 COMMENT ON COLUMN travel.rules.source IS 'a table or view of CloudTrail events, by its qualified name, looked up at each use';
 COMMENT ON COLUMN travel.rules.columns IS 'where the standard columns are, as in travel.detect';
 COMMENT ON COLUMN travel.rules.condition IS 'which events: one expression over the source';
 COMMENT ON COLUMN travel.rules.entity IS 'whom travel is judged for: one column, or several separated by commas';
+COMMENT ON COLUMN travel.rules.min_distance_km IS 'a leg must be longer';
+COMMENT ON COLUMN travel.rules.min_velocity_kmh IS 'and faster';
+COMMENT ON COLUMN travel.rules.use_accuracy IS 'whether both radii of accuracy are taken off the distance first';
 COMMENT ON COLUMN travel.rules.baseline IS 'whether usual places are learnt';
 COMMENT ON COLUMN travel.rules.baseline_entity IS 'whom places are learnt for; NULL: actor, or else principal';
 COMMENT ON COLUMN travel.rules.learning_period IS 'from a person''s first event on nothing is raised, and every place becomes known';
@@ -56,13 +60,17 @@ COMMENT ON COLUMN travel.rules.max_duration IS 'no alert spans more than this';
 COMMENT ON COLUMN travel.rules.arrival_column IS 'a column that says when a row arrived, where the source has no exact cursor';
 COMMENT ON COLUMN travel.rules.lookback IS 'without either, how much event time each scan reads again';
 COMMENT ON COLUMN travel.rules.raise_from IS 'older events teach the baseline and raise nothing';
+COMMENT ON COLUMN travel.rules.severity IS 'of its alerts';
 COMMENT ON COLUMN travel.rules.message IS 'a template: {{@path}} of the signal, {{column}} of the alert; NULL: the finding''s sentence';
 COMMENT ON COLUMN travel.rules.goal IS 'what the rule is for, in words';
 COMMENT ON COLUMN travel.rules.triage IS 'what to do about an alert of it, in words';
+COMMENT ON COLUMN travel.rules.tags IS 'for whoever sorts alerts: key:value';
+COMMENT ON COLUMN travel.rules.enabled IS 'whether travel.scan without a name judges by it';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel.validate_rule() IS
     'that a rule is in range, and that its writer is a member of its owner';
@@ -124,12 +132,26 @@ CROSS JOIN (
 ) AS t (triage)
 ORDER BY n;
 COMMENT ON VIEW travel.presets IS 'rules to begin with: travel.create_rule makes one';
+COMMENT ON COLUMN travel.presets.preset IS 'its name, for travel.create_rule';
+COMMENT ON COLUMN travel.presets.entity IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.condition IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.ignored IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.lowered IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.severity IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.learn IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.learn_transitions IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.use_accuracy IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.baseline IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.goal IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.triage IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.message IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.description IS 'what it judges';
 GRANT SELECT ON travel.presets TO PUBLIC;
 
 CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
     'makes a rule of a preset over a source, and checks it; its name, the preset''s unless another is given';
@@ -137,6 +159,7 @@ COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
 CREATE FUNCTION travel.check_rule(name text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'raises what is wrong with a rule and its source; a missing index is a notice with the statement that makes it';

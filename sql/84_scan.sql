@@ -27,6 +27,7 @@ CREATE TABLE travel.scans (
     last_error_at     timestamptz
 );
 COMMENT ON TABLE travel.scans IS 'where the scan of each rule stands';
+COMMENT ON COLUMN travel.scans.rule IS 'the rule';
 COMMENT ON COLUMN travel.scans.source IS 'what was scanned: another source is scanned from its beginning';
 COMMENT ON COLUMN travel.scans.arrival IS 'how what is new was found: the column, or lookback; by another one everything is scanned again';
 COMMENT ON COLUMN travel.scans.raised IS 'alerts of the pass so far, and the highest severity of them';
@@ -34,6 +35,7 @@ COMMENT ON COLUMN travel.scans.system_identifier IS 'of the cluster whose transa
 COMMENT ON COLUMN travel.scans.scanned IS 'every row that this snapshot sees was judged';
 COMMENT ON COLUMN travel.scans.target IS 'of a pass that is under way: it judges what this snapshot sees and the last did not';
 COMMENT ON COLUMN travel.scans.arrived IS 'the same by the rule''s arrival_column';
+COMMENT ON COLUMN travel.scans.arriving IS 'of a pass that is under way: how far it will have come';
 COMMENT ON COLUMN travel.scans.pass IS 'the number of the pass that is under way, or of the last';
 COMMENT ON COLUMN travel.scans.judge_from IS 'the pass judges again what is later, whether it is new or not';
 COMMENT ON COLUMN travel.scans.position IS 'how far in event time the pass has come';
@@ -41,6 +43,15 @@ COMMENT ON COLUMN travel.scans.horizon IS 'the newest event that the pass will c
 COMMENT ON COLUMN travel.scans.events IS 'how many events were read, and how many of them had a place';
 COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that placed an event';
 COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';
+COMMENT ON COLUMN travel.scans.highest IS 'with raised';
+COMMENT ON COLUMN travel.scans.under_way IS 'whether a pass has begun and not ended';
+COMMENT ON COLUMN travel.scans.started_at IS 'when the last pass began';
+COMMENT ON COLUMN travel.scans.finished_at IS 'when the last pass ended';
+COMMENT ON COLUMN travel.scans.placed IS 'with events';
+COMMENT ON COLUMN travel.scans.newest_event IS 'of those that were read';
+COMMENT ON COLUMN travel.scans.last_error IS
+    'of the last scan or of the rule as it was written; NULL once a scan succeeds';
+COMMENT ON COLUMN travel.scans.last_error_at IS 'when it came';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
 -- One row of a member stands as of one of its events, and holds until its next one. No foreign keys: they would be
@@ -56,9 +67,13 @@ CREATE TABLE travel.entity_states (
     PRIMARY KEY (rule, entity, judged_until)
 );
 COMMENT ON TABLE travel.entity_states IS 'what a scan must know of an entity to go on from there';
+COMMENT ON COLUMN travel.entity_states.rule IS 'the rule';
+COMMENT ON COLUMN travel.entity_states.entity IS 'the member';
 COMMENT ON COLUMN travel.entity_states.judged_until IS 'the event that it stands as of; -infinity: before the first';
 COMMENT ON COLUMN travel.entity_states.valid_until IS 'the next event; infinity: none yet';
 COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
+COMMENT ON COLUMN travel.entity_states.judged_from IS 'with pass';
+COMMENT ON COLUMN travel.entity_states.state IS 'as the library writes it; NULL: there is nothing to know';
 SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
 
 CREATE TABLE travel.baseline_states (
@@ -72,9 +87,13 @@ CREATE TABLE travel.baseline_states (
     PRIMARY KEY (rule, baseline_entity, judged_until)
 );
 COMMENT ON TABLE travel.baseline_states IS 'what a scan must know of a person to go on from there';
+COMMENT ON COLUMN travel.baseline_states.rule IS 'the rule';
+COMMENT ON COLUMN travel.baseline_states.baseline_entity IS 'the member';
 COMMENT ON COLUMN travel.baseline_states.judged_until IS 'the event that it stands as of; -infinity: before the first';
 COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinity: none yet';
 COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
+COMMENT ON COLUMN travel.baseline_states.judged_from IS 'with pass';
+COMMENT ON COLUMN travel.baseline_states.state IS 'as the library writes it; NULL: there is nothing to know';
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
 CREATE FUNCTION travel.forget_rule() RETURNS trigger
@@ -82,8 +101,12 @@ CREATE FUNCTION travel.forget_rule() RETURNS trigger
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM travel.entity_states WHERE rule = OLD.name;
-    DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    IF TG_OP = 'TRUNCATE' THEN
+        TRUNCATE travel.entity_states, travel.baseline_states;
+    ELSE
+        DELETE FROM travel.entity_states WHERE rule = OLD.name;
+        DELETE FROM travel.baseline_states WHERE rule = OLD.name;
+    END IF;
     RETURN NULL;
 END
 $$;
@@ -92,12 +115,18 @@ REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
+CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
+    FOR EACH STATEMENT EXECUTE FUNCTION travel.forget_rule();
+COMMENT ON TRIGGER forget_all ON travel.rules IS 'clears the states of all rules';
 
--- Who calls it must not matter: neither how a session shows times and numbers, nor what a condition makes of its zone.
+-- Who calls it must not matter: neither how a session shows times and numbers, nor how it reads and quotes SQL, nor what
+-- a condition makes of its zone.
 CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
+    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
+    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel.scan_step(text) IS
     'one step of travel.scan, in one transaction; true where there is more to do';
@@ -121,6 +150,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION travel.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
 REVOKE ALL ON FUNCTION travel.note_scan_error(text, text) FROM PUBLIC;
+
+CREATE FUNCTION travel.note_rule() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
+    AS 'MODULE_PATHNAME', 'travel_note_rule';
+COMMENT ON FUNCTION travel.note_rule() IS 'a rule that cannot be used as it was written is a line in travel.status';
+REVOKE ALL ON FUNCTION travel.note_rule() FROM PUBLIC;
+CREATE TRIGGER note AFTER INSERT OR UPDATE ON travel.rules
+    FOR EACH ROW EXECUTE FUNCTION travel.note_rule();
+COMMENT ON TRIGGER note ON travel.rules IS 'what does not resolve is seen before the next scan';
 
 CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
@@ -235,6 +275,17 @@ SELECT r.name AS rule,
 FROM travel.rules AS r
 LEFT JOIN travel.scans AS s ON s.rule = r.name;
 COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
+COMMENT ON COLUMN travel.status.rule IS 'the rule';
+COMMENT ON COLUMN travel.status.enabled IS 'whether travel.scan without a name judges by it';
+COMMENT ON COLUMN travel.status.last_scan IS 'when its last scan ended';
+COMMENT ON COLUMN travel.status.newest_event IS 'of those that were read';
 COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was judged';
 COMMENT ON COLUMN travel.status.share_placed IS 'of the events that count: how many had a place, 0 to 1';
 COMMENT ON COLUMN travel.status.position IS 'of a scan that is under way: how far in event time it has come';
+COMMENT ON COLUMN travel.status.open_alerts IS 'with status open, without those that were withdrawn';
+COMMENT ON COLUMN travel.status.geoip_built_at IS 'of the newest GeoIP database at the last scan';
+COMMENT ON COLUMN travel.status.geoip_age_days IS 'its age';
+COMMENT ON COLUMN travel.status.under_way IS 'whether a scan has begun and not ended';
+COMMENT ON COLUMN travel.status.last_error IS
+    'of the last scan, or of the rule as it was written; NULL once a scan succeeds';
+COMMENT ON COLUMN travel.status.last_error_at IS 'when it came';

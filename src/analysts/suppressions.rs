@@ -1,4 +1,4 @@
-//! `suppressions`: each has an author and a reason, and none silences everything.
+//! `suppressions`: each has an author and a reason, and none silences everything for good.
 
 use super::check_country_code;
 use crate::pg::errors::TravelError;
@@ -9,6 +9,9 @@ use crate::pg::trigger::{Event, Trigger};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
+
+/// As a timestamptz.
+const INFINITY: i64 = i64::MAX;
 
 /// BEFORE INSERT OR UPDATE, each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -23,7 +26,8 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         return Err(TravelError::PatternEscape { pattern: pattern.to_owned() });
     }
     let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
-    if criteria.iter().all(|column| row.datum(column).is_none()) {
+    let ends = row.timestamp(c"valid_until").is_some_and(|until| until != INFINITY);
+    if !ends && criteria.iter().all(|column| row.datum(column).is_none()) {
         return Err(TravelError::SuppressesEverything);
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;

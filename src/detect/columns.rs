@@ -184,9 +184,14 @@ fn known_keys() -> String {
     EVENT.iter().map(|(column, _)| *column).chain(BESIDE).collect::<Vec<_>>().join(", ")
 }
 
+/// Whether a value of `columns` is an SQL expression, and no column's name.
+pub fn is_expression(value: &str) -> bool {
+    value.starts_with('(') && value.ends_with(')')
+}
+
 /// A column's name, or an SQL expression in parentheses.
 fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, TravelError> {
-    if value.starts_with('(') && value.ends_with(')') {
+    if is_expression(value) {
         let what = format!("columns.{key}");
         expression::check_syntax(&what, value)?;
         let oid = expression::type_of(&what, value, source)?;

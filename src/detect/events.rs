@@ -91,8 +91,10 @@ impl Events {
         if let Some(condition) = &arguments.condition {
             expression::check_condition(condition, columns.source())?;
         }
-        let names = identifiers(&arguments.entity, b',')
-            .ok_or_else(|| TravelError::EntitySyntax { entity: arguments.entity.clone() })?;
+        let names = identifiers(&arguments.entity, b',').ok_or_else(|| TravelError::EntitySyntax {
+            argument: "entity",
+            entity: arguments.entity.clone(),
+        })?;
         let keys = names
             .iter()
             .map(|name| {

@@ -71,6 +71,12 @@ pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelErro
     Ok(())
 }
 
+/// Whether an expression that means something over the source can give another answer when it is asked again.
+pub fn is_volatile(what: &str, text: &str, source: &Source) -> Result<bool, TravelError> {
+    let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n) IS NULL", source.name);
+    explained(what, text, &source.column_names(), || spi::has_volatile_condition(&query))
+}
+
 /// Runs an analysis of the caller's SQL and says of its error what was looked at and what is there. The transaction
 /// is over either way; an error that is not about the SQL (a cancelled query) is passed on as it is.
 fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {

@@ -48,7 +48,7 @@ pub enum TravelError {
     ColumnsValue { key: String, found: &'static str },
     NoSuchColumn { key: String, name: String, source: String, available: String },
     ColumnType { column: String, is: String, wanted: &'static str, hint: String },
-    EntitySyntax { entity: String },
+    EntitySyntax { argument: &'static str, entity: String },
     NoEntityColumn { name: String, source: String, available: String },
     NoTimeColumn { source: String, available: String },
     NoPlaceColumn { source: String, available: String },
@@ -66,6 +66,7 @@ pub enum TravelError {
     NoRuleSource { rule: String, source: String },
     RuleColumn { rule: String, column: String, name: String, source: String, available: String },
     ConditionHas { code: Code, found: &'static str, text: String },
+    ColumnsVolatile { key: String, text: String },
     RuleSetting { column: &'static str, value: String, wanted: Text, hint: &'static str },
     RuleRenamed { name: String, to: String },
     RuleLineage,
@@ -111,6 +112,12 @@ impl TravelError {
     /// Says it as a warning, which begins with what it is about.
     pub fn warn(self, about: &str) {
         self.report(about, PgLogLevel::WARNING);
+    }
+
+    /// Its message and SQLSTATE, as travel.status shows errors.
+    pub fn in_one_line(self) -> String {
+        let words = self.words();
+        format!("{} ({})", words.message, sqlstate(words.code))
     }
 
     fn report(self, about: &str, level: PgLogLevel) {
@@ -349,9 +356,9 @@ impl TravelError {
             )
             .detail(format!("It must be {wanted}."))
             .hint(hint),
-            Self::EntitySyntax { entity } => words(
+            Self::EntitySyntax { argument, entity } => words(
                 Code::ERRCODE_INVALID_NAME,
-                format!("entity is no list of column names: \"{entity}\""),
+                format!("{argument} is no list of column names: \"{entity}\""),
             )
             .hint("Write SQL identifiers, separated by commas: 'access_key_id', 'account_id, session_name'."),
             Self::NoEntityColumn { name, source, available } => words(
@@ -460,6 +467,15 @@ impl TravelError {
                          other rows can be a column of a view, which is the rule's source.",
                     )
             }
+            Self::ColumnsVolatile { key, text } => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("columns.{key} of a rule must not have a volatile function"),
+            )
+            .detail(format!("It is: {text}"))
+            .hint(
+                "An event must be the same in every scan. What varies can be kept in a column of the source when the row \
+                 is written.",
+            ),
             Self::RuleSetting { column, value, wanted, hint } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("{column} of a rule cannot be {value}"),
@@ -581,8 +597,8 @@ impl TravelError {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 "the suppression would silence every rule",
             )
-            .detail("It names no rule, no entity, no country and no network.")
-            .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network."),
+            .detail("It names no rule, no entity, no country and no network, and does not end.")
+            .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network, valid_until."),
 
             Self::NoSuchLevel { level } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
@@ -604,6 +620,11 @@ fn number(value: f64) -> String {
     unsafe { std::ffi::CStr::from_ptr(pgrx::pg_sys::float8out_internal(value)) }
         .to_string_lossy()
         .into_owned()
+}
+
+/// As text: five characters of six bits each, the first lowest.
+fn sqlstate(code: Code) -> String {
+    (0..5).map(|n| char::from(((code as i32 >> (6 * n)) & 0x3f) as u8 + b'0')).collect()
 }
 
 fn words(code: Code, message: impl Into<Text>) -> Words {

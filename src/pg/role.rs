@@ -49,10 +49,18 @@ impl Role {
         unsafe { pg_sys::superuser_arg(self.0) }
     }
 
-    /// As `pg_has_role(…, 'MEMBER')`: a superuser is a member of every role.
+    /// Whether it can become that role: a superuser every one. From PostgreSQL 16 on a membership can be without that.
     pub fn is_member_of(self, role: Self) -> bool {
         // SAFETY: a catalog look-up.
-        unsafe { pg_sys::is_member_of_role(self.0, role.0) }
+        #[cfg(feature = "pg15")]
+        unsafe {
+            pg_sys::is_member_of_role(self.0, role.0)
+        }
+        // SAFETY: as above.
+        #[cfg(not(feature = "pg15"))]
+        unsafe {
+            pg_sys::member_can_set_role(self.0, role.0)
+        }
     }
 }
 

@@ -128,13 +128,15 @@ impl Tuple {
         self.datum(column).map(|datum| datum.value() as u8 != 0)
     }
 
-    /// Microseconds of an interval, a month as 30 days: as PostgreSQL compares intervals.
+    /// Microseconds of an interval as `extract(epoch FROM …)` has them, by which rules are read: a year is 365.25 days,
+    /// a month 30.
     pub fn interval(&self, column: &CStr) -> Option<i128> {
-        const DAY: i128 = 86_400_000_000;
+        const HOUR: i128 = 3_600_000_000;
         self.datum(column).map(|datum| {
             // SAFETY: SQL declares the column as interval, which is passed by reference.
             let interval = unsafe { &*datum.cast_mut_ptr::<pg_sys::Interval>() };
-            (i128::from(interval.month) * 30 + i128::from(interval.day)) * DAY + i128::from(interval.time)
+            let (years, months) = (i128::from(interval.month / 12), i128::from(interval.month % 12));
+            (years * 8766 + (months * 30 + i128::from(interval.day)) * 24) * HOUR + i128::from(interval.time)
         })
     }
 

@@ -3,7 +3,8 @@
 use super::definition::Definition;
 use super::indexes;
 use crate::detect::{
-    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, as_text, check_row_condition, identifiers, utc,
+    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, as_text, check_row_condition, identifiers,
+    is_expression, is_volatile, utc,
 };
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
@@ -85,9 +86,10 @@ impl Queries {
             check_row_condition(condition, &arguments.source)?;
         }
         let baseline_names = match &definition.baseline_entity {
-            Some(list) => {
-                identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax { entity: list.clone() })?
-            }
+            Some(list) => identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax {
+                argument: "baseline_entity",
+                entity: list.clone(),
+            })?,
             None => Vec::new(),
         };
         let mut more = vec!["mfa_used".to_owned(), "ingest_xid".to_owned()];
@@ -95,6 +97,11 @@ impl Queries {
         let baseline_at = more.len();
         more.extend(baseline_names.iter().cloned());
         let (events, found) = Events::with(arguments, &more)?;
+        for (key, text) in &arguments.columns {
+            if is_expression(text) && is_volatile(&format!("columns.{key}"), text, &arguments.source)? {
+                return Err(TravelError::ColumnsVolatile { key: key.clone(), text: text.clone() });
+            }
+        }
         let missing = |column: &str, name: &str| TravelError::RuleColumn {
             rule: definition.name.clone(),
             column: column.to_owned(),
@@ -278,7 +285,10 @@ fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option
     let mfa_used = match mfa_used {
         None => "NULL::boolean".to_owned(),
         Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
-        Some(column) => format!("({}::text IN ('true', 't', 'yes', '1'))", column.sql),
+        // CloudTrail has both "true" and "Yes"; as in travel.parse, what is there and does not say so is false.
+        Some(column) => {
+            format!("(lower(nullif({}::text, '')) IN ('true', 't', 'yes', 'y', '1'))", column.sql)
+        }
     };
     let number = |name: &str| part(name).unwrap_or_else(|| "NULL::float8".to_owned());
     let accuracy = label("accuracy_km", "float8");

@@ -4,13 +4,13 @@
 //! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
 
 use super::check;
-use super::definition::Definition;
+use super::definition::{Definition, text};
 use crate::detect::{self, Source, check_row_condition_alone, identifiers};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
-use crate::pg::role::Role;
+use crate::pg::role::{self, Role};
 use crate::pg::spi;
 use crate::pg::trigger::{Event, Trigger, Tuple};
 use pgrx::{PgSqlErrorCode, pg_sys};
@@ -22,6 +22,7 @@ use travel_core::rule::settings::{DAY, HOUR};
 use travel_core::rule::{Learn, Marks, Template};
 
 pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
+pg_function!(travel_note_rule, pg_finfo_travel_note_rule, note_rule);
 
 thread_local! {
     static WARNS: Cell<bool> = const { Cell::new(true) };
@@ -67,6 +68,29 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok(())
     })?;
     Ok(new.result())
+}
+
+/// AFTER INSERT OR UPDATE, each row: what a rule was warned of is a line in travel.status, too.
+fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let trigger = Trigger::of(call)?;
+    let (Event::Insert { new } | Event::Update { new, .. }) = trigger.event() else {
+        return Ok(trigger.skip());
+    };
+    // A dump has the lines of travel.status itself.
+    if is_dump_loading() || !WARNS.get() || Role::named(new.text(c"owner")?.unwrap_or_default()).is_none() {
+        return Ok(trigger.skip());
+    }
+    let Err(failure) = resolution(&new)? else { return Ok(trigger.skip()) };
+    let error = match failure {
+        Failure::Ours(TravelError::RuleUnreadable { .. }) => return Ok(trigger.skip()),
+        Failure::Ours(error) => error,
+        Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
+    };
+    let arguments = [text(&name_of(&new)?), text(&error.in_one_line())];
+    role::acting_as(trigger.table_owner(), || {
+        spi::select("SELECT travel.note_scan_error($1, $2)", &arguments);
+    });
+    Ok(trigger.skip())
 }
 
 fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelError> {
@@ -157,11 +181,11 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
 
 /// What can be seen without the source.
 fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
-    for column in [c"entity", c"baseline_entity"] {
+    for (argument, column) in [("entity", c"entity"), ("baseline_entity", c"baseline_entity")] {
         if let Some(list) = rule.text(column)?
             && identifiers(list, b',').is_none()
         {
-            return Err(TravelError::EntitySyntax { entity: list.to_owned() });
+            return Err(TravelError::EntitySyntax { argument, entity: list.to_owned() });
         }
     }
     detect::columns_argument(rule.datum(c"columns"))?;
@@ -186,11 +210,13 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
 /// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
 /// member of it, or else the writer.
 fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
-    let Some(source) = rule.text(c"source")? else { return Ok(rule) };
-    if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
-        return Err(TravelError::NameSyntax { name: source.to_owned() });
+    let mut relation = None;
+    if let Some(source) = rule.text(c"source")? {
+        if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
+            return Err(TravelError::NameSyntax { name: source.to_owned() });
+        }
+        relation = Source::find(source);
     }
-    let relation = Source::find(source);
     if let Some(name) = relation.and_then(Source::name_of) {
         rule = rule.with(&[(c"source", Some(varlena(name.as_bytes())))]);
     }
@@ -236,18 +262,8 @@ fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
 /// What the rule names is looked up with its owner's rights: even to read an expression can run functions that others
 /// wrote.
 fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
-    let name = name_of(rule)?;
-    let about = format!("the rule \"{name}\" cannot be used as it is: ");
-    let result = attempt(|| {
-        spi::connected(|| {
-            // The writer's search_path finds the source, and nothing else.
-            let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
-                Definition::of_row(&name, rule.composite())
-            })?;
-            check::resolve(&definition).map(|_| ())
-        })
-    });
-    match result {
+    let about = format!("the rule \"{}\" cannot be used as it is: ", name_of(rule)?);
+    match resolution(rule)? {
         // A NULL where none may be is left to the table's constraints.
         Ok(()) | Err(Failure::Ours(TravelError::RuleUnreadable { .. })) => Ok(()),
         // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
@@ -264,10 +280,25 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     }
 }
 
+/// Looks up what a rule names.
+fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
+    let name = name_of(rule)?;
+    Ok(attempt(|| {
+        spi::connected(|| {
+            // The writer's search_path finds the source, and nothing else.
+            let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
+                Definition::of_row(&name, rule.composite())
+            })?;
+            check::resolve(&definition).map(|_| ())
+        })
+    }))
+}
+
 /// Mistakes that no table to come can mend.
 fn is_malformed(error: &TravelError) -> bool {
     match error {
         TravelError::ConditionHas { .. }
+        | TravelError::ColumnsVolatile { .. }
         | TravelError::NotOneExpression { .. }
         | TravelError::ColumnsKey { .. } => true,
         TravelError::ExpressionFailed { code, .. } => matches!(
@@ -281,10 +312,15 @@ fn is_malformed(error: &TravelError) -> bool {
     }
 }
 
-/// pg_dump's scripts say by this setting that what is defined may not be complete yet.
+/// A dump is loaded by someone who may skip checks.
 fn is_restoring() -> bool {
+    Role::current().is_superuser() && is_dump_loading()
+}
+
+/// pg_dump's scripts say by this setting that what is defined may not be complete yet.
+fn is_dump_loading() -> bool {
     // SAFETY: reads a setting of the backend.
-    Role::current().is_superuser() && !unsafe { pg_sys::check_function_bodies }
+    !unsafe { pg_sys::check_function_bodies }
 }
 
 fn name_of(rule: &Tuple) -> Result<String, TravelError> {

@@ -34,6 +34,7 @@ fn city_database() -> Result<Vec<u8>, Error> {
         let Some(city) = cities::named(network.city) else { continue };
         let record = match network.detail {
             Detail::Place(radius) => city_record(city, city.latitude, city.longitude, radius),
+            Detail::Cellular(radius) => cellular_record(city, radius),
             Detail::CountryOnly => country_record(city),
             Detail::Anycast => anycast_record(city),
             Detail::FlatOnly => continue,
@@ -141,6 +142,13 @@ fn country_record(city: &City) -> Value {
     Value::map(record)
 }
 
+/// As MaxMind's Enterprise file says it.
+fn cellular_record(city: &City, accuracy_km: u16) -> Value {
+    let mut record = city_fields(city, city.latitude, city.longitude, accuracy_km);
+    record.push(("traits", Value::map([("connection_type", Value::text("Cellular"))])));
+    Value::map(record)
+}
+
 /// Announced from many places at once, so that its coordinates say nothing.
 fn anycast_record(city: &City) -> Value {
     let mut record = city_fields(city, city.latitude, city.longitude, 1000);
@@ -164,6 +172,8 @@ struct Network {
 enum Detail {
     /// A city with an accuracy radius in km.
     Place(u16),
+    /// The same, of telephones.
+    Cellular(u16),
     CountryOnly,
     Anycast,
     /// Placed by the flat file alone.
@@ -236,7 +246,8 @@ const NETWORKS: &[Network] = &[
     network("203.0.113.160/28", "Suva", 20, PACIFIC, &[]),
     network("203.0.113.176/28", "Nadi", 20, PACIFIC, &[]),
     network("203.0.113.192/27", "Apia", 20, PACIFIC, &[]),
-    network("203.0.113.224/27", "Mumbai", 50, STRAITS, &[]),
+    network("203.0.113.224/28", "Mumbai", 50, STRAITS, &[]),
+    Network { range: "203.0.113.240/28", city: "Mumbai", detail: Detail::Cellular(50), operator: STRAITS, flags: &[] },
     // The benchmark range: machines for rent and ways to hide
     network("198.18.0.0/18", "Frankfurt am Main", 50, AMAZON, HOSTING),
     network("198.18.64.0/18", "Ashburn", 50, MICROSOFT, HOSTING),
@@ -299,6 +310,7 @@ mod tests {
         assert_eq!(json(&city, "203.0.113.200")["location"]["longitude"], -171.76666);
         assert_eq!(json(&city, "198.19.200.1")["city"], serde_json::Value::Null);
         assert_eq!(json(&city, "198.19.240.1")["traits"]["is_anycast"], true);
+        assert_eq!(json(&city, "203.0.113.241")["traits"]["connection_type"], "Cellular");
         for nowhere in ["198.51.100.230", "2001:db8:f000::1", "198.51.100.200", "9.9.9.9", "10.0.0.1"] {
             assert_eq!(json(&city, nowhere), serde_json::Value::Null, "{nowhere}");
         }

@@ -143,6 +143,8 @@ UPDATE travel.suppressions SET created_by = 'somebody' RETURNING created_by;
 SET ROLE regress_bob;
 UPDATE travel.suppressions SET reason = 'a longer test' WHERE rule = 'proven' RETURNING created_by;
 SELECT error_of($$INSERT INTO travel.suppressions (reason) VALUES ('quiet, please')$$);
+-- A time that ends is a criterion, too.
+SELECT sqlstate_of($$INSERT INTO travel.suppressions (valid_from, valid_until, reason) VALUES ('2026-01-01', '2026-01-02', 'maintenance')$$) AS a_day, sqlstate_of($$INSERT INTO travel.suppressions (valid_from, reason) VALUES ('2026-01-01', 'x')$$) AS from_then_on;
 SELECT error_of($$INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', E' \t\n')$$);
 SELECT error_of($$INSERT INTO travel.suppressions (entity_like, reason) VALUES ('al\', 'x')$$);
 SELECT error_of($$INSERT INTO travel.suppressions (country_code_b, reason) VALUES ('uk', 'x')$$);

@@ -4,6 +4,9 @@ SELECT name, default_version ~ '^[0-9]+\.[0-9]+' AS version, comment IS NOT NULL
 SELECT superuser, trusted, relocatable, schema, requires FROM pg_available_extension_versions WHERE name = 'impossible_travel';
 SELECT extrelocatable, extnamespace::regnamespace, extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'impossible_travel') AS newest FROM pg_extension WHERE extname = 'impossible_travel';
 SELECT sqlstate_of('CREATE EXTENSION impossible_travel') AS again, sqlstate_of('ALTER EXTENSION impossible_travel SET SCHEMA public') AS relocated;
+-- Every column of a table or view says what it is.
+SELECT attrelid::regclass AS relation, attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
+WHERE relnamespace = 'travel'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL;
 
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS regress_travel;

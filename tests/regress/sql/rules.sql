@@ -37,6 +37,10 @@ SELECT * FROM tried(ARRAY['learn = ''proven''', 'learn = ''encountered''', 'lear
   'lineage = true', 'severity = ''critical''', 'severity = ''urgent''', 'entity = ''actor, session_name''', 'entity = ''''', 'entity = ''a b''', 'entity = ''access_key_id; DROP TABLE untouched''', 'entity = ''(access_key_id)''', 'baseline_entity = ''account_id, session_name''', 'baseline_entity = ''account_id,''',
   'columns = ''{"actor": "user_name"}''', 'columns = ''[]''', 'columns = ''{"actor": 1}''', 'columns = ''{"actors": "user_name"}''', 'columns = ''{"actor": "(user_name"}''', 'columns = ''{"actor": "(user_name) FROM (SELECT 1)"}''',
   'message = ''{{rule}} {{@userIdentity.type}} }}''', 'message = ''{{rule''', 'enabled = false', 'owner = ''regress_no_such_role''']);
+-- What a column is taken from must not change between scans, nor with the session that scans.
+SELECT * FROM tried(ARRAY['columns = ''{"actor": "(lower(user_name))"}''', 'columns = ''{"actor": "(now()::text)"}''', 'columns = ''{"actor": "(random()::text)"}''', 'columns = ''{"source_ip": "(coalesce(source_ip, inet_client_addr()))"}''', 'columns = ''{"event_time": "(coalesce(event_time, clock_timestamp()))"}''', 'columns = ''{"actor": "(sqlstate_of(''''''''))"}''']);
+-- A year is as long where it is checked as where it is used: 365.25 days.
+SELECT * FROM tried(ARRAY['forget_after = ''9 years 11 months''', 'forget_after = ''10 years''', 'keep_alive = ''3650 days''', 'keep_alive = ''10 years''', 'lookback = ''-1 year 13 months''', 'learning_period = ''1 year -335 days -6 hours''']);
 SELECT name, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, ''trail'')', name)) AS code FROM (VALUES ('a'), (''), (' '), (E'\t'), (NULL), ('Ein Name — mit allem ''"')) AS v (name);
 SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, %L)', source, source)) AS code FROM (VALUES ('public.trail'), ('a.b.c'), ('trail; DROP TABLE untouched'), (''), ('(SELECT 1)'), (NULL)) AS v (source);
 DELETE FROM travel.rules;
@@ -49,6 +53,19 @@ SELECT * FROM tried(ARRAY(SELECT format('condition = %L', condition) FROM unnest
   'random() < 0.5', 'clock_timestamp() > event_time', 'coalesce(random() < 0.5, true)', 'pg_sleep(1) IS NULL', 'pg_advisory_lock(1) IS NULL', 'nextval(''public.numbers'') > 0',
   'access_key_id = $1', '$$', 'access_key_id = ''unfinished', 'access_key_id', '1', 'no_such = 1', 'travel.no_such()', 'no_such.f(event_time)', 'sqlstate_of(access_key_id) = ''''', '''{"a": 1}''::jsonb ? ''a''']) WITH ORDINALITY AS v (condition, n) ORDER BY n));
 SELECT n AS untouched FROM untouched;
+-- What a rule is warned of is seen before its first scan; not so in a script of pg_dump, which has the status itself.
+INSERT INTO travel.rules (name, source, condition) VALUES ('lost', 'archive.lost', NULL), ('odd', 'trail', 'no_such = 1'), ('even', 'trail', NULL);
+SET check_function_bodies = off;
+INSERT INTO travel.rules (name, source) VALUES ('restored', 'archive.lost');
+RESET check_function_bodies;
+SELECT rule, last_scan, last_error, last_error_at IS NOT NULL AS dated FROM travel.status ORDER BY rule;
+UPDATE travel.rules SET source = 'trail', condition = 'nor_such = 1' WHERE name = 'lost';
+UPDATE travel.rules SET condition = NULL WHERE name = 'odd';
+SELECT rule, last_error FROM travel.status ORDER BY rule;
+UPDATE travel.rules SET condition = NULL WHERE name = 'lost';
+CALL travel.scan('lost');
+SELECT rule, last_error FROM travel.status WHERE rule = 'lost';
+DELETE FROM travel.rules;
 \set VERBOSITY default
 \pset format unaligned
 SELECT error_of($$INSERT INTO travel.rules (name, source, condition) VALUES ('tried', 'trail', 'EXISTS (SELECT 1)')$$);
@@ -56,6 +73,9 @@ SELECT error_of($$INSERT INTO travel.rules (name, source, lowered) VALUES ('trie
 SELECT error_of($$INSERT INTO travel.rules (name, source, forget_after) VALUES ('tried', 'trail', '1 hour')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, message) VALUES ('tried', 'trail', 'a {{rule} b')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, lineage) VALUES ('tried', 'trail', true)$$);
+SELECT error_of($$INSERT INTO travel.rules (name, source, columns) VALUES ('tried', 'trail', '{"actor": "(random()::text)"}')$$);
+SELECT error_of($$INSERT INTO travel.rules (name, source, baseline_entity) VALUES ('tried', 'trail', '')$$);
+SELECT split_part(error_of($$INSERT INTO travel.rules (name) VALUES ('tried')$$), E'\n', 1);
 SELECT error_of($$INSERT INTO travel.rules (name, source, owner) VALUES ('tried', 'trail', 'regress_no_such_role')$$);
 \pset format aligned
 
@@ -189,7 +209,7 @@ SELECT sqlstate_of($$INSERT INTO travel.presets (preset) VALUES ('mine')$$) AS r
 SELECT travel.create_rule('iam_user', 'trail');
 SET client_min_messages = warning;
 SELECT travel.create_rule(preset, 'trail', 'my ' || preset) FROM travel.presets;
-SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.lowered = p.lowered AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.preset;
+SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.lowered = p.lowered AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.preset ORDER BY r.name;
 \pset format unaligned
 SELECT error_of($$SELECT travel.create_rule('iam_user', 'trail')$$);
 SELECT error_of($$SELECT travel.create_rule('iam_users', 'trail', 'another')$$);

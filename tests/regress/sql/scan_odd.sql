@@ -51,7 +51,44 @@ SELECT * FROM errors;
 INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
 \set VERBOSITY default
 
-DELETE FROM travel.rules;
+-- Whether a second factor was used, as a text: CloudTrail writes true and Yes; what is there and says neither is no, an empty text is not there.
+CREATE TABLE factors (event_time timestamptz, source_ip inet, access_key_id text, mfa_used text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+INSERT INTO factors
+SELECT at::timestamptz, ip::inet, 'ASIA' || coalesce(nullif(mfa_used, ''), 'nothing'), mfa_used FROM unnest('{true,TRUE,Yes,1,false,False,No,0,maybe,"",NULL}'::text[]) AS mfa_used, (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
+INSERT INTO travel.rules (name, source, baseline) VALUES ('factors', 'odd.factors', false);
+CALL travel.scan('factors');
+SELECT evidence, array_agg(substr(entity, 5) ORDER BY entity COLLATE "C") AS mfa_used FROM travel.alerts WHERE rule = 'factors' GROUP BY 1 ORDER BY 1;
+
+-- How a session reads and quotes SQL is nothing to a rule: neither is its source another one, nor its condition.
+CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+ALTER TABLE words ENABLE ROW LEVEL SECURITY;
+INSERT INTO words (event_time, source_ip, access_key_id) VALUES ('2026-03-03 09:00Z', '192.0.2.1', E'a\\nb'), ('2026-03-03 09:10Z', '203.0.113.1', E'a\\nb');
+INSERT INTO travel.rules (name, source, condition, columns) VALUES ('words', 'odd.words', $$access_key_id = 'a\nb' AND (principal = NULL) IS NULL$$, '{"principal": "(''\\x61''::bytea::text)"}');
+CALL travel.scan('words');
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SET quote_all_identifiers = on;
+SET transform_null_equals = on;
+SET bytea_output = escape;
+SET row_security = off;
+INSERT INTO travel.rules (name, source, condition) SELECT 'words again', source, condition FROM travel.rules WHERE name = 'words';
+SELECT travel.check_rule('words');
+CALL travel.scan('words');
+CALL travel.scan('words again');
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+RESET quote_all_identifiers;
+RESET transform_null_equals;
+RESET bytea_output;
+RESET row_security;
+SELECT rule, source FROM travel.scans WHERE rule LIKE 'words%' ORDER BY rule;
+SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
+SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
+SELECT * FROM errors;
+
+-- What was kept of rules goes with them, however they go.
+TRUNCATE travel.rules CASCADE;
+SELECT (SELECT count(*) FROM travel.entity_states) AS entity_states, (SELECT count(*) FROM travel.baseline_states) AS baseline_states;
 SET session_replication_role = replica;
 DELETE FROM travel.alerts;
 DELETE FROM travel.alert_legs;

@@ -6,7 +6,7 @@ INSERT INTO city VALUES
     ('London', '192.0.2.1'), ('Cambridge', '192.0.2.145'), ('Paris', '192.0.2.49'), ('Amsterdam', '192.0.2.33'), ('Frankfurt', '192.0.2.97'), ('Madrid', '192.0.2.81'),
     ('Stockholm', '192.0.2.161'), ('Moscow', '192.0.2.113'), ('New York', '198.51.100.1'), ('Seattle', '198.51.100.33'), ('Tokyo', '203.0.113.1'), ('Yokohama', '203.0.113.33'),
     ('Singapore', '203.0.113.65'), ('Sydney', '203.0.113.97'), ('a cloud in Ashburn', '198.51.100.65'), ('a cloud in Singapore', '198.19.0.1'), ('rented in Amsterdam', '198.18.128.1'),
-    ('a VPN in Moscow', '198.19.64.1'), ('Tor in Paris', '198.19.128.1'), ('London, IPv6', '2001:db8::1'), ('Tokyo, IPv6', '2001:db8:2000::1');
+    ('a VPN in Moscow', '198.19.64.1'), ('Tor in Paris', '198.19.128.1'), ('a telephone in Mumbai', '203.0.113.241'), ('London, IPv6', '2001:db8::1'), ('Tokyo, IPv6', '2001:db8:2000::1');
 -- Each is where its name says.
 SELECT name, p.city, p.country_code, p.hosting, p.anonymizer, p.asn FROM city CROSS JOIN LATERAL travel.locate(ip) AS p ORDER BY ip;
 

@@ -27,12 +27,15 @@ TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
 -- Marks that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it arrives nor where it comes from.
-INSERT INTO travel.rules (name, source, baseline, ignored) VALUES ('anon', 'trail', false, '{anonymizer}'), ('hosts', 'trail', false, '{hosting}'), ('as', 'trail', false, '{same_asn}'), ('all', 'trail', false, '{anonymizer,hosting,carrier,same_asn}');
+INSERT INTO travel.rules (name, source, baseline, ignored) VALUES ('anon', 'trail', false, '{anonymizer}'), ('phones', 'trail', false, '{carrier}'), ('hosts', 'trail', false, '{hosting}'), ('as', 'trail', false, '{same_asn}'), ('all', 'trail', false, '{anonymizer,hosting,carrier,same_asn}');
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'vpn'), ('2026-03-09 09:10Z', 'a VPN in Moscow', 'vpn'), ('2026-03-09 09:20Z', 'London', 'vpn'), ('2026-03-09 09:00Z', 'London', 'cloud'), ('2026-03-09 09:10Z', 'a cloud in Ashburn', 'cloud'), ('2026-03-09 09:20Z', 'Paris', 'cloud'),
-    ('2026-03-09 09:00Z', 'Moscow', 'tor'), ('2026-03-09 09:10Z', 'Tor in Paris', 'tor'), ('2026-03-09 09:20Z', 'a cloud in Ashburn', 'tor'), ('2026-03-09 09:00Z', 'Seattle', 'as'), ('2026-03-09 09:10Z', 'New York', 'as');
+    ('2026-03-09 09:00Z', 'Moscow', 'tor'), ('2026-03-09 09:10Z', 'Tor in Paris', 'tor'), ('2026-03-09 09:20Z', 'a cloud in Ashburn', 'tor'), ('2026-03-09 09:00Z', 'Seattle', 'as'), ('2026-03-09 09:10Z', 'New York', 'as'),
+    ('2026-03-09 09:00Z', 'London', 'phone'), ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone'), ('2026-03-09 09:20Z', 'Paris', 'phone'), ('2026-03-09 09:00Z', 'Tor in Paris', 'phone by Tor'), ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone by Tor');
 CALL travel.scan();
-SELECT who, at, leg, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'anon') AS anonymizer, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'hosts') AS hosting, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'as') AS same_asn, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'all') AS all
+SELECT who, at, leg, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'anon') AS anonymizer, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'hosts') AS hosting, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'phones') AS carrier, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'as') AS same_asn, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'all') AS all
 FROM verdicts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
+-- A telephone is evidence, and a mark that rules lower by default: but not where the leg comes from Tor.
+SELECT rule, substring(entity FROM 5 FOR 12) AS entity, severity, evidence FROM told WHERE entity LIKE '%PHONE%' ORDER BY rule, entity;
 -- Several networks say something of one address: a prefix beats an AS, the longer the shorter, the user's the imported; each by the event's time.
 DELETE FROM travel.rules;
 TRUNCATE trail;

@@ -143,10 +143,9 @@ pub fn is_known(name: Name) -> bool {
     }
 }
 
-/// Whether a message can name this column. `message` is the first leg's sentence; that the leg is impossible goes
-/// without saying.
+/// Whether a message can name this column. `message` is the first leg's sentence.
 fn is_column(name: &str) -> bool {
-    OWN.contains(&name) || (name != "impossible" && FINDING.contains(&name))
+    OWN.contains(&name) || FINDING.contains(&name)
 }
 
 /// The value of an attribute, the same in the signal and in a message.
@@ -238,6 +237,7 @@ mod tests {
             "velocity_kmh": 57351.8592,
             "elapsed_seconds": 600.0,
             "travel_time": "10 minutes",
+            "impossible": true,
             "status": "open",
         });
         alert.as_object().cloned().unwrap()
@@ -306,10 +306,7 @@ mod tests {
             ),
             ("{{from_latitude}} {{from_longitude}}", "51.5 -0.09"),
             ("<{{to_carrier}}> <{{to_city}}> <{{to_hosting}}>", "<> <Tokyo> <>"),
-            (
-                "{{impossible}} {{status}} {{@impossible_travel}}",
-                "{{impossible}} {{status}} {{@impossible_travel}}",
-            ),
+            ("{{impossible}} {{status}} {{@impossible_travel}}", "true {{status}} {{@impossible_travel}}"),
         ] {
             assert_eq!(rendered(text), expected);
         }
