@@ -99,8 +99,9 @@ impl Events {
             .iter()
             .map(|name| {
                 let Expression { sql, oid } = columns.entity_part(name)?;
-                // Values of one entity must be one text: where a type calls different texts equal, the text decides.
-                Ok(if is_told_by_text(oid) {
+                // Values of one entity must be one text: where a type or a collation calls different texts equal, the text
+                // decides.
+                Ok(if is_told_by_text(oid) && !columns.source().is_loose(&sql) {
                     Key { name: name.clone(), sql, oid }
                 } else {
                     Key {

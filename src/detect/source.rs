@@ -16,6 +16,8 @@ pub struct Source {
 pub struct SourceColumn {
     pub name: String,
     pub oid: pg_sys::Oid,
+    /// Its collation calls different texts equal.
+    is_loose: bool,
 }
 
 impl Source {
@@ -88,6 +90,8 @@ impl Source {
                 .map(|column| SourceColumn {
                     name: column.name().to_owned(),
                     oid: base_type(column.atttypid),
+                    is_loose: column.attcollation != pg_sys::InvalidOid
+                        && !pg_sys::get_collation_isdeterministic(column.attcollation),
                 })
                 .collect();
             let indexes = first_columns_of_indexes(relation);
@@ -112,6 +116,11 @@ impl Source {
         self.indexes.iter().any(|[first, second]| {
             is(first, time) || (is(second, time) && keys.iter().any(|key| is(first, key)))
         })
+    }
+
+    /// Whether a column, given as SQL over the source, is one whose collation calls different texts equal.
+    pub fn is_loose(&self, sql: &str) -> bool {
+        self.columns.iter().any(|column| column.is_loose && sql == format!("s.{}", quoted(&column.name)))
     }
 
     /// What is there, for hints.

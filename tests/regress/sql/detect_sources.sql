@@ -55,6 +55,18 @@ CREATE TABLE typed (u uuid, i bigint, v varchar, c char(4), e text[], event_time
 INSERT INTO typed VALUES ('11111111-1111-1111-1111-111111111111', 42, 'v', 'c', '{x,y}', '2026-03-02 09:00Z', '192.0.2.1'), ('11111111-1111-1111-1111-111111111111', 42, 'v', 'c', '{x,y}', '2026-03-02 09:10Z', '203.0.113.1');
 SELECT by, f.* FROM unnest('{u,i,v,c,e,"u,i,v"}'::text[]) WITH ORDINALITY AS b (by, n) CROSS JOIN LATERAL found('typed', by) AS f ORDER BY n;
 
+-- Texts that only a collation calls equal are different entities, in every door. (Without ICU there is no such collation.)
+CREATE TABLE loose (access_key_id text, event_time timestamptz, source_ip inet);
+INSERT INTO loose VALUES ('k', '2026-03-02 09:00Z', '192.0.2.1'), ('K', '2026-03-02 09:05Z', '203.0.113.1'), ('K', '2026-03-02 09:10Z', '198.51.100.1');
+DO $$ BEGIN
+    CREATE COLLATION ignores_case (PROVIDER = icu, LOCALE = 'und-u-ks-level2', DETERMINISTIC = false);
+    ALTER TABLE loose ALTER access_key_id TYPE text COLLATE ignores_case;
+EXCEPTION WHEN feature_not_supported THEN NULL;
+END $$;
+SELECT * FROM found('loose');
+SELECT leg_id = (SELECT leg_id FROM travel.detect('loose')) AS same FROM travel.detect('loose', all_legs => true);
+SELECT status, entities FROM travel.coverage('loose');
+
 -- timestamp without zone is UTC, whatever the session's zone, and says so; ranges are converted.
 CREATE TABLE zoneless (access_key_id text, event_time timestamp, source_ip text, outcome text, invoked_by text);
 INSERT INTO zoneless VALUES ('K', '2026-03-02 09:00', '192.0.2.1', '', ''), ('K', '2026-03-02 09:10', '203.0.113.1', '', '');
@@ -148,5 +160,6 @@ SELECT count(DISTINCT leg_id) AS ids, count(*) FROM (
     UNION ALL SELECT leg_id FROM travel.detect('zoneless') UNION ALL SELECT leg_id FROM travel.detect('raw', 'access_key_id', columns => '{"access_key_id": "(''K'')", "event_time": "when", "source_ip": "src"}')) AS l;
 SET client_min_messages = warning;
 DROP SCHEMA "Odd Schema" CASCADE;
-DROP TABLE minimal, raw, several, typed, zoneless, untimely, records, parts, enriched CASCADE;
+DROP TABLE minimal, raw, several, typed, loose, zoneless, untimely, records, parts, enriched CASCADE;
+DROP COLLATION IF EXISTS ignores_case;
 DROP FUNCTION found;
