@@ -138,7 +138,7 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
 
 /// Which rows say something of the time before.
 pub fn said_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<String>, Failure> {
-    let (rule, time) = (sql::literal(rule), sql::literal(&sql::utc(time)));
+    let (rule, time) = (sql::literal(rule), sql::literal(sql::utc(time)));
     let mut lines = server.ask(&format!(
         "SELECT 'verdict ' || leg_id || ' ' || xmin::text FROM travel.verdicts WHERE rule = {rule} AND to_time < {time}
          UNION ALL SELECT 'leg ' || l.alert_id || ' ' || l.leg_id || ' ' || l.xmin::text
