@@ -66,11 +66,7 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (mut bad, mut first) = (0_u64, None);
     each_element(document, |element| {
         match element {
-            Element::Record(record) => {
-                let mut row = Row::<1>::new();
-                row.datum(Some(record));
-                rows.push(row);
-            }
+            Element::Record(record) => rows.push([Some(record)]),
             Element::Bad(position, found) => {
                 bad += 1;
                 first.get_or_insert((position, found));
