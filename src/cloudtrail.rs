@@ -68,9 +68,7 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         match element {
             Element::Record(record) => {
                 good += 1;
-                let mut row = Row::<1>::new();
-                row.datum(Some(record));
-                rows.push(row);
+                rows.push([Some(record)]);
             }
             Element::Bad(position, found) => {
                 bad += 1;
@@ -144,37 +142,37 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     let row_type =
         call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
     let mut row = Row::<EVENT_COLUMNS>::new();
-    row.text(event.event_id.as_deref());
+    row.text(event.event_id);
     row.timestamp(event.event_time.map(|time| time - POSTGRES_EPOCH_US));
-    row.text(event.event_name.as_deref());
-    row.text(event.event_source.as_deref());
-    row.text(event.event_type.as_deref());
-    row.text(event.event_category.as_deref());
-    row.text(event.aws_region.as_deref());
+    row.text(event.event_name);
+    row.text(event.event_source);
+    row.text(event.event_type);
+    row.text(event.event_category);
+    row.text(event.aws_region);
     row.text(event.account_id.as_deref());
     row.text(event.recipient_account_id.as_deref());
-    row.text(event.shared_event_id.as_deref());
+    row.text(event.shared_event_id);
     row.host(event.source_ip);
-    row.text(event.source_text.as_deref());
+    row.text(event.source_text);
     row.text(Some(event.source_kind.as_str()));
-    row.text(event.identity_type.as_deref());
-    row.text(event.principal_id.as_deref());
-    row.text(event.arn.as_deref());
-    row.text(event.user_name.as_deref());
-    row.text(event.session_name.as_deref());
-    row.text(event.principal.as_deref());
-    row.text(event.actor.as_deref());
-    row.text(event.access_key_id.as_deref());
-    row.text(event.issued_access_key_id.as_deref());
-    row.text(event.session_issuer_arn.as_deref());
-    row.text(event.source_identity.as_deref());
-    row.text(event.invoked_by.as_deref());
+    row.text(event.identity_type);
+    row.text(event.principal_id);
+    row.text(event.arn);
+    row.text(event.user_name);
+    row.text(event.session_name);
+    row.text(event.principal);
+    row.text(event.actor);
+    row.text(event.access_key_id);
+    row.text(event.issued_access_key_id);
+    row.text(event.session_issuer_arn);
+    row.text(event.source_identity);
+    row.text(event.invoked_by);
     row.bool(event.mfa_used);
     row.bool(event.from_console);
-    row.text(event.vpc_endpoint_id.as_deref());
-    row.text(event.user_agent.as_deref());
-    row.text(event.error_code.as_deref());
-    row.text(event.error_message.as_deref());
+    row.text(event.vpc_endpoint_id);
+    row.text(event.user_agent);
+    row.text(event.error_code);
+    row.text(event.error_message);
     row.text(Some(event.outcome.as_str()));
     row.bool(event.read_only);
     row.finish(*row_type)

@@ -160,7 +160,7 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
                 // SAFETY: each_element gives a jsonb, alive until the call ends.
                 let event = travel_cloudtrail::parse_lenient(unsafe { Node::of(record) });
                 if event.event_time.is_none() {
-                    let id = event.event_id.as_deref().unwrap_or("without eventID");
+                    let id = event.event_id.unwrap_or("without eventID");
                     skip(format!("record {id}: it has no readable eventTime"));
                 }
             }

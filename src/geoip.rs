@@ -5,6 +5,7 @@ use crate::networks;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
@@ -336,21 +337,23 @@ fn postgres_time(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).saturating_sub(POSTGRES_EPOCH_US)
 }
 
-fn database_row(database: &DatabaseStatus, statement: i64) -> Row<9> {
-    let built_at = database.built_at.map(postgres_time);
-    let mut row = Row::new();
-    row.text(Some(&database.path));
-    row.text(database.database_type.as_deref());
-    row.datum(database.ip_version.map(|version| pg_sys::Datum::from(i32::from(version))));
-    row.timestamp(built_at);
-    row.datum(built_at.and_then(|built_at| {
-        let (now, built_at) = (pg_sys::Datum::from(statement), pg_sys::Datum::from(built_at));
+fn database_row(database: &DatabaseStatus, statement: i64) -> [Option<pg_sys::Datum>; 9] {
+    let text = |text: &str| varlena(text.as_bytes());
+    let built_at = database.built_at.map(postgres_time).map(pg_sys::Datum::from);
+    let age = built_at.and_then(|built_at| {
+        let now = pg_sys::Datum::from(statement);
         // SAFETY: both arguments are timestamps.
         unsafe { pgrx::direct_function_call_as_datum(pg_sys::timestamp_mi, &[Some(now), Some(built_at)]) }
-    }));
-    row.i64(database.size_bytes.map(|size| size as i64));
-    row.datum(Some(array::of_texts(&database.provides)));
-    row.text(Some(database.status));
-    row.text(database.detail.as_deref());
-    row
+    });
+    [
+        Some(text(&database.path)),
+        database.database_type.as_deref().map(text),
+        database.ip_version.map(|version| pg_sys::Datum::from(i32::from(version))),
+        built_at,
+        age,
+        database.size_bytes.map(|size| pg_sys::Datum::from(size as i64)),
+        Some(array::of_texts(&database.provides)),
+        Some(text(database.status)),
+        database.detail.as_deref().map(text),
+    ]
 }

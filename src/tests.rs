@@ -301,7 +301,7 @@ mod reference {
             Kind::Null => Value::Null,
             Kind::Bool => Value::Bool(node.as_bool().unwrap()),
             Kind::String => Value::String(node.as_str().unwrap().to_owned()),
-            Kind::Number => serde_json::from_str(&node.number_text().unwrap()).unwrap(),
+            Kind::Number => serde_json::from_str(node.number_text().unwrap()).unwrap(),
             Kind::Array => node.elements().map(to_value).collect(),
             Kind::Object => Value::Object(
                 node.entries()

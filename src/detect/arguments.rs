@@ -7,7 +7,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
 use pgrx::pg_sys;
-use travel_cloudtrail::Json;
+use travel_cloudtrail::{Json, Kind};
 use travel_core::journey::Thresholds;
 
 pub struct Arguments {
@@ -111,9 +111,9 @@ pub fn columns(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, String)>, Tr
     let Some(datum) = datum else { return Ok(Vec::new()) };
     // SAFETY: SQL declares the argument, or the column, as jsonb, and it outlives the call.
     let node = unsafe { Node::of(datum) };
-    let Node::Object(_) = node else {
+    if node.kind() != Kind::Object {
         return Err(TravelError::ColumnsNotAnObject { found: node.kind().as_str() });
-    };
+    }
     node.entries()
         .map(|(key, value)| match value.as_str() {
             Some(text) => Ok((key.to_owned(), text.trim().to_owned())),

@@ -5,8 +5,8 @@
 
 use super::memory::varlena;
 use pgrx::pg_sys;
-use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::ops::Range;
+use std::slice;
 use travel_cloudtrail::{Json, Kind};
 
 const COUNT: u32 = 0x0fff_ffff;
@@ -24,26 +24,18 @@ const TRUE: u32 = 0x3000_0000;
 const NULL: u32 = 0x4000_0000;
 const CONTAINER: u32 = 0x5000_0000;
 
-/// A value inside a jsonb.
+/// A value inside a jsonb. What it holds is looked at only where someone asks: most of a record is passed over.
 #[derive(Clone, Copy)]
-pub enum Node<'a> {
-    Null,
-    Bool(bool),
-    /// Its bytes: most texts of a record are passed over, and only those that are read are looked at.
-    String(&'a [u8]),
-    /// A numeric as it is stored, its header included.
-    Number(&'a [u8]),
-    Array(Container<'a>),
-    Object(Container<'a>),
-}
-
-#[derive(Clone, Copy)]
-pub struct Container<'a> {
+pub struct Node<'a> {
+    /// One of the types of an entry.
+    kind: u32,
+    /// A string's text, a numeric as it is stored with its header, a container from its header on.
     bytes: &'a [u8],
-    count: usize,
 }
 
 impl<'a> Node<'a> {
+    const NOTHING: Self = Self { kind: NULL, bytes: &[] };
+
     /// The value that a jsonb is.
     ///
     /// # Safety
@@ -51,141 +43,90 @@ impl<'a> Node<'a> {
     pub unsafe fn of(datum: pg_sys::Datum) -> Self {
         // SAFETY: by the caller.
         let bytes = unsafe { super::function::varlena_bytes(datum) };
-        match Self::container(bytes) {
-            Some((Self::Array(array), header)) if header & IS_SCALAR != 0 => {
-                array.elements().next().unwrap_or(Self::Null)
-            }
-            Some((node, _)) => node,
-            None => Self::Null,
-        }
+        fetch(bytes);
+        let root = Self { kind: CONTAINER, bytes };
+        if root.header() & IS_SCALAR != 0 { root.elements().next().unwrap_or(Self::NOTHING) } else { root }
     }
 
     /// A new jsonb of this array or object, in the current memory context; a scalar gives none.
     pub fn to_jsonb(self) -> Option<pg_sys::Datum> {
-        match self {
-            Self::Array(container) | Self::Object(container) => Some(varlena(container.bytes)),
-            _ => None,
+        (self.header() & (IS_OBJECT | IS_ARRAY) != 0).then(|| varlena(self.bytes))
+    }
+
+    /// That of an array or object, else 0.
+    #[inline]
+    fn header(self) -> u32 {
+        match self.bytes.first_chunk() {
+            Some(header) if self.kind == CONTAINER => word(*header),
+            _ => 0,
         }
     }
 
-    fn container(bytes: &'a [u8]) -> Option<(Self, u32)> {
-        let header = word(bytes, 0)?;
-        let container = Container { bytes, count: (header & COUNT) as usize };
-        if header & IS_OBJECT != 0 {
-            Some((Self::Object(container), header))
-        } else if header & IS_ARRAY != 0 {
-            Some((Self::Array(container), header))
-        } else {
-            None
-        }
-    }
-
-    fn child(entry: u32, data: &'a [u8], start: usize, end: usize) -> Option<Self> {
-        let bytes = || data.get(start..end);
+    #[inline]
+    fn child(entry: u32, data: &'a [u8], range: Range<usize>) -> Self {
+        let kind = entry & TYPE;
         // Numbers and containers are aligned to 4 bytes within the data.
-        let aligned = || data.get(start.next_multiple_of(4)..end);
-        match entry & TYPE {
-            STRING => bytes().map(Self::String),
-            NUMERIC => aligned().map(Self::Number),
-            FALSE => Some(Self::Bool(false)),
-            TRUE => Some(Self::Bool(true)),
-            CONTAINER => Self::container(aligned()?).map(|(node, _)| node),
-            NULL => Some(Self::Null),
-            _ => None,
+        let align = if matches!(kind, NUMERIC | CONTAINER) { 4 } else { 1 };
+        match data.get(range.start.next_multiple_of(align)..range.end) {
+            Some(bytes) => Self { kind, bytes },
+            None => Self::NOTHING,
+        }
+    }
+
+    /// The entries of the children of a container that has this flag, `each` for each one that its header counts, and
+    /// the data behind them.
+    #[inline]
+    fn children(self, flag: u32, each: usize) -> (&'a [Word], &'a [u8]) {
+        let header = self.header();
+        let size = (header & COUNT) as usize * each * size_of::<Word>();
+        match self.bytes.get(size_of::<Word>()..).and_then(|rest| rest.split_at_checked(size)) {
+            Some((entries, data)) if header & flag != 0 => (entries.as_chunks().0, data),
+            _ => Default::default(),
         }
     }
 }
 
-impl<'a> Container<'a> {
-    fn entry(self, i: usize) -> Option<u32> {
-        word(self.bytes, 4 + i * 4)
-    }
-
-    /// The data behind `children` entries.
-    fn data(self, children: usize) -> &'a [u8] {
-        self.bytes.get(4 + children * 4..).unwrap_or_default()
-    }
-
-    /// Where child `i` starts: the lengths before it, back to an entry that holds a position.
-    fn start(self, i: usize) -> Option<usize> {
-        let mut start = 0;
-        for before in (0..i).rev() {
-            let entry = self.entry(before)?;
-            start += (entry & LENGTH_OR_END) as usize;
-            if entry & HAS_END != 0 {
-                break;
-            }
-        }
-        Some(start)
-    }
-
-    fn bounds(self, i: usize) -> Option<(u32, usize, usize)> {
-        let (entry, start) = (self.entry(i)?, self.start(i)?);
-        Some((entry, start, end(entry, start)))
-    }
-
-    fn elements(self) -> Elements<'a> {
-        Elements {
-            cursor: Cursor { container: self, next: 0, at: 0 },
-            data: self.data(self.count),
-            count: self.count,
-        }
-    }
-
-    fn get(self, key: &str) -> Option<Node<'a>> {
-        let data = self.data(self.count.checked_mul(2)?);
-        let (mut low, mut high) = (0, self.count);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let (_, start, end) = self.bounds(middle)?;
-            let found = data.get(start..end)?;
-            // Keys are sorted by their length, then by their bytes.
-            match found.len().cmp(&key.len()).then_with(|| found.cmp(key.as_bytes())) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Greater => high = middle,
-                Ordering::Equal => {
-                    let (entry, start, end) = self.bounds(self.count + middle)?;
-                    return Node::child(entry, data, start, end);
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Walks the entries of a container in order, so that each position is known without looking back.
-#[derive(Clone, Copy)]
+/// Walks entries in order, so that each position is known without looking back.
+#[derive(Clone)]
 struct Cursor<'a> {
-    container: Container<'a>,
-    next: usize,
+    entries: slice::Iter<'a, Word>,
     at: usize,
 }
 
-impl Cursor<'_> {
-    fn step(&mut self) -> Option<(u32, usize, usize)> {
-        let entry = self.container.entry(self.next)?;
-        let start = self.at;
-        self.at = end(entry, start);
-        self.next += 1;
-        Some((entry, start, self.at))
+impl<'a> Cursor<'a> {
+    /// From the position after others on: their lengths, since the last one that holds a position.
+    #[inline]
+    fn after(others: &[Word], entries: &'a [Word]) -> Self {
+        let since = others.iter().rposition(|entry| word(*entry) & HAS_END != 0).unwrap_or(0);
+        let lengths = others.iter().skip(since).map(|entry| (word(*entry) & LENGTH_OR_END) as usize);
+        Self { entries: entries.iter(), at: lengths.sum() }
+    }
+}
+
+impl Iterator for Cursor<'_> {
+    /// An entry, and where in the data its child is.
+    type Item = (u32, Range<usize>);
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        let entry = word(*self.entries.next()?);
+        let (start, value) = (self.at, (entry & LENGTH_OR_END) as usize);
+        self.at = if entry & HAS_END != 0 { value } else { start + value };
+        Some((entry, start..self.at))
     }
 }
 
 pub struct Elements<'a> {
     cursor: Cursor<'a>,
     data: &'a [u8],
-    count: usize,
 }
 
 impl<'a> Iterator for Elements<'a> {
     type Item = Node<'a>;
 
     fn next(&mut self) -> Option<Node<'a>> {
-        if self.cursor.next >= self.count {
-            return None;
-        }
-        let (entry, start, end) = self.cursor.step()?;
-        Some(Node::child(entry, self.data, start, end).unwrap_or(Node::Null))
+        let (entry, range) = self.cursor.next()?;
+        Some(Node::child(entry, self.data, range))
     }
 }
 
@@ -193,24 +134,32 @@ pub struct Entries<'a> {
     keys: Cursor<'a>,
     values: Cursor<'a>,
     data: &'a [u8],
-    count: usize,
 }
 
 impl<'a> Iterator for Entries<'a> {
     type Item = (&'a str, Node<'a>);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.keys.next >= self.count {
-            return None;
-        }
-        let (_, start, end) = self.keys.step()?;
-        let key = self.data.get(start..end)?;
-        // SAFETY: PostgreSQL checks the encoding of every text that it takes in, and installation refuses databases
-        // that are not UTF8.
-        let key = unsafe { std::str::from_utf8_unchecked(key) };
-        let (entry, start, end) = self.values.step()?;
-        Some((key, Node::child(entry, self.data, start, end).unwrap_or(Node::Null)))
+        let (_, key) = self.keys.next()?;
+        let (entry, value) = self.values.next()?;
+        Some((utf8(self.data.get(key)?), Node::child(entry, self.data, value)))
     }
+}
+
+/// Brings a record into the processor's cache: its lines one after another are faster than where keys and values lead.
+fn fetch(bytes: &[u8]) {
+    const LINE: usize = 64;
+    const RECORD: usize = 4096;
+    std::hint::black_box(bytes.iter().take(RECORD).step_by(LINE).fold(0, |all, byte| all | byte));
+}
+
+/// The text that a key or a string is.
+#[inline]
+fn utf8(bytes: &[u8]) -> &str {
+    // SAFETY: PostgreSQL checks the encoding of every text that it takes in, and installation refuses databases
+    // that are not UTF8.
+    unsafe { std::str::from_utf8_unchecked(bytes) }
 }
 
 impl<'a> Json<'a> for Node<'a> {
@@ -218,79 +167,75 @@ impl<'a> Json<'a> for Node<'a> {
     type Elements = Elements<'a>;
 
     fn kind(self) -> Kind {
-        match self {
-            Self::Null => Kind::Null,
-            Self::Bool(_) => Kind::Bool,
-            Self::String(_) => Kind::String,
-            Self::Number(_) => Kind::Number,
-            Self::Array(_) => Kind::Array,
-            Self::Object(_) => Kind::Object,
+        match self.kind {
+            STRING => Kind::String,
+            NUMERIC => Kind::Number,
+            FALSE | TRUE => Kind::Bool,
+            CONTAINER if self.header() & IS_OBJECT != 0 => Kind::Object,
+            CONTAINER if self.header() & IS_ARRAY != 0 => Kind::Array,
+            _ => Kind::Null,
         }
     }
 
+    #[inline]
     fn as_str(self) -> Option<&'a str> {
-        match self {
-            Self::String(bytes) => std::str::from_utf8(bytes).ok(),
-            _ => None,
-        }
+        (self.kind == STRING).then(|| utf8(self.bytes))
     }
 
     fn as_bool(self) -> Option<bool> {
-        match self {
-            Self::Bool(truth) => Some(truth),
+        match self.kind {
+            TRUE => Some(true),
+            FALSE => Some(false),
             _ => None,
         }
     }
 
-    fn number_text(self) -> Option<Cow<'a, str>> {
-        let Self::Number(bytes) = self else { return None };
+    /// In the current memory context.
+    fn number_text(self) -> Option<&'a str> {
+        if self.kind != NUMERIC {
+            return None;
+        }
         // The copy is aligned, as numeric_out wants it; its own header says how long it is.
-        let copy = varlena(bytes.get(4..)?);
-        // SAFETY: the bytes are a numeric that jsonb stores; numeric_out gives a C string of ASCII.
+        let copy = varlena(self.bytes.get(4..)?);
+        // SAFETY: the bytes are a numeric that jsonb stores; numeric_out gives a C string of ASCII, which lives as
+        // long as what a function of SQL reads.
         unsafe {
             let text = pgrx::direct_function_call_as_datum(pg_sys::numeric_out, &[Some(copy)])?;
-            let text = std::ffi::CStr::from_ptr(text.cast_mut_ptr());
-            Some(Cow::Owned(text.to_string_lossy().into_owned()))
+            std::ffi::CStr::from_ptr(text.cast_mut_ptr()).to_str().ok()
         }
     }
 
     fn get(self, key: &str) -> Option<Self> {
-        match self {
-            Self::Object(container) => container.get(key),
-            _ => None,
-        }
+        let (entries, data) = self.children(IS_OBJECT, 2);
+        let count = entries.len() / 2;
+        // Keys are sorted by their length, then by their bytes: what is longer is not looked at.
+        let found = Cursor::after(&[], entries.get(..count)?)
+            .take_while(|(_, range)| range.len() <= key.len())
+            .position(|(_, range)| data.get(range) == Some(key.as_bytes()))?;
+        let (before, value) = entries.split_at_checked(count + found)?;
+        let (entry, range) = Cursor::after(before, value).next()?;
+        Some(Node::child(entry, data, range))
     }
 
+    #[inline]
     fn entries(self) -> Entries<'a> {
-        let container = match self {
-            Self::Object(container) => container,
-            _ => Container { bytes: &[], count: 0 },
-        };
-        let count = container.count;
-        let values_at = container.start(count).unwrap_or(0);
-        Entries {
-            keys: Cursor { container, next: 0, at: 0 },
-            values: Cursor { container, next: count, at: values_at },
-            data: container.data(count * 2),
-            count,
-        }
+        let (entries, data) = self.children(IS_OBJECT, 2);
+        let (keys, values) = entries.split_at(entries.len() / 2);
+        Entries { keys: Cursor::after(&[], keys), values: Cursor::after(keys, values), data }
     }
 
     fn elements(self) -> Elements<'a> {
-        match self {
-            Self::Array(container) => container.elements(),
-            _ => Container { bytes: &[], count: 0 }.elements(),
-        }
+        let (entries, data) = self.children(IS_ARRAY, 1);
+        Elements { cursor: Cursor::after(&[], entries), data }
     }
 }
 
-fn end(entry: u32, start: usize) -> usize {
-    let value = (entry & LENGTH_OR_END) as usize;
-    if entry & HAS_END != 0 { value } else { start + value }
-}
+/// An entry, or a header.
+type Word = [u8; 4];
 
-fn word(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|four| u32::from_ne_bytes(*four))
+#[inline]
+fn word(bytes: Word) -> u32 {
+    u32::from_ne_bytes(bytes)
 }
 
 /// Whether jsonb can hold a value: its numbers are of PostgreSQL's numeric, whose digits and exponent are bounded.

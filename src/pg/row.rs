@@ -2,15 +2,17 @@
 
 use super::errors::TravelError;
 use super::inet;
-use super::memory::{varlena, within};
-use pgrx::pg_sys;
-use std::mem::MaybeUninit;
+use super::memory::{MAX_VARLENA, within};
+use pgrx::pg_sys::{self, HeapTupleHeaderData};
+use std::mem::offset_of;
 use std::net::IpAddr;
 
 /// The row type that a call site returns: found once, kept in its memory context.
 #[derive(Clone, Copy)]
 pub struct RowType {
-    tuple_desc: pg_sys::TupleDesc,
+    columns: usize,
+    /// That of a row of NULLs as PostgreSQL forms it: what it says of the type differs between minor versions.
+    header: *const HeapTupleHeaderData,
 }
 
 impl RowType {
@@ -18,10 +20,7 @@ impl RowType {
     /// `oid` must be a composite type, and `context` live as long as the result is used.
     pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
         // SAFETY: by the caller.
-        let tuple_desc = unsafe {
-            within(context, || pg_sys::BlessTupleDesc(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1)))
-        };
-        Self { tuple_desc }
+        unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) }
     }
 
     /// The row type of a function that returns a record of OUT columns.
@@ -34,87 +33,151 @@ impl RowType {
             within(context, || {
                 let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
                 pg_sys::get_call_result_type(fcinfo, std::ptr::null_mut(), &mut tuple_desc);
-                Self { tuple_desc: pg_sys::BlessTupleDesc(pg_sys::CreateTupleDescCopy(tuple_desc)) }
+                Self::of(pg_sys::CreateTupleDescCopy(tuple_desc))
             })
+        }
+    }
+
+    /// # Safety
+    /// `tuple_desc` must be that of a row type.
+    unsafe fn of(tuple_desc: pg_sys::TupleDesc) -> Self {
+        // SAFETY: by the caller; there are as many values and flags as columns.
+        unsafe {
+            let tuple_desc = pg_sys::BlessTupleDesc(tuple_desc);
+            let columns = (*tuple_desc).natts as usize;
+            let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0_usize); columns], vec![true; columns]);
+            let empty = pg_sys::heap_form_tuple(tuple_desc, values.as_mut_ptr(), nulls.as_mut_ptr());
+            Self { columns, header: (*empty).t_data }
         }
     }
 }
 
-/// A row under construction, column by column in the order of its type.
+/// A row under construction, column by column in the order of its type. The columns are written as tables hold them, so
+/// that none is copied twice; the header is PostgreSQL's own.
 pub struct Row<const N: usize> {
-    values: [pg_sys::Datum; N],
-    nulls: [bool; N],
-    next: usize,
-    /// Short texts and addresses lie here until the row is formed: most rows need no allocation but their own.
-    /// Their values are offsets until then, since a row under construction may move.
-    arena: [MaybeUninit<u8>; ARENA],
+    /// Room for the header, then the columns so far. Allocated in the current memory context.
+    start: *mut u8,
+    room: usize,
     used: usize,
-    in_arena: [bool; N],
+    columns: usize,
+    /// Which columns are there, as the null bitmap has it.
+    present: u64,
+    infomask: u16,
 }
 
-const ARENA: usize = 1024;
+/// Where in a header the null bitmap is.
+const BITMAP: usize = offset_of!(HeapTupleHeaderData, t_bits);
+
+/// The size of a row's header with a null bitmap of so many bytes.
+const fn header(bitmap: usize) -> usize {
+    (BITMAP + bitmap).next_multiple_of(pg_sys::MAXIMUM_ALIGNOF as usize)
+}
+
+/// That of a row without NULLs.
+const BARE_HEADER: usize = header(0);
+
+/// What most rows need.
+const ROOM: usize = 1024;
 
 /// The longest content of a value with a header of one byte.
 const MAX_SHORT: usize = 126;
 
 impl<const N: usize> Row<N> {
+    /// Where the columns begin, behind a header with a null bitmap.
+    const HEADER: usize = header(N.div_ceil(8));
+
+    #[inline]
     pub fn new() -> Self {
-        Self {
-            values: [pg_sys::Datum::from(0_usize); N],
-            nulls: [true; N],
-            next: 0,
-            arena: [MaybeUninit::uninit(); ARENA],
-            used: 0,
-            in_arena: [false; N],
-        }
+        const { assert!(N <= u64::BITS as usize && Self::HEADER < ROOM) };
+        // SAFETY: a plain allocation.
+        let start = unsafe { pg_sys::palloc(ROOM).cast() };
+        Self { start, room: ROOM, used: Self::HEADER, columns: 0, present: 0, infomask: 0 }
     }
 
-    pub fn datum(&mut self, value: Option<pg_sys::Datum>) {
-        if let (Some(value), Some(slot)) = (value, self.values.get_mut(self.next)) {
-            *slot = value;
-            self.nulls[self.next] = false;
+    /// Room for the next column, which is there.
+    #[inline(always)]
+    fn place(&mut self, align: usize, size: usize) -> *mut u8 {
+        let at = self.used.next_multiple_of(align);
+        if at + size > self.room {
+            self.grow(at + size);
         }
-        self.next += 1;
+        // SAFETY: within the room.
+        let place = unsafe {
+            std::ptr::write_bytes(self.start.add(self.used), 0, at - self.used);
+            self.start.add(at)
+        };
+        self.used = at + size;
+        self.present |= 1_u64.wrapping_shl(self.columns as u32);
+        self.columns += 1;
+        place
     }
 
+    #[cold]
+    fn grow(&mut self, least: usize) {
+        self.room = (2 * least).min(MAX_VARLENA).max(least);
+        // SAFETY: allocated by `new`; what is too large is an error of PostgreSQL's.
+        self.start = unsafe { pg_sys::repalloc(self.start.cast(), self.room).cast() };
+    }
+
+    /// The next column is NULL.
+    fn null(&mut self) {
+        self.columns += 1;
+    }
+
+    #[inline]
     pub fn text(&mut self, value: Option<&str>) {
         match value {
             Some(text) => self.bytes(text.as_bytes()),
-            None => self.next += 1,
+            None => self.null(),
         }
     }
 
     /// A value of a variable-length type with this content.
     #[inline]
     fn bytes(&mut self, content: &[u8]) {
+        self.infomask |= pg_sys::HEAP_HASVARWIDTH as u16;
+        if content.len() <= MAX_SHORT { self.short(content) } else { self.long(content) }
+    }
+
+    fn short(&mut self, content: &[u8]) {
         let size = content.len() + 1;
-        let datum = match self.arena.get_mut(self.used..self.used + size) {
-            Some(slot) if content.len() <= MAX_SHORT && self.next < N => {
-                let start = slot.as_mut_ptr().cast::<u8>();
-                // SAFETY: the slot is as long as header and content.
-                unsafe {
-                    pgrx::varlena::set_varsize_short(start.cast(), size as i32);
-                    std::ptr::copy_nonoverlapping(content.as_ptr(), start.add(1), content.len());
-                }
-                self.in_arena[self.next] = true;
-                self.used += size;
-                pg_sys::Datum::from(self.used - size)
-            }
-            _ => varlena(content),
-        };
-        self.datum(Some(datum));
+        let place = self.place(1, size);
+        // SAFETY: the place is as long as header and content.
+        unsafe {
+            pgrx::varlena::set_varsize_short(place.cast(), size as i32);
+            std::ptr::copy_nonoverlapping(content.as_ptr(), place.add(1), content.len());
+        }
+    }
+
+    #[inline(never)]
+    fn long(&mut self, content: &[u8]) {
+        let size = content.len() + pg_sys::VARHDRSZ;
+        let place = self.place(4, size);
+        // SAFETY: as in `short`.
+        unsafe {
+            pgrx::varlena::set_varsize_4b(place.cast(), size as i32);
+            std::ptr::copy_nonoverlapping(content.as_ptr(), place.add(pg_sys::VARHDRSZ), content.len());
+        }
     }
 
     pub fn f64(&mut self, value: Option<f64>) {
-        self.datum(value.map(|number| pg_sys::Datum::from(number.to_bits())));
+        self.i64(value.map(|number| number.to_bits() as i64));
     }
 
     pub fn i64(&mut self, value: Option<i64>) {
-        self.datum(value.map(pg_sys::Datum::from));
+        match value {
+            // SAFETY: the place is as long as the value, and as aligned.
+            Some(number) => unsafe { self.place(8, 8).cast::<i64>().write(number) },
+            None => self.null(),
+        }
     }
 
     pub fn bool(&mut self, value: Option<bool>) {
-        self.datum(value.map(|truth| pg_sys::Datum::from(usize::from(truth))));
+        match value {
+            // SAFETY: the place is as long as the value.
+            Some(truth) => unsafe { self.place(1, 1).write(u8::from(truth)) },
+            None => self.null(),
+        }
     }
 
     /// Microseconds since 2000-01-01 UTC.
@@ -133,32 +196,42 @@ impl<const N: usize> Row<N> {
                 let (bytes, length) = inet::content(address, prefix);
                 self.bytes(&bytes[..length]);
             }
-            None => self.next += 1,
+            None => self.null(),
         }
-    }
-
-    /// The columns, for as long as the row stays where it is.
-    pub fn columns(&mut self) -> (&mut [pg_sys::Datum; N], &mut [bool; N]) {
-        for (value, in_arena) in self.values.iter_mut().zip(&mut self.in_arena) {
-            if std::mem::take(in_arena) {
-                // SAFETY: the value is an offset into the arena.
-                *value = pg_sys::Datum::from(unsafe { self.arena.as_ptr().add(value.value()) });
-            }
-        }
-        (&mut self.values, &mut self.nulls)
     }
 
     /// The row as a composite datum.
+    #[inline]
     pub fn finish(mut self, row_type: RowType) -> Result<pg_sys::Datum, TravelError> {
-        // SAFETY: the tuple descriptor lives as long as the call site, and has N columns as checked here.
+        if row_type.columns != N || self.columns != N {
+            return Err(TravelError::WrongRowType { expected: N, found: row_type.columns });
+        }
+        let has_nulls = self.present.count_ones() as usize != N;
+        let header = if has_nulls { Self::HEADER } else { BARE_HEADER };
+        // SAFETY: the row type's header lives as long as the call site; in front of the columns there is room for one,
+        // and for a null bitmap, of which a row without NULLs has none.
         unsafe {
-            let columns = (*row_type.tuple_desc).natts as usize;
-            if columns != N || self.next != N {
-                return Err(TravelError::WrongRowType { expected: N, found: columns });
+            if header < Self::HEADER {
+                std::ptr::copy(
+                    self.start.add(Self::HEADER),
+                    self.start.add(header),
+                    self.used - Self::HEADER,
+                );
+                self.used -= Self::HEADER - header;
             }
-            let (values, nulls) = self.columns();
-            let tuple = pg_sys::heap_form_tuple(row_type.tuple_desc, values.as_mut_ptr(), nulls.as_mut_ptr());
-            Ok(pg_sys::HeapTupleHeaderGetDatum((*tuple).t_data))
+            std::ptr::write_bytes(self.start, 0, header);
+            std::ptr::copy_nonoverlapping(row_type.header.cast(), self.start, BITMAP);
+            let tuple = self.start.cast::<HeapTupleHeaderData>();
+            pgrx::varlena::set_varsize_4b(tuple.cast(), self.used as i32);
+            (*tuple).t_hoff = header as u8;
+            (*tuple).t_infomask |= self.infomask;
+            if has_nulls {
+                let bitmap = self.present.to_le_bytes();
+                std::ptr::copy_nonoverlapping(bitmap.as_ptr(), self.start.add(BITMAP), N.div_ceil(8));
+            } else {
+                (*tuple).t_infomask &= !(pg_sys::HEAP_HASNULL as u16);
+            }
+            Ok(pg_sys::Datum::from(tuple))
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::errors::TravelError;
 use super::function::Call;
 use super::memory::within;
-use super::row::Row;
 use pgrx::pg_sys;
 
 /// The rows of a running call.
@@ -59,8 +58,9 @@ impl RowSet {
         self.context
     }
 
-    pub fn push<const N: usize>(&mut self, mut row: Row<N>) {
-        let (values, nulls) = row.columns();
+    pub fn push<const N: usize>(&mut self, columns: [Option<pg_sys::Datum>; N]) {
+        let mut nulls = columns.map(|column| column.is_none());
+        let mut values = columns.map(|column| column.unwrap_or(pg_sys::Datum::from(0_usize)));
         // SAFETY: the store and the descriptor live as long as the query; SQL declares N columns.
         unsafe {
             pg_sys::tuplestore_putvalues(

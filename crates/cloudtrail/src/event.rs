@@ -11,10 +11,10 @@ use crate::source::{SourceKind, source};
 use crate::time::event_time;
 use crate::value::{account_id, boolean, known, quoted, says, text};
 
-pub type Text<'a> = Option<Cow<'a, str>>;
+pub type Text<'a> = Option<&'a str>;
 
-/// The columns of `travel.event`, in its order. Texts are borrowed from the record, but for those that it
-/// writes as numbers; an empty or hidden one is `None`.
+/// The columns of `travel.event`, in its order. Texts are borrowed from the record, but for account ids that
+/// it writes as numbers; an empty or hidden one is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event<'a> {
     pub event_id: Text<'a>,
@@ -25,8 +25,8 @@ pub struct Event<'a> {
     pub event_type: Text<'a>,
     pub event_category: Text<'a>,
     pub aws_region: Text<'a>,
-    pub account_id: Text<'a>,
-    pub recipient_account_id: Text<'a>,
+    pub account_id: Option<Cow<'a, str>>,
+    pub recipient_account_id: Option<Cow<'a, str>>,
     pub shared_event_id: Text<'a>,
     /// Any address, private ones too, as a host.
     pub source_ip: Option<IpAddr>,
@@ -74,7 +74,7 @@ pub fn parse<'a, J: Json<'a>>(record: J) -> Result<Event<'a>, ParseError> {
             field: fault.field,
             expected: fault.expected,
             value: quoted(fault.node),
-            event_id: event.event_id.map(Cow::into_owned),
+            event_id: event.event_id.map(str::to_owned),
         }),
     }
 }
@@ -147,7 +147,7 @@ impl<'a> Event<'a> {
                 _ => {}
             }
         }
-        (self.source_ip, self.source_kind) = source(self.source_text.as_deref());
+        (self.source_ip, self.source_kind) = source(self.source_text);
         self.mfa_used = either(identity.mfa, additional_mfa);
         self.add_response(response, service_details);
         self.add_identity(identity);
@@ -157,17 +157,17 @@ impl<'a> Event<'a> {
     fn add_response<J: Json<'a>>(&mut self, response: Option<J>, service_details: Option<J>) {
         self.issued_access_key_id =
             response.and_then(|node| node.get("credentials")?.get("accessKeyId")).and_then(text);
-        let source = self.event_source.as_deref();
+        let source = self.event_source;
         // A console sign-in answers in the response, IAM Identity Center's in the details of the service.
-        let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name.as_deref()?)?.as_str());
+        let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name?)?.as_str());
         let answer = if is_sign_in(source) { says(response).or_else(|| says(service_details)) } else { None };
-        self.outcome = outcome(source, answer, self.error_code.as_deref());
+        self.outcome = outcome(source, answer, self.error_code);
     }
 
     fn add_identity(&mut self, identity: Identity<'a>) {
         self.session_name = identity.session_name();
         self.principal = identity.principal();
-        self.actor = identity.actor(&self.session_name);
+        self.actor = identity.actor(self.session_name);
         self.account_id = identity.account_id;
         self.identity_type = identity.identity_type;
         self.principal_id = identity.principal_id;

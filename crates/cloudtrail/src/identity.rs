@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use crate::json::Json;
-use crate::value::{account_id, known, part, says, text};
+use crate::value::{account_id, known, says, text};
 
 /// The prefix of the names of the roles that IAM Identity Center makes: their session names are people.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
-type Text<'a> = Option<Cow<'a, str>>;
+type Text<'a> = Option<&'a str>;
 
 #[derive(Default)]
 pub(crate) struct Identity<'a> {
     pub identity_type: Text<'a>,
-    pub account_id: Text<'a>,
+    pub account_id: Option<Cow<'a, str>>,
     pub principal_id: Text<'a>,
     pub arn: Text<'a>,
     pub user_name: Text<'a>,
@@ -64,37 +64,31 @@ impl<'a> Identity<'a> {
 
     /// An IAM user's name; else what follows `:` in the principal id; else the last segment of the ARN.
     pub fn session_name(&self) -> Text<'a> {
-        let user = if self.is("IAMUser") { self.user_name.clone() } else { None };
-        user.or_else(|| part(self.principal_id.as_ref()?, after_colon))
-            .or_else(|| part(self.arn.as_ref()?, last_segment))
+        let user = if self.identity_type == Some("IAMUser") { self.user_name } else { None };
+        user.or_else(|| after_colon(self.principal_id?)).or_else(|| last_segment(self.arn?))
     }
 
     /// Who holds the rights: the role without its session, the user, root.
     pub fn principal(&self) -> Text<'a> {
-        self.session_issuer_arn.clone().or_else(|| self.arn.clone())
+        self.session_issuer_arn.or(self.arn)
     }
 
     /// The person, where the record knows of one.
-    pub fn actor(&self, session_name: &Text<'a>) -> Text<'a> {
-        match self.identity_type.as_deref() {
-            Some("IAMUser") => self.arn.clone(),
-            Some("IdentityCenterUser") => self.on_behalf_of.clone(),
-            _ if self.is_sso_session() => session_name.clone(),
+    pub fn actor(&self, session_name: Text<'a>) -> Text<'a> {
+        match self.identity_type {
+            Some("IAMUser") => self.arn,
+            Some("IdentityCenterUser") => self.on_behalf_of,
+            _ if self.is_sso_session() => session_name,
             _ => None,
         }
-    }
-
-    fn is(&self, identity_type: &str) -> bool {
-        self.identity_type.as_deref() == Some(identity_type)
     }
 
     /// Only the role's name decides: a session's name is whatever its maker chose.
     fn is_sso_session(&self) -> bool {
         let role = self
             .session_issuer_name
-            .as_deref()
-            .or_else(|| last_segment(self.session_issuer_arn.as_deref()?))
-            .or_else(|| assumed_role(self.arn.as_deref()?));
+            .or_else(|| last_segment(self.session_issuer_arn?))
+            .or_else(|| assumed_role(self.arn?));
         role.is_some_and(|role| role.starts_with(SSO_ROLE))
     }
 }

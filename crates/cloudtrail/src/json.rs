@@ -1,7 +1,5 @@
 //! The trait through which every reader of this crate sees JSON, so that there is one reader for two sources.
 
-use std::borrow::Cow;
-
 use serde_json::Value;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +37,7 @@ pub trait Json<'a>: Copy {
     fn as_str(self) -> Option<&'a str>;
     fn as_bool(self) -> Option<bool>;
     /// The text of a number, for readers that tolerate an account id without its quotes.
-    fn number_text(self) -> Option<Cow<'a, str>>;
+    fn number_text(self) -> Option<&'a str>;
     fn get(self, key: &str) -> Option<Self>;
     fn entries(self) -> Self::Entries;
     fn elements(self) -> Self::Elements;
@@ -68,9 +66,9 @@ impl<'a> Json<'a> for &'a Value {
         Value::as_bool(self)
     }
 
-    fn number_text(self) -> Option<Cow<'a, str>> {
+    fn number_text(self) -> Option<&'a str> {
         match self {
-            Value::Number(number) => Some(Cow::Borrowed(number.as_str())),
+            Value::Number(number) => Some(number.as_str()),
             _ => None,
         }
     }

@@ -13,9 +13,9 @@ pub fn known(text: &str) -> Option<&str> {
 }
 
 /// A node's text. A number is the text that was meant; other kinds are none.
-pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
+pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<&'a str> {
     match node.as_str() {
-        Some(text) => known(text).map(Cow::Borrowed),
+        Some(text) => known(text),
         None => node.number_text(),
     }
 }
@@ -26,7 +26,7 @@ pub(crate) fn account_id<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
     let shortened = node.kind() == Kind::Number
         && (1..12).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_digit());
-    Some(if shortened { Cow::Owned(format!("{text:0>12}")) } else { text })
+    Some(if shortened { Cow::Owned(format!("{text:0>12}")) } else { Cow::Borrowed(text) })
 }
 
 /// A boolean, quoted or not. `Ok(None)` where nothing is said, `Err` where what is said is no boolean.
@@ -55,19 +55,11 @@ pub(crate) fn says<'a, J: Json<'a>>(node: J, yes: &str) -> Option<bool> {
     }
 }
 
-/// A part of a text, borrowed from wherever the whole is.
-pub(crate) fn part<'a>(text: &Cow<'a, str>, cut: fn(&str) -> Option<&str>) -> Option<Cow<'a, str>> {
-    match text {
-        Cow::Borrowed(text) => cut(text).map(Cow::Borrowed),
-        Cow::Owned(text) => cut(text).map(|part| Cow::Owned(part.to_owned())),
-    }
-}
-
 /// A node as errors quote it: its text or its kind, cut to a length that fits a message.
 pub(crate) fn quoted<'a, J: Json<'a>>(node: J) -> String {
     const LONGEST: usize = 60;
     let text = match node.as_str() {
-        Some(text) => Cow::Borrowed(text),
+        Some(text) => text,
         None => match (node.as_bool(), node.number_text()) {
             (Some(truth), _) => return truth.to_string(),
             (_, Some(number)) => number,
@@ -76,6 +68,6 @@ pub(crate) fn quoted<'a, J: Json<'a>>(node: J) -> String {
     };
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-        None => text.into_owned(),
+        None => text.to_owned(),
     }
 }

@@ -126,6 +126,34 @@ FROM (VALUES ('{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly":
 SELECT travel.parse(NULL) IS NOT DISTINCT FROM NULL AS parse, travel.try_parse(NULL) IS NOT DISTINCT FROM NULL AS try_parse;
 SELECT n, e.event_id FROM (VALUES (1, '{"eventID": "a"}'::jsonb), (2, NULL)) AS v (n, r) CROSS JOIN LATERAL travel.parse(r) AS e ORDER BY n;
 
+-- A row is laid out as PostgreSQL itself lays it out: of nothing but NULLs, of short and long texts, of more than a kilobyte,
+-- and without a NULL.
+CREATE TEMP TABLE rows (n int, record jsonb);
+INSERT INTO rows VALUES (1, '{}'),
+    (2, '{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": true, "sourceIPAddress": "2001:db8::1"}'),
+    (3, jsonb_build_object('eventName', repeat('n', 126), 'userAgent', repeat('a', 127), 'readOnly', false)),
+    (4, jsonb_build_object('eventName', repeat('n', 900), 'userAgent', 'a', 'errorMessage', repeat('ü', 70000))),
+    (5, '{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "eventName": "n", "eventSource": "s", "eventType": "t",
+          "eventCategory": "c", "awsRegion": "r", "recipientAccountId": 1, "sharedEventID": "s", "sourceIPAddress": "192.0.2.1",
+          "userAgent": "a", "errorCode": "c", "errorMessage": "m", "readOnly": true, "sessionCredentialFromConsole": true,
+          "vpcEndpointId": "v", "responseElements": {"credentials": {"accessKeyId": "k"}},
+          "userIdentity": {"type": "IAMUser", "principalId": "p", "arn": "a", "accountId": "1", "accessKeyId": "k",
+              "userName": "u", "invokedBy": "i", "sessionContext": {"attributes": {"mfaAuthenticated": "true"},
+                  "sessionIssuer": {"arn": "a"}, "sourceIdentity": "s"}}}');
+SELECT n, e *= formed AS same, pg_column_size(e) = pg_column_size(formed) AS same_size, e IS NOT NULL AS no_nulls
+FROM rows CROSS JOIN LATERAL (SELECT e, ROW((e).*)::travel.event FROM travel.parse(record) AS e) AS s (e, formed)
+ORDER BY n;
+
+-- Keys are found among any number of others, shorter and longer ones, in each object of a record.
+SELECT count(*) AS records, count(*) FILTER (WHERE travel.parse(jsonb_build_object(
+           'userIdentity', record -> 'userIdentity' || others, 'additionalEventData', '{"MFAUsed": "No"}' || others)
+           || (record - 'userIdentity') || others) = travel.parse(record)) AS same
+FROM generate_series(1, 150) AS count
+CROSS JOIN LATERAL (
+    SELECT jsonb_object_agg(left(repeat(md5(i::text), 2), 1 + i * 7 % 40), repeat('x', i)) FROM generate_series(1, count) AS i
+) AS s (others)
+JOIN rows ON n = 5;
+
 -- Large records are read where they lie (toasted, compressed).
 CREATE TEMP TABLE raw (record jsonb);
 ALTER TABLE raw ALTER record SET STORAGE external;

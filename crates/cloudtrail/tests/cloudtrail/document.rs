@@ -3,7 +3,7 @@ use travel_cloudtrail::{NotCloudTrail, RecordNode, records};
 
 /// The ids of a document's records, and `!` with the error for an element that is none.
 fn ids(document: &Value) -> Result<Vec<String>, NotCloudTrail> {
-    let id = |node: RecordNode<&Value>| node.event_lenient().event_id.unwrap_or("-".into()).into_owned();
+    let id = |node: RecordNode<&Value>| node.event_lenient().event_id.unwrap_or("-").to_owned();
     Ok(records(document)?.map(|record| record.map_or_else(|bad| format!("!{bad}"), id)).collect())
 }
 

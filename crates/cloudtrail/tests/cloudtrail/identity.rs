@@ -7,7 +7,7 @@ use travel_cloudtrail::{Event, parse};
 fn names(identity: &Value) -> [Option<String>; 3] {
     let record = json!({"eventID": "e1", "userIdentity": identity});
     let Event { session_name, principal, actor, .. } = parse(&record).unwrap();
-    [session_name, principal, actor].map(|name| name.map(|text| text.into_owned()))
+    [session_name, principal, actor].map(|name| name.map(str::to_owned))
 }
 
 fn assert_names(identity: Value, expected: [&str; 3]) {

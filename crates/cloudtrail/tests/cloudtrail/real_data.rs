@@ -42,13 +42,13 @@ fn every_record_of_a_real_trail_is_read() {
         let read: Result<(), travel_cloudtrail::EventError> = for_each_event(text, |event| {
             let (record, event) = event?;
             events += 1;
-            assert_eq!(record["sourceIPAddress"].as_str(), event.source_text.as_deref());
+            assert_eq!(record["sourceIPAddress"].as_str(), event.source_text);
             assert!(event.event_id.is_some() && event.event_time.is_some() && event.read_only.is_some());
-            keys.extend(event.access_key_id.as_deref().map(str::to_owned));
+            keys.extend(event.access_key_id.map(str::to_owned));
             let mut count = |name: String| *counts.entry(name).or_default() += 1;
             count(format!("source_kind {}", event.source_kind.as_str()));
             count(format!("outcome {}", event.outcome.as_str()));
-            count(format!("identity_type {}", event.identity_type.as_deref().unwrap_or("NULL")));
+            count(format!("identity_type {}", event.identity_type.unwrap_or("NULL")));
             count(format!("mfa_used {:?}", event.mfa_used));
             count(format!("from_console {:?}", event.from_console));
             for (name, there) in [

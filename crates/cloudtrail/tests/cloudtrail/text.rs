@@ -86,8 +86,8 @@ fn what_is_wrong_is_reported_and_the_rest_is_read() {
     let outcome: Result<(), ()> = for_each_event(text.as_bytes(), |event| {
         seen.push(match event {
             Ok((record, event)) => {
-                assert_eq!(record["eventID"].as_str(), event.event_id.as_deref());
-                event.event_id.unwrap_or_default().into_owned()
+                assert_eq!(record["eventID"].as_str(), event.event_id);
+                event.event_id.unwrap_or_default().to_owned()
             }
             Err(EventError::Json(_)) => "json".to_owned(),
             Err(EventError::Document(_)) => "document".to_owned(),
