@@ -126,6 +126,10 @@ impl TableName {
 /// How many skipped records are named, one notice each; the rest are counted.
 const NAMED_SKIPS: usize = 20;
 
+/// What is indexed and longer is an error of PostgreSQL's, by which a whole document would be lost. No such text of
+/// CloudTrail's comes near it.
+const LONGEST_INDEXED: usize = 2000;
+
 /// `(target, document) -> (records, inserted, duplicates, skipped)`
 fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
@@ -159,9 +163,15 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
             Element::Record(record) => {
                 // SAFETY: each_element gives a jsonb, alive until the call ends.
                 let event = travel_cloudtrail::parse_lenient(unsafe { Node::of(record) });
+                let id = event.event_id.unwrap_or("without eventID");
+                let indexed = [event.event_id, event.access_key_id, event.actor.or(event.principal)];
                 if event.event_time.is_none() {
-                    let id = event.event_id.unwrap_or("without eventID");
-                    skip(format!("record {id}: it has no readable eventTime"));
+                    skip(format!("record {}: it has no readable eventTime", short(id)));
+                } else if indexed.iter().flatten().any(|text| text.len() > LONGEST_INDEXED) {
+                    skip(format!(
+                        "record {}: its eventID, access key or principal is longer than {LONGEST_INDEXED} bytes",
+                        short(id)
+                    ));
                 }
             }
             Element::Bad(position, found) => {
@@ -180,6 +190,11 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
         notice(format!("skipped {more} more"), None);
     }
     Ok((records, inserted as i64, skipped))
+}
+
+/// The beginning of an id, for a message.
+fn short(id: &str) -> &str {
+    id.char_indices().nth(100).map_or(id, |(at, _)| &id[..at])
 }
 
 /// The columns of an event that the table has, and its record where it keeps that.
@@ -208,7 +223,10 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     }
     Ok(format!(
         "INSERT INTO {name} ({}) SELECT {} FROM travel.records($1) AS r (record) \
-         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
+         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL \
+         AND greatest(pg_catalog.octet_length(e.event_id), pg_catalog.octet_length(e.access_key_id), \
+         pg_catalog.octet_length(coalesce(e.actor, e.principal)), 0) <= {LONGEST_INDEXED} \
+         ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
         into.join(", "),
         select.join(", "),
         // In one order whatever the document's: two loads of the same events wait for each other, not in a circle.

@@ -41,6 +41,12 @@ FROM trail CROSS JOIN LATERAL (SELECT ROW(NULLIF(event_id, CASE WHEN event_id LI
 -- What is skipped is named: no record, no readable time. The rest is inserted.
 SELECT * FROM travel.ingest('trail', '{"Records": [{"eventID": "d", "eventTime": "yesterday"}, 7, {"eventName": "no time, no id"}, {"eventID": "e", "eventTime": "2026-03-02T10:00:00Z", "readOnly": "maybe"}, null, {"foo": 1}]}');
 SELECT event_id, read_only FROM trail WHERE event_time > '2026-03-02 09:30Z';
+-- So is a text that no index could hold: one such record loses no other.
+SELECT i.* FROM (SELECT string_agg(md5(n::text), '') AS text FROM generate_series(1, 300) AS n) AS long CROSS JOIN LATERAL travel.ingest('trail', jsonb_build_array(
+    jsonb_build_object('eventID', long.text, 'eventTime', '2026-03-02T11:00:00Z'), jsonb_build_object('eventID', 'long key', 'eventTime', '2026-03-02T11:00:00Z', 'userIdentity', jsonb_build_object('accessKeyId', long.text)),
+    jsonb_build_object('eventID', 'long ARN', 'eventTime', '2026-03-02T11:00:00Z', 'userIdentity', jsonb_build_object('type', 'IAMUser', 'arn', long.text)),
+    jsonb_build_object('eventID', 'long name', 'eventTime', '2026-03-02T11:00:00Z', 'eventName', long.text), jsonb_build_object('eventID', 'short', 'eventTime', '2026-03-02T11:00:00Z'))) AS i;
+SELECT event_id, octet_length(event_name) FROM trail WHERE event_time = '2026-03-02 11:00Z' ORDER BY 1;
 -- Twenty notices, the others counted.
 SELECT * FROM travel.ingest('trail', (SELECT jsonb_agg(jsonb_build_object('eventID', 'many' || n, 'eventTime', 'no time')) FROM generate_series(1, 23) AS n));
 -- Documents of all wrappings; those without records; those that are none: nothing is inserted.

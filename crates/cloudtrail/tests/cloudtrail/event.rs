@@ -117,7 +117,22 @@ fn a_value_that_cannot_be_what_it_must_be_is_an_error_that_names_it() {
         assert_eq!(parse(&bad).unwrap_err().to_string(), expected);
         assert_eq!(parse_lenient(&bad).event_id, Some("e1"), "the rest is read");
     }
-    assert_eq!(parse(&json!([])).unwrap_err().to_string(), "record must be an object, not \"an array\"");
+}
+
+#[test]
+fn what_is_no_object_has_no_fields() {
+    for nothing in [
+        json!([]),
+        json!([{"eventID": "e1"}]),
+        json!(7),
+        json!("eventID"),
+        json!(null),
+        json!(true),
+        json!({}),
+    ] {
+        assert_eq!(parse(&nothing).unwrap(), Event::default(), "{nothing}");
+        assert_eq!(parse_lenient(&nothing), Event::default(), "{nothing}");
+    }
     assert_eq!(parse_lenient(&json!([])), Event::default());
 }
 
