@@ -10,7 +10,7 @@ use crate::standing::findings::Columns;
 use crate::standing::outcome::{Law, RaisedLeg};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use travel_core::rule::signal::{self, FINDING};
 use travel_core::rule::{Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, Template, assign};
@@ -186,8 +186,9 @@ impl Writer<'_> {
             }
         }
         // One whose legs all stand is as it was, unless its alert had a leg more, or has.
-        let has = |leg: &String| stored.iter().any(|alert: &StoredAlert| alert.legs.contains(leg));
-        incidents.extend(standing.into_iter().filter(|incident| incident.legs.iter().any(has)));
+        let legs: HashSet<&String> = stored.iter().flat_map(|alert: &StoredAlert| &alert.legs).collect();
+        let is_concerned = |incident: &Incident| incident.legs.iter().any(|leg| legs.contains(leg));
+        incidents.extend(standing.into_iter().filter(is_concerned));
         incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
         let assignment = assign(&incidents, &stored);
         let new = assignment.incidents.iter().filter(|taken| **taken == Taken::New).count();
