@@ -101,7 +101,7 @@ COMMENT ON COLUMN travel.suppressions.rule IS 'NULL: every rule';
 COMMENT ON COLUMN travel.suppressions.entity_like IS 'a pattern as in LIKE';
 COMMENT ON COLUMN travel.suppressions.country_code_a IS 'the countries of the two ends, in either order';
 COMMENT ON COLUMN travel.suppressions.country_code_b IS 'with country_code_a';
-COMMENT ON COLUMN travel.suppressions.network IS 'that has the address at which the leg arrives';
+COMMENT ON COLUMN travel.suppressions.network IS 'a prefix that contains the address of either end of the leg';
 COMMENT ON COLUMN travel.suppressions.valid_from IS 'by the time at which the leg arrives; NULL: always';
 COMMENT ON COLUMN travel.suppressions.valid_until IS 'exclusive; NULL: for good';
 COMMENT ON COLUMN travel.suppressions.reason IS 'why, for whoever asks later';

@@ -147,7 +147,9 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
     let thresholds = event_set::thresholds(set);
     let mut places: Option<Places> = None;
     let mut journey = Journey::default();
-    let (mut judged, mut not_placed) = (0_u64, event_set::unplaced_rows(set));
+    let mut is_evaluated = false;
+    // Of the rows that have a site: those that are not evaluated.
+    let (mut not_located, mut ignored) = (0_u64, 0_u64);
     let events = event_set::events(&[set], &Palloc).map_err(|_| TravelError::TooManyEvents)?;
     let mut last: Option<Site> = None;
     let mut coordinates = None;
@@ -166,12 +168,14 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
             coordinates = coordinates.map(|(at, _)| (at, accuracy_km));
         }
         let Some((coordinates, accuracy_km)) = coordinates else {
-            if !is_ignored(site, time_us, places.as_ref())? {
-                not_placed += event.tail_rows;
+            if is_ignored(site, time_us, places.as_ref())? {
+                ignored += event.tail_rows;
+            } else {
+                not_located += event.tail_rows;
             }
             continue;
         };
-        judged += 1;
+        is_evaluated = true;
         let stop = Stop { time_us, site, coordinates, accuracy_km, event: event.row.id };
         let Some(leg) = journey.arrive(stop) else { continue };
         if let Some(measure) = leg.measure_if_impossible(&thresholds) {
@@ -179,15 +183,16 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
         }
     }
     if tally::is_running() {
-        // Where there are networks, what is not placed was counted as it came.
+        // Where there are networks, what is not located was counted as it came.
         if !places.as_ref().is_some_and(Places::have_networks) {
             for (site, rows) in event_set::packed_sites(set) {
                 if coordinates_of_site(site, 0, None, &mut places)?.is_none() {
-                    not_placed += rows;
+                    not_located += rows;
                 }
             }
         }
-        tally::add(u64::from(judged > 0), judged, not_placed);
+        let evaluated = event_set::rows(set).saturating_sub(not_located + ignored);
+        tally::add(u64::from(is_evaluated), evaluated, event_set::unplaced_rows(set) + not_located);
     }
     Ok(())
 }

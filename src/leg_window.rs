@@ -87,6 +87,7 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     let last = partition.journey.last();
     if last.is_some_and(|last| (last.time_us, last.site) == (time_us, stop.site)) {
         // The same event again: it only may have a smaller id.
+        tally::add(0, 1, 0);
         if !site.without_ids {
             partition.id.keep_smaller(window.arguments::<1>(id_at)[0], &window);
         }

@@ -45,13 +45,13 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     });
     found?;
     if settings::coverage_notice() {
-        let why = if tally.not_placed > 0 { " (travel.coverage shows why)" } else { "" };
+        let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
         notice(
             format!(
-                "travel.detect judged {} of {}; {} could not be placed{why}",
-                counted(tally.judged, "event", "events"),
+                "travel.detect evaluated {} of {}; {} not located{why}",
+                counted(tally.evaluated, "event", "events"),
                 counted(tally.entities, "entity", "entities"),
-                counted(tally.not_placed, "event", "events"),
+                counted(tally.not_located, "event was", "events were"),
             ),
             None,
         );

@@ -36,7 +36,7 @@ pub fn register() {
     }
     GucRegistry::define_bool_guc(
         c"impossible_travel.coverage_notice",
-        c"Whether travel.detect ends with a notice of how many events it judged and how many had no place.",
+        c"Whether travel.detect ends with a notice of how many events it evaluated and how many were not located.",
         c"On by default; off for scheduled queries whose output is read by a program.",
         &COVERAGE_NOTICE,
         GucContext::Userset,

@@ -31,7 +31,7 @@ INSERT INTO events VALUES
 SELECT * FROM travel.coverage('events');
 SELECT sum(events) AS sum, (SELECT count(*) FROM events) AS rows FROM travel.coverage('events');
 
--- The notice counts the judged and those that were only not placed; entities are those with a judged event.
+-- The notice counts the rows that are evaluated, duplicates too, and those that were only not located; entities are those with an evaluated row.
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SELECT count(*) FROM travel.detect('events', condition => 'false');

@@ -78,6 +78,16 @@ DELETE FROM travel.rules;
 DELETE FROM travel.suppressions;
 TRUNCATE trail;
 
+-- Suppressing an exit suppresses the way there and the way back.
+INSERT INTO travel.rules (name, source) VALUES ('exit', 'trail');
+INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-10 09:00Z', 'London'), ('2026-03-10 09:10Z', 'Tokyo'), ('2026-03-10 09:20Z', 'London'), ('2026-03-10 09:30Z', 'Tokyo'), ('2026-03-10 09:40Z', 'London');
+INSERT INTO travel.suppressions (network, valid_until, reason) VALUES ('203.0.113.0/24', '2026-04-09', 'an exit of the VPN');
+CALL travel.scan();
+SELECT at, leg, alert, reasons FROM verdicts;
+DELETE FROM travel.rules;
+DELETE FROM travel.suppressions;
+TRUNCATE trail;
+
 -- Several reasons at once: all of them are listed, always in the same order.
 INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from) VALUES ('much', 'trail', 'encountered', true, '{anonymizer,hosting,same_asn}', '2026-03-09 09:00Z');
 INSERT INTO travel.networks (network, name, treatment) VALUES ('198.18.0.0/15', 'rented', 'vpn'), ('198.51.100.0/24', 'America', 'trusted');

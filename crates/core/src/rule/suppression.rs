@@ -15,7 +15,7 @@ pub struct Suppression {
     /// The countries of the two ends, in either order; one alone fits where either end is there.
     pub country_code_a: Option<String>,
     pub country_code_b: Option<String>,
-    /// Of the arriving address.
+    /// Holds the address of either end: a detour through it is a leg there and a leg back.
     pub network: Option<Network>,
     pub valid_from: Option<Micros>,
     pub valid_until: Option<Micros>,
@@ -28,7 +28,9 @@ impl Suppression {
             && self.valid_until.is_none_or(|valid_until| to.time < valid_until)
             && self.entity_like.as_ref().is_none_or(|pattern| is_like(&to.entity, pattern))
             && self.countries_fit(from.country_code.as_deref(), to.country_code.as_deref())
-            && self.network.is_none_or(|network| to.site.address().is_some_and(|ip| contains(network, ip)))
+            && self.network.is_none_or(|network| {
+                [from, to].iter().any(|end| end.site.address().is_some_and(|ip| contains(network, ip)))
+            })
     }
 
     fn countries_fit(&self, from: Option<&str>, to: Option<&str>) -> bool {

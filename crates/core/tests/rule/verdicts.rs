@@ -115,16 +115,21 @@ fn the_two_countries_fit_in_either_order() {
 }
 
 #[test]
-fn a_suppression_s_network_is_that_of_the_arriving_address() {
+fn a_suppression_s_network_contains_either_end() {
     let network = |prefix: &str, length| Suppression {
         network: Some(Network { address: prefix.parse().unwrap(), prefix: length }),
         ..Suppression::default()
     };
     let (leaving, arriving) = (home().site.address().unwrap(), there().site.address().unwrap());
     assert!(suppressed(network(&arriving.to_string(), 32)));
-    assert!(!suppressed(network(&leaving.to_string(), 32)));
+    assert!(suppressed(network(&leaving.to_string(), 32)), "the way back from it");
     assert!(suppressed(network("192.0.2.0", 24)));
+    assert!(!suppressed(network("198.51.100.0", 24)));
     assert!(!suppressed(network("::", 0)));
+    let both =
+        |code: &str| Suppression { country_code_a: Some(code.into()), ..network(&leaving.to_string(), 32) };
+    assert!(suppressed(both("JP")), "the country may be that of the other end");
+    assert!(!suppressed(both("ES")), "all that is given must fit");
 }
 
 #[test]

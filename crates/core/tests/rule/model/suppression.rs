@@ -17,10 +17,13 @@ pub fn fits(suppression: &Suppression, a: &JudgedEvent, b: &JudgedEvent) -> bool
             };
             bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect()
         };
-        b.site.address().is_some_and(|ip| {
-            let (start, ip) = (bits(network.address), bits(ip));
-            start.len() == ip.len() && (0..usize::from(network.prefix)).all(|bit| start[bit] == ip[bit])
-        })
+        let holds = |event: &JudgedEvent| {
+            event.site.address().is_some_and(|ip| {
+                let (start, ip) = (bits(network.address), bits(ip));
+                start.len() == ip.len() && (0..usize::from(network.prefix)).all(|bit| start[bit] == ip[bit])
+            })
+        };
+        holds(a) || holds(b)
     });
     let pattern = suppression.entity_like.as_deref();
     pattern.is_none_or(|pattern| like(&b.entity, pattern))
