@@ -59,7 +59,7 @@ CREATE FUNCTION travel.event_time(text) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_event_time';
 COMMENT ON FUNCTION travel.event_time(text) IS
-    'a time in ISO 8601, UTC where it names no zone; NULL where it is no time; immutable, so it can be indexed';
+    'reads a time in ISO 8601 (UTC where it names no zone) or Unix time; NULL for anything else; immutable, so it can be indexed';
 
 CREATE FUNCTION travel.source_kind(text) RETURNS text
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
@@ -71,7 +71,7 @@ CREATE FUNCTION travel.source_ip(text) RETURNS inet
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_source_ip_text';
 COMMENT ON FUNCTION travel.source_ip(text) IS
-    'the host of a sourceIPAddress, an IPv4-mapped IPv6 address unwrapped; NULL where it is no address';
+    'the host of a sourceIPAddress, also with the prefix of a host or a port; an IPv4-mapped IPv6 address is unwrapped; NULL for anything else';
 
 CREATE FUNCTION travel.source_ip(inet) RETURNS inet
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

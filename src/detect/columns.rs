@@ -116,6 +116,11 @@ impl<'a> Columns<'a> {
         self.given.iter().any(|(key, _)| *key == name)
     }
 
+    /// Whether the columns are read out of a record, but for those that `columns` gives.
+    pub fn has_record(&self) -> bool {
+        self.record.is_some()
+    }
+
     /// A column that the entity names: a standard one, or the source's own.
     pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
         let standard = if is_key(name) { self.standard(name) } else { None };

@@ -330,14 +330,20 @@ fn place(columns: &Columns) -> Result<Place, TravelError> {
         }))
     };
     let address = || {
+        let address = |name: &str| Some(address_of(name, columns.standard(name)?));
         let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
-        let (name, column) = match given {
-            Some(name) => (name, columns.standard(name)?),
-            None => ["source_ip", "source_text"]
-                .into_iter()
-                .find_map(|name| Some((name, columns.standard(name)?)))?,
+        let found = match given {
+            Some(name) => [address(name), None],
+            // The record's own source_ip is all that its source_text says.
+            None if columns.has_record() => [address("source_ip"), None],
+            // A row of a table with both may have either.
+            None => [address("source_ip"), address("source_text")],
         };
-        Some(address_of(name, column).map(|sql| (Site::Address, vec![("address", sql)])))
+        let address = match found {
+            [Some(first), second] => first.map(|first| coalesced([Some(first), second.and_then(Result::ok)])),
+            [None, second] => second?.map(Some),
+        };
+        Some(address.map(|sql| (Site::Address, vec![("address", sql.unwrap_or_default())])))
     };
     let given = columns.is_given("latitude") && columns.is_given("longitude");
     let found = if given { coordinates() } else { address().or_else(coordinates) };
@@ -399,16 +405,25 @@ fn number(name: &str, column: Expression) -> Result<String, TravelError> {
     })
 }
 
+/// What the address is: what the source says, and where it says nothing, what travel.source_kind says of the address.
 fn source_kind(columns: &Columns, site: Site, place: &[(&'static str, String)]) -> String {
-    if let Some(kind) = columns.standard("source_kind") {
-        return as_text(kind);
-    }
-    let text = columns.standard("source_text").map(as_text);
-    let text = text.or_else(|| columns.standard("source_ip").map(host_text));
-    match (text, site, place) {
+    let said = |name: &str| Some(format!("nullif({}, '')", as_text(columns.standard(name)?)));
+    let address = columns.standard("source_ip").map(host_text);
+    let kind = match (coalesced([said("source_text"), address]), site, place) {
         (Some(text), _, _) => format!("travel.source_kind({text})"),
-        (None, Site::Address, [(_, address), ..]) => format!("travel.source_kind({address}::text)"),
+        (None, Site::Address, [(_, address), ..]) => {
+            format!("travel.source_kind(pg_catalog.host({address}))")
+        }
         _ => "'absent'".to_owned(),
+    };
+    coalesced([said("source_kind"), Some(kind)]).unwrap_or_default()
+}
+
+/// The first of these that is not NULL, as SQL.
+fn coalesced(values: [Option<String>; 2]) -> Option<String> {
+    match values {
+        [Some(first), Some(second)] => Some(format!("coalesce({first}, {second})")),
+        [first, second] => first.or(second),
     }
 }
 

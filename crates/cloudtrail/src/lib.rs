@@ -7,7 +7,8 @@
 //! | [`event`] | a record's columns, strictly or leniently |
 //! | [`outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`source`] | what a source address is: public, private, a service, malformed |
-//! | [`time`] | ISO 8601 |
+//! | [`time`] | times as texts: ISO 8601, Unix time |
+//! | [`unix_time`] | Unix time as numbers |
 //! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ pub mod outcome;
 pub mod source;
 pub mod text;
 pub mod time;
+pub mod unix_time;
 pub mod value;
 
 pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, records};
@@ -31,4 +33,5 @@ pub use text::{
     Documents, EventError, JsonError, documents, for_each_event, holds_nul, read_json, replace_nul,
 };
 pub use time::event_time;
+pub use unix_time::{unix_time_of_digits, unix_time_of_float, unix_time_of_integer};
 pub use value::known;

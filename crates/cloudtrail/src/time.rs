@@ -1,4 +1,6 @@
-//! Times as CloudTrail and those who copy it write them: ISO 8601, without a zone UTC.
+//! Times as CloudTrail and the tools that copy it write them: ISO 8601, UTC where no zone is named, and Unix time.
+
+use crate::unix_time::unix_time_of_text;
 
 const SECOND: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
@@ -7,11 +9,16 @@ const MAX_ZONE_HOURS: i64 = 15;
 
 /// Microseconds since the Unix epoch; `None` where the text is no time.
 ///
-/// A date (`2023-07-10` or `20230710`), optionally `T`, `t` or a space and a time of day in the same form
-/// (`11:45`, `11:45:00`, `11:45:00.25` or `1145`, `114500`, …; a comma serves as well), optionally a zone
-/// (`Z`, `z`, `+02`, `+0200`, `+02:00`). `24:00` and a leap second count as the start of what follows.
+/// A date (`2023-07-10` or `20230710`), optionally followed by `T`, `t` or a space and a time of day in the same form
+/// (`11:45`, `11:45:00`, `11:45:00.25` or `1145`, `114500`, …; a comma also separates the fraction), optionally
+/// followed by a zone (`Z`, `UTC`, `GMT`, `+02`, `+0200`, `+02:00`), which a space may precede. `24:00` and a leap
+/// second are the start of what follows. Or Unix time: see [`unix_time_of_text`]. Blanks around the text are skipped.
 pub fn event_time(text: &str) -> Option<i64> {
-    common_form(text.as_bytes()).or_else(|| any_form(text.as_bytes()))
+    let text = text.as_bytes();
+    common_form(text).or_else(|| {
+        let text = text.trim_ascii();
+        unix_time_of_text(text).or_else(|| any_form(text))
+    })
 }
 
 /// `2023-07-10T11:45:00Z`: nearly every time there is.
@@ -62,16 +69,26 @@ fn time_of_day(rest: &mut Rest, extended: bool) -> Option<i64> {
     (in_day || end_of_day).then_some((hour * 3600 + minute * 60 + second) * SECOND + fraction)
 }
 
-/// What the zone is ahead of UTC.
+/// How far the zone is ahead of UTC, in microseconds. Go writes an offset and then a name: `+0000 UTC`.
 fn zone(rest: &mut Rest) -> Option<i64> {
-    if rest.0.is_empty() || rest.take(b"Zz") {
+    if rest.0.is_empty() {
+        return Some(0);
+    }
+    rest.take(b" ");
+    if rest.take_name_of_utc() {
         return Some(0);
     }
     let sign = if rest.take(b"-") { -1 } else { rest.take(b"+").then_some(1)? };
     let hours = rest.number(2)?;
     let colon = rest.take(b":");
-    let minutes = if colon || !rest.0.is_empty() { rest.number(2)? } else { 0 };
-    (hours <= MAX_ZONE_HOURS && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60) * SECOND)
+    let has_minutes = colon || rest.0.first().is_some_and(u8::is_ascii_digit);
+    let minutes = if has_minutes { rest.number(2)? } else { 0 };
+    let offset = (hours <= MAX_ZONE_HOURS && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))?;
+    // Another name than that of UTC is left in the rest, which is then no time.
+    if offset == 0 && rest.take(b" ") && !rest.take_name_of_utc() {
+        return None;
+    }
+    Some(offset * SECOND)
 }
 
 /// What is still to be read.
@@ -87,6 +104,15 @@ impl Rest<'_> {
             }
             _ => false,
         }
+    }
+
+    fn take_name_of_utc(&mut self) -> bool {
+        let name = ["UTC", "GMT", "Z"].into_iter().find(|name| {
+            self.0.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+        });
+        let rest = name.and_then(|name| self.0.get(name.len()..));
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
     }
 
     fn number(&mut self, digits: usize) -> Option<i64> {

@@ -1,16 +1,36 @@
 //! IP addresses as hosts: how they are read, and whether the public internet can know where they are.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 /// The host that an address means: an IPv4-mapped IPv6 address is the IPv4 address inside it.
 pub fn host(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Reads an address as CloudTrail writes it. `None` for anything else: a service's name, a netmask, a scope,
-/// an octet with leading zeros (which PostgreSQL's `inet` would accept as decimal).
+/// Reads a text that means one host: an address as CloudTrail writes it, with the prefix of all its bits
+/// (`192.0.2.5/32`, as PostgreSQL's `inet` becomes text), or with a port (`192.0.2.5:443`, `[2001:db8::1]:443`, or the
+/// brackets alone). Blanks around it are skipped. `None` for anything else: a service's name, a shorter prefix, a zone
+/// id, a list, an octet with leading zeros (which PostgreSQL's `inet` would accept as decimal).
 pub fn parse(text: &str) -> Option<IpAddr> {
-    text.parse().ok().map(host)
+    let text = text.trim_matches(|character: char| character.is_ascii_whitespace());
+    text.parse().ok().or_else(|| with_prefix(text)).or_else(|| with_port(text)).map(host)
+}
+
+/// An address and the length of its prefix, which must be that of a host.
+fn with_prefix(text: &str) -> Option<IpAddr> {
+    let (address, bits) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    (bits == if address.is_ipv4() { "32" } else { "128" }).then_some(address)
+}
+
+fn with_port(text: &str) -> Option<IpAddr> {
+    let Some(bracketed) = text.strip_prefix('[') else {
+        return text.parse().ok().map(|socket: SocketAddrV4| (*socket.ip()).into());
+    };
+    let (address, port) = bracketed.split_once(']')?;
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let address: Ipv6Addr = address.parse().ok()?;
+    (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address.into())
 }
 
 /// Whether an address belongs to no place on the public internet: private, shared, loopback, link-local,
@@ -92,12 +112,63 @@ mod tests {
     }
 
     #[test]
-    fn only_plain_addresses_are_read() {
-        assert_eq!(parse("::ffff:192.0.2.7"), Some("192.0.2.7".parse().unwrap()));
-        assert_eq!(parse("2001:DB8::1"), Some("2001:db8::1".parse().unwrap()));
+    fn a_text_of_one_host_is_read() {
+        let v4 = ["192.0.2.7", "::ffff:192.0.2.7", "192.0.2.7/32", "::ffff:192.0.2.7/128", "192.0.2.7:443"];
         for text in
-            ["", "075.050.255.67", "192.0.2.0/24", "fe80::1%eth0", "ec2.amazonaws.com", " 192.0.2.1", "1.2.3"]
+            v4.into_iter().chain(["192.0.2.7:0", "[::ffff:192.0.2.7]:443", " 192.0.2.7", "192.0.2.7/32\n"])
         {
+            assert_eq!(parse(text), Some("192.0.2.7".parse().unwrap()), "{text}");
+        }
+        let v6 = ["2001:DB8::1", "2001:db8::1/128", "[2001:db8::1]", "[2001:db8::1]:443", "\t2001:db8::1 "];
+        for text in v6 {
+            assert_eq!(parse(text), Some("2001:db8::1".parse().unwrap()), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_means_no_single_host_is_not_read() {
+        let refused = [
+            "",
+            " ",
+            "075.050.255.67",
+            "1.2.3",
+            "ec2.amazonaws.com",
+            "192.0.2.0/24",
+            "192.0.2.1/0",
+            "192.0.2.1/128",
+            "192.0.2.1/032",
+            "192.0.2.1/",
+            "192.0.2.1/32/32",
+            "2001:db8::/32",
+            "2001:db8::1/64",
+            "::ffff:192.0.2.7/96",
+            "fe80::1%eth0",
+            "[fe80::1%eth0]:443",
+            "[fe80::1%1]:443",
+            "fe80::1%eth0/128",
+            "192.0.2.1, 10.0.0.1",
+            "192.0.2.1,10.0.0.1",
+            "192.0.2.1 10.0.0.1",
+            "192.0.2.1:",
+            "192.0.2.1:65536",
+            "192.0.2.1:+443",
+            "192.0.2.1:443:443",
+            "192.0.2.1/32:443",
+            "192.0.2.1:443/32",
+            "[192.0.2.1]:443",
+            "[192.0.2.1]",
+            "[2001:db8::1]:",
+            "[2001:db8::1]:65536",
+            "[2001:db8::1]:+1",
+            "[2001:db8::1]443",
+            "[2001:db8::1",
+            "2001:db8::1]:443",
+            "[2001:db8::1]/128",
+            "[]",
+            "[]:443",
+            "192.0.2.1:https",
+        ];
+        for text in refused {
             assert_eq!(parse(text), None, "{text}");
         }
     }

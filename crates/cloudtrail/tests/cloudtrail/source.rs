@@ -6,10 +6,21 @@ fn kind(text: &str) -> &'static str {
 
 #[test]
 fn an_address_is_public_or_private() {
-    for text in ["8.8.8.8", "192.0.2.1", "2001:db8::1", "::ffff:8.8.8.8"] {
+    let with_more = ["192.0.2.1/32", "2001:db8::1/128", "192.0.2.1:443", "[2001:db8::1]:443", " 192.0.2.1"];
+    for text in ["8.8.8.8", "192.0.2.1", "2001:db8::1", "::ffff:8.8.8.8"].into_iter().chain(with_more) {
         assert_eq!(kind(text), "public", "{text}");
     }
-    for text in ["10.0.0.1", "100.64.0.1", "127.0.0.1", "fe80::1", "::", "::ffff:192.168.1.1", "0.0.0.0"] {
+    for text in [
+        "10.0.0.1",
+        "10.0.0.1/32",
+        "[fe80::1]:443",
+        "100.64.0.1",
+        "127.0.0.1",
+        "fe80::1",
+        "::",
+        "::ffff:192.168.1.1",
+        "0.0.0.0",
+    ] {
         assert_eq!(kind(text), "private", "{text}");
     }
 }
@@ -51,9 +62,8 @@ fn aws_internal_with_and_without_a_number() {
 
 #[test]
 fn what_is_no_address_is_malformed_and_what_is_nothing_is_absent() {
-    for text in
-        ["075.050.255.67", "1.2.3", "192.0.2.0/24", "192.0.2.1:443", " 192.0.2.1", "fe80::1%eth0", "é", "-"]
-    {
+    let several = ["192.0.2.0/24", "2001:db8::/32", "192.0.2.1, 10.0.0.1"];
+    for text in ["075.050.255.67", "1.2.3", "fe80::1%eth0", "é", "-", " "].into_iter().chain(several) {
         assert_eq!(kind(text), "malformed", "{text}");
     }
     assert_eq!(source_kind(None), SourceKind::Absent);

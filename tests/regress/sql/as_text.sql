@@ -1,0 +1,52 @@
+-- Tables that keep times, addresses and coordinates as texts or numbers: what one program writes, travel.detect reads.
+-- 192.0.2.5 London, 203.0.113.7 Tokyo, 198.51.100.1 New York.
+SET timezone = 'America/New_York';
+SET datestyle = ISO;
+SET impossible_travel.coverage_notice = off;
+SET client_min_messages = warning;
+\pset null '-'
+
+-- Times in text, whatever wrote them.
+CREATE TABLE times (event_time text, access_key_id text, source_ip inet);
+INSERT INTO times
+SELECT t, written_by, ip FROM (VALUES
+    ('Athena', '2026-03-02 09:00:00.000 UTC', '2026-03-02 09:10:00.000 UTC'), ('Go', '2026-03-02 09:00:00 +0000 UTC', '2026-03-02 09:10:00 +0000 UTC'), ('PostgreSQL', '2026-03-02 09:00:00+00', '2026-03-02 10:10:00+01'),
+    ('no colon', '2026-03-02T09:00:00+0000', '2026-03-02T09:10:00+0000'), ('comma', '2026-03-02 09:00:00,000', '2026-03-02 09:10:00,000'), ('no seconds', '2026-03-02T09:00Z', '2026-03-02T09:10Z'),
+    ('seconds', '1772442000', '1772442600'), ('with fraction', '1772442000.000', '1772442600.000'), ('milliseconds', '1772442000000', '1772442600000'), ('microseconds', '1772442000000000', '1772442600000000'),
+    ('nanoseconds', '1772442000000000000', '1772442600000000000'), ('exponent', '1.772442E9', '1.7724426E9'), ('console', 'March 02, 2026, 09:00:00', 'March 02, 2026, 09:10:00')) AS w (written_by, first, second)
+CROSS JOIN LATERAL (VALUES (first, inet '192.0.2.5'), (second, '203.0.113.7')) AS v (t, ip);
+SELECT entity, from_city, to_city, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('times') ORDER BY entity COLLATE "C";
+SELECT status, events, entities FROM travel.coverage('times');
+
+-- Addresses in text: what inet::text writes, and an address with its port, are hosts. So are they of a rule's source, of the window function and of the aggregate.
+CREATE TABLE addresses (event_time timestamptz, access_key_id text, source_ip text);
+INSERT INTO addresses
+SELECT t, written_as, ip FROM (VALUES
+    ('inet::text', (inet '192.0.2.5')::text, (inet '203.0.113.7')::text), ('IPv6 inet::text', (inet '2001:db8::1')::text, (inet '2001:db8:2000::1')::text), ('port', '192.0.2.5:50123', '203.0.113.7:443'),
+    ('IPv6 port', '[2001:db8::1]:50123', '[2001:db8:2000::1]:443'), ('mapped', '::ffff:192.0.2.5/128', '[::ffff:203.0.113.7]:443'), ('blanks', ' 192.0.2.5', '203.0.113.7 '),
+    ('one host', '192.0.2.5/32', '192.0.2.5:443'), ('network', '192.0.2.0/24', '203.0.113.0/24'), ('list', '192.0.2.5, 10.0.0.1', '203.0.113.7, 10.0.0.1'), ('zone', 'fe80::1%eth0', 'fe80::2%eth0')) AS w (written_as, first, second)
+CROSS JOIN LATERAL (VALUES (timestamptz '2026-03-02 09:00Z', first), ('2026-03-02 09:10Z', second)) AS v (t, ip);
+SELECT entity, from_ip, from_city, to_ip, to_city FROM travel.detect('addresses') ORDER BY entity COLLATE "C";
+SELECT source_kind, status, events, entities FROM travel.coverage('addresses');
+SELECT access_key_id, cardinality(travel.impossible_legs(event_time, source_ip)) AS impossible FROM addresses GROUP BY access_key_id ORDER BY access_key_id COLLATE "C";
+SELECT access_key_id, (leg).from_ip, (leg).to_ip
+FROM (SELECT access_key_id, travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip)) AS leg FROM addresses) AS l WHERE (leg).impossible ORDER BY access_key_id COLLATE "C";
+
+-- An inet or cidr with a netmask is its host, in coverage, too.
+CREATE TABLE masked (event_time timestamptz, access_key_id text, source_ip inet);
+INSERT INTO masked VALUES ('2026-03-02 09:00Z', 'k', '192.0.2.5/24'), ('2026-03-02 09:10Z', 'k', '203.0.113.7/24'), ('2026-03-02 09:20Z', 'k', '203.0.113.7'), ('2026-03-02 09:30Z', 'k', '10.0.0.1/8');
+SELECT from_ip, to_ip FROM travel.detect('masked');
+SELECT source_kind, status, events FROM travel.coverage('masked');
+SELECT source_kind, status, events FROM travel.coverage('masked', columns => '{"source_ip": "(source_ip::text)"}');
+
+-- coverage says what an address is wherever there is one: of an events table that is filled by hand, too.
+SELECT travel.create_events_table('by_hand');
+INSERT INTO by_hand (event_id, event_time, access_key_id, source_ip, source_text, source_kind) VALUES
+    ('1', '2026-03-02 09:00Z', 'k', '192.0.2.5', NULL, NULL), ('2', '2026-03-02 09:10Z', 'k', '10.0.0.1', NULL, NULL), ('3', '2026-03-02 09:20Z', 'k', '192.0.2.6', '', ''),
+    ('4', '2026-03-02 09:30Z', 'k', NULL, 'ec2.amazonaws.com', NULL), ('5', '2026-03-02 09:40Z', 'k', NULL, NULL, NULL), ('6', '2026-03-02 09:50Z', 'k', NULL, NULL, 'aws_internal'),
+    ('7', '2026-03-02 10:00Z', 'k', NULL, '203.0.113.7', NULL);
+SELECT source_kind, status, events FROM travel.coverage('by_hand') ORDER BY 1, 2;
+-- A row may have its address in source_text alone.
+SELECT from_ip, to_ip FROM travel.detect('by_hand');
+CREATE VIEW two_columns AS SELECT event_time, access_key_id, source_ip, source_text FROM by_hand;
+SELECT source_kind, status, events FROM travel.coverage('two_columns') ORDER BY 1, 2;
