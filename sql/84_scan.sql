@@ -138,16 +138,16 @@ CREATE FUNCTION travel.may_commit() RETURNS boolean
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel.may_commit() IS 'whether the procedure that asks may commit: it is not in a transaction block';
 
+CREATE FUNCTION travel.scan_step_ended() RETURNS text
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
+COMMENT ON FUNCTION travel.scan_step_ended() IS
+    'how the last travel.scan_step of this session ended: failed, busy (another session scans the rule) or cancelled';
+
 CREATE FUNCTION travel.note_scan_error(rule text, error text) RETURNS void
-    LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-AS $$
-    INSERT INTO travel.scans (rule, last_error, last_error_at)
-    SELECT r.name, note_scan_error.error, pg_catalog.clock_timestamp()
-    FROM travel.rules AS r
-    WHERE r.name = note_scan_error.rule
-    ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at
-$$;
+    AS 'MODULE_PATHNAME', 'travel_note_scan_error';
 COMMENT ON FUNCTION travel.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
 REVOKE ALL ON FUNCTION travel.note_scan_error(text, text) FROM PUBLIC;
 
@@ -172,11 +172,16 @@ DECLARE
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
     name pg_catalog.text;
+    can_commit CONSTANT boolean := travel.may_commit();
     is_more boolean;
+    is_cancelled boolean;
+    ended pg_catalog.text;
     state pg_catalog.text;
     message pg_catalog.text;
     detail pg_catalog.text;
     hint pg_catalog.text;
+    not_noted pg_catalog.text;
+    not_noted_state pg_catalog.text;
 BEGIN
     IF scan.rule IS NOT NULL AND names OPERATOR(pg_catalog.=) '{}' THEN
         PERFORM travel.check_rule(scan.rule);
@@ -184,27 +189,61 @@ BEGIN
     FOREACH name IN ARRAY names LOOP
         is_more := true;
         WHILE is_more LOOP
-            -- One rule's error stops no other. COMMIT may not stand in a block that catches errors, so it follows it.
+            state := NULL;
+            is_cancelled := false;
+            -- One rule's error stops no other, whatever its functions raise. Only the cancel of the session does.
             BEGIN
                 is_more := travel.scan_step(name);
-            EXCEPTION WHEN OTHERS THEN
+            EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-                PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', message, state));
-                RAISE WARNING 'the scan of the rule "%" failed: %', name, message
-                    -- Neither is NULL; nullif would take an operator of the search_path.
-                    USING DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN detail
-                                        ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
-                        HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN hint
-                                    ELSE 'travel.status shows it until a scan of the rule succeeds.' END,
-                        ERRCODE = state;
+                ended := travel.scan_step_ended();
+                is_cancelled := state OPERATOR(pg_catalog.=) '57014' AND ended IS DISTINCT FROM 'failed';
+                IF is_cancelled AND NOT can_commit THEN
+                    RAISE;
+                END IF;
                 is_more := false;
             END;
-            IF travel.may_commit() THEN
+            -- COMMIT may not stand in a block that catches errors. What is noted of an error is a transaction of its own.
+            IF can_commit THEN
                 COMMIT;
+            END IF;
+            IF state IS NOT NULL THEN
+                -- Of a rule that another session scans, that session says how it ended.
+                IF ended IS DISTINCT FROM 'busy' THEN
+                    BEGIN
+                        PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
+                    EXCEPTION WHEN OTHERS THEN
+                        -- What travel.status does not show ends the call: at once in the caller's transaction, which must
+                        -- be tried again; else once the other rules are scanned.
+                        IF NOT can_commit THEN
+                            RAISE;
+                        END IF;
+                        not_noted := SQLERRM;
+                        not_noted_state := SQLSTATE;
+                    END;
+                    IF can_commit THEN
+                        COMMIT;
+                    END IF;
+                END IF;
+                -- None of these is NULL; nullif would take an operator of the search_path.
+                detail := CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
+                               ELSE pg_catalog.format('The SQLSTATE is %s.', state) END;
+                hint := CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
+                             ELSE 'travel.status shows it until a scan of the rule succeeds.' END;
+                IF is_cancelled THEN
+                    RAISE EXCEPTION USING MESSAGE = message, HINT = hint, ERRCODE = state,
+                        DETAIL = pg_catalog.format('It was raised by the scan of the rule "%s".', name);
+                END IF;
+                RAISE WARNING 'the scan of the rule "%" failed: %', name, pg_catalog.left(message, 1000)
+                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
             END IF;
         END LOOP;
     END LOOP;
+    IF not_noted IS NOT NULL THEN
+        RAISE EXCEPTION 'the error of a rule could not be kept for travel.status: %', not_noted
+            USING DETAIL = 'A warning showed the error of the rule. All rules were tried.', ERRCODE = not_noted_state;
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE travel.scan(text) IS
@@ -223,22 +262,54 @@ CREATE PROCEDURE travel.rejudge(rule text, since timestamptz)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    is_more boolean := true;
+    can_commit CONSTANT boolean := travel.may_commit();
+    is_more boolean;
+    is_again boolean;
+    has_begun boolean := false;
+    ended pg_catalog.text;
+    state pg_catalog.text;
+    message pg_catalog.text;
+    detail pg_catalog.text;
+    hint pg_catalog.text;
 BEGIN
     -- A pass that is under way comes first.
-    WHILE is_more LOOP
-        is_more := travel.scan_step(rule);
-        IF travel.may_commit() THEN
-            COMMIT;
-        END IF;
-    END LOOP;
-    PERFORM travel.begin_rejudge(rule, since);
-    is_more := true;
-    WHILE is_more LOOP
-        is_more := travel.scan_step(rule);
-        IF travel.may_commit() THEN
-            COMMIT;
-        END IF;
+    FOREACH is_again IN ARRAY '{f,t}'::pg_catalog.bool[] LOOP
+        is_more := true;
+        WHILE is_more LOOP
+            BEGIN
+                IF is_again AND NOT has_begun THEN
+                    PERFORM travel.begin_rejudge(rule, since);
+                END IF;
+                is_more := travel.scan_step(rule);
+                has_begun := is_again;
+            EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                IF NOT can_commit THEN
+                    RAISE;
+                END IF;
+                GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+                    detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+                ended := travel.scan_step_ended();
+            END;
+            IF can_commit THEN
+                COMMIT;
+            END IF;
+            -- As travel.scan notes it; then it is raised again, for there is no other rule to go on with.
+            IF state IS NOT NULL THEN
+                IF ended IS DISTINCT FROM 'busy' THEN
+                    BEGIN
+                        PERFORM travel.note_scan_error(rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
+                    EXCEPTION WHEN OTHERS THEN
+                        RAISE WARNING 'the next error could not be kept for travel.status: %', SQLERRM;
+                    END;
+                    COMMIT;
+                END IF;
+                RAISE EXCEPTION USING MESSAGE = pg_catalog.left(message, 1000), ERRCODE = state,
+                    DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
+                                  ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
+                    HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
+                                ELSE 'travel.status shows it until a scan of the rule succeeds.' END;
+            END IF;
+        END LOOP;
     END LOOP;
 END
 $$;

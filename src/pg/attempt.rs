@@ -1,7 +1,7 @@
 //! Something that may fail and leave the transaction as it was.
 
 use super::errors::TravelError;
-use pgrx::pg_sys::panic::CaughtError;
+use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
@@ -16,8 +16,8 @@ pub enum Failure {
     },
 }
 
-/// Runs `body` as a subtransaction: what it did is undone if it fails. That the user cancels, or that the server has no
-/// more room, is passed on.
+/// Runs `body` as a subtransaction: what it did is undone if it fails. Only the cancel of the session's statement is
+/// passed on: an error with any SQLSTATE can be one that a user's function raised.
 pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Failure> {
     // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
     // back after the subtransaction, however it ended.
@@ -33,7 +33,7 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
         let result = PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
             .catch_others(|caught| match &caught {
                 CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                    if !must_stop(report.sql_error_code()) =>
+                    if !is_cancel(report) =>
                 {
                     Err(Failure::Raised {
                         code: report.sql_error_code(),
@@ -51,9 +51,11 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
     }
 }
 
-/// Classes 53 (no room), 57 (cancelled), 58 and XX (the system).
-fn must_stop(code: PgSqlErrorCode) -> bool {
-    matches!(&class(code), b"53" | b"57" | b"58" | b"XX")
+/// Whether an error is the cancel of the session's statement: by a user, or by statement_timeout. A function can raise
+/// the same SQLSTATE; the name of the place where PostgreSQL raised it cannot be made up in SQL.
+pub fn is_cancel(report: &ErrorReportWithLevel) -> bool {
+    report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
+        && report.function_name() == Some("ProcessInterrupts")
 }
 
 /// The first two characters of an SQLSTATE, which is packed as five of six bits each, the first lowest.

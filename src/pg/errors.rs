@@ -59,6 +59,7 @@ pub enum TravelError {
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
     ScanUnderWay { rule: String },
+    ScannedElsewhere { rule: String },
     PruneTooYoung { given: String, least: &'static str },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
@@ -416,6 +417,15 @@ impl TravelError {
             )
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
+            Self::ScannedElsewhere { rule } => words(
+                Code::ERRCODE_OBJECT_IN_USE,
+                format!("another session is scanning the rule \"{rule}\""),
+            )
+            .detail("The wait for it to commit a step took longer than impossible_travel.scan_lock_timeout allows.")
+            .hint(
+                "That session does the work of this scan. If it is idle in a transaction (pg_stat_activity shows it), \
+                 end it: until then the rule is not evaluated.",
+            ),
             Self::PruneTooYoung { given, least } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("older_than is too short: {given}"),

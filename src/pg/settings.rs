@@ -12,6 +12,8 @@ static COVERAGE_NOTICE: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 
+static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
+
 /// PostgreSQL writes the setting's text through this pointer. pgrx's own string setting copies it at each look,
 /// which is too often for something that is asked at every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
@@ -52,12 +54,44 @@ pub fn register() {
         GucContext::Suset,
         GucFlags::default(),
     );
+    GucRegistry::define_int_guc(
+        c"impossible_travel.scan_lock_timeout",
+        c"How long travel.scan waits for a lock before it gives up on a rule and goes on with the next.",
+        c"At most a quarter of what statement_timeout leaves of the statement. 0 waits without limit.",
+        &SCAN_LOCK_TIMEOUT,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
     // SAFETY: as above. A misspelt setting with this prefix is reported from now on.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
 
 pub fn scan_batch() -> usize {
     usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
+}
+
+/// How long a step of a scan waits for a lock, in milliseconds; none: without limit. A scan that a statement_timeout
+/// ends must come to all rules before, so one wait takes no more than a quarter of the time that is left. A shorter
+/// lock_timeout of the session's stays.
+pub fn lock_wait_ms() -> Option<i32> {
+    let own = SCAN_LOCK_TIMEOUT.get();
+    if own == 0 {
+        return None;
+    }
+    // SAFETY: reads variables of the backend, and the clock.
+    let (statement, lock, elapsed_us) = unsafe {
+        (
+            pg_sys::StatementTimeout,
+            pg_sys::LockTimeout,
+            pg_sys::GetCurrentTimestamp() - pg_sys::GetCurrentStatementStartTimestamp(),
+        )
+    };
+    let left = i64::from(statement) - elapsed_us / 1000;
+    let quarter = (statement > 0).then(|| i32::try_from(left / 4).unwrap_or(i32::MAX).max(1));
+    let session = (lock > 0).then_some(lock);
+    quarter.into_iter().chain(session).fold(own, i32::min).into()
 }
 
 pub fn coverage_notice() -> bool {

@@ -1,11 +1,13 @@
 //! Where the scan of a rule stands: its row in travel.scans.
 
 use super::definition::{self, Definition, text};
+use super::ending::is_lock_timeout;
 use super::queries::{Arrival, Queries, arrived_between, seen_since};
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
-use pgrx::pg_sys;
+use pgrx::{PgTryBuilder, pg_sys};
+use std::panic::AssertUnwindSafe;
 use travel_core::rule::settings::HOUR;
 use travel_core::rule::{Micros, Severity};
 
@@ -51,8 +53,20 @@ pub struct Tally {
 }
 
 impl Progress {
-    /// Within an SPI connection.
+    /// Within an SPI connection. Where another session scans the rule, it waits for that one's step to end, as long as
+    /// for any lock.
     pub fn lock(rule: &str) -> Result<Self, TravelError> {
+        PgTryBuilder::new(AssertUnwindSafe(|| Self::locked(rule)))
+            .catch_others(|caught| {
+                if is_lock_timeout(&caught) {
+                    return Err(TravelError::ScannedElsewhere { rule: rule.to_owned() });
+                }
+                caught.rethrow()
+            })
+            .execute()
+    }
+
+    fn locked(rule: &str) -> Result<Self, TravelError> {
         spi::execute(
             "INSERT INTO travel.scans (rule) SELECT name FROM travel.rules WHERE name = $1 ON CONFLICT DO NOTHING",
             &[text(rule)],

@@ -2,6 +2,7 @@
 
 use super::analysts;
 use super::definition::{Definition, text};
+use super::ending;
 use super::history::{Again, Histories};
 use super::members::{self, Kept, Kind};
 use super::notify;
@@ -47,7 +48,7 @@ impl Sizes {
 /// `(rule) -> boolean`: whether there is more to do.
 fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
-    let more = spi::connected(|| step(rule))?;
+    let more = ending::remembered(|| spi::connected(|| step(rule)))?;
     Ok(pg_sys::Datum::from(usize::from(more)))
 }
 
@@ -56,7 +57,7 @@ fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
     // What arrives at that very time is judged again, too.
-    spi::connected(|| Progress::begin_again(rule, since.saturating_sub(1)))?;
+    ending::remembered(|| spi::connected(|| Progress::begin_again(rule, since.saturating_sub(1))))?;
     Ok(call.null())
 }
 

@@ -2,7 +2,7 @@
 # What the tests of scans share, beside lib.sh. To be sourced; not executable, so that scripts/test.sh takes it for no
 # test.
 #
-#   scan_server NAME [SETTING…]  a server with the sample's GeoIP files
+#   scan_server NAME [SETTING…]  a server with the sample's GeoIP files, on which scans wait for locks without limit
 #   scan_database             the extension, the table cloudtrail and the functions below, in the database of PGDATABASE
 #                               call(key, at, address [, actor])   one event
 #                               journey(key [, at])                London, and ten minutes later Tokyo
@@ -16,7 +16,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scan_server() {
-    start "$1" "impossible_travel.geoip_path = '$SERVERS/$1/files/geoip'" 'impossible_travel.coverage_notice = off' "${@:2}"
+    start "$1" "impossible_travel.geoip_path = '$SERVERS/$1/files/geoip'" 'impossible_travel.coverage_notice = off' 'impossible_travel.scan_lock_timeout = 0' "${@:2}"
     server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 }
 

@@ -1,0 +1,113 @@
+//! How a step of a scan ended: what `travel.scan` must know of an error before it goes on with the next rule.
+
+use super::definition::text;
+use crate::pg::attempt::is_cancel;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::settings::lock_wait_ms;
+use crate::pg::spi;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgTryBuilder, pg_sys};
+use std::cell::Cell;
+use std::ffi::CString;
+use std::panic::AssertUnwindSafe;
+
+pg_function!(travel_scan_step_ended, pg_finfo_travel_scan_step_ended, scan_step_ended);
+pg_function!(travel_note_scan_error, pg_finfo_travel_note_scan_error, note_scan_error);
+
+/// The longest error that travel.status keeps, in characters. A function of a user's can raise megabytes.
+const LONGEST_ERROR: usize = 1000;
+
+/// How long an error waits to be noted: what holds up a scan may hold this up, too, and the session may be cancelled
+/// already.
+const NOTE_WAIT_MS: i32 = 1000;
+
+#[derive(Clone, Copy)]
+enum Ending {
+    /// No step ran, or it ended well: an error that is seen now came from outside of it.
+    None,
+    /// By an error of the rule, of its source, or of ours.
+    Failed,
+    /// Another session is scanning the rule.
+    Busy,
+    /// The session was told to stop.
+    Cancelled,
+}
+
+thread_local! {
+    static LAST: Cell<Ending> = const { Cell::new(Ending::None) };
+}
+
+/// Runs a step, within which no lock is waited for longer than `impossible_travel.scan_lock_timeout` says, and remembers
+/// how it ended. PL/pgSQL cannot tell the cancel of a session from an error with the same SQLSTATE that a user's
+/// function raised: only PostgreSQL's own error says where it was raised.
+pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, TravelError> {
+    LAST.set(Ending::None);
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| with_bounded_locks(lock_wait_ms(), body)))
+        .catch_others(|caught| {
+            LAST.set(match &caught {
+                CaughtError::PostgresError(report) if is_cancel(report) => Ending::Cancelled,
+                _ => Ending::Failed,
+            });
+            caught.rethrow()
+        })
+        .execute();
+    match &result {
+        Ok(_) => {}
+        Err(TravelError::ScannedElsewhere { .. }) => LAST.set(Ending::Busy),
+        Err(_) => LAST.set(Ending::Failed),
+    }
+    result
+}
+
+/// Whether an error is that of a wait for a lock that took too long.
+pub fn is_lock_timeout(caught: &CaughtError) -> bool {
+    matches!(caught, CaughtError::PostgresError(report)
+        if report.sql_error_code() == pgrx::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE)
+}
+
+fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
+    let Some(wait_ms) = wait_ms else { return body() };
+    let wait = CString::new(wait_ms.to_string()).unwrap_or_default();
+    spi::with_settings(&[(c"lock_timeout", &wait)], body)
+}
+
+/// `() -> text`: how the last step of this session ended, once: failed, busy or cancelled; NULL for a cancel outside of a
+/// step, and after a step that ended well.
+fn scan_step_ended(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    Ok(match LAST.replace(Ending::None) {
+        Ending::None => call.null(),
+        Ending::Failed => varlena(b"failed"),
+        Ending::Busy => varlena(b"busy"),
+        Ending::Cancelled => varlena(b"cancelled"),
+    })
+}
+
+/// `(rule, error)`
+fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let error = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "error" })?;
+    let wait_ms = lock_wait_ms().map_or(NOTE_WAIT_MS, |wait| wait.min(NOTE_WAIT_MS));
+    with_bounded_locks(Some(wait_ms), || {
+        spi::connected(|| {
+            spi::execute(
+                "INSERT INTO travel.scans (rule, last_error, last_error_at)
+                 SELECT r.name, $2, pg_catalog.clock_timestamp()
+                 FROM travel.rules AS r
+                 WHERE r.name = $1
+                 ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at",
+                &[text(rule), text(&shortened(error))],
+            );
+        });
+    });
+    Ok(call.null())
+}
+
+/// The text, or its beginning.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(LONGEST_ERROR) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}…", &text[..end]),
+    }
+}

@@ -1,0 +1,96 @@
+-- Whatever one rule does, the others are scanned, and its trouble is in travel.status.
+SET client_min_messages = error;
+\set VERBOSITY terse
+\pset null '-'
+CREATE SCHEMA trouble;
+SET search_path = trouble, public;
+SELECT travel.create_events_table('trouble.events') AS events;
+INSERT INTO events (event_id, event_time, source_ip, access_key_id, actor) VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', 'a'), ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'a');
+CREATE TABLE one AS SELECT 'x'::text AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id;
+CREATE FUNCTION fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN true; END $$;
+INSERT INTO travel.rules (name, source, baseline, condition) VALUES ('a', 'trouble.one', false, 'trouble.fails(event_id)');
+INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
+-- What the function of rule a does: what comes of both rules.
+CREATE FUNCTION body_of(body text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM travel.rules WHERE name = 'z';
+    DELETE FROM travel.scans WHERE rule = 'a';
+    INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
+    EXECUTE format('CREATE OR REPLACE FUNCTION trouble.fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS %L', 'BEGIN ' || body || '; RETURN true; END');
+END $$;
+CREATE VIEW outcome AS SELECT rule, last_scan IS NOT NULL AS scanned, last_error, last_error_at IS NOT NULL AS dated FROM travel.status ORDER BY rule;
+
+SELECT body_of($$ASSERT false, 'a row that should not be'$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+SELECT body_of($$RAISE EXCEPTION 'canceling statement due to user request' USING ERRCODE = '57014'$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+-- So with any other code, as a warning with its words.
+SET client_min_messages = warning;
+SELECT body_of($$RAISE EXCEPTION 'x'$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+SET client_min_messages = error;
+CREATE TABLE codes (n int, code text);
+INSERT INTO codes SELECT n, code FROM unnest('{01000,02000,08006,25P03,40001,40P01,53000,53100,53200,53300,54000,54001,55P03,55006,57000,57014,57P01,57P03,58000,58030,P0001,P0004,XX000,XX001,XX002}'::text[]) WITH ORDINALITY AS c (code, n);
+DO $do$
+DECLARE
+    c record;
+    found text;
+BEGIN
+    FOR c IN SELECT * FROM codes ORDER BY n LOOP
+        PERFORM trouble.body_of(format('RAISE EXCEPTION %L USING ERRCODE = %L', 'code ' || c.code, c.code));
+        CALL travel.scan();
+        SELECT string_agg(concat_ws(' ', rule, scanned, last_error), ', ') INTO found FROM outcome;
+        IF found IS DISTINCT FROM format('a f code %s (%1$s), z t', c.code) THEN
+            RAISE EXCEPTION '%: %', c.code, found;
+        END IF;
+    END LOOP;
+END
+$do$;
+-- Without end, in depth, in length, and whatever it sets.
+SELECT body_of($$RETURN trouble.fails('x')$$);
+CALL travel.scan();
+SELECT rule, scanned, last_error LIKE 'stack depth limit exceeded%(54001)' AS depth FROM outcome;
+SELECT body_of($$RAISE EXCEPTION '%', repeat('ä', 1000000) USING DETAIL = repeat('d', 1000000), HINT = repeat('h', 1000000)$$);
+CALL travel.scan();
+SELECT rule, scanned, length(last_error), right(last_error, 10) FROM outcome;
+SELECT body_of($$RAISE EXCEPTION ''$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+SELECT body_of($$PERFORM set_config('statement_timeout', '1', false), set_config('lock_timeout', '1', false), set_config('impossible_travel.scan_lock_timeout', '1', false)$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('impossible_travel.scan_lock_timeout');
+
+-- A cancel of the session is no error of a rule: it ends the call, and is noted.
+SELECT body_of($$PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(60)$$);
+CALL travel.scan();
+SELECT * FROM outcome;
+SELECT body_of('PERFORM pg_sleep(60)');
+SET statement_timeout = '1s';
+CALL travel.scan();
+RESET statement_timeout;
+SELECT * FROM outcome;
+-- In a transaction it ends that, as any cancel does.
+SELECT body_of($$PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(60)$$);
+BEGIN;
+CALL travel.scan();
+COMMIT;
+SELECT * FROM outcome;
+
+-- travel.rejudge raises what its rule does, and notes it.
+SELECT body_of($$ASSERT false, 'not now'$$);
+CALL travel.rejudge('a', '-infinity');
+SELECT * FROM outcome;
+SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
+CALL travel.rejudge('a', '-infinity');
+SELECT * FROM outcome;
+-- When a rule is written, it is warned of such an error, and stored.
+CREATE FUNCTION full_disk() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
+INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');
+SELECT name FROM travel.rules ORDER BY name;
+DELETE FROM travel.rules;
+SET search_path = public;
+DROP SCHEMA trouble CASCADE;
