@@ -8,7 +8,7 @@ use crate::pg::memory::varlena;
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
 use crate::pg::spi;
-use crate::pg::trigger::{Change, Event, Trigger, Tuple};
+use crate::pg::trigger::{Change, Event, Trigger, Tuple, timestamp};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_alert, pg_finfo_travel_guard_alert, guard);
@@ -29,7 +29,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 return Ok(trigger.proceed());
             }
             let new = if is_scanning() { new } else { edited(&old, new, changes)? };
-            Ok(new.with(&[(c"updated_at", Some(pg_sys::Datum::from(now())))]).result())
+            Ok(new.with(&[(c"updated_at", timestamp(now()))]).result())
         }
         Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(TravelError::AlertsAreKept),
         _ => Ok(trigger.proceed()),
@@ -47,7 +47,7 @@ fn edited(old: &Tuple, new: Tuple, changes: Vec<Change>) -> Result<Tuple, Travel
         return Err(TravelError::ReasonWithoutArchive { reason: reason.to_owned() });
     }
     Ok(match (was, is) {
-        (false, true) => new.with(&[(c"archived_at", Some(pg_sys::Datum::from(now())))]),
+        (false, true) => new.with(&[(c"archived_at", timestamp(now()))]),
         // An alert that a scan opened again keeps its reason; who opens one himself takes it back.
         (true, false) => new.with(&[(c"archived_at", None), (c"archive_reason", None)]),
         _ => new,
@@ -60,7 +60,8 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Event::Update { old, new } = trigger.event() else { return Ok(trigger.skip()) };
     let mut changes = old.changed(&new);
     changes.retain(|change| change.is_of(NOTED));
-    let Some(id) = new.datum(c"id").filter(|_| !changes.is_empty()) else { return Ok(trigger.skip()) };
+    let Some(id) = new.i64(c"id").filter(|_| !changes.is_empty()) else { return Ok(trigger.skip()) };
+    let id = pg_sys::Datum::from(id);
     // Before the rights change.
     let by = role::acting();
     let (was, is) = (is_expected(&old)?, is_expected(&new)?);

@@ -7,7 +7,7 @@ use crate::pg::memory::varlena;
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
 use crate::pg::spi;
-use crate::pg::trigger::{Event, Trigger, Tuple, column_name};
+use crate::pg::trigger::{Event, Trigger, Tuple, column_name, timestamp};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_known, pg_finfo_travel_guard_known, guard);
@@ -65,7 +65,7 @@ fn entered(row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
         _ => {}
     }
     for (column, name) in [(c"first_seen", "first_seen"), (c"last_seen", "last_seen")] {
-        if row.datum(column).is_some() {
+        if !row.is_null(column) {
             return Err(TravelError::EnteredSeen { column: name });
         }
     }
@@ -74,7 +74,7 @@ fn entered(row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
         return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
     }
     let by_hand = row.text(c"origin")? == Some("analyst");
-    let mut row = row.with(&[(c"valid_from", Some(pg_sys::Datum::from(from)))]);
+    let mut row = row.with(&[(c"valid_from", timestamp(from))]);
     for prefix in ["", "from_", "to_"] {
         if by_hand {
             let column = column_name(prefix, "country_code");

@@ -3,9 +3,8 @@
 use super::check_country_code;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
 use crate::pg::role;
-use crate::pg::trigger::{Event, Trigger};
+use crate::pg::trigger::{Event, Trigger, text};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
@@ -27,7 +26,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
     let ends = row.timestamp(c"valid_until").is_some_and(|until| until != INFINITY);
-    if !ends && criteria.iter().all(|column| row.datum(column).is_none()) {
+    if !ends && criteria.iter().all(|column| row.is_null(column)) {
         return Err(TravelError::SuppressesEverything);
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;
@@ -35,8 +34,8 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if role::may_load(trigger.table_owner()) {
         return Ok(row.result());
     }
-    let author = varlena(role::acting().as_bytes());
-    Ok(row.with(&[(c"created_by", Some(author))]).result())
+    let author = text(&role::acting());
+    Ok(row.with(&[(c"created_by", author)]).result())
 }
 
 /// LIKE refuses a pattern whose last backslash escapes nothing, and would do so in the midst of a scan.

@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::expression;
-use super::source::{Source, SourceColumn, quoted};
+use super::source::{Source, SourceColumn, base_type, is_of_postgresql, quoted, type_in_sql};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
 
@@ -59,10 +59,75 @@ pub struct Columns<'a> {
 }
 
 /// A column as SQL with its type.
+///
+/// What is done with it beside reading it (a conversion, a comparison) runs functions that belong to its type. Those of a
+/// user's type are that user's code, so [`Expression::checked`] comes before.
 #[derive(Clone)]
 pub struct Expression {
+    /// The standard column that it is, or the source's own.
+    name: String,
     pub sql: String,
+    /// No domain, and no varchar, whose values are text.
     pub oid: pg_sys::Oid,
+}
+
+impl Expression {
+    /// SQL of any type as SQL of the type that the values are of: what a domain is made of, text for varchar. So the
+    /// operators of the queries are PostgreSQL's for exactly these types, whatever others of the same name there are; and
+    /// the columns of a result are of the types that are declared. Both conversions only change the label of a value, and
+    /// run nothing.
+    fn new(name: &str, sql: String, declared: pg_sys::Oid) -> Self {
+        let oid = match base_type(declared) {
+            pg_sys::VARCHAROID => pg_sys::TEXTOID,
+            oid => oid,
+        };
+        let sql = match type_in_sql(oid).filter(|_| oid != declared) {
+            Some(name) => format!("{sql}::{name}"),
+            None => sql,
+        };
+        Self { name: name.to_owned(), sql, oid }
+    }
+
+    /// The expression, if its type is one of PostgreSQL's own.
+    pub fn checked(self) -> Result<Self, TravelError> {
+        if is_of_postgresql(self.oid) {
+            return Ok(self);
+        }
+        let wanted = match self.name.as_str() {
+            "event_time" => "timestamptz",
+            "latitude" | "longitude" | "accuracy_km" => "float8",
+            _ => "text",
+        };
+        let converted = format!("({}::{wanted})", self.sql.replace("\n)", ")"));
+        let hint = if is_key(&self.name) {
+            format!("Convert it in columns: {}.", json(&[(&self.name, &converted)]))
+        } else {
+            format!(
+                "Give it as a standard column, converted in columns: {} for the column actor.",
+                json(&[("actor", &converted)])
+            )
+        };
+        Err(TravelError::ColumnType {
+            column: self.name,
+            is: type_name(self.oid),
+            wanted: "of a type of PostgreSQL's own, or of a domain over one: another type's conversions are its owner's code",
+            hint,
+        })
+    }
+
+    /// As text, converted where it is of another type.
+    pub fn into_text(self) -> Result<String, TravelError> {
+        let Self { sql, oid, .. } = self.checked()?;
+        Ok(if oid == pg_sys::TEXTOID { sql } else { format!("{sql}::text") })
+    }
+}
+
+/// A JSON object of texts, as it is written in SQL's `columns`.
+fn json(entries: &[(&str, &str)]) -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let entries: Vec<String> =
+        entries.iter().map(|(key, value)| format!("{}: {}", text(key), text(value))).collect();
+    format!("{{{}}}", entries.join(", "))
 }
 
 impl<'a> Columns<'a> {
@@ -100,15 +165,15 @@ impl<'a> Columns<'a> {
     pub fn standard(&self, name: &str) -> Option<Expression> {
         if let Some((key, expression)) = self.given.iter().find(|(key, _)| *key == name) {
             return Some(match self.record {
-                Some(_) => Expression { sql: format!("s.{key}"), oid: expression.oid },
+                Some(_) => Expression { sql: format!("s.{key}"), ..expression.clone() },
                 None => expression.clone(),
             });
         }
         if self.record.is_some() {
             let (_, oid) = EVENT.iter().find(|(column, _)| *column == name)?;
-            return Some(Expression { sql: format!("r.{name}"), oid: *oid });
+            return Some(Expression::new(name, format!("r.{name}"), *oid));
         }
-        self.source.column(name).map(of_column)
+        self.source.column(name).map(|column| of_column(name, column))
     }
 
     /// Whether `columns` says where this is.
@@ -124,7 +189,7 @@ impl<'a> Columns<'a> {
     /// A column that the entity names: a standard one, or the source's own.
     pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
         let standard = if is_key(name) { self.standard(name) } else { None };
-        standard.or_else(|| self.source.column(name).map(of_column)).ok_or_else(|| {
+        standard.or_else(|| Some(of_column(name, self.source.column(name)?))).ok_or_else(|| {
             TravelError::NoEntityColumn {
                 name: quoted(name),
                 source: self.source.name.clone(),
@@ -177,8 +242,8 @@ pub fn type_name(oid: pg_sys::Oid) -> String {
     unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
-fn of_column(column: &SourceColumn) -> Expression {
-    Expression { sql: format!("s.{}", quoted(&column.name)), oid: column.oid }
+fn of_column(name: &str, column: &SourceColumn) -> Expression {
+    Expression::new(name, format!("s.{}", quoted(&column.name)), column.oid)
 }
 
 fn is_key(key: &str) -> bool {
@@ -201,13 +266,13 @@ fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, Travel
         expression::check_syntax(&what, value)?;
         let oid = expression::type_of(&what, value, source)?;
         // In parentheses of its own: `(1) + (2)` begins and ends with one, too, and a comment must end before the next word.
-        return Ok(Expression { sql: format!("({value}\n)"), oid });
+        return Ok(Expression::new(key, format!("({value}\n)"), oid));
     }
     let name = source.column(value).or_else(|| {
         let identifiers = super::source::identifiers(value, b',')?;
         source.column(identifiers.first().filter(|_| identifiers.len() == 1)?)
     });
-    name.map(of_column).ok_or_else(|| TravelError::NoSuchColumn {
+    name.map(|column| of_column(key, column)).ok_or_else(|| TravelError::NoSuchColumn {
         key: key.to_owned(),
         name: value.to_owned(),
         source: source.name.clone(),

@@ -26,9 +26,11 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
             "travel.is_placed(travel.source_ip(address), event_time)",
             "travel.source_ip(address)",
         ),
-        Site::Coordinates => {
-            ("false", "latitude BETWEEN -90 AND 90 AND longitude BETWEEN -180 AND 180", "latitude, longitude")
-        }
+        Site::Coordinates => (
+            "false",
+            "latitude BETWEEN float8 '-90' AND '90' AND longitude BETWEEN float8 '-180' AND '180'",
+            "latitude, longitude",
+        ),
     };
     format!(
         "SELECT source_kind, status, pg_catalog.count(*), pg_catalog.count(DISTINCT entity),

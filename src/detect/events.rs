@@ -98,7 +98,7 @@ impl Events {
         let keys = names
             .iter()
             .map(|name| {
-                let Expression { sql, oid } = columns.entity_part(name)?;
+                let Expression { sql, oid, .. } = columns.entity_part(name)?.checked()?;
                 // Values of one entity must be one text: where a type or a collation calls different texts equal, the text
                 // decides.
                 Ok(if is_told_by_text(oid) && !columns.source().is_loose(&sql) {
@@ -116,25 +116,25 @@ impl Events {
             source: columns.source().name.clone(),
             available: columns.source().column_names(),
         })?;
+        let time = time.checked()?;
         let time_kind = time_kind(time.oid)?;
         let (site, place) = place(&columns)?;
         let carried = [&names[..], more].concat();
         let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
         let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
         let accuracy = if site == Site::Coordinates { columns.standard("accuracy_km") } else { None };
-        let outcome = columns.standard("outcome").map(as_text);
-        let invoked_by = columns.standard("invoked_by").map(as_text);
+        let text = |name: &str| columns.standard(name).map(Expression::into_text).transpose();
+        let (outcome, invoked_by) = (text("outcome")?, text("invoked_by")?);
         let missing = [("outcome", &outcome), ("invoked_by", &invoked_by)]
             .iter()
             .filter(|(_, column)| column.is_none())
             .map(|(name, _)| *name)
             .collect();
         let place_labels = if site == Site::Coordinates { &PLACE_LABELS[..] } else { &[] };
-        let mut labels: Vec<(&'static str, String)> = LABELS
-            .iter()
-            .chain(place_labels)
-            .filter_map(|name| Some((*name, as_text(columns.standard(name)?))))
-            .collect();
+        let mut labels: Vec<(&'static str, String)> = Vec::new();
+        for name in LABELS.iter().chain(place_labels) {
+            labels.extend(text(name)?.map(|sql| (*name, sql)));
+        }
         if let Some(accuracy) = &accuracy {
             labels.push(("accuracy_km", number("accuracy_km", accuracy.clone())?));
         }
@@ -148,7 +148,7 @@ impl Events {
             keys,
             time: time.sql,
             time_kind,
-            source_kind: source_kind(&columns, site, &place),
+            source_kind: source_kind(&columns, site, &place)?,
             place,
             has_accuracy: accuracy.is_some(),
             outcome,
@@ -293,14 +293,6 @@ fn category(oid: pg_sys::Oid) -> u8 {
     }
 }
 
-pub fn as_text(expression: Expression) -> String {
-    as_type(expression, pg_sys::TEXTOID, "text")
-}
-
-fn as_type(expression: Expression, oid: pg_sys::Oid, name: &str) -> String {
-    if expression.oid == oid { expression.sql } else { format!("{}::{name}", expression.sql) }
-}
-
 fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
     match oid {
         pg_sys::TIMESTAMPTZOID => Ok(TimeKind::WithZone),
@@ -357,6 +349,7 @@ fn place(columns: &Columns) -> Result<Place, TravelError> {
 
 /// An address as inet.
 fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
+    let column = column.checked()?;
     match column.oid {
         pg_sys::INETOID => Ok(column.sql),
         pg_sys::CIDROID => Ok(format!("{}::inet", column.sql)),
@@ -373,7 +366,7 @@ fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
     }
 }
 
-/// Whether the text of a type's values is none of an address. A type that is not known here may be one of addresses.
+/// Whether the text of a type's values is none of an address.
 fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
     matches!(
         category(oid),
@@ -391,11 +384,12 @@ fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
 
 /// A number as float8.
 fn number(name: &str, column: Expression) -> Result<String, TravelError> {
+    let column = column.checked()?;
     let (from, to) = (column.oid, pg_sys::FLOAT8OID);
     // SAFETY: both arrays have the one element that is asked for.
     let can = unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) };
     if can {
-        return Ok(as_type(column, to, "float8"));
+        return Ok(if from == to { column.sql } else { format!("{}::float8", column.sql) });
     }
     Err(TravelError::ColumnType {
         column: name.to_owned(),
@@ -406,17 +400,24 @@ fn number(name: &str, column: Expression) -> Result<String, TravelError> {
 }
 
 /// What the address is: what the source says, and where it says nothing, what travel.source_kind says of the address.
-fn source_kind(columns: &Columns, site: Site, place: &[(&'static str, String)]) -> String {
-    let said = |name: &str| Some(format!("nullif({}, '')", as_text(columns.standard(name)?)));
-    let address = columns.standard("source_ip").map(host_text);
-    let kind = match (coalesced([said("source_text"), address]), site, place) {
+fn source_kind(
+    columns: &Columns,
+    site: Site,
+    place: &[(&'static str, String)],
+) -> Result<String, TravelError> {
+    let said = |name: &str| match columns.standard(name) {
+        Some(column) => Ok::<_, TravelError>(Some(format!("nullif({}, '')", column.into_text()?))),
+        None => Ok(None),
+    };
+    let address = columns.standard("source_ip").map(host_text).transpose()?;
+    let kind = match (coalesced([said("source_text")?, address]), site, place) {
         (Some(text), _, _) => format!("travel.source_kind({text})"),
         (None, Site::Address, [(_, address), ..]) => {
             format!("travel.source_kind(pg_catalog.host({address}))")
         }
         _ => "'absent'".to_owned(),
     };
-    coalesced([said("source_kind"), Some(kind)]).unwrap_or_default()
+    Ok(coalesced([said("source_kind")?, Some(kind)]).unwrap_or_default())
 }
 
 /// The first of these that is not NULL, as SQL.
@@ -427,9 +428,9 @@ fn coalesced(values: [Option<String>; 2]) -> Option<String> {
     }
 }
 
-fn host_text(address: Expression) -> String {
+fn host_text(address: Expression) -> Result<String, TravelError> {
     match address.oid {
-        pg_sys::INETOID | pg_sys::CIDROID => format!("pg_catalog.host({})", address.sql),
-        _ => as_text(address),
+        pg_sys::INETOID | pg_sys::CIDROID => Ok(format!("pg_catalog.host({})", address.sql)),
+        _ => address.into_text(),
     }
 }

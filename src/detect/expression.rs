@@ -8,29 +8,44 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
-/// Checks that a text is one SQL expression: that it parses, and that no second clause hides in it.
+/// Checks that a text is one SQL expression: that it parses, that no second clause hides in it, and that it is no star,
+/// which stands for any number of columns.
 pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
     let query = spi::c_string(text);
     // SAFETY: the parser gives a list of raw statements, here of one SELECT.
-    let single = explained(what, text, "", || unsafe {
+    let shape = explained(what, text, "", || unsafe {
         let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);
-        is_single_expression(list)
+        raw::shape_of(list)
     })?;
-    if single {
-        Ok(())
-    } else {
-        Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() })
+    match shape {
+        Shape::Expression => Ok(()),
+        Shape::Star => Err(TravelError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() }),
+        Shape::Other => Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() }),
     }
 }
 
-/// The type of an expression over the source.
+/// What the parser makes of a text.
+enum Shape {
+    Expression,
+    /// `s.*`, `(f(x)).*`: the columns of a row, however many they are.
+    Star,
+    Other,
+}
+
+/// The type of an expression over the source: of the one value that it is.
 pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, TravelError> {
     // Where it will stand, too: an aggregate, a window function or a set is none.
     let in_where = format!("SELECT 1 FROM {} AS s WHERE ({text}\n) IS NULL", source.name);
     explained(what, text, &source.column_names(), || spi::column_types(&in_where))?;
     let query = format!("SELECT ({text}\n) FROM {} AS s", source.name);
     let types = explained(what, text, &source.column_names(), || spi::column_types(&query))?;
-    Ok(types.first().map_or(pg_sys::InvalidOid, |oid| base_type(*oid)))
+    let [oid] = types[..] else {
+        return Err(TravelError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() });
+    };
+    if base_type(oid) == pg_sys::RECORDOID || source.is_its_row(base_type(oid)) {
+        return Err(TravelError::ExpressionIsARow { what: what.to_owned(), text: text.to_owned() });
+    }
+    Ok(oid)
 }
 
 /// Checks a condition: that it means something over the source, and is a truth value.
@@ -106,6 +121,7 @@ fn is_about_sql(code: PgSqlErrorCode) -> bool {
 
 /// The parser's trees, before names mean anything.
 mod raw {
+    use super::Shape;
     use pgrx::{PgSqlErrorCode, pg_sys};
     use std::ffi::c_void;
 
@@ -185,41 +201,67 @@ mod raw {
             pg_sys::raw_expression_tree_walker_impl(node, Some(look_at), context)
         }
     }
-}
 
-/// # Safety
-/// `list` is what raw_parser returned.
-unsafe fn is_single_expression(list: *mut pg_sys::List) -> bool {
-    // SAFETY: by the caller; every node is checked for its tag before it is read.
-    unsafe {
-        if list.is_null() || (*list).length != 1 {
-            return false;
+    /// # Safety
+    /// `list` is what raw_parser returned.
+    pub unsafe fn shape_of(list: *mut pg_sys::List) -> Shape {
+        // SAFETY: by the caller; every node is checked for its tag before it is read.
+        unsafe {
+            if list.is_null() || (*list).length != 1 {
+                return Shape::Other;
+            }
+            let statement = (*(*list).elements).ptr_value.cast::<pg_sys::RawStmt>();
+            let select = (*statement).stmt.cast::<pg_sys::SelectStmt>();
+            if select.is_null() || (*select).type_ != pg_sys::NodeTag::T_SelectStmt {
+                return Shape::Other;
+            }
+            let select = &*select;
+            let targets = select.targetList;
+            if targets.is_null() || (*targets).length != 1 {
+                return Shape::Other;
+            }
+            let target = (*(*targets).elements).ptr_value.cast::<pg_sys::ResTarget>();
+            let is_alone = (*target).name.is_null()
+                && select.distinctClause.is_null()
+                && select.intoClause.is_null()
+                && select.fromClause.is_null()
+                && select.whereClause.is_null()
+                && select.groupClause.is_null()
+                && select.havingClause.is_null()
+                && select.windowClause.is_null()
+                && select.valuesLists.is_null()
+                && select.sortClause.is_null()
+                && select.limitOffset.is_null()
+                && select.limitCount.is_null()
+                && select.lockingClause.is_null()
+                && select.withClause.is_null()
+                && select.op == pg_sys::SetOperation::SETOP_NONE;
+            match is_alone {
+                false => Shape::Other,
+                true if ends_in_a_star((*target).val) => Shape::Star,
+                true => Shape::Expression,
+            }
         }
-        let statement = (*(*list).elements).ptr_value.cast::<pg_sys::RawStmt>();
-        let select = (*statement).stmt.cast::<pg_sys::SelectStmt>();
-        if select.is_null() || (*select).type_ != pg_sys::NodeTag::T_SelectStmt {
-            return false;
+    }
+
+    /// # Safety
+    /// `value` is a node of the parser's tree.
+    unsafe fn ends_in_a_star(value: *mut pg_sys::Node) -> bool {
+        // SAFETY: by the caller; a node is read as what its tag says.
+        unsafe {
+            let names = match value.as_ref().map(|node| node.type_) {
+                Some(pg_sys::NodeTag::T_ColumnRef) => (*value.cast::<pg_sys::ColumnRef>()).fields,
+                Some(pg_sys::NodeTag::T_A_Indirection) => {
+                    (*value.cast::<pg_sys::A_Indirection>()).indirection
+                }
+                _ => return false,
+            };
+            if names.is_null() || (*names).length < 1 {
+                return false;
+            }
+            let last =
+                (*(*names).elements.add((*names).length as usize - 1)).ptr_value.cast::<pg_sys::Node>();
+            last.as_ref().is_some_and(|last| last.type_ == pg_sys::NodeTag::T_A_Star)
         }
-        let select = &*select;
-        let targets = select.targetList;
-        if targets.is_null() || (*targets).length != 1 {
-            return false;
-        }
-        let target = (*(*targets).elements).ptr_value.cast::<pg_sys::ResTarget>();
-        (*target).name.is_null()
-            && select.distinctClause.is_null()
-            && select.intoClause.is_null()
-            && select.fromClause.is_null()
-            && select.whereClause.is_null()
-            && select.groupClause.is_null()
-            && select.havingClause.is_null()
-            && select.windowClause.is_null()
-            && select.valuesLists.is_null()
-            && select.sortClause.is_null()
-            && select.limitOffset.is_null()
-            && select.limitCount.is_null()
-            && select.lockingClause.is_null()
-            && select.withClause.is_null()
-            && select.op == pg_sys::SetOperation::SETOP_NONE
     }
 }

@@ -108,7 +108,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 
 pub use arguments::{Arguments, columns as columns_argument, utc};
 pub use columns::{Expression, is_expression, type_name};
-pub use events::{Events, LABELS, PLACE_LABELS, Site, as_text};
+pub use events::{Events, LABELS, PLACE_LABELS, Site};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use source::{Source, identifiers, quoted};
 

@@ -5,6 +5,8 @@ use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
 
 pub struct Source {
+    /// The type of its rows.
+    row_type: pg_sys::Oid,
     /// Schema-qualified and quoted.
     pub name: String,
     pub columns: Vec<SourceColumn>,
@@ -15,6 +17,7 @@ pub struct Source {
 #[derive(Clone)]
 pub struct SourceColumn {
     pub name: String,
+    /// As declared: it may be a domain.
     pub oid: pg_sys::Oid,
     /// Its collation calls different texts equal.
     is_loose: bool,
@@ -89,17 +92,18 @@ impl Source {
                 .filter(|column| !column.attisdropped)
                 .map(|column| SourceColumn {
                     name: column.name().to_owned(),
-                    oid: base_type(column.atttypid),
+                    oid: column.atttypid,
                     is_loose: column.attcollation != pg_sys::InvalidOid
                         && !pg_sys::get_collation_isdeterministic(column.attcollation),
                 })
                 .collect();
+            let row_type = (*class).reltype;
             let indexes = first_columns_of_indexes(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(TravelError::SourceNotATable { name });
             }
-            Ok(Self { name, columns, indexes })
+            Ok(Self { row_type, name, columns, indexes })
         }
     }
 
@@ -107,12 +111,16 @@ impl Source {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Whether a type is that of its rows.
+    pub fn is_its_row(&self, oid: pg_sys::Oid) -> bool {
+        oid == self.row_type && oid != pg_sys::InvalidOid
+    }
+
     /// Whether an index leads from an entity and a time, or from a time alone, to a few rows. One that begins with the
     /// entity and goes on otherwise leads to all of its rows. The columns are given as SQL over the source.
     pub fn is_indexed_by(&self, keys: &[&str], time: &str) -> bool {
-        let is = |column: &Option<String>, sql: &str| {
-            column.as_ref().is_some_and(|name| sql == format!("s.{}", quoted(name)))
-        };
+        let is =
+            |column: &Option<String>, sql: &str| column.as_ref().is_some_and(|name| is_column(sql, name));
         self.indexes.iter().any(|[first, second]| {
             is(first, time) || (is(second, time) && keys.iter().any(|key| is(first, key)))
         })
@@ -120,12 +128,47 @@ impl Source {
 
     /// Whether a column, given as SQL over the source, is one whose collation calls different texts equal.
     pub fn is_loose(&self, sql: &str) -> bool {
-        self.columns.iter().any(|column| column.is_loose && sql == format!("s.{}", quoted(&column.name)))
+        self.columns.iter().any(|column| column.is_loose && is_column(sql, &column.name))
     }
 
     /// What is there, for hints.
     pub fn column_names(&self) -> String {
         self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Whether SQL over the source is this column of it, under whatever label of its type: an index serves both.
+fn is_column(sql: &str, name: &str) -> bool {
+    sql.strip_prefix("s.")
+        .and_then(|sql| sql.strip_prefix(&*quoted(name)))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether a type is one of PostgreSQL's own: what is done with its values runs no code of a user's.
+pub fn is_of_postgresql(oid: pg_sys::Oid) -> bool {
+    with_type(oid, |form| form.typnamespace.to_u32() == pg_sys::PG_CATALOG_NAMESPACE) == Some(true)
+}
+
+/// The name of one of PostgreSQL's own types as SQL writes it without a modifier; none of any other type.
+pub fn type_in_sql(oid: pg_sys::Oid) -> Option<String> {
+    let name = |form: &pg_sys::FormData_pg_type| {
+        // SAFETY: a name ends within its bytes.
+        unsafe { CStr::from_ptr(form.typname.data.as_ptr()) }.to_string_lossy().into_owned()
+    };
+    with_type(oid, name).filter(|_| is_of_postgresql(oid)).map(|name| quoted(&name))
+}
+
+fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_type) -> R) -> Option<R> {
+    // SAFETY: a row of pg_type is released after it was read.
+    unsafe {
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, pg_sys::Datum::from(oid));
+        if tuple.is_null() {
+            return None;
+        }
+        let result = read(&*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>());
+        pg_sys::ReleaseSysCache(tuple);
+        Some(result)
     }
 }
 

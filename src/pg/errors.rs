@@ -10,6 +10,8 @@ type Text = Cow<'static, str>;
 pub enum TravelError {
     NotUtf8,
     WrongRowType { expected: usize, found: usize },
+    QueryColumns { expected: usize, found: usize },
+    ColumnTypeChanged { column: String, expected: &'static str, found: String },
     NotInAggregate { function: &'static str },
     NotAWindow,
     NotATrigger,
@@ -53,6 +55,8 @@ pub enum TravelError {
     NoTimeColumn { source: String, available: String },
     NoPlaceColumn { source: String, available: String },
     NotOneExpression { what: String, text: String },
+    ExpressionIsAStar { what: String, text: String },
+    ExpressionIsARow { what: String, text: String },
     NameSyntax { name: String },
     NotYetPartitioned,
     NotAnEventsTable { name: String, column: &'static str },
@@ -94,6 +98,9 @@ pub enum TravelError {
     NoSuchLevel { level: String },
     NoSuchRole { role: String },
 }
+
+const TYPES_CHANGED: &str = "A function, a view or a table that the query uses was replaced while the statement ran, or a \
+                             table of the schema travel was altered. Undo that, or run the statement again.";
 
 /// What an error says beside its code.
 struct Words {
@@ -147,6 +154,18 @@ impl TravelError {
             )
             .detail(format!("A row type has {found} columns, the library writes {expected}."))
             .hint("Run ALTER EXTENSION impossible_travel UPDATE, and restart sessions that are older than the library."),
+            Self::QueryColumns { expected, found } => words(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                "a query of impossible_travel does not give the columns that it should",
+            )
+            .detail(format!("It gives {found} columns where {expected} are read."))
+            .hint(TYPES_CHANGED),
+            Self::ColumnTypeChanged { column, expected, found } => words(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("the column \"{column}\" has the type {found} where {expected} is read"),
+            )
+            .detail("Nothing was read from it.")
+            .hint(TYPES_CHANGED),
             Self::NotInAggregate { function } => words(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 format!("travel.{function} can only be called by its aggregate"),
@@ -390,6 +409,18 @@ impl TravelError {
             )
             .detail(format!("It is: {text}"))
             .hint("Write what could stand after WHERE, without further clauses or statements."),
+            Self::ExpressionIsAStar { what, text } => words(
+                Code::ERRCODE_SYNTAX_ERROR,
+                format!("{what} is not one SQL expression but a star, which stands for several columns"),
+            )
+            .detail(format!("It is: {text}"))
+            .hint("Name the one column that is meant: (s.the_column)."),
+            Self::ExpressionIsARow { what, text } => words(
+                Code::ERRCODE_SYNTAX_ERROR,
+                format!("{what} is a whole row, not one value"),
+            )
+            .detail(format!("It is: {text}"))
+            .hint("Name the one column that is meant: (s.the_column), or a field of the row: ((s.the_row).the_field)."),
             Self::NameSyntax { name } => words(
                 Code::ERRCODE_INVALID_NAME,
                 format!("this is no name of a table: \"{name}\""),

@@ -16,4 +16,5 @@ pub mod spi;
 pub mod srf;
 pub mod table;
 pub mod trigger;
+pub mod types;
 pub mod window;

@@ -1,9 +1,15 @@
 //! Queries of the extension's own, through SPI, with plain C strings in and rows or tuplestores out.
+//!
+//! What a query was analysed to give is not always what it gives: a function or a view can be replaced between the
+//! analysis and the execution. So every value is read as a type only after the type of its column was checked: by
+//! [`Rows`], whose accessors all do, and by [`execute_into`].
 
 use super::errors::TravelError;
 use super::function::{utf8, varlena_bytes};
 use super::srf::RowSet;
+use super::types::{self, Type};
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::ffi::CString;
 
 unsafe extern "C-unwind" {
@@ -79,7 +85,8 @@ unsafe fn analysed<'a>(query: &str) -> Option<&'a pg_sys::CachedPlanSource> {
     }
 }
 
-/// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. Within [`connected`].
+/// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. Its columns must have the types of the
+/// set's; else the statement ends with 42804 before the first row. Within [`connected`].
 pub fn execute_into(query: &str, rows: &RowSet) {
     let query = c_string(query);
     // SAFETY: the receiver writes into the set's tuplestore, which outlives the query.
@@ -91,8 +98,8 @@ pub fn execute_into(query: &str, rows: &RowSet) {
                 rows.store(),
                 rows.context(),
                 false,
-                std::ptr::null_mut(),
-                std::ptr::null(),
+                rows.tuple_desc(),
+                c"a query of impossible_travel does not give the columns that it should".as_ptr(),
             );
             receiver
         });
@@ -109,33 +116,82 @@ pub fn execute_into(query: &str, rows: &RowSet) {
 /// An argument of a statement: its type, and its value unless it is NULL.
 pub type Argument = (pg_sys::Oid, Option<pg_sys::Datum>);
 
-/// The rows of a query, until the SPI connection ends or they are dropped.
+/// The rows of a query, until the SPI connection ends or they are dropped. The accessors check the type of the column
+/// that they read, and end the statement with 42804 where it is another.
 pub struct Rows {
     table: *mut pg_sys::SPITupleTable,
     pub len: usize,
+    /// The types that all columns were found to have, by their address.
+    checked: Cell<*const Type>,
 }
 
 impl Rows {
-    /// All columns of a row at once: cheaper than one by one where there are many.
-    pub fn columns<const N: usize>(&self, row: usize) -> [Option<pg_sys::Datum>; N] {
+    /// Those that the statement just run left in SPI's variables.
+    fn just_read() -> Self {
+        // SAFETY: reads variables of the backend.
+        let (table, len) = unsafe { (pg_sys::SPI_tuptable, pg_sys::SPI_processed as usize) };
+        Self { table, len: if table.is_null() { 0 } else { len }, checked: Cell::new(std::ptr::null()) }
+    }
+
+    /// All columns of a row at once: cheaper than one by one where there are many. The query must give as many columns,
+    /// of these types.
+    #[inline]
+    pub fn columns<const N: usize>(
+        &self,
+        row: usize,
+        types: &'static [Type; N],
+    ) -> Result<[Option<pg_sys::Datum>; N], TravelError> {
+        if self.checked.get() != types.as_ptr() {
+            self.check(types)?;
+            self.checked.set(types.as_ptr());
+        }
         let (mut values, mut nulls) = ([pg_sys::Datum::from(0_usize); N], [true; N]);
-        // SAFETY: SPI made the table with `len` rows, and its descriptor with them; only if that has N columns are they
-        // written.
-        unsafe {
-            let description = (*self.table).tupdesc;
-            if (*description).natts as usize == N {
+        if row < self.len {
+            // SAFETY: SPI made the table with `len` rows. They have N columns, as was checked.
+            unsafe {
                 let tuple = *(*self.table).vals.add(row);
+                let description = (*self.table).tupdesc;
                 pg_sys::heap_deform_tuple(tuple, description, values.as_mut_ptr(), nulls.as_mut_ptr());
             }
         }
-        std::array::from_fn(|column| (!nulls[column]).then_some(values[column]))
+        Ok(std::array::from_fn(|column| (!nulls[column]).then_some(values[column])))
     }
 
-    /// A column, counted from 0, of a row; none where it is NULL.
+    #[cold]
+    fn check(&self, types: &[Type]) -> Result<(), TravelError> {
+        // SAFETY: SPI made the descriptor with the rows.
+        let found = if self.table.is_null() { 0 } else { unsafe { (*(*self.table).tupdesc).natts as usize } };
+        if found != types.len() {
+            return Err(TravelError::QueryColumns { expected: types.len(), found });
+        }
+        types.iter().enumerate().try_for_each(|(column, wanted)| self.check_column(column, *wanted))
+    }
+
+    /// Checks the type of a column, counted from 0.
     #[inline]
-    pub fn get(&self, row: usize, column: usize) -> Option<pg_sys::Datum> {
+    fn check_column(&self, column: usize, wanted: Type) -> Result<(), TravelError> {
+        if self.table.is_null() {
+            return Err(TravelError::QueryColumns { expected: column + 1, found: 0 });
+        }
+        // SAFETY: SPI made the descriptor with the rows.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked((*self.table).tupdesc) };
+        match columns.get(column) {
+            Some(attribute) => types::check(attribute, wanted),
+            None => Err(TravelError::QueryColumns { expected: column + 1, found: columns.len() }),
+        }
+    }
+
+    /// A column, counted from 0, of a row; none where it is NULL, or the row is not there.
+    #[inline]
+    pub fn get(&self, row: usize, column: usize, wanted: Type) -> Option<pg_sys::Datum> {
+        if row >= self.len {
+            return None;
+        }
+        if let Err(error) = self.check_column(column, wanted) {
+            error.raise();
+        }
         let mut is_null = true;
-        // SAFETY: SPI made the table with `len` rows, and its descriptor with them.
+        // SAFETY: SPI made the table with `len` rows, and its descriptor, which has the column, with them.
         unsafe {
             let tuple = *(*self.table).vals.add(row);
             let value = pg_sys::SPI_getbinval(tuple, (*self.table).tupdesc, column as i32 + 1, &mut is_null);
@@ -143,19 +199,20 @@ impl Rows {
         }
     }
 
-    /// A column of a variable-length type whose content is text. SPI's rows are stored flat.
+    /// A column whose content is text. SPI's rows are stored flat.
     #[inline]
     pub fn text(&self, row: usize, column: usize) -> Result<Option<&str>, TravelError> {
-        // SAFETY: by the query, the column is of such a type; the row lives as long as `self`.
-        self.get(row, column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+        // SAFETY: the column is of such a type, which `get` checks; the row lives as long as `self`.
+        self.get(row, column, Type::Text).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
     }
 
+    /// A bigint, or a timestamptz as microseconds since 2000-01-01 UTC.
     pub fn i64(&self, row: usize, column: usize) -> Option<i64> {
-        self.get(row, column).map(|datum| datum.value() as i64)
+        self.get(row, column, Type::Int8OrTime).map(|datum| datum.value() as i64)
     }
 
     pub fn bool(&self, row: usize, column: usize) -> Option<bool> {
-        self.get(row, column).map(|datum| datum.value() as u8 != 0)
+        self.get(row, column, Type::Bool).map(|datum| datum.value() as u8 != 0)
     }
 }
 
@@ -172,8 +229,7 @@ impl Drop for Rows {
 /// Runs a query and collects its rows. It sees what this transaction did before it. Within [`connected`].
 pub fn select(query: &str, arguments: &[Argument]) -> Rows {
     run(query, arguments);
-    // SAFETY: the statement just run left them here.
-    unsafe { Rows { table: pg_sys::SPI_tuptable, len: pg_sys::SPI_processed as usize } }
+    Rows::just_read()
 }
 
 /// Runs a statement; the number of its rows. Within [`connected`].
@@ -235,10 +291,8 @@ impl Cursor {
 
     pub fn fetch(&mut self, count: usize) -> Rows {
         // SAFETY: the portal is open; the call leaves the rows in SPI's variables.
-        unsafe {
-            pg_sys::SPI_cursor_fetch(self.portal, true, count as std::ffi::c_long);
-            Rows { table: pg_sys::SPI_tuptable, len: pg_sys::SPI_processed as usize }
-        }
+        unsafe { pg_sys::SPI_cursor_fetch(self.portal, true, count as std::ffi::c_long) };
+        Rows::just_read()
     }
 
     pub fn close(self) {

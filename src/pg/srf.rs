@@ -53,6 +53,11 @@ impl RowSet {
         self.store
     }
 
+    /// The columns of the set.
+    pub fn tuple_desc(&self) -> pg_sys::TupleDesc {
+        self.tuple_desc
+    }
+
     /// The memory context in which the rows live.
     pub fn context(&self) -> pg_sys::MemoryContext {
         self.context

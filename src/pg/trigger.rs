@@ -3,6 +3,8 @@
 use super::array;
 use super::errors::TravelError;
 use super::function::{Call, utf8, varlena_bytes};
+use super::memory::varlena;
+use super::types::{self, Type};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
 
@@ -99,41 +101,79 @@ impl Tuple {
         pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
     }
 
-    pub fn datum(&self, column: &CStr) -> Option<pg_sys::Datum> {
-        // SAFETY: row and descriptor belong together; a column that is not there is read as NULL.
+    pub fn is_null(&self, column: &CStr) -> bool {
+        self.look_up(column, None).is_none()
+    }
+
+    /// A column's value, read as a type: where the column is of another, the statement ends with 42804.
+    fn datum(&self, column: &CStr, wanted: Type) -> Option<pg_sys::Datum> {
+        self.look_up(column, Some(wanted))
+    }
+
+    /// None where the column is not there, too: the library may be newer than the table.
+    fn look_up(&self, column: &CStr, wanted: Option<Type>) -> Option<pg_sys::Datum> {
+        // SAFETY: row and descriptor belong together.
         unsafe {
-            let mut is_null = true;
             let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            if number <= 0 {
+                return None;
+            }
+            if let Some(wanted) = wanted {
+                self.check(number, wanted);
+            }
+            let mut is_null = true;
             let datum = pg_sys::SPI_getbinval(self.tuple, self.desc, number, &mut is_null);
             (!is_null).then_some(datum)
         }
     }
 
+    /// Checks the type of a column, counted from 1.
+    fn check(&self, number: i32, wanted: Type) {
+        // SAFETY: the descriptor is the open table's.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
+        let column = usize::try_from(number - 1).ok().and_then(|column| columns.get(column));
+        let result = match column {
+            Some(attribute) => types::check(attribute, wanted),
+            None => Err(TravelError::QueryColumns { expected: 1, found: 0 }),
+        };
+        if let Err(error) = result {
+            error.raise();
+        }
+    }
+
     pub fn text(&self, column: &CStr) -> Result<Option<&str>, TravelError> {
-        // SAFETY: SQL declares the columns that are asked for as text.
-        self.datum(column).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+        // SAFETY: the column is of such a type, which `datum` checks.
+        self.datum(column, Type::Text).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
     }
 
     /// Of a text[].
     pub fn texts(&self, column: &CStr) -> Result<Option<Vec<Option<String>>>, TravelError> {
         // SAFETY: as in `text`.
-        self.datum(column).map(|datum| unsafe { array::texts(datum) }).transpose()
+        self.datum(column, Type::TextArray).map(|datum| unsafe { array::texts(datum) }).transpose()
+    }
+
+    pub fn jsonb(&self, column: &CStr) -> Option<pg_sys::Datum> {
+        self.datum(column, Type::Jsonb)
+    }
+
+    pub fn i64(&self, column: &CStr) -> Option<i64> {
+        self.datum(column, Type::Int8OrTime).map(|datum| datum.value() as i64)
     }
 
     pub fn f64(&self, column: &CStr) -> Option<f64> {
-        self.datum(column).map(|datum| f64::from_bits(datum.value() as u64))
+        self.datum(column, Type::Float8).map(|datum| f64::from_bits(datum.value() as u64))
     }
 
     pub fn bool(&self, column: &CStr) -> Option<bool> {
-        self.datum(column).map(|datum| datum.value() as u8 != 0)
+        self.datum(column, Type::Bool).map(|datum| datum.value() as u8 != 0)
     }
 
     /// Microseconds of an interval as `extract(epoch FROM …)` has them, by which rules are read: a year is 365.25 days,
     /// a month 30.
     pub fn interval(&self, column: &CStr) -> Option<i128> {
         const HOUR: i128 = 3_600_000_000;
-        self.datum(column).map(|datum| {
-            // SAFETY: SQL declares the column as interval, which is passed by reference.
+        self.datum(column, Type::Interval).map(|datum| {
+            // SAFETY: the column is an interval, which is passed by reference.
             let interval = unsafe { &*datum.cast_mut_ptr::<pg_sys::Interval>() };
             let (years, months) = (i128::from(interval.month / 12), i128::from(interval.month % 12));
             (years * 8766 + (months * 30 + i128::from(interval.day)) * 24) * HOUR + i128::from(interval.time)
@@ -142,7 +182,7 @@ impl Tuple {
 
     /// A column as SQL writes it, for messages.
     pub fn written(&self, column: &CStr) -> String {
-        // SAFETY: as in `datum`; the text lives in the current memory context.
+        // SAFETY: as in `look_up`; the text lives in the current memory context.
         unsafe {
             let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
             let text = pg_sys::SPI_getvalue(self.tuple, self.desc, number);
@@ -155,24 +195,31 @@ impl Tuple {
 
     /// The row as a value of its table's type, with that type.
     pub fn composite(&self) -> (pg_sys::Oid, pg_sys::Datum) {
-        // SAFETY: as in `datum`.
+        // SAFETY: as in `look_up`.
         unsafe { ((*self.desc).tdtypeid, pg_sys::heap_copy_tuple_as_datum(self.tuple, self.desc)) }
     }
 
     /// Microseconds since 2000-01-01 UTC.
     pub fn timestamp(&self, column: &CStr) -> Option<i64> {
-        self.datum(column).map(|datum| datum.value() as i64)
+        self.datum(column, Type::Timestamptz).map(|datum| datum.value() as i64)
     }
 
     /// The same row with other values.
-    pub fn with(&self, changes: &[(&CStr, Option<pg_sys::Datum>)]) -> Self {
-        // SAFETY: as in `datum`; the three arrays have one entry a change. The new row lives as long as the old one.
+    pub fn with(&self, changes: &[(&CStr, Value)]) -> Self {
+        // SAFETY: the descriptor is the open table's.
+        let number = |column: &CStr| unsafe { pg_sys::SPI_fnumber(self.desc, column.as_ptr()) };
+        let mut numbers: Vec<i32> = changes.iter().map(|(column, _)| number(column)).collect();
+        for ((_, value), number) in changes.iter().zip(&numbers) {
+            if let Some((kind, _)) = value {
+                self.check(*number, *kind);
+            }
+        }
+        let datum = |value: &Value| value.map_or(pg_sys::Datum::from(0_usize), |(_, datum)| datum);
+        let mut values: Vec<pg_sys::Datum> = changes.iter().map(|(_, value)| datum(value)).collect();
+        let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
+        // SAFETY: row and descriptor belong together; the three arrays have one entry a change, whose type was checked. The
+        // new row lives as long as the old one.
         let tuple = unsafe {
-            let mut numbers: Vec<i32> =
-                changes.iter().map(|(column, _)| pg_sys::SPI_fnumber(self.desc, column.as_ptr())).collect();
-            let mut values: Vec<pg_sys::Datum> =
-                changes.iter().map(|(_, value)| value.unwrap_or(pg_sys::Datum::from(0_usize))).collect();
-            let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
             pg_sys::heap_modify_tuple_by_cols(
                 self.tuple,
                 self.desc,
@@ -216,6 +263,18 @@ impl Tuple {
         unsafe { pg_sys::heap_deform_tuple(self.tuple, self.desc, values.as_mut_ptr(), nulls.as_mut_ptr()) };
         values.into_iter().zip(nulls).map(|(value, is_null)| (!is_null).then_some(value)).collect()
     }
+}
+
+/// What a column is set to, NULL where there is none.
+pub type Value = Option<(Type, pg_sys::Datum)>;
+
+pub fn text(text: &str) -> Value {
+    Some((Type::Text, varlena(text.as_bytes())))
+}
+
+/// Microseconds since 2000-01-01 UTC.
+pub fn timestamp(time: i64) -> Value {
+    Some((Type::Timestamptz, pg_sys::Datum::from(time)))
 }
 
 /// A column that an UPDATE changes.

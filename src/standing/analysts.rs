@@ -4,6 +4,7 @@ use super::definition::{text, texts};
 use crate::pg::errors::TravelError;
 use crate::pg::inet;
 use crate::pg::spi::{self, Rows};
+use crate::pg::types::Type;
 use std::sync::Arc;
 use travel_core::network::prefix;
 use travel_core::rule::{AnalystRow, Known, Micros, PlaceKey, Suppression, Transition};
@@ -53,9 +54,9 @@ pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
                 entity_like: owned(0)?,
                 country_code_a: owned(1)?,
                 country_code_b: owned(2)?,
-                // SAFETY: the column is a cidr.
+                // SAFETY: the column is a cidr, as `get` checked.
                 network: rows
-                    .get(row, 3)
+                    .get(row, 3, Type::Cidr)
                     .and_then(|datum| unsafe { inet::read_prefix(datum) })
                     .map(|(address, length)| prefix(address, length)),
                 valid_from: rows.i64(row, 4),

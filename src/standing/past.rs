@@ -7,6 +7,7 @@ use super::outcome::{Law, RaisedLeg};
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Rows};
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -102,8 +103,8 @@ fn place(rows: &Rows, row: usize, first: usize) -> Result<Option<PlaceKey>, Trav
 }
 
 fn evidence(rows: &Rows, row: usize, column: usize) -> Result<BTreeSet<Evidence>, TravelError> {
-    let Some(names) = rows.get(row, column) else { return Ok(BTreeSet::new()) };
-    // SAFETY: the column is an array of texts.
+    let Some(names) = rows.get(row, column, Type::TextArray) else { return Ok(BTreeSet::new()) };
+    // SAFETY: the column is a text[], as `get` checked.
     let names = unsafe { array::texts(names) }?;
     Ok(names.into_iter().flatten().filter_map(|name| Evidence::from_name(&name)).collect())
 }

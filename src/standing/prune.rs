@@ -5,6 +5,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::scanning::while_scanning;
 use crate::pg::spi::{self, Argument};
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
@@ -24,7 +25,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             let given = rows.text(0, 2)?.unwrap_or_default().to_owned();
             return Err(TravelError::PruneTooYoung { given, least: LEAST });
         }
-        let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0));
+        let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0, Type::Timestamptz));
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
     })?;
     // SAFETY: SQL declares the result as columns of bigint, whose row type the call knows.

@@ -3,7 +3,7 @@
 use super::definition::Definition;
 use super::indexes;
 use crate::detect::{
-    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, as_text, check_row_condition, identifiers,
+    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, check_row_condition, identifiers,
     is_expression, is_volatile, utc,
 };
 use crate::pg::errors::TravelError;
@@ -134,13 +134,13 @@ impl Queries {
         let keys: Vec<String> = events.keys.iter().map(|key| key.sql.clone()).collect();
         let entity = events.entity(&keys);
         let baseline_entity =
-            if definition.baseline { baseline_sql(&events, given) } else { NO_BASELINE.to_owned() };
+            if definition.baseline { baseline_sql(&events, given)? } else { NO_BASELINE.to_owned() };
         Ok(Self {
             source: arguments.source.name.clone(),
             site: events.site,
             arrival,
             is_indexed: false,
-            select: select(&events, &entity, &baseline_entity, found[0].clone()),
+            select: select(&events, &entity, &baseline_entity, found[0].clone())?,
             from: events.from.clone(),
             filters: events.filters().join("\n  AND "),
             entity,
@@ -262,22 +262,27 @@ pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros
 }
 
 /// Whom places are learnt for, as SQL.
-fn baseline_sql(events: &Events, given: Vec<Expression>) -> String {
+fn baseline_sql(events: &Events, given: Vec<Expression>) -> Result<String, TravelError> {
     if given.is_empty() {
-        return match (events.label("actor"), events.label("principal")) {
+        return Ok(match (events.label("actor"), events.label("principal")) {
             (Some(actor), Some(principal)) => format!("coalesce({actor}, {principal})"),
             (Some(one), None) | (None, Some(one)) => one.to_owned(),
             (None, None) => NO_BASELINE.to_owned(),
-        };
+        });
     }
-    let parts: Vec<String> = given.into_iter().map(as_text).collect();
-    match &parts[..] {
+    let parts = given.into_iter().map(Expression::into_text).collect::<Result<Vec<_>, _>>()?;
+    Ok(match &parts[..] {
         [single] => single.clone(),
         several => format!("travel.entity(VARIADIC ARRAY[{}])", several.join(", ")),
-    }
+    })
 }
 
-fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option<Expression>) -> String {
+fn select(
+    events: &Events,
+    entity: &str,
+    baseline_entity: &str,
+    mfa_used: Option<Expression>,
+) -> Result<String, TravelError> {
     let part = |name: &str| events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
     let label =
         |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
@@ -287,7 +292,10 @@ fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option
         Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
         // CloudTrail has both "true" and "Yes"; as in travel.parse, what is there and does not say so is false.
         Some(column) => {
-            format!("(lower(nullif({}::text, '')) IN ('true', 't', 'yes', 'y', '1'))", column.sql)
+            format!(
+                "(pg_catalog.lower(nullif({}, '')) IN ('true', 't', 'yes', 'y', '1'))",
+                column.into_text()?
+            )
         }
     };
     let number = |name: &str| part(name).unwrap_or_else(|| "NULL::float8".to_owned());
@@ -304,5 +312,5 @@ fn select(events: &Events, entity: &str, baseline_entity: &str, mfa_used: Option
     ];
     select
         .extend(LABELS.iter().chain(&PLACE_LABELS).map(|name| format!("{} AS {name}", label(name, "text"))));
-    select.join(",\n       ")
+    Ok(select.join(",\n       "))
 }

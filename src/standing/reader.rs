@@ -6,6 +6,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::spi::Rows;
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -20,6 +21,16 @@ const FIRST_LABEL: usize = 8;
 const EVENT_ID: usize = FIRST_LABEL;
 const FIRST_PLACE_LABEL: usize = FIRST_LABEL + LABELS.len();
 const COLUMNS: usize = FIRST_PLACE_LABEL + 4;
+
+/// What each column of the queries over a source is read as.
+const TYPES: [Type; COLUMNS] = {
+    let mut types = [Type::Text; COLUMNS];
+    types[2] = Type::Timestamptz;
+    types[3] = Type::Inet;
+    (types[4], types[5], types[6]) = (Type::Float8, Type::Float8, Type::Float8);
+    types[7] = Type::Bool;
+    types
+};
 
 /// Texts that are shared at once.
 const KEPT_TEXTS: usize = 100_000;
@@ -71,7 +82,7 @@ impl Reader {
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
-        let row = &rows.columns::<COLUMNS>(row);
+        let row = &rows.columns(row, &TYPES)?;
         let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
         let (Some(entity), Some(whereabouts)) = (self.name(row, 0)?, self.whereabouts(row, time)?) else {
             return Ok(Read::NotPlaced(time));
@@ -172,7 +183,7 @@ impl Reader {
                 treatment: None,
             }));
         }
-        // SAFETY: the column is an inet.
+        // SAFETY: the column is an inet, as `read` checked.
         let Some(host) = row[3].and_then(|datum| unsafe { inet::read(datum) }) else {
             return Ok(None);
         };
@@ -196,7 +207,7 @@ impl Reader {
 
     fn text(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
         let Some(datum) = row[column] else { return Ok(None) };
-        // SAFETY: the query gives these columns as text; the row lives longer than the call.
+        // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
         let text = utf8(unsafe { varlena_bytes(datum) })?;
         if let Some(known) = self.texts.get(text) {
             return Ok(Some(known.clone()));

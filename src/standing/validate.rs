@@ -9,10 +9,9 @@ use crate::detect::{self, Source, check_row_condition_alone, identifiers};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
 use crate::pg::role::{self, Role};
 use crate::pg::spi;
-use crate::pg::trigger::{Event, Trigger, Tuple};
+use crate::pg::trigger::{self, Event, Trigger, Tuple};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -188,7 +187,7 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
             return Err(TravelError::EntitySyntax { argument, entity: list.to_owned() });
         }
     }
-    detect::columns_argument(rule.datum(c"columns"))?;
+    detect::columns_argument(rule.jsonb(c"columns"))?;
     if let Some(condition) = rule.text(c"condition")?
         && !is_restoring()
     {
@@ -218,13 +217,13 @@ fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
         relation = Source::find(source);
     }
     if let Some(name) = relation.and_then(Source::name_of) {
-        rule = rule.with(&[(c"source", Some(varlena(name.as_bytes())))]);
+        rule = rule.with(&[(c"source", trigger::text(&name))]);
     }
-    if rule.datum(c"owner").is_none() {
+    if rule.is_null(c"owner") {
         let writer = Role::current();
         let owner =
             relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
-        rule = rule.with(&[(c"owner", Some(varlena(owner.name().as_bytes())))]);
+        rule = rule.with(&[(c"owner", trigger::text(&owner.name()))]);
     }
     Ok(rule)
 }
@@ -300,6 +299,8 @@ fn is_malformed(error: &TravelError) -> bool {
         TravelError::ConditionHas { .. }
         | TravelError::ColumnsVolatile { .. }
         | TravelError::NotOneExpression { .. }
+        | TravelError::ExpressionIsAStar { .. }
+        | TravelError::ExpressionIsARow { .. }
         | TravelError::ColumnsKey { .. } => true,
         TravelError::ExpressionFailed { code, .. } => matches!(
             code,

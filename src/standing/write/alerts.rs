@@ -5,6 +5,7 @@ use crate::detect::utc;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
+use crate::pg::types::Type;
 use crate::standing::definition::{text, texts};
 use crate::standing::findings::Columns;
 use crate::standing::outcome::{Law, RaisedLeg};
@@ -177,8 +178,10 @@ impl Writer<'_> {
         let mut stored = Vec::with_capacity(rows.len);
         let mut withdrawn_before = BTreeSet::new();
         for row in 0..rows.len {
-            let (Some(id), Some(legs)) = (rows.i64(row, 0), rows.get(row, 3)) else { continue };
-            // SAFETY: the column is an array of texts.
+            let (Some(id), Some(legs)) = (rows.i64(row, 0), rows.get(row, 3, Type::TextArray)) else {
+                continue;
+            };
+            // SAFETY: the column is a text[], as `get` checked.
             let legs = unsafe { array::texts(legs) }?.into_iter().flatten().collect();
             stored.push(StoredAlert { id, legs, archived: rows.bool(row, 1) == Some(true) });
             if rows.bool(row, 2) == Some(true) {

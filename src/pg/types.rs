@@ -1,0 +1,77 @@
+//! Types that values are read as, checked before a value of another type is taken for one.
+
+use super::errors::TravelError;
+use pgrx::pg_sys;
+
+/// What a value is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// A variable-length type whose content is text.
+    Text,
+    TextArray,
+    Bool,
+    Float8,
+    Inet,
+    Cidr,
+    Interval,
+    Jsonb,
+    Timestamptz,
+    /// Eight bytes by value.
+    Int8OrTime,
+}
+
+impl Type {
+    #[inline]
+    fn is(self, oid: pg_sys::Oid) -> bool {
+        use pg_sys::{BPCHAROID, INT8OID, JSONOID, TEXTOID, TIMESTAMPTZOID, VARCHAROID};
+        match self {
+            Self::Text => oid == TEXTOID || matches!(oid, VARCHAROID | BPCHAROID | JSONOID),
+            Self::TextArray => oid == pg_sys::TEXTARRAYOID,
+            Self::Bool => oid == pg_sys::BOOLOID,
+            Self::Float8 => oid == pg_sys::FLOAT8OID,
+            Self::Inet => oid == pg_sys::INETOID,
+            Self::Cidr => oid == pg_sys::CIDROID,
+            Self::Interval => oid == pg_sys::INTERVALOID,
+            Self::Jsonb => oid == pg_sys::JSONBOID,
+            Self::Timestamptz => oid == TIMESTAMPTZOID,
+            Self::Int8OrTime => matches!(oid, INT8OID | TIMESTAMPTZOID),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::TextArray => "text[]",
+            Self::Bool => "boolean",
+            Self::Float8 => "double precision",
+            Self::Inet => "inet",
+            Self::Cidr => "cidr",
+            Self::Interval => "interval",
+            Self::Jsonb => "jsonb",
+            Self::Timestamptz => "timestamp with time zone",
+            Self::Int8OrTime => "bigint or timestamp with time zone",
+        }
+    }
+}
+
+/// Checks that a column can be read as a type. A value of a domain is one of its base type.
+#[inline]
+pub fn check(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
+    if wanted.is(attribute.atttypid) { Ok(()) } else { check_base(attribute, wanted) }
+}
+
+#[cold]
+fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
+    let oid = attribute.atttypid;
+    // SAFETY: a catalog look-up by oid, of a type that a column has.
+    if oid != pg_sys::InvalidOid && wanted.is(unsafe { pg_sys::getBaseType(oid) }) {
+        return Ok(());
+    }
+    // SAFETY: gives a C string in the current memory context, for any oid.
+    let found = unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) };
+    Err(TravelError::ColumnTypeChanged {
+        column: attribute.name().to_owned(),
+        expected: wanted.name(),
+        found: found.to_string_lossy().into_owned(),
+    })
+}
