@@ -51,7 +51,8 @@ CREATE TEMP VIEW by_window AS
 SELECT access_key_id, (leg).*
 FROM (SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER journey AS leg
       FROM cloudtrail
-      WHERE access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL
+      WHERE access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth'
+        AND (invoked_by IS NULL OR invoked_by = 'signin.amazonaws.com')
       WINDOW journey AS (PARTITION BY access_key_id ORDER BY event_time, source_ip)) AS legs
 WHERE (leg).impossible;
 \set ECHO none
@@ -62,7 +63,8 @@ CREATE TEMP VIEW by_aggregate AS
 SELECT access_key_id, leg.*
 FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs
       FROM cloudtrail
-      WHERE access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL
+      WHERE access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth'
+        AND (invoked_by IS NULL OR invoked_by = 'signin.amazonaws.com')
       GROUP BY access_key_id) AS journeys
 CROSS JOIN LATERAL unnest(legs) AS leg;
 \set ECHO none

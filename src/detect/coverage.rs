@@ -18,7 +18,7 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
         events.condition.as_ref().map(|text| format!("\n          AND {text}")).unwrap_or_default();
     let failed =
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
-    let service = events.invoked_by.as_ref().map(|by| format!("({by} IS NOT NULL AND {by} <> '')"));
+    let service = events.is_service();
     let never = || "false".to_owned();
     let (is_ignored, is_placed, site) = match events.site {
         Site::Address => (

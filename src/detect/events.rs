@@ -6,6 +6,7 @@ use super::source::identifiers;
 use super::{expression, notice};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
+use travel_cloudtrail::{CONSOLE, NOBODY};
 use travel_core::entity::HIDDEN;
 
 /// What says where an event was.
@@ -40,6 +41,8 @@ pub struct Events {
     pub invoked_by: Option<String>,
     /// What sourceIPAddress says, or the kind itself.
     pub source_kind: String,
+    /// There is a column with addresses, whether they locate the events or not.
+    has_address: bool,
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
@@ -74,6 +77,9 @@ pub const LABELS: [&str; 15] = [
     "error_code",
 ];
 pub const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
+
+/// The standard columns in which CloudTrail writes that nobody signed the request. A user or a session may be called so.
+const NAMES_CALLER: [&str; 5] = ["account_id", "principal_id", "principal", "actor", "arn"];
 
 impl Events {
     /// Within an SPI connection.
@@ -149,6 +155,7 @@ impl Events {
             time: time.sql,
             time_kind,
             source_kind: source_kind(&columns, site, &place)?,
+            has_address: ["source_ip", "source_text"].iter().any(|name| columns.standard(name).is_some()),
             place,
             has_accuracy: accuracy.is_some(),
             outcome,
@@ -167,10 +174,30 @@ impl Events {
             filters.push(format!("{outcome} IS DISTINCT FROM 'failed_auth'"));
         }
         if let Some(invoked_by) = &self.invoked_by {
-            filters.push(format!("({invoked_by} IS NULL OR {invoked_by} = '')"));
+            filters.push(format!(
+                "({invoked_by} IS NULL OR {invoked_by} = '' OR {})",
+                self.is_console_call(invoked_by)
+            ));
         }
         filters.extend(self.condition.clone());
         filters
+    }
+
+    /// That a service made the call, as SQL that is never NULL; none where the source cannot tell.
+    pub fn is_service(&self) -> Option<String> {
+        let invoked_by = self.invoked_by.as_ref()?;
+        let is_console_call = self.is_console_call(invoked_by);
+        Some(format!("({invoked_by} IS NOT NULL AND {invoked_by} <> '' AND NOT {is_console_call})"))
+    }
+
+    /// That a person made the call in AWS's console: it is invoked by the console, from the person's own address. A
+    /// table with coordinates located that address itself.
+    fn is_console_call(&self, invoked_by: &str) -> String {
+        if self.has_address {
+            format!("({invoked_by} = '{CONSOLE}' AND {} = 'public')", self.source_kind)
+        } else {
+            format!("({invoked_by} = '{CONSOLE}')")
+        }
     }
 
     /// The time of an event as timestamptz.
@@ -213,9 +240,18 @@ impl Events {
 
     /// That every column of the entity identifies somebody.
     pub fn has_entity(&self) -> String {
+        let nobody = |sql: String, name: &str| {
+            let is_anonymous = if NAMES_CALLER.contains(&name) {
+                let words: Vec<String> = NOBODY.iter().map(|nobody| format!("'{nobody}'")).collect();
+                format!(" AND pg_catalog.lower({sql}) NOT IN ({})", words.join(", "))
+            } else {
+                String::new()
+            };
+            format!("{sql} NOT IN ('', '{HIDDEN}'){is_anonymous}")
+        };
         let part = |key: &Key| match key.oid {
-            pg_sys::TEXTOID | pg_sys::VARCHAROID => format!("{} NOT IN ('', '{HIDDEN}')", key.sql),
-            oid if is_textual(oid) => format!("{}::text NOT IN ('', '{HIDDEN}')", key.sql),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => nobody(key.sql.clone(), &key.name),
+            oid if is_textual(oid) => nobody(format!("{}::text", key.sql), &key.name),
             _ => format!("{} IS NOT NULL", key.sql),
         };
         self.keys.iter().map(part).collect::<Vec<_>>().join(" AND ")

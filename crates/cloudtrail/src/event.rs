@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::identity::Identity;
 use crate::json::{Json, Kind};
-use crate::outcome::{Outcome, is_sign_in, outcome};
+use crate::outcome::{Outcome, Report, is_sign_in, outcome};
 use crate::source::{SourceKind, source};
 use crate::time::event_time;
 use crate::value::{account_id, boolean, known, quoted, says, text};
@@ -159,7 +159,13 @@ impl<'a> Event<'a> {
         // A console sign-in answers in the response, IAM Identity Center's in the details of the service.
         let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name?)?.as_str());
         let answer = if is_sign_in(source) { says(response).or_else(|| says(service_details)) } else { None };
-        self.outcome = outcome(source, answer, self.error_code);
+        self.outcome = outcome(&Report {
+            event_source: source,
+            event_name: self.event_name,
+            answer,
+            error_code: self.error_code,
+            error_message: self.error_message,
+        });
     }
 
     fn add_identity(&mut self, identity: Identity<'a>) {

@@ -8,6 +8,14 @@ use crate::value::{account_id, known, says, text};
 /// The prefix of the names of the roles that IAM Identity Center makes: their session names are people.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
+/// What stands in the place of an account or a principal where nobody signed the request: Amazon S3 writes
+/// `ANONYMOUS_PRINCIPAL` or `anonymous`, Amazon Cognito `Anonymous`.
+pub const NOBODY: [&str; 2] = ["anonymous", "anonymous_principal"];
+
+/// The types whose `userName` is the user: of an IAM user the name, of the others the subject that the identity provider
+/// vouches for. Root's is the alias of the account.
+const NAMED: [&str; 4] = ["IAMUser", "WebIdentityUser", "SAMLUser", "Directory"];
+
 type Text<'a> = Option<&'a str>;
 
 #[derive(Default)]
@@ -43,7 +51,17 @@ impl<'a> Identity<'a> {
                 _ => {}
             }
         }
+        identity.forget_nobody();
         identity
+    }
+
+    /// Unauthenticated callers are not one caller: nothing that they have in common names them.
+    fn forget_nobody(&mut self) {
+        let ids = [self.account_id.as_deref(), self.principal_id, self.arn];
+        if ids.into_iter().flatten().any(is_nobody) {
+            self.account_id = None;
+            (self.principal_id, self.arn, self.user_name) = (None, None, None);
+        }
     }
 
     fn read_session<J: Json<'a>>(&mut self, node: J) {
@@ -62,9 +80,15 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// An IAM user's name; else what follows `:` in the principal id; else the last segment of the ARN.
+    /// The name of a user that has one; else what follows `:` in the principal id; else the last segment of the ARN.
     pub fn session_name(&self) -> Text<'a> {
-        let user = if self.identity_type == Some("IAMUser") { self.user_name } else { None };
+        let is_named = self.identity_type.is_some_and(|name| NAMED.contains(&name));
+        let user = if is_named { self.user_name } else { None };
+        // The principal id of a web identity is provider:audience:subject, and the provider may be an ARN: where the
+        // subject begins cannot be told.
+        if self.identity_type == Some("WebIdentityUser") {
+            return user;
+        }
         user.or_else(|| after_colon(self.principal_id?)).or_else(|| last_segment(self.arn?))
     }
 
@@ -93,8 +117,14 @@ impl<'a> Identity<'a> {
     }
 }
 
+fn is_nobody(id: &str) -> bool {
+    NOBODY.iter().any(|nobody| id.eq_ignore_ascii_case(nobody))
+}
+
+/// None where the principal id is an ARN, which would lose its head.
 fn after_colon(principal_id: &str) -> Option<&str> {
-    known(principal_id.split_once(':')?.1)
+    let (head, rest) = principal_id.split_once(':')?;
+    known(rest).filter(|_| head != "arn")
 }
 
 /// Users' ARNs may have a path (`user/path/alice`), root's has no segment but `root`.

@@ -26,8 +26,9 @@ pub mod value;
 
 pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, records};
 pub use event::{Event, ParseError, parse, parse_lenient};
+pub use identity::NOBODY;
 pub use json::{Json, Kind};
-pub use outcome::{Outcome, outcome};
+pub use outcome::{CONSOLE, Outcome, Report, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
 pub use text::{
     Documents, EventError, JsonError, documents, for_each_event, holds_nul, read_json, replace_nul,

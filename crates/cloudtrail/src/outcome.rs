@@ -1,7 +1,26 @@
 //! What came of a call, and whether it proved that the caller holds the credential.
 
-/// The service whose events are sign-ins.
-const SIGN_IN: &str = "signin.amazonaws.com";
+/// The service whose events are sign-ins, and which calls that a person makes in the console are invoked by.
+pub const CONSOLE: &str = "signin.amazonaws.com";
+
+/// Sign-in events before a credential was accepted: whoever types a user's name causes them, and each records the
+/// success of its own asking.
+const ASKING: [&str; 3] = ["CredentialChallenge", "CheckMfa", "PasswordRecoveryRequested"];
+
+/// Sign-in events that happen only with a credential or within a session, unless they record a failure.
+const PROVING: [&str; 11] = [
+    "ConsoleLogin",
+    "UserAuthentication",
+    "GetSigninToken",
+    "SwitchRole",
+    "RenewRole",
+    "ExitRole",
+    "PasswordRecoveryCompleted",
+    "PasswordUpdated",
+    "EmailUpdated",
+    "AuthorizeOAuth2Access",
+    "CreateOAuth2Token",
+];
 
 /// Error codes of a caller who did not prove the credential: anyone can name an access key.
 const UNPROVEN: [&str; 5] = [
@@ -19,7 +38,8 @@ pub enum Outcome {
     /// The credential was proved, the call was not allowed.
     Denied,
     Error,
-    /// A sign-in that failed, or a request without a valid signature: no possession of the credential is proved.
+    /// A sign-in that failed or did not come so far, or a request without a valid signature: no possession of a
+    /// credential is proved.
     FailedAuth,
 }
 
@@ -34,12 +54,22 @@ impl Outcome {
     }
 }
 
-/// `response` is what `responseElements` holds under the event's own name: `Success` or `Failure` of a sign-in.
-pub fn outcome(event_source: Option<&str>, response: Option<&str>, error_code: Option<&str>) -> Outcome {
-    if is_sign_in(event_source) && (error_code.is_some() || response == Some("Failure")) {
-        return Outcome::FailedAuth;
+/// What an event says of its own outcome.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Report<'a> {
+    pub event_source: Option<&'a str>,
+    pub event_name: Option<&'a str>,
+    /// What a sign-in's response (or its service's details) holds under the event's own name: `Success` or `Failure`.
+    pub answer: Option<&'a str>,
+    pub error_code: Option<&'a str>,
+    pub error_message: Option<&'a str>,
+}
+
+pub fn outcome(report: &Report) -> Outcome {
+    if is_sign_in(report.event_source) {
+        return if proves_sign_in(report) { Outcome::Success } else { Outcome::FailedAuth };
     }
-    match error_code {
+    match report.error_code {
         None => Outcome::Success,
         Some(code) if UNPROVEN.contains(&code) => Outcome::FailedAuth,
         Some(code) if is_denial(code) => Outcome::Denied,
@@ -47,8 +77,18 @@ pub fn outcome(event_source: Option<&str>, response: Option<&str>, error_code: O
     }
 }
 
+/// Whether a sign-in event proves a credential. One that is not known here has to say so itself: a proof that is
+/// wrongly believed teaches a stranger's location, while one that is missed is followed by what the session does.
+fn proves_sign_in(report: &Report) -> bool {
+    let answers = |text: &str| report.answer.is_some_and(|answer| answer.eq_ignore_ascii_case(text));
+    let is_one_of = |names: &[&str]| report.event_name.is_some_and(|name| names.contains(&name));
+    // A failed ConsoleLogin has a message and no code.
+    let failed = report.error_code.is_some() || report.error_message.is_some() || answers("Failure");
+    !failed && !is_one_of(&ASKING) && (is_one_of(&PROVING) || answers("Success"))
+}
+
 pub(crate) fn is_sign_in(event_source: Option<&str>) -> bool {
-    event_source == Some(SIGN_IN)
+    event_source == Some(CONSOLE)
 }
 
 fn is_denial(code: &str) -> bool {

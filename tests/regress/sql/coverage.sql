@@ -59,7 +59,7 @@ SELECT * FROM travel.coverage('coordinates');
 SELECT count(*) FROM travel.detect('coordinates', all_legs => true);
 -- Over a record.
 CREATE TABLE records AS SELECT n, jsonb_build_object('eventTime', to_char(event_time, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'sourceIPAddress', source_text, 'userIdentity', jsonb_build_object('accessKeyId', access_key_id, 'invokedBy', invoked_by),
-    'eventSource', 'signin.amazonaws.com', 'errorCode', CASE outcome WHEN 'failed_auth' THEN 'x' END) AS r FROM events;
+    'eventSource', 'signin.amazonaws.com', 'eventName', 'ConsoleLogin', 'errorCode', CASE outcome WHEN 'failed_auth' THEN 'x' END) AS r FROM events;
 SELECT a.status, a.events AS columns, b.events AS record
 FROM (SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1) AS a FULL JOIN (SELECT status, sum(events) AS events FROM travel.coverage('records', columns => '{"record": "r"}') GROUP BY 1) AS b USING (status) ORDER BY 1;
 -- An empty table has nothing to tell.

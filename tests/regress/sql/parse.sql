@@ -100,7 +100,7 @@ CROSS JOIN LATERAL travel.parse(jsonb_build_object('eventSource', source, 'event
     'responseElements', jsonb_strip_nulls(jsonb_build_object(name, response)))) AS e
 ORDER BY n;
 -- The answer counts under the event's own name.
-SELECT e.outcome FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "CheckMfa", "responseElements": {"ConsoleLogin": "Failure"}}') AS e;
+SELECT e.outcome FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": {"CheckMfa": "Failure"}}') AS e;
 
 -- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no errors.
 \pset format unaligned

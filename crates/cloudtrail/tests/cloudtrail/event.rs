@@ -213,6 +213,51 @@ fn a_sign_in_fails_by_its_answer_or_by_any_error() {
 }
 
 #[test]
+fn a_sign_in_event_before_a_credential_was_accepted_proves_none() {
+    let outcome = |name: &str, more: Value| {
+        let mut record = json!({"eventSource": "signin.amazonaws.com", "eventName": name});
+        record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        parse(&record).unwrap().outcome.as_str()
+    };
+    let answered = |key: &str, name: &str, answer: &str| json!({key: {name: answer}});
+    for name in ["CredentialChallenge", "CheckMfa", "PasswordRecoveryRequested"] {
+        assert_eq!(outcome(name, json!({})), "failed_auth", "{name}");
+        for key in ["responseElements", "serviceEventDetails"] {
+            assert_eq!(outcome(name, answered(key, name, "Success")), "failed_auth", "{name}");
+        }
+    }
+    let proving = [
+        "ConsoleLogin",
+        "UserAuthentication",
+        "GetSigninToken",
+        "SwitchRole",
+        "RenewRole",
+        "ExitRole",
+        "PasswordRecoveryCompleted",
+        "PasswordUpdated",
+        "EmailUpdated",
+    ];
+    for name in proving {
+        assert_eq!(outcome(name, json!({})), "success", "{name}");
+        assert_eq!(outcome(name, answered("responseElements", name, "Success")), "success", "{name}");
+        assert_eq!(outcome(name, answered("responseElements", name, "Failure")), "failed_auth", "{name}");
+        assert_eq!(outcome(name, json!({"errorMessage": "Failed authentication"})), "failed_auth", "{name}");
+    }
+    // What is not known, or can turn out either way, has to say that it succeeded.
+    for name in ["CredentialVerification", "SomethingNew"] {
+        assert_eq!(outcome(name, json!({})), "failed_auth", "{name}");
+        assert_eq!(outcome(name, answered("serviceEventDetails", name, "Success")), "success", "{name}");
+        assert_eq!(outcome(name, answered("serviceEventDetails", name, "Failure")), "failed_auth", "{name}");
+        assert_eq!(
+            outcome(name, answered("serviceEventDetails", "Another", "Success")),
+            "failed_auth",
+            "{name}"
+        );
+    }
+    assert_eq!(outcome("", json!({"responseElements": {"": "Success"}})), "failed_auth");
+}
+
+#[test]
 fn an_unproven_credential_is_told_from_a_denial_and_from_an_error() {
     for (code, expected) in [
         ("SignatureDoesNotMatch", "failed_auth"),

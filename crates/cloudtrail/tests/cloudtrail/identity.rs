@@ -102,10 +102,57 @@ fn federated_users_are_what_follows_the_colon() {
         json!({"type": "SAMLUser", "principalId": "NameQualifier:bob@example.com", "userName": "bob@example.com"}),
         ["bob@example.com", "", ""],
     );
-    // The application's id alone would make one session of all its users.
+}
+
+#[test]
+fn a_web_identity_is_its_subject_and_never_an_arn_without_its_head() {
+    let subject = "repo:example/app:ref:refs/heads/main";
+    let provider = "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com";
+    let principal_id = format!("{provider}:sts.amazonaws.com:{subject}");
+    assert_names(
+        json!({"type": "WebIdentityUser", "principalId": principal_id, "userName": subject}),
+        [subject, "", ""],
+    );
     assert_names(
         json!({"type": "WebIdentityUser", "principalId": "accounts.google.com:app:user", "userName": "user"}),
-        ["app:user", "", ""],
+        ["user", "", ""],
+    );
+    // The application's id alone would make one session of all its users.
+    for principal_id in [principal_id.as_str(), "accounts.google.com:app:user"] {
+        assert_names(json!({"type": "WebIdentityUser", "principalId": principal_id}), ["", "", ""]);
+    }
+    for kind in ["SAMLUser", "Directory", "FederatedUser", "Unknown"] {
+        assert_names(json!({"type": kind, "principalId": principal_id}), ["", "", ""]);
+    }
+    assert_names(json!({"type": "SAMLUser", "principalId": "NameQualifier:bob"}), ["bob", "", ""]);
+    assert_names(
+        json!({"type": "SAMLUser", "principalId": principal_id, "userName": "bob"}),
+        ["bob", "", ""],
+    );
+}
+
+#[test]
+fn an_anonymous_caller_is_nobody() {
+    let anonymous = [
+        json!({"type": "AWSAccount", "principalId": "", "accountId": "anonymous"}),
+        json!({"type": "AWSAccount", "principalId": "", "accountId": "ANONYMOUS_PRINCIPAL"}),
+        json!({"type": "Unknown", "principalId": "Anonymous"}),
+        json!({"type": "Unknown", "principalId": "Anonymous", "accountId": "111122223333", "userName": "x"}),
+        json!({"type": "IAMUser", "arn": "anonymous", "userName": "anonymous"}),
+    ];
+    for identity in anonymous {
+        let record = json!({"eventID": "e1", "userIdentity": identity});
+        let event = parse(&record).unwrap();
+        let ids = [event.account_id.as_deref(), event.principal_id, event.arn, event.user_name];
+        let names = [event.session_name, event.principal, event.actor, event.access_key_id];
+        assert_eq!((ids, names), ([None; 4], [None; 4]), "{identity}");
+        assert!(event.identity_type.is_some());
+    }
+    // A user may have such a name.
+    let user = "arn:aws:iam::123456789012:user/anonymous";
+    assert_names(
+        json!({"type": "IAMUser", "principalId": "AIDAEXAMPLE", "arn": user, "userName": "anonymous"}),
+        ["anonymous", user, user],
     );
 }
 
@@ -120,7 +167,7 @@ fn other_types_have_the_names_that_they_bring() {
         json!({"type": "AWSAccount", "principalId": "AIDAEXAMPLE", "accountId": "210987654321"}),
         ["", "", ""],
     );
-    assert_names(json!({"type": "Directory", "userName": "bob"}), ["", "", ""]);
+    assert_names(json!({"type": "Directory", "userName": "bob"}), ["bob", "", ""]);
     assert_names(
         json!({"type": "Unknown", "principalId": "HIDDEN_DUE_TO_SECURITY_REASONS", "arn": ""}),
         ["", "", ""],
