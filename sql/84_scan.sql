@@ -24,7 +24,8 @@ CREATE TABLE travel.scans (
     raised            bigint      NOT NULL DEFAULT 0,
     highest           travel.severity,
     last_error        text,
-    last_error_at     timestamptz
+    last_error_at     timestamptz,
+    located_by        jsonb
 );
 COMMENT ON TABLE travel.scans IS 'where the scan of each rule stands';
 COMMENT ON COLUMN travel.scans.rule IS 'the rule';
@@ -52,6 +53,8 @@ COMMENT ON COLUMN travel.scans.newest_event IS 'of those that were read';
 COMMENT ON COLUMN travel.scans.last_error IS
     'of the last scan or of the rule as it was written; NULL once a scan succeeds';
 COMMENT ON COLUMN travel.scans.last_error_at IS 'when it came';
+COMMENT ON COLUMN travel.scans.located_by IS
+    'the GeoIP databases with coordinates that the last step used: without them the next stops; travel.accept_geoip';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
 -- One row of a member stands as of one of its events, and holds until its next one. No foreign keys: they would be
@@ -316,6 +319,14 @@ $$;
 COMMENT ON PROCEDURE travel.rejudge(text, timestamptz) IS
     'judges the past again, from a time on, by the settings, networks, suppressions and GeoIP data of now';
 REVOKE ALL ON PROCEDURE travel.rejudge(text, timestamptz) FROM PUBLIC;
+
+CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_accept_geoip';
+COMMENT ON FUNCTION travel.accept_geoip(text) IS
+    'lets the scans of a rule, or of all rules, go on with the GeoIP databases that are there now, although one is missing; their files';
+REVOKE ALL ON FUNCTION travel.accept_geoip(text) FROM PUBLIC;
 
 CREATE FUNCTION travel.prune(
     older_than interval,

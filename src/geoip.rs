@@ -22,7 +22,7 @@ use travel_core::geodesy::Coordinates;
 use travel_core::network::{Networks, Resolved};
 use travel_core::place::Place;
 use travel_core::rule::Treatment;
-use travel_geoip::{DatabaseStatus, LookupError, Stack, Store, StoreError, Warning};
+use travel_geoip::{DatabaseStatus, InUse, LookupError, Stack, Store, StoreError, Warning};
 
 /// Microseconds from the Unix epoch to PostgreSQL's.
 pub const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
@@ -107,29 +107,50 @@ impl Places {
         self.known.stack.built_at().map(postgres_time)
     }
 
+    /// The databases in use, in the order in which they are asked.
+    pub fn databases(&self) -> impl Iterator<Item = InUse<'_>> {
+        self.known.stack.in_use()
+    }
+
+    /// Raises an error where nothing can locate any address: neither a database nor a named network supplies
+    /// coordinates. For callers whose result would otherwise be empty without a word.
+    pub fn require_coordinates(&self) -> Result<(), TravelError> {
+        if self.known.networks.place_anything() { Ok(()) } else { self.require_located() }
+    }
+
+    /// Raises an error where an address that no named network places cannot be located, whichever it is. With named
+    /// networks that place others, databases without coordinates are there for what else they say.
+    #[inline]
+    fn require_located(&self) -> Result<(), TravelError> {
+        let Known { stack, networks, .. } = &*self.known;
+        if stack.locates_anything() || (!stack.is_empty() && networks.place_anything()) {
+            return Ok(());
+        }
+        self.nothing_locates()
+    }
+
     /// Raises an error where there is no database at all.
     #[inline]
-    pub fn require_database(&self) -> Result<(), TravelError> {
-        if self.known.stack.is_empty() { self.no_database() } else { Ok(()) }
+    fn require_database(&self) -> Result<(), TravelError> {
+        if self.known.stack.is_empty() { self.nothing_locates() } else { Ok(()) }
     }
 
     #[cold]
-    fn no_database(&self) -> Result<(), TravelError> {
-        // The next row may find one.
+    fn nothing_locates(&self) -> Result<(), TravelError> {
+        // The next row may find a database.
         CURRENT.set(None);
-        let tried = self.known.stack.tried().to_vec();
-        Err(TravelError::NoGeoipDatabase { setting: settings::GEOIP_PATH.to_owned(), tried })
+        let stack = &self.known.stack;
+        let setting = settings::GEOIP_PATH.to_owned();
+        Err(match stack.is_empty() {
+            true => TravelError::NoGeoipDatabase { setting, tried: stack.tried().to_vec() },
+            false => TravelError::NoCoordinates { files: stack.described() },
+        })
     }
 
     /// Whether there are named networks at all.
     #[inline]
     pub fn have_networks(&self) -> bool {
         self.known.have_networks
-    }
-
-    /// Whether named networks can place an address without any database.
-    pub fn have_networks_with_coordinates(&self) -> bool {
-        self.known.networks.place_anything()
     }
 
     /// Whether an address may be at another place at another time.
@@ -162,7 +183,7 @@ impl Places {
         if address::is_private(host) {
             return Ok(None);
         }
-        self.require_database()?;
+        self.require_located()?;
         self.known.stack.coordinates(host).map_err(damaged)
     }
 

@@ -51,6 +51,7 @@ const RIGHTS: &[(usize, &str, &[&str])] = &[
             "backtest",
             "import_aws_ranges",
             "geoip_databases",
+            "accept_geoip",
             "grant_to",
         ],
     ),

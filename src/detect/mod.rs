@@ -33,10 +33,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         spi::connected(|| {
             let events = Events::of(&arguments)?;
             if events.site != Site::Coordinates {
-                let places = Places::of_statement()?;
-                if !places.have_networks_with_coordinates() {
-                    places.require_database()?;
-                }
+                Places::of_statement()?.require_coordinates()?;
             }
             events.notice_of_what_is_missing();
             run(&legs::query(&events, &arguments), events.is_indexed, &rows);

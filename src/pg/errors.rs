@@ -21,6 +21,8 @@ pub enum TravelError {
     DistanceNegative { value: f64 },
 
     NoGeoipDatabase { setting: String, tried: Vec<String> },
+    NoCoordinates { files: Vec<String> },
+    GeoipMissing { rule: String, missing: Vec<String> },
     GeoipChanged { detail: String },
     GeoipUnusable { detail: String },
     GeoipDamaged { detail: String },
@@ -209,6 +211,29 @@ impl TravelError {
                 "Put a GeoIP database (GeoLite2-City.mmdb, for example) into {}, or name its folder in the setting \
                  {setting} and run SELECT pg_reload_conf(). travel.geoip_databases() shows what was found.",
                 tried.join(" or ")
+            )),
+            Self::NoCoordinates { files } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "no GeoIP database supplies coordinates, so no address can be located",
+            )
+            .detail(format!("The databases in use are {}.", files.join(", ")))
+            .hint(
+                "Add a database with coordinates (GeoLite2-City.mmdb, for example), or enter networks with coordinates \
+                 into travel.networks. travel.geoip_databases() shows what each file provides.",
+            ),
+            Self::GeoipMissing { rule, missing } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("a GeoIP database that the rule \"{rule}\" depends on is missing"),
+            )
+            .detail(format!(
+                "The last scan located addresses by {}. No database of that file name or type supplies such \
+                 coordinates now.",
+                missing.join("; by ")
+            ))
+            .hint(format!(
+                "Put it back: travel.geoip_databases() shows what is there. If the change is meant, SELECT \
+                 travel.accept_geoip('{}') lets the scans of the rule go on without it.",
+                rule.replace('\'', "''")
             )),
             Self::GeoipChanged { detail } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,

@@ -3,7 +3,7 @@
 //!
 //! [`definition`] a row of travel.rules; [`validate`] what is written there; [`check`], [`indexes`] what is wrong with it;
 //! [`presets`] rules to begin with; [`queries`] the SQL over its source; [`reader`] rows as judged events;
-//! [`members`] what was kept of entities and baseline entities; [`history`] what must be judged again for a late event; [`outcome`]
+//! [`located_by`] the GeoIP databases that a rule depends on; [`members`] what was kept of entities and baseline entities; [`history`] what must be judged again for a late event; [`outcome`]
 //! what comes of judging; [`findings`] a verdict as columns; [`write`] what is stored; [`progress`] where a scan stands; [`notify`] who is told; [`scan`] one step; [`ending`] how it ended.
 
 mod analysts;
@@ -13,6 +13,7 @@ mod ending;
 mod findings;
 mod history;
 mod indexes;
+mod located_by;
 mod members;
 mod notify;
 mod outcome;

@@ -71,9 +71,14 @@ impl Reader {
     pub fn new(kind: SiteKind) -> Result<Self, TravelError> {
         let places = Places::of_statement()?;
         if kind == SiteKind::Address {
-            places.require_database()?;
+            places.require_coordinates()?;
         }
         Ok(Self { kind, places, texts: HashSet::new() })
+    }
+
+    /// What locates addresses; none where the rows have coordinates.
+    pub fn places(&self) -> Option<&Places> {
+        (self.kind == SiteKind::Address).then_some(&self.places)
     }
 
     /// When the databases that place addresses were built.

@@ -4,6 +4,7 @@ use super::analysts;
 use super::definition::{Definition, text};
 use super::ending;
 use super::history::{Again, Histories};
+use super::located_by;
 use super::members::{self, Kept, Kind};
 use super::notify;
 use super::outcome::{Law, Outcome};
@@ -96,6 +97,9 @@ impl Step {
     fn run(&mut self) -> Result<bool, TravelError> {
         let rule = self.definition.name.clone();
         let mut reader = Reader::new(self.queries.site)?;
+        if let Some(places) = reader.places() {
+            located_by::check(&rule, places)?;
+        }
         let (events, read, last) = self.read_news(&mut reader)?;
         let is_last = read < self.sizes.batch;
         let is_done = self.judge_news(events, &mut reader)?;

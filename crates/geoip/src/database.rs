@@ -5,7 +5,8 @@ use crate::names::Names;
 use crate::record::{Fields, PROVIDED};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
-use std::cell::RefCell;
+use serde::{Deserialize, Serialize};
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -17,8 +18,28 @@ pub struct Database {
     reader: Reader<Bytes>,
     records: RefCell<Cache<u64, Rc<Fields>>>,
     names: RefCell<Names>,
+    locates: OnceCell<Locates>,
     /// Keeps the shared lock on a copy for as long as it is mapped.
     _file: Option<File>,
+}
+
+/// The kinds of addresses for which a database has coordinates, if any.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Locates {
+    pub ipv4: bool,
+    pub ipv6: bool,
+}
+
+impl Locates {
+    /// Whether the database supplies coordinates at all.
+    pub fn anything(self) -> bool {
+        self.ipv4 || self.ipv6
+    }
+
+    /// Whether it supplies coordinates for every kind of address for which the other does.
+    pub fn includes(self, other: Self) -> bool {
+        (self.ipv4 || !other.ipv4) && (self.ipv6 || !other.ipv6)
+    }
 }
 
 /// Why a file is no database, or where a database turned out to be damaged.
@@ -58,6 +79,7 @@ impl Database {
             reader,
             records: RefCell::new(Cache::new(KEPT_RECORDS)),
             names: RefCell::default(),
+            locates: OnceCell::new(),
             _file: file,
         })
     }
@@ -127,6 +149,33 @@ impl Database {
         let fields = Rc::new(fields);
         self.records.borrow_mut().insert(offset as u64, Rc::clone(&fields));
         Ok(Some((fields, network)))
+    }
+
+    /// The kinds of addresses for which it has coordinates. Reads records until it finds some, so a database without
+    /// any is read to its end, once: the store keeps the answer with the copy.
+    pub fn locates(&self) -> Locates {
+        *self.locates.get_or_init(|| Locates {
+            ipv4: self.has_coordinates_within("0.0.0.0/0"),
+            // The addresses that are assigned to anybody. IPv4 has a tree of its own, outside of them.
+            ipv6: self.ip_version() == 6 && self.has_coordinates_within("2000::/3"),
+        })
+    }
+
+    /// Takes over what was found when the copy was made.
+    pub(crate) fn set_locates(&self, locates: Locates) {
+        // One that is set already is the same: it is a property of the content.
+        let _ = self.locates.set(locates);
+    }
+
+    fn has_coordinates_within(&self, prefix: &str) -> bool {
+        let Ok(prefix) = prefix.parse() else { return false };
+        let Ok(networks) = self.reader.within(prefix, WithinOptions::default()) else { return false };
+        let mut seen = HashSet::new();
+        networks.map_while(Result::ok).any(|found| {
+            let is_new = found.offset().is_some_and(|offset| seen.insert(offset));
+            is_new
+                && matches!(found.decode::<Fields>(), Ok(Some(fields)) if fields.coordinates.is_some() && !fields.anycast)
+        })
     }
 
     /// Which fields it supplies, by the names of [`PROVIDED`], as far as a sample of its records shows.

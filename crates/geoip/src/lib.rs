@@ -30,8 +30,8 @@ mod source;
 #[cfg(test)]
 mod testing;
 
-pub use database::{Database, DatabaseError};
+pub use database::{Database, DatabaseError, Locates};
 pub use record::Fields;
-pub use stack::{LookupError, Stack};
+pub use stack::{InUse, LookupError, Stack};
 pub use status::{CopyError, DatabaseStatus, StoreError, Warning};
 pub use store::Store;

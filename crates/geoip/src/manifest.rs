@@ -2,6 +2,7 @@
 //! the same one without talking to each other.
 
 use crate::copy::{Digest, Directory, Writer, digest_of};
+use crate::database::Locates;
 use crate::source::{Source, SourceState};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -42,6 +43,9 @@ pub(crate) struct Serving {
     pub size: u64,
     /// There is no copy: every process reads the file itself.
     pub in_memory: Option<String>,
+    /// The kinds of addresses for which it has coordinates. None: an older version of the library wrote the manifest.
+    #[serde(default)]
+    pub locates: Option<Locates>,
 }
 
 /// A generation is valid so long after the last look of a process that may have chosen the one before. Longer than a

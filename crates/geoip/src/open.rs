@@ -34,7 +34,7 @@ pub(crate) fn open(
 }
 
 /// The shared lock tells the collector of garbage that the copy is in use.
-fn open_copy(path: &Path, size: u64) -> Result<Database, CopyError> {
+pub(crate) fn open_copy(path: &Path, size: u64) -> Result<Database, CopyError> {
     let file = File::open(path)?;
     file.lock_shared()?;
     if file.metadata()?.len() != size {

@@ -1,8 +1,9 @@
 //! Making the next generation of a setting, and clearing away what no statement can need any more.
 
 use crate::copy::{self, Digest, Directory, Taken, Writer};
-use crate::database::Database;
+use crate::database::{Database, Locates};
 use crate::manifest::{Entry, Generation, Manifest, Serving};
+use crate::open::open_copy;
 use crate::source::{Fingerprint, Source, SourceState};
 use crate::status::Warning;
 use std::collections::{HashMap, HashSet};
@@ -69,11 +70,11 @@ impl Making<'_> {
             made.warnings.push(Warning::refused(&source.path, &reason, serving.is_some()));
             Entry { path: source.path.clone(), state: source.state.clone(), refused: Some(reason), serving }
         };
-        let serve = |digest: Digest, size: u64, in_memory: Option<String>| Entry {
+        let serve = |digest: Digest, size: u64, in_memory: Option<String>, locates: Option<Locates>| Entry {
             path: source.path.clone(),
             state: source.state.clone(),
             refused: None,
-            serving: Some(Serving { digest, size, in_memory }),
+            serving: Some(Serving { digest, size, in_memory, locates }),
         };
         let fingerprint = match &source.state {
             SourceState::Present(fingerprint) => fingerprint,
@@ -90,11 +91,15 @@ impl Making<'_> {
         let path = Path::new(&source.path);
         let size = fingerprint.size;
         match copy::take(self.directory, path, fingerprint, self.replace, self.writer, self.interrupt) {
-            Taken::Copied(digest) => Some(serve(digest, size, None)),
+            Taken::Copied(digest) => {
+                let locates = self.locates(&digest, size);
+                Some(serve(digest, size, None, locates))
+            }
             Taken::InMemory(digest, database, reason) => {
                 made.warnings.push(Warning::in_memory(&source.path, &reason));
+                let locates = Some(database.locates());
                 made.databases.insert(digest.clone(), database);
-                Some(serve(digest, size, Some(reason)))
+                Some(serve(digest, size, Some(reason), locates))
             }
             Taken::Refused(_)
                 if self.previous.is_some()
@@ -105,6 +110,14 @@ impl Making<'_> {
             Taken::Refused(reason) => Some(refuse(reason, made)),
             Taken::Unsettled => previous.cloned(),
         }
+    }
+
+    /// For which kinds of addresses a copy has coordinates: known from the generation before, or read from the copy.
+    fn locates(&self, digest: &Digest, size: u64) -> Option<Locates> {
+        let mut known = self.previous.iter().flat_map(|previous| previous.copies());
+        let known = known.find(|serving| serving.digest == *digest).and_then(|serving| serving.locates);
+        // A copy that cannot be opened now is dealt with by whoever opens it next.
+        known.or_else(|| Some(open_copy(&self.directory.copy(digest), size).ok()?.locates()))
     }
 
     /// Whether a bad file is another one a moment later. A file that is just being cut to be written anew can show

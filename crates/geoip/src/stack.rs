@@ -1,9 +1,11 @@
 //! Several databases used together: an address in, a place out.
 
 use crate::cache::Cache;
-use crate::database::{Database, DatabaseError};
+use crate::copy::Digest;
+use crate::database::{Database, DatabaseError, Locates};
 use crate::hosting;
 use crate::record::Fields;
+use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -16,6 +18,7 @@ use travel_core::place::{Network, Place, Precision};
 #[derive(Debug)]
 pub struct Stack {
     layers: Vec<Layer>,
+    locates: bool,
     tried: Vec<String>,
     cache: RefCell<Cache<u128, Answer>>,
 }
@@ -25,6 +28,17 @@ pub struct Stack {
 pub(crate) struct Layer {
     pub path: Arc<str>,
     pub database: Rc<Database>,
+    /// Of its content, where the store knows it.
+    pub digest: Option<Digest>,
+}
+
+/// A database in use, by what tells it from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InUse<'a> {
+    /// Its name without the folder.
+    pub file: &'a str,
+    pub database_type: &'a str,
+    pub locates: Locates,
 }
 
 /// A database that was found damaged when it was looked into.
@@ -45,18 +59,24 @@ struct Answer {
     place: Option<Option<Arc<Place>>>,
 }
 
+/// How this library reads databases: to be raised when the same files would say other things of addresses (another
+/// layout, other cloud providers).
+const READING: u32 = 1;
+
 /// Addresses whose answers are kept, at 64 bytes and the place.
 const KEPT_ADDRESSES: usize = 1 << 17;
 
 impl Stack {
     /// Databases with the paths under which errors name them.
     pub fn new(databases: impl IntoIterator<Item = (Arc<str>, Rc<Database>)>) -> Self {
-        let layers = databases.into_iter().map(|(path, database)| Layer { path, database }).collect();
+        let layers = databases.into_iter().map(|(path, database)| Layer { path, database, digest: None });
+        let layers = layers.collect();
         Self::of_layers(layers, Vec::new())
     }
 
     pub(crate) fn of_layers(layers: Vec<Layer>, tried: Vec<String>) -> Self {
-        Self { layers, tried, cache: RefCell::new(Cache::new(KEPT_ADDRESSES)) }
+        let locates = layers.iter().any(|layer: &Layer| layer.database.locates().anything());
+        Self { layers, locates, tried, cache: RefCell::new(Cache::new(KEPT_ADDRESSES)) }
     }
 
     /// When the oldest of the databases was built, in seconds since 1970.
@@ -67,6 +87,45 @@ impl Stack {
     /// Whether there is no database at all.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
+    }
+
+    /// Whether any of the databases supplies coordinates: without, no address is located.
+    #[inline]
+    pub fn locates_anything(&self) -> bool {
+        self.locates
+    }
+
+    /// The databases, in the order in which they are asked.
+    pub fn in_use(&self) -> impl Iterator<Item = InUse<'_>> {
+        self.layers.iter().map(|layer| InUse {
+            file: layer.path.rsplit('/').next().unwrap_or_default(),
+            database_type: layer.database.database_type(),
+            locates: layer.database.locates(),
+        })
+    }
+
+    /// Each database in words: its file and what it provides.
+    pub fn described(&self) -> Vec<String> {
+        let describe = |(layer, in_use): (&Layer, InUse)| {
+            format!("{} ({})", in_use.file, layer.database.provides().join(", "))
+        };
+        self.layers.iter().zip(self.in_use()).map(describe).collect()
+    }
+
+    /// What tells these databases from any others: a digest of their contents in their order. The same in every
+    /// process and after every restart, wherever the files lie.
+    pub fn edition(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        hasher.update(READING.to_le_bytes());
+        for Layer { path, database, digest } in &self.layers {
+            let identity = match digest {
+                Some(digest) => digest.as_str().to_owned(),
+                None => format!("{path} {} {}", database.database_type(), database.built_at()),
+            };
+            hasher.update((identity.len() as u64).to_le_bytes());
+            hasher.update(identity);
+        }
+        hasher.finalize().into()
     }
 
     /// The files and folders that were looked into, as the setting names them.

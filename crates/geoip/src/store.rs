@@ -185,8 +185,12 @@ impl Store {
                 Some(database) => Rc::clone(database),
                 None => Rc::new(open(&self.directory, entry, serving, interrupt)?),
             };
+            if let Some(locates) = serving.locates {
+                database.set_locates(locates);
+            }
             opened.insert(serving.digest.clone(), Rc::clone(&database));
-            layers.push(Layer { path: Arc::from(entry.path.as_str()), database });
+            let (path, digest) = (Arc::from(entry.path.as_str()), Some(serving.digest.clone()));
+            layers.push(Layer { path, database, digest });
         }
         self.opened = opened;
         let stack = Rc::new(Stack::of_layers(layers, tried(setting)));

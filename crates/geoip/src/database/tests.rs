@@ -169,3 +169,28 @@ fn damage_and_look() {
     }
     assert!(opened > 100 && refused > 1000, "{opened} {refused}");
 }
+
+/// Coordinates of one record anywhere are found; those of anycast records are none; a file of version 4 has none for
+/// IPv6.
+#[test]
+fn a_database_knows_for_which_kinds_of_addresses_it_has_coordinates() {
+    let asn = || map([("autonomous_system_number", Value::U32(64496))]);
+    let anycast = || {
+        let Value::Map(mut entries) = city("London", "GB", 51.5, 0.1) else { unreachable!() };
+        entries.push(("traits", map([("is_anycast", Value::Bool(true))])));
+        Value::Map(entries)
+    };
+    let locates = |version, networks: &[(&str, Value)]| {
+        let Locates { ipv4, ipv6 } = database(version, networks).locates();
+        (ipv4, ipv6)
+    };
+    let london = || city("London", "GB", 51.5, 0.1);
+    assert_eq!(locates(4, &[("192.0.2.0/24", london())]), (true, false));
+    assert_eq!(locates(6, &[("192.0.2.0/24", london())]), (true, false));
+    assert_eq!(locates(6, &[("2001:db8::/32", london())]), (false, true));
+    assert_eq!(locates(6, &[("192.0.2.0/24", london()), ("2001:db8::/32", london())]), (true, true));
+    assert_eq!(locates(6, &[("192.0.2.0/24", asn()), ("2001:db8::/32", asn())]), (false, false));
+    assert_eq!(locates(4, &[("192.0.2.0/24", anycast())]), (false, false));
+    let late = [("1.0.0.0/8", asn()), ("203.0.113.7/32", london()), ("203.0.113.8/32", asn())];
+    assert_eq!(locates(4, &late), (true, false));
+}

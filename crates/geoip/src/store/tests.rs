@@ -449,7 +449,7 @@ fn databases_that_appear_after_none_are_used_at_once() {
 
 #[test]
 fn a_generation_after_none_does_not_change_what_came_before() {
-    let serving = Serving { digest: copy::digest_of(b""), size: 1, in_memory: None };
+    let serving = Serving { digest: copy::digest_of(b""), size: 1, in_memory: None, locates: None };
     let entry =
         Entry { path: "x".into(), state: SourceState::Missing, refused: None, serving: Some(serving) };
     let mut manifest = Manifest::first("x", 1, vec![entry.clone()], 0);
