@@ -139,8 +139,7 @@ fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
-    let row_type =
-        call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
+    let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
     let mut row = Row::<EVENT_COLUMNS>::new();
     row.text(event.event_id);
     row.timestamp(event.event_time.map(|time| time - POSTGRES_EPOCH_US));

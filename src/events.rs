@@ -137,8 +137,7 @@ fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Some(document) => ingest_document(target, document)?,
         None => (0, 0, 0),
     };
-    // SAFETY: SQL declares the result as four columns of bigint, whose row type the call knows.
-    let row_type = call.site_cache(|| Ok(unsafe { RowType::of_call(call.raw(), call.site_context()) }))?;
+    let row_type = call.site_cache(|| RowType::of_call(call))?;
     let mut row = Row::<4>::new();
     row.i64(Some(records));
     row.i64(Some(inserted));

@@ -309,8 +309,7 @@ fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.place; the call site outlives the call.
-    let row_type =
-        call.site_cache(|| Ok(unsafe { RowType::load(call.result_type(), call.site_context()) }))?;
+    let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
     let mut row = Row::<PLACE_COLUMNS>::new();
     row.f64(place.coordinates.map(Coordinates::latitude));
     row.f64(place.coordinates.map(Coordinates::longitude));

@@ -129,8 +129,8 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let call_site = call.site_cache(|| {
         // SAFETY: SQL declares the result as travel.leg[]; the call site outlives the call.
         unsafe {
-            let element = pg_sys::get_element_type(call.result_type());
-            Ok((element, RowType::load(element, call.site_context())))
+            let element = pg_sys::get_element_type(call.result_type()?);
+            Ok((element, RowType::load(element, call.site_context())?))
         }
     })?;
     let mut legs = Growing::new(call_site.0);

@@ -12,6 +12,7 @@ pub enum TravelError {
     WrongRowType { expected: usize, found: usize },
     QueryColumns { expected: usize, found: usize },
     ColumnTypeChanged { column: String, expected: &'static str, found: String },
+    ExtensionDropped,
     NotInAggregate { function: &'static str },
     NotAWindow,
     NotATrigger,
@@ -168,6 +169,11 @@ impl TravelError {
             )
             .detail("Nothing was read from it.")
             .hint(TYPES_CHANGED),
+            Self::ExtensionDropped => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "the extension impossible_travel was dropped while the statement ran",
+            )
+            .hint("Create it again, with CREATE EXTENSION impossible_travel, and run the statement again."),
             Self::NotInAggregate { function } => words(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 format!("travel.{function} can only be called by its aggregate"),

@@ -131,9 +131,17 @@ impl Call {
     }
 
     /// The type that SQL declares this function to return.
-    pub fn result_type(&self) -> pg_sys::Oid {
-        // SAFETY: see `site_cache`.
-        unsafe { pg_sys::get_func_rettype((*(*self.fcinfo).flinfo).fn_oid) }
+    pub fn result_type(&self) -> Result<pg_sys::Oid, TravelError> {
+        // SAFETY: see `site_cache`; a catalog look-up of what is found to be there.
+        unsafe {
+            let function = (*(*self.fcinfo).flinfo).fn_oid;
+            let procedures = pg_sys::SysCacheIdentifier::PROCOID as i32;
+            let none = pg_sys::Datum::from(0_usize);
+            if !pg_sys::SearchSysCacheExists(procedures, pg_sys::Datum::from(function), none, none, none) {
+                return Err(TravelError::ExtensionDropped);
+            }
+            Ok(pg_sys::get_func_rettype(function))
+        }
     }
 
     /// Whether an argument is the same in every call of this site: a constant or a parameter from outside.

@@ -1,6 +1,7 @@
 //! Rows of a composite type, built without a look-up by name.
 
 use super::errors::TravelError;
+use super::function::Call;
 use super::inet;
 use super::memory::{MAX_VARLENA, within};
 use pgrx::pg_sys::{self, HeapTupleHeaderData};
@@ -17,23 +18,25 @@ pub struct RowType {
 
 impl RowType {
     /// # Safety
-    /// `oid` must be a composite type, and `context` live as long as the result is used.
-    pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Self {
-        // SAFETY: by the caller.
-        unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) }
+    /// `context` must live as long as the result is used.
+    pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Result<Self, TravelError> {
+        hold(oid)?;
+        // SAFETY: by the caller; the type is a composite one, and stays.
+        Ok(unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) })
     }
 
     /// The row type of a function that returns a record of OUT columns.
-    ///
-    /// # Safety
-    /// `fcinfo` must be that of the running call, and `context` live as long as the result is used.
-    pub unsafe fn of_call(fcinfo: pg_sys::FunctionCallInfo, context: pg_sys::MemoryContext) -> Self {
-        // SAFETY: by the caller.
+    pub fn of_call(call: &Call) -> Result<Self, TravelError> {
+        call.result_type()?;
+        // SAFETY: the context lives as long as the call site.
         unsafe {
-            within(context, || {
+            within(call.site_context(), || {
                 let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
-                pg_sys::get_call_result_type(fcinfo, std::ptr::null_mut(), &mut tuple_desc);
-                Self::of(pg_sys::CreateTupleDescCopy(tuple_desc))
+                let kind = pg_sys::get_call_result_type(call.raw(), std::ptr::null_mut(), &mut tuple_desc);
+                if kind != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE {
+                    return Err(TravelError::WrongRowType { expected: 1, found: 0 });
+                }
+                Ok(Self::of(pg_sys::CreateTupleDescCopy(tuple_desc)))
             })
         }
     }
@@ -50,6 +53,23 @@ impl RowType {
             Self { columns, header: (*empty).t_data }
         }
     }
+}
+
+/// Keeps a composite type until the transaction ends. One that was dropped while this waited for its lock is gone.
+pub fn hold(oid: pg_sys::Oid) -> Result<(), TravelError> {
+    // SAFETY: catalog look-ups; the relation behind the type is closed, its lock kept.
+    unsafe {
+        let relation = pg_sys::get_typ_typrelid(oid);
+        if relation == pg_sys::InvalidOid {
+            return Err(TravelError::ExtensionDropped);
+        }
+        let relation = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        if relation.is_null() {
+            return Err(TravelError::ExtensionDropped);
+        }
+        pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+    }
+    Ok(())
 }
 
 /// A row under construction, column by column in the order of its type. The columns are written as tables hold them, so

@@ -3,6 +3,7 @@
 use super::errors::TravelError;
 use super::function::Call;
 use super::memory::within;
+use super::row;
 use pgrx::pg_sys;
 
 /// The rows of a running call.
@@ -24,6 +25,10 @@ impl RowSet {
                 || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize == 0
             {
                 return Err(TravelError::SetNotAccepted);
+            }
+            let result = call.result_type()?;
+            if pg_sys::get_typ_typrelid(result) != pg_sys::InvalidOid {
+                row::hold(result)?;
             }
             let context = (*(*info).econtext).ecxt_per_query_memory;
             within(context, || {
@@ -64,9 +69,14 @@ impl RowSet {
     }
 
     pub fn push<const N: usize>(&mut self, columns: [Option<pg_sys::Datum>; N]) {
+        // SAFETY: the descriptor lives as long as the query.
+        let found = unsafe { (*self.tuple_desc).natts as usize };
+        if found != N {
+            TravelError::WrongRowType { expected: N, found }.raise();
+        }
         let mut nulls = columns.map(|column| column.is_none());
         let mut values = columns.map(|column| column.unwrap_or(pg_sys::Datum::from(0_usize)));
-        // SAFETY: the store and the descriptor live as long as the query; SQL declares N columns.
+        // SAFETY: the store and the descriptor live as long as the query; there are N columns.
         unsafe {
             pg_sys::tuplestore_putvalues(
                 self.store,

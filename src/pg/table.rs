@@ -8,7 +8,8 @@ use std::ffi::CStr;
 pub type Column = (&'static str, pg_sys::Oid);
 
 /// Calls `each` with these columns of every row of `travel.<name>` that the active snapshot sees. A table that is not
-/// there (the library may be newer than the SQL objects) has no rows.
+/// there (the library may be newer than the SQL objects) has no rows; one that was dropped while this waited for its lock
+/// is an error.
 pub fn each_row<const N: usize>(
     name: &CStr,
     columns: &[Column; N],
@@ -17,18 +18,24 @@ pub fn each_row<const N: usize>(
     // SAFETY: catalog look-ups with C strings; the relation is locked while it is read, and the lock stays until the
     // transaction ends, as that of any query does. An error that unwinds is cleaned up by PostgreSQL.
     unsafe {
-        let oid =
-            pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"travel".as_ptr(), true));
+        let schema = pg_sys::get_namespace_oid(c"travel".as_ptr(), true);
+        if schema == pg_sys::InvalidOid {
+            return Err(TravelError::ExtensionDropped);
+        }
+        let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
         if oid == pg_sys::InvalidOid {
             return Ok(());
         }
-        let relation = pg_sys::table_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        if relation.is_null() {
+            return Err(TravelError::ExtensionDropped);
+        }
         let result = if (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION {
             each_tuple(relation, columns, &mut each)
         } else {
             Err(TravelError::WrongRowType { expected: N, found: 0 })
         };
-        pg_sys::table_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
+        pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         result
     }
 }

@@ -28,8 +28,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0, Type::Timestamptz));
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
     })?;
-    // SAFETY: SQL declares the result as columns of bigint, whose row type the call knows.
-    let row_type = call.site_cache(|| Ok(unsafe { RowType::of_call(call.raw(), call.site_context()) }))?;
+    let row_type = call.site_cache(|| RowType::of_call(call))?;
     let mut row = Row::<4>::new();
     let [_, alerts, _, verdicts, places, transitions, _] = counts;
     for count in [verdicts, alerts, places, transitions] {
