@@ -6,6 +6,7 @@ use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
+use crate::pg::role::Role;
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
@@ -14,7 +15,7 @@ use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::ffi::CStr;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::address;
@@ -141,8 +142,9 @@ impl Places {
         CURRENT.set(None);
         let stack = &self.known.stack;
         let setting = settings::GEOIP_PATH.to_owned();
+        let tried = || if Role::may_see_paths() { stack.tried().to_vec() } else { Vec::new() };
         Err(match stack.is_empty() {
-            true => TravelError::NoGeoipDatabase { setting, tried: stack.tried().to_vec() },
+            true => TravelError::NoGeoipDatabase { setting, tried: tried() },
             false => TravelError::NoCoordinates { files: stack.described() },
         })
     }
@@ -243,7 +245,7 @@ impl Places {
 }
 
 fn damaged(error: LookupError) -> TravelError {
-    TravelError::GeoipDamaged { detail: error.to_string() }
+    TravelError::GeoipDamaged { detail: told(&error.to_string(), &error.path) }
 }
 
 fn with_store<T>(
@@ -264,9 +266,9 @@ fn with_store<T>(
         })
         .map_err(|error| match error {
             StoreError::ChangedWhileInMemory { .. } => {
-                TravelError::GeoipChanged { detail: error.to_string() }
+                TravelError::GeoipChanged { detail: told(&error.to_string(), error.path()) }
             }
-            error => TravelError::GeoipUnusable { detail: error.to_string() },
+            error => TravelError::GeoipUnusable { detail: told(&error.to_string(), error.path()) },
         })
 }
 
@@ -277,15 +279,31 @@ fn store_directory() -> PathBuf {
     PathBuf::from(data.to_string_lossy().into_owned()).join("base/pgsql_tmp/pgsql_tmp_impossible_travel")
 }
 
+/// Warns of files. Where the client may not know where they are, the server's log tells it nevertheless.
 fn report(warnings: &[Warning]) {
-    for warning in warnings {
+    let say = |message: String, detail: &str, level: pgrx::PgLogLevel| {
         pgrx::pg_sys::panic::ErrorReport::new(
             pgrx::PgSqlErrorCode::ERRCODE_WARNING,
-            warning.message.clone(),
+            message,
             "impossible_travel",
         )
-        .set_detail(warning.detail.clone())
-        .report(pgrx::PgLogLevel::WARNING);
+        .set_detail(detail.to_owned())
+        .report(level);
+    };
+    for Warning { message, detail, path } in warnings {
+        if !Role::may_see_paths() {
+            say(message.clone(), detail, pgrx::PgLogLevel::LOG_SERVER_ONLY);
+        }
+        say(told(message, path), detail, pgrx::PgLogLevel::WARNING);
+    }
+}
+
+/// A text that names a file, without its folder where the client may not know that.
+fn told(text: &str, path: &str) -> String {
+    let name = Path::new(path).file_name().map(|name| name.to_string_lossy());
+    match name {
+        Some(name) if !Role::may_see_paths() => text.replace(path, &name),
+        _ => text.to_owned(),
     }
 }
 

@@ -208,6 +208,15 @@ impl TravelError {
             .detail("It must be 0 or more.")
             .hint("Take the distance from travel.distance_km."),
 
+            Self::NoGeoipDatabase { setting, tried } if tried.is_empty() => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "there is no GeoIP database, so no address can be placed",
+            )
+            .detail(format!("No usable .mmdb file was found in the folders that the setting {setting} names."))
+            .hint(
+                "Ask an administrator to put a GeoIP database (GeoLite2-City.mmdb, for example) into one of them. \
+                 travel.geoip_databases() shows an administrator what was found.",
+            ),
             Self::NoGeoipDatabase { setting, tried } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 "there is no GeoIP database, so no address can be placed",

@@ -49,6 +49,19 @@ impl Role {
         unsafe { pg_sys::superuser_arg(self.0) }
     }
 
+    /// Whether the client of this statement may know where files of the server are, as only members of
+    /// pg_read_all_settings may. Both the role that called and the one whose rights count now must be: what is said reaches
+    /// the one, and a function of the other can catch it.
+    pub fn may_see_paths() -> bool {
+        let settings = pg_sys::Oid::from_u32(pg_sys::ROLE_PG_READ_ALL_SETTINGS);
+        // SAFETY: reads variables of the backend, and looks roles up in the catalogs.
+        unsafe {
+            [pg_sys::GetUserId(), pg_sys::GetOuterUserId()]
+                .iter()
+                .all(|role| pg_sys::has_privs_of_role(*role, settings))
+        }
+    }
+
     /// Whether it can become that role: a superuser every one. From PostgreSQL 16 on a membership can be without that.
     pub fn is_member_of(self, role: Self) -> bool {
         // SAFETY: a catalog look-up.

@@ -30,7 +30,8 @@ pub fn register() {
             GEOIP_PATH_TEXT.as_ptr(),
             GEOIP_PATH_DEFAULT.as_ptr(),
             pg_sys::GucContext::PGC_SIGHUP,
-            0,
+            // It says where files of the server are: only members of pg_read_all_settings see it.
+            pg_sys::GUC_SUPERUSER_ONLY as i32,
             None,
             None,
             None,

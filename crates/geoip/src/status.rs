@@ -26,6 +26,8 @@ pub struct DatabaseStatus {
 pub struct Warning {
     pub message: String,
     pub detail: String,
+    /// The file or folder that the message names.
+    pub path: String,
 }
 
 /// Why a statement has no databases, although there should be some.
@@ -51,6 +53,17 @@ pub enum CopyError {
     Database(#[from] DatabaseError),
     #[error("its size is not that of the file")]
     Size,
+}
+
+impl StoreError {
+    /// The file that it is about.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::ChangedWhileInMemory { path } | Self::OutOfMemory { path } | Self::Copy { path, .. } => {
+                path
+            }
+        }
+    }
 }
 
 impl CopyError {
@@ -107,6 +120,7 @@ impl Warning {
         Self {
             message: format!("GeoIP database \"{path}\" is refused: {reason}"),
             detail: consequence.into(),
+            path: path.into(),
         }
     }
 
@@ -114,6 +128,7 @@ impl Warning {
         Self {
             message: format!("no copy of GeoIP database \"{path}\" could be written: {reason}"),
             detail: "Every process reads the file into its own memory.".into(),
+            path: path.into(),
         }
     }
 
@@ -124,6 +139,7 @@ impl Warning {
                 "This process chooses its GeoIP databases alone; the parallel workers of a statement may \
                      choose others."
                     .into(),
+            path: directory.display().to_string(),
         }
     }
 
@@ -133,6 +149,7 @@ impl Warning {
             detail:
                 "The GeoIP databases that were in use serve on; files that have changed are not taken over."
                     .into(),
+            path: directory.display().to_string(),
         }
     }
 }

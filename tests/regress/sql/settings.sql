@@ -54,6 +54,23 @@ SELECT count(*) FROM travel.detect('events', columns => '{"latitude": "latitude"
 SELECT sqlstate_of($$SELECT travel.detect_sql('events')$$) AS detect_sql, sqlstate_of($$SELECT travel.parse('{"sourceIPAddress": "192.0.2.1"}')$$) AS parse;
 SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() ORDER BY path;
 
+-- Who is no member of pg_read_all_settings does not see the setting, nor is told what it names.
+CREATE ROLE regress_stranger;
+SET ROLE regress_stranger;
+\pset format unaligned
+SELECT public.error_of('SHOW impossible_travel.geoip_path');
+SELECT public.error_of($$SELECT current_setting('impossible_travel.geoip_path', true)$$);
+SELECT count(*) FROM pg_settings WHERE name = 'impossible_travel.geoip_path';
+SELECT public.error_of($$SELECT travel.locate('192.0.2.1')$$);
+\pset format aligned
+RESET ROLE;
+GRANT pg_read_all_settings TO regress_stranger;
+SET ROLE regress_stranger;
+SELECT setting FROM pg_settings WHERE name = 'impossible_travel.geoip_path';
+SELECT public.error_of($$SELECT travel.locate('192.0.2.1')$$) LIKE '%/nowhere/else%' AS is_told;
+RESET ROLE;
+DROP ROLE regress_stranger;
+
 -- And back: the first statement after it finds the databases again.
 ALTER SYSTEM RESET impossible_travel.geoip_path;
 SET client_min_messages = warning;
