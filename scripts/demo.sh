@@ -46,10 +46,15 @@ SQL
     load_documents "$cloudtrail" document
     run_psql --quiet <<'SQL'
         CREATE TABLE loaded AS
-            SELECT file, i.* FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body::jsonb) AS i;
+            SELECT file, i.* FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body) AS i;
         DROP TABLE document;
         ANALYZE;
 SQL
+    local file
+    while IFS= read -r file; do
+        complain "$file: none of it was loaded"
+    done < <(run_psql --quiet --tuples-only --no-align \
+        --command 'SELECT file FROM loaded WHERE skipped > 0 AND skipped = records ORDER BY file')
     mkdir -p "$WORK"
     recipe >"$WORK/demo-recipe"
 }

@@ -78,3 +78,9 @@ CREATE FUNCTION travel.source_ip(inet) RETURNS inet
     AS 'MODULE_PATHNAME', 'travel_source_ip_inet';
 COMMENT ON FUNCTION travel.source_ip(inet) IS
     'the host of an inet: without its netmask, an IPv4-mapped IPv6 address unwrapped';
+
+CREATE FUNCTION travel.number(text) RETURNS float8
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_number';
+COMMENT ON FUNCTION travel.number(text) IS
+    'reads a number from text, as a table may keep coordinates; NULL for anything else; immutable, so it can be indexed';

@@ -16,3 +16,12 @@ CREATE FUNCTION travel.ingest(
     AS 'MODULE_PATHNAME', 'travel_ingest';
 COMMENT ON FUNCTION travel.ingest(regclass, jsonb) IS
     'puts the records of a CloudTrail document into an events table; what is there already is left as it is';
+
+CREATE FUNCTION travel.ingest(
+    target regclass, document text,
+    OUT records bigint, OUT inserted bigint, OUT duplicates bigint, OUT skipped bigint
+) RETURNS record
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_ingest_text';
+COMMENT ON FUNCTION travel.ingest(regclass, text) IS
+    'the same for JSON text, one document or several: a document that cannot be read is skipped with a warning, and loses no other';

@@ -1,10 +1,10 @@
-//! `travel.records`, `travel.parse`, `travel.event_time`, `travel.source_kind`, `travel.source_ip`.
+//! `travel.records`, `travel.parse`, `travel.event_time`, `travel.number`, `travel.source_kind`, `travel.source_ip`.
 
 use crate::geoip::POSTGRES_EPOCH_US;
 use crate::pg::errors::TravelError;
-use crate::pg::function::{Call, pg_function};
+use crate::pg::function::{Call, f64_datum, pg_function};
 use crate::pg::inet;
-use crate::pg::jsonb::{self, Node};
+use crate::pg::jsonb::Node;
 use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
@@ -19,6 +19,7 @@ pg_function!(travel_records, pg_finfo_travel_records, records);
 pg_function!(travel_parse, pg_finfo_travel_parse, parse);
 pg_function!(travel_try_parse, pg_finfo_travel_try_parse, try_parse);
 pg_function!(travel_event_time, pg_finfo_travel_event_time, event_time);
+pg_function!(travel_number, pg_finfo_travel_number, number);
 pg_function!(travel_source_kind, pg_finfo_travel_source_kind, source_kind);
 pg_function!(travel_source_ip_text, pg_finfo_travel_source_ip_text, source_ip_text);
 pg_function!(travel_source_ip_inet, pg_finfo_travel_source_ip_inet, source_ip_inet);
@@ -48,12 +49,8 @@ pub fn each_element(
                     handle(Element::Record(record))?;
                 }
             }
-            Ok(RecordNode::Parsed(value)) if jsonb::can_hold(&value) => {
-                handle(Element::Record(jsonb::from_value(*value)?))?;
-            }
-            Ok(RecordNode::Parsed(_)) => {
-                handle(Element::Bad(position + 1, "a record with a number beyond all bounds".to_owned()))?;
-            }
+            // A jsonb has its strings read as jsonb.
+            Ok(RecordNode::Parsed(_)) => handle(Element::Bad(position + 1, "a string".to_owned()))?,
             Err(bad) => handle(Element::Bad(bad.position, bad.found))?,
         }
     }
@@ -180,6 +177,13 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
 fn event_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     match call.text(0)?.and_then(travel_cloudtrail::event_time) {
         Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
+        None => Ok(call.null()),
+    }
+}
+
+fn number(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    match call.text(0)?.and_then(travel_cloudtrail::number) {
+        Some(number) => Ok(f64_datum(number)),
         None => Ok(call.null()),
     }
 }

@@ -4,14 +4,16 @@ use crate::cloudtrail::{Element, each_element, without_complaint};
 use crate::detect::{Source, identifiers, notice, quoted};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::jsonb::Node;
+use crate::pg::jsonb::{self, Node};
 use crate::pg::row::{Row, RowType};
 use crate::pg::spi;
-use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
+use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 use std::ffi::CStr;
 
 pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
+pg_function!(travel_ingest_text, pg_finfo_travel_ingest_text, ingest_text);
 
 /// The columns of `travel.event` as the script defines them, for CREATE TABLE and INSERT.
 const EVENT_COLUMNS: &str = "
@@ -130,34 +132,116 @@ const NAMED_SKIPS: usize = 20;
 /// CloudTrail's comes near it.
 const LONGEST_INDEXED: usize = 2000;
 
-/// `(target, document) -> (records, inserted, duplicates, skipped)`
-fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
-    let (records, inserted, skipped) = match call.datum(1) {
-        Some(document) => ingest_document(target, document)?,
-        None => (0, 0, 0),
-    };
-    let row_type = call.site_cache(|| RowType::of_call(call))?;
-    let mut row = Row::<4>::new();
-    row.i64(Some(records));
-    row.i64(Some(inserted));
-    row.i64(Some(records - inserted - skipped));
-    row.i64(Some(skipped));
-    row.finish(*row_type)
+/// What became of documents.
+#[derive(Default)]
+struct Ingested {
+    records: i64,
+    inserted: i64,
+    skipped: i64,
+    /// Escapes of characters that no text of PostgreSQL's holds.
+    replaced: usize,
+    /// The first of what was skipped, in words, and whether it was a whole document.
+    named: Vec<(String, bool)>,
 }
 
-fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64, i64, i64), TravelError> {
-    let insert = insert_statement(&Source::look_at(target)?)?;
-    let mut records = 0_i64;
-    let (mut skipped, mut named) = (0_i64, Vec::new());
-    let mut skip = |what: String| {
-        skipped += 1;
-        if named.len() < NAMED_SKIPS {
-            named.push(what);
+impl Ingested {
+    fn skip(&mut self, what: String) {
+        self.skip_as(what, false);
+    }
+
+    /// A document that is broken, or none of CloudTrail's, counts as one record.
+    fn skip_document(&mut self, why: &str) {
+        self.records += 1;
+        self.skip_as(format!("a document: {why}"), true);
+    }
+
+    fn skip_as(&mut self, what: String, is_document: bool) {
+        self.skipped += 1;
+        if self.named.len() < NAMED_SKIPS {
+            self.named.push((what, is_document));
         }
-    };
+    }
+
+    fn report(&self) {
+        for (what, is_document) in &self.named {
+            let said = format!("skipped {what}");
+            if *is_document { warning(said) } else { notice(said, None) }
+        }
+        let more = self.skipped - self.named.len() as i64;
+        if more > 0 {
+            notice(format!("skipped {more} more"), None);
+        }
+        if self.replaced > 0 {
+            let characters = if self.replaced == 1 { "character" } else { "characters" };
+            let why = "text in PostgreSQL holds neither NUL nor half of a surrogate pair";
+            notice(format!("replaced {} {characters} by U+FFFD: {why}", self.replaced), None);
+        }
+    }
+
+    fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
+        let row_type = call.site_cache(|| RowType::of_call(call))?;
+        let mut row = Row::<4>::new();
+        row.i64(Some(self.records));
+        row.i64(Some(self.inserted));
+        row.i64(Some(self.records - self.inserted - self.skipped));
+        row.i64(Some(self.skipped));
+        row.finish(*row_type)
+    }
+}
+
+/// `(target, document jsonb) -> (records, inserted, duplicates, skipped)`
+fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
+    let mut ingested = Ingested::default();
+    if let Some(document) = call.datum(1) {
+        let insert = insert_statement(&Source::look_at(target)?)?;
+        jsonb::take_replaced();
+        ingest_document(&insert, document, &mut ingested)?;
+        ingested.report();
+    }
+    ingested.row(call)
+}
+
+/// `(target, document text)`, the same: a document that is broken is skipped, and so is what is none of CloudTrail's. A text
+/// of several documents is that many.
+fn ingest_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
+    let mut ingested = Ingested::default();
+    let Some(text) = call.text(1)? else { return ingested.row(call) };
+    let insert = insert_statement(&Source::look_at(target)?)?;
+    jsonb::take_replaced();
+    let mut documents = travel_cloudtrail::document_texts(text).peekable();
+    if documents.peek().is_none() {
+        ingested.skip_document("it is empty");
+    }
+    for document in documents {
+        pgrx::check_for_interrupts!();
+        let read = match document {
+            Ok(document) => jsonb::of_json(document),
+            Err(error) => Err(error.to_string()),
+        };
+        match read {
+            Ok(document) => match ingest_document(&insert, document, &mut ingested) {
+                Err(TravelError::NotCloudTrail { found }) => {
+                    ingested.skip_document(&format!("it is not a CloudTrail document but {found}"));
+                }
+                other => other?,
+            },
+            Err(error) => ingested.skip_document(&format!("it cannot be read as JSON ({error})")),
+        }
+    }
+    ingested.report();
+    ingested.row(call)
+}
+
+/// Inserts the records of a document. An error of this function itself comes before anything is inserted.
+fn ingest_document(
+    insert: &str,
+    document: pg_sys::Datum,
+    ingested: &mut Ingested,
+) -> Result<(), TravelError> {
     each_element(document, |element| {
-        records += 1;
+        ingested.records += 1;
         match element {
             Element::Record(record) => {
                 // SAFETY: each_element gives a jsonb, alive until the call ends.
@@ -165,30 +249,32 @@ fn ingest_document(target: pg_sys::Oid, document: pg_sys::Datum) -> Result<(i64,
                 let id = event.event_id.unwrap_or("without eventID");
                 let indexed = [event.event_id, event.access_key_id, event.actor.or(event.principal)];
                 if event.event_time.is_none() {
-                    skip(format!("record {}: it has no readable eventTime", short(id)));
+                    ingested.skip(format!("record {}: it has no readable eventTime", short(id)));
                 } else if indexed.iter().flatten().any(|text| text.len() > LONGEST_INDEXED) {
-                    skip(format!(
+                    ingested.skip(format!(
                         "record {}: its eventID, access key or principal is longer than {LONGEST_INDEXED} bytes",
                         short(id)
                     ));
                 }
             }
             Element::Bad(position, found) => {
-                skip(format!("element {position}: it is no record but {found}"));
+                ingested.skip(format!("element {position}: it is no record but {found}"));
             }
         }
         Ok(())
     })?;
+    ingested.replaced += jsonb::take_replaced();
     let inserted =
-        without_complaint(|| spi::connected(|| spi::execute(&insert, &[(pg_sys::JSONBOID, Some(document))])));
-    for what in &named {
-        notice(format!("skipped {what}"), None);
-    }
-    let more = skipped - named.len() as i64;
-    if more > 0 {
-        notice(format!("skipped {more} more"), None);
-    }
-    Ok((records, inserted as i64, skipped))
+        without_complaint(|| spi::connected(|| spi::execute(insert, &[(pg_sys::JSONBOID, Some(document))])));
+    ingested.inserted += inserted as i64;
+    // The statement read the same strings once more.
+    jsonb::take_replaced();
+    Ok(())
+}
+
+fn warning(message: String) {
+    ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "impossible_travel")
+        .report(PgLogLevel::WARNING);
 }
 
 /// The beginning of an id, for a message.

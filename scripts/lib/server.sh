@@ -89,13 +89,17 @@ server_copy() {
 run_psql() { "$(pg_bin psql)" --no-psqlrc --set ON_ERROR_STOP=1 --pset pager=off "$@"; }
 
 # One row a file. In this form of CSV no character of JSON means anything, and a JSON text has no line break of its own
-# that could not go.
+# that could not go. A file that cannot be read, or is not UTF-8, loses itself only.
 load_documents() {
-    local file body
+    local file name body
     find -L "$1" -type f \( -name '*.json.gz' -o -name '*.json' \) -print0 | LC_ALL=C sort -z |
         while IFS= read -r -d '' file; do
-            if body=$(zcat -f -- "$file" | tr -d '\r\n\001\002'); then
-                [ -z "$body" ] || printf '%s\002%s\n' "$file" "$body"
+            if body=$(zcat -f -- "$file" | tr -d '\r\n\000\001\002' | iconv -f UTF-8 -t UTF-8 2>/dev/null); then
+                name=$file
+                case $name in
+                *[![:print:]]*) name=$(printf '%s' "$file" | tr -d '\r\n\001\002' | iconv -c -f UTF-8 -t UTF-8) ;;
+                esac
+                [ -z "$body" ] || printf '%s\002%s\n' "$name" "$body"
             else
                 complain "$file cannot be read and is left out"
             fi

@@ -418,21 +418,28 @@ fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
     ) || matches!(oid, pg_sys::BYTEAOID | pg_sys::JSONOID | pg_sys::JSONBOID | pg_sys::UUIDOID)
 }
 
-/// A number as float8.
+/// A number as float8. One that cannot be read is NULL: one odd value ends no query.
 fn number(name: &str, column: Expression) -> Result<String, TravelError> {
+    use pg_sys::{
+        FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, JSONBOID, JSONOID, NUMERICOID, UNKNOWNOID,
+    };
     let column = column.checked()?;
-    let (from, to) = (column.oid, pg_sys::FLOAT8OID);
-    // SAFETY: both arrays have the one element that is asked for.
-    let can = unsafe { pg_sys::can_coerce_type(1, &from, &to, pg_sys::CoercionContext::COERCION_EXPLICIT) };
-    if can {
-        return Ok(if from == to { column.sql } else { format!("{}::float8", column.sql) });
+    let sql = column.sql;
+    match column.oid {
+        FLOAT8OID => Ok(sql),
+        INT2OID | INT4OID | INT8OID | FLOAT4OID => Ok(format!("{sql}::float8")),
+        // Some of them are beyond float8.
+        NUMERICOID => Ok(format!("CASE WHEN {sql} BETWEEN -1e300 AND 1e300 THEN {sql}::float8 END")),
+        JSONBOID | JSONOID => Ok(format!("travel.number({sql} #>> '{{}}')")),
+        UNKNOWNOID => Ok(format!("travel.number({sql})")),
+        oid if is_textual(oid) => Ok(format!("travel.number({sql}::text)")),
+        oid => Err(TravelError::ColumnType {
+            column: name.to_owned(),
+            is: type_name(oid),
+            wanted: "a number, or text",
+            hint: format!("Say in columns where it is: {{\"{name}\": \"the_column\"}}."),
+        }),
     }
-    Err(TravelError::ColumnType {
-        column: name.to_owned(),
-        is: type_name(from),
-        wanted: "float8, or what can be cast to it",
-        hint: format!("Say in columns where it is: {{\"{name}\": \"the_column\"}}."),
-    })
 }
 
 /// What the address is: what the source says, and where it says nothing, what travel.source_kind says of the address.

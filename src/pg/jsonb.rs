@@ -3,9 +3,13 @@
 //! A container is a header (kind and count), one 4-byte entry for each child (an object's keys come first, then its
 //! values), then their data. An entry holds the child's length or, in every 32nd, the position after it.
 
+use super::attempt::class;
 use super::memory::varlena;
-use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
+use std::cell::Cell;
 use std::ops::Range;
+use std::panic::AssertUnwindSafe;
 use std::slice;
 use travel_cloudtrail::{Json, Kind};
 
@@ -228,6 +232,12 @@ impl<'a> Json<'a> for Node<'a> {
         let (entries, data) = self.children(IS_ARRAY, 1);
         Elements { cursor: Cursor::after(&[], entries), data }
     }
+
+    /// In the current memory context, which lives as long as what a function of SQL reads.
+    fn of_text(text: &str) -> Option<Result<Self, String>> {
+        // SAFETY: a jsonb that was just made.
+        Some(of_json(text).map(|datum| unsafe { Self::of(datum) }))
+    }
 }
 
 /// An entry, or a header.
@@ -238,30 +248,43 @@ fn word(bytes: Word) -> u32 {
     u32::from_ne_bytes(bytes)
 }
 
-/// Whether jsonb can hold a value: its numbers are of PostgreSQL's numeric, whose digits and exponent are bounded.
-pub fn can_hold(value: &serde_json::Value) -> bool {
-    match value {
-        serde_json::Value::Number(number) => {
-            let text = number.as_str();
-            let exponent = text.find(['e', 'E']).map_or("0", |at| &text[at + 1..]);
-            text.len() <= 10_000 && exponent.parse::<i32>().is_ok_and(|exponent| exponent.abs() <= 10_000)
-        }
-        serde_json::Value::Array(elements) => elements.iter().all(can_hold),
-        serde_json::Value::Object(entries) => entries.values().all(can_hold),
-        _ => true,
-    }
+thread_local! {
+    static REPLACED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// A jsonb of a value that did not come from one, in the current memory context.
-pub fn from_value(mut value: serde_json::Value) -> Result<pg_sys::Datum, super::errors::TravelError> {
-    if travel_cloudtrail::holds_nul(&value) {
-        travel_cloudtrail::replace_nul(&mut value);
-    }
-    // JSON text holds no NUL: control characters are escaped in it.
-    let text = std::ffi::CString::new(value.to_string()).unwrap_or_default();
+/// How many escapes [`of_json`] replaced since the last call.
+pub fn take_replaced() -> usize {
+    REPLACED.take()
+}
+
+/// A new jsonb of a JSON text, in the current memory context, or what is wrong with the text. Escapes that no text of
+/// PostgreSQL's holds are replaced. The limits are those of jsonb itself, so they are the same for every entry point.
+pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
+    let (text, replaced) = travel_cloudtrail::replace_escapes(text);
+    REPLACED.set(REPLACED.get() + replaced);
+    // Control characters are escaped in JSON, NUL among them.
+    let text = std::ffi::CString::new(text.as_bytes()).map_err(|_| "it has a NUL character".to_owned())?;
     // SAFETY: jsonb_in takes a C string, which outlives the call.
-    let datum = unsafe {
+    let read = || unsafe {
         pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
     };
-    datum.ok_or(super::errors::TravelError::NotCloudTrail { found: "no JSON".to_owned() })
+    // No subtransaction: it could not begin in a parallel worker. jsonb_in only computes; all that its errors leave behind
+    // is memory.
+    let datum = PgTryBuilder::new(AssertUnwindSafe(|| Ok(read())))
+        .catch_others(|caught| match &caught {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                if is_about_text(report.sql_error_code()) =>
+            {
+                let detail = report.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+                Err(format!("{}{detail}", report.message()).trim_end_matches('.').to_owned())
+            }
+            _ => caught.rethrow(),
+        })
+        .execute()?;
+    datum.ok_or_else(|| "it is NULL".to_owned())
+}
+
+/// Classes 22 (data) and 54 (limits of the program: nested too deeply, too many keys).
+fn is_about_text(code: PgSqlErrorCode) -> bool {
+    matches!(&class(code), b"22" | b"54")
 }

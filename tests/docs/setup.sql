@@ -3,6 +3,6 @@
 SET impossible_travel.coverage_notice = off;
 CREATE EXTENSION impossible_travel;
 SELECT travel.create_events_table('cloudtrail');
-SELECT sum(i.inserted) FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body::jsonb) AS i;
+SELECT sum(i.inserted) FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body) AS i;
 DROP TABLE document;
 ANALYZE cloudtrail;

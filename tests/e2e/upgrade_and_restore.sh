@@ -18,7 +18,7 @@ run_psql --quiet <<'SQL'
 SQL
 ask "SELECT travel.create_events_table('log.\"Cloud Trail\"')" >/dev/null
 load_documents "$WORK/sample/cloudtrail" document
-ask "SELECT sum(i.inserted) > 0 FROM document, travel.ingest('log.\"Cloud Trail\"', body::jsonb) AS i" >/dev/null
+ask "SELECT sum(i.inserted) > 0 FROM document, travel.ingest('log.\"Cloud Trail\"', body) AS i" >/dev/null
 run_psql --quiet <<'SQL'
     DROP TABLE document;
     -- What users build: a view of the query's text, a materialized view, a window view, an index, partial states, a column of the place.
@@ -112,7 +112,7 @@ same 'pg_monitor sees them' t "$(as watcher ask "SELECT count(*) = 4 FROM travel
 as other refused 42501 'SELECT * FROM travel.geoip_databases()'
 run_psql --quiet --command 'CREATE SCHEMA others AUTHORIZATION other' --command "CREATE TABLE public.document (file text, body text); GRANT SELECT ON public.document TO PUBLIC"
 load_documents "$WORK/sample/cloudtrail" document
-use="SELECT sum(i.inserted) > 0 FROM document, travel.ingest('cloudtrail', body::jsonb) AS i; SELECT count(*) FROM travel.detect('cloudtrail')"
+use="SELECT sum(i.inserted) > 0 FROM document, travel.ingest('cloudtrail', body) AS i; SELECT count(*) FROM travel.detect('cloudtrail')"
 ask 'GRANT CREATE ON SCHEMA public TO owner'
 as owner ask "SELECT travel.create_events_table('public.cloudtrail')" >/dev/null
 same 'the owner' $'t\n13' "$(as owner ask "$use")"

@@ -63,7 +63,7 @@ impl<J> RecordNode<J> {
     }
 }
 
-/// The records of a document, in order. Digest and Insight documents have none.
+/// The records of a document, in order. Digests, Insight events and aggregated events have none.
 pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudTrail> {
     let mut records = Records { levels: Vec::new(), single: None, position: 0 };
     match (document.kind(), shape(document, 2)) {
@@ -123,18 +123,21 @@ impl<'a, J: Json<'a>> Records<'a, J> {
         if text.len() > LARGEST_RECORD {
             return Some(Err(self.bad(format!("a string of {} bytes, which is no record", text.len()))));
         }
-        let value = match read_json(text.as_bytes()) {
-            Ok(value) => value,
-            Err(error) => return Some(Err(self.bad(format!("a string that is no JSON ({error})")))),
+        let no_json =
+            |error: &dyn fmt::Display| Some(Err(self.bad(format!("a string that is no JSON ({error})"))));
+        let (record, found) = match J::of_text(text) {
+            Some(Ok(node)) => (record_of(node)?.map(RecordNode::Node), found(node)),
+            Some(Err(error)) => return no_json(&error),
+            None => match read_json(text.as_bytes()) {
+                Ok(value) => {
+                    let record =
+                        record_of(&value)?.map(|record| RecordNode::Parsed(Box::new(record.clone())));
+                    (record, found(&value))
+                }
+                Err(error) => return no_json(&error),
+            },
         };
-        match shape(&value, 1) {
-            Shape::Record => Some(Ok(RecordNode::Parsed(Box::new(value)))),
-            Shape::Inner(inner) if matches!(shape(inner, 1), Shape::Record) => {
-                Some(Ok(RecordNode::Parsed(Box::new(inner.clone()))))
-            }
-            Shape::Nothing => None,
-            _ => Some(Err(self.bad(format!("a string that holds {}", found(&value))))),
-        }
+        Some(record.ok_or_else(|| self.bad(format!("a string that holds {found}"))))
     }
 
     fn bad(&self, found: String) -> BadRecord {
@@ -145,9 +148,20 @@ impl<'a, J: Json<'a>> Records<'a, J> {
 /// Of a record in a string: CloudTrail's own limit is 256 KB. As a tree it takes many times its size.
 const LARGEST_RECORD: usize = 4 << 20;
 
+/// The record that a document out of a string is, or holds: `Some(None)` where it is something else, `None` where it is
+/// nobody's call.
+fn record_of<'a, J: Json<'a>>(node: J) -> Option<Option<J>> {
+    match shape(node, 1) {
+        Shape::Record => Some(Some(node)),
+        Shape::Inner(inner) if matches!(shape(inner, 1), Shape::Record) => Some(Some(inner)),
+        Shape::Nothing => None,
+        _ => Some(None),
+    }
+}
+
 enum Shape<'a, J> {
     Record,
-    /// A digest or an Insight event: CloudTrail's, but nobody's call.
+    /// A digest, an Insight event or an aggregated event: CloudTrail's, but nobody's call.
     Nothing,
     Array(J),
     /// What an envelope holds.
@@ -164,7 +178,7 @@ fn shape<'a, J: Json<'a>>(node: J, enough: usize) -> Shape<'a, J> {
         Kind::Object => {}
         _ => return Shape::Unknown,
     }
-    if is_insight(node) {
+    if is_summary(node) {
         return Shape::Nothing;
     }
     if is_record(node, enough) {
@@ -192,10 +206,12 @@ fn is_record<'a, J: Json<'a>>(node: J, enough: usize) -> bool {
         && !node.get("eventSource").and_then(J::as_str).is_some_and(|source| source.starts_with("aws:"))
 }
 
-fn is_insight<'a, J: Json<'a>>(node: J) -> bool {
-    let is = |key, value| node.get(key).and_then(J::as_str) == Some(value);
-    is("eventCategory", "Insight")
-        || is("eventType", "AwsCloudTrailInsight")
+/// Whether it is what CloudTrail makes of many calls: an Insight event, or an aggregated event.
+fn is_summary<'a, J: Json<'a>>(node: J) -> bool {
+    let is =
+        |key, values: [&str; 2]| node.get(key).and_then(J::as_str).is_some_and(|is| values.contains(&is));
+    is("eventCategory", ["Insight", "Aggregated"])
+        || is("eventType", ["AwsCloudTrailInsight", "AwsAggregatedEvent"])
         || node.get("insightDetails").is_some_and(|details| details.kind() != Kind::Null)
 }
 

@@ -41,6 +41,12 @@ pub trait Json<'a>: Copy {
     fn get(self, key: &str) -> Option<Self>;
     fn entries(self) -> Self::Entries;
     fn elements(self) -> Self::Elements;
+
+    /// The value of a JSON text, from a source that makes values which live as long as its own; what is wrong with the
+    /// text. `None` from any other source.
+    fn of_text(_text: &str) -> Option<Result<Self, String>> {
+        None
+    }
 }
 
 impl<'a> Json<'a> for &'a Value {

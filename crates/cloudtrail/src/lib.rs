@@ -31,8 +31,8 @@ pub use json::{Json, Kind};
 pub use outcome::{CONSOLE, Outcome, Report, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
 pub use text::{
-    Documents, EventError, JsonError, documents, for_each_event, holds_nul, read_json, replace_nul,
+    EventError, JsonError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
 };
 pub use time::event_time;
 pub use unix_time::{unix_time_of_digits, unix_time_of_float, unix_time_of_integer};
-pub use value::known;
+pub use value::{known, number};

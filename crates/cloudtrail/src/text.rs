@@ -1,7 +1,9 @@
 //! JSON text, as files hold it: one document, several, or one a line.
 
+use std::borrow::Cow;
 use std::fmt;
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::document::{BadRecord, NotCloudTrail, RecordNode, records};
@@ -34,8 +36,59 @@ pub fn read_json(text: &[u8]) -> Result<Value, JsonError> {
 
 /// The JSON documents of a text. Where each line is a document of its own (NDJSON), one that is broken does not
 /// end it.
-pub fn documents(text: &[u8]) -> Documents<'_> {
-    Documents { rest: without_mark(text), line: 0, one_a_line: false }
+pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<Value, JsonError>> {
+    Documents::new(text).map(|document| {
+        let (document, lines_before) = document?;
+        serde_json::from_slice(document)
+            .map(|value| cleaned(value, document))
+            .map_err(|error| JsonError::new(&error, lines_before))
+    })
+}
+
+/// The same, each as its text, for a reader that has limits of its own: depth and numbers are not looked at.
+pub fn document_texts(text: &str) -> impl Iterator<Item = Result<&str, JsonError>> {
+    Documents::new(text.as_bytes()).map(|document| {
+        // A document begins and ends with a character of ASCII.
+        document.map(|(document, _)| std::str::from_utf8(document).unwrap_or_default())
+    })
+}
+
+/// Puts U+FFFD in the place of each escape in a JSON text that PostgreSQL's texts cannot hold: `\u0000`, and half of a
+/// surrogate pair. Also says how many there were. What is no JSON stays as broken as it is.
+pub fn replace_escapes(text: &str) -> (Cow<'_, str>, usize) {
+    let mut replaced = 0;
+    let mut result = String::new();
+    let (mut copied, mut at) = (0, 0);
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        match escaped_unit(text, at) {
+            None => at += 2,
+            Some(0xd800..0xdc00) if matches!(escaped_unit(text, at + 6), Some(0xdc00..0xe000)) => at += 12,
+            Some(0 | 0xd800..0xe000) => {
+                result.push_str(text.get(copied..at).unwrap_or_default());
+                result.push_str(REPLACEMENT);
+                at += 6;
+                (copied, replaced) = (at, replaced + 1);
+            }
+            Some(_) => at += 6,
+        }
+        // What follows a backslash may have several bytes, and is no escape then.
+        while at < text.len() && !text.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+    if replaced == 0 {
+        return (Cow::Borrowed(text), 0);
+    }
+    result.push_str(text.get(copied..).unwrap_or_default());
+    (Cow::Owned(result), replaced)
+}
+
+/// The code unit of UTF-16 that an escape of four hexadecimal digits means.
+fn escaped_unit(text: &str, at: usize) -> Option<u16> {
+    let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+    let is_hex = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
 /// Calls `handle` with every event of a text, beside its record, and with all that is none, until it fails.
@@ -74,16 +127,6 @@ pub fn for_each_event<E>(
     Ok(())
 }
 
-/// Whether a NUL character stands anywhere in a value, its keys included.
-pub fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(elements) => elements.iter().any(holds_nul),
-        Value::Object(entries) => entries.iter().any(|(key, value)| key.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
-    }
-}
-
 /// Puts U+FFFD in the place of each NUL character, which jsonb and text cannot hold.
 pub fn replace_nul(value: &mut Value) {
     match value {
@@ -103,8 +146,8 @@ pub fn replace_nul(value: &mut Value) {
     }
 }
 
-/// Iterates over the documents of a text.
-pub struct Documents<'t> {
+/// Iterates over the documents of a text, each as its own text with the number of lines before it.
+struct Documents<'t> {
     rest: &'t [u8],
     /// Lines before `rest`.
     line: usize,
@@ -112,25 +155,25 @@ pub struct Documents<'t> {
     one_a_line: bool,
 }
 
-impl Iterator for Documents<'_> {
-    type Item = Result<Value, JsonError>;
+impl<'t> Iterator for Documents<'t> {
+    type Item = Result<(&'t [u8], usize), JsonError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.skip_blanks();
-        let mut stream = serde_json::Deserializer::from_slice(self.rest).into_iter::<Value>();
+        let mut stream = serde_json::Deserializer::from_slice(self.rest).into_iter::<IgnoredAny>();
         let result = stream.next()?;
         let length = stream.byte_offset();
         let before = self.line;
         Some(match result {
-            Ok(value) => {
+            Ok(_) => {
                 let text = self.advance(length);
                 self.one_a_line |= self.line == before && ends_line(self.rest);
-                Ok(cleaned(value, text))
+                Ok((text, before))
             }
             Err(error) => {
                 let skipped = self.skip_broken();
                 // Within its line the error stands where it is, not where the next line made it apparent.
-                let error = serde_json::from_slice::<Value>(skipped).err().unwrap_or(error);
+                let error = serde_json::from_slice::<IgnoredAny>(skipped).err().unwrap_or(error);
                 Err(JsonError::new(&error, before))
             }
         })
@@ -138,6 +181,10 @@ impl Iterator for Documents<'_> {
 }
 
 impl<'t> Documents<'t> {
+    fn new(text: &'t [u8]) -> Self {
+        Self { rest: without_mark(text), line: 0, one_a_line: false }
+    }
+
     fn skip_blanks(&mut self) {
         self.advance(self.rest.len() - self.rest.trim_ascii_start().len());
     }
@@ -173,7 +220,7 @@ fn ends_line(text: &[u8]) -> bool {
 
 /// An object: a lone number may as well be a line out of a broken array.
 fn is_document(line: &[u8]) -> bool {
-    line.starts_with(b"{") && serde_json::from_slice::<Value>(line).is_ok()
+    line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
 
 fn without_mark(text: &[u8]) -> &[u8] {

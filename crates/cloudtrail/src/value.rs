@@ -12,6 +12,11 @@ pub fn known(text: &str) -> Option<&str> {
     (!text.is_empty() && text != HIDDEN).then_some(text)
 }
 
+/// A finite number out of a text, with blanks around it or without.
+pub fn number(text: &str) -> Option<f64> {
+    text.trim_ascii().parse().ok().filter(|number: &f64| number.is_finite())
+}
+
 /// A node's text. A number is the text that was meant; other kinds are none.
 pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<&'a str> {
     match node.as_str() {

@@ -50,3 +50,22 @@ SELECT source_kind, status, events FROM travel.coverage('by_hand') ORDER BY 1, 2
 SELECT from_ip, to_ip FROM travel.detect('by_hand');
 CREATE VIEW two_columns AS SELECT event_time, access_key_id, source_ip, source_text FROM by_hand;
 SELECT source_kind, status, events FROM travel.coverage('two_columns') ORDER BY 1, 2;
+
+-- A coordinate or a radius that cannot be read is no place, and ends no query: as text, as numeric, in jsonb.
+CREATE TABLE coordinates (event_time timestamptz, k text, latitude text, longitude text, accuracy_km text);
+INSERT INTO coordinates SELECT timestamptz '2026-03-02 09:00Z' + n * interval '1 minute', 'k', latitude, longitude, accuracy
+FROM (VALUES (0, '51.5', '-0.1', '10'), (1, '', '', ''), (2, ' ', '0', NULL), (3, NULL, '0', NULL), (4, 'NaN', '0', '0'), (5, '91', '0', '0'), (6, '0', '-181', '0'), (7, '51,5', '0', '0'), (8, '51.5 N', '0.1 W', '0'),
+    (9, '1e999', '0', '0'), (10, 'Infinity', '0', '0'), (11, 'null', 'null', 'null'), (30, ' 35.69', '139.69 ', 'unknown'), (60, '3.57e1', '139.7', '1e999'), (90, '51.5', '-0.1', 'NaN')) AS v (n, latitude, longitude, accuracy);
+SELECT entity, from_time AT TIME ZONE 'UTC' AS from_utc, to_time AT TIME ZONE 'UTC' AS to_utc, from_accuracy_km, to_accuracy_km FROM travel.detect('coordinates', 'k');
+SELECT count(*) FROM travel.detect('coordinates', 'k', use_accuracy => true);
+SELECT status, events FROM travel.coverage('coordinates', 'k');
+CREATE TABLE numerics AS SELECT event_time, k, coalesce(travel.number(latitude)::numeric, 1e400) AS latitude, coalesce(travel.number(longitude)::numeric, 'NaN') AS longitude, 1e400 AS accuracy_km FROM coordinates;
+SELECT status, events FROM travel.coverage('numerics', 'k');
+SELECT count(*) FROM travel.detect('numerics', 'k', use_accuracy => true);
+CREATE TABLE documents AS SELECT event_time, k, jsonb_build_object('lat', CASE WHEN event_time < '2026-03-02 09:05Z' THEN to_jsonb(latitude) ELSE coalesce(to_jsonb(travel.number(latitude)), '{"x": 1}') END, 'lon', longitude) AS body FROM coordinates;
+SELECT count(*) FROM travel.detect('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "((body -> ''lon'')::json)"}');
+SELECT status, events FROM travel.coverage('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "(body ->> ''lon'')"}');
+INSERT INTO travel.rules (name, source, entity, baseline, raise_from) VALUES ('texts', 'coordinates', 'k', false, '-infinity');
+CALL travel.scan('texts');
+SELECT from_time AT TIME ZONE 'UTC' AS from_utc, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.verdicts WHERE rule = 'texts' ORDER BY to_time;
+DELETE FROM travel.rules WHERE name = 'texts';

@@ -54,7 +54,7 @@ SELECT d.what, i.* FROM (VALUES
     (1, 'EventBridge', '{"detail-type": "x", "detail": {"eventID": "eb", "eventTime": "2026-03-03T00:00:00Z"}}'::jsonb), (2, 'LookupEvents', '{"Events": [{"CloudTrailEvent": "{\"eventID\": \"le\", \"eventTime\": \"2026-03-03T00:00:00Z\"}"}]}'),
     (3, 'one record', '{"eventID": "one", "eventTime": "2026-03-03T00:00:00Z"}'), (4, 'digest', '{"digestStartTime": "x", "logFiles": []}'), (5, 'Insight', '{"Records": [{"eventID": "i", "eventCategory": "Insight", "eventTime": "2026-03-03T00:00:00Z"}]}'),
     (6, 'empty', '{"Records": []}'), (7, 'NULL', NULL)) AS d (n, what, document) CROSS JOIN LATERAL travel.ingest('trail', document) AS i ORDER BY n;
-SELECT split_part(error_of($$SELECT travel.ingest('trail', '{"foo": 1}')$$), E'\n', 1) AS document, sqlstate_of($$SELECT travel.ingest(NULL, '[]')$$) AS target, sqlstate_of($$SELECT travel.ingest('travel.leg', '[]')$$) AS composite, sqlstate_of($$SELECT travel.ingest('no_such', '[]')$$) AS no_such;
+SELECT split_part(error_of($$SELECT travel.ingest('trail', jsonb '{"foo": 1}')$$), E'\n', 1) AS document, sqlstate_of($$SELECT travel.ingest(NULL, '[]')$$) AS target, sqlstate_of($$SELECT travel.ingest('travel.leg', '[]')$$) AS composite, sqlstate_of($$SELECT travel.ingest('no_such', '[]')$$) AS no_such;
 
 -- Without the record; into a table that has fewer columns or more; through odd names.
 SELECT * FROM travel.ingest('"Odd ""name"""', :'file');

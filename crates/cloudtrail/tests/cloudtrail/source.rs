@@ -1,4 +1,4 @@
-use travel_cloudtrail::{SourceKind, plain_decimal, source_kind};
+use travel_cloudtrail::{SourceKind, number, plain_decimal, source_kind};
 
 fn kind(text: &str) -> &'static str {
     source_kind(Some(text)).as_str()
@@ -80,5 +80,19 @@ fn a_plain_decimal_number_is_no_address() {
     for text in ["", ".", "-", "+.", "1.2.3", "1.2.3.4", "1e5", "--1", "NaN", " 7", "7 ", "0x1", "::1", "٣"]
     {
         assert!(!plain_decimal(text), "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_is_no_finite_number_is_none() {
+    for (text, expected) in
+        [("51.5", 51.5), (" -0.1\n", -0.1), ("7", 7.0), ("+1e2", 100.0), (".5", 0.5), ("5.", 5.0)]
+    {
+        assert_eq!(number(text), Some(expected), "{text}");
+    }
+    for text in
+        ["", " ", "NaN", "inf", "-Infinity", "1e999", "51,5", "51.5 N", "51°30'", "0x1", "null", "--1", "1 2"]
+    {
+        assert_eq!(number(text), None, "{text}");
     }
 }

@@ -1,5 +1,7 @@
 use serde_json::{Value, json};
-use travel_cloudtrail::{EventError, documents, for_each_event, holds_nul, read_json, replace_nul};
+use travel_cloudtrail::{
+    EventError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
+};
 
 fn read(text: &str) -> Vec<Result<Value, String>> {
     documents(text.as_bytes()).map(|document| document.map_err(|error| error.to_string())).collect()
@@ -66,13 +68,82 @@ fn numbers_keep_their_text() {
 #[test]
 fn nul_is_replaced_wherever_it_stands() {
     let mut value = json!({"a\0b": [{"c": "x\0y\0"}], "plain": 1});
-    assert!(holds_nul(&value));
     replace_nul(&mut value);
     assert_eq!(value, json!({"a\u{FFFD}b": [{"c": "x\u{FFFD}y\u{FFFD}"}], "plain": 1}));
-    assert!(!holds_nul(&value));
+    assert_eq!(read(r#"{"a":"\u0000"}"#), [Ok(json!({"a": "\u{FFFD}"}))]);
     let read = read_json(br#"{"\u0000":["\u0000", "\\u0000"]}"#).unwrap();
     assert_eq!(read, json!({"\u{FFFD}": ["\u{FFFD}", "\\u0000"]}));
-    assert!(!documents(br#"{"a":"\u0000"}"#).any(|document| holds_nul(&document.unwrap())));
+}
+
+#[test]
+fn escapes_that_no_text_of_postgresql_holds_are_replaced_and_counted() {
+    let cases = [
+        (r#"{"a":"x\u0000y"}"#, "{\"a\":\"x\u{FFFD}y\"}", 1),
+        (r#"{"\u0000":"\u0000\u0000"}"#, "{\"\u{FFFD}\":\"\u{FFFD}\u{FFFD}\"}", 3),
+        (r#"["\uD83D"]"#, "[\"\u{FFFD}\"]", 1),
+        (r#"["\ude00 \ud83d"]"#, "[\"\u{FFFD} \u{FFFD}\"]", 2),
+        (r#"["\ud83d\u0041"]"#, "[\"\u{FFFD}\\u0041\"]", 1),
+        (r#"["\ud83d\ud83d\ude00"]"#, "[\"\u{FFFD}\\ud83d\\ude00\"]", 1),
+        (r#"["\ud83d\u0000"]"#, "[\"\u{FFFD}\u{FFFD}\"]", 2),
+    ];
+    for (text, expected, count) in cases {
+        let (replaced, number) = replace_escapes(text);
+        assert_eq!((replaced.as_ref(), number), (expected, count), "{text}");
+        let read: Result<Value, _> = serde_json::from_str(&replaced);
+        assert!(read.is_ok(), "{replaced}");
+    }
+    // A whole pair, an escaped backslash before what looks like an escape, and what is no JSON stay as they are.
+    let kept = [
+        r#"["\ud83d\ude00"]"#,
+        r#"["\\u0000"]"#,
+        r#"["\\\\u0000"]"#,
+        r#"["\u000"]"#,
+        r#"["\u+000"]"#,
+        r"\",
+        r"\é",
+        r"\u00é",
+        "",
+    ];
+    for text in kept {
+        assert_eq!(replace_escapes(text), (text.into(), 0), "{text}");
+    }
+    assert_eq!(replace_escapes(r#"["\\\u0000"]"#).1, 1);
+}
+
+#[test]
+fn the_texts_of_documents_have_no_limit_of_depth() {
+    let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
+    let text = format!("{deep}\n{{broken\n{{\"n\": 1e99999}} [\"\\ud83d\"]");
+    let texts: Vec<_> = document_texts(&text).collect();
+    assert_eq!(texts.len(), 4);
+    assert_eq!(
+        texts.iter().filter_map(|text| text.as_ref().ok()).copied().collect::<Vec<_>>(),
+        [deep.as_str(), "{\"n\": 1e99999}", "[\"\\ud83d\"]"]
+    );
+    assert!(texts[1].as_ref().unwrap_err().to_string().contains("line 2"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn what_serde_json_reads_without_its_escapes_stays_as_it_is(text in ".*", near in "(\\\\|u|0|d8|dc|[0-9a-f]|é| ){0,30}") {
+        for text in [text, near] {
+            let quoted = format!("\"{text}\"");
+            let (replaced, count) = replace_escapes(&quoted);
+            match serde_json::from_str::<String>(&quoted) {
+                Ok(read) => {
+                    let expected = read.replace('\0', "\u{FFFD}");
+                    proptest::prop_assert_eq!(serde_json::from_str::<String>(&replaced).unwrap(), expected);
+                    proptest::prop_assert_eq!(count, read.matches('\0').count());
+                }
+                Err(_) => {
+                    // Only what is replaced may have been wrong.
+                    if count == 0 {
+                        proptest::prop_assert_eq!(replaced.as_ref(), quoted.as_str());
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
