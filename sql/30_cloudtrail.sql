@@ -61,6 +61,30 @@ CREATE FUNCTION travel.event_time(text) RETURNS timestamptz
 COMMENT ON FUNCTION travel.event_time(text) IS
     'reads a time in ISO 8601 (UTC where it names no zone) or Unix time; NULL for anything else; immutable, so it can be indexed';
 
+CREATE FUNCTION travel.event_time(integer) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_event_time_int4';
+COMMENT ON FUNCTION travel.event_time(integer) IS
+    'reads Unix time by the number of digits before the point: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds; NULL for anything else';
+
+CREATE FUNCTION travel.event_time(bigint) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_event_time_int8';
+COMMENT ON FUNCTION travel.event_time(bigint) IS
+    'reads Unix time by the number of digits before the point: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds; NULL for anything else';
+
+CREATE FUNCTION travel.event_time(numeric) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_event_time_numeric';
+COMMENT ON FUNCTION travel.event_time(numeric) IS
+    'reads Unix time by the number of digits before the point: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds; NULL for anything else';
+
+CREATE FUNCTION travel.event_time(float8) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_event_time_float8';
+COMMENT ON FUNCTION travel.event_time(float8) IS
+    'reads Unix time by the number of digits before the point: 10 seconds, 13 milliseconds, 16 microseconds, 19 nanoseconds; NULL for anything else';
+
 CREATE FUNCTION travel.source_kind(text) RETURNS text
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_source_kind';

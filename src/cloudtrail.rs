@@ -5,6 +5,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, f64_datum, pg_function};
 use crate::pg::inet;
 use crate::pg::jsonb::Node;
+use crate::pg::numeric;
 use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
@@ -19,6 +20,16 @@ pg_function!(travel_records, pg_finfo_travel_records, records);
 pg_function!(travel_parse, pg_finfo_travel_parse, parse);
 pg_function!(travel_try_parse, pg_finfo_travel_try_parse, try_parse);
 pg_function!(travel_event_time, pg_finfo_travel_event_time, event_time);
+pg_function!(travel_event_time_int4, pg_finfo_travel_event_time_int4, |call: &Call| {
+    unix_time(call, |datum| travel_cloudtrail::unix_time_of_integer(i64::from(datum.value() as i32)))
+});
+pg_function!(travel_event_time_int8, pg_finfo_travel_event_time_int8, |call: &Call| {
+    unix_time(call, |datum| travel_cloudtrail::unix_time_of_integer(datum.value() as i64))
+});
+pg_function!(travel_event_time_float8, pg_finfo_travel_event_time_float8, |call: &Call| {
+    unix_time(call, |datum| travel_cloudtrail::unix_time_of_float(f64::from_bits(datum.value() as u64)))
+});
+pg_function!(travel_event_time_numeric, pg_finfo_travel_event_time_numeric, event_time_numeric);
 pg_function!(travel_number, pg_finfo_travel_number, number);
 pg_function!(travel_source_kind, pg_finfo_travel_source_kind, source_kind);
 pg_function!(travel_source_ip_text, pg_finfo_travel_source_ip_text, source_ip_text);
@@ -179,6 +190,21 @@ fn event_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
         None => Ok(call.null()),
     }
+}
+
+fn unix_time(call: &Call, read: impl Fn(pg_sys::Datum) -> Option<i64>) -> Result<pg_sys::Datum, TravelError> {
+    match call.datum(0).and_then(read) {
+        Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
+        None => Ok(call.null()),
+    }
+}
+
+fn event_time_numeric(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    unix_time(call, |datum| {
+        // SAFETY: SQL declares the argument as numeric.
+        let (whole, digits) = unsafe { numeric::digits(datum) }?;
+        travel_cloudtrail::unix_time_of_digits(whole, digits)
+    })
 }
 
 fn number(call: &Call) -> Result<pg_sys::Datum, TravelError> {

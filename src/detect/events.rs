@@ -21,7 +21,8 @@ pub enum Site {
 enum TimeKind {
     WithZone,
     WithoutZone,
-    Text,
+    /// Text, or numbers, which are Unix time: an overload of travel.event_time reads them.
+    Read,
 }
 
 /// A source, understood.
@@ -34,6 +35,8 @@ pub struct Events {
     pub keys: Vec<Key>,
     time: String,
     time_kind: TimeKind,
+    /// What is assumed of the times, in words.
+    time_notice: Option<String>,
     /// `address`, or `latitude, longitude`, as SQL.
     pub place: Vec<(&'static str, String)>,
     pub has_accuracy: bool,
@@ -124,6 +127,7 @@ impl Events {
         })?;
         let time = time.checked()?;
         let time_kind = time_kind(time.oid)?;
+        let time_notice = time_notice(time_kind, time.oid, arguments);
         let (site, place) = place(&columns)?;
         let carried = [&names[..], more].concat();
         let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
@@ -154,6 +158,7 @@ impl Events {
             keys,
             time: time.sql,
             time_kind,
+            time_notice,
             source_kind: source_kind(&columns, site, &place)?,
             has_address: ["source_ip", "source_text"].iter().any(|name| columns.standard(name).is_some()),
             place,
@@ -205,7 +210,7 @@ impl Events {
         match self.time_kind {
             TimeKind::WithZone => self.time.clone(),
             TimeKind::WithoutZone => format!("({} AT TIME ZONE 'UTC')", self.time),
-            TimeKind::Text => format!("travel.event_time({})", self.time),
+            TimeKind::Read => format!("travel.event_time({})", self.time),
         }
     }
 
@@ -217,7 +222,7 @@ impl Events {
             TimeKind::WithoutZone => {
                 format!("{} {operator} timestamp '{}'", self.time, text.replace("+00", ""))
             }
-            TimeKind::Text => format!("travel.event_time({}) {operator} timestamptz '{text}'", self.time),
+            TimeKind::Read => format!("travel.event_time({}) {operator} timestamptz '{text}'", self.time),
         }
     }
 
@@ -226,7 +231,7 @@ impl Events {
         match self.time_kind {
             TimeKind::WithZone => format!("{} > {time}", self.time),
             TimeKind::WithoutZone => format!("{} > ({time} AT TIME ZONE 'UTC')", self.time),
-            TimeKind::Text => format!("travel.event_time({}) > {time}", self.time),
+            TimeKind::Read => format!("travel.event_time({}) > {time}", self.time),
         }
     }
 
@@ -234,7 +239,7 @@ impl Events {
     pub fn time_key(&self) -> String {
         match self.time_kind {
             TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
-            TimeKind::Text => format!("travel.event_time({})", self.time),
+            TimeKind::Read => format!("travel.event_time({})", self.time),
         }
     }
 
@@ -273,11 +278,16 @@ impl Events {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, sql)| sql.as_str())
     }
 
-    /// Says what the judgement does without, and how a time without a zone is read.
-    pub fn notice_of_what_is_missing(&self) {
-        if self.time_kind == TimeKind::WithoutZone {
-            notice("event_time has no time zone: it is read as UTC".to_owned(), None);
+    /// Says how times are read that could also mean something else.
+    pub fn notice_of_times(&self) {
+        if let Some(said) = &self.time_notice {
+            notice(said.clone(), None);
         }
+    }
+
+    /// Says what the judgement does without, and how times are read.
+    pub fn notice_of_what_is_missing(&self) {
+        self.notice_of_times();
         if !self.missing.is_empty() {
             let mut unknown = Vec::new();
             if self.missing.contains(&"outcome") {
@@ -333,16 +343,39 @@ fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
     match oid {
         pg_sys::TIMESTAMPTZOID => Ok(TimeKind::WithZone),
         pg_sys::TIMESTAMPOID => Ok(TimeKind::WithoutZone),
-        oid if is_textual(oid) || oid == pg_sys::UNKNOWNOID => Ok(TimeKind::Text),
+        oid if is_textual(oid) || is_unix_time(oid) || oid == pg_sys::UNKNOWNOID => Ok(TimeKind::Read),
         oid => Err(TravelError::ColumnType {
             column: "event_time".to_owned(),
             is: type_name(oid),
-            wanted: "timestamptz, timestamp or text",
-            hint: "Convert it in columns: {\"event_time\": \"(to_timestamp(the_column))\"} for seconds since 1970, \
-                   (to_timestamp(the_column / 1000.0)) for milliseconds, (the_column::timestamptz) for a date."
-                .to_owned(),
+            wanted: "timestamptz, timestamp, text, or Unix time as integer, bigint, numeric or double precision",
+            hint: match oid {
+                pg_sys::DATEOID => "Convert it in columns: {\"event_time\": \"(the_column::timestamp)\"} is the midnight in UTC.",
+                pg_sys::FLOAT4OID => "It cannot hold the seconds of a time: a real is exact to about two minutes. Store the times as double precision.",
+                _ => "Convert it in columns: {\"event_time\": \"(an expression)\"}.",
+            }
+            .to_owned(),
         }),
     }
+}
+
+/// Whether numbers of this type can hold Unix time.
+fn is_unix_time(oid: pg_sys::Oid) -> bool {
+    matches!(oid, pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::NUMERICOID | pg_sys::FLOAT8OID)
+}
+
+fn time_notice(kind: TimeKind, oid: pg_sys::Oid, arguments: &Arguments) -> Option<String> {
+    if kind == TimeKind::WithoutZone {
+        return Some("event_time has no time zone: it is read as UTC".to_owned());
+    }
+    let given = arguments.columns.iter().find(|(key, _)| key == "event_time");
+    let column = given.map_or("event_time", |(_, column)| column);
+    is_unix_time(oid).then(|| {
+        format!(
+            "{column} is of type {}: it is read as Unix time, in seconds (10 digits), milliseconds (13), microseconds (16) or \
+             nanoseconds (19)",
+            type_name(oid)
+        )
+    })
 }
 
 /// `address`, or `latitude` and `longitude`, as SQL.

@@ -71,6 +71,7 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rows = RowSet::begin(call)?;
     spi::connected(|| {
         let events = Events::of(&arguments)?;
+        events.notice_of_times();
         run(&coverage::query(&events, &arguments), true, &rows);
         Ok(())
     })?;

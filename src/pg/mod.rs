@@ -7,6 +7,7 @@ pub mod function;
 pub mod inet;
 pub mod jsonb;
 pub mod memory;
+pub mod numeric;
 pub mod role;
 pub mod row;
 pub mod scanning;

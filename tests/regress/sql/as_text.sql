@@ -1,5 +1,7 @@
 -- Tables that keep times, addresses and coordinates as texts or numbers: what one program writes, travel.detect reads.
 -- 192.0.2.5 London, 203.0.113.7 Tokyo, 198.51.100.1 New York.
+CREATE SCHEMA as_text;
+SET search_path = as_text, public;
 SET timezone = 'America/New_York';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
@@ -17,6 +19,39 @@ SELECT t, written_by, ip FROM (VALUES
 CROSS JOIN LATERAL (VALUES (first, inet '192.0.2.5'), (second, '203.0.113.7')) AS v (t, ip);
 SELECT entity, from_city, to_city, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('times') ORDER BY entity COLLATE "C";
 SELECT status, events, entities FROM travel.coverage('times');
+
+-- Unix time in numbers is read by the same rule, and a notice says so. An index on travel.event_time serves.
+CREATE TABLE numbers (i integer, b bigint, n numeric, f float8, r real, s smallint, d date, access_key_id text, source_ip inet, outcome text, invoked_by text);
+INSERT INTO numbers SELECT 1772442000 + 600 * k, (1772442000 + 600 * k) * 1000::bigint, 1772442000.25 + 600 * k, 1772442000.25 + 600 * k, 1772442000, 1, '2026-03-02', 'k', (ARRAY['192.0.2.5', '203.0.113.7', '198.51.100.1']::inet[])[k + 1] FROM generate_series(0, 2) AS k;
+INSERT INTO numbers (i, b, n, f, access_key_id, source_ip) VALUES (0, -1, 'NaN', 'Infinity', 'k', '192.0.2.5'), (20260302, 20260302, 1e100, 1e300, 'k', '192.0.2.5'), (NULL, NULL, NULL, NULL, 'k', '192.0.2.5');
+SET client_min_messages = notice;
+SELECT to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('numbers', columns => '{"event_time": "i"}');
+SELECT to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('numbers', columns => '{"event_time": "b"}', since => '2026-03-02 09:15Z', until => '2026-03-02 10:00Z');
+SELECT to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('numbers', columns => '{"event_time": "n"}');
+SELECT to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.detect('numbers', columns => '{"event_time": "(f * 1000)"}');
+SELECT status, events FROM travel.coverage('numbers', columns => '{"event_time": "b"}');
+SET client_min_messages = warning;
+\pset format unaligned
+SELECT error_of(format('SELECT travel.detect(''numbers'', columns => %L)', jsonb_build_object('event_time', c))) FROM unnest('{r,s,d}'::text[]) AS c;
+\pset format aligned
+CREATE INDEX numbers_at ON numbers (access_key_id, travel.event_time(b));
+SET enable_seqscan = off;
+SELECT plan_of($$SELECT FROM numbers WHERE access_key_id = 'k' AND travel.event_time(b) > '2026-03-02 09:05Z'$$);
+RESET enable_seqscan;
+CREATE VIEW of_numbers AS SELECT b AS event_time, access_key_id, source_ip, outcome, invoked_by FROM numbers;
+INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('numbers', 'as_text.of_numbers', 'access_key_id', false);
+SET client_min_messages = notice;
+SELECT travel.check_rule('numbers');
+SET client_min_messages = warning;
+CALL travel.scan('numbers');
+SELECT from_city, to_city, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.verdicts WHERE rule = 'numbers' ORDER BY to_time;
+DELETE FROM travel.rules WHERE name = 'numbers';
+
+-- The same rule, whatever type the number is of. A literal in quotes is text.
+SELECT n, travel.event_time(n) AS numeric, travel.event_time(n::text) IS NOT DISTINCT FROM travel.event_time(n) AS as_text, travel.event_time(n::float8) - travel.event_time(n) AS of_float8,
+       CASE WHEN n BETWEEN -1e18 AND 1e18 AND n = trunc(n) THEN travel.event_time(n::bigint) IS NOT DISTINCT FROM travel.event_time(n) END AS as_bigint
+FROM unnest('{1704996177,1704996177.25,1704996177.1234565,1700000000,1704996177000,1704996177123.4567,1704996177123456,1704996177123456.7,1704996177123456789,1000000000,9999999999,9999999999.9999996,999999999,10000000000,0,0.5,-1704996177,170499617700,1e40,1e-40,NaN}'::numeric[]) WITH ORDINALITY AS v (n, nth) ORDER BY nth;
+SELECT travel.event_time(1704996177) AS integer, travel.event_time(1704996177000) AS bigint, travel.event_time('1704996177') AS literal, travel.event_time(NULL) AS nothing, travel.event_time('Infinity'::numeric) AS infinite, travel.event_time('1704996177'::varchar) AS varchar;
 
 -- Addresses in text: what inet::text writes, and an address with its port, are hosts. So are they of a rule's source, of the window function and of the aggregate.
 CREATE TABLE addresses (event_time timestamptz, access_key_id text, source_ip text);
@@ -65,7 +100,9 @@ SELECT count(*) FROM travel.detect('numerics', 'k', use_accuracy => true);
 CREATE TABLE documents AS SELECT event_time, k, jsonb_build_object('lat', CASE WHEN event_time < '2026-03-02 09:05Z' THEN to_jsonb(latitude) ELSE coalesce(to_jsonb(travel.number(latitude)), '{"x": 1}') END, 'lon', longitude) AS body FROM coordinates;
 SELECT count(*) FROM travel.detect('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "((body -> ''lon'')::json)"}');
 SELECT status, events FROM travel.coverage('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "(body ->> ''lon'')"}');
-INSERT INTO travel.rules (name, source, entity, baseline, raise_from) VALUES ('texts', 'coordinates', 'k', false, '-infinity');
+INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('texts', 'as_text.coordinates', 'k', false);
 CALL travel.scan('texts');
 SELECT from_time AT TIME ZONE 'UTC' AS from_utc, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.verdicts WHERE rule = 'texts' ORDER BY to_time;
 DELETE FROM travel.rules WHERE name = 'texts';
+RESET search_path;
+DROP SCHEMA as_text CASCADE;

@@ -84,7 +84,7 @@ SELECT key, value, sqlstate_of(format('SELECT travel.detect(''untimely'', column
 FROM (VALUES (1, 'event_time', 'd'), (2, 'event_time', 'i'), (3, 'event_time', 'j'), (4, 'event_time', '(i)'), (5, 'event_time', '(d::timestamptz)'), (6, 'event_time', '(to_timestamp(i))'), (7, 'event_time', '(NULL)'),
              (8, 'record', 'd'), (9, 'record', '(j::text)'), (10, 'record', '(j::json)'), (11, 'latitude', 'j')) AS v (n, key, value) ORDER BY n;
 \pset format unaligned
-SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "i"}')$$);
+SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "d"}')$$);
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"record": "(j::text)"}')$$);
 \pset format aligned
 -- So are addresses of a type that never holds one, and coordinates of one that is no number: 42804, not an empty answer.
