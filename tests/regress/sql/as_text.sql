@@ -39,7 +39,7 @@ SET enable_seqscan = off;
 SELECT plan_of($$SELECT FROM numbers WHERE access_key_id = 'k' AND travel.event_time(b) > '2026-03-02 09:05Z'$$);
 RESET enable_seqscan;
 CREATE VIEW of_numbers AS SELECT b AS event_time, access_key_id, source_ip, outcome, invoked_by FROM numbers;
-INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('numbers', 'as_text.of_numbers', 'access_key_id', false);
+INSERT INTO travel.rules (name, source, entity, baseline, raise_from) VALUES ('numbers', 'as_text.of_numbers', 'access_key_id', false, '2100-01-01');
 SET client_min_messages = notice;
 SELECT travel.check_rule('numbers');
 SET client_min_messages = warning;
@@ -48,7 +48,7 @@ SELECT from_city, to_city, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.verd
 DELETE FROM travel.rules WHERE name = 'numbers';
 
 -- The same rule, whatever type the number is of. A literal in quotes is text.
-SELECT n, travel.event_time(n) AS numeric, travel.event_time(n::text) IS NOT DISTINCT FROM travel.event_time(n) AS as_text, travel.event_time(n::float8) - travel.event_time(n) AS of_float8,
+SELECT n, travel.event_time(n) AS numeric, travel.event_time(n::text) IS NOT DISTINCT FROM travel.event_time(n) AS as_text, extract(epoch FROM travel.event_time(n::float8) - travel.event_time(n)) AS of_float8,
        CASE WHEN n BETWEEN -1e18 AND 1e18 AND n = trunc(n) THEN travel.event_time(n::bigint) IS NOT DISTINCT FROM travel.event_time(n) END AS as_bigint
 FROM unnest('{1704996177,1704996177.25,1704996177.1234565,1700000000,1704996177000,1704996177123.4567,1704996177123456,1704996177123456.7,1704996177123456789,1000000000,9999999999,9999999999.9999996,999999999,10000000000,0,0.5,-1704996177,170499617700,1e40,1e-40,NaN}'::numeric[]) WITH ORDINALITY AS v (n, nth) ORDER BY nth;
 SELECT travel.event_time(1704996177) AS integer, travel.event_time(1704996177000) AS bigint, travel.event_time('1704996177') AS literal, travel.event_time(NULL) AS nothing, travel.event_time('Infinity'::numeric) AS infinite, travel.event_time('1704996177'::varchar) AS varchar;
@@ -100,7 +100,7 @@ SELECT count(*) FROM travel.detect('numerics', 'k', use_accuracy => true);
 CREATE TABLE documents AS SELECT event_time, k, jsonb_build_object('lat', CASE WHEN event_time < '2026-03-02 09:05Z' THEN to_jsonb(latitude) ELSE coalesce(to_jsonb(travel.number(latitude)), '{"x": 1}') END, 'lon', longitude) AS body FROM coordinates;
 SELECT count(*) FROM travel.detect('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "((body -> ''lon'')::json)"}');
 SELECT status, events FROM travel.coverage('documents', 'k', columns => '{"latitude": "(body -> ''lat'')", "longitude": "(body ->> ''lon'')"}');
-INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('texts', 'as_text.coordinates', 'k', false);
+INSERT INTO travel.rules (name, source, entity, baseline, raise_from) VALUES ('texts', 'as_text.coordinates', 'k', false, '2100-01-01');
 CALL travel.scan('texts');
 SELECT from_time AT TIME ZONE 'UTC' AS from_utc, to_time AT TIME ZONE 'UTC' AS to_utc FROM travel.verdicts WHERE rule = 'texts' ORDER BY to_time;
 DELETE FROM travel.rules WHERE name = 'texts';

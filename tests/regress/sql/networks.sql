@@ -81,7 +81,7 @@ SELECT (travel.locate('10.2.0.1', '2026-02-28 23:59:59.999999Z')).city AS before
 INSERT INTO travel.networks (network, name, treatment, hosting) VALUES ('10.1.9.0/24', 'inner', 'ignore', NULL), ('10.1.8.0/23', 'outer', 'trusted', 'example-cloud');
 SELECT ip, city, hosting, network, travel.is_ignored(ip), travel.is_placed(ip) FROM unnest('{10.1.9.1,10.1.8.1,10.1.7.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip DESC;
 SELECT travel.is_ignored(NULL) AS null_ip, travel.is_ignored('10.1.9.1', NULL) AS null_time, travel.is_ignored('8.8.8.8') AS public;
-SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'travel.is_ignored'::regproc;
+SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'travel.is_ignored(inet, timestamptz)'::regprocedure;
 TRUNCATE travel.networks;
 
 -- Validity is by the time of the event: valid_from is in, valid_until is out. Alice's office moves from London to Tokyo at noon.
