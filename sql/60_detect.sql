@@ -164,6 +164,32 @@ CREATE FUNCTION travel.coverage(
 COMMENT ON FUNCTION travel.coverage(regclass, text, timestamptz, timestamptz, text, jsonb) IS
     'what becomes of each row of a source: judged, or the first reason why not; the counts sum to the rows';
 
+-- Who gives a range of time where the entity belongs is told so; PostgreSQL would only say that there is no such function.
+-- (Their arguments have names of their own: a call that names since or until is of the functions above.)
+CREATE FUNCTION travel.detect(
+    source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL
+) RETURNS SETOF travel.finding
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_detect_time_as_entity';
+COMMENT ON FUNCTION travel.detect(regclass, timestamptz, timestamptz) IS
+    'an error that says how to name a range of time: the second argument is the entity';
+CREATE FUNCTION travel.detect_sql(
+    source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL
+) RETURNS text
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_detect_sql_time_as_entity';
+COMMENT ON FUNCTION travel.detect_sql(regclass, timestamptz, timestamptz) IS
+    'an error that says how to name a range of time: the second argument is the entity';
+CREATE FUNCTION travel.coverage(
+    source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL,
+    OUT source_kind text, OUT status text, OUT events bigint, OUT entities bigint,
+    OUT first_time timestamptz, OUT last_time timestamptz
+) RETURNS SETOF record
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_coverage_time_as_entity';
+COMMENT ON FUNCTION travel.coverage(regclass, timestamptz, timestamptz) IS
+    'an error that says how to name a range of time: the second argument is the entity';
+
 -- What the query of travel.detect_sql is made of ----------------------------------------------------------------------
 
 CREATE FUNCTION travel.each_leg(legs travel.leg[]) RETURNS SETOF travel.leg

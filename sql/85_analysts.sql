@@ -35,6 +35,16 @@ CREATE TRIGGER note AFTER UPDATE ON travel.alerts
     FOR EACH ROW EXECUTE FUNCTION travel.note_alert();
 COMMENT ON TRIGGER note ON travel.alerts IS 'the history, and what archiving as expected enters';
 
+CREATE FUNCTION travel.guard_network() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_network';
+COMMENT ON FUNCTION travel.guard_network() IS
+    'trigger: says in words what a row of travel.networks must be';
+REVOKE ALL ON FUNCTION travel.guard_network() FROM PUBLIC;
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.networks
+    FOR EACH ROW EXECUTE FUNCTION travel.guard_network();
+COMMENT ON TRIGGER guard ON travel.networks IS 'what a row must say';
+
 CREATE FUNCTION travel.guard_suppression() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_suppression';
 COMMENT ON FUNCTION travel.guard_suppression() IS

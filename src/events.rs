@@ -294,6 +294,10 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let event = EVENT_COLUMNS.lines().filter_map(|line| line.split_whitespace().next());
     let mut into: Vec<&str> = event.filter(|column| has(column)).collect();
     let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
+    let generated = into.iter().filter_map(|name| target.column(name)).find(|column| column.is_generated);
+    if let Some(column) = generated {
+        return Err(TravelError::TargetGenerated { table: name.clone(), column: quoted(&column.name) });
+    }
     // The digest stands in for an id, so that the same record is known again.
     let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
               pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))";

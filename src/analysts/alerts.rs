@@ -16,6 +16,10 @@ pg_function!(travel_note_alert, pg_finfo_travel_note_alert, note);
 
 const ANALYSTS: &[&str] = &["status", "archive_reason", "assignee"];
 
+const STATUSES: &[&str] = &["open", "under_review", "archived"];
+
+const REASONS: &[&str] = &["expected", "true_positive", "false_positive", "other"];
+
 /// What the history keeps.
 const NOTED: &[&str] = &["status", "archive_reason", "assignee", "severity", "reopened_at", "withdrawn_at"];
 
@@ -28,7 +32,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if changes.is_empty() {
                 return Ok(trigger.proceed());
             }
-            let new = if is_scanning() { new } else { edited(&old, new, changes)? };
+            let new = if is_scanning() { new } else { edited(&trigger, &old, new, changes)? };
             Ok(new.with(&[(c"updated_at", timestamp(now()))]).result())
         }
         Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(TravelError::AlertsAreKept),
@@ -37,11 +41,19 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// The alert after an analyst's edit.
-fn edited(old: &Tuple, new: Tuple, changes: Vec<Change>) -> Result<Tuple, TravelError> {
+fn edited(trigger: &Trigger, old: &Tuple, new: Tuple, changes: Vec<Change>) -> Result<Tuple, TravelError> {
     let reason_given = changes.iter().any(|change| change.is_of(&["archive_reason"]));
     if let Some(change) = changes.into_iter().find(|change| !change.is_of(ANALYSTS)) {
         return Err(TravelError::AlertColumn { column: change.column });
     }
+    trigger.must_be_complete(&new)?;
+    trigger.must_be_one_of(&new, c"status", STATUSES, "For example: SET status = 'under_review'.")?;
+    trigger.must_be_one_of(
+        &new,
+        c"archive_reason",
+        REASONS,
+        "For example: SET status = 'archived', archive_reason = 'expected'.",
+    )?;
     let (was, is) = (is_archived(old)?, is_archived(&new)?);
     if let Some(reason) = new.text(c"archive_reason")?.filter(|_| reason_given && !is) {
         return Err(TravelError::ReasonWithoutArchive { reason: reason.to_owned() });

@@ -27,7 +27,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 Err(TravelError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() })
             }
             Some("learnt") => Ok(trigger.proceed()),
-            _ => entered(&new),
+            _ => entered(&trigger, &new),
         },
         Event::Update { old, new } => {
             if is_learnt(&old)? {
@@ -36,7 +36,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
                 return Err(TravelError::FixedColumn { table: trigger.table(), column: change.column });
             }
-            entered(&new)
+            entered(&trigger, &new)
         }
         Event::Delete { old } => {
             // Rows go with their rule.
@@ -57,7 +57,15 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// A row that was entered, by hand or from an alert, as it is stored.
-fn entered(row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
+fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
+    trigger.must_be_complete(row)?;
+    trigger.must_say_something(row, c"baseline_entity", "Name the baseline user as the events do.")?;
+    trigger.must_be_one_of(
+        row,
+        c"origin",
+        &["analyst", "learnt", "alert"],
+        "Leave it out: what is entered by hand has 'analyst'.",
+    )?;
     match row.text(c"state")? {
         Some(state) if state != "known" => {
             return Err(TravelError::EnteredState { state: state.to_owned() });

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `known_places`, `known_transitions` | [`known`]: learnt rows are the scan's; entered rows are checked, and end rather than go |
 //! | `alerts` | [`alerts`]: three columns are the analyst's; `alert_history`; what archiving as expected enters |
+//! | `networks` | [`networks`]: what a row must say |
 //! | `suppressions` | [`suppressions`]: who, why, and not everything |
 //!
 //! A scan passes all of them ([`crate::pg::scanning`]), and so does what a dump is restored from
@@ -11,6 +12,7 @@
 
 mod alerts;
 mod known;
+mod networks;
 mod suppressions;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;

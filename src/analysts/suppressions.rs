@@ -1,6 +1,6 @@
 //! `suppressions`: each has an author and a reason, and none silences everything for good.
 
-use super::check_country_code;
+use super::{check_country_code, timestamp_text};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -18,6 +18,12 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
         return Ok(trigger.proceed());
     };
+    trigger.must_be_complete_but_for(&row, &["created_by"])?;
+    if let (Some(from), Some(until)) = (row.timestamp(c"valid_from"), row.timestamp(c"valid_until"))
+        && from >= until
+    {
+        return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
+    }
     if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(TravelError::BlankReason);
     }

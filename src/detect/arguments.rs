@@ -85,6 +85,16 @@ impl Arguments {
     }
 }
 
+/// The last time before another; the infinities, and the first time that PostgreSQL can write, have none but themselves
+/// and -infinity.
+pub fn just_before(time_us: i64) -> i64 {
+    match time_us {
+        i64::MAX => i64::MAX,
+        time_us if time_us <= MIN_TIMESTAMP => i64::MIN,
+        time_us => time_us - 1,
+    }
+}
+
 fn bound(time_us: Option<i64>) -> String {
     match time_us {
         None => "open".to_owned(),
@@ -92,6 +102,13 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
+}
+
+/// Whether a text is one that PostgreSQL reads as a time, or nearly.
+pub fn looks_like_a_time(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    text.starts_with(|first: char| first.is_ascii_digit())
+        || ["now", "today", "yesterday", "tomorrow", "infinity", "-infinity", "epoch"].contains(&&*text)
 }
 
 /// A time as SQL and people read it: `2026-03-02 09:00:00+00`.

@@ -1,6 +1,6 @@
 //! Where each standard column of a source is: under its own name, where `columns` says, or in a record.
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, looks_like_a_time};
 use super::expression;
 use super::source::{Source, SourceColumn, base_type, is_of_postgresql, quoted, type_in_sql};
 use crate::pg::errors::TravelError;
@@ -194,8 +194,35 @@ impl<'a> Columns<'a> {
                 name: quoted(name),
                 source: self.source.name.clone(),
                 available: self.source.column_names(),
+                hint: self.hint_for(name),
             }
         })
+    }
+
+    /// What to write where the entity names a column that is not there.
+    fn hint_for(&self, name: &str) -> String {
+        // SQL makes names without quotes small, and tables have them as their makers wrote them.
+        let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
+        let meant = self.source.columns.iter().find(|column| plain(&column.name) == plain(name));
+        match meant {
+            Some(column) if is_key(name) => format!(
+                "Name the source's own column in entity: '{0}', or say in columns where the standard one is: {1}.",
+                quoted(&column.name).replace('\'', "''"),
+                json(&[(name, &column.name)])
+            ),
+            Some(column) => {
+                format!("Name it in entity as it is written: '{}'.", quoted(&column.name).replace('\'', "''"))
+            }
+            None if looks_like_a_time(name) => {
+                "The second argument is the entity. Name a range of time: since => '2026-03-01', until => '2026-03-02'."
+                    .to_owned()
+            }
+            None if is_key(name) => format!(
+                "Name one of them in entity, or say in columns where it is: {}.",
+                json(&[(name, "the_column")])
+            ),
+            None => "Name one of them in entity.".to_owned(),
+        }
     }
 
     /// What follows FROM, with the condition as far as it is not left to WHERE. A record is parsed once a row; what

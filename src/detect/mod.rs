@@ -25,6 +25,19 @@ use std::ffi::CStr;
 pg_function!(travel_detect, pg_finfo_travel_detect, detect);
 pg_function!(travel_detect_sql, pg_finfo_travel_detect_sql, detect_sql);
 pg_function!(travel_coverage, pg_finfo_travel_coverage, run_coverage);
+pg_function!(travel_detect_time_as_entity, pg_finfo_travel_detect_time_as_entity, |_: &Call| time_as_entity(
+    "detect"
+));
+pg_function!(travel_detect_sql_time_as_entity, pg_finfo_travel_detect_sql_time_as_entity, |_: &Call| {
+    time_as_entity("detect_sql")
+});
+pg_function!(travel_coverage_time_as_entity, pg_finfo_travel_coverage_time_as_entity, |_: &Call| {
+    time_as_entity("coverage")
+});
+
+fn time_as_entity(function: &'static str) -> Result<pg_sys::Datum, TravelError> {
+    Err(TravelError::TimeAsEntity { function })
+}
 
 fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let arguments = Arguments::of_detect(call)?;
@@ -104,7 +117,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use arguments::{Arguments, columns as columns_argument, utc};
+pub use arguments::{Arguments, columns as columns_argument, just_before, looks_like_a_time, utc};
 pub use columns::{Expression, is_expression, type_name};
 pub use events::{Events, LABELS, PLACE_LABELS, Site};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};

@@ -19,6 +19,8 @@ pub struct SourceColumn {
     pub name: String,
     /// As declared: it may be a domain.
     pub oid: pg_sys::Oid,
+    /// Nobody may write it: it is computed from others, or an identity.
+    pub is_generated: bool,
     /// Its collation calls different texts equal.
     is_loose: bool,
 }
@@ -93,6 +95,7 @@ impl Source {
                 .map(|column| SourceColumn {
                     name: column.name().to_owned(),
                     oid: column.atttypid,
+                    is_generated: column.attgenerated != 0 || column.attidentity as u8 == b'a',
                     is_loose: column.attcollation != pg_sys::InvalidOid
                         && !pg_sys::get_collation_isdeterministic(column.attcollation),
                 })
@@ -129,6 +132,15 @@ impl Source {
     /// Whether a column, given as SQL over the source, is one whose collation calls different texts equal.
     pub fn is_loose(&self, sql: &str) -> bool {
         self.columns.iter().any(|column| column.is_loose && is_column(sql, &column.name))
+    }
+
+    /// The name of a column that is given as it is, or as SQL writes it.
+    pub fn own_name(&self, name: &str) -> String {
+        let parts = || identifiers(name, b',').filter(|parts| parts.len() == 1)?.pop();
+        match self.column(name) {
+            Some(column) => column.name.clone(),
+            None => parts().unwrap_or_else(|| name.to_owned()),
+        }
     }
 
     /// What is there, for hints.

@@ -54,7 +54,7 @@ pub enum TravelError {
     NoSuchColumn { key: String, name: String, source: String, available: String },
     ColumnType { column: String, is: String, wanted: &'static str, hint: String },
     EntitySyntax { argument: &'static str, entity: String },
-    NoEntityColumn { name: String, source: String, available: String },
+    NoEntityColumn { name: String, source: String, available: String, hint: String },
     NoTimeColumn { source: String, available: String },
     NoPlaceColumn { source: String, available: String },
     NotOneExpression { what: String, text: String },
@@ -63,11 +63,14 @@ pub enum TravelError {
     NameSyntax { name: String },
     NotYetPartitioned,
     NotAnEventsTable { name: String, column: &'static str },
+    TargetGenerated { table: String, column: String },
+    TimeAsEntity { function: &'static str },
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
     ScanUnderWay { rule: String },
     ScannedElsewhere { rule: String },
     PruneTooYoung { given: String, least: &'static str },
+    PruneTooOld { given: String, most: &'static str },
     StateUnreadable { rule: String, detail: String },
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
@@ -93,6 +96,8 @@ pub enum TravelError {
     ValidityEmpty { from: String, until: String },
     CountryCode { column: String, value: String },
     AlertColumn { column: String },
+    ColumnValue { table: String, column: String, value: String, wanted: Text, hint: Text },
+    ColumnIsNull { table: String, column: String },
     ReasonWithoutArchive { reason: String },
     AlertsAreKept,
     BlankReason,
@@ -420,15 +425,17 @@ impl TravelError {
                 Code::ERRCODE_INVALID_NAME,
                 format!("{argument} is no list of column names: \"{entity}\""),
             )
-            .hint("Write SQL identifiers, separated by commas: 'access_key_id', 'account_id, session_name'."),
-            Self::NoEntityColumn { name, source, available } => words(
+            .hint(if crate::detect::looks_like_a_time(&entity) {
+                "The second argument is the entity. Name a range of time: since => '2026-03-01', until => '2026-03-02'."
+            } else {
+                "Write SQL identifiers, separated by commas: 'access_key_id', 'account_id, session_name'."
+            }),
+            Self::NoEntityColumn { name, source, available, hint } => words(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("there is no column {name} for the entity in {source}"),
             )
             .detail(format!("Its columns are: {available}."))
-            .hint(format!(
-                "Name one of them in entity, or say in columns where it is: {{\"{name}\": \"the_column\"}}."
-            )),
+            .hint(hint),
             Self::NoTimeColumn { source, available } => words(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("there is no column event_time in {source}"),
@@ -476,6 +483,22 @@ impl TravelError {
                 format!("{name} is no table of events: it has no column {column}"),
             )
             .hint("Make one with travel.create_events_table('cloudtrail')."),
+            Self::TargetGenerated { table, column } => words(
+                Code::ERRCODE_GENERATED_ALWAYS,
+                format!("travel.ingest cannot write the column {column} of {table}, which is generated"),
+            )
+            .detail("It has the name of a column of travel.event, all of which travel.ingest fills from the records.")
+            .hint(format!(
+                "Rename it, or let it be a plain column: ALTER TABLE {table} ALTER {column} DROP EXPRESSION (for an \
+                 identity column: DROP IDENTITY)."
+            )),
+            Self::TimeAsEntity { function } => words(
+                Code::ERRCODE_UNDEFINED_FUNCTION,
+                format!("the second argument of travel.{function} is the entity, this is a time"),
+            )
+            .hint(format!(
+                "Name a range of time: travel.{function}('cloudtrail', since => '2026-03-01', until => '2026-03-02')."
+            )),
             Self::NoSuchRule { name, known } => words(
                 Code::ERRCODE_UNDEFINED_OBJECT,
                 format!("there is no rule \"{name}\""),
@@ -503,17 +526,23 @@ impl TravelError {
             )
             .detail(format!("It must be at least {least}: what is younger still changes with events that come late."))
             .hint("For example: SELECT * FROM travel.prune('400 days')."),
+            Self::PruneTooOld { given, most } => words(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("older_than is too long: {given}"),
+            )
+            .detail(format!("It must be at most {most}: before that there are no times."))
+            .hint("For example: SELECT * FROM travel.prune('400 days')."),
             Self::ScanUnderWay { rule } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of the rule \"{rule}\" is under way"),
             )
-            .hint(format!("CALL travel.rejudge('{rule}', …): it goes on with the scan first.")),
+            .hint(format!("CALL travel.rejudge({}, …): it goes on with the scan first.", literal(&rule))),
             Self::StateUnreadable { rule, detail } => words(
                 Code::ERRCODE_DATA_CORRUPTED,
                 format!("what was kept of the rule \"{rule}\" between scans cannot be read"),
             )
             .detail(detail)
-            .hint(format!("CALL travel.rejudge('{rule}', '-infinity') judges everything again.")),
+            .hint(format!("CALL travel.rejudge({}, '-infinity') judges everything again.", literal(&rule))),
             Self::EventsUnordered { rule, event, judged_until } => words(
                 Code::ERRCODE_DATA_EXCEPTION,
                 format!("the events of the rule \"{rule}\" did not come in order of time"),
@@ -654,6 +683,17 @@ impl TravelError {
                 format!("{column} of an alert can be changed by scans only"),
             )
             .hint("status, archive_reason and assignee are the analyst's."),
+            Self::ColumnValue { table, column, value, wanted, hint } => words(
+                Code::ERRCODE_CHECK_VIOLATION,
+                format!("{column} of a row of {table} cannot be {value}"),
+            )
+            .detail(format!("It must be {wanted}."))
+            .hint(hint),
+            Self::ColumnIsNull { table, column } => words(
+                Code::ERRCODE_NOT_NULL_VIOLATION,
+                format!("{column} of a row of {table} must not be NULL"),
+            )
+            .hint("Give it a value, or leave it out of the INSERT where it has a default."),
             Self::ReasonWithoutArchive { reason } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("an alert that is not archived takes no archive_reason: \"{reason}\""),
@@ -693,6 +733,11 @@ impl TravelError {
             .hint("Give the name as it is in pg_roles, without quotes: travel.grant_to('analysts', 'triage')."),
         }
     }
+}
+
+/// A text as a literal of SQL.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// A number as SQL writes it.

@@ -69,6 +69,61 @@ impl<'a> Trigger<'a> {
         pg_sys::Datum::from(0_usize)
     }
 
+    /// Checks that a row has a value wherever its table wants one: PostgreSQL's own error would show all of the row.
+    pub fn must_be_complete(&self, row: &Tuple) -> Result<(), TravelError> {
+        self.must_be_complete_but_for(row, &[])
+    }
+
+    /// The same, but for columns that are yet to be filled.
+    pub fn must_be_complete_but_for(&self, row: &Tuple, later: &[&str]) -> Result<(), TravelError> {
+        match row.missing(later) {
+            Some(column) => Err(TravelError::ColumnIsNull { table: self.table(), column }),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that a column has one of these values, or none.
+    pub fn must_be_one_of(
+        &self,
+        row: &Tuple,
+        column: &CStr,
+        known: &[&str],
+        hint: &'static str,
+    ) -> Result<(), TravelError> {
+        match row.text(column)? {
+            Some(value) if !known.contains(&value) => Err(TravelError::ColumnValue {
+                table: self.table(),
+                column: column.to_string_lossy().into_owned(),
+                value: format!("\"{value}\""),
+                wanted: match known {
+                    [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")).into(),
+                    known => known.concat().into(),
+                },
+                hint: hint.into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks that a text is not empty.
+    pub fn must_say_something(
+        &self,
+        row: &Tuple,
+        column: &CStr,
+        hint: &'static str,
+    ) -> Result<(), TravelError> {
+        match row.text(column)? {
+            Some("") => Err(TravelError::ColumnValue {
+                table: self.table(),
+                column: column.to_string_lossy().into_owned(),
+                value: "empty".to_owned(),
+                wanted: "a text that is not empty".into(),
+                hint: hint.into(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
     pub fn table_owner(&self) -> pg_sys::Oid {
         // SAFETY: as in `event`.
         unsafe { (*(*self.data.tg_relation).rd_rel).relowner }
@@ -144,6 +199,26 @@ impl Tuple {
     pub fn text(&self, column: &CStr) -> Result<Option<&str>, TravelError> {
         // SAFETY: the column is of such a type, which `datum` checks.
         self.datum(column, Type::Text).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
+    }
+
+    /// The first column that must have a value and has none.
+    fn missing(&self, later: &[&str]) -> Option<String> {
+        // SAFETY: the descriptor is the open table's.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
+        let mut values = self.values(columns.len()).into_iter();
+        let missing = columns.iter().find(|column| {
+            let value = values.next().flatten();
+            column.attnotnull && !column.attisdropped && value.is_none() && !later.contains(&column.name())
+        });
+        missing.map(|column| column.name().to_owned())
+    }
+
+    /// Whether an array is a list: it has one dimension, or no elements.
+    pub fn is_list(&self, column: &CStr) -> bool {
+        self.datum(column, Type::TextArray).is_none_or(|datum| {
+            // SAFETY: the column is an array, as `datum` checked.
+            unsafe { (*pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>()).ndim <= 1 }
+        })
     }
 
     /// Of a text[].

@@ -58,7 +58,7 @@ FROM (
            CASE raise_from
                WHEN 'infinity' THEN 9223372036854775807
                WHEN '-infinity' THEN NULL
-               ELSE (extract(epoch FROM raise_from) * 1000000)::bigint - 946684800000000
+               ELSE (extract(epoch FROM raise_from) * 1000000 - 946684800000000)::bigint
            END AS raise_from
     FROM {rules}
 ) AS d")

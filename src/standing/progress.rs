@@ -3,6 +3,7 @@
 use super::definition::{self, Definition, text};
 use super::ending::is_lock_timeout;
 use super::queries::{Arrival, Queries, arrived_between, seen_since};
+use crate::detect::just_before;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
@@ -149,7 +150,7 @@ impl Progress {
             } else {
                 // The same source in another cluster: what it has no longer stays as it was judged.
                 let oldest = with_rights_of(owner, || spi::select(&queries.oldest_event(), &[])).i64(0, 0);
-                oldest.map(|oldest| oldest.saturating_sub(1))
+                oldest.map(just_before)
             };
         }
         self.horizon = None;

@@ -13,17 +13,28 @@ pg_function!(travel_prune, pg_finfo_travel_prune, prune);
 /// An incident lasts a day at most by default, and events come days late: less makes no sense.
 const LEAST: &str = "1 day";
 
+/// What is subtracted from now must leave a time that PostgreSQL can write.
+const MOST: &str = "6000 years";
+
 /// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
 fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let older_than = call.datum(0).ok_or(TravelError::ArgumentNull { name: "older_than" })?;
     let counts = spi::connected(|| {
         let rows = spi::select(
-            "SELECT pg_catalog.now() - $1, $1 >= $2::interval, $1::text",
-            &[(pg_sys::INTERVALOID, Some(older_than)), super::definition::text(LEAST)],
+            "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END,
+                    $1 >= $2::interval, $1 <= $3::interval, $1::text",
+            &[
+                (pg_sys::INTERVALOID, Some(older_than)),
+                super::definition::text(LEAST),
+                super::definition::text(MOST),
+            ],
         );
+        let given = rows.text(0, 3)?.unwrap_or_default().to_owned();
         if rows.bool(0, 1) != Some(true) {
-            let given = rows.text(0, 2)?.unwrap_or_default().to_owned();
             return Err(TravelError::PruneTooYoung { given, least: LEAST });
+        }
+        if rows.bool(0, 2) != Some(true) {
+            return Err(TravelError::PruneTooOld { given, most: MOST });
         }
         let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0, Type::Timestamptz));
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))

@@ -93,7 +93,7 @@ impl Queries {
             None => Vec::new(),
         };
         let mut more = vec!["mfa_used".to_owned(), "ingest_xid".to_owned()];
-        more.extend(definition.arrival_column.clone());
+        more.extend(definition.arrival_column.as_deref().map(|name| arguments.source.own_name(name)));
         let baseline_at = more.len();
         more.extend(baseline_names.iter().cloned());
         let (events, found) = Events::with(arguments, &more)?;

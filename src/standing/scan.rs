@@ -13,6 +13,7 @@ use super::progress::{Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
 use super::write::{Judged, Writer, verdicts};
+use crate::detect::just_before;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
@@ -58,7 +59,7 @@ fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
     // What arrives at that very time is judged again, too.
-    ending::remembered(|| spi::connected(|| Progress::begin_again(rule, since.saturating_sub(1))))?;
+    ending::remembered(|| spi::connected(|| Progress::begin_again(rule, just_before(since))))?;
     Ok(call.null())
 }
 

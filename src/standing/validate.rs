@@ -54,6 +54,7 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let Some(old) = &old {
         must_be_a_members(old)?;
     }
+    trigger.must_be_complete_but_for(&new, &["owner"])?;
     must_keep_its_name(old.as_ref(), &new)?;
     must_be_in_range(&new)?;
     must_be_well_formed(&new)?;
@@ -102,6 +103,9 @@ fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelErro
     }
 }
 
+/// In bytes.
+const MAX_NAME: usize = 200;
+
 const MAX_PERIOD: i64 = 3650 * DAY;
 
 /// What is NULL is left to the table's constraints.
@@ -112,6 +116,13 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     };
     if rule.text(c"name")?.is_some_and(|name| name.trim().is_empty()) {
         return wrong(c"name", "a name that can be read".into(), "Alerts and known places go by it.");
+    }
+    if rule.text(c"name")?.is_some_and(|name| name.len() > MAX_NAME) {
+        return wrong(
+            c"name",
+            "at most 200 bytes long".into(),
+            "Say the rest in its description; alerts and known places go by the name.",
+        );
     }
     if rule.f64(c"min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
         return wrong(c"min_distance_km", "finite and not negative".into(), "The default is 500 km.");
@@ -160,6 +171,11 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             "proven or encountered".into(),
             "proven: a place becomes known after a trial. encountered: with its first event.",
         );
+    }
+    for column in [c"lowered", c"ignored", c"tags"] {
+        if !rule.is_list(column) {
+            return wrong(column, "an array of one dimension".into(), "For example '{carrier,same_asn}'.");
+        }
     }
     for column in [c"lowered", c"ignored"] {
         let marks = rule.texts(column)?.unwrap_or_default();
