@@ -117,12 +117,13 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     if rule.text(c"name")?.is_some_and(|name| name.trim().is_empty()) {
         return wrong(c"name", "a name that can be read".into(), "Alerts and known places go by it.");
     }
-    if rule.text(c"name")?.is_some_and(|name| name.len() > MAX_NAME) {
-        return wrong(
-            c"name",
-            "at most 200 bytes long".into(),
-            "Say the rest in its description; alerts and known places go by the name.",
-        );
+    if let Some(name) = rule.text(c"name")?.filter(|name| name.len() > MAX_NAME) {
+        return Err(TravelError::RuleSetting {
+            column: "name",
+            value: format!("a text of {} bytes", name.len()),
+            wanted: "at most 200 bytes long".into(),
+            hint: "Say the rest in its description; alerts and known places go by the name.",
+        });
     }
     if rule.f64(c"min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
         return wrong(c"min_distance_km", "finite and not negative".into(), "The default is 500 km.");
