@@ -55,6 +55,12 @@ CREATE FUNCTION travel.try_parse(record jsonb) RETURNS travel.event
 COMMENT ON FUNCTION travel.try_parse(jsonb) IS
     'as travel.parse, but a value that cannot be what it must be is NULL instead of an error';
 
+CREATE FUNCTION travel.try_jsonb(text) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
+    AS 'MODULE_PATHNAME', 'travel_try_jsonb';
+COMMENT ON FUNCTION travel.try_jsonb(text) IS
+    'reads JSON from text; characters that jsonb cannot hold are replaced by U+FFFD; NULL where the text cannot be read';
+
 CREATE FUNCTION travel.event_time(text) RETURNS timestamptz
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_event_time';

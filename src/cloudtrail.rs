@@ -1,10 +1,10 @@
-//! `travel.records`, `travel.parse`, `travel.event_time`, `travel.number`, `travel.source_kind`, `travel.source_ip`.
+//! `travel.records`, `travel.parse`, `travel.try_jsonb`, `travel.event_time`, `travel.number`, `travel.source_kind`, `travel.source_ip`.
 
 use crate::geoip::POSTGRES_EPOCH_US;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, f64_datum, pg_function};
 use crate::pg::inet;
-use crate::pg::jsonb::Node;
+use crate::pg::jsonb::{self, Node};
 use crate::pg::numeric;
 use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
@@ -19,6 +19,7 @@ const EVENT_COLUMNS: usize = 33;
 pg_function!(travel_records, pg_finfo_travel_records, records);
 pg_function!(travel_parse, pg_finfo_travel_parse, parse);
 pg_function!(travel_try_parse, pg_finfo_travel_try_parse, try_parse);
+pg_function!(travel_try_jsonb, pg_finfo_travel_try_jsonb, try_jsonb);
 pg_function!(travel_event_time, pg_finfo_travel_event_time, event_time);
 pg_function!(travel_event_time_int4, pg_finfo_travel_event_time_int4, |call: &Call| {
     unix_time(call, |datum| travel_cloudtrail::unix_time_of_integer(i64::from(datum.value() as i32)))
@@ -143,6 +144,11 @@ fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(record) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: as in `parse`.
     event_row(call, &travel_cloudtrail::parse_lenient(unsafe { Node::of(record) }))
+}
+
+fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let read = call.text(0)?.map(jsonb::of_json).and_then(Result::ok);
+    Ok(read.unwrap_or_else(|| call.null()))
 }
 
 fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {

@@ -143,13 +143,17 @@ impl<'a> Columns<'a> {
             if key == "record" {
                 record = Some(match expression.oid {
                     pg_sys::JSONBOID => expression.sql,
-                    pg_sys::JSONOID => format!("({})::jsonb", expression.sql),
+                    // One record that jsonb cannot hold ends no query.
+                    pg_sys::JSONOID | pg_sys::BPCHAROID => {
+                        format!("travel.try_jsonb({}::text)", expression.sql)
+                    }
+                    pg_sys::TEXTOID => format!("travel.try_jsonb({})", expression.sql),
                     oid => {
                         return Err(TravelError::ColumnType {
                             column: "record".to_owned(),
                             is: type_name(oid),
-                            wanted: "jsonb",
-                            hint: "If it is text, write {\"record\": \"(the_column::jsonb)\"}.".to_owned(),
+                            wanted: "jsonb, json or text",
+                            hint: "Convert it in columns: {\"record\": \"(an expression)\"}.".to_owned(),
                         });
                     }
                 });

@@ -9,6 +9,7 @@ use crate::json::{Json, Kind};
 use crate::outcome::{Outcome, Report, is_sign_in, outcome};
 use crate::source::{SourceKind, source};
 use crate::time::event_time;
+use crate::unix_time::unix_time_of_text;
 use crate::value::{account_id, boolean, known, quoted, says, text};
 
 pub type Text<'a> = Option<&'a str>;
@@ -110,7 +111,7 @@ impl<'a> Event<'a> {
                 "eventID" => self.event_id = text(value),
                 "eventTime" => match time(value) {
                     Ok(time) => self.event_time = time,
-                    Err(()) => blame("eventTime", "a time in ISO 8601", value),
+                    Err(()) => blame("eventTime", "a time in ISO 8601 or Unix time", value),
                 },
                 "eventName" => self.event_name = text(value),
                 "eventSource" => self.event_source = text(value),
@@ -189,7 +190,10 @@ fn time<'a, J: Json<'a>>(node: J) -> Result<Option<i64>, ()> {
     match node.as_str() {
         Some(text) => known(text).map(|text| event_time(text).ok_or(())).transpose(),
         None if node.kind() == Kind::Null => Ok(None),
-        None => Err(()),
+        // Some programs that copy records write Unix time.
+        None => {
+            node.number_text().and_then(|number| unix_time_of_text(number.as_bytes())).map(Some).ok_or(())
+        }
     }
 }
 

@@ -38,5 +38,20 @@ SELECT count(*) FROM travel.records(:'aggregated');
 SELECT count(*) FROM travel.records(jsonb_build_object('Records', jsonb_build_array(:'aggregated'::jsonb, '{"eventType": "AwsAggregatedEvent", "eventTime": "2026-03-02T09:00:00Z"}'::jsonb, '{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}'::jsonb)));
 SELECT count(*) FROM travel.records(jsonb_build_object('Events', jsonb_build_array(jsonb_build_object('CloudTrailEvent', :'aggregated'))));
 SELECT * FROM travel.ingest('trail', :'aggregated');
-DROP TABLE trail, document;
+
+-- A record that is text or json is read as leniently by detect and coverage: one that cannot be read has no time, and ends no query.
+CREATE TABLE raw (line text);
+INSERT INTO raw VALUES ('{"eventID":"1","eventTime":"2026-03-02T09:00:00Z","sourceIPAddress":"192.0.2.5","userIdentity":{"accessKeyId":"k"},"x":"\u0000"}'), ('{"eventID":"2","eventTime":1772442600,"sourceIPAddress":"203.0.113.7","userIdentity":{"accessKeyId":"k"},"x":"\ud83d"}'),
+    ('{"eventID":"3"'), (''), (NULL), ('7'), ('[]');
+SET client_min_messages = warning;
+SELECT from_event_id, to_event_id FROM travel.detect('raw', columns => '{"record": "line"}');
+SELECT from_event_id, to_event_id FROM travel.detect('raw', columns => '{"record": "(CASE WHEN line LIKE ''{%}'' THEN line::json END)"}');
+SELECT source_kind, status, events FROM travel.coverage('raw', columns => '{"record": "(line::char(200))"}');
+SELECT line, travel.try_jsonb(line) FROM raw ORDER BY line;
+INSERT INTO travel.rules (name, source, columns, entity, baseline, raise_from) VALUES ('raw', 'raw', '{"record": "line"}', 'access_key_id', false, '2100-01-01');
+CALL travel.scan('raw');
+SELECT from_event_id, to_event_id FROM travel.verdicts WHERE rule = 'raw';
+DELETE FROM travel.rules WHERE name = 'raw';
+RESET client_min_messages;
+DROP TABLE trail, document, raw;
 DROP FUNCTION nested;

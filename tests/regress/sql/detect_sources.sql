@@ -82,10 +82,10 @@ SELECT count(*) FROM travel.detect('raw', '"Who"', since => '2026-03-02 09:10Z',
 CREATE TABLE untimely (access_key_id text, d date, i bigint, j jsonb, source_ip inet, t timestamptz, n numeric, b bytea);
 SELECT key, value, sqlstate_of(format('SELECT travel.detect(''untimely'', columns => %L)', jsonb_build_object(key, value) || CASE key WHEN 'event_time' THEN '{}'::jsonb ELSE '{"event_time": "t"}' END)) AS code
 FROM (VALUES (1, 'event_time', 'd'), (2, 'event_time', 'i'), (3, 'event_time', 'j'), (4, 'event_time', '(i)'), (5, 'event_time', '(d::timestamptz)'), (6, 'event_time', '(to_timestamp(i))'), (7, 'event_time', '(NULL)'),
-             (8, 'record', 'd'), (9, 'record', '(j::text)'), (10, 'record', '(j::json)'), (11, 'latitude', 'j')) AS v (n, key, value) ORDER BY n;
+             (8, 'record', 'd'), (9, 'record', '(j::text)'), (12, 'record', 'i'), (10, 'record', '(j::json)'), (11, 'latitude', 'j')) AS v (n, key, value) ORDER BY n;
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "d"}')$$);
-SELECT error_of($$SELECT travel.detect('untimely', columns => '{"record": "(j::text)"}')$$);
+SELECT error_of($$SELECT travel.detect('untimely', columns => '{"record": "i"}')$$);
 \pset format aligned
 -- So are addresses of a type that never holds one, and coordinates of one that is no number: 42804, not an empty answer.
 SELECT columns, sqlstate_of(format('SELECT travel.detect(''untimely'', columns => %L)', columns || '{"event_time": "t"}'::jsonb)) AS code

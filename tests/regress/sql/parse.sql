@@ -102,10 +102,13 @@ ORDER BY n;
 -- The answer counts under the event's own name.
 SELECT e.outcome FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": {"CheckMfa": "Failure"}}') AS e;
 
+-- A time may be Unix time, as a number or in quotes.
+SELECT record, (travel.parse(record)).event_time AT TIME ZONE 'UTC' AS utc FROM unnest(ARRAY['{"eventTime": 1772442000}', '{"eventTime": "1772442000123"}', '{"eventTime": 1772442000.5}']::jsonb[]) AS record;
+
 -- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no errors.
 \pset format unaligned
 SELECT error_of($$SELECT travel.parse('{"eventID": "e-1", "eventTime": "yesterday"}')$$);
-SELECT error_of($$SELECT travel.parse('{"eventTime": 1772442000}')$$);
+SELECT error_of($$SELECT travel.parse('{"eventTime": 20260302}')$$);
 \pset format aligned
 SELECT r, sqlstate_of(format('SELECT travel.parse(%L)', r)) AS parse,
        split_part(error_of(format('SELECT travel.parse(%L)', r)), E'\n', 1) AS message,

@@ -90,19 +90,33 @@ fn what_is_absent_null_empty_or_hidden_is_none() {
 }
 
 #[test]
+fn a_time_may_be_unix_time_as_a_number_or_in_quotes() {
+    for time in
+        [json!(1_688_989_500), json!("1688989500"), json!(1_688_989_500_000_i64), json!(1_688_989_500.0)]
+    {
+        let record = json!({"eventTime": time});
+        assert_eq!(parse(&record).unwrap().event_time, Some(1_688_989_500_000_000), "{record}");
+    }
+}
+
+#[test]
 fn a_value_that_cannot_be_what_it_must_be_is_an_error_that_names_it() {
     let cases = [
         (
             "eventTime",
             json!("yesterday"),
-            "eventTime must be a time in ISO 8601, not \"yesterday\" (event e1)",
+            "eventTime must be a time in ISO 8601 or Unix time, not \"yesterday\" (event e1)",
         ),
         (
             "eventTime",
-            json!(1_688_989_500),
-            "eventTime must be a time in ISO 8601, not \"1688989500\" (event e1)",
+            json!(20_230_710_114_500_i64),
+            "eventTime must be a time in ISO 8601 or Unix time, not \"20230710114500\" (event e1)",
         ),
-        ("eventTime", json!({}), "eventTime must be a time in ISO 8601, not \"an object\" (event e1)"),
+        (
+            "eventTime",
+            json!({}),
+            "eventTime must be a time in ISO 8601 or Unix time, not \"an object\" (event e1)",
+        ),
         ("readOnly", json!("maybe"), "readOnly must be a boolean, not \"maybe\" (event e1)"),
         ("readOnly", json!(0), "readOnly must be a boolean, not \"0\" (event e1)"),
         (
