@@ -22,13 +22,20 @@ const PROVING: [&str; 11] = [
     "CreateOAuth2Token",
 ];
 
-/// Error codes of a caller who did not prove the credential: anyone can name an access key.
-const UNPROVEN: [&str; 5] = [
+/// Error codes of a caller who did not prove the credential: anyone can name an access key, or bring a token that no
+/// identity provider signed.
+const UNPROVEN: [&str; 11] = [
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
     "IncompleteSignature",
     "InvalidClientTokenId",
     "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "InvalidIdentityToken",
+    "InvalidIdentityTokenException",
+    "IDPRejectedClaim",
 ];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
