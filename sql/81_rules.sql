@@ -33,7 +33,8 @@ CREATE TABLE travel.rules (
     goal              text,
     triage            text,
     tags              text[]           NOT NULL DEFAULT '{tactic:TA0001-initial-access,technique:T1078.004}',
-    enabled           boolean          NOT NULL DEFAULT true
+    enabled           boolean          NOT NULL DEFAULT true,
+    source_owner      text
 );
 COMMENT ON TABLE travel.rules IS 'the standing rules, which travel.scan judges by';
 COMMENT ON COLUMN travel.rules.name IS 'by which alerts, verdicts and known places go';
@@ -66,6 +67,8 @@ COMMENT ON COLUMN travel.rules.goal IS 'what the rule is for, in words';
 COMMENT ON COLUMN travel.rules.triage IS 'what to do about an alert of it, in words';
 COMMENT ON COLUMN travel.rules.tags IS 'for whoever sorts alerts: key:value';
 COMMENT ON COLUMN travel.rules.enabled IS 'whether travel.scan without a name judges by it';
+COMMENT ON COLUMN travel.rules.source_owner IS
+    'the role that owned the source when the rule was written or travel.confirm_source was called: a scan refuses a source that belongs to another; NULL: the source did not exist';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel.validate_rule() RETURNS trigger
@@ -163,3 +166,11 @@ CREATE FUNCTION travel.check_rule(name text) RETURNS void
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'raises what is wrong with a rule and its source; a missing index is a notice with the statement that makes it';
+
+CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
+    AS 'MODULE_PATHNAME', 'travel_confirm_source';
+COMMENT ON FUNCTION travel.confirm_source(text) IS
+    'accepts the present owner of a rule''s source, and returns its name; for members of the rule''s owner';

@@ -145,7 +145,7 @@ CREATE FUNCTION travel.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel.scan_step_ended() IS
-    'how the last travel.scan_step of this session ended: failed, busy (another session scans the rule) or cancelled';
+    'how the last travel.scan_step of this session ended: none, failed, busy (another session scans the rule) or cancelled';
 
 CREATE FUNCTION travel.note_scan_error(rule text, error text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
@@ -201,7 +201,7 @@ BEGIN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
                 ended := travel.scan_step_ended();
-                is_cancelled := state OPERATOR(pg_catalog.=) '57014' AND ended IS DISTINCT FROM 'failed';
+                is_cancelled := state OPERATOR(pg_catalog.=) '57014' AND ended OPERATOR(pg_catalog.<>) 'failed';
                 IF is_cancelled AND NOT can_commit THEN
                     RAISE;
                 END IF;
@@ -213,7 +213,7 @@ BEGIN
             END IF;
             IF state IS NOT NULL THEN
                 -- Of a rule that another session scans, that session says how it ended.
-                IF ended IS DISTINCT FROM 'busy' THEN
+                IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN
                         PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
                     EXCEPTION WHEN OTHERS THEN
@@ -237,6 +237,10 @@ BEGIN
                 IF is_cancelled THEN
                     RAISE EXCEPTION USING MESSAGE = message, HINT = hint, ERRCODE = state,
                         DETAIL = pg_catalog.format('It was raised by the scan of the rule "%s".', name);
+                END IF;
+                -- Nobody is told of it but the caller, who asked for this rule.
+                IF ended OPERATOR(pg_catalog.=) 'busy' AND scan.rule IS NOT NULL THEN
+                    RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
                 RAISE WARNING 'the scan of the rule "%" failed: %', name, pg_catalog.left(message, 1000)
                     USING DETAIL = detail, HINT = hint, ERRCODE = state;
@@ -298,7 +302,7 @@ BEGIN
             END IF;
             -- As travel.scan notes it; then it is raised again, for there is no other rule to go on with.
             IF state IS NOT NULL THEN
-                IF ended IS DISTINCT FROM 'busy' THEN
+                IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN
                         PERFORM travel.note_scan_error(rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
                     EXCEPTION WHEN OTHERS THEN

@@ -47,6 +47,15 @@ impl Source {
 
     /// The table or view of this name (as SQL writes it), if it is there.
     pub fn find(name: &str) -> Option<pg_sys::Oid> {
+        Self::look_up(name, pg_sys::NoLock)
+    }
+
+    /// The same, locked until the transaction ends: no other can take its name meanwhile.
+    pub fn lock(name: &str) -> Option<pg_sys::Oid> {
+        Self::look_up(name, pg_sys::AccessShareLock)
+    }
+
+    fn look_up(name: &str, lock: u32) -> Option<pg_sys::Oid> {
         let parts = identifiers(name, b'.')?;
         let (schema, relation) = match &parts[..] {
             [relation] => (None, relation),
@@ -60,7 +69,7 @@ impl Source {
             let range = pg_sys::makeRangeVar(schema, relation.as_ptr().cast_mut(), -1);
             pg_sys::RangeVarGetRelidExtended(
                 range,
-                pg_sys::NoLock as pg_sys::LOCKMODE,
+                lock as pg_sys::LOCKMODE,
                 pg_sys::RVROption::RVR_MISSING_OK,
                 None,
                 std::ptr::null_mut(),

@@ -75,6 +75,10 @@ pub enum TravelError {
     EventsUnordered { rule: String, event: i64, judged_until: i64 },
     NoSuchOwner { rule: String, owner: String },
     NoRuleSource { rule: String, source: String },
+    RuleSourceTemporary { rule: String, source: String },
+    SourceOwnerChanged { rule: String, source: String, was: Option<String>, is: String },
+    SourceNotTrusted { rule: String, owner: String, object: String, object_owner: String },
+    ArrivalNotExact { rule: String, column: String, why: String },
     RuleColumn { rule: String, column: String, name: String, source: String, available: String },
     ConditionHas { code: Code, found: &'static str, text: String },
     ColumnsVolatile { key: String, text: String },
@@ -512,7 +516,7 @@ impl TravelError {
             .detail(detail)
             .hint("Correct its row in travel.rules; travel.check_rule says whether it is right then."),
             Self::ScannedElsewhere { rule } => words(
-                Code::ERRCODE_OBJECT_IN_USE,
+                Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("another session is scanning the rule \"{rule}\""),
             )
             .detail("The wait for it to commit a step took longer than impossible_travel.scan_lock_timeout allows.")
@@ -563,6 +567,45 @@ impl TravelError {
                 format!("the source of the rule \"{rule}\" does not exist: {source}"),
             )
             .hint("Make the table or view again, or name another in the rule's source, with its schema."),
+            Self::RuleSourceTemporary { rule, source } => words(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("the source of the rule \"{rule}\" is a temporary relation: {source}"),
+            )
+            .detail("It ends with its session, and another session can make a relation of the same name.")
+            .hint("Make a table or view that lasts, and name it with its schema in the rule's source."),
+            Self::SourceOwnerChanged { rule, source, was, is } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("the source of the rule \"{rule}\" has another owner than when the rule was written: {source}"),
+            )
+            .detail(match was {
+                Some(was) => format!("It belonged to {was}, and belongs to {is} now."),
+                None => format!("It did not exist, and belongs to {is} now."),
+            })
+            .hint(format!(
+                "The functions of a view run with the rights of the rule's owner. If you trust {is} with these, a member \
+                 of the rule's owner can run SELECT travel.confirm_source({});",
+                literal(&rule)
+            )),
+            Self::SourceNotTrusted { rule, owner, object, object_owner } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("the rule \"{rule}\" would give {object_owner} the rights of a superuser"),
+            )
+            .detail(format!(
+                "It runs with the rights of {owner}, a superuser, and reads or runs what {object_owner} owns: {object}."
+            ))
+            .hint(
+                "Let the owner of the source own the rule, or any other role that is no superuser and may read the source: \
+                 UPDATE travel.rules SET owner = …",
+            ),
+            Self::ArrivalNotExact { rule, column, why } => words(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("the rule \"{rule}\" cannot find new rows by {column}"),
+            )
+            .detail(format!("The column must hold this server's transaction that inserted the row, but {why}."))
+            .hint(
+                "Name in the rule's arrival_column a timestamptz column that says when a row arrived; or take the column \
+                 out of the source, so that scans find new rows by lookback.",
+            ),
             Self::RuleColumn { rule, column, name, source, available } => words(
                 Code::ERRCODE_UNDEFINED_COLUMN,
                 format!("{column} of the rule \"{rule}\" names a column that {source} does not have: {name}"),

@@ -18,4 +18,5 @@ pub mod srf;
 pub mod table;
 pub mod trigger;
 pub mod types;
+pub mod used;
 pub mod window;

@@ -40,6 +40,10 @@ impl Role {
         }
     }
 
+    pub fn oid(self) -> pg_sys::Oid {
+        self.0
+    }
+
     pub fn name(self) -> String {
         name(self.0)
     }

@@ -1,5 +1,6 @@
 //! `travel.check_rule`: what is wrong with a rule, its source and what it names in it.
 
+use super::arrivals;
 use super::definition::Definition;
 use super::indexes;
 use super::queries::{News, Queries};
@@ -27,8 +28,8 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
         // EXPLAIN asks for the rights that the query needs.
-        let news = News { arrived: None, after: None, limit: 1, is_small: false };
-        spi::select(&format!("EXPLAIN {}", queries.news(&news)), &[]);
+        spi::select(&format!("EXPLAIN {}", queries.news(&News::any())), &[]);
+        queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {
             notice(
@@ -40,7 +41,8 @@ pub fn check(name: &str) -> Result<(), TravelError> {
                 ),
             );
         }
-        indexes::notices(&queries)
+        indexes::notices(&queries)?;
+        arrivals::notices(&queries)
     })
 }
 

@@ -1,6 +1,7 @@
 //! A rule as its row in travel.rules says it.
 
-use crate::detect::{Arguments, Source};
+use super::binding;
+use crate::detect::Arguments;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::varlena;
@@ -40,6 +41,8 @@ pub struct Definition {
     pub raise_from: Option<Micros>,
     severity: String,
     pub message: Option<String>,
+    /// Who owned the source when the rule was bound to it; none: it was not there.
+    pub source_owner: Option<String>,
 }
 
 /// The rows of `rules` as JSON: an interval in microseconds, a time in those since PostgreSQL's epoch.
@@ -48,7 +51,7 @@ fn query(rules: &str) -> String {
 SELECT pg_catalog.row_to_json(d)::text
 FROM (
     SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
-           baseline_entity, learn, learn_transitions, lowered, ignored, arrival_column, severity, message,
+           baseline_entity, learn, learn_transitions, lowered, ignored, arrival_column, severity, message, source_owner,
            (extract(epoch FROM learning_period) * 1000000)::bigint AS learning_period,
            (extract(epoch FROM forget_after) * 1000000)::bigint AS forget_after,
            (extract(epoch FROM trial_period) * 1000000)::bigint AS trial_period,
@@ -93,12 +96,8 @@ impl Definition {
 
     /// What travel is judged over. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
-        let oid = Source::find(&self.source).ok_or_else(|| TravelError::NoRuleSource {
-            rule: self.name.clone(),
-            source: self.source.clone(),
-        })?;
         Ok(Arguments {
-            source: Source::open(oid)?,
+            source: binding::source_of(self)?,
             entity: self.entity.clone(),
             since: None,
             until: None,

@@ -73,11 +73,11 @@ fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&[(c"lock_timeout", &wait)], body)
 }
 
-/// `() -> text`: how the last step of this session ended, once: failed, busy or cancelled; NULL for a cancel outside of a
-/// step, and after a step that ended well.
-fn scan_step_ended(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+/// `() -> text`: how the last step of this session ended, once: failed, busy or cancelled; none for what happens outside
+/// of a step, and after a step that ended well. Never NULL: to compare with NULL takes an operator of the search_path.
+fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(match LAST.replace(Ending::None) {
-        Ending::None => call.null(),
+        Ending::None => varlena(b"none"),
         Ending::Failed => varlena(b"failed"),
         Ending::Busy => varlena(b"busy"),
         Ending::Cancelled => varlena(b"cancelled"),

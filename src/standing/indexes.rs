@@ -108,11 +108,11 @@ fn index_key(sql: &str) -> Option<String> {
 }
 
 /// A plan as EXPLAIN writes it.
-struct Plan(Value);
+pub struct Plan(Value);
 
 impl Plan {
     /// Of a query for the rows that satisfy a condition, where an index is taken if any serves.
-    fn of(queries: &Queries, condition: &str) -> Result<Self, TravelError> {
+    pub fn of(queries: &Queries, condition: &str) -> Result<Self, TravelError> {
         let query =
             format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
         let settings = [(c"enable_seqscan", c"off"), (c"timezone", c"UTC"), (c"datestyle", c"ISO")];
@@ -123,10 +123,15 @@ impl Plan {
         })
     }
 
+    /// Shows the fields of all its nodes, by name and text.
+    pub fn visit(&self, see: &mut impl FnMut(&str, &str)) {
+        visit(&self.0, see);
+    }
+
     /// Whether no rows are read only to find that they do not satisfy the condition with this mark in it.
-    fn is_by_index(&self, mark: &str) -> bool {
+    pub fn is_by_index(&self, mark: &str) -> bool {
         let mut is_filtered = false;
-        visit(&self.0, &mut |name, condition| {
+        self.visit(&mut |name, condition| {
             is_filtered |= matches!(name, "Filter" | "Join Filter") && condition.contains(mark);
         });
         !is_filtered

@@ -1,12 +1,14 @@
 //! The standing rule: what is new in a rule's source is judged by the engine in `travel_core::rule`, and what comes of it
 //! is written.
 //!
-//! [`definition`] a row of travel.rules; [`validate`] what is written there; [`check`], [`indexes`] what is wrong with it;
+//! [`definition`] a row of travel.rules; [`binding`] the source that it is bound to; [`validate`] what is written there; [`check`], [`indexes`], [`arrivals`] what is wrong with it;
 //! [`presets`] rules to begin with; [`queries`] the SQL over its source; [`reader`] rows as judged events;
 //! [`located_by`] the GeoIP databases that a rule depends on; [`members`] what was kept of entities and baseline entities; [`history`] what must be judged again for a late event; [`outcome`]
 //! what comes of judging; [`findings`] a verdict as columns; [`write`] what is stored; [`progress`] where a scan stands; [`notify`] who is told; [`scan`] one step; [`ending`] how it ended.
 
 mod analysts;
+mod arrivals;
+mod binding;
 mod check;
 mod definition;
 mod ending;

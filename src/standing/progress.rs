@@ -192,8 +192,10 @@ impl Progress {
         let again = self.judge_from.is_some();
         match &queries.arrival {
             Arrival::Transaction(xid) => {
-                let target = self.target.as_deref()?;
-                Some(seen_since(xid, self.scanned.as_deref().filter(|_| !again), target, own))
+                // Over everything, also rows whose transaction is none of this cluster's: restored from another, or NULL.
+                // Those that come meanwhile are read again by the next pass.
+                let scanned = self.scanned.as_deref().filter(|_| !again)?;
+                Some(seen_since(xid, scanned, self.target.as_deref()?, own))
             }
             Arrival::Column(column) => {
                 let after = self.arrived.filter(|_| !again).map(|arrived| arrived.saturating_sub(OVERLAP));

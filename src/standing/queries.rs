@@ -1,5 +1,7 @@
 //! The SQL over the source of a rule: what is new, and the histories of some entities.
 
+use super::arrivals;
+use super::binding;
 use super::definition::Definition;
 use super::indexes;
 use crate::detect::{
@@ -34,6 +36,7 @@ impl Arrival {
 }
 
 pub struct Queries {
+    rule: String,
     pub source: String,
     pub site: Site,
     pub arrival: Arrival,
@@ -71,10 +74,18 @@ pub struct News {
     pub is_small: bool,
 }
 
+impl News {
+    /// One row, whichever.
+    pub fn any() -> Self {
+        Self { arrived: None, after: None, limit: 1, is_small: false }
+    }
+}
+
 impl Queries {
     /// Ready to be run. With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         let mut queries = Self::read(definition, arguments)?;
+        queries.must_be_planned_here()?;
         let leads_to = |key: &str| Ok(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
         queries.is_indexed = leads_to(&queries.entity)? && leads_to(&queries.baseline_entity)?;
         Ok(queries)
@@ -135,7 +146,8 @@ impl Queries {
         let entity = events.entity(&keys);
         let baseline_entity =
             if definition.baseline { baseline_sql(&events, given)? } else { NO_BASELINE.to_owned() };
-        Ok(Self {
+        let queries = Self {
+            rule: definition.name.clone(),
             source: arguments.source.name.clone(),
             site: events.site,
             arrival,
@@ -146,7 +158,34 @@ impl Queries {
             entity,
             baseline_entity,
             events,
-        })
+        };
+        // Before anything is planned: already that can run functions.
+        if definition.owner()?.is_superuser() {
+            binding::must_be_trusted(definition, &spi::objects_in(&queries.news(&News::any())))?;
+        }
+        queries.must_be_exact(arrivals::other_servers_rows(&queries)?)?;
+        Ok(queries)
+    }
+
+    /// That transaction ids tell what is new, unless there is a reason why not.
+    fn must_be_exact(&self, why_not: Option<String>) -> Result<(), TravelError> {
+        match (&self.arrival, why_not) {
+            (Arrival::Transaction(column), Some(why)) => Err(TravelError::ArrivalNotExact {
+                rule: self.rule.clone(),
+                column: column.strip_prefix("s.").unwrap_or(column).to_owned(),
+                why,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// That PostgreSQL itself reads the rows, where transaction ids tell what is new. With the owner's rights, within an
+    /// SPI connection.
+    pub fn must_be_planned_here(&self) -> Result<(), TravelError> {
+        match self.arrival {
+            Arrival::Transaction(_) => self.must_be_exact(arrivals::other_engine(self)?),
+            _ => Ok(()),
+        }
     }
 
     /// Rows that a pass has not judged, in order of time.
@@ -241,16 +280,12 @@ impl Queries {
 }
 
 /// Rows that a snapshot sees and an earlier one did not.
-pub fn seen_since(xid: &str, earlier: Option<&str>, now: &str, own: &str) -> String {
-    let seen =
-        format!("(pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)");
-    match earlier {
-        None => seen,
-        Some(earlier) => format!(
-            "{xid} >= pg_catalog.pg_snapshot_xmin('{earlier}'::pg_snapshot)\n  \
-             AND NOT pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}'::pg_snapshot)\n  AND {seen}"
-        ),
-    }
+pub fn seen_since(xid: &str, earlier: &str, now: &str, own: &str) -> String {
+    format!(
+        "{xid} >= pg_catalog.pg_snapshot_xmin('{earlier}'::pg_snapshot)\n  \
+         AND NOT pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}'::pg_snapshot)\n  \
+         AND (pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)"
+    )
 }
 
 /// Rows that arrived after one time and not after another.

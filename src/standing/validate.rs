@@ -3,6 +3,7 @@
 //! A rule runs with the rights of its owner, so whoever writes it must be a member of that role, before and after. What
 //! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
 
+use super::binding;
 use super::check;
 use super::definition::{Definition, text};
 use crate::detect::{self, Source, check_row_condition_alone, identifiers};
@@ -58,7 +59,8 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     must_keep_its_name(old.as_ref(), &new)?;
     must_be_in_range(&new)?;
     must_be_well_formed(&new)?;
-    let new = with_full_names(new)?;
+    let (new, relation) = with_full_names(new)?;
+    let new = with_source_owner(old.as_ref(), new, relation)?;
     // The writer's search_path says which table is meant. What follows acts for the owner, too: it finds nothing by it.
     spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
         if owner_exists(old.as_ref(), &new)? {
@@ -225,13 +227,18 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
 
 /// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
 /// member of it, or else the writer.
-fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
+fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), TravelError> {
     let mut relation = None;
     if let Some(source) = rule.text(c"source")? {
         if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
             return Err(TravelError::NameSyntax { name: source.to_owned() });
         }
         relation = Source::find(source);
+        if let Some(oid) = relation
+            && !is_restoring()
+        {
+            binding::must_last(&name_of(&rule)?, source, oid)?;
+        }
     }
     if let Some(name) = relation.and_then(Source::name_of) {
         rule = rule.with(&[(c"source", trigger::text(&name))]);
@@ -242,7 +249,36 @@ fn with_full_names(mut rule: Tuple) -> Result<Tuple, TravelError> {
             relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
         rule = rule.with(&[(c"owner", trigger::text(&owner.name()))]);
     }
-    Ok(rule)
+    Ok((rule, relation))
+}
+
+/// Binds the rule to who owns its source now; one that is bound already, as far as neither source nor owner of the rule
+/// changes, stays so. A dump has what it was bound to.
+fn with_source_owner(
+    old: Option<&Tuple>,
+    new: Tuple,
+    relation: Option<pg_sys::Oid>,
+) -> Result<Tuple, TravelError> {
+    if is_dump_loading() {
+        return Ok(new);
+    }
+    let present = relation.and_then(Role::owner_of).map(Role::name);
+    if let Some(old) = old
+        && old.text(c"source")? == new.text(c"source")?
+        && old.text(c"owner")? == new.text(c"owner")?
+    {
+        let given = new.text(c"source_owner")?;
+        if given == old.text(c"source_owner")? || given == present.as_deref() {
+            return Ok(new);
+        }
+        return Err(TravelError::RuleSetting {
+            column: "source_owner",
+            value: new.written(c"source_owner"),
+            wanted: "the present owner of the source".into(),
+            hint: "SELECT travel.confirm_source('the rule') sets it.",
+        });
+    }
+    Ok(new.with(&[(c"source_owner", present.and_then(|owner| trigger::text(&owner)))]))
 }
 
 /// Whether the owner is there: it must be, but in a restore, or where it is not the one who is changed.

@@ -1,0 +1,91 @@
+//! What a query runs: the functions in it, after views, rules and row policies were put in.
+
+use pgrx::pg_sys;
+use std::ffi::c_void;
+
+/// A row of a catalog: the catalog's OID and the row's.
+pub type Object = (pg_sys::Oid, pg_sys::Oid);
+
+type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+
+#[cfg(feature = "pg15")]
+unsafe extern "C-unwind" {
+    // nodes/nodeFuncs.h, which pgrx binds from PostgreSQL 16 on.
+    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool;
+    fn query_tree_walker(
+        query: *mut pg_sys::Query,
+        walker: Walker,
+        context: *mut c_void,
+        flags: std::ffi::c_int,
+    ) -> bool;
+}
+
+/// The functions (of casts and operators, too) and the domains of analysed queries; some may come twice.
+///
+/// # Safety
+/// `queries` is a list of Query.
+pub unsafe fn objects_in(queries: *mut pg_sys::List) -> Vec<Object> {
+    let mut found: Vec<Object> = Vec::new();
+    // SAFETY: by the caller; the context is given to the walkers as it is.
+    unsafe {
+        let length = if queries.is_null() { 0 } else { (*queries).length };
+        for i in 0..length as usize {
+            let query = (*(*queries).elements.add(i)).ptr_value.cast::<pg_sys::Node>();
+            look_at(query, (&raw mut found).cast());
+        }
+    }
+    found
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    if node.is_null() {
+        return false;
+    }
+    // SAFETY: by `objects_in`; a node is read as what its tag says.
+    unsafe {
+        match (*node).type_ {
+            pg_sys::NodeTag::T_Query => return walk_query(node.cast(), context),
+            pg_sys::NodeTag::T_CoerceToDomain => {
+                let domain = (*node.cast::<pg_sys::CoerceToDomain>()).resulttype;
+                (*context.cast::<Vec<Object>>()).push((pg_sys::TypeRelationId, domain));
+            }
+            _ => {}
+        }
+        pg_sys::check_functions_in_node(node, Some(note_function), context);
+        walk(node, context)
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn note_function(function: pg_sys::Oid, context: *mut c_void) -> bool {
+    // SAFETY: the context is that of `look_at`.
+    unsafe { (*context.cast::<Vec<Object>>()).push((pg_sys::ProcedureRelationId, function)) };
+    false
+}
+
+unsafe fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    // SAFETY: as in `look_at`.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, look_at, context))
+    }
+    // SAFETY: as in `look_at`.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::expression_tree_walker_impl(node, Some(look_at), context)
+    }
+}
+
+unsafe fn walk_query(query: *mut pg_sys::Query, context: *mut c_void) -> bool {
+    // SAFETY: as in `look_at`.
+    #[cfg(feature = "pg15")]
+    unsafe {
+        pg_sys::ffi::pg_guard_ffi_boundary(|| query_tree_walker(query, look_at, context, 0))
+    }
+    // SAFETY: as in `look_at`.
+    #[cfg(not(feature = "pg15"))]
+    unsafe {
+        pg_sys::query_tree_walker_impl(query, Some(look_at), context, 0)
+    }
+}

@@ -1,0 +1,132 @@
+//! Whether the transaction ids of a source tell what is new: only this server's own do, of the transactions that inserted
+//! the rows.
+
+use super::binding::select_below;
+use super::indexes::Plan;
+use super::queries::{Arrival, Queries};
+use crate::detect::{Source, identifiers, notice};
+use crate::pg::errors::TravelError;
+use crate::pg::spi;
+use pgrx::pg_sys;
+
+/// Scans of other engines that read what this server stored, by its own transactions: those of TimescaleDB, and of
+/// columnar tables.
+const ENGINES_HERE: [&str; 5] =
+    ["ChunkAppend", "ConstraintAwareAppend", "DecompressChunk", "ColumnarScan", "SkipScan"];
+
+/// A transaction that no cluster has come to.
+const FAR: &str = "9223372036854775807";
+
+/// Why a source has transaction ids that are not this server's, as far as the catalogs say: a foreign table below it, a
+/// table that logical replication fills, a column that is computed. With the rights of the rule's owner, within an SPI
+/// connection.
+pub fn other_servers_rows(queries: &Queries) -> Result<Option<String>, TravelError> {
+    let Arrival::Transaction(column) = &queries.arrival else { return Ok(None) };
+    let Some(source) = Source::find(&queries.source) else { return Ok(None) };
+    if let Some(Filled::Computed) = filled(source, column)? {
+        return Ok(Some("it is a generated column".to_owned()));
+    }
+    let query = "
+         SELECT CASE c.relkind
+                    WHEN 'f' THEN format('the source reads the foreign table %s', c.oid::regclass)
+                    ELSE format('logical replication fills %s, with the transactions of another server', c.oid::regclass)
+                END
+         FROM below AS b
+         JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+         WHERE c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid)
+         ORDER BY 1
+         LIMIT 1";
+    let rows = select_below(query, &[(pg_sys::RelationRelationId, source)]);
+    Ok(if rows.len > 0 { rows.text(0, 0)?.map(str::to_owned) } else { None })
+}
+
+/// Why the rows may be another server's, by the plan over all of them. With the owner's rights, within an SPI connection.
+pub fn other_engine(queries: &Queries) -> Result<Option<String>, TravelError> {
+    let mut found = None;
+    Plan::of(queries, "true")?.visit(&mut |name, value| match name {
+        "Node Type" if value == "Foreign Scan" => {
+            found.get_or_insert_with(|| "the plan of the source has a Foreign Scan".to_owned());
+        }
+        "Custom Plan Provider" if !ENGINES_HERE.contains(&value) => {
+            found.get_or_insert_with(|| {
+                format!("the plan of the source has a Custom Scan of another engine, {value}")
+            });
+        }
+        _ => {}
+    });
+    Ok(found)
+}
+
+/// Says what can be seen of ids that are not those of the rows' own transactions, though the source does not refuse
+/// them: of rows with these a scan may never hear. With the owner's rights, within an SPI connection.
+pub fn notices(queries: &Queries) -> Result<(), TravelError> {
+    let Arrival::Transaction(column) = &queries.arrival else { return Ok(()) };
+    let name = column.strip_prefix("s.").unwrap_or(column);
+    let say = |what: String, hint: &str| notice(what, Some(hint.to_owned()));
+    if let Some(source) = Source::find(&queries.source)
+        && let Some(Filled::Otherwise) = filled(source, column)?
+    {
+        say(
+            format!("{name} of {} is not filled by DEFAULT pg_current_xact_id()", queries.source),
+            "A row that is added after the first scan is never seen if its value is not the transaction that inserted it. \
+             Set the default, and leave the column out of INSERT.",
+        );
+    }
+    // Without an index this would read the whole source; that one is missing has been said.
+    if !Plan::of(queries, &format!("{column} >= '{FAR}'::xid8"))?.is_by_index(FAR) {
+        return Ok(());
+    }
+    let query = format!(
+        "SELECT EXISTS (SELECT FROM {0} WHERE {1} >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
+                          AND {1} IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()),
+                EXISTS (SELECT FROM {0} WHERE {1} IS NULL)",
+        queries.from, column
+    );
+    let rows = spi::select(&query, &[]);
+    if rows.bool(0, 0) == Some(true) {
+        say(
+            format!("{name} of {} has transactions that this server has not come to yet", queries.source),
+            "They were copied or restored from another server. A first scan reads such rows. Those that are added later \
+             are never seen: leave the column out of INSERT, so its default applies, or set arrival_column.",
+        );
+    }
+    if rows.bool(0, 1) == Some(true) {
+        say(
+            format!("{name} of {} is NULL in some rows", queries.source),
+            "A first scan reads such rows. Those that are added later are never seen: set the default \
+             pg_current_xact_id(), and NOT NULL.",
+        );
+    }
+    Ok(())
+}
+
+/// How a column of a table gets its values.
+#[derive(PartialEq, Eq)]
+enum Filled {
+    /// By the default pg_current_xact_id().
+    ByTransaction,
+    Computed,
+    Otherwise,
+}
+
+/// None: the source is no table, or this is no column of it.
+fn filled(source: pg_sys::Oid, column: &str) -> Result<Option<Filled>, TravelError> {
+    let names = column.strip_prefix("s.").and_then(|name| identifiers(name, b'.')).unwrap_or_default();
+    let [name] = &names[..] else { return Ok(None) };
+    let rows = spi::select(
+        "SELECT a.attgenerated <> '', coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(pg_catalog\\.)?pg_current_xact_id\\(\\)$', false)
+         FROM pg_catalog.pg_class AS c
+         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+         LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
+         WHERE c.oid = $1 AND c.relkind IN ('r', 'p') AND a.attname = $2 AND a.attnum > 0",
+        &[(pg_sys::OIDOID, Some(source.into())), super::definition::text(name)],
+    );
+    if rows.len == 0 {
+        return Ok(None);
+    }
+    Ok(Some(match (rows.bool(0, 0), rows.bool(0, 1)) {
+        (Some(true), _) => Filled::Computed,
+        (_, Some(true)) => Filled::ByTransaction,
+        _ => Filled::Otherwise,
+    }))
+}

@@ -1,0 +1,177 @@
+//! What a rule is bound to: the source that its writer saw, by its owner; and, where the rule runs with a superuser's
+//! rights, what may run below it.
+//!
+//! A rule names its source. Whoever owns the schema can drop a table and put a view of the same name in its place,
+//! whose functions would run with the rights of the rule's owner.
+
+use super::definition::{Definition, text};
+use crate::detect::Source;
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::role::{Role, acting_as};
+use crate::pg::spi;
+use crate::pg::used::Object;
+use pgrx::pg_sys;
+
+pg_function!(travel_confirm_source, pg_finfo_travel_confirm_source, confirm_source);
+
+/// All that is read, and run, when a query reads what the rows of `root` name: what a relation consists of and is read
+/// through (partitions and other children, indexes, the query of a view, row policies, checks and statistics, which the
+/// planner evaluates), and what any of these depends on. What came with PostgreSQL depends on nothing.
+const BELOW: &str = "
+WITH RECURSIVE below (class, object) AS (
+    SELECT root.class, root.object FROM ROWS FROM (unnest($1::oid[]), unnest($2::oid[])) AS root (class, object)
+    UNION
+    SELECT next.class, next.object
+    FROM below AS b
+    CROSS JOIN LATERAL (
+        SELECT 'pg_class'::regclass::oid AS class, i.inhrelid AS object
+        FROM pg_inherits AS i WHERE b.class = 'pg_class'::regclass AND i.inhparent = b.object
+        UNION ALL
+        SELECT 'pg_class'::regclass, i.indexrelid
+        FROM pg_index AS i WHERE b.class = 'pg_class'::regclass AND i.indrelid = b.object
+        UNION ALL
+        SELECT 'pg_rewrite'::regclass, r.oid
+        FROM pg_rewrite AS r JOIN pg_class AS c ON c.oid = r.ev_class
+        WHERE b.class = 'pg_class'::regclass AND r.ev_class = b.object AND r.ev_type = '1' AND c.relkind = 'v'
+        UNION ALL
+        SELECT 'pg_policy'::regclass, p.oid
+        FROM pg_policy AS p WHERE b.class = 'pg_class'::regclass AND p.polrelid = b.object
+        UNION ALL
+        SELECT 'pg_statistic_ext'::regclass, s.oid
+        FROM pg_statistic_ext AS s WHERE b.class = 'pg_class'::regclass AND s.stxrelid = b.object
+        UNION ALL
+        SELECT 'pg_constraint'::regclass, c.oid
+        FROM pg_constraint AS c WHERE b.class = 'pg_class'::regclass AND c.conrelid = b.object AND c.contype = 'c'
+        UNION ALL
+        SELECT 'pg_constraint'::regclass, c.oid
+        FROM pg_constraint AS c WHERE b.class = 'pg_type'::regclass AND c.contypid = b.object
+        UNION ALL
+        SELECT d.refclassid, d.refobjid
+        FROM pg_depend AS d
+        WHERE d.classid = b.class AND d.objid = b.object
+          AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_class'::regclass)
+          -- A partition depends on what it is a part of, an index on its table: neither is read for it.
+          AND NOT (b.class = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass)
+          -- To read a column runs nothing of its type; what is cast to a domain stands in the query itself.
+          AND NOT (b.class = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass AND d.objsubid > 0)
+          -- A row type depends on its table, whose rows it does not read.
+          AND NOT (b.class = 'pg_type'::regclass AND d.refclassid = 'pg_class'::regclass)
+    ) AS next
+)";
+
+/// The source of a rule, open and locked until the transaction ends, if it is what the rule is bound to. With the rights
+/// of the rule's owner, within an SPI connection.
+pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
+    let oid = Source::lock(&definition.source).ok_or_else(|| TravelError::NoRuleSource {
+        rule: definition.name.clone(),
+        source: definition.source.clone(),
+    })?;
+    must_last(&definition.name, &definition.source, oid)?;
+    must_be_as_bound(definition, oid)?;
+    must_be_trusted(definition, &[(pg_sys::RelationRelationId, oid)])?;
+    Source::open(oid)
+}
+
+/// A temporary relation is this session's: in the next scan anybody's of the same name would be read.
+pub fn must_last(rule: &str, source: &str, oid: pg_sys::Oid) -> Result<(), TravelError> {
+    // SAFETY: a look-up in the catalogs.
+    let persistence = unsafe { pg_sys::get_rel_persistence(oid) } as u8;
+    if persistence == pg_sys::RELPERSISTENCE_TEMP {
+        return Err(TravelError::RuleSourceTemporary { rule: rule.to_owned(), source: source.to_owned() });
+    }
+    Ok(())
+}
+
+fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), TravelError> {
+    let Some(owner) = Role::owner_of(oid) else { return Ok(()) };
+    let is_as_bound = match &definition.source_owner {
+        Some(bound) => *bound == owner.name(),
+        // It was not there when the rule was written. Neither of these gains anything by being trusted.
+        None => owner == definition.owner()? || owner.is_superuser(),
+    };
+    if is_as_bound {
+        return Ok(());
+    }
+    Err(TravelError::SourceOwnerChanged {
+        rule: definition.name.clone(),
+        source: definition.source.clone(),
+        was: definition.source_owner.clone(),
+        is: owner.name(),
+    })
+}
+
+/// What runs with a superuser's rights must be superusers' own: else whoever owns it has these rights, too. With the
+/// rights of the rule's owner, within an SPI connection.
+pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
+    if !definition.owner()?.is_superuser() {
+        return Ok(());
+    }
+    let query = "
+         SELECT pg_describe_object(b.class, b.object, 0), r.rolname::text
+         FROM below AS b
+         LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+         LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+         LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
+         LEFT JOIN pg_operator AS o ON b.class = 'pg_operator'::regclass AND o.oid = b.object
+         JOIN pg_roles AS r ON r.oid = coalesce(c.relowner, p.proowner, t.typowner, o.oprowner)
+         WHERE NOT r.rolsuper
+         ORDER BY c.oid IS NULL, p.oid IS NULL, 1
+         LIMIT 1";
+    let rows = select_below(query, roots);
+    if rows.len == 0 {
+        return Ok(());
+    }
+    Err(TravelError::SourceNotTrusted {
+        rule: definition.name.clone(),
+        owner: definition.owner.clone(),
+        object: rows.text(0, 0)?.unwrap_or_default().to_owned(),
+        object_owner: rows.text(0, 1)?.unwrap_or_default().to_owned(),
+    })
+}
+
+/// The rows of a query over `below`, a relation of the catalogs and rows that [`BELOW`] makes of these.
+pub fn select_below(query: &str, roots: &[Object]) -> spi::Rows {
+    let of = |part: fn(&Object) -> pg_sys::Oid| {
+        let list: Vec<String> = roots.iter().map(|root| part(root).to_u32().to_string()).collect();
+        format!("'{{{}}}'", list.join(","))
+    };
+    let query =
+        format!("{BELOW}{query}").replacen("$1", &of(|root| root.0), 1).replacen("$2", &of(|root| root.1), 1);
+    // A recursive query is said to cost so much that PostgreSQL would compile it.
+    spi::with_settings(&[(c"jit", c"off"), (c"search_path", c"pg_catalog, pg_temp")], || {
+        spi::select(&query, &[])
+    })
+}
+
+/// `(rule) -> text`: binds a rule to the present owner of its source, whose name is the result.
+fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let owner = spi::connected(|| {
+        let definition = Definition::load(name)?;
+        let (writer, owner) = (Role::current(), definition.owner()?);
+        if !writer.is_member_of(owner) {
+            return Err(TravelError::RuleNotOwned {
+                rule: name.to_owned(),
+                owner: definition.owner,
+                role: writer.name(),
+            });
+        }
+        let no_source =
+            || TravelError::NoRuleSource { rule: name.to_owned(), source: definition.source.clone() };
+        let oid = Source::lock(&definition.source).ok_or_else(no_source)?;
+        must_last(name, &definition.source, oid)?;
+        let source_owner = Role::owner_of(oid).ok_or_else(no_source)?.name();
+        let rules = Source::find("travel.rules").and_then(Role::owner_of).ok_or_else(no_source)?;
+        // The writer may have no right to write rules: what he may is to confirm.
+        acting_as(rules.oid(), || {
+            spi::execute(
+                "UPDATE travel.rules SET source_owner = $2 WHERE name = $1",
+                &[text(name), text(&source_owner)],
+            );
+        });
+        Ok(source_owner)
+    })?;
+    Ok(varlena(owner.as_bytes()))
+}

@@ -1,0 +1,218 @@
+-- A rule is bound to what its writer saw: the owner of its source, a relation that lasts, and for a superuser what superusers own.
+SET client_min_messages = error;
+\set VERBOSITY terse
+\pset null '-'
+CREATE ROLE regress_team;
+CREATE ROLE regress_soc;
+CREATE ROLE regress_root SUPERUSER;
+SELECT travel.grant_to('regress_soc', 'admin'), travel.grant_to('regress_team', 'admin');
+CREATE SCHEMA team AUTHORIZATION regress_team;
+GRANT USAGE ON SCHEMA team TO PUBLIC;
+CREATE VIEW last_errors AS SELECT rule, last_scan IS NOT NULL AS scanned, last_error FROM travel.status ORDER BY rule;
+GRANT SELECT ON last_errors TO PUBLIC;
+CREATE FUNCTION trail(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM travel.create_events_table(name);
+    EXECUTE format('INSERT INTO %s (event_id, event_time, source_ip, access_key_id, actor) VALUES (1, ''2026-03-02 09:00Z'', ''192.0.2.5'', ''K'', ''a''), (2, ''2026-03-02 09:10Z'', ''203.0.113.7'', ''K'', ''a'')', name);
+END $$;
+
+-- The owner of a schema drops the superuser's table, and makes a view of that name, whose functions want to be a superuser's.
+SELECT trail('team.cloudtrail');
+INSERT INTO travel.rules (name, source, baseline) VALUES ('r', 'team.cloudtrail', false);
+SELECT name, owner = current_user AS own, source_owner = current_user AS bound FROM travel.rules;
+CALL travel.scan();
+SELECT * FROM last_errors;
+SET ROLE regress_team;
+DROP TABLE team.cloudtrail;
+CREATE FUNCTION team.evil() RETURNS text LANGUAGE plpgsql AS $$ BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'ALTER ROLE regress_team SUPERUSER'; END IF; RETURN 'x'; END $$;
+CREATE VIEW team.cloudtrail AS SELECT team.evil() AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id, 'a'::text AS actor;
+RESET ROLE;
+CALL travel.scan();
+SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_team';
+SELECT rule, scanned, replace(last_error, current_user, 'the superuser') AS last_error FROM last_errors;
+-- He confirms, and is told what that would mean: as a superuser's, the rule is refused; as its owner's, it works.
+SELECT travel.confirm_source('r');
+CALL travel.scan();
+SELECT rule, replace(last_error, current_user, 'the superuser') AS last_error FROM last_errors;
+SELECT travel.check_rule('r');
+\set VERBOSITY default
+SELECT replace(error_of($$SELECT travel.check_rule('r')$$), current_user, 'the superuser');
+\set VERBOSITY terse
+UPDATE travel.rules SET owner = 'regress_team' WHERE name = 'r';
+CALL travel.scan();
+SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_team';
+SELECT * FROM last_errors;
+DELETE FROM travel.rules;
+
+-- Any change of owner waits for a member of the rule's owner: nobody else can confirm, nor enter another.
+SELECT trail('public.shared');
+GRANT SELECT ON shared TO regress_soc;
+SET ROLE regress_soc;
+INSERT INTO travel.rules (name, source, baseline) VALUES ('s', 'shared', false);
+RESET ROLE;
+CALL travel.scan();
+ALTER TABLE shared OWNER TO regress_team;
+CALL travel.scan();
+SELECT rule, scanned, last_error FROM last_errors;
+SET ROLE regress_team;
+SELECT sqlstate_of($$SELECT travel.confirm_source('s')$$) AS no_member;
+SET ROLE regress_soc;
+SELECT sqlstate_of($$UPDATE travel.rules SET source_owner = 'regress_soc'$$) AS another, sqlstate_of($$SELECT travel.confirm_source('no such')$$) AS no_rule, sqlstate_of($$SELECT travel.confirm_source(NULL)$$) AS null_rule;
+-- Other settings change, and it still waits.
+UPDATE travel.rules SET goal = 'to find' WHERE name = 's';
+CALL travel.scan();
+SELECT rule, last_error IS NULL AS fine FROM last_errors;
+SELECT travel.confirm_source('s');
+CALL travel.scan();
+SELECT rule, last_error IS NULL AS fine, (SELECT source_owner FROM travel.rules WHERE name = rule) AS source_owner FROM last_errors;
+RESET ROLE;
+-- A role that is renamed is another: rules know roles by their names, as dumps do.
+ALTER ROLE regress_team RENAME TO regress_crew;
+CALL travel.scan();
+SELECT * FROM last_errors;
+ALTER ROLE regress_crew RENAME TO regress_team;
+CALL travel.scan();
+SELECT * FROM last_errors;
+-- Another source, or another owner of the rule, binds it anew.
+SELECT trail('public.others');
+GRANT SELECT ON others TO regress_soc;
+UPDATE travel.rules SET source = 'others' WHERE name = 's';
+SELECT source_owner = current_user AS bound FROM travel.rules;
+-- A dump has what the rule was bound to, and who loads it binds nothing anew.
+SET check_function_bodies = off;
+INSERT INTO travel.rules (name, owner, source, source_owner, baseline) VALUES ('dumped', 'regress_soc', 'public.others', 'regress_team', false);
+RESET check_function_bodies;
+SELECT name, source_owner = 'regress_team' AS as_dumped FROM travel.rules ORDER BY 1;
+CALL travel.scan();
+SELECT rule, last_error LIKE 'the source of the rule "dumped" has another owner%(42501)' AS waits FROM last_errors;
+DELETE FROM travel.rules;
+-- A source that was not there when the rule was written is taken from the rule's owner and from superusers; from others once it is confirmed.
+SET ROLE regress_soc;
+INSERT INTO travel.rules (name, source, baseline) VALUES ('later', 'team.later', false);
+RESET ROLE;
+SET ROLE regress_team;
+CREATE TABLE team.later AS SELECT * FROM shared;
+GRANT SELECT ON team.later TO regress_soc;
+RESET ROLE;
+CALL travel.scan();
+SELECT * FROM last_errors;
+ALTER TABLE team.later OWNER TO regress_soc;
+CALL travel.scan();
+SELECT * FROM last_errors;
+DELETE FROM travel.rules;
+
+-- What lasts no longer than a session is no source: not when the rule is written, not when it is scanned.
+CREATE TEMPORARY TABLE short (LIKE others INCLUDING ALL);
+CREATE TEMPORARY VIEW short_view AS SELECT * FROM others;
+CREATE VIEW over_short AS SELECT * FROM short;
+SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, %1$L)', source)) AS written, sqlstate_of(format('SELECT travel.create_rule(''human'', %L)', source)) AS created
+FROM unnest('{short,pg_temp.short,short_view,over_short}'::text[]) AS source;
+-- A name without a schema, of a table that is not there, is nobody's to make.
+INSERT INTO travel.rules (name, source, baseline) VALUES ('unqualified', 'not_yet', false);
+CREATE TEMPORARY TABLE not_yet AS SELECT * FROM others;
+CALL travel.scan();
+SELECT * FROM last_errors;
+-- Nor is one shadowed that is there.
+INSERT INTO travel.rules (name, source, baseline) VALUES ('qualified', 'public.others', false);
+CREATE TEMPORARY TABLE others AS SELECT * FROM public.others LIMIT 0;
+SELECT error_of($$UPDATE travel.rules SET source = 'others' WHERE name = 'qualified'$$);
+CALL travel.scan('qualified');
+SELECT count(*) FROM travel.alerts WHERE rule = 'qualified';
+DELETE FROM travel.rules;
+DISCARD TEMP;
+
+-- A superuser's rule: nothing below it may be another's, wherever it stands.
+CREATE SCHEMA deep;
+GRANT ALL ON SCHEMA deep TO regress_team;
+CREATE FUNCTION deep.refused(source text, columns text DEFAULT '', setting text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    message text; found text;
+BEGIN
+    EXECUTE format('INSERT INTO travel.rules (name, source %s) VALUES (''deep'', %L %s)', columns, source, setting);
+    BEGIN
+        PERFORM travel.check_rule('deep');
+        found := 'fine';
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS found = PG_EXCEPTION_DETAIL, message = RETURNED_SQLSTATE;
+        found := message || ' ' || substr(found, strpos(found, 'owns:'));
+    END;
+    CALL travel.scan('deep');
+    IF (found = 'fine') IS DISTINCT FROM (SELECT last_error IS NULL FROM travel.status WHERE rule = 'deep') THEN
+        found := found || ', but in the scan: ' || (SELECT coalesce(last_error, 'fine') FROM travel.status WHERE rule = 'deep');
+    END IF;
+    DELETE FROM travel.rules WHERE name = 'deep';
+    RETURN found;
+END $$;
+SELECT trail('deep.events');
+SET ROLE regress_team;
+CREATE FUNCTION deep.f(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1';
+CREATE FUNCTION deep.yes(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE FUNCTION deep.same(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT $1 = $2';
+CREATE OPERATOR deep.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = deep.same);
+CREATE FUNCTION deep.last(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $2';
+CREATE TABLE deep.theirs (event_id text, event_time timestamptz, source_ip inet, access_key_id text);
+CREATE VIEW deep.their_view AS SELECT 1 AS one;
+CREATE DOMAIN deep.their_text AS text CHECK (deep.yes(value));
+RESET ROLE;
+GRANT SELECT ON ALL TABLES IN SCHEMA deep TO PUBLIC;
+CREATE VIEW deep.in_view AS SELECT event_time, source_ip, deep.f(access_key_id) AS access_key_id FROM deep.events;
+CREATE VIEW deep.in_view_in_view AS SELECT * FROM deep.in_view;
+CREATE VIEW deep.operator AS SELECT * FROM deep.events WHERE access_key_id OPERATOR(deep.===) 'K';
+CREATE VIEW deep.joined AS SELECT e.* FROM deep.events AS e, deep.their_view;
+CREATE VIEW deep.barrier WITH (security_barrier) AS SELECT * FROM deep.in_view;
+CREATE VIEW deep.invoker WITH (security_invoker) AS SELECT * FROM deep.theirs;
+CREATE AGGREGATE deep.newest(text) (SFUNC = deep.last, STYPE = text);
+CREATE VIEW deep.aggregate AS SELECT event_time, source_ip, deep.newest(access_key_id) AS access_key_id FROM deep.events GROUP BY 1, 2;
+CREATE TABLE deep.typed (event_time timestamptz, source_ip inet, access_key_id deep.their_text);
+CREATE DOMAIN deep.own_text AS text CHECK (deep.yes(value));
+CREATE TABLE deep.own_typed (event_time timestamptz, source_ip inet, access_key_id deep.own_text);
+CREATE TABLE deep.parent (LIKE deep.events);
+CREATE TABLE deep.parts (LIKE deep.events) PARTITION BY RANGE (event_time);
+CREATE TABLE deep.policed (LIKE deep.events);
+ALTER TABLE deep.policed ENABLE ROW LEVEL SECURITY;
+CREATE POLICY p ON deep.policed USING (deep.yes(access_key_id));
+CREATE TABLE deep.checked (LIKE deep.events, CHECK (deep.yes(access_key_id)));
+CREATE TABLE deep.indexed (LIKE deep.events);
+CREATE INDEX ON deep.indexed (deep.f(access_key_id));
+CREATE FUNCTION deep.body() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT deep.f('K'); END;
+CREATE VIEW deep.in_body AS SELECT event_time, source_ip, deep.body() AS access_key_id FROM deep.events;
+CREATE MATERIALIZED VIEW deep.stored AS SELECT * FROM deep.in_view;
+SELECT source, deep.refused('deep.' || source) AS refused
+FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,parent,parts,policed,checked,indexed,in_body}'::text[]) WITH ORDINALITY AS v (source, n) ORDER BY n;
+-- A partition, or a child, that comes later.
+CREATE TABLE deep.part PARTITION OF deep.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE deep.child () INHERITS (deep.parent);
+SELECT source, deep.refused('deep.' || source) AS refused FROM unnest('{parent,parts}'::text[]) AS source;
+ALTER TABLE deep.part OWNER TO regress_team;
+ALTER TABLE deep.child OWNER TO regress_team;
+SELECT source, deep.refused('deep.' || source) AS refused FROM unnest('{parent,parts}'::text[]) AS source;
+-- What the rule itself says.
+SELECT deep.refused('deep.events', ', condition', $$, 'deep.yes(access_key_id)'$$) AS condition,
+       deep.refused('deep.events', ', condition', $$, 'access_key_id OPERATOR(deep.===) ''K'''$$) AS operator,
+       deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text) IS NOT NULL'$$) AS domain,
+       deep.refused('deep.events', ', columns', $$, '{"actor": "(deep.f(access_key_id))"}'$$) AS columns,
+       deep.refused('deep.events', ', condition', $$, 'lower(access_key_id) = ''k'''$$) AS harmless;
+-- The owner of a rule becomes a superuser later; a superuser who stops being one.
+SET ROLE regress_team;
+INSERT INTO deep.theirs VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K');
+INSERT INTO travel.rules (name, source, baseline) VALUES ('rises', 'deep.theirs', false);
+RESET ROLE;
+INSERT INTO travel.rules (name, owner, source, baseline) VALUES ('falls', 'regress_root', 'deep.theirs', false);
+CALL travel.scan();
+SELECT * FROM last_errors;
+ALTER ROLE regress_root NOSUPERUSER;
+ALTER ROLE regress_soc SUPERUSER;
+UPDATE travel.rules SET owner = 'regress_soc' WHERE name = 'rises';
+CALL travel.scan();
+SELECT * FROM last_errors;
+ALTER ROLE regress_soc NOSUPERUSER;
+-- The owner of a rule loses what he may read.
+REVOKE SELECT ON deep.theirs FROM PUBLIC;
+CALL travel.scan();
+SELECT * FROM last_errors;
+DELETE FROM travel.rules;
+DROP SCHEMA deep, team CASCADE;
+DROP TABLE shared, others;
+DROP VIEW last_errors;
+DROP FUNCTION trail;
+DROP OWNED BY regress_team, regress_soc;
+DROP ROLE regress_team, regress_soc, regress_root;
