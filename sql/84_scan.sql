@@ -1,7 +1,7 @@
 -- Scans: what a rule has judged, and how it goes on ------------------------------------------------------------------
 
 CREATE TABLE travel.scans (
-    rule              text        PRIMARY KEY REFERENCES travel.rules ON DELETE CASCADE,
+    rule              text        PRIMARY KEY,
     source            text,
     arrival           text,
     system_identifier bigint,
@@ -25,7 +25,13 @@ CREATE TABLE travel.scans (
     highest           travel.severity,
     last_error        text,
     last_error_at     timestamptz,
-    located_by        jsonb
+    located_by        jsonb,
+    pass_events       bigint      NOT NULL DEFAULT 0,
+    pass_located      bigint      NOT NULL DEFAULT 0,
+    found_news        boolean     NOT NULL DEFAULT false,
+    news_at           timestamptz,
+    longest_gap       interval,
+    problem           text
 );
 COMMENT ON TABLE travel.scans IS 'where the scan of each rule stands';
 COMMENT ON COLUMN travel.scans.rule IS 'the rule';
@@ -55,10 +61,17 @@ COMMENT ON COLUMN travel.scans.last_error IS
 COMMENT ON COLUMN travel.scans.last_error_at IS 'when it came';
 COMMENT ON COLUMN travel.scans.located_by IS
     'the GeoIP databases with coordinates that the last step used: without them the next stops; travel.accept_geoip';
+COMMENT ON COLUMN travel.scans.pass_events IS 'the events that the pass has read so far';
+COMMENT ON COLUMN travel.scans.pass_located IS 'those of them that were located';
+COMMENT ON COLUMN travel.scans.found_news IS 'whether the pass has read events that are newer than all before';
+COMMENT ON COLUMN travel.scans.news_at IS 'when a pass last found new events; before that, when the first pass began';
+COMMENT ON COLUMN travel.scans.longest_gap IS
+    'the longest time between two passes that found new events; it is halved every 14 days';
+COMMENT ON COLUMN travel.scans.problem IS
+    'why nothing that the last pass with rows read could be evaluated; NULL: something could';
 SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 
--- One row of a member stands as of one of its events, and holds until its next one. No foreign keys: they would be
--- checked for each of millions of rows; a trigger clears what a rule leaves.
+-- One row of a member stands as of one of its events, and holds until its next one.
 CREATE TABLE travel.entity_states (
     rule         text        NOT NULL,
     entity       text        NOT NULL,
@@ -100,27 +113,18 @@ COMMENT ON COLUMN travel.baseline_states.state IS 'as the library writes it; NUL
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
 CREATE FUNCTION travel.forget_rule() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER
+    LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF TG_OP = 'TRUNCATE' THEN
-        TRUNCATE travel.entity_states, travel.baseline_states;
-    ELSE
-        DELETE FROM travel.entity_states WHERE rule = OLD.name;
-        DELETE FROM travel.baseline_states WHERE rule = OLD.name;
-    END IF;
-    RETURN NULL;
-END
-$$;
-COMMENT ON FUNCTION travel.forget_rule() IS 'what scans kept of a rule goes with it';
+    AS 'MODULE_PATHNAME', 'travel_forget_rule';
+COMMENT ON FUNCTION travel.forget_rule() IS
+    'trigger: archives the open alerts of a deleted rule, and deletes its verdicts, baseline, suppressions and states';
 REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
-COMMENT ON TRIGGER forget ON travel.rules IS 'clears the states of the rule';
+COMMENT ON TRIGGER forget ON travel.rules IS 'archives the open alerts of the rule and deletes what belongs to it';
 CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel.forget_rule();
-COMMENT ON TRIGGER forget_all ON travel.rules IS 'clears the states of all rules';
+COMMENT ON TRIGGER forget_all ON travel.rules IS 'the same for all rules';
 
 -- Who calls it must not matter: neither how a session shows times and numbers, nor how it reads and quotes SQL, nor what
 -- a condition makes of its zone.
@@ -357,7 +361,22 @@ SELECT r.name AS rule,
        s.under_way,
        s.position,
        s.last_error,
-       s.last_error_at
+       s.last_error_at,
+       nullif(pg_catalog.concat_ws('; ',
+           s.problem,
+           CASE
+               WHEN s.finished_at < pg_catalog.now() - interval '1 day' THEN
+                   'no scan has ended since ' || to_char(s.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+               WHEN s.news_at < pg_catalog.now() - greatest(interval '1 day', 10 * s.longest_gap) THEN
+                   'no new events since ' || to_char(s.news_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
+           END,
+           CASE
+               WHEN s.geoip_built_at < pg_catalog.now() - interval '30 days' THEN
+                   pg_catalog.format('the GeoIP data is %s days old',
+                                     floor(extract(epoch FROM pg_catalog.now() - s.geoip_built_at) / 86400))
+           END
+       ), '') AS problem,
+       s.pruned_before AS evaluates_from
 FROM travel.rules AS r
 LEFT JOIN travel.scans AS s ON s.rule = r.name;
 COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
@@ -375,3 +394,15 @@ COMMENT ON COLUMN travel.status.under_way IS 'whether a scan has begun and not e
 COMMENT ON COLUMN travel.status.last_error IS
     'of the last scan, or of the rule as it was written; NULL once a scan succeeds';
 COMMENT ON COLUMN travel.status.last_error_at IS 'when it came';
+COMMENT ON COLUMN travel.status.problem IS
+    'why a scan that succeeds may still miss travel: nothing could be evaluated, no new events, old GeoIP data; NULL: fine';
+COMMENT ON COLUMN travel.status.evaluates_from IS
+    'older events are not evaluated any more, as travel.prune has been called; NULL: all are';
+
+CREATE FUNCTION travel.assert_healthy() RETURNS void
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_assert_healthy';
+COMMENT ON FUNCTION travel.assert_healthy() IS
+    'raises an error that names every enabled rule with an error or a problem in travel.status';
+REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;

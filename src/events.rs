@@ -66,7 +66,7 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         format!(
             "CREATE TABLE {sql} ({EVENT_COLUMNS}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
              pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
-             UNIQUE (event_id, event_time)\n)"
+             PRIMARY KEY (event_id, event_time)\n)"
         ),
         format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
         format!("CREATE INDEX ON {sql} (event_time)"),

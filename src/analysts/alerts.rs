@@ -78,8 +78,10 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let by = role::acting();
     let (was, is) = (is_expected(&old)?, is_expected(&new)?);
     let enters = is && is_archived(&new)? && !(was && is_archived(&old)?);
+    // A scan archives nothing: what archives here is the deletion of the rule.
+    let rule_deleted = is_scanning() && is_archived(&new)? && !is_archived(&old)?;
     role::acting_as(trigger.table_owner(), || {
-        write_history(id, &by, &changes);
+        write_history(id, &by, &changes, rule_deleted);
         if is_scanning() {
             return;
         }
@@ -102,13 +104,16 @@ fn is_expected(row: &Tuple) -> Result<bool, TravelError> {
     Ok(row.text(c"archive_reason")? == Some("expected"))
 }
 
-fn write_history(id: pg_sys::Datum, by: &str, changes: &[Change]) {
+fn write_history(id: pg_sys::Datum, by: &str, changes: &[Change], rule_deleted: bool) {
     let mut arguments = vec![(pg_sys::INT8OID, Some(id)), (pg_sys::TEXTOID, Some(varlena(by.as_bytes())))];
     let mut columns = Vec::new();
     for change in changes {
         let n = arguments.len();
         columns.push(format!("'{}', pg_catalog.jsonb_build_array(${}, ${})", change.column, n + 1, n + 2));
         arguments.extend([(change.oid, change.old), (change.oid, change.new)]);
+    }
+    if rule_deleted {
+        columns.push("'rule_deleted', pg_catalog.jsonb_build_array(false, true)".to_owned());
     }
     let statement = format!(
         "INSERT INTO travel.alert_history (alert_id, by, change) VALUES ($1, $2, pg_catalog.jsonb_build_object({}))",

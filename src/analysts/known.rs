@@ -1,6 +1,6 @@
 //! `known_places` and `known_transitions`: which rows are whose.
 
-use super::{check_country_code, now, timestamp_text};
+use super::{check_country_code, now, rule_must_exist, timestamp_text};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
@@ -27,7 +27,10 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 Err(TravelError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() })
             }
             Some("learnt") => Ok(trigger.proceed()),
-            _ => entered(&trigger, &new),
+            _ => {
+                rule_must_exist(&trigger, &new)?;
+                entered(&trigger, &new)
+            }
         },
         Event::Update { old, new } => {
             if is_learnt(&old)? {

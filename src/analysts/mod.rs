@@ -18,6 +18,9 @@ mod suppressions;
 mod tests;
 
 use crate::pg::errors::TravelError;
+use crate::pg::memory::varlena;
+use crate::pg::trigger::{Trigger, Tuple};
+use crate::pg::{role, spi};
 use pgrx::pg_sys;
 
 /// Codes as ISO 3166-1 alpha-2 has them.
@@ -28,6 +31,26 @@ fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelErro
         }
         _ => Ok(()),
     }
+}
+
+/// A row that is entered is about a rule that exists, and that cannot be deleted before the row can be seen. A row of a
+/// dump may come before its rule.
+fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
+    let Some(rule) = row.text(c"rule")? else { return Ok(()) };
+    if role::may_load(trigger.table_owner()) && role::is_dump_loading() {
+        return Ok(());
+    }
+    let name = varlena(rule.as_bytes());
+    let found = role::acting_as(trigger.table_owner(), || {
+        spi::execute(
+            "SELECT 1 FROM travel.rules WHERE name = $1 FOR KEY SHARE",
+            &[(pg_sys::TEXTOID, Some(name))],
+        )
+    });
+    if found > 0 {
+        return Ok(());
+    }
+    Err(TravelError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() })
 }
 
 /// The beginning of the transaction, as `now()` has it.

@@ -1,6 +1,6 @@
 //! `suppressions`: each has an author and a reason, and none silences everything for good.
 
-use super::{check_country_code, timestamp_text};
+use super::{check_country_code, rule_must_exist, timestamp_text};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -24,6 +24,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     {
         return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
     }
+    rule_must_exist(&trigger, &row)?;
     if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(TravelError::BlankReason);
     }

@@ -10,6 +10,7 @@ use pgrx::pg_sys;
 use travel_cloudtrail::{Json, Kind};
 use travel_core::journey::Thresholds;
 
+#[derive(Clone)]
 pub struct Arguments {
     pub source: Source,
     /// As SQL identifiers.

@@ -8,29 +8,17 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
     let keys: Vec<String> =
         events.keys.iter().zip(&names).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
     let place: Vec<String> = events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
-    let in_range = format!(
-        "(({}) IS NULL OR ({} AND {}))",
-        events.time(),
-        events.time_bound(">=", arguments.since, "-infinity"),
-        events.time_bound(if arguments.until.is_some() { "<" } else { "<=" }, arguments.until, "infinity"),
-    );
+    let in_range = events.in_range(arguments.since, arguments.until);
     let condition =
         events.condition.as_ref().map(|text| format!("\n          AND {text}")).unwrap_or_default();
     let failed =
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.is_service();
     let never = || "false".to_owned();
-    let (is_ignored, is_placed, site) = match events.site {
-        Site::Address => (
-            "travel.is_ignored(travel.source_ip(address), event_time)",
-            "travel.is_placed(travel.source_ip(address), event_time)",
-            "travel.source_ip(address)",
-        ),
-        Site::Coordinates => (
-            "false",
-            "latitude BETWEEN float8 '-90' AND '90' AND longitude BETWEEN float8 '-180' AND '180'",
-            "latitude, longitude",
-        ),
+    let (is_ignored, is_placed) = events.fates();
+    let site = match events.site {
+        Site::Address => "travel.source_ip(address)",
+        Site::Coordinates => "latitude, longitude",
     };
     format!(
         "SELECT source_kind, status, pg_catalog.count(*), pg_catalog.count(DISTINCT entity),

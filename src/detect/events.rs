@@ -46,6 +46,10 @@ pub struct Events {
     pub source_kind: String,
     /// There is a column with addresses, whether they locate the events or not.
     has_address: bool,
+    /// The address as the source writes it, for examples of what cannot be read.
+    address_as_given: Option<String>,
+    /// The addresses are texts, which can be malformed.
+    pub has_text_addresses: bool,
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
@@ -150,9 +154,12 @@ impl Events {
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let is_indexed = columns.source().is_indexed_by(&key_columns, &time.sql);
+        let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
             site,
+            address_as_given: address_as_given(&columns).map(host_text).transpose()?,
+            has_text_addresses,
             from,
             condition,
             keys,
@@ -241,6 +248,49 @@ impl Events {
             TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
             TimeKind::Read => format!("travel.event_time({})", self.time),
         }
+    }
+
+    /// The time as the source has it.
+    pub fn time_as_given(&self) -> &str {
+        &self.time
+    }
+
+    pub fn may_have_unreadable_times(&self) -> bool {
+        self.time_kind == TimeKind::Read
+    }
+
+    /// That an event is in a range of time, or has no readable time: then nobody can say that it is not.
+    pub fn in_range(&self, since: Option<i64>, until: Option<i64>) -> String {
+        format!(
+            "({} IS NULL OR ({} AND {}))",
+            self.time_key(),
+            self.time_bound(">=", since, "-infinity"),
+            self.time_bound(if until.is_some() { "<" } else { "<=" }, until, "infinity"),
+        )
+    }
+
+    /// That an event is later than a time, or has no readable time.
+    pub fn is_later_or_without_time(&self, after: Option<i64>) -> String {
+        format!("({} IS NULL OR {})", self.time_key(), self.time_bound(">", after, "-infinity"))
+    }
+
+    /// As SQL over the columns `address` (or `latitude` and `longitude`) and `event_time`: that an event is ignored, and
+    /// that it is located.
+    pub fn fates(&self) -> (&'static str, &'static str) {
+        match self.site {
+            Site::Address => (
+                "travel.is_ignored(travel.source_ip(address), event_time)",
+                "travel.is_placed(travel.source_ip(address), event_time)",
+            ),
+            Site::Coordinates => (
+                "false",
+                "latitude BETWEEN float8 '-90' AND '90' AND longitude BETWEEN float8 '-180' AND '180'",
+            ),
+        }
+    }
+
+    pub fn address_as_given(&self) -> Option<&str> {
+        self.address_as_given.as_deref()
     }
 
     /// That every column of the entity identifies somebody.
@@ -502,6 +552,12 @@ fn coalesced(values: [Option<String>; 2]) -> Option<String> {
         [Some(first), Some(second)] => Some(format!("coalesce({first}, {second})")),
         [first, second] => first.or(second),
     }
+}
+
+/// What the address is read from: where `columns` says, else the text that CloudTrail wrote before the address.
+fn address_as_given(columns: &Columns) -> Option<Expression> {
+    let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
+    given.into_iter().chain(["source_text", "source_ip"]).find_map(|name| columns.standard(name))
 }
 
 fn host_text(address: Expression) -> Result<String, TravelError> {

@@ -2,11 +2,12 @@
 //!
 //! [`arguments`] what the caller asks for; [`source`] what his table has; [`expression`] pieces of SQL that he gives;
 //! [`columns`] where each standard column is; [`events`] the query over the events that count; [`legs`] the query of
-//! the findings; [`coverage`] the query of what was not judged.
+//! the findings; [`coverage`] the query of what was not judged; [`diagnosis`] why nothing was.
 
 mod arguments;
 mod columns;
 mod coverage;
+mod diagnosis;
 mod events;
 mod expression;
 mod legs;
@@ -16,8 +17,8 @@ use crate::geoip::Places;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
+use crate::pg::spi;
 use crate::pg::srf::RowSet;
-use crate::pg::{settings, spi};
 use crate::tally;
 use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
 use std::ffi::CStr;
@@ -42,30 +43,16 @@ fn time_as_entity(function: &'static str) -> Result<pg_sys::Datum, TravelError> 
 fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let arguments = Arguments::of_detect(call)?;
     let rows = RowSet::begin(call)?;
-    let (found, tally) = tally::counting(|| {
-        spi::connected(|| {
-            let events = Events::of(&arguments)?;
-            if events.site != Site::Coordinates {
-                Places::of_statement()?.require_coordinates()?;
-            }
-            events.notice_of_what_is_missing();
-            run(&legs::query(&events, &arguments), events.is_indexed, &rows);
-            Ok(())
-        })
-    });
-    found?;
-    if settings::coverage_notice() {
-        let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
-        notice(
-            format!(
-                "travel.detect evaluated {} of {}; {} not located{why}",
-                counted(tally.evaluated, "event", "events"),
-                counted(tally.entities, "entity", "entities"),
-                counted(tally.not_located, "event was", "events were"),
-            ),
-            None,
-        );
-    }
+    spi::connected(|| {
+        let events = Events::of(&arguments)?;
+        if events.site != Site::Coordinates {
+            Places::of_statement()?.require_coordinates()?;
+        }
+        events.notice_of_what_is_missing();
+        let ((), tally) =
+            tally::counting(|| run(&legs::query(&events, &arguments), events.is_indexed, &rows));
+        diagnosis::conclude(&events, &arguments, tally)
+    })?;
     Ok(rows.finish(call))
 }
 
@@ -119,16 +106,24 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 
 pub use arguments::{Arguments, columns as columns_argument, just_before, looks_like_a_time, utc};
 pub use columns::{Expression, is_expression, type_name};
+pub use diagnosis::{Diagnosis, LOOK_AT_COLUMNS, Rows as DiagnosedRows, none_of};
 pub use events::{Events, LABELS, PLACE_LABELS, Site};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use source::{Source, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {
+    notice_with(message, None, hint);
+}
+
+fn notice_with(message: String, detail: Option<String>, hint: Option<String>) {
     let mut report = pg_sys::panic::ErrorReport::new(
         PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
         message,
         "impossible_travel",
     );
+    if let Some(detail) = detail {
+        report = report.set_detail(detail);
+    }
     if let Some(hint) = hint {
         report = report.set_hint(hint);
     }

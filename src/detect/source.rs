@@ -4,6 +4,7 @@ use crate::pg::errors::TravelError;
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
 
+#[derive(Clone)]
 pub struct Source {
     /// The type of its rows.
     row_type: pg_sys::Oid,

@@ -65,6 +65,8 @@ pub enum TravelError {
     NotAnEventsTable { name: String, column: &'static str },
     TargetGenerated { table: String, column: String },
     TimeAsEntity { function: &'static str },
+    RulesUnhealthy { names: Vec<String>, lines: Vec<String> },
+    NothingEvaluated { what: String, detail: String, hint: &'static str },
     NoSuchRule { name: String, known: String },
     RuleUnreadable { name: String, detail: String },
     ScanUnderWay { rule: String },
@@ -107,6 +109,7 @@ pub enum TravelError {
     BlankReason,
     PatternEscape { pattern: String },
     SuppressesEverything,
+    RowOfNoRule { table: String, rule: String },
     NoSuchLevel { level: String },
     NoSuchRole { role: String },
 }
@@ -503,6 +506,21 @@ impl TravelError {
             .hint(format!(
                 "Name a range of time: travel.{function}('cloudtrail', since => '2026-03-01', until => '2026-03-02')."
             )),
+            Self::RulesUnhealthy { names, lines } => words(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                match &names[..] {
+                    [one] => format!("the rule \"{one}\" has a problem"),
+                    several => format!("{} rules have a problem: {}", several.len(), several.join(", ")),
+                },
+            )
+            .detail(lines.join("\n"))
+            .hint(
+                "While a rule has a problem, it may miss travel. The columns last_error and problem of travel.status show \
+                 this, too; travel.check_rule says more about one rule.",
+            ),
+            Self::NothingEvaluated { what, detail, hint } => {
+                words(Code::ERRCODE_WARNING, what).detail(detail).hint(hint)
+            }
             Self::NoSuchRule { name, known } => words(
                 Code::ERRCODE_UNDEFINED_OBJECT,
                 format!("there is no rule \"{name}\""),
@@ -763,6 +781,13 @@ impl TravelError {
             )
             .detail("It names no rule, no entity, no country and no network, and does not end.")
             .hint("Give at least one of rule, entity_like, country_code_a, country_code_b, network, valid_until."),
+
+            Self::RowOfNoRule { table, rule } => words(
+                Code::ERRCODE_FOREIGN_KEY_VIOLATION,
+                format!("there is no rule \"{rule}\" for a row of {table}"),
+            )
+            .detail("A row of this table is about one rule, which must exist.")
+            .hint("SELECT name FROM travel.rules shows the names of the rules."),
 
             Self::NoSuchLevel { level } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,

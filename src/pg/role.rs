@@ -119,6 +119,22 @@ pub fn may_load(table_owner: pg_sys::Oid) -> bool {
     }
 }
 
+/// Whether a script of pg_dump or a job of pg_restore is at work: they say by this setting that what is defined may not be
+/// complete yet.
+pub fn is_dump_script() -> bool {
+    // SAFETY: reads a setting of the backend.
+    !unsafe { pg_sys::check_function_bodies }
+}
+
+/// Whether rows of a dump may be loaded, so that what they refer to may come later: other tools than pg_restore load
+/// tables with COPY.
+pub fn is_dump_loading() -> bool {
+    // SAFETY: reads a variable of the backend; the portal, where there is one, lives as long as its command.
+    is_dump_script()
+        || unsafe { pg_sys::ActivePortal.as_ref() }
+            .is_some_and(|portal| portal.commandTag == pg_sys::CommandTag::CMDTAG_COPY)
+}
+
 /// Runs `body`, which may use SPI, with the rights of another role and with a search_path that finds nothing but
 /// PostgreSQL's own. Its queries take no text of a user's but as arguments. After an error PostgreSQL restores both.
 pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {

@@ -4,10 +4,11 @@ use super::arrivals;
 use super::definition::Definition;
 use super::indexes;
 use super::queries::{News, Queries};
-use crate::detect::notice;
+use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of, notice};
+use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::role::with_rights_of;
+use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
 use pgrx::pg_sys;
 use travel_core::rule::Template;
@@ -43,7 +44,51 @@ pub fn check(name: &str) -> Result<(), TravelError> {
         }
         indexes::notices(&queries)?;
         arrivals::notices(&queries)
-    })
+    })?;
+    warn_of_rows(&definition, &queries)
+}
+
+/// So many of the newest rows of its source say whether a rule can evaluate any.
+const NEWEST: usize = 10_000;
+
+/// Warns where none of the newest rows can be evaluated. Values of the source are shown to members of the rule's owner,
+/// by whose rights they are read.
+fn warn_of_rows(definition: &Definition, queries: &Queries) -> Result<(), TravelError> {
+    let owner = definition.owner()?;
+    let may_see = Role::current().is_member_of(owner);
+    let name = &definition.name;
+    let diagnosis = attempt(|| {
+        with_rights_of(owner, || {
+            let by_time = indexes::lead_to_newest(queries)?;
+            Diagnosis::of(&queries.events, &DiagnosedRows::Newest { count: NEWEST, by_time })
+        })
+    });
+    match diagnosis {
+        Ok(diagnosis) if diagnosis.evaluated == 0 && diagnosis.unusable() > 0 => {
+            TravelError::NothingEvaluated {
+                what: format!(
+                    "the rule \"{name}\" evaluates no events: of the newest rows, {}",
+                    none_of(diagnosis.rows())
+                ),
+                detail: diagnosis.sentence(may_see),
+                hint: LOOK_AT_COLUMNS,
+            }
+            .warn("");
+        }
+        Ok(diagnosis) if diagnosis.is_all_left_out() => notice(
+            format!("no row among the newest of its source satisfies the condition of the rule \"{name}\""),
+            None,
+        ),
+        Ok(_) => {}
+        Err(failure) => {
+            let error = match failure {
+                Failure::Ours(error) => error,
+                Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
+            };
+            error.warn(&format!("the newest rows of the rule \"{name}\" cannot be evaluated: "));
+        }
+    }
+    Ok(())
 }
 
 /// What a rule names, looked up with its owner's rights: the query over its source. Within an SPI connection.

@@ -96,6 +96,7 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                  SELECT r.name, $2, pg_catalog.clock_timestamp()
                  FROM travel.rules AS r
                  WHERE r.name = $1
+                 FOR KEY SHARE OF r
                  ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at",
                 &[text(rule), text(&shortened(error))],
             );

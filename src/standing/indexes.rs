@@ -29,6 +29,12 @@ pub fn lead_to(queries: &Queries, key: &str) -> Result<bool, TravelError> {
     Ok(!plan.is_by_index(ENTITY) || plan.is_by_index(TIME))
 }
 
+/// Whether an index on the time finds the newest events. With the owner's rights, within an SPI connection.
+pub fn lead_to_newest(queries: &Queries) -> Result<bool, TravelError> {
+    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
+    Ok(Plan::of(queries, &is_later)?.is_by_index(TIME))
+}
+
 /// Says which indexes are missing, each with the statement that makes it. With the owner's rights, within an SPI
 /// connection.
 pub fn notices(queries: &Queries) -> Result<(), TravelError> {
@@ -42,8 +48,7 @@ pub fn notices(queries: &Queries) -> Result<(), TravelError> {
     {
         say(queries, "a baseline entity and a time", &[&queries.baseline_entity, &time]);
     }
-    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
-    if !Plan::of(queries, &is_later)?.is_by_index(TIME) {
+    if !lead_to_newest(queries)? {
         say(queries, "a time", &[&time]);
     }
     let (column, is_new, mark) = match &queries.arrival {

@@ -13,6 +13,8 @@ mod check;
 mod definition;
 mod ending;
 mod findings;
+mod forget;
+mod health;
 mod history;
 mod indexes;
 mod located_by;

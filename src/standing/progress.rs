@@ -43,6 +43,15 @@ pub struct Progress {
     /// Alerts that the pass has raised, and the highest severity of them.
     pub raised: i64,
     pub highest: Option<Severity>,
+    /// Of the pass so far.
+    events: u64,
+    located: u64,
+}
+
+/// What is known of the rows that a pass read.
+pub struct Health {
+    /// Why none of them could be evaluated.
+    pub problem: Option<String>,
 }
 
 /// What a step read.
@@ -68,14 +77,17 @@ impl Progress {
     }
 
     fn locked(rule: &str) -> Result<Self, TravelError> {
+        // The rule cannot be deleted while a step works, so nothing is written about a rule that does not exist.
         spi::execute(
-            "INSERT INTO travel.scans (rule) SELECT name FROM travel.rules WHERE name = $1 ON CONFLICT DO NOTHING",
+            "INSERT INTO travel.scans (rule) SELECT name FROM travel.rules WHERE name = $1 FOR KEY SHARE
+             ON CONFLICT DO NOTHING",
             &[text(rule)],
         );
         let rows = spi::select(
             "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
                     under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
-                    under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text
+                    under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text,
+                    pass_events, pass_located
              FROM travel.scans
              WHERE rule = $1
              FOR UPDATE",
@@ -104,6 +116,8 @@ impl Progress {
             arrival: owned(15)?,
             raised: rows.i64(0, 16).unwrap_or_default(),
             highest: owned(17)?.as_deref().and_then(Severity::from_name),
+            events: rows.i64(0, 18).unwrap_or_default() as u64,
+            located: rows.i64(0, 19).unwrap_or_default() as u64,
         })
     }
 
@@ -161,12 +175,13 @@ impl Progress {
         self.source = Some(queries.source.clone());
         self.system_identifier = system;
         (self.raised, self.highest) = (0, None);
+        (self.events, self.located) = (0, 0);
         spi::execute(
             "UPDATE travel.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
                  arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
-                 arrival = $12, raised = 0, highest = NULL,
-                 started_at = pg_catalog.clock_timestamp()
+                 arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
+                 news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
                 text(&definition.name),
@@ -207,6 +222,11 @@ impl Progress {
 
     /// Events that the pass reads are later than this.
     pub fn after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
+        self.begins_after(definition, queries).max(self.position).filter(|after| *after != Micros::MIN)
+    }
+
+    /// The same of the whole pass, wherever it has come to.
+    fn begins_after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
         let from = match (self.judge_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
@@ -216,7 +236,7 @@ impl Progress {
             (None, _) => None,
         };
         let pruned = self.pruned_before.map(|time| time.saturating_sub(1));
-        from.max(self.position).max(pruned).filter(|after| *after != Micros::MIN)
+        from.max(pruned).filter(|after| *after != Micros::MIN)
     }
 
     /// The newest event that is known of.
@@ -233,16 +253,19 @@ impl Progress {
 
     /// After a step that came this far.
     pub fn advance(
-        &self,
+        &mut self,
         rule: &str,
         position: Option<Micros>,
         tally: &Tally,
         geoip_built_at: Option<Micros>,
     ) {
+        self.events += tally.events;
+        self.located += tally.placed;
         spi::execute(
             "UPDATE travel.scans
              SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5),
-                 geoip_built_at = $6
+                 found_news = found_news OR $5 > coalesce(newest_event, '-infinity') IS TRUE,
+                 pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
              WHERE rule = $1",
             &[
                 text(rule),
@@ -263,7 +286,8 @@ impl Progress {
         }
         spi::execute(
             "UPDATE travel.scans
-             SET pass = pass + 1, raised = 0, highest = NULL, judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
+             SET pass = pass + 1, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
+                 judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[text(rule), time(Some(since))],
@@ -284,8 +308,37 @@ impl Progress {
         );
     }
 
-    /// After the last step of a pass.
-    pub fn finish(&self, rule: &str) {
+    /// Whether nothing of what the pass read was located: then something may be wrong with it.
+    pub fn located_nothing(&self) -> bool {
+        self.located == 0
+    }
+
+    /// Which rows the pass was about, whether or not they could be used, as SQL over the source.
+    pub fn looked_at(&self, definition: &Definition, queries: &Queries, own: &str) -> String {
+        let mut parts: Vec<String> = self.condition(queries, own).into_iter().collect();
+        parts.push(queries.events.is_later_or_without_time(self.begins_after(definition, queries)));
+        parts.join("\n  AND ")
+    }
+
+    /// After the last step of a pass. `health`: none where it read no rows.
+    pub fn finish(&self, rule: &str, health: Option<Health>) {
+        let has_rows = health.is_some();
+        let problem = health.and_then(|health| health.problem);
+        // Rows that arrive late are news where arrival says what is new, unless the pass read old ones again.
+        let brought = has_rows && self.scanned.is_some() && self.judge_from.is_none();
+        spi::execute(
+            "UPDATE travel.scans
+             SET problem = CASE WHEN $2 THEN $3 ELSE problem END,
+                 longest_gap = CASE
+                     WHEN found_news OR $4 THEN
+                         greatest(pg_catalog.clock_timestamp() - news_at,
+                                  longest_gap * pg_catalog.power(0.5, extract(epoch FROM pg_catalog.clock_timestamp() - news_at)::float8 / 1209600))
+                     ELSE longest_gap
+                 END,
+                 news_at = CASE WHEN found_news OR $4 THEN pg_catalog.clock_timestamp() ELSE news_at END
+             WHERE rule = $1",
+            &[text(rule), boolean(has_rows), nullable(problem.as_deref()), boolean(brought)],
+        );
         spi::execute(
             "UPDATE travel.scans
              SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived), arriving = NULL,
@@ -320,6 +373,10 @@ fn with_own(snapshot: &str, own: &str) -> Option<String> {
 fn now() -> Micros {
     // SAFETY: asks for the time.
     unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+fn boolean(value: bool) -> spi::Argument {
+    (pg_sys::BOOLOID, Some(pg_sys::Datum::from(value)))
 }
 
 fn nullable(value: Option<&str>) -> spi::Argument {

@@ -51,7 +51,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is; so does one that a leg
 /// of an event that is still judged could join.
 const STATEMENTS: [&str; 7] = [
-    "INSERT INTO travel.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules
+    "INSERT INTO travel.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
     "DELETE FROM travel.alerts AS a
      WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)

@@ -9,11 +9,12 @@ use super::members::{self, Kept, Kind};
 use super::notify;
 use super::outcome::{Law, Outcome};
 use super::past;
-use super::progress::{Progress, Tally};
+use super::progress::{Health, Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
 use super::write::{Judged, Writer, verdicts};
-use crate::detect::just_before;
+use crate::detect::{DiagnosedRows, Diagnosis, just_before, none_of};
+use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
@@ -115,7 +116,7 @@ impl Step {
         if self.judge_stale(&mut reader)? {
             return Ok(true);
         }
-        self.progress.finish(&rule);
+        self.progress.finish(&rule, self.health()?);
         notify::tell_of_many(&rule, &self.progress);
         // A pass that another statement began ends where that one began: what came since is another's.
         Ok(self.progress.is_resumed)
@@ -360,6 +361,38 @@ impl Step {
         }
         cursor.close();
         judge_portion(law, outcome, &events)
+    }
+
+    /// What is known of the rows that the pass read: an idle source, and one of which no row can be used, look alike in
+    /// what was evaluated. None: there were no rows that should have been.
+    fn health(&self) -> Result<Option<Health>, TravelError> {
+        if !self.progress.located_nothing() {
+            return Ok(Some(Health { problem: None }));
+        }
+        let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
+        let which =
+            self.progress.looked_at(&self.definition, &self.queries, own.text(0, 0)?.unwrap_or_default());
+        let news = News { arrived: None, after: None, limit: 0, is_small: self.progress.is_small() };
+        let diagnosis = attempt(|| {
+            with_rights_of(self.owner, || {
+                self.queries.by_arrival(&news, || {
+                    Diagnosis::of(&self.queries.events, &DiagnosedRows::All(Some(&which)))
+                })
+            })
+        });
+        let problem = match diagnosis {
+            Ok(diagnosis) if diagnosis.evaluated == 0 && diagnosis.unusable() == 0 => return Ok(None),
+            Ok(diagnosis) if diagnosis.evaluated == 0 => {
+                let why = diagnosis.sentence(false);
+                Some(format!("{}: {}", none_of(diagnosis.rows()), why.trim_end_matches('.')))
+            }
+            Ok(_) => None,
+            Err(Failure::Ours(error)) => Some(error.in_one_line()),
+            Err(Failure::Raised { code, message }) => {
+                Some(TravelError::RuleUnresolved { code, message }.in_one_line())
+            }
+        };
+        Ok(Some(Health { problem }))
     }
 
     /// The rule, with what analysts say of these baseline entities.

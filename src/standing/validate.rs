@@ -79,7 +79,10 @@ fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         return Ok(trigger.skip());
     };
     // A dump has the lines of travel.status itself.
-    if is_dump_loading() || !WARNS.get() || Role::named(new.text(c"owner")?.unwrap_or_default()).is_none() {
+    if role::is_dump_loading()
+        || !WARNS.get()
+        || Role::named(new.text(c"owner")?.unwrap_or_default()).is_none()
+    {
         return Ok(trigger.skip());
     }
     let Err(failure) = resolution(&new)? else { return Ok(trigger.skip()) };
@@ -259,7 +262,7 @@ fn with_source_owner(
     new: Tuple,
     relation: Option<pg_sys::Oid>,
 ) -> Result<Tuple, TravelError> {
-    if is_dump_loading() {
+    if role::is_dump_script() {
         return Ok(new);
     }
     let present = relation.and_then(Role::owner_of).map(Role::name);
@@ -368,13 +371,7 @@ fn is_malformed(error: &TravelError) -> bool {
 
 /// A dump is loaded by someone who may skip checks.
 fn is_restoring() -> bool {
-    Role::current().is_superuser() && is_dump_loading()
-}
-
-/// pg_dump's scripts say by this setting that what is defined may not be complete yet.
-fn is_dump_loading() -> bool {
-    // SAFETY: reads a setting of the backend.
-    !unsafe { pg_sys::check_function_bodies }
+    Role::current().is_superuser() && role::is_dump_script()
 }
 
 fn name_of(rule: &Tuple) -> Result<String, TravelError> {

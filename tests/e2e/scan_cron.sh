@@ -46,4 +46,11 @@ note 'a scan that commits as it goes is a job like any'
 rule 'and a materialized view over travel.detect is refreshed beside it'
 waits_until 'SELECT count(*) FROM found' 1
 same 'jobs that failed' '' "$(ask "SELECT string_agg(command || ': ' || return_message, E'\\n') FROM cron.job_run_details WHERE status = 'failed'")"
+
+rule 'a job that asserts that the rules are healthy fails while one has a problem, and names it'
+ask "CREATE TABLE public.unreadable AS SELECT 'k' AS access_key_id, 'yesterday' AS event_time, '192.0.2.1' AS source_ip, 'a' AS actor; GRANT SELECT ON public.unreadable TO scanner" >/dev/null
+ask "INSERT INTO travel.rules (name, owner, source) VALUES ('unreadable', 'postgres', 'public.unreadable')"
+waits_until "SELECT problem ~ 'time that cannot be read' FROM travel.status WHERE rule = 'unreadable'" t
+PGUSER=scanner ask "SELECT cron.schedule('health', '$every', 'SELECT travel.assert_healthy()')" >/dev/null
+waits_until "SELECT DISTINCT status, return_message ~ 'unreadable' FROM cron.job_run_details WHERE command ~ 'assert_healthy' AND status IN ('succeeded', 'failed')" 'failed|t'
 no_crash

@@ -32,6 +32,8 @@ struct Alert {
     id: i64,
     is_new: bool,
     reopened: bool,
+    /// The deletion of its rule had archived it: no analyst's decision is kept.
+    rule_deleted: bool,
     incident: Incident,
 }
 
@@ -54,6 +56,7 @@ impl Alert {
             ("geoip_built_at", json!(geoip_built_at.map(utc))),
             // Only a mark here: the time is the server's.
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
+            ("archived_at", json!(self.rule_deleted.then_some("epoch"))),
         ];
         row.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let signal = signal::signal(&row);
@@ -114,9 +117,11 @@ impl Writer<'_> {
             spi::execute(
                 &format!(
                     "UPDATE travel.alerts AS a
-                     SET ({list}, status, reopened_at, withdrawn_at, updated_at) = ROW ({},
+                     SET ({list}, status, reopened_at, archive_reason, archived_at, withdrawn_at, updated_at) = ROW ({},
                          CASE WHEN n.reopened_at IS NULL THEN a.status ELSE 'open' END,
                          CASE WHEN n.reopened_at IS NULL THEN a.reopened_at ELSE pg_catalog.now() END,
+                         CASE WHEN n.archived_at IS NULL THEN a.archive_reason END,
+                         CASE WHEN n.archived_at IS NULL THEN a.archived_at END,
                          NULL::timestamptz, pg_catalog.now())
                      FROM pg_catalog.json_populate_recordset(NULL::travel.alerts, $1::json) AS n
                      WHERE a.id = n.id
@@ -168,7 +173,10 @@ impl Writer<'_> {
         );
         let concerned: Vec<i64> = (0..concerned.len).filter_map(|row| concerned.i64(row, 0)).collect();
         let rows = spi::select(
-            "SELECT a.id, a.status = 'archived', a.withdrawn_at IS NOT NULL, pg_catalog.array_agg(l.leg_id)
+            "SELECT a.id, a.status = 'archived', a.withdrawn_at IS NOT NULL, pg_catalog.array_agg(l.leg_id),
+                    a.status = 'archived' AND a.archive_reason = 'other' AND EXISTS (
+                        SELECT FROM travel.alert_history AS h
+                        WHERE h.alert_id = a.id AND h.at = a.archived_at AND h.change ? 'rule_deleted')
              FROM travel.alerts AS a
              JOIN travel.alert_legs AS l ON l.alert_id = a.id
              WHERE a.id = ANY ($1)
@@ -183,7 +191,8 @@ impl Writer<'_> {
             };
             // SAFETY: the column is a text[], as `get` checked.
             let legs = unsafe { array::texts(legs) }?.into_iter().flatten().collect();
-            stored.push(StoredAlert { id, legs, archived: rows.bool(row, 1) == Some(true) });
+            let [archived, rule_deleted] = [1, 4].map(|column| rows.bool(row, column) == Some(true));
+            stored.push(StoredAlert { id, legs, archived, rule_deleted });
             if rows.bool(row, 2) == Some(true) {
                 withdrawn_before.insert(id);
             }
@@ -194,6 +203,8 @@ impl Writer<'_> {
         incidents.extend(standing.into_iter().filter(is_concerned));
         incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
         let assignment = assign(&incidents, &stored);
+        let deleted: HashSet<i64> =
+            stored.iter().filter(|alert| alert.rule_deleted).map(|alert| alert.id).collect();
         let new = assignment.incidents.iter().filter(|taken| **taken == Taken::New).count();
         let mut new_ids = new_ids(new).into_iter();
         let incidents = incidents
@@ -201,8 +212,17 @@ impl Writer<'_> {
             .zip(assignment.incidents)
             .filter_map(|(incident, taken)| {
                 Some(match taken {
-                    Taken::New => Alert { id: new_ids.next()?, is_new: true, reopened: false, incident },
-                    Taken::Stored { id, reopened } => Alert { id, is_new: false, reopened, incident },
+                    Taken::New => Alert {
+                        id: new_ids.next()?,
+                        is_new: true,
+                        reopened: false,
+                        rule_deleted: false,
+                        incident,
+                    },
+                    Taken::Stored { id, reopened } => {
+                        let rule_deleted = deleted.contains(&id);
+                        Alert { id, is_new: false, reopened, rule_deleted, incident }
+                    }
                 })
             })
             .collect();

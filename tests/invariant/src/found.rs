@@ -122,9 +122,9 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
          SELECT (to_jsonb(l) - 'alert_id')::text FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
          WHERE a.rule = {rule} AND withdrawn_at IS NULL
          UNION ALL
-         SELECT (to_jsonb(k) - 'rule')::text FROM travel.known_places AS k WHERE rule = {rule}
+         SELECT (to_jsonb(k) - '{{rule,place_id}}'::text[])::text FROM travel.known_places AS k WHERE rule = {rule}
          UNION ALL
-         SELECT (to_jsonb(k) - 'rule')::text FROM travel.known_transitions AS k WHERE rule = {rule}
+         SELECT (to_jsonb(k) - '{{rule,transition_id}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
          UNION ALL
          SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.entity_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')

@@ -4,7 +4,7 @@
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SELECT travel.create_events_table('events', keep_record => false);
-ALTER TABLE events DROP CONSTRAINT events_event_id_event_time_key;
+ALTER TABLE events DROP CONSTRAINT events_pkey;
 -- A congruential generator: the same numbers everywhere, n-th value of a stream in [0, below).
 CREATE FUNCTION pg_temp.pick(n int, stream int, below int) RETURNS int IMMUTABLE LANGUAGE sql AS $$
     SELECT ((('x' || left(md5(n || '/' || stream), 7))::bit(28)::int) % below) $$;

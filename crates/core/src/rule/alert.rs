@@ -4,12 +4,14 @@ use super::incident::Incident;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A stored alert of the rule: its id, the raised legs that it was last stored with (a withdrawn one keeps those that
-/// it had), and whether an analyst has archived it.
+/// it had), whether it is archived, and whether the reason is only that its rule was deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAlert {
     pub id: i64,
     pub legs: BTreeSet<String>,
     pub archived: bool,
+    /// Archived because its rule was deleted, not by an analyst.
+    pub rule_deleted: bool,
 }
 
 /// What becomes of the stored alerts.
@@ -25,7 +27,8 @@ pub struct Assignment {
 pub enum Taken {
     /// A new alert.
     New,
-    /// It keeps this id. `reopened`: it was archived, and now holds a leg that it did not hold then.
+    /// It keeps this id. `reopened`: it was archived, and now holds a leg that it did not hold then; or only the deletion
+    /// of its rule archived it, and a rule of the same name raises it again.
     Stored { id: i64, reopened: bool },
 }
 
@@ -54,7 +57,8 @@ pub fn assign(incidents: &[Incident], stored: &[StoredAlert]) -> Assignment {
             .filter(|id| free.contains_key(id))
             .min();
         if let Some(alert) = oldest.and_then(|id| free.remove(id)) {
-            let reopened = alert.archived && incident.legs.iter().any(|leg| !alert.legs.contains(leg));
+            let is_new_leg = |leg: &String| !alert.legs.contains(leg);
+            let reopened = alert.archived && (alert.rule_deleted || incident.legs.iter().any(is_new_leg));
             assignment.incidents[i] = Taken::Stored { id: alert.id, reopened };
         }
     }

@@ -16,7 +16,8 @@ fn incident(first_seen: Micros, legs: &[&str]) -> Incident {
 }
 
 fn stored(id: i64, legs: &[&str]) -> StoredAlert {
-    StoredAlert { id, legs: legs.iter().map(|leg| (*leg).into()).collect(), archived: false }
+    let legs = legs.iter().map(|leg| (*leg).into()).collect();
+    StoredAlert { id, legs, archived: false, rule_deleted: false }
 }
 
 fn archived(id: i64, legs: &[&str]) -> StoredAlert {
@@ -69,6 +70,8 @@ fn a_leg_raised_into_an_archived_alert_reopens_it() {
     assert_eq!(taken(incident(1, &["a"]), archived(7, &["a", "b"])), kept(7), "a leg that it loses does not");
     assert_eq!(taken(incident(1, &["a"]), archived(7, &["a"])), kept(7), "nor one that it had");
     assert_eq!(taken(incident(1, &["a", "b"]), stored(7, &["a"])), kept(7), "an open one stays open");
+    let deleted = StoredAlert { rule_deleted: true, ..archived(7, &["a"]) };
+    assert_eq!(taken(incident(1, &["a"]), deleted), reopened, "only its rule's deletion archived it");
     // The legs of an open alert do not vanish into an archived one.
     let merged = assign(&[incident(1, &["a", "b"])], &[archived(7, &["a"]), stored(8, &["b"])]);
     assert_eq!(merged, Assignment { incidents: vec![reopened], withdrawn: vec![8] });

@@ -182,7 +182,7 @@ proptest! {
         let mut half = case.clone();
         half.events.truncate(case.events.len().div_ceil(2));
         let stored: Vec<StoredAlert> = (1..).zip(judged(&half).incidents).map(|(id, incident)| {
-            StoredAlert { id, legs: incident.legs.into_iter().collect(), archived: other.events.len() % 2 == 0 }
+            StoredAlert { id, legs: incident.legs.into_iter().collect(), archived: other.events.len() % 2 == 0, rule_deleted: false }
         }).collect();
         let incidents = judged(&case).incidents;
         let assignment = assign(&incidents, &stored);

@@ -1,0 +1,355 @@
+//! Why rows of a source are not evaluated: how many by each cause, with an example of each. `travel.detect` asks when it
+//! evaluated nothing, `travel.check_rule` asks about the newest rows of a rule's source, and a scan asks about what it
+//! read when nothing of it could be used.
+
+use super::arguments::Arguments;
+use super::events::{Events, Site};
+use super::{counted, notice_with};
+use crate::pg::errors::TravelError;
+use crate::pg::{settings, spi};
+use crate::tally::Tally;
+
+/// What became of some rows.
+#[derive(Debug, Default)]
+pub struct Diagnosis {
+    pub evaluated: u64,
+    causes: Vec<Count>,
+}
+
+#[derive(Debug)]
+struct Count {
+    cause: Cause,
+    rows: u64,
+    example: Option<String>,
+}
+
+/// Why a row is not evaluated, in the order in which the first that applies counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cause {
+    Condition,
+    NoTime,
+    BadTime,
+    NoEntity,
+    FailedAuth,
+    Service,
+    Ignored,
+    /// Not located, by what `travel.source_kind` says of its address.
+    NoAddress,
+    BadAddress,
+    PrivateAddress,
+    AwsService,
+    AwsInternal,
+    UnknownAddress,
+    BadCoordinates,
+}
+
+/// Which rows are looked at.
+pub enum Rows<'a> {
+    /// All that satisfy a condition, as SQL; none: all.
+    All(Option<&'a str>),
+    /// At most so many: the newest where an index on the time finds them, else any.
+    Newest { count: usize, by_time: bool },
+}
+
+/// What to do where rows cannot be used.
+pub const LOOK_AT_COLUMNS: &str = "travel.coverage counts all rows by what became of them. The argument or setting \
+                                   columns says where the columns are; an expression in it can convert values.";
+
+/// A value in a message is no longer than this, in characters.
+const LONGEST_EXAMPLE: usize = 60;
+
+impl Diagnosis {
+    /// With the rights of whoever may read the source, within an SPI connection.
+    pub fn of(events: &Events, rows: &Rows) -> Result<Self, TravelError> {
+        let found = spi::select(&query(events, rows), &[]);
+        let mut diagnosis = Self::default();
+        for row in 0..found.len {
+            let count = found.i64(row, 1).unwrap_or_default() as u64;
+            match Cause::from_name(found.text(row, 0)?.unwrap_or_default()) {
+                None => diagnosis.evaluated += count,
+                Some(cause) => {
+                    let example = found.text(row, 2)?.map(str::to_owned);
+                    diagnosis.causes.push(Count { cause, rows: count, example });
+                }
+            }
+        }
+        Ok(diagnosis)
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.evaluated + self.causes.iter().map(|count| count.rows).sum::<u64>()
+    }
+
+    /// Rows that should have been evaluated and cannot be: neither the condition nor their own nature leaves them out.
+    pub fn unusable(&self) -> u64 {
+        self.causes.iter().filter(|count| !count.cause.is_by_design()).map(|count| count.rows).sum()
+    }
+
+    /// Whether there are rows, and the condition selects none of them.
+    pub fn is_all_left_out(&self) -> bool {
+        !self.causes.is_empty()
+            && self.evaluated == 0
+            && self.causes.iter().all(|count| count.cause == Cause::Condition)
+    }
+
+    /// The causes as one sentence. Examples are for those who may read the source.
+    pub fn sentence(&self, with_examples: bool) -> String {
+        sentence(self.causes.iter(), with_examples)
+    }
+
+    /// The same of times and addresses that cannot be read; none: there are none.
+    pub fn unreadable(&self) -> Option<String> {
+        let mut unreadable = self
+            .causes
+            .iter()
+            .filter(|count| matches!(count.cause, Cause::BadTime | Cause::BadAddress))
+            .peekable();
+        unreadable.peek()?;
+        Some(sentence(unreadable, true))
+    }
+}
+
+fn sentence<'a>(causes: impl Iterator<Item = &'a Count>, with_examples: bool) -> String {
+    let parts: Vec<String> = causes.map(|count| count.in_words(with_examples)).collect();
+    format!("{}.", parts.join("; "))
+}
+
+impl Count {
+    fn in_words(&self, with_example: bool) -> String {
+        let (one, several) = self.cause.words();
+        let what =
+            if self.rows == 1 { format!("1 row {one}") } else { format!("{} rows {several}", self.rows) };
+        match self.example.as_ref().filter(|_| with_example) {
+            Some(example) => {
+                // What attackers write into a log must not act on a terminal.
+                let shown: String =
+                    example.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+                format!("{what}, for example \"{shown}\"")
+            }
+            None => what,
+        }
+    }
+}
+
+impl Cause {
+    const ALL: [(Self, &'static str); 14] = [
+        (Self::Condition, "condition"),
+        (Self::NoTime, "no_time"),
+        (Self::BadTime, "bad_time"),
+        (Self::NoEntity, "no_entity"),
+        (Self::FailedAuth, "failed_auth"),
+        (Self::Service, "service"),
+        (Self::Ignored, "ignored"),
+        (Self::NoAddress, "absent"),
+        (Self::BadAddress, "malformed"),
+        (Self::PrivateAddress, "private"),
+        (Self::AwsService, "aws_service"),
+        (Self::AwsInternal, "aws_internal"),
+        (Self::UnknownAddress, "unknown"),
+        (Self::BadCoordinates, "coordinates"),
+    ];
+
+    fn from_name(name: &str) -> Option<Self> {
+        if name == "evaluated" {
+            return None;
+        }
+        let known = Self::ALL.iter().find(|(_, known)| *known == name);
+        Some(known.map_or(Self::UnknownAddress, |(cause, _)| *cause))
+    }
+
+    fn is_by_design(self) -> bool {
+        matches!(self, Self::Condition | Self::FailedAuth | Self::Service | Self::Ignored)
+    }
+
+    /// What is said of one row, and of several.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Condition => ("does not satisfy the condition", "do not satisfy the condition"),
+            Self::NoTime => ("has no time", "have no time"),
+            Self::BadTime => ("has a time that cannot be read", "have a time that cannot be read"),
+            Self::NoEntity => ("has no entity", "have no entity"),
+            Self::FailedAuth => ("is a sign-in that failed", "are sign-ins that failed"),
+            Self::Service => ("is a call that a service made", "are calls that a service made"),
+            Self::Ignored => ("is from an ignored network", "are from ignored networks"),
+            Self::NoAddress => ("has no address", "have no address"),
+            Self::BadAddress => ("has a malformed address", "have a malformed address"),
+            Self::PrivateAddress => (
+                "has a private address that no named network locates",
+                "have a private address that no named network locates",
+            ),
+            Self::AwsService => ("is from an AWS service", "are from an AWS service"),
+            Self::AwsInternal => ("is from AWS itself", "are from AWS itself"),
+            Self::UnknownAddress => (
+                "has an address that no GeoIP database and no named network locates",
+                "have an address that no GeoIP database and no named network locates",
+            ),
+            Self::BadCoordinates => ("has no usable coordinates", "have no usable coordinates"),
+        }
+    }
+}
+
+/// What `travel.detect` says at its end: a notice of what it evaluated, and a warning where that is nothing although there
+/// are rows. Within an SPI connection.
+pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<(), TravelError> {
+    let in_range = events.in_range(arguments.first_start(), arguments.until);
+    if tally.evaluated == 0 {
+        let diagnosis = Diagnosis::of(events, &Rows::All(Some(&in_range)))?;
+        if diagnosis.rows() == 0 {
+            return conclude_without_rows(arguments);
+        }
+        if diagnosis.evaluated == 0 {
+            TravelError::NothingEvaluated {
+                what: format!("travel.detect evaluated no events: {}", none_of(diagnosis.rows())),
+                detail: diagnosis.sentence(true),
+                hint: LOOK_AT_COLUMNS,
+            }
+            .warn("");
+            return Ok(());
+        }
+    }
+    if !settings::coverage_notice() {
+        return Ok(());
+    }
+    let mut unreadable = Vec::new();
+    if events.may_have_unreadable_times() {
+        unreadable.push(format!("{} IS NULL", events.time_key()));
+    }
+    if events.has_text_addresses && tally.not_located > 0 {
+        unreadable.push(format!("{} = 'malformed'", events.source_kind));
+    }
+    let detail = if unreadable.is_empty() {
+        None
+    } else {
+        let which = format!("{in_range} AND ({})", unreadable.join(" OR "));
+        Diagnosis::of(events, &Rows::All(Some(&which)))?.unreadable()
+    };
+    let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
+    notice_with(
+        format!(
+            "travel.detect evaluated {} of {}; {} not located{why}",
+            counted(tally.evaluated, "event", "events"),
+            counted(tally.entities, "entity", "entities"),
+            counted(tally.not_located, "event was", "events were"),
+        ),
+        detail,
+        None,
+    );
+    Ok(())
+}
+
+/// An empty range of time is no fault; a condition that selects nothing of what is there may be one.
+fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
+    let source = &arguments.source.name;
+    let has_range = arguments.since.is_some() || arguments.until.is_some();
+    let of_range = if has_range { " in the range of time" } else { "" };
+    if arguments.condition.is_some() {
+        let without = Arguments { condition: None, ..arguments.clone() };
+        let events = Events::of(&without)?;
+        let in_range = events.in_range(without.first_start(), without.until);
+        let any = spi::select(&format!("SELECT FROM {} WHERE {in_range} LIMIT 1", events.from), &[]);
+        if any.len > 0 {
+            TravelError::NothingEvaluated {
+                what: "travel.detect evaluated no events: no row satisfies the condition".to_owned(),
+                detail: format!("{source} has rows{of_range}."),
+                hint: "A text is compared as it is written: look at the values of the columns that the condition names.",
+            }
+            .warn("");
+            return Ok(());
+        }
+    }
+    if settings::coverage_notice() {
+        let rows = format!("travel.detect evaluated no events: {source} has no rows{of_range}");
+        notice_with(rows, None, None);
+    }
+    Ok(())
+}
+
+/// That none of some rows could be used, in words.
+pub fn none_of(rows: u64) -> String {
+    match rows {
+        1 => "the only row could not be used".to_owned(),
+        rows => format!("none of {rows} rows could be used"),
+    }
+}
+
+fn query(events: &Events, rows: &Rows) -> String {
+    let names: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
+    let mut columns: Vec<String> =
+        events.keys.iter().zip(&names).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
+    columns.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
+    let flag = |sql: Option<String>| sql.unwrap_or_else(|| "false".to_owned());
+    let failed =
+        events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
+    let service = events.is_service();
+    columns.extend([
+        format!("{} AS event_time", events.time()),
+        format!("({})::text AS time_text", events.time_as_given()),
+        format!("{} AS source_kind", events.source_kind),
+        format!("({})::text AS address_text", events.address_as_given().unwrap_or("NULL")),
+        format!("({}) AS has_entity", events.has_entity()),
+        format!("{} AS is_failed_auth", flag(failed)),
+        format!("{} AS is_service", flag(service)),
+    ]);
+    let (from, condition) = (&events.from, events.condition.as_deref());
+    // A condition within FROM has left its rows out already.
+    let satisfies = condition.unwrap_or("true");
+    let select = format!(
+        "SELECT {}, CASE WHEN {satisfies} THEN true ELSE false END AS is_wanted\n        FROM {from}",
+        columns.join(", ")
+    );
+    let looked_at = match rows {
+        Rows::All(which) => {
+            let wanted: Vec<&str> = condition.into_iter().chain(*which).collect();
+            let wanted = if wanted.is_empty() { "true".to_owned() } else { wanted.join("\n          AND ") };
+            format!("{select}\n        WHERE {wanted}")
+        }
+        Rows::Newest { count, by_time: false } => format!("{select}\n        LIMIT {count}"),
+        Rows::Newest { count, by_time: true } => {
+            let time = events.time_key();
+            format!(
+                "(\n        {select}\n        WHERE {time} IS NOT NULL ORDER BY {time} DESC LIMIT {count}\n    ) \
+                 UNION ALL (\n        {select}\n        WHERE {time} IS NULL LIMIT {count}\n    )"
+            )
+        }
+    };
+    let (is_ignored, is_located) = events.fates();
+    let (unlocated, place_text) = match events.site {
+        Site::Address => {
+            ("CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END", "address_text")
+        }
+        Site::Coordinates => ("'coordinates'", "pg_catalog.concat_ws(', ', latitude, longitude)"),
+    };
+    let keys: Vec<String> = names.iter().map(|name| format!("coalesce({name}::text, '')")).collect();
+    format!(
+        "SELECT cause, pg_catalog.count(*), pg_catalog.min(pg_catalog.left(nullif(CASE cause
+           WHEN 'bad_time' THEN time_text
+           WHEN 'no_entity' THEN CASE WHEN pg_catalog.concat({keys}) <> '' THEN pg_catalog.concat_ws(' | ', {keys}) END
+           WHEN 'condition' THEN NULL
+           WHEN 'no_time' THEN NULL
+           WHEN 'failed_auth' THEN NULL
+           WHEN 'service' THEN NULL
+           WHEN 'evaluated' THEN NULL
+           ELSE {place_text}
+       END, ''), {LONGEST_EXAMPLE}) COLLATE \"C\")
+FROM (
+    SELECT *,
+           CASE
+               WHEN NOT is_wanted THEN 'condition'
+               WHEN event_time IS NULL AND time_text IS NULL THEN 'no_time'
+               WHEN event_time IS NULL OR NOT pg_catalog.isfinite(event_time) THEN 'bad_time'
+               WHEN has_entity IS NOT TRUE THEN 'no_entity'
+               WHEN is_failed_auth THEN 'failed_auth'
+               WHEN is_service THEN 'service'
+               WHEN {is_ignored} THEN 'ignored'
+               WHEN ({is_located}) IS NOT TRUE THEN {unlocated}
+               ELSE 'evaluated'
+           END AS cause
+    FROM (
+        {looked_at}
+    ) AS e
+) AS e
+GROUP BY cause
+ORDER BY pg_catalog.count(*) DESC, cause COLLATE \"C\"",
+        keys = keys.join(", "),
+    )
+}

@@ -1,0 +1,29 @@
+//! `travel.assert_healthy`: an error where a rule has an error or a problem, so that a monitor sees it.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function};
+use crate::pg::spi;
+use pgrx::pg_sys;
+
+pg_function!(travel_assert_healthy, pg_finfo_travel_assert_healthy, assert_healthy);
+
+/// `()`, with the caller's rights.
+fn assert_healthy(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let (names, lines) = spi::connected(|| {
+        let rows = spi::select(
+            "SELECT rule, pg_catalog.concat_ws('; ', last_error, problem)
+             FROM travel.status
+             WHERE enabled AND (last_error IS NOT NULL OR problem IS NOT NULL)
+             ORDER BY rule COLLATE \"C\"",
+            &[],
+        );
+        let (mut names, mut lines) = (Vec::new(), Vec::new());
+        for row in 0..rows.len {
+            let name = rows.text(row, 0)?.unwrap_or_default();
+            names.push(name.to_owned());
+            lines.push(format!("{name}: {}", rows.text(row, 1)?.unwrap_or_default()));
+        }
+        Ok::<_, TravelError>((names, lines))
+    })?;
+    if names.is_empty() { Ok(call.null()) } else { Err(TravelError::RulesUnhealthy { names, lines }) }
+}
