@@ -6,6 +6,7 @@ CREATE TABLE travel.verdicts (
     reasons  text[]  NOT NULL,
     alert_id bigint,
     LIKE travel.finding INCLUDING COMMENTS,
+    edition  bigint,
     PRIMARY KEY (rule, leg_id)
 );
 CREATE INDEX verdicts_entity ON travel.verdicts (rule, entity, to_time);
@@ -17,6 +18,8 @@ COMMENT ON COLUMN travel.verdicts.rule IS 'whose verdict it is';
 COMMENT ON COLUMN travel.verdicts.raised IS 'whether it is part of an alert';
 COMMENT ON COLUMN travel.verdicts.reasons IS 'why it was not raised; empty where it was';
 COMMENT ON COLUMN travel.verdicts.alert_id IS 'the alert that a raised leg is part of';
+COMMENT ON COLUMN travel.verdicts.edition IS
+    'the edition of place data (GeoIP databases and named networks) that located both ends: a digest';
 SELECT pg_catalog.pg_extension_config_dump('travel.verdicts', '');
 
 CREATE SEQUENCE travel.alerts_id_seq AS bigint;

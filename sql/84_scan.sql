@@ -80,6 +80,7 @@ CREATE TABLE travel.entity_states (
     pass         bigint,
     judged_from  timestamptz,
     state        json,
+    edition      bigint,
     PRIMARY KEY (rule, entity, judged_until)
 );
 COMMENT ON TABLE travel.entity_states IS 'what a scan must know of an entity to go on from there';
@@ -90,6 +91,8 @@ COMMENT ON COLUMN travel.entity_states.valid_until IS 'the next event; infinity:
 COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
 COMMENT ON COLUMN travel.entity_states.judged_from IS 'with pass';
 COMMENT ON COLUMN travel.entity_states.state IS 'as the library writes it; NULL: there is nothing to know';
+COMMENT ON COLUMN travel.entity_states.edition IS
+    'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
 SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
 
 CREATE TABLE travel.baseline_states (
@@ -100,6 +103,7 @@ CREATE TABLE travel.baseline_states (
     pass            bigint,
     judged_from     timestamptz,
     state           json,
+    edition         bigint,
     PRIMARY KEY (rule, baseline_entity, judged_until)
 );
 COMMENT ON TABLE travel.baseline_states IS 'what a scan must know of a person to go on from there';
@@ -110,6 +114,8 @@ COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinit
 COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
 COMMENT ON COLUMN travel.baseline_states.judged_from IS 'with pass';
 COMMENT ON COLUMN travel.baseline_states.state IS 'as the library writes it; NULL: there is nothing to know';
+COMMENT ON COLUMN travel.baseline_states.edition IS
+    'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
 SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
 
 CREATE FUNCTION travel.forget_rule() RETURNS trigger

@@ -12,7 +12,7 @@ use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::ffi::CStr;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,8 @@ struct Known {
     stack: Rc<Stack>,
     networks: Rc<Networks>,
     have_networks: bool,
+    /// Only scans ask for it.
+    edition: OnceCell<i64>,
 }
 
 /// Coordinates, and the radius in km around them.
@@ -97,7 +99,8 @@ impl Places {
         let (stack, warnings) = with_store(Store::stack_for)?;
         report(&warnings);
         let have_networks = !networks.is_empty();
-        let known = Rc::new(Known { statement, snapshot, stack, networks, have_networks });
+        let known =
+            Rc::new(Known { statement, snapshot, stack, networks, have_networks, edition: OnceCell::new() });
         CURRENT.set(Some(Rc::clone(&known)));
         Ok(Self { known })
     }
@@ -106,6 +109,13 @@ impl Places {
     /// since 2000-01-01 UTC.
     pub fn built_at(&self) -> Option<i64> {
         self.known.stack.built_at().map(postgres_time)
+    }
+
+    /// Which edition of place data this is: databases and networks together. Equal where every address is located and
+    /// treated alike.
+    pub fn edition(&self) -> i64 {
+        let Known { stack, networks, edition, .. } = &*self.known;
+        *edition.get_or_init(|| networks.edition_with(&stack.edition()))
     }
 
     /// The databases in use, in the order in which they are asked.

@@ -3,9 +3,14 @@
 //! A late event changes what followed it of its entity and of its baseline entity; these name other entities and
 //! baseline entities, whose later events hang on theirs. So members are joined until nobody is missing, and each group
 //! goes back to the latest time of which all its members kept a state.
+//!
+//! Members whose states are of another edition of place data (see [`travel_core::rule::relocate`]) are judged again when
+//! their next event comes: from their beginning, so that every address is looked up by the present edition, while all
+//! verdicts until then stand. Where the source has lost their beginning, they go on from the oldest state after which it
+//! has everything, relocated.
 
 use super::definition::texts;
-use super::members::{self, Kept, Kind, TIMESTAMPTZ_ARRAY};
+use super::members::{self, Kept, KeptState, Kind, TIMESTAMPTZ_ARRAY};
 use super::queries::Queries;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
@@ -13,12 +18,15 @@ use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use travel_core::rule::checkpoint::common_cut;
-use travel_core::rule::{Micros, State};
+use travel_core::rule::checkpoint::{common_cut, earliest_cut};
+use travel_core::rule::{BaselineState, EntityState, Micros, Placement, Rule, State};
+use travel_core::site::Site;
 
 /// Members with what was kept of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Histories {
+    /// The present edition of place data.
+    edition: i64,
     members: Vec<Member>,
     index: HashMap<(Kind, Arc<str>), usize>,
 }
@@ -32,8 +40,14 @@ pub struct Member {
     group: usize,
     /// What is later is judged again. That of the one who stands for the group counts, here and below.
     from: Micros,
+    /// What is later is judged again even if it was judged before: for what came late, not for another edition alone.
+    late: Micros,
     /// They go on from the states of this time, which is not later.
     cut: Micros,
+    /// Some of them have no state of the present edition from which they could go on.
+    is_other: bool,
+    /// Of its own: the oldest event that the source has.
+    oldest: Option<Micros>,
     /// With which cut its names were looked up.
     looked_up: Option<Micros>,
 }
@@ -48,13 +62,28 @@ pub struct Again {
 }
 
 impl Member {
-    fn go_back_to(&mut self, from: Micros, cut: Micros) {
+    fn go_back_to(&mut self, from: Micros, late: Micros, cut: Micros) {
         self.from = self.from.min(from);
+        self.late = self.late.min(late);
         self.cut = self.cut.min(cut);
+    }
+
+    /// The time until which the source has lost its events; none: it has them all.
+    fn lost_until(&self) -> Option<Micros> {
+        let first = self.kept.first_event()?;
+        match self.oldest {
+            Some(oldest) if oldest <= first => None,
+            Some(oldest) => Some(oldest.saturating_sub(1)),
+            None => Some(Micros::MAX),
+        }
     }
 }
 
 impl Histories {
+    pub fn under(edition: i64) -> Self {
+        Self { edition, members: Vec::new(), index: HashMap::new() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -68,10 +97,18 @@ impl Histories {
         self.index.get(&(kind, name.clone())).map(|at| self.of_group(*at).from)
     }
 
-    /// An event's members, which must be judged again after `from`.
-    pub fn add(&mut self, entity: Option<&Arc<str>>, baseline_entity: Option<&Arc<str>>, from: Micros) {
-        let entity = entity.map(|name| self.member(Kind::Entity, name, from));
-        let baseline = baseline_entity.map(|name| self.member(Kind::Baseline, name, from));
+    /// An event's members, which must be judged again after `from`: also what was judged before (`late`), or only what
+    /// is new.
+    pub fn add(
+        &mut self,
+        entity: Option<&Arc<str>>,
+        baseline_entity: Option<&Arc<str>>,
+        from: Micros,
+        late: bool,
+    ) {
+        let late = if late { from } else { Micros::MAX };
+        let entity = entity.map(|name| self.member(Kind::Entity, name, from, late));
+        let baseline = baseline_entity.map(|name| self.member(Kind::Baseline, name, from, late));
         if let (Some(a), Some(b)) = (entity, baseline) {
             self.join(a, b);
         }
@@ -100,6 +137,7 @@ impl Histories {
                 .filter(|at| self.members[*at].looked_up.is_none_or(|before| self.cut(*at) < before))
                 .collect();
             if wanted.is_empty() {
+                self.skip_what_is_lost();
                 return Ok(());
             }
             for at in &wanted {
@@ -114,21 +152,42 @@ impl Histories {
                 let (entity, baseline) =
                     (name(0)?, name(1)?.filter(|name| travel_core::entity::is_entity(name)));
                 // As late as can be: the group that it joins says from when on.
-                self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX);
+                self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
+                let oldest = rows.i64(row, 2);
+                for (kind, name) in [(Kind::Entity, entity), (Kind::Baseline, baseline)] {
+                    if let Some(at) = name.and_then(|name| self.index.get(&(kind, name))) {
+                        let member = &mut self.members[*at];
+                        member.oldest = member.oldest.into_iter().chain(oldest).min();
+                    }
+                }
             }
         }
     }
 
-    /// The states from which they go on.
-    pub fn states(&self, rule: &str) -> Result<State, TravelError> {
+    /// The states from which they go on: those of other editions as `look_up` relocates them.
+    pub fn states(
+        &self,
+        rule: &str,
+        settings: &Rule,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, TravelError>,
+    ) -> Result<State, TravelError> {
         let at = |kind: Kind| -> Vec<(&str, Micros)> {
             let members = self.members.iter().enumerate().filter(|(_, member)| member.kind == kind);
             members.filter_map(|(at, member)| Some((&*member.name, member.kept.at(self.cut(at))?))).collect()
         };
-        Ok(State {
-            entities: members::states_at(Kind::Entity, rule, &at(Kind::Entity))?.into_iter().collect(),
-            baselines: members::states_at(Kind::Baseline, rule, &at(Kind::Baseline))?.into_iter().collect(),
-        })
+        let is_present = |edition| edition == Some(self.edition);
+        let mut states = State::default();
+        for kept in members::states_at::<EntityState>(Kind::Entity, rule, &at(Kind::Entity))? {
+            let KeptState { name, edition, state } = kept;
+            let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
+            states.entities.insert(name, state);
+        }
+        for kept in members::states_at::<BaselineState>(Kind::Baseline, rule, &at(Kind::Baseline))? {
+            let KeptState { name, edition, state } = kept;
+            let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
+            states.baselines.insert(name, state);
+        }
+        Ok(states)
     }
 
     /// The arguments of [`Queries::histories`].
@@ -139,28 +198,41 @@ impl Histories {
     /// Each member with the time after which its group is judged again, and that of the states that it goes on from.
     pub fn members(&self) -> impl Iterator<Item = (&Member, Again)> {
         self.members.iter().enumerate().map(|(at, member)| {
-            let Member { from, cut, .. } = *self.of_group(at);
-            (member, Again { from, cut })
+            let Member { from, late, cut, .. } = *self.of_group(at);
+            // What was judged of it before stands, unless something came late.
+            let judged = member.kept.judged_until().map_or(from, |until| from.max(until));
+            (member, Again { from: late.min(judged), cut })
         })
     }
 
-    fn member(&mut self, kind: Kind, name: &Arc<str>, from: Micros) -> usize {
+    fn member(&mut self, kind: Kind, name: &Arc<str>, from: Micros, late: Micros) -> usize {
         let next = self.members.len();
         let at = *self.index.entry((kind, name.clone())).or_insert(next);
         if at == next {
             let name = name.clone();
             let kept = Kept::default();
-            self.members.push(Member { kind, name, kept, group: at, from, cut: from, looked_up: None });
+            self.members.push(Member {
+                kind,
+                name,
+                kept,
+                group: at,
+                from,
+                late,
+                cut: from,
+                is_other: false,
+                oldest: None,
+                looked_up: None,
+            });
         }
         let of = self.stands_for(at);
-        self.members[of].go_back_to(from, from);
+        self.members[of].go_back_to(from, late, from);
         at
     }
 
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.stands_for(a), self.stands_for(b));
-        let Member { from, cut, .. } = self.members[b];
-        self.members[a].go_back_to(from, cut);
+        let Member { from, late, cut, .. } = self.members[b];
+        self.members[a].go_back_to(from, late, cut);
         self.members[b].group = a;
     }
 
@@ -179,17 +251,42 @@ impl Histories {
         self.of_group(at).cut
     }
 
-    fn find_cuts(&mut self) {
+    fn groups(&self) -> BTreeMap<usize, Vec<usize>> {
         let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for at in 0..self.members.len() {
             groups.entry(self.stands_for(at)).or_default().push(at);
         }
-        for (of, members) in groups {
+        groups
+    }
+
+    /// The latest cuts for which all members of a group kept states of the present edition. Without, everything is
+    /// judged from the beginning.
+    fn find_cuts(&mut self) {
+        for (of, members) in self.groups() {
+            let kept =
+                || members.iter().map(|at| &self.members[*at].kept).filter(|kept| !kept.times.is_empty());
+            let present: Vec<_> = kept().map(|kept| kept.times_of(self.edition)).collect();
+            let cut = common_cut(self.members[of].cut, present.iter().map(Vec::as_slice));
+            let has_others = kept().zip(&present).any(|(kept, present)| kept.times.len() > present.len());
+            self.members[of].is_other = cut.is_none() && has_others;
+            self.members[of].cut = cut.unwrap_or(Micros::MIN);
+        }
+    }
+
+    /// Where the source has lost the beginning of members without states of the present edition: they go on from the
+    /// oldest states of any edition after which it has everything. To begin anew would be to forget what they are known
+    /// for, and to learn anew is to raise nothing.
+    fn skip_what_is_lost(&mut self) {
+        for (of, members) in self.groups() {
+            let Member { from, is_other, .. } = self.members[of];
+            let lost_until = members.iter().filter_map(|at| self.members[*at].lost_until()).max();
+            let Some(lost_until) = lost_until.filter(|_| is_other) else { continue };
             let times =
                 members.iter().map(|at| &self.members[*at].kept.times[..]).filter(|times| !times.is_empty());
-            // Without states that old everything is judged from the beginning.
-            let cut = common_cut(self.members[of].cut, times).unwrap_or(Micros::MIN);
-            self.members[of].cut = cut;
+            let cut = earliest_cut(lost_until.min(from), times.clone())
+                .filter(|cut| *cut <= from)
+                .or_else(|| common_cut(from, times));
+            self.members[of].cut = cut.unwrap_or(Micros::MIN);
         }
     }
 

@@ -23,6 +23,8 @@ pub enum Kind {
 pub struct Kept {
     /// `judged_until` and `valid_until`, ascending.
     pub times: Vec<(Micros, Micros)>,
+    /// The edition of place data of each.
+    editions: Vec<Option<i64>>,
     /// The pass that read all its events later than `judged_from`.
     pub pass: Option<i64>,
     pub judged_from: Option<Micros>,
@@ -52,6 +54,23 @@ impl Kept {
         self.times.last().map(|(judged_until, _)| *judged_until)
     }
 
+    /// Whether there is nothing to read again for another edition of place data: the newest row is of this one.
+    pub fn is_of(&self, edition: i64) -> bool {
+        self.editions.last().is_none_or(|newest| *newest == Some(edition))
+    }
+
+    /// The rows of one edition of place data, as `times`.
+    pub fn times_of(&self, edition: i64) -> Vec<(Micros, Micros)> {
+        let rows = self.times.iter().zip(&self.editions);
+        rows.filter(|(_, of)| **of == Some(edition)).map(|(times, _)| *times).collect()
+    }
+
+    /// The event before which the first row stands.
+    pub fn first_event(&self) -> Option<Micros> {
+        let (judged_until, valid_until) = self.times.first()?;
+        Some(if *judged_until == Micros::MIN { *valid_until } else { *judged_until })
+    }
+
     /// The row that answers for a cut.
     pub fn at(&self, cut: Micros) -> Option<Micros> {
         let after = self.times.partition_point(|(judged_until, _)| *judged_until <= cut);
@@ -78,7 +97,7 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
     }
     let query = format!(
         "SELECT {name}, judged_until, valid_until, pass, judged_from,
-                CASE WHEN valid_until = 'infinity' THEN state::text END
+                CASE WHEN valid_until = 'infinity' THEN state::text END, edition
          FROM {table}
          WHERE rule = $1 AND {name} = ANY ($2)
          ORDER BY {name}, judged_until",
@@ -97,6 +116,7 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
         let kept = members.entry(member).or_default();
         if let (Some(judged_until), Some(valid_until)) = (rows.i64(row, 1), rows.i64(row, 2)) {
             kept.times.push((judged_until, valid_until));
+            kept.editions.push(rows.i64(row, 6));
         }
         kept.pass = rows.i64(row, 3);
         kept.judged_from = rows.i64(row, 4);
@@ -105,14 +125,21 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
     Ok(members)
 }
 
+/// A state of a member, with its edition of place data.
+pub struct KeptState<S> {
+    pub name: Arc<str>,
+    pub edition: Option<i64>,
+    pub state: S,
+}
+
 /// The states of members as of certain rows.
 pub fn states_at<S: DeserializeOwned>(
     kind: Kind,
     rule: &str,
     at: &[(&str, Micros)],
-) -> Result<Vec<(Arc<str>, S)>, TravelError> {
+) -> Result<Vec<KeptState<S>>, TravelError> {
     let query = format!(
-        "SELECT s.{name}, s.state::text
+        "SELECT s.{name}, s.state::text, s.edition
          FROM unnest($2::text[], $3::timestamptz[]) AS m (name, judged_until)
          JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.judged_until = m.judged_until
          WHERE s.state IS NOT NULL",
@@ -126,7 +153,11 @@ pub fn states_at<S: DeserializeOwned>(
     (0..rows.len)
         .map(|row| {
             let stored = rows.text(row, 1)?.unwrap_or_default();
-            Ok((rows.text(row, 0)?.unwrap_or_default().into(), state(rule, stored)?))
+            Ok(KeptState {
+                name: rows.text(row, 0)?.unwrap_or_default().into(),
+                edition: rows.i64(row, 2),
+                state: state(rule, stored)?,
+            })
         })
         .collect()
 }

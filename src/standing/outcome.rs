@@ -6,8 +6,8 @@ use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, Evidence, Incident, JudgedEvent, Law as Given, Micros, Overlay,
-    Pasts, PlaceKey, Rule, State, Suppression, resume_towards,
+    BaselineState, Checkpoint, EntityState, Evidence, Incident, JudgedEvent, Law as Given, Micros,
+    OtherEdition, Overlay, Pasts, PlaceKey, Rule, State, Suppression, resume_towards,
 };
 
 /// What a rule is judged by.
@@ -18,6 +18,8 @@ pub struct Law {
     pub message: Option<String>,
     pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
+    /// The present edition of place data, by which everything is judged.
+    pub edition: i64,
     /// The newest event that is known of.
     pub horizon: Micros,
     /// What is older was pruned, and is not written again.
@@ -88,8 +90,9 @@ impl Outcome {
             let kept = self.state.entities.get(&entity);
             let mut grouping = kept.map(|state| state.grouping.clone()).unwrap_or_default();
             let rule = &law.settings;
-            let ended: Vec<Incident> =
-                past.verdicts.into_iter().filter_map(|given| grouping.add(rule, given)).collect();
+            let mut other = OtherEdition::default();
+            let stand = |given| grouping.stand(rule, given, &mut other);
+            let ended: Vec<Incident> = past.verdicts.into_iter().filter_map(stand).collect();
             for incident in ended.into_iter().chain(grouping.open) {
                 self.incidents.insert((entity.clone(), incident.first_seen), incident);
             }
@@ -114,7 +117,9 @@ impl Outcome {
             if verdict.to_time() < law.pruned_before {
                 continue;
             }
-            self.verdicts.push(serde_json::Value::from(findings::verdict(&law.name, verdict)).to_string());
+            let mut row = findings::verdict(&law.name, verdict);
+            row.insert("edition".to_owned(), law.edition.into());
+            self.verdicts.push(serde_json::Value::from(row).to_string());
             self.legs.push(verdict.leg_id.clone());
             if verdict.is_raised() {
                 let given = verdict.given(learn);

@@ -26,6 +26,7 @@ pub struct Stands {
 pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
     let mut stands = Stands::default();
     let (mut names, mut cuts, mut until) = (Vec::new(), Vec::new(), Vec::new());
+    let edition = Some(law.edition);
     for (member, again) in histories.members() {
         if member.kind != Kind::Entity || again.cut == again.from {
             continue;
@@ -33,7 +34,10 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
         names.push(&*member.name);
         cuts.push(again.cut);
         until.push(again.from);
-        let past = Past { pruned_before: law.pruned_before, until: again.from, ..Past::default() };
+        // All that stands is of the edition of its states; later, as its verdicts say.
+        let other_until = if member.kept.is_of(law.edition) { Micros::MIN } else { again.from };
+        let past =
+            Past { pruned_before: law.pruned_before, until: again.from, other_until, ..Past::default() };
         stands.pasts.insert(member.name.clone(), past);
     }
     if names.is_empty() {
@@ -43,7 +47,8 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
     let rows = spi::select(
         "SELECT v.entity, v.leg_id, v.to_time, v.raised,
                 v.from_country_code, v.from_subdivision, v.from_city, v.to_country_code, v.to_subdivision, v.to_city,
-                l.lowered, l.evidence, l.baseline_entity, l.from_known, l.to_known, a.leg_id <> v.leg_id
+                l.lowered, l.evidence, l.baseline_entity, l.from_known, l.to_known, a.leg_id <> v.leg_id,
+                v.edition
          FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS e (entity, cut, until)
          JOIN travel.verdicts AS v
              ON v.rule = $1 AND v.entity = e.entity AND v.to_time > e.cut AND v.to_time <= e.until AND v.to_time >= $5
@@ -75,6 +80,7 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
             evidence: evidence(&rows, row, 11)?,
             // An alert shows its first leg.
             joined: rows.bool(row, 15),
+            other_edition: Some(rows.i64(row, 16)).filter(|of| *of != edition).map(Option::unwrap_or_default),
         };
         if given.raised {
             let leg = RaisedLeg {
@@ -90,6 +96,9 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
             stands.raised.insert(given.leg_id.clone(), leg);
         }
         if let Some(past) = stands.pasts.get_mut(&given.entity) {
+            if given.other_edition.is_some() {
+                past.other_until = past.other_until.max(to_time);
+            }
             past.verdicts.push_back(given);
         }
     }

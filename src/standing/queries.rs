@@ -211,10 +211,18 @@ impl Queries {
         format!("{}\nORDER BY event_time", self.histories_of(&self.select))
     }
 
-    /// Which entities and baseline entities these histories name.
+    /// Which entities and baseline entities these histories name together, and since when.
     pub fn names_in_histories(&self) -> String {
-        let names = format!("{} AS entity, {} AS baseline_entity", self.entity, self.baseline_entity);
-        format!("SELECT DISTINCT entity, baseline_entity\nFROM (\n{}\n) AS h", self.histories_of(&names))
+        let names = format!(
+            "{} AS entity, {} AS baseline_entity, {} AS event_time",
+            self.entity,
+            self.baseline_entity,
+            self.events.time()
+        );
+        format!(
+            "SELECT entity, baseline_entity, pg_catalog.min(event_time)\nFROM (\n{}\n) AS h\nGROUP BY entity, baseline_entity",
+            self.histories_of(&names)
+        )
     }
 
     /// Whether places are learnt for anybody.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-use travel_core::rule::{JudgedEvent, Micros, Shown, Treatment};
+use travel_core::rule::{JudgedEvent, Micros, Placement, Shown, Treatment};
 use travel_core::site::Site;
 
 /// The first of the labels among the columns, and the first of those of a place.
@@ -79,6 +79,33 @@ impl Reader {
     /// What locates addresses; none where the rows have coordinates.
     pub fn places(&self) -> Option<&Places> {
         (self.kind == SiteKind::Address).then_some(&self.places)
+    }
+
+    /// The edition of place data; over coordinates there is only one.
+    pub fn edition(&self) -> i64 {
+        self.places().map_or(0, Places::edition)
+    }
+
+    /// Where an address is by the present edition, as it says of an event at a time; none where it is not located.
+    pub fn placement(&self, site: Site, time: Micros) -> Result<Option<Placement>, TravelError> {
+        let Some(host) = site.address() else { return Ok(None) };
+        let Located { place, treatment } = self.places.locate(host, time)?;
+        Ok(place.and_then(|place| {
+            Some(Placement {
+                coordinates: place.coordinates?,
+                accuracy_km: place.accuracy_km,
+                country: place.country.clone(),
+                country_code: place.country_code.clone(),
+                subdivision: place.subdivision.clone(),
+                city: place.city.clone(),
+                anonymizer: place.anonymizer,
+                hosting: place.hosting.clone(),
+                carrier: place.carrier,
+                asn: place.asn,
+                as_organization: place.as_organization.clone(),
+                treatment,
+            })
+        }))
     }
 
     /// When the databases that place addresses were built.

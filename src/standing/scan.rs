@@ -167,7 +167,8 @@ impl Step {
         let baselines = members::load(Kind::Baseline, rule, &borrowed(&baselines))?;
 
         let pass = self.progress.pass;
-        let mut late = Histories::default();
+        let edition = reader.edition();
+        let mut late = Histories::under(edition);
         let mut is_complete = true;
         events.retain(|event| {
             let entity = entities.get(&event.entity);
@@ -179,13 +180,15 @@ impl Step {
             let is_late = members().any(|member| Some(event.time) <= member.judged_until());
             let is_again =
                 self.progress.judge_from.is_some() && members().any(|member| member.pass != Some(pass));
-            if !is_late && !is_again {
+            let is_other = members().any(|member| !member.is_of(edition));
+            if !is_late && !is_again && !is_other {
                 return true;
             }
             if late.len() < self.sizes.members {
                 let before = event.time.saturating_sub(1);
                 let from = self.progress.judge_from.filter(|_| is_again).unwrap_or(before);
-                late.add(Some(&event.entity), event.baseline_entity.as_ref(), before.min(from));
+                let from = before.min(from);
+                late.add(Some(&event.entity), event.baseline_entity.as_ref(), from, is_late || is_again);
             } else {
                 is_complete = false;
             }
@@ -203,7 +206,7 @@ impl Step {
                     baseline.and_then(|name| late.again_after(Kind::Baseline, name)),
                 ];
                 if from.iter().flatten().any(|from| event.time <= *from) {
-                    late.add(Some(&event.entity), baseline, event.time.saturating_sub(1));
+                    late.add(Some(&event.entity), baseline, event.time.saturating_sub(1), false);
                     is_wider = true;
                 }
                 from == [None, None]
@@ -221,7 +224,7 @@ impl Step {
     fn judge_stale(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
         let Some(from) = self.progress.judge_from else { return Ok(false) };
         let rule = &self.definition.name;
-        let mut late = Histories::default();
+        let mut late = Histories::under(reader.edition());
         for kind in [Kind::Entity, Kind::Baseline] {
             let query = format!(
                 "SELECT {} FROM {}
@@ -242,8 +245,8 @@ impl Step {
             for row in 0..rows.len {
                 let name = rows.text(row, 0)?.map(Arc::<str>::from);
                 match kind {
-                    Kind::Entity => late.add(name.as_ref(), None, from),
-                    Kind::Baseline => late.add(None, name.as_ref(), from),
+                    Kind::Entity => late.add(name.as_ref(), None, from, true),
+                    Kind::Baseline => late.add(None, name.as_ref(), from, true),
                 }
             }
         }
@@ -296,7 +299,7 @@ impl Step {
                 Kind::Baseline => baselines.push(judged),
             }
         }
-        let law = self.law(&baselines)?;
+        let law = self.law(&baselines, reader.edition())?;
         let mut outcome = Outcome::from(state);
         let mut rest = &events[..];
         while !rest.is_empty() {
@@ -307,7 +310,8 @@ impl Step {
         }
         drop(events);
         if !late.is_empty() {
-            outcome.take_up(&law, late.states(rule)?, past::load(&law, late)?);
+            let states = late.states(rule, &law.settings, |site, time| reader.placement(site, time))?;
+            outcome.take_up(&law, states, past::load(&law, late)?);
             self.judge_histories(late, &law, &mut outcome, reader)?;
             outcome.take_rest(&law);
         }
@@ -396,7 +400,7 @@ impl Step {
     }
 
     /// The rule, with what analysts say of these baseline entities.
-    fn law(&self, baselines: &[Judged]) -> Result<Law, TravelError> {
+    fn law(&self, baselines: &[Judged], edition: i64) -> Result<Law, TravelError> {
         let settings = self.definition.settings()?;
         let names: Vec<&str> = baselines.iter().map(|judged| &*judged.name).collect();
         Ok(Law {
@@ -405,6 +409,7 @@ impl Step {
             analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
             suppressions: analysts::suppressions(&self.definition.name)?,
             settings,
+            edition,
             pruned_before: self.progress.pruned_before.unwrap_or(Micros::MIN),
             horizon: self.progress.horizon().max(self.tally.newest).unwrap_or(Micros::MIN),
         })

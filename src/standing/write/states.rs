@@ -24,7 +24,7 @@ impl Writer<'_> {
             newest,
             self.law.horizon,
         )?;
-        states.write(Kind::Entity, &self.law.name, self.pass);
+        states.write(Kind::Entity, &self.law.name, self.pass, self.law.edition);
         let newest =
             |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
         let states = StateRows::of(
@@ -34,7 +34,7 @@ impl Writer<'_> {
             newest,
             self.law.horizon,
         )?;
-        states.write(Kind::Baseline, &self.law.name, self.pass);
+        states.write(Kind::Baseline, &self.law.name, self.pass, self.law.edition);
         Ok(())
     }
 }
@@ -106,7 +106,7 @@ impl StateRows {
         Ok(rows)
     }
 
-    fn write(&self, kind: Kind, rule: &str, pass: i64) {
+    fn write(&self, kind: Kind, rule: &str, pass: i64, edition: i64) {
         let (table, column) = (kind.table(), kind.column());
         if !self.gone.is_empty() {
             let names: Vec<&str> = self.gone.iter().map(|(name, _)| &**name).collect();
@@ -129,15 +129,15 @@ impl StateRows {
             };
             spi::execute(
                 &format!(
-                    "INSERT INTO {table} (rule, {column}, judged_until, valid_until, pass, judged_from, state)
+                    "INSERT INTO {table} (rule, {column}, judged_until, valid_until, pass, judged_from, state, edition)
                      SELECT $1, name, judged_until, valid_until,
                             CASE WHEN valid_until = 'infinity' THEN $6 END,
-                            CASE WHEN valid_until = 'infinity' THEN judged_from END, NULLIF(state, '')::json
+                            CASE WHEN valid_until = 'infinity' THEN judged_from END, NULLIF(state, '')::json, $8
                      FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
                          AS n (name, judged_until, valid_until, judged_from, state)
                      ON CONFLICT (rule, {column}, judged_until) DO UPDATE
                      SET valid_until = excluded.valid_until, pass = excluded.pass,
-                         judged_from = excluded.judged_from, state = excluded.state"
+                         judged_from = excluded.judged_from, state = excluded.state, edition = excluded.edition"
                 ),
                 &[
                     text(rule),
@@ -147,6 +147,7 @@ impl StateRows {
                     column_of(|row| row.judged_from),
                     (pg_sys::INT8OID, Some(pg_sys::Datum::from(pass))),
                     texts(&states),
+                    (pg_sys::INT8OID, Some(pg_sys::Datum::from(edition))),
                 ],
             );
         }

@@ -12,7 +12,7 @@ pub const HELD: usize = ROWS;
 /// Writes the verdicts that an outcome holds, so that it never holds many. To which alert they belong is said later.
 /// Within an SPI connection.
 pub fn put(outcome: &mut Outcome) {
-    let columns = ["raised", "reasons"].iter().chain(&FINDING).copied().collect::<Vec<_>>();
+    let columns = ["raised", "reasons", "edition"].iter().chain(&FINDING).copied().collect::<Vec<_>>();
     let of =
         |table: &str| columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
     let statement = format!(

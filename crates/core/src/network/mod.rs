@@ -13,6 +13,7 @@ use crate::geodesy::Coordinates;
 use crate::place::{Network, Place, Precision};
 use crate::rule::Treatment;
 use prefixes::Prefixes;
+use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -133,6 +134,25 @@ impl Networks {
         self.depends_on_time
     }
 
+    /// The edition of place data that these networks make together with GeoIP databases of this digest: a number that
+    /// differs where any address may be located or treated differently, and that is the same in every process and
+    /// after every restart.
+    pub fn edition_with(&self, databases: &[u8]) -> i64 {
+        let mut hasher = Sha256::new();
+        hasher.update(databases);
+        let mut rows: Vec<Vec<u8>> = self.rows.iter().map(NamedNetwork::to_bytes).collect();
+        // Rows of equal precedence lie in the order in which the table gives them.
+        rows.sort_unstable();
+        for row in rows {
+            hasher.update((row.len() as u64).to_le_bytes());
+            hasher.update(row);
+        }
+        let digest = hasher.finalize();
+        let mut edition = [0; 8];
+        edition.copy_from_slice(&digest[..8]);
+        i64::from_le_bytes(edition)
+    }
+
     /// Whether any of them gives coordinates.
     pub fn place_anything(&self) -> bool {
         self.places
@@ -190,6 +210,46 @@ impl Ranks<'_> {
 impl NamedNetwork {
     fn is_valid(&self, at: i64) -> bool {
         self.valid_from.is_none_or(|from| from <= at) && self.valid_until.is_none_or(|until| at < until)
+    }
+
+    /// All that it says, as bytes that differ where it does.
+    fn to_bytes(&self) -> Vec<u8> {
+        fn text(bytes: &mut Vec<u8>, text: Option<&str>) {
+            // One more than the length, so that an empty text is not the same as none.
+            bytes.extend(text.map_or(0, |text| text.len() as u64 + 1).to_le_bytes());
+            bytes.extend(text.unwrap_or_default().as_bytes());
+        }
+        let Self { scope, name, treatment, location, hosting, valid_from, valid_until, by_hand } = self;
+        let mut bytes = Vec::new();
+        match scope {
+            Scope::Prefix(Network { address: IpAddr::V4(address), prefix }) => {
+                bytes.extend([4, *prefix]);
+                bytes.extend(address.octets());
+            }
+            Scope::Prefix(Network { address: IpAddr::V6(address), prefix }) => {
+                bytes.extend([6, *prefix]);
+                bytes.extend(address.octets());
+            }
+            Scope::As(number) => {
+                bytes.push(0);
+                bytes.extend(number.to_le_bytes());
+            }
+        }
+        text(&mut bytes, Some(name));
+        bytes.extend([*treatment as u8, u8::from(*by_hand), u8::from(location.is_some())]);
+        if let Some(Location { coordinates, city, subdivision, country, country_code }) = location {
+            bytes.extend(coordinates.latitude().to_le_bytes());
+            bytes.extend(coordinates.longitude().to_le_bytes());
+            for part in [city, subdivision, country, country_code] {
+                text(&mut bytes, part.as_deref());
+            }
+        }
+        text(&mut bytes, hosting.as_deref());
+        for time in [valid_from, valid_until] {
+            bytes.push(u8::from(time.is_some()));
+            bytes.extend(time.unwrap_or_default().to_le_bytes());
+        }
+        bytes
     }
 
     /// Which of two rows wins: the lesser. What is equal in all of it stays in the order in which it came.

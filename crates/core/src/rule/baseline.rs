@@ -296,7 +296,7 @@ impl Standing {
     }
 }
 
-fn trial_from(at: Micros) -> Standing {
+pub(super) fn trial_from(at: Micros) -> Standing {
     Standing::Trial { since: at, days: 1, last_day: day(at) }
 }
 

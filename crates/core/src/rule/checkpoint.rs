@@ -62,6 +62,26 @@ pub fn common_cut<'a>(
     }
 }
 
+/// The earliest cut, not before `cut`, that every member can answer for, given as in [`common_cut`].
+pub fn earliest_cut<'a>(
+    mut cut: Micros,
+    members: impl Iterator<Item = &'a [(Micros, Micros)]> + Clone,
+) -> Option<Micros> {
+    loop {
+        let before = cut;
+        for states in members.clone() {
+            let after = states.partition_point(|(judged_until, _)| *judged_until <= cut);
+            let is_covered = after.checked_sub(1).is_some_and(|at| cut < states[at].1);
+            if !is_covered {
+                cut = states.get(after)?.0;
+            }
+        }
+        if cut == before {
+            return Some(cut);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,6 +123,21 @@ mod tests {
         assert_eq!(cut(11), Some(4));
         assert_eq!(common_cut(100, [&a[1..2], &b[2..]].into_iter()), Some(19));
         assert_eq!(common_cut(9, [&a[1..]].into_iter()), None);
+    }
+
+    #[test]
+    fn the_earliest_cut_is_one_that_all_members_answer_for() {
+        let a = [(Micros::MIN, 10), (10, 20), (30, Micros::MAX)];
+        let b = [(Micros::MIN, 5), (12, 15), (15, Micros::MAX)];
+        let cut = |at| earliest_cut(at, [&a[..], &b[..]].into_iter());
+        assert_eq!(cut(Micros::MIN), Some(Micros::MIN));
+        assert_eq!(cut(4), Some(4));
+        assert_eq!(cut(5), Some(12));
+        assert_eq!(cut(14), Some(14));
+        assert_eq!(cut(20), Some(30));
+        assert_eq!(cut(100), Some(100));
+        assert_eq!(earliest_cut(11, [&b[..2]].into_iter()), Some(12));
+        assert_eq!(earliest_cut(15, [&b[..2]].into_iter()), None);
     }
 
     proptest! {

@@ -4,6 +4,7 @@ use super::event::{JudgedEvent, Treatment};
 use super::settings::{Marks, Rule};
 use super::verdict::Reason;
 use crate::journey::Leg;
+use crate::place::{Anonymizer, Carrier};
 use std::collections::BTreeSet;
 
 /// How an event takes part, by its address.
@@ -18,8 +19,19 @@ pub enum Class {
 
 impl Class {
     pub fn of(event: &JudgedEvent, rule: &Rule) -> Self {
+        Self::of_address(event.treatment, event.anonymizer, event.hosting, event.carrier, rule)
+    }
+
+    /// By what is known of the event's address.
+    pub fn of_address(
+        treatment: Option<Treatment>,
+        anonymizer: Option<Anonymizer>,
+        hosting: bool,
+        carrier: Option<Carrier>,
+        rule: &Rule,
+    ) -> Self {
         let mut reasons = BTreeSet::new();
-        match event.treatment {
+        match treatment {
             Some(Treatment::Ignore) => return Self::Absent,
             Some(Treatment::Vpn) => {
                 reasons.insert(Reason::Vpn);
@@ -27,11 +39,11 @@ impl Class {
             Some(Treatment::Place | Treatment::Trusted) | None => {}
         }
         // Whoever comes through Tor means to hide: no rule can ignore that. A network of the user's still counts.
-        if !event.is_tor() {
+        if anonymizer != Some(Anonymizer::Tor) {
             let ignored = [
-                (rule.ignored.anonymizer && event.anonymizer.is_some(), Reason::Anonymizer),
-                (rule.ignored.hosting && event.hosting, Reason::Hosting),
-                (rule.ignored.carrier && event.carrier.is_some(), Reason::Carrier),
+                (rule.ignored.anonymizer && anonymizer.is_some(), Reason::Anonymizer),
+                (rule.ignored.hosting && hosting, Reason::Hosting),
+                (rule.ignored.carrier && carrier.is_some(), Reason::Carrier),
             ];
             reasons.extend(ignored.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason));
         }

@@ -22,6 +22,19 @@ pub struct Given {
     pub evidence: BTreeSet<Evidence>,
     /// Of one that stands: whether it joined the incident before it. Else the rule says.
     pub joined: Option<bool>,
+    /// Of one that stands: the edition of place data that it was given by, if that is not the present one.
+    pub other_edition: Option<i64>,
+}
+
+/// An entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
+pub type Crossings = BTreeMap<Transition, Alternation>;
+
+/// The legs of one other edition of place data, while verdicts that stand are taken up: what one edition calls two
+/// places another may call one, so that legs of two editions say nothing together.
+#[derive(Clone, Debug, Default)]
+pub struct OtherEdition {
+    edition: Option<i64>,
+    crossings: Crossings,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,7 +58,7 @@ pub struct Grouping {
     pub open: Option<Incident>,
     /// The entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
     #[serde(with = "pairs")]
-    pub crossings: BTreeMap<Transition, Alternation>,
+    pub crossings: Crossings,
 }
 
 /// How an ordered pair of places (A, B) alternates: when a leg A to B arrived, the latest, and the latest that was
@@ -62,13 +75,29 @@ impl Grouping {
     /// The next verdict of the entity. Gives the incident that it ends, if it starts another.
     pub fn add(&mut self, rule: &Rule, verdict: Given) -> Option<Incident> {
         let at = verdict.to_time;
-        let places = verdict.from.clone().zip(verdict.to.clone());
-        if let Some((from, to)) = places.filter(|(from, to)| from != to) {
-            self.cross(from, to, at);
-        }
+        cross(&mut self.crossings, verdict.from.clone(), verdict.to.clone(), at);
         let ended = if verdict.raised { self.raise(rule, verdict) } else { None };
-        self.look_for_two_holders(rule, at);
+        look_for_two_holders(rule, &mut self.open, &self.crossings, at);
         ended
+    }
+
+    /// The next verdict that stands, by whichever edition of place data it was given.
+    pub fn stand(&mut self, rule: &Rule, verdict: Given, other: &mut OtherEdition) -> Option<Incident> {
+        let Some(edition) = verdict.other_edition else { return self.add(rule, verdict) };
+        if other.edition != Some(edition) {
+            *other = OtherEdition { edition: Some(edition), crossings: Crossings::new() };
+        }
+        let at = verdict.to_time;
+        cross(&mut other.crossings, verdict.from.clone(), verdict.to.clone(), at);
+        let ended = if verdict.raised { self.raise(rule, verdict) } else { None };
+        look_for_two_holders(rule, &mut self.open, &other.crossings, at);
+        ended
+    }
+
+    /// A leg over the thresholds, by the present edition, whose verdict stands by another one: only what comes later is
+    /// held against it.
+    pub fn pass(&mut self, from: Option<PlaceKey>, to: Option<PlaceKey>, at: Micros) {
+        cross(&mut self.crossings, from, to, at);
     }
 
     /// Drops what can matter to no event of the entity later than `now`. Gives the incident that none can join.
@@ -106,29 +135,29 @@ impl Grouping {
             evidence: verdict.evidence,
         })
     }
+}
 
-    fn cross(&mut self, from: PlaceKey, to: PlaceKey, at: Micros) {
-        let there = Transition { from, to };
-        let back = Transition { from: there.to.clone(), to: there.from.clone() };
-        if let Some(other) = self.crossings.get_mut(&back) {
-            other.and_back = other.there;
-        }
-        let this = self.crossings.entry(there).or_default();
-        this.and_there_again = this.and_back;
-        this.there = Some(at);
+fn cross(crossings: &mut Crossings, from: Option<PlaceKey>, to: Option<PlaceKey>, at: Micros) {
+    let Some((from, to)) = from.zip(to).filter(|(from, to)| from != to) else { return };
+    let there = Transition { from, to };
+    let back = Transition { from: there.to.clone(), to: there.from.clone() };
+    if let Some(other) = crossings.get_mut(&back) {
+        other.and_back = other.there;
     }
+    let this = crossings.entry(there).or_default();
+    this.and_there_again = this.and_back;
+    this.there = Some(at);
+}
 
-    /// Up to `last_seen`: a leg of that very second counts, also one that is not raised and comes after the raised one.
-    fn look_for_two_holders(&mut self, rule: &Rule, at: Micros) {
-        let Some(open) = self.open.as_mut().filter(|open| open.last_seen == at) else { return };
-        let start = open.first_seen.saturating_sub(rule.max_duration);
-        let found = self
-            .crossings
-            .values()
-            .any(|alternation| alternation.and_there_again.is_some_and(|first_leg| first_leg >= start));
-        if found {
-            open.evidence.insert(Evidence::TwoHolders);
-        }
+/// Up to `last_seen`: a leg of that very second counts, also one that is not raised and comes after the raised one.
+fn look_for_two_holders(rule: &Rule, open: &mut Option<Incident>, crossings: &Crossings, at: Micros) {
+    let Some(open) = open.as_mut().filter(|open| open.last_seen == at) else { return };
+    let start = open.first_seen.saturating_sub(rule.max_duration);
+    let found = crossings
+        .values()
+        .any(|alternation| alternation.and_there_again.is_some_and(|first_leg| first_leg >= start));
+    if found {
+        open.evidence.insert(Evidence::TwoHolders);
     }
 }
 

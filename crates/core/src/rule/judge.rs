@@ -5,7 +5,7 @@ use super::baseline::{BaselineState, LearntPlace, LearntTransition};
 use super::checkpoint::{self, Checkpoint};
 use super::class::Class;
 use super::event::{JudgedEvent, in_order};
-use super::incident::{Grouping, Incident};
+use super::incident::{Grouping, Incident, OtherEdition};
 use super::journey::EntityJourney;
 use super::past::Pasts;
 use super::place_key::Transition;
@@ -151,6 +151,7 @@ struct EntityRun<'a> {
     judged_until: Option<Micros>,
     journey: EntityJourney<'a>,
     grouping: Grouping,
+    other: OtherEdition,
 }
 
 impl EntityRun<'_> {
@@ -171,7 +172,10 @@ impl<'r, 'a> Machine<'r, 'a> {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
             let judged_until = Some(kept.judged_until);
-            (entity.clone(), EntityRun { judged_until, journey, grouping: kept.grouping.clone() })
+            (
+                entity.clone(),
+                EntityRun { judged_until, journey, grouping: kept.grouping.clone(), ..EntityRun::default() },
+            )
         });
         let baselines =
             state.baselines.iter().map(|(name, kept)| (name.clone(), kept.clone().under(law.rule.learn)));
@@ -218,21 +222,28 @@ impl<'r, 'a> Machine<'r, 'a> {
         let rule = self.law.rule;
         // What stands is no later than the event: so it comes after all that was kept, and before what is judged now.
         let past = self.pasts.get_mut(&event.entity);
-        let (stands, is_pruned) = match past {
+        let (stands, is_pruned, is_other) = match past {
             Some(past) => {
                 for given in past.take_until(event.time) {
-                    self.judgement.incidents.extend(run.grouping.add(rule, given));
+                    self.judgement.incidents.extend(run.grouping.stand(rule, given, &mut run.other));
                 }
-                (event.time <= past.until, event.time < past.pruned_before)
+                let stands = event.time <= past.until;
+                (stands, event.time < past.pruned_before, stands && event.time <= past.other_until)
             }
-            None => (false, false),
+            None => (false, false, false),
         };
         let leg = run.journey.arrive(event, &class);
         let measured = leg
-            .filter(|_| !stands || is_pruned)
+            .filter(|_| !stands || is_pruned || is_other)
             .and_then(|leg| Some((leg, leg.measure_if_impossible(&rule.thresholds)?)));
         let judged = measured.is_some() && !stands;
-        if let Some((leg, measure)) = measured {
+        if let Some((leg, _)) = measured
+            && is_other
+            && !is_pruned
+        {
+            let [from, to] = [leg.from, leg.to].map(|end| end.event.place(rule.learn));
+            run.grouping.pass(from, to, event.time);
+        } else if let Some((leg, measure)) = measured {
             // Before anything is learnt from the event: known means known before it.
             let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
             let verdict = self.law.verdict(leg, measure, &class, state);

@@ -84,6 +84,7 @@
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert an incident is |
 //! | [`checkpoint`] | which states are kept for late events |
+//! | [`relocate`] | a state under another edition of place data, where the history is gone |
 //! | [`past`] | verdicts that stand, between such a state and what is judged again |
 //! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
 //! | [`mod@judge`] | all of it together; what is kept |
@@ -100,6 +101,7 @@ pub mod journey;
 pub mod judge;
 pub mod past;
 pub mod place_key;
+pub mod relocate;
 pub mod settings;
 pub mod signal;
 pub mod suppression;
@@ -113,10 +115,11 @@ pub use checkpoint::Checkpoint;
 pub use class::Class;
 pub use event::{JudgedEvent, Shown, Treatment};
 pub use evidence::Evidence;
-pub use incident::{Given, Grouping, Incident};
+pub use incident::{Crossings, Given, Grouping, Incident, OtherEdition};
 pub use judge::{EntityState, Judgement, Late, Machine, State, Step, judge, resume, resume_towards};
 pub use past::{Past, Pasts};
 pub use place_key::{PlaceKey, Transition};
+pub use relocate::Placement;
 pub use settings::{Learn, Marks, Micros, Rule, Severity};
 pub use suppression::Suppression;
 pub use template::Template;

@@ -11,15 +11,25 @@ use std::sync::Arc;
 pub type Pasts = BTreeMap<Arc<str>, Past>;
 
 /// What stands of one entity.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Past {
     /// Verdicts on legs that arrive before this are not among those that stand, as they were pruned: such legs are
     /// judged again for the sake of the incidents, and nothing is said of them.
     pub pruned_before: Micros,
     /// No leg that arrives later has a verdict that stands.
     pub until: Micros,
+    /// Verdicts on legs that arrive at this time or before may be of another edition of place data: so these legs are
+    /// measured by the present one, for what comes later.
+    pub other_until: Micros,
     /// In order of arrival.
     pub verdicts: VecDeque<Given>,
+}
+
+impl Default for Past {
+    fn default() -> Self {
+        let never = Micros::MIN;
+        Self { pruned_before: never, until: never, other_until: never, verdicts: VecDeque::new() }
+    }
 }
 
 impl Past {

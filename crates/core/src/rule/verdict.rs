@@ -88,6 +88,7 @@ impl Verdict<'_> {
             lowered: self.lowered,
             evidence: self.evidence.clone(),
             joined: None,
+            other_edition: None,
         }
     }
 }

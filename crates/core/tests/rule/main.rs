@@ -3,6 +3,7 @@
 mod alerts;
 mod arbitrary;
 mod baseline;
+mod editions;
 mod events;
 mod incidents;
 mod model;

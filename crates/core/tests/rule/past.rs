@@ -28,6 +28,7 @@ fn pasts_of(verdicts: &[Verdict], rule: &Rule, after: Micros, until: Micros, pru
         let past = pasts.entry(verdict.leg.to.event.entity.clone()).or_insert_with(|| Past {
             pruned_before,
             until,
+            other_until: Micros::MIN,
             verdicts: VecDeque::new(),
         });
         if (pruned_before..=until).contains(&verdict.to_time()) {
@@ -76,7 +77,8 @@ fn what_was_said_stands_whatever_is_said_now() {
     stands[0].raised = false;
     let second = stands[1].leg_id.clone();
     let entity = stands[0].entity.clone();
-    let past = Past { pruned_before: Micros::MIN, until: NOON + 2 * MINUTE, verdicts: stands };
+    let past =
+        Past { pruned_before: Micros::MIN, until: NOON + 2 * MINUTE, verdicts: stands, ..Past::default() };
     let case = Case {
         rule: Rule { raise_from: Some(NOON + HOUR), ..rule },
         events: events.clone(),

@@ -1,0 +1,221 @@
+//! States under another edition of place data.
+//!
+//! An edition is what addresses are located by: the GeoIP databases and the named networks. A leg that begins in one
+//! edition and ends in another is no travel, so whoever goes on with a state of another edition must first look up its
+//! addresses again. Where the source still has the whole history, it is read again instead, which says more: a state
+//! has only the last address of each place.
+
+use super::baseline::{BaselineState, PlaceRecord, Standing, trial_from};
+use super::class::Class;
+use super::event::{JudgedEvent, Treatment};
+use super::judge::EntityState;
+use super::place_key::{PlaceKey, Transition};
+use super::settings::{Learn, Micros, Rule};
+use crate::geodesy::Coordinates;
+use crate::journey::Stop;
+use crate::place::{Anonymizer, Carrier};
+use crate::site::Site;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// What the present edition says of an address at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Placement {
+    pub coordinates: Coordinates,
+    pub accuracy_km: Option<f64>,
+    pub country: Option<Arc<str>>,
+    pub country_code: Option<Arc<str>>,
+    pub subdivision: Option<Arc<str>>,
+    pub city: Option<Arc<str>>,
+    pub anonymizer: Option<Anonymizer>,
+    /// Whose machines they are.
+    pub hosting: Option<Arc<str>>,
+    pub carrier: Option<Carrier>,
+    pub asn: Option<i64>,
+    pub as_organization: Option<Arc<str>>,
+    pub treatment: Option<Treatment>,
+}
+
+impl Placement {
+    fn class(&self, rule: &Rule) -> Class {
+        Class::of_address(self.treatment, self.anonymizer, self.hosting.is_some(), self.carrier, rule)
+    }
+
+    /// The place that events there teach of; none: they teach nothing.
+    fn teaches(&self, rule: &Rule) -> Option<PlaceKey> {
+        if self.class(rule) != Class::Ordinary || (rule.learn == Learn::Proven && self.anonymizer.is_some()) {
+            return None;
+        }
+        let place = PlaceKey {
+            country_code: self.country_code.clone()?,
+            subdivision: self.subdivision.clone(),
+            city: self.city.clone(),
+        };
+        Some(place.under(rule.learn))
+    }
+}
+
+impl JudgedEvent {
+    /// The event where its address is now.
+    pub fn at(self, placement: Placement) -> Self {
+        let mut event = self;
+        event.coordinates = placement.coordinates;
+        event.accuracy_km = placement.accuracy_km;
+        event.country_code = placement.country_code;
+        event.subdivision = placement.subdivision;
+        event.city = placement.city;
+        event.anonymizer = placement.anonymizer;
+        event.hosting = placement.hosting.is_some();
+        event.carrier = placement.carrier;
+        event.asn = placement.asn;
+        event.treatment = placement.treatment;
+        event.shown.country = placement.country;
+        event.shown.as_organization = placement.as_organization;
+        event.shown.hosting = placement.hosting;
+        event
+    }
+}
+
+impl EntityState {
+    /// The state under the present edition, which `look_up` answers for. The next leg starts where the last ordinary
+    /// event is now, or nowhere if it is no longer located or no longer ordinary. The open incident stays; the legs
+    /// that crossed between places are forgotten, as they have no addresses.
+    pub fn relocated<E>(
+        self,
+        rule: &Rule,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+    ) -> Result<Self, E> {
+        let Self { judged_until, last, mut grouping } = self;
+        let last = match last {
+            Some(event) if event.site.address().is_some() => {
+                look_up(event.site, event.time)?.map(|placement| event.at(placement))
+            }
+            // Coordinates are what they are.
+            last => return Ok(Self { judged_until, last, grouping }),
+        };
+        grouping.crossings.clear();
+        let last = last.filter(|event| Class::of(event, rule) == Class::Ordinary);
+        Ok(Self { judged_until, last, grouping })
+    }
+}
+
+impl BaselineState {
+    /// The state under the present edition, which `look_up` answers for. A place whose last address is elsewhere now
+    /// moves there: known it stays known, on trial it takes its trial along, and a contested one begins a new trial, as
+    /// what contested it was of the other edition. Of places that become one, the stronger standing stays. A place
+    /// whose last address is no longer located, or teaches nothing any more, stays what it is; only its trial ends.
+    pub fn relocated<E>(
+        self,
+        rule: &Rule,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+    ) -> Result<Self, E> {
+        let Self { judged_until, first_event, last_event, places, transitions, anchor, after_anchor } = self;
+        let anchor = match anchor {
+            Some(stop) => relocated_stop(stop, rule, &mut look_up)?.map(|now| now.stop),
+            None => None,
+        };
+        let mut moved: BTreeMap<PlaceKey, PlaceKey> = BTreeMap::new();
+        let mut after = Self {
+            judged_until,
+            first_event,
+            last_event,
+            places: BTreeMap::new(),
+            transitions: BTreeMap::new(),
+            anchor,
+            after_anchor: BTreeSet::new(),
+        };
+        for (place, record) in places {
+            let was_after_anchor = after_anchor.contains(&place);
+            let Some(Relocated { stop: last, place: now }) = relocated_stop(record.last, rule, &mut look_up)?
+            else {
+                if !matches!(record.standing, Standing::Trial { .. }) {
+                    after.take_in(place, record, false);
+                }
+                continue;
+            };
+            let now = now.unwrap_or_else(|| place.clone());
+            let is_moved = now != place;
+            let standing = match record.standing {
+                Standing::Held { .. } if is_moved => trial_from(last.time_us),
+                standing => standing,
+            };
+            let begins_anew = standing != record.standing;
+            let is_after = was_after_anchor
+                || (begins_anew && anchor.is_none_or(|anchor| anchor.time_us < last.time_us));
+            after.take_in(now.clone(), PlaceRecord { standing, last, ..record }, is_after);
+            if is_moved {
+                moved.insert(place, now);
+            }
+        }
+        for (transition, travelled) in transitions {
+            let now = |place: PlaceKey| moved.get(&place).cloned().unwrap_or(place);
+            let transition = Transition { from: now(transition.from), to: now(transition.to) };
+            if transition.from != transition.to {
+                let merged = after.transitions.entry(transition).or_insert(travelled);
+                merged.first_seen = merged.first_seen.min(travelled.first_seen);
+                merged.last_seen = merged.last_seen.max(travelled.last_seen);
+            }
+        }
+        Ok(after)
+    }
+
+    /// Takes in a place, which another record may already be of.
+    fn take_in(&mut self, place: PlaceKey, record: PlaceRecord, is_after_anchor: bool) {
+        let merged = match self.places.get(&place) {
+            Some(other) => PlaceRecord {
+                standing: stronger(other.standing, record.standing),
+                first_seen: other.first_seen.min(record.first_seen),
+                last: if other.last.time_us < record.last.time_us { record.last } else { other.last },
+            },
+            None => record,
+        };
+        let is_on_trial = matches!(merged.standing, Standing::Trial { .. });
+        if is_after_anchor {
+            self.after_anchor.insert(place.clone());
+        }
+        if !is_on_trial {
+            self.after_anchor.remove(&place);
+        }
+        self.places.insert(place, merged);
+    }
+}
+
+/// A stop where its address is now.
+struct Relocated {
+    stop: Stop<()>,
+    /// The place that it teaches of; none over coordinates, where that is not for the edition to say.
+    place: Option<PlaceKey>,
+}
+
+/// None: it is no longer located, or teaches nothing.
+fn relocated_stop<E>(
+    stop: Stop<()>,
+    rule: &Rule,
+    look_up: &mut impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+) -> Result<Option<Relocated>, E> {
+    if stop.site.address().is_none() {
+        return Ok(Some(Relocated { stop, place: None }));
+    }
+    let Some(placement) = look_up(stop.site, stop.time_us)? else { return Ok(None) };
+    let place = placement.teaches(rule);
+    if place.is_none() {
+        return Ok(None);
+    }
+    let Placement { coordinates, accuracy_km, .. } = placement;
+    Ok(Some(Relocated { stop: Stop { coordinates, accuracy_km, ..stop }, place }))
+}
+
+/// Known is more than contested, which no trial ends, and that is more than on trial. Of two alike the one that lasts
+/// longer; of two trials the one with more days.
+fn stronger(a: Standing, b: Standing) -> Standing {
+    let rank = |standing: &Standing| match standing {
+        Standing::Known { .. } => (2, 0),
+        Standing::Held { .. } => (1, 0),
+        Standing::Trial { days, .. } => (0, *days),
+    };
+    match rank(&a).cmp(&rank(&b)) {
+        std::cmp::Ordering::Less => b,
+        std::cmp::Ordering::Greater => a,
+        std::cmp::Ordering::Equal => std::cmp::min_by_key(a, b, |standing| standing.since()),
+    }
+}
