@@ -1,7 +1,8 @@
 //! The query of `travel.coverage`: what became of each row, the first reason that fits.
 
 use super::arguments::Arguments;
-use super::events::{Events, Site};
+use super::events::Events;
+use super::place::Site;
 
 pub fn query(events: &Events, arguments: &Arguments) -> String {
     let names: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();

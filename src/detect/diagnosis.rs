@@ -3,7 +3,8 @@
 //! read when nothing of it could be used.
 
 use super::arguments::Arguments;
-use super::events::{Events, Site};
+use super::events::Events;
+use super::place::Site;
 use super::{counted, notice_with};
 use crate::pg::errors::TravelError;
 use crate::pg::{settings, spi};

@@ -1,7 +1,8 @@
 //! The query of the findings: the legs of each entity, with the events at both ends.
 
 use super::arguments::{Arguments, utc};
-use super::events::{Events, PLACE_LABELS, Site};
+use super::events::{Events, PLACE_LABELS};
+use super::place::Site;
 use pgrx::pg_sys;
 use std::fmt::Write;
 

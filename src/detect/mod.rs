@@ -1,7 +1,7 @@
 //! `travel.detect`, `travel.detect_sql`, `travel.coverage`: detection over a table of the user's own.
 //!
 //! [`arguments`] what the caller asks for; [`source`] what his table has; [`expression`] pieces of SQL that he gives;
-//! [`columns`] where each standard column is; [`events`] the query over the events that count; [`legs`] the query of
+//! [`columns`] where each standard column is; [`place`] where the events were; [`events`] the query over the events that count; [`legs`] the query of
 //! the findings; [`coverage`] the query of what was not judged; [`diagnosis`] why nothing was.
 
 mod arguments;
@@ -11,6 +11,7 @@ mod diagnosis;
 mod events;
 mod expression;
 mod legs;
+mod place;
 mod source;
 
 use crate::geoip::Places;
@@ -107,8 +108,9 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 pub use arguments::{Arguments, columns as columns_argument, just_before, looks_like_a_time, utc};
 pub use columns::{Expression, is_expression, type_name};
 pub use diagnosis::{Diagnosis, LOOK_AT_COLUMNS, Rows as DiagnosedRows, none_of};
-pub use events::{Events, LABELS, PLACE_LABELS, Site};
+pub use events::{Events, LABELS, PLACE_LABELS};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
+pub use place::Site;
 pub use source::{Source, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {

@@ -194,6 +194,21 @@ fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_type) -
     }
 }
 
+/// Whether it is a type of texts, as pg_type says.
+pub fn is_textual(oid: pg_sys::Oid) -> bool {
+    category(oid) == pg_sys::TYPCATEGORY_STRING
+}
+
+/// What kind of type it is, as pg_type says.
+pub fn category(oid: pg_sys::Oid) -> u8 {
+    // SAFETY: a catalog look-up by oid.
+    unsafe {
+        let (mut category, mut preferred) = (0, false);
+        pg_sys::get_type_category_preferred(oid, &mut category, &mut preferred);
+        category as u8
+    }
+}
+
 /// What a domain is made of; any other type is itself.
 pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog look-up by oid.
