@@ -28,7 +28,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             column: column.to_string_lossy().into_owned(),
             value: row.written(column),
             wanted: wanted.into(),
-            hint: hint.into(),
+            hint,
         })
     };
     for (column, most, wanted) in

@@ -102,7 +102,7 @@ pub enum TravelError {
     ValidityEmpty { from: String, until: String },
     CountryCode { column: String, value: String },
     AlertColumn { column: String },
-    ColumnValue { table: String, column: String, value: String, wanted: Text, hint: Text },
+    ColumnValue { table: String, column: String, value: String, wanted: Text, hint: &'static str },
     ColumnIsNull { table: String, column: String },
     ReasonWithoutArchive { reason: String },
     AlertsAreKept,

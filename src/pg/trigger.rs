@@ -99,7 +99,7 @@ impl<'a> Trigger<'a> {
                     [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")).into(),
                     known => known.concat().into(),
                 },
-                hint: hint.into(),
+                hint,
             }),
             _ => Ok(()),
         }
@@ -118,7 +118,7 @@ impl<'a> Trigger<'a> {
                 column: column.to_string_lossy().into_owned(),
                 value: "empty".to_owned(),
                 wanted: "a text that is not empty".into(),
-                hint: hint.into(),
+                hint,
             }),
             _ => Ok(()),
         }

@@ -46,6 +46,17 @@ CALL travel.rejudge('late', '4714-11-24 00:00:00+00 BC');
 CALL travel.rejudge('late', 'infinity');
 SELECT judge_from FROM travel.scans WHERE rule = 'late';
 
+-- Every time that PostgreSQL can write is written into queries as it is.
+SELECT count(*) AS times, count(*) FILTER (WHERE t = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49), $$to_time >= timestamptz '([^']*)'$$))[1]::timestamptz) AS as_written
+FROM (SELECT timestamptz '4714-11-24 00:00:00+00 BC' + n * interval '149 years 3 days 7 hours 11 minutes 13.123457 seconds' AS t FROM generate_series(0, 2000) AS n
+      UNION ALL SELECT timestamptz '1999-12-31 00:00:00+00' + n * interval '1 day' FROM generate_series(0, 1500) AS n UNION ALL SELECT unnest('{294276-12-31 23:59:59.999999+00,0001-12-31 23:59:59.999999+00 BC,0001-01-01 00:00:00+00,1900-02-28 00:00:00+00,1900-03-01 00:00:00+00,2000-02-29 12:00:00+00,4714-11-24 00:00:00+00 BC}'::timestamptz[])) AS s;
+CREATE TABLE ends (access_key_id text, event_time timestamptz, source_ip inet, outcome text, invoked_by text);
+INSERT INTO ends VALUES ('K', '294276-12-31 23:59:59.999999+00', '192.0.2.1'), ('K', '294276-12-31 23:59:59.999999+00', '203.0.113.1'), ('L', '4714-11-24 00:00:00+00 BC', '192.0.2.1'), ('L', '4714-11-24 00:00:00+00 BC', '203.0.113.1');
+SELECT entity, from_time, to_time FROM travel.detect('ends', since => '294276-12-31 23:59:59.999999+00') UNION ALL SELECT entity, from_time, to_time FROM travel.detect('ends', until => '4714-11-24 00:00:00.000001+00 BC');
+INSERT INTO travel.rules (name, source, baseline) VALUES ('ends', 'ends', false);
+CALL travel.scan('ends');
+SELECT entity, from_time, to_time FROM travel.alerts WHERE rule = 'ends' ORDER BY entity;
+
 -- Lengths of time that leave no time.
 SELECT error_of($$SELECT travel.prune('300000 years')$$);
 SELECT error_of($$SELECT travel.prune('178000000 years')$$);
@@ -103,4 +114,4 @@ SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may
 DELETE FROM travel.rules;
 TRUNCATE travel.alerts, travel.alert_history, travel.alert_legs, travel.verdicts, travel.entity_states, travel.baseline_states, travel.scans;
 RESET session_replication_role;
-DROP TABLE trail, mixed, computed, numbered;
+DROP TABLE trail, ends, mixed, computed, numbered;
