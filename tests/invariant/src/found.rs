@@ -161,3 +161,17 @@ pub fn row_versions(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
     lines.sort();
     Ok(lines)
 }
+
+/// Legs with one end in another edition of place data, and baseline entities that learned places of both.
+pub fn of_two_editions(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+    let is_other = |city: &str| format!("coalesce({city} LIKE 'Elsewhere%', false)");
+    server.ask(&format!(
+        "SELECT 'leg ' || leg_id FROM travel.verdicts WHERE rule = '{rule}' AND {} <> {}
+         UNION ALL
+         SELECT 'places of ' || baseline_entity FROM travel.known_places WHERE rule = '{rule}' AND origin = 'learnt'
+         GROUP BY baseline_entity HAVING count(DISTINCT {}) > 1",
+        is_other("from_city"),
+        is_other("to_city"),
+        is_other("city"),
+    ))
+}

@@ -25,6 +25,10 @@ pub enum Step {
     Change { batch: u64 },
     /// With the same settings.
     Rejudge { since: Option<Micros>, batch: u64 },
+    /// Another edition of place data: all addresses are elsewhere.
+    OtherEdition,
+    /// That of the case.
+    PresentEdition,
     /// An analyst archives what is there.
     Archive,
     /// The rule scans another table, with these rows.
@@ -119,6 +123,14 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
         steps.push(Step::Close);
     }
     steps.push(Step::Scan { batch: batch(rng) });
+    if rng.below(3) == 0 {
+        // What was said by the other edition stands until everything is judged again.
+        let mut places = [0; 2].map(|_| rng.below(steps.len() as u64) as usize);
+        places.sort_unstable();
+        steps.insert(places[1], Step::PresentEdition);
+        steps.insert(places[0], Step::OtherEdition);
+        steps.push(Step::Rejudge { since: None, batch: batch(rng) });
+    }
     case.steps = steps;
 }
 
@@ -133,10 +145,16 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Midway { .. } => Some("rows that arrive while a pass is under way"),
             Step::Rejudge { .. } => Some("judged again with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
+            Step::OtherEdition => Some("another edition of place data before"),
             Step::Archive => Some("alerts archived on the way"),
             Step::Drift { .. } => Some("late rows under changed settings"),
             Step::Elsewhere(_) => Some("another source before"),
-            Step::Insert(_) | Step::Close | Step::Scan { .. } | Step::Change { .. } | Step::Back => None,
+            Step::Insert(_)
+            | Step::Close
+            | Step::Scan { .. }
+            | Step::Change { .. }
+            | Step::PresentEdition
+            | Step::Back => None,
         })
         .collect();
     kinds.sort_unstable();

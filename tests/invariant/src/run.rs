@@ -15,6 +15,15 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
     if (case.before.is_some() && changes.is_none()) || leaves > returns {
         return Err(Failure { what: "the rule never becomes that of the case".to_owned(), is_void: true });
     }
+    let (moves, moves_back) =
+        (last(|step| *step == Step::OtherEdition), last(|step| *step == Step::PresentEdition));
+    let again = last(|step| matches!(step, Step::Rejudge { since: None, .. }));
+    if moves.is_some() && (moves > moves_back || moves_back > again) {
+        return Err(Failure {
+            what: "the addresses never are where the case says".to_owned(),
+            is_void: true,
+        });
+    }
     let number = server.fresh()?;
     let (split, whole) = (format!("split {number}"), format!("whole {number}"));
     for statement in sql::networks(case) {
@@ -27,6 +36,9 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
     }
     for step in &case.steps {
         take(server, case, &split, step)?;
+        if moves.is_some() {
+            same("legs and places of two editions and none", &[], &found::of_two_editions(server, &split)?)?;
+        }
     }
 
     let rows: Vec<_> = plan::rows(&case.steps).into_iter().map(|row| case.rows[row].clone()).collect();
@@ -108,6 +120,12 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
             server.run(Session::Main, &sql::set_source(rule, other))
         }
         Step::Back => server.run(Session::Main, &sql::set_source(rule, table)),
+        Step::OtherEdition => {
+            sql::other_edition(case).iter().try_for_each(|statement| server.run(Session::Main, statement))
+        }
+        Step::PresentEdition => {
+            server.run(Session::Main, "DELETE FROM travel.networks WHERE name = 'other edition'")
+        }
         Step::Archive => server.run(
             Session::Main,
             &format!(

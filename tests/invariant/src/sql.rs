@@ -2,6 +2,7 @@
 
 use crate::case::{Baseline, Before, Case, Entity, Source};
 use std::fmt::Display;
+use std::net::IpAddr;
 use travel_core::rule::settings::{DAY, SECOND};
 use travel_core::rule::*;
 
@@ -207,6 +208,18 @@ pub fn networks(case: &Case) -> Vec<String> {
         ));
     }
     statements
+}
+
+/// All addresses of the case are elsewhere, every other one on the other side of the Earth.
+pub fn other_edition(case: &Case) -> Vec<String> {
+    let at = ["-33.87, 151.21, 'Elsewhere 1', 'AU'", "-12.05, -77.04, 'Elsewhere 2', 'PE'"];
+    let row = |((address, _), at): ((IpAddr, &JudgedEvent), &&str)| {
+        format!(
+            "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) \
+             VALUES ('{address}', 'other edition', {at})"
+        )
+    };
+    case.addresses().into_iter().zip(at.iter().cycle()).map(row).collect()
 }
 
 fn place(place: &PlaceKey) -> String {
