@@ -29,6 +29,7 @@ CREATE TABLE travel.scans (
     pass_events       bigint      NOT NULL DEFAULT 0,
     pass_located      bigint      NOT NULL DEFAULT 0,
     found_news        boolean     NOT NULL DEFAULT false,
+    newest_past       timestamptz,
     news_at           timestamptz,
     longest_gap       interval,
     problem           text
@@ -64,6 +65,8 @@ COMMENT ON COLUMN travel.scans.located_by IS
 COMMENT ON COLUMN travel.scans.pass_events IS 'the events that the pass has read so far';
 COMMENT ON COLUMN travel.scans.pass_located IS 'those of them that were located';
 COMMENT ON COLUMN travel.scans.found_news IS 'whether the pass has read events that are newer than all before';
+COMMENT ON COLUMN travel.scans.newest_past IS
+    'as newest_event, without events that claim to come from the future: they would hide that others stay away';
 COMMENT ON COLUMN travel.scans.news_at IS 'when a pass last found new events; before that, when the first pass began';
 COMMENT ON COLUMN travel.scans.longest_gap IS
     'the longest time between two passes that found new events; it is halved every 14 days';

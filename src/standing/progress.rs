@@ -60,6 +60,8 @@ pub struct Tally {
     pub events: u64,
     pub placed: u64,
     pub newest: Option<Micros>,
+    /// The newest that does not claim to come from the future.
+    pub newest_past: Option<Micros>,
 }
 
 impl Progress {
@@ -181,6 +183,7 @@ impl Progress {
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
                  arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
                  arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
+                 newest_past = CASE WHEN $10::timestamptz IS NOT NULL THEN newest_past END,
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
@@ -264,7 +267,7 @@ impl Progress {
         spi::execute(
             "UPDATE travel.scans
              SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5),
-                 found_news = found_news OR $5 > coalesce(newest_event, '-infinity') IS TRUE,
+                 found_news = found_news OR $7 > coalesce(newest_past, '-infinity') IS TRUE, newest_past = greatest(newest_past, $7),
                  pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
              WHERE rule = $1",
             &[
@@ -274,6 +277,7 @@ impl Progress {
                 number(Some(tally.placed as i64)),
                 time(tally.newest),
                 time(geoip_built_at),
+                time(tally.newest_past),
             ],
         );
     }
@@ -370,7 +374,7 @@ fn with_own(snapshot: &str, own: &str) -> Option<String> {
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
 }
 
-fn now() -> Micros {
+pub fn now() -> Micros {
     // SAFETY: asks for the time.
     unsafe { pg_sys::GetCurrentTimestamp() }
 }

@@ -9,7 +9,7 @@ use super::members::{self, Kept, Kind};
 use super::notify;
 use super::outcome::{Law, Outcome};
 use super::past;
-use super::progress::{Health, Progress, Tally};
+use super::progress::{self, Health, Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
 use super::write::{Judged, Writer, verdicts};
@@ -137,7 +137,7 @@ impl Step {
         let query = self.queries.news(&news);
         let rows = with_rights_of(self.owner, || self.queries.by_arrival(&news, || spi::select(&query, &[])));
         let mut events = Vec::new();
-        let mut last = None;
+        let (mut last, now) = (None, progress::now());
         for row in 0..rows.len {
             match reader.read(&rows, row)? {
                 Read::Placed(event) => {
@@ -148,6 +148,7 @@ impl Step {
                 Read::NotPlaced(time) => last = Some(time),
                 Read::Nothing => {}
             }
+            self.tally.newest_past = last.filter(|time| *time <= now).or(self.tally.newest_past);
             pgrx::check_for_interrupts!();
         }
         self.tally.events = rows.len as u64;
