@@ -8,12 +8,10 @@ use std::panic::AssertUnwindSafe;
 /// Why an attempt failed.
 #[derive(Debug)]
 pub enum Failure {
-    Ours(TravelError),
+    /// Boxed: it is large.
+    Ours(Box<TravelError>),
     /// An error of PostgreSQL or of the user's own functions.
-    Raised {
-        code: PgSqlErrorCode,
-        message: String,
-    },
+    Raised { code: PgSqlErrorCode, message: String },
 }
 
 /// Runs `body` as a subtransaction: what it did is undone if it fails. Only the cancel of the session's statement is
@@ -30,19 +28,20 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
         };
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let result = PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Failure::Ours)))
-            .catch_others(|caught| match &caught {
-                CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                    if !is_cancel(report) =>
-                {
-                    Err(Failure::Raised {
-                        code: report.sql_error_code(),
-                        message: report.message().to_owned(),
-                    })
-                }
-                _ => caught.rethrow(),
-            })
-            .execute();
+        let result =
+            PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(|error| Failure::Ours(Box::new(error)))))
+                .catch_others(|caught| match &caught {
+                    CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                        if !is_cancel(report) =>
+                    {
+                        Err(Failure::Raised {
+                            code: report.sql_error_code(),
+                            message: report.message().to_owned(),
+                        })
+                    }
+                    _ => caught.rethrow(),
+                })
+                .execute();
         match result {
             Ok(_) => ended(pg_sys::ReleaseCurrentSubTransaction),
             Err(_) => ended(pg_sys::RollbackAndReleaseCurrentSubTransaction),

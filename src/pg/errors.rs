@@ -80,6 +80,9 @@ pub enum TravelError {
     RuleSourceTemporary { rule: String, source: String },
     SourceOwnerChanged { rule: String, source: String, was: Option<String>, is: String },
     SourceNotTrusted { rule: String, owner: String, object: String, object_owner: String },
+    FunctionNotTrusted { function: String, owner: String, role: String },
+    TemporaryFunction { function: String },
+    RuleNamesTemporary { rule: String, object: String },
     ArrivalNotExact { rule: String, column: String, why: String },
     RuleColumn { rule: String, column: String, name: String, source: String, available: String },
     ConditionHas { code: Code, found: &'static str, text: String },
@@ -615,6 +618,26 @@ impl TravelError {
                 "Let the owner of the source own the rule, or any other role that is no superuser and may read the source: \
                  UPDATE travel.rules SET owner = …",
             ),
+            Self::FunctionNotTrusted { function, owner, role } => words(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("the function {function} of {owner} must not run with the rights of {role}, a superuser"),
+            )
+            .detail("A rule runs it, directly or in the body of another function.")
+            .hint(
+                "Let the owner of the source own the rule, or any other role that is no superuser and may read the source: \
+                 UPDATE travel.rules SET owner = …",
+            ),
+            Self::TemporaryFunction { function } => words(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("a rule must not run a temporary function: {function}"),
+            )
+            .hint("Make a function that lasts, and name it with its schema in the rule."),
+            Self::RuleNamesTemporary { rule, object } => words(
+                Code::ERRCODE_WRONG_OBJECT_TYPE,
+                format!("the rule \"{rule}\" reads or runs something temporary: {object}"),
+            )
+            .detail("It ends with its session, and another session can make one of the same name.")
+            .hint("Make it anew so that it lasts, and name it with its schema in the rule."),
             Self::ArrivalNotExact { rule, column, why } => words(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 format!("the rule \"{rule}\" cannot find new rows by {column}"),

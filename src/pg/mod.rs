@@ -4,6 +4,7 @@ pub mod array;
 pub mod attempt;
 pub mod errors;
 pub mod function;
+pub mod guard;
 pub mod inet;
 pub mod jsonb;
 pub mod memory;

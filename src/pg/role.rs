@@ -1,5 +1,6 @@
 //! Roles: who acts, who may load what a dump holds, and running something with another role's rights.
 
+use super::guard::guarded;
 use super::scanning::is_scanning;
 use super::spi::{self, with_settings};
 use pgrx::pg_sys;
@@ -35,6 +36,23 @@ impl Role {
                 return None;
             }
             let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relowner;
+            pg_sys::ReleaseSysCache(tuple);
+            Some(Self(owner))
+        }
+    }
+
+    /// The owner of a function, if it is there.
+    pub fn owner_of_function(function: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: a row of pg_proc is released after it was read.
+        unsafe {
+            let tuple = pg_sys::SearchSysCache1(
+                pg_sys::SysCacheIdentifier::PROCOID as i32,
+                pg_sys::Datum::from(function),
+            );
+            if tuple.is_null() {
+                return None;
+            }
+            let owner = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_proc>()).proowner;
             pg_sys::ReleaseSysCache(tuple);
             Some(Self(owner))
         }
@@ -82,7 +100,7 @@ impl Role {
 }
 
 /// Runs SQL that a user wrote with that user's rights, so that it can do nothing else: no role can be set, nothing made
-/// that outlives it, and no name is found but in pg_catalog. An error takes all that back with its (sub)transaction.
+/// that outlives it, no name is found but in pg_catalog, and no function runs that [`guarded`] refuses. An error takes all that back with its (sub)transaction.
 pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
@@ -92,7 +110,7 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
             pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
             let restricted = pg_sys::SECURITY_LOCAL_USERID_CHANGE | pg_sys::SECURITY_RESTRICTED_OPERATION;
             pg_sys::SetUserIdAndSecContext(role.0, context | restricted as i32);
-            let result = body();
+            let result = guarded(body);
             pg_sys::SetUserIdAndSecContext(user, context);
             result
         }

@@ -70,7 +70,7 @@ pub fn has_volatile_condition(query: &str) -> bool {
     }
 }
 
-/// What a query runs. Within [`connected`].
+/// What a query reads and runs. Within [`connected`].
 pub fn objects_in(query: &str) -> Vec<super::used::Object> {
     // SAFETY: the source lives as long as the SPI connection; its list is one of Query.
     unsafe { analysed(query).map_or_else(Vec::new, |source| super::used::objects_in(source.query_list)) }

@@ -1,4 +1,4 @@
-//! What a query runs: the functions in it, after views, rules and row policies were put in.
+//! What a query reads and runs: the relations and functions in it, after views, rules and row policies were put in.
 
 use pgrx::pg_sys;
 use std::ffi::c_void;
@@ -20,7 +20,10 @@ unsafe extern "C-unwind" {
     ) -> bool;
 }
 
-/// The functions (of casts and operators, too) and the domains of analysed queries; some may come twice.
+/// Shows the walker the entries of range tables, before it shows what is in them.
+const FLAGS: std::ffi::c_int = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
+
+/// The relations, the functions (of casts and operators, too) and the domains of analysed queries; some may come twice.
 ///
 /// # Safety
 /// `queries` is a list of Query.
@@ -46,6 +49,14 @@ unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_voi
     unsafe {
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => return walk_query(node.cast(), context),
+            // The relation itself; a view has gone into the query, and is among the relations of its own.
+            pg_sys::NodeTag::T_RangeTblEntry => {
+                let relation = (*node.cast::<pg_sys::RangeTblEntry>()).relid;
+                if relation != pg_sys::InvalidOid {
+                    (*context.cast::<Vec<Object>>()).push((pg_sys::RelationRelationId, relation));
+                }
+                return false;
+            }
             pg_sys::NodeTag::T_CoerceToDomain => {
                 let domain = (*node.cast::<pg_sys::CoerceToDomain>()).resulttype;
                 (*context.cast::<Vec<Object>>()).push((pg_sys::TypeRelationId, domain));
@@ -81,11 +92,11 @@ unsafe fn walk_query(query: *mut pg_sys::Query, context: *mut c_void) -> bool {
     // SAFETY: as in `look_at`.
     #[cfg(feature = "pg15")]
     unsafe {
-        pg_sys::ffi::pg_guard_ffi_boundary(|| query_tree_walker(query, look_at, context, 0))
+        pg_sys::ffi::pg_guard_ffi_boundary(|| query_tree_walker(query, look_at, context, FLAGS))
     }
     // SAFETY: as in `look_at`.
     #[cfg(not(feature = "pg15"))]
     unsafe {
-        pg_sys::query_tree_walker_impl(query, Some(look_at), context, 0)
+        pg_sys::query_tree_walker_impl(query, Some(look_at), context, FLAGS)
     }
 }

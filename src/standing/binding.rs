@@ -102,6 +102,26 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
     })
 }
 
+/// What a rule reads and runs must not be this session's alone: in the next scan it is whatever that session made. With
+/// the rights of the rule's owner, within an SPI connection.
+pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
+    let query = "
+         SELECT pg_describe_object(b.class, b.object, 0)
+         FROM below AS b
+         LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+         LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+         LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
+         WHERE coalesce(c.relnamespace, p.pronamespace, t.typnamespace) = pg_my_temp_schema()
+         ORDER BY 1
+         LIMIT 1";
+    let rows = select_below(query, roots);
+    if rows.len == 0 {
+        return Ok(());
+    }
+    let object = rows.text(0, 0)?.unwrap_or_default().to_owned();
+    Err(TravelError::RuleNamesTemporary { rule: definition.name.clone(), object })
+}
+
 /// What runs with a superuser's rights must be superusers' own: else whoever owns it has these rights, too. With the
 /// rights of the rule's owner, within an SPI connection.
 pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {

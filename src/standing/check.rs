@@ -82,7 +82,7 @@ fn warn_of_rows(definition: &Definition, queries: &Queries) -> Result<(), Travel
         Ok(_) => {}
         Err(failure) => {
             let error = match failure {
-                Failure::Ours(error) => error,
+                Failure::Ours(error) => *error,
                 Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
             };
             error.warn(&format!("the newest rows of the rule \"{name}\" cannot be evaluated: "));

@@ -160,9 +160,9 @@ impl Queries {
             events,
         };
         // Before anything is planned: already that can run functions.
-        if definition.owner()?.is_superuser() {
-            binding::must_be_trusted(definition, &spi::objects_in(&queries.news(&News::any())))?;
-        }
+        let used = spi::objects_in(&queries.news(&News::any()));
+        binding::must_not_be_temporary(definition, &used)?;
+        binding::must_be_trusted(definition, &used)?;
         queries.must_be_exact(arrivals::other_servers_rows(&queries)?)?;
         Ok(queries)
     }

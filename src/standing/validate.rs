@@ -87,8 +87,10 @@ fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let Err(failure) = resolution(&new)? else { return Ok(trigger.skip()) };
     let error = match failure {
-        Failure::Ours(TravelError::RuleUnreadable { .. }) => return Ok(trigger.skip()),
-        Failure::Ours(error) => error,
+        Failure::Ours(error) if matches!(*error, TravelError::RuleUnreadable { .. }) => {
+            return Ok(trigger.skip());
+        }
+        Failure::Ours(error) => *error,
         Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
     };
     let arguments = [text(&name_of(&new)?), text(&error.in_one_line())];
@@ -320,9 +322,10 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     let about = format!("the rule \"{}\" cannot be used as it is: ", name_of(rule)?);
     match resolution(rule)? {
         // A NULL where none may be is left to the table's constraints.
-        Ok(()) | Err(Failure::Ours(TravelError::RuleUnreadable { .. })) => Ok(()),
+        Ok(()) => Ok(()),
+        Err(Failure::Ours(error)) if matches!(*error, TravelError::RuleUnreadable { .. }) => Ok(()),
         // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
-        Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(error),
+        Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(*error),
         Err(_) if !WARNS.get() => Ok(()),
         Err(Failure::Ours(error)) => {
             error.warn(&about);
@@ -355,6 +358,7 @@ fn is_malformed(error: &TravelError) -> bool {
         TravelError::ConditionHas { .. }
         | TravelError::ColumnsVolatile { .. }
         | TravelError::NotOneExpression { .. }
+        | TravelError::RuleNamesTemporary { .. }
         | TravelError::ExpressionIsAStar { .. }
         | TravelError::ExpressionIsARow { .. }
         | TravelError::ColumnsKey { .. } => true,

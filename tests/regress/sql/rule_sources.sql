@@ -191,6 +191,43 @@ SELECT deep.refused('deep.events', ', condition', $$, 'deep.yes(access_key_id)'$
        deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text) IS NOT NULL'$$) AS domain,
        deep.refused('deep.events', ', columns', $$, '{"actor": "(deep.f(access_key_id))"}'$$) AS columns,
        deep.refused('deep.events', ', condition', $$, 'lower(access_key_id) = ''k'''$$) AS harmless;
+SELECT deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(event_id) FROM deep.theirs))"}'$$) AS subquery,
+       deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(access_key_id) FROM deep.in_view))"}'$$) AS view_in_subquery;
+-- What the catalogs do not say is seen when it is about to run: what the body of a function calls, and with settings of its own; not so what has its own rights.
+CREATE FUNCTION deep.calls(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.f($1); END $$;
+CREATE FUNCTION deep.calls_more(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT deep.f($1)';
+CREATE FUNCTION deep.calls_with(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.with_settings($1); END $$;
+CREATE FUNCTION deep.calls_definer(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.definer($1); END $$;
+SET ROLE regress_team;
+CREATE FUNCTION deep.with_settings(text) RETURNS text LANGUAGE sql STABLE SET work_mem = '1MB' AS 'SELECT lower($1)';
+CREATE FUNCTION deep.definer(text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT deep.f($1)';
+RESET ROLE;
+CREATE FUNCTION deep.scanned(condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    found text;
+BEGIN
+    INSERT INTO travel.rules (name, source, baseline, condition) VALUES ('deep', 'deep.events', false, scanned.condition);
+    CALL travel.scan('deep');
+    SELECT coalesce(replace(last_error, session_user, 'the superuser'), 'fine') INTO found FROM travel.status WHERE rule = 'deep';
+    DELETE FROM travel.rules WHERE name = 'deep';
+    RETURN found;
+END $$;
+SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function)) FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
+-- Nor is anything temporary run or read, with whosever rights.
+GRANT SELECT ON others TO regress_soc;
+SET ROLE regress_soc;
+INSERT INTO travel.rules (name, source, condition) VALUES ('function', 'public.others', 'pg_temp.mine(access_key_id)'), ('type', 'public.others', 'access_key_id::my_text IS NOT NULL');
+INSERT INTO travel.rules (name, source, columns) VALUES ('table', 'public.others', '{"actor": "((SELECT x FROM my_table))"}'), ('view', 'public.others', '{"actor": "((SELECT x FROM my_view))"}');
+CREATE FUNCTION pg_temp.mine(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
+CREATE DOMAIN pg_temp.my_text AS text CHECK (value <> '');
+CREATE TEMPORARY TABLE my_table AS SELECT 'x' AS x;
+CREATE TEMPORARY VIEW my_view AS SELECT 'x' AS x;
+CALL travel.scan();
+SELECT rule, scanned, regexp_replace(last_error, 'pg_temp_\d+', 'pg_temp') AS last_error FROM last_errors;
+SELECT name, sqlstate_of(format('UPDATE travel.rules SET goal = ''x'' WHERE name = %L', name)) AS written FROM travel.rules ORDER BY 1;
+RESET ROLE;
+DELETE FROM travel.rules;
+DISCARD TEMP;
 -- The owner of a rule becomes a superuser later; a superuser who stops being one.
 SET ROLE regress_team;
 INSERT INTO deep.theirs VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K');

@@ -1,0 +1,107 @@
+//! What must not run while a rule's query does: with a superuser's rights no function that another role owns, and with
+//! nobody's rights a temporary one, which the session that scans made.
+//!
+//! What a query runs is checked before it runs, by the catalogs. This holds where the catalogs do not say it: in the body of
+//! a function, and where somebody replaces a function between the check and its use.
+
+use super::errors::TravelError;
+use super::role::Role;
+use pgrx::pg_sys;
+use std::cell::Cell;
+
+thread_local! {
+    static IS_ACTIVE: Cell<bool> = const { Cell::new(false) };
+    static BEFORE: Cell<Hooks> = const { Cell::new((None, None)) };
+}
+
+type Hooks = (pg_sys::needs_fmgr_hook_type, pg_sys::fmgr_hook_type);
+
+/// Runs `body`, in which each function that PostgreSQL looks up to run it, or to put its body into a query, is checked.
+pub fn guarded<R>(body: impl FnOnce() -> R) -> R {
+    if IS_ACTIVE.get() {
+        return body();
+    }
+    let _guard = Guard::begin();
+    body()
+}
+
+struct Guard;
+
+impl Guard {
+    fn begin() -> Self {
+        // SAFETY: variables of the backend, which has one thread; they are put back when the guard goes, also while an error
+        // unwinds.
+        unsafe {
+            BEFORE.set((pg_sys::needs_fmgr_hook, pg_sys::fmgr_hook));
+            pg_sys::needs_fmgr_hook = Some(is_hooked);
+            pg_sys::fmgr_hook = Some(on_call);
+        }
+        IS_ACTIVE.set(true);
+        Self
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        IS_ACTIVE.set(false);
+        // SAFETY: as in `begin`.
+        unsafe { (pg_sys::needs_fmgr_hook, pg_sys::fmgr_hook) = BEFORE.take() };
+    }
+}
+
+/// Asked of each function that is looked up, unless it is one of PostgreSQL's own or changes its rights or settings.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn is_hooked(function: pg_sys::Oid) -> bool {
+    check(function);
+    match BEFORE.get().0 {
+        // SAFETY: the hook of another library, called as PostgreSQL would.
+        Some(before) => unsafe { before(function) },
+        None => false,
+    }
+}
+
+/// Called when a function that changes its rights or settings starts: the rights are its own already.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn on_call(
+    event: pg_sys::FmgrHookEventType::Type,
+    function: *mut pg_sys::FmgrInfo,
+    argument: *mut pg_sys::Datum,
+) {
+    // SAFETY: PostgreSQL gives the function that starts; the hook of another library is called as PostgreSQL would.
+    unsafe {
+        if event == pg_sys::FmgrHookEventType::FHET_START {
+            check((*function).fn_oid);
+        }
+        if let Some(before) = BEFORE.get().1 {
+            before(event, function, argument);
+        }
+    }
+}
+
+fn check(function: pg_sys::Oid) {
+    // SAFETY: look-ups in the catalogs.
+    if unsafe { pg_sys::isAnyTempNamespace(pg_sys::get_func_namespace(function)) } {
+        TravelError::TemporaryFunction { function: name_of(function) }.raise();
+    }
+    let role = Role::current();
+    if !role.is_superuser() {
+        return;
+    }
+    if let Some(owner) = Role::owner_of_function(function)
+        && !owner.is_superuser()
+    {
+        TravelError::FunctionNotTrusted {
+            function: name_of(function),
+            owner: owner.name(),
+            role: role.name(),
+        }
+        .raise();
+    }
+}
+
+fn name_of(function: pg_sys::Oid) -> String {
+    // SAFETY: gives a C string in the current memory context.
+    unsafe { std::ffi::CStr::from_ptr(pg_sys::format_procedure_qualified(function)) }
+        .to_string_lossy()
+        .into_owned()
+}
