@@ -27,7 +27,7 @@ verdicts_of() { ask "SELECT count(*) FROM travel.verdicts WHERE rule = '$1'"; }
 nothing_happened() {
     same "$1: no role changed" 'f|f|f' "$(ask "SELECT rolsuper, rolcreaterole, pg_has_role('mallory', 'postgres', 'member') FROM pg_roles WHERE rolname = 'mallory'")"
     same "$1: nothing was left" 0 "$(ask 'SELECT count(*) FROM evil.loot')"
-    same "$1: nothing of travel's changed" 'medium|f' "$(ask "SELECT severity, EXISTS (SELECT FROM travel.alerts WHERE status <> 'open') FROM travel.rules WHERE name = 'plain'")"
+    same "$1: nothing of travel's changed" 'medium|f' "$(ask "SELECT severity, EXISTS (SELECT FROM travel.alerts WHERE status <> 'open' AND rule IN (SELECT name FROM travel.rules)) FROM travel.rules WHERE name = 'plain'")"
 }
 
 
