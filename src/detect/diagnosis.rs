@@ -286,7 +286,7 @@ fn query(events: &Events, rows: &Rows) -> String {
         format!("{} AS event_time", events.time()),
         format!("({})::text AS time_text", events.time_as_given()),
         format!("{} AS source_kind", events.source_kind),
-        format!("({})::text AS address_text", events.address_as_given().unwrap_or("NULL")),
+        format!("({})::text AS place_text", events.place_as_given().unwrap_or("NULL")),
         format!("({}) AS has_entity", events.has_entity()),
         format!("{} AS is_failed_auth", flag(failed)),
         format!("{} AS is_service", flag(service)),
@@ -314,11 +314,9 @@ fn query(events: &Events, rows: &Rows) -> String {
         }
     };
     let (is_ignored, is_located) = events.fates();
-    let (unlocated, place_text) = match events.site {
-        Site::Address => {
-            ("CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END", "address_text")
-        }
-        Site::Coordinates => ("'coordinates'", "pg_catalog.concat_ws(', ', latitude, longitude)"),
+    let unlocated = match events.site {
+        Site::Address => "CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END",
+        Site::Coordinates => "'coordinates'",
     };
     let keys: Vec<String> = names.iter().map(|name| format!("coalesce({name}::text, '')")).collect();
     format!(
@@ -330,7 +328,7 @@ fn query(events: &Events, rows: &Rows) -> String {
            WHEN 'failed_auth' THEN NULL
            WHEN 'service' THEN NULL
            WHEN 'evaluated' THEN NULL
-           ELSE {place_text}
+           ELSE place_text
        END, ''), {LONGEST_EXAMPLE}) COLLATE \"C\")
 FROM (
     SELECT *,

@@ -2,7 +2,7 @@
 
 use super::arguments::{Arguments, utc};
 use super::columns::{Columns, Expression, type_name};
-use super::place::{Site, address_as_given, number, place, source_kind};
+use super::place::{Site, number, place, place_as_given, source_kind};
 use super::source::{identifiers, is_textual};
 use super::{expression, notice};
 use crate::pg::errors::TravelError;
@@ -40,8 +40,8 @@ pub struct Events {
     pub source_kind: String,
     /// There is a column with addresses, whether they locate the events or not.
     has_address: bool,
-    /// The address as the source writes it, for examples of what cannot be read.
-    address_as_given: Option<String>,
+    /// The address or the coordinates as the source writes them, for examples of what cannot be read.
+    place_as_given: Option<String>,
     /// The addresses are texts, which can be malformed.
     pub has_text_addresses: bool,
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
@@ -152,7 +152,7 @@ impl Events {
         let events = Self {
             is_indexed,
             site,
-            address_as_given: address_as_given(&columns)?,
+            place_as_given: place_as_given(&columns, site)?,
             has_text_addresses,
             from,
             condition,
@@ -283,8 +283,8 @@ impl Events {
         }
     }
 
-    pub fn address_as_given(&self) -> Option<&str> {
-        self.address_as_given.as_deref()
+    pub fn place_as_given(&self) -> Option<&str> {
+        self.place_as_given.as_deref()
     }
 
     /// That every column of the entity identifies somebody.

@@ -126,11 +126,25 @@ pub fn source_kind(
 }
 
 /// The text that the address is read from: where `columns` says, else what CloudTrail wrote, else the address itself.
-pub fn address_as_given(columns: &Columns) -> Result<Option<String>, TravelError> {
+fn address_as_given(columns: &Columns) -> Result<Option<String>, TravelError> {
     let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
     let address = columns.standard(given.unwrap_or("source_ip")).map(host_text).transpose()?;
     let text = if given.is_none() { said("source_text", columns)? } else { None };
     Ok(coalesced([text, address]))
+}
+
+/// What should locate the events, as the source writes it.
+pub fn place_as_given(columns: &Columns, site: Site) -> Result<Option<String>, TravelError> {
+    if site == Site::Address {
+        return address_as_given(columns);
+    }
+    let text = |name: &str| columns.standard(name).map(Expression::into_text).transpose();
+    Ok(match (text("latitude")?, text("longitude")?) {
+        (Some(latitude), Some(longitude)) => {
+            Some(format!("pg_catalog.concat_ws(', ', {latitude}, {longitude})"))
+        }
+        _ => None,
+    })
 }
 
 /// A standard column as text, NULL where it is empty.

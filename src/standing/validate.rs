@@ -182,7 +182,11 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     }
     for column in [c"lowered", c"ignored", c"tags"] {
         if !rule.is_list(column) {
-            return wrong(column, "an array of one dimension".into(), "For example '{carrier,same_asn}'.");
+            let example = match column {
+                column if column == c"tags" => "For example '{tactic:TA0001-initial-access,team:blue}'.",
+                _ => "For example '{carrier,same_asn}'.",
+            };
+            return wrong(column, "an array of one dimension".into(), example);
         }
     }
     for column in [c"lowered", c"ignored"] {

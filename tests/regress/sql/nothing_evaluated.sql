@@ -21,6 +21,9 @@ SELECT found($$'calls', columns => '{"source_ip": "(''ec2.amazonaws.com''::text)
 SELECT found($$'calls', columns => '{"source_ip": "(''AWS Internal''::text)"}'$$);
 SELECT found($$'calls', columns => '{"source_ip": "(inet ''8.8.8.8'')"}'$$);
 SELECT found($$'calls', columns => '{"latitude": "(91.0)", "longitude": "(0.0)"}'$$);
+-- Coordinates that are text, as the source has them.
+SELECT found($$'calls', columns => '{"latitude": "(''51,5''::text)", "longitude": "(''0.1W''::text)"}'$$);
+SELECT found($$'calls', columns => '{"latitude": "(NULL::text)", "longitude": "(NULL::text)"}'$$);
 SELECT found($$'calls', columns => '{"outcome": "(''failed_auth''::text)", "source_ip": "(inet ''192.0.2.1'')"}'$$);
 SELECT found($$'calls', columns => '{"invoked_by": "(''ec2.amazonaws.com''::text)", "source_ip": "(inet ''192.0.2.1'')"}'$$);
 INSERT INTO travel.networks (network, name, treatment) VALUES ('192.0.2.0/24', 'nothing evaluated', 'ignore');
