@@ -1,4 +1,5 @@
-//! What a query reads and runs: the relations and functions in it, after views, rules and row policies were put in.
+//! What a query reads and runs: the relations and functions in it, and the types that it makes values of, after views,
+//! rules and row policies were put in.
 
 use pgrx::pg_sys;
 use std::ffi::c_void;
@@ -23,7 +24,8 @@ unsafe extern "C-unwind" {
 /// Shows the walker the entries of range tables, before it shows what is in them.
 const FLAGS: std::ffi::c_int = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
 
-/// The relations, the functions (of casts and operators, too) and the domains of analysed queries; some may come twice.
+/// The relations and the functions (of casts and operators, too) of analysed queries, and the types that they make values
+/// of: that runs the checks of domains, which arrays and rows may hold. Some may come twice.
 ///
 /// # Safety
 /// `queries` is a list of Query.
@@ -57,9 +59,18 @@ unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_voi
                 }
                 return false;
             }
-            pg_sys::NodeTag::T_CoerceToDomain => {
-                let domain = (*node.cast::<pg_sys::CoerceToDomain>()).resulttype;
-                (*context.cast::<Vec<Object>>()).push((pg_sys::TypeRelationId, domain));
+            // A constant is a row of NULLs, say, of which a function makes another.
+            pg_sys::NodeTag::T_CoerceToDomain
+            | pg_sys::NodeTag::T_CoerceViaIO
+            | pg_sys::NodeTag::T_Const
+            | pg_sys::NodeTag::T_FuncExpr => note_type(pg_sys::exprType(node), context),
+            #[cfg(not(any(feature = "pg15", feature = "pg16")))]
+            pg_sys::NodeTag::T_JsonExpr => note_type(pg_sys::exprType(node), context),
+            pg_sys::NodeTag::T_RangeTblFunction => {
+                note_types((*node.cast::<pg_sys::RangeTblFunction>()).funccoltypes, context);
+            }
+            pg_sys::NodeTag::T_TableFunc => {
+                note_types((*node.cast::<pg_sys::TableFunc>()).coltypes, context);
             }
             _ => {}
         }
@@ -73,6 +84,24 @@ unsafe extern "C-unwind" fn note_function(function: pg_sys::Oid, context: *mut c
     // SAFETY: the context is that of `look_at`.
     unsafe { (*context.cast::<Vec<Object>>()).push((pg_sys::ProcedureRelationId, function)) };
     false
+}
+
+unsafe fn note_types(types: *mut pg_sys::List, context: *mut c_void) {
+    // SAFETY: a list of OIDs; the context is that of `look_at`.
+    unsafe {
+        let length = if types.is_null() { 0 } else { (*types).length };
+        for i in 0..length as usize {
+            note_type((*(*types).elements.add(i)).oid_value, context);
+        }
+    }
+}
+
+unsafe fn note_type(oid: pg_sys::Oid, context: *mut c_void) {
+    // PostgreSQL's own types hold none of others.
+    if oid.to_u32() >= pg_sys::FirstNormalObjectId {
+        // SAFETY: the context is that of `look_at`.
+        unsafe { (*context.cast::<Vec<Object>>()).push((pg_sys::TypeRelationId, oid)) };
+    }
 }
 
 unsafe fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {

@@ -48,6 +48,11 @@ WITH RECURSIVE below (class, object) AS (
         SELECT 'pg_constraint'::regclass, c.oid
         FROM pg_constraint AS c WHERE b.class = 'pg_type'::regclass AND c.contypid = b.object
         UNION ALL
+        -- Who makes a row makes what it consists of.
+        SELECT 'pg_type'::regclass, a.atttypid
+        FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
+        WHERE b.class = 'pg_type'::regclass AND t.oid = b.object AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+        UNION ALL
         SELECT d.refclassid, d.refobjid
         FROM pg_depend AS d
         WHERE d.classid = b.class AND d.objid = b.object

@@ -270,10 +270,12 @@ impl Queries {
 
     fn histories_of(&self, select: &str) -> String {
         let is_later = self.events.is_later_than("m.judged_until");
+        // In a query of its own, so that what the caller's SQL names is looked up in his table alone: a column of it may
+        // be called name.
         let part = |sql: &str, names: u8, times: u8| {
             format!(
-                "SELECT {select}\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
-                 JOIN {} ON {sql} = m.name AND {is_later}\nWHERE {}\n  AND {}",
+                "SELECT h.*\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
+                 CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {sql} = m.name AND {is_later}\n  AND {}\n  AND {}\n) AS h",
                 self.from,
                 self.filters,
                 self.events.time_bound("<", None, "infinity"),

@@ -175,9 +175,11 @@ CREATE TABLE deep.indexed (LIKE deep.events);
 CREATE INDEX ON deep.indexed (deep.f(access_key_id));
 CREATE FUNCTION deep.body() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT deep.f('K'); END;
 CREATE VIEW deep.in_body AS SELECT event_time, source_ip, deep.body() AS access_key_id FROM deep.events;
+CREATE TYPE deep.row_of_theirs AS (a deep.own_text);
+CREATE VIEW deep.in_row AS SELECT event_time, source_ip, (jsonb_populate_record(NULL::deep.row_of_theirs, jsonb_build_object('a', access_key_id))).a::text AS access_key_id FROM deep.events;
 CREATE MATERIALIZED VIEW deep.stored AS SELECT * FROM deep.in_view;
 SELECT source, deep.refused('deep.' || source) AS refused
-FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,parent,parts,policed,checked,indexed,in_body}'::text[]) WITH ORDINALITY AS v (source, n) ORDER BY n;
+FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,parent,parts,policed,checked,indexed,in_body,in_row}'::text[]) WITH ORDINALITY AS v (source, n) ORDER BY n;
 -- A partition, or a child, that comes later.
 CREATE TABLE deep.part PARTITION OF deep.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE deep.child () INHERITS (deep.parent);
@@ -190,6 +192,8 @@ SELECT deep.refused('deep.events', ', condition', $$, 'deep.yes(access_key_id)'$
        deep.refused('deep.events', ', condition', $$, 'access_key_id OPERATOR(deep.===) ''K'''$$) AS operator,
        deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text) IS NOT NULL'$$) AS domain,
        deep.refused('deep.events', ', columns', $$, '{"actor": "(deep.f(access_key_id))"}'$$) AS columns,
+       deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text[])[1] IS NOT NULL'$$) AS array,
+       deep.refused('deep.events', ', condition', $$, '(jsonb_populate_record(NULL::deep.row_of_theirs, ''{}'')).a IS NOT NULL'$$) AS row,
        deep.refused('deep.events', ', condition', $$, 'lower(access_key_id) = ''k'''$$) AS harmless;
 SELECT deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(event_id) FROM deep.theirs))"}'$$) AS subquery,
        deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(access_key_id) FROM deep.in_view))"}'$$) AS view_in_subquery;
