@@ -12,6 +12,7 @@
 use super::definition::texts;
 use super::members::{self, Kept, KeptState, Kind, TIMESTAMPTZ_ARRAY};
 use super::queries::Queries;
+use super::reader::is_baseline_entity;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
@@ -149,8 +150,7 @@ impl Histories {
             });
             for row in 0..rows.len {
                 let name = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(Arc::<str>::from));
-                let (entity, baseline) =
-                    (name(0)?, name(1)?.filter(|name| travel_core::entity::is_entity(name)));
+                let (entity, baseline) = (name(0)?, name(1)?.filter(|name| is_baseline_entity(name)));
                 // As late as can be: the group that it joins says from when on.
                 self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
                 let oldest = rows.i64(row, 2);

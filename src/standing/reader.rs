@@ -10,6 +10,7 @@ use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::sync::Arc;
+use travel_cloudtrail::NOBODY;
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
@@ -56,6 +57,11 @@ struct Whereabouts {
     /// None over coordinates: the row says the rest.
     place: Option<Arc<Place>>,
     treatment: Option<Treatment>,
+}
+
+/// Whether a text names somebody whose places can be learned. All anonymous callers together are nobody.
+pub fn is_baseline_entity(name: &str) -> bool {
+    is_entity(name) && !NOBODY.iter().any(|nobody| name.eq_ignore_ascii_case(nobody))
 }
 
 /// What a row is.
@@ -165,7 +171,7 @@ impl Reader {
         let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
         Ok(Read::Placed(Box::new(JudgedEvent {
             entity,
-            baseline_entity: self.name(row, 1)?.filter(|name| is_entity(name)),
+            baseline_entity: self.name(row, 1)?.filter(|name| is_baseline_entity(name)),
             time,
             site,
             coordinates,

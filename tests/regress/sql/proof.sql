@@ -65,6 +65,15 @@ SELECT entity FROM travel.detect('callers', 'account_id');
 SELECT entity FROM travel.detect('callers', 'principal_id');
 SELECT DISTINCT entity FROM travel.detect('callers', 'session_name');
 SELECT status, events FROM travel.coverage('callers', 'account_id, session_name');
+-- Nor do they share a baseline: where one of them is usual says nothing of another's key.
+CREATE TABLE anonymous_keys (event_time timestamptz, access_key_id text, actor text, source_ip inet);
+INSERT INTO anonymous_keys VALUES ('2026-03-02 09:00Z', 'a', 'anonymous', '192.0.2.5'), ('2026-03-02 12:00Z', 'b', 'Anonymous', '203.0.113.7'), ('2026-03-02 12:00Z', 'c', 'anonymous', '203.0.113.7'),
+    ('2026-03-09 09:00Z', 'a', 'anonymous', '192.0.2.5'), ('2026-03-09 09:10Z', 'a', 'anonymous', '203.0.113.7');
+INSERT INTO travel.rules (name, source) VALUES ('anonymous', 'anonymous_keys');
+CALL travel.scan('anonymous');
+SELECT entity, from_city, to_city, raised, reasons FROM travel.verdicts WHERE rule = 'anonymous';
+SELECT count(*) AS of_anonymous FROM travel.known_places WHERE rule = 'anonymous';
+DELETE FROM travel.rules WHERE name = 'anonymous';
 
 -- The session of a web identity is its subject, never an ARN without its head.
 SELECT e.session_name, e.user_name FROM unnest(ARRAY['{"type": "WebIdentityUser", "principalId": "arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com:sts.amazonaws.com:repo:example/app:ref:refs/heads/main", "userName": "repo:example/app:ref:refs/heads/main"}',
