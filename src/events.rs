@@ -1,7 +1,7 @@
 //! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
 
 use crate::cloudtrail::{Element, each_element, without_complaint};
-use crate::detect::{Source, identifiers, notice, quoted};
+use crate::detect::{Source, base_type, identifiers, notice, quoted};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::jsonb::{self, Node};
@@ -304,6 +304,10 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     for (column, value) in into.iter().zip(&mut select) {
         if *column == "event_id" {
             id.clone_into(value);
+        }
+        // Such a column is read as UTC; PostgreSQL would convert by the zone of the session.
+        if target.column(column).is_some_and(|column| base_type(column.oid) == pg_sys::TIMESTAMPOID) {
+            *value = format!("({value} AT TIME ZONE 'UTC')");
         }
     }
     if has("record") {

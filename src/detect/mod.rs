@@ -111,7 +111,7 @@ pub use diagnosis::{Diagnosis, LOOK_AT_COLUMNS, Rows as DiagnosedRows, none_of};
 pub use events::{Events, LABELS, PLACE_LABELS};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use place::Site;
-pub use source::{Source, identifiers, quoted};
+pub use source::{Source, base_type, identifiers, quoted};
 
 pub fn notice(message: String, hint: Option<String>) {
     notice_with(message, None, hint);

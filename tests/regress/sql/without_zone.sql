@@ -25,6 +25,11 @@ SELECT (travel.locate('10.0.0.1', '2026-03-08 01:56Z')).city AS literal, (travel
 DELETE FROM travel.networks;
 SELECT travel.leg_id('k', timestamp '2026-03-08 02:30', '192.0.2.1', timestamp '2026-03-08 03:00', '192.0.2.2') = travel.leg_id('k', timestamptz '2026-03-08 02:30Z', '192.0.2.1', timestamptz '2026-03-08 03:00Z', '192.0.2.2') AS same_id,
        travel.leg_id('k', timestamp '2026-03-08 02:30', 1, 2, timestamp '2026-03-08 03:00', 3, 4) = travel.leg_id('k', timestamptz '2026-03-08 02:30Z', 1, 2, timestamptz '2026-03-08 03:00Z', 3, 4) AS same_id_over_coordinates;
+-- What is loaded into such a column is UTC: so it is read again, and no hour of the session's zone is lost or doubled.
+CREATE TABLE loaded (event_id text, event_time timestamp);
+SELECT inserted FROM travel.ingest('loaded', '[{"eventID": "1", "eventTime": "2026-03-08T06:30:00Z"}, {"eventID": "2", "eventTime": "2026-03-08T07:30:00Z"}, {"eventID": "3", "eventTime": "2026-11-01T05:30:00Z"}, {"eventID": "4", "eventTime": "2026-11-01T06:30:00Z"}]');
+SELECT event_id, event_time FROM loaded ORDER BY 1;
+DROP TABLE loaded;
 -- Every function that takes the time of an event has both forms, and they are the same function.
 SELECT a.oid::regprocedure AS only_with_zone FROM pg_proc AS a WHERE a.pronamespace = 'travel'::regnamespace AND a.provolatile <> 'v' AND 'timestamptz'::regtype = ANY (a.proargtypes::oid[]) AND a.prokind <> 'p' AND a.proname NOT IN ('detect', 'detect_sql', 'coverage')
     AND NOT EXISTS (SELECT FROM pg_proc AS b WHERE b.pronamespace = a.pronamespace AND b.proname = a.proname AND b.prosrc = a.prosrc AND b.probin IS NOT DISTINCT FROM a.probin AND b.provolatile = a.provolatile AND b.proisstrict = a.proisstrict AND b.proparallel = a.proparallel AND b.procost = a.procost
