@@ -102,7 +102,11 @@ impl Role {
 /// Runs SQL that a user wrote with that user's rights, so that it can do nothing else: no role can be set, nothing made
 /// that outlives it, no name is found but in pg_catalog, and no function runs that [`guarded`] refuses. An error takes all that back with its (sub)transaction.
 pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
-    with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
+    // The guard is this process's: with a superuser's rights nothing runs in another.
+    const ALONE: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
+    let path = (c"search_path", c"pg_catalog, pg_temp");
+    let settings: &[(&CStr, &CStr)] = if role.is_superuser() { &[path, ALONE] } else { &[path] };
+    with_settings(settings, || {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
         // SAFETY: what is read here is put back below, where nothing unwinds; PostgreSQL puts it back where something
         // does.

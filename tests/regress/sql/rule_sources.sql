@@ -217,6 +217,13 @@ BEGIN
     RETURN found;
 END $$;
 SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function)) FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
+-- Nor in another process, which nobody watches.
+CREATE FUNCTION deep.calls_in_worker(text) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN deep.f($1); END $$;
+SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
+SELECT deep.scanned('deep.calls_in_worker(access_key_id) <> ''x''');
+SELECT count(set_config(name, 'off', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
 -- Nor is anything temporary run or read, with whosever rights.
 GRANT SELECT ON others TO regress_soc;
 SET ROLE regress_soc;
