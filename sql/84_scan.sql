@@ -61,7 +61,7 @@ COMMENT ON COLUMN travel.scans.last_error IS
     'of the last scan or of the rule as it was written; NULL once a scan succeeds';
 COMMENT ON COLUMN travel.scans.last_error_at IS 'when it came';
 COMMENT ON COLUMN travel.scans.located_by IS
-    'the GeoIP databases with coordinates that the last step used: without them the next stops; travel.accept_geoip';
+    'the GeoIP databases that located addresses in the last step, by coordinates or by the AS of a named network; without one of them the next step stops; see travel.accept_geoip';
 COMMENT ON COLUMN travel.scans.pass_events IS 'the events that the pass has read so far';
 COMMENT ON COLUMN travel.scans.pass_located IS 'those of them that were located';
 COMMENT ON COLUMN travel.scans.found_news IS 'whether the pass has read events that are newer than all before';
@@ -374,6 +374,9 @@ SELECT r.name AS rule,
        nullif(pg_catalog.concat_ws('; ',
            s.problem,
            CASE
+               WHEN s.finished_at IS NULL
+                    AND (s.under_way IS NOT TRUE OR s.started_at < pg_catalog.now() - interval '1 day') THEN
+                   'no scan has ended yet'
                WHEN s.finished_at < pg_catalog.now() - interval '1 day' THEN
                    'no scan has ended since ' || to_char(s.finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')
                WHEN s.news_at < pg_catalog.now() - greatest(interval '1 day', 10 * s.longest_gap) THEN
@@ -404,7 +407,7 @@ COMMENT ON COLUMN travel.status.last_error IS
     'of the last scan, or of the rule as it was written; NULL once a scan succeeds';
 COMMENT ON COLUMN travel.status.last_error_at IS 'when it came';
 COMMENT ON COLUMN travel.status.problem IS
-    'why a scan that succeeds may still miss travel: nothing could be evaluated, no new events, old GeoIP data; NULL: fine';
+    'why a rule without an error may still miss travel: nothing could be evaluated, no scan, no new events, old GeoIP data; NULL: fine';
 COMMENT ON COLUMN travel.status.evaluates_from IS
     'older events are not evaluated any more, as travel.prune has been called; NULL: all are';
 

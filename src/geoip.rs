@@ -123,6 +123,11 @@ impl Places {
         self.known.stack.in_use()
     }
 
+    /// Whether named networks are given by their AS, which a database names.
+    pub fn need_systems(&self) -> bool {
+        self.known.networks.need_asn()
+    }
+
     /// Raises an error where nothing can locate any address: neither a database nor a named network supplies
     /// coordinates. For callers whose result would otherwise be empty without a word.
     pub fn require_coordinates(&self) -> Result<(), TravelError> {

@@ -256,8 +256,8 @@ impl TravelError {
                 format!("a GeoIP database that the rule \"{rule}\" depends on is missing"),
             )
             .detail(format!(
-                "The last scan located addresses by {}. No database of that file name or type supplies such \
-                 coordinates now.",
+                "The last scan located addresses by {}. No database of that file name or type supplies the same \
+                 now.",
                 missing.join("; by ")
             ))
             .hint(format!(

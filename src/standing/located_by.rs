@@ -13,13 +13,16 @@ use travel_geoip::{InUse, Locates};
 
 pg_function!(travel_accept_geoip, pg_finfo_travel_accept_geoip, accept_geoip);
 
-/// A database that supplies coordinates.
+/// A database that supplies coordinates, or the AS by which named networks are told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Supplier {
     /// Its name without the folder: files are moved, and the setting changes.
     file: String,
     database_type: String,
     locates: Locates,
+    /// It names the AS of addresses, and there are networks that are given by their AS.
+    #[serde(default)]
+    systems: bool,
 }
 
 impl Supplier {
@@ -27,13 +30,15 @@ impl Supplier {
     fn is_replaced_by(&self, other: &Self) -> bool {
         (self.file == other.file || self.database_type == other.database_type)
             && other.locates.includes(self.locates)
+            && (other.systems || !self.systems)
     }
 
     fn in_words(&self) -> String {
         let addresses = match (self.locates.ipv4, self.locates.ipv6) {
             (true, true) => "IPv4 and IPv6 addresses",
             (true, false) => "IPv4 addresses",
-            (false, _) => "IPv6 addresses",
+            (false, true) => "IPv6 addresses",
+            (false, false) => "named networks that are given by their AS",
         };
         format!("{} ({}), for {addresses}", self.file, self.database_type)
     }
@@ -45,8 +50,15 @@ pub fn check(rule: &str, places: &Places) -> Result<(), TravelError> {
     let rows = spi::select("SELECT located_by::text FROM travel.scans WHERE rule = $1", &[text(rule)]);
     let stored = if rows.len == 0 { None } else { rows.text(0, 0)? };
     // NULL: no step has located anything yet, or an older version of the extension ran it.
-    let before: Option<Vec<Supplier>> = stored.map(read).transpose()?;
+    let mut before: Option<Vec<Supplier>> = stored.map(read).transpose()?;
     let now = suppliers(places);
+    // Without networks that are given by their AS nobody misses who names it.
+    if !places.need_systems()
+        && let Some(before) = &mut before
+    {
+        before.iter_mut().for_each(|supplier| supplier.systems = false);
+        before.retain(|supplier| supplier.locates.anything());
+    }
     let is_there = |supplier: &&Supplier| now.iter().any(|other| supplier.is_replaced_by(other));
     let missing: Vec<String> =
         before.iter().flatten().filter(|supplier| !is_there(supplier)).map(Supplier::in_words).collect();
@@ -103,6 +115,7 @@ fn suppliers(places: &Places) -> Vec<Supplier> {
         file: in_use.file.to_owned(),
         database_type: in_use.database_type.to_owned(),
         locates: in_use.locates,
+        systems: places.need_systems() && in_use.names_systems(),
     };
-    places.databases().filter(|in_use| in_use.locates.anything()).map(supplier).collect()
+    places.databases().map(supplier).filter(|one| one.locates.anything() || one.systems).collect()
 }

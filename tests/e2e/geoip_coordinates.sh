@@ -73,6 +73,29 @@ ask 'CALL travel.scan()'
 error_is none
 same 'both alerts' 'first second' "$(alerts_of r)"
 
+rule 'while a network is given by its AS, a database that supplies the AS is missing too: no alert is withdrawn'
+asn=$(ask "SELECT asn FROM travel.locate('192.0.2.1')")
+ask "INSERT INTO travel.networks (asn, name, latitude, longitude, city, country_code) VALUES ($asn, 'carrier', 51.5, -0.12, 'London', 'GB')"
+ask 'CALL travel.scan()'
+error_is none
+away Sample-ASN.mmdb
+until_files Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
+scan
+error_is '%depends on is missing (55000)'
+case $SAID in
+*'Sample-ASN.mmdb (Sample-ASN), for named networks that are given by their AS'*) ;;
+*) fail "the warning does not name the file: $SAID" ;;
+esac
+refused 55000 "CALL travel.rejudge('r', '-infinity')"
+same 'both alerts stay' 'first second' "$(alerts_of r)"
+
+rule 'without such a network nobody misses that database'
+ask 'DELETE FROM travel.networks'
+ask 'CALL travel.scan()'
+error_is none
+back Sample-ASN.mmdb
+until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
+
 rule 'one of several databases with coordinates that is away for a moment loses no alert'
 away Sample-City.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb

@@ -33,12 +33,20 @@ pub(crate) struct Layer {
 }
 
 /// A database in use, by what tells it from others.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct InUse<'a> {
     /// Its name without the folder.
     pub file: &'a str,
     pub database_type: &'a str,
     pub locates: Locates,
+    database: &'a Database,
+}
+
+impl InUse<'_> {
+    /// Whether it says of which AS an address is. Looks into it.
+    pub fn names_systems(&self) -> bool {
+        self.database.provides().contains(&"asn")
+    }
 }
 
 /// A database that was found damaged when it was looked into.
@@ -101,6 +109,7 @@ impl Stack {
             file: layer.path.rsplit('/').next().unwrap_or_default(),
             database_type: layer.database.database_type(),
             locates: layer.database.locates(),
+            database: &layer.database,
         })
     }
 

@@ -69,6 +69,9 @@ SET client_min_messages = warning;
 CREATE VIEW problems AS SELECT rule, problem, last_error FROM travel.status WHERE rule LIKE 'dead%' ORDER BY rule COLLATE "C";
 INSERT INTO travel.rules (name, source) VALUES ('dead', 'dead.calls');
 SELECT travel.check_rule('dead');
+-- Until a scan has ended nobody looks for travel.
+SELECT * FROM problems;
+SELECT travel.assert_healthy();
 CALL travel.scan('dead');
 UPDATE travel.scans SET geoip_built_at = NULL;
 SELECT * FROM problems;
