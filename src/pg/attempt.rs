@@ -14,11 +14,18 @@ pub enum Failure {
     Raised { code: PgSqlErrorCode, message: String },
 }
 
+/// How a subtransaction failed.
+enum Stop {
+    Failed(Failure),
+    Cancelled(CaughtError),
+}
+
 /// Runs `body` as a subtransaction: what it did is undone if it fails. Only the cancel of the session's statement is
 /// passed on: an error with any SQLSTATE can be one that a user's function raised.
 pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Failure> {
     // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
-    // back after the subtransaction, however it ended.
+    // back after the subtransaction, however it ended. It also ends before a cancel is passed on: a handler further out
+    // ends the innermost subtransaction, which must be its own.
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
         let ended = |how: unsafe fn()| {
@@ -28,25 +35,27 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
         };
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let result =
-            PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(|error| Failure::Ours(Box::new(error)))))
-                .catch_others(|caught| match &caught {
-                    CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                        if !is_cancel(report) =>
-                    {
-                        Err(Failure::Raised {
-                            code: report.sql_error_code(),
-                            message: report.message().to_owned(),
-                        })
-                    }
-                    _ => caught.rethrow(),
-                })
-                .execute();
+        let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+            body().map_err(|error| Stop::Failed(Failure::Ours(Box::new(error))))
+        }))
+        .catch_others(|caught| match &caught {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) if !is_cancel(report) => {
+                Err(Stop::Failed(Failure::Raised {
+                    code: report.sql_error_code(),
+                    message: report.message().to_owned(),
+                }))
+            }
+            _ => Err(Stop::Cancelled(caught)),
+        })
+        .execute();
         match result {
             Ok(_) => ended(pg_sys::ReleaseCurrentSubTransaction),
             Err(_) => ended(pg_sys::RollbackAndReleaseCurrentSubTransaction),
         }
-        result
+        result.map_err(|stop| match stop {
+            Stop::Failed(failure) => failure,
+            Stop::Cancelled(caught) => caught.rethrow(),
+        })
     }
 }
 

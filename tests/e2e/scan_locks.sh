@@ -101,4 +101,20 @@ if wait "$scan"; then fail 'the call did not end in an error'; fi
 same 'errors' 'a| b|canceling statement due to user request (57014) c| z|' "$(errors)"
 if PGOPTIONS='-c statement_timeout=2s' ask "CALL travel.scan('b')" 2>"$SCRATCH/said"; then fail 'the call did not end in an error'; fi
 same 'errors' 'a| b|canceling statement due to statement timeout (57014) c| z|' "$(errors)"
+
+rule 'so does a cancel while a scan looks for the reason why no row could be used'
+run_psql --quiet --output /dev/null <<'SQL'
+    SET ROLE holder;
+    CREATE SEQUENCE held.reads;
+    CREATE FUNCTION held.sleeps_later() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN IF nextval('held.reads') > 2 THEN PERFORM pg_sleep(600); END IF; RETURN true; END $$;
+    CREATE VIEW held.later AS SELECT event_id, event_time, 'no address'::text AS source_ip, access_key_id FROM held.one WHERE held.sleeps_later();
+    RESET ROLE;
+    SET client_min_messages = error;
+    INSERT INTO travel.rules (name, owner, source, baseline) VALUES ('later', 'holder', 'held.later', false);
+    SELECT setval('held.reads', 1, false);
+SQL
+if PGOPTIONS='-c statement_timeout=2s' ask 'CALL travel.scan('"'later'"')' 2>"$SCRATCH/said"; then fail 'the call did not end in an error'; fi
+same 'the error' 'canceling statement due to statement timeout' "$(sed -n 's/^.*ERROR:  //p' "$SCRATCH/said")"
+same 'it was the third read' 3 "$(ask 'SELECT last_value FROM held.reads')"
+same 'errors' 'canceling statement due to statement timeout (57014)' "$(ask "SELECT last_error FROM travel.status WHERE rule = 'later'")"
 no_crash
