@@ -17,7 +17,7 @@ pub enum Failure {
 /// How a subtransaction failed.
 enum Stop {
     Failed(Failure),
-    Cancelled(CaughtError),
+    Cancelled(Box<CaughtError>),
 }
 
 /// Runs `body` as a subtransaction: what it did is undone if it fails. Only the cancel of the session's statement is
@@ -45,7 +45,7 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
                     message: report.message().to_owned(),
                 }))
             }
-            _ => Err(Stop::Cancelled(caught)),
+            _ => Err(Stop::Cancelled(Box::new(caught))),
         })
         .execute();
         match result {
