@@ -164,7 +164,7 @@ CREATE FUNCTION travel.coverage(
 COMMENT ON FUNCTION travel.coverage(regclass, text, timestamptz, timestamptz, text, jsonb) IS
     'what becomes of each row of a source: judged, or the first reason why not; the counts sum to the rows';
 
--- Who gives a range of time where the entity belongs is told so; PostgreSQL would only say that there is no such function.
+-- These overloads catch a time given in place of the entity. PostgreSQL would only report that the function does not exist.
 -- (Their arguments have names of their own: a call that names since or until is of the functions above.)
 CREATE FUNCTION travel.detect(
     source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL

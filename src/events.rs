@@ -202,8 +202,8 @@ fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     ingested.row(call)
 }
 
-/// `(target, document text)`, the same: a document that is broken is skipped, and so is what is none of CloudTrail's. A text
-/// of several documents is that many.
+/// `(target, document text)`, ingests text. A broken document is skipped, and so is a document that is not from CloudTrail. A
+/// text may hold several documents.
 fn ingest_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
     let mut ingested = Ingested::default();

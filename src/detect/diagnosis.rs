@@ -60,7 +60,7 @@ pub const LOOK_AT_COLUMNS: &str = "travel.coverage counts all rows by what becam
 const LONGEST_EXAMPLE: usize = 60;
 
 impl Diagnosis {
-    /// With the rights of whoever may read the source, within an SPI connection.
+    /// Runs the diagnosis with the rights of a role that may read the source, within an SPI connection.
     pub fn of(events: &Events, rows: &Rows) -> Result<Self, TravelError> {
         let found = spi::select(&query(events, rows), &[]);
         let mut diagnosis = Self::default();

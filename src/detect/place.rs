@@ -56,7 +56,7 @@ fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
     match column.oid {
         pg_sys::INETOID => Ok(column.sql),
         pg_sys::CIDROID => Ok(format!("{}::inet", column.sql)),
-        // What is no address is not placed: one odd value ends no query.
+        // An invalid address leaves the event unlocated. It must not end the query.
         pg_sys::TEXTOID => Ok(format!("travel.source_ip({})", column.sql)),
         oid if never_holds_addresses(oid) => Err(TravelError::ColumnType {
             column: name.to_owned(),

@@ -1,8 +1,8 @@
-//! What must not run while a rule's query does: with a superuser's rights no function that another role owns, and with
-//! nobody's rights a temporary one, which the session that scans made.
+//! Refuses functions at the time a rule's query calls them: a superuser's rule may not run functions of other roles, and no
+//! rule may run a temporary function of the scanning session.
 //!
-//! What a query runs is checked before it runs, by the catalogs. This holds where the catalogs do not say it: in the body of
-//! a function, and where somebody replaces a function between the check and its use.
+//! The catalogs are checked before the query runs. The guard covers what they do not record: functions called in the body
+//! of another function, and functions that are replaced between the check and the call.
 
 use super::errors::TravelError;
 use super::role::Role;

@@ -72,8 +72,8 @@ impl Role {
     }
 
     /// Whether the client of this statement may know where files of the server are, as only members of
-    /// pg_read_all_settings may. Both the role that called and the one whose rights count now must be: what is said reaches
-    /// the one, and a function of the other can catch it.
+    /// pg_read_all_settings may. Both the calling role and the current role must be members: a message reaches
+    /// the first, and a function of the second can catch it.
     pub fn may_see_paths() -> bool {
         let settings = pg_sys::Oid::from_u32(pg_sys::ROLE_PG_READ_ALL_SETTINGS);
         // SAFETY: reads variables of the backend, and looks roles up in the catalogs.
@@ -141,15 +141,14 @@ pub fn may_load(table_owner: pg_sys::Oid) -> bool {
     }
 }
 
-/// Whether a script of pg_dump or a job of pg_restore is at work: they say by this setting that what is defined may not be
-/// complete yet.
+/// Returns whether a pg_dump script or a pg_restore job is running. Both turn off `check_function_bodies`.
 pub fn is_dump_script() -> bool {
     // SAFETY: reads a setting of the backend.
     !unsafe { pg_sys::check_function_bodies }
 }
 
-/// Whether rows of a dump may be loaded, so that what they refer to may come later: other tools than pg_restore load
-/// tables with COPY.
+/// Returns whether the rows may belong to a dump, in which case the rows that they refer to may follow later. Tools other
+/// than pg_restore load tables with COPY.
 pub fn is_dump_loading() -> bool {
     // SAFETY: reads a variable of the backend; the portal, where there is one, lives as long as its command.
     is_dump_script()

@@ -1,5 +1,5 @@
-//! Whether the transaction ids of a source tell what is new: only this server's own do, of the transactions that inserted
-//! the rows.
+//! Checks that the transaction ids of a source are valid as an exact cursor. They are only if they belong to the
+//! transactions of this server that inserted the rows.
 
 use super::binding::select_below;
 use super::indexes::Plan;

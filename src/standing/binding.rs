@@ -79,7 +79,8 @@ pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
     Source::open(oid)
 }
 
-/// A temporary relation is this session's: in the next scan anybody's of the same name would be read.
+/// Refuses a temporary relation: the next scan may run in another session, which would read its own relation of that
+/// name.
 pub fn must_last(rule: &str, source: &str, oid: pg_sys::Oid) -> Result<(), TravelError> {
     // SAFETY: a look-up in the catalogs.
     let persistence = unsafe { pg_sys::get_rel_persistence(oid) } as u8;
@@ -127,8 +128,8 @@ pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Resul
     Err(TravelError::RuleNamesTemporary { rule: definition.name.clone(), object })
 }
 
-/// What runs with a superuser's rights must be superusers' own: else whoever owns it has these rights, too. With the
-/// rights of the rule's owner, within an SPI connection.
+/// Checks that all code a superuser's rule runs belongs to superusers: any other owner would gain a superuser's rights.
+/// Called with the rights of the rule's owner, within an SPI connection.
 pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
     if !definition.owner()?.is_superuser() {
         return Ok(());

@@ -52,7 +52,7 @@ pub fn check(rule: &str, places: &Places) -> Result<(), TravelError> {
     // NULL: no step has located anything yet, or an older version of the extension ran it.
     let mut before: Option<Vec<Supplier>> = stored.map(read).transpose()?;
     let now = suppliers(places);
-    // Without networks that are given by their AS nobody misses who names it.
+    // Databases that supply only the AS do not matter while no network is defined by its AS.
     if !places.need_systems()
         && let Some(before) = &mut before
     {

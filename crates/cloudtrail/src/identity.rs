@@ -8,8 +8,8 @@ use crate::value::{account_id, known, says, text};
 /// The prefix of the names of the roles that IAM Identity Center makes: their session names are people.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
-/// What stands in the place of an account or a principal where nobody signed the request: Amazon S3 writes
-/// `ANONYMOUS_PRINCIPAL` or `anonymous`, Amazon Cognito `Anonymous`.
+/// The values that AWS writes as account or principal of an unsigned request. Amazon S3 writes `ANONYMOUS_PRINCIPAL` or
+/// `anonymous`; Amazon Cognito writes `Anonymous`.
 pub const NOBODY: [&str; 2] = ["anonymous", "anonymous_principal"];
 
 /// The types whose `userName` is the user: of an IAM user the name, of the others the subject that the identity provider

@@ -42,8 +42,8 @@ pub trait Json<'a>: Copy {
     fn entries(self) -> Self::Entries;
     fn elements(self) -> Self::Elements;
 
-    /// The value of a JSON text, from a source that makes values which live as long as its own; what is wrong with the
-    /// text. `None` from any other source.
+    /// Parses a JSON text into a value that lives as long as the source's own values, or returns what is wrong with the
+    /// text. `None` if the source cannot create values.
     fn of_text(_text: &str) -> Option<Result<Self, String>> {
         None
     }

@@ -3,8 +3,8 @@
 /// The service whose events are sign-ins, and which calls that a person makes in the console are invoked by.
 pub const CONSOLE: &str = "signin.amazonaws.com";
 
-/// Sign-in events before a credential was accepted: whoever types a user's name causes them, and each records the
-/// success of its own asking.
+/// Sign-in events that CloudTrail records before a credential is accepted. Anyone who types a user name causes them, and
+/// the success that they record is that of the prompt.
 const ASKING: [&str; 3] = ["CredentialChallenge", "CheckMfa", "PasswordRecoveryRequested"];
 
 /// Sign-in events that happen only with a credential or within a session, unless they record a failure.
@@ -84,8 +84,9 @@ pub fn outcome(report: &Report) -> Outcome {
     }
 }
 
-/// Whether a sign-in event proves a credential. One that is not known here has to say so itself: a proof that is
-/// wrongly believed teaches a stranger's location, while one that is missed is followed by what the session does.
+/// Returns whether a sign-in event proves possession of a credential. An unknown event does only if it records a
+/// success: a false proof would teach the baseline a stranger's location, while a missed one costs little, because the
+/// events of the session follow.
 fn proves_sign_in(report: &Report) -> bool {
     let answers = |text: &str| report.answer.is_some_and(|answer| answer.eq_ignore_ascii_case(text));
     let is_one_of = |names: &[&str]| report.event_name.is_some_and(|name| names.contains(&name));

@@ -53,8 +53,8 @@ pub fn document_texts(text: &str) -> impl Iterator<Item = Result<&str, JsonError
     })
 }
 
-/// Puts U+FFFD in the place of each escape in a JSON text that PostgreSQL's texts cannot hold: `\u0000`, and half of a
-/// surrogate pair. Also says how many there were. What is no JSON stays as broken as it is.
+/// Replaces each escape in a JSON text that PostgreSQL cannot store as text (`\u0000` and unpaired surrogates) with
+/// U+FFFD, and returns the number of replacements. Invalid JSON is left as it is.
 pub fn replace_escapes(text: &str) -> (Cow<'_, str>, usize) {
     let mut replaced = 0;
     let mut result = String::new();

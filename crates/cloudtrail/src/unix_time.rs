@@ -2,11 +2,11 @@
 //! 16 microseconds, 19 nanoseconds. So a number is a time from September 2001 to November 2286, in any unit, and no
 //! number is a time in two of them. CloudTrail began in 2013.
 
-/// The digits of a time in microseconds: in each unit the point moves so that this many stand before it.
+/// The number of digits of a Unix time in microseconds. Times in other units are scaled to this many digits.
 const MICROSECOND_DIGITS: usize = 16;
 
-/// Microseconds since the Unix epoch of the decimal digits of a number, the most significant first, of which `whole`
-/// stand before the decimal point; rounded half up. `None` where that many digits are no Unix time.
+/// Reads a Unix time from the decimal digits of a number, most significant first, `whole` of them before the decimal
+/// point. The result is in microseconds since the Unix epoch, rounded half up; `None` if no unit has that many digits.
 pub fn unix_time_of_digits(whole: usize, digits: impl Iterator<Item = u8>) -> Option<i64> {
     if !matches!(whole, 10 | 13 | 16 | 19) {
         return None;

@@ -156,7 +156,7 @@ impl Database {
     pub fn locates(&self) -> Locates {
         *self.locates.get_or_init(|| Locates {
             ipv4: self.has_coordinates_within("0.0.0.0/0"),
-            // The addresses that are assigned to anybody. IPv4 has a tree of its own, outside of them.
+            // The range of assigned IPv6 addresses. IPv4 addresses have their own subtree outside this range.
             ipv6: self.ip_version() == 6 && self.has_coordinates_within("2000::/3"),
         })
     }

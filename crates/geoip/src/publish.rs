@@ -116,7 +116,7 @@ impl Making<'_> {
     fn locates(&self, digest: &Digest, size: u64) -> Option<Locates> {
         let mut known = self.previous.iter().flat_map(|previous| previous.copies());
         let known = known.find(|serving| serving.digest == *digest).and_then(|serving| serving.locates);
-        // A copy that cannot be opened now is dealt with by whoever opens it next.
+        // If the copy cannot be opened now, the next backend that opens it reports the error.
         known.or_else(|| Some(open_copy(&self.directory.copy(digest), size).ok()?.locates()))
     }
 

@@ -215,7 +215,7 @@ impl NamedNetwork {
     /// All that it says, as bytes that differ where it does.
     fn to_bytes(&self) -> Vec<u8> {
         fn text(bytes: &mut Vec<u8>, text: Option<&str>) {
-            // One more than the length, so that an empty text is not the same as none.
+            // The length plus one, because zero stands for NULL and an empty text must differ from it.
             bytes.extend(text.map_or(0, |text| text.len() as u64 + 1).to_le_bytes());
             bytes.extend(text.unwrap_or_default().as_bytes());
         }

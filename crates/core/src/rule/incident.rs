@@ -29,8 +29,8 @@ pub struct Given {
 /// An entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
 pub type Crossings = BTreeMap<Transition, Alternation>;
 
-/// The legs of one other edition of place data, while verdicts that stand are taken up: what one edition calls two
-/// places another may call one, so that legs of two editions say nothing together.
+/// The crossings found in verdicts of another edition of place data. They are kept apart, because two locations of one
+/// edition can be a single location of another.
 #[derive(Clone, Debug, Default)]
 pub struct OtherEdition {
     edition: Option<i64>,

@@ -1,9 +1,9 @@
-//! States under another edition of place data.
+//! Relocates kept states after the place data changed.
 //!
 //! An edition is what addresses are located by: the GeoIP databases and the named networks. A leg that begins in one
-//! edition and ends in another is no travel, so whoever goes on with a state of another edition must first look up its
-//! addresses again. Where the source still has the whole history, it is read again instead, which says more: a state
-//! has only the last address of each place.
+//! edition and ends in another is not travel, so the addresses in a state of another edition are looked up again before
+//! the state is used. If the source still has the whole history, the scan reads the history again instead. That is more
+//! accurate, because a state holds only the last address of each location.
 
 use super::baseline::{BaselineState, PlaceRecord, Standing, trial_from};
 use super::class::Class;
@@ -183,11 +183,11 @@ impl BaselineState {
 /// A stop where its address is now.
 struct Relocated {
     stop: Stop<()>,
-    /// The place that it teaches of; none over coordinates, where that is not for the edition to say.
+    /// The location that the stop teaches. `None` for a source with coordinates, which do not depend on the edition.
     place: Option<PlaceKey>,
 }
 
-/// None: it is no longer located, or teaches nothing.
+/// Looks up a stop again. `None` if its address is no longer located or no longer teaches the baseline.
 fn relocated_stop<E>(
     stop: Stop<()>,
     rule: &Rule,
@@ -205,8 +205,8 @@ fn relocated_stop<E>(
     Ok(Some(Relocated { stop: Stop { coordinates, accuracy_km, ..stop }, place }))
 }
 
-/// Known is more than contested, which no trial ends, and that is more than on trial. Of two alike the one that lasts
-/// longer; of two trials the one with more days.
+/// Returns the stronger of two standings: known, then contested, then on trial. Of two equal standings it returns the
+/// older one; of two trials, the one with more days.
 fn stronger(a: Standing, b: Standing) -> Standing {
     let rank = |standing: &Standing| match standing {
         Standing::Known { .. } => (2, 0),
