@@ -52,7 +52,7 @@ SQL
 SQL
     local file
     while IFS= read -r file; do
-        complain "$file: none of it was loaded"
+        complain "$file: nothing was loaded"
     done < <(run_psql --quiet --tuples-only --no-align \
         --command 'SELECT file FROM loaded WHERE skipped > 0 AND skipped = records ORDER BY file')
     mkdir -p "$WORK"

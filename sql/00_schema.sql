@@ -6,7 +6,7 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
             MESSAGE = 'schema "travel" already exists',
-            DETAIL = 'The extension makes this schema itself, so that nobody else''s objects are in it.',
+            DETAIL = 'The extension creates this schema itself, to be sure that it contains no other objects.',
             HINT = 'If the schema is yours, rename it: ALTER SCHEMA travel RENAME TO another_name. If it is left over and '
                 || 'holds nothing that is needed, drop it: DROP SCHEMA travel. Then run CREATE EXTENSION again.';
     END IF;

@@ -87,7 +87,7 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok(())
     })?;
     match first.filter(|_| COMPLAINS.get()) {
-        // An envelope around something else is no CloudTrail document.
+        // An envelope around something else is not a CloudTrail document.
         Some((position, found)) if good == 0 => {
             let found = format!("a document of which no element is a record; element {position} is {found}");
             return Err(TravelError::NotCloudTrail { found });

@@ -258,7 +258,7 @@ fn ingest_document(
                 }
             }
             Element::Bad(position, found) => {
-                ingested.skip(format!("element {position}: it is no record but {found}"));
+                ingested.skip(format!("element {position}: not a record but {found}"));
             }
         }
         Ok(())

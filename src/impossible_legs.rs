@@ -183,7 +183,7 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
         }
     }
     if tally::is_running() {
-        // Where there are networks, what is not located was counted as it came.
+        // With named networks, events that are not located were counted when they arrived.
         if !places.as_ref().is_some_and(Places::have_networks) {
             for (site, rows) in event_set::packed_sites(set) {
                 if coordinates_of_site(site, 0, None, &mut places)?.is_none() {

@@ -67,7 +67,7 @@ fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError>
         row,
         c"origin",
         &["analyst", "learnt", "alert"],
-        "Leave it out: what is entered by hand has 'analyst'.",
+        "Omit it: rows entered by hand have 'analyst'.",
     )?;
     match row.text(c"state")? {
         Some(state) if state != "known" => {

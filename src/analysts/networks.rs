@@ -17,11 +17,11 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     };
     trigger.must_be_complete(&row)?;
     for column in [c"name", c"city", c"subdivision", c"country", c"hosting"] {
-        trigger.must_say_something(&row, column, "Leave out what is not known; a name is needed.")?;
+        trigger.must_say_something(&row, column, "Omit values that are not known. A name is required.")?;
     }
     let treatments = &["place", "vpn", "trusted", "ignore"];
     trigger.must_be_one_of(&row, c"treatment", treatments, "Without one it is place.")?;
-    trigger.must_be_one_of(&row, c"origin", &["user", "aws"], "Leave it out: what is entered has user.")?;
+    trigger.must_be_one_of(&row, c"origin", &["user", "aws"], "Omit it: rows entered by hand have user.")?;
     let wrong = |column: &CStr, wanted: &'static str, hint: &'static str| {
         Err(TravelError::ColumnValue {
             table: trigger.table(),

@@ -215,7 +215,7 @@ impl<'a> Columns<'a> {
                 json(&[(name, &column.name)])
             ),
             Some(column) => {
-                format!("Name it in entity as it is written: '{}'.", quoted(&column.name).replace('\'', "''"))
+                format!("Write it in entity with its quotation marks: '{}'.", quoted(&column.name).replace('\'', "''"))
             }
             None if looks_like_a_time(name) => {
                 "The second argument is the entity. Name a range of time: since => '2026-03-01', until => '2026-03-02'."

@@ -44,19 +44,19 @@ enum Cause {
     BadCoordinates,
 }
 
-/// Which rows are looked at.
+/// The rows that are examined.
 pub enum Rows<'a> {
-    /// All that satisfy a condition, as SQL; none: all.
+    /// All rows that satisfy a condition in SQL, or all rows.
     All(Option<&'a str>),
-    /// At most so many: the newest where an index on the time finds them, else any.
+    /// At most `count` rows: the newest if an index on the time finds them, otherwise any.
     Newest { count: usize, by_time: bool },
 }
 
-/// What to do where rows cannot be used.
+/// The hint for rows that cannot be used.
 pub const LOOK_AT_COLUMNS: &str = "travel.coverage counts all rows by what became of them. The argument or setting \
                                    columns says where the columns are; an expression in it can convert values.";
 
-/// A value in a message is no longer than this, in characters.
+/// The longest example in a message, in characters.
 const LONGEST_EXAMPLE: usize = 60;
 
 impl Diagnosis {
@@ -98,7 +98,7 @@ impl Diagnosis {
         sentence(self.causes.iter(), with_examples)
     }
 
-    /// The same of times and addresses that cannot be read; none: there are none.
+    /// The sentence for unreadable times and addresses alone. `None` if there are none.
     pub fn unreadable(&self) -> Option<String> {
         let mut unreadable = self
             .causes
@@ -189,8 +189,8 @@ impl Cause {
     }
 }
 
-/// What `travel.detect` says at its end: a notice of what it evaluated, and a warning where that is nothing although there
-/// are rows. Within an SPI connection.
+/// Reports the result of `travel.detect`: a notice that counts the events, or a warning if there are rows and none was
+/// evaluated. Within an SPI connection.
 pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<(), TravelError> {
     let in_range = events.in_range(arguments.first_start(), arguments.until);
     if tally.evaluated == 0 {
@@ -238,7 +238,8 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
     Ok(())
 }
 
-/// An empty range of time is no fault; a condition that selects nothing of what is there may be one.
+/// Reports that there were no rows. An empty range of time gives a notice; a condition that matches none of the existing
+/// rows gives a warning.
 fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     let source = &arguments.source.name;
     let has_range = arguments.since.is_some() || arguments.until.is_some();
@@ -252,7 +253,7 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
             TravelError::NothingEvaluated {
                 what: "travel.detect evaluated no events: no row satisfies the condition".to_owned(),
                 detail: format!("{source} has rows{of_range}."),
-                hint: "A text is compared as it is written: look at the values of the columns that the condition names.",
+                hint: "Text comparison is case-sensitive. Check the values of the columns that the condition names.",
             }
             .warn("");
             return Ok(());
@@ -265,7 +266,7 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     Ok(())
 }
 
-/// That none of some rows could be used, in words.
+/// The words for rows of which none could be used.
 pub fn none_of(rows: u64) -> String {
     match rows {
         1 => "the only row could not be used".to_owned(),

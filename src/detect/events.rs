@@ -79,7 +79,7 @@ pub const LABELS: [&str; 15] = [
 ];
 pub const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
 
-/// The standard columns in which CloudTrail writes that nobody signed the request. A user or a session may be called so.
+/// The standard columns in which CloudTrail marks an unsigned request. Other columns may hold the same word as a name.
 const NAMES_CALLER: [&str; 5] = ["account_id", "principal_id", "principal", "actor", "arn"];
 
 impl Events {
@@ -253,7 +253,8 @@ impl Events {
         self.time_kind == TimeKind::Read
     }
 
-    /// That an event is in a range of time, or has no readable time: then nobody can say that it is not.
+    /// The condition that an event is in a range of time. An event with an unreadable time satisfies it, because its time is
+    /// unknown.
     pub fn in_range(&self, since: Option<i64>, until: Option<i64>) -> String {
         format!(
             "({} IS NULL OR ({} AND {}))",

@@ -1,8 +1,9 @@
 //! `travel.detect`, `travel.detect_sql`, `travel.coverage`: detection over a table of the user's own.
 //!
 //! [`arguments`] what the caller asks for; [`source`] what his table has; [`expression`] pieces of SQL that he gives;
-//! [`columns`] where each standard column is; [`place`] where the events were; [`events`] the query over the events that count; [`legs`] the query of
-//! the findings; [`coverage`] the query of what was not judged; [`diagnosis`] why nothing was.
+//! [`columns`] where each standard column is; [`place`] where the events were; [`events`] the query over the events that
+//! count; [`legs`] the query of the findings; [`coverage`] the query that counts rows by status; [`diagnosis`] why rows
+//! are not evaluated.
 
 mod arguments;
 mod columns;

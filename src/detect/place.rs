@@ -69,7 +69,7 @@ fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
     }
 }
 
-/// Whether the text of a type's values is none of an address.
+/// Returns whether values of a type can never hold an address.
 fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
     matches!(
         category(oid),

@@ -166,7 +166,7 @@ fn is_column(sql: &str, name: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Whether a type is one of PostgreSQL's own: what is done with its values runs no code of a user's.
+/// Returns whether a type belongs to PostgreSQL, so operations on its values run no user code.
 pub fn is_of_postgresql(oid: pg_sys::Oid) -> bool {
     with_type(oid, |form| form.typnamespace.to_u32() == pg_sys::PG_CATALOG_NAMESPACE) == Some(true)
 }

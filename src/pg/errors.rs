@@ -225,7 +225,7 @@ impl TravelError {
 
             Self::NoGeoipDatabase { setting, tried } if tried.is_empty() => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "there is no GeoIP database, so no address can be placed",
+                "there is no GeoIP database, so no address can be located",
             )
             .detail(format!("No usable .mmdb file was found in the folders that the setting {setting} names."))
             .hint(
@@ -234,7 +234,7 @@ impl TravelError {
             ),
             Self::NoGeoipDatabase { setting, tried } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "there is no GeoIP database, so no address can be placed",
+                "there is no GeoIP database, so no address can be located",
             )
             .detail(format!("No usable .mmdb file was found in: {}.", tried.join(", ")))
             .hint(format!(
@@ -284,7 +284,7 @@ impl TravelError {
 
             Self::NotCloudTrail { found } => words(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                "the document is no CloudTrail document",
+                "the document is not a CloudTrail document",
             )
             .detail(format!("It is {found}."))
             .hint(travel_cloudtrail::NotCloudTrail::HINT),
@@ -555,13 +555,13 @@ impl TravelError {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("older_than is too long: {given}"),
             )
-            .detail(format!("It must be at most {most}: before that there are no times."))
+            .detail(format!("It must be at most {most}: PostgreSQL has no earlier times."))
             .hint("For example: SELECT * FROM travel.prune('400 days')."),
             Self::ScanUnderWay { rule } => words(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of the rule \"{rule}\" is under way"),
             )
-            .hint(format!("CALL travel.rejudge({}, …): it goes on with the scan first.", literal(&rule))),
+            .hint(format!("CALL travel.rejudge({}, …) continues the scan first.", literal(&rule))),
             Self::StateUnreadable { rule, detail } => words(
                 Code::ERRCODE_DATA_CORRUPTED,
                 format!("what was kept of the rule \"{rule}\" between scans cannot be read"),
@@ -615,7 +615,7 @@ impl TravelError {
                 "It runs with the rights of {owner}, a superuser, and reads or runs what {object_owner} owns: {object}."
             ))
             .hint(
-                "Let the owner of the source own the rule, or any other role that is no superuser and may read the source: \
+                "Let the owner of the source own the rule, or any other role that is not a superuser and may read the source: \
                  UPDATE travel.rules SET owner = …",
             ),
             Self::FunctionNotTrusted { function, owner, role } => words(
@@ -624,7 +624,7 @@ impl TravelError {
             )
             .detail("A rule runs it, directly or in the body of another function.")
             .hint(
-                "Let the owner of the source own the rule, or any other role that is no superuser and may read the source: \
+                "Let the owner of the source own the rule, or any other role that is not a superuser and may read the source: \
                  UPDATE travel.rules SET owner = …",
             ),
             Self::TemporaryFunction { function } => words(
@@ -637,7 +637,7 @@ impl TravelError {
                 format!("the rule \"{rule}\" reads or runs something temporary: {object}"),
             )
             .detail("It ends with its session, and another session can make one of the same name.")
-            .hint("Make it anew so that it lasts, and name it with its schema in the rule."),
+            .hint("Create a permanent one, and name it with its schema in the rule."),
             Self::ArrivalNotExact { rule, column, why } => words(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 format!("the rule \"{rule}\" cannot find new rows by {column}"),

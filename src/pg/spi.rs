@@ -1,6 +1,6 @@
 //! Queries of the extension's own, through SPI, with plain C strings in and rows or tuplestores out.
 //!
-//! What a query was analysed to give is not always what it gives: a function or a view can be replaced between the
+//! The columns of a query can differ between its analysis and its execution: a function or a view can be replaced between the
 //! analysis and the execution. So every value is read as a type only after the type of its column was checked: by
 //! [`Rows`], whose accessors all do, and by [`execute_into`].
 

@@ -97,7 +97,7 @@ unsafe fn note_types(types: *mut pg_sys::List, context: *mut c_void) {
 }
 
 unsafe fn note_type(oid: pg_sys::Oid, context: *mut c_void) {
-    // PostgreSQL's own types hold none of others.
+    // Types that belong to PostgreSQL contain no user types.
     if oid.to_u32() >= pg_sys::FirstNormalObjectId {
         // SAFETY: the context is that of `look_at`.
         unsafe { (*context.cast::<Vec<Object>>()).push((pg_sys::TypeRelationId, oid)) };

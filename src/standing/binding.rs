@@ -48,7 +48,7 @@ WITH RECURSIVE below (class, object) AS (
         SELECT 'pg_constraint'::regclass, c.oid
         FROM pg_constraint AS c WHERE b.class = 'pg_type'::regclass AND c.contypid = b.object
         UNION ALL
-        -- Who makes a row makes what it consists of.
+        -- A value of a row type contains values of its columns' types.
         SELECT 'pg_type'::regclass, a.atttypid
         FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
         WHERE b.class = 'pg_type'::regclass AND t.oid = b.object AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
@@ -59,7 +59,7 @@ WITH RECURSIVE below (class, object) AS (
           AND d.refclassid IN ('pg_proc'::regclass, 'pg_type'::regclass, 'pg_operator'::regclass, 'pg_class'::regclass)
           -- A partition depends on what it is a part of, an index on its table: neither is read for it.
           AND NOT (b.class = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass)
-          -- To read a column runs nothing of its type; what is cast to a domain stands in the query itself.
+          -- Reading a column runs no code of its type. Casts to a domain appear in the query itself.
           AND NOT (b.class = 'pg_class'::regclass AND d.refclassid = 'pg_type'::regclass AND d.objsubid > 0)
           -- A row type depends on its table, whose rows it does not read.
           AND NOT (b.class = 'pg_type'::regclass AND d.refclassid = 'pg_class'::regclass)

@@ -1,4 +1,4 @@
-//! How a step of a scan ended: what `travel.scan` must know of an error before it goes on with the next rule.
+//! Records how a step of a scan ended. `travel.scan` needs this before it continues with the next rule.
 
 use super::definition::text;
 use crate::pg::attempt::is_cancel;

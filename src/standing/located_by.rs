@@ -1,5 +1,5 @@
 //! The GeoIP databases that located addresses for a rule, in `travel.scans.located_by`. Where one of them is gone, a scan
-//! stops: without its places, travel would go unseen and alerts be withdrawn, and nobody would know.
+//! stops: without its data, the scan would miss travel and withdraw alerts without an error.
 
 use super::definition::{self, text};
 use crate::geoip::Places;

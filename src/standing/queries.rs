@@ -167,7 +167,7 @@ impl Queries {
         Ok(queries)
     }
 
-    /// That transaction ids tell what is new, unless there is a reason why not.
+    /// Checks that the exact cursor is valid for the source.
     fn must_be_exact(&self, why_not: Option<String>) -> Result<(), TravelError> {
         match (&self.arrival, why_not) {
             (Arrival::Transaction(column), Some(why)) => Err(TravelError::ArrivalNotExact {

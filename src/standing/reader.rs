@@ -59,7 +59,7 @@ struct Whereabouts {
     treatment: Option<Treatment>,
 }
 
-/// Whether a text names somebody whose places can be learned. All anonymous callers together are nobody.
+/// Returns whether a text names a baseline user. Anonymous callers have no baseline.
 pub fn is_baseline_entity(name: &str) -> bool {
     is_entity(name) && !NOBODY.iter().any(|nobody| name.eq_ignore_ascii_case(nobody))
 }

@@ -368,8 +368,8 @@ impl Step {
         judge_portion(law, outcome, &events)
     }
 
-    /// What is known of the rows that the pass read: an idle source, and one of which no row can be used, look alike in
-    /// what was evaluated. None: there were no rows that should have been.
+    /// Diagnoses the rows that the pass read, to tell an idle source from a source without usable rows. `None` if the pass
+    /// read no rows that should have been evaluated.
     fn health(&self) -> Result<Option<Health>, TravelError> {
         if !self.progress.located_nothing() {
             return Ok(Some(Health { problem: None }));

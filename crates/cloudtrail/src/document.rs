@@ -124,7 +124,7 @@ impl<'a, J: Json<'a>> Records<'a, J> {
             return Some(Err(self.bad(format!("a string of {} bytes, which is no record", text.len()))));
         }
         let no_json =
-            |error: &dyn fmt::Display| Some(Err(self.bad(format!("a string that is no JSON ({error})"))));
+            |error: &dyn fmt::Display| Some(Err(self.bad(format!("a string that is not JSON ({error})"))));
         let (record, found) = match J::of_text(text) {
             Some(Ok(node)) => (record_of(node)?.map(RecordNode::Node), found(node)),
             Some(Err(error)) => return no_json(&error),
@@ -161,7 +161,7 @@ fn record_of<'a, J: Json<'a>>(node: J) -> Option<Option<J>> {
 
 enum Shape<'a, J> {
     Record,
-    /// A digest, an Insight event or an aggregated event: CloudTrail's, but nobody's call.
+    /// A digest, an Insight event or an aggregated event: written by CloudTrail, but not an API call.
     Nothing,
     Array(J),
     /// What an envelope holds.

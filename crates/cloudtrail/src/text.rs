@@ -72,7 +72,7 @@ pub fn replace_escapes(text: &str) -> (Cow<'_, str>, usize) {
             }
             Some(_) => at += 6,
         }
-        // What follows a backslash may have several bytes, and is no escape then.
+        // The character after a backslash may have several bytes. Then it is not an escape.
         while at < text.len() && !text.is_char_boundary(at) {
             at += 1;
         }

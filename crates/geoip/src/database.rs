@@ -161,7 +161,7 @@ impl Database {
         })
     }
 
-    /// Takes over what was found when the copy was made.
+    /// Keeps the result of the check that was made when the file was copied.
     pub(crate) fn set_locates(&self, locates: Locates) {
         // One that is set already is the same: it is a property of the content.
         let _ = self.locates.set(locates);

@@ -30,7 +30,7 @@ SELECT r FROM travel.records('{"Records": [{"eventID": "a", "eventTime": "2026-0
 -- Numbers within a string of LookupEvents keep their digits.
 SELECT r FROM travel.records('{"Events": [{"CloudTrailEvent": "{\"eventID\": \"a\", \"eventTime\": \"t\", \"n\": 123456789012345678901234567890.10, \"z\": \"a\\u0000b\"}"}]}') AS r;
 
--- What is no CloudTrail document: 22023, with what it is, and what is accepted.
+-- What is not a CloudTrail document: 22023, with what it is, and what is accepted.
 \pset format unaligned
 SELECT error_of($$SELECT travel.records('{"hello": "world"}')$$);
 \pset format aligned
@@ -46,7 +46,7 @@ ORDER BY n;
 SELECT ids('{"Records": [{"eventID": "a", "eventTime": "t"}, 7, null, {"foo": 1}, {"eventID": "b", "eventTime": "t"}]}');
 SELECT ids('{"Events": [{"CloudTrailEvent": "{broken"}, {"CloudTrailEvent": "{\"eventID\": \"b\", \"eventTime\": \"t\"}"}]}');
 
--- Where no element is a record, it is no CloudTrail document: an envelope around something else, a list of other things.
+-- Where no element is a record, it is not a CloudTrail document: an envelope around something else, a list of other things.
 SELECT document, sqlstate_of(format('SELECT travel.records(%L)', document)) AS code,
        substring(error_of(format('SELECT travel.records(%L)', document)) FROM 'detail: ([^\n]*)') AS detail,
        error_of(format('SELECT travel.records(%L)', document)) LIKE '%hint: Accepted are%' AS has_hint

@@ -91,7 +91,7 @@ fn a_string_that_holds_no_record_says_what_it_holds() {
     let ids = ids(&document).unwrap();
     assert!(
         ids[0].starts_with(
-            "!element 1 is no CloudTrail record: a string that is no JSON (key must be a string at line 1"
+            "!element 1 is no CloudTrail record: a string that is not JSON (key must be a string at line 1"
         ),
         "{}",
         ids[0]

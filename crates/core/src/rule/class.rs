@@ -22,7 +22,7 @@ impl Class {
         Self::of_address(event.treatment, event.anonymizer, event.hosting, event.carrier, rule)
     }
 
-    /// By what is known of the event's address.
+    /// Classifies an event by the data about its address.
     pub fn of_address(
         treatment: Option<Treatment>,
         anonymizer: Option<Anonymizer>,

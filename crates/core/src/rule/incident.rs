@@ -22,7 +22,7 @@ pub struct Given {
     pub evidence: BTreeSet<Evidence>,
     /// Of one that stands: whether it joined the incident before it. Else the rule says.
     pub joined: Option<bool>,
-    /// Of one that stands: the edition of place data that it was given by, if that is not the present one.
+    /// The edition of place data of a stored verdict, if it is not the present one.
     pub other_edition: Option<i64>,
 }
 

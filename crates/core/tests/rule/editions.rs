@@ -1,4 +1,4 @@
-//! Editions of place data: what is said after one changed is what the new one alone would say.
+//! Editions of place data: after a change, verdicts are those that the new edition alone would give.
 
 use crate::arbitrary::{Case, cases};
 use crate::model::{answer, in_words};
@@ -11,7 +11,7 @@ use travel_core::rule::settings::{DAY, HOUR};
 use travel_core::rule::*;
 use travel_core::site::Site;
 
-/// An edition: what is known of each address.
+/// An edition: the place data of each address.
 type Edition = BTreeMap<Site, Placement>;
 
 fn placement(event: &JudgedEvent) -> Placement {
