@@ -55,7 +55,15 @@ pub struct Columns<'a> {
     source: &'a Source,
     given: Vec<(&'a str, Expression)>,
     /// The record as SQL over the source.
-    record: Option<String>,
+    record: Option<Record>,
+}
+
+/// The column that holds whole records.
+struct Record {
+    /// As jsonb.
+    sql: String,
+    /// As the source writes it, if that is text.
+    text: Option<String>,
 }
 
 /// A column as SQL with its type.
@@ -141,13 +149,13 @@ impl<'a> Columns<'a> {
             }
             let expression = resolve(key, value, source)?;
             if key == "record" {
+                // One record that jsonb cannot hold must not end the query.
+                let lenient =
+                    |text: String| Record { sql: format!("travel.try_jsonb({text})"), text: Some(text) };
                 record = Some(match expression.oid {
-                    pg_sys::JSONBOID => expression.sql,
-                    // One record that jsonb cannot hold ends no query.
-                    pg_sys::JSONOID | pg_sys::BPCHAROID => {
-                        format!("travel.try_jsonb({}::text)", expression.sql)
-                    }
-                    pg_sys::TEXTOID => format!("travel.try_jsonb({})", expression.sql),
+                    pg_sys::JSONBOID => Record { sql: expression.sql, text: None },
+                    pg_sys::JSONOID | pg_sys::BPCHAROID => lenient(format!("{}::text", expression.sql)),
+                    pg_sys::TEXTOID => lenient(expression.sql),
                     oid => {
                         return Err(TravelError::ColumnType {
                             column: "record".to_owned(),
@@ -183,6 +191,11 @@ impl<'a> Columns<'a> {
     /// Whether `columns` says where this is.
     pub fn is_given(&self, name: &str) -> bool {
         self.given.iter().any(|(key, _)| *key == name)
+    }
+
+    /// The record as the source writes it, as SQL over the FROM clause, if it is text that may not be JSON.
+    pub fn record_as_text(&self) -> Option<&'static str> {
+        self.record.as_ref()?.text.as_ref().map(|_| "s.record_text")
     }
 
     /// Whether the columns are read out of a record, but for those that `columns` gives.
@@ -239,7 +252,8 @@ impl<'a> Columns<'a> {
                 condition.map(|condition| format!("(\n        {condition}\n        )")),
             );
         };
-        let mut select = vec![format!("{record} AS record")];
+        let mut select = vec![format!("{} AS record", record.sql)];
+        select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
         // The entity's columns that are the source's own: not given, and none of the record's.
         let own = |part: &String| {

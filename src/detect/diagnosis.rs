@@ -28,6 +28,7 @@ struct Count {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cause {
     Condition,
+    BadRecord,
     NoTime,
     BadTime,
     NoEntity,
@@ -103,7 +104,7 @@ impl Diagnosis {
         let mut unreadable = self
             .causes
             .iter()
-            .filter(|count| matches!(count.cause, Cause::BadTime | Cause::BadAddress))
+            .filter(|count| matches!(count.cause, Cause::BadRecord | Cause::BadTime | Cause::BadAddress))
             .peekable();
         unreadable.peek()?;
         Some(sentence(unreadable, true))
@@ -133,8 +134,9 @@ impl Count {
 }
 
 impl Cause {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 15] = [
         (Self::Condition, "condition"),
+        (Self::BadRecord, "bad_record"),
         (Self::NoTime, "no_time"),
         (Self::BadTime, "bad_time"),
         (Self::NoEntity, "no_entity"),
@@ -166,6 +168,7 @@ impl Cause {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Condition => ("does not satisfy the condition", "do not satisfy the condition"),
+            Self::BadRecord => ("has a record that is not JSON", "have a record that is not JSON"),
             Self::NoTime => ("has no time", "have no time"),
             Self::BadTime => ("has a time that cannot be read", "have a time that cannot be read"),
             Self::NoEntity => ("has no entity", "have no entity"),
@@ -214,6 +217,9 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
     let mut unreadable = Vec::new();
     if events.may_have_unreadable_times() {
         unreadable.push(format!("{} IS NULL", events.time_key()));
+    }
+    if let Some(text) = events.record_as_text() {
+        unreadable.push(format!("(s.record IS NULL AND {text} IS NOT NULL)"));
     }
     if events.has_text_addresses && tally.not_located > 0 {
         unreadable.push(format!("{} = 'malformed'", events.source_kind));
@@ -287,6 +293,13 @@ fn query(events: &Events, rows: &Rows) -> String {
         format!("{} AS event_time", events.time()),
         format!("({})::text AS time_text", events.time_as_given()),
         format!("{} AS source_kind", events.source_kind),
+        format!(
+            "{} AS bad_record",
+            events.record_as_text().map_or_else(
+                || "NULL::text".to_owned(),
+                |text| format!("CASE WHEN s.record IS NULL THEN {text} END"),
+            )
+        ),
         format!("({})::text AS place_text", events.place_as_given().unwrap_or("NULL")),
         format!("({}) AS has_entity", events.has_entity()),
         format!("{} AS is_failed_auth", flag(failed)),
@@ -322,6 +335,7 @@ fn query(events: &Events, rows: &Rows) -> String {
     let keys: Vec<String> = names.iter().map(|name| format!("coalesce({name}::text, '')")).collect();
     format!(
         "SELECT cause, pg_catalog.count(*), pg_catalog.min(pg_catalog.left(nullif(CASE cause
+           WHEN 'bad_record' THEN bad_record
            WHEN 'bad_time' THEN time_text
            WHEN 'no_entity' THEN CASE WHEN pg_catalog.concat({keys}) <> '' THEN pg_catalog.concat_ws(' | ', {keys}) END
            WHEN 'condition' THEN NULL
@@ -335,6 +349,7 @@ FROM (
     SELECT *,
            CASE
                WHEN NOT is_wanted THEN 'condition'
+               WHEN bad_record IS NOT NULL THEN 'bad_record'
                WHEN event_time IS NULL AND time_text IS NULL THEN 'no_time'
                WHEN event_time IS NULL OR NOT pg_catalog.isfinite(event_time) THEN 'bad_time'
                WHEN has_entity IS NOT TRUE THEN 'no_entity'

@@ -42,6 +42,8 @@ pub struct Events {
     has_address: bool,
     /// The address or the coordinates as the source writes them, for examples of what cannot be read.
     place_as_given: Option<String>,
+    /// The record as text, as SQL, if the source has records that may not be JSON.
+    record_as_text: Option<&'static str>,
     /// The addresses are texts, which can be malformed.
     pub has_text_addresses: bool,
     /// Columns that describe an event, as texts (the radius as float8): name and SQL.
@@ -153,6 +155,7 @@ impl Events {
             is_indexed,
             site,
             place_as_given: place_as_given(&columns, site)?,
+            record_as_text: columns.record_as_text(),
             has_text_addresses,
             from,
             condition,
@@ -282,6 +285,11 @@ impl Events {
                 "latitude BETWEEN float8 '-90' AND '90' AND longitude BETWEEN float8 '-180' AND '180'",
             ),
         }
+    }
+
+    /// The record as the source writes it. `None` if the source has no records as text.
+    pub fn record_as_text(&self) -> Option<&'static str> {
+        self.record_as_text
     }
 
     pub fn place_as_given(&self) -> Option<&str> {

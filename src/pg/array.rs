@@ -37,6 +37,22 @@ pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
     }
 }
 
+/// An `oid[]` in the current memory context.
+pub fn of_oids(oids: impl Iterator<Item = pg_sys::Oid>) -> pg_sys::Datum {
+    let mut elements: Vec<pg_sys::Datum> = oids.map(pg_sys::Datum::from).collect();
+    // SAFETY: an oid is passed by value, 4 bytes aligned to 4.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            elements.len() as i32,
+            pg_sys::OIDOID,
+            4,
+            true,
+            b'i' as std::ffi::c_char,
+        ))
+    }
+}
+
 /// A `bigint[]` in the current memory context.
 pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     let mut elements: Vec<pg_sys::Datum> =

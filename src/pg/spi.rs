@@ -1,7 +1,7 @@
 //! Queries of the extension's own, through SPI, with plain C strings in and rows or tuplestores out.
 //!
-//! The columns of a query can differ between its analysis and its execution: a function or a view can be replaced between the
-//! analysis and the execution. So every value is read as a type only after the type of its column was checked: by
+//! The columns of a query can differ between its analysis and its execution, because a function or a view can be
+//! replaced in between. So every value is read as a type only after the type of its column was checked: by
 //! [`Rows`], whose accessors all do, and by [`execute_into`].
 
 use super::errors::TravelError;
@@ -9,7 +9,8 @@ use super::function::{utf8, varlena_bytes};
 use super::srf::RowSet;
 use super::types::{self, Type};
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::ffi::CString;
 
 unsafe extern "C-unwind" {
@@ -235,6 +236,34 @@ impl Drop for Rows {
 /// Runs a query and collects its rows. It sees what this transaction did before it. Within [`connected`].
 pub fn select(query: &str, arguments: &[Argument]) -> Rows {
     run(query, arguments);
+    Rows::just_read()
+}
+
+/// Runs a query as [`select`] does, with a plan that the session keeps: for queries that take longer to plan than to run.
+/// `text` is a constant, and asks for no more than the catalogs. Within [`connected`].
+pub fn select_kept(text: &'static str, arguments: &[Argument]) -> Rows {
+    thread_local! {
+        static PLANS: RefCell<HashMap<&'static str, pg_sys::SPIPlanPtr>> = RefCell::default();
+    }
+    let (mut types, mut values, nulls) = split(arguments);
+    let known = PLANS.with_borrow(|plans| plans.get(text).copied());
+    // SAFETY: types, values and nulls have the same length; a plan that is kept lives as long as the session.
+    unsafe {
+        let plan = known.unwrap_or_else(|| {
+            let query = c_string(text);
+            let plan = pg_sys::SPI_prepare_cursor(
+                query.as_ptr(),
+                arguments.len() as i32,
+                types.as_mut_ptr(),
+                pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+            );
+            if pg_sys::SPI_keepplan(plan) == 0 {
+                PLANS.with_borrow_mut(|plans| plans.insert(text, plan));
+            }
+            plan
+        });
+        pg_sys::SPI_execute_plan(plan, values.as_mut_ptr(), nulls.as_ptr(), false, 0);
+    }
     Rows::just_read()
 }
 

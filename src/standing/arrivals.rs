@@ -1,13 +1,14 @@
 //! Checks that the transaction ids of a source are valid as an exact cursor. They are only if they belong to the
 //! transactions of this server that inserted the rows.
 
-use super::binding::select_below;
+use super::binding::{below, select_below};
 use super::indexes::Plan;
 use super::queries::{Arrival, Queries};
 use crate::detect::{Source, identifiers, notice};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use pgrx::pg_sys;
+use std::sync::LazyLock;
 
 /// Scans of other engines that read what this server stored, by its own transactions: those of TimescaleDB, and of
 /// columnar tables.
@@ -16,6 +17,22 @@ const ENGINES_HERE: [&str; 5] =
 
 /// A transaction that no cluster has come to.
 const FAR: &str = "9223372036854775807";
+
+/// Why a relation below has rows of another server, in words.
+static OTHER_SERVERS: LazyLock<String> = LazyLock::new(|| {
+    below(
+        "
+SELECT CASE c.relkind
+           WHEN 'f' THEN format('the source reads the foreign table %s', c.oid::regclass)
+           ELSE format('logical replication fills %s, with the transactions of another server', c.oid::regclass)
+       END
+FROM below AS b
+JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+WHERE c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid)
+ORDER BY 1
+LIMIT 1",
+    )
+});
 
 /// Why a source has transaction ids that are not this server's, as far as the catalogs say: a foreign table below it, a
 /// table that logical replication fills, a column that is computed. With the rights of the rule's owner, within an SPI
@@ -26,17 +43,7 @@ pub fn other_servers_rows(queries: &Queries) -> Result<Option<String>, TravelErr
     if let Some(Filled::Computed) = filled(source, column)? {
         return Ok(Some("it is a generated column".to_owned()));
     }
-    let query = "
-         SELECT CASE c.relkind
-                    WHEN 'f' THEN format('the source reads the foreign table %s', c.oid::regclass)
-                    ELSE format('logical replication fills %s, with the transactions of another server', c.oid::regclass)
-                END
-         FROM below AS b
-         JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
-         WHERE c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid)
-         ORDER BY 1
-         LIMIT 1";
-    let rows = select_below(query, &[(pg_sys::RelationRelationId, source)]);
+    let rows = select_below(&OTHER_SERVERS, &[(pg_sys::RelationRelationId, source)]);
     Ok(if rows.len > 0 { rows.text(0, 0)?.map(str::to_owned) } else { None })
 }
 

@@ -6,6 +6,7 @@
 
 use super::definition::{Definition, text};
 use crate::detect::Source;
+use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
@@ -13,6 +14,7 @@ use crate::pg::role::{Role, acting_as};
 use crate::pg::spi;
 use crate::pg::used::Object;
 use pgrx::pg_sys;
+use std::sync::LazyLock;
 
 pg_function!(travel_confirm_source, pg_finfo_travel_confirm_source, confirm_source);
 
@@ -66,6 +68,38 @@ WITH RECURSIVE below (class, object) AS (
     ) AS next
 )";
 
+/// A temporary object below, in words.
+static TEMPORARY: LazyLock<String> = LazyLock::new(|| {
+    below(
+        "
+SELECT pg_describe_object(b.class, b.object, 0)
+FROM below AS b
+LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
+WHERE coalesce(c.relnamespace, p.pronamespace, t.typnamespace) = pg_my_temp_schema()
+ORDER BY 1
+LIMIT 1",
+    )
+});
+
+/// An object below that no superuser owns, in words, and its owner.
+static NOT_TRUSTED: LazyLock<String> = LazyLock::new(|| {
+    below(
+        "
+SELECT pg_describe_object(b.class, b.object, 0), r.rolname::text
+FROM below AS b
+LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
+LEFT JOIN pg_operator AS o ON b.class = 'pg_operator'::regclass AND o.oid = b.object
+JOIN pg_roles AS r ON r.oid = coalesce(c.relowner, p.proowner, t.typowner, o.oprowner)
+WHERE NOT r.rolsuper
+ORDER BY c.oid IS NULL, p.oid IS NULL, 1
+LIMIT 1",
+    )
+});
+
 /// The source of a rule, open and locked until the transaction ends, if it is what the rule is bound to. With the rights
 /// of the rule's owner, within an SPI connection.
 pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
@@ -111,16 +145,7 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
 /// What a rule reads and runs must not be this session's alone: in the next scan it is whatever that session made. With
 /// the rights of the rule's owner, within an SPI connection.
 pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
-    let query = "
-         SELECT pg_describe_object(b.class, b.object, 0)
-         FROM below AS b
-         LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
-         LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
-         LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
-         WHERE coalesce(c.relnamespace, p.pronamespace, t.typnamespace) = pg_my_temp_schema()
-         ORDER BY 1
-         LIMIT 1";
-    let rows = select_below(query, roots);
+    let rows = select_below(&TEMPORARY, roots);
     if rows.len == 0 {
         return Ok(());
     }
@@ -134,18 +159,7 @@ pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), 
     if !definition.owner()?.is_superuser() {
         return Ok(());
     }
-    let query = "
-         SELECT pg_describe_object(b.class, b.object, 0), r.rolname::text
-         FROM below AS b
-         LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
-         LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
-         LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
-         LEFT JOIN pg_operator AS o ON b.class = 'pg_operator'::regclass AND o.oid = b.object
-         JOIN pg_roles AS r ON r.oid = coalesce(c.relowner, p.proowner, t.typowner, o.oprowner)
-         WHERE NOT r.rolsuper
-         ORDER BY c.oid IS NULL, p.oid IS NULL, 1
-         LIMIT 1";
-    let rows = select_below(query, roots);
+    let rows = select_below(&NOT_TRUSTED, roots);
     if rows.len == 0 {
         return Ok(());
     }
@@ -157,17 +171,20 @@ pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), 
     })
 }
 
-/// The rows of a query over `below`, a relation of the catalogs and rows that [`BELOW`] makes of these.
-pub fn select_below(query: &str, roots: &[Object]) -> spi::Rows {
-    let of = |part: fn(&Object) -> pg_sys::Oid| {
-        let list: Vec<String> = roots.iter().map(|root| part(root).to_u32().to_string()).collect();
-        format!("'{{{}}}'", list.join(","))
-    };
-    let query =
-        format!("{BELOW}{query}").replacen("$1", &of(|root| root.0), 1).replacen("$2", &of(|root| root.1), 1);
+/// A query over `below`, a relation of the catalogs and rows that [`BELOW`] makes of the roots.
+pub fn below(query: &str) -> String {
+    format!("{BELOW}{query}")
+}
+
+/// The rows of a query that [`below`] made. Roots that came with PostgreSQL have nothing below them.
+pub fn select_below(query: &'static str, roots: &[Object]) -> spi::Rows {
+    let others = || roots.iter().filter(|(_, object)| object.to_u32() >= pg_sys::FirstNormalObjectId);
+    let classes = array::of_oids(others().map(|(class, _)| *class));
+    let objects = array::of_oids(others().map(|(_, object)| *object));
+    let arguments = [classes, objects].map(|oids| (pg_sys::OIDARRAYOID, Some(oids)));
     // A recursive query is said to cost so much that PostgreSQL would compile it.
     spi::with_settings(&[(c"jit", c"off"), (c"search_path", c"pg_catalog, pg_temp")], || {
-        spi::select(&query, &[])
+        spi::select_kept(query, &arguments)
     })
 }
 

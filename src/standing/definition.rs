@@ -108,6 +108,11 @@ impl Definition {
         })
     }
 
+    /// Whether the rule ignores any network attribute.
+    pub fn ignores_attributes(&self) -> bool {
+        !self.ignored.is_empty()
+    }
+
     pub fn settings(&self) -> Result<Rule, TravelError> {
         let unreadable = |detail: String| TravelError::RuleUnreadable { name: self.name.clone(), detail };
         let marks = |names: &[String]| {

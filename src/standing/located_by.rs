@@ -13,16 +13,29 @@ use travel_geoip::{InUse, Locates};
 
 pg_function!(travel_accept_geoip, pg_finfo_travel_accept_geoip, accept_geoip);
 
-/// A database that supplies coordinates, or the AS by which named networks are told.
+/// A database that a rule depends on: it supplies coordinates, or one of the [`Needs`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Supplier {
     /// Its name without the folder: files are moved, and the setting changes.
     file: String,
     database_type: String,
     locates: Locates,
-    /// It names the AS of addresses, and there are networks that are given by their AS.
+    /// It supplies the AS of addresses, and there are networks that are given by their AS.
     #[serde(default)]
     systems: bool,
+    /// It supplies anonymizers, and the rule ignores network attributes.
+    #[serde(default)]
+    anonymizers: bool,
+}
+
+/// What a rule needs of the databases beside coordinates.
+#[derive(Clone, Copy, Debug)]
+pub struct Needs {
+    /// There are named networks that are given by their AS.
+    pub systems: bool,
+    /// The rule ignores network attributes, from which Tor addresses are exempt. Without the database that knows them, a
+    /// Tor address at a hosting company would be ignored.
+    pub anonymizers: bool,
 }
 
 impl Supplier {
@@ -31,33 +44,42 @@ impl Supplier {
         (self.file == other.file || self.database_type == other.database_type)
             && other.locates.includes(self.locates)
             && (other.systems || !self.systems)
+            && (other.anonymizers || !self.anonymizers)
+    }
+
+    fn is_needed(&self) -> bool {
+        self.locates.anything() || self.systems || self.anonymizers
     }
 
     fn in_words(&self) -> String {
         let addresses = match (self.locates.ipv4, self.locates.ipv6) {
-            (true, true) => "IPv4 and IPv6 addresses",
-            (true, false) => "IPv4 addresses",
-            (false, true) => "IPv6 addresses",
-            (false, false) => "named networks that are given by their AS",
+            (true, true) => Some("IPv4 and IPv6 addresses"),
+            (true, false) => Some("IPv4 addresses"),
+            (false, true) => Some("IPv6 addresses"),
+            (false, false) => None,
         };
-        format!("{} ({}), for {addresses}", self.file, self.database_type)
+        let systems = self.systems.then_some("named networks that are given by their AS");
+        let anonymizers = self.anonymizers.then_some("Tor addresses, which no rule ignores");
+        let purposes: Vec<&str> = [addresses, systems, anonymizers].into_iter().flatten().collect();
+        format!("{} ({}), for {}", self.file, self.database_type, purposes.join(" and "))
     }
 }
 
 /// Raises an error where a database is missing that located addresses in an earlier step, and keeps which do now. To be
 /// asked in every step before anything is evaluated: files can vanish between steps. The row of the rule is locked.
-pub fn check(rule: &str, places: &Places) -> Result<(), TravelError> {
+pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelError> {
     let rows = spi::select("SELECT located_by::text FROM travel.scans WHERE rule = $1", &[text(rule)]);
     let stored = if rows.len == 0 { None } else { rows.text(0, 0)? };
     // NULL: no step has located anything yet, or an older version of the extension ran it.
     let mut before: Option<Vec<Supplier>> = stored.map(read).transpose()?;
-    let now = suppliers(places);
-    // Databases that supply only the AS do not matter while no network is defined by its AS.
-    if !places.need_systems()
-        && let Some(before) = &mut before
-    {
-        before.iter_mut().for_each(|supplier| supplier.systems = false);
-        before.retain(|supplier| supplier.locates.anything());
+    let now = suppliers(places, needs);
+    // What the last step needed and this one does not is not missed.
+    for supplier in before.iter_mut().flatten() {
+        supplier.systems &= needs.systems;
+        supplier.anonymizers &= needs.anonymizers;
+    }
+    if let Some(before) = &mut before {
+        before.retain(Supplier::is_needed);
     }
     let is_there = |supplier: &&Supplier| now.iter().any(|other| supplier.is_replaced_by(other));
     let missing: Vec<String> =
@@ -77,7 +99,8 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let places = Places::of_statement()?;
     // A scan could not go on with nothing.
     places.require_coordinates()?;
-    let now = suppliers(&places);
+    // Which rules ignore network attributes, their next scans say.
+    let now = suppliers(&places, Needs { systems: places.need_systems(), anonymizers: false });
     spi::connected(|| {
         if let Some(rule) = rule {
             let known = spi::select("SELECT FROM travel.rules WHERE name = $1", &[text(rule)]);
@@ -110,12 +133,17 @@ fn unreadable(error: serde_json::Error) -> TravelError {
     TravelError::StateUnreadable { rule: String::new(), detail: format!("travel.scans.located_by: {error}") }
 }
 
-fn suppliers(places: &Places) -> Vec<Supplier> {
-    let supplier = |in_use: InUse| Supplier {
-        file: in_use.file.to_owned(),
-        database_type: in_use.database_type.to_owned(),
-        locates: in_use.locates,
-        systems: places.need_systems() && in_use.names_systems(),
+fn suppliers(places: &Places, needs: Needs) -> Vec<Supplier> {
+    let supplier = |in_use: InUse| {
+        // Looking into a database takes longer than all else here.
+        let provides = if needs.systems || needs.anonymizers { in_use.provides() } else { Vec::new() };
+        Supplier {
+            file: in_use.file.to_owned(),
+            database_type: in_use.database_type.to_owned(),
+            locates: in_use.locates,
+            systems: needs.systems && provides.contains(&"asn"),
+            anonymizers: needs.anonymizers && provides.contains(&"anonymizer"),
+        }
     };
-    places.databases().map(supplier).filter(|one| one.locates.anything() || one.systems).collect()
+    places.databases().map(supplier).filter(Supplier::is_needed).collect()
 }

@@ -4,7 +4,7 @@ use super::analysts;
 use super::definition::{Definition, text};
 use super::ending;
 use super::history::{Again, Histories};
-use super::located_by;
+use super::located_by::{self, Needs};
 use super::members::{self, Kept, Kind};
 use super::notify;
 use super::outcome::{Law, Outcome};
@@ -100,7 +100,8 @@ impl Step {
         let rule = self.definition.name.clone();
         let mut reader = Reader::new(self.queries.site)?;
         if let Some(places) = reader.places() {
-            located_by::check(&rule, places)?;
+            let anonymizers = self.definition.ignores_attributes();
+            located_by::check(&rule, places, Needs { systems: places.need_systems(), anonymizers })?;
         }
         let (events, read, last) = self.read_news(&mut reader)?;
         let is_last = read < self.sizes.batch;

@@ -96,6 +96,24 @@ error_is none
 back Sample-ASN.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
 
+rule 'while a rule ignores network attributes, the database that knows Tor addresses is missing too'
+ask "UPDATE travel.rules SET ignored = '{hosting}' WHERE name = 'r'"
+ask 'CALL travel.scan()'
+error_is none
+away Sample-Anonymous-IP.mmdb
+until_files Sample-ASN.mmdb Sample-City.mmdb Sample-Flat.mmdb
+scan
+error_is '%depends on is missing (55000)'
+case $SAID in
+*'Sample-Anonymous-IP.mmdb (Sample-Anonymous-IP), for Tor addresses, which no rule ignores'*) ;;
+*) fail "the warning does not name the file: $SAID" ;;
+esac
+ask "UPDATE travel.rules SET ignored = '{}' WHERE name = 'r'"
+ask 'CALL travel.scan()'
+error_is none
+back Sample-Anonymous-IP.mmdb
+until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
+
 rule 'one of several databases with coordinates that is away for a moment loses no alert'
 away Sample-City.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb

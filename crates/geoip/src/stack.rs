@@ -43,9 +43,9 @@ pub struct InUse<'a> {
 }
 
 impl InUse<'_> {
-    /// Whether it says of which AS an address is. Looks into it.
-    pub fn names_systems(&self) -> bool {
-        self.database.provides().contains(&"asn")
+    /// The fields that it supplies, found by looking into it. See [`crate::record::PROVIDED`].
+    pub fn provides(&self) -> Vec<&'static str> {
+        self.database.provides()
     }
 }
 

@@ -44,6 +44,12 @@ INSERT INTO mixed VALUES ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'), ('2026-03-0
 SELECT found($$'mixed'$$);
 SELECT found($$'mixed', all_legs => true$$);
 
+-- Records that are text and not JSON, alone and among others.
+CREATE TABLE lines AS SELECT '{"eventTime": "2026-03-02T09:00:00Z", "sourc'::text AS line;
+SELECT found($$'lines', columns => '{"record": "line"}'$$);
+INSERT INTO lines VALUES ('{"eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1", "userIdentity": {"accessKeyId": "k"}}'), (NULL);
+SELECT found($$'lines', columns => '{"record": "line"}'$$);
+
 -- No rows at all are said otherwise, and are no warning.
 CREATE TABLE nothing AS SELECT * FROM calls WHERE false;
 SELECT found($$'nothing'$$);
