@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a scan costs, by hand: `make bench-scan`. Of two tables, one ten times as large as the other: the first scan, which
-# judges everything; then scans of 1,000 new events, medians of rounds in turn, and the ratios that matter.
+# evaluates everything; then scans of 1,000 new events, medians of rounds in turn, and the ratios that matter.
 #
 #   EVENTS (10000000; the other table has a tenth), KEYS (20000), ROUNDS (7)
 # shellcheck source=scripts/lib/common.sh

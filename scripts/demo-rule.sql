@@ -1,7 +1,7 @@
--- The last part of `make demo`: a standing rule. The events arrive in three batches, the last one late, in a table of
+-- The last part of `make demo`: a detection rule. The events arrive in three batches, the last one late, in a table of
 -- their own. "sample" says whether the data are the sample's, of which more can be told.
 \echo
-\echo '== 6. A standing rule'
+\echo '== 6. A detection rule'
 \echo
 \echo '-- Rules of three kinds: the default; the widespread way, by which a place is usual once it was seen; a mild one.'
 -- A scan of so little needs no index that create_rule would propose.
@@ -36,7 +36,7 @@ SELECT *, CASE WHEN event_time >= :'late' AND event_time < :'late_until' THEN 3
 FROM cloudtrail;
 CREATE TEMP TABLE seen AS SELECT * FROM travel.verdicts;
 CREATE TEMP VIEW alerts_now AS
-SELECT rule, id, severity, coalesce(session_name, entity) AS who, to_char(first_seen, 'Dy HH24:MI:SS') AS since, legs_count AS legs,
+SELECT rule, id, severity, coalesce(session_name, entity) AS who, to_char(first_seen, 'Dy HH24:MI:SS') AS since, leg_count AS legs,
        concat(coalesce(from_city, from_country), ' -> ', coalesce(to_city, to_country)) AS "first leg",
        CASE WHEN withdrawn_at IS NOT NULL THEN 'withdrawn' ELSE status END AS status,
        array_to_string(evidence, ', ') AS evidence
@@ -63,7 +63,7 @@ FROM alerts_now
 WHERE id IN (SELECT alert_id FROM travel.verdicts EXCEPT SELECT alert_id FROM seen)
 ORDER BY rule, since;
 
-\echo '-- The third batch is late: it happened long before what was scanned last. It is judged in its true place.'
+\echo '-- The third batch is late: it happened long before what was scanned last. It is evaluated in its true place.'
 \echo
 TRUNCATE seen;
 INSERT INTO seen SELECT * FROM travel.verdicts;
@@ -115,7 +115,7 @@ ORDER BY rule, reasons;
 \echo
 SELECT baseline_entity AS who, string_agg(city, ', ' ORDER BY city) FILTER (WHERE state = 'known') AS usual,
        string_agg(city, ', ' ORDER BY city) FILTER (WHERE state = 'trial') AS "on trial",
-       string_agg(city, ', ' ORDER BY city) FILTER (WHERE state = 'held') AS held
+       string_agg(city, ', ' ORDER BY city) FILTER (WHERE state = 'contested') AS held
 FROM travel.known_places
 WHERE rule = 'access_key'
 GROUP BY baseline_entity
@@ -125,7 +125,7 @@ LIMIT 15;
 
 \echo '-- How the rules stand'
 \echo
-SELECT rule, to_char(last_scan, 'YYYY-MM-DD HH24:MI') AS last_scan, newest_event, round(share_placed * 100) AS "placed %",
+SELECT rule, to_char(last_scan, 'YYYY-MM-DD HH24:MI') AS last_scan, newest_event, round(share_located * 100) AS "placed %",
        open_alerts, geoip_built_at::date AS geoip_of, last_error
 FROM travel.status
 ORDER BY rule;

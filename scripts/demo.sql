@@ -1,7 +1,7 @@
 -- What `make demo` shows. The events are in the table cloudtrail, what travel.ingest said in the table loaded.
 \set QUIET on
 SET timezone = 'UTC';
--- travel.detect says how many events it judged; here travel.coverage says it once for all.
+-- travel.detect says how many events it evaluated; here travel.coverage says it once for all.
 SET impossible_travel.coverage_notice = off;
 \pset border 1
 \pset null ''
@@ -17,11 +17,11 @@ SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT access_key_id) AS 
        count(DISTINCT source_ip) AS addresses, min(event_time) AS first_event, max(event_time) AS last_event
 FROM cloudtrail;
 
-\echo '== 2. How many events could be judged, and why the others could not'
+\echo '== 2. How many events could be evaluated, and why the others could not'
 \echo
 SELECT status, source_kind, events, entities AS access_keys
 FROM travel.coverage('cloudtrail')
-ORDER BY status <> 'judged', events DESC;
+ORDER BY status <> 'evaluated', events DESC;
 
 \echo '== 3. Impossible travel: more than 500 km, faster than 1,000 km/h'
 \echo

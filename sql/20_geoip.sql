@@ -24,11 +24,11 @@ CREATE FUNCTION travel.locate(ip inet, at timestamptz DEFAULT pg_catalog.now()) 
 COMMENT ON FUNCTION travel.locate(inet, timestamptz) IS
     'the place of an address: what the named networks say of it, over what the GeoIP databases of impossible_travel.geoip_path do; NULL where nothing is known';
 
-CREATE FUNCTION travel.is_placed(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
+CREATE FUNCTION travel.is_located(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
-    AS 'MODULE_PATHNAME', 'travel_is_placed';
-COMMENT ON FUNCTION travel.is_placed(inet, timestamptz) IS
-    'whether an address has coordinates, so that an event from it can be judged';
+    AS 'MODULE_PATHNAME', 'travel_is_located';
+COMMENT ON FUNCTION travel.is_located(inet, timestamptz) IS
+    'whether an address has coordinates, so that an event from it can be evaluated';
 
 CREATE FUNCTION travel.is_ignored(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20

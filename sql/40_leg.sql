@@ -32,7 +32,7 @@ CREATE TYPE travel.leg AS (
     to_anonymizer        text,
     to_carrier           text,
     distance_km          float8,
-    judged_distance_km   float8,     -- less both accuracy radii, where use_accuracy
+    effective_distance_km   float8,     -- less both accuracy radii, where use_accuracy
     elapsed_seconds      float8,
     velocity_kmh         float8,     -- NULL when no time passed
     impossible           boolean     -- farther than min_distance_km and faster than min_velocity_kmh

@@ -35,7 +35,7 @@ COMMENT ON FUNCTION travel.legs_combine(travel.legs_state, travel.legs_state) IS
 CREATE FUNCTION travel.legs_final(travel.legs_state) RETURNS travel.leg[]
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'travel_legs_final';
 COMMENT ON FUNCTION travel.legs_final(travel.legs_state) IS
-    'part of travel.impossible_legs: places the events, and judges their legs';
+    'part of travel.impossible_legs: places the events, and evaluates their legs';
 
 -- Over an address.
 

@@ -2,7 +2,7 @@
 
 CREATE TYPE travel.finding AS (
     leg_id               text,   -- 32 hex digits: the entity, both times and both addresses
-    entity               text,   -- whom the travel is judged for
+    entity               text,   -- whom the travel is evaluated for
     account_id           text,   -- of the arriving event
     identity_type        text,
     principal            text,
@@ -42,7 +42,7 @@ CREATE TYPE travel.finding AS (
     to_anonymizer        text,
     to_carrier           text,
     distance_km          float8,
-    judged_distance_km   float8,
+    effective_distance_km   float8,
     elapsed_seconds      float8,
     velocity_kmh         float8,
     impossible           boolean,
@@ -68,7 +68,7 @@ COMMENT ON TYPE travel.finding IS
 -- The tables of verdicts and alerts have these comments, too.
 COMMENT ON COLUMN travel.finding.leg_id IS
     '32 hex digits made of the entity, both times and both addresses: the same on any server';
-COMMENT ON COLUMN travel.finding.entity IS 'whom the travel is judged for';
+COMMENT ON COLUMN travel.finding.entity IS 'whom the travel is evaluated for';
 COMMENT ON COLUMN travel.finding.account_id IS 'of the event at which the leg arrives, as the next seven are';
 COMMENT ON COLUMN travel.finding.identity_type IS 'IAMUser, AssumedRole, Root, â€¦';
 COMMENT ON COLUMN travel.finding.principal IS 'ARN of the user or role';
@@ -108,7 +108,7 @@ COMMENT ON COLUMN travel.finding.to_hosting IS 'on whose machines: aws, azure, â
 COMMENT ON COLUMN travel.finding.to_anonymizer IS 'vpn, tor, proxy or relay';
 COMMENT ON COLUMN travel.finding.to_carrier IS 'mobile or satellite';
 COMMENT ON COLUMN travel.finding.distance_km IS 'great circle between the two';
-COMMENT ON COLUMN travel.finding.judged_distance_km IS
+COMMENT ON COLUMN travel.finding.effective_distance_km IS
     'what is held against the thresholds: with use_accuracy less both radii';
 COMMENT ON COLUMN travel.finding.elapsed_seconds IS 'between the two events';
 COMMENT ON COLUMN travel.finding.velocity_kmh IS 'distance over time; NULL in the same second';
@@ -162,7 +162,7 @@ CREATE FUNCTION travel.coverage(
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 20
     AS 'MODULE_PATHNAME', 'travel_coverage';
 COMMENT ON FUNCTION travel.coverage(regclass, text, timestamptz, timestamptz, text, jsonb) IS
-    'what becomes of each row of a source: judged, or the first reason why not; the counts sum to the rows';
+    'what becomes of each row of a source: evaluated, or the first reason why not; the counts sum to the rows';
 
 -- These overloads catch a time given in place of the entity. PostgreSQL would only report that the function does not exist.
 -- (Their arguments have names of their own: a call that names since or until is of the functions above.)

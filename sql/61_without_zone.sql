@@ -219,11 +219,11 @@ CREATE FUNCTION travel.locate(ip inet, at timestamp) RETURNS travel.place
 COMMENT ON FUNCTION travel.locate(inet, timestamp) IS
     'the place of an address: what the named networks say of it, over what the GeoIP databases of impossible_travel.geoip_path do; NULL where nothing is known; a time without a zone is UTC, whatever the session''s';
 
-CREATE FUNCTION travel.is_placed(ip inet, at timestamp) RETURNS boolean
+CREATE FUNCTION travel.is_located(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
-    AS 'MODULE_PATHNAME', 'travel_is_placed';
-COMMENT ON FUNCTION travel.is_placed(inet, timestamp) IS
-    'whether an address has coordinates, so that an event from it can be judged; a time without a zone is UTC, whatever the session''s';
+    AS 'MODULE_PATHNAME', 'travel_is_located';
+COMMENT ON FUNCTION travel.is_located(inet, timestamp) IS
+    'whether an address has coordinates, so that an event from it can be evaluated; a time without a zone is UTC, whatever the session''s';
 
 CREATE FUNCTION travel.is_ignored(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20

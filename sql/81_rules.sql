@@ -1,4 +1,4 @@
--- Rules: what is judged, by which settings ----------------------------------------------------------------------------
+-- Rules: what is evaluated, by which settings ----------------------------------------------------------------------------
 
 CREATE TYPE travel.severity AS ENUM ('info', 'low', 'medium', 'high', 'critical');
 COMMENT ON TYPE travel.severity IS 'how bad an alert is; sorts';
@@ -20,7 +20,7 @@ CREATE TABLE travel.rules (
     trial_period      interval         NOT NULL DEFAULT '7 days',
     learn             text             NOT NULL DEFAULT 'proven' CHECK (learn IN ('proven', 'encountered')),
     learn_transitions boolean          NOT NULL DEFAULT false,
-    lowered           text[]           NOT NULL DEFAULT '{carrier,same_asn}',
+    downgraded           text[]           NOT NULL DEFAULT '{carrier,same_asn}',
     ignored           text[]           NOT NULL DEFAULT '{}',
     lineage           boolean          NOT NULL DEFAULT false,
     keep_alive        interval         NOT NULL DEFAULT '6 hours',
@@ -36,13 +36,13 @@ CREATE TABLE travel.rules (
     enabled           boolean          NOT NULL DEFAULT true,
     source_owner      text
 );
-COMMENT ON TABLE travel.rules IS 'the standing rules, which travel.scan judges by';
+COMMENT ON TABLE travel.rules IS 'the detection rules, which travel.scan evaluates by';
 COMMENT ON COLUMN travel.rules.name IS 'by which alerts, verdicts and known places go';
 COMMENT ON COLUMN travel.rules.owner IS 'the role with whose rights the rule''s query runs';
 COMMENT ON COLUMN travel.rules.source IS 'a table or view of CloudTrail events, by its qualified name, looked up at each use';
 COMMENT ON COLUMN travel.rules.columns IS 'where the standard columns are, as in travel.detect';
 COMMENT ON COLUMN travel.rules.condition IS 'which events: one expression over the source';
-COMMENT ON COLUMN travel.rules.entity IS 'whom travel is judged for: one column, or several separated by commas';
+COMMENT ON COLUMN travel.rules.entity IS 'whom travel is evaluated for: one column, or several separated by commas';
 COMMENT ON COLUMN travel.rules.min_distance_km IS 'a leg must be longer';
 COMMENT ON COLUMN travel.rules.min_velocity_kmh IS 'and faster';
 COMMENT ON COLUMN travel.rules.use_accuracy IS 'whether both radii of accuracy are taken off the distance first';
@@ -53,9 +53,9 @@ COMMENT ON COLUMN travel.rules.forget_after IS 'a place that is unseen for longe
 COMMENT ON COLUMN travel.rules.trial_period IS 'how long a new place is watched before it becomes known (learn = proven)';
 COMMENT ON COLUMN travel.rules.learn IS 'proven: a place becomes known after a trial | encountered: with its first event';
 COMMENT ON COLUMN travel.rules.learn_transitions IS 'with learn = encountered: a move that was made before is not raised again';
-COMMENT ON COLUMN travel.rules.lowered IS 'an alert whose legs all bear one of these marks is one severity lower: anonymizer, hosting, carrier, same_asn';
+COMMENT ON COLUMN travel.rules.downgraded IS 'an alert whose legs all bear one of these marks is one severity lower: anonymizer, hosting, carrier, same_asn';
 COMMENT ON COLUMN travel.rules.ignored IS 'legs with these marks are not raised, and no leg starts there; Tor is never ignored';
-COMMENT ON COLUMN travel.rules.lineage IS 'judge a temporary key together with the key that minted it';
+COMMENT ON COLUMN travel.rules.lineage IS 'evaluate a temporary key together with the key that minted it';
 COMMENT ON COLUMN travel.rules.keep_alive IS 'a leg that comes later than this after the last one starts a new alert';
 COMMENT ON COLUMN travel.rules.max_duration IS 'no alert spans more than this';
 COMMENT ON COLUMN travel.rules.arrival_column IS 'a column that says when a row arrived, where the source has no exact cursor';
@@ -66,7 +66,7 @@ COMMENT ON COLUMN travel.rules.message IS 'a template: {{@path}} of the signal, 
 COMMENT ON COLUMN travel.rules.goal IS 'what the rule is for, in words';
 COMMENT ON COLUMN travel.rules.triage IS 'what to do about an alert of it, in words';
 COMMENT ON COLUMN travel.rules.tags IS 'for whoever sorts alerts: key:value';
-COMMENT ON COLUMN travel.rules.enabled IS 'whether travel.scan without a name judges by it';
+COMMENT ON COLUMN travel.rules.enabled IS 'whether travel.scan without a name evaluates by it';
 COMMENT ON COLUMN travel.rules.source_owner IS
     'the role that owned the source when the rule was written or travel.confirm_source was called: a scan refuses a source that belongs to another; NULL: the source did not exist';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
@@ -85,7 +85,7 @@ COMMENT ON TRIGGER validate_rule ON travel.rules IS 'what is written is right as
 -- Rules to begin with -------------------------------------------------------------------------------------------------
 
 CREATE VIEW travel.presets AS
-SELECT preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline, goal,
+SELECT preset, entity, condition, ignored, downgraded, severity, learn, learn_transitions, use_accuracy, baseline, goal,
        triage, message, description
 FROM (
     VALUES
@@ -123,7 +123,7 @@ FROM (
          '{}', '{carrier,same_asn}', 'high', 'proven', false, true, false, NULL,
          'root users; no place is ever usual',
          'Detect a root user who acts in two places too far apart for the time between them.')
-) AS p (n, preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline,
+) AS p (n, preset, entity, condition, ignored, downgraded, severity, learn, learn_transitions, use_accuracy, baseline,
         message, description, goal)
 CROSS JOIN (
     VALUES (
@@ -139,7 +139,7 @@ COMMENT ON COLUMN travel.presets.preset IS 'its name, for travel.create_rule';
 COMMENT ON COLUMN travel.presets.entity IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.condition IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.ignored IS 'as in travel.rules';
-COMMENT ON COLUMN travel.presets.lowered IS 'as in travel.rules';
+COMMENT ON COLUMN travel.presets.downgraded IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.severity IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.learn IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.learn_transitions IS 'as in travel.rules';
@@ -148,7 +148,7 @@ COMMENT ON COLUMN travel.presets.baseline IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.goal IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.triage IS 'as in travel.rules';
 COMMENT ON COLUMN travel.presets.message IS 'as in travel.rules';
-COMMENT ON COLUMN travel.presets.description IS 'what it judges';
+COMMENT ON COLUMN travel.presets.description IS 'what it evaluates';
 GRANT SELECT ON travel.presets TO PUBLIC;
 
 CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text

@@ -10,7 +10,7 @@ CREATE TABLE travel.known_places (
     country_code    text        NOT NULL,
     subdivision     text,
     city            text,
-    state           text        NOT NULL DEFAULT 'known' CHECK (state IN ('known', 'trial', 'held')),
+    state           text        NOT NULL DEFAULT 'known' CHECK (state IN ('known', 'trial', 'contested')),
     origin          text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learnt', 'analyst', 'alert')),
     first_seen      timestamptz,
     last_seen       timestamptz,

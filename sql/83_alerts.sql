@@ -35,7 +35,7 @@ CREATE TABLE travel.alerts (
     assignee       text,
     first_seen     timestamptz     NOT NULL,
     last_seen      timestamptz     NOT NULL,
-    legs_count     int             NOT NULL,
+    leg_count     int             NOT NULL,
     evidence       text[]          NOT NULL,
     LIKE travel.finding INCLUDING COMMENTS,
     signal         jsonb           NOT NULL,
@@ -52,14 +52,14 @@ COMMENT ON TABLE travel.alerts IS
     'one row an incident: raised legs of one entity that belong together; the leg is its first one';
 COMMENT ON COLUMN travel.alerts.id IS 'an incident keeps it as long as it shares a leg with what was stored';
 COMMENT ON COLUMN travel.alerts.rule IS 'that raised it; it may be gone';
-COMMENT ON COLUMN travel.alerts.severity IS 'the rule''s, or one step down where every leg bears a lowered mark';
+COMMENT ON COLUMN travel.alerts.severity IS 'the rule''s, or one step down where every leg bears a downgraded mark';
 COMMENT ON COLUMN travel.alerts.status IS 'open | under_review | archived; analysts set it';
 COMMENT ON COLUMN travel.alerts.archive_reason IS
     'expected: its places become known | true_positive | false_positive | other';
 COMMENT ON COLUMN travel.alerts.assignee IS 'who works on it; analysts set it';
 COMMENT ON COLUMN travel.alerts.first_seen IS 'when its first leg arrived';
 COMMENT ON COLUMN travel.alerts.last_seen IS 'when its last leg arrived';
-COMMENT ON COLUMN travel.alerts.legs_count IS 'how many raised legs it has';
+COMMENT ON COLUMN travel.alerts.leg_count IS 'how many raised legs it has';
 COMMENT ON COLUMN travel.alerts.evidence IS 'what is to be known of its legs: new_country, no_mfa, tor, …';
 COMMENT ON COLUMN travel.alerts.message IS 'the rule''s message, or the sentence of the first leg';
 COMMENT ON COLUMN travel.alerts.signal IS 'the alert as nested attributes';
@@ -103,7 +103,7 @@ CREATE TABLE travel.alert_legs (
     to_subdivision    text,
     to_city           text,
     to_known          boolean     NOT NULL,
-    lowered           boolean     NOT NULL DEFAULT false,
+    downgraded           boolean     NOT NULL DEFAULT false,
     evidence          text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (alert_id, leg_id)
 );
@@ -123,7 +123,7 @@ COMMENT ON COLUMN travel.alert_legs.to_country_code IS 'where the leg arrives, a
 COMMENT ON COLUMN travel.alert_legs.to_subdivision IS 'the same';
 COMMENT ON COLUMN travel.alert_legs.to_city IS 'the same';
 COMMENT ON COLUMN travel.alert_legs.to_known IS 'the same of the place where the leg arrives';
-COMMENT ON COLUMN travel.alert_legs.lowered IS 'whether the leg bears a mark that the rule lowers';
+COMMENT ON COLUMN travel.alert_legs.downgraded IS 'whether the leg bears a mark that the rule lowers';
 COMMENT ON COLUMN travel.alert_legs.evidence IS 'what the leg alone contributes to the evidence of its alert';
 SELECT pg_catalog.pg_extension_config_dump('travel.alert_legs', '');
 

@@ -1,4 +1,4 @@
--- Scans: what a rule has judged, and how it goes on ------------------------------------------------------------------
+-- Scans: what a rule has evaluated, and how it goes on ------------------------------------------------------------------
 
 CREATE TABLE travel.scans (
     rule              text        PRIMARY KEY,
@@ -10,14 +10,14 @@ CREATE TABLE travel.scans (
     arrived           timestamptz,
     arriving          timestamptz,
     pass              bigint      NOT NULL DEFAULT 0,
-    judge_from        timestamptz,
+    evaluate_from        timestamptz,
     position          timestamptz,
     horizon           timestamptz,
     under_way         boolean     NOT NULL DEFAULT false,
     started_at        timestamptz,
     finished_at       timestamptz,
     events            bigint      NOT NULL DEFAULT 0,
-    placed            bigint      NOT NULL DEFAULT 0,
+    located            bigint      NOT NULL DEFAULT 0,
     newest_event      timestamptz,
     geoip_built_at    timestamptz,
     pruned_before     timestamptz,
@@ -40,22 +40,22 @@ COMMENT ON COLUMN travel.scans.source IS 'what was scanned: another source is sc
 COMMENT ON COLUMN travel.scans.arrival IS 'how what is new was found: the column, or lookback; by another one everything is scanned again';
 COMMENT ON COLUMN travel.scans.raised IS 'alerts of the pass so far, and the highest severity of them';
 COMMENT ON COLUMN travel.scans.system_identifier IS 'of the cluster whose transactions the snapshots are about';
-COMMENT ON COLUMN travel.scans.scanned IS 'every row that this snapshot sees was judged';
-COMMENT ON COLUMN travel.scans.target IS 'of a pass that is under way: it judges what this snapshot sees and the last did not';
+COMMENT ON COLUMN travel.scans.scanned IS 'every row that this snapshot sees was evaluated';
+COMMENT ON COLUMN travel.scans.target IS 'of a pass that is under way: it evaluates what this snapshot sees and the last did not';
 COMMENT ON COLUMN travel.scans.arrived IS 'the same by the rule''s arrival_column';
 COMMENT ON COLUMN travel.scans.arriving IS 'of a pass that is under way: how far it will have come';
 COMMENT ON COLUMN travel.scans.pass IS 'the number of the pass that is under way, or of the last';
-COMMENT ON COLUMN travel.scans.judge_from IS 'the pass judges again what is later, whether it is new or not';
+COMMENT ON COLUMN travel.scans.evaluate_from IS 'the pass evaluates again what is later, whether it is new or not';
 COMMENT ON COLUMN travel.scans.position IS 'how far in event time the pass has come';
 COMMENT ON COLUMN travel.scans.horizon IS 'the newest event that the pass will come to';
 COMMENT ON COLUMN travel.scans.events IS 'how many events were read, and how many of them had a place';
-COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that placed an event';
-COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is judged any more: travel.prune';
+COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that located an event';
+COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is evaluated any more: travel.prune';
 COMMENT ON COLUMN travel.scans.highest IS 'with raised';
 COMMENT ON COLUMN travel.scans.under_way IS 'whether a pass has begun and not ended';
 COMMENT ON COLUMN travel.scans.started_at IS 'when the last pass began';
 COMMENT ON COLUMN travel.scans.finished_at IS 'when the last pass ended';
-COMMENT ON COLUMN travel.scans.placed IS 'with events';
+COMMENT ON COLUMN travel.scans.located IS 'with events';
 COMMENT ON COLUMN travel.scans.newest_event IS 'of those that were read';
 COMMENT ON COLUMN travel.scans.last_error IS
     'of the last scan or of the rule as it was written; NULL once a scan succeeds';
@@ -78,21 +78,21 @@ SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
 CREATE TABLE travel.entity_states (
     rule         text        NOT NULL,
     entity       text        NOT NULL,
-    judged_until timestamptz NOT NULL,
+    evaluated_until timestamptz NOT NULL,
     valid_until  timestamptz NOT NULL,
     pass         bigint,
-    judged_from  timestamptz,
+    evaluated_from  timestamptz,
     state        json,
     edition      bigint,
-    PRIMARY KEY (rule, entity, judged_until)
+    PRIMARY KEY (rule, entity, evaluated_until)
 );
 COMMENT ON TABLE travel.entity_states IS 'what a scan must know of an entity to go on from there';
 COMMENT ON COLUMN travel.entity_states.rule IS 'the rule';
 COMMENT ON COLUMN travel.entity_states.entity IS 'the member';
-COMMENT ON COLUMN travel.entity_states.judged_until IS 'the event that it stands as of; -infinity: before the first';
+COMMENT ON COLUMN travel.entity_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
 COMMENT ON COLUMN travel.entity_states.valid_until IS 'the next event; infinity: none yet';
-COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
-COMMENT ON COLUMN travel.entity_states.judged_from IS 'with pass';
+COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
+COMMENT ON COLUMN travel.entity_states.evaluated_from IS 'with pass';
 COMMENT ON COLUMN travel.entity_states.state IS 'as the library writes it; NULL: there is nothing to know';
 COMMENT ON COLUMN travel.entity_states.edition IS
     'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
@@ -101,21 +101,21 @@ SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
 CREATE TABLE travel.baseline_states (
     rule            text        NOT NULL,
     baseline_entity text        NOT NULL,
-    judged_until    timestamptz NOT NULL,
+    evaluated_until    timestamptz NOT NULL,
     valid_until     timestamptz NOT NULL,
     pass            bigint,
-    judged_from     timestamptz,
+    evaluated_from     timestamptz,
     state           json,
     edition         bigint,
-    PRIMARY KEY (rule, baseline_entity, judged_until)
+    PRIMARY KEY (rule, baseline_entity, evaluated_until)
 );
 COMMENT ON TABLE travel.baseline_states IS 'what a scan must know of a person to go on from there';
 COMMENT ON COLUMN travel.baseline_states.rule IS 'the rule';
 COMMENT ON COLUMN travel.baseline_states.baseline_entity IS 'the member';
-COMMENT ON COLUMN travel.baseline_states.judged_until IS 'the event that it stands as of; -infinity: before the first';
+COMMENT ON COLUMN travel.baseline_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
 COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinity: none yet';
-COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than judged_from';
-COMMENT ON COLUMN travel.baseline_states.judged_from IS 'with pass';
+COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
+COMMENT ON COLUMN travel.baseline_states.evaluated_from IS 'with pass';
 COMMENT ON COLUMN travel.baseline_states.state IS 'as the library writes it; NULL: there is nothing to know';
 COMMENT ON COLUMN travel.baseline_states.edition IS
     'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
@@ -267,18 +267,18 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.scan(text) IS
-    'judges what arrived since the last scan, by one rule or by all that are enabled; commits as it goes';
+    'evaluates what arrived since the last scan, by one rule or by all that are enabled; commits as it goes';
 REVOKE ALL ON PROCEDURE travel.scan(text) FROM PUBLIC;
 
-CREATE FUNCTION travel.begin_rejudge(rule text, since timestamptz) RETURNS void
+CREATE FUNCTION travel.begin_rescan(rule text, since timestamptz) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    AS 'MODULE_PATHNAME', 'travel_begin_rejudge';
-COMMENT ON FUNCTION travel.begin_rejudge(text, timestamptz) IS
-    'the next steps of a rule''s scan judge again what is later';
-REVOKE ALL ON FUNCTION travel.begin_rejudge(text, timestamptz) FROM PUBLIC;
+    AS 'MODULE_PATHNAME', 'travel_begin_rescan';
+COMMENT ON FUNCTION travel.begin_rescan(text, timestamptz) IS
+    'the next steps of a rule''s scan evaluate again what is later';
+REVOKE ALL ON FUNCTION travel.begin_rescan(text, timestamptz) FROM PUBLIC;
 
-CREATE PROCEDURE travel.rejudge(rule text, since timestamptz)
+CREATE PROCEDURE travel.rescan(rule text, since timestamptz)
     LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -298,7 +298,7 @@ BEGIN
         WHILE is_more LOOP
             BEGIN
                 IF is_again AND NOT has_begun THEN
-                    PERFORM travel.begin_rejudge(rule, since);
+                    PERFORM travel.begin_rescan(rule, since);
                 END IF;
                 is_more := travel.scan_step(rule);
                 has_begun := is_again;
@@ -333,9 +333,9 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON PROCEDURE travel.rejudge(text, timestamptz) IS
-    'judges the past again, from a time on, by the settings, networks, suppressions and GeoIP data of now';
-REVOKE ALL ON PROCEDURE travel.rejudge(text, timestamptz) FROM PUBLIC;
+COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
+    'evaluates the past again, from a time on, by the settings, networks, suppressions and GeoIP data of now';
+REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
@@ -353,7 +353,7 @@ CREATE FUNCTION travel.prune(
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_prune';
 COMMENT ON FUNCTION travel.prune(interval) IS
-    'deletes old verdicts, old alerts that are archived or withdrawn, and entries that ended; no event that old is judged any more';
+    'deletes old verdicts, old alerts that are archived or withdrawn, and entries that ended; no event that old is evaluated any more';
 REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 
 CREATE VIEW travel.status AS
@@ -362,7 +362,7 @@ SELECT r.name AS rule,
        s.finished_at AS last_scan,
        extract(epoch FROM pg_catalog.now() - s.newest_event)::float8 AS lag_seconds,
        s.newest_event,
-       s.placed::float8 / nullif(s.events, 0) AS share_placed,
+       s.located::float8 / nullif(s.events, 0) AS share_located,
        (SELECT pg_catalog.count(*) FROM travel.alerts AS a
         WHERE a.rule = r.name AND a.status = 'open' AND a.withdrawn_at IS NULL) AS open_alerts,
        s.geoip_built_at,
@@ -393,11 +393,11 @@ FROM travel.rules AS r
 LEFT JOIN travel.scans AS s ON s.rule = r.name;
 COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
 COMMENT ON COLUMN travel.status.rule IS 'the rule';
-COMMENT ON COLUMN travel.status.enabled IS 'whether travel.scan without a name judges by it';
+COMMENT ON COLUMN travel.status.enabled IS 'whether travel.scan without a name evaluates by it';
 COMMENT ON COLUMN travel.status.last_scan IS 'when its last scan ended';
 COMMENT ON COLUMN travel.status.newest_event IS 'of those that were read';
-COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was judged';
-COMMENT ON COLUMN travel.status.share_placed IS 'of the events that count: how many had a place, 0 to 1';
+COMMENT ON COLUMN travel.status.lag_seconds IS 'since the newest event that was evaluated';
+COMMENT ON COLUMN travel.status.share_located IS 'of the events that count: how many had a place, 0 to 1';
 COMMENT ON COLUMN travel.status.position IS 'of a scan that is under way: how far in event time it has come';
 COMMENT ON COLUMN travel.status.open_alerts IS 'with status open, without those that were withdrawn';
 COMMENT ON COLUMN travel.status.geoip_built_at IS 'of the newest GeoIP database at the last scan';

@@ -188,7 +188,7 @@ impl Places {
     #[cold]
     fn coordinates_with_networks(&self, host: IpAddr, at: i64) -> Result<Option<Point>, TravelError> {
         let resolved = self.resolve(host, at)?;
-        match resolved.placed {
+        match resolved.located {
             _ if resolved.is_ignored() => Ok(None),
             Some((_, location)) => Ok(Some((location.coordinates, None))),
             None => self.coordinates_of_geoip(host),
@@ -217,7 +217,7 @@ impl Places {
     fn locate_with_networks(&self, host: IpAddr, at: i64) -> Result<Located, TravelError> {
         let resolved = self.resolve(host, at)?;
         // What a network places or ignores needs no database.
-        let needs_none = resolved.placed.is_some() || resolved.is_ignored();
+        let needs_none = resolved.located.is_some() || resolved.is_ignored();
         let known = if needs_none && self.known.stack.is_empty() { None } else { self.place_of_geoip(host)? };
         Ok(Located { place: resolved.over(known), treatment: resolved.treatment })
     }
@@ -234,7 +234,7 @@ impl Places {
     /// Raises an error where no database and no network could place a host, also where its events are ignored.
     #[cold]
     fn require_database_for(&self, host: IpAddr, at: i64) -> Result<(), TravelError> {
-        if address::is_private(host) || self.resolve(host, at)?.placed.is_some() {
+        if address::is_private(host) || self.resolve(host, at)?.located.is_some() {
             return Ok(());
         }
         self.require_database()
@@ -323,7 +323,7 @@ fn told(text: &str, path: &str) -> String {
 }
 
 pg_function!(travel_locate, pg_finfo_travel_locate, locate);
-pg_function!(travel_is_placed, pg_finfo_travel_is_placed, is_placed);
+pg_function!(travel_is_located, pg_finfo_travel_is_located, is_located);
 pg_function!(travel_is_ignored, pg_finfo_travel_is_ignored, is_ignored);
 pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_databases);
 
@@ -362,10 +362,10 @@ fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// Whether an address has coordinates: what coverage asks of every row.
-fn is_placed(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+fn is_located(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
-    let placed = Places::of_statement()?.coordinates(host, at)?.is_some();
-    Ok(pg_sys::Datum::from(usize::from(placed)))
+    let located = Places::of_statement()?.coordinates(host, at)?.is_some();
+    Ok(pg_sys::Datum::from(usize::from(located)))
 }
 
 fn is_ignored(call: &Call) -> Result<pg_sys::Datum, TravelError> {

@@ -1,4 +1,4 @@
-//! The aggregate `travel.impossible_legs`: collects events in any order, combines partial states, and judges the
+//! The aggregate `travel.impossible_legs`: collects events in any order, combines partial states, and evaluates the
 //! legs at its end.
 
 use crate::geoip::Places;
@@ -61,7 +61,7 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
     let Some(at) = place.read(|n| call.datum(2 + n))? else {
-        event_set::count_unplaced(state.block());
+        event_set::count_unlocated(state.block());
         return Ok(state.datum());
     };
     if let Some(host) = at.site.address() {
@@ -69,7 +69,7 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
             Fate::Kept => {}
             Fate::Ignored => return Ok(state.datum()),
             Fate::Nowhere => {
-                event_set::count_unplaced(state.block());
+                event_set::count_unlocated(state.block());
                 return Ok(state.datum());
             }
         }
@@ -137,13 +137,13 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let Some(datum) = call.datum(0) {
         // SAFETY: the aggregate's state; it is only read.
         let state = unsafe { State::of_aggregate(datum) };
-        judge(state.bytes(), call_site.1, &mut legs)?;
+        evaluate(state.bytes(), call_site.1, &mut legs)?;
     }
     Ok(legs.finish())
 }
 
 /// All legs of a set, in order; the impossible ones go into `legs`.
-fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), TravelError> {
+fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), TravelError> {
     let thresholds = event_set::thresholds(set);
     let mut places: Option<Places> = None;
     let mut journey = Journey::default();
@@ -192,7 +192,7 @@ fn judge(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Travel
             }
         }
         let evaluated = event_set::rows(set).saturating_sub(not_located + ignored);
-        tally::add(u64::from(is_evaluated), evaluated, event_set::unplaced_rows(set) + not_located);
+        tally::add(u64::from(is_evaluated), evaluated, event_set::unlocated_rows(set) + not_located);
     }
     Ok(())
 }

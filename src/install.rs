@@ -18,7 +18,7 @@ pgrx::extension_sql_file!("../sql/81_rules.sql", name = "rules", requires = ["ne
 pgrx::extension_sql_file!("../sql/82_baseline.sql", name = "baseline", requires = ["rules"]);
 pgrx::extension_sql_file!("../sql/83_alerts.sql", name = "alerts", requires = ["baseline"]);
 pgrx::extension_sql_file!("../sql/84_scan.sql", name = "scan", requires = ["alerts"]);
-pgrx::extension_sql_file!("../sql/85_analysts.sql", name = "analysts", requires = ["scan"]);
+pgrx::extension_sql_file!("../sql/85_guards.sql", name = "analysts", requires = ["scan"]);
 // The last: it gives the installer what is there by then.
 pgrx::extension_sql_file!("../sql/86_roles.sql", name = "roles", requires = ["analysts"]);
 

@@ -27,7 +27,7 @@ pub fn leg_row(
     end(&mut row, &leg.from, places)?;
     end(&mut row, &leg.to, places)?;
     row.f64(Some(measure.distance_km));
-    row.f64(Some(measure.judged_distance_km));
+    row.f64(Some(measure.effective_distance_km));
     row.f64(Some(measure.elapsed_seconds));
     row.f64(measure.velocity_kmh);
     row.bool(Some(measure.impossible));

@@ -11,8 +11,8 @@
 //! | `sql/60_detect.sql` | [`finding`], [`detect`] |
 //! | `sql/70_events.sql` | [`events`] |
 //! | `sql/80_networks.sql` | [`networks`] |
-//! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`standing`] |
-//! | `sql/85_analysts.sql` | [`analysts`] |
+//! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`rules`] |
+//! | `sql/85_guards.sql` | [`guards`] |
 //! | `sql/86_roles.sql` | [`roles`] |
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
@@ -23,13 +23,13 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 
 ::pgrx::pg_module_magic!(name, version);
 
-mod analysts;
 mod cloudtrail;
 mod detect;
 mod events;
 mod finding;
 mod geodesy;
 mod geoip;
+mod guards;
 mod impossible_legs;
 mod install;
 mod leg;
@@ -38,7 +38,7 @@ mod legs_state;
 mod networks;
 mod pg;
 mod roles;
-mod standing;
+mod rules;
 mod tally;
 
 #[pgrx::pg_guard]

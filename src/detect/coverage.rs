@@ -16,7 +16,7 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.is_service();
     let never = || "false".to_owned();
-    let (is_ignored, is_placed) = events.fates();
+    let (is_ignored, is_located) = events.fates();
     let site = match events.site {
         Site::Address => "travel.source_ip(address)",
         Site::Coordinates => "latitude, longitude",
@@ -27,9 +27,9 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
 FROM (
     SELECT source_kind, event_time, CASE WHEN has_entity THEN {entity} END AS entity,
            CASE
-               WHEN status = 'placed' AND pg_catalog.row_number() OVER (
+               WHEN status = 'located' AND pg_catalog.row_number() OVER (
                         PARTITION BY status, {names}, event_time, {site}) > 1 THEN 'duplicate'
-               WHEN status = 'placed' THEN 'judged'
+               WHEN status = 'located' THEN 'evaluated'
                ELSE status
            END AS status
     FROM (
@@ -40,8 +40,8 @@ FROM (
                    WHEN is_failed_auth THEN 'failed_auth'
                    WHEN is_service THEN 'service'
                    WHEN {is_ignored} THEN 'ignored'
-                   WHEN ({is_placed}) IS NOT TRUE THEN 'not_placed'
-                   ELSE 'placed'
+                   WHEN ({is_located}) IS NOT TRUE THEN 'not_located'
+                   ELSE 'located'
                END AS status
         FROM (
             SELECT {keys}, {time} AS event_time, {place}, {kind} AS source_kind,

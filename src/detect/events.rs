@@ -278,7 +278,7 @@ impl Events {
         match self.site {
             Site::Address => (
                 "travel.is_ignored(travel.source_ip(address), event_time)",
-                "travel.is_placed(travel.source_ip(address), event_time)",
+                "travel.is_located(travel.source_ip(address), event_time)",
             ),
             Site::Coordinates => (
                 "false",
@@ -338,16 +338,16 @@ impl Events {
         }
     }
 
-    /// Says what the judgement does without, and how times are read.
+    /// Says what the evaluation does without, and how times are read.
     pub fn notice_of_what_is_missing(&self) {
         self.notice_of_times();
         if !self.missing.is_empty() {
             let mut unknown = Vec::new();
             if self.missing.contains(&"outcome") {
-                unknown.push("failed sign-ins are judged like any event");
+                unknown.push("failed sign-ins are evaluated like any event");
             }
             if self.missing.contains(&"invoked_by") {
-                unknown.push("calls that a service made are judged like any event");
+                unknown.push("calls that a service made are evaluated like any event");
             }
             notice(
                 format!(

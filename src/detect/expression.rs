@@ -55,7 +55,7 @@ pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
     explained("condition", text, &source.column_names(), || spi::column_types(&query)).map(|_| ())
 }
 
-/// Checks what a rule's condition is made of, as far as that can be seen without its source: it is judged row by row, so
+/// Checks what a rule's condition is made of, as far as that can be seen without its source: it is evaluated row by row, so
 /// no other row may decide.
 pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     check_syntax("condition", text)?;

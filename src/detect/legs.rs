@@ -117,7 +117,7 @@ impl Query<'_> {
             thresholds.use_accuracy
         );
         let coordinates = self.events.site == Site::Coordinates;
-        let with_radius = self.judges_radii();
+        let with_radius = self.evaluates_radii();
         let place = self.place_names().join(", ");
         if self.arguments.all_legs {
             let (call, order) = match (coordinates, with_radius) {
@@ -228,7 +228,8 @@ impl Query<'_> {
             select.push(format!("l.{end}_ip"));
             select.push(format!("{} AS {end}_event_id", self.label(end, "event_id")));
             for column in PLACE {
-                let own = PLACE_LABELS.contains(&column) || (column == "accuracy_km" && !self.judges_radii());
+                let own =
+                    PLACE_LABELS.contains(&column) || (column == "accuracy_km" && !self.evaluates_radii());
                 select.push(if address || !own {
                     format!("l.{end}_{column}")
                 } else {
@@ -236,7 +237,8 @@ impl Query<'_> {
                 });
             }
         }
-        let between = ["distance_km", "judged_distance_km", "elapsed_seconds", "velocity_kmh", "impossible"];
+        let between =
+            ["distance_km", "effective_distance_km", "elapsed_seconds", "velocity_kmh", "impossible"];
         select.extend(between.iter().map(|column| format!("l.{column}")));
         for end in ["from", "to"] {
             select.extend(END_LABELS.iter().map(|name| format!("{} AS {end}_{name}", self.label(end, name))));
@@ -295,8 +297,8 @@ impl Query<'_> {
         }
     }
 
-    /// Whether the radii of a table with coordinates are judged, and so are part of its legs.
-    fn judges_radii(&self) -> bool {
+    /// Whether the radii of a table with coordinates are evaluated, and so are part of its legs.
+    fn evaluates_radii(&self) -> bool {
         self.events.has_accuracy && self.arguments.thresholds.use_accuracy
     }
 

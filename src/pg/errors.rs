@@ -74,7 +74,7 @@ pub enum TravelError {
     PruneTooYoung { given: String, least: &'static str },
     PruneTooOld { given: String, most: &'static str },
     StateUnreadable { rule: String, detail: String },
-    EventsUnordered { rule: String, event: i64, judged_until: i64 },
+    EventsUnordered { rule: String, event: i64, evaluated_until: i64 },
     NoSuchOwner { rule: String, owner: String },
     NoRuleSource { rule: String, source: String },
     RuleSourceTemporary { rule: String, source: String },
@@ -561,21 +561,21 @@ impl TravelError {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of the rule \"{rule}\" is under way"),
             )
-            .hint(format!("CALL travel.rejudge({}, …) continues the scan first.", literal(&rule))),
+            .hint(format!("CALL travel.rescan({}, …) continues the scan first.", literal(&rule))),
             Self::StateUnreadable { rule, detail } => words(
                 Code::ERRCODE_DATA_CORRUPTED,
                 format!("what was kept of the rule \"{rule}\" between scans cannot be read"),
             )
             .detail(detail)
-            .hint(format!("CALL travel.rejudge({}, '-infinity') judges everything again.", literal(&rule))),
-            Self::EventsUnordered { rule, event, judged_until } => words(
+            .hint(format!("CALL travel.rescan({}, '-infinity') evaluates everything again.", literal(&rule))),
+            Self::EventsUnordered { rule, event, evaluated_until } => words(
                 Code::ERRCODE_DATA_EXCEPTION,
                 format!("the events of the rule \"{rule}\" did not come in order of time"),
             )
             .detail(format!(
                 "One of {} came after one of {}.",
                 crate::detect::utc(event),
-                crate::detect::utc(judged_until)
+                crate::detect::utc(evaluated_until)
             ))
             .hint("The source must give the same rows in each query of one scan. Scan again."),
             Self::NoSuchOwner { rule, owner } => words(
@@ -657,7 +657,7 @@ impl TravelError {
                 words(code, format!("the condition of a rule must not have {found}"))
                     .detail(format!("It is: {text}"))
                     .hint(
-                        "Each event is judged by its own columns, and must be judged alike in every scan. What needs \
+                        "Each event is evaluated by its own columns, and must be evaluated alike in every scan. What needs \
                          other rows can be a column of a view, which is the rule's source.",
                     )
             }
@@ -686,7 +686,7 @@ impl TravelError {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 "lineage of a rule is not supported yet",
             )
-            .detail("Temporary keys cannot be judged together with the keys that minted them.")
+            .detail("Temporary keys cannot be evaluated together with the keys that minted them.")
             .hint("Leave lineage false. The entity actor, or session_name, holds the keys of one person together."),
             Self::RuleNotOwned { rule, owner, role } => words(
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
@@ -704,7 +704,7 @@ impl TravelError {
                 format!("the message of a rule names what no alert has: {names}"),
             )
             .hint(
-                "{{column}} is a column of travel.finding, or id, rule, severity, first_seen, last_seen, legs_count or \
+                "{{column}} is a column of travel.finding, or id, rule, severity, first_seen, last_seen, leg_count or \
                  evidence; {{@path}} is an attribute of the signal, such as \
                  @impossible_travel.triggering_locations.first_location.city or @userIdentity.accessKeyId.",
             ),

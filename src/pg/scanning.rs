@@ -1,4 +1,4 @@
-//! Whether what runs is the work of a scan: what guards the tables of the standing rule lets a scan through.
+//! Whether what runs is the work of a scan: what guards the tables of the detection rule lets a scan through.
 
 use std::cell::Cell;
 

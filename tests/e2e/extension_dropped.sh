@@ -36,7 +36,7 @@ while IFS= read -r statement; do
     esac
 done <<'SQL'
 SELECT travel.locate('192.0.2.5')
-SELECT travel.is_placed('192.0.2.5')
+SELECT travel.is_located('192.0.2.5')
 SELECT travel.is_ignored('192.0.2.5', now())
 SELECT travel.parse('{"eventID": "1", "eventTime": "2026-03-02T09:00:00Z"}')
 SELECT travel.try_parse('{"eventID": "1", "eventTime": "2026-03-02T09:00:00Z"}')

@@ -30,13 +30,13 @@ ask "SELECT public.journey('first')" >/dev/null
 ask 'CALL travel.scan()'
 same 'the alert of the first journey' first "$(alerts_of r)"
 
-rule 'with databases that supply no coordinates nothing is judged: 55000 names the files and what they provide'
+rule 'with databases that supply no coordinates nothing is evaluated: 55000 names the files and what they provide'
 away Sample-City.mmdb Sample-Flat.mmdb Sample-Anonymous-IP.mmdb
 until_files Sample-ASN.mmdb
 for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FROM travel.coverage('public.cloudtrail')" \
     'SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM public.cloudtrail' \
     'SELECT travel.impossible_legs(event_time, source_ip) FROM public.cloudtrail' \
-    "CALL travel.rejudge('r', '-infinity')" 'SELECT travel.accept_geoip()'; do
+    "CALL travel.rescan('r', '-infinity')" 'SELECT travel.accept_geoip()'; do
     refused 55000 "$statement"
     case $SAID in
     *'no GeoIP database supplies coordinates'*'Sample-ASN.mmdb (asn, as_organization)'*) ;;
@@ -62,7 +62,7 @@ case $SAID in
 *'Sample-City.mmdb (Sample-City)'*'Sample-Flat.mmdb (sample flat location)'*) ;;
 *) fail "the warning does not name the files: $SAID" ;;
 esac
-refused 55000 "CALL travel.rejudge('r', '-infinity')"
+refused 55000 "CALL travel.rescan('r', '-infinity')"
 same 'the alert stays' first "$(alerts_of r)"
 ask 'DELETE FROM travel.networks'
 
@@ -86,7 +86,7 @@ case $SAID in
 *'Sample-ASN.mmdb (Sample-ASN), for named networks that are given by their AS'*) ;;
 *) fail "the warning does not name the file: $SAID" ;;
 esac
-refused 55000 "CALL travel.rejudge('r', '-infinity')"
+refused 55000 "CALL travel.rescan('r', '-infinity')"
 same 'both alerts stay' 'first second' "$(alerts_of r)"
 
 rule 'without such a network nobody misses that database'
@@ -120,7 +120,7 @@ until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb
 ask "SELECT public.journey('third')" >/dev/null
 scan
 error_is '%depends on is missing (55000)'
-refused 55000 "CALL travel.rejudge('r', '-infinity')"
+refused 55000 "CALL travel.rescan('r', '-infinity')"
 
 rule 'nor does one that is replaced by a file without coordinates'
 cp "$geoip/Sample-ASN.mmdb" "$geoip/Sample-City.mmdb"

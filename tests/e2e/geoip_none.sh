@@ -69,7 +69,7 @@ same 'travel.detect' 'London|Tokyo' "$(ask "SELECT from_city, to_city FROM trave
 same 'the aggregate and the window function' '1|1' "$(ask "SELECT
     (SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM event),
     (SELECT count((l).to_time) FROM (SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) AS l FROM event) AS s)")"
-same 'travel.coverage' 'ignored|judged' "$(ask "SELECT string_agg(DISTINCT status, '|') FROM travel.coverage('event')")"
+same 'travel.coverage' 'ignored|evaluated' "$(ask "SELECT string_agg(DISTINCT status, '|') FROM travel.coverage('event')")"
 ask "DELETE FROM event WHERE source_ip = '10.0.0.1'; TRUNCATE travel.networks"
 
 rule 'an open session picks up a file that appears later, also in a folder that was not there'

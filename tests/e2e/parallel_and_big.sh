@@ -32,11 +32,11 @@ serial='SET max_parallel_workers_per_gather = 0;'
 last() { tail -n 1; }
 
 rule 'the aggregate: serial, hashed, sorted, in parallel, in workers alone: the same legs, which the window function finds too'
-judged="outcome IS DISTINCT FROM 'failed_auth'"
-aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $judged GROUP BY access_key_id"
-with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event WHERE $judged GROUP BY access_key_id"
+evaluated="outcome IS DISTINCT FROM 'failed_auth'"
+aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
+with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
 window="SELECT access_key_id, (l).* FROM (SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER
-    (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip), event_id COLLATE \"C\") AS l FROM event WHERE $judged) AS s WHERE (l).impossible"
+    (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip), event_id COLLATE \"C\") AS l FROM event WHERE $evaluated) AS s WHERE (l).impossible"
 plan=$(ask "$parallel EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $aggregate")
 case $plan in *'Partial'*'Workers Launched: '[1-9]*) ;; *'Workers Launched: '[1-9]*'Partial'*) ;; *) fail "no parallel aggregate: $plan" ;; esac
 for query in "$aggregate" "$with_ids"; do
@@ -71,7 +71,7 @@ same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" "$(ask "SE
 counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" | grep -o 'evaluated [0-9]* events.*'; }
 same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")"
 same 'and what coverage counts' "$(counted "$serial" | grep -o '^evaluated [0-9]* events')" \
-    "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event') WHERE status IN ('judged', 'duplicate')")"
+    "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event') WHERE status IN ('evaluated', 'duplicate')")"
 
 rule 'one key with 2,000,000 events: travel.detect and the window function in bounded memory'
 run_psql --quiet <<'SQL'

@@ -99,16 +99,16 @@ AKIAMADE2|2023-07-11 09:00:00+00|216.160.83.57|Milton|2023-07-11 10:00:00+00|89.
 AKIAMADE5|2023-07-11 00:00:01+00|81.2.69.165|London|2023-07-11 00:00:01+00|2001:480::1|San Diego|8823|0||the same second
 AKIAMADE7|2023-07-11 00:00:10+00|81.2.69.167|London|2023-07-11 00:01:00+00|202.196.224.1||10942|50|787793|50 seconds'
 legs="from_time, from_ip, from_city, to_time, to_ip, to_city, round(distance_km) AS km, elapsed_seconds, round(velocity_kmh)"
-judged="access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL"
+evaluated="access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL"
 plain=$(cut -d '|' -f 1-10 <<<"$wanted")
 same 'travel.detect' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('cloudtrail') ORDER BY 1, 2")"
 same 'the window function' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, (l).* FROM (
         SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l
-        FROM cloudtrail WHERE $judged) AS s WHERE (l).impossible) AS x ORDER BY 1, 2")"
+        FROM cloudtrail WHERE $evaluated) AS s WHERE (l).impossible) AS x ORDER BY 1, 2")"
 same 'the aggregate' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS found
-        FROM cloudtrail WHERE $judged GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
+        FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
 same 'the aggregate over the text of sourceIPAddress' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_text) AS found
-        FROM cloudtrail WHERE $judged GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
+        FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
 ask "CREATE MATERIALIZED VIEW travels AS SELECT * FROM travel.detect('cloudtrail'); CREATE UNIQUE INDEX ON travels (leg_id)"
 ask 'REFRESH MATERIALIZED VIEW CONCURRENTLY travels'
 same 'a materialized view' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travels ORDER BY 1, 2")"

@@ -19,7 +19,7 @@ same_as_at_once() {
 }
 
 
-rule 'what a transaction brings that begins before a scan and commits after it, the next scan judges'
+rule 'what a transaction brings that begins before a scan and commits after it, the next scan evaluates'
 session_open --quiet
 session "BEGIN; SELECT journey('before')"
 ask "SELECT journey('meanwhile')" >/dev/null

@@ -34,7 +34,7 @@ run_psql --quiet --output /dev/null <<SQL
 SQL
 
 
-rule 'what comes in is judged by a scan that pg_cron runs, as a role that was given travel.scan'
+rule 'what comes in is evaluated by a scan that pg_cron runs, as a role that was given travel.scan'
 waits_until 'SELECT count(*) FROM travel.alerts' 1
 note "after $TOOK s"
 same 'the alert' 'access_key|AKIA1|open|London|Tokyo' "$(ask 'SELECT rule, entity, status, from_city, to_city FROM travel.alerts')"

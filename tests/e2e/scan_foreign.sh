@@ -66,7 +66,7 @@ same 'the scan says so' 'the rule "cloudtrail" cannot find new rows by ingest_xi
 refused 0A000 "SELECT travel.check_rule('cloudtrail')"
 case $SAID in *'logical replication fills public.cloudtrail'*) ;; *) fail "no words to act on: $SAID" ;; esac
 ask 'DROP SUBSCRIPTION copies' 2>/dev/null
-ask "CALL travel.rejudge('cloudtrail', '-infinity')"
+ask "CALL travel.rescan('cloudtrail', '-infinity')"
 same 'alerts' far "$(alerts_of cloudtrail)"
 same 'no error is left' '' "$(error_of cloudtrail)"
 no_crash

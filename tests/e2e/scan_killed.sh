@@ -98,7 +98,7 @@ holds 'the positions grow' sort --check "$SCRATCH/positions"
 same 'positions after the first three steps' 3 "$(uniq "$SCRATCH/positions" | wc -l)"
 note "$(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel.scans WHERE rule = 'calm'")"
 same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 day' FROM travel.status WHERE rule = 'calm'")"
-same 'it learnt, judged and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
+same 'it learnt, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
 
 rule 'a first scan that is cancelled, terminated, killed with the server, or stopped with it, again and again, ends as the other'
@@ -106,8 +106,8 @@ until_done cancelled:0 terminated:1 killed:2 cancelled:1 stopped:1 terminated:? 
 holds 'those that were held up' test "$met" -ge 5 -a "$left" -ge 4
 same_ends 'after the first scan' calm killed
 
-rule 'so a scan of late events, by which much is judged again'
-# Four in a hundred keys get events in the midst of what was judged.
+rule 'so a scan of late events, by which much is evaluated again'
+# Four in a hundred keys get events in the midst of what was evaluated.
 ask "SELECT events(1, 5000, 'late')" >/dev/null
 ask "CALL travel.scan('calm')"
 # Not every step writes states.
@@ -116,27 +116,27 @@ until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
 holds 'those that were held up' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
 
-rule 'so travel.rejudge'
+rule 'so travel.rescan'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
-ask "CALL travel.rejudge('calm', '2026-01-10Z')"
+ask "CALL travel.rescan('calm', '2026-01-10Z')"
 session_open --quiet
 hold_up travel.entity_states
-ask "CALL travel.rejudge('killed', '2026-01-10Z')" >/dev/null 2>&1 &
+ask "CALL travel.rescan('killed', '2026-01-10Z')" >/dev/null 2>&1 &
 scan=$!
-waits_for_lock travel.rejudge
+waits_for_lock travel.rescan
 one_step
-waits_for_lock travel.rejudge
-ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rejudge%' AND state = 'active'" >/dev/null
+waits_for_lock travel.rescan
+ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rescan%' AND state = 'active'" >/dev/null
 if wait "$scan"; then fail 'it was not met at work'; fi
 session_close
 same 'it was met at work' t "$(under_way)"
 until_done cancelled:1 terminated:?
 holds 'what was held up' test "$met" -ge 1 -a "$left" -ge 1
-same_ends 'after a rejudge' calm killed
+same_ends 'after a rescan' calm killed
 
 rule 'all of it is what one scan of everything finds'
 new_rule whole 'learning_period' "'3 days'"
 ask "UPDATE travel.rules SET enabled = false WHERE name = 'calm'; CALL travel.scan()"
-ask "CALL travel.rejudge('killed', '-infinity')"
+ask "CALL travel.rescan('killed', '-infinity')"
 same_ends 'one scan of everything' whole killed
 same 'nobody is told of an alert that is not there' 0 "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL")"

@@ -55,9 +55,9 @@ ends() {
              FROM travel.known_places AS k WHERE rule = '$1'
              UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city), to_jsonb(k) - '{rule,transition_id}'::text[]
              FROM travel.known_transitions AS k WHERE rule = '$1'
-             UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
+             UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
              FROM travel.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
-             UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,judged_from}'::text[]
+             UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
              FROM travel.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
          ) AS s, jsonb_each(j)
          ORDER BY 1"

@@ -58,7 +58,7 @@ ask "SELECT journey('third')" >/dev/null
 scan "SET impossible_travel.scan_lock_timeout = '200ms'; CALL travel.scan()"
 same 'the other was scanned' 'first second third' "$(alerts_of z)"
 same 'a warning' 1 "$(grep -c 'WARNING:  the scan of the rule "a" failed: another session is scanning the rule' "$SCRATCH/said")"
-refused 55P03 "SET impossible_travel.scan_lock_timeout = '200ms'; CALL travel.rejudge('a', '-infinity')"
+refused 55P03 "SET impossible_travel.scan_lock_timeout = '200ms'; CALL travel.rescan('a', '-infinity')"
 refused 55P03 "SET impossible_travel.scan_lock_timeout = '200ms'; CALL travel.scan('a')"
 session COMMIT
 same 'errors' 'a| b| c| z|' "$(errors)"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A dump holds all that standing rules know; restored elsewhere, scans go on where they were.
+# A dump holds all that detection rules know; restored elsewhere, scans go on where they were.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -52,9 +52,9 @@ run_psql --quiet --output /dev/null <<'SQL'
     UPDATE travel.alerts SET status = 'under_review' WHERE id = (SELECT max(id) FROM travel.alerts WHERE rule = 'people');
     INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('plain', 'AKIA7', 'a test');
     UPDATE travel.rules SET enabled = false WHERE name = 'idle';
-    -- Some alerts are withdrawn by that. In another cluster everything is judged again by what is said now.
-    CALL travel.rejudge('plain', '-infinity');
-    CALL travel.rejudge('people', '-infinity');
+    -- Some alerts are withdrawn by that. In another cluster everything is evaluated again by what is said now.
+    CALL travel.rescan('plain', '-infinity');
+    CALL travel.rescan('people', '-infinity');
     DROP TABLE public.moved;
     CREATE VIEW public.board AS SELECT id, rule, entity, status FROM travel.alerts;
     CREATE VIEW public.found AS SELECT * FROM travel.detect('public.cloudtrail');
@@ -79,8 +79,8 @@ goes_on() { # goes_on WHERE: in a database that the dump was restored into
     same "$1: the rule without a source warns" 1 "$(grep -c 'WARNING: .*"gone"' "$SCRATCH/warnings")"
     same "$1: no other does" 1 "$(grep -c WARNING "$SCRATCH/warnings")"
     # The states may be written anew by a pass over everything; what they say is the same.
-    settled | sed -E 's/"pass":[^,]*,"judged_from":[^,]*,//' >"$SCRATCH/new-settled"
-    sed -E 's/"pass":[^,]*,"judged_from":[^,]*,//' "$SCRATCH/old-settled" >"$SCRATCH/wanted"
+    settled | sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' >"$SCRATCH/new-settled"
+    sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' "$SCRATCH/old-settled" >"$SCRATCH/wanted"
     cmp -s "$SCRATCH/wanted" "$SCRATCH/new-settled" || fail "$1: a scan changed something
 $(diff "$SCRATCH/wanted" "$SCRATCH/new-settled" | cut -c 1-300 | head -n 12)"
 
@@ -88,10 +88,10 @@ $(diff "$SCRATCH/wanted" "$SCRATCH/new-settled" | cut -c 1-300 | head -n 12)"
     ask "SELECT journey('AKIA new', '2026-03-20 12:00Z'); SELECT call('AKIA1', '2026-02-20 09:10Z', '203.0.113.1', 'person 1')" >/dev/null
     ask 'CALL travel.scan()' 2>/dev/null
     same "$1: new alerts have new ids" t "$(ask "SELECT min(id) > $newest AND count(*) = 1 FROM travel.alerts WHERE rule = 'plain' AND entity = 'AKIA new'")"
-    same "$1: a late event is judged" 1 "$(ask "SELECT count(*) FROM travel.alerts WHERE rule = 'plain' AND entity = 'AKIA1' AND from_time >= '2026-02-20' AND from_time < '2026-02-21'")"
+    same "$1: a late event is evaluated" 1 "$(ask "SELECT count(*) FROM travel.alerts WHERE rule = 'plain' AND entity = 'AKIA1' AND from_time >= '2026-02-20' AND from_time < '2026-02-21'")"
     ask 'CALL travel.scan()' 2>/dev/null
     new_rule fresh
-    ask "CALL travel.scan('fresh'); CALL travel.rejudge('idle', '-infinity')"
+    ask "CALL travel.scan('fresh'); CALL travel.rescan('idle', '-infinity')"
     same_ends "$1: as if it had never moved" idle fresh
     ask "UPDATE travel.rules SET source = 'public.cloudtrail' WHERE name = 'gone'; CALL travel.scan('gone')"
     same_ends "$1: a rule that has a source again" fresh gone
@@ -119,8 +119,8 @@ for round in 1 2 3 4 5 6; do
     unchanged "round $round: every row is there" "$SCRATCH/old" everything
     ask 'LISTEN travel_alerts; CALL travel.scan(); SELECT 1' >"$SCRATCH/told" 2>"$SCRATCH/warnings"
     same "round $round: nobody is told of anything" 1 "$(cat "$SCRATCH/told")"
-    settled | sed -E 's/"pass":[^,]*,"judged_from":[^,]*,//' >"$SCRATCH/new-settled"
-    sed -E 's/"pass":[^,]*,"judged_from":[^,]*,//' "$SCRATCH/old-settled" | cmp -s - "$SCRATCH/new-settled" || fail "round $round: a scan changed something"
+    settled | sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' >"$SCRATCH/new-settled"
+    sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' "$SCRATCH/old-settled" | cmp -s - "$SCRATCH/new-settled" || fail "round $round: a scan changed something"
     export PGDATABASE=elsewhere
     "$(pg_bin dropdb)" "jobs$round"
 done

@@ -38,7 +38,7 @@ scan
 same 'a warning' 1 "$(grep -c 'WARNING: .*permission denied for public.cloudtrail' "$SCRATCH/said")"
 same 'in the status' t "$(ask "SELECT last_error ~ 'permission denied' AND last_error_at > '$before' AND last_scan IS NULL
     FROM travel.status WHERE rule = 'a reader''s'")"
-same 'it judged nothing' 0 "$(verdicts_of "a reader''s")"
+same 'it evaluated nothing' 0 "$(verdicts_of "a reader''s")"
 same 'the other did' plain "$(alerts_of plain)"
 same 'which had no error' '' "$(error_of plain)"
 
@@ -65,7 +65,7 @@ rule 'scans need no right on the source, and give none'
 as scanner refused 42501 'SELECT * FROM public.secret'
 ask "SELECT journey('for the scanner')" >/dev/null
 as scanner ask 'CALL travel.scan()'
-same 'judged' 'for the scanner plain' "$(alerts_of plain)"
+same 'evaluated' 'for the scanner plain' "$(alerts_of plain)"
 as reader refused 42501 'CALL travel.scan()'
 as reader refused 42501 "SELECT travel.scan_step('plain')"
 
@@ -125,7 +125,7 @@ run_psql --quiet <<'SQL'
     INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('turns', 'mallory', 'public.cloudtrail', false, 'evil.turns()');
 SQL
 scan
-same 'judged' 2 "$(verdicts_of turns)"
+same 'evaluated' 2 "$(verdicts_of turns)"
 ask "CREATE OR REPLACE FUNCTION evil.turns() RETURNS boolean LANGUAGE plpgsql VOLATILE AS 'BEGIN INSERT INTO evil.loot VALUES (1); RETURN true; END'"
 scan
 same 'refused' 1 "$(warned turns)"
@@ -187,7 +187,7 @@ SQL
 before='SHOW search_path; SHOW timezone; SHOW enable_seqscan'
 ask "SELECT journey('settings')" >/dev/null
 same 'settings of the session' "$(ask "$before")" "$(ask "CALL travel.scan(); $before")"
-same 'judged by all three' '3|3|3' "$(verdicts_of plain)|$(verdicts_of leaves)|$(verdicts_of 'leaves too')"
+same 'evaluated by all three' '3|3|3' "$(verdicts_of plain)|$(verdicts_of leaves)|$(verdicts_of 'leaves too')"
 nothing_happened 'settings left behind'
 
 rule "a hostile search_path of the caller's finds nothing for scans to run, neither do temporary objects"
@@ -195,7 +195,7 @@ ask "SELECT journey('by a path')" >/dev/null
 # One fails, so that its warning is made, too.
 ask "INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('failing', 'mallory', 'public.cloudtrail', false, 'evil.attack(''role'')')" 2>/dev/null
 # Statements without an operator of their own, each in a transaction of its own.
-statements=("CALL travel.scan()" "CALL travel.scan('plain')" "CALL travel.rejudge('plain', '2026-01-01Z')" "SELECT travel.check_rule('plain')"
+statements=("CALL travel.scan()" "CALL travel.scan('plain')" "CALL travel.rescan('plain', '2026-01-01Z')" "SELECT travel.check_rule('plain')"
     "UPDATE travel.alerts SET assignee = 'me'" "SELECT rule, last_error FROM travel.status"
     "INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('plain', 'nobody', 'nothing')"
     "INSERT INTO travel.known_places (rule, baseline_entity, country_code) VALUES ('plain', 'nobody', 'GB')")
@@ -208,11 +208,11 @@ for role in scanner postgres; do
     done
     PGOPTIONS='-c search_path=evil,pg_catalog,public' as "$role" refused 42704 "CALL travel.scan('none')"
     as "$role" ask_all "CREATE TEMPORARY TABLE rules (name text); CREATE TEMPORARY TABLE scans (rule text); CREATE TEMPORARY TABLE cloudtrail (access_key_id text);
-        CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (evil.checked(VALUE)); SET search_path = pg_temp, evil, pg_catalog; CALL travel.scan(); CALL travel.rejudge('plain', '2026-01-01Z')" >"$SCRATCH/said"
+        CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (evil.checked(VALUE)); SET search_path = pg_temp, evil, pg_catalog; CALL travel.scan(); CALL travel.rescan('plain', '2026-01-01Z')" >"$SCRATCH/said"
     same "$role: no error" '' "$(grep ERROR "$SCRATCH/said" || true)"
     nothing_happened "pg_temp of $role"
 done
-same 'judged' 4 "$(verdicts_of plain)"
+same 'evaluated' 4 "$(verdicts_of plain)"
 
 rule 'whatever a session has set for itself, scans end in the same'
 ask "DELETE FROM travel.rules WHERE name <> 'plain'"

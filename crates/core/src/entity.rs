@@ -1,4 +1,4 @@
-//! Whom travel is judged for, as one text.
+//! Whom travel is evaluated for, as one text.
 
 /// CloudTrail's word for what it hides: such a value identifies nobody.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Thresholds {
     pub min_distance_km: f64,
     pub min_velocity_kmh: f64,
-    /// Judge the least distance that the two accuracy radii allow.
+    /// Evaluator the least distance that the two accuracy radii allow.
     pub use_accuracy: bool,
 }
 
@@ -50,7 +50,7 @@ pub struct Leg<T> {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure {
     pub distance_km: f64,
-    pub judged_distance_km: f64,
+    pub effective_distance_km: f64,
     pub elapsed_seconds: f64,
     /// None when no time passed.
     pub velocity_kmh: Option<f64>,
@@ -58,10 +58,10 @@ pub struct Measure {
 }
 
 impl<T> Leg<T> {
-    /// Impossible: `judged_distance > min_distance` and `judged_distance > min_velocity * hours`, both strict.
+    /// Impossible: `effective_distance > min_distance` and `effective_distance > min_velocity * hours`, both strict.
     pub fn measure(&self, thresholds: &Thresholds) -> Measure {
         let distance_km = self.from.coordinates.distance_km(self.to.coordinates);
-        let judged_distance_km = if thresholds.use_accuracy {
+        let effective_distance_km = if thresholds.use_accuracy {
             let radii = self.from.accuracy_km.unwrap_or(0.0) + self.to.accuracy_km.unwrap_or(0.0);
             (distance_km - radii).max(0.0)
         } else {
@@ -70,12 +70,12 @@ impl<T> Leg<T> {
         let elapsed_seconds = self.elapsed_seconds();
         Measure {
             distance_km,
-            judged_distance_km,
+            effective_distance_km,
             elapsed_seconds,
             velocity_kmh: velocity_kmh(distance_km, elapsed_seconds),
-            impossible: judged_distance_km > thresholds.min_distance_km
+            impossible: effective_distance_km > thresholds.min_distance_km
                 && (elapsed_seconds == 0.0
-                    || judged_distance_km > thresholds.min_velocity_kmh * (elapsed_seconds / 3600.0)),
+                    || effective_distance_km > thresholds.min_velocity_kmh * (elapsed_seconds / 3600.0)),
         }
     }
 
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn accuracy_radii_shorten_the_judged_distance() {
+    fn accuracy_radii_shorten_the_effective_distance() {
         let t = Thresholds { use_accuracy: true, ..Thresholds::default() };
         let mut from = equator(0, "192.0.2.1", 0.0);
         let mut to = equator(HOUR / 60, "192.0.2.2", 600.0);
@@ -181,7 +181,7 @@ mod tests {
         to.accuracy_km = Some(50.0);
         assert!(!impossible(from, to, t));
         to.accuracy_km = Some(5000.0);
-        assert_eq!(Leg { from, to }.measure(&t).judged_distance_km, 0.0);
+        assert_eq!(Leg { from, to }.measure(&t).effective_distance_km, 0.0);
     }
 
     #[test]

@@ -9,9 +9,9 @@
 //! | [`site`] | the identity of where an event happened |
 //! | [`journey`] | stops, legs, thresholds: what is the next leg, and is it impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
-//! | [`entity`] | whom travel is judged for |
+//! | [`entity`] | whom travel is evaluated for |
 //! | [`finding`] | a leg in words, and its id |
-//! | [`rule`] | the standing rule: which travel is raised, and why not; what is learnt; incidents |
+//! | [`rule`] | the detection rule: which travel is raised, and why not; what is learnt; incidents |
 
 #![forbid(unsafe_code)]
 

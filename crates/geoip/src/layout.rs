@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// A record as it is read: texts still borrowed from the file, numbers not yet judged.
+/// A record as it is read: texts still borrowed from the file, numbers not yet evaluated.
 #[derive(Default)]
 pub(crate) struct Draft<'de> {
     latitude: Option<f64>,

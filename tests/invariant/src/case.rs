@@ -17,7 +17,7 @@ pub struct Case {
     pub number: u64,
     pub rule: Rule,
     /// As they arrive in the end, each once.
-    pub rows: Vec<JudgedEvent>,
+    pub rows: Vec<EvaluatedEvent>,
     pub analysts: Vec<AnalystRow>,
     pub suppressions: Vec<Suppression>,
     pub source: Source,
@@ -26,7 +26,7 @@ pub struct Case {
     /// Of each row, where the source says when it arrived.
     pub arrived: Vec<Micros>,
     pub lookback: Micros,
-    /// Other settings, and other rows of analysts, that the rule has until it is changed and judges again.
+    /// Other settings, and other rows of analysts, that the rule has until it is changed and evaluates again.
     pub before: Option<Before>,
     pub steps: Vec<Step>,
 }
@@ -51,7 +51,7 @@ pub enum Source {
     Lookback,
 }
 
-/// Whom travel is judged for.
+/// Whom travel is evaluated for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entity {
     Key,
@@ -111,7 +111,7 @@ impl Case {
                 (other.rule, other.analysts, other.suppressions);
             before.place_in_time();
             before.put_in_own_networks();
-            // Whether there is a baseline at all is not changed: it is no matter of judging again.
+            // Whether there is a baseline at all is not changed: it is no matter of evaluating again.
             before.rule.baseline = case.rule.baseline;
             case.before = Some(Before {
                 rule: before.rule,
@@ -139,7 +139,7 @@ impl Case {
             },
         ];
         if self.before.is_some() {
-            kinds.push("settings changed, judged again");
+            kinds.push("settings changed, evaluated again");
         }
         if self.networks().next().is_some() {
             kinds.push("named networks");
@@ -149,7 +149,7 @@ impl Case {
     }
 
     /// The addresses with what is known of them.
-    pub fn addresses(&self) -> BTreeMap<IpAddr, &JudgedEvent> {
+    pub fn addresses(&self) -> BTreeMap<IpAddr, &EvaluatedEvent> {
         self.rows.iter().filter_map(|row| Some((row.site.address()?, row))).collect()
     }
 

@@ -21,13 +21,13 @@ pub struct Expected {
 impl Expected {
     /// Of a case whose rows are those that arrived.
     pub fn of(case: &Case) -> Self {
-        let judgement = judge(&case.rule, &case.rows, &case.analysts, &case.suppressions);
+        let evaluation = evaluate(&case.rule, &case.rows, &case.analysts, &case.suppressions);
         let no_row_passes =
             case.rows.iter().all(|row| matches!(Class::of(row, &case.rule), Class::Ordinary | Class::Absent));
         Self {
-            lines: lines(&judgement),
+            lines: lines(&evaluation),
             of_the_model: in_lines(&answer(&case.rule, &case.rows, &case.analysts, &case.suppressions)),
-            in_its_words: in_lines(&in_words(&judgement)),
+            in_its_words: in_lines(&in_words(&evaluation)),
             legs_are_those_of_the_journey: no_row_passes,
             case: case.clone(),
         }
@@ -45,7 +45,8 @@ impl Expected {
             if !wanted.contains(&*utc(*time)) {
                 continue;
             }
-            let rows: Vec<JudgedEvent> = case.rows.iter().filter(|row| row.time <= *time).cloned().collect();
+            let rows: Vec<EvaluatedEvent> =
+                case.rows.iter().filter(|row| row.time <= *time).cloned().collect();
             let (_, state) = resume(&nothing, &case.rule, &rows, &case.analysts, &case.suppressions)
                 .map_err(|late| Failure { what: format!("{late:?}"), is_void: true })?;
             until.insert(utc(*time), state);
@@ -63,14 +64,14 @@ impl Expected {
         }
         let mut lines = Vec::new();
         let mut newest = Members::new();
-        for [kind, member, judged_until, _, _] in &found.states {
+        for [kind, member, evaluated_until, _, _] in &found.states {
             let times = if kind == "entity" { of_entity.get(&**member) } else { of_baseline.get(&**member) };
             let next = times.and_then(|times| {
-                times.iter().find(|time| judged_until == "-infinity" || utc(**time) > *judged_until)
+                times.iter().find(|time| evaluated_until == "-infinity" || utc(**time) > *evaluated_until)
             });
             let next = next.map_or_else(|| "infinity".to_owned(), |time| utc(*time));
-            let state = until.get(judged_until);
-            let state = if judged_until == "-infinity" {
+            let state = until.get(evaluated_until);
+            let state = if evaluated_until == "-infinity" {
                 String::new()
             } else if kind == "entity" {
                 format!("{:?}", state.and_then(|state| state.entities.get(&**member)))
@@ -80,7 +81,7 @@ impl Expected {
             if next == "infinity" {
                 newest.entry(format!("{kind} {member}").into()).or_default();
             }
-            lines.push(format!("{kind} {member} {judged_until} {next} {state}"));
+            lines.push(format!("{kind} {member} {evaluated_until} {next} {state}"));
         }
         for (kind, members) in [("entity", &of_entity), ("baseline", &of_baseline)] {
             for member in members.keys().filter(|member| !newest.contains_key(&*format!("{kind} {member}"))) {
@@ -99,7 +100,7 @@ impl Found {
         let mut lines: Vec<String> = self
             .states
             .iter()
-            .map(|[kind, member, judged_until, valid_until, state]| {
+            .map(|[kind, member, evaluated_until, valid_until, state]| {
                 let state = if state.is_empty() {
                     String::new()
                 } else if kind == "entity" {
@@ -112,7 +113,7 @@ impl Found {
                     let state: Option<BaselineState> = serde_json::from_str(state).ok();
                     format!("{:?}", state.as_ref())
                 };
-                format!("{kind} {member} {judged_until} {valid_until} {state}")
+                format!("{kind} {member} {evaluated_until} {valid_until} {state}")
             })
             .collect();
         lines.sort();
@@ -121,15 +122,16 @@ impl Found {
 }
 
 /// As [`Found::of`] writes them.
-fn lines(judgement: &Judgement) -> Vec<String> {
+fn lines(evaluation: &Evaluation) -> Vec<String> {
     let mut lines = Vec::new();
     let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
     let listed =
         |names: &mut dyn Iterator<Item = &str>| format!("{{{}}}", names.collect::<Vec<_>>().join(","));
-    for verdict in &judgement.verdicts {
+    for verdict in &evaluation.verdicts {
         let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
-        let host =
-            |event: &JudgedEvent| event.site.address().map(|address| address.to_string()).unwrap_or_default();
+        let host = |event: &EvaluatedEvent| {
+            event.site.address().map(|address| address.to_string()).unwrap_or_default()
+        };
         lines.push(format!(
             "verdict {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
             verdict.leg_id,
@@ -141,14 +143,14 @@ fn lines(judgement: &Judgement) -> Vec<String> {
             listed(&mut verdict.reasons.iter().map(|reason| reason.as_str())),
             if verdict.is_raised() { "t" } else { "f" },
             verdict.measure.distance_km,
-            verdict.measure.judged_distance_km,
+            verdict.measure.effective_distance_km,
             verdict.measure.elapsed_seconds,
             verdict.measure.velocity_kmh.map_or_else(|| "NULL".to_owned(), |kmh| kmh.to_string()),
             nullable(&from.event_id),
             nullable(&to.event_id),
         ));
     }
-    for incident in &judgement.incidents {
+    for incident in &evaluation.incidents {
         let mut evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
         evidence.sort_unstable();
         let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
@@ -173,7 +175,7 @@ fn lines(judgement: &Judgement) -> Vec<String> {
     let place = |place: &PlaceKey| {
         format!("{} {} {}", place.country_code, nullable(&place.subdivision), nullable(&place.city))
     };
-    for learnt in &judgement.places {
+    for learnt in &evaluation.places {
         lines.push(format!(
             "place {} {} {} {} {}",
             learnt.baseline_entity,
@@ -183,7 +185,7 @@ fn lines(judgement: &Judgement) -> Vec<String> {
             utc(learnt.last_seen),
         ));
     }
-    for learnt in &judgement.transitions {
+    for learnt in &evaluation.transitions {
         lines.push(format!(
             "transition {} {} {} {} {}",
             learnt.baseline_entity,

@@ -19,11 +19,11 @@ impl Found {
         let rule = sql::literal(rule);
         let mut lines = server.ask(&format!(
             "SELECT concat_ws(' ', 'verdict', leg_id, entity, from_time, host(from_ip), to_time, host(to_ip), reasons, raised,
-                              distance_km, judged_distance_km, elapsed_seconds, coalesce(velocity_kmh::text, 'NULL'),
+                              distance_km, effective_distance_km, elapsed_seconds, coalesce(velocity_kmh::text, 'NULL'),
                               coalesce(from_event_id, 'NULL'), coalesce(to_event_id, 'NULL'))
              FROM travel.verdicts WHERE rule = {rule}
              UNION ALL
-             SELECT concat_ws(' ', 'alert', entity, first_seen, last_seen, legs_count, severity, leg_id,
+             SELECT concat_ws(' ', 'alert', entity, first_seen, last_seen, leg_count, severity, leg_id,
                               (SELECT array_agg(e ORDER BY e) FROM unnest(evidence) AS e),
                               (SELECT array_agg(v.leg_id ORDER BY v.leg_id) FROM travel.verdicts AS v WHERE v.alert_id = a.id))
              FROM travel.alerts AS a WHERE rule = {rule} AND withdrawn_at IS NULL
@@ -39,10 +39,10 @@ impl Found {
         ))?;
         lines.sort();
         let states = server.ask(&format!(
-            "SELECT concat_ws('{SEPARATOR}', 'entity', entity, judged_until, valid_until, coalesce(state::text, ''))
+            "SELECT concat_ws('{SEPARATOR}', 'entity', entity, evaluated_until, valid_until, coalesce(state::text, ''))
              FROM travel.entity_states WHERE rule = {rule}
              UNION ALL
-             SELECT concat_ws('{SEPARATOR}', 'baseline', baseline_entity, judged_until, valid_until, coalesce(state::text, ''))
+             SELECT concat_ws('{SEPARATOR}', 'baseline', baseline_entity, evaluated_until, valid_until, coalesce(state::text, ''))
              FROM travel.baseline_states WHERE rule = {rule}"
         ))?;
         let states = states.iter().map(|line| {
@@ -126,11 +126,11 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
          UNION ALL
          SELECT (to_jsonb(k) - '{{rule,transition_id}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
          UNION ALL
-         SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.entity_states AS s
-         WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')
+         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel.entity_states AS s
+         WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')
          UNION ALL
-         SELECT (to_jsonb(s) - '{{rule,pass,judged_from}}'::text[])::text FROM travel.baseline_states AS s
-         WHERE rule = {rule} AND (valid_until = 'infinity' OR judged_until = '-infinity')"
+         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel.baseline_states AS s
+         WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')"
     ))?;
     lines.sort();
     Ok(lines)

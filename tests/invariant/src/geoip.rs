@@ -3,7 +3,7 @@
 use crate::case::Case;
 use std::error::Error;
 use travel_core::place::{Anonymizer, Carrier};
-use travel_core::rule::JudgedEvent;
+use travel_core::rule::EvaluatedEvent;
 use travel_sample::mmdb::{IpVersion, Value, Writer};
 
 const BUILD_EPOCH: u64 = 1_772_323_200;
@@ -21,7 +21,7 @@ pub fn write(folder: &str, cases: impl Iterator<Item = Case>) -> Result<(), Box<
     Ok(())
 }
 
-fn record(row: &JudgedEvent) -> Value {
+fn record(row: &EvaluatedEvent) -> Value {
     let names = |name: &str| Value::map([("names", Value::map([("en", Value::text(name))]))]);
     let mut location = vec![
         ("latitude", Value::Double(row.coordinates.latitude())),

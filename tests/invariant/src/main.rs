@@ -1,4 +1,4 @@
-//! The invariant of a standing rule, on a real server: any split of the same events into scans, in any order of arrival,
+//! The invariant of a detection rule, on a real server: any split of the same events into scans, in any order of arrival,
 //! with repetitions, ends in what one scan over everything ends in; and that is what the crate says, and what the plain
 //! second implementation says.
 //!

@@ -21,10 +21,10 @@ pub enum Step {
     Midway { batch: u64 },
     /// The rule changes to what it is in the end, and these rows arrive: what was said of the time before them stands.
     Drift { rows: Vec<usize>, batch: u64 },
-    /// The rule changes to what it is in the end, and everything is judged again.
+    /// The rule changes to what it is in the end, and everything is evaluated again.
     Change { batch: u64 },
     /// With the same settings.
-    Rejudge { since: Option<Micros>, batch: u64 },
+    Rescan { since: Option<Micros>, batch: u64 },
     /// Another edition of place data: all addresses are elsewhere.
     OtherEdition,
     /// That of the case.
@@ -103,7 +103,7 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             1 => {}
             2 => {
                 let since = (rng.below(3) > 0).then(|| last - rng.below(60) as Micros * DAY / 2);
-                steps.push(Step::Rejudge { since, batch: batch(rng) });
+                steps.push(Step::Rescan { since, batch: batch(rng) });
             }
             3 => steps.extend([scan, Step::Archive]),
             _ => steps.push(scan),
@@ -124,12 +124,12 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     }
     steps.push(Step::Scan { batch: batch(rng) });
     if rng.below(3) == 0 {
-        // What was said by the other edition stands until everything is judged again.
+        // What was said by the other edition stands until everything is evaluated again.
         let mut places = [0; 2].map(|_| rng.below(steps.len() as u64) as usize);
         places.sort_unstable();
         steps.insert(places[1], Step::PresentEdition);
         steps.insert(places[0], Step::OtherEdition);
-        steps.push(Step::Rejudge { since: None, batch: batch(rng) });
+        steps.push(Step::Rescan { since: None, batch: batch(rng) });
     }
     case.steps = steps;
 }
@@ -143,7 +143,7 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Within { commits: false, .. } => Some("a scan that is rolled back"),
             Step::Open(_) => Some("a transaction that commits after a later one was scanned"),
             Step::Midway { .. } => Some("rows that arrive while a pass is under way"),
-            Step::Rejudge { .. } => Some("judged again with the same settings"),
+            Step::Rescan { .. } => Some("evaluated again with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::OtherEdition => Some("another edition of place data before"),
             Step::Archive => Some("alerts archived on the way"),

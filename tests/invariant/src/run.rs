@@ -17,7 +17,7 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
     }
     let (moves, moves_back) =
         (last(|step| *step == Step::OtherEdition), last(|step| *step == Step::PresentEdition));
-    let again = last(|step| matches!(step, Step::Rejudge { since: None, .. }));
+    let again = last(|step| matches!(step, Step::Rescan { since: None, .. }));
     if moves.is_some() && (moves > moves_back || moves_back > again) {
         return Err(Failure {
             what: "the addresses never are where the case says".to_owned(),
@@ -107,12 +107,12 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
                 server.run(Session::Main, &statement)?;
             }
             set_batch(server, *batch)?;
-            server.run(Session::Main, &format!("CALL travel.rejudge('{rule}', '-infinity')"))
+            server.run(Session::Main, &format!("CALL travel.rescan('{rule}', '-infinity')"))
         }
-        Step::Rejudge { since, batch } => {
+        Step::Rescan { since, batch } => {
             set_batch(server, *batch)?;
             let since = since.map_or_else(|| "-infinity".to_owned(), sql::utc);
-            server.run(Session::Main, &format!("CALL travel.rejudge('{rule}', '{since}')"))
+            server.run(Session::Main, &format!("CALL travel.rescan('{rule}', '{since}')"))
         }
         Step::Elsewhere(rows) => {
             let other = sql::table(Source::Transactions);

@@ -125,8 +125,8 @@ fn settings(rule: &Rule) -> Vec<(&'static str, String)> {
         ("trial_period", interval(rule.trial_period)),
         ("learn", literal(rule.learn.as_str())),
         ("learn_transitions", rule.learn_transitions.to_string()),
-        ("lowered", marks(rule.lowered)),
-        ("ignored", marks(rule.ignored)),
+        ("downgraded", attributes(rule.downgraded)),
+        ("ignored", attributes(rule.ignored)),
         ("keep_alive", interval(rule.keep_alive)),
         ("max_duration", interval(rule.max_duration)),
         ("raise_from", nullable(rule.raise_from.map(utc).as_deref())),
@@ -213,7 +213,7 @@ pub fn networks(case: &Case) -> Vec<String> {
 /// All addresses of the case are elsewhere, every other one on the other side of the Earth.
 pub fn other_edition(case: &Case) -> Vec<String> {
     let at = ["-33.87, 151.21, 'Elsewhere 1', 'AU'", "-12.05, -77.04, 'Elsewhere 2', 'PE'"];
-    let row = |((address, _), at): ((IpAddr, &JudgedEvent), &&str)| {
+    let row = |((address, _), at): ((IpAddr, &EvaluatedEvent), &&str)| {
         format!(
             "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) \
              VALUES ('{address}', 'other edition', {at})"
@@ -227,12 +227,12 @@ fn place(place: &PlaceKey) -> String {
     format!("{}, {subdivision}, {city}", literal(&place.country_code))
 }
 
-fn marks(marks: Marks) -> String {
+fn attributes(attributes: NetworkAttributes) -> String {
     let names = [
-        ("anonymizer", marks.anonymizer),
-        ("hosting", marks.hosting),
-        ("carrier", marks.carrier),
-        ("same_asn", marks.same_asn),
+        ("anonymizer", attributes.anonymizer),
+        ("hosting", attributes.hosting),
+        ("carrier", attributes.carrier),
+        ("same_asn", attributes.same_asn),
     ];
     let names: Vec<&str> = names.into_iter().filter(|(_, is)| *is).map(|(name, _)| name).collect();
     format!("'{{{}}}'", names.join(","))

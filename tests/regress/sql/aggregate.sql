@@ -4,7 +4,7 @@ SET datestyle = ISO;
 SET extra_float_digits = 0;
 \pset null '-'
 
--- Nothing, or nobody to judge: an empty array, never NULL.
+-- Nothing, or nobody to evaluate: an empty array, never NULL.
 SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text, travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
 FROM (SELECT now() AS t, inet '192.0.2.1' AS ip WHERE false) AS s;
 SELECT g, travel.impossible_legs(t, ip)
@@ -55,7 +55,7 @@ forms (n, form, legs) AS (
     UNION ALL SELECT 13, 'within a radius', travel.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true) FROM e
     UNION ALL SELECT 14, 'too far to be far enough', travel.impossible_legs(t, ip, id, 9550, 1000, true) FROM e
 )
-SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat, l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.judged_distance_km) AS judged
+SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat, l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.effective_distance_km) AS evaluated
 FROM forms LEFT JOIN LATERAL unnest(legs) AS l ON true ORDER BY n;
 
 -- Duplicates are one event, the smallest id stands for all of them, bytewise, NULL last, whatever their order.

@@ -1,4 +1,4 @@
--- What analysts may enter, change and end in the tables of the standing rule; and what is the scan's alone.
+-- What analysts may enter, change and end in the tables of the detection rule; and what is the scan's alone.
 \pset null '-'
 SELECT travel.create_events_table('analysts_trail');
 CREATE ROLE regress_ann;
@@ -7,10 +7,10 @@ SELECT travel.grant_to('regress_ann', 'triage'), travel.grant_to('regress_bob', 
 INSERT INTO travel.rules (name, owner, source, learn) VALUES ('proven', current_user, 'public.analysts_trail', 'proven'), ('seen', current_user, 'public.analysts_trail', 'encountered'), ('gone', current_user, 'public.analysts_trail', 'proven');
 -- What scans would have left: the owner of the tables may load it.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, state, origin, first_seen, last_seen)
-SELECT rule, 'alice', 'GB', 'London', state, 'learnt', '2026-03-01', '2026-03-02' FROM (VALUES ('proven', 'held'), ('gone', 'known')) AS v (rule, state);
+SELECT rule, 'alice', 'GB', 'London', state, 'learnt', '2026-03-01', '2026-03-02' FROM (VALUES ('proven', 'contested'), ('gone', 'known')) AS v (rule, state);
 INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, origin, first_seen, last_seen)
 VALUES ('seen', 'alice', 'GB', 'JP', 'learnt', '2026-03-01', '2026-03-02');
-INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, legs_count, evidence, entity, signal)
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, entity, signal)
 SELECT rule, 'medium', '2026-03-02 09:10Z', '2026-03-02 11:10Z', 2, '{new_country}', 'K', '{}' FROM unnest('{proven,seen,gone}'::text[]) AS rule;
 CREATE TEMP TABLE of AS SELECT id, rule FROM travel.alerts;
 GRANT SELECT ON of TO PUBLIC;
@@ -40,7 +40,7 @@ SELECT sqlstate_of($$INSERT INTO travel.known_places (rule, baseline_entity, cou
 UPDATE travel.known_places SET note = 'moved there', valid_until = '2999-01-01' WHERE baseline_entity = 'carol' AND city = 'Paris' RETURNING note;
 SELECT error_of($$UPDATE travel.known_places SET rule = 'seen' WHERE baseline_entity = 'carol'$$);
 SELECT what, sqlstate_of('UPDATE travel.known_places SET ' || what || $$ WHERE baseline_entity = 'carol' AND city = 'Paris'$$)
-FROM unnest('{baseline_entity = ''dave'',origin = ''learnt'',origin = ''alert'',alert_id = 1,state = ''held'',first_seen = now(),valid_until = ''2020-01-01'',country_code = ''fr'',note = NULL}'::text[]) AS what;
+FROM unnest('{baseline_entity = ''dave'',origin = ''learnt'',origin = ''alert'',alert_id = 1,state = ''contested'',first_seen = now(),valid_until = ''2020-01-01'',country_code = ''fr'',note = NULL}'::text[]) AS what;
 -- What was learnt is not the analyst's.
 SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learnt'$$);
 SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$);

@@ -5,12 +5,12 @@ SET datestyle = ISO;
 \pset null '-'
 CREATE TABLE events (n int, access_key_id text, event_time timestamptz, source_text text, outcome text, invoked_by text);
 INSERT INTO events VALUES
-    (1,  'K', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),           -- judged
+    (1,  'K', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),           -- evaluated
     (2,  'K', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),           -- duplicate
     (3,  'K', '2026-03-02 09:00Z', '::ffff:192.0.2.1', 'denied', ''),       -- duplicate
-    (4,  'K', '2026-03-02 09:01Z', '192.0.2.1', NULL, NULL),                -- judged
-    (5,  'L', '2026-03-02 09:00Z', '192.0.2.1', 'error', NULL),             -- judged: another entity
-    (6,  'L', '2026-03-02 09:00Z', '203.0.113.1', 'success', NULL),         -- judged
+    (4,  'K', '2026-03-02 09:01Z', '192.0.2.1', NULL, NULL),                -- evaluated
+    (5,  'L', '2026-03-02 09:00Z', '192.0.2.1', 'error', NULL),             -- evaluated: another entity
+    (6,  'L', '2026-03-02 09:00Z', '203.0.113.1', 'success', NULL),         -- evaluated
     (7,  NULL, '2026-03-02 09:00Z', '192.0.2.1', 'failed_auth', 'x'),       -- no_entity before all that follows
     (8,  '', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),            -- no_entity
     (9,  'HIDDEN_DUE_TO_SECURITY_REASONS', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL), -- no_entity
@@ -19,8 +19,8 @@ INSERT INTO events VALUES
     (12, 'K', '-infinity', '192.0.2.1', 'success', NULL),                   -- no_time
     (13, 'K', '2026-03-02 09:02Z', '203.0.113.1', 'failed_auth', 'x'),      -- failed_auth before service
     (14, 'K', '2026-03-02 09:03Z', '203.0.113.1', 'success', 'x'),          -- service
-    (15, 'K', '2026-03-02 09:04Z', 'ec2.amazonaws.com', 'success', 'x'),    -- service before not_placed
-    (16, 'K', '2026-03-02 09:05Z', 'ec2.amazonaws.com', 'success', NULL),   -- not_placed, by each kind of source
+    (15, 'K', '2026-03-02 09:04Z', 'ec2.amazonaws.com', 'success', 'x'),    -- service before not_located
+    (16, 'K', '2026-03-02 09:05Z', 'ec2.amazonaws.com', 'success', NULL),   -- not_located, by each kind of source
     (17, 'K', '2026-03-02 09:06Z', 'AWS Internal', 'success', NULL),
     (18, 'K', '2026-03-02 09:07Z', '10.0.0.1', 'success', NULL),
     (19, 'K', '2026-03-02 09:08Z', '075.050.255.67', 'success', NULL),

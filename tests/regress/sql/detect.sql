@@ -28,7 +28,7 @@ INSERT INTO trail (event_id, event_time, event_name, event_source, aws_region, a
     ('f1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success'),
     ('f2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success');
 
--- The impossible ones, by the time of arrival; and a notice of how much was judged.
+-- The impossible ones, by the time of arrival; and a notice of how much was evaluated.
 SELECT entity, from_event_id AS "from", to_event_id AS "to", from_city, to_city, round(distance_km) AS km, elapsed_seconds AS s, round(velocity_kmh) AS kmh, travel_time FROM travel.detect('trail');
 SET impossible_travel.coverage_notice = off;
 SELECT message FROM travel.detect('trail');
@@ -43,7 +43,7 @@ SELECT entity, from_event_id AS "from", to_event_id AS "to", impossible, message
 
 -- Thresholds and accuracy are those of the other doors.
 SELECT to_event_id, impossible FROM travel.detect('trail', min_distance_km => 9000);
-SELECT to_event_id, round(distance_km - judged_distance_km) AS less_km FROM travel.detect('trail', use_accuracy => true);
+SELECT to_event_id, round(distance_km - effective_distance_km) AS less_km FROM travel.detect('trail', use_accuracy => true);
 SELECT to_event_id FROM travel.detect('trail', min_distance_km => 6000, use_accuracy => true);
 SELECT to_event_id FROM travel.detect('trail', min_velocity_kmh => 10000);
 SELECT count(*) FROM travel.detect('trail', min_distance_km => 0, min_velocity_kmh => 0);

@@ -62,7 +62,7 @@ SELECT error_of($$SELECT travel.coverage('events', condition => 'true) OR (true'
 SELECT error_of($$SELECT travel.detect_sql('events', condition => '')$$);
 \pset format aligned
 SELECT n AS still_there FROM untouched;
--- What the condition takes away is not judged; an OR in it does not reach beyond it; a comment ends with it.
+-- What the condition takes away is not evaluated; an OR in it does not reach beyond it; a comment ends with it.
 SELECT condition, (SELECT count(*) FROM travel.detect('events', condition => condition))
 FROM unnest(ARRAY['true', 'false', 'false OR access_key_id = ''none''', 'source_ip <> inet ''192.0.2.1''', 'NULL', 'true -- and nothing else']) WITH ORDINALITY AS v (condition, n) ORDER BY n;
 -- An error while it runs is the error that it is.

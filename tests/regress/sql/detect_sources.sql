@@ -139,14 +139,14 @@ INSERT INTO enriched VALUES
     ('K', '2026-03-02 09:20Z', 'NaN', 0, 1, 'nowhere', NULL, NULL, NULL, 'g3'), ('K', '2026-03-02 09:21Z', 91, 0, 1, 'nowhere', NULL, NULL, NULL, 'g4'), ('K', '2026-03-02 09:22Z', NULL, 0, 1, 'nowhere', NULL, NULL, NULL, 'g5'),
     ('K', '2026-03-02 09:23Z', 0, 181, 1, 'nowhere', NULL, NULL, NULL, 'g6'), ('K', '2026-03-02 09:30Z', 0, 0, NULL, NULL, NULL, NULL, NULL, 'g7'), ('K', '2026-03-02 09:30Z', 0, 0, 3, 'Null Island', NULL, NULL, NULL, 'g8');
 SELECT * FROM found('enriched');
-SELECT from_ip, from_city, to_city, to_country_code AS cc, to_subdivision AS sub, from_accuracy_km AS r1, to_accuracy_km AS r2, round(distance_km) AS km, round(judged_distance_km) AS judged, from_asn FROM travel.detect('enriched', use_accuracy => true);
-SELECT round(distance_km - judged_distance_km) AS less FROM travel.detect('enriched', use_accuracy => true, all_legs => true);
+SELECT from_ip, from_city, to_city, to_country_code AS cc, to_subdivision AS sub, from_accuracy_km AS r1, to_accuracy_km AS r2, round(distance_km) AS km, round(effective_distance_km) AS evaluated, from_asn FROM travel.detect('enriched', use_accuracy => true);
+SELECT round(distance_km - effective_distance_km) AS less FROM travel.detect('enriched', use_accuracy => true, all_legs => true);
 SELECT message FROM travel.detect('enriched');
 SELECT leg_id = travel.leg_id(entity, from_time, from_latitude, from_longitude, to_time, to_latitude, to_longitude) AS by_hand FROM travel.detect('enriched');
 -- Without a radius column use_accuracy takes nothing off.
 CREATE VIEW plain AS SELECT access_key_id, event_time, latitude AS lat, longitude AS lon, outcome, invoked_by FROM enriched;
 SELECT * FROM found('plain', columns => '{"latitude": "lat", "longitude": "(lon::float8)"}');
-SELECT round(distance_km - judged_distance_km) AS less FROM travel.detect('plain', use_accuracy => true, columns => '{"latitude": "lat", "longitude": "lon"}');
+SELECT round(distance_km - effective_distance_km) AS less FROM travel.detect('plain', use_accuracy => true, columns => '{"latitude": "lat", "longitude": "lon"}');
 -- Coordinates need no GeoIP; where there is an address, too, it is taken, unless columns says coordinates.
 CREATE VIEW placed AS SELECT *, inet '192.0.2.1' AS source_ip FROM enriched;
 SELECT count(*) FROM found('placed');

@@ -1,4 +1,4 @@
--- travel.locate, travel.is_placed, travel.geoip_databases over the sample databases, which place the documentation
+-- travel.locate, travel.is_located, travel.geoip_databases over the sample databases, which place the documentation
 -- ranges: a City file, an ASN file, an Anonymous-IP file and a flat one, used together.
 SET timezone = 'UTC';
 SET datestyle = ISO;
@@ -28,11 +28,11 @@ SELECT ip, latitude, longitude, accuracy_km, city, subdivision, country, country
 FROM unnest('{192.0.2.33,198.51.100.200}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip;
 
 -- A country without a city is a place, of precision country. An anycast address has no coordinates and no city, the rest stays.
-SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, country_code, network, asn, hosting, travel.is_placed(ip)
+SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, country_code, network, asn, hosting, travel.is_located(ip)
 FROM unnest('{198.19.200.1,198.19.240.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip;
 
 -- The host counts: a netmask says nothing, an IPv4-mapped IPv6 address is the IPv4 address.
-SELECT ip, (travel.locate(ip)).city, (travel.locate(ip)).network, travel.is_placed(ip)
+SELECT ip, (travel.locate(ip)).city, (travel.locate(ip)).network, travel.is_located(ip)
 FROM unnest('{192.0.2.1,192.0.2.1/8,192.0.2.0/24,::ffff:192.0.2.1,::ffff:192.0.2.1/100,2001:db8::1/32}'::inet[])
      WITH ORDINALITY AS v (ip, n)
 ORDER BY n;
@@ -40,14 +40,14 @@ ORDER BY n;
 SELECT (travel.locate('203.0.113.0/27'::cidr)).city;
 
 -- Private addresses are placed by named networks only, and so are addresses that no file knows: NULL as a whole.
-SELECT ip, travel.locate(ip) IS NULL AS is_null, travel.locate(ip) IS NOT DISTINCT FROM NULL AS is_plain_null, travel.is_placed(ip)
+SELECT ip, travel.locate(ip) IS NULL AS is_null, travel.locate(ip) IS NOT DISTINCT FROM NULL AS is_plain_null, travel.is_located(ip)
 FROM unnest('{10.0.0.1,172.16.0.1,192.168.1.1,100.64.0.1,127.0.0.1,169.254.0.1,0.0.0.0,224.0.0.1,240.0.0.1,::,::1,fe80::1,fc00::1,ff02::1,::ffff:10.0.0.1,8.8.8.8,198.51.100.230,2001:db8:f000::1}'::inet[])
      WITH ORDINALITY AS v (ip, n)
 ORDER BY n;
 
 -- NULL is nowhere, at any time.
 SELECT travel.locate(NULL::inet) IS NOT DISTINCT FROM NULL AS a, travel.locate('192.0.2.1', NULL) IS NOT DISTINCT FROM NULL AS b,
-       travel.is_placed(NULL::inet) AS c;
+       travel.is_located(NULL::inet) AS c;
 
 -- `at` is by name or by place; without named networks it changes nothing.
 SELECT (travel.locate(ip => '192.0.2.1', at => '2020-01-01')).city, (travel.locate('192.0.2.1', 'infinity')).city;
@@ -62,4 +62,4 @@ FROM unnest('{192.0.2.15,192.0.2.16,192.0.2.143,192.0.2.144,192.0.2.159,192.0.2.
 ORDER BY n;
 
 -- Stable, strict, parallel safe.
-SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname IN ('locate', 'is_placed', 'geoip_databases') ORDER BY 1;
+SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname IN ('locate', 'is_located', 'geoip_databases') ORDER BY 1;

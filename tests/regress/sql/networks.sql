@@ -53,7 +53,7 @@ SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, count
 FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1,10.9.0.1,2001:db8:2000::1}'::inet[]) WITH ORDINALITY AS v (ip, n) CROSS JOIN LATERAL travel.locate(ip) ORDER BY n;
 -- What a network places needs to be in no database, and may be anycast; treatment alone makes nothing known.
 INSERT INTO travel.networks (network, name, treatment, latitude, longitude, country_code) VALUES ('8.8.8.0/24', 'unknown to GeoIP', 'place', 3, 4, 'US'), ('198.19.240.1', 'anycast', 'place', 5, 6, 'US'), ('10.8.0.0/16', 'vpn', 'vpn', NULL, NULL, NULL);
-SELECT ip, travel.locate(ip) IS NOT DISTINCT FROM NULL AS nothing_known, travel.is_placed(ip), (travel.locate(ip)).latitude
+SELECT ip, travel.locate(ip) IS NOT DISTINCT FROM NULL AS nothing_known, travel.is_located(ip), (travel.locate(ip)).latitude
 FROM unnest('{8.8.8.8,198.19.240.1,198.19.240.2,10.8.0.1,10.9.0.1}'::inet[]) WITH ORDINALITY AS v (ip, n) ORDER BY n;
 TRUNCATE travel.networks;
 
@@ -79,7 +79,7 @@ SELECT ip, city, network FROM unnest('{10.0.0.1,10.1.0.1,10.1.2.1,10.2.0.1,10.3.
 SELECT (travel.locate('10.2.0.1', '2026-02-28 23:59:59.999999Z')).city AS before, (travel.locate('10.2.0.1', '2026-03-01Z')).city AS from_then_on;
 -- The first gives the treatment, the first with coordinates the place, the first with a hosting the hosting.
 INSERT INTO travel.networks (network, name, treatment, hosting) VALUES ('10.1.9.0/24', 'inner', 'ignore', NULL), ('10.1.8.0/23', 'outer', 'trusted', 'example-cloud');
-SELECT ip, city, hosting, network, travel.is_ignored(ip), travel.is_placed(ip) FROM unnest('{10.1.9.1,10.1.8.1,10.1.7.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip DESC;
+SELECT ip, city, hosting, network, travel.is_ignored(ip), travel.is_located(ip) FROM unnest('{10.1.9.1,10.1.8.1,10.1.7.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip DESC;
 SELECT travel.is_ignored(NULL) AS null_ip, travel.is_ignored('10.1.9.1', NULL) AS null_time, travel.is_ignored('8.8.8.8') AS public;
 SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'travel.is_ignored(inet, timestamptz)'::regprocedure;
 TRUNCATE travel.networks;
@@ -87,7 +87,7 @@ TRUNCATE travel.networks;
 -- Validity is by the time of the event: valid_from is in, valid_until is out. Alice's office moves from London to Tokyo at noon.
 INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code, valid_from, valid_until) VALUES
     ('10.0.0.0/16', 'office', 51.51, -0.13, 'London', 'GB', NULL, '2026-03-02 12:00Z'), ('10.0.0.0/16', 'office', 35.69, 139.69, 'Tokyo', 'JP', '2026-03-02 12:00Z', '2026-03-03Z');
-SELECT at, (travel.locate('10.0.0.1', at)).city, travel.is_placed('10.0.0.1', at) FROM unnest('{-infinity,2026-03-02 11:59:59.999999Z,2026-03-02 12:00Z,2026-03-02 23:59:59Z,2026-03-03Z,infinity}'::timestamptz[]) AS at;
+SELECT at, (travel.locate('10.0.0.1', at)).city, travel.is_located('10.0.0.1', at) FROM unnest('{-infinity,2026-03-02 11:59:59.999999Z,2026-03-02 12:00Z,2026-03-02 23:59:59Z,2026-03-03Z,infinity}'::timestamptz[]) AS at;
 CREATE TABLE events (event_id text, access_key_id text, event_time timestamptz, source_ip inet, outcome text, invoked_by text);
 INSERT INTO events VALUES
     ('1', 'K', '2026-03-02 10:00Z', '10.0.0.1', NULL, NULL),      -- London
@@ -110,7 +110,7 @@ SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1 O
 SELECT travel.detect_sql('events') AS query \gset
 SELECT from_event_id, to_event_id, from_city, to_city FROM (:query) AS f;
 
--- Ignored: as if the event were absent, at every door; the notice and coverage count it neither as judged nor as not placed.
+-- Ignored: as if the event were absent, at every door; the notice and coverage count it neither as evaluated nor as not placed.
 INSERT INTO travel.networks (network, name, treatment, valid_until) VALUES ('203.0.113.0/24', 'scanner', 'ignore', '2026-03-03Z'), ('10.0.0.1', 'closed', 'ignore', '2026-03-02 11:00Z');
 SELECT from_event_id, to_event_id, from_city, to_city, impossible, string_agg(door, ', ' ORDER BY door) AS doors FROM doors GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2;
 SELECT source_kind, status, events, entities FROM travel.coverage('events');
@@ -120,7 +120,7 @@ SELECT count(*) FROM travel.detect('events', all_legs => true);
 SET impossible_travel.coverage_notice = off;
 -- What is known of it is still told.
 SELECT city FROM travel.locate('203.0.113.1', '2026-03-02Z');
--- After service, before not_placed.
+-- After service, before not_located.
 INSERT INTO events VALUES ('8', 'K', '2026-03-02 10:30Z', '10.0.0.1', 'failed_auth', NULL), ('9', 'K', '2026-03-02 10:30Z', '10.0.0.1', NULL, 'x'), ('a', NULL, '2026-03-02 10:30Z', '10.0.0.1', NULL, NULL), ('b', 'K', '2026-03-02 10:30Z', '10.0.0.1', NULL, NULL), ('c', 'K', '2026-03-02 10:30Z', '10.0.0.1', NULL, NULL);
 SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1 ORDER BY 1;
 -- vpn and trusted mean nothing here, but for their coordinates.
@@ -175,7 +175,7 @@ SELECT (travel.locate('10.0.0.1')).city;
 -- Whoever may read nothing of the table gets the same places.
 CREATE ROLE regress_nobody;
 SET ROLE regress_nobody;
-SELECT sqlstate_of('SELECT FROM travel.networks') AS reading, sqlstate_of('DELETE FROM travel.networks') AS writing, (travel.locate('10.0.0.1')).city, travel.is_placed('10.0.0.1'), travel.is_ignored('10.0.0.1');
+SELECT sqlstate_of('SELECT FROM travel.networks') AS reading, sqlstate_of('DELETE FROM travel.networks') AS writing, (travel.locate('10.0.0.1')).city, travel.is_located('10.0.0.1'), travel.is_ignored('10.0.0.1');
 RESET ROLE;
 DROP ROLE regress_nobody;
 DROP TABLE events CASCADE;
@@ -242,10 +242,10 @@ CREATE VIEW compared AS
 TABLE compared;
 -- What became of each row, by the reference and by coverage; and the notice, which counts the rows of states that packed themselves.
 CREATE VIEW fates AS SELECT source_kind, status, count(*) AS events FROM (
-    SELECT travel.source_kind(host(source_ip)) AS source_kind, CASE WHEN outcome = 'failed_auth' THEN outcome WHEN is_ignored THEN 'ignored' WHEN latitude IS NULL THEN 'not_placed'
-           WHEN row_number() OVER (PARTITION BY access_key_id, event_time, source_ip, outcome) > 1 THEN 'duplicate' ELSE 'judged' END AS status FROM placed) AS f GROUP BY 1, 2;
+    SELECT travel.source_kind(host(source_ip)) AS source_kind, CASE WHEN outcome = 'failed_auth' THEN outcome WHEN is_ignored THEN 'ignored' WHEN latitude IS NULL THEN 'not_located'
+           WHEN row_number() OVER (PARTITION BY access_key_id, event_time, source_ip, outcome) > 1 THEN 'duplicate' ELSE 'evaluated' END AS status FROM placed) AS f GROUP BY 1, 2;
 SELECT source_kind, status, c.events, c.events = f.events AS as_the_reference FROM travel.coverage('events') AS c FULL JOIN fates AS f USING (source_kind, status) ORDER BY 1, 2;
-SELECT status, sum(events) AS events FROM fates WHERE status IN ('judged', 'not_placed') GROUP BY 1 ORDER BY 1;
+SELECT status, sum(events) AS events FROM fates WHERE status IN ('evaluated', 'not_located') GROUP BY 1 ORDER BY 1;
 SET impossible_travel.coverage_notice = on;
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
@@ -261,8 +261,8 @@ SET impossible_travel.coverage_notice = on;
 SELECT count(*) FROM travel.detect('events');
 SET impossible_travel.coverage_notice = off;
 SET parallel_leader_participation = off;
-SELECT bool_or(line ~ 'Workers Planned') AS workers FROM plan_of('SELECT source_ip, event_time, travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_placed(source_ip, event_time)') AS line;
-CREATE VIEW by_workers AS SELECT source_ip, count(*) AS events, count(DISTINCT ((p).latitude, (p).longitude)) AS places FROM (SELECT source_ip, travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_placed(source_ip, event_time)) AS s GROUP BY 1;
+SELECT bool_or(line ~ 'Workers Planned') AS workers FROM plan_of('SELECT source_ip, event_time, travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_located(source_ip, event_time)') AS line;
+CREATE VIEW by_workers AS SELECT source_ip, count(*) AS events, count(DISTINCT ((p).latitude, (p).longitude)) AS places FROM (SELECT source_ip, travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_located(source_ip, event_time)) AS s GROUP BY 1;
 CREATE TEMP TABLE parallel AS TABLE by_workers;
 SET max_parallel_workers_per_gather = 0;
 SELECT differences('TABLE parallel', 'TABLE by_workers') AS parallel_and_not, (SELECT sum(places) FROM parallel) AS places;
@@ -270,7 +270,7 @@ SET max_parallel_workers_per_gather = 2;
 BEGIN;
 DELETE FROM travel.networks;
 INSERT INTO travel.networks (network, name, latitude, longitude, country_code) VALUES ('0.0.0.0/0', 'all of IPv4', 7, 7, 'CH'), ('::/0', 'all of IPv6', 7, 7, 'CH');
-SELECT count(*) = (SELECT count(*) FROM events) AS all_placed, count(DISTINCT (p).latitude) AS places FROM (SELECT travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_placed(source_ip, event_time)) AS s;
+SELECT count(*) = (SELECT count(*) FROM events) AS all_located, count(DISTINCT (p).latitude) AS places FROM (SELECT travel.locate(source_ip, event_time) AS p FROM events WHERE travel.is_located(source_ip, event_time)) AS s;
 SELECT max(km) AS km FROM by_window;
 ROLLBACK;
 RESET parallel_leader_participation;

@@ -95,7 +95,7 @@ UPDATE travel.rules SET enabled = false WHERE name = 'dead';
 SELECT travel.assert_healthy();
 UPDATE travel.rules SET enabled = true, columns = '{"source_ip": "(inet ''192.0.2.1'')"}' WHERE name = 'dead';
 SELECT travel.check_rule('dead');
-CALL travel.rejudge('dead', '-infinity');
+CALL travel.rescan('dead', '-infinity');
 SELECT problem ~ 'row' AS has_unusable_rows FROM problems;
 DELETE FROM travel.rules;
 

@@ -52,12 +52,12 @@ CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
 SELECT count(*) AS alerts, count(withdrawn_at) AS withdrawn FROM travel.alerts WHERE rule = 'r';
--- Judged again, it was never there.
-CALL travel.rejudge('r', '-infinity');
+-- Evaluated again, it was never there.
+CALL travel.rescan('r', '-infinity');
 TABLE verdicts;
 SELECT count(*) AS alerts, count(withdrawn_at) AS withdrawn FROM travel.alerts WHERE rule = 'r';
 
--- A late event is judged by the new edition, too; so is what follows it.
+-- A late event is evaluated by the new edition, too; so is what follows it.
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'), call('2026-03-04 10:30Z', '192.0.2.6') \g /dev/null
 CALL travel.scan('r');
@@ -77,7 +77,7 @@ SELECT call('2026-03-03 09:00Z', '192.0.2.5', 'one') \g /dev/null
 UPDATE calls SET actor = access_key_id;
 CALL travel.scan('r');
 TABLE editions;
-CALL travel.rejudge('r', '-infinity');
+CALL travel.rescan('r', '-infinity');
 TABLE editions;
 TABLE places;
 

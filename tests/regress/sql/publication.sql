@@ -21,7 +21,7 @@ INSERT INTO travel.known_places (rule, baseline_entity, country_code, valid_from
 INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, valid_from, valid_until) VALUES ('published', 'al', 'FR', 'DE', '2026-01-01', '2026-01-02');
 INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('published', 'x', 'a test');
 UPDATE travel.suppressions SET reason = 'another' WHERE rule = 'published';
-CALL travel.rejudge('published', '-infinity');
+CALL travel.rescan('published', '-infinity');
 SELECT verdicts > 0 AS verdicts, alerts > 0 AS alerts, known_places, known_transitions FROM travel.prune('1 day');
 DELETE FROM travel.suppressions WHERE rule = 'published';
 DELETE FROM published;

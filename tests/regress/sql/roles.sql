@@ -14,7 +14,7 @@ SELECT role, sqlstate_of(format('SELECT travel.grant_to(%L, %L)', role, level)) 
 
 CREATE TABLE roles_trail AS SELECT NULL::text AS access_key_id, now() AS event_time, NULL::inet AS source_ip WHERE false;
 INSERT INTO travel.rules (name, owner, source) VALUES ('roles', current_user, 'public.roles_trail');
-INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, legs_count, evidence, signal) VALUES ('roles', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}');
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal) VALUES ('roles', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}');
 INSERT INTO travel.networks (network, name) VALUES ('10.0.0.0/8', 'roles');
 
 -- The rights on each table: what is not in the list nobody was given.
@@ -43,7 +43,7 @@ INSERT INTO tried (statement) VALUES
     ('INSERT INTO travel.networks (network, name) VALUES (''10.0.0.0/8'', ''x'')'), ('UPDATE travel.networks SET note = ''x'''), ('DELETE FROM travel.networks WHERE name = ''x'''),
     ('SELECT count(*) FROM travel.geoip_databases()'), ('SELECT travel.grant_to(''regress_read'', ''read'')'),
     -- For none of them.
-    ('INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, legs_count, evidence, signal) VALUES (''roles'', ''low'', now(), now(), 1, ''{}'', ''{}'')'), ('UPDATE travel.alerts SET severity = ''info'''), ('UPDATE travel.alerts SET archived_at = now()'), ('DELETE FROM travel.alerts'), ('TRUNCATE travel.alerts'),
+    ('INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal) VALUES (''roles'', ''low'', now(), now(), 1, ''{}'', ''{}'')'), ('UPDATE travel.alerts SET severity = ''info'''), ('UPDATE travel.alerts SET archived_at = now()'), ('DELETE FROM travel.alerts'), ('TRUNCATE travel.alerts'),
     ('INSERT INTO travel.alert_history (alert_id, by, change) VALUES (1, ''x'', ''{}'')'), ('UPDATE travel.alert_history SET by = ''x'''), ('DELETE FROM travel.alert_history'),
     ('INSERT INTO travel.verdicts (rule, raised, reasons, leg_id) VALUES (''roles'', true, ''{}'', ''x'')'), ('UPDATE travel.verdicts SET raised = false'), ('DELETE FROM travel.verdicts'),
     ('SELECT count(*) FROM travel.alert_legs'), ('INSERT INTO travel.alert_legs (alert_id, leg_id, to_time, from_known, to_known) VALUES (1, ''x'', now(), true, true)'), ('SELECT count(*) FROM travel.scans'), ('UPDATE travel.scans SET scanned = NULL'), ('SELECT count(*) FROM travel.entity_states'), ('DELETE FROM travel.entity_states'), ('SELECT count(*) FROM travel.baseline_states'), ('DELETE FROM travel.baseline_states'),

@@ -39,7 +39,7 @@ INSERT INTO travel.rules (name, source, baseline) VALUES ('short-lived', 'calls'
 CALL travel.scan('short-lived');
 SELECT * FROM board WHERE rule = 'short-lived' ORDER BY entity;
 SELECT entity, change - 'reopened_at' AS change FROM travel.alert_history AS h JOIN travel.alerts AS a ON a.id = h.alert_id WHERE change ? 'reopened_at' ORDER BY entity;
-CALL travel.rejudge('short-lived', '-infinity');
+CALL travel.rescan('short-lived', '-infinity');
 SELECT count(*) AS alerts, count(*) FILTER (WHERE status = 'open') AS open, count(*) FILTER (WHERE withdrawn_at IS NOT NULL) AS withdrawn FROM travel.alerts WHERE rule = 'short-lived';
 
 -- So does TRUNCATE, of all rules.

@@ -33,7 +33,7 @@ DELETE FROM travel.rules;
 
 \set VERBOSITY terse
 -- Names and lists.
-SELECT * FROM tried(ARRAY['learn = ''proven''', 'learn = ''encountered''', 'learn = ''always''', 'lowered = ''{}''', 'lowered = ''{anonymizer,hosting,carrier,same_asn}''', 'lowered = ''{tor}''', 'lowered = ''{NULL}''', 'ignored = ''{hosting,hosting}''', 'ignored = ''{Hosting}''', 'ignored = ARRAY['''']',
+SELECT * FROM tried(ARRAY['learn = ''proven''', 'learn = ''encountered''', 'learn = ''always''', 'downgraded = ''{}''', 'downgraded = ''{anonymizer,hosting,carrier,same_asn}''', 'downgraded = ''{tor}''', 'downgraded = ''{NULL}''', 'ignored = ''{hosting,hosting}''', 'ignored = ''{Hosting}''', 'ignored = ARRAY['''']',
   'lineage = true', 'severity = ''critical''', 'severity = ''urgent''', 'entity = ''actor, session_name''', 'entity = ''''', 'entity = ''a b''', 'entity = ''access_key_id; DROP TABLE untouched''', 'entity = ''(access_key_id)''', 'baseline_entity = ''account_id, session_name''', 'baseline_entity = ''account_id,''',
   'columns = ''{"actor": "user_name"}''', 'columns = ''[]''', 'columns = ''{"actor": 1}''', 'columns = ''{"actors": "user_name"}''', 'columns = ''{"actor": "(user_name"}''', 'columns = ''{"actor": "(user_name) FROM (SELECT 1)"}''',
   'message = ''{{rule}} {{@userIdentity.type}} }}''', 'message = ''{{rule''', 'enabled = false', 'owner = ''regress_no_such_role''']);
@@ -69,7 +69,7 @@ DELETE FROM travel.rules;
 \set VERBOSITY default
 \pset format unaligned
 SELECT error_of($$INSERT INTO travel.rules (name, source, condition) VALUES ('tried', 'trail', 'EXISTS (SELECT 1)')$$);
-SELECT error_of($$INSERT INTO travel.rules (name, source, lowered) VALUES ('tried', 'trail', '{tor}')$$);
+SELECT error_of($$INSERT INTO travel.rules (name, source, downgraded) VALUES ('tried', 'trail', '{tor}')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, forget_after) VALUES ('tried', 'trail', '1 hour')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, message) VALUES ('tried', 'trail', 'a {{rule} b')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, lineage) VALUES ('tried', 'trail', true)$$);
@@ -203,13 +203,13 @@ DELETE FROM travel.rules;
 RESET client_min_messages;
 
 -- Presets, and rules made of them.
-SELECT preset, entity, condition, ignored, lowered, severity, learn, learn_transitions, use_accuracy, baseline FROM travel.presets;
+SELECT preset, entity, condition, ignored, downgraded, severity, learn, learn_transitions, use_accuracy, baseline FROM travel.presets;
 SELECT count(*) FILTER (WHERE goal = '' OR triage = '' OR description = '') AS without_words, count(message) AS messages FROM travel.presets;
 SELECT sqlstate_of($$INSERT INTO travel.presets (preset) VALUES ('mine')$$) AS read_only, has_table_privilege('regress_alice', 'travel.presets', 'SELECT') AS for_all;
 SELECT travel.create_rule('iam_user', 'trail');
 SET client_min_messages = warning;
 SELECT travel.create_rule(preset, 'trail', 'my ' || preset) FROM travel.presets;
-SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.lowered = p.lowered AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.preset ORDER BY r.name;
+SELECT r.name, r.owner, r.source, r.tags, r.goal = p.goal AND r.triage = p.triage AND r.severity = p.severity AND r.ignored = p.ignored AND r.downgraded = p.downgraded AND r.learn = p.learn AND r.baseline = p.baseline AND r.entity = p.entity AND r.condition IS NOT DISTINCT FROM p.condition AND r.use_accuracy = p.use_accuracy AS as_preset FROM travel.rules AS r JOIN travel.presets AS p ON r.name = 'my ' || p.preset ORDER BY r.name;
 \pset format unaligned
 SELECT error_of($$SELECT travel.create_rule('iam_user', 'trail')$$);
 SELECT error_of($$SELECT travel.create_rule('iam_users', 'trail', 'another')$$);

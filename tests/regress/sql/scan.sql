@@ -17,15 +17,15 @@ SELECT columns_of('rules') AS rules;
 SELECT columns_of('networks') AS networks;
 SELECT columns_of('suppressions') AS suppressions;
 SELECT columns_of('finding') AS finding;
-SELECT string_agg(attname || ' ' || format_type(atttypid, NULL), ', ' ORDER BY attnum) AS types FROM pg_attribute WHERE attrelid = 'travel.alerts'::regclass AND attname IN ('id', 'rule', 'severity', 'status', 'first_seen', 'legs_count', 'evidence', 'signal', 'raised_at') AND NOT attisdropped;
+SELECT string_agg(attname || ' ' || format_type(atttypid, NULL), ', ' ORDER BY attnum) AS types FROM pg_attribute WHERE attrelid = 'travel.alerts'::regclass AND attname IN ('id', 'rule', 'severity', 'status', 'first_seen', 'leg_count', 'evidence', 'signal', 'raised_at') AND NOT attisdropped;
 SELECT string_agg(format('%s', conkey_names), ', ') AS key_of_verdicts FROM (SELECT (SELECT array_agg(attname ORDER BY n) FROM unnest(conkey) WITH ORDINALITY AS k (attnum, n) JOIN pg_attribute AS a ON a.attrelid = conrelid AND a.attnum = k.attnum) AS conkey_names FROM pg_constraint WHERE conrelid = 'travel.verdicts'::regclass AND contype = 'p') AS k;
 
 -- What is not there.
 \pset format unaligned
 SELECT error_of($$CALL travel.scan('no such rule')$$);
-SELECT error_of($$CALL travel.rejudge('no such rule', '2026-03-01')$$);
-SELECT error_of($$CALL travel.rejudge(NULL, '2026-03-01')$$);
-SELECT error_of($$CALL travel.rejudge('no such rule', NULL)$$);
+SELECT error_of($$CALL travel.rescan('no such rule', '2026-03-01')$$);
+SELECT error_of($$CALL travel.rescan(NULL, '2026-03-01')$$);
+SELECT error_of($$CALL travel.rescan('no such rule', NULL)$$);
 SELECT error_of($$SELECT travel.prune(NULL)$$);
 SELECT error_of($$SELECT travel.prune('23 hours')$$);
 SELECT error_of($$SELECT travel.prune('-30 days')$$);
@@ -36,22 +36,22 @@ TABLE travel.status;
 
 -- An empty table; then all kinds of calls that are nobody's, or nowhere.
 SELECT travel.create_rule('access_key', 'trail', 'by transaction');
-SELECT rule, enabled, last_scan, lag_seconds, newest_event, share_placed, open_alerts, geoip_built_at, under_way, last_error FROM travel.status;
+SELECT rule, enabled, last_scan, lag_seconds, newest_event, share_located, open_alerts, geoip_built_at, under_way, last_error FROM travel.status;
 CALL travel.scan();
-SELECT last_scan <= clock_timestamp() AS scanned, newest_event, share_placed, open_alerts, under_way, position, last_error FROM travel.status;
+SELECT last_scan <= clock_timestamp() AS scanned, newest_event, share_located, open_alerts, under_way, position, last_error FROM travel.status;
 INSERT INTO calls (at, city, more) VALUES ('2026-03-01 09:00Z', 'London', '{"access_key_id": null}'), ('2026-03-01 09:10Z', 'Tokyo', '{"access_key_id": null}'), ('2026-03-01 09:00Z', 'London', '{"access_key_id": ""}'), ('2026-03-01 09:10Z', 'Tokyo', '{"access_key_id": ""}'),
     ('2026-03-01 09:00Z', 'London', '{"access_key_id": "HIDDEN_DUE_TO_SECURITY_REASONS"}'), ('2026-03-01 09:10Z', 'Tokyo', '{"access_key_id": "HIDDEN_DUE_TO_SECURITY_REASONS"}'), ('2026-03-01 09:20Z', 'Tokyo', '{"outcome": "failed_auth"}'), ('2026-03-01 09:20Z', 'Tokyo', '{"invoked_by": "s3.amazonaws.com"}'),
     ('2026-03-01 09:30Z', NULL, '{"source_ip": "10.0.0.1"}'), ('2026-03-01 09:30Z', NULL, '{"source_ip": null}'), ('infinity', 'Tokyo', NULL), ('-infinity', 'Tokyo', NULL);
 CALL travel.scan();
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction';
-SELECT newest_event, share_placed FROM travel.status;
+SELECT newest_event, share_located FROM travel.status;
 -- The same key by two people who are nobody: nothing is learnt for them, nothing is learning.
 INSERT INTO calls (at, city, who, more) VALUES ('2026-03-01 09:00Z', 'London', 'nobody', '{"actor": null, "principal": null}'), ('2026-03-01 09:10Z', 'Tokyo', 'nobody', '{"actor": "", "principal": ""}'), ('2026-03-01 09:20Z', 'London', 'nobody', '{"actor": "", "principal": null}');
 CALL travel.scan();
-SELECT at, leg, alert, reasons FROM judged WHERE rule = 'by transaction' ORDER BY to_time;
+SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'by transaction' ORDER BY to_time;
 SELECT count(*) AS places FROM known WHERE rule = 'by transaction';
 SELECT severity, status, archive_reason, assignee, archived_at, reopened_at, withdrawn_at, raised_at = updated_at AS raised_now, geoip_built_at FROM travel.alerts WHERE rule = 'by transaction';
-SELECT open_alerts, share_placed, newest_event, geoip_built_at, geoip_age_days > 0 AS aged, lag_seconds > 0 AS lags FROM travel.status;
+SELECT open_alerts, share_located, newest_event, geoip_built_at, geoip_age_days > 0 AS aged, lag_seconds > 0 AS lags FROM travel.status;
 
 -- Disabled it is not scanned with the others; by its name it is.
 UPDATE travel.rules SET enabled = false;
@@ -84,7 +84,7 @@ SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction' A
 -- A scan of what has been scanned changes no row.
 CREATE TABLE versions AS SELECT leg_id, xmin::text AS version FROM travel.verdicts WHERE rule = 'by transaction' UNION ALL SELECT id::text, xmin::text FROM travel.alerts WHERE rule = 'by transaction' UNION ALL SELECT city, xmin::text FROM travel.known_places WHERE rule = 'by transaction';
 CALL travel.scan();
-CALL travel.rejudge('by transaction', '-infinity');
+CALL travel.rescan('by transaction', '-infinity');
 SELECT count(*) AS rows, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM (SELECT leg_id, xmin::text AS version FROM travel.verdicts UNION ALL SELECT id::text, xmin::text FROM travel.alerts UNION ALL SELECT city, xmin::text FROM travel.known_places) AS n WHERE n = v)) AS changed FROM versions AS v;
 
 -- One rule's error stops no other: it is a warning, and stands in travel.status until a scan succeeds.
@@ -121,7 +121,7 @@ SELECT from_ip, to_ip, from_city, geoip_built_at, message FROM travel.alerts WHE
 UPDATE travel.rules SET lookback = '2 hours' WHERE name = 'by lookback';
 INSERT INTO by_lookback SELECT 'l' || n, at::timestamptz, ip, 'AKIALATE', 'late', 'late', 'IAMUser', 'late', 'success', NULL FROM (VALUES (1, '2026-03-05 09:00Z', 'London'), (2, '2026-03-09 07:40:01Z', 'London'), (3, '2026-03-09 07:50:00Z', 'Tokyo'), (4, '2026-03-09 07:00:00Z', 'Paris')) AS v (n, at, city) JOIN city ON name = city;
 CALL travel.scan('by lookback');
-SELECT to_time, leg, alert, reasons FROM judged WHERE rule = 'by lookback' AND entity = 'AKIALATE';
+SELECT to_time, leg, alert, reasons FROM evaluated WHERE rule = 'by lookback' AND entity = 'AKIALATE';
 SELECT city, last_seen FROM known WHERE rule = 'by lookback' AND who = 'late' ORDER BY last_seen;
 -- By its arrival: up to an hour before the newest arrival, whenever the event was.
 CREATE FUNCTION arrive(key text, at timestamptz, place text, arrived timestamptz) RETURNS void LANGUAGE sql AS $$
@@ -129,11 +129,11 @@ CREATE FUNCTION arrive(key text, at timestamptz, place text, arrived timestamptz
 SELECT arrive(key, at::timestamptz, city, arrived::timestamptz) FROM (VALUES ('SEEN', '2026-01-05 09:00Z', 'London', '2026-03-09 23:00:01Z'), ('SEEN', '2026-01-09 09:00Z', 'London', '2026-03-10 00:00Z'), ('SEEN', '2026-01-09 09:10Z', 'Tokyo', '2026-03-10 05:00Z'),
     ('TOO LATE', '2026-03-09 09:00Z', 'London', '2026-03-09 23:00Z'), ('TOO LATE', '2026-03-09 09:10Z', 'Tokyo', '2026-03-09 23:00Z'), ('NEVER', '2026-03-09 09:00Z', 'London', NULL), ('NEVER', '2026-03-09 09:10Z', 'Tokyo', NULL)) AS v (key, at, city, arrived) \g /dev/null
 CALL travel.scan('by arrival');
-SELECT entity, at, leg, raised, reasons FROM judged WHERE rule = 'by arrival' AND entity NOT LIKE 'AKIA%' ORDER BY entity, at;
+SELECT entity, at, leg, raised, reasons FROM evaluated WHERE rule = 'by arrival' AND entity NOT LIKE 'AKIA%' ORDER BY entity, at;
 SELECT arrive('SEEN', '2026-01-09 09:20Z', 'London', '2026-03-10 04:00:01Z'), arrive('TOO LATE', '2026-03-09 09:20Z', 'London', '2026-03-10 04:00Z') \g /dev/null
 CALL travel.scan('by arrival');
 CALL travel.scan('by arrival');
-SELECT entity, at, leg, raised, reasons FROM judged WHERE rule = 'by arrival' AND entity NOT LIKE 'AKIA%' ORDER BY entity, at;
+SELECT entity, at, leg, raised, reasons FROM evaluated WHERE rule = 'by arrival' AND entity NOT LIKE 'AKIA%' ORDER BY entity, at;
 -- An arrival_column of another type.
 SELECT error_of($$UPDATE travel.rules SET arrival_column = 'user_name' WHERE name = 'by arrival'$$);
 UPDATE travel.rules SET arrival_column = 'arrived' WHERE name = 'by arrival';
@@ -158,8 +158,8 @@ TRUNCATE trail;
 -- prune. Times are by the clock here: what was is some days ago.
 CREATE TABLE today AS SELECT date_trunc('day', now()) AS begins;
 CREATE FUNCTION ago(days numeric, minutes int DEFAULT 0) RETURNS timestamptz LANGUAGE sql AS $$ SELECT begins - days * interval '1 day' + minutes * interval '1 minute' FROM scan.today $$;
-CREATE VIEW kept AS SELECT user_name AS who, leg, raised, reasons FROM travel.verdicts AS v JOIN judged AS j USING (rule, entity, to_time, raised, reasons) WHERE rule = 'pruned' ORDER BY who, to_time;
-CREATE VIEW alerts AS SELECT user_name AS who, status, archive_reason AS reason, withdrawn_at IS NOT NULL AS withdrawn, legs_count AS legs FROM travel.alerts WHERE rule = 'pruned' ORDER BY who;
+CREATE VIEW kept AS SELECT user_name AS who, leg, raised, reasons FROM travel.verdicts AS v JOIN evaluated AS j USING (rule, entity, to_time, raised, reasons) WHERE rule = 'pruned' ORDER BY who, to_time;
+CREATE VIEW alerts AS SELECT user_name AS who, status, archive_reason AS reason, withdrawn_at IS NOT NULL AS withdrawn, leg_count AS legs FROM travel.alerts WHERE rule = 'pruned' ORDER BY who;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('pruned', 'trail', false);
 INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('pruned', 'AKIAQUIET%', 'a test');
 INSERT INTO calls (at, city, who) SELECT ago(day), 'London', who || day FROM unnest('{open,archived,quiet,withdrawn}'::text[]) AS who CROSS JOIN unnest('{40,5}'::int[]) AS day;
@@ -178,13 +178,13 @@ TABLE alerts;
 SELECT baseline_entity FROM travel.known_places WHERE rule = 'pruned' ORDER BY 1;
 -- Once is enough.
 SELECT * FROM travel.prune('30 days');
--- What arrives now and is older is not judged; what is younger is, also of those whose past is gone.
+-- What arrives now and is older is not evaluated; what is younger is, also of those whose past is gone.
 INSERT INTO calls (at, city, who) VALUES (ago(31), 'London', 'too old'), (ago(31, 20), 'Frankfurt', 'too old'), (ago(29), 'London', 'old'), (ago(29, 20), 'Frankfurt', 'old'), (ago(40, 30), 'Tokyo', 'open40'), (ago(40, 30), 'Tokyo', 'archived40'), (ago(3), 'London', 'archived40'), (ago(3, 20), 'Frankfurt', 'archived40');
 CALL travel.scan();
 TABLE kept;
 TABLE alerts;
--- Nor does what was pruned come back by judging the past again; what nobody has worked off stays.
-CALL travel.rejudge('pruned', '-infinity');
+-- Nor does what was pruned come back by evaluating the past again; what nobody has worked off stays.
+CALL travel.rescan('pruned', '-infinity');
 TABLE kept;
 TABLE alerts;
 -- An archived alert that a leg could still join is not pruned, but opened again by it.
@@ -206,8 +206,8 @@ SELECT alerts FROM travel.prune('10 days');
 UPDATE travel.rules SET keep_alive = '40 days' WHERE name = 'pruned, patient';
 INSERT INTO calls (at, city, who, more) VALUES (ago(3), 'Frankfurt', 'patient', '{"access_key_id": "AKIASECOND"}'), (ago(3, 20), 'London', 'patient', '{"access_key_id": "AKIASECOND"}');
 CALL travel.scan('pruned, patient');
-SELECT entity, status, legs_count, from_city, to_city FROM travel.alerts WHERE rule = 'pruned, patient' ORDER BY id;
--- What is kept of a temporary key goes, once nothing that is still judged can hang on it; what is kept of a person stays. A key that is used again after all is judged as any other.
+SELECT entity, status, leg_count, from_city, to_city FROM travel.alerts WHERE rule = 'pruned, patient' ORDER BY id;
+-- What is kept of a temporary key goes, once nothing that is still evaluated can hang on it; what is kept of a person stays. A key that is used again after all is evaluated as any other.
 INSERT INTO travel.rules (name, source, condition) VALUES ('pruned, keys', 'trail', 'user_name = ''short''');
 INSERT INTO calls (at, city, who, more) SELECT ago(60 - n), 'London', 'short', jsonb_build_object('access_key_id', 'ASIA' || n) FROM generate_series(0, 59) AS n;
 CALL travel.scan('pruned, keys');
@@ -218,8 +218,8 @@ SELECT verdicts FROM travel.prune('20 days');
 SELECT keys BETWEEN 35 AND 36 AS keys, people FROM states;
 INSERT INTO calls (at, city, who, more) SELECT ago(19, minutes), city, 'short', '{"access_key_id": "ASIA0"}' FROM (VALUES (0, 'Tokyo'), (30, 'London'), (-30, 'London')) AS c (minutes, city);
 CALL travel.scan('pruned, keys');
-SELECT leg, raised, reasons FROM judged WHERE rule = 'pruned, keys' ORDER BY to_time;
-CALL travel.rejudge('pruned, keys', '-infinity');
-SELECT leg, raised, reasons FROM judged WHERE rule = 'pruned, keys' ORDER BY to_time;
+SELECT leg, raised, reasons FROM evaluated WHERE rule = 'pruned, keys' ORDER BY to_time;
+CALL travel.rescan('pruned, keys', '-infinity');
+SELECT leg, raised, reasons FROM evaluated WHERE rule = 'pruned, keys' ORDER BY to_time;
 RESET search_path;
 DELETE FROM travel.rules;

@@ -80,12 +80,12 @@ CALL travel.scan();
 COMMIT;
 SELECT * FROM outcome;
 
--- travel.rejudge raises what its rule does, and notes it.
+-- travel.rescan raises what its rule does, and notes it.
 SELECT body_of($$ASSERT false, 'not now'$$);
-CALL travel.rejudge('a', '-infinity');
+CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
-CALL travel.rejudge('a', '-infinity');
+CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
 -- When a rule is written, it is warned of such an error, and stored.
 CREATE FUNCTION full_disk() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;

@@ -37,9 +37,9 @@ INSERT INTO arrivals SELECT 'other', 'eve', at::timestamptz, ip::inet, '2020-01-
 CALL travel.scan();
 SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule = 'arrival';
 
--- A condition names columns of the source alone, whatever they are called: also where late events are judged with what follows.
-CREATE TABLE named (name text, judged_until text, entity text, m text, event_time timestamptz, source_ip inet, access_key_id text, actor text);
-INSERT INTO travel.rules (name, source, condition, columns, baseline_entity) VALUES ('named', 'odd.named', $$name = 'a' AND judged_until = 'a' AND m = 'a'$$, '{"actor": "(name || entity)"}', 'entity');
+-- A condition names columns of the source alone, whatever they are called: also where late events are evaluated with what follows.
+CREATE TABLE named (name text, evaluated_until text, entity text, m text, event_time timestamptz, source_ip inet, access_key_id text, actor text);
+INSERT INTO travel.rules (name, source, condition, columns, baseline_entity) VALUES ('named', 'odd.named', $$name = 'a' AND evaluated_until = 'a' AND m = 'a'$$, '{"actor": "(name || entity)"}', 'entity');
 INSERT INTO named SELECT 'a', 'a', 'a', 'a', at::timestamptz, ip::inet, 'named' FROM (VALUES ('2026-03-01 09:00Z', '192.0.2.1'), ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:40Z', '203.0.113.1')) AS v (at, ip);
 CALL travel.scan('named');
 INSERT INTO named VALUES ('a', 'a', 'a', 'a', '2026-03-03 09:20Z', '192.0.2.1', 'named');

@@ -44,10 +44,10 @@ SHOW impossible_travel.geoip_path;
 \pset format unaligned
 SELECT error_of($$SELECT travel.locate('192.0.2.1')$$);
 \pset format aligned
-SELECT sqlstate_of($$SELECT travel.is_placed('192.0.2.1')$$) AS is_placed, sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM events') AS leg, sqlstate_of('SELECT travel.leg(event_time, host(source_ip)) OVER (ORDER BY event_time) FROM events') AS leg_text,
+SELECT sqlstate_of($$SELECT travel.is_located('192.0.2.1')$$) AS is_located, sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM events') AS leg, sqlstate_of('SELECT travel.leg(event_time, host(source_ip)) OVER (ORDER BY event_time) FROM events') AS leg_text,
        sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM events') AS impossible_legs, sqlstate_of($$SELECT travel.detect('events')$$) AS detect, sqlstate_of($$SELECT travel.detect('events', since => '2030-01-01')$$) AS detect_nothing, sqlstate_of($$SELECT travel.detect('private')$$) AS detect_private,
        sqlstate_of($$SELECT travel.coverage('events')$$) AS coverage;
-SELECT travel.locate('10.0.0.1') IS NULL AS locate_private, travel.locate(NULL) IS NULL AS locate_null, travel.is_placed('10.0.0.1') AS is_placed_private,
+SELECT travel.locate('10.0.0.1') IS NULL AS locate_private, travel.locate(NULL) IS NULL AS locate_null, travel.is_located('10.0.0.1') AS is_located_private,
        sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM private') AS leg_private, sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM private') AS aggregate_private, sqlstate_of($$SELECT travel.coverage('private')$$) AS coverage_private,
        sqlstate_of('SELECT travel.leg(event_time, latitude, longitude) OVER (ORDER BY event_time) FROM events') AS leg_coordinates, sqlstate_of('SELECT travel.impossible_legs(event_time, latitude, longitude) FROM events') AS aggregate_coordinates;
 SELECT count(*) FROM travel.detect('events', columns => '{"latitude": "latitude", "longitude": "longitude"}');

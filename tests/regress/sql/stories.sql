@@ -1,4 +1,4 @@
--- What the stories of the standing rule stand on: cities by name, a table of calls for each story, what came of it in few columns.
+-- What the stories of the detection rule stand on: cities by name, a table of calls for each story, what came of it in few columns.
 CREATE SCHEMA stories;
 SET search_path = stories, public;
 CREATE TABLE city (name text PRIMARY KEY, ip inet NOT NULL);
@@ -38,11 +38,11 @@ END $$;
 CREATE FUNCTION clock(t timestamptz) RETURNS text LANGUAGE sql AS $$ SELECT to_char(t AT TIME ZONE 'UTC', 'MM-DD HH24:MI') $$;
 CREATE FUNCTION nth_alert(alert_id bigint) RETURNS bigint LANGUAGE sql AS $$
     SELECT nullif(count(*), 0) FROM travel.alerts AS a JOIN travel.alerts AS b ON b.rule = a.rule AND b.id <= a.id WHERE a.id = alert_id $$;
-CREATE VIEW judged AS
+CREATE VIEW evaluated AS
 SELECT rule, entity, to_time, clock(to_time) AS at, coalesce(from_city, from_country) || ' - ' || coalesce(to_city, to_country) AS leg, raised, nth_alert(alert_id) AS alert, reasons
 FROM travel.verdicts;
 CREATE VIEW told AS
-SELECT rule, nth_alert(id) AS alert, entity, severity, status, archive_reason AS reason, clock(first_seen) AS first_seen, clock(last_seen) AS last_seen, legs_count AS legs, evidence,
+SELECT rule, nth_alert(id) AS alert, entity, severity, status, archive_reason AS reason, clock(first_seen) AS first_seen, clock(last_seen) AS last_seen, leg_count AS legs, evidence,
        reopened_at IS NOT NULL AS reopened, withdrawn_at IS NOT NULL AS withdrawn
 FROM travel.alerts;
 CREATE VIEW known AS

@@ -17,7 +17,7 @@ INSERT INTO calls (at, city, who) SELECT at::timestamptz, city, who FROM (VALUES
     ('2026-03-03 09:00Z', 'London', 'keep'), ('2026-03-03 09:10Z', 'Tokyo', 'keep'), ('2026-03-03 15:10Z', 'London', 'keep'), ('2026-03-03 21:10:01Z', 'Tokyo', 'keep'),
     ('2026-03-03 09:00Z', 'London', 'max'), ('2026-03-03 09:10Z', 'Tokyo', 'max'), ('2026-03-03 15:10Z', 'London', 'max'), ('2026-03-03 21:10Z', 'Tokyo', 'max'), ('2026-03-04 03:10Z', 'London', 'max'), ('2026-03-04 09:10Z', 'Tokyo', 'max'), ('2026-03-04 09:10:01Z', 'London', 'max')) AS v (at, city, who);
 CALL travel.scan('flips');
-SELECT entity, to_char(a.first_seen, 'DD HH24:MI:SS') AS first_seen, to_char(a.last_seen, 'DD HH24:MI:SS') AS last_seen, legs_count FROM travel.alerts AS a WHERE rule = 'flips' AND entity ~ 'KEEP|MAX' ORDER BY entity, a.first_seen;
+SELECT entity, to_char(a.first_seen, 'DD HH24:MI:SS') AS first_seen, to_char(a.last_seen, 'DD HH24:MI:SS') AS last_seen, leg_count FROM travel.alerts AS a WHERE rule = 'flips' AND entity ~ 'KEEP|MAX' ORDER BY entity, a.first_seen;
 -- Leg by leg in scans of their own, from another table, it is the same.
 CREATE TABLE slowly (LIKE trail INCLUDING ALL);
 INSERT INTO travel.rules (name, source, baseline) VALUES ('flips, slowly', 'slowly', false);
@@ -32,7 +32,7 @@ BEGIN
     END LOOP;
 END $$;
 CALL slowly();
-SELECT count(*) AS alerts, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM travel.alerts AS b WHERE b.rule = 'flips' AND (a.entity, a.first_seen, a.last_seen, a.legs_count, a.evidence, a.message, a.signal::text) = (b.entity, b.first_seen, b.last_seen, b.legs_count, b.evidence, b.message, b.signal::text))) AS different
+SELECT count(*) AS alerts, count(*) FILTER (WHERE NOT EXISTS (SELECT FROM travel.alerts AS b WHERE b.rule = 'flips' AND (a.entity, a.first_seen, a.last_seen, a.leg_count, a.evidence, a.message, a.signal::text) = (b.entity, b.first_seen, b.last_seen, b.leg_count, b.evidence, b.message, b.signal::text))) AS different
 FROM travel.alerts AS a WHERE rule = 'flips, slowly';
 DELETE FROM travel.rules;
 TRUNCATE trail;
@@ -64,9 +64,9 @@ INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:40Z', 'London', 'two');
 CALL travel.scan();
 SELECT legs, evidence FROM told WHERE rule = 'evidence' AND entity = 'AKIATWOEXAMPLE';
 
--- Severity: one step down while all legs bear a mark that is lowered, however many marks; never below info; a Tor address bears no mark.
+-- Severity: one step down while all legs bear a mark that is downgraded, however many marks; never below info; a Tor address bears no mark.
 UPDATE travel.rules SET enabled = false;
-INSERT INTO travel.rules (name, source, condition, baseline, severity, lowered) VALUES
+INSERT INTO travel.rules (name, source, condition, baseline, severity, downgraded) VALUES
     ('sev, marks', 'trail', 'event_name = ''severity''', false, 'critical', '{anonymizer,hosting,same_asn}'), ('sev, info', 'trail', 'event_name = ''severity''', false, 'info', '{anonymizer,hosting,same_asn}'), ('sev, none', 'trail', 'event_name = ''severity''', false, 'high', '{}');
 INSERT INTO calls (at, city, who, more) SELECT at::timestamptz, city, who, '{"event_name": "severity"}' FROM (VALUES
     ('2026-03-10 09:00Z', 'New York', 'as'), ('2026-03-10 09:10Z', 'Seattle', 'as'), ('2026-03-10 09:00Z', 'London', 'vpn'), ('2026-03-10 09:10Z', 'a VPN in Moscow', 'vpn'),
@@ -83,11 +83,11 @@ SELECT rule, severity > 'medium' AS high, severity FROM travel.alerts WHERE rule
 UPDATE travel.rules SET enabled = (name = 'evidence');
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'true_positive', assignee = 'ann' WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
 CALL travel.scan();
-CALL travel.rejudge('evidence', '2026-03-01');
+CALL travel.rescan('evidence', '2026-03-01');
 SELECT status, reason, legs, reopened FROM told WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 15:10Z', 'London', 'new_country');
 CALL travel.scan();
-SELECT status, archive_reason, assignee, legs_count, reopened_at IS NOT NULL AS reopened, archived_at IS NOT NULL AS archived FROM travel.alerts WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
+SELECT status, archive_reason, assignee, leg_count, reopened_at IS NOT NULL AS reopened, archived_at IS NOT NULL AS archived FROM travel.alerts WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
 SELECT by = current_user AS by_me, change - 'reopened_at' AS change, change ? 'reopened_at' AS reopened FROM travel.alert_history JOIN travel.alerts ON id = alert_id WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE' ORDER BY at;
 -- What comes after it was closed for good is another alert; the archived one is left alone.
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'false_positive' WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
@@ -108,7 +108,7 @@ TRUNCATE trail;
 INSERT INTO travel.rules (name, source, raise_from) VALUES ('from', 'trail', '2026-03-09 12:00Z');
 INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 11:50Z', 'London'), ('2026-03-09 11:59:59Z', 'Tokyo'), ('2026-03-09 12:00Z', 'London');
 CALL travel.scan();
-SELECT at, leg, alert, reasons FROM judged WHERE rule = 'from' ORDER BY to_time;
+SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'from' ORDER BY to_time;
 SELECT city, state FROM known WHERE rule = 'from' ORDER BY city;
 DELETE FROM travel.rules;
 TRUNCATE trail;
@@ -122,14 +122,14 @@ SELECT count(*) AS places FROM known WHERE rule = 'no baseline';
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Several keys of one person: travel is judged for each key, places are learnt for the person.
+-- Several keys of one person: travel is evaluated for each key, places are learnt for the person.
 SELECT travel.create_rule('access_key', 'trail', 'keys');
 SELECT travel.create_rule('human', 'trail', 'person');
 INSERT INTO calls (at, city, more) VALUES ('2026-03-01 09:00Z', 'London', '{"access_key_id": "AKIAFIRST"}'), ('2026-03-01 18:00Z', 'Sydney', '{"access_key_id": "AKIASECOND"}'),
     ('2026-03-09 09:00Z', 'London', '{"access_key_id": "AKIATHIRD"}'), ('2026-03-09 09:10Z', 'Sydney', '{"access_key_id": "AKIATHIRD"}'),
     ('2026-03-09 10:00Z', 'London', '{"access_key_id": "AKIAFIRST"}'), ('2026-03-09 10:10Z', 'Tokyo', '{"access_key_id": "AKIASECOND"}'), ('2026-03-09 10:20Z', 'Moscow', '{"access_key_id": "AKIAFIRST"}');
 CALL travel.scan();
-SELECT rule, substring(entity FROM '[^/]*$') AS entity, at, leg, alert, reasons FROM judged WHERE rule IN ('keys', 'person') ORDER BY rule, to_time;
+SELECT rule, substring(entity FROM '[^/]*$') AS entity, at, leg, alert, reasons FROM evaluated WHERE rule IN ('keys', 'person') ORDER BY rule, to_time;
 SELECT who, city, state FROM known WHERE rule = 'keys' ORDER BY city;
 SELECT rule, substring(entity FROM '[^/]*$') AS entity, severity, legs FROM told WHERE rule IN ('keys', 'person') ORDER BY rule, alert;
 DELETE FROM travel.rules;
@@ -148,7 +148,7 @@ TRUNCATE trail;
 INSERT INTO travel.rules (name, source, baseline_entity) VALUES ('team', 'trail', 'account_id'), ('two of them', 'trail', 'account_id, identity_type'), ('each', 'trail', NULL);
 INSERT INTO calls (at, city, who) VALUES ('2026-03-01 09:00Z', 'London', 'alice'), ('2026-03-01 18:00Z', 'Sydney', 'bob'), ('2026-03-09 09:00Z', 'London', 'carol'), ('2026-03-09 09:10Z', 'Sydney', 'carol'), ('2026-03-09 09:20Z', 'Tokyo', 'carol');
 CALL travel.scan();
-SELECT rule, at, leg, alert, reasons FROM judged WHERE rule IN ('team', 'two of them', 'each') ORDER BY rule, to_time;
+SELECT rule, at, leg, alert, reasons FROM evaluated WHERE rule IN ('team', 'two of them', 'each') ORDER BY rule, to_time;
 SELECT DISTINCT rule, baseline_entity FROM travel.known_places WHERE rule IN ('team', 'two of them', 'each') ORDER BY 1, 2;
 RESET search_path;
 DELETE FROM travel.rules;

@@ -5,7 +5,7 @@ CREATE SCHEMA late;
 SET search_path = late, stories, public;
 CALL stage();
 SELECT travel.create_rule('access_key', 'trail', 'late story');
-CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM judged WHERE rule = 'late story' ORDER BY entity, to_time;
+CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'late story' ORDER BY entity, to_time;
 
 -- Alice is at home, and a week later in Moscow an hour after a call from home.
 INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 10:00Z', 'Moscow');
@@ -13,7 +13,7 @@ CALL travel.scan();
 TABLE verdicts;
 SELECT alert, first_seen, last_seen, legs, evidence, withdrawn FROM told WHERE rule = 'late story';
 CREATE TABLE first_alert AS SELECT id, leg_id, message FROM travel.alerts WHERE rule = 'late story';
--- A call from Tokyo between the two comes late: the leg from London to Moscow never was, the two through Tokyo are judged. The alert, which
+-- A call from Tokyo between the two comes late: the leg from London to Moscow never was, the two through Tokyo are evaluated. The alert, which
 -- has lost its only leg, is withdrawn; those through Tokyo are another.
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 CALL travel.scan();
@@ -49,16 +49,16 @@ SELECT alert, first_seen, last_seen, legs, withdrawn FROM told WHERE rule = 'lat
 -- Days late, before all others: the learning period begins earlier, and so ends earlier. What was learning is raised.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'dave'), ('2026-03-09 10:00Z', 'Tokyo', 'dave'), ('2026-03-09 11:00Z', 'London', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM judged AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
 SELECT city, state, first_seen FROM known WHERE rule = 'late story' AND who = 'dave' ORDER BY city;
 INSERT INTO calls (at, city, who) VALUES ('2026-03-03 09:00Z', 'London', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM judged AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
 SELECT city, state, first_seen FROM known WHERE rule = 'late story' AND who = 'dave' ORDER BY city;
 -- Within the learning period: a place that was seen then is known, and what was raised is not any more.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-03 20:00Z', 'Tokyo', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM judged AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE';
 
 -- Of the very second of the last event: its place in the order is by its address, not by its arrival.
@@ -66,7 +66,7 @@ INSERT INTO calls (at, city, who) VALUES ('2026-03-01 09:00Z', 'London', 'erin')
 CALL travel.scan();
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'erin');
 CALL travel.scan();
-SELECT at, leg FROM judged WHERE rule = 'late story' AND entity = 'AKIAERINEXAMPLE';
+SELECT at, leg FROM evaluated WHERE rule = 'late story' AND entity = 'AKIAERINEXAMPLE';
 
 -- Duplicates: the same event again, under another id, changes nothing at all.
 CREATE TABLE before AS SELECT v.*, v.xmin::text AS written FROM travel.verdicts AS v WHERE rule = 'late story';
@@ -83,7 +83,7 @@ SELECT (SELECT count(*) FROM (SELECT v.*, v.xmin::text FROM travel.verdicts AS v
 CREATE FUNCTION digest(rule text) RETURNS TABLE (verdicts text, alerts text, places text) LANGUAGE sql AS $$
     SELECT (SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons, alert_legs, distance_km, message), ';' ORDER BY leg_id))
             FROM (SELECT v.*, (SELECT string_agg(leg_id, ',' ORDER BY leg_id) FROM travel.verdicts AS o WHERE o.alert_id = v.alert_id) AS alert_legs FROM travel.verdicts AS v) AS v WHERE v.rule = digest.rule),
-           (SELECT md5(string_agg(concat_ws(',', leg_id, severity, first_seen, last_seen, legs_count, evidence, message, signal), ';' ORDER BY leg_id)) FROM travel.alerts AS a WHERE a.rule = digest.rule AND withdrawn_at IS NULL),
+           (SELECT md5(string_agg(concat_ws(',', leg_id, severity, first_seen, last_seen, leg_count, evidence, message, signal), ';' ORDER BY leg_id)) FROM travel.alerts AS a WHERE a.rule = digest.rule AND withdrawn_at IS NULL),
            (SELECT md5(string_agg(concat_ws(',', baseline_entity, country_code, subdivision, city, state, first_seen, last_seen), ';' ORDER BY baseline_entity, city)) FROM travel.known_places AS k WHERE k.rule = digest.rule) $$;
 SELECT travel.create_rule('access_key', 'trail', 'late, at once');
 CALL travel.scan('late, at once');

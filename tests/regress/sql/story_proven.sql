@@ -15,8 +15,8 @@ END $$;
 CREATE TRIGGER make_call INSTEAD OF INSERT ON days FOR EACH ROW EXECUTE FUNCTION make_call_of_day();
 CREATE FUNCTION since_start(t timestamptz) RETURNS text LANGUAGE sql AS $$ SELECT 'day ' || extract(day FROM t - day_0) || to_char(t, ' HH24:MI') FROM proven.start $$;
 SELECT travel.create_rule('access_key', 'trail', 'proven story');
-CREATE VIEW verdicts AS SELECT since_start(to_time) AS at, leg, alert, reasons FROM judged WHERE rule = 'proven story' ORDER BY to_time;
-CREATE VIEW alerts AS SELECT nth_alert(id) AS alert, severity, status, archive_reason AS reason, since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, legs_count AS legs, evidence, reopened_at IS NOT NULL AS reopened
+CREATE VIEW verdicts AS SELECT since_start(to_time) AS at, leg, alert, reasons FROM evaluated WHERE rule = 'proven story' ORDER BY to_time;
+CREATE VIEW alerts AS SELECT nth_alert(id) AS alert, severity, status, archive_reason AS reason, since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, leg_count AS legs, evidence, reopened_at IS NOT NULL AS reopened
 FROM travel.alerts WHERE rule = 'proven story' ORDER BY 1;
 CREATE VIEW places AS SELECT substring(baseline_entity FROM '[^/]*$') AS who, city, subdivision, state, origin, since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, since_start(valid_from) AS valid_from, valid_until IS NOT NULL AS ended
 FROM travel.known_places WHERE rule = 'proven story' ORDER BY who, city, origin;

@@ -8,7 +8,7 @@ CALL stage();
 SELECT travel.create_rule('iam_user', 'trail');
 CREATE INDEX ON reference.trail ((travel.entity(VARIADIC ARRAY[account_id, session_name])), event_time);
 SELECT travel.check_rule('iam_user');
-CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM judged WHERE rule = 'iam_user' ORDER BY to_time;
+CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'iam_user' ORDER BY to_time;
 
 -- Learning: a day from the first call on, wherever she is.
 INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-01 09:10Z', 'Sydney'), ('2026-03-01 09:20Z', 'London'), ('2026-03-02 08:59Z', 'London');
@@ -28,11 +28,11 @@ FROM travel.alerts CROSS JOIN unnest(ARRAY['impossible_travel.triggering_locatio
   'impossible_travel.triggering_locations.second_location.country', 'impossible_travel.triggering_locations.travel_distance', 'impossible_travel.triggering_locations.travel_time_human_readable',
   'userIdentity.accessKeyId', 'userIdentity.type', 'userIdentity.session_name']) WITH ORDINALITY AS p (dotted, n) CROSS JOIN LATERAL string_to_array(dotted, '.') AS path
 WHERE rule = 'iam_user' ORDER BY n;
--- The template of the reference, as it is, is the message of the rule; the past has it once it is judged again.
+-- The template of the reference, as it is, is the message of the rule; the past has it once it is evaluated again.
 UPDATE travel.rules SET message = 'The AWS access key {{@userIdentity.accessKeyId}} had activity from {{@impossible_travel.triggering_locations.first_location.city}}, {{@impossible_travel.triggering_locations.first_location.country}} and {{@impossible_travel.triggering_locations.second_location.city}}, {{@impossible_travel.triggering_locations.second_location.country}} which are approximately {{@impossible_travel.triggering_locations.travel_distance}}km apart within {{@impossible_travel.triggering_locations.travel_time_human_readable}}. This indicates a potential impossible travel.'
 WHERE name = 'iam_user';
 SELECT travel.check_rule('iam_user');
-CALL travel.rejudge('iam_user', '2026-03-01');
+CALL travel.rescan('iam_user', '2026-03-01');
 SELECT message FROM travel.alerts WHERE rule = 'iam_user';
 
 -- Going home raises nothing: home is known.
@@ -67,13 +67,13 @@ SELECT message FROM travel.alerts WHERE rule = 'iam_user' ORDER BY id;
 SELECT count(*) AS moves FROM moves WHERE rule = 'iam_user';
 
 -- Another rule over the same calls, in one scan, without learn_transitions from the beginning: the far city is raised each time.
-INSERT INTO travel.rules (name, source, entity, condition, learn, use_accuracy, lowered, severity)
-SELECT 'iam_user, no ways', source, entity, condition, learn, use_accuracy, lowered, severity FROM travel.rules WHERE name = 'iam_user';
+INSERT INTO travel.rules (name, source, entity, condition, learn, use_accuracy, downgraded, severity)
+SELECT 'iam_user, no ways', source, entity, condition, learn, use_accuracy, downgraded, severity FROM travel.rules WHERE name = 'iam_user';
 CALL travel.scan('iam_user, no ways');
-SELECT at, leg, alert, reasons FROM judged WHERE rule = 'iam_user, no ways' ORDER BY to_time;
+SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'iam_user, no ways' ORDER BY to_time;
 
--- Over the same calls the rule that was scanned step by step, judged again, says the same.
-CALL travel.rejudge('iam_user', '2026-03-01');
+-- Over the same calls the rule that was scanned step by step, evaluated again, says the same.
+CALL travel.rescan('iam_user', '2026-03-01');
 SELECT count(*) AS differences FROM (
     (SELECT leg_id, raised, reasons FROM travel.verdicts WHERE rule = 'iam_user' EXCEPT SELECT leg_id, raised, reasons FROM travel.verdicts WHERE rule = 'iam_user, no ways')
     UNION ALL
@@ -83,6 +83,6 @@ SELECT count(*) AS differences FROM (
 INSERT INTO calls (at, city, who, more) VALUES ('2026-06-01 09:00Z', 'London', 'bob', NULL), ('2026-06-03 09:00Z', 'London', 'bob', NULL), ('2026-06-03 09:10Z', 'Tokyo', 'bob', '{"account_id": "444455556666"}'),
     ('2026-06-01 09:00Z', 'London', 'carol', '{"identity_type": "AssumedRole"}'), ('2026-06-03 09:00Z', 'London', 'carol', '{"identity_type": "AssumedRole"}'), ('2026-06-03 09:10Z', 'Tokyo', 'carol', '{"identity_type": "AssumedRole"}');
 CALL travel.scan();
-SELECT count(*) AS verdicts FROM judged WHERE rule = 'iam_user' AND at >= '06-01';
+SELECT count(*) AS verdicts FROM evaluated WHERE rule = 'iam_user' AND at >= '06-01';
 RESET search_path;
 DELETE FROM travel.rules;

@@ -4,7 +4,7 @@ SET timezone = 'UTC';
 CREATE SCHEMA suppressed;
 SET search_path = suppressed, stories, public;
 CALL stage();
-CREATE VIEW verdicts AS SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons FROM travel.verdicts AS v JOIN judged AS j USING (rule, entity, to_time) ORDER BY rule, who, to_time;
+CREATE VIEW verdicts AS SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons FROM travel.verdicts AS v JOIN evaluated AS j USING (rule, entity, to_time) ORDER BY rule, who, to_time;
 -- Without a baseline, so that only what is meant speaks.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('plain', 'trail', false);
 
@@ -26,7 +26,7 @@ SELECT who, at, leg, alert, reasons FROM verdicts WHERE at >= '03-09 10:00';
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
--- Marks that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it arrives nor where it comes from.
+-- NetworkAttributes that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it arrives nor where it comes from.
 INSERT INTO travel.rules (name, source, baseline, ignored) VALUES ('anon', 'trail', false, '{anonymizer}'), ('phones', 'trail', false, '{carrier}'), ('hosts', 'trail', false, '{hosting}'), ('as', 'trail', false, '{same_asn}'), ('all', 'trail', false, '{anonymizer,hosting,carrier,same_asn}');
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'vpn'), ('2026-03-09 09:10Z', 'a VPN in Moscow', 'vpn'), ('2026-03-09 09:20Z', 'London', 'vpn'), ('2026-03-09 09:00Z', 'London', 'cloud'), ('2026-03-09 09:10Z', 'a cloud in Ashburn', 'cloud'), ('2026-03-09 09:20Z', 'Paris', 'cloud'),
     ('2026-03-09 09:00Z', 'Moscow', 'tor'), ('2026-03-09 09:10Z', 'Tor in Paris', 'tor'), ('2026-03-09 09:20Z', 'a cloud in Ashburn', 'tor'), ('2026-03-09 09:00Z', 'Seattle', 'as'), ('2026-03-09 09:10Z', 'New York', 'as'),
@@ -59,7 +59,7 @@ DECLARE said text;
 BEGIN
     DELETE FROM travel.suppressions;
     INSERT INTO travel.suppressions (rule, entity_like, country_code_a, country_code_b, network, valid_from, valid_until, reason) SELECT t.rule, entity_like, a, b, t.network, t.valid_from, t.valid_until, 'a test' FROM suppressed.tries AS t WHERE t.n = suppressed_by.n;
-    CALL travel.rejudge('quiet', '2026-03-01');
+    CALL travel.rescan('quiet', '2026-03-01');
     SELECT v.reasons::text INTO said FROM travel.verdicts AS v WHERE v.rule = 'quiet';
     RETURN said;
 END $$;
@@ -72,7 +72,7 @@ SELECT n, rule, entity_like, a, b, network, clock(valid_from) AS valid_from, to_
 INSERT INTO travel.rules (name, source, baseline, enabled) VALUES ('another', 'trail', false, false);
 DELETE FROM travel.suppressions;
 INSERT INTO travel.suppressions (rule, reason) VALUES ('another', 'a test');
-CALL travel.rejudge('quiet', '2026-03-01');
+CALL travel.rescan('quiet', '2026-03-01');
 SELECT rule, alert, reasons FROM verdicts;
 DELETE FROM travel.rules;
 DELETE FROM travel.suppressions;
@@ -100,7 +100,7 @@ DELETE FROM travel.rules;
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.suppressions;
 
--- What analysts enter holds for what comes from then on, and for the past once that is judged again. The past is as it was judged until then.
+-- What analysts enter holds for what comes from then on, and for the past once that is evaluated again. The past is as it was evaluated until then.
 SELECT travel.create_rule('access_key', 'trail', 'edits');
 CREATE VIEW edits AS SELECT at, leg, alert, reasons FROM verdicts WHERE rule = 'edits';
 INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
@@ -112,15 +112,15 @@ CALL travel.scan();
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:20Z', 'London');
 CALL travel.scan();
 TABLE edits;
-CALL travel.rejudge('edits', '2026-03-09 09:00Z');
+CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits';
 -- It holds strictly between its two times.
 UPDATE travel.known_places SET valid_from = '2026-03-09 09:10Z', valid_until = '2026-03-09 09:20Z' WHERE rule = 'edits' AND origin = 'analyst';
-CALL travel.rejudge('edits', '2026-03-09 09:00Z');
+CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 UPDATE travel.known_places SET valid_from = '2026-03-09 09:09:59Z', valid_until = '2026-03-09 09:20:01Z' WHERE rule = 'edits' AND origin = 'analyst';
-CALL travel.rejudge('edits', '2026-03-09 09:00Z');
+CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
 -- A row that is in force ends when it is deleted; deleted once more, it is gone.
@@ -131,7 +131,7 @@ INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, 
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 CALL travel.scan();
 TABLE edits;
-CALL travel.rejudge('edits', '2026-03-01');
+CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 DELETE FROM travel.known_transitions WHERE rule = 'edits';
 DELETE FROM travel.known_transitions WHERE rule = 'edits';
@@ -151,21 +151,21 @@ UPDATE travel.rules SET raise_from = NULL, min_distance_km = 9600 WHERE name = '
 INSERT INTO calls (at, city) VALUES ('2026-03-09 10:10Z', 'Yokohama');
 CALL travel.scan();
 TABLE edits;
--- Judged again, the past is by what holds now: nothing is over 9,600 km.
-CALL travel.rejudge('edits', '2026-03-01');
+-- Evaluated again, the past is by what holds now: nothing is over 9,600 km.
+CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
 UPDATE travel.rules SET min_distance_km = 500, severity = 'critical', message = '{{from_city}} - {{to_city}}' WHERE name = 'edits';
-CALL travel.rejudge('edits', '2026-03-01');
+CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 -- Alerts that come back keep their numbers.
 SELECT t.alert, t.severity, legs, message, withdrawn FROM told AS t JOIN travel.alerts AS a ON a.rule = t.rule AND nth_alert(a.id) = t.alert WHERE t.rule = 'edits' ORDER BY t.alert;
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Who is judged, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once the past is judged again. Nothing is left of what the old settings said but withdrawn alerts.
+-- Who is evaluated, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once the past is evaluated again. Nothing is left of what the old settings said but withdrawn alerts.
 INSERT INTO travel.rules (name, source) VALUES ('turns', 'trail');
-CREATE VIEW turns AS SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons FROM judged WHERE rule = 'turns' ORDER BY to_time;
+CREATE VIEW turns AS SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons FROM evaluated WHERE rule = 'turns' ORDER BY to_time;
 CREATE VIEW turns_alerts AS SELECT alert, substring(entity FROM '[^/]*$') AS entity, legs, withdrawn FROM told WHERE rule = 'turns' ORDER BY alert;
 CREATE VIEW turns_places AS SELECT who, city, subdivision, state FROM known WHERE rule = 'turns' ORDER BY who, city;
 INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
@@ -178,22 +178,22 @@ CALL travel.scan();
 TABLE turns;
 TABLE turns_places;
 UPDATE travel.rules SET entity = 'actor' WHERE name = 'turns';
-CALL travel.rejudge('turns', '-infinity');
+CALL travel.rescan('turns', '-infinity');
 TABLE turns;
 TABLE turns_alerts;
 UPDATE travel.rules SET baseline = false WHERE name = 'turns';
-CALL travel.rejudge('turns', '-infinity');
+CALL travel.rescan('turns', '-infinity');
 TABLE turns;
 TABLE turns_places;
 UPDATE travel.rules SET baseline = true, baseline_entity = 'account_id', learn = 'proven' WHERE name = 'turns';
-CALL travel.rejudge('turns', '-infinity');
+CALL travel.rescan('turns', '-infinity');
 TABLE turns_places;
 -- What is no longer in the source, or not meant any more, was never there.
 DELETE FROM trail WHERE event_time = '2026-03-09 09:40Z';
-CALL travel.rejudge('turns', '-infinity');
+CALL travel.rescan('turns', '-infinity');
 TABLE turns;
 UPDATE travel.rules SET condition = 'user_name = ''bob''' WHERE name = 'turns';
-CALL travel.rejudge('turns', '-infinity');
+CALL travel.rescan('turns', '-infinity');
 TABLE turns;
 TABLE turns_alerts;
 TABLE turns_places;

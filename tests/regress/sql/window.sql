@@ -35,7 +35,7 @@ SELECT who, id, (l).from_event_id, (l).to_event_id, (l).from_city, (l).to_city, 
 FROM (SELECT *, travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, ip) AS l FROM journeys) AS t
 ORDER BY who, id;
 
--- Judged strictly: more than the distance, and faster than the velocity. London to Tokyo is d km.
+-- Evaluated strictly: more than the distance, and faster than the velocity. London to Tokyo is d km.
 CREATE TEMP VIEW d AS SELECT travel.distance_km(51.50853, -0.12574, 35.6895, 139.69171) AS d;
 SELECT 'min_distance_km = d' AS what, (l).impossible FROM (SELECT travel.leg(event_time, ip, id, d, 0) OVER (ORDER BY event_time, ip) AS l FROM two, d) AS s WHERE (l).to_time IS NOT NULL
 UNION ALL
@@ -87,8 +87,8 @@ EXECUTE above(9000, 1000);
 EXECUTE above(10000, 1000);
 DEALLOCATE above;
 
--- use_accuracy: what both radii allow is taken off the judged distance, which cannot fall below 0.
-SELECT round((l).distance_km) AS km, round((l).judged_distance_km) AS judged, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).velocity_kmh) AS kmh, (l).impossible
+-- use_accuracy: what both radii allow is taken off the evaluated distance, which cannot fall below 0.
+SELECT round((l).distance_km) AS km, round((l).effective_distance_km) AS evaluated, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).velocity_kmh) AS kmh, (l).impossible
 FROM (SELECT n, travel.leg(timestamptz '2026-03-02 09:00Z' + n * interval '1 minute', ip, NULL, 0, 0, true) OVER (ORDER BY n) AS l
       FROM unnest('{192.0.2.1,203.0.113.1,198.19.200.1,198.51.100.200,198.51.100.161,198.51.100.1,192.0.2.145,192.0.2.17}'::inet[]) WITH ORDINALITY AS v (ip, n)) AS s
 WHERE (l).to_time IS NOT NULL ORDER BY n;
@@ -115,7 +115,7 @@ ORDER BY n;
 SELECT lat, lon, (l).from_latitude, (l).from_longitude
 FROM (SELECT *, travel.leg('2026-03-02 09:00Z', lat, lon) OVER (ORDER BY lat, lon) AS l FROM (VALUES (float8 '1', float8 '2'), (-1, 2), (1, -2), (-1, 2)) AS v (lat, lon)) AS s ORDER BY lat, lon;
 -- With radii of one's own; one that is none counts as 0.
-SELECT r, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).distance_km) AS km, round((l).judged_distance_km) AS judged
+SELECT r, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).distance_km) AS km, round((l).effective_distance_km) AS evaluated
 FROM (SELECT *, travel.leg_within(timestamptz '2026-03-02 09:00Z' + n * interval '1 hour', 0, lon, r, use_accuracy => true) OVER (ORDER BY n) AS l
       FROM (VALUES (1, float8 '0', float8 '100'), (2, 10, 200), (3, 20, NULL), (4, 30, 'NaN'), (5, 40, -5), (6, 50, 5000)) AS v (n, lon, r)) AS s ORDER BY n;
 

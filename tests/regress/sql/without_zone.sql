@@ -20,7 +20,7 @@ SELECT count(*) FROM travel.detect('zoneless');
 SELECT leg.from_time AT TIME ZONE 'UTC' AS from_utc, leg.to_time AT TIME ZONE 'UTC' AS to_utc FROM (SELECT travel.impossible_legs(event_time, source_ip, 100, 100, false) AS legs FROM zoneless) AS j CROSS JOIN LATERAL unnest(legs) AS leg;
 -- Places by the time of an event, and ids of legs, too.
 INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code, valid_from) VALUES ('10.0.0.0/8', 'office', 48.85, 2.35, 'Paris', 'FR', '2026-03-08 01:55Z');
-SELECT event_time, (travel.locate(inet '10.0.0.1', event_time)).city, travel.is_placed(inet '10.0.0.1', event_time), travel.is_ignored(inet '10.0.0.1', event_time) FROM zoneless ORDER BY 1;
+SELECT event_time, (travel.locate(inet '10.0.0.1', event_time)).city, travel.is_located(inet '10.0.0.1', event_time), travel.is_ignored(inet '10.0.0.1', event_time) FROM zoneless ORDER BY 1;
 SELECT (travel.locate('10.0.0.1', '2026-03-08 01:56Z')).city AS literal, (travel.locate('10.0.0.1')).city AS now;
 DELETE FROM travel.networks;
 SELECT travel.leg_id('k', timestamp '2026-03-08 02:30', '192.0.2.1', timestamp '2026-03-08 03:00', '192.0.2.2') = travel.leg_id('k', timestamptz '2026-03-08 02:30Z', '192.0.2.1', timestamptz '2026-03-08 03:00Z', '192.0.2.2') AS same_id,

@@ -42,9 +42,9 @@ INSERT INTO travel.rules (name, source, raise_from) VALUES ('late', 'trail', '29
 SELECT name, error_of(format('SELECT travel.check_rule(%L)', name)) FROM travel.rules WHERE raise_from IS NOT NULL ORDER BY name;
 CALL travel.scan();
 SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
-CALL travel.rejudge('late', '4714-11-24 00:00:00+00 BC');
-CALL travel.rejudge('late', 'infinity');
-SELECT judge_from FROM travel.scans WHERE rule = 'late';
+CALL travel.rescan('late', '4714-11-24 00:00:00+00 BC');
+CALL travel.rescan('late', 'infinity');
+SELECT evaluate_from FROM travel.scans WHERE rule = 'late';
 
 -- Every time that PostgreSQL can write is written into queries as it is.
 SELECT count(*) AS times, count(*) FILTER (WHERE t = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49), $$to_time >= timestamptz '([^']*)'$$))[1]::timestamptz) AS as_written
@@ -67,10 +67,10 @@ SELECT error_of(format($$UPDATE travel.rules SET %I = '178000000 years' WHERE na
 SELECT sqlstate_of(format($$UPDATE travel.rules SET %I = '-178000000 years' WHERE name = 'late'$$, c)) FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
 
 -- Arrays of more dimensions; what is missing; names that are too long.
-SELECT error_of($$UPDATE travel.rules SET lowered = '{{hosting,carrier},{anonymizer,same_asn}}' WHERE name = 'late'$$);
+SELECT error_of($$UPDATE travel.rules SET downgraded = '{{hosting,carrier},{anonymizer,same_asn}}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET ignored = '{{hosting}}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET tags = '{{a,b}}' WHERE name = 'late'$$);
-SELECT error_of($$UPDATE travel.rules SET tags = '[0:1]={a,b}', lowered = '{}' WHERE name = 'late'$$);
+SELECT error_of($$UPDATE travel.rules SET tags = '[0:1]={a,b}', downgraded = '{}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET ignored = NULL WHERE name = 'late'$$);
 SELECT error_of($$INSERT INTO travel.rules (name) VALUES ('no source')$$);
 SELECT split_part(error_of(format($$INSERT INTO travel.rules (name, source) VALUES (%L, 'trail')$$, repeat('n', 201))), ':', 1);
@@ -107,7 +107,7 @@ INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
 UPDATE travel.entity_states SET state = '{}' WHERE rule = 'o''brien';
 INSERT INTO trail VALUES ('3', '2026-03-02 09:20Z', '192.0.2.1', 'K', 'u');
-SELECT error_of($$SELECT travel.scan_step('o''brien')$$) LIKE '%CALL travel.rejudge(''o''''brien'', ''-infinity'')%';
+SELECT error_of($$SELECT travel.scan_step('o''brien')$$) LIKE '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
 
 \pset format aligned
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;

@@ -17,7 +17,7 @@ const ROWS: usize = 16;
 const LAST_TIME: usize = 24;
 const MIN_DISTANCE: usize = 32;
 const MIN_VELOCITY: usize = 40;
-const UNPLACED_ROWS: usize = 48;
+const UNLOCATED_ROWS: usize = 48;
 const PACKED_SITES: usize = 56;
 const PACKED_EVENTS: usize = 60;
 
@@ -32,7 +32,7 @@ pub(super) struct Header {
     pub labelled: bool,
     /// The tail is in strict order of (time, site), each event once.
     pub tail_sorted: bool,
-    pub unplaced_rows: u64,
+    pub unlocated_rows: u64,
     pub rows: u64,
     pub packed_len: u32,
     pub packed_sites: u32,
@@ -48,7 +48,7 @@ impl Default for Header {
             thresholds: Thresholds::default(),
             labelled: false,
             tail_sorted: true,
-            unplaced_rows: 0,
+            unlocated_rows: 0,
             rows: 0,
             packed_len: 0,
             packed_sites: 0,
@@ -67,7 +67,7 @@ impl Header {
             labelled: is_labelled(bytes),
             tail_sorted: bytes[1] & TAIL_SORTED != 0,
             thresholds: thresholds(bytes),
-            unplaced_rows: u64_at(bytes, UNPLACED_ROWS),
+            unlocated_rows: u64_at(bytes, UNLOCATED_ROWS),
             rows: u64_at(bytes, ROWS),
             last_time_us: u64_at(bytes, LAST_TIME) as i64,
             packed_len: u32_at(bytes, PACKED_LEN),
@@ -91,7 +91,7 @@ impl Header {
         put_u64(&mut header, LAST_TIME, self.last_time_us as u64);
         put_u64(&mut header, MIN_DISTANCE, self.thresholds.min_distance_km.to_bits());
         put_u64(&mut header, MIN_VELOCITY, self.thresholds.min_velocity_kmh.to_bits());
-        put_u64(&mut header, UNPLACED_ROWS, self.unplaced_rows);
+        put_u64(&mut header, UNLOCATED_ROWS, self.unlocated_rows);
         put_u32(&mut header, PACKED_SITES, self.packed_sites);
         put_u32(&mut header, PACKED_EVENTS, self.packed_events);
         bytes[..HEADER_LEN].copy_from_slice(&header);
@@ -147,8 +147,8 @@ pub(super) fn note_new_row(bytes: &mut [u8], time_us: i64, length: usize) {
     put_u64(bytes, LAST_TIME, time_us as u64);
 }
 
-pub(super) fn note_unplaced_row(bytes: &mut [u8]) {
-    put_u64(bytes, UNPLACED_ROWS, u64_at(bytes, UNPLACED_ROWS) + 1);
+pub(super) fn note_unlocated_row(bytes: &mut [u8]) {
+    put_u64(bytes, UNLOCATED_ROWS, u64_at(bytes, UNLOCATED_ROWS) + 1);
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {

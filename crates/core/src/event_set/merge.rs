@@ -54,7 +54,7 @@ pub fn merge_into<M: Memory>(sets: &[&[u8]], memory: &M, out: &mut [u8]) -> Resu
     let headers = sets.iter().map(|bytes| Header::load(bytes));
     let Some(mut header) = headers.clone().next() else { return Ok(Some(0)) };
     header.rows = headers.clone().map(|header| header.rows).sum();
-    header.unplaced_rows = headers.map(|header| header.unplaced_rows).sum();
+    header.unlocated_rows = headers.map(|header| header.unlocated_rows).sum();
     let header =
         Header { packed_len: 0, packed_sites: 0, packed_events: 0, tail_len: 0, tail_rows: 0, ..header };
     if out.len() < HEADER_LEN {

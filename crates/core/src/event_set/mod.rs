@@ -84,8 +84,8 @@ pub fn is_labelled(bytes: &[u8]) -> bool {
 }
 
 /// Rows that came without a site which could have a place, counted but not kept.
-pub fn unplaced_rows(bytes: &[u8]) -> u64 {
-    Header::load(bytes).unplaced_rows
+pub fn unlocated_rows(bytes: &[u8]) -> u64 {
+    Header::load(bytes).unlocated_rows
 }
 
 /// Rows that came with a site, duplicates included.
@@ -94,8 +94,8 @@ pub fn rows(bytes: &[u8]) -> u64 {
 }
 
 /// Counts a row that has no site.
-pub fn count_unplaced(bytes: &mut [u8]) {
-    header::note_unplaced_row(bytes);
+pub fn count_unlocated(bytes: &mut [u8]) {
+    header::note_unlocated_row(bytes);
 }
 
 /// Adds a row if it fits into `bytes`, the whole block.
@@ -134,7 +134,7 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     header.tail_len += added.tail_len;
     header.tail_rows += added.tail_rows;
     header.rows += added.rows;
-    header.unplaced_rows += added.unplaced_rows;
+    header.unlocated_rows += added.unlocated_rows;
     header.store(bytes);
     true
 }

@@ -59,7 +59,7 @@ pub struct Resolved<'a> {
     /// The first of all: it gives the treatment.
     pub treatment: Option<Treatment>,
     /// The first with coordinates.
-    pub placed: Option<(&'a NamedNetwork, &'a Location)>,
+    pub located: Option<(&'a NamedNetwork, &'a Location)>,
     /// The first with a hosting.
     pub hosted: Option<(&'a NamedNetwork, &'a Arc<str>)>,
 }
@@ -165,7 +165,7 @@ impl Networks {
 
     /// What they say of a host at a time (microseconds since 2000-01-01 UTC). `asn`: of its AS, where it is known.
     pub fn resolve(&self, host: IpAddr, asn: Option<i64>, at: i64) -> Resolved<'_> {
-        let mut best = Ranks { at, rows: &self.rows, first: NONE, placed: NONE, hosted: NONE };
+        let mut best = Ranks { at, rows: &self.rows, first: NONE, located: NONE, hosted: NONE };
         match address::host(host) {
             IpAddr::V4(v4) => self.v4.covering(v4.to_bits(), |rank| best.consider(rank)),
             IpAddr::V6(v6) => self.v6.covering(v6.to_bits(), |rank| best.consider(rank)),
@@ -176,7 +176,7 @@ impl Networks {
         let row = |rank: u32| self.rows.get(rank as usize);
         Resolved {
             treatment: row(best.first).map(|row| row.treatment),
-            placed: row(best.placed).and_then(|row| Some((row, row.location.as_ref()?))),
+            located: row(best.located).and_then(|row| Some((row, row.location.as_ref()?))),
             hosted: row(best.hosted).and_then(|row| Some((row, row.hosting.as_ref()?))),
         }
     }
@@ -190,7 +190,7 @@ struct Ranks<'a> {
     at: i64,
     rows: &'a [NamedNetwork],
     first: u32,
-    placed: u32,
+    located: u32,
     hosted: u32,
 }
 
@@ -199,7 +199,7 @@ impl Ranks<'_> {
         let Some(row) = self.rows.get(rank as usize).filter(|row| row.is_valid(self.at)) else { return };
         self.first = self.first.min(rank);
         if row.location.is_some() {
-            self.placed = self.placed.min(rank);
+            self.located = self.located.min(rank);
         }
         if row.hosting.is_some() {
             self.hosted = self.hosted.min(rank);
@@ -272,11 +272,11 @@ impl Resolved<'_> {
 
     /// The place of an address: what the networks say of it, over what GeoIP does.
     pub fn over(&self, known: Option<Arc<Place>>) -> Option<Arc<Place>> {
-        if self.placed.is_none() && self.hosted.is_none() {
+        if self.located.is_none() && self.hosted.is_none() {
             return known;
         }
         let mut place = known.map_or_else(Place::default, Arc::unwrap_or_clone);
-        if let Some((row, location)) = self.placed {
+        if let Some((row, location)) = self.located {
             place = Place {
                 coordinates: Some(location.coordinates),
                 accuracy_km: None,

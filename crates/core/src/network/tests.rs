@@ -47,8 +47,8 @@ fn hosted(row: NamedNetwork, hosting: &str) -> NamedNetwork {
 }
 
 /// The name of the row that gives the coordinates.
-fn placed_by(networks: &Networks, host: &str, asn: Option<i64>, at: i64) -> Option<String> {
-    networks.resolve(ip(host), asn, at).placed.map(|(row, _)| row.name.to_string())
+fn located_by(networks: &Networks, host: &str, asn: Option<i64>, at: i64) -> Option<String> {
+    networks.resolve(ip(host), asn, at).located.map(|(row, _)| row.name.to_string())
 }
 
 /// Rows in which the first one named should win over the second.
@@ -56,7 +56,7 @@ fn assert_beats(first: NamedNetwork, second: NamedNetwork) {
     let (first, second) = (located(first, 1.0, None), located(second, 2.0, None));
     for rows in [vec![first.clone(), second.clone()], vec![second, first.clone()]] {
         let networks = Networks::new(rows);
-        assert_eq!(placed_by(&networks, "10.1.2.3", Some(64500), 5).as_deref(), Some(&*first.name));
+        assert_eq!(located_by(&networks, "10.1.2.3", Some(64500), 5).as_deref(), Some(&*first.name));
     }
 }
 
@@ -93,7 +93,8 @@ fn then_the_name_decides() {
 fn a_row_is_valid_from_its_beginning_to_before_its_end() {
     let at_home = located(row("10.0.0.0/8", "home"), 1.0, None);
     let networks = Networks::new(vec![NamedNetwork { valid_from: Some(3), valid_until: Some(5), ..at_home }]);
-    let valid: Vec<i64> = (0..8).filter(|at| placed_by(&networks, "10.0.0.1", None, *at).is_some()).collect();
+    let valid: Vec<i64> =
+        (0..8).filter(|at| located_by(&networks, "10.0.0.1", None, *at).is_some()).collect();
     assert_eq!(valid, [3, 4]);
     assert!(networks.depend_on_time());
 }
@@ -102,7 +103,7 @@ fn a_row_is_valid_from_its_beginning_to_before_its_end() {
 fn without_ends_a_row_is_valid_at_every_time_infinite_ones_too() {
     let networks = Networks::new(vec![located(row("10.0.0.0/8", "home"), 1.0, None)]);
     for at in [i64::MIN, 0, i64::MAX] {
-        assert!(placed_by(&networks, "10.0.0.1", None, at).is_some());
+        assert!(located_by(&networks, "10.0.0.1", None, at).is_some());
     }
     assert!(!networks.depend_on_time());
 }
@@ -116,7 +117,7 @@ fn treatment_place_and_hosting_come_from_the_first_row_that_has_each() {
     ]);
     let resolved = networks.resolve(ip("10.1.2.3"), None, 0);
     assert_eq!(resolved.treatment, Some(Treatment::Trusted));
-    assert_eq!(resolved.placed.unwrap().1.coordinates.latitude(), 3.0);
+    assert_eq!(resolved.located.unwrap().1.coordinates.latitude(), 3.0);
     assert_eq!(&**resolved.hosted.unwrap().1, "azure");
     assert!(!resolved.is_ignored());
     assert!(networks.resolve(ip("10.2.0.1"), None, 0).is_ignored());
@@ -132,11 +133,11 @@ fn an_ipv4_mapped_prefix_or_address_is_ipv4() {
         located(row("::ffff:10.0.0.0/104", "mapped"), 1.0, None),
         located(row("::/0", "all of IPv6"), 1.0, None),
     ]);
-    assert_eq!(placed_by(&networks, "10.0.0.1", None, 0).as_deref(), Some("mapped"));
-    assert_eq!(placed_by(&networks, "::ffff:10.0.0.1", None, 0).as_deref(), Some("mapped"));
-    assert_eq!(placed_by(&networks, "11.0.0.1", None, 0), None);
-    assert_eq!(placed_by(&networks, "::ffff:11.0.0.1", None, 0), None);
-    assert_eq!(placed_by(&networks, "2001:db8::1", None, 0).as_deref(), Some("all of IPv6"));
+    assert_eq!(located_by(&networks, "10.0.0.1", None, 0).as_deref(), Some("mapped"));
+    assert_eq!(located_by(&networks, "::ffff:10.0.0.1", None, 0).as_deref(), Some("mapped"));
+    assert_eq!(located_by(&networks, "11.0.0.1", None, 0), None);
+    assert_eq!(located_by(&networks, "::ffff:11.0.0.1", None, 0), None);
+    assert_eq!(located_by(&networks, "2001:db8::1", None, 0).as_deref(), Some("all of IPv6"));
 }
 
 #[test]
@@ -215,7 +216,7 @@ fn plain<'a>(rows: &'a [NamedNetwork], host: IpAddr, asn: Option<i64>, at: i64) 
     });
     Resolved {
         treatment: fitting.first().map(|row| row.treatment),
-        placed: fitting.iter().find_map(|row| Some((*row, row.location.as_ref()?))),
+        located: fitting.iter().find_map(|row| Some((*row, row.location.as_ref()?))),
         hosted: fitting.iter().find_map(|row| Some((*row, row.hosting.as_ref()?))),
     }
 }

@@ -1,6 +1,6 @@
 //! What is learnt of where a baseline entity usually is: a state machine over its ordinary events, in order.
 
-use super::event::JudgedEvent;
+use super::event::EvaluatedEvent;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{DAY, DAYS_OF_PROOF, Learn, Micros, Rule, TRANSITION_MEMORY};
 use crate::journey::{Journey, Stop};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineState {
     /// The last event of which anything was said by this state, passing or not.
-    pub judged_until: Micros,
+    pub evaluated_until: Micros,
     /// The first event of its journey. Kept for ever: the learning period hangs on it. None: it has not begun.
     pub first_event: Option<Micros>,
     /// The last event of its journey so far.
@@ -53,7 +53,7 @@ pub enum Standing {
         days: u8,
         last_day: Micros,
     },
-    Held {
+    Contested {
         since: Micros,
     },
 }
@@ -86,9 +86,9 @@ pub struct LearntTransition {
 
 impl BaselineState {
     /// Of a journey that has not begun.
-    pub fn new(judged_until: Micros) -> Self {
+    pub fn new(evaluated_until: Micros) -> Self {
         Self {
-            judged_until,
+            evaluated_until,
             first_event: None,
             last_event: None,
             places: BTreeMap::new(),
@@ -147,7 +147,7 @@ impl BaselineState {
     }
 
     /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
-    pub fn learn(&mut self, rule: &Rule, event: &JudgedEvent, overlaid: bool) {
+    pub fn learn(&mut self, rule: &Rule, event: &EvaluatedEvent, overlaid: bool) {
         self.first_event.get_or_insert(event.time);
         self.last_event = Some(event.time);
         let Some(place) = event.place(rule.learn) else { return };
@@ -215,10 +215,10 @@ impl BaselineState {
         let at = stop.time_us;
         let before = self.places.get(&place).map(|record| record.standing);
         let standing = match before {
-            Some(standing @ (Standing::Known { .. } | Standing::Held { .. })) => standing,
+            Some(standing @ (Standing::Known { .. } | Standing::Contested { .. })) => standing,
             _ if self.is_learning(rule, at) => Standing::Known { since: at },
             // Before it can become known by this event: the leg that arrives at it may hold it.
-            _ if self.conflicts(rule, &place, stop) => Standing::Held { since: at },
+            _ if self.conflicts(rule, &place, stop) => Standing::Contested { since: at },
             Some(Standing::Trial { since, days, last_day }) => seen_on_trial(rule, since, days, last_day, at),
             None => trial_from(at),
         };
@@ -252,7 +252,7 @@ impl BaselineState {
                 && matches!(record.standing, Standing::Trial { .. })
                 && is_impossible(rule, record.last, stop)
             {
-                record.standing = Standing::Held { since: stop.time_us };
+                record.standing = Standing::Contested { since: stop.time_us };
             }
         }
     }
@@ -275,7 +275,7 @@ impl PlaceRecord {
 
     /// Unseen for too long. What is held stays held.
     fn is_forgotten(&self, rule: &Rule, at: Micros) -> bool {
-        !matches!(self.standing, Standing::Held { .. })
+        !matches!(self.standing, Standing::Contested { .. })
             && at.saturating_sub(self.last.time_us) > rule.forget_after
     }
 }
@@ -286,12 +286,12 @@ impl Standing {
         match self {
             Self::Known { .. } => "known",
             Self::Trial { .. } => "trial",
-            Self::Held { .. } => "held",
+            Self::Contested { .. } => "contested",
         }
     }
 
     pub fn since(self) -> Micros {
-        let (Self::Known { since } | Self::Trial { since, .. } | Self::Held { since }) = self;
+        let (Self::Known { since } | Self::Trial { since, .. } | Self::Contested { since }) = self;
         since
     }
 }

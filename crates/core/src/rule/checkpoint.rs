@@ -4,8 +4,8 @@
 //! A state stands as of one event and holds until the next: it answers for every *cut* between the two. Kept are the
 //! states that hold just before certain whole hours; the older the hour against the newest event of all, the coarser:
 //! `2^j` hours old and more, only multiples of `2^j` hours. So a member keeps about two states for each doubling of its
-//! age, and what comes `t` late is judged from a state that is at most a few times `t` old. The hours are the same for
-//! all members, so that the members that must be judged together find a cut that all of them can answer for.
+//! age, and what comes `t` late is evaluated from a state that is at most a few times `t` old. The hours are the same for
+//! all members, so that the members that must be evaluated together find a cut that all of them can answer for.
 
 use super::settings::{HOUR, Micros};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ const LEVELS: u32 = 20;
 pub struct Checkpoint<S> {
     pub member: Arc<str>,
     /// The event that it stands as of.
-    pub judged_until: Micros,
+    pub evaluated_until: Micros,
     /// The next event.
     pub valid_until: Micros,
     pub state: S,
@@ -27,11 +27,11 @@ pub struct Checkpoint<S> {
 
 /// Whether a state that stands as of one event and ended with the next is kept while `newest` is the newest event of all.
 /// What is not kept is never wanted again: with a newer event, fewer are kept.
-pub fn is_kept(judged_until: Micros, valid_until: Micros, newest: Micros) -> bool {
+pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> bool {
     (0..=LEVELS).any(|level| {
         let step = HOUR << level;
         let hour = valid_until.div_euclid(step) * step;
-        hour > judged_until && level_of(newest.saturating_sub(hour)) <= level
+        hour > evaluated_until && level_of(newest.saturating_sub(hour)) <= level
     })
 }
 
@@ -42,7 +42,7 @@ fn level_of(age: Micros) -> u32 {
 }
 
 /// The latest cut, not after `cut`, that every member can answer for: each is given as its states' times
-/// (`judged_until`, `valid_until`) in ascending order. None: a member has no state that early.
+/// (`evaluated_until`, `valid_until`) in ascending order. None: a member has no state that early.
 pub fn common_cut<'a>(
     mut cut: Micros,
     members: impl Iterator<Item = &'a [(Micros, Micros)]> + Clone,
@@ -50,7 +50,7 @@ pub fn common_cut<'a>(
     loop {
         let before = cut;
         for states in members.clone() {
-            let at = states.partition_point(|(judged_until, _)| *judged_until <= cut).checked_sub(1)?;
+            let at = states.partition_point(|(evaluated_until, _)| *evaluated_until <= cut).checked_sub(1)?;
             let (_, valid_until) = states[at];
             if valid_until <= cut {
                 cut = valid_until.checked_sub(1)?;
@@ -70,7 +70,7 @@ pub fn earliest_cut<'a>(
     loop {
         let before = cut;
         for states in members.clone() {
-            let after = states.partition_point(|(judged_until, _)| *judged_until <= cut);
+            let after = states.partition_point(|(evaluated_until, _)| *evaluated_until <= cut);
             let is_covered = after.checked_sub(1).is_some_and(|at| cut < states[at].1);
             if !is_covered {
                 cut = states.get(after)?.0;
@@ -106,8 +106,8 @@ mod tests {
         let newest = *times.last().unwrap();
         for hours in [1, 2, 5, 10, 24, 50, 100, 700, 5000] {
             let late = newest - hours * HOUR;
-            let (judged_until, _) = *kept.iter().rfind(|(_, valid_until)| *valid_until <= late).unwrap();
-            assert!(newest - judged_until <= 4 * hours * HOUR + 2 * HOUR, "{hours}");
+            let (evaluated_until, _) = *kept.iter().rfind(|(_, valid_until)| *valid_until <= late).unwrap();
+            assert!(newest - evaluated_until <= 4 * hours * HOUR + 2 * HOUR, "{hours}");
         }
     }
 

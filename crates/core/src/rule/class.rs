@@ -1,7 +1,7 @@
-//! What an address makes of an event, and what marks a leg bears.
+//! What an address makes of an event, and what attributes a leg bears.
 
-use super::event::{JudgedEvent, Treatment};
-use super::settings::{Marks, Rule};
+use super::event::{EvaluatedEvent, Treatment};
+use super::settings::{NetworkAttributes, Rule};
 use super::verdict::Reason;
 use crate::journey::Leg;
 use crate::place::{Anonymizer, Carrier};
@@ -18,7 +18,7 @@ pub enum Class {
 }
 
 impl Class {
-    pub fn of(event: &JudgedEvent, rule: &Rule) -> Self {
+    pub fn of(event: &EvaluatedEvent, rule: &Rule) -> Self {
         Self::of_address(event.treatment, event.anonymizer, event.hosting, event.carrier, rule)
     }
 
@@ -51,14 +51,14 @@ impl Class {
     }
 }
 
-/// The marks of a leg: those at either of its ends, and whether both are in one AS. A leg that touches a Tor address
+/// The attributes of a leg: those at either of its ends, and whether both are in one AS. A leg that touches a Tor address
 /// bears none.
-pub fn marks(leg: &Leg<&JudgedEvent>) -> Marks {
+pub fn attributes(leg: &Leg<&EvaluatedEvent>) -> NetworkAttributes {
     let ends = [leg.from.event, leg.to.event];
     if ends.iter().any(|end| end.is_tor()) {
-        return Marks::default();
+        return NetworkAttributes::default();
     }
-    Marks {
+    NetworkAttributes {
         anonymizer: ends.iter().any(|end| end.anonymizer.is_some()),
         hosting: ends.iter().any(|end| end.hosting),
         carrier: ends.iter().any(|end| end.carrier.is_some()),
@@ -66,12 +66,12 @@ pub fn marks(leg: &Leg<&JudgedEvent>) -> Marks {
     }
 }
 
-pub fn in_one_as(leg: &Leg<&JudgedEvent>) -> bool {
+pub fn in_one_as(leg: &Leg<&EvaluatedEvent>) -> bool {
     leg.from.event.asn.is_some() && leg.from.event.asn == leg.to.event.asn
 }
 
-impl Marks {
-    /// Whether any mark is in both.
+impl NetworkAttributes {
+    /// Whether any attribute is in both.
     pub fn meet(self, other: Self) -> bool {
         (self.anonymizer && other.anonymizer)
             || (self.hosting && other.hosting)

@@ -1,4 +1,4 @@
-//! A judged event: one that satisfies the rule's condition, has an entity, counts, and is located.
+//! A evaluated event: one that satisfies the rule's condition, has an entity, counts, and is located.
 
 use super::place_key::PlaceKey;
 use super::settings::{Learn, Micros};
@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// What a rule judges of an event. The door has filtered and placed it, and has resolved the named networks.
+/// What a rule evaluates of an event. The door has filtered and placed it, and has resolved the named networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct JudgedEvent {
+pub struct EvaluatedEvent {
     pub entity: Arc<str>,
     /// Whom its place is learnt for. None: no baseline.
     pub baseline_entity: Option<Arc<str>>,
@@ -43,7 +43,7 @@ pub struct JudgedEvent {
     pub shown: Shown,
 }
 
-/// What is said of an event beside what is judged of it.
+/// What is said of an event beside what is evaluated of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Shown {
@@ -67,7 +67,7 @@ pub struct Shown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Treatment {
-    /// It gives coordinates, and is judged like any other.
+    /// It gives coordinates, and is evaluated like any other.
     Place,
     /// Passing.
     Vpn,
@@ -90,7 +90,7 @@ impl Treatment {
     }
 }
 
-impl JudgedEvent {
+impl EvaluatedEvent {
     /// Its place, as this way of learning tells places apart. None where the country is unknown.
     pub fn place(&self, learn: Learn) -> Option<PlaceKey> {
         let place = PlaceKey {
@@ -152,8 +152,8 @@ impl JudgedEvent {
 }
 
 /// The events in order, each once, whatever the order and the repetitions of its rows.
-pub fn in_order(rows: &[JudgedEvent]) -> Vec<&JudgedEvent> {
-    let mut events: Vec<&JudgedEvent> = rows.iter().collect();
+pub fn in_order(rows: &[EvaluatedEvent]) -> Vec<&EvaluatedEvent> {
+    let mut events: Vec<&EvaluatedEvent> = rows.iter().collect();
     events.sort_by(|a, b| a.order(b).then_with(|| a.representation(b)));
     events.dedup_by(|later, first| later.is_same_event(first));
     events

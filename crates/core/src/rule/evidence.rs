@@ -1,7 +1,7 @@
 //! What speaks for or against an alert, in words that an analyst can filter by.
 
 use super::class::in_one_as;
-use super::event::JudgedEvent;
+use super::event::EvaluatedEvent;
 use crate::journey::Leg;
 use crate::site::SiteKind;
 use serde::de::IntoDeserializer;
@@ -28,7 +28,7 @@ pub enum Evidence {
 }
 
 /// What one leg shows. Credentials are those of the arriving event, as in a finding.
-pub fn of_leg(leg: &Leg<&JudgedEvent>, new_country: bool) -> BTreeSet<Evidence> {
+pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidence> {
     let (from, to) = (leg.from.event, leg.to.event);
     let key_begins = |with| to.access_key_id.as_deref().is_some_and(|key| key.starts_with(with));
     let kinds = [from.site.kind(), to.site.kind()];

@@ -18,7 +18,7 @@ pub struct Given {
     pub from: Option<PlaceKey>,
     pub to: Option<PlaceKey>,
     pub raised: bool,
-    pub lowered: bool,
+    pub downgraded: bool,
     pub evidence: BTreeSet<Evidence>,
     /// Of one that stands: whether it joined the incident before it. Else the rule says.
     pub joined: Option<bool>,
@@ -45,8 +45,8 @@ pub struct Incident {
     pub last_seen: Micros,
     /// The ids of its raised legs, in order; never empty.
     pub legs: Vec<String>,
-    /// Whether every one of them bears a lowered mark.
-    pub all_lowered: bool,
+    /// Whether every one of them bears a downgraded attribute.
+    pub all_downgraded: bool,
     pub severity: Severity,
     pub evidence: BTreeSet<Evidence>,
 }
@@ -120,8 +120,8 @@ impl Grouping {
         if let Some(open) = self.open.as_mut().filter(|open| joins(open)) {
             open.last_seen = at;
             open.legs.push(verdict.leg_id);
-            open.all_lowered &= verdict.lowered;
-            open.severity = severity(rule, open.all_lowered);
+            open.all_downgraded &= verdict.downgraded;
+            open.severity = severity(rule, open.all_downgraded);
             open.evidence.extend(verdict.evidence);
             return None;
         }
@@ -130,8 +130,8 @@ impl Grouping {
             first_seen: at,
             last_seen: at,
             legs: vec![verdict.leg_id],
-            all_lowered: verdict.lowered,
-            severity: severity(rule, verdict.lowered),
+            all_downgraded: verdict.downgraded,
+            severity: severity(rule, verdict.downgraded),
             evidence: verdict.evidence,
         })
     }
@@ -168,6 +168,6 @@ impl Incident {
     }
 }
 
-fn severity(rule: &Rule, all_lowered: bool) -> Severity {
-    if all_lowered { rule.severity.one_step_down() } else { rule.severity }
+fn severity(rule: &Rule, all_downgraded: bool) -> Severity {
+    if all_downgraded { rule.severity.one_step_down() } else { rule.severity }
 }

@@ -1,4 +1,4 @@
-//! Verdicts that stand. Whoever judges again from some time on goes on from a state that is older than that: what was
+//! Verdicts that stand. Whoever evaluates again from some time on goes on from a state that is older than that: what was
 //! said in between is not said again, whatever the rule and the world have become meanwhile, and the incidents go on
 //! from it.
 
@@ -7,14 +7,14 @@ use super::settings::Micros;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Of some entities, each from its state on. An entity that is not in it is judged from its state on.
+/// Of some entities, each from its state on. An entity that is not in it is evaluated from its state on.
 pub type Pasts = BTreeMap<Arc<str>, Past>;
 
 /// What stands of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Past {
     /// Verdicts on legs that arrive before this are not among those that stand, as they were pruned: such legs are
-    /// judged again for the sake of the incidents, and nothing is said of them.
+    /// evaluated again for the sake of the incidents, and nothing is said of them.
     pub pruned_before: Micros,
     /// No leg that arrives later has a verdict that stands.
     pub until: Micros,

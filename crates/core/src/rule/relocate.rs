@@ -7,8 +7,8 @@
 
 use super::baseline::{BaselineState, PlaceRecord, Standing, trial_from};
 use super::class::Class;
-use super::event::{JudgedEvent, Treatment};
-use super::judge::EntityState;
+use super::evaluate::EntityState;
+use super::event::{EvaluatedEvent, Treatment};
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Learn, Micros, Rule};
 use crate::geodesy::Coordinates;
@@ -55,7 +55,7 @@ impl Placement {
     }
 }
 
-impl JudgedEvent {
+impl EvaluatedEvent {
     /// The event where its address is now.
     pub fn at(self, placement: Placement) -> Self {
         let mut event = self;
@@ -85,17 +85,17 @@ impl EntityState {
         rule: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
     ) -> Result<Self, E> {
-        let Self { judged_until, last, mut grouping } = self;
+        let Self { evaluated_until, last, mut grouping } = self;
         let last = match last {
             Some(event) if event.site.address().is_some() => {
                 look_up(event.site, event.time)?.map(|placement| event.at(placement))
             }
             // Coordinates are what they are.
-            last => return Ok(Self { judged_until, last, grouping }),
+            last => return Ok(Self { evaluated_until, last, grouping }),
         };
         grouping.crossings.clear();
         let last = last.filter(|event| Class::of(event, rule) == Class::Ordinary);
-        Ok(Self { judged_until, last, grouping })
+        Ok(Self { evaluated_until, last, grouping })
     }
 }
 
@@ -109,14 +109,15 @@ impl BaselineState {
         rule: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
     ) -> Result<Self, E> {
-        let Self { judged_until, first_event, last_event, places, transitions, anchor, after_anchor } = self;
+        let Self { evaluated_until, first_event, last_event, places, transitions, anchor, after_anchor } =
+            self;
         let anchor = match anchor {
             Some(stop) => relocated_stop(stop, rule, &mut look_up)?.map(|now| now.stop),
             None => None,
         };
         let mut moved: BTreeMap<PlaceKey, PlaceKey> = BTreeMap::new();
         let mut after = Self {
-            judged_until,
+            evaluated_until,
             first_event,
             last_event,
             places: BTreeMap::new(),
@@ -136,7 +137,7 @@ impl BaselineState {
             let now = now.unwrap_or_else(|| place.clone());
             let is_moved = now != place;
             let standing = match record.standing {
-                Standing::Held { .. } if is_moved => trial_from(last.time_us),
+                Standing::Contested { .. } if is_moved => trial_from(last.time_us),
                 standing => standing,
             };
             let begins_anew = standing != record.standing;
@@ -210,7 +211,7 @@ fn relocated_stop<E>(
 fn stronger(a: Standing, b: Standing) -> Standing {
     let rank = |standing: &Standing| match standing {
         Standing::Known { .. } => (2, 0),
-        Standing::Held { .. } => (1, 0),
+        Standing::Contested { .. } => (1, 0),
         Standing::Trial { days, .. } => (0, *days),
     };
     match rank(&a).cmp(&rank(&b)) {

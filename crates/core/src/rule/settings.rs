@@ -1,4 +1,4 @@
-//! What a rule says, as far as judging needs it. Ranges are checked where a rule is written, not here.
+//! What a rule says, as far as evaluating needs it. Ranges are checked where a rule is written, not here.
 
 use crate::journey::Thresholds;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ pub const TRANSITION_MEMORY: Micros = 180 * DAY;
 /// On how many days (UTC) of its trial a place must be seen to become known.
 pub const DAYS_OF_PROOF: u8 = 3;
 
-/// The settings of a standing rule. Its default is the table's.
+/// The settings of a detection rule. Its default is the table's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub thresholds: Thresholds,
@@ -28,8 +28,8 @@ pub struct Rule {
     pub trial_period: Micros,
     pub learn: Learn,
     pub learn_transitions: bool,
-    pub lowered: Marks,
-    pub ignored: Marks,
+    pub downgraded: NetworkAttributes,
+    pub ignored: NetworkAttributes,
     pub keep_alive: Micros,
     pub max_duration: Micros,
     pub raise_from: Option<Micros>,
@@ -47,7 +47,7 @@ pub enum Learn {
 
 /// What may be said of an address, or of the two of a leg, that a rule can hold for less or ignore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Marks {
+pub struct NetworkAttributes {
     pub anonymizer: bool,
     pub hosting: bool,
     pub carrier: bool,
@@ -74,8 +74,8 @@ impl Default for Rule {
             trial_period: 7 * DAY,
             learn: Learn::Proven,
             learn_transitions: false,
-            lowered: Marks { carrier: true, same_asn: true, ..Marks::default() },
-            ignored: Marks::default(),
+            downgraded: NetworkAttributes { carrier: true, same_asn: true, ..NetworkAttributes::default() },
+            ignored: NetworkAttributes::default(),
             keep_alive: 6 * HOUR,
             max_duration: 24 * HOUR,
             raise_from: None,
@@ -104,20 +104,20 @@ impl Learn {
     }
 }
 
-impl Marks {
-    /// Reads the names of marks; the error is a name that is none.
+impl NetworkAttributes {
+    /// Reads the names of attributes; the error is a name that is none.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
-        let mut marks = Self::default();
+        let mut attributes = Self::default();
         for name in names {
             match name {
-                "anonymizer" => marks.anonymizer = true,
-                "hosting" => marks.hosting = true,
-                "carrier" => marks.carrier = true,
-                "same_asn" => marks.same_asn = true,
+                "anonymizer" => attributes.anonymizer = true,
+                "hosting" => attributes.hosting = true,
+                "carrier" => attributes.carrier = true,
+                "same_asn" => attributes.same_asn = true,
                 _ => return Err(name),
             }
         }
-        Ok(marks)
+        Ok(attributes)
     }
 }
 

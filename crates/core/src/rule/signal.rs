@@ -83,7 +83,7 @@ pub const FINDING: [&str; 61] = [
     "to_anonymizer",
     "to_carrier",
     "distance_km",
-    "judged_distance_km",
+    "effective_distance_km",
     "elapsed_seconds",
     "velocity_kmh",
     "impossible",
@@ -106,10 +106,10 @@ pub const FINDING: [&str; 61] = [
 ];
 
 /// The columns of an alert itself that a message can name, beside those of its first leg.
-const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "legs_count", "evidence"];
+const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "leg_count", "evidence"];
 
 /// Columns whose decimals nobody reads.
-const WHOLE: [&str; 3] = ["distance_km", "judged_distance_km", "velocity_kmh"];
+const WHOLE: [&str; 3] = ["distance_km", "effective_distance_km", "velocity_kmh"];
 
 /// The signal of an alert.
 pub fn signal(columns: &Columns) -> Value {
@@ -218,7 +218,7 @@ mod tests {
     fn london_to_tokyo() -> Columns {
         let alert = json!({
             "id": 7,
-            "legs_count": 2,
+            "leg_count": 2,
             "first_seen": "2026-03-02 09:10:00+00",
             "evidence": ["new_country", "long_term_key"],
             "access_key_id": "AKIAIOSFODNN7EXAMPLE",
@@ -297,7 +297,7 @@ mod tests {
     #[test]
     fn columns_read_as_people_write_them() {
         for (text, expected) in [
-            ("{{id}} {{legs_count}} {{from_asn}} {{account_id}}", "7 2 64500 111122223333"),
+            ("{{id}} {{leg_count}} {{from_asn}} {{account_id}}", "7 2 64500 111122223333"),
             ("{{first_seen}}", "2026-03-02 09:10:00+00"),
             ("{{evidence}}", "new_country, long_term_key"),
             (

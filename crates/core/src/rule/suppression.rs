@@ -1,6 +1,6 @@
 //! What analysts do not want to hear of for a time.
 
-use super::event::JudgedEvent;
+use super::event::EvaluatedEvent;
 use super::settings::Micros;
 use crate::address;
 use crate::journey::Leg;
@@ -22,7 +22,7 @@ pub struct Suppression {
 }
 
 impl Suppression {
-    pub fn fits(&self, leg: &Leg<&JudgedEvent>) -> bool {
+    pub fn fits(&self, leg: &Leg<&EvaluatedEvent>) -> bool {
         let (from, to) = (leg.from.event, leg.to.event);
         self.valid_from.is_none_or(|valid_from| valid_from <= to.time)
             && self.valid_until.is_none_or(|valid_until| to.time < valid_until)

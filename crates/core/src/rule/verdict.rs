@@ -1,9 +1,9 @@
 //! A leg over the thresholds: is it raised, and if not, every reason why.
 
-use super::analysts::Overlay;
+use super::analyst_row::Overlay;
 use super::baseline::BaselineState;
-use super::class::{Class, in_one_as, marks};
-use super::event::{JudgedEvent, Treatment};
+use super::class::{Class, attributes, in_one_as};
+use super::event::{EvaluatedEvent, Treatment};
 use super::evidence::{self, Evidence};
 use super::incident::Given;
 use super::place_key::{PlaceKey, Transition};
@@ -33,14 +33,14 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict<'a> {
     pub leg_id: String,
-    pub leg: Leg<&'a JudgedEvent>,
+    pub leg: Leg<&'a EvaluatedEvent>,
     pub measure: Measure,
     /// All that apply. None: it is raised.
     pub reasons: BTreeSet<Reason>,
     /// What it contributes to the evidence of an alert, if it is raised.
     pub evidence: BTreeSet<Evidence>,
-    /// It bears a mark that the rule holds for less.
-    pub lowered: bool,
+    /// It bears an attribute that the rule holds for less.
+    pub downgraded: bool,
     /// Whether its places were known before it arrived. Archiving the alert as expected enters those that were not.
     pub from_known: bool,
     pub to_known: bool,
@@ -60,7 +60,7 @@ pub struct Knowledge<'k> {
     rule: &'k Rule,
     analysts: &'k Overlay,
     baseline_entity: &'k str,
-    /// None: nothing was ever judged by it.
+    /// None: nothing was ever evaluated by it.
     state: Option<&'k BaselineState>,
     at: Micros,
 }
@@ -85,7 +85,7 @@ impl Verdict<'_> {
             from: from.place(learn),
             to: to.place(learn),
             raised: self.is_raised(),
-            lowered: self.lowered,
+            downgraded: self.downgraded,
             evidence: self.evidence.clone(),
             joined: None,
             other_edition: None,
@@ -98,7 +98,7 @@ impl Law<'_> {
     /// baseline entity's, up to and without that event.
     pub fn verdict<'a>(
         &self,
-        leg: Leg<&'a JudgedEvent>,
+        leg: Leg<&'a EvaluatedEvent>,
         measure: Measure,
         class: &Class,
         state: Option<&BaselineState>,
@@ -132,7 +132,7 @@ impl Law<'_> {
         Verdict {
             leg_id: leg_id(&to.entity, from.time, from.site, to.time, to.site),
             evidence: evidence::of_leg(&leg, new_country),
-            lowered: marks(&leg).meet(self.rule.lowered),
+            downgraded: attributes(&leg).meet(self.rule.downgraded),
             leg,
             measure,
             reasons,
@@ -143,19 +143,19 @@ impl Law<'_> {
 
     fn knowledge<'k>(
         &'k self,
-        to: &'k JudgedEvent,
+        to: &'k EvaluatedEvent,
         state: Option<&'k BaselineState>,
     ) -> Option<Knowledge<'k>> {
         let baseline_entity = to.baseline_entity.as_deref().filter(|_| self.rule.baseline)?;
         Some(Knowledge { rule: self.rule, analysts: self.analysts, baseline_entity, state, at: to.time })
     }
 
-    fn reasons_of_addresses(&self, leg: &Leg<&JudgedEvent>, class: &Class) -> BTreeSet<Reason> {
+    fn reasons_of_addresses(&self, leg: &Leg<&EvaluatedEvent>, class: &Class) -> BTreeSet<Reason> {
         let mut reasons = BTreeSet::new();
         let (from, to) = (leg.from.event, leg.to.event);
         let touches_tor = from.is_tor() || to.is_tor();
         if let Class::Passing(passing) = class {
-            // A network is the user's word; marks do not speak for a leg that touches Tor, so that one that comes from
+            // A network is the user's word; attributes do not speak for a leg that touches Tor, so that one that comes from
             // Tor to an ignored address is raised.
             reasons.extend(passing.iter().filter(|reason| **reason == Reason::Vpn || !touches_tor));
         }

@@ -9,7 +9,7 @@ fn incident(first_seen: Micros, legs: &[&str]) -> Incident {
         first_seen,
         last_seen: first_seen,
         legs: legs.iter().map(|leg| (*leg).into()).collect(),
-        all_lowered: false,
+        all_downgraded: false,
         severity: Severity::Medium,
         evidence: BTreeSet::new(),
     }

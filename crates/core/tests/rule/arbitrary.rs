@@ -11,11 +11,11 @@ use travel_core::place::{Anonymizer, Carrier, Network};
 use travel_core::rule::settings::{DAY, HOUR, SECOND};
 use travel_core::rule::*;
 
-/// Everything that a judgement is made of.
+/// Everything that a evaluation is made of.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub rule: Rule,
-    pub events: Vec<JudgedEvent>,
+    pub events: Vec<EvaluatedEvent>,
     pub analysts: Vec<AnalystRow>,
     pub suppressions: Vec<Suppression>,
 }
@@ -54,33 +54,38 @@ fn rules() -> impl Strategy<Value = Rule> {
         select(vec![0, 6 * HOUR, 24 * HOUR, 72 * HOUR]),
     );
     let learning = (prop::bool::weighted(0.9), prop::bool::weighted(0.6), any::<bool>());
-    (thresholds, periods, learning, marks(0.4), marks(0.25), select(Severity::ALL.to_vec())).prop_map(
-        |(thresholds, periods, (baseline, proven, learn_transitions), lowered, ignored, severity)| Rule {
-            thresholds,
-            baseline,
-            learning_period: periods.0,
-            forget_after: periods.1,
-            trial_period: periods.2,
-            learn: if proven { Learn::Proven } else { Learn::Encountered },
-            learn_transitions,
-            lowered,
-            ignored,
-            keep_alive: periods.3,
-            max_duration: periods.4,
-            raise_from: None,
-            severity,
-        },
-    )
+    (thresholds, periods, learning, attributes(0.4), attributes(0.25), select(Severity::ALL.to_vec()))
+        .prop_map(
+            |(thresholds, periods, (baseline, proven, learn_transitions), downgraded, ignored, severity)| {
+                Rule {
+                    thresholds,
+                    baseline,
+                    learning_period: periods.0,
+                    forget_after: periods.1,
+                    trial_period: periods.2,
+                    learn: if proven { Learn::Proven } else { Learn::Encountered },
+                    learn_transitions,
+                    downgraded,
+                    ignored,
+                    keep_alive: periods.3,
+                    max_duration: periods.4,
+                    raise_from: None,
+                    severity,
+                }
+            },
+        )
 }
 
-fn marks(weight: f64) -> impl Strategy<Value = Marks> {
-    let mark = move || prop::bool::weighted(weight);
-    (mark(), mark(), mark(), mark()).prop_map(|(anonymizer, hosting, carrier, same_asn)| Marks {
-        anonymizer,
-        hosting,
-        carrier,
-        same_asn,
-    })
+fn attributes(weight: f64) -> impl Strategy<Value = NetworkAttributes> {
+    let attribute = move || prop::bool::weighted(weight);
+    (attribute(), attribute(), attribute(), attribute()).prop_map(
+        |(anonymizer, hosting, carrier, same_asn)| NetworkAttributes {
+            anonymizer,
+            hosting,
+            carrier,
+            same_asn,
+        },
+    )
 }
 
 /// An address, where it is, and who runs it.
@@ -144,7 +149,7 @@ fn addresses() -> impl Strategy<Value = Address> {
         )
 }
 
-fn event(addresses: Vec<Address>, days: i64, stride: i64) -> impl Strategy<Value = JudgedEvent> {
+fn event(addresses: Vec<Address>, days: i64, stride: i64) -> impl Strategy<Value = EvaluatedEvent> {
     let hours = vec![0, 7, 8, 8, 9, 12, 18, 20, 23];
     let times = (0..days, select(hours), select(vec![0, 0, 0, 1, 1800]))
         .prop_map(move |(day, hour, second)| day * stride * DAY + hour * HOUR + second * SECOND);
@@ -165,7 +170,7 @@ fn event(addresses: Vec<Address>, days: i64, stride: i64) -> impl Strategy<Value
             };
             let number = address.number;
             let ip = if address.v6 { format!("2001:db8::{number}") } else { format!("192.0.2.{number}") };
-            JudgedEvent {
+            EvaluatedEvent {
                 entity: entity.into(),
                 baseline_entity,
                 accuracy_km: address.accuracy_km,

@@ -12,22 +12,22 @@ fn encountered() -> Rule {
     Rule { learn_transitions: false, ..iam_user() }
 }
 
-fn last_reasons(rule: &Rule, events: &[JudgedEvent]) -> Vec<&'static str> {
+fn last_reasons(rule: &Rule, events: &[EvaluatedEvent]) -> Vec<&'static str> {
     last_reasons_with(rule, events, &[])
 }
 
-fn last_reasons_with(rule: &Rule, events: &[JudgedEvent], analysts: &[AnalystRow]) -> Vec<&'static str> {
+fn last_reasons_with(rule: &Rule, events: &[EvaluatedEvent], analysts: &[AnalystRow]) -> Vec<&'static str> {
     let (at, reasons) = reasons_with(rule, events, analysts, &[]).pop().unwrap();
     assert_eq!(at, events.iter().map(|event| event.time).max().unwrap(), "the last event ends a leg");
     reasons
 }
 
-fn by(entity: &str, event: JudgedEvent) -> JudgedEvent {
-    JudgedEvent { entity: entity.into(), ..event }
+fn by(entity: &str, event: EvaluatedEvent) -> EvaluatedEvent {
+    EvaluatedEvent { entity: entity.into(), ..event }
 }
 
-fn of(baseline_entity: &str, event: JudgedEvent) -> JudgedEvent {
-    JudgedEvent { baseline_entity: text(baseline_entity), ..event }
+fn of(baseline_entity: &str, event: EvaluatedEvent) -> EvaluatedEvent {
+    EvaluatedEvent { baseline_entity: text(baseline_entity), ..event }
 }
 
 #[test]
@@ -93,26 +93,26 @@ fn ties_over_entities_go_by_the_entity() {
         by("A", event(at, TOKYO)),
     ];
     assert_eq!(reasons(&encountered(), &events), [(at, vec![]), (at, vec!["known_place"])]);
-    let judgement = judge(&encountered(), &events, &[], &[]);
-    assert_eq!(&*judgement.verdicts[0].leg.to.event.entity, "A", "bytewise");
+    let evaluation = evaluate(&encountered(), &events, &[], &[]);
+    assert_eq!(&*evaluation.verdicts[0].leg.to.event.entity, "A", "bytewise");
 }
 
 #[test]
 fn without_a_baseline_entity_nothing_is_learnt_and_no_reason_comes_from_it() {
-    let nobody = |event| JudgedEvent { baseline_entity: None, ..event };
+    let nobody = |event| EvaluatedEvent { baseline_entity: None, ..event };
     let events = [
         nobody(event(time(0, 9, 0), LONDON)),
         nobody(event(time(0, 9, 1), TOKYO)),
         nobody(event(time(0, 9, 2), LONDON)),
     ];
     for rule in [encountered(), Rule::default(), iam_user()] {
-        let judgement = judge(&rule, &events, &[], &[]);
-        assert!(judgement.verdicts.iter().all(Verdict::is_raised));
-        assert_eq!((judgement.places, judgement.transitions), (vec![], vec![]));
-        assert!(!judgement.incidents[0].evidence.contains(&Evidence::NewCountry));
+        let evaluation = evaluate(&rule, &events, &[], &[]);
+        assert!(evaluation.verdicts.iter().all(Verdict::is_raised));
+        assert_eq!((evaluation.places, evaluation.transitions), (vec![], vec![]));
+        assert!(!evaluation.incidents[0].evidence.contains(&Evidence::NewCountry));
         let whose = [event(time(0, 9, 0), LONDON), event(time(0, 9, 1), TOKYO)];
         let off =
-            judge(&Rule { baseline: false, ..rule }, &whose, &[known_place(TOKYO, 0, None)], &[]).places;
+            evaluate(&Rule { baseline: false, ..rule }, &whose, &[known_place(TOKYO, 0, None)], &[]).places;
         assert_eq!(off, []);
     }
 }
@@ -174,14 +174,14 @@ fn an_event_without_a_country_is_never_at_a_known_place_and_teaches_nothing() {
     ];
     for rule in [iam_user(), Rule::default()] {
         assert_eq!(last_reasons(&rule, &events), NONE);
-        assert_eq!(judge(&rule, &events, &[], &[]).places.len(), 1);
-        assert_eq!(judge(&rule, &events, &[], &[]).transitions, []);
+        assert_eq!(evaluate(&rule, &events, &[], &[]).places.len(), 1);
+        assert_eq!(evaluate(&rule, &events, &[], &[]).transitions, []);
     }
 }
 
 #[test]
 fn with_encountered_an_anonymizer_teaches_too() {
-    let hidden = JudgedEvent { anonymizer: Some(Anonymizer::Vpn), ..event(time(3, 9, 1), TOKYO) };
+    let hidden = EvaluatedEvent { anonymizer: Some(Anonymizer::Vpn), ..event(time(3, 9, 1), TOKYO) };
     let events =
         [event(time(0, 9, 0), LONDON), hidden, event(time(4, 9, 0), LONDON), event(time(4, 9, 1), TOKYO)];
     assert_eq!(last_reasons(&encountered(), &events), ["known_place"]);
@@ -211,7 +211,7 @@ fn a_learnt_row_says_since_when() {
         event(time(40, 9, 0), LONDON),
         event(time(41, 9, 0), LONDON),
     ];
-    let places = judge(&encountered(), &events, &[], &[]).places;
+    let places = evaluate(&encountered(), &events, &[], &[]).places;
     let [london] = &places[..] else { panic!("{places:?}") };
     let since = time(40, 9, 0);
     assert_eq!(london.standing, Standing::Known { since });
@@ -221,7 +221,7 @@ fn a_learnt_row_says_since_when() {
 // Transitions.
 
 /// Once to Tokyo, slowly, and back; then the place is forgotten and reached at once.
-fn travelled_and_forgotten(again: Micros) -> [JudgedEvent; 5] {
+fn travelled_and_forgotten(again: Micros) -> [EvaluatedEvent; 5] {
     [
         event(time(0, 9, 0), LONDON),
         event(time(3, 9, 0), TOKYO),
@@ -245,9 +245,9 @@ fn transitions_from_before_a_rule_stopped_learning_them_count_no_more() {
     let events = travelled_and_forgotten(time(40, 9, 0));
     let (_, state) = resume(&State::default(), &iam_user(), &events[..4], &[], &[]).unwrap();
     for rule in [encountered(), Rule { learn: Learn::Proven, ..iam_user() }] {
-        let (judgement, _) = resume(&state, &rule, &events[4..], &[], &[]).unwrap();
-        assert!(judgement.verdicts[0].is_raised(), "{:?}", judgement.verdicts[0].reasons);
-        assert_eq!(judgement.transitions, []);
+        let (evaluation, _) = resume(&state, &rule, &events[4..], &[], &[]).unwrap();
+        assert!(evaluation.verdicts[0].is_raised(), "{:?}", evaluation.verdicts[0].reasons);
+        assert_eq!(evaluation.transitions, []);
     }
 }
 
@@ -262,10 +262,10 @@ fn what_was_learnt_by_proof_is_known_to_a_rule_that_now_learns_what_it_encounter
         event(time(9, 9, 30), TOKYO),
     ];
     let (_, state) = resume(&State::default(), &Rule::default(), &events[..3], &[], &[]).unwrap();
-    let (judgement, _) = resume(&state, &encountered(), &events[3..], &[], &[]).unwrap();
-    let raised: Vec<bool> = judgement.verdicts.iter().map(Verdict::is_raised).collect();
+    let (evaluation, _) = resume(&state, &encountered(), &events[3..], &[], &[]).unwrap();
+    let raised: Vec<bool> = evaluation.verdicts.iter().map(Verdict::is_raised).collect();
     assert_eq!(raised, [false, false]);
-    assert_eq!(judgement.places, judge(&encountered(), &events, &[], &[]).places);
+    assert_eq!(evaluation.places, evaluate(&encountered(), &events, &[], &[]).places);
 }
 
 #[test]
@@ -287,7 +287,7 @@ fn a_transition_is_known_for_180_days() {
     assert_eq!(last_reasons(&iam_user(), &known), ["known_transition"]);
     let too_late = travelled_and_forgotten(arrived + TRANSITION_MEMORY + 1);
     assert_eq!(last_reasons(&iam_user(), &too_late), NONE);
-    let learnt = judge(&iam_user(), &too_late, &[], &[]).transitions;
+    let learnt = evaluate(&iam_user(), &too_late, &[], &[]).transitions;
     assert_eq!(learnt.len(), 2, "that way again, and back 178 days ago: {learnt:?}");
 }
 
@@ -301,13 +301,13 @@ fn a_leg_to_a_passing_event_is_no_travel() {
 #[test]
 fn a_move_within_one_place_is_no_transition() {
     let events = [event_from(time(0, 9, 0), LONDON, "192.0.2.77"), event(time(0, 10, 0), LONDON)];
-    assert_eq!(judge(&iam_user(), &events, &[], &[]).transitions, []);
+    assert_eq!(evaluate(&iam_user(), &events, &[], &[]).transitions, []);
 }
 
 // Analysts' rows.
 
 /// London is known; Tokyo is not; then there at once.
-fn far(at: Micros) -> [JudgedEvent; 3] {
+fn far(at: Micros) -> [EvaluatedEvent; 3] {
     [event(time(0, 9, 0), LONDON), event(at - MINUTE, LONDON), event(at, TOKYO)]
 }
 
@@ -335,7 +335,7 @@ fn an_analyst_s_row_is_never_forgotten() {
 fn an_analyst_s_row_teaches_nothing_itself() {
     let row = [known_place(TOKYO, 0, Some(time(2, 0, 0)))];
     assert_eq!(last_reasons_with(&encountered(), &far(time(3, 9, 0)), &row), NONE);
-    let places = judge(&encountered(), &far(time(3, 9, 0))[..2], &row, &[]).places;
+    let places = evaluate(&encountered(), &far(time(3, 9, 0))[..2], &row, &[]).places;
     assert_eq!(places.len(), 1, "only London was learnt");
 }
 
@@ -375,22 +375,22 @@ fn rows_are_read_as_the_rule_tells_places_apart() {
 #[test]
 fn a_verdict_says_which_places_were_not_known() {
     let events = far(time(3, 9, 0));
-    let judgement = judge(&Rule::default(), &events, &[], &[]);
-    assert!(judgement.verdicts[0].from_known);
-    assert!(!judgement.verdicts[0].to_known, "archiving the alert as expected enters Tokyo");
+    let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
+    assert!(evaluation.verdicts[0].from_known);
+    assert!(!evaluation.verdicts[0].to_known, "archiving the alert as expected enters Tokyo");
 }
 
 #[test]
 fn a_backfill_learns_as_a_live_feed_would_have() {
     let events = travelled_and_forgotten(time(40, 9, 0));
-    let whole = judge(&iam_user(), &events, &[], &[]);
+    let whole = evaluate(&iam_user(), &events, &[], &[]);
     let mut state = State::default();
     let mut verdicts = Vec::new();
     for event in &events {
         let before = state;
         let one = std::slice::from_ref(event);
-        let (judgement, after) = resume(&before, &iam_user(), one, &[], &[]).unwrap();
-        verdicts.extend(judgement.verdicts.iter().map(|v| (v.leg_id.clone(), v.reasons.clone())));
+        let (evaluation, after) = resume(&before, &iam_user(), one, &[], &[]).unwrap();
+        verdicts.extend(evaluation.verdicts.iter().map(|v| (v.leg_id.clone(), v.reasons.clone())));
         state = after;
     }
     let expected: Vec<_> = whole.verdicts.iter().map(|v| (v.leg_id.clone(), v.reasons.clone())).collect();
@@ -400,15 +400,15 @@ fn a_backfill_learns_as_a_live_feed_would_have() {
 #[test]
 fn a_state_takes_only_what_is_later_than_its_own() {
     let nine = time(0, 9, 0);
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..by("other", event(nine + HOUR, MADRID)) };
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..by("other", event(nine + HOUR, MADRID)) };
     let events = [event(nine, LONDON), vpn, of("bob", by("bob's", event(nine + 2 * HOUR, LONDON)))];
     let (_, state) = resume(&State::default(), &iam_user(), &events, &[], &[]).unwrap();
-    let late = |event| resume(&state, &iam_user(), &[event], &[], &[]).err().map(|late| late.judged_until);
-    assert_eq!(late(event(nine, LONDON)), Some(nine + HOUR), "alice was judged by until then");
+    let late = |event| resume(&state, &iam_user(), &[event], &[], &[]).err().map(|late| late.evaluated_until);
+    assert_eq!(late(event(nine, LONDON)), Some(nine + HOUR), "alice was evaluated by until then");
     assert_eq!(late(by("third", event(nine + HOUR, LONDON))), Some(nine + HOUR), "of that very second");
     assert_eq!(late(event(nine + HOUR + 1, LONDON)), None, "bob is further on");
-    assert_eq!(late(of("carol", event(nine, LONDON))), Some(nine), "the key was judged until then");
+    assert_eq!(late(of("carol", event(nine, LONDON))), Some(nine), "the key was evaluated until then");
     assert_eq!(late(of("carol", by("carol's", event(nine, LONDON)))), None);
-    let absent = JudgedEvent { treatment: Some(Treatment::Ignore), ..event(nine, LONDON) };
+    let absent = EvaluatedEvent { treatment: Some(Treatment::Ignore), ..event(nine, LONDON) };
     assert_eq!(late(absent), None);
 }

@@ -14,7 +14,7 @@ use travel_core::site::Site;
 /// An edition: the place data of each address.
 type Edition = BTreeMap<Site, Placement>;
 
-fn placement(event: &JudgedEvent) -> Placement {
+fn placement(event: &EvaluatedEvent) -> Placement {
     Placement {
         coordinates: event.coordinates,
         accuracy_km: event.accuracy_km,
@@ -31,11 +31,11 @@ fn placement(event: &JudgedEvent) -> Placement {
     }
 }
 
-fn edition_of(events: &[JudgedEvent]) -> Edition {
+fn edition_of(events: &[EvaluatedEvent]) -> Edition {
     events.iter().map(|event| (event.site, placement(event))).collect()
 }
 
-fn located(events: &[JudgedEvent], edition: &Edition) -> Vec<JudgedEvent> {
+fn located(events: &[EvaluatedEvent], edition: &Edition) -> Vec<EvaluatedEvent> {
     events.iter().filter_map(|event| Some(event.clone().at(edition.get(&event.site)?.clone()))).collect()
 }
 
@@ -89,8 +89,8 @@ proptest! {
         let analysts = Overlay::new(&case.analysts, case.rule.learn);
         let law = Law { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
         let nothing = State::default();
-        let old: Vec<JudgedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
-        let before = judge(&case.rule, &old, &case.analysts, &case.suppressions);
+        let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
+        let before = evaluate(&case.rule, &old, &case.analysts, &case.suppressions);
         let mut pasts = Pasts::new();
         for event in &case.events {
             let past = Past { until: at, other_until: at, ..Past::default() };
@@ -107,7 +107,7 @@ proptest! {
         // By the plain second implementation.
         let mut alone = answer(&case.rule, &events, &case.analysts, &case.suppressions);
         alone.verdicts.retain(|verdict| verdict.to.0 > at);
-        let said = in_words(&Judgement { incidents: Vec::new(), ..after.clone() });
+        let said = in_words(&Evaluation { incidents: Vec::new(), ..after.clone() });
         prop_assert_eq!(said.verdicts, alone.verdicts);
         prop_assert_eq!(said.places, alone.places);
         prop_assert_eq!(said.transitions, alone.transitions);
@@ -120,7 +120,7 @@ proptest! {
         prop_assert_eq!(&end.baselines, &whole.baselines);
         for (entity, kept) in &end.entities {
             let other = &whole.entities[entity];
-            prop_assert_eq!((kept.judged_until, &kept.last), (other.judged_until, &other.last));
+            prop_assert_eq!((kept.evaluated_until, &kept.last), (other.evaluated_until, &other.last));
             prop_assert_eq!(&kept.grouping.crossings, &other.grouping.crossings);
         }
     }
@@ -129,7 +129,7 @@ proptest! {
     /// from which a leg can start is of another edition than the present one.
     #[test]
     fn a_relocated_state_is_of_the_present_edition_alone((case, edition, at) in changes()) {
-        let old: Vec<JudgedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
+        let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
         let nothing = State::default();
         let (_, state) = resume(&nothing, &case.rule, &old, &case.analysts, &case.suppressions).unwrap();
 
@@ -161,7 +161,7 @@ proptest! {
             prop_assert!(kept.after_anchor.iter().all(|place| kept.places.contains_key(place)));
         }
         // It can be gone on with.
-        let later: Vec<JudgedEvent> =
+        let later: Vec<EvaluatedEvent> =
             located(&case.events, &edition).into_iter().filter(|event| event.time > at).collect();
         resume(&state, &case.rule, &later, &case.analysts, &case.suppressions).unwrap();
     }
@@ -169,7 +169,7 @@ proptest! {
 
 const NOON: Micros = time(3, 12, 0);
 
-fn state_after(events: &[JudgedEvent]) -> State {
+fn state_after(events: &[EvaluatedEvent]) -> State {
     resume(&State::default(), &Rule::default(), events, &[], &[]).unwrap().1
 }
 
@@ -182,7 +182,7 @@ fn learnt(state: &State) -> Vec<(String, &'static str)> {
 }
 
 /// Known in London, then twice within a minute in New York, which contests it.
-fn contested() -> Vec<JudgedEvent> {
+fn contested() -> Vec<EvaluatedEvent> {
     vec![
         event_from(0, LONDON, "192.0.2.5"),
         event_from(NOON, LONDON, "192.0.2.5"),
@@ -203,7 +203,7 @@ fn a_known_place_moves_with_its_address_and_stays_known() {
 #[test]
 fn a_contested_place_that_moves_begins_a_new_trial_and_one_that_stays_is_contested_still() {
     let state = state_after(&contested());
-    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "held")]);
+    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
     let mut edition = edition_of(&contested());
     let stayed = relocated(state.clone(), &Rule::default(), &edition);
     assert_eq!(learnt(&stayed), learnt(&state));
@@ -234,12 +234,15 @@ fn an_address_that_is_no_longer_located_starts_no_leg_but_its_place_stays_known(
     let state = relocated(state_after(&contested()), &Rule::default(), &Edition::new());
     assert_eq!(state.entities["key"].last, None);
     assert_eq!(state.baselines["alice"].anchor, None);
-    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "held")]);
+    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
 }
 
 #[test]
 fn a_last_event_that_is_passing_now_starts_no_leg() {
-    let rule = Rule { ignored: Marks { hosting: true, ..Marks::default() }, ..Rule::default() };
+    let rule = Rule {
+        ignored: NetworkAttributes { hosting: true, ..NetworkAttributes::default() },
+        ..Rule::default()
+    };
     let mut edition = edition_of(&contested());
     edition.get_mut(&contested()[2].site).unwrap().hosting = Some("aws".into());
     let state = relocated(state_after(&contested()), &rule, &edition);
@@ -260,13 +263,13 @@ fn over_coordinates_there_is_only_one_edition() {
 #[test]
 fn two_holders_are_never_seen_across_editions() {
     let rule = plain();
-    let events: Vec<JudgedEvent> = (0..4)
+    let events: Vec<EvaluatedEvent> = (0..4)
         .map(|n| match n % 2 {
             0 => event_from(NOON + n * MINUTE, LONDON, "192.0.2.1"),
             _ => event_from(NOON + n * MINUTE, TOKYO, if n == 1 { "192.0.2.2" } else { "192.0.2.3" }),
         })
         .collect();
-    let before = judge(&rule, &events[..3], &[], &[]);
+    let before = evaluate(&rule, &events[..3], &[], &[]);
     let past = |other_edition| {
         let until = NOON + 2 * MINUTE;
         let given = |verdict: &Verdict| Given { other_edition, ..verdict.given(rule.learn) };

@@ -1,4 +1,4 @@
-//! Judged events and their classes.
+//! Evaluated events and their classes.
 
 use crate::world::*;
 use travel_core::geodesy::Coordinates;
@@ -9,10 +9,10 @@ use travel_core::site::Site;
 const NOON: Micros = time(0, 12, 0);
 
 /// From where to where each leg over the thresholds goes.
-fn legs(rule: &Rule, events: &[JudgedEvent]) -> Vec<(String, String)> {
-    let city = |event: &JudgedEvent| event.city.as_deref().unwrap_or("nowhere").to_owned();
-    let judgement = judge(rule, events, &[], &[]);
-    judgement.verdicts.iter().map(|v| (city(v.leg.from.event), city(v.leg.to.event))).collect()
+fn legs(rule: &Rule, events: &[EvaluatedEvent]) -> Vec<(String, String)> {
+    let city = |event: &EvaluatedEvent| event.city.as_deref().unwrap_or("nowhere").to_owned();
+    let evaluation = evaluate(rule, events, &[], &[]);
+    evaluation.verdicts.iter().map(|v| (city(v.leg.from.event), city(v.leg.to.event))).collect()
 }
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -28,8 +28,8 @@ fn a_leg_over_the_thresholds_is_raised() {
 }
 
 #[test]
-fn rules_judge_by_accuracy_unless_told_otherwise() {
-    let vague = JudgedEvent { accuracy_km: Some(900.0), ..event(NOON + MINUTE, MADRID) };
+fn rules_evaluate_by_accuracy_unless_told_otherwise() {
+    let vague = EvaluatedEvent { accuracy_km: Some(900.0), ..event(NOON + MINUTE, MADRID) };
     let events = [event(NOON, LONDON), vague];
     assert_eq!(legs(&plain(), &events), []);
     assert_eq!(legs(&Rule { baseline: false, ..iam_user() }, &events), pairs(&[("London", "Madrid")]));
@@ -45,7 +45,7 @@ fn neither_arrival_nor_repetition_matters() {
 #[test]
 fn the_smallest_row_stands_for_an_event_nulls_last() {
     let at = NOON + MINUTE;
-    let row = |id: Option<&str>, name: &str, mfa_used| JudgedEvent {
+    let row = |id: Option<&str>, name: &str, mfa_used| EvaluatedEvent {
         event_id: id.map(Into::into),
         event_name: text(name),
         mfa_used,
@@ -58,20 +58,20 @@ fn the_smallest_row_stands_for_an_event_nulls_last() {
         row(Some("1"), "ConsoleLogin", Some(false)),
         row(Some("1"), "Z", None),
     ];
-    let judgement = judge(&plain(), &rows, &[], &[]);
-    assert_eq!(judgement.verdicts.len(), 1);
-    assert_eq!(judgement.verdicts[0].leg.to.event, &rows[3]);
-    assert!(judgement.incidents[0].evidence.contains(&Evidence::NoMfa));
+    let evaluation = evaluate(&plain(), &rows, &[], &[]);
+    assert_eq!(evaluation.verdicts.len(), 1);
+    assert_eq!(evaluation.verdicts[0].leg.to.event, &rows[3]);
+    assert!(evaluation.incidents[0].evidence.contains(&Evidence::NoMfa));
 }
 
 #[test]
 fn one_second_one_address_two_entities_are_two_events() {
-    let other = JudgedEvent { entity: "other".into(), ..event(NOON, LONDON) };
+    let other = EvaluatedEvent { entity: "other".into(), ..event(NOON, LONDON) };
     let events =
-        [event(NOON, LONDON), other.clone(), JudgedEvent { time: NOON + MINUTE, ..event(NOON, TOKYO) }];
-    let judgement = judge(&plain(), &events, &[], &[]);
-    assert_eq!(judgement.verdicts.len(), 1, "each entity has a journey of its own");
-    assert_eq!(&*judgement.verdicts[0].leg.to.event.entity, "key");
+        [event(NOON, LONDON), other.clone(), EvaluatedEvent { time: NOON + MINUTE, ..event(NOON, TOKYO) }];
+    let evaluation = evaluate(&plain(), &events, &[], &[]);
+    assert_eq!(evaluation.verdicts.len(), 1, "each entity has a journey of its own");
+    assert_eq!(&*evaluation.verdicts[0].leg.to.event.entity, "key");
 }
 
 #[test]
@@ -88,28 +88,28 @@ fn in_one_second_the_address_decides_the_order() {
 fn over_coordinates_they_are_the_site() {
     let bare = |at, spot: Spot| {
         let coordinates = Coordinates::new(spot.latitude, spot.longitude).unwrap();
-        JudgedEvent { site: Site::from_coordinates(coordinates), ..event(at, spot) }
+        EvaluatedEvent { site: Site::from_coordinates(coordinates), ..event(at, spot) }
     };
     let events = [bare(NOON, LONDON), bare(NOON, LONDON), bare(NOON + MINUTE, TOKYO)];
-    let judgement = judge(&plain(), &events, &[], &[]);
-    assert_eq!(judgement.verdicts.len(), 1);
-    assert!(!judgement.verdicts[0].evidence.contains(&Evidence::DualStack));
+    let evaluation = evaluate(&plain(), &events, &[], &[]);
+    assert_eq!(evaluation.verdicts.len(), 1);
+    assert!(!evaluation.verdicts[0].evidence.contains(&Evidence::DualStack));
 }
 
 #[test]
 fn what_a_network_ignores_is_absent() {
-    let ignored = |at| JudgedEvent { treatment: Some(Treatment::Ignore), ..event(at, TOKYO) };
+    let ignored = |at| EvaluatedEvent { treatment: Some(Treatment::Ignore), ..event(at, TOKYO) };
     let events = [event(NOON, LONDON), ignored(NOON + MINUTE), event(NOON + 2 * MINUTE, LONDON)];
-    let judgement = judge(&Rule::default(), &events, &[], &[]);
-    assert_eq!(judgement.verdicts, []);
-    assert_eq!(judgement.places.len(), 1, "nor does it teach");
+    let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
+    assert_eq!(evaluation.verdicts, []);
+    assert_eq!(evaluation.places.len(), 1, "nor does it teach");
     let events = [ignored(NOON), event(NOON + MINUTE, LONDON)];
     assert_eq!(legs(&plain(), &events), [], "nor does a leg start there");
 }
 
 #[test]
 fn a_leg_arrives_at_a_passing_event_and_none_starts_there() {
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..event(NOON + MINUTE, TOKYO) };
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..event(NOON + MINUTE, TOKYO) };
     let events = [event(NOON, LONDON), vpn, event(NOON + 2 * MINUTE, MADRID)];
     assert_eq!(legs(&plain(), &events), pairs(&[("London", "Tokyo"), ("London", "Madrid")]));
     assert_eq!(reasons(&plain(), &events)[0], (NOON + MINUTE, vec!["vpn"]));
@@ -119,10 +119,10 @@ fn a_leg_arrives_at_a_passing_event_and_none_starts_there() {
 
 #[test]
 fn an_address_that_the_rule_ignores_is_passing() {
-    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
-    let anonymizer = JudgedEvent { anonymizer: Some(Anonymizer::Relay), ..event(NOON + MINUTE, TOKYO) };
-    let hosting = JudgedEvent { hosting: true, ..event(NOON + MINUTE, TOKYO) };
-    let carrier = JudgedEvent { carrier: Some(Carrier::Satellite), ..event(NOON + MINUTE, TOKYO) };
+    let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let anonymizer = EvaluatedEvent { anonymizer: Some(Anonymizer::Relay), ..event(NOON + MINUTE, TOKYO) };
+    let hosting = EvaluatedEvent { hosting: true, ..event(NOON + MINUTE, TOKYO) };
+    let carrier = EvaluatedEvent { carrier: Some(Carrier::Satellite), ..event(NOON + MINUTE, TOKYO) };
     for (passing, reason) in [(anonymizer, "anonymizer"), (hosting, "hosting"), (carrier, "carrier")] {
         let events = [event(NOON, LONDON), passing, event(NOON + 2 * MINUTE, LONDON)];
         let rule = Rule { ignored: all, ..plain() };
@@ -133,23 +133,24 @@ fn an_address_that_the_rule_ignores_is_passing() {
 
 #[test]
 fn a_tor_address_is_ordinary_whatever_is_ignored() {
-    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
-    let tor = JudgedEvent { anonymizer: Some(Anonymizer::Tor), hosting: true, ..event(NOON + MINUTE, TOKYO) };
+    let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let tor =
+        EvaluatedEvent { anonymizer: Some(Anonymizer::Tor), hosting: true, ..event(NOON + MINUTE, TOKYO) };
     let events = [event(NOON, LONDON), tor.clone(), event(NOON + 2 * MINUTE, LONDON)];
     let rule = Rule { ignored: all, ..plain() };
     assert_eq!(reasons(&rule, &events), [(NOON + MINUTE, vec![]), (NOON + 2 * MINUTE, vec![])]);
-    let named = JudgedEvent { treatment: Some(Treatment::Vpn), ..tor };
+    let named = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..tor };
     let events = [event(NOON, LONDON), named, event(NOON + 2 * MINUTE, LONDON)];
     assert_eq!(reasons(&rule, &events), [(NOON + MINUTE, vec!["vpn"])], "but a network of the user's counts");
 }
 
 #[test]
 fn a_passing_event_teaches_nothing_and_begins_no_journey() {
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..event(NOON, TOKYO) };
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..event(NOON, TOKYO) };
     let day_later = NOON + time(1, 0, 0);
     for rule in [Rule::default(), iam_user()] {
-        let judgement = judge(&rule, std::slice::from_ref(&vpn), &[], &[]);
-        assert_eq!(judgement.places, []);
+        let evaluation = evaluate(&rule, std::slice::from_ref(&vpn), &[], &[]);
+        assert_eq!(evaluation.places, []);
         // The journey begins a day later: it is still learning.
         let events = [vpn.clone(), event(day_later, LONDON), event(day_later + MINUTE, MADRID)];
         assert_eq!(reasons(&rule, &events), [(day_later + MINUTE, vec!["learning"])]);
@@ -157,7 +158,7 @@ fn a_passing_event_teaches_nothing_and_begins_no_journey() {
 }
 
 #[test]
-fn a_place_network_is_judged_like_any_other() {
-    let named = JudgedEvent { treatment: Some(Treatment::Place), ..event(NOON + MINUTE, TOKYO) };
+fn a_place_network_is_evaluated_like_any_other() {
+    let named = EvaluatedEvent { treatment: Some(Treatment::Place), ..event(NOON + MINUTE, TOKYO) };
     assert_eq!(reasons(&plain(), &[event(NOON, LONDON), named]), [(NOON + MINUTE, vec![])]);
 }

@@ -8,22 +8,22 @@ use travel_core::rule::*;
 const NOON: Micros = time(10, 12, 0);
 
 /// To and fro between London and Tokyo, at these minutes.
-fn flips(minutes: &[i64]) -> Vec<JudgedEvent> {
+fn flips(minutes: &[i64]) -> Vec<EvaluatedEvent> {
     let spots = [LONDON, TOKYO].into_iter().cycle();
     minutes.iter().zip(spots).map(|(minute, spot)| event(NOON + minute * MINUTE, spot)).collect()
 }
 
-fn incidents(rule: &Rule, events: &[JudgedEvent]) -> Vec<Incident> {
-    judge(rule, events, &[], &[]).incidents
+fn incidents(rule: &Rule, events: &[EvaluatedEvent]) -> Vec<Incident> {
+    evaluate(rule, events, &[], &[]).incidents
 }
 
 #[test]
 fn one_incident_for_one_run_of_flips() {
     let events = flips(&[0, 1, 2, 3, 4]);
-    let judgement = judge(&plain(), &events, &[], &[]);
-    let [incident] = &judgement.incidents[..] else { panic!("{:?}", judgement.incidents) };
+    let evaluation = evaluate(&plain(), &events, &[], &[]);
+    let [incident] = &evaluation.incidents[..] else { panic!("{:?}", evaluation.incidents) };
     assert_eq!((incident.first_seen, incident.last_seen), (NOON + MINUTE, NOON + 4 * MINUTE));
-    assert_eq!(incident.legs, judgement.verdicts.iter().map(|v| v.leg_id.clone()).collect::<Vec<_>>());
+    assert_eq!(incident.legs, evaluation.verdicts.iter().map(|v| v.leg_id.clone()).collect::<Vec<_>>());
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn an_incident_lasts_no_longer_than_max_duration_after_its_first_leg() {
 fn legs_that_are_not_raised_keep_nothing_alive() {
     let mut events = flips(&[0, 1, 300, 400]);
     events[2].treatment = Some(Treatment::Vpn);
-    events[2] = JudgedEvent { treatment: Some(Treatment::Vpn), ..event(NOON + 300 * MINUTE, MADRID) };
+    events[2] = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..event(NOON + 300 * MINUTE, MADRID) };
     let events = [&events[..3], &[event(NOON + 400 * MINUTE, LONDON)]].concat();
     assert_eq!(reasons(&plain(), &events).len(), 3);
     assert_eq!(incidents(&plain(), &events).len(), 2);
@@ -57,7 +57,7 @@ fn legs_that_are_not_raised_keep_nothing_alive() {
 #[test]
 fn each_entity_has_its_own_incidents() {
     let mut events = flips(&[0, 1]);
-    events.extend(flips(&[0, 1]).into_iter().map(|event| JudgedEvent { entity: "other".into(), ..event }));
+    events.extend(flips(&[0, 1]).into_iter().map(|event| EvaluatedEvent { entity: "other".into(), ..event }));
     let grouped = incidents(&plain(), &events);
     assert_eq!(grouped.iter().map(|incident| &*incident.entity).collect::<Vec<_>>(), ["key", "other"]);
 }
@@ -65,11 +65,11 @@ fn each_entity_has_its_own_incidents() {
 #[test]
 fn severity_is_one_step_down_where_every_raised_leg_is_marked() {
     let rule = |severity| Rule {
-        lowered: Marks { carrier: true, hosting: true, ..Marks::default() },
+        downgraded: NetworkAttributes { carrier: true, hosting: true, ..NetworkAttributes::default() },
         severity,
         ..plain()
     };
-    let mobile = |event| JudgedEvent { carrier: Some(Carrier::Mobile), hosting: true, ..event };
+    let mobile = |event| EvaluatedEvent { carrier: Some(Carrier::Mobile), hosting: true, ..event };
     let events: Vec<_> = flips(&[0, 1, 2]);
     let all = [mobile(events[0].clone()), events[1].clone(), mobile(events[2].clone())];
     let steps = [
@@ -80,30 +80,30 @@ fn severity_is_one_step_down_where_every_raised_leg_is_marked() {
         (Severity::Info, Severity::Info),
     ];
     for (severity, lower) in steps {
-        assert_eq!(incidents(&rule(severity), &all)[0].severity, lower, "once, for two marks");
+        assert_eq!(incidents(&rule(severity), &all)[0].severity, lower, "once, for two attributes");
     }
     let not_all = [all[0].clone(), all[1].clone(), events[2].clone()];
     assert_eq!(incidents(&rule(Severity::High), &not_all)[0].severity, Severity::High);
 }
 
-fn evidence_of(rule: &Rule, from: JudgedEvent, to: JudgedEvent) -> Vec<&'static str> {
+fn evidence_of(rule: &Rule, from: EvaluatedEvent, to: EvaluatedEvent) -> Vec<&'static str> {
     let events = [from, to];
-    let judgement = judge(rule, &events, &[], &[]);
-    judgement.incidents[0].evidence.iter().map(|evidence| evidence.as_str()).collect()
+    let evaluation = evaluate(rule, &events, &[], &[]);
+    evaluation.incidents[0].evidence.iter().map(|evidence| evidence.as_str()).collect()
 }
 
 #[test]
 fn the_evidence_of_a_leg() {
     let (from, to) = (event(NOON, LONDON), event(NOON + MINUTE, TOKYO));
-    let show = |from: &JudgedEvent, to: &JudgedEvent| evidence_of(&plain(), from.clone(), to.clone());
+    let show = |from: &EvaluatedEvent, to: &EvaluatedEvent| evidence_of(&plain(), from.clone(), to.clone());
     assert_eq!(show(&from, &to), [""; 0]);
 
-    let agent = |event: &JudgedEvent, agent| JudgedEvent { user_agent: text(agent), ..event.clone() };
+    let agent = |event: &EvaluatedEvent, agent| EvaluatedEvent { user_agent: text(agent), ..event.clone() };
     assert_eq!(show(&agent(&from, "a"), &agent(&to, "b")), ["user_agent_changed"]);
     assert_eq!(show(&agent(&from, "a"), &agent(&to, "a")), [""; 0]);
     assert_eq!(show(&agent(&from, "a"), &to), [""; 0], "unknown is not changed");
 
-    let key = |event: &JudgedEvent, key, mfa_used| JudgedEvent {
+    let key = |event: &EvaluatedEvent, key, mfa_used| EvaluatedEvent {
         access_key_id: text(key),
         mfa_used,
         ..event.clone()
@@ -113,21 +113,21 @@ fn the_evidence_of_a_leg() {
     assert_eq!(show(&from, &key(&to, "ASIA1", None)), [""; 0]);
     assert_eq!(show(&from, &key(&to, "AKIA1", Some(false))), ["long_term_key"]);
     assert_eq!(show(&key(&from, "AKIA1", None), &to), [""; 0], "the arriving event's key");
-    let login = JudgedEvent { event_name: text("ConsoleLogin"), mfa_used: Some(false), ..to.clone() };
+    let login = EvaluatedEvent { event_name: text("ConsoleLogin"), mfa_used: Some(false), ..to.clone() };
     assert_eq!(show(&from, &login), ["no_mfa"]);
 
-    assert_eq!(show(&from, &JudgedEvent { identity_type: text("Root"), ..to.clone() }), ["root"]);
-    let tor = |event: &JudgedEvent| JudgedEvent { anonymizer: Some(Anonymizer::Tor), ..event.clone() };
+    assert_eq!(show(&from, &EvaluatedEvent { identity_type: text("Root"), ..to.clone() }), ["root"]);
+    let tor = |event: &EvaluatedEvent| EvaluatedEvent { anonymizer: Some(Anonymizer::Tor), ..event.clone() };
     assert_eq!(show(&tor(&from), &to), ["tor"]);
     assert_eq!(show(&from, &tor(&to)), ["tor"]);
-    let host = |event: &JudgedEvent| JudgedEvent { hosting: true, ..event.clone() };
+    let host = |event: &EvaluatedEvent| EvaluatedEvent { hosting: true, ..event.clone() };
     assert_eq!(show(&host(&from), &to), ["hosting_one_side"]);
     assert_eq!(show(&from, &host(&to)), ["hosting_one_side"]);
     assert_eq!(show(&host(&from), &host(&to)), ["hosting_both"]);
-    let mobile = |event: &JudgedEvent| JudgedEvent { carrier: Some(Carrier::Mobile), ..event.clone() };
+    let mobile = |event: &EvaluatedEvent| EvaluatedEvent { carrier: Some(Carrier::Mobile), ..event.clone() };
     assert_eq!(show(&from, &mobile(&to)), ["carrier"]);
     assert_eq!(show(&mobile(&from), &to), ["carrier"]);
-    let asn = |event: &JudgedEvent| JudgedEvent { asn: Some(7), ..event.clone() };
+    let asn = |event: &EvaluatedEvent| EvaluatedEvent { asn: Some(7), ..event.clone() };
     assert_eq!(show(&asn(&from), &asn(&to)), ["same_asn"]);
     assert_eq!(show(&from, &event_from(NOON + MINUTE, TOKYO, "2001:db8::1")), ["dual_stack"]);
 }
@@ -138,8 +138,8 @@ fn new_country_where_the_baseline_entity_knows_no_place_in_it() {
         [event(time(0, 9, 0), LONDON), event(time(0, 20, 0), PORTLAND_MAINE), event(time(8, 20, 0), LONDON)];
     let shows = |spot, rule: &Rule, analysts: &[AnalystRow]| {
         let events = [&before[..], &[event(time(8, 20, 1), spot)]].concat();
-        let judgement = judge(rule, &events, analysts, &[]);
-        judgement.incidents[0].evidence.contains(&Evidence::NewCountry)
+        let evaluation = evaluate(rule, &events, analysts, &[]);
+        evaluation.incidents[0].evidence.contains(&Evidence::NewCountry)
     };
     let rule = Rule::default();
     assert!(shows(TOKYO, &rule, &[]));
@@ -154,11 +154,11 @@ fn new_country_where_the_baseline_entity_knows_no_place_in_it() {
 #[test]
 fn evidence_comes_from_raised_legs_only() {
     let mut events = flips(&[0, 1, 2]);
-    events[2] = JudgedEvent { treatment: Some(Treatment::Vpn), hosting: true, ..events[2].clone() };
+    events[2] = EvaluatedEvent { treatment: Some(Treatment::Vpn), hosting: true, ..events[2].clone() };
     assert_eq!(incidents(&plain(), &events)[0].evidence.len(), 0);
 }
 
-fn two_holders(rule: &Rule, events: &[JudgedEvent]) -> Vec<bool> {
+fn two_holders(rule: &Rule, events: &[EvaluatedEvent]) -> Vec<bool> {
     let found = incidents(rule, events);
     found.iter().map(|incident| incident.evidence.contains(&Evidence::TwoHolders)).collect()
 }
@@ -189,15 +189,15 @@ fn two_holders_counts_no_leg_after_the_last() {
     let rule = Rule { keep_alive: 6 * HOUR, ..plain() };
     let suppression = Suppression { valid_from: Some(NOON + 3 * MINUTE), ..Suppression::default() };
     let events = flips(&[0, 1, 2, 3]);
-    let judgement = judge(&rule, &events, &[], std::slice::from_ref(&suppression));
-    assert_eq!(judgement.verdicts.len(), 3);
-    assert!(!judgement.incidents[0].evidence.contains(&Evidence::TwoHolders));
+    let evaluation = evaluate(&rule, &events, &[], std::slice::from_ref(&suppression));
+    assert_eq!(evaluation.verdicts.len(), 3);
+    assert!(!evaluation.incidents[0].evidence.contains(&Evidence::TwoHolders));
 }
 
 #[test]
 fn two_holders_counts_a_leg_of_the_very_second_of_the_last() {
     let at = NOON + 2 * MINUTE;
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..event_from(at, TOKYO, "192.0.2.200") };
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..event_from(at, TOKYO, "192.0.2.200") };
     let events = [&flips(&[0, 1, 2])[..], &[vpn]].concat();
     assert_eq!(reasons(&plain(), &events).len(), 3);
     assert_eq!(two_holders(&plain(), &events), [true]);

@@ -1,4 +1,4 @@
-//! The standing rule: its sentences one by one, its stories, and random histories against a second implementation.
+//! The detection rule: its sentences one by one, its stories, and random histories against a second implementation.
 
 mod alerts;
 mod arbitrary;

@@ -1,4 +1,4 @@
-//! Verdicts that stand, between the state that judging again goes on from and the time from which it judges.
+//! Verdicts that stand, between the state that evaluating again goes on from and the time from which it evaluates.
 
 use crate::arbitrary::{Case, cases};
 use crate::world::*;
@@ -13,9 +13,9 @@ const NOON: Micros = time(0, 12, 0);
 fn go_on<'a>(
     case: &Case,
     state: &'a State,
-    events: &'a [JudgedEvent],
+    events: &'a [EvaluatedEvent],
     pasts: &mut Pasts,
-) -> (Judgement<'a>, State) {
+) -> (Evaluation<'a>, State) {
     let analysts = Overlay::new(&case.analysts, case.rule.learn);
     let law = Law { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
     let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
@@ -72,7 +72,7 @@ fn what_was_said_stands_whatever_is_said_now() {
         (0..4).map(|n| event(NOON + n * MINUTE, if n % 2 == 0 { LONDON } else { TOKYO })).collect();
     let rule = Rule { baseline: false, ..Rule::default() };
     let given = |verdict: &Verdict| verdict.given(rule.learn);
-    let raised = judge(&rule, &events, &[], &[]);
+    let raised = evaluate(&rule, &events, &[], &[]);
     let mut stands: VecDeque<Given> = raised.verdicts.iter().take(2).map(given).collect();
     stands[0].raised = false;
     let second = stands[1].leg_id.clone();
@@ -86,10 +86,10 @@ fn what_was_said_stands_whatever_is_said_now() {
         suppressions: Vec::new(),
     };
     let nothing = State::default();
-    let (judgement, _) = go_on(&case, &nothing, &events, &mut Pasts::from([(entity, past)]));
-    assert_eq!(judgement.verdicts.len(), 1);
-    assert_eq!(judgement.verdicts[0].to_time(), NOON + 3 * MINUTE);
-    assert!(judgement.verdicts[0].reasons.contains(&Reason::BeforeRaiseFrom));
-    assert_eq!(judgement.incidents.len(), 1);
-    assert_eq!(judgement.incidents[0].legs, [second]);
+    let (evaluation, _) = go_on(&case, &nothing, &events, &mut Pasts::from([(entity, past)]));
+    assert_eq!(evaluation.verdicts.len(), 1);
+    assert_eq!(evaluation.verdicts[0].to_time(), NOON + 3 * MINUTE);
+    assert!(evaluation.verdicts[0].reasons.contains(&Reason::BeforeRaiseFrom));
+    assert_eq!(evaluation.incidents.len(), 1);
+    assert_eq!(evaluation.incidents[0].legs, [second]);
 }

@@ -14,8 +14,8 @@ fn config(cases: u32) -> Config {
     Config { cases: default.cases.max(cases), failure_persistence: None, ..default }
 }
 
-fn judged(case: &Case) -> Judgement<'_> {
-    judge(&case.rule, &case.events, &case.analysts, &case.suppressions)
+fn evaluated(case: &Case) -> Evaluation<'_> {
+    evaluate(&case.rule, &case.events, &case.analysts, &case.suppressions)
 }
 
 proptest! {
@@ -24,7 +24,7 @@ proptest! {
     #[test]
     fn two_implementations_agree(case in cases()) {
         let expected = answer(&case.rule, &case.events, &case.analysts, &case.suppressions);
-        let answered = in_words(&judged(&case));
+        let answered = in_words(&evaluated(&case));
         prop_assert_eq!(answered.places, expected.places);
         prop_assert_eq!(answered.transitions, expected.transitions);
         prop_assert_eq!(answered.verdicts, expected.verdicts);
@@ -37,11 +37,11 @@ proptest! {
         cuts.push(Micros::MAX);
         cuts.sort();
         cuts.dedup();
-        let part = |i: usize| -> Vec<JudgedEvent> {
+        let part = |i: usize| -> Vec<EvaluatedEvent> {
             let after = if i == 0 { Micros::MIN } else { cuts[i - 1] };
             case.events.iter().filter(|event| after < event.time && event.time <= cuts[i]).cloned().collect()
         };
-        let parts: Vec<Vec<JudgedEvent>> = (0..cuts.len()).map(part).collect();
+        let parts: Vec<Vec<EvaluatedEvent>> = (0..cuts.len()).map(part).collect();
 
         let nothing = State::default();
         let (whole, end) =
@@ -52,13 +52,13 @@ proptest! {
         let mut learnt = (Vec::new(), Vec::new());
         for events in &parts {
             let before = state;
-            let (judgement, after) =
+            let (evaluation, after) =
                 resume(&before, &case.rule, events, &case.analysts, &case.suppressions).unwrap();
-            verdicts.extend(judgement.verdicts.iter().map(|verdict| format!("{verdict:?}")));
-            for incident in judgement.incidents {
+            verdicts.extend(evaluation.verdicts.iter().map(|verdict| format!("{verdict:?}")));
+            for incident in evaluation.incidents {
                 incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
-            learnt = (judgement.places, judgement.transitions);
+            learnt = (evaluation.places, evaluation.transitions);
             state = stored_and_read(&after);
         }
         prop_assert_eq!(verdicts, whole.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect::<Vec<_>>());
@@ -82,19 +82,19 @@ proptest! {
     #![proptest_config(config(200))]
 
     #[test]
-    fn a_checkpoint_is_the_state_that_judging_up_to_it_ends_in(case in cases()) {
-        let whole = judged(&case);
+    fn a_checkpoint_is_the_state_that_evaluating_up_to_it_ends_in(case in cases()) {
+        let whole = evaluated(&case);
         let nothing = State::default();
         let up_to = |time: Micros| {
-            let events: Vec<JudgedEvent> = case.events.iter().filter(|event| event.time <= time).cloned().collect();
+            let events: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= time).cloned().collect();
             resume(&nothing, &case.rule, &events, &case.analysts, &case.suppressions).unwrap().1
         };
         for checkpoint in &whole.entity_checkpoints {
-            let state = up_to(checkpoint.judged_until).entities.remove(&checkpoint.member);
+            let state = up_to(checkpoint.evaluated_until).entities.remove(&checkpoint.member);
             prop_assert_eq!(state.as_ref(), Some(&checkpoint.state));
         }
         for checkpoint in &whole.baseline_checkpoints {
-            let state = up_to(checkpoint.judged_until).baselines.remove(&checkpoint.member);
+            let state = up_to(checkpoint.evaluated_until).baselines.remove(&checkpoint.member);
             prop_assert_eq!(state.as_ref(), Some(&checkpoint.state));
         }
     }
@@ -115,21 +115,21 @@ proptest! {
         rows.rotate_left(turn);
         rows[..turn].reverse();
         let shuffled = Case { events: rows, ..case.clone() };
-        prop_assert_eq!(judged(&shuffled), judged(&case));
+        prop_assert_eq!(evaluated(&shuffled), evaluated(&case));
     }
 
     #[test]
-    fn an_entity_is_judged_alike_beside_strangers(case in cases()) {
+    fn an_entity_is_evaluated_alike_beside_strangers(case in cases()) {
         // The events of one baseline entity's entities alone, where no entity serves two baseline entities.
         let mut case = case;
         for event in &mut case.events {
             event.baseline_entity = Some(if &*event.entity == "AKIA1" { "bob" } else { "alice" }.into());
         }
-        let whole = judged(&case);
+        let whole = evaluated(&case);
         for of in ["alice", "bob"] {
             let mut alone = case.clone();
             alone.events.retain(|event| event.baseline_entity.as_deref() == Some(of));
-            let alone = judged(&alone);
+            let alone = evaluated(&alone);
             let theirs = |verdict: &&Verdict| verdict.leg.to.event.baseline_entity.as_deref() == Some(of);
             prop_assert!(whole.verdicts.iter().filter(theirs).eq(&alone.verdicts));
             prop_assert!(whole.places.iter().filter(|place| &*place.baseline_entity == of).eq(&alone.places));
@@ -163,17 +163,17 @@ proptest! {
     #[test]
     fn without_networks_and_marks_the_legs_are_those_of_the_journey(case in cases()) {
         let mut case = case;
-        case.rule.ignored = Marks::default();
+        case.rule.ignored = NetworkAttributes::default();
         for event in &mut case.events {
             event.treatment = None;
         }
-        let mut journeys: BTreeMap<&str, Journey<&JudgedEvent>> = BTreeMap::new();
+        let mut journeys: BTreeMap<&str, Journey<&EvaluatedEvent>> = BTreeMap::new();
         let mut legs = Vec::new();
         for event in event::in_order(&case.events) {
             let leg = journeys.entry(&event.entity).or_default().arrive(event.stop());
             legs.extend(leg.filter(|leg| leg.measure(&case.rule.thresholds).impossible));
         }
-        prop_assert_eq!(judged(&case).verdicts.into_iter().map(|verdict| verdict.leg).collect::<Vec<_>>(), legs);
+        prop_assert_eq!(evaluated(&case).verdicts.into_iter().map(|verdict| verdict.leg).collect::<Vec<_>>(), legs);
     }
 
     #[test]
@@ -181,10 +181,10 @@ proptest! {
         // The alerts of half of the events, then of all of them.
         let mut half = case.clone();
         half.events.truncate(case.events.len().div_ceil(2));
-        let stored: Vec<StoredAlert> = (1..).zip(judged(&half).incidents).map(|(id, incident)| {
+        let stored: Vec<StoredAlert> = (1..).zip(evaluated(&half).incidents).map(|(id, incident)| {
             StoredAlert { id, legs: incident.legs.into_iter().collect(), archived: other.events.len() % 2 == 0, rule_deleted: false }
         }).collect();
-        let incidents = judged(&case).incidents;
+        let incidents = evaluated(&case).incidents;
         let assignment = assign(&incidents, &stored);
         let mut ids: Vec<i64> = assignment.withdrawn.clone();
         for (incident, taken) in incidents.iter().zip(&assignment.incidents) {
@@ -215,13 +215,13 @@ fn the_random_histories_are_rich() {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..600 {
         let case = cases().new_tree(&mut runner).unwrap().current();
-        let answer = in_words(&judged(&case));
+        let answer = in_words(&evaluated(&case));
         let learn = case.rule.learn.as_str();
         let mut things: Vec<String> = Vec::new();
         for verdict in &answer.verdicts {
             things.extend(verdict.reasons.iter().map(|reason| format!("reason {reason} {learn}")));
             things.push(if verdict.reasons.is_empty() { "raised".into() } else { "not raised".into() });
-            things.push(format!("lowered {}", verdict.lowered));
+            things.push(format!("downgraded {}", verdict.downgraded));
         }
         things.extend(answer.places.iter().map(|place| format!("place {} {learn}", place.2)));
         let proven = answer.places.iter().filter(|place| place.2 == "known" && place.3 > place.4);
@@ -253,7 +253,8 @@ fn the_random_histories_are_rich() {
         wanted.extend(reasons.map(|reason| format!("reason {reason} {learn}")));
     }
     wanted.extend(
-        ["known proven", "trial proven", "held proven", "known encountered"].map(|p| format!("place {p}")),
+        ["known proven", "trial proven", "contested proven", "known encountered"]
+            .map(|p| format!("place {p}")),
     );
     wanted.extend(
         [
@@ -276,7 +277,7 @@ fn the_random_histories_are_rich() {
         [
             "raised",
             "not raised",
-            "lowered true",
+            "downgraded true",
             "proven after a trial",
             "transition",
             "several legs",

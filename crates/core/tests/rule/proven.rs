@@ -6,25 +6,25 @@ use travel_core::rule::settings::DAY;
 use travel_core::rule::*;
 
 /// London is learnt on day 0. Paris is near it, so that nothing holds it; Madrid and Tokyo are far.
-fn learnt() -> Vec<JudgedEvent> {
+fn learnt() -> Vec<EvaluatedEvent> {
     vec![event(time(0, 9, 0), LONDON)]
 }
 
-fn after(events: &[JudgedEvent]) -> Vec<JudgedEvent> {
+fn after(events: &[EvaluatedEvent]) -> Vec<EvaluatedEvent> {
     [&learnt()[..], events].concat()
 }
 
-fn becomes(events: &[JudgedEvent], spot: Spot) -> Option<&'static str> {
+fn becomes(events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
     standing(&Rule::default(), &after(events), spot)
 }
 
 /// Events in Paris at noon of these days.
-fn paris(days: &[i64]) -> Vec<JudgedEvent> {
+fn paris(days: &[i64]) -> Vec<EvaluatedEvent> {
     days.iter().map(|day| event(time(*day, 12, 0), PARIS)).collect()
 }
 
-fn hidden(event: JudgedEvent) -> JudgedEvent {
-    JudgedEvent { anonymizer: Some(Anonymizer::Vpn), ..event }
+fn hidden(event: EvaluatedEvent) -> EvaluatedEvent {
+    EvaluatedEvent { anonymizer: Some(Anonymizer::Vpn), ..event }
 }
 
 #[test]
@@ -47,16 +47,16 @@ fn the_first_event_after_the_trial_makes_a_place_known() {
 #[test]
 fn a_place_becomes_known_by_that_event_and_not_before_it() {
     let events = after(&[&paris(&[2, 3, 4, 9])[..], &[event(time(9, 13, 0), TOKYO)]].concat());
-    let judgement = judge(&Rule::default(), &events, &[], &[]);
-    assert!(judgement.verdicts.last().is_some_and(|to_tokyo| to_tokyo.from_known && !to_tokyo.to_known));
-    let row = judgement.places.iter().find(|learnt| learnt.place == place(PARIS)).unwrap();
+    let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
+    assert!(evaluation.verdicts.last().is_some_and(|to_tokyo| to_tokyo.from_known && !to_tokyo.to_known));
+    let row = evaluation.places.iter().find(|learnt| learnt.place == place(PARIS)).unwrap();
     assert_eq!(row.standing, Standing::Known { since: time(9, 12, 0) });
     assert_eq!(row.first_seen, time(2, 12, 0));
     // A leg that arrives at the proving event itself: from nowhere, which holds nothing.
     let mut events = after(&paris(&[2, 3, 4, 9]));
     events.push(event(time(9, 11, 59), NOWHERE));
-    let judgement = judge(&Rule::default(), &events, &[], &[]);
-    assert!(judgement.verdicts.last().is_some_and(|to_paris| !to_paris.to_known));
+    let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
+    assert!(evaluation.verdicts.last().is_some_and(|to_paris| !to_paris.to_known));
 }
 
 #[test]
@@ -95,7 +95,10 @@ fn a_known_place_that_was_forgotten_is_on_trial_again() {
 
 #[test]
 fn a_leg_over_the_thresholds_from_a_known_place_holds() {
-    assert_eq!(becomes(&[event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)], TOKYO), Some("held"));
+    assert_eq!(
+        becomes(&[event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)], TOKYO),
+        Some("contested")
+    );
     let slowly = [event(time(2, 9, 0), LONDON), event(time(2, 23, 0), TOKYO)];
     assert_eq!(becomes(&slowly, TOKYO), Some("trial"), "but one who could have flown is on trial");
 }
@@ -103,16 +106,20 @@ fn a_leg_over_the_thresholds_from_a_known_place_holds() {
 #[test]
 fn a_leg_to_a_known_place_holds_from_its_arrival_on() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), LONDON)]);
-    let places = judge(&Rule::default(), &events, &[], &[]).places;
+    let places = evaluate(&Rule::default(), &events, &[], &[]).places;
     let tokyo = places.iter().find(|learnt| learnt.place == place(TOKYO)).unwrap();
-    assert_eq!(tokyo.standing, Standing::Held { since: time(2, 9, 1) });
+    assert_eq!(tokyo.standing, Standing::Contested { since: time(2, 9, 1) });
     assert_eq!(tokyo.last_seen, time(2, 9, 0));
 }
 
 #[test]
 fn entities_of_one_person_hold_each_other_s_places() {
-    let other = JudgedEvent { entity: "other".into(), ..event(time(2, 9, 1), TOKYO) };
-    assert_eq!(becomes(&[event(time(2, 9, 0), LONDON), other], TOKYO), Some("held"), "no entity travelled");
+    let other = EvaluatedEvent { entity: "other".into(), ..event(time(2, 9, 1), TOKYO) };
+    assert_eq!(
+        becomes(&[event(time(2, 9, 0), LONDON), other], TOKYO),
+        Some("contested"),
+        "no entity travelled"
+    );
 }
 
 #[test]
@@ -124,7 +131,7 @@ fn events_at_places_that_are_not_known_neither_hold_nor_hide() {
     let between = [event(time(2, 9, 0), TOKYO), event(time(2, 19, 0), MADRID), event(time(2, 20, 0), LONDON)];
     assert_eq!(becomes(&between, TOKYO), Some("trial"), "11 hours to London: it could have been flown");
     let sooner = [event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), MADRID), event(time(2, 18, 0), LONDON)];
-    assert_eq!(becomes(&sooner, TOKYO), Some("held"), "9 hours");
+    assert_eq!(becomes(&sooner, TOKYO), Some("contested"), "9 hours");
     assert_eq!(becomes(&sooner, MADRID), Some("trial"));
 }
 
@@ -135,7 +142,7 @@ fn only_consecutive_events_hold() {
     let events = [event(time(9, 11, 0), LONDON), event(time(9, 13, 10), MADRID)];
     assert_eq!(becomes(&[&proven[..], &events].concat(), MADRID), Some("trial"));
     let sooner = [event(time(9, 11, 0), LONDON), event(time(9, 13, 0), MADRID)];
-    assert_eq!(becomes(&[&proven[..], &sooner].concat(), MADRID), Some("held"));
+    assert_eq!(becomes(&[&proven[..], &sooner].concat(), MADRID), Some("contested"));
 }
 
 #[test]
@@ -146,7 +153,7 @@ fn two_events_of_the_place_itself_hold_it_too() {
         event_from(time(2, 9, 0), somewhere(PORTLAND_MAINE), "192.0.2.50"),
         event_from(time(2, 9, 1), somewhere(PORTLAND_OREGON), "192.0.2.51"),
     ];
-    assert_eq!(becomes(&events, somewhere(PORTLAND_MAINE)), Some("held"));
+    assert_eq!(becomes(&events, somewhere(PORTLAND_MAINE)), Some("contested"));
 }
 
 #[test]
@@ -155,7 +162,7 @@ fn the_event_that_would_make_it_known_can_hold_it() {
     let flown = [&days[..], &[event(time(10, 9, 0), LONDON), event(time(10, 23, 0), TOKYO)]].concat();
     assert_eq!(becomes(&flown, TOKYO), Some("known"));
     let too_fast = [&days[..], &[event(time(10, 22, 0), LONDON), event(time(10, 23, 0), TOKYO)]].concat();
-    assert_eq!(becomes(&too_fast, TOKYO), Some("held"));
+    assert_eq!(becomes(&too_fast, TOKYO), Some("contested"));
 }
 
 #[test]
@@ -164,7 +171,7 @@ fn after_the_trial_and_before_its_next_event_a_place_can_still_be_held() {
     let trial_is_over = Rule { trial_period: 3 * DAY, ..Rule::default() };
     let events =
         after(&[&days[..], &[event(time(5, 22, 0), TOKYO), event(time(5, 23, 30), LONDON)]].concat());
-    assert_eq!(standing(&trial_is_over, &events, TOKYO), Some("held"));
+    assert_eq!(standing(&trial_is_over, &events, TOKYO), Some("contested"));
 }
 
 #[test]
@@ -185,9 +192,9 @@ fn once_known_nothing_holds_it() {
 fn a_held_place_stays_held() {
     let mut events = vec![event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)];
     events.extend((60..80).map(|day| event(time(day, 9, 0), TOKYO)));
-    assert_eq!(becomes(&events, TOKYO), Some("held"), "also after it was unseen for long");
+    assert_eq!(becomes(&events, TOKYO), Some("contested"), "also after it was unseen for long");
     events.push(event(time(200, 9, 0), LONDON));
-    assert_eq!(becomes(&events, TOKYO), Some("held"));
+    assert_eq!(becomes(&events, TOKYO), Some("contested"));
 }
 
 #[test]
@@ -200,14 +207,14 @@ fn an_analyst_s_row_makes_a_held_place_known_while_it_is_in_force_and_no_longer(
     let said: Vec<_> =
         verdicts.iter().filter(|(at, _)| at % DAY == time(0, 9, 1)).map(|(_, r)| r.clone()).collect();
     assert_eq!(said, [vec![], vec!["known_place"], vec![]]);
-    assert_eq!(standing_with(&Rule::default(), &events, &row, TOKYO), Some("held"));
+    assert_eq!(standing_with(&Rule::default(), &events, &row, TOKYO), Some("contested"));
 }
 
 #[test]
 fn for_the_trial_of_other_places_an_analyst_s_place_counts_as_known() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), MADRID)]);
     let row = |from| [known_place(TOKYO, from, None)];
-    assert_eq!(standing_with(&Rule::default(), &events, &row(time(1, 0, 0)), MADRID), Some("held"));
+    assert_eq!(standing_with(&Rule::default(), &events, &row(time(1, 0, 0)), MADRID), Some("contested"));
     assert_eq!(
         standing_with(&Rule::default(), &events, &row(time(2, 9, 0)), MADRID),
         Some("trial"),
@@ -223,7 +230,7 @@ fn beneath_an_analyst_s_row_the_trial_of_its_own_place_goes_on() {
     assert_eq!(standing_with(&Rule::default(), &events, &row, PARIS), Some("known"));
     for held in [[LONDON, TOKYO], [TOKYO, LONDON]] {
         let held = after(&[event(time(2, 9, 0), held[0]), event(time(2, 9, 1), held[1])]);
-        assert_eq!(standing_with(&Rule::default(), &held, &row, TOKYO), Some("held"));
+        assert_eq!(standing_with(&Rule::default(), &held, &row, TOKYO), Some("contested"));
     }
 }
 
@@ -254,7 +261,7 @@ fn an_anonymizer_holds_no_trial_and_hides_nothing_that_does() {
     let to_london = [event(time(2, 9, 0), TOKYO), hidden(event(time(2, 9, 1), LONDON))];
     assert_eq!(becomes(&to_london, TOKYO), Some("trial"));
     let hides = [&to_london[..], &[event(time(2, 9, 2), LONDON)]].concat();
-    assert_eq!(becomes(&hides, TOKYO), Some("held"));
+    assert_eq!(becomes(&hides, TOKYO), Some("contested"));
 }
 
 #[test]
@@ -271,7 +278,7 @@ fn the_learning_period_begins_with_the_first_ordinary_event_also_at_an_anonymize
 
 #[test]
 fn known_place_needs_both_places() {
-    let verdicts = |events: &[JudgedEvent]| reasons(&Rule::default(), &after(events));
+    let verdicts = |events: &[EvaluatedEvent]| reasons(&Rule::default(), &after(events));
     let to_and_fro =
         [event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO), event(time(2, 9, 2), LONDON)];
     assert_eq!(verdicts(&to_and_fro), [(time(2, 9, 1), vec![]), (time(2, 9, 2), vec![])]);
@@ -285,7 +292,7 @@ fn an_intruder_s_place_does_not_become_normal_by_use_beside_the_owner_s() {
     let owner = (0..40).flat_map(|day| (9..=18).map(move |hour| event(time(day, hour, 0), LONDON)));
     let intruder = (10..40).flat_map(|day| (0..24).map(move |hour| event(time(day, hour, 30), MADRID)));
     let events: Vec<_> = owner.chain(intruder).collect();
-    assert_eq!(standing(&Rule::default(), &events, MADRID), Some("held"));
+    assert_eq!(standing(&Rule::default(), &events, MADRID), Some("contested"));
     let verdicts = reasons(&Rule::default(), &events);
     assert!(verdicts.iter().all(|(_, reasons)| reasons.is_empty()));
     let last_day = verdicts.iter().filter(|(at, _)| *at >= time(39, 0, 0)).count();

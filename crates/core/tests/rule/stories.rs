@@ -3,18 +3,18 @@
 use crate::world::*;
 use travel_core::rule::*;
 
-fn here(at: Micros) -> JudgedEvent {
-    JudgedEvent { access_key_id: text("AKIAALICE"), identity_type: text("IAMUser"), ..event(at, LONDON) }
+fn here(at: Micros) -> EvaluatedEvent {
+    EvaluatedEvent { access_key_id: text("AKIAALICE"), identity_type: text("IAMUser"), ..event(at, LONDON) }
 }
 
-fn far(at: Micros) -> JudgedEvent {
-    JudgedEvent { access_key_id: text("AKIAALICE"), identity_type: text("IAMUser"), ..event(at, TOKYO) }
+fn far(at: Micros) -> EvaluatedEvent {
+    EvaluatedEvent { access_key_id: text("AKIAALICE"), identity_type: text("IAMUser"), ..event(at, TOKYO) }
 }
 
 #[test]
 fn the_reference_rule() {
     let mut events = Vec::new();
-    let mut said = |rule: &Rule, more: &[JudgedEvent]| {
+    let mut said = |rule: &Rule, more: &[EvaluatedEvent]| {
         let before = reasons(rule, &events).len();
         events.extend_from_slice(more);
         reasons(rule, &events).split_off(before).into_iter().map(|(_, reasons)| reasons).collect::<Vec<_>>()
@@ -35,7 +35,7 @@ fn the_reference_rule() {
     assert!(said(&rule, &at_home).is_empty());
     assert_eq!(said(&rule, &[here(time(33, 9, 35)), far(time(33, 9, 45))]), [["known_transition"]]);
 
-    let alerts = judge(&rule, &events, &[], &[]).incidents;
+    let alerts = evaluate(&rule, &events, &[], &[]).incidents;
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].severity, Severity::Info);
     assert_eq!(alerts[0].legs.len(), 1);
@@ -44,7 +44,7 @@ fn the_reference_rule() {
 
     // With learn_transitions off it raises again.
     let without = Rule { learn_transitions: false, ..iam_user() };
-    let alerts = judge(&without, &events, &[], &[]).incidents;
+    let alerts = evaluate(&without, &events, &[], &[]).incidents;
     let first_seen: Vec<_> = alerts.iter().map(|alert| alert.first_seen).collect();
     assert_eq!(first_seen, [time(2, 9, 10), time(33, 9, 45)]);
 }
@@ -62,13 +62,13 @@ fn the_default_rule() {
         here(time(2, 15, 0)),
     ]);
     let so_far = events.clone();
-    let first = judge(&rule, &so_far, &[], &[]);
+    let first = evaluate(&rule, &so_far, &[], &[]);
     assert_eq!(first.incidents.len(), 1);
     assert_eq!(first.incidents[0].legs.len(), 4);
     assert_eq!(first.incidents[0].severity, Severity::Medium);
     assert!(first.incidents[0].evidence.contains(&Evidence::TwoHolders));
     // It is shown as held.
-    assert_eq!(standing(&rule, &events, TOKYO), Some("held"));
+    assert_eq!(standing(&rule, &events, TOKYO), Some("contested"));
 
     // The alert is archived as expected: the places of its raised legs that were not known are entered.
     let mut entered: Vec<AnalystRow> = Vec::new();
@@ -89,14 +89,14 @@ fn the_default_rule() {
 
     // From then on it raises nothing; what was raised stays as it was.
     events.extend([far(time(2, 15, 10)), here(time(2, 16, 0)), far(time(3, 9, 0)), here(time(3, 9, 5))]);
-    let then = judge(&rule, &events, &entered, &[]);
+    let then = evaluate(&rule, &events, &entered, &[]);
     assert_eq!(then.incidents, first.incidents);
     for verdict in &then.verdicts[4..] {
         assert_eq!(verdict.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["known_place"]);
     }
     // Without the analyst's word it goes on.
-    assert_eq!(judge(&rule, &events, &[], &[]).incidents[0].legs.len(), 6);
-    assert_eq!(standing_with(&rule, &events, &entered, TOKYO), Some("held"), "beneath the row");
+    assert_eq!(evaluate(&rule, &events, &[], &[]).incidents[0].legs.len(), 6);
+    assert_eq!(standing_with(&rule, &events, &entered, TOKYO), Some("contested"), "beneath the row");
 }
 
 #[test]

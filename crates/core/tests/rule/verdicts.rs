@@ -1,4 +1,4 @@
-//! Every reason that applies, and lowered marks.
+//! Every reason that applies, and downgraded attributes.
 
 use crate::world::*;
 use travel_core::place::{Anonymizer, Carrier, Network};
@@ -7,15 +7,15 @@ use travel_core::rule::*;
 const NOON: Micros = time(0, 12, 0);
 const ARRIVES: Micros = NOON + MINUTE;
 
-fn there() -> JudgedEvent {
+fn there() -> EvaluatedEvent {
     event(ARRIVES, TOKYO)
 }
 
-fn home() -> JudgedEvent {
+fn home() -> EvaluatedEvent {
     event(NOON, LONDON)
 }
 
-fn on(rule: &Rule, from: JudgedEvent, to: JudgedEvent) -> Vec<&'static str> {
+fn on(rule: &Rule, from: EvaluatedEvent, to: EvaluatedEvent) -> Vec<&'static str> {
     reasons(rule, &[from, to]).remove(0).1
 }
 
@@ -45,7 +45,7 @@ fn older_events_teach_the_baseline_and_raise_nothing() {
 
 #[test]
 fn trusted_only_where_both_ends_are() {
-    let trust = |event| JudgedEvent { treatment: Some(Treatment::Trusted), ..event };
+    let trust = |event| EvaluatedEvent { treatment: Some(Treatment::Trusted), ..event };
     assert_eq!(on(&plain(), trust(home()), trust(there())), ["trusted_network"]);
     assert_eq!(on(&plain(), trust(home()), there()), [""; 0]);
     assert_eq!(on(&plain(), home(), trust(there())), [""; 0]);
@@ -53,8 +53,9 @@ fn trusted_only_where_both_ends_are() {
 
 #[test]
 fn same_asn_where_the_rule_ignores_it_and_both_ends_are_in_one() {
-    let rule = Rule { ignored: Marks { same_asn: true, ..Marks::default() }, ..plain() };
-    let asn = |asn, event| JudgedEvent { asn, ..event };
+    let rule =
+        Rule { ignored: NetworkAttributes { same_asn: true, ..NetworkAttributes::default() }, ..plain() };
+    let asn = |asn, event| EvaluatedEvent { asn, ..event };
     assert_eq!(on(&rule, asn(Some(1), home()), asn(Some(1), there())), ["same_asn"]);
     assert_eq!(on(&rule, asn(Some(1), home()), asn(Some(2), there())), [""; 0]);
     assert_eq!(on(&rule, home(), there()), [""; 0], "unknown is not one");
@@ -65,16 +66,16 @@ fn same_asn_where_the_rule_ignores_it_and_both_ends_are_in_one() {
 
 #[test]
 fn no_mark_applies_to_a_leg_that_touches_tor_but_networks_do() {
-    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
-    let rule = Rule { ignored: all, lowered: all, ..plain() };
-    let tor = |event| JudgedEvent { anonymizer: Some(Anonymizer::Tor), asn: Some(1), ..event };
-    let marked = JudgedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
+    let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let rule = Rule { ignored: all, downgraded: all, ..plain() };
+    let tor = |event| EvaluatedEvent { anonymizer: Some(Anonymizer::Tor), asn: Some(1), ..event };
+    let marked = EvaluatedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
     assert_eq!(on(&rule, tor(home()), marked.clone()), [""; 0]);
     assert_eq!(on(&rule, home(), marked.clone()), ["hosting", "carrier"]);
-    assert!(!judge(&rule, &[tor(home()), marked.clone()], &[], &[]).verdicts[0].lowered);
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..marked };
+    assert!(!evaluate(&rule, &[tor(home()), marked.clone()], &[], &[]).verdicts[0].downgraded);
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..marked };
     assert_eq!(on(&rule, tor(home()), vpn), ["vpn"]);
-    let trust = |event| JudgedEvent { treatment: Some(Treatment::Trusted), ..event };
+    let trust = |event| EvaluatedEvent { treatment: Some(Treatment::Trusted), ..event };
     assert_eq!(on(&rule, trust(tor(home())), trust(there())), ["trusted_network"]);
 }
 
@@ -142,19 +143,19 @@ fn a_suppression_holds_from_its_beginning_until_before_its_end() {
 
 #[test]
 fn all_reasons_are_kept() {
-    let all = Marks { anonymizer: true, hosting: true, carrier: true, same_asn: true };
+    let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
     let rule = Rule { ignored: all, raise_from: Some(ARRIVES + 1), ..iam_user() };
-    let everything = JudgedEvent {
+    let everything = EvaluatedEvent {
         anonymizer: Some(Anonymizer::Vpn),
         hosting: true,
         carrier: Some(Carrier::Mobile),
         ..there()
     };
-    let trusted = JudgedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..home() };
+    let trusted = EvaluatedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..home() };
     let before = event(NOON - 2 * MINUTE, TOKYO);
     let back = event(NOON - MINUTE, LONDON);
     let again = event(NOON - MINUTE / 2, TOKYO);
-    let arriving = JudgedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..everything.clone() };
+    let arriving = EvaluatedEvent { asn: Some(1), treatment: Some(Treatment::Trusted), ..everything.clone() };
     let events = [before, back, again, trusted, arriving];
     let verdicts = reasons_with(&rule, &events, &[], &[Suppression::default()]);
     assert_eq!(
@@ -172,7 +173,7 @@ fn all_reasons_are_kept() {
             "suppressed"
         ]
     );
-    let vpn = JudgedEvent { treatment: Some(Treatment::Vpn), ..everything };
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..everything };
     assert_eq!(
         on(&Rule { ignored: all, ..plain() }, home(), vpn),
         ["vpn", "anonymizer", "hosting", "carrier"]
@@ -180,31 +181,35 @@ fn all_reasons_are_kept() {
 }
 
 #[test]
-fn a_lowered_mark_at_either_end_lowers_but_does_not_suppress() {
+fn a_downgraded_attribute_at_either_end_lowers_but_does_not_suppress() {
     let marked = [
         (
-            Marks { anonymizer: true, ..Marks::default() },
-            JudgedEvent { anonymizer: Some(Anonymizer::Proxy), ..home() },
+            NetworkAttributes { anonymizer: true, ..NetworkAttributes::default() },
+            EvaluatedEvent { anonymizer: Some(Anonymizer::Proxy), ..home() },
         ),
-        (Marks { hosting: true, ..Marks::default() }, JudgedEvent { hosting: true, ..home() }),
         (
-            Marks { carrier: true, ..Marks::default() },
-            JudgedEvent { carrier: Some(Carrier::Mobile), ..home() },
+            NetworkAttributes { hosting: true, ..NetworkAttributes::default() },
+            EvaluatedEvent { hosting: true, ..home() },
+        ),
+        (
+            NetworkAttributes { carrier: true, ..NetworkAttributes::default() },
+            EvaluatedEvent { carrier: Some(Carrier::Mobile), ..home() },
         ),
     ];
-    for (lowered, end) in marked {
-        let rule = Rule { lowered, ..plain() };
-        let other_end = JudgedEvent { time: ARRIVES + MINUTE, ..end.clone() };
+    for (downgraded, end) in marked {
+        let rule = Rule { downgraded, ..plain() };
+        let other_end = EvaluatedEvent { time: ARRIVES + MINUTE, ..end.clone() };
         for events in [[end, there()], [there(), other_end]] {
-            let judgement = judge(&rule, &events, &[], &[]);
-            assert!(judgement.verdicts[0].is_raised());
-            assert!(judgement.verdicts[0].lowered);
-            assert_eq!(judgement.incidents[0].severity, Severity::Low);
-            let unlowered =
-                judge(&Rule { lowered: Marks::default(), ..plain() }, &events, &[], &[]).incidents;
-            assert_eq!(unlowered[0].severity, Severity::Medium);
+            let evaluation = evaluate(&rule, &events, &[], &[]);
+            assert!(evaluation.verdicts[0].is_raised());
+            assert!(evaluation.verdicts[0].downgraded);
+            assert_eq!(evaluation.incidents[0].severity, Severity::Low);
+            let not_downgraded =
+                evaluate(&Rule { downgraded: NetworkAttributes::default(), ..plain() }, &events, &[], &[])
+                    .incidents;
+            assert_eq!(not_downgraded[0].severity, Severity::Medium);
         }
     }
-    let one_as = [JudgedEvent { asn: Some(1), ..home() }, JudgedEvent { asn: Some(1), ..there() }];
-    assert_eq!(judge(&plain(), &one_as, &[], &[]).incidents[0].severity, Severity::Low, "as by default");
+    let one_as = [EvaluatedEvent { asn: Some(1), ..home() }, EvaluatedEvent { asn: Some(1), ..there() }];
+    assert_eq!(evaluate(&plain(), &one_as, &[], &[]).incidents[0].severity, Severity::Low, "as by default");
 }

@@ -48,7 +48,7 @@ pub fn text(text: &str) -> Option<Arc<str>> {
 }
 
 /// An event of Alice's key at one of the addresses of a place: the same place has the same address.
-pub fn event(at: Micros, spot: Spot) -> JudgedEvent {
+pub fn event(at: Micros, spot: Spot) -> EvaluatedEvent {
     let number = [LONDON, PARIS, MADRID, NEW_YORK, TOKYO, PORTLAND_OREGON, PORTLAND_MAINE, NOWHERE]
         .iter()
         .position(|known| *known == spot)
@@ -56,8 +56,8 @@ pub fn event(at: Micros, spot: Spot) -> JudgedEvent {
     event_from(at, spot, &format!("192.0.2.{number}"))
 }
 
-pub fn event_from(at: Micros, spot: Spot, address: &str) -> JudgedEvent {
-    JudgedEvent {
+pub fn event_from(at: Micros, spot: Spot, address: &str) -> EvaluatedEvent {
+    EvaluatedEvent {
         entity: "key".into(),
         baseline_entity: text("alice"),
         time: at,
@@ -102,42 +102,42 @@ pub fn iam_user() -> Rule {
         thresholds: travel_core::journey::Thresholds::default(),
         learn: Learn::Encountered,
         learn_transitions: true,
-        lowered: Marks::default(),
+        downgraded: NetworkAttributes::default(),
         severity: Severity::Info,
         ..Rule::default()
     }
 }
 
 /// What the tests of sentences look at: of each verdict when it arrives, and its reasons.
-pub fn reasons(rule: &Rule, events: &[JudgedEvent]) -> Vec<(Micros, Vec<&'static str>)> {
+pub fn reasons(rule: &Rule, events: &[EvaluatedEvent]) -> Vec<(Micros, Vec<&'static str>)> {
     reasons_with(rule, events, &[], &[])
 }
 
 pub fn reasons_with(
     rule: &Rule,
-    events: &[JudgedEvent],
+    events: &[EvaluatedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
 ) -> Vec<(Micros, Vec<&'static str>)> {
-    let judgement = judge(rule, events, analysts, suppressions);
-    let verdicts = judgement.verdicts.iter();
+    let evaluation = evaluate(rule, events, analysts, suppressions);
+    let verdicts = evaluation.verdicts.iter();
     verdicts
         .map(|verdict| (verdict.to_time(), verdict.reasons.iter().map(|r| r.as_str()).collect()))
         .collect()
 }
 
 /// The state of a place after these events; `None` where it is not among the learnt ones.
-pub fn standing(rule: &Rule, events: &[JudgedEvent], spot: Spot) -> Option<&'static str> {
+pub fn standing(rule: &Rule, events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
     standing_with(rule, events, &[], spot)
 }
 
 pub fn standing_with(
     rule: &Rule,
-    events: &[JudgedEvent],
+    events: &[EvaluatedEvent],
     analysts: &[AnalystRow],
     spot: Spot,
 ) -> Option<&'static str> {
-    let learnt = judge(rule, events, analysts, &[]).places;
+    let learnt = evaluate(rule, events, analysts, &[]).places;
     let key = place(spot).under(rule.learn);
     learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.standing.as_str())
 }

@@ -59,7 +59,7 @@ impl Places {
 }
 
 /// Proves no possession of a credential, or was a service's doing.
-fn is_judged(record: &Value) -> bool {
+fn is_evaluated(record: &Value) -> bool {
     let failed_sign_in =
         record["eventName"] == "ConsoleLogin" && record["responseElements"]["ConsoleLogin"] == "Failure";
     !failed_sign_in
@@ -121,17 +121,17 @@ fn the_impossible_legs_are_these() {
         "ASIAWEB000007EXAMPLE 2026-03-07T02:05:00Z Ashburn 2026-03-07T02:12:00Z Lagos 8770",
         "ASIAWEB000007EXAMPLE 2026-03-07T02:12:50Z Lagos 2026-03-07T02:20:00Z Ashburn 8770",
     ];
-    assert_eq!(legs(is_judged, true), expected);
+    assert_eq!(legs(is_evaluated, true), expected);
 }
 
 #[test]
-fn what_is_not_judged_would_have_made_more() {
-    assert!(legs(|_| true, true).len() > legs(is_judged, true).len());
+fn what_is_not_evaluated_would_have_made_more() {
+    assert!(legs(|_| true, true).len() > legs(is_evaluated, true).len());
 }
 
 #[test]
 fn the_journeys_that_look_impossible_and_are_not() {
-    let all = legs(is_judged, false);
+    let all = legs(is_evaluated, false);
     for expected in [
         "AKIABOB000001EXAMPLE 2026-03-04T12:30:00Z New York 2026-03-04T21:30:00Z London 5570",
         "AKIADAVE00001EXAMPLE 2026-03-03T21:00:00Z Suva 2026-03-04T00:00:00Z Apia 1151",

@@ -152,7 +152,7 @@ impl Model<'_> {
                 if let Some(since) = self.held(&of, &place, n) {
                     // Of the stay in which it was held.
                     let first = self.stay(&of, &place, since + 1)[0];
-                    learnt.push((of.clone(), place, "held", at(since), at(first), at(last)));
+                    learnt.push((of.clone(), place, "contested", at(since), at(first), at(last)));
                 } else if now - at(last) <= self.rule.forget_after {
                     let (state, since) = match self.trials(&of, &stay) {
                         Ok(since) => ("known", since),

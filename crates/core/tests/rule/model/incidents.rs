@@ -42,7 +42,7 @@ impl Model<'_> {
                         }
                     }
                 }
-                let all_lowered = group.iter().all(|(_, _, verdict)| verdict.lowered);
+                let all_downgraded = group.iter().all(|(_, _, verdict)| verdict.downgraded);
                 let steps = ["info", "low", "medium", "high", "critical"];
                 let step = steps.iter().position(|step| *step == self.rule.severity.as_str()).unwrap();
                 incidents.push(ModelIncident {
@@ -50,7 +50,7 @@ impl Model<'_> {
                     first_seen,
                     last_seen,
                     legs: group.iter().map(|(_, _, verdict)| (verdict.from, verdict.to)).collect(),
-                    severity: steps[if all_lowered { step.saturating_sub(1) } else { step }],
+                    severity: steps[if all_downgraded { step.saturating_sub(1) } else { step }],
                     evidence,
                 });
                 begin = end + 1;

@@ -12,7 +12,7 @@ pub use words::in_words;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
 use travel_core::place::Anonymizer;
-use travel_core::rule::{AnalystRow, JudgedEvent, Learn, Micros, PlaceKey, Rule, Suppression, Treatment};
+use travel_core::rule::{AnalystRow, EvaluatedEvent, Learn, Micros, PlaceKey, Rule, Suppression, Treatment};
 use travel_core::site::Site;
 
 pub type Place = (String, Option<String>, Option<String>);
@@ -35,7 +35,7 @@ pub struct ModelVerdict {
     pub to: (Micros, Site),
     pub reasons: Vec<&'static str>,
     pub evidence: BTreeSet<&'static str>,
-    pub lowered: bool,
+    pub downgraded: bool,
     pub from_known: bool,
     pub to_known: bool,
 }
@@ -53,7 +53,7 @@ pub struct ModelIncident {
 
 pub fn answer(
     rule: &Rule,
-    rows: &[JudgedEvent],
+    rows: &[EvaluatedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
 ) -> Answer {
@@ -81,12 +81,12 @@ pub fn answer(
 
 /// Rows of one entity with one time and site are one event, for which the smallest row stands; what a network ignores
 /// is absent; all in order.
-fn counted_once(rows: &[JudgedEvent]) -> Vec<&JudgedEvent> {
-    let row = |e: &JudgedEvent| {
+fn counted_once(rows: &[EvaluatedEvent]) -> Vec<&EvaluatedEvent> {
+    let row = |e: &EvaluatedEvent| {
         [&e.event_id, &e.event_name, &e.access_key_id, &e.user_agent, &e.outcome]
             .map(|value| value.as_ref().map_or((1, String::new()), |value| (0, value.to_string())))
     };
-    let mut events: Vec<&JudgedEvent> = Vec::new();
+    let mut events: Vec<&EvaluatedEvent> = Vec::new();
     for (i, one) in rows.iter().enumerate() {
         let stands = rows.iter().enumerate().all(|(j, other)| {
             let same = other.entity == one.entity && other.time == one.time && other.site == one.site;
@@ -102,7 +102,7 @@ fn counted_once(rows: &[JudgedEvent]) -> Vec<&JudgedEvent> {
 
 struct Model<'a> {
     rule: &'a Rule,
-    events: Vec<&'a JudgedEvent>,
+    events: Vec<&'a EvaluatedEvent>,
     analysts: &'a [AnalystRow],
     suppressions: &'a [Suppression],
     held: RefCell<HashMap<(String, Place, usize), Option<usize>>>,

@@ -1,9 +1,9 @@
 //! 2: suppressions.
 
-use travel_core::rule::{JudgedEvent, Suppression};
+use travel_core::rule::{EvaluatedEvent, Suppression};
 
-pub fn fits(suppression: &Suppression, a: &JudgedEvent, b: &JudgedEvent) -> bool {
-    let country = |event: &JudgedEvent| event.country_code.as_ref().map(ToString::to_string);
+pub fn fits(suppression: &Suppression, a: &EvaluatedEvent, b: &EvaluatedEvent) -> bool {
+    let country = |event: &EvaluatedEvent| event.country_code.as_ref().map(ToString::to_string);
     let ends = [(country(a), country(b)), (country(b), country(a))];
     let countries = ends.iter().any(|(one, other)| {
         (suppression.country_code_a.is_none() || suppression.country_code_a == *one)
@@ -17,7 +17,7 @@ pub fn fits(suppression: &Suppression, a: &JudgedEvent, b: &JudgedEvent) -> bool
             };
             bytes.iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 == 1)).collect()
         };
-        let holds = |event: &JudgedEvent| {
+        let holds = |event: &EvaluatedEvent| {
             event.site.address().is_some_and(|ip| {
                 let (start, ip) = (bits(network.address), bits(ip));
                 start.len() == ip.len() && (0..usize::from(network.prefix)).all(|bit| start[bit] == ip[bit])

@@ -63,7 +63,7 @@ impl Model<'_> {
 
         let hosts = usize::from(a.hosting) + usize::from(b.hosting);
         let carrier = a.carrier.is_some() || b.carrier.is_some();
-        let lowered = self.rule.lowered;
+        let downgraded = self.rule.downgraded;
         let key = b.access_key_id.as_deref().unwrap_or("");
         let evidence = [
             ("new_country", new_country),
@@ -91,11 +91,11 @@ impl Model<'_> {
             to: (b.time, b.site),
             reasons,
             evidence: evidence.into_iter().filter(|(_, shown)| *shown).map(|(name, _)| name).collect(),
-            lowered: !tor
-                && ((lowered.anonymizer && (a.anonymizer.is_some() || b.anonymizer.is_some()))
-                    || (lowered.hosting && hosts > 0)
-                    || (lowered.carrier && carrier)
-                    || (lowered.same_asn && one_as)),
+            downgraded: !tor
+                && ((downgraded.anonymizer && (a.anonymizer.is_some() || b.anonymizer.is_some()))
+                    || (downgraded.hosting && hosts > 0)
+                    || (downgraded.carrier && carrier)
+                    || (downgraded.same_asn && one_as)),
             from_known,
             to_known,
         }

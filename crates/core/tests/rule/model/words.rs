@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use travel_core::rule::PlaceKey;
 
 /// What the crate answered, in the words of the model.
-pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
+pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
     let place = |key: &PlaceKey| -> Place {
         let name = |name: &Option<std::sync::Arc<str>>| name.as_ref().map(ToString::to_string);
         (key.country_code.to_string(), name(&key.subdivision), name(&key.city))
     };
-    let ends: BTreeMap<&str, _> = judgement
+    let ends: BTreeMap<&str, _> = evaluation
         .verdicts
         .iter()
         .map(|v| {
@@ -19,7 +19,7 @@ pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
         })
         .collect();
     Answer {
-        verdicts: judgement
+        verdicts: evaluation
             .verdicts
             .iter()
             .map(|v| ModelVerdict {
@@ -28,12 +28,12 @@ pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
                 to: ends[v.leg_id.as_str()].1,
                 reasons: v.reasons.iter().map(|reason| reason.as_str()).collect(),
                 evidence: v.evidence.iter().map(|evidence| evidence.as_str()).collect(),
-                lowered: v.lowered,
+                downgraded: v.downgraded,
                 from_known: v.from_known,
                 to_known: v.to_known,
             })
             .collect(),
-        places: judgement
+        places: evaluation
             .places
             .iter()
             .map(|p| {
@@ -42,7 +42,7 @@ pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
                 (p.baseline_entity.to_string(), place(&p.place), state, since, p.first_seen, p.last_seen)
             })
             .collect(),
-        transitions: judgement
+        transitions: evaluation
             .transitions
             .iter()
             .map(|t| {
@@ -50,7 +50,7 @@ pub fn in_words(judgement: &travel_core::rule::Judgement) -> Answer {
                 (t.baseline_entity.to_string(), from, to, t.travelled.first_seen, t.travelled.last_seen)
             })
             .collect(),
-        incidents: judgement
+        incidents: evaluation
             .incidents
             .iter()
             .map(|i| ModelIncident {

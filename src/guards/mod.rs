@@ -1,4 +1,4 @@
-//! The analysts' side of the standing rule: triggers that keep apart what scans write and what people enter.
+//! The analysts' side of the detection rule: triggers that keep apart what scans write and what people enter.
 //!
 //! | table | guard |
 //! |---|---|

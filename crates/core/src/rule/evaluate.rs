@@ -1,10 +1,10 @@
 //! The state machines together: events in, verdicts out; and what must be kept to go on later.
 
-use super::analysts::{AnalystRow, Overlay};
+use super::analyst_row::{AnalystRow, Overlay};
 use super::baseline::{BaselineState, LearntPlace, LearntTransition};
 use super::checkpoint::{self, Checkpoint};
 use super::class::Class;
-use super::event::{JudgedEvent, in_order};
+use super::event::{EvaluatedEvent, in_order};
 use super::incident::{Grouping, Incident, OtherEdition};
 use super::journey::EntityJourney;
 use super::past::Pasts;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// What comes of a rule's events.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Judgement<'a> {
+pub struct Evaluation<'a> {
     /// Every leg over the thresholds, in order of arrival.
     pub verdicts: Vec<Verdict<'a>>,
     /// Sorted by baseline entity, as of the last event of each.
@@ -47,27 +47,27 @@ pub struct State {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntityState {
     /// The last event, passing or not.
-    pub judged_until: Micros,
+    pub evaluated_until: Micros,
     /// The last ordinary event: where its next leg starts.
-    pub last: Option<JudgedEvent>,
+    pub last: Option<EvaluatedEvent>,
     pub grouping: Grouping,
 }
 
-/// An event that is not later than what was judged of its entity or of its baseline entity.
+/// An event that is not later than what was evaluated of its entity or of its baseline entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Late {
     pub event: Micros,
-    pub judged_until: Micros,
+    pub evaluated_until: Micros,
 }
 
-/// Judges the whole history of a set of entities and baseline entities: the rows in any order, with any repetitions.
+/// Evaluates the whole history of a set of entities and baseline entities: the rows in any order, with any repetitions.
 /// The set must be closed: every entity's events, and every event of their baseline entities.
-pub fn judge<'a>(
+pub fn evaluate<'a>(
     rule: &Rule,
-    events: &'a [JudgedEvent],
+    events: &'a [EvaluatedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
-) -> Judgement<'a> {
+) -> Evaluation<'a> {
     let analysts = Overlay::new(analysts, rule.learn);
     let mut machine = Machine::new(Law { rule, analysts: &analysts, suppressions });
     machine.run(events);
@@ -81,8 +81,8 @@ pub fn resume_towards<'a>(
     state: &'a State,
     pasts: &mut Pasts,
     law: Law,
-    events: &'a [JudgedEvent],
-) -> Result<(Judgement<'a>, State), Late> {
+    events: &'a [EvaluatedEvent],
+) -> Result<(Evaluation<'a>, State), Late> {
     if let Some(late) = events.iter().find_map(|event| state.is_late(law.rule, event)) {
         return Err(late);
     }
@@ -94,42 +94,42 @@ pub fn resume_towards<'a>(
     Ok(machine.end())
 }
 
-/// Goes on from a state: judging in one go equals judging up to any time and resuming with what is later. Every event
-/// must be later than all that was judged of its entity and of its baseline entity; that others are further on is no
+/// Goes on from a state: evaluating in one go equals evaluating up to any time and resuming with what is later. Every event
+/// must be later than all that was evaluated of its entity and of its baseline entity; that others are further on is no
 /// matter.
 pub fn resume<'a>(
     state: &'a State,
     rule: &Rule,
-    events: &'a [JudgedEvent],
+    events: &'a [EvaluatedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
-) -> Result<(Judgement<'a>, State), Late> {
+) -> Result<(Evaluation<'a>, State), Late> {
     let analysts = Overlay::new(analysts, rule.learn);
     let law = Law { rule, analysts: &analysts, suppressions };
     resume_towards(Micros::MIN, state, &mut Pasts::new(), law, events)
 }
 
 impl State {
-    /// Whether this event comes too late to be judged after the state: its past must be judged again. One of the very
+    /// Whether this event comes too late to be evaluated after the state: its past must be evaluated again. One of the very
     /// second of the last is late too: it may come before that one in the order, or be the same event.
-    pub fn is_late(&self, rule: &Rule, event: &JudgedEvent) -> Option<Late> {
+    pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
         if Class::of(event, rule) == Class::Absent {
             return None;
         }
-        let entity = self.entities.get(&event.entity).map(|state| state.judged_until);
+        let entity = self.entities.get(&event.entity).map(|state| state.evaluated_until);
         let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
-        let judged_until = entity.max(baseline.map(|state| state.judged_until))?;
-        (event.time <= judged_until).then_some(Late { event: event.time, judged_until })
+        let evaluated_until = entity.max(baseline.map(|state| state.evaluated_until))?;
+        (event.time <= evaluated_until).then_some(Late { event: event.time, evaluated_until })
     }
 }
 
-/// One rule at work. For doors that want to see every step; [`judge`] and [`resume`] run it for the others.
+/// One rule at work. For doors that want to see every step; [`evaluate`] and [`resume`] run it for the others.
 #[derive(Debug)]
 pub struct Machine<'r, 'a> {
     law: Law<'r>,
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
-    judgement: Judgement<'a>,
+    evaluation: Evaluation<'a>,
     /// The newest event that is known of at all: how finely older states are kept depends on it. None: none are.
     horizon: Option<Micros>,
     pasts: Pasts,
@@ -140,15 +140,15 @@ pub struct Machine<'r, 'a> {
 pub struct Step<'a> {
     pub class: Class,
     /// The leg that arrives at it, also under the thresholds.
-    pub leg: Option<Leg<&'a JudgedEvent>>,
+    pub leg: Option<Leg<&'a EvaluatedEvent>>,
     /// Whether the leg is over them and no verdict on it stands: then it is the newest of the verdicts.
-    pub judged: bool,
+    pub evaluated: bool,
 }
 
 #[derive(Debug, Default)]
 struct EntityRun<'a> {
     /// None: it has no event yet.
-    judged_until: Option<Micros>,
+    evaluated_until: Option<Micros>,
     journey: EntityJourney<'a>,
     grouping: Grouping,
     other: OtherEdition,
@@ -156,10 +156,10 @@ struct EntityRun<'a> {
 
 impl EntityRun<'_> {
     /// What must be kept of it, as of its last event; and the incident that none can join any more.
-    fn state(&self, rule: &Rule, judged_until: Micros) -> (EntityState, Option<Incident>) {
+    fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         let mut grouping = self.grouping.clone();
-        let ended = grouping.settle(rule, judged_until);
-        (EntityState { judged_until, last: self.journey.last().cloned(), grouping }, ended)
+        let ended = grouping.settle(rule, evaluated_until);
+        (EntityState { evaluated_until, last: self.journey.last().cloned(), grouping }, ended)
     }
 }
 
@@ -171,10 +171,15 @@ impl<'r, 'a> Machine<'r, 'a> {
     pub fn resume(law: Law<'r>, state: &'a State) -> Self {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
-            let judged_until = Some(kept.judged_until);
+            let evaluated_until = Some(kept.evaluated_until);
             (
                 entity.clone(),
-                EntityRun { judged_until, journey, grouping: kept.grouping.clone(), ..EntityRun::default() },
+                EntityRun {
+                    evaluated_until,
+                    journey,
+                    grouping: kept.grouping.clone(),
+                    ..EntityRun::default()
+                },
             )
         });
         let baselines =
@@ -187,11 +192,18 @@ impl<'r, 'a> Machine<'r, 'a> {
         entities: BTreeMap<Arc<str>, EntityRun<'a>>,
         baselines: BTreeMap<Arc<str>, BaselineState>,
     ) -> Self {
-        Self { law, entities, baselines, judgement: Judgement::default(), horizon: None, pasts: Pasts::new() }
+        Self {
+            law,
+            entities,
+            baselines,
+            evaluation: Evaluation::default(),
+            horizon: None,
+            pasts: Pasts::new(),
+        }
     }
 
     /// All of these rows, put in order.
-    pub fn run(&mut self, events: &'a [JudgedEvent]) {
+    pub fn run(&mut self, events: &'a [EvaluatedEvent]) {
         let events = in_order(events);
         self.horizon = self.horizon.max(events.last().map(|event| event.time));
         for event in events {
@@ -200,32 +212,32 @@ impl<'r, 'a> Machine<'r, 'a> {
     }
 
     /// The next event in the order of all events, each once.
-    pub fn step(&mut self, event: &'a JudgedEvent) -> Step<'a> {
+    pub fn step(&mut self, event: &'a EvaluatedEvent) -> Step<'a> {
         let class = Class::of(event, self.law.rule);
         if class == Class::Absent {
-            return Step { class, leg: None, judged: false };
+            return Step { class, leg: None, evaluated: false };
         }
         let run = match self.entities.get_mut(&event.entity) {
             Some(run) => run,
             None => self.entities.entry(event.entity.clone()).or_default(),
         };
-        match run.judged_until.replace(event.time) {
-            None => self.judgement.entities_begun.push((event.entity.clone(), event.time)),
-            Some(judged_until) if is_worth_keeping(self.horizon, judged_until, event.time) => {
-                let (state, _) = run.state(self.law.rule, judged_until);
+        match run.evaluated_until.replace(event.time) {
+            None => self.evaluation.entities_begun.push((event.entity.clone(), event.time)),
+            Some(evaluated_until) if is_worth_keeping(self.horizon, evaluated_until, event.time) => {
+                let (state, _) = run.state(self.law.rule, evaluated_until);
                 let member = event.entity.clone();
-                let checkpoint = Checkpoint { member, judged_until, valid_until: event.time, state };
-                self.judgement.entity_checkpoints.push(checkpoint);
+                let checkpoint = Checkpoint { member, evaluated_until, valid_until: event.time, state };
+                self.evaluation.entity_checkpoints.push(checkpoint);
             }
             Some(_) => {}
         }
         let rule = self.law.rule;
-        // What stands is no later than the event: so it comes after all that was kept, and before what is judged now.
+        // What stands is no later than the event: so it comes after all that was kept, and before what is evaluated now.
         let past = self.pasts.get_mut(&event.entity);
         let (stands, is_pruned, is_other) = match past {
             Some(past) => {
                 for given in past.take_until(event.time) {
-                    self.judgement.incidents.extend(run.grouping.stand(rule, given, &mut run.other));
+                    self.evaluation.incidents.extend(run.grouping.stand(rule, given, &mut run.other));
                 }
                 let stands = event.time <= past.until;
                 (stands, event.time < past.pruned_before, stands && event.time <= past.other_until)
@@ -236,7 +248,7 @@ impl<'r, 'a> Machine<'r, 'a> {
         let measured = leg
             .filter(|_| !stands || is_pruned || is_other)
             .and_then(|leg| Some((leg, leg.measure_if_impossible(&rule.thresholds)?)));
-        let judged = measured.is_some() && !stands;
+        let evaluated = measured.is_some() && !stands;
         if let Some((leg, _)) = measured
             && is_other
             && !is_pruned
@@ -247,47 +259,47 @@ impl<'r, 'a> Machine<'r, 'a> {
             // Before anything is learnt from the event: known means known before it.
             let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
             let verdict = self.law.verdict(leg, measure, &class, state);
-            self.judgement.incidents.extend(run.grouping.add(rule, verdict.given(rule.learn)));
-            if judged {
-                self.judgement.verdicts.push(verdict);
+            self.evaluation.incidents.extend(run.grouping.add(rule, verdict.given(rule.learn)));
+            if evaluated {
+                self.evaluation.verdicts.push(verdict);
             }
         }
         self.learn(event, &class, leg);
-        Step { class, leg, judged }
+        Step { class, leg, evaluated }
     }
 
-    /// What was judged, and what must be kept.
-    pub fn end(mut self) -> (Judgement<'a>, State) {
+    /// What was evaluated, and what must be kept.
+    pub fn end(mut self) -> (Evaluation<'a>, State) {
         let rule = self.law.rule;
         for (baseline_entity, state) in &mut self.baselines {
             state.forget(rule);
-            self.judgement.places.extend(state.learnt_places(baseline_entity));
-            self.judgement.transitions.extend(state.learnt_transitions(baseline_entity));
+            self.evaluation.places.extend(state.learnt_places(baseline_entity));
+            self.evaluation.transitions.extend(state.learnt_transitions(baseline_entity));
         }
         let mut entities = BTreeMap::new();
         for (entity, run) in self.entities {
-            let Some(judged_until) = run.judged_until else { continue };
-            let (kept, ended) = run.state(rule, judged_until);
-            self.judgement.incidents.extend(ended);
-            self.judgement.incidents.extend(kept.grouping.open.clone());
+            let Some(evaluated_until) = run.evaluated_until else { continue };
+            let (kept, ended) = run.state(rule, evaluated_until);
+            self.evaluation.incidents.extend(ended);
+            self.evaluation.incidents.extend(kept.grouping.open.clone());
             entities.insert(entity, kept);
         }
-        self.judgement.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
-        (self.judgement, State { entities, baselines: self.baselines })
+        self.evaluation.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
+        (self.evaluation, State { entities, baselines: self.baselines })
     }
 
-    fn learn(&mut self, event: &JudgedEvent, class: &Class, leg: Option<Leg<&JudgedEvent>>) {
+    fn learn(&mut self, event: &EvaluatedEvent, class: &Class, leg: Option<Leg<&EvaluatedEvent>>) {
         let rule = self.law.rule;
         let Some(baseline_entity) = event.baseline_entity.as_ref().filter(|_| rule.baseline) else { return };
         let state = match self.baselines.get_mut(baseline_entity) {
             Some(state) => {
-                let judged_until = state.judged_until;
-                if is_worth_keeping(self.horizon, judged_until, event.time) {
+                let evaluated_until = state.evaluated_until;
+                if is_worth_keeping(self.horizon, evaluated_until, event.time) {
                     let mut kept = state.clone();
                     kept.forget(rule);
-                    self.judgement.baseline_checkpoints.push(Checkpoint {
+                    self.evaluation.baseline_checkpoints.push(Checkpoint {
                         member: baseline_entity.clone(),
-                        judged_until,
+                        evaluated_until,
                         valid_until: event.time,
                         state: kept,
                     });
@@ -295,12 +307,12 @@ impl<'r, 'a> Machine<'r, 'a> {
                 state
             }
             None => {
-                self.judgement.baselines_begun.push((baseline_entity.clone(), event.time));
+                self.evaluation.baselines_begun.push((baseline_entity.clone(), event.time));
                 let unknown = BaselineState::new(event.time);
                 self.baselines.entry(baseline_entity.clone()).or_insert(unknown)
             }
         };
-        state.judged_until = event.time;
+        state.evaluated_until = event.time;
         if *class != Class::Ordinary {
             return;
         }
@@ -319,6 +331,6 @@ impl<'r, 'a> Machine<'r, 'a> {
 }
 
 /// Whether a state that stands as of one event and ends with the next is kept for late events.
-fn is_worth_keeping(horizon: Option<Micros>, judged_until: Micros, valid_until: Micros) -> bool {
-    horizon.is_some_and(|newest| checkpoint::is_kept(judged_until, valid_until, newest))
+fn is_worth_keeping(horizon: Option<Micros>, evaluated_until: Micros, valid_until: Micros) -> bool {
+    horizon.is_some_and(|newest| checkpoint::is_kept(evaluated_until, valid_until, newest))
 }

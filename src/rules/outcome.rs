@@ -1,4 +1,4 @@
-//! What comes of judging: gathered chunk by chunk, in the form in which it is written.
+//! What comes of evaluating: gathered chunk by chunk, in the form in which it is written.
 
 use super::findings;
 use super::past::Stands;
@@ -6,11 +6,11 @@ use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, Evidence, Incident, JudgedEvent, Law as Given, Micros,
+    BaselineState, Checkpoint, EntityState, EvaluatedEvent, Evidence, Incident, Law as Given, Micros,
     OtherEdition, Overlay, Pasts, PlaceKey, Rule, State, Suppression, resume_towards,
 };
 
-/// What a rule is judged by.
+/// What a rule is evaluated by.
 pub struct Law {
     pub name: String,
     pub settings: Rule,
@@ -18,7 +18,7 @@ pub struct Law {
     pub message: Option<String>,
     pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
-    /// The present edition of place data, by which everything is judged.
+    /// The present edition of place data, by which everything is evaluated.
     pub edition: i64,
     /// The newest event that is known of.
     pub horizon: Micros,
@@ -26,7 +26,7 @@ pub struct Law {
     pub pruned_before: Micros,
 }
 
-/// Of events that were judged in order of time, from a state on.
+/// Of events that were evaluated in order of time, from a state on.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Rows of travel.verdicts as JSON, which are not written yet.
@@ -50,7 +50,7 @@ pub struct Outcome {
 /// What is kept of a raised leg with its alert.
 #[derive(Debug)]
 pub struct RaisedLeg {
-    pub lowered: bool,
+    pub downgraded: bool,
     pub evidence: BTreeSet<Evidence>,
     pub to_time: Micros,
     pub baseline_entity: Option<Arc<str>>,
@@ -65,7 +65,7 @@ impl Outcome {
         Self { state, ..Self::default() }
     }
 
-    /// More members, whose later events were judged before: what those said of the incidents that the states carry is
+    /// More members, whose later events were evaluated before: what those said of the incidents that the states carry is
     /// said again. But for verdicts that stand.
     pub fn take_up(&mut self, law: &Law, state: State, stands: Stands) {
         for (entity, state) in state.entities {
@@ -100,20 +100,20 @@ impl Outcome {
     }
 
     /// The next events, all later than those before them.
-    pub fn judge(&mut self, law: &Law, events: &[JudgedEvent]) -> Result<(), TravelError> {
+    pub fn evaluate(&mut self, law: &Law, events: &[EvaluatedEvent]) -> Result<(), TravelError> {
         if events.is_empty() {
             return Ok(());
         }
         let before = std::mem::take(&mut self.state);
         let given = Given { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
         let resumed = resume_towards(law.horizon, &before, &mut self.pasts, given, events);
-        let (judgement, after) = resumed.map_err(|late| TravelError::EventsUnordered {
+        let (evaluation, after) = resumed.map_err(|late| TravelError::EventsUnordered {
             rule: law.name.clone(),
             event: late.event,
-            judged_until: late.judged_until,
+            evaluated_until: late.evaluated_until,
         })?;
         let learn = law.settings.learn;
-        for verdict in &judgement.verdicts {
+        for verdict in &evaluation.verdicts {
             if verdict.to_time() < law.pruned_before {
                 continue;
             }
@@ -124,7 +124,7 @@ impl Outcome {
             if verdict.is_raised() {
                 let given = verdict.given(learn);
                 let leg = RaisedLeg {
-                    lowered: given.lowered,
+                    downgraded: given.downgraded,
                     evidence: given.evidence,
                     to_time: given.to_time,
                     baseline_entity: verdict.leg.to.event.baseline_entity.clone(),
@@ -136,17 +136,17 @@ impl Outcome {
                 self.raised.insert(verdict.leg_id.clone(), leg);
             }
         }
-        for incident in judgement.incidents {
+        for incident in evaluation.incidents {
             let carried =
                 before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
             if carried != Some(&incident) && incident.last_seen >= law.pruned_before {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
         }
-        self.entity_checkpoints.extend(judgement.entity_checkpoints);
-        self.baseline_checkpoints.extend(judgement.baseline_checkpoints);
-        self.entities_begun.extend(judgement.entities_begun);
-        self.baselines_begun.extend(judgement.baselines_begun);
+        self.entity_checkpoints.extend(evaluation.entity_checkpoints);
+        self.baseline_checkpoints.extend(evaluation.baseline_checkpoints);
+        self.entities_begun.extend(evaluation.entities_begun);
+        self.baselines_begun.extend(evaluation.baselines_begun);
         self.newest = self.newest.max(events.iter().map(|event| event.time).max());
         self.state = after;
         Ok(())

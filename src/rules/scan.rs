@@ -1,6 +1,6 @@
-//! One step of a scan: some of what is new is judged and written. The procedure travel.scan commits between steps.
+//! One step of a scan: some of what is new is evaluated and written. The procedure travel.scan commits between steps.
 
-use super::analysts;
+use super::analyst_rows;
 use super::definition::{Definition, text};
 use super::ending;
 use super::history::{Again, Histories};
@@ -12,7 +12,7 @@ use super::past;
 use super::progress::{self, Health, Progress, Tally};
 use super::queries::{News, Queries};
 use super::reader::{Read, Reader};
-use super::write::{Judged, Writer, verdicts};
+use super::write::{Evaluated, Writer, verdicts};
 use crate::detect::{DiagnosedRows, Diagnosis, just_before, none_of};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
@@ -24,10 +24,10 @@ use crate::pg::spi::{self, Cursor, Rows};
 use pgrx::pg_sys;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::{Class, JudgedEvent, Micros, Overlay, State};
+use travel_core::rule::{Class, EvaluatedEvent, Micros, Overlay, State};
 
 pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
-pg_function!(travel_begin_rejudge, pg_finfo_travel_begin_rejudge, begin_rejudge);
+pg_function!(travel_begin_rescan, pg_finfo_travel_begin_rescan, begin_rescan);
 pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
 /// How much a step does, by `impossible_travel.scan_batch`.
@@ -37,7 +37,7 @@ struct Sizes {
     batch: usize,
     /// Rows of a history that are read at once.
     portion: usize,
-    /// Members that it judges again: a pass over everything does so for all of them.
+    /// Members that it evaluates again: a pass over everything does so for all of them.
     members: usize,
 }
 
@@ -56,10 +56,10 @@ fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// `(rule, since)`
-fn begin_rejudge(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+fn begin_rescan(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
-    // What arrives at that very time is judged again, too.
+    // What arrives at that very time is evaluated again, too.
     ending::remembered(|| spi::connected(|| Progress::begin_again(rule, just_before(since))))?;
     Ok(call.null())
 }
@@ -105,16 +105,16 @@ impl Step {
         }
         let (events, read, last) = self.read_news(&mut reader)?;
         let is_last = read < self.sizes.batch;
-        let is_done = self.judge_news(events, &mut reader)?;
+        let is_done = self.evaluate_news(events, &mut reader)?;
         if !is_done {
-            // The same rows again; what was judged of them is known.
+            // The same rows again; what was evaluated of them is known.
             return Ok(true);
         }
         self.progress.advance(&rule, last.or(self.progress.position), &self.tally, reader.built_at());
         if !is_last {
             return Ok(true);
         }
-        if self.judge_stale(&mut reader)? {
+        if self.evaluate_stale(&mut reader)? {
             return Ok(true);
         }
         self.progress.finish(&rule, self.health()?);
@@ -127,7 +127,7 @@ impl Step {
     fn read_news(
         &mut self,
         reader: &mut Reader,
-    ) -> Result<(Vec<JudgedEvent>, usize, Option<Micros>), TravelError> {
+    ) -> Result<(Vec<EvaluatedEvent>, usize, Option<Micros>), TravelError> {
         let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
         let news = News {
             arrived: self.progress.condition(&self.queries, own.text(0, 0)?.unwrap_or_default()),
@@ -144,9 +144,9 @@ impl Step {
                 Read::Placed(event) => {
                     last = Some(event.time);
                     events.push(*event);
-                    self.tally.placed += 1;
+                    self.tally.located += 1;
                 }
-                Read::NotPlaced(time) => last = Some(time),
+                Read::NotLocated(time) => last = Some(time),
                 Read::Nothing => {}
             }
             self.tally.newest_past = last.filter(|time| *time <= now).or(self.tally.newest_past);
@@ -157,9 +157,13 @@ impl Step {
         Ok((events, rows.len, last))
     }
 
-    /// Judges new events: those that come in order from the newest states on, late ones with their histories. Says
+    /// Evaluates new events: those that come in order from the newest states on, late ones with their histories. Says
     /// whether all were.
-    fn judge_news(&mut self, mut events: Vec<JudgedEvent>, reader: &mut Reader) -> Result<bool, TravelError> {
+    fn evaluate_news(
+        &mut self,
+        mut events: Vec<EvaluatedEvent>,
+        reader: &mut Reader,
+    ) -> Result<bool, TravelError> {
         let rule = &self.definition.name;
         let settings = self.definition.settings()?;
         events.retain(|event| Class::of(event, &settings) != Class::Absent);
@@ -179,16 +183,16 @@ impl Step {
             if members().any(|member| member.was_read(pass, event.time)) {
                 return false;
             }
-            let is_late = members().any(|member| Some(event.time) <= member.judged_until());
+            let is_late = members().any(|member| Some(event.time) <= member.evaluated_until());
             let is_again =
-                self.progress.judge_from.is_some() && members().any(|member| member.pass != Some(pass));
+                self.progress.evaluate_from.is_some() && members().any(|member| member.pass != Some(pass));
             let is_other = members().any(|member| !member.is_of(edition));
             if !is_late && !is_again && !is_other {
                 return true;
             }
             if late.len() < self.sizes.members {
                 let before = event.time.saturating_sub(1);
-                let from = self.progress.judge_from.filter(|_| is_again).unwrap_or(before);
+                let from = self.progress.evaluate_from.filter(|_| is_again).unwrap_or(before);
                 let from = before.min(from);
                 late.add(Some(&event.entity), event.baseline_entity.as_ref(), from, is_late || is_again);
             } else {
@@ -217,20 +221,20 @@ impl Step {
         if !is_complete {
             events.clear();
         }
-        self.judge(events, entities, baselines, &late, reader)?;
+        self.evaluate(events, entities, baselines, &late, reader)?;
         Ok(is_complete)
     }
 
-    /// In a pass that judges again: members of which nothing is left in the source since then. Says whether there were
+    /// In a pass that evaluates again: members of which nothing is left in the source since then. Says whether there were
     /// any.
-    fn judge_stale(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
-        let Some(from) = self.progress.judge_from else { return Ok(false) };
+    fn evaluate_stale(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
+        let Some(from) = self.progress.evaluate_from else { return Ok(false) };
         let rule = &self.definition.name;
         let mut late = Histories::under(reader.edition());
         for kind in [Kind::Entity, Kind::Baseline] {
             let query = format!(
                 "SELECT {} FROM {}
-                 WHERE rule = $1 AND valid_until = 'infinity' AND judged_until > $2 AND pass IS DISTINCT FROM $3
+                 WHERE rule = $1 AND valid_until = 'infinity' AND evaluated_until > $2 AND pass IS DISTINCT FROM $3
                  LIMIT {}",
                 kind.column(),
                 kind.table(),
@@ -256,49 +260,49 @@ impl Step {
             return Ok(false);
         }
         late.complete(rule, &self.queries, self.owner)?;
-        self.judge(Vec::new(), HashMap::new(), HashMap::new(), &late, reader)?;
+        self.evaluate(Vec::new(), HashMap::new(), HashMap::new(), &late, reader)?;
         Ok(true)
     }
 
-    /// Judges events that come after all that is known of their members, then the histories of others, and writes what
+    /// Evaluates events that come after all that is known of their members, then the histories of others, and writes what
     /// comes of it.
-    fn judge(
+    fn evaluate(
         &mut self,
-        events: Vec<JudgedEvent>,
+        events: Vec<EvaluatedEvent>,
         mut kept_entities: HashMap<Arc<str>, Kept>,
         mut kept_baselines: HashMap<Arc<str>, Kept>,
         late: &Histories,
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
         let rule = &self.definition.name;
-        let newest = |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Kept>| -> Vec<Judged> {
-            let judged = |name: Arc<str>| {
+        let newest = |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Kept>| -> Vec<Evaluated> {
+            let evaluated = |name: Arc<str>| {
                 let kept = kept.remove(&name).unwrap_or_default();
-                let until = kept.judged_until().unwrap_or(Micros::MIN);
-                Judged { name, kept, again: Again { from: until, cut: until }, is_whole: false }
+                let until = kept.evaluated_until().unwrap_or(Micros::MIN);
+                Evaluated { name, kept, again: Again { from: until, cut: until }, is_whole: false }
             };
-            names.into_iter().map(judged).collect()
+            names.into_iter().map(evaluated).collect()
         };
         let mut entities = newest(names(&events, |event| Some(&event.entity)), &mut kept_entities);
         let mut baselines =
             newest(names(&events, |event| event.baseline_entity.as_ref()), &mut kept_baselines);
         let mut state = State::default();
-        for judged in &entities {
-            if let Some(kept) = judged.kept.newest(rule)? {
-                state.entities.insert(judged.name.clone(), kept);
+        for evaluated in &entities {
+            if let Some(kept) = evaluated.kept.newest(rule)? {
+                state.entities.insert(evaluated.name.clone(), kept);
             }
         }
-        for judged in &baselines {
-            if let Some(kept) = judged.kept.newest(rule)? {
-                state.baselines.insert(judged.name.clone(), kept);
+        for evaluated in &baselines {
+            if let Some(kept) = evaluated.kept.newest(rule)? {
+                state.baselines.insert(evaluated.name.clone(), kept);
             }
         }
         for (member, again) in late.members() {
-            let judged =
-                Judged { name: member.name.clone(), kept: member.kept.clone(), again, is_whole: true };
+            let evaluated =
+                Evaluated { name: member.name.clone(), kept: member.kept.clone(), again, is_whole: true };
             match member.kind {
-                Kind::Entity => entities.push(judged),
-                Kind::Baseline => baselines.push(judged),
+                Kind::Entity => entities.push(evaluated),
+                Kind::Baseline => baselines.push(evaluated),
             }
         }
         let law = self.law(&baselines, reader.edition())?;
@@ -307,14 +311,14 @@ impl Step {
         while !rest.is_empty() {
             let last = rest[self.sizes.portion.min(rest.len()) - 1].time;
             let (portion, later) = rest.split_at(rest.partition_point(|event| event.time <= last));
-            judge_portion(&law, &mut outcome, portion)?;
+            evaluate_portion(&law, &mut outcome, portion)?;
             rest = later;
         }
         drop(events);
         if !late.is_empty() {
             let states = late.states(rule, &law.settings, |site, time| reader.placement(site, time))?;
             outcome.take_up(&law, states, past::load(&law, late)?);
-            self.judge_histories(late, &law, &mut outcome, reader)?;
+            self.evaluate_histories(late, &law, &mut outcome, reader)?;
             outcome.take_rest(&law);
         }
         let writer = Writer {
@@ -330,8 +334,8 @@ impl Step {
         Ok(())
     }
 
-    /// In portions that end between two times: so a history of any length is judged in bounded memory.
-    fn judge_histories(
+    /// In portions that end between two times: so a history of any length is evaluated in bounded memory.
+    fn evaluate_histories(
         &self,
         late: &Histories,
         law: &Law,
@@ -349,7 +353,7 @@ impl Step {
             None
         });
         let Some(mut cursor) = cursor else { return Ok(()) };
-        let mut events: Vec<JudgedEvent> = Vec::new();
+        let mut events: Vec<EvaluatedEvent> = Vec::new();
         while let Some(rows) =
             by_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| rows.len > 0)
         {
@@ -361,12 +365,12 @@ impl Step {
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));
-                judge_portion(law, outcome, &events)?;
+                evaluate_portion(law, outcome, &events)?;
                 events = rest;
             }
         }
         cursor.close();
-        judge_portion(law, outcome, &events)
+        evaluate_portion(law, outcome, &events)
     }
 
     /// Diagnoses the rows that the pass read, to tell an idle source from a source without usable rows. `None` if the pass
@@ -402,14 +406,14 @@ impl Step {
     }
 
     /// The rule, with what analysts say of these baseline entities.
-    fn law(&self, baselines: &[Judged], edition: i64) -> Result<Law, TravelError> {
+    fn law(&self, baselines: &[Evaluated], edition: i64) -> Result<Law, TravelError> {
         let settings = self.definition.settings()?;
-        let names: Vec<&str> = baselines.iter().map(|judged| &*judged.name).collect();
+        let names: Vec<&str> = baselines.iter().map(|evaluated| &*evaluated.name).collect();
         Ok(Law {
             name: self.definition.name.clone(),
             message: self.definition.message.clone(),
-            analysts: Overlay::new(&analysts::rows(&self.definition.name, &names)?, settings.learn),
-            suppressions: analysts::suppressions(&self.definition.name)?,
+            analysts: Overlay::new(&analyst_rows::rows(&self.definition.name, &names)?, settings.learn),
+            suppressions: analyst_rows::suppressions(&self.definition.name)?,
             settings,
             edition,
             pruned_before: self.progress.pruned_before.unwrap_or(Micros::MIN),
@@ -418,16 +422,16 @@ impl Step {
     }
 }
 
-/// Judges events; where that makes many verdicts, they are written.
-fn judge_portion(law: &Law, outcome: &mut Outcome, events: &[JudgedEvent]) -> Result<(), TravelError> {
-    outcome.judge(law, events)?;
+/// Evaluates events; where that makes many verdicts, they are written.
+fn evaluate_portion(law: &Law, outcome: &mut Outcome, events: &[EvaluatedEvent]) -> Result<(), TravelError> {
+    outcome.evaluate(law, events)?;
     if outcome.verdicts.len() >= verdicts::HELD {
         while_scanning(|| verdicts::put(outcome));
     }
     Ok(())
 }
 
-fn names(events: &[JudgedEvent], of: fn(&JudgedEvent) -> Option<&Arc<str>>) -> Vec<Arc<str>> {
+fn names(events: &[EvaluatedEvent], of: fn(&EvaluatedEvent) -> Option<&Arc<str>>) -> Vec<Arc<str>> {
     let distinct: HashSet<&Arc<str>> = events.iter().filter_map(of).collect();
     distinct.into_iter().cloned().collect()
 }

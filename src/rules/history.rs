@@ -1,10 +1,10 @@
-//! What must be judged again for events that come late: the members that hang together, and from when on.
+//! What must be evaluated again for events that come late: the members that hang together, and from when on.
 //!
 //! A late event changes what followed it of its entity and of its baseline entity; these name other entities and
 //! baseline entities, whose later events hang on theirs. So members are joined until nobody is missing, and each group
 //! goes back to the latest time of which all its members kept a state.
 //!
-//! Members whose states are of another edition of place data (see [`travel_core::rule::relocate`]) are judged again when
+//! Members whose states are of another edition of place data (see [`travel_core::rule::relocate`]) are evaluated again when
 //! their next event comes: from their beginning, so that every address is looked up by the present edition, while all
 //! verdicts until then stand. Where the source has lost their beginning, they go on from the oldest state after which it
 //! has everything, relocated.
@@ -39,9 +39,9 @@ pub struct Member {
     pub kept: Kept,
     /// Another member of its group; itself, if it stands for the group.
     group: usize,
-    /// What is later is judged again. That of the one who stands for the group counts, here and below.
+    /// What is later is evaluated again. That of the one who stands for the group counts, here and below.
     from: Micros,
-    /// What is later is judged again even if it was judged before: for what came late, not for another edition alone.
+    /// What is later is evaluated again even if it was evaluated before: for what came late, not for another edition alone.
     late: Micros,
     /// They go on from the states of this time, which is not later.
     cut: Micros,
@@ -53,7 +53,7 @@ pub struct Member {
     looked_up: Option<Micros>,
 }
 
-/// From when on a member is judged again.
+/// From when on a member is evaluated again.
 #[derive(Clone, Copy, Debug)]
 pub struct Again {
     /// What is later. What was said of the time until then stands.
@@ -93,12 +93,12 @@ impl Histories {
         self.members.len()
     }
 
-    /// After which time a member is judged again; none: it is not.
+    /// After which time a member is evaluated again; none: it is not.
     pub fn again_after(&self, kind: Kind, name: &Arc<str>) -> Option<Micros> {
         self.index.get(&(kind, name.clone())).map(|at| self.of_group(*at).from)
     }
 
-    /// An event's members, which must be judged again after `from`: also what was judged before (`late`), or only what
+    /// An event's members, which must be evaluated again after `from`: also what was evaluated before (`late`), or only what
     /// is new.
     pub fn add(
         &mut self,
@@ -115,7 +115,7 @@ impl Histories {
         }
     }
 
-    /// Adds all members that hang together with these, and finds from when on each group is judged again.
+    /// Adds all members that hang together with these, and finds from when on each group is evaluated again.
     pub fn complete(&mut self, rule: &str, queries: &Queries, owner: Role) -> Result<(), TravelError> {
         let mut loaded = 0;
         loop {
@@ -195,13 +195,13 @@ impl Histories {
         self.arguments(&(0..self.members.len()).collect::<Vec<_>>())
     }
 
-    /// Each member with the time after which its group is judged again, and that of the states that it goes on from.
+    /// Each member with the time after which its group is evaluated again, and that of the states that it goes on from.
     pub fn members(&self) -> impl Iterator<Item = (&Member, Again)> {
         self.members.iter().enumerate().map(|(at, member)| {
             let Member { from, late, cut, .. } = *self.of_group(at);
-            // What was judged of it before stands, unless something came late.
-            let judged = member.kept.judged_until().map_or(from, |until| from.max(until));
-            (member, Again { from: late.min(judged), cut })
+            // What was evaluated of it before stands, unless something came late.
+            let evaluated = member.kept.evaluated_until().map_or(from, |until| from.max(until));
+            (member, Again { from: late.min(evaluated), cut })
         })
     }
 
@@ -260,7 +260,7 @@ impl Histories {
     }
 
     /// The latest cuts for which all members of a group kept states of the present edition. Without, everything is
-    /// judged from the beginning.
+    /// evaluated from the beginning.
     fn find_cuts(&mut self) {
         for (of, members) in self.groups() {
             let kept =

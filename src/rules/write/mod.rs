@@ -22,8 +22,8 @@ use travel_core::rule::Micros;
 
 pub use alerts::Raised;
 
-/// An entity or a baseline entity whose events were judged.
-pub struct Judged {
+/// An entity or a baseline entity whose events were evaluated.
+pub struct Evaluated {
     pub name: Arc<str>,
     pub kept: Kept,
     /// Those that were: for one that comes in order, those later than all before.
@@ -37,8 +37,8 @@ pub struct Writer<'a> {
     pub pass: i64,
     pub geoip_built_at: Option<Micros>,
     pub outcome: Outcome,
-    pub entities: Vec<Judged>,
-    pub baselines: Vec<Judged>,
+    pub entities: Vec<Evaluated>,
+    pub baselines: Vec<Evaluated>,
 }
 
 /// Rows of one INSERT: so that no text of JSON grows without bounds.
@@ -56,12 +56,16 @@ impl Writer<'_> {
         Ok(raised)
     }
 
-    /// The entities that were judged before, as arguments: their names, and after when they were judged again. None:
+    /// The entities that were evaluated before, as arguments: their names, and after when they were evaluated again. None:
     /// there are none.
-    fn rejudged(&self) -> Option<[spi::Argument; 2]> {
-        let is_again = |judged: &&Judged| judged.kept.judged_until() > Some(judged.again.from);
-        let (names, after): (Vec<&str>, Vec<Micros>) =
-            self.entities.iter().filter(is_again).map(|judged| (&*judged.name, judged.again.from)).unzip();
+    fn rescanned(&self) -> Option<[spi::Argument; 2]> {
+        let is_again = |evaluated: &&Evaluated| evaluated.kept.evaluated_until() > Some(evaluated.again.from);
+        let (names, after): (Vec<&str>, Vec<Micros>) = self
+            .entities
+            .iter()
+            .filter(is_again)
+            .map(|evaluated| (&*evaluated.name, evaluated.again.from))
+            .unzip();
         (!names.is_empty()).then(|| [texts(&names), times(&after)])
     }
 }

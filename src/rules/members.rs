@@ -21,13 +21,13 @@ pub enum Kind {
 /// (`Micros::MAX`).
 #[derive(Clone, Debug, Default)]
 pub struct Kept {
-    /// `judged_until` and `valid_until`, ascending.
+    /// `evaluated_until` and `valid_until`, ascending.
     pub times: Vec<(Micros, Micros)>,
     /// The edition of place data of each.
     editions: Vec<Option<i64>>,
-    /// The pass that read all its events later than `judged_from`.
+    /// The pass that read all its events later than `evaluated_from`.
     pub pass: Option<i64>,
-    pub judged_from: Option<Micros>,
+    pub evaluated_from: Option<Micros>,
     /// The newest state, as stored.
     newest: Option<String>,
 }
@@ -49,9 +49,9 @@ impl Kind {
 }
 
 impl Kept {
-    /// The event that it was judged up to.
-    pub fn judged_until(&self) -> Option<Micros> {
-        self.times.last().map(|(judged_until, _)| *judged_until)
+    /// The event that it was evaluated up to.
+    pub fn evaluated_until(&self) -> Option<Micros> {
+        self.times.last().map(|(evaluated_until, _)| *evaluated_until)
     }
 
     /// Whether there is nothing to read again for another edition of place data: the newest row is of this one.
@@ -67,13 +67,13 @@ impl Kept {
 
     /// The event before which the first row stands.
     pub fn first_event(&self) -> Option<Micros> {
-        let (judged_until, valid_until) = self.times.first()?;
-        Some(if *judged_until == Micros::MIN { *valid_until } else { *judged_until })
+        let (evaluated_until, valid_until) = self.times.first()?;
+        Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
     /// The row that answers for a cut.
     pub fn at(&self, cut: Micros) -> Option<Micros> {
-        let after = self.times.partition_point(|(judged_until, _)| *judged_until <= cut);
+        let after = self.times.partition_point(|(evaluated_until, _)| *evaluated_until <= cut);
         after.checked_sub(1).map(|at| self.times[at].0)
     }
 
@@ -84,8 +84,8 @@ impl Kept {
     /// Whether a pass read this event of it together with others.
     pub fn was_read(&self, pass: i64, time: Micros) -> bool {
         self.pass == Some(pass)
-            && self.judged_from.is_some_and(|from| from < time)
-            && self.judged_until().is_some_and(|until| time <= until)
+            && self.evaluated_from.is_some_and(|from| from < time)
+            && self.evaluated_until().is_some_and(|until| time <= until)
     }
 }
 
@@ -96,11 +96,11 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
         return Ok(members);
     }
     let query = format!(
-        "SELECT {name}, judged_until, valid_until, pass, judged_from,
+        "SELECT {name}, evaluated_until, valid_until, pass, evaluated_from,
                 CASE WHEN valid_until = 'infinity' THEN state::text END, edition
          FROM {table}
          WHERE rule = $1 AND {name} = ANY ($2)
-         ORDER BY {name}, judged_until",
+         ORDER BY {name}, evaluated_until",
         name = kind.column(),
         table = kind.table(),
     );
@@ -114,12 +114,12 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
         };
         last = Some(member.clone());
         let kept = members.entry(member).or_default();
-        if let (Some(judged_until), Some(valid_until)) = (rows.i64(row, 1), rows.i64(row, 2)) {
-            kept.times.push((judged_until, valid_until));
+        if let (Some(evaluated_until), Some(valid_until)) = (rows.i64(row, 1), rows.i64(row, 2)) {
+            kept.times.push((evaluated_until, valid_until));
             kept.editions.push(rows.i64(row, 6));
         }
         kept.pass = rows.i64(row, 3);
-        kept.judged_from = rows.i64(row, 4);
+        kept.evaluated_from = rows.i64(row, 4);
         kept.newest = rows.text(row, 5)?.map(str::to_owned);
     }
     Ok(members)
@@ -140,8 +140,8 @@ pub fn states_at<S: DeserializeOwned>(
 ) -> Result<Vec<KeptState<S>>, TravelError> {
     let query = format!(
         "SELECT s.{name}, s.state::text, s.edition
-         FROM unnest($2::text[], $3::timestamptz[]) AS m (name, judged_until)
-         JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.judged_until = m.judged_until
+         FROM unnest($2::text[], $3::timestamptz[]) AS m (name, evaluated_until)
+         JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.evaluated_until = m.evaluated_until
          WHERE s.state IS NOT NULL",
         name = kind.column(),
         table = kind.table(),

@@ -6,9 +6,9 @@ use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
 use crate::pg::types::Type;
-use crate::standing::definition::{text, texts};
-use crate::standing::findings::Columns;
-use crate::standing::outcome::{Law, RaisedLeg};
+use crate::rules::definition::{text, texts};
+use crate::rules::findings::Columns;
+use crate::rules::outcome::{Law, RaisedLeg};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -38,7 +38,7 @@ struct Alert {
 }
 
 /// The columns of travel.alerts that a scan sets again whenever an alert grows, beside those of the finding.
-const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "legs_count", "evidence", "signal"];
+const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "leg_count", "evidence", "signal"];
 
 impl Alert {
     fn row(&self, law: &Law, first_leg: &Columns, geoip_built_at: Option<Micros>) -> Columns {
@@ -51,10 +51,10 @@ impl Alert {
             ("severity", json!(incident.severity.as_str())),
             ("first_seen", json!(utc(incident.first_seen))),
             ("last_seen", json!(utc(incident.last_seen))),
-            ("legs_count", json!(incident.legs.len())),
+            ("leg_count", json!(incident.legs.len())),
             ("evidence", json!(evidence)),
             ("geoip_built_at", json!(geoip_built_at.map(utc))),
-            // Only a mark here: the time is the server's.
+            // Only an attribute here: the time is the server's.
             ("reopened_at", json!(self.reopened.then_some("epoch"))),
             ("archived_at", json!(self.rule_deleted.then_some("epoch"))),
         ];
@@ -140,26 +140,26 @@ impl Writer<'_> {
     /// Which stored alert each incident is, with the legs that it had; new ones get an id.
     fn assign(&self) -> Result<Alerts, TravelError> {
         let after: HashMap<&str, Micros> =
-            self.entities.iter().map(|judged| (&*judged.name, judged.again.from)).collect();
+            self.entities.iter().map(|evaluated| (&*evaluated.name, evaluated.again.from)).collect();
         let (mut incidents, standing): (Vec<Incident>, Vec<Incident>) =
             self.outcome.incidents.values().cloned().partition(|incident| {
                 after.get(&*incident.entity).is_none_or(|after| incident.last_seen > *after)
             });
         let legs: Vec<&str> =
             incidents.iter().flat_map(|incident| &incident.legs).map(String::as_str).collect();
-        let rejudged = self.rejudged();
-        if incidents.is_empty() && rejudged.is_none() {
+        let rescanned = self.rescanned();
+        if incidents.is_empty() && rescanned.is_none() {
             return Ok(Alerts::default());
         }
-        let [names, after] = rejudged.unwrap_or_else(|| [texts(&[]), times(&[])]);
+        let [names, after] = rescanned.unwrap_or_else(|| [texts(&[]), times(&[])]);
         // Locked first, then read: whether an analyst who is at work archived one must be known.
         let concerned = spi::select(
             "SELECT id
              FROM travel.alerts
              WHERE id IN (
                  SELECT a.id
-                 FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
-                 JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.judged_until
+                 FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
+                 JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.evaluated_until
                       AND a.last_seen >= $5
                  UNION ALL
                  SELECT l.alert_id
@@ -302,18 +302,18 @@ impl Writer<'_> {
                 &[(pg_sys::INT8OID, Some(pg_sys::Datum::from(alert.id))), texts(&legs)],
             );
         }
-        let judged: Vec<Value> = alerts
+        let evaluated: Vec<Value> = alerts
             .incidents
             .iter()
             .flat_map(|alert| alert.incident.legs.iter().map(move |leg| (alert.id, leg)))
             .filter_map(|(id, leg)| Some(alert_leg(id, leg, self.outcome.raised.get(leg)?)))
             .collect();
-        for rows in judged.chunks(ROWS) {
+        for rows in evaluated.chunks(ROWS) {
             spi::execute(
                 "INSERT INTO travel.alert_legs AS l
                  SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.alert_legs, $1::json)
                  ON CONFLICT (alert_id, leg_id) DO UPDATE
-                 SET lowered = excluded.lowered, evidence = excluded.evidence,
+                 SET downgraded = excluded.downgraded, evidence = excluded.evidence,
                      baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
                      from_country_code = excluded.from_country_code, from_subdivision = excluded.from_subdivision,
                      from_city = excluded.from_city, to_known = excluded.to_known,
@@ -350,7 +350,7 @@ fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
     let city = |place: &PlaceKey| place.city.clone();
     json!({
         "alert_id": alert, "leg_id": leg, "to_time": utc(raised.to_time),
-        "lowered": raised.lowered, "evidence": raised.evidence, "baseline_entity": raised.baseline_entity.as_deref(),
+        "downgraded": raised.downgraded, "evidence": raised.evidence, "baseline_entity": raised.baseline_entity.as_deref(),
         "from_country_code": part(&raised.from, country), "from_subdivision": part(&raised.from, subdivision),
         "from_city": part(&raised.from, city), "from_known": raised.from_known,
         "to_country_code": part(&raised.to, country), "to_subdivision": part(&raised.to, subdivision),

@@ -3,7 +3,7 @@
 use super::{Writer, times};
 use crate::pg::array;
 use crate::pg::spi;
-use crate::standing::definition::{text, texts};
+use crate::rules::definition::{text, texts};
 use pgrx::pg_sys;
 use std::sync::Arc;
 use travel_core::rule::BaselineState;
@@ -129,7 +129,7 @@ impl Writer<'_> {
     }
 
     fn touched_baselines(&self) -> Vec<&str> {
-        self.baselines.iter().map(|judged| &*judged.name).collect()
+        self.baselines.iter().map(|evaluated| &*evaluated.name).collect()
     }
 
     fn learnt(&self) -> impl Iterator<Item = (&Arc<str>, &BaselineState)> {

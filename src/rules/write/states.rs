@@ -1,10 +1,10 @@
 //! The rows of travel.entity_states and travel.baseline_states.
 
-use super::{Judged, ROWS, Writer, stored, times};
+use super::{Evaluated, ROWS, Writer, stored, times};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
-use crate::standing::definition::{text, texts};
-use crate::standing::members::Kind;
+use crate::rules::definition::{text, texts};
+use crate::rules::members::Kind;
 use pgrx::pg_sys;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -16,7 +16,7 @@ impl Writer<'_> {
     pub(super) fn write_states(&self) -> Result<(), TravelError> {
         let outcome = &self.outcome;
         let newest =
-            |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.judged_until, state));
+            |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.evaluated_until, state));
         let states = StateRows::of(
             &self.entities,
             &outcome.entity_checkpoints,
@@ -26,7 +26,7 @@ impl Writer<'_> {
         )?;
         states.write(Kind::Entity, &self.law.name, self.pass, self.law.edition);
         let newest =
-            |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.judged_until, state));
+            |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.evaluated_until, state));
         let states = StateRows::of(
             &self.baselines,
             &outcome.baseline_checkpoints,
@@ -48,16 +48,16 @@ struct StateRows {
 
 struct StateRow {
     name: Arc<str>,
-    judged_until: Micros,
+    evaluated_until: Micros,
     valid_until: Micros,
-    judged_from: Micros,
+    evaluated_from: Micros,
     /// Empty: none.
     state: String,
 }
 
 impl StateRows {
     fn of<'s, S: Serialize + 's>(
-        judged: &[Judged],
+        evaluated: &[Evaluated],
         checkpoints: &[Checkpoint<S>],
         begun: &[(Arc<str>, Micros)],
         newest: impl Fn(&Arc<str>) -> Option<(Micros, &'s S)>,
@@ -69,7 +69,7 @@ impl StateRows {
         }
         let begun: HashMap<&str, Micros> = begun.iter().map(|(name, first)| (&**name, *first)).collect();
         let mut rows = Self::default();
-        for member in judged {
+        for member in evaluated {
             let Some((newest_at, state)) = newest(&member.name) else {
                 // No event of it is left.
                 rows.gone.extend(member.kept.times.iter().map(|(at, _)| (member.name.clone(), *at)));
@@ -77,28 +77,28 @@ impl StateRows {
             };
             let name = || member.name.clone();
             let mut put: BTreeMap<Micros, StateRow> = BTreeMap::new();
-            let judged_from = if member.is_whole { member.again.from } else { Micros::MAX };
-            let mut row = |judged_until, valid_until, state| {
+            let evaluated_from = if member.is_whole { member.again.from } else { Micros::MAX };
+            let mut row = |evaluated_until, valid_until, state| {
                 put.insert(
-                    judged_until,
-                    StateRow { name: name(), judged_until, valid_until, judged_from, state },
+                    evaluated_until,
+                    StateRow { name: name(), evaluated_until, valid_until, evaluated_from, state },
                 );
             };
             if let Some(first) = begun.get(&*member.name) {
                 row(Micros::MIN, *first, String::new());
             }
             for checkpoint in by_member.get(&*member.name).into_iter().flatten() {
-                if is_kept(checkpoint.judged_until, checkpoint.valid_until, horizon) {
-                    row(checkpoint.judged_until, checkpoint.valid_until, stored(&checkpoint.state)?);
+                if is_kept(checkpoint.evaluated_until, checkpoint.valid_until, horizon) {
+                    row(checkpoint.evaluated_until, checkpoint.valid_until, stored(&checkpoint.state)?);
                 }
             }
             row(newest_at, Micros::MAX, stored(state)?);
-            // Of the rows before, those stay that end before what was judged and are still worth it.
-            for (judged_until, valid_until) in &member.kept.times {
+            // Of the rows before, those stay that end before what was evaluated and are still worth it.
+            for (evaluated_until, valid_until) in &member.kept.times {
                 let stays = *valid_until <= member.again.cut
-                    && (*judged_until == Micros::MIN || is_kept(*judged_until, *valid_until, horizon));
-                if !stays && !put.contains_key(judged_until) {
-                    rows.gone.push((name(), *judged_until));
+                    && (*evaluated_until == Micros::MIN || is_kept(*evaluated_until, *valid_until, horizon));
+                if !stays && !put.contains_key(evaluated_until) {
+                    rows.gone.push((name(), *evaluated_until));
                 }
             }
             rows.put.extend(put.into_values());
@@ -114,8 +114,8 @@ impl StateRows {
             spi::execute(
                 &format!(
                     "DELETE FROM {table} AS s
-                     USING unnest($2::text[], $3::timestamptz[]) AS g (name, judged_until)
-                     WHERE s.rule = $1 AND s.{column} = g.name AND s.judged_until = g.judged_until"
+                     USING unnest($2::text[], $3::timestamptz[]) AS g (name, evaluated_until)
+                     WHERE s.rule = $1 AND s.{column} = g.name AND s.evaluated_until = g.evaluated_until"
                 ),
                 &[text(rule), texts(&names), times(&all)],
             );
@@ -129,22 +129,22 @@ impl StateRows {
             };
             spi::execute(
                 &format!(
-                    "INSERT INTO {table} (rule, {column}, judged_until, valid_until, pass, judged_from, state, edition)
-                     SELECT $1, name, judged_until, valid_until,
+                    "INSERT INTO {table} (rule, {column}, evaluated_until, valid_until, pass, evaluated_from, state, edition)
+                     SELECT $1, name, evaluated_until, valid_until,
                             CASE WHEN valid_until = 'infinity' THEN $6 END,
-                            CASE WHEN valid_until = 'infinity' THEN judged_from END, NULLIF(state, '')::json, $8
+                            CASE WHEN valid_until = 'infinity' THEN evaluated_from END, NULLIF(state, '')::json, $8
                      FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
-                         AS n (name, judged_until, valid_until, judged_from, state)
-                     ON CONFLICT (rule, {column}, judged_until) DO UPDATE
+                         AS n (name, evaluated_until, valid_until, evaluated_from, state)
+                     ON CONFLICT (rule, {column}, evaluated_until) DO UPDATE
                      SET valid_until = excluded.valid_until, pass = excluded.pass,
-                         judged_from = excluded.judged_from, state = excluded.state, edition = excluded.edition"
+                         evaluated_from = excluded.evaluated_from, state = excluded.state, edition = excluded.edition"
                 ),
                 &[
                     text(rule),
                     texts(&names),
-                    column_of(|row| row.judged_until),
+                    column_of(|row| row.evaluated_until),
                     column_of(|row| row.valid_until),
-                    column_of(|row| row.judged_from),
+                    column_of(|row| row.evaluated_from),
                     (pg_sys::INT8OID, Some(pg_sys::Datum::from(pass))),
                     texts(&states),
                     (pg_sys::INT8OID, Some(pg_sys::Datum::from(edition))),

@@ -28,8 +28,8 @@ pub struct Progress {
     arrived: Option<Micros>,
     arriving: Option<Micros>,
     pub pass: i64,
-    /// The pass judges again what is later, new or not.
-    pub judge_from: Option<Micros>,
+    /// The pass evaluates again what is later, new or not.
+    pub evaluate_from: Option<Micros>,
     /// How far in event time the pass has come.
     pub position: Option<Micros>,
     pub is_under_way: bool,
@@ -58,7 +58,7 @@ pub struct Health {
 #[derive(Debug, Default)]
 pub struct Tally {
     pub events: u64,
-    pub placed: u64,
+    pub located: u64,
     pub newest: Option<Micros>,
     /// The newest that does not claim to come from the future.
     pub newest_past: Option<Micros>,
@@ -86,7 +86,7 @@ impl Progress {
             &[text(rule)],
         );
         let rows = spi::select(
-            "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, judge_from, position,
+            "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, evaluate_from, position,
                     under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
                     under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text,
                     pass_events, pass_located
@@ -107,7 +107,7 @@ impl Progress {
             arrived: rows.i64(0, 4),
             arriving: rows.i64(0, 5),
             pass: rows.i64(0, 6).unwrap_or_default(),
-            judge_from: rows.i64(0, 7),
+            evaluate_from: rows.i64(0, 7),
             position: rows.i64(0, 8),
             is_under_way: rows.bool(0, 9) == Some(true),
             has_finished: rows.bool(0, 10) == Some(true),
@@ -158,13 +158,13 @@ impl Progress {
             self.scanned = None;
             self.arrived = None;
             self.newest_event = None;
-            self.judge_from = if !self.has_finished {
+            self.evaluate_from = if !self.has_finished {
                 None
             } else if is_other {
                 // What an earlier source said goes as far as the new one does not say it too.
                 Some(Micros::MIN)
             } else {
-                // The same source in another cluster: what it has no longer stays as it was judged.
+                // The same source in another cluster: what it has no longer stays as it was evaluated.
                 let oldest = with_rights_of(owner, || spi::select(&queries.oldest_event(), &[])).i64(0, 0);
                 oldest.map(just_before)
             };
@@ -181,7 +181,7 @@ impl Progress {
         spi::execute(
             "UPDATE travel.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
-                 arriving = $7, pass = $8, judge_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
+                 arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
                  arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
                  newest_past = CASE WHEN $10::timestamptz IS NOT NULL THEN newest_past END,
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
@@ -195,7 +195,7 @@ impl Progress {
                 time(self.arrived),
                 time(self.arriving),
                 number(Some(self.pass)),
-                time(self.judge_from),
+                time(self.evaluate_from),
                 time(self.newest_event),
                 time(self.horizon),
                 text(arrival),
@@ -206,8 +206,8 @@ impl Progress {
 
     /// Which rows the pass is about, as SQL over the source; none: all of them.
     pub fn condition(&self, queries: &Queries, own: &str) -> Option<String> {
-        // A pass that judges everything again reads what was read before, too.
-        let again = self.judge_from.is_some();
+        // A pass that evaluates everything again reads what was read before, too.
+        let again = self.evaluate_from.is_some();
         match &queries.arrival {
             Arrival::Transaction(xid) => {
                 // Over everything, also rows whose transaction is none of this cluster's: restored from another, or NULL.
@@ -230,7 +230,7 @@ impl Progress {
 
     /// The same of the whole pass, wherever it has come to.
     fn begins_after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
-        let from = match (self.judge_from, &queries.arrival) {
+        let from = match (self.evaluate_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
                 // One event that claims to come from the future hides no other.
@@ -249,7 +249,7 @@ impl Progress {
 
     /// Whether what the pass reads is best found by how it arrived.
     pub fn is_small(&self) -> bool {
-        self.judge_from.is_none()
+        self.evaluate_from.is_none()
             && self.position.is_none()
             && (self.scanned.is_some() || self.arrived.is_some())
     }
@@ -263,10 +263,10 @@ impl Progress {
         geoip_built_at: Option<Micros>,
     ) {
         self.events += tally.events;
-        self.located += tally.placed;
+        self.located += tally.located;
         spi::execute(
             "UPDATE travel.scans
-             SET position = $2, events = events + $3, placed = placed + $4, newest_event = greatest(newest_event, $5),
+             SET position = $2, events = events + $3, located = located + $4, newest_event = greatest(newest_event, $5),
                  found_news = found_news OR $7 > coalesce(newest_past, '-infinity') IS TRUE, newest_past = greatest(newest_past, $7),
                  pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
              WHERE rule = $1",
@@ -274,7 +274,7 @@ impl Progress {
                 text(rule),
                 time(position),
                 number(Some(tally.events as i64)),
-                number(Some(tally.placed as i64)),
+                number(Some(tally.located as i64)),
                 time(tally.newest),
                 time(geoip_built_at),
                 time(tally.newest_past),
@@ -282,7 +282,7 @@ impl Progress {
         );
     }
 
-    /// Begins a pass that judges again what is later than a time, and nothing else.
+    /// Begins a pass that evaluates again what is later than a time, and nothing else.
     pub fn begin_again(rule: &str, since: Micros) -> Result<(), TravelError> {
         let progress = Self::lock(rule)?;
         if progress.is_under_way {
@@ -291,7 +291,7 @@ impl Progress {
         spi::execute(
             "UPDATE travel.scans
              SET pass = pass + 1, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
-                 judge_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
+                 evaluate_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[text(rule), time(Some(since))],
@@ -329,7 +329,7 @@ impl Progress {
         let has_rows = health.is_some();
         let problem = health.and_then(|health| health.problem);
         // Rows that arrive late are news where arrival says what is new, unless the pass read old ones again.
-        let brought = has_rows && self.scanned.is_some() && self.judge_from.is_none();
+        let brought = has_rows && self.scanned.is_some() && self.evaluate_from.is_none();
         spi::execute(
             "UPDATE travel.scans
              SET problem = CASE WHEN $2 THEN $3 ELSE problem END,
@@ -346,7 +346,7 @@ impl Progress {
         spi::execute(
             "UPDATE travel.scans
              SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived), arriving = NULL,
-                 judge_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
+                 evaluate_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
                  last_error = NULL, last_error_at = NULL
              WHERE rule = $1",
             &[text(rule)],

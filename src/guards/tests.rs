@@ -24,7 +24,7 @@ mod tests {
             "CREATE TABLE trail AS SELECT NULL::text AS access_key_id, now() AS event_time, NULL::inet AS source_ip LIMIT 0",
             "INSERT INTO travel.rules (name, owner, source) VALUES ('r', current_user, 'public.trail')",
             "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('r', 'alice', 'GB', 'learnt')",
-            "INSERT INTO travel.alerts (id, rule, severity, first_seen, last_seen, legs_count, evidence, signal)
+            "INSERT INTO travel.alerts (id, rule, severity, first_seen, last_seen, leg_count, evidence, signal)
              VALUES (1, 'r', 'medium', '2026-03-02', '2026-03-02', 1, '{}', '{}')",
             "INSERT INTO travel.alert_legs VALUES (1, 'l', '2026-03-02', 'alice', 'FR', NULL, 'Paris', false, 'JP', NULL, 'Tokyo', false)",
         ] {
@@ -36,9 +36,9 @@ mod tests {
     fn a_scan_may_write_learnt_rows_and_the_columns_of_alerts() {
         set_up();
         let statements = [
-            "UPDATE travel.known_places SET state = 'held', last_seen = '2026-03-02'",
+            "UPDATE travel.known_places SET state = 'contested', last_seen = '2026-03-02'",
             "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin, state) VALUES ('r', 'bob', 'x', 'learnt', 'trial')",
-            "UPDATE travel.alerts SET severity = 'high', legs_count = 2",
+            "UPDATE travel.alerts SET severity = 'high', leg_count = 2",
             "DELETE FROM travel.known_places WHERE baseline_entity = 'bob'",
             "DELETE FROM travel.alerts",
         ];
@@ -48,7 +48,7 @@ mod tests {
             }
         });
 
-        assert_eq!(text("SELECT state FROM travel.known_places"), "held");
+        assert_eq!(text("SELECT state FROM travel.known_places"), "contested");
         assert!(!is_scanning());
         assert_eq!(text("SELECT pg_temp.state_of('DELETE FROM travel.known_places')"), "42501");
     }

@@ -1,4 +1,4 @@
-//! Verdicts that stand: those between the states from which members are judged again and the time from which they are.
+//! Verdicts that stand: those between the states from which members are evaluated again and the time from which they are.
 
 use super::definition::{text, texts};
 use super::history::Histories;
@@ -47,7 +47,7 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
     let rows = spi::select(
         "SELECT v.entity, v.leg_id, v.to_time, v.raised,
                 v.from_country_code, v.from_subdivision, v.from_city, v.to_country_code, v.to_subdivision, v.to_city,
-                l.lowered, l.evidence, l.baseline_entity, l.from_known, l.to_known, a.leg_id <> v.leg_id,
+                l.downgraded, l.evidence, l.baseline_entity, l.from_known, l.to_known, a.leg_id <> v.leg_id,
                 v.edition
          FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS e (entity, cut, until)
          JOIN travel.verdicts AS v
@@ -76,7 +76,7 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
             from: place(&rows, row, 4)?.map(|place| place.under(law.settings.learn)),
             to: place(&rows, row, 7)?.map(|place| place.under(law.settings.learn)),
             raised: rows.bool(row, 3) == Some(true),
-            lowered: rows.bool(row, 10) == Some(true),
+            downgraded: rows.bool(row, 10) == Some(true),
             evidence: evidence(&rows, row, 11)?,
             // An alert shows its first leg.
             joined: rows.bool(row, 15),
@@ -84,7 +84,7 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
         };
         if given.raised {
             let leg = RaisedLeg {
-                lowered: given.lowered,
+                downgraded: given.downgraded,
                 evidence: given.evidence.clone(),
                 to_time,
                 baseline_entity: name(12)?,

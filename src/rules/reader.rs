@@ -1,4 +1,4 @@
-//! Rows of a rule's source as judged events.
+//! Rows of a rule's source as evaluated events.
 
 use crate::detect::{LABELS, Site as SiteKind};
 use crate::geoip::{Located, Places};
@@ -14,7 +14,7 @@ use travel_cloudtrail::NOBODY;
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-use travel_core::rule::{JudgedEvent, Micros, Placement, Shown, Treatment};
+use travel_core::rule::{EvaluatedEvent, Micros, Placement, Shown, Treatment};
 use travel_core::site::Site;
 
 /// The first of the labels among the columns, and the first of those of a place.
@@ -66,9 +66,9 @@ pub fn is_baseline_entity(name: &str) -> bool {
 
 /// What a row is.
 pub enum Read {
-    Placed(Box<JudgedEvent>),
+    Placed(Box<EvaluatedEvent>),
     /// It has a time, but no place.
-    NotPlaced(Micros),
+    NotLocated(Micros),
     /// Neither a time nor a place.
     Nothing,
 }
@@ -123,7 +123,7 @@ impl Reader {
         let row = &rows.columns(row, &TYPES)?;
         let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
         let (Some(entity), Some(whereabouts)) = (self.name(row, 0)?, self.whereabouts(row, time)?) else {
-            return Ok(Read::NotPlaced(time));
+            return Ok(Read::NotLocated(time));
         };
         let Whereabouts { site, coordinates, accuracy_km, place, treatment } = whereabouts;
         let place = place.as_deref();
@@ -169,7 +169,7 @@ impl Reader {
         let subdivision = own(1, place.and_then(|place| place.subdivision.as_ref()), self)?;
         let country = own(2, place.and_then(|place| place.country.as_ref()), self)?;
         let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
-        Ok(Read::Placed(Box::new(JudgedEvent {
+        Ok(Read::Placed(Box::new(EvaluatedEvent {
             entity,
             baseline_entity: self.name(row, 1)?.filter(|name| is_baseline_entity(name)),
             time,

@@ -13,9 +13,9 @@ use pgrx::pg_sys;
 pg_function!(travel_create_rule, pg_finfo_travel_create_rule, create_rule);
 
 const INSERT: &str = "
-INSERT INTO travel.rules (name, source, entity, condition, ignored, lowered, severity, learn, learn_transitions,
+INSERT INTO travel.rules (name, source, entity, condition, ignored, downgraded, severity, learn, learn_transitions,
                           use_accuracy, baseline, goal, triage, message)
-SELECT $2, $3, entity, condition, ignored, lowered, severity, learn, learn_transitions,
+SELECT $2, $3, entity, condition, ignored, downgraded, severity, learn, learn_transitions,
        use_accuracy, baseline, goal, triage, message
 FROM travel.presets
 WHERE preset = $1

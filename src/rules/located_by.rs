@@ -40,7 +40,7 @@ pub struct Needs {
 
 impl Supplier {
     /// Whether another database stands for this one: a new edition of it, or the same data under another name.
-    fn is_replaced_by(&self, other: &Self) -> bool {
+    fn is_relocated_by(&self, other: &Self) -> bool {
         (self.file == other.file || self.database_type == other.database_type)
             && other.locates.includes(self.locates)
             && (other.systems || !self.systems)
@@ -81,7 +81,7 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
     if let Some(before) = &mut before {
         before.retain(Supplier::is_needed);
     }
-    let is_there = |supplier: &&Supplier| now.iter().any(|other| supplier.is_replaced_by(other));
+    let is_there = |supplier: &&Supplier| now.iter().any(|other| supplier.is_relocated_by(other));
     let missing: Vec<String> =
         before.iter().flatten().filter(|supplier| !is_there(supplier)).map(Supplier::in_words).collect();
     if !missing.is_empty() {

@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::ffi::CStr;
 use travel_core::journey::Thresholds;
 use travel_core::rule::settings::{DAY, HOUR};
-use travel_core::rule::{Learn, Marks, Template};
+use travel_core::rule::{Learn, NetworkAttributes, Template};
 
 pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
 pg_function!(travel_note_rule, pg_finfo_travel_note_rule, note_rule);
@@ -180,7 +180,7 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             "proven: a place becomes known after a trial. encountered: with its first event.",
         );
     }
-    for column in [c"lowered", c"ignored", c"tags"] {
+    for column in [c"downgraded", c"ignored", c"tags"] {
         if !rule.is_list(column) {
             let example = match column {
                 column if column == c"tags" => "For example '{tactic:TA0001-initial-access,team:blue}'.",
@@ -189,10 +189,14 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             return wrong(column, "an array of one dimension".into(), example);
         }
     }
-    for column in [c"lowered", c"ignored"] {
-        let marks = rule.texts(column)?.unwrap_or_default();
-        // A NULL is no mark, as any other name that is none.
-        if Marks::from_names(marks.iter().map(|mark| mark.as_deref().unwrap_or_default())).is_err() {
+    for column in [c"downgraded", c"ignored"] {
+        let attributes = rule.texts(column)?.unwrap_or_default();
+        // A NULL is no attribute, as any other name that is none.
+        if NetworkAttributes::from_names(
+            attributes.iter().map(|attribute| attribute.as_deref().unwrap_or_default()),
+        )
+        .is_err()
+        {
             return wrong(
                 column,
                 "an array of anonymizer, hosting, carrier, same_asn".into(),

@@ -2,8 +2,8 @@
 
 use super::{ROWS, Writer, time};
 use crate::pg::spi;
-use crate::standing::definition::{text, texts};
-use crate::standing::outcome::Outcome;
+use crate::rules::definition::{text, texts};
+use crate::rules::outcome::Outcome;
 use travel_core::rule::signal::FINDING;
 
 /// So many verdicts are held until they are written.
@@ -34,13 +34,13 @@ pub fn put(outcome: &mut Outcome) {
 impl Writer<'_> {
     /// Those of legs that are none any more.
     pub(super) fn delete_verdicts(&self) {
-        let Some([names, after]) = self.rejudged() else { return };
+        let Some([names, after]) = self.rescanned() else { return };
         let legs: Vec<&str> = self.outcome.legs.iter().map(String::as_str).collect();
         spi::execute(
             "WITH leg AS MATERIALIZED (SELECT unnest($4::text[]) AS id)
              DELETE FROM travel.verdicts AS v
-             USING unnest($2::text[], $3::timestamptz[]) AS e (entity, judged_until)
-             WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.judged_until AND v.to_time >= $5
+             USING unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
+             WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.evaluated_until AND v.to_time >= $5
                AND NOT EXISTS (SELECT FROM leg WHERE leg.id = v.leg_id)",
             &[text(&self.law.name), names, after, texts(&legs), time(self.law.pruned_before)],
         );

@@ -4,7 +4,7 @@ use crate::detect::utc;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use travel_core::finding::{Sentence, Whereabouts, message, travel_time};
-use travel_core::rule::{JudgedEvent, Verdict};
+use travel_core::rule::{EvaluatedEvent, Verdict};
 
 /// A row, by the names of its columns.
 pub type Columns = Map<String, Value>;
@@ -42,7 +42,7 @@ pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
         }
     }
     put("distance_km", json!(measure.distance_km));
-    put("judged_distance_km", json!(measure.judged_distance_km));
+    put("effective_distance_km", json!(measure.effective_distance_km));
     put("elapsed_seconds", json!(measure.elapsed_seconds));
     put("velocity_kmh", json!(measure.velocity_kmh));
     put("impossible", json!(measure.impossible));
@@ -51,7 +51,7 @@ pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
     row
 }
 
-fn end_columns(event: &JudgedEvent) -> [(&'static str, Value); 22] {
+fn end_columns(event: &EvaluatedEvent) -> [(&'static str, Value); 22] {
     let shown = &event.shown;
     [
         ("time", json!(utc(event.time))),
@@ -95,7 +95,7 @@ fn sentence(verdict: &Verdict) -> String {
     })
 }
 
-fn whereabouts(event: &JudgedEvent) -> Whereabouts<'_> {
+fn whereabouts(event: &EvaluatedEvent) -> Whereabouts<'_> {
     Whereabouts {
         city: event.city.as_deref(),
         country: event.shown.country.as_deref(),

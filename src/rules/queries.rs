@@ -188,7 +188,7 @@ impl Queries {
         }
     }
 
-    /// Rows that a pass has not judged, in order of time.
+    /// Rows that a pass has not evaluated, in order of time.
     pub fn news(&self, news: &News) -> String {
         let after = self.events.time_bound(">", news.after, "-infinity");
         let until = self.events.time_bound("<", None, "infinity");
@@ -269,12 +269,12 @@ impl Queries {
     }
 
     fn histories_of(&self, select: &str) -> String {
-        let is_later = self.events.is_later_than("m.judged_until");
+        let is_later = self.events.is_later_than("m.evaluated_until");
         // In a query of its own, so that what the caller's SQL names is looked up in his table alone: a column of it may
         // be called name.
         let part = |sql: &str, names: u8, times: u8| {
             format!(
-                "SELECT h.*\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, judged_until)\n\
+                "SELECT h.*\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, evaluated_until)\n\
                  CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {sql} = m.name AND {is_later}\n  AND {}\n  AND {}\n) AS h",
                 self.from,
                 self.filters,

@@ -11,7 +11,7 @@ use pgrx::pg_sys;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use travel_core::journey::Thresholds;
-use travel_core::rule::{Learn, Marks, Micros, Rule, Severity};
+use travel_core::rule::{Learn, Micros, NetworkAttributes, Rule, Severity};
 
 /// A row of travel.rules. Lengths of time are microseconds; times, too, since 2000-01-01 UTC.
 #[derive(Debug, Deserialize)]
@@ -32,7 +32,7 @@ pub struct Definition {
     trial_period: Micros,
     learn: String,
     pub learn_transitions: bool,
-    lowered: Vec<String>,
+    downgraded: Vec<String>,
     ignored: Vec<String>,
     pub keep_alive: Micros,
     pub max_duration: Micros,
@@ -51,7 +51,7 @@ fn query(rules: &str) -> String {
 SELECT pg_catalog.row_to_json(d)::text
 FROM (
     SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
-           baseline_entity, learn, learn_transitions, lowered, ignored, arrival_column, severity, message, source_owner,
+           baseline_entity, learn, learn_transitions, downgraded, ignored, arrival_column, severity, message, source_owner,
            (extract(epoch FROM learning_period) * 1000000)::bigint AS learning_period,
            (extract(epoch FROM forget_after) * 1000000)::bigint AS forget_after,
            (extract(epoch FROM trial_period) * 1000000)::bigint AS trial_period,
@@ -94,7 +94,7 @@ impl Definition {
             .ok_or_else(|| TravelError::NoSuchOwner { rule: self.name.clone(), owner: self.owner.clone() })
     }
 
-    /// What travel is judged over. With the owner's rights, within an SPI connection.
+    /// What travel is evaluated over. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
         Ok(Arguments {
             source: binding::source_of(self)?,
@@ -115,9 +115,9 @@ impl Definition {
 
     pub fn settings(&self) -> Result<Rule, TravelError> {
         let unreadable = |detail: String| TravelError::RuleUnreadable { name: self.name.clone(), detail };
-        let marks = |names: &[String]| {
-            Marks::from_names(names.iter().map(String::as_str))
-                .map_err(|mark| unreadable(format!("no mark {mark}")))
+        let attributes = |names: &[String]| {
+            NetworkAttributes::from_names(names.iter().map(String::as_str))
+                .map_err(|attribute| unreadable(format!("no attribute {attribute}")))
         };
         Ok(Rule {
             thresholds: self.thresholds(),
@@ -128,8 +128,8 @@ impl Definition {
             learn: Learn::from_name(&self.learn)
                 .ok_or_else(|| unreadable(format!("no way to learn {}", self.learn)))?,
             learn_transitions: self.learn_transitions,
-            lowered: marks(&self.lowered)?,
-            ignored: marks(&self.ignored)?,
+            downgraded: attributes(&self.downgraded)?,
+            ignored: attributes(&self.ignored)?,
             keep_alive: self.keep_alive,
             max_duration: self.max_duration,
             raise_from: self.raise_from,
