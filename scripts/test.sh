@@ -65,7 +65,9 @@ step_regress() {
     }
 }
 
+# The links between the pages, and the SQL in them.
 step_docs() {
+    scripts/links-test.sh
     scripts/install.sh --if-changed
     scripts/doc-test.sh
 }
