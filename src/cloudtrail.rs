@@ -1,13 +1,14 @@
 //! `travel.records`, `travel.parse`, `travel.try_jsonb`, `travel.event_time`, `travel.number`, `travel.source_kind`, `travel.source_ip`.
 
-use crate::geoip::POSTGRES_EPOCH_US;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, f64_datum, pg_function};
 use crate::pg::inet;
 use crate::pg::jsonb::{self, Node};
 use crate::pg::numeric;
+use crate::pg::report::Report;
 use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
+use crate::pg::time::from_unix_us;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use travel_cloudtrail::{Event, RecordNode};
@@ -117,13 +118,9 @@ pub fn without_complaint<R>(body: impl FnOnce() -> R) -> R {
 
 /// One warning for all elements of a document that are no records.
 fn warn_of_bad_records(count: u64, position: usize, found: &str) {
-    pgrx::pg_sys::panic::ErrorReport::new(
-        pgrx::PgSqlErrorCode::ERRCODE_WARNING,
-        format!("{count} element(s) of the document are no CloudTrail records and were skipped"),
-        "impossible_travel",
-    )
-    .set_detail(format!("The first is element {position}: {found}."))
-    .report(pgrx::PgLogLevel::WARNING);
+    Report::warning(format!("{count} element(s) of the document are no CloudTrail records and were skipped"))
+        .detail(format!("The first is element {position}: {found}."))
+        .send();
 }
 
 fn parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -156,7 +153,7 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
     let mut row = Row::<EVENT_COLUMNS>::new();
     row.text(event.event_id);
-    row.timestamp(event.event_time.map(|time| time - POSTGRES_EPOCH_US));
+    row.timestamp(event.event_time.map(from_unix_us));
     row.text(event.event_name);
     row.text(event.event_source);
     row.text(event.event_type);
@@ -193,14 +190,14 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
 
 fn event_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     match call.text(0)?.and_then(travel_cloudtrail::event_time) {
-        Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
+        Some(time) => Ok(pg_sys::Datum::from(from_unix_us(time))),
         None => Ok(call.null()),
     }
 }
 
 fn unix_time(call: &Call, read: impl Fn(pg_sys::Datum) -> Option<i64>) -> Result<pg_sys::Datum, TravelError> {
     match call.datum(0).and_then(read) {
-        Some(time) => Ok(pg_sys::Datum::from(time - POSTGRES_EPOCH_US)),
+        Some(time) => Ok(pg_sys::Datum::from(from_unix_us(time))),
         None => Ok(call.null()),
     }
 }

@@ -1,14 +1,15 @@
 //! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
 
 use crate::cloudtrail::{Element, each_element, without_complaint};
-use crate::detect::{Source, base_type, identifiers, notice, quoted};
+use crate::detect::{Source, base_type};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
 use crate::pg::jsonb::{self, Node};
+use crate::pg::report::Report;
 use crate::pg::row::{Row, RowType};
 use crate::pg::spi;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 use std::ffi::CStr;
 
 pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
@@ -97,10 +98,10 @@ impl TableName {
         let parts = identifiers(text, b'.').ok_or_else(error)?;
         let (schema, name) = match &parts[..] {
             [name] => (None, name),
-            [schema, name] => (Some(spi::c_string(schema)), name),
+            [schema, name] => (Some(c_string(schema)), name),
             _ => return Err(error()),
         };
-        let relation = spi::c_string(name);
+        let relation = c_string(name);
         // SAFETY: plain catalog calls with C strings that outlive them. Every later statement uses the schema that is
         // found here: a temporary table of the same name would come first in the search path.
         let namespace = unsafe {
@@ -109,11 +110,11 @@ impl TableName {
             let namespace = pg_sys::get_namespace_name(pg_sys::RangeVarGetCreationNamespace(range));
             CStr::from_ptr(namespace).to_string_lossy().into_owned()
         };
-        Ok(Self { sql: format!("{}.{}", quoted(&namespace), quoted(name)) })
+        Ok(Self { sql: qualified(&namespace, name) })
     }
 
     fn oid(&self) -> Result<pg_sys::Datum, TravelError> {
-        let name = spi::c_string(&self.sql);
+        let name = c_string(&self.sql);
         // SAFETY: regclassin takes a C string.
         let oid = unsafe {
             pgrx::direct_function_call_as_datum(
@@ -165,16 +166,16 @@ impl Ingested {
     fn report(&self) {
         for (what, is_document) in &self.named {
             let said = format!("skipped {what}");
-            if *is_document { warning(said) } else { notice(said, None) }
+            if *is_document { Report::warning(said).send() } else { Report::notice(said).send() }
         }
         let more = self.skipped - self.named.len() as i64;
         if more > 0 {
-            notice(format!("skipped {more} more"), None);
+            Report::notice(format!("skipped {more} more")).send();
         }
         if self.replaced > 0 {
             let characters = if self.replaced == 1 { "character" } else { "characters" };
             let why = "text in PostgreSQL holds neither NUL nor half of a surrogate pair";
-            notice(format!("replaced {} {characters} by U+FFFD: {why}", self.replaced), None);
+            Report::notice(format!("replaced {} {characters} by U+FFFD: {why}", self.replaced)).send();
         }
     }
 
@@ -270,11 +271,6 @@ fn ingest_document(
     // The statement read the same strings once more.
     jsonb::take_replaced();
     Ok(())
-}
-
-fn warning(message: String) {
-    ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "impossible_travel")
-        .report(PgLogLevel::WARNING);
 }
 
 /// The beginning of an id, for a message.

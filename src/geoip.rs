@@ -6,11 +6,13 @@ use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
+use crate::pg::report::Report;
 use crate::pg::role::Role;
 use crate::pg::row::{Row, RowType};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
+use crate::pg::time::{from_unix_seconds, to_unix_us};
 use pgrx::pg_sys;
 use std::cell::{OnceCell, RefCell};
 use std::ffi::CStr;
@@ -24,9 +26,6 @@ use travel_core::network::{Networks, Resolved};
 use travel_core::place::Place;
 use travel_core::rule::Treatment;
 use travel_geoip::{DatabaseStatus, InUse, LookupError, Stack, Store, StoreError, Warning};
-
-/// Microseconds from the Unix epoch to PostgreSQL's.
-pub const POSTGRES_EPOCH_US: i64 = 946_684_800_000_000;
 
 /// The columns of `travel.place`.
 const PLACE_COLUMNS: usize = 14;
@@ -108,7 +107,7 @@ impl Places {
     /// When the oldest database was built: what addresses are placed by is as old as its oldest part. Microseconds
     /// since 2000-01-01 UTC.
     pub fn built_at(&self) -> Option<i64> {
-        self.known.stack.built_at().map(postgres_time)
+        self.known.stack.built_at().map(from_unix_seconds)
     }
 
     /// Which edition of place data this is: databases and networks together. Equal where every address is located and
@@ -275,9 +274,7 @@ fn with_store<T>(
     STORE
         .with_borrow_mut(|store| {
             let store = store.get_or_insert_with(|| Store::new(store_directory()));
-            with_geoip_path(|path| {
-                ask(store, path, statement + POSTGRES_EPOCH_US, !in_worker, &mut interrupt)
-            })
+            with_geoip_path(|path| ask(store, path, to_unix_us(statement), !in_worker, &mut interrupt))
         })
         .map_err(|error| match error {
             StoreError::ChangedWhileInMemory { .. } => {
@@ -296,20 +293,11 @@ fn store_directory() -> PathBuf {
 
 /// Warns of files. Where the client may not know where they are, the server's log tells it nevertheless.
 fn report(warnings: &[Warning]) {
-    let say = |message: String, detail: &str, level: pgrx::PgLogLevel| {
-        pgrx::pg_sys::panic::ErrorReport::new(
-            pgrx::PgSqlErrorCode::ERRCODE_WARNING,
-            message,
-            "impossible_travel",
-        )
-        .set_detail(detail.to_owned())
-        .report(level);
-    };
     for Warning { message, detail, path } in warnings {
         if !Role::may_see_paths() {
-            say(message.clone(), detail, pgrx::PgLogLevel::LOG_SERVER_ONLY);
+            Report::warning(message.clone()).detail(detail.clone()).log();
         }
-        say(told(message, path), detail, pgrx::PgLogLevel::WARNING);
+        Report::warning(told(message, path)).detail(detail.clone()).send();
     }
 }
 
@@ -385,14 +373,9 @@ fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// Seconds since 1970 as PostgreSQL counts time.
-fn postgres_time(seconds: u64) -> i64 {
-    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000).saturating_sub(POSTGRES_EPOCH_US)
-}
-
 fn database_row(database: &DatabaseStatus, statement: i64) -> [Option<pg_sys::Datum>; 9] {
     let text = |text: &str| varlena(text.as_bytes());
-    let built_at = database.built_at.map(postgres_time).map(pg_sys::Datum::from);
+    let built_at = database.built_at.map(from_unix_seconds).map(pg_sys::Datum::from);
     let age = built_at.and_then(|built_at| {
         let now = pg_sys::Datum::from(statement);
         // SAFETY: both arguments are timestamps.

@@ -5,6 +5,7 @@ use crate::leg::thresholds;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
+use crate::pg::time::{MIN_TIMESTAMP, utc};
 use pgrx::pg_sys;
 use travel_cloudtrail::{Json, Kind};
 use travel_core::journey::Thresholds;
@@ -26,14 +27,6 @@ pub struct Arguments {
 
 /// Below this velocity the bound of a leg is so long that reading all earlier events costs little more.
 const MIN_BOUNDED_VELOCITY_KMH: f64 = 50.0;
-
-/// 4714-11-24 00:00:00+00 BC.
-const MIN_TIMESTAMP: i64 = -211_813_488_000_000_000;
-
-/// 294277-01-01 00:00:00+00, which PostgreSQL cannot write any more.
-const END_TIMESTAMP: i64 = 9_223_371_331_200_000_000;
-
-const DAY_US: i64 = 86_400_000_000;
 
 impl Arguments {
     /// `(source, entity, since, until, condition, min_distance_km, min_velocity_kmh, use_accuracy, all_legs, columns)`
@@ -90,16 +83,6 @@ impl Arguments {
     }
 }
 
-/// The last time before another; the infinities, and the first time that PostgreSQL can write, have none but themselves
-/// and -infinity.
-pub fn just_before(time_us: i64) -> i64 {
-    match time_us {
-        i64::MAX => i64::MAX,
-        time_us if time_us <= MIN_TIMESTAMP => i64::MIN,
-        time_us => time_us - 1,
-    }
-}
-
 fn bound(time_us: Option<i64>) -> String {
     match time_us {
         None => "open".to_owned(),
@@ -107,45 +90,6 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
-}
-
-/// Whether a text is one that PostgreSQL reads as a time, or nearly.
-pub fn looks_like_a_time(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    text.starts_with(|first: char| first.is_ascii_digit())
-        || ["now", "today", "yesterday", "tomorrow", "infinity", "-infinity", "epoch"].contains(&&*text)
-}
-
-/// A time as SQL and people read it: `2026-03-02 09:00:00+00`. Every time that PostgreSQL can write, and the infinities.
-pub fn utc(time_us: i64) -> String {
-    if time_us < MIN_TIMESTAMP {
-        return "-infinity".to_owned();
-    }
-    if time_us >= END_TIMESTAMP {
-        return "infinity".to_owned();
-    }
-    let (days, of_day) = (time_us.div_euclid(DAY_US), time_us.rem_euclid(DAY_US));
-    let (year, month, day) = date(days);
-    let (year, era) = if year < 1 { (1 - year, " BC") } else { (year, "") };
-    let (seconds, fraction) = (of_day / 1_000_000, of_day % 1_000_000);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:06}") };
-    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}{fraction}+00{era}")
-}
-
-/// Year (0 is 1 BC), month and day of a day, counted from 2000-01-01: of a calendar whose years begin in March, so that
-/// a leap day is the last.
-fn date(days: i64) -> (i64, i64, i64) {
-    const DAYS_OF_400_YEARS: i64 = 146_097;
-    // From 0000-03-01 on.
-    let days = days + 730_425;
-    let (era, of_era) = (days.div_euclid(DAYS_OF_400_YEARS), days.rem_euclid(DAYS_OF_400_YEARS));
-    let of_year = |year: i64| of_era - (365 * year + year / 4 - year / 100);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let month = (5 * of_year(year) + 2) / 153;
-    let day = of_year(year) - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
 }
 
 /// A jsonb that says where columns are.

@@ -1,9 +1,11 @@
 //! Where each standard column of a source is: under its own name, where `columns` says, or in a record.
 
-use super::arguments::{Arguments, looks_like_a_time};
+use super::arguments::Arguments;
 use super::expression;
-use super::source::{Source, SourceColumn, base_type, is_of_postgresql, quoted, type_in_sql};
+use super::source::{Source, SourceColumn, base_type, is_of_postgresql, type_in_sql};
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::{identifiers, literal, quoted};
+use crate::pg::time::looks_like_a_time;
 use pgrx::pg_sys;
 
 /// The columns of `travel.event`, with their types.
@@ -223,12 +225,12 @@ impl<'a> Columns<'a> {
         let meant = self.source.columns.iter().find(|column| plain(&column.name) == plain(name));
         match meant {
             Some(column) if is_key(name) => format!(
-                "Name the source's own column in entity: '{0}', or say in columns where the standard one is: {1}.",
-                quoted(&column.name).replace('\'', "''"),
+                "Name the source's own column in entity: {}, or say in columns where the standard one is: {}.",
+                literal(&quoted(&column.name)),
                 json(&[(name, &column.name)])
             ),
             Some(column) => {
-                format!("Write it in entity with its quotation marks: '{}'.", quoted(&column.name).replace('\'', "''"))
+                format!("Write it in entity with its quotation marks: {}.", literal(&quoted(&column.name)))
             }
             None if looks_like_a_time(name) => {
                 "The second argument is the entity. Name a range of time: since => '2026-03-01', until => '2026-03-02'."
@@ -314,8 +316,8 @@ fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, Travel
         return Ok(Expression::new(key, format!("({value}\n)"), oid));
     }
     let name = source.column(value).or_else(|| {
-        let identifiers = super::source::identifiers(value, b',')?;
-        source.column(identifiers.first().filter(|_| identifiers.len() == 1)?)
+        let names = identifiers(value, b',')?;
+        source.column(names.first().filter(|_| names.len() == 1)?)
     });
     name.map(|column| of_column(key, column)).ok_or_else(|| TravelError::NoSuchColumn {
         key: key.to_owned(),

@@ -3,10 +3,11 @@
 //! read when nothing of it could be used.
 
 use super::arguments::Arguments;
+use super::counted;
 use super::events::Events;
 use super::place::Site;
-use super::{counted, notice_with};
 use crate::pg::errors::TravelError;
+use crate::pg::report::Report;
 use crate::pg::{settings, spi};
 use crate::tally::Tally;
 
@@ -202,12 +203,10 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
             return conclude_without_rows(arguments);
         }
         if diagnosis.evaluated == 0 {
-            TravelError::NothingEvaluated {
-                what: format!("travel.detect evaluated no events: {}", none_of(diagnosis.rows())),
-                detail: diagnosis.sentence(true),
-                hint: LOOK_AT_COLUMNS,
-            }
-            .warn("");
+            Report::warning(format!("travel.detect evaluated no events: {}", none_of(diagnosis.rows())))
+                .detail(diagnosis.sentence(true))
+                .hint(LOOK_AT_COLUMNS)
+                .send();
             return Ok(());
         }
     }
@@ -231,16 +230,14 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
         Diagnosis::of(events, &Rows::All(Some(&which)))?.unreadable()
     };
     let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
-    notice_with(
-        format!(
-            "travel.detect evaluated {} of {}; {} not located{why}",
-            counted(tally.evaluated, "event", "events"),
-            counted(tally.entities, "entity", "entities"),
-            counted(tally.not_located, "event was", "events were"),
-        ),
-        detail,
-        None,
-    );
+    let mut report = Report::notice(format!(
+        "travel.detect evaluated {} of {}; {} not located{why}",
+        counted(tally.evaluated, "event", "events"),
+        counted(tally.entities, "entity", "entities"),
+        counted(tally.not_located, "event was", "events were"),
+    ));
+    report.detail = detail.map(Into::into);
+    report.send();
     Ok(())
 }
 
@@ -256,18 +253,15 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
         let in_range = events.in_range(without.first_start(), without.until);
         let any = spi::select(&format!("SELECT FROM {} WHERE {in_range} LIMIT 1", events.from), &[]);
         if any.len > 0 {
-            TravelError::NothingEvaluated {
-                what: "travel.detect evaluated no events: no row satisfies the condition".to_owned(),
-                detail: format!("{source} has rows{of_range}."),
-                hint: "Text comparison is case-sensitive. Check the values of the columns that the condition names.",
-            }
-            .warn("");
+            Report::warning("travel.detect evaluated no events: no row satisfies the condition")
+                .detail(format!("{source} has rows{of_range}."))
+                .hint("Text comparison is case-sensitive. Check the values of the columns that the condition names.")
+                .send();
             return Ok(());
         }
     }
     if settings::coverage_notice() {
-        let rows = format!("travel.detect evaluated no events: {source} has no rows{of_range}");
-        notice_with(rows, None, None);
+        Report::notice(format!("travel.detect evaluated no events: {source} has no rows{of_range}")).send();
     }
     Ok(())
 }

@@ -1,11 +1,14 @@
 //! The query over the events of a source: which rows count, as what entity, when and where.
 
-use super::arguments::{Arguments, utc};
+use super::arguments::Arguments;
 use super::columns::{Columns, Expression, type_name};
+use super::expression;
 use super::place::{Site, number, place, place_as_given, source_kind};
-use super::source::{identifiers, is_textual};
-use super::{expression, notice};
+use super::source::is_textual;
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::identifiers;
+use crate::pg::report::Report;
+use crate::pg::time::utc;
 use pgrx::pg_sys;
 use travel_cloudtrail::{CONSOLE, NOBODY};
 use travel_core::entity::HIDDEN;
@@ -334,7 +337,7 @@ impl Events {
     /// Says how times are read that could also mean something else.
     pub fn notice_of_times(&self) {
         if let Some(said) = &self.time_notice {
-            notice(said.clone(), None);
+            Report::notice(said.clone()).send();
         }
     }
 
@@ -349,14 +352,13 @@ impl Events {
             if self.missing.contains(&"invoked_by") {
                 unknown.push("calls that a service made are evaluated like any event");
             }
-            notice(
-                format!(
-                    "the source has no column {}: {}",
-                    self.missing.join(" and no column "),
-                    unknown.join(", ")
-                ),
-                Some("The argument columns can say where they are.".to_owned()),
-            );
+            Report::notice(format!(
+                "the source has no column {}: {}",
+                self.missing.join(" and no column "),
+                unknown.join(", ")
+            ))
+            .hint("The argument columns can say where they are.")
+            .send();
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::source::{Source, base_type};
 use crate::pg::attempt::class;
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::c_string;
 use crate::pg::spi;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
@@ -11,7 +12,7 @@ use std::panic::AssertUnwindSafe;
 /// Checks that a text is one SQL expression: that it parses, that no second clause hides in it, and that it is no star,
 /// which stands for any number of columns.
 pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
-    let query = spi::c_string(text);
+    let query = c_string(text);
     // SAFETY: the parser gives a list of raw statements, here of one SELECT.
     let shape = explained(what, text, "", || unsafe {
         let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);
@@ -59,7 +60,7 @@ pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
 /// no other row may decide.
 pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     check_syntax("condition", text)?;
-    let query = spi::c_string(text);
+    let query = c_string(text);
     // SAFETY: the walk reads the tree that the parser made.
     let found = explained("condition", text, "", || unsafe {
         let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);

@@ -1,8 +1,9 @@
 //! The query of the findings: the legs of each entity, with the events at both ends.
 
-use super::arguments::{Arguments, utc};
+use super::arguments::Arguments;
 use super::events::{Events, PLACE_LABELS};
 use super::place::Site;
+use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::fmt::Write;
 

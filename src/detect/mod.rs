@@ -22,7 +22,7 @@ use crate::pg::memory::varlena;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use crate::tally;
-use pgrx::{PgLogLevel, PgSqlErrorCode, pg_sys};
+use pgrx::pg_sys;
 use std::ffi::CStr;
 
 pg_function!(travel_detect, pg_finfo_travel_detect, detect);
@@ -106,29 +106,10 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use arguments::{Arguments, columns as columns_argument, just_before, looks_like_a_time, utc};
+pub use arguments::{Arguments, columns as columns_argument};
 pub use columns::{Expression, is_expression, type_name};
 pub use diagnosis::{Diagnosis, LOOK_AT_COLUMNS, Rows as DiagnosedRows, none_of};
 pub use events::{Events, LABELS, PLACE_LABELS};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use place::Site;
-pub use source::{Source, base_type, identifiers, quoted};
-
-pub fn notice(message: String, hint: Option<String>) {
-    notice_with(message, None, hint);
-}
-
-fn notice_with(message: String, detail: Option<String>, hint: Option<String>) {
-    let mut report = pg_sys::panic::ErrorReport::new(
-        PgSqlErrorCode::ERRCODE_SUCCESSFUL_COMPLETION,
-        message,
-        "impossible_travel",
-    );
-    if let Some(detail) = detail {
-        report = report.set_detail(detail);
-    }
-    if let Some(hint) = hint {
-        report = report.set_hint(hint);
-    }
-    report.report(PgLogLevel::NOTICE);
-}
+pub use source::{Source, base_type};

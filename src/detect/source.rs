@@ -1,6 +1,7 @@
 //! A table or view of the user's: its name and columns.
 
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::{c_string, identifiers, quoted};
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
 
@@ -60,10 +61,10 @@ impl Source {
         let parts = identifiers(name, b'.')?;
         let (schema, relation) = match &parts[..] {
             [relation] => (None, relation),
-            [schema, relation] => (Some(crate::pg::spi::c_string(schema)), relation),
+            [schema, relation] => (Some(c_string(schema)), relation),
             _ => return None,
         };
-        let relation = crate::pg::spi::c_string(relation);
+        let relation = c_string(relation);
         // SAFETY: a catalog look-up with C strings that outlive it; a missing relation is no error.
         let oid = unsafe {
             let schema = schema.as_ref().map_or(std::ptr::null_mut(), |schema| schema.as_ptr().cast_mut());
@@ -257,33 +258,6 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<St
         }
     }
     indexes
-}
-
-/// An SQL identifier, quoted where it must be.
-pub fn quoted(name: &str) -> String {
-    let name = crate::pg::spi::c_string(name);
-    // SAFETY: the result is a C string in the current memory context, or the argument itself.
-    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
-}
-
-/// The names in a list of SQL identifiers (`a, "B"`, or with dots a qualified name); none where it is no such list.
-pub fn identifiers(text: &str, separator: u8) -> Option<Vec<String>> {
-    let text = crate::pg::spi::c_string(text);
-    let mut names = Vec::new();
-    // SAFETY: the function cuts a copy of the text into the names, which the list points to.
-    unsafe {
-        let copy = pg_sys::pstrdup(text.as_ptr());
-        let mut list: *mut pg_sys::List = std::ptr::null_mut();
-        if !pg_sys::SplitIdentifierString(copy, separator as std::ffi::c_char, &mut list) {
-            return None;
-        }
-        let length = if list.is_null() { 0 } else { (*list).length };
-        for i in 0..length as usize {
-            let name = (*(*list).elements.add(i)).ptr_value.cast::<std::ffi::c_char>();
-            names.push(CStr::from_ptr(name).to_string_lossy().into_owned());
-        }
-    }
-    (!names.is_empty()).then_some(names)
 }
 
 unsafe fn qualified_name(namespace: pg_sys::Oid, name: *const std::ffi::c_char) -> String {

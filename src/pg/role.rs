@@ -1,6 +1,7 @@
 //! Roles: who acts, who may load what a dump holds, and running something with another role's rights.
 
 use super::guard::guarded;
+use super::identifier::c_string;
 use super::scanning::is_scanning;
 use super::spi::{self, with_settings};
 use pgrx::pg_sys;
@@ -18,7 +19,7 @@ impl Role {
     }
 
     pub fn named(name: &str) -> Option<Self> {
-        let name = spi::c_string(name);
+        let name = c_string(name);
         // SAFETY: a catalog look-up.
         let oid = unsafe { pg_sys::get_role_oid(name.as_ptr(), true) };
         (oid != pg_sys::InvalidOid).then_some(Self(oid))

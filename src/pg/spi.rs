@@ -6,12 +6,12 @@
 
 use super::errors::TravelError;
 use super::function::{utf8, varlena_bytes};
+use super::identifier::c_string;
 use super::srf::RowSet;
 use super::types::{self, Type};
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::ffi::CString;
 
 unsafe extern "C-unwind" {
     /// executor/tstoreReceiver.h, which pgrx does not bind.
@@ -35,12 +35,6 @@ pub fn connected<R>(body: impl FnOnce() -> R) -> R {
         pg_sys::SPI_finish();
         result
     }
-}
-
-/// A query or a part of one as a C string. A NUL, which SQL text cannot hold, ends it.
-pub fn c_string(text: &str) -> CString {
-    let end = text.find('\0').unwrap_or(text.len());
-    CString::new(&text[..end]).unwrap_or_default()
 }
 
 /// The types of the columns of a query, which is analysed and not run. Within [`connected`].

@@ -387,5 +387,5 @@ unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i1
 
 /// A text as a C string's owner, for names of columns that are put together.
 pub fn column_name(prefix: &str, name: &str) -> CString {
-    super::spi::c_string(&format!("{prefix}{name}"))
+    super::identifier::c_string(&format!("{prefix}{name}"))
 }

@@ -4,8 +4,10 @@
 use super::binding::{below, select_below};
 use super::indexes::Plan;
 use super::queries::{Arrival, Queries};
-use crate::detect::{Source, identifiers, notice};
+use crate::detect::Source;
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::identifiers;
+use crate::pg::report::Report;
 use crate::pg::spi;
 use pgrx::pg_sys;
 use std::sync::LazyLock;
@@ -69,7 +71,7 @@ pub fn other_engine(queries: &Queries) -> Result<Option<String>, TravelError> {
 pub fn notices(queries: &Queries) -> Result<(), TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(()) };
     let name = column.strip_prefix("s.").unwrap_or(column);
-    let say = |what: String, hint: &str| notice(what, Some(hint.to_owned()));
+    let say = |what: String, hint: &'static str| Report::notice(what).hint(hint).send();
     if let Some(source) = Source::find(&queries.source)
         && let Some(Filled::Otherwise) = filled(source, column)?
     {

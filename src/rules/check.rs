@@ -4,10 +4,11 @@ use super::arrivals;
 use super::definition::Definition;
 use super::indexes;
 use super::queries::{News, Queries};
-use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of, notice};
+use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
+use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -33,14 +34,11 @@ pub fn check(name: &str) -> Result<(), TravelError> {
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {
-            notice(
-                "the source has no column actor and no column principal: no usual places are learnt"
-                    .to_owned(),
-                Some(
-                    "Name in baseline_entity the columns that tell people apart, or set baseline to false."
-                        .to_owned(),
-                ),
-            );
+            Report::notice(
+                "the source has no column actor and no column principal: no usual places are learnt",
+            )
+            .hint("Name in baseline_entity the columns that tell people apart, or set baseline to false.")
+            .send();
         }
         indexes::notices(&queries)?;
         arrivals::notices(&queries)
@@ -65,20 +63,20 @@ fn warn_of_rows(definition: &Definition, queries: &Queries) -> Result<(), Travel
     });
     match diagnosis {
         Ok(diagnosis) if diagnosis.evaluated == 0 && diagnosis.unusable() > 0 => {
-            TravelError::NothingEvaluated {
-                what: format!(
-                    "the rule \"{name}\" evaluates no events: of the newest rows, {}",
-                    none_of(diagnosis.rows())
-                ),
-                detail: diagnosis.sentence(may_see),
-                hint: LOOK_AT_COLUMNS,
-            }
-            .warn("");
+            Report::warning(format!(
+                "the rule \"{name}\" evaluates no events: of the newest rows, {}",
+                none_of(diagnosis.rows())
+            ))
+            .detail(diagnosis.sentence(may_see))
+            .hint(LOOK_AT_COLUMNS)
+            .send();
         }
-        Ok(diagnosis) if diagnosis.is_all_left_out() => notice(
-            format!("no row among the newest of its source satisfies the condition of the rule \"{name}\""),
-            None,
-        ),
+        Ok(diagnosis) if diagnosis.is_all_left_out() => {
+            Report::notice(format!(
+                "no row among the newest of its source satisfies the condition of the rule \"{name}\""
+            ))
+            .send();
+        }
         Ok(_) => {}
         Err(failure) => {
             let error = match failure {

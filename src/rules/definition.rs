@@ -7,6 +7,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::memory::varlena;
 use crate::pg::role::Role;
 use crate::pg::spi;
+use crate::pg::time::EPOCH_IN_UNIX_US;
 use pgrx::pg_sys;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -61,7 +62,7 @@ FROM (
            CASE raise_from
                WHEN 'infinity' THEN 9223372036854775807
                WHEN '-infinity' THEN NULL
-               ELSE (extract(epoch FROM raise_from) * 1000000 - 946684800000000)::bigint
+               ELSE (extract(epoch FROM raise_from) * 1000000 - {EPOCH_IN_UNIX_US})::bigint
            END AS raise_from
     FROM {rules}
 ) AS d")

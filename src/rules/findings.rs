@@ -1,6 +1,6 @@
 //! A verdict as the columns of travel.verdicts.
 
-use crate::detect::utc;
+use crate::pg::time::utc;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use travel_core::finding::{Sentence, Whereabouts, message, travel_time};

@@ -2,8 +2,10 @@
 //! over expressions count as well.
 
 use super::queries::{Arrival, Queries};
-use crate::detect::{Source, notice, quoted};
+use crate::detect::Source;
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::quoted;
+use crate::pg::report::Report;
 use crate::pg::spi;
 use pgrx::pg_sys;
 use serde_json::Value;
@@ -77,10 +79,11 @@ fn say(queries: &Queries, from: &str, keys: &[&str]) {
                       travel.create_events_table makes."
             .to_owned(),
     };
-    notice(
-        format!("no index of {source} leads from {from} to the events: scans read more than they need"),
-        Some(hint),
-    );
+    Report::notice(format!(
+        "no index of {source} leads from {from} to the events: scans read more than they need"
+    ))
+    .hint(hint)
+    .send();
 }
 
 /// An expression over the source (named s) as a key of an index of it.

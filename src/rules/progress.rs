@@ -3,10 +3,10 @@
 use super::definition::{self, Definition, text};
 use super::ending::is_lock_timeout;
 use super::queries::{Arrival, Queries, arrived_between, seen_since};
-use crate::detect::just_before;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
+use crate::pg::time::just_before;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 use travel_core::rule::settings::HOUR;

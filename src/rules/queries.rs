@@ -5,11 +5,13 @@ use super::binding;
 use super::definition::Definition;
 use super::indexes;
 use crate::detect::{
-    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, check_row_condition, identifiers,
-    is_expression, is_volatile, utc,
+    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, check_row_condition, is_expression,
+    is_volatile,
 };
 use crate::pg::errors::TravelError;
+use crate::pg::identifier::identifiers;
 use crate::pg::spi;
+use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::rule::Micros;

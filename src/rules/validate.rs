@@ -6,10 +6,11 @@
 use super::binding;
 use super::check;
 use super::definition::{Definition, text};
-use crate::detect::{self, Source, check_row_condition_alone, identifiers};
+use crate::detect::{self, Source, check_row_condition_alone};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::identifiers;
 use crate::pg::role::{self, Role};
 use crate::pg::spi;
 use crate::pg::trigger::{self, Event, Trigger, Tuple};

@@ -1,10 +1,10 @@
 //! The rows of travel.alerts, and which raised legs belong to each.
 
 use super::{ROWS, Writer, json_of, numbers, time, times};
-use crate::detect::utc;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
+use crate::pg::time::utc;
 use crate::pg::types::Type;
 use crate::rules::definition::{text, texts};
 use crate::rules::findings::Columns;

@@ -1,0 +1,85 @@
+//! Times as PostgreSQL stores them: microseconds since 2000-01-01 00:00:00 UTC, with the infinities at both ends of `i64`.
+//!
+//! Everything that converts between this epoch and the Unix epoch, or writes a time as text, is here.
+
+use pgrx::pg_sys;
+
+const SECOND_US: i64 = 1_000_000;
+const DAY_US: i64 = 86_400 * SECOND_US;
+
+/// PostgreSQL's epoch in microseconds since the Unix epoch. Subtract it from Unix time to get a `timestamptz`.
+pub const EPOCH_IN_UNIX_US: i64 =
+    (pg_sys::POSTGRES_EPOCH_JDATE as i64 - pg_sys::UNIX_EPOCH_JDATE as i64) * DAY_US;
+
+/// The earliest `timestamptz` that PostgreSQL accepts: 4714-11-24 00:00:00+00 BC.
+pub const MIN_TIMESTAMP: i64 = -211_813_488_000_000_000;
+
+/// The first time after the last `timestamptz` that PostgreSQL accepts: 294277-01-01 00:00:00+00.
+const END_TIMESTAMP: i64 = 9_223_371_331_200_000_000;
+
+/// Converts microseconds since the Unix epoch to a `timestamptz`.
+#[inline]
+pub fn from_unix_us(unix_us: i64) -> i64 {
+    unix_us - EPOCH_IN_UNIX_US
+}
+
+/// Converts seconds since the Unix epoch to a `timestamptz`. A time that does not fit becomes the latest that does.
+pub fn from_unix_seconds(seconds: u64) -> i64 {
+    i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US).saturating_sub(EPOCH_IN_UNIX_US)
+}
+
+/// Converts a `timestamptz` to microseconds since the Unix epoch.
+pub fn to_unix_us(time_us: i64) -> i64 {
+    time_us + EPOCH_IN_UNIX_US
+}
+
+/// Returns the time one microsecond earlier. The infinities have no earlier time and are returned unchanged; before the
+/// earliest time that PostgreSQL accepts comes -infinity.
+pub fn just_before(time_us: i64) -> i64 {
+    match time_us {
+        i64::MAX => i64::MAX,
+        time_us if time_us <= MIN_TIMESTAMP => i64::MIN,
+        time_us => time_us - 1,
+    }
+}
+
+/// Writes a time in UTC as PostgreSQL does in its ISO style, for example `2026-03-02 09:00:00+00`. It covers all times
+/// that PostgreSQL accepts, and the infinities, and does not depend on the session's `TimeZone` or `DateStyle`.
+pub fn utc(time_us: i64) -> String {
+    if time_us < MIN_TIMESTAMP {
+        return "-infinity".to_owned();
+    }
+    if time_us >= END_TIMESTAMP {
+        return "infinity".to_owned();
+    }
+    let (days, of_day) = (time_us.div_euclid(DAY_US), time_us.rem_euclid(DAY_US));
+    let (year, month, day) = date(days);
+    let (year, era) = if year < 1 { (1 - year, " BC") } else { (year, "") };
+    let (seconds, fraction) = (of_day / SECOND_US, of_day % SECOND_US);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let fraction = if fraction == 0 { String::new() } else { format!(".{fraction:06}") };
+    format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}{fraction}+00{era}")
+}
+
+/// The year (0 is 1 BC), month and day of a day that is counted from 2000-01-01. It works with years that begin in
+/// March, whose last day is the leap day.
+fn date(days: i64) -> (i64, i64, i64) {
+    const DAYS_IN_400_YEARS: i64 = 146_097;
+    const DAYS_FROM_MARCH_OF_YEAR_0: i64 = 730_425;
+    let days = days + DAYS_FROM_MARCH_OF_YEAR_0;
+    let (era, of_era) = (days.div_euclid(DAYS_IN_400_YEARS), days.rem_euclid(DAYS_IN_400_YEARS));
+    let of_year = |year: i64| of_era - (365 * year + year / 4 - year / 100);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let month = (5 * of_year(year) + 2) / 153;
+    let day = of_year(year) - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    (era * 400 + year + next, month, day)
+}
+
+/// Whether a text looks like a time to PostgreSQL. It recognizes an argument that was meant as a time but stands where a
+/// name is expected.
+pub fn looks_like_a_time(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    text.starts_with(|first: char| first.is_ascii_digit())
+        || ["now", "today", "yesterday", "tomorrow", "infinity", "-infinity", "epoch"].contains(&&*text)
+}
