@@ -25,6 +25,7 @@ install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --n
 has_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX_VERSION" ]; }
 has_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
 has_cron() { [ -f "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ]; }
+has_isolation_tester() { [ -x "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress" ]; }
 has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
 
 if ! command -v cargo >/dev/null; then
@@ -37,6 +38,8 @@ case $PG_CONFIG in
     version=${version%%/*}
     need "postgresql-server-dev-$version" "PostgreSQL $version's headers ($PG_CONFIG)" has_headers
     need "postgresql-$version" "PostgreSQL $version's server" test -x "${PG_CONFIG%/pg_config}/postgres"
+    # pg_regress and pg_isolation_regress are in the package of the clients.
+    need "postgresql-client-$version" "PostgreSQL $version's test drivers" has_isolation_tester
     has_cron || wished+=("postgresql-$version-cron")
     ;;
 *)

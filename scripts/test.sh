@@ -2,7 +2,7 @@
 # All tests, step by step, with a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress docs e2e demo
+#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo
 #
 # A step that cannot run here (exit status 77) is SKIPPED, and the summary says so. Real data, which the project does
 # not ship, are looked for in REAL_DATA.
@@ -13,7 +13,7 @@
 cd "$ROOT"
 
 export REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
-STEPS=(setup fmt clippy core pgrx regress docs e2e demo)
+STEPS=(setup fmt clippy core pgrx regress isolation docs e2e demo)
 SKIPPED=77
 
 step_setup() { scripts/setup.sh; }
@@ -60,6 +60,28 @@ step_regress() {
     fi
     "$pg_regress" --bindir "$("$PG_CONFIG" --bindir)" --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" \
         --dbname regression --inputdir tests/regress --outputdir "$out" "${tests[@]}" || {
+        cat "$out/regression.diffs" 2>/dev/null || true
+        return 1
+    }
+}
+
+# Specs of concurrent sessions, whose steps isolationtester interleaves as each permutation says.
+step_isolation() {
+    local tester out="$WORK/isolation"
+    tester="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress"
+    [ -x "$tester" ] || { note "pg_isolation_regress is missing beside $("$PG_CONFIG" --pgxs)"; return 1; }
+    scripts/install.sh --if-changed
+    make_sample
+    trap server_drop EXIT
+    server_start isolation "impossible_travel.geoip_path = '$SERVERS/isolation/files/geoip'" \
+        'impossible_travel.coverage_notice = off' 'impossible_travel.scan_lock_timeout = 0' 'deadlock_timeout = 100ms'
+    server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+    "$(pg_bin createdb)" isolation
+    run_psql --quiet --output /dev/null --dbname isolation --file tests/isolation/setup.sql
+    rm -rf "$out" && mkdir -p "$out"
+    "$tester" --bindir "$("$PG_CONFIG" --bindir)" --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" \
+        --use-existing --dbname isolation --inputdir tests/isolation --outputdir "$out" \
+        --schedule tests/isolation/schedule || {
         cat "$out/regression.diffs" 2>/dev/null || true
         return 1
     }

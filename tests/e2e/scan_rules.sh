@@ -254,7 +254,7 @@ scan
 same_ends 'another source: what it says, and no more' fresh moving
 same 'the others are kept, withdrawn' t "$(ask "SELECT count(*) > 2 FROM travel.alerts WHERE rule = 'moving' AND withdrawn_at IS NOT NULL")"
 
-rule 'statement_timeout, lock_timeout and a cancel leave a state from which the next scan goes on'
+rule 'statement_timeout leaves a state from which the next scan goes on'
 run_psql --quiet --output /dev/null <<'SQL'
     INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id)
         SELECT 'much ' || n, '2026-03-01Z'::timestamptz + n * interval '1 minute', 'GetObject', 's3.amazonaws.com',
@@ -274,22 +274,6 @@ until PGOPTIONS="-c statement_timeout=${timeout}ms" ask "CALL travel.scan('fresh
 done
 note "$cuts scans cut short, $steps of them got ahead; the last took less than $timeout ms"
 holds 'some were cut short' test "$cuts" -ge 1
-session_open --quiet
-session "BEGIN; SELECT rule FROM travel.scans WHERE rule = 'moving' FOR UPDATE"
-PGOPTIONS='-c lock_timeout=200ms' refused 55P03 "CALL travel.scan('moving')"
-session ROLLBACK
-hold_up travel.entity_states
-ask "CALL travel.scan('moving')" 2>"$SCRATCH/said" &
-scan=$!
-waits_for_lock moving
-one_step
-waits_for_lock moving
-ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.scan(%moving%'" >/dev/null
-if wait "$scan"; then fail 'a scan that waits for a lock cannot be cancelled'; fi
-same 'the cancel' 1 "$(grep -c 'canceling statement due to user request' "$SCRATCH/said")"
-session ROLLBACK
-same 'what was done before it stays' t "$(ask "SELECT under_way AND position IS NOT NULL FROM travel.scans WHERE rule = 'moving'")"
-session_close
 ask "CALL travel.scan('moving')"
 same_ends 'as without' moving fresh
 same 'no error is left' '' "$(error_of moving)$(error_of fresh)"

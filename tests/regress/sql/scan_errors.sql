@@ -87,6 +87,18 @@ SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
+-- If the error of a rule cannot be stored for travel.status, the other rules are scanned, and the call ends in that error.
+SELECT body_of($$RAISE EXCEPTION 'x'$$);
+CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'no room for it' USING ERRCODE = '53100';
+END $$;
+CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON travel.scans FOR EACH ROW
+    WHEN (NEW.last_error IS NOT NULL) EXECUTE FUNCTION no_room();
+SELECT sqlstate_of('CALL travel.scan()');
+CALL travel.scan();
+SELECT * FROM outcome;
+DROP TRIGGER no_room ON travel.scans;
 -- When a rule is written, it is warned of such an error, and stored.
 CREATE FUNCTION full_disk() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
 INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');
