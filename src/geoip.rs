@@ -69,7 +69,7 @@ pub type Point = (Coordinates, Option<f64>);
 
 /// What is known of a host at a time.
 #[derive(Clone, Debug, Default)]
-pub struct Located {
+pub struct AddressInfo {
     pub place: Option<Arc<Place>>,
     /// Of the named network that it is in, if it is in one. The query doors ask only whether it is to be ignored.
     #[allow(dead_code)]
@@ -205,20 +205,20 @@ impl Places {
 
     /// All that is known of a host at a time.
     #[inline]
-    pub fn locate(&self, host: IpAddr, at: i64) -> Result<Located, TravelError> {
+    pub fn locate(&self, host: IpAddr, at: i64) -> Result<AddressInfo, TravelError> {
         if self.have_networks() {
             return self.locate_with_networks(host, at);
         }
-        Ok(Located { place: self.place_of_geoip(host)?, treatment: None })
+        Ok(AddressInfo { place: self.place_of_geoip(host)?, treatment: None })
     }
 
     #[cold]
-    fn locate_with_networks(&self, host: IpAddr, at: i64) -> Result<Located, TravelError> {
+    fn locate_with_networks(&self, host: IpAddr, at: i64) -> Result<AddressInfo, TravelError> {
         let resolved = self.resolve(host, at)?;
         // What a network places or ignores needs no database.
         let needs_none = resolved.located.is_some() || resolved.is_ignored();
         let known = if needs_none && self.known.stack.is_empty() { None } else { self.place_of_geoip(host)? };
-        Ok(Located { place: resolved.over(known), treatment: resolved.treatment })
+        Ok(AddressInfo { place: resolved.over(known), treatment: resolved.treatment })
     }
 
     #[inline]

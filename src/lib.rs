@@ -6,9 +6,8 @@
 //! | `sql/10_geodesy.sql` | [`geodesy`] |
 //! | `sql/20_geoip.sql` | [`geoip`] |
 //! | `sql/30_cloudtrail.sql` | [`cloudtrail`] |
-//! | `sql/40_leg.sql` | [`leg`] the row, [`leg_window`] the window function |
-//! | `sql/50_impossible_legs.sql` | [`legs_state`] the state, [`impossible_legs`] the aggregate |
-//! | `sql/60_detect.sql` | [`finding`], [`detect`] |
+//! | `sql/40_leg.sql`, `sql/50_impossible_legs.sql` | [`legs`] |
+//! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events`] |
 //! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`rules`] |
@@ -26,15 +25,11 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 mod cloudtrail;
 mod detect;
 mod events;
-mod finding;
 mod geodesy;
 mod geoip;
 mod guards;
-mod impossible_legs;
 mod install;
-mod leg;
-mod leg_window;
-mod legs_state;
+mod legs;
 mod networks;
 mod pg;
 mod roles;

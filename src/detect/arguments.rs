@@ -1,7 +1,7 @@
 //! What the caller of `detect`, `detect_sql` and `coverage` asks for.
 
 use super::source::Source;
-use crate::leg::thresholds;
+use crate::legs::thresholds;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
@@ -68,7 +68,7 @@ impl Arguments {
             condition: call.text(4)?.map(str::to_owned),
             thresholds,
             all_legs,
-            columns: columns(call.datum(columns_at))?,
+            columns: columns_argument(call.datum(columns_at))?,
         })
     }
 
@@ -93,7 +93,7 @@ fn bound(time_us: Option<i64>) -> String {
 }
 
 /// A jsonb that says where columns are.
-pub fn columns(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, String)>, TravelError> {
+pub fn columns_argument(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, String)>, TravelError> {
     let Some(datum) = datum else { return Ok(Vec::new()) };
     // SAFETY: SQL declares the argument, or the column, as jsonb, and it outlives the call.
     let node = unsafe { Node::of(datum) };

@@ -53,7 +53,7 @@ const BESIDE: [&str; 8] =
     ["latitude", "longitude", "accuracy_km", "city", "subdivision", "country", "country_code", "record"];
 
 /// The columns of a source, as SQL over it (named `s`) and the record parsed out of it (named `r`).
-pub struct Columns<'a> {
+pub struct StandardColumns<'a> {
     source: &'a Source,
     given: Vec<(&'a str, Expression)>,
     /// The record as SQL over the source.
@@ -140,7 +140,7 @@ fn json(entries: &[(&str, &str)]) -> String {
     format!("{{{}}}", entries.join(", "))
 }
 
-impl<'a> Columns<'a> {
+impl<'a> StandardColumns<'a> {
     pub fn of(arguments: &'a Arguments) -> Result<Self, TravelError> {
         let source = &arguments.source;
         let mut given = Vec::with_capacity(arguments.columns.len());

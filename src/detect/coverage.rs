@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::events::Events;
-use super::place::Site;
+use super::place::LocationType;
 
 pub fn query(events: &Events, arguments: &Arguments) -> String {
     let names: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
@@ -17,9 +17,9 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
     let service = events.is_service();
     let never = || "false".to_owned();
     let (is_ignored, is_located) = events.fates();
-    let site = match events.site {
-        Site::Address => "travel.source_ip(address)",
-        Site::Coordinates => "latitude, longitude",
+    let site = match events.location_type {
+        LocationType::Address => "travel.source_ip(address)",
+        LocationType::Coordinates => "latitude, longitude",
     };
     format!(
         "SELECT source_kind, status, pg_catalog.count(*), pg_catalog.count(DISTINCT entity),

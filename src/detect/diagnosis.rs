@@ -5,7 +5,7 @@
 use super::arguments::Arguments;
 use super::counted;
 use super::events::Events;
-use super::place::Site;
+use super::place::LocationType;
 use crate::pg::errors::TravelError;
 use crate::pg::report::Report;
 use crate::pg::{settings, spi};
@@ -47,7 +47,7 @@ enum Cause {
 }
 
 /// The rows that are examined.
-pub enum Rows<'a> {
+pub enum DiagnosedRows<'a> {
     /// All rows that satisfy a condition in SQL, or all rows.
     All(Option<&'a str>),
     /// At most `count` rows: the newest if an index on the time finds them, otherwise any.
@@ -63,7 +63,7 @@ const LONGEST_EXAMPLE: usize = 60;
 
 impl Diagnosis {
     /// Runs the diagnosis with the rights of a role that may read the source, within an SPI connection.
-    pub fn of(events: &Events, rows: &Rows) -> Result<Self, TravelError> {
+    pub fn of(events: &Events, rows: &DiagnosedRows) -> Result<Self, TravelError> {
         let found = spi::select(&query(events, rows), &[]);
         let mut diagnosis = Self::default();
         for row in 0..found.len {
@@ -198,7 +198,7 @@ impl Cause {
 pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<(), TravelError> {
     let in_range = events.in_range(arguments.first_start(), arguments.until);
     if tally.evaluated == 0 {
-        let diagnosis = Diagnosis::of(events, &Rows::All(Some(&in_range)))?;
+        let diagnosis = Diagnosis::of(events, &DiagnosedRows::All(Some(&in_range)))?;
         if diagnosis.rows() == 0 {
             return conclude_without_rows(arguments);
         }
@@ -227,7 +227,7 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
         None
     } else {
         let which = format!("{in_range} AND ({})", unreadable.join(" OR "));
-        Diagnosis::of(events, &Rows::All(Some(&which)))?.unreadable()
+        Diagnosis::of(events, &DiagnosedRows::All(Some(&which)))?.unreadable()
     };
     let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
     let mut report = Report::notice(format!(
@@ -274,7 +274,7 @@ pub fn none_of(rows: u64) -> String {
     }
 }
 
-fn query(events: &Events, rows: &Rows) -> String {
+fn query(events: &Events, rows: &DiagnosedRows) -> String {
     let names: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let mut columns: Vec<String> =
         events.keys.iter().zip(&names).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
@@ -307,13 +307,13 @@ fn query(events: &Events, rows: &Rows) -> String {
         columns.join(", ")
     );
     let looked_at = match rows {
-        Rows::All(which) => {
+        DiagnosedRows::All(which) => {
             let wanted: Vec<&str> = condition.into_iter().chain(*which).collect();
             let wanted = if wanted.is_empty() { "true".to_owned() } else { wanted.join("\n          AND ") };
             format!("{select}\n        WHERE {wanted}")
         }
-        Rows::Newest { count, by_time: false } => format!("{select}\n        LIMIT {count}"),
-        Rows::Newest { count, by_time: true } => {
+        DiagnosedRows::Newest { count, by_time: false } => format!("{select}\n        LIMIT {count}"),
+        DiagnosedRows::Newest { count, by_time: true } => {
             let time = events.time_key();
             format!(
                 "(\n        {select}\n        WHERE {time} IS NOT NULL ORDER BY {time} DESC LIMIT {count}\n    ) \
@@ -322,9 +322,9 @@ fn query(events: &Events, rows: &Rows) -> String {
         }
     };
     let (is_ignored, is_located) = events.fates();
-    let unlocated = match events.site {
-        Site::Address => "CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END",
-        Site::Coordinates => "'coordinates'",
+    let unlocated = match events.location_type {
+        LocationType::Address => "CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END",
+        LocationType::Coordinates => "'coordinates'",
     };
     let keys: Vec<String> = names.iter().map(|name| format!("coalesce({name}::text, '')")).collect();
     format!(

@@ -1,9 +1,9 @@
 //! The query over the events of a source: which rows count, as what entity, when and where.
 
 use super::arguments::Arguments;
-use super::columns::{Columns, Expression, type_name};
+use super::columns::{Expression, StandardColumns, type_name};
 use super::expression;
-use super::place::{Site, number, place, place_as_given, source_kind};
+use super::place::{LocationType, number, place, place_as_given, source_kind};
 use super::source::is_textual;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::identifiers;
@@ -24,7 +24,7 @@ enum TimeKind {
 
 /// A source, understood.
 pub struct Events {
-    pub site: Site,
+    pub location_type: LocationType,
     pub from: String,
     /// The caller's condition, ready for WHERE, unless the FROM clause has it.
     pub condition: Option<String>,
@@ -99,7 +99,7 @@ impl Events {
         arguments: &Arguments,
         more: &[String],
     ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
-        let columns = Columns::of(arguments)?;
+        let columns = StandardColumns::of(arguments)?;
         if let Some(condition) = &arguments.condition {
             expression::check_condition(condition, columns.source())?;
         }
@@ -131,11 +131,12 @@ impl Events {
         let time = time.checked()?;
         let time_kind = time_kind(time.oid)?;
         let time_notice = time_notice(time_kind, time.oid, arguments);
-        let (site, place) = place(&columns)?;
+        let (location_type, place) = place(&columns)?;
         let carried = [&names[..], more].concat();
         let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
         let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
-        let accuracy = if site == Site::Coordinates { columns.standard("accuracy_km") } else { None };
+        let accuracy =
+            if location_type == LocationType::Coordinates { columns.standard("accuracy_km") } else { None };
         let text = |name: &str| columns.standard(name).map(Expression::into_text).transpose();
         let (outcome, invoked_by) = (text("outcome")?, text("invoked_by")?);
         let missing = [("outcome", &outcome), ("invoked_by", &invoked_by)]
@@ -143,7 +144,7 @@ impl Events {
             .filter(|(_, column)| column.is_none())
             .map(|(name, _)| *name)
             .collect();
-        let place_labels = if site == Site::Coordinates { &PLACE_LABELS[..] } else { &[] };
+        let place_labels = if location_type == LocationType::Coordinates { &PLACE_LABELS[..] } else { &[] };
         let mut labels: Vec<(&'static str, String)> = Vec::new();
         for name in LABELS.iter().chain(place_labels) {
             labels.extend(text(name)?.map(|sql| (*name, sql)));
@@ -156,8 +157,8 @@ impl Events {
         let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
-            site,
-            place_as_given: place_as_given(&columns, site)?,
+            location_type,
+            place_as_given: place_as_given(&columns, location_type)?,
             record_as_text: columns.record_as_text(),
             has_text_addresses,
             from,
@@ -166,7 +167,7 @@ impl Events {
             time: time.sql,
             time_kind,
             time_notice,
-            source_kind: source_kind(&columns, site, &place)?,
+            source_kind: source_kind(&columns, location_type, &place)?,
             has_address: ["source_ip", "source_text"].iter().any(|name| columns.standard(name).is_some()),
             place,
             has_accuracy: accuracy.is_some(),
@@ -278,12 +279,12 @@ impl Events {
     /// As SQL over the columns `address` (or `latitude` and `longitude`) and `event_time`: that an event is ignored, and
     /// that it is located.
     pub fn fates(&self) -> (&'static str, &'static str) {
-        match self.site {
-            Site::Address => (
+        match self.location_type {
+            LocationType::Address => (
                 "travel.is_ignored(travel.source_ip(address), event_time)",
                 "travel.is_located(travel.source_ip(address), event_time)",
             ),
-            Site::Coordinates => (
+            LocationType::Coordinates => (
                 "false",
                 "latitude BETWEEN float8 '-90' AND '90' AND longitude BETWEEN float8 '-180' AND '180'",
             ),

@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::events::{Events, PLACE_LABELS};
-use super::place::Site;
+use super::place::LocationType;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::fmt::Write;
@@ -80,7 +80,7 @@ impl Query<'_> {
         select.push(format!("{} AS event_time", events.time()));
         select.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         let mut used: Vec<&str> = END_LABELS.iter().chain(&ARRIVAL_LABELS).chain(&ORDER).copied().collect();
-        if events.site == Site::Coordinates {
+        if events.location_type == LocationType::Coordinates {
             used.extend(PLACE_LABELS);
             used.push("accuracy_km");
         }
@@ -117,7 +117,7 @@ impl Query<'_> {
             float(thresholds.min_velocity_kmh),
             thresholds.use_accuracy
         );
-        let coordinates = self.events.site == Site::Coordinates;
+        let coordinates = self.events.location_type == LocationType::Coordinates;
         let with_radius = self.evaluates_radii();
         let place = self.place_names().join(", ");
         if self.arguments.all_legs {
@@ -168,9 +168,9 @@ impl Query<'_> {
     /// Adds the event at one end: of the rows that are that event, the first.
     fn with_end(&self, end: &str, table: &str) -> String {
         let mut identity: Vec<String> = self.keys.iter().map(|key| format!("l.{key}")).collect();
-        let site = |end: &str| match self.events.site {
-            Site::Address => vec![format!("l.{end}_ip")],
-            Site::Coordinates => vec![format!("l.{end}_latitude"), format!("l.{end}_longitude")],
+        let site = |end: &str| match self.events.location_type {
+            LocationType::Address => vec![format!("l.{end}_ip")],
+            LocationType::Coordinates => vec![format!("l.{end}_latitude"), format!("l.{end}_longitude")],
         };
         for end in ["from", "to"] {
             identity.push(format!("l.{end}_time"));
@@ -184,9 +184,9 @@ impl Query<'_> {
             .collect();
         let mut matches: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = l.{key}")).collect();
         matches.push(format!("e.event_time = l.{end}_time"));
-        match self.events.site {
-            Site::Address => matches.push(format!("travel.source_ip(e.address) = l.{end}_ip")),
-            Site::Coordinates => {
+        match self.events.location_type {
+            LocationType::Address => matches.push(format!("travel.source_ip(e.address) = l.{end}_ip")),
+            LocationType::Coordinates => {
                 matches.push(format!("e.latitude = l.{end}_latitude"));
                 matches.push(format!("e.longitude = l.{end}_longitude"));
             }
@@ -211,7 +211,7 @@ impl Query<'_> {
 
     fn findings(&self) -> String {
         let entity = self.events.entity(&self.keys.iter().map(|key| format!("l.{key}")).collect::<Vec<_>>());
-        let address = self.events.site == Site::Address;
+        let address = self.events.location_type == LocationType::Address;
         let mut select = vec![
             if address {
                 format!("travel.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip) AS leg_id")
@@ -271,7 +271,7 @@ impl Query<'_> {
         if end == "to" {
             names.extend(ARRIVAL_LABELS.iter().filter(|name| **name != "access_key_id"));
         }
-        if self.events.site == Site::Coordinates {
+        if self.events.location_type == LocationType::Coordinates {
             names.extend(PLACE_LABELS);
             names.push("accuracy_km");
         }

@@ -47,7 +47,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rows = RowSet::begin(call)?;
     spi::connected(|| {
         let events = Events::of(&arguments)?;
-        if events.site != Site::Coordinates {
+        if events.location_type != LocationType::Coordinates {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
@@ -106,10 +106,10 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use arguments::{Arguments, columns as columns_argument};
+pub use arguments::{Arguments, columns_argument};
 pub use columns::{Expression, is_expression, type_name};
-pub use diagnosis::{Diagnosis, LOOK_AT_COLUMNS, Rows as DiagnosedRows, none_of};
+pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 pub use events::{Events, LABELS, PLACE_LABELS};
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
-pub use place::Site;
+pub use place::LocationType;
 pub use source::{Source, base_type};

@@ -1,27 +1,27 @@
 //! Where the events of a source were: an address or coordinates, as SQL, whatever types the source keeps them in.
 
-use super::columns::{Columns, Expression, type_name};
+use super::columns::{Expression, StandardColumns, type_name};
 use super::source::{category, is_textual};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
 
 /// What says where an event was.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Site {
+pub enum LocationType {
     Address,
     Coordinates,
 }
 
 /// `address`, or `latitude` and `longitude`, as SQL.
-pub type Place = (Site, Vec<(&'static str, String)>);
+pub type Place = (LocationType, Vec<(&'static str, String)>);
 
 /// Where an event was. What `columns` says comes first, then an address, then coordinates.
-pub fn place(columns: &Columns) -> Result<Place, TravelError> {
+pub fn place(columns: &StandardColumns) -> Result<Place, TravelError> {
     let coordinates = || {
         let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
         Some(number("latitude", latitude).and_then(|latitude| {
             let longitude = number("longitude", longitude)?;
-            Ok((Site::Coordinates, vec![("latitude", latitude), ("longitude", longitude)]))
+            Ok((LocationType::Coordinates, vec![("latitude", latitude), ("longitude", longitude)]))
         }))
     };
     let address = || {
@@ -38,7 +38,7 @@ pub fn place(columns: &Columns) -> Result<Place, TravelError> {
             (Some(Ok(first)), Some(Ok(second))) => Ok(format!("coalesce({first}, {second})")),
             (first, second) => first.or(second)?,
         };
-        Some(sql.map(|sql| (Site::Address, vec![("address", sql)])))
+        Some(sql.map(|sql| (LocationType::Address, vec![("address", sql)])))
     };
     let given = columns.is_given("latitude") && columns.is_given("longitude");
     let found = if given { coordinates() } else { address().or_else(coordinates) };
@@ -111,13 +111,13 @@ pub fn number(name: &str, column: Expression) -> Result<String, TravelError> {
 
 /// What the address is: what the source says, and where it says nothing, what travel.source_kind says of the address.
 pub fn source_kind(
-    columns: &Columns,
-    site: Site,
+    columns: &StandardColumns,
+    location_type: LocationType,
     place: &[(&'static str, String)],
 ) -> Result<String, TravelError> {
-    let kind = match (address_as_given(columns)?, site, place) {
+    let kind = match (address_as_given(columns)?, location_type, place) {
         (Some(text), _, _) => format!("travel.source_kind({text})"),
-        (None, Site::Address, [(_, address), ..]) => {
+        (None, LocationType::Address, [(_, address), ..]) => {
             format!("travel.source_kind(pg_catalog.host({address}))")
         }
         _ => "'absent'".to_owned(),
@@ -126,7 +126,7 @@ pub fn source_kind(
 }
 
 /// The text that the address is read from: where `columns` says, else what CloudTrail wrote, else the address itself.
-fn address_as_given(columns: &Columns) -> Result<Option<String>, TravelError> {
+fn address_as_given(columns: &StandardColumns) -> Result<Option<String>, TravelError> {
     let given = ["source_ip", "source_text"].into_iter().find(|name| columns.is_given(name));
     let address = columns.standard(given.unwrap_or("source_ip")).map(host_text).transpose()?;
     let text = if given.is_none() { said("source_text", columns)? } else { None };
@@ -134,8 +134,11 @@ fn address_as_given(columns: &Columns) -> Result<Option<String>, TravelError> {
 }
 
 /// What should locate the events, as the source writes it.
-pub fn place_as_given(columns: &Columns, site: Site) -> Result<Option<String>, TravelError> {
-    if site == Site::Address {
+pub fn place_as_given(
+    columns: &StandardColumns,
+    location_type: LocationType,
+) -> Result<Option<String>, TravelError> {
+    if location_type == LocationType::Address {
         return address_as_given(columns);
     }
     let text = |name: &str| columns.standard(name).map(Expression::into_text).transpose();
@@ -148,7 +151,7 @@ pub fn place_as_given(columns: &Columns, site: Site) -> Result<Option<String>, T
 }
 
 /// A standard column as text, NULL where it is empty.
-fn said(name: &str, columns: &Columns) -> Result<Option<String>, TravelError> {
+fn said(name: &str, columns: &StandardColumns) -> Result<Option<String>, TravelError> {
     let text = columns.standard(name).map(Expression::into_text).transpose()?;
     Ok(text.map(|text| format!("nullif({text}, '')")))
 }

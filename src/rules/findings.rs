@@ -3,17 +3,17 @@
 use crate::pg::time::utc;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
-use travel_core::finding::{Sentence, Whereabouts, message, travel_time};
+use travel_core::message::{LegEnd, Sentence, message, travel_time};
 use travel_core::rule::{EvaluatedEvent, Verdict};
 
 /// A row, by the names of its columns.
-pub type Columns = Map<String, Value>;
+pub type VerdictColumns = Map<String, Value>;
 
 /// The row of a verdict, but for its alert.
-pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
+pub fn verdict(rule: &str, verdict: &Verdict) -> VerdictColumns {
     let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
     let measure = &verdict.measure;
-    let mut row = Columns::new();
+    let mut row = VerdictColumns::new();
     let mut put = |name: &str, value: Value| {
         row.insert(name.to_owned(), value);
     };
@@ -22,15 +22,15 @@ pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
     put("reasons", verdict.reasons.iter().map(|reason| json!(reason.as_str())).collect());
     put("leg_id", json!(verdict.leg_id));
     put("entity", json!(&*to.entity));
-    let shown = &to.shown;
+    let details = &to.details;
     let of_arrival = [
-        ("account_id", &shown.account_id),
+        ("account_id", &details.account_id),
         ("identity_type", &to.identity_type),
-        ("principal", &shown.principal),
-        ("actor", &shown.actor),
-        ("session_name", &shown.session_name),
-        ("user_name", &shown.user_name),
-        ("arn", &shown.arn),
+        ("principal", &details.principal),
+        ("actor", &details.actor),
+        ("session_name", &details.session_name),
+        ("user_name", &details.user_name),
+        ("arn", &details.arn),
         ("access_key_id", &to.access_key_id),
     ];
     for (name, value) in of_arrival {
@@ -52,30 +52,30 @@ pub fn verdict(rule: &str, verdict: &Verdict) -> Columns {
 }
 
 fn end_columns(event: &EvaluatedEvent) -> [(&'static str, Value); 22] {
-    let shown = &event.shown;
+    let details = &event.details;
     [
         ("time", json!(utc(event.time))),
         ("ip", json!(event.site.address().map(|host| host.to_string()))),
         ("event_id", text(&event.event_id)),
         ("city", text(&event.city)),
         ("subdivision", text(&event.subdivision)),
-        ("country", text(&shown.country)),
+        ("country", text(&details.country)),
         ("country_code", text(&event.country_code)),
         ("latitude", json!(event.coordinates.latitude())),
         ("longitude", json!(event.coordinates.longitude())),
         ("accuracy_km", json!(event.accuracy_km)),
         ("asn", json!(event.asn)),
-        ("as_organization", text(&shown.as_organization)),
-        ("hosting", text(&shown.hosting)),
+        ("as_organization", text(&details.as_organization)),
+        ("hosting", text(&details.hosting)),
         ("anonymizer", json!(event.anonymizer.map(|anonymizer| anonymizer.as_str()))),
         ("carrier", json!(event.carrier.map(|carrier| carrier.as_str()))),
         ("event_name", text(&event.event_name)),
-        ("event_source", text(&shown.event_source)),
-        ("aws_region", text(&shown.aws_region)),
+        ("event_source", text(&details.event_source)),
+        ("aws_region", text(&details.aws_region)),
         ("access_key_id", text(&event.access_key_id)),
         ("user_agent", text(&event.user_agent)),
         ("outcome", text(&event.outcome)),
-        ("error_code", text(&shown.error_code)),
+        ("error_code", text(&details.error_code)),
     ]
 }
 
@@ -85,9 +85,9 @@ fn sentence(verdict: &Verdict) -> String {
         entity: &to.entity,
         access_key_id: to.access_key_id.as_deref(),
         identity_type: to.identity_type.as_deref(),
-        session_name: to.shown.session_name.as_deref().or(to.shown.user_name.as_deref()),
-        from: whereabouts(from),
-        to: whereabouts(to),
+        session_name: to.details.session_name.as_deref().or(to.details.user_name.as_deref()),
+        from: leg_end(from),
+        to: leg_end(to),
         elapsed_seconds: verdict.measure.elapsed_seconds,
         distance_km: verdict.measure.distance_km,
         velocity_kmh: verdict.measure.velocity_kmh,
@@ -95,10 +95,10 @@ fn sentence(verdict: &Verdict) -> String {
     })
 }
 
-fn whereabouts(event: &EvaluatedEvent) -> Whereabouts<'_> {
-    Whereabouts {
+fn leg_end(event: &EvaluatedEvent) -> LegEnd<'_> {
+    LegEnd {
         city: event.city.as_deref(),
-        country: event.shown.country.as_deref(),
+        country: event.details.country.as_deref(),
         latitude: event.coordinates.latitude(),
         longitude: event.coordinates.longitude(),
     }

@@ -20,7 +20,7 @@ use crate::pg::spi;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::{common_cut, earliest_cut};
-use travel_core::rule::{BaselineState, EntityState, Micros, Placement, Rule, State};
+use travel_core::rule::{BaselineState, CurrentLocation, EntityState, Micros, Rule, State};
 use travel_core::site::Site;
 
 /// Members with what was kept of them.
@@ -169,7 +169,7 @@ impl Histories {
         &self,
         rule: &str,
         settings: &Rule,
-        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, TravelError>,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, TravelError>,
     ) -> Result<State, TravelError> {
         let at = |kind: Kind| -> Vec<(&str, Micros)> {
             let members = self.members.iter().enumerate().filter(|(_, member)| member.kind == kind);

@@ -6,8 +6,8 @@ use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, EvaluatedEvent, Evidence, Incident, Law as Given, Micros,
-    OtherEdition, Overlay, Pasts, PlaceKey, Rule, State, Suppression, resume_towards,
+    BaselineState, Checkpoint, EntityState, EvaluatedEvent, Evidence, Incident, Micros, OtherEdition,
+    Overlay, PlaceKey, Policy, Rule, SettledByEntity, State, Suppression, resume_towards,
 };
 
 /// What a rule is evaluated by.
@@ -39,7 +39,7 @@ pub struct Outcome {
     pub incidents: BTreeMap<(Arc<str>, Micros), Incident>,
     pub state: State,
     /// Verdicts that stand, of events that were not read yet.
-    pasts: Pasts,
+    pasts: SettledByEntity,
     pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
     pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
     pub entities_begun: Vec<(Arc<str>, Micros)>,
@@ -105,8 +105,8 @@ impl Outcome {
             return Ok(());
         }
         let before = std::mem::take(&mut self.state);
-        let given = Given { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
-        let resumed = resume_towards(law.horizon, &before, &mut self.pasts, given, events);
+        let policy = Policy { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
+        let resumed = resume_towards(law.horizon, &before, &mut self.pasts, policy, events);
         let (evaluation, after) = resumed.map_err(|late| TravelError::EventsUnordered {
             rule: law.name.clone(),
             event: late.event,
@@ -122,15 +122,15 @@ impl Outcome {
             self.verdicts.push(serde_json::Value::from(row).to_string());
             self.legs.push(verdict.leg_id.clone());
             if verdict.is_raised() {
-                let given = verdict.given(learn);
+                let decided = verdict.decided_leg(learn);
                 let leg = RaisedLeg {
-                    downgraded: given.downgraded,
-                    evidence: given.evidence,
-                    to_time: given.to_time,
+                    downgraded: decided.downgraded,
+                    evidence: decided.evidence,
+                    to_time: decided.to_time,
                     baseline_entity: verdict.leg.to.event.baseline_entity.clone(),
-                    from: given.from,
+                    from: decided.from,
                     from_known: verdict.from_known,
-                    to: given.to,
+                    to: decided.to,
                     to_known: verdict.to_known,
                 };
                 self.raised.insert(verdict.leg_id.clone(), leg);

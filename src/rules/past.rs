@@ -11,12 +11,12 @@ use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use travel_core::rule::{Evidence, Given, Micros, Past, Pasts, PlaceKey};
+use travel_core::rule::{DecidedLeg, Evidence, Micros, PlaceKey, SettledByEntity, SettledVerdicts};
 
 /// What stands of some entities.
 #[derive(Debug, Default)]
 pub struct Stands {
-    pub pasts: Pasts,
+    pub pasts: SettledByEntity,
     /// The raised legs of them, by id.
     pub raised: HashMap<String, RaisedLeg>,
 }
@@ -36,8 +36,12 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
         until.push(again.from);
         // All that stands is of the edition of its states; later, as its verdicts say.
         let other_until = if member.kept.is_of(law.edition) { Micros::MIN } else { again.from };
-        let past =
-            Past { pruned_before: law.pruned_before, until: again.from, other_until, ..Past::default() };
+        let past = SettledVerdicts {
+            pruned_before: law.pruned_before,
+            until: again.from,
+            other_until,
+            ..SettledVerdicts::default()
+        };
         stands.pasts.insert(member.name.clone(), past);
     }
     if names.is_empty() {
@@ -69,7 +73,7 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
         else {
             continue;
         };
-        let given = Given {
+        let given = DecidedLeg {
             entity,
             leg_id: leg_id.to_owned(),
             to_time,

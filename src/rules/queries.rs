@@ -5,7 +5,7 @@ use super::binding;
 use super::definition::Definition;
 use super::indexes;
 use crate::detect::{
-    Arguments, Events, Expression, LABELS, PLACE_LABELS, Site, check_row_condition, is_expression,
+    Arguments, Events, Expression, LABELS, LocationType, PLACE_LABELS, check_row_condition, is_expression,
     is_volatile,
 };
 use crate::pg::errors::TravelError;
@@ -40,7 +40,7 @@ impl Arrival {
 pub struct Queries {
     rule: String,
     pub source: String,
-    pub site: Site,
+    pub location_type: LocationType,
     pub arrival: Arrival,
     /// Indexes lead from an entity, and from a baseline entity, and a time to the events.
     is_indexed: bool,
@@ -151,7 +151,7 @@ impl Queries {
         let queries = Self {
             rule: definition.name.clone(),
             source: arguments.source.name.clone(),
-            site: events.site,
+            location_type: events.location_type,
             arrival,
             is_indexed: false,
             select: select(&events, &entity, &baseline_entity, found[0].clone())?,

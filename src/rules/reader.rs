@@ -1,7 +1,7 @@
 //! Rows of a rule's source as evaluated events.
 
-use crate::detect::{LABELS, Site as SiteKind};
-use crate::geoip::{Located, Places};
+use crate::detect::{LABELS, LocationType};
+use crate::geoip::{AddressInfo, Places};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
@@ -14,7 +14,7 @@ use travel_cloudtrail::NOBODY;
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-use travel_core::rule::{EvaluatedEvent, Micros, Placement, Shown, Treatment};
+use travel_core::rule::{CurrentLocation, EvaluatedEvent, EventDetails, Micros, Treatment};
 use travel_core::site::Site;
 
 /// The first of the labels among the columns, and the first of those of a place.
@@ -40,17 +40,17 @@ const KEPT_TEXTS: usize = 100_000;
 /// hardly ever 200.
 const LONGEST_NAME: usize = 2000;
 
-type Columns = [Option<pg_sys::Datum>; COLUMNS];
+type RowDatums = [Option<pg_sys::Datum>; COLUMNS];
 
 pub struct Reader {
-    kind: SiteKind,
+    kind: LocationType,
     places: Places,
     /// Texts that came before: most come again and again.
     texts: HashSet<Arc<str>>,
 }
 
 /// Where an event was.
-struct Whereabouts {
+struct EventLocation {
     site: Site,
     coordinates: Coordinates,
     accuracy_km: Option<f64>,
@@ -66,7 +66,7 @@ pub fn is_baseline_entity(name: &str) -> bool {
 
 /// What a row is.
 pub enum Read {
-    Placed(Box<EvaluatedEvent>),
+    Located(Box<EvaluatedEvent>),
     /// It has a time, but no place.
     NotLocated(Micros),
     /// Neither a time nor a place.
@@ -74,9 +74,9 @@ pub enum Read {
 }
 
 impl Reader {
-    pub fn new(kind: SiteKind) -> Result<Self, TravelError> {
+    pub fn new(kind: LocationType) -> Result<Self, TravelError> {
         let places = Places::of_statement()?;
-        if kind == SiteKind::Address {
+        if kind == LocationType::Address {
             places.require_coordinates()?;
         }
         Ok(Self { kind, places, texts: HashSet::new() })
@@ -84,7 +84,7 @@ impl Reader {
 
     /// What locates addresses; none where the rows have coordinates.
     pub fn places(&self) -> Option<&Places> {
-        (self.kind == SiteKind::Address).then_some(&self.places)
+        (self.kind == LocationType::Address).then_some(&self.places)
     }
 
     /// The edition of place data; over coordinates there is only one.
@@ -93,11 +93,11 @@ impl Reader {
     }
 
     /// Where an address is by the present edition, as it says of an event at a time; none where it is not located.
-    pub fn placement(&self, site: Site, time: Micros) -> Result<Option<Placement>, TravelError> {
+    pub fn placement(&self, site: Site, time: Micros) -> Result<Option<CurrentLocation>, TravelError> {
         let Some(host) = site.address() else { return Ok(None) };
-        let Located { place, treatment } = self.places.locate(host, time)?;
+        let AddressInfo { place, treatment } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
-            Some(Placement {
+            Some(CurrentLocation {
                 coordinates: place.coordinates?,
                 accuracy_km: place.accuracy_km,
                 country: place.country.clone(),
@@ -116,16 +116,16 @@ impl Reader {
 
     /// When the databases that place addresses were built.
     pub fn built_at(&self) -> Option<Micros> {
-        self.places.built_at().filter(|_| self.kind == SiteKind::Address)
+        self.places.built_at().filter(|_| self.kind == LocationType::Address)
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
         let row = &rows.columns(row, &TYPES)?;
         let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
-        let (Some(entity), Some(whereabouts)) = (self.name(row, 0)?, self.whereabouts(row, time)?) else {
+        let (Some(entity), Some(location)) = (self.name(row, 0)?, self.location(row, time)?) else {
             return Ok(Read::NotLocated(time));
         };
-        let Whereabouts { site, coordinates, accuracy_km, place, treatment } = whereabouts;
+        let EventLocation { site, coordinates, accuracy_km, place, treatment } = location;
         let place = place.as_deref();
         let mut label = |name: usize| self.text(row, FIRST_LABEL + name);
         let [
@@ -162,14 +162,14 @@ impl Reader {
             label(14)?,
         ];
         let own = |name: usize, of_place: Option<&Arc<str>>, this: &mut Self| match this.kind {
-            SiteKind::Address => Ok(of_place.cloned()),
-            SiteKind::Coordinates => this.text(row, FIRST_PLACE_LABEL + name),
+            LocationType::Address => Ok(of_place.cloned()),
+            LocationType::Coordinates => this.text(row, FIRST_PLACE_LABEL + name),
         };
         let city = own(0, place.and_then(|place| place.city.as_ref()), self)?;
         let subdivision = own(1, place.and_then(|place| place.subdivision.as_ref()), self)?;
         let country = own(2, place.and_then(|place| place.country.as_ref()), self)?;
         let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
-        Ok(Read::Placed(Box::new(EvaluatedEvent {
+        Ok(Read::Located(Box::new(EvaluatedEvent {
             entity,
             baseline_entity: self.name(row, 1)?.filter(|name| is_baseline_entity(name)),
             time,
@@ -191,7 +191,7 @@ impl Reader {
             outcome,
             identity_type,
             mfa_used: row[7].map(|truth| truth.value() as u8 != 0),
-            shown: Shown {
+            details: EventDetails {
                 event_source,
                 aws_region,
                 error_code,
@@ -208,12 +208,12 @@ impl Reader {
         })))
     }
 
-    fn whereabouts(&self, row: &Columns, time: Micros) -> Result<Option<Whereabouts>, TravelError> {
-        if self.kind == SiteKind::Coordinates {
+    fn location(&self, row: &RowDatums, time: Micros) -> Result<Option<EventLocation>, TravelError> {
+        if self.kind == LocationType::Coordinates {
             let number = |column: usize| row[column].map(|number| f64::from_bits(number.value() as u64));
             let (latitude, longitude) = (number(4), number(5));
             let radius = number(6).filter(|radius| radius.is_finite() && *radius >= 0.0);
-            return Ok(crate::leg::coordinates_of(latitude, longitude).map(|at| Whereabouts {
+            return Ok(crate::legs::coordinates_of(latitude, longitude).map(|at| EventLocation {
                 site: Site::from_coordinates(at),
                 coordinates: at,
                 accuracy_km: radius,
@@ -225,10 +225,10 @@ impl Reader {
         let Some(host) = row[3].and_then(|datum| unsafe { inet::read(datum) }) else {
             return Ok(None);
         };
-        let Located { place, treatment } = self.places.locate(host, time)?;
+        let AddressInfo { place, treatment } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
             let (coordinates, accuracy_km) = (place.coordinates?, place.accuracy_km);
-            Some(Whereabouts {
+            Some(EventLocation {
                 site: Site::from_address(host),
                 coordinates,
                 accuracy_km,
@@ -239,11 +239,11 @@ impl Reader {
     }
 
     /// A name that states and verdicts are kept by; none where it is too long for their indexes.
-    fn name(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+    fn name(&mut self, row: &RowDatums, column: usize) -> Result<Option<Arc<str>>, TravelError> {
         Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
     }
 
-    fn text(&mut self, row: &Columns, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+    fn text(&mut self, row: &RowDatums, column: usize) -> Result<Option<Arc<str>>, TravelError> {
         let Some(datum) = row[column] else { return Ok(None) };
         // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
         let text = utf8(unsafe { varlena_bytes(datum) })?;

@@ -25,7 +25,7 @@ use crate::pg::time::just_before;
 use pgrx::pg_sys;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::{Class, EvaluatedEvent, Micros, Overlay, State};
+use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay, State};
 
 pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
 pg_function!(travel_begin_rescan, pg_finfo_travel_begin_rescan, begin_rescan);
@@ -99,7 +99,7 @@ struct Step {
 impl Step {
     fn run(&mut self) -> Result<bool, TravelError> {
         let rule = self.definition.name.clone();
-        let mut reader = Reader::new(self.queries.site)?;
+        let mut reader = Reader::new(self.queries.location_type)?;
         if let Some(places) = reader.places() {
             let anonymizers = self.definition.ignores_attributes();
             located_by::check(&rule, places, Needs { systems: places.need_systems(), anonymizers })?;
@@ -142,7 +142,7 @@ impl Step {
         let (mut last, now) = (None, progress::now());
         for row in 0..rows.len {
             match reader.read(&rows, row)? {
-                Read::Placed(event) => {
+                Read::Located(event) => {
                     last = Some(event.time);
                     events.push(*event);
                     self.tally.located += 1;
@@ -167,7 +167,7 @@ impl Step {
     ) -> Result<bool, TravelError> {
         let rule = &self.definition.name;
         let settings = self.definition.settings()?;
-        events.retain(|event| Class::of(event, &settings) != Class::Absent);
+        events.retain(|event| AddressClass::of(event, &settings) != AddressClass::Absent);
         let entities = names(&events, |event| Some(&event.entity));
         let baselines = names(&events, |event| event.baseline_entity.as_ref());
         let entities = members::load(Kind::Entity, rule, &borrowed(&entities))?;
@@ -359,7 +359,7 @@ impl Step {
             by_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| rows.len > 0)
         {
             for row in 0..rows.len {
-                if let Read::Placed(event) = reader.read(&rows, row)? {
+                if let Read::Located(event) = reader.read(&rows, row)? {
                     events.push(*event);
                 }
                 pgrx::check_for_interrupts!();

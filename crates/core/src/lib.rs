@@ -10,7 +10,7 @@
 //! | [`journey`] | stops, legs, thresholds: what is the next leg, and is it impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`entity`] | whom travel is evaluated for |
-//! | [`finding`] | a leg in words, and its id |
+//! | [`message`] | a leg in words, and its id |
 //! | [`rule`] | the detection rule: which travel is raised, and why not; what is learnt; incidents |
 
 #![forbid(unsafe_code)]
@@ -18,11 +18,11 @@
 pub mod address;
 pub mod entity;
 pub mod event_set;
-pub mod finding;
 pub mod geodesy;
 pub mod journey;
+mod map_as_pairs;
+pub mod message;
 pub mod network;
-mod pairs;
 pub mod place;
 pub mod rule;
 pub mod site;

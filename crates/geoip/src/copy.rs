@@ -22,7 +22,7 @@ pub(crate) struct Digest(String);
 pub(crate) type Writer = fn(&mut File, &[u8]) -> io::Result<()>;
 
 /// What became of a file that was to be copied.
-pub(crate) enum Taken {
+pub(crate) enum CopyResult {
     Copied(Digest),
     /// The copy could not be written, for this reason; the database is in this process's memory.
     InMemory(Digest, Rc<Database>, String),
@@ -62,8 +62,8 @@ impl Directory {
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.file("lock"))
     }
 
-    /// The file in which looks are noted: see [`crate::looks`].
-    pub fn looks_file(&self) -> io::Result<File> {
+    /// The file in which looks are noted: see [`crate::check_log`].
+    pub fn check_log_file(&self) -> io::Result<File> {
         self.ensure()?;
         OpenOptions::new()
             .read(true)
@@ -71,7 +71,7 @@ impl Directory {
             .create(true)
             .truncate(false)
             .mode(0o600)
-            .open(self.file("looks"))
+            .open(self.file("check_log"))
     }
 
     /// Puts a file in place of another at one stroke.
@@ -140,27 +140,27 @@ fn hexadecimal(bytes: &[u8]) -> Digest {
 /// Makes a verified copy of a file, unless the store has one of the same content.
 ///
 /// `replace`: the copies in the store are not to be trusted; write this one anew.
-pub(crate) fn take(
+pub(crate) fn copy_into_store(
     directory: &Directory,
     path: &Path,
     fingerprint: &Fingerprint,
     replace: bool,
     writer: Writer,
     interrupt: &mut dyn FnMut(),
-) -> Taken {
+) -> CopyResult {
     if fingerprint.size == 0 {
-        return Taken::Refused("the file is empty".into());
+        return CopyResult::Refused("the file is empty".into());
     }
     let digest = match read(path, fingerprint, interrupt, |_| Ok(())) {
         Ok(digest) => digest,
-        Err(Broken::Source(error)) if is_passing(&error) => return Taken::Unsettled,
-        Err(Broken::Source(error)) => return Taken::Refused(format!("cannot be read: {error}")),
-        Err(Broken::Unsettled | Broken::Sink(_)) => return Taken::Unsettled,
+        Err(Broken::Source(error)) if is_passing(&error) => return CopyResult::Unsettled,
+        Err(Broken::Source(error)) => return CopyResult::Refused(format!("cannot be read: {error}")),
+        Err(Broken::Unsettled | Broken::Sink(_)) => return CopyResult::Unsettled,
     };
     let copy = directory.copy(&digest);
     let there = fs::metadata(&copy).is_ok_and(|found| found.is_file() && found.len() == fingerprint.size);
     if there && !replace {
-        return Taken::Copied(digest);
+        return CopyResult::Copied(digest);
     }
     match write_copy(directory, path, fingerprint, &digest, writer, interrupt) {
         Ok(taken) => taken,
@@ -185,26 +185,26 @@ fn write_copy(
     digest: &Digest,
     writer: Writer,
     interrupt: &mut dyn FnMut(),
-) -> io::Result<Taken> {
+) -> io::Result<CopyResult> {
     let mut temporary = directory.temporary()?;
     let written = match read(path, fingerprint, interrupt, |chunk| writer(&mut temporary.file, chunk)) {
         Ok(written) => written,
         Err(Broken::Sink(error)) => return Err(error),
-        Err(Broken::Source(error)) => return Ok(Taken::Refused(format!("cannot be read: {error}"))),
-        Err(Broken::Unsettled) => return Ok(Taken::Unsettled),
+        Err(Broken::Source(error)) => return Ok(CopyResult::Refused(format!("cannot be read: {error}"))),
+        Err(Broken::Unsettled) => return Ok(CopyResult::Unsettled),
     };
     if written != *digest {
-        return Ok(Taken::Unsettled);
+        return Ok(CopyResult::Unsettled);
     }
     temporary.file.set_permissions(Permissions::from_mode(0o400))?;
     match Database::map(temporary.file.try_clone()?).and_then(|database| database.verify()) {
         Ok(()) => {}
         Err(DatabaseError::Map(error)) => return Err(error),
-        Err(error) => return Ok(Taken::Refused(error.to_string())),
+        Err(error) => return Ok(CopyResult::Refused(error.to_string())),
     }
     interrupt();
     temporary.rename(&directory.copy(digest))?;
-    Ok(Taken::Copied(written))
+    Ok(CopyResult::Copied(written))
 }
 
 fn take_into_memory(
@@ -213,22 +213,22 @@ fn take_into_memory(
     digest: &Digest,
     reason: &io::Error,
     interrupt: &mut dyn FnMut(),
-) -> Taken {
+) -> CopyResult {
     let (bytes, read) = match read_into_memory(path, fingerprint, interrupt) {
         Ok(read) => read,
-        Err(Broken::Unsettled) => return Taken::Unsettled,
+        Err(Broken::Unsettled) => return CopyResult::Unsettled,
         Err(Broken::Source(error) | Broken::Sink(error)) => {
-            return Taken::Refused(format!(
+            return CopyResult::Refused(format!(
                 "no copy could be written ({reason}), nor can it be read: {error}"
             ));
         }
     };
     if read != *digest {
-        return Taken::Unsettled;
+        return CopyResult::Unsettled;
     }
     match Database::from_bytes(bytes).and_then(|database| database.verify().map(|()| database)) {
-        Ok(database) => Taken::InMemory(read, Rc::new(database), reason.to_string()),
-        Err(error) => Taken::Refused(error.to_string()),
+        Ok(database) => CopyResult::InMemory(read, Rc::new(database), reason.to_string()),
+        Err(error) => CopyResult::Refused(error.to_string()),
     }
 }
 

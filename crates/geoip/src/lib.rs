@@ -19,8 +19,8 @@ pub mod status;
 pub mod store;
 
 mod cache;
+mod check_log;
 mod copy;
-mod looks;
 mod manifest;
 mod names;
 mod open;

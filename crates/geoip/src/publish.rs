@@ -1,6 +1,6 @@
 //! Making the next generation of a setting, and clearing away what no statement can need any more.
 
-use crate::copy::{self, Digest, Directory, Taken, Writer};
+use crate::copy::{self, CopyResult, Digest, Directory, Writer};
 use crate::database::{Database, Locates};
 use crate::manifest::{Entry, Generation, Manifest, Serving};
 use crate::open::open_copy;
@@ -90,25 +90,32 @@ impl Making<'_> {
         };
         let path = Path::new(&source.path);
         let size = fingerprint.size;
-        match copy::take(self.directory, path, fingerprint, self.replace, self.writer, self.interrupt) {
-            Taken::Copied(digest) => {
+        match copy::copy_into_store(
+            self.directory,
+            path,
+            fingerprint,
+            self.replace,
+            self.writer,
+            self.interrupt,
+        ) {
+            CopyResult::Copied(digest) => {
                 let locates = self.locates(&digest, size);
                 Some(serve(digest, size, None, locates))
             }
-            Taken::InMemory(digest, database, reason) => {
+            CopyResult::InMemory(digest, database, reason) => {
                 made.warnings.push(Warning::in_memory(&source.path, &reason));
                 let locates = Some(database.locates());
                 made.databases.insert(digest.clone(), database);
                 Some(serve(digest, size, Some(reason), locates))
             }
-            Taken::Refused(_)
+            CopyResult::Refused(_)
                 if self.previous.is_some()
                     && (self.is_settling(fingerprint) || self.changes(path, fingerprint)) =>
             {
                 previous.cloned()
             }
-            Taken::Refused(reason) => Some(refuse(reason, made)),
-            Taken::Unsettled => previous.cloned(),
+            CopyResult::Refused(reason) => Some(refuse(reason, made)),
+            CopyResult::Unsettled => previous.cloned(),
         }
     }
 

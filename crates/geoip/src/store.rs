@@ -5,9 +5,9 @@
 //! *generation* of its setting. All processes of a statement know when it began, and use the newest generation
 //! that was valid then: the same one, without talking to each other.
 
+use crate::check_log::{CheckLog, FileCheck};
 use crate::copy::{self, Digest, Directory, Writer};
 use crate::database::Database;
-use crate::looks::{Look, Looks};
 use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
@@ -210,7 +210,7 @@ impl Store {
         warnings: &mut Vec<Warning>,
     ) {
         // First the note, then the look: what is published from now on takes the note into account.
-        let noted = Look::note(&self.directory, (self.clock)(), interrupt);
+        let noted = FileCheck::note(&self.directory, (self.clock)(), interrupt);
         let stored = Manifest::read(&self.directory, setting);
         let sources = source::list(setting);
         let is_first = stored.is_none();
@@ -313,7 +313,7 @@ impl Store {
         &mut self,
         setting: &str,
         replace: bool,
-        look: Option<Look>,
+        look: Option<FileCheck>,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
@@ -364,7 +364,7 @@ impl Store {
             return;
         }
         // Held until the manifest is in place: nobody chooses the generation before it unseen.
-        let looks = Looks::hold(&self.directory, interrupt);
+        let looks = CheckLog::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
         let mut manifest = match &stored {
             Some(stored) => stored.clone(),
@@ -412,7 +412,7 @@ impl Store {
 /// What a process found when it looked.
 struct Proposal {
     entries: Vec<Entry>,
-    look: Option<Look>,
+    look: Option<FileCheck>,
     /// A copy was attempted again of what is in memory.
     retried: bool,
 }

@@ -7,14 +7,14 @@ use crate::pg::spi;
 use crate::pg::time::utc;
 use crate::pg::types::Type;
 use crate::rules::definition::{text, texts};
-use crate::rules::findings::Columns;
+use crate::rules::findings::VerdictColumns;
 use crate::rules::outcome::{Law, RaisedLeg};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use travel_core::rule::signal::{self, FINDING};
-use travel_core::rule::{Incident, Micros, PlaceKey, Severity, StoredAlert, Taken, Template, assign};
+use travel_core::rule::{AlertIdentity, Incident, Micros, PlaceKey, Severity, StoredAlert, Template, assign};
 
 /// An alert that is news.
 pub struct Raised {
@@ -41,7 +41,7 @@ struct Alert {
 const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "leg_count", "evidence", "signal"];
 
 impl Alert {
-    fn row(&self, law: &Law, first_leg: &Columns, geoip_built_at: Option<Micros>) -> Columns {
+    fn row(&self, law: &Law, first_leg: &VerdictColumns, geoip_built_at: Option<Micros>) -> VerdictColumns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
@@ -205,21 +205,21 @@ impl Writer<'_> {
         let assignment = assign(&incidents, &stored);
         let deleted: HashSet<i64> =
             stored.iter().filter(|alert| alert.rule_deleted).map(|alert| alert.id).collect();
-        let new = assignment.incidents.iter().filter(|taken| **taken == Taken::New).count();
+        let new = assignment.incidents.iter().filter(|taken| **taken == AlertIdentity::New).count();
         let mut new_ids = new_ids(new).into_iter();
         let incidents = incidents
             .into_iter()
             .zip(assignment.incidents)
             .filter_map(|(incident, taken)| {
                 Some(match taken {
-                    Taken::New => Alert {
+                    AlertIdentity::New => Alert {
                         id: new_ids.next()?,
                         is_new: true,
                         reopened: false,
                         rule_deleted: false,
                         incident,
                     },
-                    Taken::Stored { id, reopened } => {
+                    AlertIdentity::Stored { id, reopened } => {
                         let rule_deleted = deleted.contains(&id);
                         Alert { id, is_new: false, reopened, rule_deleted, incident }
                     }
@@ -245,7 +245,7 @@ impl Writer<'_> {
     }
 
     /// The verdict of the first leg of each incident; where that is pruned, those of all its legs that are not.
-    fn first_legs(&self, alerts: &Alerts) -> Result<HashMap<String, Columns>, TravelError> {
+    fn first_legs(&self, alerts: &Alerts) -> Result<HashMap<String, VerdictColumns>, TravelError> {
         let first = |alert: &Alert| alert.incident.legs.first().cloned();
         let wanted: Vec<String> = alerts.incidents.iter().filter_map(first).collect();
         let mut found = self.stored_legs(alerts, &wanted)?;
@@ -262,7 +262,7 @@ impl Writer<'_> {
         &self,
         alerts: &Alerts,
         wanted: &[String],
-    ) -> Result<HashMap<String, Columns>, TravelError> {
+    ) -> Result<HashMap<String, VerdictColumns>, TravelError> {
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
         let entities: Vec<&str> = alerts.incidents.iter().map(|alert| &*alert.incident.entity).collect();
         // A verdict that was pruned lives on in its alert.
@@ -282,7 +282,7 @@ impl Writer<'_> {
         let mut found = HashMap::with_capacity(rows.len);
         for row in 0..rows.len {
             let stored = rows.text(row, 1)?.unwrap_or_default();
-            let mut columns: Columns = serde_json::from_str(stored).map_err(|error| {
+            let mut columns: VerdictColumns = serde_json::from_str(stored).map_err(|error| {
                 TravelError::StateUnreadable { rule: self.law.name.clone(), detail: error.to_string() }
             })?;
             // Whatever time zone the session has, the signal has UTC.

@@ -14,12 +14,12 @@ impl Writer<'_> {
             (vec![], vec![], vec![], vec![], vec![]);
         let (mut first, mut last) = (vec![], vec![]);
         for (name, state) in self.learnt() {
-            for place in state.learnt_places(name) {
+            for place in state.learned_places(name) {
                 names.push(name.clone());
                 countries.push(Some(place.place.country_code));
                 subdivisions.push(place.place.subdivision);
                 cities.push(place.place.city);
-                states.push(place.standing.as_str());
+                states.push(place.state.as_str());
                 first.push(place.first_seen);
                 last.push(place.last_seen);
             }
@@ -75,7 +75,7 @@ impl Writer<'_> {
         let mut ends: [Vec<Option<Arc<str>>>; 4] = Default::default();
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for (name, state) in self.learnt() {
-            for learnt in state.learnt_transitions(name) {
+            for learnt in state.learned_transitions(name) {
                 names.push(name.clone());
                 let (from, to) = (learnt.transition.from, learnt.transition.to);
                 for (column, value) in
@@ -83,8 +83,8 @@ impl Writer<'_> {
                 {
                     column.push(value);
                 }
-                first.push(learnt.travelled.first_seen);
-                last.push(learnt.travelled.last_seen);
+                first.push(learnt.traveled.first_seen);
+                last.push(learnt.traveled.last_seen);
             }
         }
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();

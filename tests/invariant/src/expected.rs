@@ -22,8 +22,9 @@ impl Expected {
     /// Of a case whose rows are those that arrived.
     pub fn of(case: &Case) -> Self {
         let evaluation = evaluate(&case.rule, &case.rows, &case.analysts, &case.suppressions);
-        let no_row_passes =
-            case.rows.iter().all(|row| matches!(Class::of(row, &case.rule), Class::Ordinary | Class::Absent));
+        let no_row_passes = case.rows.iter().all(|row| {
+            matches!(AddressClass::of(row, &case.rule), AddressClass::Ordinary | AddressClass::Absent)
+        });
         Self {
             lines: lines(&evaluation),
             of_the_model: in_lines(&answer(&case.rule, &case.rows, &case.analysts, &case.suppressions)),
@@ -52,12 +53,14 @@ impl Expected {
             until.insert(utc(*time), state);
         }
         let (mut of_entity, mut of_baseline) = (Members::new(), Members::new());
-        for row in case.rows.iter().filter(|row| Class::of(row, &case.rule) != Class::Absent) {
+        for row in case.rows.iter().filter(|row| AddressClass::of(row, &case.rule) != AddressClass::Absent) {
             of_entity.entry(row.entity.clone()).or_default().insert(row.time);
         }
         for row in event::in_order(&case.rows) {
-            if let Some(baseline) =
-                row.baseline_entity.as_ref().filter(|_| Class::of(row, &case.rule) != Class::Absent)
+            if let Some(baseline) = row
+                .baseline_entity
+                .as_ref()
+                .filter(|_| AddressClass::of(row, &case.rule) != AddressClass::Absent)
             {
                 of_baseline.entry(baseline.clone()).or_default().insert(row.time);
             }
@@ -106,7 +109,7 @@ impl Found {
                 } else if kind == "entity" {
                     let mut state: Option<EntityState> = serde_json::from_str(state).ok();
                     if let Some(last) = state.as_mut().and_then(|state| state.last.as_mut()) {
-                        last.shown = Shown::default();
+                        last.details = EventDetails::default();
                     }
                     format!("{:?}", state.as_ref())
                 } else {
@@ -180,7 +183,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             "place {} {} {} {} {}",
             learnt.baseline_entity,
             place(&learnt.place),
-            learnt.standing.as_str(),
+            learnt.state.as_str(),
             utc(learnt.first_seen),
             utc(learnt.last_seen),
         ));
@@ -191,8 +194,8 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             learnt.baseline_entity,
             place(&learnt.transition.from),
             place(&learnt.transition.to),
-            utc(learnt.travelled.first_seen),
-            utc(learnt.travelled.last_seen),
+            utc(learnt.traveled.first_seen),
+            utc(learnt.traveled.last_seen),
         ));
     }
     lines.sort();

@@ -14,7 +14,7 @@ impl Memory for Heap {
     }
 }
 
-type Given = (i64, u8, Option<u8>);
+type DecidedLeg = (i64, u8, Option<u8>);
 type Plain = Vec<(i64, Site, Option<Vec<u8>>)>;
 
 fn site(n: u8) -> Site {
@@ -25,7 +25,7 @@ fn site(n: u8) -> Site {
 }
 
 /// A set of these rows, in a block that is just large enough, merged whenever `merge_every` rows came.
-fn set(rows: &[Given], labelled: bool, merge_every: usize) -> Vec<u8> {
+fn set(rows: &[DecidedLeg], labelled: bool, merge_every: usize) -> Vec<u8> {
     let mut block = vec![0; 200];
     initialize(&mut block, Thresholds::default(), labelled);
     for (i, (time, n, id)) in rows.iter().enumerate() {
@@ -67,7 +67,7 @@ fn contents(set: &[u8]) -> Plain {
 }
 
 /// What a set must hold: each (time, site) once, with its smallest id, none last.
-fn plain(rows: &[Given], labelled: bool) -> Plain {
+fn plain(rows: &[DecidedLeg], labelled: bool) -> Plain {
     let mut events: BTreeMap<(i64, Site), Option<u8>> = BTreeMap::new();
     for (time, n, id) in rows {
         let kept = events.entry((*time, site(*n))).or_insert(*id);
@@ -82,7 +82,7 @@ fn plain(rows: &[Given], labelled: bool) -> Plain {
         .collect()
 }
 
-fn rows() -> impl Strategy<Value = Vec<Given>> {
+fn rows() -> impl Strategy<Value = Vec<DecidedLeg>> {
     let time = prop_oneof![(0_i64..40).prop_map(|s| s * 1_000_000), 0_i64..50_000_000, any::<i64>()];
     prop::collection::vec((time, 0_u8..12, prop::option::of(0_u8..9)), 0..150)
 }
@@ -99,7 +99,7 @@ fn an_empty_set_is_valid_and_has_no_events() {
 
 #[test]
 fn packing_takes_a_few_bytes_an_event() {
-    let many: Vec<Given> = (0..20_000).map(|i| (i * 7_000_000, (i % 5) as u8, None)).collect();
+    let many: Vec<DecidedLeg> = (0..20_000).map(|i| (i * 7_000_000, (i % 5) as u8, None)).collect();
     let packed = merged(&[&set(&many, false, usize::MAX)], 0);
     assert!(used(&packed) < 20_000 * 2 + 400, "{}", used(&packed));
     assert_eq!(contents(&packed), plain(&many, false));

@@ -18,13 +18,13 @@ pub struct StoredAlert {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
     /// One for each incident, in the order given.
-    pub incidents: Vec<Taken>,
+    pub incidents: Vec<AlertIdentity>,
     /// Stored alerts that no incident takes: they are withdrawn, never deleted.
     pub withdrawn: Vec<i64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum AlertIdentity {
     /// A new alert.
     New,
     /// It keeps this id. `reopened`: it was archived, and now holds a leg that it did not hold then; or only the deletion
@@ -46,7 +46,8 @@ pub fn assign(incidents: &[Incident], stored: &[StoredAlert]) -> Assignment {
     }
     let mut order: Vec<usize> = (0..incidents.len()).collect();
     order.sort_by_key(|&i| (incidents[i].first_seen, &incidents[i].entity));
-    let mut assignment = Assignment { incidents: vec![Taken::New; incidents.len()], withdrawn: Vec::new() };
+    let mut assignment =
+        Assignment { incidents: vec![AlertIdentity::New; incidents.len()], withdrawn: Vec::new() };
     for i in order {
         let incident = &incidents[i];
         let oldest = incident
@@ -59,7 +60,7 @@ pub fn assign(incidents: &[Incident], stored: &[StoredAlert]) -> Assignment {
         if let Some(alert) = oldest.and_then(|id| free.remove(id)) {
             let is_new_leg = |leg: &String| !alert.legs.contains(leg);
             let reopened = alert.archived && (alert.rule_deleted || incident.legs.iter().any(is_new_leg));
-            assignment.incidents[i] = Taken::Stored { id: alert.id, reopened };
+            assignment.incidents[i] = AlertIdentity::Stored { id: alert.id, reopened };
         }
     }
     assignment.withdrawn = free.into_keys().collect();

@@ -4,7 +4,7 @@ use super::event::EvaluatedEvent;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{DAY, DAYS_OF_PROOF, Learn, Micros, Rule, TRANSITION_MEMORY};
 use crate::journey::{Journey, Stop};
-use crate::pairs;
+use crate::map_as_pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,11 +19,11 @@ pub struct BaselineState {
     pub first_event: Option<Micros>,
     /// The last event of its journey so far.
     pub last_event: Option<Micros>,
-    #[serde(with = "pairs")]
+    #[serde(with = "map_as_pairs")]
     pub places: BTreeMap<PlaceKey, PlaceRecord>,
     /// Only under [`Learn::Encountered`] with `learn_transitions`.
-    #[serde(with = "pairs")]
-    pub transitions: BTreeMap<Transition, Travelled>,
+    #[serde(with = "map_as_pairs")]
+    pub transitions: BTreeMap<Transition, TravelPeriod>,
     /// The last teaching event whose place was known, or became known by it: what places on trial are held against.
     pub anchor: Option<Stop<()>>,
     /// Places on trial whose last event is the anchor (an analyst knows them) or comes after it. Only these can be held
@@ -34,7 +34,7 @@ pub struct BaselineState {
 /// What is remembered of a place.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlaceRecord {
-    pub standing: Standing,
+    pub state: PlaceState,
     /// Its first event since it was last forgotten.
     pub first_seen: Micros,
     /// Its last event that taught.
@@ -43,7 +43,7 @@ pub struct PlaceRecord {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum PlaceState {
     Known {
         since: Micros,
     },
@@ -58,30 +58,30 @@ pub enum Standing {
     },
 }
 
-/// When a transition was travelled, without a gap over [`TRANSITION_MEMORY`].
+/// When a transition was traveled, without a gap over [`TRANSITION_MEMORY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Travelled {
+pub struct TravelPeriod {
     pub first_seen: Micros,
     pub last_seen: Micros,
 }
 
 /// A learnt row of `known_places`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LearntPlace {
+pub struct LearnedPlace {
     pub baseline_entity: Arc<str>,
     pub place: PlaceKey,
     /// Known, on trial or held, and since when.
-    pub standing: Standing,
+    pub state: PlaceState,
     pub first_seen: Micros,
     pub last_seen: Micros,
 }
 
 /// A learnt row of `known_transitions`.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LearntTransition {
+pub struct LearnedTransition {
     pub baseline_entity: Arc<str>,
     pub transition: Transition,
-    pub travelled: Travelled,
+    pub traveled: TravelPeriod,
 }
 
 impl BaselineState {
@@ -102,7 +102,7 @@ impl BaselineState {
     /// nothing can be said: places that nobody proved are unknown.
     pub fn under(mut self, learn: Learn) -> Self {
         let is_so = |place: &PlaceKey, record: &PlaceRecord| {
-            place.subdivision.is_none() && matches!(record.standing, Standing::Known { .. })
+            place.subdivision.is_none() && matches!(record.state, PlaceState::Known { .. })
         };
         if learn == Learn::Proven || self.places.iter().all(|(place, record)| is_so(place, record)) {
             return self;
@@ -113,7 +113,7 @@ impl BaselineState {
             if merged.last.time_us < record.last.time_us {
                 merged.last = record.last;
             }
-            merged.standing = Standing::Known { since: merged.first_seen };
+            merged.state = PlaceState::Known { since: merged.first_seen };
         }
         self.anchor = None;
         self.after_anchor.clear();
@@ -137,13 +137,13 @@ impl BaselineState {
             .any(|(_, record)| record.is_known(rule, at))
     }
 
-    pub fn has_travelled(&self, rule: &Rule, transition: &Transition, at: Micros) -> bool {
+    pub fn has_traveled(&self, rule: &Rule, transition: &Transition, at: Micros) -> bool {
         // The state may be from when the rule still learnt them.
         rule.learns_transitions()
             && self
                 .transitions
                 .get(transition)
-                .is_some_and(|travelled| at.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY)
+                .is_some_and(|traveled| at.saturating_sub(traveled.last_seen) <= TRANSITION_MEMORY)
     }
 
     /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
@@ -163,8 +163,8 @@ impl BaselineState {
         }
         match rule.learn {
             Learn::Encountered => {
-                let before = self.places.get(&place).map(|record| record.standing);
-                self.record(place, before.unwrap_or(Standing::Known { since: event.time }), stop);
+                let before = self.places.get(&place).map(|record| record.state);
+                self.record(place, before.unwrap_or(PlaceState::Known { since: event.time }), stop);
             }
             // An anonymizer says where its operator is: such an event is no part of what is learnt from.
             Learn::Proven if event.anonymizer.is_some() => {}
@@ -174,12 +174,12 @@ impl BaselineState {
 
     /// A leg that arrived at the journey's newest event.
     pub fn travel(&mut self, transition: Transition, at: Micros) {
-        let travelled =
-            self.transitions.entry(transition).or_insert(Travelled { first_seen: at, last_seen: at });
-        if at.saturating_sub(travelled.last_seen) > TRANSITION_MEMORY {
-            travelled.first_seen = at;
+        let traveled =
+            self.transitions.entry(transition).or_insert(TravelPeriod { first_seen: at, last_seen: at });
+        if at.saturating_sub(traveled.last_seen) > TRANSITION_MEMORY {
+            traveled.first_seen = at;
         }
-        travelled.last_seen = at;
+        traveled.last_seen = at;
     }
 
     /// Drops what is forgotten as of the journey's last event: it can matter to no later one, and is no learnt row.
@@ -188,43 +188,45 @@ impl BaselineState {
         self.places.retain(|_, record| !record.is_forgotten(rule, now));
         let learns = rule.learns_transitions();
         self.transitions
-            .retain(|_, travelled| learns && now.saturating_sub(travelled.last_seen) <= TRANSITION_MEMORY);
+            .retain(|_, traveled| learns && now.saturating_sub(traveled.last_seen) <= TRANSITION_MEMORY);
         self.after_anchor.retain(|place| self.places.contains_key(place));
     }
 
     /// The learnt rows, as of the journey's last event: a state that has just forgotten holds no others.
-    pub fn learnt_places(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearntPlace> {
-        self.places.iter().map(|(place, record)| LearntPlace {
+    pub fn learned_places(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearnedPlace> {
+        self.places.iter().map(|(place, record)| LearnedPlace {
             baseline_entity: baseline_entity.clone(),
             place: place.clone(),
-            standing: record.standing,
+            state: record.state,
             first_seen: record.first_seen,
             last_seen: record.last.time_us,
         })
     }
 
-    pub fn learnt_transitions(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearntTransition> {
-        self.transitions.iter().map(|(transition, travelled)| LearntTransition {
+    pub fn learned_transitions(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearnedTransition> {
+        self.transitions.iter().map(|(transition, traveled)| LearnedTransition {
             baseline_entity: baseline_entity.clone(),
             transition: transition.clone(),
-            travelled: *travelled,
+            traveled: *traveled,
         })
     }
 
     fn prove(&mut self, rule: &Rule, place: PlaceKey, stop: Stop<()>, overlaid: bool) {
         let at = stop.time_us;
-        let before = self.places.get(&place).map(|record| record.standing);
-        let standing = match before {
-            Some(standing @ (Standing::Known { .. } | Standing::Contested { .. })) => standing,
-            _ if self.is_learning(rule, at) => Standing::Known { since: at },
+        let before = self.places.get(&place).map(|record| record.state);
+        let state = match before {
+            Some(state @ (PlaceState::Known { .. } | PlaceState::Contested { .. })) => state,
+            _ if self.is_learning(rule, at) => PlaceState::Known { since: at },
             // Before it can become known by this event: the leg that arrives at it may hold it.
-            _ if self.conflicts(rule, &place, stop) => Standing::Contested { since: at },
-            Some(Standing::Trial { since, days, last_day }) => seen_on_trial(rule, since, days, last_day, at),
+            _ if self.conflicts(rule, &place, stop) => PlaceState::Contested { since: at },
+            Some(PlaceState::Trial { since, days, last_day }) => {
+                seen_on_trial(rule, since, days, last_day, at)
+            }
             None => trial_from(at),
         };
-        let known = matches!(standing, Standing::Known { .. });
-        let on_trial = matches!(standing, Standing::Trial { .. });
-        self.record(place.clone(), standing, stop);
+        let known = matches!(state, PlaceState::Known { .. });
+        let on_trial = matches!(state, PlaceState::Trial { .. });
+        self.record(place.clone(), state, stop);
         if known || overlaid {
             self.hold_those_before(rule, stop);
             self.anchor = Some(stop);
@@ -249,38 +251,35 @@ impl BaselineState {
     fn hold_those_before(&mut self, rule: &Rule, stop: Stop<()>) {
         for place in std::mem::take(&mut self.after_anchor) {
             if let Some(record) = self.places.get_mut(&place)
-                && matches!(record.standing, Standing::Trial { .. })
+                && matches!(record.state, PlaceState::Trial { .. })
                 && is_impossible(rule, record.last, stop)
             {
-                record.standing = Standing::Contested { since: stop.time_us };
+                record.state = PlaceState::Contested { since: stop.time_us };
             }
         }
     }
 
-    fn record(&mut self, place: PlaceKey, standing: Standing, stop: Stop<()>) {
-        let record = self.places.entry(place).or_insert(PlaceRecord {
-            standing,
-            first_seen: stop.time_us,
-            last: stop,
-        });
-        record.standing = standing;
+    fn record(&mut self, place: PlaceKey, state: PlaceState, stop: Stop<()>) {
+        let record =
+            self.places.entry(place).or_insert(PlaceRecord { state, first_seen: stop.time_us, last: stop });
+        record.state = state;
         record.last = stop;
     }
 }
 
 impl PlaceRecord {
     fn is_known(&self, rule: &Rule, at: Micros) -> bool {
-        matches!(self.standing, Standing::Known { .. }) && !self.is_forgotten(rule, at)
+        matches!(self.state, PlaceState::Known { .. }) && !self.is_forgotten(rule, at)
     }
 
     /// Unseen for too long. What is held stays held.
     fn is_forgotten(&self, rule: &Rule, at: Micros) -> bool {
-        !matches!(self.standing, Standing::Contested { .. })
+        !matches!(self.state, PlaceState::Contested { .. })
             && at.saturating_sub(self.last.time_us) > rule.forget_after
     }
 }
 
-impl Standing {
+impl PlaceState {
     /// As `known_places.state` names it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -296,17 +295,17 @@ impl Standing {
     }
 }
 
-pub(super) fn trial_from(at: Micros) -> Standing {
-    Standing::Trial { since: at, days: 1, last_day: day(at) }
+pub(super) fn trial_from(at: Micros) -> PlaceState {
+    PlaceState::Trial { since: at, days: 1, last_day: day(at) }
 }
 
 /// The next event of a place on trial: within the trial it may add a day, after it it decides.
-fn seen_on_trial(rule: &Rule, since: Micros, days: u8, last_day: Micros, at: Micros) -> Standing {
+fn seen_on_trial(rule: &Rule, since: Micros, days: u8, last_day: Micros, at: Micros) -> PlaceState {
     if at < since.saturating_add(rule.trial_period) {
         let days = days.saturating_add(u8::from(day(at) != last_day));
-        Standing::Trial { since, days, last_day: day(at) }
+        PlaceState::Trial { since, days, last_day: day(at) }
     } else if days >= DAYS_OF_PROOF {
-        Standing::Known { since: at }
+        PlaceState::Known { since: at }
     } else {
         trial_from(at)
     }

@@ -1,17 +1,17 @@
 //! The state machines together: events in, verdicts out; and what must be kept to go on later.
 
+use super::address_class::AddressClass;
 use super::analyst_row::{AnalystRow, Overlay};
-use super::baseline::{BaselineState, LearntPlace, LearntTransition};
+use super::baseline::{BaselineState, LearnedPlace, LearnedTransition};
 use super::checkpoint::{self, Checkpoint};
-use super::class::Class;
 use super::event::{EvaluatedEvent, in_order};
 use super::incident::{Grouping, Incident, OtherEdition};
 use super::journey::EntityJourney;
-use super::past::Pasts;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
+use super::settled_verdicts::SettledByEntity;
 use super::suppression::Suppression;
-use super::verdict::{Law, Verdict};
+use super::verdict::{Policy, Verdict};
 use crate::journey::Leg;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,8 +23,8 @@ pub struct Evaluation<'a> {
     /// Every leg over the thresholds, in order of arrival.
     pub verdicts: Vec<Verdict<'a>>,
     /// Sorted by baseline entity, as of the last event of each.
-    pub places: Vec<LearntPlace>,
-    pub transitions: Vec<LearntTransition>,
+    pub places: Vec<LearnedPlace>,
+    pub transitions: Vec<LearnedTransition>,
     /// Sorted by entity and `first_seen`. With a carried state: those that begin among the events, and those that it
     /// carried open, grown or not.
     pub incidents: Vec<Incident>,
@@ -69,7 +69,7 @@ pub fn evaluate<'a>(
     suppressions: &[Suppression],
 ) -> Evaluation<'a> {
     let analysts = Overlay::new(analysts, rule.learn);
-    let mut machine = Machine::new(Law { rule, analysts: &analysts, suppressions });
+    let mut machine = Evaluator::new(Policy { rule, analysts: &analysts, suppressions });
     machine.run(events);
     machine.end().0
 }
@@ -79,14 +79,14 @@ pub fn evaluate<'a>(
 pub fn resume_towards<'a>(
     horizon: Micros,
     state: &'a State,
-    pasts: &mut Pasts,
-    law: Law,
+    pasts: &mut SettledByEntity,
+    policy: Policy,
     events: &'a [EvaluatedEvent],
 ) -> Result<(Evaluation<'a>, State), Late> {
-    if let Some(late) = events.iter().find_map(|event| state.is_late(law.rule, event)) {
+    if let Some(late) = events.iter().find_map(|event| state.is_late(policy.rule, event)) {
         return Err(late);
     }
-    let mut machine = Machine::resume(law, state);
+    let mut machine = Evaluator::resume(policy, state);
     machine.horizon = Some(horizon);
     machine.pasts = std::mem::take(pasts);
     machine.run(events);
@@ -105,15 +105,15 @@ pub fn resume<'a>(
     suppressions: &[Suppression],
 ) -> Result<(Evaluation<'a>, State), Late> {
     let analysts = Overlay::new(analysts, rule.learn);
-    let law = Law { rule, analysts: &analysts, suppressions };
-    resume_towards(Micros::MIN, state, &mut Pasts::new(), law, events)
+    let policy = Policy { rule, analysts: &analysts, suppressions };
+    resume_towards(Micros::MIN, state, &mut SettledByEntity::new(), policy, events)
 }
 
 impl State {
     /// Whether this event comes too late to be evaluated after the state: its past must be evaluated again. One of the very
     /// second of the last is late too: it may come before that one in the order, or be the same event.
     pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
-        if Class::of(event, rule) == Class::Absent {
+        if AddressClass::of(event, rule) == AddressClass::Absent {
             return None;
         }
         let entity = self.entities.get(&event.entity).map(|state| state.evaluated_until);
@@ -125,20 +125,20 @@ impl State {
 
 /// One rule at work. For doors that want to see every step; [`evaluate`] and [`resume`] run it for the others.
 #[derive(Debug)]
-pub struct Machine<'r, 'a> {
-    law: Law<'r>,
+pub struct Evaluator<'r, 'a> {
+    policy: Policy<'r>,
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
     evaluation: Evaluation<'a>,
     /// The newest event that is known of at all: how finely older states are kept depends on it. None: none are.
     horizon: Option<Micros>,
-    pasts: Pasts,
+    pasts: SettledByEntity,
 }
 
 /// What one event did.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step<'a> {
-    pub class: Class,
+    pub class: AddressClass,
     /// The leg that arrives at it, also under the thresholds.
     pub leg: Option<Leg<&'a EvaluatedEvent>>,
     /// Whether the leg is over them and no verdict on it stands: then it is the newest of the verdicts.
@@ -163,12 +163,12 @@ impl EntityRun<'_> {
     }
 }
 
-impl<'r, 'a> Machine<'r, 'a> {
-    pub fn new(law: Law<'r>) -> Self {
-        Self::with(law, BTreeMap::new(), BTreeMap::new())
+impl<'r, 'a> Evaluator<'r, 'a> {
+    pub fn new(policy: Policy<'r>) -> Self {
+        Self::with(policy, BTreeMap::new(), BTreeMap::new())
     }
 
-    pub fn resume(law: Law<'r>, state: &'a State) -> Self {
+    pub fn resume(policy: Policy<'r>, state: &'a State) -> Self {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
             let evaluated_until = Some(kept.evaluated_until);
@@ -183,22 +183,22 @@ impl<'r, 'a> Machine<'r, 'a> {
             )
         });
         let baselines =
-            state.baselines.iter().map(|(name, kept)| (name.clone(), kept.clone().under(law.rule.learn)));
-        Self::with(law, entities.collect(), baselines.collect())
+            state.baselines.iter().map(|(name, kept)| (name.clone(), kept.clone().under(policy.rule.learn)));
+        Self::with(policy, entities.collect(), baselines.collect())
     }
 
     fn with(
-        law: Law<'r>,
+        policy: Policy<'r>,
         entities: BTreeMap<Arc<str>, EntityRun<'a>>,
         baselines: BTreeMap<Arc<str>, BaselineState>,
     ) -> Self {
         Self {
-            law,
+            policy,
             entities,
             baselines,
             evaluation: Evaluation::default(),
             horizon: None,
-            pasts: Pasts::new(),
+            pasts: SettledByEntity::new(),
         }
     }
 
@@ -213,8 +213,8 @@ impl<'r, 'a> Machine<'r, 'a> {
 
     /// The next event in the order of all events, each once.
     pub fn step(&mut self, event: &'a EvaluatedEvent) -> Step<'a> {
-        let class = Class::of(event, self.law.rule);
-        if class == Class::Absent {
+        let class = AddressClass::of(event, self.policy.rule);
+        if class == AddressClass::Absent {
             return Step { class, leg: None, evaluated: false };
         }
         let run = match self.entities.get_mut(&event.entity) {
@@ -224,14 +224,14 @@ impl<'r, 'a> Machine<'r, 'a> {
         match run.evaluated_until.replace(event.time) {
             None => self.evaluation.entities_begun.push((event.entity.clone(), event.time)),
             Some(evaluated_until) if is_worth_keeping(self.horizon, evaluated_until, event.time) => {
-                let (state, _) = run.state(self.law.rule, evaluated_until);
+                let (state, _) = run.state(self.policy.rule, evaluated_until);
                 let member = event.entity.clone();
                 let checkpoint = Checkpoint { member, evaluated_until, valid_until: event.time, state };
                 self.evaluation.entity_checkpoints.push(checkpoint);
             }
             Some(_) => {}
         }
-        let rule = self.law.rule;
+        let rule = self.policy.rule;
         // What stands is no later than the event: so it comes after all that was kept, and before what is evaluated now.
         let past = self.pasts.get_mut(&event.entity);
         let (stands, is_pruned, is_other) = match past {
@@ -258,8 +258,8 @@ impl<'r, 'a> Machine<'r, 'a> {
         } else if let Some((leg, measure)) = measured {
             // Before anything is learnt from the event: known means known before it.
             let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
-            let verdict = self.law.verdict(leg, measure, &class, state);
-            self.evaluation.incidents.extend(run.grouping.add(rule, verdict.given(rule.learn)));
+            let verdict = self.policy.verdict(leg, measure, &class, state);
+            self.evaluation.incidents.extend(run.grouping.add(rule, verdict.decided_leg(rule.learn)));
             if evaluated {
                 self.evaluation.verdicts.push(verdict);
             }
@@ -270,11 +270,11 @@ impl<'r, 'a> Machine<'r, 'a> {
 
     /// What was evaluated, and what must be kept.
     pub fn end(mut self) -> (Evaluation<'a>, State) {
-        let rule = self.law.rule;
+        let rule = self.policy.rule;
         for (baseline_entity, state) in &mut self.baselines {
             state.forget(rule);
-            self.evaluation.places.extend(state.learnt_places(baseline_entity));
-            self.evaluation.transitions.extend(state.learnt_transitions(baseline_entity));
+            self.evaluation.places.extend(state.learned_places(baseline_entity));
+            self.evaluation.transitions.extend(state.learned_transitions(baseline_entity));
         }
         let mut entities = BTreeMap::new();
         for (entity, run) in self.entities {
@@ -288,8 +288,8 @@ impl<'r, 'a> Machine<'r, 'a> {
         (self.evaluation, State { entities, baselines: self.baselines })
     }
 
-    fn learn(&mut self, event: &EvaluatedEvent, class: &Class, leg: Option<Leg<&EvaluatedEvent>>) {
-        let rule = self.law.rule;
+    fn learn(&mut self, event: &EvaluatedEvent, class: &AddressClass, leg: Option<Leg<&EvaluatedEvent>>) {
+        let rule = self.policy.rule;
         let Some(baseline_entity) = event.baseline_entity.as_ref().filter(|_| rule.baseline) else { return };
         let state = match self.baselines.get_mut(baseline_entity) {
             Some(state) => {
@@ -313,12 +313,13 @@ impl<'r, 'a> Machine<'r, 'a> {
             }
         };
         state.evaluated_until = event.time;
-        if *class != Class::Ordinary {
+        if *class != AddressClass::Ordinary {
             return;
         }
         let place = event.place(rule.learn);
-        let overlaid =
-            place.as_ref().is_some_and(|place| self.law.analysts.knows(baseline_entity, place, event.time));
+        let overlaid = place
+            .as_ref()
+            .is_some_and(|place| self.policy.analysts.knows(baseline_entity, place, event.time));
         state.learn(rule, event, overlaid);
         if rule.learns_transitions() {
             let from = leg.and_then(|leg| leg.from.event.place(rule.learn));

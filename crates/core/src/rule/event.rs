@@ -40,13 +40,13 @@ pub struct EvaluatedEvent {
     pub identity_type: Option<Arc<str>>,
     pub mfa_used: Option<bool>,
 
-    pub shown: Shown,
+    pub details: EventDetails,
 }
 
 /// What is said of an event beside what is evaluated of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Shown {
+pub struct EventDetails {
     pub event_source: Option<Arc<str>>,
     pub aws_region: Option<Arc<str>>,
     pub error_code: Option<Arc<str>>,
@@ -146,7 +146,7 @@ impl EvaluatedEvent {
                     nulls_last(self.identity_type.as_deref()).cmp(&nulls_last(other.identity_type.as_deref()))
                 })
                 .then_with(|| nulls_last(self.mfa_used.as_ref()).cmp(&nulls_last(other.mfa_used.as_ref())))
-                .then_with(|| self.shown.cmp(&other.shown))
+                .then_with(|| self.details.cmp(&other.details))
         })
     }
 }

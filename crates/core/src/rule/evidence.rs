@@ -1,6 +1,6 @@
 //! What speaks for or against an alert, in words that an analyst can filter by.
 
-use super::class::in_one_as;
+use super::address_class::in_one_as;
 use super::event::EvaluatedEvent;
 use crate::journey::Leg;
 use crate::site::SiteKind;
@@ -32,7 +32,7 @@ pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidenc
     let (from, to) = (leg.from.event, leg.to.event);
     let key_begins = |with| to.access_key_id.as_deref().is_some_and(|key| key.starts_with(with));
     let kinds = [from.site.kind(), to.site.kind()];
-    let shown = [
+    let details = [
         (new_country, Evidence::NewCountry),
         (
             // An agent that is not known cannot be said to have changed.
@@ -53,7 +53,7 @@ pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidenc
         (in_one_as(leg), Evidence::SameAsn),
         (kinds.contains(&SiteKind::Ipv4) && kinds.contains(&SiteKind::Ipv6), Evidence::DualStack),
     ];
-    shown.into_iter().filter(|(shown, _)| *shown).map(|(_, evidence)| evidence).collect()
+    details.into_iter().filter(|(details, _)| *details).map(|(_, evidence)| evidence).collect()
 }
 
 impl Evidence {

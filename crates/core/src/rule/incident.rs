@@ -3,14 +3,14 @@
 use super::evidence::Evidence;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Micros, Rule, Severity};
-use crate::pairs;
+use crate::map_as_pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What a verdict says to the incidents: one that is given now, or one that stands as it was given before.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Given {
+pub struct DecidedLeg {
     pub entity: Arc<str>,
     pub leg_id: String,
     pub to_time: Micros,
@@ -57,7 +57,7 @@ pub struct Grouping {
     /// The newest incident: a later leg may still join it.
     pub open: Option<Incident>,
     /// The entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
-    #[serde(with = "pairs")]
+    #[serde(with = "map_as_pairs")]
     pub crossings: Crossings,
 }
 
@@ -73,7 +73,7 @@ pub struct Alternation {
 
 impl Grouping {
     /// The next verdict of the entity. Gives the incident that it ends, if it starts another.
-    pub fn add(&mut self, rule: &Rule, verdict: Given) -> Option<Incident> {
+    pub fn add(&mut self, rule: &Rule, verdict: DecidedLeg) -> Option<Incident> {
         let at = verdict.to_time;
         cross(&mut self.crossings, verdict.from.clone(), verdict.to.clone(), at);
         let ended = if verdict.raised { self.raise(rule, verdict) } else { None };
@@ -82,7 +82,7 @@ impl Grouping {
     }
 
     /// The next verdict that stands, by whichever edition of place data it was given.
-    pub fn stand(&mut self, rule: &Rule, verdict: Given, other: &mut OtherEdition) -> Option<Incident> {
+    pub fn stand(&mut self, rule: &Rule, verdict: DecidedLeg, other: &mut OtherEdition) -> Option<Incident> {
         let Some(edition) = verdict.other_edition else { return self.add(rule, verdict) };
         if other.edition != Some(edition) {
             *other = OtherEdition { edition: Some(edition), crossings: Crossings::new() };
@@ -114,7 +114,7 @@ impl Grouping {
         self.open.take_if(|open| !open.is_joined_at(rule, now))
     }
 
-    fn raise(&mut self, rule: &Rule, verdict: Given) -> Option<Incident> {
+    fn raise(&mut self, rule: &Rule, verdict: DecidedLeg) -> Option<Incident> {
         let at = verdict.to_time;
         let joins = |open: &Incident| verdict.joined.unwrap_or_else(|| open.is_joined_at(rule, at));
         if let Some(open) = self.open.as_mut().filter(|open| joins(open)) {

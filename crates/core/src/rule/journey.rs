@@ -1,6 +1,6 @@
 //! The journey of one entity under a rule: legs arrive at passing events, but never start from them.
 
-use super::class::Class;
+use super::address_class::AddressClass;
 use super::event::EvaluatedEvent;
 use crate::journey::{Journey, Leg};
 
@@ -26,11 +26,15 @@ impl<'a> EntityJourney<'a> {
     }
 
     /// The leg that arrives with this event.
-    pub fn arrive(&mut self, event: &'a EvaluatedEvent, class: &Class) -> Option<Leg<&'a EvaluatedEvent>> {
+    pub fn arrive(
+        &mut self,
+        event: &'a EvaluatedEvent,
+        class: &AddressClass,
+    ) -> Option<Leg<&'a EvaluatedEvent>> {
         match class {
-            Class::Absent => None,
-            Class::Ordinary => self.journey.arrive(event.stop()),
-            Class::Passing(_) => {
+            AddressClass::Absent => None,
+            AddressClass::Ordinary => self.journey.arrive(event.stop()),
+            AddressClass::Passing(_) => {
                 // A detour: a copy of the journey goes there, the journey itself stays where it was.
                 let mut detour = self.journey;
                 detour.arrive(event.stop())

@@ -4,13 +4,13 @@
 //! ```text
 //! rows ──in_order──> events, each once, in the order (time, site, entity)
 //!                      │
-//!                    Class          absent · passing (with its reasons) · ordinary
+//!                    AddressClass          absent · passing (with its reasons) · ordinary
 //!                      │
 //!               EntityJourney       the leg that arrives; it starts at the entity's last ordinary event
 //!                      │
 //!            over the thresholds?   Leg::measure: the one implementation of a leg
 //!                      │
-//!  BaselineState ──> Law::verdict   every reason that applies; raised where there is none
+//!  BaselineState ──> Policy::verdict   every reason that applies; raised where there is none
 //!     ^                │
 //!     │             Grouping        raised legs of an entity: incidents, each an alert
 //!     └── learns from the event, after its verdict
@@ -25,7 +25,7 @@
 //! of its *baseline entity* (the person), over all its entities. A leg is evaluated by the baseline of the event at which
 //! it arrives. So the entities and baseline entities that are evaluated together must be closed: whoever evaluates one entity
 //! needs every event of the baseline entities that its events name. The parts are usable one by one where a door wants
-//! to read less: [`journey::EntityJourney`], [`baseline::BaselineState`], [`verdict::Law`], [`incident::Grouping`].
+//! to read less: [`journey::EntityJourney`], [`baseline::BaselineState`], [`verdict::Policy`], [`incident::Grouping`].
 //!
 //! **A place's life** under [`settings::Learn::Proven`]:
 //! ```text
@@ -54,7 +54,7 @@
 //! | a baseline entity | the times of its first and its last event; until when it was evaluated by | three |
 //! | | its places that are known, on trial (with since when and how many days) or held | places within `forget_after`; those held |
 //! | | the anchor, and which places on trial were seen since | one; places |
-//! | | the transitions that were travelled | pairs of places within 180 days |
+//! | | the transitions that were traveled | pairs of places within 180 days |
 //!
 //! Each row stands as of its own last event. So an event is late only where its own entity or baseline entity is
 //! further on ([`evaluate::State::is_late`]); that others are, whose files came sooner, costs nothing. Nothing of a state
@@ -65,7 +65,7 @@
 //!
 //! The rule's settings, analysts' rows, suppressions and networks are inputs of every call, no part of a state: who
 //! changes them evaluates again from a state that is older than the change's effect. What was said before that effect, or
-//! before a late event, stands ([`past`]).
+//! before a late event, stands ([`settled_verdicts`]).
 //!
 //! Lineage is not here: it changes what an event's entity and baseline entity are, before it is evaluated.
 //!
@@ -74,7 +74,7 @@
 //! | [`settings`] | what a rule says |
 //! | [`event`] | a evaluated event; the order of events |
 //! | [`place_key`] | places and transitions as the baseline tells them apart |
-//! | [`class`] | absent, passing, ordinary; the attributes of a leg |
+//! | [`address_class`] | absent, passing, ordinary; the attributes of a leg |
 //! | [`journey`] | the legs of an entity |
 //! | [`baseline`] | what is learnt |
 //! | [`analyst_row`] | what analysts know better |
@@ -85,42 +85,42 @@
 //! | [`alert`] | which stored alert an incident is |
 //! | [`checkpoint`] | which states are kept for late events |
 //! | [`relocate`] | a state under another edition of place data, where the history is gone |
-//! | [`past`] | verdicts that stand, between such a state and what is evaluated again |
+//! | [`settled_verdicts`] | verdicts that stand, between such a state and what is evaluated again |
 //! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
 //! | [`mod@evaluate`] | all of it together; what is kept |
 
+pub mod address_class;
 pub mod alert;
 pub mod analyst_row;
 pub mod baseline;
 pub mod checkpoint;
-pub mod class;
 pub mod evaluate;
 pub mod event;
 pub mod evidence;
 pub mod incident;
 pub mod journey;
-pub mod past;
 pub mod place_key;
 pub mod relocate;
 pub mod settings;
+pub mod settled_verdicts;
 pub mod signal;
 pub mod suppression;
 pub mod template;
 pub mod verdict;
 
-pub use alert::{Assignment, StoredAlert, Taken, assign};
+pub use address_class::AddressClass;
+pub use alert::{AlertIdentity, Assignment, StoredAlert, assign};
 pub use analyst_row::{AnalystRow, Known, Overlay};
-pub use baseline::{BaselineState, LearntPlace, LearntTransition, PlaceRecord, Standing, Travelled};
+pub use baseline::{BaselineState, LearnedPlace, LearnedTransition, PlaceRecord, PlaceState, TravelPeriod};
 pub use checkpoint::Checkpoint;
-pub use class::Class;
-pub use evaluate::{EntityState, Evaluation, Late, Machine, State, Step, evaluate, resume, resume_towards};
-pub use event::{EvaluatedEvent, Shown, Treatment};
+pub use evaluate::{EntityState, Evaluation, Evaluator, Late, State, Step, evaluate, resume, resume_towards};
+pub use event::{EvaluatedEvent, EventDetails, Treatment};
 pub use evidence::Evidence;
-pub use incident::{Crossings, Given, Grouping, Incident, OtherEdition};
-pub use past::{Past, Pasts};
+pub use incident::{Crossings, DecidedLeg, Grouping, Incident, OtherEdition};
 pub use place_key::{PlaceKey, Transition};
-pub use relocate::Placement;
+pub use relocate::CurrentLocation;
 pub use settings::{Learn, Micros, NetworkAttributes, Rule, Severity};
+pub use settled_verdicts::{SettledByEntity, SettledVerdicts};
 pub use suppression::Suppression;
 pub use template::Template;
-pub use verdict::{Law, Reason, Verdict};
+pub use verdict::{Policy, Reason, Verdict};

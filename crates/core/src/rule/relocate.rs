@@ -5,8 +5,8 @@
 //! the state is used. If the source still has the whole history, the scan reads the history again instead. That is more
 //! accurate, because a state holds only the last address of each location.
 
-use super::baseline::{BaselineState, PlaceRecord, Standing, trial_from};
-use super::class::Class;
+use super::address_class::AddressClass;
+use super::baseline::{BaselineState, PlaceRecord, PlaceState, trial_from};
 use super::evaluate::EntityState;
 use super::event::{EvaluatedEvent, Treatment};
 use super::place_key::{PlaceKey, Transition};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// What the present edition says of an address at a time.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Placement {
+pub struct CurrentLocation {
     pub coordinates: Coordinates,
     pub accuracy_km: Option<f64>,
     pub country: Option<Arc<str>>,
@@ -36,14 +36,16 @@ pub struct Placement {
     pub treatment: Option<Treatment>,
 }
 
-impl Placement {
-    fn class(&self, rule: &Rule) -> Class {
-        Class::of_address(self.treatment, self.anonymizer, self.hosting.is_some(), self.carrier, rule)
+impl CurrentLocation {
+    fn class(&self, rule: &Rule) -> AddressClass {
+        AddressClass::of_address(self.treatment, self.anonymizer, self.hosting.is_some(), self.carrier, rule)
     }
 
     /// The place that events there teach of; none: they teach nothing.
     fn teaches(&self, rule: &Rule) -> Option<PlaceKey> {
-        if self.class(rule) != Class::Ordinary || (rule.learn == Learn::Proven && self.anonymizer.is_some()) {
+        if self.class(rule) != AddressClass::Ordinary
+            || (rule.learn == Learn::Proven && self.anonymizer.is_some())
+        {
             return None;
         }
         let place = PlaceKey {
@@ -57,7 +59,7 @@ impl Placement {
 
 impl EvaluatedEvent {
     /// The event where its address is now.
-    pub fn at(self, placement: Placement) -> Self {
+    pub fn at(self, placement: CurrentLocation) -> Self {
         let mut event = self;
         event.coordinates = placement.coordinates;
         event.accuracy_km = placement.accuracy_km;
@@ -69,9 +71,9 @@ impl EvaluatedEvent {
         event.carrier = placement.carrier;
         event.asn = placement.asn;
         event.treatment = placement.treatment;
-        event.shown.country = placement.country;
-        event.shown.as_organization = placement.as_organization;
-        event.shown.hosting = placement.hosting;
+        event.details.country = placement.country;
+        event.details.as_organization = placement.as_organization;
+        event.details.hosting = placement.hosting;
         event
     }
 }
@@ -83,7 +85,7 @@ impl EntityState {
     pub fn relocated<E>(
         self,
         rule: &Rule,
-        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, E>,
     ) -> Result<Self, E> {
         let Self { evaluated_until, last, mut grouping } = self;
         let last = match last {
@@ -94,7 +96,7 @@ impl EntityState {
             last => return Ok(Self { evaluated_until, last, grouping }),
         };
         grouping.crossings.clear();
-        let last = last.filter(|event| Class::of(event, rule) == Class::Ordinary);
+        let last = last.filter(|event| AddressClass::of(event, rule) == AddressClass::Ordinary);
         Ok(Self { evaluated_until, last, grouping })
     }
 }
@@ -102,12 +104,12 @@ impl EntityState {
 impl BaselineState {
     /// The state under the present edition, which `look_up` answers for. A place whose last address is elsewhere now
     /// moves there: known it stays known, on trial it takes its trial along, and a contested one begins a new trial, as
-    /// what contested it was of the other edition. Of places that become one, the stronger standing stays. A place
+    /// what contested it was of the other edition. Of places that become one, the stronger state stays. A place
     /// whose last address is no longer located, or teaches nothing any more, stays what it is; only its trial ends.
     pub fn relocated<E>(
         self,
         rule: &Rule,
-        mut look_up: impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+        mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, E>,
     ) -> Result<Self, E> {
         let Self { evaluated_until, first_event, last_event, places, transitions, anchor, after_anchor } =
             self;
@@ -129,32 +131,32 @@ impl BaselineState {
             let was_after_anchor = after_anchor.contains(&place);
             let Some(Relocated { stop: last, place: now }) = relocated_stop(record.last, rule, &mut look_up)?
             else {
-                if !matches!(record.standing, Standing::Trial { .. }) {
+                if !matches!(record.state, PlaceState::Trial { .. }) {
                     after.take_in(place, record, false);
                 }
                 continue;
             };
             let now = now.unwrap_or_else(|| place.clone());
             let is_moved = now != place;
-            let standing = match record.standing {
-                Standing::Contested { .. } if is_moved => trial_from(last.time_us),
-                standing => standing,
+            let state = match record.state {
+                PlaceState::Contested { .. } if is_moved => trial_from(last.time_us),
+                state => state,
             };
-            let begins_anew = standing != record.standing;
+            let begins_anew = state != record.state;
             let is_after = was_after_anchor
                 || (begins_anew && anchor.is_none_or(|anchor| anchor.time_us < last.time_us));
-            after.take_in(now.clone(), PlaceRecord { standing, last, ..record }, is_after);
+            after.take_in(now.clone(), PlaceRecord { state, last, ..record }, is_after);
             if is_moved {
                 moved.insert(place, now);
             }
         }
-        for (transition, travelled) in transitions {
+        for (transition, traveled) in transitions {
             let now = |place: PlaceKey| moved.get(&place).cloned().unwrap_or(place);
             let transition = Transition { from: now(transition.from), to: now(transition.to) };
             if transition.from != transition.to {
-                let merged = after.transitions.entry(transition).or_insert(travelled);
-                merged.first_seen = merged.first_seen.min(travelled.first_seen);
-                merged.last_seen = merged.last_seen.max(travelled.last_seen);
+                let merged = after.transitions.entry(transition).or_insert(traveled);
+                merged.first_seen = merged.first_seen.min(traveled.first_seen);
+                merged.last_seen = merged.last_seen.max(traveled.last_seen);
             }
         }
         Ok(after)
@@ -164,13 +166,13 @@ impl BaselineState {
     fn take_in(&mut self, place: PlaceKey, record: PlaceRecord, is_after_anchor: bool) {
         let merged = match self.places.get(&place) {
             Some(other) => PlaceRecord {
-                standing: stronger(other.standing, record.standing),
+                state: stronger(other.state, record.state),
                 first_seen: other.first_seen.min(record.first_seen),
                 last: if other.last.time_us < record.last.time_us { record.last } else { other.last },
             },
             None => record,
         };
-        let is_on_trial = matches!(merged.standing, Standing::Trial { .. });
+        let is_on_trial = matches!(merged.state, PlaceState::Trial { .. });
         if is_after_anchor {
             self.after_anchor.insert(place.clone());
         }
@@ -192,7 +194,7 @@ struct Relocated {
 fn relocated_stop<E>(
     stop: Stop<()>,
     rule: &Rule,
-    look_up: &mut impl FnMut(Site, Micros) -> Result<Option<Placement>, E>,
+    look_up: &mut impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, E>,
 ) -> Result<Option<Relocated>, E> {
     if stop.site.address().is_none() {
         return Ok(Some(Relocated { stop, place: None }));
@@ -202,21 +204,21 @@ fn relocated_stop<E>(
     if place.is_none() {
         return Ok(None);
     }
-    let Placement { coordinates, accuracy_km, .. } = placement;
+    let CurrentLocation { coordinates, accuracy_km, .. } = placement;
     Ok(Some(Relocated { stop: Stop { coordinates, accuracy_km, ..stop }, place }))
 }
 
 /// Returns the stronger of two standings: known, then contested, then on trial. Of two equal standings it returns the
 /// older one; of two trials, the one with more days.
-fn stronger(a: Standing, b: Standing) -> Standing {
-    let rank = |standing: &Standing| match standing {
-        Standing::Known { .. } => (2, 0),
-        Standing::Contested { .. } => (1, 0),
-        Standing::Trial { days, .. } => (0, *days),
+fn stronger(a: PlaceState, b: PlaceState) -> PlaceState {
+    let rank = |state: &PlaceState| match state {
+        PlaceState::Known { .. } => (2, 0),
+        PlaceState::Contested { .. } => (1, 0),
+        PlaceState::Trial { days, .. } => (0, *days),
     };
     match rank(&a).cmp(&rank(&b)) {
         std::cmp::Ordering::Less => b,
         std::cmp::Ordering::Greater => a,
-        std::cmp::Ordering::Equal => std::cmp::min_by_key(a, b, |standing| standing.since()),
+        std::cmp::Ordering::Equal => std::cmp::min_by_key(a, b, |state| state.since()),
     }
 }

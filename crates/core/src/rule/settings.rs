@@ -10,7 +10,7 @@ pub const SECOND: Micros = 1_000_000;
 pub const HOUR: Micros = 3600 * SECOND;
 pub const DAY: Micros = 24 * HOUR;
 
-/// How long a travelled transition stays known.
+/// How long a traveled transition stays known.
 pub const TRANSITION_MEMORY: Micros = 180 * DAY;
 
 /// On how many days (UTC) of its trial a place must be seen to become known.

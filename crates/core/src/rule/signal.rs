@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
 /// An alert by the names of its columns, with the values as JSON has them (a time as text); what is not there is null.
-pub type Columns = Map<String, Value>;
+pub type AlertColumns = Map<String, Value>;
 
 /// The attributes of a signal: the path, and the column of the alert that it shows. The identity is the arriving
 /// event's.
@@ -108,11 +108,11 @@ pub const FINDING: [&str; 61] = [
 /// The columns of an alert itself that a message can name, beside those of its first leg.
 const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "leg_count", "evidence"];
 
-/// Columns whose decimals nobody reads.
+/// AlertColumns whose decimals nobody reads.
 const WHOLE: [&str; 3] = ["distance_km", "effective_distance_km", "velocity_kmh"];
 
 /// The signal of an alert.
-pub fn signal(columns: &Columns) -> Value {
+pub fn signal(columns: &AlertColumns) -> Value {
     let mut signal = Map::new();
     for (path, column) in ATTRIBUTES {
         put(&mut signal, path, attribute(path, columns.get(column)));
@@ -121,7 +121,7 @@ pub fn signal(columns: &Columns) -> Value {
 }
 
 /// The message of an alert by its rule's template.
-pub fn message(template: &Template, columns: &Columns) -> String {
+pub fn message(template: &Template, columns: &AlertColumns) -> String {
     template.render(|name| match name {
         Name::Signal(path) => {
             let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
@@ -215,7 +215,7 @@ mod tests {
         {{@impossible_travel.triggering_locations.travel_time_human_readable}}. This indicates a potential impossible \
         travel.";
 
-    fn london_to_tokyo() -> Columns {
+    fn london_to_tokyo() -> AlertColumns {
         let alert = json!({
             "id": 7,
             "leg_count": 2,

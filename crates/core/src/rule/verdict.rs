@@ -1,16 +1,16 @@
 //! A leg over the thresholds: is it raised, and if not, every reason why.
 
+use super::address_class::{AddressClass, attributes, in_one_as};
 use super::analyst_row::Overlay;
 use super::baseline::BaselineState;
-use super::class::{Class, attributes, in_one_as};
 use super::event::{EvaluatedEvent, Treatment};
 use super::evidence::{self, Evidence};
-use super::incident::Given;
+use super::incident::DecidedLeg;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Learn, Micros, Rule};
 use super::suppression::Suppression;
-use crate::finding::leg_id;
 use crate::journey::{Leg, Measure};
+use crate::message::leg_id;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub struct Verdict<'a> {
 
 /// What verdicts are given by.
 #[derive(Clone, Copy, Debug)]
-pub struct Law<'r> {
+pub struct Policy<'r> {
     pub rule: &'r Rule,
     pub analysts: &'r Overlay,
     pub suppressions: &'r [Suppression],
@@ -76,9 +76,9 @@ impl Verdict<'_> {
     }
 
     /// What it says to the incidents.
-    pub fn given(&self, learn: Learn) -> Given {
+    pub fn decided_leg(&self, learn: Learn) -> DecidedLeg {
         let (from, to) = (self.leg.from.event, self.leg.to.event);
-        Given {
+        DecidedLeg {
             entity: to.entity.clone(),
             leg_id: self.leg_id.clone(),
             to_time: to.time,
@@ -93,14 +93,14 @@ impl Verdict<'_> {
     }
 }
 
-impl Law<'_> {
+impl Policy<'_> {
     /// The verdict on a leg over the thresholds. `class` is that of the event at which it arrives; `state` the leg's
     /// baseline entity's, up to and without that event.
     pub fn verdict<'a>(
         &self,
         leg: Leg<&'a EvaluatedEvent>,
         measure: Measure,
-        class: &Class,
+        class: &AddressClass,
         state: Option<&BaselineState>,
     ) -> Verdict<'a> {
         let (from, to) = (leg.from.event, leg.to.event);
@@ -150,11 +150,11 @@ impl Law<'_> {
         Some(Knowledge { rule: self.rule, analysts: self.analysts, baseline_entity, state, at: to.time })
     }
 
-    fn reasons_of_addresses(&self, leg: &Leg<&EvaluatedEvent>, class: &Class) -> BTreeSet<Reason> {
+    fn reasons_of_addresses(&self, leg: &Leg<&EvaluatedEvent>, class: &AddressClass) -> BTreeSet<Reason> {
         let mut reasons = BTreeSet::new();
         let (from, to) = (leg.from.event, leg.to.event);
         let touches_tor = from.is_tor() || to.is_tor();
-        if let Class::Passing(passing) = class {
+        if let AddressClass::Passing(passing) = class {
             // A network is the user's word; attributes do not speak for a leg that touches Tor, so that one that comes from
             // Tor to an ignored address is raised.
             reasons.extend(passing.iter().filter(|reason| **reason == Reason::Vpn || !touches_tor));
@@ -180,7 +180,7 @@ impl Knowledge<'_> {
     }
 
     fn transition(self, transition: &Transition) -> bool {
-        self.state.is_some_and(|state| state.has_travelled(self.rule, transition, self.at))
+        self.state.is_some_and(|state| state.has_traveled(self.rule, transition, self.at))
             || self.analysts.knows_transition(self.baseline_entity, transition, self.at)
     }
 

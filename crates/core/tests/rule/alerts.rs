@@ -24,8 +24,8 @@ fn archived(id: i64, legs: &[&str]) -> StoredAlert {
     StoredAlert { archived: true, ..stored(id, legs) }
 }
 
-const fn kept(id: i64) -> Taken {
-    Taken::Stored { id, reopened: false }
+const fn kept(id: i64) -> AlertIdentity {
+    AlertIdentity::Stored { id, reopened: false }
 }
 
 #[test]
@@ -33,13 +33,13 @@ fn an_incident_keeps_the_id_of_an_alert_that_shares_a_raised_leg() {
     let assignment = assign(&[incident(1, &["a", "b"])], &[stored(7, &["b"])]);
     assert_eq!(assignment, Assignment { incidents: vec![kept(7)], withdrawn: vec![] });
     let assignment = assign(&[incident(1, &["a"])], &[]);
-    assert_eq!(assignment, Assignment { incidents: vec![Taken::New], withdrawn: vec![] });
+    assert_eq!(assignment, Assignment { incidents: vec![AlertIdentity::New], withdrawn: vec![] });
 }
 
 #[test]
 fn an_alert_without_its_legs_is_withdrawn() {
     let assignment = assign(&[incident(1, &["c"])], &[stored(7, &["a"]), stored(8, &[])]);
-    assert_eq!(assignment, Assignment { incidents: vec![Taken::New], withdrawn: vec![7, 8] });
+    assert_eq!(assignment, Assignment { incidents: vec![AlertIdentity::New], withdrawn: vec![7, 8] });
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn where_alerts_merge_the_oldest_id_stays() {
 fn where_an_alert_splits_the_first_incident_keeps_it() {
     let incidents = [incident(2, &["b"]), incident(1, &["a"])];
     let assignment = assign(&incidents, &[stored(7, &["a", "b"])]);
-    assert_eq!(assignment.incidents, [Taken::New, kept(7)]);
+    assert_eq!(assignment.incidents, [AlertIdentity::New, kept(7)]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn what_is_taken_is_not_taken_again() {
 
 #[test]
 fn a_leg_raised_into_an_archived_alert_reopens_it() {
-    let reopened = Taken::Stored { id: 7, reopened: true };
+    let reopened = AlertIdentity::Stored { id: 7, reopened: true };
     let taken = |incident, stored| assign(&[incident], &[stored]).incidents.remove(0);
     assert_eq!(taken(incident(1, &["a", "b"]), archived(7, &["a"])), reopened);
     assert_eq!(taken(incident(1, &["a"]), archived(7, &["a", "b"])), kept(7), "a leg that it loses does not");

@@ -122,7 +122,7 @@ fn encountered_knows_a_place_from_its_first_event_on() {
     let mut events =
         vec![event(time(0, 9, 0), LONDON), event(time(3, 9, 0), LONDON), event(time(3, 9, 1), TOKYO)];
     assert_eq!(last_reasons(&encountered(), &events), NONE);
-    assert_eq!(standing(&encountered(), &events, TOKYO), Some("known"));
+    assert_eq!(state(&encountered(), &events, TOKYO), Some("known"));
     events.push(event(time(3, 9, 2), LONDON));
     assert_eq!(last_reasons(&encountered(), &events), ["known_place"], "home");
     events.push(event(time(3, 9, 3), TOKYO));
@@ -196,10 +196,10 @@ fn learnt_rows_are_as_of_the_baseline_entity_s_own_last_event() {
         of("bob", event(time(99, 9, 0), MADRID)),
     ];
     for rule in [encountered(), Rule::default()] {
-        assert_eq!(standing(&rule, &events, TOKYO), Some("known"));
+        assert_eq!(state(&rule, &events, TOKYO), Some("known"));
         let later = [&events[..], &[event(time(31, 9, 0), LONDON)]].concat();
-        assert_eq!(standing(&rule, &later, TOKYO), None, "forgotten by now");
-        assert_eq!(standing(&rule, &later, LONDON), Some("known"));
+        assert_eq!(state(&rule, &later, TOKYO), None, "forgotten by now");
+        assert_eq!(state(&rule, &later, LONDON), Some("known"));
     }
 }
 
@@ -214,7 +214,7 @@ fn a_learnt_row_says_since_when() {
     let places = evaluate(&encountered(), &events, &[], &[]).places;
     let [london] = &places[..] else { panic!("{places:?}") };
     let since = time(40, 9, 0);
-    assert_eq!(london.standing, Standing::Known { since });
+    assert_eq!(london.state, PlaceState::Known { since });
     assert_eq!((london.first_seen, london.last_seen), (since, time(41, 9, 0)), "since it was last forgotten");
 }
 

@@ -12,13 +12,13 @@ use travel_core::rule::*;
 use travel_core::site::Site;
 
 /// An edition: the place data of each address.
-type Edition = BTreeMap<Site, Placement>;
+type Edition = BTreeMap<Site, CurrentLocation>;
 
-fn placement(event: &EvaluatedEvent) -> Placement {
-    Placement {
+fn placement(event: &EvaluatedEvent) -> CurrentLocation {
+    CurrentLocation {
         coordinates: event.coordinates,
         accuracy_km: event.accuracy_km,
-        country: event.shown.country.clone(),
+        country: event.details.country.clone(),
         country_code: event.country_code.clone(),
         subdivision: event.subdivision.clone(),
         city: event.city.clone(),
@@ -39,7 +39,7 @@ fn located(events: &[EvaluatedEvent], edition: &Edition) -> Vec<EvaluatedEvent> 
     events.iter().filter_map(|event| Some(event.clone().at(edition.get(&event.site)?.clone()))).collect()
 }
 
-fn look_up(edition: &Edition) -> impl FnMut(Site, Micros) -> Result<Option<Placement>, Infallible> {
+fn look_up(edition: &Edition) -> impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, Infallible> {
     |site, _| Ok(edition.get(&site).cloned())
 }
 
@@ -61,7 +61,7 @@ fn changes() -> impl Strategy<Value = (Case, Edition, Micros)> {
     (cases(), cases(), elsewhere, any::<prop::sample::Index>()).prop_map(
         |(mut case, other, elsewhere, at)| {
             for event in &mut case.events {
-                event.shown.hosting = event.hosting.then(|| "other".into());
+                event.details.hosting = event.hosting.then(|| "other".into());
             }
             let before = edition_of(&case.events);
             let after =
@@ -87,22 +87,22 @@ proptest! {
     #[test]
     fn after_a_new_edition_all_is_as_by_that_edition_alone((case, edition, at) in changes()) {
         let analysts = Overlay::new(&case.analysts, case.rule.learn);
-        let law = Law { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
+        let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
         let nothing = State::default();
         let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
         let before = evaluate(&case.rule, &old, &case.analysts, &case.suppressions);
-        let mut pasts = Pasts::new();
+        let mut pasts = SettledByEntity::new();
         for event in &case.events {
-            let past = Past { until: at, other_until: at, ..Past::default() };
+            let past = SettledVerdicts { until: at, other_until: at, ..SettledVerdicts::default() };
             pasts.entry(event.entity.clone()).or_insert(past);
         }
         for verdict in &before.verdicts {
-            let given = Given { other_edition: Some(1), ..verdict.given(case.rule.learn) };
+            let given = DecidedLeg { other_edition: Some(1), ..verdict.decided_leg(case.rule.learn) };
             pasts.get_mut(&given.entity).unwrap().verdicts.push_back(given);
         }
         let events = located(&case.events, &edition);
         let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
-        let (after, end) = resume_towards(newest, &nothing, &mut pasts, law, &events).unwrap();
+        let (after, end) = resume_towards(newest, &nothing, &mut pasts, policy, &events).unwrap();
 
         // By the plain second implementation.
         let mut alone = answer(&case.rule, &events, &case.analysts, &case.suppressions);
@@ -148,13 +148,13 @@ proptest! {
         for kept in state.entities.values() {
             if let Some(last) = &kept.last {
                 prop_assert_eq!(&placement(last).coordinates, &edition[&last.site].coordinates);
-                prop_assert_eq!(Class::of(last, &case.rule), Class::Ordinary);
+                prop_assert_eq!(AddressClass::of(last, &case.rule), AddressClass::Ordinary);
             }
         }
         for kept in state.baselines.values() {
             prop_assert!(kept.anchor.as_ref().is_none_or(is_present));
             for (place, record) in &kept.places {
-                let is_on_trial = matches!(record.standing, Standing::Trial { .. });
+                let is_on_trial = matches!(record.state, PlaceState::Trial { .. });
                 prop_assert!(!is_on_trial || is_present(&record.last));
                 prop_assert!(is_on_trial || !kept.after_anchor.contains(place));
             }
@@ -176,7 +176,7 @@ fn state_after(events: &[EvaluatedEvent]) -> State {
 fn learnt(state: &State) -> Vec<(String, &'static str)> {
     let places = &state.baselines["alice"].places;
     let word = |(place, record): (&PlaceKey, &PlaceRecord)| {
-        (place.city.as_deref().unwrap_or_default().to_owned(), record.standing.as_str())
+        (place.city.as_deref().unwrap_or_default().to_owned(), record.state.as_str())
     };
     places.iter().map(word).collect()
 }
@@ -212,8 +212,8 @@ fn a_contested_place_that_moves_begins_a_new_trial_and_one_that_stays_is_contest
     assert_eq!(learnt(&moved), [("Paris".to_owned(), "trial"), ("London".to_owned(), "known")]);
     let paris = &moved.baselines["alice"].places[&place(PARIS)];
     assert_eq!(
-        paris.standing,
-        Standing::Trial { since: NOON + MINUTE, days: 1, last_day: (NOON + MINUTE) / DAY }
+        paris.state,
+        PlaceState::Trial { since: NOON + MINUTE, days: 1, last_day: (NOON + MINUTE) / DAY }
     );
     assert!(moved.baselines["alice"].after_anchor.contains(&place(PARIS)));
 }
@@ -272,17 +272,20 @@ fn two_holders_are_never_seen_across_editions() {
     let before = evaluate(&rule, &events[..3], &[], &[]);
     let past = |other_edition| {
         let until = NOON + 2 * MINUTE;
-        let given = |verdict: &Verdict| Given { other_edition, ..verdict.given(rule.learn) };
-        let verdicts: VecDeque<Given> = before.verdicts.iter().map(given).collect();
+        let given = |verdict: &Verdict| DecidedLeg { other_edition, ..verdict.decided_leg(rule.learn) };
+        let verdicts: VecDeque<DecidedLeg> = before.verdicts.iter().map(given).collect();
         let other_until = if other_edition.is_some() { until } else { Micros::MIN };
-        Pasts::from([("key".into(), Past { until, other_until, verdicts, ..Past::default() })])
+        SettledByEntity::from([(
+            "key".into(),
+            SettledVerdicts { until, other_until, verdicts, ..SettledVerdicts::default() },
+        )])
     };
     let analysts = Overlay::new(&[], rule.learn);
-    let law = Law { rule: &rule, analysts: &analysts, suppressions: &[] };
-    let has_two_holders = |edition: &Edition, mut pasts: Pasts| {
+    let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &[] };
+    let has_two_holders = |edition: &Edition, mut pasts: SettledByEntity| {
         let events = located(&events, edition);
         let nothing = State::default();
-        let (after, _) = resume_towards(NOON + HOUR, &nothing, &mut pasts, law, &events).unwrap();
+        let (after, _) = resume_towards(NOON + HOUR, &nothing, &mut pasts, policy, &events).unwrap();
         assert_eq!(after.verdicts.len(), 1);
         assert_eq!(after.incidents.len(), 1);
         after.incidents[0].evidence.contains(&Evidence::TwoHolders)

@@ -189,7 +189,7 @@ proptest! {
         let mut ids: Vec<i64> = assignment.withdrawn.clone();
         for (incident, taken) in incidents.iter().zip(&assignment.incidents) {
             match taken {
-                Taken::Stored { id, reopened } => {
+                AlertIdentity::Stored { id, reopened } => {
                     let alert = stored.iter().find(|alert| alert.id == *id).unwrap();
                     prop_assert!(incident.legs.iter().any(|leg| alert.legs.contains(leg)));
                     let grew = incident.legs.iter().any(|leg| !alert.legs.contains(leg));
@@ -197,7 +197,7 @@ proptest! {
                     ids.push(*id);
                 }
                 // Whatever it shares legs with went to others.
-                Taken::New => for alert in &stored {
+                AlertIdentity::New => for alert in &stored {
                     let shares = incident.legs.iter().any(|leg| alert.legs.contains(leg));
                     prop_assert!(!shares || !assignment.withdrawn.contains(&alert.id));
                 },

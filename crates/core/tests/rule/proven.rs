@@ -15,7 +15,7 @@ fn after(events: &[EvaluatedEvent]) -> Vec<EvaluatedEvent> {
 }
 
 fn becomes(events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
-    standing(&Rule::default(), &after(events), spot)
+    state(&Rule::default(), &after(events), spot)
 }
 
 /// Events in Paris at noon of these days.
@@ -50,7 +50,7 @@ fn a_place_becomes_known_by_that_event_and_not_before_it() {
     let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
     assert!(evaluation.verdicts.last().is_some_and(|to_tokyo| to_tokyo.from_known && !to_tokyo.to_known));
     let row = evaluation.places.iter().find(|learnt| learnt.place == place(PARIS)).unwrap();
-    assert_eq!(row.standing, Standing::Known { since: time(9, 12, 0) });
+    assert_eq!(row.state, PlaceState::Known { since: time(9, 12, 0) });
     assert_eq!(row.first_seen, time(2, 12, 0));
     // A leg that arrives at the proving event itself: from nowhere, which holds nothing.
     let mut events = after(&paris(&[2, 3, 4, 9]));
@@ -108,7 +108,7 @@ fn a_leg_to_a_known_place_holds_from_its_arrival_on() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), LONDON)]);
     let places = evaluate(&Rule::default(), &events, &[], &[]).places;
     let tokyo = places.iter().find(|learnt| learnt.place == place(TOKYO)).unwrap();
-    assert_eq!(tokyo.standing, Standing::Contested { since: time(2, 9, 1) });
+    assert_eq!(tokyo.state, PlaceState::Contested { since: time(2, 9, 1) });
     assert_eq!(tokyo.last_seen, time(2, 9, 0));
 }
 
@@ -118,7 +118,7 @@ fn entities_of_one_person_hold_each_other_s_places() {
     assert_eq!(
         becomes(&[event(time(2, 9, 0), LONDON), other], TOKYO),
         Some("contested"),
-        "no entity travelled"
+        "no entity traveled"
     );
 }
 
@@ -171,7 +171,7 @@ fn after_the_trial_and_before_its_next_event_a_place_can_still_be_held() {
     let trial_is_over = Rule { trial_period: 3 * DAY, ..Rule::default() };
     let events =
         after(&[&days[..], &[event(time(5, 22, 0), TOKYO), event(time(5, 23, 30), LONDON)]].concat());
-    assert_eq!(standing(&trial_is_over, &events, TOKYO), Some("contested"));
+    assert_eq!(state(&trial_is_over, &events, TOKYO), Some("contested"));
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn an_anonymizer_keeps_no_place_from_being_forgotten() {
 #[test]
 fn the_learning_period_begins_with_the_first_ordinary_event_also_at_an_anonymizer() {
     let events = [hidden(event(time(0, 9, 0), LONDON)), event(time(2, 9, 0), LONDON)];
-    assert_eq!(standing(&Rule::default(), &events, LONDON), Some("trial"));
+    assert_eq!(state(&Rule::default(), &events, LONDON), Some("trial"));
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn an_intruder_s_place_does_not_become_normal_by_use_beside_the_owner_s() {
     let owner = (0..40).flat_map(|day| (9..=18).map(move |hour| event(time(day, hour, 0), LONDON)));
     let intruder = (10..40).flat_map(|day| (0..24).map(move |hour| event(time(day, hour, 30), MADRID)));
     let events: Vec<_> = owner.chain(intruder).collect();
-    assert_eq!(standing(&Rule::default(), &events, MADRID), Some("contested"));
+    assert_eq!(state(&Rule::default(), &events, MADRID), Some("contested"));
     let verdicts = reasons(&Rule::default(), &events);
     assert!(verdicts.iter().all(|(_, reasons)| reasons.is_empty()));
     let last_day = verdicts.iter().filter(|(at, _)| *at >= time(39, 0, 0)).count();
@@ -304,5 +304,5 @@ fn one_who_is_active_only_while_the_owner_rests_can_still_prove_a_place() {
     let owner = (0..5).chain(14..15).map(|day| event(time(day, 9, 0), LONDON));
     let intruder = (6..14).map(|day| event(time(day, 9, 0), MADRID));
     let events: Vec<_> = owner.chain(intruder).collect();
-    assert_eq!(standing(&Rule::default(), &events, MADRID), Some("known"), "the docs say so");
+    assert_eq!(state(&Rule::default(), &events, MADRID), Some("known"), "the docs say so");
 }

@@ -67,8 +67,8 @@ fn the_default_rule() {
     assert_eq!(first.incidents[0].legs.len(), 4);
     assert_eq!(first.incidents[0].severity, Severity::Medium);
     assert!(first.incidents[0].evidence.contains(&Evidence::TwoHolders));
-    // It is shown as held.
-    assert_eq!(standing(&rule, &events, TOKYO), Some("contested"));
+    // It is details as held.
+    assert_eq!(state(&rule, &events, TOKYO), Some("contested"));
 
     // The alert is archived as expected: the places of its raised legs that were not known are entered.
     let mut entered: Vec<AnalystRow> = Vec::new();
@@ -106,8 +106,8 @@ fn a_city_that_the_user_could_have_flown_to() {
     events.push(here(time(5, 9, 0)));
     events.extend((6..15).map(|day| event(time(day, 9, 0), MADRID)));
     assert_eq!(reasons(&rule, &events), [], "raises nothing");
-    assert_eq!(standing(&rule, &events[..events.len() - 3], MADRID), Some("trial"));
-    assert_eq!(standing(&rule, &events, MADRID), Some("known"), "after its trial");
+    assert_eq!(state(&rule, &events[..events.len() - 3], MADRID), Some("trial"));
+    assert_eq!(state(&rule, &events, MADRID), Some("known"), "after its trial");
     events.extend([here(time(15, 9, 0)), event(time(15, 9, 1), MADRID)]);
     assert_eq!(reasons(&rule, &events), [(time(15, 9, 1), vec!["known_place"])]);
 }

@@ -79,7 +79,7 @@ pub fn event_from(at: Micros, spot: Spot, address: &str) -> EvaluatedEvent {
         outcome: None,
         identity_type: None,
         mfa_used: None,
-        shown: Shown::default(),
+        details: EventDetails::default(),
     }
 }
 
@@ -127,7 +127,7 @@ pub fn reasons_with(
 }
 
 /// The state of a place after these events; `None` where it is not among the learnt ones.
-pub fn standing(rule: &Rule, events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
+pub fn state(rule: &Rule, events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
     standing_with(rule, events, &[], spot)
 }
 
@@ -139,7 +139,7 @@ pub fn standing_with(
 ) -> Option<&'static str> {
     let learnt = evaluate(rule, events, analysts, &[]).places;
     let key = place(spot).under(rule.learn);
-    learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.standing.as_str())
+    learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.state.as_str())
 }
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {

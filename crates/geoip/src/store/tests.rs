@@ -433,7 +433,7 @@ fn a_cancelled_copy_leaves_nothing_behind() {
         let _ = scene.process().stack_for(&scene.setting(), 1, true, &mut cancel);
     }));
     assert!(cancelled.is_err());
-    assert_eq!(names(&scene.folder()), ["lock", "looks"]);
+    assert_eq!(names(&scene.folder()), ["check_log", "lock"]);
     assert_eq!(scene.ask(&mut scene.process()), some("London"));
 }
 

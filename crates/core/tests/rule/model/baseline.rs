@@ -140,7 +140,7 @@ impl Model<'_> {
         (0..self.events.len()).filter(|i| self.ordinary(*i)).filter_map(|i| self.baseline_entity(i)).collect()
     }
 
-    pub(super) fn learnt_places(&self) -> Vec<(String, Place, &'static str, Micros, Micros, Micros)> {
+    pub(super) fn learned_places(&self) -> Vec<(String, Place, &'static str, Micros, Micros, Micros)> {
         let mut learnt = Vec::new();
         let n = self.events.len();
         for of in self.baseline_entities() {
@@ -178,7 +178,7 @@ impl Model<'_> {
             .collect()
     }
 
-    pub(super) fn learnt_transitions(&self) -> Vec<(String, Place, Place, Micros, Micros)> {
+    pub(super) fn learned_transitions(&self) -> Vec<(String, Place, Place, Micros, Micros)> {
         let mut learnt = Vec::new();
         for of in self.baseline_entities() {
             let now = self.events[*self.journey(&of).last().unwrap()].time;

@@ -73,8 +73,8 @@ pub fn answer(
     }
     Answer {
         incidents: model.incidents(&verdicts),
-        places: model.learnt_places(),
-        transitions: model.learnt_transitions(),
+        places: model.learned_places(),
+        transitions: model.learned_transitions(),
         verdicts: verdicts.into_iter().map(|(_, _, verdict)| verdict).collect(),
     }
 }

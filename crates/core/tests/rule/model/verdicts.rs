@@ -90,7 +90,7 @@ impl Model<'_> {
             from: (a.time, a.site),
             to: (b.time, b.site),
             reasons,
-            evidence: evidence.into_iter().filter(|(_, shown)| *shown).map(|(name, _)| name).collect(),
+            evidence: evidence.into_iter().filter(|(_, details)| *details).map(|(name, _)| name).collect(),
             downgraded: !tor
                 && ((downgraded.anonymizer && (a.anonymizer.is_some() || b.anonymizer.is_some()))
                     || (downgraded.hosting && hosts > 0)

@@ -37,8 +37,8 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
             .places
             .iter()
             .map(|p| {
-                let since = p.standing.since();
-                let state = p.standing.as_str();
+                let since = p.state.since();
+                let state = p.state.as_str();
                 (p.baseline_entity.to_string(), place(&p.place), state, since, p.first_seen, p.last_seen)
             })
             .collect(),
@@ -47,7 +47,7 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
             .iter()
             .map(|t| {
                 let (from, to) = (place(&t.transition.from), place(&t.transition.to));
-                (t.baseline_entity.to_string(), from, to, t.travelled.first_seen, t.travelled.last_seen)
+                (t.baseline_entity.to_string(), from, to, t.traveled.first_seen, t.traveled.last_seen)
             })
             .collect(),
         incidents: evaluation

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 /// Where one end of a leg is, as far as it is known.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Whereabouts<'a> {
+pub struct LegEnd<'a> {
     pub city: Option<&'a str>,
     pub country: Option<&'a str>,
     pub latitude: f64,
@@ -20,8 +20,8 @@ pub struct Sentence<'a> {
     pub access_key_id: Option<&'a str>,
     pub identity_type: Option<&'a str>,
     pub session_name: Option<&'a str>,
-    pub from: Whereabouts<'a>,
-    pub to: Whereabouts<'a>,
+    pub from: LegEnd<'a>,
+    pub to: LegEnd<'a>,
     pub elapsed_seconds: f64,
     pub distance_km: f64,
     pub velocity_kmh: Option<f64>,
@@ -108,7 +108,7 @@ pub fn message(of: &Sentence) -> String {
     text
 }
 
-impl std::fmt::Display for Whereabouts<'_> {
+impl std::fmt::Display for LegEnd<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match (self.city, self.country) {
             (Some(city), Some(country)) => write!(f, "{city}, {country}"),
@@ -128,13 +128,13 @@ mod tests {
             access_key_id: Some("AKIAIOSFODNN7EXAMPLE"),
             identity_type: Some("IAMUser"),
             session_name: Some("alice"),
-            from: Whereabouts {
+            from: LegEnd {
                 city: Some("London"),
                 country: Some("United Kingdom"),
                 latitude: 51.51,
                 longitude: -0.09,
             },
-            to: Whereabouts { city: Some("Tokyo"), country: Some("Japan"), ..Whereabouts::default() },
+            to: LegEnd { city: Some("Tokyo"), country: Some("Japan"), ..LegEnd::default() },
             elapsed_seconds: 600.0,
             distance_km: 9558.6,
             velocity_kmh: Some(57351.4),
@@ -156,7 +156,7 @@ mod tests {
         let mut of =
             Sentence { entity: "1 | bob", access_key_id: None, elapsed_seconds: 0.0, ..london_to_tokyo() };
         of.velocity_kmh = None;
-        of.from = Whereabouts { city: None, country: None, ..of.from };
+        of.from = LegEnd { city: None, country: None, ..of.from };
         of.to.city = None;
         assert_eq!(
             message(&of),

@@ -14,25 +14,31 @@ fn go_on<'a>(
     case: &Case,
     state: &'a State,
     events: &'a [EvaluatedEvent],
-    pasts: &mut Pasts,
+    pasts: &mut SettledByEntity,
 ) -> (Evaluation<'a>, State) {
     let analysts = Overlay::new(&case.analysts, case.rule.learn);
-    let law = Law { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
+    let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
     let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
-    resume_towards(newest, state, pasts, law, events).unwrap()
+    resume_towards(newest, state, pasts, policy, events).unwrap()
 }
 
-fn pasts_of(verdicts: &[Verdict], rule: &Rule, after: Micros, until: Micros, pruned_before: Micros) -> Pasts {
-    let mut pasts = Pasts::new();
+fn pasts_of(
+    verdicts: &[Verdict],
+    rule: &Rule,
+    after: Micros,
+    until: Micros,
+    pruned_before: Micros,
+) -> SettledByEntity {
+    let mut pasts = SettledByEntity::new();
     for verdict in verdicts.iter().filter(|verdict| after < verdict.to_time()) {
-        let past = pasts.entry(verdict.leg.to.event.entity.clone()).or_insert_with(|| Past {
+        let past = pasts.entry(verdict.leg.to.event.entity.clone()).or_insert_with(|| SettledVerdicts {
             pruned_before,
             until,
             other_until: Micros::MIN,
             verdicts: VecDeque::new(),
         });
         if (pruned_before..=until).contains(&verdict.to_time()) {
-            past.verdicts.push_back(verdict.given(rule.learn));
+            past.verdicts.push_back(verdict.decided_leg(rule.learn));
         }
     }
     pasts
@@ -48,7 +54,7 @@ proptest! {
         times.sort();
         let [cut, pruned_before, until] = times;
         let (before, after): (Vec<_>, Vec<_>) = case.events.iter().cloned().partition(|event| event.time <= cut);
-        let (nothing, mut none) = (State::default(), Pasts::new());
+        let (nothing, mut none) = (State::default(), SettledByEntity::new());
         let (_, state) = go_on(&case, &nothing, &before, &mut none);
         let (whole, end) = go_on(&case, &state, &after, &mut none);
         let mut pasts = pasts_of(&whole.verdicts, &case.rule, cut, until, pruned_before);
@@ -71,14 +77,18 @@ fn what_was_said_stands_whatever_is_said_now() {
     let events: Vec<_> =
         (0..4).map(|n| event(NOON + n * MINUTE, if n % 2 == 0 { LONDON } else { TOKYO })).collect();
     let rule = Rule { baseline: false, ..Rule::default() };
-    let given = |verdict: &Verdict| verdict.given(rule.learn);
+    let given = |verdict: &Verdict| verdict.decided_leg(rule.learn);
     let raised = evaluate(&rule, &events, &[], &[]);
-    let mut stands: VecDeque<Given> = raised.verdicts.iter().take(2).map(given).collect();
+    let mut stands: VecDeque<DecidedLeg> = raised.verdicts.iter().take(2).map(given).collect();
     stands[0].raised = false;
     let second = stands[1].leg_id.clone();
     let entity = stands[0].entity.clone();
-    let past =
-        Past { pruned_before: Micros::MIN, until: NOON + 2 * MINUTE, verdicts: stands, ..Past::default() };
+    let past = SettledVerdicts {
+        pruned_before: Micros::MIN,
+        until: NOON + 2 * MINUTE,
+        verdicts: stands,
+        ..SettledVerdicts::default()
+    };
     let case = Case {
         rule: Rule { raise_from: Some(NOON + HOUR), ..rule },
         events: events.clone(),
@@ -86,7 +96,7 @@ fn what_was_said_stands_whatever_is_said_now() {
         suppressions: Vec::new(),
     };
     let nothing = State::default();
-    let (evaluation, _) = go_on(&case, &nothing, &events, &mut Pasts::from([(entity, past)]));
+    let (evaluation, _) = go_on(&case, &nothing, &events, &mut SettledByEntity::from([(entity, past)]));
     assert_eq!(evaluation.verdicts.len(), 1);
     assert_eq!(evaluation.verdicts[0].to_time(), NOON + 3 * MINUTE);
     assert!(evaluation.verdicts[0].reasons.contains(&Reason::BeforeRaiseFrom));

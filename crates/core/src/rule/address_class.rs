@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 /// How an event takes part, by its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Class {
+pub enum AddressClass {
     /// As if it were not there.
     Absent,
     /// A leg arrives at it, and is kept with these reasons. No leg starts from it, and it teaches nothing.
@@ -17,7 +17,7 @@ pub enum Class {
     Ordinary,
 }
 
-impl Class {
+impl AddressClass {
     pub fn of(event: &EvaluatedEvent, rule: &Rule) -> Self {
         Self::of_address(event.treatment, event.anonymizer, event.hosting, event.carrier, rule)
     }

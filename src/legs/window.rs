@@ -1,7 +1,8 @@
 //! The window function `travel.leg`: streams over a partition, keeping its last stop.
 
+use super::arguments::{ArgumentSite, SiteArguments, finite, thresholds};
+use super::row::leg_row;
 use crate::geoip::Places;
-use crate::leg::{Where, Whereabouts, finite, leg_row, thresholds};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::memory::varlena;
@@ -11,13 +12,16 @@ use crate::tally;
 use pgrx::pg_sys;
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 
-pg_function!(travel_leg_inet, pg_finfo_travel_leg_inet, |call: &Call| leg(call, Where::Inet));
-pg_function!(travel_leg_text, pg_finfo_travel_leg_text, |call: &Call| leg(call, Where::Text));
+pg_function!(travel_leg_inet, pg_finfo_travel_leg_inet, |call: &Call| leg(call, SiteArguments::Inet));
+pg_function!(travel_leg_text, pg_finfo_travel_leg_text, |call: &Call| leg(call, SiteArguments::Text));
 pg_function!(travel_leg_coordinates, pg_finfo_travel_leg_coordinates, |call: &Call| leg(
     call,
-    Where::Coordinates
+    SiteArguments::Coordinates
 ));
-pg_function!(travel_leg_accurate, pg_finfo_travel_leg_accurate, |call: &Call| leg(call, Where::Accurate));
+pg_function!(travel_leg_accurate, pg_finfo_travel_leg_accurate, |call: &Call| leg(
+    call,
+    SiteArguments::Accurate
+));
 
 /// What is known of a call site.
 #[derive(Clone, Copy)]
@@ -39,7 +43,7 @@ struct Partition {
     id: Id,
 }
 
-fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
+fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     let window = Window::of(call).ok_or(TravelError::NotAWindow)?;
     let id_at = 1 + place.arguments();
     let site = *call.site_cache(|| {
@@ -75,13 +79,13 @@ fn leg(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     }
     partition.last_time_us = time_us;
     let at = place.read(|n| [place_1, place_2, place_3][n])?;
-    let (stop, places) = match located(time_us, at)? {
-        Located::Placed(stop, places) => (stop, places),
-        Located::Nowhere => {
+    let (stop, places) = match fate_of(time_us, at)? {
+        RowFate::Located(stop, places) => (stop, places),
+        RowFate::NotLocated => {
             tally::add(0, 0, 1);
             return Ok(call.null());
         }
-        Located::Ignored => return Ok(call.null()),
+        RowFate::Ignored => return Ok(call.null()),
     };
 
     let last = partition.journey.last();
@@ -122,27 +126,27 @@ fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, Travel
 }
 
 /// What becomes of a row.
-enum Located {
-    Placed(Stop<()>, Option<Places>),
-    Nowhere,
+enum RowFate {
+    Located(Stop<()>, Option<Places>),
+    NotLocated,
     /// A named network says: as if it were absent.
     Ignored,
 }
 
-fn located(time_us: i64, at: Option<Whereabouts>) -> Result<Located, TravelError> {
-    let Some(Whereabouts { site, accuracy_km }) = at else { return Ok(Located::Nowhere) };
+fn fate_of(time_us: i64, at: Option<ArgumentSite>) -> Result<RowFate, TravelError> {
+    let Some(ArgumentSite { site, accuracy_km }) = at else { return Ok(RowFate::NotLocated) };
     let Some(host) = site.address() else {
-        return Ok(site.coordinates().map_or(Located::Nowhere, |coordinates| {
-            Located::Placed(Stop { time_us, site, coordinates, accuracy_km, event: () }, None)
+        return Ok(site.coordinates().map_or(RowFate::NotLocated, |coordinates| {
+            RowFate::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, None)
         }));
     };
     let places = Places::of_statement()?;
     match places.coordinates(host, time_us)? {
         Some((coordinates, accuracy_km)) => {
-            Ok(Located::Placed(Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places)))
+            Ok(RowFate::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places)))
         }
-        None if places.is_ignored(host, time_us)? => Ok(Located::Ignored),
-        None => Ok(Located::Nowhere),
+        None if places.is_ignored(host, time_us)? => Ok(RowFate::Ignored),
+        None => Ok(RowFate::NotLocated),
     }
 }
 
@@ -159,7 +163,7 @@ fn with_id(stop: Stop<()>, id: Option<&[u8]>) -> Stop<Option<&[u8]>> {
 /// The smallest id of the rows from the current one on that are the same event: they follow each other.
 fn smallest_id(
     window: &Window,
-    place: Where,
+    place: SiteArguments,
     id_at: usize,
     stop: &Stop<()>,
 ) -> Result<Option<pg_sys::Datum>, TravelError> {

@@ -1,9 +1,10 @@
 //! The aggregate `travel.impossible_legs`: collects events in any order, combines partial states, and evaluates the
 //! legs at its end.
 
-use crate::geoip::Places;
-use crate::leg::{Where, finite, leg_row, thresholds};
-use crate::legs_state::State;
+use super::arguments::{SiteArguments, finite, thresholds};
+use super::row::leg_row;
+use super::state::State;
+use crate::geoip::{Places, Point};
 use crate::networks;
 use crate::pg::array::Growing;
 use crate::pg::errors::TravelError;
@@ -16,26 +17,31 @@ use pgrx::pg_sys;
 use std::net::IpAddr;
 use travel_core::address;
 use travel_core::event_set::{self, Row};
-use travel_core::geodesy::Coordinates;
 use travel_core::journey::{Journey, Stop, Thresholds};
 use travel_core::site::Site;
 
-pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(call, Where::Inet));
-pg_function!(travel_legs_add_text, pg_finfo_travel_legs_add_text, |call: &Call| add(call, Where::Text));
+pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(
+    call,
+    SiteArguments::Inet
+));
+pg_function!(travel_legs_add_text, pg_finfo_travel_legs_add_text, |call: &Call| add(
+    call,
+    SiteArguments::Text
+));
 pg_function!(travel_legs_add_coordinates, pg_finfo_travel_legs_add_coordinates, |call: &Call| add(
     call,
-    Where::Coordinates
+    SiteArguments::Coordinates
 ));
 pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call: &Call| add(
     call,
-    Where::Accurate
+    SiteArguments::Accurate
 ));
 pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
 pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);
 
 /// `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`: each part is there or
 /// not, which their number tells.
-fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
+fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_add")?;
     let first = 2 + place.arguments();
     let rest = call.count() - first;
@@ -46,7 +52,7 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     } else {
         Thresholds::default()
     };
-    let labelled = has_id || place == Where::Accurate;
+    let labelled = has_id || place == SiteArguments::Accurate;
     let state = match call.datum(0) {
         Some(datum) => {
             // SAFETY: the state of an aggregate, which is this function's to change.
@@ -66,9 +72,9 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
     };
     if let Some(host) = at.site.address() {
         match fate(call, host, time_us)? {
-            Fate::Kept => {}
-            Fate::Ignored => return Ok(state.datum()),
-            Fate::Nowhere => {
+            RowFate::Kept => {}
+            RowFate::Ignored => return Ok(state.datum()),
+            RowFate::NotLocated => {
                 event_set::count_unlocated(state.block());
                 return Ok(state.datum());
             }
@@ -79,9 +85,9 @@ fn add(call: &Call, place: Where) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// What becomes of a row with an address.
-enum Fate {
+enum RowFate {
     Kept,
-    Nowhere,
+    NotLocated,
     /// A named network says: as if it were absent.
     Ignored,
 }
@@ -89,17 +95,17 @@ enum Fate {
 /// Without named networks a public address is placed at the end, once for all its events, and no other can be. With
 /// them its place depends on the time of the event, and so does whether there is one: a packed state tells no longer
 /// how many rows an event had, so that what is not placed has to be counted here.
-fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<Fate, TravelError> {
+fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<RowFate, TravelError> {
     // All rows of a call site are seen by one snapshot.
     let without_networks = *call.site_cache(|| Ok(networks::as_of(Snapshot::active())?.is_empty()))?;
     if without_networks {
-        return Ok(if address::is_private(host) { Fate::Nowhere } else { Fate::Kept });
+        return Ok(if address::is_private(host) { RowFate::NotLocated } else { RowFate::Kept });
     }
     let places = Places::of_statement()?;
     Ok(match places.coordinates(host, time_us)? {
-        Some(_) => Fate::Kept,
-        None if places.is_ignored(host, time_us)? => Fate::Ignored,
-        None => Fate::Nowhere,
+        Some(_) => RowFate::Kept,
+        None if places.is_ignored(host, time_us)? => RowFate::Ignored,
+        None => RowFate::NotLocated,
     })
 }
 
@@ -197,8 +203,6 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
     Ok(())
 }
 
-type Located = Option<(Coordinates, Option<f64>)>;
-
 fn is_ignored(site: Site, time_us: i64, places: Option<&Places>) -> Result<bool, TravelError> {
     match (site.address(), places) {
         (Some(host), Some(places)) => places.is_ignored(host, time_us),
@@ -211,7 +215,7 @@ fn coordinates_of_site(
     time_us: i64,
     accuracy_km: Option<f64>,
     places: &mut Option<Places>,
-) -> Result<Located, TravelError> {
+) -> Result<Option<Point>, TravelError> {
     match site.address() {
         None => Ok(site.coordinates().map(|coordinates| (coordinates, accuracy_km))),
         Some(host) => {

@@ -1,67 +1,14 @@
-//! The row type `travel.leg`: two ends and what is computed between them.
+//! The arguments that the window function and the aggregate share, read from SQL and checked: thresholds, times, and
+//! the address or the coordinates of an event.
 
-use crate::geoip::Places;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
-use crate::pg::row::{Row, RowType};
 use pgrx::pg_sys;
-use std::sync::Arc;
 use travel_core::address;
 use travel_core::geodesy::Coordinates;
-use travel_core::journey::{Leg, Measure, Stop, Thresholds};
-use travel_core::place::Place;
+use travel_core::journey::Thresholds;
 use travel_core::site::Site;
-
-/// The columns of `travel.leg`: 15 for each end, 5 for what is between them.
-const LEG_COLUMNS: usize = 35;
-
-/// A leg as a composite value. `E` of a stop is its event id.
-pub fn leg_row(
-    row_type: RowType,
-    leg: &Leg<Option<&[u8]>>,
-    measure: &Measure,
-    places: Option<&Places>,
-) -> Result<pg_sys::Datum, TravelError> {
-    let mut row = Row::<LEG_COLUMNS>::new();
-    end(&mut row, &leg.from, places)?;
-    end(&mut row, &leg.to, places)?;
-    row.f64(Some(measure.distance_km));
-    row.f64(Some(measure.effective_distance_km));
-    row.f64(Some(measure.elapsed_seconds));
-    row.f64(measure.velocity_kmh);
-    row.bool(Some(measure.impossible));
-    row.finish(row_type)
-}
-
-fn end(
-    row: &mut Row<LEG_COLUMNS>,
-    stop: &Stop<Option<&[u8]>>,
-    places: Option<&Places>,
-) -> Result<(), TravelError> {
-    let address = stop.site.address();
-    let place: Option<Arc<Place>> = match (address, places) {
-        (Some(host), Some(places)) => places.locate(host, stop.time_us)?.place,
-        _ => None,
-    };
-    let place = place.as_deref();
-    row.timestamp(Some(stop.time_us));
-    row.host(address);
-    row.text(stop.event.map(utf8).transpose()?);
-    row.text(place.and_then(|place| place.city.as_deref()));
-    row.text(place.and_then(|place| place.subdivision.as_deref()));
-    row.text(place.and_then(|place| place.country.as_deref()));
-    row.text(place.and_then(|place| place.country_code.as_deref()));
-    row.f64(Some(stop.coordinates.latitude()));
-    row.f64(Some(stop.coordinates.longitude()));
-    row.f64(stop.accuracy_km);
-    row.i64(place.and_then(|place| place.asn));
-    row.text(place.and_then(|place| place.as_organization.as_deref()));
-    row.text(place.and_then(|place| place.hosting.as_deref()));
-    row.text(place.and_then(|place| place.anonymizer).map(|anonymizer| anonymizer.as_str()));
-    row.text(place.and_then(|place| place.carrier).map(|carrier| carrier.as_str()));
-    Ok(())
-}
 
 /// Thresholds as SQL gives them, each checked.
 pub fn thresholds(
@@ -106,7 +53,7 @@ pub fn coordinates_of(latitude: Option<f64>, longitude: Option<f64>) -> Option<C
 
 /// What the arguments that say where an event was are.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Where {
+pub enum SiteArguments {
     /// `inet`
     Inet,
     /// `text`
@@ -119,13 +66,13 @@ pub enum Where {
 
 /// What those arguments say.
 #[derive(Clone, Copy, PartialEq)]
-pub struct Whereabouts {
+pub struct ArgumentSite {
     pub site: Site,
     /// km, where it is an argument.
     pub accuracy_km: Option<f64>,
 }
 
-impl Where {
+impl SiteArguments {
     /// How many arguments say where an event was.
     pub fn arguments(self) -> usize {
         match self {
@@ -139,7 +86,7 @@ impl Where {
     pub fn read(
         self,
         argument: impl Fn(usize) -> Option<pg_sys::Datum>,
-    ) -> Result<Option<Whereabouts>, TravelError> {
+    ) -> Result<Option<ArgumentSite>, TravelError> {
         let Some(first) = argument(0) else { return Ok(None) };
         let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
         let host = match self {
@@ -152,10 +99,10 @@ impl Where {
                 let accuracy_km = radius.filter(|radius| radius.is_finite() && *radius >= 0.0);
                 let coordinates = coordinates_of(Some(number(first)), argument(1).map(number));
                 return Ok(
-                    coordinates.map(|at| Whereabouts { site: Site::from_coordinates(at), accuracy_km })
+                    coordinates.map(|at| ArgumentSite { site: Site::from_coordinates(at), accuracy_km })
                 );
             }
         };
-        Ok(host.map(|host| Whereabouts { site: Site::from_address(host), accuracy_km: None }))
+        Ok(host.map(|host| ArgumentSite { site: Site::from_address(host), accuracy_km: None }))
     }
 }

@@ -1,13 +1,12 @@
 //! What `travel.detect` writes beside a leg: its id, its time in words, its sentence.
 
-use crate::leg::coordinates_of;
+use super::arguments::coordinates_of;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
-use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
-use travel_core::finding::{self, Sentence, Whereabouts};
+use travel_core::message::{self, LegEnd, Sentence};
 use travel_core::site::Site;
 
 pg_function!(travel_leg_id, pg_finfo_travel_leg_id, leg_id);
@@ -15,7 +14,6 @@ pg_function!(travel_leg_id_coordinates, pg_finfo_travel_leg_id_coordinates, leg_
 pg_function!(travel_travel_time, pg_finfo_travel_travel_time, travel_time);
 pg_function!(travel_finding_message, pg_finfo_travel_finding_message, finding_message);
 pg_function!(travel_entity, pg_finfo_travel_entity, entity);
-pg_function!(travel_each_leg, pg_finfo_travel_each_leg, each_leg);
 
 /// `(entity, from_time, from_ip, to_time, to_ip)`
 fn leg_id(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -41,11 +39,11 @@ fn leg_id_of(
     else {
         return Ok(call.null());
     };
-    Ok(varlena(finding::leg_id(entity, from_time, from, to_time, to).as_bytes()))
+    Ok(varlena(message::leg_id(entity, from_time, from, to_time, to).as_bytes()))
 }
 
 fn travel_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    Ok(call.f64(0).map_or_else(|| call.null(), |seconds| varlena(finding::travel_time(seconds).as_bytes())))
+    Ok(call.f64(0).map_or_else(|| call.null(), |seconds| varlena(message::travel_time(seconds).as_bytes())))
 }
 
 /// `(entity, access_key_id, identity_type, session_name, from_city, from_country, from_latitude, from_longitude,
@@ -56,8 +54,8 @@ fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     else {
         return Ok(call.null());
     };
-    let whereabouts = |at: usize| -> Result<Whereabouts, TravelError> {
-        Ok(Whereabouts {
+    let leg_end = |at: usize| -> Result<LegEnd, TravelError> {
+        Ok(LegEnd {
             city: call.text(at)?,
             country: call.text(at + 1)?,
             latitude: call.f64(at + 2).unwrap_or(f64::NAN),
@@ -69,14 +67,14 @@ fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         access_key_id: call.text(1)?,
         identity_type: call.text(2)?,
         session_name: call.text(3)?,
-        from: whereabouts(4)?,
-        to: whereabouts(8)?,
+        from: leg_end(4)?,
+        to: leg_end(8)?,
         elapsed_seconds,
         distance_km,
         velocity_kmh: call.f64(14),
         impossible: call.bool(15).unwrap_or(false),
     };
-    Ok(varlena(finding::message(&sentence).as_bytes()))
+    Ok(varlena(message::message(&sentence).as_bytes()))
 }
 
 /// Of a text[]: see `travel_core::entity`.
@@ -86,17 +84,4 @@ fn entity(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let parts = unsafe { array::texts(parts) }?;
     let entity = travel_core::entity::entity(parts.iter().map(|part| part.as_deref()));
     Ok(entity.map_or_else(|| call.null(), |entity| varlena(entity.as_bytes())))
-}
-
-/// The elements of a travel.leg[] as rows. Unlike unnest, it tells the planner that there are few.
-fn each_leg(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut rows = RowSet::begin(call)?;
-    let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };
-    // SAFETY: SQL declares the argument as travel.leg[].
-    let legs = unsafe { array::elements(legs, b'd') };
-    for leg in legs.into_iter().flatten() {
-        // SAFETY: an element is a travel.leg, which is the row type of the set.
-        unsafe { rows.push_composite(leg) };
-    }
-    Ok(rows.finish(call))
 }

@@ -11,22 +11,22 @@ const POLL: Duration = Duration::from_micros(200);
 
 /// A look that was noted, and what was noted before it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
+pub(crate) struct FileCheck {
     pub at_us: i64,
     /// The last look of any process before this one; none where that is not known.
     pub before_us: Option<i64>,
 }
 
 /// The notes, locked: nobody can look while they are held.
-pub(crate) struct Looks {
+pub(crate) struct CheckLog {
     file: File,
     last_us: Option<i64>,
 }
 
-impl Look {
+impl FileCheck {
     /// Notes a look of now.
     pub fn note(directory: &Directory, now_us: i64, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
-        let looks = Looks::hold(directory, interrupt)?;
+        let looks = CheckLog::hold(directory, interrupt)?;
         // Later than all before it, so that it can be told from them.
         let at_us = looks.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
         looks.file.write_all_at(&at_us.to_le_bytes(), 0)?;
@@ -34,10 +34,10 @@ impl Look {
     }
 }
 
-impl Looks {
+impl CheckLog {
     /// Waits for whoever holds them, which is never long.
     pub fn hold(directory: &Directory, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
-        let file = directory.looks_file()?;
+        let file = directory.check_log_file()?;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
@@ -58,7 +58,7 @@ impl Looks {
     }
 
     /// The last look of any process but this one's own.
-    pub fn last_but(&self, own: Option<Look>) -> Option<i64> {
+    pub fn last_but(&self, own: Option<FileCheck>) -> Option<i64> {
         match own {
             Some(own) if self.last_us == Some(own.at_us) => own.before_us,
             _ => self.last_us,
