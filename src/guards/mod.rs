@@ -2,7 +2,7 @@
 //!
 //! | table | guard |
 //! |---|---|
-//! | `known_places`, `known_transitions` | [`known`]: learnt rows are the scan's; entered rows are checked, and end rather than go |
+//! | `known_places`, `known_transitions` | [`known_places`]: learnt rows are the scan's; entered rows are checked, and end rather than go |
 //! | `alerts` | [`alerts`]: three columns are the analyst's; `alert_history`; what archiving as expected enters |
 //! | `networks` | [`networks`]: what a row must say |
 //! | `suppressions` | [`suppressions`]: who, why, and not everything |
@@ -11,7 +11,7 @@
 //! ([`crate::pg::role::may_load`]).
 
 mod alerts;
-mod known;
+mod known_places;
 mod networks;
 mod suppressions;
 #[cfg(any(test, feature = "pg_test"))]

@@ -1,6 +1,6 @@
 //! A rule as its row in travel.rules says it.
 
-use super::binding;
+use super::source_trust;
 use crate::detect::Arguments;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
@@ -98,7 +98,7 @@ impl Definition {
     /// What travel is evaluated over. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
         Ok(Arguments {
-            source: binding::source_of(self)?,
+            source: source_trust::source_of(self)?,
             entity: self.entity.clone(),
             since: None,
             until: None,

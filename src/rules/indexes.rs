@@ -1,7 +1,7 @@
 //! Which indexes a scan of a rule would use, asked of the planner: so those of partitions, of the tables under a view, and
 //! over expressions count as well.
 
-use super::queries::{Arrival, Queries};
+use super::source_queries::{Arrival, SourceQueries};
 use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::quoted;
@@ -19,7 +19,7 @@ const TRANSACTION: &str = "20010203040506";
 
 /// Whether indexes lead from an entity (or a baseline entity, as SQL) and a time to the events. With the owner's rights,
 /// within an SPI connection.
-pub fn lead_to(queries: &Queries, key: &str) -> Result<bool, TravelError> {
+pub fn lead_to(queries: &SourceQueries, key: &str) -> Result<bool, TravelError> {
     let is_key = format!("{key} = '{ENTITY}'");
     if !Plan::of(queries, &is_key)?.is_by_index(ENTITY) {
         return Ok(false);
@@ -32,14 +32,14 @@ pub fn lead_to(queries: &Queries, key: &str) -> Result<bool, TravelError> {
 }
 
 /// Whether an index on the time finds the newest events. With the owner's rights, within an SPI connection.
-pub fn lead_to_newest(queries: &Queries) -> Result<bool, TravelError> {
+pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
     let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
     Ok(Plan::of(queries, &is_later)?.is_by_index(TIME))
 }
 
 /// Says which indexes are missing, each with the statement that makes it. With the owner's rights, within an SPI
 /// connection.
-pub fn notices(queries: &Queries) -> Result<(), TravelError> {
+pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let time = queries.events.time_key();
     if !lead_to(queries, &queries.entity)? {
         say(queries, "an entity and a time", &[&queries.entity, &time]);
@@ -64,7 +64,7 @@ pub fn notices(queries: &Queries) -> Result<(), TravelError> {
     Ok(())
 }
 
-fn say(queries: &Queries, from: &str, keys: &[&str]) {
+fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
     let source = &queries.source;
     let relation = Source::find(source);
     // SAFETY: a catalog look-up by oid.
@@ -120,7 +120,7 @@ pub struct Plan(Value);
 
 impl Plan {
     /// Of a query for the rows that satisfy a condition, where an index is taken if any serves.
-    pub fn of(queries: &Queries, condition: &str) -> Result<Self, TravelError> {
+    pub fn of(queries: &SourceQueries, condition: &str) -> Result<Self, TravelError> {
         let query =
             format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
         let settings = [(c"enable_seqscan", c"off"), (c"timezone", c"UTC"), (c"datestyle", c"ISO")];

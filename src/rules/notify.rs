@@ -2,7 +2,7 @@
 
 use super::definition::text;
 use super::progress::Progress;
-use super::write::Raised;
+use super::write::RaisedAlert;
 use crate::pg::spi;
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 const NOTIFIED: i64 = 20;
 
 /// Tells of the alerts that a step raised, while they are few. Any role can listen: nothing of the entity is said.
-pub fn tell(rule: &str, progress: &mut Progress, raised: &[Raised]) {
+pub fn tell(rule: &str, progress: &mut Progress, raised: &[RaisedAlert]) {
     progress.count_raised(rule, raised.len(), raised.iter().map(|alert| alert.severity).max());
     if progress.raised <= NOTIFIED {
         for alert in raised {

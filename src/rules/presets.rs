@@ -1,6 +1,6 @@
 //! `travel.create_rule`: a rule of a preset.
 
-use super::check;
+use super::check_rule;
 use super::definition::text;
 use super::validate::without_warning;
 use crate::detect::Source;
@@ -33,7 +33,7 @@ fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         if inserted == 0 {
             return Err(TravelError::RuleExists { name: name.to_owned() });
         }
-        check::check(name)
+        check_rule::check(name)
     })?;
     Ok(varlena(name.as_bytes()))
 }

@@ -1,8 +1,8 @@
 //! Where the scan of a rule stands: its row in travel.scans.
 
 use super::definition::{self, Definition, text};
-use super::ending::is_lock_timeout;
-use super::queries::{Arrival, Queries, arrived_between, seen_since};
+use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
+use super::step_status::is_lock_timeout;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
@@ -56,7 +56,7 @@ pub struct Health {
 
 /// What a step read.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct StepCounts {
     pub events: u64,
     pub located: u64,
     pub newest: Option<Micros>,
@@ -127,7 +127,7 @@ impl Progress {
     pub fn begin(
         &mut self,
         definition: &Definition,
-        queries: &Queries,
+        queries: &SourceQueries,
         owner: Role,
     ) -> Result<(), TravelError> {
         let rows = spi::select(
@@ -205,7 +205,7 @@ impl Progress {
     }
 
     /// Which rows the pass is about, as SQL over the source; none: all of them.
-    pub fn condition(&self, queries: &Queries, own: &str) -> Option<String> {
+    pub fn condition(&self, queries: &SourceQueries, own: &str) -> Option<String> {
         // A pass that evaluates everything again reads what was read before, too.
         let again = self.evaluate_from.is_some();
         match &queries.arrival {
@@ -224,12 +224,12 @@ impl Progress {
     }
 
     /// Events that the pass reads are later than this.
-    pub fn after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
+    pub fn after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
         self.begins_after(definition, queries).max(self.position).filter(|after| *after != Micros::MIN)
     }
 
     /// The same of the whole pass, wherever it has come to.
-    fn begins_after(&self, definition: &Definition, queries: &Queries) -> Option<Micros> {
+    fn begins_after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
         let from = match (self.evaluate_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
@@ -259,7 +259,7 @@ impl Progress {
         &mut self,
         rule: &str,
         position: Option<Micros>,
-        tally: &Tally,
+        tally: &StepCounts,
         geoip_built_at: Option<Micros>,
     ) {
         self.events += tally.events;
@@ -318,7 +318,7 @@ impl Progress {
     }
 
     /// Which rows the pass was about, whether or not they could be used, as SQL over the source.
-    pub fn looked_at(&self, definition: &Definition, queries: &Queries, own: &str) -> String {
+    pub fn looked_at(&self, definition: &Definition, queries: &SourceQueries, own: &str) -> String {
         let mut parts: Vec<String> = self.condition(queries, own).into_iter().collect();
         parts.push(queries.events.is_later_or_without_time(self.begins_after(definition, queries)));
         parts.join("\n  AND ")

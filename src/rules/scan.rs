@@ -1,18 +1,18 @@
 //! One step of a scan: some of what is new is evaluated and written. The procedure travel.scan commits between steps.
 
 use super::analyst_rows;
+use super::checkpoints::{self, Checkpoints, MemberKind};
 use super::definition::{Definition, text};
-use super::ending;
-use super::history::{Again, Histories};
-use super::located_by::{self, Needs};
-use super::members::{self, Kept, Kind};
+use super::evaluation::{EvaluationInputs, EvaluationResults};
+use super::geoip_dependencies::{self, Needs};
 use super::notify;
-use super::outcome::{Law, Outcome};
-use super::past;
-use super::progress::{self, Health, Progress, Tally};
-use super::queries::{News, Queries};
+use super::progress::{self, Health, Progress, StepCounts};
 use super::reader::{Read, Reader};
-use super::write::{Evaluated, Writer, verdicts};
+use super::reevaluation::{Reevaluation, RestartPoint};
+use super::settled_verdicts;
+use super::source_queries::{NewRows, SourceQueries};
+use super::step_status;
+use super::write::{EvaluatedMember, Writer, verdicts};
 use crate::detect::{DiagnosedRows, Diagnosis, none_of};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
@@ -33,7 +33,7 @@ pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
 /// How much a step does, by `impossible_travel.scan_batch`.
 #[derive(Clone, Copy)]
-struct Sizes {
+struct StepSizes {
     /// Rows that it reads of what is new.
     batch: usize,
     /// Rows of a history that are read at once.
@@ -42,7 +42,7 @@ struct Sizes {
     members: usize,
 }
 
-impl Sizes {
+impl StepSizes {
     fn set() -> Self {
         let batch = settings::scan_batch();
         Self { batch, portion: batch.div_ceil(10), members: batch.div_ceil(40) }
@@ -52,7 +52,7 @@ impl Sizes {
 /// `(rule) -> boolean`: whether there is more to do.
 fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
-    let more = ending::remembered(|| spi::connected(|| step(rule)))?;
+    let more = step_status::remembered(|| spi::connected(|| step(rule)))?;
     Ok(pg_sys::Datum::from(usize::from(more)))
 }
 
@@ -61,7 +61,7 @@ fn begin_rescan(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
     // What arrives at that very time is evaluated again, too.
-    ending::remembered(|| spi::connected(|| Progress::begin_again(rule, just_before(since))))?;
+    step_status::remembered(|| spi::connected(|| Progress::begin_again(rule, just_before(since))))?;
     Ok(call.null())
 }
 
@@ -77,32 +77,38 @@ fn step(rule: &str) -> Result<bool, TravelError> {
     let owner = definition.owner()?;
     let queries = with_rights_of(owner, || {
         let arguments = definition.arguments()?;
-        Queries::of(&definition, &arguments)
+        SourceQueries::of(&definition, &arguments)
     })?;
     if !progress.is_under_way {
         progress.begin(&definition, &queries, owner)?;
     }
-    let mut step =
-        Step { definition, queries, owner, progress, tally: Tally::default(), sizes: Sizes::set() };
+    let mut step = ScanStep {
+        definition,
+        queries,
+        owner,
+        progress,
+        tally: StepCounts::default(),
+        sizes: StepSizes::set(),
+    };
     step.run()
 }
 
-struct Step {
+struct ScanStep {
     definition: Definition,
-    queries: Queries,
+    queries: SourceQueries,
     owner: Role,
     progress: Progress,
-    tally: Tally,
-    sizes: Sizes,
+    tally: StepCounts,
+    sizes: StepSizes,
 }
 
-impl Step {
+impl ScanStep {
     fn run(&mut self) -> Result<bool, TravelError> {
         let rule = self.definition.name.clone();
         let mut reader = Reader::new(self.queries.location_type)?;
         if let Some(places) = reader.places() {
             let anonymizers = self.definition.ignores_attributes();
-            located_by::check(&rule, places, Needs { systems: places.need_systems(), anonymizers })?;
+            geoip_dependencies::check(&rule, places, Needs { systems: places.need_systems(), anonymizers })?;
         }
         let (events, read, last) = self.read_news(&mut reader)?;
         let is_last = read < self.sizes.batch;
@@ -130,7 +136,7 @@ impl Step {
         reader: &mut Reader,
     ) -> Result<(Vec<EvaluatedEvent>, usize, Option<Micros>), TravelError> {
         let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
-        let news = News {
+        let news = NewRows {
             arrived: self.progress.condition(&self.queries, own.text(0, 0)?.unwrap_or_default()),
             after: self.progress.after(&self.definition, &self.queries),
             limit: self.sizes.batch,
@@ -170,12 +176,12 @@ impl Step {
         events.retain(|event| AddressClass::of(event, &settings) != AddressClass::Absent);
         let entities = names(&events, |event| Some(&event.entity));
         let baselines = names(&events, |event| event.baseline_entity.as_ref());
-        let entities = members::load(Kind::Entity, rule, &borrowed(&entities))?;
-        let baselines = members::load(Kind::Baseline, rule, &borrowed(&baselines))?;
+        let entities = checkpoints::load(MemberKind::Entity, rule, &borrowed(&entities))?;
+        let baselines = checkpoints::load(MemberKind::Baseline, rule, &borrowed(&baselines))?;
 
         let pass = self.progress.pass;
         let edition = reader.edition();
-        let mut late = Histories::under(edition);
+        let mut late = Reevaluation::under(edition);
         let mut is_complete = true;
         events.retain(|event| {
             let entity = entities.get(&event.entity);
@@ -209,8 +215,8 @@ impl Step {
             events.retain(|event| {
                 let baseline = event.baseline_entity.as_ref();
                 let from = [
-                    late.again_after(Kind::Entity, &event.entity),
-                    baseline.and_then(|name| late.again_after(Kind::Baseline, name)),
+                    late.again_after(MemberKind::Entity, &event.entity),
+                    baseline.and_then(|name| late.again_after(MemberKind::Baseline, name)),
                 ];
                 if from.iter().flatten().any(|from| event.time <= *from) {
                     late.add(Some(&event.entity), baseline, event.time.saturating_sub(1), false);
@@ -231,8 +237,8 @@ impl Step {
     fn evaluate_stale(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
         let Some(from) = self.progress.evaluate_from else { return Ok(false) };
         let rule = &self.definition.name;
-        let mut late = Histories::under(reader.edition());
-        for kind in [Kind::Entity, Kind::Baseline] {
+        let mut late = Reevaluation::under(reader.edition());
+        for kind in [MemberKind::Entity, MemberKind::Baseline] {
             let query = format!(
                 "SELECT {} FROM {}
                  WHERE rule = $1 AND valid_until = 'infinity' AND evaluated_until > $2 AND pass IS DISTINCT FROM $3
@@ -252,8 +258,8 @@ impl Step {
             for row in 0..rows.len {
                 let name = rows.text(row, 0)?.map(Arc::<str>::from);
                 match kind {
-                    Kind::Entity => late.add(name.as_ref(), None, from, true),
-                    Kind::Baseline => late.add(None, name.as_ref(), from, true),
+                    MemberKind::Entity => late.add(name.as_ref(), None, from, true),
+                    MemberKind::Baseline => late.add(None, name.as_ref(), from, true),
                 }
             }
         }
@@ -270,20 +276,26 @@ impl Step {
     fn evaluate(
         &mut self,
         events: Vec<EvaluatedEvent>,
-        mut kept_entities: HashMap<Arc<str>, Kept>,
-        mut kept_baselines: HashMap<Arc<str>, Kept>,
-        late: &Histories,
+        mut kept_entities: HashMap<Arc<str>, Checkpoints>,
+        mut kept_baselines: HashMap<Arc<str>, Checkpoints>,
+        late: &Reevaluation,
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
         let rule = &self.definition.name;
-        let newest = |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Kept>| -> Vec<Evaluated> {
-            let evaluated = |name: Arc<str>| {
-                let kept = kept.remove(&name).unwrap_or_default();
-                let until = kept.evaluated_until().unwrap_or(Micros::MIN);
-                Evaluated { name, kept, again: Again { from: until, cut: until }, is_whole: false }
+        let newest =
+            |names: Vec<Arc<str>>, kept: &mut HashMap<Arc<str>, Checkpoints>| -> Vec<EvaluatedMember> {
+                let evaluated = |name: Arc<str>| {
+                    let kept = kept.remove(&name).unwrap_or_default();
+                    let until = kept.evaluated_until().unwrap_or(Micros::MIN);
+                    EvaluatedMember {
+                        name,
+                        kept,
+                        again: RestartPoint { from: until, cut: until },
+                        is_whole: false,
+                    }
+                };
+                names.into_iter().map(evaluated).collect()
             };
-            names.into_iter().map(evaluated).collect()
-        };
         let mut entities = newest(names(&events, |event| Some(&event.entity)), &mut kept_entities);
         let mut baselines =
             newest(names(&events, |event| event.baseline_entity.as_ref()), &mut kept_baselines);
@@ -299,34 +311,38 @@ impl Step {
             }
         }
         for (member, again) in late.members() {
-            let evaluated =
-                Evaluated { name: member.name.clone(), kept: member.kept.clone(), again, is_whole: true };
+            let evaluated = EvaluatedMember {
+                name: member.name.clone(),
+                kept: member.kept.clone(),
+                again,
+                is_whole: true,
+            };
             match member.kind {
-                Kind::Entity => entities.push(evaluated),
-                Kind::Baseline => baselines.push(evaluated),
+                MemberKind::Entity => entities.push(evaluated),
+                MemberKind::Baseline => baselines.push(evaluated),
             }
         }
-        let law = self.law(&baselines, reader.edition())?;
-        let mut outcome = Outcome::from(state);
+        let inputs = self.inputs(&baselines, reader.edition())?;
+        let mut results = EvaluationResults::from(state);
         let mut rest = &events[..];
         while !rest.is_empty() {
             let last = rest[self.sizes.portion.min(rest.len()) - 1].time;
             let (portion, later) = rest.split_at(rest.partition_point(|event| event.time <= last));
-            evaluate_portion(&law, &mut outcome, portion)?;
+            evaluate_portion(&inputs, &mut results, portion)?;
             rest = later;
         }
         drop(events);
         if !late.is_empty() {
-            let states = late.states(rule, &law.settings, |site, time| reader.placement(site, time))?;
-            outcome.take_up(&law, states, past::load(&law, late)?);
-            self.evaluate_histories(late, &law, &mut outcome, reader)?;
-            outcome.take_rest(&law);
+            let states = late.states(rule, &inputs.settings, |site, time| reader.placement(site, time))?;
+            results.take_up(&inputs, states, settled_verdicts::load(&inputs, late)?);
+            self.evaluate_histories(late, &inputs, &mut results, reader)?;
+            results.take_rest(&inputs);
         }
         let writer = Writer {
-            law: &law,
+            inputs: &inputs,
             pass: self.progress.pass,
             geoip_built_at: reader.built_at(),
-            outcome,
+            results,
             entities,
             baselines,
         };
@@ -338,9 +354,9 @@ impl Step {
     /// In portions that end between two times: so a history of any length is evaluated in bounded memory.
     fn evaluate_histories(
         &self,
-        late: &Histories,
-        law: &Law,
-        outcome: &mut Outcome,
+        late: &Reevaluation,
+        inputs: &EvaluationInputs,
+        results: &mut EvaluationResults,
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
         let query = self.queries.histories();
@@ -366,12 +382,12 @@ impl Step {
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));
-                evaluate_portion(law, outcome, &events)?;
+                evaluate_portion(inputs, results, &events)?;
                 events = rest;
             }
         }
         cursor.close();
-        evaluate_portion(law, outcome, &events)
+        evaluate_portion(inputs, results, &events)
     }
 
     /// Diagnoses the rows that the pass read, to tell an idle source from a source without usable rows. `None` if the pass
@@ -383,7 +399,7 @@ impl Step {
         let own = spi::select("SELECT pg_catalog.pg_current_xact_id()::text", &[]);
         let which =
             self.progress.looked_at(&self.definition, &self.queries, own.text(0, 0)?.unwrap_or_default());
-        let news = News { arrived: None, after: None, limit: 0, is_small: self.progress.is_small() };
+        let news = NewRows { arrived: None, after: None, limit: 0, is_small: self.progress.is_small() };
         let diagnosis = attempt(|| {
             with_rights_of(self.owner, || {
                 self.queries.by_arrival(&news, || {
@@ -407,10 +423,10 @@ impl Step {
     }
 
     /// The rule, with what analysts say of these baseline entities.
-    fn law(&self, baselines: &[Evaluated], edition: i64) -> Result<Law, TravelError> {
+    fn inputs(&self, baselines: &[EvaluatedMember], edition: i64) -> Result<EvaluationInputs, TravelError> {
         let settings = self.definition.settings()?;
         let names: Vec<&str> = baselines.iter().map(|evaluated| &*evaluated.name).collect();
-        Ok(Law {
+        Ok(EvaluationInputs {
             name: self.definition.name.clone(),
             message: self.definition.message.clone(),
             analysts: Overlay::new(&analyst_rows::rows(&self.definition.name, &names)?, settings.learn),
@@ -424,10 +440,14 @@ impl Step {
 }
 
 /// Evaluates events; where that makes many verdicts, they are written.
-fn evaluate_portion(law: &Law, outcome: &mut Outcome, events: &[EvaluatedEvent]) -> Result<(), TravelError> {
-    outcome.evaluate(law, events)?;
-    if outcome.verdicts.len() >= verdicts::HELD {
-        while_scanning(|| verdicts::put(outcome));
+fn evaluate_portion(
+    inputs: &EvaluationInputs,
+    results: &mut EvaluationResults,
+    events: &[EvaluatedEvent],
+) -> Result<(), TravelError> {
+    results.evaluate(inputs, events)?;
+    if results.verdicts.len() >= verdicts::HELD {
+        while_scanning(|| verdicts::put(results));
     }
     Ok(())
 }

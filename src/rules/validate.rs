@@ -3,9 +3,9 @@
 //! A rule runs with the rights of its owner, so whoever writes it must be a member of that role, before and after. What
 //! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
 
-use super::binding;
-use super::check;
+use super::check_rule;
 use super::definition::{Definition, text};
+use super::source_trust;
 use crate::detect::{self, Source, check_row_condition_alone};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
@@ -251,7 +251,7 @@ fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), Trav
         if let Some(oid) = relation
             && !is_restoring()
         {
-            binding::must_last(&name_of(&rule)?, source, oid)?;
+            source_trust::must_last(&name_of(&rule)?, source, oid)?;
         }
     }
     if let Some(name) = relation.and_then(Source::name_of) {
@@ -356,7 +356,7 @@ fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
             let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
                 Definition::of_row(&name, rule.composite())
             })?;
-            check::resolve(&definition).map(|_| ())
+            check_rule::resolve(&definition).map(|_| ())
         })
     }))
 }

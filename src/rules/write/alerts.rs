@@ -7,8 +7,8 @@ use crate::pg::spi;
 use crate::pg::time::utc;
 use crate::pg::types::Type;
 use crate::rules::definition::{text, texts};
+use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
 use crate::rules::findings::VerdictColumns;
-use crate::rules::outcome::{Law, RaisedLeg};
 use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -17,7 +17,7 @@ use travel_core::rule::signal::{self, FINDING};
 use travel_core::rule::{AlertIdentity, Incident, Micros, PlaceKey, Severity, StoredAlert, Template, assign};
 
 /// An alert that is news.
-pub struct Raised {
+pub struct RaisedAlert {
     pub id: i64,
     pub severity: Severity,
 }
@@ -41,13 +41,18 @@ struct Alert {
 const ALERT_COLUMNS: [&str; 6] = ["severity", "first_seen", "last_seen", "leg_count", "evidence", "signal"];
 
 impl Alert {
-    fn row(&self, law: &Law, first_leg: &VerdictColumns, geoip_built_at: Option<Micros>) -> VerdictColumns {
+    fn row(
+        &self,
+        inputs: &EvaluationInputs,
+        first_leg: &VerdictColumns,
+        geoip_built_at: Option<Micros>,
+    ) -> VerdictColumns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
         let own = [
             ("id", json!(self.id)),
-            ("rule", json!(law.name)),
+            ("rule", json!(inputs.name)),
             ("severity", json!(incident.severity.as_str())),
             ("first_seen", json!(utc(incident.first_seen))),
             ("last_seen", json!(utc(incident.last_seen))),
@@ -60,7 +65,7 @@ impl Alert {
         ];
         row.extend(own.map(|(name, value)| (name.to_owned(), value)));
         let signal = signal::signal(&row);
-        if let Some(template) = &law.message {
+        if let Some(template) = &inputs.message {
             let message = signal::message(&Template::parse(template), &row);
             row.insert("message".to_owned(), json!(message));
         }
@@ -70,7 +75,7 @@ impl Alert {
 }
 
 impl Writer<'_> {
-    pub(super) fn write_alerts(&self) -> Result<Vec<Raised>, TravelError> {
+    pub(super) fn write_alerts(&self) -> Result<Vec<RaisedAlert>, TravelError> {
         let alerts = &self.assign()?;
         let mut raised = Vec::new();
         if !alerts.withdrawn.is_empty() {
@@ -91,9 +96,9 @@ impl Writer<'_> {
             let Some(first) = alert.incident.legs.iter().find_map(|leg| first_legs.get(leg)) else {
                 continue;
             };
-            let row = alert.row(self.law, first, self.geoip_built_at);
+            let row = alert.row(self.inputs, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
-                raised.push(Raised { id: alert.id, severity: alert.incident.severity });
+                raised.push(RaisedAlert { id: alert.id, severity: alert.incident.severity });
             }
             if alert.is_new { new.push(row) } else { grown.push(row) }
         }
@@ -142,7 +147,7 @@ impl Writer<'_> {
         let after: HashMap<&str, Micros> =
             self.entities.iter().map(|evaluated| (&*evaluated.name, evaluated.again.from)).collect();
         let (mut incidents, standing): (Vec<Incident>, Vec<Incident>) =
-            self.outcome.incidents.values().cloned().partition(|incident| {
+            self.results.incidents.values().cloned().partition(|incident| {
                 after.get(&*incident.entity).is_none_or(|after| incident.last_seen > *after)
             });
         let legs: Vec<&str> =
@@ -169,7 +174,7 @@ impl Writer<'_> {
              )
              ORDER BY id
              FOR UPDATE",
-            &[text(&self.law.name), names, after, texts(&legs), time(self.law.pruned_before)],
+            &[text(&self.inputs.name), names, after, texts(&legs), time(self.inputs.pruned_before)],
         );
         let concerned: Vec<i64> = (0..concerned.len).filter_map(|row| concerned.i64(row, 0)).collect();
         let rows = spi::select(
@@ -239,7 +244,7 @@ impl Writer<'_> {
                  SET alert_id = l.alert_id
                  FROM unnest($2::bigint[], $3::text[]) AS l (alert_id, leg_id)
                  WHERE v.rule = $1 AND v.leg_id = l.leg_id AND v.alert_id IS DISTINCT FROM l.alert_id",
-                &[text(&self.law.name), numbers(&ids), texts(&legs)],
+                &[text(&self.inputs.name), numbers(&ids), texts(&legs)],
             );
         }
     }
@@ -276,14 +281,14 @@ impl Writer<'_> {
                  FROM travel.alerts AS a
                  WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
                    AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
-                &[text(&self.law.name), texts(&wanted), texts(&entities)],
+                &[text(&self.inputs.name), texts(&wanted), texts(&entities)],
             )
         });
         let mut found = HashMap::with_capacity(rows.len);
         for row in 0..rows.len {
             let stored = rows.text(row, 1)?.unwrap_or_default();
             let mut columns: VerdictColumns = serde_json::from_str(stored).map_err(|error| {
-                TravelError::StateUnreadable { rule: self.law.name.clone(), detail: error.to_string() }
+                TravelError::StateUnreadable { rule: self.inputs.name.clone(), detail: error.to_string() }
             })?;
             // Whatever time zone the session has, the signal has UTC.
             for (name, column) in [("from_time", 2), ("to_time", 3)] {
@@ -306,7 +311,7 @@ impl Writer<'_> {
             .incidents
             .iter()
             .flat_map(|alert| alert.incident.legs.iter().map(move |leg| (alert.id, leg)))
-            .filter_map(|(id, leg)| Some(alert_leg(id, leg, self.outcome.raised.get(leg)?)))
+            .filter_map(|(id, leg)| Some(alert_leg(id, leg, self.results.raised.get(leg)?)))
             .collect();
         for rows in evaluated.chunks(ROWS) {
             spi::execute(

@@ -1,17 +1,17 @@
-//! What is stored of an outcome. Rows that stay as they are are not touched.
+//! What is stored of an results. Rows that stay as they are are not touched.
 //!
-//! [`verdicts`] the legs over the thresholds; [`alerts`] the incidents; [`learnt`] places and transitions; [`states`] what
+//! [`verdicts`] the legs over the thresholds; [`alerts`] the incidents; [`baseline`] places and transitions; [`checkpoints`] what
 //! the next scan goes on from.
 
 mod alerts;
-mod learnt;
-mod states;
+mod baseline;
+mod checkpoints;
 pub mod verdicts;
 
+use super::checkpoints::{Checkpoints, TIMESTAMPTZ_ARRAY};
 use super::definition::{text, texts};
-use super::history::Again;
-use super::members::{Kept, TIMESTAMPTZ_ARRAY};
-use super::outcome::{Law, Outcome};
+use super::evaluation::{EvaluationInputs, EvaluationResults};
+use super::reevaluation::RestartPoint;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
@@ -20,25 +20,25 @@ use serde::Serialize;
 use std::sync::Arc;
 use travel_core::rule::Micros;
 
-pub use alerts::Raised;
+pub use alerts::RaisedAlert;
 
 /// An entity or a baseline entity whose events were evaluated.
-pub struct Evaluated {
+pub struct EvaluatedMember {
     pub name: Arc<str>,
-    pub kept: Kept,
+    pub kept: Checkpoints,
     /// Those that were: for one that comes in order, those later than all before.
-    pub again: Again,
+    pub again: RestartPoint,
     /// Together with all others that are theirs: they need not be read again in this pass.
     pub is_whole: bool,
 }
 
 pub struct Writer<'a> {
-    pub law: &'a Law,
+    pub inputs: &'a EvaluationInputs,
     pub pass: i64,
     pub geoip_built_at: Option<Micros>,
-    pub outcome: Outcome,
-    pub entities: Vec<Evaluated>,
-    pub baselines: Vec<Evaluated>,
+    pub results: EvaluationResults,
+    pub entities: Vec<EvaluatedMember>,
+    pub baselines: Vec<EvaluatedMember>,
 }
 
 /// Rows of one INSERT: so that no text of JSON grows without bounds.
@@ -46,8 +46,8 @@ const ROWS: usize = 5000;
 
 impl Writer<'_> {
     /// Within an SPI connection. The alerts that are news.
-    pub fn write(mut self) -> Result<Vec<Raised>, TravelError> {
-        verdicts::put(&mut self.outcome);
+    pub fn write(mut self) -> Result<Vec<RaisedAlert>, TravelError> {
+        verdicts::put(&mut self.results);
         self.delete_verdicts();
         let raised = self.write_alerts()?;
         self.write_places();
@@ -59,7 +59,8 @@ impl Writer<'_> {
     /// The entities that were evaluated before, as arguments: their names, and after when they were evaluated again. None:
     /// there are none.
     fn rescanned(&self) -> Option<[spi::Argument; 2]> {
-        let is_again = |evaluated: &&Evaluated| evaluated.kept.evaluated_until() > Some(evaluated.again.from);
+        let is_again =
+            |evaluated: &&EvaluatedMember| evaluated.kept.evaluated_until() > Some(evaluated.again.from);
         let (names, after): (Vec<&str>, Vec<Micros>) = self
             .entities
             .iter()

@@ -3,15 +3,15 @@
 use super::{ROWS, Writer, time};
 use crate::pg::spi;
 use crate::rules::definition::{text, texts};
-use crate::rules::outcome::Outcome;
+use crate::rules::evaluation::EvaluationResults;
 use travel_core::rule::signal::FINDING;
 
 /// So many verdicts are held until they are written.
 pub const HELD: usize = ROWS;
 
-/// Writes the verdicts that an outcome holds, so that it never holds many. To which alert they belong is said later.
+/// Writes the verdicts that an results holds, so that it never holds many. To which alert they belong is said later.
 /// Within an SPI connection.
-pub fn put(outcome: &mut Outcome) {
+pub fn put(results: &mut EvaluationResults) {
     let columns = ["raised", "reasons", "edition"].iter().chain(&FINDING).copied().collect::<Vec<_>>();
     let of =
         |table: &str| columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
@@ -26,7 +26,7 @@ pub fn put(outcome: &mut Outcome) {
         of("v"),
         of("excluded"),
     );
-    for rows in std::mem::take(&mut outcome.verdicts).chunks(ROWS) {
+    for rows in std::mem::take(&mut results.verdicts).chunks(ROWS) {
         spi::execute(&statement, &[text(&format!("[{}]", rows.join(",")))]);
     }
 }
@@ -35,14 +35,14 @@ impl Writer<'_> {
     /// Those of legs that are none any more.
     pub(super) fn delete_verdicts(&self) {
         let Some([names, after]) = self.rescanned() else { return };
-        let legs: Vec<&str> = self.outcome.legs.iter().map(String::as_str).collect();
+        let legs: Vec<&str> = self.results.legs.iter().map(String::as_str).collect();
         spi::execute(
             "WITH leg AS MATERIALIZED (SELECT unnest($4::text[]) AS id)
              DELETE FROM travel.verdicts AS v
              USING unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
              WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.evaluated_until AND v.to_time >= $5
                AND NOT EXISTS (SELECT FROM leg WHERE leg.id = v.leg_id)",
-            &[text(&self.law.name), names, after, texts(&legs), time(self.law.pruned_before)],
+            &[text(&self.inputs.name), names, after, texts(&legs), time(self.inputs.pruned_before)],
         );
     }
 }

@@ -9,10 +9,10 @@
 //! verdicts until then stand. Where the source has lost their beginning, they go on from the oldest state after which it
 //! has everything, relocated.
 
+use super::checkpoints::{self, Checkpoints, MemberKind, StoredState, TIMESTAMPTZ_ARRAY};
 use super::definition::texts;
-use super::members::{self, Kept, KeptState, Kind, TIMESTAMPTZ_ARRAY};
-use super::queries::Queries;
 use super::reader::is_baseline_entity;
+use super::source_queries::SourceQueries;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
@@ -25,18 +25,18 @@ use travel_core::site::Site;
 
 /// Members with what was kept of them.
 #[derive(Debug)]
-pub struct Histories {
+pub struct Reevaluation {
     /// The present edition of place data.
     edition: i64,
     members: Vec<Member>,
-    index: HashMap<(Kind, Arc<str>), usize>,
+    index: HashMap<(MemberKind, Arc<str>), usize>,
 }
 
 #[derive(Debug)]
 pub struct Member {
-    pub kind: Kind,
+    pub kind: MemberKind,
     pub name: Arc<str>,
-    pub kept: Kept,
+    pub kept: Checkpoints,
     /// Another member of its group; itself, if it stands for the group.
     group: usize,
     /// What is later is evaluated again. That of the one who stands for the group counts, here and below.
@@ -55,7 +55,7 @@ pub struct Member {
 
 /// From when on a member is evaluated again.
 #[derive(Clone, Copy, Debug)]
-pub struct Again {
+pub struct RestartPoint {
     /// What is later. What was said of the time until then stands.
     pub from: Micros,
     /// Going on from the states of this time, which is not later.
@@ -80,7 +80,7 @@ impl Member {
     }
 }
 
-impl Histories {
+impl Reevaluation {
     pub fn under(edition: i64) -> Self {
         Self { edition, members: Vec::new(), index: HashMap::new() }
     }
@@ -94,7 +94,7 @@ impl Histories {
     }
 
     /// After which time a member is evaluated again; none: it is not.
-    pub fn again_after(&self, kind: Kind, name: &Arc<str>) -> Option<Micros> {
+    pub fn again_after(&self, kind: MemberKind, name: &Arc<str>) -> Option<Micros> {
         self.index.get(&(kind, name.clone())).map(|at| self.of_group(*at).from)
     }
 
@@ -108,25 +108,25 @@ impl Histories {
         late: bool,
     ) {
         let late = if late { from } else { Micros::MAX };
-        let entity = entity.map(|name| self.member(Kind::Entity, name, from, late));
-        let baseline = baseline_entity.map(|name| self.member(Kind::Baseline, name, from, late));
+        let entity = entity.map(|name| self.member(MemberKind::Entity, name, from, late));
+        let baseline = baseline_entity.map(|name| self.member(MemberKind::Baseline, name, from, late));
         if let (Some(a), Some(b)) = (entity, baseline) {
             self.join(a, b);
         }
     }
 
     /// Adds all members that hang together with these, and finds from when on each group is evaluated again.
-    pub fn complete(&mut self, rule: &str, queries: &Queries, owner: Role) -> Result<(), TravelError> {
+    pub fn complete(&mut self, rule: &str, queries: &SourceQueries, owner: Role) -> Result<(), TravelError> {
         let mut loaded = 0;
         loop {
-            for kind in [Kind::Entity, Kind::Baseline] {
+            for kind in [MemberKind::Entity, MemberKind::Baseline] {
                 let new: Vec<Arc<str>> = self.members[loaded..]
                     .iter()
                     .filter(|m| m.kind == kind)
                     .map(|m| m.name.clone())
                     .collect();
                 let names: Vec<&str> = new.iter().map(|name| &**name).collect();
-                for (name, kept) in members::load(kind, rule, &names)? {
+                for (name, kept) in checkpoints::load(kind, rule, &names)? {
                     if let Some(at) = self.index.get(&(kind, name)) {
                         self.members[*at].kept = kept;
                     }
@@ -154,7 +154,7 @@ impl Histories {
                 // As late as can be: the group that it joins says from when on.
                 self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
                 let oldest = rows.i64(row, 2);
-                for (kind, name) in [(Kind::Entity, entity), (Kind::Baseline, baseline)] {
+                for (kind, name) in [(MemberKind::Entity, entity), (MemberKind::Baseline, baseline)] {
                     if let Some(at) = name.and_then(|name| self.index.get(&(kind, name))) {
                         let member = &mut self.members[*at];
                         member.oldest = member.oldest.into_iter().chain(oldest).min();
@@ -171,46 +171,49 @@ impl Histories {
         settings: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, TravelError>,
     ) -> Result<State, TravelError> {
-        let at = |kind: Kind| -> Vec<(&str, Micros)> {
+        let at = |kind: MemberKind| -> Vec<(&str, Micros)> {
             let members = self.members.iter().enumerate().filter(|(_, member)| member.kind == kind);
             members.filter_map(|(at, member)| Some((&*member.name, member.kept.at(self.cut(at))?))).collect()
         };
         let is_present = |edition| edition == Some(self.edition);
         let mut states = State::default();
-        for kept in members::states_at::<EntityState>(Kind::Entity, rule, &at(Kind::Entity))? {
-            let KeptState { name, edition, state } = kept;
+        for kept in checkpoints::states_at::<EntityState>(MemberKind::Entity, rule, &at(MemberKind::Entity))?
+        {
+            let StoredState { name, edition, state } = kept;
             let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
             states.entities.insert(name, state);
         }
-        for kept in members::states_at::<BaselineState>(Kind::Baseline, rule, &at(Kind::Baseline))? {
-            let KeptState { name, edition, state } = kept;
+        for kept in
+            checkpoints::states_at::<BaselineState>(MemberKind::Baseline, rule, &at(MemberKind::Baseline))?
+        {
+            let StoredState { name, edition, state } = kept;
             let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
             states.baselines.insert(name, state);
         }
         Ok(states)
     }
 
-    /// The arguments of [`Queries::histories`].
+    /// The arguments of [`SourceQueries::histories`].
     pub fn all(&self) -> Vec<spi::Argument> {
         self.arguments(&(0..self.members.len()).collect::<Vec<_>>())
     }
 
     /// Each member with the time after which its group is evaluated again, and that of the states that it goes on from.
-    pub fn members(&self) -> impl Iterator<Item = (&Member, Again)> {
+    pub fn members(&self) -> impl Iterator<Item = (&Member, RestartPoint)> {
         self.members.iter().enumerate().map(|(at, member)| {
             let Member { from, late, cut, .. } = *self.of_group(at);
             // What was evaluated of it before stands, unless something came late.
             let evaluated = member.kept.evaluated_until().map_or(from, |until| from.max(until));
-            (member, Again { from: late.min(evaluated), cut })
+            (member, RestartPoint { from: late.min(evaluated), cut })
         })
     }
 
-    fn member(&mut self, kind: Kind, name: &Arc<str>, from: Micros, late: Micros) -> usize {
+    fn member(&mut self, kind: MemberKind, name: &Arc<str>, from: Micros, late: Micros) -> usize {
         let next = self.members.len();
         let at = *self.index.entry((kind, name.clone())).or_insert(next);
         if at == next {
             let name = name.clone();
-            let kept = Kept::default();
+            let kept = Checkpoints::default();
             self.members.push(Member {
                 kind,
                 name,
@@ -292,7 +295,7 @@ impl Histories {
 
     fn arguments(&self, wanted: &[usize]) -> Vec<spi::Argument> {
         let mut arguments = Vec::with_capacity(4);
-        for kind in [Kind::Entity, Kind::Baseline] {
+        for kind in [MemberKind::Entity, MemberKind::Baseline] {
             let of_kind: Vec<usize> =
                 wanted.iter().copied().filter(|at| self.members[*at].kind == kind).collect();
             let names: Vec<&str> = of_kind.iter().map(|at| &*self.members[*at].name).collect();

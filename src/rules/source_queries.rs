@@ -1,9 +1,9 @@
 //! The SQL over the source of a rule: what is new, and the histories of some entities.
 
-use super::arrivals;
-use super::binding;
 use super::definition::Definition;
+use super::exact_cursor;
 use super::indexes;
+use super::source_trust;
 use crate::detect::{
     Arguments, Events, Expression, LABELS, LocationType, PLACE_LABELS, check_row_condition, is_expression,
     is_volatile,
@@ -37,7 +37,7 @@ impl Arrival {
     }
 }
 
-pub struct Queries {
+pub struct SourceQueries {
     rule: String,
     pub source: String,
     pub location_type: LocationType,
@@ -65,7 +65,7 @@ const BY_INDEX: [(&CStr, &CStr); 4] = [
 ];
 
 /// What a pass reads of the source.
-pub struct News {
+pub struct NewRows {
     /// Rows that arrived (by [`Arrival`]) after the one and not after the other; none: whenever.
     pub arrived: Option<String>,
     /// Later than this.
@@ -76,14 +76,14 @@ pub struct News {
     pub is_small: bool,
 }
 
-impl News {
+impl NewRows {
     /// One row, whichever.
     pub fn any() -> Self {
         Self { arrived: None, after: None, limit: 1, is_small: false }
     }
 }
 
-impl Queries {
+impl SourceQueries {
     /// Ready to be run. With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         let mut queries = Self::read(definition, arguments)?;
@@ -162,10 +162,10 @@ impl Queries {
             events,
         };
         // Before anything is planned: already that can run functions.
-        let used = spi::objects_in(&queries.news(&News::any()));
-        binding::must_not_be_temporary(definition, &used)?;
-        binding::must_be_trusted(definition, &used)?;
-        queries.must_be_exact(arrivals::other_servers_rows(&queries)?)?;
+        let used = spi::objects_in(&queries.news(&NewRows::any()));
+        source_trust::must_not_be_temporary(definition, &used)?;
+        source_trust::must_be_trusted(definition, &used)?;
+        queries.must_be_exact(exact_cursor::other_servers_rows(&queries)?)?;
         Ok(queries)
     }
 
@@ -185,13 +185,13 @@ impl Queries {
     /// SPI connection.
     pub fn must_be_planned_here(&self) -> Result<(), TravelError> {
         match self.arrival {
-            Arrival::Transaction(_) => self.must_be_exact(arrivals::other_engine(self)?),
+            Arrival::Transaction(_) => self.must_be_exact(exact_cursor::other_engine(self)?),
             _ => Ok(()),
         }
     }
 
     /// Rows that a pass has not evaluated, in order of time.
-    pub fn news(&self, news: &News) -> String {
+    pub fn news(&self, news: &NewRows) -> String {
         let after = self.events.time_bound(">", news.after, "-infinity");
         let until = self.events.time_bound("<", None, "infinity");
         let arrived = news.arrived.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
@@ -266,7 +266,7 @@ impl Queries {
     }
 
     /// Runs a query over news: what is little is found by the index on how it arrived, whatever the statistics say.
-    pub fn by_arrival<R>(&self, news: &News, body: impl FnOnce() -> R) -> R {
+    pub fn by_arrival<R>(&self, news: &NewRows, body: impl FnOnce() -> R) -> R {
         if news.is_small { spi::with_settings(&BY_INDEX[..2], body) } else { body() }
     }
 

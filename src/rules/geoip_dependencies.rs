@@ -15,7 +15,7 @@ pg_function!(travel_accept_geoip, pg_finfo_travel_accept_geoip, accept_geoip);
 
 /// A database that a rule depends on: it supplies coordinates, or one of the [`Needs`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Supplier {
+struct Dependency {
     /// Its name without the folder: files are moved, and the setting changes.
     file: String,
     database_type: String,
@@ -38,7 +38,7 @@ pub struct Needs {
     pub anonymizers: bool,
 }
 
-impl Supplier {
+impl Dependency {
     /// Whether another database stands for this one: a new edition of it, or the same data under another name.
     fn is_relocated_by(&self, other: &Self) -> bool {
         (self.file == other.file || self.database_type == other.database_type)
@@ -71,19 +71,23 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
     let rows = spi::select("SELECT located_by::text FROM travel.scans WHERE rule = $1", &[text(rule)]);
     let stored = if rows.len == 0 { None } else { rows.text(0, 0)? };
     // NULL: no step has located anything yet, or an older version of the extension ran it.
-    let mut before: Option<Vec<Supplier>> = stored.map(read).transpose()?;
-    let now = suppliers(places, needs);
+    let mut before: Option<Vec<Dependency>> = stored.map(read).transpose()?;
+    let now = dependencies(places, needs);
     // What the last step needed and this one does not is not missed.
-    for supplier in before.iter_mut().flatten() {
-        supplier.systems &= needs.systems;
-        supplier.anonymizers &= needs.anonymizers;
+    for dependency in before.iter_mut().flatten() {
+        dependency.systems &= needs.systems;
+        dependency.anonymizers &= needs.anonymizers;
     }
     if let Some(before) = &mut before {
-        before.retain(Supplier::is_needed);
+        before.retain(Dependency::is_needed);
     }
-    let is_there = |supplier: &&Supplier| now.iter().any(|other| supplier.is_relocated_by(other));
-    let missing: Vec<String> =
-        before.iter().flatten().filter(|supplier| !is_there(supplier)).map(Supplier::in_words).collect();
+    let is_there = |dependency: &&Dependency| now.iter().any(|other| dependency.is_relocated_by(other));
+    let missing: Vec<String> = before
+        .iter()
+        .flatten()
+        .filter(|dependency| !is_there(dependency))
+        .map(Dependency::in_words)
+        .collect();
     if !missing.is_empty() {
         return Err(TravelError::GeoipMissing { rule: rule.to_owned(), missing });
     }
@@ -100,7 +104,7 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // A scan could not go on with nothing.
     places.require_coordinates()?;
     // Which rules ignore network attributes, their next scans say.
-    let now = suppliers(&places, Needs { systems: places.need_systems(), anonymizers: false });
+    let now = dependencies(&places, Needs { systems: places.need_systems(), anonymizers: false });
     spi::connected(|| {
         if let Some(rule) = rule {
             let known = spi::select("SELECT FROM travel.rules WHERE name = $1", &[text(rule)]);
@@ -110,12 +114,12 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         keep(&now, rule)
     })?;
-    let files: Vec<&str> = now.iter().map(|supplier| &*supplier.file).collect();
+    let files: Vec<&str> = now.iter().map(|dependency| &*dependency.file).collect();
     Ok(array::of_texts(&files))
 }
 
-fn keep(suppliers: &[Supplier], rule: Option<&str>) -> Result<(), TravelError> {
-    let stored = serde_json::to_string(suppliers).map_err(unreadable)?;
+fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelError> {
+    let stored = serde_json::to_string(dependencies).map_err(unreadable)?;
     let rule = (pg_sys::TEXTOID, rule.and_then(|rule| text(rule).1));
     spi::execute(
         "UPDATE travel.scans SET located_by = $2::jsonb
@@ -125,7 +129,7 @@ fn keep(suppliers: &[Supplier], rule: Option<&str>) -> Result<(), TravelError> {
     Ok(())
 }
 
-fn read(stored: &str) -> Result<Vec<Supplier>, TravelError> {
+fn read(stored: &str) -> Result<Vec<Dependency>, TravelError> {
     serde_json::from_str(stored).map_err(unreadable)
 }
 
@@ -133,11 +137,11 @@ fn unreadable(error: serde_json::Error) -> TravelError {
     TravelError::StateUnreadable { rule: String::new(), detail: format!("travel.scans.located_by: {error}") }
 }
 
-fn suppliers(places: &Places, needs: Needs) -> Vec<Supplier> {
-    let supplier = |in_use: InUse| {
+fn dependencies(places: &Places, needs: Needs) -> Vec<Dependency> {
+    let dependency = |in_use: InUse| {
         // Looking into a database takes longer than all else here.
         let provides = if needs.systems || needs.anonymizers { in_use.provides() } else { Vec::new() };
-        Supplier {
+        Dependency {
             file: in_use.file.to_owned(),
             database_type: in_use.database_type.to_owned(),
             locates: in_use.locates,
@@ -145,5 +149,5 @@ fn suppliers(places: &Places, needs: Needs) -> Vec<Supplier> {
             anonymizers: needs.anonymizers && provides.contains(&"anonymizer"),
         }
     };
-    places.databases().map(supplier).filter(Supplier::is_needed).collect()
+    places.databases().map(dependency).filter(Dependency::is_needed).collect()
 }

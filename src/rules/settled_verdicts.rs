@@ -1,9 +1,9 @@
 //! Verdicts that stand: those between the states from which members are evaluated again and the time from which they are.
 
+use super::checkpoints::{MemberKind, TIMESTAMPTZ_ARRAY};
 use super::definition::{text, texts};
-use super::history::Histories;
-use super::members::{Kind, TIMESTAMPTZ_ARRAY};
-use super::outcome::{Law, RaisedLeg};
+use super::evaluation::{EvaluationInputs, RaisedLeg};
+use super::reevaluation::Reevaluation;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Rows};
@@ -15,7 +15,7 @@ use travel_core::rule::{DecidedLeg, Evidence, Micros, PlaceKey, SettledByEntity,
 
 /// What stands of some entities.
 #[derive(Debug, Default)]
-pub struct Stands {
+pub struct SettledHistory {
     pub pasts: SettledByEntity,
     /// The raised legs of them, by id.
     pub raised: HashMap<String, RaisedLeg>,
@@ -23,21 +23,21 @@ pub struct Stands {
 
 /// What stands of these members, in order of arrival. Legs that arrive in one second follow each other by the addresses
 /// or the coordinates at which they do, as events do.
-pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
-    let mut stands = Stands::default();
+pub fn load(inputs: &EvaluationInputs, histories: &Reevaluation) -> Result<SettledHistory, TravelError> {
+    let mut stands = SettledHistory::default();
     let (mut names, mut cuts, mut until) = (Vec::new(), Vec::new(), Vec::new());
-    let edition = Some(law.edition);
+    let edition = Some(inputs.edition);
     for (member, again) in histories.members() {
-        if member.kind != Kind::Entity || again.cut == again.from {
+        if member.kind != MemberKind::Entity || again.cut == again.from {
             continue;
         }
         names.push(&*member.name);
         cuts.push(again.cut);
         until.push(again.from);
         // All that stands is of the edition of its states; later, as its verdicts say.
-        let other_until = if member.kept.is_of(law.edition) { Micros::MIN } else { again.from };
+        let other_until = if member.kept.is_of(inputs.edition) { Micros::MIN } else { again.from };
         let past = SettledVerdicts {
-            pruned_before: law.pruned_before,
+            pruned_before: inputs.pruned_before,
             until: again.from,
             other_until,
             ..SettledVerdicts::default()
@@ -60,11 +60,11 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
          LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
          ORDER BY v.to_time, v.to_ip, v.to_latitude, v.to_longitude",
         &[
-            text(&law.name),
+            text(&inputs.name),
             texts(&names),
             times(&cuts),
             times(&until),
-            (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(law.pruned_before))),
+            (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(inputs.pruned_before))),
         ],
     );
     for row in 0..rows.len {
@@ -77,8 +77,8 @@ pub fn load(law: &Law, histories: &Histories) -> Result<Stands, TravelError> {
             entity,
             leg_id: leg_id.to_owned(),
             to_time,
-            from: place(&rows, row, 4)?.map(|place| place.under(law.settings.learn)),
-            to: place(&rows, row, 7)?.map(|place| place.under(law.settings.learn)),
+            from: place(&rows, row, 4)?.map(|place| place.under(inputs.settings.learn)),
+            to: place(&rows, row, 7)?.map(|place| place.under(inputs.settings.learn)),
             raised: rows.bool(row, 3) == Some(true),
             downgraded: rows.bool(row, 10) == Some(true),
             evidence: evidence(&rows, row, 11)?,

@@ -30,7 +30,7 @@ impl Writer<'_> {
         }
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         let arguments = [
-            text(&self.law.name),
+            text(&self.inputs.name),
             texts(&touched),
             texts(&names),
             nullable_texts(&countries),
@@ -89,7 +89,7 @@ impl Writer<'_> {
         }
         let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         let arguments = [
-            text(&self.law.name),
+            text(&self.inputs.name),
             texts(&touched),
             texts(&names),
             nullable_texts(&ends[0]),
@@ -133,7 +133,7 @@ impl Writer<'_> {
     }
 
     fn learnt(&self) -> impl Iterator<Item = (&Arc<str>, &BaselineState)> {
-        self.outcome.state.baselines.iter()
+        self.results.state.baselines.iter()
     }
 }
 

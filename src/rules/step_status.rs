@@ -24,7 +24,7 @@ const LONGEST_ERROR: usize = 1000;
 const NOTE_WAIT_MS: i32 = 1000;
 
 #[derive(Clone, Copy)]
-enum Ending {
+enum StepStatus {
     /// No step ran, or it ended well: an error that is seen now came from outside of it.
     None,
     /// By an error of the rule, of its source, or of ours.
@@ -36,27 +36,27 @@ enum Ending {
 }
 
 thread_local! {
-    static LAST: Cell<Ending> = const { Cell::new(Ending::None) };
+    static LAST: Cell<StepStatus> = const { Cell::new(StepStatus::None) };
 }
 
 /// Runs a step, within which no lock is waited for longer than `impossible_travel.scan_lock_timeout` says, and remembers
 /// how it ended. PL/pgSQL cannot tell the cancel of a session from an error with the same SQLSTATE that a user's
 /// function raised: only PostgreSQL's own error says where it was raised.
 pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, TravelError> {
-    LAST.set(Ending::None);
+    LAST.set(StepStatus::None);
     let result = PgTryBuilder::new(AssertUnwindSafe(|| with_bounded_locks(lock_wait_ms(), body)))
         .catch_others(|caught| {
             LAST.set(match &caught {
-                CaughtError::PostgresError(report) if is_cancel(report) => Ending::Cancelled,
-                _ => Ending::Failed,
+                CaughtError::PostgresError(report) if is_cancel(report) => StepStatus::Cancelled,
+                _ => StepStatus::Failed,
             });
             caught.rethrow()
         })
         .execute();
     match &result {
         Ok(_) => {}
-        Err(TravelError::ScannedElsewhere { .. }) => LAST.set(Ending::Busy),
-        Err(_) => LAST.set(Ending::Failed),
+        Err(TravelError::ScannedElsewhere { .. }) => LAST.set(StepStatus::Busy),
+        Err(_) => LAST.set(StepStatus::Failed),
     }
     result
 }
@@ -76,11 +76,11 @@ fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
 /// `() -> text`: how the last step of this session ended, once: failed, busy or cancelled; none for what happens outside
 /// of a step, and after a step that ended well. Never NULL: to compare with NULL takes an operator of the search_path.
 fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
-    Ok(match LAST.replace(Ending::None) {
-        Ending::None => varlena(b"none"),
-        Ending::Failed => varlena(b"failed"),
-        Ending::Busy => varlena(b"busy"),
-        Ending::Cancelled => varlena(b"cancelled"),
+    Ok(match LAST.replace(StepStatus::None) {
+        StepStatus::None => varlena(b"none"),
+        StepStatus::Failed => varlena(b"failed"),
+        StepStatus::Busy => varlena(b"busy"),
+        StepStatus::Cancelled => varlena(b"cancelled"),
     })
 }
 

@@ -1,7 +1,7 @@
 //! What comes of evaluating: gathered chunk by chunk, in the form in which it is written.
 
 use super::findings;
-use super::past::Stands;
+use super::settled_verdicts::SettledHistory;
 use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use travel_core::rule::{
 };
 
 /// What a rule is evaluated by.
-pub struct Law {
+pub struct EvaluationInputs {
     pub name: String,
     pub settings: Rule,
     /// The template of an alert's message; none: the sentence of its first leg.
@@ -28,7 +28,7 @@ pub struct Law {
 
 /// Of events that were evaluated in order of time, from a state on.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct EvaluationResults {
     /// Rows of travel.verdicts as JSON, which are not written yet.
     pub verdicts: Vec<String>,
     /// The ids of all legs over the thresholds.
@@ -60,17 +60,17 @@ pub struct RaisedLeg {
     pub to_known: bool,
 }
 
-impl Outcome {
+impl EvaluationResults {
     pub fn from(state: State) -> Self {
         Self { state, ..Self::default() }
     }
 
     /// More members, whose later events were evaluated before: what those said of the incidents that the states carry is
     /// said again. But for verdicts that stand.
-    pub fn take_up(&mut self, law: &Law, state: State, stands: Stands) {
+    pub fn take_up(&mut self, inputs: &EvaluationInputs, state: State, stands: SettledHistory) {
         for (entity, state) in state.entities {
             if let Some(open) =
-                state.grouping.open.as_ref().filter(|open| open.last_seen >= law.pruned_before)
+                state.grouping.open.as_ref().filter(|open| open.last_seen >= inputs.pruned_before)
             {
                 self.incidents.insert((entity.clone(), open.first_seen), open.clone());
             }
@@ -82,14 +82,14 @@ impl Outcome {
     }
 
     /// After the last event: verdicts that stand, though the source has lost their events. No state knows of them.
-    pub fn take_rest(&mut self, law: &Law) {
+    pub fn take_rest(&mut self, inputs: &EvaluationInputs) {
         for (entity, past) in std::mem::take(&mut self.pasts) {
             if past.verdicts.is_empty() {
                 continue;
             }
             let kept = self.state.entities.get(&entity);
             let mut grouping = kept.map(|state| state.grouping.clone()).unwrap_or_default();
-            let rule = &law.settings;
+            let rule = &inputs.settings;
             let mut other = OtherEdition::default();
             let stand = |given| grouping.stand(rule, given, &mut other);
             let ended: Vec<Incident> = past.verdicts.into_iter().filter_map(stand).collect();
@@ -100,25 +100,30 @@ impl Outcome {
     }
 
     /// The next events, all later than those before them.
-    pub fn evaluate(&mut self, law: &Law, events: &[EvaluatedEvent]) -> Result<(), TravelError> {
+    pub fn evaluate(
+        &mut self,
+        inputs: &EvaluationInputs,
+        events: &[EvaluatedEvent],
+    ) -> Result<(), TravelError> {
         if events.is_empty() {
             return Ok(());
         }
         let before = std::mem::take(&mut self.state);
-        let policy = Policy { rule: &law.settings, analysts: &law.analysts, suppressions: &law.suppressions };
-        let resumed = resume_towards(law.horizon, &before, &mut self.pasts, policy, events);
+        let policy =
+            Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
+        let resumed = resume_towards(inputs.horizon, &before, &mut self.pasts, policy, events);
         let (evaluation, after) = resumed.map_err(|late| TravelError::EventsUnordered {
-            rule: law.name.clone(),
+            rule: inputs.name.clone(),
             event: late.event,
             evaluated_until: late.evaluated_until,
         })?;
-        let learn = law.settings.learn;
+        let learn = inputs.settings.learn;
         for verdict in &evaluation.verdicts {
-            if verdict.to_time() < law.pruned_before {
+            if verdict.to_time() < inputs.pruned_before {
                 continue;
             }
-            let mut row = findings::verdict(&law.name, verdict);
-            row.insert("edition".to_owned(), law.edition.into());
+            let mut row = findings::verdict(&inputs.name, verdict);
+            row.insert("edition".to_owned(), inputs.edition.into());
             self.verdicts.push(serde_json::Value::from(row).to_string());
             self.legs.push(verdict.leg_id.clone());
             if verdict.is_raised() {
@@ -139,7 +144,7 @@ impl Outcome {
         for incident in evaluation.incidents {
             let carried =
                 before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
-            if carried != Some(&incident) && incident.last_seen >= law.pruned_before {
+            if carried != Some(&incident) && incident.last_seen >= inputs.pruned_before {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
         }

@@ -1,9 +1,9 @@
 //! Checks that the transaction ids of a source are valid as an exact cursor. They are only if they belong to the
 //! transactions of this server that inserted the rows.
 
-use super::binding::{below, select_below};
 use super::indexes::Plan;
-use super::queries::{Arrival, Queries};
+use super::source_queries::{Arrival, SourceQueries};
+use super::source_trust::{below, select_below};
 use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::identifiers;
@@ -39,7 +39,7 @@ LIMIT 1",
 /// Why a source has transaction ids that are not this server's, as far as the catalogs say: a foreign table below it, a
 /// table that logical replication fills, a column that is computed. With the rights of the rule's owner, within an SPI
 /// connection.
-pub fn other_servers_rows(queries: &Queries) -> Result<Option<String>, TravelError> {
+pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(None) };
     let Some(source) = Source::find(&queries.source) else { return Ok(None) };
     if let Some(Filled::Computed) = filled(source, column)? {
@@ -50,7 +50,7 @@ pub fn other_servers_rows(queries: &Queries) -> Result<Option<String>, TravelErr
 }
 
 /// Why the rows may be another server's, by the plan over all of them. With the owner's rights, within an SPI connection.
-pub fn other_engine(queries: &Queries) -> Result<Option<String>, TravelError> {
+pub fn other_engine(queries: &SourceQueries) -> Result<Option<String>, TravelError> {
     let mut found = None;
     Plan::of(queries, "true")?.visit(&mut |name, value| match name {
         "Node Type" if value == "Foreign Scan" => {
@@ -68,7 +68,7 @@ pub fn other_engine(queries: &Queries) -> Result<Option<String>, TravelError> {
 
 /// Says what can be seen of ids that are not those of the rows' own transactions, though the source does not refuse
 /// them: of rows with these a scan may never hear. With the owner's rights, within an SPI connection.
-pub fn notices(queries: &Queries) -> Result<(), TravelError> {
+pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(()) };
     let name = column.strip_prefix("s.").unwrap_or(column);
     let say = |what: String, hint: &'static str| Report::notice(what).hint(hint).send();

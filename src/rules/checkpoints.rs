@@ -12,7 +12,7 @@ use travel_core::rule::Micros;
 
 /// What states are kept of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum MemberKind {
     Entity,
     Baseline,
 }
@@ -20,7 +20,7 @@ pub enum Kind {
 /// The rows of one member. The first stands before its first event (`Micros::MIN`), the last holds to this day
 /// (`Micros::MAX`).
 #[derive(Clone, Debug, Default)]
-pub struct Kept {
+pub struct Checkpoints {
     /// `evaluated_until` and `valid_until`, ascending.
     pub times: Vec<(Micros, Micros)>,
     /// The edition of place data of each.
@@ -32,7 +32,7 @@ pub struct Kept {
     newest: Option<String>,
 }
 
-impl Kind {
+impl MemberKind {
     pub fn table(self) -> &'static str {
         match self {
             Self::Entity => "travel.entity_states",
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-impl Kept {
+impl Checkpoints {
     /// The event that it was evaluated up to.
     pub fn evaluated_until(&self) -> Option<Micros> {
         self.times.last().map(|(evaluated_until, _)| *evaluated_until)
@@ -90,8 +90,12 @@ impl Kept {
 }
 
 /// The rows of these members; those without any are not in it.
-pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, Kept>, TravelError> {
-    let mut members: HashMap<Arc<str>, Kept> = HashMap::new();
+pub fn load(
+    kind: MemberKind,
+    rule: &str,
+    names: &[&str],
+) -> Result<HashMap<Arc<str>, Checkpoints>, TravelError> {
+    let mut members: HashMap<Arc<str>, Checkpoints> = HashMap::new();
     if names.is_empty() {
         return Ok(members);
     }
@@ -126,7 +130,7 @@ pub fn load(kind: Kind, rule: &str, names: &[&str]) -> Result<HashMap<Arc<str>, 
 }
 
 /// A state of a member, with its edition of place data.
-pub struct KeptState<S> {
+pub struct StoredState<S> {
     pub name: Arc<str>,
     pub edition: Option<i64>,
     pub state: S,
@@ -134,10 +138,10 @@ pub struct KeptState<S> {
 
 /// The states of members as of certain rows.
 pub fn states_at<S: DeserializeOwned>(
-    kind: Kind,
+    kind: MemberKind,
     rule: &str,
     at: &[(&str, Micros)],
-) -> Result<Vec<KeptState<S>>, TravelError> {
+) -> Result<Vec<StoredState<S>>, TravelError> {
     let query = format!(
         "SELECT s.{name}, s.state::text, s.edition
          FROM unnest($2::text[], $3::timestamptz[]) AS m (name, evaluated_until)
@@ -153,7 +157,7 @@ pub fn states_at<S: DeserializeOwned>(
     (0..rows.len)
         .map(|row| {
             let stored = rows.text(row, 1)?.unwrap_or_default();
-            Ok(KeptState {
+            Ok(StoredState {
                 name: rows.text(row, 0)?.unwrap_or_default().into(),
                 edition: rows.i64(row, 2),
                 state: state(rule, stored)?,

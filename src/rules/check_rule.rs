@@ -1,9 +1,9 @@
 //! `travel.check_rule`: what is wrong with a rule, its source and what it names in it.
 
-use super::arrivals;
 use super::definition::Definition;
+use super::exact_cursor;
 use super::indexes;
-use super::queries::{News, Queries};
+use super::source_queries::{NewRows, SourceQueries};
 use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::TravelError;
@@ -30,7 +30,7 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
         // EXPLAIN asks for the rights that the query needs.
-        spi::select(&format!("EXPLAIN {}", queries.news(&News::any())), &[]);
+        spi::select(&format!("EXPLAIN {}", queries.news(&NewRows::any())), &[]);
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {
@@ -41,7 +41,7 @@ pub fn check(name: &str) -> Result<(), TravelError> {
             .send();
         }
         indexes::notices(&queries)?;
-        arrivals::notices(&queries)
+        exact_cursor::notices(&queries)
     })?;
     warn_of_rows(&definition, &queries)
 }
@@ -51,7 +51,7 @@ const NEWEST: usize = 10_000;
 
 /// Warns where none of the newest rows can be evaluated. Values of the source are shown to members of the rule's owner,
 /// by whose rights they are read.
-fn warn_of_rows(definition: &Definition, queries: &Queries) -> Result<(), TravelError> {
+fn warn_of_rows(definition: &Definition, queries: &SourceQueries) -> Result<(), TravelError> {
     let owner = definition.owner()?;
     let may_see = Role::current().is_member_of(owner);
     let name = &definition.name;
@@ -90,7 +90,7 @@ fn warn_of_rows(definition: &Definition, queries: &Queries) -> Result<(), Travel
 }
 
 /// What a rule names, looked up with its owner's rights: the query over its source. Within an SPI connection.
-pub fn resolve(definition: &Definition) -> Result<Queries, TravelError> {
+pub fn resolve(definition: &Definition) -> Result<SourceQueries, TravelError> {
     if let Some(message) = &definition.message {
         let unknown = Template::parse(message).unknown_names(is_known);
         if !unknown.is_empty() {
@@ -99,6 +99,6 @@ pub fn resolve(definition: &Definition) -> Result<Queries, TravelError> {
     }
     with_rights_of(definition.owner()?, || {
         let arguments = definition.arguments()?;
-        Queries::read(definition, &arguments)
+        SourceQueries::read(definition, &arguments)
     })
 }

@@ -1,10 +1,10 @@
 //! The rows of travel.entity_states and travel.baseline_states.
 
-use super::{Evaluated, ROWS, Writer, stored, times};
+use super::{EvaluatedMember, ROWS, Writer, stored, times};
 use crate::pg::errors::TravelError;
 use crate::pg::spi;
+use crate::rules::checkpoints::MemberKind;
 use crate::rules::definition::{text, texts};
-use crate::rules::members::Kind;
 use pgrx::pg_sys;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -14,39 +14,39 @@ use travel_core::rule::{Checkpoint, Micros};
 
 impl Writer<'_> {
     pub(super) fn write_states(&self) -> Result<(), TravelError> {
-        let outcome = &self.outcome;
+        let results = &self.results;
         let newest =
-            |name: &Arc<str>| outcome.state.entities.get(name).map(|state| (state.evaluated_until, state));
-        let states = StateRows::of(
+            |name: &Arc<str>| results.state.entities.get(name).map(|state| (state.evaluated_until, state));
+        let states = CheckpointRows::of(
             &self.entities,
-            &outcome.entity_checkpoints,
-            &outcome.entities_begun,
+            &results.entity_checkpoints,
+            &results.entities_begun,
             newest,
-            self.law.horizon,
+            self.inputs.horizon,
         )?;
-        states.write(Kind::Entity, &self.law.name, self.pass, self.law.edition);
+        states.write(MemberKind::Entity, &self.inputs.name, self.pass, self.inputs.edition);
         let newest =
-            |name: &Arc<str>| outcome.state.baselines.get(name).map(|state| (state.evaluated_until, state));
-        let states = StateRows::of(
+            |name: &Arc<str>| results.state.baselines.get(name).map(|state| (state.evaluated_until, state));
+        let states = CheckpointRows::of(
             &self.baselines,
-            &outcome.baseline_checkpoints,
-            &outcome.baselines_begun,
+            &results.baseline_checkpoints,
+            &results.baselines_begun,
             newest,
-            self.law.horizon,
+            self.inputs.horizon,
         )?;
-        states.write(Kind::Baseline, &self.law.name, self.pass, self.law.edition);
+        states.write(MemberKind::Baseline, &self.inputs.name, self.pass, self.inputs.edition);
         Ok(())
     }
 }
 
 /// Rows of a table of states that go, and that are new or changed.
 #[derive(Default)]
-struct StateRows {
+struct CheckpointRows {
     gone: Vec<(Arc<str>, Micros)>,
-    put: Vec<StateRow>,
+    put: Vec<CheckpointRow>,
 }
 
-struct StateRow {
+struct CheckpointRow {
     name: Arc<str>,
     evaluated_until: Micros,
     valid_until: Micros,
@@ -55,9 +55,9 @@ struct StateRow {
     state: String,
 }
 
-impl StateRows {
+impl CheckpointRows {
     fn of<'s, S: Serialize + 's>(
-        evaluated: &[Evaluated],
+        evaluated: &[EvaluatedMember],
         checkpoints: &[Checkpoint<S>],
         begun: &[(Arc<str>, Micros)],
         newest: impl Fn(&Arc<str>) -> Option<(Micros, &'s S)>,
@@ -76,12 +76,12 @@ impl StateRows {
                 continue;
             };
             let name = || member.name.clone();
-            let mut put: BTreeMap<Micros, StateRow> = BTreeMap::new();
+            let mut put: BTreeMap<Micros, CheckpointRow> = BTreeMap::new();
             let evaluated_from = if member.is_whole { member.again.from } else { Micros::MAX };
             let mut row = |evaluated_until, valid_until, state| {
                 put.insert(
                     evaluated_until,
-                    StateRow { name: name(), evaluated_until, valid_until, evaluated_from, state },
+                    CheckpointRow { name: name(), evaluated_until, valid_until, evaluated_from, state },
                 );
             };
             if let Some(first) = begun.get(&*member.name) {
@@ -106,7 +106,7 @@ impl StateRows {
         Ok(rows)
     }
 
-    fn write(&self, kind: Kind, rule: &str, pass: i64, edition: i64) {
+    fn write(&self, kind: MemberKind, rule: &str, pass: i64, edition: i64) {
         let (table, column) = (kind.table(), kind.column());
         if !self.gone.is_empty() {
             let names: Vec<&str> = self.gone.iter().map(|(name, _)| &**name).collect();
@@ -123,7 +123,7 @@ impl StateRows {
         for rows in self.put.chunks(ROWS) {
             let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
             let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
-            let column_of = |of: fn(&StateRow) -> Micros| {
+            let column_of = |of: fn(&CheckpointRow) -> Micros| {
                 let all: Vec<Micros> = rows.iter().map(of).collect();
                 times(&all)
             };
