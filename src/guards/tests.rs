@@ -1,4 +1,4 @@
-//! What the guards let a scan do. What they refuse to all others is in tests/regress/sql/analysts.sql.
+//! What the guards let a scan do. What they refuse to all others is in tests/regress/sql/analyst_entries.sql.
 
 use pgrx::prelude::*;
 
