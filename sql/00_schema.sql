@@ -1,23 +1,39 @@
--- impossible_travel: everything lives in the schema travel, which the extension owns. A schema of that name that is
--- there already, even an empty one, makes CREATE EXTENSION fail here rather than mix its objects with others.
+-- The two schemas of impossible_travel. travel holds what users call and read; travel_internal holds what those objects
+-- need to work. The extension creates both. If a schema of either name exists, even an empty one, CREATE EXTENSION fails
+-- here, because the extension's objects must not be mixed with those of others.
 DO $$
+DECLARE
+    existing pg_catalog.text := (
+        SELECT pg_catalog.min(nspname::pg_catalog.text) FROM pg_catalog.pg_namespace
+        WHERE nspname OPERATOR(pg_catalog.=) ANY ('{travel,travel_internal}'::pg_catalog.name[])
+    );
 BEGIN
-    IF EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname OPERATOR(pg_catalog.=) 'travel') THEN
+    IF existing IS NOT NULL THEN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
-            MESSAGE = 'schema "travel" already exists',
+            MESSAGE = pg_catalog.format('schema "%s" already exists', existing),
             DETAIL = 'The extension creates this schema itself, to be sure that it contains no other objects.',
-            HINT = 'If the schema is yours, rename it: ALTER SCHEMA travel RENAME TO another_name. If it is left over and '
-                || 'holds nothing that is needed, drop it: DROP SCHEMA travel. Then run CREATE EXTENSION again.';
+            HINT = pg_catalog.format(
+                'If the schema is yours, rename it: ALTER SCHEMA %1$s RENAME TO another_name. If it is left over and holds '
+                'nothing that you need, drop it: DROP SCHEMA %1$s. Then run CREATE EXTENSION again.', existing);
     END IF;
 END
 $$;
+
 CREATE SCHEMA travel;
-COMMENT ON SCHEMA travel IS 'impossible_travel: impossible travel in AWS CloudTrail';
+COMMENT ON SCHEMA travel IS
+    'impossible_travel: functions, tables and views that detect impossible travel in AWS CloudTrail';
 GRANT USAGE ON SCHEMA travel TO PUBLIC;
 
--- Text is handled as UTF-8: other database encodings are refused before anything else is made.
-CREATE FUNCTION travel.require_utf8() RETURNS void
+-- The queries that travel.detect_sql writes, and the views that users make of them, call functions of this schema with
+-- the rights of the user. Its tables are for no user: scans read and write them with the rights of the extension's owner.
+CREATE SCHEMA travel_internal;
+COMMENT ON SCHEMA travel_internal IS
+    'impossible_travel: objects that the schema travel needs to work. They may change in any version; do not use them directly.';
+GRANT USAGE ON SCHEMA travel_internal TO PUBLIC;
+
+-- The extension handles text as UTF-8 and refuses a database of another encoding before it creates anything.
+CREATE FUNCTION travel_internal.require_utf8() RETURNS void
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_require_utf8';
-SELECT travel.require_utf8();
-DROP FUNCTION travel.require_utf8();
+SELECT travel_internal.require_utf8();
+DROP FUNCTION travel_internal.require_utf8();

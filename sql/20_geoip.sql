@@ -30,10 +30,10 @@ CREATE FUNCTION travel.is_located(ip inet, at timestamptz DEFAULT pg_catalog.now
 COMMENT ON FUNCTION travel.is_located(inet, timestamptz) IS
     'whether an address has coordinates, so that an event from it can be evaluated';
 
-CREATE FUNCTION travel.is_ignored(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
+CREATE FUNCTION travel_internal.is_ignored(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_ignored';
-COMMENT ON FUNCTION travel.is_ignored(inet, timestamptz) IS
+COMMENT ON FUNCTION travel_internal.is_ignored(inet, timestamptz) IS
     'whether a named network says that an event from this address at this time is as if it were absent';
 
 CREATE FUNCTION travel.geoip_databases(

@@ -67,11 +67,11 @@ CREATE FUNCTION travel.leg(
 COMMENT ON FUNCTION travel.leg(timestamptz, float8, float8, text, float8, float8, boolean) IS
     'the leg that arrives at this row, over coordinates; OVER (PARTITION BY the entity ORDER BY event_time, latitude, longitude)';
 
-CREATE FUNCTION travel.leg_within(
+CREATE FUNCTION travel_internal.leg_within(
     event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text DEFAULT NULL,
     min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false
 ) RETURNS travel.leg
     LANGUAGE c WINDOW STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'travel_leg_accurate';
-COMMENT ON FUNCTION travel.leg_within(timestamptz, float8, float8, float8, text, float8, float8, boolean) IS
+COMMENT ON FUNCTION travel_internal.leg_within(timestamptz, float8, float8, float8, text, float8, float8, boolean) IS
     'as travel.leg over coordinates, which are within a radius in km';

@@ -192,38 +192,38 @@ COMMENT ON FUNCTION travel.coverage(regclass, timestamptz, timestamptz) IS
 
 -- What the query of travel.detect_sql is made of ----------------------------------------------------------------------
 
-CREATE FUNCTION travel.each_leg(legs travel.leg[]) RETURNS SETOF travel.leg
+CREATE FUNCTION travel_internal.each_leg(legs travel.leg[]) RETURNS SETOF travel.leg
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'travel_each_leg';
-COMMENT ON FUNCTION travel.each_leg(travel.leg[]) IS 'as unnest, but the planner expects few legs';
+COMMENT ON FUNCTION travel_internal.each_leg(travel.leg[]) IS 'as unnest, but the planner expects few legs';
 
-CREATE FUNCTION travel.entity(VARIADIC parts text[]) RETURNS text
+CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_entity';
-COMMENT ON FUNCTION travel.entity(text[]) IS
+COMMENT ON FUNCTION travel_internal.entity(text[]) IS
     'one text of several columns, joined with |; NULL where a part is NULL, empty or hidden';
 
-CREATE FUNCTION travel.leg_id(entity text, from_time timestamptz, from_ip inet, to_time timestamptz, to_ip inet) RETURNS text
+CREATE FUNCTION travel_internal.leg_id(entity text, from_time timestamptz, from_ip inet, to_time timestamptz, to_ip inet) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_leg_id';
-COMMENT ON FUNCTION travel.leg_id(text, timestamptz, inet, timestamptz, inet) IS
+COMMENT ON FUNCTION travel_internal.leg_id(text, timestamptz, inet, timestamptz, inet) IS
     'the id of a leg, the same on any server';
 
-CREATE FUNCTION travel.leg_id(
+CREATE FUNCTION travel_internal.leg_id(
     entity text, from_time timestamptz, from_latitude float8, from_longitude float8,
     to_time timestamptz, to_latitude float8, to_longitude float8
 ) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_leg_id_coordinates';
-COMMENT ON FUNCTION travel.leg_id(text, timestamptz, float8, float8, timestamptz, float8, float8) IS
+COMMENT ON FUNCTION travel_internal.leg_id(text, timestamptz, float8, float8, timestamptz, float8, float8) IS
     'the id of a leg over coordinates, the same on any server';
 
-CREATE FUNCTION travel.travel_time(elapsed_seconds float8) RETURNS text
+CREATE FUNCTION travel_internal.travel_time(elapsed_seconds float8) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_travel_time';
-COMMENT ON FUNCTION travel.travel_time(float8) IS 'seconds in words, in their two largest units';
+COMMENT ON FUNCTION travel_internal.travel_time(float8) IS 'seconds in words, in their two largest units';
 
-CREATE FUNCTION travel.finding_message(
+CREATE FUNCTION travel_internal.finding_message(
     entity text, access_key_id text, identity_type text, session_name text,
     from_city text, from_country text, from_latitude float8, from_longitude float8,
     to_city text, to_country text, to_latitude float8, to_longitude float8,
@@ -231,6 +231,6 @@ CREATE FUNCTION travel.finding_message(
 ) RETURNS text
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_finding_message';
-COMMENT ON FUNCTION travel.finding_message(
+COMMENT ON FUNCTION travel_internal.finding_message(
     text, text, text, text, text, text, float8, float8, text, text, float8, float8, float8, float8, float8, boolean
 ) IS 'a leg as one sentence';

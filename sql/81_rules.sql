@@ -71,15 +71,15 @@ COMMENT ON COLUMN travel.rules.source_owner IS
     'the role that owned the source when the rule was written or travel.confirm_source was called: a scan refuses a source that belongs to another; NULL: the source did not exist';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
-CREATE FUNCTION travel.validate_rule() RETURNS trigger
+CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
-COMMENT ON FUNCTION travel.validate_rule() IS
+COMMENT ON FUNCTION travel_internal.validate_rule() IS
     'that a rule is in range, and that its writer is a member of its owner';
-REVOKE ALL ON FUNCTION travel.validate_rule() FROM PUBLIC;
+REVOKE ALL ON FUNCTION travel_internal.validate_rule() FROM PUBLIC;
 CREATE TRIGGER validate_rule BEFORE INSERT OR UPDATE OR DELETE ON travel.rules
-    FOR EACH ROW EXECUTE FUNCTION travel.validate_rule();
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.validate_rule();
 COMMENT ON TRIGGER validate_rule ON travel.rules IS 'what is written is right as far as it can be seen';
 
 -- Rules to begin with -------------------------------------------------------------------------------------------------

@@ -90,7 +90,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.alert_history', '');
 COMMENT ON SEQUENCE travel.alert_history_change_id_seq IS 'the ids of lines of the history';
 SELECT pg_catalog.pg_extension_config_dump('travel.alert_history_change_id_seq', '');
 
-CREATE TABLE travel.alert_legs (
+CREATE TABLE travel_internal.alert_legs (
     alert_id          bigint      NOT NULL,
     leg_id            text        NOT NULL,
     to_time           timestamptz NOT NULL,
@@ -107,38 +107,38 @@ CREATE TABLE travel.alert_legs (
     evidence          text[]      NOT NULL DEFAULT '{}',
     PRIMARY KEY (alert_id, leg_id)
 );
-CREATE INDEX alert_legs_leg ON travel.alert_legs (leg_id);
-COMMENT ON TABLE travel.alert_legs IS
+CREATE INDEX alert_legs_leg ON travel_internal.alert_legs (leg_id);
+COMMENT ON TABLE travel_internal.alert_legs IS
     'the raised legs of each alert, of a withdrawn one those that it last had: by these it is known again';
-COMMENT ON COLUMN travel.alert_legs.alert_id IS 'the alert';
-COMMENT ON COLUMN travel.alert_legs.leg_id IS 'as in travel.verdicts';
-COMMENT ON COLUMN travel.alert_legs.to_time IS 'when the leg arrives';
-COMMENT ON COLUMN travel.alert_legs.baseline_entity IS 'whose places they are; NULL: there is no baseline';
-COMMENT ON COLUMN travel.alert_legs.from_country_code IS 'where the leg starts, as in travel.finding';
-COMMENT ON COLUMN travel.alert_legs.from_subdivision IS 'the same';
-COMMENT ON COLUMN travel.alert_legs.from_city IS 'the same';
-COMMENT ON COLUMN travel.alert_legs.from_known IS
+COMMENT ON COLUMN travel_internal.alert_legs.alert_id IS 'the alert';
+COMMENT ON COLUMN travel_internal.alert_legs.leg_id IS 'as in travel.verdicts';
+COMMENT ON COLUMN travel_internal.alert_legs.to_time IS 'when the leg arrives';
+COMMENT ON COLUMN travel_internal.alert_legs.baseline_entity IS 'whose places they are; NULL: there is no baseline';
+COMMENT ON COLUMN travel_internal.alert_legs.from_country_code IS 'where the leg starts, as in travel.finding';
+COMMENT ON COLUMN travel_internal.alert_legs.from_subdivision IS 'the same';
+COMMENT ON COLUMN travel_internal.alert_legs.from_city IS 'the same';
+COMMENT ON COLUMN travel_internal.alert_legs.from_known IS
     'whether the place was known when the leg arrived; archiving as expected enters those that were not';
-COMMENT ON COLUMN travel.alert_legs.to_country_code IS 'where the leg arrives, as in travel.finding';
-COMMENT ON COLUMN travel.alert_legs.to_subdivision IS 'the same';
-COMMENT ON COLUMN travel.alert_legs.to_city IS 'the same';
-COMMENT ON COLUMN travel.alert_legs.to_known IS 'the same of the place where the leg arrives';
-COMMENT ON COLUMN travel.alert_legs.downgraded IS 'whether the leg bears a mark that the rule lowers';
-COMMENT ON COLUMN travel.alert_legs.evidence IS 'what the leg alone contributes to the evidence of its alert';
-SELECT pg_catalog.pg_extension_config_dump('travel.alert_legs', '');
+COMMENT ON COLUMN travel_internal.alert_legs.to_country_code IS 'where the leg arrives, as in travel.finding';
+COMMENT ON COLUMN travel_internal.alert_legs.to_subdivision IS 'the same';
+COMMENT ON COLUMN travel_internal.alert_legs.to_city IS 'the same';
+COMMENT ON COLUMN travel_internal.alert_legs.to_known IS 'the same of the place where the leg arrives';
+COMMENT ON COLUMN travel_internal.alert_legs.downgraded IS 'whether the leg bears a mark that the rule lowers';
+COMMENT ON COLUMN travel_internal.alert_legs.evidence IS 'what the leg alone contributes to the evidence of its alert';
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.alert_legs', '');
 
-CREATE FUNCTION travel.forget_alerts() RETURNS trigger
+CREATE FUNCTION travel_internal.forget_alerts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    DELETE FROM travel.alert_legs AS l USING gone WHERE l.alert_id = gone.id;
+    DELETE FROM travel_internal.alert_legs AS l USING gone WHERE l.alert_id = gone.id;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION travel.forget_alerts() IS 'trigger: deletes the legs of deleted alerts';
-REVOKE ALL ON FUNCTION travel.forget_alerts() FROM PUBLIC;
+COMMENT ON FUNCTION travel_internal.forget_alerts() IS 'trigger: deletes the legs of deleted alerts';
+REVOKE ALL ON FUNCTION travel_internal.forget_alerts() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.alerts
     REFERENCING OLD TABLE AS gone
-    FOR EACH STATEMENT EXECUTE FUNCTION travel.forget_alerts();
+    FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_alerts();
 COMMENT ON TRIGGER forget ON travel.alerts IS 'deletes the legs of deleted alerts';

@@ -1,6 +1,6 @@
 -- Scans: what a rule has evaluated, and how it goes on ------------------------------------------------------------------
 
-CREATE TABLE travel.scans (
+CREATE TABLE travel_internal.scans (
     rule              text        PRIMARY KEY,
     source            text,
     arrival           text,
@@ -34,48 +34,48 @@ CREATE TABLE travel.scans (
     longest_gap       interval,
     problem           text
 );
-COMMENT ON TABLE travel.scans IS 'where the scan of each rule stands';
-COMMENT ON COLUMN travel.scans.rule IS 'the rule';
-COMMENT ON COLUMN travel.scans.source IS 'what was scanned: another source is scanned from its beginning';
-COMMENT ON COLUMN travel.scans.arrival IS 'how what is new was found: the column, or lookback; by another one everything is scanned again';
-COMMENT ON COLUMN travel.scans.raised IS 'alerts of the pass so far, and the highest severity of them';
-COMMENT ON COLUMN travel.scans.system_identifier IS 'of the cluster whose transactions the snapshots are about';
-COMMENT ON COLUMN travel.scans.scanned IS 'every row that this snapshot sees was evaluated';
-COMMENT ON COLUMN travel.scans.target IS 'of a pass that is under way: it evaluates what this snapshot sees and the last did not';
-COMMENT ON COLUMN travel.scans.arrived IS 'the same by the rule''s arrival_column';
-COMMENT ON COLUMN travel.scans.arriving IS 'of a pass that is under way: how far it will have come';
-COMMENT ON COLUMN travel.scans.pass IS 'the number of the pass that is under way, or of the last';
-COMMENT ON COLUMN travel.scans.evaluate_from IS 'the pass evaluates again what is later, whether it is new or not';
-COMMENT ON COLUMN travel.scans.position IS 'how far in event time the pass has come';
-COMMENT ON COLUMN travel.scans.horizon IS 'the newest event that the pass will come to';
-COMMENT ON COLUMN travel.scans.events IS 'how many events were read, and how many of them had a place';
-COMMENT ON COLUMN travel.scans.geoip_built_at IS 'of the newest GeoIP database that located an event';
-COMMENT ON COLUMN travel.scans.pruned_before IS 'nothing older is evaluated any more: travel.prune';
-COMMENT ON COLUMN travel.scans.highest IS 'with raised';
-COMMENT ON COLUMN travel.scans.under_way IS 'whether a pass has begun and not ended';
-COMMENT ON COLUMN travel.scans.started_at IS 'when the last pass began';
-COMMENT ON COLUMN travel.scans.finished_at IS 'when the last pass ended';
-COMMENT ON COLUMN travel.scans.located IS 'with events';
-COMMENT ON COLUMN travel.scans.newest_event IS 'of those that were read';
-COMMENT ON COLUMN travel.scans.last_error IS
+COMMENT ON TABLE travel_internal.scans IS 'where the scan of each rule stands';
+COMMENT ON COLUMN travel_internal.scans.rule IS 'the rule';
+COMMENT ON COLUMN travel_internal.scans.source IS 'what was scanned: another source is scanned from its beginning';
+COMMENT ON COLUMN travel_internal.scans.arrival IS 'how what is new was found: the column, or lookback; by another one everything is scanned again';
+COMMENT ON COLUMN travel_internal.scans.raised IS 'alerts of the pass so far, and the highest severity of them';
+COMMENT ON COLUMN travel_internal.scans.system_identifier IS 'of the cluster whose transactions the snapshots are about';
+COMMENT ON COLUMN travel_internal.scans.scanned IS 'every row that this snapshot sees was evaluated';
+COMMENT ON COLUMN travel_internal.scans.target IS 'of a pass that is under way: it evaluates what this snapshot sees and the last did not';
+COMMENT ON COLUMN travel_internal.scans.arrived IS 'the same by the rule''s arrival_column';
+COMMENT ON COLUMN travel_internal.scans.arriving IS 'of a pass that is under way: how far it will have come';
+COMMENT ON COLUMN travel_internal.scans.pass IS 'the number of the pass that is under way, or of the last';
+COMMENT ON COLUMN travel_internal.scans.evaluate_from IS 'the pass evaluates again what is later, whether it is new or not';
+COMMENT ON COLUMN travel_internal.scans.position IS 'how far in event time the pass has come';
+COMMENT ON COLUMN travel_internal.scans.horizon IS 'the newest event that the pass will come to';
+COMMENT ON COLUMN travel_internal.scans.events IS 'how many events were read, and how many of them had a place';
+COMMENT ON COLUMN travel_internal.scans.geoip_built_at IS 'of the newest GeoIP database that located an event';
+COMMENT ON COLUMN travel_internal.scans.pruned_before IS 'nothing older is evaluated any more: travel.prune';
+COMMENT ON COLUMN travel_internal.scans.highest IS 'with raised';
+COMMENT ON COLUMN travel_internal.scans.under_way IS 'whether a pass has begun and not ended';
+COMMENT ON COLUMN travel_internal.scans.started_at IS 'when the last pass began';
+COMMENT ON COLUMN travel_internal.scans.finished_at IS 'when the last pass ended';
+COMMENT ON COLUMN travel_internal.scans.located IS 'with events';
+COMMENT ON COLUMN travel_internal.scans.newest_event IS 'of those that were read';
+COMMENT ON COLUMN travel_internal.scans.last_error IS
     'of the last scan or of the rule as it was written; NULL once a scan succeeds';
-COMMENT ON COLUMN travel.scans.last_error_at IS 'when it came';
-COMMENT ON COLUMN travel.scans.located_by IS
+COMMENT ON COLUMN travel_internal.scans.last_error_at IS 'when it came';
+COMMENT ON COLUMN travel_internal.scans.located_by IS
     'the GeoIP databases that located addresses in the last step, by coordinates or by the AS of a named network; without one of them the next step stops; see travel.accept_geoip';
-COMMENT ON COLUMN travel.scans.pass_events IS 'the events that the pass has read so far';
-COMMENT ON COLUMN travel.scans.pass_located IS 'those of them that were located';
-COMMENT ON COLUMN travel.scans.found_news IS 'whether the pass has read events that are newer than all before';
-COMMENT ON COLUMN travel.scans.newest_past IS
+COMMENT ON COLUMN travel_internal.scans.pass_events IS 'the events that the pass has read so far';
+COMMENT ON COLUMN travel_internal.scans.pass_located IS 'those of them that were located';
+COMMENT ON COLUMN travel_internal.scans.found_news IS 'whether the pass has read events that are newer than all before';
+COMMENT ON COLUMN travel_internal.scans.newest_past IS
     'as newest_event, without events that claim to come from the future: they would hide that others stay away';
-COMMENT ON COLUMN travel.scans.news_at IS 'when a pass last found new events; before that, when the first pass began';
-COMMENT ON COLUMN travel.scans.longest_gap IS
+COMMENT ON COLUMN travel_internal.scans.news_at IS 'when a pass last found new events; before that, when the first pass began';
+COMMENT ON COLUMN travel_internal.scans.longest_gap IS
     'the longest time between two passes that found new events; it is halved every 14 days';
-COMMENT ON COLUMN travel.scans.problem IS
+COMMENT ON COLUMN travel_internal.scans.problem IS
     'why nothing that the last pass with rows read could be evaluated; NULL: something could';
-SELECT pg_catalog.pg_extension_config_dump('travel.scans', '');
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.scans', '');
 
 -- One row of a member stands as of one of its events, and holds until its next one.
-CREATE TABLE travel.entity_states (
+CREATE TABLE travel_internal.entity_states (
     rule         text        NOT NULL,
     entity       text        NOT NULL,
     evaluated_until timestamptz NOT NULL,
@@ -86,19 +86,19 @@ CREATE TABLE travel.entity_states (
     edition      bigint,
     PRIMARY KEY (rule, entity, evaluated_until)
 );
-COMMENT ON TABLE travel.entity_states IS 'what a scan must know of an entity to go on from there';
-COMMENT ON COLUMN travel.entity_states.rule IS 'the rule';
-COMMENT ON COLUMN travel.entity_states.entity IS 'the member';
-COMMENT ON COLUMN travel.entity_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
-COMMENT ON COLUMN travel.entity_states.valid_until IS 'the next event; infinity: none yet';
-COMMENT ON COLUMN travel.entity_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
-COMMENT ON COLUMN travel.entity_states.evaluated_from IS 'with pass';
-COMMENT ON COLUMN travel.entity_states.state IS 'as the library writes it; NULL: there is nothing to know';
-COMMENT ON COLUMN travel.entity_states.edition IS
+COMMENT ON TABLE travel_internal.entity_states IS 'what a scan must know of an entity to go on from there';
+COMMENT ON COLUMN travel_internal.entity_states.rule IS 'the rule';
+COMMENT ON COLUMN travel_internal.entity_states.entity IS 'the member';
+COMMENT ON COLUMN travel_internal.entity_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
+COMMENT ON COLUMN travel_internal.entity_states.valid_until IS 'the next event; infinity: none yet';
+COMMENT ON COLUMN travel_internal.entity_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
+COMMENT ON COLUMN travel_internal.entity_states.evaluated_from IS 'with pass';
+COMMENT ON COLUMN travel_internal.entity_states.state IS 'as the library writes it; NULL: there is nothing to know';
+COMMENT ON COLUMN travel_internal.entity_states.edition IS
     'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
-SELECT pg_catalog.pg_extension_config_dump('travel.entity_states', '');
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.entity_states', '');
 
-CREATE TABLE travel.baseline_states (
+CREATE TABLE travel_internal.baseline_states (
     rule            text        NOT NULL,
     baseline_entity text        NOT NULL,
     evaluated_until    timestamptz NOT NULL,
@@ -109,73 +109,73 @@ CREATE TABLE travel.baseline_states (
     edition         bigint,
     PRIMARY KEY (rule, baseline_entity, evaluated_until)
 );
-COMMENT ON TABLE travel.baseline_states IS 'what a scan must know of a person to go on from there';
-COMMENT ON COLUMN travel.baseline_states.rule IS 'the rule';
-COMMENT ON COLUMN travel.baseline_states.baseline_entity IS 'the member';
-COMMENT ON COLUMN travel.baseline_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
-COMMENT ON COLUMN travel.baseline_states.valid_until IS 'the next event; infinity: none yet';
-COMMENT ON COLUMN travel.baseline_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
-COMMENT ON COLUMN travel.baseline_states.evaluated_from IS 'with pass';
-COMMENT ON COLUMN travel.baseline_states.state IS 'as the library writes it; NULL: there is nothing to know';
-COMMENT ON COLUMN travel.baseline_states.edition IS
+COMMENT ON TABLE travel_internal.baseline_states IS 'what a scan must know of a person to go on from there';
+COMMENT ON COLUMN travel_internal.baseline_states.rule IS 'the rule';
+COMMENT ON COLUMN travel_internal.baseline_states.baseline_entity IS 'the member';
+COMMENT ON COLUMN travel_internal.baseline_states.evaluated_until IS 'the event that it stands as of; -infinity: before the first';
+COMMENT ON COLUMN travel_internal.baseline_states.valid_until IS 'the next event; infinity: none yet';
+COMMENT ON COLUMN travel_internal.baseline_states.pass IS 'of the newest row: the pass that read all its events later than evaluated_from';
+COMMENT ON COLUMN travel_internal.baseline_states.evaluated_from IS 'with pass';
+COMMENT ON COLUMN travel_internal.baseline_states.state IS 'as the library writes it; NULL: there is nothing to know';
+COMMENT ON COLUMN travel_internal.baseline_states.edition IS
     'the edition of place data (GeoIP databases and named networks) that located its addresses; a member of another edition is read again';
-SELECT pg_catalog.pg_extension_config_dump('travel.baseline_states', '');
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_states', '');
 
-CREATE FUNCTION travel.forget_rule() RETURNS trigger
+CREATE FUNCTION travel_internal.forget_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_forget_rule';
-COMMENT ON FUNCTION travel.forget_rule() IS
+COMMENT ON FUNCTION travel_internal.forget_rule() IS
     'trigger: archives the open alerts of a deleted rule, and deletes its verdicts, baseline, suppressions and states';
-REVOKE ALL ON FUNCTION travel.forget_rule() FROM PUBLIC;
+REVOKE ALL ON FUNCTION travel_internal.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
-    FOR EACH ROW EXECUTE FUNCTION travel.forget_rule();
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS 'archives the open alerts of the rule and deletes what belongs to it';
 CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
-    FOR EACH STATEMENT EXECUTE FUNCTION travel.forget_rule();
+    FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
 COMMENT ON TRIGGER forget_all ON travel.rules IS 'the same for all rules';
 
 -- Who calls it must not matter: neither how a session shows times and numbers, nor how it reads and quotes SQL, nor what
 -- a condition makes of its zone.
-CREATE FUNCTION travel.scan_step(rule text) RETURNS boolean
+CREATE FUNCTION travel_internal.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
     SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
     SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_scan_step';
-COMMENT ON FUNCTION travel.scan_step(text) IS
+COMMENT ON FUNCTION travel_internal.scan_step(text) IS
     'one step of travel.scan, in one transaction; true where there is more to do';
-REVOKE ALL ON FUNCTION travel.scan_step(text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION travel.scan_step(text) TO @extowner@;
+REVOKE ALL ON FUNCTION travel_internal.scan_step(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION travel_internal.scan_step(text) TO @extowner@;
 
-CREATE FUNCTION travel.may_commit() RETURNS boolean
+CREATE FUNCTION travel_internal.may_commit() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_may_commit';
-COMMENT ON FUNCTION travel.may_commit() IS 'whether the procedure that asks may commit: it is not in a transaction block';
+COMMENT ON FUNCTION travel_internal.may_commit() IS 'whether the procedure that asks may commit: it is not in a transaction block';
 
-CREATE FUNCTION travel.scan_step_ended() RETURNS text
+CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
-COMMENT ON FUNCTION travel.scan_step_ended() IS
-    'how the last travel.scan_step of this session ended: none, failed, busy (another session scans the rule) or cancelled';
+COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
+    'how the last travel_internal.scan_step of this session ended: none, failed, busy (another session scans the rule) or cancelled';
 
-CREATE FUNCTION travel.note_scan_error(rule text, error text) RETURNS void
+CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_note_scan_error';
-COMMENT ON FUNCTION travel.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
-REVOKE ALL ON FUNCTION travel.note_scan_error(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION travel_internal.note_scan_error(text, text) IS 'what the scan of a rule ended with, for travel.status';
+REVOKE ALL ON FUNCTION travel_internal.note_scan_error(text, text) FROM PUBLIC;
 
-CREATE FUNCTION travel.note_rule() RETURNS trigger
+CREATE FUNCTION travel_internal.note_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_note_rule';
-COMMENT ON FUNCTION travel.note_rule() IS 'a rule that cannot be used as it was written is a line in travel.status';
-REVOKE ALL ON FUNCTION travel.note_rule() FROM PUBLIC;
+COMMENT ON FUNCTION travel_internal.note_rule() IS 'a rule that cannot be used as it was written is a line in travel.status';
+REVOKE ALL ON FUNCTION travel_internal.note_rule() FROM PUBLIC;
 CREATE TRIGGER note AFTER INSERT OR UPDATE ON travel.rules
-    FOR EACH ROW EXECUTE FUNCTION travel.note_rule();
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.note_rule();
 COMMENT ON TRIGGER note ON travel.rules IS 'what does not resolve is seen before the next scan';
 
 CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
@@ -188,7 +188,7 @@ DECLARE
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
     name pg_catalog.text;
-    can_commit CONSTANT boolean := travel.may_commit();
+    can_commit CONSTANT boolean := travel_internal.may_commit();
     is_more boolean;
     is_cancelled boolean;
     ended pg_catalog.text;
@@ -209,11 +209,11 @@ BEGIN
             is_cancelled := false;
             -- One rule's error stops no other, whatever its functions raise. Only the cancel of the session does.
             BEGIN
-                is_more := travel.scan_step(name);
+                is_more := travel_internal.scan_step(name);
             EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-                ended := travel.scan_step_ended();
+                ended := travel_internal.scan_step_ended();
                 is_cancelled := state OPERATOR(pg_catalog.=) '57014' AND ended OPERATOR(pg_catalog.<>) 'failed';
                 IF is_cancelled AND NOT can_commit THEN
                     RAISE;
@@ -228,7 +228,7 @@ BEGIN
                 -- Of a rule that another session scans, that session says how it ended.
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN
-                        PERFORM travel.note_scan_error(name, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
+                        PERFORM travel_internal.note_scan_error(name, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
                     EXCEPTION WHEN OTHERS THEN
                         -- What travel.status does not show ends the call: at once in the caller's transaction, which must
                         -- be tried again; else once the other rules are scanned.
@@ -270,19 +270,19 @@ COMMENT ON PROCEDURE travel.scan(text) IS
     'evaluates what arrived since the last scan, by one rule or by all that are enabled; commits as it goes';
 REVOKE ALL ON PROCEDURE travel.scan(text) FROM PUBLIC;
 
-CREATE FUNCTION travel.begin_rescan(rule text, since timestamptz) RETURNS void
+CREATE FUNCTION travel_internal.begin_rescan(rule text, since timestamptz) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_begin_rescan';
-COMMENT ON FUNCTION travel.begin_rescan(text, timestamptz) IS
+COMMENT ON FUNCTION travel_internal.begin_rescan(text, timestamptz) IS
     'the next steps of a rule''s scan evaluate again what is later';
-REVOKE ALL ON FUNCTION travel.begin_rescan(text, timestamptz) FROM PUBLIC;
+REVOKE ALL ON FUNCTION travel_internal.begin_rescan(text, timestamptz) FROM PUBLIC;
 
 CREATE PROCEDURE travel.rescan(rule text, since timestamptz)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    can_commit CONSTANT boolean := travel.may_commit();
+    can_commit CONSTANT boolean := travel_internal.may_commit();
     is_more boolean;
     is_again boolean;
     has_begun boolean := false;
@@ -298,9 +298,9 @@ BEGIN
         WHILE is_more LOOP
             BEGIN
                 IF is_again AND NOT has_begun THEN
-                    PERFORM travel.begin_rescan(rule, since);
+                    PERFORM travel_internal.begin_rescan(rule, since);
                 END IF;
-                is_more := travel.scan_step(rule);
+                is_more := travel_internal.scan_step(rule);
                 has_begun := is_again;
             EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
                 IF NOT can_commit THEN
@@ -308,7 +308,7 @@ BEGIN
                 END IF;
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-                ended := travel.scan_step_ended();
+                ended := travel_internal.scan_step_ended();
             END;
             IF can_commit THEN
                 COMMIT;
@@ -317,7 +317,7 @@ BEGIN
             IF state IS NOT NULL THEN
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN
-                        PERFORM travel.note_scan_error(rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
+                        PERFORM travel_internal.note_scan_error(rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
                     EXCEPTION WHEN OTHERS THEN
                         RAISE WARNING 'the next error could not be kept for travel.status: %', SQLERRM;
                     END;
@@ -390,7 +390,7 @@ SELECT r.name AS rule,
        ), '') AS problem,
        s.pruned_before AS evaluates_from
 FROM travel.rules AS r
-LEFT JOIN travel.scans AS s ON s.rule = r.name;
+LEFT JOIN travel_internal.scans AS s ON s.rule = r.name;
 COMMENT ON VIEW travel.status IS 'how each rule stands: its last scan, how far it has come, what it found, what went wrong';
 COMMENT ON COLUMN travel.status.rule IS 'the rule';
 COMMENT ON COLUMN travel.status.enabled IS 'whether travel.scan without a name evaluates by it';

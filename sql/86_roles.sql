@@ -11,5 +11,5 @@ REVOKE ALL ON FUNCTION travel.grant_to(text, text) FROM PUBLIC;
 -- Whoever installs is an administrator, and can dump and restore what the tables hold.
 SELECT travel.grant_to(pg_catalog.pg_get_userbyid(extowner), 'admin')
 FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
-GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;

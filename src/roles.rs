@@ -1,73 +1,83 @@
-//! `travel.grant_to`: the rights of the three kinds of users.
+//! `travel.grant_to`: the rights of the three levels of users.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
 use crate::pg::role;
 use crate::pg::spi;
 use pgrx::pg_sys;
 
 pg_function!(travel_grant_to, pg_finfo_travel_grant_to, grant_to);
 
-/// Each level has what those before it have.
+/// The levels. Each one includes the rights of those before it.
 const LEVELS: [&str; 3] = ["read", "triage", "admin"];
 
-/// Level, privileges, and the tables, views or functions of the schema that they are for; what is not there is left out.
-/// The tables that only scans need are for nobody.
-const RIGHTS: &[(usize, &str, &[&str])] = &[
+/// What a level adds: the level's number, the privileges, and the objects that they are for. GRANT fails on an object
+/// that does not exist, and CREATE EXTENSION grants the highest level, so a wrong name here fails every test.
+///
+/// No level has rights on the tables of `travel_internal`.
+const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
     (
         0,
         "SELECT",
+        Kind::Table,
         &[
-            "alerts",
-            "alert_history",
-            "alert_points",
-            "verdicts",
-            "known_places",
-            "known_transitions",
-            "suppressions",
-            "networks",
-            "rules",
-            "presets",
-            "status",
+            "travel.alerts",
+            "travel.alert_history",
+            "travel.verdicts",
+            "travel.known_places",
+            "travel.known_transitions",
+            "travel.suppressions",
+            "travel.networks",
+            "travel.rules",
+            "travel.presets",
+            "travel.status",
         ],
     ),
+    (0, "EXECUTE", Kind::Routine, &["travel.assert_healthy"]),
+    (1, "UPDATE (status, archive_reason, assignee)", Kind::Table, &["travel.alerts"]),
     (
-        0,
-        "EXECUTE",
-        &[
-            "explain",
-            "alert_events",
-            "activity_after",
-            "containment",
-            "report",
-            "alert_geojson",
-            "assert_healthy",
-        ],
+        1,
+        "INSERT, UPDATE, DELETE",
+        Kind::Table,
+        &["travel.suppressions", "travel.known_places", "travel.known_transitions"],
     ),
-    (1, "UPDATE (status, archive_reason, assignee)", &["alerts"]),
-    (1, "INSERT, UPDATE, DELETE", &["suppressions", "known_places", "known_transitions"]),
-    (2, "INSERT, UPDATE, DELETE", &["rules", "networks"]),
+    (2, "INSERT, UPDATE, DELETE", Kind::Table, &["travel.rules", "travel.networks"]),
     (
         2,
         "EXECUTE",
+        Kind::Routine,
         &[
-            "create_rule",
-            "check_rule",
-            "scan",
-            "scan_step",
-            "note_scan_error",
-            "begin_rescan",
-            "rescan",
-            "prune",
-            "backtest",
-            "import_aws_ranges",
-            "geoip_databases",
-            "accept_geoip",
-            "grant_to",
+            "travel.create_rule",
+            "travel.check_rule",
+            "travel.scan",
+            "travel.rescan",
+            "travel.prune",
+            "travel.geoip_databases",
+            "travel.accept_geoip",
+            "travel.grant_to",
+            // travel.scan and travel.rescan call these with the rights of their caller.
+            "travel_internal.scan_step",
+            "travel_internal.note_scan_error",
+            "travel_internal.begin_rescan",
         ],
     ),
 ];
+
+/// What GRANT calls an object. A routine is a function or a procedure; its name is enough where it has one signature.
+#[derive(Clone, Copy)]
+enum Kind {
+    Table,
+    Routine,
+}
+
+impl Kind {
+    const fn keyword(self) -> &'static str {
+        match self {
+            Self::Table => "TABLE",
+            Self::Routine => "ROUTINE",
+        }
+    }
+}
 
 /// `(role, level)`
 fn grant_to(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -80,35 +90,12 @@ fn grant_to(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if role::Role::named(role).is_none() {
         return Err(TravelError::NoSuchRole { role: role.to_owned() });
     }
+    let role = pgrx::spi::quote_identifier(role);
     spi::connected(|| {
-        for statement in grants(role, level) {
-            spi::execute(&statement, &[]);
+        for (_, privileges, kind, objects) in RIGHTS.iter().filter(|(of, ..)| *of <= level) {
+            let (kind, objects) = (kind.keyword(), objects.join(", "));
+            spi::execute(&format!("GRANT {privileges} ON {kind} {objects} TO {role}"), &[]);
         }
     });
     Ok(call.null())
-}
-
-/// The GRANT statements of a level, for what of its objects there is. Within [`spi::connected`].
-fn grants(role: &str, level: usize) -> Vec<String> {
-    let rights: Vec<String> = RIGHTS
-        .iter()
-        .filter(|(of, ..)| *of <= level)
-        .flat_map(|(_, privileges, objects)| {
-            objects.iter().map(move |object| format!("('{privileges}', '{object}')"))
-        })
-        .collect();
-    let query = format!(
-        "SELECT pg_catalog.format('GRANT %s ON %s TO %I', r.privileges, o.sql, $1)
-         FROM (VALUES {}) AS r (privileges, name)
-         JOIN (
-             SELECT relname::text AS name, false AS is_routine, pg_catalog.format('TABLE travel.%I', relname) AS sql
-             FROM pg_catalog.pg_class
-             WHERE relnamespace = 'travel'::pg_catalog.regnamespace AND relkind = ANY ('{{r,p,v,m,f}}')
-             UNION ALL
-             SELECT proname, true, pg_catalog.format('ROUTINE %s', oid::pg_catalog.regprocedure)
-             FROM pg_catalog.pg_proc WHERE pronamespace = 'travel'::pg_catalog.regnamespace
-         ) AS o ON o.name = r.name AND o.is_routine = (r.privileges = 'EXECUTE')",
-        rights.join(", ")
-    );
-    spi::texts(&query, &[(pg_sys::TEXTOID, Some(varlena(role.as_bytes())))])
 }

@@ -281,7 +281,7 @@ impl Events {
     pub fn fates(&self) -> (&'static str, &'static str) {
         match self.location_type {
             LocationType::Address => (
-                "travel.is_ignored(travel.source_ip(address), event_time)",
+                "travel_internal.is_ignored(travel.source_ip(address), event_time)",
                 "travel.is_located(travel.source_ip(address), event_time)",
             ),
             LocationType::Coordinates => (
@@ -327,7 +327,7 @@ impl Events {
         let parts: Vec<String> = self.keys.iter().zip(names).map(text).collect();
         match &parts[..] {
             [single] => single.clone(),
-            several => format!("travel.entity(VARIADIC ARRAY[{}])", several.join(", ")),
+            several => format!("travel_internal.entity(VARIADIC ARRAY[{}])", several.join(", ")),
         }
     }
 

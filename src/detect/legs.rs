@@ -124,7 +124,7 @@ impl Query<'_> {
             let (call, order) = match (coordinates, with_radius) {
                 (true, true) => (
                     format!(
-                        "travel.leg_within(event_time, {place}, accuracy_km, {}, {thresholds})",
+                        "travel_internal.leg_within(event_time, {place}, accuracy_km, {}, {thresholds})",
                         self.id()
                     ),
                     // The smallest id, and of it the smallest radius, stands for all of one event.
@@ -148,7 +148,7 @@ impl Query<'_> {
         }
         let call = if with_radius {
             format!(
-                "travel.impossible_legs_within(event_time, {place}, accuracy_km, {}, {thresholds})",
+                "travel_internal.impossible_legs_within(event_time, {place}, accuracy_km, {}, {thresholds})",
                 self.id()
             )
         } else {
@@ -157,7 +157,7 @@ impl Query<'_> {
         let since =
             self.since("(l.leg).to_time").map(|since| format!("\n    WHERE {since}")).unwrap_or_default();
         format!(
-            "SELECT {}, (l.leg).*\n    FROM (\n        SELECT {}, travel.each_leg(j.legs) AS leg\n        FROM (\n            \
+            "SELECT {}, (l.leg).*\n    FROM (\n        SELECT {}, travel_internal.each_leg(j.legs) AS leg\n        FROM (\n            \
              SELECT {keys}, {call} AS legs\n            FROM events\n            GROUP BY {keys}\n        ) AS j\n        \
              WHERE pg_catalog.cardinality(j.legs) > 0\n    ) AS l{since}",
             self.of("l"),
@@ -214,10 +214,12 @@ impl Query<'_> {
         let address = self.events.location_type == LocationType::Address;
         let mut select = vec![
             if address {
-                format!("travel.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip) AS leg_id")
+                format!(
+                    "travel_internal.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip) AS leg_id"
+                )
             } else {
                 format!(
-                    "travel.leg_id({entity}, l.from_time, l.from_latitude, l.from_longitude, \
+                    "travel_internal.leg_id({entity}, l.from_time, l.from_latitude, l.from_longitude, \
                      l.to_time, l.to_latitude, l.to_longitude) AS leg_id"
                 )
             },
@@ -244,12 +246,12 @@ impl Query<'_> {
         for end in ["from", "to"] {
             select.extend(END_LABELS.iter().map(|name| format!("{} AS {end}_{name}", self.label(end, name))));
         }
-        select.push("travel.travel_time(l.elapsed_seconds) AS travel_time".to_owned());
+        select.push("travel_internal.travel_time(l.elapsed_seconds) AS travel_time".to_owned());
         let place = |end: &str, column: &str| {
             if address { format!("l.{end}_{column}") } else { self.label(end, column) }
         };
         select.push(format!(
-            "travel.finding_message({entity}, {}, {}, coalesce({}, {}),\n           \
+            "travel_internal.finding_message({entity}, {}, {}, coalesce({}, {}),\n           \
              {}, {}, l.from_latitude, l.from_longitude, {}, {}, l.to_latitude, l.to_longitude,\n           \
              l.elapsed_seconds, l.distance_km, l.velocity_kmh, l.impossible) AS message",
             self.arrival("access_key_id"),

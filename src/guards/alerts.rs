@@ -130,7 +130,7 @@ const ENTER_PLACES: &str = "
     SELECT DISTINCT a.rule, l.baseline_entity, p.country_code, p.subdivision, p.city, 'alert', a.last_seen, a.id, $2
     FROM travel.alerts AS a
     JOIN travel.rules AS r ON r.name = a.rule
-    JOIN travel.alert_legs AS l ON l.alert_id = a.id
+    JOIN travel_internal.alert_legs AS l ON l.alert_id = a.id
     CROSS JOIN LATERAL (
         SELECT e.country_code, CASE WHEN r.learn <> 'encountered' THEN e.subdivision END AS subdivision, e.city
         FROM (VALUES (l.from_known, l.from_country_code, l.from_subdivision, l.from_city),

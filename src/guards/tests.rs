@@ -26,7 +26,7 @@ mod tests {
             "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('r', 'alice', 'GB', 'learnt')",
             "INSERT INTO travel.alerts (id, rule, severity, first_seen, last_seen, leg_count, evidence, signal)
              VALUES (1, 'r', 'medium', '2026-03-02', '2026-03-02', 1, '{}', '{}')",
-            "INSERT INTO travel.alert_legs VALUES (1, 'l', '2026-03-02', 'alice', 'FR', NULL, 'Paris', false, 'JP', NULL, 'Tokyo', false)",
+            "INSERT INTO travel_internal.alert_legs VALUES (1, 'l', '2026-03-02', 'alice', 'FR', NULL, 'Paris', false, 'JP', NULL, 'Tokyo', false)",
         ] {
             run(statement);
         }
@@ -91,7 +91,7 @@ mod tests {
         // Archived once more, what came since is entered too, and what is in force not twice.
         while_scanning(|| {
             run(
-                "INSERT INTO travel.alert_legs VALUES (1, 'm', '2026-03-03', 'alice', 'FR', NULL, 'Paris', false, 'AU', NULL, 'Perth', false)",
+                "INSERT INTO travel_internal.alert_legs VALUES (1, 'm', '2026-03-03', 'alice', 'FR', NULL, 'Paris', false, 'AU', NULL, 'Perth', false)",
             )
         });
         run("UPDATE travel.alerts SET status = 'archived'");

@@ -1,4 +1,4 @@
-//! The type `travel.legs_state`: an event set (see `travel_core::event_set`) as a value of PostgreSQL.
+//! The type `travel_internal.legs_state`: an event set (see `travel_core::event_set`) as a value of PostgreSQL.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -28,7 +28,7 @@ impl State {
     /// comes from a table through an aggregate of a user's own may be toasted, and is copied.
     ///
     /// # Safety
-    /// `datum` must be a `travel.legs_state`, and one that may be changed, or is only read.
+    /// `datum` must be a `travel_internal.legs_state`, and one that may be changed, or is only read.
     pub unsafe fn of_aggregate(datum: pg_sys::Datum) -> Self {
         let value = datum.cast_mut_ptr::<pg_sys::varlena>();
         // SAFETY: by the caller.

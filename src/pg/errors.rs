@@ -168,7 +168,7 @@ impl TravelError {
             .hint("Create it again, with CREATE EXTENSION impossible_travel, and run the statement again."),
             Self::NotInAggregate { function } => Report::error(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
-                format!("travel.{function} can only be called by its aggregate"),
+                format!("travel_internal.{function} can only be called by its aggregate"),
             )
             .hint("Call travel.impossible_legs(event_time, ip) in a query, with GROUP BY the entity."),
             Self::SetNotAccepted => Report::error(
@@ -341,13 +341,13 @@ impl TravelError {
             ),
             Self::StateText { detail } => Report::error(
                 Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-                "invalid input for type travel.legs_state",
+                "invalid input for type travel_internal.legs_state",
             )
             .detail(detail)
             .hint("Its text is what the type itself writes: \\x and hex digits."),
             Self::StateBinary { detail } => Report::error(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                "invalid binary input for type travel.legs_state",
+                "invalid binary input for type travel_internal.legs_state",
             )
             .detail(detail)
             .hint("Both servers must run versions of impossible_travel with the same format."),

@@ -330,12 +330,6 @@ impl Cursor {
     }
 }
 
-/// The first column of a query's rows, as text. Within [`connected`].
-pub fn texts(query: &str, arguments: &[Argument]) -> Vec<String> {
-    let rows = select(query, arguments);
-    (0..rows.len).filter_map(|row| rows.text(row, 0).ok().flatten().map(str::to_owned)).collect()
-}
-
 /// Runs `body` with settings changed for as long as it runs; an error takes them back with the transaction. What a
 /// function of a user's sets in it, for the session or not, goes too: a search_path that it left behind would be that
 /// of what runs next, with other rights.

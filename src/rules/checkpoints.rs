@@ -1,4 +1,4 @@
-//! What was kept of entities and baseline entities: rows of travel.entity_states and travel.baseline_states.
+//! What was kept of entities and baseline entities: rows of travel_internal.entity_states and travel_internal.baseline_states.
 
 use super::definition::{text, texts};
 use crate::pg::array;
@@ -35,8 +35,8 @@ pub struct Checkpoints {
 impl MemberKind {
     pub fn table(self) -> &'static str {
         match self {
-            Self::Entity => "travel.entity_states",
-            Self::Baseline => "travel.baseline_states",
+            Self::Entity => "travel_internal.entity_states",
+            Self::Baseline => "travel_internal.baseline_states",
         }
     }
 

@@ -31,12 +31,12 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// The first statement waits for a step of a scan that is at work, so the others see all that it wrote. Alerts are
 /// kept: an open one would wait for a decision that nobody is asked for any more, so it is archived.
 const OF_ONE: &[&str] = &[
-    "DELETE FROM travel.scans WHERE rule = $1",
+    "DELETE FROM travel_internal.scans WHERE rule = $1",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()
      WHERE rule = $1 AND status = 'open'",
-    "DELETE FROM travel.entity_states WHERE rule = $1",
-    "DELETE FROM travel.baseline_states WHERE rule = $1",
+    "DELETE FROM travel_internal.entity_states WHERE rule = $1",
+    "DELETE FROM travel_internal.baseline_states WHERE rule = $1",
     "DELETE FROM travel.verdicts WHERE rule = $1",
     "DELETE FROM travel.known_places WHERE rule = $1",
     "DELETE FROM travel.known_transitions WHERE rule = $1",
@@ -45,7 +45,7 @@ const OF_ONE: &[&str] = &[
 
 /// Suppressions without a rule are about rules to come, too.
 const OF_ALL: &[&str] = &[
-    "TRUNCATE travel.scans, travel.entity_states, travel.baseline_states, travel.verdicts, travel.known_places,
+    "TRUNCATE travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states, travel.verdicts, travel.known_places,
               travel.known_transitions",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()

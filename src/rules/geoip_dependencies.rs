@@ -1,4 +1,4 @@
-//! The GeoIP databases that located addresses for a rule, in `travel.scans.located_by`. Where one of them is gone, a scan
+//! The GeoIP databases that located addresses for a rule, in `travel_internal.scans.located_by`. Where one of them is gone, a scan
 //! stops: without its data, the scan would miss travel and withdraw alerts without an error.
 
 use super::definition::{self, text};
@@ -68,7 +68,8 @@ impl Dependency {
 /// Raises an error where a database is missing that located addresses in an earlier step, and keeps which do now. To be
 /// asked in every step before anything is evaluated: files can vanish between steps. The row of the rule is locked.
 pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelError> {
-    let rows = spi::select("SELECT located_by::text FROM travel.scans WHERE rule = $1", &[text(rule)]);
+    let rows =
+        spi::select("SELECT located_by::text FROM travel_internal.scans WHERE rule = $1", &[text(rule)]);
     let stored = if rows.len == 0 { None } else { rows.text(0, 0)? };
     // NULL: no step has located anything yet, or an older version of the extension ran it.
     let mut before: Option<Vec<Dependency>> = stored.map(read).transpose()?;
@@ -122,7 +123,7 @@ fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelErr
     let stored = serde_json::to_string(dependencies).map_err(unreadable)?;
     let rule = (pg_sys::TEXTOID, rule.and_then(|rule| text(rule).1));
     spi::execute(
-        "UPDATE travel.scans SET located_by = $2::jsonb
+        "UPDATE travel_internal.scans SET located_by = $2::jsonb
          WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb",
         &[rule, text(&stored)],
     );
@@ -134,7 +135,10 @@ fn read(stored: &str) -> Result<Vec<Dependency>, TravelError> {
 }
 
 fn unreadable(error: serde_json::Error) -> TravelError {
-    TravelError::StateUnreadable { rule: String::new(), detail: format!("travel.scans.located_by: {error}") }
+    TravelError::StateUnreadable {
+        rule: String::new(),
+        detail: format!("travel_internal.scans.located_by: {error}"),
+    }
 }
 
 fn dependencies(places: &Places, needs: Needs) -> Vec<Dependency> {

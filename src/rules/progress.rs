@@ -1,4 +1,4 @@
-//! Where the scan of a rule stands: its row in travel.scans.
+//! Where the scan of a rule stands: its row in travel_internal.scans.
 
 use super::definition::{self, Definition, text};
 use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
@@ -81,7 +81,7 @@ impl Progress {
     fn locked(rule: &str) -> Result<Self, TravelError> {
         // The rule cannot be deleted while a step works, so nothing is written about a rule that does not exist.
         spi::execute(
-            "INSERT INTO travel.scans (rule) SELECT name FROM travel.rules WHERE name = $1 FOR KEY SHARE
+            "INSERT INTO travel_internal.scans (rule) SELECT name FROM travel.rules WHERE name = $1 FOR KEY SHARE
              ON CONFLICT DO NOTHING",
             &[text(rule)],
         );
@@ -90,7 +90,7 @@ impl Progress {
                     under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
                     under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text,
                     pass_events, pass_located
-             FROM travel.scans
+             FROM travel_internal.scans
              WHERE rule = $1
              FOR UPDATE",
             &[text(rule)],
@@ -179,7 +179,7 @@ impl Progress {
         (self.raised, self.highest) = (0, None);
         (self.events, self.located) = (0, 0);
         spi::execute(
-            "UPDATE travel.scans
+            "UPDATE travel_internal.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
                  arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
                  arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
@@ -265,7 +265,7 @@ impl Progress {
         self.events += tally.events;
         self.located += tally.located;
         spi::execute(
-            "UPDATE travel.scans
+            "UPDATE travel_internal.scans
              SET position = $2, events = events + $3, located = located + $4, newest_event = greatest(newest_event, $5),
                  found_news = found_news OR $7 > coalesce(newest_past, '-infinity') IS TRUE, newest_past = greatest(newest_past, $7),
                  pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
@@ -289,7 +289,7 @@ impl Progress {
             return Err(TravelError::ScanUnderWay { rule: rule.to_owned() });
         }
         spi::execute(
-            "UPDATE travel.scans
+            "UPDATE travel_internal.scans
              SET pass = pass + 1, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
                  evaluate_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
                  started_at = pg_catalog.clock_timestamp()
@@ -307,7 +307,7 @@ impl Progress {
         self.raised += alerts as i64;
         self.highest = self.highest.max(highest);
         spi::execute(
-            "UPDATE travel.scans SET raised = $2, highest = $3::travel.severity WHERE rule = $1",
+            "UPDATE travel_internal.scans SET raised = $2, highest = $3::travel.severity WHERE rule = $1",
             &[text(rule), number(Some(self.raised)), nullable(self.highest.map(Severity::as_str))],
         );
     }
@@ -331,7 +331,7 @@ impl Progress {
         // Rows that arrive late are news where arrival says what is new, unless the pass read old ones again.
         let brought = has_rows && self.scanned.is_some() && self.evaluate_from.is_none();
         spi::execute(
-            "UPDATE travel.scans
+            "UPDATE travel_internal.scans
              SET problem = CASE WHEN $2 THEN $3 ELSE problem END,
                  longest_gap = CASE
                      WHEN found_news OR $4 THEN
@@ -344,7 +344,7 @@ impl Progress {
             &[text(rule), boolean(has_rows), nullable(problem.as_deref()), boolean(brought)],
         );
         spi::execute(
-            "UPDATE travel.scans
+            "UPDATE travel_internal.scans
              SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived), arriving = NULL,
                  evaluate_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
                  last_error = NULL, last_error_at = NULL

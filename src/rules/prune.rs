@@ -51,7 +51,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is; so does one that a leg
 /// of an event that is still evaluated could join.
 const STATEMENTS: [&str; 7] = [
-    "INSERT INTO travel.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
+    "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
     "DELETE FROM travel.alerts AS a
      WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)
@@ -64,8 +64,8 @@ const STATEMENTS: [&str; 7] = [
     "DELETE FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1",
     // Temporary keys are many and live hours. From one that was last used so long before, no leg that is still evaluated
     // can start (half the Earth at the least velocity of a rule takes 401 hours), and none joins an incident of it.
-    "DELETE FROM travel.entity_states AS s
-     USING travel.rules AS r, travel.entity_states AS newest
+    "DELETE FROM travel_internal.entity_states AS s
+     USING travel.rules AS r, travel_internal.entity_states AS newest
      WHERE r.name = s.rule AND newest.rule = s.rule AND newest.entity = s.entity AND newest.valid_until = 'infinity'
        AND newest.evaluated_until < $1 - greatest(r.keep_alive, 2 * r.max_duration, interval '401 hours')",
 ];

@@ -56,7 +56,7 @@ pub fn load(inputs: &EvaluationInputs, histories: &Reevaluation) -> Result<Settl
          FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS e (entity, cut, until)
          JOIN travel.verdicts AS v
              ON v.rule = $1 AND v.entity = e.entity AND v.to_time > e.cut AND v.to_time <= e.until AND v.to_time >= $5
-         LEFT JOIN travel.alert_legs AS l ON l.alert_id = v.alert_id AND l.leg_id = v.leg_id
+         LEFT JOIN travel_internal.alert_legs AS l ON l.alert_id = v.alert_id AND l.leg_id = v.leg_id
          LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
          ORDER BY v.to_time, v.to_ip, v.to_latitude, v.to_longitude",
         &[

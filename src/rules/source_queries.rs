@@ -320,7 +320,7 @@ fn baseline_sql(events: &Events, given: Vec<Expression>) -> Result<String, Trave
     let parts = given.into_iter().map(Expression::into_text).collect::<Result<Vec<_>, _>>()?;
     Ok(match &parts[..] {
         [single] => single.clone(),
-        several => format!("travel.entity(VARIADIC ARRAY[{}])", several.join(", ")),
+        several => format!("travel_internal.entity(VARIADIC ARRAY[{}])", several.join(", ")),
     })
 }
 

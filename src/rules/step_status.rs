@@ -92,7 +92,7 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     with_bounded_locks(Some(wait_ms), || {
         spi::connected(|| {
             spi::execute(
-                "INSERT INTO travel.scans (rule, last_error, last_error_at)
+                "INSERT INTO travel_internal.scans (rule, last_error, last_error_at)
                  SELECT r.name, $2, pg_catalog.clock_timestamp()
                  FROM travel.rules AS r
                  WHERE r.name = $1

@@ -96,7 +96,7 @@ fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     };
     let arguments = [text(&name_of(&new)?), text(&error.in_one_line())];
     role::acting_as(trigger.table_owner(), || {
-        spi::select("SELECT travel.note_scan_error($1, $2)", &arguments);
+        spi::select("SELECT travel_internal.note_scan_error($1, $2)", &arguments);
     });
     Ok(trigger.skip())
 }

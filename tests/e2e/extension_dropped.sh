@@ -20,7 +20,7 @@ while IFS= read -r statement; do
     waiting=$!
     # Some have nothing to wait for; what they are doing, or that they are done, is waited for.
     while kill -0 "$waiting" 2>/dev/null; do
-        if [ "$(ask "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%travel.%'")" = 1 ]; then
+        if [ "$(ask "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%travel%'")" = 1 ]; then
             WAITED=$((WAITED + 1))
             break
         fi
@@ -37,7 +37,7 @@ while IFS= read -r statement; do
 done <<'SQL'
 SELECT travel.locate('192.0.2.5')
 SELECT travel.is_located('192.0.2.5')
-SELECT travel.is_ignored('192.0.2.5', now())
+SELECT travel_internal.is_ignored('192.0.2.5', now())
 SELECT travel.parse('{"eventID": "1", "eventTime": "2026-03-02T09:00:00Z"}')
 SELECT travel.try_parse('{"eventID": "1", "eventTime": "2026-03-02T09:00:00Z"}')
 SELECT travel.records('{"Records": [{"eventID": "1"}]}')

@@ -39,10 +39,10 @@ ask 'CALL travel.scan()'
 same 'the alert' 'Boston Tokyo' "$(ask "SELECT from_city || ' ' || to_city FROM travel.alerts")"
 
 rule 'after a restart of the server the same file is the same edition: nothing is read again'
-before=$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel.entity_states")
+before=$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel_internal.entity_states")
 server_resume e2e-geoip-edition
 ask 'CALL travel.scan()'
-same 'the states' "$before" "$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel.entity_states")"
+same 'the states' "$before" "$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel_internal.entity_states")"
 
 rule 'when the old file comes back, it is the old edition again'
 replace_by_rename "$SCRATCH/original.mmdb" "$city"

@@ -47,7 +47,7 @@ stopped() {
 # the next one, so that it surely is at work. WAY:? lets it go and kills it a moment later, wherever it is then. $met: how
 # many were at work; $left: how many left a pass under way.
 batch=2500
-tables=(travel.entity_states travel.baseline_states travel.scans)
+tables=(travel_internal.entity_states travel_internal.baseline_states travel_internal.scans)
 until_done() { # until_done WAY:STEPS…
     local one how steps
     met=0 left=0
@@ -83,7 +83,7 @@ waits_or_ended() {
 
 rule 'while a scan works, travel.status shows how far it has come, step by step'
 session_open --quiet
-hold_up travel.entity_states
+hold_up travel_internal.entity_states
 ask "CALL travel.scan('calm')" &
 scan=$!
 for _ in 1 2 3 4; do
@@ -96,7 +96,7 @@ session_close
 wait "$scan"
 holds 'the positions grow' sort --check "$SCRATCH/positions"
 same 'positions after the first three steps' 3 "$(uniq "$SCRATCH/positions" | wc -l)"
-note "$(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel.scans WHERE rule = 'calm'")"
+note "$(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel_internal.scans WHERE rule = 'calm'")"
 same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 day' FROM travel.status WHERE rule = 'calm'")"
 same 'it learnt, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
@@ -111,7 +111,7 @@ rule 'so a scan of late events, by which much is evaluated again'
 ask "SELECT events(1, 5000, 'late')" >/dev/null
 ask "CALL travel.scan('calm')"
 # Not every step writes states.
-batch=500 tables=(travel.scans)
+batch=500 tables=(travel_internal.scans)
 until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
 holds 'those that were held up' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
@@ -120,7 +120,7 @@ rule 'so travel.rescan'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
 ask "CALL travel.rescan('calm', '2026-01-10Z')"
 session_open --quiet
-hold_up travel.entity_states
+hold_up travel_internal.entity_states
 ask "CALL travel.rescan('killed', '2026-01-10Z')" >/dev/null 2>&1 &
 scan=$!
 waits_for_lock travel.rescan

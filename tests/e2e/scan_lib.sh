@@ -50,15 +50,15 @@ ends() {
                  to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
              FROM travel.alerts AS a WHERE rule = '$1' AND withdrawn_at IS NULL
              UNION ALL SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
-             FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id WHERE a.rule = '$1' AND withdrawn_at IS NULL
+             FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id WHERE a.rule = '$1' AND withdrawn_at IS NULL
              UNION ALL SELECT concat_ws(' ', 'place', baseline_entity, country_code, subdivision, city, origin, valid_from), to_jsonb(k) - '{rule,place_id}'::text[]
              FROM travel.known_places AS k WHERE rule = '$1'
              UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city), to_jsonb(k) - '{rule,transition_id}'::text[]
              FROM travel.known_transitions AS k WHERE rule = '$1'
              UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
-             FROM travel.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+             FROM travel_internal.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
              UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
-             FROM travel.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+             FROM travel_internal.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
          ) AS s, jsonb_each(j)
          ORDER BY 1"
 }

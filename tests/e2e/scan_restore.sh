@@ -14,7 +14,7 @@ tables() { ask "SELECT count(*) FROM pg_extension AS e, unnest(e.extconfig) WHER
 
 # What a scan that has nothing to do may not touch: the above without the rows that say how far scans came, and without the
 # ids that it took for places which turned out to be there.
-settled() { everything | grep -v '^travel.scans\|^travel.known_[a-z_]*_seq'; }
+settled() { everything | grep -v '^travel_internal.scans\|^travel.known_[a-z_]*_seq'; }
 
 unchanged() { # unchanged WHAT FILE COMMAND: what the command answers is in the file
     "$3" >"$SCRATCH/now"

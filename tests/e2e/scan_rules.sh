@@ -67,7 +67,7 @@ ask "SELECT journey('for the scanner')" >/dev/null
 as scanner ask 'CALL travel.scan()'
 same 'evaluated' 'for the scanner plain' "$(alerts_of plain)"
 as reader refused 42501 'CALL travel.scan()'
-as reader refused 42501 "SELECT travel.scan_step('plain')"
+as reader refused 42501 "SELECT travel_internal.scan_step('plain')"
 
 run_psql --quiet --output /dev/null <<'SQL'
     DELETE FROM travel.rules WHERE name <> 'plain';
@@ -93,7 +93,7 @@ run_psql --quiet --output /dev/null <<'SQL'
             WHEN 'commit' THEN COMMIT;
             WHEN 'insert' THEN INSERT INTO evil.loot VALUES ('insert');
             WHEN 'read' THEN PERFORM * FROM travel.alerts;
-            WHEN 'step' THEN PERFORM travel.scan_step('plain');
+            WHEN 'step' THEN PERFORM travel_internal.scan_step('plain');
         END CASE;
         RETURN true;
     END $$;
@@ -261,7 +261,7 @@ run_psql --quiet --output /dev/null <<'SQL'
             CASE WHEN n % 97 = 0 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' END, 'much ' || n % 40
         FROM generate_series(1, 15000) AS n;
 SQL
-ahead_of() { ask "SELECT coalesce(position::text, '') FROM travel.scans WHERE rule = 'fresh' AND under_way"; }
+ahead_of() { ask "SELECT coalesce(position::text, '') FROM travel_internal.scans WHERE rule = 'fresh' AND under_way"; }
 # However fast the machine is, the first of these are too short for any scan, and one is at last long enough.
 cuts=0 steps=0 timeout=10 was=
 until PGOPTIONS="-c statement_timeout=${timeout}ms" ask "CALL travel.scan('fresh')" 2>"$SCRATCH/said"; do

@@ -61,12 +61,12 @@ CREATE FUNCTION public.results_of(rule text) RETURNS SETOF text LANGUAGE sql AS 
         WHERE a.rule = results_of.rule AND a.withdrawn_at IS NULL
         UNION ALL
         SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
-        FROM travel.alert_legs AS l
+        FROM travel_internal.alert_legs AS l
         JOIN travel.alerts AS a ON a.id = l.alert_id
         WHERE a.rule = results_of.rule AND a.withdrawn_at IS NULL
         UNION ALL
         SELECT 'entity ' || s.entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
-        FROM travel.entity_states AS s
+        FROM travel_internal.entity_states AS s
         WHERE s.rule = results_of.rule AND s.valid_until = 'infinity'
     ) AS r, jsonb_each(r.body) AS j
 $$;

@@ -168,7 +168,7 @@ impl Writer<'_> {
                       AND a.last_seen >= $5
                  UNION ALL
                  SELECT l.alert_id
-                 FROM travel.alert_legs AS l
+                 FROM travel_internal.alert_legs AS l
                  JOIN travel.alerts AS a ON a.id = l.alert_id AND a.rule = $1
                  WHERE l.leg_id = ANY ($4)
              )
@@ -183,7 +183,7 @@ impl Writer<'_> {
                         SELECT FROM travel.alert_history AS h
                         WHERE h.alert_id = a.id AND h.at = a.archived_at AND h.change ? 'rule_deleted')
              FROM travel.alerts AS a
-             JOIN travel.alert_legs AS l ON l.alert_id = a.id
+             JOIN travel_internal.alert_legs AS l ON l.alert_id = a.id
              WHERE a.id = ANY ($1)
              GROUP BY a.id",
             &[numbers(&concerned)],
@@ -303,7 +303,7 @@ impl Writer<'_> {
         for alert in alerts.incidents.iter().filter(|alert| !alert.is_new) {
             let legs: Vec<&str> = alert.incident.legs.iter().map(String::as_str).collect();
             spi::execute(
-                "DELETE FROM travel.alert_legs WHERE alert_id = $1 AND leg_id <> ALL ($2)",
+                "DELETE FROM travel_internal.alert_legs WHERE alert_id = $1 AND leg_id <> ALL ($2)",
                 &[(pg_sys::INT8OID, Some(pg_sys::Datum::from(alert.id))), texts(&legs)],
             );
         }
@@ -315,8 +315,8 @@ impl Writer<'_> {
             .collect();
         for rows in evaluated.chunks(ROWS) {
             spi::execute(
-                "INSERT INTO travel.alert_legs AS l
-                 SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.alert_legs, $1::json)
+                "INSERT INTO travel_internal.alert_legs AS l
+                 SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel_internal.alert_legs, $1::json)
                  ON CONFLICT (alert_id, leg_id) DO UPDATE
                  SET downgraded = excluded.downgraded, evidence = excluded.evidence,
                      baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,

@@ -1,4 +1,4 @@
-//! The rows of travel.entity_states and travel.baseline_states.
+//! The rows of travel_internal.entity_states and travel_internal.baseline_states.
 
 use super::{EvaluatedMember, ROWS, Writer, stored, times};
 use crate::pg::errors::TravelError;

@@ -40,10 +40,10 @@ impl Found {
         lines.sort();
         let states = server.ask(&format!(
             "SELECT concat_ws('{SEPARATOR}', 'entity', entity, evaluated_until, valid_until, coalesce(state::text, ''))
-             FROM travel.entity_states WHERE rule = {rule}
+             FROM travel_internal.entity_states WHERE rule = {rule}
              UNION ALL
              SELECT concat_ws('{SEPARATOR}', 'baseline', baseline_entity, evaluated_until, valid_until, coalesce(state::text, ''))
-             FROM travel.baseline_states WHERE rule = {rule}"
+             FROM travel_internal.baseline_states WHERE rule = {rule}"
         ))?;
         let states = states.iter().map(|line| {
             let mut parts = line.splitn(5, SEPARATOR).map(str::to_owned);
@@ -63,7 +63,7 @@ pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
     let entity = match case.entity {
         Entity::Key => "access_key_id",
         Entity::Name => "session_name",
-        Entity::Pair => "travel.entity(account_id, session_name)",
+        Entity::Pair => "travel_internal.entity(account_id, session_name)",
     };
     let thresholds = &case.rule.thresholds;
     server.ask(&format!(
@@ -71,7 +71,7 @@ pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
          FROM (SELECT {entity} AS entity,
                       travel.impossible_legs(event_time, source_ip, event_id, {}, {}, {}) AS legs
                FROM {} GROUP BY 1) AS e, unnest(legs) AS l,
-              travel.leg_id(entity, l.from_time, l.from_ip, l.to_time, l.to_ip) AS id
+              travel_internal.leg_id(entity, l.from_time, l.from_ip, l.to_time, l.to_ip) AS id
          ORDER BY id COLLATE \"C\"",
         thresholds.min_distance_km,
         thresholds.min_velocity_kmh,
@@ -94,7 +94,7 @@ pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
          SELECT 'the legs of an alert are others than its verdicts: ' || id FROM travel.alerts AS a
          WHERE rule = {rule} AND withdrawn_at IS NULL
            AND (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.verdicts WHERE alert_id = a.id)
-               IS DISTINCT FROM (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.alert_legs WHERE alert_id = a.id)
+               IS DISTINCT FROM (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel_internal.alert_legs WHERE alert_id = a.id)
          UNION ALL
          SELECT 'the finding of an alert is not that of its first leg: ' || id FROM travel.alerts AS a
          WHERE rule = {rule} AND withdrawn_at IS NULL
@@ -119,17 +119,17 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
          SELECT (to_jsonb(a) - '{{id,rule,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}}'::text[])::text
          FROM travel.alerts AS a WHERE rule = {rule} AND withdrawn_at IS NULL
          UNION ALL
-         SELECT (to_jsonb(l) - 'alert_id')::text FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
+         SELECT (to_jsonb(l) - 'alert_id')::text FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
          WHERE a.rule = {rule} AND withdrawn_at IS NULL
          UNION ALL
          SELECT (to_jsonb(k) - '{{rule,place_id}}'::text[])::text FROM travel.known_places AS k WHERE rule = {rule}
          UNION ALL
          SELECT (to_jsonb(k) - '{{rule,transition_id}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
          UNION ALL
-         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel.entity_states AS s
+         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel_internal.entity_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')
          UNION ALL
-         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel.baseline_states AS s
+         SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel_internal.baseline_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')"
     ))?;
     lines.sort();
@@ -142,7 +142,7 @@ pub fn said_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<
     let mut lines = server.ask(&format!(
         "SELECT 'verdict ' || leg_id || ' ' || xmin::text FROM travel.verdicts WHERE rule = {rule} AND to_time < {time}
          UNION ALL SELECT 'leg ' || l.alert_id || ' ' || l.leg_id || ' ' || l.xmin::text
-         FROM travel.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
+         FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
          WHERE a.rule = {rule} AND l.to_time < {time} AND a.withdrawn_at IS NULL"
     ))?;
     lines.sort();

@@ -88,7 +88,7 @@ fn take(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<(),
         Step::Scan { batch } => scan(server, rule, *batch),
         Step::Midway { batch } => {
             set_batch(server, *batch)?;
-            server.run(Session::Main, &format!("SELECT travel.scan_step('{rule}')"))
+            server.run(Session::Main, &format!("SELECT travel_internal.scan_step('{rule}')"))
         }
         Step::Drift { rows, batch } => {
             scan(server, rule, 200_000)?;
@@ -151,7 +151,7 @@ fn scan(server: &mut Server, rule: &str, batch: u64) -> Result<(), Failure> {
     server.run(Session::Main, &format!("CALL travel.scan('{rule}')"))?;
     // An error of a rule is a warning there.
     let error = server.ask(&format!(
-        "SELECT last_error FROM travel.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"
+        "SELECT last_error FROM travel_internal.scans WHERE rule = '{rule}' AND last_error IS NOT NULL"
     ))?;
     same("the error of the scan and none", &[], &error)
 }

@@ -87,9 +87,9 @@ impl Server {
     fn forget(&mut self) -> Result<(), postgres::Error> {
         self.main.batch_execute(
             "SET session_replication_role = replica;
-             TRUNCATE travel.rules, travel.alerts, travel.alert_history, travel.alert_legs, travel.verdicts,
-                 travel.known_places, travel.known_transitions, travel.suppressions, travel.scans,
-                 travel.entity_states, travel.baseline_states;
+             TRUNCATE travel.rules, travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
+                 travel.known_places, travel.known_transitions, travel.suppressions, travel_internal.scans,
+                 travel_internal.entity_states, travel_internal.baseline_states;
              RESET session_replication_role",
         )
     }

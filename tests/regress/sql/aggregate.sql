@@ -52,7 +52,7 @@ forms (n, form, legs) AS (
     UNION ALL SELECT 10, 'coordinates, id', travel.impossible_legs(t, lat, lon, id) FROM e
     UNION ALL SELECT 11, 'coordinates, id, thresholds', travel.impossible_legs(t, lat, lon, id, 500, 1000, true) FROM e
     UNION ALL SELECT 12, 'coordinates, thresholds', travel.impossible_legs(t, lat, lon, 500, 1000, true) FROM e
-    UNION ALL SELECT 13, 'within a radius', travel.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true) FROM e
+    UNION ALL SELECT 13, 'within a radius', travel_internal.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true) FROM e
     UNION ALL SELECT 14, 'too far to be far enough', travel.impossible_legs(t, ip, id, 9550, 1000, true) FROM e
 )
 SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat, l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.effective_distance_km) AS evaluated
@@ -107,12 +107,12 @@ ORDER BY n;
 SELECT who, cardinality(travel.impossible_legs(event_time, ip, id, CASE who WHEN 'a' THEN 10000 ELSE 500 END, 1000, false)) FROM journeys GROUP BY who ORDER BY who;
 -- The parts of the aggregate are not for calling; the errors say what is.
 \pset format unaligned
-SELECT error_of('SELECT travel.legs_add(NULL, now(), inet ''192.0.2.1'')');
-SELECT error_of('SELECT travel.legs_final(NULL)');
+SELECT error_of('SELECT travel_internal.legs_add(NULL, now(), inet ''192.0.2.1'')');
+SELECT error_of('SELECT travel_internal.legs_final(NULL)');
 SELECT error_of('SELECT travel.impossible_legs(event_time, ip) OVER () FROM journeys');
 SELECT error_of('SELECT travel.impossible_legs(event_time, ip, extract(minute from event_time), 1000, false) FROM journeys WHERE who = ''b''');
 \pset format aligned
-SELECT sqlstate_of('SELECT travel.legs_combine(NULL, NULL)');
+SELECT sqlstate_of('SELECT travel_internal.legs_combine(NULL, NULL)');
 
 -- In parallel: partial states from workers and leader, combined; the legs are those of the plan without workers.
 CREATE TABLE many AS
@@ -155,6 +155,6 @@ SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
 -- What PostgreSQL knows of it.
-SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.legs_state'::regtype) AS own_state, bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
+SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel_internal.legs_state'::regtype) AS own_state, bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
        bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space
-FROM pg_aggregate JOIN pg_proc ON pg_proc.oid = aggfnoid WHERE pronamespace = 'travel'::regnamespace;
+FROM pg_aggregate JOIN pg_proc ON pg_proc.oid = aggfnoid WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]);

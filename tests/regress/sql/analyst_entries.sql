@@ -16,7 +16,7 @@ CREATE TEMP TABLE of AS SELECT id, rule FROM travel.alerts;
 GRANT SELECT ON of TO PUBLIC;
 CREATE VIEW places AS SELECT rule, baseline_entity AS who, country_code AS cc, subdivision, city, state, origin, valid_from = (SELECT last_seen FROM travel.alerts AS a WHERE a.id = alert_id) AS from_last_seen, valid_until IS NOT NULL AS ended, note FROM travel.known_places ORDER BY rule, who, cc, city, subdivision, ended;
 GRANT SELECT ON places TO PUBLIC;
-INSERT INTO travel.alert_legs
+INSERT INTO travel_internal.alert_legs
 SELECT id, leg, '2026-03-02 10:00Z', who, cc_a, 'South', city_a, known_a, cc_b, 'North', city_b, known_b
 FROM of CROSS JOIN (VALUES ('a', 'alice', 'GB', 'London', true, 'JP', 'Tokyo', false), ('b', 'alice', 'GB', 'London', true, 'JP', 'Tokyo', false), ('c', 'alice', 'AU', 'Perth', false, NULL, NULL, false), ('d', NULL, 'FR', 'Paris', false, 'FR', 'Nice', false))
      AS v (leg, who, cc_a, city_a, known_a, cc_b, city_b, known_b);
@@ -158,14 +158,14 @@ SELECT (SELECT count(*) FROM travel.known_places) AS places, (SELECT count(*) FR
 UPDATE travel.alerts SET archive_reason = 'expected' WHERE rule = 'proven' RETURNING archive_reason;
 SELECT count(*) FROM travel.known_places WHERE rule = 'proven';
 -- None of the triggers is a function to be called.
-SELECT error_of('SELECT travel.guard_known()');
-SELECT sqlstate_of('SELECT travel.guard_alert()') AS guard_alert, sqlstate_of('SELECT travel.note_alert()') AS note_alert, sqlstate_of('SELECT travel.guard_suppression()') AS guard_suppression;
+SELECT error_of('SELECT travel_internal.guard_known()');
+SELECT sqlstate_of('SELECT travel_internal.guard_alert()') AS guard_alert, sqlstate_of('SELECT travel_internal.note_alert()') AS note_alert, sqlstate_of('SELECT travel_internal.guard_suppression()') AS guard_suppression;
 
 SET client_min_messages = warning;
 DELETE FROM travel.rules;
 DELETE FROM travel.suppressions;
 SET session_replication_role = replica;
-DELETE FROM travel.alert_legs;
+DELETE FROM travel_internal.alert_legs;
 DELETE FROM travel.alerts;
 DELETE FROM travel.alert_history;
 RESET session_replication_role;

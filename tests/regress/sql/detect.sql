@@ -75,7 +75,7 @@ SELECT count(*) AS same_legs FROM travel.detect('shuffled') AS d JOIN travel.det
 SELECT to_event_id, to_event_name, to_user_agent FROM travel.detect('shuffled');
 
 -- The leg's id is of the entity, both times and both addresses, and of nothing else: the same everywhere, for ever.
-SELECT entity, leg_id, leg_id = travel.leg_id(entity, from_time, from_ip, to_time, to_ip) AS by_hand FROM travel.detect('trail');
+SELECT entity, leg_id, leg_id = travel_internal.leg_id(entity, from_time, from_ip, to_time, to_ip) AS by_hand FROM travel.detect('trail');
 SELECT count(DISTINCT leg_id) AS ids, count(*) FROM travel.detect('trail', all_legs => true);
 -- By its public recipe: sha256 over the entity's length and bytes, then for each end the time and the address.
 SELECT leg_id = left(encode(sha256(
@@ -91,9 +91,9 @@ FROM unnest(ARRAY['NULL', '''trail'', NULL', '''trail'', all_legs => NULL', '''t
                   '''trail'', columns => NULL', '''trail'', columns => ''{}''']) WITH ORDINALITY AS v (call, n) ORDER BY n;
 
 -- In words: its two largest units.
-SELECT s, travel.travel_time(s) FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,172800,1e9}'::float8[]) WITH ORDINALITY AS v (s, n) ORDER BY n;
+SELECT s, travel_internal.travel_time(s) FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,172800,1e9}'::float8[]) WITH ORDINALITY AS v (s, n) ORDER BY n;
 -- A sentence for whatever is known: key, identity and name; key and name; identity and entity; the entity alone. City and country, one of them, or where it is.
-SELECT travel.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69, 139.69, s, 9558.6, v, impossible)
+SELECT travel_internal.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69, 139.69, s, 9558.6, v, impossible)
 FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351.4, true), (2, 'K', NULL, 'alice', 'London', NULL, 3900, 8823.3, true), (3, 'K', NULL, NULL, NULL, 'United Kingdom', 0, NULL, true),
              (4, NULL, 'AssumedRole', 'x', NULL, NULL, 90000, 382.3, false), (5, NULL, NULL, NULL, 'London', 'United Kingdom', 0, NULL, false)) AS v (n, key, identity, name, city, country, s, v, impossible) ORDER BY n;
 DROP TABLE trail, shuffled;

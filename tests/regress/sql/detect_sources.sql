@@ -45,10 +45,10 @@ CREATE TABLE several (account text, session_name varchar(40), event_time timesta
 INSERT INTO several SELECT account, name, t, ip
 FROM (VALUES ('1', 'a'), ('1', 'a | b'), ('1 | a', 'b'), ('1\', 'b'), ('1', NULL), ('', 'a'), ('1', 'HIDDEN_DUE_TO_SECURITY_REASONS'), ('HIDDEN', 'x')) AS e (account, name),
      (VALUES (timestamptz '2026-03-02 09:00Z', inet '192.0.2.1'), ('2026-03-02 09:10Z', '203.0.113.1')) AS v (t, ip);
-SELECT entity, session_name, travel.entity('1', 'a | b') AS by_hand FROM travel.detect('several', 'account, session_name') ORDER BY entity COLLATE "C";
+SELECT entity, session_name, travel_internal.entity('1', 'a | b') AS by_hand FROM travel.detect('several', 'account, session_name') ORDER BY entity COLLATE "C";
 -- A single one stands as it is.
 SELECT DISTINCT entity FROM travel.detect('several', 'session_name') ORDER BY 1;
-SELECT travel.entity('a|b\c') AS single, travel.entity('a|b', '\c') AS two, travel.entity('a', NULL) AS with_null, travel.entity('', 'a') AS with_empty, travel.entity(VARIADIC '{}') AS nothing, travel.entity(VARIADIC NULL) AS no_array;
+SELECT travel_internal.entity('a|b\c') AS single, travel_internal.entity('a|b', '\c') AS two, travel_internal.entity('a', NULL) AS with_null, travel_internal.entity('', 'a') AS with_empty, travel_internal.entity(VARIADIC '{}') AS nothing, travel_internal.entity(VARIADIC NULL) AS no_array;
 
 -- Entities of any type are their text.
 CREATE TABLE typed (u uuid, i bigint, v varchar, c char(4), e text[], event_time timestamptz, source_ip cidr);
@@ -142,7 +142,7 @@ SELECT * FROM found('enriched');
 SELECT from_ip, from_city, to_city, to_country_code AS cc, to_subdivision AS sub, from_accuracy_km AS r1, to_accuracy_km AS r2, round(distance_km) AS km, round(effective_distance_km) AS evaluated, from_asn FROM travel.detect('enriched', use_accuracy => true);
 SELECT round(distance_km - effective_distance_km) AS less FROM travel.detect('enriched', use_accuracy => true, all_legs => true);
 SELECT message FROM travel.detect('enriched');
-SELECT leg_id = travel.leg_id(entity, from_time, from_latitude, from_longitude, to_time, to_latitude, to_longitude) AS by_hand FROM travel.detect('enriched');
+SELECT leg_id = travel_internal.leg_id(entity, from_time, from_latitude, from_longitude, to_time, to_latitude, to_longitude) AS by_hand FROM travel.detect('enriched');
 -- Without a radius column use_accuracy takes nothing off.
 CREATE VIEW plain AS SELECT access_key_id, event_time, latitude AS lat, longitude AS lon, outcome, invoked_by FROM enriched;
 SELECT * FROM found('plain', columns => '{"latitude": "lat", "longitude": "(lon::float8)"}');

@@ -44,7 +44,7 @@ CALL travel.scan();
 SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
 CALL travel.rescan('late', '4714-11-24 00:00:00+00 BC');
 CALL travel.rescan('late', 'infinity');
-SELECT evaluate_from FROM travel.scans WHERE rule = 'late';
+SELECT evaluate_from FROM travel_internal.scans WHERE rule = 'late';
 
 -- Every time that PostgreSQL can write is written into queries as it is.
 SELECT count(*) AS times, count(*) FILTER (WHERE t = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49), $$to_time >= timestamptz '([^']*)'$$))[1]::timestamptz) AS as_written
@@ -105,13 +105,13 @@ SELECT error_of($$SELECT travel.ingest('computed', '[]')$$);
 -- Names with quotes in hints are literals that can be pasted.
 INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
-UPDATE travel.entity_states SET state = '{}' WHERE rule = 'o''brien';
+UPDATE travel_internal.entity_states SET state = '{}' WHERE rule = 'o''brien';
 INSERT INTO trail VALUES ('3', '2026-03-02 09:20Z', '192.0.2.1', 'K', 'u');
-SELECT error_of($$SELECT travel.scan_step('o''brien')$$) LIKE '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
+SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
 
 \pset format aligned
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
-TRUNCATE travel.alerts, travel.alert_history, travel.alert_legs, travel.verdicts, travel.entity_states, travel.baseline_states, travel.scans;
+TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts, travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans;
 RESET session_replication_role;
 DROP TABLE trail, ends, mixed, computed, numbered;

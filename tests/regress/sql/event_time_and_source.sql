@@ -63,4 +63,4 @@ FROM unnest(ARRAY['192.0.2.1', '::ffff:10.0.0.1', '10.0.0.1', 'AWS Internal', 'e
 CROSS JOIN LATERAL travel.parse(jsonb_build_object('sourceIPAddress', s)) AS e;
 
 SELECT proname, pg_get_function_arguments(oid) AS arguments, provolatile, proisstrict, proparallel FROM pg_proc
-WHERE pronamespace = 'travel'::regnamespace AND proname IN ('event_time', 'source_kind', 'source_ip') ORDER BY 1, 2;
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('event_time', 'source_kind', 'source_ip') ORDER BY 1, 2;

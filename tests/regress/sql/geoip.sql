@@ -62,4 +62,4 @@ FROM unnest('{192.0.2.15,192.0.2.16,192.0.2.143,192.0.2.144,192.0.2.159,192.0.2.
 ORDER BY n;
 
 -- Stable, strict, parallel safe.
-SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname IN ('locate', 'is_located', 'geoip_databases') ORDER BY 1;
+SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('locate', 'is_located', 'geoip_databases') ORDER BY 1;

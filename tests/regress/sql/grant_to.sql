@@ -21,15 +21,15 @@ INSERT INTO travel.networks (network, name) VALUES ('10.0.0.0/8', 'roles');
 SELECT relname AS table, role, concat_ws(', ', CASE WHEN has_table_privilege(role, oid, 'SELECT') THEN 'select' END, CASE WHEN has_table_privilege(role, oid, 'INSERT') THEN 'insert' END, CASE WHEN has_table_privilege(role, oid, 'UPDATE') THEN 'update' END, CASE WHEN has_table_privilege(role, oid, 'DELETE') THEN 'delete' END,
        CASE WHEN has_table_privilege(role, oid, 'TRUNCATE, REFERENCES, TRIGGER') THEN 'more' END, (SELECT 'update of ' || string_agg(attname, ' ' ORDER BY attname) FROM pg_attribute WHERE attrelid = oid AND attnum > 0 AND has_column_privilege(role, attrelid, attnum, 'UPDATE') AND NOT has_table_privilege(role, oid, 'UPDATE'))) AS may
 FROM pg_class CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::name[]) WITH ORDINALITY AS r (role, level)
-WHERE relnamespace = 'travel'::regnamespace AND relname IN ('alerts', 'alert_history', 'alert_legs', 'verdicts', 'known_places', 'known_transitions', 'suppressions', 'networks', 'rules', 'scans', 'entity_states', 'baseline_states')
+WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relname IN ('alerts', 'alert_history', 'alert_legs', 'verdicts', 'known_places', 'known_transitions', 'suppressions', 'networks', 'rules', 'scans', 'entity_states', 'baseline_states')
   AND (has_any_column_privilege(role, oid, 'SELECT, INSERT, UPDATE, REFERENCES') OR has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))
 ORDER BY 1, level;
 -- No level goes further than this: none may grant its rights by itself, own, or create in the schema.
 SELECT role, count(*) FILTER (WHERE has_any_column_privilege(role, oid, 'SELECT WITH GRANT OPTION, UPDATE WITH GRANT OPTION')) AS grantable, bool_or(has_schema_privilege(role, 'travel', 'CREATE')) AS create, bool_or(pg_has_role(role, relowner, 'USAGE')) AS own
-FROM pg_class CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::name[]) AS role WHERE relnamespace = 'travel'::regnamespace AND relkind IN ('r', 'v') GROUP BY 1 ORDER BY 1;
+FROM pg_class CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::name[]) AS role WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v') GROUP BY 1 ORDER BY 1;
 -- Functions that are not for everyone.
 SELECT proname, has_function_privilege('regress_plain', oid, 'EXECUTE') AS plain, has_function_privilege('regress_read', oid, 'EXECUTE') AS read, has_function_privilege('regress_triage', oid, 'EXECUTE') AS triage, has_function_privilege('Regress Admin', oid, 'EXECUTE') AS admin
-FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname IN ('geoip_databases', 'grant_to', 'guard_alert', 'guard_known', 'guard_suppression', 'note_alert') ORDER BY 1;
+FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('geoip_databases', 'grant_to', 'guard_alert', 'guard_known', 'guard_suppression', 'note_alert') ORDER BY 1;
 
 -- What each can do, and must not: the same statements by all four.
 CREATE TABLE tried (n int GENERATED ALWAYS AS IDENTITY, statement text);
@@ -46,11 +46,11 @@ INSERT INTO tried (statement) VALUES
     ('INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal) VALUES (''roles'', ''low'', now(), now(), 1, ''{}'', ''{}'')'), ('UPDATE travel.alerts SET severity = ''info'''), ('UPDATE travel.alerts SET archived_at = now()'), ('DELETE FROM travel.alerts'), ('TRUNCATE travel.alerts'),
     ('INSERT INTO travel.alert_history (alert_id, by, change) VALUES (1, ''x'', ''{}'')'), ('UPDATE travel.alert_history SET by = ''x'''), ('DELETE FROM travel.alert_history'),
     ('INSERT INTO travel.verdicts (rule, raised, reasons, leg_id) VALUES (''roles'', true, ''{}'', ''x'')'), ('UPDATE travel.verdicts SET raised = false'), ('DELETE FROM travel.verdicts'),
-    ('SELECT count(*) FROM travel.alert_legs'), ('INSERT INTO travel.alert_legs (alert_id, leg_id, to_time, from_known, to_known) VALUES (1, ''x'', now(), true, true)'), ('SELECT count(*) FROM travel.scans'), ('UPDATE travel.scans SET scanned = NULL'), ('SELECT count(*) FROM travel.entity_states'), ('DELETE FROM travel.entity_states'), ('SELECT count(*) FROM travel.baseline_states'), ('DELETE FROM travel.baseline_states'),
+    ('SELECT count(*) FROM travel_internal.alert_legs'), ('INSERT INTO travel_internal.alert_legs (alert_id, leg_id, to_time, from_known, to_known) VALUES (1, ''x'', now(), true, true)'), ('SELECT count(*) FROM travel_internal.scans'), ('UPDATE travel_internal.scans SET scanned = NULL'), ('SELECT count(*) FROM travel_internal.entity_states'), ('DELETE FROM travel_internal.entity_states'), ('SELECT count(*) FROM travel_internal.baseline_states'), ('DELETE FROM travel_internal.baseline_states'),
     ('INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES (''roles'', ''x'', ''GB'', ''learnt'')'), ('SELECT nextval(''travel.alerts_id_seq'')'), ('SELECT setval(''travel.suppressions_id_seq'', 1)'),
-    ('ALTER TABLE travel.alerts DISABLE TRIGGER ALL'), ('CREATE TRIGGER mine BEFORE UPDATE ON travel.alerts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'), ('SET session_replication_role = replica'), ('CREATE FUNCTION travel.mine() RETURNS int LANGUAGE sql AS ''SELECT 1'''), ('SELECT travel.guard_alert()');
+    ('ALTER TABLE travel.alerts DISABLE TRIGGER ALL'), ('CREATE TRIGGER mine BEFORE UPDATE ON travel.alerts FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()'), ('SET session_replication_role = replica'), ('CREATE FUNCTION travel.mine() RETURNS int LANGUAGE sql AS ''SELECT 1'''), ('SELECT travel_internal.guard_alert()');
 -- The triggers are no way to the owner's rights: nobody may put them on a table of his own.
-INSERT INTO tried (statement) SELECT format('CREATE TABLE pg_temp.alerts (id bigint); CREATE TRIGGER mine AFTER UPDATE ON pg_temp.alerts FOR EACH ROW EXECUTE FUNCTION travel.%s()', name) FROM unnest('{note_alert,guard_known,guard_suppression}'::text[]) AS name;
+INSERT INTO tried (statement) SELECT format('CREATE TABLE pg_temp.alerts (id bigint); CREATE TRIGGER mine AFTER UPDATE ON pg_temp.alerts FOR EACH ROW EXECUTE FUNCTION travel_internal.%s()', name) FROM unnest('{note_alert,guard_known,guard_suppression}'::text[]) AS name;
 GRANT SELECT ON tried TO PUBLIC;
 CREATE TABLE outcome (n int, role text, state text);
 GRANT INSERT ON outcome TO PUBLIC;
@@ -102,8 +102,8 @@ SELECT has_table_privilege('travel.rules', 'UPDATE') AS rules, has_column_privil
 INSERT INTO travel.networks (network, name) VALUES ('10.0.0.0/8', 'his');
 -- He can dump and load all of its tables, though not change what only scans may.
 SELECT count(*) AS tables, bool_and(has_table_privilege(objid, 'SELECT') AND has_table_privilege(objid, 'INSERT')) AS dump_and_load, bool_or(has_table_privilege(objid, 'TRUNCATE')) AS truncate
-FROM pg_depend JOIN pg_class ON pg_class.oid = objid WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND relkind = 'r' AND relnamespace = 'travel'::regnamespace;
-SELECT relname, has_table_privilege(oid, 'UPDATE') AS update, has_table_privilege(oid, 'DELETE') AS delete FROM pg_class WHERE oid IN ('travel.alerts'::regclass, 'travel.alert_history'::regclass, 'travel.scans'::regclass) ORDER BY 1;
+FROM pg_depend JOIN pg_class ON pg_class.oid = objid WHERE classid = 'pg_class'::regclass AND deptype = 'e' AND relkind = 'r' AND relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]);
+SELECT relname, has_table_privilege(oid, 'UPDATE') AS update, has_table_privilege(oid, 'DELETE') AS delete FROM pg_class WHERE oid IN ('travel.alerts'::regclass, 'travel.alert_history'::regclass, 'travel_internal.scans'::regclass) ORDER BY 1;
 \c regression postgres
 DROP DATABASE regress_roles;
 DROP ROLE "Regress O'Dba", "Regress Dba";

@@ -6,7 +6,7 @@ SELECT extrelocatable, extnamespace::regnamespace, extversion = (SELECT default_
 SELECT sqlstate_of('CREATE EXTENSION impossible_travel') AS again, sqlstate_of('ALTER EXTENSION impossible_travel SET SCHEMA public') AS relocated;
 -- Every column of a table or view says what it is.
 SELECT attrelid::regclass AS relation, attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
-WHERE relnamespace = 'travel'::regnamespace AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL;
+WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL;
 
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS regress_travel;
@@ -21,7 +21,7 @@ CREATE DATABASE regress_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0
 CREATE EXTENSION impossible_travel;
 \set VERBOSITY sqlstate
 CREATE EXTENSION impossible_travel;
-SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname = 'travel';
+SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'travel%';
 \c regress_ascii
 CREATE EXTENSION impossible_travel;
 \set VERBOSITY default
@@ -34,6 +34,9 @@ CREATE DATABASE regress_travel OWNER regress_dba TEMPLATE template0;
 CREATE SCHEMA travel;
 CREATE EXTENSION impossible_travel;
 DROP SCHEMA travel;
+CREATE SCHEMA travel_internal;
+CREATE EXTENSION impossible_travel;
+DROP SCHEMA travel_internal;
 CREATE EXTENSION impossible_travel SCHEMA public;
 -- The path of whoever installs is nobody's business: functions in front of it are not called.
 CREATE SCHEMA shadow;
@@ -46,7 +49,7 @@ GRANT USAGE ON SCHEMA shadow TO PUBLIC;
 SET search_path = shadow, pg_catalog;
 CREATE EXTENSION impossible_travel;
 RESET search_path;
-SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'travel';
+SELECT nspowner::regrole FROM pg_namespace WHERE nspname LIKE 'travel%';
 SELECT extowner::regrole FROM pg_extension WHERE extname = 'impossible_travel';
 SELECT count(*) > 0 AS databases FROM travel.geoip_databases();
 SELECT (travel.locate('192.0.2.1')).city, travel.event_time('2026-03-02T09:00:00Z') = '2026-03-02 09:00Z' AS right;
@@ -58,7 +61,7 @@ CREATE VIEW mine.seen AS SELECT travel.source_kind(source_text) FROM mine.trail;
 DROP EXTENSION impossible_travel;
 DROP EXTENSION impossible_travel CASCADE;
 SELECT count(*) AS events FROM mine.trail;
-SELECT to_regnamespace('travel') AS schema, to_regclass('mine.seen') AS view;
+SELECT to_regnamespace('travel') AS schema, to_regnamespace('travel_internal') AS internal, to_regclass('mine.seen') AS view;
 -- And it comes again.
 CREATE EXTENSION impossible_travel;
 SELECT duplicates FROM travel.ingest('mine.trail', '{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}');

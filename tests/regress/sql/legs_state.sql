@@ -1,13 +1,13 @@
--- The type travel.legs_state: partial states of the aggregate as values, which can be stored, sent, and combined elsewhere.
+-- The type travel_internal.legs_state: partial states of the aggregate as values, which can be stored, sent, and combined elsewhere.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
 
 -- Aggregates of one's own over the parts of travel.impossible_legs: one that ends with the state, one that combines states.
-CREATE AGGREGATE partial_legs(timestamptz, inet, text) (SFUNC = travel.legs_add, STYPE = travel.legs_state, COMBINEFUNC = travel.legs_combine, PARALLEL = SAFE);
-CREATE AGGREGATE bare_legs(timestamptz, inet, float8, float8, boolean) (SFUNC = travel.legs_add, STYPE = travel.legs_state);
-CREATE AGGREGATE coordinate_legs(timestamptz, float8, float8, float8, float8, boolean) (SFUNC = travel.legs_add, STYPE = travel.legs_state);
-CREATE AGGREGATE combined_legs(travel.legs_state) (SFUNC = travel.legs_combine, STYPE = travel.legs_state, FINALFUNC = travel.legs_final, FINALFUNC_MODIFY = SHAREABLE);
+CREATE AGGREGATE partial_legs(timestamptz, inet, text) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, COMBINEFUNC = travel_internal.legs_combine, PARALLEL = SAFE);
+CREATE AGGREGATE bare_legs(timestamptz, inet, float8, float8, boolean) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
+CREATE AGGREGATE coordinate_legs(timestamptz, float8, float8, float8, float8, boolean) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
+CREATE AGGREGATE combined_legs(travel_internal.legs_state) (SFUNC = travel_internal.legs_combine, STYPE = travel_internal.legs_state, FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE);
 
 CREATE TEMP TABLE rows AS
     SELECT n, n % 3 AS who, timestamptz '2026-03-02 00:00Z' + (n * 7919 % 5000) * interval '1 second' AS event_time,
@@ -28,22 +28,22 @@ SELECT count(*) FILTER (WHERE cardinality(combined_legs) >= 0) AS ran FROM (SELE
 SELECT count(*) AS changed FROM states JOIN texts USING (who, part) WHERE state::text IS DISTINCT FROM t;
 
 -- Text and back: the same bytes, the same legs.
-SELECT count(*) FILTER (WHERE t::travel.legs_state::text IS NOT DISTINCT FROM t) AS same, count(*) FROM texts;
-SELECT who, combined_legs(t::travel.legs_state) = combined_legs(state) AS equal FROM texts JOIN states USING (who, part) GROUP BY who ORDER BY who;
+SELECT count(*) FILTER (WHERE t::travel_internal.legs_state::text IS NOT DISTINCT FROM t) AS same, count(*) FROM texts;
+SELECT who, combined_legs(t::travel_internal.legs_state) = combined_legs(state) AS equal FROM texts JOIN states USING (who, part) GROUP BY who ORDER BY who;
 SELECT left(t, 2) AS begins, t ~ '^\\x([0-9a-f]{2})+$' AS hex, substr(t, 3, 2) AS version FROM texts WHERE who = 9 AND part = 0;
 
 -- COPY BINARY and back, and the bytes that the send function gives.
-CREATE TABLE received (who int, part int, state travel.legs_state);
+CREATE TABLE received (who int, part int, state travel_internal.legs_state);
 DO $$ BEGIN
     EXECUTE format('COPY states TO %L (FORMAT binary)', current_setting('data_directory') || '/legs_state.copy');
     EXECUTE format('COPY received FROM %L (FORMAT binary)', current_setting('data_directory') || '/legs_state.copy');
 END $$;
 SELECT count(*) FILTER (WHERE r.state::text IS NOT DISTINCT FROM s.state::text) AS same, count(*) FROM states AS s FULL JOIN received AS r USING (who, part);
 SELECT who, combined_legs(r.state) = combined_legs(s.state) AS equal FROM states AS s JOIN received AS r USING (who, part) GROUP BY who ORDER BY who;
-SELECT bool_and('\x' || encode(travel.legs_state_send(state), 'hex') = state::text) AS text_is_the_bytes FROM states;
+SELECT bool_and('\x' || encode(travel_internal.legs_state_send(state), 'hex') = state::text) AS text_is_the_bytes FROM states;
 
 -- A text that is none: 22P02. Every cut and nearly every changed byte is found; none takes the server down.
-CREATE FUNCTION pg_temp.said(t text) RETURNS text LANGUAGE sql AS $$ SELECT error_of(format('SELECT %L::travel.legs_state', t)) $$;
+CREATE FUNCTION pg_temp.said(t text) RETURNS text LANGUAGE sql AS $$ SELECT error_of(format('SELECT %L::travel_internal.legs_state', t)) $$;
 SELECT what, split_part(pg_temp.said(t), ':', 1) AS code, substring(pg_temp.said(t) FROM 'detail: ([^\n]*)') AS detail
 FROM (SELECT t AS good FROM texts WHERE who = 9 AND part = 0) AS g
 CROSS JOIN LATERAL (VALUES
@@ -56,11 +56,11 @@ SELECT pg_temp.said('nonsense');
 SELECT regexp_replace(pg_temp.said('\xff' || substr(t, 5)), '[0-9]+ bytes', 'n bytes') FROM texts WHERE who = 9 AND part = 0;
 \pset format aligned
 SELECT count(*) FILTER (WHERE code = '22P02') = count(*) AS every_cut_is_found
-FROM texts, generate_series(2, length(t) / 2 - 1) AS n, sqlstate_of(format('SELECT %L::travel.legs_state', left(t, n * 2))) AS code WHERE who = 9;
+FROM texts, generate_series(2, length(t) / 2 - 1) AS n, sqlstate_of(format('SELECT %L::travel_internal.legs_state', left(t, n * 2))) AS code WHERE who = 9;
 -- Any byte, changed in any of three ways, gives an error or a state that can be used.
 CREATE FUNCTION pg_temp.try(t text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM combined_legs(t::travel.legs_state);
+    PERFORM combined_legs(t::travel_internal.legs_state);
     RETURN 'fine';
 EXCEPTION WHEN OTHERS THEN
     RETURN sqlstate;
@@ -83,7 +83,7 @@ BEGIN
     RETURN error_of(format('COPY received (state) FROM %L (FORMAT binary)', path));
 END $$;
 SELECT what, split_part(pg_temp.receive(bytes), ':', 1) AS code
-FROM (SELECT travel.legs_state_send(state) AS good FROM states WHERE who = 9 AND part = 0) AS g
+FROM (SELECT travel_internal.legs_state_send(state) AS good FROM states WHERE who = 9 AND part = 0) AS g
 CROSS JOIN LATERAL (VALUES (1, 'as it was', good), (2, 'empty', ''), (3, 'another version', set_byte(good, 0, 255)), (4, 'cut', substr(good, 1, length(good) - 1)), (5, 'longer', good || '\x00')) AS v (n, what, bytes)
 ORDER BY n;
 \pset format unaligned
@@ -100,17 +100,17 @@ SELECT l.from_ip, l.from_latitude, l.to_ip, l.to_latitude FROM (SELECT combined_
     UNION ALL SELECT coordinate_legs('2026-03-02 09:20Z', 0, 0, 500, 1000, false)) AS v) AS c, unnest(legs) AS l ORDER BY l.to_time;
 
 -- The parts are immutable but the last, which looks up places.
-SELECT proname, provolatile, proparallel, count(*) FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname LIKE 'legs\_%' GROUP BY 1, 2, 3 ORDER BY 1;
-SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel.legs_state'::regtype;
+SELECT proname, provolatile, proparallel, count(*) FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname LIKE 'legs\_%' GROUP BY 1, 2, 3 ORDER BY 1;
+SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel_internal.legs_state'::regtype;
 DROP TABLE states, received;
-DROP AGGREGATE combined_legs(travel.legs_state), partial_legs(timestamptz, inet, text), bare_legs(timestamptz, inet, float8, float8, boolean), coordinate_legs(timestamptz, float8, float8, float8, float8, boolean);
+DROP AGGREGATE combined_legs(travel_internal.legs_state), partial_legs(timestamptz, inet, text), bare_legs(timestamptz, inet, float8, float8, boolean), coordinate_legs(timestamptz, float8, float8, float8, float8, boolean);
 
 -- A state that comes toasted, compressed or with a short header through an aggregate of a user's own is read as what it is.
-CREATE TABLE kept_states (kind text, s travel.legs_state);
-CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel.legs_add, STYPE = travel.legs_state);
-CREATE FUNCTION second(travel.legs_state, travel.legs_state) RETURNS travel.legs_state LANGUAGE plpgsql AS 'BEGIN RETURN $2; END';
-CREATE AGGREGATE last_state(travel.legs_state) (SFUNC = second, STYPE = travel.legs_state, FINALFUNC = travel.legs_final);
-CREATE AGGREGATE all_states(travel.legs_state) (SFUNC = travel.legs_combine, STYPE = travel.legs_state, FINALFUNC = travel.legs_final);
+CREATE TABLE kept_states (kind text, s travel_internal.legs_state);
+CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
+CREATE FUNCTION second(travel_internal.legs_state, travel_internal.legs_state) RETURNS travel_internal.legs_state LANGUAGE plpgsql AS 'BEGIN RETURN $2; END';
+CREATE AGGREGATE last_state(travel_internal.legs_state) (SFUNC = second, STYPE = travel_internal.legs_state, FINALFUNC = travel_internal.legs_final);
+CREATE AGGREGATE all_states(travel_internal.legs_state) (SFUNC = travel_internal.legs_combine, STYPE = travel_internal.legs_state, FINALFUNC = travel_internal.legs_final);
 INSERT INTO kept_states SELECT 'large', collect('2026-01-01Z'::timestamptz + g * interval '1 hour', ('198.18.' || g % 200 || '.' || g % 251)::inet) FROM generate_series(1, 20000) AS g;
 INSERT INTO kept_states SELECT 'small', collect('2026-01-01Z'::timestamptz, '192.0.2.1');
 ALTER TABLE kept_states ALTER s SET STORAGE external;

@@ -79,9 +79,9 @@ SELECT ip, city, network FROM unnest('{10.0.0.1,10.1.0.1,10.1.2.1,10.2.0.1,10.3.
 SELECT (travel.locate('10.2.0.1', '2026-02-28 23:59:59.999999Z')).city AS before, (travel.locate('10.2.0.1', '2026-03-01Z')).city AS from_then_on;
 -- The first gives the treatment, the first with coordinates the place, the first with a hosting the hosting.
 INSERT INTO travel.networks (network, name, treatment, hosting) VALUES ('10.1.9.0/24', 'inner', 'ignore', NULL), ('10.1.8.0/23', 'outer', 'trusted', 'example-cloud');
-SELECT ip, city, hosting, network, travel.is_ignored(ip), travel.is_located(ip) FROM unnest('{10.1.9.1,10.1.8.1,10.1.7.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip DESC;
-SELECT travel.is_ignored(NULL) AS null_ip, travel.is_ignored('10.1.9.1', NULL) AS null_time, travel.is_ignored('8.8.8.8') AS public;
-SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'travel.is_ignored(inet, timestamptz)'::regprocedure;
+SELECT ip, city, hosting, network, travel_internal.is_ignored(ip), travel.is_located(ip) FROM unnest('{10.1.9.1,10.1.8.1,10.1.7.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip DESC;
+SELECT travel_internal.is_ignored(NULL) AS null_ip, travel_internal.is_ignored('10.1.9.1', NULL) AS null_time, travel_internal.is_ignored('8.8.8.8') AS public;
+SELECT provolatile, proisstrict, proparallel FROM pg_proc WHERE oid = 'travel_internal.is_ignored(inet, timestamptz)'::regprocedure;
 TRUNCATE travel.networks;
 
 -- Validity is by the time of the event: valid_from is in, valid_until is out. Alice's office moves from London to Tokyo at noon.
@@ -175,7 +175,7 @@ SELECT (travel.locate('10.0.0.1')).city;
 -- Whoever may read nothing of the table gets the same places.
 CREATE ROLE regress_nobody;
 SET ROLE regress_nobody;
-SELECT sqlstate_of('SELECT FROM travel.networks') AS reading, sqlstate_of('DELETE FROM travel.networks') AS writing, (travel.locate('10.0.0.1')).city, travel.is_located('10.0.0.1'), travel.is_ignored('10.0.0.1');
+SELECT sqlstate_of('SELECT FROM travel.networks') AS reading, sqlstate_of('DELETE FROM travel.networks') AS writing, (travel.locate('10.0.0.1')).city, travel.is_located('10.0.0.1'), travel_internal.is_ignored('10.0.0.1');
 RESET ROLE;
 DROP ROLE regress_nobody;
 DROP TABLE events CASCADE;

@@ -79,7 +79,7 @@ SELECT travel.check_rule('dead');
 SELECT * FROM problems;
 SELECT travel.assert_healthy();
 CALL travel.scan('dead');
-UPDATE travel.scans SET geoip_built_at = NULL;
+UPDATE travel_internal.scans SET geoip_built_at = NULL;
 SELECT * FROM problems;
 SELECT travel.assert_healthy();
 -- A member of no owner sees no values of the source.
@@ -135,28 +135,28 @@ SET client_min_messages = warning;
 -- New events that stay away for longer than usual, scans that do not end, and old GeoIP data.
 DELETE FROM travel.rules WHERE name <> 'dead: plain';
 ALTER TABLE travel.rules DISABLE TRIGGER USER;
-UPDATE travel.scans SET geoip_built_at = now() - interval '29 days';
+UPDATE travel_internal.scans SET geoip_built_at = now() - interval '29 days';
 SELECT * FROM problems;
-UPDATE travel.scans SET geoip_built_at = now() - interval '31 days 1 hour';
+UPDATE travel_internal.scans SET geoip_built_at = now() - interval '31 days 1 hour';
 SELECT * FROM problems;
-UPDATE travel.scans SET geoip_built_at = NULL, news_at = now() - interval '25 hours', longest_gap = '3 hours';
+UPDATE travel_internal.scans SET geoip_built_at = NULL, news_at = now() - interval '25 hours', longest_gap = '3 hours';
 SELECT * FROM problems;
-UPDATE travel.scans SET longest_gap = '1 hour';
-SELECT problems.problem = 'no new events since ' || to_char(news_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel.scans USING (rule);
-UPDATE travel.scans SET finished_at = now() - interval '25 hours';
-SELECT problems.problem = 'no scan has ended since ' || to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel.scans USING (rule);
+UPDATE travel_internal.scans SET longest_gap = '1 hour';
+SELECT problems.problem = 'no new events since ' || to_char(news_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel_internal.scans USING (rule);
+UPDATE travel_internal.scans SET finished_at = now() - interval '25 hours';
+SELECT problems.problem = 'no scan has ended since ' || to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel_internal.scans USING (rule);
 ALTER TABLE travel.rules ENABLE TRIGGER USER;
 
 -- New events count as such also beside one that claims to come from the future; without any, a pass leaves the time as it was.
 INSERT INTO plain VALUES ('2099-01-01T00:00:00Z', 'k', '192.0.2.1', 'b'), ('2026-03-03T00:00:00Z', 'k', '192.0.2.1', 'b');
 UPDATE travel.rules SET lookback = '3650 days';
 CALL travel.scan();
-UPDATE travel.scans SET news_at = '2026-03-01Z';
+UPDATE travel_internal.scans SET news_at = '2026-03-01Z';
 CALL travel.scan();
-SELECT news_at > now() - interval '1 hour' AS has_news FROM travel.scans;
+SELECT news_at > now() - interval '1 hour' AS has_news FROM travel_internal.scans;
 INSERT INTO plain VALUES ('2026-03-04T00:00:00Z', 'k', '192.0.2.1', 'b');
 CALL travel.scan();
-SELECT news_at > now() - interval '1 hour' AS has_news FROM travel.scans;
+SELECT news_at > now() - interval '1 hour' AS has_news FROM travel_internal.scans;
 
 -- From when on a rule evaluates: prune moves it.
 SELECT evaluates_from FROM travel.status;
@@ -164,10 +164,10 @@ SELECT FROM travel.prune('10 days');
 SELECT now() - evaluates_from BETWEEN '10 days' AND '10 days 1 minute' AS moved FROM travel.status;
 
 -- The error names every rule that is enabled and has an error or a problem.
-UPDATE travel.scans SET finished_at = now(), news_at = now(), problem = NULL, geoip_built_at = NULL;
+UPDATE travel_internal.scans SET finished_at = now(), news_at = now(), problem = NULL, geoip_built_at = NULL;
 SELECT travel.assert_healthy();
 INSERT INTO travel.rules (name, source) VALUES ('dead: too', 'dead.no_such');
-UPDATE travel.scans SET problem = 'a problem' WHERE rule = 'dead: plain';
+UPDATE travel_internal.scans SET problem = 'a problem' WHERE rule = 'dead: plain';
 SELECT travel.assert_healthy();
 \set VERBOSITY sqlstate
 SELECT travel.assert_healthy();

@@ -17,7 +17,7 @@ CREATE VIEW verdicts AS SELECT to_char(to_time, 'MM-DD HH24:MI') AS at, from_cit
 CREATE VIEW places AS SELECT city, state FROM travel.known_places WHERE rule = 'r' AND origin = 'learnt' ORDER BY city;
 -- The editions of the states and verdicts that are kept, each against that of the newest.
 CREATE VIEW editions AS SELECT count(DISTINCT edition) AS of_states FROM
-    (SELECT edition FROM travel.entity_states WHERE rule = 'r' UNION ALL SELECT edition FROM travel.baseline_states WHERE rule = 'r') AS s;
+    (SELECT edition FROM travel_internal.entity_states WHERE rule = 'r' UNION ALL SELECT edition FROM travel_internal.baseline_states WHERE rule = 'r') AS s;
 CREATE PROCEDURE begin_anew() LANGUAGE sql AS $$
     DELETE FROM travel.rules WHERE name = 'r';
     DELETE FROM travel.networks;
@@ -85,7 +85,7 @@ TABLE places;
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5', 'one'), call('2026-03-04 09:00Z', '192.0.2.5', 'one') \g /dev/null
 SET impossible_travel.scan_batch = 1;
-SELECT travel.scan_step('r');
+SELECT travel_internal.scan_step('r');
 SELECT move('192.0.2.0/28', 'New York') \g /dev/null
 SELECT call('2026-03-04 09:10Z', '192.0.2.6', 'one') \g /dev/null
 CALL travel.scan('r');

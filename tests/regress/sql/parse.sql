@@ -165,4 +165,4 @@ SELECT e.event_id, e.event_time, e.identity_type FROM raw CROSS JOIN LATERAL tra
 
 -- Immutable: its columns can be indexed.
 SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
-WHERE pronamespace = 'travel'::regnamespace AND proname IN ('parse', 'try_parse') ORDER BY 1;
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('parse', 'try_parse') ORDER BY 1;

@@ -7,22 +7,23 @@ FROM pg_depend AS d WHERE refclassid = 'pg_extension'::regclass AND refobjid = (
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
 FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel') AND deptype = 'e'
   AND obj_description(objid, classid::regclass::name) IS NULL AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A') ORDER BY 1;
-SELECT (SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE pronamespace <> 'travel'::regnamespace) AS functions_elsewhere,
-       (SELECT count(*) FROM pg_type AS t JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE typnamespace <> 'travel'::regnamespace) AS types_elsewhere,
-       (SELECT count(*) FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND prosecdef AND NOT coalesce(proconfig::text ~ 'search_path', false)) AS open_definers,
-       (SELECT count(*) FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')) AS strangers;
+SELECT (SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE pronamespace <> ALL ('{travel,travel_internal}'::regnamespace[])) AS functions_elsewhere,
+       (SELECT count(*) FROM pg_type AS t JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE typnamespace <> ALL ('{travel,travel_internal}'::regnamespace[])) AS types_elsewhere,
+       (SELECT count(*) FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND prosecdef AND NOT coalesce(proconfig::text ~ 'search_path', false)) AS open_definers,
+       (SELECT count(*) FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')) AS strangers;
 -- No helper of the installation is left.
-SELECT to_regprocedure('travel.require_utf8()');
+SELECT to_regprocedure('travel_internal.require_utf8()');
 -- Every function may run in a parallel worker, but those that run queries or read folders.
-SELECT proname, proparallel FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proparallel <> 's' ORDER BY 1;
+SELECT proname, proparallel FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proparallel <> 's' ORDER BY 1;
 
 -- PUBLIC may use the schema, and everything in it that names no server path.
 CREATE ROLE regress_nobody;
 CREATE ROLE regress_monitor IN ROLE pg_monitor;
-SELECT has_schema_privilege('regress_nobody', 'travel', 'USAGE') AS usage, has_schema_privilege('regress_nobody', 'travel', 'CREATE') AS create;
-SELECT p.oid::regprocedure AS not_for_public FROM pg_proc AS p WHERE pronamespace = 'travel'::regnamespace AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE') ORDER BY 1;
-SELECT p.oid::regprocedure AS not_for_pg_monitor FROM pg_proc AS p WHERE pronamespace = 'travel'::regnamespace AND NOT has_function_privilege('regress_monitor', p.oid, 'EXECUTE') ORDER BY 1;
-SELECT count(*) AS types_not_for_public FROM pg_type WHERE typnamespace = 'travel'::regnamespace AND NOT has_type_privilege('regress_nobody', oid, 'USAGE');
+SELECT name, has_schema_privilege('regress_nobody', name, 'USAGE') AS usage, has_schema_privilege('regress_nobody', name, 'CREATE') AS create
+FROM unnest('{travel,travel_internal}'::text[]) AS name;
+SELECT p.oid::regprocedure AS not_for_public FROM pg_proc AS p WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE') ORDER BY 1;
+SELECT p.oid::regprocedure AS not_for_pg_monitor FROM pg_proc AS p WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_function_privilege('regress_monitor', p.oid, 'EXECUTE') ORDER BY 1;
+SELECT count(*) AS types_not_for_public FROM pg_type WHERE typnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_type_privilege('regress_nobody', oid, 'USAGE');
 CREATE SCHEMA nobodys AUTHORIZATION regress_nobody;
 SET ROLE regress_nobody;
 SET impossible_travel.coverage_notice = off;

@@ -2,7 +2,7 @@
 SET client_min_messages = error;
 SELECT c.oid::regclass AS without_replica_identity
 FROM pg_class AS c
-WHERE c.relnamespace = 'travel'::regnamespace AND c.relkind IN ('r', 'p')
+WHERE c.relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND c.relkind IN ('r', 'p')
   AND NOT (c.relreplident = 'd' AND EXISTS (SELECT FROM pg_index AS i WHERE i.indrelid = c.oid AND i.indisprimary));
 SELECT travel.create_events_table('published');
 INSERT INTO published (event_id, event_time, actor, access_key_id, source_ip) VALUES

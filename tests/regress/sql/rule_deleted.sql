@@ -7,7 +7,7 @@ FROM generate_series(1, 2) AS n, unnest('{a,b,c,d}'::text[]) AS key;
 CREATE FUNCTION left_behind() RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE name regclass; rows bigint;
 BEGIN
-    FOR name IN SELECT attrelid FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid WHERE relnamespace = 'travel'::regnamespace AND relkind = 'r' AND attname IN ('rule', 'alert_id') AND attrelid <> ALL ('{travel.alerts,travel.alert_history}'::regclass[]) ORDER BY attrelid::regclass::text LOOP
+    FOR name IN SELECT attrelid FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind = 'r' AND attname IN ('rule', 'alert_id') AND attrelid <> ALL ('{travel.alerts,travel.alert_history}'::regclass[]) ORDER BY attrelid::regclass::text LOOP
         EXECUTE format('SELECT count(*) FROM %s AS t WHERE NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = to_jsonb(t)->>''rule'') AND to_jsonb(t)->>''rule'' IS NOT NULL OR to_jsonb(t)->''alert_id'' <> ''null'' AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = (to_jsonb(t)->>''alert_id'')::bigint)', name) INTO rows;
         IF rows > 0 THEN RETURN NEXT format('%s: %s', name, rows); END IF;
     END LOOP;

@@ -242,7 +242,7 @@ SELECT travel.check_rule('bare');
 CREATE INDEX ON public.bare (access_key_id, event_time);
 CREATE INDEX ON public.bare ((coalesce(actor, principal)), event_time);
 SELECT travel.check_rule('bare');
-CREATE INDEX ON public.bare ((travel.entity(VARIADIC ARRAY[account_id, session_name])), event_time);
+CREATE INDEX ON public.bare ((travel_internal.entity(VARIADIC ARRAY[account_id, session_name])), event_time);
 CREATE INDEX ON public.bare ("Who", event_time);
 CREATE INDEX ON public.bare (loaded_at);
 SELECT travel.check_rule('several');

@@ -141,8 +141,8 @@ UPDATE travel.rules SET arrival_column = 'arrived' WHERE name = 'by arrival';
 -- A rule that is deleted takes its verdicts, its baseline and its states with it. Its alerts stay, and tell what they told.
 SELECT count(*) AS alerts FROM travel.alerts WHERE rule = 'over a view';
 DELETE FROM travel.rules WHERE name = 'over a view';
-SELECT (SELECT count(*) FROM travel.verdicts WHERE rule = 'over a view') AS verdicts, (SELECT count(*) FROM travel.known_places WHERE rule = 'over a view') AS places, (SELECT count(*) FROM travel.scans WHERE rule = 'over a view') AS scans,
-       (SELECT count(*) FROM travel.entity_states WHERE rule = 'over a view') + (SELECT count(*) FROM travel.baseline_states WHERE rule = 'over a view') AS states, (SELECT count(*) FROM travel.alerts WHERE rule = 'over a view') AS alerts, (SELECT count(*) FROM travel.status WHERE rule = 'over a view') AS status;
+SELECT (SELECT count(*) FROM travel.verdicts WHERE rule = 'over a view') AS verdicts, (SELECT count(*) FROM travel.known_places WHERE rule = 'over a view') AS places, (SELECT count(*) FROM travel_internal.scans WHERE rule = 'over a view') AS scans,
+       (SELECT count(*) FROM travel_internal.entity_states WHERE rule = 'over a view') + (SELECT count(*) FROM travel_internal.baseline_states WHERE rule = 'over a view') AS states, (SELECT count(*) FROM travel.alerts WHERE rule = 'over a view') AS alerts, (SELECT count(*) FROM travel.status WHERE rule = 'over a view') AS status;
 -- A rule of the same name over the same calls takes them up again, rather than raising everything twice.
 INSERT INTO travel.rules (name, source) VALUES ('over a view', 'a_view');
 CALL travel.scan('over a view');
@@ -211,7 +211,7 @@ SELECT entity, status, leg_count, from_city, to_city FROM travel.alerts WHERE ru
 INSERT INTO travel.rules (name, source, condition) VALUES ('pruned, keys', 'trail', 'user_name = ''short''');
 INSERT INTO calls (at, city, who, more) SELECT ago(60 - n), 'London', 'short', jsonb_build_object('access_key_id', 'ASIA' || n) FROM generate_series(0, 59) AS n;
 CALL travel.scan('pruned, keys');
-CREATE VIEW states AS SELECT count(DISTINCT entity) AS keys, (SELECT count(DISTINCT baseline_entity) FROM travel.baseline_states WHERE rule = 'pruned, keys') AS people FROM travel.entity_states WHERE rule = 'pruned, keys';
+CREATE VIEW states AS SELECT count(DISTINCT entity) AS keys, (SELECT count(DISTINCT baseline_entity) FROM travel_internal.baseline_states WHERE rule = 'pruned, keys') AS people FROM travel_internal.entity_states WHERE rule = 'pruned, keys';
 TABLE states;
 SELECT verdicts FROM travel.prune('20 days');
 -- Of the 60, those of the last 20 days and 401 hours are left: 36, and one less late in the day.

@@ -14,7 +14,7 @@ INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events',
 CREATE FUNCTION body_of(body text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM travel.rules WHERE name = 'z';
-    DELETE FROM travel.scans WHERE rule = 'a';
+    DELETE FROM travel_internal.scans WHERE rule = 'a';
     INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
     EXECUTE format('CREATE OR REPLACE FUNCTION trouble.fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS %L', 'BEGIN ' || body || '; RETURN true; END');
 END $$;
@@ -93,12 +93,12 @@ CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'no room for it' USING ERRCODE = '53100';
 END $$;
-CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON travel.scans FOR EACH ROW
+CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON travel_internal.scans FOR EACH ROW
     WHEN (NEW.last_error IS NOT NULL) EXECUTE FUNCTION no_room();
 SELECT sqlstate_of('CALL travel.scan()');
 CALL travel.scan();
 SELECT * FROM outcome;
-DROP TRIGGER no_room ON travel.scans;
+DROP TRIGGER no_room ON travel_internal.scans;
 -- When a rule is written, it is warned of such an error, and stored.
 CREATE FUNCTION full_disk() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
 INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');

@@ -92,17 +92,17 @@ RESET quote_all_identifiers;
 RESET transform_null_equals;
 RESET bytea_output;
 RESET row_security;
-SELECT rule, source FROM travel.scans WHERE rule LIKE 'words%' ORDER BY rule;
+SELECT rule, source FROM travel_internal.scans WHERE rule LIKE 'words%' ORDER BY rule;
 SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
 SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
 SELECT * FROM errors;
 
 -- What was kept of rules goes with them, however they go.
 TRUNCATE travel.rules CASCADE;
-SELECT (SELECT count(*) FROM travel.entity_states) AS entity_states, (SELECT count(*) FROM travel.baseline_states) AS baseline_states;
+SELECT (SELECT count(*) FROM travel_internal.entity_states) AS entity_states, (SELECT count(*) FROM travel_internal.baseline_states) AS baseline_states;
 SET session_replication_role = replica;
 DELETE FROM travel.alerts;
-DELETE FROM travel.alert_legs;
+DELETE FROM travel_internal.alert_legs;
 DELETE FROM travel.alert_history;
 RESET session_replication_role;
 DROP SCHEMA odd CASCADE;

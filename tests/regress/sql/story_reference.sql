@@ -6,7 +6,7 @@ SET search_path = reference, stories, public;
 CALL stage();
 -- One index would help: create_rule says which.
 SELECT travel.create_rule('iam_user', 'trail');
-CREATE INDEX ON reference.trail ((travel.entity(VARIADIC ARRAY[account_id, session_name])), event_time);
+CREATE INDEX ON reference.trail ((travel_internal.entity(VARIADIC ARRAY[account_id, session_name])), event_time);
 SELECT travel.check_rule('iam_user');
 CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'iam_user' ORDER BY to_time;
 

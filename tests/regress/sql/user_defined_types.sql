@@ -107,7 +107,7 @@ SELECT rule, entity, from_event_id, to_event_id FROM travel.alerts ORDER BY rule
 SELECT * FROM others.ran;
 DELETE FROM travel.rules;
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
-TRUNCATE travel.alerts, travel.alert_history, travel.alert_legs, travel.verdicts;
+TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts;
 RESET session_replication_role;
 DROP TABLE keys, columns;
 DROP SCHEMA others CASCADE;

@@ -116,7 +116,7 @@ SELECT lat, lon, (l).from_latitude, (l).from_longitude
 FROM (SELECT *, travel.leg('2026-03-02 09:00Z', lat, lon) OVER (ORDER BY lat, lon) AS l FROM (VALUES (float8 '1', float8 '2'), (-1, 2), (1, -2), (-1, 2)) AS v (lat, lon)) AS s ORDER BY lat, lon;
 -- With radii of one's own; one that is none counts as 0.
 SELECT r, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).distance_km) AS km, round((l).effective_distance_km) AS evaluated
-FROM (SELECT *, travel.leg_within(timestamptz '2026-03-02 09:00Z' + n * interval '1 hour', 0, lon, r, use_accuracy => true) OVER (ORDER BY n) AS l
+FROM (SELECT *, travel_internal.leg_within(timestamptz '2026-03-02 09:00Z' + n * interval '1 hour', 0, lon, r, use_accuracy => true) OVER (ORDER BY n) AS l
       FROM (VALUES (1, float8 '0', float8 '100'), (2, 10, 200), (3, 20, NULL), (4, 30, 'NaN'), (5, 40, -5), (6, 50, 5000)) AS v (n, lon, r)) AS s ORDER BY n;
 
 -- What a window refuses.
@@ -171,7 +171,7 @@ SELECT count(*) AS rows, count(from_time) AS legs FROM expanded;
 SELECT last_value AS calls FROM calls;
 -- One window node, and nothing above it that would call again.
 SELECT left(line, 60) AS line FROM plan_of('SELECT (travel.leg(event_time, ip, id) OVER w).* FROM two WINDOW w AS (ORDER BY event_time, ip)') AS line;
-SELECT provolatile, proparallel, prokind FROM pg_proc WHERE pronamespace = 'travel'::regnamespace AND proname IN ('leg', 'leg_within') ORDER BY oid;
+SELECT provolatile, proparallel, prokind FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('leg', 'leg_within') ORDER BY oid;
 -- Many partitions, many rows of one event, ids longer than any block: memory of a partition is its own.
 SELECT count(*) AS legs, min(length((l).from_event_id)) AS shortest, max(length((l).to_event_id)) AS longest, bool_and((l).from_event_id = repeat('a', 10 * who) AND (l).to_event_id = repeat('b', 10 * who)) AS right
 FROM (SELECT who, travel.leg(timestamptz '2026-03-02 09:00Z' + (n > 50)::int * interval '1 minute',

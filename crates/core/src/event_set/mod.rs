@@ -1,5 +1,5 @@
 //! The events of one entity as one flat block of bytes: what the aggregate keeps between rows, sends between
-//! parallel workers and stores as `travel.legs_state`.
+//! parallel workers and stores as `travel_internal.legs_state`.
 //!
 //! An event is a distinct pair of time and site, so the set is bounded by those pairs and not by rows. New events
 //! go to an unsorted *tail*. A set that is full is merged ([`merge_into`]): without labels into a *packed run*,
