@@ -10,12 +10,12 @@ use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
 use crate::pg::time::from_unix_us;
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::cell::Cell;
-use travel_cloudtrail::{Event, RecordNode};
-use travel_core::address;
-
-/// The columns of `travel.event`.
-const EVENT_COLUMNS: usize = 33;
+use std::net::IpAddr;
+use travel_cloudtrail::{Event, Outcome, RecordNode, SourceKind};
+use travel_core::columns::EVENT;
+use travel_core::{address, with_event_columns};
 
 pg_function!(travel_records, pg_finfo_travel_records, records);
 pg_function!(travel_parse, pg_finfo_travel_parse, parse);
@@ -151,41 +151,63 @@ fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
     let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
-    let mut row = Row::<EVENT_COLUMNS>::new();
-    row.text(event.event_id);
-    row.timestamp(event.event_time.map(from_unix_us));
-    row.text(event.event_name);
-    row.text(event.event_source);
-    row.text(event.event_type);
-    row.text(event.event_category);
-    row.text(event.aws_region);
-    row.text(event.account_id.as_deref());
-    row.text(event.recipient_account_id.as_deref());
-    row.text(event.shared_event_id);
-    row.host(event.source_ip);
-    row.text(event.source_text);
-    row.text(Some(event.source_kind.as_str()));
-    row.text(event.identity_type);
-    row.text(event.principal_id);
-    row.text(event.arn);
-    row.text(event.user_name);
-    row.text(event.session_name);
-    row.text(event.principal);
-    row.text(event.actor);
-    row.text(event.access_key_id);
-    row.text(event.issued_access_key_id);
-    row.text(event.session_issuer_arn);
-    row.text(event.source_identity);
-    row.text(event.invoked_by);
-    row.bool(event.mfa_used);
-    row.bool(event.from_console);
-    row.text(event.vpc_endpoint_id);
-    row.text(event.user_agent);
-    row.text(event.error_code);
-    row.text(event.error_message);
-    row.text(Some(event.outcome.as_str()));
-    row.bool(event.read_only);
+    let mut row = EventRow::new();
+    macro_rules! write_columns {
+        ($($name:ident: $column_type:ident,)*) => { $(event.$name.write(&mut row);)* };
+    }
+    with_event_columns!(write_columns);
     row.finish(*row_type)
+}
+
+/// A row of `travel.event`.
+type EventRow = Row<{ EVENT.len() }>;
+
+/// A value of an event, which knows how it is written into the row.
+trait ColumnValue {
+    fn write(&self, row: &mut EventRow);
+}
+
+impl ColumnValue for Option<&str> {
+    fn write(&self, row: &mut EventRow) {
+        row.text(*self);
+    }
+}
+
+impl ColumnValue for Option<Cow<'_, str>> {
+    fn write(&self, row: &mut EventRow) {
+        row.text(self.as_deref());
+    }
+}
+
+/// Microseconds since the Unix epoch.
+impl ColumnValue for Option<i64> {
+    fn write(&self, row: &mut EventRow) {
+        row.timestamp(self.map(from_unix_us));
+    }
+}
+
+impl ColumnValue for Option<IpAddr> {
+    fn write(&self, row: &mut EventRow) {
+        row.host(*self);
+    }
+}
+
+impl ColumnValue for Option<bool> {
+    fn write(&self, row: &mut EventRow) {
+        row.bool(*self);
+    }
+}
+
+impl ColumnValue for SourceKind {
+    fn write(&self, row: &mut EventRow) {
+        row.text(Some(self.as_str()));
+    }
+}
+
+impl ColumnValue for Outcome {
+    fn write(&self, row: &mut EventRow) {
+        row.text(Some(self.as_str()));
+    }
 }
 
 fn event_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {

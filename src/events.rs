@@ -11,46 +11,23 @@ use crate::pg::row::{Row, RowType};
 use crate::pg::spi;
 use pgrx::pg_sys;
 use std::ffi::CStr;
+use travel_core::columns::{EVENT, EventColumn};
 
 pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
 pg_function!(travel_ingest_text, pg_finfo_travel_ingest_text, ingest_text);
 
-/// The columns of `travel.event` as the script defines them, for CREATE TABLE and INSERT.
-const EVENT_COLUMNS: &str = "
-    event_id              text        NOT NULL,
-    event_time            timestamptz NOT NULL,
-    event_name            text,
-    event_source          text,
-    event_type            text,
-    event_category        text,
-    aws_region            text,
-    account_id            text,
-    recipient_account_id  text,
-    shared_event_id       text,
-    source_ip             inet,
-    source_text           text,
-    source_kind           text,
-    identity_type         text,
-    principal_id          text,
-    arn                   text,
-    user_name             text,
-    session_name          text,
-    principal             text,
-    actor                 text,
-    access_key_id         text,
-    issued_access_key_id  text,
-    session_issuer_arn    text,
-    source_identity       text,
-    invoked_by            text,
-    mfa_used              boolean,
-    from_console          boolean,
-    vpc_endpoint_id       text,
-    user_agent            text,
-    error_code            text,
-    error_message         text,
-    outcome               text,
-    read_only             boolean";
+/// The columns that every event of a table must have.
+const REQUIRED: [&str; 2] = ["event_id", "event_time"];
+
+/// The columns of an event as CREATE TABLE takes them.
+fn column_definitions() -> String {
+    let definition = |column: &EventColumn| {
+        let not_null = if REQUIRED.contains(&column.name) { " NOT NULL" } else { "" };
+        format!("\n    {} {}{not_null}", column.name, column.column_type.into_str())
+    };
+    EVENT.iter().map(definition).collect::<Vec<_>>().join(",")
+}
 
 /// `(name, partitioned, keep_record)`
 fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -62,10 +39,10 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let table = TableName::parse(name)?;
     let record = if keep_record { ",\n    record                jsonb" } else { "" };
-    let sql = &table.sql;
+    let (sql, columns) = (&table.sql, column_definitions());
     let statements = [
         format!(
-            "CREATE TABLE {sql} ({EVENT_COLUMNS}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
+            "CREATE TABLE {sql} ({columns}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
              pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
              PRIMARY KEY (event_id, event_time)\n)"
         ),
@@ -282,13 +259,12 @@ fn short(id: &str) -> &str {
 fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let name = &target.name;
     let has = |wanted: &str| target.column(wanted).is_some();
-    for required in ["event_id", "event_time"] {
+    for required in REQUIRED {
         if !has(required) {
             return Err(TravelError::NotAnEventsTable { name: name.clone(), column: required });
         }
     }
-    let event = EVENT_COLUMNS.lines().filter_map(|line| line.split_whitespace().next());
-    let mut into: Vec<&str> = event.filter(|column| has(column)).collect();
+    let mut into: Vec<&str> = EVENT.iter().map(|column| column.name).filter(|column| has(column)).collect();
     let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
     let generated = into.iter().filter_map(|name| target.column(name)).find(|column| column.is_generated);
     if let Some(column) = generated {

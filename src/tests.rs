@@ -9,6 +9,7 @@ mod tests {
     use pgrx::prelude::*;
     use pgrx::spi::Spi;
     use serde_json::{Value, json};
+    use travel_core::columns::{ColumnType, EVENT, FINDING, FindingColumn, LEG, finding_names};
 
     const CITIES: [(f64, f64); 6] =
         [(51.51, -0.13), (51.6, -0.2), (35.68, 139.69), (-36.85, 174.76), (21.31, -157.86), (0.0, 0.0)];
@@ -94,6 +95,47 @@ mod tests {
             load(&events);
             assert_eq!(text(legs), expected);
         }
+    }
+
+    /// The columns of a type or table in its order, as `name type`.
+    fn declared_in_sql(relation: &str) -> Vec<String> {
+        let columns = text(&format!(
+            "SELECT string_agg(attname || ' ' || atttypid::regtype, E'\\n' ORDER BY attnum) FROM pg_attribute \
+             WHERE attrelid = '{relation}'::regclass AND attnum > 0 AND NOT attisdropped"
+        ));
+        columns.lines().map(str::to_owned).collect()
+    }
+
+    /// A column of the core's declaration, written in the same way.
+    fn declared_in_rust(name: &str, column_type: ColumnType) -> String {
+        format!("{name} {}", text(&format!("SELECT '{}'::regtype::text", column_type.into_str())))
+    }
+
+    #[pg_test]
+    fn sql_declares_the_columns_of_events_legs_and_findings_as_the_core_does() {
+        let event: Vec<String> =
+            EVENT.iter().map(|column| declared_in_rust(column.name, column.column_type)).collect();
+        assert_eq!(declared_in_sql("travel.event"), event);
+        let rust = |columns: &[FindingColumn]| -> Vec<String> {
+            columns.iter().map(|column| declared_in_rust(column.name, column.column_type)).collect()
+        };
+        assert_eq!(declared_in_sql("travel.leg"), rust(LEG));
+        assert_eq!(declared_in_sql("travel.finding"), rust(&FINDING));
+        for table in ["travel.verdicts", "travel.alerts"] {
+            let mut columns = declared_in_sql(table);
+            columns.retain(|column| {
+                column.split_once(' ').is_some_and(|(name, _)| finding_names().any(|known| known == name))
+            });
+            assert_eq!(columns, rust(&FINDING), "{table}");
+        }
+    }
+
+    #[pg_test]
+    fn a_table_of_events_has_the_columns_of_an_event() {
+        Spi::run("SELECT travel.create_events_table('declared_events')").unwrap();
+        let columns = declared_in_sql("declared_events");
+        let event = EVENT.iter().map(|column| declared_in_rust(column.name, column.column_type));
+        assert_eq!(columns[..EVENT.len()], event.collect::<Vec<_>>());
     }
 
     #[pg_test]

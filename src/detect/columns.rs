@@ -7,46 +7,23 @@ use crate::pg::errors::TravelError;
 use crate::pg::identifier::{identifiers, literal, quoted};
 use crate::pg::time::looks_like_a_time;
 use pgrx::pg_sys;
+use travel_core::columns::{ColumnType, EVENT, EventColumn};
 
-/// The columns of `travel.event`, with their types.
-const EVENT: [(&str, pg_sys::Oid); 33] = {
-    use pg_sys::{BOOLOID, INETOID, TEXTOID, TIMESTAMPTZOID};
-    [
-        ("event_id", TEXTOID),
-        ("event_time", TIMESTAMPTZOID),
-        ("event_name", TEXTOID),
-        ("event_source", TEXTOID),
-        ("event_type", TEXTOID),
-        ("event_category", TEXTOID),
-        ("aws_region", TEXTOID),
-        ("account_id", TEXTOID),
-        ("recipient_account_id", TEXTOID),
-        ("shared_event_id", TEXTOID),
-        ("source_ip", INETOID),
-        ("source_text", TEXTOID),
-        ("source_kind", TEXTOID),
-        ("identity_type", TEXTOID),
-        ("principal_id", TEXTOID),
-        ("arn", TEXTOID),
-        ("user_name", TEXTOID),
-        ("session_name", TEXTOID),
-        ("principal", TEXTOID),
-        ("actor", TEXTOID),
-        ("access_key_id", TEXTOID),
-        ("issued_access_key_id", TEXTOID),
-        ("session_issuer_arn", TEXTOID),
-        ("source_identity", TEXTOID),
-        ("invoked_by", TEXTOID),
-        ("mfa_used", BOOLOID),
-        ("from_console", BOOLOID),
-        ("vpc_endpoint_id", TEXTOID),
-        ("user_agent", TEXTOID),
-        ("error_code", TEXTOID),
-        ("error_message", TEXTOID),
-        ("outcome", TEXTOID),
-        ("read_only", BOOLOID),
-    ]
-};
+/// A column of an event, by its name.
+fn event_column(name: &str) -> Option<&'static EventColumn> {
+    EVENT.iter().find(|column| column.name == name)
+}
+
+fn oid_of(column: &EventColumn) -> pg_sys::Oid {
+    match column.column_type {
+        ColumnType::Bigint => pg_sys::INT8OID,
+        ColumnType::Boolean => pg_sys::BOOLOID,
+        ColumnType::Float8 => pg_sys::FLOAT8OID,
+        ColumnType::Inet => pg_sys::INETOID,
+        ColumnType::Text => pg_sys::TEXTOID,
+        ColumnType::Timestamptz => pg_sys::TIMESTAMPTZOID,
+    }
+}
 
 /// Keys of `columns` that are no column of an event.
 const BESIDE: [&str; 8] =
@@ -184,8 +161,8 @@ impl<'a> StandardColumns<'a> {
             });
         }
         if self.record.is_some() {
-            let (_, oid) = EVENT.iter().find(|(column, _)| *column == name)?;
-            return Some(Expression::new(name, format!("r.{name}"), *oid));
+            let column = event_column(name)?;
+            return Some(Expression::new(name, format!("r.{name}"), oid_of(column)));
         }
         self.source.column(name).map(|column| of_column(name, column))
     }
@@ -259,9 +236,7 @@ impl<'a> StandardColumns<'a> {
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
         // The entity's columns that are the source's own: not given, and none of the record's.
         let own = |part: &String| {
-            !self.is_given(part)
-                && !EVENT.iter().any(|(column, _)| column == part)
-                && self.source.column(part).is_some()
+            !self.is_given(part) && event_column(part).is_none() && self.source.column(part).is_some()
         };
         for (i, part) in entity.iter().enumerate() {
             if own(part) && !entity[..i].contains(part) {
@@ -294,11 +269,11 @@ fn of_column(name: &str, column: &SourceColumn) -> Expression {
 }
 
 fn is_key(key: &str) -> bool {
-    EVENT.iter().any(|(column, _)| *column == key) || BESIDE.contains(&key)
+    event_column(key).is_some() || BESIDE.contains(&key)
 }
 
 fn known_keys() -> String {
-    EVENT.iter().map(|(column, _)| *column).chain(BESIDE).collect::<Vec<_>>().join(", ")
+    EVENT.iter().map(|column| column.name).chain(BESIDE).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a value of `columns` is an SQL expression, and no column's name.

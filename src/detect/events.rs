@@ -10,7 +10,9 @@ use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
+use strum::VariantArray;
 use travel_cloudtrail::{CONSOLE, NOBODY};
+use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::HIDDEN;
 
 /// How the source keeps times.
@@ -62,27 +64,6 @@ pub struct Key {
     pub sql: String,
     pub oid: pg_sys::Oid,
 }
-
-/// The labels that every source may have, in the order in which scans read them, and those that only a table with
-/// coordinates brings itself.
-pub const LABELS: [&str; 15] = [
-    "event_id",
-    "event_name",
-    "event_source",
-    "aws_region",
-    "account_id",
-    "identity_type",
-    "principal",
-    "actor",
-    "session_name",
-    "user_name",
-    "arn",
-    "access_key_id",
-    "user_agent",
-    "outcome",
-    "error_code",
-];
-pub const PLACE_LABELS: [&str; 4] = ["city", "subdivision", "country", "country_code"];
 
 /// The standard columns in which CloudTrail marks an unsigned request. Other columns may hold the same word as a name.
 const NAMES_CALLER: [&str; 5] = ["account_id", "principal_id", "principal", "actor", "arn"];
@@ -144,10 +125,14 @@ impl Events {
             .filter(|(_, column)| column.is_none())
             .map(|(name, _)| *name)
             .collect();
-        let place_labels = if location_type == LocationType::Coordinates { &PLACE_LABELS[..] } else { &[] };
+        let place_names = match location_type {
+            LocationType::Coordinates => &PlaceField::SUPPLIED[..],
+            LocationType::Address => &[],
+        };
         let mut labels: Vec<(&'static str, String)> = Vec::new();
-        for name in LABELS.iter().chain(place_labels) {
-            labels.extend(text(name)?.map(|sql| (*name, sql)));
+        let event_names = EventLabel::VARIANTS.iter().map(EventLabel::into_str);
+        for name in event_names.chain(place_names.iter().map(PlaceField::into_str)) {
+            labels.extend(text(name)?.map(|sql| (name, sql)));
         }
         if let Some(accuracy) = &accuracy {
             labels.push(("accuracy_km", number("accuracy_km", accuracy.clone())?));

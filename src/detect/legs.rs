@@ -1,44 +1,15 @@
 //! The query of the findings: the legs of each entity, with the events at both ends.
 
 use super::arguments::Arguments;
-use super::events::{Events, PLACE_LABELS};
+use super::events::Events;
 use super::place::LocationType;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::fmt::Write;
+use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, ValueOf};
 
-/// The events' columns that a finding shows of the event at each end.
-const END_LABELS: [&str; 7] =
-    ["event_name", "event_source", "aws_region", "access_key_id", "user_agent", "outcome", "error_code"];
-/// Those that it shows of the arriving event only, in the order of `travel.finding`.
-const ARRIVAL_LABELS: [&str; 8] = [
-    "account_id",
-    "identity_type",
-    "principal",
-    "actor",
-    "session_name",
-    "user_name",
-    "arn",
-    "access_key_id",
-];
 /// The row that stands for all of one event is the first in this order.
 const ORDER: [&str; 5] = ["event_id", "event_name", "access_key_id", "user_agent", "outcome"];
-
-/// The columns of one end of `travel.leg` after time, address and event id.
-const PLACE: [&str; 12] = [
-    "city",
-    "subdivision",
-    "country",
-    "country_code",
-    "latitude",
-    "longitude",
-    "accuracy_km",
-    "asn",
-    "as_organization",
-    "hosting",
-    "anonymizer",
-    "carrier",
-];
 
 pub fn query(events: &Events, arguments: &Arguments) -> String {
     let query =
@@ -67,8 +38,8 @@ impl Query<'_> {
                 "the impossible legs of each entity"
             },
             self.legs_cte(),
-            self.with_end("from", "legs"),
-            self.with_end("to", "departures"),
+            self.with_end(End::From, "legs"),
+            self.with_end(End::To, "departures"),
             self.findings(),
         )
     }
@@ -79,13 +50,7 @@ impl Query<'_> {
             events.keys.iter().zip(&self.keys).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
         select.push(format!("{} AS event_time", events.time()));
         select.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
-        let mut used: Vec<&str> = END_LABELS.iter().chain(&ARRIVAL_LABELS).chain(&ORDER).copied().collect();
-        if events.location_type == LocationType::Coordinates {
-            used.extend(PLACE_LABELS);
-            used.push("accuracy_km");
-        }
-        let labels = events.labels.iter().filter(|(name, _)| used.contains(name));
-        select.extend(labels.map(|(name, sql)| format!("{sql} AS {name}")));
+        select.extend(events.labels.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         format!(
             "SELECT {}\n    FROM {}\n    WHERE {}",
             select.join(",\n           "),
@@ -166,7 +131,7 @@ impl Query<'_> {
     }
 
     /// Adds the event at one end: of the rows that are that event, the first.
-    fn with_end(&self, end: &str, table: &str) -> String {
+    fn with_end(&self, end: End, table: &str) -> String {
         let mut identity: Vec<String> = self.keys.iter().map(|key| format!("l.{key}")).collect();
         let site = |end: &str| match self.events.location_type {
             LocationType::Address => vec![format!("l.{end}_ip")],
@@ -178,10 +143,11 @@ impl Query<'_> {
         }
         let labels: Vec<String> = self
             .end_labels(end)
-            .iter()
+            .into_iter()
             .filter(|name| self.has(name))
-            .map(|name| format!("e.{name} AS {end}_event__{name}"))
+            .map(|name| format!("e.{name} AS {}", shown_name(end, name)))
             .collect();
+        let end = end.into_str();
         let mut matches: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = l.{key}")).collect();
         matches.push(format!("e.event_time = l.{end}_time"));
         match self.events.location_type {
@@ -210,72 +176,95 @@ impl Query<'_> {
     }
 
     fn findings(&self) -> String {
-        let entity = self.events.entity(&self.keys.iter().map(|key| format!("l.{key}")).collect::<Vec<_>>());
-        let address = self.events.location_type == LocationType::Address;
-        let mut select = vec![
-            if address {
-                format!(
-                    "travel_internal.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip) AS leg_id"
-                )
-            } else {
-                format!(
-                    "travel_internal.leg_id({entity}, l.from_time, l.from_latitude, l.from_longitude, \
-                     l.to_time, l.to_latitude, l.to_longitude) AS leg_id"
-                )
-            },
-            format!("{entity} AS entity"),
-        ];
-        select.extend(ARRIVAL_LABELS.iter().map(|name| format!("{} AS {name}", self.arrival(name))));
-        for end in ["from", "to"] {
-            select.push(format!("l.{end}_time"));
-            select.push(format!("l.{end}_ip"));
-            select.push(format!("{} AS {end}_event_id", self.label(end, "event_id")));
-            for column in PLACE {
-                let own =
-                    PLACE_LABELS.contains(&column) || (column == "accuracy_km" && !self.evaluates_radii());
-                select.push(if address || !own {
-                    format!("l.{end}_{column}")
-                } else {
-                    format!("{} AS {end}_{column}", self.label(end, column))
-                });
-            }
-        }
-        let between =
-            ["distance_km", "effective_distance_km", "elapsed_seconds", "velocity_kmh", "impossible"];
-        select.extend(between.iter().map(|column| format!("l.{column}")));
-        for end in ["from", "to"] {
-            select.extend(END_LABELS.iter().map(|name| format!("{} AS {end}_{name}", self.label(end, name))));
-        }
-        select.push("travel_internal.travel_time(l.elapsed_seconds) AS travel_time".to_owned());
-        let place = |end: &str, column: &str| {
-            if address { format!("l.{end}_{column}") } else { self.label(end, column) }
-        };
-        select.push(format!(
-            "travel_internal.finding_message({entity}, {}, {}, coalesce({}, {}),\n           \
-             {}, {}, l.from_latitude, l.from_longitude, {}, {}, l.to_latitude, l.to_longitude,\n           \
-             l.elapsed_seconds, l.distance_km, l.velocity_kmh, l.impossible) AS message",
-            self.arrival("access_key_id"),
-            self.arrival("identity_type"),
-            self.arrival("session_name"),
-            self.arrival("user_name"),
-            place("from", "city"),
-            place("from", "country"),
-            place("to", "city"),
-            place("to", "country"),
-        ));
+        let select: Vec<String> = FINDING
+            .iter()
+            .map(|column| match self.value(column) {
+                same if same == format!("l.{}", column.name) => same,
+                value => format!("{value} AS {}", column.name),
+            })
+            .collect();
         format!("SELECT {}\nFROM arrivals AS l", select.join(",\n       "))
     }
 
+    /// A column of a finding, as SQL over the arrivals.
+    fn value(&self, column: &FindingColumn) -> String {
+        match column.value {
+            ValueOf::LegId => self.leg_id(),
+            ValueOf::Entity => self.entity(),
+            ValueOf::Arrival(label) => self.arrival(label.into_str()),
+            ValueOf::Label(end, label) => self.label(end, label.into_str()),
+            ValueOf::Place(end, field) => self.place(end, field),
+            ValueOf::Time(_) | ValueOf::Address(_) | ValueOf::Measure(_) => format!("l.{}", column.name),
+            ValueOf::TravelTime => "travel_internal.travel_time(l.elapsed_seconds)".to_owned(),
+            ValueOf::Message => self.message(),
+        }
+    }
+
+    fn entity(&self) -> String {
+        self.events.entity(&self.keys.iter().map(|key| format!("l.{key}")).collect::<Vec<_>>())
+    }
+
+    fn leg_id(&self) -> String {
+        let entity = self.entity();
+        match self.events.location_type {
+            LocationType::Address => {
+                format!("travel_internal.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip)")
+            }
+            LocationType::Coordinates => format!(
+                "travel_internal.leg_id({entity}, l.from_time, l.from_latitude, l.from_longitude, \
+                 l.to_time, l.to_latitude, l.to_longitude)"
+            ),
+        }
+    }
+
+    /// A fact about the place of one end. A source with coordinates names its places itself, and its radii are part of a
+    /// leg only where they are evaluated.
+    fn place(&self, end: End, field: PlaceField) -> String {
+        let own = PlaceField::SUPPLIED.contains(&field)
+            || (field == PlaceField::AccuracyKm && !self.evaluates_radii());
+        if own && self.events.location_type == LocationType::Coordinates {
+            self.label(end, field.into_str())
+        } else {
+            format!("l.{}_{}", end.into_str(), field.into_str())
+        }
+    }
+
+    fn message(&self) -> String {
+        let label = |label: EventLabel| self.arrival(label.into_str());
+        format!(
+            "travel_internal.finding_message({}, {}, {}, coalesce({}, {}),\n           \
+             {}, {}, l.from_latitude, l.from_longitude, {}, {}, l.to_latitude, l.to_longitude,\n           \
+             l.elapsed_seconds, l.distance_km, l.velocity_kmh, l.impossible)",
+            self.entity(),
+            label(EventLabel::AccessKeyId),
+            label(EventLabel::IdentityType),
+            label(EventLabel::SessionName),
+            label(EventLabel::UserName),
+            self.place(End::From, PlaceField::City),
+            self.place(End::From, PlaceField::Country),
+            self.place(End::To, PlaceField::City),
+            self.place(End::To, PlaceField::Country),
+        )
+    }
+
     /// The labels that are taken from the event at one end.
-    fn end_labels(&self, end: &str) -> Vec<&'static str> {
-        let mut names = vec!["event_id"];
-        names.extend(END_LABELS);
-        if end == "to" {
-            names.extend(ARRIVAL_LABELS.iter().filter(|name| **name != "access_key_id"));
+    fn end_labels(&self, end: End) -> Vec<&'static str> {
+        let of_this_end = FINDING.iter().filter_map(|column| match column.value {
+            ValueOf::Label(at, label) if at == end => Some(label.into_str()),
+            _ => None,
+        });
+        let mut names: Vec<&str> = of_this_end.collect();
+        if end == End::To {
+            let of_arrival = FINDING.iter().filter_map(|column| match column.value {
+                ValueOf::Arrival(label) => Some(label.into_str()),
+                _ => None,
+            });
+            let more: Vec<&str> = of_arrival.filter(|name| !names.contains(name)).collect();
+            names.extend(more);
         }
         if self.events.location_type == LocationType::Coordinates {
-            names.extend(PLACE_LABELS);
-            names.push("accuracy_km");
+            names.extend(PlaceField::SUPPLIED.iter().map(PlaceField::into_str));
+            names.push(PlaceField::AccuracyKm.into_str());
         }
         names
     }
@@ -286,13 +275,13 @@ impl Query<'_> {
         match self.events.keys.iter().zip(&self.keys).find(|(key, _)| key.name == name) {
             Some((key, column)) if key.oid == pg_sys::TEXTOID => format!("l.{column}"),
             Some((_, column)) => format!("l.{column}::text"),
-            None => self.label("to", name),
+            None => self.label(End::To, name),
         }
     }
 
-    fn label(&self, end: &str, name: &str) -> String {
+    fn label(&self, end: End, name: &str) -> String {
         if self.has(name) {
-            format!("l.{end}_event__{name}")
+            format!("l.{}", shown_name(end, name))
         } else if name == "accuracy_km" {
             "NULL::float8".to_owned()
         } else {
@@ -325,6 +314,11 @@ impl Query<'_> {
     fn since(&self, column: &str) -> Option<String> {
         self.arguments.since.map(|since| format!("{column} >= timestamptz '{}'", utc(since)))
     }
+}
+
+/// The name within the query of a label of the event at one end. No column of a leg has two underscores.
+fn shown_name(end: End, name: &str) -> String {
+    format!("{}_event__{name}", end.into_str())
 }
 
 /// A number that SQL reads as float8.

@@ -109,7 +109,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 pub use arguments::{Arguments, columns_argument};
 pub use columns::{Expression, is_expression, type_name};
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
-pub use events::{Events, LABELS, PLACE_LABELS};
+pub use events::Events;
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use place::LocationType;
 pub use source::{Source, base_type};

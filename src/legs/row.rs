@@ -8,13 +8,14 @@ use crate::pg::row::{Row, RowType};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
 use std::sync::Arc;
+use travel_core::columns::LEG;
 use travel_core::journey::{Leg, Measure, Stop};
 use travel_core::place::Place;
 
 pg_function!(travel_each_leg, pg_finfo_travel_each_leg, each_leg);
 
-/// The columns of `travel.leg`: 15 for each end, 5 for what is between them.
-const LEG_COLUMNS: usize = 35;
+/// A row of `travel.leg`.
+type LegRow = Row<{ LEG.len() }>;
 
 /// A leg as a composite value. `E` of a stop is its event id.
 pub fn leg_row(
@@ -23,7 +24,7 @@ pub fn leg_row(
     measure: &Measure,
     places: Option<&Places>,
 ) -> Result<pg_sys::Datum, TravelError> {
-    let mut row = Row::<LEG_COLUMNS>::new();
+    let mut row = LegRow::new();
     end(&mut row, &leg.from, places)?;
     end(&mut row, &leg.to, places)?;
     row.f64(Some(measure.distance_km));
@@ -34,11 +35,7 @@ pub fn leg_row(
     row.finish(row_type)
 }
 
-fn end(
-    row: &mut Row<LEG_COLUMNS>,
-    stop: &Stop<Option<&[u8]>>,
-    places: Option<&Places>,
-) -> Result<(), TravelError> {
+fn end(row: &mut LegRow, stop: &Stop<Option<&[u8]>>, places: Option<&Places>) -> Result<(), TravelError> {
     let address = stop.site.address();
     let place: Option<Arc<Place>> = match (address, places) {
         (Some(host), Some(places)) => places.locate(host, stop.time_us)?.place,

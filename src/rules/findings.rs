@@ -3,80 +3,70 @@
 use crate::pg::time::utc;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
+use travel_core::columns::{End, FINDING, LegMeasure, PlaceField, ValueOf};
+use travel_core::journey::Measure;
 use travel_core::message::{LegEnd, Sentence, message, travel_time};
 use travel_core::rule::{EvaluatedEvent, Verdict};
 
 /// A row, by the names of its columns.
 pub type VerdictColumns = Map<String, Value>;
 
-/// The row of a verdict, but for its alert.
+/// The row of a verdict, without the alert that it belongs to.
 pub fn verdict(rule: &str, verdict: &Verdict) -> VerdictColumns {
-    let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
-    let measure = &verdict.measure;
     let mut row = VerdictColumns::new();
-    let mut put = |name: &str, value: Value| {
-        row.insert(name.to_owned(), value);
-    };
-    put("rule", json!(rule));
-    put("raised", json!(verdict.is_raised()));
-    put("reasons", verdict.reasons.iter().map(|reason| json!(reason.as_str())).collect());
-    put("leg_id", json!(verdict.leg_id));
-    put("entity", json!(&*to.entity));
-    let details = &to.details;
-    let of_arrival = [
-        ("account_id", &details.account_id),
-        ("identity_type", &to.identity_type),
-        ("principal", &details.principal),
-        ("actor", &details.actor),
-        ("session_name", &details.session_name),
-        ("user_name", &details.user_name),
-        ("arn", &details.arn),
-        ("access_key_id", &to.access_key_id),
-    ];
-    for (name, value) in of_arrival {
-        put(name, text(value));
-    }
-    for (end, event) in [("from", from), ("to", to)] {
-        for (name, value) in end_columns(event) {
-            put(&format!("{end}_{name}"), value);
-        }
-    }
-    put("distance_km", json!(measure.distance_km));
-    put("effective_distance_km", json!(measure.effective_distance_km));
-    put("elapsed_seconds", json!(measure.elapsed_seconds));
-    put("velocity_kmh", json!(measure.velocity_kmh));
-    put("impossible", json!(measure.impossible));
-    put("travel_time", json!(travel_time(measure.elapsed_seconds)));
-    put("message", json!(sentence(verdict)));
+    row.insert("rule".to_owned(), json!(rule));
+    row.insert("raised".to_owned(), json!(verdict.is_raised()));
+    row.insert("reasons".to_owned(), verdict.reasons.iter().map(|reason| json!(reason.as_str())).collect());
+    row.extend(FINDING.iter().map(|column| (column.name.to_owned(), value(verdict, column.value))));
     row
 }
 
-fn end_columns(event: &EvaluatedEvent) -> [(&'static str, Value); 22] {
+/// The value of a column of a finding.
+fn value(verdict: &Verdict, of: ValueOf) -> Value {
+    let at = |end| match end {
+        End::From => verdict.leg.from.event,
+        End::To => verdict.leg.to.event,
+    };
+    match of {
+        ValueOf::LegId => json!(verdict.leg_id),
+        ValueOf::Entity => json!(&*at(End::To).entity),
+        ValueOf::Arrival(label) => text(at(End::To).label(label)),
+        ValueOf::Label(end, label) => text(at(end).label(label)),
+        ValueOf::Time(end) => json!(utc(at(end).time)),
+        ValueOf::Address(end) => json!(at(end).site.address().map(|host| host.to_string())),
+        ValueOf::Place(end, field) => place_value(at(end), field),
+        ValueOf::Measure(measure) => measure_value(&verdict.measure, measure),
+        ValueOf::TravelTime => json!(travel_time(verdict.measure.elapsed_seconds)),
+        ValueOf::Message => json!(sentence(verdict)),
+    }
+}
+
+fn place_value(event: &EvaluatedEvent, field: PlaceField) -> Value {
     let details = &event.details;
-    [
-        ("time", json!(utc(event.time))),
-        ("ip", json!(event.site.address().map(|host| host.to_string()))),
-        ("event_id", text(&event.event_id)),
-        ("city", text(&event.city)),
-        ("subdivision", text(&event.subdivision)),
-        ("country", text(&details.country)),
-        ("country_code", text(&event.country_code)),
-        ("latitude", json!(event.coordinates.latitude())),
-        ("longitude", json!(event.coordinates.longitude())),
-        ("accuracy_km", json!(event.accuracy_km)),
-        ("asn", json!(event.asn)),
-        ("as_organization", text(&details.as_organization)),
-        ("hosting", text(&details.hosting)),
-        ("anonymizer", json!(event.anonymizer.map(|anonymizer| anonymizer.as_str()))),
-        ("carrier", json!(event.carrier.map(|carrier| carrier.as_str()))),
-        ("event_name", text(&event.event_name)),
-        ("event_source", text(&details.event_source)),
-        ("aws_region", text(&details.aws_region)),
-        ("access_key_id", text(&event.access_key_id)),
-        ("user_agent", text(&event.user_agent)),
-        ("outcome", text(&event.outcome)),
-        ("error_code", text(&details.error_code)),
-    ]
+    match field {
+        PlaceField::City => text(event.city.as_ref()),
+        PlaceField::Subdivision => text(event.subdivision.as_ref()),
+        PlaceField::Country => text(details.country.as_ref()),
+        PlaceField::CountryCode => text(event.country_code.as_ref()),
+        PlaceField::Latitude => json!(event.coordinates.latitude()),
+        PlaceField::Longitude => json!(event.coordinates.longitude()),
+        PlaceField::AccuracyKm => json!(event.accuracy_km),
+        PlaceField::Asn => json!(event.asn),
+        PlaceField::AsOrganization => text(details.as_organization.as_ref()),
+        PlaceField::Hosting => text(details.hosting.as_ref()),
+        PlaceField::Anonymizer => json!(event.anonymizer.map(|anonymizer| anonymizer.as_str())),
+        PlaceField::Carrier => json!(event.carrier.map(|carrier| carrier.as_str())),
+    }
+}
+
+fn measure_value(measure: &Measure, column: LegMeasure) -> Value {
+    match column {
+        LegMeasure::DistanceKm => json!(measure.distance_km),
+        LegMeasure::EffectiveDistanceKm => json!(measure.effective_distance_km),
+        LegMeasure::ElapsedSeconds => json!(measure.elapsed_seconds),
+        LegMeasure::VelocityKmh => json!(measure.velocity_kmh),
+        LegMeasure::Impossible => json!(measure.impossible),
+    }
 }
 
 fn sentence(verdict: &Verdict) -> String {
@@ -104,6 +94,6 @@ fn leg_end(event: &EvaluatedEvent) -> LegEnd<'_> {
     }
 }
 
-fn text(value: &Option<Arc<str>>) -> Value {
-    json!(value.as_deref())
+fn text(value: Option<&Arc<str>>) -> Value {
+    json!(value.map(AsRef::<str>::as_ref))
 }

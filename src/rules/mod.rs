@@ -25,6 +25,7 @@ mod reader;
 mod reevaluation;
 mod scan;
 mod settled_verdicts;
+mod source_columns;
 mod source_queries;
 mod source_trust;
 mod step_status;

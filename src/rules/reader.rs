@@ -1,37 +1,22 @@
 //! Rows of a rule's source as evaluated events.
 
-use crate::detect::{LABELS, LocationType};
+use super::source_columns::SourceColumn;
+use crate::detect::LocationType;
 use crate::geoip::{AddressInfo, Places};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::spi::Rows;
-use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::collections::HashSet;
 use std::sync::Arc;
 use travel_cloudtrail::NOBODY;
+use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
 use travel_core::rule::{CurrentLocation, EvaluatedEvent, EventDetails, Micros, Treatment};
 use travel_core::site::Site;
-
-/// The first of the labels among the columns, and the first of those of a place.
-const FIRST_LABEL: usize = 8;
-const EVENT_ID: usize = FIRST_LABEL;
-const FIRST_PLACE_LABEL: usize = FIRST_LABEL + LABELS.len();
-const COLUMNS: usize = FIRST_PLACE_LABEL + 4;
-
-/// What each column of the queries over a source is read as.
-const TYPES: [Type; COLUMNS] = {
-    let mut types = [Type::Text; COLUMNS];
-    types[2] = Type::Timestamptz;
-    types[3] = Type::Inet;
-    (types[4], types[5], types[6]) = (Type::Float8, Type::Float8, Type::Float8);
-    types[7] = Type::Bool;
-    types
-};
 
 /// Texts that are shared at once.
 const KEPT_TEXTS: usize = 100_000;
@@ -40,10 +25,11 @@ const KEPT_TEXTS: usize = 100_000;
 /// hardly ever 200.
 const LONGEST_NAME: usize = 2000;
 
-type RowDatums = [Option<pg_sys::Datum>; COLUMNS];
+/// A row of a query over the source.
+type RowDatums = [Option<pg_sys::Datum>; SourceColumn::COUNT];
 
 pub struct Reader {
-    kind: LocationType,
+    location_type: LocationType,
     places: Places,
     /// Texts that came before: most come again and again.
     texts: HashSet<Arc<str>>,
@@ -74,17 +60,17 @@ pub enum Read {
 }
 
 impl Reader {
-    pub fn new(kind: LocationType) -> Result<Self, TravelError> {
+    pub fn new(location_type: LocationType) -> Result<Self, TravelError> {
         let places = Places::of_statement()?;
-        if kind == LocationType::Address {
+        if location_type == LocationType::Address {
             places.require_coordinates()?;
         }
-        Ok(Self { kind, places, texts: HashSet::new() })
+        Ok(Self { location_type, places, texts: HashSet::new() })
     }
 
     /// What locates addresses; none where the rows have coordinates.
     pub fn places(&self) -> Option<&Places> {
-        (self.kind == LocationType::Address).then_some(&self.places)
+        (self.location_type == LocationType::Address).then_some(&self.places)
     }
 
     /// The edition of place data; over coordinates there is only one.
@@ -116,62 +102,56 @@ impl Reader {
 
     /// When the databases that place addresses were built.
     pub fn built_at(&self) -> Option<Micros> {
-        self.places.built_at().filter(|_| self.kind == LocationType::Address)
+        self.places.built_at().filter(|_| self.location_type == LocationType::Address)
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
-        let row = &rows.columns(row, &TYPES)?;
-        let Some(time) = row[2].map(|time| time.value() as i64) else { return Ok(Read::Nothing) };
-        let (Some(entity), Some(location)) = (self.name(row, 0)?, self.location(row, time)?) else {
+        let row = &rows.columns(row, &SourceColumn::TYPES)?;
+        let Some(time) = row[SourceColumn::EventTime.index()].map(|time| time.value() as i64) else {
+            return Ok(Read::Nothing);
+        };
+        let (Some(entity), Some(location)) =
+            (self.name(row, SourceColumn::Entity)?, self.location(row, time)?)
+        else {
             return Ok(Read::NotLocated(time));
         };
         let EventLocation { site, coordinates, accuracy_km, place, treatment } = location;
         let place = place.as_deref();
-        let mut label = |name: usize| self.text(row, FIRST_LABEL + name);
-        let [
-            event_id,
-            event_name,
-            event_source,
-            aws_region,
-            account_id,
-            identity_type,
-            principal,
-            actor,
-            session_name,
-            user_name,
-            arn,
-            access_key_id,
-            user_agent,
-            outcome,
-            error_code,
-        ] = [
-            label(0)?,
-            label(1)?,
-            label(2)?,
-            label(3)?,
-            label(4)?,
-            label(5)?,
-            label(6)?,
-            label(7)?,
-            label(8)?,
-            label(9)?,
-            label(10)?,
-            label(11)?,
-            label(12)?,
-            label(13)?,
-            label(14)?,
-        ];
-        let own = |name: usize, of_place: Option<&Arc<str>>, this: &mut Self| match this.kind {
-            LocationType::Address => Ok(of_place.cloned()),
-            LocationType::Coordinates => this.text(row, FIRST_PLACE_LABEL + name),
+        let mut label = |label: EventLabel| self.text(row, SourceColumn::Label(label));
+        let event_id = label(EventLabel::EventId)?;
+        let event_name = label(EventLabel::EventName)?;
+        let access_key_id = label(EventLabel::AccessKeyId)?;
+        let user_agent = label(EventLabel::UserAgent)?;
+        let outcome = label(EventLabel::Outcome)?;
+        let identity_type = label(EventLabel::IdentityType)?;
+        let mut details = EventDetails {
+            event_source: label(EventLabel::EventSource)?,
+            aws_region: label(EventLabel::AwsRegion)?,
+            error_code: label(EventLabel::ErrorCode)?,
+            account_id: label(EventLabel::AccountId)?,
+            principal: label(EventLabel::Principal)?,
+            actor: label(EventLabel::Actor)?,
+            session_name: label(EventLabel::SessionName)?,
+            user_name: label(EventLabel::UserName)?,
+            arn: label(EventLabel::Arn)?,
+            country: None,
+            as_organization: place.and_then(|place| place.as_organization.clone()),
+            hosting: place.and_then(|place| place.hosting.clone()),
         };
-        let city = own(0, place.and_then(|place| place.city.as_ref()), self)?;
-        let subdivision = own(1, place.and_then(|place| place.subdivision.as_ref()), self)?;
-        let country = own(2, place.and_then(|place| place.country.as_ref()), self)?;
-        let country_code = own(3, place.and_then(|place| place.country_code.as_ref()), self)?;
+        let mut name = |field: PlaceField, of_place: Option<&Arc<str>>| match self.location_type {
+            LocationType::Address => Ok(of_place.cloned()),
+            LocationType::Coordinates => self.text(row, SourceColumn::Place(field)),
+        };
+        let city = name(PlaceField::City, place.and_then(|place| place.city.as_ref()))?;
+        let subdivision = name(PlaceField::Subdivision, place.and_then(|place| place.subdivision.as_ref()))?;
+        details.country = name(PlaceField::Country, place.and_then(|place| place.country.as_ref()))?;
+        let country_code =
+            name(PlaceField::CountryCode, place.and_then(|place| place.country_code.as_ref()))?;
         Ok(Read::Located(Box::new(EvaluatedEvent {
             entity,
-            baseline_entity: self.name(row, 1)?.filter(|name| is_baseline_entity(name)),
+            baseline_entity: self
+                .name(row, SourceColumn::BaselineEntity)?
+                .filter(|name| is_baseline_entity(name)),
             time,
             site,
             coordinates,
@@ -190,29 +170,19 @@ impl Reader {
             user_agent,
             outcome,
             identity_type,
-            mfa_used: row[7].map(|truth| truth.value() as u8 != 0),
-            details: EventDetails {
-                event_source,
-                aws_region,
-                error_code,
-                account_id,
-                principal,
-                actor,
-                session_name,
-                user_name,
-                arn,
-                country,
-                as_organization: place.and_then(|place| place.as_organization.clone()),
-                hosting: place.and_then(|place| place.hosting.clone()),
-            },
+            mfa_used: row[SourceColumn::MfaUsed.index()].map(|truth| truth.value() as u8 != 0),
+            details,
         })))
     }
 
     fn location(&self, row: &RowDatums, time: Micros) -> Result<Option<EventLocation>, TravelError> {
-        if self.kind == LocationType::Coordinates {
-            let number = |column: usize| row[column].map(|number| f64::from_bits(number.value() as u64));
-            let (latitude, longitude) = (number(4), number(5));
-            let radius = number(6).filter(|radius| radius.is_finite() && *radius >= 0.0);
+        if self.location_type == LocationType::Coordinates {
+            let number = |column: SourceColumn| {
+                row[column.index()].map(|number| f64::from_bits(number.value() as u64))
+            };
+            let (latitude, longitude) = (number(SourceColumn::Latitude), number(SourceColumn::Longitude));
+            let radius =
+                number(SourceColumn::AccuracyKm).filter(|radius| radius.is_finite() && *radius >= 0.0);
             return Ok(crate::legs::coordinates_of(latitude, longitude).map(|at| EventLocation {
                 site: Site::from_coordinates(at),
                 coordinates: at,
@@ -222,7 +192,8 @@ impl Reader {
             }));
         }
         // SAFETY: the column is an inet, as `read` checked.
-        let Some(host) = row[3].and_then(|datum| unsafe { inet::read(datum) }) else {
+        let Some(host) = row[SourceColumn::Address.index()].and_then(|datum| unsafe { inet::read(datum) })
+        else {
             return Ok(None);
         };
         let AddressInfo { place, treatment } = self.places.locate(host, time)?;
@@ -239,12 +210,12 @@ impl Reader {
     }
 
     /// A name that states and verdicts are kept by; none where it is too long for their indexes.
-    fn name(&mut self, row: &RowDatums, column: usize) -> Result<Option<Arc<str>>, TravelError> {
+    fn name(&mut self, row: &RowDatums, column: SourceColumn) -> Result<Option<Arc<str>>, TravelError> {
         Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
     }
 
-    fn text(&mut self, row: &RowDatums, column: usize) -> Result<Option<Arc<str>>, TravelError> {
-        let Some(datum) = row[column] else { return Ok(None) };
+    fn text(&mut self, row: &RowDatums, column: SourceColumn) -> Result<Option<Arc<str>>, TravelError> {
+        let Some(datum) = row[column.index()] else { return Ok(None) };
         // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
         let text = utf8(unsafe { varlena_bytes(datum) })?;
         if let Some(known) = self.texts.get(text) {
@@ -252,7 +223,7 @@ impl Reader {
         }
         let text: Arc<str> = text.into();
         // An id comes once.
-        if column == EVENT_ID {
+        if column == SourceColumn::Label(EventLabel::EventId) {
             return Ok(Some(text));
         }
         if self.texts.len() >= KEPT_TEXTS {

@@ -3,10 +3,10 @@
 use super::definition::Definition;
 use super::exact_cursor;
 use super::indexes;
+use super::source_columns::SourceColumn;
 use super::source_trust;
 use crate::detect::{
-    Arguments, Events, Expression, LABELS, LocationType, PLACE_LABELS, check_row_condition, is_expression,
-    is_volatile,
+    Arguments, Events, Expression, LocationType, check_row_condition, is_expression, is_volatile,
 };
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::identifiers;
@@ -330,10 +330,6 @@ fn select(
     baseline_entity: &str,
     mfa_used: Option<Expression>,
 ) -> Result<String, TravelError> {
-    let part = |name: &str| events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
-    let label =
-        |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
-    let address = part("address").unwrap_or_else(|| "NULL::inet".to_owned());
     let mfa_used = match mfa_used {
         None => "NULL::boolean".to_owned(),
         Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
@@ -345,19 +341,23 @@ fn select(
             )
         }
     };
-    let number = |name: &str| part(name).unwrap_or_else(|| "NULL::float8".to_owned());
-    let accuracy = label("accuracy_km", "float8");
-    let mut select = vec![
-        format!("{entity} AS entity"),
-        format!("{baseline_entity} AS baseline_entity"),
-        format!("{} AS event_time", events.time()),
-        format!("{address} AS address"),
-        format!("{} AS latitude", number("latitude")),
-        format!("{} AS longitude", number("longitude")),
-        format!("{accuracy} AS accuracy_km"),
-        format!("{mfa_used} AS mfa_used"),
-    ];
-    select
-        .extend(LABELS.iter().chain(&PLACE_LABELS).map(|name| format!("{} AS {name}", label(name, "text"))));
+    let place = |name: &str, kind: &str| {
+        let sql = events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
+        sql.unwrap_or_else(|| format!("NULL::{kind}"))
+    };
+    let label =
+        |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
+    let sql = |column: SourceColumn| match column {
+        SourceColumn::Entity => entity.to_owned(),
+        SourceColumn::BaselineEntity => baseline_entity.to_owned(),
+        SourceColumn::EventTime => events.time(),
+        SourceColumn::Address => place(column.name(), "inet"),
+        SourceColumn::Latitude | SourceColumn::Longitude => place(column.name(), "float8"),
+        SourceColumn::AccuracyKm => label(column.name(), "float8"),
+        SourceColumn::MfaUsed => mfa_used.clone(),
+        SourceColumn::Label(_) | SourceColumn::Place(_) => label(column.name(), "text"),
+    };
+    let select: Vec<String> =
+        SourceColumn::all().map(|column| format!("{} AS {}", sql(column), column.name())).collect();
     Ok(select.join(",\n       "))
 }

@@ -11,11 +11,13 @@
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`entity`] | whom travel is evaluated for |
 //! | [`message`] | a leg in words, and its id |
+//! | [`columns`] | the columns of an event and of a finding |
 //! | [`rule`] | the detection rule: which travel is raised, and why not; what is learnt; incidents |
 
 #![forbid(unsafe_code)]
 
 pub mod address;
+pub mod columns;
 pub mod entity;
 pub mod event_set;
 pub mod geodesy;

@@ -13,7 +13,8 @@ use pgrx::pg_sys;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::signal::{self, FINDING};
+use travel_core::columns::finding_names;
+use travel_core::rule::signal;
 use travel_core::rule::{AlertIdentity, Incident, Micros, PlaceKey, Severity, StoredAlert, Template, assign};
 
 /// An alert that is news.
@@ -102,7 +103,7 @@ impl Writer<'_> {
             }
             if alert.is_new { new.push(row) } else { grown.push(row) }
         }
-        let columns = ALERT_COLUMNS.iter().chain(&FINDING).copied().collect::<Vec<_>>();
+        let columns = ALERT_COLUMNS.iter().copied().chain(finding_names()).collect::<Vec<_>>();
         let list = columns.join(", ");
         for rows in new.chunks(ROWS) {
             spi::execute(

@@ -4,7 +4,7 @@ use super::{ROWS, Writer, time};
 use crate::pg::spi;
 use crate::rules::definition::{text, texts};
 use crate::rules::evaluation::EvaluationResults;
-use travel_core::rule::signal::FINDING;
+use travel_core::columns::finding_names;
 
 /// So many verdicts are held until they are written.
 pub const HELD: usize = ROWS;
@@ -12,7 +12,7 @@ pub const HELD: usize = ROWS;
 /// Writes the verdicts that an results holds, so that it never holds many. To which alert they belong is said later.
 /// Within an SPI connection.
 pub fn put(results: &mut EvaluationResults) {
-    let columns = ["raised", "reasons", "edition"].iter().chain(&FINDING).copied().collect::<Vec<_>>();
+    let columns = ["raised", "reasons", "edition"].iter().copied().chain(finding_names()).collect::<Vec<_>>();
     let of =
         |table: &str| columns.iter().map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ");
     let statement = format!(

@@ -2,6 +2,7 @@
 
 use super::place_key::PlaceKey;
 use super::settings::{Learn, Micros};
+use crate::columns::EventLabel;
 use crate::geodesy::Coordinates;
 use crate::journey::Stop;
 use crate::place::{Anonymizer, Carrier};
@@ -99,6 +100,29 @@ impl EvaluatedEvent {
             city: self.city.clone(),
         };
         Some(place.under(learn))
+    }
+
+    /// A label of the event, as a finding shows it.
+    pub fn label(&self, label: EventLabel) -> Option<&Arc<str>> {
+        let details = &self.details;
+        match label {
+            EventLabel::EventId => &self.event_id,
+            EventLabel::EventName => &self.event_name,
+            EventLabel::EventSource => &details.event_source,
+            EventLabel::AwsRegion => &details.aws_region,
+            EventLabel::AccountId => &details.account_id,
+            EventLabel::IdentityType => &self.identity_type,
+            EventLabel::Principal => &details.principal,
+            EventLabel::Actor => &details.actor,
+            EventLabel::SessionName => &details.session_name,
+            EventLabel::UserName => &details.user_name,
+            EventLabel::Arn => &details.arn,
+            EventLabel::AccessKeyId => &self.access_key_id,
+            EventLabel::UserAgent => &self.user_agent,
+            EventLabel::Outcome => &self.outcome,
+            EventLabel::ErrorCode => &details.error_code,
+        }
+        .as_ref()
     }
 
     pub fn is_tor(&self) -> bool {

@@ -2,6 +2,7 @@
 //! alert's columns, and of the two lists here.
 
 use super::template::{Name, Template};
+use crate::columns::finding_names;
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
@@ -39,71 +40,6 @@ pub const ATTRIBUTES: [(&str, &str); 24] = [
 
 /// In km, with at most one decimal.
 const TRAVEL_DISTANCE: &str = "impossible_travel.triggering_locations.travel_distance";
-
-/// The columns of `travel.finding`, in its order.
-pub const FINDING: [&str; 61] = [
-    "leg_id",
-    "entity",
-    "account_id",
-    "identity_type",
-    "principal",
-    "actor",
-    "session_name",
-    "user_name",
-    "arn",
-    "access_key_id",
-    "from_time",
-    "from_ip",
-    "from_event_id",
-    "from_city",
-    "from_subdivision",
-    "from_country",
-    "from_country_code",
-    "from_latitude",
-    "from_longitude",
-    "from_accuracy_km",
-    "from_asn",
-    "from_as_organization",
-    "from_hosting",
-    "from_anonymizer",
-    "from_carrier",
-    "to_time",
-    "to_ip",
-    "to_event_id",
-    "to_city",
-    "to_subdivision",
-    "to_country",
-    "to_country_code",
-    "to_latitude",
-    "to_longitude",
-    "to_accuracy_km",
-    "to_asn",
-    "to_as_organization",
-    "to_hosting",
-    "to_anonymizer",
-    "to_carrier",
-    "distance_km",
-    "effective_distance_km",
-    "elapsed_seconds",
-    "velocity_kmh",
-    "impossible",
-    "from_event_name",
-    "from_event_source",
-    "from_aws_region",
-    "from_access_key_id",
-    "from_user_agent",
-    "from_outcome",
-    "from_error_code",
-    "to_event_name",
-    "to_event_source",
-    "to_aws_region",
-    "to_access_key_id",
-    "to_user_agent",
-    "to_outcome",
-    "to_error_code",
-    "travel_time",
-    "message",
-];
 
 /// The columns of an alert itself that a message can name, beside those of its first leg.
 const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "leg_count", "evidence"];
@@ -145,7 +81,7 @@ pub fn is_known(name: Name) -> bool {
 
 /// Whether a message can name this column. `message` is the first leg's sentence.
 fn is_column(name: &str) -> bool {
-    OWN.contains(&name) || FINDING.contains(&name)
+    OWN.contains(&name) || finding_names().any(|column| column == name)
 }
 
 /// The value of an attribute, the same in the signal and in a message.
