@@ -1,4 +1,4 @@
-# `make help` says what there is. The work is done by scripts/.
+# `make help` lists the targets. The scripts in scripts/ do the work.
 
 PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
 REAL_DATA ?= ../shared/data
@@ -10,37 +10,37 @@ export REAL_DATA := $(abspath $(REAL_DATA))
 
 .PHONY: help setup install demo psql test bench bench-scan fmt clean
 
-help: ## this list
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  PG_CONFIG   the server to build for, install into and test with ($(PG_CONFIG))"
-	@echo "  CLOUDTRAIL  for demo and psql: a folder of CloudTrail files (default: the sample)"
-	@echo "  GEOIP       for demo and psql: a folder of GeoIP databases, or one (default: the sample)"
-	@echo "  REAL_DATA   for test: real CloudTrail files and GeoIP databases, if there are any"
+	@echo "  PG_CONFIG   the PostgreSQL server to build for, install into and test with ($(PG_CONFIG))"
+	@echo "  CLOUDTRAIL  demo, psql: a folder of CloudTrail files (default: the sample)"
+	@echo "  GEOIP       demo, psql: a folder of GeoIP databases, or one file (default: the sample)"
+	@echo "  REAL_DATA   test: a folder of real CloudTrail files and GeoIP databases, if you have them"
 
-setup: ## install what is missing: Debian packages, cargo-pgrx
+setup: ## install missing prerequisites: Debian packages and cargo-pgrx
 	@scripts/setup.sh
 
 install: setup ## build the extension and install it into PG_CONFIG's server
 	@scripts/install.sh
 
-demo: ## a private server, the sample (or CLOUDTRAIL and GEOIP), and the travels in it
+demo: ## show the impossible travel in sample events, or in CLOUDTRAIL, on a private server
 	@scripts/demo.sh
 
-psql: ## a psql on the demo's data
+psql: ## open psql on the demo's data
 	@scripts/demo.sh psql
 
-test: ## all tests
+test: ## run all tests
 	@scripts/test.sh
 
-bench: setup ## benchmarks; not part of the tests
+bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/run.sh
 
-bench-scan: setup ## what a scan costs, over a small and a large history; takes a quarter of an hour
+bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 	@bench/scan.sh
 
 fmt: ## format the code
 	@cargo fmt --all
 
-clean: ## remove what was built and the demo's server
+clean: ## remove build output and the demo's server
 	@scripts/clean.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Removes what the other scripts made: the servers' folders, .work, and what cargo built. Installed things stay.
+# Removes what the other scripts made: the servers' folders, .work, and cargo's output. Installed files stay.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh

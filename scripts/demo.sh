@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The demo: a private server, the extension, CloudTrail files, and what an analyst wants to see of them.
+# The demo: starts a private server, loads CloudTrail files and shows the impossible travel in them.
 #
-#   scripts/demo.sh        load and show (make demo)
-#   scripts/demo.sh psql   a psql on the same data (make psql); loads them first if they are not there
+#   scripts/demo.sh        loads the data and shows it (make demo)
+#   scripts/demo.sh psql   opens psql on the same data (make psql); loads it first if it is not there
 #
-# CLOUDTRAIL: a folder of CloudTrail files, GEOIP: a folder or a file of GeoIP databases; the sample's by default.
+# CLOUDTRAIL is a folder of CloudTrail files, GEOIP a folder of GeoIP databases or one file. The default is the sample.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -16,22 +16,22 @@ mode=${1:-show}
 if [ -z "${CLOUDTRAIL:-}" ] || [ -z "${GEOIP:-}" ]; then make_sample; fi
 cloudtrail=${CLOUDTRAIL:-$WORK/sample/cloudtrail}
 geoip=${GEOIP:-$WORK/sample/geoip}
-[ -e "$cloudtrail" ] || die "CLOUDTRAIL=$cloudtrail is not there"
-[ -e "$geoip" ] || die "GEOIP=$geoip is not there"
+[ -e "$cloudtrail" ] || die "CLOUDTRAIL=$cloudtrail does not exist"
+[ -e "$geoip" ] || die "GEOIP=$geoip does not exist"
 
-# What the data were made of; `make psql` uses them again while this is the same.
+# Identifies what the data was made of. `make psql` uses the data again while this is unchanged.
 recipe() {
     printf '%s\n' "$cloudtrail" "$geoip" "$PG_CONFIG"
     cat "$WORK"/installed-* "$WORK/sample/made-by" 2>/dev/null || true
 }
 
 load() {
-    # The server reads the databases as its own user, so it gets copies; the name of the folder is known beforehand.
+    # The server reads the databases as its own user, so it gets copies in a folder whose name is known beforehand.
     server_start demo "impossible_travel.geoip_path = '$SERVERS/demo/files/geoip'"
     if [ -d "$geoip" ]; then
         local databases
         databases=$(find -L "$geoip" -maxdepth 1 -name '*.mmdb')
-        [ -n "$databases" ] || die "no .mmdb file in $geoip"
+        [ -n "$databases" ] || die "there is no .mmdb file in $geoip"
         server_copy geoip "$geoip"/*.mmdb >/dev/null
     else
         server_copy geoip "$geoip" >/dev/null
@@ -52,7 +52,7 @@ SQL
 SQL
     local file
     while IFS= read -r file; do
-        complain "$file: nothing was loaded"
+        complain "$file: no event was loaded"
     done < <(run_psql --quiet --tuples-only --no-align \
         --command 'SELECT file FROM loaded WHERE skipped > 0 AND skipped = records ORDER BY file')
     mkdir -p "$WORK"
@@ -63,7 +63,7 @@ trap server_stop EXIT
 case $mode in
 show)
     load
-    # Of the sample more can be told than of the reader's own files.
+    # The demo explains more about the sample than it could about other files.
     sample=1
     if [ -n "${CLOUDTRAIL:-}" ] || [ -n "${GEOIP:-}" ]; then sample=0; fi
     run_psql --quiet --set "sample=$sample" --file "$ROOT/scripts/demo.sql"
@@ -72,13 +72,13 @@ psql)
     if server_exists demo && [ "$(cat "$WORK/demo-recipe" 2>/dev/null)" = "$(recipe)" ]; then
         server_resume demo
     else
-        note 'Loading the data first.'
+        note 'Loading the data first'
         load
     fi
     export PGDATABASE=demo
-    note "The events are in the table cloudtrail. The server stops when you leave."
-    # Not run_psql: an interactive session has the reader's own settings and survives errors.
+    note "The events are in the table cloudtrail. The server stops when you quit psql."
+    # Not run_psql: an interactive session uses the reader's own ~/.psqlrc and continues after errors.
     "$(pg_bin psql)" || true
     ;;
-*) die "no mode $mode" ;;
+*) die "unknown mode: $mode" ;;
 esac

@@ -1,7 +1,7 @@
--- What `make demo` shows. The events are in the table cloudtrail, what travel.ingest said in the table loaded.
+-- What `make demo` shows. The events are in the table cloudtrail; the counts that travel.ingest returned are in loaded.
 \set QUIET on
 SET timezone = 'UTC';
--- travel.detect says how many events it evaluated; here travel.coverage says it once for all.
+-- travel.detect would count the evaluated events in a notice each time; section 2 shows them once.
 SET impossible_travel.coverage_notice = off;
 \pset border 1
 \pset null ''
@@ -17,24 +17,24 @@ SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT access_key_id) AS 
        count(DISTINCT source_ip) AS addresses, min(event_time) AS first_event, max(event_time) AS last_event
 FROM cloudtrail;
 
-\echo '== 2. How many events could be evaluated, and why the others could not'
+\echo '== 2. Coverage: which events were evaluated, and why the others were not'
 \echo
 SELECT status, source_kind, events, entities AS access_keys
 FROM travel.coverage('cloudtrail')
 ORDER BY status <> 'evaluated', events DESC;
 
-\echo '== 3. Impossible travel: more than 500 km, faster than 1,000 km/h'
+\echo '== 3. Impossible travel: over 500 km apart, and faster than 1,000 km/h'
 \echo
 CREATE TEMP TABLE found AS SELECT * FROM travel.detect('cloudtrail');
-SELECT access_key_id AS access_key, identity_type AS type, session_name AS session,
-       to_char(from_time, 'Dy DD Mon HH24:MI:SS') AS "left",
+SELECT access_key_id AS access_key, identity_type AS type, session_name AS "user",
+       to_char(from_time, 'Dy DD Mon HH24:MI:SS') AS departed,
        coalesce(from_city, from_country) AS "from", coalesce(to_city, to_country) AS "to",
-       concat_ws(', ', to_hosting, to_anonymizer) AS "by way of",
+       concat_ws(', ', to_hosting, to_anonymizer) AS "network",
        round(distance_km) AS km, travel_time AS elapsed, round(velocity_kmh) AS "km/h"
 FROM found
 ORDER BY access_key_id, to_time;
 
-\echo '== 4. The same in words'
+\echo '== 4. The same findings as sentences'
 \echo
 \pset tuples_only on
 \pset format unaligned
@@ -43,9 +43,9 @@ SELECT message FROM found ORDER BY access_key_id, to_time;
 \pset tuples_only off
 
 \echo
-\echo '== 5. The SQL, four ways'
+\echo '== 5. Four ways to ask, one answer'
 \echo
-\echo '-- The window function, over any rows with an entity, a time and an address:'
+\echo '-- The window function works on any rows that have an identity, a timestamp and an IP address:'
 \set ECHO queries
 CREATE TEMP VIEW by_window AS
 SELECT access_key_id, (leg).*
@@ -57,7 +57,7 @@ FROM (SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER jou
 WHERE (leg).impossible;
 \set ECHO none
 \echo
-\echo '-- The aggregate, one row a key, in any order and in parallel:'
+\echo '-- The aggregate takes rows in any order, and runs in parallel:'
 \set ECHO queries
 CREATE TEMP VIEW by_aggregate AS
 SELECT access_key_id, leg.*
@@ -69,13 +69,13 @@ FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_
 CROSS JOIN LATERAL unnest(legs) AS leg;
 \set ECHO none
 \echo
-\echo '-- The one statement:'
+\echo '-- travel.detect is one statement for a whole table:'
 \set ECHO queries
 CREATE TEMP VIEW by_detect AS
 SELECT * FROM travel.detect('cloudtrail');
 \set ECHO none
 \echo
-\echo '-- A materialized view, for a BI tool to read and a job to refresh:'
+\echo '-- A materialized view serves a BI tool, and a job refreshes it:'
 \set ECHO queries
 CREATE MATERIALIZED VIEW impossible_travel AS
 SELECT * FROM travel.detect('cloudtrail');
@@ -84,7 +84,7 @@ REFRESH MATERIALIZED VIEW CONCURRENTLY impossible_travel;
 \set ECHO none
 
 \echo
-\echo '-- Do they agree?'
+\echo '-- All four return the same legs:'
 \echo
 CREATE TEMP VIEW answers AS
 SELECT 1 AS nr, 'window function' AS way, access_key_id, from_time, from_ip, to_time, to_ip, distance_km, velocity_kmh
@@ -122,8 +122,8 @@ $$;
 
 \echo '== What next'
 \echo
-\echo '  make psql                                              a psql on these data'
-\echo '  make demo CLOUDTRAIL=/path/to/AWSLogs GEOIP=/path/to   the same over your own files and databases'
-\echo '  make install PG_CONFIG=/path/to/pg_config              the extension in your own server'
-\echo '  README.md                                              from nothing to an alert on your own table'
+\echo '  make psql                                              explore this data in psql'
+\echo '  make demo CLOUDTRAIL=/path/to/AWSLogs GEOIP=/path/to   run the demo on your own files and databases'
+\echo '  make install PG_CONFIG=/path/to/pg_config              install the extension into your own server'
+\echo '  README.md                                              go from nothing to an alert on your own table'
 \echo

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Runs every fenced sql block of README.md and docs/*.md, in order, and compares its output with the fenced text block
-# that directly follows it, if one does. A block without one must raise no error.
+# that directly follows it, if there is one. A block without a text block must not raise an error.
 #
-#   scripts/doc-test.sh [--update] [FILE…]      --update writes the outputs as they are into the files
+#   scripts/doc-test.sh [--update] [FILE…]      --update writes the present outputs into the files
 #
-# Each file has a database of its own, made by tests/docs/setup.sql; with the line <!-- doc-test: empty database --> an
-# empty one. Times are UTC.
+# Each file has a database of its own, made by tests/docs/setup.sql. A file with the line
+# <!-- doc-test: empty database --> has an empty one. Times are UTC.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -24,7 +24,7 @@ if [ $# = 0 ]; then
     done
 fi
 if [ ${#files[@]} = 0 ]; then
-    note 'no file with an sql block'
+    note 'No file has an SQL block'
     exit 0
 fi
 
@@ -70,8 +70,8 @@ split_blocks() {
     ' "$1"
 }
 
-# Where a block sleeps after pg_reload_conf(), the session goes on when it read the file again, however long that takes: a
-# session does so before a statement, so each of these sleeps until then and does nothing after it.
+# If a block sleeps after pg_reload_conf(), the session waits until it has read the configuration again, however long that
+# takes. A session reads it before a statement, so the block gets many short statements that do nothing after that.
 with_reloads() {
     awk '
         /pg_reload_conf/ { print "SELECT pg_conf_load_time() AS doc_test_loaded \\gset"; reloads = 1 }
@@ -85,7 +85,7 @@ with_reloads() {
     '
 }
 
-# Puts the outputs into the text blocks again.
+# Writes the outputs into the text blocks.
 write_outputs() {
     awk -v from="$2" '
         state == "sql" { print; if ($0 ~ /^```/) { state = ""; after = 1 } next }
@@ -106,7 +106,7 @@ write_outputs() {
     ' "$1"
 }
 
-# Without blanks at the ends of lines and without empty lines at the end.
+# Removes blanks at the ends of lines, and empty lines at the end.
 tidy() { sed -e 's/[[:blank:]]*$//' | awk '{ lines[NR] = $0 } /./ { last = NR } END { for (i = 1; i <= last; i++) print lines[i] }'; }
 
 failed=0
@@ -120,7 +120,7 @@ for file in "${files[@]}"; do
     if grep -qF '<!-- doc-test: empty database -->' "$file"; then template=template0; fi
     "$(pg_bin createdb)" --template "$template" "$database"
 
-    # One session for the whole file. It reads standard input, so that messages name no file and no line.
+    # One session runs the whole file. It reads standard input, so messages name no file and no line.
     for sql in "$blocks"/*.sql; do
         name=${sql%.sql}
         printf '\\echo @@@ %s\n' "$name"
@@ -137,7 +137,7 @@ for file in "${files[@]}"; do
         where="$file:$(cat "$name.line")"
         checked=$((checked + 1))
         if [ ! -f "$name.raw" ]; then
-            complain "$where: did not run"
+            complain "$where: the block did not run"
             failed=$((failed + 1))
             continue
         fi
@@ -150,15 +150,15 @@ for file in "${files[@]}"; do
                 failed=$((failed + 1))
             fi
         elif grep -qE '^(psql:.*)?(ERROR|FATAL|PANIC):|^(invalid command|server closed)' "$name.output"; then
-            complain "$where: an error, and no text block that expects it"
+            complain "$where: the block raises an error that no text block expects"
             cat "$name.output" >&2
             failed=$((failed + 1))
         fi
     done
     if [ "$update" = yes ]; then
         write_outputs "$file" "$blocks" >"$scratch/new"
-        cmp -s "$scratch/new" "$file" || { cat "$scratch/new" >"$file"; note "$file is updated"; }
+        cmp -s "$scratch/new" "$file" || { cat "$scratch/new" >"$file"; note "updated $file"; }
     fi
 done
-note "$checked blocks of ${#files[@]} files, $failed wrong"
+note "$checked blocks of ${#files[@]} files, $failed failed"
 [ "$failed" = 0 ]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the extension and installs it into the server of PG_CONFIG. With --if-changed only if the sources, or what is
-# installed, are not those of the last time.
+# Builds the extension and installs it into the server of PG_CONFIG.
+#
+#   scripts/install.sh [--if-changed]      --if-changed: only if the sources or the installed files have changed
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -9,19 +10,23 @@ library="$("$PG_CONFIG" --pkglibdir)/impossible_travel.so"
 extensions="$("$PG_CONFIG" --sharedir)/extension"
 stamp="$WORK/installed-$(printf '%s' "$PG_CONFIG" | cksum | cut -d ' ' -f 1)"
 
-# What was built and what lies there now: `cargo pgrx test` puts a debug build in the same place.
+# Identifies the sources and the installed files: `cargo pgrx test` installs a debug build in the same place.
 state() {
     digest_of Cargo.toml Cargo.lock impossible_travel.control src sql crates
     sha256sum "$library" "$extensions"/impossible_travel* 2>/dev/null || true
 }
 
+case ${1:-} in
+'' | --if-changed) ;;
+*) die "unknown argument: $1" ;;
+esac
 if [ "${1:-}" = --if-changed ] && [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(state)" ]; then
     exit 0
 fi
 
 sudo=()
 if ! [ -w "$("$PG_CONFIG" --pkglibdir)" ] || ! [ -w "$extensions" ]; then
-    command -v sudo >/dev/null || die "$extensions is not yours to write, and there is no sudo"
+    command -v sudo >/dev/null || die "you may not write to $extensions, and sudo is not installed"
     sudo=(--sudo)
 fi
 cargo pgrx install --release --package impossible_travel --pg-config "$PG_CONFIG" \

@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the project needs and is missing: Debian packages, cargo-pgrx, its configuration. Does nothing, and that
-# quickly, where all is there. Where it cannot install, it says exactly what is missing and exits with 1, unless only
-# single tests need that.
+# Installs the prerequisites that are missing: Debian packages, cargo-pgrx and its configuration. If nothing is missing it
+# does nothing, quickly. If it cannot install something, it names what is missing and exits with 1, unless only single
+# tests need it.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
 packages=() # Debian packages to install
-missing=()  # what they are for, in words
-wished=()   # those without which a test is skipped
+missing=()  # what they are for
+wished=()   # packages without which a test is skipped
 
-need() { # need PACKAGE WHAT COMMAND…: PACKAGE is missing unless COMMAND succeeds
+need() { # need PACKAGE WHAT COMMAND…: PACKAGE is missing if COMMAND fails
     local package=$1 what=$2
     shift 2
     if ! "$@" >/dev/null 2>&1; then
@@ -29,7 +29,7 @@ has_isolation_tester() { [ -x "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isola
 has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
 
 if ! command -v cargo >/dev/null; then
-    die "cargo is missing. Install Rust: https://rustup.rs, or the package rustup"
+    die "cargo is not installed. Install Rust from https://rustup.rs or with the package rustup"
 fi
 
 case $PG_CONFIG in
@@ -43,26 +43,26 @@ case $PG_CONFIG in
     has_cron || wished+=("postgresql-$version-cron")
     ;;
 *)
-    # Someone's own build: nothing that a package could mend.
-    [ -x "$PG_CONFIG" ] || die "PG_CONFIG=$PG_CONFIG is no program"
-    has_headers || die "PG_CONFIG=$PG_CONFIG: no server headers in $("$PG_CONFIG" --includedir-server)"
-    [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: no server in $("$PG_CONFIG" --bindir)"
+    # The user's own build: no package can complete it.
+    [ -x "$PG_CONFIG" ] || die "PG_CONFIG=$PG_CONFIG is not an executable file"
+    has_headers || die "PG_CONFIG=$PG_CONFIG: there are no server headers in $("$PG_CONFIG" --includedir-server)"
+    [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: there is no server in $("$PG_CONFIG" --bindir)"
     ;;
 esac
-need clang 'clang, which reads the headers' command -v clang
-need libclang-dev 'libclang, the same as a library' has_libclang
+need clang 'clang, to read the headers' command -v clang
+need libclang-dev 'libclang, to read the headers' has_libclang
 need gcc 'a C compiler' command -v cc
-need libc6-dev 'the C library'"'"'s headers' test -e /usr/include/stdlib.h
+need libc6-dev 'the headers of the C library' test -e /usr/include/stdlib.h
 need procps 'ps' command -v ps
-# Tests run the server as another user; cargo-pgrx does that with sudo even where root starts it.
+# Tests run the server as another user. cargo-pgrx uses sudo for that, even if root starts it.
 need sudo 'sudo' command -v sudo
 if ! has_pgrx; then
     need pkg-config 'pkg-config, to build cargo-pgrx' command -v pkg-config
-    need libssl-dev 'OpenSSL'"'"'s headers, to build cargo-pgrx' pkg-config --exists openssl
+    need libssl-dev 'the headers of OpenSSL, to build cargo-pgrx' pkg-config --exists openssl
 fi
 
 if [ ${#packages[@]} -gt 0 ] && ! can_install; then
-    complain 'these are missing, and this script can install them only on Debian or its kin, as root or with sudo:'
+    complain 'these packages are missing, and this script can install them only on Debian and its derivatives, as root or with sudo:'
     for i in "${!packages[@]}"; do
         printf '  %-28s %s\n' "${packages[$i]}" "${missing[$i]}" >&2
     done
@@ -71,8 +71,8 @@ if [ ${#packages[@]} -gt 0 ] && ! can_install; then
 fi
 if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; then
     heading "Installing ${packages[*]} ${wished[*]}"
-    # Debian's server package makes a cluster and starts it on port 5432. Nobody asked us for that, so for the time of
-    # the installation a drop-in says no; an existing cluster and its configuration are not touched.
+    # Debian's server package creates a cluster and starts it on port 5432, which nobody asked for. A drop-in prevents that
+    # during the installation. An existing cluster and its configuration are not touched.
     drop_in=/etc/postgresql-common/createcluster.d/impossible_travel.conf
     remove_drop_in() { as_root rm -f "$drop_in"; }
     trap remove_drop_in EXIT
@@ -81,7 +81,7 @@ if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; the
     as_root apt-get update -q || [ ${#packages[@]} = 0 ]
     [ ${#packages[@]} = 0 ] || install "${packages[@]}" || die "apt-get could not install: ${packages[*]}"
     for package in "${wished[@]}"; do
-        install "$package" || note "apt-get could not install $package; its test is skipped"
+        install "$package" || note "apt-get could not install $package; the test that needs it is skipped"
     done
     remove_drop_in
     trap - EXIT
@@ -90,12 +90,12 @@ fi
 if ! has_pgrx; then
     heading "Installing cargo-pgrx $PGRX_VERSION"
     cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --force
-    has_pgrx || die "cargo-pgrx $PGRX_VERSION is installed, but cargo does not find it: is ~/.cargo/bin in PATH?"
+    has_pgrx || die "cargo-pgrx $PGRX_VERSION is installed, but cargo does not find it. Is ~/.cargo/bin in PATH?"
 fi
 
 pgrx_config="${PGRX_HOME:-$HOME/.pgrx}/config.toml"
 entry="pg$(pg_major) = \"$PG_CONFIG\""
 if ! grep -qxF "$entry" "$pgrx_config" 2>/dev/null; then
-    # Names this one server; those that are there already stay.
+    # Adds this server to the configuration and keeps the others.
     cargo pgrx init "--pg$(pg_major)" "$PG_CONFIG"
 fi

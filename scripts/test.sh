@@ -102,7 +102,7 @@ step_e2e() {
 }
 
 step_demo() {
-    local out="$WORK/test/demo.out" wanted
+    local out="$WORK/test/demo.out" wanted printed
     env -u CLOUDTRAIL -u GEOIP scripts/demo.sh | tee "$out"
     for wanted in 'AKIAALICE0001EXAMPLE | IAMUser' 'London' 'Tokyo' 'ASIACAROL0005EXAMPLE | AssumedRole' 'the same second' \
         'window function *| *13 ' 'aggregate *| *13 ' 'travel.detect *| *13 ' 'materialized view *| *13 ' \
@@ -111,7 +111,13 @@ step_demo() {
         '| learning *| *1 ' '| suppressed *| *1 ' '| Tokyo, Yokohama' 'access_key | 20.* | 2026-03-08 .* | *5 | 2026-03-01'; do
         grep -q "$wanted" "$out" || { complain "the demo does not show: $wanted"; return 1; }
     done
-    # A second run of the same must find everything ready.
+    # README.md shows lines of the demo, which must be the demo's own.
+    printed=$(sed -e 's/[[:blank:]]*$//' "$out")
+    while IFS= read -r wanted; do
+        grep -qxF -- "$wanted" <<<"$printed" ||
+            { complain "README.md shows a line that the demo does not print: $wanted"; return 1; }
+    done < <(awk '/^## / { in_section = /^## Try it/ } /^```/ { in_text = in_section && /^```text/; next } in_text' README.md)
+    # The second run must find everything ready.
     echo 'SELECT count(*) FROM cloudtrail;' | scripts/demo.sh psql >/dev/null
 }
 

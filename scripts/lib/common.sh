@@ -1,9 +1,9 @@
 # shellcheck shell=bash
-# What every script shares: where the project is, which PostgreSQL, how to speak. To be sourced.
+# What all scripts share: paths, the PostgreSQL installation, messages. To be sourced.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# Everything made on the way, but for cargo's output and the servers' folders (see server.sh).
+# Intermediate files, except cargo's output and the servers' folders (see server.sh).
 WORK="$ROOT/.work"
 PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
 # shellcheck disable=SC2034 # for setup.sh
@@ -21,20 +21,20 @@ as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
 pg_major() { "$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
 pg_bin() { printf '%s/%s' "$("$PG_CONFIG" --bindir)" "$1"; }
 
-# Where cargo puts what it builds.
+# Cargo's output folder.
 target_dir() { printf '%s' "${CARGO_TARGET_DIR:-$ROOT/target}"; }
 
-# A digest of all files under the given paths (contents and names), to tell whether something changed.
+# A digest of the names and contents of all files under the given paths, to detect changes.
 digest_of() {
     find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -d ' ' -f 1
 }
 
-# Builds the sample tool and leaves the sample databases and CloudTrail files in $WORK/sample.
+# Builds the sample tool and writes the sample's GeoIP databases and CloudTrail files to $WORK/sample.
 make_sample() {
     cargo build --quiet --release --package travel-sample --manifest-path "$ROOT/Cargo.toml"
     local tool fresh="$WORK/sample.new"
     tool="$(target_dir)/release/travel-sample"
-    # The same tool makes the same files: they are made once.
+    # The same tool makes the same files, so they are made once.
     if [ "$(cat "$WORK/sample/made-by" 2>/dev/null)" = "$(sha256sum <"$tool")" ]; then
         return
     fi

@@ -1,24 +1,25 @@
 # shellcheck shell=bash
-# A private PostgreSQL server: a unix socket only, a folder of its own, never run as root. To be sourced after common.sh.
+# Private PostgreSQL servers, each with a Unix socket only, in a folder of its own, never run as root. To be sourced after
+# common.sh.
 #
-#   server_start NAME [SETTING…]   a fresh server; settings are lines of postgresql.conf
-#   server_resume NAME             the server that NAME was, with its data
-#   server_stop                    stops it, keeps the folder
-#   server_drop                    stops it, removes the folder
-#   run_psql [ARGUMENTS]           psql without the caller's ~/.psqlrc, stopping at errors
-#   load_documents FOLDER TABLE    CloudTrail files into TABLE (file text, body text)
+#   server_start NAME [SETTING…]   starts a new server; settings are lines of postgresql.conf
+#   server_resume NAME             starts the server NAME again, with its data
+#   server_stop                    stops the server and keeps its folder
+#   server_drop                    stops the server and removes its folder
+#   run_psql [ARGUMENTS]           runs psql without the caller's ~/.psqlrc, and stops at the first error
+#   load_documents FOLDER TABLE    loads CloudTrail files into TABLE (file text, body text)
 #
-# PGHOST, PGUSER and so on are set, so that psql, createdb, pg_regress and the like find it.
+# PGHOST, PGUSER and so on are set, so psql, createdb, pg_regress and other clients find the server.
 
-# As root the server runs as the user that Debian's package made; nothing under /root can be read by that user, so
-# servers always live here. One folder for each checkout and user.
+# Root runs the server as the user that Debian's package created. That user cannot read /root, so servers always live
+# here, in one folder for each checkout and user.
 SERVERS=${TRAVEL_SERVERS:-/var/tmp/impossible_travel-$(id -u)-$(printf '%s' "$ROOT" | cksum | cut -d ' ' -f 1)}
 SERVER_DIR=
 
 server_user() { if is_root; then printf 'postgres'; else id -un; fi; }
 
-# Runs a command as the server's user, from a folder that this user may enter. Servers of the tests have what a Rust
-# developer's shell often has: RUST_BACKTRACE. No error may show it.
+# Runs a command as the server's user, from a folder that this user may enter. RUST_BACKTRACE is set, as it often is in a
+# Rust developer's shell: no error message may depend on it.
 as_server() {
     if is_root; then
         (cd / && runuser -u postgres -- env -u XDG_RUNTIME_DIR RUST_BACKTRACE=1 HOME=/ "$@")
@@ -31,12 +32,12 @@ server_start() {
     server_at "$1"
     shift
     server_drop
-    # Not -p: a folder that someone else put here is not ours to use.
+    # Without -p: a folder that another user created here must not be used.
     [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
-    [ -O "$SERVERS" ] || die "$SERVERS belongs to someone else; set TRAVEL_SERVERS to a folder of yours"
+    [ -O "$SERVERS" ] || die "$SERVERS belongs to another user; set TRAVEL_SERVERS to a folder of yours"
     mkdir -m 0700 "$SERVER_DIR" "$SERVER_DIR/socket" "$SERVER_DIR/files"
     if is_root; then
-        getent passwd postgres >/dev/null || die 'as root the server runs as the user postgres, who is not there'
+        getent passwd postgres >/dev/null || die 'root runs the server as the user postgres, which does not exist'
         chown -R postgres "$SERVER_DIR"
     fi
     local said
@@ -44,7 +45,7 @@ server_start() {
         --no-locale --no-sync --no-instructions 2>&1) || die "initdb failed: $said"
     {
         printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$SERVER_DIR/socket"
-        # Whoever reaches the socket is superuser, so only the server's user (and root) may reach it.
+        # Everyone who can connect to the socket is superuser, so only the server's user and root may.
         printf 'unix_socket_permissions = 0700\nfsync = off\nmax_connections = 40\n'
         printf "timezone = 'UTC'\nlog_timezone = 'UTC'\ndatestyle = 'ISO, MDY'\n"
         [ $# = 0 ] || printf '%s\n' "$@"
@@ -61,7 +62,7 @@ server_resume() {
 server_exists() { as_server test -f "${SERVERS:?}/$1/data/PG_VERSION"; }
 
 server_stop() {
-    # Idempotent, for traps: a server that is down is no error.
+    # Idempotent, for traps: a stopped server is not an error.
     if [ -n "$SERVER_DIR" ] && as_server test -f "$SERVER_DIR/data/postmaster.pid"; then
         as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode fast --wait --timeout 300 stop >/dev/null 2>&1 || true
     fi
@@ -73,10 +74,10 @@ server_drop() {
     rmdir "$SERVERS" 2>/dev/null || true
 }
 
-# The server's log, for when something went wrong.
+# Prints the end of the server's log after a failure.
 server_log() { tail -n 40 "$SERVER_DIR/log" >&2 || true; }
 
-# Copies files or folders to where the server can read them, and prints that place.
+# Copies files or folders to a place that the server can read, and prints the place.
 server_copy() {
     local place="$SERVER_DIR/files/$1"
     shift
@@ -88,8 +89,8 @@ server_copy() {
 
 run_psql() { "$(pg_bin psql)" --no-psqlrc --set ON_ERROR_STOP=1 --pset pager=off "$@"; }
 
-# One row a file. In this form of CSV no character of JSON means anything, and a JSON text has no line break of its own
-# that could not go. A file that cannot be read, or is not UTF-8, loses itself only.
+# Writes one row per file. In this form of CSV no character of JSON has a special meaning, and line breaks between the
+# tokens of JSON can be removed. A file that cannot be read, or is not UTF-8, is left out.
 load_documents() {
     local file name body
     find -L "$1" -type f \( -name '*.json.gz' -o -name '*.json' \) -print0 | LC_ALL=C sort -z |
@@ -116,5 +117,5 @@ server_at() {
 
 server_up() {
     as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --log "$SERVER_DIR/log" --wait --timeout 300 start \
-        >/dev/null || { server_log; die 'the server does not start'; }
+        >/dev/null || { server_log; die 'the server did not start'; }
 }
