@@ -8,7 +8,7 @@ use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
 use crate::pg::jsonb::{self, Node};
 use crate::pg::report::Report;
 use crate::pg::row::{Row, RowType};
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::columns::{EVENT, EventColumn};
@@ -242,8 +242,9 @@ fn ingest_document(
         Ok(())
     })?;
     ingested.replaced += jsonb::take_replaced();
-    let inserted =
-        without_complaint(|| spi::connected(|| spi::execute(insert, &[(pg_sys::JSONBOID, Some(document))])));
+    let inserted = without_complaint(|| {
+        spi::connected(|| spi::execute(insert, &[Argument::of(pg_sys::JSONBOID, Some(document))]))
+    });
     ingested.inserted += inserted as i64;
     // The statement read the same strings once more.
     jsonb::take_replaced();

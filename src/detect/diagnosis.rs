@@ -66,12 +66,13 @@ impl Diagnosis {
     pub fn of(events: &Events, rows: &DiagnosedRows) -> Result<Self, TravelError> {
         let found = spi::select(&query(events, rows), &[]);
         let mut diagnosis = Self::default();
-        for row in 0..found.len {
-            let count = found.i64(row, 1).unwrap_or_default() as u64;
-            match Cause::from_name(found.text(row, 0)?.unwrap_or_default()) {
+        spi::columns!(found => cause, count, example);
+        for row in found.iter() {
+            let count = row.i64(count).unwrap_or_default() as u64;
+            match Cause::from_name(row.text(cause)?.unwrap_or_default()) {
                 None => diagnosis.evaluated += count,
                 Some(cause) => {
-                    let example = found.text(row, 2)?.map(str::to_owned);
+                    let example = row.string(example)?;
                     diagnosis.causes.push(Count { cause, rows: count, example });
                 }
             }
@@ -338,7 +339,7 @@ fn query(events: &Events, rows: &DiagnosedRows) -> String {
            WHEN 'service' THEN NULL
            WHEN 'evaluated' THEN NULL
            ELSE place_text
-       END, ''), {LONGEST_EXAMPLE}) COLLATE \"C\")
+       END, ''), {LONGEST_EXAMPLE}) COLLATE \"C\") AS example
 FROM (
     SELECT *,
            CASE

@@ -4,10 +4,9 @@
 use super::now;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Change, Event, Trigger, Tuple, timestamp};
 use pgrx::pg_sys;
 
@@ -73,7 +72,6 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut changes = old.changed(&new);
     changes.retain(|change| change.is_of(NOTED));
     let Some(id) = new.i64(c"id").filter(|_| !changes.is_empty()) else { return Ok(trigger.skip()) };
-    let id = pg_sys::Datum::from(id);
     // Before the rights change.
     let by = role::acting();
     let (was, is) = (is_expected(&old)?, is_expected(&new)?);
@@ -86,11 +84,11 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             return;
         }
         if enters {
-            let note = varlena(format!("archived as expected by {by}").as_bytes());
-            spi::execute(ENTER_PLACES, &[(pg_sys::INT8OID, Some(id)), (pg_sys::TEXTOID, Some(note))]);
+            let note = format!("archived as expected by {by}");
+            spi::execute(ENTER_PLACES, &[Argument::bigint(id), Argument::text(&note)]);
         }
         if was && !is {
-            spi::execute(END_PLACES, &[(pg_sys::INT8OID, Some(id))]);
+            spi::execute(END_PLACES, &[Argument::bigint(id)]);
         }
     });
     Ok(trigger.skip())
@@ -104,13 +102,13 @@ fn is_expected(row: &Tuple) -> Result<bool, TravelError> {
     Ok(row.text(c"archive_reason")? == Some("expected"))
 }
 
-fn write_history(id: pg_sys::Datum, by: &str, changes: &[Change], rule_deleted: bool) {
-    let mut arguments = vec![(pg_sys::INT8OID, Some(id)), (pg_sys::TEXTOID, Some(varlena(by.as_bytes())))];
+fn write_history(id: i64, by: &str, changes: &[Change], rule_deleted: bool) {
+    let mut arguments = vec![Argument::bigint(id), Argument::text(by)];
     let mut columns = Vec::new();
     for change in changes {
         let n = arguments.len();
         columns.push(format!("'{}', pg_catalog.jsonb_build_array(${}, ${})", change.column, n + 1, n + 2));
-        arguments.extend([(change.oid, change.old), (change.oid, change.new)]);
+        arguments.extend([change.old, change.new].map(|value| Argument::of(change.oid, value)));
     }
     if rule_deleted {
         columns.push("'rule_deleted', pg_catalog.jsonb_build_array(false, true)".to_owned());

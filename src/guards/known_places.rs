@@ -3,10 +3,9 @@
 use super::{check_country_code, now, rule_must_exist, timestamp_text};
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger, Tuple, column_name, timestamp};
 use pgrx::pg_sys;
 
@@ -115,15 +114,14 @@ fn is_in_force(row: &Tuple) -> bool {
 fn end(trigger: &Trigger, row: &Tuple) {
     let statement = format!("UPDATE {} SET valid_until = pg_catalog.now() WHERE ctid = $1", trigger.table());
     role::acting_as(trigger.table_owner(), || {
-        spi::execute(&statement, &[(pg_sys::TIDOID, Some(row.place()))])
+        spi::execute(&statement, &[Argument::of(pg_sys::TIDOID, Some(row.place()))])
     });
 }
 
 fn rule_exists(trigger: &Trigger, row: &Tuple) -> Result<bool, TravelError> {
     let Some(rule) = row.text(c"rule")? else { return Ok(false) };
-    let rule = varlena(rule.as_bytes());
     let found = role::acting_as(trigger.table_owner(), || {
-        spi::execute("SELECT 1 FROM travel.rules WHERE name = $1", &[(pg_sys::TEXTOID, Some(rule))])
+        spi::execute("SELECT 1 FROM travel.rules WHERE name = $1", &[Argument::text(rule)])
     });
     Ok(found > 0)
 }

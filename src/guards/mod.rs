@@ -18,9 +18,9 @@ mod suppressions;
 mod tests;
 
 use crate::pg::errors::TravelError;
-use crate::pg::memory::varlena;
+use crate::pg::role;
+use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Trigger, Tuple};
-use crate::pg::{role, spi};
 use pgrx::pg_sys;
 
 /// Codes as ISO 3166-1 alpha-2 has them.
@@ -40,12 +40,8 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     if role::may_load(trigger.table_owner()) && role::is_dump_loading() {
         return Ok(());
     }
-    let name = varlena(rule.as_bytes());
     let found = role::acting_as(trigger.table_owner(), || {
-        spi::execute(
-            "SELECT 1 FROM travel.rules WHERE name = $1 FOR KEY SHARE",
-            &[(pg_sys::TEXTOID, Some(name))],
-        )
+        spi::execute("SELECT 1 FROM travel.rules WHERE name = $1 FOR KEY SHARE", &[Argument::text(rule)])
     });
     if found > 0 {
         return Ok(());

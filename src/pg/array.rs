@@ -6,8 +6,9 @@ use super::memory::{MAX_VARLENA, varlena, within};
 use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
-pub fn of_texts(texts: &[&str]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> = texts.iter().map(|text| varlena(text.as_bytes())).collect();
+pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
+    let mut elements: Vec<pg_sys::Datum> =
+        texts.iter().map(|text| varlena(text.as_ref().as_bytes())).collect();
     // SAFETY: text is a variable-length type, aligned to 4 bytes; the elements are texts.
     unsafe {
         pg_sys::Datum::from(pg_sys::construct_array(
@@ -71,10 +72,12 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
 }
 
 /// A `text[]` in which NULLs may be.
-pub fn of_nullable_texts(texts: &[Option<&str>]) -> pg_sys::Datum {
+pub fn of_nullable_texts<T: AsRef<str>>(texts: &[Option<T>]) -> pg_sys::Datum {
     let mut elements: Vec<pg_sys::Datum> = texts
         .iter()
-        .map(|text| text.map_or(pg_sys::Datum::from(0_usize), |text| varlena(text.as_bytes())))
+        .map(|text| {
+            text.as_ref().map_or(pg_sys::Datum::from(0_usize), |text| varlena(text.as_ref().as_bytes()))
+        })
         .collect();
     let mut nulls: Vec<bool> = texts.iter().map(Option::is_none).collect();
     let (mut dimension, mut bound) = (elements.len() as i32, 1);

@@ -1,86 +1,91 @@
-//! What analysts say: their rows in travel.known_places and travel.known_transitions, and travel.suppressions.
+//! What analysts entered: their rows in `travel.known_places`, `travel.known_transitions` and `travel.suppressions`, as
+//! the engine takes them.
 
-use super::definition::{text, texts};
 use crate::pg::errors::TravelError;
-use crate::pg::inet;
-use crate::pg::spi::{self, Rows};
-use crate::pg::types::Type;
+use crate::pg::spi::{self, Argument, Column, Row};
 use std::sync::Arc;
 use travel_core::network::prefix;
 use travel_core::rule::{AnalystRow, Known, Micros, PlaceKey, Suppression, Transition};
 
-/// Those about some baseline entities.
-pub fn rows(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, TravelError> {
+/// Loads the known locations and transitions that analysts entered for these baseline users. The rows that scans learned
+/// are not among them: checkpoints contain those.
+pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, TravelError> {
     let mut found = Vec::new();
     if baseline_entities.is_empty() {
         return Ok(found);
     }
-    let arguments = || [text(rule), texts(baseline_entities)];
-    let places = spi::select(
+    let arguments = || [Argument::text(rule), Argument::texts(baseline_entities)];
+    let rows = spi::select(
         "SELECT baseline_entity, valid_from, valid_until, country_code, subdivision, city
          FROM travel.known_places
          WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
         &arguments(),
     );
-    for row in 0..places.len {
-        found.extend(analyst_row(&places, row, Known::Place(place(&places, row, 3)?))?);
+    spi::columns!(rows => baseline_entity, valid_from, valid_until, country_code, subdivision, city);
+    for row in rows.iter() {
+        let known = Known::Place(place(row, country_code, subdivision, city)?);
+        found.extend(analyst_row(row, [baseline_entity, valid_from, valid_until], known)?);
     }
-    let transitions = spi::select(
+    let rows = spi::select(
         "SELECT baseline_entity, valid_from, valid_until, from_country_code, from_subdivision, from_city,
                 to_country_code, to_subdivision, to_city
          FROM travel.known_transitions
          WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
         &arguments(),
     );
-    for row in 0..transitions.len {
-        let transition = Transition { from: place(&transitions, row, 3)?, to: place(&transitions, row, 6)? };
-        found.extend(analyst_row(&transitions, row, Known::Transition(transition))?);
+    spi::columns!(rows => baseline_entity, valid_from, valid_until);
+    spi::columns!(rows => from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city);
+    for row in rows.iter() {
+        let known = Known::Transition(Transition {
+            from: place(row, from_country_code, from_subdivision, from_city)?,
+            to: place(row, to_country_code, to_subdivision, to_city)?,
+        });
+        found.extend(analyst_row(row, [baseline_entity, valid_from, valid_until], known)?);
     }
     Ok(found)
 }
 
-/// Those of a rule, and those of all rules.
+/// Loads the suppressions that apply to a rule: its own, and those of all rules.
 pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
     let rows = spi::select(
         "SELECT entity_like, country_code_a, country_code_b, network, valid_from, valid_until
          FROM travel.suppressions
          WHERE rule = $1 OR rule IS NULL",
-        &[text(rule)],
+        &[Argument::text(rule)],
     );
-    (0..rows.len)
+    spi::columns!(rows => entity_like, country_code_a, country_code_b, network, valid_from, valid_until);
+    rows.iter()
         .map(|row| {
-            let owned = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(str::to_owned));
             Ok(Suppression {
-                entity_like: owned(0)?,
-                country_code_a: owned(1)?,
-                country_code_b: owned(2)?,
-                // SAFETY: the column is a cidr, as `get` checked.
-                network: rows
-                    .get(row, 3, Type::Cidr)
-                    .and_then(|datum| unsafe { inet::read_prefix(datum) })
-                    .map(|(address, length)| prefix(address, length)),
-                valid_from: rows.i64(row, 4),
-                valid_until: rows.i64(row, 5),
+                entity_like: row.string(entity_like)?,
+                country_code_a: row.string(country_code_a)?,
+                country_code_b: row.string(country_code_b)?,
+                network: row.cidr(network).map(|(address, length)| prefix(address, length)),
+                valid_from: row.i64(valid_from),
+                valid_until: row.i64(valid_until),
             })
         })
         .collect()
 }
 
-fn analyst_row(rows: &Rows, row: usize, known: Known) -> Result<Option<AnalystRow>, TravelError> {
-    let Some(baseline_entity) = rows.text(row, 0)? else { return Ok(None) };
+fn analyst_row(
+    row: Row,
+    [baseline_entity, valid_from, valid_until]: [Column; 3],
+    known: Known,
+) -> Result<Option<AnalystRow>, TravelError> {
+    let Some(baseline_entity) = row.shared_text(baseline_entity)? else { return Ok(None) };
     Ok(Some(AnalystRow {
-        baseline_entity: baseline_entity.into(),
+        baseline_entity,
         known,
-        valid_from: rows.i64(row, 1).unwrap_or(Micros::MIN),
-        valid_until: rows.i64(row, 2),
+        valid_from: row.i64(valid_from).unwrap_or(Micros::MIN),
+        valid_until: row.i64(valid_until),
     }))
 }
 
-fn place(rows: &Rows, row: usize, at: usize) -> Result<PlaceKey, TravelError> {
-    let part = |column| Ok::<_, TravelError>(rows.text(row, column)?.map(Arc::<str>::from));
+fn place(row: Row, country_code: Column, subdivision: Column, city: Column) -> Result<PlaceKey, TravelError> {
     Ok(PlaceKey {
-        country_code: part(at)?.unwrap_or_default(),
-        subdivision: part(at + 1)?,
-        city: part(at + 2)?,
+        country_code: row.shared_text(country_code)?.unwrap_or_else(|| Arc::from("")),
+        subdivision: row.shared_text(subdivision)?,
+        city: row.shared_text(city)?,
     })
 }

@@ -1,4 +1,4 @@
-//! `travel.assert_healthy`: an error where a rule has an error or a problem, so that a monitor sees it.
+//! `travel.assert_healthy`: raises an error if a rule has an error or a problem, for monitors that watch for errors.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -11,17 +11,18 @@ pg_function!(travel_assert_healthy, pg_finfo_travel_assert_healthy, assert_healt
 fn assert_healthy(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (names, lines) = spi::connected(|| {
         let rows = spi::select(
-            "SELECT rule, pg_catalog.concat_ws('; ', last_error, problem)
+            "SELECT rule, pg_catalog.concat_ws('; ', last_error, problem) AS problems
              FROM travel.status
              WHERE enabled AND (last_error IS NOT NULL OR problem IS NOT NULL)
              ORDER BY rule COLLATE \"C\"",
             &[],
         );
+        spi::columns!(rows => rule, problems);
         let (mut names, mut lines) = (Vec::new(), Vec::new());
-        for row in 0..rows.len {
-            let name = rows.text(row, 0)?.unwrap_or_default();
-            names.push(name.to_owned());
-            lines.push(format!("{name}: {}", rows.text(row, 1)?.unwrap_or_default()));
+        for row in rows.iter() {
+            let name = row.string(rule)?.unwrap_or_default();
+            lines.push(format!("{name}: {}", row.text(problems)?.unwrap_or_default()));
+            names.push(name);
         }
         Ok::<_, TravelError>((names, lines))
     })?;

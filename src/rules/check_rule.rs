@@ -30,7 +30,7 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
         // EXPLAIN asks for the rights that the query needs.
-        spi::select(&format!("EXPLAIN {}", queries.news(&NewRows::any())), &[]);
+        spi::select(&format!("EXPLAIN {}", queries.new_rows(&NewRows::any())), &[]);
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {

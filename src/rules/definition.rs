@@ -1,12 +1,10 @@
-//! A rule as its row in travel.rules says it.
+//! A rule as its row in `travel.rules` defines it.
 
 use super::source_trust;
 use crate::detect::Arguments;
-use crate::pg::array;
 use crate::pg::errors::TravelError;
-use crate::pg::memory::varlena;
 use crate::pg::role::Role;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::time::EPOCH_IN_UNIX_US;
 use pgrx::pg_sys;
 use serde::Deserialize;
@@ -14,7 +12,7 @@ use std::collections::BTreeMap;
 use travel_core::journey::Thresholds;
 use travel_core::rule::{Learn, Micros, NetworkAttributes, Rule, Severity};
 
-/// A row of travel.rules. Lengths of time are microseconds; times, too, since 2000-01-01 UTC.
+/// A row of `travel.rules`. Intervals are microseconds; times are microseconds since 2000-01-01 UTC.
 #[derive(Debug, Deserialize)]
 pub struct Definition {
     pub name: String,
@@ -42,14 +40,14 @@ pub struct Definition {
     pub raise_from: Option<Micros>,
     severity: String,
     pub message: Option<String>,
-    /// Who owned the source when the rule was bound to it; none: it was not there.
+    /// The owner of the source when the rule was bound to it. `None` if the source did not exist.
     pub source_owner: Option<String>,
 }
 
-/// The rows of `rules` as JSON: an interval in microseconds, a time in those since PostgreSQL's epoch.
+/// A query for the rows of `rules` as JSON, with the units of [`Definition`].
 fn query(rules: &str) -> String {
     format!("
-SELECT pg_catalog.row_to_json(d)::text
+SELECT pg_catalog.row_to_json(d)::text AS definition
 FROM (
     SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
            baseline_entity, learn, learn_transitions, downgraded, ignored, arrival_column, severity, message, source_owner,
@@ -69,24 +67,25 @@ FROM (
 }
 
 impl Definition {
-    /// Within an SPI connection.
+    /// Loads a rule. Within an SPI connection.
     pub fn load(name: &str) -> Result<Self, TravelError> {
-        let rows = spi::select(&query("travel.rules WHERE name = $1"), &[text(name)]);
-        if rows.len == 0 {
+        let rows = spi::select(&query("travel.rules WHERE name = $1"), &[Argument::text(name)]);
+        if rows.is_empty() {
             return Err(TravelError::NoSuchRule { name: name.to_owned(), known: names() });
         }
         Self::read(name, &rows)
     }
 
-    /// Of a row that is not stored yet, with its type. Within an SPI connection.
+    /// Reads a rule from a row that is not stored yet. Within an SPI connection.
     pub fn of_row(name: &str, (row_type, row): (pg_sys::Oid, pg_sys::Datum)) -> Result<Self, TravelError> {
-        let rows = spi::select(&query("(SELECT ($1).*) AS r"), &[(row_type, Some(row))]);
+        let rows = spi::select(&query("(SELECT ($1).*) AS r"), &[Argument::of(row_type, Some(row))]);
         Self::read(name, &rows)
     }
 
     fn read(name: &str, rows: &spi::Rows) -> Result<Self, TravelError> {
-        let row = rows.text(0, 0)?.unwrap_or_default();
-        serde_json::from_str(row)
+        spi::columns!(rows => definition);
+        let stored = rows.first().map(|row| row.text(definition)).transpose()?.flatten();
+        serde_json::from_str(stored.unwrap_or_default())
             .map_err(|error| TravelError::RuleUnreadable { name: name.to_owned(), detail: error.to_string() })
     }
 
@@ -95,7 +94,7 @@ impl Definition {
             .ok_or_else(|| TravelError::NoSuchOwner { rule: self.name.clone(), owner: self.owner.clone() })
     }
 
-    /// What travel is evaluated over. With the owner's rights, within an SPI connection.
+    /// The rule as arguments of `travel.detect`. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
         Ok(Arguments {
             source: source_trust::source_of(self)?,
@@ -150,18 +149,6 @@ impl Definition {
 
 /// The names of all rules, for hints.
 pub fn names() -> String {
-    let rows = spi::select(
-        "SELECT coalesce(pg_catalog.string_agg(name, ', ' ORDER BY name), 'none') FROM travel.rules",
-        &[],
-    );
-    rows.text(0, 0).ok().flatten().unwrap_or_default().to_owned()
-}
-
-/// A text argument of a query.
-pub fn text(value: &str) -> spi::Argument {
-    (pg_sys::TEXTOID, Some(varlena(value.as_bytes())))
-}
-
-pub fn texts(values: &[&str]) -> spi::Argument {
-    (pg_sys::TEXTARRAYOID, Some(array::of_texts(values)))
+    let query = "SELECT coalesce(pg_catalog.string_agg(name, ', ' ORDER BY name), 'none') FROM travel.rules";
+    spi::select_text(query, &[]).ok().flatten().unwrap_or_default()
 }

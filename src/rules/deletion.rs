@@ -1,20 +1,19 @@
-//! What becomes of all that belongs to a rule when the rule is deleted: a trigger on travel.rules.
+//! The trigger on `travel.rules` that deletes what belongs to a deleted rule, and archives its alerts.
 
-use super::definition::text;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::scanning::while_scanning;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger};
 use pgrx::pg_sys;
 
 pg_function!(travel_forget_rule, pg_finfo_travel_forget_rule, forget_rule);
 
-/// AFTER DELETE, each row; AFTER TRUNCATE. With the rights of the owner of the tables.
+/// AFTER DELETE, for each row; AFTER TRUNCATE. Runs with the rights of the tables' owner.
 fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let (statements, arguments) = match trigger.event() {
-        Event::Delete { old } => (OF_ONE, vec![text(old.text(c"name")?.unwrap_or_default())]),
+        Event::Delete { old } => (OF_ONE, vec![Argument::text(old.text(c"name")?.unwrap_or_default())]),
         Event::Truncate => (OF_ALL, Vec::new()),
         Event::Insert { .. } | Event::Update { .. } => return Ok(trigger.skip()),
     };
@@ -28,8 +27,8 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(trigger.skip())
 }
 
-/// The first statement waits for a step of a scan that is at work, so the others see all that it wrote. Alerts are
-/// kept: an open one would wait for a decision that nobody is asked for any more, so it is archived.
+/// What happens when one rule is deleted. The first statement waits for a running step of a scan, so the others see all
+/// that it wrote. Alerts are kept. Open ones are archived, because no rule is left that an analyst could decide about.
 const OF_ONE: &[&str] = &[
     "DELETE FROM travel_internal.scans WHERE rule = $1",
     "UPDATE travel.alerts
@@ -43,7 +42,7 @@ const OF_ONE: &[&str] = &[
     "DELETE FROM travel.suppressions WHERE rule = $1",
 ];
 
-/// Suppressions without a rule are about rules to come, too.
+/// What happens when all rules are deleted. Suppressions without a rule stay: they apply to future rules, too.
 const OF_ALL: &[&str] = &[
     "TRUNCATE travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states, travel.verdicts, travel.known_places,
               travel.known_transitions",

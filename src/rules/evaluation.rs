@@ -1,53 +1,62 @@
-//! What comes of evaluating: gathered chunk by chunk, in the form in which it is written.
+//! The evaluation of a step's events: what goes into it, and what it results in until that is written.
 
-use super::findings;
+use super::findings::{self, VerdictColumns};
 use super::settled_verdicts::SettledHistory;
 use crate::pg::errors::TravelError;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use travel_core::journey::{Leg, Measure, Stop};
 use travel_core::rule::{
     BaselineState, Checkpoint, EntityState, EvaluatedEvent, Evidence, Incident, Micros, OtherEdition,
-    Overlay, PlaceKey, Policy, Rule, SettledByEntity, State, Suppression, resume_towards,
+    Overlay, PlaceKey, Policy, Rule, SettledByEntity, State, Suppression, Verdict, resume_towards,
 };
 
-/// What a rule is evaluated by.
+/// By what a step evaluates events: the rule, what analysts entered, and what is known of the source and of place data.
 pub struct EvaluationInputs {
+    /// The name of the rule.
     pub name: String,
     pub settings: Rule,
-    /// The template of an alert's message; none: the sentence of its first leg.
+    /// The template of an alert's message. `None` for the sentence of the alert's first leg.
     pub message: Option<String>,
     pub analysts: Overlay,
     pub suppressions: Vec<Suppression>,
-    /// The present edition of place data, by which everything is evaluated.
+    /// The present edition of place data, in which all events are located.
     pub edition: i64,
-    /// The newest event that is known of.
+    /// The newest event that is known of the source.
     pub horizon: Micros,
-    /// What is older was pruned, and is not written again.
+    /// Verdicts and alerts older than this were pruned, and are not written again.
     pub pruned_before: Micros,
 }
 
-/// Of events that were evaluated in order of time, from a state on.
+/// What comes of evaluating events in order of time, from the states on that the members had before. It grows with each
+/// portion of events; [`super::write`] writes it.
 #[derive(Debug, Default)]
 pub struct EvaluationResults {
-    /// Rows of travel.verdicts as JSON, which are not written yet.
-    pub verdicts: Vec<String>,
-    /// The ids of all legs over the thresholds.
-    pub legs: Vec<String>,
-    /// By the leg's id.
+    /// Rows of `travel.verdicts` that are not written yet, of legs that were not raised.
+    pub not_raised: Vec<VerdictRow>,
+    /// How many of the raised legs hold a verdict that is not written yet.
+    pub raised_to_write: usize,
+    /// The ids of all legs over the thresholds, in order of evaluation.
+    pub leg_ids: Vec<String>,
+    /// The raised legs by id.
     pub raised: HashMap<String, RaisedLeg>,
-    /// By entity and first leg: those that grew or began.
+    /// The incidents that began or grew, by entity and time of the first leg.
     pub incidents: BTreeMap<(Arc<str>, Micros), Incident>,
+    /// The newest state of each member.
     pub state: State,
-    /// Verdicts that stand, of events that were not read yet.
-    pasts: SettledByEntity,
+    /// Settled verdicts on legs that arrive after the events that were evaluated so far.
+    settled: SettledByEntity,
     pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
     pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
+    /// Members that had no checkpoint before, with their first event.
     pub entities_begun: Vec<(Arc<str>, Micros)>,
     pub baselines_begun: Vec<(Arc<str>, Micros)>,
-    pub newest: Option<Micros>,
 }
 
-/// What is kept of a raised leg with its alert.
+/// A row of `travel.verdicts` as JSON.
+pub type VerdictRow = String;
+
+/// What an alert stores of one of its legs.
 #[derive(Debug)]
 pub struct RaisedLeg {
     pub downgraded: bool,
@@ -58,48 +67,104 @@ pub struct RaisedLeg {
     pub from_known: bool,
     pub to: Option<PlaceKey>,
     pub to_known: bool,
+    /// The verdict, if this step gave it and has not written it yet.
+    pub verdict: Option<Box<RaisedVerdict>>,
+}
+
+/// A verdict that raises a leg. It outlives the events that it was given on.
+#[derive(Debug)]
+pub struct RaisedVerdict {
+    leg: Leg<EvaluatedEvent>,
+    measure: Measure,
+}
+
+impl RaisedVerdict {
+    fn of(verdict: &Verdict) -> Self {
+        let owned = |stop: &Stop<&EvaluatedEvent>| with_event(stop, stop.event.clone());
+        Self {
+            leg: Leg { from: owned(&verdict.leg.from), to: owned(&verdict.leg.to) },
+            measure: verdict.measure,
+        }
+    }
+
+    /// The row of `travel.verdicts`, without the alert.
+    pub fn columns(&self, inputs: &EvaluationInputs, leg_id: &str, raised: &RaisedLeg) -> VerdictColumns {
+        columns(
+            inputs,
+            &Verdict {
+                leg_id: leg_id.to_owned(),
+                leg: Leg {
+                    from: with_event(&self.leg.from, &self.leg.from.event),
+                    to: with_event(&self.leg.to, &self.leg.to.event),
+                },
+                measure: self.measure,
+                reasons: BTreeSet::new(),
+                evidence: raised.evidence.clone(),
+                downgraded: raised.downgraded,
+                from_known: raised.from_known,
+                to_known: raised.to_known,
+            },
+        )
+    }
+}
+
+fn with_event<T, U>(stop: &Stop<T>, event: U) -> Stop<U> {
+    Stop {
+        time_us: stop.time_us,
+        site: stop.site,
+        coordinates: stop.coordinates,
+        accuracy_km: stop.accuracy_km,
+        event,
+    }
+}
+
+/// The row of `travel.verdicts`, without the alert.
+fn columns(inputs: &EvaluationInputs, verdict: &Verdict) -> VerdictColumns {
+    let mut columns = findings::verdict(&inputs.name, verdict);
+    columns.insert("edition".to_owned(), inputs.edition.into());
+    columns
 }
 
 impl EvaluationResults {
+    /// Starts from the newest states of members whose new events come in order.
     pub fn from(state: State) -> Self {
         Self { state, ..Self::default() }
     }
 
-    /// More members, whose later events were evaluated before: what those said of the incidents that the states carry is
-    /// said again. But for verdicts that stand.
-    pub fn take_up(&mut self, inputs: &EvaluationInputs, state: State, stands: SettledHistory) {
+    /// Adds members that are evaluated again: the states from which they resume, and the verdicts that stand. The incidents
+    /// that the states carry are written anew, because later events of these members were evaluated before.
+    pub fn resume(&mut self, inputs: &EvaluationInputs, state: State, history: SettledHistory) {
         for (entity, state) in state.entities {
-            if let Some(open) =
-                state.grouping.open.as_ref().filter(|open| open.last_seen >= inputs.pruned_before)
-            {
+            let open = state.grouping.open.as_ref();
+            if let Some(open) = open.filter(|open| open.last_seen >= inputs.pruned_before) {
                 self.incidents.insert((entity.clone(), open.first_seen), open.clone());
             }
             self.state.entities.insert(entity, state);
         }
         self.state.baselines.extend(state.baselines);
-        self.pasts.extend(stands.pasts);
-        self.raised.extend(stands.raised);
+        self.settled.extend(history.verdicts);
+        self.raised.extend(history.raised);
     }
 
-    /// After the last event: verdicts that stand, though the source has lost their events. No state knows of them.
-    pub fn take_rest(&mut self, inputs: &EvaluationInputs) {
-        for (entity, past) in std::mem::take(&mut self.pasts) {
-            if past.verdicts.is_empty() {
+    /// Adds the incidents of verdicts that stand although the source has lost their events, so that no state contains them.
+    /// To be called after the last event.
+    pub fn add_rest_of_settled(&mut self, inputs: &EvaluationInputs) {
+        for (entity, settled) in std::mem::take(&mut self.settled) {
+            if settled.verdicts.is_empty() {
                 continue;
             }
-            let kept = self.state.entities.get(&entity);
-            let mut grouping = kept.map(|state| state.grouping.clone()).unwrap_or_default();
-            let rule = &inputs.settings;
+            let state = self.state.entities.get(&entity);
+            let mut grouping = state.map(|state| state.grouping.clone()).unwrap_or_default();
             let mut other = OtherEdition::default();
-            let stand = |given| grouping.stand(rule, given, &mut other);
-            let ended: Vec<Incident> = past.verdicts.into_iter().filter_map(stand).collect();
+            let add = |leg| grouping.stand(&inputs.settings, leg, &mut other);
+            let ended: Vec<Incident> = settled.verdicts.into_iter().filter_map(add).collect();
             for incident in ended.into_iter().chain(grouping.open) {
                 self.incidents.insert((entity.clone(), incident.first_seen), incident);
             }
         }
     }
 
-    /// The next events, all later than those before them.
+    /// Evaluates the next events, all of which are later than those before.
     pub fn evaluate(
         &mut self,
         inputs: &EvaluationInputs,
@@ -111,34 +176,15 @@ impl EvaluationResults {
         let before = std::mem::take(&mut self.state);
         let policy =
             Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
-        let resumed = resume_towards(inputs.horizon, &before, &mut self.pasts, policy, events);
+        let resumed = resume_towards(inputs.horizon, &before, &mut self.settled, policy, events);
         let (evaluation, after) = resumed.map_err(|late| TravelError::EventsUnordered {
             rule: inputs.name.clone(),
             event: late.event,
             evaluated_until: late.evaluated_until,
         })?;
-        let learn = inputs.settings.learn;
         for verdict in &evaluation.verdicts {
-            if verdict.to_time() < inputs.pruned_before {
-                continue;
-            }
-            let mut row = findings::verdict(&inputs.name, verdict);
-            row.insert("edition".to_owned(), inputs.edition.into());
-            self.verdicts.push(serde_json::Value::from(row).to_string());
-            self.legs.push(verdict.leg_id.clone());
-            if verdict.is_raised() {
-                let decided = verdict.decided_leg(learn);
-                let leg = RaisedLeg {
-                    downgraded: decided.downgraded,
-                    evidence: decided.evidence,
-                    to_time: decided.to_time,
-                    baseline_entity: verdict.leg.to.event.baseline_entity.clone(),
-                    from: decided.from,
-                    from_known: verdict.from_known,
-                    to: decided.to,
-                    to_known: verdict.to_known,
-                };
-                self.raised.insert(verdict.leg_id.clone(), leg);
+            if verdict.to_time() >= inputs.pruned_before {
+                self.add_verdict(inputs, verdict);
             }
         }
         for incident in evaluation.incidents {
@@ -152,8 +198,31 @@ impl EvaluationResults {
         self.baseline_checkpoints.extend(evaluation.baseline_checkpoints);
         self.entities_begun.extend(evaluation.entities_begun);
         self.baselines_begun.extend(evaluation.baselines_begun);
-        self.newest = self.newest.max(events.iter().map(|event| event.time).max());
         self.state = after;
         Ok(())
+    }
+
+    /// A raised leg is kept as it is until its incident is complete, and so its alert is known.
+    fn add_verdict(&mut self, inputs: &EvaluationInputs, verdict: &Verdict) {
+        self.leg_ids.push(verdict.leg_id.clone());
+        if !verdict.is_raised() {
+            self.not_raised.push(serde_json::Value::from(columns(inputs, verdict)).to_string());
+            return;
+        }
+        let learn = inputs.settings.learn;
+        let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+        let leg = RaisedLeg {
+            downgraded: verdict.downgraded,
+            evidence: verdict.evidence.clone(),
+            to_time: verdict.to_time(),
+            baseline_entity: to.baseline_entity.clone(),
+            from: from.place(learn),
+            from_known: verdict.from_known,
+            to: to.place(learn),
+            to_known: verdict.to_known,
+            verdict: Some(Box::new(RaisedVerdict::of(verdict))),
+        };
+        self.raised.insert(verdict.leg_id.clone(), leg);
+        self.raised_to_write += 1;
     }
 }

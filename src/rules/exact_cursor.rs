@@ -8,7 +8,7 @@ use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::sync::LazyLock;
 
@@ -27,7 +27,7 @@ static OTHER_SERVERS: LazyLock<String> = LazyLock::new(|| {
 SELECT CASE c.relkind
            WHEN 'f' THEN format('the source reads the foreign table %s', c.oid::regclass)
            ELSE format('logical replication fills %s, with the transactions of another server', c.oid::regclass)
-       END
+       END AS reason
 FROM below AS b
 JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
 WHERE c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid)
@@ -46,7 +46,8 @@ pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, Tra
         return Ok(Some("it is a generated column".to_owned()));
     }
     let rows = select_below(&OTHER_SERVERS, &[(pg_sys::RelationRelationId, source)]);
-    Ok(if rows.len > 0 { rows.text(0, 0)?.map(str::to_owned) } else { None })
+    spi::columns!(rows => reason);
+    rows.first().map_or(Ok(None), |row| row.string(reason))
 }
 
 /// Why the rows may be another server's, by the plan over all of them. With the owner's rights, within an SPI connection.
@@ -87,19 +88,21 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     }
     let query = format!(
         "SELECT EXISTS (SELECT FROM {0} WHERE {1} >= pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())
-                          AND {1} IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()),
-                EXISTS (SELECT FROM {0} WHERE {1} IS NULL)",
+                          AND {1} IS DISTINCT FROM pg_catalog.pg_current_xact_id_if_assigned()) AS has_future_ids,
+                EXISTS (SELECT FROM {0} WHERE {1} IS NULL) AS has_nulls",
         queries.from, column
     );
     let rows = spi::select(&query, &[]);
-    if rows.bool(0, 0) == Some(true) {
+    spi::columns!(rows => has_future_ids, has_nulls);
+    let Some(row) = rows.first() else { return Ok(()) };
+    if row.is_true(has_future_ids) {
         say(
             format!("{name} of {} has transactions that this server has not come to yet", queries.source),
             "They were copied or restored from another server. A first scan reads such rows. Those that are added later \
              are never seen: leave the column out of INSERT, so its default applies, or set arrival_column.",
         );
     }
-    if rows.bool(0, 1) == Some(true) {
+    if row.is_true(has_nulls) {
         say(
             format!("{name} of {} is NULL in some rows", queries.source),
             "A first scan reads such rows. Those that are added later are never seen: set the default \
@@ -123,19 +126,19 @@ fn filled(source: pg_sys::Oid, column: &str) -> Result<Option<Filled>, TravelErr
     let names = column.strip_prefix("s.").and_then(|name| identifiers(name, b'.')).unwrap_or_default();
     let [name] = &names[..] else { return Ok(None) };
     let rows = spi::select(
-        "SELECT a.attgenerated <> '', coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(pg_catalog\\.)?pg_current_xact_id\\(\\)$', false)
+        "SELECT a.attgenerated <> '' AS is_generated,
+                coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid) ~ '^(pg_catalog\\.)?pg_current_xact_id\\(\\)$', false)
+                    AS is_by_transaction
          FROM pg_catalog.pg_class AS c
          JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
          LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = c.oid AND d.adnum = a.attnum
          WHERE c.oid = $1 AND c.relkind IN ('r', 'p') AND a.attname = $2 AND a.attnum > 0",
-        &[(pg_sys::OIDOID, Some(source.into())), super::definition::text(name)],
+        &[Argument::oid(source), Argument::text(name)],
     );
-    if rows.len == 0 {
-        return Ok(None);
-    }
-    Ok(Some(match (rows.bool(0, 0), rows.bool(0, 1)) {
-        (Some(true), _) => Filled::Computed,
-        (_, Some(true)) => Filled::ByTransaction,
+    spi::columns!(rows => is_generated, is_by_transaction);
+    Ok(rows.first().map(|row| match (row.is_true(is_generated), row.is_true(is_by_transaction)) {
+        (true, _) => Filled::Computed,
+        (_, true) => Filled::ByTransaction,
         _ => Filled::Otherwise,
     }))
 }

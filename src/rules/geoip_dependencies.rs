@@ -1,12 +1,12 @@
 //! The GeoIP databases that located addresses for a rule, in `travel_internal.scans.located_by`. Where one of them is gone, a scan
 //! stops: without its data, the scan would miss travel and withdraw alerts without an error.
 
-use super::definition::{self, text};
+use super::definition;
 use crate::geoip::Places;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
 use travel_geoip::{InUse, Locates};
@@ -68,11 +68,12 @@ impl Dependency {
 /// Raises an error where a database is missing that located addresses in an earlier step, and keeps which do now. To be
 /// asked in every step before anything is evaluated: files can vanish between steps. The row of the rule is locked.
 pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelError> {
-    let rows =
-        spi::select("SELECT located_by::text FROM travel_internal.scans WHERE rule = $1", &[text(rule)]);
-    let stored = if rows.len == 0 { None } else { rows.text(0, 0)? };
+    let stored = spi::select_text(
+        "SELECT located_by::text FROM travel_internal.scans WHERE rule = $1",
+        &[Argument::text(rule)],
+    )?;
     // NULL: no step has located anything yet, or an older version of the extension ran it.
-    let mut before: Option<Vec<Dependency>> = stored.map(read).transpose()?;
+    let mut before: Option<Vec<Dependency>> = stored.as_deref().map(read).transpose()?;
     let now = dependencies(places, needs);
     // What the last step needed and this one does not is not missed.
     for dependency in before.iter_mut().flatten() {
@@ -108,8 +109,8 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let now = dependencies(&places, Needs { systems: places.need_systems(), anonymizers: false });
     spi::connected(|| {
         if let Some(rule) = rule {
-            let known = spi::select("SELECT FROM travel.rules WHERE name = $1", &[text(rule)]);
-            if known.len == 0 {
+            let known = spi::select("SELECT FROM travel.rules WHERE name = $1", &[Argument::text(rule)]);
+            if known.is_empty() {
                 return Err(TravelError::NoSuchRule { name: rule.to_owned(), known: definition::names() });
             }
         }
@@ -121,11 +122,10 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelError> {
     let stored = serde_json::to_string(dependencies).map_err(unreadable)?;
-    let rule = (pg_sys::TEXTOID, rule.and_then(|rule| text(rule).1));
     spi::execute(
         "UPDATE travel_internal.scans SET located_by = $2::jsonb
          WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb",
-        &[rule, text(&stored)],
+        &[Argument::optional_text(rule), Argument::text(&stored)],
     );
     Ok(())
 }

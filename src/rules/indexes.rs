@@ -125,9 +125,8 @@ impl Plan {
             format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
         let settings = [(c"enable_seqscan", c"off"), (c"timezone", c"UTC"), (c"datestyle", c"ISO")];
         spi::with_settings(&settings, || {
-            let rows = spi::select(&query, &[]);
-            let text = if rows.len > 0 { rows.text(0, 0)? } else { None };
-            Ok(Self(text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()))
+            let plan = spi::select_text(&query, &[])?;
+            Ok(Self(plan.and_then(|plan| serde_json::from_str(&plan).ok()).unwrap_or_default()))
         })
     }
 

@@ -1,9 +1,8 @@
 //! `NOTIFY travel_alerts`, which listeners get when the step commits.
 
-use super::definition::text;
 use super::progress::Progress;
 use super::write::RaisedAlert;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use serde_json::{Value, json};
 
 /// More than so many alerts of one scan are told of in one notification.
@@ -28,5 +27,5 @@ pub fn tell_of_many(rule: &str, progress: &Progress) {
 }
 
 fn notify(what: &Value) {
-    spi::select("SELECT pg_catalog.pg_notify('travel_alerts', $1)", &[text(&what.to_string())]);
+    spi::select("SELECT pg_catalog.pg_notify('travel_alerts', $1)", &[Argument::text(&what.to_string())]);
 }

@@ -1,13 +1,12 @@
 //! `travel.create_rule`: a rule of a preset.
 
 use super::check_rule;
-use super::definition::text;
 use super::validate::without_warning;
 use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 
 pg_function!(travel_create_rule, pg_finfo_travel_create_rule, create_rule);
@@ -29,7 +28,7 @@ fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::connected(|| {
         must_be_a_preset(preset)?;
         let source = Source::look_at(source)?.name;
-        let inserted = without_warning(|| spi::execute(INSERT, &[text(preset), text(name), text(&source)]));
+        let inserted = without_warning(|| spi::execute(INSERT, &[preset, name, &source].map(Argument::text)));
         if inserted == 0 {
             return Err(TravelError::RuleExists { name: name.to_owned() });
         }
@@ -39,10 +38,8 @@ fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn must_be_a_preset(preset: &str) -> Result<(), TravelError> {
-    let presets = spi::select("SELECT preset FROM travel.presets", &[]);
-    let names = (0..presets.len).map(|row| presets.text(row, 0)).collect::<Result<Vec<_>, _>>()?;
-    let names: Vec<&str> = names.into_iter().flatten().collect();
-    if names.contains(&preset) {
+    let names = spi::texts("SELECT preset FROM travel.presets", &[])?;
+    if names.iter().any(|name| name == preset) {
         return Ok(());
     }
     Err(TravelError::NoSuchPreset { preset: preset.to_owned(), known: names.join(", ") })

@@ -1,57 +1,67 @@
-//! Where the scan of a rule stands: its row in travel_internal.scans.
+//! How far the scans of a rule have come: its row in `travel_internal.scans`.
+//!
+//! A *pass* reads everything that is new to a rule, or everything after a given time, in one or more steps. Each step is a
+//! transaction. The row says which rows of the source the pass is about, how far it has come, and what it has found.
 
-use super::definition::{self, Definition, text};
+use super::definition::{self, Definition};
 use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
 use super::step_status::is_lock_timeout;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::time::just_before;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 use travel_core::rule::settings::HOUR;
 use travel_core::rule::{Micros, Severity};
 
-/// How far back what arrived is read again: a row may have been committed long after it was written.
+/// How far back rows are read again that a previous pass may have missed, because they were committed long after they were
+/// written.
 const OVERLAP: Micros = HOUR;
 
-/// The row, locked until the transaction ends: no two scans of one rule work at once.
+/// The row of a rule. It is locked until the transaction ends, so no two scans of one rule run at once.
 #[derive(Debug, Default)]
 pub struct Progress {
     source: Option<String>,
-    /// How it finds what is new, as [`Arrival::as_str`] says it.
+    /// How the pass finds new rows: see [`Arrival::as_str`].
     arrival: Option<String>,
     system_identifier: Option<i64>,
-    /// Snapshots, as PostgreSQL writes them.
+    /// Snapshots as PostgreSQL writes them: what the last pass had seen at its end, and what this one is about.
     scanned: Option<String>,
     target: Option<String>,
+    /// The newest arrival that the last pass had seen, and the newest that this one is about.
     arrived: Option<Micros>,
     arriving: Option<Micros>,
+    /// The number of the pass.
     pub pass: i64,
-    /// The pass evaluates again what is later, new or not.
+    /// The pass evaluates all later events, not only new ones.
     pub evaluate_from: Option<Micros>,
-    /// How far in event time the pass has come.
+    /// The event time that the pass has reached.
     pub position: Option<Micros>,
     pub is_under_way: bool,
-    /// The pass that is under way was begun by an earlier statement.
+    /// An earlier statement began the pass that is under way.
     pub is_resumed: bool,
     has_finished: bool,
     newest_event: Option<Micros>,
-    /// Of a pass over much: the newest event that it will come to.
+    /// The newest event that a large pass will reach.
     horizon: Option<Micros>,
     pub pruned_before: Option<Micros>,
-    /// Alerts that the pass has raised, and the highest severity of them.
+    /// How many alerts the pass has raised, and the highest severity among them.
     pub raised: i64,
     pub highest: Option<Severity>,
-    /// Of the pass so far.
+    /// How many events the pass has read, and how many of them were located.
     events: u64,
     located: u64,
 }
 
-/// What is known of the rows that a pass read.
-pub struct Health {
-    /// Why none of them could be evaluated.
-    pub problem: Option<String>,
+/// What a pass found in the rows that it read.
+pub enum PassHealth {
+    /// It read no rows that should have been evaluated.
+    NoRows,
+    /// It evaluated rows.
+    Evaluated,
+    /// It could evaluate none of its rows, and why.
+    Problem(String),
 }
 
 /// What a step read.
@@ -59,14 +69,15 @@ pub struct Health {
 pub struct StepCounts {
     pub events: u64,
     pub located: u64,
+    /// The time of the last event.
     pub newest: Option<Micros>,
-    /// The newest that does not claim to come from the future.
+    /// The time of the last event that does not claim to come from the future.
     pub newest_past: Option<Micros>,
 }
 
 impl Progress {
-    /// Within an SPI connection. Where another session scans the rule, it waits for that one's step to end, as long as
-    /// for any lock.
+    /// Locks the row of a rule, and makes it if the rule was never scanned. If another session scans the rule, it waits for
+    /// that session's step as long as for any lock. Within an SPI connection.
     pub fn lock(rule: &str) -> Result<Self, TravelError> {
         PgTryBuilder::new(AssertUnwindSafe(|| Self::locked(rule)))
             .catch_others(|caught| {
@@ -83,47 +94,50 @@ impl Progress {
         spi::execute(
             "INSERT INTO travel_internal.scans (rule) SELECT name FROM travel.rules WHERE name = $1 FOR KEY SHARE
              ON CONFLICT DO NOTHING",
-            &[text(rule)],
+            &[Argument::text(rule)],
         );
         let rows = spi::select(
-            "SELECT source, system_identifier, scanned::text, target::text, arrived, arriving, pass, evaluate_from, position,
-                    under_way, finished_at IS NOT NULL, newest_event, horizon, pruned_before,
-                    under_way AND started_at < pg_catalog.statement_timestamp(), arrival, raised, highest::text,
-                    pass_events, pass_located
+            "SELECT source, arrival, system_identifier, scanned::text, target::text, arrived, arriving, pass, evaluate_from,
+                    position, under_way, finished_at IS NOT NULL AS has_finished, newest_event, horizon, pruned_before,
+                    under_way AND started_at < pg_catalog.statement_timestamp() AS is_resumed,
+                    raised, highest::text, pass_events, pass_located
              FROM travel_internal.scans
              WHERE rule = $1
              FOR UPDATE",
-            &[text(rule)],
+            &[Argument::text(rule)],
         );
-        if rows.len == 0 {
+        spi::columns!(rows => source, arrival, system_identifier, scanned, target, arrived, arriving, pass, evaluate_from);
+        spi::columns!(rows => position, under_way, has_finished, newest_event, horizon, pruned_before, is_resumed);
+        spi::columns!(rows => raised, highest, pass_events, pass_located);
+        let Some(row) = rows.first() else {
             return Err(TravelError::NoSuchRule { name: rule.to_owned(), known: definition::names() });
-        }
-        let owned = |column| Ok::<_, TravelError>(rows.text(0, column)?.map(str::to_owned));
+        };
+        let count = |column| row.i64(column).unwrap_or_default();
         Ok(Self {
-            source: owned(0)?,
-            system_identifier: rows.i64(0, 1),
-            scanned: owned(2)?,
-            target: owned(3)?,
-            arrived: rows.i64(0, 4),
-            arriving: rows.i64(0, 5),
-            pass: rows.i64(0, 6).unwrap_or_default(),
-            evaluate_from: rows.i64(0, 7),
-            position: rows.i64(0, 8),
-            is_under_way: rows.bool(0, 9) == Some(true),
-            has_finished: rows.bool(0, 10) == Some(true),
-            newest_event: rows.i64(0, 11),
-            horizon: rows.i64(0, 12),
-            pruned_before: rows.i64(0, 13),
-            is_resumed: rows.bool(0, 14) == Some(true),
-            arrival: owned(15)?,
-            raised: rows.i64(0, 16).unwrap_or_default(),
-            highest: owned(17)?.as_deref().and_then(Severity::from_name),
-            events: rows.i64(0, 18).unwrap_or_default() as u64,
-            located: rows.i64(0, 19).unwrap_or_default() as u64,
+            source: row.string(source)?,
+            arrival: row.string(arrival)?,
+            system_identifier: row.i64(system_identifier),
+            scanned: row.string(scanned)?,
+            target: row.string(target)?,
+            arrived: row.i64(arrived),
+            arriving: row.i64(arriving),
+            pass: count(pass),
+            evaluate_from: row.i64(evaluate_from),
+            position: row.i64(position),
+            is_under_way: row.is_true(under_way),
+            is_resumed: row.is_true(is_resumed),
+            has_finished: row.is_true(has_finished),
+            newest_event: row.i64(newest_event),
+            horizon: row.i64(horizon),
+            pruned_before: row.i64(pruned_before),
+            raised: count(raised),
+            highest: row.text(highest)?.and_then(Severity::from_name),
+            events: count(pass_events) as u64,
+            located: count(pass_located) as u64,
         })
     }
 
-    /// Begins a pass over what is new; over everything, where the source is another or the cluster is.
+    /// Begins a pass over new rows. It is over all rows if the source or the database cluster is another one than before.
     pub fn begin(
         &mut self,
         definition: &Definition,
@@ -131,13 +145,15 @@ impl Progress {
         owner: Role,
     ) -> Result<(), TravelError> {
         let rows = spi::select(
-            "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.pg_current_xact_id()::text,
-                    (SELECT system_identifier FROM pg_catalog.pg_control_system())",
+            "SELECT pg_catalog.pg_current_snapshot()::text AS snapshot, pg_catalog.pg_current_xact_id()::text AS own_xid,
+                    (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system",
             &[],
         );
-        let snapshot = rows.text(0, 0)?.unwrap_or_default();
-        let own = rows.text(0, 1)?.unwrap_or_default();
-        let system = rows.i64(0, 2);
+        spi::columns!(rows => snapshot, own_xid, system);
+        let Some(row) = rows.first() else { return Ok(()) };
+        let (snapshot, own_xid) =
+            (row.text(snapshot)?.unwrap_or_default(), row.text(own_xid)?.unwrap_or_default());
+        let system = row.i64(system);
         let arrival = queries.arrival.as_str();
         let is_other =
             self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
@@ -148,11 +164,10 @@ impl Progress {
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
-        self.target = is_exact.then(|| with_own(snapshot, own)).flatten();
+        self.target = is_exact.then(|| with_own(snapshot, own_xid)).flatten();
         if let Arrival::Column(column) = &queries.arrival {
             let newest = queries.newest_arrival(column);
-            let rows = with_rights_of(owner, || spi::select(&newest, &[]));
-            self.arriving = rows.i64(0, 0);
+            self.arriving = with_rights_of(owner, || spi::select_time(&newest));
         }
         if forgets {
             self.scanned = None;
@@ -161,18 +176,17 @@ impl Progress {
             self.evaluate_from = if !self.has_finished {
                 None
             } else if is_other {
-                // What an earlier source said goes as far as the new one does not say it too.
+                // What came of the earlier source is replaced by what comes of this one.
                 Some(Micros::MIN)
             } else {
-                // The same source in another cluster: what it has no longer stays as it was evaluated.
-                let oldest = with_rights_of(owner, || spi::select(&queries.oldest_event(), &[])).i64(0, 0);
+                // It is the same source in another cluster. Verdicts on events that it has lost are kept.
+                let oldest = with_rights_of(owner, || spi::select_time(&queries.oldest_event()));
                 oldest.map(just_before)
             };
         }
         self.horizon = None;
         if !self.is_small() {
-            let newest = queries.newest_event();
-            self.horizon = with_rights_of(owner, || spi::select(&newest, &[])).i64(0, 0);
+            self.horizon = with_rights_of(owner, || spi::select_time(&queries.newest_event()));
         }
         self.source = Some(queries.source.clone());
         self.system_identifier = system;
@@ -187,33 +201,34 @@ impl Progress {
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
-                text(&definition.name),
-                text(&queries.source),
-                number(system),
-                nullable(self.scanned.as_deref()),
-                nullable(self.target.as_deref()),
-                time(self.arrived),
-                time(self.arriving),
-                number(Some(self.pass)),
-                time(self.evaluate_from),
-                time(self.newest_event),
-                time(self.horizon),
-                text(arrival),
+                Argument::text(&definition.name),
+                Argument::text(&queries.source),
+                Argument::bigint(system),
+                Argument::optional_text(self.scanned.as_deref()),
+                Argument::optional_text(self.target.as_deref()),
+                Argument::time(self.arrived),
+                Argument::time(self.arriving),
+                Argument::bigint(self.pass),
+                Argument::time(self.evaluate_from),
+                Argument::time(self.newest_event),
+                Argument::time(self.horizon),
+                Argument::text(arrival),
             ],
         );
         Ok(())
     }
 
-    /// Which rows the pass is about, as SQL over the source; none: all of them.
-    pub fn condition(&self, queries: &SourceQueries, own: &str) -> Option<String> {
-        // A pass that evaluates everything again reads what was read before, too.
+    /// The condition, as SQL over the source, on the rows that the pass is about. `None` if it is about all rows. `own_xid`
+    /// is the id of the present transaction.
+    pub fn condition(&self, queries: &SourceQueries, own_xid: &str) -> Option<String> {
+        // A pass that evaluates everything again also reads what was read before.
         let again = self.evaluate_from.is_some();
         match &queries.arrival {
             Arrival::Transaction(xid) => {
-                // Over everything, also rows whose transaction is none of this cluster's: restored from another, or NULL.
-                // Those that come meanwhile are read again by the next pass.
+                // A pass over everything includes rows whose transaction is NULL or not of this cluster, as after a
+                // restore. Rows that arrive meanwhile are read again by the next pass.
                 let scanned = self.scanned.as_deref().filter(|_| !again)?;
-                Some(seen_since(xid, scanned, self.target.as_deref()?, own))
+                Some(seen_since(xid, scanned, self.target.as_deref()?, own_xid))
             }
             Arrival::Column(column) => {
                 let after = self.arrived.filter(|_| !again).map(|arrived| arrived.saturating_sub(OVERLAP));
@@ -223,17 +238,17 @@ impl Progress {
         }
     }
 
-    /// Events that the pass reads are later than this.
+    /// The time after which the step reads events.
     pub fn after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
         self.begins_after(definition, queries).max(self.position).filter(|after| *after != Micros::MIN)
     }
 
-    /// The same of the whole pass, wherever it has come to.
+    /// The time after which the whole pass reads events.
     fn begins_after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
         let from = match (self.evaluate_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
-                // One event that claims to come from the future hides no other.
+                // An event that claims to come from the future must not hide others.
                 self.newest_event.map(|newest| newest.min(now()).saturating_sub(definition.lookback))
             }
             (None, _) => None,
@@ -242,28 +257,28 @@ impl Progress {
         from.max(pruned).filter(|after| *after != Micros::MIN)
     }
 
-    /// The newest event that is known of.
+    /// The newest event that is known.
     pub fn horizon(&self) -> Option<Micros> {
         self.newest_event.max(self.horizon).map(|newest| newest.min(now()))
     }
 
-    /// Whether what the pass reads is best found by how it arrived.
+    /// Whether the pass is about few rows, which are best found by their arrival.
     pub fn is_small(&self) -> bool {
         self.evaluate_from.is_none()
             && self.position.is_none()
             && (self.scanned.is_some() || self.arrived.is_some())
     }
 
-    /// After a step that came this far.
+    /// Records what a step read, and that the pass has reached `position`.
     pub fn advance(
         &mut self,
         rule: &str,
         position: Option<Micros>,
-        tally: &StepCounts,
+        counts: &StepCounts,
         geoip_built_at: Option<Micros>,
     ) {
-        self.events += tally.events;
-        self.located += tally.located;
+        self.events += counts.events;
+        self.located += counts.located;
         spi::execute(
             "UPDATE travel_internal.scans
              SET position = $2, events = events + $3, located = located + $4, newest_event = greatest(newest_event, $5),
@@ -271,19 +286,19 @@ impl Progress {
                  pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
              WHERE rule = $1",
             &[
-                text(rule),
-                time(position),
-                number(Some(tally.events as i64)),
-                number(Some(tally.located as i64)),
-                time(tally.newest),
-                time(geoip_built_at),
-                time(tally.newest_past),
+                Argument::text(rule),
+                Argument::time(position),
+                Argument::bigint(counts.events as i64),
+                Argument::bigint(counts.located as i64),
+                Argument::time(counts.newest),
+                Argument::time(geoip_built_at),
+                Argument::time(counts.newest_past),
             ],
         );
     }
 
-    /// Begins a pass that evaluates again what is later than a time, and nothing else.
-    pub fn begin_again(rule: &str, since: Micros) -> Result<(), TravelError> {
+    /// Begins a pass that evaluates all events after a time again.
+    pub fn begin_rescan(rule: &str, since: Micros) -> Result<(), TravelError> {
         let progress = Self::lock(rule)?;
         if progress.is_under_way {
             return Err(TravelError::ScanUnderWay { rule: rule.to_owned() });
@@ -294,12 +309,12 @@ impl Progress {
                  evaluate_from = $2, position = NULL, target = NULL, arriving = NULL, under_way = true,
                  started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
-            &[text(rule), time(Some(since))],
+            &[Argument::text(rule), Argument::time(since)],
         );
         Ok(())
     }
 
-    /// Alerts that a step raised.
+    /// Counts alerts that a step raised.
     pub fn count_raised(&mut self, rule: &str, alerts: usize, highest: Option<Severity>) {
         if alerts == 0 {
             return;
@@ -308,27 +323,39 @@ impl Progress {
         self.highest = self.highest.max(highest);
         spi::execute(
             "UPDATE travel_internal.scans SET raised = $2, highest = $3::travel.severity WHERE rule = $1",
-            &[text(rule), number(Some(self.raised)), nullable(self.highest.map(Severity::as_str))],
+            &[
+                Argument::text(rule),
+                Argument::bigint(self.raised),
+                Argument::optional_text(self.highest.map(Severity::as_str)),
+            ],
         );
     }
 
-    /// Whether nothing of what the pass read was located: then something may be wrong with it.
+    /// Whether none of the events that the pass read was located, which may be a problem of the source.
     pub fn located_nothing(&self) -> bool {
         self.located == 0
     }
 
-    /// Which rows the pass was about, whether or not they could be used, as SQL over the source.
-    pub fn looked_at(&self, definition: &Definition, queries: &SourceQueries, own: &str) -> String {
-        let mut parts: Vec<String> = self.condition(queries, own).into_iter().collect();
+    /// The condition, as SQL over the source, on all rows that the pass was about, usable or not.
+    pub fn condition_on_all(
+        &self,
+        definition: &Definition,
+        queries: &SourceQueries,
+        own_xid: &str,
+    ) -> String {
+        let mut parts: Vec<String> = self.condition(queries, own_xid).into_iter().collect();
         parts.push(queries.events.is_later_or_without_time(self.begins_after(definition, queries)));
         parts.join("\n  AND ")
     }
 
-    /// After the last step of a pass. `health`: none where it read no rows.
-    pub fn finish(&self, rule: &str, health: Option<Health>) {
-        let has_rows = health.is_some();
-        let problem = health.and_then(|health| health.problem);
-        // Rows that arrive late are news where arrival says what is new, unless the pass read old ones again.
+    /// Ends a pass.
+    pub fn finish(&self, rule: &str, health: PassHealth) {
+        let (has_rows, problem) = match health {
+            PassHealth::NoRows => (false, None),
+            PassHealth::Evaluated => (true, None),
+            PassHealth::Problem(problem) => (true, Some(problem)),
+        };
+        // If transaction ids tell what is new, late rows count as news, unless the pass evaluated old rows again.
         let brought = has_rows && self.scanned.is_some() && self.evaluate_from.is_none();
         spi::execute(
             "UPDATE travel_internal.scans
@@ -341,7 +368,7 @@ impl Progress {
                  END,
                  news_at = CASE WHEN found_news OR $4 THEN pg_catalog.clock_timestamp() ELSE news_at END
              WHERE rule = $1",
-            &[text(rule), boolean(has_rows), nullable(problem.as_deref()), boolean(brought)],
+            &[Argument::text(rule), Argument::boolean(has_rows), Argument::optional_text(problem.as_deref()), Argument::boolean(brought)],
         );
         spi::execute(
             "UPDATE travel_internal.scans
@@ -349,22 +376,22 @@ impl Progress {
                  evaluate_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
                  last_error = NULL, last_error_at = NULL
              WHERE rule = $1",
-            &[text(rule)],
+            &[Argument::text(rule)],
         );
     }
 }
 
-/// A snapshot in which this transaction counts as running: what it inserts later is new to the next scan. None: it is
-/// no snapshot.
-fn with_own(snapshot: &str, own: &str) -> Option<String> {
-    let own: u64 = own.parse().ok()?;
+/// The snapshot with the present transaction among those that are running, so that what this transaction inserts later is
+/// new to the next scan. `None` if the text is not a snapshot.
+fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
+    let own: u64 = own_xid.parse().ok()?;
     let mut parts = snapshot.split(':');
     let mut xmin: u64 = parts.next()?.parse().ok()?;
     let mut xmax: u64 = parts.next()?.parse().ok()?;
     let mut running: std::collections::BTreeSet<u64> =
         parts.next()?.split(',').filter_map(|xid| xid.parse().ok()).collect();
     if own >= xmax {
-        // Those between had not begun, or not ended, when the snapshot was taken.
+        // The transactions in between had not begun or not ended when the snapshot was taken.
         running.extend(xmax..own);
         xmax = own + 1;
     }
@@ -374,23 +401,8 @@ fn with_own(snapshot: &str, own: &str) -> Option<String> {
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
 }
 
+/// The present time.
 pub fn now() -> Micros {
     // SAFETY: asks for the time.
     unsafe { pg_sys::GetCurrentTimestamp() }
-}
-
-fn boolean(value: bool) -> spi::Argument {
-    (pg_sys::BOOLOID, Some(pg_sys::Datum::from(value)))
-}
-
-fn nullable(value: Option<&str>) -> spi::Argument {
-    (pg_sys::TEXTOID, value.and_then(|value| text(value).1))
-}
-
-fn number(value: Option<i64>) -> spi::Argument {
-    (pg_sys::INT8OID, value.map(pg_sys::Datum::from))
-}
-
-fn time(value: Option<Micros>) -> spi::Argument {
-    (pg_sys::TIMESTAMPTZOID, value.map(pg_sys::Datum::from))
 }

@@ -5,7 +5,6 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::scanning::while_scanning;
 use crate::pg::spi::{self, Argument};
-use crate::pg::types::Type;
 use pgrx::pg_sys;
 
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
@@ -21,22 +20,24 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let older_than = call.datum(0).ok_or(TravelError::ArgumentNull { name: "older_than" })?;
     let counts = spi::connected(|| {
         let rows = spi::select(
-            "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END,
-                    $1 >= $2::interval, $1 <= $3::interval, $1::text",
+            "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END AS before,
+                    $1 >= $2::interval AS is_old_enough, $1 <= $3::interval AS is_young_enough, $1::text AS given",
             &[
-                (pg_sys::INTERVALOID, Some(older_than)),
-                super::definition::text(LEAST),
-                super::definition::text(MOST),
+                Argument::of(pg_sys::INTERVALOID, Some(older_than)),
+                Argument::text(LEAST),
+                Argument::text(MOST),
             ],
         );
-        let given = rows.text(0, 3)?.unwrap_or_default().to_owned();
-        if rows.bool(0, 1) != Some(true) {
+        spi::columns!(rows => before, is_old_enough, is_young_enough, given);
+        let Some(row) = rows.first() else { return Ok([0; 7]) };
+        let given = row.string(given)?.unwrap_or_default();
+        if !row.is_true(is_old_enough) {
             return Err(TravelError::PruneTooYoung { given, least: LEAST });
         }
-        if rows.bool(0, 2) != Some(true) {
+        if !row.is_true(is_young_enough) {
             return Err(TravelError::PruneTooOld { given, most: MOST });
         }
-        let before: Argument = (pg_sys::TIMESTAMPTZOID, rows.get(0, 0, Type::Timestamptz));
+        let before = Argument::time(row.i64(before));
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
     })?;
     let row_type = call.site_cache(|| RowType::of_call(call))?;

@@ -1,4 +1,4 @@
-//! The SQL over the source of a rule: what is new, and the histories of some entities.
+//! The SQL over a rule's source: new rows, and the histories of members.
 
 use super::definition::Definition;
 use super::exact_cursor;
@@ -16,19 +16,19 @@ use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::rule::Micros;
 
-/// How a scan finds what is new.
+/// How a scan finds new rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// By the transaction that brought a row: this column is it.
+    /// By this column, which holds the id of the transaction that inserted the row.
     Transaction(String),
-    /// By a column that says when a row arrived.
+    /// By this column, which holds the time at which the row arrived.
     Column(String),
-    /// By reading the last part of the event time again.
+    /// By reading the most recent events again.
     Lookback,
 }
 
 impl Arrival {
-    /// As it is stored: by another one, other rows are new.
+    /// The form in which it is stored. A scan that finds another one stored begins anew.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Transaction(column) | Self::Column(column) => column,
@@ -37,12 +37,13 @@ impl Arrival {
     }
 }
 
+/// The queries over the source of one rule.
 pub struct SourceQueries {
     rule: String,
     pub source: String,
     pub location_type: LocationType,
     pub arrival: Arrival,
-    /// Indexes lead from an entity, and from a baseline entity, and a time to the events.
+    /// Indexes find the events of an entity, and of a baseline user, after a time.
     is_indexed: bool,
     select: String,
     pub from: String,
@@ -52,11 +53,11 @@ pub struct SourceQueries {
     pub events: Events,
 }
 
-/// Where there is nobody whose places could be learnt.
+/// The baseline user of rules without a baseline, as SQL.
 const NO_BASELINE: &str = "NULL::text";
 
-/// The first two are for what is found by one index. A plan that cannot do without a sequential scan is said to cost so
-/// much that PostgreSQL would compile it.
+/// Settings for queries that indexes answer. The first two are for a single index. JIT is off because a plan that needs a
+/// sequential scan nevertheless is then estimated at a cost at which PostgreSQL would compile it.
 const BY_INDEX: [(&CStr, &CStr); 4] = [
     (c"jit", c"off"),
     (c"enable_seqscan", c"off"),
@@ -64,27 +65,27 @@ const BY_INDEX: [(&CStr, &CStr); 4] = [
     (c"enable_mergejoin", c"off"),
 ];
 
-/// What a pass reads of the source.
+/// Which rows of the source a step reads.
 pub struct NewRows {
-    /// Rows that arrived (by [`Arrival`]) after the one and not after the other; none: whenever.
+    /// The condition on their arrival (see [`Arrival`]), as SQL. `None` for any arrival.
     pub arrived: Option<String>,
-    /// Later than this.
+    /// Their event time is later than this.
     pub after: Option<Micros>,
-    /// At most so many rows, and those of the same time as the last.
+    /// At most this many rows, plus those of the same time as the last one.
     pub limit: usize,
-    /// Find them by their arrival first: they are few.
+    /// They are few, and best found by their arrival.
     pub is_small: bool,
 }
 
 impl NewRows {
-    /// One row, whichever.
+    /// Any single row.
     pub fn any() -> Self {
         Self { arrived: None, after: None, limit: 1, is_small: false }
     }
 }
 
 impl SourceQueries {
-    /// Ready to be run. With the owner's rights, within an SPI connection.
+    /// Builds the queries, planned and ready to run. With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         let mut queries = Self::read(definition, arguments)?;
         queries.must_be_planned_here()?;
@@ -93,7 +94,7 @@ impl SourceQueries {
         Ok(queries)
     }
 
-    /// As far as analysis goes: nothing is planned. With the owner's rights, within an SPI connection.
+    /// Builds the queries without planning any. With the owner's rights, within an SPI connection.
     pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         if let Some(condition) = &definition.condition {
             check_row_condition(condition, &arguments.source)?;
@@ -161,8 +162,8 @@ impl SourceQueries {
             baseline_entity,
             events,
         };
-        // Before anything is planned: already that can run functions.
-        let used = spi::objects_in(&queries.news(&NewRows::any()));
+        // Planning can run functions, so this comes first.
+        let used = spi::objects_in(&queries.new_rows(&NewRows::any()));
         source_trust::must_not_be_temporary(definition, &used)?;
         source_trust::must_be_trusted(definition, &used)?;
         queries.must_be_exact(exact_cursor::other_servers_rows(&queries)?)?;
@@ -181,7 +182,7 @@ impl SourceQueries {
         }
     }
 
-    /// That PostgreSQL itself reads the rows, where transaction ids tell what is new. With the owner's rights, within an
+    /// Checks that PostgreSQL itself reads the rows, if transaction ids tell what is new. With the owner's rights, within an
     /// SPI connection.
     pub fn must_be_planned_here(&self) -> Result<(), TravelError> {
         match self.arrival {
@@ -190,8 +191,8 @@ impl SourceQueries {
         }
     }
 
-    /// Rows that a pass has not evaluated, in order of time.
-    pub fn news(&self, news: &NewRows) -> String {
+    /// A query for rows that a pass has not read yet, in order of time.
+    pub fn new_rows(&self, news: &NewRows) -> String {
         let after = self.events.time_bound(">", news.after, "-infinity");
         let until = self.events.time_bound("<", None, "infinity");
         let arrived = news.arrived.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
@@ -207,13 +208,13 @@ impl SourceQueries {
         }
     }
 
-    /// Everything of some entities ($1, each later than its time in $2) and of some baseline entities ($3, $4), in order
-    /// of time. A row may come twice.
+    /// A query for all events of some entities ($1, each after its time in $2) and of some baseline users ($3, $4), in order
+    /// of time. A row may be returned twice.
     pub fn histories(&self) -> String {
         format!("{}\nORDER BY event_time", self.histories_of(&self.select))
     }
 
-    /// Which entities and baseline entities these histories name together, and since when.
+    /// A query for the pairs of entity and baseline user in these histories, each with its oldest event.
     pub fn names_in_histories(&self) -> String {
         let names = format!(
             "{} AS entity, {} AS baseline_entity, {} AS event_time",
@@ -222,17 +223,17 @@ impl SourceQueries {
             self.events.time()
         );
         format!(
-            "SELECT entity, baseline_entity, pg_catalog.min(event_time)\nFROM (\n{}\n) AS h\nGROUP BY entity, baseline_entity",
+            "SELECT entity, baseline_entity, pg_catalog.min(event_time) AS oldest\nFROM (\n{}\n) AS h\nGROUP BY entity, baseline_entity",
             self.histories_of(&names)
         )
     }
 
-    /// Whether places are learnt for anybody.
+    /// Whether locations are learned for a baseline user.
     pub fn has_baseline(&self) -> bool {
         self.baseline_entity != NO_BASELINE
     }
 
-    /// The time of the newest event.
+    /// A query for the time of the newest event.
     pub fn newest_event(&self) -> String {
         format!(
             "SELECT pg_catalog.max({}) FROM {} WHERE {}",
@@ -242,7 +243,7 @@ impl SourceQueries {
         )
     }
 
-    /// The time of the oldest event.
+    /// A query for the time of the oldest event.
     pub fn oldest_event(&self) -> String {
         format!(
             "SELECT pg_catalog.min({}) FROM {} WHERE {}",
@@ -252,7 +253,7 @@ impl SourceQueries {
         )
     }
 
-    /// The newest arrival. What claims to come from the future is read when its time has come.
+    /// A query for the newest arrival. Rows that claim to arrive in the future are read when that time has come.
     pub fn newest_arrival(&self, column: &str) -> String {
         format!(
             "SELECT pg_catalog.max({column}) FROM {} WHERE {column} <= pg_catalog.clock_timestamp()",
@@ -260,20 +261,20 @@ impl SourceQueries {
         )
     }
 
-    /// Runs a query over histories: by the indexes where they serve, as nobody can estimate how many rows a member has.
+    /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows a
+    /// member has.
     pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
         if self.is_indexed { spi::with_settings(&BY_INDEX, body) } else { body() }
     }
 
-    /// Runs a query over news: what is little is found by the index on how it arrived, whatever the statistics say.
+    /// Runs a query over new rows. If they are few, it uses the index on their arrival, whatever the statistics say.
     pub fn by_arrival<R>(&self, news: &NewRows, body: impl FnOnce() -> R) -> R {
         if news.is_small { spi::with_settings(&BY_INDEX[..2], body) } else { body() }
     }
 
     fn histories_of(&self, select: &str) -> String {
         let is_later = self.events.is_later_than("m.evaluated_until");
-        // In a query of its own, so that what the caller's SQL names is looked up in his table alone: a column of it may
-        // be called name.
+        // The source is in a query of its own, where only its columns are visible: one of them may be called name.
         let part = |sql: &str, names: u8, times: u8| {
             format!(
                 "SELECT h.*\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, evaluated_until)\n\
@@ -291,16 +292,16 @@ impl SourceQueries {
     }
 }
 
-/// Rows that a snapshot sees and an earlier one did not.
-pub fn seen_since(xid: &str, earlier: &str, now: &str, own: &str) -> String {
+/// The condition on rows that a snapshot sees and an earlier one did not, or that the present transaction inserted.
+pub fn seen_since(xid: &str, earlier: &str, now: &str, own_xid: &str) -> String {
     format!(
         "{xid} >= pg_catalog.pg_snapshot_xmin('{earlier}'::pg_snapshot)\n  \
          AND NOT pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}'::pg_snapshot)\n  \
-         AND (pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own}'::xid8)"
+         AND (pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own_xid}'::xid8)"
     )
 }
 
-/// Rows that arrived after one time and not after another.
+/// The condition on rows that arrived after one time and not after another.
 pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros>) -> String {
     let bound = |operator: &str, time: Option<Micros>, open: &str| {
         format!("{column} {operator} timestamptz '{}'", time.map_or_else(|| open.to_owned(), utc))
@@ -308,7 +309,7 @@ pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros
     format!("{} AND {}", bound(">", after, "-infinity"), bound("<=", until, "infinity"))
 }
 
-/// Whom places are learnt for, as SQL.
+/// The baseline user of an event, as SQL.
 fn baseline_sql(events: &Events, given: Vec<Expression>) -> Result<String, TravelError> {
     if given.is_empty() {
         return Ok(match (events.label("actor"), events.label("principal")) {
@@ -333,7 +334,7 @@ fn select(
     let mfa_used = match mfa_used {
         None => "NULL::boolean".to_owned(),
         Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
-        // CloudTrail has both "true" and "Yes"; as in travel.parse, what is there and does not say so is false.
+        // CloudTrail writes both "true" and "Yes". As in travel.parse, any other text is false.
         Some(column) => {
             format!(
                 "(pg_catalog.lower(nullif({}, '')) IN ('true', 't', 'yes', 'y', '1'))",

@@ -4,14 +4,13 @@
 //! A rule names its source. Whoever owns the schema can drop a table and put a view of the same name in its place,
 //! whose functions would run with the rights of the rule's owner.
 
-use super::definition::{Definition, text};
+use super::definition::Definition;
 use crate::detect::Source;
-use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::role::{Role, acting_as};
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::used::Object;
 use pgrx::pg_sys;
 use std::sync::LazyLock;
@@ -72,7 +71,7 @@ WITH RECURSIVE below (class, object) AS (
 static TEMPORARY: LazyLock<String> = LazyLock::new(|| {
     below(
         "
-SELECT pg_describe_object(b.class, b.object, 0)
+SELECT pg_describe_object(b.class, b.object, 0) AS object
 FROM below AS b
 LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
 LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
@@ -87,7 +86,7 @@ LIMIT 1",
 static NOT_TRUSTED: LazyLock<String> = LazyLock::new(|| {
     below(
         "
-SELECT pg_describe_object(b.class, b.object, 0), r.rolname::text
+SELECT pg_describe_object(b.class, b.object, 0) AS object, r.rolname::text AS owner
 FROM below AS b
 LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
 LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
@@ -146,10 +145,9 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
 /// the rights of the rule's owner, within an SPI connection.
 pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
     let rows = select_below(&TEMPORARY, roots);
-    if rows.len == 0 {
-        return Ok(());
-    }
-    let object = rows.text(0, 0)?.unwrap_or_default().to_owned();
+    spi::columns!(rows => object);
+    let Some(row) = rows.first() else { return Ok(()) };
+    let object = row.string(object)?.unwrap_or_default();
     Err(TravelError::RuleNamesTemporary { rule: definition.name.clone(), object })
 }
 
@@ -160,14 +158,13 @@ pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), 
         return Ok(());
     }
     let rows = select_below(&NOT_TRUSTED, roots);
-    if rows.len == 0 {
-        return Ok(());
-    }
+    spi::columns!(rows => object, owner);
+    let Some(row) = rows.first() else { return Ok(()) };
     Err(TravelError::SourceNotTrusted {
         rule: definition.name.clone(),
         owner: definition.owner.clone(),
-        object: rows.text(0, 0)?.unwrap_or_default().to_owned(),
-        object_owner: rows.text(0, 1)?.unwrap_or_default().to_owned(),
+        object: row.string(object)?.unwrap_or_default(),
+        object_owner: row.string(owner)?.unwrap_or_default(),
     })
 }
 
@@ -179,12 +176,11 @@ pub fn below(query: &str) -> String {
 /// The rows of a query that [`below`] made. Roots that came with PostgreSQL have nothing below them.
 pub fn select_below(query: &'static str, roots: &[Object]) -> spi::Rows {
     let others = || roots.iter().filter(|(_, object)| object.to_u32() >= pg_sys::FirstNormalObjectId);
-    let classes = array::of_oids(others().map(|(class, _)| *class));
-    let objects = array::of_oids(others().map(|(_, object)| *object));
-    let arguments = [classes, objects].map(|oids| (pg_sys::OIDARRAYOID, Some(oids)));
+    let classes = Argument::oids(others().map(|(class, _)| *class));
+    let objects = Argument::oids(others().map(|(_, object)| *object));
     // A recursive query is said to cost so much that PostgreSQL would compile it.
     spi::with_settings(&[(c"jit", c"off"), (c"search_path", c"pg_catalog, pg_temp")], || {
-        spi::select_kept(query, &arguments)
+        spi::select_kept(query, &[classes, objects])
     })
 }
 
@@ -211,7 +207,7 @@ fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         acting_as(rules.oid(), || {
             spi::execute(
                 "UPDATE travel.rules SET source_owner = $2 WHERE name = $1",
-                &[text(name), text(&source_owner)],
+                &[Argument::text(name), Argument::text(&source_owner)],
             );
         });
         Ok(source_owner)

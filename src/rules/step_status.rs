@@ -1,12 +1,11 @@
 //! Records how a step of a scan ended. `travel.scan` needs this before it continues with the next rule.
 
-use super::definition::text;
 use crate::pg::attempt::is_cancel;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::settings::lock_wait_ms;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgTryBuilder, pg_sys};
 use std::cell::Cell;
@@ -98,7 +97,7 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                  WHERE r.name = $1
                  FOR KEY SHARE OF r
                  ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at",
-                &[text(rule), text(&shortened(error))],
+                &[Argument::text(rule), Argument::text(&shortened(error))],
             );
         });
     });

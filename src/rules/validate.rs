@@ -4,7 +4,7 @@
 //! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
 
 use super::check_rule;
-use super::definition::{Definition, text};
+use super::definition::Definition;
 use super::source_trust;
 use crate::detect::{self, Source, check_row_condition_alone};
 use crate::pg::attempt::{Failure, attempt};
@@ -12,7 +12,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{self, Role};
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{self, Event, Trigger, Tuple};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::borrow::Cow;
@@ -94,7 +94,7 @@ fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Failure::Ours(error) => *error,
         Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
     };
-    let arguments = [text(&name_of(&new)?), text(&error.in_one_line())];
+    let arguments = [Argument::text(&name_of(&new)?), Argument::text(&error.in_one_line())];
     role::acting_as(trigger.table_owner(), || {
         spi::select("SELECT travel_internal.note_scan_error($1, $2)", &arguments);
     });

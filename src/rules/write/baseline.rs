@@ -1,19 +1,17 @@
-//! The learnt rows of travel.known_places and travel.known_transitions.
+//! The rows of `travel.known_places` and `travel.known_transitions` that scans learn (origin `learnt`).
 
-use super::{Writer, times};
-use crate::pg::array;
-use crate::pg::spi;
-use crate::rules::definition::{text, texts};
-use pgrx::pg_sys;
+use super::Writer;
+use crate::pg::spi::{self, Argument};
 use std::sync::Arc;
 use travel_core::rule::BaselineState;
 
 impl Writer<'_> {
+    /// Writes the locations of the baseline users that were evaluated: known, on trial, or contested.
     pub(super) fn write_places(&self) {
         let (mut names, mut countries, mut subdivisions, mut cities, mut states) =
             (vec![], vec![], vec![], vec![], vec![]);
         let (mut first, mut last) = (vec![], vec![]);
-        for (name, state) in self.learnt() {
+        for (name, state) in self.learned() {
             for place in state.learned_places(name) {
                 names.push(name.clone());
                 countries.push(Some(place.place.country_code));
@@ -24,21 +22,20 @@ impl Writer<'_> {
                 last.push(place.last_seen);
             }
         }
-        let touched = self.touched_baselines();
-        if touched.is_empty() {
+        let evaluated = self.evaluated_baselines();
+        if evaluated.is_empty() {
             return;
         }
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         let arguments = [
-            text(&self.inputs.name),
-            texts(&touched),
-            texts(&names),
-            nullable_texts(&countries),
-            nullable_texts(&subdivisions),
-            nullable_texts(&cities),
-            texts(&states),
-            times(&first),
-            times(&last),
+            Argument::text(&self.inputs.name),
+            Argument::texts(&evaluated),
+            Argument::texts(&names),
+            Argument::optional_texts(&countries),
+            Argument::optional_texts(&subdivisions),
+            Argument::optional_texts(&cities),
+            Argument::texts(&states),
+            Argument::times(&first),
+            Argument::times(&last),
         ];
         spi::execute(
             "DELETE FROM travel.known_places AS k
@@ -66,38 +63,38 @@ impl Writer<'_> {
         );
     }
 
+    /// Writes the transitions that the baseline users have traveled.
     pub(super) fn write_transitions(&self) {
-        let touched = self.touched_baselines();
-        if touched.is_empty() {
+        let evaluated = self.evaluated_baselines();
+        if evaluated.is_empty() {
             return;
         }
         let mut names = Vec::new();
         let mut ends: [Vec<Option<Arc<str>>>; 4] = Default::default();
         let (mut first, mut last) = (Vec::new(), Vec::new());
-        for (name, state) in self.learnt() {
-            for learnt in state.learned_transitions(name) {
+        for (name, state) in self.learned() {
+            for learned in state.learned_transitions(name) {
                 names.push(name.clone());
-                let (from, to) = (learnt.transition.from, learnt.transition.to);
+                let (from, to) = (learned.transition.from, learned.transition.to);
                 for (column, value) in
                     ends.iter_mut().zip([Some(from.country_code), from.city, Some(to.country_code), to.city])
                 {
                     column.push(value);
                 }
-                first.push(learnt.traveled.first_seen);
-                last.push(learnt.traveled.last_seen);
+                first.push(learned.traveled.first_seen);
+                last.push(learned.traveled.last_seen);
             }
         }
-        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
         let arguments = [
-            text(&self.inputs.name),
-            texts(&touched),
-            texts(&names),
-            nullable_texts(&ends[0]),
-            nullable_texts(&ends[1]),
-            nullable_texts(&ends[2]),
-            nullable_texts(&ends[3]),
-            times(&first),
-            times(&last),
+            Argument::text(&self.inputs.name),
+            Argument::texts(&evaluated),
+            Argument::texts(&names),
+            Argument::optional_texts(&ends[0]),
+            Argument::optional_texts(&ends[1]),
+            Argument::optional_texts(&ends[2]),
+            Argument::optional_texts(&ends[3]),
+            Argument::times(&first),
+            Argument::times(&last),
         ];
         spi::execute(
             "DELETE FROM travel.known_transitions AS k
@@ -128,16 +125,11 @@ impl Writer<'_> {
         );
     }
 
-    fn touched_baselines(&self) -> Vec<&str> {
+    fn evaluated_baselines(&self) -> Vec<&str> {
         self.baselines.iter().map(|evaluated| &*evaluated.name).collect()
     }
 
-    fn learnt(&self) -> impl Iterator<Item = (&Arc<str>, &BaselineState)> {
+    fn learned(&self) -> impl Iterator<Item = (&Arc<str>, &BaselineState)> {
         self.results.state.baselines.iter()
     }
-}
-
-fn nullable_texts(values: &[Option<Arc<str>>]) -> spi::Argument {
-    let values: Vec<Option<&str>> = values.iter().map(Option::as_deref).collect();
-    (pg_sys::TEXTARRAYOID, Some(array::of_nullable_texts(&values)))
 }

@@ -1,11 +1,10 @@
-//! The rows of travel_internal.entity_states and travel_internal.baseline_states.
+//! The rows of `travel_internal.entity_states` and `travel_internal.baseline_states`: the checkpoints from which the next
+//! scan resumes.
 
-use super::{EvaluatedMember, ROWS, Writer, stored, times};
+use super::{EvaluatedMember, ROWS, Writer, json};
 use crate::pg::errors::TravelError;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::MemberKind;
-use crate::rules::definition::{text, texts};
-use pgrx::pg_sys;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -13,33 +12,34 @@ use travel_core::rule::checkpoint::is_kept;
 use travel_core::rule::{Checkpoint, Micros};
 
 impl Writer<'_> {
-    pub(super) fn write_states(&self) -> Result<(), TravelError> {
+    /// Writes the checkpoints of all members that were evaluated.
+    pub(super) fn write_checkpoints(&self) -> Result<(), TravelError> {
         let results = &self.results;
         let newest =
             |name: &Arc<str>| results.state.entities.get(name).map(|state| (state.evaluated_until, state));
-        let states = CheckpointRows::of(
+        let rows = CheckpointRows::of(
             &self.entities,
             &results.entity_checkpoints,
             &results.entities_begun,
             newest,
             self.inputs.horizon,
         )?;
-        states.write(MemberKind::Entity, &self.inputs.name, self.pass, self.inputs.edition);
+        rows.write(MemberKind::Entity, &self.inputs.name, self.pass, self.inputs.edition);
         let newest =
             |name: &Arc<str>| results.state.baselines.get(name).map(|state| (state.evaluated_until, state));
-        let states = CheckpointRows::of(
+        let rows = CheckpointRows::of(
             &self.baselines,
             &results.baseline_checkpoints,
             &results.baselines_begun,
             newest,
             self.inputs.horizon,
         )?;
-        states.write(MemberKind::Baseline, &self.inputs.name, self.pass, self.inputs.edition);
+        rows.write(MemberKind::Baseline, &self.inputs.name, self.pass, self.inputs.edition);
         Ok(())
     }
 }
 
-/// Rows of a table of states that go, and that are new or changed.
+/// The changes to a table of checkpoints: the keys of rows to delete, and the rows to insert or update.
 #[derive(Default)]
 struct CheckpointRows {
     gone: Vec<(Arc<str>, Micros)>,
@@ -51,7 +51,7 @@ struct CheckpointRow {
     evaluated_until: Micros,
     valid_until: Micros,
     evaluated_from: Micros,
-    /// Empty: none.
+    /// As JSON, or empty in the row before the first event, which has no state.
     state: String,
 }
 
@@ -71,13 +71,13 @@ impl CheckpointRows {
         let mut rows = Self::default();
         for member in evaluated {
             let Some((newest_at, state)) = newest(&member.name) else {
-                // No event of it is left.
-                rows.gone.extend(member.kept.times.iter().map(|(at, _)| (member.name.clone(), *at)));
+                // None of its events is left.
+                rows.gone.extend(member.checkpoints.times.iter().map(|(at, _)| (member.name.clone(), *at)));
                 continue;
             };
             let name = || member.name.clone();
             let mut put: BTreeMap<Micros, CheckpointRow> = BTreeMap::new();
-            let evaluated_from = if member.is_whole { member.again.from } else { Micros::MAX };
+            let evaluated_from = if member.is_whole { member.restart.after } else { Micros::MAX };
             let mut row = |evaluated_until, valid_until, state| {
                 put.insert(
                     evaluated_until,
@@ -89,13 +89,13 @@ impl CheckpointRows {
             }
             for checkpoint in by_member.get(&*member.name).into_iter().flatten() {
                 if is_kept(checkpoint.evaluated_until, checkpoint.valid_until, horizon) {
-                    row(checkpoint.evaluated_until, checkpoint.valid_until, stored(&checkpoint.state)?);
+                    row(checkpoint.evaluated_until, checkpoint.valid_until, json(&checkpoint.state)?);
                 }
             }
-            row(newest_at, Micros::MAX, stored(state)?);
-            // Of the rows before, those stay that end before what was evaluated and are still worth it.
-            for (evaluated_until, valid_until) in &member.kept.times {
-                let stays = *valid_until <= member.again.cut
+            row(newest_at, Micros::MAX, json(state)?);
+            // Earlier rows stay if they end before the evaluation resumed and are still worth keeping.
+            for (evaluated_until, valid_until) in &member.checkpoints.times {
+                let stays = *valid_until <= member.restart.cut
                     && (*evaluated_until == Micros::MIN || is_kept(*evaluated_until, *valid_until, horizon));
                 if !stays && !put.contains_key(evaluated_until) {
                     rows.gone.push((name(), *evaluated_until));
@@ -109,23 +109,22 @@ impl CheckpointRows {
     fn write(&self, kind: MemberKind, rule: &str, pass: i64, edition: i64) {
         let (table, column) = (kind.table(), kind.column());
         if !self.gone.is_empty() {
-            let names: Vec<&str> = self.gone.iter().map(|(name, _)| &**name).collect();
-            let all: Vec<Micros> = self.gone.iter().map(|(_, time)| *time).collect();
+            let (names, times): (Vec<&str>, Vec<Micros>) =
+                self.gone.iter().map(|(name, time)| (&**name, *time)).unzip();
             spi::execute(
                 &format!(
                     "DELETE FROM {table} AS s
                      USING unnest($2::text[], $3::timestamptz[]) AS g (name, evaluated_until)
                      WHERE s.rule = $1 AND s.{column} = g.name AND s.evaluated_until = g.evaluated_until"
                 ),
-                &[text(rule), texts(&names), times(&all)],
+                &[Argument::text(rule), Argument::texts(&names), Argument::times(&times)],
             );
         }
         for rows in self.put.chunks(ROWS) {
             let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
             let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
-            let column_of = |of: fn(&CheckpointRow) -> Micros| {
-                let all: Vec<Micros> = rows.iter().map(of).collect();
-                times(&all)
+            let times = |of: fn(&CheckpointRow) -> Micros| {
+                Argument::times(&rows.iter().map(of).collect::<Vec<Micros>>())
             };
             spi::execute(
                 &format!(
@@ -140,14 +139,14 @@ impl CheckpointRows {
                          evaluated_from = excluded.evaluated_from, state = excluded.state, edition = excluded.edition"
                 ),
                 &[
-                    text(rule),
-                    texts(&names),
-                    column_of(|row| row.evaluated_until),
-                    column_of(|row| row.valid_until),
-                    column_of(|row| row.evaluated_from),
-                    (pg_sys::INT8OID, Some(pg_sys::Datum::from(pass))),
-                    texts(&states),
-                    (pg_sys::INT8OID, Some(pg_sys::Datum::from(edition))),
+                    Argument::text(rule),
+                    Argument::texts(&names),
+                    times(|row| row.evaluated_until),
+                    times(|row| row.valid_until),
+                    times(|row| row.evaluated_from),
+                    Argument::bigint(pass),
+                    Argument::texts(&states),
+                    Argument::bigint(edition),
                 ],
             );
         }

@@ -1,37 +1,43 @@
-//! What is stored of an results. Rows that stay as they are are not touched.
+//! Writes the results of a step into the tables of verdicts, alerts, the baseline and checkpoints. A row that would stay
+//! as it is is not touched.
 //!
-//! [`verdicts`] the legs over the thresholds; [`alerts`] the incidents; [`baseline`] places and transitions; [`checkpoints`] what
-//! the next scan goes on from.
+//! | module | tables |
+//! |---|---|
+//! | [`verdicts`] | `travel.verdicts`: the legs over the thresholds |
+//! | [`incidents`] | which stored alert each incident is, and which alerts have lost their incident |
+//! | [`alerts`] | `travel.alerts` and `travel_internal.alert_legs` |
+//! | [`baseline`] | the learned rows of `travel.known_places` and `travel.known_transitions` |
+//! | [`checkpoints`] | `travel_internal.entity_states` and `travel_internal.baseline_states`, from which the next scan resumes |
 
 mod alerts;
 mod baseline;
 mod checkpoints;
+mod incidents;
 pub mod verdicts;
 
-use super::checkpoints::{Checkpoints, TIMESTAMPTZ_ARRAY};
-use super::definition::{text, texts};
+use super::checkpoints::Checkpoints;
 use super::evaluation::{EvaluationInputs, EvaluationResults};
 use super::reevaluation::RestartPoint;
-use crate::pg::array;
 use crate::pg::errors::TravelError;
-use crate::pg::spi;
-use pgrx::pg_sys;
+use crate::pg::spi::Argument;
 use serde::Serialize;
 use std::sync::Arc;
 use travel_core::rule::Micros;
 
 pub use alerts::RaisedAlert;
 
-/// An entity or a baseline entity whose events were evaluated.
+/// An entity or a baseline user whose events were evaluated.
 pub struct EvaluatedMember {
     pub name: Arc<str>,
-    pub kept: Checkpoints,
-    /// Those that were: for one that comes in order, those later than all before.
-    pub again: RestartPoint,
-    /// Together with all others that are theirs: they need not be read again in this pass.
+    /// Its checkpoints before the step.
+    pub checkpoints: Checkpoints,
+    /// From when on its events were evaluated. For new events in order, this is after all earlier ones.
+    pub restart: RestartPoint,
+    /// The pass has read all its events since then and need not read them again.
     pub is_whole: bool,
 }
 
+/// The results of a step, and what is needed to write them.
 pub struct Writer<'a> {
     pub inputs: &'a EvaluationInputs,
     pub pass: i64,
@@ -41,53 +47,40 @@ pub struct Writer<'a> {
     pub baselines: Vec<EvaluatedMember>,
 }
 
-/// Rows of one INSERT: so that no text of JSON grows without bounds.
+/// How many rows one statement writes, which bounds the size of its arguments.
 const ROWS: usize = 5000;
 
 impl Writer<'_> {
-    /// Within an SPI connection. The alerts that are news.
+    /// Writes the results and returns the alerts that are new or were reopened. Within an SPI connection.
     pub fn write(mut self) -> Result<Vec<RaisedAlert>, TravelError> {
-        verdicts::put(&mut self.results);
         self.delete_verdicts();
-        let raised = self.write_alerts()?;
+        let incidents = self.identify_incidents()?;
+        self.withdraw(&incidents);
+        let first_legs = self.write_verdicts(&incidents)?;
+        let raised = self.write_alerts(&incidents, first_legs)?;
         self.write_places();
         self.write_transitions();
-        self.write_states()?;
+        self.write_checkpoints()?;
         Ok(raised)
     }
 
-    /// The entities that were evaluated before, as arguments: their names, and after when they were evaluated again. None:
-    /// there are none.
-    fn rescanned(&self) -> Option<[spi::Argument; 2]> {
+    /// The entities that had been evaluated before and were evaluated again, as two arguments: their names, and the times
+    /// after which they were. `None` if there are none.
+    fn reevaluated(&self) -> Option<[Argument; 2]> {
         let is_again =
-            |evaluated: &&EvaluatedMember| evaluated.kept.evaluated_until() > Some(evaluated.again.from);
-        let (names, after): (Vec<&str>, Vec<Micros>) = self
-            .entities
-            .iter()
-            .filter(is_again)
-            .map(|evaluated| (&*evaluated.name, evaluated.again.from))
-            .unzip();
-        (!names.is_empty()).then(|| [texts(&names), times(&after)])
+            |member: &&EvaluatedMember| member.checkpoints.evaluated_until() > Some(member.restart.after);
+        let (names, after): (Vec<&str>, Vec<Micros>) =
+            self.entities.iter().filter(is_again).map(|member| (&*member.name, member.restart.after)).unzip();
+        (!names.is_empty()).then(|| [Argument::texts(&names), Argument::times(&after)])
     }
 }
 
-fn times(times: &[Micros]) -> spi::Argument {
-    (TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(times)))
-}
-
-fn numbers(numbers: &[i64]) -> spi::Argument {
-    (pg_sys::INT8ARRAYOID, Some(array::of_i64s(numbers)))
-}
-
-fn time(time: Micros) -> spi::Argument {
-    (pg_sys::TIMESTAMPTZOID, Some(pg_sys::Datum::from(time)))
-}
-
-fn stored<S: Serialize + ?Sized>(state: &S) -> Result<String, TravelError> {
-    serde_json::to_string(state)
+fn json<S: Serialize + ?Sized>(value: &S) -> Result<String, TravelError> {
+    serde_json::to_string(value)
         .map_err(|error| TravelError::StateUnreadable { rule: String::new(), detail: error.to_string() })
 }
 
-fn json_of<T: Serialize + ?Sized>(rows: &T) -> Result<spi::Argument, TravelError> {
-    Ok(text(&stored(rows)?))
+/// A list of columns for `SET (…) = ROW (…)`, each with the alias of its table.
+fn qualified(alias: &str, columns: &[&str]) -> String {
+    columns.iter().map(|column| format!("{alias}.{column}")).collect::<Vec<_>>().join(", ")
 }

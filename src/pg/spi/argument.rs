@@ -1,0 +1,99 @@
+//! Arguments of a statement: a value with its SQL type, made by one constructor for each type.
+
+use crate::pg::array;
+use crate::pg::memory::varlena;
+use pgrx::pg_sys;
+
+/// `timestamptz[]`, for which pgrx has no name.
+const TIMESTAMPTZ_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1185);
+
+/// An argument of a statement. Its value is in the memory context in which it was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Argument {
+    pub(super) oid: pg_sys::Oid,
+    pub(super) value: Option<pg_sys::Datum>,
+}
+
+impl Argument {
+    /// A value of any type; `None` is NULL. A value that is passed by reference must live as long as the argument.
+    pub fn of(oid: pg_sys::Oid, value: Option<pg_sys::Datum>) -> Self {
+        Self { oid, value }
+    }
+
+    /// A text.
+    pub fn text(value: &(impl AsRef<str> + ?Sized)) -> Self {
+        Self::optional_text(Some(value.as_ref()))
+    }
+
+    /// A text, or NULL.
+    pub fn optional_text(value: Option<&str>) -> Self {
+        Self::of(pg_sys::TEXTOID, value.map(|value| varlena(value.as_bytes())))
+    }
+
+    /// A `bigint`, or NULL.
+    pub fn bigint(value: impl Into<Option<i64>>) -> Self {
+        Self::of(pg_sys::INT8OID, value.into().map(pg_sys::Datum::from))
+    }
+
+    /// A `timestamptz` in microseconds since 2000-01-01 UTC, or NULL.
+    pub fn time(value_us: impl Into<Option<i64>>) -> Self {
+        Self::of(pg_sys::TIMESTAMPTZOID, value_us.into().map(pg_sys::Datum::from))
+    }
+
+    /// A `boolean`.
+    pub fn boolean(value: bool) -> Self {
+        Self::of(pg_sys::BOOLOID, Some(pg_sys::Datum::from(value)))
+    }
+
+    /// An `oid`.
+    pub fn oid(value: pg_sys::Oid) -> Self {
+        Self::of(pg_sys::OIDOID, Some(pg_sys::Datum::from(value)))
+    }
+
+    /// A `text[]`.
+    pub fn texts<T: AsRef<str>>(values: &[T]) -> Self {
+        Self::of(pg_sys::TEXTARRAYOID, Some(array::of_texts(values)))
+    }
+
+    /// A `text[]` with NULL for each `None`.
+    pub fn optional_texts<T: AsRef<str>>(values: &[Option<T>]) -> Self {
+        Self::of(pg_sys::TEXTARRAYOID, Some(array::of_nullable_texts(values)))
+    }
+
+    /// A `bigint[]`.
+    pub fn bigints(values: &[i64]) -> Self {
+        Self::of(pg_sys::INT8ARRAYOID, Some(array::of_i64s(values)))
+    }
+
+    /// A `timestamptz[]`, each element in microseconds since 2000-01-01 UTC.
+    pub fn times(values_us: &[i64]) -> Self {
+        Self::of(TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(values_us)))
+    }
+
+    /// An `oid[]`.
+    pub fn oids(values: impl Iterator<Item = pg_sys::Oid>) -> Self {
+        Self::of(pg_sys::OIDARRAYOID, Some(array::of_oids(values)))
+    }
+}
+
+/// Arguments in the form that SPI takes: types, values, and for each value a blank, or an `n` if it is NULL. The three
+/// have the same length.
+pub(super) struct SpiArguments {
+    pub types: Vec<pg_sys::Oid>,
+    pub values: Vec<pg_sys::Datum>,
+    pub nulls: Vec<std::ffi::c_char>,
+}
+
+impl SpiArguments {
+    pub fn of(arguments: &[Argument]) -> Self {
+        let null = pg_sys::Datum::from(0_usize);
+        Self {
+            types: arguments.iter().map(|argument| argument.oid).collect(),
+            values: arguments.iter().map(|argument| argument.value.unwrap_or(null)).collect(),
+            nulls: arguments
+                .iter()
+                .map(|argument| if argument.value.is_some() { b' ' } else { b'n' } as std::ffi::c_char)
+                .collect(),
+        }
+    }
+}

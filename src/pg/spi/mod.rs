@@ -1,0 +1,187 @@
+//! Queries of the extension's own, run through SPI.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | running a query: [`connected`], [`select`], [`execute`], [`with_settings`] |
+//! | [`argument`] | values for `$1`, `$2`, …: [`Argument::text`] and its siblings |
+//! | [`rows`] | what a query returns: columns by name, values by type |
+//! | [`cursor`] | rows that are fetched in portions |
+//! | [`analysis`] | what a query would read, run and return, without running it |
+//!
+//! The columns of a query can differ between its analysis and its execution, because a function or a view can be
+//! replaced in between. So a value is read as a type only after the type of its column was checked: by the accessors of
+//! [`Row`], by [`Rows::columns`] and by [`execute_into`].
+
+mod analysis;
+mod argument;
+mod cursor;
+mod rows;
+
+pub use analysis::{column_types, has_volatile_condition, objects_in};
+pub use argument::Argument;
+pub use cursor::Cursor;
+pub(crate) use rows::columns;
+pub use rows::{Column, Row, Rows};
+
+use super::errors::TravelError;
+use super::identifier::c_string;
+use super::srf::RowSet;
+use argument::SpiArguments;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+unsafe extern "C-unwind" {
+    /// executor/tstoreReceiver.h, which pgrx does not bind.
+    fn CreateTuplestoreDestReceiver() -> *mut pg_sys::DestReceiver;
+    fn SetTuplestoreDestReceiverParams(
+        receiver: *mut pg_sys::DestReceiver,
+        store: *mut pg_sys::Tuplestorestate,
+        context: pg_sys::MemoryContext,
+        detoast: bool,
+        target: pg_sys::TupleDesc,
+        map_failure_message: *const std::ffi::c_char,
+    );
+}
+
+/// Runs `body` between SPI_connect and SPI_finish. An error ends both, as PostgreSQL cleans up after it.
+pub fn connected<R>(body: impl FnOnce() -> R) -> R {
+    // SAFETY: the calls are paired where nothing unwinds.
+    unsafe {
+        pg_sys::SPI_connect();
+        let result = body();
+        pg_sys::SPI_finish();
+        result
+    }
+}
+
+/// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the same
+/// types; otherwise the statement ends with SQLSTATE 42804 before the first row. Within [`connected`].
+pub fn execute_into(query: &str, rows: &RowSet) {
+    let query = c_string(query);
+    // SAFETY: the receiver writes into the set's tuplestore, which outlives the query.
+    unsafe {
+        let receiver = pg_sys::ffi::pg_guard_ffi_boundary(|| {
+            let receiver = CreateTuplestoreDestReceiver();
+            SetTuplestoreDestReceiverParams(
+                receiver,
+                rows.store(),
+                rows.context(),
+                false,
+                rows.tuple_desc(),
+                c"a query of impossible_travel does not give the columns that it should".as_ptr(),
+            );
+            receiver
+        });
+        let options = pg_sys::SPIExecuteOptions {
+            read_only: true,
+            must_return_tuples: true,
+            dest: receiver,
+            ..pg_sys::SPIExecuteOptions::default()
+        };
+        pg_sys::SPI_execute_extended(query.as_ptr(), &options);
+    }
+}
+
+/// Runs a query and collects its rows. It sees what this transaction did before it. Within [`connected`].
+pub fn select(query: &str, arguments: &[Argument]) -> Rows {
+    run(query, arguments);
+    Rows::just_read()
+}
+
+/// Runs a query as [`select`] does, with a plan that the session keeps. It is for queries that take longer to plan than
+/// to run, and `text` must read nothing but the catalogs. Within [`connected`].
+pub fn select_kept(text: &'static str, arguments: &[Argument]) -> Rows {
+    thread_local! {
+        static PLANS: RefCell<HashMap<&'static str, pg_sys::SPIPlanPtr>> = RefCell::default();
+    }
+    let mut spi = SpiArguments::of(arguments);
+    let known = PLANS.with_borrow(|plans| plans.get(text).copied());
+    // SAFETY: types, values and nulls have the same length; a plan that is kept lives as long as the session.
+    unsafe {
+        let plan = known.unwrap_or_else(|| {
+            let query = c_string(text);
+            let plan = pg_sys::SPI_prepare_cursor(
+                query.as_ptr(),
+                arguments.len() as i32,
+                spi.types.as_mut_ptr(),
+                pg_sys::CURSOR_OPT_GENERIC_PLAN as i32,
+            );
+            if pg_sys::SPI_keepplan(plan) == 0 {
+                PLANS.with_borrow_mut(|plans| plans.insert(text, plan));
+            }
+            plan
+        });
+        pg_sys::SPI_execute_plan(plan, spi.values.as_mut_ptr(), spi.nulls.as_ptr(), false, 0);
+    }
+    Rows::just_read()
+}
+
+/// Runs a statement and returns how many rows it affected. Within [`connected`].
+pub fn execute(statement: &str, arguments: &[Argument]) -> u64 {
+    run(statement, arguments);
+    // SAFETY: the statement just run left it here.
+    unsafe { pg_sys::SPI_processed }
+}
+
+fn run(statement: &str, arguments: &[Argument]) {
+    let statement = c_string(statement);
+    let mut spi = SpiArguments::of(arguments);
+    // SAFETY: types, values and nulls have the same length.
+    unsafe {
+        pg_sys::SPI_execute_with_args(
+            statement.as_ptr(),
+            arguments.len() as i32,
+            spi.types.as_mut_ptr(),
+            spi.values.as_mut_ptr(),
+            spi.nulls.as_ptr(),
+            false,
+            0,
+        );
+    }
+}
+
+/// Runs a query of one text column and collects its values that are not NULL. Within [`connected`].
+pub fn texts(query: &str, arguments: &[Argument]) -> Result<Vec<String>, TravelError> {
+    let rows = select(query, arguments);
+    let column = rows.only_column();
+    rows.iter().filter_map(|row| row.string(column).transpose()).collect()
+}
+
+/// Runs a query of one row and one text column. `None` if the value is NULL or there is no row. Within [`connected`].
+pub fn select_text(query: &str, arguments: &[Argument]) -> Result<Option<String>, TravelError> {
+    let rows = select(query, arguments);
+    rows.first().map_or(Ok(None), |row| row.string(rows.only_column()))
+}
+
+/// Runs a query of one row and one `timestamptz` column, in microseconds since 2000-01-01 UTC. `None` if the value is NULL
+/// or there is no row. Within [`connected`].
+pub fn select_time(query: &str) -> Option<i64> {
+    let rows = select(query, &[]);
+    rows.first().and_then(|row| row.i64(rows.only_column()))
+}
+
+/// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It also
+/// undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left behind
+/// would apply to what runs next, with other rights.
+pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: impl FnOnce() -> R) -> R {
+    // SAFETY: a nest level of its own, ended where nothing unwinds; PostgreSQL ends it where something does.
+    unsafe {
+        let level = pg_sys::NewGUCNestLevel();
+        for (name, value) in settings {
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                pg_sys::GucContext::PGC_USERSET,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+        let result = body();
+        pg_sys::AtEOXact_GUC(false, level);
+        result
+    }
+}

@@ -1,0 +1,171 @@
+//! Evaluates the events of a step, and has the results written.
+
+use super::ScanStep;
+use super::members::{Members, SortedEvents};
+use crate::pg::errors::TravelError;
+use crate::pg::role::with_rights_of;
+use crate::pg::scanning::while_scanning;
+use crate::pg::spi::{Cursor, Rows};
+use crate::rules::analyst_rows;
+use crate::rules::checkpoints::MemberKind;
+use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
+use crate::rules::notify;
+use crate::rules::reader::{Read, Reader};
+use crate::rules::reevaluation::Reevaluation;
+use crate::rules::settled_verdicts;
+use crate::rules::write::{EvaluatedMember, Writer, verdicts};
+use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay};
+
+impl ScanStep {
+    /// Evaluates new events and returns whether it evaluated all of them.
+    pub(super) fn evaluate_new_events(
+        &mut self,
+        mut events: Vec<EvaluatedEvent>,
+        reader: &mut Reader,
+    ) -> Result<bool, TravelError> {
+        let settings = self.definition.settings()?;
+        events.retain(|event| AddressClass::of(event, &settings) != AddressClass::Absent);
+        let members = Members::of(&self.definition.name, &events)?;
+        let sorted = self.sort_events(events, &members, reader.edition())?;
+        let is_complete = sorted.is_complete;
+        self.evaluate(sorted, members, reader)?;
+        Ok(is_complete)
+    }
+
+    /// Evaluates members again that have no events left in the source. Returns whether there were any.
+    pub(super) fn evaluate_lost_members(&mut self, reader: &mut Reader) -> Result<bool, TravelError> {
+        let again = self.lost_members(reader.edition())?;
+        if again.is_empty() {
+            return Ok(false);
+        }
+        let sorted = SortedEvents { in_order: Vec::new(), again, is_complete: true };
+        self.evaluate(sorted, Members::default(), reader)?;
+        Ok(true)
+    }
+
+    /// Evaluates the events that come in order, then the histories of the members that are evaluated again, and writes the
+    /// results.
+    fn evaluate(
+        &mut self,
+        events: SortedEvents,
+        members: Members,
+        reader: &mut Reader,
+    ) -> Result<(), TravelError> {
+        let SortedEvents { in_order, again, .. } = events;
+        let (mut entities, mut baselines, state) = members.in_order(&self.definition.name, &in_order)?;
+        for (member, restart) in again.members() {
+            let (name, checkpoints) = (member.name.clone(), member.checkpoints.clone());
+            let evaluated = EvaluatedMember { name, checkpoints, restart, is_whole: true };
+            match member.kind {
+                MemberKind::Entity => entities.push(evaluated),
+                MemberKind::Baseline => baselines.push(evaluated),
+            }
+        }
+        let inputs = self.inputs(&baselines, reader.edition())?;
+        let mut results = EvaluationResults::from(state);
+        self.evaluate_in_order(&in_order, &inputs, &mut results)?;
+        drop(in_order);
+        if !again.is_empty() {
+            let states =
+                again.states(&inputs.name, &inputs.settings, |site, time| reader.placement(site, time))?;
+            results.resume(&inputs, states, settled_verdicts::load(&inputs, &again)?);
+            self.evaluate_histories(&again, &inputs, &mut results, reader)?;
+            results.add_rest_of_settled(&inputs);
+        }
+        let writer = Writer {
+            inputs: &inputs,
+            pass: self.progress.pass,
+            geoip_built_at: reader.built_at(),
+            results,
+            entities,
+            baselines,
+        };
+        let raised = while_scanning(|| writer.write())?;
+        notify::tell(&inputs.name, &mut self.progress, &raised);
+        Ok(())
+    }
+
+    /// What events are evaluated by, with what analysts entered for these baseline users.
+    fn inputs(&self, baselines: &[EvaluatedMember], edition: i64) -> Result<EvaluationInputs, TravelError> {
+        let settings = self.definition.settings()?;
+        let names: Vec<&str> = baselines.iter().map(|member| &*member.name).collect();
+        Ok(EvaluationInputs {
+            name: self.definition.name.clone(),
+            message: self.definition.message.clone(),
+            analysts: Overlay::new(&analyst_rows::load(&self.definition.name, &names)?, settings.learn),
+            suppressions: analyst_rows::suppressions(&self.definition.name)?,
+            settings,
+            edition,
+            pruned_before: self.progress.pruned_before.unwrap_or(Micros::MIN),
+            horizon: self.progress.horizon().max(self.counts.newest).unwrap_or(Micros::MIN),
+        })
+    }
+
+    /// Evaluates events in portions, none of which ends between two events of the same time.
+    fn evaluate_in_order(
+        &self,
+        events: &[EvaluatedEvent],
+        inputs: &EvaluationInputs,
+        results: &mut EvaluationResults,
+    ) -> Result<(), TravelError> {
+        let mut rest = events;
+        while !rest.is_empty() {
+            let last = rest[self.sizes.portion.min(rest.len()) - 1].time;
+            let (portion, later) = rest.split_at(rest.partition_point(|event| event.time <= last));
+            evaluate_portion(portion, inputs, results)?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// Reads and evaluates the histories of members in portions, none of which ends between two events of the same time. So
+    /// a history of any length takes bounded memory.
+    fn evaluate_histories(
+        &self,
+        again: &Reevaluation,
+        inputs: &EvaluationInputs,
+        results: &mut EvaluationResults,
+        reader: &mut Reader,
+    ) -> Result<(), TravelError> {
+        let query = self.queries.histories();
+        let arguments = again.history_arguments();
+        let as_owner = |body: &mut dyn FnMut() -> Option<Rows>| {
+            with_rights_of(self.owner, || self.queries.look_up(body))
+        };
+        let mut cursor = None;
+        as_owner(&mut || {
+            cursor = Some(Cursor::open(&query, &arguments));
+            None
+        });
+        let Some(mut cursor) = cursor else { return Ok(()) };
+        let mut events: Vec<EvaluatedEvent> = Vec::new();
+        while let Some(rows) =
+            as_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| !rows.is_empty())
+        {
+            for row in 0..rows.len {
+                if let Read::Located(event) = reader.read(&rows, row)? {
+                    events.push(*event);
+                }
+                pgrx::check_for_interrupts!();
+            }
+            if let Some(last) = events.last().map(|event| event.time) {
+                let rest = events.split_off(events.partition_point(|event| event.time < last));
+                evaluate_portion(&events, inputs, results)?;
+                events = rest;
+            }
+        }
+        cursor.close();
+        evaluate_portion(&events, inputs, results)
+    }
+}
+
+/// Evaluates events. If many verdicts have gathered, it writes them.
+fn evaluate_portion(
+    events: &[EvaluatedEvent],
+    inputs: &EvaluationInputs,
+    results: &mut EvaluationResults,
+) -> Result<(), TravelError> {
+    results.evaluate(inputs, events)?;
+    while_scanning(|| verdicts::write_if_many(inputs, results));
+    Ok(())
+}
