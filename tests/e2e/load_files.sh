@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Files are loaded one by one, as docs/reference.md says and as the demo does it: a bad one loses itself only, and is named.
+# Files are loaded one by one, as docs/load.md says and as the demo does it: a bad one loses itself only, and is named.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 start e2e-load-files
 ask 'CREATE EXTENSION impossible_travel' >/dev/null
-ask "SELECT travel.create_events_table('archive')" >/dev/null
+ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
 
 folder="$SCRATCH/AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/02"
 mkdir -p "$folder"
@@ -24,11 +24,11 @@ file z good | gzip >"$folder/z.json.gz"
 
 rule 'the loop of the documentation loads file by file, and names what it refuses'
 awk '/^```sh$/ { block = ""; inside = 1; next } /^```$/ { if (inside && block ~ /travel\.ingest/) print block; inside = 0 }
-    inside { block = block $0 "\n" }' "$ROOT/docs/reference.md" >"$SCRATCH/loop.sh"
+    inside { block = block $0 "\n" }' "$ROOT/docs/load.md" >"$SCRATCH/loop.sh"
 holds 'it is there' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
 (cd "$SCRATCH" && PATH="$(dirname "$(pg_bin psql)"):$PATH" bash "$SCRATCH/loop.sh") >"$SCRATCH/said" 2>"$SCRATCH/refused"
-same 'the good ones and the mended one are loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM archive")"
-same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" "$(ask "SELECT record #>> '{requestParameters,key}' FROM archive WHERE event_id = 'b'")"
+same 'the good ones and the mended one are loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
+same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
 for name in a b c f g "it's a \"name\"" z; do
     holds "$name has a line of counts" grep -q "/$name\.json\.gz *|" "$SCRATCH/said"
 done
