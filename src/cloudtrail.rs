@@ -200,13 +200,13 @@ impl ColumnValue for Option<bool> {
 
 impl ColumnValue for SourceKind {
     fn write(&self, row: &mut EventRow) {
-        row.text(Some(self.as_str()));
+        row.text(Some(self.into_str()));
     }
 }
 
 impl ColumnValue for Outcome {
     fn write(&self, row: &mut EventRow) {
-        row.text(Some(self.as_str()));
+        row.text(Some(self.into_str()));
     }
 }
 
@@ -242,7 +242,7 @@ fn number(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Of NULL too: `absent`.
 fn source_kind(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let kind = travel_cloudtrail::source_kind(call.text(0)?);
-    Ok(crate::pg::memory::varlena(kind.as_str().as_bytes()))
+    Ok(crate::pg::memory::varlena(kind.into_str().as_bytes()))
 }
 
 fn source_ip_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {

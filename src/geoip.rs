@@ -335,17 +335,17 @@ fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     row.f64(place.coordinates.map(Coordinates::latitude));
     row.f64(place.coordinates.map(Coordinates::longitude));
     row.f64(place.accuracy_km);
-    row.text(place.precision.map(|precision| precision.as_str()));
+    row.text(place.precision.map(|precision| precision.into_str()));
     row.text(place.city.as_deref());
     row.text(place.subdivision.as_deref());
     row.text(place.country.as_deref());
     row.text(place.country_code.as_deref());
-    row.network(place.network.map(|network| (network.address, network.prefix)));
+    row.network(place.network.map(|network| (network.addr(), network.prefix_len())));
     row.i64(place.asn);
     row.text(place.as_organization.as_deref());
     row.text(place.hosting.as_deref());
-    row.text(place.anonymizer.map(|anonymizer| anonymizer.as_str()));
-    row.text(place.carrier.map(|carrier| carrier.as_str()));
+    row.text(place.anonymizer.map(|anonymizer| anonymizer.into_str()));
+    row.text(place.carrier.map(|carrier| carrier.into_str()));
     row.finish(*row_type)
 }
 

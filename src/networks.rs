@@ -102,7 +102,7 @@ fn named_network(
     Ok(Some(NamedNetwork {
         scope,
         name: text(name)?.unwrap_or_default().into(),
-        treatment: text(treatment)?.and_then(Treatment::parse).unwrap_or(Treatment::Place),
+        treatment: text(treatment)?.and_then(|name| name.parse().ok()).unwrap_or(Treatment::Place),
         location,
         hosting: texts.shared(hosting)?,
         valid_from: valid_from.map(time),

@@ -10,6 +10,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::report::Report;
 use crate::pg::{settings, spi};
 use crate::tally::Tally;
+use strum::EnumString;
 
 /// What became of some rows.
 #[derive(Debug, Default)]
@@ -26,7 +27,8 @@ struct Count {
 }
 
 /// Why a row is not evaluated, in the order in which the first that applies counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "snake_case")]
 enum Cause {
     Condition,
     BadRecord,
@@ -36,13 +38,18 @@ enum Cause {
     FailedAuth,
     Service,
     Ignored,
-    /// Not located, by what `travel.source_kind` says of its address.
+    // The next six are not located; their names are those of `travel.source_kind`, with `unknown` for public addresses.
+    #[strum(serialize = "absent")]
     NoAddress,
+    #[strum(serialize = "malformed")]
     BadAddress,
+    #[strum(serialize = "private")]
     PrivateAddress,
     AwsService,
     AwsInternal,
+    #[strum(serialize = "unknown")]
     UnknownAddress,
+    #[strum(serialize = "coordinates")]
     BadCoordinates,
 }
 
@@ -136,30 +143,9 @@ impl Count {
 }
 
 impl Cause {
-    const ALL: [(Self, &'static str); 15] = [
-        (Self::Condition, "condition"),
-        (Self::BadRecord, "bad_record"),
-        (Self::NoTime, "no_time"),
-        (Self::BadTime, "bad_time"),
-        (Self::NoEntity, "no_entity"),
-        (Self::FailedAuth, "failed_auth"),
-        (Self::Service, "service"),
-        (Self::Ignored, "ignored"),
-        (Self::NoAddress, "absent"),
-        (Self::BadAddress, "malformed"),
-        (Self::PrivateAddress, "private"),
-        (Self::AwsService, "aws_service"),
-        (Self::AwsInternal, "aws_internal"),
-        (Self::UnknownAddress, "unknown"),
-        (Self::BadCoordinates, "coordinates"),
-    ];
-
+    /// The cause that the query names; `None` for rows that are evaluated.
     fn from_name(name: &str) -> Option<Self> {
-        if name == "evaluated" {
-            return None;
-        }
-        let known = Self::ALL.iter().find(|(_, known)| *known == name);
-        Some(known.map_or(Self::UnknownAddress, |(cause, _)| *cause))
+        if name == "evaluated" { None } else { Some(name.parse().unwrap_or(Self::UnknownAddress)) }
     }
 
     fn is_by_design(self) -> bool {

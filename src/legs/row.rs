@@ -55,8 +55,8 @@ fn end(row: &mut LegRow, stop: &Stop<Option<&[u8]>>, places: Option<&Places>) ->
     row.i64(place.and_then(|place| place.asn));
     row.text(place.and_then(|place| place.as_organization.as_deref()));
     row.text(place.and_then(|place| place.hosting.as_deref()));
-    row.text(place.and_then(|place| place.anonymizer).map(|anonymizer| anonymizer.as_str()));
-    row.text(place.and_then(|place| place.carrier).map(|carrier| carrier.as_str()));
+    row.text(place.and_then(|place| place.anonymizer).map(|anonymizer| anonymizer.into_str()));
+    row.text(place.and_then(|place| place.carrier).map(|carrier| carrier.into_str()));
     Ok(())
 }
 

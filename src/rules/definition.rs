@@ -125,16 +125,20 @@ impl Definition {
             learning_period: self.learning_period,
             forget_after: self.forget_after,
             trial_period: self.trial_period,
-            learn: Learn::from_name(&self.learn)
-                .ok_or_else(|| unreadable(format!("no way to learn {}", self.learn)))?,
+            learn: self
+                .learn
+                .parse::<Learn>()
+                .map_err(|_| unreadable(format!("no way to learn {}", self.learn)))?,
             learn_transitions: self.learn_transitions,
             downgraded: attributes(&self.downgraded)?,
             ignored: attributes(&self.ignored)?,
             keep_alive: self.keep_alive,
             max_duration: self.max_duration,
             raise_from: self.raise_from,
-            severity: Severity::from_name(&self.severity)
-                .ok_or_else(|| unreadable(format!("no severity {}", self.severity)))?,
+            severity: self
+                .severity
+                .parse::<Severity>()
+                .map_err(|_| unreadable(format!("no severity {}", self.severity)))?,
         })
     }
 

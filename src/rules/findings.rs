@@ -16,7 +16,7 @@ pub fn verdict(rule: &str, verdict: &Verdict) -> VerdictColumns {
     let mut row = VerdictColumns::new();
     row.insert("rule".to_owned(), json!(rule));
     row.insert("raised".to_owned(), json!(verdict.is_raised()));
-    row.insert("reasons".to_owned(), verdict.reasons.iter().map(|reason| json!(reason.as_str())).collect());
+    row.insert("reasons".to_owned(), verdict.reasons.iter().map(|reason| json!(reason.into_str())).collect());
     row.extend(FINDING.iter().map(|column| (column.name.to_owned(), value(verdict, column.value))));
     row
 }
@@ -54,8 +54,8 @@ fn place_value(event: &EvaluatedEvent, field: PlaceField) -> Value {
         PlaceField::Asn => json!(event.asn),
         PlaceField::AsOrganization => text(details.as_organization.as_ref()),
         PlaceField::Hosting => text(details.hosting.as_ref()),
-        PlaceField::Anonymizer => json!(event.anonymizer.map(|anonymizer| anonymizer.as_str())),
-        PlaceField::Carrier => json!(event.carrier.map(|carrier| carrier.as_str())),
+        PlaceField::Anonymizer => json!(event.anonymizer.map(|anonymizer| anonymizer.into_str())),
+        PlaceField::Carrier => json!(event.carrier.map(|carrier| carrier.into_str())),
     }
 }
 

@@ -13,7 +13,7 @@ pub fn tell(rule: &str, progress: &mut Progress, raised: &[RaisedAlert]) {
     progress.count_raised(rule, raised.len(), raised.iter().map(|alert| alert.severity).max());
     if progress.raised <= NOTIFIED {
         for alert in raised {
-            notify(&json!({"id": alert.id, "rule": rule, "severity": alert.severity.as_str()}));
+            notify(&json!({"id": alert.id, "rule": rule, "severity": alert.severity.into_str()}));
         }
     }
 }
@@ -21,7 +21,7 @@ pub fn tell(rule: &str, progress: &mut Progress, raised: &[RaisedAlert]) {
 /// At the end of a pass: where they were many, how many.
 pub fn tell_of_many(rule: &str, progress: &Progress) {
     if progress.raised > NOTIFIED {
-        let severity = progress.highest.map(|severity| severity.as_str());
+        let severity = progress.highest.map(|severity| severity.into_str());
         notify(&json!({"rule": rule, "alerts": progress.raised, "severity": severity}));
     }
 }

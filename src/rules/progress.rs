@@ -131,7 +131,7 @@ impl Progress {
             horizon: row.i64(horizon),
             pruned_before: row.i64(pruned_before),
             raised: count(raised),
-            highest: row.text(highest)?.and_then(Severity::from_name),
+            highest: row.text(highest)?.and_then(|name| name.parse::<Severity>().ok()),
             events: count(pass_events) as u64,
             located: count(pass_located) as u64,
         })
@@ -326,7 +326,7 @@ impl Progress {
             &[
                 Argument::text(rule),
                 Argument::bigint(self.raised),
-                Argument::optional_text(self.highest.map(Severity::as_str)),
+                Argument::optional_text(self.highest.map(|severity| severity.into_str())),
             ],
         );
     }

@@ -82,7 +82,7 @@ pub fn load(inputs: &EvaluationInputs, reevaluation: &Reevaluation) -> Result<Se
             to: to.map(|place| place.under(learn)),
             raised: row.is_true(raised),
             downgraded: row.is_true(downgraded),
-            evidence: row.texts(evidence)?.iter().filter_map(|name| Evidence::from_name(name)).collect(),
+            evidence: row.texts(evidence)?.iter().filter_map(|name| name.parse::<Evidence>().ok()).collect(),
             // An alert shows its first leg. Any other leg joined it.
             joined: row.bool(joined),
             other_edition: (edition != Some(inputs.edition)).then_some(edition.unwrap_or_default()),

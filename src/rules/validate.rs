@@ -174,7 +174,7 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             );
         }
     }
-    if rule.text(c"learn")?.is_some_and(|learn| Learn::from_name(learn).is_none()) {
+    if rule.text(c"learn")?.is_some_and(|learn| learn.parse::<Learn>().is_err()) {
         return wrong(
             c"learn",
             "proven or encountered".into(),

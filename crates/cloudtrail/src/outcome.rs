@@ -1,5 +1,7 @@
 //! What came of a call, and whether it proved that the caller holds the credential.
 
+use strum::IntoStaticStr;
+
 /// The service whose events are sign-ins, and which calls that a person makes in the console are invoked by.
 pub const CONSOLE: &str = "signin.amazonaws.com";
 
@@ -38,7 +40,8 @@ const UNPROVEN: [&str; 11] = [
     "IDPRejectedClaim",
 ];
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Outcome {
     #[default]
     Success,
@@ -48,17 +51,6 @@ pub enum Outcome {
     /// A sign-in that failed or did not come so far, or a request without a valid signature: no possession of a
     /// credential is proved.
     FailedAuth,
-}
-
-impl Outcome {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Success => "success",
-            Outcome::Denied => "denied",
-            Outcome::Error => "error",
-            Outcome::FailedAuth => "failed_auth",
-        }
-    }
 }
 
 /// What an event says of its own outcome.

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use strum::IntoStaticStr;
+
 use travel_core::address;
 
 use crate::value::known;
@@ -12,7 +14,8 @@ const SERVICE_DOMAINS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".ama
 /// Written as it is, or followed by `/` and a number.
 const INTERNAL: &str = "AWS Internal";
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum SourceKind {
     Public,
     Private,
@@ -21,19 +24,6 @@ pub enum SourceKind {
     Malformed,
     #[default]
     Absent,
-}
-
-impl SourceKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            SourceKind::Public => "public",
-            SourceKind::Private => "private",
-            SourceKind::AwsService => "aws_service",
-            SourceKind::AwsInternal => "aws_internal",
-            SourceKind::Malformed => "malformed",
-            SourceKind::Absent => "absent",
-        }
-    }
 }
 
 pub fn source_kind(text: Option<&str>) -> SourceKind {

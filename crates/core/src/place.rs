@@ -1,9 +1,10 @@
 //! Where an address is, and who runs it: what GeoIP databases and named networks say, merged.
 
 use crate::geodesy::Coordinates;
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
 use std::sync::Arc;
+use strum::IntoStaticStr;
 
 /// What is known of an address. Every part may be missing; without coordinates it is not located.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,7 +21,7 @@ pub struct Place {
     /// ISO 3166-1 alpha-2.
     pub country_code: Option<Arc<str>>,
     /// The prefix that gave the coordinates, else the longest that gave anything.
-    pub network: Option<Network>,
+    pub network: Option<IpNet>,
     pub asn: Option<i64>,
     pub as_organization: Option<Arc<str>>,
     /// `aws`, `azure`, `gcp`, …, or `other`.
@@ -30,7 +31,8 @@ pub struct Place {
 }
 
 /// How fine the coordinates are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Precision {
     /// The record that gave the coordinates names a city.
     City,
@@ -39,8 +41,9 @@ pub enum Precision {
 }
 
 /// A service that hides where its user is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Anonymizer {
     Vpn,
     Tor,
@@ -49,45 +52,10 @@ pub enum Anonymizer {
 }
 
 /// An access network whose addresses say little about a user's place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Carrier {
     Mobile,
     Satellite,
-}
-
-/// An address prefix; the host bits of `address` are zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Network {
-    pub address: IpAddr,
-    pub prefix: u8,
-}
-
-impl Precision {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::City => "city",
-            Self::Country => "country",
-        }
-    }
-}
-
-impl Anonymizer {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Vpn => "vpn",
-            Self::Tor => "tor",
-            Self::Proxy => "proxy",
-            Self::Relay => "relay",
-        }
-    }
-}
-
-impl Carrier {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Mobile => "mobile",
-            Self::Satellite => "satellite",
-        }
-    }
 }

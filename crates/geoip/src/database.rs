@@ -3,6 +3,7 @@
 use crate::cache::Cache;
 use crate::names::Names;
 use crate::record::{Fields, PROVIDED};
+use ipnet::{IpNet, Ipv4Net};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,6 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
-use travel_core::place::Network;
 
 /// An open database. Lookups keep decoded records, so it serves one thread.
 pub struct Database {
@@ -127,7 +127,7 @@ impl Database {
 
     /// The record of an address and the network that it stands for. `None`: the database does not know it, or
     /// has no addresses of its version.
-    pub fn lookup(&self, address: IpAddr) -> Result<Option<(Rc<Fields>, Network)>, DatabaseError> {
+    pub fn lookup(&self, address: IpAddr) -> Result<Option<(Rc<Fields>, IpNet)>, DatabaseError> {
         if address.is_ipv6() && self.ip_version() == 4 {
             return Ok(None);
         }
@@ -138,8 +138,8 @@ impl Database {
         let network = found.network()?;
         let network = match (address, network.ip()) {
             // One record for more than all of IPv4 is, to an IPv4 address, a record for all of IPv4.
-            (IpAddr::V4(_), IpAddr::V6(_)) => Network { address: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
-            (_, address) => Network { address, prefix: network.prefix() },
+            (IpAddr::V4(_), IpAddr::V6(_)) => Ipv4Net::default().into(),
+            (_, address) => IpNet::new(address, network.prefix()).unwrap_or_else(|_| address.into()),
         };
         if let Some(fields) = self.records.borrow().get(offset as u64) {
             return Ok(Some((Rc::clone(fields), network)));

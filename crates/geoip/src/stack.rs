@@ -5,13 +5,14 @@ use crate::copy::Digest;
 use crate::database::{Database, DatabaseError, Locates};
 use crate::hosting;
 use crate::record::Fields;
+use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::geodesy::Coordinates;
-use travel_core::place::{Network, Place, Precision};
+use travel_core::place::{Place, Precision};
 
 /// Databases in the order in which they are asked. The first that supplies a field wins, except that what
 /// belongs together comes from one file: coordinates, radius, subdivision and city; country and its code.
@@ -180,7 +181,7 @@ impl Stack {
 }
 
 /// What one database knows of an address.
-type Found = (Rc<Fields>, Network);
+type Found = (Rc<Fields>, IpNet);
 
 /// IPv4 addresses lie where no IPv6 host is, so that one kind of key serves both.
 #[inline]
@@ -250,7 +251,7 @@ fn merge(found: &[Found]) -> Option<Place> {
     if place == Place::default() {
         return None;
     }
-    let longest = || found.iter().max_by_key(|(_, network)| network.prefix);
+    let longest = || found.iter().max_by_key(|(_, network)| network.prefix_len());
     let network = located.or_else(longest).map(|&(_, network)| network);
     Some(Place { network, ..place })
 }

@@ -34,11 +34,11 @@ impl IdentifiedIncident {
     ) -> VerdictColumns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
-        let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
+        let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.into_str()).collect();
         let own = [
             ("id", json!(self.id)),
             ("rule", json!(inputs.name)),
-            ("severity", json!(incident.severity.as_str())),
+            ("severity", json!(incident.severity.into_str())),
             ("first_seen", json!(utc(incident.first_seen))),
             ("last_seen", json!(utc(incident.last_seen))),
             ("leg_count", json!(incident.legs.len())),

@@ -17,7 +17,7 @@ impl Writer<'_> {
                 countries.push(Some(place.place.country_code));
                 subdivisions.push(place.place.subdivision);
                 cities.push(place.place.city);
-                states.push(place.state.as_str());
+                states.push(place.state.into_str());
                 first.push(place.first_seen);
                 last.push(place.last_seen);
             }

@@ -2,11 +2,11 @@
 
 use crate::arbitrary;
 use crate::plan::{self, Step};
+use ipnet::IpNet;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use travel_core::place::Network;
 use travel_core::rule::settings::DAY;
 use travel_core::rule::*;
 use travel_core::site::Site;
@@ -212,7 +212,8 @@ impl Case {
             }
         }
         for row in &mut self.suppressions {
-            row.network = row.network.map(|network| Network { address: own(network.address), ..network });
+            row.network =
+                row.network.and_then(|network| IpNet::new(own(network.addr()), network.prefix_len()).ok());
         }
     }
 }

@@ -143,7 +143,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             host(from),
             utc(to.time),
             host(to),
-            listed(&mut verdict.reasons.iter().map(|reason| reason.as_str())),
+            listed(&mut verdict.reasons.iter().map(|reason| reason.into_str())),
             if verdict.is_raised() { "t" } else { "f" },
             verdict.measure.distance_km,
             verdict.measure.effective_distance_km,
@@ -154,7 +154,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
         ));
     }
     for incident in &evaluation.incidents {
-        let mut evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.as_str()).collect();
+        let mut evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.into_str()).collect();
         evidence.sort_unstable();
         let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
         legs.sort_unstable();
@@ -170,7 +170,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             utc(incident.first_seen),
             utc(incident.last_seen),
             incident.legs.len(),
-            incident.severity.as_str(),
+            incident.severity.into_str(),
             incident.legs[0],
             listed(&mut legs.into_iter()),
         ));
@@ -183,7 +183,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             "place {} {} {} {} {}",
             learnt.baseline_entity,
             place(&learnt.place),
-            learnt.state.as_str(),
+            learnt.state.into_str(),
             utc(learnt.first_seen),
             utc(learnt.last_seen),
         ));

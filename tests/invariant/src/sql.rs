@@ -123,14 +123,14 @@ fn settings(rule: &Rule) -> Vec<(&'static str, String)> {
         ("learning_period", interval(rule.learning_period)),
         ("forget_after", interval(rule.forget_after)),
         ("trial_period", interval(rule.trial_period)),
-        ("learn", literal(rule.learn.as_str())),
+        ("learn", literal(rule.learn.into_str())),
         ("learn_transitions", rule.learn_transitions.to_string()),
         ("downgraded", attributes(rule.downgraded)),
         ("ignored", attributes(rule.ignored)),
         ("keep_alive", interval(rule.keep_alive)),
         ("max_duration", interval(rule.max_duration)),
         ("raise_from", nullable(rule.raise_from.map(utc).as_deref())),
-        ("severity", literal(rule.severity.as_str())),
+        ("severity", literal(rule.severity.into_str())),
     ]
 }
 
@@ -156,7 +156,7 @@ pub fn said_of(name: &str, analysts: &[AnalystRow], suppressions: &[Suppression]
         });
     }
     for row in suppressions {
-        let network = row.network.map(|network| format!("{}/{}", network.address, network.prefix));
+        let network = row.network.map(|network| network.to_string());
         statements.push(format!(
             "INSERT INTO travel.suppressions (rule, entity_like, country_code_a, country_code_b, network, valid_from, \
              valid_until, reason) VALUES ({rule}, {}, {}, {}, {}, {}, {}, 'a test')",
@@ -197,12 +197,7 @@ pub fn first(case: &Case) -> Before {
 pub fn networks(case: &Case) -> Vec<String> {
     let mut statements = vec!["DELETE FROM travel.networks".to_owned()];
     for (address, treatment) in case.networks() {
-        let treatment = match treatment {
-            Treatment::Place => "place",
-            Treatment::Vpn => "vpn",
-            Treatment::Trusted => "trusted",
-            Treatment::Ignore => "ignore",
-        };
+        let treatment = treatment.into_str();
         statements.push(format!(
             "INSERT INTO travel.networks (network, name, treatment) VALUES ('{address}', 'n', '{treatment}')"
         ));

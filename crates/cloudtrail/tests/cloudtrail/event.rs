@@ -213,7 +213,7 @@ fn mfa_is_used_if_either_place_says_so_and_not_if_one_is_there() {
 
 fn outcome(source: &str, code: Option<&str>, response: Value) -> &'static str {
     let record = json!({"eventSource": source, "eventName": "ConsoleLogin", "errorCode": code, "responseElements": response});
-    parse(&record).unwrap().outcome.as_str()
+    parse(&record).unwrap().outcome.into_str()
 }
 
 #[test]
@@ -231,7 +231,7 @@ fn a_sign_in_event_before_a_credential_was_accepted_proves_none() {
     let outcome = |name: &str, more: Value| {
         let mut record = json!({"eventSource": "signin.amazonaws.com", "eventName": name});
         record.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        parse(&record).unwrap().outcome.as_str()
+        parse(&record).unwrap().outcome.into_str()
     };
     let answered = |key: &str, name: &str, answer: &str| json!({key: {name: answer}});
     for name in ["CredentialChallenge", "CheckMfa", "PasswordRecoveryRequested"] {
@@ -310,6 +310,6 @@ fn odd_sources_keep_their_text() {
         let record = with("sourceIPAddress", json!(text));
         let event = parse(&record).unwrap();
         assert_eq!(event.source_text, Some(text));
-        assert_eq!((event.source_kind.as_str(), event.source_ip.is_some()), (kind, is_address), "{text}");
+        assert_eq!((event.source_kind.into_str(), event.source_ip.is_some()), (kind, is_address), "{text}");
     }
 }

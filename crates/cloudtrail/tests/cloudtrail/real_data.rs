@@ -46,8 +46,8 @@ fn every_record_of_a_real_trail_is_read() {
             assert!(event.event_id.is_some() && event.event_time.is_some() && event.read_only.is_some());
             keys.extend(event.access_key_id.map(str::to_owned));
             let mut count = |name: String| *counts.entry(name).or_default() += 1;
-            count(format!("source_kind {}", event.source_kind.as_str()));
-            count(format!("outcome {}", event.outcome.as_str()));
+            count(format!("source_kind {}", event.source_kind.into_str()));
+            count(format!("outcome {}", event.outcome.into_str()));
             count(format!("identity_type {}", event.identity_type.unwrap_or("NULL")));
             count(format!("mfa_used {:?}", event.mfa_used));
             count(format!("from_console {:?}", event.from_console));

@@ -1,7 +1,7 @@
 use travel_cloudtrail::{SourceKind, number, plain_decimal, source_kind};
 
 fn kind(text: &str) -> &'static str {
-    source_kind(Some(text)).as_str()
+    source_kind(Some(text)).into_str()
 }
 
 #[test]

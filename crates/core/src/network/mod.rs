@@ -10,8 +10,9 @@ mod prefixes;
 
 use crate::address;
 use crate::geodesy::Coordinates;
-use crate::place::{Network, Place, Precision};
+use crate::place::{Place, Precision};
 use crate::rule::Treatment;
+use ipnet::IpNet;
 use prefixes::Prefixes;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -38,7 +39,7 @@ pub struct NamedNetwork {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// As [`prefix`] makes it.
-    Prefix(Network),
+    Prefix(IpNet),
     /// An autonomous system.
     As(i64),
 }
@@ -77,7 +78,7 @@ pub struct Networks {
 }
 
 /// The prefix of a network's address: host bits dropped, an IPv4-mapped IPv6 prefix unwrapped.
-pub fn prefix(address: IpAddr, length: u8) -> Network {
+pub fn prefix(address: IpAddr, length: u8) -> IpNet {
     let (address, length) = match address {
         IpAddr::V6(v6) if length >= 96 => match v6.to_ipv4_mapped() {
             Some(v4) => (IpAddr::V4(v4), length - 96),
@@ -85,18 +86,9 @@ pub fn prefix(address: IpAddr, length: u8) -> Network {
         },
         _ => (address, length),
     };
-    match address {
-        IpAddr::V4(v4) => {
-            let length = length.min(32);
-            let bits = v4.to_bits() & u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
-            Network { address: IpAddr::V4(bits.into()), prefix: length }
-        }
-        IpAddr::V6(v6) => {
-            let length = length.min(128);
-            let bits = v6.to_bits() & u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
-            Network { address: IpAddr::V6(bits.into()), prefix: length }
-        }
-    }
+    let longest = if address.is_ipv4() { 32 } else { 128 };
+    // A length of at most the longest is always a prefix.
+    IpNet::new(address, length.min(longest)).unwrap_or_else(|_| address.into()).trunc()
 }
 
 impl Networks {
@@ -105,11 +97,11 @@ impl Networks {
         let (mut v4, mut v6, mut systems) = (Vec::new(), Vec::new(), HashMap::<_, Vec<_>>::new());
         for (row, rank) in rows.iter().zip(0_u32..) {
             match row.scope {
-                Scope::Prefix(Network { address: IpAddr::V4(start), prefix }) => {
-                    v4.push((start.to_bits(), prefix, rank));
+                Scope::Prefix(IpNet::V4(prefix)) => {
+                    v4.push((prefix.addr().to_bits(), prefix.prefix_len(), rank));
                 }
-                Scope::Prefix(Network { address: IpAddr::V6(start), prefix }) => {
-                    v6.push((start.to_bits(), prefix, rank));
+                Scope::Prefix(IpNet::V6(prefix)) => {
+                    v6.push((prefix.addr().to_bits(), prefix.prefix_len(), rank));
                 }
                 Scope::As(number) => systems.entry(number).or_default().push(rank),
             }
@@ -222,13 +214,13 @@ impl NamedNetwork {
         let Self { scope, name, treatment, location, hosting, valid_from, valid_until, by_hand } = self;
         let mut bytes = Vec::new();
         match scope {
-            Scope::Prefix(Network { address: IpAddr::V4(address), prefix }) => {
-                bytes.extend([4, *prefix]);
-                bytes.extend(address.octets());
+            Scope::Prefix(IpNet::V4(prefix)) => {
+                bytes.extend([4, prefix.prefix_len()]);
+                bytes.extend(prefix.addr().octets());
             }
-            Scope::Prefix(Network { address: IpAddr::V6(address), prefix }) => {
-                bytes.extend([6, *prefix]);
-                bytes.extend(address.octets());
+            Scope::Prefix(IpNet::V6(prefix)) => {
+                bytes.extend([6, prefix.prefix_len()]);
+                bytes.extend(prefix.addr().octets());
             }
             Scope::As(number) => {
                 bytes.push(0);
@@ -255,7 +247,7 @@ impl NamedNetwork {
     /// Which of two rows wins: the lesser. What is equal in all of it stays in the order in which it came.
     fn precedence(&self, other: &Self) -> std::cmp::Ordering {
         let longest_first = |row: &Self| match row.scope {
-            Scope::Prefix(network) => (false, u8::MAX - network.prefix),
+            Scope::Prefix(network) => (false, u8::MAX - network.prefix_len()),
             Scope::As(_) => (true, 0),
         };
         (other.by_hand.cmp(&self.by_hand))
@@ -295,7 +287,8 @@ impl Resolved<'_> {
         if let Some((row, hosting)) = self.hosted {
             place.hosting = Some(Arc::clone(hosting));
             if place.coordinates.is_none() {
-                place.network = row.scope.prefix().into_iter().chain(place.network).max_by_key(|n| n.prefix);
+                place.network =
+                    row.scope.prefix().into_iter().chain(place.network).max_by_key(IpNet::prefix_len);
             }
         }
         Some(Arc::new(place))
@@ -303,7 +296,7 @@ impl Resolved<'_> {
 }
 
 impl Scope {
-    fn prefix(self) -> Option<Network> {
+    fn prefix(self) -> Option<IpNet> {
         match self {
             Self::Prefix(network) => Some(network),
             Self::As(_) => None,

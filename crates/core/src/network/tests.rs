@@ -199,7 +199,7 @@ fn plain<'a>(rows: &'a [NamedNetwork], host: IpAddr, asn: Option<i64>, at: i64) 
     let covers = |scope: Scope| match (scope, address::host(host)) {
         (Scope::As(number), _) => asn == Some(number),
         (Scope::Prefix(network), host) => {
-            network.address.is_ipv4() == host.is_ipv4() && prefix(host, network.prefix) == network
+            network.addr().is_ipv4() == host.is_ipv4() && prefix(host, network.prefix_len()) == network
         }
     };
     let mut fitting: Vec<&NamedNetwork> = rows
@@ -209,7 +209,7 @@ fn plain<'a>(rows: &'a [NamedNetwork], host: IpAddr, asn: Option<i64>, at: i64) 
         .collect();
     fitting.sort_by_key(|row| {
         let length = match row.scope {
-            Scope::Prefix(network) => i16::from(network.prefix),
+            Scope::Prefix(network) => i16::from(network.prefix_len()),
             Scope::As(_) => -1,
         };
         (!row.by_hand, Reverse(length), Reverse(row.valid_from), Arc::clone(&row.name))

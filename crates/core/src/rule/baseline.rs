@@ -8,6 +8,7 @@ use crate::map_as_pairs;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use strum::IntoStaticStr;
 
 /// All that the future needs of a baseline entity's past. Plain data: it can be stored after any event and taken up
 /// again with the next.
@@ -41,8 +42,9 @@ pub struct PlaceRecord {
     pub last: Stop<()>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PlaceState {
     Known {
         since: Micros,
@@ -280,15 +282,6 @@ impl PlaceRecord {
 }
 
 impl PlaceState {
-    /// As `known_places.state` names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Known { .. } => "known",
-            Self::Trial { .. } => "trial",
-            Self::Contested { .. } => "contested",
-        }
-    }
-
     pub fn since(self) -> Micros {
         let (Self::Known { since } | Self::Trial { since, .. } | Self::Contested { since }) = self;
         since

@@ -10,6 +10,7 @@ use crate::site::Site;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::sync::Arc;
+use strum::{EnumString, IntoStaticStr};
 
 /// What a rule evaluates of an event. The door has filtered and placed it, and has resolved the named networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,8 +66,9 @@ pub struct EventDetails {
 }
 
 /// What a named network asks for its addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Treatment {
     /// It gives coordinates, and is evaluated like any other.
     Place,
@@ -76,19 +78,6 @@ pub enum Treatment {
     Trusted,
     /// As if the event were absent.
     Ignore,
-}
-
-impl Treatment {
-    /// As it is written in the table of networks.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "place" => Some(Self::Place),
-            "vpn" => Some(Self::Vpn),
-            "trusted" => Some(Self::Trusted),
-            "ignore" => Some(Self::Ignore),
-            _ => None,
-        }
-    }
 }
 
 impl EvaluatedEvent {

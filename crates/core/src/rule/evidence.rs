@@ -4,13 +4,26 @@ use super::address_class::in_one_as;
 use super::event::EvaluatedEvent;
 use crate::journey::Leg;
 use crate::site::SiteKind;
-use serde::de::IntoDeserializer;
-use serde::de::value::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use strum::{EnumString, IntoStaticStr};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Evidence {
     NewCountry,
     UserAgentChanged,
@@ -54,28 +67,4 @@ pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidenc
         (kinds.contains(&SiteKind::Ipv4) && kinds.contains(&SiteKind::Ipv6), Evidence::DualStack),
     ];
     details.into_iter().filter(|(details, _)| *details).map(|(_, evidence)| evidence).collect()
-}
-
-impl Evidence {
-    pub fn from_name(name: &str) -> Option<Self> {
-        let name: serde::de::value::StrDeserializer<Error> = name.into_deserializer();
-        Self::deserialize(name).ok()
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NewCountry => "new_country",
-            Self::UserAgentChanged => "user_agent_changed",
-            Self::NoMfa => "no_mfa",
-            Self::LongTermKey => "long_term_key",
-            Self::Root => "root",
-            Self::Tor => "tor",
-            Self::HostingOneSide => "hosting_one_side",
-            Self::HostingBoth => "hosting_both",
-            Self::Carrier => "carrier",
-            Self::SameAsn => "same_asn",
-            Self::DualStack => "dual_stack",
-            Self::TwoHolders => "two_holders",
-        }
-    }
 }

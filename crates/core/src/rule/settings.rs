@@ -2,6 +2,7 @@
 
 use crate::journey::Thresholds;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Microseconds: a time since 2000-01-01 UTC, or a length of time.
 pub type Micros = i64;
@@ -37,7 +38,8 @@ pub struct Rule {
 }
 
 /// When a place becomes known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Learn {
     /// After a trial in which nothing spoke against it.
     Proven,
@@ -54,8 +56,23 @@ pub struct NetworkAttributes {
     pub same_asn: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Severity {
     Info,
     Low,
@@ -91,19 +108,6 @@ impl Rule {
     }
 }
 
-impl Learn {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Encountered => "encountered",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Proven, Self::Encountered].into_iter().find(|learn| learn.as_str() == name)
-    }
-}
-
 impl NetworkAttributes {
     /// Reads the names of attributes; the error is a name that is none.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
@@ -122,8 +126,6 @@ impl NetworkAttributes {
 }
 
 impl Severity {
-    pub const ALL: [Self; 5] = [Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
-
     /// Info has nothing below it.
     pub fn one_step_down(self) -> Self {
         match self {
@@ -132,19 +134,5 @@ impl Severity {
             Self::High => Self::Medium,
             Self::Critical => Self::High,
         }
-    }
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        }
-    }
-
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|severity| severity.as_str() == name)
     }
 }

@@ -2,10 +2,8 @@
 
 use super::event::EvaluatedEvent;
 use super::settings::Micros;
-use crate::address;
 use crate::journey::Leg;
-use crate::place::Network;
-use std::net::IpAddr;
+use ipnet::IpNet;
 
 /// A leg is suppressed where every criterion that is given fits. The door passes those of the rule and those of all.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,7 +14,7 @@ pub struct Suppression {
     pub country_code_a: Option<String>,
     pub country_code_b: Option<String>,
     /// Holds the address of either end: a detour through it is a leg there and a leg back.
-    pub network: Option<Network>,
+    pub network: Option<IpNet>,
     pub valid_from: Option<Micros>,
     pub valid_until: Option<Micros>,
 }
@@ -29,7 +27,7 @@ impl Suppression {
             && self.entity_like.as_ref().is_none_or(|pattern| is_like(&to.entity, pattern))
             && self.countries_fit(from.country_code.as_deref(), to.country_code.as_deref())
             && self.network.is_none_or(|network| {
-                [from, to].iter().any(|end| end.site.address().is_some_and(|ip| contains(network, ip)))
+                [from, to].iter().any(|end| end.site.address().is_some_and(|ip| network.contains(&ip)))
             })
     }
 
@@ -39,21 +37,6 @@ impl Suppression {
         };
         (is(&self.country_code_a, from) && is(&self.country_code_b, to))
             || (is(&self.country_code_a, to) && is(&self.country_code_b, from))
-    }
-}
-
-/// Whether an address is inside a prefix. No IPv4 address is inside an IPv6 prefix.
-fn contains(network: Network, ip: IpAddr) -> bool {
-    match (network.address, address::host(ip)) {
-        (IpAddr::V4(start), IpAddr::V4(ip)) => {
-            let beyond = 32_u32.saturating_sub(network.prefix.into());
-            u64::from(u32::from(start)) >> beyond == u64::from(u32::from(ip)) >> beyond
-        }
-        (IpAddr::V6(start), IpAddr::V6(ip)) => {
-            let beyond = 128_u32.saturating_sub(network.prefix.into());
-            u128::from(start).checked_shr(beyond) == u128::from(ip).checked_shr(beyond)
-        }
-        (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
     }
 }
 
@@ -147,20 +130,5 @@ mod tests {
         ] {
             assert!(!is_like(text, pattern), "{text} NOT LIKE {pattern}");
         }
-    }
-
-    #[test]
-    fn prefixes_contain_their_addresses() {
-        let network = |address: &str, prefix| Network { address: address.parse().unwrap(), prefix };
-        let ip = |text: &str| text.parse().unwrap();
-        assert!(contains(network("192.0.2.0", 24), ip("192.0.2.255")));
-        assert!(contains(network("192.0.2.0", 24), ip("::ffff:192.0.2.1")));
-        assert!(!contains(network("192.0.2.0", 24), ip("192.0.3.0")));
-        assert!(contains(network("192.0.2.7", 32), ip("192.0.2.7")));
-        assert!(contains(network("0.0.0.0", 0), ip("255.0.0.1")));
-        assert!(!contains(network("::", 0), ip("192.0.2.1")));
-        assert!(contains(network("::", 0), ip("2001:db8::1")));
-        assert!(contains(network("2001:db8::", 32), ip("2001:db8:ffff::1")));
-        assert!(!contains(network("2001:db8::", 32), ip("2001:db9::1")));
     }
 }

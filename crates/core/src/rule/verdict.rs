@@ -13,9 +13,11 @@ use crate::journey::{Leg, Measure};
 use crate::message::leg_id;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use strum::IntoStaticStr;
 
 /// Why a leg over the thresholds is not raised, in the order in which verdicts list them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Reason {
     BeforeRaiseFrom,
     Learning,
@@ -187,23 +189,5 @@ impl Knowledge<'_> {
     fn country(self, country_code: &Arc<str>) -> bool {
         self.state.is_some_and(|state| state.knows_country(self.rule, country_code, self.at))
             || self.analysts.knows_country(self.baseline_entity, country_code, self.at)
-    }
-}
-
-impl Reason {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BeforeRaiseFrom => "before_raise_from",
-            Self::Learning => "learning",
-            Self::KnownPlace => "known_place",
-            Self::KnownTransition => "known_transition",
-            Self::TrustedNetwork => "trusted_network",
-            Self::Vpn => "vpn",
-            Self::Anonymizer => "anonymizer",
-            Self::Hosting => "hosting",
-            Self::Carrier => "carrier",
-            Self::SameAsn => "same_asn",
-            Self::Suppressed => "suppressed",
-        }
     }
 }

@@ -3,11 +3,13 @@
 use crate::world::{
     LONDON, MADRID, NOWHERE, PARIS, PORTLAND_MAINE, PORTLAND_OREGON, Spot, TOKYO, event_from, text,
 };
+use ipnet::IpNet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
+use strum::VariantArray;
 use travel_core::journey::Thresholds;
-use travel_core::place::{Anonymizer, Carrier, Network};
+use travel_core::place::{Anonymizer, Carrier};
 use travel_core::rule::settings::{DAY, HOUR, SECOND};
 use travel_core::rule::*;
 
@@ -54,7 +56,7 @@ fn rules() -> impl Strategy<Value = Rule> {
         select(vec![0, 6 * HOUR, 24 * HOUR, 72 * HOUR]),
     );
     let learning = (prop::bool::weighted(0.9), prop::bool::weighted(0.6), any::<bool>());
-    (thresholds, periods, learning, attributes(0.4), attributes(0.25), select(Severity::ALL.to_vec()))
+    (thresholds, periods, learning, attributes(0.4), attributes(0.25), select(Severity::VARIANTS.to_vec()))
         .prop_map(
             |(thresholds, periods, (baseline, proven, learn_transitions), downgraded, ignored, severity)| {
                 Rule {
@@ -236,7 +238,7 @@ fn suppression(last: Micros) -> impl Strategy<Value = Suppression> {
             entity_like: pattern.map(Into::into),
             country_code_a: a.map(Into::into),
             country_code_b: b.map(Into::into),
-            network: network.map(|(address, prefix)| Network { address: address.parse().unwrap(), prefix }),
+            network: network.map(|(address, prefix)| IpNet::new(address.parse().unwrap(), prefix).unwrap()),
             valid_from: from.map(|from| from * HOUR),
             valid_until: until.map(|until| until * HOUR),
         })

@@ -176,7 +176,7 @@ fn state_after(events: &[EvaluatedEvent]) -> State {
 fn learnt(state: &State) -> Vec<(String, &'static str)> {
     let places = &state.baselines["alice"].places;
     let word = |(place, record): (&PlaceKey, &PlaceRecord)| {
-        (place.city.as_deref().unwrap_or_default().to_owned(), record.state.as_str())
+        (place.city.as_deref().unwrap_or_default().to_owned(), record.state.into_str())
     };
     places.iter().map(word).collect()
 }

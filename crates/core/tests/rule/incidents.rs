@@ -89,7 +89,7 @@ fn severity_is_one_step_down_where_every_raised_leg_is_marked() {
 fn evidence_of(rule: &Rule, from: EvaluatedEvent, to: EvaluatedEvent) -> Vec<&'static str> {
     let events = [from, to];
     let evaluation = evaluate(rule, &events, &[], &[]);
-    evaluation.incidents[0].evidence.iter().map(|evidence| evidence.as_str()).collect()
+    evaluation.incidents[0].evidence.iter().map(|evidence| evidence.into_str()).collect()
 }
 
 #[test]

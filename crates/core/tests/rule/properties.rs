@@ -216,7 +216,7 @@ fn the_random_histories_are_rich() {
     for _ in 0..600 {
         let case = cases().new_tree(&mut runner).unwrap().current();
         let answer = in_words(&evaluated(&case));
-        let learn = case.rule.learn.as_str();
+        let learn = case.rule.learn.into_str();
         let mut things: Vec<String> = Vec::new();
         for verdict in &answer.verdicts {
             things.extend(verdict.reasons.iter().map(|reason| format!("reason {reason} {learn}")));

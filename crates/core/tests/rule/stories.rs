@@ -39,7 +39,7 @@ fn the_reference_rule() {
     assert_eq!(alerts.len(), 1);
     assert_eq!(alerts[0].severity, Severity::Info);
     assert_eq!(alerts[0].legs.len(), 1);
-    let evidence: Vec<_> = alerts[0].evidence.iter().map(|evidence| evidence.as_str()).collect();
+    let evidence: Vec<_> = alerts[0].evidence.iter().map(|evidence| evidence.into_str()).collect();
     assert_eq!(evidence, ["new_country", "long_term_key"]);
 
     // With learn_transitions off it raises again.
@@ -92,7 +92,10 @@ fn the_default_rule() {
     let then = evaluate(&rule, &events, &entered, &[]);
     assert_eq!(then.incidents, first.incidents);
     for verdict in &then.verdicts[4..] {
-        assert_eq!(verdict.reasons.iter().map(|reason| reason.as_str()).collect::<Vec<_>>(), ["known_place"]);
+        assert_eq!(
+            verdict.reasons.iter().map(|reason| reason.into_str()).collect::<Vec<_>>(),
+            ["known_place"]
+        );
     }
     // Without the analyst's word it goes on.
     assert_eq!(evaluate(&rule, &events, &[], &[]).incidents[0].legs.len(), 6);

@@ -1,7 +1,8 @@
 //! Every reason that applies, and downgraded attributes.
 
 use crate::world::*;
-use travel_core::place::{Anonymizer, Carrier, Network};
+use ipnet::IpNet;
+use travel_core::place::{Anonymizer, Carrier};
 use travel_core::rule::*;
 
 const NOON: Micros = time(0, 12, 0);
@@ -118,7 +119,7 @@ fn the_two_countries_fit_in_either_order() {
 #[test]
 fn a_suppression_s_network_contains_either_end() {
     let network = |prefix: &str, length| Suppression {
-        network: Some(Network { address: prefix.parse().unwrap(), prefix: length }),
+        network: Some(IpNet::new(prefix.parse().unwrap(), length).unwrap()),
         ..Suppression::default()
     };
     let (leaving, arriving) = (home().site.address().unwrap(), there().site.address().unwrap());

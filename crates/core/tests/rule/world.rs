@@ -122,7 +122,7 @@ pub fn reasons_with(
     let evaluation = evaluate(rule, events, analysts, suppressions);
     let verdicts = evaluation.verdicts.iter();
     verdicts
-        .map(|verdict| (verdict.to_time(), verdict.reasons.iter().map(|r| r.as_str()).collect()))
+        .map(|verdict| (verdict.to_time(), verdict.reasons.iter().map(|r| r.into_str()).collect()))
         .collect()
 }
 
@@ -139,7 +139,7 @@ pub fn standing_with(
 ) -> Option<&'static str> {
     let learnt = evaluate(rule, events, analysts, &[]).places;
     let key = place(spot).under(rule.learn);
-    learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.state.as_str())
+    learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.state.into_str())
 }
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {

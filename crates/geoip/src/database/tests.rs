@@ -3,9 +3,8 @@
 use super::*;
 use crate::testing::{Value, address, bytes, city, database, map, real_file, text};
 
-fn network(text: &str) -> Network {
-    let (address, prefix) = text.split_once('/').unwrap();
-    Network { address: address.parse().unwrap(), prefix: prefix.parse().unwrap() }
+fn network(text: &str) -> IpNet {
+    text.parse().unwrap()
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn what_belongs_together_comes_from_the_first_file_with_coordinates() {
     assert_eq!(place.subdivision, None, "not another file's");
     assert_eq!(place.country_code.as_deref(), Some("GB"), "the country of the coordinates");
     assert_eq!(place.accuracy_km, Some(20.0));
-    assert_eq!(place.network.unwrap().prefix, 16, "the prefix of the coordinates");
+    assert_eq!(place.network.unwrap().prefix_len(), 16, "the prefix of the coordinates");
     assert_eq!(place.precision, Some(Precision::City));
 }
 
@@ -60,7 +60,7 @@ fn without_coordinates_the_longest_prefix_counts() {
         (4, &[("1.0.0.0/30", map([]))]),
     ]);
     let place = place(&stack, "1.0.0.1");
-    assert_eq!(place.network.unwrap().prefix, 24, "an empty record gives nothing");
+    assert_eq!(place.network.unwrap().prefix_len(), 24, "an empty record gives nothing");
     assert_eq!((place.asn, place.anonymizer), (Some(3320), Some(Anonymizer::Tor)));
     assert_eq!((place.coordinates, place.precision), (None, None));
 }

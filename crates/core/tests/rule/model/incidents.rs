@@ -44,7 +44,7 @@ impl Model<'_> {
                 }
                 let all_downgraded = group.iter().all(|(_, _, verdict)| verdict.downgraded);
                 let steps = ["info", "low", "medium", "high", "critical"];
-                let step = steps.iter().position(|step| *step == self.rule.severity.as_str()).unwrap();
+                let step = steps.iter().position(|step| *step == self.rule.severity.into_str()).unwrap();
                 incidents.push(ModelIncident {
                     entity: entity.to_owned(),
                     first_seen,

@@ -19,8 +19,9 @@ pub fn fits(suppression: &Suppression, a: &EvaluatedEvent, b: &EvaluatedEvent) -
         };
         let holds = |event: &EvaluatedEvent| {
             event.site.address().is_some_and(|ip| {
-                let (start, ip) = (bits(network.address), bits(ip));
-                start.len() == ip.len() && (0..usize::from(network.prefix)).all(|bit| start[bit] == ip[bit])
+                let (start, ip) = (bits(network.addr()), bits(ip));
+                start.len() == ip.len()
+                    && (0..usize::from(network.prefix_len())).all(|bit| start[bit] == ip[bit])
             })
         };
         holds(a) || holds(b)

@@ -26,8 +26,8 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
                 entity: v.leg.to.event.entity.to_string(),
                 from: ends[v.leg_id.as_str()].0,
                 to: ends[v.leg_id.as_str()].1,
-                reasons: v.reasons.iter().map(|reason| reason.as_str()).collect(),
-                evidence: v.evidence.iter().map(|evidence| evidence.as_str()).collect(),
+                reasons: v.reasons.iter().map(|reason| reason.into_str()).collect(),
+                evidence: v.evidence.iter().map(|evidence| evidence.into_str()).collect(),
                 downgraded: v.downgraded,
                 from_known: v.from_known,
                 to_known: v.to_known,
@@ -38,7 +38,7 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
             .iter()
             .map(|p| {
                 let since = p.state.since();
-                let state = p.state.as_str();
+                let state = p.state.into_str();
                 (p.baseline_entity.to_string(), place(&p.place), state, since, p.first_seen, p.last_seen)
             })
             .collect(),
@@ -58,8 +58,8 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
                 first_seen: i.first_seen,
                 last_seen: i.last_seen,
                 legs: i.legs.iter().map(|leg| ends[leg.as_str()]).collect(),
-                severity: i.severity.as_str(),
-                evidence: i.evidence.iter().map(|evidence| evidence.as_str()).collect(),
+                severity: i.severity.into_str(),
+                evidence: i.evidence.iter().map(|evidence| evidence.into_str()).collect(),
             })
             .collect(),
     }
