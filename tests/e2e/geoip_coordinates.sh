@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Databases that supply no coordinates, and databases with coordinates that vanish under a rule.
+# Databases that provide no coordinates, and databases with coordinates that disappear while a rule depends on them.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -16,7 +16,7 @@ new_rule r
 
 away() { local file; for file; do mv "$geoip/$file" "$aside/$file"; done; }
 back() { local file; for file; do cp "$aside/$file" "$geoip/$file" && rm "$aside/$file"; done; }
-# Until statements use the files that are there now.
+# Waits until statements use the present files.
 until_files() { # until_files FILE…
     waits_until "SELECT coalesce(string_agg(regexp_replace(path, '.*/', ''), ' ' ORDER BY regexp_replace(path, '.*/', '') COLLATE \"C\"), '') FROM travel.geoip_databases()" "$*"
     sleep 1.1
@@ -30,7 +30,7 @@ ask "SELECT public.journey('first')" >/dev/null
 ask 'CALL travel.scan()'
 same 'the alert of the first journey' first "$(alerts_of r)"
 
-rule 'with databases that supply no coordinates nothing is evaluated: 55000 names the files and what they provide'
+rule 'with databases that provide no coordinates nothing is evaluated: error 55000 names the files and what they provide'
 away Sample-City.mmdb Sample-Flat.mmdb Sample-Anonymous-IP.mmdb
 until_files Sample-ASN.mmdb
 for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FROM travel.coverage('public.cloudtrail')" \
@@ -45,17 +45,17 @@ for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FR
 done
 same 'travel.locate still says the AS' '|t' "$(ask "SELECT city, asn IS NOT NULL FROM travel.locate('192.0.2.1')")"
 
-rule 'a scan without coordinates ends with an error in travel.status, a rescan withdraws nothing'
+rule 'a scan without coordinates ends with an error in travel.status, and a rescan withdraws no alert'
 ask "SELECT public.journey('second')" >/dev/null
 scan
 error_is '%supplies coordinates%(55000)'
 same 'the alert stays' first "$(alerts_of r)"
 
-rule 'named networks with coordinates need no database with coordinates'
+rule 'named networks that have coordinates need no database with coordinates'
 ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) VALUES ('10.0.0.0/8', 'VPC', 53.35, -6.26, 'Dublin', 'IE')"
 same 'detect over what networks place and what nothing does' 0 "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
 
-rule 'but not a rule that the missing database located addresses for'
+rule 'a rule for which the missing database located addresses is not scanned'
 scan
 error_is '%depends on is missing (55000)'
 case $SAID in
@@ -66,14 +66,14 @@ refused 55000 "CALL travel.rescan('r', '-infinity')"
 same 'the alert stays' first "$(alerts_of r)"
 ask 'DELETE FROM travel.networks'
 
-rule 'when the databases are back the scan goes on, and finds what it would have found'
+rule 'when the databases are back, the scan goes on and finds the same alerts'
 back Sample-City.mmdb Sample-Flat.mmdb Sample-Anonymous-IP.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
 ask 'CALL travel.scan()'
 error_is none
 same 'both alerts' 'first second' "$(alerts_of r)"
 
-rule 'while a network is given by its AS, a database that supplies the AS is missing too: no alert is withdrawn'
+rule 'while a named network is given by its AS, a missing AS database stops the scan too: no alert is withdrawn'
 asn=$(ask "SELECT asn FROM travel.locate('192.0.2.1')")
 ask "INSERT INTO travel.networks (asn, name, latitude, longitude, city, country_code) VALUES ($asn, 'carrier', 51.5, -0.12, 'London', 'GB')"
 ask 'CALL travel.scan()'
@@ -89,14 +89,14 @@ esac
 refused 55000 "CALL travel.rescan('r', '-infinity')"
 same 'both alerts stay' 'first second' "$(alerts_of r)"
 
-rule 'without such a network nobody misses that database'
+rule 'without such a network, no rule depends on the AS database'
 ask 'DELETE FROM travel.networks'
 ask 'CALL travel.scan()'
 error_is none
 back Sample-ASN.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
 
-rule 'while a rule ignores network attributes, the database that knows Tor addresses is missing too'
+rule 'while a rule ignores network attributes, a missing database of Tor addresses stops its scan too'
 ask "UPDATE travel.rules SET ignored = '{hosting}' WHERE name = 'r'"
 ask 'CALL travel.scan()'
 error_is none
@@ -114,7 +114,7 @@ error_is none
 back Sample-Anonymous-IP.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
 
-rule 'one of several databases with coordinates that is away for a moment loses no alert'
+rule 'no alert is lost while one of several databases with coordinates is missing for a moment'
 away Sample-City.mmdb
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb
 ask "SELECT public.journey('third')" >/dev/null
@@ -122,13 +122,13 @@ scan
 error_is '%depends on is missing (55000)'
 refused 55000 "CALL travel.rescan('r', '-infinity')"
 
-rule 'nor does one that is replaced by a file without coordinates'
+rule 'no alert is lost when a database is replaced by a file without coordinates'
 cp "$geoip/Sample-ASN.mmdb" "$geoip/Sample-City.mmdb"
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-City.mmdb Sample-Flat.mmdb
 scan
 error_is '%depends on is missing (55000)'
 
-rule 'the same data under another name, or in another folder, is not missing'
+rule 'a database with the same data under another name or in another folder is not missing'
 rm "$geoip/Sample-City.mmdb"
 mkdir "$geoip/../other"
 cp "$aside/Sample-City.mmdb" "$geoip/../other/Renamed.mmdb"
@@ -140,7 +140,7 @@ ask 'CALL travel.scan()'
 error_is none
 same 'three alerts' 'first second third' "$(alerts_of r)"
 
-rule 'a change of the setting that takes a database away stops scans too, until an admin accepts it'
+rule 'a change of the setting that removes a database stops scans until an administrator accepts it'
 ask "ALTER SYSTEM SET impossible_travel.geoip_path = '$geoip'"
 ask 'SELECT pg_reload_conf()' >/dev/null
 until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The disk that holds the copies of GeoIP files is full. Needs root, for a small file system of its own.
+# The disk that holds the copies of GeoIP files is full. This needs root, to mount a small file system.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,11 +21,11 @@ mount -t tmpfs -o "size=256k,mode=0700,uid=$(id -u postgres),gid=$(id -g postgre
 MOUNTED+=("$disk")
 
 ask 'CREATE EXTENSION impossible_travel'
-# The first look at the file is this one, and it is the one that warns.
+# This statement is the first that looks at the file, so it is the one that warns.
 SAID=$(ask_all "CREATE TABLE visit AS SELECT ip, repeat('x', 200) AS filler FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
     FROM generate_series(0, 40000) AS g) AS a, generate_series(1, 40) WHERE (travel.locate(ip)).city = 'London'; ANALYZE visit")
 
-rule 'no room for a copy: a warning, and queries work from memory, in parallel too'
+rule 'without room for a copy there is a warning, and queries work from memory, in parallel too'
 case $SAID in
 *WARNING*'no copy of GeoIP database'*'could be written: No space left on device'*) ;;
 *) fail "the warning was wanted, got: $SAID" ;;
@@ -41,24 +41,24 @@ case $(ask 'SELECT status, detail FROM travel.geoip_databases()') in
 esac
 waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
 
-rule 'a new file is picked up all the same'
+rule 'a new file is picked up nevertheless'
 replace_by_rename "$SCRATCH/b" "$file"
 waits_until "$city" Lisbon
 note "seen after $TOOK s"
 waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" Lisbon
 
-rule 'not even a manifest can be written: a warning, and queries work'
+rule 'without room for a manifest there is a warning, and queries work'
 as_server dd if=/dev/zero of="$disk/filler" bs=4k 2>/dev/null || true
 replace_by_rename "$SCRATCH/a" "$file"
 waits_until "$city" London
-# A session that lives on warns once, not at every look: these are three.
+# A session warns once, not each time that it looks. These are three looks.
 SAID=$(ask_all "$city; SELECT pg_sleep(1.2); $city; SELECT pg_sleep(1.2); $city")
 same 'a session warns at most twice: of the file, and of the folder' t \
     "$([ "$(grep -c 'WARNING' <<<"$SAID")" -le 2 ] && printf t || printf '%s' "$SAID")"
 same 'cities in that session' 3 "$(grep -c '^London$' <<<"$SAID")"
 waits_until "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s" London
 
-rule 'with room again a changed file is copied, and all is as it should be'
+rule 'once there is room again, a changed file is copied and used'
 as_server rm "$disk/filler"
 mount -o remount,size=64m "$disk"
 waits_until "$city" London

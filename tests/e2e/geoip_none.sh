@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A server without a GeoIP database, and how it gets one.
+# A server without a GeoIP database, and how it picks one up.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +11,7 @@ set_path() {
         --command 'SELECT pg_reload_conf()' >/dev/null
 }
 
-rule 'before the library is loaded ALTER SYSTEM does not know geoip_path; after LOAD it does'
+rule 'ALTER SYSTEM does not know geoip_path before the library is loaded, and knows it after LOAD'
 refused 42704 "ALTER SYSTEM SET impossible_travel.geoip_path = '$nowhere'"
 set_path "$nowhere, $later"
 waits_until 'SHOW impossible_travel.geoip_path' "$nowhere, $later"
@@ -23,7 +23,7 @@ run_psql --quiet <<'SQL'
         SELECT 'private' AS access_key_id, event_time, inet '10.0.0.0' + (extract(minute FROM event_time))::int AS source_ip FROM event;
 SQL
 
-rule 'a public address is error 55000; the error names the setting and the folders, the hint what to do'
+rule 'locating a public address is error 55000: the error names the setting and the folders, the hint says what to do'
 for statement in "SELECT travel.locate('192.0.2.1')" "SELECT travel.locate('::ffff:192.0.2.1')" \
     "SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM event" \
     "SELECT travel.impossible_legs(event_time, source_ip) FROM event" \
@@ -40,7 +40,7 @@ for statement in "SELECT travel.locate('192.0.2.1')" "SELECT travel.locate('::ff
     done
 done
 
-rule 'what needs no database works: private addresses are NULL, coordinates, travel.detect_sql, documents'
+rule 'private addresses, coordinates, travel.detect_sql and documents need no database'
 same 'private addresses' '|||||' "$(ask "SELECT travel.locate('10.0.0.1'), travel.locate('127.0.0.1'), travel.locate('fe80::1'),
     travel.locate('::ffff:192.168.1.1'), travel.locate('100.64.0.1'), travel.locate('0.0.0.0')")"
 same 'a NULL address' '' "$(ask 'SELECT travel.locate(NULL)')"
@@ -54,7 +54,7 @@ ask "SELECT travel.detect_sql('event')" >/dev/null 2>&1
 same 'travel.create_events_table and travel.ingest' 1 "$(ask "SELECT travel.create_events_table('cloudtrail');
     SELECT inserted FROM travel.ingest('cloudtrail', '{\"eventID\": \"a\", \"eventTime\": \"2026-01-01T00:00:00Z\", \"sourceIPAddress\": \"192.0.2.1\"}')" | tail -n 1)"
 
-rule 'what a named network places needs no database; what it ignores is not asked for; anything else is still 55000'
+rule 'addresses that a named network locates or ignores need no database; any other is still error 55000'
 refused 55000 'SELECT travel.locate(source_ip) FROM event'
 ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) VALUES
     ('192.0.2.0/24', 'office', 51.5, -0.1, 'London', 'GB'), ('10.0.0.0/8', 'vpc', 35.7, 139.7, 'Tokyo', 'JP')"
@@ -72,7 +72,7 @@ same 'the aggregate and the window function' '1|1' "$(ask "SELECT
 same 'travel.coverage' 'ignored|evaluated' "$(ask "SELECT string_agg(DISTINCT status, '|') FROM travel.coverage('event')")"
 ask "DELETE FROM event WHERE source_ip = '10.0.0.1'; TRUNCATE travel.networks"
 
-rule 'an open session picks up a file that appears later, also in a folder that was not there'
+rule 'an open session picks up a file that appears later, even in a new folder'
 session_open
 session "SELECT (travel.locate('192.0.2.1')).city"
 case $ANSWER in *'there is no GeoIP database'*) ;; *) fail "the session said: $ANSWER" ;; esac
@@ -93,7 +93,7 @@ cp "$WORK/sample/geoip/Sample-Flat.mmdb" "$later/"
 waits_until "SELECT (travel.locate('198.51.100.200')).city" Toronto
 same 'the session sees travels' 'public|London|Tokyo' "$(ask "SELECT access_key_id, from_city, to_city FROM travel.detect('event')" 2>/dev/null)"
 
-rule 'geoip_path changes by ALTER SYSTEM and pg_reload_conf(), in open sessions too'
+rule 'ALTER SYSTEM and pg_reload_conf() change geoip_path, in open sessions too'
 other="$SERVERS/e2e-none/files/other"
 mkdir "$other"
 LC_ALL=C sed 's/London/Lisbon/g' "$WORK/sample/geoip/Sample-City.mmdb" >"$other/One.mmdb"
@@ -105,12 +105,12 @@ waits_until "SELECT (travel.locate('192.0.2.1')).city" London
 refused 55P02 "SELECT travel.locate('10.0.0.1'); SET impossible_travel.geoip_path = '/etc'"
 refused 55P02 "LOAD 'impossible_travel'; ALTER DATABASE postgres SET impossible_travel.geoip_path = '/etc'"
 
-rule 'a file that is named but is not there is missing, and says so'
+rule 'a file that the setting names and that does not exist is reported as missing'
 set_path "$later/Sample-City.mmdb, $later/None.mmdb"
 waits_until "SELECT string_agg(status, ',') FROM travel.geoip_databases()" in_use,missing
 same 'the other is used' London "$(ask "SELECT (travel.locate('192.0.2.1')).city")"
 
-rule 'after a restart there is no copy and nothing changes'
+rule 'a restart removes the copies and changes no answer'
 session_close
 server_resume e2e-none
 same 'after a restart' 'London|in_use,missing' "$(ask "SELECT (travel.locate('192.0.2.1')).city, string_agg(status, ',') FROM travel.geoip_databases()")"

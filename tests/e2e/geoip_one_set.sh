@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# One statement sees one set of databases, whenever its parallel workers start.
+# A statement sees one set of databases, no matter when its parallel workers start.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 two_databases "$WORK/sample/geoip/Sample-City.mmdb" "$SCRATCH/a" "$SCRATCH/b"
 chmod 0755 "$SCRATCH"
 
-# Without the leader's help every row comes out of a worker.
+# The leader takes no part, so every row comes from a worker.
 start e2e-one-set "impossible_travel.geoip_path = '$SERVERS/e2e-one-set/files/current/geoip'" \
     'parallel_setup_cost = 0' 'parallel_tuple_cost = 0' 'min_parallel_table_scan_size = 0' \
     'max_parallel_workers_per_gather = 2' 'parallel_leader_participation = off'
@@ -39,7 +39,7 @@ SQL
 city="SELECT (travel.locate('192.0.2.1')).city"
 same 'before all' London "$(ask "$city")"
 
-# What each process of a statement saw: CREATE TABLE AS keeps its rows, and shows its plan.
+# Shows what each process of a statement saw: CREATE TABLE AS keeps the rows, and EXPLAIN shows the plan.
 seen_by_workers() { # seen_by_workers QUERY: leaves the rows in the table seen
     ask "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) CREATE TABLE seen AS $1" >"$SCRATCH/plan"
     launched "$1"
@@ -50,8 +50,8 @@ $(cat "$SCRATCH/plan")"
 }
 seen() { ask "SELECT string_agg(DISTINCT city, ',' ORDER BY city) FROM seen; DROP TABLE seen;"; }
 
-# The same with a statement that waits at the gate, as its QUERY asks for: what is done between these two comes after it
-# began and before its workers start.
+# The same with a statement that waits at the gate, where its QUERY sends it. What is done between these two functions
+# happens after the statement began and before its workers start.
 begin_statement() { # begin_statement QUERY
     rm -f "$gate"
     asked=$1
@@ -74,8 +74,8 @@ put() { # put CITY: replaces the file by the one where that city is
     if [ "$1" = London ]; then replace_by_rename "$SCRATCH/a" "$file"; else replace_by_rename "$SCRATCH/b" "$file"; fi
 }
 
-# A new file is for statements that begin a second after anybody last looked at the old one. So that this statement's is the
-# old one, somebody looks between its beginning and the replacement: its leader, or another session.
+# A new file is used by statements that begin a second after any session last looked at the old one. To make this statement
+# use the old one, a session looks between its beginning and the replacement: its leader, or another session.
 during() { # during WHAT QUERY leader|other watched|alone: other sessions see the new file meanwhile, or none looks
     rule "$1"
     local first=$now_in next
@@ -102,7 +102,7 @@ legs="SELECT l.from_city AS city FROM (SELECT access_key_id, travel.impossible_l
     WHERE filler > '' AND date_part('year', event_time) > ($slow) GROUP BY access_key_id) AS j, unnest(j.legs) AS l WHERE l.from_city <> 'New York'"
 during 'the same for the aggregate' "$legs" other watched
 
-rule 'nobody has looked for a second: the workers find the new file at once, one set among them whichever it is'
+rule 'when no session has looked for a second, the workers find the new file at once, and all use one set'
 next=$(other_than "$now_in")
 sleep 1.1
 begin_statement "$plain WHERE n > ($slow)"
@@ -112,7 +112,7 @@ saw=$(seen)
 case $saw in London | Lisbon) note "they saw $saw, the file was $now_in until then" ;; *) fail "the workers saw $saw" ;; esac
 waits_until "$city" "$next"
 
-rule 'before any statement had asked: workers and leader find the same first set'
+rule 'in the first statement of all, workers and leader find the same set'
 server_stop
 server_resume e2e-one-set
 put London
@@ -121,15 +121,15 @@ put Lisbon
 end_statement
 same 'after a restart' Lisbon "$(seen)"
 
-rule 'the first statement that begins a second after the replacement sees it, though nobody looked before'
-# Its leader asks: workers alone might find the new file at the same moment, and then leave it to the next statement.
+rule 'the first statement that begins a second after the replacement sees it, even if no session looked before'
+# The leader asks, too: workers alone might find the new file at the same moment and leave it to the next statement.
 for next in London Lisbon London; do
     put $next
     sleep 1.1
     same 'a first statement' $next "$(ask "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s")"
 done
 
-rule 'so does one that begins a second after the first look at it'
+rule 'so does a statement that begins a second after the first look at the file'
 for next in Lisbon London; do
     put $next
     ask "$city" >/dev/null
@@ -137,7 +137,7 @@ for next in Lisbon London; do
     same 'a second statement' $next "$(ask "$city")"
 done
 
-rule 'a link in the middle of the path is turned to a folder that was made before: no mixture either'
+rule 'no statement mixes two sets when a link in the middle of the path is turned to an older folder'
 mkdir -p "$SERVER_DIR/files/second/geoip"
 cp "$SCRATCH/b" "$SERVER_DIR/files/second/geoip/City.mmdb"
 turn() { ln -s "$1" "$SERVER_DIR/files/link" && mv -T "$SERVER_DIR/files/link" "$SERVER_DIR/files/current"; }
@@ -152,7 +152,7 @@ for subquery in "$slow" "$asking"; do
     waits_until "$city" London
 done
 
-rule 'a query of a function and its caller share the set; so does one that runs longer than the check of files'
+rule 'a query in a function shares the set of its caller, even if it runs longer than files are checked'
 rm -f "$gate"
 ask "DO \$\$ DECLARE
     question text := 'SELECT string_agg(DISTINCT (travel.locate(ip)).city, ''+'') FROM visit WHERE visit.n < 2000';
@@ -176,15 +176,15 @@ wait "$statement"
 note "asked $(ask 'SELECT count(*) FROM seen') times"
 same 'every time in a statement' London "$(seen)"
 
-rule 'never two cities within one of many short parallel statements, while the files change all the time'
+rule 'no short parallel statement ever sees two cities while the files change all the time'
 put London
 waits_until "$city" London
 running="$SCRATCH/running"
 mkdir "$running"
-# OFFSET keeps the question together, so that workers find the cities. As they leave it to leaders to make a new file known,
-# each session has a statement for that, which says nothing.
+# OFFSET keeps the subquery together, so workers locate the addresses. Workers leave it to leaders to announce a new file,
+# so each session also runs a statement that does only that.
 question="SELECT count(*) || ' ' || string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit WHERE n % 3 = 0 OFFSET 0) AS s;"
-case $(ask "EXPLAIN (VERBOSE, COSTS OFF) $question") in *Gather*'Output: (travel.locate('*) ;; *) fail 'workers find no cities' ;; esac
+case $(ask "EXPLAIN (VERBOSE, COSTS OFF) $question") in *Gather*'Output: (travel.locate('*) ;; *) fail 'the workers do not locate the addresses' ;; esac
 for n in 1 2; do
     while [ -d "$running" ]; do
         printf '%s\n' "DO 'BEGIN PERFORM travel.locate(''192.0.2.1''); END';" "$question" "$question" "$question" "$question"
@@ -194,7 +194,7 @@ turns() { uniq "$SCRATCH/short-$1" | wc -l; }
 both_saw() { for n in 1 2; do [ "$(turns $n)" -ge "$1" ] || return 1; done; }
 changes=0
 for wanted in 1 2 3 4; do
-    # There and back without waiting, and then on until both sessions came to see it.
+    # There and back without waiting, and then again until both sessions have seen it.
     if [ "$wanted" -gt 1 ]; then
         now_in=$(other_than "$now_in")
         put "$now_in"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Where the server's GeoIP files are is told to members of pg_read_all_settings, and to nobody else: not by the setting, not by
-# warnings, not by the details of errors.
+# Only members of pg_read_all_settings learn where the server's GeoIP files are. Neither the setting nor a warning nor the
+# detail of an error tells anyone else.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +17,7 @@ as() { PGUSER=$1 ask_all "$2"; }
 names_the_folder() { [[ $1 == *hidden-folder* ]]; }
 hides_the_folder() { [[ $1 != *hidden-folder* ]]; }
 
-rule 'the setting'
+rule 'the setting shows the folder to members only'
 LOADED="SELECT travel.distance_km(0, 0, 0, 1) > 0"
 holds 'a member sees it' names_the_folder "$(as reader "$LOADED; SHOW impossible_travel.geoip_path")"
 holds 'and in pg_settings' names_the_folder "$(as reader "$LOADED; SELECT setting FROM pg_settings WHERE name = 'impossible_travel.geoip_path'")"
@@ -28,7 +28,7 @@ done
 same 'with its SQLSTATE' 42501 "$(as stranger "$LOADED; SHOW impossible_travel.geoip_path" | grep -o 42501)"
 same 'it is used nevertheless' London "$(as stranger "SELECT (travel.locate('192.0.2.1')).city")"
 
-rule 'warnings of a file that is refused: the file is named, the folder is not; the log of the server has it'
+rule 'a warning about a refused file names the file and not the folder; the log of the server has both'
 head -c 1000 /dev/zero >"$SCRATCH/broken"
 replace_by_rename "$SCRATCH/broken" "$FOLDER/broken.mmdb"
 eventually 'a stranger is warned' eval 'SAID=$(as stranger "SELECT travel.locate(\$\$192.0.2.1\$\$)"); [[ $SAID == *"\"broken.mmdb\" is refused"* ]]'
@@ -39,7 +39,7 @@ replace_by_rename "$SCRATCH/broken" "$FOLDER/broken.mmdb"
 eventually 'a member is warned' eval 'SAID=$(as reader "SELECT travel.locate(\$\$192.0.2.1\$\$)"); [[ $SAID == *"broken.mmdb\" is refused"* ]]'
 holds 'with the folder' names_the_folder "$SAID"
 
-rule 'errors where there is no database'
+rule 'the error of a missing database shows the folder to members only'
 rm "$FOLDER"/*.mmdb
 eventually 'there is none' eval '[[ $(as stranger "SELECT travel.locate(\$\$192.0.2.1\$\$)") == *"ERROR:  55000"* ]]'
 for role in stranger reader; do
@@ -48,5 +48,5 @@ for role in stranger reader; do
     holds "$role is told what to do" eval '[[ $SAID == *HINT* ]]'
     if [ "$role" = reader ]; then names_the_folder "$SAID" || fail "not told: $SAID"; else hides_the_folder "$SAID" || fail "told: $SAID"; fi
 done
-holds 'nor can a function of another role catch it' hides_the_folder "$(as reader 'SELECT public.caught()')"
+holds 'a function of another role cannot catch it' hides_the_folder "$(as reader 'SELECT public.caught()')"
 no_crash

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A GeoIP file is replaced in every way, good and bad, under sessions that keep asking.
+# A GeoIP file is replaced in every way, good and bad, while sessions keep locating addresses.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-# Large enough that a copy takes a moment, so that readers meet half of it.
+# Large enough that a copy takes a moment and readers meet half a file.
 "$(target_dir)/release/travel-sample" bench-geoip "$SCRATCH" --networks 60000
 two_databases "$SCRATCH/Bench-City.mmdb" "$SCRATCH/a" "$SCRATCH/b"
 chmod 0755 "$SCRATCH"
@@ -20,7 +20,7 @@ address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
 city="SELECT (travel.locate('$address')).city"
 state="SELECT status, coalesce(detail, '') FROM travel.geoip_databases()"
 
-# Sessions that ask without a pause, for as long as the folder is there, and others that come and go.
+# Sessions that ask without a pause while the folder exists, and others that come and go.
 running="$SCRATCH/running"
 mkdir "$running"
 block=$(for n in {1..50}; do printf "%s;\n" "$city"; done)
@@ -39,9 +39,9 @@ pids=$(ask "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE applic
 
 warnings() { log_lines 'WARNING:  GeoIP database .* is refused'; }
 warned_more_than() { [ "$(warnings)" -gt "$1" ]; }
-# A file is left alone for a second after it was last written to, and one whose times are older than its content, as when it
-# is just being cut, is looked at again after 50 ms. Whoever is held up between two writes for longer shows half a file as one
-# that is done: so many warnings are right.
+# A file is left alone for a second after it was last written, and a file whose times are older than its content, as while
+# it is being truncated, is read again after 50 ms. A writer that is held up for longer between two writes shows half a
+# file as a complete one. So many warnings are right.
 slow_writes=0
 write() { # write COMMAND…: writes to the file in place
     local began
@@ -62,10 +62,10 @@ good() { # good WHAT CITY: a good file came in this way, and is seen at last
 }
 bad() { # bad WHAT CITY: a bad file came in this way; the last good copy serves on, and one warning tells of it
     waits_until 'SELECT status FROM travel.geoip_databases()' refused
-    # It may have been refused before, for another reason: the warning tells when this one was seen. A file is left
-    # alone for a second after it was written, so that takes a moment.
+    # The file may have been refused before for another reason, so the warning tells when this version was seen. That takes
+    # a moment, because a file is left alone for a second after it was written.
     eventually "$1: a warning" warned_more_than "$refusals"
-    # Long enough for everybody to look again.
+    # Long enough for every session to look again.
     sleep 1.5
     same "$1: the last good copy serves on" "$2" "$(ask "$city")"
     same "$1: new sessions and geoip_databases() give no second warning" '' "$(ask_all "$city; $state" | grep WARNING || true)"
@@ -80,7 +80,7 @@ bad() { # bad WHAT CITY: a bad file came in this way; the last good copy serves 
 }
 refusals=0
 
-rule 'a good file is seen without a restart: by rename, by cp over the old one'
+rule 'a good file is used without a restart, whether it is renamed or copied over the old one'
 good 'the first file' London
 replace_by_rename "$SCRATCH/b" "$file"
 good 'a rename' Lisbon
@@ -90,7 +90,7 @@ touch "$file"
 sleep 1.2
 good 'touch alone' London
 
-rule 'a bad file is refused with one warning in the whole server; the last good copy serves on'
+rule 'a bad file is refused with one warning in the whole server, and the last good copy stays in use'
 : >"$file"
 bad 'truncation to nothing' London
 replace_by_rename "$SCRATCH/b" "$file"
@@ -102,7 +102,7 @@ good 'cp over a bad file' London
 head -c 3000000 /dev/urandom >"$SCRATCH/garbage"
 write cp "$SCRATCH/garbage" "$file"
 bad 'garbage' London
-# Its end, by which a file is known, is good; the tree is not.
+# The end of the file, which identifies it, is good; its tree is not.
 {
     head -c 200000 /dev/urandom
     tail -c +200001 "$SCRATCH/b"
@@ -119,7 +119,7 @@ if [ "$(server_user)" != root ]; then
     good 'a file that may be read again' Lisbon
 fi
 
-rule 'without its only file there is error 55000; a new file is picked up'
+rule 'without its only file there is error 55000, and a new file is picked up'
 rm "$file"
 ask "CREATE FUNCTION city_or_not() RETURNS text LANGUAGE plpgsql AS \$\$ BEGIN
     RETURN (travel.locate('$address')).city; EXCEPTION WHEN SQLSTATE '55000' THEN RETURN 'gone'; END \$\$"
@@ -127,7 +127,7 @@ waits_until 'SELECT city_or_not()' gone
 write cp "$SCRATCH/a" "$file"
 good 'a file after deletion' London
 
-rule 'thousands of replacements, good and bad, as quickly as possible, take nobody down'
+rule 'thousands of good and bad replacements, as fast as possible, end no session'
 began=$SECONDS
 rounds=0
 while [ $((SECONDS - began)) -lt 8 ] && [ $rounds -lt 1000 ]; do
@@ -143,7 +143,7 @@ while [ $((SECONDS - began)) -lt 8 ] && [ $rounds -lt 1000 ]; do
 done
 small=0
 printf 'x' >"$SCRATCH/x"
-# By builtins alone, much faster.
+# Shell builtins alone are much faster.
 while [ $((SECONDS - began)) -lt 11 ] && [ $small -lt 20000 ]; do
     printf 'no database %s' $small >"$file"
     : >"$file"
@@ -155,7 +155,7 @@ slow_writes=$((3 * (SECONDS - began) + 5)) before=$refusals
 good 'a good file after the storm' Lisbon
 note "$((refusals - before)) warnings in $((SECONDS - began)) s; a few in a second at most"
 
-rule 'the sessions of the beginning are alive, and saw nothing but one city or the other'
+rule 'the first sessions are alive, and saw only one city or the other'
 same 'sessions alive' 3 "$(ask "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pids)")"
 answered() { [ "$(cat "$SCRATCH"/session-*.out | wc -l)" -ge 5000 ]; }
 eventually 'thousands of statements are answered' answered
@@ -171,7 +171,7 @@ for n in 1 2 3 4; do
 done
 note "$(cat "$SCRATCH"/session-*.out | wc -l) statements answered"
 
-rule 'the store does not keep a copy of everything that ever was'
+rule 'the store does not keep a copy of every file that there ever was'
 note "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l) copies, \
 $(as_server du -sk "$SERVER_DIR/data/base/pgsql_tmp" | cut -f 1) kB"
 same 'copies in the store: the two good contents' 2 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l)"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The folder in which the server keeps copies of GeoIP files: emptied at a restart, removed or damaged under a running
-# server, not writable.
+# The folder in which the server keeps copies of GeoIP files is emptied by a restart, removed or damaged under a running
+# server, or not writable.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -18,11 +18,11 @@ same 'at first' London "$(ask "$city")"
 ask "CREATE TABLE visit AS SELECT inet '192.0.2.1' AS ip, repeat('x', 200) AS filler FROM generate_series(1, 20000); ANALYZE visit"
 everywhere="SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s"
 
-rule 'the copies are readable by the server alone, and by nobody writable'
+rule 'only the server can read the copies, and nobody can write them'
 same 'the folder' 700 "$(as_server stat -c %a "$folder")"
 same 'a copy' 400 "$(as_server sh -c "stat -c %a '$folder'/*.mmdb")"
 
-rule 'a session that is open, and new ones, survive the loss of the folder or of parts of it'
+rule 'open and new sessions survive the loss of the folder or of parts of it'
 PGAPPNAME=open session_open
 here=London
 survives() { # survives WHAT COMMAND
@@ -36,7 +36,7 @@ survives() { # survives WHAT COMMAND
     session "$city"
     same "$1: in an open session, after the next look" "$here " "$ANSWER"
     same "$1: geoip_databases()" 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
-    # Then it goes on as before: another file is picked up.
+    # Then it goes on as before and picks up another file.
     if [ $here = London ]; then here=Lisbon new="$SCRATCH/b"; else here=London new="$SCRATCH/a"; fi
     replace_by_rename "$new" "$file"
     waits_until "$city" $here
@@ -52,10 +52,10 @@ survives 'a dead writer left an unfinished copy' 'echo half > temporary-1; echo 
 same 'what a dead writer left is cleared away' 0 "$(as_server find "$folder" -name 'temporary-*' | wc -l)"
 same 'none of that is worth a warning' '' "$(grep WARNING "$SERVER_DIR/log" || true)"
 
-rule 'in a folder that cannot be written: a warning, queries work, and no statement mixes two sets'
+rule 'if the folder is not writable, there is a warning, queries work, and no statement mixes two sets'
 as_server chmod 500 "$folder"
 replace_by_rename "$SCRATCH/b" "$file"
-# Each of these looks.
+# Each of these statements looks at the files.
 session "$city"
 sleep 1.1
 session "$city"
@@ -69,14 +69,14 @@ for _ in 1 2 3; do
     case $(ask "$everywhere" 2>/dev/null) in London | Lisbon) ;; *) fail 'a new session mixes two cities' ;; esac
     sleep 0.5
 done
-holds 'a warning tells of it' [ "$(log_lines 'WARNING.*Permission denied')" -ge 1 ]
+holds 'there is a warning' [ "$(log_lines 'WARNING.*Permission denied')" -ge 1 ]
 as_server chmod 700 "$folder"
 waits_until "$city" Lisbon
 replace_by_rename "$SCRATCH/a" "$file"
 waits_until "$city" London
 same 'as before' 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 
-rule 'a file in the place of the folder: a warning, and queries work'
+rule 'if a file is in the place of the folder, there is a warning, and queries work'
 as_server sh -c "rm -rf '$folder' && : >'$folder'"
 waits_until "$city" London
 session "$city"
@@ -84,7 +84,7 @@ case $ANSWER in *'London '*) ;; *) fail "an open session says $ANSWER" ;; esac
 as_server rm "$folder"
 waits_until "$city" London
 
-rule 'a restart empties the folder; what was only there is gone with it'
+rule 'a restart empties the folder, and copies that were only there are gone'
 sleep 1.1
 : >"$file"
 sleep 1.2
@@ -101,13 +101,13 @@ same 'refused' 'refused|the file is empty' "$(ask 'SELECT status, detail FROM tr
 replace_by_rename "$SCRATCH/a" "$file"
 waits_until "$city" London
 
-rule 'base backups leave the copies out'
+rule 'base backups do not contain the copies'
 backup="$SERVER_DIR/backup"
 as_server "$(pg_bin pg_basebackup)" --host "$PGHOST" --port "$PGPORT" --username "$PGUSER" --pgdata "$backup" --wal-method none --checkpoint fast \
     --no-sync 2>/dev/null
 same 'in the backup' 0 "$(as_server find "$backup/base" -name '*.mmdb' | wc -l)"
 
-rule 'after a crash of a backend, which makes PostgreSQL start anew and empty the folder'
+rule 'after the crash of a backend PostgreSQL restarts and empties the folder, and queries work'
 no_crash
 PGAPPNAME=open session_open
 session "$city"

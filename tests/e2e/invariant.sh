@@ -4,15 +4,14 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-cargo build --quiet --release --package travel-invariant --manifest-path "$ROOT/Cargo.toml"
-invariant="$(target_dir)/release/travel-invariant"
+build_client
 
 start e2e-invariant "impossible_travel.geoip_path = '$SERVERS/e2e-invariant/files/geoip'" 'synchronous_commit = off'
 mkdir "$SCRATCH/geoip"
-"$invariant" geoip "$SCRATCH/geoip"
+"$CLIENT" geoip "$SCRATCH/geoip"
 server_copy geoip "$SCRATCH/geoip/Invariant.mmdb" >/dev/null
 ask 'CREATE EXTENSION impossible_travel'
 
 rule 'any split into scans, in any order of arrival, ends in one scan over everything, which two implementations agree on'
-"$invariant" run || fail 'a history ends in something else'
+"$CLIENT" run || fail 'a history ends in something else'
 no_crash

@@ -15,6 +15,7 @@
 #   session_open [ARGUMENT…]  a psql (with these arguments) that stays: one session for what follows
 #   session SQL             sends it a statement; leaves all that it says in $ANSWER, a blank after each line
 #   session_close           ends it
+#   build_client            builds the client of tests/invariant; its path is in $CLIENT
 #   no_crash                fails if the log of the server tells of a process that died
 #   $SCRATCH                a folder that goes with the test
 #
@@ -180,6 +181,12 @@ no_crash() {
         fail 'a process of the server died'
     fi
     same 'the server answers' 1 "$(ask 'SELECT 1')"
+}
+
+# The client for tests that need logic: its path is in $CLIENT.
+build_client() {
+    cargo build --quiet --release --package travel-invariant --manifest-path "$ROOT/Cargo.toml"
+    CLIENT="$(target_dir)/release/travel-invariant"
 }
 
 # The same database with other names: in the second, what was in London is in Lisbon. As the names are equally long,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Files are loaded one by one, as docs/load.md says and as the demo does it: a bad one loses itself only, and is named.
+# Files are loaded one by one, in the way of docs/load.md and of the demo: a bad file is skipped and named.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,17 +15,17 @@ file a good | gzip >"$folder/a.json.gz"
 file b 'NUL \u0000 and half \ud83d' | gzip >"$folder/b.json.gz"
 file c 'cut off in the middle of the text' | head -c 60 | gzip >"$folder/c.json.gz"
 file d $'not UTF-8 \xff' | gzip >"$folder/d.json.gz"
-# Stored and not compressed, so that what comes before the cut is there.
+# Stored without compression, so the part before the cut is readable.
 file e 'cut off in the middle of the file' | gzip -1 | head -c 40 >"$folder/e.json.gz"
 printf '{"Version": "2012-10-17", "Statement": []}' | gzip >"$folder/f.json.gz"
 printf '' | gzip >"$folder/g.json.gz"
 { record h 'a line'; echo; record i 'a document'; echo; } | gzip >"$folder/it's a \"name\".json.gz"
 file z good | gzip >"$folder/z.json.gz"
 
-rule 'the loop of the documentation loads file by file, and names what it refuses'
+rule 'the loop of the documentation loads file by file, and names each file that it skips'
 awk '/^```sh$/ { block = ""; inside = 1; next } /^```$/ { if (inside && block ~ /travel\.ingest/) print block; inside = 0 }
     inside { block = block $0 "\n" }' "$ROOT/docs/load.md" >"$SCRATCH/loop.sh"
-holds 'it is there' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
+holds 'the documentation has the loop' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
 (cd "$SCRATCH" && PATH="$(dirname "$(pg_bin psql)"):$PATH" bash "$SCRATCH/loop.sh") >"$SCRATCH/said" 2>"$SCRATCH/refused"
 same 'the good ones and the mended one are loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
 same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
@@ -33,17 +33,17 @@ for name in a b c f g "it's a \"name\"" z; do
     holds "$name has a line of counts" grep -q "/$name\.json\.gz *|" "$SCRATCH/said"
 done
 same 'counts of a broken file' '1 | 0 | 0 | 1' "$(sed -n 's/.*\/c\.json\.gz *| *//p' "$SCRATCH/said" | tr -s ' ' | sed 's/ *$//')"
-holds 'what is not UTF-8 is named' grep -q 'not loaded: .*/d\.json\.gz' "$SCRATCH/refused"
-holds 'why a document was skipped' grep -q 'skipped a document: it cannot be read as JSON' "$SCRATCH/refused"
-holds 'what was replaced' grep -q 'replaced 2 characters by U+FFFD' "$SCRATCH/refused"
-holds 'the file that is cut off is named' grep -q '/e\.json\.gz' "$SCRATCH/said" "$SCRATCH/refused"
+holds 'the file that is not UTF-8 is named' grep -q 'not loaded: .*/d\.json\.gz' "$SCRATCH/refused"
+holds 'the reason for a skipped document is given' grep -q 'skipped a document: it cannot be read as JSON' "$SCRATCH/refused"
+holds 'the replaced characters are counted' grep -q 'replaced 2 characters by U+FFFD' "$SCRATCH/refused"
+holds 'the truncated file is named' grep -q '/e\.json\.gz' "$SCRATCH/said" "$SCRATCH/refused"
 
-rule 'load_documents, by which the demo loads, leaves out what cannot be read, and loads the rest'
+rule 'load_documents, which the demo uses, skips unreadable files and loads the rest'
 ask "SELECT travel.create_events_table('demo')" >/dev/null
 run_psql --quiet --command 'CREATE TABLE document (file text, body text)'
 load_documents "$SCRATCH/AWSLogs" document 2>"$SCRATCH/complained"
-holds 'what is not UTF-8 is named' grep -q '/d\.json\.gz cannot be read' "$SCRATCH/complained"
-holds 'what is cut off is named' grep -q '/e\.json\.gz cannot be read' "$SCRATCH/complained"
+holds 'the file that is not UTF-8 is named' grep -q '/d\.json\.gz cannot be read' "$SCRATCH/complained"
+holds 'the truncated file is named' grep -q '/e\.json\.gz cannot be read' "$SCRATCH/complained"
 ask "CREATE TABLE loaded AS SELECT file, i.* FROM document CROSS JOIN LATERAL travel.ingest('demo', body) AS i" >/dev/null 2>&1
 same 'the rest is loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM demo")"
 same 'the files that were refused' 'c f' "$(ask "SELECT string_agg(substring(file FROM '([a-z])\\.json'), ' ' ORDER BY file) FROM loaded WHERE skipped > 0")"

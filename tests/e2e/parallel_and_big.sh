@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Parallel plans say what serial ones say; one huge key takes bounded memory; long queries can be cancelled; a session
-# that does the same thousands of times does not grow.
+# Parallel plans give the same results as serial plans, one huge key takes bounded memory, long queries can be canceled, and
+# a session that repeats statements thousands of times does not grow.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -31,7 +31,7 @@ alone='SET parallel_leader_participation = off;'
 serial='SET max_parallel_workers_per_gather = 0;'
 last() { tail -n 1; }
 
-rule 'the aggregate: serial, hashed, sorted, in parallel, in workers alone: the same legs, which the window function finds too'
+rule 'the aggregate gives the legs of the window function in every plan: serial, hashed, sorted, parallel, in workers alone'
 evaluated="outcome IS DISTINCT FROM 'failed_auth'"
 aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
 with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
@@ -52,7 +52,7 @@ holds "there are thousands of legs: $legs" between 5000 1000000 "$legs"
 same 'window function and aggregate' "$(ask "$serial $(digest_of_rows "$window")" | last)" \
     "$(ask "$serial $(digest_of_rows "SELECT access_key_id, l.* FROM ($with_ids) AS a, unnest(legs) AS l")" | last)"
 
-rule 'travel.detect: serial and in parallel the same findings, one for each leg'
+rule 'travel.detect gives the same findings serially and in parallel, one for each leg'
 plan=$(run_psql --quiet --no-align --tuples-only <<SQL
 $parallel
 SELECT 'EXPLAIN (COSTS OFF) ' || travel.detect_sql('event') \gexec
@@ -73,7 +73,7 @@ same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")
 same 'and what coverage counts' "$(counted "$serial" | grep -o '^evaluated [0-9]* events')" \
     "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event') WHERE status IN ('evaluated', 'duplicate')")"
 
-rule 'one key with 2,000,000 events: travel.detect and the window function in bounded memory'
+rule 'travel.detect and the window function take bounded memory for one key with 2,000,000 events'
 run_psql --quiet <<'SQL'
     CREATE UNLOGGED TABLE big AS
     SELECT 'AKIABIG' AS access_key_id, timestamptz '2026-01-01 00:00Z' + (n * 7919::bigint % 2000003) * interval '1 second' AS event_time,
@@ -82,7 +82,7 @@ run_psql --quiet <<'SQL'
     FROM generate_series(1, 2000000) AS n;
     ANALYZE big;
 SQL
-# A backend of its own; how much it ever had in memory.
+# Runs a query in a backend of its own, and reports the most memory that it ever had.
 session_open
 memory() { awk -v what="$2:" '$1 == what { print int($2 / 1024) }' "/proc/$1/status"; }
 session 'SELECT pg_backend_pid()'
@@ -95,7 +95,7 @@ same 'travels found' '4 ' "$ANSWER"
 used=$(($(memory "$pid" VmHWM) - before))
 note "travel.detect over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
 holds "travel.detect took $used MB" between 0 250 "$used"
-# What it runs is planned as its own text is, with a hash for each join: nothing is done for each leg over the whole table.
+# The query in travel.detect has the plan of its text, with a hash for each join: no leg causes a scan of the whole table.
 if [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ]; then
     ask "$serial LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
         SELECT count(*) FROM travel.detect('big')" >/dev/null 2>"$SCRATCH/plans"
@@ -104,7 +104,7 @@ $serial
 SELECT 'EXPLAIN ' || travel.detect_sql('big') \gexec
 SQL
     nodes() { grep -o -E '^ *(-> *)?[A-Z][A-Za-z]*( [A-Za-z0-9_]+)* +[(]cost' | sed -E 's/^ *(-> *)?//; s/ +[(]cost//'; }
-    # The first plan is the query's, the second the caller's.
+    # The first plan is that of the query, the second that of the caller.
     wanted=$(nodes <"$SCRATCH/plan" | paste -s -d ,)
     same 'the plan of travel.detect' "$wanted" "$(awk '/^NOTICE:/ { n++ } n == 1' "$SCRATCH/plans" | nodes | paste -s -d ,)"
     case $wanted in
@@ -128,12 +128,12 @@ note "the window function: $(since "$began") s, $used MB above $before MB"
 holds "the window function took $used MB" between 0 50 "$used"
 session_close
 
-rule 'aggregate, window function, travel.detect can be cancelled wherever they are, before they worked on for about a second'
+rule 'the aggregate, the window function and travel.detect stop within about a second of work after a cancel'
 aggregate_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM big"
 ids_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip, event_time::text)) FROM big"
-# What a process worked, in hundredths of a second: so much is the same on any machine that is as fast, whatever else it does.
+# The CPU time of a process in hundredths of a second. Unlike elapsed time, it does not depend on what else the machine does.
 worked() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | awk -v tick="$(getconf CLK_TCK)" '{ print int(($12 + $13) * 100 / tick) }'; }
-# Cancels what a backend runs as soon as it worked so much; leaves what it had worked then in a file.
+# Cancels the query of a backend once it has used so much CPU time, and leaves the CPU time at the cancel in a file.
 cancel_after() { # cancel_after PID HUNDREDTHS FILE
     local began
     began=$(worked "$1")
@@ -174,9 +174,9 @@ for query in "$aggregate_big" "$ids_big" "$window_big" "SELECT count(*) FROM tra
         session_close
     done
 done
-note "$cancelled were cancelled, $sooner ended before; the slowest worked on for $slowest hundredths of a second"
-holds 'most of them were cancelled' test "$cancelled" -ge 14
-# By another session, in the same backend again and again, which then works as before.
+note "$cancelled queries were canceled, $sooner ended before; the slowest worked on for $slowest hundredths of a second"
+holds 'most of them were canceled' test "$cancelled" -ge 14
+# Another session cancels queries of one backend again and again. Afterwards the backend works as before.
 session_open
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
@@ -196,8 +196,8 @@ session "SELECT count(*) FROM travel.detect('big')"
 same 'it works after that' '4 ' "$ANSWER"
 session_close
 
-rule 'what was cancelled leaves nothing behind'
-# Processes that are just ending may still hold some.
+rule 'canceled queries leave nothing behind'
+# Processes that are just ending may still hold locks.
 no_files() { [ -z "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -type f -not -path '*/pgsql_tmp_impossible_travel/*' 2>/dev/null)" ]; }
 eventually 'no temporary files are left' no_files
 same 'unfinished copies' '' "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -name 'temporary-*')"
@@ -205,7 +205,7 @@ waits_until "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace::regnamesp
     (SELECT count(*) FROM pg_class WHERE relname = 'never'), (SELECT count(*) FROM pg_locks WHERE locktype <> 'virtualxid' AND pid <> pg_backend_pid())" '0|0|0'
 note 'no temporary table, view or lock'
 
-rule 'a session that calls everything thousands of times does not grow'
+rule 'a session that calls every function thousands of times does not grow'
 ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
 run_psql --quiet <<'SQL'
     CREATE TABLE few AS SELECT * FROM event WHERE access_key_id IN (SELECT min(access_key_id) FROM event);
@@ -239,7 +239,7 @@ grown=$(($(memory "$pid" VmRSS) - before))
 note "4000 statements, half of them over a key's events: $(since "$began") s, $before MB before, $grown MB more after"
 same 'it did what it was told' t "$(ask 'SELECT count(*) > 10 FROM cloudtrail')"
 holds "the session grew by $grown MB" between -100 4 "$grown"
-# The same within one transaction, where what is not freed at once stays.
+# The same within one transaction, where memory that is not freed at once accumulates.
 printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP
     PERFORM * FROM travel.detect('few'); PERFORM travel.ingest('cloudtrail', body) FROM document; PERFORM travel.locate(source_ip) FROM few;
     PERFORM travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) FROM few;

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Real CloudTrail files and real GeoIP layouts (REAL_DATA says where; not part of the project).
+# Real CloudTrail files and real GeoIP layouts, which are not part of the project. REAL_DATA names their folder.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +15,7 @@ SQL
 ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
 load_documents "$REAL_DATA/cloudtrail" document
 
-rule 'all files load as S3 delivers them, and a second time change nothing'
+rule 'all files load as S3 delivers them, and loading them again changes nothing'
 same 'files' 55 "$(ask 'SELECT count(*) FROM document')"
 ingest="SELECT sum(i.records), sum(i.inserted), sum(i.duplicates), sum(i.skipped)
     FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body) AS i"
@@ -23,7 +23,7 @@ same 'first' '2900|2900|0|0' "$(ask "$ingest")"
 same 'again' '2900|0|2900|0' "$(ask "$ingest")"
 ask 'ANALYZE' >/dev/null
 
-rule 'what is in them: 2,900 events of 133 access keys; 353 sources are no address, nearly all others private'
+rule 'they hold 2,900 events of 133 access keys; 353 sources are not addresses, and nearly all others are private'
 same 'events, access keys, no address' '2900|133|353' \
     "$(ask 'SELECT count(*), count(DISTINCT access_key_id), count(*) FILTER (WHERE source_ip IS NULL) FROM cloudtrail')"
 kinds=$(ask "SELECT string_agg(kind || ' ' || n, ', ' ORDER BY n DESC) FROM (SELECT source_kind AS kind, count(*) AS n FROM cloudtrail GROUP BY 1) AS k")
@@ -38,7 +38,7 @@ same 'no key is empty, every record is kept, every column agrees with its record
 same 'coverage counts every row' 2900 "$(ask "SELECT sum(events) FROM travel.coverage('cloudtrail')")"
 same 'no travel in them' 0 "$(ask "SELECT count(*) FROM travel.detect('cloudtrail')")"
 
-rule 'the travels of a made journey in the same records are found, these and no others'
+rule 'exactly the impossible legs of an invented journey in the same records are found'
 run_psql --quiet <<'SQL'
     CREATE TABLE made AS
     WITH victim AS (
@@ -90,7 +90,7 @@ run_psql --quiet <<'SQL'
     ) AS journey (of, at, ip, what) ON of = key;
 SQL
 same 'made records' 23 "$(ask 'SELECT count(*) FROM made')"
-# In one document, in a wrong order, each twice.
+# The records are in one document, in the wrong order, each twice.
 same 'they are new' '46|23|23|0' "$(ask "SELECT (i).* FROM (SELECT travel.ingest('cloudtrail',
     jsonb_build_object('Records', jsonb_agg(record ORDER BY md5(record ->> 'eventID' || twice)))) AS i FROM made, generate_series(1, 2) AS twice) AS s")"
 wanted='AKIAMADE1|2023-07-11 00:00:00+00|81.2.69.160|London|2023-07-11 00:10:00+00|175.16.199.1|Changchun|8182|600|49092|10 minutes
@@ -125,14 +125,14 @@ same 'by person' t "$(ask "SELECT count(*) > 0 FROM travel.detect('cloudtrail', 
 same 'the counts of coverage' 'failed_auth 2, service 1' "$(ask "SELECT string_agg(status || ' ' || events, ', ' ORDER BY status) FROM (
     SELECT status, sum(events) AS events FROM travel.coverage('cloudtrail', condition => 'access_key_id LIKE ''AKIAMADE%''') GROUP BY 1) AS c WHERE status IN ('failed_auth', 'service')")"
 
-rule 'files of all makers together: City, ASN, Anonymous-IP, IPinfo in three layouts'
+rule 'files of all vendors work together: City, ASN, Anonymous-IP, and IPinfo in three layouts'
 server_copy geoip "$REAL_DATA"/geoip/*.mmdb >/dev/null
 waits_until "SELECT string_agg(DISTINCT status, ',') || ' ' || count(*) FROM travel.geoip_databases()" 'in_use 6'
 place='SELECT round(latitude::numeric, 4), round(longitude::numeric, 4), accuracy_km, precision, city, country, country_code, asn, as_organization, hosting, anonymizer, carrier FROM travel.locate'
 placed() { same "$1" "$2" "$(ask "$place('$1')")"; }
 ask "$place('1.1.1.1')" >/dev/null
 sleep 1.1
-# The first file that has a field gives it; coordinates and radius come from one file.
+# Each field comes from the first file that has it; coordinates and radius come from one file.
 placed 81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
 placed ::ffff:81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
 placed 2001:480::1 '32.7203|-117.1552|50|city|San Diego|United States|US|||||'
@@ -141,7 +141,7 @@ placed 12.81.92.1 '|||||||7018|AT&T Services|||'
 placed 151.202.196.5 '40.7143|-74.0060||city|New York City||US|||||'
 placed 1.0.1.1 '24.4798|118.0819||city|Xiamen|China|CN|||||'
 placed 1.0.5.1 '-37.8140|144.9633||city|Melbourne|Australia|AU|38803|Gtelecom Pty Ltd|||'
-# Anycast, which one file marks: no place, whatever the others say.
+# One file marks the address as anycast: it has no location, whatever the other files say.
 placed 1.0.0.1 '|||||Australia|AU|15169|Google Inc.|gcp||'
 placed 8.8.8.8 '|||||||||||'
 same 'a private address' '' "$(ask "SELECT travel.locate('192.168.1.1')")"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Rows of another server have its transactions: scans do not look for what is new by these.
+# Rows of another server carry the transaction ids of that server, which cannot tell a scan which rows are new.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -34,7 +34,7 @@ is_refused() { # is_refused RULE WHY
     same "nothing of $1 was scanned" '' "$(alerts_of "$1")"
 }
 
-rule 'a foreign table, a view over one, and a partition that is one are refused, with the way out'
+rule 'a foreign table, a view over one, and a foreign partition are refused, and the hint names arrival_column'
 for source in far.cloudtrail over_far both; do
     over "$source"
     same 'a warning' 1 "$(grep -c 'cannot find new rows by ingest_xid' "$SCRATCH/said")"
@@ -46,14 +46,14 @@ same 'without it the table is fine' '' "$(error_of parts)"
 ask "CREATE FOREIGN TABLE public.old PARTITION OF public.parts FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') SERVER far OPTIONS (table_name 'cloudtrail')"
 is_refused parts 'the source reads the foreign table public.old'
 
-rule 'by arrival_column every row of another server is read'
+rule 'with arrival_column every row of another server is read'
 ask "UPDATE travel.rules SET arrival_column = 'ingested_at' WHERE name IN ('far.cloudtrail', 'over_far', 'both', 'parts'); SELECT travel.check_rule('over_far'); CALL travel.scan()" >/dev/null 2>&1
 for source in far.cloudtrail over_far both; do
     same "alerts of $source" far "$(alerts_of "$source")"
     same "errors of $source" '' "$(error_of "$source")"
 done
 
-rule 'a table that logical replication fills is refused; once nothing fills it, it is scanned'
+rule 'a table that logical replication fills is refused; once the subscription is gone, it is scanned'
 ask 'TRUNCATE public.cloudtrail'
 over cloudtrail
 ask "CALL travel.scan('cloudtrail')"

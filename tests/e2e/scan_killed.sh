@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# A scan that is killed at any point, and begun again, ends as one that was left alone.
+# A scan that is killed at any point and started again has the results of a scan that was not interrupted.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
-scan_server e2e-scan-killed 'shared_buffers = 256MB' 'max_wal_size = 4GB' 'impossible_travel.scan_batch = 2500'
+scan_server e2e-scan-killed 'shared_buffers = 256MB' 'max_wal_size = 4GB' 'max_prepared_transactions = 4' 'impossible_travel.scan_batch = 2500'
 scan_database
-# 50,000 events of 500 keys of 250 people over two months: everyone lives in one city and sometimes turns up in another.
-# With the steps that small it is as much work in little as millions of events are.
+# 50,000 events of 500 keys of 250 people over two months. Each person lives in one city and sometimes appears in another.
+# With small steps a scan of them takes as many steps as a scan of millions of events.
 run_psql --quiet <<'SQL'
     CREATE TABLE city AS SELECT row_number() OVER () - 1 AS nr, address FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1}'::inet[]) AS address;
     CREATE FUNCTION public.events(first int, last int, kind text) RETURNS void LANGUAGE sql AS $$
@@ -43,9 +43,9 @@ stopped() {
     server_up
 }
 
-# Kills scans, and then lets one finish. WAY:N is a way to kill, and how many steps the scan did before: it waits to write in
-# the next one, so that it surely is at work. WAY:? lets it go and kills it a moment later, wherever it is then. $met: how
-# many were at work; $left: how many left a pass under way.
+# Kills scans, and then lets one finish. WAY:N is a way to kill, and the number of steps that the scan does before. It then
+# waits for a lock in the next step, so it is certainly at work. WAY:? lets it run and kills it a moment later, wherever it
+# is. $met counts the scans that were at work, $left those that left a pass under way.
 batch=2500
 tables=(travel_internal.entity_states travel_internal.baseline_states travel_internal.scans)
 until_done() { # until_done WAY:STEPS…
@@ -81,7 +81,7 @@ waits_or_ended() {
 }
 
 
-rule 'while a scan works, travel.status shows how far it has come, step by step'
+rule 'while a scan runs, travel.status shows its progress step by step'
 session_open --quiet
 hold_up travel_internal.entity_states
 ask "CALL travel.scan('calm')" &
@@ -101,22 +101,22 @@ same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() -
 same 'it learnt, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
 
-rule 'a first scan that is cancelled, terminated, killed with the server, or stopped with it, again and again, ends as the other'
+rule 'a first scan that is canceled, terminated, killed or stopped with the server, again and again, has the same results'
 until_done cancelled:0 terminated:1 killed:2 cancelled:1 stopped:1 terminated:? cancelled:? killed:? terminated:?
-holds 'those that were held up' test "$met" -ge 5 -a "$left" -ge 4
+holds 'enough scans were interrupted' test "$met" -ge 5 -a "$left" -ge 4
 same_ends 'after the first scan' calm killed
 
-rule 'so a scan of late events, by which much is evaluated again'
-# Four in a hundred keys get events in the midst of what was evaluated.
+rule 'so does a scan of late events, which evaluates many events again'
+# Four in a hundred keys get events between events that were evaluated.
 ask "SELECT events(1, 5000, 'late')" >/dev/null
 ask "CALL travel.scan('calm')"
 # Not every step writes states.
 batch=500 tables=(travel_internal.scans)
 until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
-holds 'those that were held up' test "$met" -ge 4 -a "$left" -ge 3
+holds 'enough scans were interrupted' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
 
-rule 'so travel.rescan'
+rule 'so does travel.rescan'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
 ask "CALL travel.rescan('calm', '2026-01-10Z')"
 session_open --quiet
@@ -127,16 +127,27 @@ waits_for_lock travel.rescan
 one_step
 waits_for_lock travel.rescan
 ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rescan%' AND state = 'active'" >/dev/null
-if wait "$scan"; then fail 'it was not met at work'; fi
+if wait "$scan"; then fail 'the rescan was not interrupted'; fi
 session_close
-same 'it was met at work' t "$(under_way)"
+same 'the rescan was interrupted' t "$(under_way)"
 until_done cancelled:1 terminated:?
-holds 'what was held up' test "$met" -ge 1 -a "$left" -ge 1
+holds 'enough rescans were interrupted' test "$met" -ge 1 -a "$left" -ge 1
 same_ends 'after a rescan' calm killed
 
-rule 'all of it is what one scan of everything finds'
+rule 'the rows of a prepared transaction are scanned once it is committed, even after a restart'
+ask "BEGIN; SELECT journey('prepared', '2026-02-10Z'); PREPARE TRANSACTION 'one'" >/dev/null
+ask "CALL travel.scan('killed')"
+server_resume e2e-scan-killed
+ask "CALL travel.scan('killed')"
+prepared="SELECT count(*) FROM travel.verdicts WHERE rule = 'killed' AND entity = 'prepared'"
+same 'not yet' 0 "$(ask "$prepared")"
+ask "COMMIT PREPARED 'one'"
+ask "CALL travel.scan('killed')"
+same 'now' 1 "$(ask "$prepared")"
+
+rule 'all results are those of a single scan of all events'
 new_rule whole 'learning_period' "'3 days'"
 ask "UPDATE travel.rules SET enabled = false WHERE name = 'calm'; CALL travel.scan()"
 ask "CALL travel.rescan('killed', '-infinity')"
 same_ends 'one scan of everything' whole killed
-same 'nobody is told of an alert that is not there' 0 "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL")"
+same 'every raised verdict has its alert' 0 "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL")"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A dump holds all that detection rules know; restored elsewhere, scans go on where they were.
+# A dump holds the whole state of detection rules. In the database where it is restored, scans go on where they were.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
-# Every row of every table of the extension that a dump holds, and where the sequences stand.
+# Every row of every table of the extension that a dump holds, and the position of the sequences.
 everything() {
     ask "SELECT format('SELECT %1\$L || row_to_json(t)::text FROM (SELECT %2\$s FROM %1\$s) AS t', c.oid::regclass, CASE relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END)
          FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o
@@ -12,8 +12,8 @@ everything() {
 }
 tables() { ask "SELECT count(*) FROM pg_extension AS e, unnest(e.extconfig) WHERE extname = 'impossible_travel'"; }
 
-# What a scan that has nothing to do may not touch: the above without the rows that say how far scans came, and without the
-# ids that it took for places which turned out to be there.
+# What a scan that has nothing to do must not change: the above without the progress of scans, and without the sequences,
+# which advance for known places that turn out to exist.
 settled() { everything | grep -v '^travel_internal.scans\|^travel.known_[a-z_]*_seq'; }
 
 unchanged() { # unchanged WHAT FILE COMMAND: what the command answers is in the file
@@ -35,7 +35,7 @@ run_psql --quiet --output /dev/null <<'SQL'
         ('people', 'postgres', 'public.cloudtrail', '1 day', 'event_name <> ''Nothing''', 'Look at {{entity}}');
     INSERT INTO travel.rules (name, owner, source, learning_period, learn, learn_transitions) VALUES
         ('moves', 'postgres', 'public.cloudtrail', '1 day', 'encountered', true);
-    -- Ten people at work in London every day, who travel to Tokyo now and then.
+    -- Ten people work in London every day and travel to Tokyo now and then.
     SELECT call('AKIA' || p, '2026-02-01 09:00Z'::timestamptz + d * interval '1 day' + p * interval '1 minute', '192.0.2.1', 'person ' || p)
     FROM generate_series(1, 10) AS p, generate_series(0, 40) AS d;
     SELECT call('AKIA' || p, '2026-02-10 09:30Z'::timestamptz + p * interval '2 days', '203.0.113.1', 'person ' || p) FROM generate_series(1, 10) AS p;
@@ -52,7 +52,7 @@ run_psql --quiet --output /dev/null <<'SQL'
     UPDATE travel.alerts SET status = 'under_review' WHERE id = (SELECT max(id) FROM travel.alerts WHERE rule = 'people');
     INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('plain', 'AKIA7', 'a test');
     UPDATE travel.rules SET enabled = false WHERE name = 'idle';
-    -- Some alerts are withdrawn by that. In another cluster everything is evaluated again by what is said now.
+    -- This withdraws some alerts. In another cluster all events are evaluated again, by the present rows of analysts.
     CALL travel.rescan('plain', '-infinity');
     CALL travel.rescan('people', '-infinity');
     DROP TABLE public.moved;
@@ -78,7 +78,7 @@ goes_on() { # goes_on WHERE: in a database that the dump was restored into
     same "$1: nobody is told of anything" 1 "$(cat "$SCRATCH/told")"
     same "$1: the rule without a source warns" 1 "$(grep -c 'WARNING: .*"gone"' "$SCRATCH/warnings")"
     same "$1: no other does" 1 "$(grep -c WARNING "$SCRATCH/warnings")"
-    # The states may be written anew by a pass over everything; what they say is the same.
+    # A pass over everything may write the checkpoints again; their contents are the same.
     settled | sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' >"$SCRATCH/new-settled"
     sed -E 's/"pass":[^,]*,"evaluated_from":[^,]*,//' "$SCRATCH/old-settled" >"$SCRATCH/wanted"
     cmp -s "$SCRATCH/wanted" "$SCRATCH/new-settled" || fail "$1: a scan changed something
@@ -103,7 +103,7 @@ $(diff "$SCRATCH/wanted" "$SCRATCH/new-settled" | cut -c 1-300 | head -n 12)"
 }
 
 
-rule 'a dump restores into another server: every row, and scans that raise nothing twice and miss nothing'
+rule 'a dump restores every row into another server, where scans raise no alert twice and miss none'
 scan_server e2e-scan-new
 ask 'CREATE ROLE analyst'
 "$(pg_bin createdb)" elsewhere
@@ -111,7 +111,7 @@ export PGDATABASE=elsewhere
 "$(pg_bin pg_restore)" --exit-on-error --single-transaction --dbname elsewhere "$SCRATCH/dump" 2>"$SCRATCH/said"
 goes_on 'elsewhere'
 
-rule 'pg_restore with several jobs, which loads the tables in any order, loses and changes nothing'
+rule 'pg_restore with several jobs, which loads the tables in any order, loses and changes no row'
 for round in 1 2 3 4 5 6; do
     "$(pg_bin createdb)" "jobs$round"
     PGDATABASE=postgres "$(pg_bin pg_restore)" --exit-on-error --jobs 4 --dbname "jobs$round" "$SCRATCH/dump" 2>"$SCRATCH/said" || fail "round $round: $(cat "$SCRATCH/said")"
@@ -125,14 +125,14 @@ for round in 1 2 3 4 5 6; do
     "$(pg_bin dropdb)" "jobs$round"
 done
 
-rule 'and into another database of the same server'
+rule 'a dump restores into another database of the same server'
 server_at e2e-scan-old
 "$(pg_bin createdb)" beside
 export PGDATABASE=beside
 "$(pg_bin pg_restore)" --exit-on-error --single-transaction --no-acl --dbname beside "$SCRATCH/dump" 2>"$SCRATCH/said"
 goes_on 'beside'
 
-rule 'an owner who is not there in the other server: the rule waits for him, the others go on'
+rule 'a rule whose owner does not exist in the other server waits for its owner, and the other rules are scanned'
 export PGDATABASE=audit
 ask "CREATE ROLE gardener; GRANT SELECT ON public.cloudtrail TO gardener; UPDATE travel.rules SET owner = 'gardener' WHERE name = 'people'; DELETE FROM travel.rules WHERE name = 'gone'"
 "$(pg_bin pg_dump)" --format custom --no-acl --file "$SCRATCH/dump" audit
@@ -146,7 +146,7 @@ same 'in the status' t "$(ask "SELECT bool_and((last_error LIKE '%gardener%') IS
 ask 'CREATE ROLE gardener; GRANT SELECT ON public.cloudtrail TO gardener; CALL travel.scan()'
 same 'with him it goes on' '' "$(ask 'SELECT last_error FROM travel.status WHERE last_error IS NOT NULL')"
 
-rule 'DROP EXTENSION CASCADE leaves the tables and views of the user, but for views over its functions and tables'
+rule 'DROP EXTENSION CASCADE keeps the tables and views of the user, except views over objects of the extension'
 server_at e2e-scan-old
 export PGDATABASE=beside
 rows=$(ask 'SELECT count(*) FROM public.cloudtrail')

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Whose rights a rule has, what its functions cannot do, and what becomes of a rule that fails.
+# A rule has the privileges of its owner, its functions cannot exceed them, and a rule that fails stops no other rule.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -23,7 +23,7 @@ warned() { grep -c "WARNING:  the scan of the rule \"$1\" failed" "$SCRATCH/said
 error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule = '$1'"; }
 verdicts_of() { ask "SELECT count(*) FROM travel.verdicts WHERE rule = '$1'"; }
 
-# Fails if anything that mallory wrote ran with the rights of somebody else, or left something.
+# Fails if code of mallory ran with the privileges of another role, or left something behind.
 nothing_happened() {
     same "$1: no role changed" 'f|f|f' "$(ask "SELECT rolsuper, rolcreaterole, pg_has_role('mallory', 'postgres', 'member') FROM pg_roles WHERE rolname = 'mallory'")"
     same "$1: nothing was left" 0 "$(ask 'SELECT count(*) FROM evil.loot')"
@@ -31,7 +31,7 @@ nothing_happened() {
 }
 
 
-rule "a rule reads with its owner's rights: without them it fails, says so in travel.status, and the others go on"
+rule "a rule reads with its owner's privileges: without them it fails, travel.status shows it, and other rules are scanned"
 ask "INSERT INTO travel.rules (name, owner, source, baseline) VALUES ('a reader''s', 'reader', 'public.cloudtrail', false)" 2>/dev/null
 before=$(ask 'SELECT clock_timestamp()')
 scan
@@ -42,14 +42,14 @@ same 'it evaluated nothing' 0 "$(verdicts_of "a reader''s")"
 same 'the other did' plain "$(alerts_of plain)"
 same 'which had no error' '' "$(error_of plain)"
 
-rule 'with them the next scan works, and the error is gone'
+rule 'once the owner has the privileges, the next scan works, and the error is gone'
 ask 'GRANT SELECT ON public.cloudtrail TO reader'
 scan
 same 'no warning' '' "$(cat "$SCRATCH/said")"
 same 'no error' '' "$(error_of "a reader''s")"
 same_ends 'as the other' plain "a reader''s"
 
-rule 'row-level security holds for the owner of the rule, whoever scans'
+rule 'row-level security applies to the owner of the rule, not to the role that scans'
 run_psql --quiet <<'SQL'
     CREATE TABLE public.secret AS SELECT * FROM public.cloudtrail;
     INSERT INTO public.secret SELECT (jsonb_populate_record(c, '{"access_key_id": "hidden"}')).* FROM public.cloudtrail AS c;
@@ -61,7 +61,7 @@ SQL
 scan
 same 'only what he may see' plain "$(alerts_of policy)"
 
-rule 'scans need no right on the source, and give none'
+rule 'a role that scans needs no privilege on the source, and gets none'
 as scanner refused 42501 'SELECT * FROM public.secret'
 ask "SELECT journey('for the scanner')" >/dev/null
 as scanner ask 'CALL travel.scan()'
@@ -76,7 +76,7 @@ run_psql --quiet --output /dev/null <<'SQL'
     GRANT INSERT ON evil.loot TO PUBLIC;
     ALTER TABLE evil.loot OWNER TO mallory;
     SET ROLE mallory;
-    -- Each tries one thing, wherever it is not mallory's own right.
+    -- Each kind tries one thing that mallory must not do.
     CREATE FUNCTION evil.attack(kind text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$
     BEGIN
         CASE kind
@@ -99,14 +99,14 @@ run_psql --quiet --output /dev/null <<'SQL'
     END $$;
     CREATE FUNCTION evil.attack_anyhow(kind text) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
     BEGIN
-        -- mallory's own tables are hers.
+        -- mallory may write her own tables.
         IF kind = 'insert' AND current_user = 'mallory' THEN RAISE insufficient_privilege USING MESSAGE = 'mine'; END IF;
         RETURN evil.attack_now(kind);
     END $$;
 SQL
 ask "DO \$\$BEGIN EXECUTE replace(replace(pg_get_functiondef('evil.attack'::regproc), 'evil.attack', 'evil.attack_now'), ' STABLE', ''); END\$\$; ALTER FUNCTION evil.attack_now OWNER TO mallory"
 
-rule 'a function in a condition sets no role, changes none, writes nothing: the rule fails, and nothing happened'
+rule 'a function in a condition cannot set or change a role, nor write: the rule fails, and nothing happened'
 kinds=(role session reset 'alter role' alter status temporary grant listen cursor commit insert read step)
 for kind in "${kinds[@]}"; do
     ask "INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('$kind', 'mallory', 'public.cloudtrail', false, 'evil.attack(''$kind'')')" 2>/dev/null
@@ -131,7 +131,7 @@ scan
 same 'refused' 1 "$(warned turns)"
 nothing_happened 'a volatile condition'
 
-rule "so do the functions of a view that is a source: they run as the rule's owner, in a security-restricted operation"
+rule "the functions of a view that is a source run as the rule's owner, in a security-restricted operation"
 ask "DELETE FROM travel.rules WHERE name <> 'plain'"
 for kind in "${kinds[@]}"; do
     as mallory ask "CREATE VIEW evil.\"$kind\" AS SELECT * FROM public.cloudtrail WHERE evil.attack_anyhow('$kind')"
@@ -143,7 +143,7 @@ for kind in "${kinds[@]}"; do
 done
 nothing_happened 'views'
 
-rule 'settings that a function of a rule leaves behind are undone: no name of travel or PostgreSQL is looked up by them'
+rule 'settings that a function of a rule leaves behind are reset before any name is looked up'
 ask "DELETE FROM travel.rules WHERE name <> 'plain'"
 run_psql --quiet --output /dev/null <<'SQL'
     SET ROLE mallory;
@@ -154,7 +154,7 @@ run_psql --quiet --output /dev/null <<'SQL'
             ALTER ROLE mallory SUPERUSER;
         END IF;
     END $$;
-    -- Operators, functions, types and tables that are found before the true ones.
+    -- Operators, functions, types and tables that would be found before the real ones.
     DO $do$
     DECLARE
         o record;
@@ -190,17 +190,17 @@ same 'settings of the session' "$(ask "$before")" "$(ask "CALL travel.scan(); $b
 same 'evaluated by all three' '3|3|3' "$(verdicts_of plain)|$(verdicts_of leaves)|$(verdicts_of 'leaves too')"
 nothing_happened 'settings left behind'
 
-rule "a hostile search_path of the caller's finds nothing for scans to run, neither do temporary objects"
+rule "scans run nothing that a hostile search_path of the caller or a temporary object offers"
 ask "SELECT journey('by a path')" >/dev/null
-# One fails, so that its warning is made, too.
+# One rule fails, to produce a warning, too.
 ask "INSERT INTO travel.rules (name, owner, source, baseline, condition) VALUES ('failing', 'mallory', 'public.cloudtrail', false, 'evil.attack(''role'')')" 2>/dev/null
-# Statements without an operator of their own, each in a transaction of its own.
+# Statements without operators, each in a transaction of its own.
 statements=("CALL travel.scan()" "CALL travel.scan('plain')" "CALL travel.rescan('plain', '2026-01-01Z')" "SELECT travel.check_rule('plain')"
     "UPDATE travel.alerts SET assignee = 'me'" "SELECT rule, last_error FROM travel.status"
     "INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('plain', 'nobody', 'nothing')"
     "INSERT INTO travel.known_places (rule, baseline_entity, country_code) VALUES ('plain', 'nobody', 'GB')")
 for role in scanner postgres; do
-    # Only a member of a rule's owner may change it.
+    # Only a member of the owner of a rule may change it.
     [ "$role" != postgres ] || statements+=("UPDATE travel.rules SET goal = 'peace'" "SELECT travel.create_rule('root', 'public.cloudtrail')")
     for statement in "${statements[@]}"; do
         PGOPTIONS='-c search_path=evil,pg_catalog,public' as "$role" ask "$statement" >/dev/null 2>"$SCRATCH/said" || fail "$role: $statement: $(cat "$SCRATCH/said")"
@@ -214,7 +214,7 @@ for role in scanner postgres; do
 done
 same 'evaluated' 4 "$(verdicts_of plain)"
 
-rule 'whatever a session has set for itself, scans end in the same'
+rule 'the results of a scan do not depend on the settings of the session'
 ask "DELETE FROM travel.rules WHERE name <> 'plain'"
 new_rule one; new_rule two
 ask "CALL travel.scan('one')"
@@ -223,7 +223,7 @@ PGOPTIONS='-c TimeZone=Asia/Tokyo -c DateStyle=German -c IntervalStyle=iso_8601 
 same_ends 'settings' one two
 same 'and the alert tells the time of UTC' '2026-03-01 12:10:00+00' "$(ask "SELECT DISTINCT signal #>> '{impossible_travel,triggering_locations,second_location,time}' FROM travel.alerts WHERE rule = 'two'")"
 
-rule 'a source that is dropped, made again, renamed, or another'
+rule 'a source can be renamed, dropped and created again, or replaced by another'
 run_psql --quiet --output /dev/null <<'SQL'
     DELETE FROM travel.rules;
     SELECT travel.create_events_table('public.other');
@@ -253,28 +253,4 @@ new_rule fresh
 scan
 same_ends 'another source: what it says, and no more' fresh moving
 same 'the others are kept, withdrawn' t "$(ask "SELECT count(*) > 2 FROM travel.alerts WHERE rule = 'moving' AND withdrawn_at IS NOT NULL")"
-
-rule 'statement_timeout leaves a state from which the next scan goes on'
-run_psql --quiet --output /dev/null <<'SQL'
-    INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id)
-        SELECT 'much ' || n, '2026-03-01Z'::timestamptz + n * interval '1 minute', 'GetObject', 's3.amazonaws.com',
-            CASE WHEN n % 97 = 0 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' END, 'much ' || n % 40
-        FROM generate_series(1, 15000) AS n;
-SQL
-ahead_of() { ask "SELECT coalesce(position::text, '') FROM travel_internal.scans WHERE rule = 'fresh' AND under_way"; }
-# However fast the machine is, the first of these are too short for any scan, and one is at last long enough.
-cuts=0 steps=0 timeout=10 was=
-until PGOPTIONS="-c statement_timeout=${timeout}ms" ask "CALL travel.scan('fresh')" 2>"$SCRATCH/said"; do
-    grep -q 'statement timeout' "$SCRATCH/said" || fail "another error: $(cat "$SCRATCH/said")"
-    cuts=$((cuts + 1))
-    is=$(ahead_of)
-    if [ "$is" != "$was" ]; then steps=$((steps + 1)); fi
-    timeout=$((timeout * 3 / 2))
-    was=$is
-done
-note "$cuts scans cut short, $steps of them got ahead; the last took less than $timeout ms"
-holds 'some were cut short' test "$cuts" -ge 1
-ask "CALL travel.scan('moving')"
-same_ends 'as without' moving fresh
-same 'no error is left' '' "$(error_of moving)$(error_of fresh)"
 no_crash

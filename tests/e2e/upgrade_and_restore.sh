@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Dump and restore into another server, DROP EXTENSION, and who may do what.
+# Dump and restore into another server, DROP EXTENSION, and the privileges of the database's owner and other roles.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -21,7 +21,8 @@ load_documents "$WORK/sample/cloudtrail" document
 ask "SELECT sum(i.inserted) > 0 FROM document, travel.ingest('log.\"Cloud Trail\"', body) AS i" >/dev/null
 run_psql --quiet <<'SQL'
     DROP TABLE document;
-    -- What users build: a view of the query's text, a materialized view, a window view, an index, partial states, a column of the place.
+    -- What users build: a view over the text of the query, a materialized view, a view with the window function, an index,
+    -- columns of locations and legs.
     SELECT format('CREATE VIEW log.travels AS %s', travel.detect_sql('log."Cloud Trail"')) \gexec
     CREATE MATERIALIZED VIEW log.found AS SELECT * FROM travel.detect('log."Cloud Trail"');
     CREATE UNIQUE INDEX ON log.found (leg_id);
@@ -47,7 +48,7 @@ wanted=$(ask "$answers")
 note "$(cut -d '|' -f 1-2 <<<"$wanted" | paste -s -d ' ')"
 same 'the views agree' 13,13,13 "$(awk -F '|' '/view/ { print $2 }' <<<"$wanted" | paste -s -d ,)"
 
-rule 'a dump restores into another server, in one transaction, and as plain SQL'
+rule 'a dump restores into another server, as an archive in one transaction and as plain SQL'
 "$(pg_bin pg_dump)" --format custom --file "$SCRATCH/dump" audit
 "$(pg_bin pg_dump)" --file "$SCRATCH/dump.sql" audit
 ask 'DROP MATERIALIZED VIEW log.found' # so that it cannot be read from the wrong server
@@ -66,13 +67,13 @@ for how in custom plain; do
     ask 'ANALYZE' >/dev/null
     case $(ask "SET enable_seqscan = off; EXPLAIN SELECT * FROM log.raw WHERE travel.event_time(at) > '2026-03-05'") in
     *raw_time*) ;;
-    *) fail 'the index over travel.event_time does not serve' ;;
+    *) fail 'the index over travel.event_time is not used' ;;
     esac
     same 'the same event again is known' '1|0|1|0' "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record FROM log.\"Cloud Trail\" LIMIT 1))).*")"
     same 'what is dumped again is the same' 0 "$("$(pg_bin pg_dump)" --schema-only "$how" | grep -v '^--' | diff <("$(pg_bin pg_restore)" --schema-only --file - "$SCRATCH/dump" | grep -v '^--') - | grep '^[<>] [^\\]' | grep -v -c 'REFRESH MATERIALIZED VIEW' || true)"
 done
 
-rule 'DROP EXTENSION asks for CASCADE, which leaves the events; the extension can come again'
+rule 'DROP EXTENSION requires CASCADE, which keeps the events, and the extension can be created again'
 rows=$(ask 'SELECT count(*) FROM log."Cloud Trail"')
 refused 2BP01 'DROP EXTENSION impossible_travel'
 ask_all 'DROP EXTENSION impossible_travel CASCADE' >/dev/null
@@ -84,7 +85,7 @@ ask 'CREATE EXTENSION impossible_travel'
 same 'the same travels' 13 "$(ask "SELECT count(*) FROM travel.detect('log.\"Cloud Trail\"')")"
 same 'and it goes on' '1|0|1|0' "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record FROM log.\"Cloud Trail\" LIMIT 1))).*")"
 
-rule 'the schema travel must not be there, the encoding must be UTF8'
+rule 'CREATE EXTENSION fails if the schema travel exists or the encoding is not UTF8'
 "$(pg_bin createdb)" taken
 export PGDATABASE=taken
 ask 'CREATE SCHEMA travel'
@@ -94,7 +95,7 @@ ask 'DROP SCHEMA travel; CREATE EXTENSION impossible_travel; DROP EXTENSION impo
 PGDATABASE=latin refused 0A000 'CREATE EXTENSION impossible_travel'
 same 'nothing is left of it' 0 "$(PGDATABASE=latin ask "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'travel%'")"
 
-rule "a database's owner who is no superuser can create the extension, use all of it, and drop it"
+rule "a database's owner who is not a superuser can create, use and drop the extension"
 export PGDATABASE=postgres
 run_psql --quiet <<'SQL'
     CREATE ROLE owner LOGIN;
@@ -118,7 +119,7 @@ as owner ask "SELECT travel.create_events_table('public.cloudtrail')" >/dev/null
 same 'the owner' $'t\n13' "$(as owner ask "$use")"
 same "the table is the owner's" owner "$(ask "SELECT relowner::regrole FROM pg_class WHERE oid = 'public.cloudtrail'::regclass")"
 
-rule 'another user works with what is his, and only with that'
+rule 'another user can use the extension on his own tables, and only on those'
 for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FROM travel.coverage('public.cloudtrail')" \
     "SELECT travel.detect_sql('public.cloudtrail')" "SELECT travel.ingest('public.cloudtrail', '{\"eventTime\": \"2026-01-01T00:00:00Z\", \"eventID\": \"x\"}')" \
     "SELECT travel.create_events_table('public.mine')"; do

@@ -112,8 +112,15 @@ pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
 
 /// All that two rules of the same settings must have alike.
 pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+    let mut lines = server.ask(&query_of_every_column(rule))?;
+    lines.sort();
+    Ok(lines)
+}
+
+/// The query of [`every_column`].
+pub fn query_of_every_column(rule: &str) -> String {
     let rule = sql::literal(rule);
-    let mut lines = server.ask(&format!(
+    format!(
         "SELECT (to_jsonb(v) - '{{rule,alert_id}}'::text[])::text FROM travel.verdicts AS v WHERE rule = {rule}
          UNION ALL
          SELECT (to_jsonb(a) - '{{id,rule,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}}'::text[])::text
@@ -131,9 +138,7 @@ pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
          UNION ALL
          SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel_internal.baseline_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')"
-    ))?;
-    lines.sort();
-    Ok(lines)
+    )
 }
 
 /// Which rows say something of the time before.

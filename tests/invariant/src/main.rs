@@ -1,9 +1,14 @@
-//! The invariant of a detection rule, on a real server: any split of the same events into scans, in any order of arrival,
-//! with repetitions, ends in what one scan over everything ends in; and that is what the crate says, and what the plain
-//! second implementation says.
+//! Tests against a real server that need a client with logic.
 //!
-//! `travel-invariant geoip FOLDER` writes the databases that place the addresses of the cases; `travel-invariant run`
-//! runs the cases on the server that PGHOST, PGUSER and PGDATABASE name. Both by SEED, CASES and FIRST of the environment.
+//! `run` checks the invariant of a detection rule. Any split of the same events into scans, in any order of arrival and with
+//! repetitions, ends in what one scan over everything ends in. The core crate and the plain second implementation end in the
+//! same. `geoip FOLDER` writes the database that locates the addresses of these cases. SEED, CASES and FIRST in the
+//! environment choose other cases.
+//!
+//! `many-sessions`, `changing-types` and `dropped-extension` run statements in several sessions at once. Tests that need
+//! no logic are specs in `tests/isolation`.
+//!
+//! PGHOST, PGUSER and PGDATABASE name the server.
 
 #![forbid(unsafe_code)]
 
@@ -11,15 +16,19 @@
 #[path = "../../../crates/core/tests/rule/arbitrary.rs"]
 mod arbitrary;
 mod case;
+mod changing_types;
+mod dropped_extension;
 mod expected;
 mod found;
 mod geoip;
+mod many_sessions;
 #[allow(dead_code)]
 #[path = "../../../crates/core/tests/rule/model/mod.rs"]
 mod model;
 mod plan;
 mod run;
 mod server;
+mod sessions;
 mod shrink;
 mod sql;
 #[allow(dead_code)]
@@ -45,7 +54,13 @@ fn main() -> ExitCode {
     let done = match arguments[..] {
         ["geoip", folder] => geoip::write(folder, cases).map(|()| true),
         ["run"] => run_all(seed, cases),
-        _ => Err("travel-invariant geoip FOLDER | travel-invariant run".into()),
+        ["many-sessions"] => passed(many_sessions::run()),
+        ["changing-types"] => passed(changing_types::run()),
+        ["dropped-extension"] => passed(dropped_extension::run()),
+        _ => Err(
+            "usage: travel-invariant geoip FOLDER | run | many-sessions | changing-types | dropped-extension"
+                .into(),
+        ),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
@@ -54,6 +69,13 @@ fn main() -> ExitCode {
             eprintln!("{error}");
             ExitCode::from(2)
         }
+    }
+}
+
+fn passed(result: sessions::Result) -> Result<bool, Box<dyn std::error::Error>> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(error) => Err(error),
     }
 }
 

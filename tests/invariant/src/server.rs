@@ -1,7 +1,7 @@
 //! The server: two sessions, and what was said to them.
 
-use crate::sql;
-use postgres::{Client, Config, NoTls, SimpleQueryMessage};
+use crate::{sessions, sql};
+use postgres::{Client, NoTls, SimpleQueryMessage};
 use std::error::Error;
 
 pub struct Server {
@@ -27,13 +27,8 @@ pub enum Session {
 
 impl Server {
     pub fn connect() -> Result<Self, Box<dyn Error>> {
-        let given = |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-        let mut config = Config::new();
-        config
-            .host(&given("PGHOST", "/var/run/postgresql"))
-            .user(&given("PGUSER", "postgres"))
-            .dbname(&given("PGDATABASE", "postgres"))
-            .options("-c timezone=UTC -c datestyle=ISO -c client_min_messages=error");
+        let mut config = sessions::config();
+        config.options("-c timezone=UTC -c datestyle=ISO -c client_min_messages=error");
         let (main, other) = (config.connect(NoTls)?, config.connect(NoTls)?);
         let mut server = Self { main, other, said: Vec::new(), runs: 0 };
         for source in sql::TABLES {
