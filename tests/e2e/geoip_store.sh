@@ -113,7 +113,7 @@ PGAPPNAME=open session_open
 session "$city"
 kill -9 "$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'")"
 session_close
-# Who comes before PostgreSQL noticed would find the folder as it was.
+# A session that connects before PostgreSQL notices the crash would find the old folder.
 anew() { [ "$(log_lines 'all server processes terminated; reinitializing')" = 1 ]; }
 eventually 'PostgreSQL starts anew' anew
 waits_until "$city" London
