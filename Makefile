@@ -34,7 +34,7 @@ test: ## run all tests
 	@scripts/test.sh
 
 bench: setup ## run the benchmarks, which are not part of the tests
-	@bench/run.sh
+	@bench/entry_points.sh
 
 bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 	@bench/scan.sh

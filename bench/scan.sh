@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What a scan costs, by hand: `make bench-scan`. Of two tables, one ten times as large as the other: the first scan, which
-# evaluates everything; then scans of 1,000 new events, medians of rounds in turn, and the ratios that matter.
+# The cost of a scan: `make bench-scan`. It is not part of the tests. Over two tables, one ten times as large as the other,
+# measures the first scan, which evaluates everything, and then scans of 1,000 new events: medians of rounds in turn, and
+# the ratios.
 #
 #   EVENTS (10000000; the other table has a tenth), KEYS (20000), ROUNDS (7)
 # shellcheck source=scripts/lib/common.sh
@@ -24,11 +25,11 @@ for size in "${sizes[@]}"; do
     run_psql --quiet --output /dev/null --set table="events_$size" --set events="$size" --set keys="$KEYS" --file bench/scan_events.sql
 done
 
-heading 'The first scan: everything'
+heading 'The first scan, of all events'
 for size in "${sizes[@]}"; do
     bench/scan_peak.sh "$size"
 done
 run_psql --quiet --command 'VACUUM ANALYZE'
 
-heading "1,000 new events: $ROUNDS rounds"
+heading "Scans of 1,000 new events, $ROUNDS rounds"
 run_psql --quiet --set small="${sizes[0]}" --set large="${sizes[1]}" --set keys="$KEYS" --set rounds="$ROUNDS" --file bench/scan_measure.sql

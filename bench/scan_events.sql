@@ -1,5 +1,5 @@
--- A table of events: each key is used in bursts of ten events, a second apart, by one of two users a pair of keys; one
--- event in a thousand is far away. Called by scan.sh.
+-- Creates a table of events: each key is used in bursts of ten events; two keys belong to one user; one event in a thousand
+-- is far away. scan.sh calls it.
 \set ON_ERROR_STOP on
 SET client_min_messages = warning;
 SELECT travel.create_events_table(:'table');

@@ -1,10 +1,10 @@
--- Scans of 1,000 new events, over a small and a large history, in turn. Called by scan.sh.
+-- Measures scans of 1,000 new events over a small and a large history, in turn. scan.sh calls it.
 \set ON_ERROR_STOP on
 \pset footer off
 SET client_min_messages = warning;
 CREATE TEMP TABLE timing (history bigint, what text, round int, ms float8);
 
--- New events: of 1,000 keys, either the newest of all, or between five minutes and three hours late.
+-- Inserts events of 1,000 keys, either the newest of all or between five minutes and three hours late, and scans them.
 CREATE PROCEDURE measure(history bigint, what text, round int, keys bigint)
     LANGUAGE plpgsql
 AS $$
@@ -45,7 +45,7 @@ SELECT what AS "1,000 new events", history AS "history, events",
 FROM timing GROUP BY what, history ORDER BY what, history;
 SELECT what AS "1,000 new events",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE history = :large)
-            / percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE history = :small))::numeric, 2) AS "large / small history (aim: at most 1.3)",
+            / percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE history = :small))::numeric, 2) AS "large / small history (goal: at most 1.3)",
        round((1000 * (SELECT extract(epoch FROM full_scan) FROM first_scan WHERE history = :large)
-            / percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE history = :large))::numeric) AS "everything / new (aim: over 200)"
+            / percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE history = :large))::numeric) AS "all events / new events (goal: over 200)"
 FROM timing GROUP BY what ORDER BY what;

@@ -1,4 +1,5 @@
-//! A random case: a rule, the rows of its source, what analysts and networks say, and how it all arrives.
+//! A random case: a rule, the rows of its source, the rows of analysts, named networks, and the order in which all of it
+//! arrives.
 
 use crate::arbitrary;
 use crate::plan::{self, Step};
@@ -16,59 +17,59 @@ use travel_sample::rng::Rng;
 pub struct Case {
     pub number: u64,
     pub rule: Rule,
-    /// As they arrive in the end, each once.
+    /// The rows that have arrived in the end.
     pub rows: Vec<EvaluatedEvent>,
     pub analysts: Vec<AnalystRow>,
     pub suppressions: Vec<Suppression>,
     pub source: Source,
-    pub entity: Entity,
-    pub baseline: Baseline,
-    /// Of each row, where the source says when it arrived.
+    pub entity: EntityColumns,
+    pub baseline: BaselineColumn,
+    /// The arrival time of each row, for a source with an arrival column.
     pub arrived: Vec<Micros>,
     pub lookback: Micros,
-    /// Other settings, and other rows of analysts, that the rule has until it is changed and evaluates again.
-    pub before: Option<Before>,
+    /// The settings and the rows of analysts that the rule has until it is changed and evaluates everything again.
+    pub earlier: Option<EarlierSettings>,
     pub steps: Vec<Step>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Before {
+pub struct EarlierSettings {
     pub rule: Rule,
     pub analysts: Vec<AnalystRow>,
     pub suppressions: Vec<Suppression>,
 }
 
-/// What the rule scans.
+/// The table that the rule scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A table that travel.create_events_table made.
+    /// A table that `travel.create_events_table` made.
     Events,
-    /// A table with the transaction of each row, without indexes.
+    /// A table that stores the transaction id of each row, without indexes.
     Transactions,
-    /// A table that says when each row arrived.
+    /// A table with an arrival column.
     Arrivals,
-    /// A table that says neither.
+    /// A table with neither, which is scanned by lookback.
     Lookback,
 }
 
-/// Whom travel is evaluated for.
+/// The columns of the entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Entity {
+pub enum EntityColumns {
     Key,
     Name,
     /// Two columns.
     Pair,
 }
 
-/// Whom places are learnt for.
+/// The column of the baseline user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Baseline {
-    /// The default: a person, or else a principal.
+pub enum BaselineColumn {
+    /// The default: the actor, or else the principal.
     Person,
     Column,
 }
 
-/// The first day of the histories: 2025-01-01.
+/// The first day of the histories, 2025-01-01.
 const BEGIN: Micros = 9132 * DAY;
 
 impl Case {
@@ -82,7 +83,7 @@ impl Case {
             Source::Arrivals,
             Source::Lookback,
         ]);
-        let entity = *rng.pick(&[Entity::Key, Entity::Name, Entity::Pair]);
+        let entity = *rng.pick(&[EntityColumns::Key, EntityColumns::Name, EntityColumns::Pair]);
         let mut case = Self {
             number,
             rule: drawn.rule,
@@ -91,29 +92,29 @@ impl Case {
             suppressions: drawn.suppressions,
             source,
             entity,
-            baseline: *rng.pick(&[Baseline::Person, Baseline::Column]),
+            baseline: *rng.pick(&[BaselineColumn::Person, BaselineColumn::Column]),
             arrived: Vec::new(),
             lookback: *rng.pick(&[DAY, 3 * DAY, 7 * DAY, 20 * DAY]),
-            before: None,
+            earlier: None,
             steps: Vec::new(),
         };
         for _ in 0..rng.below(10) {
             let again = rng.pick(&case.rows).clone();
             case.rows.push(again);
         }
-        case.place_in_time();
+        case.move_to_2025();
         case.name_rows(&mut rng);
-        case.put_in_own_networks();
+        case.move_to_own_networks();
         if rng.below(4) == 0 {
             let other = draw(&mut rng);
             let mut before = Self { rows: Vec::new(), ..case.clone() };
             (before.rule, before.analysts, before.suppressions) =
                 (other.rule, other.analysts, other.suppressions);
-            before.place_in_time();
-            before.put_in_own_networks();
-            // Whether there is a baseline at all is not changed: it is no matter of evaluating again.
+            before.move_to_2025();
+            before.move_to_own_networks();
+            // Whether the rule has a baseline does not change: a rescan does not create one.
             before.rule.baseline = case.rule.baseline;
-            case.before = Some(Before {
+            case.earlier = Some(EarlierSettings {
                 rule: before.rule,
                 analysts: before.analysts,
                 suppressions: before.suppressions,
@@ -123,7 +124,7 @@ impl Case {
         case
     }
 
-    /// What it is an example of.
+    /// Names for what the case is an example of, counted in the report.
     pub fn kinds(&self) -> Vec<&'static str> {
         let mut kinds = vec![
             match self.source {
@@ -138,7 +139,7 @@ impl Case {
                 Learn::Encountered => "encountered",
             },
         ];
-        if self.before.is_some() {
+        if self.earlier.is_some() {
             kinds.push("settings changed, evaluated again");
         }
         if self.networks().next().is_some() {
@@ -148,7 +149,7 @@ impl Case {
         kinds
     }
 
-    /// The addresses with what is known of them.
+    /// The addresses of the case, each with a row that has its place data.
     pub fn addresses(&self) -> BTreeMap<IpAddr, &EvaluatedEvent> {
         self.rows.iter().filter_map(|row| Some((row.site.address()?, row))).collect()
     }
@@ -157,7 +158,7 @@ impl Case {
         self.addresses().into_iter().filter_map(|(address, row)| Some((address, row.treatment?)))
     }
 
-    fn place_in_time(&mut self) {
+    fn move_to_2025(&mut self) {
         for row in &mut self.rows {
             row.time += BEGIN;
         }
@@ -165,7 +166,7 @@ impl Case {
             row.valid_from += BEGIN;
             row.valid_until = row.valid_until.map(|until| until + BEGIN);
         }
-        // What can never hold cannot be entered.
+        // An empty validity cannot be entered.
         self.analysts.retain(|row| row.valid_until.is_none_or(|until| row.valid_from < until));
         for row in &mut self.suppressions {
             row.valid_from = row.valid_from.map(|time| time + BEGIN);
@@ -176,13 +177,13 @@ impl Case {
         self.rule.raise_from = self.rule.raise_from.map(|time| time + BEGIN);
     }
 
-    /// The columns in which the source says who acts, and ids where it wants them.
+    /// Fills the columns of the entity, and the event ids that an events table requires.
     fn name_rows(&mut self, rng: &mut Rng) {
         for (at, row) in self.rows.iter_mut().enumerate() {
             match self.entity {
-                Entity::Key => row.access_key_id = Some(row.entity.clone()),
-                Entity::Name => {}
-                Entity::Pair => row.entity = format!("12 | {}", row.entity).into(),
+                EntityColumns::Key => row.access_key_id = Some(row.entity.clone()),
+                EntityColumns::Name => {}
+                EntityColumns::Pair => row.entity = format!("12 | {}", row.entity).into(),
             }
             if !self.rule.baseline {
                 row.baseline_entity = None;
@@ -194,8 +195,8 @@ impl Case {
         }
     }
 
-    /// Addresses of no other case, in the order and the prefixes of those that were drawn.
-    fn put_in_own_networks(&mut self) {
+    /// Replaces the addresses by addresses of no other case, in the order and the prefixes of those that were drawn.
+    fn move_to_own_networks(&mut self) {
         let number = self.number;
         let own = |address: IpAddr| -> IpAddr {
             match address {

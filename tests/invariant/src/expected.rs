@@ -1,25 +1,25 @@
-//! What the crate says of a case, and the second implementation, as lines that can be compared.
+//! The results of a case by the core crate and by the second implementation, as lines that can be compared.
 
 use crate::case::Case;
-use crate::found::Found;
 use crate::model::{Answer, answer, in_words};
 use crate::server::Failure;
 use crate::sql::utc;
+use crate::stored::StoredResults;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use travel_core::rule::*;
 
 pub struct Expected {
     pub lines: Vec<String>,
-    pub of_the_model: Vec<String>,
-    pub in_its_words: Vec<String>,
-    /// Nothing is passed over: the legs are those of travel.impossible_legs.
-    pub legs_are_those_of_the_journey: bool,
+    pub model_lines: Vec<String>,
+    pub core_lines_in_model_form: Vec<String>,
+    /// No address is skipped, so the verdicts are the legs of `travel.impossible_legs`.
+    pub has_every_leg: bool,
     case: Case,
 }
 
 impl Expected {
-    /// Of a case whose rows are those that arrived.
+    /// The results of a case whose rows are those that arrived.
     pub fn of(case: &Case) -> Self {
         let evaluation = evaluate(&case.rule, &case.rows, &case.analysts, &case.suppressions);
         let no_row_passes = case.rows.iter().all(|row| {
@@ -27,15 +27,15 @@ impl Expected {
         });
         Self {
             lines: lines(&evaluation),
-            of_the_model: in_lines(&answer(&case.rule, &case.rows, &case.analysts, &case.suppressions)),
-            in_its_words: in_lines(&in_words(&evaluation)),
-            legs_are_those_of_the_journey: no_row_passes,
+            model_lines: in_lines(&answer(&case.rule, &case.rows, &case.analysts, &case.suppressions)),
+            core_lines_in_model_form: in_lines(&in_words(&evaluation)),
+            has_every_leg: no_row_passes,
             case: case.clone(),
         }
     }
 
-    /// What each state that was found should be.
-    pub fn states(&self, found: &Found) -> Result<Vec<String>, Failure> {
+    /// The state that each stored checkpoint should have.
+    pub fn states(&self, found: &StoredResults) -> Result<Vec<String>, Failure> {
         let case = &self.case;
         let mut until: BTreeMap<String, State> = BTreeMap::new();
         let nothing = State::default();
@@ -98,7 +98,7 @@ impl Expected {
 
 type Members = BTreeMap<Arc<str>, BTreeSet<Micros>>;
 
-impl Found {
+impl StoredResults {
     pub fn state_lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self
             .states
@@ -124,7 +124,7 @@ impl Found {
     }
 }
 
-/// As [`Found::of`] writes them.
+/// The lines in the form of [`StoredResults::of`].
 fn lines(evaluation: &Evaluation) -> Vec<String> {
     let mut lines = Vec::new();
     let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
@@ -158,7 +158,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
         evidence.sort_unstable();
         let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
         legs.sort_unstable();
-        // An array without elements is none.
+        // concat_ws leaves out an array without elements.
         let evidence = if evidence.is_empty() {
             String::new()
         } else {

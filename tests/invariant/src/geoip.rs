@@ -1,4 +1,4 @@
-//! The database that says of the addresses of all cases what the cases say of them.
+//! The GeoIP database that has the place data of the addresses of all cases.
 
 use crate::case::Case;
 use std::error::Error;

@@ -19,7 +19,6 @@ mod case;
 mod changing_types;
 mod dropped_extension;
 mod expected;
-mod found;
 mod geoip;
 mod many_sessions;
 #[allow(dead_code)]
@@ -31,6 +30,7 @@ mod server;
 mod sessions;
 mod shrink;
 mod sql;
+mod stored;
 #[allow(dead_code)]
 #[path = "../../../crates/core/tests/rule/world.rs"]
 mod world;
@@ -41,7 +41,7 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// No particular number.
+/// An arbitrary number.
 const SEED: u64 = 20_260_301;
 const CASES: u64 = 250;
 
@@ -93,9 +93,9 @@ fn run_all(seed: u64, cases: impl Iterator<Item = Case>) -> Result<bool, Box<dyn
             Err(Failure { what, .. }) => {
                 failed += 1;
                 println!("FAILED: case {} of seed {seed}: {what}", case.number);
-                // One is enough to work on; the others are named.
+                // One failing case is enough to work on; the others are only named.
                 if failed <= from_environment("SHRINK", 1) {
-                    shrink::show(&mut server, case);
+                    shrink::report_smallest(&mut server, case);
                 }
             }
         }

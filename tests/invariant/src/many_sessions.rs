@@ -1,7 +1,7 @@
 //! Many sessions at once, over an events table with two rules: no error, no deadlock, nothing twice, nothing lost.
 
-use crate::found;
 use crate::sessions::{Result, Session};
+use crate::stored;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -224,7 +224,7 @@ fn same_results(main: &mut Session, rule: &str, other: &str) -> Result {
         &format!("CALL travel.scan('{other}')"),
     ])?;
     let mut results = |rule: &str| -> Result<Vec<String>> {
-        let mut lines = main.texts(&found::query_of_every_column(rule))?;
+        let mut lines = main.texts(&stored::query_of_all_columns(rule))?;
         lines.sort();
         Ok(lines)
     };

@@ -1,4 +1,4 @@
-//! How rows arrive and when they are scanned.
+//! The plan of a case: how its rows arrive and when they are scanned.
 
 use crate::case::{Case, Source};
 use travel_core::rule::Micros;
@@ -7,34 +7,34 @@ use travel_sample::rng::Rng;
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// These rows, in a transaction of their own.
+    /// Inserts these rows in a transaction of their own.
     Insert(Vec<usize>),
-    /// In one transaction, which is committed or not.
-    Within { steps: Vec<Step>, commits: bool },
-    /// Another session inserts these rows, and goes on.
-    Open(Vec<usize>),
-    /// It commits.
-    Close,
-    /// A whole scan, with so many rows a step.
+    /// Performs steps in one transaction, which is committed or rolled back.
+    InTransaction { steps: Vec<Step>, commits: bool },
+    /// Another session inserts these rows and keeps its transaction open.
+    OpenTransaction(Vec<usize>),
+    /// The other session commits.
+    CommitOpen,
+    /// A complete scan, with this many rows per step.
     Scan { batch: u64 },
-    /// A single step of one.
-    Midway { batch: u64 },
-    /// The rule changes to what it is in the end, and these rows arrive: what was said of the time before them stands.
-    Drift { rows: Vec<usize>, batch: u64 },
-    /// The rule changes to what it is in the end, and everything is evaluated again.
-    Change { batch: u64 },
-    /// With the same settings.
+    /// A single step of a scan.
+    OneStep { batch: u64 },
+    /// The rule gets its final settings, and these rows arrive: verdicts before them do not change.
+    LateRowsAfterChange { rows: Vec<usize>, batch: u64 },
+    /// The rule gets its final settings, and everything is evaluated again.
+    ChangeRule { batch: u64 },
+    /// A rescan with the same settings.
     Rescan { since: Option<Micros>, batch: u64 },
-    /// Another edition of place data: all addresses are elsewhere.
+    /// Another edition of place data comes into force, in which all addresses are elsewhere.
     OtherEdition,
-    /// That of the case.
+    /// The edition of the case comes into force again.
     PresentEdition,
-    /// An analyst archives what is there.
+    /// An analyst archives all alerts.
     Archive,
-    /// The rule scans another table, with these rows.
-    Elsewhere(Vec<usize>),
-    /// Its own again.
-    Back,
+    /// The rule scans another table, which holds these rows.
+    OtherSource(Vec<usize>),
+    /// The rule scans its own table again.
+    OwnSource,
 }
 
 const MINUTE: Micros = 60 * SECOND;
@@ -50,27 +50,27 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     case.arrived = vec![FIRST_ARRIVAL; case.rows.len()];
     for (number, part) in (0..).zip(&parts) {
         for row in part {
-            // Less than the overlap before the newest of those that came before.
+            // Earlier than the newest row before it by less than the overlap of scans.
             let early = rng.below(60) as Micros;
             case.arrived[*row] = FIRST_ARRIVAL + (number * 10 - early) * MINUTE;
         }
     }
     let batch = |rng: &mut Rng| *rng.pick(&[1, 1, 2, 5, 20, 200_000, 200_000]);
-    let changes = case.before.is_some().then(|| rng.below(parts.len() as u64));
+    let changes = case.earlier.is_some().then(|| rng.below(parts.len() as u64));
     let returns = (case.source == Source::Events && rng.below(5) == 0).then(|| rng.below(parts.len() as u64));
     let mut steps = Vec::new();
     if returns.is_some() {
         let rows = (0..case.rows.len()).filter(|_| rng.below(2) == 0).collect();
-        steps.extend([Step::Elsewhere(rows), Step::Scan { batch: batch(rng) }]);
+        steps.extend([Step::OtherSource(rows), Step::Scan { batch: batch(rng) }]);
     }
     let mut is_open = false;
     for (number, part) in (0..).zip(parts) {
         let scan = Step::Scan { batch: batch(rng) };
         let drifts = is_exact && changes == Some(number) && rng.below(2) == 0;
         match rng.below(8) {
-            _ if drifts => steps.push(Step::Drift { rows: part, batch: batch(rng) }),
+            _ if drifts => steps.push(Step::LateRowsAfterChange { rows: part, batch: batch(rng) }),
             0 if is_exact && !is_open => {
-                steps.push(Step::Open(part));
+                steps.push(Step::OpenTransaction(part));
                 is_open = true;
             }
             1 => {
@@ -79,11 +79,11 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
                 if rng.below(2) == 0 {
                     within.push(scan.clone());
                 }
-                steps.push(Step::Within { steps: within, commits: true });
+                steps.push(Step::InTransaction { steps: within, commits: true });
             }
             2 => {
                 let within = vec![Step::Insert(part.clone()), scan.clone()];
-                steps.push(Step::Within { steps: within, commits: false });
+                steps.push(Step::InTransaction { steps: within, commits: false });
                 steps.push(Step::Insert(part));
             }
             3 => {
@@ -94,10 +94,10 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
         }
         match rng.below(8) {
             _ if drifts => {}
-            // By lookback, what comes while a pass is under way counts from the newest event of that pass.
+            // By lookback, a row that arrives while a pass is under way counts from the newest event of that pass.
             0 if case.source != Source::Lookback => {
                 for _ in 0..1 + rng.below(3) {
-                    steps.push(Step::Midway { batch: batch(rng) });
+                    steps.push(Step::OneStep { batch: batch(rng) });
                 }
             }
             1 => {}
@@ -109,22 +109,22 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             _ => steps.push(scan),
         }
         if is_open && rng.below(3) == 0 {
-            steps.push(Step::Close);
+            steps.push(Step::CommitOpen);
             is_open = false;
         }
         if returns == Some(number) {
-            steps.push(Step::Back);
+            steps.push(Step::OwnSource);
         }
         if changes == Some(number) {
-            steps.push(Step::Change { batch: batch(rng) });
+            steps.push(Step::ChangeRule { batch: batch(rng) });
         }
     }
     if is_open {
-        steps.push(Step::Close);
+        steps.push(Step::CommitOpen);
     }
     steps.push(Step::Scan { batch: batch(rng) });
     if rng.below(3) == 0 {
-        // What was said by the other edition stands until everything is evaluated again.
+        // Verdicts by the other edition stand until everything is evaluated again.
         let mut places = [0; 2].map(|_| rng.below(steps.len() as u64) as usize);
         places.sort_unstable();
         steps.insert(places[1], Step::PresentEdition);
@@ -134,27 +134,29 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
     case.steps = steps;
 }
 
-/// What these steps are examples of.
+/// Names for what these steps are examples of.
 pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
     let mut kinds: Vec<&str> = steps
         .iter()
         .filter_map(|step| match step {
-            Step::Within { commits: true, .. } => Some("a scan between two inserts of one transaction"),
-            Step::Within { commits: false, .. } => Some("a scan that is rolled back"),
-            Step::Open(_) => Some("a transaction that commits after a later one was scanned"),
-            Step::Midway { .. } => Some("rows that arrive while a pass is under way"),
-            Step::Rescan { .. } => Some("evaluated again with the same settings"),
+            Step::InTransaction { commits: true, .. } => {
+                Some("a scan between two inserts of one transaction")
+            }
+            Step::InTransaction { commits: false, .. } => Some("a scan that is rolled back"),
+            Step::OpenTransaction(_) => Some("a transaction that commits after a later one was scanned"),
+            Step::OneStep { .. } => Some("rows that arrive while a pass is under way"),
+            Step::Rescan { .. } => Some("a rescan with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
-            Step::OtherEdition => Some("another edition of place data before"),
-            Step::Archive => Some("alerts archived on the way"),
-            Step::Drift { .. } => Some("late rows under changed settings"),
-            Step::Elsewhere(_) => Some("another source before"),
+            Step::OtherEdition => Some("another edition of place data at first"),
+            Step::Archive => Some("alerts archived between scans"),
+            Step::LateRowsAfterChange { .. } => Some("late rows under changed settings"),
+            Step::OtherSource(_) => Some("another source at first"),
             Step::Insert(_)
-            | Step::Close
+            | Step::CommitOpen
             | Step::Scan { .. }
-            | Step::Change { .. }
+            | Step::ChangeRule { .. }
             | Step::PresentEdition
-            | Step::Back => None,
+            | Step::OwnSource => None,
         })
         .collect();
     kinds.sort_unstable();
@@ -162,15 +164,15 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
     kinds
 }
 
-/// The rows that are there in the end.
+/// The rows that have arrived in the end.
 pub fn rows(steps: &[Step]) -> Vec<usize> {
     let (mut rows, mut open) = (Vec::new(), Vec::new());
     for step in steps {
         match step {
-            Step::Insert(part) | Step::Drift { rows: part, .. } => rows.extend(part),
-            Step::Open(part) => open.extend(part),
-            Step::Close => rows.append(&mut open),
-            Step::Within { steps, commits: true } => rows.extend(self::rows(steps)),
+            Step::Insert(part) | Step::LateRowsAfterChange { rows: part, .. } => rows.extend(part),
+            Step::OpenTransaction(part) => open.extend(part),
+            Step::CommitOpen => rows.append(&mut open),
+            Step::InTransaction { steps, commits: true } => rows.extend(self::rows(steps)),
             _ => {}
         }
     }
@@ -185,7 +187,7 @@ fn order(case: &Case, rng: &mut Rng) -> Vec<usize> {
         order.sort_by_key(|row| arrivals[*row]);
     };
     if case.source == Source::Lookback {
-        // Whatever came before is at most `lookback` newer.
+        // Rows that arrived before are at most `lookback` newer.
         by_time(&mut || rng.below(case.lookback as u64) as Micros, &mut order);
         return order;
     }
@@ -195,7 +197,7 @@ fn order(case: &Case, rng: &mut Rng) -> Vec<usize> {
         // A few are late, by hours or by weeks.
         2 => by_time(&mut || if rng.below(8) == 0 { rng.below(40) as Micros * DAY } else { 0 }, &mut order),
         3 => by_time(&mut || rng.below(36) as Micros * DAY / 24, &mut order),
-        // Whole days are.
+        // Whole days are late.
         4 => {
             let late: Vec<u64> = (0..520).map(|_| rng.below(4)).collect();
             let first = case.rows.iter().map(|row| row.time).min().unwrap_or_default();

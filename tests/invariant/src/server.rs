@@ -1,4 +1,4 @@
-//! The server: two sessions, and what was said to them.
+//! The server: two sessions, and the statements that they ran.
 
 use crate::{sessions, sql};
 use postgres::{Client, NoTls, SimpleQueryMessage};
@@ -7,15 +7,15 @@ use std::error::Error;
 pub struct Server {
     main: Client,
     other: Client,
-    /// Since the last [`Server::fresh`].
-    pub said: Vec<String>,
+    /// The statements since the last [`Server::start_case`].
+    pub statements: Vec<String>,
     runs: u64,
 }
 
 #[derive(Debug)]
 pub struct Failure {
     pub what: String,
-    /// The case itself cannot be run: shrinking went too far.
+    /// The case itself cannot be run, because shrinking went too far.
     pub is_void: bool,
 }
 
@@ -30,19 +30,19 @@ impl Server {
         let mut config = sessions::config();
         config.options("-c timezone=UTC -c datestyle=ISO -c client_min_messages=error");
         let (main, other) = (config.connect(NoTls)?, config.connect(NoTls)?);
-        let mut server = Self { main, other, said: Vec::new(), runs: 0 };
+        let mut server = Self { main, other, statements: Vec::new(), runs: 0 };
         for source in sql::TABLES {
             server.main.batch_execute(&format!("DROP TABLE IF EXISTS {}", sql::table(source)))?;
             server.main.batch_execute(&sql::create_table(source))?;
         }
         server.main.batch_execute("LOAD 'impossible_travel'")?;
-        server.forget()?;
+        server.delete_rules_and_results()?;
         Ok(server)
     }
 
-    /// Empty sources, and a number for the names of rules.
-    pub fn fresh(&mut self) -> Result<u64, Failure> {
-        self.said.clear();
+    /// Empties the sources, and returns a number for the names of rules.
+    pub fn start_case(&mut self) -> Result<u64, Failure> {
+        self.statements.clear();
         let _ = self.other.batch_execute("ROLLBACK");
         let _ = self.main.batch_execute("ROLLBACK; RESET session_replication_role");
         for source in sql::TABLES {
@@ -50,13 +50,14 @@ impl Server {
         }
         self.runs += 1;
         if self.runs.is_multiple_of(20) {
-            self.forget().map_err(|error| Failure { what: error.to_string(), is_void: true })?;
+            self.delete_rules_and_results()
+                .map_err(|error| Failure { what: error.to_string(), is_void: true })?;
         }
         Ok(self.runs)
     }
 
     pub fn run(&mut self, session: Session, statement: &str) -> Result<(), Failure> {
-        self.said.push(if session == Session::Main {
+        self.statements.push(if session == Session::Main {
             statement.to_owned()
         } else {
             format!("-- in another session:\n{statement}")
@@ -65,7 +66,7 @@ impl Server {
         client.simple_query(statement).map(|_| ()).map_err(|error| Failure::of(&error, statement))
     }
 
-    /// The single column of a query.
+    /// The values of a query with one column.
     pub fn ask(&mut self, query: &str) -> Result<Vec<String>, Failure> {
         let query = &format!("SET timezone = 'UTC'; SET extra_float_digits = 1; {query}");
         let rows = self.main.simple_query(query).map_err(|error| Failure::of(&error, query))?;
@@ -78,8 +79,8 @@ impl Server {
             .collect())
     }
 
-    /// All rules and what they found: alerts are kept for ever, but for a superuser.
-    fn forget(&mut self) -> Result<(), postgres::Error> {
+    /// Deletes all rules and their results. Alerts are kept forever, except from a superuser who switches the triggers off.
+    fn delete_rules_and_results(&mut self) -> Result<(), postgres::Error> {
         self.main.batch_execute(
             "SET session_replication_role = replica;
              TRUNCATE travel.rules, travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,

@@ -1,4 +1,4 @@
-//! A smaller case that fails, too, and the SQL that shows it.
+//! Finds a smaller case that fails, too, and prints its SQL.
 
 use crate::case::Case;
 use crate::plan::Step;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 const PATIENCE: Duration = Duration::from_secs(40);
 
-pub fn show(server: &mut Server, mut case: Case) {
+pub fn report_smallest(server: &mut Server, mut case: Case) {
     let until = Instant::now() + PATIENCE;
     loop {
         let size =
@@ -33,14 +33,14 @@ pub fn show(server: &mut Server, mut case: Case) {
         while at + 1 < case.steps.len() && Instant::now() < until {
             let mut smaller = case.clone();
             smaller.steps.remove(at);
-            // The last one scans what is left.
+            // The last step stays: it scans the rows that are left.
             if fails(server, &smaller) { case = smaller } else { at += 1 }
         }
         while shorter(server, &mut case, until, |case| &mut case.analysts)
             || shorter(server, &mut case, until, |case| &mut case.suppressions)
         {}
-        if case.before.is_none() || !case.steps.iter().any(|step| matches!(step, Step::Change { .. })) {
-            let smaller = Case { before: None, ..case.clone() };
+        if case.earlier.is_none() || !case.steps.iter().any(|step| matches!(step, Step::ChangeRule { .. })) {
+            let smaller = Case { earlier: None, ..case.clone() };
             if fails(server, &smaller) {
                 case = smaller;
             }
@@ -50,7 +50,7 @@ pub fn show(server: &mut Server, mut case: Case) {
         }
     }
     let Err(Failure { what, .. }) = run(server, &case) else { return };
-    println!("the smallest that was found: {what}");
+    println!("the smallest failing case: {what}");
     println!("the addresses:");
     for (address, row) in case.addresses() {
         println!(
@@ -67,7 +67,7 @@ pub fn show(server: &mut Server, mut case: Case) {
         );
     }
     println!("the SQL:");
-    for statement in &server.said {
+    for statement in &server.statements {
         println!("{statement};");
     }
 }
@@ -98,10 +98,10 @@ fn used(case: &Case) -> BTreeSet<usize> {
         for step in steps {
             match step {
                 Step::Insert(part)
-                | Step::Open(part)
-                | Step::Elsewhere(part)
-                | Step::Drift { rows: part, .. } => rows.extend(part),
-                Step::Within { steps, .. } => of(steps, rows),
+                | Step::OpenTransaction(part)
+                | Step::OtherSource(part)
+                | Step::LateRowsAfterChange { rows: part, .. } => rows.extend(part),
+                Step::InTransaction { steps, .. } => of(steps, rows),
                 _ => {}
             }
         }
@@ -111,7 +111,7 @@ fn used(case: &Case) -> BTreeSet<usize> {
     rows
 }
 
-/// The rows keep their numbers.
+/// The case without some rows. The others keep their numbers.
 fn without(case: &Case, gone: &BTreeSet<usize>) -> Case {
     fn of(steps: &[Step], gone: &BTreeSet<usize>) -> Vec<Step> {
         let left = |part: &[usize]| part.iter().copied().filter(|row| !gone.contains(row)).collect();
@@ -119,10 +119,14 @@ fn without(case: &Case, gone: &BTreeSet<usize>) -> Case {
             .iter()
             .map(|step| match step {
                 Step::Insert(part) => Step::Insert(left(part)),
-                Step::Open(part) => Step::Open(left(part)),
-                Step::Elsewhere(part) => Step::Elsewhere(left(part)),
-                Step::Drift { rows, batch } => Step::Drift { rows: left(rows), batch: *batch },
-                Step::Within { steps, commits } => Step::Within { steps: of(steps, gone), commits: *commits },
+                Step::OpenTransaction(part) => Step::OpenTransaction(left(part)),
+                Step::OtherSource(part) => Step::OtherSource(left(part)),
+                Step::LateRowsAfterChange { rows, batch } => {
+                    Step::LateRowsAfterChange { rows: left(rows), batch: *batch }
+                }
+                Step::InTransaction { steps, commits } => {
+                    Step::InTransaction { steps: of(steps, gone), commits: *commits }
+                }
                 other => other.clone(),
             })
             .collect()

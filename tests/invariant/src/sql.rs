@@ -1,6 +1,6 @@
-//! A case as SQL.
+//! The SQL statements of a case.
 
-use crate::case::{Baseline, Before, Case, Entity, Source};
+use crate::case::{BaselineColumn, Case, EarlierSettings, EntityColumns, Source};
 use std::fmt::Display;
 use std::net::IpAddr;
 use travel_core::rule::settings::{DAY, SECOND};
@@ -49,16 +49,16 @@ fn values(case: &Case, at: usize) -> String {
     let address =
         address.map(|text| if at % 7 == 3 && !text.contains(':') { format!("::ffff:{text}") } else { text });
     let (account, session) = match (case.entity, row.entity.split_once(" | ")) {
-        (Entity::Pair, Some((account, session))) => (Some(account), Some(session)),
-        (Entity::Name | Entity::Pair, _) => (None, Some(&*row.entity)),
-        (Entity::Key, _) => (None, None),
+        (EntityColumns::Pair, Some((account, session))) => (Some(account), Some(session)),
+        (EntityColumns::Name | EntityColumns::Pair, _) => (None, Some(&*row.entity)),
+        (EntityColumns::Key, _) => (None, None),
     };
     let person = row.baseline_entity.as_deref();
     let (user_name, actor, principal) = match (case.baseline, person) {
-        (Baseline::Column, person) => (person, Some("nobody"), Some("nobody")),
-        (Baseline::Person, Some("bob")) => (Some("nobody"), None, person),
-        (Baseline::Person, Some(_)) => (Some("nobody"), person, Some("nobody")),
-        (Baseline::Person, None) => (Some("nobody"), None, None),
+        (BaselineColumn::Column, person) => (person, Some("nobody"), Some("nobody")),
+        (BaselineColumn::Person, Some("bob")) => (Some("nobody"), None, person),
+        (BaselineColumn::Person, Some(_)) => (Some("nobody"), person, Some("nobody")),
+        (BaselineColumn::Person, None) => (Some("nobody"), None, None),
     };
     let mut values = vec![
         nullable(row.event_id.as_deref()),
@@ -90,12 +90,12 @@ pub fn insert_rule(case: &Case, name: &str, rule: &Rule) -> String {
         (
             "entity",
             literal(match case.entity {
-                Entity::Key => "access_key_id",
-                Entity::Name => "session_name",
-                Entity::Pair => "account_id, session_name",
+                EntityColumns::Key => "access_key_id",
+                EntityColumns::Name => "session_name",
+                EntityColumns::Pair => "account_id, session_name",
             }),
         ),
-        ("baseline_entity", nullable((case.baseline == Baseline::Column).then_some("user_name"))),
+        ("baseline_entity", nullable((case.baseline == BaselineColumn::Column).then_some("user_name"))),
         ("arrival_column", nullable((case.source == Source::Arrivals).then_some("arrived"))),
         ("lookback", interval(case.lookback)),
     ];
@@ -135,7 +135,7 @@ fn settings(rule: &Rule) -> Vec<(&'static str, String)> {
 }
 
 /// The rows of analysts and the suppressions of a rule.
-pub fn said_of(name: &str, analysts: &[AnalystRow], suppressions: &[Suppression]) -> Vec<String> {
+pub fn analyst_statements(name: &str, analysts: &[AnalystRow], suppressions: &[Suppression]) -> Vec<String> {
     let rule = literal(name);
     let mut statements = Vec::new();
     for row in analysts {
@@ -171,23 +171,23 @@ pub fn said_of(name: &str, analysts: &[AnalystRow], suppressions: &[Suppression]
     statements
 }
 
-/// What a rule is changed to, once it was something else.
+/// The statements that give a rule its final settings.
 pub fn change(case: &Case, name: &str) -> Vec<String> {
     let rule = literal(name);
     let mut statements =
         vec![update_rule(name, &case.rule), format!("DELETE FROM travel.suppressions WHERE rule = {rule}")];
-    // A row that is in force ends rather than goes: here none may stay.
+    // The triggers would end a row that is in force instead of deleting it.
     for table in ["travel.known_places", "travel.known_transitions"] {
         statements.push("SET session_replication_role = replica".to_owned());
         statements.push(format!("DELETE FROM {table} WHERE rule = {rule} AND origin = 'analyst'"));
         statements.push("RESET session_replication_role".to_owned());
     }
-    statements.extend(said_of(name, &case.analysts, &case.suppressions));
+    statements.extend(analyst_statements(name, &case.analysts, &case.suppressions));
     statements
 }
 
-pub fn first(case: &Case) -> Before {
-    case.before.clone().unwrap_or_else(|| Before {
+pub fn first_settings(case: &Case) -> EarlierSettings {
+    case.earlier.clone().unwrap_or_else(|| EarlierSettings {
         rule: case.rule.clone(),
         analysts: case.analysts.clone(),
         suppressions: case.suppressions.clone(),
@@ -205,7 +205,7 @@ pub fn networks(case: &Case) -> Vec<String> {
     statements
 }
 
-/// All addresses of the case are elsewhere, every other one on the other side of the Earth.
+/// The statements that move all addresses of the case, every other one to the other side of the Earth.
 pub fn other_edition(case: &Case) -> Vec<String> {
     let at = ["-33.87, 151.21, 'Elsewhere 1', 'AU'", "-12.05, -77.04, 'Elsewhere 2', 'PE'"];
     let row = |((address, _), at): ((IpAddr, &EvaluatedEvent), &&str)| {
@@ -245,7 +245,7 @@ fn nullable(text: Option<&str>) -> String {
     text.map_or_else(|| "NULL".to_owned(), literal)
 }
 
-/// A whole second as PostgreSQL writes it.
+/// A time in whole seconds in the form of PostgreSQL.
 pub fn utc(time: Micros) -> String {
     // Howard Hinnant's calendar, from 0000-03-01 on.
     let days = time.div_euclid(DAY) + 730_425;

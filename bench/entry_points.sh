@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Benchmarks, by hand: `make bench`. Makes events and a GeoIP database with the sample tool, and prints how long each
-# door takes beside a floor that any query over the same rows has: medians of five, in turn, one process. Then the
-# memory that travel.detect takes for one key with very many events.
+# Benchmarks: `make bench`. They are not part of the tests. Generates events and a GeoIP database with the sample tool, and
+# prints how long each entry point takes beside a baseline query over the same rows: medians of five rounds in turn, one
+# process. Then prints the memory that travel.detect takes for one key with very many events.
 #
-#   EVENTS (2000000), KEYS (20000), NETWORKS (300000), BIG (20000000; 0 leaves it out)
+#   EVENTS (2000000), KEYS (20000), NETWORKS (300000), BIG (20000000; 0 skips that part)
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -37,8 +37,8 @@ CREATE TABLE addresses AS SELECT DISTINCT source_ip AS ip FROM events;
 VACUUM ANALYZE;
 SQL
 
-heading 'Each door beside its floor'
-run_psql --quiet --file bench/measure.sql
+heading 'Each entry point beside a baseline query'
+run_psql --quiet --file bench/entry_points_measure.sql
 
 if [ "$BIG" -gt 0 ]; then
     heading "One key with $BIG events, in travel.detect"
@@ -46,5 +46,5 @@ if [ "$BIG" -gt 0 ]; then
     "$sample" bench-cloudtrail --events "$BIG" --keys 1 --networks "$NETWORKS" |
         run_psql --quiet --command '\copy big FROM STDIN (FORMAT csv)'
     run_psql --quiet --command 'VACUUM ANALYZE big'
-    bench/peak-memory.sh big
+    bench/detect_peak.sh big
 fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# The peak memory of one backend that runs travel.detect over a table: its own pages, without shared buffers.
-# Called by run.sh, with the server's environment set.
+# Measures the peak memory of one backend that runs travel.detect over a table: its private pages, without shared buffers.
+# entry_points.sh calls it with the environment of the server.
 set -euo pipefail
 table=$1
 
 coproc PSQL { psql --no-psqlrc --quiet --no-align --tuples-only 2>&1; }
-# bash forgets it as soon as it notices that the coprocess ended.
+# bash forgets the process id as soon as it notices that the coprocess ended.
 psql_pid=$PSQL_PID
 say() { printf '%s\n' "$*" >&"${PSQL[1]}"; }
 hear() { read -r -t 600 answer <&"${PSQL[0]}"; }
@@ -24,6 +24,6 @@ while ! read -r -t 0.05 answer <&"${PSQL[0]}"; do
     if [ "$now" -gt "$peak" ]; then peak=$now; fi
 done
 hear || answer=
-printf '   %s: %s MB of private memory at its peak, %s MB of that before\n' "$answer" "$((peak / 1024))" "$((before / 1024))"
+printf '   %s: %s MB of private memory at the peak, %s MB before the query\n' "$answer" "$((peak / 1024))" "$((before / 1024))"
 say '\q'
 wait "$psql_pid" || true

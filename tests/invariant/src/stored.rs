@@ -1,20 +1,20 @@
-//! What is in the tables, as lines that can be compared.
+//! The results that scans have stored, as lines that can be compared.
 
-use crate::case::{Case, Entity};
+use crate::case::{Case, EntityColumns};
 use crate::server::{Failure, Server};
 use crate::sql;
 use travel_core::rule::Micros;
 
-pub struct Found {
-    /// Verdicts, alerts, what was learnt; sorted.
+pub struct StoredResults {
+    /// Verdicts, alerts, learned places and transitions, sorted.
     pub lines: Vec<String>,
-    /// `kind`, member, since when, until when, the state.
+    /// The checkpoints: kind, entity or baseline user, begin, end, state.
     pub states: Vec<[String; 5]>,
 }
 
 const SEPARATOR: &str = " ~ ";
 
-impl Found {
+impl StoredResults {
     pub fn of(server: &mut Server, rule: &str) -> Result<Self, Failure> {
         let rule = sql::literal(rule);
         let mut lines = server.ask(&format!(
@@ -58,12 +58,12 @@ impl Found {
     }
 }
 
-/// The ids of the legs over the rule's thresholds, by the aggregate; sorted.
+/// The ids of the legs over the rule's thresholds by the aggregate, sorted.
 pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
     let entity = match case.entity {
-        Entity::Key => "access_key_id",
-        Entity::Name => "session_name",
-        Entity::Pair => "travel_internal.entity(account_id, session_name)",
+        EntityColumns::Key => "access_key_id",
+        EntityColumns::Name => "session_name",
+        EntityColumns::Pair => "travel_internal.entity(account_id, session_name)",
     };
     let thresholds = &case.rule.thresholds;
     server.ask(&format!(
@@ -80,18 +80,19 @@ pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
     ))
 }
 
-/// Every raised verdict is in an alert, every alert that stands has verdicts, and its legs are its verdicts.
-pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
+/// Fails unless every raised verdict is in an alert, every alert that is not withdrawn has verdicts, and its legs are its
+/// verdicts.
+pub fn check_consistency(server: &mut Server, rule: &str) -> Result<(), Failure> {
     let rule = sql::literal(rule);
     let wrong = server.ask(&format!(
-        "SELECT 'raised and in no alert, or the other way round: ' || leg_id FROM travel.verdicts
+        "SELECT 'raised without an alert, or in an alert and not raised: ' || leg_id FROM travel.verdicts
          WHERE rule = {rule} AND raised <> (alert_id IS NOT NULL)
          UNION ALL
-         SELECT 'in an alert that is withdrawn or not there: ' || leg_id FROM travel.verdicts AS v
+         SELECT 'in an alert that is withdrawn or does not exist: ' || leg_id FROM travel.verdicts AS v
          WHERE rule = {rule} AND alert_id IS NOT NULL
            AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id AND a.rule = v.rule AND withdrawn_at IS NULL)
          UNION ALL
-         SELECT 'the legs of an alert are others than its verdicts: ' || id FROM travel.alerts AS a
+         SELECT 'the legs of an alert are not its verdicts: ' || id FROM travel.alerts AS a
          WHERE rule = {rule} AND withdrawn_at IS NULL
            AND (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.verdicts WHERE alert_id = a.id)
                IS DISTINCT FROM (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel_internal.alert_legs WHERE alert_id = a.id)
@@ -101,7 +102,7 @@ pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
            AND NOT EXISTS (SELECT FROM travel.verdicts AS v
                            WHERE v.alert_id = a.id AND v.leg_id = a.leg_id AND v.to_time = a.first_seen)
          UNION ALL
-         SELECT 'archived, and grew since, and is not open again: ' || id FROM travel.alerts AS a
+         SELECT 'extended after it was archived, and not reopened: ' || id FROM travel.alerts AS a
          WHERE rule = {rule} AND withdrawn_at IS NULL AND (reopened_at IS NOT NULL) AND status <> 'open' AND archived_at < reopened_at"
     ))?;
     match &wrong[..] {
@@ -110,15 +111,15 @@ pub fn hangs_together(server: &mut Server, rule: &str) -> Result<(), Failure> {
     }
 }
 
-/// All that two rules of the same settings must have alike.
-pub fn every_column(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
-    let mut lines = server.ask(&query_of_every_column(rule))?;
+/// The columns that must be equal for two rules with the same settings.
+pub fn all_columns(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+    let mut lines = server.ask(&query_of_all_columns(rule))?;
     lines.sort();
     Ok(lines)
 }
 
-/// The query of [`every_column`].
-pub fn query_of_every_column(rule: &str) -> String {
+/// The query of [`all_columns`].
+pub fn query_of_all_columns(rule: &str) -> String {
     let rule = sql::literal(rule);
     format!(
         "SELECT (to_jsonb(v) - '{{rule,alert_id}}'::text[])::text FROM travel.verdicts AS v WHERE rule = {rule}
@@ -141,8 +142,8 @@ pub fn query_of_every_column(rule: &str) -> String {
     )
 }
 
-/// Which rows say something of the time before.
-pub fn said_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<String>, Failure> {
+/// The versions of the rows of verdicts and legs before a time.
+pub fn row_versions_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<String>, Failure> {
     let (rule, time) = (sql::literal(rule), sql::literal(sql::utc(time)));
     let mut lines = server.ask(&format!(
         "SELECT 'verdict ' || leg_id || ' ' || xmin::text FROM travel.verdicts WHERE rule = {rule} AND to_time < {time}
@@ -154,7 +155,7 @@ pub fn said_before(server: &mut Server, rule: &str, time: Micros) -> Result<Vec<
     Ok(lines)
 }
 
-/// What a scan that finds nothing new must leave as it is.
+/// The versions of the rows that a scan without new rows must not change.
 pub fn row_versions(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
     let rule = sql::literal(rule);
     let mut lines = server.ask(&format!(
@@ -168,7 +169,7 @@ pub fn row_versions(server: &mut Server, rule: &str) -> Result<Vec<String>, Fail
 }
 
 /// Legs with one end in another edition of place data, and baseline entities that learned places of both.
-pub fn of_two_editions(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
+pub fn rows_of_two_editions(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
     let is_other = |city: &str| format!("coalesce({city} LIKE 'Elsewhere%', false)");
     server.ask(&format!(
         "SELECT 'leg ' || leg_id FROM travel.verdicts WHERE rule = '{rule}' AND {} <> {}

@@ -1,4 +1,4 @@
--- Times each subject beside its floor: five rounds in turn, medians, one process. Called by run.sh.
+-- Times each function and a baseline query over the same rows: five rounds in turn, medians, one process. entry_points.sh calls it.
 \set ON_ERROR_STOP on
 \pset footer off
 SET max_parallel_workers_per_gather = 0;
@@ -7,8 +7,8 @@ SET work_mem = '256MB';
 SET client_min_messages = warning;
 SET impossible_travel.coverage_notice = off;
 
-CREATE TEMP TABLE cases (n serial, what text, floor_is text, aim float8, subject text, floor text);
-INSERT INTO cases (what, floor_is, aim, subject, floor) VALUES
+CREATE TEMP TABLE cases (n serial, what text, baseline_is text, goal float8, function text, baseline text);
+INSERT INTO cases (what, baseline_is, goal, function, baseline) VALUES
 ('window function travel.leg', 'lag() of time and address over the same window', 1.2,
  'SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip) OVER w AS l FROM events
       WINDOW w AS (PARTITION BY access_key_id ORDER BY event_time, source_ip)) s',
@@ -27,7 +27,7 @@ INSERT INTO cases (what, floor_is, aim, subject, floor) VALUES
  'SELECT count(travel.locate(ip)) FROM addresses',
  'SELECT count(host(ip)) FROM addresses');
 
-CREATE TEMP TABLE timings (n int, round int, subject float8, floor float8);
+CREATE TEMP TABLE timings (n int, round int, function float8, baseline float8);
 DO $$
 DECLARE
     c record;
@@ -38,10 +38,10 @@ BEGIN
     FOR c IN SELECT * FROM cases ORDER BY n LOOP
         FOR round IN 0 .. 5 LOOP    -- round 0 warms up
             started := clock_timestamp();
-            EXECUTE c.subject;
+            EXECUTE c.function;
             first := extract(epoch FROM clock_timestamp() - started);
             started := clock_timestamp();
-            EXECUTE c.floor;
+            EXECUTE c.baseline;
             second := extract(epoch FROM clock_timestamp() - started);
             IF round > 0 THEN
                 INSERT INTO timings VALUES (c.n, round, first, second);
@@ -50,11 +50,11 @@ BEGIN
     END LOOP;
 END $$;
 
-SELECT c.what, c.floor_is AS floor,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.subject) * 1000)::numeric) AS ms,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.floor) * 1000)::numeric) AS floor_ms,
-       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.subject / t.floor))::numeric, 2) AS ratio,
-       c.aim
+SELECT c.what AS "measured", c.baseline_is AS "baseline",
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.function) * 1000)::numeric) AS "ms (median)",
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.baseline) * 1000)::numeric) AS "baseline, ms (median)",
+       round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.function / t.baseline))::numeric, 2) AS "ratio",
+       c.goal AS "goal: at most"
 FROM cases c JOIN timings t USING (n)
-GROUP BY c.n, c.what, c.floor_is, c.aim
+GROUP BY c.n, c.what, c.baseline_is, c.goal
 ORDER BY c.n;
