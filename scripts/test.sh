@@ -18,7 +18,16 @@ SKIPPED=77
 
 step_setup() { scripts/setup.sh; }
 
-step_fmt() { cargo fmt --all --check; }
+step_fmt() {
+    cargo fmt --all --check
+    local long
+    long=$(awk 'length > 120 { print FILENAME ":" FNR ": more than 120 characters" }' sql/*.sql tests/regress/sql/*.sql \
+        tests/isolation/*.sql tests/isolation/specs/*.spec)
+    if [ -n "$long" ]; then
+        printf '%s\n' "$long"
+        return 1
+    fi
+}
 
 step_clippy() {
     cargo clippy --quiet --workspace --all-targets --no-default-features \

@@ -5,10 +5,13 @@ SET extra_float_digits = 0;
 \pset null '-'
 
 -- Nothing, or nobody to evaluate: an empty array, never NULL.
-SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text, travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
+SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text,
+    travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
 FROM (SELECT now() AS t, inet '192.0.2.1' AS ip WHERE false) AS s;
 SELECT g, travel.impossible_legs(t, ip)
-FROM (VALUES (1, timestamptz '2026-03-02 09:00Z', inet '192.0.2.1'), (2, NULL, '192.0.2.1'), (3, '2026-03-02 09:00Z', NULL), (4, '2026-03-02 09:00Z', '10.0.0.1')) AS v (g, t, ip)
+FROM (VALUES (1, timestamptz '2026-03-02 09:00Z', inet '192.0.2.1'), (2, NULL, '192.0.2.1'),
+    (3, '2026-03-02 09:00Z', NULL), (4, '2026-03-02 09:00Z', '10.0.0.1'))
+    AS v (g, t, ip)
 GROUP BY g ORDER BY g;
 
 -- The legs of the window function's tests: shuffled, they are the same.
@@ -29,16 +32,29 @@ INSERT INTO journeys VALUES
     ('b', '2026-03-02 21:30Z', '192.0.2.145',     'b3'),  -- the same second: before b4
     ('b', '2026-03-02 21:30Z', '192.0.2.145',     'b30'),
     ('c', '2026-03-02 09:00Z', '192.0.2.1',       'c1');
-SELECT who, l.from_event_id, l.to_event_id, l.from_city, l.to_city, round(l.distance_km) AS km, l.elapsed_seconds AS s, round(l.velocity_kmh) AS kmh, l.impossible
-FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a, unnest(legs) AS l ORDER BY who, l.to_time;
+SELECT who, l.from_event_id, l.to_event_id, l.from_city, l.to_city, round(l.distance_km) AS km, l.elapsed_seconds AS s,
+    round(l.velocity_kmh) AS kmh, l.impossible
+FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a, unnest(legs) AS l
+ORDER BY who, l.to_time;
 CREATE TEMP VIEW streamed AS
-    SELECT who, l FROM (SELECT who, travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, travel.source_ip(ip)) AS l FROM journeys) AS s WHERE (l).impossible;
+    SELECT who, l
+    FROM (
+        SELECT who,
+            travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, travel.source_ip(ip)) AS l
+        FROM journeys
+    ) AS s
+    WHERE (l).impossible;
 CREATE TEMP VIEW collected AS
-    SELECT who, l FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a, unnest(legs) AS l;
-SELECT count(*) AS differences FROM ((TABLE streamed EXCEPT ALL TABLE collected) UNION ALL (TABLE collected EXCEPT ALL TABLE streamed)) AS d;
+    SELECT who, l
+    FROM (SELECT who, travel.impossible_legs(event_time, ip, id) AS legs FROM journeys GROUP BY who) AS a,
+        unnest(legs) AS l;
+SELECT count(*) AS differences
+FROM ((TABLE streamed EXCEPT ALL TABLE collected) UNION ALL (TABLE collected EXCEPT ALL TABLE streamed)) AS d;
 
 -- Every form: without ids, with thresholds, over text, over coordinates. Labels are where the ids are.
-WITH e (t, ip, id, lat, lon) AS (VALUES (timestamptz '2026-03-02 09:10Z', inet '203.0.113.1', 'y', float8 '35.5', float8 '139.5'), ('2026-03-02 09:00Z', '192.0.2.1', 'x', 51.5, 0)),
+WITH e (t, ip, id, lat, lon)
+    AS (VALUES (timestamptz '2026-03-02 09:10Z', inet '203.0.113.1', 'y', float8 '35.5', float8 '139.5'),
+        ('2026-03-02 09:00Z', '192.0.2.1', 'x', 51.5, 0)),
 forms (n, form, legs) AS (
     SELECT 1, 'inet', travel.impossible_legs(t, ip) FROM e
     UNION ALL SELECT 2, 'inet, id', travel.impossible_legs(t, ip, id) FROM e
@@ -52,32 +68,47 @@ forms (n, form, legs) AS (
     UNION ALL SELECT 10, 'coordinates, id', travel.impossible_legs(t, lat, lon, id) FROM e
     UNION ALL SELECT 11, 'coordinates, id, thresholds', travel.impossible_legs(t, lat, lon, id, 500, 1000, true) FROM e
     UNION ALL SELECT 12, 'coordinates, thresholds', travel.impossible_legs(t, lat, lon, 500, 1000, true) FROM e
-    UNION ALL SELECT 13, 'within a radius', travel_internal.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true) FROM e
+    UNION ALL SELECT 13, 'within a radius',
+        travel_internal.impossible_legs_within(t, lat, lon, 100, id, 500, 1000, true)
+    FROM e
     UNION ALL SELECT 14, 'too far to be far enough', travel.impossible_legs(t, ip, id, 9550, 1000, true) FROM e
 )
-SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat, l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.effective_distance_km) AS evaluated
+SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to_ip, l.from_latitude AS from_lat,
+    l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.effective_distance_km) AS evaluated
 FROM forms LEFT JOIN LATERAL unnest(legs) AS l ON true ORDER BY n;
 
 -- Duplicates are one event, the smallest id stands for all of them, bytewise, NULL last, whatever their order.
 SELECT n, l.from_event_id, l.to_event_id
-FROM (VALUES (1, '{c,NULL,B}'::text[], '{z,NULL,é,za}'::text[]), (2, '{B,c,NULL}', '{NULL,za,é,z}'), (3, '{NULL,NULL}', '{NULL,x}'), (4, '{"",x}', '{NULL}')) AS v (n, london, tokyo)
+FROM (VALUES (1, '{c,NULL,B}'::text[], '{z,NULL,é,za}'::text[]), (2, '{B,c,NULL}', '{NULL,za,é,z}'),
+    (3, '{NULL,NULL}', '{NULL,x}'), (4, '{"",x}', '{NULL}'))
+    AS v (n, london, tokyo)
 CROSS JOIN LATERAL (
     SELECT travel.impossible_legs(t, ip, id) AS legs
-    FROM (SELECT timestamptz '2026-03-02 09:00Z' AS t, inet '192.0.2.1' AS ip, unnest(london) AS id UNION ALL SELECT '2026-03-02 09:10Z', '203.0.113.1', unnest(tokyo)) AS e
+    FROM (
+        SELECT timestamptz '2026-03-02 09:00Z' AS t, inet '192.0.2.1' AS ip, unnest(london) AS id
+        UNION ALL SELECT '2026-03-02 09:10Z', '203.0.113.1', unnest(tokyo)
+    ) AS e
 ) AS a CROSS JOIN LATERAL unnest(legs) AS l ORDER BY n;
 
 -- FILTER, DISTINCT and ORDER BY inside are PostgreSQL's, and change nothing that matters. GROUPING SETS, HAVING.
-SELECT cardinality(travel.impossible_legs(event_time, ip)) AS plain, cardinality(travel.impossible_legs(event_time, ip ORDER BY id DESC)) AS ordered,
-       cardinality(travel.impossible_legs(DISTINCT event_time, ip)) AS "distinct", cardinality(travel.impossible_legs(event_time, ip) FILTER (WHERE id <> 'b3')) AS filtered,
+SELECT cardinality(travel.impossible_legs(event_time, ip)) AS plain,
+    cardinality(travel.impossible_legs(event_time, ip ORDER BY id DESC)) AS ordered,
+       cardinality(travel.impossible_legs(DISTINCT event_time, ip)) AS "distinct",
+           cardinality(travel.impossible_legs(event_time, ip) FILTER (WHERE id <> 'b3')) AS filtered,
        cardinality(travel.impossible_legs(event_time, ip) FILTER (WHERE false)) AS nothing
 FROM journeys;
-SELECT who, cardinality(travel.impossible_legs(event_time, ip)) FROM journeys GROUP BY ROLLUP (who) HAVING travel.impossible_legs(event_time, ip) <> '{}' ORDER BY who;
+SELECT who, cardinality(travel.impossible_legs(event_time, ip))
+FROM journeys
+GROUP BY ROLLUP (who)
+HAVING travel.impossible_legs(event_time, ip) <> '{}'
+ORDER BY who;
 -- One column of the result, one leg of it.
 SELECT (travel.impossible_legs(event_time, ip, id))[1].to_event_id FROM journeys WHERE who = 'a';
 
 -- What it refuses. OVER is the window function's work: the aggregate sorts its state in place.
 CREATE FUNCTION pg_temp.aggregated(call text, over_clause text) RETURNS text LANGUAGE sql AS $$
-    SELECT sqlstate_of(format('SELECT travel.impossible_legs(%s) %s FROM journeys WHERE who = ''b''', call, over_clause)) $$;
+    SELECT sqlstate_of(format('SELECT travel.impossible_legs(%s) %s FROM journeys WHERE who = ''b''', call,
+        over_clause)) $$;
 SELECT what, pg_temp.aggregated(call, over_clause)
 FROM (VALUES
     (1, 'OVER',                 'event_time, ip', 'OVER ()'),
@@ -104,23 +135,32 @@ FROM (VALUES
 ) AS v (n, what, call, over_clause)
 ORDER BY n;
 -- Thresholds may differ from group to group.
-SELECT who, cardinality(travel.impossible_legs(event_time, ip, id, CASE who WHEN 'a' THEN 10000 ELSE 500 END, 1000, false)) FROM journeys GROUP BY who ORDER BY who;
+SELECT who,
+    cardinality(travel.impossible_legs(event_time, ip, id, CASE who WHEN 'a' THEN 10000 ELSE 500 END, 1000, false))
+FROM journeys
+GROUP BY who
+ORDER BY who;
 -- The parts of the aggregate are not for calling; the errors say what is.
 \pset format unaligned
 SELECT error_of('SELECT travel_internal.legs_add(NULL, now(), inet ''192.0.2.1'')');
 SELECT error_of('SELECT travel_internal.legs_final(NULL)');
 SELECT error_of('SELECT travel.impossible_legs(event_time, ip) OVER () FROM journeys');
-SELECT error_of('SELECT travel.impossible_legs(event_time, ip, extract(minute from event_time), 1000, false) FROM journeys WHERE who = ''b''');
+SELECT error_of('SELECT travel.impossible_legs(event_time, ip, extract(minute from event_time), 1000, '
+                'false) FROM journeys WHERE who = ''b''');
 \pset format aligned
 SELECT sqlstate_of('SELECT travel_internal.legs_combine(NULL, NULL)');
 
 -- In parallel: partial states from workers and leader, combined; the legs are those of the plan without workers.
 CREATE TABLE many AS
     SELECT n % 7 AS who, timestamptz '2026-03-02 00:00Z' + (n * 7919 % 20000) * interval '1 second' AS event_time,
-           ('{192.0.2.1,203.0.113.1,198.51.100.1,192.0.2.49,10.0.0.1,2001:db8:3000::1}'::inet[])[1 + n * n % 6] AS ip, lpad((n * 31 % 20011)::text, 5, '0') AS id
+           ('{192.0.2.1,203.0.113.1,198.51.100.1,192.0.2.49,10.0.0.1,2001:db8:3000::1}'::inet[])[1 + n * n % 6] AS ip,
+           lpad((n * 31 % 20011)::text, 5, '0') AS id
     FROM generate_series(1, 20000) AS n;
 ANALYZE many;
-CREATE VIEW legs_of_many AS SELECT who, travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare FROM many GROUP BY who;
+CREATE VIEW legs_of_many AS
+SELECT who, travel.impossible_legs(event_time, ip, id) AS legs, travel.impossible_legs(event_time, ip) AS bare
+FROM many
+GROUP BY who;
 CREATE TEMP TABLE serial AS TABLE legs_of_many;
 SELECT sum(cardinality(legs)) AS legs, sum(cardinality(bare)) AS bare FROM serial;
 SET parallel_setup_cost = 0;
@@ -129,16 +169,24 @@ SET min_parallel_table_scan_size = 0;
 SET max_parallel_workers_per_gather = 2;
 SELECT * FROM plan_of('TABLE legs_of_many');
 CREATE TEMP TABLE parallel AS TABLE legs_of_many;
-SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN parallel AS p USING (who);
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*)
+FROM serial AS s
+FULL JOIN parallel AS p USING (who);
 -- As a sorted plan too.
 SET enable_hashagg = off;
 SELECT * FROM plan_of('TABLE legs_of_many');
-SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN (TABLE legs_of_many) AS p USING (who);
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*)
+FROM serial AS s
+FULL JOIN (TABLE legs_of_many) AS p USING (who);
 RESET enable_hashagg;
 -- All in a worker.
-SELECT CASE WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode' ELSE 'debug_parallel_query' END AS whole_plan \gset
+SELECT CASE
+    WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode'
+    ELSE 'debug_parallel_query' END AS whole_plan \gset
 SET :whole_plan = on;
-SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*) FROM serial AS s FULL JOIN (TABLE legs_of_many) AS p USING (who);
+SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*)
+FROM serial AS s
+FULL JOIN (TABLE legs_of_many) AS p USING (who);
 RESET :whole_plan;
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
@@ -148,13 +196,21 @@ RESET max_parallel_workers_per_gather;
 SELECT a.legs = b.legs AS shuffled_is_the_same, cardinality(a.legs) AS legs
 FROM (SELECT travel.impossible_legs(event_time, ip, id ORDER BY event_time) AS legs FROM many) AS a,
      (SELECT travel.impossible_legs(event_time, ip, id ORDER BY md5(id)) AS legs FROM many) AS b;
-CREATE TEMP VIEW with_ids AS SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs FROM many) AS s, unnest(legs) AS l;
-CREATE TEMP VIEW without_ids AS SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city FROM (SELECT travel.impossible_legs(event_time, ip) AS legs FROM many) AS s, unnest(legs) AS l;
-SELECT count(*) AS differences FROM ((TABLE with_ids EXCEPT ALL TABLE without_ids) UNION ALL (TABLE without_ids EXCEPT ALL TABLE with_ids)) AS d;
+CREATE TEMP VIEW with_ids AS
+SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city
+FROM (SELECT travel.impossible_legs(event_time, ip, id) AS legs FROM many) AS s, unnest(legs) AS l;
+CREATE TEMP VIEW without_ids AS
+SELECT l.from_time, l.from_ip, l.to_time, l.to_ip, l.distance_km, l.from_city
+FROM (SELECT travel.impossible_legs(event_time, ip) AS legs FROM many) AS s, unnest(legs) AS l;
+SELECT count(*) AS differences
+FROM ((TABLE with_ids EXCEPT ALL TABLE without_ids) UNION ALL (TABLE without_ids EXCEPT ALL TABLE with_ids)) AS d;
 SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
 -- What PostgreSQL knows of it.
-SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel_internal.legs_state'::regtype) AS own_state, bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
+SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel_internal.legs_state'::regtype) AS own_state,
+    bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
        bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space
-FROM pg_aggregate JOIN pg_proc ON pg_proc.oid = aggfnoid WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]);
+FROM pg_aggregate
+JOIN pg_proc ON pg_proc.oid = aggfnoid
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]);

@@ -1,9 +1,10 @@
--- travel.coverage: what became of each row, by the first reason that fits; the counts sum to the rows of the range and condition.
--- And the notice with which travel.detect ends, which counts the same.
+-- travel.coverage: what became of each row, by the first reason that fits; the counts sum to the rows of the range and
+-- condition. And the notice with which travel.detect ends, which counts the same.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
-CREATE TABLE events (n int, access_key_id text, event_time timestamptz, source_text text, outcome text, invoked_by text);
+CREATE TABLE events (n int, access_key_id text, event_time timestamptz, source_text text, outcome text,
+    invoked_by text);
 INSERT INTO events VALUES
     (1,  'K', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),           -- evaluated
     (2,  'K', '2026-03-02 09:00Z', '192.0.2.1', 'success', NULL),           -- duplicate
@@ -31,7 +32,8 @@ INSERT INTO events VALUES
 SELECT * FROM travel.coverage('events');
 SELECT sum(events) AS sum, (SELECT count(*) FROM events) AS rows FROM travel.coverage('events');
 
--- The notice counts the rows that are evaluated, duplicates too, and those that were only not located; entities are those with an evaluated row.
+-- The notice counts the rows that are evaluated, duplicates too, and those that were only not located; entities are
+-- those with an evaluated row.
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SELECT count(*) FROM travel.detect('events', condition => 'false');
@@ -42,26 +44,57 @@ RESET impossible_travel.coverage_notice;
 SELECT length(travel.detect_sql('events')) > 0 AS text;
 
 -- Range and condition; rows without a time are in every range, since nobody can say that they are not.
-SELECT status, sum(events) AS events, min(first_time) AS first, max(last_time) AS last FROM travel.coverage('events', since => '2026-03-02 09:04Z', until => '2026-03-02 09:10Z') GROUP BY status ORDER BY status;
-SELECT status, sum(events) AS events FROM travel.coverage('events', condition => 'n > 20') GROUP BY status ORDER BY status;
+SELECT status, sum(events) AS events, min(first_time) AS first, max(last_time) AS last
+FROM travel.coverage('events', since => '2026-03-02 09:04Z', until => '2026-03-02 09:10Z')
+GROUP BY status
+ORDER BY status;
+SELECT status, sum(events) AS events
+FROM travel.coverage('events', condition => 'n > 20')
+GROUP BY status
+ORDER BY status;
 SELECT count(*) AS rows FROM travel.coverage('events', condition => 'false');
 
 -- By another entity, over other columns, without what tells failures; over coordinates.
 SELECT status, sum(events) AS events FROM travel.coverage('events', 'n') GROUP BY status ORDER BY status;
-SELECT status, sum(events) AS events FROM travel.coverage('events', 'access_key_id, outcome') GROUP BY status ORDER BY status;
+SELECT status, sum(events) AS events
+FROM travel.coverage('events', 'access_key_id, outcome')
+GROUP BY status
+ORDER BY status;
 CREATE VIEW fewer AS SELECT access_key_id AS who, event_time::text AS t, source_text AS ip FROM events;
-SELECT source_kind, status, events, entities FROM travel.coverage('fewer', 'who', columns => '{"event_time": "(t)", "source_ip": "ip"}');
-CREATE VIEW inets AS SELECT access_key_id, event_time, travel.source_ip(source_text) AS source_ip, outcome, invoked_by FROM events;
+SELECT source_kind, status, events, entities
+FROM travel.coverage('fewer', 'who', columns => '{"event_time": "(t)", "source_ip": "ip"}');
+CREATE VIEW inets AS
+SELECT access_key_id, event_time, travel.source_ip(source_text) AS source_ip, outcome, invoked_by
+FROM events;
 SELECT source_kind, status, events, entities FROM travel.coverage('inets');
 CREATE TABLE coordinates (access_key_id text, event_time timestamp, latitude float8, longitude float8);
-INSERT INTO coordinates VALUES ('K', '2026-03-02 09:00', 0, 0), ('K', '2026-03-02 09:00', 0, 0), ('K', '2026-03-02 09:00', '-0', '-0'), ('K', '2026-03-02 09:00', 0, 1), ('K', '2026-03-02 09:00', 91, 0), ('K', '2026-03-02 09:00', 'NaN', 0), ('K', '2026-03-02 09:00', NULL, 0), ('K', NULL, 0, 0), (NULL, '2026-03-02 09:00', 0, 0);
+INSERT INTO coordinates
+VALUES
+    ('K', '2026-03-02 09:00', 0, 0),
+    ('K', '2026-03-02 09:00', 0, 0),
+    ('K', '2026-03-02 09:00', '-0', '-0'),
+    ('K', '2026-03-02 09:00', 0, 1),
+    ('K', '2026-03-02 09:00', 91, 0),
+    ('K', '2026-03-02 09:00', 'NaN', 0),
+    ('K', '2026-03-02 09:00', NULL, 0),
+    ('K', NULL, 0, 0),
+    (NULL, '2026-03-02 09:00', 0, 0);
 SELECT * FROM travel.coverage('coordinates');
 SELECT count(*) FROM travel.detect('coordinates', all_legs => true);
 -- Over a record.
-CREATE TABLE records AS SELECT n, jsonb_build_object('eventTime', to_char(event_time, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'sourceIPAddress', source_text, 'userIdentity', jsonb_build_object('accessKeyId', access_key_id, 'invokedBy', invoked_by),
-    'eventSource', 'signin.amazonaws.com', 'eventName', 'ConsoleLogin', 'errorCode', CASE outcome WHEN 'failed_auth' THEN 'x' END) AS r FROM events;
+CREATE TABLE records AS
+SELECT n, jsonb_build_object('eventTime', to_char(event_time, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'sourceIPAddress',
+    source_text, 'userIdentity', jsonb_build_object('accessKeyId', access_key_id, 'invokedBy', invoked_by),
+    'eventSource', 'signin.amazonaws.com', 'eventName', 'ConsoleLogin', 'errorCode',
+        CASE outcome WHEN 'failed_auth' THEN 'x' END) AS r
+    FROM events;
 SELECT a.status, a.events AS columns, b.events AS record
-FROM (SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1) AS a FULL JOIN (SELECT status, sum(events) AS events FROM travel.coverage('records', columns => '{"record": "r"}') GROUP BY 1) AS b USING (status) ORDER BY 1;
+FROM (SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1) AS a
+FULL JOIN (
+    SELECT status, sum(events) AS events FROM travel.coverage('records', columns => '{"record": "r"}') GROUP BY 1
+)
+    AS b USING (status)
+ORDER BY 1;
 -- An empty table has nothing to tell.
 CREATE TABLE empty (LIKE events);
 SELECT * FROM travel.coverage('empty');

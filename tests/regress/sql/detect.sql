@@ -6,30 +6,51 @@ SET extra_float_digits = 0;
 \pset null '-'
 
 SELECT travel.create_events_table('trail');
-INSERT INTO trail (event_id, event_time, event_name, event_source, aws_region, account_id, source_ip, identity_type, principal, actor, session_name, user_name, arn, access_key_id, invoked_by, user_agent, error_code, outcome) VALUES
+INSERT INTO trail (event_id, event_time, event_name, event_source, aws_region, account_id, source_ip, identity_type,
+    principal, actor, session_name, user_name, arn, access_key_id, invoked_by, user_agent, error_code, outcome)
+VALUES
     -- alice: London, Tokyo ten minutes later, and back
-    ('a1', '2026-03-02 09:00Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '192.0.2.1', 'IAMUser', 'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
-    ('a2', '2026-03-02 09:10Z', 'GetObject', 'ec2.amazonaws.com', 'us-east-1', '111', '203.0.113.1', 'IAMUser', 'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'boto', 'AccessDenied', 'denied'),
-    ('a3', '2026-03-02 10:15Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '192.0.2.1', 'IAMUser', 'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
-    ('a4', '2026-03-02 10:20Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '10.0.0.1', 'IAMUser', 'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
+    ('a1', '2026-03-02 09:00Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '192.0.2.1', 'IAMUser',
+        'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
+    ('a2', '2026-03-02 09:10Z', 'GetObject', 'ec2.amazonaws.com', 'us-east-1', '111', '203.0.113.1', 'IAMUser',
+        'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'boto', 'AccessDenied', 'denied'),
+    ('a3', '2026-03-02 10:15Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '192.0.2.1', 'IAMUser',
+        'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
+    ('a4', '2026-03-02 10:20Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '10.0.0.1', 'IAMUser',
+        'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
     -- bob travels, and fails to sign in from afar; a service acts for him; both prove nothing
-    ('b1', '2026-03-02 09:00Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '192.0.2.1', 'IAMUser', 'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
-    ('b2', '2026-03-02 09:01Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '203.0.113.1', 'IAMUser', 'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', 'Failed authentication', 'failed_auth'),
-    ('b3', '2026-03-02 09:02Z', 'Decrypt', 'kms.amazonaws.com', 'ap-northeast-1', '111', '203.0.113.1', 'IAMUser', 'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', 'ebs.amazonaws.com', 'ebs', NULL, 'success'),
-    ('b4', '2026-03-02 19:00Z', 'ListBuckets', 's3.amazonaws.com', 'us-east-1', '111', '198.51.100.1', 'IAMUser', 'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
+    ('b1', '2026-03-02 09:00Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '192.0.2.1', 'IAMUser',
+        'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
+    ('b2', '2026-03-02 09:01Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '203.0.113.1', 'IAMUser',
+        'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', 'Failed authentication',
+        'failed_auth'),
+    ('b3', '2026-03-02 09:02Z', 'Decrypt', 'kms.amazonaws.com', 'ap-northeast-1', '111', '203.0.113.1', 'IAMUser',
+        'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', 'ebs.amazonaws.com', 'ebs', NULL, 'success'),
+    ('b4', '2026-03-02 19:00Z', 'ListBuckets', 's3.amazonaws.com', 'us-east-1', '111', '198.51.100.1', 'IAMUser',
+        'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
     -- a role's session in two places in the same second; the country is all that is known of the second
-    ('c1', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'eu-west-2', '222', '192.0.2.145', 'AssumedRole', 'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
-    ('c2', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'us-east-1', '222', '198.19.200.1', 'AssumedRole', 'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
+    ('c1', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'eu-west-2', '222', '192.0.2.145', 'AssumedRole',
+        'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
+    ('c2', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'us-east-1', '222', '198.19.200.1', 'AssumedRole',
+        'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
     -- nobody's key
-    ('d1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'success'),
-    ('d2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'success'),
-    ('e1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, 'success'),
-    ('e2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, '', NULL, NULL, NULL, 'success'),
-    ('f1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success'),
-    ('f2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL, NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success');
+    ('d1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, 'success'),
+    ('d2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL,
+        NULL, NULL, NULL, NULL, NULL, NULL, NULL, 'success'),
+    ('e1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL,
+        NULL, NULL, '', NULL, NULL, NULL, 'success'),
+    ('e2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL,
+        NULL, NULL, NULL, '', NULL, NULL, NULL, 'success'),
+    ('f1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL,
+        NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success'),
+    ('f2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL,
+        NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success');
 
 -- The impossible ones, by the time of arrival; and a notice of how much was evaluated.
-SELECT entity, from_event_id AS "from", to_event_id AS "to", from_city, to_city, round(distance_km) AS km, elapsed_seconds AS s, round(velocity_kmh) AS kmh, travel_time FROM travel.detect('trail');
+SELECT entity, from_event_id AS "from", to_event_id AS "to", from_city, to_city, round(distance_km) AS km,
+    elapsed_seconds AS s, round(velocity_kmh) AS kmh, travel_time
+FROM travel.detect('trail');
 SET impossible_travel.coverage_notice = off;
 SELECT message FROM travel.detect('trail');
 
@@ -39,61 +60,117 @@ SELECT * FROM travel.detect('trail') WHERE to_event_id = 'a2';
 \x off
 
 -- All legs: the possible ones are marked, and their sentence ends after the velocity.
-SELECT entity, from_event_id AS "from", to_event_id AS "to", impossible, message FROM travel.detect('trail', all_legs => true);
+SELECT entity, from_event_id AS "from", to_event_id AS "to", impossible, message
+FROM travel.detect('trail', all_legs => true);
 
 -- Thresholds and accuracy are those of the other doors.
 SELECT to_event_id, impossible FROM travel.detect('trail', min_distance_km => 9000);
-SELECT to_event_id, round(distance_km - effective_distance_km) AS less_km FROM travel.detect('trail', use_accuracy => true);
+SELECT to_event_id, round(distance_km - effective_distance_km) AS less_km
+FROM travel.detect('trail', use_accuracy => true);
 SELECT to_event_id FROM travel.detect('trail', min_distance_km => 6000, use_accuracy => true);
 SELECT to_event_id FROM travel.detect('trail', min_velocity_kmh => 10000);
 SELECT count(*) FROM travel.detect('trail', min_distance_km => 0, min_velocity_kmh => 0);
 
 -- Ranges of time are of the arrival: since <= to_time < until. Earlier events serve as starts.
-SELECT since, until, (SELECT string_agg(to_event_id, ' ' ORDER BY to_time) FROM travel.detect('trail', since => since, until => until)) AS legs
+SELECT since, until,
+    (
+        SELECT string_agg(to_event_id, ' ' ORDER BY to_time) FROM travel.detect('trail', since => since, until => until)
+    ) AS legs
 FROM (VALUES
-    (1, NULL, NULL), (2, timestamptz '2026-03-02 09:10Z', NULL), (3, '2026-03-02 09:10:01Z', NULL), (4, NULL, timestamptz '2026-03-02 09:10Z'), (5, NULL, '2026-03-02 09:10:01Z'),
-    (6, '2026-03-02 09:05Z', '2026-03-02 09:15Z'), (7, '2026-03-02 10:00Z', '2026-03-03 08:00Z'), (8, '2026-03-04 00:00Z', NULL), (9, '-infinity', 'infinity'), (10, '2026-03-03 08:00Z', '2026-03-03 08:00:00.000001Z')
+    (1, NULL, NULL),
+    (2, timestamptz '2026-03-02 09:10Z', NULL),
+    (3, '2026-03-02 09:10:01Z', NULL),
+    (4, NULL, timestamptz '2026-03-02 09:10Z'),
+    (5, NULL, '2026-03-02 09:10:01Z'),
+    (6, '2026-03-02 09:05Z', '2026-03-02 09:15Z'),
+    (7, '2026-03-02 10:00Z', '2026-03-03 08:00Z'),
+    (8, '2026-03-04 00:00Z', NULL),
+    (9, '-infinity', 'infinity'),
+    (10, '2026-03-03 08:00Z', '2026-03-03 08:00:00.000001Z')
 ) AS v (n, since, until) ORDER BY n;
 -- All legs of a range start wherever they do, however long ago.
-SELECT from_event_id, to_event_id FROM travel.detect('trail', since => '2026-03-02 18:00Z', until => '2026-03-02 20:00Z', all_legs => true);
+SELECT from_event_id, to_event_id
+FROM travel.detect('trail', since => '2026-03-02 18:00Z', until => '2026-03-02 20:00Z', all_legs => true);
 -- At 100 km/h a leg may be impossible after ten hours.
-SELECT from_event_id, to_event_id FROM travel.detect('trail', since => '2026-03-02 18:00Z', until => '2026-03-02 20:00Z', min_velocity_kmh => 100);
+SELECT from_event_id, to_event_id
+FROM travel.detect('trail', since => '2026-03-02 18:00Z', until => '2026-03-02 20:00Z', min_velocity_kmh => 100);
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('trail', since => '2026-03-02', until => '2026-03-02')$$);
 \pset format aligned
-SELECT sqlstate_of($$SELECT travel.detect('trail', since => '2026-03-03', until => '2026-03-02')$$) AS detect, sqlstate_of($$SELECT travel.detect_sql('trail', since => '2026-03-03', until => '2026-03-02')$$) AS detect_sql,
+SELECT sqlstate_of($$SELECT travel.detect('trail', since => '2026-03-03', until => '2026-03-02')$$) AS detect,
+    sqlstate_of($$SELECT travel.detect_sql('trail', since => '2026-03-03', until => '2026-03-02')$$) AS detect_sql,
        sqlstate_of($$SELECT travel.coverage('trail', since => '2026-03-03', until => '2026-03-02')$$) AS coverage;
 
--- Duplicates and late arrivals: the order of rows in the table is nothing, and an event that came twice is one. The smallest
--- (event_id, event_name, access_key_id, user_agent, outcome) gives every column.
+-- Duplicates and late arrivals: the order of rows in the table is nothing, and an event that came twice is one. The
+-- smallest (event_id, event_name, access_key_id, user_agent, outcome) gives every column.
 CREATE TABLE shuffled AS SELECT * FROM trail ORDER BY md5(event_id);
 INSERT INTO shuffled SELECT * FROM trail WHERE event_id LIKE 'a%';
-INSERT INTO shuffled SELECT (jsonb_populate_record(t, '{"event_id": "a20", "event_name": "AAA", "user_agent": "never shown"}')).* FROM trail AS t WHERE event_id = 'a2';
-INSERT INTO shuffled SELECT (jsonb_populate_record(t, '{"event_name": "AAA", "user_agent": "shown"}')).* FROM trail AS t WHERE event_id = 'a2';
-INSERT INTO shuffled SELECT (jsonb_populate_record(t, '{"event_id": "", "event_name": "first of all"}')).* FROM trail AS t WHERE event_id = 'c2';
+INSERT INTO shuffled
+SELECT (jsonb_populate_record(t, '{"event_id": "a20", "event_name": "AAA", "user_agent": "never shown"}')).*
+FROM trail AS t
+WHERE event_id = 'a2';
+INSERT INTO shuffled
+SELECT (jsonb_populate_record(t, '{"event_name": "AAA", "user_agent": "shown"}')).*
+FROM trail AS t
+WHERE event_id = 'a2';
+INSERT INTO shuffled
+SELECT (jsonb_populate_record(t, '{"event_id": "", "event_name": "first of all"}')).*
+FROM trail AS t
+WHERE event_id = 'c2';
 SELECT count(*) AS same_legs FROM travel.detect('shuffled') AS d JOIN travel.detect('trail') AS t USING (leg_id);
 SELECT to_event_id, to_event_name, to_user_agent FROM travel.detect('shuffled');
 
 -- The leg's id is of the entity, both times and both addresses, and of nothing else: the same everywhere, for ever.
-SELECT entity, leg_id, leg_id = travel_internal.leg_id(entity, from_time, from_ip, to_time, to_ip) AS by_hand FROM travel.detect('trail');
+SELECT entity, leg_id, leg_id = travel_internal.leg_id(entity, from_time, from_ip, to_time, to_ip) AS by_hand
+FROM travel.detect('trail');
 SELECT count(DISTINCT leg_id) AS ids, count(*) FROM travel.detect('trail', all_legs => true);
 -- By its public recipe: sha256 over the entity's length and bytes, then for each end the time and the address.
 SELECT leg_id = left(encode(sha256(
-           (SELECT string_agg(substr(int8send(octet_length(entity)), 8 - i, 1), '' ORDER BY i) FROM generate_series(0, 7) AS i) || convert_to(entity, 'UTF8')
-           || (SELECT string_agg(substr(int8send((extract(epoch FROM from_time)::bigint - 946684800) * 1000000), 8 - i, 1), '' ORDER BY i) FROM generate_series(0, 7) AS i) || '\x04' || substr(inet_send(from_ip), 5)
-           || (SELECT string_agg(substr(int8send((extract(epoch FROM to_time)::bigint - 946684800) * 1000000), 8 - i, 1), '' ORDER BY i) FROM generate_series(0, 7) AS i) || '\x04' || substr(inet_send(to_ip), 5)), 'hex'), 32) AS recipe
+           (
+               SELECT string_agg(substr(int8send(octet_length(entity)), 8 - i, 1), '' ORDER BY i)
+               FROM generate_series(0, 7) AS i
+           )
+               || convert_to(entity, 'UTF8')
+           || (
+               SELECT string_agg(substr(int8send((extract(epoch FROM from_time)::bigint - 946684800) * 1000000), 8 - i,
+                   1), ''
+                   ORDER BY i)
+               FROM generate_series(0, 7) AS i
+           )
+               || '\x04' || substr(inet_send(from_ip), 5)
+           || (
+               SELECT string_agg(substr(int8send((extract(epoch FROM to_time)::bigint - 946684800) * 1000000), 8 - i,
+                   1), ''
+                   ORDER BY i)
+               FROM generate_series(0, 7) AS i
+           )
+               || '\x04' || substr(inet_send(to_ip), 5)), 'hex'), 32) AS recipe
 FROM travel.detect('trail') WHERE to_event_id = 'a2';
 
 -- Arguments that must be there.
 SELECT call, sqlstate_of('SELECT travel.detect(' || call || ')') AS code
-FROM unnest(ARRAY['NULL', '''trail'', NULL', '''trail'', all_legs => NULL', '''trail'', min_distance_km => NULL', '''trail'', min_velocity_kmh => NULL', '''trail'', use_accuracy => NULL',
-                  '''trail'', min_distance_km => -1', '''trail'', min_velocity_kmh => ''NaN''', '''trail'', min_velocity_kmh => ''Infinity''', '''no_such_table''', '0', '''trail_event_time_idx''', '''trail'', ''''', '''trail'', condition => ''''',
-                  '''trail'', columns => NULL', '''trail'', columns => ''{}''']) WITH ORDINALITY AS v (call, n) ORDER BY n;
+FROM unnest(ARRAY['NULL', '''trail'', NULL', '''trail'', all_legs => NULL', '''trail'', min_distance_km => NULL',
+    '''trail'', min_velocity_kmh => NULL', '''trail'', use_accuracy => NULL',
+                  '''trail'', min_distance_km => -1', '''trail'', min_velocity_kmh => ''NaN''',
+                      '''trail'', min_velocity_kmh => ''Infinity''', '''no_such_table''', '0',
+                      '''trail_event_time_idx''', '''trail'', ''''', '''trail'', condition => ''''',
+                  '''trail'', columns => NULL', '''trail'', columns => ''{}''']) WITH ORDINALITY AS v (call, n)
+                  ORDER BY n;
 
 -- In words: its two largest units.
-SELECT s, travel_internal.travel_time(s) FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,172800,1e9}'::float8[]) WITH ORDINALITY AS v (s, n) ORDER BY n;
--- A sentence for whatever is known: key, identity and name; key and name; identity and entity; the entity alone. City and country, one of them, or where it is.
-SELECT travel_internal.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69, 139.69, s, 9558.6, v, impossible)
-FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351.4, true), (2, 'K', NULL, 'alice', 'London', NULL, 3900, 8823.3, true), (3, 'K', NULL, NULL, NULL, 'United Kingdom', 0, NULL, true),
-             (4, NULL, 'AssumedRole', 'x', NULL, NULL, 90000, 382.3, false), (5, NULL, NULL, NULL, 'London', 'United Kingdom', 0, NULL, false)) AS v (n, key, identity, name, city, country, s, v, impossible) ORDER BY n;
+SELECT s, travel_internal.travel_time(s)
+FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,172800,1e9}'::float8[])
+    WITH ORDINALITY AS v (s, n)
+ORDER BY n;
+-- A sentence for whatever is known: key, identity and name; key and name; identity and entity; the entity alone. City
+-- and country, one of them, or where it is.
+SELECT travel_internal.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69,
+    139.69, s, 9558.6, v, impossible)
+FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351.4, true),
+    (2, 'K', NULL, 'alice', 'London', NULL, 3900, 8823.3, true),
+    (3, 'K', NULL, NULL, NULL, 'United Kingdom', 0, NULL, true),
+             (4, NULL, 'AssumedRole', 'x', NULL, NULL, 90000, 382.3, false),
+                 (5, NULL, NULL, NULL, 'London', 'United Kingdom', 0, NULL, false)) AS v (n, key, identity, name, city,
+                 country, s, v, impossible)
+             ORDER BY n;
 DROP TABLE trail, shuffled;

@@ -1,5 +1,5 @@
--- What travel.detect refuses of entity, columns and condition, each with its SQLSTATE and what is there instead; that a piece of
--- SQL stays one expression over the source; that everything runs with the caller's rights.
+-- What travel.detect refuses of entity, columns and condition, each with its SQLSTATE and what is there instead; that a
+-- piece of SQL stays one expression over the source; that everything runs with the caller's rights.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
@@ -11,7 +11,11 @@ INSERT INTO untouched VALUES (1);
 
 -- entity: a list of SQL identifiers, each a standard column or one of the source's own.
 SELECT entity, sqlstate_of(format('SELECT travel.detect(''events'', %L)', entity)) AS code
-FROM unnest(ARRAY['access_key_id', ' ACCESS_KEY_ID ', 'access_key_id, outcome', '"access_key_id"', '', ' ', ',', 'access_key_id,', 'a b', 'no_such', 'user_name', '(access_key_id)', 'access_key_id; DROP TABLE untouched', 's.access_key_id', '"', 'ctid', 'j', '1']) WITH ORDINALITY AS v (entity, n) ORDER BY n;
+FROM unnest(ARRAY['access_key_id', ' ACCESS_KEY_ID ', 'access_key_id, outcome', '"access_key_id"', '', ' ', ',',
+    'access_key_id,', 'a b', 'no_such', 'user_name', '(access_key_id)', 'access_key_id; DROP TABLE untouched',
+    's.access_key_id', '"', 'ctid', 'j', '1'])
+    WITH ORDINALITY AS v (entity, n)
+ORDER BY n;
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('events', 'a b')$$);
 SELECT error_of($$SELECT travel.detect('events', 'user_name')$$);
@@ -30,10 +34,17 @@ SELECT error_of($$SELECT travel.detect_sql('nothing')$$);
 
 -- columns: an object of texts under known keys.
 SELECT columns, sqlstate_of(format('SELECT travel.detect(''events'', columns => %L)', columns)) AS code
-FROM unnest(ARRAY['{}', '[]', '"x"', 'null', '1', '{"event_time": 1}', '{"event_time": null}', '{"event_time": {}}', '{"Event_Time": "event_time"}', '{"eventTime": "event_time"}', '{"": "x"}', '{"source_kind": "outcome"}',
-                  '{"event_time": "no_such"}', '{"event_time": ""}', '{"event_time": "event_time, outcome"}', '{"event_time": "event_time::timestamptz"}', '{"event_time": "(event_time"}', '{"event_time": "(event_time))"}',
-                  '{"event_time": "(no_such)"}', '{"event_time": "(count(event_time))"}', '{"event_time": "(SELECT now())"}', '{"event_time": "((SELECT min(event_time) FROM events))"}', '{"event_time": "(event_time) , (outcome)"}', '{"event_time": " (event_time) "}',
-                  '{"event_time": "(s.event_time)"}', '{"event_time": "()"}', '{"event_time": "(generate_series(1,2))"}', '{"event_time": "(event_time) AS x, (now())"}', '{"event_time": "(event_time) FROM (SELECT 1)"}', '{"source_ip": "j"}'])
+FROM unnest(ARRAY['{}', '[]', '"x"', 'null', '1', '{"event_time": 1}', '{"event_time": null}', '{"event_time": {}}',
+    '{"Event_Time": "event_time"}', '{"eventTime": "event_time"}', '{"": "x"}', '{"source_kind": "outcome"}',
+                  '{"event_time": "no_such"}', '{"event_time": ""}', '{"event_time": "event_time, outcome"}',
+                      '{"event_time": "event_time::timestamptz"}', '{"event_time": "(event_time"}',
+                      '{"event_time": "(event_time))"}',
+                  '{"event_time": "(no_such)"}', '{"event_time": "(count(event_time))"}',
+                      '{"event_time": "(SELECT now())"}', '{"event_time": "((SELECT min(event_time) FROM events))"}',
+                      '{"event_time": "(event_time) , (outcome)"}', '{"event_time": " (event_time) "}',
+                  '{"event_time": "(s.event_time)"}', '{"event_time": "()"}',
+                      '{"event_time": "(generate_series(1,2))"}', '{"event_time": "(event_time) AS x, (now())"}',
+                      '{"event_time": "(event_time) FROM (SELECT 1)"}', '{"source_ip": "j"}'])
      WITH ORDINALITY AS v (columns, n) ORDER BY n;
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('events', columns => '{"eventTime": "event_time"}')$$);
@@ -46,11 +57,22 @@ SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(ev
 
 -- condition: one truth value over the source's own columns, and nothing more.
 SELECT condition, sqlstate_of(format('SELECT travel.detect(''events'', condition => %L)', condition)) AS code
-FROM unnest(ARRAY['true', 'access_key_id = ''K''', 's.access_key_id = ''K''', 'access_key_id LIKE ''%K%'' -- a comment', 'access_key_id = ''K'' /* a comment */', 'EXISTS (SELECT 1 FROM untouched)', '(SELECT true)', 'event_time > now() - interval ''10 years''',
-                  '', ' ', '-- only a comment', '/*', 'true)', '(true', ') OR (true', 'true) OR (true', 'true; DROP TABLE untouched', 'true; --', 'true UNION SELECT 1', 'true ORDER BY 1', 'true LIMIT 1', 'true GROUP BY 1', 'true FOR UPDATE', 'true AS x',
-                  'true, false', 'true WHERE true', 'DROP TABLE untouched', 'DELETE FROM untouched', 'SELECT 1', 'DISTINCT true', 'true INTO untouched', 'true WINDOW w AS ()', 'VALUES (true)', 'true FROM untouched', 'true HAVING true', 'WITH x AS (SELECT 1) SELECT true', 'TABLE untouched',
-                  'no_such = 1', 'travel.no_such()', 'access_key_id', '1', 'NULL', '''true''', 'count(*) > 1', 'row_number() OVER () = 1', 'access_key_id = 1', 'access_key_id = $1', 'access_key_id = ''unfinished', '$$', 'event_time = ''no time''', '*', 's', 'e.key_1 = ''K''', 'key_1 = ''K''', 'l.distance_km > 1',
-                  '(WITH gone AS (DELETE FROM untouched RETURNING 1) SELECT true)', 'EXISTS (WITH gone AS (DELETE FROM untouched RETURNING 1) SELECT 1 FROM gone)', 'E''\x00'' = ''''', 'pg_temp.no_such'])
+FROM unnest(ARRAY['true', 'access_key_id = ''K''', 's.access_key_id = ''K''', 'access_key_id LIKE ''%K%'' -- a comment',
+    'access_key_id = ''K'' /* a comment */', 'EXISTS (SELECT 1 FROM untouched)', '(SELECT true)',
+    'event_time > now() - interval ''10 years''',
+                  '', ' ', '-- only a comment', '/*', 'true)', '(true', ') OR (true', 'true) OR (true',
+                      'true; DROP TABLE untouched', 'true; --', 'true UNION SELECT 1', 'true ORDER BY 1',
+                      'true LIMIT 1', 'true GROUP BY 1', 'true FOR UPDATE', 'true AS x',
+                  'true, false', 'true WHERE true', 'DROP TABLE untouched', 'DELETE FROM untouched', 'SELECT 1',
+                      'DISTINCT true', 'true INTO untouched', 'true WINDOW w AS ()', 'VALUES (true)',
+                      'true FROM untouched', 'true HAVING true', 'WITH x AS (SELECT 1) SELECT true', 'TABLE untouched',
+                  'no_such = 1', 'travel.no_such()', 'access_key_id', '1', 'NULL', '''true''', 'count(*) > 1',
+                      'row_number() OVER () = 1', 'access_key_id = 1', 'access_key_id = $1',
+                      'access_key_id = ''unfinished', '$$', 'event_time = ''no time''', '*', 's', 'e.key_1 = ''K''',
+                      'key_1 = ''K''', 'l.distance_km > 1',
+                  '(WITH gone AS (DELETE FROM untouched RETURNING 1) SELECT true)',
+                      'EXISTS (WITH gone AS (DELETE FROM untouched RETURNING 1) SELECT 1 FROM gone)',
+                      'E''\x00'' = ''''', 'pg_temp.no_such'])
      WITH ORDINALITY AS v (condition, n) ORDER BY n;
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('events', condition => 'no_such = 1')$$);
@@ -64,16 +86,30 @@ SELECT error_of($$SELECT travel.detect_sql('events', condition => '')$$);
 SELECT n AS still_there FROM untouched;
 -- What the condition takes away is not evaluated; an OR in it does not reach beyond it; a comment ends with it.
 SELECT condition, (SELECT count(*) FROM travel.detect('events', condition => condition))
-FROM unnest(ARRAY['true', 'false', 'false OR access_key_id = ''none''', 'source_ip <> inet ''192.0.2.1''', 'NULL', 'true -- and nothing else']) WITH ORDINALITY AS v (condition, n) ORDER BY n;
+FROM unnest(ARRAY['true', 'false', 'false OR access_key_id = ''none''', 'source_ip <> inet ''192.0.2.1''', 'NULL',
+    'true -- and nothing else'])
+    WITH ORDINALITY AS v (condition, n)
+ORDER BY n;
 -- An error while it runs is the error that it is.
 \pset format unaligned
-SELECT split_part(error_of($$SELECT travel.detect('events', condition => '1 / (length(access_key_id) - 1) = 1')$$), E'\n', 1);
+SELECT split_part(error_of($$SELECT travel.detect('events', condition => '1 / (length(access_key_id) - 1) = 1')$$),
+    E'\n', 1);
 \pset format aligned
 
--- An expression is one, whatever its own parentheses and comments do: nothing of the query around it binds to a part of it.
-SELECT columns, (SELECT concat_ws(' ', count(*), min(to_event_id), min(to_outcome)) FROM travel.detect('events', columns => columns)) AS found
-FROM unnest(ARRAY['{"event_id": "(1) + (2)"}', '{"event_id": "(''a'') || (''b'')"}', '{"event_id": "(''x'') -- )"}', '{"outcome": "(''failed'') || (''_auth'')"}', '{"outcome": "(NULL) || (''failed_auth'')"}', '{"invoked_by": "(NULL) /* ) */ || ('''')"}',
-                  '{"access_key_id": "(''A'') || (access_key_id)"}', '{"event_time": "(event_time) + (''1 day'')"}', '{"source_text": "(host(source_ip)) || ('''')"}']::jsonb[]) WITH ORDINALITY AS v (columns, n) ORDER BY n;
+-- An expression is one, whatever its own parentheses and comments do: nothing of the query around it binds to a part of
+-- it.
+SELECT columns,
+    (
+        SELECT concat_ws(' ', count(*), min(to_event_id), min(to_outcome))
+        FROM travel.detect('events', columns => columns)
+    ) AS found
+FROM unnest(ARRAY['{"event_id": "(1) + (2)"}', '{"event_id": "(''a'') || (''b'')"}', '{"event_id": "(''x'') -- )"}',
+    '{"outcome": "(''failed'') || (''_auth'')"}', '{"outcome": "(NULL) || (''failed_auth'')"}',
+    '{"invoked_by": "(NULL) /* ) */ || ('''')"}',
+                  '{"access_key_id": "(''A'') || (access_key_id)"}', '{"event_time": "(event_time) + (''1 day'')"}',
+                      '{"source_text": "(host(source_ip)) || ('''')"}']::jsonb[])
+                      WITH ORDINALITY AS v (columns, n)
+                  ORDER BY n;
 
 -- With the caller's rights, table and condition: 42501.
 CREATE TABLE secret AS TABLE events;
@@ -93,8 +129,10 @@ SELECT pg_temp.as_analyst($$SELECT travel.detect('events')$$);
 SELECT pg_temp.as_analyst($$SELECT travel.detect('secret')$$);
 SELECT pg_temp.as_analyst($$SELECT travel.coverage('secret')$$);
 SELECT pg_temp.as_analyst($$SELECT travel.detect_sql('secret')$$);
-SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events', condition => 'EXISTS (SELECT 1 FROM secret)')$$), E'\n', 1);
-SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events', columns => '{"event_id": "((SELECT access_key_id FROM secret LIMIT 1))"}')$$), E'\n', 1);
+SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events', condition => 'EXISTS (SELECT 1 FROM secret)')$$),
+    E'\n', 1);
+SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events',
+    columns => '{"event_id": "((SELECT access_key_id FROM secret LIMIT 1))"}')$$), E'\n', 1);
 -- Rights on some columns suffice where no other is needed. A view gives what its owner may see.
 GRANT SELECT (access_key_id, event_time, source_ip) ON secret TO regress_analyst;
 SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('secret')$$), E'\n', 1);

@@ -4,9 +4,12 @@ SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
 \pset null '-'
-CREATE TABLE trail (event_id text, event_time timestamptz, source_ip inet, access_key_id text, "user" text, outcome text, invoked_by text);
-INSERT INTO trail VALUES ('1', '2026-03-02 09:00Z', '192.0.2.1', 'K', 'u'), ('2', '2026-03-02 09:10Z', '203.0.113.1', 'K', 'u');
-CREATE TABLE mixed (event_time timestamptz, "AccessKeyId" text, "User's Name" text, source_ip inet, "Arrived At" timestamptz DEFAULT now(), outcome text, invoked_by text);
+CREATE TABLE trail (event_id text, event_time timestamptz, source_ip inet, access_key_id text, "user" text,
+    outcome text, invoked_by text);
+INSERT INTO trail
+VALUES ('1', '2026-03-02 09:00Z', '192.0.2.1', 'K', 'u'), ('2', '2026-03-02 09:10Z', '203.0.113.1', 'K', 'u');
+CREATE TABLE mixed (event_time timestamptz, "AccessKeyId" text, "User's Name" text, source_ip inet,
+    "Arrived At" timestamptz DEFAULT now(), outcome text, invoked_by text);
 INSERT INTO mixed VALUES ('2026-03-02 09:00Z', 'K', 'u', '192.0.2.1'), ('2026-03-02 09:10Z', 'K', 'u', '203.0.113.1');
 \pset format unaligned
 
@@ -32,14 +35,25 @@ SELECT error_of($$SELECT travel.detect('mixed', '"no such"')$$);
 SELECT DISTINCT entity FROM travel.detect('mixed', entity => '"AccessKeyId"');
 SELECT DISTINCT entity FROM travel.detect('mixed', columns => '{"access_key_id": "AccessKeyId"}');
 SELECT DISTINCT entity FROM travel.detect('mixed', '"User''s Name"');
-SELECT error_of($$INSERT INTO travel.rules (name, source, entity, arrival_column) VALUES ('mixed', 'mixed', '"AccessKeyId"', '"Arrived At"')$$);
+SELECT error_of($$
+    INSERT INTO travel.rules (name, source, entity, arrival_column)
+    VALUES ('mixed', 'mixed', '"AccessKeyId"', '"Arrived At"')
+$$);
 SELECT error_of($$SELECT travel.check_rule('mixed')$$);
 UPDATE travel.rules SET arrival_column = 'Arrived At' WHERE name = 'mixed';
 SELECT error_of($$SELECT travel.check_rule('mixed')$$);
 
 -- Times at the end of time.
-INSERT INTO travel.rules (name, source, raise_from) VALUES ('late', 'trail', '294276-12-31 23:59:59.999999+00'), ('early', 'trail', '4714-11-24 00:00:00+00 BC'), ('never', 'trail', 'infinity'), ('always', 'trail', '-infinity');
-SELECT name, error_of(format('SELECT travel.check_rule(%L)', name)) FROM travel.rules WHERE raise_from IS NOT NULL ORDER BY name;
+INSERT INTO travel.rules (name, source, raise_from)
+VALUES
+    ('late', 'trail', '294276-12-31 23:59:59.999999+00'),
+    ('early', 'trail', '4714-11-24 00:00:00+00 BC'),
+    ('never', 'trail', 'infinity'),
+    ('always', 'trail', '-infinity');
+SELECT name, error_of(format('SELECT travel.check_rule(%L)', name))
+FROM travel.rules
+WHERE raise_from IS NOT NULL
+ORDER BY name;
 CALL travel.scan();
 SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
 CALL travel.rescan('late', '4714-11-24 00:00:00+00 BC');
@@ -47,12 +61,30 @@ CALL travel.rescan('late', 'infinity');
 SELECT evaluate_from FROM travel_internal.scans WHERE rule = 'late';
 
 -- Every time that PostgreSQL can write is written into queries as it is.
-SELECT count(*) AS times, count(*) FILTER (WHERE t = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49), $$to_time >= timestamptz '([^']*)'$$))[1]::timestamptz) AS as_written
-FROM (SELECT timestamptz '4714-11-24 00:00:00+00 BC' + n * interval '149 years 3 days 7 hours 11 minutes 13.123457 seconds' AS t FROM generate_series(0, 2000) AS n
-      UNION ALL SELECT timestamptz '1999-12-31 00:00:00+00' + n * interval '1 day' FROM generate_series(0, 1500) AS n UNION ALL SELECT unnest('{294276-12-31 23:59:59.999999+00,0001-12-31 23:59:59.999999+00 BC,0001-01-01 00:00:00+00,1900-02-28 00:00:00+00,1900-03-01 00:00:00+00,2000-02-29 12:00:00+00,4714-11-24 00:00:00+00 BC}'::timestamptz[])) AS s;
+SELECT count(*) AS times,
+    count(*) FILTER (WHERE t
+        = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49),
+            $$to_time >= timestamptz '([^']*)'$$))[1]::timestamptz)
+        AS as_written
+FROM (SELECT timestamptz '4714-11-24 00:00:00+00 BC' + n * interval
+    '149 years 3 days 7 hours 11 minutes 13.123457 seconds' AS t
+    FROM generate_series(0, 2000) AS n
+      UNION ALL SELECT timestamptz '1999-12-31 00:00:00+00' + n * interval '1 day'
+      FROM generate_series(0, 1500) AS n
+      UNION ALL SELECT unnest('{294276-12-31 23:59:59.999999+00,0001-12-31 23:59:59.999999+00 BC,'
+                              '0001-01-01 00:00:00+00,1900-02-28 00:00:00+00,1900-03-01 00:00:00+00,'
+                              '2000-02-29 12:00:00+00,4714-11-24 00:00:00+00 BC}'::timestamptz[])) AS s;
 CREATE TABLE ends (access_key_id text, event_time timestamptz, source_ip inet, outcome text, invoked_by text);
-INSERT INTO ends VALUES ('K', '294276-12-31 23:59:59.999999+00', '192.0.2.1'), ('K', '294276-12-31 23:59:59.999999+00', '203.0.113.1'), ('L', '4714-11-24 00:00:00+00 BC', '192.0.2.1'), ('L', '4714-11-24 00:00:00+00 BC', '203.0.113.1');
-SELECT entity, from_time, to_time FROM travel.detect('ends', since => '294276-12-31 23:59:59.999999+00') UNION ALL SELECT entity, from_time, to_time FROM travel.detect('ends', until => '4714-11-24 00:00:00.000001+00 BC');
+INSERT INTO ends
+VALUES
+    ('K', '294276-12-31 23:59:59.999999+00', '192.0.2.1'),
+    ('K', '294276-12-31 23:59:59.999999+00', '203.0.113.1'),
+    ('L', '4714-11-24 00:00:00+00 BC', '192.0.2.1'),
+    ('L', '4714-11-24 00:00:00+00 BC', '203.0.113.1');
+SELECT entity, from_time, to_time
+FROM travel.detect('ends', since => '294276-12-31 23:59:59.999999+00')
+UNION ALL SELECT entity, from_time, to_time
+FROM travel.detect('ends', until => '4714-11-24 00:00:00.000001+00 BC');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('ends', 'ends', false);
 CALL travel.scan('ends');
 SELECT entity, from_time, to_time FROM travel.alerts WHERE rule = 'ends' ORDER BY entity;
@@ -63,17 +95,22 @@ SELECT error_of($$SELECT travel.prune('178000000 years')$$);
 SELECT error_of($$SELECT travel.prune('-178000000 years')$$);
 SELECT error_of($$SELECT travel.prune('6001 years')$$);
 SELECT error_of($$SELECT travel.prune('5000 years')$$);
-SELECT error_of(format($$UPDATE travel.rules SET %I = '178000000 years' WHERE name = 'late'$$, c)) FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
-SELECT sqlstate_of(format($$UPDATE travel.rules SET %I = '-178000000 years' WHERE name = 'late'$$, c)) FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
+SELECT error_of(format($$UPDATE travel.rules SET %I = '178000000 years' WHERE name = 'late'$$, c))
+FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
+SELECT sqlstate_of(format($$UPDATE travel.rules SET %I = '-178000000 years' WHERE name = 'late'$$, c))
+FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
 
 -- Arrays of more dimensions; what is missing; names that are too long.
-SELECT error_of($$UPDATE travel.rules SET downgraded = '{{hosting,carrier},{anonymizer,same_asn}}' WHERE name = 'late'$$);
+SELECT error_of($$
+    UPDATE travel.rules SET downgraded = '{{hosting,carrier},{anonymizer,same_asn}}' WHERE name = 'late'
+$$);
 SELECT error_of($$UPDATE travel.rules SET ignored = '{{hosting}}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET tags = '{{a,b}}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET tags = '[0:1]={a,b}', downgraded = '{}' WHERE name = 'late'$$);
 SELECT error_of($$UPDATE travel.rules SET ignored = NULL WHERE name = 'late'$$);
 SELECT error_of($$INSERT INTO travel.rules (name) VALUES ('no source')$$);
-SELECT split_part(error_of(format($$INSERT INTO travel.rules (name, source) VALUES (%L, 'trail')$$, repeat('n', 201))), ':', 1);
+SELECT split_part(error_of(format($$INSERT INTO travel.rules (name, source) VALUES (%L, 'trail')$$,
+    repeat('n', 201))), ':', 1);
 
 -- An alert's columns: the right values, and no row.
 UPDATE travel.rules SET enabled = name = 'always';
@@ -86,16 +123,29 @@ SELECT error_of($$UPDATE travel.alerts SET status = 'archived', archive_reason =
 -- So in the other tables that people write to.
 SELECT error_of($$INSERT INTO travel.known_places (rule, baseline_entity, country_code) VALUES ('late', '', 'GB')$$);
 SELECT error_of($$INSERT INTO travel.known_places (rule, baseline_entity) VALUES ('late', 'u')$$);
-SELECT error_of($$INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('late', 'u', 'GB', 'me')$$);
+SELECT error_of($$
+    INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('late', 'u', 'GB', 'me')
+$$);
 SELECT error_of($$INSERT INTO travel.suppressions (rule) VALUES ('late')$$);
-SELECT error_of($$INSERT INTO travel.suppressions (rule, reason, valid_from, valid_until) VALUES ('late', 'r', '2026-03-02', '2026-03-01')$$);
+SELECT error_of($$
+    INSERT INTO travel.suppressions (rule, reason, valid_from, valid_until)
+    VALUES ('late', 'r', '2026-03-02', '2026-03-01')
+$$);
 SELECT error_of(format($$INSERT INTO travel.networks (%s) VALUES (%s)$$, c, v))
-FROM (VALUES (1, 'network, name, treatment', '''192.0.2.0/24'', ''n'', ''office'''), (2, 'network', '''192.0.2.0/24'''), (3, 'name', '''n'''), (4, 'network, asn, name', '''192.0.2.0/24'', 1, ''n'''), (5, 'asn, name', '-1, ''n'''),
-             (6, 'asn, name, latitude', '1, ''n'', 1'), (7, 'asn, name, latitude, longitude', '1, ''n'', 1, 2'), (8, 'asn, name, latitude, longitude, country_code', '1, ''n'', 91, 2, ''GB'''), (9, 'asn, name, country_code', '1, ''n'', ''gb'''), (10, 'asn, name', '1, '''''),
-             (11, 'asn, name, valid_from, valid_until', '1, ''n'', ''2026-03-02'', ''2026-03-01'''), (12, 'asn, name, origin', '1, ''n'', ''me''')) AS w (n, c, v) ORDER BY n;
+FROM (VALUES (1, 'network, name, treatment', '''192.0.2.0/24'', ''n'', ''office'''), (2, 'network', '''192.0.2.0/24'''),
+    (3, 'name', '''n'''), (4, 'network, asn, name', '''192.0.2.0/24'', 1, ''n'''), (5, 'asn, name', '-1, ''n'''),
+             (6, 'asn, name, latitude', '1, ''n'', 1'),
+             (7, 'asn, name, latitude, longitude', '1, ''n'', 1, 2'),
+             (8, 'asn, name, latitude, longitude, country_code', '1, ''n'', 91, 2, ''GB'''),
+             (9, 'asn, name, country_code', '1, ''n'', ''gb'''),
+             (10, 'asn, name', '1, '''''),
+             (11, 'asn, name, valid_from, valid_until', '1, ''n'', ''2026-03-02'', ''2026-03-01'''),
+                 (12, 'asn, name, origin', '1, ''n'', ''me''')) AS w (n, c, v)
+             ORDER BY n;
 
 -- A column of the target that nobody may write.
-CREATE TABLE computed (event_id text, event_time timestamptz, source_text text, source_ip inet GENERATED ALWAYS AS (travel.source_ip(source_text)) STORED);
+CREATE TABLE computed (event_id text, event_time timestamptz, source_text text,
+    source_ip inet GENERATED ALWAYS AS (travel.source_ip(source_text)) STORED);
 CREATE TABLE numbered (event_id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz);
 SELECT error_of($$SELECT travel.ingest('computed', '[]')$$);
 SELECT error_of($$SELECT travel.ingest('numbered', '[]')$$);
@@ -107,11 +157,13 @@ INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
 UPDATE travel_internal.entity_states SET state = '{}' WHERE rule = 'o''brien';
 INSERT INTO trail VALUES ('3', '2026-03-02 09:20Z', '192.0.2.1', 'K', 'u');
-SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
+SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE
+    '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
 
 \pset format aligned
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
-TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts, travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans;
+TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
+    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans;
 RESET session_replication_role;
 DROP TABLE trail, ends, mixed, computed, numbered;

@@ -36,7 +36,8 @@ SELECT error_of('SELECT travel.distance_km(0, -180.5, 0, 0)');
 SELECT split_part(error_of('SELECT travel.distance_km(-1e300, 0, 0, 0)'), E'\n', 1);
 \pset format aligned
 SELECT arguments, sqlstate_of(format('SELECT travel.distance_km(%s)', arguments)),
-       split_part(split_part(error_of(format('SELECT travel.distance_km(%s)', arguments)), E'\n', 1), ': ', 2) AS message
+       split_part(split_part(error_of(format('SELECT travel.distance_km(%s)', arguments)), E'\n', 1), ': ', 2)
+           AS message
 FROM unnest(ARRAY[
     '-90.1, 0, 0, 0', '0, 180.1, 0, 0', '0, 0, 90.1, 0', '0, 0, 0, -180.1',
     '''NaN'', 0, 0, 0', '0, ''NaN'', 0, 0', '0, 0, ''NaN'', 0', '0, 0, 0, ''NaN''',
@@ -54,12 +55,14 @@ FROM (VALUES
 ORDER BY n;
 
 SELECT arguments, sqlstate_of(format('SELECT travel.velocity_kmh(%s)', arguments))
-FROM unnest(ARRAY['-1, ''1 hour''', '''NaN'', ''1 hour''', '''-Infinity'', ''1 hour''', '-0.0, ''1 hour''']) AS arguments;
+FROM unnest(ARRAY['-1, ''1 hour''', '''NaN'', ''1 hour''', '''-Infinity'', ''1 hour''', '-0.0, ''1 hour'''])
+    AS arguments;
 \pset format unaligned
 SELECT error_of('SELECT travel.velocity_kmh(-1, ''1 hour'')');
 \pset format aligned
 
 -- Immutable, strict, safe in parallel: they may be indexed.
 SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
-WHERE oid IN ('travel.distance_km(float8,float8,float8,float8)'::regprocedure, 'travel.velocity_kmh(float8,interval)'::regprocedure)
+WHERE oid IN ('travel.distance_km(float8,float8,float8,float8)'::regprocedure,
+    'travel.velocity_kmh(float8,interval)'::regprocedure)
 ORDER BY 1;

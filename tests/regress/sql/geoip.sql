@@ -16,8 +16,10 @@ SELECT * FROM travel.locate('198.51.100.70');
 \x off
 
 -- Both families, with the prefix that gave the coordinates; who runs it, whether it hides or hosts.
-SELECT ip, latitude, longitude, accuracy_km AS km, precision, city, country_code AS cc, network, asn, hosting, anonymizer, carrier
-FROM unnest('{192.0.2.1,192.0.2.144,198.19.70.1,198.19.130.1,198.18.70.1,198.18.130.1,198.19.1.1,203.0.113.193,2001:db8:2000::1,2001:db8:b000::1}'::inet[])
+SELECT ip, latitude, longitude, accuracy_km AS km, precision, city, country_code AS cc, network, asn, hosting,
+    anonymizer, carrier
+FROM unnest('{192.0.2.1,192.0.2.144,198.19.70.1,198.19.130.1,198.18.70.1,198.18.130.1,198.19.1.1,203.0.113.193,'
+            '2001:db8:2000::1,2001:db8:b000::1}'::inet[])
      WITH ORDINALITY AS v (ip, n)
 CROSS JOIN LATERAL travel.locate(ip)
 ORDER BY n;
@@ -27,8 +29,10 @@ ORDER BY n;
 SELECT ip, latitude, longitude, accuracy_km, city, subdivision, country, country_code, as_organization
 FROM unnest('{192.0.2.33,198.51.100.200}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip;
 
--- A country without a city is a place, of precision country. An anycast address has no coordinates and no city, the rest stays.
-SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, country_code, network, asn, hosting, travel.is_located(ip)
+-- A country without a city is a place, of precision country. An anycast address has no coordinates and no city, the
+-- rest stays.
+SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, country_code, network, asn, hosting,
+    travel.is_located(ip)
 FROM unnest('{198.19.200.1,198.19.240.1}'::inet[]) AS ip CROSS JOIN LATERAL travel.locate(ip) ORDER BY ip;
 
 -- The host counts: a netmask says nothing, an IPv4-mapped IPv6 address is the IPv4 address.
@@ -40,13 +44,16 @@ ORDER BY n;
 SELECT (travel.locate('203.0.113.0/27'::cidr)).city;
 
 -- Private addresses are placed by named networks only, and so are addresses that no file knows: NULL as a whole.
-SELECT ip, travel.locate(ip) IS NULL AS is_null, travel.locate(ip) IS NOT DISTINCT FROM NULL AS is_plain_null, travel.is_located(ip)
-FROM unnest('{10.0.0.1,172.16.0.1,192.168.1.1,100.64.0.1,127.0.0.1,169.254.0.1,0.0.0.0,224.0.0.1,240.0.0.1,::,::1,fe80::1,fc00::1,ff02::1,::ffff:10.0.0.1,8.8.8.8,198.51.100.230,2001:db8:f000::1}'::inet[])
+SELECT ip, travel.locate(ip) IS NULL AS is_null, travel.locate(ip) IS NOT DISTINCT FROM NULL AS is_plain_null,
+    travel.is_located(ip)
+FROM unnest('{10.0.0.1,172.16.0.1,192.168.1.1,100.64.0.1,127.0.0.1,169.254.0.1,0.0.0.0,224.0.0.1,240.0.0.1,::,::1,'
+            'fe80::1,fc00::1,ff02::1,::ffff:10.0.0.1,8.8.8.8,198.51.100.230,2001:db8:f000::1}'::inet[])
      WITH ORDINALITY AS v (ip, n)
 ORDER BY n;
 
 -- NULL is nowhere, at any time.
-SELECT travel.locate(NULL::inet) IS NOT DISTINCT FROM NULL AS a, travel.locate('192.0.2.1', NULL) IS NOT DISTINCT FROM NULL AS b,
+SELECT travel.locate(NULL::inet) IS NOT DISTINCT FROM NULL AS a,
+    travel.locate('192.0.2.1', NULL) IS NOT DISTINCT FROM NULL AS b,
        travel.is_located(NULL::inet) AS c;
 
 -- `at` is by name or by place; without named networks it changes nothing.
@@ -57,9 +64,14 @@ SELECT ip, city FROM unnest('{192.0.2.1,8.8.8.8}'::inet[]) AS ip CROSS JOIN LATE
 
 -- Ends of a network.
 SELECT ip, (travel.locate(ip)).city
-FROM unnest('{192.0.2.15,192.0.2.16,192.0.2.143,192.0.2.144,192.0.2.159,192.0.2.160,192.0.2.255,192.0.3.0,2001:db8:fff:ffff:ffff:ffff:ffff:ffff,2001:db8:1000::}'::inet[])
+FROM unnest('{192.0.2.15,192.0.2.16,192.0.2.143,192.0.2.144,192.0.2.159,192.0.2.160,192.0.2.255,192.0.3.0,'
+            '2001:db8:fff:ffff:ffff:ffff:ffff:ffff,2001:db8:1000::}'::inet[])
      WITH ORDINALITY AS v (ip, n)
 ORDER BY n;
 
 -- Stable, strict, parallel safe.
-SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('locate', 'is_located', 'geoip_databases') ORDER BY 1;
+SELECT proname, provolatile, proisstrict, proparallel
+FROM pg_proc
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+    AND proname IN ('locate', 'is_located', 'geoip_databases')
+ORDER BY 1;

@@ -1,12 +1,24 @@
 -- CREATE EXTENSION: where it is refused, who may run it, what dropping it leaves.
 \pset null '-'
-SELECT name, default_version ~ '^[0-9]+\.[0-9]+' AS version, comment IS NOT NULL AS comment FROM pg_available_extensions WHERE name = 'impossible_travel';
-SELECT superuser, trusted, relocatable, schema, requires FROM pg_available_extension_versions WHERE name = 'impossible_travel';
-SELECT extrelocatable, extnamespace::regnamespace, extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'impossible_travel') AS newest FROM pg_extension WHERE extname = 'impossible_travel';
-SELECT sqlstate_of('CREATE EXTENSION impossible_travel') AS again, sqlstate_of('ALTER EXTENSION impossible_travel SET SCHEMA public') AS relocated;
+SELECT name, default_version ~ '^[0-9]+\.[0-9]+' AS version, comment IS NOT NULL AS comment
+FROM pg_available_extensions
+WHERE name = 'impossible_travel';
+SELECT superuser, trusted, relocatable, schema, requires
+FROM pg_available_extension_versions
+WHERE name = 'impossible_travel';
+SELECT extrelocatable, extnamespace::regnamespace,
+    extversion = (SELECT default_version FROM pg_available_extensions WHERE name = 'impossible_travel') AS newest
+FROM pg_extension
+WHERE extname = 'impossible_travel';
+SELECT sqlstate_of('CREATE EXTENSION impossible_travel') AS again,
+    sqlstate_of('ALTER EXTENSION impossible_travel SET SCHEMA public') AS relocated;
 -- Every column of a table or view says what it is.
 SELECT attrelid::regclass AS relation, attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
-WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v') AND attnum > 0 AND NOT attisdropped AND col_description(attrelid, attnum) IS NULL;
+WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+    AND relkind IN ('r', 'v')
+    AND attnum > 0
+    AND NOT attisdropped
+    AND col_description(attrelid, attnum) IS NULL;
 
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS regress_travel;
@@ -44,7 +56,8 @@ CREATE FUNCTION shadow.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RA
 CREATE DOMAIN shadow.text AS int;
 GRANT USAGE ON SCHEMA shadow TO PUBLIC;
 
--- Trusted: the owner of a database installs it, without being superuser; the objects are the bootstrap superuser's, their use is his.
+-- Trusted: the owner of a database installs it, without being superuser; the objects are the bootstrap superuser's,
+-- their use is his.
 \c regress_travel regress_dba
 SET search_path = shadow, pg_catalog;
 CREATE EXTENSION impossible_travel;
@@ -55,13 +68,16 @@ SELECT count(*) > 0 AS databases FROM travel.geoip_databases();
 SELECT (travel.locate('192.0.2.1')).city, travel.event_time('2026-03-02T09:00:00Z') = '2026-03-02 09:00Z' AS right;
 CREATE SCHEMA mine;
 SELECT travel.create_events_table('mine.trail');
-SELECT inserted FROM travel.ingest('mine.trail', '[{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}, {"eventID": "b", "eventTime": "2026-03-02T09:00:00Z"}]');
+SELECT inserted
+FROM travel.ingest('mine.trail',
+    '[{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}, {"eventID": "b", "eventTime": "2026-03-02T09:00:00Z"}]');
 -- Dropped by its owner, the events stay, and what was made of the functions goes only by CASCADE.
 CREATE VIEW mine.seen AS SELECT travel.source_kind(source_text) FROM mine.trail;
 DROP EXTENSION impossible_travel;
 DROP EXTENSION impossible_travel CASCADE;
 SELECT count(*) AS events FROM mine.trail;
-SELECT to_regnamespace('travel') AS schema, to_regnamespace('travel_internal') AS internal, to_regclass('mine.seen') AS view;
+SELECT to_regnamespace('travel') AS schema, to_regnamespace('travel_internal') AS internal,
+    to_regclass('mine.seen') AS view;
 -- And it comes again.
 CREATE EXTENSION impossible_travel;
 SELECT duplicates FROM travel.ingest('mine.trail', '{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}');

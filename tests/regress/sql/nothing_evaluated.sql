@@ -1,8 +1,12 @@
--- Nothing evaluated is a warning, not a row count: what cannot be read, located or found is said, with how many rows and an example.
+-- Nothing evaluated is a warning, not a row count: what cannot be read, located or found is said, with how many rows
+-- and an example.
 CREATE SCHEMA dead;
 SET search_path = dead, public;
 SET timezone = 'UTC';
-CREATE TABLE calls AS SELECT '2026-03-02 09:00Z'::timestamptz + g * interval '1 minute' AS event_time, 'k' AS access_key_id, 'host-' || g AS source_ip, 'a' AS actor, 'success' AS outcome, NULL::text AS invoked_by FROM generate_series(1, 100) AS g;
+CREATE TABLE calls AS
+SELECT '2026-03-02 09:00Z'::timestamptz + g * interval '1 minute' AS event_time, 'k' AS access_key_id,
+    'host-' || g AS source_ip, 'a' AS actor, 'success' AS outcome, NULL::text AS invoked_by
+FROM generate_series(1, 100) AS g;
 CREATE FUNCTION found(arguments text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE n bigint;
 BEGIN
@@ -25,7 +29,8 @@ SELECT found($$'calls', columns => '{"latitude": "(91.0)", "longitude": "(0.0)"}
 SELECT found($$'calls', columns => '{"latitude": "(''51,5''::text)", "longitude": "(''0.1W''::text)"}'$$);
 SELECT found($$'calls', columns => '{"latitude": "(NULL::text)", "longitude": "(NULL::text)"}'$$);
 SELECT found($$'calls', columns => '{"outcome": "(''failed_auth''::text)", "source_ip": "(inet ''192.0.2.1'')"}'$$);
-SELECT found($$'calls', columns => '{"invoked_by": "(''ec2.amazonaws.com''::text)", "source_ip": "(inet ''192.0.2.1'')"}'$$);
+SELECT found($$'calls',
+    columns => '{"invoked_by": "(''ec2.amazonaws.com''::text)", "source_ip": "(inet ''192.0.2.1'')"}'$$);
 INSERT INTO travel.networks (network, name, treatment) VALUES ('192.0.2.0/24', 'nothing evaluated', 'ignore');
 SELECT found($$'calls', columns => '{"source_ip": "(inet ''192.0.2.1'')"}'$$);
 DELETE FROM travel.networks WHERE name = 'nothing evaluated';
@@ -36,18 +41,33 @@ SELECT found($$'calls', condition => 'actor = ''A''', since => '2026-03-02', unt
 CREATE TABLE mixed (event_time text, access_key_id text, source_ip text, outcome text, invoked_by text);
 INSERT INTO mixed VALUES (E'2026\033[2J', 'k', '192.0.2.1');
 SELECT found($$'mixed'$$);
-INSERT INTO mixed VALUES ('03/02/2026 9h', 'k', '192.0.2.1'), (NULL, 'k', '192.0.2.1'), ('2026-03-02T09:00:00Z', '', '192.0.2.1'), ('2026-03-02T09:00:00Z', 'HIDDEN_DUE_TO_SECURITY_REASONS', '192.0.2.1'), ('2026-03-02T09:00:00Z', 'k', 'fe80::1%eth0'), ('2026-03-02T09:00:00Z', 'k', '192.0.2.1, 10.0.0.1');
+INSERT INTO mixed
+VALUES
+    ('03/02/2026 9h', 'k', '192.0.2.1'),
+    (NULL, 'k', '192.0.2.1'),
+    ('2026-03-02T09:00:00Z', '', '192.0.2.1'),
+    ('2026-03-02T09:00:00Z', 'HIDDEN_DUE_TO_SECURITY_REASONS', '192.0.2.1'),
+    ('2026-03-02T09:00:00Z', 'k', 'fe80::1%eth0'),
+    ('2026-03-02T09:00:00Z', 'k', '192.0.2.1, 10.0.0.1');
 SELECT found($$'mixed'$$);
 
--- Where some rows can be used, the notice says which times and addresses could not be read; both of its numbers are rows.
-INSERT INTO mixed VALUES ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'), ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'), ('2026-03-02T09:10:00Z', 'k', '203.0.113.1');
+-- Where some rows can be used, the notice says which times and addresses could not be read; both of its numbers are
+-- rows.
+INSERT INTO mixed
+VALUES
+    ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'),
+    ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'),
+    ('2026-03-02T09:10:00Z', 'k', '203.0.113.1');
 SELECT found($$'mixed'$$);
 SELECT found($$'mixed', all_legs => true$$);
 
 -- Records that are text and not JSON, alone and among others.
 CREATE TABLE lines AS SELECT '{"eventTime": "2026-03-02T09:00:00Z", "sourc'::text AS line;
 SELECT found($$'lines', columns => '{"record": "line"}'$$);
-INSERT INTO lines VALUES ('{"eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1", "userIdentity": {"accessKeyId": "k"}}'), (NULL);
+INSERT INTO lines
+VALUES
+    ('{"eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1", "userIdentity": {"accessKeyId": "k"}}'),
+    (NULL);
 SELECT found($$'lines', columns => '{"record": "line"}'$$);
 
 -- No rows at all are said otherwise, and are no warning.
@@ -70,9 +90,14 @@ RESET impossible_travel.coverage_notice;
 SELECT found($$'calls'$$);
 \set VERBOSITY default
 
--- A rule that can never evaluate anything: check_rule warns, with an example, and travel.status keeps it as the problem.
+-- A rule that can never evaluate anything: check_rule warns, with an example, and travel.status keeps it as the
+-- problem.
 SET client_min_messages = warning;
-CREATE VIEW problems AS SELECT rule, problem, last_error FROM travel.status WHERE rule LIKE 'dead%' ORDER BY rule COLLATE "C";
+CREATE VIEW problems AS
+SELECT rule, problem, last_error
+FROM travel.status
+WHERE rule LIKE 'dead%'
+ORDER BY rule COLLATE "C";
 INSERT INTO travel.rules (name, source) VALUES ('dead', 'dead.calls');
 SELECT travel.check_rule('dead');
 -- Until a scan has ended nobody looks for travel.
@@ -100,12 +125,16 @@ SELECT problem ~ 'row' AS has_unusable_rows FROM problems;
 DELETE FROM travel.rules;
 
 -- By each way to find what is new: rows that cannot be used are told apart from an idle source.
-CREATE TABLE exact (event_time text, access_key_id text, source_ip text, actor text, ingest_xid xid8 DEFAULT pg_current_xact_id());
-CREATE TABLE arriving (event_time text, access_key_id text, source_ip text, actor text, arrived timestamptz DEFAULT now());
+CREATE TABLE exact (event_time text, access_key_id text, source_ip text, actor text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
+CREATE TABLE arriving (event_time text, access_key_id text, source_ip text, actor text,
+    arrived timestamptz DEFAULT now());
 CREATE TABLE plain (event_time text, access_key_id text, source_ip text, actor text);
 INSERT INTO travel.rules (name, source) VALUES ('dead: exact', 'dead.exact'), ('dead: plain', 'dead.plain');
 INSERT INTO travel.rules (name, source, arrival_column) VALUES ('dead: arriving', 'dead.arriving', 'arrived');
-CREATE VIEW without_age AS SELECT rule, nullif(regexp_replace(problem, '(; )?the GeoIP data is [0-9]+ days old', ''), '') AS problem, last_error FROM problems;
+CREATE VIEW without_age AS
+SELECT rule, nullif(regexp_replace(problem, '(; )?the GeoIP data is [0-9]+ days old', ''), '') AS problem, last_error
+FROM problems;
 CALL travel.scan();
 SELECT * FROM without_age;
 INSERT INTO exact VALUES ('yesterday', 'k', '192.0.2.1', 'a'), ('yesterday', 'k', '192.0.2.1', 'a');
@@ -142,13 +171,21 @@ SELECT * FROM problems;
 UPDATE travel_internal.scans SET geoip_built_at = NULL, news_at = now() - interval '25 hours', longest_gap = '3 hours';
 SELECT * FROM problems;
 UPDATE travel_internal.scans SET longest_gap = '1 hour';
-SELECT problems.problem = 'no new events since ' || to_char(news_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel_internal.scans USING (rule);
+SELECT problems.problem = 'no new events since '
+    || to_char(news_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so
+FROM problems
+JOIN travel_internal.scans USING (rule);
 UPDATE travel_internal.scans SET finished_at = now() - interval '25 hours';
-SELECT problems.problem = 'no scan has ended since ' || to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so FROM problems JOIN travel_internal.scans USING (rule);
+SELECT problems.problem = 'no scan has ended since '
+    || to_char(finished_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"') AS says_so
+FROM problems
+JOIN travel_internal.scans USING (rule);
 ALTER TABLE travel.rules ENABLE TRIGGER USER;
 
--- New events count as such also beside one that claims to come from the future; without any, a pass leaves the time as it was.
-INSERT INTO plain VALUES ('2099-01-01T00:00:00Z', 'k', '192.0.2.1', 'b'), ('2026-03-03T00:00:00Z', 'k', '192.0.2.1', 'b');
+-- New events count as such also beside one that claims to come from the future; without any, a pass leaves the time as
+-- it was.
+INSERT INTO plain
+VALUES ('2099-01-01T00:00:00Z', 'k', '192.0.2.1', 'b'), ('2026-03-03T00:00:00Z', 'k', '192.0.2.1', 'b');
 UPDATE travel.rules SET lookback = '3650 days';
 CALL travel.scan();
 UPDATE travel_internal.scans SET news_at = '2026-03-01Z';

@@ -6,18 +6,32 @@ CREATE SCHEMA one_edition;
 SET search_path = one_edition, public;
 SELECT travel.create_events_table('one_edition.calls');
 CREATE FUNCTION call(at timestamptz, address inet, key text DEFAULT 'key') RETURNS void LANGUAGE sql AS $$
-    INSERT INTO one_edition.calls (event_id, event_time, access_key_id, actor, source_ip) VALUES (md5(key || at || address), at, key, 'person', address) $$;
+    INSERT INTO one_edition.calls (event_id, event_time, access_key_id, actor, source_ip)
+    VALUES (md5(key || at || address), at, key, 'person', address) $$;
 CREATE FUNCTION move(address inet, city text) RETURNS void LANGUAGE sql AS $$
     DELETE FROM travel.networks WHERE network = address::cidr;
     INSERT INTO travel.networks (network, name, latitude, longitude, city, subdivision, country_code)
     SELECT address::cidr, city, latitude, longitude, city, subdivision, country_code
-    FROM (VALUES ('New York', 40.71, -74.01, 'New York', 'US'), ('Paris', 48.86, 2.35, NULL, 'FR'), ('London', 51.51, -0.13, 'England', 'GB')) AS c (name, latitude, longitude, subdivision, country_code)
+    FROM (VALUES ('New York', 40.71, -74.01, 'New York', 'US'), ('Paris', 48.86, 2.35, NULL, 'FR'),
+        ('London', 51.51, -0.13, 'England', 'GB'))
+        AS c (name, latitude, longitude, subdivision, country_code)
     WHERE name = city $$;
-CREATE VIEW verdicts AS SELECT to_char(to_time, 'MM-DD HH24:MI') AS at, from_city, to_city, raised, reasons FROM travel.verdicts WHERE rule = 'r' ORDER BY to_time;
+CREATE VIEW verdicts AS
+SELECT to_char(to_time, 'MM-DD HH24:MI') AS at, from_city, to_city, raised, reasons
+FROM travel.verdicts
+WHERE rule = 'r'
+ORDER BY to_time;
 CREATE VIEW places AS SELECT city, state FROM travel.known_places WHERE rule = 'r' AND origin = 'learnt' ORDER BY city;
 -- The editions of the states and verdicts that are kept, each against that of the newest.
 CREATE VIEW editions AS SELECT count(DISTINCT edition) AS of_states FROM
-    (SELECT edition FROM travel_internal.entity_states WHERE rule = 'r' UNION ALL SELECT edition FROM travel_internal.baseline_states WHERE rule = 'r') AS s;
+    (
+        SELECT edition
+        FROM travel_internal.entity_states
+        WHERE rule = 'r'
+        UNION ALL SELECT edition
+        FROM travel_internal.baseline_states
+        WHERE rule = 'r'
+    ) AS s;
 CREATE PROCEDURE begin_anew() LANGUAGE sql AS $$
     DELETE FROM travel.rules WHERE name = 'r';
     DELETE FROM travel.networks;
@@ -43,7 +57,8 @@ TABLE places;
 
 -- What was said stands, with the places that it was said with; what comes then is by the new edition alone.
 CALL begin_anew();
-SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'), call('2026-03-04 10:10Z', '203.0.113.1') \g /dev/null
+SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
+    call('2026-03-04 10:10Z', '203.0.113.1') \g /dev/null
 CALL travel.scan('r');
 TABLE verdicts;
 SELECT move('203.0.113.0/28', 'London') \g /dev/null
@@ -59,7 +74,8 @@ SELECT count(*) AS alerts, count(withdrawn_at) AS withdrawn FROM travel.alerts W
 
 -- A late event is evaluated by the new edition, too; so is what follows it.
 CALL begin_anew();
-SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'), call('2026-03-04 10:30Z', '192.0.2.6') \g /dev/null
+SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
+    call('2026-03-04 10:30Z', '192.0.2.6') \g /dev/null
 CALL travel.scan('r');
 SELECT move('192.0.2.5/32', 'New York') \g /dev/null
 SELECT call('2026-03-04 10:10Z', '192.0.2.5') \g /dev/null
@@ -98,7 +114,8 @@ TABLE editions;
 -- Where the source has lost the beginning, what is known is not forgotten and learning does not begin anew: the states
 -- are looked up again by their addresses.
 CALL begin_anew();
-SELECT call('2026-03-01 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'), call('2026-03-04 10:30Z', '203.0.113.1'), call('2026-03-10 09:00Z', '192.0.2.5') \g /dev/null
+SELECT call('2026-03-01 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
+    call('2026-03-04 10:30Z', '203.0.113.1'), call('2026-03-10 09:00Z', '192.0.2.5') \g /dev/null
 CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;

@@ -7,13 +7,18 @@ SET datestyle = ISO;
 \x on
 SELECT e.* FROM travel.parse('{
     "eventVersion": "1.09", "eventID": "e-1", "eventTime": "2026-03-02T09:00:00Z", "eventName": "AssumeRole",
-    "eventSource": "sts.amazonaws.com", "eventType": "AwsApiCall", "eventCategory": "Management", "awsRegion": "eu-west-1",
-    "recipientAccountId": "210987654321", "sharedEventID": "s-1", "sourceIPAddress": "192.0.2.1", "userAgent": "aws-cli/2.15",
-    "errorCode": "ThrottlingException", "errorMessage": "slow down", "readOnly": true, "sessionCredentialFromConsole": "true",
+    "eventSource": "sts.amazonaws.com", "eventType": "AwsApiCall", "eventCategory": "Management",
+        "awsRegion": "eu-west-1",
+    "recipientAccountId": "210987654321", "sharedEventID": "s-1", "sourceIPAddress": "192.0.2.1",
+        "userAgent": "aws-cli/2.15",
+    "errorCode": "ThrottlingException", "errorMessage": "slow down", "readOnly": true,
+        "sessionCredentialFromConsole": "true",
     "vpcEndpointId": "vpce-1", "additionalEventData": {"MFAUsed": "No"},
     "responseElements": {"credentials": {"accessKeyId": "ASIANEW"}},
-    "userIdentity": {"type": "AssumedRole", "principalId": "AROAX:i-0abc", "arn": "arn:aws:sts::123456789012:assumed-role/web/i-0abc",
-        "accountId": "123456789012", "accessKeyId": "ASIAOLD", "userName": "ignored-for-roles", "invokedBy": "ec2.amazonaws.com",
+    "userIdentity": {"type": "AssumedRole", "principalId": "AROAX:i-0abc",
+        "arn": "arn:aws:sts::123456789012:assumed-role/web/i-0abc",
+        "accountId": "123456789012", "accessKeyId": "ASIAOLD", "userName": "ignored-for-roles",
+            "invokedBy": "ec2.amazonaws.com",
         "sessionContext": {"attributes": {"mfaAuthenticated": "false", "creationDate": "2026-03-02T08:00:00Z"},
             "sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::123456789012:role/web", "userName": "web"},
             "sourceIdentity": "alice@example.com"}}
@@ -26,22 +31,34 @@ SELECT e.* FROM travel.parse('{}') AS e;
 -- the principal is the role behind a session; the actor is a person, where the record knows of one.
 SELECT u ->> 'type' AS type, e.session_name, e.principal, e.actor, e.account_id AS account
 FROM jsonb_array_elements('[
-    {"type": "Root", "principalId": "123456789012", "arn": "arn:aws:iam::123456789012:root", "accountId": "123456789012"},
-    {"type": "IAMUser", "principalId": "AIDAX", "arn": "arn:aws:iam::123456789012:user/team/alice", "userName": "alice"},
+    {"type": "Root", "principalId": "123456789012", "arn": "arn:aws:iam::123456789012:root",
+        "accountId": "123456789012"},
+    {"type": "IAMUser", "principalId": "AIDAX", "arn": "arn:aws:iam::123456789012:user/team/alice",
+        "userName": "alice"},
     {"type": "IAMUser", "principalId": "AIDAX", "arn": "arn:aws:iam::123456789012:user/team/bob"},
     {"type": "IAMUser", "userName": "HIDDEN_DUE_TO_SECURITY_REASONS"},
-    {"type": "AssumedRole", "principalId": "AROAX:carol", "arn": "arn:aws:sts::1:assumed-role/admin/carol", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/admin", "userName": "admin"}}},
-    {"type": "AssumedRole", "principalId": "AROAX:carol@example.com", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol@example.com", "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b", "userName": "AWSReservedSSO_Admin_0a1b"}}},
-    {"type": "AssumedRole", "principalId": "AROAX:AWSReservedSSO_Fake", "arn": "arn:aws:sts::1:assumed-role/plain/AWSReservedSSO_Fake"},
-    {"type": "AssumedRole", "principalId": "AROAX:carol", "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol"},
+    {"type": "AssumedRole", "principalId": "AROAX:carol", "arn": "arn:aws:sts::1:assumed-role/admin/carol",
+        "sessionContext": {"sessionIssuer": {"arn": "arn:aws:iam::1:role/admin", "userName": "admin"}}},
+    {"type": "AssumedRole", "principalId": "AROAX:carol@example.com",
+        "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol@example.com",
+        "sessionContext": {"sessionIssuer":
+        {"arn": "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Admin_0a1b",
+        "userName": "AWSReservedSSO_Admin_0a1b"}}},
+    {"type": "AssumedRole", "principalId": "AROAX:AWSReservedSSO_Fake",
+        "arn": "arn:aws:sts::1:assumed-role/plain/AWSReservedSSO_Fake"},
+    {"type": "AssumedRole", "principalId": "AROAX:carol",
+        "arn": "arn:aws:sts::1:assumed-role/AWSReservedSSO_Admin_0a1b/carol"},
     {"type": "Role", "arn": "arn:aws:iam::1:role/path/deploy"},
-    {"type": "FederatedUser", "principalId": "1:dave", "arn": "arn:aws:sts::1:federated-user/dave", "sessionContext": {"sessionIssuer": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/broker", "userName": "broker"}}},
+    {"type": "FederatedUser", "principalId": "1:dave", "arn": "arn:aws:sts::1:federated-user/dave",
+        "sessionContext": {"sessionIssuer": {"type": "IAMUser", "arn": "arn:aws:iam::1:user/broker",
+        "userName": "broker"}}},
     {"type": "Directory", "userName": "erin"},
     {"type": "AWSAccount", "principalId": "AIDAX", "accountId": "210987654321"},
     {"type": "AWSService", "invokedBy": "cloudtrail.amazonaws.com"},
     {"type": "IdentityCenterUser", "accountId": "1", "onBehalfOf": {"userId": "u-1", "identityStoreArn": "arn"}},
     {"type": "SAMLUser", "principalId": "idp:frank", "userName": "frank", "identityProvider": "idp"},
-    {"type": "WebIdentityUser", "principalId": "accounts.google.com:app:sub", "userName": "sub", "identityProvider": "accounts.google.com"},
+    {"type": "WebIdentityUser", "principalId": "accounts.google.com:app:sub", "userName": "sub",
+        "identityProvider": "accounts.google.com"},
     {"type": "Unknown"},
     {"userName": "no type"},
     null,
@@ -53,7 +70,8 @@ ORDER BY n;
 -- An access key that is "" or hidden is none; so is any other text. A number is the text that was meant.
 SELECT r, e.access_key_id, e.event_name, e.invoked_by, e.user_agent, e.recipient_account_id
 FROM jsonb_array_elements('[
-    {"userIdentity": {"accessKeyId": "", "invokedBy": ""}, "eventName": "", "userAgent": "HIDDEN_DUE_TO_SECURITY_REASONS"},
+    {"userIdentity": {"accessKeyId": "", "invokedBy": ""}, "eventName": "",
+        "userAgent": "HIDDEN_DUE_TO_SECURITY_REASONS"},
     {"userIdentity": {"accessKeyId": null}, "eventName": null},
     {"userIdentity": {"accessKeyId": "AKIA1"}, "recipientAccountId": 123456789012},
     {"userIdentity": {"accessKeyId": {"odd": 1}}, "eventName": ["odd"], "userAgent": true, "recipientAccountId": 987}
@@ -66,7 +84,9 @@ SELECT session, additional, e.mfa_used
 FROM unnest(ARRAY['true', 'false', NULL]) WITH ORDINALITY AS a (session, i),
      unnest(ARRAY['Yes', 'No', NULL]) WITH ORDINALITY AS b (additional, j),
      travel.parse(jsonb_build_object(
-         'userIdentity', jsonb_build_object('sessionContext', jsonb_build_object('attributes', jsonb_strip_nulls(jsonb_build_object('mfaAuthenticated', session)))),
+         'userIdentity',
+             jsonb_build_object('sessionContext',
+                 jsonb_build_object('attributes', jsonb_strip_nulls(jsonb_build_object('mfaAuthenticated', session)))),
          'additionalEventData', jsonb_strip_nulls(jsonb_build_object('MFAUsed', additional)))) AS e
 ORDER BY i, j;
 
@@ -100,12 +120,19 @@ CROSS JOIN LATERAL travel.parse(jsonb_build_object('eventSource', source, 'event
     'responseElements', jsonb_strip_nulls(jsonb_build_object(name, response)))) AS e
 ORDER BY n;
 -- The answer counts under the event's own name.
-SELECT e.outcome FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": {"CheckMfa": "Failure"}}') AS e;
+SELECT e.outcome
+FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": '
+                  '{"CheckMfa": "Failure"}}')
+    AS e;
 
 -- A time may be Unix time, as a number or in quotes.
-SELECT record, (travel.parse(record)).event_time AT TIME ZONE 'UTC' AS utc FROM unnest(ARRAY['{"eventTime": 1772442000}', '{"eventTime": "1772442000123"}', '{"eventTime": 1772442000.5}']::jsonb[]) AS record;
+SELECT record, (travel.parse(record)).event_time AT TIME ZONE 'UTC' AS utc
+FROM unnest(ARRAY['{"eventTime": 1772442000}', '{"eventTime": "1772442000123"}',
+    '{"eventTime": 1772442000.5}']::jsonb[])
+    AS record;
 
--- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no errors.
+-- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no
+-- errors.
 \pset format unaligned
 SELECT error_of($$SELECT travel.parse('{"eventID": "e-1", "eventTime": "yesterday"}')$$);
 SELECT error_of($$SELECT travel.parse('{"eventTime": 20260302}')$$);
@@ -115,30 +142,43 @@ SELECT r, sqlstate_of(format('SELECT travel.parse(%L)', r)) AS parse,
        sqlstate_of(format('SELECT travel.try_parse(%L)', r)) AS try_parse
 FROM unnest(ARRAY[
     '{"eventTime": null}', '{"eventTime": ""}', '{"eventTime": "2026-02-30T00:00:00Z"}', '{"eventTime": {}}',
-    '{"userIdentity": "alice"}', '{"userIdentity": null}', '{"readOnly": "maybe"}', '{"readOnly": "false"}', '{"readOnly": 1}',
+    '{"userIdentity": "alice"}', '{"userIdentity": null}', '{"readOnly": "maybe"}', '{"readOnly": "false"}',
+        '{"readOnly": 1}',
     '{"sessionCredentialFromConsole": "x"}', '[]', '"text"', 'null', '7'
 ]) WITH ORDINALITY AS v (r, n)
 ORDER BY n;
 -- What try_parse cannot read is NULL; the rest is there.
-SELECT e.event_id, e.event_time, e.read_only, e.source_kind FROM travel.try_parse('{"eventID": "e-1", "eventTime": "yesterday", "readOnly": "maybe", "sourceIPAddress": "192.0.2.1"}') AS e;
+SELECT e.event_id, e.event_time, e.read_only, e.source_kind
+FROM
+    travel.try_parse('{"eventID": "e-1", "eventTime": "yesterday", "readOnly": "maybe", "sourceIPAddress": '
+                     '"192.0.2.1"}')
+    AS e;
 SELECT travel.try_parse('7') = travel.parse('{}') AS nothing_is_known;
 
 -- Both read the same where all is well; NULL is NULL, and LATERAL keeps its row.
 SELECT travel.parse(r) = travel.try_parse(r) AS same
-FROM (VALUES ('{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": "true", "userIdentity": {"type": "Root"}}'::jsonb)) AS v (r);
-SELECT travel.parse(NULL) IS NOT DISTINCT FROM NULL AS parse, travel.try_parse(NULL) IS NOT DISTINCT FROM NULL AS try_parse;
-SELECT n, e.event_id FROM (VALUES (1, '{"eventID": "a"}'::jsonb), (2, NULL)) AS v (n, r) CROSS JOIN LATERAL travel.parse(r) AS e ORDER BY n;
+FROM (VALUES ('{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": "true", "userIdentity": {"type": '
+              '"Root"}}'::jsonb))
+    AS v (r);
+SELECT travel.parse(NULL) IS NOT DISTINCT FROM NULL AS parse,
+    travel.try_parse(NULL) IS NOT DISTINCT FROM NULL AS try_parse;
+SELECT n, e.event_id
+FROM (VALUES (1, '{"eventID": "a"}'::jsonb), (2, NULL)) AS v (n, r)
+CROSS JOIN LATERAL travel.parse(r) AS e
+ORDER BY n;
 
--- A row is laid out as PostgreSQL itself lays it out: of nothing but NULLs, of short and long texts, of more than a kilobyte,
--- and without a NULL.
+-- A row is laid out as PostgreSQL itself lays it out: of nothing but NULLs, of short and long texts, of more than a
+-- kilobyte, and without a NULL.
 CREATE TEMP TABLE rows (n int, record jsonb);
 INSERT INTO rows VALUES (1, '{}'),
     (2, '{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": true, "sourceIPAddress": "2001:db8::1"}'),
     (3, jsonb_build_object('eventName', repeat('n', 126), 'userAgent', repeat('a', 127), 'readOnly', false)),
     (4, jsonb_build_object('eventName', repeat('n', 900), 'userAgent', 'a', 'errorMessage', repeat('ü', 70000))),
     (5, '{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "eventName": "n", "eventSource": "s", "eventType": "t",
-          "eventCategory": "c", "awsRegion": "r", "recipientAccountId": 1, "sharedEventID": "s", "sourceIPAddress": "192.0.2.1",
-          "userAgent": "a", "errorCode": "c", "errorMessage": "m", "readOnly": true, "sessionCredentialFromConsole": true,
+          "eventCategory": "c", "awsRegion": "r", "recipientAccountId": 1, "sharedEventID": "s",
+              "sourceIPAddress": "192.0.2.1",
+          "userAgent": "a", "errorCode": "c", "errorMessage": "m", "readOnly": true,
+              "sessionCredentialFromConsole": true,
           "vpcEndpointId": "v", "responseElements": {"credentials": {"accessKeyId": "k"}},
           "userIdentity": {"type": "IAMUser", "principalId": "p", "arn": "a", "accountId": "1", "accessKeyId": "k",
               "userName": "u", "invokedBy": "i", "sessionContext": {"attributes": {"mfaAuthenticated": "true"},
@@ -153,14 +193,17 @@ SELECT count(*) AS records, count(*) FILTER (WHERE travel.parse(jsonb_build_obje
            || (record - 'userIdentity') || others) = travel.parse(record)) AS same
 FROM generate_series(1, 150) AS count
 CROSS JOIN LATERAL (
-    SELECT jsonb_object_agg(left(repeat(md5(i::text), 2), 1 + i * 7 % 40), repeat('x', i)) FROM generate_series(1, count) AS i
+    SELECT jsonb_object_agg(left(repeat(md5(i::text), 2), 1 + i * 7 % 40), repeat('x', i))
+    FROM generate_series(1, count) AS i
 ) AS s (others)
 JOIN rows ON n = 5;
 
 -- Large records are read where they lie (toasted, compressed).
 CREATE TEMP TABLE raw (record jsonb);
 ALTER TABLE raw ALTER record SET STORAGE external;
-INSERT INTO raw SELECT jsonb_build_object('eventID', 'big', 'eventTime', '2026-03-02T09:00:00Z', 'requestParameters', repeat('x', 100000), 'userIdentity', '{"type": "Root"}'::jsonb);
+INSERT INTO raw
+SELECT jsonb_build_object('eventID', 'big', 'eventTime', '2026-03-02T09:00:00Z', 'requestParameters',
+    repeat('x', 100000), 'userIdentity', '{"type": "Root"}'::jsonb);
 SELECT e.event_id, e.event_time, e.identity_type FROM raw CROSS JOIN LATERAL travel.parse(record) AS e;
 
 -- Immutable: its columns can be indexed.

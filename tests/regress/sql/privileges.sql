@@ -1,39 +1,108 @@
--- Who may what; and that the script leaves nothing open: names qualified, comments everywhere, no definer without a search_path.
+-- Who may what; and that the script leaves nothing open: names qualified, comments everywhere, no definer without a
+-- search_path.
 \pset null '-'
 -- What the extension has, by kind; every object has a comment, and is in its schema.
-SELECT count(*) > 60 AS many, count(*) FILTER (WHERE obj_description(objid, classid::regclass::name) IS NULL) AS without_comment
-FROM pg_depend AS d WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel') AND deptype = 'e'
+SELECT count(*) > 60 AS many,
+    count(*) FILTER (WHERE obj_description(objid, classid::regclass::name) IS NULL) AS without_comment
+FROM pg_depend AS d
+WHERE refclassid = 'pg_extension'::regclass
+    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel')
+    AND deptype = 'e'
   AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A');
 SELECT pg_describe_object(classid, objid, 0) AS without_comment
-FROM pg_depend WHERE refclassid = 'pg_extension'::regclass AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel') AND deptype = 'e'
-  AND obj_description(objid, classid::regclass::name) IS NULL AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A') ORDER BY 1;
-SELECT (SELECT count(*) FROM pg_proc AS p JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE pronamespace <> ALL ('{travel,travel_internal}'::regnamespace[])) AS functions_elsewhere,
-       (SELECT count(*) FROM pg_type AS t JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND deptype = 'e' JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel' WHERE typnamespace <> ALL ('{travel,travel_internal}'::regnamespace[])) AS types_elsewhere,
-       (SELECT count(*) FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND prosecdef AND NOT coalesce(proconfig::text ~ 'search_path', false)) AS open_definers,
-       (SELECT count(*) FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')) AS strangers;
+FROM pg_depend
+WHERE refclassid = 'pg_extension'::regclass
+    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel')
+    AND deptype = 'e'
+  AND obj_description(objid, classid::regclass::name) IS NULL
+      AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A')
+  ORDER BY 1;
+SELECT (
+    SELECT count(*)
+    FROM pg_proc AS p
+    JOIN pg_depend AS d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND deptype = 'e'
+    JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel'
+    WHERE pronamespace <> ALL ('{travel,travel_internal}'::regnamespace[])
+) AS functions_elsewhere,
+       (
+           SELECT count(*)
+           FROM pg_type AS t
+           JOIN pg_depend AS d ON d.classid = 'pg_type'::regclass AND d.objid = t.oid AND deptype = 'e'
+           JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel'
+           WHERE typnamespace <> ALL ('{travel,travel_internal}'::regnamespace[])
+       ) AS types_elsewhere,
+       (
+           SELECT count(*)
+           FROM pg_proc
+           WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+               AND prosecdef
+               AND NOT coalesce(proconfig::text ~ 'search_path', false)
+       )
+           AS open_definers,
+       (
+           SELECT count(*)
+           FROM pg_proc
+           WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+               AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')
+       ) AS strangers;
 -- No helper of the installation is left.
 SELECT to_regprocedure('travel_internal.require_utf8()');
 -- Every function may run in a parallel worker, but those that run queries or read folders.
-SELECT proname, proparallel FROM pg_proc WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proparallel <> 's' ORDER BY 1;
+SELECT proname, proparallel
+FROM pg_proc
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proparallel <> 's'
+ORDER BY 1;
 
 -- PUBLIC may use the schema, and everything in it that names no server path.
 CREATE ROLE regress_nobody;
 CREATE ROLE regress_monitor IN ROLE pg_monitor;
-SELECT name, has_schema_privilege('regress_nobody', name, 'USAGE') AS usage, has_schema_privilege('regress_nobody', name, 'CREATE') AS create
+SELECT name, has_schema_privilege('regress_nobody', name, 'USAGE') AS usage,
+    has_schema_privilege('regress_nobody', name, 'CREATE') AS create
 FROM unnest('{travel,travel_internal}'::text[]) AS name;
-SELECT p.oid::regprocedure AS not_for_public FROM pg_proc AS p WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE') ORDER BY 1;
-SELECT p.oid::regprocedure AS not_for_pg_monitor FROM pg_proc AS p WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_function_privilege('regress_monitor', p.oid, 'EXECUTE') ORDER BY 1;
-SELECT count(*) AS types_not_for_public FROM pg_type WHERE typnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND NOT has_type_privilege('regress_nobody', oid, 'USAGE');
+SELECT p.oid::regprocedure AS not_for_public
+FROM pg_proc AS p
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+    AND NOT has_function_privilege('regress_nobody', p.oid, 'EXECUTE')
+ORDER BY 1;
+SELECT p.oid::regprocedure AS not_for_pg_monitor
+FROM pg_proc AS p
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+    AND NOT has_function_privilege('regress_monitor', p.oid, 'EXECUTE')
+ORDER BY 1;
+SELECT count(*) AS types_not_for_public
+FROM pg_type
+WHERE typnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
+    AND NOT has_type_privilege('regress_nobody', oid, 'USAGE');
 CREATE SCHEMA nobodys AUTHORIZATION regress_nobody;
 SET ROLE regress_nobody;
 SET impossible_travel.coverage_notice = off;
-SELECT (travel.locate('192.0.2.1')).city, travel.distance_km(0, 0, 0, 1) > 111 AS distance, (travel.parse('{"eventID": "x"}')).event_id, travel.source_kind('10.0.0.1');
+SELECT (travel.locate('192.0.2.1')).city, travel.distance_km(0, 0, 0, 1) > 111 AS distance,
+    (travel.parse('{"eventID": "x"}')).event_id, travel.source_kind('10.0.0.1');
 SELECT travel.create_events_table('nobodys.trail');
-SELECT inserted FROM travel.ingest('nobodys.trail', '[{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1", "userIdentity": {"accessKeyId": "K"}}, {"eventID": "b", "eventTime": "2026-03-02T09:10:00Z", "sourceIPAddress": "203.0.113.1", "userIdentity": {"accessKeyId": "K"}}]');
-SELECT (SELECT to_city FROM travel.detect('nobodys.trail')) AS detect, (SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM nobodys.trail) AS aggregate, (SELECT count((l).to_time) FROM (SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) AS l FROM nobodys.trail) AS s) AS window,
-       (SELECT sum(events) FROM travel.coverage('nobodys.trail')) AS coverage, length(travel.detect_sql('nobodys.trail')) > 0 AS detect_sql;
-SELECT sqlstate_of('SELECT * FROM travel.geoip_databases()') AS geoip_databases, sqlstate_of('CREATE TABLE travel.mine (n int)') AS create_in_travel, sqlstate_of('DROP EXTENSION impossible_travel') AS drop_extension, sqlstate_of('ALTER EXTENSION impossible_travel UPDATE') AS update_extension,
-       sqlstate_of('SET impossible_travel.geoip_path = ''/tmp''') AS geoip_path, sqlstate_of('SET impossible_travel.coverage_notice = on') AS coverage_notice, sqlstate_of('CREATE OR REPLACE FUNCTION travel.source_kind(text) RETURNS text LANGUAGE sql AS ''SELECT $1''') AS replace;
+SELECT inserted
+FROM travel.ingest('nobodys.trail',
+    '[{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress": "192.0.2.1", "userIdentity": '
+    '{"accessKeyId": "K"}}, {"eventID": "b", "eventTime": "2026-03-02T09:10:00Z", "sourceIPAddress": "203.0.113.1", '
+    '"userIdentity": {"accessKeyId": "K"}}]');
+SELECT (SELECT to_city FROM travel.detect('nobodys.trail')) AS detect,
+    (SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM nobodys.trail) AS aggregate,
+    (
+        SELECT count((l).to_time)
+        FROM (
+            SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) AS l FROM nobodys.trail
+        ) AS s
+    ) AS
+window,
+       (SELECT sum(events) FROM travel.coverage('nobodys.trail')) AS coverage,
+       length(travel.detect_sql('nobodys.trail')) > 0 AS detect_sql;
+SELECT sqlstate_of('SELECT * FROM travel.geoip_databases()') AS geoip_databases,
+    sqlstate_of('CREATE TABLE travel.mine (n int)') AS create_in_travel,
+    sqlstate_of('DROP EXTENSION impossible_travel') AS drop_extension,
+    sqlstate_of('ALTER EXTENSION impossible_travel UPDATE') AS update_extension,
+       sqlstate_of('SET impossible_travel.geoip_path = ''/tmp''') AS geoip_path,
+           sqlstate_of('SET impossible_travel.coverage_notice = on') AS coverage_notice,
+           sqlstate_of('CREATE OR REPLACE FUNCTION travel.source_kind(text) RETURNS text LANGUAGE sql AS ''SELECT $1''')
+               AS replace;
 RESET ROLE;
 SET ROLE regress_monitor;
 SELECT count(*) > 0 AS databases FROM travel.geoip_databases();
@@ -45,8 +114,12 @@ CREATE FUNCTION evil.cardinality(travel.leg[]) RETURNS int LANGUAGE plpgsql AS $
 CREATE FUNCTION evil.min(timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 SET search_path = evil, pg_catalog, public;
-SELECT public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail')$$) AS detect, public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail', all_legs => true)$$) AS all_legs,
-       public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.coverage('nobodys.trail')$$) AS coverage, public.sqlstate_of($$SELECT travel.ingest('nobodys.trail', '[]')$$) AS ingest, public.sqlstate_of($$SELECT travel.locate('192.0.2.1')$$) AS locate;
+SELECT public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail')$$) AS detect,
+    public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail', all_legs => true)$$)
+        AS all_legs,
+       public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.coverage('nobodys.trail')$$) AS coverage,
+           public.sqlstate_of($$SELECT travel.ingest('nobodys.trail', '[]')$$) AS ingest,
+           public.sqlstate_of($$SELECT travel.locate('192.0.2.1')$$) AS locate;
 RESET search_path;
 SET client_min_messages = warning;
 DROP SCHEMA nobodys, evil CASCADE;

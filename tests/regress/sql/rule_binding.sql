@@ -1,4 +1,5 @@
--- A rule is bound to what its writer saw: the owner of its source, a relation that lasts, and for a superuser what superusers own.
+-- A rule is bound to what its writer saw: the owner of its source, a relation that lasts, and for a superuser what
+-- superusers own.
 SET client_min_messages = error;
 \set VERBOSITY terse
 \pset null '-'
@@ -12,10 +13,14 @@ CREATE VIEW last_errors AS SELECT rule, last_scan IS NOT NULL AS scanned, last_e
 GRANT SELECT ON last_errors TO PUBLIC;
 CREATE FUNCTION trail(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
     PERFORM travel.create_events_table(name);
-    EXECUTE format('INSERT INTO %s (event_id, event_time, source_ip, access_key_id, actor) VALUES (1, ''2026-03-02 09:00Z'', ''192.0.2.5'', ''K'', ''a''), (2, ''2026-03-02 09:10Z'', ''203.0.113.7'', ''K'', ''a'')', name);
+    EXECUTE format('INSERT INTO %s (event_id, event_time, source_ip, access_key_id, actor) VALUES (1, '
+                   '''2026-03-02 09:00Z'', ''192.0.2.5'', ''K'', ''a''), (2, ''2026-03-02 09:10Z'', ''203.0.113.7'', '
+                   '''K'', ''a'')',
+        name);
 END $$;
 
--- The owner of a schema drops the superuser's table, and makes a view of that name, whose functions want to be a superuser's.
+-- The owner of a schema drops the superuser's table, and makes a view of that name, whose functions want to be a
+-- superuser's.
 SELECT trail('team.cloudtrail');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('r', 'team.cloudtrail', false);
 SELECT name, owner = current_user AS own, source_owner = current_user AS bound FROM travel.rules;
@@ -23,8 +28,18 @@ CALL travel.scan();
 SELECT * FROM last_errors;
 SET ROLE regress_team;
 DROP TABLE team.cloudtrail;
-CREATE FUNCTION team.evil() RETURNS text LANGUAGE plpgsql AS $$ BEGIN IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN EXECUTE 'ALTER ROLE regress_team SUPERUSER'; END IF; RETURN 'x'; END $$;
-CREATE VIEW team.cloudtrail AS SELECT team.evil() AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id, 'a'::text AS actor;
+CREATE FUNCTION team.evil() RETURNS text
+    LANGUAGE plpgsql AS $$
+        BEGIN
+        IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)
+            THEN EXECUTE 'ALTER ROLE regress_team SUPERUSER';
+        END IF;
+        RETURN 'x';
+        END
+    $$;
+CREATE VIEW team.cloudtrail AS
+SELECT team.evil() AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id,
+    'a'::text AS actor;
 RESET ROLE;
 CALL travel.scan();
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_team';
@@ -56,14 +71,17 @@ SELECT rule, scanned, last_error FROM last_errors;
 SET ROLE regress_team;
 SELECT sqlstate_of($$SELECT travel.confirm_source('s')$$) AS no_member;
 SET ROLE regress_soc;
-SELECT sqlstate_of($$UPDATE travel.rules SET source_owner = 'regress_soc'$$) AS another, sqlstate_of($$SELECT travel.confirm_source('no such')$$) AS no_rule, sqlstate_of($$SELECT travel.confirm_source(NULL)$$) AS null_rule;
+SELECT sqlstate_of($$UPDATE travel.rules SET source_owner = 'regress_soc'$$) AS another,
+    sqlstate_of($$SELECT travel.confirm_source('no such')$$) AS no_rule,
+    sqlstate_of($$SELECT travel.confirm_source(NULL)$$) AS null_rule;
 -- Other settings change, and it still waits.
 UPDATE travel.rules SET goal = 'to find' WHERE name = 's';
 CALL travel.scan();
 SELECT rule, last_error IS NULL AS fine FROM last_errors;
 SELECT travel.confirm_source('s');
 CALL travel.scan();
-SELECT rule, last_error IS NULL AS fine, (SELECT source_owner FROM travel.rules WHERE name = rule) AS source_owner FROM last_errors;
+SELECT rule, last_error IS NULL AS fine, (SELECT source_owner FROM travel.rules WHERE name = rule) AS source_owner
+FROM last_errors;
 RESET ROLE;
 -- A role that is renamed is another: rules know roles by their names, as dumps do.
 ALTER ROLE regress_team RENAME TO regress_crew;
@@ -79,13 +97,15 @@ UPDATE travel.rules SET source = 'others' WHERE name = 's';
 SELECT source_owner = current_user AS bound FROM travel.rules;
 -- A dump has what the rule was bound to, and who loads it binds nothing anew.
 SET check_function_bodies = off;
-INSERT INTO travel.rules (name, owner, source, source_owner, baseline) VALUES ('dumped', 'regress_soc', 'public.others', 'regress_team', false);
+INSERT INTO travel.rules (name, owner, source, source_owner, baseline)
+VALUES ('dumped', 'regress_soc', 'public.others', 'regress_team', false);
 RESET check_function_bodies;
 SELECT name, source_owner = 'regress_team' AS as_dumped FROM travel.rules ORDER BY 1;
 CALL travel.scan();
 SELECT rule, last_error LIKE 'the source of the rule "dumped" has another owner%(42501)' AS waits FROM last_errors;
 DELETE FROM travel.rules;
--- A source that was not there when the rule was written is taken from the rule's owner and from superusers; from others once it is confirmed.
+-- A source that was not there when the rule was written is taken from the rule's owner and from superusers; from others
+-- once it is confirmed.
 SET ROLE regress_soc;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('later', 'team.later', false);
 RESET ROLE;
@@ -104,7 +124,8 @@ DELETE FROM travel.rules;
 CREATE TEMPORARY TABLE short (LIKE others INCLUDING ALL);
 CREATE TEMPORARY VIEW short_view AS SELECT * FROM others;
 CREATE VIEW over_short AS SELECT * FROM short;
-SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, %1$L)', source)) AS written, sqlstate_of(format('SELECT travel.create_rule(''human'', %L)', source)) AS created
+SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, %1$L)', source)) AS written,
+    sqlstate_of(format('SELECT travel.create_rule(''human'', %L)', source)) AS created
 FROM unnest('{short,pg_temp.short,short_view,over_short}'::text[]) AS source;
 -- A name without a schema, of a table that is not there, is nobody's to make.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('unqualified', 'not_yet', false);
@@ -123,7 +144,8 @@ DISCARD TEMP;
 -- A superuser's rule: nothing below it may be another's, wherever it stands.
 CREATE SCHEMA deep;
 GRANT ALL ON SCHEMA deep TO regress_team;
-CREATE FUNCTION deep.refused(source text, columns text DEFAULT '', setting text DEFAULT '') RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION deep.refused(source text, columns text DEFAULT '', setting text DEFAULT '') RETURNS text
+    LANGUAGE plpgsql AS $$
 DECLARE
     message text; found text;
 BEGIN
@@ -137,7 +159,8 @@ BEGIN
     END;
     CALL travel.scan('deep');
     IF (found = 'fine') IS DISTINCT FROM (SELECT last_error IS NULL FROM travel.status WHERE rule = 'deep') THEN
-        found := found || ', but in the scan: ' || (SELECT coalesce(last_error, 'fine') FROM travel.status WHERE rule = 'deep');
+        found := found || ', but in the scan: '
+            || (SELECT coalesce(last_error, 'fine') FROM travel.status WHERE rule = 'deep');
     END IF;
     DELETE FROM travel.rules WHERE name = 'deep';
     RETURN found;
@@ -161,7 +184,10 @@ CREATE VIEW deep.joined AS SELECT e.* FROM deep.events AS e, deep.their_view;
 CREATE VIEW deep.barrier WITH (security_barrier) AS SELECT * FROM deep.in_view;
 CREATE VIEW deep.invoker WITH (security_invoker) AS SELECT * FROM deep.theirs;
 CREATE AGGREGATE deep.newest(text) (SFUNC = deep.last, STYPE = text);
-CREATE VIEW deep.aggregate AS SELECT event_time, source_ip, deep.newest(access_key_id) AS access_key_id FROM deep.events GROUP BY 1, 2;
+CREATE VIEW deep.aggregate AS
+SELECT event_time, source_ip, deep.newest(access_key_id) AS access_key_id
+FROM deep.events
+GROUP BY 1, 2;
 CREATE TABLE deep.typed (event_time timestamptz, source_ip inet, access_key_id deep.their_text);
 CREATE DOMAIN deep.own_text AS text CHECK (deep.yes(value));
 CREATE TABLE deep.own_typed (event_time timestamptz, source_ip inet, access_key_id deep.own_text);
@@ -176,10 +202,16 @@ CREATE INDEX ON deep.indexed (deep.f(access_key_id));
 CREATE FUNCTION deep.body() RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT deep.f('K'); END;
 CREATE VIEW deep.in_body AS SELECT event_time, source_ip, deep.body() AS access_key_id FROM deep.events;
 CREATE TYPE deep.row_of_theirs AS (a deep.own_text);
-CREATE VIEW deep.in_row AS SELECT event_time, source_ip, (jsonb_populate_record(NULL::deep.row_of_theirs, jsonb_build_object('a', access_key_id))).a::text AS access_key_id FROM deep.events;
+CREATE VIEW deep.in_row AS
+SELECT event_time, source_ip,
+    (jsonb_populate_record(NULL::deep.row_of_theirs, jsonb_build_object('a', access_key_id))).a::text AS access_key_id
+FROM deep.events;
 CREATE MATERIALIZED VIEW deep.stored AS SELECT * FROM deep.in_view;
 SELECT source, deep.refused('deep.' || source) AS refused
-FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,parent,parts,policed,checked,indexed,in_body,in_row}'::text[]) WITH ORDINALITY AS v (source, n) ORDER BY n;
+FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,'
+            'parent,parts,policed,checked,indexed,in_body,in_row}'::text[])
+    WITH ORDINALITY AS v (source, n)
+ORDER BY n;
 -- A partition, or a child, that comes later.
 CREATE TABLE deep.part PARTITION OF deep.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE deep.child () INHERITS (deep.parent);
@@ -193,15 +225,21 @@ SELECT deep.refused('deep.events', ', condition', $$, 'deep.yes(access_key_id)'$
        deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text) IS NOT NULL'$$) AS domain,
        deep.refused('deep.events', ', columns', $$, '{"actor": "(deep.f(access_key_id))"}'$$) AS columns,
        deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text[])[1] IS NOT NULL'$$) AS array,
-       deep.refused('deep.events', ', condition', $$, '(jsonb_populate_record(NULL::deep.row_of_theirs, ''{}'')).a IS NOT NULL'$$) AS row,
+       deep.refused('deep.events', ', condition',
+           $$, '(jsonb_populate_record(NULL::deep.row_of_theirs, ''{}'')).a IS NOT NULL'$$) AS row,
        deep.refused('deep.events', ', condition', $$, 'lower(access_key_id) = ''k'''$$) AS harmless;
-SELECT deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(event_id) FROM deep.theirs))"}'$$) AS subquery,
-       deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(access_key_id) FROM deep.in_view))"}'$$) AS view_in_subquery;
--- What the catalogs do not say is seen when it is about to run: what the body of a function calls, and with settings of its own; not so what has its own rights.
+SELECT deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(event_id) FROM deep.theirs))"}'$$)
+    AS subquery,
+       deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(access_key_id) FROM deep.in_view))"}'$$)
+           AS view_in_subquery;
+-- What the catalogs do not say is seen when it is about to run: what the body of a function calls, and with settings of
+-- its own; not so what has its own rights.
 CREATE FUNCTION deep.calls(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.f($1); END $$;
 CREATE FUNCTION deep.calls_more(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT deep.f($1)';
-CREATE FUNCTION deep.calls_with(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.with_settings($1); END $$;
-CREATE FUNCTION deep.calls_definer(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.definer($1); END $$;
+CREATE FUNCTION deep.calls_with(text) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.with_settings($1); END $$;
+CREATE FUNCTION deep.calls_definer(text) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.definer($1); END $$;
 SET ROLE regress_team;
 CREATE FUNCTION deep.with_settings(text) RETURNS text LANGUAGE sql STABLE SET work_mem = '1MB' AS 'SELECT lower($1)';
 CREATE FUNCTION deep.definer(text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT deep.f($1)';
@@ -210,32 +248,49 @@ CREATE FUNCTION deep.scanned(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     found text;
 BEGIN
-    INSERT INTO travel.rules (name, source, baseline, condition) VALUES ('deep', 'deep.events', false, scanned.condition);
+    INSERT INTO travel.rules (name, source, baseline, condition)
+    VALUES ('deep', 'deep.events', false, scanned.condition);
     CALL travel.scan('deep');
-    SELECT coalesce(replace(last_error, session_user, 'the superuser'), 'fine') INTO found FROM travel.status WHERE rule = 'deep';
+    SELECT coalesce(replace(last_error, session_user, 'the superuser'), 'fine') INTO found
+    FROM travel.status
+    WHERE rule = 'deep';
     DELETE FROM travel.rules WHERE name = 'deep';
     RETURN found;
 END $$;
-SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function)) FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
+SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function))
+FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
 -- Nor in another process, which nobody watches.
-CREATE FUNCTION deep.calls_in_worker(text) RETURNS text LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN deep.f($1); END $$;
-SELECT count(set_config(name, 'on', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+CREATE FUNCTION deep.calls_in_worker(text) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN deep.f($1); END $$;
+SELECT count(set_config(name, 'on', false))
+FROM pg_settings
+WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0;
 SELECT deep.scanned('deep.calls_in_worker(access_key_id) <> ''x''');
-SELECT count(set_config(name, 'off', false)) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SELECT count(set_config(name, 'off', false))
+FROM pg_settings
+WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
 -- Nor is anything temporary run or read, with whosever rights.
 GRANT SELECT ON others TO regress_soc;
 SET ROLE regress_soc;
-INSERT INTO travel.rules (name, source, condition) VALUES ('function', 'public.others', 'pg_temp.mine(access_key_id)'), ('type', 'public.others', 'access_key_id::my_text IS NOT NULL');
-INSERT INTO travel.rules (name, source, columns) VALUES ('table', 'public.others', '{"actor": "((SELECT x FROM my_table))"}'), ('view', 'public.others', '{"actor": "((SELECT x FROM my_view))"}');
+INSERT INTO travel.rules (name, source, condition)
+VALUES
+    ('function', 'public.others', 'pg_temp.mine(access_key_id)'),
+    ('type', 'public.others', 'access_key_id::my_text IS NOT NULL');
+INSERT INTO travel.rules (name, source, columns)
+VALUES
+    ('table', 'public.others', '{"actor": "((SELECT x FROM my_table))"}'),
+    ('view', 'public.others', '{"actor": "((SELECT x FROM my_view))"}');
 CREATE FUNCTION pg_temp.mine(text) RETURNS boolean LANGUAGE sql STABLE AS 'SELECT true';
 CREATE DOMAIN pg_temp.my_text AS text CHECK (value <> '');
 CREATE TEMPORARY TABLE my_table AS SELECT 'x' AS x;
 CREATE TEMPORARY VIEW my_view AS SELECT 'x' AS x;
 CALL travel.scan();
 SELECT rule, scanned, regexp_replace(last_error, 'pg_temp_\d+', 'pg_temp') AS last_error FROM last_errors;
-SELECT name, sqlstate_of(format('UPDATE travel.rules SET goal = ''x'' WHERE name = %L', name)) AS written FROM travel.rules ORDER BY 1;
+SELECT name, sqlstate_of(format('UPDATE travel.rules SET goal = ''x'' WHERE name = %L', name)) AS written
+FROM travel.rules
+ORDER BY 1;
 RESET ROLE;
 DELETE FROM travel.rules;
 DISCARD TEMP;

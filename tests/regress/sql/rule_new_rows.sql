@@ -3,13 +3,24 @@
 CREATE SCHEMA arrivals;
 SET search_path = arrivals, public;
 CREATE FUNCTION table_of(name text, ingest_xid text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
-    EXECUTE format('CREATE TABLE arrivals.%I (event_id text, event_time timestamptz, source_ip inet, access_key_id text, actor text, outcome text, invoked_by text, ingest_xid xid8 %s)', name, ingest_xid);
-    EXECUTE format('CREATE INDEX ON arrivals.%1$I (ingest_xid); CREATE INDEX ON arrivals.%1$I (event_time); CREATE INDEX ON arrivals.%1$I (access_key_id, event_time); CREATE INDEX ON arrivals.%1$I (actor, event_time)', name);
+    EXECUTE format('CREATE TABLE arrivals.%I (event_id text, event_time timestamptz, source_ip inet, '
+                   'access_key_id text, actor text, outcome text, invoked_by text, ingest_xid xid8 %s)',
+        name, ingest_xid);
+    EXECUTE format('CREATE INDEX ON arrivals.%1$I (ingest_xid); CREATE INDEX ON arrivals.%1$I (event_time); '
+                   'CREATE INDEX ON arrivals.%1$I (access_key_id, event_time); CREATE INDEX ON arrivals.%1$I (actor, '
+                   'event_time)',
+        name);
 END $$;
-CREATE VIEW rows AS SELECT '1' AS event_id, '2026-03-02 09:00Z'::timestamptz AS event_time, '192.0.2.5'::inet AS source_ip, 'K' AS access_key_id, 'a' AS actor
+CREATE VIEW rows AS
+SELECT '1' AS event_id, '2026-03-02 09:00Z'::timestamptz AS event_time, '192.0.2.5'::inet AS source_ip,
+    'K' AS access_key_id, 'a' AS actor
     UNION ALL SELECT '2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'a';
-SELECT table_of('plain', 'DEFAULT pg_current_xact_id()'), table_of('computed', $$GENERATED ALWAYS AS ('5'::xid8) STORED$$), table_of('undefined', ''), table_of('otherwise', $$DEFAULT '3'$$), table_of('restored', 'DEFAULT pg_current_xact_id()');
-INSERT INTO travel.rules (name, source) SELECT v, 'arrivals.' || v FROM unnest('{plain,computed,undefined,otherwise,restored}'::text[]) AS v;
+SELECT table_of('plain', 'DEFAULT pg_current_xact_id()'),
+    table_of('computed', $$GENERATED ALWAYS AS ('5'::xid8) STORED$$), table_of('undefined', ''),
+    table_of('otherwise', $$DEFAULT '3'$$), table_of('restored', 'DEFAULT pg_current_xact_id()');
+INSERT INTO travel.rules (name, source)
+SELECT v, 'arrivals.' || v
+FROM unnest('{plain,computed,undefined,otherwise,restored}'::text[]) AS v;
 \set VERBOSITY default
 -- A column that is computed is refused, with the way out.
 SELECT travel.check_rule('computed');
@@ -19,7 +30,8 @@ SELECT travel.check_rule('undefined');
 SELECT travel.check_rule('otherwise');
 INSERT INTO undefined SELECT * FROM rows;
 SELECT travel.check_rule('undefined');
--- Rows that were restored from a server that was further on: the first scan reads them, whatever their transactions are, and check_rule tells of the rest.
+-- Rows that were restored from a server that was further on: the first scan reads them, whatever their transactions
+-- are, and check_rule tells of the rest.
 INSERT INTO restored SELECT *, NULL, NULL, '4611686018427387904' FROM rows;
 INSERT INTO plain SELECT * FROM rows;
 SELECT travel.check_rule('restored');
@@ -28,7 +40,8 @@ SET client_min_messages = error;
 CALL travel.scan();
 SELECT rule, last_scan IS NOT NULL AS scanned, last_error FROM travel.status ORDER BY rule;
 SELECT rule, count(*) FROM travel.verdicts GROUP BY 1 ORDER BY 1;
--- Rows that come now follow them. Those that are still without a transaction are not seen, which is what the rule was warned of.
+-- Rows that come now follow them. Those that are still without a transaction are not seen, which is what the rule was
+-- warned of.
 INSERT INTO restored (event_time, source_ip, access_key_id, actor) VALUES ('2026-03-02 09:20Z', '192.0.2.5', 'K', 'a');
 INSERT INTO undefined (event_time, source_ip, access_key_id, actor) VALUES ('2026-03-02 09:20Z', '192.0.2.5', 'K', 'a');
 CALL travel.scan();

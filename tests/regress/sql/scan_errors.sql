@@ -5,10 +5,13 @@ SET client_min_messages = error;
 CREATE SCHEMA trouble;
 SET search_path = trouble, public;
 SELECT travel.create_events_table('trouble.events') AS events;
-INSERT INTO events (event_id, event_time, source_ip, access_key_id, actor) VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', 'a'), ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'a');
-CREATE TABLE one AS SELECT 'x'::text AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id;
+INSERT INTO events (event_id, event_time, source_ip, access_key_id, actor)
+VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', 'a'), ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'a');
+CREATE TABLE one AS
+SELECT 'x'::text AS event_id, now() AS event_time, '192.0.2.5'::inet AS source_ip, 'k'::text AS access_key_id;
 CREATE FUNCTION fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN true; END $$;
-INSERT INTO travel.rules (name, source, baseline, condition) VALUES ('a', 'trouble.one', false, 'trouble.fails(event_id)');
+INSERT INTO travel.rules (name, source, baseline, condition)
+VALUES ('a', 'trouble.one', false, 'trouble.fails(event_id)');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
 -- What the function of rule a does: what comes of both rules.
 CREATE FUNCTION body_of(body text) RETURNS void LANGUAGE plpgsql AS $$
@@ -16,9 +19,13 @@ BEGIN
     DELETE FROM travel.rules WHERE name = 'z';
     DELETE FROM travel_internal.scans WHERE rule = 'a';
     INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
-    EXECUTE format('CREATE OR REPLACE FUNCTION trouble.fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS %L', 'BEGIN ' || body || '; RETURN true; END');
+    EXECUTE format('CREATE OR REPLACE FUNCTION trouble.fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS %L',
+        'BEGIN ' || body || '; RETURN true; END');
 END $$;
-CREATE VIEW outcome AS SELECT rule, last_scan IS NOT NULL AS scanned, last_error, last_error_at IS NOT NULL AS dated FROM travel.status ORDER BY rule;
+CREATE VIEW outcome AS
+SELECT rule, last_scan IS NOT NULL AS scanned, last_error, last_error_at IS NOT NULL AS dated
+FROM travel.status
+ORDER BY rule;
 
 SELECT body_of($$ASSERT false, 'a row that should not be'$$);
 CALL travel.scan();
@@ -33,7 +40,11 @@ CALL travel.scan();
 SELECT * FROM outcome;
 SET client_min_messages = error;
 CREATE TABLE codes (n int, code text);
-INSERT INTO codes SELECT n, code FROM unnest('{01000,02000,08006,25P03,40001,40P01,53000,53100,53200,53300,54000,54001,55P03,55006,57000,57014,57P01,57P03,58000,58030,P0001,P0004,XX000,XX001,XX002}'::text[]) WITH ORDINALITY AS c (code, n);
+INSERT INTO codes
+SELECT n, code
+FROM unnest('{01000,02000,08006,25P03,40001,40P01,53000,53100,53200,53300,54000,54001,55P03,55006,57000,57014,57P01,'
+            '57P03,58000,58030,P0001,P0004,XX000,XX001,XX002}'::text[])
+    WITH ORDINALITY AS c (code, n);
 DO $do$
 DECLARE
     c record;
@@ -53,16 +64,19 @@ $do$;
 SELECT body_of($$RETURN trouble.fails('x')$$);
 CALL travel.scan();
 SELECT rule, scanned, last_error LIKE 'stack depth limit exceeded%(54001)' AS depth FROM outcome;
-SELECT body_of($$RAISE EXCEPTION '%', repeat('ä', 1000000) USING DETAIL = repeat('d', 1000000), HINT = repeat('h', 1000000)$$);
+SELECT body_of($$RAISE EXCEPTION '%', repeat('ä', 1000000) USING DETAIL = repeat('d', 1000000),
+    HINT = repeat('h', 1000000)$$);
 CALL travel.scan();
 SELECT rule, scanned, length(last_error), right(last_error, 10) FROM outcome;
 SELECT body_of($$RAISE EXCEPTION ''$$);
 CALL travel.scan();
 SELECT * FROM outcome;
-SELECT body_of($$PERFORM set_config('statement_timeout', '1', false), set_config('lock_timeout', '1', false), set_config('impossible_travel.scan_lock_timeout', '1', false)$$);
+SELECT body_of($$PERFORM set_config('statement_timeout', '1', false), set_config('lock_timeout', '1', false),
+    set_config('impossible_travel.scan_lock_timeout', '1', false)$$);
 CALL travel.scan();
 SELECT * FROM outcome;
-SELECT current_setting('statement_timeout'), current_setting('lock_timeout'), current_setting('impossible_travel.scan_lock_timeout');
+SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+    current_setting('impossible_travel.scan_lock_timeout');
 
 -- A cancel of the session is no error of a rule: it ends the call, and is noted.
 SELECT body_of($$PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(60)$$);
@@ -87,7 +101,8 @@ SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
--- If the error of a rule cannot be stored for travel.status, the other rules are scanned, and the call ends in that error.
+-- If the error of a rule cannot be stored for travel.status, the other rules are scanned, and the call ends in that
+-- error.
 SELECT body_of($$RAISE EXCEPTION 'x'$$);
 CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -100,7 +115,8 @@ CALL travel.scan();
 SELECT * FROM outcome;
 DROP TRIGGER no_room ON travel_internal.scans;
 -- When a rule is written, it is warned of such an error, and stored.
-CREATE FUNCTION full_disk() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
+CREATE FUNCTION full_disk() RETURNS boolean
+    LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
 INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');
 SELECT name FROM travel.rules ORDER BY name;
 DELETE FROM travel.rules;

@@ -2,11 +2,15 @@
 SET client_min_messages = warning;
 CREATE SCHEMA odd;
 SET search_path = odd, public;
-CREATE VIEW found AS SELECT rule, entity, from_city, to_city, to_time, raised FROM travel.verdicts ORDER BY rule, entity, to_time;
+CREATE VIEW found AS
+SELECT rule, entity, from_city, to_city, to_time, raised
+FROM travel.verdicts
+ORDER BY rule, entity, to_time;
 CREATE VIEW errors AS SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
 
 -- Over coordinates: a later scan, and a late event, go on from what was kept.
-CREATE TABLE fixes (access_key_id text, principal text, event_time timestamptz, latitude float8, longitude float8, country_code text, city text,
+CREATE TABLE fixes (access_key_id text, principal text, event_time timestamptz, latitude float8, longitude float8,
+    country_code text, city text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
 INSERT INTO travel.rules (name, source, baseline) VALUES ('coordinates', 'odd.fixes', false);
 INSERT INTO fixes VALUES ('key', 'ann', '2026-03-01 09:00Z', 51.5, -0.125, 'GB', 'London');
@@ -20,31 +24,53 @@ SELECT * FROM found;
 SELECT * FROM errors;
 
 -- A row that claims to come from the future hides none that comes now: by arrival, by lookback.
-CREATE TABLE arrivals (access_key_id text, principal text, event_time timestamptz, source_ip inet, a1 timestamptz, a2 timestamptz);
+CREATE TABLE arrivals (access_key_id text, principal text, event_time timestamptz, source_ip inet, a1 timestamptz,
+    a2 timestamptz);
 CREATE TABLE lookbacks (access_key_id text, principal text, event_time timestamptz, source_ip inet);
-INSERT INTO travel.rules (name, source, baseline, arrival_column) VALUES ('arrival', 'odd.arrivals', false, 'a1'), ('lookback', 'odd.lookbacks', false, NULL);
-INSERT INTO arrivals VALUES ('future', 'ann', '2026-03-01 09:00Z', '192.0.2.1', clock_timestamp() + '3 hours'), ('ever', 'ann', '2026-03-01 09:00Z', '192.0.2.1', 'infinity');
+INSERT INTO travel.rules (name, source, baseline, arrival_column)
+VALUES ('arrival', 'odd.arrivals', false, 'a1'), ('lookback', 'odd.lookbacks', false, NULL);
+INSERT INTO arrivals
+VALUES
+    ('future', 'ann', '2026-03-01 09:00Z', '192.0.2.1', clock_timestamp() + '3 hours'),
+    ('ever', 'ann', '2026-03-01 09:00Z', '192.0.2.1', 'infinity');
 INSERT INTO lookbacks VALUES ('future', 'ann', '2240-03-01 09:00Z', '192.0.2.1');
 CALL travel.scan();
-INSERT INTO arrivals SELECT 'now', 'bob', at::timestamptz, ip::inet, clock_timestamp() FROM (VALUES ('2026-03-02 09:00Z', '192.0.2.1'), ('2026-03-02 09:10Z', '203.0.113.1')) AS v (at, ip);
-INSERT INTO lookbacks SELECT 'now', 'bob', now() + at::interval, ip::inet FROM (VALUES ('-2 hours', '192.0.2.1'), ('-1 hour', '203.0.113.1')) AS v (at, ip);
+INSERT INTO arrivals
+SELECT 'now', 'bob', at::timestamptz, ip::inet, clock_timestamp()
+FROM (VALUES ('2026-03-02 09:00Z', '192.0.2.1'), ('2026-03-02 09:10Z', '203.0.113.1')) AS v (at, ip);
+INSERT INTO lookbacks
+SELECT 'now', 'bob', now() + at::interval, ip::inet
+FROM (VALUES ('-2 hours', '192.0.2.1'), ('-1 hour', '203.0.113.1')) AS v (at, ip);
 CALL travel.scan();
 SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule <> 'coordinates';
 
 -- By another arrival_column all rows are new.
 UPDATE travel.rules SET arrival_column = 'a2' WHERE name = 'arrival';
-INSERT INTO arrivals SELECT 'other', 'eve', at::timestamptz, ip::inet, '2020-01-01', '2026-03-03' FROM (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
+INSERT INTO arrivals
+SELECT 'other', 'eve', at::timestamptz, ip::inet, '2020-01-01', '2026-03-03'
+FROM (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
 CALL travel.scan();
 SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule = 'arrival';
 
--- A condition names columns of the source alone, whatever they are called: also where late events are evaluated with what follows.
-CREATE TABLE named (name text, evaluated_until text, entity text, m text, event_time timestamptz, source_ip inet, access_key_id text, actor text);
-INSERT INTO travel.rules (name, source, condition, columns, baseline_entity) VALUES ('named', 'odd.named', $$name = 'a' AND evaluated_until = 'a' AND m = 'a'$$, '{"actor": "(name || entity)"}', 'entity');
-INSERT INTO named SELECT 'a', 'a', 'a', 'a', at::timestamptz, ip::inet, 'named' FROM (VALUES ('2026-03-01 09:00Z', '192.0.2.1'), ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:40Z', '203.0.113.1')) AS v (at, ip);
+-- A condition names columns of the source alone, whatever they are called: also where late events are evaluated with
+-- what follows.
+CREATE TABLE named (name text, evaluated_until text, entity text, m text, event_time timestamptz, source_ip inet,
+    access_key_id text, actor text);
+INSERT INTO travel.rules (name, source, condition, columns, baseline_entity)
+VALUES ('named', 'odd.named', $$name = 'a' AND evaluated_until = 'a' AND m = 'a'$$, '{"actor": "(name || entity)"}',
+    'entity');
+INSERT INTO named
+SELECT 'a', 'a', 'a', 'a', at::timestamptz, ip::inet, 'named'
+FROM (VALUES ('2026-03-01 09:00Z', '192.0.2.1'), ('2026-03-03 09:00Z', '192.0.2.1'),
+    ('2026-03-03 09:40Z', '203.0.113.1'))
+    AS v (at, ip);
 CALL travel.scan('named');
 INSERT INTO named VALUES ('a', 'a', 'a', 'a', '2026-03-03 09:20Z', '192.0.2.1', 'named');
 CALL travel.scan('named');
-SELECT f.*, from_time AT TIME ZONE 'UTC' AS from_time FROM found AS f JOIN travel.verdicts AS v USING (rule, entity, to_time) WHERE rule = 'named';
+SELECT f.*, from_time AT TIME ZONE 'UTC' AS from_time
+FROM found AS f
+JOIN travel.verdicts AS v USING (rule, entity, to_time)
+WHERE rule = 'named';
 SELECT * FROM errors;
 DELETE FROM travel.rules WHERE name = 'named';
 
@@ -62,19 +88,31 @@ SELECT * FROM errors;
 INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
 \set VERBOSITY default
 
--- Whether a second factor was used, as a text: CloudTrail writes true and Yes; what is there and says neither is no, an empty text is not there.
-CREATE TABLE factors (event_time timestamptz, source_ip inet, access_key_id text, mfa_used text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+-- Whether a second factor was used, as a text: CloudTrail writes true and Yes; what is there and says neither is no, an
+-- empty text is not there.
+CREATE TABLE factors (event_time timestamptz, source_ip inet, access_key_id text, mfa_used text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
 INSERT INTO factors
-SELECT at::timestamptz, ip::inet, 'ASIA' || coalesce(nullif(mfa_used, ''), 'nothing'), mfa_used FROM unnest('{true,TRUE,Yes,1,false,False,No,0,maybe,"",NULL}'::text[]) AS mfa_used, (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
+SELECT at::timestamptz, ip::inet, 'ASIA' || coalesce(nullif(mfa_used, ''), 'nothing'), mfa_used
+FROM unnest('{true,TRUE,Yes,1,false,False,No,0,maybe,"",NULL}'::text[]) AS mfa_used,
+    (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.113.1')) AS v (at, ip);
 INSERT INTO travel.rules (name, source, baseline) VALUES ('factors', 'odd.factors', false);
 CALL travel.scan('factors');
-SELECT evidence, array_agg(substr(entity, 5) ORDER BY entity COLLATE "C") AS mfa_used FROM travel.alerts WHERE rule = 'factors' GROUP BY 1 ORDER BY 1;
+SELECT evidence, array_agg(substr(entity, 5) ORDER BY entity COLLATE "C") AS mfa_used
+FROM travel.alerts
+WHERE rule = 'factors'
+GROUP BY 1
+ORDER BY 1;
 
 -- How a session reads and quotes SQL is nothing to a rule: neither is its source another one, nor its condition.
-CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text, ingest_xid xid8 DEFAULT pg_current_xact_id());
+CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
 ALTER TABLE words ENABLE ROW LEVEL SECURITY;
-INSERT INTO words (event_time, source_ip, access_key_id) VALUES ('2026-03-03 09:00Z', '192.0.2.1', E'a\\nb'), ('2026-03-03 09:10Z', '203.0.113.1', E'a\\nb');
-INSERT INTO travel.rules (name, source, condition, columns) VALUES ('words', 'odd.words', $$access_key_id = 'a\nb' AND (principal = NULL) IS NULL$$, '{"principal": "(''\\x61''::bytea::text)"}');
+INSERT INTO words (event_time, source_ip, access_key_id)
+VALUES ('2026-03-03 09:00Z', '192.0.2.1', E'a\\nb'), ('2026-03-03 09:10Z', '203.0.113.1', E'a\\nb');
+INSERT INTO travel.rules (name, source, condition, columns)
+VALUES ('words', 'odd.words', $$access_key_id = 'a\nb' AND (principal = NULL) IS NULL$$,
+    '{"principal": "(''\\x61''::bytea::text)"}');
 CALL travel.scan('words');
 SET standard_conforming_strings = off;
 SET escape_string_warning = off;
@@ -82,7 +120,10 @@ SET quote_all_identifiers = on;
 SET transform_null_equals = on;
 SET bytea_output = escape;
 SET row_security = off;
-INSERT INTO travel.rules (name, source, condition) SELECT 'words again', source, condition FROM travel.rules WHERE name = 'words';
+INSERT INTO travel.rules (name, source, condition)
+SELECT 'words again', source, condition
+FROM travel.rules
+WHERE name = 'words';
 SELECT travel.check_rule('words');
 CALL travel.scan('words');
 CALL travel.scan('words again');
@@ -99,7 +140,8 @@ SELECT * FROM errors;
 
 -- What was kept of rules goes with them, however they go.
 TRUNCATE travel.rules CASCADE;
-SELECT (SELECT count(*) FROM travel_internal.entity_states) AS entity_states, (SELECT count(*) FROM travel_internal.baseline_states) AS baseline_states;
+SELECT (SELECT count(*) FROM travel_internal.entity_states) AS entity_states,
+    (SELECT count(*) FROM travel_internal.baseline_states) AS baseline_states;
 SET session_replication_role = replica;
 DELETE FROM travel.alerts;
 DELETE FROM travel_internal.alert_legs;

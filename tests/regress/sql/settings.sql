@@ -1,9 +1,13 @@
--- Settings, and what happens without any GeoIP database. This file changes the server's geoip_path: it runs alone, and sets it back.
+-- Settings, and what happens without any GeoIP database. This file changes the server's geoip_path: it runs alone, and
+-- sets it back.
 SET timezone = 'UTC';
 \pset null '-'
 -- Both are known before anything of the extension was called in this session, once its library is loaded.
 LOAD 'impossible_travel';
-SELECT name, context, vartype, boot_val, short_desc IS NOT NULL AS described FROM pg_settings WHERE name LIKE 'impossible\_travel.%' ORDER BY name;
+SELECT name, context, vartype, boot_val, short_desc IS NOT NULL AS described
+FROM pg_settings
+WHERE name LIKE 'impossible\_travel.%'
+ORDER BY name;
 -- A misspelt name with the prefix is reported; so is a wrong value, and a place where it cannot be set.
 \set VERBOSITY sqlstate
 SET impossible_travel.geoip_paht = '/tmp';
@@ -24,12 +28,14 @@ RESET impossible_travel.coverage_notice;
 SHOW impossible_travel.coverage_notice;
 
 -- The path comes with a reload, and is the server's.
-CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet, latitude float8, longitude float8, outcome text, invoked_by text);
-INSERT INTO events VALUES ('K', '2026-03-02 09:00Z', '192.0.2.1', 51.5, 0), ('K', '2026-03-02 09:10Z', '203.0.113.1', 35.7, 139.7);
+CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet, latitude float8, longitude float8,
+    outcome text, invoked_by text);
+INSERT INTO events
+VALUES ('K', '2026-03-02 09:00Z', '192.0.2.1', 51.5, 0), ('K', '2026-03-02 09:10Z', '203.0.113.1', 35.7, 139.7);
 CREATE VIEW private AS SELECT access_key_id, event_time, inet '10.0.0.1' AS source_ip, outcome, invoked_by FROM events;
 SELECT current_setting('impossible_travel.geoip_path') AS path \gset
--- A session reads the file again before a statement, and after the server did, from which new sessions have it. What follows without
--- an echo are as many statements as that takes: each sleeps until then, and does nothing after it.
+-- A session reads the file again before a statement, and after the server did, from which new sessions have it. What
+-- follows without an echo are as many statements as that takes: each sleeps until then, and does nothing after it.
 ALTER SYSTEM SET impossible_travel.geoip_path = '/nowhere/at/all.mmdb, /nowhere/else';
 \set ECHO none
 SELECT pg_conf_load_time() AS loaded FROM pg_reload_conf() \gset
@@ -44,14 +50,26 @@ SHOW impossible_travel.geoip_path;
 \pset format unaligned
 SELECT error_of($$SELECT travel.locate('192.0.2.1')$$);
 \pset format aligned
-SELECT sqlstate_of($$SELECT travel.is_located('192.0.2.1')$$) AS is_located, sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM events') AS leg, sqlstate_of('SELECT travel.leg(event_time, host(source_ip)) OVER (ORDER BY event_time) FROM events') AS leg_text,
-       sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM events') AS impossible_legs, sqlstate_of($$SELECT travel.detect('events')$$) AS detect, sqlstate_of($$SELECT travel.detect('events', since => '2030-01-01')$$) AS detect_nothing, sqlstate_of($$SELECT travel.detect('private')$$) AS detect_private,
+SELECT sqlstate_of($$SELECT travel.is_located('192.0.2.1')$$) AS is_located,
+    sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM events') AS leg,
+    sqlstate_of('SELECT travel.leg(event_time, host(source_ip)) OVER (ORDER BY event_time) FROM events') AS leg_text,
+       sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM events') AS impossible_legs,
+           sqlstate_of($$SELECT travel.detect('events')$$) AS detect,
+           sqlstate_of($$SELECT travel.detect('events', since => '2030-01-01')$$) AS detect_nothing,
+           sqlstate_of($$SELECT travel.detect('private')$$) AS detect_private,
        sqlstate_of($$SELECT travel.coverage('events')$$) AS coverage;
-SELECT travel.locate('10.0.0.1') IS NULL AS locate_private, travel.locate(NULL) IS NULL AS locate_null, travel.is_located('10.0.0.1') AS is_located_private,
-       sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM private') AS leg_private, sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM private') AS aggregate_private, sqlstate_of($$SELECT travel.coverage('private')$$) AS coverage_private,
-       sqlstate_of('SELECT travel.leg(event_time, latitude, longitude) OVER (ORDER BY event_time) FROM events') AS leg_coordinates, sqlstate_of('SELECT travel.impossible_legs(event_time, latitude, longitude) FROM events') AS aggregate_coordinates;
+SELECT travel.locate('10.0.0.1') IS NULL AS locate_private, travel.locate(NULL) IS NULL AS locate_null,
+    travel.is_located('10.0.0.1') AS is_located_private,
+       sqlstate_of('SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM private') AS leg_private,
+           sqlstate_of('SELECT travel.impossible_legs(event_time, source_ip) FROM private') AS aggregate_private,
+           sqlstate_of($$SELECT travel.coverage('private')$$) AS coverage_private,
+       sqlstate_of('SELECT travel.leg(event_time, latitude, longitude) OVER (ORDER BY event_time) FROM events')
+           AS leg_coordinates,
+           sqlstate_of('SELECT travel.impossible_legs(event_time, latitude, longitude) FROM events')
+               AS aggregate_coordinates;
 SELECT count(*) FROM travel.detect('events', columns => '{"latitude": "latitude", "longitude": "longitude"}');
-SELECT sqlstate_of($$SELECT travel.detect_sql('events')$$) AS detect_sql, sqlstate_of($$SELECT travel.parse('{"sourceIPAddress": "192.0.2.1"}')$$) AS parse;
+SELECT sqlstate_of($$SELECT travel.detect_sql('events')$$) AS detect_sql,
+    sqlstate_of($$SELECT travel.parse('{"sourceIPAddress": "192.0.2.1"}')$$) AS parse;
 SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() ORDER BY path;
 
 -- Who is no member of pg_read_all_settings does not see the setting, nor is told what it names.

@@ -5,31 +5,49 @@ CREATE SCHEMA late;
 SET search_path = late, stories, public;
 CALL stage();
 SELECT travel.create_rule('access_key', 'trail', 'late story');
-CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'late story' ORDER BY entity, to_time;
+CREATE VIEW verdicts AS
+SELECT at, leg, alert, reasons
+FROM evaluated
+WHERE rule = 'late story'
+ORDER BY entity, to_time;
 
 -- Alice is at home, and a week later in Moscow an hour after a call from home.
-INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 10:00Z', 'Moscow');
+INSERT INTO calls (at, city)
+VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 10:00Z', 'Moscow');
 CALL travel.scan();
 TABLE verdicts;
 SELECT alert, first_seen, last_seen, legs, evidence, withdrawn FROM told WHERE rule = 'late story';
 CREATE TABLE first_alert AS SELECT id, leg_id, message FROM travel.alerts WHERE rule = 'late story';
--- A call from Tokyo between the two comes late: the leg from London to Moscow never was, the two through Tokyo are evaluated. The alert, which
--- has lost its only leg, is withdrawn; those through Tokyo are another.
+-- A call from Tokyo between the two comes late: the leg from London to Moscow never was, the two through Tokyo are
+-- evaluated. The alert, which has lost its only leg, is withdrawn; those through Tokyo are another.
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 CALL travel.scan();
 TABLE verdicts;
 SELECT alert, first_seen, last_seen, legs, evidence, withdrawn FROM told WHERE rule = 'late story' ORDER BY alert;
-SELECT by = current_user AS by_me, change ->> 'status' AS status, (change #>> '{withdrawn_at,0}') IS NULL AS was_not, (change #>> '{withdrawn_at,1}') IS NOT NULL AS is FROM travel.alert_history JOIN travel.alerts ON id = alert_id WHERE rule = 'late story';
+SELECT by = current_user AS by_me, change ->> 'status' AS status, (change #>> '{withdrawn_at,0}') IS NULL AS was_not,
+    (change #>> '{withdrawn_at,1}') IS NOT NULL AS is
+FROM travel.alert_history
+JOIN travel.alerts ON id = alert_id
+WHERE rule = 'late story';
 -- The withdrawn one still says what it was about.
-SELECT a.leg_id = f.leg_id AS leg, a.message = f.message AS message, a.status FROM travel.alerts AS a JOIN first_alert AS f USING (id);
+SELECT a.leg_id = f.leg_id AS leg, a.message = f.message AS message, a.status
+FROM travel.alerts AS a
+JOIN first_alert AS f USING (id);
 -- Nothing is withdrawn twice.
 CREATE TABLE withdrawn AS SELECT id, withdrawn_at, updated_at FROM travel.alerts WHERE withdrawn_at IS NOT NULL;
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:40Z', 'Tokyo');
 CALL travel.scan();
-SELECT a.withdrawn_at = w.withdrawn_at AND a.updated_at = w.updated_at AS untouched FROM travel.alerts AS a JOIN withdrawn AS w USING (id);
+SELECT a.withdrawn_at = w.withdrawn_at AND a.updated_at = w.updated_at AS untouched
+FROM travel.alerts AS a
+JOIN withdrawn AS w USING (id);
 
--- Or it shows that nobody travelled: by way of Amsterdam each leg of bob's is too short to matter. His alert is withdrawn, and nothing takes its place.
-INSERT INTO calls (at, city, who) VALUES ('2026-03-01 09:00Z', 'London', 'bob'), ('2026-03-09 09:00Z', 'London', 'bob'), ('2026-03-09 09:20Z', 'Frankfurt', 'bob');
+-- Or it shows that nobody travelled: by way of Amsterdam each leg of bob's is too short to matter. His alert is
+-- withdrawn, and nothing takes its place.
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'bob'),
+    ('2026-03-09 09:00Z', 'London', 'bob'),
+    ('2026-03-09 09:20Z', 'Frankfurt', 'bob');
 CALL travel.scan();
 SELECT at, leg, alert FROM verdicts WHERE leg ~ 'Frankfurt';
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:10Z', 'Amsterdam', 'bob');
@@ -38,31 +56,52 @@ SELECT at, leg, alert FROM verdicts WHERE leg ~ 'Frankfurt|Amsterdam';
 SELECT alert, entity, legs, withdrawn FROM told WHERE rule = 'late story' ORDER BY alert;
 
 -- An alert that loses one of its legs keeps the others, and its number.
-INSERT INTO calls (at, city, who) VALUES ('2026-03-01 09:00Z', 'London', 'carol'), ('2026-03-09 09:00Z', 'London', 'carol'), ('2026-03-09 09:10Z', 'Tokyo', 'carol'), ('2026-03-09 11:00Z', 'London', 'carol');
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'carol'),
+    ('2026-03-09 09:00Z', 'London', 'carol'),
+    ('2026-03-09 09:10Z', 'Tokyo', 'carol'),
+    ('2026-03-09 11:00Z', 'London', 'carol');
 CALL travel.scan();
 SELECT alert, first_seen, last_seen, legs FROM told WHERE rule = 'late story' AND entity = 'AKIACAROLEXAMPLE';
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:05Z', 'Paris', 'carol');
 CALL travel.scan();
 SELECT at, leg, v.alert, v.reasons FROM verdicts AS v WHERE leg ~ 'Paris' OR at = '03-09 11:00' ORDER BY at;
-SELECT alert, first_seen, last_seen, legs, withdrawn FROM told WHERE rule = 'late story' AND entity = 'AKIACAROLEXAMPLE';
+SELECT alert, first_seen, last_seen, legs, withdrawn
+FROM told
+WHERE rule = 'late story' AND entity = 'AKIACAROLEXAMPLE';
 
 -- Days late, before all others: the learning period begins earlier, and so ends earlier. What was learning is raised.
-INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'dave'), ('2026-03-09 10:00Z', 'Tokyo', 'dave'), ('2026-03-09 11:00Z', 'London', 'dave');
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-09 09:00Z', 'London', 'dave'),
+    ('2026-03-09 10:00Z', 'Tokyo', 'dave'),
+    ('2026-03-09 11:00Z', 'London', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons
+FROM evaluated AS v
+WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE'
+ORDER BY to_time;
 SELECT city, state, first_seen FROM known WHERE rule = 'late story' AND who = 'dave' ORDER BY city;
 INSERT INTO calls (at, city, who) VALUES ('2026-03-03 09:00Z', 'London', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons
+FROM evaluated AS v
+WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE'
+ORDER BY to_time;
 SELECT city, state, first_seen FROM known WHERE rule = 'late story' AND who = 'dave' ORDER BY city;
 -- Within the learning period: a place that was seen then is known, and what was raised is not any more.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-03 20:00Z', 'Tokyo', 'dave');
 CALL travel.scan();
-SELECT at, leg, v.alert, v.reasons FROM evaluated AS v WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE' ORDER BY to_time;
+SELECT at, leg, v.alert, v.reasons
+FROM evaluated AS v
+WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE'
+ORDER BY to_time;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE';
 
 -- Of the very second of the last event: its place in the order is by its address, not by its arrival.
-INSERT INTO calls (at, city, who) VALUES ('2026-03-01 09:00Z', 'London', 'erin'), ('2026-03-09 09:00Z', 'Tokyo', 'erin');
+INSERT INTO calls (at, city, who)
+VALUES ('2026-03-01 09:00Z', 'London', 'erin'), ('2026-03-09 09:00Z', 'Tokyo', 'erin');
 CALL travel.scan();
 INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'erin');
 CALL travel.scan();
@@ -71,20 +110,68 @@ SELECT at, leg FROM evaluated WHERE rule = 'late story' AND entity = 'AKIAERINEX
 -- Duplicates: the same event again, under another id, changes nothing at all.
 CREATE TABLE before AS SELECT v.*, v.xmin::text AS written FROM travel.verdicts AS v WHERE rule = 'late story';
 CREATE TABLE alerts_before AS SELECT a.*, a.xmin::text AS written FROM travel.alerts AS a WHERE rule = 'late story';
-CREATE TABLE places_before AS SELECT k.*, k.xmin::text AS written FROM travel.known_places AS k WHERE rule = 'late story';
-INSERT INTO trail SELECT t.* FROM trail AS r CROSS JOIN LATERAL jsonb_populate_record(r, jsonb_build_object('event_id', 'z' || r.event_id, 'ingest_xid', pg_current_xact_id()::text)) AS t;
+CREATE TABLE places_before AS
+SELECT k.*, k.xmin::text AS written
+FROM travel.known_places AS k
+WHERE rule = 'late story';
+INSERT INTO trail
+SELECT t.*
+FROM trail AS r
+CROSS JOIN LATERAL jsonb_populate_record(r,
+    jsonb_build_object('event_id', 'z' || r.event_id, 'ingest_xid', pg_current_xact_id()::text)) AS t;
 CALL travel.scan();
 SELECT count(*) AS events, count(DISTINCT (access_key_id, event_time, source_ip)) AS different FROM trail;
-SELECT (SELECT count(*) FROM (SELECT v.*, v.xmin::text FROM travel.verdicts AS v WHERE rule = 'late story' EXCEPT TABLE before) AS d) AS verdicts,
-       (SELECT count(*) FROM (SELECT a.*, a.xmin::text FROM travel.alerts AS a WHERE rule = 'late story' EXCEPT TABLE alerts_before) AS d) AS alerts,
-       (SELECT count(*) FROM (SELECT k.*, k.xmin::text FROM travel.known_places AS k WHERE rule = 'late story' EXCEPT TABLE places_before) AS d) AS places;
+SELECT (
+    SELECT count(*)
+    FROM (SELECT v.*, v.xmin::text FROM travel.verdicts AS v WHERE rule = 'late story' EXCEPT TABLE before) AS d
+)
+    AS verdicts,
+       (
+           SELECT count(*)
+           FROM (
+               SELECT a.*, a.xmin::text FROM travel.alerts AS a WHERE rule = 'late story' EXCEPT TABLE alerts_before
+           ) AS d
+       ) AS alerts,
+       (
+           SELECT count(*)
+           FROM (
+               SELECT k.*, k.xmin::text
+               FROM travel.known_places AS k
+               WHERE rule = 'late story'
+               EXCEPT TABLE places_before
+           ) AS d
+       ) AS places;
 
--- In any order, in any portions, the end is the same: these were scanned as they came above; those at once; and the last from the newest to the oldest, a few in each scan.
+-- In any order, in any portions, the end is the same: these were scanned as they came above; those at once; and the
+-- last from the newest to the oldest, a few in each scan.
 CREATE FUNCTION digest(rule text) RETURNS TABLE (verdicts text, alerts text, places text) LANGUAGE sql AS $$
-    SELECT (SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons, alert_legs, distance_km, message), ';' ORDER BY leg_id))
-            FROM (SELECT v.*, (SELECT string_agg(leg_id, ',' ORDER BY leg_id) FROM travel.verdicts AS o WHERE o.alert_id = v.alert_id) AS alert_legs FROM travel.verdicts AS v) AS v WHERE v.rule = digest.rule),
-           (SELECT md5(string_agg(concat_ws(',', leg_id, severity, first_seen, last_seen, leg_count, evidence, message, signal), ';' ORDER BY leg_id)) FROM travel.alerts AS a WHERE a.rule = digest.rule AND withdrawn_at IS NULL),
-           (SELECT md5(string_agg(concat_ws(',', baseline_entity, country_code, subdivision, city, state, first_seen, last_seen), ';' ORDER BY baseline_entity, city)) FROM travel.known_places AS k WHERE k.rule = digest.rule) $$;
+    SELECT (SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons, alert_legs, distance_km, message), ';'
+        ORDER BY leg_id))
+            FROM (
+                SELECT v.*,
+                    (
+                        SELECT string_agg(leg_id, ',' ORDER BY leg_id)
+                        FROM travel.verdicts AS o
+                        WHERE o.alert_id = v.alert_id
+                    )
+                        AS alert_legs
+                FROM travel.verdicts AS v
+            ) AS v
+            WHERE v.rule = digest.rule),
+           (
+               SELECT md5(string_agg(concat_ws(',', leg_id, severity, first_seen, last_seen, leg_count, evidence,
+                   message, signal), ';'
+                   ORDER BY leg_id))
+               FROM travel.alerts AS a
+               WHERE a.rule = digest.rule AND withdrawn_at IS NULL
+           ),
+           (
+               SELECT md5(string_agg(concat_ws(',', baseline_entity, country_code, subdivision, city, state, first_seen,
+                   last_seen), ';'
+                   ORDER BY baseline_entity, city))
+               FROM travel.known_places AS k
+               WHERE k.rule = digest.rule
+           ) $$;
 SELECT travel.create_rule('access_key', 'trail', 'late, at once');
 CALL travel.scan('late, at once');
 CREATE TABLE backwards (LIKE trail INCLUDING ALL);
@@ -95,8 +182,12 @@ DECLARE
 BEGIN
     LOOP
         INSERT INTO late.backwards
-        SELECT r.* FROM late.trail AS t CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object('ingest_xid', pg_current_xact_id()::text)) AS r
-        WHERE NOT EXISTS (SELECT FROM late.backwards AS b WHERE b.event_id = t.event_id) ORDER BY t.event_time DESC, t.event_id DESC LIMIT 1 + n % 3;
+        SELECT r.*
+        FROM late.trail AS t
+        CROSS JOIN LATERAL jsonb_populate_record(t, jsonb_build_object('ingest_xid', pg_current_xact_id()::text)) AS r
+        WHERE NOT EXISTS (SELECT FROM late.backwards AS b WHERE b.event_id = t.event_id)
+        ORDER BY t.event_time DESC, t.event_id DESC
+        LIMIT 1 + n % 3;
         EXIT WHEN NOT FOUND;
         n := n + 1;
         COMMIT;
@@ -107,7 +198,8 @@ BEGIN
     PERFORM set_config('timezone', 'UTC', false);
 END $$;
 CALL play();
-SELECT digest('late story') = digest('late, at once') AS at_once, digest('late story') = digest('late, backwards') AS backwards, digest('late story') IS NOT NULL AS some;
+SELECT digest('late story') = digest('late, at once') AS at_once,
+    digest('late story') = digest('late, backwards') AS backwards, digest('late story') IS NOT NULL AS some;
 SELECT (SELECT count(*) FROM backwards) = (SELECT count(*) FROM trail) AS all_played;
 RESET search_path;
 DELETE FROM travel.rules;

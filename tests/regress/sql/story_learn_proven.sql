@@ -1,5 +1,5 @@
--- The same story under the default rule, which makes new places prove themselves. Times are days and hours since the first midnight: what
--- analysts do holds from the clock's now on, so the story ends tomorrow, whenever it is told.
+-- The same story under the default rule, which makes new places prove themselves. Times are days and hours since the
+-- first midnight: what analysts do holds from the clock's now on, so the story ends tomorrow, whenever it is told.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA proven;
@@ -9,16 +9,28 @@ CREATE TABLE start AS SELECT date_trunc('day', now()) - interval '59 days' AS da
 CREATE VIEW days AS SELECT NULL::numeric AS day, NULL::interval AS at, NULL::text AS city, NULL::text AS who;
 CREATE FUNCTION make_call_of_day() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO proven.calls (at, city, who) SELECT day_0 + NEW.day * interval '1 day' + NEW.at, NEW.city, NEW.who FROM proven.start;
+    INSERT INTO proven.calls (at, city, who)
+    SELECT day_0 + NEW.day * interval '1 day' + NEW.at, NEW.city, NEW.who
+    FROM proven.start;
     RETURN NEW;
 END $$;
 CREATE TRIGGER make_call INSTEAD OF INSERT ON days FOR EACH ROW EXECUTE FUNCTION make_call_of_day();
-CREATE FUNCTION since_start(t timestamptz) RETURNS text LANGUAGE sql AS $$ SELECT 'day ' || extract(day FROM t - day_0) || to_char(t, ' HH24:MI') FROM proven.start $$;
+CREATE FUNCTION since_start(t timestamptz) RETURNS text
+    LANGUAGE sql AS $$ SELECT 'day ' || extract(day FROM t - day_0) || to_char(t, ' HH24:MI') FROM proven.start $$;
 SELECT travel.create_rule('access_key', 'trail', 'proven story');
-CREATE VIEW verdicts AS SELECT since_start(to_time) AS at, leg, alert, reasons FROM evaluated WHERE rule = 'proven story' ORDER BY to_time;
-CREATE VIEW alerts AS SELECT nth_alert(id) AS alert, severity, status, archive_reason AS reason, since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, leg_count AS legs, evidence, reopened_at IS NOT NULL AS reopened
+CREATE VIEW verdicts AS
+SELECT since_start(to_time) AS at, leg, alert, reasons
+FROM evaluated
+WHERE rule = 'proven story'
+ORDER BY to_time;
+CREATE VIEW alerts AS
+SELECT nth_alert(id) AS alert, severity, status, archive_reason AS reason, since_start(first_seen) AS first_seen,
+    since_start(last_seen) AS last_seen, leg_count AS legs, evidence, reopened_at IS NOT NULL AS reopened
 FROM travel.alerts WHERE rule = 'proven story' ORDER BY 1;
-CREATE VIEW places AS SELECT substring(baseline_entity FROM '[^/]*$') AS who, city, subdivision, state, origin, since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, since_start(valid_from) AS valid_from, valid_until IS NOT NULL AS ended
+CREATE VIEW places AS
+SELECT substring(baseline_entity FROM '[^/]*$') AS who, city, subdivision, state, origin,
+    since_start(first_seen) AS first_seen, since_start(last_seen) AS last_seen, since_start(valid_from) AS valid_from,
+    valid_until IS NOT NULL AS ended
 FROM travel.known_places WHERE rule = 'proven story' ORDER BY who, city, origin;
 
 -- A day of learning; then home, and minutes later far away.
@@ -38,13 +50,21 @@ CALL travel.scan();
 TABLE verdicts;
 TABLE alerts;
 -- Days of use do not make it known, nor does it come on trial again.
-INSERT INTO days SELECT day, at::interval, city, NULL FROM generate_series(2, 12) AS day CROSS JOIN (VALUES ('9:00', 'London'), ('10:00', 'Tokyo')) AS v (at, city);
+INSERT INTO days
+SELECT day, at::interval, city, NULL
+FROM generate_series(2, 12) AS day
+CROSS JOIN (VALUES ('9:00', 'London'), ('10:00', 'Tokyo')) AS v (at, city);
 CALL travel.scan();
-SELECT count(*) AS legs, count(alert) AS raised, count(DISTINCT alert) AS alerts FROM verdicts WHERE at LIKE 'day _ %' OR at LIKE 'day 1_ %';
+SELECT count(*) AS legs, count(alert) AS raised, count(DISTINCT alert) AS alerts
+FROM verdicts
+WHERE at LIKE 'day _ %' OR at LIKE 'day 1_ %';
 TABLE places;
 
--- An analyst knows the office in Tokyo, and archives the last alert as expected: from its last leg on both ends are known.
-UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE rule = 'proven story' AND nth_alert(id) = (SELECT max(alert) FROM alerts);
+-- An analyst knows the office in Tokyo, and archives the last alert as expected: from its last leg on both ends are
+-- known.
+UPDATE travel.alerts
+SET status = 'archived', archive_reason = 'expected'
+WHERE rule = 'proven story' AND nth_alert(id) = (SELECT max(alert) FROM alerts);
 SELECT * FROM places WHERE origin = 'alert';
 INSERT INTO days VALUES (13, '9:00', 'London'), (13, '9:10', 'Tokyo'), (13, '9:20', 'London'), (13, '9:30', 'Tokyo');
 CALL travel.scan();
@@ -56,15 +76,25 @@ TABLE places;
 -- The reason was wrong: what happens from now on is raised again. (The story goes on tomorrow.)
 INSERT INTO days SELECT day, '9:00'::interval, 'London', NULL FROM generate_series(20, 58, 2) AS day;
 CALL travel.scan();
-UPDATE travel.alerts SET archive_reason = 'other' WHERE rule = 'proven story' AND nth_alert(id) = (SELECT max(alert) FROM alerts);
+UPDATE travel.alerts
+SET archive_reason = 'other'
+WHERE rule = 'proven story' AND nth_alert(id) = (SELECT max(alert) FROM alerts);
 SELECT * FROM places WHERE origin = 'alert';
 INSERT INTO days VALUES (60, '9:00', 'London'), (60, '9:10', 'Tokyo');
 CALL travel.scan();
 SELECT * FROM verdicts WHERE at LIKE 'day 60 %';
-SELECT alert, status, reason, first_seen, legs, evidence, reopened FROM alerts WHERE alert >= (SELECT max(alert) - 1 FROM alerts);
+SELECT alert, status, reason, first_seen, legs, evidence, reopened
+FROM alerts
+WHERE alert >= (SELECT max(alert) - 1 FROM alerts);
 
 -- Bob moves to Madrid, by an airliner. That raises nothing, and Madrid is on trial.
-INSERT INTO days VALUES (0, '9:00', 'London', 'bob'), (1, '9:00', 'London', 'bob'), (1, '14:00', 'Madrid', 'bob'), (2, '9:00', 'Madrid', 'bob'), (5, '9:00', 'Madrid', 'bob');
+INSERT INTO days
+VALUES
+    (0, '9:00', 'London', 'bob'),
+    (1, '9:00', 'London', 'bob'),
+    (1, '14:00', 'Madrid', 'bob'),
+    (2, '9:00', 'Madrid', 'bob'),
+    (5, '9:00', 'Madrid', 'bob');
 CALL travel.scan();
 SELECT * FROM places WHERE who = 'bob';
 -- Seen on three days, but the trial lasts seven: a minute before its end it is not known yet; then it is.
@@ -81,10 +111,16 @@ CALL travel.scan();
 SELECT at, leg, v.alert, v.reasons FROM verdicts AS v WHERE leg LIKE '%Madrid%';
 
 -- Carol is seen in Madrid on two days of seven: the trial begins anew with the first call after it.
-INSERT INTO days VALUES (0, '9:00', 'London', 'carol'), (2, '9:00', 'Madrid', 'carol'), (3, '9:00', 'Madrid', 'carol'), (9, '9:00', 'Madrid', 'carol');
+INSERT INTO days
+VALUES
+    (0, '9:00', 'London', 'carol'),
+    (2, '9:00', 'Madrid', 'carol'),
+    (3, '9:00', 'Madrid', 'carol'),
+    (9, '9:00', 'Madrid', 'carol');
 CALL travel.scan();
 SELECT city, state, first_seen, last_seen FROM places WHERE who = 'carol';
-INSERT INTO days VALUES (10, '9:00', 'Madrid', 'carol'), (11, '9:00', 'Madrid', 'carol'), (15, '9:00', 'Madrid', 'carol');
+INSERT INTO days
+VALUES (10, '9:00', 'Madrid', 'carol'), (11, '9:00', 'Madrid', 'carol'), (15, '9:00', 'Madrid', 'carol');
 CALL travel.scan();
 SELECT city, state FROM places WHERE who = 'carol';
 INSERT INTO days VALUES (16, '9:00', 'Madrid', 'carol');
@@ -92,20 +128,43 @@ CALL travel.scan();
 SELECT city, state FROM places WHERE who = 'carol';
 
 -- Dave's place proves itself while he is at home, until the day before its end: then it is held, for good.
-INSERT INTO days VALUES (0, '9:00', 'London', 'dave'), (1, '8:00', 'London', 'dave'), (1, '13:00', 'Madrid', 'dave'), (2, '9:00', 'London', 'dave'), (2, '20:00', 'Madrid', 'dave'), (3, '20:00', 'Madrid', 'dave'), (4, '9:00', 'London', 'dave'), (8, '9:30', 'Madrid', 'dave');
+INSERT INTO days
+VALUES
+    (0, '9:00', 'London', 'dave'),
+    (1, '8:00', 'London', 'dave'),
+    (1, '13:00', 'Madrid', 'dave'),
+    (2, '9:00', 'London', 'dave'),
+    (2, '20:00', 'Madrid', 'dave'),
+    (3, '20:00', 'Madrid', 'dave'),
+    (4, '9:00', 'London', 'dave'),
+    (8, '9:30', 'Madrid', 'dave');
 CALL travel.scan();
 SELECT city, state FROM places WHERE who = 'dave';
-INSERT INTO days VALUES (8, '9:50', 'London', 'dave'), (9, '9:00', 'Madrid', 'dave'), (10, '9:00', 'Madrid', 'dave'), (11, '9:00', 'Madrid', 'dave'), (25, '9:00', 'Madrid', 'dave'), (57, '9:00', 'London', 'dave');
+INSERT INTO days
+VALUES
+    (8, '9:50', 'London', 'dave'),
+    (9, '9:00', 'Madrid', 'dave'),
+    (10, '9:00', 'Madrid', 'dave'),
+    (11, '9:00', 'Madrid', 'dave'),
+    (25, '9:00', 'Madrid', 'dave'),
+    (57, '9:00', 'London', 'dave');
 CALL travel.scan();
 SELECT city, state, last_seen FROM places WHERE who = 'dave';
 
 -- All at once it is the same, as far as no analyst was at work: rows of the same content.
 CREATE FUNCTION digest(rule text) RETURNS text LANGUAGE sql AS $$
-    SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons), ';' ORDER BY leg_id)) FROM travel.verdicts AS v WHERE v.rule = digest.rule AND user_name <> 'alice' $$;
+    SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons), ';' ORDER BY leg_id))
+    FROM travel.verdicts AS v
+    WHERE v.rule = digest.rule AND user_name <> 'alice' $$;
 CREATE FUNCTION digest_of_places(rule text) RETURNS text LANGUAGE sql AS $$
-    SELECT md5(string_agg(concat_ws(',', baseline_entity, country_code, subdivision, city, state, first_seen, last_seen), ';' ORDER BY baseline_entity, city)) FROM travel.known_places AS k WHERE k.rule = digest_of_places.rule AND origin = 'learnt' $$;
+    SELECT md5(string_agg(concat_ws(',', baseline_entity, country_code, subdivision, city, state, first_seen,
+        last_seen), ';'
+        ORDER BY baseline_entity, city))
+    FROM travel.known_places AS k
+    WHERE k.rule = digest_of_places.rule AND origin = 'learnt' $$;
 SELECT travel.create_rule('access_key', 'trail', 'proven at once');
 CALL travel.scan('proven at once');
-SELECT digest('proven story') = digest('proven at once') AS verdicts, digest_of_places('proven story') = digest_of_places('proven at once') AS places;
+SELECT digest('proven story') = digest('proven at once') AS verdicts,
+    digest_of_places('proven story') = digest_of_places('proven at once') AS places;
 RESET search_path;
 DELETE FROM travel.rules;

@@ -4,47 +4,116 @@ SET timezone = 'UTC';
 CREATE SCHEMA suppressed;
 SET search_path = suppressed, stories, public;
 CALL stage();
-CREATE VIEW verdicts AS SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons FROM travel.verdicts AS v JOIN evaluated AS j USING (rule, entity, to_time) ORDER BY rule, who, to_time;
+CREATE VIEW verdicts AS
+SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons
+FROM travel.verdicts AS v
+JOIN evaluated AS j USING (rule, entity, to_time)
+ORDER BY rule, who, to_time;
 -- Without a baseline, so that only what is meant speaks.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('plain', 'trail', false);
 
 -- trusted: a reason only where both ends are. One trusted end is raised.
-INSERT INTO travel.networks (network, name, treatment) VALUES ('192.0.2.0/24', 'offices in Europe', 'trusted'), ('203.0.113.0/27', 'office in Tokyo', 'trusted'), ('2001:db8::/32', 'IPv6', 'trusted');
-INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'both'), ('2026-03-09 09:10Z', 'Tokyo', 'both'), ('2026-03-09 09:00Z', 'London', 'first'), ('2026-03-09 09:10Z', 'New York', 'first'), ('2026-03-09 09:00Z', 'New York', 'second'), ('2026-03-09 09:10Z', 'London', 'second'),
+INSERT INTO travel.networks (network, name, treatment)
+VALUES
+    ('192.0.2.0/24', 'offices in Europe', 'trusted'),
+    ('203.0.113.0/27', 'office in Tokyo', 'trusted'),
+    ('2001:db8::/32', 'IPv6', 'trusted');
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-09 09:00Z', 'London', 'both'),
+    ('2026-03-09 09:10Z', 'Tokyo', 'both'),
+    ('2026-03-09 09:00Z', 'London', 'first'),
+    ('2026-03-09 09:10Z', 'New York', 'first'),
+    ('2026-03-09 09:00Z', 'New York', 'second'),
+    ('2026-03-09 09:10Z', 'London', 'second'),
     ('2026-03-09 09:00Z', 'London', 'six'), ('2026-03-09 09:10Z', 'Tokyo, IPv6', 'six');
 CALL travel.scan();
 SELECT who, leg, alert, reasons FROM verdicts;
 TRUNCATE trail, travel.networks;
 
--- vpn: a leg arrives there and is not raised; the next one starts from the place before. ignore: as if it were not there.
-INSERT INTO travel.networks (network, name, treatment) VALUES ('203.0.113.0/27', 'the VPN', 'vpn'), ('203.0.113.32/27', 'a scanner', 'ignore');
+-- vpn: a leg arrives there and is not raised; the next one starts from the place before. ignore: as if it were not
+-- there.
+INSERT INTO travel.networks (network, name, treatment)
+VALUES ('203.0.113.0/27', 'the VPN', 'vpn'), ('203.0.113.32/27', 'a scanner', 'ignore');
 INSERT INTO travel.networks (asn, name, treatment) VALUES (65537, 'an AS', 'vpn');
-INSERT INTO calls (at, city, who) VALUES ('2026-03-09 10:00Z', 'London', 'vpn'), ('2026-03-09 10:10Z', 'Tokyo', 'vpn'), ('2026-03-09 10:20Z', 'Paris', 'vpn'), ('2026-03-09 10:30Z', 'Singapore', 'vpn'), ('2026-03-09 10:40Z', 'New York', 'vpn'),
-    ('2026-03-09 10:00Z', 'London', 'ignore'), ('2026-03-09 10:10Z', 'Yokohama', 'ignore'), ('2026-03-09 10:20Z', 'London', 'ignore'), ('2026-03-09 10:00Z', 'Tokyo', 'only vpn'), ('2026-03-09 10:10Z', 'Singapore', 'only vpn');
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-09 10:00Z', 'London', 'vpn'),
+    ('2026-03-09 10:10Z', 'Tokyo', 'vpn'),
+    ('2026-03-09 10:20Z', 'Paris', 'vpn'),
+    ('2026-03-09 10:30Z', 'Singapore', 'vpn'),
+    ('2026-03-09 10:40Z', 'New York', 'vpn'),
+    ('2026-03-09 10:00Z', 'London', 'ignore'),
+    ('2026-03-09 10:10Z', 'Yokohama', 'ignore'),
+    ('2026-03-09 10:20Z', 'London', 'ignore'),
+    ('2026-03-09 10:00Z', 'Tokyo', 'only vpn'),
+    ('2026-03-09 10:10Z', 'Singapore', 'only vpn');
 CALL travel.scan();
 SELECT who, at, leg, alert, reasons FROM verdicts WHERE at >= '03-09 10:00';
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
--- NetworkAttributes that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it arrives nor where it comes from.
-INSERT INTO travel.rules (name, source, baseline, ignored) VALUES ('anon', 'trail', false, '{anonymizer}'), ('phones', 'trail', false, '{carrier}'), ('hosts', 'trail', false, '{hosting}'), ('as', 'trail', false, '{same_asn}'), ('all', 'trail', false, '{anonymizer,hosting,carrier,same_asn}');
-INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'vpn'), ('2026-03-09 09:10Z', 'a VPN in Moscow', 'vpn'), ('2026-03-09 09:20Z', 'London', 'vpn'), ('2026-03-09 09:00Z', 'London', 'cloud'), ('2026-03-09 09:10Z', 'a cloud in Ashburn', 'cloud'), ('2026-03-09 09:20Z', 'Paris', 'cloud'),
-    ('2026-03-09 09:00Z', 'Moscow', 'tor'), ('2026-03-09 09:10Z', 'Tor in Paris', 'tor'), ('2026-03-09 09:20Z', 'a cloud in Ashburn', 'tor'), ('2026-03-09 09:00Z', 'Seattle', 'as'), ('2026-03-09 09:10Z', 'New York', 'as'),
-    ('2026-03-09 09:00Z', 'London', 'phone'), ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone'), ('2026-03-09 09:20Z', 'Paris', 'phone'), ('2026-03-09 09:00Z', 'Tor in Paris', 'phone by Tor'), ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone by Tor');
+-- NetworkAttributes that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it
+-- arrives nor where it comes from.
+INSERT INTO travel.rules (name, source, baseline, ignored)
+VALUES
+    ('anon', 'trail', false, '{anonymizer}'),
+    ('phones', 'trail', false, '{carrier}'),
+    ('hosts', 'trail', false, '{hosting}'),
+    ('as', 'trail', false, '{same_asn}'),
+    ('all', 'trail', false, '{anonymizer,hosting,carrier,same_asn}');
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-09 09:00Z', 'London', 'vpn'),
+    ('2026-03-09 09:10Z', 'a VPN in Moscow', 'vpn'),
+    ('2026-03-09 09:20Z', 'London', 'vpn'),
+    ('2026-03-09 09:00Z', 'London', 'cloud'),
+    ('2026-03-09 09:10Z', 'a cloud in Ashburn', 'cloud'),
+    ('2026-03-09 09:20Z', 'Paris', 'cloud'),
+    ('2026-03-09 09:00Z', 'Moscow', 'tor'),
+    ('2026-03-09 09:10Z', 'Tor in Paris', 'tor'),
+    ('2026-03-09 09:20Z', 'a cloud in Ashburn', 'tor'),
+    ('2026-03-09 09:00Z', 'Seattle', 'as'),
+    ('2026-03-09 09:10Z', 'New York', 'as'),
+    ('2026-03-09 09:00Z', 'London', 'phone'),
+    ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone'),
+    ('2026-03-09 09:20Z', 'Paris', 'phone'),
+    ('2026-03-09 09:00Z', 'Tor in Paris', 'phone by Tor'),
+    ('2026-03-09 09:10Z', 'a telephone in Mumbai', 'phone by Tor');
 CALL travel.scan();
-SELECT who, at, leg, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'anon') AS anonymizer, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'hosts') AS hosting, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'phones') AS carrier, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'as') AS same_asn, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'all') AS all
+SELECT who, at, leg, max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'anon') AS anonymizer,
+    max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'hosts') AS hosting,
+    max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'phones') AS carrier,
+    max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'as') AS same_asn,
+    max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'all') AS all
 FROM verdicts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
 -- A telephone is evidence, and a mark that rules lower by default: but not where the leg comes from Tor.
-SELECT rule, substring(entity FROM 5 FOR 12) AS entity, severity, evidence FROM told WHERE entity LIKE '%PHONE%' ORDER BY rule, entity;
--- Several networks say something of one address: a prefix beats an AS, the longer the shorter, the user's the imported; each by the event's time.
+SELECT rule, substring(entity FROM 5 FOR 12) AS entity, severity, evidence
+FROM told
+WHERE entity LIKE '%PHONE%'
+ORDER BY rule, entity;
+-- Several networks say something of one address: a prefix beats an AS, the longer the shorter, the user's the imported;
+-- each by the event's time.
 DELETE FROM travel.rules;
 TRUNCATE trail;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('plain', 'trail', false);
-INSERT INTO travel.networks (network, asn, name, treatment, origin, valid_from, valid_until) VALUES (NULL, 64502, 'an AS in Japan', 'ignore', 'user', NULL, NULL), ('203.0.113.0/24', NULL, 'its prefix', 'vpn', 'user', NULL, NULL), ('203.0.113.32/28', NULL, 'Yokohama, imported', 'place', 'aws', NULL, NULL),
+INSERT INTO travel.networks (network, asn, name, treatment, origin, valid_from, valid_until)
+VALUES
+    (NULL, 64502, 'an AS in Japan', 'ignore', 'user', NULL, NULL),
+    ('203.0.113.0/24', NULL, 'its prefix', 'vpn', 'user', NULL, NULL),
+    ('203.0.113.32/28', NULL, 'Yokohama, imported', 'place', 'aws', NULL, NULL),
     ('203.0.113.0/28', NULL, 'Tokyo in March', 'place', 'user', '2026-03-01', '2026-04-01');
 INSERT INTO calls (at, city, who) SELECT at::timestamptz, city, who FROM (VALUES
-    ('2026-03-09 09:00Z', 'London', 'march'), ('2026-03-09 09:10Z', 'Tokyo', 'march'), ('2026-04-01 00:00Z', 'London', 'april'), ('2026-04-01 00:00Z', 'Tokyo', 'april'), ('2026-03-31 23:59:59Z', 'London', 'last second'), ('2026-03-31 23:59:59Z', 'Tokyo', 'last second'),
-    ('2026-03-01 00:00Z', 'London', 'first second'), ('2026-03-01 00:00Z', 'Tokyo', 'first second'), ('2026-03-09 09:00Z', 'London', 'user beats aws'), ('2026-03-09 09:10Z', 'Yokohama', 'user beats aws'), ('2026-03-09 09:00Z', 'London', 'by its AS'), ('2026-03-09 09:10Z', 'Tokyo, IPv6', 'by its AS')) AS v (at, city, who);
+    ('2026-03-09 09:00Z', 'London', 'march'),
+    ('2026-03-09 09:10Z', 'Tokyo', 'march'),
+    ('2026-04-01 00:00Z', 'London', 'april'),
+    ('2026-04-01 00:00Z', 'Tokyo', 'april'),
+    ('2026-03-31 23:59:59Z', 'London', 'last second'),
+    ('2026-03-31 23:59:59Z', 'Tokyo', 'last second'),
+    ('2026-03-01 00:00Z', 'London', 'first second'), ('2026-03-01 00:00Z', 'Tokyo', 'first second'),
+        ('2026-03-09 09:00Z', 'London', 'user beats aws'), ('2026-03-09 09:10Z', 'Yokohama', 'user beats aws'),
+        ('2026-03-09 09:00Z', 'London', 'by its AS'), ('2026-03-09 09:10Z', 'Tokyo, IPv6', 'by its AS')) AS v (at, city,
+        who);
 CALL travel.scan();
 SELECT who, leg, alert, reasons FROM verdicts;
 TRUNCATE trail, travel.networks;
@@ -52,23 +121,51 @@ DELETE FROM travel.rules;
 
 -- Suppressions: every criterion that is given must fit.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('quiet', 'trail', false);
-CREATE TABLE tries (n int GENERATED ALWAYS AS IDENTITY, rule text, entity_like text, a text, b text, network cidr, valid_from timestamptz, valid_until timestamptz);
+CREATE TABLE tries (n int GENERATED ALWAYS AS IDENTITY, rule text, entity_like text, a text, b text, network cidr,
+    valid_from timestamptz, valid_until timestamptz);
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
 CREATE FUNCTION suppressed_by(n int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE said text;
 BEGIN
     DELETE FROM travel.suppressions;
-    INSERT INTO travel.suppressions (rule, entity_like, country_code_a, country_code_b, network, valid_from, valid_until, reason) SELECT t.rule, entity_like, a, b, t.network, t.valid_from, t.valid_until, 'a test' FROM suppressed.tries AS t WHERE t.n = suppressed_by.n;
+    INSERT INTO travel.suppressions (rule, entity_like, country_code_a, country_code_b, network, valid_from,
+        valid_until, reason)
+    SELECT t.rule, entity_like, a, b, t.network, t.valid_from, t.valid_until, 'a test'
+    FROM suppressed.tries AS t
+    WHERE t.n = suppressed_by.n;
     CALL travel.rescan('quiet', '2026-03-01');
     SELECT v.reasons::text INTO said FROM travel.verdicts AS v WHERE v.rule = 'quiet';
     RETURN said;
 END $$;
-INSERT INTO tries (rule, entity_like, a, b, network, valid_from, valid_until) VALUES ('quiet', NULL, NULL, NULL, NULL, NULL, NULL), (NULL, 'AKIA%', NULL, NULL, NULL, NULL, NULL), (NULL, 'AKIA', NULL, NULL, NULL, NULL, NULL), (NULL, 'akia%', NULL, NULL, NULL, NULL, NULL), (NULL, 'AKIA_LICEEXAMPL_', NULL, NULL, NULL, NULL, NULL),
-    (NULL, NULL, 'GB', 'JP', NULL, NULL, NULL), (NULL, NULL, 'JP', 'GB', NULL, NULL, NULL), (NULL, NULL, 'GB', NULL, NULL, NULL, NULL), (NULL, NULL, NULL, 'GB', NULL, NULL, NULL), (NULL, NULL, 'JP', NULL, NULL, NULL, NULL), (NULL, NULL, 'GB', 'FR', NULL, NULL, NULL), (NULL, NULL, 'GB', 'GB', NULL, NULL, NULL),
-    (NULL, NULL, NULL, NULL, '203.0.113.0/24', NULL, NULL), (NULL, NULL, NULL, NULL, '192.0.2.0/24', NULL, NULL), (NULL, NULL, NULL, NULL, '203.0.113.1', NULL, NULL), (NULL, NULL, NULL, NULL, '0.0.0.0/0', NULL, NULL), (NULL, NULL, NULL, NULL, '::/0', NULL, NULL),
-    ('quiet', NULL, NULL, NULL, NULL, '2026-03-09 09:10Z', NULL), ('quiet', NULL, NULL, NULL, NULL, '2026-03-09 09:10:01Z', NULL), ('quiet', NULL, NULL, NULL, NULL, NULL, '2026-03-09 09:10Z'), ('quiet', NULL, NULL, NULL, NULL, NULL, '2026-03-09 09:10:01Z'),
-    ('quiet', 'AKIA%', 'GB', 'JP', '203.0.113.0/24', '2026-03-01', '2026-04-01'), ('quiet', 'AKIA%', 'GB', 'JP', '192.0.2.0/24', '2026-03-01', '2026-04-01');
-SELECT n, rule, entity_like, a, b, network, clock(valid_from) AS valid_from, to_char(valid_until, 'MM-DD HH24:MI:SS') AS valid_until, suppressed_by(n) FROM tries ORDER BY n;
+INSERT INTO tries (rule, entity_like, a, b, network, valid_from, valid_until)
+VALUES
+    ('quiet', NULL, NULL, NULL, NULL, NULL, NULL),
+    (NULL, 'AKIA%', NULL, NULL, NULL, NULL, NULL),
+    (NULL, 'AKIA', NULL, NULL, NULL, NULL, NULL),
+    (NULL, 'akia%', NULL, NULL, NULL, NULL, NULL),
+    (NULL, 'AKIA_LICEEXAMPL_', NULL, NULL, NULL, NULL, NULL),
+    (NULL, NULL, 'GB', 'JP', NULL, NULL, NULL),
+    (NULL, NULL, 'JP', 'GB', NULL, NULL, NULL),
+    (NULL, NULL, 'GB', NULL, NULL, NULL, NULL),
+    (NULL, NULL, NULL, 'GB', NULL, NULL, NULL),
+    (NULL, NULL, 'JP', NULL, NULL, NULL, NULL),
+    (NULL, NULL, 'GB', 'FR', NULL, NULL, NULL),
+    (NULL, NULL, 'GB', 'GB', NULL, NULL, NULL),
+    (NULL, NULL, NULL, NULL, '203.0.113.0/24', NULL, NULL),
+    (NULL, NULL, NULL, NULL, '192.0.2.0/24', NULL, NULL),
+    (NULL, NULL, NULL, NULL, '203.0.113.1', NULL, NULL),
+    (NULL, NULL, NULL, NULL, '0.0.0.0/0', NULL, NULL),
+    (NULL, NULL, NULL, NULL, '::/0', NULL, NULL),
+    ('quiet', NULL, NULL, NULL, NULL, '2026-03-09 09:10Z', NULL),
+    ('quiet', NULL, NULL, NULL, NULL, '2026-03-09 09:10:01Z', NULL),
+    ('quiet', NULL, NULL, NULL, NULL, NULL, '2026-03-09 09:10Z'),
+    ('quiet', NULL, NULL, NULL, NULL, NULL, '2026-03-09 09:10:01Z'),
+    ('quiet', 'AKIA%', 'GB', 'JP', '203.0.113.0/24', '2026-03-01', '2026-04-01'),
+    ('quiet', 'AKIA%', 'GB', 'JP', '192.0.2.0/24', '2026-03-01', '2026-04-01');
+SELECT n, rule, entity_like, a, b, network, clock(valid_from) AS valid_from,
+    to_char(valid_until, 'MM-DD HH24:MI:SS') AS valid_until, suppressed_by(n)
+FROM tries
+ORDER BY n;
 INSERT INTO travel.rules (name, source, baseline, enabled) VALUES ('another', 'trail', false, false);
 DELETE FROM travel.suppressions;
 INSERT INTO travel.suppressions (rule, reason) VALUES ('another', 'a test');
@@ -80,8 +177,16 @@ TRUNCATE trail;
 
 -- Suppressing an exit suppresses the way there and the way back.
 INSERT INTO travel.rules (name, source) VALUES ('exit', 'trail');
-INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-10 09:00Z', 'London'), ('2026-03-10 09:10Z', 'Tokyo'), ('2026-03-10 09:20Z', 'London'), ('2026-03-10 09:30Z', 'Tokyo'), ('2026-03-10 09:40Z', 'London');
-INSERT INTO travel.suppressions (network, valid_until, reason) VALUES ('203.0.113.0/24', '2026-04-09', 'an exit of the VPN');
+INSERT INTO calls (at, city)
+VALUES
+    ('2026-03-01 09:00Z', 'London'),
+    ('2026-03-10 09:00Z', 'London'),
+    ('2026-03-10 09:10Z', 'Tokyo'),
+    ('2026-03-10 09:20Z', 'London'),
+    ('2026-03-10 09:30Z', 'Tokyo'),
+    ('2026-03-10 09:40Z', 'London');
+INSERT INTO travel.suppressions (network, valid_until, reason)
+VALUES ('203.0.113.0/24', '2026-04-09', 'an exit of the VPN');
 CALL travel.scan();
 SELECT at, leg, alert, reasons FROM verdicts;
 DELETE FROM travel.rules;
@@ -89,25 +194,47 @@ DELETE FROM travel.suppressions;
 TRUNCATE trail;
 
 -- Several reasons at once: all of them are listed, always in the same order.
-INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from) VALUES ('much', 'trail', 'encountered', true, '{anonymizer,hosting,same_asn}', '2026-03-09 09:00Z');
-INSERT INTO travel.networks (network, name, treatment) VALUES ('198.18.0.0/15', 'rented', 'vpn'), ('198.51.100.0/24', 'America', 'trusted');
+INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from)
+VALUES ('much', 'trail', 'encountered', true, '{anonymizer,hosting,same_asn}', '2026-03-09 09:00Z');
+INSERT INTO travel.networks (network, name, treatment)
+VALUES ('198.18.0.0/15', 'rented', 'vpn'), ('198.51.100.0/24', 'America', 'trusted');
 INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('US', 'a test');
-INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-01 09:10Z', 'Tokyo'), ('2026-03-01 09:20Z', 'London'), ('2026-03-01 09:30Z', 'Seattle'), ('2026-03-01 09:40Z', 'New York'), ('2026-03-01 09:50Z', 'a VPN in Moscow'), ('2026-03-01 10:00Z', 'Seattle'), ('2026-03-01 10:10Z', 'New York'),
-    ('2026-03-08 09:00Z', 'London'), ('2026-03-08 09:10Z', 'Tokyo'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'a VPN in Moscow'), ('2026-03-09 09:20Z', 'Tokyo'), ('2026-03-09 09:30Z', 'Madrid');
+INSERT INTO calls (at, city)
+VALUES
+    ('2026-03-01 09:00Z', 'London'),
+    ('2026-03-01 09:10Z', 'Tokyo'),
+    ('2026-03-01 09:20Z', 'London'),
+    ('2026-03-01 09:30Z', 'Seattle'),
+    ('2026-03-01 09:40Z', 'New York'),
+    ('2026-03-01 09:50Z', 'a VPN in Moscow'),
+    ('2026-03-01 10:00Z', 'Seattle'),
+    ('2026-03-01 10:10Z', 'New York'),
+    ('2026-03-08 09:00Z', 'London'),
+    ('2026-03-08 09:10Z', 'Tokyo'),
+    ('2026-03-09 09:00Z', 'London'),
+    ('2026-03-09 09:10Z', 'a VPN in Moscow'),
+    ('2026-03-09 09:20Z', 'Tokyo'),
+    ('2026-03-09 09:30Z', 'Madrid');
 CALL travel.scan();
 SELECT at, leg, alert, reasons FROM verdicts;
 DELETE FROM travel.rules;
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.suppressions;
 
--- What analysts enter holds for what comes from then on, and for the past once that is evaluated again. The past is as it was evaluated until then.
+-- What analysts enter holds for what comes from then on, and for the past once that is evaluated again. The past is as
+-- it was evaluated until then.
 SELECT travel.create_rule('access_key', 'trail', 'edits');
 CREATE VIEW edits AS SELECT at, leg, alert, reasons FROM verdicts WHERE rule = 'edits';
-INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
+INSERT INTO calls (at, city)
+VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
 CALL travel.scan();
 TABLE edits;
 -- A known place.
-INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, subdivision, valid_from) SELECT 'edits', actor, 'JP', 'Tokyo', to_subdivision, '2026-03-01' FROM travel.verdicts WHERE rule = 'edits' LIMIT 1;
+INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, subdivision, valid_from)
+SELECT 'edits', actor, 'JP', 'Tokyo', to_subdivision, '2026-03-01'
+FROM travel.verdicts
+WHERE rule = 'edits'
+LIMIT 1;
 CALL travel.scan();
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:20Z', 'London');
 CALL travel.scan();
@@ -116,10 +243,14 @@ CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits';
 -- It holds strictly between its two times.
-UPDATE travel.known_places SET valid_from = '2026-03-09 09:10Z', valid_until = '2026-03-09 09:20Z' WHERE rule = 'edits' AND origin = 'analyst';
+UPDATE travel.known_places
+SET valid_from = '2026-03-09 09:10Z', valid_until = '2026-03-09 09:20Z'
+WHERE rule = 'edits' AND origin = 'analyst';
 CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
-UPDATE travel.known_places SET valid_from = '2026-03-09 09:09:59Z', valid_until = '2026-03-09 09:20:01Z' WHERE rule = 'edits' AND origin = 'analyst';
+UPDATE travel.known_places
+SET valid_from = '2026-03-09 09:09:59Z', valid_until = '2026-03-09 09:20:01Z'
+WHERE rule = 'edits' AND origin = 'analyst';
 CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
@@ -127,7 +258,14 @@ SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
 -- A known move, one way only.
-INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city, valid_from) SELECT 'edits', actor, from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city, '2026-03-01' FROM travel.verdicts WHERE rule = 'edits' ORDER BY to_time LIMIT 1;
+INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
+    to_country_code, to_subdivision, to_city, valid_from)
+SELECT 'edits', actor, from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city,
+    '2026-03-01'
+FROM travel.verdicts
+WHERE rule = 'edits'
+ORDER BY to_time
+LIMIT 1;
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 CALL travel.scan();
 TABLE edits;
@@ -155,25 +293,45 @@ TABLE edits;
 CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
-UPDATE travel.rules SET min_distance_km = 500, severity = 'critical', message = '{{from_city}} - {{to_city}}' WHERE name = 'edits';
+UPDATE travel.rules
+SET min_distance_km = 500, severity = 'critical', message = '{{from_city}} - {{to_city}}'
+WHERE name = 'edits';
 CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 -- Alerts that come back keep their numbers.
-SELECT t.alert, t.severity, legs, message, withdrawn FROM told AS t JOIN travel.alerts AS a ON a.rule = t.rule AND nth_alert(a.id) = t.alert WHERE t.rule = 'edits' ORDER BY t.alert;
+SELECT t.alert, t.severity, legs, message, withdrawn
+FROM told AS t
+JOIN travel.alerts AS a ON a.rule = t.rule AND nth_alert(a.id) = t.alert
+WHERE t.rule = 'edits'
+ORDER BY t.alert;
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Who is evaluated, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once the past is evaluated again. Nothing is left of what the old settings said but withdrawn alerts.
+-- Who is evaluated, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once
+-- the past is evaluated again. Nothing is left of what the old settings said but withdrawn alerts.
 INSERT INTO travel.rules (name, source) VALUES ('turns', 'trail');
-CREATE VIEW turns AS SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons FROM evaluated WHERE rule = 'turns' ORDER BY to_time;
-CREATE VIEW turns_alerts AS SELECT alert, substring(entity FROM '[^/]*$') AS entity, legs, withdrawn FROM told WHERE rule = 'turns' ORDER BY alert;
+CREATE VIEW turns AS
+SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons
+FROM evaluated
+WHERE rule = 'turns'
+ORDER BY to_time;
+CREATE VIEW turns_alerts AS
+SELECT alert, substring(entity FROM '[^/]*$') AS entity, legs, withdrawn
+FROM told
+WHERE rule = 'turns'
+ORDER BY alert;
 CREATE VIEW turns_places AS SELECT who, city, subdivision, state FROM known WHERE rule = 'turns' ORDER BY who, city;
-INSERT INTO calls (at, city) VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
+INSERT INTO calls (at, city)
+VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
 CALL travel.scan();
 TABLE turns_places;
 -- What was proven, on trial or held was encountered.
 UPDATE travel.rules SET learn = 'encountered' WHERE name = 'turns';
-INSERT INTO calls (at, city, more) VALUES ('2026-03-09 09:20Z', 'London', NULL), ('2026-03-09 09:30Z', 'London', '{"access_key_id": "AKIASECOND"}'), ('2026-03-09 09:40Z', 'Moscow', '{"access_key_id": "AKIASECOND"}');
+INSERT INTO calls (at, city, more)
+VALUES
+    ('2026-03-09 09:20Z', 'London', NULL),
+    ('2026-03-09 09:30Z', 'London', '{"access_key_id": "AKIASECOND"}'),
+    ('2026-03-09 09:40Z', 'Moscow', '{"access_key_id": "AKIASECOND"}');
 CALL travel.scan();
 TABLE turns;
 TABLE turns_places;

@@ -1,4 +1,5 @@
--- What was said stands: evaluating again, for a late event or from a time on, says nothing anew of the time before, whatever the rule has become.
+-- What was said stands: evaluating again, for a late event or from a time on, says nothing anew of the time before,
+-- whatever the rule has become.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA stands;
@@ -9,22 +10,37 @@ UPDATE travel.rules SET baseline = false WHERE name = 'stands';
 
 -- Alice's key is in Tokyo ten minutes after London on three days; bob's goes to and fro within one hour.
 INSERT INTO calls (at, city) VALUES
-    ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo'), ('2026-03-10 09:00Z', 'London'), ('2026-03-10 09:10Z', 'Tokyo'), ('2026-03-11 09:00Z', 'London'), ('2026-03-11 09:10Z', 'Tokyo');
+    ('2026-03-09 09:00Z', 'London'),
+    ('2026-03-09 09:10Z', 'Tokyo'),
+    ('2026-03-10 09:00Z', 'London'),
+    ('2026-03-10 09:10Z', 'Tokyo'),
+    ('2026-03-11 09:00Z', 'London'),
+    ('2026-03-11 09:10Z', 'Tokyo');
 INSERT INTO calls (at, city, who) VALUES
-    ('2026-03-11 09:01Z', 'London', 'bob'), ('2026-03-11 09:10Z', 'Tokyo', 'bob'), ('2026-03-11 09:20Z', 'London', 'bob'), ('2026-03-11 09:30Z', 'Tokyo', 'bob'), ('2026-03-11 09:40Z', 'London', 'bob');
+    ('2026-03-11 09:01Z', 'London', 'bob'),
+    ('2026-03-11 09:10Z', 'Tokyo', 'bob'),
+    ('2026-03-11 09:20Z', 'London', 'bob'),
+    ('2026-03-11 09:30Z', 'Tokyo', 'bob'),
+    ('2026-03-11 09:40Z', 'London', 'bob');
 CALL travel.scan();
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, first_seen, legs, evidence, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
 CREATE TABLE verdicts_before AS SELECT v.*, v.xmin::text AS written FROM travel.verdicts AS v WHERE rule = 'stands';
 CREATE TABLE alerts_before AS SELECT a.*, a.xmin::text AS written FROM travel.alerts AS a WHERE rule = 'stands';
-CREATE VIEW changed_verdicts AS SELECT entity, clock(to_time) AS at FROM (SELECT v.*, v.xmin::text FROM travel.verdicts AS v WHERE rule = 'stands' EXCEPT TABLE verdicts_before) AS d;
-CREATE VIEW changed_alerts AS SELECT entity, nth_alert(id) AS alert FROM (SELECT a.*, a.xmin::text FROM travel.alerts AS a WHERE rule = 'stands' EXCEPT TABLE alerts_before) AS d;
+CREATE VIEW changed_verdicts AS
+SELECT entity, clock(to_time) AS at
+FROM (SELECT v.*, v.xmin::text FROM travel.verdicts AS v WHERE rule = 'stands' EXCEPT TABLE verdicts_before) AS d;
+CREATE VIEW changed_alerts AS
+SELECT entity, nth_alert(id) AS alert
+FROM (SELECT a.*, a.xmin::text FROM travel.alerts AS a WHERE rule = 'stands' EXCEPT TABLE alerts_before) AS d;
 
--- The rule becomes another: nothing is raised any more, what is grouped is grouped more narrowly, and would be more severe.
+-- The rule becomes another: nothing is raised any more, what is grouped is grouped more narrowly, and would be more
+-- severe.
 INSERT INTO travel.suppressions (rule, country_code_a, reason) VALUES ('stands', 'JP', 'an office there');
 UPDATE travel.rules SET severity = 'high', keep_alive = '5 minutes' WHERE name = 'stands';
 
--- A late event of each. Of alice, only what arrives from then on is evaluated anew: the last of her alerts is withdrawn, the two before stand as they were.
+-- A late event of each. Of alice, only what arrives from then on is evaluated anew: the last of her alerts is
+-- withdrawn, the two before stand as they were.
 INSERT INTO calls (at, city) VALUES ('2026-03-11 09:05Z', 'Cambridge');
 -- Of bob, two legs were said to be raised before; they stay in the alert that they were raised into.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-11 09:25Z', 'Cambridge', 'bob');
@@ -34,7 +50,8 @@ SELECT alert, entity, first_seen, last_seen, legs, withdrawn FROM told WHERE rul
 SELECT * FROM changed_verdicts ORDER BY entity, at;
 SELECT * FROM changed_alerts ORDER BY alert;
 
--- The same from a time on, which is part of what is evaluated again. Alice's second day: its leg is suppressed now; the first day stands.
+-- The same from a time on, which is part of what is evaluated again. Alice's second day: its leg is suppressed now; the
+-- first day stands.
 CALL travel.rescan('stands', '2026-03-10 09:10Z');
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, legs, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
@@ -43,18 +60,25 @@ SELECT * FROM changed_verdicts WHERE entity ~ 'ALICE' ORDER BY at;
 -- A microsecond later is too late for what arrives then.
 DELETE FROM travel.suppressions WHERE rule = 'stands';
 CALL travel.rescan('stands', '2026-03-10 09:10:00.000001Z');
-SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' AND entity ~ 'ALICE' ORDER BY entity, to_time;
+SELECT entity, at, leg, alert, reasons
+FROM evaluated
+WHERE rule = 'stands' AND entity ~ 'ALICE'
+ORDER BY entity, to_time;
 -- All of it: nothing is left of what was said.
 CALL travel.rescan('stands', '-infinity');
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, first_seen, legs, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
 
--- What stands counts for what follows: a leg joins the incident that stands, as it was raised, and the evidence of both is the alert's.
+-- What stands counts for what follows: a leg joins the incident that stands, as it was raised, and the evidence of both
+-- is the alert's.
 INSERT INTO calls (at, city, who, more) VALUES
-    ('2026-03-12 09:00Z', 'London', 'carol', '{"user_agent": "a"}'), ('2026-03-12 09:10Z', 'Tokyo', 'carol', '{"user_agent": "b"}'), ('2026-03-12 12:30Z', 'Tokyo', 'carol', '{"user_agent": "b"}');
+    ('2026-03-12 09:00Z', 'London', 'carol', '{"user_agent": "a"}'),
+    ('2026-03-12 09:10Z', 'Tokyo', 'carol', '{"user_agent": "b"}'),
+    ('2026-03-12 12:30Z', 'Tokyo', 'carol', '{"user_agent": "b"}');
 UPDATE travel.rules SET keep_alive = '6 hours' WHERE name = 'stands';
 CALL travel.scan();
-INSERT INTO travel.suppressions (rule, country_code_a, reason, valid_until) VALUES ('stands', 'GB', 'too late for the leg that stands', '2026-03-12 12:00Z');
+INSERT INTO travel.suppressions (rule, country_code_a, reason, valid_until)
+VALUES ('stands', 'GB', 'too late for the leg that stands', '2026-03-12 12:00Z');
 INSERT INTO calls (at, city, who, more) VALUES ('2026-03-12 12:20Z', 'London', 'carol', '{"user_agent": "b"}');
 CALL travel.scan();
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' AND entity ~ 'CAROL' ORDER BY to_time;

@@ -1,5 +1,6 @@
--- detect, coverage and scans over a table of somebody else run none of his code by a conversion: only types of PostgreSQL's own, and
--- domains over them, are converted. Others are 42804, with the expression in the hint by which the caller can convert them himself.
+-- detect, coverage and scans over a table of somebody else run none of his code by a conversion: only types of
+-- PostgreSQL's own, and domains over them, are converted. Others are 42804, with the expression in the hint by which
+-- the caller can convert them himself.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
@@ -24,13 +25,24 @@ CREATE DOMAIN document AS jsonb;
 CREATE TABLE ran (what text, by name);
 GRANT INSERT ON ran TO PUBLIC;
 GRANT USAGE ON SCHEMA others TO PUBLIC;
-CREATE FUNCTION text_of(pair) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as text', current_user); RETURN 'x'; END $$;
-CREATE FUNCTION text_of(colour) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('colour as text', current_user); RETURN 'x'; END $$;
-CREATE FUNCTION text_of(pair[]) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pairs as text', current_user); RETURN 'x'; END $$;
-CREATE FUNCTION text_of(span) RETURNS text LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('span as text', current_user); RETURN 'x'; END $$;
-CREATE FUNCTION number_of(pair) RETURNS float8 LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as float8', current_user); RETURN 1; END $$;
-CREATE FUNCTION address_of(pair) RETURNS inet LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as inet', current_user); RETURN '192.0.2.1'; END $$;
-CREATE FUNCTION time_of(pair) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as timestamptz', current_user); RETURN now(); END $$;
+CREATE FUNCTION text_of(pair) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as text', current_user); RETURN 'x'; END $$;
+CREATE FUNCTION text_of(colour) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('colour as text', current_user); RETURN 'x'; END $$;
+CREATE FUNCTION text_of(pair[]) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pairs as text', current_user); RETURN 'x'; END $$;
+CREATE FUNCTION text_of(span) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('span as text', current_user); RETURN 'x'; END $$;
+CREATE FUNCTION number_of(pair) RETURNS float8
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('pair as float8', current_user); RETURN 1; END $$;
+CREATE FUNCTION address_of(pair) RETURNS inet
+    LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO others.ran VALUES ('pair as inet', current_user); RETURN '192.0.2.1'; END
+    $$;
+CREATE FUNCTION time_of(pair) RETURNS timestamptz
+    LANGUAGE plpgsql AS $$
+        BEGIN INSERT INTO others.ran VALUES ('pair as timestamptz', current_user); RETURN now(); END
+    $$;
 CREATE CAST (pair AS text) WITH FUNCTION text_of(pair) AS IMPLICIT;
 CREATE CAST (colour AS text) WITH FUNCTION text_of(colour) AS IMPLICIT;
 CREATE CAST (pair[] AS text) WITH FUNCTION text_of(pair[]) AS IMPLICIT;
@@ -38,37 +50,68 @@ CREATE CAST (span AS text) WITH FUNCTION text_of(span) AS IMPLICIT;
 CREATE CAST (pair AS float8) WITH FUNCTION number_of(pair) AS IMPLICIT;
 CREATE CAST (pair AS inet) WITH FUNCTION address_of(pair) AS IMPLICIT;
 CREATE CAST (pair AS timestamptz) WITH FUNCTION time_of(pair) AS IMPLICIT;
-CREATE FUNCTION same(key, key) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('key = key', current_user); RETURN true; END $$;
-CREATE FUNCTION same(varchar, varchar) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('varchar = varchar', current_user); RETURN true; END $$;
-CREATE FUNCTION same(float8, int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('float8 >= int', current_user); RETURN true; END $$;
+CREATE FUNCTION same(key, key) RETURNS boolean
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('key = key', current_user); RETURN true; END $$;
+CREATE FUNCTION same(varchar, varchar) RETURNS boolean
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('varchar = varchar', current_user); RETURN true; END $$;
+CREATE FUNCTION same(float8, int) RETURNS boolean
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('float8 >= int', current_user); RETURN true; END $$;
 CREATE OPERATOR = (LEFTARG = key, RIGHTARG = key, FUNCTION = same);
 CREATE OPERATOR <> (LEFTARG = key, RIGHTARG = key, FUNCTION = same);
 CREATE OPERATOR = (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = same);
 CREATE OPERATOR <> (LEFTARG = varchar, RIGHTARG = varchar, FUNCTION = same);
 CREATE OPERATOR >= (LEFTARG = float8, RIGHTARG = int, FUNCTION = same);
 CREATE OPERATOR <= (LEFTARG = float8, RIGHTARG = int, FUNCTION = same);
-CREATE TABLE events (event_id text, event_time timestamptz, source_ip inet, access_key_id text, outcome text, invoked_by text, pair pair, colour colour, pairs pair[], span span, pair_d pair_domain, pairs_d pairs_domain, loc float8);
-INSERT INTO events VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', NULL, NULL, ROW('a'), 'red', ARRAY[ROW('a')]::pair[], '[1,2)', ROW('a'), ARRAY[ROW('a')]::pair[], 1), ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', NULL, NULL, ROW('a'), 'red', ARRAY[ROW('a')]::pair[], '[1,2)', ROW('a'), ARRAY[ROW('a')]::pair[], 2);
+CREATE TABLE events (event_id text, event_time timestamptz, source_ip inet, access_key_id text, outcome text,
+    invoked_by text, pair pair, colour colour, pairs pair[], span span, pair_d pair_domain, pairs_d pairs_domain,
+    loc float8);
+INSERT INTO events
+VALUES
+    ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', NULL, NULL, ROW('a'), 'red', ARRAY[ROW('a')]::pair[], '[1,2)',
+        ROW('a'), ARRAY[ROW('a')]::pair[], 1),
+    ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', NULL, NULL, ROW('a'), 'red', ARRAY[ROW('a')]::pair[], '[1,2)',
+        ROW('a'), ARRAY[ROW('a')]::pair[], 2);
 RESET ROLE;
 SET search_path = public, others;
 
 -- Whatever column is of whatever such type: nothing of it runs.
-CREATE TABLE keys AS SELECT * FROM unnest(ARRAY['event_id', 'event_time', 'event_name', 'event_source', 'aws_region', 'account_id', 'source_ip', 'source_text', 'source_kind', 'identity_type', 'principal', 'actor', 'session_name', 'user_name', 'arn', 'access_key_id', 'invoked_by', 'mfa_used', 'user_agent', 'outcome', 'error_code', 'latitude', 'longitude', 'accuracy_km', 'city', 'subdivision', 'country', 'country_code', 'record']) AS k (key);
+CREATE TABLE keys AS
+SELECT *
+FROM unnest(ARRAY['event_id', 'event_time', 'event_name', 'event_source', 'aws_region', 'account_id', 'source_ip',
+    'source_text', 'source_kind', 'identity_type', 'principal', 'actor', 'session_name', 'user_name', 'arn',
+    'access_key_id', 'invoked_by', 'mfa_used', 'user_agent', 'outcome', 'error_code', 'latitude', 'longitude',
+    'accuracy_km', 'city', 'subdivision', 'country', 'country_code', 'record']) AS k (key);
 CREATE TABLE columns AS
-SELECT key, type, CASE WHEN key IN ('latitude', 'longitude', 'accuracy_km', 'city', 'subdivision', 'country', 'country_code') THEN '{"latitude": "loc", "longitude": "loc"}'::jsonb ELSE '{}' END || jsonb_build_object(key, type) AS columns
+SELECT key, type, CASE
+    WHEN key IN ('latitude', 'longitude', 'accuracy_km', 'city', 'subdivision', 'country', 'country_code')
+        THEN '{"latitude": "loc", "longitude": "loc"}'::jsonb
+    ELSE '{}' END || jsonb_build_object(key, type) AS columns
 FROM keys, unnest(ARRAY['pair', 'colour', 'pairs', 'span', 'pair_d', 'pairs_d', '(colour)', '(pair)']) AS t (type);
-SELECT key, string_agg(DISTINCT sqlstate_of(format('SELECT travel.detect(''others.events'', columns => %L)', columns)), ' ') AS detect, string_agg(DISTINCT sqlstate_of(format('SELECT travel.coverage(''others.events'', columns => %L)', columns)), ' ') AS coverage
+SELECT key,
+    string_agg(DISTINCT sqlstate_of(format('SELECT travel.detect(''others.events'', columns => %L)', columns)), ' ')
+        AS detect,
+    string_agg(DISTINCT sqlstate_of(format('SELECT travel.coverage(''others.events'', columns => %L)', columns)), ' ')
+        AS coverage
 FROM columns GROUP BY key ORDER BY key;
-SELECT entity, sqlstate_of(format('SELECT travel.detect(''others.events'', %L)', entity)) AS code FROM unnest(ARRAY['pair', 'colour', 'pairs', 'span', 'pair_d', 'pairs_d', 'access_key_id, colour']) AS e (entity);
+SELECT entity, sqlstate_of(format('SELECT travel.detect(''others.events'', %L)', entity)) AS code
+FROM unnest(ARRAY['pair', 'colour', 'pairs', 'span', 'pair_d', 'pairs_d', 'access_key_id, colour']) AS e (entity);
 SELECT * FROM ran;
 
 -- So in rules: as an entity, a baseline entity, an arrival column, or any other.
 SET client_min_messages = error;
-INSERT INTO travel.rules (name, source, columns) SELECT key, 'others.events', columns FROM columns WHERE type = 'pair' AND key <> 'record';
+INSERT INTO travel.rules (name, source, columns)
+SELECT key, 'others.events', columns
+FROM columns
+WHERE type = 'pair' AND key <> 'record';
 INSERT INTO travel.rules (name, source, entity) VALUES ('entity', 'others.events', 'colour');
-INSERT INTO travel.rules (name, source, baseline_entity) VALUES ('baseline_entity', 'others.events', 'colour'), ('baseline_entities', 'others.events', 'access_key_id, pair');
+INSERT INTO travel.rules (name, source, baseline_entity)
+VALUES ('baseline_entity', 'others.events', 'colour'), ('baseline_entities', 'others.events', 'access_key_id, pair');
 INSERT INTO travel.rules (name, source, arrival_column) VALUES ('arrival_column', 'others.events', 'pair');
-SELECT coalesce(sqlstate_of(format('SELECT travel.check_rule(%L)', name)), '-') AS code, string_agg(name, ' ' ORDER BY name) AS rules FROM travel.rules GROUP BY 1 ORDER BY 1;
+SELECT coalesce(sqlstate_of(format('SELECT travel.check_rule(%L)', name)), '-') AS code,
+    string_agg(name, ' ' ORDER BY name) AS rules
+FROM travel.rules
+GROUP BY 1
+ORDER BY 1;
 CALL travel.scan();
 SELECT right(last_error, 7) AS error, count(*) FROM travel.status GROUP BY 1 ORDER BY 1;
 SELECT * FROM ran;
@@ -84,24 +127,34 @@ SELECT error_of($$SELECT travel.detect('others.events', columns => '{"source_ip"
 SELECT error_of($$SELECT travel.detect('others.events', columns => '{"event_time": "pair"}')$$);
 SELECT error_of($$SELECT travel.detect('others.events', '"odd ""colour"""')$$);
 \pset format aligned
-SELECT from_event_name FROM travel.detect('others.events', columns => '{"event_name": "(s.\"odd \"\"colour\"\"\"::text)"}');
+SELECT from_event_name
+FROM travel.detect('others.events', columns => '{"event_name": "(s.\"odd \"\"colour\"\"\"::text)"}');
 SELECT entity FROM travel.detect('others.events', 'actor', columns => '{"actor": "(s.\"odd \"\"colour\"\"\"::text)"}');
 SELECT DISTINCT what, by FROM ran;
 
--- Domains over PostgreSQL's own types are those types: their columns are found, compared by PostgreSQL's operators, and come out as declared.
+-- Domains over PostgreSQL's own types are those types: their columns are found, compared by PostgreSQL's operators, and
+-- come out as declared.
 TRUNCATE ran;
-CREATE TABLE others.domains (event_id others.key, event_time others.moment, source_ip others.address, access_key_id others.key_of_key, v varchar(9), outcome others.key, invoked_by others.key, latitude others.degrees, longitude others.degrees, mfa_used others.truth, record others.document);
-INSERT INTO others.domains (event_id, event_time, source_ip, access_key_id, v, latitude, longitude, mfa_used) VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', 'V', 51.5, 0, true), ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'V', 35.6, 139.7, false);
+CREATE TABLE others.domains (event_id others.key, event_time others.moment, source_ip others.address,
+    access_key_id others.key_of_key, v varchar(9), outcome others.key, invoked_by others.key, latitude others.degrees,
+    longitude others.degrees, mfa_used others.truth, record others.document);
+INSERT INTO others.domains (event_id, event_time, source_ip, access_key_id, v, latitude, longitude, mfa_used)
+VALUES
+    ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K', 'V', 51.5, 0, true),
+    ('2', '2026-03-02 09:10Z', '203.0.113.7', 'K', 'V', 35.6, 139.7, false);
 CREATE INDEX ON others.domains (access_key_id, event_time);
 SET search_path = others, public;
 SELECT entity, from_event_id, to_event_id, from_city, to_city, to_ip FROM travel.detect('others.domains');
 SELECT entity, from_event_id, to_event_id FROM travel.detect('others.domains', 'access_key_id, v', all_legs => true);
-SELECT entity, from_event_id, to_event_id, round(from_latitude) AS latitude FROM travel.detect('others.domains', 'v', columns => '{"latitude": "latitude", "longitude": "longitude"}');
+SELECT entity, from_event_id, to_event_id, round(from_latitude) AS latitude
+FROM travel.detect('others.domains', 'v', columns => '{"latitude": "latitude", "longitude": "longitude"}');
 SELECT source_kind, status, events FROM travel.coverage('others.domains');
-SELECT status, events FROM travel.coverage('others.domains', columns => '{"latitude": "latitude", "longitude": "longitude"}');
+SELECT status, events
+FROM travel.coverage('others.domains', columns => '{"latitude": "latitude", "longitude": "longitude"}');
 SET search_path = public;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('domains', 'others.domains', false);
-INSERT INTO travel.rules (name, source, baseline, columns) VALUES ('domains with coordinates', 'others.domains', false, '{"latitude": "latitude", "longitude": "longitude"}');
+INSERT INTO travel.rules (name, source, baseline, columns)
+VALUES ('domains with coordinates', 'others.domains', false, '{"latitude": "latitude", "longitude": "longitude"}');
 CALL travel.scan();
 SELECT rule, entity, from_event_id, to_event_id FROM travel.alerts ORDER BY rule;
 SELECT * FROM others.ran;
