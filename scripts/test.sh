@@ -20,11 +20,8 @@ step_setup() { scripts/setup.sh; }
 
 step_fmt() {
     cargo fmt --all --check
-    local long
-    long=$(awk 'length > 120 { print FILENAME ":" FNR ": more than 120 characters" }' sql/*.sql tests/regress/sql/*.sql \
-        tests/isolation/*.sql tests/isolation/specs/*.spec)
-    if [ -n "$long" ]; then
-        printf '%s\n' "$long"
+    if LC_ALL=C.UTF-8 grep -n -E '.{121}' tests/regress/sql/*.sql; then
+        note 'these lines have more than 120 characters'
         return 1
     fi
 }
