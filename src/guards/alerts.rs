@@ -1,5 +1,5 @@
-//! `alerts`: three columns are the analyst's, the rest is the scan's. Every change leaves a line in `alert_history`, and
-//! archiving an alert as expected makes its places known.
+//! The triggers on `travel.alerts`. Analysts may change three columns, and the scan owns the rest. Every change is
+//! recorded in `travel.alert_history`, and archiving an alert as expected makes its locations known.
 
 use super::now;
 use crate::pg::errors::TravelError;
@@ -13,16 +13,17 @@ use pgrx::pg_sys;
 pg_function!(travel_guard_alert, pg_finfo_travel_guard_alert, guard);
 pg_function!(travel_note_alert, pg_finfo_travel_note_alert, note);
 
+/// The columns that analysts may change.
 const ANALYSTS: &[&str] = &["status", "archive_reason", "assignee"];
 
 const STATUSES: &[&str] = &["open", "under_review", "archived"];
 
 const REASONS: &[&str] = &["expected", "true_positive", "false_positive", "other"];
 
-/// What the history keeps.
+/// The columns whose changes are recorded in the history.
 const NOTED: &[&str] = &["status", "archive_reason", "assignee", "severity", "reopened_at", "withdrawn_at"];
 
-/// BEFORE UPDATE OR DELETE, each row; BEFORE TRUNCATE.
+/// BEFORE UPDATE OR DELETE, for each row; BEFORE TRUNCATE.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     match trigger.event() {
@@ -59,24 +60,24 @@ fn edited(trigger: &Trigger, old: &Tuple, new: Tuple, changes: Vec<Change>) -> R
     }
     Ok(match (was, is) {
         (false, true) => new.with(&[(c"archived_at", timestamp(now()))]),
-        // An alert that a scan opened again keeps its reason; who opens one himself takes it back.
+        // An alert that a scan reopens keeps its reason. An analyst who opens one removes it.
         (true, false) => new.with(&[(c"archived_at", None), (c"archive_reason", None)]),
         _ => new,
     })
 }
 
-/// AFTER UPDATE, each row.
+/// AFTER UPDATE, for each row.
 fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let Event::Update { old, new } = trigger.event() else { return Ok(trigger.skip()) };
     let mut changes = old.changed(&new);
     changes.retain(|change| change.is_of(NOTED));
     let Some(id) = new.i64(c"id").filter(|_| !changes.is_empty()) else { return Ok(trigger.skip()) };
-    // Before the rights change.
+    // This must be asked before the trigger acts as the tables' owner.
     let by = role::acting();
     let (was, is) = (is_expected(&old)?, is_expected(&new)?);
     let enters = is && is_archived(&new)? && !(was && is_archived(&old)?);
-    // A scan archives nothing: what archives here is the deletion of the rule.
+    // A scan never archives an alert. If one is archived here, its rule is being deleted.
     let rule_deleted = is_scanning() && is_archived(&new)? && !is_archived(&old)?;
     role::acting_as(trigger.table_owner(), || {
         write_history(id, &by, &changes, rule_deleted);
@@ -120,8 +121,8 @@ fn write_history(id: i64, by: &str, changes: &[Change], rule_deleted: bool) {
     spi::execute(&statement, &arguments);
 }
 
-/// The places at both ends of the alert's legs that were not known then, unless it made them known already. Nothing
-/// where the rule is gone.
+/// Enters the locations at both ends of the alert's legs that were not known at the time, unless the alert entered them
+/// before. If the rule was deleted, it enters nothing.
 const ENTER_PLACES: &str = "
     INSERT INTO travel.known_places
         (rule, baseline_entity, country_code, subdivision, city, origin, valid_from, alert_id, note)
@@ -144,7 +145,8 @@ const ENTER_PLACES: &str = "
             AND k.city IS NOT DISTINCT FROM p.city
             AND (k.valid_until IS NULL OR k.valid_until > pg_catalog.now()))";
 
-/// The guard of the table ends those in force, and lets the others go.
+/// Deletes the locations that the alert entered. The guard of the table turns that into an end of validity for those
+/// that are in force.
 const END_PLACES: &str = "
     DELETE FROM travel.known_places
     WHERE alert_id = $1 AND origin = 'alert' AND (valid_until IS NULL OR valid_until > pg_catalog.now())";

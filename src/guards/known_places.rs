@@ -1,4 +1,5 @@
-//! `known_places` and `known_transitions`: which rows are whose.
+//! The triggers on `travel.known_places` and `travel.known_transitions`. Scans own the rows that they learned; the
+//! others were entered by analysts or by an alert that was archived as expected.
 
 use super::{check_country_code, now, rule_must_exist, timestamp_text};
 use crate::pg::errors::TravelError;
@@ -11,10 +12,10 @@ use pgrx::pg_sys;
 
 pg_function!(travel_guard_known, pg_finfo_travel_guard_known, guard);
 
-/// What an entered row keeps for good: what it is about, and where it came from.
+/// The columns of an entered row that cannot change: what it is about, and where it came from.
 const FIXED: &[&str] = &["rule", "baseline_entity", "origin", "alert_id"];
 
-/// BEFORE INSERT OR UPDATE OR DELETE, each row.
+/// BEFORE INSERT OR UPDATE OR DELETE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     if is_scanning() {
@@ -41,7 +42,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             entered(&trigger, &new)
         }
         Event::Delete { old } => {
-            // Rows go with their rule.
+            // The deletion of a rule deletes its rows.
             if !rule_exists(&trigger, &old)? {
                 return Ok(trigger.proceed());
             }
@@ -58,7 +59,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
 }
 
-/// A row that was entered, by hand or from an alert, as it is stored.
+/// Checks a row that was entered by hand or by an alert, and returns it as it is stored.
 fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
     trigger.must_be_complete(row)?;
     trigger.must_say_something(row, c"baseline_entity", "Name the baseline user as the events do.")?;
@@ -104,13 +105,13 @@ fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
     Ok(row.text(c"origin")? == Some("learnt"))
 }
 
-/// Strictly after the one and before the other, as a scan sees it.
+/// Whether a row is in force now, by the same strict comparisons as in a scan.
 fn is_in_force(row: &Tuple) -> bool {
     row.timestamp(c"valid_from").is_none_or(|from| from < now())
         && row.timestamp(c"valid_until").is_none_or(|until| now() < until)
 }
 
-/// A row that was in force stays, for what happened while it was.
+/// Ends the validity of a row that is in force. The row stays for events from the time in which it was.
 fn end(trigger: &Trigger, row: &Tuple) {
     let statement = format!("UPDATE {} SET valid_until = pg_catalog.now() WHERE ctid = $1", trigger.table());
     role::acting_as(trigger.table_owner(), || {

@@ -1,14 +1,15 @@
-//! The analysts' side of the detection rule: triggers that keep apart what scans write and what people enter.
+//! Triggers on the tables that both scans and analysts write. They keep the two apart: each may change only its own
+//! rows and columns, and what analysts enter is checked.
 //!
-//! | table | guard |
-//! |---|---|
-//! | `known_places`, `known_transitions` | [`known_places`]: learnt rows are the scan's; entered rows are checked, and end rather than go |
-//! | `alerts` | [`alerts`]: three columns are the analyst's; `alert_history`; what archiving as expected enters |
-//! | `networks` | [`networks`]: what a row must say |
-//! | `suppressions` | [`suppressions`]: who, why, and not everything |
+//! | module | tables | what it guards |
+//! |---|---|---|
+//! | [`known_places`] | `travel.known_places`, `travel.known_transitions` | Scans own the rows that they learned. Rows that analysts entered are checked. Deleting one that is in force ends its validity instead. |
+//! | [`alerts`] | `travel.alerts`, `travel.alert_history` | Analysts own three columns. Every change is recorded, and archiving an alert as expected makes its locations known. |
+//! | [`networks`] | `travel.networks` | The values of a row are valid and fit together. |
+//! | [`suppressions`] | `travel.suppressions` | A suppression has an author and a reason, and does not silence everything forever. |
 //!
-//! A scan passes all of them ([`crate::pg::scanning`]), and so does what a dump is restored from
-//! ([`crate::pg::role::may_load`]).
+//! Scans ([`crate::pg::scanning`]) and restores ([`crate::pg::role::may_load`]) are exempt. Rules themselves are
+//! checked by `src/rules/validate.rs`.
 
 mod alerts;
 mod known_places;
@@ -23,7 +24,7 @@ use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Trigger, Tuple};
 use pgrx::pg_sys;
 
-/// Codes as ISO 3166-1 alpha-2 has them.
+/// Checks that a country code has two capital letters, as in ISO 3166-1 alpha-2.
 fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelError> {
     match code {
         Some(code) if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
@@ -33,8 +34,8 @@ fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelErro
     }
 }
 
-/// A row that is entered is about a rule that exists, and that cannot be deleted before the row can be seen. A row of a
-/// dump may come before its rule.
+/// Checks that the rule of a row exists, and keeps it from being deleted before the row is visible. In a dump, a row
+/// may come before its rule.
 fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     let Some(rule) = row.text(c"rule")? else { return Ok(()) };
     if role::may_load(trigger.table_owner()) && role::is_dump_loading() {
@@ -49,7 +50,7 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     Err(TravelError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() })
 }
 
-/// The beginning of the transaction, as `now()` has it.
+/// The start of the transaction, which is what SQL's `now()` returns.
 fn now() -> i64 {
     // SAFETY: reads a variable of the backend.
     unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }

@@ -1,4 +1,5 @@
-//! `networks`: what a row must say, in words, before the table's own constraints would show all of it.
+//! The trigger on `travel.networks`. It checks a row before the table's constraints do, with messages that say what to
+//! do.
 
 use super::timestamp_text;
 use crate::pg::errors::TravelError;
@@ -9,7 +10,7 @@ use std::ffi::CStr;
 
 pg_function!(travel_guard_network, pg_finfo_travel_guard_network, guard);
 
-/// BEFORE INSERT OR UPDATE, each row.
+/// BEFORE INSERT OR UPDATE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
@@ -45,7 +46,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if row.text(c"country_code")?.is_some_and(|code| !is_code(code)) {
         wrong(c"country_code", "two capitals, as ISO 3166-1 has them", "For example GB or JP.")?;
     }
-    whole(&row, &wrong)?;
+    columns_must_fit(&row, &wrong)?;
     if let (Some(from), Some(until)) = (row.timestamp(c"valid_from"), row.timestamp(c"valid_until"))
         && from >= until
     {
@@ -54,8 +55,8 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(row.result())
 }
 
-/// What columns must say together.
-fn whole(
+/// Checks that the columns of a row fit together.
+fn columns_must_fit(
     row: &Tuple,
     wrong: &dyn Fn(&CStr, &'static str, &'static str) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {

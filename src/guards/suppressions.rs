@@ -1,4 +1,5 @@
-//! `suppressions`: each has an author and a reason, and none silences everything for good.
+//! The trigger on `travel.suppressions`. A suppression has an author and a reason, and none silences everything
+//! forever.
 
 use super::{check_country_code, rule_must_exist, timestamp_text};
 use crate::pg::errors::TravelError;
@@ -9,10 +10,10 @@ use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
 
-/// As a timestamptz.
+/// The `timestamptz` infinity.
 const INFINITY: i64 = i64::MAX;
 
-/// BEFORE INSERT OR UPDATE, each row.
+/// BEFORE INSERT OR UPDATE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
@@ -45,7 +46,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(row.with(&[(c"created_by", author)]).result())
 }
 
-/// LIKE refuses a pattern whose last backslash escapes nothing, and would do so in the midst of a scan.
+/// Whether the last backslash of a LIKE pattern escapes nothing. LIKE refuses such a pattern, which would end a scan.
 fn ends_in_an_escape(pattern: &str) -> bool {
     pattern.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1
 }

@@ -1,4 +1,4 @@
-//! What the guards let a scan do. What they refuse to all others is in tests/regress/sql/analyst_entries.sql.
+//! Tests of what the guards let a scan do. tests/regress/sql/analyst_entries.sql tests what they refuse to others.
 
 use pgrx::prelude::*;
 
@@ -15,7 +15,7 @@ mod tests {
         Spi::run(statement).unwrap();
     }
 
-    /// A rule, an alert of it with one leg between two places that were not known, and a learnt place.
+    /// Creates a rule, an alert with one leg between two locations that were not known, and a learned location.
     fn set_up() {
         for statement in [
             "CREATE FUNCTION pg_temp.state_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
@@ -58,7 +58,7 @@ mod tests {
         set_up();
         run("UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected'");
         run("SET LOCAL ROLE scanned_by");
-        // As a function with its owner's rights is run.
+        // This is how a function with its owner's rights runs.
         crate::pg::role::acting_as(pgrx::pg_sys::BOOTSTRAP_SUPERUSERID.into(), || {
             while_scanning(|| {
                 run(
@@ -85,10 +85,10 @@ mod tests {
             ),
             "reopened_at,status"
         );
-        // The analyst goes on working without losing it, and takes it back when he says so.
+        // The reason stays while an analyst works on the alert, until the analyst removes it.
         run("UPDATE travel.alerts SET status = 'under_review', assignee = 'ann'");
         assert_eq!(text("SELECT archive_reason FROM travel.alerts"), "expected");
-        // Archived once more, what came since is entered too, and what is in force not twice.
+        // Archiving again also enters what came since, and enters nothing twice that is in force.
         while_scanning(|| {
             run(
                 "INSERT INTO travel_internal.alert_legs VALUES (1, 'm', '2026-03-03', 'alice', 'FR', NULL, 'Paris', false, 'AU', NULL, 'Perth', false)",

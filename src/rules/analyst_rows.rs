@@ -7,8 +7,8 @@ use std::sync::Arc;
 use travel_core::network::prefix;
 use travel_core::rule::{AnalystRow, Known, Micros, PlaceKey, Suppression, Transition};
 
-/// Loads the known locations and transitions that analysts entered for these baseline users. The rows that scans learned
-/// are not among them: checkpoints contain those.
+/// Loads the known locations and transitions that analysts entered for these baseline users. The rows that scans
+/// learned are not among them: checkpoints contain those.
 pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, TravelError> {
     let mut found = Vec::new();
     if baseline_entities.is_empty() {

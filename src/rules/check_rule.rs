@@ -1,4 +1,4 @@
-//! `travel.check_rule`: what is wrong with a rule, its source and what it names in it.
+//! `travel.check_rule`: checks a rule, its source, and what the rule names in it.
 
 use super::definition::Definition;
 use super::exact_cursor;
@@ -17,19 +17,20 @@ use travel_core::rule::signal::is_known;
 
 pg_function!(travel_check_rule, pg_finfo_travel_check_rule, check_rule);
 
+/// `(name)`
 fn check_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "name" })?;
     spi::connected(|| check(name))?;
     Ok(pg_sys::Datum::from(0_usize))
 }
 
-/// Says what is wrong with a rule as an error, what could be better as notices. Within an SPI connection.
+/// Checks a rule. What is wrong is an error, what could be better is a notice. Within an SPI connection.
 pub fn check(name: &str) -> Result<(), TravelError> {
     let definition = Definition::load(name)?;
     definition.settings()?;
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
-        // EXPLAIN asks for the rights that the query needs.
+        // EXPLAIN checks the privileges that the query needs.
         spi::select(&format!("EXPLAIN {}", queries.new_rows(&NewRows::any())), &[]);
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
@@ -46,11 +47,11 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     warn_of_rows(&definition, &queries)
 }
 
-/// So many of the newest rows of its source say whether a rule can evaluate any.
+/// How many of the newest rows of a source tell whether a rule can evaluate any.
 const NEWEST: usize = 10_000;
 
-/// Warns where none of the newest rows can be evaluated. Values of the source are shown to members of the rule's owner,
-/// by whose rights they are read.
+/// Warns if none of the newest rows can be evaluated. They are read with the rights of the rule's owner, so the warning
+/// contains values only for members of that role.
 fn warn_of_rows(definition: &Definition, queries: &SourceQueries) -> Result<(), TravelError> {
     let owner = definition.owner()?;
     let may_see = Role::current().is_member_of(owner);
@@ -89,7 +90,8 @@ fn warn_of_rows(definition: &Definition, queries: &SourceQueries) -> Result<(), 
     Ok(())
 }
 
-/// What a rule names, looked up with its owner's rights: the query over its source. Within an SPI connection.
+/// Looks up what a rule names, with its owner's rights, and returns the queries over its source. Within an SPI
+/// connection.
 pub fn resolve(definition: &Definition) -> Result<SourceQueries, TravelError> {
     if let Some(message) = &definition.message {
         let unknown = Template::parse(message).unknown_names(is_known);

@@ -2,8 +2,8 @@
 //! `travel_internal.baseline_states`.
 //!
 //! A *member* is an entity or a baseline user. Each row of its checkpoints holds a state: it stands as of one event
-//! (`evaluated_until`) and holds until the next one (`valid_until`). The first row stands before the member's first event
-//! (`Micros::MIN`), and the newest is valid to this day (`Micros::MAX`). [`super::write`] stores them.
+//! (`evaluated_until`) and holds until the next one (`valid_until`). The first row stands before the member's first
+//! event (`Micros::MIN`), and the newest is valid to this day (`Micros::MAX`). [`super::write`] stores them.
 
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};

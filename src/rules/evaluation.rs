@@ -131,8 +131,8 @@ impl EvaluationResults {
         Self { state, ..Self::default() }
     }
 
-    /// Adds members that are evaluated again: the states from which they resume, and the verdicts that stand. The incidents
-    /// that the states carry are written anew, because later events of these members were evaluated before.
+    /// Adds members that are evaluated again: the states from which they resume, and the verdicts that stand. The
+    /// incidents that the states carry are written anew, because later events of these members were evaluated before.
     pub fn resume(&mut self, inputs: &EvaluationInputs, state: State, history: SettledHistory) {
         for (entity, state) in state.entities {
             let open = state.grouping.open.as_ref();
@@ -146,8 +146,8 @@ impl EvaluationResults {
         self.raised.extend(history.raised);
     }
 
-    /// Adds the incidents of verdicts that stand although the source has lost their events, so that no state contains them.
-    /// To be called after the last event.
+    /// Adds the incidents of verdicts that stand although the source has lost their events, so that no state contains
+    /// them. To be called after the last event.
     pub fn add_rest_of_settled(&mut self, inputs: &EvaluationInputs) {
         for (entity, settled) in std::mem::take(&mut self.settled) {
             if settled.verdicts.is_empty() {

@@ -1,4 +1,4 @@
-//! Checks that the transaction ids of a source are valid as an exact cursor. They are only if they belong to the
+//! Checks whether a scan can use the transaction ids of a source as an exact cursor. They must be the ids of the
 //! transactions of this server that inserted the rows.
 
 use super::indexes::Plan;
@@ -12,15 +12,14 @@ use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::sync::LazyLock;
 
-/// Scans of other engines that read what this server stored, by its own transactions: those of TimescaleDB, and of
-/// columnar tables.
+/// Custom scans that read rows which transactions of this server stored: those of TimescaleDB and of columnar tables.
 const ENGINES_HERE: [&str; 5] =
     ["ChunkAppend", "ConstraintAwareAppend", "DecompressChunk", "ColumnarScan", "SkipScan"];
 
-/// A transaction that no cluster has come to.
+/// A transaction id that no cluster has reached.
 const FAR: &str = "9223372036854775807";
 
-/// Why a relation below has rows of another server, in words.
+/// A query for the first relation below the source that has rows of another server, as a reason in words.
 static OTHER_SERVERS: LazyLock<String> = LazyLock::new(|| {
     below(
         "
@@ -36,9 +35,9 @@ LIMIT 1",
     )
 });
 
-/// Why a source has transaction ids that are not this server's, as far as the catalogs say: a foreign table below it, a
-/// table that logical replication fills, a column that is computed. With the rights of the rule's owner, within an SPI
-/// connection.
+/// Returns why the catalogs show that the transaction ids of a source are not this server's: a foreign table below it,
+/// a table that logical replication fills, or a generated column. `None` if they show no reason. With the rights of the
+/// rule's owner, within an SPI connection.
 pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(None) };
     let Some(source) = Source::find(&queries.source) else { return Ok(None) };
@@ -50,7 +49,8 @@ pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, Tra
     rows.first().map_or(Ok(None), |row| row.string(reason))
 }
 
-/// Why the rows may be another server's, by the plan over all of them. With the owner's rights, within an SPI connection.
+/// Returns why the plan of the source shows that the rows may be another server's. `None` if it shows no reason. With
+/// the owner's rights, within an SPI connection.
 pub fn other_engine(queries: &SourceQueries) -> Result<Option<String>, TravelError> {
     let mut found = None;
     Plan::of(queries, "true")?.visit(&mut |name, value| match name {
@@ -67,8 +67,8 @@ pub fn other_engine(queries: &SourceQueries) -> Result<Option<String>, TravelErr
     Ok(found)
 }
 
-/// Says what can be seen of ids that are not those of the rows' own transactions, though the source does not refuse
-/// them: of rows with these a scan may never hear. With the owner's rights, within an SPI connection.
+/// Sends notices about ids that are not those of the transactions that inserted the rows, and that a source accepts. A
+/// scan may never see such rows. With the owner's rights, within an SPI connection.
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(()) };
     let name = column.strip_prefix("s.").unwrap_or(column);
@@ -82,7 +82,7 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
              Set the default, and leave the column out of INSERT.",
         );
     }
-    // Without an index this would read the whole source; that one is missing has been said.
+    // Without an index, the query would read the whole source. Another notice says that the index is missing.
     if !Plan::of(queries, &format!("{column} >= '{FAR}'::xid8"))?.is_by_index(FAR) {
         return Ok(());
     }
@@ -115,13 +115,13 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
 /// How a column of a table gets its values.
 #[derive(PartialEq, Eq)]
 enum Filled {
-    /// By the default pg_current_xact_id().
+    /// By the default `pg_current_xact_id()`.
     ByTransaction,
     Computed,
     Otherwise,
 }
 
-/// None: the source is no table, or this is no column of it.
+/// How a column of the source gets its values. `None` if the source is not a table, or this is not a column of it.
 fn filled(source: pg_sys::Oid, column: &str) -> Result<Option<Filled>, TravelError> {
     let names = column.strip_prefix("s.").and_then(|name| identifiers(name, b'.')).unwrap_or_default();
     let [name] = &names[..] else { return Ok(None) };

@@ -1,5 +1,5 @@
-//! The GeoIP databases that located addresses for a rule, in `travel_internal.scans.located_by`. Where one of them is gone, a scan
-//! stops: without its data, the scan would miss travel and withdraw alerts without an error.
+//! The GeoIP databases on which a rule depends, stored in `travel_internal.scans.located_by`. If one of them is
+//! missing, a scan stops with an error. Without its data, it would silently miss travel and withdraw alerts.
 
 use super::definition;
 use crate::geoip::Places;
@@ -13,14 +13,14 @@ use travel_geoip::{InUse, Locates};
 
 pg_function!(travel_accept_geoip, pg_finfo_travel_accept_geoip, accept_geoip);
 
-/// A database that a rule depends on: it supplies coordinates, or one of the [`Needs`].
+/// A database on which a rule depends, because it supplies coordinates or one of the [`Needs`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Dependency {
-    /// Its name without the folder: files are moved, and the setting changes.
+    /// The file's name without its folder, because files are moved and the setting changes.
     file: String,
     database_type: String,
     locates: Locates,
-    /// It supplies the AS of addresses, and there are networks that are given by their AS.
+    /// It supplies the AS of addresses, and some named networks are defined by their AS.
     #[serde(default)]
     systems: bool,
     /// It supplies anonymizers, and the rule ignores network attributes.
@@ -28,19 +28,19 @@ struct Dependency {
     anonymizers: bool,
 }
 
-/// What a rule needs of the databases beside coordinates.
+/// What a rule needs from the databases besides coordinates.
 #[derive(Clone, Copy, Debug)]
 pub struct Needs {
-    /// There are named networks that are given by their AS.
+    /// Some named networks are defined by their AS.
     pub systems: bool,
-    /// The rule ignores network attributes, from which Tor addresses are exempt. Without the database that knows them, a
-    /// Tor address at a hosting company would be ignored.
+    /// The rule ignores network attributes, but never of Tor addresses. Without the database that knows these, a Tor
+    /// address at a hosting company would be ignored.
     pub anonymizers: bool,
 }
 
 impl Dependency {
-    /// Whether another database stands for this one: a new edition of it, or the same data under another name.
-    fn is_relocated_by(&self, other: &Self) -> bool {
+    /// Whether another database replaces this one: a new edition of it, or the same data under another name.
+    fn is_replaced_by(&self, other: &Self) -> bool {
         (self.file == other.file || self.database_type == other.database_type)
             && other.locates.includes(self.locates)
             && (other.systems || !self.systems)
@@ -65,17 +65,18 @@ impl Dependency {
     }
 }
 
-/// Raises an error where a database is missing that located addresses in an earlier step, and keeps which do now. To be
-/// asked in every step before anything is evaluated: files can vanish between steps. The row of the rule is locked.
+/// Returns an error if a database is missing on which the rule depended in an earlier step, and stores on which it
+/// depends now. Every step calls this before it evaluates anything, because files can vanish between steps. The row of
+/// the rule is locked.
 pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelError> {
     let stored = spi::select_text(
         "SELECT located_by::text FROM travel_internal.scans WHERE rule = $1",
         &[Argument::text(rule)],
     )?;
-    // NULL: no step has located anything yet, or an older version of the extension ran it.
+    // NULL means that no step has located anything yet.
     let mut before: Option<Vec<Dependency>> = stored.as_deref().map(read).transpose()?;
     let now = dependencies(places, needs);
-    // What the last step needed and this one does not is not missed.
+    // Needs that the rule no longer has are dropped.
     for dependency in before.iter_mut().flatten() {
         dependency.systems &= needs.systems;
         dependency.anonymizers &= needs.anonymizers;
@@ -83,7 +84,7 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
     if let Some(before) = &mut before {
         before.retain(Dependency::is_needed);
     }
-    let is_there = |dependency: &&Dependency| now.iter().any(|other| dependency.is_relocated_by(other));
+    let is_there = |dependency: &&Dependency| now.iter().any(|other| dependency.is_replaced_by(other));
     let missing: Vec<String> = before
         .iter()
         .flatten()
@@ -99,13 +100,14 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
     Ok(())
 }
 
-/// `(rule) -> text[]`: the scans of one rule, or of all, go on with the databases that are there now.
+/// `(rule) -> text[]`: lets the scans of one rule, or of all rules, continue with the databases that exist now, and
+/// returns their names.
 fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?;
     let places = Places::of_statement()?;
-    // A scan could not go on with nothing.
+    // A scan could not continue without any coordinates.
     places.require_coordinates()?;
-    // Which rules ignore network attributes, their next scans say.
+    // The next scan of each rule adds the database for network attributes, if the rule ignores any.
     let now = dependencies(&places, Needs { systems: places.need_systems(), anonymizers: false });
     spi::connected(|| {
         if let Some(rule) = rule {
@@ -143,7 +145,7 @@ fn unreadable(error: serde_json::Error) -> TravelError {
 
 fn dependencies(places: &Places, needs: Needs) -> Vec<Dependency> {
     let dependency = |in_use: InUse| {
-        // Looking into a database takes longer than all else here.
+        // Asking a database what it provides is the slow part, so it is avoided if possible.
         let provides = if needs.systems || needs.anonymizers { in_use.provides() } else { Vec::new() };
         Dependency {
             file: in_use.file.to_owned(),

@@ -1,5 +1,5 @@
-//! Which indexes a scan of a rule would use, asked of the planner: so those of partitions, of the tables under a view, and
-//! over expressions count as well.
+//! Which indexes a scan of a rule would use. The planner is asked, so indexes of partitions, of the tables under a
+//! view, and over expressions count as well.
 
 use super::source_queries::{Arrival, SourceQueries};
 use crate::detect::Source;
@@ -11,21 +11,21 @@ use pgrx::pg_sys;
 use serde_json::Value;
 use travel_core::rule::Micros;
 
-/// What stands in the questions for an entity, a time and a transaction: found again in the plans.
+/// The entity, time and transaction in the queries that are planned. They are recognized in the plans.
 const ENTITY: &str = "impossible travel: some entity";
 const TIME: &str = "2001-02-03 04:05:06";
 const TIME_US: Micros = 34_488_306_000_000;
 const TRANSACTION: &str = "20010203040506";
 
-/// Whether indexes lead from an entity (or a baseline entity, as SQL) and a time to the events. With the owner's rights,
-/// within an SPI connection.
+/// Whether indexes find the events of an entity (or a baseline user), given as SQL, after a time. With the owner's
+/// rights, within an SPI connection.
 pub fn lead_to(queries: &SourceQueries, key: &str) -> Result<bool, TravelError> {
     let is_key = format!("{key} = '{ENTITY}'");
     if !Plan::of(queries, &is_key)?.is_by_index(ENTITY) {
         return Ok(false);
     }
-    // One that begins with the key and goes on otherwise leads to all of its rows. Where the planner prefers another
-    // index that does not begin with the key, there is little to read.
+    // An index that begins with the key but does not continue with the time finds all rows of the key. If the planner
+    // prefers an index that does not begin with the key, there is little to read.
     let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
     let plan = Plan::of(queries, &format!("{is_key} AND {is_later}"))?;
     Ok(!plan.is_by_index(ENTITY) || plan.is_by_index(TIME))
@@ -37,7 +37,7 @@ pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
     Ok(Plan::of(queries, &is_later)?.is_by_index(TIME))
 }
 
-/// Says which indexes are missing, each with the statement that makes it. With the owner's rights, within an SPI
+/// Sends a notice for each missing index, with the statement that creates it. With the owner's rights, within an SPI
 /// connection.
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let time = queries.events.time_key();
@@ -71,7 +71,7 @@ fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
     let kind = relation.map_or(0, |oid| unsafe { pg_sys::get_rel_relkind(oid) } as u8);
     let keys: Option<Vec<String>> = keys.iter().map(|key| index_key(key)).collect();
     let hint = match (kind, keys) {
-        // What another server does with a condition cannot be seen from here.
+        // The plan does not show what another server does with a condition.
         (b'f', _) => return,
         (b'v', Some(keys)) => format!("Make it on the tables under the view, over what is here ({}).", keys.join(", ")),
         (_, Some(keys)) => format!("CREATE INDEX ON {source} ({});", keys.join(", ")),
@@ -86,7 +86,7 @@ fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
     .send();
 }
 
-/// An expression over the source (named s) as a key of an index of it.
+/// An expression over the source, whose alias is `s`, as a key of an index. `None` if it cannot be one.
 fn index_key(sql: &str) -> Option<String> {
     let mut key = String::with_capacity(sql.len() + 2);
     let mut before = ' ';
@@ -95,7 +95,7 @@ fn index_key(sql: &str) -> Option<String> {
         let begins_word = !(before.is_alphanumeric() || matches!(before, '_' | '"' | '$' | '.'));
         if begins_word && characters.peek() == Some(&'.') {
             match character {
-                // In a text it is no name.
+                // Within a string it would not be a name.
                 's' if !sql.contains('\'') => {
                     characters.next();
                     before = '.';
@@ -115,11 +115,11 @@ fn index_key(sql: &str) -> Option<String> {
     Some(if is_column { key } else { format!("({key})") })
 }
 
-/// A plan as EXPLAIN writes it.
+/// A plan as `EXPLAIN (FORMAT json)` writes it.
 pub struct Plan(Value);
 
 impl Plan {
-    /// Of a query for the rows that satisfy a condition, where an index is taken if any serves.
+    /// The plan of a query for the rows that satisfy a condition. It uses an index if any serves.
     pub fn of(queries: &SourceQueries, condition: &str) -> Result<Self, TravelError> {
         let query =
             format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
@@ -130,12 +130,13 @@ impl Plan {
         })
     }
 
-    /// Shows the fields of all its nodes, by name and text.
+    /// Shows all text fields of all nodes to `see`: the name and the value.
     pub fn visit(&self, see: &mut impl FnMut(&str, &str)) {
         visit(&self.0, see);
     }
 
-    /// Whether no rows are read only to find that they do not satisfy the condition with this mark in it.
+    /// Whether an index applies the condition that contains this mark, so that no rows are read and then filtered out
+    /// by it.
     pub fn is_by_index(&self, mark: &str) -> bool {
         let mut is_filtered = false;
         self.visit(&mut |name, condition| {

@@ -1,10 +1,42 @@
-//! The detection rule: what is new in a rule's source is evaluated by the engine in `travel_core::rule`, and what comes of it
-//! is written.
+//! Detection rules: they are stored in `travel.rules`, and scans apply them to new events.
 //!
-//! [`definition`] a row of travel.rules; [`source_trust`] the source that it is bound to; [`validate`] what is written there; [`check_rule`], [`indexes`], [`exact_cursor`] what is wrong with it;
-//! [`presets`] rules to begin with; [`source_queries`] the SQL over its source; [`reader`] rows as evaluated events;
-//! [`geoip_dependencies`] the GeoIP databases that a rule depends on; [`checkpoints`] what was kept of entities and baseline entities; [`reevaluation`] what must be evaluated again for a late event; [`evaluation`]
-//! what comes of evaluating; [`findings`] a verdict as columns; [`write`] what is stored; [`progress`] where a scan stands; [`notify`] who is told; [`scan`] one step; [`step_status`] how it ended.
+//! The engine that evaluates events is [`travel_core::rule`], which knows no database. This module reads what the
+//! engine needs, has it evaluate, and writes the results.
+//!
+//! A rule as it is written:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`definition`] | a row of `travel.rules` |
+//! | [`validate`] | the trigger that checks a row before it is stored |
+//! | [`presets`] | `travel.create_rule`: new rules from presets |
+//! | [`check_rule`] | `travel.check_rule`: what is wrong with a rule or its source, and what could be better |
+//! | [`indexes`] | which indexes a scan would use, and which are missing |
+//! | [`exact_cursor`] | whether transaction ids tell exactly which rows of a source are new |
+//! | [`source_trust`] | which tables and functions a rule may read and run: `travel.confirm_source` |
+//! | [`deletion`] | what is deleted and archived with a rule |
+//!
+//! A scan, which runs in steps; [`scan`] is the place to start:
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`scan`] | one step, from new rows to written alerts |
+//! | [`progress`] | how far the scans of a rule have come |
+//! | [`source_queries`], [`source_columns`] | the SQL over a source, and the columns that it returns |
+//! | [`reader`] | rows of a source as located events |
+//! | [`analyst_rows`] | known locations, known transitions and suppressions that analysts entered |
+//! | [`checkpoints`] | the stored states of entities and baseline users |
+//! | [`reevaluation`] | the members that a late event concerns, and the checkpoints from which they resume |
+//! | [`settled_verdicts`] | the verdicts between such a checkpoint and the late event, which stand |
+//! | [`evaluation`] | what a step evaluates events by, and what that results in |
+//! | [`findings`] | a verdict as columns |
+//! | [`write`] | the tables of verdicts, alerts, the baseline and checkpoints |
+//! | [`notify`] | notifications about new alerts |
+//! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
+//! | [`step_status`] | how the last step ended, which `travel.scan` asks for, and the error that `travel.status` shows |
+//!
+//! Around scans: [`assert_healthy`] raises an error for monitors, and [`prune`] deletes old rows. What analysts may
+//! change in these tables is in [`crate::guards`].
 
 mod analyst_rows;
 mod assert_healthy;

@@ -1,14 +1,15 @@
-//! `NOTIFY travel_alerts`, which listeners get when the step commits.
+//! `NOTIFY travel_alerts`: notifications about new alerts, which listeners receive when the step commits.
 
 use super::progress::Progress;
 use super::write::RaisedAlert;
 use crate::pg::spi::{self, Argument};
 use serde_json::{Value, json};
 
-/// More than so many alerts of one scan are told of in one notification.
+/// If one pass raises more alerts than this, one notification announces all of them.
 const NOTIFIED: i64 = 20;
 
-/// Tells of the alerts that a step raised, while they are few. Any role can listen: nothing of the entity is said.
+/// Counts the alerts that a step raised, and announces each while they are few. Any role can listen, so a notification
+/// contains nothing about the entity.
 pub fn tell(rule: &str, progress: &mut Progress, raised: &[RaisedAlert]) {
     progress.count_raised(rule, raised.len(), raised.iter().map(|alert| alert.severity).max());
     if progress.raised <= NOTIFIED {
@@ -18,7 +19,7 @@ pub fn tell(rule: &str, progress: &mut Progress, raised: &[RaisedAlert]) {
     }
 }
 
-/// At the end of a pass: where they were many, how many.
+/// Announces at the end of a pass how many alerts it raised, if they were too many to announce one by one.
 pub fn tell_of_many(rule: &str, progress: &Progress) {
     if progress.raised > NOTIFIED {
         let severity = progress.highest.map(|severity| severity.into_str());

@@ -1,4 +1,4 @@
-//! `travel.create_rule`: a rule of a preset.
+//! `travel.create_rule`: creates a rule from a preset.
 
 use super::check_rule;
 use super::validate::without_warning;
@@ -20,7 +20,7 @@ FROM travel.presets
 WHERE preset = $1
 ON CONFLICT DO NOTHING";
 
-/// `(preset, source, name)`
+/// `(preset, source, name) -> text`: the name of the new rule.
 fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let preset = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "preset" })?;
     let source = call.oid(1).ok_or(TravelError::ArgumentNull { name: "source" })?;

@@ -1,7 +1,8 @@
 //! How far the scans of a rule have come: its row in `travel_internal.scans`.
 //!
-//! A *pass* reads everything that is new to a rule, or everything after a given time, in one or more steps. Each step is a
-//! transaction. The row says which rows of the source the pass is about, how far it has come, and what it has found.
+//! A *pass* reads everything that is new to a rule, or everything after a given time, in one or more steps. Each step
+//! is a transaction. The row says which rows of the source the pass is about, how far it has come, and what it has
+//! found.
 
 use super::definition::{self, Definition};
 use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
@@ -15,8 +16,8 @@ use std::panic::AssertUnwindSafe;
 use travel_core::rule::settings::HOUR;
 use travel_core::rule::{Micros, Severity};
 
-/// How far back rows are read again that a previous pass may have missed, because they were committed long after they were
-/// written.
+/// How far back rows are read again that a previous pass may have missed, because they were committed long after they
+/// were written.
 const OVERLAP: Micros = HOUR;
 
 /// The row of a rule. It is locked until the transaction ends, so no two scans of one rule run at once.
@@ -76,8 +77,8 @@ pub struct StepCounts {
 }
 
 impl Progress {
-    /// Locks the row of a rule, and makes it if the rule was never scanned. If another session scans the rule, it waits for
-    /// that session's step as long as for any lock. Within an SPI connection.
+    /// Locks the row of a rule, and makes it if the rule was never scanned. If another session scans the rule, it waits
+    /// for that session's step as long as for any lock. Within an SPI connection.
     pub fn lock(rule: &str) -> Result<Self, TravelError> {
         PgTryBuilder::new(AssertUnwindSafe(|| Self::locked(rule)))
             .catch_others(|caught| {
@@ -137,7 +138,8 @@ impl Progress {
         })
     }
 
-    /// Begins a pass over new rows. It is over all rows if the source or the database cluster is another one than before.
+    /// Begins a pass over new rows. It is over all rows if the source or the database cluster is another one than
+    /// before.
     pub fn begin(
         &mut self,
         definition: &Definition,
@@ -218,8 +220,8 @@ impl Progress {
         Ok(())
     }
 
-    /// The condition, as SQL over the source, on the rows that the pass is about. `None` if it is about all rows. `own_xid`
-    /// is the id of the present transaction.
+    /// The condition, as SQL over the source, on the rows that the pass is about. `None` if it is about all rows.
+    /// `own_xid` is the id of the present transaction.
     pub fn condition(&self, queries: &SourceQueries, own_xid: &str) -> Option<String> {
         // A pass that evaluates everything again also reads what was read before.
         let again = self.evaluate_from.is_some();
@@ -381,8 +383,8 @@ impl Progress {
     }
 }
 
-/// The snapshot with the present transaction among those that are running, so that what this transaction inserts later is
-/// new to the next scan. `None` if the text is not a snapshot.
+/// The snapshot with the present transaction among those that are running, so that what this transaction inserts later
+/// is new to the next scan. `None` if the text is not a snapshot.
 fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
     let own: u64 = own_xid.parse().ok()?;
     let mut parts = snapshot.split(':');

@@ -1,4 +1,4 @@
-//! `travel.prune`: what is old goes.
+//! `travel.prune`: deletes old verdicts, archived alerts, and expired entries of analysts.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -9,10 +9,10 @@ use pgrx::pg_sys;
 
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
 
-/// An incident lasts a day at most by default, and events come days late: less makes no sense.
+/// The shortest age to prune by. An incident lasts up to a day by default, and events come days late.
 const LEAST: &str = "1 day";
 
-/// What is subtracted from now must leave a time that PostgreSQL can write.
+/// The longest age to prune by. The time that long ago must be one that PostgreSQL can represent.
 const MOST: &str = "6000 years";
 
 /// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
@@ -49,8 +49,8 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// In this order. An alert that nobody has worked off stays, with its verdicts, however old it is; so does one that a leg
-/// of an event that is still evaluated could join.
+/// The statements, in their order. Open alerts are kept with their verdicts, whatever their age. So are alerts that a
+/// leg of an event that is still evaluated could join.
 const STATEMENTS: [&str; 7] = [
     "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
@@ -63,8 +63,9 @@ const STATEMENTS: [&str; 7] = [
      WHERE to_time < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id)",
     "DELETE FROM travel.known_places WHERE origin <> 'learnt' AND valid_until < $1",
     "DELETE FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1",
-    // Temporary keys are many and live hours. From one that was last used so long before, no leg that is still evaluated
-    // can start (half the Earth at the least velocity of a rule takes 401 hours), and none joins an incident of it.
+    // Temporary keys are many and live for hours. A leg cannot start at the last event of a key that was not used for
+    // so long (half the Earth's circumference takes 401 hours at the lowest velocity of a rule), nor can it join an
+    // incident.
     "DELETE FROM travel_internal.entity_states AS s
      USING travel.rules AS r, travel_internal.entity_states AS newest
      WHERE r.name = s.rule AND newest.rule = s.rule AND newest.entity = s.entity AND newest.valid_until = 'infinity'

@@ -41,8 +41,8 @@ pub struct Member {
     group: usize,
     /// Events after this time are evaluated again.
     after: Micros,
-    /// Events after this time are evaluated again even if they were evaluated before: because an event came late, not only
-    /// because place data changed.
+    /// Events after this time are evaluated again even if they were evaluated before: because an event came late, not
+    /// only because place data changed.
     late_after: Micros,
     /// The group resumes from its checkpoints of this time, which is not later than `after`.
     cut: Micros,
@@ -296,8 +296,8 @@ impl Reevaluation {
         }
     }
 
-    /// Lets groups without checkpoints of the present edition, whose beginning the source has lost, resume from the oldest
-    /// checkpoints of any edition after which the source has everything. Starting anew would forget their known
+    /// Lets groups without checkpoints of the present edition, whose beginning the source has lost, resume from the
+    /// oldest checkpoints of any edition after which the source has everything. Starting anew would forget their known
     /// locations, and while locations are learned anew nothing is raised.
     fn skip_lost_beginnings(&mut self) {
         for (of, members) in self.groups() {

@@ -56,8 +56,8 @@ pub struct SourceQueries {
 /// The baseline user of rules without a baseline, as SQL.
 const NO_BASELINE: &str = "NULL::text";
 
-/// Settings for queries that indexes answer. The first two are for a single index. JIT is off because a plan that needs a
-/// sequential scan nevertheless is then estimated at a cost at which PostgreSQL would compile it.
+/// Settings for queries that indexes answer. The first two are for a single index. JIT is off because a plan that needs
+/// a sequential scan nevertheless is then estimated at a cost at which PostgreSQL would compile it.
 const BY_INDEX: [(&CStr, &CStr); 4] = [
     (c"jit", c"off"),
     (c"enable_seqscan", c"off"),
@@ -182,8 +182,8 @@ impl SourceQueries {
         }
     }
 
-    /// Checks that PostgreSQL itself reads the rows, if transaction ids tell what is new. With the owner's rights, within an
-    /// SPI connection.
+    /// Checks that PostgreSQL itself reads the rows, if transaction ids tell what is new. With the owner's rights,
+    /// within an SPI connection.
     pub fn must_be_planned_here(&self) -> Result<(), TravelError> {
         match self.arrival {
             Arrival::Transaction(_) => self.must_be_exact(exact_cursor::other_engine(self)?),
@@ -208,8 +208,8 @@ impl SourceQueries {
         }
     }
 
-    /// A query for all events of some entities ($1, each after its time in $2) and of some baseline users ($3, $4), in order
-    /// of time. A row may be returned twice.
+    /// A query for all events of some entities ($1, each after its time in $2) and of some baseline users ($3, $4), in
+    /// order of time. A row may be returned twice.
     pub fn histories(&self) -> String {
         format!("{}\nORDER BY event_time", self.histories_of(&self.select))
     }
@@ -261,8 +261,8 @@ impl SourceQueries {
         )
     }
 
-    /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows a
-    /// member has.
+    /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows
+    /// a member has.
     pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
         if self.is_indexed { spi::with_settings(&BY_INDEX, body) } else { body() }
     }

@@ -1,8 +1,9 @@
-//! What a rule is bound to: the source that its writer saw, by its owner; and, where the rule runs with a superuser's
-//! rights, what may run below it.
+//! Which source a rule may read, and what may run when it does.
 //!
-//! A rule names its source. Whoever owns the schema can drop a table and put a view of the same name in its place,
-//! whose functions would run with the rights of the rule's owner.
+//! A rule names its source. The owner of the schema can drop that table and create a view of the same name, whose
+//! functions would run with the rights of the rule's owner. So a rule is bound to the role that owns its source, and
+//! stops if another role owns it. A rule that runs with a superuser's rights may only run code that belongs to
+//! superusers.
 
 use super::definition::Definition;
 use crate::detect::Source;
@@ -17,9 +18,10 @@ use std::sync::LazyLock;
 
 pg_function!(travel_confirm_source, pg_finfo_travel_confirm_source, confirm_source);
 
-/// All that is read, and run, when a query reads what the rows of `root` name: what a relation consists of and is read
-/// through (partitions and other children, indexes, the query of a view, row policies, checks and statistics, which the
-/// planner evaluates), and what any of these depends on. What came with PostgreSQL depends on nothing.
+/// A query for everything that is read and run when a query reads the objects in `root`: what a relation consists of
+/// and is read through (partitions and other children, indexes, the query of a view, row policies, and the constraints
+/// and statistics that the planner evaluates), and what any of these depends on. Objects that came with PostgreSQL
+/// depend on nothing.
 const BELOW: &str = "
 WITH RECURSIVE below (class, object) AS (
     SELECT root.class, root.object FROM ROWS FROM (unnest($1::oid[]), unnest($2::oid[])) AS root (class, object)
@@ -67,7 +69,7 @@ WITH RECURSIVE below (class, object) AS (
     ) AS next
 )";
 
-/// A temporary object below, in words.
+/// A query for a temporary object below, in words.
 static TEMPORARY: LazyLock<String> = LazyLock::new(|| {
     below(
         "
@@ -82,7 +84,7 @@ LIMIT 1",
     )
 });
 
-/// An object below that no superuser owns, in words, and its owner.
+/// A query for an object below that is not owned by a superuser, in words, and its owner.
 static NOT_TRUSTED: LazyLock<String> = LazyLock::new(|| {
     below(
         "
@@ -99,8 +101,8 @@ LIMIT 1",
     )
 });
 
-/// The source of a rule, open and locked until the transaction ends, if it is what the rule is bound to. With the rights
-/// of the rule's owner, within an SPI connection.
+/// Opens the source of a rule, and locks it until the transaction ends, if it is the one that the rule is bound to.
+/// With the rights of the rule's owner, within an SPI connection.
 pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
     let oid = Source::lock(&definition.source).ok_or_else(|| TravelError::NoRuleSource {
         rule: definition.name.clone(),
@@ -112,8 +114,8 @@ pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
     Source::open(oid)
 }
 
-/// Refuses a temporary relation: the next scan may run in another session, which would read its own relation of that
-/// name.
+/// Checks that the source is not temporary. The next scan may run in another session, which would read its own relation
+/// of that name.
 pub fn must_last(rule: &str, source: &str, oid: pg_sys::Oid) -> Result<(), TravelError> {
     // SAFETY: a look-up in the catalogs.
     let persistence = unsafe { pg_sys::get_rel_persistence(oid) } as u8;
@@ -127,7 +129,7 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
     let Some(owner) = Role::owner_of(oid) else { return Ok(()) };
     let is_as_bound = match &definition.source_owner {
         Some(bound) => *bound == owner.name(),
-        // It was not there when the rule was written. Neither of these gains anything by being trusted.
+        // The source did not exist when the rule was written. These two owners gain nothing by being trusted.
         None => owner == definition.owner()? || owner.is_superuser(),
     };
     if is_as_bound {
@@ -141,8 +143,8 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
     })
 }
 
-/// What a rule reads and runs must not be this session's alone: in the next scan it is whatever that session made. With
-/// the rights of the rule's owner, within an SPI connection.
+/// Checks that a rule reads and runs nothing temporary, because the next scan may run in a session that has other
+/// temporary objects of these names. With the rights of the rule's owner, within an SPI connection.
 pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
     let rows = select_below(&TEMPORARY, roots);
     spi::columns!(rows => object);
@@ -168,17 +170,17 @@ pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), 
     })
 }
 
-/// A query over `below`, a relation of the catalogs and rows that [`BELOW`] makes of the roots.
+/// Completes a query over `below`, the objects that [`BELOW`] finds.
 pub fn below(query: &str) -> String {
     format!("{BELOW}{query}")
 }
 
-/// The rows of a query that [`below`] made. Roots that came with PostgreSQL have nothing below them.
+/// Runs a query that [`below`] made. Roots that came with PostgreSQL have nothing below them.
 pub fn select_below(query: &'static str, roots: &[Object]) -> spi::Rows {
     let others = || roots.iter().filter(|(_, object)| object.to_u32() >= pg_sys::FirstNormalObjectId);
     let classes = Argument::oids(others().map(|(class, _)| *class));
     let objects = Argument::oids(others().map(|(_, object)| *object));
-    // A recursive query is said to cost so much that PostgreSQL would compile it.
+    // A recursive query is estimated at a cost at which PostgreSQL would compile it.
     spi::with_settings(&[(c"jit", c"off"), (c"search_path", c"pg_catalog, pg_temp")], || {
         spi::select_kept(query, &[classes, objects])
     })
@@ -203,7 +205,7 @@ fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         must_last(name, &definition.source, oid)?;
         let source_owner = Role::owner_of(oid).ok_or_else(no_source)?.name();
         let rules = Source::find("travel.rules").and_then(Role::owner_of).ok_or_else(no_source)?;
-        // The writer may have no right to write rules: what he may is to confirm.
+        // The caller may confirm a source without the privilege to write rules.
         acting_as(rules.oid(), || {
             spi::execute(
                 "UPDATE travel.rules SET source_owner = $2 WHERE name = $1",

@@ -1,4 +1,4 @@
-//! Records how a step of a scan ended. `travel.scan` needs this before it continues with the next rule.
+//! Records how a step of a scan ended. `travel.scan` needs to know this before it continues with the next rule.
 
 use crate::pg::attempt::is_cancel;
 use crate::pg::errors::TravelError;
@@ -15,22 +15,22 @@ use std::panic::AssertUnwindSafe;
 pg_function!(travel_scan_step_ended, pg_finfo_travel_scan_step_ended, scan_step_ended);
 pg_function!(travel_note_scan_error, pg_finfo_travel_note_scan_error, note_scan_error);
 
-/// The longest error that travel.status keeps, in characters. A function of a user's can raise megabytes.
+/// The longest error that `travel.status` keeps, in characters. A user's function can raise megabytes of text.
 const LONGEST_ERROR: usize = 1000;
 
-/// How long an error waits to be noted: what holds up a scan may hold this up, too, and the session may be cancelled
-/// already.
+/// How long recording an error may wait for a lock, in milliseconds. What blocked the scan may block this, too, and the
+/// session may already be cancelled.
 const NOTE_WAIT_MS: i32 = 1000;
 
 #[derive(Clone, Copy)]
 enum StepStatus {
-    /// No step ran, or it ended well: an error that is seen now came from outside of it.
+    /// No step ran, or it succeeded. An error that is seen now was raised outside of it.
     None,
-    /// By an error of the rule, of its source, or of ours.
+    /// It raised an error, because of the rule, its source or the extension.
     Failed,
-    /// Another session is scanning the rule.
+    /// Another session scans the rule.
     Busy,
-    /// The session was told to stop.
+    /// The session was cancelled.
     Cancelled,
 }
 
@@ -38,9 +38,9 @@ thread_local! {
     static LAST: Cell<StepStatus> = const { Cell::new(StepStatus::None) };
 }
 
-/// Runs a step, within which no lock is waited for longer than `impossible_travel.scan_lock_timeout` says, and remembers
-/// how it ended. PL/pgSQL cannot tell the cancel of a session from an error with the same SQLSTATE that a user's
-/// function raised: only PostgreSQL's own error says where it was raised.
+/// Runs a step and remembers how it ended. No lock within it is waited for longer than
+/// `impossible_travel.scan_lock_timeout`. PL/pgSQL cannot tell the cancel of a session from an error with the same
+/// SQLSTATE that a user's function raised. Only PostgreSQL's own error report says where it was raised.
 pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, TravelError> {
     LAST.set(StepStatus::None);
     let result = PgTryBuilder::new(AssertUnwindSafe(|| with_bounded_locks(lock_wait_ms(), body)))
@@ -60,7 +60,7 @@ pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R,
     result
 }
 
-/// Whether an error is that of a wait for a lock that took too long.
+/// Whether an error says that waiting for a lock took too long.
 pub fn is_lock_timeout(caught: &CaughtError) -> bool {
     matches!(caught, CaughtError::PostgresError(report)
         if report.sql_error_code() == pgrx::PgSqlErrorCode::ERRCODE_LOCK_NOT_AVAILABLE)
@@ -72,8 +72,9 @@ fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&[(c"lock_timeout", &wait)], body)
 }
 
-/// `() -> text`: how the last step of this session ended, once: failed, busy or cancelled; none for what happens outside
-/// of a step, and after a step that ended well. Never NULL: to compare with NULL takes an operator of the search_path.
+/// `() -> text`: how the last step of this session ended: `failed`, `busy` or `cancelled`. It answers once; otherwise,
+/// and after a step that succeeded, the answer is `none`. It is never NULL, because comparing with NULL would take an
+/// operator of the search_path.
 fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(match LAST.replace(StepStatus::None) {
         StepStatus::None => varlena(b"none"),
@@ -83,7 +84,7 @@ fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
     })
 }
 
-/// `(rule, error)`
+/// `(rule, error)`: records an error, which `travel.status` shows.
 fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
     let error = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "error" })?;
@@ -104,7 +105,7 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(call.null())
 }
 
-/// The text, or its beginning.
+/// The text, cut to its beginning if it is long.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_ERROR) {
         None => text.to_owned(),

@@ -1,7 +1,8 @@
-//! The trigger on travel.rules: what is written must be in range and its writer's to write.
+//! The trigger on `travel.rules`. It checks each setting of a rule, and that the writer may write it.
 //!
-//! A rule runs with the rights of its owner, so whoever writes it must be a member of that role, before and after. What
-//! does not resolve (the source is not there yet, or not there any more) is a warning: a restore must not lose the rule.
+//! A rule runs with the rights of its owner, so its writer must be a member of that role, before and after the change.
+//! A name that does not resolve, such as a source that does not exist yet, is only a warning, because a restore must
+//! not lose the rule.
 
 use super::check_rule;
 use super::definition::Definition;
@@ -29,7 +30,7 @@ thread_local! {
     static WARNS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// Runs `body` without warnings of what does not resolve: its caller checks the rule himself.
+/// Runs `body` without warnings about names that do not resolve, for a caller that checks the rule itself.
 pub fn without_warning<R>(body: impl FnOnce() -> R) -> R {
     struct Restore;
     impl Drop for Restore {
@@ -73,13 +74,13 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(new.result())
 }
 
-/// AFTER INSERT OR UPDATE, each row: what a rule was warned of is a line in travel.status, too.
+/// AFTER INSERT OR UPDATE, for each row: shows in `travel.status` what the writer of the rule was warned of.
 fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let (Event::Insert { new } | Event::Update { new, .. }) = trigger.event() else {
         return Ok(trigger.skip());
     };
-    // A dump has the lines of travel.status itself.
+    // A dump contains the errors of travel.status itself.
     if role::is_dump_loading()
         || !WARNS.get()
         || Role::named(new.text(c"owner")?.unwrap_or_default()).is_none()
@@ -111,12 +112,12 @@ fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelErro
     }
 }
 
-/// In bytes.
+/// The longest name of a rule, in bytes.
 const MAX_NAME: usize = 200;
 
 const MAX_PERIOD: i64 = 3650 * DAY;
 
-/// What is NULL is left to the table's constraints.
+/// Checks each setting by itself. NULLs are left to the table's constraints.
 fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     let wrong = |column: &'static CStr, wanted: Cow<'static, str>, hint: &'static str| {
         let value = rule.written(column);
@@ -192,7 +193,7 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     }
     for column in [c"downgraded", c"ignored"] {
         let attributes = rule.texts(column)?.unwrap_or_default();
-        // A NULL is no attribute, as any other name that is none.
+        // A NULL is an unknown attribute.
         if NetworkAttributes::from_names(
             attributes.iter().map(|attribute| attribute.as_deref().unwrap_or_default()),
         )
@@ -211,7 +212,7 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     Ok(())
 }
 
-/// What can be seen without the source.
+/// Checks the syntax of names, expressions and the message, which does not take the source.
 fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
     for (argument, column) in [("entity", c"entity"), ("baseline_entity", c"baseline_entity")] {
         if let Some(list) = rule.text(column)?
@@ -239,8 +240,8 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
     Ok(())
 }
 
-/// The source with its schema, if it is there; the owner, if none is given: that of the source, where the writer is a
-/// member of it, or else the writer.
+/// Completes a rule: adds the schema to the name of an existing source, and the owner if none is given. That is the
+/// source's owner if the writer is a member of it, otherwise the writer.
 fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), TravelError> {
     let mut relation = None;
     if let Some(source) = rule.text(c"source")? {
@@ -266,8 +267,8 @@ fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), Trav
     Ok((rule, relation))
 }
 
-/// Binds the rule to who owns its source now; one that is bound already, as far as neither source nor owner of the rule
-/// changes, stays so. A dump has what it was bound to.
+/// Binds a rule to the present owner of its source. A rule that is already bound stays so unless its source or its
+/// owner changes. A dump contains the binding.
 fn with_source_owner(
     old: Option<&Tuple>,
     new: Tuple,
@@ -295,7 +296,7 @@ fn with_source_owner(
     Ok(new.with(&[(c"source_owner", present.and_then(|owner| trigger::text(&owner)))]))
 }
 
-/// Whether the owner is there: it must be, but in a restore, or where it is not the one who is changed.
+/// Whether the owner exists. A missing owner is an error, except in a restore or if the owner does not change.
 fn owner_exists(old: Option<&Tuple>, new: &Tuple) -> Result<bool, TravelError> {
     let Some(owner) = new.text(c"owner")? else { return Ok(false) };
     if Role::named(owner).is_some() {
@@ -314,7 +315,8 @@ fn owner_exists(old: Option<&Tuple>, new: &Tuple) -> Result<bool, TravelError> {
     }
 }
 
-/// A rule of a role that is gone is nobody's but a superuser's.
+/// Checks that the writer is a member of the rule's owner. If that role was dropped, only a superuser may write the
+/// rule.
 fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
     let writer = Role::current();
     let Some(owner) = rule.text(c"owner")? else { return Ok(()) };
@@ -325,15 +327,15 @@ fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
     Err(TravelError::RuleNotOwned { rule: name_of(rule)?, owner: owner.to_owned(), role: writer.name() })
 }
 
-/// What the rule names is looked up with its owner's rights: even to read an expression can run functions that others
-/// wrote.
+/// Looks up what a rule names and warns if that fails. It uses the owner's rights, because already reading an
+/// expression can run functions that other roles wrote.
 fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     let about = format!("the rule \"{}\" cannot be used as it is: ", name_of(rule)?);
     match resolution(rule)? {
-        // A NULL where none may be is left to the table's constraints.
+        // A NULL in a required column is left to the table's constraints.
         Ok(()) => Ok(()),
         Err(Failure::Ours(error)) if matches!(*error, TravelError::RuleUnreadable { .. }) => Ok(()),
-        // Another version of PostgreSQL may read an expression otherwise: no reason to lose the rule.
+        // Another version of PostgreSQL may refuse an expression. A restore must not lose the rule for that.
         Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(*error),
         Err(_) if !WARNS.get() => Ok(()),
         Err(Failure::Ours(error)) => {
@@ -347,12 +349,12 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     }
 }
 
-/// Looks up what a rule names.
+/// The result of looking up what a rule names.
 fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
     let name = name_of(rule)?;
     Ok(attempt(|| {
         spi::connected(|| {
-            // The writer's search_path finds the source, and nothing else.
+            // Only the source is looked up by the writer's search_path.
             let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
                 Definition::of_row(&name, rule.composite())
             })?;
@@ -361,7 +363,7 @@ fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
     }))
 }
 
-/// Mistakes that no table to come can mend.
+/// Whether an error is a mistake in the rule that creating a table or column would not mend.
 fn is_malformed(error: &TravelError) -> bool {
     match error {
         TravelError::ConditionHas { .. }
@@ -382,7 +384,7 @@ fn is_malformed(error: &TravelError) -> bool {
     }
 }
 
-/// A dump is loaded by someone who may skip checks.
+/// Whether a dump is being restored by a role that may skip checks.
 fn is_restoring() -> bool {
     Role::current().is_superuser() && role::is_dump_script()
 }

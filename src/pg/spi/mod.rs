@@ -55,8 +55,8 @@ pub fn connected<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the same
-/// types; otherwise the statement ends with SQLSTATE 42804 before the first row. Within [`connected`].
+/// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the
+/// same types; otherwise the statement ends with SQLSTATE 42804 before the first row. Within [`connected`].
 pub fn execute_into(query: &str, rows: &RowSet) {
     let query = c_string(query);
     // SAFETY: the receiver writes into the set's tuplestore, which outlives the query.
@@ -154,16 +154,16 @@ pub fn select_text(query: &str, arguments: &[Argument]) -> Result<Option<String>
     rows.first().map_or(Ok(None), |row| row.string(rows.only_column()))
 }
 
-/// Runs a query of one row and one `timestamptz` column, in microseconds since 2000-01-01 UTC. `None` if the value is NULL
-/// or there is no row. Within [`connected`].
+/// Runs a query of one row and one `timestamptz` column, in microseconds since 2000-01-01 UTC. `None` if the value is
+/// NULL or there is no row. Within [`connected`].
 pub fn select_time(query: &str) -> Option<i64> {
     let rows = select(query, &[]);
     rows.first().and_then(|row| row.i64(rows.only_column()))
 }
 
-/// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It also
-/// undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left behind
-/// would apply to what runs next, with other rights.
+/// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It
+/// also undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left
+/// behind would apply to what runs next, with other rights.
 pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: impl FnOnce() -> R) -> R {
     // SAFETY: a nest level of its own, ended where nothing unwinds; PostgreSQL ends it where something does.
     unsafe {

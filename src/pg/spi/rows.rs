@@ -86,8 +86,8 @@ impl Rows {
         Ok(found.map(|at| Column(at.unwrap_or_default())))
     }
 
-    /// All columns of a row at once, which is cheaper than one by one where there are many. The query must return exactly
-    /// these columns, with these types.
+    /// All columns of a row at once, which is cheaper than one by one where there are many. The query must return
+    /// exactly these columns, with these types.
     #[inline]
     pub fn columns<const N: usize>(
         &self,

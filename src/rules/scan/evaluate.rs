@@ -43,8 +43,8 @@ impl ScanStep {
         Ok(true)
     }
 
-    /// Evaluates the events that come in order, then the histories of the members that are evaluated again, and writes the
-    /// results.
+    /// Evaluates the events that come in order, then the histories of the members that are evaluated again, and writes
+    /// the results.
     fn evaluate(
         &mut self,
         events: SortedEvents,
@@ -118,8 +118,8 @@ impl ScanStep {
         Ok(())
     }
 
-    /// Reads and evaluates the histories of members in portions, none of which ends between two events of the same time. So
-    /// a history of any length takes bounded memory.
+    /// Reads and evaluates the histories of members in portions, none of which ends between two events of the same
+    /// time. So a history of any length takes bounded memory.
     fn evaluate_histories(
         &self,
         again: &Reevaluation,

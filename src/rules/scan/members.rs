@@ -1,5 +1,5 @@
-//! The members of a step's events. Some events continue where their members' newest checkpoints end; others are late, so
-//! their members are evaluated again from an earlier one.
+//! The members of a step's events. Some events continue where their members' newest checkpoints end; others are late,
+//! so their members are evaluated again from an earlier one.
 
 use super::ScanStep;
 use crate::pg::errors::TravelError;
@@ -158,7 +158,8 @@ impl ScanStep {
         Ok(())
     }
 
-    /// In a pass that evaluates events again: members that had events since then, and of which the source has none left.
+    /// In a pass that evaluates events again: members that had events since then, and of which the source has none
+    /// left.
     pub(super) fn lost_members(&self, edition: i64) -> Result<Reevaluation, TravelError> {
         let mut lost = Reevaluation::under(edition);
         let Some(from) = self.progress.evaluate_from else { return Ok(lost) };

@@ -89,8 +89,8 @@ impl Writer<'_> {
         Ok(raised)
     }
 
-    /// Adds the first legs of incidents that began in an earlier step. If such a leg was pruned, it adds all legs of the
-    /// incident that are left, of which the alert shows the first.
+    /// Adds the first legs of incidents that began in an earlier step. If such a leg was pruned, it adds all legs of
+    /// the incident that are left, of which the alert shows the first.
     fn load_first_legs(
         &self,
         incidents: &Incidents,

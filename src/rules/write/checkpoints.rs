@@ -1,5 +1,5 @@
-//! The rows of `travel_internal.entity_states` and `travel_internal.baseline_states`: the checkpoints from which the next
-//! scan resumes.
+//! The rows of `travel_internal.entity_states` and `travel_internal.baseline_states`: the checkpoints from which the
+//! next scan resumes.
 
 use super::{EvaluatedMember, ROWS, Writer, json};
 use crate::pg::errors::TravelError;

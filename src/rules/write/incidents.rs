@@ -100,8 +100,8 @@ impl Writer<'_> {
         })
     }
 
-    /// Loads the alerts that share a leg with these incidents, and those of entities that were evaluated again, which may
-    /// have lost theirs.
+    /// Loads the alerts that share a leg with these incidents, and those of entities that were evaluated again, which
+    /// may have lost theirs.
     fn stored_alerts(
         &self,
         incidents: &[Incident],

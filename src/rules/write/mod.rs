@@ -1,5 +1,5 @@
-//! Writes the results of a step into the tables of verdicts, alerts, the baseline and checkpoints. A row that would stay
-//! as it is is not touched.
+//! Writes the results of a step into the tables of verdicts, alerts, the baseline and checkpoints. A row that would
+//! stay as it is is not touched.
 //!
 //! | module | tables |
 //! |---|---|
@@ -64,8 +64,8 @@ impl Writer<'_> {
         Ok(raised)
     }
 
-    /// The entities that had been evaluated before and were evaluated again, as two arguments: their names, and the times
-    /// after which they were. `None` if there are none.
+    /// The entities that had been evaluated before and were evaluated again, as two arguments: their names, and the
+    /// times after which they were. `None` if there are none.
     fn reevaluated(&self) -> Option<[Argument; 2]> {
         let is_again =
             |member: &&EvaluatedMember| member.checkpoints.evaluated_until() > Some(member.restart.after);

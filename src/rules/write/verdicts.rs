@@ -1,5 +1,5 @@
-//! The rows of `travel.verdicts`. Each verdict is written once: one that raises a leg when its alert is known, any other
-//! as soon as many have gathered.
+//! The rows of `travel.verdicts`. Each verdict is written once: one that raises a leg when its alert is known, any
+//! other as soon as many have gathered.
 
 use super::incidents::Incidents;
 use super::{ROWS, Writer, qualified};
@@ -11,12 +11,12 @@ use serde_json::Value;
 use std::collections::HashMap;
 use travel_core::columns::finding_names;
 
-/// How many raised legs keep their verdicts until their alerts are known. Beyond that, memory matters more than a second
-/// write.
+/// How many raised legs keep their verdicts until their alerts are known. Beyond that, memory matters more than a
+/// second write.
 const RAISED_HELD: usize = 4 * ROWS;
 
-/// Writes verdicts while events are still being evaluated, if many have gathered, to bound the memory that a history of any
-/// length takes. Within an SPI connection.
+/// Writes verdicts while events are still being evaluated, if many have gathered, to bound the memory that a history of
+/// any length takes. Within an SPI connection.
 pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults) {
     if results.not_raised.len() >= ROWS {
         write_rows(&std::mem::take(&mut results.not_raised));
@@ -53,8 +53,8 @@ fn write_raised(
     results.raised_to_write = 0;
 }
 
-/// Inserts rows, given as JSON, or updates those that changed. A verdict that raises a leg and comes without an alert keeps
-/// the one that it has.
+/// Inserts rows, given as JSON, or updates those that changed. A verdict that raises a leg and comes without an alert
+/// keeps the one that it has.
 fn write_rows(rows: &[String]) {
     let columns: Vec<&str> = ["raised", "reasons", "edition"].into_iter().chain(finding_names()).collect();
     let (list, new, old) = (columns.join(", "), qualified("excluded", &columns), qualified("v", &columns));
@@ -72,7 +72,8 @@ fn write_rows(rows: &[String]) {
 }
 
 impl Writer<'_> {
-    /// Writes the verdicts that are not written yet. The result is the rows of those that are the first legs of incidents.
+    /// Writes the verdicts that are not written yet. The result is the rows of those that are the first legs of
+    /// incidents.
     pub(super) fn write_verdicts(
         &mut self,
         incidents: &Incidents,
@@ -90,8 +91,8 @@ impl Writer<'_> {
         Ok(found)
     }
 
-    /// Links verdicts that were written before to the alerts of their incidents: by an earlier step, or by this one when many
-    /// had gathered.
+    /// Links verdicts that were written before to the alerts of their incidents: by an earlier step, or by this one
+    /// when many had gathered.
     fn link_stored_verdicts(&self, incidents: &Incidents) {
         let is_stored = |id: &str| self.results.raised.get(id).is_none_or(|leg| leg.verdict.is_none());
         let stored: Vec<(i64, &str)> = incidents.legs().filter(|(_, leg)| is_stored(leg)).collect();
