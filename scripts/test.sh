@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# All tests, step by step, with a summary at the end.
+# Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
 #   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo
 #
-# A step that cannot run here (exit status 77) is SKIPPED, and the summary says so. Real data, which the project does
-# not ship, are looked for in REAL_DATA.
+# A step that cannot run here exits with 77, and the summary shows it as SKIPPED. REAL_DATA is a folder of real CloudTrail
+# files and GeoIP databases, which the project does not ship.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -34,24 +34,24 @@ step_clippy() {
 # The crates that know no PostgreSQL.
 step_core() { cargo test --quiet --workspace --exclude impossible_travel; }
 
-# The tests inside the extension. Their server must not run as root and must own its folder's parent.
+# The tests inside the extension. Their server must not run as root, and its user must own the parent of its folder.
 step_pgrx() {
     local home="$SERVERS/pgrx"
     [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
     as_server rm -rf "$home/pgdata"
     rm -rf "$home" && mkdir -m 0700 "$home"
     if is_root; then chown postgres "$home"; fi
-    # --runas also makes the installation go through sudo, which a user who does not own PostgreSQL's folders needs.
+    # --runas also installs through sudo, which a user who does not own PostgreSQL's folders needs.
     cargo pgrx test "pg$(pg_major)" --package impossible_travel --no-default-features --features "pg$(pg_major)" \
         --runas "$(server_user)" --pgdata "$home/pgdata"
     rm -rf "$home"
 }
 
-# SQL files and the output that they must have.
+# Runs SQL files and compares their output with the expected output.
 step_regress() {
     local pg_regress out="$WORK/regress"
     pg_regress="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress"
-    [ -x "$pg_regress" ] || { note "no pg_regress beside $("$PG_CONFIG" --pgxs)"; return 1; }
+    [ -x "$pg_regress" ] || { note "pg_regress is missing beside $("$PG_CONFIG" --pgxs)"; return 1; }
     scripts/install.sh --if-changed
     make_sample
     trap server_drop EXIT
@@ -128,7 +128,7 @@ step_demo() {
 }
 
 if [ "${1:-}" = --step ]; then
-    # A process of its own, so that a failing command ends the step wherever it stands.
+    # Each step is a process of its own, so a failing command ends the step wherever it is.
     "step_$2" "${@:3}"
     exit
 fi
@@ -138,7 +138,7 @@ mkdir -p "$WORK/test"
 summary="$WORK/test/summary"
 : >"$summary"
 
-run() { # run NAME STEP [ARGUMENT]: one line of the summary
+run() { # run NAME STEP [ARGUMENT]: runs a step and adds a line to the summary
     local name=$1 started=$SECONDS status=0 result
     heading "$name"
     "$0" --step "${@:2}" || status=$?
@@ -152,13 +152,13 @@ run() { # run NAME STEP [ARGUMENT]: one line of the summary
 }
 
 for step in "${STEPS[@]}"; do
-    declare -F "step_$step" >/dev/null || die "no step $step"
+    declare -F "step_$step" >/dev/null || die "unknown step: $step"
     if [ "$step" = e2e ]; then
         for script in tests/e2e/*.sh; do
             if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" e2e "$(basename "$script" .sh)" || true; fi
         done
     elif ! run "$step" "$step" && [ "$step" = setup ]; then
-        # Without its tools nothing else can run.
+        # No other step can run without its tools.
         break
     fi
 done
@@ -166,6 +166,6 @@ done
 heading 'Summary'
 cat "$summary"
 if [ ! -d "$REAL_DATA/cloudtrail" ]; then
-    note "SKIPPED: the tests over real data; $REAL_DATA is not there (REAL_DATA says where)"
+    note "SKIPPED: the tests over real data, because REAL_DATA=$REAL_DATA does not exist"
 fi
 ! grep -q '^FAILED' "$summary"
