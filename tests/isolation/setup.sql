@@ -1,4 +1,5 @@
--- What the specs share: the extension, a table of events, and functions that write events and compare the results of rules.
+-- The objects that the specs share: the extension, a table of events, and functions that insert events and compare the
+-- results of rules.
 CREATE EXTENSION impossible_travel;
 SELECT travel.create_events_table('public.cloudtrail');
 
@@ -56,7 +57,8 @@ CREATE FUNCTION public.results_of(rule text) RETURNS SETOF text LANGUAGE sql AS 
         WHERE v.rule = results_of.rule
         UNION ALL
         SELECT 'alert ' || a.leg_id,
-            to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
+            to_jsonb(a)
+                - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
         FROM travel.alerts AS a
         WHERE a.rule = results_of.rule AND a.withdrawn_at IS NULL
         UNION ALL

@@ -178,24 +178,24 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
     let place = |place: &PlaceKey| {
         format!("{} {} {}", place.country_code, nullable(&place.subdivision), nullable(&place.city))
     };
-    for learnt in &evaluation.places {
+    for learned in &evaluation.places {
         lines.push(format!(
             "place {} {} {} {} {}",
-            learnt.baseline_entity,
-            place(&learnt.place),
-            learnt.state.into_str(),
-            utc(learnt.first_seen),
-            utc(learnt.last_seen),
+            learned.baseline_entity,
+            place(&learned.place),
+            learned.state.into_str(),
+            utc(learned.first_seen),
+            utc(learned.last_seen),
         ));
     }
-    for learnt in &evaluation.transitions {
+    for learned in &evaluation.transitions {
         lines.push(format!(
             "transition {} {} {} {} {}",
-            learnt.baseline_entity,
-            place(&learnt.transition.from),
-            place(&learnt.transition.to),
-            utc(learnt.traveled.first_seen),
-            utc(learnt.traveled.last_seen),
+            learned.baseline_entity,
+            place(&learned.transition.from),
+            place(&learned.transition.to),
+            utc(learned.traveled.first_seen),
+            utc(learned.traveled.last_seen),
         ));
     }
     lines.sort();

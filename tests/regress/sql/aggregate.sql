@@ -4,7 +4,7 @@ SET datestyle = ISO;
 SET extra_float_digits = 0;
 \pset null '-'
 
--- Nothing, or nobody to evaluate: an empty array, never NULL.
+-- The result without rows or without located rows is an empty array, never NULL.
 SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text,
     travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
 FROM (SELECT now() AS t, inet '192.0.2.1' AS ip WHERE false) AS s;
@@ -14,7 +14,7 @@ FROM (VALUES (1, timestamptz '2026-03-02 09:00Z', inet '192.0.2.1'), (2, NULL, '
     AS v (g, t, ip)
 GROUP BY g ORDER BY g;
 
--- The legs of the window function's tests: shuffled, they are the same.
+-- The rows of the window function's test, shuffled, give the same legs.
 CREATE TEMP TABLE journeys (who text, event_time timestamptz, ip inet, id text);
 INSERT INTO journeys VALUES
     ('a', '2026-03-02 09:10Z', '203.0.113.1',     'a8'),
@@ -51,7 +51,7 @@ CREATE TEMP VIEW collected AS
 SELECT count(*) AS differences
 FROM ((TABLE streamed EXCEPT ALL TABLE collected) UNION ALL (TABLE collected EXCEPT ALL TABLE streamed)) AS d;
 
--- Every form: without ids, with thresholds, over text, over coordinates. Labels are where the ids are.
+-- Every form of the aggregate: without ids, with thresholds, over text, over coordinates.
 WITH e (t, ip, id, lat, lon)
     AS (VALUES (timestamptz '2026-03-02 09:10Z', inet '203.0.113.1', 'y', float8 '35.5', float8 '139.5'),
         ('2026-03-02 09:00Z', '192.0.2.1', 'x', 51.5, 0)),
@@ -77,7 +77,8 @@ SELECT form, l.from_event_id AS from_id, l.to_event_id AS to_id, l.from_ip, l.to
     l.to_longitude AS to_lon, l.from_city, l.from_accuracy_km AS r, round(l.effective_distance_km) AS evaluated
 FROM forms LEFT JOIN LATERAL unnest(legs) AS l ON true ORDER BY n;
 
--- Duplicates are one event, the smallest id stands for all of them, bytewise, NULL last, whatever their order.
+-- Duplicates count as one event with the smallest of their ids, compared bytewise with NULL last, in whatever order
+-- they come.
 SELECT n, l.from_event_id, l.to_event_id
 FROM (VALUES (1, '{c,NULL,B}'::text[], '{z,NULL,é,za}'::text[]), (2, '{B,c,NULL}', '{NULL,za,é,z}'),
     (3, '{NULL,NULL}', '{NULL,x}'), (4, '{"",x}', '{NULL}'))
@@ -90,7 +91,7 @@ CROSS JOIN LATERAL (
     ) AS e
 ) AS a CROSS JOIN LATERAL unnest(legs) AS l ORDER BY n;
 
--- FILTER, DISTINCT and ORDER BY inside are PostgreSQL's, and change nothing that matters. GROUPING SETS, HAVING.
+-- FILTER, DISTINCT, ORDER BY, GROUPING SETS and HAVING work as with any aggregate.
 SELECT cardinality(travel.impossible_legs(event_time, ip)) AS plain,
     cardinality(travel.impossible_legs(event_time, ip ORDER BY id DESC)) AS ordered,
        cardinality(travel.impossible_legs(DISTINCT event_time, ip)) AS "distinct",
@@ -105,7 +106,7 @@ ORDER BY who;
 -- One column of the result, one leg of it.
 SELECT (travel.impossible_legs(event_time, ip, id))[1].to_event_id FROM journeys WHERE who = 'a';
 
--- What it refuses. OVER is the window function's work: the aggregate sorts its state in place.
+-- Invalid calls. OVER is refused, because the aggregate sorts its state in place: travel.leg is the window function.
 CREATE FUNCTION pg_temp.aggregated(call text, over_clause text) RETURNS text LANGUAGE sql AS $$
     SELECT sqlstate_of(format('SELECT travel.impossible_legs(%s) %s FROM journeys WHERE who = ''b''', call,
         over_clause)) $$;
@@ -140,7 +141,7 @@ SELECT who,
 FROM journeys
 GROUP BY who
 ORDER BY who;
--- The parts of the aggregate are not for calling; the errors say what is.
+-- The support functions of the aggregate cannot be called; the errors name the function to call instead.
 \pset format unaligned
 SELECT error_of('SELECT travel_internal.legs_add(NULL, now(), inet ''192.0.2.1'')');
 SELECT error_of('SELECT travel_internal.legs_final(NULL)');
@@ -150,7 +151,7 @@ SELECT error_of('SELECT travel.impossible_legs(event_time, ip, extract(minute fr
 \pset format aligned
 SELECT sqlstate_of('SELECT travel_internal.legs_combine(NULL, NULL)');
 
--- In parallel: partial states from workers and leader, combined; the legs are those of the plan without workers.
+-- A parallel plan combines partial states of workers and leader, and gives the legs of the serial plan.
 CREATE TABLE many AS
     SELECT n % 7 AS who, timestamptz '2026-03-02 00:00Z' + (n * 7919 % 20000) * interval '1 second' AS event_time,
            ('{192.0.2.1,203.0.113.1,198.51.100.1,192.0.2.49,10.0.0.1,2001:db8:3000::1}'::inet[])[1 + n * n % 6] AS ip,
@@ -172,14 +173,14 @@ CREATE TEMP TABLE parallel AS TABLE legs_of_many;
 SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*)
 FROM serial AS s
 FULL JOIN parallel AS p USING (who);
--- As a sorted plan too.
+-- So does a sorted plan.
 SET enable_hashagg = off;
 SELECT * FROM plan_of('TABLE legs_of_many');
 SELECT count(*) FILTER (WHERE s.legs = p.legs AND s.bare = p.bare) AS equal, count(*)
 FROM serial AS s
 FULL JOIN (TABLE legs_of_many) AS p USING (who);
 RESET enable_hashagg;
--- All in a worker.
+-- So does a plan in which only a worker aggregates.
 SELECT CASE
     WHEN current_setting('server_version_num')::int < 160000 THEN 'force_parallel_mode'
     ELSE 'debug_parallel_query' END AS whole_plan \gset
@@ -207,7 +208,7 @@ FROM ((TABLE with_ids EXCEPT ALL TABLE without_ids) UNION ALL (TABLE without_ids
 SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
--- What PostgreSQL knows of it.
+-- The aggregate's row in pg_aggregate.
 SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel_internal.legs_state'::regtype) AS own_state,
     bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
        bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space

@@ -1,4 +1,5 @@
--- What analysts may enter, change and end in the tables of the detection rule; and what is the scan's alone.
+-- Analysts may enter, change and end rows in the tables of a detection rule. Other rows and columns belong to scans
+-- alone.
 \pset null '-'
 SELECT travel.create_events_table('analysts_trail');
 CREATE ROLE regress_ann;
@@ -9,7 +10,7 @@ VALUES
     ('proven', current_user, 'public.analysts_trail', 'proven'),
     ('seen', current_user, 'public.analysts_trail', 'encountered'),
     ('gone', current_user, 'public.analysts_trail', 'proven');
--- What scans would have left: the owner of the tables may load it.
+-- The owner of the tables may load rows as scans would have written them.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, state, origin, first_seen, last_seen)
 SELECT rule, 'alice', 'GB', 'London', state, 'learnt', '2026-03-01', '2026-03-02'
 FROM (VALUES ('proven', 'contested'), ('gone', 'known')) AS v (rule, state);
@@ -37,7 +38,7 @@ CROSS JOIN (VALUES ('a', 'alice', 'GB', 'London', true, 'JP', 'Tokyo', false),
      AS v (leg, who, cc_a, city_a, known_a, cc_b, city_b, known_b);
 SET ROLE regress_ann;
 
--- A row that is entered holds from now on, and is the analyst's; empty names are none.
+-- A row that an analyst enters is in force from now on, with origin analyst; empty names are stored as NULL.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, subdivision, city)
 VALUES ('proven', 'carol', 'FR', '', 'Paris')
 RETURNING state, origin, subdivision, city, valid_from = now() AS from_now, valid_until;
@@ -89,7 +90,7 @@ $$) AS nobody,
            VALUES ('proven', 'carol', 'FR', 'mine')
        $$)
            AS no_origin;
--- It may be changed, but for whom it is about and where it came from.
+-- It may be changed, except for its baseline user and its origin.
 UPDATE travel.known_places
 SET note = 'moved there', valid_until = '2999-01-01'
 WHERE baseline_entity = 'carol' AND city = 'Paris'
@@ -100,17 +101,17 @@ SELECT what,
 FROM unnest('{baseline_entity = ''dave'',origin = ''learnt'',origin = ''alert'',alert_id = 1,state = ''contested'','
             'first_seen = now(),valid_until = ''2020-01-01'',country_code = ''fr'',note = NULL}'::text[])
     AS what;
--- What was learnt is not the analyst's.
+-- An analyst cannot change a learned row.
 SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learnt'$$);
 SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$);
 SELECT sqlstate_of($$UPDATE travel.known_transitions SET note = 'x' WHERE origin = 'learnt'$$) AS update,
     sqlstate_of($$DELETE FROM travel.known_transitions WHERE origin = 'learnt'$$) AS delete;
--- Nor the owner's, who could load it, or anybody's who would make it his own.
+-- Neither can the owner, who could load it, nor a role that would take it over.
 RESET ROLE;
 SELECT sqlstate_of($$UPDATE travel.known_places SET state = 'known' WHERE origin = 'learnt'$$) AS update,
     sqlstate_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$) AS delete,
     sqlstate_of($$UPDATE travel.known_places SET origin = 'analyst' WHERE origin = 'learnt'$$) AS taken;
--- Deleting ends a row that is in force, and removes one that was not yet, or no longer.
+-- DELETE ends a row that is in force, and removes a row that is not yet or no longer in force.
 SET ROLE regress_ann;
 DELETE FROM travel.known_places WHERE baseline_entity = 'carol';
 DELETE FROM travel.known_transitions WHERE baseline_entity = 'carol';
@@ -127,7 +128,7 @@ DELETE FROM travel.known_places WHERE baseline_entity = 'carol';
 COMMIT;
 SELECT count(*) AS carols FROM travel.known_places WHERE baseline_entity = 'carol';
 
--- Alerts: three columns are the analyst's. Each change leaves a line, by the role that made it.
+-- Analysts may change three columns of an alert. Each change adds a row to the history, with the role that made it.
 UPDATE travel.alerts
 SET status = 'under_review', assignee = 'ann'
 WHERE rule = 'proven'
@@ -144,13 +145,14 @@ SET archive_reason = 'expected'
 WHERE rule = 'proven'
 RETURNING archived_at < now() AS archived_before;
 SELECT by, change FROM travel.alert_history JOIN of ON id = alert_id WHERE rule = 'proven' ORDER BY at;
--- What was not known at either end of its legs is known after its last one, without further rights.
+-- Archiving an alert as expected enters the unknown locations of its legs as known after its last leg, without further
+-- privileges.
 SELECT * FROM places WHERE origin = 'alert';
--- Once is enough, and what was entered by hand is not the alert's.
+-- They are entered once, and rows that were entered by hand do not belong to the alert.
 UPDATE travel.alerts SET assignee = 'bob' WHERE rule = 'proven';
 UPDATE travel.alerts SET archive_reason = 'expected' WHERE rule = 'proven';
 SELECT count(*) AS alerts_rows FROM places WHERE origin = 'alert';
--- Another reason takes them back, and so does opening it again; archived once more it enters them anew.
+-- Another reason or reopening the alert takes them back; archiving it again enters them anew.
 UPDATE travel.alerts
 SET archive_reason = 'false_positive'
 WHERE rule = 'proven'
@@ -161,14 +163,14 @@ UPDATE travel.alerts SET status = 'open' WHERE rule = 'proven' RETURNING status,
 SELECT cc, city, ended, count(*) FROM places WHERE origin = 'alert' GROUP BY 1, 2, 3 ORDER BY 2;
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE rule = 'proven';
 SELECT cc, city, ended, count(*) FROM places WHERE origin = 'alert' GROUP BY 1, 2, 3 ORDER BY 2, 3;
--- A row of the alert that an analyst ended is not in force: it is not ended twice, and is entered anew.
+-- A row of the alert that an analyst ended is not ended twice, and is entered anew.
 DELETE FROM travel.known_places WHERE origin = 'alert' AND city = 'Tokyo' AND valid_until IS NULL;
 UPDATE travel.alerts SET archive_reason = NULL WHERE rule = 'proven';
 SELECT cc, city, ended, count(*) FROM places WHERE origin = 'alert' GROUP BY 1, 2, 3 ORDER BY 2, 3;
--- Places are told apart as the rule does: where it learns what it encounters, without subdivisions.
+-- Locations are compared as the rule compares them: without subdivisions if the rule learns encountered locations.
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE rule = 'seen';
 SELECT * FROM places WHERE rule = 'seen';
--- All at once, in one statement; and an alert from which nothing is left is worked on like others.
+-- All of it in one statement. A withdrawn alert can be triaged like any other.
 RESET ROLE;
 SET session_replication_role = replica;
 UPDATE travel.alerts SET withdrawn_at = now() WHERE rule = 'gone';
@@ -180,7 +182,7 @@ FROM travel.alert_history
 JOIN of ON id = alert_id
 WHERE at = (SELECT max(at) FROM travel.alert_history)
 ORDER BY 1;
--- Reasons are for what is archived.
+-- Only an archived alert has a reason.
 UPDATE travel.alerts SET status = 'open' WHERE rule = 'gone';
 SELECT what, sqlstate_of('UPDATE travel.alerts SET ' || what || $$ WHERE rule = 'gone'$$)
 FROM unnest('{archive_reason = ''other'',"status = ''under_review'', archive_reason = ''other''",status = ''closed'','
@@ -188,7 +190,7 @@ FROM unnest('{archive_reason = ''other'',"status = ''under_review'', archive_rea
             'archive_reason = NULL"}'::text[])
     AS what;
 SELECT status, archive_reason FROM travel.alerts WHERE rule = 'gone';
--- All else is the scan's: for analysts by their rights, for the owner by the trigger.
+-- All other columns belong to scans: privileges keep analysts from them, the trigger keeps the owner from them.
 SELECT column_name, sqlstate_of(format('UPDATE travel.alerts SET %I = NULL', column_name))
 FROM unnest('{id,rule,severity,first_seen,evidence,message,signal,raised_at,updated_at,archived_at,reopened_at,'
             'withdrawn_at}'::text[])
@@ -205,14 +207,14 @@ SELECT sqlstate_of($$UPDATE travel.alerts SET archived_at = now() WHERE rule = '
 SELECT error_of('DELETE FROM travel.alerts');
 SET client_min_messages = warning;
 SELECT sqlstate_of('TRUNCATE travel.alerts CASCADE') AS truncate;
--- Deep inside other functions the role is the one whose rights they run with.
+-- Within functions, the role is the one whose privileges they run with.
 CREATE FUNCTION assign(who text) RETURNS void
     LANGUAGE sql SECURITY DEFINER AS $$ UPDATE travel.alerts SET assignee = who WHERE rule = 'gone' $$;
 ALTER FUNCTION assign(text) OWNER TO regress_bob;
 SET ROLE regress_ann;
 SELECT assign('eve');
 SELECT by, change FROM travel.alert_history WHERE at = (SELECT max(at) FROM travel.alert_history);
--- A search_path of the analyst's own is not that of the triggers.
+-- The triggers do not use the search_path of the analyst.
 RESET ROLE;
 CREATE SCHEMA analysts_evil AUTHORIZATION regress_ann;
 SET ROLE regress_ann;
@@ -230,17 +232,17 @@ RESET ROLE;
 DROP SCHEMA analysts_evil CASCADE;
 RESET client_min_messages;
 
--- Suppressions: an author, a reason, and not everything.
+-- A suppression has an author, a reason, and at least one criterion.
 SET ROLE regress_ann;
-INSERT INTO travel.suppressions (rule, reason, created_by) VALUES ('proven', 'a test', 'somebody') RETURNING created_by;
+INSERT INTO travel.suppressions (rule, reason, created_by) VALUES ('proven', 'a test', 'another') RETURNING created_by;
 INSERT INTO travel.suppressions (entity_like, country_code_a, country_code_b, network, reason)
 VALUES ('arn:aws:iam::%:user/al\_ce\\', 'GB', 'JP', '203.0.113.0/24', 'the office in Tokyo')
 RETURNING created_by, entity_like;
-UPDATE travel.suppressions SET created_by = 'somebody' RETURNING created_by;
+UPDATE travel.suppressions SET created_by = 'another' RETURNING created_by;
 SET ROLE regress_bob;
 UPDATE travel.suppressions SET reason = 'a longer test' WHERE rule = 'proven' RETURNING created_by;
 SELECT error_of($$INSERT INTO travel.suppressions (reason) VALUES ('quiet, please')$$);
--- A time that ends is a criterion, too.
+-- An end of validity is a criterion, too.
 SELECT sqlstate_of($$
     INSERT INTO travel.suppressions (valid_from, valid_until, reason)
     VALUES ('2026-01-01', '2026-01-02',
@@ -261,11 +263,11 @@ SELECT sqlstate_of($$UPDATE travel.suppressions SET rule = NULL WHERE rule = 'pr
     $$) AS no_reason;
 RESET ROLE;
 INSERT INTO travel.suppressions (rule, reason, created_by)
-VALUES ('proven', 'from a dump', 'somebody')
+VALUES ('proven', 'from a dump', 'another')
 RETURNING created_by;
 
--- Rows go with their rule, learnt ones and those in force too; alerts stay, and an alert without its rule makes nothing
--- known.
+-- Deleting a rule deletes its rows, learned and in force; alerts stay, and an alert without its rule enters no known
+-- locations.
 DELETE FROM travel.rules WHERE name IN ('proven', 'gone');
 SELECT (SELECT count(*) FROM travel.known_places) AS places,
     (SELECT count(*) FROM travel.known_transitions) AS transitions,
@@ -273,7 +275,7 @@ SELECT (SELECT count(*) FROM travel.known_places) AS places,
     (SELECT count(*) FROM travel.alerts) AS alerts;
 UPDATE travel.alerts SET archive_reason = 'expected' WHERE rule = 'proven' RETURNING archive_reason;
 SELECT count(*) FROM travel.known_places WHERE rule = 'proven';
--- None of the triggers is a function to be called.
+-- No trigger function can be called.
 SELECT error_of('SELECT travel_internal.guard_known()');
 SELECT sqlstate_of('SELECT travel_internal.guard_alert()') AS guard_alert,
     sqlstate_of('SELECT travel_internal.note_alert()') AS note_alert,

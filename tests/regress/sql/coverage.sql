@@ -1,5 +1,5 @@
--- travel.coverage: what became of each row, by the first reason that fits; the counts sum to the rows of the range and
--- condition. And the notice with which travel.detect ends, which counts the same.
+-- travel.coverage counts the rows of the range and condition by what became of them, each by the first status that
+-- applies. The notice at the end of travel.detect has the same counts.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
@@ -32,18 +32,18 @@ INSERT INTO events VALUES
 SELECT * FROM travel.coverage('events');
 SELECT sum(events) AS sum, (SELECT count(*) FROM events) AS rows FROM travel.coverage('events');
 
--- The notice counts the rows that are evaluated, duplicates too, and those that were only not located; entities are
--- those with an evaluated row.
+-- The notice counts the evaluated rows, duplicates included, the rows that were not located, and the entities with an
+-- evaluated row.
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SELECT count(*) FROM travel.detect('events', condition => 'false');
 SET impossible_travel.coverage_notice = off;
 SELECT count(*) FROM travel.detect('events');
 RESET impossible_travel.coverage_notice;
--- coverage itself ends with no notice, whatever the setting; detect_sql runs nothing, so it counts nothing.
+-- coverage never ends with the notice. detect_sql runs no query, so it counts nothing.
 SELECT length(travel.detect_sql('events')) > 0 AS text;
 
--- Range and condition; rows without a time are in every range, since nobody can say that they are not.
+-- Range and condition. A row without a time belongs to every range.
 SELECT status, sum(events) AS events, min(first_time) AS first, max(last_time) AS last
 FROM travel.coverage('events', since => '2026-03-02 09:04Z', until => '2026-03-02 09:10Z')
 GROUP BY status
@@ -54,7 +54,7 @@ GROUP BY status
 ORDER BY status;
 SELECT count(*) AS rows FROM travel.coverage('events', condition => 'false');
 
--- By another entity, over other columns, without what tells failures; over coordinates.
+-- With another entity, over other columns, without the column that tells failures, over coordinates.
 SELECT status, sum(events) AS events FROM travel.coverage('events', 'n') GROUP BY status ORDER BY status;
 SELECT status, sum(events) AS events
 FROM travel.coverage('events', 'access_key_id, outcome')
@@ -95,7 +95,7 @@ FULL JOIN (
 )
     AS b USING (status)
 ORDER BY 1;
--- An empty table has nothing to tell.
+-- An empty table has no counts.
 CREATE TABLE empty (LIKE events);
 SELECT * FROM travel.coverage('empty');
 SELECT count(*) FROM travel.detect('empty');

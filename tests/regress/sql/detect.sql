@@ -1,5 +1,5 @@
--- travel.detect over an events table: which legs, with which events at their ends, in which words.
--- 192.0.2.1 London, 192.0.2.145 Cambridge, 203.0.113.1 Tokyo, 198.51.100.1 New York, 198.19.200.1 the United States.
+-- travel.detect over an events table: its legs, the events at their ends, and their messages. 192.0.2.1 is in London,
+-- 192.0.2.145 in Cambridge, 203.0.113.1 in Tokyo, 198.51.100.1 in New York, 198.19.200.1 in the United States.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 SET extra_float_digits = 0;
@@ -18,7 +18,7 @@ VALUES
         'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
     ('a4', '2026-03-02 10:20Z', 'ListBuckets', 's3.amazonaws.com', 'eu-west-2', '111', '10.0.0.1', 'IAMUser',
         'arn:alice', 'arn:alice', 'alice', 'alice', 'arn:alice', 'AKIAALICE', NULL, 'cli', NULL, 'success'),
-    -- bob travels, and fails to sign in from afar; a service acts for him; both prove nothing
+    -- bob travels, and fails to sign in from far away; a service acts for him; neither is evaluated
     ('b1', '2026-03-02 09:00Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '192.0.2.1', 'IAMUser',
         'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
     ('b2', '2026-03-02 09:01Z', 'ConsoleLogin', 'signin.amazonaws.com', 'us-east-1', '111', '203.0.113.1', 'IAMUser',
@@ -28,12 +28,12 @@ VALUES
         'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', 'ebs.amazonaws.com', 'ebs', NULL, 'success'),
     ('b4', '2026-03-02 19:00Z', 'ListBuckets', 's3.amazonaws.com', 'us-east-1', '111', '198.51.100.1', 'IAMUser',
         'arn:bob', 'arn:bob', 'bob', 'bob', 'arn:bob', 'AKIABOB', NULL, 'firefox', NULL, 'success'),
-    -- a role's session in two places in the same second; the country is all that is known of the second
+    -- a role's session in two locations in the same second; only the country of the second is known
     ('c1', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'eu-west-2', '222', '192.0.2.145', 'AssumedRole',
         'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
     ('c2', '2026-03-03 08:00Z', 'RunInstances', 'ec2.amazonaws.com', 'us-east-1', '222', '198.19.200.1', 'AssumedRole',
         'arn:role', NULL, 'carol', NULL, 'arn:role/carol', 'ASIACAROL', NULL, 'cli', NULL, 'success'),
-    -- nobody's key
+    -- an event without an access key
     ('d1', '2026-03-03 09:00Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '192.0.2.1', 'AWSService', NULL, NULL, NULL,
         NULL, NULL, NULL, NULL, NULL, NULL, 'success'),
     ('d2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL,
@@ -47,7 +47,7 @@ VALUES
     ('f2', '2026-03-03 09:01Z', 'X', 'x.amazonaws.com', 'us-east-1', '222', '203.0.113.1', 'AWSService', NULL, NULL,
         NULL, NULL, NULL, 'HIDDEN_DUE_TO_SECURITY_REASONS', NULL, NULL, NULL, 'success');
 
--- The impossible ones, by the time of arrival; and a notice of how much was evaluated.
+-- The impossible legs, by the time of arrival, and the notice that counts the evaluated rows.
 SELECT entity, from_event_id AS "from", to_event_id AS "to", from_city, to_city, round(distance_km) AS km,
     elapsed_seconds AS s, round(velocity_kmh) AS kmh, travel_time
 FROM travel.detect('trail');
@@ -59,11 +59,11 @@ SELECT message FROM travel.detect('trail');
 SELECT * FROM travel.detect('trail') WHERE to_event_id = 'a2';
 \x off
 
--- All legs: the possible ones are marked, and their sentence ends after the velocity.
+-- All legs: the possible ones are marked, and their message ends after the velocity.
 SELECT entity, from_event_id AS "from", to_event_id AS "to", impossible, message
 FROM travel.detect('trail', all_legs => true);
 
--- Thresholds and accuracy are those of the other doors.
+-- Thresholds and accuracy work as in the other entry points.
 SELECT to_event_id, impossible FROM travel.detect('trail', min_distance_km => 9000);
 SELECT to_event_id, round(distance_km - effective_distance_km) AS less_km
 FROM travel.detect('trail', use_accuracy => true);
@@ -71,7 +71,7 @@ SELECT to_event_id FROM travel.detect('trail', min_distance_km => 6000, use_accu
 SELECT to_event_id FROM travel.detect('trail', min_velocity_kmh => 10000);
 SELECT count(*) FROM travel.detect('trail', min_distance_km => 0, min_velocity_kmh => 0);
 
--- Ranges of time are of the arrival: since <= to_time < until. Earlier events serve as starts.
+-- A range applies to the arrival: since <= to_time < until. Legs may start at earlier events.
 SELECT since, until,
     (
         SELECT string_agg(to_event_id, ' ' ORDER BY to_time) FROM travel.detect('trail', since => since, until => until)
@@ -88,7 +88,7 @@ FROM (VALUES
     (9, '-infinity', 'infinity'),
     (10, '2026-03-03 08:00Z', '2026-03-03 08:00:00.000001Z')
 ) AS v (n, since, until) ORDER BY n;
--- All legs of a range start wherever they do, however long ago.
+-- With all_legs, a leg of the range may start any time before.
 SELECT from_event_id, to_event_id
 FROM travel.detect('trail', since => '2026-03-02 18:00Z', until => '2026-03-02 20:00Z', all_legs => true);
 -- At 100 km/h a leg may be impossible after ten hours.
@@ -101,8 +101,8 @@ SELECT sqlstate_of($$SELECT travel.detect('trail', since => '2026-03-03', until 
     sqlstate_of($$SELECT travel.detect_sql('trail', since => '2026-03-03', until => '2026-03-02')$$) AS detect_sql,
        sqlstate_of($$SELECT travel.coverage('trail', since => '2026-03-03', until => '2026-03-02')$$) AS coverage;
 
--- Duplicates and late arrivals: the order of rows in the table is nothing, and an event that came twice is one. The
--- smallest (event_id, event_name, access_key_id, user_agent, outcome) gives every column.
+-- The order of rows in the table does not matter, and duplicates count as one event. The smallest (event_id,
+-- event_name, access_key_id, user_agent, outcome) gives every column.
 CREATE TABLE shuffled AS SELECT * FROM trail ORDER BY md5(event_id);
 INSERT INTO shuffled SELECT * FROM trail WHERE event_id LIKE 'a%';
 INSERT INTO shuffled
@@ -120,11 +120,11 @@ WHERE event_id = 'c2';
 SELECT count(*) AS same_legs FROM travel.detect('shuffled') AS d JOIN travel.detect('trail') AS t USING (leg_id);
 SELECT to_event_id, to_event_name, to_user_agent FROM travel.detect('shuffled');
 
--- The leg's id is of the entity, both times and both addresses, and of nothing else: the same everywhere, for ever.
+-- The id of a leg depends on the entity, both times and both addresses, and on nothing else.
 SELECT entity, leg_id, leg_id = travel_internal.leg_id(entity, from_time, from_ip, to_time, to_ip) AS by_hand
 FROM travel.detect('trail');
 SELECT count(DISTINCT leg_id) AS ids, count(*) FROM travel.detect('trail', all_legs => true);
--- By its public recipe: sha256 over the entity's length and bytes, then for each end the time and the address.
+-- The documented recipe: sha256 over the length and bytes of the entity, then the time and the address of each end.
 SELECT leg_id = left(encode(sha256(
            (
                SELECT string_agg(substr(int8send(octet_length(entity)), 8 - i, 1), '' ORDER BY i)
@@ -147,7 +147,7 @@ SELECT leg_id = left(encode(sha256(
                || '\x04' || substr(inet_send(to_ip), 5)), 'hex'), 32) AS recipe
 FROM travel.detect('trail') WHERE to_event_id = 'a2';
 
--- Arguments that must be there.
+-- Required arguments.
 SELECT call, sqlstate_of('SELECT travel.detect(' || call || ')') AS code
 FROM unnest(ARRAY['NULL', '''trail'', NULL', '''trail'', all_legs => NULL', '''trail'', min_distance_km => NULL',
     '''trail'', min_velocity_kmh => NULL', '''trail'', use_accuracy => NULL',
@@ -157,13 +157,13 @@ FROM unnest(ARRAY['NULL', '''trail'', NULL', '''trail'', all_legs => NULL', '''t
                   '''trail'', columns => NULL', '''trail'', columns => ''{}''']) WITH ORDINALITY AS v (call, n)
                   ORDER BY n;
 
--- In words: its two largest units.
+-- The time in words has its two largest units.
 SELECT s, travel_internal.travel_time(s)
 FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,172800,1e9}'::float8[])
     WITH ORDINALITY AS v (s, n)
 ORDER BY n;
--- A sentence for whatever is known: key, identity and name; key and name; identity and entity; the entity alone. City
--- and country, one of them, or where it is.
+-- The message uses what is known: key, identity and name; key and name; identity and entity; the entity alone. For a
+-- location: city and country, one of them, or the coordinates.
 SELECT travel_internal.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69,
     139.69, s, 9558.6, v, impossible)
 FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351.4, true),

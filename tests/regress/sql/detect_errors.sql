@@ -1,5 +1,5 @@
--- What travel.detect refuses of entity, columns and condition, each with its SQLSTATE and what is there instead; that a
--- piece of SQL stays one expression over the source; that everything runs with the caller's rights.
+-- travel.detect refuses invalid entities, columns and conditions, each with its SQLSTATE. A piece of SQL stays one
+-- expression over the source, and everything runs with the privileges of the caller.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
@@ -21,7 +21,7 @@ SELECT error_of($$SELECT travel.detect('events', 'a b')$$);
 SELECT error_of($$SELECT travel.detect('events', 'user_name')$$);
 \pset format aligned
 
--- What a source must have: a time, and where it was.
+-- A source must have a time and a location.
 CREATE TABLE no_time (access_key_id text, source_ip inet);
 CREATE TABLE no_place (access_key_id text, event_time timestamptz, latitude float8);
 CREATE TABLE nothing ();
@@ -32,7 +32,7 @@ SELECT error_of($$SELECT travel.coverage('no_place')$$);
 SELECT error_of($$SELECT travel.detect_sql('nothing')$$);
 \pset format aligned
 
--- columns: an object of texts under known keys.
+-- columns: a JSON object with texts under known keys.
 SELECT columns, sqlstate_of(format('SELECT travel.detect(''events'', columns => %L)', columns)) AS code
 FROM unnest(ARRAY['{}', '[]', '"x"', 'null', '1', '{"event_time": 1}', '{"event_time": null}', '{"event_time": {}}',
     '{"Event_Time": "event_time"}', '{"eventTime": "event_time"}', '{"": "x"}', '{"source_kind": "outcome"}',
@@ -55,7 +55,7 @@ SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(no
 SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(event_time) FROM (SELECT 1)"}')$$);
 \pset format aligned
 
--- condition: one truth value over the source's own columns, and nothing more.
+-- condition: one boolean expression over the columns of the source.
 SELECT condition, sqlstate_of(format('SELECT travel.detect(''events'', condition => %L)', condition)) AS code
 FROM unnest(ARRAY['true', 'access_key_id = ''K''', 's.access_key_id = ''K''', 'access_key_id LIKE ''%K%'' -- a comment',
     'access_key_id = ''K'' /* a comment */', 'EXISTS (SELECT 1 FROM untouched)', '(SELECT true)',
@@ -84,19 +84,20 @@ SELECT error_of($$SELECT travel.coverage('events', condition => 'true) OR (true'
 SELECT error_of($$SELECT travel.detect_sql('events', condition => '')$$);
 \pset format aligned
 SELECT n AS still_there FROM untouched;
--- What the condition takes away is not evaluated; an OR in it does not reach beyond it; a comment ends with it.
+-- Rows that the condition excludes are not evaluated. An OR in the condition applies to the condition alone, and a
+-- comment in it ends with it.
 SELECT condition, (SELECT count(*) FROM travel.detect('events', condition => condition))
 FROM unnest(ARRAY['true', 'false', 'false OR access_key_id = ''none''', 'source_ip <> inet ''192.0.2.1''', 'NULL',
     'true -- and nothing else'])
     WITH ORDINALITY AS v (condition, n)
 ORDER BY n;
--- An error while it runs is the error that it is.
+-- An error in the condition is reported as it is.
 \pset format unaligned
 SELECT split_part(error_of($$SELECT travel.detect('events', condition => '1 / (length(access_key_id) - 1) = 1')$$),
     E'\n', 1);
 \pset format aligned
 
--- An expression is one, whatever its own parentheses and comments do: nothing of the query around it binds to a part of
+-- An expression stays one expression, whatever parentheses and comments it has: nothing around it binds to a part of
 -- it.
 SELECT columns,
     (
@@ -111,7 +112,7 @@ FROM unnest(ARRAY['{"event_id": "(1) + (2)"}', '{"event_id": "(''a'') || (''b'')
                       WITH ORDINALITY AS v (columns, n)
                   ORDER BY n;
 
--- With the caller's rights, table and condition: 42501.
+-- Table and condition are read with the privileges of the caller: 42501.
 CREATE TABLE secret AS TABLE events;
 CREATE VIEW through AS TABLE secret;
 CREATE ROLE regress_analyst;
@@ -133,7 +134,7 @@ SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events', condition 
     E'\n', 1);
 SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('events',
     columns => '{"event_id": "((SELECT access_key_id FROM secret LIMIT 1))"}')$$), E'\n', 1);
--- Rights on some columns suffice where no other is needed. A view gives what its owner may see.
+-- Privileges on some columns suffice if no other column is needed. A view shows what its owner may see.
 GRANT SELECT (access_key_id, event_time, source_ip) ON secret TO regress_analyst;
 SELECT split_part(pg_temp.as_analyst($$SELECT travel.detect('secret')$$), E'\n', 1);
 GRANT SELECT (outcome, invoked_by) ON secret TO regress_analyst;
@@ -142,7 +143,7 @@ SELECT pg_temp.as_analyst($$SELECT travel.detect('through')$$) LIKE '42501%';
 GRANT SELECT ON through TO regress_analyst;
 SELECT pg_temp.as_analyst($$SELECT travel.detect('through')$$);
 \pset format aligned
--- Row-level security is the caller's.
+-- Row-level security applies to the caller.
 ALTER TABLE events ENABLE ROW LEVEL SECURITY;
 CREATE POLICY far ON events FOR SELECT TO regress_analyst USING (source_ip <> inet '192.0.2.1');
 SET ROLE regress_analyst;

@@ -1,10 +1,10 @@
--- travel.detect over whatever the user has: raw tables, records, views, coordinates, several entity columns, odd names
--- and types. 192.0.2.1 London, 203.0.113.1 Tokyo.
+-- travel.detect over tables of users: raw tables, records, views, coordinates, several entity columns, odd names and
+-- types. 192.0.2.1 is in London, 203.0.113.1 in Tokyo.
 SET timezone = 'America/New_York';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
 \pset null '-'
--- What is found, in a few columns. Times are shown in UTC.
+-- The findings in a few columns, with times in UTC.
 CREATE FUNCTION found(source regclass, entity text DEFAULT 'access_key_id', columns jsonb DEFAULT NULL, OUT entity text,
     OUT "from" text, OUT "to" text, OUT ids text, OUT at_utc timestamp)
     RETURNS SETOF record
@@ -13,7 +13,8 @@ LANGUAGE sql AS $$
         concat_ws(' ', from_event_id, to_event_id), to_time AT TIME ZONE 'UTC'
     FROM travel.detect(source, entity, columns => columns) $$;
 
--- The bare minimum: time, address, entity. What is not there is NULL; that failures cannot be told is said.
+-- The minimum is a time, an address and an entity. Missing columns are NULL, and a notice says that failures cannot be
+-- recognized.
 CREATE TABLE minimal (access_key_id text, event_time timestamptz, source_ip inet);
 INSERT INTO minimal VALUES ('K', '2026-03-02 09:00Z', '192.0.2.1'), ('K', '2026-03-02 09:10Z', '203.0.113.1');
 SELECT * FROM found('minimal');
@@ -22,10 +23,10 @@ SELECT num_nulls(account_id, identity_type, principal, actor, session_name, user
     access_key_id, message
 FROM travel.detect('minimal');
 
--- From here on without notices, but where they are what is tested.
+-- From here on notices are off, except where they are tested.
 SET client_min_messages = warning;
 
--- Columns under other names, expressions in parentheses. Standard names need not be said.
+-- Columns with other names, and expressions in parentheses. Columns with standard names need not be given.
 CREATE TABLE raw (id int, "when" text, src varchar(50), "Who" name, payload jsonb, outcome text, invoked_by text);
 INSERT INTO raw VALUES
     (1, '2026-03-02T09:00:00Z', '192.0.2.1', 'alice', '{"name": "A", "ms": 1772442000000}', 'success', NULL),
@@ -43,13 +44,13 @@ SELECT from_event_name, to_event_name, user_name, message
 FROM travel.detect('raw', 'user_name',
     columns => '{"event_time": "(to_timestamp((payload->>''ms'')::float8 / 1000))", "source_text": "(trim(src))", '
                '"user_name": "\"Who\"", "event_name": "(payload->>''name'')"}');
--- An entity of the source's own, in its own spelling; quoted identifiers are SQL's.
+-- An entity may be any column of the source; identifiers are quoted as in SQL.
 SELECT * FROM found('raw', '"Who"', '{"event_time": "when", "source_ip": "src"}');
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('raw', 'Who', columns => '{"event_time": "when", "source_ip": "src"}')$$);
 \pset format aligned
 
--- Odd names everywhere.
+-- Odd names of schemas, tables and columns.
 CREATE SCHEMA "Odd Schema";
 CREATE TABLE "Odd Schema"."odd ""table""" ("access key" text, "Event Time" timestamptz, "a.b" inet, "select" text,
     "é" text);
@@ -59,7 +60,8 @@ SELECT *
 FROM found('"Odd Schema"."odd ""table"""', '"access key", "select", é',
     '{"event_time": "Event Time", "source_ip": "a.b", "event_id": "(\"é\")"}');
 
--- Several entity columns: joined with ' | '; what stands for itself is escaped; NULL, empty or hidden in any is nobody.
+-- Several entity columns are joined with ' | ', escaped where needed. A row with a NULL, empty or hidden value in one
+-- of them has no entity.
 CREATE TABLE several (account text, session_name varchar(40), event_time timestamptz, source_ip inet);
 INSERT INTO several SELECT account, name, t, ip
 FROM (VALUES ('1', 'a'), ('1', 'a | b'), ('1 | a', 'b'), ('1\', 'b'), ('1', NULL), ('', 'a'),
@@ -69,13 +71,13 @@ FROM (VALUES ('1', 'a'), ('1', 'a | b'), ('1 | a', 'b'), ('1\', 'b'), ('1', NULL
 SELECT entity, session_name, travel_internal.entity('1', 'a | b') AS by_hand
 FROM travel.detect('several', 'account, session_name')
 ORDER BY entity COLLATE "C";
--- A single one stands as it is.
+-- A single column is not escaped.
 SELECT DISTINCT entity FROM travel.detect('several', 'session_name') ORDER BY 1;
 SELECT travel_internal.entity('a|b\c') AS single, travel_internal.entity('a|b', '\c') AS two,
     travel_internal.entity('a', NULL) AS with_null, travel_internal.entity('', 'a') AS with_empty,
     travel_internal.entity(VARIADIC '{}') AS nothing, travel_internal.entity(VARIADIC NULL) AS no_array;
 
--- Entities of any type are their text.
+-- An entity of any type is its text.
 CREATE TABLE typed (u uuid, i bigint, v varchar, c char(4), e text[], event_time timestamptz, source_ip cidr);
 INSERT INTO typed
 VALUES
@@ -86,8 +88,8 @@ FROM unnest('{u,i,v,c,e,"u,i,v"}'::text[]) WITH ORDINALITY AS b (by, n)
 CROSS JOIN LATERAL found('typed', by) AS f
 ORDER BY n;
 
--- Texts that only a collation calls equal are different entities, in every door. (Without ICU there is no such
--- collation.)
+-- Texts that are equal only under a collation are different entities in every entry point. (Without ICU there is no
+-- such collation.)
 CREATE TABLE loose (access_key_id text, event_time timestamptz, source_ip inet);
 INSERT INTO loose
 VALUES
@@ -103,7 +105,8 @@ SELECT * FROM found('loose');
 SELECT leg_id = (SELECT leg_id FROM travel.detect('loose')) AS same FROM travel.detect('loose', all_legs => true);
 SELECT status, entities FROM travel.coverage('loose');
 
--- timestamp without zone is UTC, whatever the session's zone, and says so; ranges are converted.
+-- timestamp without time zone is UTC, whatever the time zone of the session, and a notice says so; ranges are
+-- converted.
 CREATE TABLE zoneless (access_key_id text, event_time timestamp, source_ip text, outcome text, invoked_by text);
 INSERT INTO zoneless
 VALUES ('K', '2026-03-02 09:00', '192.0.2.1', '', ''), ('K', '2026-03-02 09:10', '203.0.113.1', '', '');
@@ -112,12 +115,12 @@ SELECT * FROM found('zoneless');
 SET client_min_messages = warning;
 SELECT count(*) FROM travel.detect('zoneless', since => '2026-03-02 09:10Z', until => '2026-03-02 09:11Z');
 SELECT count(*) FROM travel.detect('zoneless', since => '2026-03-02 09:11Z');
--- Text times within a range.
+-- Times in text within a range.
 SELECT count(*)
 FROM travel.detect('raw', '"Who"', since => '2026-03-02 09:10Z', until => '2026-03-02 09:11Z',
     columns => '{"event_time": "when", "source_ip": "src"}');
 
--- date, integer, json and the like are no times: 42804, and the hint says how to convert them.
+-- date, integer, json and similar types are not times: 42804, and the hint says how to convert them.
 CREATE TABLE untimely (access_key_id text, d date, i bigint, j jsonb, source_ip inet, t timestamptz, n numeric,
     b bytea);
 SELECT key, value,
@@ -133,8 +136,7 @@ FROM (VALUES (1, 'event_time', 'd'), (2, 'event_time', 'i'), (3, 'event_time', '
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"event_time": "d"}')$$);
 SELECT error_of($$SELECT travel.detect('untimely', columns => '{"record": "i"}')$$);
 \pset format aligned
--- So are addresses of a type that never holds one, and coordinates of one that is no number: 42804, not an empty
--- answer.
+-- A type that cannot hold an address or a coordinate is 42804, too, not an empty result.
 SELECT columns,
     sqlstate_of(format('SELECT travel.detect(''untimely'', columns => %L)',
         columns || '{"event_time": "t"}'::jsonb)) AS code
@@ -152,7 +154,8 @@ SELECT error_of($$SELECT travel.coverage('untimely',
     columns => '{"event_time": "t", "latitude": "d", "longitude": "d"}')$$);
 \pset format aligned
 
--- A record: all else comes through travel.parse, but a bad one ends nothing. What columns names goes before the record.
+-- From a record, all columns come through travel.parse, and a bad record does not end the query. A column that the
+-- argument columns names has priority over the record.
 CREATE TABLE records (line int, body jsonb, lag int);
 INSERT INTO records SELECT n, r, 5 FROM jsonb_array_elements('[
     {"eventID": "r1", "eventTime": "2026-03-02T09:00:00Z", "eventName": "A", "sourceIPAddress": "192.0.2.1",
@@ -199,7 +202,8 @@ ALTER TABLE minimal ADD gone text, ADD outcome text GENERATED ALWAYS AS ('succes
 ALTER TABLE minimal DROP gone;
 SELECT * FROM found('minimal');
 
--- Coordinates: place and identity. Names of places and radii come from the table where it has them.
+-- With coordinates, the location and its identity are the coordinates. Names and radii come from the table if it has
+-- them.
 CREATE TABLE enriched (access_key_id text, event_time timestamptz, latitude float8, longitude numeric, accuracy_km int,
     city text, subdivision text, country text, country_code text, event_id text, outcome text, invoked_by text);
 INSERT INTO enriched VALUES
@@ -222,21 +226,22 @@ SELECT leg_id
     = travel_internal.leg_id(entity, from_time, from_latitude, from_longitude, to_time, to_latitude, to_longitude)
         AS by_hand
 FROM travel.detect('enriched');
--- Without a radius column use_accuracy takes nothing off.
+-- Without a radius column use_accuracy subtracts nothing.
 CREATE VIEW plain AS
 SELECT access_key_id, event_time, latitude AS lat, longitude AS lon, outcome, invoked_by
 FROM enriched;
 SELECT * FROM found('plain', columns => '{"latitude": "lat", "longitude": "(lon::float8)"}');
 SELECT round(distance_km - effective_distance_km) AS less
 FROM travel.detect('plain', use_accuracy => true, columns => '{"latitude": "lat", "longitude": "lon"}');
--- Coordinates need no GeoIP; where there is an address, too, it is taken, unless columns says coordinates.
+-- Coordinates need no GeoIP database. If the source also has an address, the address is used, unless columns names the
+-- coordinates.
 CREATE VIEW placed AS SELECT *, inet '192.0.2.1' AS source_ip FROM enriched;
 SELECT count(*) FROM found('placed');
 SELECT count(*) FROM found('placed', columns => '{"latitude": "latitude", "longitude": "longitude"}');
 -- Over a record, too.
 SELECT * FROM found('records', columns => '{"record": "body", "latitude": "(line * 20.0 - 20)", "longitude": "(0)"}');
 
--- The same legs have the same ids, whatever the source is called and whatever its types are.
+-- The same legs have the same ids, whatever the names and types of the source.
 SELECT count(DISTINCT leg_id) AS ids, count(*) FROM (
     SELECT leg_id
     FROM travel.detect('minimal')

@@ -1,5 +1,5 @@
--- travel.detect_sql: the query that travel.detect runs, as a view and as a materialized view; its plan reaches the
--- table's indexes.
+-- travel.detect_sql returns the query of travel.detect, for a view or a materialized view. Its plan uses the indexes of
+-- the table.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
@@ -49,18 +49,18 @@ SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ',' 
         AS columns_of_finding
 FROM pg_attribute AS a WHERE attrelid = 'legs'::regclass AND attnum > 0;
 
--- Under a bare search_path, too: every name in it is qualified.
+-- It works with an empty search_path: every name in it is qualified.
 SET search_path = pg_catalog;
 SELECT count(*) FROM public.legs;
 SELECT count(*) FROM public.all_legs;
 RESET search_path;
 
--- What it says: readable, one statement, no semicolon, the source by its schema.
+-- The text is one readable statement without a semicolon, with the schema of the source.
 SELECT query ~ '^WITH events AS' AS readable, query !~ ';' AS one_statement,
     query ~ 'FROM public\.trail AS s' AS qualified, query ~ '\n' AS lines
 FROM travel.detect_sql('trail') AS query;
 
--- A condition on the entity reaches the index on it: of both ends' events, too. So does a range of time of one's own.
+-- A condition on the entity uses the index on it, also for the events of both ends. So does a condition on time.
 SELECT count(*) FROM legs WHERE entity = 'AKIA0030';
 SELECT count(*) FROM legs WHERE access_key_id = 'AKIA0030';
 CREATE FUNCTION pg_temp.ways(query text, OUT by_key boolean, OUT by_time boolean, OUT whole_scan boolean)
@@ -75,8 +75,8 @@ SELECT by_key, whole_scan FROM pg_temp.ways($$SELECT * FROM of_sessions WHERE ac
 SELECT by_time, whole_scan
 FROM pg_temp.ways(travel.detect_sql('trail', since => '2026-01-21 00:00Z', until => '2026-01-21 06:00Z'));
 
--- By converted bounds, where the column is no timestamptz: the column stays bare, or behind an immutable function that
--- can be indexed.
+-- If the column is not a timestamptz, the bounds are converted: the column stays as it is, or under an immutable
+-- function that can be indexed.
 CREATE TABLE zoneless AS
 SELECT access_key_id, event_time AT TIME ZONE 'UTC' AS event_time, source_ip, outcome, NULL::text AS invoked_by
 FROM trail;
@@ -110,7 +110,7 @@ FROM plan_of(travel.detect_sql('parts', since => '2026-01-21', until => '2026-01
 WHERE line ~ 'Scan' AND line ~ 'parts_'
 ORDER BY 1;
 
--- Set-based, and in parallel where PostgreSQL would.
+-- The query is set-based and can run in parallel.
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;
@@ -122,7 +122,7 @@ RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 
--- Materialized, of the function and of the text; unique on leg_id, refreshed concurrently.
+-- Materialized views over the function and over the text are unique on leg_id and can be refreshed concurrently.
 CREATE MATERIALIZED VIEW kept AS SELECT * FROM travel.detect('public.trail');
 CREATE UNIQUE INDEX ON kept (leg_id);
 SELECT pg_temp.make('MATERIALIZED VIEW', 'kept_text', travel.detect_sql('trail'));
@@ -138,13 +138,13 @@ SELECT from_event_id, to_event_id, round(distance_km) AS km
 FROM kept
 WHERE 'late' IN (from_event_id, to_event_id)
 ORDER BY to_time;
--- An alerts table of one's own.
+-- A table of alerts made by hand.
 CREATE TABLE alerts (LIKE travel.finding, PRIMARY KEY (leg_id));
 INSERT INTO alerts SELECT * FROM travel.detect('trail') ON CONFLICT DO NOTHING;
 INSERT INTO alerts SELECT * FROM travel.detect('trail') ON CONFLICT DO NOTHING;
 SELECT count(*) FROM alerts;
 
--- The text of sources with coordinates, records, odd names, types that are not text: each makes a view, each agrees.
+-- For sources with coordinates, records, odd names and other types, a view over the text agrees with travel.detect.
 CREATE TABLE "Odd ""one""" ("Who is it" uuid, "when" text, body jsonb, lat numeric, lon real, acc int, outcome text,
     invoked_by text, event_time timestamptz);
 INSERT INTO "Odd ""one""" VALUES

@@ -1,11 +1,11 @@
--- Every door says the same: the window function, the aggregate, travel.detect with and without all_legs, and the view
--- of travel.detect_sql, held against a plain reference in SQL, over thousands of events with ties, duplicates, gaps and
--- all that cannot be placed. Each comparison counts its differences: all must be 0.
+-- Every entry point finds the same legs: the window function, the aggregate, travel.detect with and without all_legs,
+-- and the view of travel.detect_sql. They are compared with a plain reference in SQL over thousands of events with
+-- ties, duplicates, gaps and addresses that are not located. Each comparison counts its differences: all must be 0.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SELECT travel.create_events_table('events', keep_record => false);
 ALTER TABLE events DROP CONSTRAINT events_pkey;
--- A congruential generator: the same numbers everywhere, n-th value of a stream in [0, below).
+-- A congruential generator, the same everywhere: the n-th value of a stream in [0, below).
 CREATE FUNCTION pg_temp.pick(n int, stream int, below int) RETURNS int IMMUTABLE LANGUAGE sql AS $$
     SELECT ((('x' || left(md5(n || '/' || stream), 7))::bit(28)::int) % below) $$;
 INSERT INTO events (event_id, event_time, event_name, source_ip, access_key_id, session_name, user_agent, outcome,
@@ -24,12 +24,12 @@ SELECT CASE WHEN pg_temp.pick(n, 1, 20) > 0 THEN 'id' || pg_temp.pick(n, 2, 900)
        (ARRAY['success', 'denied', 'error', NULL, 'failed_auth'])[1 + pg_temp.pick(n, 9, 5)],
        CASE pg_temp.pick(n, 10, 8) WHEN 0 THEN 'x.amazonaws.com' WHEN 1 THEN '' END
 FROM generate_series(1, 6000) AS n;
--- Redelivered, whole and in part.
+-- Events that are delivered again, as they were or with other columns.
 INSERT INTO events SELECT * FROM events WHERE pg_temp.pick(substring(event_id FROM '[0-9]+')::int, 11, 4) = 0;
 ANALYZE events;
 
--- The reference. An event is a row that counts, one for each (entity, time, host): DISTINCT ON. A leg is an event and
--- the one before it.
+-- The reference. DISTINCT ON leaves one event for each (entity, time, host) of the rows that are evaluated. A leg is an
+-- event and the one before it.
 CREATE VIEW counted AS
     SELECT e.access_key_id AS entity, e.session_name, e.event_time, travel.source_ip(e.source_ip) AS ip, e.event_id,
         e.event_name, e.user_agent, e.outcome, p.latitude, p.longitude, p.accuracy_km
@@ -55,7 +55,8 @@ CREATE TABLE reference AS
         SELECT *, extract(epoch FROM to_time - from_time)::float8 AS s,
                2 * 6371.0088 * asin(sqrt(least(1,
                    sind((to_latitude - from_latitude) / 2) ^ 2
-                       + cosd(from_latitude) * cosd(to_latitude) * sind((to_longitude - from_longitude) / 2) ^ 2))) AS km
+                       + cosd(from_latitude) * cosd(to_latitude)
+                           * sind((to_longitude - from_longitude) / 2) ^ 2))) AS km
         FROM pairs WHERE from_ip <> to_ip
     )
     SELECT entity, from_time, from_ip, from_event_id, from_event_name, to_time, to_ip, to_event_id, to_event_name,
@@ -65,13 +66,13 @@ CREATE TABLE reference AS
                AND greatest(0, km - from_r - to_r) > 900 * s / 3600 AS impossible_within
     FROM legs;
 
--- What there is to compare: enough of everything.
+-- There is enough of everything to compare.
 SELECT (SELECT count(*) FROM events) AS rows, (SELECT count(*) FROM counted) AS counted, count(*) AS legs,
     count(*) FILTER (WHERE impossible) AS impossible,
     count(*) FILTER (WHERE impossible <> impossible_within) AS within_matters,
        count(*) FILTER (WHERE s = 0) AS same_second, count(DISTINCT entity) AS entities FROM reference;
 
--- The doors, in the reference's columns.
+-- The entry points, in the columns of the reference.
 CREATE VIEW to_evaluate AS
 SELECT *
 FROM events
@@ -143,7 +144,7 @@ SELECT pg_temp.differences('SELECT ' || :'bare' || ' FROM reference WHERE imposs
     AS aggregate_without_ids;
 SELECT pg_temp.differences('SELECT ' || :'named' || ' FROM reference WHERE impossible', 'TABLE by_detect') AS detect;
 SELECT pg_temp.differences('SELECT ' || :'named' || ' FROM reference', 'TABLE by_detect_all') AS detect_all_legs;
--- detect with and without all_legs: to the last bit, in every column but the end of the sentence.
+-- detect with and without all_legs agrees to the last bit, in every column but the end of the message.
 SELECT pg_temp.differences($$SELECT * FROM travel.detect('events')$$,
     $$SELECT * FROM travel.detect('events', all_legs => true) WHERE impossible$$)
     AS bit_for_bit;
@@ -151,7 +152,7 @@ SELECT travel.detect_sql('events') AS query \gset
 CREATE VIEW by_view AS :query;
 SELECT pg_temp.differences($$SELECT * FROM travel.detect('events')$$, 'TABLE by_view') AS view;
 
--- With other thresholds and the radii.
+-- With other thresholds and with the radii.
 SELECT pg_temp.differences('SELECT ' || :'bare'
     || ' FROM (SELECT *, true AS i FROM reference WHERE impossible_within) AS r (entity, from_time, from_ip, '
        'from_event_id, from_event_name, to_time, to_ip, to_event_id, to_event_name, to_outcome, km, s, was, '
@@ -160,7 +161,7 @@ SELECT pg_temp.differences('SELECT ' || :'bare'
         SELECT entity, from_time, from_ip, to_time, to_ip, round(distance_km::numeric, 3), elapsed_seconds, impossible
         FROM travel.detect('events', min_distance_km => 400, min_velocity_kmh => 900, use_accuracy => true)
     $$) AS within_the_radii;
--- In a range: what of the whole is in it. In many ranges that follow each other: the whole.
+-- A range gives the findings of the whole that are in it, and consecutive ranges give the whole.
 SELECT pg_temp.differences($$TABLE by_view$$,
     $$SELECT d.*
         FROM generate_series(timestamptz '2026-03-01', '2026-03-04', '5 hours') AS since
@@ -186,14 +187,14 @@ SELECT pg_temp.differences('SELECT ' || :'named' || ' FROM reference', 'TABLE by
 RESET parallel_setup_cost;
 RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
--- In little memory: hash aggregation spills.
+-- With little memory: hash aggregation spills to disk.
 SET work_mem = '64kB';
 SELECT pg_temp.differences('SELECT ' || :'leg' || ' FROM reference WHERE impossible', 'TABLE by_aggregate')
     AS small_aggregate;
 SELECT pg_temp.differences('TABLE by_view', $$SELECT * FROM travel.detect('shuffled')$$) AS small_detect;
 RESET work_mem;
 
--- Over coordinates: the places of the same events as places of their own.
+-- Over coordinates: the locations of the same events, given as coordinates.
 CREATE VIEW coordinates AS
 SELECT e.access_key_id, e.event_time, p.latitude, p.longitude, p.accuracy_km, e.event_id, e.event_name, e.user_agent,
     e.outcome, e.invoked_by
@@ -245,7 +246,7 @@ SELECT pg_temp.differences($$SELECT entity, l.* FROM (
     ) AS w WHERE (l).impossible$$)
         AS aggregate_and_window;
 
--- Coverage: what is evaluated is what the reference counts, and all rows are somewhere.
+-- Coverage counts as evaluated what the reference counts, and every row has a status.
 SELECT (SELECT sum(events) FROM travel.coverage('events')) = (SELECT count(*) FROM events) AS sums_up,
        (SELECT sum(events) FROM travel.coverage('events') WHERE status = 'evaluated')
            = (SELECT count(DISTINCT (entity, event_time, ip)) FROM counted) AS evaluated,

@@ -1,4 +1,5 @@
--- Each mistake has an SQLSTATE, and words that say what to do: no dump of a row, no hint that cannot be followed.
+-- Each mistake has an SQLSTATE and a message that says what to do. No message prints a whole row, and every hint can be
+-- followed.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
@@ -13,7 +14,7 @@ CREATE TABLE mixed (event_time timestamptz, "AccessKeyId" text, "User's Name" te
 INSERT INTO mixed VALUES ('2026-03-02 09:00Z', 'K', 'u', '192.0.2.1'), ('2026-03-02 09:10Z', 'K', 'u', '203.0.113.1');
 \pset format unaligned
 
--- A range of time where the entity belongs, as a text or as a time.
+-- A time in the place of the entity, as a text or as a timestamptz.
 SELECT error_of($$SELECT travel.detect('trail', '2026-03-01')$$);
 SELECT error_of($$SELECT travel.coverage('trail', 'yesterday')$$);
 SELECT error_of($$SELECT travel.detect('trail', now() - interval '1 day')$$);
@@ -25,7 +26,7 @@ SELECT count(*) AS as_the_hint_says FROM travel.detect('trail', since => '2026-0
 SELECT count(*) AS named_as_ever FROM travel.coverage('trail', since => date '2026-03-01', until => now());
 \pset format unaligned
 
--- Columns that are not as SQL makes them without quotes; the hints can be followed.
+-- Columns whose names need quotes: the hints can be followed.
 SELECT error_of($$SELECT travel.detect('mixed', 'AccessKeyId')$$);
 SELECT error_of($$SELECT travel.detect('mixed')$$);
 SELECT error_of($$SELECT travel.detect('mixed', 'users_name')$$);
@@ -43,7 +44,7 @@ SELECT error_of($$SELECT travel.check_rule('mixed')$$);
 UPDATE travel.rules SET arrival_column = 'Arrived At' WHERE name = 'mixed';
 SELECT error_of($$SELECT travel.check_rule('mixed')$$);
 
--- Times at the end of time.
+-- Times at the limits of timestamptz.
 INSERT INTO travel.rules (name, source, raise_from)
 VALUES
     ('late', 'trail', '294276-12-31 23:59:59.999999+00'),
@@ -60,7 +61,7 @@ CALL travel.rescan('late', '4714-11-24 00:00:00+00 BC');
 CALL travel.rescan('late', 'infinity');
 SELECT evaluate_from FROM travel_internal.scans WHERE rule = 'late';
 
--- Every time that PostgreSQL can write is written into queries as it is.
+-- Every timestamptz is written into queries exactly.
 SELECT count(*) AS times,
     count(*) FILTER (WHERE t
         = (regexp_match(travel.detect_sql('trail', since => t, min_velocity_kmh => 49),
@@ -89,7 +90,7 @@ INSERT INTO travel.rules (name, source, baseline) VALUES ('ends', 'ends', false)
 CALL travel.scan('ends');
 SELECT entity, from_time, to_time FROM travel.alerts WHERE rule = 'ends' ORDER BY entity;
 
--- Lengths of time that leave no time.
+-- Intervals that exceed the range of timestamptz.
 SELECT error_of($$SELECT travel.prune('300000 years')$$);
 SELECT error_of($$SELECT travel.prune('178000000 years')$$);
 SELECT error_of($$SELECT travel.prune('-178000000 years')$$);
@@ -100,7 +101,7 @@ FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,
 SELECT sqlstate_of(format($$UPDATE travel.rules SET %I = '-178000000 years' WHERE name = 'late'$$, c))
 FROM unnest('{learning_period,forget_after,trial_period,keep_alive,max_duration,lookback}'::text[]) AS c;
 
--- Arrays of more dimensions; what is missing; names that are too long.
+-- Arrays of more dimensions, missing values, and names that are too long.
 SELECT error_of($$
     UPDATE travel.rules SET downgraded = '{{hosting,carrier},{anonymizer,same_asn}}' WHERE name = 'late'
 $$);
@@ -112,7 +113,7 @@ SELECT error_of($$INSERT INTO travel.rules (name) VALUES ('no source')$$);
 SELECT split_part(error_of(format($$INSERT INTO travel.rules (name, source) VALUES (%L, 'trail')$$,
     repeat('n', 201))), ':', 1);
 
--- An alert's columns: the right values, and no row.
+-- The columns of an alert: the error names the valid values and does not print the row.
 UPDATE travel.rules SET enabled = name = 'always';
 CALL travel.scan('always');
 SELECT error_of($$UPDATE travel.alerts SET status = 'closed'$$);
@@ -120,7 +121,7 @@ SELECT error_of($$UPDATE travel.alerts SET status = NULL$$);
 SELECT error_of($$UPDATE travel.alerts SET status = 'archived', archive_reason = 'benign'$$);
 SELECT error_of($$UPDATE travel.alerts SET status = 'archived', archive_reason = 'other'$$);
 
--- So in the other tables that people write to.
+-- The same in the other tables that users write.
 SELECT error_of($$INSERT INTO travel.known_places (rule, baseline_entity, country_code) VALUES ('late', '', 'GB')$$);
 SELECT error_of($$INSERT INTO travel.known_places (rule, baseline_entity) VALUES ('late', 'u')$$);
 SELECT error_of($$
@@ -143,7 +144,7 @@ FROM (VALUES (1, 'network, name, treatment', '''192.0.2.0/24'', ''n'', ''office'
                  (12, 'asn, name, origin', '1, ''n'', ''me''')) AS w (n, c, v)
              ORDER BY n;
 
--- A column of the target that nobody may write.
+-- A column of the target that cannot be written.
 CREATE TABLE computed (event_id text, event_time timestamptz, source_text text,
     source_ip inet GENERATED ALWAYS AS (travel.source_ip(source_text)) STORED);
 CREATE TABLE numbered (event_id bigint GENERATED ALWAYS AS IDENTITY, event_time timestamptz);
@@ -152,7 +153,7 @@ SELECT error_of($$SELECT travel.ingest('numbered', '[]')$$);
 ALTER TABLE computed ALTER source_ip DROP EXPRESSION;
 SELECT error_of($$SELECT travel.ingest('computed', '[]')$$);
 
--- Names with quotes in hints are literals that can be pasted.
+-- Names with quotes are quoted in hints as literals that can be pasted.
 INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
 UPDATE travel_internal.entity_states SET state = '{}' WHERE rule = 'o''brien';

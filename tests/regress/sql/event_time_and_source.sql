@@ -1,9 +1,9 @@
--- travel.event_time, travel.source_kind, travel.source_ip: the two texts of a record that everything hangs on.
+-- travel.event_time, travel.source_kind and travel.source_ip read the time and the source of a record.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
 
--- ISO 8601, UTC where it names no zone, and Unix time; NULL where it is no time.
+-- ISO 8601, in UTC if it has no zone, and Unix time. NULL if the text is not a time.
 SELECT t AS text, travel.event_time(t)
 FROM unnest(ARRAY[
     '2026-03-02T09:00:00Z', '2026-03-02T09:00:00.25Z', '2026-03-02T09:00:00.123456789Z', '2026-03-02 09:00:00',
@@ -26,7 +26,7 @@ FROM unnest(ARRAY[
 ORDER BY n;
 SELECT travel.event_time(NULL);
 
--- It does not look at the session, which is what makes it immutable.
+-- The settings of the session do not matter, which makes the function immutable.
 SET timezone = 'Asia/Tokyo';
 SET datestyle = 'SQL, DMY';
 SELECT travel.event_time('2026-03-02T09:00:00') = timestamptz '2026-03-02 09:00:00+00' AS utc_whatever_the_session;
@@ -35,7 +35,8 @@ SET datestyle = ISO;
 CREATE TEMP TABLE texts (t text);
 CREATE INDEX ON texts (travel.event_time(t));
 
--- What a sourceIPAddress is, and the host that it names. The edges of the private ranges are on both sides of the line.
+-- The kind of a sourceIPAddress, and its host. The first and last addresses of the private ranges, and their neighbors,
+-- are tested.
 SELECT s AS source, travel.source_kind(s) AS kind, travel.source_ip(s) AS ip
 FROM unnest(ARRAY[
     '192.0.2.1', '2001:db8::1', '2001:DB8:0:0::1', '::ffff:192.0.2.1', '::FFFF:c000:201',
@@ -61,18 +62,18 @@ FROM unnest(ARRAY[
 ORDER BY n;
 SELECT travel.source_kind(NULL), travel.source_ip(NULL::text), travel.source_ip(NULL::inet);
 
--- Of an inet the host: no netmask, an IPv4-mapped address unwrapped. A cidr is taken too.
+-- The host of an inet or a cidr: without the netmask, an IPv4-mapped address as IPv4.
 SELECT ip, travel.source_ip(ip)
 FROM unnest('{192.0.2.1,192.0.2.1/24,192.0.2.0/24,::ffff:192.0.2.1,::ffff:192.0.2.1/96,2001:db8::1/32,'
             '10.0.0.1}'::inet[])
     WITH ORDINALITY AS v (ip, n)
 ORDER BY n;
 SELECT travel.source_ip(cidr '192.0.2.0/24');
--- The same host is equal, whatever it was written as.
+-- The same host is equal however it was written.
 SELECT count(DISTINCT travel.source_ip(ip)) FROM unnest('{192.0.2.1,192.0.2.1/24,::ffff:192.0.2.1}'::inet[]) AS ip;
 SELECT travel.source_ip('::ffff:192.0.2.1') = travel.source_ip('::ffff:192.0.2.1'::inet) AS text_and_inet_agree;
 
--- A literal may be either: it goes to text. What is read by parse is the same.
+-- An untyped literal is taken as text. travel.parse reads the same.
 SELECT travel.source_ip('192.0.2.1/24');
 SELECT bool_and(e.source_kind = travel.source_kind(s) AND e.source_ip IS NOT DISTINCT FROM travel.source_ip(s))
     AS parse_agrees

@@ -1,4 +1,4 @@
--- travel.distance_km, travel.velocity_kmh: values, symmetry, the ends of the globe, what is refused.
+-- travel.distance_km and travel.velocity_kmh: values, symmetry, poles and antipodes, errors.
 SET intervalstyle = postgres;
 
 -- Known distances on a sphere of radius 6371.0088 km, in both directions.
@@ -18,7 +18,8 @@ FROM (VALUES
 ) AS v (n, what, a, b, c, d)
 ORDER BY n;
 
--- Exact antipodes: rounding takes the haversine over 1, which must not become NaN, nor pass half the circumference.
+-- For exact antipodes rounding takes the haversine over 1. The result must not be NaN, nor more than half the
+-- circumference.
 SELECT count(*) AS antipodes, count(*) FILTER (WHERE km = 'NaN') AS not_a_number,
        round(min(km)::numeric, 2) AS least, max(km) <= pi() * 6371.0088 AS within_half_the_circumference
 FROM generate_series(-90, 90, 3) AS lat, generate_series(-180, 0, 7) AS lon,
@@ -29,7 +30,7 @@ SELECT travel.distance_km(NULL, 0, 0, 0) IS NULL AS a, travel.distance_km(0, NUL
        travel.distance_km(0, 0, NULL, 0) IS NULL AS c, travel.distance_km(0, 0, 0, NULL) IS NULL AS d,
        travel.velocity_kmh(NULL, '1 hour') IS NULL AS e, travel.velocity_kmh(1, NULL) IS NULL AS f;
 
--- A coordinate that is none: 22003, and the message names the argument. The edges themselves are coordinates.
+-- An invalid coordinate is 22003, and the message names the argument. The limits themselves are valid.
 \pset format unaligned
 SELECT error_of('SELECT travel.distance_km(90.000001, 0, 0, 0)');
 SELECT error_of('SELECT travel.distance_km(0, -180.5, 0, 0)');
@@ -45,7 +46,7 @@ FROM unnest(ARRAY[
     '90, 180, -90, -180'
 ]) AS arguments;
 
--- Velocity: the sign of the time does not matter, no time is infinitely fast, no distance in no time is no velocity.
+-- Velocity: the sign of the time does not matter; in no time it is infinite; no distance in no time is NULL.
 SELECT km, elapsed, travel.velocity_kmh(km, elapsed)
 FROM (VALUES
     (1, float8 '900', interval '1 hour'), (2, 900, '-1 hour'), (3, 900, '90 seconds'), (4, 0, '1 hour'), (5, 900, '0'),
@@ -61,7 +62,7 @@ FROM unnest(ARRAY['-1, ''1 hour''', '''NaN'', ''1 hour''', '''-Infinity'', ''1 h
 SELECT error_of('SELECT travel.velocity_kmh(-1, ''1 hour'')');
 \pset format aligned
 
--- Immutable, strict, safe in parallel: they may be indexed.
+-- The functions are immutable, strict and parallel safe, so they may be indexed.
 SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
 WHERE oid IN ('travel.distance_km(float8,float8,float8,float8)'::regprocedure,
     'travel.velocity_kmh(float8,interval)'::regprocedure)

@@ -1,4 +1,4 @@
--- travel.grant_to: what each of its three levels may, and all that it must not; and one who was granted nothing.
+-- travel.grant_to: what each of its three levels may and may not do, beside a role without a grant.
 \pset null '-'
 CREATE ROLE regress_read;
 CREATE ROLE regress_triage;
@@ -6,7 +6,7 @@ CREATE ROLE "Regress Admin";
 CREATE ROLE regress_plain;
 SELECT travel.grant_to('regress_read', 'read'), travel.grant_to('regress_triage', 'triage'),
     travel.grant_to('Regress Admin', 'admin');
--- Twice is as good as once.
+-- Granting twice is like granting once.
 SELECT travel.grant_to('regress_triage', 'triage');
 SELECT error_of($$SELECT travel.grant_to('regress_plain', 'owner')$$);
 SELECT error_of($$SELECT travel.grant_to('"Regress Admin"', 'read')$$);
@@ -24,7 +24,7 @@ INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evi
 VALUES ('roles', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}');
 INSERT INTO travel.networks (network, name) VALUES ('10.0.0.0/8', 'roles');
 
--- The rights on each table: what is not in the list nobody was given.
+-- The privileges on each table: no others were granted.
 SELECT relname AS table, role,
     concat_ws(', ', CASE WHEN has_table_privilege(role, oid, 'SELECT') THEN 'select' END,
         CASE WHEN has_table_privilege(role, oid, 'INSERT') THEN 'insert' END,
@@ -48,7 +48,7 @@ WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
   AND (has_any_column_privilege(role, oid, 'SELECT, INSERT, UPDATE, REFERENCES')
       OR has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))
 ORDER BY 1, level;
--- No level goes further than this: none may grant its rights by itself, own, or create in the schema.
+-- No level may grant its own privileges, own an object, or create in the schema.
 SELECT role,
     count(*) FILTER (WHERE has_any_column_privilege(role, oid, 'SELECT WITH GRANT OPTION, UPDATE WITH GRANT OPTION'))
         AS grantable,
@@ -59,7 +59,7 @@ CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::n
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
 GROUP BY 1
 ORDER BY 1;
--- Functions that are not for everyone.
+-- Functions that are revoked from PUBLIC.
 SELECT proname, has_function_privilege('regress_plain', oid, 'EXECUTE') AS plain,
     has_function_privilege('regress_read', oid, 'EXECUTE') AS read,
     has_function_privilege('regress_triage', oid, 'EXECUTE') AS triage,
@@ -69,7 +69,7 @@ WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND proname IN ('geoip_databases', 'grant_to', 'guard_alert', 'guard_known', 'guard_suppression', 'note_alert')
 ORDER BY 1;
 
--- What each can do, and must not: the same statements by all four.
+-- The same statements by all four roles.
 CREATE TABLE tried (n int GENERATED ALWAYS AS IDENTITY, statement text);
 INSERT INTO tried (statement) VALUES
     ('SELECT count(*) FROM travel.alerts'),
@@ -100,7 +100,7 @@ INSERT INTO tried (statement) VALUES
     ('UPDATE travel.networks SET note = ''x'''),
     ('DELETE FROM travel.networks WHERE name = ''x'''),
     ('SELECT count(*) FROM travel.geoip_databases()'), ('SELECT travel.grant_to(''regress_read'', ''read'')'),
-    -- For none of them.
+    -- Statements that none of them may run.
     ('INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, '
      'signal) VALUES (''roles'', ''low'', now(), now(), 1, ''{}'', ''{}'')'),
     ('UPDATE travel.alerts SET severity = ''info'''),
@@ -132,7 +132,7 @@ INSERT INTO tried (statement) VALUES
     ('SET session_replication_role = replica'),
     ('CREATE FUNCTION travel.mine() RETURNS int LANGUAGE sql AS ''SELECT 1'''),
     ('SELECT travel_internal.guard_alert()');
--- The triggers are no way to the owner's rights: nobody may put them on a table of his own.
+-- Nobody may use the trigger functions on a table of their own to gain the privileges of the owner.
 INSERT INTO tried (statement)
 SELECT format('CREATE TABLE pg_temp.alerts (id bigint); CREATE TRIGGER mine AFTER UPDATE ON pg_temp.alerts FOR EACH '
               'ROW EXECUTE FUNCTION travel_internal.%s()',
@@ -156,9 +156,9 @@ SELECT left(statement, 100) AS statement, max(state) FILTER (WHERE role = 'plain
     max(state) FILTER (WHERE role = 'read') AS read, max(state) FILTER (WHERE role = 'triage') AS triage,
     max(state) FILTER (WHERE role = 'admin') AS admin
 FROM tried JOIN outcome USING (n) GROUP BY n, tried.statement ORDER BY n;
--- Those who worked on the alert, and nobody else, are in its history.
+-- The history of the alert has the roles that changed it, and no other.
 SELECT by, count(*) FROM travel.alert_history GROUP BY 1 ORDER BY 1;
--- An administrator gives what he has; a search_path in front of him changes nothing.
+-- An administrator can grant privileges, whatever the search_path.
 CREATE SCHEMA roles_evil AUTHORIZATION "Regress Admin";
 SET ROLE "Regress Admin";
 CREATE FUNCTION roles_evil.format(text, VARIADIC text[]) RETURNS text
@@ -182,7 +182,7 @@ RESET session_replication_role;
 DROP TABLE tried, outcome, roles_trail;
 DROP OWNED BY regress_plain, regress_read, regress_triage, "Regress Admin";
 DROP ROLE regress_plain, regress_read, regress_triage, "Regress Admin";
--- Whoever installs the extension is its administrator, whatever his name is, and may give its rights to others.
+-- The role that installs the extension is its administrator, whatever its name, and may grant privileges to others.
 CREATE ROLE "Regress O'Dba" LOGIN;
 CREATE ROLE "Regress Dba" LOGIN;
 CREATE DATABASE regress_roles OWNER "Regress Dba" TEMPLATE template0;
@@ -192,7 +192,7 @@ SELECT travel.grant_to('Regress O''Dba', 'admin');
 SELECT has_table_privilege('travel.rules', 'UPDATE') AS rules,
     has_column_privilege('travel.alerts', 'status', 'UPDATE') AS alerts;
 INSERT INTO travel.networks (network, name) VALUES ('10.0.0.0/8', 'his');
--- He can dump and load all of its tables, though not change what only scans may.
+-- That role can dump and load all tables, but not change what only scans may change.
 SELECT count(*) AS tables,
     bool_and(has_table_privilege(objid, 'SELECT') AND has_table_privilege(objid, 'INSERT')) AS dump_and_load,
     bool_or(has_table_privilege(objid, 'TRUNCATE')) AS truncate

@@ -1,9 +1,9 @@
--- travel.create_events_table and travel.ingest: a table that belongs to the user, filled from documents, however often
--- they come.
+-- travel.create_events_table makes a table that belongs to the user; travel.ingest fills it from documents, each event
+-- once.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
--- The table: the columns of travel.event, and three of its own; its indexes and its comment.
+-- The table has the columns of travel.event and three more, indexes and a comment.
 SELECT travel.create_events_table('trail');
 SELECT attname, format_type(atttypid, atttypmod) AS type, attnotnull AS "not null",
     pg_get_expr(adbin, adrelid) AS "default"
@@ -24,10 +24,10 @@ SELECT (
          AS columns_of_event;
 SELECT pg_get_indexdef(indexrelid) AS index FROM pg_index WHERE indrelid = 'trail'::regclass ORDER BY 1;
 SELECT obj_description('trail'::regclass) AS comment, col_description('trail'::regclass, 36) AS ingest_xid;
--- It is no part of the extension.
+-- The table does not belong to the extension.
 SELECT count(*) AS extension_members FROM pg_depend WHERE objid = 'trail'::regclass AND deptype = 'e';
 
--- Other names: a schema, odd ones, one that is there already. Names are SQL's: folded unless quoted.
+-- Other names: with a schema, with odd characters, of an existing table. Names are folded unless quoted, as in SQL.
 CREATE SCHEMA audit;
 SELECT travel.create_events_table('audit.cloudtrail'),
     travel.create_events_table('"Odd ""name"""', keep_record => false), travel.create_events_table('Folded'),
@@ -39,18 +39,18 @@ ORDER BY n;
 SELECT sqlstate_of('SELECT travel.create_events_table(NULL)') AS name,
     sqlstate_of('SELECT travel.create_events_table(''x'', NULL)') AS partitioned,
     sqlstate_of('SELECT travel.create_events_table(''x'', false, NULL)') AS keep_record;
--- Two tables of long names do not fight over the names of their indexes.
+-- Two tables with long names have indexes with different names.
 SELECT travel.create_events_table('a_name_of_sixty_three_characters_that_is_as_long_as_names_can_1'),
     travel.create_events_table('a_name_of_sixty_three_characters_that_is_as_long_as_names_can_2');
 \pset format unaligned
 SELECT error_of('SELECT travel.create_events_table(''x'', partitioned => true)');
 SELECT error_of('SELECT travel.create_events_table(''a b'')');
--- An error of PostgreSQL's own is that error: nothing of ours is in its detail.
+-- An error of PostgreSQL itself stays as it is.
 SELECT error_of('SELECT travel.create_events_table(''trail'')');
 \pset format aligned
 
--- A document's records are inserted once. What has no id is known by the digest of its text; the same event under
--- another time is another row.
+-- The records of a document are inserted once. A record without an id is identified by the digest of its text; the same
+-- id with another time is another row.
 SELECT '{"Records": [{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z", "eventName": "A", "sourceIPAddress": '
        '"192.0.2.1", "userIdentity": {"type": "IAMUser", "userName": "alice", "accessKeyId": "K"}}, {"eventID": "b", '
        '"eventTime": "2026-03-02T09:10:00Z", "eventName": "B", "sourceIPAddress": "203.0.113.1", "userIdentity": '
@@ -79,13 +79,13 @@ CROSS JOIN LATERAL (SELECT ROW(NULLIF(event_id, CASE WHEN event_id LIKE 'sha256:
     access_key_id, issued_access_key_id, session_issuer_arn, source_identity, invoked_by, mfa_used, from_console,
     vpc_endpoint_id, user_agent, error_code, error_message, outcome, read_only)::travel.event AS e) AS x;
 
--- What is skipped is named: no record, no readable time. The rest is inserted.
+-- Elements that are not records or have no readable time are skipped with a notice, and the rest is inserted.
 SELECT *
 FROM travel.ingest('trail',
     '{"Records": [{"eventID": "d", "eventTime": "yesterday"}, 7, {"eventName": "no time, no id"}, {"eventID": "e", '
     '"eventTime": "2026-03-02T10:00:00Z", "readOnly": "maybe"}, null, {"foo": 1}]}');
 SELECT event_id, read_only FROM trail WHERE event_time > '2026-03-02 09:30Z';
--- So is a text that no index could hold: one such record loses no other.
+-- So is a record with a text that no index could hold.
 SELECT i.*
 FROM (SELECT string_agg(md5(n::text), '') AS text FROM generate_series(1, 300) AS n) AS long
 CROSS JOIN LATERAL travel.ingest('trail', jsonb_build_array(
@@ -97,14 +97,14 @@ CROSS JOIN LATERAL travel.ingest('trail', jsonb_build_array(
     jsonb_build_object('eventID', 'long name', 'eventTime', '2026-03-02T11:00:00Z', 'eventName', long.text),
         jsonb_build_object('eventID', 'short', 'eventTime', '2026-03-02T11:00:00Z'))) AS i;
 SELECT event_id, octet_length(event_name) FROM trail WHERE event_time = '2026-03-02 11:00Z' ORDER BY 1;
--- Twenty notices, the others counted.
+-- There are at most twenty notices; the last one counts the others.
 SELECT *
 FROM travel.ingest('trail',
     (
         SELECT jsonb_agg(jsonb_build_object('eventID', 'many' || n, 'eventTime', 'no time'))
         FROM generate_series(1, 23) AS n
     ));
--- Documents of all wrappings; those without records; those that are none: nothing is inserted.
+-- Documents in all wrappings, documents without records, and texts that are not documents.
 SELECT d.what, i.* FROM (VALUES
     (1, 'EventBridge', '{"detail-type": "x", "detail": {"eventID": "eb", "eventTime": "2026-03-03T00:00:00Z"}}'::jsonb),
     (2, 'LookupEvents',
@@ -120,7 +120,7 @@ SELECT split_part(error_of($$SELECT travel.ingest('trail', jsonb '{"foo": 1}')$$
     sqlstate_of($$SELECT travel.ingest('travel.leg', '[]')$$) AS composite,
     sqlstate_of($$SELECT travel.ingest('no_such', '[]')$$) AS no_such;
 
--- Without the record; into a table that has fewer columns or more; through odd names.
+-- Without the record, into a table with fewer or more columns, and with odd names.
 SELECT * FROM travel.ingest('"Odd ""name"""', :'file');
 SELECT count(*) FILTER (WHERE event_id LIKE 'sha256:%') AS digests, count(*),
     (SELECT count(*) FROM pg_attribute WHERE attrelid = '"Odd ""name"""'::regclass AND attname = 'record')
@@ -134,7 +134,7 @@ CREATE TABLE no_events (id int);
 SELECT error_of($$SELECT travel.ingest('no_events', '[]')$$);
 \pset format aligned
 
--- A transaction that is rolled back brings nothing, and what a trigger or a constraint of the user's says is heard.
+-- A rollback leaves no rows, and triggers and constraints of the user apply.
 BEGIN;
 SELECT inserted FROM travel.ingest('trail', '{"eventID": "gone", "eventTime": "2026-03-05T00:00:00Z"}');
 ROLLBACK;
@@ -142,12 +142,12 @@ SELECT count(*) FROM trail WHERE event_id = 'gone';
 ALTER TABLE audit.cloudtrail ADD CHECK (event_name <> 'forbidden');
 SELECT sqlstate_of($$SELECT travel.ingest('audit.cloudtrail',
     '{"eventID": "x", "eventTime": "2026-03-05T00:00:00Z", "eventName": "forbidden"}')$$);
--- Inserted with SQL, the same event is refused by the key.
+-- INSERT of the same event violates the primary key.
 SELECT sqlstate_of($$INSERT INTO trail (event_id, event_time) VALUES ('a', '2026-03-02T09:00:00Z')$$) AS again,
     sqlstate_of($$INSERT INTO trail (event_time) VALUES (now())$$) AS no_id,
     sqlstate_of($$INSERT INTO trail (event_id) VALUES ('x')$$) AS no_time;
 
--- It belongs to its maker; others need rights, and rights to its schema. 42501.
+-- The table belongs to the role that made it; others need privileges on it and on its schema: 42501.
 CREATE ROLE regress_owner;
 CREATE ROLE regress_other;
 CREATE SCHEMA own AUTHORIZATION regress_owner;
@@ -171,7 +171,7 @@ SELECT inserted, sqlstate_of($$SELECT travel.detect('own.trail')$$) AS detect
 FROM travel.ingest('own.trail', '{"eventID": "x", "eventTime": "2026-03-05T00:00:00Z"}');
 RESET ROLE;
 
--- What was ingested is what detect reads.
+-- travel.detect reads the ingested events.
 SELECT entity, from_event_id, to_event_id, from_city, to_city FROM travel.detect('own.trail');
 SET client_min_messages = warning;
 DROP SCHEMA own, audit CASCADE;

@@ -1,4 +1,4 @@
--- travel.ingest of text: one bad document, or one bad character, loses itself only.
+-- travel.ingest of text skips a bad document and replaces a bad character, and loads everything else.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
@@ -22,8 +22,8 @@ INSERT INTO document VALUES
     ('8.json', '{"Records":[{"eventID":"8","eventTime":"2026-03-02T09:10:00Z"}, 7, {"eventID": "no time"}]}');
 SELECT d.file, i.* FROM document AS d CROSS JOIN LATERAL travel.ingest('trail', d.body) AS i ORDER BY d.file;
 SELECT event_id, record -> 'requestParameters' AS parameters FROM trail ORDER BY event_id;
--- What refused a document says its line; the documents before and after it are read. So are several on one line, and a
--- byte order mark.
+-- The notice about a skipped document has its line; the documents before and after it are read. Several documents on
+-- one line are read, too, and so is a byte order mark.
 SELECT *
 FROM travel.ingest('trail',
     E'{"eventID": "10", "eventTime": "2026-03-02T10:00:00Z"}\n{"eventID": "11", "eventTime\n{"eventID": "12", '
@@ -32,7 +32,7 @@ SELECT *
 FROM travel.ingest('trail',
     U&'\FEFF[{"eventID": "13", "eventTime": "2026-03-02T10:00:00Z"}]{"Records": []} {"eventID": "14", "eventTime": '
       '"2026-03-02T10:00:00Z"}');
--- A literal is text; jsonb goes on to be an error as a whole. NULL is nothing.
+-- An untyped literal is text. A jsonb document that is invalid is an error as a whole. NULL has no documents.
 SELECT * FROM travel.ingest('trail', '{"eventID": "15", "eventTime": "2026-03-02T10:00:00Z"}');
 SELECT * FROM travel.ingest('trail', '{"foo": 1}');
 SELECT sqlstate_of($$SELECT travel.ingest('trail', '{"foo": 1}'::jsonb)$$) AS jsonb,
@@ -81,8 +81,7 @@ FROM travel.ingest('trail',
     '\"x\":\"a\\u0000b\\ud83d\"}"}]}');
 SELECT record -> 'x' AS x FROM trail WHERE event_id = 'l';
 
--- An aggregated event is CloudTrail's summary of many calls, and nobody's call: it gives no row, as an Insight event
--- gives none.
+-- An aggregated event is CloudTrail's summary of many calls: it gives no row, like an Insight event.
 SELECT '{"eventVersion":"1.0","accountId":"111122223333","eventId":"a","eventCategory":"Aggregated",'
        '"eventType":"AwsAggregatedEvent","eventSource":"s3.amazonaws.com",'
        '"timeWindow":{"windowStart":"2026-03-02T09:00:00Z"}}'
@@ -98,8 +97,8 @@ FROM travel.records(jsonb_build_object('Events',
     jsonb_build_array(jsonb_build_object('CloudTrailEvent', :'aggregated'))));
 SELECT * FROM travel.ingest('trail', :'aggregated');
 
--- A record that is text or json is read as leniently by detect and coverage: one that cannot be read has no time, and
--- ends no query.
+-- detect and coverage read records in text or json as leniently: a record that cannot be read has no time, and does not
+-- end the query.
 CREATE TABLE raw (line text);
 INSERT INTO raw
 VALUES

@@ -1,4 +1,4 @@
--- CREATE EXTENSION: where it is refused, who may run it, what dropping it leaves.
+-- CREATE EXTENSION: where it fails, who may run it, and what DROP EXTENSION keeps.
 \pset null '-'
 SELECT name, default_version ~ '^[0-9]+\.[0-9]+' AS version, comment IS NOT NULL AS comment
 FROM pg_available_extensions
@@ -12,7 +12,7 @@ FROM pg_extension
 WHERE extname = 'impossible_travel';
 SELECT sqlstate_of('CREATE EXTENSION impossible_travel') AS again,
     sqlstate_of('ALTER EXTENSION impossible_travel SET SCHEMA public') AS relocated;
--- Every column of a table or view says what it is.
+-- Every column of a table or view has a comment.
 SELECT attrelid::regclass AS relation, attname FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND relkind IN ('r', 'v')
@@ -26,7 +26,7 @@ DROP DATABASE IF EXISTS regress_latin;
 DROP DATABASE IF EXISTS regress_ascii;
 DROP ROLE IF EXISTS regress_dba;
 RESET client_min_messages;
--- A database of another encoding: 0A000, and nothing is left behind.
+-- In a database with another encoding it fails with 0A000 and leaves nothing behind.
 CREATE DATABASE regress_latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0;
 CREATE DATABASE regress_ascii ENCODING 'SQL_ASCII' LOCALE 'C' TEMPLATE template0;
 \c regress_latin
@@ -38,7 +38,7 @@ SELECT count(*) AS left_behind FROM pg_namespace WHERE nspname LIKE 'travel%';
 CREATE EXTENSION impossible_travel;
 \set VERBOSITY default
 
--- A schema of its name, even an empty one, stops it: 42P06. So does a name that is asked for.
+-- An existing schema of that name, even an empty one, is 42P06. So is the option SCHEMA.
 \c regression
 CREATE ROLE regress_dba LOGIN;
 CREATE DATABASE regress_travel OWNER regress_dba TEMPLATE template0;
@@ -50,14 +50,14 @@ CREATE SCHEMA travel_internal;
 CREATE EXTENSION impossible_travel;
 DROP SCHEMA travel_internal;
 CREATE EXTENSION impossible_travel SCHEMA public;
--- The path of whoever installs is nobody's business: functions in front of it are not called.
+-- The search_path of the installing role does not matter: functions that shadow others are not called.
 CREATE SCHEMA shadow;
 CREATE FUNCTION shadow.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'called'; END $$;
 CREATE DOMAIN shadow.text AS int;
 GRANT USAGE ON SCHEMA shadow TO PUBLIC;
 
--- Trusted: the owner of a database installs it, without being superuser; the objects are the bootstrap superuser's,
--- their use is his.
+-- The extension is trusted: the owner of a database can install it without being a superuser. The objects belong to the
+-- bootstrap superuser, and the owner may use them.
 \c regress_travel regress_dba
 SET search_path = shadow, pg_catalog;
 CREATE EXTENSION impossible_travel;
@@ -71,17 +71,17 @@ SELECT travel.create_events_table('mine.trail');
 SELECT inserted
 FROM travel.ingest('mine.trail',
     '[{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}, {"eventID": "b", "eventTime": "2026-03-02T09:00:00Z"}]');
--- Dropped by its owner, the events stay, and what was made of the functions goes only by CASCADE.
+-- When the owner drops it, the events stay, and objects that use its functions are dropped only by CASCADE.
 CREATE VIEW mine.seen AS SELECT travel.source_kind(source_text) FROM mine.trail;
 DROP EXTENSION impossible_travel;
 DROP EXTENSION impossible_travel CASCADE;
 SELECT count(*) AS events FROM mine.trail;
 SELECT to_regnamespace('travel') AS schema, to_regnamespace('travel_internal') AS internal,
     to_regclass('mine.seen') AS view;
--- And it comes again.
+-- It can be created again.
 CREATE EXTENSION impossible_travel;
 SELECT duplicates FROM travel.ingest('mine.trail', '{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z"}');
--- Not for one who may not create in the database.
+-- A role without CREATE on the database cannot install it.
 \c regress_travel postgres
 CREATE ROLE regress_guest LOGIN;
 DROP EXTENSION impossible_travel;

@@ -4,8 +4,7 @@ SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
 
--- Aggregates of one's own over the parts of travel.impossible_legs: one that ends with the state, one that combines
--- states.
+-- Aggregates over the support functions of travel.impossible_legs: one returns the state, one combines states.
 CREATE AGGREGATE partial_legs(timestamptz, inet, text) (SFUNC = travel_internal.legs_add,
     STYPE = travel_internal.legs_state, COMBINEFUNC = travel_internal.legs_combine, PARALLEL = SAFE);
 CREATE AGGREGATE bare_legs(timestamptz, inet, float8, float8, boolean) (SFUNC = travel_internal.legs_add,
@@ -24,7 +23,7 @@ SELECT who, n % 5 AS part, partial_legs(event_time, ip, id) AS state
 FROM rows
 GROUP BY who, part;
 
--- Stored states (compressed, or with a short header) combine to what the aggregate says of all rows, in any order.
+-- Stored states, compressed or with a short header, combine in any order to the result of the aggregate over all rows.
 INSERT INTO states
 SELECT 9, 0, partial_legs('2026-03-02 09:00Z', '192.0.2.1', 'x')
 UNION ALL SELECT 9, 1, partial_legs('2026-03-02 09:10Z', '203.0.113.1', 'y')
@@ -39,13 +38,13 @@ FROM (SELECT combined_legs(state) AS legs FROM states WHERE who = 9) AS s, unnes
 SELECT combined_legs(NULL) AS of_nothing, partial_legs(NULL, NULL, NULL) IS NULL AS no_rows_no_state
 FROM states
 WHERE false;
--- What was stored is not changed by that.
+-- Combining does not change the stored states.
 CREATE TEMP TABLE texts AS SELECT who, part, state::text AS t FROM states;
 SELECT count(*) FILTER (WHERE cardinality(combined_legs) >= 0) AS ran
 FROM (SELECT combined_legs(state) FROM states GROUP BY who) AS s;
 SELECT count(*) AS changed FROM states JOIN texts USING (who, part) WHERE state::text IS DISTINCT FROM t;
 
--- Text and back: the same bytes, the same legs.
+-- The text form converts back to the same bytes and legs.
 SELECT count(*) FILTER (WHERE t::travel_internal.legs_state::text IS NOT DISTINCT FROM t) AS same, count(*) FROM texts;
 SELECT who, combined_legs(t::travel_internal.legs_state) = combined_legs(state) AS equal
 FROM texts
@@ -56,7 +55,7 @@ SELECT left(t, 2) AS begins, t ~ '^\\x([0-9a-f]{2})+$' AS hex, substr(t, 3, 2) A
 FROM texts
 WHERE who = 9 AND part = 0;
 
--- COPY BINARY and back, and the bytes that the send function gives.
+-- The binary form, by COPY BINARY and by the send function, does too.
 CREATE TABLE received (who int, part int, state travel_internal.legs_state);
 DO $$ BEGIN
     EXECUTE format('COPY states TO %L (FORMAT binary)', current_setting('data_directory') || '/legs_state.copy');
@@ -73,7 +72,7 @@ ORDER BY who;
 SELECT bool_and('\x' || encode(travel_internal.legs_state_send(state), 'hex') = state::text) AS text_is_the_bytes
 FROM states;
 
--- A text that is none: 22P02. Every cut and nearly every changed byte is found; none takes the server down.
+-- An invalid text is 22P02. Every truncation and nearly every changed byte is detected, and none crashes the server.
 CREATE FUNCTION pg_temp.said(t text) RETURNS text
     LANGUAGE sql AS $$ SELECT error_of(format('SELECT %L::travel_internal.legs_state', t)) $$;
 SELECT what, split_part(pg_temp.said(t), ':', 1) AS code, substring(pg_temp.said(t) FROM 'detail: ([^\n]*)') AS detail
@@ -123,7 +122,7 @@ FROM (
 WHERE code NOT IN ('22P02', 'fine')
 GROUP BY code ORDER BY code;
 
--- A binary form that is none: 22P03.
+-- An invalid binary form is 22P03.
 CREATE FUNCTION pg_temp.receive(bytes bytea) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     path text := current_setting('data_directory') || '/legs_state.copy';
@@ -145,8 +144,8 @@ ORDER BY n;
 SELECT regexp_replace(pg_temp.receive('\xff'), '[0-9]+', 'n', 'g');
 \pset format aligned
 
--- States of different thresholds, or with and without ids, are not of one group; a state of coordinates beside one of
--- addresses is nobody's, and harms nobody.
+-- States with different thresholds, or with and without ids, cannot be combined. Nor can a state of coordinates and one
+-- of addresses.
 SELECT pg_temp.try(NULL) AS nothing, sqlstate_of($$SELECT combined_legs(s) FROM (
     SELECT bare_legs('2026-03-02 09:00Z', '192.0.2.1', 500, 1000, false) AS s
     UNION ALL SELECT bare_legs('2026-03-02 09:10Z', '203.0.113.1', 400, 1000, false)) AS v$$) AS thresholds,
@@ -159,7 +158,7 @@ SELECT l.from_ip, l.from_latitude, l.to_ip, l.to_latitude FROM (SELECT combined_
     UNION ALL SELECT coordinate_legs('2026-03-02 09:20Z', 0, 0, 500, 1000, false)) AS v) AS c, unnest(legs) AS l
     ORDER BY l.to_time;
 
--- The parts are immutable but the last, which looks up places.
+-- The support functions are immutable, except the final function, which locates addresses.
 SELECT proname, provolatile, proparallel, count(*)
 FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname LIKE 'legs\_%'
@@ -171,8 +170,7 @@ DROP AGGREGATE combined_legs(travel_internal.legs_state), partial_legs(timestamp
     bare_legs(timestamptz, inet, float8, float8, boolean),
     coordinate_legs(timestamptz, float8, float8, float8, float8, boolean);
 
--- A state that comes toasted, compressed or with a short header through an aggregate of a user's own is read as what it
--- is.
+-- A state that is toasted, compressed or has a short header is read correctly.
 CREATE TABLE kept_states (kind text, s travel_internal.legs_state);
 CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
 CREATE FUNCTION second(travel_internal.legs_state, travel_internal.legs_state) RETURNS travel_internal.legs_state
@@ -201,7 +199,7 @@ SELECT cardinality(last_state(s)) FROM kept_states WHERE kind = 'small';
 SELECT cardinality(all_states(s)) > 0 AS combined FROM kept_states;
 DROP TABLE kept_states;
 
--- An id of any length finds room.
+-- An id may have any length.
 SELECT length(((travel.impossible_legs(t, ip, id))[1]).to_event_id)
 FROM (VALUES ('2026-03-02 09:00Z'::timestamptz, '192.0.2.1'::inet, 'a'),
     ('2026-03-02 09:01Z', '203.0.113.1', repeat('x', 300000)))

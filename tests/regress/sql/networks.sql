@@ -1,11 +1,11 @@
--- travel.networks: what the user knows of addresses, at every door. What applies to an address is the core's, and
--- tested there too; here it is held against a plain reference in SQL.
+-- travel.networks: named networks in every entry point. The core decides which network applies to an address, and has
+-- tests of its own; here the result is compared with a plain reference in SQL.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
 \pset null '-'
 
--- What the table refuses.
+-- Rows that the table refuses.
 CREATE FUNCTION pg_temp.refused(columns text, "values" text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     violated text;
@@ -43,13 +43,14 @@ SELECT what, pg_temp.refused(c, v) FROM (VALUES
     (19, 'an unknown origin',                'network, name, origin', $$'10.0.0.0/8', 'a', 'gcp'$$)
 ) AS r (n, what, c, v) ORDER BY n;
 
--- A network replaces all that says where an address is, and leaves what says who runs it.
+-- A network replaces the location of an address, and keeps its AS and network attributes.
 INSERT INTO travel.networks (network, name, latitude, longitude, city, subdivision, country, country_code)
 VALUES ('192.0.2.0/24', 'office', 47.37, 8.54, 'Zürich', 'Zürich', 'Switzerland', 'CH');
 \x on
 SELECT * FROM travel.locate('192.0.2.1');
 \x off
--- Without a city it is a country's middle. An AS leaves the prefix of GeoIP. A hosting alone changes nothing else.
+-- Without a city the location is the middle of a country. A network by AS keeps the prefix of GeoIP. A network with
+-- only hosting changes nothing else.
 UPDATE travel.networks SET city = NULL, subdivision = NULL;
 INSERT INTO travel.networks (asn, name, latitude, longitude, city, country_code) VALUES (64502, 'as', 1, 2, 'As', 'JP');
 INSERT INTO travel.networks (network, name, hosting)
@@ -58,7 +59,7 @@ SELECT ip, latitude, longitude, accuracy_km, precision, city, subdivision, count
 FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1,10.9.0.1,2001:db8:2000::1}'::inet[]) WITH ORDINALITY AS v (ip, n)
 CROSS JOIN LATERAL travel.locate(ip)
 ORDER BY n;
--- What a network places needs to be in no database, and may be anycast; treatment alone makes nothing known.
+-- A network can locate an address that no database knows, and an anycast address; a treatment alone locates nothing.
 INSERT INTO travel.networks (network, name, treatment, latitude, longitude, country_code)
 VALUES
     ('8.8.8.0/24', 'unknown to GeoIP', 'place', 3, 4, 'US'),
@@ -69,8 +70,8 @@ SELECT ip, travel.locate(ip) IS NOT DISTINCT FROM NULL AS nothing_known, travel.
 FROM unnest('{8.8.8.8,198.19.240.1,198.19.240.2,10.8.0.1,10.9.0.1}'::inet[]) WITH ORDINALITY AS v (ip, n) ORDER BY n;
 TRUNCATE travel.networks;
 
--- Which of several: a user's row before an imported one, a prefix before an AS, the longer prefix, the later
--- valid_from, the name.
+-- Of several networks the user's precedes an imported one, a prefix an AS, the longer prefix the shorter, the later
+-- valid_from the earlier; then the name decides.
 INSERT INTO travel.networks (network, asn, name, latitude, longitude, city, country_code, origin, valid_from) VALUES
     ('10.0.0.0/8',          NULL,  'b', 1, 1, 'eight',          'CH', 'user', NULL),
     ('10.1.0.0/16',         NULL,  'b', 1, 1, 'sixteen',        'CH', 'user', NULL),
@@ -93,7 +94,7 @@ FROM unnest('{10.0.0.1,10.1.0.1,10.1.2.1,10.2.0.1,10.3.0.1,::ffff:10.3.0.1,fd00:
      WITH ORDINALITY AS v (ip, n) CROSS JOIN LATERAL travel.locate(ip) ORDER BY n;
 SELECT (travel.locate('10.2.0.1', '2026-02-28 23:59:59.999999Z')).city AS before,
     (travel.locate('10.2.0.1', '2026-03-01Z')).city AS from_then_on;
--- The first gives the treatment, the first with coordinates the place, the first with a hosting the hosting.
+-- The first network gives the treatment, the first with coordinates the location, the first with hosting the hosting.
 INSERT INTO travel.networks (network, name, treatment, hosting)
 VALUES ('10.1.9.0/24', 'inner', 'ignore', NULL), ('10.1.8.0/23', 'outer', 'trusted', 'example-cloud');
 SELECT ip, city, hosting, network, travel_internal.is_ignored(ip), travel.is_located(ip)
@@ -122,12 +123,12 @@ INSERT INTO events VALUES
     ('1', 'K', '2026-03-02 10:00Z', '10.0.0.1', NULL, NULL),      -- London
     ('2', 'K', '2026-03-02 11:00Z', '192.0.2.1', NULL, NULL),     -- London, by GeoIP
     ('3', 'K', '2026-03-02 12:00Z', '10.0.0.1', NULL, NULL),      -- Tokyo
-    ('4', 'K', '2026-03-02 12:30Z', '10.0.0.1', NULL, NULL),      -- Tokyo: the same address never travels
+    ('4', 'K', '2026-03-02 12:30Z', '10.0.0.1', NULL, NULL),      -- Tokyo: the same address makes no leg
     ('5', 'K', '2026-03-02 13:00Z', '203.0.113.1', NULL, NULL),   -- Tokyo, by GeoIP
     ('6', 'K', '2026-03-03 00:00Z', '10.0.0.1', NULL, NULL),      -- nowhere: the office is closed
     ('7', 'K', '2026-03-03 00:10Z', '192.0.2.1', NULL, NULL);     -- London
-CREATE VIEW doors AS
-    SELECT 'window' AS door, (l).from_event_id, (l).to_event_id, (l).from_city, (l).to_city, (l).impossible
+CREATE VIEW entry_points AS
+    SELECT 'window' AS entry_point, (l).from_event_id, (l).to_event_id, (l).from_city, (l).to_city, (l).impossible
     FROM (
         SELECT travel.leg(event_time, source_ip, event_id)
             OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l
@@ -154,21 +155,23 @@ CREATE VIEW doors AS
     UNION ALL SELECT 'detect, all_legs', from_event_id, to_event_id, from_city, to_city, impossible
     FROM travel.detect('events', all_legs => true)
     UNION ALL SELECT 'detect', from_event_id, to_event_id, from_city, to_city, impossible FROM travel.detect('events');
-SELECT from_event_id, to_event_id, from_city, to_city, impossible, string_agg(door, ', ' ORDER BY door) AS doors
-FROM doors
+SELECT from_event_id, to_event_id, from_city, to_city, impossible,
+    string_agg(entry_point, ', ' ORDER BY entry_point) AS entry_points
+FROM entry_points
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY 1, 2;
 SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1 ORDER BY 1;
--- A view of the text of detect_sql sees the same.
+-- A view over the text of detect_sql gives the same.
 SELECT travel.detect_sql('events') AS query \gset
 SELECT from_event_id, to_event_id, from_city, to_city FROM (:query) AS f;
 
--- Ignored: as if the event were absent, at every door; the notice and coverage count it neither as evaluated nor as not
--- placed.
+-- An ignored event counts as absent in every entry point; the notice and coverage count it neither as evaluated nor as
+-- not located.
 INSERT INTO travel.networks (network, name, treatment, valid_until)
 VALUES ('203.0.113.0/24', 'scanner', 'ignore', '2026-03-03Z'), ('10.0.0.1', 'closed', 'ignore', '2026-03-02 11:00Z');
-SELECT from_event_id, to_event_id, from_city, to_city, impossible, string_agg(door, ', ' ORDER BY door) AS doors
-FROM doors
+SELECT from_event_id, to_event_id, from_city, to_city, impossible,
+    string_agg(entry_point, ', ' ORDER BY entry_point) AS entry_points
+FROM entry_points
 GROUP BY 1, 2, 3, 4, 5
 ORDER BY 1, 2;
 SELECT source_kind, status, events, entities FROM travel.coverage('events');
@@ -176,9 +179,9 @@ SET impossible_travel.coverage_notice = on;
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SET impossible_travel.coverage_notice = off;
--- What is known of it is still told.
+-- travel.locate still returns its location.
 SELECT city FROM travel.locate('203.0.113.1', '2026-03-02Z');
--- After service, before not_located.
+-- In coverage the status follows service and precedes not_located.
 INSERT INTO events
 VALUES
     ('8', 'K', '2026-03-02 10:30Z', '10.0.0.1', 'failed_auth', NULL),
@@ -187,13 +190,14 @@ VALUES
     ('b', 'K', '2026-03-02 10:30Z', '10.0.0.1', NULL, NULL),
     ('c', 'K', '2026-03-02 10:30Z', '10.0.0.1', NULL, NULL);
 SELECT status, sum(events) AS events FROM travel.coverage('events') GROUP BY 1 ORDER BY 1;
--- vpn and trusted mean nothing here, but for their coordinates.
+-- vpn and trusted have no effect here, except by their coordinates.
 TRUNCATE travel.networks;
 INSERT INTO travel.networks (network, name, treatment, latitude, longitude, country_code)
 VALUES ('203.0.113.0/24', 'vpn', 'vpn', 35.69, 139.69, 'JP'), ('192.0.2.0/24', 'trusted', 'trusted', NULL, NULL, NULL);
 SELECT from_event_id, to_event_id, from_city, to_city, round(distance_km) AS km FROM travel.detect('events') ORDER BY 1;
 
--- Read as of the statement's snapshot: each statement of a block sees what came before it, a savepoint takes it back.
+-- Networks are read as of the snapshot of the statement: each statement of a block sees changes before it, and a
+-- rollback to a savepoint undoes them.
 CREATE FUNCTION city_of(ip inet) RETURNS text STABLE
     LANGUAGE plpgsql AS $$ BEGIN RETURN coalesce((travel.locate(ip)).city, '-'); END $$;
 TRUNCATE travel.networks;
@@ -211,7 +215,7 @@ BEGIN
         seen = seen || city_of('10.0.0.1');
         RAISE 'back';
     EXCEPTION WHEN raise_exception THEN
-        -- A variable keeps what it was given.
+        -- A variable keeps its value.
         NULL;
     END;
     seen = seen || city_of('10.0.0.1');
@@ -242,7 +246,7 @@ SELECT network, (travel.locate('10.0.0.1')).city
 FROM changed;
 SELECT (travel.locate('10.0.0.1')).city;
 
--- Whoever may read nothing of the table gets the same places.
+-- A role that cannot read the table gets the same locations.
 CREATE ROLE regress_nobody;
 SET ROLE regress_nobody;
 SELECT sqlstate_of('SELECT FROM travel.networks') AS reading, sqlstate_of('DELETE FROM travel.networks') AS writing,
@@ -252,8 +256,8 @@ DROP ROLE regress_nobody;
 DROP TABLE events CASCADE;
 TRUNCATE travel.networks;
 
--- Every door against a plain reference, over thousands of events with ties, duplicates and networks that change in the
--- middle.
+-- Every entry point agrees with a plain reference over thousands of events with ties, duplicates and networks that
+-- change in between.
 CREATE FUNCTION pg_temp.pick(n int, stream int, below int) RETURNS int IMMUTABLE LANGUAGE sql AS $$
     SELECT ((('x' || left(md5(n || '/' || stream), 7))::bit(28)::int) % below) $$;
 CREATE TABLE events AS
@@ -284,8 +288,8 @@ VALUES
     ('198.51.100.0/27', NULL, 'range', 'place', NULL, NULL, NULL, NULL, 'user', NULL, '2026-03-01 18:00Z'),
     ('2001:db8::/32',   NULL,  'v6',     'place',   -33.9, 151.2,   'AU', NULL,  'aws',  '2026-03-02Z',       NULL),
     ('9.9.9.9/32',      NULL,  'host',   'place',   0,     0,       'GA', NULL,  'user', '2026-03-02Z',       NULL);
--- The reference: of the networks that fit, sorted as they win, the first of each kind. Events are distinct (time,
--- address) pairs.
+-- The reference takes the first network of each kind in the order of precedence. Events are distinct (time, address)
+-- pairs.
 CREATE TABLE placed AS
     SELECT e.*, n.treatment IS NOT DISTINCT FROM 'ignore' AS is_ignored, coalesce(n.latitude, g.latitude) AS latitude,
         coalesce(n.longitude, g.longitude) AS longitude
@@ -378,8 +382,7 @@ CREATE VIEW compared AS
                'TABLE by_aggregate_without_ids')
                AS without_ids;
 TABLE compared;
--- What became of each row, by the reference and by coverage; and the notice, which counts the rows of states that
--- packed themselves.
+-- The status of each row by the reference and by coverage, and the notice, which also counts rows of packed states.
 CREATE VIEW fates AS SELECT source_kind, status, count(*) AS events FROM (
     SELECT travel.source_kind(host(source_ip)) AS source_kind,
         CASE
@@ -399,7 +402,7 @@ SET impossible_travel.coverage_notice = on;
 SELECT count(*) FROM travel.detect('events');
 SELECT count(*) FROM travel.detect('events', all_legs => true);
 SET impossible_travel.coverage_notice = off;
--- In parallel: workers read the table too, and see what the leader sees, its own uncommitted rows among it.
+-- Parallel workers read the table, too, and see what the leader sees, including its uncommitted rows.
 SET parallel_setup_cost = 0;
 SET parallel_tuple_cost = 0;
 SET min_parallel_table_scan_size = 0;

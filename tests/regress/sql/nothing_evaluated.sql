@@ -1,5 +1,5 @@
--- Nothing evaluated is a warning, not a row count: what cannot be read, located or found is said, with how many rows
--- and an example.
+-- If nothing can be evaluated, there is a warning: it says what cannot be read, located or found, with the number of
+-- rows and an example.
 CREATE SCHEMA dead;
 SET search_path = dead, public;
 SET timezone = 'UTC';
@@ -14,7 +14,7 @@ BEGIN
     RETURN n;
 END $$;
 
--- Each cause alone.
+-- Each reason alone.
 SELECT found($$'calls'$$);
 SELECT found($$'calls', entity => 'outcome, invoked_by'$$);
 SELECT found($$'calls', columns => '{"event_time": "actor", "source_ip": "(inet ''192.0.2.1'')"}'$$);
@@ -37,7 +37,7 @@ DELETE FROM travel.networks WHERE name = 'nothing evaluated';
 SELECT found($$'calls', condition => 'actor = ''A'''$$);
 SELECT found($$'calls', condition => 'actor = ''A''', since => '2026-03-02', until => '2026-03-03'$$);
 
--- Several causes, and one row alone; what an attacker wrote does not act on a terminal.
+-- Several reasons, and a single row. Control characters of an attacker do not reach a terminal.
 CREATE TABLE mixed (event_time text, access_key_id text, source_ip text, outcome text, invoked_by text);
 INSERT INTO mixed VALUES (E'2026\033[2J', 'k', '192.0.2.1');
 SELECT found($$'mixed'$$);
@@ -51,8 +51,7 @@ VALUES
     ('2026-03-02T09:00:00Z', 'k', '192.0.2.1, 10.0.0.1');
 SELECT found($$'mixed'$$);
 
--- Where some rows can be used, the notice says which times and addresses could not be read; both of its numbers are
--- rows.
+-- If some rows can be used, the notice counts the times and addresses that could not be read, in rows.
 INSERT INTO mixed
 VALUES
     ('2026-03-02T09:00:00Z', 'k', '192.0.2.1'),
@@ -70,28 +69,27 @@ VALUES
     (NULL);
 SELECT found($$'lines', columns => '{"record": "line"}'$$);
 
--- No rows at all are said otherwise, and are no warning.
+-- An empty source is reported differently, and not as a warning.
 CREATE TABLE nothing AS SELECT * FROM calls WHERE false;
 SELECT found($$'nothing'$$);
 SELECT found($$'nothing', condition => 'actor = ''A'''$$);
 SELECT found($$'calls', since => '2026-04-01'$$);
 SELECT found($$'calls', until => '2026-01-01', condition => 'actor = ''a'''$$);
 
--- The setting silences the notice, never the warning.
+-- The setting turns off the notice, never the warning.
 SET impossible_travel.coverage_notice = off;
 SELECT found($$'calls'$$);
 SELECT found($$'calls', condition => 'false'$$);
 SELECT found($$'mixed'$$);
 SELECT found($$'nothing'$$);
-CREATE MATERIALIZED VIEW travels AS SELECT * FROM travel.detect('dead.calls');
-REFRESH MATERIALIZED VIEW travels;
+CREATE MATERIALIZED VIEW found AS SELECT * FROM travel.detect('dead.calls');
+REFRESH MATERIALIZED VIEW found;
 RESET impossible_travel.coverage_notice;
 \set VERBOSITY sqlstate
 SELECT found($$'calls'$$);
 \set VERBOSITY default
 
--- A rule that can never evaluate anything: check_rule warns, with an example, and travel.status keeps it as the
--- problem.
+-- For a rule that can evaluate nothing, check_rule warns with an example, and travel.status shows it as the problem.
 SET client_min_messages = warning;
 CREATE VIEW problems AS
 SELECT rule, problem, last_error
@@ -100,14 +98,14 @@ WHERE rule LIKE 'dead%'
 ORDER BY rule COLLATE "C";
 INSERT INTO travel.rules (name, source) VALUES ('dead', 'dead.calls');
 SELECT travel.check_rule('dead');
--- Until a scan has ended nobody looks for travel.
+-- A rule has a problem until its first scan has ended.
 SELECT * FROM problems;
 SELECT travel.assert_healthy();
 CALL travel.scan('dead');
 UPDATE travel_internal.scans SET geoip_built_at = NULL;
 SELECT * FROM problems;
 SELECT travel.assert_healthy();
--- A member of no owner sees no values of the source.
+-- A role that is not a member of the owner sees no values of the source.
 CREATE ROLE regress_onlooker;
 SELECT travel.grant_to('regress_onlooker', 'admin');
 SET ROLE regress_onlooker;
@@ -115,7 +113,7 @@ SELECT travel.check_rule('dead');
 SELECT problem FROM travel.status WHERE rule = 'dead';
 SELECT travel.assert_healthy();
 RESET ROLE;
--- It is disabled, or its rows can be used: then it is fine.
+-- A disabled rule, or one whose rows can be used, is healthy.
 UPDATE travel.rules SET enabled = false WHERE name = 'dead';
 SELECT travel.assert_healthy();
 UPDATE travel.rules SET enabled = true, columns = '{"source_ip": "(inet ''192.0.2.1'')"}' WHERE name = 'dead';
@@ -124,7 +122,7 @@ CALL travel.rescan('dead', '-infinity');
 SELECT problem ~ 'row' AS has_unusable_rows FROM problems;
 DELETE FROM travel.rules;
 
--- By each way to find what is new: rows that cannot be used are told apart from an idle source.
+-- For each way to find new rows: unusable rows are distinguished from an idle source.
 CREATE TABLE exact (event_time text, access_key_id text, source_ip text, actor text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
 CREATE TABLE arriving (event_time text, access_key_id text, source_ip text, actor text,
@@ -142,26 +140,26 @@ INSERT INTO arriving VALUES ('2026-03-02T09:00:00Z', NULL, '192.0.2.1', 'a');
 INSERT INTO plain VALUES ('2026-03-02T09:00:00Z', 'k', 'localhost', 'a');
 CALL travel.scan();
 SELECT * FROM without_age;
--- An idle pass changes nothing of that.
+-- A pass without new rows changes none of that.
 CALL travel.scan();
 SELECT rule, problem IS NOT NULL AS has_problem FROM without_age;
--- One row that can be used does.
+-- One usable row does.
 INSERT INTO exact VALUES ('2026-03-02T09:00:00Z', 'k', '192.0.2.1', 'a');
 INSERT INTO arriving VALUES ('2026-03-02T09:00:00Z', 'k', '192.0.2.1', 'a');
 INSERT INTO plain VALUES ('2026-03-02T09:00:00Z', 'k', '192.0.2.1', 'a');
 CALL travel.scan();
 SELECT * FROM without_age;
--- A format that changes later: all that is new cannot be used.
+-- If the format changes later, all new rows are unusable.
 INSERT INTO exact VALUES ('02.03.2026', 'k', '192.0.2.1', 'a');
 CALL travel.scan('dead: exact');
 SELECT * FROM without_age WHERE rule = 'dead: exact';
--- A condition that leaves everything out is no problem; check_rule says it.
+-- A condition that excludes all rows is not a problem; check_rule reports it.
 UPDATE travel.rules SET condition = 'actor = ''b''' WHERE name = 'dead: plain';
 SET client_min_messages = notice;
 SELECT travel.check_rule('dead: plain');
 SET client_min_messages = warning;
 
--- New events that stay away for longer than usual, scans that do not end, and old GeoIP data.
+-- Problems: no new events for longer than usual, scans that do not end, and old GeoIP data.
 DELETE FROM travel.rules WHERE name <> 'dead: plain';
 ALTER TABLE travel.rules DISABLE TRIGGER USER;
 UPDATE travel_internal.scans SET geoip_built_at = now() - interval '29 days';
@@ -182,8 +180,8 @@ FROM problems
 JOIN travel_internal.scans USING (rule);
 ALTER TABLE travel.rules ENABLE TRIGGER USER;
 
--- New events count as such also beside one that claims to come from the future; without any, a pass leaves the time as
--- it was.
+-- New events count even beside an event that claims to come from the future; a pass without any leaves the time
+-- unchanged.
 INSERT INTO plain
 VALUES ('2099-01-01T00:00:00Z', 'k', '192.0.2.1', 'b'), ('2026-03-03T00:00:00Z', 'k', '192.0.2.1', 'b');
 UPDATE travel.rules SET lookback = '3650 days';
@@ -195,12 +193,12 @@ INSERT INTO plain VALUES ('2026-03-04T00:00:00Z', 'k', '192.0.2.1', 'b');
 CALL travel.scan();
 SELECT news_at > now() - interval '1 hour' AS has_news FROM travel_internal.scans;
 
--- From when on a rule evaluates: prune moves it.
+-- prune moves the time from which a rule evaluates.
 SELECT evaluates_from FROM travel.status;
 SELECT FROM travel.prune('10 days');
 SELECT now() - evaluates_from BETWEEN '10 days' AND '10 days 1 minute' AS moved FROM travel.status;
 
--- The error names every rule that is enabled and has an error or a problem.
+-- The error names every enabled rule that has an error or a problem.
 UPDATE travel_internal.scans SET finished_at = now(), news_at = now(), problem = NULL, geoip_built_at = NULL;
 SELECT travel.assert_healthy();
 INSERT INTO travel.rules (name, source) VALUES ('dead: too', 'dead.no_such');

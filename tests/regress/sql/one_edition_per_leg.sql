@@ -1,5 +1,5 @@
--- One leg, one edition of place data: what is known of addresses (networks here, GeoIP files alike) changes between two
--- scans, and no leg, no place on trial and no evidence is of both.
+-- The place data of addresses changes between two scans, here by named networks, as by GeoIP files. No leg, location on
+-- trial or evidence mixes two editions.
 SET timezone = 'UTC';
 SET client_min_messages = warning;
 CREATE SCHEMA one_edition;
@@ -22,7 +22,7 @@ FROM travel.verdicts
 WHERE rule = 'r'
 ORDER BY to_time;
 CREATE VIEW places AS SELECT city, state FROM travel.known_places WHERE rule = 'r' AND origin = 'learnt' ORDER BY city;
--- The editions of the states and verdicts that are kept, each against that of the newest.
+-- The editions of checkpoints and verdicts, each relative to the newest.
 CREATE VIEW editions AS SELECT count(DISTINCT edition) AS of_states FROM
     (
         SELECT edition
@@ -38,7 +38,7 @@ CREATE PROCEDURE begin_anew() LANGUAGE sql AS $$
     DELETE FROM one_edition.calls;
     INSERT INTO travel.rules (name, source) VALUES ('r', 'one_edition.calls') $$;
 
--- Two addresses of one house move together: nobody travels, and the place that they move to is known as the other was.
+-- Two addresses of one site move together: there is no leg, and the new location is known as the old one was.
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5') \g /dev/null
 CALL travel.scan('r');
@@ -48,14 +48,14 @@ CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
 TABLE editions;
--- And back again.
+-- Then they move back.
 DELETE FROM travel.networks;
 SELECT call('2026-03-04 10:40Z', '192.0.2.5') \g /dev/null
 CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
 
--- What was said stands, with the places that it was said with; what comes then is by the new edition alone.
+-- Verdicts stand with the locations of their edition; new events are evaluated by the new edition alone.
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
     call('2026-03-04 10:10Z', '203.0.113.1') \g /dev/null
@@ -67,12 +67,12 @@ CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
 SELECT count(*) AS alerts, count(withdrawn_at) AS withdrawn FROM travel.alerts WHERE rule = 'r';
--- Evaluated again, it was never there.
+-- After a rescan the old edition has left no trace.
 CALL travel.rescan('r', '-infinity');
 TABLE verdicts;
 SELECT count(*) AS alerts, count(withdrawn_at) AS withdrawn FROM travel.alerts WHERE rule = 'r';
 
--- A late event is evaluated by the new edition, too; so is what follows it.
+-- A late event and the events after it are evaluated by the new edition.
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
     call('2026-03-04 10:30Z', '192.0.2.6') \g /dev/null
@@ -83,7 +83,7 @@ CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
 
--- Whose next event does not come is left alone; a rescan reads all again.
+-- An entity without a new event is left alone; a rescan reads all events again.
 CALL begin_anew();
 SELECT call('2026-03-02 09:00Z', '192.0.2.5', 'one'), call('2026-03-02 09:00Z', '203.0.113.1', 'other') \g /dev/null
 UPDATE calls SET actor = access_key_id;
@@ -111,8 +111,8 @@ TABLE verdicts;
 TABLE places;
 TABLE editions;
 
--- Where the source has lost the beginning, what is known is not forgotten and learning does not begin anew: the states
--- are looked up again by their addresses.
+-- If the source has lost its oldest events, known locations are not forgotten and learning does not begin again: the
+-- locations in the checkpoints are looked up again by their addresses.
 CALL begin_anew();
 SELECT call('2026-03-01 09:00Z', '192.0.2.5'), call('2026-03-04 10:00Z', '192.0.2.5'),
     call('2026-03-04 10:30Z', '203.0.113.1'), call('2026-03-10 09:00Z', '192.0.2.5') \g /dev/null
@@ -129,7 +129,7 @@ SELECT call('2026-03-10 09:20Z', '203.0.113.1') \g /dev/null
 CALL travel.scan('r');
 TABLE verdicts;
 TABLE places;
--- Nor where it has lost everything.
+-- The same if the source has lost all events.
 DELETE FROM calls;
 SELECT move('203.0.113.0/28', 'New York') \g /dev/null
 SELECT call('2026-03-10 09:25Z', '203.0.113.2') \g /dev/null

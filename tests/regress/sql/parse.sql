@@ -3,7 +3,7 @@ SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
 
--- Every column, of a record that has all of them.
+-- Every column of a record that has all of them.
 \x on
 SELECT e.* FROM travel.parse('{
     "eventVersion": "1.09", "eventID": "e-1", "eventTime": "2026-03-02T09:00:00Z", "eventName": "AssumeRole",
@@ -23,12 +23,12 @@ SELECT e.* FROM travel.parse('{
             "sessionIssuer": {"type": "Role", "arn": "arn:aws:iam::123456789012:role/web", "userName": "web"},
             "sourceIdentity": "alice@example.com"}}
 }') AS e;
--- Nothing at all: only the kind of the source and the outcome are known.
+-- Of an empty record only the kind of the source and the outcome are known.
 SELECT e.* FROM travel.parse('{}') AS e;
 \x off
 
--- Who: every type of identity. The session is the user's name, else what follows the colon, else the end of the ARN;
--- the principal is the role behind a session; the actor is a person, where the record knows of one.
+-- Every type of identity. The session name is the user's name, else the part after the colon, else the end of the ARN;
+-- the principal is the role behind a session; the actor is the person, if the record names one.
 SELECT u ->> 'type' AS type, e.session_name, e.principal, e.actor, e.account_id AS account
 FROM jsonb_array_elements('[
     {"type": "Root", "principalId": "123456789012", "arn": "arn:aws:iam::123456789012:root",
@@ -67,7 +67,7 @@ FROM jsonb_array_elements('[
 CROSS JOIN LATERAL travel.parse(jsonb_build_object('userIdentity', u)) AS e
 ORDER BY n;
 
--- An access key that is "" or hidden is none; so is any other text. A number is the text that was meant.
+-- An access key or other text that is "" or hidden is NULL. A number is taken as text.
 SELECT r, e.access_key_id, e.event_name, e.invoked_by, e.user_agent, e.recipient_account_id
 FROM jsonb_array_elements('[
     {"userIdentity": {"accessKeyId": "", "invokedBy": ""}, "eventName": "",
@@ -79,7 +79,8 @@ FROM jsonb_array_elements('[
 CROSS JOIN LATERAL travel.parse(r) AS e
 ORDER BY n;
 
--- Multi-factor: true if either place says so, false if either is there and none does, else unknown.
+-- Multi-factor authentication is true if either field says so, false if a field is present and neither says so, else
+-- unknown.
 SELECT session, additional, e.mfa_used
 FROM unnest(ARRAY['true', 'false', NULL]) WITH ORDINALITY AS a (session, i),
      unnest(ARRAY['Yes', 'No', NULL]) WITH ORDINALITY AS b (additional, j),
@@ -90,8 +91,8 @@ FROM unnest(ARRAY['true', 'false', NULL]) WITH ORDINALITY AS a (session, i),
          'additionalEventData', jsonb_strip_nulls(jsonb_build_object('MFAUsed', additional)))) AS e
 ORDER BY i, j;
 
--- Outcome. Failed: a sign-in's Failure or error code, or an error code that says that the signature proved nothing.
--- Denied: the caller was known, the call was not allowed. Error: any other code.
+-- Outcome. failed_auth: a sign-in with Failure or an error code, or an error code of an invalid signature. denied: the
+-- caller was authenticated, the call was not allowed. error: any other code.
 SELECT source, name, response, code, e.outcome
 FROM (VALUES
     (1, 'signin.amazonaws.com', 'ConsoleLogin', 'Success', NULL),
@@ -119,20 +120,19 @@ FROM (VALUES
 CROSS JOIN LATERAL travel.parse(jsonb_build_object('eventSource', source, 'eventName', name, 'errorCode', code,
     'responseElements', jsonb_strip_nulls(jsonb_build_object(name, response)))) AS e
 ORDER BY n;
--- The answer counts under the event's own name.
+-- The response element counts only under the name of its event.
 SELECT e.outcome
 FROM travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "responseElements": '
                   '{"CheckMfa": "Failure"}}')
     AS e;
 
--- A time may be Unix time, as a number or in quotes.
+-- A time may be Unix time, as a number or a text.
 SELECT record, (travel.parse(record)).event_time AT TIME ZONE 'UTC' AS utc
 FROM unnest(ARRAY['{"eventTime": 1772442000}', '{"eventTime": "1772442000123"}',
     '{"eventTime": 1772442000.5}']::jsonb[])
     AS record;
 
--- A value that is there and cannot be what it must be is an error, which names the event; absent, null and "" are no
--- errors.
+-- A value that cannot be converted is an error that names the event; absent, null and "" are not errors.
 \pset format unaligned
 SELECT error_of($$SELECT travel.parse('{"eventID": "e-1", "eventTime": "yesterday"}')$$);
 SELECT error_of($$SELECT travel.parse('{"eventTime": 20260302}')$$);
@@ -147,7 +147,7 @@ FROM unnest(ARRAY[
     '{"sessionCredentialFromConsole": "x"}', '[]', '"text"', 'null', '7'
 ]) WITH ORDINALITY AS v (r, n)
 ORDER BY n;
--- What try_parse cannot read is NULL; the rest is there.
+-- A value that try_parse cannot read is NULL; the other columns are filled.
 SELECT e.event_id, e.event_time, e.read_only, e.source_kind
 FROM
     travel.try_parse('{"eventID": "e-1", "eventTime": "yesterday", "readOnly": "maybe", "sourceIPAddress": '
@@ -155,7 +155,7 @@ FROM
     AS e;
 SELECT travel.try_parse('7') = travel.parse('{}') AS nothing_is_known;
 
--- Both read the same where all is well; NULL is NULL, and LATERAL keeps its row.
+-- Both read valid records alike; NULL gives NULL, and LATERAL keeps its row.
 SELECT travel.parse(r) = travel.try_parse(r) AS same
 FROM (VALUES ('{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": "true", "userIdentity": {"type": '
               '"Root"}}'::jsonb))
@@ -167,8 +167,8 @@ FROM (VALUES (1, '{"eventID": "a"}'::jsonb), (2, NULL)) AS v (n, r)
 CROSS JOIN LATERAL travel.parse(r) AS e
 ORDER BY n;
 
--- A row is laid out as PostgreSQL itself lays it out: of nothing but NULLs, of short and long texts, of more than a
--- kilobyte, and without a NULL.
+-- The row has the layout that PostgreSQL gives it: with only NULLs, with short and long texts, over a kilobyte, and
+-- without a NULL.
 CREATE TEMP TABLE rows (n int, record jsonb);
 INSERT INTO rows VALUES (1, '{}'),
     (2, '{"eventID": "e", "eventTime": "2026-03-02T09:00:00Z", "readOnly": true, "sourceIPAddress": "2001:db8::1"}'),
@@ -198,7 +198,7 @@ CROSS JOIN LATERAL (
 ) AS s (others)
 JOIN rows ON n = 5;
 
--- Large records are read where they lie (toasted, compressed).
+-- Large records are read, toasted and compressed.
 CREATE TEMP TABLE raw (record jsonb);
 ALTER TABLE raw ALTER record SET STORAGE external;
 INSERT INTO raw
@@ -206,6 +206,6 @@ SELECT jsonb_build_object('eventID', 'big', 'eventTime', '2026-03-02T09:00:00Z',
     repeat('x', 100000), 'userIdentity', '{"type": "Root"}'::jsonb);
 SELECT e.event_id, e.event_time, e.identity_type FROM raw CROSS JOIN LATERAL travel.parse(record) AS e;
 
--- Immutable: its columns can be indexed.
+-- The function is immutable, so its columns can be indexed.
 SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('parse', 'try_parse') ORDER BY 1;

@@ -1,7 +1,7 @@
--- Who may what; and that the script leaves nothing open: names qualified, comments everywhere, no definer without a
--- search_path.
+-- Privileges, and the safety of the script: qualified names, comments everywhere, a search_path for each security
+-- definer function.
 \pset null '-'
--- What the extension has, by kind; every object has a comment, and is in its schema.
+-- The objects of the extension by kind: each has a comment and is in its schemas.
 SELECT count(*) > 60 AS many,
     count(*) FILTER (WHERE obj_description(objid, classid::regclass::name) IS NULL) AS without_comment
 FROM pg_depend AS d
@@ -45,15 +45,15 @@ SELECT (
            WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
                AND oid NOT IN (SELECT objid FROM pg_depend WHERE classid = 'pg_proc'::regclass AND deptype = 'e')
        ) AS strangers;
--- No helper of the installation is left.
+-- No helper of the installation script remains.
 SELECT to_regprocedure('travel_internal.require_utf8()');
--- Every function may run in a parallel worker, but those that run queries or read folders.
+-- Every function is parallel safe, except those that run queries or read folders.
 SELECT proname, proparallel
 FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proparallel <> 's'
 ORDER BY 1;
 
--- PUBLIC may use the schema, and everything in it that names no server path.
+-- PUBLIC may use the schema, and everything in it that shows no path of the server.
 CREATE ROLE regress_nobody;
 CREATE ROLE regress_monitor IN ROLE pg_monitor;
 SELECT name, has_schema_privilege('regress_nobody', name, 'USAGE') AS usage,
@@ -107,7 +107,7 @@ RESET ROLE;
 SET ROLE regress_monitor;
 SELECT count(*) > 0 AS databases FROM travel.geoip_databases();
 RESET ROLE;
--- A search_path with another's functions in front changes nothing: those of its queries are qualified.
+-- A search_path with functions of another role changes nothing: names in the queries are qualified.
 CREATE SCHEMA evil;
 CREATE FUNCTION evil.isfinite(timestamptz) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.cardinality(travel.leg[]) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;

@@ -1,12 +1,13 @@
--- Which events prove a credential, and whose they are. 192.0.2.5 London, 203.0.113.7 Tokyo.
+-- Which events prove that a credential was accepted, and to which entity they belong. 192.0.2.5 is in London,
+-- 203.0.113.7 in Tokyo.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
 \pset null '-'
 
--- A sign-in event before a credential was accepted proves none, whatever it records; what is not known must record its
--- success.
+-- A sign-in event before the credential is accepted proves nothing, whatever it records; an unknown sign-in event must
+-- record its success.
 SELECT name, answer,
     (travel.parse(jsonb_build_object('eventSource', 'signin.amazonaws.com', 'eventName', name, 'responseElements',
         jsonb_build_object(name, answer)))).outcome AS in_response,
@@ -20,7 +21,7 @@ CROSS JOIN unnest('{Success,Failure,NULL}'::text[]) WITH ORDINALITY AS a (answer
 SELECT (travel.parse('{"eventSource": "signin.amazonaws.com", "eventName": "ConsoleLogin", "errorMessage": '
                      '"Failed authentication"}')).outcome;
 
--- So a challenge raises nothing, and teaches nothing.
+-- So a challenge raises no alert, and no location is learned from it.
 CREATE FUNCTION sign_in(id text, at timestamptz, name text, ip inet, person text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('eventID', id, 'eventTime', to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
         'eventSource', 'signin.amazonaws.com', 'eventName', name,
@@ -44,8 +45,8 @@ SELECT raised, reasons, from_city, to_city, to_event_name FROM travel.verdicts W
 SELECT city, state FROM travel.known_places WHERE rule = 'proof' ORDER BY city;
 DELETE FROM travel.rules WHERE name = 'proof';
 
--- A call that a person makes in the console, from a public address, is the person's: in a record, in columns, in an
--- events table, over coordinates, in a scan.
+-- A console call from a public address belongs to the person who makes it: in a record, in columns, in an events table,
+-- over coordinates, in a scan.
 CREATE TABLE console (record jsonb);
 INSERT INTO console
 SELECT jsonb_build_object('eventID', id, 'eventTime', at, 'eventName', name, 'eventSource', 'ec2.amazonaws.com',
@@ -84,7 +85,7 @@ CALL travel.scan('console');
 SELECT raised, from_city, to_city, to_event_name FROM travel.verdicts WHERE rule = 'console';
 DELETE FROM travel.rules WHERE name = 'console';
 
--- Anonymous callers are nobody, in a record and in a table of one's own. A session may be called so.
+-- Anonymous callers are not an entity, in a record and in other tables. A session may have that name.
 CREATE TABLE anonymous (record jsonb);
 INSERT INTO anonymous
 SELECT jsonb_build_object('eventID', who || n, 'eventTime', '2026-03-02T10:0' || n || ':00Z', 'eventSource',
@@ -109,7 +110,7 @@ SELECT entity FROM travel.detect('callers', 'account_id');
 SELECT entity FROM travel.detect('callers', 'principal_id');
 SELECT DISTINCT entity FROM travel.detect('callers', 'session_name');
 SELECT status, events FROM travel.coverage('callers', 'account_id, session_name');
--- Nor do they share a baseline: where one of them is usual says nothing of another's key.
+-- They share no baseline.
 CREATE TABLE anonymous_keys (event_time timestamptz, access_key_id text, actor text, source_ip inet);
 INSERT INTO anonymous_keys
 VALUES
@@ -123,7 +124,7 @@ SELECT entity, from_city, to_city, raised, reasons FROM travel.verdicts WHERE ru
 SELECT count(*) AS of_anonymous FROM travel.known_places WHERE rule = 'anonymous';
 DELETE FROM travel.rules WHERE name = 'anonymous';
 
--- The session of a web identity is its subject, never an ARN without its head.
+-- The session name of a web identity is its subject, never a part of an ARN.
 SELECT e.session_name, e.user_name
 FROM unnest(ARRAY['{"type": "WebIdentityUser", "principalId": '
                   '"arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com:sts.amazonaws.com:repo:'

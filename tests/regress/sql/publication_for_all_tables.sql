@@ -1,4 +1,5 @@
--- A publication FOR ALL TABLES, as change capture and logical upgrades make one, stops nothing.
+-- A publication FOR ALL TABLES, as made by change data capture and logical upgrades, does not stop scans or other
+-- writes.
 SET client_min_messages = error;
 SELECT c.oid::regclass AS without_replica_identity
 FROM pg_class AS c

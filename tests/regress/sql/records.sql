@@ -1,5 +1,5 @@
--- travel.records: the records of a document, in every wrapping that CloudTrail puts them in; what has none, what is
--- none. A record is an object with at least two of a record's keys; inside an array of records one will do.
+-- travel.records returns the records of a document in every wrapping of CloudTrail. A record is an object with at least
+-- two of the keys of a record; in an array of records one key suffices.
 \pset null '-'
 CREATE FUNCTION ids(document jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(coalesce(r ->> 'eventID', '(no eventID)'), ' ' ORDER BY n)
@@ -40,7 +40,7 @@ FROM (VALUES
 ) AS v (n, what, document)
 ORDER BY n;
 
--- Nothing else about a record changes on the way: it comes out as it went in.
+-- The content of a record does not change.
 SELECT r
 FROM travel.records('{"Records": [{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z", "x": [1, 2.50, null, {"y": '
                     '"ü\"\\"}]}]}')
@@ -51,7 +51,7 @@ FROM travel.records('{"Events": [{"CloudTrailEvent": "{\"eventID\": \"a\", \"eve
                     '123456789012345678901234567890.10, \"z\": \"a\\u0000b\"}"}]}')
     AS r;
 
--- What is not a CloudTrail document: 22023, with what it is, and what is accepted.
+-- Anything else is 22023: the error says what it is, and what is accepted.
 \pset format unaligned
 SELECT error_of($$SELECT travel.records('{"hello": "world"}')$$);
 \pset format aligned
@@ -64,13 +64,13 @@ FROM unnest(ARRAY['null', '1', 'true', '"text"', '{}', '{"eventID": "one key is 
      WITH ORDINALITY AS v (document, n)
 ORDER BY n;
 
--- What is no record among records: the others come, one warning counts what does not and names the first.
+-- Elements that are not records are skipped: one warning counts them and names the first.
 SELECT ids('{"Records": [{"eventID": "a", "eventTime": "t"}, 7, null, {"foo": 1}, {"eventID": "b", "eventTime": '
            '"t"}]}');
 SELECT ids('{"Events": [{"CloudTrailEvent": "{broken"}, {"CloudTrailEvent": "{\"eventID\": \"b\", \"eventTime\": '
            '\"t\"}"}]}');
 
--- Where no element is a record, it is not a CloudTrail document: an envelope around something else, a list of other
+-- A document without a single record is not a CloudTrail document: an envelope around something else, a list of other
 -- things.
 SELECT document, sqlstate_of(format('SELECT travel.records(%L)', document)) AS code,
        substring(error_of(format('SELECT travel.records(%L)', document)) FROM 'detail: ([^\n]*)') AS detail,
@@ -83,10 +83,10 @@ FROM unnest(ARRAY['[1, 2, 3]', '[null]', '[[]]', '{"Records": [{"foo": 1}]}',
      WITH ORDINALITY AS v (document, n)
 ORDER BY n;
 
--- NULL has no records. As a set it stands in FROM, and in a select list.
+-- NULL has no records. The function works in FROM and in a select list.
 SELECT count(*) FROM travel.records(NULL);
 SELECT travel.records('[{"eventID": "a"}, {"eventID": "b"}]') ->> 'eventID' AS id;
 
--- Immutable, strict, safe in parallel plans.
+-- The function is immutable, strict and parallel safe.
 SELECT provolatile, proisstrict, proparallel, proretset FROM pg_proc WHERE oid = 'travel.records(jsonb)'::regprocedure;
 DROP FUNCTION ids;

@@ -1,5 +1,5 @@
--- A rule is bound to what its writer saw: the owner of its source, a relation that lasts, and for a superuser what
--- superusers own.
+-- A rule is bound to the source that its writer saw: to its owner, and to a permanent relation. The rule of a superuser
+-- reads only relations of superusers.
 SET client_min_messages = error;
 \set VERBOSITY terse
 \pset null '-'
@@ -19,8 +19,8 @@ CREATE FUNCTION trail(name text) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
         name);
 END $$;
 
--- The owner of a schema drops the superuser's table, and makes a view of that name, whose functions want to be a
--- superuser's.
+-- The owner of a schema drops the superuser's table, and creates a view of that name whose functions would run as a
+-- superuser.
 SELECT trail('team.cloudtrail');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('r', 'team.cloudtrail', false);
 SELECT name, owner = current_user AS own, source_owner = current_user AS bound FROM travel.rules;
@@ -44,7 +44,7 @@ RESET ROLE;
 CALL travel.scan();
 SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_team';
 SELECT rule, scanned, replace(last_error, current_user, 'the superuser') AS last_error FROM last_errors;
--- He confirms, and is told what that would mean: as a superuser's, the rule is refused; as its owner's, it works.
+-- The superuser confirms the new owner: the rule of a superuser is refused, and a rule of the new owner works.
 SELECT travel.confirm_source('r');
 CALL travel.scan();
 SELECT rule, replace(last_error, current_user, 'the superuser') AS last_error FROM last_errors;
@@ -58,7 +58,8 @@ SELECT rolsuper FROM pg_roles WHERE rolname = 'regress_team';
 SELECT * FROM last_errors;
 DELETE FROM travel.rules;
 
--- Any change of owner waits for a member of the rule's owner: nobody else can confirm, nor enter another.
+-- Any change of the owner of the source waits for a member of the rule's owner: no other role can confirm it or enter
+-- another.
 SELECT trail('public.shared');
 GRANT SELECT ON shared TO regress_soc;
 SET ROLE regress_soc;
@@ -83,7 +84,7 @@ CALL travel.scan();
 SELECT rule, last_error IS NULL AS fine, (SELECT source_owner FROM travel.rules WHERE name = rule) AS source_owner
 FROM last_errors;
 RESET ROLE;
--- A role that is renamed is another: rules know roles by their names, as dumps do.
+-- A renamed role counts as another: rules store roles by name, as dumps do.
 ALTER ROLE regress_team RENAME TO regress_crew;
 CALL travel.scan();
 SELECT * FROM last_errors;
@@ -95,7 +96,7 @@ SELECT trail('public.others');
 GRANT SELECT ON others TO regress_soc;
 UPDATE travel.rules SET source = 'others' WHERE name = 's';
 SELECT source_owner = current_user AS bound FROM travel.rules;
--- A dump has what the rule was bound to, and who loads it binds nothing anew.
+-- A dump contains the binding, and loading it does not bind the rule anew.
 SET check_function_bodies = off;
 INSERT INTO travel.rules (name, owner, source, source_owner, baseline)
 VALUES ('dumped', 'regress_soc', 'public.others', 'regress_team', false);
@@ -104,8 +105,8 @@ SELECT name, source_owner = 'regress_team' AS as_dumped FROM travel.rules ORDER 
 CALL travel.scan();
 SELECT rule, last_error LIKE 'the source of the rule "dumped" has another owner%(42501)' AS waits FROM last_errors;
 DELETE FROM travel.rules;
--- A source that was not there when the rule was written is taken from the rule's owner and from superusers; from others
--- once it is confirmed.
+-- A source that did not exist when the rule was written is accepted from the rule's owner and from superusers, and from
+-- others once it is confirmed.
 SET ROLE regress_soc;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('later', 'team.later', false);
 RESET ROLE;
@@ -120,19 +121,19 @@ CALL travel.scan();
 SELECT * FROM last_errors;
 DELETE FROM travel.rules;
 
--- What lasts no longer than a session is no source: not when the rule is written, not when it is scanned.
+-- A temporary relation cannot be a source, neither when the rule is written nor when it is scanned.
 CREATE TEMPORARY TABLE short (LIKE others INCLUDING ALL);
 CREATE TEMPORARY VIEW short_view AS SELECT * FROM others;
 CREATE VIEW over_short AS SELECT * FROM short;
 SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUES (%L, %1$L)', source)) AS written,
     sqlstate_of(format('SELECT travel.create_rule(''human'', %L)', source)) AS created
 FROM unnest('{short,pg_temp.short,short_view,over_short}'::text[]) AS source;
--- A name without a schema, of a table that is not there, is nobody's to make.
+-- A name without a schema must be that of an existing table.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('unqualified', 'not_yet', false);
 CREATE TEMPORARY TABLE not_yet AS SELECT * FROM others;
 CALL travel.scan();
 SELECT * FROM last_errors;
--- Nor is one shadowed that is there.
+-- An existing table cannot be shadowed.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('qualified', 'public.others', false);
 CREATE TEMPORARY TABLE others AS SELECT * FROM public.others LIMIT 0;
 SELECT error_of($$UPDATE travel.rules SET source = 'others' WHERE name = 'qualified'$$);
@@ -141,7 +142,7 @@ SELECT count(*) FROM travel.alerts WHERE rule = 'qualified';
 DELETE FROM travel.rules;
 DISCARD TEMP;
 
--- A superuser's rule: nothing below it may be another's, wherever it stands.
+-- Everything that the rule of a superuser reads or runs must belong to superusers, however deep it is nested.
 CREATE SCHEMA deep;
 GRANT ALL ON SCHEMA deep TO regress_team;
 CREATE FUNCTION deep.refused(source text, columns text DEFAULT '', setting text DEFAULT '') RETURNS text
@@ -212,14 +213,14 @@ FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barri
             'parent,parts,policed,checked,indexed,in_body,in_row}'::text[])
     WITH ORDINALITY AS v (source, n)
 ORDER BY n;
--- A partition, or a child, that comes later.
+-- A partition or child table that is added later.
 CREATE TABLE deep.part PARTITION OF deep.parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
 CREATE TABLE deep.child () INHERITS (deep.parent);
 SELECT source, deep.refused('deep.' || source) AS refused FROM unnest('{parent,parts}'::text[]) AS source;
 ALTER TABLE deep.part OWNER TO regress_team;
 ALTER TABLE deep.child OWNER TO regress_team;
 SELECT source, deep.refused('deep.' || source) AS refused FROM unnest('{parent,parts}'::text[]) AS source;
--- What the rule itself says.
+-- The expressions of the rule itself.
 SELECT deep.refused('deep.events', ', condition', $$, 'deep.yes(access_key_id)'$$) AS condition,
        deep.refused('deep.events', ', condition', $$, 'access_key_id OPERATOR(deep.===) ''K'''$$) AS operator,
        deep.refused('deep.events', ', condition', $$, '(access_key_id::deep.own_text) IS NOT NULL'$$) AS domain,
@@ -232,8 +233,8 @@ SELECT deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(eve
     AS subquery,
        deep.refused('deep.events', ', columns', $$, '{"actor": "((SELECT max(access_key_id) FROM deep.in_view))"}'$$)
            AS view_in_subquery;
--- What the catalogs do not say is seen when it is about to run: what the body of a function calls, and with settings of
--- its own; not so what has its own rights.
+-- Functions that the catalogs do not show, as in the body of another, are refused when they are about to run, except
+-- security definer functions.
 CREATE FUNCTION deep.calls(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.f($1); END $$;
 CREATE FUNCTION deep.calls_more(text) RETURNS text LANGUAGE sql STABLE AS 'SELECT deep.f($1)';
 CREATE FUNCTION deep.calls_with(text) RETURNS text
@@ -259,7 +260,7 @@ BEGIN
 END $$;
 SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function))
 FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
--- Nor in another process, which nobody watches.
+-- Parallel workers, which cannot be watched, are not used.
 CREATE FUNCTION deep.calls_in_worker(text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN deep.f($1); END $$;
 SELECT count(set_config(name, 'on', false))
@@ -271,7 +272,7 @@ SELECT count(set_config(name, 'off', false))
 FROM pg_settings
 WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
 RESET parallel_setup_cost; RESET parallel_tuple_cost; RESET min_parallel_table_scan_size;
--- Nor is anything temporary run or read, with whosever rights.
+-- Nothing temporary is run or read, with any privileges.
 GRANT SELECT ON others TO regress_soc;
 SET ROLE regress_soc;
 INSERT INTO travel.rules (name, source, condition)
@@ -294,7 +295,7 @@ ORDER BY 1;
 RESET ROLE;
 DELETE FROM travel.rules;
 DISCARD TEMP;
--- The owner of a rule becomes a superuser later; a superuser who stops being one.
+-- The owner of a rule becomes a superuser, or ceases to be one.
 SET ROLE regress_team;
 INSERT INTO deep.theirs VALUES ('1', '2026-03-02 09:00Z', '192.0.2.5', 'K');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('rises', 'deep.theirs', false);
@@ -308,7 +309,7 @@ UPDATE travel.rules SET owner = 'regress_soc' WHERE name = 'rises';
 CALL travel.scan();
 SELECT * FROM last_errors;
 ALTER ROLE regress_soc NOSUPERUSER;
--- The owner of a rule loses what he may read.
+-- The owner of a rule loses privileges on the source.
 REVOKE SELECT ON deep.theirs FROM PUBLIC;
 CALL travel.scan();
 SELECT * FROM last_errors;

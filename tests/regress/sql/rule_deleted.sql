@@ -1,4 +1,4 @@
--- What becomes of all that belongs to a rule when the rule is deleted.
+-- DELETE of a rule, and what happens to its rows in other tables.
 SET client_min_messages = warning;
 SELECT travel.create_events_table('calls');
 INSERT INTO calls (event_id, event_time, actor, access_key_id, source_ip)
@@ -40,8 +40,7 @@ CALL travel.scan('learns');
 UPDATE travel.alerts SET status = 'under_review' WHERE rule = 'short-lived' AND entity = 'b';
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'other' WHERE rule = 'short-lived' AND entity = 'c';
 
--- Its open alerts are archived, with a line in the history that says who deleted the rule; all else but its alerts
--- goes.
+-- Its open alerts are archived, and the history says who deleted the rule. All its rows except alerts are deleted.
 CREATE ROLE gardener;
 SELECT travel.grant_to('gardener', 'admin');
 GRANT postgres TO gardener;
@@ -57,8 +56,8 @@ ORDER BY entity;
 SELECT * FROM left_behind();
 SELECT count(*) AS suppressions_of_all_rules FROM travel.suppressions;
 
--- A new rule of the same name raises nothing twice: what only the deletion archived is open again, what an analyst
--- decided stands.
+-- A new rule of the same name raises no alert twice: alerts that only the deletion archived are opened again, and
+-- decisions of analysts stand.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('short-lived', 'calls', false);
 CALL travel.scan('short-lived');
 SELECT * FROM board WHERE rule = 'short-lived' ORDER BY entity;
@@ -73,7 +72,7 @@ SELECT count(*) AS alerts, count(*) FILTER (WHERE status = 'open') AS open,
 FROM travel.alerts
 WHERE rule = 'short-lived';
 
--- So does TRUNCATE, of all rules.
+-- TRUNCATE does the same for all rules.
 TRUNCATE travel.rules;
 SELECT DISTINCT rule, status, reason FROM board WHERE rule IN ('short-lived', 'stays') ORDER BY 1, 2;
 SELECT * FROM left_behind();
@@ -82,7 +81,7 @@ INSERT INTO travel.rules (name, source, baseline) VALUES ('stays', 'calls', fals
 CALL travel.scan();
 SELECT status, count(*) FROM travel.alerts WHERE rule = 'stays' GROUP BY 1;
 
--- Rows about a rule that does not exist are refused; those of a dump may come before their rule.
+-- Rows about a rule that does not exist are refused, except while a dump is loaded.
 \set VERBOSITY sqlstate
 INSERT INTO travel.suppressions (rule, reason) VALUES ('no such', 'a test');
 UPDATE travel.suppressions SET rule = 'no such';
@@ -99,7 +98,7 @@ to come	a	FR	analyst	2026-01-01Z
 \.
 ROLLBACK;
 
--- The legs of an alert go with it.
+-- The legs of an alert are deleted with it.
 UPDATE travel.alerts SET status = 'archived', archive_reason = 'other' WHERE status <> 'archived';
 SELECT alerts > 0 AS pruned FROM travel.prune('1 day');
 SELECT * FROM left_behind();

@@ -1,4 +1,4 @@
--- Transaction ids tell what is new only where they are those of the rows' own transactions on this server.
+-- Transaction ids tell new rows only if they are the ids of the rows' own transactions on this server.
 \pset null '-'
 CREATE SCHEMA arrivals;
 SET search_path = arrivals, public;
@@ -22,16 +22,16 @@ INSERT INTO travel.rules (name, source)
 SELECT v, 'arrivals.' || v
 FROM unnest('{plain,computed,undefined,otherwise,restored}'::text[]) AS v;
 \set VERBOSITY default
--- A column that is computed is refused, with the way out.
+-- A computed column is refused, and the hint names the alternative.
 SELECT travel.check_rule('computed');
 SELECT travel.check_rule('plain');
--- One without the default is warned of, and so are rows that no scan sees.
+-- A column without the default is warned of, and so are rows that no scan would see.
 SELECT travel.check_rule('undefined');
 SELECT travel.check_rule('otherwise');
 INSERT INTO undefined SELECT * FROM rows;
 SELECT travel.check_rule('undefined');
--- Rows that were restored from a server that was further on: the first scan reads them, whatever their transactions
--- are, and check_rule tells of the rest.
+-- Rows restored from a server with higher transaction ids: the first scan reads them, whatever their ids are, and
+-- check_rule warns of the rest.
 INSERT INTO restored SELECT *, NULL, NULL, '4611686018427387904' FROM rows;
 INSERT INTO plain SELECT * FROM rows;
 SELECT travel.check_rule('restored');
@@ -40,13 +40,12 @@ SET client_min_messages = error;
 CALL travel.scan();
 SELECT rule, last_scan IS NOT NULL AS scanned, last_error FROM travel.status ORDER BY rule;
 SELECT rule, count(*) FROM travel.verdicts GROUP BY 1 ORDER BY 1;
--- Rows that come now follow them. Those that are still without a transaction are not seen, which is what the rule was
--- warned of.
+-- New rows are scanned after them. Rows without a transaction id are not seen, as the warning said.
 INSERT INTO restored (event_time, source_ip, access_key_id, actor) VALUES ('2026-03-02 09:20Z', '192.0.2.5', 'K', 'a');
 INSERT INTO undefined (event_time, source_ip, access_key_id, actor) VALUES ('2026-03-02 09:20Z', '192.0.2.5', 'K', 'a');
 CALL travel.scan();
 SELECT rule, count(*) FROM travel.verdicts GROUP BY 1 ORDER BY 1;
--- By arrival_column a source with such a column is scanned.
+-- With arrival_column such a source is scanned.
 ALTER TABLE computed ADD arrived timestamptz DEFAULT now();
 INSERT INTO computed SELECT * FROM rows;
 UPDATE travel.rules SET arrival_column = 'arrived' WHERE name = 'computed';

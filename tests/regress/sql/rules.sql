@@ -1,5 +1,5 @@
--- Rules: what is refused when they are written and what is only warned of, whose they are, presets, what
--- travel.check_rule says.
+-- Rules: what is refused and what is warned of when they are written, their owners, presets, and the results of
+-- travel.check_rule.
 SET timezone = 'UTC';
 \pset null '-'
 SELECT travel.create_events_table('trail');
@@ -35,7 +35,7 @@ FROM tried(ARRAY['min_distance_km = 0', 'min_distance_km = -1', 'min_distance_km
       'forget_after = ''3650 days''', 'forget_after = ''3651 days''',
   'keep_alive = ''0''', 'keep_alive = ''-1 second''', 'max_duration = ''0''', 'max_duration = ''-1 second''',
       'lookback = ''1 hour''', 'lookback = ''59 minutes''']);
--- What is forgotten cannot be the start of an impossible leg: 20015.12 km at 50 km/h take 400.3 hours.
+-- A forgotten event cannot be the start of an impossible leg: 20015.12 km at 50 km/h take 400.3 hours.
 SELECT min_velocity_kmh, forget_after,
     sqlstate_of(format('INSERT INTO travel.rules (name, source, min_velocity_kmh, forget_after) VALUES (%L, ''trail'', '
                        '%s, %L)',
@@ -60,14 +60,14 @@ FROM tried(ARRAY['learn = ''proven''', 'learn = ''encountered''', 'learn = ''alw
       'columns = ''{"actor": "(user_name) FROM (SELECT 1)"}''',
   'message = ''{{rule}} {{@userIdentity.type}} }}''', 'message = ''{{rule''', 'enabled = false',
       'owner = ''regress_no_such_role''']);
--- What a column is taken from must not change between scans, nor with the session that scans.
+-- The expression of a column must not change its value between scans or with the settings of a session.
 SELECT *
 FROM tried(ARRAY['columns = ''{"actor": "(lower(user_name))"}''', 'columns = ''{"actor": "(now()::text)"}''',
     'columns = ''{"actor": "(random()::text)"}''',
     'columns = ''{"source_ip": "(coalesce(source_ip, inet_client_addr()))"}''',
     'columns = ''{"event_time": "(coalesce(event_time, clock_timestamp()))"}''',
     'columns = ''{"actor": "(sqlstate_of(''''''''))"}''']);
--- A year is as long where it is checked as where it is used: 365.25 days.
+-- A year has 365.25 days, both in checks and in use.
 SELECT *
 FROM tried(ARRAY['forget_after = ''9 years 11 months''', 'forget_after = ''10 years''', 'keep_alive = ''3650 days''',
     'keep_alive = ''10 years''', 'lookback = ''-1 year 13 months''',
@@ -78,7 +78,7 @@ SELECT source, sqlstate_of(format('INSERT INTO travel.rules (name, source) VALUE
 FROM (VALUES ('public.trail'), ('a.b.c'), ('trail; DROP TABLE untouched'), (''), ('(SELECT 1)'), (NULL)) AS v (source);
 DELETE FROM travel.rules;
 
--- condition: one expression over one row, whose answer does not change. Nothing hides in it.
+-- condition: one expression over one row whose result does not change, without side effects.
 SELECT *
 FROM tried(ARRAY(SELECT format('condition = %L', condition)
     FROM unnest(ARRAY['true', 'access_key_id LIKE ''AKIA%'' -- a comment', 'event_time > now() - interval ''1 year''',
@@ -98,7 +98,8 @@ FROM tried(ARRAY(SELECT format('condition = %L', condition)
       WITH ORDINALITY AS v (condition, n)
   ORDER BY n));
 SELECT n AS untouched FROM untouched;
--- What a rule is warned of is seen before its first scan; not so in a script of pg_dump, which has the status itself.
+-- Warnings about a rule are in its status before its first scan, except when a dump is loaded, which contains the
+-- status.
 INSERT INTO travel.rules (name, source, condition)
 VALUES ('lost', 'archive.lost', NULL), ('odd', 'trail', 'no_such = 1'), ('even', 'trail', NULL);
 SET check_function_bodies = off;
@@ -127,7 +128,7 @@ SELECT split_part(error_of($$INSERT INTO travel.rules (name) VALUES ('tried')$$)
 SELECT error_of($$INSERT INTO travel.rules (name, source, owner) VALUES ('tried', 'trail', 'regress_no_such_role')$$);
 \pset format aligned
 
--- What does not resolve is a warning when it is written, and an error in travel.check_rule.
+-- A name that does not resolve is a warning when the rule is written, and an error in travel.check_rule.
 \set VERBOSITY terse
 INSERT INTO travel.rules (name, source) VALUES ('no_table', 'audit.gone');
 INSERT INTO travel.rules (name, source) VALUES ('an_index', 'trail_event_time_idx');
@@ -143,7 +144,7 @@ INSERT INTO travel.rules (name, source, message)
 VALUES ('no_such_name', 'trail', '{{rule}} {{badge}} {{@userIdentity.badge}}');
 INSERT INTO travel.rules (name, source) VALUES ('no_time', 'untouched');
 UPDATE travel.rules SET enabled = false WHERE name = 'no_table';
--- What a rule names is looked up without a search path, as scans do: what is not in pg_catalog needs its schema.
+-- Names in a rule are looked up with an empty search_path, as in scans: outside pg_catalog they need their schema.
 INSERT INTO travel.rules (name, source, condition) VALUES ('unqualified', 'trail', 'sqlstate_of(event_name) = ''''');
 \set VERBOSITY default
 SELECT name, split_part(error_of(format('SELECT travel.check_rule(%L)', name)), E'\n', 1) AS said
@@ -158,13 +159,13 @@ SELECT error_of($$SELECT travel.check_rule(NULL)$$);
 \pset format aligned
 DELETE FROM travel.rules;
 
--- Its name stays.
+-- A rule cannot be renamed.
 INSERT INTO travel.rules (name, source) VALUES ('r', 'trail');
 \pset format unaligned
 SELECT error_of($$UPDATE travel.rules SET name = 's'$$);
 \pset format aligned
 UPDATE travel.rules SET name = 'r', severity = 'high';
--- The source is kept with its schema; one that is not there as it is written.
+-- The source is stored with its schema; a source that does not exist is stored as it was written.
 CREATE SCHEMA "Odd schema";
 CREATE VIEW "Odd schema"."v.1" AS TABLE trail;
 SET search_path = "Odd schema", public;
@@ -180,8 +181,8 @@ WHERE name <> 'not there'
 ORDER BY name;
 DELETE FROM travel.rules;
 
--- Whose it is: the source's owner's where the writer is a member of that role, else the writer's. A rule runs with its
--- owner's rights, so nobody writes one for a role that he is no member of, nor changes one of such a role.
+-- The owner of a rule is the owner of the source if the writer is a member of that role, else the writer. A rule runs
+-- with the privileges of its owner, so only members of a role can write or change a rule of that role.
 CREATE ROLE regress_alice;
 CREATE ROLE regress_bob;
 CREATE ROLE regress_team;
@@ -224,8 +225,7 @@ FROM unnest(ARRAY[$$UPDATE travel.rules SET condition = 'true' WHERE name = 'reg
       $$DELETE FROM travel.rules WHERE name = 'regress_bob teams'$$])
       WITH ORDINALITY AS s (statement, n)
   ORDER BY n;
--- What is wrong with a rule is looked for with its owner's rights, whoever asks: its owner must be able to read the
--- source.
+-- Rules are checked with the privileges of their owner, who must be able to read the source.
 REVOKE SELECT ON trail FROM regress_alice;
 SELECT split_part(error_of($$SELECT travel.check_rule('regress_alice trail')$$), E'\n', 1) AS no_column;
 GRANT SELECT (event_time, source_ip, access_key_id) ON trail TO regress_alice;
@@ -236,7 +236,7 @@ SELECT left(as_role('regress_bob', $$SELECT travel.check_rule('regress_alice tra
 REVOKE SELECT ON travel.rules FROM regress_bob;
 SELECT left(as_role('regress_bob', $$SELECT travel.check_rule('regress_alice trail')$$), 5) AS bob_may_not_read_rules;
 GRANT SELECT ON travel.rules TO regress_bob;
--- Even to read an expression can run a function: it runs as the owner, and can do no more than he.
+-- Parsing an expression may run a function: it runs with the privileges of the owner.
 GRANT CREATE ON SCHEMA public TO regress_alice;
 SET ROLE regress_alice;
 CREATE TABLE whoami (who text);
@@ -255,7 +255,7 @@ SELECT sqlstate_of($$SELECT travel.check_rule('peek')$$);
 RESET client_min_messages;
 SELECT DISTINCT who FROM whoami;
 DROP TABLE whoami;
--- A rule of a role that is gone is a superuser's to change. A restore keeps it, with a warning.
+-- Only a superuser can change a rule whose owner no longer exists. A restore keeps it with a warning.
 CREATE ROLE regress_gone;
 INSERT INTO travel.rules (name, source, owner) VALUES ('orphan', 'trail', 'regress_gone');
 DROP ROLE regress_gone;
@@ -308,10 +308,10 @@ SELECT error_of($$SELECT travel.create_rule(NULL, 'trail')$$);
 SELECT error_of($$SELECT travel.create_rule('iam_user', NULL)$$);
 SELECT error_of($$SELECT travel.create_rule('iam_user', 'trail', ' ')$$);
 SELECT split_part(error_of($$SELECT travel.create_rule('iam_user', 'no_such_table', 'another')$$), E'\n', 1);
--- A source that a preset cannot use makes no rule.
+-- A preset refuses a source that it cannot use.
 SELECT split_part(error_of($$SELECT travel.create_rule('iam_user', 'untouched', 'another')$$), E'\n', 1);
 SELECT count(*) AS made FROM travel.rules WHERE name = 'another';
--- With the caller's rights.
+-- create_rule runs with the privileges of the caller.
 SELECT as_role('regress_alice', $$SELECT travel.create_rule('root', 'trail')$$);
 REVOKE INSERT ON travel.rules FROM regress_alice;
 SELECT as_role('regress_alice', $$SELECT travel.create_rule('human', 'trail')$$);
@@ -319,7 +319,7 @@ SELECT as_role('regress_alice', $$SELECT travel.create_rule('human', 'trail')$$)
 DELETE FROM travel.rules;
 RESET client_min_messages;
 
--- A missing index is a notice with the statement that makes it; once it is there, there is none.
+-- For a missing index there is a notice with the statement that creates it.
 CREATE TABLE bare (access_key_id text, account_id text, session_name text, "Who" text, event_time timestamptz,
     source_ip inet, outcome text, invoked_by text, actor text, principal text, loaded_at timestamptz, ingest_xid xid8);
 INSERT INTO travel.rules (name, source) VALUES ('bare', 'bare');
@@ -327,8 +327,8 @@ INSERT INTO travel.rules (name, source, entity, baseline_entity, arrival_column)
 VALUES ('several', 'bare', 'account_id, session_name', '"Who"', 'loaded_at');
 SELECT travel.check_rule('bare');
 SELECT travel.check_rule('several');
--- An index on the entity alone leads to all that it ever did; one that begins with the time to all that others did
--- then.
+-- An index on the entity alone reads all its events ever; one that begins with the time reads the events of all
+-- entities.
 CREATE INDEX ON bare (access_key_id);
 CREATE INDEX ON bare (event_time, access_key_id);
 CREATE INDEX ON bare (ingest_xid);
@@ -344,7 +344,7 @@ INSERT INTO bare (access_key_id, event_time) SELECT 'K' || n % 3, now() FROM gen
 ANALYZE bare;
 SELECT travel.check_rule('bare');
 SELECT travel.check_rule('several');
--- A view has the indexes of its tables; a partitioned table those of its partitions.
+-- A view uses the indexes of its tables, and a partitioned table those of its partitions.
 CREATE VIEW over_bare AS
 SELECT access_key_id, event_time, source_ip, outcome, invoked_by, actor, principal
 FROM bare

@@ -1,11 +1,11 @@
--- The surface of scans: what is there, what is refused, which sources a rule can have, what stays when it goes.
+-- Scans: their tables and functions, errors, the sources that a rule can have, and what remains of a deleted rule.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA scan;
 SET search_path = scan, stories, public;
 CALL stage();
 
--- The columns, in their order: those of travel.finding are in the middle.
+-- The columns in order: those of travel.finding are in the middle.
 CREATE FUNCTION columns_of(name text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(attname, ', ' ORDER BY attnum)
     FROM pg_attribute
@@ -36,7 +36,7 @@ FROM (
     WHERE conrelid = 'travel.verdicts'::regclass AND contype = 'p'
 ) AS k;
 
--- What is not there.
+-- Rules and sources that do not exist.
 \pset format unaligned
 SELECT error_of($$CALL travel.scan('no such rule')$$);
 SELECT error_of($$CALL travel.rescan('no such rule', '2026-03-01')$$);
@@ -46,11 +46,11 @@ SELECT error_of($$SELECT travel.prune(NULL)$$);
 SELECT error_of($$SELECT travel.prune('23 hours')$$);
 SELECT error_of($$SELECT travel.prune('-30 days')$$);
 \pset format aligned
--- Without any rule there is nothing to do.
+-- Without rules a scan does nothing.
 CALL travel.scan();
 TABLE travel.status;
 
--- An empty table; then all kinds of calls that are nobody's, or nowhere.
+-- An empty table, then events without an entity or a location.
 SELECT travel.create_rule('access_key', 'trail', 'by transaction');
 SELECT rule, enabled, last_scan, lag_seconds, newest_event, share_located, open_alerts, geoip_built_at, under_way,
     last_error
@@ -76,7 +76,7 @@ VALUES
 CALL travel.scan();
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction';
 SELECT newest_event, share_located FROM travel.status;
--- The same key by two people who are nobody: nothing is learnt for them, nothing is learning.
+-- A key without a baseline user: nothing is learned, and no learning period begins.
 INSERT INTO calls (at, city, who, more)
 VALUES
     ('2026-03-01 09:00Z', 'London', 'nobody', '{"actor": null, "principal": null}'),
@@ -92,7 +92,7 @@ WHERE rule = 'by transaction';
 SELECT open_alerts, share_located, newest_event, geoip_built_at, geoip_age_days > 0 AS aged, lag_seconds > 0 AS lags
 FROM travel.status;
 
--- Disabled it is not scanned with the others; by its name it is.
+-- A disabled rule is not scanned with the others, but by its name.
 UPDATE travel.rules SET enabled = false;
 INSERT INTO calls (at, city)
 VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
@@ -102,7 +102,7 @@ CALL travel.scan('by transaction');
 SELECT newest_event, enabled FROM travel.status;
 UPDATE travel.rules SET enabled = true;
 
--- In a transaction it is one: what it found goes with it, and the next scan finds it again.
+-- A scan in a transaction is a part of it: a rollback undoes it, and the next scan finds the same again.
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:20Z', 'London');
 BEGIN;
 CALL travel.scan();
@@ -114,14 +114,14 @@ ROLLBACK;
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction' AND user_name = 'alice';
 CALL travel.scan();
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction' AND user_name = 'alice';
--- What a transaction inserts after its scan is not lost.
+-- Rows that a transaction inserts after its scan are not lost.
 BEGIN;
 CALL travel.scan();
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 COMMIT;
 CALL travel.scan();
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'by transaction' AND user_name = 'alice';
--- A scan of what has been scanned changes no row.
+-- A scan without new rows changes no row.
 CREATE TABLE versions AS
 SELECT leg_id, xmin::text AS version
 FROM travel.verdicts
@@ -149,7 +149,7 @@ SELECT count(*) AS rows,
     )) AS changed
 FROM versions AS v;
 
--- One rule's error stops no other: it is a warning, and stands in travel.status until a scan succeeds.
+-- The error of a rule stops no other rule: it is a warning, and travel.status shows it until a scan succeeds.
 CREATE TABLE gone (LIKE trail INCLUDING ALL);
 SELECT travel.create_rule('access_key', 'gone', 'a table that goes');
 DROP TABLE gone;
@@ -161,8 +161,8 @@ CALL travel.scan();
 SELECT rule, last_error, last_error_at FROM travel.status ORDER BY rule;
 DELETE FROM travel.rules WHERE name = 'a table that goes';
 
--- The same calls in other shapes: a view, CloudTrail's records, coordinates, times as texts, without what tells
--- arrival. All say the same.
+-- The same events in other forms give the same results: a view, records, coordinates, times in text, without an arrival
+-- column.
 CREATE VIEW a_view AS SELECT * FROM trail;
 CREATE VIEW texts AS
 SELECT CASE
@@ -211,12 +211,12 @@ FROM travel.rules AS r
 JOIN travel.verdicts AS v ON v.rule = r.name AND v.user_name = 'alice'
 GROUP BY r.name
 ORDER BY r.name;
--- Over coordinates there is no address, and no GeoIP database that would be of an age.
+-- Over coordinates there is no address, and no age of a GeoIP database.
 SELECT from_ip, to_ip, from_city, geoip_built_at, message
 FROM travel.alerts
 WHERE rule = 'over coordinates' AND entity LIKE 'AKIAALICE%';
 
--- Without the exact cursor: what arrives within the lookback of event time is found; what is older is not.
+-- Without the exact cursor, a row that arrives within the lookback of event time is found, and an older one is not.
 UPDATE travel.rules SET lookback = '2 hours' WHERE name = 'by lookback';
 INSERT INTO by_lookback
 SELECT 'l' || n, at::timestamptz, ip, 'AKIALATE', 'late', 'late', 'IAMUser', 'late', 'success', NULL
@@ -227,7 +227,7 @@ JOIN city ON name = city;
 CALL travel.scan('by lookback');
 SELECT to_time, leg, alert, reasons FROM evaluated WHERE rule = 'by lookback' AND entity = 'AKIALATE';
 SELECT city, last_seen FROM known WHERE rule = 'by lookback' AND who = 'late' ORDER BY last_seen;
--- By its arrival: up to an hour before the newest arrival, whenever the event was.
+-- With arrival_column a row is found up to an hour before the newest arrival, whatever its event time.
 CREATE FUNCTION arrive(key text, at timestamptz, place text, arrived timestamptz) RETURNS void LANGUAGE sql AS $$
     INSERT INTO by_arrival
     SELECT key || at, at, ip, key, key, key, 'IAMUser', key, 'success', NULL, arrived
@@ -257,8 +257,7 @@ ORDER BY entity, at;
 SELECT error_of($$UPDATE travel.rules SET arrival_column = 'user_name' WHERE name = 'by arrival'$$);
 UPDATE travel.rules SET arrival_column = 'arrived' WHERE name = 'by arrival';
 
--- A rule that is deleted takes its verdicts, its baseline and its states with it. Its alerts stay, and tell what they
--- told.
+-- Deleting a rule deletes its verdicts, baseline and checkpoints. Its alerts stay unchanged.
 SELECT count(*) AS alerts FROM travel.alerts WHERE rule = 'over a view';
 DELETE FROM travel.rules WHERE name = 'over a view';
 SELECT (SELECT count(*) FROM travel.verdicts WHERE rule = 'over a view') AS verdicts,
@@ -269,11 +268,11 @@ SELECT (SELECT count(*) FROM travel.verdicts WHERE rule = 'over a view') AS verd
        ) + (SELECT count(*) FROM travel_internal.baseline_states WHERE rule = 'over a view') AS states,
        (SELECT count(*) FROM travel.alerts WHERE rule = 'over a view') AS alerts,
        (SELECT count(*) FROM travel.status WHERE rule = 'over a view') AS status;
--- A rule of the same name over the same calls takes them up again, rather than raising everything twice.
+-- A rule of the same name over the same events takes up these alerts and raises none twice.
 INSERT INTO travel.rules (name, source) VALUES ('over a view', 'a_view');
 CALL travel.scan('over a view');
 SELECT count(*) AS alerts FROM travel.alerts WHERE rule = 'over a view';
--- Another source is scanned from its beginning: of what only the old one said nothing is left but withdrawn alerts.
+-- Another source is scanned from its beginning: only withdrawn alerts remain of the old one.
 CREATE TABLE another (LIKE trail INCLUDING ALL);
 UPDATE travel.rules SET source = 'another' WHERE name = 'over a view';
 CALL travel.scan('over a view');
@@ -285,7 +284,7 @@ WHERE rule = 'over a view';
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- prune. Times are by the clock here: what was is some days ago.
+-- prune. Here times are relative to now.
 CREATE TABLE today AS SELECT date_trunc('day', now()) AS begins;
 CREATE FUNCTION ago(days numeric, minutes int DEFAULT 0) RETURNS timestamptz
     LANGUAGE sql AS $$ SELECT begins - days * interval '1 day' + minutes * interval '1 minute' FROM scan.today $$;
@@ -331,9 +330,9 @@ SELECT verdicts, known_places, known_transitions FROM travel.prune('30 days');
 TABLE kept;
 TABLE alerts;
 SELECT baseline_entity FROM travel.known_places WHERE rule = 'pruned' ORDER BY 1;
--- Once is enough.
+-- A second call does nothing.
 SELECT * FROM travel.prune('30 days');
--- What arrives now and is older is not evaluated; what is younger is, also of those whose past is gone.
+-- Older events that arrive now are not evaluated. Newer ones are, even of entities whose history was pruned.
 INSERT INTO calls (at, city, who)
 VALUES
     (ago(31), 'London', 'too old'),
@@ -347,11 +346,11 @@ VALUES
 CALL travel.scan();
 TABLE kept;
 TABLE alerts;
--- Nor does what was pruned come back by evaluating the past again; what nobody has worked off stays.
+-- A rescan does not bring pruned rows back. Open alerts stay.
 CALL travel.rescan('pruned', '-infinity');
 TABLE kept;
 TABLE alerts;
--- An archived alert that a leg could still join is not pruned, but opened again by it.
+-- An archived alert that a leg could still join is not pruned; the leg reopens it.
 INSERT INTO travel.rules (name, source, condition, baseline, keep_alive, max_duration)
 VALUES ('pruned, patient', 'trail', 'user_name = ''patient''', false, '40 days', '40 days');
 INSERT INTO calls (at, city, who) VALUES (ago(35), 'London', 'patient'), (ago(35, 20), 'Frankfurt', 'patient');
@@ -361,7 +360,7 @@ SELECT alerts FROM travel.prune('30 days');
 INSERT INTO calls (at, city, who) VALUES (ago(3), 'Frankfurt', 'patient'), (ago(3, 20), 'London', 'patient');
 CALL travel.scan('pruned, patient');
 SELECT alert, status, legs, reopened FROM told WHERE rule = 'pruned, patient';
--- Nor is a scan stopped by what was pruned before a rule became patient: the alert shows the first leg that is left.
+-- Pruned legs do not stop a scan after keep_alive was raised: the alert shows the first leg that is left.
 UPDATE travel.rules SET keep_alive = '2 days' WHERE name = 'pruned, patient';
 UPDATE travel.alerts SET status = 'archived' WHERE rule = 'pruned, patient';
 INSERT INTO calls (at, city, who, more)
@@ -378,8 +377,8 @@ VALUES
     (ago(3, 20), 'London', 'patient', '{"access_key_id": "AKIASECOND"}');
 CALL travel.scan('pruned, patient');
 SELECT entity, status, leg_count, from_city, to_city FROM travel.alerts WHERE rule = 'pruned, patient' ORDER BY id;
--- What is kept of a temporary key goes, once nothing that is still evaluated can hang on it; what is kept of a person
--- stays. A key that is used again after all is evaluated as any other.
+-- The checkpoint of a temporary key is deleted once no event that is still evaluated can depend on it; that of a
+-- baseline user stays. A key that is used again is evaluated like any other.
 INSERT INTO travel.rules (name, source, condition) VALUES ('pruned, keys', 'trail', 'user_name = ''short''');
 INSERT INTO calls (at, city, who, more)
 SELECT ago(60 - n), 'London', 'short', jsonb_build_object('access_key_id', 'ASIA' || n)
@@ -392,7 +391,7 @@ FROM travel_internal.entity_states
 WHERE rule = 'pruned, keys';
 TABLE states;
 SELECT verdicts FROM travel.prune('20 days');
--- Of the 60, those of the last 20 days and 401 hours are left: 36, and one less late in the day.
+-- Of the 60 keys, those of the last 20 days and 401 hours are left: 36, or 35 late in the day.
 SELECT keys BETWEEN 35 AND 36 AS keys, people FROM states;
 INSERT INTO calls (at, city, who, more)
 SELECT ago(19, minutes), city, 'short', '{"access_key_id": "ASIA0"}'

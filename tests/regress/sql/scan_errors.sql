@@ -1,4 +1,4 @@
--- Whatever one rule does, the others are scanned, and its trouble is in travel.status.
+-- Whatever one rule does, the others are scanned, and travel.status shows its error.
 SET client_min_messages = error;
 \set VERBOSITY terse
 \pset null '-'
@@ -13,7 +13,7 @@ CREATE FUNCTION fails(text) RETURNS boolean LANGUAGE plpgsql STABLE AS $$ BEGIN 
 INSERT INTO travel.rules (name, source, baseline, condition)
 VALUES ('a', 'trouble.one', false, 'trouble.fails(event_id)');
 INSERT INTO travel.rules (name, source, baseline) VALUES ('z', 'trouble.events', false);
--- What the function of rule a does: what comes of both rules.
+-- Gives the function of rule a another body, and sets both rules back.
 CREATE FUNCTION body_of(body text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     DELETE FROM travel.rules WHERE name = 'z';
@@ -33,7 +33,7 @@ SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'canceling statement due to user request' USING ERRCODE = '57014'$$);
 CALL travel.scan();
 SELECT * FROM outcome;
--- So with any other code, as a warning with its words.
+-- The same with any other SQLSTATE: the warning has the message.
 SET client_min_messages = warning;
 SELECT body_of($$RAISE EXCEPTION 'x'$$);
 CALL travel.scan();
@@ -60,7 +60,7 @@ BEGIN
     END LOOP;
 END
 $do$;
--- Without end, in depth, in length, and whatever it sets.
+-- Endless recursion, very long messages, and settings that the function changes.
 SELECT body_of($$RETURN trouble.fails('x')$$);
 CALL travel.scan();
 SELECT rule, scanned, last_error LIKE 'stack depth limit exceeded%(54001)' AS depth FROM outcome;
@@ -78,7 +78,7 @@ SELECT * FROM outcome;
 SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
     current_setting('impossible_travel.scan_lock_timeout');
 
--- A cancel of the session is no error of a rule: it ends the call, and is noted.
+-- A cancel of the session is not an error of a rule: it ends the call, and travel.status shows it.
 SELECT body_of($$PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(60)$$);
 CALL travel.scan();
 SELECT * FROM outcome;
@@ -87,14 +87,14 @@ SET statement_timeout = '1s';
 CALL travel.scan();
 RESET statement_timeout;
 SELECT * FROM outcome;
--- In a transaction it ends that, as any cancel does.
+-- In a transaction it aborts the transaction, as any cancel does.
 SELECT body_of($$PERFORM pg_cancel_backend(pg_backend_pid()), pg_sleep(60)$$);
 BEGIN;
 CALL travel.scan();
 COMMIT;
 SELECT * FROM outcome;
 
--- travel.rescan raises what its rule does, and notes it.
+-- travel.rescan fails with the error of its rule, and travel.status shows it.
 SELECT body_of($$ASSERT false, 'not now'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
@@ -114,7 +114,7 @@ SELECT sqlstate_of('CALL travel.scan()');
 CALL travel.scan();
 SELECT * FROM outcome;
 DROP TRIGGER no_room ON travel_internal.scans;
--- When a rule is written, it is warned of such an error, and stored.
+-- A rule with such an error is stored with a warning.
 CREATE FUNCTION full_disk() RETURNS boolean
     LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END $$;
 INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');

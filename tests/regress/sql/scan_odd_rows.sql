@@ -1,4 +1,4 @@
--- Sources with odd rows: a scan goes on, and hides nothing behind them.
+-- Odd rows of a source do not stop a scan, and hide no other row.
 SET client_min_messages = warning;
 CREATE SCHEMA odd;
 SET search_path = odd, public;
@@ -8,7 +8,7 @@ FROM travel.verdicts
 ORDER BY rule, entity, to_time;
 CREATE VIEW errors AS SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL;
 
--- Over coordinates: a later scan, and a late event, go on from what was kept.
+-- Over coordinates: a later scan and a late event go on from the checkpoints.
 CREATE TABLE fixes (access_key_id text, principal text, event_time timestamptz, latitude float8, longitude float8,
     country_code text, city text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
@@ -23,7 +23,7 @@ CALL travel.scan('coordinates');
 SELECT * FROM found;
 SELECT * FROM errors;
 
--- A row that claims to come from the future hides none that comes now: by arrival, by lookback.
+-- A row that claims to come from the future hides no row that arrives now: by arrival column, by lookback.
 CREATE TABLE arrivals (access_key_id text, principal text, event_time timestamptz, source_ip inet, a1 timestamptz,
     a2 timestamptz);
 CREATE TABLE lookbacks (access_key_id text, principal text, event_time timestamptz, source_ip inet);
@@ -44,7 +44,7 @@ FROM (VALUES ('-2 hours', '192.0.2.1'), ('-1 hour', '203.0.113.1')) AS v (at, ip
 CALL travel.scan();
 SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule <> 'coordinates';
 
--- By another arrival_column all rows are new.
+-- With another arrival_column all rows are new.
 UPDATE travel.rules SET arrival_column = 'a2' WHERE name = 'arrival';
 INSERT INTO arrivals
 SELECT 'other', 'eve', at::timestamptz, ip::inet, '2020-01-01', '2026-03-03'
@@ -52,8 +52,8 @@ FROM (VALUES ('2026-03-03 09:00Z', '192.0.2.1'), ('2026-03-03 09:10Z', '203.0.11
 CALL travel.scan();
 SELECT rule, entity, from_city, to_city, raised FROM found WHERE rule = 'arrival';
 
--- A condition names columns of the source alone, whatever they are called: also where late events are evaluated with
--- what follows.
+-- A condition refers to columns of the source alone, whatever their names, even when late events are evaluated with
+-- those after them.
 CREATE TABLE named (name text, evaluated_until text, entity text, m text, event_time timestamptz, source_ip inet,
     access_key_id text, actor text);
 INSERT INTO travel.rules (name, source, condition, columns, baseline_entity)
@@ -74,7 +74,7 @@ WHERE rule = 'named';
 SELECT * FROM errors;
 DELETE FROM travel.rules WHERE name = 'named';
 
--- A name that no index can hold stops no rule.
+-- A name that is too long for an index stops no rule.
 CREATE TABLE calls (event_time timestamptz, source_ip inet, access_key_id text, principal text);
 INSERT INTO travel.rules (name, source) VALUES ('long names', 'odd.calls');
 INSERT INTO calls
@@ -88,8 +88,7 @@ SELECT * FROM errors;
 INSERT INTO travel.rules (name, source) VALUES (repeat('n', 201), 'odd.calls');
 \set VERBOSITY default
 
--- Whether a second factor was used, as a text: CloudTrail writes true and Yes; what is there and says neither is no, an
--- empty text is not there.
+-- Multi-factor authentication in text: CloudTrail writes true and Yes; another text is false, an empty text is NULL.
 CREATE TABLE factors (event_time timestamptz, source_ip inet, access_key_id text, mfa_used text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
 INSERT INTO factors
@@ -104,7 +103,7 @@ WHERE rule = 'factors'
 GROUP BY 1
 ORDER BY 1;
 
--- How a session reads and quotes SQL is nothing to a rule: neither is its source another one, nor its condition.
+-- Settings of the session for reading and quoting SQL change neither the source nor the condition of a rule.
 CREATE TABLE words (event_time timestamptz, source_ip inet, access_key_id text, principal text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
 ALTER TABLE words ENABLE ROW LEVEL SECURITY;
@@ -138,7 +137,7 @@ SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
 SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
 SELECT * FROM errors;
 
--- What was kept of rules goes with them, however they go.
+-- The checkpoints of rules are deleted with them, by DELETE and by TRUNCATE.
 TRUNCATE travel.rules CASCADE;
 SELECT (SELECT count(*) FROM travel_internal.entity_states) AS entity_states,
     (SELECT count(*) FROM travel_internal.baseline_states) AS baseline_states;

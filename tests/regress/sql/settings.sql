@@ -1,14 +1,14 @@
--- Settings, and what happens without any GeoIP database. This file changes the server's geoip_path: it runs alone, and
--- sets it back.
+-- Settings, and the behavior without a GeoIP database. This file changes the server's geoip_path and sets it back, so
+-- it runs alone.
 SET timezone = 'UTC';
 \pset null '-'
--- Both are known before anything of the extension was called in this session, once its library is loaded.
+-- Both are known once the library is loaded, before any function of the extension was called.
 LOAD 'impossible_travel';
 SELECT name, context, vartype, boot_val, short_desc IS NOT NULL AS described
 FROM pg_settings
 WHERE name LIKE 'impossible\_travel.%'
 ORDER BY name;
--- A misspelt name with the prefix is reported; so is a wrong value, and a place where it cannot be set.
+-- A misspelled name with the prefix is reported, and so is a wrong value or a setting that cannot be set there.
 \set VERBOSITY sqlstate
 SET impossible_travel.geoip_paht = '/tmp';
 SET impossible_travel.coverage_notice = 'perhaps';
@@ -17,7 +17,7 @@ ALTER DATABASE regression SET impossible_travel.geoip_path = '/tmp';
 ALTER SYSTEM SET impossible_travel.no_such = 1;
 \set VERBOSITY default
 SET impossible_travel.geoip_paht = '/tmp';
--- One that was set before the library came is warned of when it comes, and gone.
+-- A wrong name that was set before the library was loaded is removed with a warning.
 \c -
 SET impossible_travel.misspelt = 'x';
 SELECT travel.source_kind('10.0.0.1');
@@ -27,7 +27,7 @@ SHOW impossible_travel.coverage_notice;
 RESET impossible_travel.coverage_notice;
 SHOW impossible_travel.coverage_notice;
 
--- The path comes with a reload, and is the server's.
+-- The path changes with a reload of the server.
 CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet, latitude float8, longitude float8,
     outcome text, invoked_by text);
 INSERT INTO events
@@ -46,7 +46,8 @@ SELECT format('SELECT pg_sleep(0.1) WHERE pg_conf_load_time() = %L', :'loaded') 
 \c -
 SHOW impossible_travel.geoip_path;
 
--- No database at all: 55000 at the first public address, with the setting and what was tried. What needs none goes on.
+-- Without a database the first public address is 55000, with the setting and the folders. Everything that needs no
+-- database works.
 \pset format unaligned
 SELECT error_of($$SELECT travel.locate('192.0.2.1')$$);
 \pset format aligned
@@ -72,7 +73,7 @@ SELECT sqlstate_of($$SELECT travel.detect_sql('events')$$) AS detect_sql,
     sqlstate_of($$SELECT travel.parse('{"sourceIPAddress": "192.0.2.1"}')$$) AS parse;
 SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() ORDER BY path;
 
--- Who is no member of pg_read_all_settings does not see the setting, nor is told what it names.
+-- A role that is not a member of pg_read_all_settings sees neither the setting nor its folders.
 CREATE ROLE regress_stranger;
 SET ROLE regress_stranger;
 \pset format unaligned
@@ -89,7 +90,7 @@ SELECT public.error_of($$SELECT travel.locate('192.0.2.1')$$) LIKE '%/nowhere/el
 RESET ROLE;
 DROP ROLE regress_stranger;
 
--- And back: the first statement after it finds the databases again.
+-- After the setting is restored, the first statement finds the databases again.
 ALTER SYSTEM RESET impossible_travel.geoip_path;
 SET client_min_messages = warning;
 \set ECHO none

@@ -1,4 +1,4 @@
--- What the other files stand on: the extension, and two helpers that say how a statement fails.
+-- The extension, and helpers of the other files.
 CREATE EXTENSION impossible_travel;
 
 -- SQLSTATE of a statement; 'fine' where it does not fail.
@@ -10,7 +10,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN sqlstate;
 END $$;
 
--- All that an error says, in three lines.
+-- The message, detail and hint of an error.
 CREATE FUNCTION error_of(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     said text; about text; hint text;
@@ -22,7 +22,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN concat_ws(E'\n', sqlstate || ': ' || said, 'detail: ' || nullif(about, ''), 'hint: ' || nullif(hint, ''));
 END $$;
 
--- The nodes of a plan from the top, each with its depth, without costs: what a plan is made of.
+-- The nodes of a plan from the top, without costs.
 CREATE FUNCTION plan_of(query text, options text DEFAULT '') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     line text;
@@ -35,7 +35,7 @@ BEGIN
     END LOOP;
 END $$;
 
--- The sample databases are there: what tests place lies in these cities.
+-- The sample databases are in use: the addresses of the tests are in these cities.
 SELECT ip, (travel.locate(ip)).city
 FROM unnest('{192.0.2.1,192.0.2.49,192.0.2.145,198.51.100.1,198.51.100.161,203.0.113.1,203.0.113.33,203.0.113.129,'
             '203.0.113.161,203.0.113.193,2001:db8::1,2001:db8:2000::1}'::inet[])

@@ -1,11 +1,10 @@
--- One expression is one value of one type. A star is none, nor is a whole row: 42601, in detect, coverage and rules.
--- What a star does inside of an expression that is one value is its own.
+-- An expression must be one value of one type. A star or a whole row is 42601 in detect, coverage and rules. A star
+-- inside an expression with one value is allowed.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = error;
 \pset null '-'
--- A star that passed made the types of all later columns those of earlier ones: a uuid was read as a text, by the
--- address in its bytes.
+-- A star would shift the types of all later columns: a uuid would be read as a text.
 CREATE TABLE wide (first text, eid text, t timestamptz, k text, ip inet, event_source uuid, place point, pair text[]);
 INSERT INTO wide
 VALUES
@@ -29,7 +28,7 @@ FROM unnest(ARRAY['(s.*)', '((s.*))', '( s . * )', '(wide.*)', '((s).*)', '((pub
 CROSS JOIN LATERAL (SELECT jsonb_build_object('event_id', 'eid', 'event_time', 't', 'access_key_id', 'k', 'source_ip',
     'ip', 'event_source', expression) AS c) AS c
 ORDER BY n;
--- Whichever column it is of, and where the source has one column only.
+-- The same for every column, and for a source with a single column.
 SELECT DISTINCT sqlstate_of(format($$SELECT travel.detect('wide', columns => %L)$$,
     jsonb_build_object('event_time', 't', 'access_key_id', 'k', 'source_ip', 'ip') || jsonb_build_object(key, '(s.*)')))
 FROM unnest(ARRAY['event_id', 'event_time', 'event_name', 'event_source', 'aws_region', 'account_id', 'source_ip',

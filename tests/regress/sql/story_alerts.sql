@@ -1,11 +1,11 @@
--- Alerts: what one of them holds, how severe it is, what speaks for it, when it is opened again.
+-- Alerts: their legs, severity and evidence, and when they are opened again.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA alerting;
 SET search_path = alerting, stories, public;
 CALL stage();
 
--- One incident, one alert, however often the key flies back and forth.
+-- One incident is one alert, however often the key travels back and forth.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('flips', 'trail', false);
 INSERT INTO calls (at, city)
 SELECT '2026-03-02 09:00Z'::timestamptz + n * interval '30 minutes', CASE n % 2 WHEN 0 THEN 'London' ELSE 'Tokyo' END
@@ -35,7 +35,7 @@ SELECT entity, to_char(a.first_seen, 'DD HH24:MI:SS') AS first_seen, to_char(a.l
 FROM travel.alerts AS a
 WHERE rule = 'flips' AND entity ~ 'KEEP|MAX'
 ORDER BY entity, a.first_seen;
--- Leg by leg in scans of their own, from another table, it is the same.
+-- Scanned leg by leg, from another table, the alerts are the same.
 CREATE TABLE slowly (LIKE trail INCLUDING ALL);
 INSERT INTO travel.rules (name, source, baseline) VALUES ('flips, slowly', 'slowly', false);
 CREATE PROCEDURE slowly() LANGUAGE plpgsql AS $$
@@ -65,8 +65,8 @@ FROM travel.alerts AS a WHERE rule = 'flips, slowly';
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- What speaks for an alert: each word once. Everyone was at home for days; then there is one call from elsewhere, ten
--- minutes after one from home.
+-- Each kind of evidence once. Every user is at home for days; then there is one call from elsewhere, ten minutes after
+-- one from home.
 SELECT travel.create_rule('access_key', 'trail', 'evidence');
 CREATE TABLE cases (who text, home text DEFAULT 'London', far text DEFAULT 'Tokyo', more_home jsonb, more jsonb);
 INSERT INTO cases (who) VALUES ('new_country');
@@ -101,7 +101,7 @@ FROM cases
 LEFT JOIN travel.alerts AS a ON rule = 'evidence' AND a.user_name = who
 LEFT JOIN told AS t ON t.rule = a.rule AND t.alert = nth_alert(a.id)
 ORDER BY cases.ctid;
--- Two holders: there, back, and there again; also where one of the legs is not raised. Back alone is not.
+-- two_holders: there, back, and there again, even if one of the legs is not raised. There and back alone is not enough.
 INSERT INTO calls (at, city, who)
 VALUES
     ('2026-03-01 09:00Z', 'London', 'two'),
@@ -119,11 +119,11 @@ INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:40Z', 'London', 'two');
 CALL travel.scan();
 SELECT legs, evidence FROM told WHERE rule = 'evidence' AND entity = 'AKIATWOEXAMPLE';
 
--- Severity: one step down while all legs bear a mark that is downgraded, however many marks; never below info; a Tor
--- address bears no mark.
+-- The severity is one level lower while all legs have a network attribute that the rule downgrades, however many; it
+-- never falls below info; a Tor address has no such attribute.
 UPDATE travel.rules SET enabled = false;
 INSERT INTO travel.rules (name, source, condition, baseline, severity, downgraded) VALUES
-    ('sev, marks', 'trail', 'event_name = ''severity''', false, 'critical', '{anonymizer,hosting,same_asn}'),
+    ('sev, attributes', 'trail', 'event_name = ''severity''', false, 'critical', '{anonymizer,hosting,same_asn}'),
     ('sev, info', 'trail', 'event_name = ''severity''', false, 'info', '{anonymizer,hosting,same_asn}'),
     ('sev, none', 'trail', 'event_name = ''severity''', false, 'high', '{}');
 INSERT INTO calls (at, city, who, more) SELECT at::timestamptz, city, who, '{"event_name": "severity"}' FROM (VALUES
@@ -135,27 +135,28 @@ INSERT INTO calls (at, city, who, more) SELECT at::timestamptz, city, who, '{"ev
         ('2026-03-10 09:00Z', 'a VPN in Moscow', 'tor2'), ('2026-03-10 09:10Z', 'Tor in Paris', 'tor2'),
         ('2026-03-10 09:00Z', 'London', 'plain'), ('2026-03-10 09:10Z', 'Tokyo', 'plain')) AS v (at, city, who);
 CALL travel.scan();
-SELECT substring(entity FROM 'AKIA(.*)EXAMPLE') AS who, max(severity) FILTER (WHERE rule = 'sev, marks') AS critical,
+SELECT substring(entity FROM 'AKIA(.*)EXAMPLE') AS who,
+    max(severity) FILTER (WHERE rule = 'sev, attributes') AS critical,
     max(severity) FILTER (WHERE rule = 'sev, info') AS info, max(severity) FILTER (WHERE rule = 'sev, none') AS high
 FROM travel.alerts
 WHERE rule LIKE 'sev,%'
 GROUP BY 1
 ORDER BY 1;
--- A leg without a mark raises it again, and the history says so.
+-- A leg without such an attribute raises the severity again, and the history shows it.
 INSERT INTO calls (at, city, who, more) VALUES ('2026-03-10 09:20Z', 'Tokyo', 'as', '{"event_name": "severity"}');
 CALL travel.scan();
 SELECT t.severity, legs, change
 FROM told AS t
 JOIN travel.alert_history AS h ON nth_alert(h.alert_id) = t.alert
 JOIN travel.alerts AS a ON a.id = h.alert_id AND a.rule = t.rule
-WHERE t.rule = 'sev, marks' AND t.entity = 'AKIAASEXAMPLE';
+WHERE t.rule = 'sev, attributes' AND t.entity = 'AKIAASEXAMPLE';
 SELECT rule, severity > 'medium' AS high, severity
 FROM travel.alerts
 WHERE rule LIKE 'sev,%' AND entity = 'AKIAASEXAMPLE'
 ORDER BY severity;
 
--- Archived, then the key travels on: the alert is open again. Its reason stays, and the history has a line by whoever
--- scanned.
+-- If the key travels on after the alert was archived, the alert is reopened. Its reason stays, and the history has the
+-- role that scanned.
 UPDATE travel.rules SET enabled = (name = 'evidence');
 UPDATE travel.alerts
 SET status = 'archived', archive_reason = 'true_positive', assignee = 'ann'
@@ -174,7 +175,7 @@ FROM travel.alert_history
 JOIN travel.alerts ON id = alert_id
 WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE'
 ORDER BY at;
--- What comes after it was closed for good is another alert; the archived one is left alone.
+-- Legs after the end of the incident are another alert; the archived one is left alone.
 UPDATE travel.alerts
 SET status = 'archived', archive_reason = 'false_positive'
 WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE';
@@ -185,7 +186,7 @@ SELECT status, reason, first_seen, last_seen, legs
 FROM told
 WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE'
 ORDER BY alert;
--- Under review it stays under review.
+-- An alert under review stays under review.
 UPDATE travel.alerts
 SET status = 'under_review', assignee = 'bob'
 WHERE rule = 'evidence' AND entity = 'AKIANEW_COUNTRYEXAMPLE' AND status = 'open';
@@ -200,7 +201,7 @@ DELETE FROM travel.rules;
 SELECT rule, count(*) AS alerts FROM told WHERE rule IN ('evidence', 'flips') GROUP BY rule ORDER BY rule;
 TRUNCATE trail;
 
--- raise_from: what is older teaches and raises nothing; what arrives at that very time is raised.
+-- raise_from: from older events locations are learned, but no leg is raised; a leg that arrives exactly then is raised.
 INSERT INTO travel.rules (name, source, raise_from) VALUES ('from', 'trail', '2026-03-09 12:00Z');
 INSERT INTO calls (at, city)
 VALUES
@@ -214,8 +215,7 @@ SELECT city, state FROM known WHERE rule = 'from' ORDER BY city;
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Without a baseline nothing is learnt, every leg is raised, also in what would be a learning period, and no country is
--- new.
+-- Without a baseline nothing is learned, there is no learning period, every leg is raised, and no country is new.
 SELECT travel.create_rule('root', 'trail', 'no baseline');
 INSERT INTO calls (at, city, more)
 VALUES
@@ -228,7 +228,7 @@ SELECT count(*) AS places FROM known WHERE rule = 'no baseline';
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Several keys of one person: travel is evaluated for each key, places are learnt for the person.
+-- Several keys of one person: legs are evaluated for each key, locations are learned for the person.
 SELECT travel.create_rule('access_key', 'trail', 'keys');
 SELECT travel.create_rule('human', 'trail', 'person');
 INSERT INTO calls (at, city, more)
@@ -253,8 +253,7 @@ ORDER BY rule, alert;
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- An entity of two columns: their texts, joined; what would be mistaken is escaped; a name in another account is
--- somebody else.
+-- An entity of two columns is their texts, joined and escaped; the same name in another account is another entity.
 INSERT INTO travel.rules (name, source, entity, baseline)
 VALUES ('two columns', 'trail', 'account_id, session_name', false);
 INSERT INTO calls (at, city, who, more)
@@ -269,7 +268,7 @@ SELECT entity, legs FROM told WHERE rule = 'two columns';
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- baseline_entity: here a whole account learns together, so that what is home to one is no news of another.
+-- baseline_entity: here a whole account shares a baseline, so the home of one user is known for another.
 INSERT INTO travel.rules (name, source, baseline_entity)
 VALUES ('team', 'trail', 'account_id'), ('two of them', 'trail', 'account_id, identity_type'), ('each', 'trail', NULL);
 INSERT INTO calls (at, city, who)

@@ -1,4 +1,4 @@
--- Events that come late, twice, or in any order.
+-- Events that arrive late, twice, or in any order.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA late;
@@ -18,8 +18,8 @@ CALL travel.scan();
 TABLE verdicts;
 SELECT alert, first_seen, last_seen, legs, evidence, withdrawn FROM told WHERE rule = 'late story';
 CREATE TABLE first_alert AS SELECT id, leg_id, message FROM travel.alerts WHERE rule = 'late story';
--- A call from Tokyo between the two comes late: the leg from London to Moscow never was, the two through Tokyo are
--- evaluated. The alert, which has lost its only leg, is withdrawn; those through Tokyo are another.
+-- A call from Tokyo between the two arrives late: the leg from London to Moscow is gone, and the two legs through Tokyo
+-- are evaluated. The alert has lost its only leg and is withdrawn; the legs through Tokyo are another alert.
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:30Z', 'Tokyo');
 CALL travel.scan();
 TABLE verdicts;
@@ -29,11 +29,11 @@ SELECT by = current_user AS by_me, change ->> 'status' AS status, (change #>> '{
 FROM travel.alert_history
 JOIN travel.alerts ON id = alert_id
 WHERE rule = 'late story';
--- The withdrawn one still says what it was about.
+-- The withdrawn alert keeps its contents.
 SELECT a.leg_id = f.leg_id AS leg, a.message = f.message AS message, a.status
 FROM travel.alerts AS a
 JOIN first_alert AS f USING (id);
--- Nothing is withdrawn twice.
+-- No alert is withdrawn twice.
 CREATE TABLE withdrawn AS SELECT id, withdrawn_at, updated_at FROM travel.alerts WHERE withdrawn_at IS NOT NULL;
 INSERT INTO calls (at, city) VALUES ('2026-03-09 09:40Z', 'Tokyo');
 CALL travel.scan();
@@ -41,8 +41,7 @@ SELECT a.withdrawn_at = w.withdrawn_at AND a.updated_at = w.updated_at AS untouc
 FROM travel.alerts AS a
 JOIN withdrawn AS w USING (id);
 
--- Or it shows that nobody travelled: by way of Amsterdam each leg of bob's is too short to matter. His alert is
--- withdrawn, and nothing takes its place.
+-- A late call from Amsterdam makes each leg of bob's too short. His alert is withdrawn, and no other takes its place.
 INSERT INTO calls (at, city, who)
 VALUES
     ('2026-03-01 09:00Z', 'London', 'bob'),
@@ -71,7 +70,8 @@ SELECT alert, first_seen, last_seen, legs, withdrawn
 FROM told
 WHERE rule = 'late story' AND entity = 'AKIACAROLEXAMPLE';
 
--- Days late, before all others: the learning period begins earlier, and so ends earlier. What was learning is raised.
+-- An event that is days late and before all others: the learning period begins and ends earlier. A leg that was in it
+-- is raised.
 INSERT INTO calls (at, city, who)
 VALUES
     ('2026-03-09 09:00Z', 'London', 'dave'),
@@ -90,7 +90,7 @@ FROM evaluated AS v
 WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE'
 ORDER BY to_time;
 SELECT city, state, first_seen FROM known WHERE rule = 'late story' AND who = 'dave' ORDER BY city;
--- Within the learning period: a place that was seen then is known, and what was raised is not any more.
+-- A late event in the learning period: its location is known, and a leg that was raised is no longer raised.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-03 20:00Z', 'Tokyo', 'dave');
 CALL travel.scan();
 SELECT at, leg, v.alert, v.reasons
@@ -99,7 +99,7 @@ WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE'
 ORDER BY to_time;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'late story' AND entity = 'AKIADAVEEXAMPLE';
 
--- Of the very second of the last event: its place in the order is by its address, not by its arrival.
+-- A late event in the same second as the last one: the order is by address, not by arrival.
 INSERT INTO calls (at, city, who)
 VALUES ('2026-03-01 09:00Z', 'London', 'erin'), ('2026-03-09 09:00Z', 'Tokyo', 'erin');
 CALL travel.scan();
@@ -107,7 +107,7 @@ INSERT INTO calls (at, city, who) VALUES ('2026-03-09 09:00Z', 'London', 'erin')
 CALL travel.scan();
 SELECT at, leg FROM evaluated WHERE rule = 'late story' AND entity = 'AKIAERINEXAMPLE';
 
--- Duplicates: the same event again, under another id, changes nothing at all.
+-- The same event again, with another id, changes nothing.
 CREATE TABLE before AS SELECT v.*, v.xmin::text AS written FROM travel.verdicts AS v WHERE rule = 'late story';
 CREATE TABLE alerts_before AS SELECT a.*, a.xmin::text AS written FROM travel.alerts AS a WHERE rule = 'late story';
 CREATE TABLE places_before AS
@@ -142,8 +142,8 @@ SELECT (
            ) AS d
        ) AS places;
 
--- In any order, in any portions, the end is the same: these were scanned as they came above; those at once; and the
--- last from the newest to the oldest, a few in each scan.
+-- In any order and any portions the results are the same: scanned as they arrived above, all at once, and from the
+-- newest to the oldest, a few in each scan.
 CREATE FUNCTION digest(rule text) RETURNS TABLE (verdicts text, alerts text, places text) LANGUAGE sql AS $$
     SELECT (SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons, alert_legs, distance_km, message), ';'
         ORDER BY leg_id))
@@ -191,7 +191,7 @@ BEGIN
         EXIT WHEN NOT FOUND;
         n := n + 1;
         COMMIT;
-        -- Whatever time zone a scan runs in.
+        -- The time zone of the session that scans does not matter.
         PERFORM set_config('timezone', CASE n % 2 WHEN 0 THEN 'UTC' ELSE 'Asia/Kolkata' END, false);
         CALL travel.scan('late, backwards');
     END LOOP;

@@ -1,5 +1,5 @@
--- The same story under the default rule, which makes new places prove themselves. Times are days and hours since the
--- first midnight: what analysts do holds from the clock's now on, so the story ends tomorrow, whenever it is told.
+-- The story under the default rule, for which new locations must prove themselves. Times are days and hours since the
+-- first midnight. Rows of analysts are in force from now on, so the story ends tomorrow.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA proven;
@@ -38,18 +38,19 @@ INSERT INTO days VALUES (0, '9:00', 'London'), (0, '18:00', 'London'), (1, '9:00
 CALL travel.scan();
 TABLE alerts;
 TABLE places;
--- The far city is held: nobody could have come there. The way home is raised, too, since only one of its ends is known.
+-- The far city is contested, because it was reached by an impossible leg. The leg home is raised, too, because only one
+-- of its ends is known.
 INSERT INTO days VALUES (1, '9:20', 'London');
 CALL travel.scan();
 TABLE places;
--- While it is used beside home it goes on in the same alert, which says that two hold the key.
+-- While both are in use, the legs join the same alert, whose evidence is two_holders.
 INSERT INTO days VALUES (1, '9:30', 'Tokyo'), (1, '12:00', 'London');
 CALL travel.scan();
 INSERT INTO days VALUES (1, '17:00', 'Tokyo');
 CALL travel.scan();
 TABLE verdicts;
 TABLE alerts;
--- Days of use do not make it known, nor does it come on trial again.
+-- Days of use do not make the city known, nor is it on trial again.
 INSERT INTO days
 SELECT day, at::interval, city, NULL
 FROM generate_series(2, 12) AS day
@@ -60,8 +61,7 @@ FROM verdicts
 WHERE at LIKE 'day _ %' OR at LIKE 'day 1_ %';
 TABLE places;
 
--- An analyst knows the office in Tokyo, and archives the last alert as expected: from its last leg on both ends are
--- known.
+-- An analyst archives the last alert as expected: from its last leg on both ends are known.
 UPDATE travel.alerts
 SET status = 'archived', archive_reason = 'expected'
 WHERE rule = 'proven story' AND nth_alert(id) = (SELECT max(alert) FROM alerts);
@@ -70,10 +70,10 @@ INSERT INTO days VALUES (13, '9:00', 'London'), (13, '9:10', 'Tokyo'), (13, '9:2
 CALL travel.scan();
 SELECT * FROM verdicts WHERE at LIKE 'day 13 %';
 SELECT max(alert) AS alerts FROM alerts;
--- Beneath the row it is still held.
+-- The learned state of the city is still contested.
 TABLE places;
 
--- The reason was wrong: what happens from now on is raised again. (The story goes on tomorrow.)
+-- The reason was wrong: legs from now on are raised again. (The story goes on tomorrow.)
 INSERT INTO days SELECT day, '9:00'::interval, 'London', NULL FROM generate_series(20, 58, 2) AS day;
 CALL travel.scan();
 UPDATE travel.alerts
@@ -87,7 +87,7 @@ SELECT alert, status, reason, first_seen, legs, evidence, reopened
 FROM alerts
 WHERE alert >= (SELECT max(alert) - 1 FROM alerts);
 
--- Bob moves to Madrid, by an airliner. That raises nothing, and Madrid is on trial.
+-- Bob moves to Madrid by plane. That raises no alert, and Madrid is on trial.
 INSERT INTO days
 VALUES
     (0, '9:00', 'London', 'bob'),
@@ -105,12 +105,12 @@ INSERT INTO days VALUES (8, '14:00', 'Madrid', 'bob');
 CALL travel.scan();
 SELECT city, state, last_seen FROM places WHERE who = 'bob';
 SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'proven story' AND user_name = 'bob';
--- From now on both are home: even what cannot be travelled between them raises nothing.
+-- From now on both are known: even an impossible leg between them is not raised.
 INSERT INTO days VALUES (9, '9:00', 'Madrid', 'bob'), (9, '9:10', 'London', 'bob'), (9, '9:20', 'Madrid', 'bob');
 CALL travel.scan();
 SELECT at, leg, v.alert, v.reasons FROM verdicts AS v WHERE leg LIKE '%Madrid%';
 
--- Carol is seen in Madrid on two days of seven: the trial begins anew with the first call after it.
+-- Carol is seen in Madrid on only two days of seven: the trial begins again with the first call after it.
 INSERT INTO days
 VALUES
     (0, '9:00', 'London', 'carol'),
@@ -127,7 +127,7 @@ INSERT INTO days VALUES (16, '9:00', 'Madrid', 'carol');
 CALL travel.scan();
 SELECT city, state FROM places WHERE who = 'carol';
 
--- Dave's place proves itself while he is at home, until the day before its end: then it is held, for good.
+-- Dave's new location is on trial while he is at home, until the day before its end: then it is contested for good.
 INSERT INTO days
 VALUES
     (0, '9:00', 'London', 'dave'),
@@ -151,7 +151,7 @@ VALUES
 CALL travel.scan();
 SELECT city, state, last_seen FROM places WHERE who = 'dave';
 
--- All at once it is the same, as far as no analyst was at work: rows of the same content.
+-- A single scan gives the same results, except for the rows of analysts.
 CREATE FUNCTION digest(rule text) RETURNS text LANGUAGE sql AS $$
     SELECT md5(string_agg(concat_ws(',', leg_id, raised, reasons), ';' ORDER BY leg_id))
     FROM travel.verdicts AS v

@@ -1,4 +1,4 @@
--- Every reason why a leg over the thresholds is not raised. Each is in travel.verdicts, with all that apply.
+-- Every reason why an impossible leg is not raised. Its verdict lists all reasons that apply.
 SET timezone = 'UTC';
 \pset null '-'
 CREATE SCHEMA suppressed;
@@ -9,10 +9,10 @@ SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons
 FROM travel.verdicts AS v
 JOIN evaluated AS j USING (rule, entity, to_time)
 ORDER BY rule, who, to_time;
--- Without a baseline, so that only what is meant speaks.
+-- Without a baseline, to see one reason at a time.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('plain', 'trail', false);
 
--- trusted: a reason only where both ends are. One trusted end is raised.
+-- trusted: a reason only if both ends are trusted. A leg with one trusted end is raised.
 INSERT INTO travel.networks (network, name, treatment)
 VALUES
     ('192.0.2.0/24', 'offices in Europe', 'trusted'),
@@ -31,8 +31,8 @@ CALL travel.scan();
 SELECT who, leg, alert, reasons FROM verdicts;
 TRUNCATE trail, travel.networks;
 
--- vpn: a leg arrives there and is not raised; the next one starts from the place before. ignore: as if it were not
--- there.
+-- vpn: a leg that arrives there is not raised, and the next one starts from the location before. ignore: as if the
+-- event were absent.
 INSERT INTO travel.networks (network, name, treatment)
 VALUES ('203.0.113.0/27', 'the VPN', 'vpn'), ('203.0.113.32/27', 'a scanner', 'ignore');
 INSERT INTO travel.networks (asn, name, treatment) VALUES (65537, 'an AS', 'vpn');
@@ -53,8 +53,8 @@ SELECT who, at, leg, alert, reasons FROM verdicts WHERE at >= '03-09 10:00';
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
--- NetworkAttributes that a rule ignores: what has them is passing, like a VPN. Tor is never ignored: neither where it
--- arrives nor where it comes from.
+-- Network attributes that a rule ignores: events with them are skipped like those of a VPN. Tor is never ignored at
+-- either end.
 INSERT INTO travel.rules (name, source, baseline, ignored)
 VALUES
     ('anon', 'trail', false, '{anonymizer}'),
@@ -87,13 +87,14 @@ SELECT who, at, leg, max(coalesce(alert::text, '') || reasons::text) FILTER (WHE
     max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'as') AS same_asn,
     max(coalesce(alert::text, '') || reasons::text) FILTER (WHERE rule = 'all') AS all
 FROM verdicts GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;
--- A telephone is evidence, and a mark that rules lower by default: but not where the leg comes from Tor.
+-- A mobile carrier is evidence, and a network attribute that rules downgrade by default, but not if the leg starts at a
+-- Tor address.
 SELECT rule, substring(entity FROM 5 FOR 12) AS entity, severity, evidence
 FROM told
 WHERE entity LIKE '%PHONE%'
 ORDER BY rule, entity;
--- Several networks say something of one address: a prefix beats an AS, the longer the shorter, the user's the imported;
--- each by the event's time.
+-- Several networks apply to one address: a prefix precedes an AS, the longer the shorter, the user's the imported; each
+-- by the time of the event.
 DELETE FROM travel.rules;
 TRUNCATE trail;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('plain', 'trail', false);
@@ -119,7 +120,7 @@ SELECT who, leg, alert, reasons FROM verdicts;
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
--- Suppressions: every criterion that is given must fit.
+-- Suppressions: every criterion that is given must match.
 INSERT INTO travel.rules (name, source, baseline) VALUES ('quiet', 'trail', false);
 CREATE TABLE tries (n int GENERATED ALWAYS AS IDENTITY, rule text, entity_like text, a text, b text, network cidr,
     valid_from timestamptz, valid_until timestamptz);
@@ -175,7 +176,7 @@ DELETE FROM travel.rules;
 DELETE FROM travel.suppressions;
 TRUNCATE trail;
 
--- Suppressing an exit suppresses the way there and the way back.
+-- Suppressing an exit address suppresses the legs to it and from it.
 INSERT INTO travel.rules (name, source) VALUES ('exit', 'trail');
 INSERT INTO calls (at, city)
 VALUES
@@ -193,7 +194,7 @@ DELETE FROM travel.rules;
 DELETE FROM travel.suppressions;
 TRUNCATE trail;
 
--- Several reasons at once: all of them are listed, always in the same order.
+-- Several reasons are all listed, always in the same order.
 INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from)
 VALUES ('much', 'trail', 'encountered', true, '{anonymizer,hosting,same_asn}', '2026-03-09 09:00Z');
 INSERT INTO travel.networks (network, name, treatment)
@@ -221,15 +222,14 @@ DELETE FROM travel.rules;
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.suppressions;
 
--- What analysts enter holds for what comes from then on, and for the past once that is evaluated again. The past is as
--- it was evaluated until then.
+-- Rows of analysts apply to new events, and to past events after a rescan. Until then past verdicts stand.
 SELECT travel.create_rule('access_key', 'trail', 'edits');
 CREATE VIEW edits AS SELECT at, leg, alert, reasons FROM verdicts WHERE rule = 'edits';
 INSERT INTO calls (at, city)
 VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
 CALL travel.scan();
 TABLE edits;
--- A known place.
+-- A known location.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, subdivision, valid_from)
 SELECT 'edits', actor, 'JP', 'Tokyo', to_subdivision, '2026-03-01'
 FROM travel.verdicts
@@ -242,7 +242,7 @@ TABLE edits;
 CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits';
--- It holds strictly between its two times.
+-- It is in force from valid_from until before valid_until.
 UPDATE travel.known_places
 SET valid_from = '2026-03-09 09:10Z', valid_until = '2026-03-09 09:20Z'
 WHERE rule = 'edits' AND origin = 'analyst';
@@ -254,10 +254,10 @@ WHERE rule = 'edits' AND origin = 'analyst';
 CALL travel.rescan('edits', '2026-03-09 09:00Z');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
--- A row that is in force ends when it is deleted; deleted once more, it is gone.
+-- DELETE ends a row that is in force; a second DELETE removes it.
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
 DELETE FROM travel.known_places WHERE rule = 'edits' AND origin = 'analyst';
--- A known move, one way only.
+-- A known transition, in one direction only.
 INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
     to_country_code, to_subdivision, to_city, valid_from)
 SELECT 'edits', actor, from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city,
@@ -289,7 +289,7 @@ UPDATE travel.rules SET raise_from = NULL, min_distance_km = 9600 WHERE name = '
 INSERT INTO calls (at, city) VALUES ('2026-03-09 10:10Z', 'Yokohama');
 CALL travel.scan();
 TABLE edits;
--- Evaluated again, the past is by what holds now: nothing is over 9,600 km.
+-- After a rescan past events are evaluated by the present settings: no leg is over 9,600 km.
 CALL travel.rescan('edits', '2026-03-01');
 TABLE edits;
 SELECT alert, legs, withdrawn FROM told WHERE rule = 'edits' ORDER BY alert;
@@ -307,8 +307,8 @@ ORDER BY t.alert;
 DELETE FROM travel.rules;
 TRUNCATE trail;
 
--- Who is evaluated, for whom places are learnt, and how: what is edited holds from the next scan on, and for all once
--- the past is evaluated again. Nothing is left of what the old settings said but withdrawn alerts.
+-- Changes of the entity, the baseline user and the way of learning apply from the next scan on, and to everything after
+-- a rescan. Only withdrawn alerts remain of the old settings.
 INSERT INTO travel.rules (name, source) VALUES ('turns', 'trail');
 CREATE VIEW turns AS
 SELECT at, leg, substring(entity FROM '[^/]*$') AS entity, alert, reasons
@@ -325,7 +325,7 @@ INSERT INTO calls (at, city)
 VALUES ('2026-03-01 09:00Z', 'London'), ('2026-03-09 09:00Z', 'London'), ('2026-03-09 09:10Z', 'Tokyo');
 CALL travel.scan();
 TABLE turns_places;
--- What was proven, on trial or held was encountered.
+-- Locations that are proven, on trial or contested were encountered.
 UPDATE travel.rules SET learn = 'encountered' WHERE name = 'turns';
 INSERT INTO calls (at, city, more)
 VALUES
@@ -346,7 +346,7 @@ TABLE turns_places;
 UPDATE travel.rules SET baseline = true, baseline_entity = 'account_id', learn = 'proven' WHERE name = 'turns';
 CALL travel.rescan('turns', '-infinity');
 TABLE turns_places;
--- What is no longer in the source, or not meant any more, was never there.
+-- After a rescan, rows that the source no longer has or the condition excludes have left no trace.
 DELETE FROM trail WHERE event_time = '2026-03-09 09:40Z';
 CALL travel.rescan('turns', '-infinity');
 TABLE turns;

@@ -10,7 +10,7 @@ CREATE INDEX ON reference.trail ((travel_internal.entity(VARIADIC ARRAY[account_
 SELECT travel.check_rule('iam_user');
 CREATE VIEW verdicts AS SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'iam_user' ORDER BY to_time;
 
--- Learning: a day from the first call on, wherever she is.
+-- The learning period is a day from the first call on, wherever she is.
 INSERT INTO calls (at, city)
 VALUES
     ('2026-03-01 09:00Z', 'London'),
@@ -27,7 +27,7 @@ INSERT INTO calls (at, city) VALUES ('2026-03-02 09:00Z', 'London'), ('2026-03-0
 CALL travel.scan();
 SELECT * FROM told WHERE rule = 'iam_user';
 SELECT message FROM travel.alerts WHERE rule = 'iam_user';
--- Its signal has the attributes of the reference, each where the reference has it.
+-- Its signal has the attributes of the reference, each in the place that the reference has it.
 SELECT path, signal #>> path AS value, jsonb_typeof(signal #> path) AS type
 FROM travel.alerts
 CROSS JOIN unnest(ARRAY['impossible_travel.triggering_locations.first_location.city',
@@ -39,7 +39,7 @@ CROSS JOIN unnest(ARRAY['impossible_travel.triggering_locations.first_location.c
   'userIdentity.accessKeyId', 'userIdentity.type', 'userIdentity.session_name']) WITH ORDINALITY AS p (dotted, n)
   CROSS JOIN LATERAL string_to_array(dotted, '.') AS path
 WHERE rule = 'iam_user' ORDER BY n;
--- The template of the reference, as it is, is the message of the rule; the past has it once it is evaluated again.
+-- The template of the reference works unchanged as the message of the rule; past alerts have it after a rescan.
 UPDATE travel.rules
 SET message
     = 'The AWS access key {{@userIdentity.accessKeyId}} '
@@ -59,7 +59,7 @@ SELECT message FROM travel.alerts WHERE rule = 'iam_user';
 INSERT INTO calls (at, city) VALUES ('2026-03-02 09:20Z', 'London');
 CALL travel.scan();
 SELECT * FROM verdicts WHERE at >= '03-02';
--- Nor does the far city any more: it was encountered, and so was the way.
+-- Nor does the far city any more: the location and the transition were encountered.
 INSERT INTO calls (at, city) VALUES ('2026-03-02 09:30Z', 'Tokyo');
 CALL travel.scan();
 SELECT * FROM verdicts WHERE at >= '03-02';
@@ -69,7 +69,7 @@ FROM moves
 WHERE rule = 'iam_user'
 ORDER BY move;
 
--- Unseen for 31 days the far city is forgotten, but not the way there.
+-- The far city is forgotten after 31 days without a call, but not the transition.
 INSERT INTO calls (at, city) VALUES ('2026-03-20 09:00Z', 'London'), ('2026-04-02 09:30Z', 'London');
 CALL travel.scan();
 SELECT city, last_seen FROM known WHERE rule = 'iam_user' ORDER BY city;
@@ -86,7 +86,7 @@ CALL travel.scan();
 SELECT * FROM verdicts WHERE at >= '03-20';
 SELECT alert, severity, status, first_seen, last_seen, legs FROM told WHERE rule = 'iam_user' ORDER BY alert;
 SELECT message FROM travel.alerts WHERE rule = 'iam_user' ORDER BY id;
--- Nothing more is learnt of ways.
+-- No transitions are learned any more.
 SELECT count(*) AS moves FROM moves WHERE rule = 'iam_user';
 
 -- Another rule over the same calls, in one scan, without learn_transitions from the beginning: the far city is raised
@@ -98,7 +98,7 @@ WHERE name = 'iam_user';
 CALL travel.scan('iam_user, no ways');
 SELECT at, leg, alert, reasons FROM evaluated WHERE rule = 'iam_user, no ways' ORDER BY to_time;
 
--- Over the same calls the rule that was scanned step by step, evaluated again, says the same.
+-- A rescan of the rule that was scanned step by step gives the same results.
 CALL travel.rescan('iam_user', '2026-03-01');
 SELECT count(*) AS differences FROM (
     (

@@ -1,5 +1,5 @@
--- What the stories of the detection rule stand on: cities by name, a table of calls for each story, what came of it in
--- few columns.
+-- Helpers of the stories of detection rules: cities by name, a table of calls for each story, and views of the results
+-- in few columns.
 CREATE SCHEMA stories;
 SET search_path = stories, public;
 CREATE TABLE city (name text PRIMARY KEY, ip inet NOT NULL);
@@ -26,7 +26,7 @@ INSERT INTO city VALUES
     ('a telephone in Mumbai', '203.0.113.241'),
     ('London, IPv6', '2001:db8::1'),
     ('Tokyo, IPv6', '2001:db8:2000::1');
--- Each is where its name says.
+-- Each address is in the city of its name.
 SELECT name, p.city, p.country_code, p.hosting, p.anonymizer, p.asn
 FROM city
 CROSS JOIN LATERAL travel.locate(ip) AS p
@@ -61,7 +61,7 @@ BEGIN
     CREATE TRIGGER make_call INSTEAD OF INSERT ON calls FOR EACH ROW EXECUTE FUNCTION stories.make_call();
 END $$;
 
--- What came of it. Times are UTC; the alerts of a rule are numbered from 1.
+-- The results. Times are UTC; the alerts of a rule are numbered from 1.
 CREATE FUNCTION clock(t timestamptz) RETURNS text
     LANGUAGE sql AS $$ SELECT to_char(t AT TIME ZONE 'UTC', 'MM-DD HH24:MI') $$;
 CREATE FUNCTION nth_alert(alert_id bigint) RETURNS bigint LANGUAGE sql AS $$

@@ -1,4 +1,4 @@
--- What was said stands: evaluating again, for a late event or from a time on, says nothing anew of the time before,
+-- Verdicts are final: evaluating again for a late event, or a rescan from a time on, changes no verdict before it,
 -- whatever the rule has become.
 SET timezone = 'UTC';
 \pset null '-'
@@ -8,7 +8,7 @@ CALL stage();
 SELECT travel.create_rule('access_key', 'trail', 'stands');
 UPDATE travel.rules SET baseline = false WHERE name = 'stands';
 
--- Alice's key is in Tokyo ten minutes after London on three days; bob's goes to and fro within one hour.
+-- Alice's key is in Tokyo ten minutes after London on three days; bob's travels back and forth within one hour.
 INSERT INTO calls (at, city) VALUES
     ('2026-03-09 09:00Z', 'London'),
     ('2026-03-09 09:10Z', 'Tokyo'),
@@ -34,15 +34,14 @@ CREATE VIEW changed_alerts AS
 SELECT entity, nth_alert(id) AS alert
 FROM (SELECT a.*, a.xmin::text FROM travel.alerts AS a WHERE rule = 'stands' EXCEPT TABLE alerts_before) AS d;
 
--- The rule becomes another: nothing is raised any more, what is grouped is grouped more narrowly, and would be more
--- severe.
+-- The rule changes: it would raise nothing, keep incidents shorter, and give them a higher severity.
 INSERT INTO travel.suppressions (rule, country_code_a, reason) VALUES ('stands', 'JP', 'an office there');
 UPDATE travel.rules SET severity = 'high', keep_alive = '5 minutes' WHERE name = 'stands';
 
--- A late event of each. Of alice, only what arrives from then on is evaluated anew: the last of her alerts is
--- withdrawn, the two before stand as they were.
+-- A late event of each. Only alice's legs that arrive from then on are evaluated again: her last alert is withdrawn,
+-- the two before are unchanged.
 INSERT INTO calls (at, city) VALUES ('2026-03-11 09:05Z', 'Cambridge');
--- Of bob, two legs were said to be raised before; they stay in the alert that they were raised into.
+-- Two legs of bob's were raised before; they stay in their alert.
 INSERT INTO calls (at, city, who) VALUES ('2026-03-11 09:25Z', 'Cambridge', 'bob');
 CALL travel.scan();
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
@@ -50,27 +49,25 @@ SELECT alert, entity, first_seen, last_seen, legs, withdrawn FROM told WHERE rul
 SELECT * FROM changed_verdicts ORDER BY entity, at;
 SELECT * FROM changed_alerts ORDER BY alert;
 
--- The same from a time on, which is part of what is evaluated again. Alice's second day: its leg is suppressed now; the
--- first day stands.
+-- A rescan from a time on, which is included. The leg of alice's second day is suppressed now; the first day stands.
 CALL travel.rescan('stands', '2026-03-10 09:10Z');
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, legs, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
 SELECT * FROM changed_verdicts WHERE entity ~ 'ALICE' ORDER BY at;
 
--- A microsecond later is too late for what arrives then.
+-- A rescan from a microsecond later leaves that leg alone.
 DELETE FROM travel.suppressions WHERE rule = 'stands';
 CALL travel.rescan('stands', '2026-03-10 09:10:00.000001Z');
 SELECT entity, at, leg, alert, reasons
 FROM evaluated
 WHERE rule = 'stands' AND entity ~ 'ALICE'
 ORDER BY entity, to_time;
--- All of it: nothing is left of what was said.
+-- A rescan of everything leaves no old verdict.
 CALL travel.rescan('stands', '-infinity');
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, first_seen, legs, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
 
--- What stands counts for what follows: a leg joins the incident that stands, as it was raised, and the evidence of both
--- is the alert's.
+-- Standing verdicts count for later legs: a leg joins the standing incident, and the alert has the evidence of both.
 INSERT INTO calls (at, city, who, more) VALUES
     ('2026-03-12 09:00Z', 'London', 'carol', '{"user_agent": "a"}'),
     ('2026-03-12 09:10Z', 'Tokyo', 'carol', '{"user_agent": "b"}'),
@@ -84,7 +81,7 @@ CALL travel.scan();
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' AND entity ~ 'CAROL' ORDER BY to_time;
 SELECT entity, legs, evidence FROM told WHERE rule = 'stands' AND entity ~ 'CAROL';
 
--- Events that the source has lost: their verdicts stand beside a late event, and fall where they are evaluated again.
+-- Events that the source has lost: their verdicts stand after a late event, and are deleted by a rescan.
 DELETE FROM trail WHERE user_name = 'carol' AND event_time < '2026-03-12 12:00Z';
 INSERT INTO calls (at, city, who) VALUES ('2026-03-12 12:25Z', 'London', 'carol');
 CALL travel.scan();

@@ -1,5 +1,5 @@
--- Tables that keep times, addresses and coordinates as texts or numbers: what one program writes, travel.detect reads.
--- 192.0.2.5 London, 203.0.113.7 Tokyo, 198.51.100.1 New York.
+-- travel.detect reads times, addresses and coordinates that are stored as text or numbers, in the formats of common
+-- programs. 192.0.2.5 is in London, 203.0.113.7 in Tokyo, 198.51.100.1 in New York.
 CREATE SCHEMA as_text;
 SET search_path = as_text, public;
 SET timezone = 'America/New_York';
@@ -8,7 +8,7 @@ SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
 \pset null '-'
 
--- Times in text, whatever wrote them.
+-- Times in text, in the formats of various programs.
 CREATE TABLE times (event_time text, access_key_id text, source_ip inet);
 INSERT INTO times
 SELECT t, written_by, ip FROM (VALUES
@@ -30,7 +30,7 @@ FROM travel.detect('times')
 ORDER BY entity COLLATE "C";
 SELECT status, events, entities FROM travel.coverage('times');
 
--- Unix time in numbers is read by the same rule, and a notice says so. An index on travel.event_time serves.
+-- Unix time in numbers is read by the same rule, and a notice says so. An index on travel.event_time is used.
 CREATE TABLE numbers (i integer, b bigint, n numeric, f float8, r real, s smallint, d date, access_key_id text,
     source_ip inet, outcome text, invoked_by text);
 INSERT INTO numbers
@@ -72,7 +72,7 @@ WHERE rule = 'numbers'
 ORDER BY to_time;
 DELETE FROM travel.rules WHERE name = 'numbers';
 
--- The same rule, whatever type the number is of. A literal in quotes is text.
+-- The rule is the same for every type of number. A literal in quotes is text.
 SELECT n, travel.event_time(n) AS numeric,
     travel.event_time(n::text) IS NOT DISTINCT FROM travel.event_time(n) AS as_text,
     extract(epoch FROM travel.event_time(n::float8) - travel.event_time(n)) AS of_float8,
@@ -88,8 +88,8 @@ SELECT travel.event_time(1704996177) AS integer, travel.event_time(1704996177000
     travel.event_time('1704996177') AS literal, travel.event_time(NULL) AS nothing,
     travel.event_time('Infinity'::numeric) AS infinite, travel.event_time('1704996177'::varchar) AS varchar;
 
--- Addresses in text: what inet::text writes, and an address with its port, are hosts. So are they of a rule's source,
--- of the window function and of the aggregate.
+-- Addresses in text: the text of an inet and an address with a port are hosts, in a rule, the window function and the
+-- aggregate, too.
 CREATE TABLE addresses (event_time timestamptz, access_key_id text, source_ip text);
 INSERT INTO addresses
 SELECT t, written_as, ip FROM (VALUES
@@ -119,7 +119,7 @@ FROM (
 WHERE (leg).impossible
 ORDER BY access_key_id COLLATE "C";
 
--- An inet or cidr with a netmask is its host, in coverage, too.
+-- An inet or cidr with a netmask counts as its host, in coverage, too.
 CREATE TABLE masked (event_time timestamptz, access_key_id text, source_ip inet);
 INSERT INTO masked
 VALUES
@@ -131,7 +131,7 @@ SELECT from_ip, to_ip FROM travel.detect('masked');
 SELECT source_kind, status, events FROM travel.coverage('masked');
 SELECT source_kind, status, events FROM travel.coverage('masked', columns => '{"source_ip": "(source_ip::text)"}');
 
--- coverage says what an address is wherever there is one: of an events table that is filled by hand, too.
+-- coverage shows the kind of an address for every source that has one, even an events table that is filled by hand.
 SELECT travel.create_events_table('by_hand');
 INSERT INTO by_hand (event_id, event_time, access_key_id, source_ip, source_text, source_kind) VALUES
     ('1', '2026-03-02 09:00Z', 'k', '192.0.2.5', NULL, NULL),
@@ -142,12 +142,13 @@ INSERT INTO by_hand (event_id, event_time, access_key_id, source_ip, source_text
     ('6', '2026-03-02 09:50Z', 'k', NULL, NULL, 'aws_internal'),
     ('7', '2026-03-02 10:00Z', 'k', NULL, '203.0.113.7', NULL);
 SELECT source_kind, status, events FROM travel.coverage('by_hand') ORDER BY 1, 2;
--- A row may have its address in source_text alone.
+-- A row may have its address only in source_text.
 SELECT from_ip, to_ip FROM travel.detect('by_hand');
 CREATE VIEW two_columns AS SELECT event_time, access_key_id, source_ip, source_text FROM by_hand;
 SELECT source_kind, status, events FROM travel.coverage('two_columns') ORDER BY 1, 2;
 
--- A coordinate or a radius that cannot be read is no place, and ends no query: as text, as numeric, in jsonb.
+-- A row with a coordinate or radius that cannot be read is not located, and does not end the query: as text, as
+-- numeric, in jsonb.
 CREATE TABLE coordinates (event_time timestamptz, k text, latitude text, longitude text, accuracy_km text);
 INSERT INTO coordinates
 SELECT timestamptz '2026-03-02 09:00Z' + n * interval '1 minute', 'k', latitude, longitude, accuracy

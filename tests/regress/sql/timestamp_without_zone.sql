@@ -1,5 +1,5 @@
--- A timestamp without time zone is UTC for every entry point, whatever the zone of the session: at a change to summer
--- time an hour of the session's zone is missing.
+-- A timestamp without time zone is UTC for every entry point, whatever the time zone of the session, even in the hour
+-- that a change to daylight saving time skips.
 SET datestyle = ISO;
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
@@ -62,7 +62,7 @@ SELECT count(*) FROM travel.detect('zoneless');
 SELECT leg.from_time AT TIME ZONE 'UTC' AS from_utc, leg.to_time AT TIME ZONE 'UTC' AS to_utc
 FROM (SELECT travel.impossible_legs(event_time, source_ip, 100, 100, false) AS legs FROM zoneless) AS j
 CROSS JOIN LATERAL unnest(legs) AS leg;
--- Places by the time of an event, and ids of legs, too.
+-- So are the arguments of travel.locate and of leg ids.
 INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code, valid_from)
 VALUES ('10.0.0.0/8', 'office', 48.85, 2.35, 'Paris', 'FR', '2026-03-08 01:55Z');
 SELECT event_time, (travel.locate(inet '10.0.0.1', event_time)).city, travel.is_located(inet '10.0.0.1', event_time),
@@ -78,7 +78,7 @@ SELECT travel_internal.leg_id('k', timestamp '2026-03-08 02:30', '192.0.2.1', ti
        travel_internal.leg_id('k', timestamp '2026-03-08 02:30', 1, 2, timestamp '2026-03-08 03:00', 3, 4)
            = travel_internal.leg_id('k', timestamptz '2026-03-08 02:30Z', 1, 2, timestamptz '2026-03-08 03:00Z', 3, 4)
                AS same_id_over_coordinates;
--- What is loaded into such a column is UTC: so it is read again, and no hour of the session's zone is lost or doubled.
+-- Times are loaded into such a column as UTC and read as UTC: no hour of the session's time zone is lost or doubled.
 CREATE TABLE loaded (event_id text, event_time timestamp);
 SELECT inserted
 FROM travel.ingest('loaded',
@@ -86,7 +86,7 @@ FROM travel.ingest('loaded',
     '{"eventID": "3", "eventTime": "2026-11-01T05:30:00Z"}, {"eventID": "4", "eventTime": "2026-11-01T06:30:00Z"}]');
 SELECT event_id, event_time FROM loaded ORDER BY 1;
 DROP TABLE loaded;
--- Every function that takes the time of an event has both forms, and they are the same function.
+-- Every function that takes the time of an event has both forms, with the same implementation.
 SELECT a.oid::regprocedure AS only_with_zone
 FROM pg_proc AS a
 WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])

@@ -1,6 +1,6 @@
--- detect, coverage and scans over a table of somebody else run none of his code by a conversion: only types of
--- PostgreSQL's own, and domains over them, are converted. Others are 42804, with the expression in the hint by which
--- the caller can convert them himself.
+-- detect, coverage and scans over the table of another role run none of that role's code by a conversion: only
+-- PostgreSQL's own types, and domains over them, are converted. Other types are 42804, with a hint that shows the
+-- expression by which the caller can convert them.
 SET timezone = 'UTC';
 SET impossible_travel.coverage_notice = off;
 SET client_min_messages = warning;
@@ -21,7 +21,7 @@ CREATE DOMAIN address AS inet;
 CREATE DOMAIN degrees AS float8;
 CREATE DOMAIN truth AS boolean;
 CREATE DOMAIN document AS jsonb;
--- What runs this says so by its role.
+-- Each function records the role that runs it.
 CREATE TABLE ran (what text, by name);
 GRANT INSERT ON ran TO PUBLIC;
 GRANT USAGE ON SCHEMA others TO PUBLIC;
@@ -74,7 +74,7 @@ VALUES
 RESET ROLE;
 SET search_path = public, others;
 
--- Whatever column is of whatever such type: nothing of it runs.
+-- No function runs, whatever the column and the type.
 CREATE TABLE keys AS
 SELECT *
 FROM unnest(ARRAY['event_id', 'event_time', 'event_name', 'event_source', 'aws_region', 'account_id', 'source_ip',
@@ -97,7 +97,7 @@ SELECT entity, sqlstate_of(format('SELECT travel.detect(''others.events'', %L)',
 FROM unnest(ARRAY['pair', 'colour', 'pairs', 'span', 'pair_d', 'pairs_d', 'access_key_id, colour']) AS e (entity);
 SELECT * FROM ran;
 
--- So in rules: as an entity, a baseline entity, an arrival column, or any other.
+-- The same in rules: as an entity, a baseline entity, an arrival column, or any other.
 SET client_min_messages = error;
 INSERT INTO travel.rules (name, source, columns)
 SELECT key, 'others.events', columns
@@ -118,7 +118,7 @@ SELECT * FROM ran;
 DELETE FROM travel.rules;
 SET client_min_messages = warning;
 
--- The hint can be followed, whatever the names: then it is the caller's own expression.
+-- The hint can be followed, whatever the names: then the expression is the caller's own.
 ALTER TABLE events RENAME colour TO "odd ""colour""";
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('others.events', columns => '{"event_name": "odd \"colour\""}')$$);
@@ -132,8 +132,8 @@ FROM travel.detect('others.events', columns => '{"event_name": "(s.\"odd \"\"col
 SELECT entity FROM travel.detect('others.events', 'actor', columns => '{"actor": "(s.\"odd \"\"colour\"\"\"::text)"}');
 SELECT DISTINCT what, by FROM ran;
 
--- Domains over PostgreSQL's own types are those types: their columns are found, compared by PostgreSQL's operators, and
--- come out as declared.
+-- Domains over PostgreSQL's own types count as those types: their columns are read, compared by PostgreSQL's operators,
+-- and returned as declared.
 TRUNCATE ran;
 CREATE TABLE others.domains (event_id others.key, event_time others.moment, source_ip others.address,
     access_key_id others.key_of_key, v varchar(9), outcome others.key, invoked_by others.key, latitude others.degrees,

@@ -1,6 +1,5 @@
--- The window function travel.leg: the leg that arrives at a row, streamed in the order of OVER.
--- Addresses: 192.0.2.1 London, .145 Cambridge, .49 Paris, 198.51.100.1 New York, 203.0.113.1 Tokyo, 203.0.113.33
--- Yokohama.
+-- The window function travel.leg returns the leg that arrives at a row, in the order of OVER. Addresses: 192.0.2.1
+-- London, .145 Cambridge, .49 Paris, 198.51.100.1 New York, 203.0.113.1 Tokyo, 203.0.113.33 Yokohama.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
@@ -16,8 +15,8 @@ WHERE (l).to_time IS NOT NULL;
 RESET extra_float_digits;
 \x off
 
--- Consecutive located events whose addresses differ, per partition. What cannot be placed neither ends nor starts a
--- leg; the same address never travels; nothing passes from one partition to the next.
+-- A leg connects consecutive located events with different addresses in a partition. Events that are not located
+-- neither end nor start a leg, the same address makes no leg, and no leg crosses partitions.
 CREATE TEMP TABLE journeys (who text, event_time timestamptz, ip inet, id text);
 INSERT INTO journeys VALUES
     ('a', '2026-03-02 09:00Z', '192.0.2.1',       'a1'),
@@ -39,7 +38,7 @@ SELECT who, id, (l).from_event_id, (l).to_event_id, (l).from_city, (l).to_city, 
 FROM (SELECT *, travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, ip) AS l FROM journeys) AS t
 ORDER BY who, id;
 
--- Evaluated strictly: more than the distance, and faster than the velocity. London to Tokyo is d km.
+-- The thresholds are strict: more than the distance and faster than the velocity. London to Tokyo is d km.
 CREATE TEMP VIEW d AS SELECT travel.distance_km(51.50853, -0.12574, 35.6895, 139.69171) AS d;
 SELECT 'min_distance_km = d' AS what, (l).impossible
 FROM (SELECT travel.leg(event_time, ip, id, d, 0) OVER (ORDER BY event_time, ip) AS l FROM two, d) AS s
@@ -73,13 +72,13 @@ FROM (
 ) AS s
 WHERE (l).to_time IS NOT NULL ORDER BY ip;
 
--- Ties come in the order of addresses as hosts: IPv4 before IPv6, by their bytes.
+-- Ties are in the order of hosts: IPv4 before IPv6, by their bytes.
 SELECT row_number() OVER w AS n, ip, (travel.leg('2026-03-02 09:00Z', ip) OVER w).from_ip
 FROM unnest('{2001:db8::1,203.0.113.1,192.0.2.145,192.0.2.49,2001:db8:2000::1,192.0.2.1}'::inet[]) AS ip
 WINDOW w AS (ORDER BY ip) ORDER BY 1;
 
--- Events of one time and address are one event, and the smallest id stands for all, bytewise, NULL last: at both ends
--- of a leg, whichever of them comes first.
+-- Events with the same time and address are one event with the smallest of their ids, bytewise with NULL last, at both
+-- ends of a leg, in whatever order they come.
 SELECT who, n, id, (l).from_event_id, (l).to_event_id
 FROM (
     SELECT *, travel.leg(event_time, ip, id) OVER (PARTITION BY who ORDER BY event_time, ip, n) AS l
@@ -101,7 +100,7 @@ FROM (
 ) AS s
 WHERE (l).to_time IS NOT NULL ORDER BY n;
 
--- The frame says nothing, whatever it is.
+-- The frame does not matter.
 SELECT count(*) FILTER (WHERE a IS DISTINCT FROM b OR a IS DISTINCT FROM c OR a IS DISTINCT FROM d) AS differences,
     count((a).to_time) AS legs
 FROM (
@@ -117,7 +116,7 @@ FROM (
     FROM journeys WHERE event_time IS NOT NULL
 ) AS s;
 
--- Arguments: by position, by name, left out; a text literal for an id; thresholds that are parameters.
+-- Arguments by position, by name, and omitted; a text literal for an id; thresholds that are parameters.
 SELECT (l).from_event_id, (l).to_event_id, (l).impossible
 FROM (SELECT travel.leg(event_time, ip, min_velocity_kmh => 60000) OVER (ORDER BY event_time, ip) AS l FROM two) AS s
 WHERE (l).to_time IS NOT NULL;
@@ -136,7 +135,7 @@ EXECUTE above(9000, 1000);
 EXECUTE above(10000, 1000);
 DEALLOCATE above;
 
--- use_accuracy: what both radii allow is taken off the evaluated distance, which cannot fall below 0.
+-- use_accuracy: both radii are subtracted from the effective distance, which cannot fall below 0.
 SELECT round((l).distance_km) AS km, round((l).effective_distance_km) AS evaluated, (l).from_accuracy_km AS r1,
     (l).to_accuracy_km AS r2, round((l).velocity_kmh) AS kmh, (l).impossible
 FROM (SELECT n,
@@ -146,7 +145,7 @@ FROM (SELECT n,
           WITH ORDINALITY AS v (ip, n)) AS s
 WHERE (l).to_time IS NOT NULL ORDER BY n;
 
--- Over sourceIPAddress as it is: what is no address is not located.
+-- Over sourceIPAddress as it is: a text that is not an address is not located.
 SELECT source, (l).from_ip, (l).to_ip, (l).to_city
 FROM (SELECT n, source,
     travel.leg(timestamptz '2026-03-02 09:00Z' + n * interval '1 minute', source, n::text) OVER (ORDER BY n) AS l
@@ -154,7 +153,7 @@ FROM (SELECT n, source,
           '10.0.0.1', '', NULL, '::ffff:192.0.2.1', '203.0.113.1'])
           WITH ORDINALITY AS v (source, n)) AS s
 ORDER BY n;
--- A plain decimal number is no address but a coordinate that was given as text or numeric literal.
+-- A plain decimal number is not an address but a coordinate that was given as text or as a numeric literal.
 SELECT n AS ip, sqlstate_of(format('SELECT travel.leg(now(), %L::text) OVER ()', n))
 FROM unnest(ARRAY['51.5', '-0.12', '7', '+1.', '.5', '1e5', '1.2.3', '-', '.', 'x']) WITH ORDINALITY AS v (n, i)
 ORDER BY i;
@@ -162,8 +161,8 @@ ORDER BY i;
 SELECT error_of($$SELECT travel.leg(now(), '51.5'::text) OVER ()$$);
 \pset format aligned
 
--- Over coordinates: they are place and identity, there is no address and nothing from GeoIP. NaN, what is out of range
--- and NULL are not located; 0,0 is a place; -0 is 0.
+-- Over coordinates: they are the location and its identity, without an address and without GeoIP. NaN, coordinates out
+-- of range and NULL are not located; 0,0 is a location; -0 is 0.
 SELECT lat, lon, (l).from_latitude AS from_lat, (l).from_longitude AS from_lon, (l).from_ip, (l).to_city,
     (l).from_accuracy_km AS r, (l).to_event_id AS id, round((l).distance_km) AS km, (l).impossible
 FROM (SELECT *,
@@ -179,7 +178,7 @@ FROM (
     FROM (VALUES (float8 '1', float8 '2'), (-1, 2), (1, -2), (-1, 2)) AS v (lat, lon)
 ) AS s
 ORDER BY lat, lon;
--- With radii of one's own; one that is none counts as 0.
+-- With radii; an invalid one counts as 0.
 SELECT r, (l).from_accuracy_km AS r1, (l).to_accuracy_km AS r2, round((l).distance_km) AS km,
     round((l).effective_distance_km) AS evaluated
 FROM (SELECT *,
@@ -190,7 +189,7 @@ FROM (SELECT *,
           AS v (n, lon, r)) AS s
       ORDER BY n;
 
--- What a window refuses.
+-- Invalid windows.
 CREATE FUNCTION pg_temp.windowed(call text, over_clause text) RETURNS text LANGUAGE sql AS $$
     SELECT sqlstate_of(format('SELECT travel.leg(%s) OVER (%s) FROM two', call, over_clause)) $$;
 SELECT what, pg_temp.windowed(call, coalesce(over_clause, 'ORDER BY event_time, ip'))
@@ -218,7 +217,7 @@ FROM (VALUES
     (20, 'no time at all',      'NULL, ip', NULL)
 ) AS v (n, what, call, over_clause)
 ORDER BY n;
--- A descending time hides behind rows that are not located, too; a NULL time is no time to descend from.
+-- A descending time is found across rows that are not located; a NULL time is skipped.
 SELECT sqlstate_of($$
     SELECT travel.leg(t, ip) OVER (ORDER BY n)
     FROM (VALUES (1, timestamptz '2026-03-02 09:00Z', inet '10.0.0.1'), (2, '2026-03-02 08:00Z', '192.0.2.1'))
@@ -230,7 +229,7 @@ SELECT sqlstate_of($$
         (3, '2026-03-02 09:00Z', '192.0.2.1'))
         AS v (n, t, ip)
 $$);
--- Without OVER, in WHERE, as an aggregate's argument within itself: PostgreSQL's own rules of window functions.
+-- Without OVER, in WHERE, nested in itself: PostgreSQL's rules for window functions apply.
 SELECT sqlstate_of('SELECT travel.leg(event_time, ip) FROM two') AS no_over,
     sqlstate_of('SELECT 1 FROM two WHERE (travel.leg(event_time, ip) OVER ()) IS NULL') AS in_where,
        sqlstate_of('SELECT travel.leg(event_time, ip) FILTER (WHERE true) OVER () FROM two') AS filter,
@@ -243,7 +242,7 @@ SELECT error_of('SELECT travel.leg(event_time, ip, NULL, NULL, 1000) OVER (ORDER
 SELECT error_of('SELECT travel.leg(event_time, ip, NULL, 500, -1) OVER (ORDER BY event_time) FROM two');
 SELECT error_of('SELECT travel.leg(''infinity'', ip) OVER () FROM two');
 \pset format aligned
--- The limits of time itself: the elapsed time of a leg does not overflow.
+-- At the limits of timestamptz, the elapsed time of a leg does not overflow.
 SELECT (l).elapsed_seconds, (l).impossible
 FROM (
     SELECT travel.leg(t, ip) OVER (ORDER BY t) AS l
@@ -253,7 +252,8 @@ FROM (
 ) AS s
 WHERE (l).to_time IS NOT NULL;
 
--- Expanded into its 35 columns it is one call a row: the function counts how often its first argument is asked for.
+-- Expanded into its 35 columns there is one call per row: the function counts how often its first argument is
+-- evaluated.
 CREATE TEMP SEQUENCE calls;
 CREATE FUNCTION pg_temp.counted(t timestamptz) RETURNS timestamptz STABLE
     LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('calls'); RETURN t; END $$;
@@ -262,14 +262,14 @@ SELECT (travel.leg(pg_temp.counted(event_time), ip) OVER (ORDER BY event_time, i
 FROM two;
 SELECT count(*) AS rows, count(from_time) AS legs FROM expanded;
 SELECT last_value AS calls FROM calls;
--- One window node, and nothing above it that would call again.
+-- There is one window node, and no node above it that would call the function again.
 SELECT left(line, 60) AS line
 FROM plan_of('SELECT (travel.leg(event_time, ip, id) OVER w).* FROM two WINDOW w AS (ORDER BY event_time, ip)') AS line;
 SELECT provolatile, proparallel, prokind
 FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('leg', 'leg_within')
 ORDER BY oid;
--- Many partitions, many rows of one event, ids longer than any block: memory of a partition is its own.
+-- Many partitions, many rows of one event, and ids longer than a block: each partition has its own memory.
 SELECT count(*) AS legs, min(length((l).from_event_id)) AS shortest, max(length((l).to_event_id)) AS longest,
     bool_and((l).from_event_id = repeat('a', 10 * who) AND (l).to_event_id = repeat('b', 10 * who)) AS right
 FROM (SELECT who, travel.leg(timestamptz '2026-03-02 09:00Z' + (n > 50)::int * interval '1 minute',
