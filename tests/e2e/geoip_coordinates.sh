@@ -10,7 +10,9 @@ scan_database
 run_psql --quiet --output /dev/null <<'SQL'
     CREATE FUNCTION public.located(address inet) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
         PERFORM * FROM travel.coverage('public.cloudtrail');
-        RETURN coalesce((travel.locate(address)).city, 'nowhere'); EXCEPTION WHEN SQLSTATE '55000' THEN RETURN 'none'; END $$;
+        RETURN coalesce((travel.locate(address)).city, 'nowhere');
+        EXCEPTION WHEN SQLSTATE '55000' THEN RETURN 'none';
+        END $$;
 SQL
 new_rule r
 
@@ -18,12 +20,14 @@ away() { local file; for file; do mv "$geoip/$file" "$aside/$file"; done; }
 back() { local file; for file; do cp "$aside/$file" "$geoip/$file" && rm "$aside/$file"; done; }
 # Waits until statements use the present files.
 until_files() { # until_files FILE…
-    waits_until "SELECT coalesce(string_agg(regexp_replace(path, '.*/', ''), ' ' ORDER BY regexp_replace(path, '.*/', '') COLLATE \"C\"), '') FROM travel.geoip_databases()" "$*"
+    waits_until "SELECT coalesce(string_agg(regexp_replace(path, '.*/', ''), ' '
+        ORDER BY regexp_replace(path, '.*/', '') COLLATE \"C\"), '') FROM travel.geoip_databases()" "$*"
     sleep 1.1
 }
 scan() { SAID=$(ask_all 'CALL travel.scan()'); }
 error_is() { # error_is PATTERN
-    same "the error in travel.status is $1" t "$(ask "SELECT coalesce(last_error, 'none') LIKE '$1' FROM travel.status WHERE rule = 'r'")"
+    same "the error in travel.status is $1" t \
+        "$(ask "SELECT coalesce(last_error, 'none') LIKE '$1' FROM travel.status WHERE rule = 'r'")"
 }
 
 ask "SELECT public.journey('first')" >/dev/null
@@ -52,8 +56,10 @@ error_is '%supplies coordinates%(55000)'
 same 'the alert stays' first "$(alerts_of r)"
 
 rule 'named networks that have coordinates need no database with coordinates'
-ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code) VALUES ('10.0.0.0/8', 'VPC', 53.35, -6.26, 'Dublin', 'IE')"
-same 'detect over what networks place and what nothing does' 0 "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
+ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code)
+    VALUES ('10.0.0.0/8', 'VPC', 53.35, -6.26, 'Dublin', 'IE')"
+same 'detect over what networks place and what nothing does' 0 \
+    "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
 
 rule 'a rule for which the missing database located addresses is not scanned'
 scan
@@ -75,7 +81,8 @@ same 'both alerts' 'first second' "$(alerts_of r)"
 
 rule 'while a named network is given by its AS, a missing AS database stops the scan too: no alert is withdrawn'
 asn=$(ask "SELECT asn FROM travel.locate('192.0.2.1')")
-ask "INSERT INTO travel.networks (asn, name, latitude, longitude, city, country_code) VALUES ($asn, 'carrier', 51.5, -0.12, 'London', 'GB')"
+ask "INSERT INTO travel.networks (asn, name, latitude, longitude, city, country_code)
+    VALUES ($asn, 'carrier', 51.5, -0.12, 'London', 'GB')"
 ask 'CALL travel.scan()'
 error_is none
 away Sample-ASN.mmdb
@@ -147,7 +154,8 @@ until_files Sample-ASN.mmdb Sample-Anonymous-IP.mmdb Sample-Flat.mmdb
 scan
 error_is '%depends on is missing (55000)'
 run_psql --quiet --command 'CREATE ROLE reader' --command 'CREATE ROLE administrator' \
-    --command "SELECT travel.grant_to('reader', 'triage')" --command "SELECT travel.grant_to('administrator', 'admin')" >/dev/null
+    --command "SELECT travel.grant_to('reader', 'triage')" --command "SELECT travel.grant_to('administrator',
+        'admin')" >/dev/null
 refused 42501 "SET ROLE reader; SELECT travel.accept_geoip('r')"
 refused 42704 "SELECT travel.accept_geoip('nobody')"
 same 'what is accepted' '{Sample-Flat.mmdb}' "$(ask "SET ROLE administrator; SELECT travel.accept_geoip('r')")"

@@ -22,8 +22,10 @@ MOUNTED+=("$disk")
 
 ask 'CREATE EXTENSION impossible_travel'
 # This statement is the first that looks at the file, so it is the one that warns.
-SAID=$(ask_all "CREATE TABLE visit AS SELECT ip, repeat('x', 200) AS filler FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
-    FROM generate_series(0, 40000) AS g) AS a, generate_series(1, 40) WHERE (travel.locate(ip)).city = 'London'; ANALYZE visit")
+SAID=$(ask_all "CREATE TABLE visit AS SELECT ip, repeat('x', 200) AS filler
+    FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
+    FROM generate_series(0, 40000) AS g) AS a, generate_series(1, 40)
+        WHERE (travel.locate(ip)).city = 'London'; ANALYZE visit")
 
 rule 'without room for a copy there is a warning, and queries work from memory, in parallel too'
 case $SAID in

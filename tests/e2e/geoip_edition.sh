@@ -19,13 +19,15 @@ latitude=$(ask "SELECT latitude FROM travel.locate('192.0.2.5')")
 longitude=$(ask "SELECT longitude FROM travel.locate('192.0.2.5')")
 LC_ALL=C moved "$SCRATCH/moved.mmdb"
 cp "$city" "$SCRATCH/original.mmdb"
-ask "SELECT public.call('key', '2026-03-02 09:00Z', '192.0.2.5'), public.call('key', '2026-03-04 10:00Z', '192.0.2.5')" >/dev/null
+ask "SELECT public.call('key', '2026-03-02 09:00Z', '192.0.2.5'), public.call('key', '2026-03-04 10:00Z',
+    '192.0.2.5')" >/dev/null
 ask 'CALL travel.scan()'
 
 rule 'two addresses of one site that a new file moves together make no leg, and their new location is known'
 replace_by_rename "$SCRATCH/moved.mmdb" "$city"
 is_in Boston
-same 'how far the house has moved' t "$(ask "SELECT travel.distance_km(latitude, longitude, $latitude, $longitude) > 5000 FROM travel.locate('192.0.2.5')")"
+same 'how far the house has moved' t "$(ask "SELECT travel.distance_km(latitude, longitude, $latitude,
+    $longitude) > 5000 FROM travel.locate('192.0.2.5')")"
 ask "SELECT public.call('key', '2026-03-04 10:20Z', '192.0.2.6')" >/dev/null
 ask 'CALL travel.scan()'
 same 'no error' '' "$(ask 'SELECT last_error FROM travel.status')"
@@ -39,17 +41,21 @@ ask 'CALL travel.scan()'
 same 'the alert' 'Boston Tokyo' "$(ask "SELECT from_city || ' ' || to_city FROM travel.alerts")"
 
 rule 'after a restart of the server the same file is the same edition: no row is read again'
-before=$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel_internal.entity_states")
+before=$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until)
+    FROM travel_internal.entity_states")
 server_resume e2e-geoip-edition
 ask 'CALL travel.scan()'
-same 'the states' "$before" "$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until) FROM travel_internal.entity_states")"
+same 'the states' "$before" "$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until)
+    FROM travel_internal.entity_states")"
 
 rule 'when the old file returns, it is the old edition again'
 replace_by_rename "$SCRATCH/original.mmdb" "$city"
 is_in London
 ask "SELECT public.call('key', '2026-03-04 10:40Z', '203.0.113.1')" >/dev/null
 ask 'CALL travel.scan()'
-same 'what was raised stands' 'Boston Tokyo' "$(ask "SELECT from_city || ' ' || to_city FROM travel.alerts WHERE withdrawn_at IS NULL")"
-same 'what is learned' 'London known,Tokyo held' "$(ask "SELECT string_agg(city || ' ' || state, ',' ORDER BY city) FROM travel.known_places")"
+same 'what was raised stands' 'Boston Tokyo' \
+    "$(ask "SELECT from_city || ' ' || to_city FROM travel.alerts WHERE withdrawn_at IS NULL")"
+same 'what is learned' 'London known,Tokyo held' \
+    "$(ask "SELECT string_agg(city || ' ' || state, ',' ORDER BY city) FROM travel.known_places")"
 
 no_crash

@@ -28,11 +28,14 @@ run_psql --quiet --set "gate=$gate" <<'SQL'
             RETURN 0;
         END $f$ $$, :'gate') \gexec
     -- Addresses that are all in London (or all in Lisbon), in several megabytes.
-    CREATE TABLE visit AS SELECT n, '192.0.2.0'::inet + n % 16 AS ip, repeat('x', 200) AS filler FROM generate_series(1, 20000) AS n;
+    CREATE TABLE visit AS
+    SELECT n, '192.0.2.0'::inet + n % 16 AS ip, repeat('x', 200) AS filler
+    FROM generate_series(1, 20000) AS n;
     -- The same as events of a few keys, with every second one in New York, so that every leg has an end in London.
     CREATE TABLE event AS
         SELECT 'key ' || n % 4 AS access_key_id, timestamptz '2026-01-01' + n * interval '1 minute' AS event_time,
-               CASE WHEN n / 4 % 2 = 0 THEN inet '192.0.2.1' ELSE inet '198.51.100.1' END AS source_ip, repeat('x', 200) AS filler
+               CASE WHEN n / 4 % 2 = 0 THEN inet '192.0.2.1' ELSE inet '198.51.100.1' END AS source_ip,
+                   repeat('x', 200) AS filler
         FROM generate_series(1, 20000) AS n;
     ANALYZE;
 SQL
@@ -74,8 +77,8 @@ put() { # put CITY: replaces the file by the one where that city is
     if [ "$1" = London ]; then replace_by_rename "$SCRATCH/a" "$file"; else replace_by_rename "$SCRATCH/b" "$file"; fi
 }
 
-# A new file is used by statements that begin a second after any session last looked at the old one. To make this statement
-# use the old one, a session looks between its beginning and the replacement: its leader, or another session.
+# A new file is used by statements that begin a second after any session last looked at the old one. To make this
+# statement use the old one, a session looks between its beginning and the replacement: its leader, or another session.
 during() { # during WHAT QUERY leader|other watched|alone: other sessions see the new file meanwhile, or none looks
     rule "$1"
     local first=$now_in next
@@ -96,10 +99,14 @@ slow='SELECT gate()'
 asking="SELECT length((travel.locate('192.0.2.1')).city) * 0 + gate()"
 plain='SELECT (travel.locate(ip)).city FROM visit'
 during 'workers start after the replacement; the leader had asked before it' "$plain WHERE n > ($asking)" leader watched
-during 'workers start after the replacement; the leader had not asked; nobody else did' "$plain WHERE n > ($slow)" other alone
-during 'workers start after the replacement; the leader had not asked, others saw the new file' "$plain WHERE n > ($slow)" other watched
-legs="SELECT l.from_city AS city FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event
-    WHERE filler > '' AND date_part('year', event_time) > ($slow) GROUP BY access_key_id) AS j, unnest(j.legs) AS l WHERE l.from_city <> 'New York'"
+during 'workers start after the replacement; the leader had not asked; nobody else did' "$plain
+    WHERE n > ($slow)" other alone
+during 'workers start after the replacement; the leader had not asked, others saw the new file' "$plain
+    WHERE n > ($slow)" other watched
+legs="SELECT l.from_city AS city FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs
+    FROM event
+    WHERE filler > '' AND date_part('year', event_time) > ($slow) GROUP BY access_key_id) AS j, unnest(j.legs) AS l
+        WHERE l.from_city <> 'New York'"
 during 'the same for the aggregate' "$legs" other watched
 
 rule 'when no session has looked for a second, the workers find the new file at once, and all use one set'
@@ -126,7 +133,8 @@ rule 'the first statement that begins a second after the replacement sees it, ev
 for next in London Lisbon London; do
     put $next
     sleep 1.1
-    same 'a first statement' $next "$(ask "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s")"
+    same 'a first statement' $next "$(ask "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city
+        FROM visit) AS s")"
 done
 
 rule 'so does a statement that begins a second after the first look at the file'
@@ -181,9 +189,10 @@ put London
 waits_until "$city" London
 running="$SCRATCH/running"
 mkdir "$running"
-# OFFSET keeps the subquery together, so workers locate the addresses. Workers leave it to leaders to announce a new file,
-# so each session also runs a statement that does only that.
-question="SELECT count(*) || ' ' || string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit WHERE n % 3 = 0 OFFSET 0) AS s;"
+# OFFSET keeps the subquery together, so workers locate the addresses. Workers leave it to leaders to announce a new
+# file, so each session also runs a statement that does only that.
+question="SELECT count(*) || ' ' || string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit
+    WHERE n % 3 = 0 OFFSET 0) AS s;"
 case $(ask "EXPLAIN (VERBOSE, COSTS OFF) $question") in *Gather*'Output: (travel.locate('*) ;; *) fail 'the workers do not locate the addresses' ;; esac
 for n in 1 2; do
     while [ -d "$running" ]; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Only members of pg_read_all_settings learn where the server's GeoIP files are. Neither the setting nor a warning nor the
-# detail of an error tells anyone else.
+# Only members of pg_read_all_settings learn where the server's GeoIP files are. Neither the setting nor a warning nor
+# the detail of an error tells anyone else.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -11,7 +11,8 @@ ask "CREATE EXTENSION impossible_travel; CREATE ROLE reader LOGIN; CREATE ROLE s
 ask "CREATE FUNCTION caught() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS \$\$
      DECLARE about text; hint text;
      BEGIN PERFORM travel.locate('192.0.2.1'); RETURN 'found';
-     EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS about = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT; RETURN about || hint;
+     EXCEPTION WHEN OTHERS THEN GET STACKED DIAGNOSTICS about = PG_EXCEPTION_DETAIL,
+         hint = PG_EXCEPTION_HINT; RETURN about || hint;
      END \$\$; ALTER FUNCTION caught() OWNER TO stranger"
 as() { PGUSER=$1 ask_all "$2"; }
 names_the_folder() { [[ $1 == *hidden-folder* ]]; }
@@ -20,9 +21,11 @@ hides_the_folder() { [[ $1 != *hidden-folder* ]]; }
 rule 'the setting shows the folder to members only'
 LOADED="SELECT travel.distance_km(0, 0, 0, 1) > 0"
 holds 'a member sees it' names_the_folder "$(as reader "$LOADED; SHOW impossible_travel.geoip_path")"
-holds 'and in pg_settings' names_the_folder "$(as reader "$LOADED; SELECT setting FROM pg_settings WHERE name = 'impossible_travel.geoip_path'")"
+holds 'and in pg_settings' names_the_folder \
+    "$(as reader "$LOADED; SELECT setting FROM pg_settings WHERE name = 'impossible_travel.geoip_path'")"
 for look in 'SHOW impossible_travel.geoip_path' "SELECT current_setting('impossible_travel.geoip_path', true)" \
-    "SELECT setting, reset_val, sourcefile FROM pg_settings WHERE name = 'impossible_travel.geoip_path'" 'SHOW ALL' 'SELECT * FROM travel.geoip_databases()'; do
+    "SELECT setting, reset_val, sourcefile FROM pg_settings
+        WHERE name = 'impossible_travel.geoip_path'" 'SHOW ALL' 'SELECT * FROM travel.geoip_databases()'; do
     holds "nobody else: $look" hides_the_folder "$(as stranger "$LOADED; $look")"
 done
 same 'with its SQLSTATE' 42501 "$(as stranger "$LOADED; SHOW impossible_travel.geoip_path" | grep -o 42501)"
@@ -46,7 +49,8 @@ for role in stranger reader; do
     SAID=$(as "$role" "SELECT travel.locate('192.0.2.1')")
     same "$role is told what is wrong" 55000 "$(printf '%s' "$SAID" | grep -o '55000' | head -n 1)"
     holds "$role is told what to do" eval '[[ $SAID == *HINT* ]]'
-    if [ "$role" = reader ]; then names_the_folder "$SAID" || fail "not told: $SAID"; else hides_the_folder "$SAID" || fail "told: $SAID"; fi
+    if [ "$role" = reader ]; then names_the_folder "$SAID" || fail "not told: $SAID"; else hides_the_folder "$SAID" \
+        || fail "told: $SAID"; fi
 done
 holds 'a function of another role cannot catch it' hides_the_folder "$(as reader 'SELECT public.caught()')"
 no_crash

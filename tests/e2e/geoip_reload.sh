@@ -14,7 +14,8 @@ file="$SERVER_DIR/files/geoip/City.mmdb"
 replace_by_rename "$SCRATCH/a" "$file"
 if is_root; then chown postgres "$SERVER_DIR/files/geoip"; fi
 ask 'CREATE EXTENSION impossible_travel'
-address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip FROM generate_series(0, 40000) AS g) AS a
+address=$(ask "SELECT ip FROM (SELECT '11.0.0.0'::inet + g * 70001::bigint AS ip
+    FROM generate_series(0, 40000) AS g) AS a
     WHERE (travel.locate(ip)).city = 'London' LIMIT 1")
 [ -n "$address" ] || fail 'no address in London'
 city="SELECT (travel.locate('$address')).city"
@@ -39,9 +40,9 @@ pids=$(ask "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE applic
 
 warnings() { log_lines 'WARNING:  GeoIP database .* is refused'; }
 warned_more_than() { [ "$(warnings)" -gt "$1" ]; }
-# A file is left alone for a second after it was last written, and a file whose times are older than its content, as while
-# it is being truncated, is read again after 50 ms. A writer that is held up for longer between two writes shows half a
-# file as a complete one. So many warnings are right.
+# A file is left alone for a second after it was last written, and a file whose times are older than its content, as
+# while it is being truncated, is read again after 50 ms. A writer that is held up for longer between two writes shows
+# half a file as a complete one. So many warnings are right.
 slow_writes=0
 write() { # write COMMAND…: writes to the file in place
     local began
@@ -62,13 +63,14 @@ good() { # good WHAT CITY: a good file came in this way, and is seen at last
 }
 bad() { # bad WHAT CITY: a bad file came in this way; the last good copy serves on, and one warning tells of it
     waits_until 'SELECT status FROM travel.geoip_databases()' refused
-    # The file may have been refused before for another reason, so the warning tells when this version was seen. That takes
-    # a moment, because a file is left alone for a second after it was written.
+    # The file may have been refused before for another reason, so the warning tells when this version was seen. That
+    # takes a moment, because a file is left alone for a second after it was written.
     eventually "$1: a warning" warned_more_than "$refusals"
     # Long enough for every session to look again.
     sleep 1.5
     same "$1: the last good copy serves on" "$2" "$(ask "$city")"
-    same "$1: new sessions and geoip_databases() give no second warning" '' "$(ask_all "$city; $state" | grep WARNING || true)"
+    same "$1: new sessions and geoip_databases() give no second warning" '' \
+        "$(ask_all "$city; $state" | grep WARNING || true)"
     holds "$1: exactly one warning" between 1 $((1 + slow_writes)) $(($(warnings) - refusals))
     refusals=$(warnings)
     slow_writes=0
@@ -174,5 +176,6 @@ note "$(cat "$SCRATCH"/session-*.out | wc -l) statements answered"
 rule 'the store does not keep a copy of every file that there ever was'
 note "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l) copies, \
 $(as_server du -sk "$SERVER_DIR/data/base/pgsql_tmp" | cut -f 1) kB"
-same 'copies in the store: the two good contents' 2 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l)"
+same 'copies in the store: the two good contents' 2 \
+    "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l)"
 same 'nothing unfinished is left' 0 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name 'temporary-*' | wc -l)"

@@ -15,7 +15,8 @@ folder="$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel"
 ask 'CREATE EXTENSION impossible_travel'
 city="SELECT (travel.locate('192.0.2.1')).city"
 same 'at first' London "$(ask "$city")"
-ask "CREATE TABLE visit AS SELECT inet '192.0.2.1' AS ip, repeat('x', 200) AS filler FROM generate_series(1, 20000); ANALYZE visit"
+ask "CREATE TABLE visit AS SELECT inet '192.0.2.1' AS ip, repeat('x', 200) AS filler
+    FROM generate_series(1, 20000); ANALYZE visit"
 everywhere="SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit) AS s"
 
 rule 'only the server can read the copies, and nobody can write them'
@@ -61,7 +62,8 @@ sleep 1.1
 session "$city"
 sleep 1.1
 session "$city"
-warned=$(log_lines "\\[$(ask "SELECT pid FROM pg_stat_activity WHERE application_name = 'open'" 2>/dev/null)\\] WARNING")
+warned=$(log_lines "\\[$(ask "SELECT pid FROM pg_stat_activity
+    WHERE application_name = 'open'" 2>/dev/null)\\] WARNING")
 holds "an open session warns once or twice, not at every look: $warned times" between 0 2 "$warned"
 for _ in 1 2 3; do
     session "$everywhere"

@@ -19,9 +19,9 @@
 #   no_crash                fails if the log of the server tells of a process that died
 #   $SCRATCH                a folder that goes with the test
 #
-# No outcome depends on how fast the machine is. What must come before something else is waited for, never slept for; what
-# is slept for only has to last that long at least. What comes at last is given $PATIENCE seconds, and how long it took is
-# a note: how fast things are is what bench/ measures.
+# No outcome depends on how fast the machine is. What must come before something else is waited for, never slept for;
+# what is slept for only has to last that long at least. What comes at last is given $PATIENCE seconds, and how long it
+# took is a note: how fast things are is what bench/ measures.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -146,7 +146,8 @@ eventually() {
 }
 
 waits_for_lock() {
-    waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
+    waits_until "SELECT count(*) > 0 FROM pg_stat_activity
+        WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
 }
 
 log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }

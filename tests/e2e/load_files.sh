@@ -27,12 +27,15 @@ awk '/^```sh$/ { block = ""; inside = 1; next } /^```$/ { if (inside && block ~ 
     inside { block = block $0 "\n" }' "$ROOT/docs/load.md" >"$SCRATCH/loop.sh"
 holds 'the documentation has the loop' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
 (cd "$SCRATCH" && PATH="$(dirname "$(pg_bin psql)"):$PATH" bash "$SCRATCH/loop.sh") >"$SCRATCH/said" 2>"$SCRATCH/refused"
-same 'the good ones and the mended one are loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
-same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
+same 'the good ones and the mended one are loaded' 'a b h i z' \
+    "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
+same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" \
+    "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
 for name in a b c f g "it's a \"name\"" z; do
     holds "$name has a line of counts" grep -q "/$name\.json\.gz *|" "$SCRATCH/said"
 done
-same 'counts of a broken file' '1 | 0 | 0 | 1' "$(sed -n 's/.*\/c\.json\.gz *| *//p' "$SCRATCH/said" | tr -s ' ' | sed 's/ *$//')"
+same 'counts of a broken file' '1 | 0 | 0 | 1' \
+    "$(sed -n 's/.*\/c\.json\.gz *| *//p' "$SCRATCH/said" | tr -s ' ' | sed 's/ *$//')"
 holds 'the file that is not UTF-8 is named' grep -q 'not loaded: .*/d\.json\.gz' "$SCRATCH/refused"
 holds 'the reason for a skipped document is given' grep -q 'skipped a document: it cannot be read as JSON' "$SCRATCH/refused"
 holds 'the replaced characters are counted' grep -q 'replaced 2 characters by U+FFFD' "$SCRATCH/refused"
@@ -44,7 +47,9 @@ run_psql --quiet --command 'CREATE TABLE document (file text, body text)'
 load_documents "$SCRATCH/AWSLogs" document 2>"$SCRATCH/complained"
 holds 'the file that is not UTF-8 is named' grep -q '/d\.json\.gz cannot be read' "$SCRATCH/complained"
 holds 'the truncated file is named' grep -q '/e\.json\.gz cannot be read' "$SCRATCH/complained"
-ask "CREATE TABLE loaded AS SELECT file, i.* FROM document CROSS JOIN LATERAL travel.ingest('demo', body) AS i" >/dev/null 2>&1
+ask "CREATE TABLE loaded AS SELECT file, i.* FROM document CROSS
+    JOIN LATERAL travel.ingest('demo', body) AS i" >/dev/null 2>&1
 same 'the rest is loaded' 'a b h i z' "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM demo")"
-same 'the files that were refused' 'c f' "$(ask "SELECT string_agg(substring(file FROM '([a-z])\\.json'), ' ' ORDER BY file) FROM loaded WHERE skipped > 0")"
+same 'the files that were refused' 'c f' "$(ask "SELECT string_agg(substring(file FROM '([a-z])\\.json'), ' '
+    ORDER BY file) FROM loaded WHERE skipped > 0")"
 no_crash

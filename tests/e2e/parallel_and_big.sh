@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Parallel plans give the same results as serial plans, one huge key takes bounded memory, long queries can be canceled, and
-# a session that repeats statements thousands of times does not grow.
+# Parallel plans give the same results as serial plans, one huge key takes bounded memory, long queries can be canceled,
+# and a session that repeats statements thousands of times does not grow.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -14,18 +14,26 @@ run_psql --quiet <<'SQL'
     CREATE UNLOGGED TABLE event AS
     SELECT 'AKIA' || lpad((hashint4(n) & 4095)::text, 16, '0') AS access_key_id,
            timestamptz '2026-01-01 00:00Z' + (hashint4(n + 1000000) & 1048575) * interval '2.5 seconds' AS event_time,
-           ('{192.0.2.1,192.0.2.2,192.0.2.40,192.0.2.120,198.51.100.1,198.51.100.40,198.51.100.200,198.51.100.230,203.0.113.1,203.0.113.130,'
-           '198.18.0.1,198.19.200.1,198.19.230.1,10.0.0.1,2001:db8::1,2001:db8:2000::1,::ffff:192.0.2.3,9.9.9.9}'::inet[])[1 + (hashint4(CASE WHEN n % 12 = 0 THEN n ELSE hashint4(n) & 4095 END) & 65535) % 18] AS source_ip,
+           ('{192.0.2.1,192.0.2.2,192.0.2.40,192.0.2.120,198.51.100.1,198.51.100.40,198.51.100.200,198.51.100.230,'
+            '203.0.113.1,203.0.113.130,'
+           '198.18.0.1,198.19.200.1,198.19.230.1,10.0.0.1,2001:db8::1,2001:db8:2000::1,::ffff:192.0.2.3,'
+           '9.9.9.9}'::inet[])[1 + (hashint4(CASE
+               WHEN n % 12 = 0 THEN n
+               ELSE hashint4(n) & 4095 END) & 65535) % 18] AS source_ip,
            'id ' || n AS event_id,
            CASE WHEN n % 50 = 0 THEN 'failed_auth' ELSE 'success' END AS outcome,
            NULL::text AS invoked_by
     FROM generate_series(1, 300000) AS n;
     -- Duplicates, and the same second.
-    INSERT INTO event SELECT access_key_id, event_time, source_ip, event_id || ' again', outcome FROM event WHERE event_time < '2026-01-03 00:00Z';
+    INSERT INTO event
+    SELECT access_key_id, event_time, source_ip, event_id || ' again', outcome
+    FROM event
+    WHERE event_time < '2026-01-03 00:00Z';
     ANALYZE event;
 SQL
 
-digest_of_rows() { printf "SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\\\n' ORDER BY r::text)), '') FROM (%s) AS r" "$1"; }
+digest_of_rows() { printf "SELECT count(*) || ' ' || coalesce(md5(string_agg(r::text, E'\\\\n' ORDER BY r::text)), '')
+    FROM (%s) AS r" "$1"; }
 parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3;'
 alone='SET parallel_leader_participation = off;'
 serial='SET max_parallel_workers_per_gather = 0;'
@@ -33,19 +41,24 @@ last() { tail -n 1; }
 
 rule 'the aggregate gives the legs of the window function in every plan: serial, hashed, sorted, parallel, in workers alone'
 evaluated="outcome IS DISTINCT FROM 'failed_auth'"
-aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
-with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event WHERE $evaluated GROUP BY access_key_id"
+aggregate="SELECT access_key_id, travel.impossible_legs(event_time, source_ip) AS legs FROM event WHERE $evaluated
+    GROUP BY access_key_id"
+with_ids="SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS legs FROM event
+    WHERE $evaluated GROUP BY access_key_id"
 window="SELECT access_key_id, (l).* FROM (SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER
-    (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip), event_id COLLATE \"C\") AS l FROM event WHERE $evaluated) AS s WHERE (l).impossible"
+    (PARTITION BY access_key_id ORDER BY event_time, travel.source_ip(source_ip), event_id COLLATE \"C\") AS l
+        FROM event WHERE $evaluated) AS s WHERE (l).impossible"
 plan=$(ask "$parallel EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) $aggregate")
 case $plan in *'Partial'*'Workers Launched: '[1-9]*) ;; *'Workers Launched: '[1-9]*'Partial'*) ;; *) fail "no parallel aggregate: $plan" ;; esac
 for query in "$aggregate" "$with_ids"; do
     wanted=$(ask "$serial $(digest_of_rows "$query")" | last)
     same 'sorted' "$wanted" "$(ask "$serial SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
-    same 'spilled' "$wanted" "$(ask "$serial SET work_mem = '64kB'; SET enable_sort = off; $(digest_of_rows "$query")" | last)"
+    same 'spilled' "$wanted" "$(ask "$serial SET work_mem = '64kB';
+        SET enable_sort = off; $(digest_of_rows "$query")" | last)"
     same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$query")" | last)"
     same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$query")" | last)"
-    same 'in parallel, sorted' "$wanted" "$(ask "$parallel SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
+    same 'in parallel, sorted' "$wanted" "$(ask "$parallel
+        SET enable_hashagg = off; $(digest_of_rows "$query")" | last)"
 done
 legs=$(ask "$serial SELECT count(*) FROM ($window) AS w")
 holds "there are thousands of legs: $legs" between 5000 1000000 "$legs"
@@ -64,20 +77,27 @@ wanted=$(ask "$serial $(digest_of_rows "$detect")" | last)
 same 'as many as the aggregate finds' "$legs" "${wanted%% *}"
 same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | last)"
 same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
-same 'forced into a worker' "$wanted" "$(ask "$parallel SET force_parallel_mode = on; $(digest_of_rows "$detect")" | last)"
+same 'forced into a worker' "$wanted" "$(ask "$parallel
+    SET force_parallel_mode = on; $(digest_of_rows "$detect")" | last)"
 coverage=$(digest_of_rows "SELECT * FROM travel.coverage('event')")
 same 'coverage' "$(ask "$serial $coverage" | last)" "$(ask "$parallel $coverage" | last)"
-same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" "$(ask "SELECT sum(events) FROM travel.coverage('event')")"
-counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" | grep -o 'evaluated [0-9]* events.*'; }
+same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" \
+    "$(ask "SELECT sum(events) FROM travel.coverage('event')")"
+counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" \
+    | grep -o 'evaluated [0-9]* events.*'; }
 same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")"
 same 'and what coverage counts' "$(counted "$serial" | grep -o '^evaluated [0-9]* events')" \
-    "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event') WHERE status IN ('evaluated', 'duplicate')")"
+    "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event')
+        WHERE status IN ('evaluated', 'duplicate')")"
 
 rule 'travel.detect and the window function take bounded memory for one key with 2,000,000 events'
 run_psql --quiet <<'SQL'
     CREATE UNLOGGED TABLE big AS
-    SELECT 'AKIABIG' AS access_key_id, timestamptz '2026-01-01 00:00Z' + (n * 7919::bigint % 2000003) * interval '1 second' AS event_time,
-           CASE WHEN n * 7919::bigint % 2000003 IN (500000, 1500000) THEN inet '203.0.113.1' ELSE inet '192.0.2.0' + n % 30 END AS source_ip,
+    SELECT 'AKIABIG' AS access_key_id,
+        timestamptz '2026-01-01 00:00Z' + (n * 7919::bigint % 2000003) * interval '1 second' AS event_time,
+           CASE
+               WHEN n * 7919::bigint % 2000003 IN (500000, 1500000) THEN inet '203.0.113.1'
+               ELSE inet '192.0.2.0' + n % 30 END AS source_ip,
            NULL::text AS outcome, NULL::text AS invoked_by
     FROM generate_series(1, 2000000) AS n;
     ANALYZE big;
@@ -91,22 +111,26 @@ session "$serial SELECT count(*) FROM big"
 before=$(memory "$pid" VmHWM)
 began=$(now)
 session "SELECT count(*) FROM travel.detect('big')"
-same 'travels found' '4 ' "$ANSWER"
+same 'findings' '4 ' "$ANSWER"
 used=$(($(memory "$pid" VmHWM) - before))
 note "travel.detect over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
 holds "travel.detect took $used MB" between 0 250 "$used"
-# The query in travel.detect has the plan of its text, with a hash for each join: no leg causes a scan of the whole table.
+# The query in travel.detect has the plan of its text, with a hash for each join: no leg causes a scan of the whole
+# table.
 if [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ]; then
-    ask "$serial LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
+    ask "$serial LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0;
+        SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
         SELECT count(*) FROM travel.detect('big')" >/dev/null 2>"$SCRATCH/plans"
     run_psql --quiet --no-align --tuples-only <<SQL >"$SCRATCH/plan"
 $serial
 SELECT 'EXPLAIN ' || travel.detect_sql('big') \gexec
 SQL
-    nodes() { grep -o -E '^ *(-> *)?[A-Z][A-Za-z]*( [A-Za-z0-9_]+)* +[(]cost' | sed -E 's/^ *(-> *)?//; s/ +[(]cost//'; }
+    nodes() { grep -o -E '^ *(-> *)?[A-Z][A-Za-z]*( [A-Za-z0-9_]+)* +[(]cost' \
+        | sed -E 's/^ *(-> *)?//; s/ +[(]cost//'; }
     # The first plan is that of the query, the second that of the caller.
     wanted=$(nodes <"$SCRATCH/plan" | paste -s -d ,)
-    same 'the plan of travel.detect' "$wanted" "$(awk '/^NOTICE:/ { n++ } n == 1' "$SCRATCH/plans" | nodes | paste -s -d ,)"
+    same 'the plan of travel.detect' "$wanted" \
+        "$(awk '/^NOTICE:/ { n++ } n == 1' "$SCRATCH/plans" | nodes | paste -s -d ,)"
     case $wanted in
     *'Nested Loop'* | *'Merge'*) fail "a join that is bad for many rows: $wanted" ;;
     *Hash*Join*Hash*Join*'Seq Scan on big'*) ;;
@@ -120,9 +144,10 @@ pid=${ANSWER% }
 session "$serial SELECT count(*) FROM big"
 before=$(memory "$pid" VmHWM)
 began=$(now)
-window_big="SELECT count(*) FROM (SELECT travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l FROM big) AS s WHERE (l).impossible"
+window_big="SELECT count(*) FROM (SELECT travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id
+    ORDER BY event_time, source_ip) AS l FROM big) AS s WHERE (l).impossible"
 session "$window_big"
-same 'travels found' '4 ' "$ANSWER"
+same 'findings' '4 ' "$ANSWER"
 used=$(($(memory "$pid" VmHWM) - before))
 note "the window function: $(since "$began") s, $used MB above $before MB"
 holds "the window function took $used MB" between 0 50 "$used"
@@ -131,8 +156,10 @@ session_close
 rule 'the aggregate, the window function and travel.detect stop within about a second of work after a cancel'
 aggregate_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM big"
 ids_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip, event_time::text)) FROM big"
-# The CPU time of a process in hundredths of a second. Unlike elapsed time, it does not depend on what else the machine does.
-worked() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | awk -v tick="$(getconf CLK_TCK)" '{ print int(($12 + $13) * 100 / tick) }'; }
+# The CPU time of a process in hundredths of a second. Unlike elapsed time, it does not depend on what else the machine
+# does.
+worked() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null \
+    | awk -v tick="$(getconf CLK_TCK)" '{ print int(($12 + $13) * 100 / tick) }'; }
 # Cancels the query of a backend once it has used so much CPU time, and leaves the CPU time at the cancel in a file.
 cancel_after() { # cancel_after PID HUNDREDTHS FILE
     local began
@@ -143,7 +170,8 @@ cancel_after() { # cancel_after PID HUNDREDTHS FILE
 }
 slowest=0 cancelled=0 sooner=0
 for query in "$aggregate_big" "$ids_big" "$window_big" "SELECT count(*) FROM travel.detect('big')" "SELECT count(*) FROM travel.detect('event', all_legs => true)" \
-    "SELECT count(*) FROM travel.coverage('big')" "CREATE MATERIALIZED VIEW never AS SELECT * FROM travel.detect('big')"; do
+    "SELECT count(*) FROM travel.coverage('big')" "CREATE MATERIALIZED VIEW never AS SELECT *
+        FROM travel.detect('big')"; do
     for mode in "$serial" 'SET max_parallel_workers_per_gather = 2;'; do
         session_open --set VERBOSITY=verbose
         session "SELECT pg_backend_pid()"
@@ -189,7 +217,8 @@ for after in 20 50 80; do
 done
 session "SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
 same 'settings that travel.detect changes for itself are as they were' 'on regress ' "$ANSWER"
-session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (extract(epoch FROM event_time)::int % 1000 - 500) > 2');
+session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (extract(epoch
+    FROM event_time)::int % 1000 - 500) > 2');
     EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'caught'; END \$\$; SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
 case $ANSWER in *'caught'*'on regress ') ;; *) fail "after an error that was caught: $ANSWER" ;; esac
 session "SELECT count(*) FROM travel.detect('big')"
@@ -202,24 +231,29 @@ no_files() { [ -z "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -type f -n
 eventually 'no temporary files are left' no_files
 same 'unfinished copies' '' "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp" -name 'temporary-*')"
 waits_until "SELECT (SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'pg_temp%'),
-    (SELECT count(*) FROM pg_class WHERE relname = 'never'), (SELECT count(*) FROM pg_locks WHERE locktype <> 'virtualxid' AND pid <> pg_backend_pid())" '0|0|0'
+    (SELECT count(*) FROM pg_class WHERE relname = 'never'), (SELECT count(*) FROM pg_locks
+        WHERE locktype <> 'virtualxid' AND pid <> pg_backend_pid())" '0|0|0'
 note 'no temporary table, view or lock'
 
 rule 'a session that calls every function thousands of times does not grow'
 ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
 run_psql --quiet <<'SQL'
     CREATE TABLE few AS SELECT * FROM event WHERE access_key_id IN (SELECT min(access_key_id) FROM event);
-    CREATE TABLE document AS SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object('eventID', event_id, 'eventTime', event_time, 'sourceIPAddress', host(source_ip),
+    CREATE TABLE document AS
+    SELECT jsonb_build_object('Records',
+        jsonb_agg(jsonb_build_object('eventID', event_id, 'eventTime', event_time, 'sourceIPAddress', host(source_ip),
         'userIdentity', jsonb_build_object('accessKeyId', access_key_id)))) AS body FROM few;
 SQL
 once="SELECT count(*) FROM travel.detect('few');
-SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip, event_id) OVER (ORDER BY event_time, source_ip) AS l FROM few) AS s;
+SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip, event_id) OVER (ORDER BY event_time, source_ip) AS l
+    FROM few) AS s;
 SELECT count(travel.locate(source_ip)) FROM few;
 SELECT travel.ingest('cloudtrail', body) FROM document;
 SELECT cardinality(travel.impossible_legs(event_time, source_ip, event_id)) FROM few;
 SELECT count(*) FROM travel.geoip_databases();
 SELECT length(travel.detect_sql('few'));
-DO 'BEGIN PERFORM travel.locate(NULL); PERFORM * FROM travel.detect(''few'', entity => ''nothing''); EXCEPTION WHEN OTHERS THEN NULL; END';"
+DO 'BEGIN PERFORM travel.locate(NULL); PERFORM *
+    FROM travel.detect(''few'', entity => ''nothing''); EXCEPTION WHEN OTHERS THEN NULL; END';"
 many() { for ((n = 0; n < $1; n++)); do printf '%s\n' "$once"; done; }
 session_open --output /dev/null
 ready() {
@@ -241,9 +275,11 @@ same 'it did what it was told' t "$(ask 'SELECT count(*) > 10 FROM cloudtrail')"
 holds "the session grew by $grown MB" between -100 4 "$grown"
 # The same within one transaction, where memory that is not freed at once accumulates.
 printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP
-    PERFORM * FROM travel.detect('few'); PERFORM travel.ingest('cloudtrail', body) FROM document; PERFORM travel.locate(source_ip) FROM few;
+    PERFORM * FROM travel.detect('few'); PERFORM travel.ingest('cloudtrail', body)
+        FROM document; PERFORM travel.locate(source_ip) FROM few;
     PERFORM travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) FROM few;
-    PERFORM travel.impossible_legs(event_time, source_ip) FROM few; PERFORM * FROM travel.geoip_databases(); END LOOP; END \$\$;" >&"$session_in"
+    PERFORM travel.impossible_legs(event_time, source_ip) FROM few; PERFORM *
+        FROM travel.geoip_databases(); END LOOP; END \$\$;" >&"$session_in"
 ready 3
 grown=$(($(memory "$pid" VmRSS) - before))
 note "3000 more in one transaction: $grown MB more"

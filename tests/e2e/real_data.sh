@@ -26,13 +26,16 @@ ask 'ANALYZE' >/dev/null
 rule 'they hold 2,900 events of 133 access keys; 353 sources are not addresses, and nearly all others are private'
 same 'events, access keys, no address' '2900|133|353' \
     "$(ask 'SELECT count(*), count(DISTINCT access_key_id), count(*) FILTER (WHERE source_ip IS NULL) FROM cloudtrail')"
-kinds=$(ask "SELECT string_agg(kind || ' ' || n, ', ' ORDER BY n DESC) FROM (SELECT source_kind AS kind, count(*) AS n FROM cloudtrail GROUP BY 1) AS k")
+kinds=$(ask "SELECT string_agg(kind || ' ' || n, ', ' ORDER BY n DESC) FROM (SELECT source_kind AS kind, count(*) AS n
+    FROM cloudtrail GROUP BY 1) AS k")
 note "$kinds"
-same 'addresses that are private' t "$(ask "SELECT count(*) FILTER (WHERE source_kind = 'private') > 0.95 * count(*) FROM cloudtrail WHERE source_ip IS NOT NULL")"
+same 'addresses that are private' t "$(ask "SELECT count(*) FILTER (WHERE source_kind = 'private') > 0.95 * count(*)
+    FROM cloudtrail WHERE source_ip IS NOT NULL")"
 same 'no key is empty, every record is kept, every column agrees with its record' '0|0|0' "$(ask "SELECT
     count(*) FILTER (WHERE access_key_id = ''), count(*) FILTER (WHERE record IS NULL),
     count(*) FILTER (WHERE ROW(event_id, access_key_id, event_name, aws_region, source_text, error_code)
-        IS DISTINCT FROM ROW(record ->> 'eventID', nullif(record #>> '{userIdentity,accessKeyId}', ''), record ->> 'eventName', record ->> 'awsRegion',
+        IS DISTINCT FROM ROW(record ->> 'eventID', nullif(record #>> '{userIdentity,accessKeyId}', ''),
+            record ->> 'eventName', record ->> 'awsRegion',
             record ->> 'sourceIPAddress', record ->> 'errorCode')
         OR event_time <> (record ->> 'eventTime')::timestamptz) FROM cloudtrail")"
 same 'coverage counts every row' 2900 "$(ask "SELECT sum(events) FROM travel.coverage('cloudtrail')")"
@@ -44,16 +47,23 @@ run_psql --quiet <<'SQL'
     WITH victim AS (
         SELECT record, 'AKIAMADE' || row_number() OVER (ORDER BY access_key_id) AS key
         FROM (SELECT DISTINCT ON (access_key_id) access_key_id, record FROM cloudtrail
-              WHERE access_key_id IS NOT NULL AND outcome = 'success' AND invoked_by IS NULL ORDER BY access_key_id, event_id) AS one
+              WHERE access_key_id IS NOT NULL AND outcome = 'success' AND invoked_by IS NULL
+              ORDER BY access_key_id, event_id) AS one
     )
     SELECT key, at, ip, what,
            record || jsonb_build_object('eventID', md5(key || at || ip || what), 'eventTime', at, 'sourceIPAddress', ip)
-               || jsonb_build_object('userIdentity', (record -> 'userIdentity') || jsonb_build_object('accessKeyId', key))
+               || jsonb_build_object('userIdentity',
+                   (record -> 'userIdentity') || jsonb_build_object('accessKeyId', key))
                || CASE what
                       WHEN 'failed sign-in' THEN
-                          '{"eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com", "responseElements": {"ConsoleLogin": "Failure"}, "errorMessage": "Failed authentication"}'
+                          '{"eventName": "ConsoleLogin", "eventSource": "signin.amazonaws.com", "responseElements": '
+                          '{"ConsoleLogin": "Failure"}, "errorMessage": "Failed authentication"}'
                       WHEN 'denied' THEN '{"errorCode": "AccessDenied", "errorMessage": "no"}'
-                      WHEN 'a service' THEN jsonb_build_object('userIdentity', (record -> 'userIdentity') || jsonb_build_object('accessKeyId', key, 'invokedBy', 'cloudformation.amazonaws.com'))
+                      WHEN 'a service'
+                          THEN jsonb_build_object('userIdentity',
+                              (record -> 'userIdentity')
+                                  || jsonb_build_object('accessKeyId', key, 'invokedBy',
+                                      'cloudformation.amazonaws.com'))
                       WHEN 'wrong key' THEN '{"errorCode": "SignatureDoesNotMatch"}'
                       ELSE '{}' END AS record
     FROM victim JOIN (VALUES
@@ -92,58 +102,78 @@ SQL
 same 'made records' 23 "$(ask 'SELECT count(*) FROM made')"
 # The records are in one document, in the wrong order, each twice.
 same 'they are new' '46|23|23|0' "$(ask "SELECT (i).* FROM (SELECT travel.ingest('cloudtrail',
-    jsonb_build_object('Records', jsonb_agg(record ORDER BY md5(record ->> 'eventID' || twice)))) AS i FROM made, generate_series(1, 2) AS twice) AS s")"
+    jsonb_build_object('Records', jsonb_agg(record ORDER BY md5(record ->> 'eventID' || twice)))) AS i
+        FROM made, generate_series(1, 2) AS twice) AS s")"
 wanted='AKIAMADE1|2023-07-11 00:00:00+00|81.2.69.160|London|2023-07-11 00:10:00+00|175.16.199.1|Changchun|8182|600|49092|10 minutes
 AKIAMADE2|2023-07-11 08:00:00+00|89.160.20.112|Linköping|2023-07-11 09:00:00+00|216.160.83.57|Milton|7650|3600|7650|1 hour
 AKIAMADE2|2023-07-11 09:00:00+00|216.160.83.57|Milton|2023-07-11 10:00:00+00|89.160.20.113|Linköping|7650|3600|7650|1 hour
 AKIAMADE5|2023-07-11 00:00:01+00|81.2.69.165|London|2023-07-11 00:00:01+00|2001:480::1|San Diego|8823|0||the same second
 AKIAMADE7|2023-07-11 00:00:10+00|81.2.69.167|London|2023-07-11 00:01:00+00|202.196.224.1||10942|50|787793|50 seconds'
-legs="from_time, from_ip, from_city, to_time, to_ip, to_city, round(distance_km) AS km, elapsed_seconds, round(velocity_kmh)"
+legs="from_time, from_ip, from_city, to_time, to_ip, to_city, round(distance_km) AS km, elapsed_seconds,
+    round(velocity_kmh)"
 evaluated="access_key_id IS NOT NULL AND outcome IS DISTINCT FROM 'failed_auth' AND invoked_by IS NULL"
 plain=$(cut -d '|' -f 1-10 <<<"$wanted")
-same 'travel.detect' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('cloudtrail') ORDER BY 1, 2")"
+same 'travel.detect' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('cloudtrail')
+    ORDER BY 1, 2")"
 same 'the window function' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, (l).* FROM (
-        SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip) AS l
+        SELECT access_key_id, travel.leg(event_time, source_ip, event_id) OVER (PARTITION BY access_key_id
+            ORDER BY event_time, source_ip) AS l
         FROM cloudtrail WHERE $evaluated) AS s WHERE (l).impossible) AS x ORDER BY 1, 2")"
-same 'the aggregate' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS found
+same 'the aggregate' "$plain" "$(ask "SELECT access_key_id, $legs
+    FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) AS found
         FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
-same 'the aggregate over the text of sourceIPAddress' "$plain" "$(ask "SELECT access_key_id, $legs FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_text) AS found
+same 'the aggregate over the text of sourceIPAddress' "$plain" \
+    "$(ask "SELECT access_key_id, $legs
+    FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_text) AS found
         FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
-ask "CREATE MATERIALIZED VIEW travels AS SELECT * FROM travel.detect('cloudtrail'); CREATE UNIQUE INDEX ON travels (leg_id)"
-ask 'REFRESH MATERIALIZED VIEW CONCURRENTLY travels'
-same 'a materialized view' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travels ORDER BY 1, 2")"
+ask "CREATE MATERIALIZED VIEW findings AS SELECT *
+    FROM travel.detect('cloudtrail'); CREATE UNIQUE INDEX ON findings (leg_id)"
+ask 'REFRESH MATERIALIZED VIEW CONCURRENTLY findings'
+same 'a materialized view' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM findings ORDER BY 1, 2")"
 ask "CREATE TABLE raw AS SELECT record AS body FROM cloudtrail"
-same 'travel.detect over raw records' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('raw', columns => '{\"record\": \"body\"}') ORDER BY 1, 2")"
-same 'every door names the same legs' 1 "$(ask "SELECT count(DISTINCT ids) FROM (
-    SELECT string_agg(leg_id, ' ' ORDER BY leg_id) AS ids FROM travels
-    UNION ALL SELECT string_agg(leg_id, ' ' ORDER BY leg_id) FROM travel.detect('raw', columns => '{\"record\": \"body\"}')) AS t")"
-same 'the sentence' 'Access key AKIAMADE1 (' "$(ask "SELECT left(message, 22) FROM travels WHERE access_key_id = 'AKIAMADE1'")"
-same 'kilometres' 8182.071 "$(ask "SELECT round(distance_km::numeric, 3) FROM travels WHERE access_key_id = 'AKIAMADE1'")"
-same 'what happened at the far end' 'denied|AccessDenied' "$(ask "SELECT to_outcome, to_error_code FROM travels WHERE access_key_id = 'AKIAMADE2' AND to_city = 'Milton'")"
-same 'a range of time' 'AKIAMADE2,AKIAMADE2' "$(ask "SELECT string_agg(access_key_id, ',') FROM travel.detect('cloudtrail', since => '2023-07-11 08:00Z', until => '2023-07-11 11:00Z')")"
-same 'by person' t "$(ask "SELECT count(*) > 0 FROM travel.detect('cloudtrail', entity => 'account_id, session_name')")"
-same 'the counts of coverage' 'failed_auth 2, service 1' "$(ask "SELECT string_agg(status || ' ' || events, ', ' ORDER BY status) FROM (
-    SELECT status, sum(events) AS events FROM travel.coverage('cloudtrail', condition => 'access_key_id LIKE ''AKIAMADE%''') GROUP BY 1) AS c WHERE status IN ('failed_auth', 'service')")"
+same 'travel.detect over raw records' "$wanted" \
+    "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('raw', columns => '{\"record\": \"body\"}')
+    ORDER BY 1, 2")"
+same 'every entry point finds the same legs' 1 "$(ask "SELECT count(DISTINCT ids) FROM (
+    SELECT string_agg(leg_id, ' ' ORDER BY leg_id) AS ids FROM findings
+    UNION ALL SELECT string_agg(leg_id, ' ' ORDER BY leg_id)
+        FROM travel.detect('raw', columns => '{\"record\": \"body\"}')) AS t")"
+same 'the message' 'Access key AKIAMADE1 (' \
+    "$(ask "SELECT left(message, 22) FROM findings WHERE access_key_id = 'AKIAMADE1'")"
+same 'kilometers' 8182.071 "$(ask "SELECT round(distance_km::numeric, 3) FROM findings
+    WHERE access_key_id = 'AKIAMADE1'")"
+same 'what happened at the far end' 'denied|AccessDenied' \
+    "$(ask "SELECT to_outcome, to_error_code FROM findings WHERE access_key_id = 'AKIAMADE2' AND to_city = 'Milton'")"
+same 'a range of time' 'AKIAMADE2,AKIAMADE2' \
+    "$(ask "SELECT string_agg(access_key_id, ',')
+    FROM travel.detect('cloudtrail', since => '2023-07-11 08:00Z', until => '2023-07-11 11:00Z')")"
+same 'by user' t "$(ask "SELECT count(*) > 0 FROM travel.detect('cloudtrail', entity => 'account_id, session_name')")"
+same 'the counts of coverage' 'failed_auth 2, service 1' \
+    "$(ask "SELECT string_agg(status || ' ' || events, ', ' ORDER BY status) FROM (
+    SELECT status, sum(events) AS events
+        FROM travel.coverage('cloudtrail', condition => 'access_key_id LIKE ''AKIAMADE%''') GROUP BY 1) AS c
+        WHERE status IN ('failed_auth', 'service')")"
 
 rule 'files of all vendors work together: City, ASN, Anonymous-IP, and IPinfo in three layouts'
 server_copy geoip "$REAL_DATA"/geoip/*.mmdb >/dev/null
 waits_until "SELECT string_agg(DISTINCT status, ',') || ' ' || count(*) FROM travel.geoip_databases()" 'in_use 6'
 place='SELECT round(latitude::numeric, 4), round(longitude::numeric, 4), accuracy_km, precision, city, country, country_code, asn, as_organization, hosting, anonymizer, carrier FROM travel.locate'
-placed() { same "$1" "$2" "$(ask "$place('$1')")"; }
+located_as() { same "$1" "$2" "$(ask "$place('$1')")"; }
 ask "$place('1.1.1.1')" >/dev/null
 sleep 1.1
 # Each field comes from the first file that has it; coordinates and radius come from one file.
-placed 81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
-placed ::ffff:81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
-placed 2001:480::1 '32.7203|-117.1552|50|city|San Diego|United States|US|||||'
-placed 202.196.224.1 '13.0000|122.0000|121|country||Philippines|PH|||||'
-placed 12.81.92.1 '|||||||7018|AT&T Services|||'
-placed 151.202.196.5 '40.7143|-74.0060||city|New York City||US|||||'
-placed 1.0.1.1 '24.4798|118.0819||city|Xiamen|China|CN|||||'
-placed 1.0.5.1 '-37.8140|144.9633||city|Melbourne|Australia|AU|38803|Gtelecom Pty Ltd|||'
+located_as 81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
+located_as ::ffff:81.2.69.160 '51.5142|-0.0931|100|city|London|United Kingdom|GB|||other|tor|'
+located_as 2001:480::1 '32.7203|-117.1552|50|city|San Diego|United States|US|||||'
+located_as 202.196.224.1 '13.0000|122.0000|121|country||Philippines|PH|||||'
+located_as 12.81.92.1 '|||||||7018|AT&T Services|||'
+located_as 151.202.196.5 '40.7143|-74.0060||city|New York City||US|||||'
+located_as 1.0.1.1 '24.4798|118.0819||city|Xiamen|China|CN|||||'
+located_as 1.0.5.1 '-37.8140|144.9633||city|Melbourne|Australia|AU|38803|Gtelecom Pty Ltd|||'
 # One file marks the address as anycast: it has no location, whatever the other files say.
-placed 1.0.0.1 '|||||Australia|AU|15169|Google Inc.|gcp||'
-placed 8.8.8.8 '|||||||||||'
+located_as 1.0.0.1 '|||||Australia|AU|15169|Google Inc.|gcp||'
+located_as 8.8.8.8 '|||||||||||'
 same 'a private address' '' "$(ask "SELECT travel.locate('192.168.1.1')")"
-same 'the travels are the same' "$wanted" "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('cloudtrail') ORDER BY 1, 2")"
+same 'the findings are the same' "$wanted" \
+    "$(ask "SELECT access_key_id, $legs, travel_time FROM travel.detect('cloudtrail') ORDER BY 1, 2")"
 no_crash

@@ -43,11 +43,14 @@ done
 over parts
 ask "SELECT travel.check_rule('parts'); CALL travel.scan('parts')" >/dev/null 2>&1
 same 'without it the table is fine' '' "$(error_of parts)"
-ask "CREATE FOREIGN TABLE public.old PARTITION OF public.parts FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') SERVER far OPTIONS (table_name 'cloudtrail')"
+ask "CREATE FOREIGN TABLE public.old PARTITION OF public.parts FOR VALUES
+    FROM ('2025-01-01') TO ('2026-01-01') SERVER far OPTIONS (table_name 'cloudtrail')"
 is_refused parts 'the source reads the foreign table public.old'
 
 rule 'with arrival_column every row of another server is read'
-ask "UPDATE travel.rules SET arrival_column = 'ingested_at' WHERE name IN ('far.cloudtrail', 'over_far', 'both', 'parts'); SELECT travel.check_rule('over_far'); CALL travel.scan()" >/dev/null 2>&1
+ask "UPDATE travel.rules SET arrival_column = 'ingested_at'
+    WHERE name IN ('far.cloudtrail', 'over_far', 'both',
+    'parts'); SELECT travel.check_rule('over_far'); CALL travel.scan()" >/dev/null 2>&1
 for source in far.cloudtrail over_far both; do
     same "alerts of $source" far "$(alerts_of "$source")"
     same "errors of $source" '' "$(error_of "$source")"

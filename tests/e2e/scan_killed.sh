@@ -5,16 +5,21 @@
 
 scan_server e2e-scan-killed 'shared_buffers = 256MB' 'max_wal_size = 4GB' 'max_prepared_transactions = 4' 'impossible_travel.scan_batch = 2500'
 scan_database
-# 50,000 events of 500 keys of 250 people over two months. Each person lives in one city and sometimes appears in another.
-# With small steps a scan of them takes as many steps as a scan of millions of events.
+# 50,000 events of 500 keys of 250 people over two months. Each person lives in one city and sometimes appears in
+# another. With small steps a scan of them takes as many steps as a scan of millions of events.
 run_psql --quiet <<'SQL'
-    CREATE TABLE city AS SELECT row_number() OVER () - 1 AS nr, address FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1}'::inet[]) AS address;
+    CREATE TABLE city AS
+    SELECT row_number() OVER () - 1 AS nr, address
+    FROM unnest('{192.0.2.1,203.0.113.1,198.51.100.1}'::inet[]) AS address;
     CREATE FUNCTION public.events(first int, last int, kind text) RETURNS void LANGUAGE sql AS $$
-        INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor, identity_type)
-        SELECT format('%s %s', kind, n), '2026-01-01 00:00Z'::timestamptz + (h % 5000000) * interval '1 second', 'GetObject', 's3.amazonaws.com',
+        INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor,
+            identity_type)
+        SELECT format('%s %s', kind, n), '2026-01-01 00:00Z'::timestamptz + (h % 5000000) * interval '1 second',
+            'GetObject', 's3.amazonaws.com',
             city.address, 'key ' || key, 'person ' || key % 250, 'IAMUser'
         FROM generate_series(first, last) AS n
-        CROSS JOIN LATERAL (SELECT abs(hashint4(n)::bigint) AS h, CASE kind WHEN 'late' THEN n % 20 ELSE n % 500 END AS key) AS a
+        CROSS JOIN LATERAL (SELECT abs(hashint4(n)::bigint) AS h,
+            CASE kind WHEN 'late' THEN n % 20 ELSE n % 500 END AS key) AS a
         JOIN city ON city.nr = (key + CASE WHEN n / 500 % 25 = 0 THEN 1 ELSE 0 END) % 3
     $$;
     SELECT FROM events(1, 50000, 'in time');
@@ -25,11 +30,15 @@ new_rule killed 'learning_period' "'3 days'"
 ask CHECKPOINT
 RANDOM=7
 
-scan_pid() { ask "SELECT pid FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')' AND state = 'active' AND pid <> pg_backend_pid()" 2>/dev/null || true; }
+scan_pid() { ask "SELECT pid FROM pg_stat_activity
+    WHERE query = 'CALL travel.scan(''killed'')' AND state = 'active' AND pid <> pg_backend_pid()" 2>/dev/null \
+    || true; }
 under_way() { ask "SELECT under_way FROM travel.status WHERE rule = 'killed'"; }
 
-terminated() { ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
-cancelled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
+terminated() { ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
+cancelled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+    WHERE query = 'CALL travel.scan(''killed'')'" >/dev/null; }
 killed() {
     local pid before
     before=$(reinitialized)
@@ -43,9 +52,9 @@ stopped() {
     server_up
 }
 
-# Kills scans, and then lets one finish. WAY:N is a way to kill, and the number of steps that the scan does before. It then
-# waits for a lock in the next step, so it is certainly at work. WAY:? lets it run and kills it a moment later, wherever it
-# is. $met counts the scans that were at work, $left those that left a pass under way.
+# Kills scans, and then lets one finish. WAY:N is a way to kill, and the number of steps that the scan does before. It
+# then waits for a lock in the next step, so it is certainly at work. WAY:? lets it run and kills it a moment later,
+# wherever it is. $met counts the scans that were at work, $left those that left a pass under way.
 batch=2500
 tables=(travel_internal.entity_states travel_internal.baseline_states travel_internal.scans)
 until_done() { # until_done WAY:STEPS…
@@ -77,7 +86,9 @@ until_done() { # until_done WAY:STEPS…
     same 'it is done' f "$(under_way)"
 }
 waits_or_ended() {
-    ! kill -0 "$scan" 2>/dev/null || [ "$(ask "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CALL travel.scan%'")" = 1 ]
+    ! kill -0 "$scan" 2>/dev/null \
+        || [ "$(ask "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE 'CALL travel.scan%'")" = 1 ]
 }
 
 
@@ -88,7 +99,8 @@ ask "CALL travel.scan('calm')" &
 scan=$!
 for _ in 1 2 3 4; do
     waits_for_lock travel.scan
-    ask "SELECT position FROM travel.status WHERE rule = 'calm' AND under_way AND position IS NOT NULL" >>"$SCRATCH/positions"
+    ask "SELECT position FROM travel.status
+        WHERE rule = 'calm' AND under_way AND position IS NOT NULL" >>"$SCRATCH/positions"
     one_step
 done
 session ROLLBACK
@@ -97,8 +109,10 @@ wait "$scan"
 holds 'the positions grow' sort --check "$SCRATCH/positions"
 same 'positions after the first three steps' 3 "$(uniq "$SCRATCH/positions" | wc -l)"
 note "$(ask "SELECT events || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' legs, ' || (SELECT count(*) FROM travel.alerts) || ' alerts' FROM travel_internal.scans WHERE rule = 'calm'")"
-same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 day' FROM travel.status WHERE rule = 'calm'")"
-same 'it learnt, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*) FROM travel.verdicts WHERE NOT raised) > 100
+same 'at its end' 'f||t' "$(ask "SELECT under_way, position, last_scan > now() - interval '1 day' FROM travel.status
+    WHERE rule = 'calm'")"
+same 'it learned, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM travel.alerts) > 100 AND (SELECT count(*)
+    FROM travel.verdicts WHERE NOT raised) > 100
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
 
 rule 'a first scan that is canceled, terminated, killed or stopped with the server, again and again, has the same results'
@@ -126,7 +140,8 @@ scan=$!
 waits_for_lock travel.rescan
 one_step
 waits_for_lock travel.rescan
-ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'CALL travel.rescan%' AND state = 'active'" >/dev/null
+ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE 'CALL travel.rescan%' AND state = 'active'" >/dev/null
 if wait "$scan"; then fail 'the rescan was not interrupted'; fi
 session_close
 same 'the rescan was interrupted' t "$(under_way)"
@@ -150,4 +165,6 @@ new_rule whole 'learning_period' "'3 days'"
 ask "UPDATE travel.rules SET enabled = false WHERE name = 'calm'; CALL travel.scan()"
 ask "CALL travel.rescan('killed', '-infinity')"
 same_ends 'one scan of everything' whole killed
-same 'every raised verdict has its alert' 0 "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL")"
+same 'every raised verdict has its alert' 0 \
+    "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
+    WHERE v.raised AND a.id IS NULL")"

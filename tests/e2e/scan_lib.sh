@@ -24,12 +24,15 @@ scan_database() {
     run_psql --quiet --output /dev/null <<'SQL'
         CREATE EXTENSION impossible_travel;
         SELECT travel.create_events_table('public.cloudtrail');
-        CREATE FUNCTION public.call(key text, at timestamptz, address inet, actor text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
-            INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor)
+        CREATE FUNCTION public.call(key text, at timestamptz, address inet, actor text DEFAULT NULL) RETURNS void
+            LANGUAGE sql AS $$
+            INSERT INTO public.cloudtrail (event_id, event_time, event_name, event_source, source_ip, access_key_id,
+                actor)
             VALUES (format('%s %s %s', call.key, extract(epoch FROM call.at), call.address), call.at, 'GetObject',
                 's3.amazonaws.com', call.address, call.key, call.actor)
         $$;
-        CREATE FUNCTION public.journey(key text, at timestamptz DEFAULT '2026-03-01 12:00Z') RETURNS void LANGUAGE sql AS $$
+        CREATE FUNCTION public.journey(key text, at timestamptz DEFAULT '2026-03-01 12:00Z') RETURNS void
+            LANGUAGE sql AS $$
             SELECT public.call(journey.key, journey.at, '192.0.2.1');
             SELECT public.call(journey.key, journey.at + interval '10 minutes', '203.0.113.1')
         $$;
@@ -37,7 +40,8 @@ SQL
 }
 
 new_rule() {
-    ask "INSERT INTO travel.rules (name, owner, source, ${2:-baseline}) VALUES ('$1', 'postgres', 'public.cloudtrail', ${3:-false})"
+    ask "INSERT INTO travel.rules (name, owner, source, ${2:-baseline})
+        VALUES ('$1', 'postgres', 'public.cloudtrail', ${3:-false})"
 }
 
 # A line for each value, so that what differs can be seen.
@@ -50,10 +54,13 @@ ends() {
                  to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
              FROM travel.alerts AS a WHERE rule = '$1' AND withdrawn_at IS NULL
              UNION ALL SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
-             FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id WHERE a.rule = '$1' AND withdrawn_at IS NULL
-             UNION ALL SELECT concat_ws(' ', 'place', baseline_entity, country_code, subdivision, city, origin, valid_from), to_jsonb(k) - '{rule,place_id}'::text[]
+             FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
+                 WHERE a.rule = '$1' AND withdrawn_at IS NULL
+             UNION ALL SELECT concat_ws(' ', 'place', baseline_entity, country_code, subdivision, city, origin,
+                 valid_from), to_jsonb(k) - '{rule,place_id}'::text[]
              FROM travel.known_places AS k WHERE rule = '$1'
-             UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city), to_jsonb(k) - '{rule,transition_id}'::text[]
+             UNION ALL SELECT concat_ws(' ', 'move', baseline_entity, from_city, to_city),
+                 to_jsonb(k) - '{rule,transition_id}'::text[]
              FROM travel.known_transitions AS k WHERE rule = '$1'
              UNION ALL SELECT 'entity ' || entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
              FROM travel_internal.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
@@ -78,4 +85,5 @@ hold_up() {
 # The lock is asked for at once, and given when the step is committed.
 one_step() { session "COMMIT \; BEGIN \; LOCK TABLE $held IN SHARE MODE"; }
 
-alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts WHERE rule = '$1' AND withdrawn_at IS NULL"; }
+alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts
+    WHERE rule = '$1' AND withdrawn_at IS NULL"; }
