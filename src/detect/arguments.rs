@@ -1,4 +1,4 @@
-//! What the caller of `detect`, `detect_sql` and `coverage` asks for.
+//! The arguments of `detect`, `detect_sql` and `coverage`.
 
 use super::source::Source;
 use crate::legs::thresholds;
@@ -13,19 +13,19 @@ use travel_core::journey::Thresholds;
 #[derive(Clone)]
 pub struct Arguments {
     pub source: Source,
-    /// As SQL identifiers.
+    /// The columns of the entity, as SQL identifiers.
     pub entity: String,
-    /// Microseconds since 2000-01-01 UTC; open where there is none.
+    /// Microseconds since 2000-01-01 UTC. `None`: the range is open.
     pub since: Option<i64>,
     pub until: Option<i64>,
     pub condition: Option<String>,
     pub thresholds: Thresholds,
     pub all_legs: bool,
-    /// Key and value as the caller wrote them.
+    /// The keys and values of `columns` as the caller wrote them.
     pub columns: Vec<(String, String)>,
 }
 
-/// Below this velocity the bound of a leg is so long that reading all earlier events costs little more.
+/// The velocity below which the bound of a leg is so long that reading all earlier events costs little more.
 const MIN_BOUNDED_VELOCITY_KMH: f64 = 50.0;
 
 impl Arguments {
@@ -49,7 +49,7 @@ impl Arguments {
     ) -> Result<Self, TravelError> {
         let source = call.oid(0).ok_or(TravelError::ArgumentNull { name: "source" })?;
         let entity = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "entity" })?;
-        // A bound beyond all times is an open one.
+        // A bound beyond all times leaves the range open.
         let since = call.timestamp(2).filter(|time| *time != i64::MIN);
         let until = call.timestamp(3).filter(|time| *time != i64::MAX);
         if since == Some(i64::MAX) || until == Some(i64::MIN) {
@@ -72,13 +72,13 @@ impl Arguments {
         })
     }
 
-    /// The earliest event that can be the start of a leg of the range.
+    /// The earliest time at which a leg that arrives in the range can start.
     pub fn first_start(&self) -> Option<i64> {
         if self.all_legs || self.thresholds.min_velocity_kmh < MIN_BOUNDED_VELOCITY_KMH {
             return None;
         }
         let bound_us = (self.thresholds.bound_seconds().ceil() * 1e6) as i64;
-        // Before all times that PostgreSQL can write the bound is open.
+        // If the bound is before all times of PostgreSQL, the range is open.
         self.since.and_then(|since| since.checked_sub(bound_us)).filter(|first| *first >= MIN_TIMESTAMP)
     }
 }
@@ -92,7 +92,7 @@ fn bound(time_us: Option<i64>) -> String {
     }
 }
 
-/// A jsonb that says where columns are.
+/// Reads `columns`, a jsonb object that says where the standard columns are.
 pub fn columns_argument(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, String)>, TravelError> {
     let Some(datum) = datum else { return Ok(Vec::new()) };
     // SAFETY: SQL declares the argument, or the column, as jsonb, and it outlives the call.

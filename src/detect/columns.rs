@@ -1,4 +1,4 @@
-//! Where each standard column of a source is: under its own name, where `columns` says, or in a record.
+//! The standard columns of a source: where `columns` says, in a record, or under their own names.
 
 use super::arguments::Arguments;
 use super::expression;
@@ -9,7 +9,7 @@ use crate::pg::time::looks_like_a_time;
 use pgrx::pg_sys;
 use travel_core::columns::{ColumnType, EVENT, EventColumn};
 
-/// A column of an event, by its name.
+/// Finds a column of an event by its name.
 fn event_column(name: &str) -> Option<&'static EventColumn> {
     EVENT.iter().find(|column| column.name == name)
 }
@@ -25,11 +25,11 @@ fn oid_of(column: &EventColumn) -> pg_sys::Oid {
     }
 }
 
-/// Keys of `columns` that are no column of an event.
+/// The keys of `columns` that are not columns of an event.
 const BESIDE: [&str; 8] =
     ["latitude", "longitude", "accuracy_km", "city", "subdivision", "country", "country_code", "record"];
 
-/// The columns of a source, as SQL over it (named `s`) and the record parsed out of it (named `r`).
+/// The standard columns of a source, as SQL over the source (named `s`) and the record parsed from it (named `r`).
 pub struct StandardColumns<'a> {
     source: &'a Source,
     given: Vec<(&'a str, Expression)>,
@@ -37,32 +37,31 @@ pub struct StandardColumns<'a> {
     record: Option<Record>,
 }
 
-/// The column that holds whole records.
+/// The column that contains whole records.
 struct Record {
-    /// As jsonb.
+    /// The record as jsonb.
     sql: String,
-    /// As the source writes it, if that is text.
+    /// The record as text, if the source stores text.
     text: Option<String>,
 }
 
 /// A column as SQL with its type.
 ///
-/// What is done with it beside reading it (a conversion, a comparison) runs functions that belong to its type. Those of a
-/// user's type are that user's code, so [`Expression::checked`] comes before.
+/// Any operation on the value, such as a conversion or a comparison, runs functions of its type. The functions of a
+/// type that a user created are that user's code, so callers use [`Expression::checked`] first.
 #[derive(Clone)]
 pub struct Expression {
-    /// The standard column that it is, or the source's own.
+    /// The name of the standard column, or of the column of the source.
     name: String,
     pub sql: String,
-    /// No domain, and no varchar, whose values are text.
+    /// The type of the values. It is never a domain, and never varchar, whose values are text.
     pub oid: pg_sys::Oid,
 }
 
 impl Expression {
-    /// SQL of any type as SQL of the type that the values are of: what a domain is made of, text for varchar. So the
-    /// operators of the queries are PostgreSQL's for exactly these types, whatever others of the same name there are; and
-    /// the columns of a result are of the types that are declared. Both conversions only change the label of a value, and
-    /// run nothing.
+    /// Casts SQL of any type to the type of its values: the base type of a domain, and text for varchar. The operators
+    /// in the queries are then PostgreSQL's own for exactly these types, whatever other operators of the same name
+    /// exist, and the columns of a result have the declared types. Both casts only relabel a value and run no function.
     fn new(name: &str, sql: String, declared: pg_sys::Oid) -> Self {
         let oid = match base_type(declared) {
             pg_sys::VARCHAROID => pg_sys::TEXTOID,
@@ -75,7 +74,7 @@ impl Expression {
         Self { name: name.to_owned(), sql, oid }
     }
 
-    /// The expression, if its type is one of PostgreSQL's own.
+    /// Returns the expression if its type is one of PostgreSQL's own.
     pub fn checked(self) -> Result<Self, TravelError> {
         if is_of_postgresql(self.oid) {
             return Ok(self);
@@ -102,14 +101,14 @@ impl Expression {
         })
     }
 
-    /// As text, converted where it is of another type.
+    /// The expression as text, converted if it has another type.
     pub fn into_text(self) -> Result<String, TravelError> {
         let Self { sql, oid, .. } = self.checked()?;
         Ok(if oid == pg_sys::TEXTOID { sql } else { format!("{sql}::text") })
     }
 }
 
-/// A JSON object of texts, as it is written in SQL's `columns`.
+/// A JSON object of texts, as a caller writes it in `columns`.
 fn json(entries: &[(&str, &str)]) -> String {
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let entries: Vec<String> =
@@ -128,7 +127,7 @@ impl<'a> StandardColumns<'a> {
             }
             let expression = resolve(key, value, source)?;
             if key == "record" {
-                // One record that jsonb cannot hold must not end the query.
+                // A record that jsonb cannot hold must not end the query.
                 let lenient =
                     |text: String| Record { sql: format!("travel.try_jsonb({text})"), text: Some(text) };
                 record = Some(match expression.oid {
@@ -151,8 +150,8 @@ impl<'a> StandardColumns<'a> {
         Ok(Self { source, given, record })
     }
 
-    /// Where a standard column is, unless the source has it not: where `columns` says, else in the record where there
-    /// is one, else under its own name.
+    /// Finds a standard column: where `columns` says, otherwise in the record if there is one, otherwise under its own
+    /// name. `None` if the source does not have it.
     pub fn standard(&self, name: &str) -> Option<Expression> {
         if let Some((key, expression)) = self.given.iter().find(|(key, _)| *key == name) {
             return Some(match self.record {
@@ -167,22 +166,22 @@ impl<'a> StandardColumns<'a> {
         self.source.column(name).map(|column| of_column(name, column))
     }
 
-    /// Whether `columns` says where this is.
+    /// Returns whether `columns` says where a standard column is.
     pub fn is_given(&self, name: &str) -> bool {
         self.given.iter().any(|(key, _)| *key == name)
     }
 
-    /// The record as the source writes it, as SQL over the FROM clause, if it is text that may not be JSON.
+    /// The record as the source writes it, as SQL over the FROM clause, if it is text and may not be JSON.
     pub fn record_as_text(&self) -> Option<&'static str> {
         self.record.as_ref()?.text.as_ref().map(|_| "s.record_text")
     }
 
-    /// Whether the columns are read out of a record, but for those that `columns` gives.
+    /// Returns whether the columns are read from a record, except those that `columns` gives.
     pub fn has_record(&self) -> bool {
         self.record.is_some()
     }
 
-    /// A column that the entity names: a standard one, or the source's own.
+    /// A column that the entity names: a standard column, or a column of the source.
     pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
         let standard = if is_key(name) { self.standard(name) } else { None };
         standard.or_else(|| Some(of_column(name, self.source.column(name)?))).ok_or_else(|| {
@@ -195,9 +194,9 @@ impl<'a> StandardColumns<'a> {
         })
     }
 
-    /// What to write where the entity names a column that is not there.
+    /// The hint if the entity names a column that does not exist.
     fn hint_for(&self, name: &str) -> String {
-        // SQL makes names without quotes small, and tables have them as their makers wrote them.
+        // SQL folds names without quotes to lower case. The names of columns keep the case in which they were created.
         let plain = |name: &str| name.replace(['_', '-', ' '], "").to_lowercase();
         let meant = self.source.columns.iter().find(|column| plain(&column.name) == plain(name));
         match meant {
@@ -221,8 +220,8 @@ impl<'a> StandardColumns<'a> {
         }
     }
 
-    /// What follows FROM, with the condition as far as it is not left to WHERE. A record is parsed once a row; what
-    /// the caller's SQL names is looked up in his table alone, so that no column of the record is ambiguous with it.
+    /// The FROM clause, and the condition if it is left to the WHERE clause. A record is parsed once per row. Names in
+    /// the caller's SQL are looked up in the source alone, so no column of the record makes them ambiguous.
     pub fn clause_after_from(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
         let name = &self.source.name;
         let Some(record) = &self.record else {
@@ -234,7 +233,7 @@ impl<'a> StandardColumns<'a> {
         let mut select = vec![format!("{} AS record", record.sql)];
         select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
-        // The entity's columns that are the source's own: not given, and none of the record's.
+        // The columns of the entity that belong to the source: they are neither given nor columns of the record.
         let own = |part: &String| {
             !self.is_given(part) && event_column(part).is_none() && self.source.column(part).is_some()
         };
@@ -258,7 +257,7 @@ impl<'a> StandardColumns<'a> {
     }
 }
 
-/// The name of a type, for messages.
+/// The name of a type for messages.
 pub fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: gives a C string in the current memory context, for any oid.
     unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
@@ -276,18 +275,19 @@ fn known_keys() -> String {
     EVENT.iter().map(|column| column.name).chain(BESIDE).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a value of `columns` is an SQL expression, and no column's name.
+/// Returns whether a value of `columns` is an SQL expression and not the name of a column.
 pub fn is_expression(value: &str) -> bool {
     value.starts_with('(') && value.ends_with(')')
 }
 
-/// A column's name, or an SQL expression in parentheses.
+/// Resolves a value of `columns`: the name of a column, or an SQL expression in parentheses.
 fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, TravelError> {
     if is_expression(value) {
         let what = format!("columns.{key}");
         expression::check_syntax(&what, value)?;
         let oid = expression::type_of(&what, value, source)?;
-        // In parentheses of its own: `(1) + (2)` begins and ends with one, too, and a comment must end before the next word.
+        // The expression gets its own parentheses, because `(1) + (2)` begins and ends with one, too. The line break
+        // ends a comment.
         return Ok(Expression::new(key, format!("({value}\n)"), oid));
     }
     let name = source.column(value).or_else(|| {

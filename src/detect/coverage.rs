@@ -1,4 +1,4 @@
-//! The query of `travel.coverage`: what became of each row, the first reason that fits.
+//! The query of `travel.coverage`, which gives each row the first status that applies.
 
 use super::arguments::Arguments;
 use super::events::Events;

@@ -1,6 +1,6 @@
-//! Why rows of a source are not evaluated: how many by each cause, with an example of each. `travel.detect` asks when it
-//! evaluated nothing, `travel.check_rule` asks about the newest rows of a rule's source, and a scan asks about what it
-//! read when nothing of it could be used.
+//! The diagnosis of rows that are not evaluated: how many there are for each cause, with an example of each.
+//! `travel.detect` runs it if it evaluated nothing, `travel.check_rule` runs it for the newest rows of a rule's source,
+//! and a scan runs it for the rows it read if none of them could be used.
 
 use super::arguments::Arguments;
 use super::counted;
@@ -12,7 +12,7 @@ use crate::pg::{settings, spi};
 use crate::tally::Tally;
 use strum::EnumString;
 
-/// What became of some rows.
+/// The number of rows that are evaluated, and of those that are not, by cause.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
     pub evaluated: u64,
@@ -26,7 +26,7 @@ struct Count {
     example: Option<String>,
 }
 
-/// Why a row is not evaluated, in the order in which the first that applies counts.
+/// The cause for which a row is not evaluated. The first one that applies counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "snake_case")]
 enum Cause {
@@ -91,12 +91,12 @@ impl Diagnosis {
         self.evaluated + self.causes.iter().map(|count| count.rows).sum::<u64>()
     }
 
-    /// Rows that should have been evaluated and cannot be: neither the condition nor their own nature leaves them out.
+    /// The number of rows that cannot be evaluated although neither the condition nor their kind excludes them.
     pub fn unusable(&self) -> u64 {
         self.causes.iter().filter(|count| !count.cause.is_by_design()).map(|count| count.rows).sum()
     }
 
-    /// Whether there are rows, and the condition selects none of them.
+    /// Returns whether there are rows and the condition selects none of them.
     pub fn is_all_left_out(&self) -> bool {
         !self.causes.is_empty()
             && self.evaluated == 0
@@ -132,7 +132,7 @@ impl Count {
             if self.rows == 1 { format!("1 row {one}") } else { format!("{} rows {several}", self.rows) };
         match self.example.as_ref().filter(|_| with_example) {
             Some(example) => {
-                // What attackers write into a log must not act on a terminal.
+                // Text that attackers write into a log must not control a terminal.
                 let shown: String =
                     example.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
                 format!("{what}, for example \"{shown}\"")
@@ -152,7 +152,7 @@ impl Cause {
         matches!(self, Self::Condition | Self::FailedAuth | Self::Service | Self::Ignored)
     }
 
-    /// What is said of one row, and of several.
+    /// The words for one row and for several rows.
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Condition => ("does not satisfy the condition", "do not satisfy the condition"),
@@ -228,8 +228,8 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
     Ok(())
 }
 
-/// Reports that there were no rows. An empty range of time gives a notice; a condition that matches none of the existing
-/// rows gives a warning.
+/// Reports that there were no rows. An empty range of time gives a notice; a condition that matches none of the
+/// existing rows gives a warning.
 fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     let source = &arguments.source.name;
     let has_range = arguments.since.is_some() || arguments.until.is_some();
@@ -253,7 +253,7 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     Ok(())
 }
 
-/// The words for rows of which none could be used.
+/// The message for rows of which none could be used.
 pub fn none_of(rows: u64) -> String {
     match rows {
         1 => "the only row could not be used".to_owned(),
@@ -287,7 +287,7 @@ fn query(events: &Events, rows: &DiagnosedRows) -> String {
         format!("{} AS is_service", flag(service)),
     ]);
     let (from, condition) = (&events.from, events.condition.as_deref());
-    // A condition within FROM has left its rows out already.
+    // A condition inside the FROM clause has already excluded its rows.
     let satisfies = condition.unwrap_or("true");
     let select = format!(
         "SELECT {}, CASE WHEN {satisfies} THEN true ELSE false END AS is_wanted\n        FROM {from}",

@@ -1,4 +1,4 @@
-//! The query over the events of a source: which rows count, as what entity, when and where.
+//! The events of a source, as SQL: which rows are evaluated, and the entity, time and place of each.
 
 use super::arguments::Arguments;
 use super::columns::{Expression, StandardColumns, type_name};
@@ -15,46 +15,46 @@ use travel_cloudtrail::{CONSOLE, NOBODY};
 use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::HIDDEN;
 
-/// How the source keeps times.
+/// The form in which the source stores times.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum TimeKind {
     WithZone,
     WithoutZone,
-    /// Text, or numbers, which are Unix time: an overload of travel.event_time reads them.
+    /// Text, or numbers with Unix time. An overload of travel.event_time reads them.
     Read,
 }
 
-/// A source, understood.
+/// The events of a source, as pieces of SQL from which the queries are built.
 pub struct Events {
     pub location_type: LocationType,
     pub from: String,
-    /// The caller's condition, ready for WHERE, unless the FROM clause has it.
+    /// The caller's condition, ready for WHERE, unless the FROM clause contains it.
     pub condition: Option<String>,
-    /// The entity's columns, as they are.
+    /// The columns of the entity.
     pub keys: Vec<Key>,
     time: String,
     time_kind: TimeKind,
-    /// What is assumed of the times, in words.
+    /// The notice about how times are read, if it is an assumption.
     time_notice: Option<String>,
     /// `address`, or `latitude, longitude`, as SQL.
     pub place: Vec<(&'static str, String)>,
     pub has_accuracy: bool,
     pub outcome: Option<String>,
     pub invoked_by: Option<String>,
-    /// What sourceIPAddress says, or the kind itself.
+    /// The kind of the source address, as SQL.
     pub source_kind: String,
-    /// There is a column with addresses, whether they locate the events or not.
+    /// Whether there is a column with addresses, even if they do not locate the events.
     has_address: bool,
-    /// The address or the coordinates as the source writes them, for examples of what cannot be read.
+    /// The address or the coordinates as the source writes them, for examples of unreadable values.
     place_as_given: Option<String>,
     /// The record as text, as SQL, if the source has records that may not be JSON.
     record_as_text: Option<&'static str>,
-    /// The addresses are texts, which can be malformed.
+    /// Whether the addresses are texts, which can be malformed.
     pub has_text_addresses: bool,
-    /// Columns that describe an event, as texts (the radius as float8): name and SQL.
+    /// The columns that describe an event, as text (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
-    /// An index leads from an entity and a time to the events.
+    /// Whether an index leads from an entity and a time to the events.
     pub is_indexed: bool,
 }
 
@@ -65,17 +65,18 @@ pub struct Key {
     pub oid: pg_sys::Oid,
 }
 
-/// The standard columns in which CloudTrail marks an unsigned request. Other columns may hold the same word as a name.
+/// The standard columns in which CloudTrail marks an unsigned request. Other columns may contain the same word as a
+/// name.
 const NAMES_CALLER: [&str; 5] = ["account_id", "principal_id", "principal", "actor", "arn"];
 
 impl Events {
-    /// Within an SPI connection.
+    /// Reads the columns of the source. Must be called within an SPI connection.
     pub fn of(arguments: &Arguments) -> Result<Self, TravelError> {
         Ok(Self::with(arguments, &[])?.0)
     }
 
-    /// The same, with more columns: standard ones or the source's own, none where they are not there. Within an SPI
-    /// connection.
+    /// Reads the columns of the source, and further columns: standard ones or columns of the source, `None` for those
+    /// that do not exist. Must be called within an SPI connection.
     pub fn with(
         arguments: &Arguments,
         more: &[String],
@@ -92,8 +93,8 @@ impl Events {
             .iter()
             .map(|name| {
                 let Expression { sql, oid, .. } = columns.entity_part(name)?.checked()?;
-                // Values of one entity must be one text: where a type or a collation calls different texts equal, the text
-                // decides.
+                // All values of one entity must be the same text. If a type or a collation treats different texts as
+                // equal, the text decides.
                 Ok(if is_told_by_text(oid) && !columns.source().is_loose(&sql) {
                     Key { name: name.clone(), sql, oid }
                 } else {
@@ -164,8 +165,8 @@ impl Events {
         Ok((events, more))
     }
 
-    /// What makes a row count, but for its time: it has an entity, proves possession, was made by nobody's service, and
-    /// satisfies the condition.
+    /// The conditions under which a row is evaluated, except for its time: it has an entity, it is not a failed
+    /// sign-in, no service made the call, and it satisfies the condition.
     pub fn filters(&self) -> Vec<String> {
         let mut filters = vec![self.has_entity()];
         if let Some(outcome) = &self.outcome {
@@ -181,15 +182,15 @@ impl Events {
         filters
     }
 
-    /// That a service made the call, as SQL that is never NULL; none where the source cannot tell.
+    /// The condition that a service made the call, as SQL that is never NULL. `None` if the source does not say.
     pub fn is_service(&self) -> Option<String> {
         let invoked_by = self.invoked_by.as_ref()?;
         let is_console_call = self.is_console_call(invoked_by);
         Some(format!("({invoked_by} IS NOT NULL AND {invoked_by} <> '' AND NOT {is_console_call})"))
     }
 
-    /// That a person made the call in AWS's console: it is invoked by the console, from the person's own address. A
-    /// table with coordinates located that address itself.
+    /// The condition that a person made the call in the AWS console: the console invoked it, from the person's own
+    /// address. A table with coordinates has located that address already.
     fn is_console_call(&self, invoked_by: &str) -> String {
         if self.has_address {
             format!("({invoked_by} = '{CONSOLE}' AND {} = 'public')", self.source_kind)
@@ -198,7 +199,7 @@ impl Events {
         }
     }
 
-    /// The time of an event as timestamptz.
+    /// The time of an event, as SQL of type timestamptz.
     pub fn time(&self) -> String {
         match self.time_kind {
             TimeKind::WithZone => self.time.clone(),
@@ -207,7 +208,8 @@ impl Events {
         }
     }
 
-    /// `time operator bound`, the bound converted to the column's type, so that its index serves.
+    /// The comparison `time operator bound`. The bound is converted to the type of the column, so an index on it can be
+    /// used.
     pub fn time_bound(&self, operator: &str, bound_us: Option<i64>, open: &str) -> String {
         let text = bound_us.map_or_else(|| open.to_owned(), utc);
         match self.time_kind {
@@ -219,7 +221,7 @@ impl Events {
         }
     }
 
-    /// That the time of an event is later than a timestamptz, which is converted to the column's type.
+    /// The condition that an event is later than a timestamptz, which is converted to the type of the column.
     pub fn is_later_than(&self, time: &str) -> String {
         match self.time_kind {
             TimeKind::WithZone => format!("{} > {time}", self.time),
@@ -228,7 +230,7 @@ impl Events {
         }
     }
 
-    /// What an index on the time is made of, so that it serves these comparisons.
+    /// The expression for an index on the time that these comparisons can use.
     pub fn time_key(&self) -> String {
         match self.time_kind {
             TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
@@ -236,7 +238,7 @@ impl Events {
         }
     }
 
-    /// The time as the source has it.
+    /// The time as the source stores it.
     pub fn time_as_given(&self) -> &str {
         &self.time
     }
@@ -245,8 +247,8 @@ impl Events {
         self.time_kind == TimeKind::Read
     }
 
-    /// The condition that an event is in a range of time. An event with an unreadable time satisfies it, because its time is
-    /// unknown.
+    /// The condition that an event is in a range of time. An event with an unreadable time satisfies it, because its
+    /// time is unknown.
     pub fn in_range(&self, since: Option<i64>, until: Option<i64>) -> String {
         format!(
             "({} IS NULL OR ({} AND {}))",
@@ -256,13 +258,13 @@ impl Events {
         )
     }
 
-    /// That an event is later than a time, or has no readable time.
+    /// The condition that an event is later than a time, or has no readable time.
     pub fn is_later_or_without_time(&self, after: Option<i64>) -> String {
         format!("({} IS NULL OR {})", self.time_key(), self.time_bound(">", after, "-infinity"))
     }
 
-    /// As SQL over the columns `address` (or `latitude` and `longitude`) and `event_time`: that an event is ignored, and
-    /// that it is located.
+    /// The conditions that an event is ignored, and that it is located, as SQL over the columns `address` (or
+    /// `latitude` and `longitude`) and `event_time`.
     pub fn fates(&self) -> (&'static str, &'static str) {
         match self.location_type {
             LocationType::Address => (
@@ -285,7 +287,7 @@ impl Events {
         self.place_as_given.as_deref()
     }
 
-    /// That every column of the entity identifies somebody.
+    /// The condition that every column of the entity has an identity.
     pub fn has_entity(&self) -> String {
         let nobody = |sql: String, name: &str| {
             let is_anonymous = if NAMES_CALLER.contains(&name) {
@@ -304,7 +306,7 @@ impl Events {
         self.keys.iter().map(part).collect::<Vec<_>>().join(" AND ")
     }
 
-    /// The entity as one text, of the keys under these names.
+    /// The entity as one text, from the keys under these names.
     pub fn entity(&self, names: &[String]) -> String {
         let text = |(key, name): (&Key, &String)| {
             if key.oid == pg_sys::TEXTOID { name.clone() } else { format!("{name}::text") }
@@ -320,14 +322,14 @@ impl Events {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, sql)| sql.as_str())
     }
 
-    /// Says how times are read that could also mean something else.
+    /// Reports how times are read, if they could be read differently.
     pub fn notice_of_times(&self) {
         if let Some(said) = &self.time_notice {
             Report::notice(said.clone()).send();
         }
     }
 
-    /// Says what the evaluation does without, and how times are read.
+    /// Reports which columns are missing, and how times are read.
     pub fn notice_of_what_is_missing(&self) {
         self.notice_of_times();
         if !self.missing.is_empty() {
@@ -349,7 +351,7 @@ impl Events {
     }
 }
 
-/// Whether values of a type are equal just when their texts are, whatever the settings.
+/// Returns whether values of a type are equal exactly if their texts are, whatever the settings.
 fn is_told_by_text(oid: pg_sys::Oid) -> bool {
     matches!(
         oid,
@@ -385,7 +387,7 @@ fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
     }
 }
 
-/// Whether numbers of this type can hold Unix time.
+/// Returns whether numbers of this type can represent Unix time.
 fn is_unix_time(oid: pg_sys::Oid) -> bool {
     matches!(oid, pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::NUMERICOID | pg_sys::FLOAT8OID)
 }

@@ -1,4 +1,4 @@
-//! Pieces of SQL that the caller gives: each must be one expression over his table, nothing more.
+//! SQL expressions that the caller writes. Each must be exactly one expression over the source.
 
 use super::source::{Source, base_type};
 use crate::pg::attempt::class;
@@ -9,7 +9,7 @@ use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
 
-/// Checks that a text is one SQL expression: that it parses, that no second clause hides in it, and that it is no star,
+/// Checks that a text is one SQL expression: it parses, it does not contain a second clause, and it is not a star,
 /// which stands for any number of columns.
 pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
     let query = c_string(text);
@@ -25,17 +25,17 @@ pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
     }
 }
 
-/// What the parser makes of a text.
+/// The result of parsing a text.
 enum Shape {
     Expression,
-    /// `s.*`, `(f(x)).*`: the columns of a row, however many they are.
+    /// A star such as `s.*` or `(f(x)).*`: the columns of a row.
     Star,
     Other,
 }
 
-/// The type of an expression over the source: of the one value that it is.
+/// The type of an expression over the source.
 pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, TravelError> {
-    // Where it will stand, too: an aggregate, a window function or a set is none.
+    // The expression is analyzed where it will be used. There, an aggregate, a window function or a set is an error.
     let in_where = format!("SELECT 1 FROM {} AS s WHERE ({text}\n) IS NULL", source.name);
     explained(what, text, &source.column_names(), || spi::column_types(&in_where))?;
     let query = format!("SELECT ({text}\n) FROM {} AS s", source.name);
@@ -49,15 +49,15 @@ pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, T
     Ok(oid)
 }
 
-/// Checks a condition: that it means something over the source, and is a truth value.
+/// Checks a condition: it is valid over the source and boolean.
 pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
     check_syntax("condition", text)?;
     let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n)", source.name);
     explained("condition", text, &source.column_names(), || spi::column_types(&query)).map(|_| ())
 }
 
-/// Checks what a rule's condition is made of, as far as that can be seen without its source: it is evaluated row by row, so
-/// no other row may decide.
+/// Checks the condition of a rule, as far as this is possible without its source. It is evaluated row by row, so it
+/// must not depend on other rows.
 pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     check_syntax("condition", text)?;
     let query = c_string(text);
@@ -72,7 +72,7 @@ pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     }
 }
 
-/// Checks the rest: what it means over the source, and that it gives the same answer whenever it is asked.
+/// Checks the condition of a rule over its source: it is valid, and it gives the same answer whenever it is evaluated.
 pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelError> {
     check_row_condition_alone(text)?;
     check_condition(text, source)?;
@@ -87,14 +87,14 @@ pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelErro
     Ok(())
 }
 
-/// Whether an expression that means something over the source can give another answer when it is asked again.
+/// Returns whether a valid expression can give another answer when it is evaluated again.
 pub fn is_volatile(what: &str, text: &str, source: &Source) -> Result<bool, TravelError> {
     let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n) IS NULL", source.name);
     explained(what, text, &source.column_names(), || spi::has_volatile_condition(&query))
 }
 
-/// Runs an analysis of the caller's SQL and says of its error what was looked at and what is there. The transaction
-/// is over either way; an error that is not about the SQL (a cancelled query) is passed on as it is.
+/// Analyzes the caller's SQL, and adds to an error which text was analyzed and which columns exist. An error that is
+/// not about the SQL, such as a canceled query, is passed on unchanged.
 fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {
     let result = PgTryBuilder::new(AssertUnwindSafe(|| Ok(body())))
         .catch_others(|caught| match &caught {
@@ -120,7 +120,7 @@ fn is_about_sql(code: PgSqlErrorCode) -> bool {
     matches!(&class(code), b"0A" | b"22" | b"3F" | b"42")
 }
 
-/// The parser's trees, before names mean anything.
+/// The trees of the parser, before names are resolved.
 mod raw {
     use super::Shape;
     use pgrx::{PgSqlErrorCode, pg_sys};
@@ -130,7 +130,7 @@ mod raw {
 
     #[cfg(feature = "pg15")]
     unsafe extern "C-unwind" {
-        /// nodes/nodeFuncs.h, which pgrx binds from PostgreSQL 16 on.
+        /// From nodes/nodeFuncs.h. pgrx binds it only from PostgreSQL 16 on.
         fn raw_expression_tree_walker(
             node: *mut pg_sys::Node,
             walker: unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool,
@@ -138,7 +138,7 @@ mod raw {
         ) -> bool;
     }
 
-    /// What of a tree is none of a condition over one row.
+    /// Finds the first part of a tree that a condition over one row must not contain.
     ///
     /// # Safety
     /// `list` is what raw_parser returned.

@@ -217,8 +217,8 @@ impl Query<'_> {
         }
     }
 
-    /// A fact about the place of one end. A source with coordinates names its places itself, and its radii are part of a
-    /// leg only where they are evaluated.
+    /// A fact about the place of one end. A source with coordinates names its places itself, and its radii are part of
+    /// a leg only where they are evaluated.
     fn place(&self, end: End, field: PlaceField) -> String {
         let own = PlaceField::SUPPLIED.contains(&field)
             || (field == PlaceField::AccuracyKm && !self.evaluates_radii());

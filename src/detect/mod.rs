@@ -1,9 +1,20 @@
-//! `travel.detect`, `travel.detect_sql`, `travel.coverage`: detection over a table of the user's own.
+//! Detection over a table or view of the user: `travel.detect`, `travel.detect_sql` and `travel.coverage`.
 //!
-//! [`arguments`] what the caller asks for; [`source`] what his table has; [`expression`] pieces of SQL that he gives;
-//! [`columns`] where each standard column is; [`place`] where the events were; [`events`] the query over the events that
-//! count; [`legs`] the query of the findings; [`coverage`] the query that counts rows by status; [`diagnosis`] why rows
-//! are not evaluated.
+//! Each function builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the text
+//! instead. The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for every entry
+//! point. Rules ([`crate::rules`]) read their sources through the same modules.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`arguments`] | the arguments of the three functions |
+//! | [`source`] | the table or view, with its columns and indexes |
+//! | [`expression`] | the SQL expressions that the caller writes, each checked |
+//! | [`columns`] | the standard columns of the source |
+//! | [`place`] | the address or the coordinates of its events |
+//! | [`events`] | which rows are evaluated, and the entity, time and place of each, as SQL |
+//! | [`legs`] | the query of the findings |
+//! | [`coverage`] | the query that counts rows by status |
+//! | [`diagnosis`] | why rows are not evaluated |
 
 mod arguments;
 mod columns;
@@ -80,9 +91,9 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// Runs a query of ours. The last step of its aggregates stays in this process, so that it can count: no plan may
-/// move the whole of them into workers. How many legs come out nobody can estimate, so joins that are bad for many are
-/// out: a merge join by the entity alone, and, where no index leads to one event, a loop over the whole table.
+/// Runs a query. The final step of its aggregates must stay in this process, where the rows are counted, so no plan may
+/// move the whole query into a worker. The planner cannot estimate the number of legs, so joins that are slow for many
+/// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole table.
 fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
@@ -95,8 +106,8 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     ];
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
-        // Where a loop cannot be avoided (a record is parsed row by row) what is off is merely dear, and the price would
-        // make any query look worth compiling.
+        // Where a loop cannot be avoided (a record is parsed row by row) what is off is merely dear, and the price
+        // would make any query look worth compiling.
         settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows));

@@ -1,21 +1,21 @@
-//! Where the events of a source were: an address or coordinates, as SQL, whatever types the source keeps them in.
+//! The places of the events of a source: an address or coordinates, as SQL, whatever types the source stores them in.
 
 use super::columns::{Expression, StandardColumns, type_name};
 use super::source::{category, is_textual};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
 
-/// What says where an event was.
+/// What locates the events of a source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum LocationType {
     Address,
     Coordinates,
 }
 
-/// `address`, or `latitude` and `longitude`, as SQL.
+/// What locates the events, with the columns `address`, or `latitude` and `longitude`, as SQL.
 pub type Place = (LocationType, Vec<(&'static str, String)>);
 
-/// Where an event was. What `columns` says comes first, then an address, then coordinates.
+/// Finds the columns that locate events: those that `columns` gives, otherwise an address, otherwise coordinates.
 pub fn place(columns: &StandardColumns) -> Result<Place, TravelError> {
     let coordinates = || {
         let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
@@ -50,7 +50,7 @@ pub fn place(columns: &StandardColumns) -> Result<Place, TravelError> {
     })
 }
 
-/// An address as inet.
+/// An address column as SQL of type inet.
 fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
     let column = column.checked()?;
     match column.oid {
@@ -85,7 +85,7 @@ fn never_holds_addresses(oid: pg_sys::Oid) -> bool {
     ) || matches!(oid, pg_sys::BYTEAOID | pg_sys::JSONOID | pg_sys::JSONBOID | pg_sys::UUIDOID)
 }
 
-/// A number as float8. One that cannot be read is NULL: one odd value ends no query.
+/// A number column as SQL of type float8. An unreadable value is NULL, so it does not end the query.
 pub fn number(name: &str, column: Expression) -> Result<String, TravelError> {
     use pg_sys::{
         FLOAT4OID, FLOAT8OID, INT2OID, INT4OID, INT8OID, JSONBOID, JSONOID, NUMERICOID, UNKNOWNOID,
@@ -95,7 +95,7 @@ pub fn number(name: &str, column: Expression) -> Result<String, TravelError> {
     match column.oid {
         FLOAT8OID => Ok(sql),
         INT2OID | INT4OID | INT8OID | FLOAT4OID => Ok(format!("{sql}::float8")),
-        // Some of them are beyond float8.
+        // Some numeric values are out of range for float8.
         NUMERICOID => Ok(format!("CASE WHEN {sql} BETWEEN -1e300 AND 1e300 THEN {sql}::float8 END")),
         JSONBOID | JSONOID => Ok(format!("travel.number({sql} #>> '{{}}')")),
         UNKNOWNOID => Ok(format!("travel.number({sql})")),
@@ -133,7 +133,7 @@ fn address_as_given(columns: &StandardColumns) -> Result<Option<String>, TravelE
     Ok(coalesced([text, address]))
 }
 
-/// What should locate the events, as the source writes it.
+/// The address or the coordinates as the source writes them, as text.
 pub fn place_as_given(
     columns: &StandardColumns,
     location_type: LocationType,
@@ -150,7 +150,7 @@ pub fn place_as_given(
     })
 }
 
-/// A standard column as text, NULL where it is empty.
+/// A standard column as text, NULL if it is empty.
 fn said(name: &str, columns: &StandardColumns) -> Result<Option<String>, TravelError> {
     let text = columns.standard(name).map(Expression::into_text).transpose()?;
     Ok(text.map(|text| format!("nullif({text}, '')")))

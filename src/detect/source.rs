@@ -1,4 +1,4 @@
-//! A table or view of the user's: its name and columns.
+//! The source: a table or view of the user, with its name, columns and indexes.
 
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::{c_string, identifiers, quoted};
@@ -7,9 +7,9 @@ use std::ffi::CStr;
 
 #[derive(Clone)]
 pub struct Source {
-    /// The type of its rows.
+    /// The type of the rows.
     row_type: pg_sys::Oid,
-    /// Schema-qualified and quoted.
+    /// The name, schema-qualified and quoted.
     pub name: String,
     pub columns: Vec<SourceColumn>,
     /// The first two columns of each index.
@@ -19,16 +19,16 @@ pub struct Source {
 #[derive(Clone)]
 pub struct SourceColumn {
     pub name: String,
-    /// As declared: it may be a domain.
+    /// The declared type, which may be a domain.
     pub oid: pg_sys::Oid,
-    /// Nobody may write it: it is computed from others, or an identity.
+    /// Whether the column cannot be written, because it is generated or an identity column.
     pub is_generated: bool,
-    /// Its collation calls different texts equal.
+    /// Whether its collation treats different texts as equal.
     is_loose: bool,
 }
 
 impl Source {
-    /// Opens what the caller may read; the lock stays until the transaction ends.
+    /// Opens a source that the caller may read. The lock is kept until the transaction ends.
     pub fn open(oid: pg_sys::Oid) -> Result<Self, TravelError> {
         let source = Self::look_at(oid)?;
         // SAFETY: plain catalog calls.
@@ -47,12 +47,12 @@ impl Source {
         Ok(source)
     }
 
-    /// The table or view of this name (as SQL writes it), if it is there.
+    /// Finds the table or view of this name, written as in SQL.
     pub fn find(name: &str) -> Option<pg_sys::Oid> {
         Self::look_up(name, pg_sys::NoLock)
     }
 
-    /// The same, locked until the transaction ends: no other can take its name meanwhile.
+    /// Finds the table or view and locks it until the transaction ends, so no other can take its name.
     pub fn lock(name: &str) -> Option<pg_sys::Oid> {
         Self::look_up(name, pg_sys::AccessShareLock)
     }
@@ -80,7 +80,7 @@ impl Source {
         (oid != pg_sys::InvalidOid).then_some(oid)
     }
 
-    /// The name of a table or view, schema-qualified and quoted, if it is there.
+    /// The name of a table or view, schema-qualified and quoted, if it exists.
     pub fn name_of(oid: pg_sys::Oid) -> Option<String> {
         // SAFETY: catalog look-ups by oid; a name that is there is a C string.
         unsafe {
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    /// The name and the columns of a table or view, whoever may read it.
+    /// Reads the name and the columns of a table or view, without checking privileges.
     pub fn look_at(oid: pg_sys::Oid) -> Result<Self, TravelError> {
         // SAFETY: plain catalog calls; the relation is closed here, its lock kept.
         unsafe {
@@ -125,13 +125,14 @@ impl Source {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// Whether a type is that of its rows.
+    /// Returns whether a type is the type of the rows.
     pub fn is_its_row(&self, oid: pg_sys::Oid) -> bool {
         oid == self.row_type && oid != pg_sys::InvalidOid
     }
 
-    /// Whether an index leads from an entity and a time, or from a time alone, to a few rows. One that begins with the
-    /// entity and goes on otherwise leads to all of its rows. The columns are given as SQL over the source.
+    /// Returns whether an index leads from an entity and a time, or from a time alone, to a few rows. An index that
+    /// begins with the entity but continues with another column leads to all rows of the entity. Columns are given as
+    /// SQL over the source.
     pub fn is_indexed_by(&self, keys: &[&str], time: &str) -> bool {
         let is =
             |column: &Option<String>, sql: &str| column.as_ref().is_some_and(|name| is_column(sql, name));
@@ -140,12 +141,12 @@ impl Source {
         })
     }
 
-    /// Whether a column, given as SQL over the source, is one whose collation calls different texts equal.
+    /// Returns whether a column, given as SQL over the source, has a collation that treats different texts as equal.
     pub fn is_loose(&self, sql: &str) -> bool {
         self.columns.iter().any(|column| column.is_loose && is_column(sql, &column.name))
     }
 
-    /// The name of a column that is given as it is, or as SQL writes it.
+    /// The name of a column that is given literally or as SQL writes it.
     pub fn own_name(&self, name: &str) -> String {
         let parts = || identifiers(name, b',').filter(|parts| parts.len() == 1)?.pop();
         match self.column(name) {
@@ -154,13 +155,13 @@ impl Source {
         }
     }
 
-    /// What is there, for hints.
+    /// The names of the columns, for hints.
     pub fn column_names(&self) -> String {
         self.columns.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Whether SQL over the source is this column of it, under whatever label of its type: an index serves both.
+/// Returns whether SQL over the source is this column, possibly relabeled. An index can be used in both cases.
 fn is_column(sql: &str, name: &str) -> bool {
     sql.strip_prefix("s.")
         .and_then(|sql| sql.strip_prefix(&*quoted(name)))
@@ -172,7 +173,7 @@ pub fn is_of_postgresql(oid: pg_sys::Oid) -> bool {
     with_type(oid, |form| form.typnamespace.to_u32() == pg_sys::PG_CATALOG_NAMESPACE) == Some(true)
 }
 
-/// The name of one of PostgreSQL's own types as SQL writes it without a modifier; none of any other type.
+/// The SQL name, without a modifier, of a type that belongs to PostgreSQL. `None` for any other type.
 pub fn type_in_sql(oid: pg_sys::Oid) -> Option<String> {
     let name = |form: &pg_sys::FormData_pg_type| {
         // SAFETY: a name ends within its bytes.
@@ -195,12 +196,12 @@ fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_type) -
     }
 }
 
-/// Whether it is a type of texts, as pg_type says.
+/// Returns whether a type is in the string category of pg_type.
 pub fn is_textual(oid: pg_sys::Oid) -> bool {
     category(oid) == pg_sys::TYPCATEGORY_STRING
 }
 
-/// What kind of type it is, as pg_type says.
+/// The category of a type in pg_type.
 pub fn category(oid: pg_sys::Oid) -> u8 {
     // SAFETY: a catalog look-up by oid.
     unsafe {
@@ -210,7 +211,7 @@ pub fn category(oid: pg_sys::Oid) -> u8 {
     }
 }
 
-/// What a domain is made of; any other type is itself.
+/// The base type of a domain. Any other type is returned unchanged.
 pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
     // SAFETY: a catalog look-up by oid.
     unsafe { pg_sys::getBaseType(oid) }
@@ -243,7 +244,7 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<St
                 let column = usize::try_from(number).ok()?.checked_sub(1)?;
                 columns.get(column).map(|column| column.name().to_owned())
             };
-            // A partial index serves some rows only.
+            // A partial index covers only some rows.
             let mut is_whole = true;
             pg_sys::SysCacheGetAttr(
                 pg_sys::SysCacheIdentifier::INDEXRELID as i32,

@@ -1,5 +1,5 @@
-//! The aggregate `travel.impossible_legs`: collects events in any order, combines partial states, and evaluates the
-//! legs at its end.
+//! The aggregate `travel.impossible_legs`. It collects events in any order, combines partial states, and evaluates the
+//! legs in its final function.
 
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::row::leg_row;
@@ -39,8 +39,8 @@ pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call:
 pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
 pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);
 
-/// `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`: each part is there or
-/// not, which their number tells.
+/// Adds a row: `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`. The number of
+/// arguments shows which of the optional parts are present.
 fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_add")?;
     let first = 2 + place.arguments();
@@ -55,7 +55,7 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let labelled = has_id || place == SiteArguments::Accurate;
     let state = match call.datum(0) {
         Some(datum) => {
-            // SAFETY: the state of an aggregate, which is this function's to change.
+            // SAFETY: it is the state of an aggregate, which this function may change in place.
             let state = unsafe { State::of_aggregate(datum) };
             if event_set::thresholds(state.bytes()) != thresholds {
                 return Err(TravelError::ThresholdVaries { over: "group" });
@@ -84,19 +84,20 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     Ok(state.append(&Row { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
 }
 
-/// What becomes of a row with an address.
+/// The fate of a row with an address.
 enum RowFate {
     Kept,
     NotLocated,
-    /// A named network says: as if it were absent.
+    /// A named network says that the row is treated as if it did not exist.
     Ignored,
 }
 
-/// Without named networks a public address is placed at the end, once for all its events, and no other can be. With
-/// them its place depends on the time of the event, and so does whether there is one: a packed state tells no longer
-/// how many rows an event had, so that what is not placed has to be counted here.
+/// Decides whether a row is kept. Without named networks, the final function locates each public address once for all
+/// its events, and private addresses cannot be located. With named networks, the location of an address depends on the
+/// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
+/// packed state no longer knows how many rows an event had.
 fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<RowFate, TravelError> {
-    // All rows of a call site are seen by one snapshot.
+    // All rows of a call site see one snapshot.
     let without_networks = *call.site_cache(|| Ok(networks::as_of(Snapshot::active())?.is_empty()))?;
     if without_networks {
         return Ok(if address::is_private(host) { RowFate::NotLocated } else { RowFate::Kept });
@@ -109,7 +110,7 @@ fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<RowFate, TravelError>
     })
 }
 
-/// The second state is another process's: it may be toasted or have a short header.
+/// Combines two states. The second comes from another process, and may be toasted or have a short header.
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
     // SAFETY: both are states; the first is the aggregate's own, the second is only read.
@@ -148,13 +149,13 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(legs.finish())
 }
 
-/// All legs of a set, in order; the impossible ones go into `legs`.
+/// Evaluates all legs of a set in order, and adds the impossible ones to `legs`.
 fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), TravelError> {
     let thresholds = event_set::thresholds(set);
     let mut places: Option<Places> = None;
     let mut journey = Journey::default();
     let mut is_evaluated = false;
-    // Of the rows that have a site: those that are not evaluated.
+    // The numbers of rows that have a site but are not evaluated.
     let (mut not_located, mut ignored) = (0_u64, 0_u64);
     let events = event_set::events(&[set], &Palloc).map_err(|_| TravelError::TooManyEvents)?;
     let mut last: Option<Site> = None;
@@ -165,7 +166,8 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
             pgrx::check_for_interrupts!();
         }
         let Row { site, time_us, accuracy_km, .. } = event.row;
-        // Events come in runs of one address, which needs one look only, unless addresses may move in between.
+        // Events come in runs with the same address. One lookup per run is enough, unless addresses can move in
+        // between.
         if last != Some(site) || moves {
             coordinates = coordinates_of_site(site, time_us, accuracy_km, &mut places)?;
             last = Some(site);
@@ -228,7 +230,7 @@ fn coordinates_of_site(
     }
 }
 
-/// A state may be changed in place only where it is an aggregate's own.
+/// Fails outside an aggregate, because only the state of an aggregate may be changed in place.
 fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelError> {
     // SAFETY: the context of a call is a node with a tag, or null.
     let in_aggregate = unsafe {

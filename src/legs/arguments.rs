@@ -10,7 +10,7 @@ use travel_core::geodesy::Coordinates;
 use travel_core::journey::Thresholds;
 use travel_core::site::Site;
 
-/// Thresholds as SQL gives them, each checked.
+/// Checks the thresholds that SQL passes.
 pub fn thresholds(
     min_distance_km: Option<f64>,
     min_velocity_kmh: Option<f64>,
@@ -30,13 +30,13 @@ pub fn thresholds(
     })
 }
 
-/// Times must be finite: PostgreSQL's infinities are the ends of the range.
+/// Checks that a time is finite. PostgreSQL's infinities are the ends of the range.
 pub fn finite(time_us: i64) -> Result<i64, TravelError> {
     if time_us == i64::MIN || time_us == i64::MAX { Err(TravelError::InfiniteTime) } else { Ok(time_us) }
 }
 
-/// An address column that is text: none where it is no address; an error where it is a number, which is what a
-/// coordinate looks like.
+/// Reads an address from text. `None` if the text is not an address. A number is an error, because it is probably a
+/// coordinate.
 fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelError> {
     match address::parse(text) {
         None if travel_cloudtrail::plain_decimal(text) => {
@@ -46,12 +46,12 @@ fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelError> 
     }
 }
 
-/// Coordinates of two columns: none where one is missing, NaN or out of range.
+/// Coordinates from two columns. `None` if one is missing, NaN or out of range.
 pub fn coordinates_of(latitude: Option<f64>, longitude: Option<f64>) -> Option<Coordinates> {
     Coordinates::new(latitude?, longitude?).ok()
 }
 
-/// What the arguments that say where an event was are.
+/// The form of the arguments that say where an event was.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SiteArguments {
     /// `inet`
@@ -64,16 +64,16 @@ pub enum SiteArguments {
     Accurate,
 }
 
-/// What those arguments say.
+/// The site that these arguments give.
 #[derive(Clone, Copy, PartialEq)]
 pub struct ArgumentSite {
     pub site: Site,
-    /// km, where it is an argument.
+    /// In km, if it is an argument.
     pub accuracy_km: Option<f64>,
 }
 
 impl SiteArguments {
-    /// How many arguments say where an event was.
+    /// The number of arguments.
     pub fn arguments(self) -> usize {
         match self {
             Self::Inet | Self::Text => 1,
@@ -82,7 +82,7 @@ impl SiteArguments {
         }
     }
 
-    /// What these arguments say; none where it cannot have a place: NULL, no address, coordinates out of range.
+    /// Reads the arguments. `None` if they give no site: they are NULL, not an address, or out of range.
     pub fn read(
         self,
         argument: impl Fn(usize) -> Option<pg_sys::Datum>,

@@ -1,4 +1,5 @@
-//! What `travel.detect` writes beside a leg: its id, its time in words, its sentence.
+//! The SQL functions that describe a leg: its id, its travel time in words, and its message; and the entity as one
+//! text.
 
 use super::arguments::coordinates_of;
 use crate::pg::array;
@@ -15,13 +16,14 @@ pg_function!(travel_travel_time, pg_finfo_travel_travel_time, travel_time);
 pg_function!(travel_finding_message, pg_finfo_travel_finding_message, finding_message);
 pg_function!(travel_entity, pg_finfo_travel_entity, entity);
 
-/// `(entity, from_time, from_ip, to_time, to_ip)`
+/// The id of a leg between addresses: `(entity, from_time, from_ip, to_time, to_ip)`.
 fn leg_id(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (from, to) = (call.inet(2).map(Site::from_address), call.inet(4).map(Site::from_address));
     leg_id_of(call, from, to, 3)
 }
 
-/// `(entity, from_time, from_latitude, from_longitude, to_time, to_latitude, to_longitude)`
+/// The id of a leg between coordinates: `(entity, from_time, from_latitude, from_longitude, to_time, to_latitude,
+/// to_longitude)`.
 fn leg_id_coordinates(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let from = coordinates_of(call.f64(2), call.f64(3)).map(Site::from_coordinates);
     let to = coordinates_of(call.f64(5), call.f64(6)).map(Site::from_coordinates);
@@ -46,8 +48,9 @@ fn travel_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(call.f64(0).map_or_else(|| call.null(), |seconds| varlena(message::travel_time(seconds).as_bytes())))
 }
 
-/// `(entity, access_key_id, identity_type, session_name, from_city, from_country, from_latitude, from_longitude,
-/// to_city, to_country, to_latitude, to_longitude, elapsed_seconds, distance_km, velocity_kmh, impossible)`
+/// The message of a leg: `(entity, access_key_id, identity_type, session_name, from_city, from_country, from_latitude,
+/// from_longitude, to_city, to_country, to_latitude, to_longitude, elapsed_seconds, distance_km, velocity_kmh,
+/// impossible)`
 fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(entity), Some(elapsed_seconds), Some(distance_km)) =
         (call.text(0)?, call.f64(12), call.f64(13))
@@ -77,7 +80,7 @@ fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(varlena(message::message(&sentence).as_bytes()))
 }
 
-/// Of a text[]: see `travel_core::entity`.
+/// The entity from a text[]: see `travel_core::entity`.
 fn entity(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(parts) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL declares the argument as text[].

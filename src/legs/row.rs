@@ -1,4 +1,4 @@
-//! The row type `travel.leg`: two ends and what is computed between them.
+//! The row type `travel.leg`: the two ends of a leg and the measures between them.
 
 use crate::geoip::Places;
 use crate::pg::array;
@@ -17,7 +17,7 @@ pg_function!(travel_each_leg, pg_finfo_travel_each_leg, each_leg);
 /// A row of `travel.leg`.
 type LegRow = Row<{ LEG.len() }>;
 
-/// A leg as a composite value. `E` of a stop is its event id.
+/// A leg as a composite value. The event of a stop is its event id.
 pub fn leg_row(
     row_type: RowType,
     leg: &Leg<Option<&[u8]>>,
@@ -60,7 +60,7 @@ fn end(row: &mut LegRow, stop: &Stop<Option<&[u8]>>, places: Option<&Places>) ->
     Ok(())
 }
 
-/// The elements of a travel.leg[] as rows. Unlike unnest, it tells the planner that there are few.
+/// Returns the elements of a travel.leg[] as rows. Unlike unnest, it tells the planner that there are few.
 fn each_leg(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };

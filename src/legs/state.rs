@@ -7,13 +7,14 @@ use pgrx::pg_sys;
 use travel_core::event_set::{self, Full, Memory, Row};
 use travel_core::journey::Thresholds;
 
-/// A block that holds an event set and may have room for more: its length as a value is the room, not the use.
+/// A block that contains an event set and may have room for more events. Its length as a value is the size of the
+/// block.
 #[derive(Clone, Copy)]
 pub struct State {
     value: *mut pg_sys::varlena,
 }
 
-/// Enough for some thirty events.
+/// The size of the first block, enough for about thirty events.
 const FIRST_BLOCK: usize = 512;
 
 impl State {
@@ -24,8 +25,8 @@ impl State {
         Ok(state)
     }
 
-    /// The state that an aggregate passes. It is nearly always the aggregate's own, plain and changed in place; what
-    /// comes from a table through an aggregate of a user's own may be toasted, and is copied.
+    /// The state that an aggregate passes. It is nearly always the aggregate's own, plain and changed in place. A state
+    /// that comes from a table, through an aggregate that a user wrote, may be toasted and is copied.
     ///
     /// # Safety
     /// `datum` must be a `travel_internal.legs_state`, and one that may be changed, or is only read.
@@ -46,7 +47,7 @@ impl State {
         self.block()
     }
 
-    /// The whole block, room included. Only one such reference is used at a time.
+    /// The whole block, including its free room. Only one such reference may be used at a time.
     pub fn block<'a>(self) -> &'a mut [u8] {
         // SAFETY: `value` is a variable-length value with a 4-byte header, as `allocate` makes it.
         unsafe {
@@ -57,8 +58,8 @@ impl State {
         }
     }
 
-    /// The state with one more row: this one, or a larger one in the current memory context. PostgreSQL copies that
-    /// into the aggregate's context and frees the old one.
+    /// Adds a row. The result is this state, or a larger one in the current memory context, which PostgreSQL copies
+    /// into the context of the aggregate.
     pub fn append(self, row: &Row) -> Result<Self, TravelError> {
         let mut state = self;
         loop {
@@ -70,12 +71,12 @@ impl State {
         }
     }
 
-    /// This state with all of another's events.
+    /// Adds all events of another state.
     pub fn join(self, other: Self) -> Result<Self, TravelError> {
         if event_set::append_all(self.block(), other.bytes()) {
             return Ok(self);
         }
-        // Small sets are put together as they are: there can be very many of them, so none has much room to spare.
+        // Small sets are joined without merging. There can be very many of them, so each has little room to spare.
         let together = event_set::used(self.bytes()) + event_set::used(other.bytes());
         if together < event_set::MERGE_FROM {
             let larger = self.moved((together + pg_sys::VARHDRSZ).next_power_of_two())?;
@@ -86,8 +87,7 @@ impl State {
         Self::merge(&[self, other], None, 0)
     }
 
-    /// One state of one or two, with `needed` bytes free. Where `home` has room for that and for more, it is written
-    /// there.
+    /// Merges one or two states into one with `needed` free bytes. It is written into `home` if there is enough room.
     fn merge(states: &[Self], home: Option<Self>, needed: usize) -> Result<Self, TravelError> {
         let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
         let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
@@ -109,11 +109,11 @@ impl State {
             }
             let target = match home {
                 Some(home) if wanted == room => home,
-                // Near the limit a state takes what is left; when even that is full, it is too large.
+                // Near the limit, a state takes all remaining room. If that is full, too, the state is too large.
                 _ => Self::allocate((wanted + pg_sys::VARHDRSZ).min(MAX_VARLENA))?,
             };
             target.block()[..used].copy_from_slice(&out[..used]);
-            // A state that is nearly full of distinct events would be merged again and again for nothing.
+            // A state that is nearly full of distinct events would be merged again and again without effect.
             if home.is_some() && used > MAX_VARLENA / 10 * 9 {
                 return Err(TravelError::TooManyEvents);
             }
@@ -146,7 +146,7 @@ pg_function!(travel_legs_state_out, pg_finfo_travel_legs_state_out, state_out);
 pg_function!(travel_legs_state_recv, pg_finfo_travel_legs_state_recv, state_recv);
 pg_function!(travel_legs_state_send, pg_finfo_travel_legs_state_send, state_send);
 
-/// `\x` and hex digits.
+/// Reads `\x` followed by hexadecimal digits.
 fn state_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(text) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: the argument of an input function is a C string.

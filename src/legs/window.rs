@@ -1,4 +1,4 @@
-//! The window function `travel.leg`: streams over a partition, keeping its last stop.
+//! The window function `travel.leg`. It reads a partition once and keeps only its last stop.
 
 use super::arguments::{ArgumentSite, SiteArguments, finite, thresholds};
 use super::row::leg_row;
@@ -23,23 +23,23 @@ pg_function!(travel_leg_accurate, pg_finfo_travel_leg_accurate, |call: &Call| le
     SiteArguments::Accurate
 ));
 
-/// What is known of a call site.
+/// The properties of a call site.
 #[derive(Clone, Copy)]
 struct CallSite {
     row_type: RowType,
-    /// The thresholds are the same in every row of a partition.
+    /// Whether the thresholds are the same in every row of a partition.
     fixed_thresholds: bool,
-    /// No row has an event id.
+    /// Whether no row has an event id.
     without_ids: bool,
 }
 
-/// What is kept of a partition. It begins as zeros.
+/// The state of a partition. PostgreSQL initializes it with zeros.
 struct Partition {
     ready: bool,
     thresholds: Thresholds,
     last_time_us: i64,
     journey: Journey<()>,
-    /// The smallest id of the rows that are the last stop.
+    /// The smallest id of the rows of the last stop.
     id: Id,
 }
 
@@ -90,7 +90,7 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
 
     let last = partition.journey.last();
     if last.is_some_and(|last| (last.time_us, last.site) == (time_us, stop.site)) {
-        // The same event again: it only may have a smaller id.
+        // The row is the same event again. It matters only if its id is smaller.
         tally::add(0, 1, 0);
         if !site.without_ids {
             partition.id.keep_smaller(window.arguments::<1>(id_at)[0], &window);
@@ -125,11 +125,11 @@ fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, Travel
     thresholds(distance.map(number), velocity.map(number), accuracy.map(|datum| datum.value() as u8 != 0))
 }
 
-/// What becomes of a row.
+/// The fate of a row.
 enum RowFate {
     Located(Stop<()>, Option<Places>),
     NotLocated,
-    /// A named network says: as if it were absent.
+    /// A named network says that the row is treated as if it did not exist.
     Ignored,
 }
 
@@ -160,7 +160,7 @@ fn with_id(stop: Stop<()>, id: Option<&[u8]>) -> Stop<Option<&[u8]>> {
     }
 }
 
-/// The smallest id of the rows from the current one on that are the same event: they follow each other.
+/// The smallest id of the rows that are the same event as the current row. They follow each other.
 fn smallest_id(
     window: &Window,
     place: SiteArguments,
@@ -185,7 +185,7 @@ fn smallest_id(
         if let Some(id) = ahead(id_at).map(bytes)
             && smallest.map(bytes).is_none_or(|known| id < known)
         {
-            // The next look ahead overwrites this row, so what is kept is copied.
+            // Reading the next row overwrites this one, so the id is copied.
             smallest = Some(varlena(id));
         }
         pgrx::check_for_interrupts!();
@@ -193,7 +193,7 @@ fn smallest_id(
     Ok(smallest)
 }
 
-/// An event id, copied into memory of the partition that is used again and again.
+/// An event id, copied into memory of the partition that is reused.
 struct Id {
     start: *mut u8,
     capacity: usize,

@@ -156,7 +156,7 @@ impl EvaluationResults {
             let state = self.state.entities.get(&entity);
             let mut grouping = state.map(|state| state.grouping.clone()).unwrap_or_default();
             let mut other = OtherEdition::default();
-            let add = |leg| grouping.stand(&inputs.settings, leg, &mut other);
+            let add = |leg| grouping.add_settled(&inputs.settings, leg, &mut other);
             let ended: Vec<Incident> = settled.verdicts.into_iter().filter_map(add).collect();
             for incident in ended.into_iter().chain(grouping.open) {
                 self.incidents.insert((entity.clone(), incident.first_seen), incident);

@@ -1,4 +1,4 @@
-//! A verdict as the columns of travel.verdicts.
+//! A verdict as a row of travel.verdicts.
 
 use crate::pg::time::utc;
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use travel_core::journey::Measure;
 use travel_core::message::{LegEnd, Sentence, message, travel_time};
 use travel_core::rule::{EvaluatedEvent, Verdict};
 
-/// A row, by the names of its columns.
+/// The columns of a row by name.
 pub type VerdictColumns = Map<String, Value>;
 
 /// The row of a verdict, without the alert that it belongs to.

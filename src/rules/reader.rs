@@ -1,4 +1,4 @@
-//! Rows of a rule's source as evaluated events.
+//! Reads the rows of a rule's source as events that the rule evaluates.
 
 use super::source_columns::SourceColumn;
 use crate::detect::LocationType;
@@ -18,11 +18,11 @@ use travel_core::place::Place;
 use travel_core::rule::{CurrentLocation, EvaluatedEvent, EventDetails, Micros, Treatment};
 use travel_core::site::Site;
 
-/// Texts that are shared at once.
+/// The number of texts that are shared at a time.
 const KEPT_TEXTS: usize = 100_000;
 
-/// In bytes: an index takes 2700, with the rule's name and a time. CloudTrail's names have at most 2048 characters, and
-/// hardly ever 200.
+/// The longest name of an entity or a baseline user in bytes. An index entry can have 2700 bytes, with the name of the
+/// rule and a time. Names in CloudTrail have at most 2048 characters, and rarely 200.
 const LONGEST_NAME: usize = 2000;
 
 /// A row of a query over the source.
@@ -31,16 +31,16 @@ type RowDatums = [Option<pg_sys::Datum>; SourceColumn::COUNT];
 pub struct Reader {
     location_type: LocationType,
     places: Places,
-    /// Texts that came before: most come again and again.
+    /// Texts that were read before, because most texts occur again and again.
     texts: HashSet<Arc<str>>,
 }
 
-/// Where an event was.
+/// The location of an event.
 struct EventLocation {
     site: Site,
     coordinates: Coordinates,
     accuracy_km: Option<f64>,
-    /// None over coordinates: the row says the rest.
+    /// `None` for a source with coordinates, whose rows name their places themselves.
     place: Option<Arc<Place>>,
     treatment: Option<Treatment>,
 }
@@ -50,12 +50,12 @@ pub fn is_baseline_entity(name: &str) -> bool {
     is_entity(name) && !NOBODY.iter().any(|nobody| name.eq_ignore_ascii_case(nobody))
 }
 
-/// What a row is.
+/// The result of reading a row.
 pub enum Read {
     Located(Box<EvaluatedEvent>),
-    /// It has a time, but no place.
+    /// The row has a time, but its address or coordinates are not located, or it has no entity.
     NotLocated(Micros),
-    /// Neither a time nor a place.
+    /// The row has no time.
     Nothing,
 }
 
@@ -68,17 +68,17 @@ impl Reader {
         Ok(Self { location_type, places, texts: HashSet::new() })
     }
 
-    /// What locates addresses; none where the rows have coordinates.
+    /// The places of addresses. `None` if the rows have coordinates.
     pub fn places(&self) -> Option<&Places> {
         (self.location_type == LocationType::Address).then_some(&self.places)
     }
 
-    /// The edition of place data; over coordinates there is only one.
+    /// The edition of place data. For a source with coordinates there is only one.
     pub fn edition(&self) -> i64 {
         self.places().map_or(0, Places::edition)
     }
 
-    /// Where an address is by the present edition, as it says of an event at a time; none where it is not located.
+    /// The location of an address at the time of an event, by the current edition. `None` if it is not located.
     pub fn placement(&self, site: Site, time: Micros) -> Result<Option<CurrentLocation>, TravelError> {
         let Some(host) = site.address() else { return Ok(None) };
         let AddressInfo { place, treatment } = self.places.locate(host, time)?;
@@ -100,7 +100,7 @@ impl Reader {
         }))
     }
 
-    /// When the databases that place addresses were built.
+    /// The time at which the databases that locate addresses were built.
     pub fn built_at(&self) -> Option<Micros> {
         self.places.built_at().filter(|_| self.location_type == LocationType::Address)
     }
@@ -209,7 +209,7 @@ impl Reader {
         }))
     }
 
-    /// A name that states and verdicts are kept by; none where it is too long for their indexes.
+    /// A name under which states and verdicts are stored. `None` if it is too long for their indexes.
     fn name(&mut self, row: &RowDatums, column: SourceColumn) -> Result<Option<Arc<str>>, TravelError> {
         Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
     }
@@ -222,7 +222,7 @@ impl Reader {
             return Ok(Some(known.clone()));
         }
         let text: Arc<str> = text.into();
-        // An id comes once.
+        // An id occurs only once, so it is not shared.
         if column == SourceColumn::Label(EventLabel::EventId) {
             return Ok(Some(text));
         }

@@ -1,4 +1,4 @@
-//! The records of a document, in whichever of CloudTrail's wrappings they come.
+//! The records of a document, in any of the forms in which CloudTrail delivers them.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use crate::json::{Json, Kind};
 use crate::text::read_json;
 use crate::value::quoted;
 
-/// Keys of which every record has several.
+/// Keys of records. Every record has several of them.
 const RECORD_KEYS: [&str; 6] =
     ["eventID", "eventTime", "eventName", "eventSource", "userIdentity", "sourceIPAddress"];
 
-/// A document that holds no records in any form that is known.
+/// The error for a document that does not contain records in any known form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCloudTrail {
-    /// Its kind, and of an object the first keys.
+    /// The kind of the document and, for an object, its first keys.
     pub found: String,
 }
 
@@ -26,15 +26,15 @@ impl NotCloudTrail {
          and a single record.";
 }
 
-/// An element that is no record, among others that may be.
+/// An element of a document that is not a record. Other elements may be records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadRecord {
-    /// Counted from 1 over the elements of the document.
+    /// The position among the elements of the document, counted from 1.
     pub position: usize,
     pub found: String,
 }
 
-/// A record where it lies in its document, or out of a string (LookupEvents).
+/// A record inside its document, or one that was parsed from a string (LookupEvents).
 #[derive(Clone, Debug)]
 pub enum RecordNode<J> {
     Node(J),
@@ -63,7 +63,7 @@ impl<J> RecordNode<J> {
     }
 }
 
-/// The records of a document, in order. Digests, Insight events and aggregated events have none.
+/// Returns the records of a document, in order. Digests, Insight events and aggregated events contain none.
 pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudTrail> {
     let mut records = Records { levels: Vec::new(), single: None, position: 0 };
     match (document.kind(), shape(document, 2)) {
@@ -74,9 +74,9 @@ pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudT
     Ok(records)
 }
 
-/// Iterates over a document's records. An element that is none does not end it.
+/// Iterates over the records of a document. An element that is not a record does not end the iteration.
 pub struct Records<'a, J: Json<'a>> {
-    /// Arrays that are being walked, the innermost last.
+    /// The arrays that are being iterated, the innermost last.
     levels: Vec<J::Elements>,
     single: Option<J>,
     position: usize,
@@ -118,7 +118,7 @@ impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
 }
 
 impl<'a, J: Json<'a>> Records<'a, J> {
-    /// `None` where the text is an Insight event or the like.
+    /// `None` if the text is an Insight event or an aggregated event.
     fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
         if text.len() > LARGEST_RECORD {
             return Some(Err(self.bad(format!("a string of {} bytes, which is no record", text.len()))));
@@ -145,11 +145,12 @@ impl<'a, J: Json<'a>> Records<'a, J> {
     }
 }
 
-/// Of a record in a string: CloudTrail's own limit is 256 KB. As a tree it takes many times its size.
+/// The longest record in a string, in bytes. CloudTrail's own limit is 256 KB. A parsed record takes many times its
+/// size.
 const LARGEST_RECORD: usize = 4 << 20;
 
-/// The record that a document out of a string is, or holds: `Some(None)` where it is something else, `None` where it is
-/// nobody's call.
+/// The record that a document parsed from a string is or contains. `Some(None)` if it is something else, `None` if
+/// CloudTrail wrote it but it is not an API call.
 fn record_of<'a, J: Json<'a>>(node: J) -> Option<Option<J>> {
     match shape(node, 1) {
         Shape::Record => Some(Some(node)),
@@ -161,17 +162,18 @@ fn record_of<'a, J: Json<'a>>(node: J) -> Option<Option<J>> {
 
 enum Shape<'a, J> {
     Record,
-    /// A digest, an Insight event or an aggregated event: written by CloudTrail, but not an API call.
+    /// A digest, an Insight event or an aggregated event. CloudTrail writes them, but they are not API calls.
     Nothing,
     Array(J),
-    /// What an envelope holds.
+    /// The content of an envelope.
     Inner(J),
     /// JSON within a string.
     Text(&'a str),
     Unknown,
 }
 
-/// `enough`: how many of a record's keys make one. Within an array of records one will do.
+/// `enough` is the number of keys of a record that an object needs to count as one. In an array of records one is
+/// enough.
 fn shape<'a, J: Json<'a>>(node: J, enough: usize) -> Shape<'a, J> {
     match node.kind() {
         Kind::String => return node.as_str().map_or(Shape::Unknown, Shape::Text),
@@ -201,12 +203,12 @@ fn shape<'a, J: Json<'a>>(node: J, enough: usize) -> Shape<'a, J> {
 }
 
 fn is_record<'a, J: Json<'a>>(node: J, enough: usize) -> bool {
-    // S3, SQS and Kinesis notify in records that look much the same, from sources such as aws:s3.
+    // The notifications of S3, SQS and Kinesis look similar to records. Their sources are texts such as aws:s3.
     RECORD_KEYS.iter().filter(|key| node.get(key).is_some()).take(enough).count() == enough
         && !node.get("eventSource").and_then(J::as_str).is_some_and(|source| source.starts_with("aws:"))
 }
 
-/// Whether it is what CloudTrail makes of many calls: an Insight event, or an aggregated event.
+/// Returns whether an object summarizes many calls: an Insight event or an aggregated event.
 fn is_summary<'a, J: Json<'a>>(node: J) -> bool {
     let is =
         |key, values: [&str; 2]| node.get(key).and_then(J::as_str).is_some_and(|is| values.contains(&is));
@@ -215,7 +217,7 @@ fn is_summary<'a, J: Json<'a>>(node: J) -> bool {
         || node.get("insightDetails").is_some_and(|details| details.kind() != Kind::Null)
 }
 
-/// A node in words: its kind, and enough of it to recognise it.
+/// Describes a node: its kind, and enough of its content to recognize it.
 fn found<'a, J: Json<'a>>(node: J) -> String {
     const SHOWN: usize = 5;
     let kind = node.kind().as_str();

@@ -1,4 +1,4 @@
-//! A record's columns.
+//! The columns of a record.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -14,8 +14,8 @@ use crate::value::{account_id, boolean, known, quoted, says, text};
 
 pub type Text<'a> = Option<&'a str>;
 
-/// The columns of `travel.event`, in its order. Texts are borrowed from the record, but for account ids that
-/// it writes as numbers; an empty or hidden one is `None`.
+/// An event: the columns of `travel.event`, in its order. Texts are borrowed from the record, except account ids that
+/// the record writes as numbers. An empty or hidden text is `None`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Event<'a> {
     pub event_id: Text<'a>,
@@ -29,7 +29,7 @@ pub struct Event<'a> {
     pub account_id: Option<Cow<'a, str>>,
     pub recipient_account_id: Option<Cow<'a, str>>,
     pub shared_event_id: Text<'a>,
-    /// Any address, private ones too, as a host.
+    /// The address as a host. It may be private.
     pub source_ip: Option<IpAddr>,
     pub source_text: Text<'a>,
     pub source_kind: SourceKind,
@@ -55,10 +55,10 @@ pub struct Event<'a> {
     pub read_only: Option<bool>,
 }
 
-/// A value that is there and cannot be what it must be.
+/// The error for a value that is present but invalid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParseError {
-    /// The record's key, or `record` for the record itself.
+    /// The key in the record, or `record` for the record itself.
     pub field: &'static str,
     pub expected: &'static str,
     /// The value, cut to a length that fits a message.
@@ -66,7 +66,7 @@ pub struct ParseError {
     pub event_id: Option<String>,
 }
 
-/// What is absent is `None`; a value that cannot be what it must be is an error.
+/// Reads a record. Absent values are `None`. An invalid value is an error.
 pub fn parse<'a, J: Json<'a>>(record: J) -> Result<Event<'a>, ParseError> {
     let mut event = Event::default();
     match event.read(record) {
@@ -80,14 +80,14 @@ pub fn parse<'a, J: Json<'a>>(record: J) -> Result<Event<'a>, ParseError> {
     }
 }
 
-/// As [`parse`], but such a value is `None` too.
+/// Reads a record as [`parse`] does, but an invalid value is `None`, too.
 pub fn parse_lenient<'a, J: Json<'a>>(record: J) -> Event<'a> {
     let mut event = Event::default();
     event.read(record);
     event
 }
 
-/// The first value that cannot be what it must be; it is put into words only where someone wants them.
+/// The first invalid value. It is described only when a caller needs the error.
 struct Fault<J> {
     field: &'static str,
     expected: &'static str,
@@ -105,7 +105,7 @@ impl<'a> Event<'a> {
         let mut response = None;
         let mut service_details = None;
         let mut additional_mfa = None;
-        // What is no object has no keys, and so says nothing.
+        // Only an object has entries. Anything else leaves the event empty.
         for (key, value) in record.entries() {
             match key {
                 "eventID" => self.event_id = text(value),
@@ -157,7 +157,7 @@ impl<'a> Event<'a> {
         self.issued_access_key_id =
             response.and_then(|node| node.get("credentials")?.get("accessKeyId")).and_then(text);
         let source = self.event_source;
-        // A console sign-in answers in the response, IAM Identity Center's in the details of the service.
+        // The result of a console sign-in is in the response, that of IAM Identity Center in the service details.
         let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name?)?.as_str());
         let answer = if is_sign_in(source) { says(response).or_else(|| says(service_details)) } else { None };
         self.outcome = outcome(&Report {
@@ -185,19 +185,19 @@ impl<'a> Event<'a> {
     }
 }
 
-/// `Ok(None)` where nothing is said.
+/// Reads a time. `Ok(None)` if the value is absent.
 fn time<'a, J: Json<'a>>(node: J) -> Result<Option<i64>, ()> {
     match node.as_str() {
         Some(text) => known(text).map(|text| event_time(text).ok_or(())).transpose(),
         None if node.kind() == Kind::Null => Ok(None),
-        // Some programs that copy records write Unix time.
+        // Some programs that copy records write Unix time instead.
         None => {
             node.number_text().and_then(|number| unix_time_of_text(number.as_bytes())).map(Some).ok_or(())
         }
     }
 }
 
-/// True if either says so, false if either is there and none does.
+/// `true` if either value is true, `false` if at least one is present and none is true.
 fn either(one: Option<bool>, other: Option<bool>) -> Option<bool> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one || other),

@@ -5,15 +5,15 @@ use std::borrow::Cow;
 use crate::json::Json;
 use crate::value::{account_id, known, says, text};
 
-/// The prefix of the names of the roles that IAM Identity Center makes: their session names are people.
+/// The prefix of the roles that IAM Identity Center creates. The session names of these roles are people.
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
 /// The values that AWS writes as account or principal of an unsigned request. Amazon S3 writes `ANONYMOUS_PRINCIPAL` or
 /// `anonymous`; Amazon Cognito writes `Anonymous`.
 pub const NOBODY: [&str; 2] = ["anonymous", "anonymous_principal"];
 
-/// The types whose `userName` is the user: of an IAM user the name, of the others the subject that the identity provider
-/// vouches for. Root's is the alias of the account.
+/// The identity types whose `userName` identifies the user: the name of an IAM user, or the subject for which the
+/// identity provider vouches. The `userName` of Root is the alias of the account.
 const NAMED: [&str; 4] = ["IAMUser", "WebIdentityUser", "SAMLUser", "Directory"];
 
 type Text<'a> = Option<&'a str>;
@@ -55,7 +55,7 @@ impl<'a> Identity<'a> {
         identity
     }
 
-    /// Unauthenticated callers are not one caller: nothing that they have in common names them.
+    /// Clears the names of unauthenticated callers. They are many callers, and what they share does not identify one.
     fn forget_nobody(&mut self) {
         let ids = [self.account_id.as_deref(), self.principal_id, self.arn];
         if ids.into_iter().flatten().any(is_nobody) {
@@ -80,24 +80,25 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// The name of a user that has one; else what follows `:` in the principal id; else the last segment of the ARN.
+    /// The name of the session: the name of the user if there is one, otherwise the part of the principal id after `:`,
+    /// otherwise the last segment of the ARN.
     pub fn session_name(&self) -> Text<'a> {
         let is_named = self.identity_type.is_some_and(|name| NAMED.contains(&name));
         let user = if is_named { self.user_name } else { None };
-        // The principal id of a web identity is provider:audience:subject, and the provider may be an ARN: where the
-        // subject begins cannot be told.
+        // The principal id of a web identity is provider:audience:subject. The provider may be an ARN, so the beginning
+        // of the subject cannot be found.
         if self.identity_type == Some("WebIdentityUser") {
             return user;
         }
         user.or_else(|| after_colon(self.principal_id?)).or_else(|| last_segment(self.arn?))
     }
 
-    /// Who holds the rights: the role without its session, the user, root.
+    /// The principal that holds the permissions: the role without its session, the user, or root.
     pub fn principal(&self) -> Text<'a> {
         self.session_issuer_arn.or(self.arn)
     }
 
-    /// The person, where the record knows of one.
+    /// The person behind the call, if the record identifies one.
     pub fn actor(&self, session_name: Text<'a>) -> Text<'a> {
         match self.identity_type {
             Some("IAMUser") => self.arn,
@@ -107,7 +108,7 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// Only the role's name decides: a session's name is whatever its maker chose.
+    /// Only the name of the role decides, because whoever assumes a role chooses the name of the session.
     fn is_sso_session(&self) -> bool {
         let role = self
             .session_issuer_name
@@ -121,13 +122,13 @@ fn is_nobody(id: &str) -> bool {
     NOBODY.iter().any(|nobody| id.eq_ignore_ascii_case(nobody))
 }
 
-/// None where the principal id is an ARN, which would lose its head.
+/// `None` if the principal id is an ARN, whose beginning would be cut off.
 fn after_colon(principal_id: &str) -> Option<&str> {
     let (head, rest) = principal_id.split_once(':')?;
     known(rest).filter(|_| head != "arn")
 }
 
-/// Users' ARNs may have a path (`user/path/alice`), root's has no segment but `root`.
+/// The ARN of a user may have a path (`user/path/alice`). The ARN of root has no segment except `root`.
 fn last_segment(arn: &str) -> Option<&str> {
     known(arn.rsplit(['/', ':']).next()?)
 }

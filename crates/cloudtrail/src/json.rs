@@ -1,4 +1,5 @@
-//! The trait through which every reader of this crate sees JSON, so that there is one reader for two sources.
+//! The trait through which this crate reads JSON. It has two implementations: `serde_json` here, and `jsonb` in the
+//! extension.
 
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// With its article, as errors name it.
+    /// The kind with its article, as errors name it.
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Null => "null",
@@ -26,17 +27,18 @@ impl Kind {
     }
 }
 
-/// A node of a JSON document that outlives it as a cheap handle. No method fails: what a node is not, it has not.
+/// A cheap handle to a node of a JSON document. No method fails: a node of another kind simply has no such value.
 pub trait Json<'a>: Copy {
-    /// Empty on a node that is no object. Of several entries with one key a source offers the last, as jsonb does.
+    /// Empty if the node is not an object. Of several entries with the same key a source returns the last, as jsonb
+    /// does.
     type Entries: Iterator<Item = (&'a str, Self)>;
-    /// Empty on a node that is no array.
+    /// Empty if the node is not an array.
     type Elements: Iterator<Item = Self>;
 
     fn kind(self) -> Kind;
     fn as_str(self) -> Option<&'a str>;
     fn as_bool(self) -> Option<bool>;
-    /// The text of a number, for readers that tolerate an account id without its quotes.
+    /// The text of a number, because an account id may be written without quotes.
     fn number_text(self) -> Option<&'a str>;
     fn get(self, key: &str) -> Option<Self>;
     fn entries(self) -> Self::Entries;

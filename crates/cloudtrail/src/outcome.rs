@@ -1,12 +1,12 @@
-//! What came of a call, and whether it proved that the caller holds the credential.
+//! The outcome of a call, and whether the call proved that the caller holds the credential.
 
 use strum::IntoStaticStr;
 
-/// The service whose events are sign-ins, and which calls that a person makes in the console are invoked by.
+/// The service of sign-in events. Calls that a person makes in the console are invoked by it, too.
 pub const CONSOLE: &str = "signin.amazonaws.com";
 
-/// Sign-in events that CloudTrail records before a credential is accepted. Anyone who types a user name causes them, and
-/// the success that they record is that of the prompt.
+/// Sign-in events that CloudTrail records before a credential is accepted. Anyone who types a user name causes them,
+/// and the success that they record only means that the prompt was shown.
 const ASKING: [&str; 3] = ["CredentialChallenge", "CheckMfa", "PasswordRecoveryRequested"];
 
 /// Sign-in events that happen only with a credential or within a session, unless they record a failure.
@@ -24,8 +24,8 @@ const PROVING: [&str; 11] = [
     "CreateOAuth2Token",
 ];
 
-/// Error codes of a caller who did not prove the credential: anyone can name an access key, or bring a token that no
-/// identity provider signed.
+/// Error codes of callers who did not prove that they hold the credential. Anyone can name an access key, or present a
+/// token that no identity provider signed.
 const UNPROVEN: [&str; 11] = [
     "SignatureDoesNotMatch",
     "InvalidSignatureException",
@@ -45,20 +45,21 @@ const UNPROVEN: [&str; 11] = [
 pub enum Outcome {
     #[default]
     Success,
-    /// The credential was proved, the call was not allowed.
+    /// The caller holds the credential, but the call was not allowed.
     Denied,
     Error,
-    /// A sign-in that failed or did not come so far, or a request without a valid signature: no possession of a
-    /// credential is proved.
+    /// The sign-in failed or was not completed, or the request had no valid signature. The caller did not prove that
+    /// they hold a credential.
     FailedAuth,
 }
 
-/// What an event says of its own outcome.
+/// The parts of an event that determine its outcome.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Report<'a> {
     pub event_source: Option<&'a str>,
     pub event_name: Option<&'a str>,
-    /// What a sign-in's response (or its service's details) holds under the event's own name: `Success` or `Failure`.
+    /// The result of a sign-in, `Success` or `Failure`, which its response or its service details have under the name
+    /// of the event.
     pub answer: Option<&'a str>,
     pub error_code: Option<&'a str>,
     pub error_message: Option<&'a str>,

@@ -1,4 +1,4 @@
-//! What `sourceIPAddress` holds: an address, a service's name, AWS itself, or nothing that can be read.
+//! The source of a call, from `sourceIPAddress`: an address, the name of a service, AWS itself, or an unreadable text.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,10 @@ use travel_core::address;
 
 use crate::value::known;
 
-/// The domains of AWS's services, in all of its partitions. The names before them are an open set.
+/// The domains of AWS services in all partitions. The names before them are an open set.
 const SERVICE_DOMAINS: [&str; 4] = [".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".amazon.com"];
 
-/// Written as it is, or followed by `/` and a number.
+/// The text for AWS itself, sometimes followed by `/` and a number.
 const INTERNAL: &str = "AWS Internal";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, IntoStaticStr)]
@@ -30,7 +30,7 @@ pub fn source_kind(text: Option<&str>) -> SourceKind {
     source(text).1
 }
 
-/// The address that a source is, if it is one, and its kind.
+/// The address of a source, if it is one, and its kind.
 pub fn source(text: Option<&str>) -> (Option<IpAddr>, SourceKind) {
     let Some(text) = text.and_then(known) else { return (None, SourceKind::Absent) };
     match address::parse(text) {
@@ -42,8 +42,8 @@ pub fn source(text: Option<&str>) -> (Option<IpAddr>, SourceKind) {
     }
 }
 
-/// Whether a text is a plain decimal number (`51.5`, `-0.12`, `7`): then a column that was taken for addresses
-/// holds coordinates.
+/// Returns whether a text is a plain decimal number (`51.5`, `-0.12`, `7`). If so, a column that was taken for
+/// addresses contains coordinates.
 pub fn plain_decimal(text: &str) -> bool {
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
@@ -63,7 +63,7 @@ fn is_service(text: &str) -> bool {
     })
 }
 
-/// What follows `expected` in `text`, if that stands at `start`.
+/// The rest of `text` after `expected`, if `expected` is found at `start`.
 fn split_ignoring_case<'a>(text: &'a str, start: usize, expected: &str) -> Option<&'a str> {
     let end = start + expected.len();
     text.get(start..end)?.eq_ignore_ascii_case(expected).then(|| text.get(end..)).flatten()

@@ -1,4 +1,4 @@
-//! JSON text, as files hold it: one document, several, or one a line.
+//! JSON text from files: one document, several, or one per line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::document::{BadRecord, NotCloudTrail, RecordNode, records};
 use crate::event::{Event, ParseError};
 
-/// What stands for NUL, which PostgreSQL's texts cannot hold.
+/// The replacement for NUL characters, which texts in PostgreSQL cannot contain.
 const REPLACEMENT: &str = "\u{FFFD}";
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct JsonError {
     pub column: usize,
 }
 
-/// What is wrong with a part of a text; the rest may be well.
+/// The error for a part of a text. The rest may be valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventError {
     Json(JsonError),
@@ -34,8 +34,8 @@ pub fn read_json(text: &[u8]) -> Result<Value, JsonError> {
     serde_json::from_slice(text).map(|value| cleaned(value, text)).map_err(|error| JsonError::new(&error, 0))
 }
 
-/// The JSON documents of a text. Where each line is a document of its own (NDJSON), one that is broken does not
-/// end it.
+/// Iterates over the JSON documents of a text. If each line is a document (NDJSON), an invalid line does not end the
+/// iteration.
 pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<Value, JsonError>> {
     Documents::new(text).map(|document| {
         let (document, lines_before) = document?;
@@ -45,10 +45,10 @@ pub fn documents(text: &[u8]) -> impl Iterator<Item = Result<Value, JsonError>> 
     })
 }
 
-/// The same, each as its text, for a reader that has limits of its own: depth and numbers are not looked at.
+/// Iterates over the documents as texts, for readers with their own limits. Depth and numbers are not checked.
 pub fn document_texts(text: &str) -> impl Iterator<Item = Result<&str, JsonError>> {
     Documents::new(text.as_bytes()).map(|document| {
-        // A document begins and ends with a character of ASCII.
+        // A document begins and ends with an ASCII character.
         document.map(|(document, _)| std::str::from_utf8(document).unwrap_or_default())
     })
 }
@@ -91,7 +91,7 @@ fn escaped_unit(text: &str, at: usize) -> Option<u16> {
     u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
 }
 
-/// Calls `handle` with every event of a text, beside its record, and with all that is none, until it fails.
+/// Calls `handle` with every event of a text and its record, and with every error, until `handle` fails.
 pub fn for_each_event<E>(
     text: &[u8],
     mut handle: impl FnMut(Result<(&Value, Event<'_>), EventError>) -> Result<(), E>,
@@ -127,7 +127,7 @@ pub fn for_each_event<E>(
     Ok(())
 }
 
-/// Puts U+FFFD in the place of each NUL character, which jsonb and text cannot hold.
+/// Replaces each NUL character, which jsonb and text cannot contain, with U+FFFD.
 pub fn replace_nul(value: &mut Value) {
     match value {
         Value::String(text) if text.contains('\0') => *text = text.replace('\0', REPLACEMENT),
@@ -146,12 +146,12 @@ pub fn replace_nul(value: &mut Value) {
     }
 }
 
-/// Iterates over the documents of a text, each as its own text with the number of lines before it.
+/// Iterates over the documents of a text. Each item is the text of a document and the number of lines before it.
 struct Documents<'t> {
     rest: &'t [u8],
-    /// Lines before `rest`.
+    /// The number of lines before `rest`.
     line: usize,
-    /// Whether a line was seen that is a document: only then is it known where to go on after a broken one.
+    /// Whether a line was seen that is a document. Only then is it known where to continue after an invalid one.
     one_a_line: bool,
 }
 
@@ -172,7 +172,8 @@ impl<'t> Iterator for Documents<'t> {
             }
             Err(error) => {
                 let skipped = self.skip_broken();
-                // Within its line the error stands where it is, not where the next line made it apparent.
+                // The error is reported in the line that contains it, not in the next line, where the parser noticed
+                // it.
                 let error = serde_json::from_slice::<IgnoredAny>(skipped).err().unwrap_or(error);
                 Err(JsonError::new(&error, before))
             }
@@ -189,7 +190,7 @@ impl<'t> Documents<'t> {
         self.advance(self.rest.len() - self.rest.trim_ascii_start().len());
     }
 
-    /// Skips the broken line, or everything: the next line can only be trusted where lines are documents.
+    /// Skips the invalid line, or everything if lines are not documents.
     fn skip_broken(&mut self) -> &'t [u8] {
         let (line, after) = split_line(self.rest);
         self.one_a_line |= is_document(split_line(after.trim_ascii_start()).0);
@@ -204,7 +205,7 @@ impl<'t> Documents<'t> {
     }
 }
 
-/// The first line, and what follows its end.
+/// The first line, and the rest of the text.
 fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     match text.iter().position(|byte| *byte == b'\n') {
         Some(end) => text
@@ -218,7 +219,7 @@ fn ends_line(text: &[u8]) -> bool {
     split_line(text).0.trim_ascii().is_empty()
 }
 
-/// An object: a lone number may as well be a line out of a broken array.
+/// Returns whether a document is an object. A number alone may be a line of an invalid array.
 fn is_document(line: &[u8]) -> bool {
     line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
 }
@@ -227,7 +228,7 @@ fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
 }
 
-/// Almost no text holds a NUL: the tree is walked only where the text has one written out.
+/// Parses a document. The tree is searched for NUL characters only if the text contains the escape for one.
 fn cleaned(mut value: Value, text: &[u8]) -> Value {
     const NUL: &[u8] = b"\\u0000";
     if text.windows(NUL.len()).any(|window| window == NUL) {
@@ -238,7 +239,7 @@ fn cleaned(mut value: Value, text: &[u8]) -> Value {
 
 impl JsonError {
     fn new(error: &serde_json::Error, lines_before: usize) -> Self {
-        // serde_json ends its message with a position that counts from its own start.
+        // serde_json ends its message with a position that is relative to the start of the document.
         let message = error.to_string();
         let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(message, _)| message);
         Self { message: message.to_owned(), line: lines_before + error.line(), column: error.column() }

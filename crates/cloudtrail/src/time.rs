@@ -1,13 +1,14 @@
-//! Times as CloudTrail and the tools that copy it write them: ISO 8601, UTC where no zone is named, and Unix time.
+//! Times as CloudTrail and tools that copy its records write them: ISO 8601, in UTC unless a zone is given, and Unix
+//! time.
 
 use crate::unix_time::unix_time_of_text;
 
 const SECOND: i64 = 1_000_000;
 const DAY_SECONDS: i64 = 86_400;
-/// The furthest that PostgreSQL takes a zone to be from UTC.
+/// The largest distance of a zone from UTC that PostgreSQL accepts.
 const MAX_ZONE_HOURS: i64 = 15;
 
-/// Microseconds since the Unix epoch; `None` where the text is no time.
+/// Reads a time from text, in microseconds since the Unix epoch. `None` if the text is not a time.
 ///
 /// A date (`2023-07-10` or `20230710`), optionally followed by `T`, `t` or a space and a time of day in the same form
 /// (`11:45`, `11:45:00`, `11:45:00.25` or `1145`, `114500`, …; a comma also separates the fraction), optionally
@@ -21,7 +22,7 @@ pub fn event_time(text: &str) -> Option<i64> {
     })
 }
 
-/// `2023-07-10T11:45:00Z`: nearly every time there is.
+/// Reads the form `2023-07-10T11:45:00Z`, which nearly all times have.
 fn common_form(text: &[u8]) -> Option<i64> {
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', n1, n2, b':', s1, s2, b'Z'] = text
     else {
@@ -69,7 +70,7 @@ fn time_of_day(rest: &mut Rest, extended: bool) -> Option<i64> {
     (in_day || end_of_day).then_some((hour * 3600 + minute * 60 + second) * SECOND + fraction)
 }
 
-/// How far the zone is ahead of UTC, in microseconds. Go writes an offset and then a name: `+0000 UTC`.
+/// The offset of the zone from UTC in microseconds. Go writes an offset followed by a name: `+0000 UTC`.
 fn zone(rest: &mut Rest) -> Option<i64> {
     if rest.0.is_empty() {
         return Some(0);
@@ -84,18 +85,18 @@ fn zone(rest: &mut Rest) -> Option<i64> {
     let has_minutes = colon || rest.0.first().is_some_and(u8::is_ascii_digit);
     let minutes = if has_minutes { rest.number(2)? } else { 0 };
     let offset = (hours <= MAX_ZONE_HOURS && minutes < 60).then_some(sign * (hours * 3600 + minutes * 60))?;
-    // Another name than that of UTC is left in the rest, which is then no time.
+    // A name other than UTC remains in the rest, and the text is then not a time.
     if offset == 0 && rest.take(b" ") && !rest.take_name_of_utc() {
         return None;
     }
     Some(offset * SECOND)
 }
 
-/// What is still to be read.
+/// The text that is still to be read.
 struct Rest<'a>(&'a [u8]);
 
 impl Rest<'_> {
-    /// Takes one byte if it is one of these.
+    /// Reads one byte if it is one of these.
     fn take(&mut self, any: &[u8]) -> bool {
         match self.0.split_first() {
             Some((first, rest)) if any.contains(first) => {
@@ -141,7 +142,7 @@ fn number(digits: &[u8]) -> Option<i64> {
         .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0')))
 }
 
-/// `None` for what is no day of the years 1 to 9999.
+/// The number of a day since the epoch. `None` if it is not a day of the years 1 to 9999.
 fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     if year < 1 || !(1..=days_in_month(year, month)?).contains(&day) {
         return None;

@@ -1,6 +1,6 @@
-//! Unix time as numbers. How many digits stand before the decimal point tells the unit: 10 seconds, 13 milliseconds,
-//! 16 microseconds, 19 nanoseconds. So a number is a time from September 2001 to November 2286, in any unit, and no
-//! number is a time in two of them. CloudTrail began in 2013.
+//! Unix time as numbers. The number of digits before the decimal point determines the unit: 10 digits for seconds, 13
+//! for milliseconds, 16 for microseconds, 19 for nanoseconds. Numbers therefore cover the times from September 2001 to
+//! November 2286 in every unit, and no number is ambiguous. CloudTrail began in 2013.
 
 /// The number of digits of a Unix time in microseconds. Times in other units are scaled to this many digits.
 const MICROSECOND_DIGITS: usize = 16;
@@ -19,7 +19,7 @@ pub fn unix_time_of_digits(whole: usize, digits: impl Iterator<Item = u8>) -> Op
     Some(micros + i64::from(rounds_up))
 }
 
-/// The same of an integer.
+/// Reads a Unix time from an integer.
 pub fn unix_time_of_integer(number: i64) -> Option<i64> {
     let number = u64::try_from(number).ok()?;
     let whole = number.checked_ilog10()? as usize + 1;
@@ -27,7 +27,7 @@ pub fn unix_time_of_integer(number: i64) -> Option<i64> {
     unix_time_of_digits(whole, digits)
 }
 
-/// The same of a floating-point number, whose seconds are exact to the microsecond until 2106.
+/// Reads a Unix time from a floating-point number. In seconds, it is exact to the microsecond until 2106.
 pub fn unix_time_of_float(number: f64) -> Option<i64> {
     let micros_per_unit = match number {
         1e9..1e10 => 1e6,
@@ -39,8 +39,8 @@ pub fn unix_time_of_float(number: f64) -> Option<i64> {
     Some((number * micros_per_unit).round() as i64)
 }
 
-/// The same of a text: digits, optionally a fraction (after a point or a comma), optionally a positive exponent, which
-/// programs write for a floating-point number (`1.704996177E9`).
+/// Reads a Unix time from a text: digits, optionally a fraction (after a point or a comma), optionally a positive
+/// exponent, which programs write for a floating-point number (`1.704996177E9`).
 pub fn unix_time_of_text(text: &[u8]) -> Option<i64> {
     let (mantissa, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         None => (text, 0),
@@ -58,7 +58,7 @@ pub fn unix_time_of_text(text: &[u8]) -> Option<i64> {
     unix_time_of_digits(whole.len() + exponent, digits.map(|digit| digit - b'0'))
 }
 
-/// Of at most two digits: no Unix time has more.
+/// Reads an exponent of at most two digits. No Unix time has more.
 fn exponent(text: &[u8]) -> Option<usize> {
     let digits = text.strip_prefix(b"+").unwrap_or(text);
     if !matches!(digits.len(), 1 | 2) || !digits.iter().all(u8::is_ascii_digit) {

@@ -1,4 +1,4 @@
-//! How single values of a record are read: which texts say something, numbers and booleans that were quoted or not.
+//! Single values of a record: texts that are neither empty nor hidden, and numbers and booleans with or without quotes.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,17 @@ use crate::json::{Json, Kind};
 /// What CloudTrail writes in place of a user name that may be a mistyped password.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
-/// A text that says something: neither empty nor hidden. Everything else counts as absent.
+/// Returns a text that is neither empty nor hidden. Any other text counts as absent.
 pub fn known(text: &str) -> Option<&str> {
     (!text.is_empty() && text != HIDDEN).then_some(text)
 }
 
-/// A finite number out of a text, with blanks around it or without.
+/// Reads a finite number from a text, ignoring white space around it.
 pub fn number(text: &str) -> Option<f64> {
     text.trim_ascii().parse().ok().filter(|number: &f64| number.is_finite())
 }
 
-/// A node's text. A number is the text that was meant; other kinds are none.
+/// The text of a node. A number is taken as text; other kinds have no text.
 pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<&'a str> {
     match node.as_str() {
         Some(text) => known(text),
@@ -25,7 +25,7 @@ pub(crate) fn text<'a, J: Json<'a>>(node: J) -> Option<&'a str> {
     }
 }
 
-/// An account id. As a number it may have lost the zeros at the front of its twelve digits.
+/// An account id. If it was written as a number, the leading zeros of its twelve digits are restored.
 pub(crate) fn account_id<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
     let text = text(node)?;
     let shortened = node.kind() == Kind::Number
@@ -34,7 +34,7 @@ pub(crate) fn account_id<'a, J: Json<'a>>(node: J) -> Option<Cow<'a, str>> {
     Some(if shortened { Cow::Owned(format!("{text:0>12}")) } else { Cow::Borrowed(text) })
 }
 
-/// A boolean, quoted or not. `Ok(None)` where nothing is said, `Err` where what is said is no boolean.
+/// A boolean, with or without quotes. `Ok(None)` if it is absent, `Err` if the value is not a boolean.
 pub(crate) fn boolean<'a, J: Json<'a>>(node: J) -> Result<Option<bool>, ()> {
     match node.as_str() {
         Some(text) => match known(text) {
@@ -50,7 +50,7 @@ pub(crate) fn boolean<'a, J: Json<'a>>(node: J) -> Result<Option<bool>, ()> {
     }
 }
 
-/// Whether a node that is there says `yes` (or true); `None` where it says nothing.
+/// Whether a node says `yes` or is true. `None` if it is absent.
 pub(crate) fn says<'a, J: Json<'a>>(node: J, yes: &str) -> Option<bool> {
     match node.as_str() {
         Some(text) => {

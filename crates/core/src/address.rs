@@ -1,22 +1,22 @@
-//! IP addresses as hosts: how they are read, and whether the public internet can know where they are.
+//! IP addresses as hosts: how they are read, and whether they are public, so that GeoIP can locate them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
-/// The host that an address means: an IPv4-mapped IPv6 address is the IPv4 address inside it.
+/// The host that an address denotes. An IPv4-mapped IPv6 address denotes the IPv4 address inside it.
 pub fn host(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
-/// Reads a text that means one host: an address as CloudTrail writes it, with the prefix of all its bits
-/// (`192.0.2.5/32`, as PostgreSQL's `inet` becomes text), or with a port (`192.0.2.5:443`, `[2001:db8::1]:443`, or the
-/// brackets alone). Blanks around it are skipped. `None` for anything else: a service's name, a shorter prefix, a zone
-/// id, a list, an octet with leading zeros (which PostgreSQL's `inet` would accept as decimal).
+/// Reads a text that denotes one host: an address as CloudTrail writes it, optionally with the prefix length of a host
+/// (`192.0.2.5/32`, as PostgreSQL prints an `inet`) or with a port (`192.0.2.5:443`, `[2001:db8::1]:443`, or the
+/// brackets alone). White space around it is ignored. Returns `None` for anything else: the name of a service, a
+/// shorter prefix, a zone id, a list, an octet with leading zeros (which PostgreSQL's `inet` would accept as decimal).
 pub fn parse(text: &str) -> Option<IpAddr> {
     let text = text.trim_matches(|character: char| character.is_ascii_whitespace());
     text.parse().ok().or_else(|| with_prefix(text)).or_else(|| with_port(text)).map(host)
 }
 
-/// An address and the length of its prefix, which must be that of a host.
+/// Reads an address with a prefix length, which must be that of a host.
 fn with_prefix(text: &str) -> Option<IpAddr> {
     let (address, bits) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
@@ -33,7 +33,7 @@ fn with_port(text: &str) -> Option<IpAddr> {
     (port.is_empty() || port.strip_prefix(':').is_some_and(is_port)).then_some(address.into())
 }
 
-/// Whether an address belongs to no place on the public internet: private, shared, loopback, link-local,
+/// Returns whether an address does not belong to the public internet: it is private, shared, loopback, link-local,
 /// unspecified, multicast or reserved. Documentation ranges count as public.
 pub fn is_private(address: IpAddr) -> bool {
     match host(address) {

@@ -1,9 +1,10 @@
 //! The columns of an event and of a finding: the one declaration of their names, types and order.
 //!
 //! Rust takes the columns from here wherever it needs them: to parse a record into a row, to read a source, to write
-//! findings, verdicts and alerts, and to check the names in a message's template. The SQL scripts declare the same columns
-//! a second time, because `CREATE TYPE` must spell them out: `travel.event` is [`EVENT`], `travel.finding` is [`FINDING`]
-//! and `travel.leg` is [`LEG`]. A test compares these types, and the tables made from them, with the declaration here.
+//! findings, verdicts and alerts, and to check the names in a message's template. The SQL scripts declare the same
+//! columns a second time, because `CREATE TYPE` must spell them out: `travel.event` is [`EVENT`], `travel.finding` is
+//! [`FINDING`] and `travel.leg` is [`LEG`]. A test compares these types, and the tables made from them, with the
+//! declaration here.
 
 use strum::{EnumCount, IntoStaticStr, VariantArray};
 
@@ -26,9 +27,9 @@ pub struct EventColumn {
     pub column_type: ColumnType,
 }
 
-/// Passes the columns of an event, as `name: Type`, to a macro. A caller that handles every column, such as the function
-/// that writes an event as a row, is generated from this list and so cannot disagree with it. Each name is also the name
-/// of a field of `travel_cloudtrail::Event`, which says what the column means.
+/// Passes the columns of an event, as `name: Type`, to a macro. A caller that handles every column, such as the
+/// function that writes an event as a row, is generated from this list and so cannot disagree with it. Each name is
+/// also the name of a field of `travel_cloudtrail::Event`, which says what the column means.
 #[macro_export]
 macro_rules! with_event_columns {
     ($then:ident) => {

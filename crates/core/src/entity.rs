@@ -1,15 +1,16 @@
-//! Whom travel is evaluated for, as one text.
+//! The entity, the identity whose consecutive events are compared, as one text.
 
-/// CloudTrail's word for what it hides: such a value identifies nobody.
+/// The text that CloudTrail writes in place of a hidden value. It does not identify anyone.
 pub const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
 
-/// Whether a column's value can be an entity, or a part of one.
+/// Returns whether the value of a column can be an entity or a part of one.
 pub fn is_entity(value: &str) -> bool {
     !value.is_empty() && value != HIDDEN
 }
 
-/// The entity of one or several columns: a single value stands as it is, several are joined with ` | `, inside
-/// them `|` becomes `\|` and `\` becomes `\\`. None where a part is no entity.
+/// Joins the values of one or more columns into an entity. A single value is kept as it is. Several values are joined
+/// with ` | `; inside them, `|` becomes `\|` and `\` becomes `\\`. Returns `None` if a part is missing, empty or
+/// hidden.
 pub fn entity<'a>(parts: impl ExactSizeIterator<Item = Option<&'a str>>) -> Option<String> {
     let single = parts.len() == 1;
     let mut entity = String::new();

@@ -3,12 +3,13 @@
 /// Mean radius of the Earth in km (IUGG R1).
 pub const EARTH_RADIUS_KM: f64 = 6371.0088;
 
-/// Half of the sphere's circumference in km, rounded up: no two points are farther apart.
+/// Half of the sphere's circumference in km, rounded up. No two points are farther apart.
 pub const HALF_CIRCUMFERENCE_KM: f64 = 20_015.12;
 
 use serde::{Deserialize, Serialize};
 
-/// A point on the sphere: degrees, latitude north positive, longitude east positive, both finite and in range.
+/// A point on the sphere, in degrees: latitude (north is positive) and longitude (east is positive), finite and in
+/// range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "(f64, f64)", try_from = "(f64, f64)")]
 pub struct Coordinates {
@@ -16,7 +17,7 @@ pub struct Coordinates {
     longitude: f64,
 }
 
-/// Which of the two coordinates is not one.
+/// The coordinate that is out of range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutOfRange {
     Latitude,
@@ -38,14 +39,14 @@ impl TryFrom<(f64, f64)> for Coordinates {
 }
 
 impl Coordinates {
-    /// Latitude within ±90 and longitude within ±180 degrees; NaN is out of range.
+    /// Creates a point. The latitude must be within ±90 degrees and the longitude within ±180. NaN is out of range.
     pub fn new(latitude: f64, longitude: f64) -> Result<Self, OutOfRange> {
         if !(-90.0..=90.0).contains(&latitude) {
             Err(OutOfRange::Latitude)
         } else if !(-180.0..=180.0).contains(&longitude) {
             Err(OutOfRange::Longitude)
         } else {
-            // A negative zero is the same point as zero; `+ 0.0` makes it the same bits too.
+            // A negative zero is the same point as zero. Adding 0.0 gives both the same bits.
             Ok(Self { latitude: latitude + 0.0, longitude: longitude + 0.0 })
         }
     }
@@ -58,7 +59,7 @@ impl Coordinates {
         self.longitude
     }
 
-    /// Haversine distance in km, at most half of the circumference.
+    /// The great-circle distance in km by the haversine formula, at most half of the circumference.
     pub fn distance_km(self, to: Self) -> f64 {
         let half_dlat = ((to.latitude - self.latitude) / 2.0).to_radians().sin();
         let half_dlon = ((to.longitude - self.longitude) / 2.0).to_radians().sin();
@@ -69,7 +70,7 @@ impl Coordinates {
     }
 }
 
-/// Velocity in km/h over a distance in km and a time in seconds; `None` when no time passed.
+/// The velocity in km/h for a distance in km and a time in seconds. `None` if no time passed.
 pub fn velocity_kmh(distance_km: f64, elapsed_seconds: f64) -> Option<f64> {
     (elapsed_seconds != 0.0).then(|| distance_km * 3600.0 / elapsed_seconds.abs())
 }

@@ -1,15 +1,15 @@
-//! The one implementation of "what is the next leg" and of "is it impossible".
+//! Journeys: the only implementation of "what is the next leg?" and of "is it impossible?". Every entry point calls it.
 
 use crate::geodesy::{Coordinates, HALF_CIRCUMFERENCE_KM, velocity_kmh};
 use crate::site::Site;
 use serde::{Deserialize, Serialize};
 
-/// What a leg must exceed to be impossible.
+/// The distance and the velocity that a leg must exceed to be impossible.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
     pub min_distance_km: f64,
     pub min_velocity_kmh: f64,
-    /// Evaluator the least distance that the two accuracy radii allow.
+    /// Compare the least distance that the two accuracy radii allow, instead of the distance itself.
     pub use_accuracy: bool,
 }
 
@@ -20,21 +20,21 @@ impl Default for Thresholds {
 }
 
 impl Thresholds {
-    /// No leg that takes this many seconds or longer can be impossible: half of the Earth's circumference bounds
-    /// every distance. Infinite at 0 km/h.
+    /// The number of seconds from which on no leg can be impossible, because half of the Earth's circumference bounds
+    /// every distance. It is infinite at 0 km/h.
     pub fn bound_seconds(&self) -> f64 {
         HALF_CIRCUMFERENCE_KM / self.min_velocity_kmh * 3600.0
     }
 }
 
-/// A located event of one entity. `T` is what its door wants to know of it again when it ends or starts a leg.
+/// A located event of one entity. `T` is what the caller needs to know about the event when it starts or ends a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stop<T> {
-    /// Microseconds; the epoch is the caller's.
+    /// In microseconds. The caller chooses the epoch.
     pub time_us: i64,
     pub site: Site,
     pub coordinates: Coordinates,
-    /// km; none counts as 0.
+    /// In km. `None` counts as 0.
     pub accuracy_km: Option<f64>,
     pub event: T,
 }
@@ -46,13 +46,13 @@ pub struct Leg<T> {
     pub to: Stop<T>,
 }
 
-/// What is computed of a leg.
+/// The measures of a leg.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Measure {
     pub distance_km: f64,
     pub effective_distance_km: f64,
     pub elapsed_seconds: f64,
-    /// None when no time passed.
+    /// `None` if no time passed.
     pub velocity_kmh: Option<f64>,
     pub impossible: bool,
 }
@@ -79,7 +79,8 @@ impl<T> Leg<T> {
         }
     }
 
-    /// The measure, if the leg is impossible. Cheaper than [`Leg::measure`] where it takes longer than the bound.
+    /// The measures if the leg is impossible. This is cheaper than [`Leg::measure`] for legs that take longer than the
+    /// bound.
     pub fn measure_if_impossible(&self, thresholds: &Thresholds) -> Option<Measure> {
         if self.elapsed_seconds() >= thresholds.bound_seconds() {
             return None;
@@ -93,7 +94,7 @@ impl<T> Leg<T> {
     }
 }
 
-/// One entity's way through its located events, which arrive in order `(time, site)`.
+/// The journey of one entity through its located events, which must arrive in the order `(time, site)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Journey<T> {
     last: Option<Stop<T>>,
@@ -110,7 +111,7 @@ impl<T: Copy> Journey<T> {
         self.last.as_ref()
     }
 
-    /// The leg that arrives with this stop. None for the first, and where the site stays the same.
+    /// The leg that arrives with this stop. `None` for the first stop, and if the site stays the same.
     pub fn arrive(&mut self, stop: Stop<T>) -> Option<Leg<T>> {
         let from = self.last.replace(stop);
         from.filter(|from| from.site != stop.site).map(|from| Leg { from, to: stop })

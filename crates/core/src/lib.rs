@@ -1,18 +1,26 @@
-//! What impossible travel is, in plain Rust: no PostgreSQL, no files, no allocation on the path of a row.
+//! The meaning of impossible travel, in plain Rust. This crate knows neither PostgreSQL nor files, and the code that
+//! runs for every row of the window function and the aggregate does not allocate.
+//!
+//! An event happens at a [`site`]: an address or a pair of coordinates. A [`place`] says where an address is, from
+//! GeoIP data and from [`network`]s that the user named. Two consecutive located events of one [`entity`] at different
+//! sites are a leg, and [`journey`] decides whether it is impossible. It is the only implementation of that decision;
+//! every entry point of the extension calls it. The aggregate keeps events as an [`event_set`], and [`message`]
+//! describes a leg in words. A detection [`rule`] goes further: it learns where a user usually is, and decides which
+//! impossible legs become alerts.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`geodesy`] | coordinates, haversine distance, velocity |
+//! | [`geodesy`] | coordinates, great-circle distance, velocity |
 //! | [`address`] | IP addresses as hosts: parsing, public or private |
 //! | [`place`] | where an address is, and who runs it |
-//! | [`network`] | named networks: which applies to an address at a time, and what it says |
-//! | [`site`] | the identity of where an event happened |
-//! | [`journey`] | stops, legs, thresholds: what is the next leg, and is it impossible |
+//! | [`network`] | named networks: which one applies to an address at a time, and what it says |
+//! | [`site`] | where an event says that it happened: the identity that legs compare |
+//! | [`journey`] | stops, legs, thresholds: the next leg, and whether it is impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
-//! | [`entity`] | whom travel is evaluated for |
-//! | [`message`] | a leg in words, and its id |
+//! | [`entity`] | the identity whose consecutive events are compared, as one text |
+//! | [`message`] | the message and the id of a leg |
 //! | [`columns`] | the columns of an event and of a finding |
-//! | [`rule`] | the detection rule: which travel is raised, and why not; what is learnt; incidents |
+//! | [`rule`] | the detection rule: verdicts, the baseline, incidents |
 
 #![forbid(unsafe_code)]
 

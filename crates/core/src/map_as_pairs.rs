@@ -1,4 +1,5 @@
-//! A map as a list of pairs, for stored forms whose keys must be texts.
+//! Stores a map as a list of pairs. JSON requires the keys of an object to be strings, and the keys of our maps are
+//! not.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;

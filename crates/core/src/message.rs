@@ -1,10 +1,10 @@
-//! A leg in words, and its id.
+//! The message of a leg for an analyst, its travel time in words, and its id.
 
 use crate::site::Site;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
 
-/// Where one end of a leg is, as far as it is known.
+/// One end of a leg, by the names of its place as far as they are known, and by its coordinates.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LegEnd<'a> {
     pub city: Option<&'a str>,
@@ -13,7 +13,7 @@ pub struct LegEnd<'a> {
     pub longitude: f64,
 }
 
-/// What the sentence of a finding is made of.
+/// The facts from which the message of a finding is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sentence<'a> {
     pub entity: &'a str,
@@ -28,8 +28,8 @@ pub struct Sentence<'a> {
     pub impossible: bool,
 }
 
-/// The id of a leg: 32 hex digits made of the entity, both times (microseconds since 2000-01-01 UTC) and both
-/// sites, the same on any server.
+/// The id of a leg: 32 hexadecimal digits, a digest of the entity, both times (microseconds since 2000-01-01 UTC) and
+/// both sites. It is the same on every server.
 pub fn leg_id(entity: &str, from_time_us: i64, from: Site, to_time_us: i64, to: Site) -> String {
     let mut digest = Sha256::new();
     digest.update((entity.len() as u64).to_le_bytes());
@@ -46,7 +46,7 @@ pub fn leg_id(entity: &str, from_time_us: i64, from: Site, to_time_us: i64, to: 
     })
 }
 
-/// A time in its two largest units: `10 minutes`, `1 hour 5 minutes`; `the same second` when no time passed.
+/// A length of time in its two largest units: `10 minutes`, `1 hour 5 minutes`, or `the same second` if no time passed.
 pub fn travel_time(seconds: f64) -> String {
     if seconds == 0.0 {
         return "the same second".to_owned();
@@ -72,7 +72,7 @@ pub fn travel_time(seconds: f64) -> String {
     text
 }
 
-/// One sentence for an analyst.
+/// One sentence that tells an analyst what happened.
 pub fn message(of: &Sentence) -> String {
     let mut text = String::new();
     match (of.access_key_id, of.identity_type) {

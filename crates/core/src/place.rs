@@ -1,4 +1,4 @@
-//! Where an address is, and who runs it: what GeoIP databases and named networks say, merged.
+//! The place of an address: where it is and who operates it, merged from GeoIP databases and named networks.
 
 use crate::geodesy::Coordinates;
 use ipnet::IpNet;
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use strum::IntoStaticStr;
 
-/// What is known of an address. Every part may be missing; without coordinates it is not located.
+/// The facts about an address. Each may be missing. Without coordinates, the address is not located.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Place {
     pub coordinates: Option<Coordinates>,
-    /// Radius in km around the coordinates in which the address probably is.
+    /// Radius in km around the coordinates within which the address probably is.
     pub accuracy_km: Option<f64>,
     pub precision: Option<Precision>,
     pub city: Option<Arc<str>>,
@@ -20,7 +20,7 @@ pub struct Place {
     pub country: Option<Arc<str>>,
     /// ISO 3166-1 alpha-2.
     pub country_code: Option<Arc<str>>,
-    /// The prefix that gave the coordinates, else the longest that gave anything.
+    /// The prefix that supplied the coordinates, otherwise the longest prefix that supplied anything.
     pub network: Option<IpNet>,
     pub asn: Option<i64>,
     pub as_organization: Option<Arc<str>>,
@@ -30,13 +30,13 @@ pub struct Place {
     pub carrier: Option<Carrier>,
 }
 
-/// How fine the coordinates are.
+/// The precision of the coordinates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Precision {
-    /// The record that gave the coordinates names a city.
+    /// The record that supplied the coordinates names a city.
     City,
-    /// It names none: the coordinates stand for a country or a part of it.
+    /// The record names no city: the coordinates stand for a country or a part of it.
     Country,
 }
 
@@ -51,7 +51,7 @@ pub enum Anonymizer {
     Relay,
 }
 
-/// An access network whose addresses say little about a user's place.
+/// An access network whose addresses say little about the location of a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]

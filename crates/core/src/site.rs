@@ -1,11 +1,12 @@
-//! Where an event says that it happened: an address, or a pair of coordinates. It is the identity that legs compare.
+//! The site of an event: the address or the coordinates where it says that it happened. Legs compare sites.
 
 use crate::geodesy::Coordinates;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// An address (as a host) or coordinates, in one small value whose order is the order of events within a second:
-/// IPv4 before IPv6, each by its bytes; coordinates by latitude, then longitude.
+/// An address (as a host) or a pair of coordinates, in one small value. Its order is the order of events within a
+/// second: IPv4 addresses come before IPv6 addresses, each by their bytes; coordinates sort by latitude, then
+/// longitude.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "StoredSite", from = "StoredSite")]
 pub struct Site {
@@ -14,7 +15,7 @@ pub struct Site {
     low: u64,
 }
 
-/// What a [`Site`] is made of. The numbers are part of the stored form of an event set.
+/// What a [`Site`] consists of. The numbers are part of the stored form of an event set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum SiteKind {
@@ -23,8 +24,9 @@ pub enum SiteKind {
     Ipv6 = 6,
 }
 
-/// How a site is stored.
-// Tagged: what an untagged enum buffers cannot be read where serde_json keeps numbers as they are written.
+/// The stored form of a site.
+// The enum is tagged because serde buffers untagged enums, and buffered numbers cannot be read if serde_json keeps the
+// text of numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum StoredSite {
@@ -69,7 +71,7 @@ impl Site {
         self.kind
     }
 
-    /// The address, where the site is one.
+    /// The address, if the site is one.
     pub fn address(self) -> Option<IpAddr> {
         match self.kind {
             SiteKind::Ipv4 => Some(Ipv4Addr::from(self.low as u32).into()),
@@ -78,7 +80,7 @@ impl Site {
         }
     }
 
-    /// The coordinates, where the site is a pair of them.
+    /// The coordinates, if the site is a pair of them.
     pub fn coordinates(self) -> Option<Coordinates> {
         match self.kind {
             SiteKind::Coordinates => Coordinates::new(unordered(self.high), unordered(self.low)).ok(),
@@ -86,7 +88,8 @@ impl Site {
         }
     }
 
-    /// The bytes after the kind: 4 for IPv4, else 16, big-endian, so that they sort as sites do.
+    /// The bytes after the kind and their number: 4 for IPv4, otherwise 16. They are big-endian, so they sort as sites
+    /// do.
     pub fn to_bytes(self) -> ([u8; 16], usize) {
         let mut bytes = [0; 16];
         if self.kind == SiteKind::Ipv4 {
@@ -99,7 +102,7 @@ impl Site {
         }
     }
 
-    /// What [`Site::to_bytes`] wrote, and how many bytes it took. `None` where it is no site.
+    /// Reads what [`Site::to_bytes`] wrote, and returns how many bytes that was. `None` if the bytes are not a site.
     pub fn from_bytes(kind: u8, bytes: &[u8]) -> Option<(Self, usize)> {
         let kind = match kind {
             4 => SiteKind::Ipv4,
@@ -117,7 +120,7 @@ impl Site {
     }
 }
 
-/// Maps a finite number to an integer of the same order.
+/// Maps finite numbers to integers that sort in the same order.
 fn ordered(value: f64) -> u64 {
     let bits = value.to_bits();
     if bits >> 63 == 0 { bits | 1 << 63 } else { !bits }

@@ -1,7 +1,7 @@
-//! A bounded cache that forgets instead of growing.
+//! A bounded cache that drops old entries instead of growing.
 
-/// A set-associative cache: a key has four slots, and a new key takes the place of the oldest of the four. It
-/// starts small, grows while it fills up to its bound, and stays as it is when memory cannot be had.
+/// A set-associative cache: a key has four slots, and a new key replaces the oldest of the four. The cache starts
+/// small, grows up to its bound as it fills, and keeps its size if there is no memory.
 #[derive(Debug)]
 pub(crate) struct Cache<K, V> {
     slots: Vec<Option<(K, V)>>,
@@ -9,19 +9,19 @@ pub(crate) struct Cache<K, V> {
     bound: usize,
 }
 
-/// What can choose a slot.
+/// A key, which chooses its slots.
 pub(crate) trait Key: Copy + Eq {
     fn bits(self) -> u64;
 }
 
-/// Slots of a cache that was just born: a process that looks up one address pays for no more.
+/// The slots of a new cache. A process that looks up a single address does not pay for more.
 const FIRST_SLOTS: usize = 256;
 
-/// Slots of one key. With one only, two addresses asked for in turn could take it from each other forever.
+/// The slots of one key. With only one, two addresses that are looked up in turn could evict each other forever.
 const WAYS: usize = 4;
 
 impl<K: Key, V> Cache<K, V> {
-    /// `bound` is the most slots that it may have; powers of two only.
+    /// Creates a cache of at most `bound` slots, a power of two.
     pub fn new(bound: usize) -> Self {
         Self { slots: Vec::new(), inserted: 0, bound: bound.next_power_of_two().max(WAYS) }
     }
@@ -33,7 +33,7 @@ impl<K: Key, V> Cache<K, V> {
         ways.iter().flatten().find(|(held, _)| *held == key).map(|(_, value)| value)
     }
 
-    /// Keeps a value for a key, in place of the one that it had.
+    /// Stores a value for a key, replacing its previous value.
     pub fn insert(&mut self, key: K, value: V) {
         if self.inserted >= self.slots.len() {
             self.grow();
@@ -43,7 +43,8 @@ impl<K: Key, V> Cache<K, V> {
             return;
         };
         let is_here = |slot: &Option<(K, V)>| slot.as_ref().is_some_and(|(held, _)| *held == key);
-        // The newest comes first; what falls out is the key's own old value, an empty slot, or the oldest.
+        // The newest value comes first. The value that drops out is the old one of the key, an empty slot, or the
+        // oldest.
         let out = ways.iter().position(is_here).or_else(|| ways.iter().position(Option::is_none));
         if let Some(moved) = ways.get_mut(..=out.unwrap_or(WAYS - 1)) {
             moved.rotate_right(1);
@@ -69,7 +70,7 @@ impl<K: Key, V> Cache<K, V> {
     }
 }
 
-/// Where the slots of a key begin among `slots`, a power of two; past the end when there are none.
+/// The first slot of a key among `slots`, a power of two. It is past the end if there are no slots.
 #[inline]
 fn first_slot<K: Key>(key: K, slots: usize) -> usize {
     if slots == 0 {

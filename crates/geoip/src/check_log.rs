@@ -1,5 +1,6 @@
-//! When the processes of a server last looked at the files of a setting. Whoever looks notes it before he does, so
-//! that a new generation never becomes valid for a statement of which a process may have chosen the one before.
+//! The time at which a process of the server last checked the files of a setting. A process notes its check before it
+//! checks. A new generation therefore never becomes valid for a statement for which some process may already have
+//! chosen the previous one.
 
 use crate::copy::Directory;
 use std::fs::{File, TryLockError};
@@ -9,25 +10,25 @@ use std::time::Duration;
 
 const POLL: Duration = Duration::from_micros(200);
 
-/// A look that was noted, and what was noted before it.
+/// A check that was noted, and the one before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct FileCheck {
     pub at_us: i64,
-    /// The last look of any process before this one; none where that is not known.
+    /// The last check of any process before this one, if it is known.
     pub before_us: Option<i64>,
 }
 
-/// The notes, locked: nobody can look while they are held.
+/// The log, locked. No process can check files while the lock is held.
 pub(crate) struct CheckLog {
     file: File,
     last_us: Option<i64>,
 }
 
 impl FileCheck {
-    /// Notes a look of now.
+    /// Notes a check that is made now.
     pub fn note(directory: &Directory, now_us: i64, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
         let looks = CheckLog::hold(directory, interrupt)?;
-        // Later than all before it, so that it can be told from them.
+        // The time is later than that of every check before, so it identifies this one.
         let at_us = looks.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
         looks.file.write_all_at(&at_us.to_le_bytes(), 0)?;
         Ok(Self { at_us, before_us: looks.last_us })
@@ -35,7 +36,7 @@ impl FileCheck {
 }
 
 impl CheckLog {
-    /// Waits for whoever holds them, which is never long.
+    /// Waits for the lock, which is never held for long.
     pub fn hold(directory: &Directory, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
         let file = directory.check_log_file()?;
         loop {
@@ -57,7 +58,7 @@ impl CheckLog {
         Ok(Self { file, last_us })
     }
 
-    /// The last look of any process but this one's own.
+    /// The last check of any process except `own`.
     pub fn last_but(&self, own: Option<FileCheck>) -> Option<i64> {
         match own {
             Some(own) if self.last_us == Some(own.at_us) => own.before_us,

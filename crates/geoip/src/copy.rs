@@ -1,4 +1,4 @@
-//! The folder of the store: verified copies named by their digest, and how a file becomes one.
+//! The folder of the store. It contains verified copies of files, each named by its digest.
 
 use crate::database::{Database, DatabaseError};
 use crate::source::Fingerprint;
@@ -14,20 +14,20 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub(crate) struct Directory(PathBuf);
 
-/// SHA-256 in hexadecimal digits.
+/// A SHA-256 digest in hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Digest(String);
 
-/// How bytes get into a file of the store: `Write::write_all`, unless a test makes the disk full.
+/// Writes bytes to a file of the store. It is `Write::write_all`, unless a test simulates a full disk.
 pub(crate) type Writer = fn(&mut File, &[u8]) -> io::Result<()>;
 
-/// What became of a file that was to be copied.
+/// The result of copying a file into the store.
 pub(crate) enum CopyResult {
     Copied(Digest),
-    /// The copy could not be written, for this reason; the database is in this process's memory.
+    /// The copy could not be written, for this reason. The database is in the memory of this process.
     InMemory(Digest, Rc<Database>, String),
     Refused(String),
-    /// It changed while it was read: somebody is writing it.
+    /// The file changed while it was read, because another program is writing it.
     Unsettled,
 }
 
@@ -51,18 +51,18 @@ impl Directory {
         self.file(&format!("{}.mmdb", digest.0))
     }
 
-    /// Makes the folder if it is not there: it vanishes when the server starts.
+    /// Creates the folder if it is missing. PostgreSQL removes it whenever the server starts.
     pub fn ensure(&self) -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
     }
 
-    /// The file whose lock makes its holder the only writer.
+    /// Opens the file whose lock makes its holder the only writer.
     pub fn lock_file(&self) -> io::Result<File> {
         self.ensure()?;
         OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(self.file("lock"))
     }
 
-    /// The file in which looks are noted: see [`crate::check_log`].
+    /// Opens the log of checks: see [`crate::check_log`].
     pub fn check_log_file(&self) -> io::Result<File> {
         self.ensure()?;
         OpenOptions::new()
@@ -74,7 +74,7 @@ impl Directory {
             .open(self.file("check_log"))
     }
 
-    /// Puts a file in place of another at one stroke.
+    /// Replaces a file atomically.
     pub fn replace(&self, name: &str, bytes: &[u8], writer: Writer) -> io::Result<()> {
         let mut temporary = self.temporary()?;
         writer(&mut temporary.file, bytes)?;
@@ -83,7 +83,8 @@ impl Directory {
 
     fn temporary(&self) -> io::Result<Temporary> {
         self.ensure()?;
-        // One writer at a time: the process id tells a dead one's leavings from a live one's.
+        // There is one writer at a time. The process id shows whether a leftover file belongs to a process that is
+        // alive.
         let path = self.file(&format!("{TEMPORARY}{}", std::process::id()));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -93,13 +94,13 @@ impl Directory {
         Ok(Temporary { path, file, renamed: false })
     }
 
-    /// Whether a file of the store is an unfinished one.
+    /// Returns whether a file of the store is unfinished.
     pub fn is_temporary(name: &str) -> bool {
         name.starts_with(TEMPORARY)
     }
 }
 
-/// A file that disappears unless it is renamed, also when the query is cancelled while it is written.
+/// A file that is removed unless it is renamed, even if the query is canceled while it is written.
 struct Temporary {
     path: PathBuf,
     file: File,
@@ -117,7 +118,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
-            // Nothing better can be done with a failure: the next writer tries again.
+            // A failure is ignored, because the next writer tries again.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -137,9 +138,9 @@ fn hexadecimal(bytes: &[u8]) -> Digest {
     Digest(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Makes a verified copy of a file, unless the store has one of the same content.
+/// Makes a verified copy of a file, unless the store has a copy of the same content.
 ///
-/// `replace`: the copies in the store are not to be trusted; write this one anew.
+/// If `replace` is set, existing copies cannot be trusted, and the copy is written again.
 pub(crate) fn copy_into_store(
     directory: &Directory,
     path: &Path,
@@ -168,8 +169,8 @@ pub(crate) fn copy_into_store(
     }
 }
 
-/// Whether a file may well be readable in a moment: it is being replaced, or the system is short of memory or
-/// descriptors.
+/// Returns whether an error is likely to pass soon: the file is being replaced, or the system is short of memory or
+/// file descriptors.
 fn is_passing(error: &io::Error) -> bool {
     const ENOMEM: i32 = 12;
     const ENFILE: i32 = 23;
@@ -177,7 +178,7 @@ fn is_passing(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE))
 }
 
-/// An error is one of writing. What was written is verified before it is put in place.
+/// Copies the file and verifies the copy before it is renamed into place. An error is an error of writing.
 fn write_copy(
     directory: &Directory,
     path: &Path,
@@ -232,7 +233,7 @@ fn take_into_memory(
     }
 }
 
-/// Reads a whole file into memory that may be refused.
+/// Reads a whole file into memory, or fails if there is not enough memory.
 pub(crate) fn read_into_memory(
     path: &Path,
     fingerprint: &Fingerprint,
@@ -248,15 +249,16 @@ pub(crate) fn read_into_memory(
     Ok((bytes, digest))
 }
 
-/// Why a file could not be read to its end.
+/// The reason why a file could not be read to its end.
 pub(crate) enum Broken {
     Source(io::Error),
     Sink(io::Error),
-    /// It is not the file of the fingerprint, or no longer.
+    /// The file does not have the fingerprint, or no longer has it.
     Unsettled,
 }
 
-/// Reads a file that has and keeps a fingerprint, in chunks, and digests it. No more than its size is passed on.
+/// Reads a file in chunks and returns its digest. The file must keep its fingerprint while it is read. No more bytes
+/// than its size are passed to `sink`.
 fn read(
     path: &Path,
     fingerprint: &Fingerprint,

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-/// An open database. Lookups keep decoded records, so it serves one thread.
+/// An open database. Lookups cache decoded records, so a database belongs to one thread.
 pub struct Database {
     reader: Reader<Bytes>,
     records: RefCell<Cache<u64, Rc<Fields>>>,
@@ -42,7 +42,7 @@ impl Locates {
     }
 }
 
-/// Why a file is no database, or where a database turned out to be damaged.
+/// The error for a file that is not a database, or for a damaged database.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
     #[error("cannot map the file: {0}")]
@@ -51,24 +51,24 @@ pub enum DatabaseError {
     Format(#[from] MaxMindDbError),
 }
 
-/// Records whose decoded form is kept. Neighbouring addresses share them: a city has one for many networks.
+/// The number of decoded records that are cached. Adjacent networks share records: a city has one for many networks.
 const KEPT_RECORDS: usize = 1 << 16;
 
-/// How many networks, and how many addresses of either version, are looked at to see what a database provides.
+/// The number of networks, and of addresses of each IP version, that are sampled to find the fields of a database.
 const SAMPLES: usize = 256;
 
 impl Database {
     /// Opens a file by mapping it.
     ///
-    /// The file must be one that nobody changes while it is open: a verified private copy, renamed into place
-    /// when it was complete, that is only ever unlinked.
+    /// No process may change the file while it is open. It must be a verified private copy that was renamed into place
+    /// when it was complete and is only ever unlinked.
     pub(crate) fn map(file: File) -> Result<Self, DatabaseError> {
-        // SAFETY: the file is an immutable copy of our own (see above): nobody writes to it or truncates it.
+        // SAFETY: the file is our own immutable copy (see above). No process writes to it or truncates it.
         let map = unsafe { Mmap::map(&file) }.map_err(DatabaseError::Map)?;
         Self::open(Bytes::Mapped(map), Some(file))
     }
 
-    /// Opens a database that is in memory.
+    /// Opens a database in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, DatabaseError> {
         Self::open(Bytes::Owned(bytes), None)
     }
@@ -84,11 +84,11 @@ impl Database {
         })
     }
 
-    /// Reads all of it, and fails where anything in it is damaged.
+    /// Reads the whole database, and fails if any part of it is damaged.
     pub fn verify(&self) -> Result<(), DatabaseError> {
         let metadata = self.reader.metadata();
         if metadata.description.is_empty() || metadata.database_type.is_empty() {
-            // The reader's own check insists on both; writers leave them out, and nothing here needs them.
+            // The check of the maxminddb crate requires both. Some writers omit them, and nothing here needs them.
             return self.verify_records();
         }
         Ok(self.reader.verify()?)
@@ -115,7 +115,7 @@ impl Database {
         &self.reader.metadata().database_type
     }
 
-    /// 4 or 6; a database of version 6 has IPv4 addresses too.
+    /// 4 or 6. A database of version 6 also contains IPv4 addresses.
     pub fn ip_version(&self) -> u16 {
         self.reader.metadata().ip_version
     }
@@ -125,8 +125,8 @@ impl Database {
         self.reader.metadata().build_epoch
     }
 
-    /// The record of an address and the network that it stands for. `None`: the database does not know it, or
-    /// has no addresses of its version.
+    /// The record of an address, and the network to which the record applies. `None` if the database does not contain
+    /// the address, or no addresses of its version.
     pub fn lookup(&self, address: IpAddr) -> Result<Option<(Rc<Fields>, IpNet)>, DatabaseError> {
         if address.is_ipv6() && self.ip_version() == 4 {
             return Ok(None);
@@ -137,7 +137,7 @@ impl Database {
         };
         let network = found.network()?;
         let network = match (address, network.ip()) {
-            // One record for more than all of IPv4 is, to an IPv4 address, a record for all of IPv4.
+            // A record for more than the whole IPv4 space applies, for an IPv4 address, to the whole IPv4 space.
             (IpAddr::V4(_), IpAddr::V6(_)) => Ipv4Net::default().into(),
             (_, address) => IpNet::new(address, network.prefix()).unwrap_or_else(|_| address.into()),
         };
@@ -151,8 +151,8 @@ impl Database {
         Ok(Some((fields, network)))
     }
 
-    /// The kinds of addresses for which it has coordinates. Reads records until it finds some, so a database without
-    /// any is read to its end, once: the store keeps the answer with the copy.
+    /// The kinds of addresses for which the database has coordinates. It reads records until it finds some. A database
+    /// without any is read to its end, but only once, because the store keeps the answer with the copy.
     pub fn locates(&self) -> Locates {
         *self.locates.get_or_init(|| Locates {
             ipv4: self.has_coordinates_within("0.0.0.0/0"),
@@ -161,9 +161,9 @@ impl Database {
         })
     }
 
-    /// Keeps the result of the check that was made when the file was copied.
+    /// Sets the result that was found when the file was copied.
     pub(crate) fn set_locates(&self, locates: Locates) {
-        // One that is set already is the same: it is a property of the content.
+        // If a result is already set, it is the same, because it is a property of the content.
         let _ = self.locates.set(locates);
     }
 
@@ -178,7 +178,7 @@ impl Database {
         })
     }
 
-    /// Which fields it supplies, by the names of [`PROVIDED`], as far as a sample of its records shows.
+    /// The fields that the database supplies, by the names of [`PROVIDED`], as far as a sample of its records shows.
     pub fn provides(&self) -> Vec<&'static str> {
         let mut there = [false; PROVIDED.len()];
         let mut note = |fields: &Fields| {
@@ -193,7 +193,7 @@ impl Database {
                 note(&fields);
             }
         }
-        // The first networks are alike: addresses from all over the space complete the picture.
+        // The first networks are similar, so addresses from the whole space are sampled, too.
         for at in 0..SAMPLES as u32 {
             let v4 = IpAddr::V4(Ipv4Addr::from_bits(at.wrapping_mul(0x9E37_79B1)));
             let v6 = IpAddr::V6(Ipv6Addr::from_bits(

@@ -1,12 +1,12 @@
 //! Cloud and hosting providers by the number of their autonomous system.
 
-/// The provider that an autonomous system belongs to, if it is a well-known one.
+/// The provider to which an autonomous system belongs, if it is a well-known one.
 pub fn provider(asn: i64) -> Option<&'static str> {
     let at = PROVIDERS.binary_search_by_key(&asn, |&(number, _)| number).ok()?;
     PROVIDERS.get(at).map(|&(_, name)| name)
 }
 
-/// Networks in which anyone can rent a machine (or a proxy in front of one). Sorted by number.
+/// The networks in which anyone can rent a machine, or a proxy in front of one, sorted by number.
 const PROVIDERS: &[(i64, &str)] = &[
     (7203, "leaseweb"),
     (7224, "aws"),

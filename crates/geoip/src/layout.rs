@@ -1,6 +1,6 @@
-//! The makers' layouts, recognised by the keys of a record and by nothing else: MaxMind, DB-IP and IP2Location
-//! nest (`location.latitude`, `city.names.en`), IPinfo and ip-location-db are flat. One visitor reads them all;
-//! what it does not know it skips, and a value of an unexpected type is a value that is missing.
+//! The layouts of records, which are recognized only by their keys. MaxMind, DB-IP and IP2Location nest their values
+//! (`location.latitude`, `city.names.en`). IPinfo and ip-location-db are flat. One serde visitor reads all of them. It
+//! skips unknown keys, and treats a value of an unexpected type as missing.
 
 use crate::record::Fields;
 use serde::Deserialize;
@@ -12,7 +12,7 @@ use value::{Group, Named, Scalar};
 
 mod value;
 
-/// Anonymous-Plus: below this many percent an address is not to be taken for a VPN.
+/// The confidence in percent, in Anonymous-Plus, below which an address does not count as a VPN.
 const VPN_CONFIDENCE: f64 = 50.0;
 
 impl<'de> Deserialize<'de> for Fields {
@@ -23,7 +23,7 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-/// A record as it is read: texts still borrowed from the file, numbers not yet evaluated.
+/// A record while it is read. Texts are borrowed from the file, and numbers are not interpreted yet.
 #[derive(Default)]
 pub(crate) struct Draft<'de> {
     latitude: Option<f64>,
@@ -48,7 +48,7 @@ pub(crate) struct Draft<'de> {
     satellite: bool,
 }
 
-/// What a key of a record means.
+/// The meaning of a key in a record.
 #[derive(Clone, Copy)]
 pub(crate) enum Key {
     Group,
@@ -110,7 +110,7 @@ impl Key {
 }
 
 impl<'de> Draft<'de> {
-    /// Reads the value of one key. What was read first stays: no known layout says a thing twice.
+    /// Reads the value of one key. The first value is kept; no known layout repeats a field.
     pub(crate) fn read<M: MapAccess<'de>>(
         &mut self,
         key: Key,
@@ -171,7 +171,7 @@ impl<'de> Draft<'de> {
             country: text(country),
             country_code: country_code.map(|code| Arc::from(code.to_ascii_uppercase())),
             asn: self.asn,
-            // IPinfo's ASN file calls the organisation `name`; without a number beside it a name is of anything.
+            // The ASN file of IPinfo calls the organization `name`. Without an AS number, `name` could mean anything.
             as_organization: text(self.as_organization.or(self.name.filter(|_| self.asn.is_some()))),
             hosting: self.hosting,
             anonymizer: self.anonymizer(),
@@ -186,14 +186,14 @@ impl<'de> Draft<'de> {
 
     fn coordinates(&self) -> Option<Coordinates> {
         let (latitude, longitude) = (self.latitude?, self.longitude?);
-        // IP2Location writes `-` for an unknown country, and then 0,0; a real 0,0 is a place.
+        // IP2Location writes `-` for an unknown country, with the coordinates 0,0. Otherwise 0,0 is a real place.
         if self.anycast || (self.placeholder && latitude == 0.0 && longitude == 0.0) {
             return None;
         }
         Coordinates::new(latitude, longitude).ok()
     }
 
-    /// Name and ISO code. A name of two letters is a code (older IPinfo files).
+    /// The name and the ISO code of a country. A name of two letters is a code, as in older files of IPinfo.
     fn country(&self) -> (Option<&'de str>, Option<&'de str>) {
         let code = self.country_code.filter(|code| is_code(code));
         match self.country {

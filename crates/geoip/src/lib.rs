@@ -1,14 +1,20 @@
-//! GeoIP files: MMDB layouts, verified copies, a stack of databases. Knows no PostgreSQL.
+//! GeoIP databases: MMDB files of any maker, verified copies of them, and several databases used together. This crate
+//! knows no PostgreSQL.
+//!
+//! An administrator may truncate or replace a database file at any moment, so no process maps the file itself. The
+//! [`store`] copies it, verifies the copy, and decides which copies a statement uses: the same ones in all processes. A
+//! [`database`] answers for one address with a [`record`], which [`layout`] reads whatever keys the maker of the file
+//! chose. The [`stack`] asks several databases and merges their records into a place.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`record`] | what one record of a database says, whoever made it |
-//! | [`layout`] | the keys by which the makers' layouts are read |
+//! | [`record`] | the fields of one record, whoever made the database |
+//! | [`layout`] | the keys that the makers of databases use |
 //! | [`hosting`] | cloud providers by the number of their autonomous system |
 //! | [`database`] | one MMDB file: lookups, metadata |
-//! | [`stack`] | several databases used together: address to place |
+//! | [`stack`] | several databases used together: from address to place |
 //! | [`status`] | errors, warnings, the state of each configured file |
-//! | [`store`] | which databases a statement uses: copies, generations |
+//! | [`store`] | the databases of a statement: copies, generations |
 
 pub mod database;
 pub mod hosting;

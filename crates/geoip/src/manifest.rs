@@ -1,5 +1,5 @@
-//! Which copies stand for a setting, and since when: generations, so that all processes of a statement choose
-//! the same one without talking to each other.
+//! The manifest of a setting: its generations, which are sets of copies with the time from which they are valid. All
+//! processes of a statement choose the same generation without communicating.
 
 use crate::copy::{Digest, Directory, Writer, digest_of};
 use crate::database::Locates;
@@ -7,17 +7,17 @@ use crate::source::{Source, SourceState};
 use serde::{Deserialize, Serialize};
 use std::io;
 
-/// The generations of one setting, oldest first; never none.
+/// The generations of one setting, oldest first. There is at least one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     version: u32,
     setting: String,
     pub generations: Vec<Generation>,
-    /// When a copy was last attempted of what is read into memory, so that a full disk is not tried every second.
+    /// The time of the last attempt to copy a file that was read into memory. A full disk is not tried every second.
     pub memory_tried_us: i64,
 }
 
-/// A set of databases, and from when on statements use it.
+/// A set of databases, and the time from which statements use it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Generation {
     pub number: u64,
@@ -31,25 +31,25 @@ pub(crate) struct Generation {
 pub(crate) struct Entry {
     pub path: String,
     pub state: SourceState,
-    /// Why the file is not used. Then `serving`, if there is one, is the last good copy.
+    /// The reason why the file is not used. If there is one, `serving` is the last good copy.
     pub refused: Option<String>,
     pub serving: Option<Serving>,
 }
 
-/// A verified content.
+/// The verified content of a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Serving {
     pub digest: Digest,
     pub size: u64,
-    /// There is no copy: every process reads the file itself.
+    /// There is no copy, and every process reads the file itself.
     pub in_memory: Option<String>,
-    /// The kinds of addresses for which it has coordinates. None: an older version of the library wrote the manifest.
+    /// The kinds of addresses for which it has coordinates. `None`: an older version of the library wrote the manifest.
     #[serde(default)]
     pub locates: Option<Locates>,
 }
 
-/// A generation is valid so long after the last look of a process that may have chosen the one before. Longer than a
-/// process goes without a look, see `store::CHECK_US`.
+/// The time between the last check of a process that may have chosen the previous generation and the time from which a
+/// new generation is valid. It is longer than a process goes without a check: see `store::CHECK_US`.
 pub(crate) const DELAY_US: i64 = 1_000_000;
 
 const VERSION: u32 = 1;
@@ -65,7 +65,8 @@ impl Manifest {
         }
     }
 
-    /// Adds a generation that is valid from `valid_from_us` on, or, after one without databases, from when that was.
+    /// Adds a generation that is valid from `valid_from_us` on. If the last generation has no databases, the new one
+    /// replaces it from its own beginning.
     pub fn add(&mut self, entries: Vec<Entry>, now_us: i64, valid_from_us: i64) {
         let (number, valid_from_us) = match self.newest() {
             Some(newest) if newest.is_usable() => (newest.number, valid_from_us.max(newest.valid_from_us)),
@@ -76,14 +77,14 @@ impl Manifest {
         self.generations.push(Generation { number, published_us: now_us, valid_from_us, entries });
     }
 
-    /// Without the generations that are valid later than any that is published now: the clock was set back since.
-    /// `None` where nothing is left.
+    /// Drops generations that are valid later than any that is published now, because the clock was set back. `None` if
+    /// none is left.
     pub fn without_future(mut self, now_us: i64) -> Option<Self> {
         self.generations.retain(|one| !one.is_future(now_us));
         (!self.generations.is_empty()).then_some(self)
     }
 
-    /// The generation of a statement that began at `statement_us`.
+    /// The generation for a statement that began at `statement_us`.
     pub fn choose(&self, statement_us: i64) -> Option<&Generation> {
         let valid = self.generations.iter().rev().find(|one| one.valid_from_us <= statement_us);
         valid.or_else(|| self.generations.first())
@@ -93,7 +94,7 @@ impl Manifest {
         self.generations.last()
     }
 
-    /// Reads the manifest of a setting. One that cannot be read, or is another setting's, is as good as none.
+    /// Reads the manifest of a setting. `None` if it cannot be read or belongs to another setting.
     pub fn read(directory: &Directory, setting: &str) -> Option<Self> {
         let bytes = std::fs::read(directory.file(&Self::name(setting))).ok()?;
         let manifest: Self = serde_json::from_slice(&bytes).ok()?;
@@ -113,12 +114,12 @@ impl Manifest {
         format!("{}{EXTENSION}", &digest.as_str()[..32])
     }
 
-    /// Whether a file of the store is a manifest.
+    /// Returns whether a file of the store is a manifest.
     pub fn is_name(name: &str) -> bool {
         name.ends_with(EXTENSION)
     }
 
-    /// Reads any manifest, to see which copies it names.
+    /// Reads any manifest, to find the copies that it names.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -141,7 +142,7 @@ impl Generation {
         self.entries.iter().any(|entry| entry.serving.as_ref().is_some_and(|one| one.in_memory.is_some()))
     }
 
-    /// Whether the file system is still as it was when this generation was made.
+    /// Returns whether the file system is still as it was when this generation was made.
     pub fn matches(&self, sources: &[Source]) -> bool {
         self.entries.len() == sources.len()
             && self

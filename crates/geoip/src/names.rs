@@ -1,10 +1,11 @@
-//! Names that many records share, held once: that saves memory, and a name in use stays in the processor's cache.
+//! Shared names. A name that occurs in many records is stored once, which saves memory and keeps it in the processor
+//! cache.
 
 use crate::record::Fields;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// The names that were seen. Past [`KEPT_NAMES`] it starts anew; names in use live on with their records.
+/// The names that were seen. After [`KEPT_NAMES`] names the set starts again. Records keep the names that they use.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     held: HashSet<Arc<str>>,
@@ -13,7 +14,7 @@ pub(crate) struct Names {
 const KEPT_NAMES: usize = 1 << 15;
 
 impl Names {
-    /// Replaces each text of a record by the one that is held.
+    /// Replaces each text of a record with the stored one.
     pub fn share(&mut self, fields: &mut Fields) {
         let texts = [
             &mut fields.city,
@@ -34,7 +35,7 @@ impl Names {
         if self.held.len() >= KEPT_NAMES {
             self.held.clear();
         }
-        // Without memory the name is simply not shared.
+        // If there is no memory, the name is not shared.
         if self.held.try_reserve(1).is_ok() {
             self.held.insert(text);
         }

@@ -1,4 +1,4 @@
-//! Opening what a generation names.
+//! Opens the databases of a generation.
 
 use crate::copy::{self, Broken, Directory};
 use crate::database::Database;
@@ -8,7 +8,7 @@ use crate::status::{CopyError, StoreError};
 use std::fs::File;
 use std::path::Path;
 
-/// Opens what serves for an entry.
+/// Opens the database that serves for an entry.
 pub(crate) fn open(
     directory: &Directory,
     entry: &Entry,
@@ -33,7 +33,7 @@ pub(crate) fn open(
     }
 }
 
-/// The shared lock tells the collector of garbage that the copy is in use.
+/// Opens a copy with a shared lock, which tells the garbage collection that the copy is in use.
 pub(crate) fn open_copy(path: &Path, size: u64) -> Result<Database, CopyError> {
     let file = File::open(path)?;
     file.lock_shared()?;

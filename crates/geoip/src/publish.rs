@@ -1,4 +1,4 @@
-//! Making the next generation of a setting, and clearing away what no statement can need any more.
+//! Makes the next generation of a setting, and removes copies that no statement can need anymore.
 
 use crate::copy::{self, CopyResult, Digest, Directory, Writer};
 use crate::database::{Database, Locates};
@@ -11,38 +11,38 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::rc::Rc;
 
-/// What making a set of entries needs to know.
+/// The inputs for making the entries of a generation.
 pub(crate) struct Making<'a> {
     pub directory: &'a Directory,
     pub writer: Writer,
-    /// The generation before, if there is one whose copies can be trusted.
+    /// The previous generation, if there is one whose copies can be trusted.
     pub previous: Option<&'a Generation>,
-    /// The copies in the store cannot be trusted: write them anew.
+    /// The copies in the store cannot be trusted and are written again.
     pub replace: bool,
-    /// Files that were read into memory are tried again: there may be room for a copy now.
+    /// Files that were read into memory are copied again, because there may be room now.
     pub retry_memory: bool,
     pub now_us: i64,
     pub interrupt: &'a mut dyn FnMut(),
 }
 
-/// The entries of a generation to be, and what was found on the way.
+/// The entries of the new generation, and what was found while making them.
 #[derive(Default)]
 pub(crate) struct Made {
     pub entries: Vec<Entry>,
     pub warnings: Vec<Warning>,
-    /// What was read into this process's memory.
+    /// The databases that were read into the memory of this process.
     pub databases: HashMap<Digest, Rc<Database>>,
 }
 
-/// A file that was written to less than this ago and is no database is taken for one that is still being written.
+/// A file that is not a database and was changed within this time counts as one that is still being written.
 const SETTLING_NS: i128 = 1_000_000_000;
 
-/// How long after the first look a bad file is looked at again before it is refused.
+/// The delay after which a bad file is read again before it is refused.
 const SECOND_LOOK: std::time::Duration = std::time::Duration::from_millis(50);
 
 const DAY_US: i64 = 24 * 3600 * 1_000_000;
 
-/// A setting keeps no more generations than this, unless somebody uses them.
+/// A setting keeps no more generations than this, unless they are in use.
 const KEPT_GENERATIONS: usize = 64;
 
 impl Making<'_> {
@@ -64,7 +64,7 @@ impl Making<'_> {
             }
         }
         let refuse = |reason: String, made: &mut Made| {
-            // What was only in memory cannot be read any more by a process that starts now.
+            // A process that starts now cannot read what was only in the memory of another.
             let last_good = previous.and_then(|previous| previous.serving.clone());
             let serving = last_good.filter(|serving| serving.in_memory.is_none());
             made.warnings.push(Warning::refused(&source.path, &reason, serving.is_some()));
@@ -119,7 +119,8 @@ impl Making<'_> {
         }
     }
 
-    /// For which kinds of addresses a copy has coordinates: known from the generation before, or read from the copy.
+    /// The kinds of addresses for which a copy has coordinates, known from the previous generation or read from the
+    /// copy.
     fn locates(&self, digest: &Digest, size: u64) -> Option<Locates> {
         let mut known = self.previous.iter().flat_map(|previous| previous.copies());
         let known = known.find(|serving| serving.digest == *digest).and_then(|serving| serving.locates);
@@ -127,8 +128,8 @@ impl Making<'_> {
         known.or_else(|| Some(open_copy(&self.directory.copy(digest), size).ok()?.locates()))
     }
 
-    /// Whether a bad file is another one a moment later. A file that is just being cut to be written anew can show
-    /// its new size with its old times, so the times alone do not tell.
+    /// Returns whether a bad file has changed a moment later. A file that was just truncated to be written again can
+    /// have its new size with its old times, so the times alone are not enough.
     fn changes(&mut self, path: &Path, fingerprint: &Fingerprint) -> bool {
         (self.interrupt)();
         std::thread::sleep(SECOND_LOOK);
@@ -142,9 +143,9 @@ impl Making<'_> {
     }
 }
 
-/// Drops the generations of a manifest that no statement can choose or use.
+/// Drops the generations that no statement can choose or use.
 pub(crate) fn drop_old_generations(manifest: &mut Manifest, directory: &Directory, now_us: i64) {
-    // From here on all are needed: the newest that is valid now, and those that will be.
+    // All generations from here on are needed: the newest that is valid now, and those that will be.
     let valid = manifest.generations.iter().rposition(|one| one.valid_from_us <= now_us).unwrap_or(0);
     let excess = manifest.generations.len().saturating_sub(KEPT_GENERATIONS);
     let superseded: Vec<i64> = manifest.generations.iter().skip(1).map(|next| next.valid_from_us).collect();
@@ -159,7 +160,7 @@ pub(crate) fn drop_old_generations(manifest: &mut Manifest, directory: &Director
     });
 }
 
-/// Unlinks the copies that no manifest names and no process has open, and what dead writers left behind. Only
+/// Unlinks the copies that no manifest names and no process has open, and the unfinished files of dead writers. Only
 /// the holder of the lock may call it.
 pub(crate) fn collect_garbage(directory: &Directory) {
     let Ok(entries) = fs::read_dir(directory.path()) else { return };
@@ -177,7 +178,7 @@ pub(crate) fn collect_garbage(directory: &Directory) {
         if Directory::is_temporary(name) {
             let _ = fs::remove_file(path);
         } else if name.ends_with(".mmdb") && !named.contains(name) {
-            // Unlinked under its exclusive lock, so that nobody can open and lock it in between unnoticed.
+            // The copy is unlinked under its exclusive lock, so no process can open and lock it in between.
             if let Ok(file) = File::open(&path)
                 && file.try_lock().is_ok()
             {

@@ -1,10 +1,10 @@
-//! What one record of a database says of an address, whoever made the database.
+//! The fields of one record of a database, whoever made the database.
 
 use std::sync::Arc;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::{Anonymizer, Carrier};
 
-/// The fields of one record that matter here. Anything may be missing.
+/// The fields of one record. Each may be missing.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Fields {
     pub coordinates: Option<Coordinates>,
@@ -19,12 +19,12 @@ pub struct Fields {
     pub hosting: bool,
     pub anonymizer: Option<Anonymizer>,
     pub carrier: Option<Carrier>,
-    /// The address is announced from many places at once: it has no coordinates and no city.
+    /// The address is announced from many places at once, so it has neither coordinates nor a city.
     pub anycast: bool,
 }
 
 impl Fields {
-    /// Whether the record says nothing of use.
+    /// Returns whether the record has no field that is used.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -48,7 +48,7 @@ impl Fields {
     }
 }
 
-/// The order in which [`Fields::provides`] names the fields.
+/// The names of the fields, in the order of [`Fields::provides`].
 pub const PROVIDED: [&str; 10] = [
     "coordinates",
     "accuracy_km",

@@ -1,4 +1,4 @@
-//! What the setting names: files and folders of the administrator, which may change at any moment.
+//! The files and folders that the setting names. They belong to the administrator and may change at any moment.
 
 use serde::{Deserialize, Serialize};
 use std::fs::{self, Metadata};
@@ -6,14 +6,14 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// A configured file (or a folder that cannot be read), and what the file system says of it now.
+/// A configured file, or a folder that cannot be read, with its present state in the file system.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Source {
     pub path: String,
     pub state: SourceState,
 }
 
-/// What can be said of a file without reading it.
+/// The properties of a file that identify its content without reading it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum SourceState {
@@ -22,7 +22,7 @@ pub(crate) enum SourceState {
     Unreadable(String),
 }
 
-/// Differs whenever a file was written to or replaced.
+/// A value that differs whenever a file was changed or replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fingerprint {
     pub size: u64,
@@ -50,8 +50,8 @@ pub(crate) fn paths(setting: &str) -> impl Iterator<Item = &str> {
     setting.split(',').map(str::trim).filter(|path| !path.is_empty())
 }
 
-/// The files that a setting names: a folder stands for the `.mmdb` files in it, by name. A path that does not
-/// exist counts as a file when it is named like one, and as a folder without files otherwise.
+/// The files that a setting names. A folder stands for the `.mmdb` files in it, sorted by name. A path that does not
+/// exist counts as a file if it is named like one, otherwise as an empty folder.
 pub(crate) fn list(setting: &str) -> Vec<Source> {
     let mut sources: Vec<Source> = Vec::new();
     let mut add = |source: Source| {
@@ -74,8 +74,8 @@ pub(crate) fn list(setting: &str) -> Vec<Source> {
 
 const EXTENSION: &str = ".mmdb";
 
-/// Names that are not UTF-8 are left out (the setting itself could not name them), and so are hidden ones:
-/// tools that replace files prepare them under such names.
+/// The files of a folder. Names that are not UTF-8 are omitted, because the setting could not name them. Hidden files
+/// are omitted, because tools that replace files prepare them under hidden names.
 fn folder(path: &str) -> std::io::Result<Vec<Source>> {
     let mut names: Vec<String> = Vec::new();
     for entry in fs::read_dir(path)? {
@@ -88,7 +88,7 @@ fn folder(path: &str) -> std::io::Result<Vec<Source>> {
         let path = Path::new(path).join(name).to_string_lossy().into_owned();
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => {}
-            // Removed since the folder was read: no longer one of its files.
+            // The file was removed after the folder was read.
             Err(error) if is_absent(&error) => {}
             found => files.push(source(&path, found)),
         }

@@ -1,4 +1,4 @@
-//! Several databases used together: an address in, a place out.
+//! The stack: several databases used together, from an address to a place.
 
 use crate::cache::Cache;
 use crate::copy::Digest;
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::{Place, Precision};
 
-/// Databases in the order in which they are asked. The first that supplies a field wins, except that what
-/// belongs together comes from one file: coordinates, radius, subdivision and city; country and its code.
+/// Databases in the order in which they are asked. For each field, the first database that supplies it wins. Fields
+/// that belong together come from one file: coordinates, radius, subdivision and city; the country and its code.
 #[derive(Debug)]
 pub struct Stack {
     layers: Vec<Layer>,
@@ -29,11 +29,11 @@ pub struct Stack {
 pub(crate) struct Layer {
     pub path: Arc<str>,
     pub database: Rc<Database>,
-    /// Of its content, where the store knows it.
+    /// The digest of its content, if the store knows it.
     pub digest: Option<Digest>,
 }
 
-/// A database in use, by what tells it from others.
+/// A database in use, described by what distinguishes it from others.
 #[derive(Clone)]
 pub struct InUse<'a> {
     /// Its name without the folder.
@@ -50,7 +50,7 @@ impl InUse<'_> {
     }
 }
 
-/// A database that was found damaged when it was looked into.
+/// A database that turned out to be damaged during a lookup.
 #[derive(Debug, thiserror::Error)]
 #[error("GeoIP database \"{path}\" is damaged: {source}")]
 pub struct LookupError {
@@ -58,8 +58,8 @@ pub struct LookupError {
     pub source: DatabaseError,
 }
 
-/// What is kept of an address. The coordinates lie here as numbers of which NaN is none, so that a row touches
-/// one cache line. The place is kept once somebody has asked for it: rows do not, and it is larger.
+/// The cached answer for an address. The coordinates are stored as numbers, with NaN for none, so a row touches only
+/// one cache line. The place is larger and is cached only after a caller has asked for it.
 #[derive(Debug)]
 struct Answer {
     latitude: f64,
@@ -68,15 +68,15 @@ struct Answer {
     place: Option<Option<Arc<Place>>>,
 }
 
-/// How this library reads databases: to be raised when the same files would say other things of addresses (another
-/// layout, other cloud providers).
+/// The version of the way in which this library reads databases. It must be raised whenever the same files would give
+/// different answers, for example because of another layout or other cloud providers.
 const READING: u32 = 1;
 
-/// Addresses whose answers are kept, at 64 bytes and the place.
+/// The number of cached answers. Each takes 64 bytes and the place.
 const KEPT_ADDRESSES: usize = 1 << 17;
 
 impl Stack {
-    /// Databases with the paths under which errors name them.
+    /// Builds a stack of databases with the paths under which errors name them.
     pub fn new(databases: impl IntoIterator<Item = (Arc<str>, Rc<Database>)>) -> Self {
         let layers = databases.into_iter().map(|(path, database)| Layer { path, database, digest: None });
         let layers = layers.collect();
@@ -88,17 +88,17 @@ impl Stack {
         Self { layers, locates, tried, cache: RefCell::new(Cache::new(KEPT_ADDRESSES)) }
     }
 
-    /// When the oldest of the databases was built, in seconds since 1970.
+    /// The time at which the oldest of the databases was built, in seconds since 1970.
     pub fn built_at(&self) -> Option<u64> {
         self.layers.iter().map(|layer| layer.database.built_at()).min()
     }
 
-    /// Whether there is no database at all.
+    /// Returns whether there is no database.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
 
-    /// Whether any of the databases supplies coordinates: without, no address is located.
+    /// Returns whether any of the databases supplies coordinates. Without them, no address is located.
     #[inline]
     pub fn locates_anything(&self) -> bool {
         self.locates
@@ -122,8 +122,8 @@ impl Stack {
         self.layers.iter().zip(self.in_use()).map(describe).collect()
     }
 
-    /// What tells these databases from any others: a digest of their contents in their order. The same in every
-    /// process and after every restart, wherever the files lie.
+    /// The digest of the contents of the databases in their order. It is the same in every process and after every
+    /// restart, wherever the files are.
     pub fn edition(&self) -> [u8; 32] {
         let mut hasher = Sha256::new();
         hasher.update(READING.to_le_bytes());
@@ -138,12 +138,12 @@ impl Stack {
         hasher.finalize().into()
     }
 
-    /// The files and folders that were looked into, as the setting names them.
+    /// The files and folders that were searched, as the setting names them.
     pub fn tried(&self) -> &[String] {
         &self.tried
     }
 
-    /// What is known of a host (an IPv4-mapped address must have been unwrapped); `None` where nothing is.
+    /// The place of a host. An IPv4-mapped address must be unwrapped before. `None` if nothing is known.
     pub fn locate(&self, address: IpAddr) -> Result<Option<Arc<Place>>, LookupError> {
         let key = key(address);
         if let Some(Some(place)) = self.cache.borrow().get(key).map(|answer| &answer.place) {
@@ -155,7 +155,7 @@ impl Stack {
         Ok(place)
     }
 
-    /// The coordinates of a host and the radius in km around them: what `locate` says of them, at less cost.
+    /// The coordinates of a host and the radius in km around them. They are those of [`Self::locate`], at less cost.
     pub fn coordinates(&self, address: IpAddr) -> Result<Option<(Coordinates, Option<f64>)>, LookupError> {
         let key = key(address);
         if let Some(answer) = self.cache.borrow().get(key) {
@@ -168,7 +168,7 @@ impl Stack {
         Ok(coordinates)
     }
 
-    /// What each database knows of a host, in order.
+    /// The records of a host in all databases, in order.
     fn ask(&self, address: IpAddr) -> Result<Vec<Found>, LookupError> {
         let mut found = Vec::with_capacity(self.layers.len());
         for layer in &self.layers {
@@ -180,10 +180,10 @@ impl Stack {
     }
 }
 
-/// What one database knows of an address.
+/// The record of an address in one database, and its network.
 type Found = (Rc<Fields>, IpNet);
 
-/// IPv4 addresses lie where no IPv6 host is, so that one kind of key serves both.
+/// The cache key of an address. IPv4 addresses are mapped to where no IPv6 host is, so one kind of key serves both.
 #[inline]
 fn key(address: IpAddr) -> u128 {
     match address {
@@ -210,7 +210,7 @@ impl Answer {
     }
 }
 
-/// What gives the coordinates.
+/// The record that supplies the coordinates.
 fn located(found: &[Found]) -> Option<&Found> {
     let anycast = found.iter().any(|(fields, _)| fields.anycast);
     found.iter().find(|(fields, _)| fields.coordinates.is_some()).filter(|_| !anycast)

@@ -1,4 +1,4 @@
-//! What is told of the configured files: errors, warnings, and the state of each.
+//! The status of the configured files: errors, warnings, and the state of each file.
 
 use crate::database::{Database, DatabaseError};
 use crate::manifest::Entry;
@@ -6,7 +6,7 @@ use crate::source::SourceState;
 use std::io::ErrorKind;
 use std::path::Path;
 
-/// One configured file, as `geoip_databases()` shows it. What is not known is `None`.
+/// One configured file, as `geoip_databases()` shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DatabaseStatus {
     pub path: String,
@@ -30,10 +30,10 @@ pub struct Warning {
     pub path: String,
 }
 
-/// Why a statement has no databases, although there should be some.
+/// The reason why a statement has no databases although some are configured.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no copy of this file, and it is no longer the one that the other processes read.
+    /// There is no copy of this file, and it has changed since the other processes read it.
     #[error(
         "GeoIP database \"{path}\" has no copy and is no longer the file that was chosen for this statement"
     )]
@@ -44,7 +44,7 @@ pub enum StoreError {
     Copy { path: String, source: CopyError },
 }
 
-/// Why a copy in the store cannot be used.
+/// The reason why a copy in the store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     #[error(transparent)]
@@ -67,7 +67,7 @@ impl StoreError {
 }
 
 impl CopyError {
-    /// Whether another copy would help, which it does not where this process lacks memory or descriptors.
+    /// Returns whether another copy would help. It would not if this process lacks memory or file descriptors.
     pub(crate) fn is_damage(&self) -> bool {
         match self {
             Self::Io(error) => error.kind() == ErrorKind::NotFound,

@@ -1,9 +1,9 @@
-//! Which databases a statement uses.
+//! The store, which decides which databases a statement uses.
 //!
-//! A file of the administrator's may be truncated at any moment, and a mapped file that is truncated kills the
-//! process. So nobody maps it: one process copies it into the store, verifies the copy and publishes it as a new
-//! *generation* of its setting. All processes of a statement know when it began, and use the newest generation
-//! that was valid then: the same one, without talking to each other.
+//! An administrator may truncate a file at any moment, and reading a mapped file that was truncated kills the process.
+//! So no process maps the file itself. One process copies it into the store, verifies the copy, and publishes it as a
+//! new *generation* of its setting. All processes of a statement know when the statement began, and use the newest
+//! generation that was valid then. They agree without communicating.
 
 use crate::check_log::{CheckLog, FileCheck};
 use crate::copy::{self, Digest, Directory, Writer};
@@ -21,22 +21,22 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The databases of one process, and the folder that it shares with the other processes of the server.
+/// The databases of one process, and the folder that all processes of the server share.
 pub struct Store {
     directory: Directory,
     clock: Box<dyn Fn() -> i64>,
     writer: Writer,
     current: Option<Current>,
     manifest: Option<Manifest>,
-    /// The statement that last looked at the file system.
+    /// The start of the last statement that checked the file system.
     checked_us: i64,
-    /// The manifest could not be written, since then: it is this process's own, or, where there is a stored one,
-    /// that one serves on.
+    /// The time since which the manifest cannot be written. The manifest is then private to this process, or the stored
+    /// one remains in use.
     private_since_us: Option<i64>,
     opened: HashMap<Digest, Rc<Database>>,
 }
 
-/// The answer to the last statement.
+/// The answer for the last statement.
 struct Current {
     setting: String,
     statement_us: i64,
@@ -44,23 +44,23 @@ struct Current {
     stack: Rc<Stack>,
 }
 
-/// A statement that begins less than this after the last look at the file system needs no new one: a generation
-/// that is valid for it was published before that look.
+/// A statement that begins within this time after the last check of the file system needs no new check, because a
+/// generation that is valid for it was published before that check.
 const CHECK_US: i64 = 900_000;
 
-/// How often a copy is attempted of what had to be read into memory.
+/// How often the copy of a file that had to be read into memory is attempted again.
 const MEMORY_RETRY_US: i64 = 300_000_000;
 
 const POLL: Duration = Duration::from_millis(10);
 
 impl Store {
-    /// A store in this folder, which is made when it is needed. Times are microseconds since the Unix epoch.
+    /// Creates a store in this folder, which is created when it is needed. Times are microseconds since the Unix epoch.
     pub fn new(directory: PathBuf) -> Self {
         Self::with_clock(directory, Box::new(unix_us))
     }
 
-    /// As [`Store::new`], with another clock: the one that tells when statements begin. It counts from the Unix
-    /// epoch too, as it is held against the times of files.
+    /// Creates a store with another clock, which must be the one by which statements begin. It counts from the Unix
+    /// epoch, too, because it is compared with the times of files.
     pub fn with_clock(directory: PathBuf, clock: Box<dyn Fn() -> i64>) -> Self {
         Self {
             directory: Directory::new(directory),
@@ -74,7 +74,7 @@ impl Store {
         }
     }
 
-    /// The databases of a statement that began at `statement_us`: the same in every process of the server.
+    /// The databases of a statement that began at `statement_us`. They are the same in every process of the server.
     ///
     /// `may_publish`: this process may copy files that have changed (a parallel worker should not; the very first
     /// time it does). `interrupt` is called between the steps of work that takes long; it may unwind.
@@ -97,7 +97,7 @@ impl Store {
         Ok((stack, warnings))
     }
 
-    /// What became of each configured file, in order.
+    /// The status of each configured file, in order.
     pub fn databases(
         &mut self,
         setting: &str,
@@ -156,7 +156,7 @@ impl Store {
         self.open_chosen(setting, statement_us, interrupt)
     }
 
-    /// The stack of the generation that is this statement's.
+    /// The stack of the generation that this statement uses.
     fn open_chosen(
         &mut self,
         setting: &str,
@@ -177,7 +177,7 @@ impl Store {
         let mut opened = HashMap::new();
         for entry in &generation.entries {
             let Some(serving) = &entry.serving else { continue };
-            // The same content under a second path can add nothing.
+            // The same content under a second path adds nothing.
             if opened.contains_key(&serving.digest) {
                 continue;
             }
@@ -199,8 +199,8 @@ impl Store {
         Ok(stack)
     }
 
-    /// Compares the newest generation with the file system, and publishes another where they differ. Where nobody
-    /// else has looked for a while, it is valid for the statement that finds the difference.
+    /// Compares the newest generation with the file system, and publishes another if they differ. If no other process
+    /// has checked for a while, the new generation is valid for the statement that found the difference.
     fn check(
         &mut self,
         setting: &str,
@@ -209,7 +209,7 @@ impl Store {
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
-        // First the note, then the look: what is published from now on takes the note into account.
+        // The check is noted before it is made. Generations that are published from now on take the note into account.
         let noted = FileCheck::note(&self.directory, (self.clock)(), interrupt);
         let stored = Manifest::read(&self.directory, setting);
         let sources = source::list(setting);
@@ -245,8 +245,8 @@ impl Store {
         let _lock = match self.lock(setting, is_first, interrupt) {
             Locked::Here(lock) => Some(lock),
             Locked::Elsewhere => return,
-            // Nothing can be written there. What is stored serves on, so that all processes see the same; without it
-            // publishing will find the same, and keep its result to itself.
+            // The folder cannot be written. The stored manifest remains in use, so all processes see the same. If there
+            // is none, publishing will fail in the same way and keep its result private.
             Locked::Impossible(error) if !is_first => {
                 self.stay_with_stored(&error, warnings);
                 return;
@@ -262,14 +262,14 @@ impl Store {
         })
     }
 
-    /// Whether a copy should be attempted again of what had to be read into memory.
+    /// Returns whether the copy of a file that had to be read into memory should be attempted again.
     fn is_memory_due(&self, manifest: &Manifest) -> bool {
         manifest.newest().is_some_and(Generation::has_memory)
             && (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
     }
 
-    /// The lock of the only writer. Without a manifest there is nothing to carry on with, so a first one waits
-    /// for the lock or for the manifest that its holder writes.
+    /// Takes the lock of the only writer. Without a manifest this process cannot continue, so it waits for the lock, or
+    /// for the manifest that the holder of the lock writes.
     fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
         let file = match self.directory.lock_file() {
             Ok(file) => file,
@@ -291,8 +291,7 @@ impl Store {
         }
     }
 
-    /// Publishes a first generation whose copies replace those of the store, unless another process has just
-    /// done so.
+    /// Publishes a first generation whose copies replace those in the store, unless another process has just done so.
     fn start_anew(&mut self, setting: &str, interrupt: &mut dyn FnMut(), warnings: &mut Vec<Warning>) {
         let lock = self.directory.lock_file();
         if let Ok(lock) = &lock {
@@ -319,7 +318,7 @@ impl Store {
     ) {
         let sources = source::list(setting);
         let stored = Manifest::read(&self.directory, setting);
-        // Somebody else may have published while this process waited or looked.
+        // Another process may have published while this one waited or checked.
         if let Some(stored) = &stored
             && !replace
             && self.is_current(stored, &sources)
@@ -346,7 +345,7 @@ impl Store {
         self.put(setting, stored, Proposal { entries, look, retried: retry_memory }, interrupt, warnings);
     }
 
-    /// Writes the manifest; where that fails, what is stored serves on, or this process uses its own alone.
+    /// Writes the manifest. If that fails, the stored manifest remains in use, or this process uses a private one.
     fn put(
         &mut self,
         setting: &str,
@@ -363,7 +362,7 @@ impl Store {
             self.manifest = stored;
             return;
         }
-        // Held until the manifest is in place: nobody chooses the generation before it unseen.
+        // The lock is held until the manifest is in place, so no process can choose the previous generation unnoticed.
         let looks = CheckLog::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
         let mut manifest = match &stored {
@@ -397,23 +396,24 @@ impl Store {
         }
     }
 
-    /// A first generation's number goes on from what this process knows.
+    /// The number of a first generation, which continues from the numbers that this process knows.
     fn next_number(&self) -> u64 {
         self.manifest.as_ref().and_then(Manifest::newest).map_or(1, |newest| newest.number.saturating_add(1))
     }
 
-    /// Nothing can be written: the stored generation serves on in all processes, and this one tries again later.
+    /// Notes that nothing can be written. The stored generation remains in use in all processes, and this one tries
+    /// again later.
     fn stay_with_stored(&mut self, error: &std::io::Error, warnings: &mut Vec<Warning>) {
         self.private_since_us = Some((self.clock)());
         warnings.push(Warning::stored(self.directory.path(), error));
     }
 }
 
-/// What a process found when it looked.
+/// What a process found when it checked.
 struct Proposal {
     entries: Vec<Entry>,
     look: Option<FileCheck>,
-    /// A copy was attempted again of what is in memory.
+    /// The copy of a file that is in memory was attempted again.
     retried: bool,
 }
 
@@ -425,7 +425,7 @@ fn tried(setting: &str) -> Vec<String> {
     source::paths(setting).map(str::to_owned).collect()
 }
 
-/// Whether this process is the one that writes.
+/// Returns whether this process is the one that writes.
 enum Locked {
     Here(File),
     Elsewhere,

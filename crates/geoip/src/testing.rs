@@ -1,4 +1,4 @@
-//! Small databases that the tests make, and where the real ones are.
+//! Small databases for the tests, and the location of real ones.
 
 use crate::database::Database;
 use maxminddb_writer::metadata::IpVersion;
@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-/// A value as MMDB types it.
+/// A value with its type in MMDB.
 #[derive(Clone, Debug)]
 pub(crate) enum Value {
     Text(&'static str),
@@ -69,7 +69,7 @@ pub(crate) fn city(name: &'static str, code: &'static str, latitude: f64, longit
     ])
 }
 
-/// The bytes of a database. In one of version 6 IPv4 networks lie where all makers put them, under `::/96`.
+/// The bytes of a database. A database of version 6 has IPv4 networks under `::/96`, where all makers put them.
 pub(crate) fn bytes(ip_version: u8, networks: &[(&str, Value)]) -> Vec<u8> {
     let mut database = maxminddb_writer::Database::default();
     database.metadata.ip_version = if ip_version == 4 { IpVersion::V4 } else { IpVersion::V6 };
@@ -99,7 +99,7 @@ pub(crate) fn address(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// A real database that the checkout may or may not have beside it.
+/// A real database, if it is available beside the checkout.
 pub(crate) fn real_file(name: &str) -> Option<PathBuf> {
     let data = std::env::var_os("REAL_DATA").map_or_else(
         || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),

@@ -1,10 +1,15 @@
-//! Named networks: what the user knows of addresses better than any GeoIP database. Which of many applies to an
-//! address at a time, and what it says of the place.
+//! Named networks: addresses about which the user knows more than any GeoIP database. This module decides which of many
+//! networks apply to an address at a time, and what they say about its place.
 //!
-//! Of the networks that are valid at the time of an event a user's row beats an imported one, then a prefix an AS,
-//! then the longer prefix, then the later `valid_from`, then the name. The first gives the treatment, the first with
-//! coordinates the place, the first with a hosting the hosting. That order does not hang on the event, so it is made
-//! once: a row's position in it is its rank, and what applies is the least rank of each kind.
+//! Among the networks that are valid at the time of an event, a row that a user entered comes before an imported one,
+//! then a prefix before an AS, then the longer prefix, then the later `valid_from`, then the name. The first network
+//! determines the treatment, the first one with coordinates the place, and the first one with a hosting provider the
+//! provider. This order does not depend on the event, so it is computed once: the position of a row is its rank, and
+//! the least rank of each kind applies.
+//!
+//! Prefixes are those of the `ipnet` crate. The lookup over them ([`prefixes`]) is our own: it is asked for every row,
+//! it must find *all* prefixes that cover an address, and a binary search over sorted arrays does that without
+//! allocating.
 
 mod prefixes;
 
@@ -19,7 +24,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A row of the user's.
+/// A row of `travel.networks`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NamedNetwork {
     pub scope: Scope,
@@ -27,24 +32,24 @@ pub struct NamedNetwork {
     pub treatment: Treatment,
     pub location: Option<Location>,
     pub hosting: Option<Arc<str>>,
-    /// Microseconds since 2000-01-01 UTC, as events have them. None: always was.
+    /// Microseconds since 2000-01-01 UTC. `None`: without beginning.
     pub valid_from: Option<i64>,
-    /// Exclusive. None: for good.
+    /// Exclusive. `None`: without end.
     pub valid_until: Option<i64>,
-    /// Whether somebody entered it by hand, rather than an import.
+    /// Whether a user entered the row, not an import.
     pub by_hand: bool,
 }
 
-/// Which addresses a row is about.
+/// The addresses to which a row applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// As [`prefix`] makes it.
+    /// A prefix, as [`prefix`] makes it.
     Prefix(IpNet),
     /// An autonomous system.
     As(i64),
 }
 
-/// Where a named network is.
+/// The location of a named network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Location {
     pub coordinates: Coordinates,
@@ -54,21 +59,21 @@ pub struct Location {
     pub country_code: Option<Arc<str>>,
 }
 
-/// What the networks say of one address at one time.
+/// The networks that apply to one address at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Resolved<'a> {
-    /// The first of all: it gives the treatment.
+    /// The treatment of the first network.
     pub treatment: Option<Treatment>,
-    /// The first with coordinates.
+    /// The first network with coordinates.
     pub located: Option<(&'a NamedNetwork, &'a Location)>,
-    /// The first with a hosting.
+    /// The first network with a hosting provider.
     pub hosted: Option<(&'a NamedNetwork, &'a Arc<str>)>,
 }
 
-/// A set of named networks, made once and asked often.
+/// A set of named networks, built once and searched for every row.
 #[derive(Debug, Default)]
 pub struct Networks {
-    /// In the order in which they win.
+    /// The rows by rank.
     rows: Vec<NamedNetwork>,
     v4: Prefixes<u32>,
     v6: Prefixes<u128>,
@@ -77,7 +82,7 @@ pub struct Networks {
     places: bool,
 }
 
-/// The prefix of a network's address: host bits dropped, an IPv4-mapped IPv6 prefix unwrapped.
+/// The prefix of an address: without its host bits, and with an IPv4-mapped IPv6 prefix unwrapped.
 pub fn prefix(address: IpAddr, length: u8) -> IpNet {
     let (address, length) = match address {
         IpAddr::V6(v6) if length >= 96 => match v6.to_ipv4_mapped() {
@@ -121,19 +126,19 @@ impl Networks {
         self.rows.is_empty()
     }
 
-    /// Whether what they say may differ between two times.
+    /// Returns whether the answer for an address may differ between two times.
     pub fn depend_on_time(&self) -> bool {
         self.depends_on_time
     }
 
-    /// The edition of place data that these networks make together with GeoIP databases of this digest: a number that
-    /// differs where any address may be located or treated differently, and that is the same in every process and
-    /// after every restart.
+    /// The edition of place data: a number computed from these networks and the digest of the GeoIP databases. Editions
+    /// differ if any address may be located or treated differently. They are the same in every process and after every
+    /// restart.
     pub fn edition_with(&self, databases: &[u8]) -> i64 {
         let mut hasher = Sha256::new();
         hasher.update(databases);
         let mut rows: Vec<Vec<u8>> = self.rows.iter().map(NamedNetwork::to_bytes).collect();
-        // Rows of equal precedence lie in the order in which the table gives them.
+        // Rows of equal precedence are in the order of the table.
         rows.sort_unstable();
         for row in rows {
             hasher.update((row.len() as u64).to_le_bytes());
@@ -145,17 +150,18 @@ impl Networks {
         i64::from_le_bytes(edition)
     }
 
-    /// Whether any of them gives coordinates.
+    /// Returns whether any network has coordinates.
     pub fn place_anything(&self) -> bool {
         self.places
     }
 
-    /// Whether [`Networks::resolve`] needs to know the AS of an address.
+    /// Returns whether [`Networks::resolve`] needs the AS of an address.
     pub fn need_asn(&self) -> bool {
         !self.systems.is_empty()
     }
 
-    /// What they say of a host at a time (microseconds since 2000-01-01 UTC). `asn`: of its AS, where it is known.
+    /// Finds the networks that apply to a host at a time (microseconds since 2000-01-01 UTC). `asn` is the number of
+    /// its AS, if known.
     pub fn resolve(&self, host: IpAddr, asn: Option<i64>, at: i64) -> Resolved<'_> {
         let mut best = Ranks { at, rows: &self.rows, first: NONE, located: NONE, hosted: NONE };
         match address::host(host) {
@@ -174,7 +180,7 @@ impl Networks {
     }
 }
 
-/// The rank of no row.
+/// A rank that no row has.
 const NONE: u32 = u32::MAX;
 
 /// The best ranks so far.
@@ -204,7 +210,7 @@ impl NamedNetwork {
         self.valid_from.is_none_or(|from| from <= at) && self.valid_until.is_none_or(|until| at < until)
     }
 
-    /// All that it says, as bytes that differ where it does.
+    /// All values of the row as bytes. Different rows have different bytes.
     fn to_bytes(&self) -> Vec<u8> {
         fn text(bytes: &mut Vec<u8>, text: Option<&str>) {
             // The length plus one, because zero stands for NULL and an empty text must differ from it.
@@ -244,7 +250,7 @@ impl NamedNetwork {
         bytes
     }
 
-    /// Which of two rows wins: the lesser. What is equal in all of it stays in the order in which it came.
+    /// Orders rows by precedence. The lesser row wins, and rows that are equal here keep their order.
     fn precedence(&self, other: &Self) -> std::cmp::Ordering {
         let longest_first = |row: &Self| match row.scope {
             Scope::Prefix(network) => (false, u8::MAX - network.prefix_len()),
@@ -262,7 +268,7 @@ impl Resolved<'_> {
         self.treatment == Some(Treatment::Ignore)
     }
 
-    /// The place of an address: what the networks say of it, over what GeoIP does.
+    /// The place of an address: the facts from GeoIP, replaced by those of the networks.
     pub fn over(&self, known: Option<Arc<Place>>) -> Option<Arc<Place>> {
         if self.located.is_none() && self.hosted.is_none() {
             return known;

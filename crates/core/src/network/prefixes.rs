@@ -1,18 +1,19 @@
-//! Which prefixes of one family cover an address. Prefixes are nested or apart, so they are trees: an address is
-//! covered by the last prefix that begins at or before it, or by prefixes around that one, and by no other.
+//! Finds all prefixes of one address family that cover an address. Two prefixes are either nested or disjoint, so
+//! prefixes form trees: an address can only be covered by the last prefix that begins at or before it and by the
+//! prefixes around that one.
 
 use std::ops::Range;
 
-/// The bits of an address.
+/// An address as an integer.
 pub(super) trait Bits: Copy + Ord {
-    /// Whether the first `length` bits are the same.
+    /// Returns whether the first `length` bits of both addresses are equal.
     fn share(self, other: Self, length: u8) -> bool;
 }
 
 impl Bits for u32 {
     #[inline]
     fn share(self, other: Self, length: u8) -> bool {
-        // A shift by all bits would be none: a prefix of no bits covers everything.
+        // A prefix of length 0 covers everything. It is handled here because a shift by all bits would overflow.
         length == 0 || (self ^ other) >> (32 - u32::from(length)) == 0
     }
 }
@@ -26,7 +27,7 @@ impl Bits for u128 {
 
 #[derive(Debug)]
 pub(super) struct Prefixes<B> {
-    /// The first address of each prefix, in order; of those that begin together the longest is last.
+    /// The first address of each prefix, in order. Of prefixes with the same first address the longest comes last.
     starts: Vec<B>,
     nodes: Vec<Node>,
     /// The ranks of the rows of all prefixes.
@@ -36,7 +37,7 @@ pub(super) struct Prefixes<B> {
 #[derive(Debug)]
 struct Node {
     length: u8,
-    /// The nearest prefix around this one.
+    /// The smallest prefix that contains this one.
     parent: Option<u32>,
     ranks: Range<u32>,
 }
@@ -48,11 +49,11 @@ impl<B> Default for Prefixes<B> {
 }
 
 impl<B: Bits> Prefixes<B> {
-    /// Of `(first address, length, rank)`: several rows may be about one prefix.
+    /// Builds the lookup from rows of `(first address, length, rank)`. Several rows may have the same prefix.
     pub fn new(mut rows: Vec<(B, u8, u32)>) -> Self {
         rows.sort_unstable();
         let mut prefixes = Self::default();
-        // The prefixes around the current one, from the outside in.
+        // The prefixes that contain the current one, from the outside in.
         let mut around: Vec<u32> = Vec::new();
         for (start, length, rank) in rows {
             let end = prefixes.ranks.len() as u32 + 1;
@@ -76,7 +77,7 @@ impl<B: Bits> Prefixes<B> {
         prefixes
     }
 
-    /// The ranks of all rows whose prefix covers an address.
+    /// Passes the ranks of all rows whose prefix covers an address to `each`.
     #[inline]
     pub fn covering(&self, address: B, mut each: impl FnMut(u32)) {
         let after = self.starts.partition_point(|start| *start <= address);

@@ -1,4 +1,4 @@
-//! What an address makes of an event, and what attributes a leg bears.
+//! The class of an event by its address (absent, passing or ordinary), and the network attributes of a leg.
 
 use super::event::{EvaluatedEvent, Treatment};
 use super::settings::{NetworkAttributes, Rule};
@@ -7,12 +7,13 @@ use crate::journey::Leg;
 use crate::place::{Anonymizer, Carrier};
 use std::collections::BTreeSet;
 
-/// How an event takes part, by its address.
+/// How an event takes part in the evaluation, by the facts about its address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AddressClass {
-    /// As if it were not there.
+    /// The event is treated as if it did not exist.
     Absent,
-    /// A leg arrives at it, and is kept with these reasons. No leg starts from it, and it teaches nothing.
+    /// A leg arrives at the event and is not raised, for these reasons. No leg starts from it, and the baseline learns
+    /// nothing from it.
     Passing(BTreeSet<Reason>),
     Ordinary,
 }
@@ -38,7 +39,7 @@ impl AddressClass {
             }
             Some(Treatment::Place | Treatment::Trusted) | None => {}
         }
-        // Whoever comes through Tor means to hide: no rule can ignore that. A network of the user's still counts.
+        // Nobody uses Tor by accident, so a rule cannot ignore it. A named network still applies.
         if anonymizer != Some(Anonymizer::Tor) {
             let ignored = [
                 (rule.ignored.anonymizer && anonymizer.is_some(), Reason::Anonymizer),
@@ -51,8 +52,8 @@ impl AddressClass {
     }
 }
 
-/// The attributes of a leg: those at either of its ends, and whether both are in one AS. A leg that touches a Tor address
-/// bears none.
+/// The network attributes of a leg: those of either end, and whether both ends are in one AS. A leg that touches a Tor
+/// address has none.
 pub fn attributes(leg: &Leg<&EvaluatedEvent>) -> NetworkAttributes {
     let ends = [leg.from.event, leg.to.event];
     if ends.iter().any(|end| end.is_tor()) {
@@ -71,7 +72,7 @@ pub fn in_one_as(leg: &Leg<&EvaluatedEvent>) -> bool {
 }
 
 impl NetworkAttributes {
-    /// Whether any attribute is in both.
+    /// Returns whether both sets contain one attribute.
     pub fn meet(self, other: Self) -> bool {
         (self.anonymizer && other.anonymizer)
             || (self.hosting && other.hosting)

@@ -1,40 +1,41 @@
-//! Which stored alert each incident is.
+//! Alert identity: which stored alert belongs to each incident.
 
 use super::incident::Incident;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A stored alert of the rule: its id, the raised legs that it was last stored with (a withdrawn one keeps those that
-/// it had), whether it is archived, and whether the reason is only that its rule was deleted.
+/// An alert of the rule as it is stored, with the raised legs that it had when it was last written. A withdrawn alert
+/// keeps its legs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredAlert {
     pub id: i64,
     pub legs: BTreeSet<String>,
     pub archived: bool,
-    /// Archived because its rule was deleted, not by an analyst.
+    /// The alert is archived because its rule was deleted, not by an analyst.
     pub rule_deleted: bool,
 }
 
-/// What becomes of the stored alerts.
+/// The alerts of the incidents, and the stored alerts that are left over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Assignment {
-    /// One for each incident, in the order given.
+    /// One for each incident, in the order of the incidents.
     pub incidents: Vec<AlertIdentity>,
-    /// Stored alerts that no incident takes: they are withdrawn, never deleted.
+    /// Stored alerts that belong to no incident. They are withdrawn, never deleted.
     pub withdrawn: Vec<i64>,
 }
 
+/// Which alert an incident is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertIdentity {
-    /// A new alert.
+    /// The incident becomes a new alert.
     New,
-    /// It keeps this id. `reopened`: it was archived, and now holds a leg that it did not hold then; or only the deletion
-    /// of its rule archived it, and a rule of the same name raises it again.
+    /// The incident is the stored alert of this id. `reopened` says that the alert was archived and either contains a
+    /// new leg, or was archived only because its rule was deleted and a rule of the same name raises it again.
     Stored { id: i64, reopened: bool },
 }
 
-/// Each incident, in order of `first_seen`, takes the oldest stored alert (the smallest id) that shares a raised leg
-/// with it and is not taken yet. The stored alerts are all those of the incidents' entities, or at least those that
-/// share a leg with the incidents and those that may have lost theirs.
+/// Assigns stored alerts to incidents. Each incident, in order of `first_seen`, takes the oldest stored alert (the
+/// smallest id) that shares a raised leg with it and is not taken yet. The caller passes all stored alerts of the
+/// incidents' entities, or at least those that share a leg with an incident and those that may have lost theirs.
 pub fn assign(incidents: &[Incident], stored: &[StoredAlert]) -> Assignment {
     let mut with_leg: BTreeMap<&str, BTreeSet<i64>> = BTreeMap::new();
     let mut free: BTreeMap<i64, &StoredAlert> = BTreeMap::new();

@@ -1,17 +1,17 @@
-//! What analysts entered in `known_places` and `known_transitions`: it overlays what was learnt.
+//! The rows that analysts entered in `known_places` and `known_transitions`. They overlay the learned baseline.
 
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{Learn, Micros};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A row of an analyst, or one that an alert archived as expected entered.
+/// A row that an analyst entered, or that was entered when an alert was archived as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalystRow {
     pub baseline_entity: Arc<str>,
     pub known: Known,
     pub valid_from: Micros,
-    /// None: for good.
+    /// `None`: without end.
     pub valid_until: Option<Micros>,
 }
 
@@ -21,7 +21,7 @@ pub enum Known {
     Transition(Transition),
 }
 
-/// The rows of analysts, found by baseline entity and by what they make known.
+/// The rows of analysts, indexed by baseline entity and by the place or transition that they make known.
 #[derive(Clone, Debug, Default)]
 pub struct Overlay {
     of: BTreeMap<Arc<str>, OfEntity>,
@@ -33,7 +33,8 @@ struct OfEntity {
     transitions: BTreeMap<Transition, Vec<Validity>>,
 }
 
-/// Strictly after the one and before the other: the alert's own last leg, whose time a row takes, is not covered.
+/// The time for which a row is valid: strictly after `from` and before `until`. A row that archiving an alert entered
+/// takes the time of the alert's last leg, and must not cover that leg.
 #[derive(Clone, Copy, Debug)]
 struct Validity {
     from: Micros,
@@ -56,17 +57,17 @@ impl Overlay {
         overlay
     }
 
-    /// Whether a row makes this place known at this time.
+    /// Returns whether a row makes this place known at this time.
     pub fn knows(&self, baseline_entity: &str, place: &PlaceKey, at: Micros) -> bool {
         self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.places.get(place), at))
     }
 
-    /// Whether a row makes this transition known at this time.
+    /// Returns whether a row makes this transition known at this time.
     pub fn knows_transition(&self, baseline_entity: &str, transition: &Transition, at: Micros) -> bool {
         self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.transitions.get(transition), at))
     }
 
-    /// Whether a row makes a place of this country known at this time.
+    /// Returns whether a row makes any place of this country known at this time.
     pub fn knows_country(&self, baseline_entity: &str, country_code: &Arc<str>, at: Micros) -> bool {
         let Some(rows) = self.of.get(baseline_entity) else { return false };
         rows.places

@@ -1,4 +1,5 @@
-//! What is learnt of where a baseline entity usually is: a state machine over its ordinary events, in order.
+//! The learned baseline: where a baseline entity usually is, as a state machine over its ordinary events in order. The
+//! states of a place are drawn in [`crate::rule`].
 
 use super::event::EvaluatedEvent;
 use super::place_key::{PlaceKey, Transition};
@@ -10,38 +11,41 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use strum::IntoStaticStr;
 
-/// All that the future needs of a baseline entity's past. Plain data: it can be stored after any event and taken up
-/// again with the next.
+/// Everything that later events need to know of the past of a baseline entity. It is plain data: it can be stored after
+/// any event and loaded again for the next.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BaselineState {
-    /// The last event of which anything was said by this state, passing or not.
+    /// The time of the last event that was evaluated with this state, passing or not.
     pub evaluated_until: Micros,
-    /// The first event of its journey. Kept for ever: the learning period hangs on it. None: it has not begun.
+    /// The first event of its journey, which begins the learning period and is therefore kept forever. `None`: the
+    /// journey has not begun.
     pub first_event: Option<Micros>,
-    /// The last event of its journey so far.
+    /// The last event of its journey.
     pub last_event: Option<Micros>,
     #[serde(with = "map_as_pairs")]
     pub places: BTreeMap<PlaceKey, PlaceRecord>,
-    /// Only under [`Learn::Encountered`] with `learn_transitions`.
+    /// Learned only under [`Learn::Encountered`] with `learn_transitions`.
     #[serde(with = "map_as_pairs")]
     pub transitions: BTreeMap<Transition, TravelPeriod>,
-    /// The last teaching event whose place was known, or became known by it: what places on trial are held against.
+    /// The last event that taught and whose place was known, or became known by it. Places on trial are compared with
+    /// it.
     pub anchor: Option<Stop<()>>,
-    /// Places on trial whose last event is the anchor (an analyst knows them) or comes after it. Only these can be held
-    /// by the next event at a known place: between any other and that event the anchor lies.
+    /// Places on trial whose last event is the anchor (if an analyst made them known) or comes after it. Only these can
+    /// be contested by the next event at a known place, because the anchor lies between that event and any other place.
     pub after_anchor: BTreeSet<PlaceKey>,
 }
 
-/// What is remembered of a place.
+/// The record of one place.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PlaceRecord {
     pub state: PlaceState,
-    /// Its first event since it was last forgotten.
+    /// The first event since the place was last forgotten.
     pub first_seen: Micros,
-    /// Its last event that taught.
+    /// The last event from which the baseline learned.
     pub last: Stop<()>,
 }
 
+/// The state of a place, as `known_places.state` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
@@ -49,7 +53,7 @@ pub enum PlaceState {
     Known {
         since: Micros,
     },
-    /// `days`: of the trial on which it was seen, `last_day` the last of them.
+    /// `days` is the number of days of the trial on which the place was seen, and `last_day` the last of them.
     Trial {
         since: Micros,
         days: u8,
@@ -60,25 +64,25 @@ pub enum PlaceState {
     },
 }
 
-/// When a transition was traveled, without a gap over [`TRANSITION_MEMORY`].
+/// The period over which a transition was traveled without a gap longer than [`TRANSITION_MEMORY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TravelPeriod {
     pub first_seen: Micros,
     pub last_seen: Micros,
 }
 
-/// A learnt row of `known_places`.
+/// A learned row of `known_places`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnedPlace {
     pub baseline_entity: Arc<str>,
     pub place: PlaceKey,
-    /// Known, on trial or held, and since when.
+    /// Known, on trial or contested, and since when.
     pub state: PlaceState,
     pub first_seen: Micros,
     pub last_seen: Micros,
 }
 
-/// A learnt row of `known_transitions`.
+/// A learned row of `known_transitions`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnedTransition {
     pub baseline_entity: Arc<str>,
@@ -87,7 +91,7 @@ pub struct LearnedTransition {
 }
 
 impl BaselineState {
-    /// Of a journey that has not begun.
+    /// The state of a journey that has not begun.
     pub fn new(evaluated_until: Micros) -> Self {
         Self {
             evaluated_until,
@@ -100,8 +104,9 @@ impl BaselineState {
         }
     }
 
-    /// As a rule takes it up that now learns in this way. What was on trial or held was encountered; the other way round
-    /// nothing can be said: places that nobody proved are unknown.
+    /// Converts the state for a rule that now learns in this way. Places that were on trial or contested have been
+    /// encountered. In the opposite direction nothing is converted, because it is unknown which places would have
+    /// passed a trial.
     pub fn under(mut self, learn: Learn) -> Self {
         let is_so = |place: &PlaceKey, record: &PlaceRecord| {
             place.subdivision.is_none() && matches!(record.state, PlaceState::Known { .. })
@@ -122,12 +127,12 @@ impl BaselineState {
         self
     }
 
-    /// Also before the journey begins: nothing is learnt yet.
+    /// Returns whether the learning period is still running. It is before the journey begins, too.
     pub fn is_learning(&self, rule: &Rule, at: Micros) -> bool {
         self.first_event.is_none_or(|first| at < first.saturating_add(rule.learning_period))
     }
 
-    /// Whether the events so far make a place known at this time.
+    /// Returns whether the events so far make a place known at this time.
     pub fn knows(&self, rule: &Rule, place: &PlaceKey, at: Micros) -> bool {
         self.places.get(place).is_some_and(|record| record.is_known(rule, at))
     }
@@ -140,7 +145,7 @@ impl BaselineState {
     }
 
     pub fn has_traveled(&self, rule: &Rule, transition: &Transition, at: Micros) -> bool {
-        // The state may be from when the rule still learnt them.
+        // The state may be older than the setting by which the rule no longer learns transitions.
         rule.learns_transitions()
             && self
                 .transitions
@@ -148,7 +153,8 @@ impl BaselineState {
                 .is_some_and(|traveled| at.saturating_sub(traveled.last_seen) <= TRANSITION_MEMORY)
     }
 
-    /// The next ordinary event of the journey. `overlaid`: an analyst's row makes its place known at its time.
+    /// Learns from the next ordinary event of the journey. `overlaid` says that a row of an analyst makes its place
+    /// known at that time.
     pub fn learn(&mut self, rule: &Rule, event: &EvaluatedEvent, overlaid: bool) {
         self.first_event.get_or_insert(event.time);
         self.last_event = Some(event.time);
@@ -168,13 +174,13 @@ impl BaselineState {
                 let before = self.places.get(&place).map(|record| record.state);
                 self.record(place, before.unwrap_or(PlaceState::Known { since: event.time }), stop);
             }
-            // An anonymizer says where its operator is: such an event is no part of what is learnt from.
+            // An anonymizer is where its operator is, not where the user is, so the baseline does not learn from it.
             Learn::Proven if event.anonymizer.is_some() => {}
             Learn::Proven => self.prove(rule, place, stop, overlaid),
         }
     }
 
-    /// A leg that arrived at the journey's newest event.
+    /// Learns the transition of a leg that arrived at the newest event of the journey.
     pub fn travel(&mut self, transition: Transition, at: Micros) {
         let traveled =
             self.transitions.entry(transition).or_insert(TravelPeriod { first_seen: at, last_seen: at });
@@ -184,7 +190,8 @@ impl BaselineState {
         traveled.last_seen = at;
     }
 
-    /// Drops what is forgotten as of the journey's last event: it can matter to no later one, and is no learnt row.
+    /// Drops what is forgotten as of the last event of the journey. It matters to no later event and is not a learned
+    /// row.
     pub fn forget(&mut self, rule: &Rule) {
         let Some(now) = self.last_event else { return };
         self.places.retain(|_, record| !record.is_forgotten(rule, now));
@@ -194,7 +201,7 @@ impl BaselineState {
         self.after_anchor.retain(|place| self.places.contains_key(place));
     }
 
-    /// The learnt rows, as of the journey's last event: a state that has just forgotten holds no others.
+    /// The learned rows as of the last event of the journey. The caller calls [`Self::forget`] first.
     pub fn learned_places(&self, baseline_entity: &Arc<str>) -> impl Iterator<Item = LearnedPlace> {
         self.places.iter().map(|(place, record)| LearnedPlace {
             baseline_entity: baseline_entity.clone(),
@@ -219,7 +226,8 @@ impl BaselineState {
         let state = match before {
             Some(state @ (PlaceState::Known { .. } | PlaceState::Contested { .. })) => state,
             _ if self.is_learning(rule, at) => PlaceState::Known { since: at },
-            // Before it can become known by this event: the leg that arrives at it may hold it.
+            // This comes before the place can become known by the event, because the leg that arrives at it may contest
+            // it.
             _ if self.conflicts(rule, &place, stop) => PlaceState::Contested { since: at },
             Some(PlaceState::Trial { since, days, last_day }) => {
                 seen_on_trial(rule, since, days, last_day, at)
@@ -230,7 +238,7 @@ impl BaselineState {
         let on_trial = matches!(state, PlaceState::Trial { .. });
         self.record(place.clone(), state, stop);
         if known || overlaid {
-            self.hold_those_before(rule, stop);
+            self.contest_those_before(rule, stop);
             self.anchor = Some(stop);
         }
         if on_trial {
@@ -238,8 +246,8 @@ impl BaselineState {
         }
     }
 
-    /// Whether the leg that arrives at this event of a place on trial is impossible, in the journey restricted to this
-    /// place and to events at known places.
+    /// Returns whether the leg that arrives at this event of a place on trial is impossible, in the journey restricted
+    /// to this place and to events at known places.
     fn conflicts(&self, rule: &Rule, place: &PlaceKey, stop: Stop<()>) -> bool {
         let previous = if self.after_anchor.contains(place) {
             self.places.get(place).map(|record| record.last)
@@ -249,8 +257,8 @@ impl BaselineState {
         previous.is_some_and(|previous| is_impossible(rule, previous, stop))
     }
 
-    /// An event at a known place: holds the places on trial from which nobody could have come here.
-    fn hold_those_before(&mut self, rule: &Rule, stop: Stop<()>) {
+    /// After an event at a known place, contests the places on trial from which nobody could have traveled here.
+    fn contest_those_before(&mut self, rule: &Rule, stop: Stop<()>) {
         for place in std::mem::take(&mut self.after_anchor) {
             if let Some(record) = self.places.get_mut(&place)
                 && matches!(record.state, PlaceState::Trial { .. })
@@ -274,7 +282,7 @@ impl PlaceRecord {
         matches!(self.state, PlaceState::Known { .. }) && !self.is_forgotten(rule, at)
     }
 
-    /// Unseen for too long. What is held stays held.
+    /// Returns whether the place was unseen for too long. A contested place is never forgotten.
     fn is_forgotten(&self, rule: &Rule, at: Micros) -> bool {
         !matches!(self.state, PlaceState::Contested { .. })
             && at.saturating_sub(self.last.time_us) > rule.forget_after
@@ -292,7 +300,8 @@ pub(super) fn trial_from(at: Micros) -> PlaceState {
     PlaceState::Trial { since: at, days: 1, last_day: day(at) }
 }
 
-/// The next event of a place on trial: within the trial it may add a day, after it it decides.
+/// The state after the next event of a place on trial. An event within the trial may add a day. The first event after
+/// the trial decides.
 fn seen_on_trial(rule: &Rule, since: Micros, days: u8, last_day: Micros, at: Micros) -> PlaceState {
     if at < since.saturating_add(rule.trial_period) {
         let days = days.saturating_add(u8::from(day(at) != last_day));
@@ -304,7 +313,7 @@ fn seen_on_trial(rule: &Rule, since: Micros, days: u8, last_day: Micros, at: Mic
     }
 }
 
-/// The day (UTC) of a time.
+/// The number of the day (UTC) of a time.
 fn day(at: Micros) -> Micros {
     at.div_euclid(DAY)
 }

@@ -1,32 +1,32 @@
-//! Which of the states that a member (an entity or a baseline entity) passed through are kept, for events that come
-//! late.
+//! Checkpoints: which of its earlier states a scan keeps of a member (an entity or a baseline entity), for late events.
 //!
-//! A state stands as of one event and holds until the next: it answers for every *cut* between the two. Kept are the
-//! states that hold just before certain whole hours; the older the hour against the newest event of all, the coarser:
-//! `2^j` hours old and more, only multiples of `2^j` hours. So a member keeps about two states for each doubling of its
-//! age, and what comes `t` late is evaluated from a state that is at most a few times `t` old. The hours are the same for
-//! all members, so that the members that must be evaluated together find a cut that all of them can answer for.
+//! A state is valid from one event until the next, so it can serve any *cut* between the two. A scan keeps the states
+//! that are valid just before certain whole hours. The older the hour is, compared with the newest event of all, the
+//! coarser the choice: of hours that are `2^j` hours old or older, only multiples of `2^j` hours count. A member
+//! therefore keeps about two states for each doubling of its age, and an event that comes `t` late is evaluated from a
+//! state that is at most a few times `t` old. The hours are the same for all members, so members that must be evaluated
+//! together find a cut that the checkpoints of all of them can serve.
 
 use super::settings::{HOUR, Micros};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// 2^20 hours are longer than anybody's history.
+/// 2^20 hours are about 120 years, longer than any history.
 const LEVELS: u32 = 20;
 
-/// A state that a member passed through, and when it ended.
+/// An earlier state of a member, and the times between which it was valid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint<S> {
     pub member: Arc<str>,
-    /// The event that it stands as of.
+    /// The time of the event that led to the state.
     pub evaluated_until: Micros,
-    /// The next event.
+    /// The time of the next event, which ended the state.
     pub valid_until: Micros,
     pub state: S,
 }
 
-/// Whether a state that stands as of one event and ended with the next is kept while `newest` is the newest event of all.
-/// What is not kept is never wanted again: with a newer event, fewer are kept.
+/// Returns whether a state is kept while `newest` is the time of the newest event of all. A state that is not kept is
+/// never needed again, because with a newer event fewer states are kept.
 pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> bool {
     (0..=LEVELS).any(|level| {
         let step = HOUR << level;
@@ -35,14 +35,14 @@ pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> 
     })
 }
 
-/// How coarse the hours are that are this old.
+/// The level of hours of this age: only multiples of `2^level` hours count.
 fn level_of(age: Micros) -> u32 {
     let hours = age.max(0) / HOUR;
     hours.checked_ilog2().unwrap_or(0)
 }
 
-/// The latest cut, not after `cut`, that every member can answer for: each is given as its states' times
-/// (`evaluated_until`, `valid_until`) in ascending order. None: a member has no state that early.
+/// The latest cut, not after `cut`, that the states of every member can serve. Each member is given as the times of its
+/// states (`evaluated_until`, `valid_until`) in ascending order. `None` if a member has no state that early.
 pub fn common_cut<'a>(
     mut cut: Micros,
     members: impl Iterator<Item = &'a [(Micros, Micros)]> + Clone,
@@ -62,7 +62,8 @@ pub fn common_cut<'a>(
     }
 }
 
-/// The earliest cut, not before `cut`, that every member can answer for, given as in [`common_cut`].
+/// The earliest cut, not before `cut`, that the states of every member can serve. Members are given as in
+/// [`common_cut`].
 pub fn earliest_cut<'a>(
     mut cut: Micros,
     members: impl Iterator<Item = &'a [(Micros, Micros)]> + Clone,

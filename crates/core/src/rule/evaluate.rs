@@ -1,4 +1,4 @@
-//! The state machines together: events in, verdicts out; and what must be kept to go on later.
+//! The whole evaluation: all state machines together, from events to verdicts, and the state that continues it later.
 
 use super::address_class::AddressClass;
 use super::analyst_row::{AnalystRow, Overlay};
@@ -17,27 +17,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What comes of a rule's events.
+/// The results of evaluating events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation<'a> {
     /// Every leg over the thresholds, in order of arrival.
     pub verdicts: Vec<Verdict<'a>>,
-    /// Sorted by baseline entity, as of the last event of each.
+    /// The learned places, sorted by baseline entity, as of the last event of each.
     pub places: Vec<LearnedPlace>,
     pub transitions: Vec<LearnedTransition>,
-    /// Sorted by entity and `first_seen`. With a carried state: those that begin among the events, and those that it
-    /// carried open, grown or not.
+    /// Sorted by entity and `first_seen`. If the evaluation continued from a state, these are the incidents that begin
+    /// among the events and those that were open in the state, whether they grew or not.
     pub incidents: Vec<Incident>,
-    /// Those that had no state before, with their first event.
+    /// The entities that had no state before, with the time of their first event.
     pub entities_begun: Vec<(Arc<str>, Micros)>,
     pub baselines_begun: Vec<(Arc<str>, Micros)>,
-    /// States on the way that are worth keeping for events that come late, in the order in which they ended.
+    /// Earlier states that are kept for late events, in the order in which they ended.
     pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
     pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
 }
 
-/// What must be kept to go on with later events: a row for each entity and for each baseline entity. Each row stands as
-/// of its own last event, whatever others did since, so that rows of different scans can be put together.
+/// The state that continues an evaluation with later events: a row for each entity and for each baseline entity. Each
+/// row is valid as of its own last event, whatever the others did since, so rows from different scans can be combined.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
     pub entities: BTreeMap<Arc<str>, EntityState>,
@@ -46,22 +46,22 @@ pub struct State {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EntityState {
-    /// The last event, passing or not.
+    /// The time of the last event, passing or not.
     pub evaluated_until: Micros,
-    /// The last ordinary event: where its next leg starts.
+    /// The last ordinary event, from which the next leg starts.
     pub last: Option<EvaluatedEvent>,
     pub grouping: Grouping,
 }
 
-/// An event that is not later than what was evaluated of its entity or of its baseline entity.
+/// An event that is not later than the events of its entity or baseline entity that were already evaluated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Late {
     pub event: Micros,
     pub evaluated_until: Micros,
 }
 
-/// Evaluates the whole history of a set of entities and baseline entities: the rows in any order, with any repetitions.
-/// The set must be closed: every entity's events, and every event of their baseline entities.
+/// Evaluates the whole history of a set of entities and baseline entities. The rows may be in any order and contain
+/// repetitions. The set must be closed: it needs all events of the entities and all events of their baseline entities.
 pub fn evaluate<'a>(
     rule: &Rule,
     events: &'a [EvaluatedEvent],
@@ -74,12 +74,13 @@ pub fn evaluate<'a>(
     machine.end().0
 }
 
-/// As [`resume`], where events up to `horizon` are known of: states of the way there are kept as coarsely as they will
-/// be at its end. Verdicts that stand are taken from `pasts`; those left in it are of legs that arrive later.
+/// Continues from a state as [`resume`] does, if events up to `horizon` are known to exist. Checkpoints on the way are
+/// kept as coarsely as they will be when the horizon is reached. Settled verdicts are taken out of `settled`; those
+/// left in it belong to legs that arrive later.
 pub fn resume_towards<'a>(
     horizon: Micros,
     state: &'a State,
-    pasts: &mut SettledByEntity,
+    settled: &mut SettledByEntity,
     policy: Policy,
     events: &'a [EvaluatedEvent],
 ) -> Result<(Evaluation<'a>, State), Late> {
@@ -88,15 +89,14 @@ pub fn resume_towards<'a>(
     }
     let mut machine = Evaluator::resume(policy, state);
     machine.horizon = Some(horizon);
-    machine.pasts = std::mem::take(pasts);
+    machine.settled = std::mem::take(settled);
     machine.run(events);
-    *pasts = std::mem::take(&mut machine.pasts);
+    *settled = std::mem::take(&mut machine.settled);
     Ok(machine.end())
 }
 
-/// Goes on from a state: evaluating in one go equals evaluating up to any time and resuming with what is later. Every event
-/// must be later than all that was evaluated of its entity and of its baseline entity; that others are further on is no
-/// matter.
+/// Continues from a state. Evaluating a history at once equals evaluating it up to any time and resuming with the rest.
+/// Every event must be later than the evaluated events of its own entity and baseline entity. Others may be further on.
 pub fn resume<'a>(
     state: &'a State,
     rule: &Rule,
@@ -110,8 +110,8 @@ pub fn resume<'a>(
 }
 
 impl State {
-    /// Whether this event comes too late to be evaluated after the state: its past must be evaluated again. One of the very
-    /// second of the last is late too: it may come before that one in the order, or be the same event.
+    /// Returns whether this event comes too late to be evaluated after the state, so its past must be evaluated again.
+    /// An event at the very time of the last one is late too: it may come before it in the order, or be the same event.
     pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
         if AddressClass::of(event, rule) == AddressClass::Absent {
             return None;
@@ -123,31 +123,32 @@ impl State {
     }
 }
 
-/// One rule at work. For doors that want to see every step; [`evaluate`] and [`resume`] run it for the others.
+/// One rule at work, event by event. [`evaluate`] and [`resume`] run it for callers that do not need to see every step.
 #[derive(Debug)]
 pub struct Evaluator<'r, 'a> {
     policy: Policy<'r>,
     entities: BTreeMap<Arc<str>, EntityRun<'a>>,
     baselines: BTreeMap<Arc<str>, BaselineState>,
     evaluation: Evaluation<'a>,
-    /// The newest event that is known of at all: how finely older states are kept depends on it. None: none are.
+    /// The time of the newest event that is known to exist. It decides how coarsely checkpoints are kept. `None`: no
+    /// checkpoints are kept.
     horizon: Option<Micros>,
-    pasts: SettledByEntity,
+    settled: SettledByEntity,
 }
 
-/// What one event did.
+/// The effect of one event.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step<'a> {
     pub class: AddressClass,
-    /// The leg that arrives at it, also under the thresholds.
+    /// The leg that arrives at the event, even if it is under the thresholds.
     pub leg: Option<Leg<&'a EvaluatedEvent>>,
-    /// Whether the leg is over them and no verdict on it stands: then it is the newest of the verdicts.
+    /// Whether the leg is over the thresholds and has no settled verdict. If so, its verdict is the newest one.
     pub evaluated: bool,
 }
 
 #[derive(Debug, Default)]
 struct EntityRun<'a> {
-    /// None: it has no event yet.
+    /// `None`: the entity has no event yet.
     evaluated_until: Option<Micros>,
     journey: EntityJourney<'a>,
     grouping: Grouping,
@@ -155,7 +156,7 @@ struct EntityRun<'a> {
 }
 
 impl EntityRun<'_> {
-    /// What must be kept of it, as of its last event; and the incident that none can join any more.
+    /// The state of the entity as of its last event, and the incident that no later leg can join.
     fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         let mut grouping = self.grouping.clone();
         let ended = grouping.settle(rule, evaluated_until);
@@ -198,11 +199,11 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             baselines,
             evaluation: Evaluation::default(),
             horizon: None,
-            pasts: SettledByEntity::new(),
+            settled: SettledByEntity::new(),
         }
     }
 
-    /// All of these rows, put in order.
+    /// Puts these rows in order and evaluates them.
     pub fn run(&mut self, events: &'a [EvaluatedEvent]) {
         let events = in_order(events);
         self.horizon = self.horizon.max(events.last().map(|event| event.time));
@@ -211,7 +212,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         }
     }
 
-    /// The next event in the order of all events, each once.
+    /// Evaluates the next event. Events must come in the order of all events, each once.
     pub fn step(&mut self, event: &'a EvaluatedEvent) -> Step<'a> {
         let class = AddressClass::of(event, self.policy.rule);
         if class == AddressClass::Absent {
@@ -223,7 +224,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         };
         match run.evaluated_until.replace(event.time) {
             None => self.evaluation.entities_begun.push((event.entity.clone(), event.time)),
-            Some(evaluated_until) if is_worth_keeping(self.horizon, evaluated_until, event.time) => {
+            Some(evaluated_until) if is_checkpoint(self.horizon, evaluated_until, event.time) => {
                 let (state, _) = run.state(self.policy.rule, evaluated_until);
                 let member = event.entity.clone();
                 let checkpoint = Checkpoint { member, evaluated_until, valid_until: event.time, state };
@@ -232,31 +233,32 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             Some(_) => {}
         }
         let rule = self.policy.rule;
-        // What stands is no later than the event: so it comes after all that was kept, and before what is evaluated now.
-        let past = self.pasts.get_mut(&event.entity);
-        let (stands, is_pruned, is_other) = match past {
+        // Settled verdicts are no later than the event, so they come after everything in the state and before this
+        // event.
+        let past = self.settled.get_mut(&event.entity);
+        let (is_settled, is_pruned, is_other) = match past {
             Some(past) => {
-                for given in past.take_until(event.time) {
-                    self.evaluation.incidents.extend(run.grouping.stand(rule, given, &mut run.other));
+                for decided in past.take_until(event.time) {
+                    self.evaluation.incidents.extend(run.grouping.add_settled(rule, decided, &mut run.other));
                 }
-                let stands = event.time <= past.until;
-                (stands, event.time < past.pruned_before, stands && event.time <= past.other_until)
+                let is_settled = event.time <= past.until;
+                (is_settled, event.time < past.pruned_before, is_settled && event.time <= past.other_until)
             }
             None => (false, false, false),
         };
         let leg = run.journey.arrive(event, &class);
         let measured = leg
-            .filter(|_| !stands || is_pruned || is_other)
+            .filter(|_| !is_settled || is_pruned || is_other)
             .and_then(|leg| Some((leg, leg.measure_if_impossible(&rule.thresholds)?)));
-        let evaluated = measured.is_some() && !stands;
+        let evaluated = measured.is_some() && !is_settled;
         if let Some((leg, _)) = measured
             && is_other
             && !is_pruned
         {
             let [from, to] = [leg.from, leg.to].map(|end| end.event.place(rule.learn));
-            run.grouping.pass(from, to, event.time);
+            run.grouping.note_crossing(from, to, event.time);
         } else if let Some((leg, measure)) = measured {
-            // Before anything is learnt from the event: known means known before it.
+            // The verdict comes before the baseline learns from the event, because known means known before it.
             let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
             let verdict = self.policy.verdict(leg, measure, &class, state);
             self.evaluation.incidents.extend(run.grouping.add(rule, verdict.decided_leg(rule.learn)));
@@ -268,7 +270,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         Step { class, leg, evaluated }
     }
 
-    /// What was evaluated, and what must be kept.
+    /// Ends the evaluation, and returns its results with the state that continues it.
     pub fn end(mut self) -> (Evaluation<'a>, State) {
         let rule = self.policy.rule;
         for (baseline_entity, state) in &mut self.baselines {
@@ -294,7 +296,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         let state = match self.baselines.get_mut(baseline_entity) {
             Some(state) => {
                 let evaluated_until = state.evaluated_until;
-                if is_worth_keeping(self.horizon, evaluated_until, event.time) {
+                if is_checkpoint(self.horizon, evaluated_until, event.time) {
                     let mut kept = state.clone();
                     kept.forget(rule);
                     self.evaluation.baseline_checkpoints.push(Checkpoint {
@@ -323,7 +325,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         state.learn(rule, event, overlaid);
         if rule.learns_transitions() {
             let from = leg.and_then(|leg| leg.from.event.place(rule.learn));
-            // Within one place nobody moves.
+            // A leg within one place is not a transition.
             if let Some((from, to)) = from.zip(place).filter(|(from, to)| from != to) {
                 state.travel(Transition { from, to }, event.time);
             }
@@ -331,7 +333,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     }
 }
 
-/// Whether a state that stands as of one event and ends with the next is kept for late events.
-fn is_worth_keeping(horizon: Option<Micros>, evaluated_until: Micros, valid_until: Micros) -> bool {
+/// Returns whether a state that was valid between two events is kept as a checkpoint for late events.
+fn is_checkpoint(horizon: Option<Micros>, evaluated_until: Micros, valid_until: Micros) -> bool {
     horizon.is_some_and(|newest| checkpoint::is_kept(evaluated_until, valid_until, newest))
 }

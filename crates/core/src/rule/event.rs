@@ -1,4 +1,4 @@
-//! A evaluated event: one that satisfies the rule's condition, has an entity, counts, and is located.
+//! An event as rules evaluate it: it satisfies the rule's condition, has an entity, is not excluded, and is located.
 
 use super::place_key::PlaceKey;
 use super::settings::{Learn, Micros};
@@ -12,11 +12,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 use strum::{EnumString, IntoStaticStr};
 
-/// What a rule evaluates of an event. The door has filtered and placed it, and has resolved the named networks.
+/// An event with everything that a rule evaluates. The caller has filtered and located it, and has applied the named
+/// networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EvaluatedEvent {
     pub entity: Arc<str>,
-    /// Whom its place is learnt for. None: no baseline.
+    /// The identity for which the location is learned. `None`: no baseline.
     pub baseline_entity: Option<Arc<str>>,
     pub time: Micros,
     pub site: Site,
@@ -31,7 +32,7 @@ pub struct EvaluatedEvent {
     pub hosting: bool,
     pub carrier: Option<Carrier>,
     pub asn: Option<i64>,
-    /// Of the named network that it is in, if it is in one.
+    /// The treatment of the named network that contains the address, if there is one.
     pub treatment: Option<Treatment>,
 
     pub event_id: Option<Arc<str>>,
@@ -45,7 +46,7 @@ pub struct EvaluatedEvent {
     pub details: EventDetails,
 }
 
-/// What is said of an event beside what is evaluated of it.
+/// Facts about an event that findings show but rules do not evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventDetails {
@@ -61,27 +62,27 @@ pub struct EventDetails {
     /// English name of the country.
     pub country: Option<Arc<str>>,
     pub as_organization: Option<Arc<str>>,
-    /// Whose machines they are.
+    /// The provider of the machines behind the address.
     pub hosting: Option<Arc<str>>,
 }
 
-/// What a named network asks for its addresses.
+/// How the events from the addresses of a named network are treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Treatment {
-    /// It gives coordinates, and is evaluated like any other.
+    /// The network supplies coordinates, and its events are evaluated like any others.
     Place,
-    /// Passing.
+    /// The events are passing: see [`super::AddressClass`].
     Vpn,
-    /// A reason not to raise where both ends are.
+    /// A leg with both ends in trusted networks is not raised.
     Trusted,
-    /// As if the event were absent.
+    /// The events are treated as if they did not exist.
     Ignore,
 }
 
 impl EvaluatedEvent {
-    /// Its place, as this way of learning tells places apart. None where the country is unknown.
+    /// The place of the event, as this way of learning distinguishes places. `None` if the country is unknown.
     pub fn place(&self, learn: Learn) -> Option<PlaceKey> {
         let place = PlaceKey {
             country_code: self.country_code.clone()?,
@@ -128,12 +129,12 @@ impl EvaluatedEvent {
         }
     }
 
-    /// The order of events over all entities: by time, then site, then the entity, bytewise.
+    /// The order of events over all entities: by time, then site, then the bytes of the entity.
     pub fn order(&self, other: &Self) -> Ordering {
         self.key().cmp(&other.key())
     }
 
-    /// Rows of one entity with the same time and site are one event.
+    /// Returns whether two rows are one event: rows of one entity with the same time and site are.
     pub fn is_same_event(&self, other: &Self) -> bool {
         self.key() == other.key()
     }
@@ -142,7 +143,7 @@ impl EvaluatedEvent {
         (self.time, self.site, &self.entity)
     }
 
-    /// Which of the rows of one event stands for it: the smallest, NULLS LAST.
+    /// Orders the rows of one event. The smallest row, with missing values last, represents the event.
     fn representation(&self, other: &Self) -> Ordering {
         fn nulls_last<T: Ord + ?Sized>(value: Option<&T>) -> (bool, Option<&T>) {
             (value.is_none(), value)
@@ -151,7 +152,7 @@ impl EvaluatedEvent {
             [&event.event_id, &event.event_name, &event.access_key_id, &event.user_agent, &event.outcome]
                 .map(|text| (text.is_none(), text.clone()))
         };
-        // The five columns are the meaning's. What follows only makes the choice the same in any order of rows.
+        // These five columns decide. The columns below only make the choice independent of the order of the rows.
         row(self).cmp(&row(other)).then_with(|| {
             nulls_last(self.baseline_entity.as_deref())
                 .cmp(&nulls_last(other.baseline_entity.as_deref()))
@@ -164,7 +165,7 @@ impl EvaluatedEvent {
     }
 }
 
-/// The events in order, each once, whatever the order and the repetitions of its rows.
+/// Puts events in order, each once, whatever the order and the repetitions of their rows.
 pub fn in_order(rows: &[EvaluatedEvent]) -> Vec<&EvaluatedEvent> {
     let mut events: Vec<&EvaluatedEvent> = rows.iter().collect();
     events.sort_by(|a, b| a.order(b).then_with(|| a.representation(b)));

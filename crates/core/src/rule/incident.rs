@@ -8,25 +8,27 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What a verdict says to the incidents: one that is given now, or one that stands as it was given before.
+/// A leg with its verdict, reduced to what incidents need. The verdict is given now, or was given before and is
+/// settled.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DecidedLeg {
     pub entity: Arc<str>,
     pub leg_id: String,
     pub to_time: Micros,
-    /// As the rule's way of learning tells places apart.
+    /// The places of both ends, as the rule's way of learning distinguishes them.
     pub from: Option<PlaceKey>,
     pub to: Option<PlaceKey>,
     pub raised: bool,
     pub downgraded: bool,
     pub evidence: BTreeSet<Evidence>,
-    /// Of one that stands: whether it joined the incident before it. Else the rule says.
+    /// For a settled verdict, whether its leg joined the incident before it. Otherwise the rule decides.
     pub joined: Option<bool>,
-    /// The edition of place data of a stored verdict, if it is not the present one.
+    /// The edition of place data of a stored verdict, if it is not the current one.
     pub other_edition: Option<i64>,
 }
 
-/// An entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
+/// The crossings of an entity: how its impossible legs, raised or not, alternate between places. The evidence
+/// `two_holders` is found in them.
 pub type Crossings = BTreeMap<Transition, Alternation>;
 
 /// The crossings found in verdicts of another edition of place data. They are kept apart, because two locations of one
@@ -37,33 +39,35 @@ pub struct OtherEdition {
     crossings: Crossings,
 }
 
+/// Raised legs of one entity that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
     pub entity: Arc<str>,
-    /// When its first leg arrives, and its last.
+    /// The times at which the first and the last leg arrive.
     pub first_seen: Micros,
     pub last_seen: Micros,
-    /// The ids of its raised legs, in order; never empty.
+    /// The ids of the raised legs, in order. There is at least one.
     pub legs: Vec<String>,
-    /// Whether every one of them bears a downgraded attribute.
+    /// Whether every leg has a network attribute that the rule downgrades.
     pub all_downgraded: bool,
     pub severity: Severity,
     pub evidence: BTreeSet<Evidence>,
 }
 
-/// Groups the legs of one entity, in order. Plain data, like all that is carried from scan to scan.
+/// Groups the legs of one entity, in order. It is plain data, as everything is that a scan keeps for the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Grouping {
-    /// The newest incident: a later leg may still join it.
+    /// The newest incident, which a later leg may still join.
     pub open: Option<Incident>,
-    /// The entity's legs over the thresholds, raised or not, as far as `two_holders` needs them.
+    /// How the legs of the entity alternate between places.
     #[serde(with = "map_as_pairs")]
     pub crossings: Crossings,
 }
 
-/// How an ordered pair of places (A, B) alternates: when a leg A to B arrived, the latest, and the latest that was
-/// followed by B to A, and then again by A to B. Of several ways to see an alternation the latest start is enough to
-/// know whether one began within a window that ends now.
+/// How an ordered pair of places (A, B) alternates, as times at which a leg from A to B arrived: the latest leg, the
+/// latest leg that was followed by one from B to A, and the latest leg that was followed by both that one and another
+/// from A to B. If an alternation can be seen in several ways, the latest start suffices to decide whether one began
+/// within a window that ends now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Alternation {
     pub there: Option<Micros>,
@@ -72,7 +76,7 @@ pub struct Alternation {
 }
 
 impl Grouping {
-    /// The next verdict of the entity. Gives the incident that it ends, if it starts another.
+    /// Adds the next verdict of the entity. Returns the incident that ends because this leg starts another.
     pub fn add(&mut self, rule: &Rule, verdict: DecidedLeg) -> Option<Incident> {
         let at = verdict.to_time;
         cross(&mut self.crossings, verdict.from.clone(), verdict.to.clone(), at);
@@ -81,8 +85,13 @@ impl Grouping {
         ended
     }
 
-    /// The next verdict that stands, by whichever edition of place data it was given.
-    pub fn stand(&mut self, rule: &Rule, verdict: DecidedLeg, other: &mut OtherEdition) -> Option<Incident> {
+    /// Adds the next settled verdict, by whichever edition of place data it was given.
+    pub fn add_settled(
+        &mut self,
+        rule: &Rule,
+        verdict: DecidedLeg,
+        other: &mut OtherEdition,
+    ) -> Option<Incident> {
         let Some(edition) = verdict.other_edition else { return self.add(rule, verdict) };
         if other.edition != Some(edition) {
             *other = OtherEdition { edition: Some(edition), crossings: Crossings::new() };
@@ -94,15 +103,15 @@ impl Grouping {
         ended
     }
 
-    /// A leg over the thresholds, by the present edition, whose verdict stands by another one: only what comes later is
-    /// held against it.
-    pub fn pass(&mut self, from: Option<PlaceKey>, to: Option<PlaceKey>, at: Micros) {
+    /// Notes a leg that is impossible under the current edition but has a settled verdict from another edition. Only
+    /// later legs are compared with it.
+    pub fn note_crossing(&mut self, from: Option<PlaceKey>, to: Option<PlaceKey>, at: Micros) {
         cross(&mut self.crossings, from, to, at);
     }
 
-    /// Drops what can matter to no event of the entity later than `now`. Gives the incident that none can join.
+    /// Drops what matters to no event of the entity after `now`. Returns the incident that no later leg can join.
     pub fn settle(&mut self, rule: &Rule, now: Micros) -> Option<Incident> {
-        // A window of two_holders reaches back from the first leg of an incident that may still be open.
+        // The window of two_holders reaches back from the first leg of an incident that may still be open.
         let begin = now.saturating_sub(rule.max_duration.saturating_mul(2));
         self.crossings.retain(|_, alternation| {
             let Alternation { there, and_back, and_there_again } = alternation;
@@ -149,7 +158,8 @@ fn cross(crossings: &mut Crossings, from: Option<PlaceKey>, to: Option<PlaceKey>
     this.there = Some(at);
 }
 
-/// Up to `last_seen`: a leg of that very second counts, also one that is not raised and comes after the raised one.
+/// Looks for two holders up to `last_seen`. A leg at that very time counts even if it is not raised and comes after the
+/// raised one.
 fn look_for_two_holders(rule: &Rule, open: &mut Option<Incident>, crossings: &Crossings, at: Micros) {
     let Some(open) = open.as_mut().filter(|open| open.last_seen == at) else { return };
     let start = open.first_seen.saturating_sub(rule.max_duration);

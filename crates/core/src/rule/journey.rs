@@ -4,14 +4,14 @@ use super::address_class::AddressClass;
 use super::event::EvaluatedEvent;
 use crate::journey::{Journey, Leg};
 
-/// One entity's way through its evaluated events, in order.
+/// The journey of one entity through its events, in order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EntityJourney<'a> {
     journey: Journey<&'a EvaluatedEvent>,
 }
 
 impl<'a> EntityJourney<'a> {
-    /// A journey that goes on from the entity's last ordinary event.
+    /// A journey that continues from the last ordinary event of the entity.
     pub fn after(last: Option<&'a EvaluatedEvent>) -> Self {
         let mut journey = Journey::default();
         if let Some(last) = last {
@@ -20,7 +20,7 @@ impl<'a> EntityJourney<'a> {
         Self { journey }
     }
 
-    /// The last ordinary event: all that the journey remembers.
+    /// The last ordinary event, which is all that the journey remembers.
     pub fn last(&self) -> Option<&'a EvaluatedEvent> {
         self.journey.last().map(|stop| stop.event)
     }
@@ -35,7 +35,8 @@ impl<'a> EntityJourney<'a> {
             AddressClass::Absent => None,
             AddressClass::Ordinary => self.journey.arrive(event.stop()),
             AddressClass::Passing(_) => {
-                // A detour: a copy of the journey goes there, the journey itself stays where it was.
+                // A passing event is a detour: a copy of the journey goes there, and the journey itself stays where it
+                // was.
                 let mut detour = self.journey;
                 detour.arrive(event.stop())
             }

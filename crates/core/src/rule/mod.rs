@@ -1,93 +1,98 @@
-//! The detection rule: which travel is raised, which is not and why, what is learnt meanwhile, and which raised legs are
-//! one incident. Pure: events in, verdicts out.
+//! The detection rule: which impossible legs are raised as alerts, which are not and why, what the baseline learns from
+//! the events, and which raised legs form one incident. The module is pure: events go in, verdicts come out.
 //!
 //! ```text
 //! rows ──in_order──> events, each once, in the order (time, site, entity)
 //!                      │
-//!                    AddressClass          absent · passing (with its reasons) · ordinary
+//!                 AddressClass     absent · passing (with its reasons) · ordinary
 //!                      │
-//!               EntityJourney       the leg that arrives; it starts at the entity's last ordinary event
+//!               EntityJourney      the leg that arrives; it starts at the entity's last ordinary event
 //!                      │
-//!            over the thresholds?   Leg::measure: the one implementation of a leg
+//!            over the thresholds?  Leg::measure: the one implementation of a leg
 //!                      │
-//!  BaselineState ──> Policy::verdict   every reason that applies; raised where there is none
+//!  BaselineState ──> Policy::verdict   every reason that applies; raised if there is none
 //!     ^                │
-//!     │             Grouping        raised legs of an entity: incidents, each an alert
+//!     │             Grouping       raised legs of an entity: incidents, each an alert
 //!     └── learns from the event, after its verdict
 //! ```
 //!
-//! **Forward only.** Every answer about an event hangs on the events before it in the order, on none after it. That
-//! one property gives the rest: a history can be cut at any time and gone on with ([`evaluate::resume`]); an event that is
-//! later than all others changes nothing that was said; and a late event changes only what follows it.
-//! "Known" therefore always means known *before* the leg arrives: the verdict comes first, the learning second.
+//! **Forward only.** Every statement about an event depends on the events before it in the order and on none after it.
+//! Everything else follows from this property. A history can be cut at any time and continued later
+//! ([`evaluate::resume`]). An event that is later than all others changes no earlier verdict. A late event changes only
+//! what comes after it. "Known" therefore always means known *before* the leg arrives: the verdict comes first, and
+//! learning comes second.
 //!
-//! **Two journeys.** Legs are evaluated along the journey of an *entity* (a key, say). Places are learnt along the journey
-//! of its *baseline entity* (the person), over all its entities. A leg is evaluated by the baseline of the event at which
-//! it arrives. So the entities and baseline entities that are evaluated together must be closed: whoever evaluates one entity
-//! needs every event of the baseline entities that its events name. The parts are usable one by one where a door wants
-//! to read less: [`journey::EntityJourney`], [`baseline::BaselineState`], [`verdict::Policy`], [`incident::Grouping`].
+//! **Two journeys.** Legs are evaluated along the journey of an *entity*, such as an access key. Locations are learned
+//! along the journey of its *baseline entity*, the user, over all of that user's entities. The baseline of the event at
+//! which a leg arrives decides about the leg. The entities and baseline entities that are evaluated together must
+//! therefore be closed: to evaluate one entity, a caller needs every event of every baseline entity that its events
+//! name. Callers that need less can use the parts one by one: [`journey::EntityJourney`], [`baseline::BaselineState`],
+//! [`verdict::Policy`], [`incident::Grouping`].
 //!
-//! **A place's life** under [`settings::Learn::Proven`]:
+//! **The life of a place** under [`settings::Learn::Proven`]:
 //! ```text
-//!             first event                 first event after the trial, three days seen
+//!             first event                 first event after the trial, seen on three days
 //!    (new) ───────────────> on trial ──────────────────────────────────────────────────> known
 //!      ^  ^                 │  │  ^                                                       │
-//!      │  └─unseen too long─┘  │  └── the same, fewer days: a new trial                   │
-//!      │                       │ a leg over the thresholds between it and known places    │
+//!      │  └─unseen too long─┘  │  └── the same, on fewer days: a new trial                │
+//!      │                       │ an impossible leg between it and known places            │
 //!      │                       v                                                          │
-//!      │                     held, for ever                                               │
+//!      │                     contested, forever                                           │
 //!      └────────────────────────────── unseen for more than forget_after ─────────────────┘
 //! ```
-//! In the learning period an event makes its place known at once. The journey in which a trial is watched is made of
-//! the place's own events and of those at places that were known by then; as known-ness never looks forward, two stops
-//! suffice to walk it for all places at once: the last event of each place, and the last event at a known place, the
-//! *anchor*. Only a place seen at the anchor or after it can be held by the next one. Analysts' rows overlay: they make
-//! a place known to verdicts and to the trials of *other* places, while its own trial goes on beneath.
-//! Under [`settings::Learn::Encountered`] the first event makes the place known.
+//! During the learning period, an event makes its place known at once. The journey in which a trial is watched consists
+//! of the events of the place itself and of those at places that were known by then. Because knowledge never looks
+//! forward, two stops suffice to walk this journey for all places at once: the last event of each place, and the last
+//! event at a known place, the *anchor*. Only a place seen at the anchor or after it can be contested by the next event
+//! at a known place. Rows entered by analysts overlay the baseline: they make a place known to verdicts and to the
+//! trials of *other* places, while the trial of the place itself continues underneath.
+//! Under [`settings::Learn::Encountered`], the first event makes a place known.
 //!
-//! **What must be kept** ([`evaluate::State`]) between two scans, one row for each entity and for each baseline entity:
+//! **What a scan keeps** ([`evaluate::State`]) is one row for each entity and one for each baseline entity:
 //! | of | what | bounded by |
 //! |---|---|---|
-//! | an entity | its last ordinary event; until when it was evaluated | one |
+//! | an entity | its last ordinary event; the time until which it was evaluated | one |
 //! | | its open incident, with the ids of its legs | `max_duration` |
 //! | | how its legs alternate between places, for `two_holders` | pairs of places within twice `max_duration` |
-//! | a baseline entity | the times of its first and its last event; until when it was evaluated by | three |
-//! | | its places that are known, on trial (with since when and how many days) or held | places within `forget_after`; those held |
+//! | a baseline entity | the times of its first and last event; the time until which it was evaluated | three |
+//! | | its known, trial (since when, on how many days) and contested places | places within `forget_after`, and all contested ones |
 //! | | the anchor, and which places on trial were seen since | one; places |
 //! | | the transitions that were traveled | pairs of places within 180 days |
 //!
-//! Each row stands as of its own last event. So an event is late only where its own entity or baseline entity is
-//! further on ([`evaluate::State::is_late`]); that others are, whose files came sooner, costs nothing. Nothing of a state
-//! can be had from a recent window of events alone: a trial may be the latest of a chain that began long ago, and what
-//! is held is held for ever. A scan therefore keeps rows as of several times. For a late event it takes the newest rows
-//! that are older, goes on from there, and may stop as soon as its state equals one that was kept: from there on nothing
-//! changes ([`evaluate::State`] is `PartialEq`, and drops what cannot matter any more).
+//! Each row is valid as of the last event of its own entity or baseline entity. An event is therefore late only if its
+//! own entity or baseline entity is further on ([`evaluate::State::is_late`]). It costs nothing that the files of
+//! others arrived sooner. A state cannot be rebuilt from a recent window of events: a trial may be the latest of a
+//! chain that began long ago, and a contested place stays contested forever. A scan therefore keeps checkpoints, which
+//! are rows as of several times. For a late event it takes the newest checkpoints that are older, continues from there,
+//! and may stop as soon as its state equals a checkpoint, because nothing changes after that ([`evaluate::State`] is
+//! `PartialEq` and drops what cannot matter anymore).
 //!
-//! The rule's settings, analysts' rows, suppressions and networks are inputs of every call, no part of a state: who
-//! changes them evaluates again from a state that is older than the change's effect. What was said before that effect, or
-//! before a late event, stands ([`settled_verdicts`]).
+//! The rule's settings, the rows of analysts, suppressions and networks are inputs of every call and not part of a
+//! state. To apply a change to the past, a caller evaluates again from a state that is older than the change. Verdicts
+//! given before the change, or before a late event, remain valid ([`settled_verdicts`]).
 //!
-//! Lineage is not here: it changes what an event's entity and baseline entity are, before it is evaluated.
+//! Session lineage is not handled here. It changes the entity and the baseline entity of an event before the event is
+//! evaluated.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`settings`] | what a rule says |
-//! | [`event`] | a evaluated event; the order of events |
-//! | [`place_key`] | places and transitions as the baseline tells them apart |
-//! | [`address_class`] | absent, passing, ordinary; the attributes of a leg |
+//! | [`settings`] | the settings of a rule |
+//! | [`event`] | an event as rules evaluate it; the order of events |
+//! | [`place_key`] | places and transitions as the baseline distinguishes them |
+//! | [`address_class`] | absent, passing or ordinary: what an address makes of an event; the network attributes of a leg |
 //! | [`journey`] | the legs of an entity |
-//! | [`baseline`] | what is learnt |
-//! | [`analyst_row`] | what analysts know better |
-//! | [`suppression`] | what they do not want to hear of |
+//! | [`baseline`] | the learned locations of a baseline entity |
+//! | [`analyst_row`] | the locations that analysts entered |
+//! | [`suppression`] | what analysts silenced |
 //! | [`verdict`] | raised, or every reason why not |
 //! | [`evidence`] | what speaks for or against an alert |
 //! | [`incident`] | raised legs that belong together |
-//! | [`alert`] | which stored alert an incident is |
-//! | [`checkpoint`] | which states are kept for late events |
-//! | [`relocate`] | a state under another edition of place data, where the history is gone |
-//! | [`settled_verdicts`] | verdicts that stand, between such a state and what is evaluated again |
-//! | [`template`], [`signal`] | what an alert says: a message with names in it, the attributes that it can name |
-//! | [`mod@evaluate`] | all of it together; what is kept |
+//! | [`alert`] | which stored alert belongs to an incident |
+//! | [`mod@evaluate`] | all of the above together, and the state that continues it |
+//! | [`checkpoint`] | which earlier states are kept for late events |
+//! | [`settled_verdicts`] | the verdicts that remain valid between a checkpoint and what is evaluated again |
+//! | [`relocate`] | a state under another edition of place data, for sources that no longer have the history |
+//! | [`template`], [`signal`] | the message of an alert, and the attributes that it can name |
 
 pub mod address_class;
 pub mod alert;

@@ -1,11 +1,11 @@
-//! A place as the baseline knows it.
+//! Places and transitions as the baseline distinguishes them.
 
 use super::settings::Learn;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Country, subdivision and city; under [`Learn::Encountered`] the subdivision is always `None`. Sorts by country
-/// first, so that the places of one country lie together.
+/// A place: country, subdivision and city. Under [`Learn::Encountered`] the subdivision is always `None`. Keys sort by
+/// country first, so the places of one country are adjacent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct PlaceKey {
     pub country_code: Arc<str>,
@@ -21,12 +21,12 @@ pub struct Transition {
 }
 
 impl PlaceKey {
-    /// The smallest key of a country: all its places follow.
+    /// The smallest key of a country. All places of the country follow it.
     pub fn first_of(country_code: Arc<str>) -> Self {
         Self { country_code, subdivision: None, city: None }
     }
 
-    /// The key as this way of learning tells places apart.
+    /// The key as this way of learning distinguishes places.
     pub fn under(mut self, learn: Learn) -> Self {
         if learn == Learn::Encountered {
             self.subdivision = None;

@@ -1,4 +1,5 @@
-//! What a rule says, as far as evaluating needs it. Ranges are checked where a rule is written, not here.
+//! The settings of a detection rule that the evaluation needs. Their ranges are checked when a rule is written, not
+//! here.
 
 use crate::journey::Thresholds;
 use serde::{Deserialize, Serialize};
@@ -11,20 +12,20 @@ pub const SECOND: Micros = 1_000_000;
 pub const HOUR: Micros = 3600 * SECOND;
 pub const DAY: Micros = 24 * HOUR;
 
-/// How long a traveled transition stays known.
+/// How long a transition stays known after it was traveled.
 pub const TRANSITION_MEMORY: Micros = 180 * DAY;
 
-/// On how many days (UTC) of its trial a place must be seen to become known.
+/// The number of days (UTC) of its trial on which a place must be seen to become known.
 pub const DAYS_OF_PROOF: u8 = 3;
 
-/// The settings of a detection rule. Its default is the table's.
+/// The settings of a detection rule. The defaults are those of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     pub thresholds: Thresholds,
     pub baseline: bool,
     pub learning_period: Micros,
-    /// At least the learning period and the bound of a leg (`Thresholds::bound_seconds`): the baseline relies on it
-    /// that no leg from a forgotten place is impossible.
+    /// At least the learning period and the bound of a leg (`Thresholds::bound_seconds`). The baseline relies on it: no
+    /// leg from a forgotten place can be impossible.
     pub forget_after: Micros,
     pub trial_period: Micros,
     pub learn: Learn,
@@ -41,13 +42,13 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Learn {
-    /// After a trial in which nothing spoke against it.
+    /// After a trial during which no impossible leg contradicts it.
     Proven,
-    /// By its first event: the reference's way.
+    /// By its first event.
     Encountered,
 }
 
-/// What may be said of an address, or of the two of a leg, that a rule can hold for less or ignore.
+/// Network attributes: facts about an address, or about both addresses of a leg, that a rule can downgrade or ignore.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NetworkAttributes {
     pub anonymizer: bool,
@@ -56,6 +57,7 @@ pub struct NetworkAttributes {
     pub same_asn: bool,
 }
 
+/// The severity of a rule and of its alerts.
 #[derive(
     Clone,
     Copy,
@@ -102,14 +104,14 @@ impl Default for Rule {
 }
 
 impl Rule {
-    /// Whether a move that was made before is no news.
+    /// Whether the rule learns transitions, so a transition that was traveled before is known.
     pub fn learns_transitions(&self) -> bool {
         self.learn == Learn::Encountered && self.learn_transitions
     }
 }
 
 impl NetworkAttributes {
-    /// Reads the names of attributes; the error is a name that is none.
+    /// Reads the names of attributes. The error is the first name that is not one.
     pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self, &'a str> {
         let mut attributes = Self::default();
         for name in names {
@@ -126,7 +128,7 @@ impl NetworkAttributes {
 }
 
 impl Severity {
-    /// Info has nothing below it.
+    /// The next lower severity. Nothing is lower than `Info`.
     pub fn one_step_down(self) -> Self {
         match self {
             Self::Info | Self::Low => Self::Info,

@@ -1,25 +1,25 @@
-//! Verdicts that stand. Whoever evaluates again from some time on goes on from a state that is older than that: what was
-//! said in between is not said again, whatever the rule and the world have become meanwhile, and the incidents go on
-//! from it.
+//! Settled verdicts. To evaluate again from some time on, a scan continues from a checkpoint that is older than that
+//! time. The verdicts given in between are settled: they are not given again, however the rule and its inputs have
+//! changed since, and the incidents continue from them.
 
 use super::incident::DecidedLeg;
 use super::settings::Micros;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-/// Of some entities, each from its state on. An entity that is not in it is evaluated from its state on.
+/// The settled verdicts of some entities, each after its checkpoint. An entity without an entry has none.
 pub type SettledByEntity = BTreeMap<Arc<str>, SettledVerdicts>;
 
-/// What stands of one entity.
+/// The settled verdicts of one entity.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SettledVerdicts {
-    /// Verdicts on legs that arrive before this are not among those that stand, as they were pruned: such legs are
-    /// evaluated again for the sake of the incidents, and nothing is said of them.
+    /// Verdicts on legs that arrive before this time were pruned. Such legs are evaluated again only because the
+    /// incidents need them, and no verdicts on them are written.
     pub pruned_before: Micros,
-    /// No leg that arrives later has a verdict that stands.
+    /// No leg that arrives after this time has a settled verdict.
     pub until: Micros,
-    /// Verdicts on legs that arrive at this time or before may be of another edition of place data: so these legs are
-    /// measured by the present one, for what comes later.
+    /// Verdicts on legs that arrive at this time or before may come from another edition of place data. These legs are
+    /// measured again by the current edition, because later legs are compared with them.
     pub other_until: Micros,
     /// In order of arrival.
     pub verdicts: VecDeque<DecidedLeg>,
@@ -33,7 +33,7 @@ impl Default for SettledVerdicts {
 }
 
 impl SettledVerdicts {
-    /// Those that stand and were not taken yet, of legs that arrive at this time or before.
+    /// Takes out the remaining verdicts on legs that arrive at this time or before.
     pub fn take_until(&mut self, time: Micros) -> impl Iterator<Item = DecidedLeg> {
         let taken = self.verdicts.iter().take_while(|given| given.to_time <= time).count();
         self.verdicts.drain(..taken)

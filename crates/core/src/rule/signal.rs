@@ -1,16 +1,16 @@
-//! The signal of an alert (its attributes as the reference nests them) and the message of a rule: both are made of the
-//! alert's columns, and of the two lists here.
+//! The signal of an alert (a nested object of its attributes) and the message that a rule's template makes of an alert.
+//! Both are made from the columns of the alert.
 
 use super::template::{Name, Template};
 use crate::columns::finding_names;
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
-/// An alert by the names of its columns, with the values as JSON has them (a time as text); what is not there is null.
+/// The columns of an alert by name, with their values as JSON (a time is text). A missing column is null.
 pub type AlertColumns = Map<String, Value>;
 
-/// The attributes of a signal: the path, and the column of the alert that it shows. The identity is the arriving
-/// event's.
+/// The attributes of a signal: the path, and the column of the alert that it shows. The identity is that of the
+/// arriving event.
 pub const ATTRIBUTES: [(&str, &str); 24] = [
     ("impossible_travel.triggering_locations.first_location.city", "from_city"),
     ("impossible_travel.triggering_locations.first_location.subdivision", "from_subdivision"),
@@ -41,10 +41,10 @@ pub const ATTRIBUTES: [(&str, &str); 24] = [
 /// In km, with at most one decimal.
 const TRAVEL_DISTANCE: &str = "impossible_travel.triggering_locations.travel_distance";
 
-/// The columns of an alert itself that a message can name, beside those of its first leg.
+/// The columns of the alert itself that a message can name, in addition to those of its first leg.
 const OWN: [&str; 7] = ["id", "rule", "severity", "first_seen", "last_seen", "leg_count", "evidence"];
 
-/// AlertColumns whose decimals nobody reads.
+/// Columns that a message shows without decimals.
 const WHOLE: [&str; 3] = ["distance_km", "effective_distance_km", "velocity_kmh"];
 
 /// The signal of an alert.
@@ -56,7 +56,7 @@ pub fn signal(columns: &AlertColumns) -> Value {
     Value::Object(signal)
 }
 
-/// The message of an alert by its rule's template.
+/// The message that the template of a rule makes of an alert.
 pub fn message(template: &Template, columns: &AlertColumns) -> String {
     template.render(|name| match name {
         Name::Signal(path) => {
@@ -71,7 +71,7 @@ pub fn message(template: &Template, columns: &AlertColumns) -> String {
     })
 }
 
-/// Whether a name in a template stands for something.
+/// Returns whether a name in a template is known.
 pub fn is_known(name: Name) -> bool {
     match name {
         Name::Signal(path) => ATTRIBUTES.iter().any(|(known, _)| *known == path),
@@ -79,23 +79,23 @@ pub fn is_known(name: Name) -> bool {
     }
 }
 
-/// Whether a message can name this column. `message` is the first leg's sentence.
+/// Returns whether a message can name this column. `message` is the message of the first leg.
 fn is_column(name: &str) -> bool {
     OWN.contains(&name) || finding_names().any(|column| column == name)
 }
 
-/// The value of an attribute, the same in the signal and in a message.
+/// The value of an attribute. It is the same in the signal and in a message.
 fn attribute(path: &str, value: Option<&Value>) -> Value {
     match value {
         None => Value::Null,
         Some(value) if path == TRAVEL_DISTANCE => rounded(value, 10.0),
-        // 52.0 is 52, wherever the value comes from.
+        // 52.0 is written as 52, wherever the value comes from.
         Some(value) if value.as_f64().is_some_and(|number| number.fract() == 0.0) => rounded(value, 1.0),
         Some(value) => value.clone(),
     }
 }
 
-/// A number to the nearest of so many parts of one.
+/// Rounds a number to the nearest multiple of one divided by `parts`.
 fn rounded(value: &Value, parts: f64) -> Value {
     let Some(number) = value.as_f64() else { return value.clone() };
     let number = (number * parts).round() / parts;
@@ -125,7 +125,7 @@ fn text(value: &Value) -> Cow<'_, str> {
         Value::Null => "".into(),
         Value::String(text) => text.as_str().into(),
         Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(", ").into(),
-        // 600.0 is 600.
+        // 600.0 is written as 600.
         Value::Number(number) => match number.as_f64() {
             Some(float) if !number.is_i64() && float.fract() == 0.0 => {
                 text(&rounded(value, 1.0)).into_owned().into()

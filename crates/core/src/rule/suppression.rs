@@ -1,19 +1,21 @@
-//! What analysts do not want to hear of for a time.
+//! Suppressions: legs that analysts silence on purpose, often for a limited time.
 
 use super::event::EvaluatedEvent;
 use super::settings::Micros;
 use crate::journey::Leg;
 use ipnet::IpNet;
 
-/// A leg is suppressed where every criterion that is given fits. The door passes those of the rule and those of all.
+/// A suppression. A leg is suppressed if every given criterion matches. The caller passes the suppressions of the rule
+/// and those of all rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Suppression {
-    /// A pattern of SQL's LIKE.
+    /// A pattern as SQL's LIKE takes it.
     pub entity_like: Option<String>,
-    /// The countries of the two ends, in either order; one alone fits where either end is there.
+    /// The countries of the two ends, in either order. A single country matches if either end is there.
     pub country_code_a: Option<String>,
     pub country_code_b: Option<String>,
-    /// Holds the address of either end: a detour through it is a leg there and a leg back.
+    /// Matches if it contains the address of either end, because a detour through a network is a leg there and a leg
+    /// back.
     pub network: Option<IpNet>,
     pub valid_from: Option<Micros>,
     pub valid_until: Option<Micros>,
@@ -40,13 +42,13 @@ impl Suppression {
     }
 }
 
-/// SQL's LIKE with its default escape: `%` any characters, `_` one, a backslash takes the next as it is. A pattern that
-/// ends in its escape is an error in PostgreSQL; here it fits nothing.
+/// SQL's LIKE with its default escape: `%` matches any characters, `_` one character, and a backslash takes the next
+/// character literally. A pattern that ends in a backslash is an error in PostgreSQL. Here it matches nothing.
 fn is_like(text: &str, pattern: &str) -> bool {
     let Some(pattern) = tokens(pattern) else { return false };
     let text: Vec<char> = text.chars().collect();
     let (mut t, mut p) = (0, 0);
-    // Where to go on if what follows the last `%` does not fit: it takes one character more.
+    // The position to return to if the text after the last `%` does not match: the `%` then takes one character more.
     let mut retry = None;
     while t < text.len() {
         match pattern.get(p) {

@@ -1,8 +1,9 @@
-//! A message with names in it: `{{@path}}` of the signal, `{{column}}` of the alert.
+//! Templates of messages: text with names in it, `{{@path}}` for an attribute of the signal and `{{column}}` for a
+//! column of the alert.
 
 use std::borrow::Cow;
 
-/// What a name stands for, without the braces and the blanks around it.
+/// A name in a template, without its braces and the white space around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name<'t> {
     /// `@path.to.attribute`, without the `@`.
@@ -23,7 +24,8 @@ enum Part<'t> {
 }
 
 impl<'t> Template<'t> {
-    /// A name reaches from `{{` to the next `}}`; of several `{{` before it the last one counts. All else is text.
+    /// Parses a template. A name extends from `{{` to the next `}}`. If several `{{` come before a `}}`, the last one
+    /// counts. Everything else is text.
     pub fn parse(text: &'t str) -> Self {
         let (mut parts, mut unclosed, mut rest) = (Vec::new(), None, text);
         while let Some(close) = rest.find("}}") {
@@ -46,12 +48,12 @@ impl<'t> Template<'t> {
         Self { parts, unclosed }
     }
 
-    /// The text from a `{{` on that no `}}` belongs to: a mistake, though it renders as text.
+    /// The text that begins with a `{{` without a `}}`. It is rendered as text, but it is probably a mistake.
     pub fn unclosed(&self) -> Option<&'t str> {
         self.unclosed
     }
 
-    /// The names that stand for nothing, as they are written, each once.
+    /// The unknown names as they are written, each once.
     pub fn unknown_names(&self, is_known: impl Fn(Name) -> bool) -> Vec<&'t str> {
         let mut unknown = Vec::new();
         for part in &self.parts {
@@ -65,8 +67,8 @@ impl<'t> Template<'t> {
         unknown
     }
 
-    /// One pass: what a value says is never looked into. What has no value in this place (the lookup gives none) is
-    /// left as it is written.
+    /// Renders the template in one pass, so names inside values are never replaced. A name for which `look_up` returns
+    /// nothing is left as it is written.
     pub fn render<'v>(&self, lookup: impl Fn(Name) -> Option<Cow<'v, str>>) -> String {
         let mut text = String::new();
         for part in &self.parts {
@@ -92,7 +94,7 @@ impl<'t> Name<'t> {
     }
 }
 
-/// From the first `{{` of a text without names on.
+/// The part of a text without names that begins with its first `{{`.
 fn unclosed_in(literal: &str) -> Option<&str> {
     literal.find("{{").map(|open| &literal[open..])
 }

@@ -1,4 +1,4 @@
-//! A leg over the thresholds: is it raised, and if not, every reason why.
+//! The verdict on an impossible leg: raised, or not raised with every reason.
 
 use super::address_class::{AddressClass, attributes, in_one_as};
 use super::analyst_row::Overlay;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use strum::IntoStaticStr;
 
-/// Why a leg over the thresholds is not raised, in the order in which verdicts list them.
+/// A reason not to raise an impossible leg. Verdicts list reasons in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Reason {
@@ -37,18 +37,19 @@ pub struct Verdict<'a> {
     pub leg_id: String,
     pub leg: Leg<&'a EvaluatedEvent>,
     pub measure: Measure,
-    /// All that apply. None: it is raised.
+    /// Every reason that applies. The leg is raised if there is none.
     pub reasons: BTreeSet<Reason>,
-    /// What it contributes to the evidence of an alert, if it is raised.
+    /// The evidence that the leg contributes to its alert, if it is raised.
     pub evidence: BTreeSet<Evidence>,
-    /// It bears an attribute that the rule holds for less.
+    /// Whether the leg has a network attribute that the rule downgrades.
     pub downgraded: bool,
-    /// Whether its places were known before it arrived. Archiving the alert as expected enters those that were not.
+    /// Whether the places of both ends were known before the leg arrived. Archiving the alert as expected enters those
+    /// that were not.
     pub from_known: bool,
     pub to_known: bool,
 }
 
-/// What verdicts are given by.
+/// Everything that decides about a leg: the rule, and what analysts added to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Policy<'r> {
     pub rule: &'r Rule,
@@ -56,13 +57,13 @@ pub struct Policy<'r> {
     pub suppressions: &'r [Suppression],
 }
 
-/// What was known of the leg's baseline entity just before the leg arrived. `None` where there is no baseline.
+/// The knowledge about the baseline entity of a leg just before the leg arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct Knowledge<'k> {
     rule: &'k Rule,
     analysts: &'k Overlay,
     baseline_entity: &'k str,
-    /// None: nothing was ever evaluated by it.
+    /// `None`: no event of the baseline entity was evaluated before.
     state: Option<&'k BaselineState>,
     at: Micros,
 }
@@ -72,12 +73,12 @@ impl Verdict<'_> {
         self.reasons.is_empty()
     }
 
-    /// When it arrives.
+    /// The time at which the leg arrives.
     pub fn to_time(&self) -> Micros {
         self.leg.to.event.time
     }
 
-    /// What it says to the incidents.
+    /// The leg and its verdict, as incidents need them.
     pub fn decided_leg(&self, learn: Learn) -> DecidedLeg {
         let (from, to) = (self.leg.from.event, self.leg.to.event);
         DecidedLeg {
@@ -96,8 +97,8 @@ impl Verdict<'_> {
 }
 
 impl Policy<'_> {
-    /// The verdict on a leg over the thresholds. `class` is that of the event at which it arrives; `state` the leg's
-    /// baseline entity's, up to and without that event.
+    /// Gives the verdict on an impossible leg. `class` is the class of the event at which the leg arrives. `state` is
+    /// the state of that event's baseline entity before the event.
     pub fn verdict<'a>(
         &self,
         leg: Leg<&'a EvaluatedEvent>,
@@ -157,8 +158,8 @@ impl Policy<'_> {
         let (from, to) = (leg.from.event, leg.to.event);
         let touches_tor = from.is_tor() || to.is_tor();
         if let AddressClass::Passing(passing) = class {
-            // A network is the user's word; attributes do not speak for a leg that touches Tor, so that one that comes from
-            // Tor to an ignored address is raised.
+            // A named network is the user's own decision and always counts. Network attributes do not excuse a leg that
+            // touches Tor, so a leg from Tor to an ignored address is raised.
             reasons.extend(passing.iter().filter(|reason| **reason == Reason::Vpn || !touches_tor));
         }
         if from.treatment == Some(Treatment::Trusted) && to.treatment == Some(Treatment::Trusted) {

@@ -91,18 +91,18 @@ proptest! {
         let nothing = State::default();
         let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
         let before = evaluate(&case.rule, &old, &case.analysts, &case.suppressions);
-        let mut pasts = SettledByEntity::new();
+        let mut settled = SettledByEntity::new();
         for event in &case.events {
             let past = SettledVerdicts { until: at, other_until: at, ..SettledVerdicts::default() };
-            pasts.entry(event.entity.clone()).or_insert(past);
+            settled.entry(event.entity.clone()).or_insert(past);
         }
         for verdict in &before.verdicts {
             let given = DecidedLeg { other_edition: Some(1), ..verdict.decided_leg(case.rule.learn) };
-            pasts.get_mut(&given.entity).unwrap().verdicts.push_back(given);
+            settled.get_mut(&given.entity).unwrap().verdicts.push_back(given);
         }
         let events = located(&case.events, &edition);
         let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
-        let (after, end) = resume_towards(newest, &nothing, &mut pasts, policy, &events).unwrap();
+        let (after, end) = resume_towards(newest, &nothing, &mut settled, policy, &events).unwrap();
 
         // By the plain second implementation.
         let mut alone = answer(&case.rule, &events, &case.analysts, &case.suppressions);
@@ -282,10 +282,10 @@ fn two_holders_are_never_seen_across_editions() {
     };
     let analysts = Overlay::new(&[], rule.learn);
     let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &[] };
-    let has_two_holders = |edition: &Edition, mut pasts: SettledByEntity| {
+    let has_two_holders = |edition: &Edition, mut settled: SettledByEntity| {
         let events = located(&events, edition);
         let nothing = State::default();
-        let (after, _) = resume_towards(NOON + HOUR, &nothing, &mut pasts, policy, &events).unwrap();
+        let (after, _) = resume_towards(NOON + HOUR, &nothing, &mut settled, policy, &events).unwrap();
         assert_eq!(after.verdicts.len(), 1);
         assert_eq!(after.incidents.len(), 1);
         after.incidents[0].evidence.contains(&Evidence::TwoHolders)

@@ -14,12 +14,12 @@ fn go_on<'a>(
     case: &Case,
     state: &'a State,
     events: &'a [EvaluatedEvent],
-    pasts: &mut SettledByEntity,
+    settled: &mut SettledByEntity,
 ) -> (Evaluation<'a>, State) {
     let analysts = Overlay::new(&case.analysts, case.rule.learn);
     let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
     let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
-    resume_towards(newest, state, pasts, policy, events).unwrap()
+    resume_towards(newest, state, settled, policy, events).unwrap()
 }
 
 fn pasts_of(
@@ -29,9 +29,9 @@ fn pasts_of(
     until: Micros,
     pruned_before: Micros,
 ) -> SettledByEntity {
-    let mut pasts = SettledByEntity::new();
+    let mut settled = SettledByEntity::new();
     for verdict in verdicts.iter().filter(|verdict| after < verdict.to_time()) {
-        let past = pasts.entry(verdict.leg.to.event.entity.clone()).or_insert_with(|| SettledVerdicts {
+        let past = settled.entry(verdict.leg.to.event.entity.clone()).or_insert_with(|| SettledVerdicts {
             pruned_before,
             until,
             other_until: Micros::MIN,
@@ -41,7 +41,7 @@ fn pasts_of(
             past.verdicts.push_back(verdict.decided_leg(rule.learn));
         }
     }
-    pasts
+    settled
 }
 
 proptest! {
@@ -57,10 +57,10 @@ proptest! {
         let (nothing, mut none) = (State::default(), SettledByEntity::new());
         let (_, state) = go_on(&case, &nothing, &before, &mut none);
         let (whole, end) = go_on(&case, &state, &after, &mut none);
-        let mut pasts = pasts_of(&whole.verdicts, &case.rule, cut, until, pruned_before);
-        let members: Vec<_> = pasts.keys().cloned().collect();
-        let (again, end_again) = go_on(&case, &state, &after, &mut pasts);
-        prop_assert!(pasts.values().all(|past| past.verdicts.is_empty()));
+        let mut settled = pasts_of(&whole.verdicts, &case.rule, cut, until, pruned_before);
+        let members: Vec<_> = settled.keys().cloned().collect();
+        let (again, end_again) = go_on(&case, &state, &after, &mut settled);
+        prop_assert!(settled.values().all(|past| past.verdicts.is_empty()));
         let said = |verdict: &&Verdict| verdict.to_time() > until || !members.contains(&verdict.leg.to.event.entity);
         prop_assert!(again.verdicts.iter().eq(whole.verdicts.iter().filter(said)));
         prop_assert_eq!(again.incidents, whole.incidents);

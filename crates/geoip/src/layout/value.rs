@@ -1,21 +1,21 @@
-//! The values of a record, read whatever their type.
+//! The values of a record, read leniently whatever their type.
 
 use super::{Draft, Key};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
-/// No known layout nests groups or names so deep; what lies deeper is skipped. Damaged data can nest without end,
-/// and a stack that overflows takes the whole process with it.
+/// The greatest depth at which values are read. No known layout nests so deep. Deeper values are skipped, because
+/// damaged data can nest without end, and a stack overflow would end the whole process.
 const DEEPEST: u8 = 3;
 
-/// A record, or a map in it whose keys mean what they mean at the top.
+/// A record, or a map in it whose keys have the same meaning as at the top level.
 pub(super) struct Group<'a, 'de> {
     pub draft: &'a mut Draft<'de>,
     pub depth: u8,
 }
 
-/// A single value. A container is none; so are an empty text and one that only stands for "unknown".
+/// A single value. Containers, empty texts and texts that only mean "unknown" are not values.
 pub(super) enum Scalar<'de> {
     Missing,
     Placeholder,
@@ -24,8 +24,8 @@ pub(super) enum Scalar<'de> {
     Bool(bool),
 }
 
-/// A city, a subdivision or a country: a text, or a map with `names.en` and `iso_code`, or a list of such maps,
-/// of which the first counts.
+/// A city, a subdivision or a country: a text, a map with `names.en` and `iso_code`, or a list of such maps, of which
+/// the first is used.
 #[derive(Default)]
 pub(super) struct Named<'de> {
     pub name: Option<&'de str>,
@@ -70,7 +70,7 @@ impl<'de> Scalar<'de> {
         }
     }
 
-    /// The number of an autonomous system: 32 bits, zero is none; a text may begin with `AS`.
+    /// The number of an autonomous system. It has 32 bits and is not zero. A text may begin with `AS`.
     pub fn asn(&self) -> Option<i64> {
         let number: u32 = match *self {
             Self::Number(number) if number.fract() == 0.0 && (1.0..=4_294_967_295.0).contains(&number) => {
@@ -103,7 +103,7 @@ impl<'de> DeserializeSeed<'de> for Group<'_, 'de> {
     }
 }
 
-/// The visits that every visitor here answers alike: what it cannot use is missing, not an error.
+/// The visits that every visitor here answers in the same way: a value that it cannot use is missing, not an error.
 macro_rules! missing {
     ($missing:expr; $($visit:ident: $type:ty),*) => {
         $(fn $visit<E: Error>(self, _: $type) -> Result<Self::Value, E> {
@@ -192,7 +192,7 @@ impl<'de> Deserialize<'de> for Named<'de> {
     }
 }
 
-/// Reads what is [`Named`], at this depth within it.
+/// Reads a [`Named`] value at this depth within it.
 struct Names {
     depth: u8,
 }
@@ -275,7 +275,7 @@ impl NameKey {
     }
 }
 
-/// Keys are matched as the bytes that lie in the file, which is how the decoder hands them out.
+/// Keys are matched as bytes, because the decoder returns them as the bytes of the file.
 macro_rules! deserialize_key {
     ($type:ty) => {
         impl<'de> Deserialize<'de> for $type {
@@ -315,7 +315,7 @@ fn skip_rest<'de, S: SeqAccess<'de>>(mut seq: S) -> Result<(), S::Error> {
     Ok(())
 }
 
-/// The double that a float32 was written from: its shortest decimal, so that 48.8566 stays 48.8566.
+/// The double from which a float32 was written, by its shortest decimal: 48.8566 stays 48.8566.
 fn widen(value: f32) -> f64 {
     value.to_string().parse().unwrap_or(f64::from(value))
 }

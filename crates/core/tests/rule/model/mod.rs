@@ -1,5 +1,6 @@
-//! The meaning again, slow and obvious: the whole history at once, loops over it, no state that is carried from event to
-//! event. Written from the meaning of a rule alone; of the crate it uses the types of what goes in, and the distance.
+//! The meaning again, slow and obvious: the whole history at once, loops over it, no state that is carried from event
+//! to event. Written from the meaning of a rule alone; of the crate it uses the types of what goes in, and the
+//! distance.
 
 mod baseline;
 mod incidents;
