@@ -16,6 +16,9 @@
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 
+// The extension exports no Rust API, so its documentation is that of its private modules.
+#![allow(rustdoc::private_intra_doc_links)]
+
 // A panic must unwind to become an SQL error; aborting would take every backend down.
 #[cfg(not(panic = "unwind"))]
 compile_error!("impossible_travel must be built with panic = \"unwind\"");

@@ -30,7 +30,7 @@
 //! | [`settled_verdicts`] | the verdicts between such a checkpoint and the late event, which stand |
 //! | [`evaluation`] | what a step evaluates events by, and what that results in |
 //! | [`findings`] | a verdict as columns |
-//! | [`write`] | the tables of verdicts, alerts, the baseline and checkpoints |
+//! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
 //! | [`notify`] | notifications about new alerts |
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
 //! | [`step_status`] | how the last step ended, which `travel.scan` asks for, and the error that `travel.status` shows |
