@@ -12,10 +12,10 @@ BEGIN
         RAISE EXCEPTION USING
             ERRCODE = 'duplicate_schema',
             MESSAGE = pg_catalog.format('schema "%s" already exists', existing),
-            DETAIL = 'The extension creates this schema itself, to be sure that it contains no other objects.',
+            DETAIL = 'The extension creates the schema itself, to be sure that it contains no other objects.',
             HINT = pg_catalog.format(
-                'If the schema is yours, rename it: ALTER SCHEMA %1$s RENAME TO another_name. If it is left over and holds '
-                'nothing that you need, drop it: DROP SCHEMA %1$s. Then run CREATE EXTENSION again.', existing);
+                'If you need the schema, rename it: ALTER SCHEMA %1$s RENAME TO another_name. Otherwise drop it: '
+                'DROP SCHEMA %1$s. Then run CREATE EXTENSION again.', existing);
     END IF;
 END
 $$;

@@ -246,23 +246,23 @@ BEGIN
                 detail := CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
                                ELSE pg_catalog.format('The SQLSTATE is %s.', state) END;
                 hint := CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
-                             ELSE 'travel.status shows it until a scan of the rule succeeds.' END;
+                             ELSE 'travel.status shows the error until a scan of the rule succeeds.' END;
                 IF is_cancelled THEN
                     RAISE EXCEPTION USING MESSAGE = message, HINT = hint, ERRCODE = state,
-                        DETAIL = pg_catalog.format('It was raised by the scan of the rule "%s".', name);
+                        DETAIL = pg_catalog.format('The scan of rule "%s" raised the error.', name);
                 END IF;
                 -- Nobody is told of it but the caller, who asked for this rule.
                 IF ended OPERATOR(pg_catalog.=) 'busy' AND scan.rule IS NOT NULL THEN
                     RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
-                RAISE WARNING 'the scan of the rule "%" failed: %', name, pg_catalog.left(message, 1000)
+                RAISE WARNING 'scan of rule "%" failed: %', name, pg_catalog.left(message, 1000)
                     USING DETAIL = detail, HINT = hint, ERRCODE = state;
             END IF;
         END LOOP;
     END LOOP;
     IF not_noted IS NOT NULL THEN
-        RAISE EXCEPTION 'the error of a rule could not be kept for travel.status: %', not_noted
-            USING DETAIL = 'A warning showed the error of the rule. All rules were tried.', ERRCODE = not_noted_state;
+        RAISE EXCEPTION 'could not store the error of a rule for travel.status: %', not_noted
+            USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.', ERRCODE = not_noted_state;
     END IF;
 END
 $$;
@@ -319,7 +319,7 @@ BEGIN
                     BEGIN
                         PERFORM travel_internal.note_scan_error(rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
                     EXCEPTION WHEN OTHERS THEN
-                        RAISE WARNING 'the next error could not be kept for travel.status: %', SQLERRM;
+                        RAISE WARNING 'could not store the following error for travel.status: %', SQLERRM;
                     END;
                     COMMIT;
                 END IF;
@@ -327,7 +327,7 @@ BEGIN
                     DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
                                   ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
                     HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
-                                ELSE 'travel.status shows it until a scan of the rule succeeds.' END;
+                                ELSE 'travel.status shows the error until a scan of the rule succeeds.' END;
             END IF;
         END LOOP;
     END LOOP;

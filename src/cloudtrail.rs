@@ -1,6 +1,8 @@
-//! `travel.records`, `travel.parse`, `travel.try_jsonb`, `travel.event_time`, `travel.number`, `travel.source_kind`, `travel.source_ip`.
+//! The functions that read CloudTrail documents and records: `travel.records`, `travel.parse`, `travel.try_parse`, and the
+//! functions for single values, such as `travel.event_time` and `travel.source_ip`. What a record means is decided in
+//! `travel_cloudtrail`.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{CloudTrailError, TravelError};
 use crate::pg::function::{Call, f64_datum, pg_function};
 use crate::pg::inet;
 use crate::pg::jsonb::{self, Node};
@@ -41,11 +43,11 @@ pg_function!(travel_source_ip_inet, pg_finfo_travel_source_ip_inet, source_ip_in
 pub enum Element {
     /// A record, as a jsonb in the current memory context.
     Record(pg_sys::Datum),
-    /// What is no record: where it is, counted from 1, and what it is.
+    /// An element that is not a record: its position, counted from 1, and what it is.
     Bad(usize, String),
 }
 
-/// The elements of a document in order; what is no record does not end it.
+/// Calls `handle` with each element of a document, in order. An element that is not a record does not end the document.
 pub fn each_element(
     document: pg_sys::Datum,
     mut handle: impl FnMut(Element) -> Result<(), TravelError>,
@@ -53,7 +55,7 @@ pub fn each_element(
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
     let document = unsafe { Node::of(document) };
     let records = travel_cloudtrail::records(document)
-        .map_err(|error| TravelError::NotCloudTrail { found: error.found })?;
+        .map_err(|error| CloudTrailError::NotCloudTrail { found: error.found })?;
     for (position, record) in records.enumerate() {
         pgrx::check_for_interrupts!();
         match record {
@@ -62,7 +64,7 @@ pub fn each_element(
                     handle(Element::Record(record))?;
                 }
             }
-            // A jsonb has its strings read as jsonb.
+            // A string in a jsonb is parsed as jsonb, so this does not happen.
             Ok(RecordNode::Parsed(_)) => handle(Element::Bad(position + 1, "a string".to_owned()))?,
             Err(bad) => handle(Element::Bad(bad.position, bad.found))?,
         }
@@ -88,10 +90,10 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok(())
     })?;
     match first.filter(|_| COMPLAINS.get()) {
-        // An envelope around something else is not a CloudTrail document.
+        // A list without any record is not a CloudTrail document.
         Some((position, found)) if good == 0 => {
-            let found = format!("a document of which no element is a record; element {position} is {found}");
-            return Err(TravelError::NotCloudTrail { found });
+            let found = format!("a list without any record, and its element {position} is {found}");
+            return Err(CloudTrailError::NotCloudTrail { found }.into());
         }
         Some((position, found)) => warn_of_bad_records(bad, position, &found),
         None => {}
@@ -103,7 +105,8 @@ thread_local! {
     static COMPLAINS: Cell<bool> = const { Cell::new(true) };
 }
 
-/// Runs `body` without what `travel.records` says of elements that are no records: its caller has named them already.
+/// Runs `body` without the warnings and errors of `travel.records` about elements that are not records. The caller has
+/// reported these elements already.
 pub fn without_complaint<R>(body: impl FnOnce() -> R) -> R {
     struct Restore;
     impl Drop for Restore {
@@ -116,9 +119,9 @@ pub fn without_complaint<R>(body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// One warning for all elements of a document that are no records.
+/// Sends one warning for all elements of a document that are not records.
 fn warn_of_bad_records(count: u64, position: usize, found: &str) {
-    Report::warning(format!("{count} element(s) of the document are no CloudTrail records and were skipped"))
+    Report::warning(format!("skipped {count} element(s) of the document that are not CloudTrail records"))
         .detail(format!("The first is element {position}: {found}."))
         .send();
 }
@@ -127,7 +130,7 @@ fn parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(record) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
     let event =
-        travel_cloudtrail::parse(unsafe { Node::of(record) }).map_err(|error| TravelError::BadValue {
+        travel_cloudtrail::parse(unsafe { Node::of(record) }).map_err(|error| CloudTrailError::BadValue {
             field: error.field,
             expected: error.expected,
             value: error.value,
@@ -136,7 +139,7 @@ fn parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     event_row(call, &event)
 }
 
-/// As `parse`, but what cannot be what it must be is NULL: for queries that one bad row must not end.
+/// Like `parse`, but an invalid value is NULL. It is for queries that must not end because of one bad row.
 fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(record) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: as in `parse`.
@@ -239,7 +242,7 @@ fn number(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
 }
 
-/// Of NULL too: `absent`.
+/// The kind of a source address. NULL is `absent`.
 fn source_kind(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let kind = travel_cloudtrail::source_kind(call.text(0)?);
     Ok(crate::pg::memory::varlena(kind.into_str().as_bytes()))

@@ -1,8 +1,9 @@
-//! `travel.create_events_table`, `travel.ingest`: a table for those who have none.
+//! Tables of events: `travel.create_events_table` creates one, and `travel.ingest` inserts the records of CloudTrail
+//! documents.
 
 use crate::cloudtrail::{Element, each_element, without_complaint};
 use crate::detect::{Source, base_type};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{CloudTrailError, EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
 use crate::pg::jsonb::{self, Node};
@@ -31,11 +32,11 @@ fn column_definitions() -> String {
 
 /// `(name, partitioned, keep_record)`
 fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "name" })?;
-    let partitioned = call.bool(1).ok_or(TravelError::ArgumentNull { name: "partitioned" })?;
-    let keep_record = call.bool(2).ok_or(TravelError::ArgumentNull { name: "keep_record" })?;
+    let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "name" })?;
+    let partitioned = call.bool(1).ok_or(UsageError::ArgumentNull { name: "partitioned" })?;
+    let keep_record = call.bool(2).ok_or(UsageError::ArgumentNull { name: "keep_record" })?;
     if partitioned {
-        return Err(TravelError::NotYetPartitioned);
+        return Err(EventsError::NotYetPartitioned.into());
     }
     let table = TableName::parse(name)?;
     let record = if keep_record { ",\n    record                jsonb" } else { "" };
@@ -49,11 +50,11 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
         format!("CREATE INDEX ON {sql} (event_time)"),
         format!("CREATE INDEX ON {sql} (ingest_xid)"),
-        // Whom the baseline learns places for: the person where one is known, else the principal.
+        // The baseline user of the presets: the actor if there is one, or else the principal.
         format!("CREATE INDEX ON {sql} ((coalesce(actor, principal)), event_time)"),
-        format!("COMMENT ON TABLE {sql} IS 'CloudTrail events, filled by travel.ingest'"),
+        format!("COMMENT ON TABLE {sql} IS 'CloudTrail events that travel.ingest inserts'"),
         format!(
-            "COMMENT ON COLUMN {sql}.ingest_xid IS 'the transaction that brought the row: how a scan finds what is new'"
+            "COMMENT ON COLUMN {sql}.ingest_xid IS 'transaction that inserted the row; scans use it to find new rows'"
         ),
     ];
     spi::connected(|| {
@@ -64,14 +65,14 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     table.oid()
 }
 
-/// The name of a table to be made, in the schema where it will be.
+/// The name of a table that does not exist yet, with the schema in which it will be created.
 struct TableName {
     sql: String,
 }
 
 impl TableName {
     fn parse(text: &str) -> Result<Self, TravelError> {
-        let error = || TravelError::NameSyntax { name: text.to_owned() };
+        let error = || EventsError::TableName { name: text.to_owned() }.into();
         let parts = identifiers(text, b'.').ok_or_else(error)?;
         let (schema, name) = match &parts[..] {
             [name] => (None, name),
@@ -99,26 +100,26 @@ impl TableName {
                 &[Some(pg_sys::Datum::from(name.as_ptr()))],
             )
         };
-        oid.ok_or(TravelError::NameSyntax { name: self.sql.clone() })
+        oid.ok_or(EventsError::TableName { name: self.sql.clone() }.into())
     }
 }
 
-/// How many skipped records are named, one notice each; the rest are counted.
+/// The number of skipped records that get a notice each. The rest are counted in one notice.
 const NAMED_SKIPS: usize = 20;
 
-/// What is indexed and longer is an error of PostgreSQL's, by which a whole document would be lost. No such text of
-/// CloudTrail's comes near it.
+/// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document would
+/// be lost. No such text of CloudTrail comes near this length.
 const LONGEST_INDEXED: usize = 2000;
 
-/// What became of documents.
+/// The result of ingesting documents.
 #[derive(Default)]
 struct Ingested {
     records: i64,
     inserted: i64,
     skipped: i64,
-    /// Escapes of characters that no text of PostgreSQL's holds.
+    /// The number of replaced escapes of characters that PostgreSQL text cannot contain.
     replaced: usize,
-    /// The first of what was skipped, in words, and whether it was a whole document.
+    /// The first skipped records, each with the reason, and whether it was a whole document.
     named: Vec<(String, bool)>,
 }
 
@@ -127,10 +128,10 @@ impl Ingested {
         self.skip_as(what, false);
     }
 
-    /// A document that is broken, or none of CloudTrail's, counts as one record.
+    /// A document that is broken, or is not from CloudTrail, counts as one record.
     fn skip_document(&mut self, why: &str) {
         self.records += 1;
-        self.skip_as(format!("a document: {why}"), true);
+        self.skip_as(format!("document: {why}"), true);
     }
 
     fn skip_as(&mut self, what: String, is_document: bool) {
@@ -147,12 +148,12 @@ impl Ingested {
         }
         let more = self.skipped - self.named.len() as i64;
         if more > 0 {
-            Report::notice(format!("skipped {more} more")).send();
+            Report::notice(format!("skipped {more} more records")).send();
         }
         if self.replaced > 0 {
             let characters = if self.replaced == 1 { "character" } else { "characters" };
-            let why = "text in PostgreSQL holds neither NUL nor half of a surrogate pair";
-            Report::notice(format!("replaced {} {characters} by U+FFFD: {why}", self.replaced)).send();
+            let why = "PostgreSQL text cannot contain NUL or half of a surrogate pair";
+            Report::notice(format!("replaced {} {characters} with U+FFFD: {why}", self.replaced)).send();
         }
     }
 
@@ -169,7 +170,7 @@ impl Ingested {
 
 /// `(target, document jsonb) -> (records, inserted, duplicates, skipped)`
 fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let mut ingested = Ingested::default();
     if let Some(document) = call.datum(1) {
         let insert = insert_statement(&Source::look_at(target)?)?;
@@ -183,7 +184,7 @@ fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// `(target, document text)`, ingests text. A broken document is skipped, and so is a document that is not from CloudTrail. A
 /// text may hold several documents.
 fn ingest_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let target = call.oid(0).ok_or(TravelError::ArgumentNull { name: "target" })?;
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let mut ingested = Ingested::default();
     let Some(text) = call.text(1)? else { return ingested.row(call) };
     let insert = insert_statement(&Source::look_at(target)?)?;
@@ -200,7 +201,7 @@ fn ingest_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         };
         match read {
             Ok(document) => match ingest_document(&insert, document, &mut ingested) {
-                Err(TravelError::NotCloudTrail { found }) => {
+                Err(TravelError::CloudTrail(CloudTrailError::NotCloudTrail { found })) => {
                     ingested.skip_document(&format!("it is not a CloudTrail document but {found}"));
                 }
                 other => other?,
@@ -236,7 +237,7 @@ fn ingest_document(
                 }
             }
             Element::Bad(position, found) => {
-                ingested.skip(format!("element {position}: not a record but {found}"));
+                ingested.skip(format!("element {position}: it is not a record but {found}"));
             }
         }
         Ok(())
@@ -251,34 +252,35 @@ fn ingest_document(
     Ok(())
 }
 
-/// The beginning of an id, for a message.
+/// The first 100 characters of an id, for a message.
 fn short(id: &str) -> &str {
     id.char_indices().nth(100).map_or(id, |(at, _)| &id[..at])
 }
 
-/// The columns of an event that the table has, and its record where it keeps that.
+/// The statement that inserts the records of a document. It fills the columns of `travel.event` that the table has, and
+/// `record` if the table has it.
 fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let name = &target.name;
     let has = |wanted: &str| target.column(wanted).is_some();
     for required in REQUIRED {
         if !has(required) {
-            return Err(TravelError::NotAnEventsTable { name: name.clone(), column: required });
+            return Err(EventsError::NotAnEventsTable { name: name.clone(), column: required }.into());
         }
     }
     let mut into: Vec<&str> = EVENT.iter().map(|column| column.name).filter(|column| has(column)).collect();
     let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
     let generated = into.iter().filter_map(|name| target.column(name)).find(|column| column.is_generated);
     if let Some(column) = generated {
-        return Err(TravelError::TargetGenerated { table: name.clone(), column: quoted(&column.name) });
+        return Err(EventsError::GeneratedColumn { table: name.clone(), column: quoted(&column.name) }.into());
     }
-    // The digest stands in for an id, so that the same record is known again.
+    // A record without an id gets its digest as the id, so it is recognized as a duplicate.
     let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
               pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))";
     for (column, value) in into.iter().zip(&mut select) {
         if *column == "event_id" {
             id.clone_into(value);
         }
-        // Such a column is read as UTC; PostgreSQL would convert by the zone of the session.
+        // Detection reads such a column as UTC. PostgreSQL would convert the time to the time zone of the session.
         if target.column(column).is_some_and(|column| base_type(column.oid) == pg_sys::TIMESTAMPOID) {
             *value = format!("({value} AT TIME ZONE 'UTC')");
         }
@@ -295,7 +297,7 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
          ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
         into.join(", "),
         select.join(", "),
-        // In one order whatever the document's: two loads of the same events wait for each other, not in a circle.
+        // The order does not depend on the document, so two sessions that load the same events cannot deadlock.
         format_args!("({id}) COLLATE \"C\""),
     ))
 }

@@ -1,6 +1,6 @@
 //! `travel.distance_km`, `travel.velocity_kmh`.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GeodesyError, TravelError};
 use crate::pg::function::{Call, f64_datum, pg_function};
 use pgrx::pg_sys;
 use travel_core::geodesy::{self, Coordinates, OutOfRange};
@@ -27,20 +27,22 @@ fn coordinates(
 ) -> Result<Coordinates, TravelError> {
     Coordinates::new(lat, lon).map_err(|out| match out {
         OutOfRange::Latitude => {
-            TravelError::CoordinateOutOfRange { argument: lat_name, value: lat, range: "between -90 and 90" }
+            GeodesyError::CoordinateOutOfRange { argument: lat_name, value: lat, range: "between -90 and 90" }
+                .into()
         }
-        OutOfRange::Longitude => TravelError::CoordinateOutOfRange {
+        OutOfRange::Longitude => GeodesyError::CoordinateOutOfRange {
             argument: lon_name,
             value: lon,
             range: "between -180 and 180",
-        },
+        }
+        .into(),
     })
 }
 
 fn velocity_kmh(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(distance_km), Some(elapsed)) = (call.f64(0), call.datum(1)) else { return Ok(call.null()) };
     if distance_km.is_nan() || distance_km < 0.0 {
-        return Err(TravelError::DistanceNegative { value: distance_km });
+        return Err(GeodesyError::DistanceNegative { value: distance_km }.into());
     }
     // SAFETY: SQL declares the argument as interval, which is passed by reference.
     let elapsed = unsafe { &*elapsed.cast_mut_ptr::<pg_sys::Interval>() };

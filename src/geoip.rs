@@ -1,9 +1,11 @@
-//! `travel.locate`, `travel.geoip_databases`, and [`Places`], through which every door places an address: what the
-//! named networks say of it, over what the GeoIP databases do.
+//! Locating addresses: `travel.locate`, `travel.is_located`, `travel.geoip_databases`, and [`Places`].
+//!
+//! Every entry point locates addresses through [`Places`]. It combines the named networks of `travel.networks` with the
+//! GeoIP databases. A named network takes precedence.
 
 use crate::networks;
 use crate::pg::array;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GeoipError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::Report;
@@ -32,46 +34,46 @@ const PLACE_COLUMNS: usize = 14;
 
 thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
-    /// What every row of the running statement asks for.
+    /// The databases and networks of the running statement, which every row uses.
     static CURRENT: RefCell<Option<Rc<Known>>> = const { RefCell::new(None) };
 }
 
 unsafe extern "C-unwind" {
-    /// access/xact.h. pgrx binds it behind a barrier against errors, but it only returns a variable.
+    /// access/xact.h. pgrx binds it with a guard against C errors, which it does not need: it only returns a variable.
     fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
 }
 
-/// Microseconds since 2000-01-01 UTC; the same in all processes of a statement.
+/// The start of the statement, in microseconds since 2000-01-01 UTC. It is the same in all processes of a statement.
 fn statement_start() -> i64 {
     // SAFETY: returns a variable of the backend, and raises nothing.
     unsafe { GetCurrentStatementStartTimestamp() }
 }
 
-/// Where addresses are, as of this statement: all processes of it see the same databases and networks.
+/// The locations of addresses, as of this statement. All processes of a statement see the same databases and networks.
 pub struct Places {
     known: Rc<Known>,
 }
 
 struct Known {
-    /// When the statement began, which says which databases are its own.
+    /// The start of the statement, which decides the databases that it uses.
     statement: i64,
-    /// What it sees of the table of networks. One statement may change it and ask again.
+    /// The snapshot with which the networks were read. A statement can change the networks and then locate again.
     snapshot: Option<Snapshot>,
     stack: Rc<Stack>,
     networks: Rc<Networks>,
     have_networks: bool,
-    /// Only scans ask for it.
+    /// Computed on demand, because only scans need it.
     edition: OnceCell<i64>,
 }
 
 /// Coordinates, and the radius in km around them.
 pub type Point = (Coordinates, Option<f64>);
 
-/// What is known of a host at a time.
+/// What is known about a host at a time.
 #[derive(Clone, Debug, Default)]
 pub struct AddressInfo {
     pub place: Option<Arc<Place>>,
-    /// Of the named network that it is in, if it is in one. The query doors ask only whether it is to be ignored.
+    /// The treatment of the named network that contains the host, if there is one.
     #[allow(dead_code)]
     pub treatment: Option<Treatment>,
 }
@@ -104,37 +106,36 @@ impl Places {
         Ok(Self { known })
     }
 
-    /// When the oldest database was built: what addresses are placed by is as old as its oldest part. Microseconds
-    /// since 2000-01-01 UTC.
+    /// The build time of the oldest database, in microseconds since 2000-01-01 UTC. The combined data is as old as its oldest
+    /// part.
     pub fn built_at(&self) -> Option<i64> {
         self.known.stack.built_at().map(from_unix_seconds)
     }
 
-    /// Which edition of place data this is: databases and networks together. Equal where every address is located and
-    /// treated alike.
+    /// A number that identifies the databases and networks together. Two equal editions locate and treat every address alike.
     pub fn edition(&self) -> i64 {
         let Known { stack, networks, edition, .. } = &*self.known;
         *edition.get_or_init(|| networks.edition_with(&stack.edition()))
     }
 
-    /// The databases in use, in the order in which they are asked.
+    /// The databases in use, in the order of their precedence.
     pub fn databases(&self) -> impl Iterator<Item = InUse<'_>> {
         self.known.stack.in_use()
     }
 
-    /// Whether named networks are given by their AS, which a database names.
+    /// Whether a named network is given by its AS, which only a database can find for an address.
     pub fn need_systems(&self) -> bool {
         self.known.networks.need_asn()
     }
 
-    /// Raises an error where nothing can locate any address: neither a database nor a named network supplies
-    /// coordinates. For callers whose result would otherwise be empty without a word.
+    /// Returns an error if no database and no named network has coordinates. Without it, the result of the caller would be
+    /// empty without any explanation.
     pub fn require_coordinates(&self) -> Result<(), TravelError> {
         if self.known.networks.place_anything() { Ok(()) } else { self.require_located() }
     }
 
-    /// Raises an error where an address that no named network places cannot be located, whichever it is. With named
-    /// networks that place others, databases without coordinates are there for what else they say.
+    /// Returns an error if nothing can locate an address that is in no named network. Databases without coordinates are no
+    /// error if some named network has coordinates: the databases are then used for their other data.
     #[inline]
     fn require_located(&self) -> Result<(), TravelError> {
         let Known { stack, networks, .. } = &*self.known;
@@ -144,7 +145,7 @@ impl Places {
         self.nothing_locates()
     }
 
-    /// Raises an error where there is no database at all.
+    /// Returns an error if there is no database at all.
     #[inline]
     fn require_database(&self) -> Result<(), TravelError> {
         if self.known.stack.is_empty() { self.nothing_locates() } else { Ok(()) }
@@ -158,24 +159,24 @@ impl Places {
         let setting = settings::GEOIP_PATH.to_owned();
         let tried = || if Role::may_see_paths() { stack.tried().to_vec() } else { Vec::new() };
         Err(match stack.is_empty() {
-            true => TravelError::NoGeoipDatabase { setting, tried: tried() },
-            false => TravelError::NoCoordinates { files: stack.described() },
+            true => GeoipError::NoDatabase { setting, tried: tried() }.into(),
+            false => GeoipError::NoCoordinates { files: stack.described() }.into(),
         })
     }
 
-    /// Whether there are named networks at all.
+    /// Whether there are named networks.
     #[inline]
     pub fn have_networks(&self) -> bool {
         self.known.have_networks
     }
 
-    /// Whether an address may be at another place at another time.
+    /// Whether the location of an address can depend on the time, because a named network has a validity.
     pub fn depend_on_time(&self) -> bool {
         self.known.networks.depend_on_time()
     }
 
-    /// Coordinates and accuracy radius (km) of a host at a time (microseconds since 2000-01-01 UTC). None where it is
-    /// not located, and where a network says that it is to be ignored.
+    /// The coordinates and the accuracy radius (km) of a host at a time (microseconds since 2000-01-01 UTC). `None` if the host
+    /// is not located, or if a named network says to ignore it.
     #[inline]
     pub fn coordinates(&self, host: IpAddr, at: i64) -> Result<Option<Point>, TravelError> {
         if self.have_networks() {
@@ -203,7 +204,7 @@ impl Places {
         self.known.stack.coordinates(host).map_err(damaged)
     }
 
-    /// All that is known of a host at a time.
+    /// Everything that is known about a host at a time.
     #[inline]
     pub fn locate(&self, host: IpAddr, at: i64) -> Result<AddressInfo, TravelError> {
         if self.have_networks() {
@@ -215,7 +216,7 @@ impl Places {
     #[cold]
     fn locate_with_networks(&self, host: IpAddr, at: i64) -> Result<AddressInfo, TravelError> {
         let resolved = self.resolve(host, at)?;
-        // What a network places or ignores needs no database.
+        // A host that a named network locates or ignores needs no database.
         let needs_none = resolved.located.is_some() || resolved.is_ignored();
         let known = if needs_none && self.known.stack.is_empty() { None } else { self.place_of_geoip(host)? };
         Ok(AddressInfo { place: resolved.over(known), treatment: resolved.treatment })
@@ -230,7 +231,7 @@ impl Places {
         self.known.stack.locate(host).map_err(damaged)
     }
 
-    /// Raises an error where no database and no network could place a host, also where its events are ignored.
+    /// Returns an error if there is no database and no named network locates the host, even if its events are ignored.
     #[cold]
     fn require_database_for(&self, host: IpAddr, at: i64) -> Result<(), TravelError> {
         if address::is_private(host) || self.resolve(host, at)?.located.is_some() {
@@ -239,7 +240,7 @@ impl Places {
         self.require_database()
     }
 
-    /// Whether a named network says that an event from there is to be taken as absent.
+    /// Whether a named network says to ignore events from a host.
     pub fn is_ignored(&self, host: IpAddr, at: i64) -> Result<bool, TravelError> {
         Ok(self.have_networks() && self.resolve(host, at)?.is_ignored())
     }
@@ -259,7 +260,7 @@ impl Places {
 }
 
 fn damaged(error: LookupError) -> TravelError {
-    TravelError::GeoipDamaged { detail: told(&error.to_string(), &error.path) }
+    GeoipError::Damaged { detail: told(&error.to_string(), &error.path) }.into()
 }
 
 fn with_store<T>(
@@ -278,20 +279,21 @@ fn with_store<T>(
         })
         .map_err(|error| match error {
             StoreError::ChangedWhileInMemory { .. } => {
-                TravelError::GeoipChanged { detail: told(&error.to_string(), error.path()) }
+                GeoipError::Changed { detail: told(&error.to_string(), error.path()) }.into()
             }
-            error => TravelError::GeoipUnusable { detail: told(&error.to_string(), error.path()) },
+            error => GeoipError::Unusable { detail: told(&error.to_string(), error.path()) }.into(),
         })
 }
 
-/// PostgreSQL empties this folder at every start; base backups, pg_rewind and pg_checksums leave it out.
+/// The folder for copies of databases. PostgreSQL empties it at every start, and base backups, pg_rewind and pg_checksums
+/// skip it.
 fn store_directory() -> PathBuf {
     // SAFETY: a C string that the server sets at its start.
     let data = unsafe { CStr::from_ptr(pg_sys::DataDir) };
     PathBuf::from(data.to_string_lossy().into_owned()).join("base/pgsql_tmp/pgsql_tmp_impossible_travel")
 }
 
-/// Warns of files. Where the client may not know where they are, the server's log tells it nevertheless.
+/// Sends warnings about files. If the client may not see their paths, the full warning goes to the server log.
 fn report(warnings: &[Warning]) {
     for Warning { message, detail, path } in warnings {
         if !Role::may_see_paths() {
@@ -301,7 +303,7 @@ fn report(warnings: &[Warning]) {
     }
 }
 
-/// A text that names a file, without its folder where the client may not know that.
+/// A text that contains the path of a file. If the client may not see paths, only the name of the file is left.
 fn told(text: &str, path: &str) -> String {
     let name = Path::new(path).file_name().map(|name| name.to_string_lossy());
     match name {
@@ -315,7 +317,7 @@ pg_function!(travel_is_located, pg_finfo_travel_is_located, is_located);
 pg_function!(travel_is_ignored, pg_finfo_travel_is_ignored, is_ignored);
 pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_databases);
 
-/// `(ip, at)`, as the two functions that follow.
+/// `(ip, at) -> travel.place`. The next two functions have the same arguments.
 fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
     let places = Places::of_statement()?;
@@ -349,7 +351,7 @@ fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// Whether an address has coordinates: what coverage asks of every row.
+/// Whether an address has coordinates. `travel.coverage` calls it for every row.
 fn is_located(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
     let located = Places::of_statement()?.coordinates(host, at)?.is_some();

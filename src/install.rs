@@ -1,6 +1,6 @@
 //! What `CREATE EXTENSION` runs, in order; and the one check that it makes.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use pgrx::pg_sys;
 
@@ -28,5 +28,5 @@ pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 fn require_utf8(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: reads a variable of the backend.
     let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
-    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 { Ok(call.null()) } else { Err(TravelError::NotUtf8) }
+    if encoding == pg_sys::pg_enc::PG_UTF8 as i32 { Ok(call.null()) } else { Err(UsageError::NotUtf8.into()) }
 }

@@ -27,6 +27,7 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 
 mod cloudtrail;
 mod detect;
+mod event_counts;
 mod events;
 mod geodesy;
 mod geoip;
@@ -37,7 +38,6 @@ mod networks;
 mod pg;
 mod roles;
 mod rules;
-mod tally;
 
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {

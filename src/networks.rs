@@ -1,7 +1,7 @@
-//! The named networks of `travel.networks`, as of the snapshot of the statement that asks.
+//! The named networks of `travel.networks`, as the snapshot of the running statement sees them.
 //!
-//! The table is read straight, not by a query: whatever its caller may read, every door needs what it says, so there is
-//! no right to ask for, no plan to make, and a statement that finds it empty pays for one short look.
+//! The table is read directly, not by a query. Every entry point needs the networks, whatever its caller may read, so no
+//! privilege is checked. There is no plan to make, and an empty table costs a statement next to nothing.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
@@ -18,13 +18,13 @@ use travel_core::network::{Location, NamedNetwork, Networks, Scope, prefix};
 use travel_core::rule::Treatment;
 
 thread_local! {
-    /// What was read last, with the snapshot by which it was: it stays true for every statement that sees the same.
+    /// The networks that were read last, with their snapshot. They are valid for every statement with an equal snapshot.
     static CURRENT: RefCell<Option<(Snapshot, Rc<Networks>)>> = const { RefCell::new(None) };
 }
 
-/// The networks that a snapshot sees: the active one.
+/// The networks that a snapshot sees. It must be the active one.
 pub fn as_of(snapshot: Option<Snapshot>) -> Result<Rc<Networks>, TravelError> {
-    // Outside of any statement there is nobody to place anything for.
+    // Outside of a statement, nothing is located.
     let Some(snapshot) = snapshot else { return Ok(Rc::default()) };
     let known = CURRENT.with_borrow(|current| match current {
         Some((of, networks)) if *of == snapshot => Some(Rc::clone(networks)),
@@ -68,7 +68,7 @@ fn read() -> Result<Networks, TravelError> {
     Ok(Networks::new(rows))
 }
 
-/// A row of the table. None where it is about nothing, which its constraints forbid.
+/// The network of a row. `None` if the row has neither a network nor an AS, which its constraints forbid.
 fn named_network(
     row: [Option<pg_sys::Datum>; COLUMNS.len()],
     texts: &mut Texts,
@@ -116,7 +116,7 @@ fn text<'a>(column: Option<pg_sys::Datum>) -> Result<Option<&'a str>, TravelErro
     column.map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
 }
 
-/// Texts that many rows share, held once.
+/// Texts of all rows. Equal texts are stored once.
 #[derive(Default)]
 struct Texts(HashSet<Arc<str>>);
 

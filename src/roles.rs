@@ -1,6 +1,6 @@
 //! `travel.grant_to`: the rights of the three levels of users.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{AccessError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::spi;
@@ -81,14 +81,14 @@ impl Kind {
 
 /// `(role, level)`
 fn grant_to(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let role = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "role" })?;
-    let level = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "level" })?;
+    let role = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "role" })?;
+    let level = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "level" })?;
     let level = LEVELS
         .iter()
         .position(|known| *known == level)
-        .ok_or_else(|| TravelError::NoSuchLevel { level: level.to_owned() })?;
+        .ok_or_else(|| AccessError::LevelNotFound { level: level.to_owned() })?;
     if role::Role::named(role).is_none() {
-        return Err(TravelError::NoSuchRole { role: role.to_owned() });
+        return Err(AccessError::RoleNotFound { role: role.to_owned() }.into());
     }
     let role = pgrx::spi::quote_identifier(role);
     spi::connected(|| {

@@ -2,7 +2,7 @@
 
 use super::source::Source;
 use crate::legs::thresholds;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError, UsageError};
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
 use crate::pg::time::{MIN_TIMESTAMP, utc};
@@ -32,7 +32,7 @@ impl Arguments {
     /// `(source, entity, since, until, condition, min_distance_km, min_velocity_kmh, use_accuracy, all_legs, columns)`
     pub fn of_detect(call: &Call) -> Result<Self, TravelError> {
         let thresholds = thresholds(call.f64(5), call.f64(6), call.bool(7))?;
-        let all_legs = call.bool(8).ok_or(TravelError::ArgumentNull { name: "all_legs" })?;
+        let all_legs = call.bool(8).ok_or(UsageError::ArgumentNull { name: "all_legs" })?;
         Self::read(call, thresholds, all_legs, 9)
     }
 
@@ -47,18 +47,20 @@ impl Arguments {
         all_legs: bool,
         columns_at: usize,
     ) -> Result<Self, TravelError> {
-        let source = call.oid(0).ok_or(TravelError::ArgumentNull { name: "source" })?;
-        let entity = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "entity" })?;
+        let source = call.oid(0).ok_or(UsageError::ArgumentNull { name: "source" })?;
+        let entity = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "entity" })?;
         // A bound beyond all times leaves the range open.
         let since = call.timestamp(2).filter(|time| *time != i64::MIN);
         let until = call.timestamp(3).filter(|time| *time != i64::MAX);
         if since == Some(i64::MAX) || until == Some(i64::MIN) {
-            return Err(TravelError::EmptyRange { since: bound(since), until: bound(until) });
+            return Err(SourceError::EmptyRange { since: bound(since), until: bound(until) }.into());
         }
         if let (Some(since), Some(until)) = (since, until)
             && since >= until
         {
-            return Err(TravelError::EmptyRange { since: bound(Some(since)), until: bound(Some(until)) });
+            return Err(
+                SourceError::EmptyRange { since: bound(Some(since)), until: bound(Some(until)) }.into()
+            );
         }
         Ok(Self {
             source: Source::open(source)?,
@@ -98,12 +100,14 @@ pub fn columns_argument(datum: Option<pg_sys::Datum>) -> Result<Vec<(String, Str
     // SAFETY: SQL declares the argument, or the column, as jsonb, and it outlives the call.
     let node = unsafe { Node::of(datum) };
     if node.kind() != Kind::Object {
-        return Err(TravelError::ColumnsNotAnObject { found: node.kind().as_str() });
+        return Err(SourceError::ColumnsNotAnObject { found: node.kind().as_str() }.into());
     }
     node.entries()
         .map(|(key, value)| match value.as_str() {
             Some(text) => Ok((key.to_owned(), text.trim().to_owned())),
-            None => Err(TravelError::ColumnsValue { key: key.to_owned(), found: value.kind().as_str() }),
+            None => {
+                Err(SourceError::ColumnsValue { key: key.to_owned(), found: value.kind().as_str() }.into())
+            }
         })
         .collect()
 }

@@ -3,7 +3,7 @@
 use super::arguments::Arguments;
 use super::expression;
 use super::source::{Source, SourceColumn, base_type, is_of_postgresql, type_in_sql};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{identifiers, literal, quoted};
 use crate::pg::time::looks_like_a_time;
 use pgrx::pg_sys;
@@ -86,19 +86,19 @@ impl Expression {
         };
         let converted = format!("({}::{wanted})", self.sql.replace("\n)", ")"));
         let hint = if is_key(&self.name) {
-            format!("Convert it in columns: {}.", json(&[(&self.name, &converted)]))
+            format!("Convert the value in columns: {}.", json(&[(&self.name, &converted)]))
         } else {
             format!(
-                "Give it as a standard column, converted in columns: {} for the column actor.",
+                "Convert it in columns, as a standard column. For the column actor: {}.",
                 json(&[("actor", &converted)])
             )
         };
-        Err(TravelError::ColumnType {
+        Err(SourceError::ColumnType {
             column: self.name,
             is: type_name(self.oid),
-            wanted: "of a type of PostgreSQL's own, or of a domain over one: another type's conversions are its owner's code",
+            wanted: "of a built-in type or a domain over one, because converting another type runs code of its owner",
             hint,
-        })
+        }.into())
     }
 
     /// The expression as text, converted if it has another type.
@@ -123,7 +123,7 @@ impl<'a> StandardColumns<'a> {
         let mut record = None;
         for (key, value) in &arguments.columns {
             if !is_key(key) {
-                return Err(TravelError::ColumnsKey { key: key.clone(), known: known_keys() });
+                return Err(SourceError::ColumnsKey { key: key.clone(), known: known_keys() }.into());
             }
             let expression = resolve(key, value, source)?;
             if key == "record" {
@@ -135,12 +135,14 @@ impl<'a> StandardColumns<'a> {
                     pg_sys::JSONOID | pg_sys::BPCHAROID => lenient(format!("{}::text", expression.sql)),
                     pg_sys::TEXTOID => lenient(expression.sql),
                     oid => {
-                        return Err(TravelError::ColumnType {
+                        return Err(SourceError::ColumnType {
                             column: "record".to_owned(),
                             is: type_name(oid),
                             wanted: "jsonb, json or text",
-                            hint: "Convert it in columns: {\"record\": \"(an expression)\"}.".to_owned(),
-                        });
+                            hint: "Convert the value in columns: {\"record\": \"(an expression)\"}."
+                                .to_owned(),
+                        }
+                        .into());
                     }
                 });
             } else {
@@ -185,12 +187,13 @@ impl<'a> StandardColumns<'a> {
     pub fn entity_part(&self, name: &str) -> Result<Expression, TravelError> {
         let standard = if is_key(name) { self.standard(name) } else { None };
         standard.or_else(|| Some(of_column(name, self.source.column(name)?))).ok_or_else(|| {
-            TravelError::NoEntityColumn {
-                name: quoted(name),
+            SourceError::NoEntityColumn {
+                name: name.to_owned(),
                 source: self.source.name.clone(),
                 available: self.source.column_names(),
                 hint: self.hint_for(name),
             }
+            .into()
         })
     }
 
@@ -201,22 +204,22 @@ impl<'a> StandardColumns<'a> {
         let meant = self.source.columns.iter().find(|column| plain(&column.name) == plain(name));
         match meant {
             Some(column) if is_key(name) => format!(
-                "Name the source's own column in entity: {}, or say in columns where the standard one is: {}.",
+                "Name the column of the source as the entity: {}. Or name it in columns as the standard column: {}.",
                 literal(&quoted(&column.name)),
                 json(&[(name, &column.name)])
             ),
             Some(column) => {
-                format!("Write it in entity with its quotation marks: {}.", literal(&quoted(&column.name)))
+                format!("Write the name with its double quotes: {}.", literal(&quoted(&column.name)))
             }
             None if looks_like_a_time(name) => {
-                "The second argument is the entity. Name a range of time: since => '2026-03-01', until => '2026-03-02'."
+                "The second argument is the entity. Pass a time range by name: since => '2026-03-01', until => '2026-03-02'."
                     .to_owned()
             }
             None if is_key(name) => format!(
-                "Name one of them in entity, or say in columns where it is: {}.",
+                "Name one of these columns as the entity, or name the column in columns: {}.",
                 json(&[(name, "the_column")])
             ),
-            None => "Name one of them in entity.".to_owned(),
+            None => "Name one of these columns as the entity.".to_owned(),
         }
     }
 
@@ -294,10 +297,13 @@ fn resolve(key: &str, value: &str, source: &Source) -> Result<Expression, Travel
         let names = identifiers(value, b',')?;
         source.column(names.first().filter(|_| names.len() == 1)?)
     });
-    name.map(|column| of_column(key, column)).ok_or_else(|| TravelError::NoSuchColumn {
-        key: key.to_owned(),
-        name: value.to_owned(),
-        source: source.name.clone(),
-        available: source.column_names(),
+    name.map(|column| of_column(key, column)).ok_or_else(|| {
+        SourceError::ColumnNotFound {
+            key: key.to_owned(),
+            name: value.to_owned(),
+            source: source.name.clone(),
+            available: source.column_names(),
+        }
+        .into()
     })
 }

@@ -6,10 +6,10 @@ use super::arguments::Arguments;
 use super::counted;
 use super::events::Events;
 use super::place::LocationType;
+use crate::event_counts::EventCounts;
 use crate::pg::errors::TravelError;
 use crate::pg::report::Report;
 use crate::pg::{settings, spi};
-use crate::tally::Tally;
 use strum::EnumString;
 
 /// The number of rows that are evaluated, and of those that are not, by cause.
@@ -62,8 +62,8 @@ pub enum DiagnosedRows<'a> {
 }
 
 /// The hint for rows that cannot be used.
-pub const LOOK_AT_COLUMNS: &str = "travel.coverage counts all rows by what became of them. The argument or setting \
-                                   columns says where the columns are; an expression in it can convert values.";
+pub const LOOK_AT_COLUMNS: &str = "Call travel.coverage, which counts the rows by status. Use columns to name the columns of \
+                                   the source, or to convert their values with an expression.";
 
 /// The longest example in a message, in characters.
 const LONGEST_EXAMPLE: usize = 60;
@@ -160,8 +160,8 @@ impl Cause {
             Self::NoTime => ("has no time", "have no time"),
             Self::BadTime => ("has a time that cannot be read", "have a time that cannot be read"),
             Self::NoEntity => ("has no entity", "have no entity"),
-            Self::FailedAuth => ("is a sign-in that failed", "are sign-ins that failed"),
-            Self::Service => ("is a call that a service made", "are calls that a service made"),
+            Self::FailedAuth => ("is a failed sign-in", "are failed sign-ins"),
+            Self::Service => ("is a call that an AWS service made", "are calls that an AWS service made"),
             Self::Ignored => ("is from an ignored network", "are from ignored networks"),
             Self::NoAddress => ("has no address", "have no address"),
             Self::BadAddress => ("has a malformed address", "have a malformed address"),
@@ -170,7 +170,7 @@ impl Cause {
                 "have a private address that no named network locates",
             ),
             Self::AwsService => ("is from an AWS service", "are from an AWS service"),
-            Self::AwsInternal => ("is from AWS itself", "are from AWS itself"),
+            Self::AwsInternal => ("is from AWS Internal", "are from AWS Internal"),
             Self::UnknownAddress => (
                 "has an address that no GeoIP database and no named network locates",
                 "have an address that no GeoIP database and no named network locates",
@@ -182,9 +182,9 @@ impl Cause {
 
 /// Reports the result of `travel.detect`: a notice that counts the events, or a warning if there are rows and none was
 /// evaluated. Within an SPI connection.
-pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<(), TravelError> {
+pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> Result<(), TravelError> {
     let in_range = events.in_range(arguments.first_start(), arguments.until);
-    if tally.evaluated == 0 {
+    if counts.evaluated == 0 {
         let diagnosis = Diagnosis::of(events, &DiagnosedRows::All(Some(&in_range)))?;
         if diagnosis.rows() == 0 {
             return conclude_without_rows(arguments);
@@ -207,7 +207,7 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
     if let Some(text) = events.record_as_text() {
         unreadable.push(format!("(s.record IS NULL AND {text} IS NOT NULL)"));
     }
-    if events.has_text_addresses && tally.not_located > 0 {
+    if events.has_text_addresses && counts.not_located > 0 {
         unreadable.push(format!("{} = 'malformed'", events.source_kind));
     }
     let detail = if unreadable.is_empty() {
@@ -216,12 +216,12 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
         let which = format!("{in_range} AND ({})", unreadable.join(" OR "));
         Diagnosis::of(events, &DiagnosedRows::All(Some(&which)))?.unreadable()
     };
-    let why = if tally.not_located > 0 { " (travel.coverage shows why)" } else { "" };
+    let why = if counts.not_located > 0 { " (travel.coverage shows why)" } else { "" };
     let mut report = Report::notice(format!(
         "travel.detect evaluated {} of {}; {} not located{why}",
-        counted(tally.evaluated, "event", "events"),
-        counted(tally.entities, "entity", "entities"),
-        counted(tally.not_located, "event was", "events were"),
+        counted(counts.evaluated, "event", "events"),
+        counted(counts.entities, "entity", "entities"),
+        counted(counts.not_located, "event was", "events were"),
     ));
     report.detail = detail.map(Into::into);
     report.send();
@@ -233,7 +233,7 @@ pub fn conclude(events: &Events, arguments: &Arguments, tally: Tally) -> Result<
 fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     let source = &arguments.source.name;
     let has_range = arguments.since.is_some() || arguments.until.is_some();
-    let of_range = if has_range { " in the range of time" } else { "" };
+    let of_range = if has_range { " in the time range" } else { "" };
     if arguments.condition.is_some() {
         let without = Arguments { condition: None, ..arguments.clone() };
         let events = Events::of(&without)?;
@@ -242,7 +242,7 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
         if any.len > 0 {
             Report::warning("travel.detect evaluated no events: no row satisfies the condition")
                 .detail(format!("{source} has rows{of_range}."))
-                .hint("Text comparison is case-sensitive. Check the values of the columns that the condition names.")
+                .hint("Check the values of the columns that the condition names. The comparison of text is case-sensitive.")
                 .send();
             return Ok(());
         }

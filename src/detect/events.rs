@@ -5,7 +5,7 @@ use super::columns::{Expression, StandardColumns, type_name};
 use super::expression;
 use super::place::{LocationType, number, place, place_as_given, source_kind};
 use super::source::is_textual;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
 use crate::pg::time::utc;
@@ -85,7 +85,7 @@ impl Events {
         if let Some(condition) = &arguments.condition {
             expression::check_condition(condition, columns.source())?;
         }
-        let names = identifiers(&arguments.entity, b',').ok_or_else(|| TravelError::EntitySyntax {
+        let names = identifiers(&arguments.entity, b',').ok_or_else(|| SourceError::EntitySyntax {
             argument: "entity",
             entity: arguments.entity.clone(),
         })?;
@@ -106,7 +106,7 @@ impl Events {
                 })
             })
             .collect::<Result<Vec<_>, TravelError>>()?;
-        let time = columns.standard("event_time").ok_or_else(|| TravelError::NoTimeColumn {
+        let time = columns.standard("event_time").ok_or_else(|| SourceError::NoTimeColumn {
             source: columns.source().name.clone(),
             available: columns.source().column_names(),
         })?;
@@ -335,17 +335,17 @@ impl Events {
         if !self.missing.is_empty() {
             let mut unknown = Vec::new();
             if self.missing.contains(&"outcome") {
-                unknown.push("failed sign-ins are evaluated like any event");
+                unknown.push("failed sign-ins are evaluated like other events");
             }
             if self.missing.contains(&"invoked_by") {
-                unknown.push("calls that a service made are evaluated like any event");
+                unknown.push("calls that an AWS service made are evaluated like other events");
             }
             Report::notice(format!(
-                "the source has no column {}: {}",
+                "source has no column {}: {}",
                 self.missing.join(" and no column "),
-                unknown.join(", ")
+                unknown.join(", and ")
             ))
-            .hint("The argument columns can say where they are.")
+            .hint("If the source has this information in other columns, name them in the argument columns.")
             .send();
         }
     }
@@ -373,17 +373,17 @@ fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
         pg_sys::TIMESTAMPTZOID => Ok(TimeKind::WithZone),
         pg_sys::TIMESTAMPOID => Ok(TimeKind::WithoutZone),
         oid if is_textual(oid) || is_unix_time(oid) || oid == pg_sys::UNKNOWNOID => Ok(TimeKind::Read),
-        oid => Err(TravelError::ColumnType {
+        oid => Err(SourceError::ColumnType {
             column: "event_time".to_owned(),
             is: type_name(oid),
             wanted: "timestamptz, timestamp, text, or Unix time as integer, bigint, numeric or double precision",
             hint: match oid {
-                pg_sys::DATEOID => "Convert it in columns: {\"event_time\": \"(the_column::timestamp)\"} is the midnight in UTC.",
-                pg_sys::FLOAT4OID => "It cannot hold the seconds of a time: a real is exact to about two minutes. Store the times as double precision.",
-                _ => "Convert it in columns: {\"event_time\": \"(an expression)\"}.",
+                pg_sys::DATEOID => "Convert the value in columns. For midnight in UTC: {\"event_time\": \"(the_column::timestamp)\"}.",
+                pg_sys::FLOAT4OID => "Store the times as double precision: a real is exact to about two minutes only.",
+                _ => "Convert the value in columns: {\"event_time\": \"(an expression)\"}.",
             }
             .to_owned(),
-        }),
+        }.into()),
     }
 }
 
@@ -394,14 +394,14 @@ fn is_unix_time(oid: pg_sys::Oid) -> bool {
 
 fn time_notice(kind: TimeKind, oid: pg_sys::Oid, arguments: &Arguments) -> Option<String> {
     if kind == TimeKind::WithoutZone {
-        return Some("event_time has no time zone: it is read as UTC".to_owned());
+        return Some("column \"event_time\" has no time zone and is read as UTC".to_owned());
     }
     let given = arguments.columns.iter().find(|(key, _)| key == "event_time");
     let column = given.map_or("event_time", |(_, column)| column);
     is_unix_time(oid).then(|| {
         format!(
-            "{column} is of type {}: it is read as Unix time, in seconds (10 digits), milliseconds (13), microseconds (16) or \
-             nanoseconds (19)",
+            "column \"{column}\" of type {} is read as Unix time in seconds (10 digits), milliseconds (13), microseconds (16) \
+             or nanoseconds (19)",
             type_name(oid)
         )
     })

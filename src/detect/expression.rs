@@ -2,7 +2,7 @@
 
 use super::source::{Source, base_type};
 use crate::pg::attempt::class;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::c_string;
 use crate::pg::spi;
 use pgrx::pg_sys::panic::CaughtError;
@@ -20,8 +20,12 @@ pub fn check_syntax(what: &str, text: &str) -> Result<(), TravelError> {
     })?;
     match shape {
         Shape::Expression => Ok(()),
-        Shape::Star => Err(TravelError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() }),
-        Shape::Other => Err(TravelError::NotOneExpression { what: what.to_owned(), text: text.to_owned() }),
+        Shape::Star => {
+            Err(SourceError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() }.into())
+        }
+        Shape::Other => {
+            Err(SourceError::NotOneExpression { what: what.to_owned(), text: text.to_owned() }.into())
+        }
     }
 }
 
@@ -41,10 +45,10 @@ pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, T
     let query = format!("SELECT ({text}\n) FROM {} AS s", source.name);
     let types = explained(what, text, &source.column_names(), || spi::column_types(&query))?;
     let [oid] = types[..] else {
-        return Err(TravelError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() });
+        return Err(SourceError::ExpressionIsAStar { what: what.to_owned(), text: text.to_owned() }.into());
     };
     if base_type(oid) == pg_sys::RECORDOID || source.is_its_row(base_type(oid)) {
-        return Err(TravelError::ExpressionIsARow { what: what.to_owned(), text: text.to_owned() });
+        return Err(SourceError::ExpressionIsARow { what: what.to_owned(), text: text.to_owned() }.into());
     }
     Ok(oid)
 }
@@ -68,7 +72,9 @@ pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     })?;
     match found {
         None => Ok(()),
-        Some((code, found)) => Err(TravelError::ConditionHas { code, found, text: text.to_owned() }),
+        Some((code, found)) => {
+            Err(RuleError::ConditionContains { code, found, text: text.to_owned() }.into())
+        }
     }
 }
 
@@ -78,11 +84,12 @@ pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelErro
     check_condition(text, source)?;
     let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n)", source.name);
     if explained("condition", text, &source.column_names(), || spi::has_volatile_condition(&query))? {
-        return Err(TravelError::ConditionHas {
+        return Err(RuleError::ConditionContains {
             code: PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
             found: "a volatile function",
             text: text.to_owned(),
-        });
+        }
+        .into());
     }
     Ok(())
 }
@@ -106,12 +113,15 @@ fn explained<R>(what: &str, text: &str, available: &str, body: impl FnOnce() -> 
             _ => caught.rethrow(),
         })
         .execute();
-    result.map_err(|(code, message)| TravelError::ExpressionFailed {
-        code,
-        what: what.to_owned(),
-        text: text.to_owned(),
-        message,
-        available: available.to_owned(),
+    result.map_err(|(code, message)| {
+        SourceError::ExpressionFailed {
+            code,
+            what: what.to_owned(),
+            text: text.to_owned(),
+            message,
+            available: available.to_owned(),
+        }
+        .into()
     })
 }
 

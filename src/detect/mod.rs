@@ -26,13 +26,13 @@ mod legs;
 mod place;
 mod source;
 
+use crate::event_counts;
 use crate::geoip::Places;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
-use crate::tally;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -50,7 +50,7 @@ pg_function!(travel_coverage_time_as_entity, pg_finfo_travel_coverage_time_as_en
 });
 
 fn time_as_entity(function: &'static str) -> Result<pg_sys::Datum, TravelError> {
-    Err(TravelError::TimeAsEntity { function })
+    Err(SourceError::TimeAsEntity { function }.into())
 }
 
 fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -62,9 +62,9 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let ((), tally) =
-            tally::counting(|| run(&legs::query(&events, &arguments), events.is_indexed, &rows));
-        diagnosis::conclude(&events, &arguments, tally)
+        let ((), counts) =
+            event_counts::counting(|| run(&legs::query(&events, &arguments), events.is_indexed, &rows));
+        diagnosis::conclude(&events, &arguments, counts)
     })?;
     Ok(rows.finish(call))
 }
@@ -74,7 +74,7 @@ fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let query = spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_what_is_missing();
-        Ok(legs::query(&events, &arguments))
+        Ok::<_, TravelError>(legs::query(&events, &arguments))
     })?;
     Ok(varlena(query.as_bytes()))
 }
@@ -86,7 +86,7 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let events = Events::of(&arguments)?;
         events.notice_of_times();
         run(&coverage::query(&events, &arguments), true, &rows);
-        Ok(())
+        Ok::<_, TravelError>(())
     })?;
     Ok(rows.finish(call))
 }

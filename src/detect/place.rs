@@ -2,7 +2,7 @@
 
 use super::columns::{Expression, StandardColumns, type_name};
 use super::source::{category, is_textual};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use pgrx::pg_sys;
 
 /// What locates the events of a source.
@@ -43,10 +43,11 @@ pub fn place(columns: &StandardColumns) -> Result<Place, TravelError> {
     let given = columns.is_given("latitude") && columns.is_given("longitude");
     let found = if given { coordinates() } else { address().or_else(coordinates) };
     found.unwrap_or_else(|| {
-        Err(TravelError::NoPlaceColumn {
+        Err(SourceError::NoPlaceColumn {
             source: columns.source().name.clone(),
             available: columns.source().column_names(),
-        })
+        }
+        .into())
     })
 }
 
@@ -58,13 +59,13 @@ fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
         pg_sys::CIDROID => Ok(format!("{}::inet", column.sql)),
         // An invalid address leaves the event unlocated. It must not end the query.
         pg_sys::TEXTOID => Ok(format!("travel.source_ip({})", column.sql)),
-        oid if never_holds_addresses(oid) => Err(TravelError::ColumnType {
+        oid if never_holds_addresses(oid) => Err(SourceError::ColumnType {
             column: name.to_owned(),
             is: type_name(oid),
             wanted: "inet or text",
-            hint: "Say in columns where the address is: {\"source_ip\": \"the_column\"}, or an expression in parentheses."
+            hint: "Name the column of the address in columns, {\"source_ip\": \"the_column\"}, or write an expression in parentheses."
                 .to_owned(),
-        }),
+        }.into()),
         _ => Ok(format!("travel.source_ip({}::text)", column.sql)),
     }
 }
@@ -100,12 +101,13 @@ pub fn number(name: &str, column: Expression) -> Result<String, TravelError> {
         JSONBOID | JSONOID => Ok(format!("travel.number({sql} #>> '{{}}')")),
         UNKNOWNOID => Ok(format!("travel.number({sql})")),
         oid if is_textual(oid) => Ok(format!("travel.number({sql}::text)")),
-        oid => Err(TravelError::ColumnType {
+        oid => Err(SourceError::ColumnType {
             column: name.to_owned(),
             is: type_name(oid),
-            wanted: "a number, or text",
-            hint: format!("Say in columns where it is: {{\"{name}\": \"the_column\"}}."),
-        }),
+            wanted: "a number or text",
+            hint: format!("Name the column in columns: {{\"{name}\": \"the_column\"}}."),
+        }
+        .into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The source: a table or view of the user, with its name, columns and indexes.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{c_string, identifiers, quoted};
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
@@ -41,7 +41,7 @@ impl Source {
             if !readable {
                 let role =
                     CStr::from_ptr(pg_sys::GetUserNameFromId(user, false)).to_string_lossy().into_owned();
-                return Err(TravelError::SourceNotReadable { name: source.name, role: quoted(&role) });
+                return Err(SourceError::NotReadable { name: source.name, role: quoted(&role) }.into());
             }
         }
         Ok(source)
@@ -95,7 +95,7 @@ impl Source {
         unsafe {
             let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
             if relation.is_null() {
-                return Err(TravelError::NoSuchSource { oid: oid.to_u32() });
+                return Err(SourceError::NotFound { oid: oid.to_u32() }.into());
             }
             let class = (*relation).rd_rel;
             let name = qualified_name((*class).relnamespace, (*class).relname.data.as_ptr());
@@ -115,7 +115,7 @@ impl Source {
             let indexes = first_columns_of_indexes(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
-                return Err(TravelError::SourceNotATable { name });
+                return Err(SourceError::NotATable { name }.into());
             }
             Ok(Self { row_type, name, columns, indexes })
         }

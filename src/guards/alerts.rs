@@ -2,7 +2,7 @@
 //! recorded in `travel.alert_history`, and archiving an alert as expected makes its locations known.
 
 use super::now;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
@@ -35,7 +35,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             let new = if is_scanning() { new } else { edited(&trigger, &old, new, changes)? };
             Ok(new.with(&[(c"updated_at", timestamp(now()))]).result())
         }
-        Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(TravelError::AlertsAreKept),
+        Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(GuardError::AlertsAreKept.into()),
         _ => Ok(trigger.proceed()),
     }
 }
@@ -44,19 +44,24 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn edited(trigger: &Trigger, old: &Tuple, new: Tuple, changes: Vec<Change>) -> Result<Tuple, TravelError> {
     let reason_given = changes.iter().any(|change| change.is_of(&["archive_reason"]));
     if let Some(change) = changes.into_iter().find(|change| !change.is_of(ANALYSTS)) {
-        return Err(TravelError::AlertColumn { column: change.column });
+        return Err(GuardError::AlertColumn { column: change.column }.into());
     }
     trigger.must_be_complete(&new)?;
-    trigger.must_be_one_of(&new, c"status", STATUSES, "For example: SET status = 'under_review'.")?;
+    trigger.must_be_one_of(
+        &new,
+        c"status",
+        STATUSES,
+        "Use one of these, for example SET status = 'under_review'.",
+    )?;
     trigger.must_be_one_of(
         &new,
         c"archive_reason",
         REASONS,
-        "For example: SET status = 'archived', archive_reason = 'expected'.",
+        "Use one of these, for example SET status = 'archived', archive_reason = 'expected'.",
     )?;
     let (was, is) = (is_archived(old)?, is_archived(&new)?);
     if let Some(reason) = new.text(c"archive_reason")?.filter(|_| reason_given && !is) {
-        return Err(TravelError::ReasonWithoutArchive { reason: reason.to_owned() });
+        return Err(GuardError::ReasonWithoutArchive { reason: reason.to_owned() }.into());
     }
     Ok(match (was, is) {
         (false, true) => new.with(&[(c"archived_at", timestamp(now()))]),

@@ -2,7 +2,7 @@
 //! others were entered by analysts or by an alert that was archived as expected.
 
 use super::{check_country_code, now, rule_must_exist, timestamp_text};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::scanning::is_scanning;
@@ -24,7 +24,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     match trigger.event() {
         Event::Insert { new } => match new.text(c"origin")? {
             Some(origin @ ("learnt" | "alert")) if !role::may_load(trigger.table_owner()) => {
-                Err(TravelError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() })
+                Err(GuardError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() }.into())
             }
             Some("learnt") => Ok(trigger.proceed()),
             _ => {
@@ -34,10 +34,10 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         },
         Event::Update { old, new } => {
             if is_learnt(&old)? {
-                return Err(TravelError::LearntRow { table: trigger.table() });
+                return Err(GuardError::LearntRow { table: trigger.table() }.into());
             }
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
-                return Err(TravelError::FixedColumn { table: trigger.table(), column: change.column });
+                return Err(GuardError::FixedColumn { table: trigger.table(), column: change.column }.into());
             }
             entered(&trigger, &new)
         }
@@ -47,7 +47,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 return Ok(trigger.proceed());
             }
             if is_learnt(&old)? {
-                return Err(TravelError::LearntRow { table: trigger.table() });
+                return Err(GuardError::LearntRow { table: trigger.table() }.into());
             }
             if is_in_force(&old) {
                 end(&trigger, &old);
@@ -62,27 +62,29 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Checks a row that was entered by hand or by an alert, and returns it as it is stored.
 fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
     trigger.must_be_complete(row)?;
-    trigger.must_say_something(row, c"baseline_entity", "Name the baseline user as the events do.")?;
+    trigger.must_say_something(row, c"baseline_entity", "Use the value that the events have.")?;
     trigger.must_be_one_of(
         row,
         c"origin",
         &["analyst", "learnt", "alert"],
-        "Omit it: rows entered by hand have 'analyst'.",
+        "Omit origin: rows that you insert have the origin 'analyst'.",
     )?;
     match row.text(c"state")? {
         Some(state) if state != "known" => {
-            return Err(TravelError::EnteredState { state: state.to_owned() });
+            return Err(GuardError::EnteredState { state: state.to_owned() }.into());
         }
         _ => {}
     }
     for (column, name) in [(c"first_seen", "first_seen"), (c"last_seen", "last_seen")] {
         if !row.is_null(column) {
-            return Err(TravelError::EnteredSeen { column: name });
+            return Err(GuardError::EnteredSeen { column: name }.into());
         }
     }
     let from = row.timestamp(c"valid_from").unwrap_or_else(now);
     if let Some(until) = row.timestamp(c"valid_until").filter(|until| *until <= from) {
-        return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
+        return Err(
+            GuardError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) }.into()
+        );
     }
     let by_hand = row.text(c"origin")? == Some("analyst");
     let mut row = row.with(&[(c"valid_from", timestamp(from))]);

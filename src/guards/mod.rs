@@ -18,7 +18,7 @@ mod suppressions;
 #[cfg(any(test, feature = "pg_test"))]
 mod tests;
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Trigger, Tuple};
@@ -28,7 +28,7 @@ use pgrx::pg_sys;
 fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelError> {
     match code {
         Some(code) if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_uppercase()) => {
-            Err(TravelError::CountryCode { column: column.to_owned(), value: code.to_owned() })
+            Err(GuardError::CountryCode { column: column.to_owned(), value: code.to_owned() }.into())
         }
         _ => Ok(()),
     }
@@ -47,7 +47,7 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     if found > 0 {
         return Ok(());
     }
-    Err(TravelError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() })
+    Err(GuardError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() }.into())
 }
 
 /// The start of the transaction, which is what SQL's `now()` returns.

@@ -2,7 +2,7 @@
 //! forever.
 
 use super::{check_country_code, rule_must_exist, timestamp_text};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::trigger::{Event, Trigger, text};
@@ -23,19 +23,21 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let (Some(from), Some(until)) = (row.timestamp(c"valid_from"), row.timestamp(c"valid_until"))
         && from >= until
     {
-        return Err(TravelError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) });
+        return Err(
+            GuardError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) }.into()
+        );
     }
     rule_must_exist(&trigger, &row)?;
     if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {
-        return Err(TravelError::BlankReason);
+        return Err(GuardError::BlankReason.into());
     }
     if let Some(pattern) = row.text(c"entity_like")?.filter(|pattern| ends_in_an_escape(pattern)) {
-        return Err(TravelError::PatternEscape { pattern: pattern.to_owned() });
+        return Err(GuardError::PatternEscape { pattern: pattern.to_owned() }.into());
     }
     let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
     let ends = row.timestamp(c"valid_until").is_some_and(|until| until != INFINITY);
     if !ends && criteria.iter().all(|column| row.is_null(column)) {
-        return Err(TravelError::SuppressesEverything);
+        return Err(GuardError::SuppressesEverything.into());
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;
     check_country_code("country_code_b", row.text(c"country_code_b")?)?;

@@ -4,15 +4,15 @@
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::row::leg_row;
 use super::state::State;
+use crate::event_counts;
 use crate::geoip::{Places, Point};
 use crate::networks;
 use crate::pg::array::Growing;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Palloc;
 use crate::pg::row::RowType;
 use crate::pg::snapshot::Snapshot;
-use crate::tally;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 use travel_core::address;
@@ -58,7 +58,7 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
             // SAFETY: it is the state of an aggregate, which this function may change in place.
             let state = unsafe { State::of_aggregate(datum) };
             if event_set::thresholds(state.bytes()) != thresholds {
-                return Err(TravelError::ThresholdVaries { over: "group" });
+                return Err(LegError::ThresholdVaries { over: "group" }.into());
             }
             state
         }
@@ -121,10 +121,10 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         (Some(state), Some(other)) => {
             let (a, b) = (state.bytes(), other.bytes());
             if event_set::thresholds(a) != event_set::thresholds(b) {
-                return Err(TravelError::ThresholdVaries { over: "group" });
+                return Err(LegError::ThresholdVaries { over: "group" }.into());
             }
             if event_set::is_labelled(a) != event_set::is_labelled(b) {
-                return Err(TravelError::StatesDiffer);
+                return Err(LegError::StatesDiffer.into());
             }
             Ok(state.join(other)?.datum())
         }
@@ -157,7 +157,7 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
     let mut is_evaluated = false;
     // The numbers of rows that have a site but are not evaluated.
     let (mut not_located, mut ignored) = (0_u64, 0_u64);
-    let events = event_set::events(&[set], &Palloc).map_err(|_| TravelError::TooManyEvents)?;
+    let events = event_set::events(&[set], &Palloc).map_err(|_| LegError::TooManyEvents)?;
     let mut last: Option<Site> = None;
     let mut coordinates = None;
     let mut moves = false;
@@ -190,7 +190,7 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
             legs.push(|| leg_row(row_type, &leg, &measure, places.as_ref()))?;
         }
     }
-    if tally::is_running() {
+    if event_counts::is_running() {
         // With named networks, events that are not located were counted when they arrived.
         if !places.as_ref().is_some_and(Places::have_networks) {
             for (site, rows) in event_set::packed_sites(set) {
@@ -200,7 +200,7 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
             }
         }
         let evaluated = event_set::rows(set).saturating_sub(not_located + ignored);
-        tally::add(u64::from(is_evaluated), evaluated, event_set::unlocated_rows(set) + not_located);
+        event_counts::add(u64::from(is_evaluated), evaluated, event_set::unlocated_rows(set) + not_located);
     }
     Ok(())
 }
@@ -237,5 +237,5 @@ fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelEr
         let context = (*call.raw()).context;
         !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_AggState
     };
-    if in_aggregate { Ok(()) } else { Err(TravelError::NotInAggregate { function }) }
+    if in_aggregate { Ok(()) } else { Err(UsageError::NotInAggregate { function }.into()) }
 }

@@ -1,7 +1,7 @@
 //! The arguments that the window function and the aggregate share, read from SQL and checked: thresholds, times, and
 //! the address or the coordinates of an event.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use pgrx::pg_sys;
@@ -17,22 +17,22 @@ pub fn thresholds(
     use_accuracy: Option<bool>,
 ) -> Result<Thresholds, TravelError> {
     let checked = |name, value: Option<f64>| match value {
-        None => Err(TravelError::ThresholdNull { name }),
+        None => Err(LegError::ThresholdNull { name }),
         Some(value) if !value.is_finite() || value < 0.0 => {
-            Err(TravelError::ThresholdNotANumber { name, value })
+            Err(LegError::ThresholdOutOfRange { name, value })
         }
         Some(value) => Ok(value),
     };
     Ok(Thresholds {
         min_distance_km: checked("min_distance_km", min_distance_km)?,
         min_velocity_kmh: checked("min_velocity_kmh", min_velocity_kmh)?,
-        use_accuracy: use_accuracy.ok_or(TravelError::ThresholdNull { name: "use_accuracy" })?,
+        use_accuracy: use_accuracy.ok_or(LegError::ThresholdNull { name: "use_accuracy" })?,
     })
 }
 
 /// Checks that a time is finite. PostgreSQL's infinities are the ends of the range.
 pub fn finite(time_us: i64) -> Result<i64, TravelError> {
-    if time_us == i64::MIN || time_us == i64::MAX { Err(TravelError::InfiniteTime) } else { Ok(time_us) }
+    if time_us == i64::MIN || time_us == i64::MAX { Err(LegError::InfiniteTime.into()) } else { Ok(time_us) }
 }
 
 /// Reads an address from text. `None` if the text is not an address. A number is an error, because it is probably a
@@ -40,7 +40,7 @@ pub fn finite(time_us: i64) -> Result<i64, TravelError> {
 fn address_of_text(text: &str) -> Result<Option<std::net::IpAddr>, TravelError> {
     match address::parse(text) {
         None if travel_cloudtrail::plain_decimal(text) => {
-            Err(TravelError::AddressIsANumber { text: text.to_owned() })
+            Err(LegError::AddressIsANumber { text: text.to_owned() }.into())
         }
         address => Ok(address),
     }

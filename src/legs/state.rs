@@ -1,6 +1,6 @@
 //! The type `travel_internal.legs_state`: an event set (see `travel_core::event_set`) as a value of PostgreSQL.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena};
 use pgrx::pg_sys;
@@ -92,20 +92,20 @@ impl State {
         let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
         let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
         loop {
-            let mut out = Palloc.slice::<u8>(size).map_err(|_| TravelError::TooManyEvents)?;
+            let mut out = Palloc.slice::<u8>(size).map_err(|_| LegError::TooManyEvents)?;
             let merged =
-                event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| TravelError::TooManyEvents)?;
+                event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| LegError::TooManyEvents)?;
             let Some(used) = merged else {
                 size = size.saturating_mul(2);
                 if size > 4 * MAX_VARLENA {
-                    return Err(TravelError::TooManyEvents);
+                    return Err(LegError::TooManyEvents.into());
                 }
                 continue;
             };
             let room = home.map_or(0, |home| home.block().len());
             let wanted = event_set::capacity_after_merge(used, room, needed);
             if used + needed > MAX_VARLENA - pg_sys::VARHDRSZ {
-                return Err(TravelError::TooManyEvents);
+                return Err(LegError::TooManyEvents.into());
             }
             let target = match home {
                 Some(home) if wanted == room => home,
@@ -115,7 +115,7 @@ impl State {
             target.block()[..used].copy_from_slice(&out[..used]);
             // A state that is nearly full of distinct events would be merged again and again without effect.
             if home.is_some() && used > MAX_VARLENA / 10 * 9 {
-                return Err(TravelError::TooManyEvents);
+                return Err(LegError::TooManyEvents.into());
             }
             return Ok(target);
         }
@@ -130,7 +130,7 @@ impl State {
 
     fn allocate(size: usize) -> Result<Self, TravelError> {
         if size > MAX_VARLENA {
-            return Err(TravelError::TooManyEvents);
+            return Err(LegError::TooManyEvents.into());
         }
         // SAFETY: a plain allocation, its header written at once. The rest is zeroed: a value may be copied whole.
         unsafe {
@@ -151,21 +151,22 @@ fn state_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(text) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: the argument of an input function is a C string.
     let text = unsafe { std::ffi::CStr::from_ptr(text.cast_mut_ptr()) }.to_bytes();
-    let bad = |detail: &str| TravelError::StateText { detail: detail.to_owned() };
-    let digits = text.strip_prefix(b"\\x").ok_or_else(|| bad("It does not begin with \\x."))?;
+    let bad = |detail: &str| LegError::StateText { detail: detail.to_owned() }.into();
+    let digits = text.strip_prefix(b"\\x").ok_or_else(|| bad("The text does not begin with \\x."))?;
     if digits.len() % 2 != 0 {
-        return Err(bad("It has an odd number of hex digits."));
+        return Err(bad("The text has an odd number of hexadecimal digits."));
     }
-    let mut bytes = Palloc.slice::<u8>(digits.len() / 2).map_err(|_| TravelError::TooManyEvents)?;
+    let mut bytes = Palloc.slice::<u8>(digits.len() / 2).map_err(|_| LegError::TooManyEvents)?;
     let digit = |character: u8| char::from(character).to_digit(16).map(|value| value as u8);
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
         let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
-            return Err(bad("It has a character that is no hex digit."));
+            return Err(bad("The text has a character that is not a hexadecimal digit."));
         };
         *byte = high << 4 | low;
     }
-    event_set::validate(&bytes)
-        .map_err(|corrupt| TravelError::StateText { detail: format!("It is no event set: {corrupt}.") })?;
+    event_set::validate(&bytes).map_err(|corrupt| LegError::StateText {
+        detail: format!("The value is not an event set: {corrupt}."),
+    })?;
     Ok(varlena(&bytes))
 }
 
@@ -174,7 +175,7 @@ fn state_out(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let bytes = &bytes[..event_set::used(bytes)];
     // The result of an output function is a C string: the last byte stays 0.
-    let mut text = Palloc.slice::<u8>(bytes.len() * 2 + 3).map_err(|_| TravelError::TooManyEvents)?;
+    let mut text = Palloc.slice::<u8>(bytes.len() * 2 + 3).map_err(|_| LegError::TooManyEvents)?;
     text[..2].copy_from_slice(b"\\x");
     for (pair, byte) in text[2..].chunks_exact_mut(2).zip(bytes) {
         pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
@@ -194,8 +195,9 @@ fn state_recv(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         (*buffer).cursor = (*buffer).len;
         std::slice::from_raw_parts(start, length)
     };
-    event_set::validate(bytes)
-        .map_err(|corrupt| TravelError::StateBinary { detail: format!("It is no event set: {corrupt}.") })?;
+    event_set::validate(bytes).map_err(|corrupt| LegError::StateBinary {
+        detail: format!("The value is not an event set: {corrupt}."),
+    })?;
     Ok(varlena(bytes))
 }
 

@@ -2,13 +2,13 @@
 
 use super::arguments::{ArgumentSite, SiteArguments, finite, thresholds};
 use super::row::leg_row;
+use crate::event_counts;
 use crate::geoip::Places;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::memory::varlena;
 use crate::pg::row::RowType;
 use crate::pg::window::{Ahead, Window};
-use crate::tally;
 use pgrx::pg_sys;
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 
@@ -44,7 +44,7 @@ struct Partition {
 }
 
 fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
-    let window = Window::of(call).ok_or(TravelError::NotAWindow)?;
+    let window = Window::of(call).ok_or(UsageError::NotAWindow)?;
     let id_at = 1 + place.arguments();
     let site = *call.site_cache(|| {
         // SAFETY: SQL declares the result as travel.leg; the call site outlives the call.
@@ -67,7 +67,7 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
             });
         } else if !site.fixed_thresholds && window_thresholds(&window, id_at + 1)? != (*partition).thresholds
         {
-            return Err(TravelError::ThresholdVaries { over: "partition" });
+            return Err(LegError::ThresholdVaries { over: "partition" }.into());
         }
         &mut *partition
     };
@@ -75,14 +75,14 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let Some(time) = time else { return Ok(call.null()) };
     let time_us = finite(time.value() as i64)?;
     if time_us < partition.last_time_us {
-        return Err(TravelError::DescendingTime);
+        return Err(LegError::DescendingTime.into());
     }
     partition.last_time_us = time_us;
     let at = place.read(|n| [place_1, place_2, place_3][n])?;
     let (stop, places) = match fate_of(time_us, at)? {
         RowFate::Located(stop, places) => (stop, places),
         RowFate::NotLocated => {
-            tally::add(0, 0, 1);
+            event_counts::add(0, 0, 1);
             return Ok(call.null());
         }
         RowFate::Ignored => return Ok(call.null()),
@@ -91,13 +91,13 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let last = partition.journey.last();
     if last.is_some_and(|last| (last.time_us, last.site) == (time_us, stop.site)) {
         // The row is the same event again. It matters only if its id is smaller.
-        tally::add(0, 1, 0);
+        event_counts::add(0, 1, 0);
         if !site.without_ids {
             partition.id.keep_smaller(window.arguments::<1>(id_at)[0], &window);
         }
         return Ok(call.null());
     }
-    tally::add(u64::from(last.is_none()), 1, 0);
+    event_counts::add(u64::from(last.is_none()), 1, 0);
     let arrived = partition.journey.arrive(stop);
     let mut result = None;
     let id = match (site.without_ids, arrived) {

@@ -1,6 +1,6 @@
-//! Arrays as results.
+//! SQL arrays: making them from Rust values, and reading those of text.
 
-use super::errors::TravelError;
+use super::errors::{LegError, TravelError};
 use super::function::{utf8, varlena_bytes};
 use super::memory::{MAX_VARLENA, varlena, within};
 use pgrx::pg_sys;
@@ -71,7 +71,7 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     }
 }
 
-/// A `text[]` in which NULLs may be.
+/// A `text[]` whose elements may be NULL, in the current memory context.
 pub fn of_nullable_texts<T: AsRef<str>>(texts: &[Option<T>]) -> pg_sys::Datum {
     let mut elements: Vec<pg_sys::Datum> = texts
         .iter()
@@ -97,11 +97,11 @@ pub fn of_nullable_texts<T: AsRef<str>>(texts: &[Option<T>]) -> pg_sys::Datum {
     }
 }
 
-/// An array of rows that grows, in a memory context of its own under the current one.
+/// An array of composite values that grows one by one. It lives in a memory context of its own below the current one.
 pub struct Growing {
     state: *mut pg_sys::ArrayBuildState,
     element: pg_sys::Oid,
-    /// Where a row and its columns are made, emptied after each.
+    /// The memory context in which a row is made. It is emptied after each row.
     scratch: pg_sys::MemoryContext,
     size: usize,
 }
@@ -126,7 +126,7 @@ impl Growing {
         }
     }
 
-    /// Adds the composite value that `make` makes.
+    /// Adds the composite value that `make` returns. It is an error if the array would exceed 1 GB.
     pub fn push(
         &mut self,
         make: impl FnOnce() -> Result<pg_sys::Datum, TravelError>,
@@ -136,7 +136,7 @@ impl Growing {
             let row = within(self.scratch, make)?;
             self.size += pgrx::varlena::varsize_any(row.cast_mut_ptr()) + 8;
             if self.size > MAX_VARLENA {
-                return Err(TravelError::TooManyLegs);
+                return Err(LegError::TooManyLegs.into());
             }
             self.state =
                 pg_sys::accumArrayResult(self.state, row, false, self.element, pg_sys::CurrentMemoryContext);
@@ -145,6 +145,7 @@ impl Growing {
         Ok(())
     }
 
+    /// The array, in the current memory context.
     pub fn finish(self) -> pg_sys::Datum {
         // SAFETY: as in `push`; without elements it gives the empty array.
         unsafe { pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext) }
@@ -174,7 +175,7 @@ pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Da
     }
 }
 
-/// The texts of a text[].
+/// The elements of a `text[]`.
 ///
 /// # Safety
 /// `datum` must be a text[].

@@ -1,4 +1,4 @@
-//! Something that may fail and leave the transaction as it was.
+//! Running something that may fail, in a subtransaction, so a failure leaves the transaction as it was.
 
 use super::errors::TravelError;
 use pgrx::pg_sys::panic::{CaughtError, ErrorReportWithLevel};
@@ -8,9 +8,9 @@ use std::panic::AssertUnwindSafe;
 /// Why an attempt failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// Boxed: it is large.
+    /// An error of the extension. It is boxed because it is large.
     Ours(Box<TravelError>),
-    /// An error of PostgreSQL or of the user's own functions.
+    /// An error of PostgreSQL, or of a function that a user wrote.
     Raised { code: PgSqlErrorCode, message: String },
 }
 
@@ -20,8 +20,8 @@ enum Stop {
     Cancelled(Box<CaughtError>),
 }
 
-/// Runs `body` as a subtransaction: what it did is undone if it fails. Only the cancel of the session's statement is
-/// passed on: an error with any SQLSTATE can be one that a user's function raised.
+/// Runs `body` in a subtransaction, which is rolled back if `body` fails. The error becomes the result, whatever its
+/// SQLSTATE: a function that a user wrote can raise any. Only the cancel of the session's statement is passed on.
 pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Failure> {
     // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
     // back after the subtransaction, however it ended. It also ends before a cancel is passed on: a handler further out
@@ -59,8 +59,8 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
     }
 }
 
-/// Whether an error is the cancel of the session's statement: by a user, or by statement_timeout. A function can raise
-/// the same SQLSTATE; the name of the place where PostgreSQL raised it cannot be made up in SQL.
+/// Whether an error is the cancel of the session's statement, by a user or by `statement_timeout`. A function can raise the
+/// same SQLSTATE, but not the name of the C function that raises it in PostgreSQL.
 pub fn is_cancel(report: &ErrorReportWithLevel) -> bool {
     report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
         && report.function_name() == Some("ProcessInterrupts")

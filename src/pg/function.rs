@@ -1,12 +1,25 @@
-//! Functions that SQL calls, declared by hand: typed access to their arguments, results, and a cache per call site.
+//! Functions that SQL calls: their declaration, typed access to their arguments, and a cache per call site.
+//!
+//! [`pg_function!`](pg_function) stands beside pgrx's `#[pg_extern(sql = "")]` for these reasons:
+//!
+//! - The SQL of the extension is written by hand, so what `#[pg_extern]` generates for it would not be used: it still needs
+//!   `SqlTranslatable` types for all arguments and results, which many functions here (window function, aggregate support,
+//!   triggers, functions of `internal`) do not have.
+//! - `#[pg_extern]` converts each argument to an owned or borrowed Rust value, and a composite result goes through
+//!   `PgHeapTuple`. Functions here run once per event: they read only the arguments that they need, borrow text where it
+//!   lies, and keep what they look up in the call site (`fn_extra`).
+//! - Errors of a body are values ([`TravelError`]) with SQLSTATE, detail and hint, which the macro raises in one place.
+//!
+//! The cost of the two declarations was not measured against each other. docs/performance.md has the cost of the functions.
 
-use super::errors::TravelError;
+use super::errors::{TravelError, UsageError};
 use super::inet;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 
-/// Defines the C function `$symbol` and its V1 information, with the body `fn(&Call) -> Result<Datum, TravelError>`.
-/// Errors of the body become SQL errors; a panic or an error of PostgreSQL unwinds to here and is reported.
+/// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention. The
+/// body is a `fn(&Call) -> Result<Datum, TravelError>`. An error of the body becomes an SQL error. A panic, or an error of
+/// PostgreSQL, unwinds to here and is reported.
 macro_rules! pg_function {
     ($symbol:ident, $info:ident, $body:expr) => {
         #[doc(hidden)]
@@ -35,7 +48,7 @@ macro_rules! pg_function {
 }
 pub(crate) use pg_function;
 
-/// One call of an SQL function.
+/// One call of a function from SQL. Arguments are numbered from 0.
 pub struct Call {
     fcinfo: pg_sys::FunctionCallInfo,
 }
@@ -51,7 +64,7 @@ impl Call {
         self.fcinfo
     }
 
-    /// The number of arguments that this call was made with.
+    /// The number of arguments of this call.
     pub fn count(&self) -> usize {
         // SAFETY: see `new`.
         unsafe { (*self.fcinfo).nargs as usize }
@@ -99,15 +112,15 @@ impl Call {
         self.bytes(n).map(utf8).transpose()
     }
 
-    /// The SQL NULL as a result.
+    /// Makes NULL the result.
     pub fn null(&self) -> pg_sys::Datum {
         // SAFETY: see `new`.
         unsafe { (*self.fcinfo).isnull = true };
         pg_sys::Datum::from(0_usize)
     }
 
-    /// A value of the caller's for this call site (one place in one plan), made at its first call. It lives in the
-    /// function's memory context and is not dropped: `T` holds no heap memory of Rust's.
+    /// A value that is made at the first call of a call site (one place in one plan) and kept for its later calls. It lives
+    /// in the memory context of the call site and is never dropped, so `T` must not own heap memory.
     pub fn site_cache<T>(&self, make: impl FnOnce() -> Result<T, TravelError>) -> Result<&T, TravelError> {
         const { assert!(!std::mem::needs_drop::<T>()) };
         // SAFETY: PostgreSQL gives every call a `flinfo`; nobody else uses its `fn_extra`, and each function caches
@@ -138,19 +151,26 @@ impl Call {
             let procedures = pg_sys::SysCacheIdentifier::PROCOID as i32;
             let none = pg_sys::Datum::from(0_usize);
             if !pg_sys::SearchSysCacheExists(procedures, pg_sys::Datum::from(function), none, none, none) {
-                return Err(TravelError::ExtensionDropped);
+                return Err(UsageError::ExtensionDropped.into());
             }
             Ok(pg_sys::get_func_rettype(function))
         }
     }
 
-    /// Whether an argument is the same in every call of this site: a constant or a parameter from outside.
+    /// Whether an argument has the same value in every call of this call site, because it is a constant or a parameter of
+    /// the query.
     pub fn is_stable(&self, n: usize) -> bool {
         // SAFETY: see `site_cache`.
         unsafe { pg_sys::get_fn_expr_arg_stable((*self.fcinfo).flinfo, n as i32) }
     }
 }
 
+/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed or
+/// stored out of line.
+///
+/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed or
+/// stored out of line.
+///
 /// # Safety
 /// `datum` must be a variable-length value.
 pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
@@ -167,12 +187,12 @@ pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
-/// Text of a UTF8 database: installation refuses any other.
+/// The bytes of a text as a string. Installation refuses databases with another encoding than UTF8.
 pub fn utf8(bytes: &[u8]) -> Result<&str, TravelError> {
-    std::str::from_utf8(bytes).map_err(|_| TravelError::NotUtf8)
+    std::str::from_utf8(bytes).map_err(|_| UsageError::NotUtf8.into())
 }
 
-/// A result of a pass-by-value type.
+/// A double precision as a datum.
 pub fn f64_datum(value: f64) -> pg_sys::Datum {
     pg_sys::Datum::from(value.to_bits())
 }

@@ -4,7 +4,7 @@
 //! The catalogs are checked before the query runs. The guard covers what they do not record: functions called in the body
 //! of another function, and functions that are replaced between the check and the call.
 
-use super::errors::TravelError;
+use super::errors::{AccessError, TravelError};
 use super::role::Role;
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -16,7 +16,7 @@ thread_local! {
 
 type Hooks = (pg_sys::needs_fmgr_hook_type, pg_sys::fmgr_hook_type);
 
-/// Runs `body`, in which each function that PostgreSQL looks up to run it, or to put its body into a query, is checked.
+/// Runs `body`, and checks each function that PostgreSQL looks up in it, to call the function or to inline its body.
 pub fn guarded<R>(body: impl FnOnce() -> R) -> R {
     if IS_ACTIVE.get() {
         return body();
@@ -29,8 +29,8 @@ struct Guard;
 
 impl Guard {
     fn begin() -> Self {
-        // SAFETY: variables of the backend, which has one thread; they are put back when the guard goes, also while an error
-        // unwinds.
+        // SAFETY: variables of the backend, which has one thread. They are restored when the guard is dropped, also while an
+        // error unwinds.
         unsafe {
             BEFORE.set((pg_sys::needs_fmgr_hook, pg_sys::fmgr_hook));
             pg_sys::needs_fmgr_hook = Some(is_hooked);
@@ -49,7 +49,8 @@ impl Drop for Guard {
     }
 }
 
-/// Asked of each function that is looked up, unless it is one of PostgreSQL's own or changes its rights or settings.
+/// PostgreSQL calls this hook for each function that it looks up, except for built-in functions and for those that change
+/// their rights or settings.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn is_hooked(function: pg_sys::Oid) -> bool {
     check(function);
@@ -60,7 +61,8 @@ unsafe extern "C-unwind" fn is_hooked(function: pg_sys::Oid) -> bool {
     }
 }
 
-/// Called when a function that changes its rights or settings starts: the rights are its own already.
+/// PostgreSQL calls this hook when a function that changes its rights or settings starts. The current role is then already
+/// the one that the function runs as.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn on_call(
     event: pg_sys::FmgrHookEventType::Type,
@@ -81,7 +83,7 @@ unsafe extern "C-unwind" fn on_call(
 fn check(function: pg_sys::Oid) {
     // SAFETY: look-ups in the catalogs.
     if unsafe { pg_sys::isAnyTempNamespace(pg_sys::get_func_namespace(function)) } {
-        TravelError::TemporaryFunction { function: name_of(function) }.raise();
+        TravelError::from(AccessError::FunctionTemporary { function: name_of(function) }).raise();
     }
     let role = Role::current();
     if !role.is_superuser() {
@@ -90,11 +92,11 @@ fn check(function: pg_sys::Oid) {
     if let Some(owner) = Role::owner_of_function(function)
         && !owner.is_superuser()
     {
-        TravelError::FunctionNotTrusted {
+        TravelError::from(AccessError::FunctionNotTrusted {
             function: name_of(function),
             owner: owner.name(),
             role: role.name(),
-        }
+        })
         .raise();
     }
 }

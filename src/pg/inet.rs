@@ -1,4 +1,4 @@
-//! PostgreSQL's inet without a detour through text.
+//! Reading and making values of inet and cidr, in their binary form (utils/inet.h).
 
 use pgrx::pg_sys;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use travel_core::address;
 const FAMILY_IPV4: u8 = 2;
 const FAMILY_IPV6: u8 = 3;
 
-/// The host of an inet or cidr: its netmask is dropped, an IPv4-mapped IPv6 address unwrapped.
+/// The host of an inet or cidr. Its netmask is ignored, and an IPv4-mapped IPv6 address becomes the IPv4 address.
 ///
 /// # Safety
 /// `datum` must be an inet or a cidr.
@@ -17,7 +17,7 @@ pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
     unsafe { read_prefix(datum) }.map(|(address, _)| address::host(address))
 }
 
-/// The address of an inet or cidr as it is, and the length of its prefix.
+/// The address of an inet or cidr, unchanged, and the length of its prefix.
 ///
 /// # Safety
 /// `datum` must be an inet or a cidr.
@@ -35,7 +35,7 @@ pub unsafe fn read_prefix(datum: pg_sys::Datum) -> Option<(IpAddr, u8)> {
     Some((address, *bits))
 }
 
-/// The content of an inet or cidr as PostgreSQL stores it, and its length.
+/// The content of an inet or cidr as PostgreSQL stores it, in a buffer, and the length of the content.
 pub fn content(address: IpAddr, bits: u8) -> ([u8; 18], usize) {
     let mut bytes = [0; 18];
     bytes[1] = bits;
@@ -53,7 +53,7 @@ pub fn content(address: IpAddr, bits: u8) -> ([u8; 18], usize) {
     }
 }
 
-/// A host, in the current memory context.
+/// A host as an inet, in the current memory context.
 pub fn host(address: IpAddr) -> pg_sys::Datum {
     let (bytes, length) = content(address, if address.is_ipv4() { 32 } else { 128 });
     super::memory::varlena(&bytes[..length])

@@ -1,7 +1,8 @@
-//! PostgreSQL's binary jsonb (utils/jsonb.h), read where it lies. Every access is checked: damage reads as null.
+//! Reading jsonb in its binary form (utils/jsonb.h), without a copy. Every access is checked, and damaged data reads as null.
 //!
-//! A container is a header (kind and count), one 4-byte entry for each child (an object's keys come first, then its
-//! values), then their data. An entry holds the child's length or, in every 32nd, the position after it.
+//! A container is a header (kind and number of children), then one 4-byte entry per child (in an object, those of all keys
+//! come before those of the values), then the data of the children. An entry has the length of the child's data or, in
+//! every 32nd entry, the offset of its end.
 
 use super::attempt::class;
 use super::memory::varlena;
@@ -28,19 +29,19 @@ const TRUE: u32 = 0x3000_0000;
 const NULL: u32 = 0x4000_0000;
 const CONTAINER: u32 = 0x5000_0000;
 
-/// A value inside a jsonb. What it holds is looked at only where someone asks: most of a record is passed over.
+/// A value inside a jsonb. It is decoded only when it is asked for, because most of a record is never read.
 #[derive(Clone, Copy)]
 pub struct Node<'a> {
     /// One of the types of an entry.
     kind: u32,
-    /// A string's text, a numeric as it is stored with its header, a container from its header on.
+    /// The text of a string, a numeric with its header, or a container from its header on.
     bytes: &'a [u8],
 }
 
 impl<'a> Node<'a> {
     const NOTHING: Self = Self { kind: NULL, bytes: &[] };
 
-    /// The value that a jsonb is.
+    /// The root value of a jsonb.
     ///
     /// # Safety
     /// `datum` must be a jsonb that outlives `'a`.
@@ -52,12 +53,12 @@ impl<'a> Node<'a> {
         if root.header() & IS_SCALAR != 0 { root.elements().next().unwrap_or(Self::NOTHING) } else { root }
     }
 
-    /// A new jsonb of this array or object, in the current memory context; a scalar gives none.
+    /// This array or object as a new jsonb, in the current memory context. `None` for a scalar.
     pub fn to_jsonb(self) -> Option<pg_sys::Datum> {
         (self.header() & (IS_OBJECT | IS_ARRAY) != 0).then(|| varlena(self.bytes))
     }
 
-    /// That of an array or object, else 0.
+    /// The header of an array or object. 0 for any other value.
     #[inline]
     fn header(self) -> u32 {
         match self.bytes.first_chunk() {
@@ -77,8 +78,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The entries of the children of a container that has this flag, `each` for each one that its header counts, and
-    /// the data behind them.
+    /// The entries of a container's children and the data behind them, if the container has this flag. `each` is the number
+    /// of entries for each child that the header counts.
     #[inline]
     fn children(self, flag: u32, each: usize) -> (&'a [Word], &'a [u8]) {
         let header = self.header();
@@ -90,7 +91,7 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Walks entries in order, so that each position is known without looking back.
+/// Walks through entries in order. Each offset follows from the one before.
 #[derive(Clone)]
 struct Cursor<'a> {
     entries: slice::Iter<'a, Word>,
@@ -98,7 +99,7 @@ struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// From the position after others on: their lengths, since the last one that holds a position.
+    /// Starts at the end of `others`, which is the sum of their lengths since the last entry that has an offset.
     #[inline]
     fn after(others: &[Word], entries: &'a [Word]) -> Self {
         let since = others.iter().rposition(|entry| word(*entry) & HAS_END != 0).unwrap_or(0);
@@ -108,7 +109,7 @@ impl<'a> Cursor<'a> {
 }
 
 impl Iterator for Cursor<'_> {
-    /// An entry, and where in the data its child is.
+    /// An entry, and the range of its child in the data.
     type Item = (u32, Range<usize>);
 
     #[inline]
@@ -151,14 +152,15 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// Brings a record into the processor's cache: its lines one after another are faster than where keys and values lead.
+/// Reads a record once from front to back to bring it into the processor's cache. This is faster than to let the keys and
+/// values be fetched in the order in which they are read.
 fn fetch(bytes: &[u8]) {
     const LINE: usize = 64;
     const RECORD: usize = 4096;
     std::hint::black_box(bytes.iter().take(RECORD).step_by(LINE).fold(0, |all, byte| all | byte));
 }
 
-/// The text that a key or a string is.
+/// The text of a key or a string.
 #[inline]
 fn utf8(bytes: &[u8]) -> &str {
     // SAFETY: PostgreSQL checks the encoding of every text that it takes in, and installation refuses databases
@@ -212,7 +214,7 @@ impl<'a> Json<'a> for Node<'a> {
     fn get(self, key: &str) -> Option<Self> {
         let (entries, data) = self.children(IS_OBJECT, 2);
         let count = entries.len() / 2;
-        // Keys are sorted by their length, then by their bytes: what is longer is not looked at.
+        // Keys are sorted by length, then by bytes, so the search ends at the first longer key.
         let found = Cursor::after(&[], entries.get(..count)?)
             .take_while(|(_, range)| range.len() <= key.len())
             .position(|(_, range)| data.get(range) == Some(key.as_bytes()))?;
@@ -252,13 +254,13 @@ thread_local! {
     static REPLACED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How many escapes [`of_json`] replaced since the last call.
+/// The number of escapes that [`of_json`] replaced since the last call of this function.
 pub fn take_replaced() -> usize {
     REPLACED.take()
 }
 
-/// A new jsonb of a JSON text, in the current memory context, or what is wrong with the text. Escapes that no text of
-/// PostgreSQL's holds are replaced. The limits are those of jsonb itself, so they are the same for every entry point.
+/// Parses a JSON text into a new jsonb, in the current memory context. An error says what is wrong with the text. Escapes
+/// of characters that PostgreSQL text cannot contain are replaced. Limits, such as the depth, are those of jsonb itself.
 pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     let (text, replaced) = travel_cloudtrail::replace_escapes(text);
     REPLACED.set(REPLACED.get() + replaced);
@@ -268,8 +270,8 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     let read = || unsafe {
         pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
     };
-    // No subtransaction: it could not begin in a parallel worker. jsonb_in only computes; all that its errors leave behind
-    // is memory.
+    // There is no subtransaction here, because a parallel worker cannot begin one. None is needed: jsonb_in only computes, and
+    // its errors leave nothing behind but memory.
     let datum = PgTryBuilder::new(AssertUnwindSafe(|| Ok(read())))
         .catch_others(|caught| match &caught {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)

@@ -1,4 +1,5 @@
-//! Memory that PostgreSQL accounts for: whatever grows with input lives here.
+//! Memory from PostgreSQL's memory contexts. Everything that grows with the input is allocated here, so PostgreSQL accounts
+//! for it and frees it after an error.
 
 use pgrx::pg_sys;
 use std::ops::{Deref, DerefMut};
@@ -31,7 +32,7 @@ impl Memory for Palloc {
     }
 }
 
-/// A slice of palloc'ed memory, given back when dropped; an error frees it with its context.
+/// A slice of palloc'ed memory, freed when it is dropped. After an error, PostgreSQL frees it with its memory context.
 pub struct PallocSlice<T> {
     start: *mut T,
     len: usize,

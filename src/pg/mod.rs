@@ -1,4 +1,19 @@
-//! What pgrx lacks, or does through text and look-ups by name: the plumbing of a face whose SQL is hand-written.
+//! The extension's interface to PostgreSQL: what pgrx does not bind, or binds in a way that costs too much per row.
+//! Nothing here knows what the extension detects, except [`errors`], and nothing here imports another module of `src/`.
+//!
+//! | To … | see |
+//! |---|---|
+//! | declare a function that SQL calls, and read its arguments | [`function`] |
+//! | return a row, or a set of rows | [`row`], [`srf`] |
+//! | implement a window function or a trigger | [`window`], [`trigger`] |
+//! | raise an error, or send a warning or a notice | [`errors`], [`report`] |
+//! | run a query, or read a table without one | [`spi`], [`table`], [`snapshot`] |
+//! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`guard`], [`scanning`] |
+//! | find what a query reads and calls | [`used`] |
+//! | read or make a value of a type | [`array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
+//! | quote and split SQL names | [`identifier`] |
+//! | read a setting | [`settings`] |
+//! | allocate memory that PostgreSQL accounts for | [`memory`] |
 
 pub mod array;
 pub mod attempt;

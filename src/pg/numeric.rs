@@ -1,4 +1,4 @@
-//! PostgreSQL's numeric (utils/adt/numeric.c), read where it lies. Its form on disk has been the same since 9.1.
+//! Reading numeric in its binary form (utils/adt/numeric.c), without a copy. This form has not changed since PostgreSQL 9.1.
 //!
 //! A header of 16 bits says which of two forms follows, the sign, and in the short form the weight: the power of 10,000 that
 //! the first digit counts. The digits are numbers below 10,000, without zeros at either end.
@@ -13,8 +13,8 @@ const SHORT_NEGATIVE: u16 = 0x2000;
 const SHORT_WEIGHT_NEGATIVE: u16 = 0x0040;
 const SHORT_WEIGHT: u16 = 0x003f;
 
-/// The decimal digits of a number of at least 1, the most significant first, and how many of them stand before the point
-/// (zeros at the end may be left out). None for any other number, NaN and the infinities.
+/// The number of decimal digits before the point, and the digits, the most significant first. Zeros at the end may be
+/// missing. `None` for a number below 1, NaN and the infinities.
 ///
 /// # Safety
 /// `datum` must be a numeric.

@@ -1,4 +1,4 @@
-//! Roles: who acts, who may load what a dump holds, and running something with another role's rights.
+//! Roles: their names and memberships, who may load a dump, and running something with the rights of another role.
 
 use super::guard::guarded;
 use super::identifier::c_string;
@@ -12,7 +12,7 @@ use std::ffi::CStr;
 pub struct Role(pg_sys::Oid);
 
 impl Role {
-    /// The role whose rights count now.
+    /// The role whose privileges are checked now.
     pub fn current() -> Self {
         // SAFETY: reads a variable of the backend.
         Self(unsafe { pg_sys::GetUserId() })
@@ -25,7 +25,7 @@ impl Role {
         (oid != pg_sys::InvalidOid).then_some(Self(oid))
     }
 
-    /// The owner of a table or view, if it is there.
+    /// The owner of a table or view, if it exists.
     pub fn owner_of(relation: pg_sys::Oid) -> Option<Self> {
         // SAFETY: a row of pg_class is released after it was read.
         unsafe {
@@ -42,7 +42,7 @@ impl Role {
         }
     }
 
-    /// The owner of a function, if it is there.
+    /// The owner of a function, if it exists.
     pub fn owner_of_function(function: pg_sys::Oid) -> Option<Self> {
         // SAFETY: a row of pg_proc is released after it was read.
         unsafe {
@@ -72,9 +72,8 @@ impl Role {
         unsafe { pg_sys::superuser_arg(self.0) }
     }
 
-    /// Whether the client of this statement may know where files of the server are, as only members of
-    /// pg_read_all_settings may. Both the calling role and the current role must be members: a message reaches
-    /// the first, and a function of the second can catch it.
+    /// Whether the client may see paths of the server's files, as members of `pg_read_all_settings` may. Both the calling role
+    /// and the current role must be members: a message reaches the first, and a function of the second can catch it.
     pub fn may_see_paths() -> bool {
         let settings = pg_sys::Oid::from_u32(pg_sys::ROLE_PG_READ_ALL_SETTINGS);
         // SAFETY: reads variables of the backend, and looks roles up in the catalogs.
@@ -85,7 +84,8 @@ impl Role {
         }
     }
 
-    /// Whether it can become that role: a superuser every one. From PostgreSQL 16 on a membership can be without that.
+    /// Whether it can become that role. A superuser can become every role. From PostgreSQL 16 on, a membership may be granted
+    /// without this option.
     pub fn is_member_of(self, role: Self) -> bool {
         // SAFETY: a catalog look-up.
         #[cfg(feature = "pg15")]
@@ -100,10 +100,11 @@ impl Role {
     }
 }
 
-/// Runs SQL that a user wrote with that user's rights, so that it can do nothing else: no role can be set, nothing made
-/// that outlives it, no name is found but in pg_catalog, and no function runs that [`guarded`] refuses. An error takes all that back with its (sub)transaction.
+/// Runs SQL that a user wrote with the privileges of that user. The SQL cannot change the role or create anything that
+/// outlives it, it finds unqualified names in pg_catalog only, and [`guarded`] checks the functions that it calls. An error
+/// restores all of this with its (sub)transaction.
 pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
-    // The guard is this process's: with a superuser's rights nothing runs in another.
+    // The guard exists in this process only, so nothing may run in another process with a superuser's privileges.
     const ALONE: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
     let path = (c"search_path", c"pg_catalog, pg_temp");
     let settings: &[(&CStr, &CStr)] = if role.is_superuser() { &[path, ALONE] } else { &[path] };
@@ -122,14 +123,15 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     })
 }
 
-/// The role whose act this is: the current one; of a scan, which runs with its owner's rights, the role that called it.
+/// The name of the role that acts: the current role or, in a scan, which runs with its owner's rights, the role that called
+/// it.
 pub fn acting() -> String {
     // SAFETY: reads variables of the backend.
     name(unsafe { if is_scanning() { pg_sys::GetOuterUserId() } else { pg_sys::GetUserId() } })
 }
 
-/// Whether the current role may put rows into a table as a dump has them, with what no other may write: a superuser,
-/// the table's owner, and who installed the extension.
+/// Whether the current role may load rows as a dump has them, with values that no other role may write. A superuser, the
+/// table's owner and the extension's owner may.
 pub fn may_load(table_owner: pg_sys::Oid) -> bool {
     // SAFETY: plain look-ups in the catalogs.
     unsafe {
@@ -142,14 +144,14 @@ pub fn may_load(table_owner: pg_sys::Oid) -> bool {
     }
 }
 
-/// Returns whether a pg_dump script or a pg_restore job is running. Both turn off `check_function_bodies`.
+/// Whether a pg_dump script or a pg_restore job is running. Both turn off `check_function_bodies`.
 pub fn is_dump_script() -> bool {
     // SAFETY: reads a setting of the backend.
     !unsafe { pg_sys::check_function_bodies }
 }
 
-/// Returns whether the rows may belong to a dump, in which case the rows that they refer to may follow later. Tools other
-/// than pg_restore load tables with COPY.
+/// Whether the rows may belong to a dump. The rows that they refer to may then follow later. Tools other than pg_restore load
+/// tables with COPY.
 pub fn is_dump_loading() -> bool {
     // SAFETY: reads a variable of the backend; the portal, where there is one, lives as long as its command.
     is_dump_script()
@@ -157,8 +159,8 @@ pub fn is_dump_loading() -> bool {
             .is_some_and(|portal| portal.commandTag == pg_sys::CommandTag::CMDTAG_COPY)
 }
 
-/// Runs `body`, which may use SPI, with the rights of another role and with a search_path that finds nothing but
-/// PostgreSQL's own. Its queries take no text of a user's but as arguments. After an error PostgreSQL restores both.
+/// Runs `body`, which may use SPI, with the rights of another role and with a search_path of pg_catalog only. Its queries must
+/// not contain text of a user, except as arguments. After an error, PostgreSQL restores role and search_path.
 pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: the pair is put back where nothing unwinds; the end of a failed transaction puts it back otherwise.

@@ -1,6 +1,18 @@
-//! Rows of a composite type, built without a look-up by name.
+//! Rows of a composite type, written column by column in the form in which PostgreSQL stores them.
+//!
+//! This stands beside `heap_form_tuple`, and beside pgrx's `PgHeapTuple`, because rows are made once for each event:
+//!
+//! - `PgHeapTuple::set_by_name` looks up each attribute by its name and copies the whole tuple for each column.
+//! - `heap_form_tuple` takes an array of datums. Each text must be allocated as a datum first, and is then copied into the
+//!   row. [`Row`] writes the bytes of a text into the row directly, so a row of 33 columns is one allocation.
+//!
+//! docs/performance.md has what the functions that use it cost: `travel.parse`, whose row has 33 columns, and
+//! `travel.locate`. A measurement of [`Row`] alone against `heap_form_tuple` is not recorded. It is kept because these
+//! functions spend a large part of their time on making the row, and it is confined to this file: the tuple's header comes
+//! from `heap_form_tuple` itself (see [`RowType`]), so only the layout of columns, which no version of PostgreSQL can
+//! change without breaking `pg_upgrade`, is written here.
 
-use super::errors::TravelError;
+use super::errors::{TravelError, UsageError};
 use super::function::Call;
 use super::inet;
 use super::memory::{MAX_VARLENA, within};
@@ -8,15 +20,18 @@ use pgrx::pg_sys::{self, HeapTupleHeaderData};
 use std::mem::offset_of;
 use std::net::IpAddr;
 
-/// The row type that a call site returns: found once, kept in its memory context.
+/// The row type that a call site returns. It is looked up once and kept in the memory context of the call site.
 #[derive(Clone, Copy)]
 pub struct RowType {
     columns: usize,
-    /// That of a row of NULLs as PostgreSQL forms it: what it says of the type differs between minor versions.
+    /// The header of a row of NULLs, as PostgreSQL itself forms it: what the header says of the type differs between minor
+    /// versions.
     header: *const HeapTupleHeaderData,
 }
 
 impl RowType {
+    /// Looks up a composite type.
+    ///
     /// # Safety
     /// `context` must live as long as the result is used.
     pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Result<Self, TravelError> {
@@ -25,7 +40,7 @@ impl RowType {
         Ok(unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) })
     }
 
-    /// The row type of a function that returns a record of OUT columns.
+    /// The row type of a function that returns a record with OUT columns.
     pub fn of_call(call: &Call) -> Result<Self, TravelError> {
         call.result_type()?;
         // SAFETY: the context lives as long as the call site.
@@ -34,7 +49,7 @@ impl RowType {
                 let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
                 let kind = pg_sys::get_call_result_type(call.raw(), std::ptr::null_mut(), &mut tuple_desc);
                 if kind != pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE {
-                    return Err(TravelError::WrongRowType { expected: 1, found: 0 });
+                    return Err(UsageError::WrongRowType { expected: 1, found: 0 }.into());
                 }
                 Ok(Self::of(pg_sys::CreateTupleDescCopy(tuple_desc)))
             })
@@ -55,55 +70,55 @@ impl RowType {
     }
 }
 
-/// Keeps a composite type until the transaction ends. One that was dropped while this waited for its lock is gone.
+/// Locks a composite type until the transaction ends. It is an error if the type was dropped while this waited for the
+/// lock.
 pub fn hold(oid: pg_sys::Oid) -> Result<(), TravelError> {
     // SAFETY: catalog look-ups; the relation behind the type is closed, its lock kept.
     unsafe {
         let relation = pg_sys::get_typ_typrelid(oid);
         if relation == pg_sys::InvalidOid {
-            return Err(TravelError::ExtensionDropped);
+            return Err(UsageError::ExtensionDropped.into());
         }
         let relation = pg_sys::try_relation_open(relation, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         if relation.is_null() {
-            return Err(TravelError::ExtensionDropped);
+            return Err(UsageError::ExtensionDropped.into());
         }
         pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
     }
     Ok(())
 }
 
-/// A row under construction, column by column in the order of its type. The columns are written as tables hold them, so
-/// that none is copied twice; the header is PostgreSQL's own.
+/// A row under construction. The caller adds the columns in the order of the row type.
 pub struct Row<const N: usize> {
     /// Room for the header, then the columns so far. Allocated in the current memory context.
     start: *mut u8,
     room: usize,
     used: usize,
     columns: usize,
-    /// Which columns are there, as the null bitmap has it.
+    /// The columns that are not NULL, as bits in the order of the null bitmap.
     present: u64,
     infomask: u16,
 }
 
-/// Where in a header the null bitmap is.
+/// The offset of the null bitmap in a header.
 const BITMAP: usize = offset_of!(HeapTupleHeaderData, t_bits);
 
-/// The size of a row's header with a null bitmap of so many bytes.
+/// The size of a header with a null bitmap of this many bytes.
 const fn header(bitmap: usize) -> usize {
     (BITMAP + bitmap).next_multiple_of(pg_sys::MAXIMUM_ALIGNOF as usize)
 }
 
-/// That of a row without NULLs.
+/// The size of the header of a row without NULLs.
 const BARE_HEADER: usize = header(0);
 
-/// What most rows need.
+/// The first allocation for a row, in bytes. Most rows fit.
 const ROOM: usize = 1024;
 
 /// The longest content of a value with a header of one byte.
 const MAX_SHORT: usize = 126;
 
 impl<const N: usize> Row<N> {
-    /// Where the columns begin, behind a header with a null bitmap.
+    /// The offset of the first column, behind a header with a null bitmap.
     const HEADER: usize = header(N.div_ceil(8));
 
     #[inline]
@@ -114,7 +129,7 @@ impl<const N: usize> Row<N> {
         Self { start, room: ROOM, used: Self::HEADER, columns: 0, present: 0, infomask: 0 }
     }
 
-    /// Room for the next column, which is there.
+    /// Makes room for the next column, which is not NULL, and returns its place.
     #[inline(always)]
     fn place(&mut self, align: usize, size: usize) -> *mut u8 {
         let at = self.used.next_multiple_of(align);
@@ -139,7 +154,7 @@ impl<const N: usize> Row<N> {
         self.start = unsafe { pg_sys::repalloc(self.start.cast(), self.room).cast() };
     }
 
-    /// The next column is NULL.
+    /// Adds a column that is NULL.
     fn null(&mut self) {
         self.columns += 1;
     }
@@ -152,7 +167,7 @@ impl<const N: usize> Row<N> {
         }
     }
 
-    /// A value of a variable-length type with this content.
+    /// Adds a value of a variable-length type with this content.
     #[inline]
     fn bytes(&mut self, content: &[u8]) {
         self.infomask |= pg_sys::HEAP_HASVARWIDTH as u16;
@@ -200,7 +215,7 @@ impl<const N: usize> Row<N> {
         }
     }
 
-    /// Microseconds since 2000-01-01 UTC.
+    /// Adds a timestamptz: microseconds since 2000-01-01 UTC.
     pub fn timestamp(&mut self, value: Option<i64>) {
         self.i64(value);
     }
@@ -209,7 +224,7 @@ impl<const N: usize> Row<N> {
         self.network(value.map(|host| (host, if host.is_ipv4() { 32 } else { 128 })));
     }
 
-    /// An inet or cidr with the length of its prefix.
+    /// Adds an inet or cidr with the length of its prefix.
     pub fn network(&mut self, value: Option<(IpAddr, u8)>) {
         match value {
             Some((address, prefix)) => {
@@ -220,11 +235,11 @@ impl<const N: usize> Row<N> {
         }
     }
 
-    /// The row as a composite datum.
+    /// Completes the row. It is an error if the row type has another number of columns.
     #[inline]
     pub fn finish(mut self, row_type: RowType) -> Result<pg_sys::Datum, TravelError> {
         if row_type.columns != N || self.columns != N {
-            return Err(TravelError::WrongRowType { expected: N, found: row_type.columns });
+            return Err(UsageError::WrongRowType { expected: N, found: row_type.columns }.into());
         }
         let has_nulls = self.present.count_ones() as usize != N;
         let header = if has_nulls { Self::HEADER } else { BARE_HEADER };

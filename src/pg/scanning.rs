@@ -1,4 +1,4 @@
-//! Whether what runs is the work of a scan: what guards the tables of the detection rule lets a scan through.
+//! Marks the writes of a scan. The triggers that guard the tables of the extension let these writes through.
 
 use std::cell::Cell;
 
@@ -6,13 +6,14 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `body`, whose changes are a scan's. Nothing of a user's may run in it: no query over a rule's source, none of
-/// its expressions, for they could write what only scans may. An error that unwinds out of it ends it, too.
+/// Runs `body`, whose writes count as those of a scan. It must not run code of users, such as a query over a rule's source
+/// or its expressions: that code could then write what only scans may write. An error that unwinds ends the mark, too.
 pub fn while_scanning<R>(body: impl FnOnce() -> R) -> R {
     let _scan = Scan::begin();
     body()
 }
 
+/// Whether a write now is one of a scan.
 pub fn is_scanning() -> bool {
     DEPTH.get() > 0
 }

@@ -1,4 +1,4 @@
-//! Settings: `impossible_travel.*`.
+//! The settings `impossible_travel.*`: their definition and their values.
 
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_sys};
 use std::ffi::{CStr, CString, c_char};
@@ -14,23 +14,24 @@ static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 
 static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 
-/// PostgreSQL writes the setting's text through this pointer. pgrx's own string setting copies it at each look,
-/// which is too often for something that is asked at every row.
+/// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each access,
+/// which is too expensive for a setting that is read for every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 
+/// Defines the settings. Called once, when the library is loaded.
 pub fn register() {
     // SAFETY: called once, while the library is loaded; the texts are static, and the pointer is only read between
     // PostgreSQL's own writes, in the same thread.
     unsafe {
         pg_sys::DefineCustomStringVariable(
             c"impossible_travel.geoip_path".as_ptr(),
-            c"Files and folders, separated by commas, in which GeoIP databases (.mmdb) are looked for.".as_ptr(),
-            c"All databases found are used together, in the order of this list and then of their names. Default: /usr/share/GeoIP,/var/lib/GeoIP."
+            c"Sets the files and folders, separated by commas, with GeoIP databases (.mmdb).".as_ptr(),
+            c"All databases that are found are used together, in the order of this list, then of their names. Default: /usr/share/GeoIP,/var/lib/GeoIP."
                 .as_ptr(),
             GEOIP_PATH_TEXT.as_ptr(),
             GEOIP_PATH_DEFAULT.as_ptr(),
             pg_sys::GucContext::PGC_SIGHUP,
-            // It says where files of the server are: only members of pg_read_all_settings see it.
+            // It shows where files of the server are, so only members of pg_read_all_settings may see it.
             pg_sys::GUC_SUPERUSER_ONLY as i32,
             None,
             None,
@@ -39,16 +40,16 @@ pub fn register() {
     }
     GucRegistry::define_bool_guc(
         c"impossible_travel.coverage_notice",
-        c"Whether travel.detect ends with a notice of how many events it evaluated and how many were not located.",
-        c"On by default; off for scheduled queries whose output is read by a program.",
+        c"Sends a notice at the end of travel.detect that counts the events it evaluated and those that were not located.",
+        c"Turn it off for scheduled queries whose output a program reads.",
         &COVERAGE_NOTICE,
         GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
         c"impossible_travel.scan_batch",
-        c"How many rows a step of travel.scan reads of what is new.",
-        c"For tests and small machines: what a scan ends in does not depend on it.",
+        c"Sets the number of new rows that a step of travel.scan reads.",
+        c"The result of a scan does not depend on it. It is for tests and small machines.",
         &SCAN_BATCH,
         1,
         10_000_000,
@@ -57,25 +58,26 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"impossible_travel.scan_lock_timeout",
-        c"How long travel.scan waits for a lock before it gives up on a rule and goes on with the next.",
-        c"At most a quarter of what statement_timeout leaves of the statement. 0 waits without limit.",
+        c"Sets how long travel.scan waits for a lock before it skips the rule.",
+        c"travel.scan waits at most a quarter of the time that statement_timeout leaves. 0 disables the timeout.",
         &SCAN_LOCK_TIMEOUT,
         0,
         i32::MAX,
         GucContext::Userset,
         GucFlags::UNIT_MS,
     );
-    // SAFETY: as above. A misspelt setting with this prefix is reported from now on.
+    // SAFETY: as above. From now on, PostgreSQL reports a misspelled setting with this prefix.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
 
+/// The number of new rows that a step of a scan reads.
 pub fn scan_batch() -> usize {
     usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
 }
 
-/// How long a step of a scan waits for a lock, in milliseconds; none: without limit. A scan that a statement_timeout
-/// ends must come to all rules before, so one wait takes no more than a quarter of the time that is left. A shorter
-/// lock_timeout of the session's stays.
+/// How long a step of a scan waits for a lock, in milliseconds. `None` is without limit. If the session has a
+/// `statement_timeout`, one wait takes at most a quarter of the time that is left, because the scan should get to all rules
+/// before the timeout. A shorter `lock_timeout` of the session stays in force.
 pub fn lock_wait_ms() -> Option<i32> {
     let own = SCAN_LOCK_TIMEOUT.get();
     if own == 0 {
@@ -95,6 +97,7 @@ pub fn lock_wait_ms() -> Option<i32> {
     quarter.into_iter().chain(session).fold(own, i32::min).into()
 }
 
+/// Whether `travel.detect` ends with a notice that counts events.
 pub fn coverage_notice() -> bool {
     COVERAGE_NOTICE.get()
 }

@@ -1,4 +1,4 @@
-//! What a running statement can see, as something to compare.
+//! Which rows a running statement sees, as a value that can be compared.
 
 use pgrx::pg_sys;
 
@@ -9,24 +9,24 @@ unsafe extern "C-unwind" {
     fn GetCurrentSubTransactionId() -> pg_sys::SubTransactionId;
 }
 
-/// Two that are equal see the same rows, whatever statements or transactions of this process they belong to: of the
-/// others' changes the same, since the transactions that run below `xmax` only ever become fewer, so that their number
-/// says which they are; and of its own the same.
+/// Two equal values of one process see the same rows, whatever statements or transactions they belong to. Of other
+/// transactions they see the same changes: the set of running transactions below `xmax` only ever shrinks, so its size
+/// identifies it. Of the own transaction they see the same changes, too, which `own`, `command` and `subtransaction` tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     xmin: pg_sys::TransactionId,
     xmax: pg_sys::TransactionId,
     running: u32,
     running_below: i32,
-    /// The transaction that runs, of which a snapshot of its own says nothing.
+    /// The id of the own transaction, which its snapshots do not contain.
     own: pg_sys::TransactionId,
-    /// Which of its changes are seen: those before this command, unless a subtransaction was rolled back.
+    /// The snapshot sees the changes of the own transaction before this command, unless their subtransaction was rolled back.
     command: pg_sys::CommandId,
     subtransaction: pg_sys::SubTransactionId,
 }
 
 impl Snapshot {
-    /// That of the caller's statement; none outside of any.
+    /// The snapshot of the running statement. `None` outside of a statement.
     #[inline]
     pub fn active() -> Option<Self> {
         // SAFETY: reads variables of the backend; the active snapshot is there where it is said to be, and a backend

@@ -1,12 +1,12 @@
-//! Functions that return a set of rows, through a tuplestore.
+//! Functions that return a set of rows. The rows are collected in a tuplestore.
 
-use super::errors::TravelError;
+use super::errors::{TravelError, UsageError};
 use super::function::Call;
 use super::memory::within;
 use super::row;
 use pgrx::pg_sys;
 
-/// The rows of a running call.
+/// The rows that a running call returns.
 pub struct RowSet {
     store: *mut pg_sys::Tuplestorestate,
     tuple_desc: pg_sys::TupleDesc,
@@ -14,7 +14,7 @@ pub struct RowSet {
 }
 
 impl RowSet {
-    /// Rows of the type that SQL declares, or a set of a scalar type as rows of one column.
+    /// Begins an empty set. Its rows have the type that SQL declares. A set of a scalar type has rows of one column.
     pub fn begin(call: &Call) -> Result<Self, TravelError> {
         // SAFETY: a call that returns a set has a ReturnSetInfo; where the caller cannot take a tuplestore there is
         // none, or it does not allow one.
@@ -24,7 +24,7 @@ impl RowSet {
                 || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
                 || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize == 0
             {
-                return Err(TravelError::SetNotAccepted);
+                return Err(UsageError::SetNotAccepted.into());
             }
             let result = call.result_type()?;
             if pg_sys::get_typ_typrelid(result) != pg_sys::InvalidOid {
@@ -68,11 +68,12 @@ impl RowSet {
         self.context
     }
 
+    /// Adds a row. It is an error if the row type has another number of columns.
     pub fn push<const N: usize>(&mut self, columns: [Option<pg_sys::Datum>; N]) {
         // SAFETY: the descriptor lives as long as the query.
         let found = unsafe { (*self.tuple_desc).natts as usize };
         if found != N {
-            TravelError::WrongRowType { expected: N, found }.raise();
+            TravelError::from(UsageError::WrongRowType { expected: N, found }).raise();
         }
         let mut nulls = columns.map(|column| column.is_none());
         let mut values = columns.map(|column| column.unwrap_or(pg_sys::Datum::from(0_usize)));
@@ -87,6 +88,8 @@ impl RowSet {
         }
     }
 
+    /// Adds a composite value as a row.
+    ///
     /// # Safety
     /// `row` must be a composite value of the set's row type.
     pub unsafe fn push_composite(&mut self, row: pg_sys::Datum) {
@@ -102,7 +105,7 @@ impl RowSet {
         }
     }
 
-    /// The result of a call whose rows are in the tuplestore.
+    /// The result of the call. PostgreSQL reads the rows from the tuplestore.
     pub fn finish(self, call: &Call) -> pg_sys::Datum {
         call.null()
     }

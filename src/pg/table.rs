@@ -1,15 +1,15 @@
-//! Tables of the extension's own, read without a query: no right of the caller's is asked for, and no plan is made.
+//! Reading a table of the extension without a query. It needs no privilege of the caller and no plan.
 
-use super::errors::TravelError;
+use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
 /// A column by its name and type.
 pub type Column = (&'static str, pg_sys::Oid);
 
-/// Calls `each` with these columns of every row of `travel.<name>` that the active snapshot sees. A table that is not
-/// there (the library may be newer than the SQL objects) has no rows; one that was dropped while this waited for its lock
-/// is an error.
+/// Calls `each` with these columns of every row of `travel.<name>` that the active snapshot sees. A table that does not
+/// exist has no rows, because the library may be newer than the SQL objects. A table that is dropped while this waits for
+/// its lock is an error.
 pub fn each_row<const N: usize>(
     name: &CStr,
     columns: &[Column; N],
@@ -20,7 +20,7 @@ pub fn each_row<const N: usize>(
     unsafe {
         let schema = pg_sys::get_namespace_oid(c"travel".as_ptr(), true);
         if schema == pg_sys::InvalidOid {
-            return Err(TravelError::ExtensionDropped);
+            return Err(UsageError::ExtensionDropped.into());
         }
         let oid = pg_sys::get_relname_relid(name.as_ptr(), schema);
         if oid == pg_sys::InvalidOid {
@@ -28,12 +28,12 @@ pub fn each_row<const N: usize>(
         }
         let relation = pg_sys::try_relation_open(oid, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
         if relation.is_null() {
-            return Err(TravelError::ExtensionDropped);
+            return Err(UsageError::ExtensionDropped.into());
         }
         let result = if (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION {
             each_tuple(relation, columns, &mut each)
         } else {
-            Err(TravelError::WrongRowType { expected: N, found: 0 })
+            Err(UsageError::WrongRowType { expected: N, found: 0 }.into())
         };
         pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
         result
@@ -91,7 +91,7 @@ unsafe fn each_tuple<const N: usize>(
     }
 }
 
-/// Where the columns are among those of a table.
+/// The positions of the columns among those of a table.
 ///
 /// # Safety
 /// `tuple_desc` must be a table's.
@@ -109,7 +109,7 @@ unsafe fn find<const N: usize>(
         *position = attributes
             .iter()
             .position(is_it)
-            .ok_or(TravelError::WrongRowType { expected: columns.len(), found })?;
+            .ok_or(UsageError::WrongRowType { expected: columns.len(), found })?;
     }
     Ok(positions)
 }

@@ -1,7 +1,11 @@
-//! Trigger functions: what fired them, the old and the new row, and what becomes of it.
+//! Trigger functions: the event that fired them, the old and the new row, and the result.
+//!
+//! pgrx's `PgTrigger` gives rows as `PgHeapTuple`, which converts values by the Rust type that is asked for and allocates
+//! for each change. Here a column's type is checked at run time ([`Type`]), since an owner can alter the table, and several
+//! columns are changed at once.
 
 use super::array;
-use super::errors::TravelError;
+use super::errors::{GuardError, TravelError, UsageError};
 use super::function::{Call, utf8, varlena_bytes};
 use super::memory::varlena;
 use super::types::{self, Type};
@@ -25,7 +29,7 @@ pub enum Event {
     Delete {
         old: Tuple,
     },
-    /// A statement's: there is no row.
+    /// A statement-level event without a row.
     Truncate,
 }
 
@@ -35,7 +39,7 @@ impl<'a> Trigger<'a> {
         unsafe {
             let context = (*call.raw()).context;
             if context.is_null() || (*context).type_ != pg_sys::NodeTag::T_TriggerData {
-                return Err(TravelError::NotATrigger);
+                return Err(UsageError::NotATrigger.into());
             }
             Ok(Self { data: &*context.cast::<pg_sys::TriggerData>() })
         }
@@ -64,25 +68,25 @@ impl<'a> Trigger<'a> {
         }
     }
 
-    /// The result that leaves the row alone. It is no SQL NULL, which a trigger must not return.
+    /// The result that skips the operation for this row. It is a null pointer: a trigger must not return an SQL NULL.
     pub fn skip(&self) -> pg_sys::Datum {
         pg_sys::Datum::from(0_usize)
     }
 
-    /// Checks that a row has a value wherever its table wants one: PostgreSQL's own error would show all of the row.
+    /// Checks that each NOT NULL column has a value. PostgreSQL's own error for this shows the whole row.
     pub fn must_be_complete(&self, row: &Tuple) -> Result<(), TravelError> {
         self.must_be_complete_but_for(row, &[])
     }
 
-    /// The same, but for columns that are yet to be filled.
+    /// The same, except for the columns `later`, which are filled afterwards.
     pub fn must_be_complete_but_for(&self, row: &Tuple, later: &[&str]) -> Result<(), TravelError> {
         match row.missing(later) {
-            Some(column) => Err(TravelError::ColumnIsNull { table: self.table(), column }),
+            Some(column) => Err(GuardError::ColumnIsNull { table: self.table(), column }.into()),
             None => Ok(()),
         }
     }
 
-    /// Checks that a column has one of these values, or none.
+    /// Checks that a column is NULL or has one of the `known` values.
     pub fn must_be_one_of(
         &self,
         row: &Tuple,
@@ -91,7 +95,7 @@ impl<'a> Trigger<'a> {
         hint: &'static str,
     ) -> Result<(), TravelError> {
         match row.text(column)? {
-            Some(value) if !known.contains(&value) => Err(TravelError::ColumnValue {
+            Some(value) if !known.contains(&value) => Err(GuardError::ColumnValue {
                 table: self.table(),
                 column: column.to_string_lossy().into_owned(),
                 value: format!("\"{value}\""),
@@ -100,12 +104,13 @@ impl<'a> Trigger<'a> {
                     known => known.concat().into(),
                 },
                 hint,
-            }),
+            }
+            .into()),
             _ => Ok(()),
         }
     }
 
-    /// Checks that a text is not empty.
+    /// Checks that a column is NULL or a text that is not empty.
     pub fn must_say_something(
         &self,
         row: &Tuple,
@@ -113,13 +118,14 @@ impl<'a> Trigger<'a> {
         hint: &'static str,
     ) -> Result<(), TravelError> {
         match row.text(column)? {
-            Some("") => Err(TravelError::ColumnValue {
+            Some("") => Err(GuardError::ColumnValue {
                 table: self.table(),
                 column: column.to_string_lossy().into_owned(),
-                value: "empty".to_owned(),
-                wanted: "a text that is not empty".into(),
+                value: "\"\"".to_owned(),
+                wanted: "text that is not empty".into(),
                 hint,
-            }),
+            }
+            .into()),
             _ => Ok(()),
         }
     }
@@ -129,7 +135,7 @@ impl<'a> Trigger<'a> {
         unsafe { (*(*self.data.tg_relation).rd_rel).relowner }
     }
 
-    /// The table's name, qualified as SQL writes it.
+    /// The name of the table with its schema.
     pub fn table(&self) -> String {
         // SAFETY: as in `event`; a name ends within its bytes.
         let name = unsafe { CStr::from_ptr((*(*self.data.tg_relation).rd_rel).relname.data.as_ptr()) };
@@ -150,7 +156,7 @@ impl Tuple {
         pg_sys::Datum::from(self.tuple)
     }
 
-    /// Where the row is in its table, as a tid.
+    /// The ctid of the row, as a tid.
     pub fn place(&self) -> pg_sys::Datum {
         // SAFETY: the row lives as long as the trigger runs.
         pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
@@ -160,12 +166,12 @@ impl Tuple {
         self.look_up(column, None).is_none()
     }
 
-    /// A column's value, read as a type: where the column is of another, the statement ends with 42804.
+    /// The value of a column. If the column is not of the `wanted` type, the statement ends with the SQLSTATE 42804.
     fn datum(&self, column: &CStr, wanted: Type) -> Option<pg_sys::Datum> {
         self.look_up(column, Some(wanted))
     }
 
-    /// None where the column is not there, too: the library may be newer than the table.
+    /// The value of a column. It is `None`, too, if the column does not exist: the library may be newer than the table.
     fn look_up(&self, column: &CStr, wanted: Option<Type>) -> Option<pg_sys::Datum> {
         // SAFETY: row and descriptor belong together.
         unsafe {
@@ -189,7 +195,7 @@ impl Tuple {
         let column = usize::try_from(number - 1).ok().and_then(|column| columns.get(column));
         let result = match column {
             Some(attribute) => types::check(attribute, wanted),
-            None => Err(TravelError::QueryColumns { expected: 1, found: 0 }),
+            None => Err(UsageError::QueryColumns { expected: 1, found: 0 }.into()),
         };
         if let Err(error) = result {
             error.raise();
@@ -201,7 +207,7 @@ impl Tuple {
         self.datum(column, Type::Text).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
     }
 
-    /// The first column that must have a value and has none.
+    /// The first NOT NULL column without a value.
     fn missing(&self, later: &[&str]) -> Option<String> {
         // SAFETY: the descriptor is the open table's.
         let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
@@ -213,7 +219,7 @@ impl Tuple {
         missing.map(|column| column.name().to_owned())
     }
 
-    /// Whether an array is a list: it has one dimension, or no elements.
+    /// Whether an array has at most one dimension.
     pub fn is_list(&self, column: &CStr) -> bool {
         self.datum(column, Type::TextArray).is_none_or(|datum| {
             // SAFETY: the column is an array, as `datum` checked.
@@ -221,7 +227,7 @@ impl Tuple {
         })
     }
 
-    /// Of a text[].
+    /// The elements of a `text[]`.
     pub fn texts(&self, column: &CStr) -> Result<Option<Vec<Option<String>>>, TravelError> {
         // SAFETY: as in `text`.
         self.datum(column, Type::TextArray).map(|datum| unsafe { array::texts(datum) }).transpose()
@@ -243,8 +249,8 @@ impl Tuple {
         self.datum(column, Type::Bool).map(|datum| datum.value() as u8 != 0)
     }
 
-    /// Microseconds of an interval as `extract(epoch FROM …)` has them, by which rules are read: a year is 365.25 days,
-    /// a month 30.
+    /// The length of an interval in microseconds, as `extract(epoch FROM …)` computes it: a year has 365.25 days, and a
+    /// month has 30 days.
     pub fn interval(&self, column: &CStr) -> Option<i128> {
         const HOUR: i128 = 3_600_000_000;
         self.datum(column, Type::Interval).map(|datum| {
@@ -255,7 +261,7 @@ impl Tuple {
         })
     }
 
-    /// A column as SQL writes it, for messages.
+    /// The value of a column as text, for messages.
     pub fn written(&self, column: &CStr) -> String {
         // SAFETY: as in `look_up`; the text lives in the current memory context.
         unsafe {
@@ -274,12 +280,12 @@ impl Tuple {
         unsafe { ((*self.desc).tdtypeid, pg_sys::heap_copy_tuple_as_datum(self.tuple, self.desc)) }
     }
 
-    /// Microseconds since 2000-01-01 UTC.
+    /// A timestamptz: microseconds since 2000-01-01 UTC.
     pub fn timestamp(&self, column: &CStr) -> Option<i64> {
         self.datum(column, Type::Timestamptz).map(|datum| datum.value() as i64)
     }
 
-    /// The same row with other values.
+    /// A copy of the row with other values in some columns.
     pub fn with(&self, changes: &[(&CStr, Value)]) -> Self {
         // SAFETY: the descriptor is the open table's.
         let number = |column: &CStr| unsafe { pg_sys::SPI_fnumber(self.desc, column.as_ptr()) };
@@ -307,7 +313,7 @@ impl Tuple {
         Self { tuple, desc: self.desc }
     }
 
-    /// The columns whose values are not the same, byte by byte.
+    /// The columns whose values differ in their bytes.
     pub fn changed(&self, new: &Self) -> Vec<Change> {
         // SAFETY: the descriptor is the open table's.
         let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
@@ -340,14 +346,14 @@ impl Tuple {
     }
 }
 
-/// What a column is set to, NULL where there is none.
+/// The new value of a column, with its type. `None` is NULL.
 pub type Value = Option<(Type, pg_sys::Datum)>;
 
 pub fn text(text: &str) -> Value {
     Some((Type::Text, varlena(text.as_bytes())))
 }
 
-/// Microseconds since 2000-01-01 UTC.
+/// A timestamptz: microseconds since 2000-01-01 UTC.
 pub fn timestamp(time: i64) -> Value {
     Some((Type::Timestamptz, pg_sys::Datum::from(time)))
 }
@@ -366,8 +372,10 @@ impl Change {
     }
 }
 
+/// Whether two values have the same bytes.
+///
 /// # Safety
-/// Both must be values of a type that is passed and stored so.
+/// Both must be values of a type with this length that is passed this way.
 unsafe fn is_same(a: pg_sys::Datum, b: pg_sys::Datum, by_value: bool, length: i16) -> bool {
     // SAFETY: by the caller.
     unsafe {

@@ -1,9 +1,9 @@
-//! Types that values are read as, checked before a value of another type is taken for one.
+//! The types as which values are read. A column's type is checked before its values are read as one of these.
 
-use super::errors::TravelError;
+use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
 
-/// What a value is read as.
+/// A type, or a group of types with the same binary form, as which a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
     /// A variable-length type whose content is text.
@@ -16,7 +16,7 @@ pub enum Type {
     Interval,
     Jsonb,
     Timestamptz,
-    /// Eight bytes by value.
+    /// bigint or timestamptz: eight bytes, passed by value.
     Int8OrTime,
 }
 
@@ -69,9 +69,10 @@ fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result
     }
     // SAFETY: gives a C string in the current memory context, for any oid.
     let found = unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) };
-    Err(TravelError::ColumnTypeChanged {
+    Err(UsageError::ColumnTypeChanged {
         column: attribute.name().to_owned(),
         expected: wanted.name(),
         found: found.to_string_lossy().into_owned(),
-    })
+    }
+    .into())
 }

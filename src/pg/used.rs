@@ -1,10 +1,10 @@
-//! What a query reads and runs: the relations and functions in it, and the types that it makes values of, after views,
-//! rules and row policies were put in.
+//! Finds what a query reads and calls: its relations, its functions, and the types of which it makes values. It looks at the
+//! analyzed query, into which PostgreSQL has put views, rewrite rules and row policies.
 
 use pgrx::pg_sys;
 use std::ffi::c_void;
 
-/// A row of a catalog: the catalog's OID and the row's.
+/// An object of the database: the OID of its catalog, and its own OID.
 pub type Object = (pg_sys::Oid, pg_sys::Oid);
 
 type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
@@ -21,11 +21,12 @@ unsafe extern "C-unwind" {
     ) -> bool;
 }
 
-/// Shows the walker the entries of range tables, before it shows what is in them.
+/// Makes the walker visit the entries of range tables before their contents.
 const FLAGS: std::ffi::c_int = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
 
-/// The relations and the functions (of casts and operators, too) of analysed queries, and the types that they make values
-/// of: that runs the checks of domains, which arrays and rows may hold. Some may come twice.
+/// The relations and functions of analyzed queries, including the functions of casts and operators, and the types of which
+/// they make values. Making a value of a domain runs the checks of the domain, also within an array or a row. An object may
+/// be listed twice.
 ///
 /// # Safety
 /// `queries` is a list of Query.
@@ -51,7 +52,7 @@ unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_voi
     unsafe {
         match (*node).type_ {
             pg_sys::NodeTag::T_Query => return walk_query(node.cast(), context),
-            // The relation itself; a view has gone into the query, and is among the relations of its own.
+            // This is the relation itself. The query of a view was expanded, and the view is listed as well.
             pg_sys::NodeTag::T_RangeTblEntry => {
                 let relation = (*node.cast::<pg_sys::RangeTblEntry>()).relid;
                 if relation != pg_sys::InvalidOid {
@@ -59,7 +60,7 @@ unsafe extern "C-unwind" fn look_at(node: *mut pg_sys::Node, context: *mut c_voi
                 }
                 return false;
             }
-            // A constant is a row of NULLs, say, of which a function makes another.
+            // A constant can be a row of NULLs, from which a function makes another value of the type.
             pg_sys::NodeTag::T_CoerceToDomain
             | pg_sys::NodeTag::T_CoerceViaIO
             | pg_sys::NodeTag::T_Const

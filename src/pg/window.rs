@@ -1,4 +1,4 @@
-//! The window function interface (windowapi.h), which pgrx does not bind.
+//! The interface for window functions (windowapi.h), which pgrx does not bind.
 
 use super::function::Call;
 use pgrx::pg_sys;
@@ -34,7 +34,7 @@ pub struct Window {
     object: *mut pg_sys::WindowObjectData,
 }
 
-/// Where a look ahead ended.
+/// The result of a look at a later row.
 pub enum Ahead {
     Value(Option<pg_sys::Datum>),
     /// Past the end of the partition.
@@ -42,8 +42,8 @@ pub enum Ahead {
 }
 
 impl Window {
-    /// None where the function was not called through a window: SQL declares it WINDOW, so that cannot be, but a
-    /// wrong declaration must not read wild memory.
+    /// The window of a call. `None` if the function was not called through a window. SQL declares it as WINDOW, so this should
+    /// not happen, but a wrong declaration must not lead to invalid memory access.
     pub fn of(call: &Call) -> Option<Self> {
         // SAFETY: the context of a call is a node with a tag, or null.
         unsafe {
@@ -53,7 +53,7 @@ impl Window {
         }
     }
 
-    /// Arguments `first..first + N` of the current row, in one passage of the boundary.
+    /// The arguments `first..first + N` of the current row. All are read within one guard against C errors, which is not free.
     pub fn arguments<const N: usize>(&self, first: usize) -> [Option<pg_sys::Datum>; N] {
         let mut values = [None; N];
         // SAFETY: as above; the closure holds nothing that would need dropping.
@@ -89,8 +89,9 @@ impl Window {
         if is_out { Ahead::Out } else { Ahead::Value((!is_null).then_some(datum)) }
     }
 
-    /// Memory of the partition, zeroed at its start, and the first arguments of the current row, N at most. PostgreSQL may
-    /// forget the rows before it: no call asks for them. All in one passage of the boundary, since it is every row's.
+    /// The memory of the partition, which PostgreSQL zeroes at its start, and the first arguments of the current row, at most
+    /// N. It lets PostgreSQL discard earlier rows, which no call reads. All of this happens within one guard against C
+    /// errors, because it happens for every row.
     pub fn current_row<T, const N: usize>(&self, arguments: usize) -> (*mut T, [Option<pg_sys::Datum>; N]) {
         const { assert!(align_of::<T>() <= 8 && !std::mem::needs_drop::<T>()) };
         let mut values = [None; N];
@@ -110,7 +111,7 @@ impl Window {
         (memory, values)
     }
 
-    /// A block that lives as long as the partition, in place of `old` (or null), whose content is lost.
+    /// Allocates a block that lives as long as the partition, and frees `old`, unless it is null.
     pub fn partition_allocate(&self, old: *mut u8, size: usize) -> *mut u8 {
         // SAFETY: the partition's memory, which is there already, is a chunk of the context that PostgreSQL empties
         // after each partition; `old` was allocated there.

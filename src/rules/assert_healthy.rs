@@ -1,6 +1,6 @@
 //! `travel.assert_healthy`: raises an error if a rule has an error or a problem, for monitors that watch for errors.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -26,5 +26,5 @@ fn assert_healthy(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         Ok::<_, TravelError>((names, lines))
     })?;
-    if names.is_empty() { Ok(call.null()) } else { Err(TravelError::RulesUnhealthy { names, lines }) }
+    if names.is_empty() { Ok(call.null()) } else { Err(ScanError::RulesUnhealthy { names, lines }.into()) }
 }

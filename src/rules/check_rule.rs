@@ -6,7 +6,7 @@ use super::indexes;
 use super::source_queries::{NewRows, SourceQueries};
 use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 use crate::pg::attempt::{Failure, attempt};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
@@ -19,7 +19,7 @@ pg_function!(travel_check_rule, pg_finfo_travel_check_rule, check_rule);
 
 /// `(name)`
 fn check_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "name" })?;
+    let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "name" })?;
     spi::connected(|| check(name))?;
     Ok(pg_sys::Datum::from(0_usize))
 }
@@ -36,9 +36,9 @@ pub fn check(name: &str) -> Result<(), TravelError> {
         queries.events.notice_of_what_is_missing();
         if definition.baseline && !queries.has_baseline() {
             Report::notice(
-                "the source has no column actor and no column principal: no usual places are learnt",
+                "source has no column actor and no column principal, and the rule learns no locations",
             )
-            .hint("Name in baseline_entity the columns that tell people apart, or set baseline to false.")
+            .hint("Set baseline_entity to the columns that identify a person, or set baseline to false.")
             .send();
         }
         indexes::notices(&queries)?;
@@ -65,7 +65,7 @@ fn warn_of_rows(definition: &Definition, queries: &SourceQueries) -> Result<(), 
     match diagnosis {
         Ok(diagnosis) if diagnosis.evaluated == 0 && diagnosis.unusable() > 0 => {
             Report::warning(format!(
-                "the rule \"{name}\" evaluates no events: of the newest rows, {}",
+                "rule \"{name}\" evaluates no events: of the newest rows, {}",
                 none_of(diagnosis.rows())
             ))
             .detail(diagnosis.sentence(may_see))
@@ -73,18 +73,16 @@ fn warn_of_rows(definition: &Definition, queries: &SourceQueries) -> Result<(), 
             .send();
         }
         Ok(diagnosis) if diagnosis.is_all_left_out() => {
-            Report::notice(format!(
-                "no row among the newest of its source satisfies the condition of the rule \"{name}\""
-            ))
-            .send();
+            Report::notice(format!("none of the newest rows satisfies the condition of rule \"{name}\""))
+                .send();
         }
         Ok(_) => {}
         Err(failure) => {
             let error = match failure {
                 Failure::Ours(error) => *error,
-                Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
+                Failure::Raised { code, message } => RuleError::Unresolved { code, message }.into(),
             };
-            error.warn(&format!("the newest rows of the rule \"{name}\" cannot be evaluated: "));
+            error.warn(&format!("could not evaluate the newest rows for rule \"{name}\": "));
         }
     }
     Ok(())
@@ -96,7 +94,7 @@ pub fn resolve(definition: &Definition) -> Result<SourceQueries, TravelError> {
     if let Some(message) = &definition.message {
         let unknown = Template::parse(message).unknown_names(is_known);
         if !unknown.is_empty() {
-            return Err(TravelError::RuleMessage { names: unknown.join(", ") });
+            return Err(RuleError::MessageNames { names: unknown.join(", ") }.into());
         }
     }
     with_rights_of(definition.owner()?, || {

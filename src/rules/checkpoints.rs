@@ -5,7 +5,7 @@
 //! (`evaluated_until`) and holds until the next one (`valid_until`). The first row stands before the member's first
 //! event (`Micros::MIN`), and the newest is valid to this day (`Micros::MAX`). [`super::write`] stores them.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -169,6 +169,7 @@ pub fn states_at<S: DeserializeOwned>(
 }
 
 fn state<S: DeserializeOwned>(rule: &str, stored: &str) -> Result<S, TravelError> {
-    serde_json::from_str(stored)
-        .map_err(|error| TravelError::StateUnreadable { rule: rule.to_owned(), detail: error.to_string() })
+    serde_json::from_str(stored).map_err(|error| {
+        ScanError::CheckpointUnreadable { rule: rule.to_owned(), detail: error.to_string() }.into()
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::source_trust;
 use crate::detect::Arguments;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{AccessError, RuleError, TravelError};
 use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::EPOCH_IN_UNIX_US;
@@ -71,7 +71,7 @@ impl Definition {
     pub fn load(name: &str) -> Result<Self, TravelError> {
         let rows = spi::select(&query("travel.rules WHERE name = $1"), &[Argument::text(name)]);
         if rows.is_empty() {
-            return Err(TravelError::NoSuchRule { name: name.to_owned(), known: names() });
+            return Err(RuleError::NotFound { name: name.to_owned(), known: names() }.into());
         }
         Self::read(name, &rows)
     }
@@ -85,13 +85,19 @@ impl Definition {
     fn read(name: &str, rows: &spi::Rows) -> Result<Self, TravelError> {
         spi::columns!(rows => definition);
         let stored = rows.first().map(|row| row.text(definition)).transpose()?.flatten();
-        serde_json::from_str(stored.unwrap_or_default())
-            .map_err(|error| TravelError::RuleUnreadable { name: name.to_owned(), detail: error.to_string() })
+        serde_json::from_str(stored.unwrap_or_default()).map_err(|error| {
+            RuleError::Unreadable {
+                name: name.to_owned(),
+                detail: format!("The row cannot be read: {error}."),
+            }
+            .into()
+        })
     }
 
     pub fn owner(&self) -> Result<Role, TravelError> {
-        Role::named(&self.owner)
-            .ok_or_else(|| TravelError::NoSuchOwner { rule: self.name.clone(), owner: self.owner.clone() })
+        Role::named(&self.owner).ok_or_else(|| {
+            AccessError::OwnerNotFound { rule: self.name.clone(), owner: self.owner.clone() }.into()
+        })
     }
 
     /// The rule as arguments of `travel.detect`. With the owner's rights, within an SPI connection.
@@ -114,10 +120,10 @@ impl Definition {
     }
 
     pub fn settings(&self) -> Result<Rule, TravelError> {
-        let unreadable = |detail: String| TravelError::RuleUnreadable { name: self.name.clone(), detail };
+        let unreadable = |detail: String| RuleError::Unreadable { name: self.name.clone(), detail };
         let attributes = |names: &[String]| {
             NetworkAttributes::from_names(names.iter().map(String::as_str))
-                .map_err(|attribute| unreadable(format!("no attribute {attribute}")))
+                .map_err(|attribute| unreadable(format!("There is no network attribute \"{attribute}\".")))
         };
         Ok(Rule {
             thresholds: self.thresholds(),
@@ -128,7 +134,7 @@ impl Definition {
             learn: self
                 .learn
                 .parse::<Learn>()
-                .map_err(|_| unreadable(format!("no way to learn {}", self.learn)))?,
+                .map_err(|_| unreadable(format!("There is no way to learn \"{}\".", self.learn)))?,
             learn_transitions: self.learn_transitions,
             downgraded: attributes(&self.downgraded)?,
             ignored: attributes(&self.ignored)?,
@@ -138,7 +144,7 @@ impl Definition {
             severity: self
                 .severity
                 .parse::<Severity>()
-                .map_err(|_| unreadable(format!("no severity {}", self.severity)))?,
+                .map_err(|_| unreadable(format!("There is no severity \"{}\".", self.severity)))?,
         })
     }
 

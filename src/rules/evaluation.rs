@@ -2,7 +2,7 @@
 
 use super::findings::{self, VerdictColumns};
 use super::settled_verdicts::SettledHistory;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::journey::{Leg, Measure, Stop};
@@ -177,7 +177,7 @@ impl EvaluationResults {
         let policy =
             Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
         let resumed = resume_towards(inputs.horizon, &before, &mut self.settled, policy, events);
-        let (evaluation, after) = resumed.map_err(|late| TravelError::EventsUnordered {
+        let (evaluation, after) = resumed.map_err(|late| ScanError::EventsUnordered {
             rule: inputs.name.clone(),
             event: late.event,
             evaluated_until: late.evaluated_until,

@@ -77,9 +77,12 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
         && let Some(Filled::Otherwise) = filled(source, column)?
     {
         say(
-            format!("{name} of {} is not filled by DEFAULT pg_current_xact_id()", queries.source),
-            "A row that is added after the first scan is never seen if its value is not the transaction that inserted it. \
-             Set the default, and leave the column out of INSERT.",
+            format!(
+                "column \"{name}\" of \"{}\" does not have the default pg_current_xact_id()",
+                queries.source
+            ),
+            "Set the default, and omit the column in INSERT. Scans do not find a row that is inserted after the first scan \
+             with another value than its own transaction.",
         );
     }
     // Without an index, the query would read the whole source. Another notice says that the index is missing.
@@ -97,16 +100,19 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let Some(row) = rows.first() else { return Ok(()) };
     if row.is_true(has_future_ids) {
         say(
-            format!("{name} of {} has transactions that this server has not come to yet", queries.source),
-            "They were copied or restored from another server. A first scan reads such rows. Those that are added later \
-             are never seen: leave the column out of INSERT, so its default applies, or set arrival_column.",
+            format!(
+                "column \"{name}\" of \"{}\" has transaction ids from the future of this server",
+                queries.source
+            ),
+            "Omit the column in INSERT to let its default apply, or set arrival_column. The first scan reads such rows, \
+             which come from another server, but scans do not find those that are inserted later.",
         );
     }
     if row.is_true(has_nulls) {
         say(
-            format!("{name} of {} is NULL in some rows", queries.source),
-            "A first scan reads such rows. Those that are added later are never seen: set the default \
-             pg_current_xact_id(), and NOT NULL.",
+            format!("column \"{name}\" of \"{}\" is NULL in some rows", queries.source),
+            "Set the default pg_current_xact_id() and NOT NULL. The first scan reads such rows, but scans do not find \
+             those that are inserted later.",
         );
     }
     Ok(())

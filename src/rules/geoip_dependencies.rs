@@ -4,7 +4,7 @@
 use super::definition;
 use crate::geoip::Places;
 use crate::pg::array;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{GeoipError, RuleError, ScanError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
@@ -74,7 +74,8 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
         &[Argument::text(rule)],
     )?;
     // NULL means that no step has located anything yet.
-    let mut before: Option<Vec<Dependency>> = stored.as_deref().map(read).transpose()?;
+    let mut before: Option<Vec<Dependency>> =
+        stored.as_deref().map(|stored| read(rule, stored)).transpose()?;
     let now = dependencies(places, needs);
     // Needs that the rule no longer has are dropped.
     for dependency in before.iter_mut().flatten() {
@@ -92,7 +93,7 @@ pub fn check(rule: &str, places: &Places, needs: Needs) -> Result<(), TravelErro
         .map(Dependency::in_words)
         .collect();
     if !missing.is_empty() {
-        return Err(TravelError::GeoipMissing { rule: rule.to_owned(), missing });
+        return Err(GeoipError::Missing { rule: rule.to_owned(), missing }.into());
     }
     if before.as_ref() != Some(&now) {
         keep(&now, Some(rule))?;
@@ -113,7 +114,7 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         if let Some(rule) = rule {
             let known = spi::select("SELECT FROM travel.rules WHERE name = $1", &[Argument::text(rule)]);
             if known.is_empty() {
-                return Err(TravelError::NoSuchRule { name: rule.to_owned(), known: definition::names() });
+                return Err(RuleError::NotFound { name: rule.to_owned(), known: definition::names() }.into());
             }
         }
         keep(&now, rule)
@@ -123,7 +124,8 @@ fn accept_geoip(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelError> {
-    let stored = serde_json::to_string(dependencies).map_err(unreadable)?;
+    let stored = serde_json::to_string(dependencies)
+        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
     spi::execute(
         "UPDATE travel_internal.scans SET located_by = $2::jsonb
          WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb",
@@ -132,15 +134,14 @@ fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelErr
     Ok(())
 }
 
-fn read(stored: &str) -> Result<Vec<Dependency>, TravelError> {
-    serde_json::from_str(stored).map_err(unreadable)
-}
-
-fn unreadable(error: serde_json::Error) -> TravelError {
-    TravelError::StateUnreadable {
-        rule: String::new(),
-        detail: format!("travel_internal.scans.located_by: {error}"),
-    }
+fn read(rule: &str, stored: &str) -> Result<Vec<Dependency>, TravelError> {
+    serde_json::from_str(stored).map_err(|error| {
+        ScanError::CheckpointUnreadable {
+            rule: rule.to_owned(),
+            detail: format!("{error} in travel_internal.scans.located_by"),
+        }
+        .into()
+    })
 }
 
 fn dependencies(places: &Places, needs: Needs) -> Vec<Dependency> {

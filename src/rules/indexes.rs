@@ -42,16 +42,16 @@ pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let time = queries.events.time_key();
     if !lead_to(queries, &queries.entity)? {
-        say(queries, "an entity and a time", &[&queries.entity, &time]);
+        say(queries, "entity and time", &[&queries.entity, &time]);
     }
     if queries.has_baseline()
         && queries.baseline_entity != queries.entity
         && !lead_to(queries, &queries.baseline_entity)?
     {
-        say(queries, "a baseline entity and a time", &[&queries.baseline_entity, &time]);
+        say(queries, "baseline entity and time", &[&queries.baseline_entity, &time]);
     }
     if !lead_to_newest(queries)? {
-        say(queries, "a time", &[&time]);
+        say(queries, "time", &[&time]);
     }
     let (column, is_new, mark) = match &queries.arrival {
         Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
@@ -59,7 +59,7 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
         Arrival::Lookback => return Ok(()),
     };
     if !Plan::of(queries, &is_new)?.is_by_index(mark) {
-        say(queries, "its arrival", &[column]);
+        say(queries, "their arrival", &[column]);
     }
     Ok(())
 }
@@ -73,14 +73,19 @@ fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
     let hint = match (kind, keys) {
         // The plan does not show what another server does with a condition.
         (b'f', _) => return,
-        (b'v', Some(keys)) => format!("Make it on the tables under the view, over what is here ({}).", keys.join(", ")),
-        (_, Some(keys)) => format!("CREATE INDEX ON {source} ({});", keys.join(", ")),
-        (_, None) => "What columns takes out of a record is computed row by row. Keep it in columns of a table, such as \
-                      travel.create_events_table makes."
-            .to_owned(),
+        (b'v', Some(keys)) => format!(
+            "Create an index on the tables under the view, on the columns behind ({}).",
+            keys.join(", ")
+        ),
+        (_, Some(keys)) => format!("Create the index: CREATE INDEX ON {source} ({});", keys.join(", ")),
+        (_, None) => {
+            "Store the values that columns takes out of a record in columns of a table, for example one that \
+                      travel.create_events_table creates."
+                .to_owned()
+        }
     };
     Report::notice(format!(
-        "no index of {source} leads from {from} to the events: scans read more than they need"
+        "no index on \"{source}\" finds events by {from}, so scans read more than they need"
     ))
     .hint(hint)
     .send();

@@ -3,7 +3,7 @@
 use super::check_rule;
 use super::validate::without_warning;
 use crate::detect::Source;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::spi::{self, Argument};
@@ -22,15 +22,15 @@ ON CONFLICT DO NOTHING";
 
 /// `(preset, source, name) -> text`: the name of the new rule.
 fn create_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let preset = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "preset" })?;
-    let source = call.oid(1).ok_or(TravelError::ArgumentNull { name: "source" })?;
+    let preset = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "preset" })?;
+    let source = call.oid(1).ok_or(UsageError::ArgumentNull { name: "source" })?;
     let name = call.text(2)?.unwrap_or(preset);
     spi::connected(|| {
         must_be_a_preset(preset)?;
         let source = Source::look_at(source)?.name;
         let inserted = without_warning(|| spi::execute(INSERT, &[preset, name, &source].map(Argument::text)));
         if inserted == 0 {
-            return Err(TravelError::RuleExists { name: name.to_owned() });
+            return Err(RuleError::AlreadyExists { name: name.to_owned() }.into());
         }
         check_rule::check(name)
     })?;
@@ -42,5 +42,5 @@ fn must_be_a_preset(preset: &str) -> Result<(), TravelError> {
     if names.iter().any(|name| name == preset) {
         return Ok(());
     }
-    Err(TravelError::NoSuchPreset { preset: preset.to_owned(), known: names.join(", ") })
+    Err(RuleError::PresetNotFound { preset: preset.to_owned(), known: names.join(", ") }.into())
 }

@@ -7,7 +7,7 @@
 use super::definition::{self, Definition};
 use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
 use super::step_status::is_lock_timeout;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, ScanError, TravelError};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::just_before;
@@ -83,7 +83,7 @@ impl Progress {
         PgTryBuilder::new(AssertUnwindSafe(|| Self::locked(rule)))
             .catch_others(|caught| {
                 if is_lock_timeout(&caught) {
-                    return Err(TravelError::ScannedElsewhere { rule: rule.to_owned() });
+                    return Err(ScanError::RuleLocked { rule: rule.to_owned() }.into());
                 }
                 caught.rethrow()
             })
@@ -111,7 +111,7 @@ impl Progress {
         spi::columns!(rows => position, under_way, has_finished, newest_event, horizon, pruned_before, is_resumed);
         spi::columns!(rows => raised, highest, pass_events, pass_located);
         let Some(row) = rows.first() else {
-            return Err(TravelError::NoSuchRule { name: rule.to_owned(), known: definition::names() });
+            return Err(RuleError::NotFound { name: rule.to_owned(), known: definition::names() }.into());
         };
         let count = |column| row.i64(column).unwrap_or_default();
         Ok(Self {
@@ -303,7 +303,7 @@ impl Progress {
     pub fn begin_rescan(rule: &str, since: Micros) -> Result<(), TravelError> {
         let progress = Self::lock(rule)?;
         if progress.is_under_way {
-            return Err(TravelError::ScanUnderWay { rule: rule.to_owned() });
+            return Err(ScanError::AlreadyInProgress { rule: rule.to_owned() }.into());
         }
         spi::execute(
             "UPDATE travel_internal.scans

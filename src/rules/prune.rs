@@ -1,6 +1,6 @@
 //! `travel.prune`: deletes old verdicts, archived alerts, and expired entries of analysts.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{Row, RowType};
 use crate::pg::scanning::while_scanning;
@@ -17,7 +17,7 @@ const MOST: &str = "6000 years";
 
 /// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
 fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let older_than = call.datum(0).ok_or(TravelError::ArgumentNull { name: "older_than" })?;
+    let older_than = call.datum(0).ok_or(UsageError::ArgumentNull { name: "older_than" })?;
     let counts = spi::connected(|| {
         let rows = spi::select(
             "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END AS before,
@@ -29,13 +29,13 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             ],
         );
         spi::columns!(rows => before, is_old_enough, is_young_enough, given);
-        let Some(row) = rows.first() else { return Ok([0; 7]) };
+        let Some(row) = rows.first() else { return Ok::<_, TravelError>([0; 7]) };
         let given = row.string(given)?.unwrap_or_default();
         if !row.is_true(is_old_enough) {
-            return Err(TravelError::PruneTooYoung { given, least: LEAST });
+            return Err(ScanError::PruneTooYoung { given, least: LEAST }.into());
         }
         if !row.is_true(is_young_enough) {
-            return Err(TravelError::PruneTooOld { given, most: MOST });
+            return Err(ScanError::PruneTooOld { given, most: MOST }.into());
         }
         let before = Argument::time(row.i64(before));
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))

@@ -8,7 +8,7 @@ use super::source_trust;
 use crate::detect::{
     Arguments, Events, Expression, LocationType, check_row_condition, is_expression, is_volatile,
 };
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::spi;
 use crate::pg::time::utc;
@@ -89,7 +89,8 @@ impl SourceQueries {
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         let mut queries = Self::read(definition, arguments)?;
         queries.must_be_planned_here()?;
-        let leads_to = |key: &str| Ok(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
+        let leads_to =
+            |key: &str| Ok::<_, TravelError>(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
         queries.is_indexed = leads_to(&queries.entity)? && leads_to(&queries.baseline_entity)?;
         Ok(queries)
     }
@@ -100,7 +101,7 @@ impl SourceQueries {
             check_row_condition(condition, &arguments.source)?;
         }
         let baseline_names = match &definition.baseline_entity {
-            Some(list) => identifiers(list, b',').ok_or_else(|| TravelError::EntitySyntax {
+            Some(list) => identifiers(list, b',').ok_or_else(|| SourceError::EntitySyntax {
                 argument: "baseline_entity",
                 entity: list.clone(),
             })?,
@@ -113,10 +114,10 @@ impl SourceQueries {
         let (events, found) = Events::with(arguments, &more)?;
         for (key, text) in &arguments.columns {
             if is_expression(text) && is_volatile(&format!("columns.{key}"), text, &arguments.source)? {
-                return Err(TravelError::ColumnsVolatile { key: key.clone(), text: text.clone() });
+                return Err(RuleError::ColumnsVolatile { key: key.clone(), text: text.clone() }.into());
             }
         }
-        let missing = |column: &str, name: &str| TravelError::RuleColumn {
+        let missing = |column: &str, name: &str| RuleError::ColumnNotFound {
             rule: definition.name.clone(),
             column: column.to_owned(),
             name: name.to_owned(),
@@ -128,12 +129,13 @@ impl SourceQueries {
             (Some(name), _) => {
                 let column = found[2].as_ref().ok_or_else(|| missing("arrival_column", name))?;
                 if column.oid != pg_sys::TIMESTAMPTZOID {
-                    return Err(TravelError::ColumnType {
-                        column: format!("arrival_column {name}"),
+                    return Err(SourceError::ColumnType {
+                        column: name.clone(),
                         is: crate::detect::type_name(column.oid),
                         wanted: "timestamptz",
-                        hint: "Name a column that says when the row arrived, or leave it NULL.".to_owned(),
-                    });
+                        hint: "Set arrival_column to a column with the time when a row arrived, or leave it NULL.".to_owned(),
+                    }
+                    .into());
                 }
                 Arrival::Column(column.sql.clone())
             }
@@ -173,11 +175,12 @@ impl SourceQueries {
     /// Checks that the exact cursor is valid for the source.
     fn must_be_exact(&self, why_not: Option<String>) -> Result<(), TravelError> {
         match (&self.arrival, why_not) {
-            (Arrival::Transaction(column), Some(why)) => Err(TravelError::ArrivalNotExact {
+            (Arrival::Transaction(column), Some(why)) => Err(RuleError::ArrivalNotExact {
                 rule: self.rule.clone(),
                 column: column.strip_prefix("s.").unwrap_or(column).to_owned(),
                 why,
-            }),
+            }
+            .into()),
             _ => Ok(()),
         }
     }

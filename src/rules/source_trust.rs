@@ -7,7 +7,7 @@
 
 use super::definition::Definition;
 use crate::detect::Source;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{AccessError, RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::role::{Role, acting_as};
@@ -104,7 +104,7 @@ LIMIT 1",
 /// Opens the source of a rule, and locks it until the transaction ends, if it is the one that the rule is bound to.
 /// With the rights of the rule's owner, within an SPI connection.
 pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
-    let oid = Source::lock(&definition.source).ok_or_else(|| TravelError::NoRuleSource {
+    let oid = Source::lock(&definition.source).ok_or_else(|| RuleError::SourceNotFound {
         rule: definition.name.clone(),
         source: definition.source.clone(),
     })?;
@@ -120,7 +120,7 @@ pub fn must_last(rule: &str, source: &str, oid: pg_sys::Oid) -> Result<(), Trave
     // SAFETY: a look-up in the catalogs.
     let persistence = unsafe { pg_sys::get_rel_persistence(oid) } as u8;
     if persistence == pg_sys::RELPERSISTENCE_TEMP {
-        return Err(TravelError::RuleSourceTemporary { rule: rule.to_owned(), source: source.to_owned() });
+        return Err(AccessError::SourceTemporary { rule: rule.to_owned(), source: source.to_owned() }.into());
     }
     Ok(())
 }
@@ -135,12 +135,13 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
     if is_as_bound {
         return Ok(());
     }
-    Err(TravelError::SourceOwnerChanged {
+    Err(AccessError::SourceOwnerChanged {
         rule: definition.name.clone(),
         source: definition.source.clone(),
         was: definition.source_owner.clone(),
         is: owner.name(),
-    })
+    }
+    .into())
 }
 
 /// Checks that a rule reads and runs nothing temporary, because the next scan may run in a session that has other
@@ -150,7 +151,7 @@ pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Resul
     spi::columns!(rows => object);
     let Some(row) = rows.first() else { return Ok(()) };
     let object = row.string(object)?.unwrap_or_default();
-    Err(TravelError::RuleNamesTemporary { rule: definition.name.clone(), object })
+    Err(AccessError::ObjectTemporary { rule: definition.name.clone(), object }.into())
 }
 
 /// Checks that all code a superuser's rule runs belongs to superusers: any other owner would gain a superuser's rights.
@@ -162,12 +163,13 @@ pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), 
     let rows = select_below(&NOT_TRUSTED, roots);
     spi::columns!(rows => object, owner);
     let Some(row) = rows.first() else { return Ok(()) };
-    Err(TravelError::SourceNotTrusted {
+    Err(AccessError::SourceNotTrusted {
         rule: definition.name.clone(),
         owner: definition.owner.clone(),
         object: row.string(object)?.unwrap_or_default(),
         object_owner: row.string(owner)?.unwrap_or_default(),
-    })
+    }
+    .into())
 }
 
 /// Completes a query over `below`, the objects that [`BELOW`] finds.
@@ -188,19 +190,20 @@ pub fn select_below(query: &'static str, roots: &[Object]) -> spi::Rows {
 
 /// `(rule) -> text`: binds a rule to the present owner of its source, whose name is the result.
 fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let name = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
     let owner = spi::connected(|| {
         let definition = Definition::load(name)?;
         let (writer, owner) = (Role::current(), definition.owner()?);
         if !writer.is_member_of(owner) {
-            return Err(TravelError::RuleNotOwned {
+            return Err(AccessError::RuleNotOwned {
                 rule: name.to_owned(),
                 owner: definition.owner,
                 role: writer.name(),
-            });
+            }
+            .into());
         }
         let no_source =
-            || TravelError::NoRuleSource { rule: name.to_owned(), source: definition.source.clone() };
+            || RuleError::SourceNotFound { rule: name.to_owned(), source: definition.source.clone() };
         let oid = Source::lock(&definition.source).ok_or_else(no_source)?;
         must_last(name, &definition.source, oid)?;
         let source_owner = Role::owner_of(oid).ok_or_else(no_source)?.name();
@@ -212,7 +215,7 @@ fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 &[Argument::text(name), Argument::text(&source_owner)],
             );
         });
-        Ok(source_owner)
+        Ok::<_, TravelError>(source_owner)
     })?;
     Ok(varlena(owner.as_bytes()))
 }

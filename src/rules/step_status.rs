@@ -1,7 +1,7 @@
 //! Records how a step of a scan ended. `travel.scan` needs to know this before it continues with the next rule.
 
 use crate::pg::attempt::is_cancel;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::settings::lock_wait_ms;
@@ -54,7 +54,7 @@ pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R,
         .execute();
     match &result {
         Ok(_) => {}
-        Err(TravelError::ScannedElsewhere { .. }) => LAST.set(StepStatus::Busy),
+        Err(TravelError::Scan(ScanError::RuleLocked { .. })) => LAST.set(StepStatus::Busy),
         Err(_) => LAST.set(StepStatus::Failed),
     }
     result
@@ -86,8 +86,8 @@ fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// `(rule, error)`: records an error, which `travel.status` shows.
 fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
-    let error = call.text(1)?.ok_or(TravelError::ArgumentNull { name: "error" })?;
+    let rule = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
+    let error = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "error" })?;
     let wait_ms = lock_wait_ms().map_or(NOTE_WAIT_MS, |wait| wait.min(NOTE_WAIT_MS));
     with_bounded_locks(Some(wait_ms), || {
         spi::connected(|| {

@@ -9,7 +9,7 @@ use super::definition::Definition;
 use super::source_trust;
 use crate::detect::{self, Source, check_row_condition_alone};
 use crate::pg::attempt::{Failure, attempt};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{AccessError, EventsError, RuleError, SourceError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{self, Role};
@@ -69,7 +69,7 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             must_be_a_members(&new)?;
             must_resolve_or_warn(&new)?;
         }
-        Ok(())
+        Ok::<_, TravelError>(())
     })?;
     Ok(new.result())
 }
@@ -89,11 +89,11 @@ fn note_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let Err(failure) = resolution(&new)? else { return Ok(trigger.skip()) };
     let error = match failure {
-        Failure::Ours(error) if matches!(*error, TravelError::RuleUnreadable { .. }) => {
+        Failure::Ours(error) if matches!(*error, TravelError::Rule(RuleError::Unreadable { .. })) => {
             return Ok(trigger.skip());
         }
         Failure::Ours(error) => *error,
-        Failure::Raised { code, message } => TravelError::RuleUnresolved { code, message },
+        Failure::Raised { code, message } => RuleError::Unresolved { code, message }.into(),
     };
     let arguments = [Argument::text(&name_of(&new)?), Argument::text(&error.in_one_line())];
     role::acting_as(trigger.table_owner(), || {
@@ -106,7 +106,7 @@ fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelErro
     let (Some(old), Some(to)) = (old, new.text(c"name")?) else { return Ok(()) };
     match old.text(c"name")? {
         Some(name) if name != to => {
-            Err(TravelError::RuleRenamed { name: name.to_owned(), to: to.to_owned() })
+            Err(RuleError::Renamed { name: name.to_owned(), to: to.to_owned() }.into())
         }
         _ => Ok(()),
     }
@@ -121,18 +121,23 @@ const MAX_PERIOD: i64 = 3650 * DAY;
 fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
     let wrong = |column: &'static CStr, wanted: Cow<'static, str>, hint: &'static str| {
         let value = rule.written(column);
-        Err(TravelError::RuleSetting { column: column.to_str().unwrap_or_default(), value, wanted, hint })
+        Err(RuleError::Setting { column: column.to_str().unwrap_or_default(), value, wanted, hint }.into())
     };
     if rule.text(c"name")?.is_some_and(|name| name.trim().is_empty()) {
-        return wrong(c"name", "a name that can be read".into(), "Alerts and known places go by it.");
+        return wrong(
+            c"name",
+            "text that is not blank".into(),
+            "Choose a name. Alerts and known locations refer to the rule by it.",
+        );
     }
     if let Some(name) = rule.text(c"name")?.filter(|name| name.len() > MAX_NAME) {
-        return Err(TravelError::RuleSetting {
+        return Err(RuleError::Setting {
             column: "name",
             value: format!("a text of {} bytes", name.len()),
             wanted: "at most 200 bytes long".into(),
-            hint: "Say the rest in its description; alerts and known places go by the name.",
-        });
+            hint: "Choose a shorter name, and put the rest into the description.",
+        }
+        .into());
     }
     if rule.f64(c"min_distance_km").is_some_and(|km| !(km.is_finite() && km >= 0.0)) {
         return wrong(c"min_distance_km", "finite and not negative".into(), "The default is 500 km.");
@@ -142,7 +147,7 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
         return wrong(
             c"min_velocity_kmh",
             "finite and at least 50".into(),
-            "The default is 1000 km/h; an airliner flies at about 900. Use travel.detect for less than 50.",
+            "The default is 1000 km/h. An airliner flies at about 900 km/h. For less than 50 km/h, use travel.detect.",
         );
     }
     for (column, min, max, wanted, hint) in [
@@ -166,8 +171,8 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             return wrong(
                 c"forget_after",
                 format!(
-                    "at least the learning_period and {:.2} hours (the longest leg that min_velocity_kmh lets be \
-                     impossible), and at most 10 years",
+                    "at least the learning_period and {:.2} hours (the duration of the longest leg that can be \
+                     impossible at min_velocity_kmh), and at most 10 years",
                     bound_s / 3600.0
                 )
                 .into(),
@@ -179,14 +184,16 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
         return wrong(
             c"learn",
             "proven or encountered".into(),
-            "proven: a place becomes known after a trial. encountered: with its first event.",
+            "With proven, a location becomes known after a trial; with encountered, with its first event.",
         );
     }
     for column in [c"downgraded", c"ignored", c"tags"] {
         if !rule.is_list(column) {
             let example = match column {
-                column if column == c"tags" => "For example '{tactic:TA0001-initial-access,team:blue}'.",
-                _ => "For example '{carrier,same_asn}'.",
+                column if column == c"tags" => {
+                    "Write an array, for example '{tactic:TA0001-initial-access,team:blue}'."
+                }
+                _ => "Write an array, for example '{carrier,same_asn}'.",
             };
             return wrong(column, "an array of one dimension".into(), example);
         }
@@ -202,12 +209,12 @@ fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             return wrong(
                 column,
                 "an array of anonymizer, hosting, carrier, same_asn".into(),
-                "The empty array is '{}'.",
+                "Write an array of these, for example '{carrier,same_asn}'. The empty array is '{}'.",
             );
         }
     }
     if rule.bool(c"lineage") == Some(true) {
-        return Err(TravelError::RuleLineage);
+        return Err(RuleError::LineageNotSupported.into());
     }
     Ok(())
 }
@@ -218,7 +225,7 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
         if let Some(list) = rule.text(column)?
             && identifiers(list, b',').is_none()
         {
-            return Err(TravelError::EntitySyntax { argument, entity: list.to_owned() });
+            return Err(SourceError::EntitySyntax { argument, entity: list.to_owned() }.into());
         }
     }
     detect::columns_argument(rule.jsonb(c"columns"))?;
@@ -230,12 +237,13 @@ fn must_be_well_formed(rule: &Tuple) -> Result<(), TravelError> {
     if let Some(message) = rule.text(c"message")?
         && let Some(unclosed) = Template::parse(message).unclosed()
     {
-        return Err(TravelError::RuleSetting {
+        return Err(RuleError::Setting {
             column: "message",
             value: format!("\"{message}\""),
-            wanted: format!("a text in which each {{{{ has its }}}}; this one has none: {unclosed}").into(),
-            hint: "Write {{@path}} for an attribute of the signal, {{column}} for a column of the alert.",
-        });
+            wanted: format!("text in which each {{{{ has its }}}}, which is missing here: {unclosed}").into(),
+            hint: "Write {{column}} for a column of the alert, and {{@path}} for an attribute of the signal.",
+        }
+        .into());
     }
     Ok(())
 }
@@ -246,7 +254,7 @@ fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), Trav
     let mut relation = None;
     if let Some(source) = rule.text(c"source")? {
         if identifiers(source, b'.').is_none_or(|parts| parts.len() > 2) {
-            return Err(TravelError::NameSyntax { name: source.to_owned() });
+            return Err(EventsError::TableName { name: source.to_owned() }.into());
         }
         relation = Source::find(source);
         if let Some(oid) = relation
@@ -286,12 +294,13 @@ fn with_source_owner(
         if given == old.text(c"source_owner")? || given == present.as_deref() {
             return Ok(new);
         }
-        return Err(TravelError::RuleSetting {
+        return Err(RuleError::Setting {
             column: "source_owner",
             value: new.written(c"source_owner"),
             wanted: "the present owner of the source".into(),
-            hint: "SELECT travel.confirm_source('the rule') sets it.",
-        });
+            hint: "Run SELECT travel.confirm_source('the rule'), which sets it.",
+        }
+        .into());
     }
     Ok(new.with(&[(c"source_owner", present.and_then(|owner| trigger::text(&owner)))]))
 }
@@ -302,16 +311,16 @@ fn owner_exists(old: Option<&Tuple>, new: &Tuple) -> Result<bool, TravelError> {
     if Role::named(owner).is_some() {
         return Ok(true);
     }
-    let error = TravelError::NoSuchOwner { rule: name_of(new)?, owner: owner.to_owned() };
+    let error = AccessError::OwnerNotFound { rule: name_of(new)?, owner: owner.to_owned() };
     let is_unchanged = match old {
         Some(old) => old.text(c"owner")? == Some(owner),
         None => false,
     };
     if is_unchanged || is_restoring() {
-        error.warn("");
+        TravelError::from(error).warn("");
         Ok(false)
     } else {
-        Err(error)
+        Err(error.into())
     }
 }
 
@@ -324,17 +333,20 @@ fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
     if is_member {
         return Ok(());
     }
-    Err(TravelError::RuleNotOwned { rule: name_of(rule)?, owner: owner.to_owned(), role: writer.name() })
+    Err(AccessError::RuleNotOwned { rule: name_of(rule)?, owner: owner.to_owned(), role: writer.name() }
+        .into())
 }
 
 /// Looks up what a rule names and warns if that fails. It uses the owner's rights, because already reading an
 /// expression can run functions that other roles wrote.
 fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
-    let about = format!("the rule \"{}\" cannot be used as it is: ", name_of(rule)?);
+    let about = format!("rule \"{}\" cannot be used yet: ", name_of(rule)?);
     match resolution(rule)? {
         // A NULL in a required column is left to the table's constraints.
         Ok(()) => Ok(()),
-        Err(Failure::Ours(error)) if matches!(*error, TravelError::RuleUnreadable { .. }) => Ok(()),
+        Err(Failure::Ours(error)) if matches!(*error, TravelError::Rule(RuleError::Unreadable { .. })) => {
+            Ok(())
+        }
         // Another version of PostgreSQL may refuse an expression. A restore must not lose the rule for that.
         Err(Failure::Ours(error)) if is_malformed(&error) && !is_restoring() => Err(*error),
         Err(_) if !WARNS.get() => Ok(()),
@@ -343,7 +355,7 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
             Ok(())
         }
         Err(Failure::Raised { code, message }) => {
-            TravelError::RuleUnresolved { code, message }.warn(&about);
+            TravelError::from(RuleError::Unresolved { code, message }).warn(&about);
             Ok(())
         }
     }
@@ -366,14 +378,14 @@ fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
 /// Whether an error is a mistake in the rule that creating a table or column would not mend.
 fn is_malformed(error: &TravelError) -> bool {
     match error {
-        TravelError::ConditionHas { .. }
-        | TravelError::ColumnsVolatile { .. }
-        | TravelError::NotOneExpression { .. }
-        | TravelError::RuleNamesTemporary { .. }
-        | TravelError::ExpressionIsAStar { .. }
-        | TravelError::ExpressionIsARow { .. }
-        | TravelError::ColumnsKey { .. } => true,
-        TravelError::ExpressionFailed { code, .. } => matches!(
+        TravelError::Rule(RuleError::ConditionContains { .. })
+        | TravelError::Rule(RuleError::ColumnsVolatile { .. })
+        | TravelError::Source(SourceError::NotOneExpression { .. })
+        | TravelError::Access(AccessError::ObjectTemporary { .. })
+        | TravelError::Source(SourceError::ExpressionIsAStar { .. })
+        | TravelError::Source(SourceError::ExpressionIsARow { .. })
+        | TravelError::Source(SourceError::ColumnsKey { .. }) => true,
+        TravelError::Source(SourceError::ExpressionFailed { code, .. }) => matches!(
             code,
             PgSqlErrorCode::ERRCODE_SYNTAX_ERROR
                 | PgSqlErrorCode::ERRCODE_GROUPING_ERROR

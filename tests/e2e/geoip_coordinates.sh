@@ -43,7 +43,7 @@ for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FR
     "CALL travel.rescan('r', '-infinity')" 'SELECT travel.accept_geoip()'; do
     refused 55000 "$statement"
     case $SAID in
-    *'no GeoIP database supplies coordinates'*'Sample-ASN.mmdb (asn, as_organization)'*) ;;
+    *'no GeoIP database with coordinates found'*'Sample-ASN.mmdb (asn, as_organization)'*) ;;
     *) fail "the error does not say what is there: $SAID" ;;
     esac
 done
@@ -52,7 +52,7 @@ same 'travel.locate still says the AS' '|t' "$(ask "SELECT city, asn IS NOT NULL
 rule 'a scan without coordinates ends with an error in travel.status, and a rescan withdraws no alert'
 ask "SELECT public.journey('second')" >/dev/null
 scan
-error_is '%supplies coordinates%(55000)'
+error_is '%with coordinates found%(55000)'
 same 'the alert stays' first "$(alerts_of r)"
 
 rule 'named networks that have coordinates need no database with coordinates'

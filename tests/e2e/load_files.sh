@@ -37,8 +37,8 @@ done
 same 'counts of a broken file' '1 | 0 | 0 | 1' \
     "$(sed -n 's/.*\/c\.json\.gz *| *//p' "$SCRATCH/said" | tr -s ' ' | sed 's/ *$//')"
 holds 'the file that is not UTF-8 is named' grep -q 'not loaded: .*/d\.json\.gz' "$SCRATCH/refused"
-holds 'the reason for a skipped document is given' grep -q 'skipped a document: it cannot be read as JSON' "$SCRATCH/refused"
-holds 'the replaced characters are counted' grep -q 'replaced 2 characters by U+FFFD' "$SCRATCH/refused"
+holds 'the reason for a skipped document is given' grep -q 'skipped document: it cannot be read as JSON' "$SCRATCH/refused"
+holds 'the replaced characters are counted' grep -q 'replaced 2 characters with U+FFFD' "$SCRATCH/refused"
 holds 'the truncated file is named' grep -q '/e\.json\.gz' "$SCRATCH/said" "$SCRATCH/refused"
 
 rule 'load_documents, which the demo uses, skips unreadable files and loads the rest'

@@ -30,7 +30,7 @@ is_refused() { # is_refused RULE WHY
     refused 0A000 "SELECT travel.check_rule('$1')"
     case $SAID in *"cannot find new rows by ingest_xid"*"$2"*arrival_column*) ;; *) fail "no words to act on: $SAID" ;; esac
     ask "CALL travel.scan('$1')" 2>"$SCRATCH/said"
-    same "the scan of $1 says so" "the rule \"$1\" cannot find new rows by ingest_xid (0A000)" "$(error_of "$1")"
+    same "the scan of $1 says so" "rule \"$1\" cannot find new rows by the column \"ingest_xid\" (0A000)" "$(error_of "$1")"
     same "nothing of $1 was scanned" '' "$(alerts_of "$1")"
 }
 
@@ -65,7 +65,7 @@ PGDATABASE=far ask "SELECT pg_create_logical_replication_slot('copies', 'pgoutpu
 ask "CREATE SUBSCRIPTION copies CONNECTION 'host=$PGHOST port=$PGPORT dbname=far user=postgres' PUBLICATION all_events WITH (create_slot = false, slot_name = 'copies', copy_data = true)"
 waits_until 'SELECT count(*) FROM public.cloudtrail' 2
 ask "CALL travel.scan('cloudtrail')" 2>"$SCRATCH/said"
-same 'the scan says so' 'the rule "cloudtrail" cannot find new rows by ingest_xid (0A000)' "$(error_of cloudtrail)"
+same 'the scan says so' 'rule "cloudtrail" cannot find new rows by the column "ingest_xid" (0A000)' "$(error_of cloudtrail)"
 refused 0A000 "SELECT travel.check_rule('cloudtrail')"
 case $SAID in *'logical replication fills public.cloudtrail'*) ;; *) fail "no words to act on: $SAID" ;; esac
 ask 'DROP SUBSCRIPTION copies' 2>/dev/null

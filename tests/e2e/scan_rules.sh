@@ -19,7 +19,7 @@ new_rule plain
 
 as() { local role=$1; shift; PGUSER=$role "$@"; }
 scan() { ask 'CALL travel.scan()' 2>"$SCRATCH/said"; }
-warned() { grep -c "WARNING:  the scan of the rule \"$1\" failed" "$SCRATCH/said" || true; }
+warned() { grep -c "WARNING:  scan of rule \"$1\" failed" "$SCRATCH/said" || true; }
 error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule = '$1'"; }
 verdicts_of() { ask "SELECT count(*) FROM travel.verdicts WHERE rule = '$1'"; }
 

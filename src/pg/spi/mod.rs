@@ -69,7 +69,7 @@ pub fn execute_into(query: &str, rows: &RowSet) {
                 rows.context(),
                 false,
                 rows.tuple_desc(),
-                c"a query of impossible_travel does not give the columns that it should".as_ptr(),
+                c"unexpected columns in a query of impossible_travel".as_ptr(),
             );
             receiver
         });

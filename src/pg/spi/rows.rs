@@ -9,7 +9,7 @@
 //! ```
 
 use crate::pg::array;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::types::{self, Type};
@@ -81,7 +81,7 @@ impl Rows {
         let found = names.map(find);
         let count = found.iter().flatten().count();
         if count < N {
-            return Err(TravelError::QueryColumns { expected: N, found: count });
+            return Err(UsageError::QueryColumns { expected: N, found: count }.into());
         }
         Ok(found.map(|at| Column(at.unwrap_or_default())))
     }
@@ -114,7 +114,7 @@ impl Rows {
     fn check_types(&self, types: &[Type]) -> Result<(), TravelError> {
         let found = self.description().map_or(0, |columns| columns.len());
         if found != types.len() {
-            return Err(TravelError::QueryColumns { expected: types.len(), found });
+            return Err(UsageError::QueryColumns { expected: types.len(), found }.into());
         }
         types.iter().enumerate().try_for_each(|(column, wanted)| self.check_type(Column(column), *wanted))
     }
@@ -124,7 +124,7 @@ impl Rows {
         let columns = self.description();
         match columns.as_ref().and_then(|columns| columns.get(at)) {
             Some(attribute) => types::check(attribute, wanted),
-            None => Err(TravelError::QueryColumns { expected: at + 1, found: 0 }),
+            None => Err(UsageError::QueryColumns { expected: at + 1, found: 0 }.into()),
         }
     }
 

@@ -4,7 +4,7 @@ use super::ScanStep;
 use super::new_events::own_xid;
 use crate::detect::{DiagnosedRows, Diagnosis, none_of};
 use crate::pg::attempt::{Failure, attempt};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{RuleError, TravelError};
 use crate::pg::role::with_rights_of;
 use crate::rules::progress::PassHealth;
 use crate::rules::source_queries::NewRows;
@@ -33,7 +33,7 @@ impl ScanStep {
             }
             Err(Failure::Ours(error)) => PassHealth::Problem(error.in_one_line()),
             Err(Failure::Raised { code, message }) => {
-                PassHealth::Problem(TravelError::RuleUnresolved { code, message }.in_one_line())
+                PassHealth::Problem(TravelError::from(RuleError::Unresolved { code, message }).in_one_line())
             }
         })
     }

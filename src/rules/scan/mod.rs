@@ -27,7 +27,7 @@ use super::progress::{Progress, StepCounts};
 use super::reader::Reader;
 use super::source_queries::SourceQueries;
 use super::step_status;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
@@ -41,15 +41,15 @@ pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 
 /// `(rule) -> boolean`: runs a step and returns whether more remains to be done.
 fn scan_step(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
+    let rule = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
     let is_more = step_status::remembered(|| spi::connected(|| ScanStep::begin(rule)?.run()))?;
     Ok(pg_sys::Datum::from(usize::from(is_more)))
 }
 
 /// `(rule, since)`: begins a pass that evaluates all events since then again.
 fn begin_rescan(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let rule = call.text(0)?.ok_or(TravelError::ArgumentNull { name: "rule" })?;
-    let since = call.timestamp(1).ok_or(TravelError::ArgumentNull { name: "since" })?;
+    let rule = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
+    let since = call.timestamp(1).ok_or(UsageError::ArgumentNull { name: "since" })?;
     // Events at that very time are included.
     step_status::remembered(|| spi::connected(|| Progress::begin_rescan(rule, just_before(since))))?;
     Ok(call.null())

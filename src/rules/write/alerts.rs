@@ -2,7 +2,7 @@
 
 use super::incidents::{IdentifiedIncident, Incidents};
 use super::{ROWS, Writer, json, qualified};
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::utc;
 use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
@@ -136,7 +136,7 @@ impl Writer<'_> {
         for row in rows.iter() {
             let stored = row.text(stored)?.unwrap_or_default();
             let mut columns: VerdictColumns = serde_json::from_str(stored).map_err(|error| {
-                TravelError::StateUnreadable { rule: self.inputs.name.clone(), detail: error.to_string() }
+                ScanError::CheckpointUnreadable { rule: self.inputs.name.clone(), detail: error.to_string() }
             })?;
             // The signal has UTC, whatever time zone the session has.
             for (name, column) in [("from_time", from_time), ("to_time", to_time)] {

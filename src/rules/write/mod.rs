@@ -18,7 +18,7 @@ pub mod verdicts;
 use super::checkpoints::Checkpoints;
 use super::evaluation::{EvaluationInputs, EvaluationResults};
 use super::reevaluation::RestartPoint;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::Argument;
 use serde::Serialize;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Writer<'_> {
 
 fn json<S: Serialize + ?Sized>(value: &S) -> Result<String, TravelError> {
     serde_json::to_string(value)
-        .map_err(|error| TravelError::StateUnreadable { rule: String::new(), detail: error.to_string() })
+        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
 }
 
 /// A list of columns for `SET (…) = ROW (…)`, each with the alias of its table.

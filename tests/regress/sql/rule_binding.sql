@@ -103,7 +103,7 @@ VALUES ('dumped', 'regress_soc', 'public.others', 'regress_team', false);
 RESET check_function_bodies;
 SELECT name, source_owner = 'regress_team' AS as_dumped FROM travel.rules ORDER BY 1;
 CALL travel.scan();
-SELECT rule, last_error LIKE 'the source of the rule "dumped" has another owner%(42501)' AS waits FROM last_errors;
+SELECT rule, last_error LIKE 'source "%" of rule "dumped" has a new owner (42501)' AS waits FROM last_errors;
 DELETE FROM travel.rules;
 -- A source that did not exist when the rule was written is accepted from the rule's owner and from superusers, and from
 -- others once it is confirmed.

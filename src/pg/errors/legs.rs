@@ -1,0 +1,86 @@
+//! Errors in the window function and the aggregate.
+
+use super::number;
+use crate::pg::report::Report;
+use pgrx::PgSqlErrorCode as Code;
+
+errors! {
+    /// An error in the arguments of `travel.leg` or `travel.impossible_legs`, or a limit of these.
+    pub enum LegError {
+        ThresholdNull { name: &'static str } =>
+            Report::error(Code::ERRCODE_NULL_VALUE_NOT_ALLOWED, format!("threshold \"{name}\" must not be NULL"))
+                .hint("Omit the argument to use the default: 500 km, 1000 km/h, use_accuracy false."),
+
+        ThresholdOutOfRange { name: &'static str, value: f64 } =>
+            Report::error(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("threshold \"{name}\" is out of range: {}", number(value)),
+            )
+            .detail("The value must be finite and not negative.")
+            .hint("Omit the argument to use the default: 500 km, 1000 km/h."),
+
+        /// `over` is "group" or "partition".
+        ThresholdVaries { over: &'static str } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("thresholds vary within one {over}"))
+                .hint(
+                    "Use constants, or values that depend only on the entity, for min_distance_km, min_velocity_kmh and \
+                     use_accuracy.",
+                ),
+
+        InfiniteTime =>
+            Report::error(Code::ERRCODE_DATETIME_FIELD_OVERFLOW, "event time must be finite")
+                .hint("Exclude such rows: WHERE isfinite(event_time)."),
+
+        DescendingTime =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "window is not in ascending order of time")
+                .hint("Order the window by time: OVER (PARTITION BY access_key_id ORDER BY event_time, ip)."),
+
+        AddressIsANumber { text: String } =>
+            Report::error(Code::ERRCODE_INVALID_TEXT_REPRESENTATION, format!("invalid IP address: \"{text}\""))
+                .detail("The value is a number.")
+                .hint(
+                    "If it is a coordinate, cast both coordinates to float8: (event_time, latitude::float8, \
+                     longitude::float8).",
+                ),
+
+        StatesDiffer =>
+            Report::error(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "cannot combine a state that has event ids with a state that has none",
+            )
+            .hint("Compute both states with the same form of travel.impossible_legs."),
+
+        TooManyEvents =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many events for one entity")
+                .detail("The state of travel.impossible_legs would exceed the limit of 1 GB for a value.")
+                .hint(
+                    "Use the window function, which has no such limit: travel.leg(event_time, ip) OVER (PARTITION BY \
+                     access_key_id ORDER BY event_time, ip). Or omit the event ids: without them, an event takes only a \
+                     few bytes.",
+                ),
+
+        TooManyLegs =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many impossible legs for one entity")
+                .detail("The result of travel.impossible_legs would exceed the limit of 1 GB for a value.")
+                .hint(
+                    "Narrow the time range, raise the thresholds, or use the window function, which has no such limit: \
+                     travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).",
+                ),
+
+        StateText { detail: String } =>
+            Report::error(
+                Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
+                "invalid input syntax for type travel_internal.legs_state",
+            )
+            .detail(detail)
+            .hint("Use text that the type itself wrote: \\x, followed by hexadecimal digits."),
+
+        StateBinary { detail: String } =>
+            Report::error(
+                Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
+                "invalid binary representation of type travel_internal.legs_state",
+            )
+            .detail(detail)
+            .hint("Use versions of impossible_travel that share one format on both servers."),
+    }
+}

@@ -1,0 +1,106 @@
+//! Errors in detection rules.
+
+use crate::pg::report::{Report, Text};
+use pgrx::PgSqlErrorCode as Code;
+
+errors! {
+    /// A detection rule is wrong, or does not fit its source.
+    pub enum RuleError {
+        NotFound { name: String, known: String } =>
+            Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("rule \"{name}\" does not exist"))
+                .detail(format!("The existing rules are: {known}."))
+                .hint("Pass the name of one of these rules, or create the rule with travel.create_rule."),
+
+        AlreadyExists { name: String } =>
+            Report::error(Code::ERRCODE_UNIQUE_VIOLATION, format!("rule \"{name}\" already exists"))
+                .hint("Choose another name: travel.create_rule(preset, source, 'another name')."),
+
+        PresetNotFound { preset: String, known: String } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("preset \"{preset}\" does not exist"))
+                .hint(format!("Use one of the presets {known}. SELECT * FROM travel.presets shows them.")),
+
+        /// The row was stored past its trigger.
+        Unreadable { name: String, detail: String } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("rule \"{name}\" is invalid"))
+                .detail(detail)
+                .hint("Correct its row in travel.rules, and check it with travel.check_rule."),
+
+        SourceNotFound { rule: String, source: String } =>
+            Report::error(
+                Code::ERRCODE_UNDEFINED_TABLE,
+                format!("source \"{source}\" of rule \"{rule}\" does not exist"),
+            )
+            .hint("Create the table or view, or set the rule's source to the name of another, with its schema."),
+
+        /// `column` is that of the rule, `name` the one that it names.
+        ColumnNotFound { rule: String, column: String, name: String, source: String, available: String } =>
+            Report::error(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("column \"{name}\" does not exist in \"{source}\""),
+            )
+            .detail(format!(
+                "The rule \"{rule}\" names it in {column}. The source has the columns {available}."
+            ))
+            .hint(format!("Name one of these columns in {column}.")),
+
+        /// `why` continues a sentence.
+        ArrivalNotExact { rule: String, column: String, why: String } =>
+            Report::error(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("rule \"{rule}\" cannot find new rows by the column \"{column}\""),
+            )
+            .detail(format!("The column must hold the transaction of this server that inserted the row, but {why}."))
+            .hint(
+                "Set the rule's arrival_column to a timestamptz column that holds the time when a row arrived. Or remove the \
+                 column from the source: scans then find new rows by lookback.",
+            ),
+
+        ConditionContains { code: Code, found: &'static str, text: String } =>
+            Report::error(code, format!("condition of a rule must not contain {found}"))
+                .detail(format!("The condition is: {text}"))
+                .hint(
+                    "The condition may use only the event's own columns, and must give the same result in every scan. \
+                     Compute the rest in a view, and use the view as the source.",
+                ),
+
+        ColumnsVolatile { key: String, text: String } =>
+            Report::error(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                format!("columns.{key} of a rule must not contain a volatile function"),
+            )
+            .detail(format!("The expression is: {text}"))
+            .hint(
+                "An event must be the same in every scan. Store a value that varies in a column of the source when the row \
+                 is inserted.",
+            ),
+
+        /// `wanted` continues "must be".
+        Setting { column: &'static str, value: String, wanted: Text, hint: &'static str } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("invalid value for column \"{column}\" of a rule: {value}"))
+                .detail(format!("The value must be {wanted}."))
+                .hint(hint),
+
+        MessageNames { names: String } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("unknown names in the message of a rule: {names}"))
+                .hint(
+                    "Write {{column}} for a column of travel.finding, or for id, rule, severity, first_seen, last_seen, \
+                     leg_count or evidence. Write {{@path}} for an attribute of the signal, such as \
+                     @impossible_travel.triggering_locations.first_location.city or @userIdentity.accessKeyId.",
+                ),
+
+        Renamed { name: String, to: String } =>
+            Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, format!("cannot rename rule \"{name}\" to \"{to}\""))
+                .detail("Verdicts, alerts and known locations refer to the rule by its name.")
+                .hint("Create a rule with the other name, and set enabled to false for this one."),
+
+        LineageNotSupported =>
+            Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "lineage of a rule is not supported")
+                .detail("Temporary keys cannot be evaluated together with the keys that issued them.")
+                .hint("Leave lineage false. To evaluate all keys of a person together, use the entity actor or session_name."),
+
+        /// Resolving what the rule names raised this error of PostgreSQL.
+        Unresolved { code: Code, message: String } =>
+            Report::error(code, message)
+                .hint("Correct the rule or the object that it names, and check the rule with travel.check_rule."),
+    }
+}
