@@ -34,7 +34,7 @@ ask "SELECT public.journey('first')" >/dev/null
 ask 'CALL travel.scan()'
 same 'the alert of the first journey' first "$(alerts_of r)"
 
-rule 'with databases that provide no coordinates nothing is evaluated: error 55000 names the files and what they provide'
+rule 'with databases that provide no coordinates nothing is evaluated: error 55000 names the files and their contents'
 away Sample-City.mmdb Sample-Flat.mmdb Sample-Anonymous-IP.mmdb
 until_files Sample-ASN.mmdb
 for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FROM travel.coverage('public.cloudtrail')" \

@@ -1,33 +1,33 @@
 # shellcheck shell=bash
-# What the tests of this folder share. To be sourced; not executable, so that scripts/test.sh takes it for no test.
+# Shared functions of the tests in this folder. To be sourced: it is not executable, so scripts/test.sh does not run it.
 #
-#   rule TEXT               what is checked next
-#   same WHAT WANTED GOT    fails unless both are the same text
+#   rule TEXT               prints the rule that is tested next
+#   same WHAT WANTED GOT    fails unless both texts are equal
 #   holds WHAT COMMAND…     fails unless the command succeeds
-#   fail TEXT               fails now, with the end of the server's log
-#   skip TEXT               this test cannot run here (status 77)
-#   ask SQL                 the answer alone: no headers, columns joined with |
-#   refused CODE SQL        fails unless the statement ends with that SQLSTATE; leaves its error in $SAID
-#   start NAME [SETTING…]   server_start, and the server goes with the test
-#   waits_until SQL TEXT    waits until the statement answers TEXT; leaves the seconds that it took in $TOOK
+#   fail TEXT               fails with the end of the server's log
+#   skip TEXT               ends the test as skipped (status 77)
+#   ask SQL                 prints the result of a statement without headers, columns separated by |
+#   refused CODE SQL        fails unless the statement fails with that SQLSTATE; its output is in $SAID
+#   start NAME [SETTING…]   starts a server (server_start) that is removed with the test
+#   waits_until SQL TEXT    waits until the statement returns TEXT; the seconds that it took are in $TOOK
 #   eventually WHAT COMMAND…  waits until the command succeeds
-#   waits_for_lock SQL      waits until a session that runs this waits for a lock
-#   session_open [ARGUMENT…]  a psql (with these arguments) that stays: one session for what follows
-#   session SQL             sends it a statement; leaves all that it says in $ANSWER, a blank after each line
+#   waits_for_lock SQL      waits until a session that runs this text waits for a lock
+#   session_open [ARGUMENT…]  opens a psql session that stays open
+#   session SQL             runs a statement in it; its output is in $ANSWER, with a blank after each line
 #   session_close           ends it
 #   build_client            builds the client of tests/invariant; its path is in $CLIENT
-#   no_crash                fails if the log of the server tells of a process that died
-#   $SCRATCH                a folder that goes with the test
+#   no_crash                fails if the log of the server shows that a process died
+#   $SCRATCH                a folder that is removed with the test
 #
-# No outcome depends on how fast the machine is. What must come before something else is waited for, never slept for;
-# what is slept for only has to last that long at least. What comes at last is given $PATIENCE seconds, and how long it
-# took is a note: how fast things are is what bench/ measures.
+# No result depends on the speed of the machine. A test waits for what must happen first, and never sleeps for it. A
+# sleep only makes something last for at least that long. Everything has $PATIENCE seconds, and the time that it took is
+# only printed: bench/ measures speed.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../scripts/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
 . "$ROOT/scripts/lib/server.sh"
 
-# Whatever is made here the server may read.
+# The server must be able to read every file that is created here.
 umask 022
 
 REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
@@ -45,7 +45,7 @@ clean_up() {
     *) printf '  FAILED: %s (status %s)\n' "$command" "$status" >&2 ;;
     esac
     set +e
-    # Only what this test began.
+    # Only the processes that this test started.
     local children
     children=$(jobs -p)
     # shellcheck disable=SC2086
@@ -95,12 +95,14 @@ holds() {
     "$@" || fail "$what"
 }
 
-# Whether a number is at least LEAST and at most MOST (decimals allowed).
-between() { awk -v least="$1" -v most="$2" -v got="$3" 'BEGIN { exit !(got != "" && got + 0 >= least && got + 0 <= most) }'; }
+# between LEAST MOST NUMBER: whether the number is in the range; decimals are allowed.
+between() {
+    awk -v least="$1" -v most="$2" -v got="$3" 'BEGIN { exit !(got != "" && got + 0 >= least && got + 0 <= most) }'
+}
 
 ask() { run_psql --quiet --no-align --tuples-only --command "$1"; }
 
-# The same, whatever comes of it: rows, notices and errors, with their codes and details.
+# Like ask, but prints everything and never fails: rows, notices and errors with their codes and details.
 ask_all() {
     run_psql --quiet --no-align --tuples-only --set VERBOSITY=verbose --set ON_ERROR_STOP=0 --command "$1" 2>&1 || true
 }
@@ -152,7 +154,7 @@ waits_for_lock() {
 
 log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }
 
-# bash forgets a coprocess's file descriptors and its pid as soon as it notices that it ended: both are kept here.
+# bash forgets the file descriptors and the process id of a coprocess as soon as it notices its end, so both are stored.
 session_open() {
     coproc SESSION { run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 "$@" 2>&1; }
     session_pid=$SESSION_PID session_out=${SESSION[0]} session_in=${SESSION[1]}
@@ -162,7 +164,7 @@ session() {
     printf "%s;\nSELECT 'the end';\n" "$1" >&"$session_in"
     ANSWER=
     while :; do
-        # A session that ended is the caller's to see; one that says nothing is not.
+        # The caller notices a session that ended. A session without an answer is a failure.
         IFS= read -r -t "$PATIENCE" -u "$session_out" line || {
             [ $? -le 128 ] || fail "no answer after $PATIENCE s: $1"
             return 0
@@ -190,15 +192,15 @@ build_client() {
     CLIENT="$(target_dir)/release/travel-invariant"
 }
 
-# The same database with other names: in the second, what was in London is in Lisbon. As the names are equally long,
-# it stays a good file.
+# Copies a GeoIP database twice. In the second copy London is called Lisbon: the names have the same length, so the file
+# stays valid.
 two_databases() { # two_databases FILE A B
     cp "$1" "$2"
     LC_ALL=C sed 's/London/Lisbon/g' "$1" >"$3"
     ! cmp -s "$2" "$3" || fail "$1 knows no London"
 }
 
-# Puts a file in place of another at one stroke, as the user of the server's files would.
+# Replaces a file atomically, as the owner of the server's files would.
 replace_by_rename() { # replace_by_rename NEW PATH
     cp "$1" "$2.new"
     if is_root; then chown postgres "$2.new"; fi

@@ -1,22 +1,24 @@
 # shellcheck shell=bash
-# What the tests of scans share, beside lib.sh. To be sourced; not executable, so that scripts/test.sh takes it for no
-# test.
+# Shared functions of the tests of scans, beside lib.sh. To be sourced: it is not executable, so scripts/test.sh does
+# not run it.
 #
-#   scan_server NAME [SETTING…]  a server with the sample's GeoIP files, on which scans wait for locks without limit
-#   scan_database             the extension, the table cloudtrail and the functions below, in the database of PGDATABASE
-#                               call(key, at, address [, actor])   one event
-#                               journey(key [, at])                London, and ten minutes later Tokyo
-#   new_rule NAME [COLUMNS VALUES]  a rule over cloudtrail; without learning, unless the columns say otherwise
-#   ends RULE                 what the scans of a rule ended in, but for ids, times, the work of analysts and withdrawn alerts
-#   same_ends WHAT RULE RULE  fails unless the scans of both ended in the same
-#   alerts_of RULE            the keys of its alerts, once for each alert
-#   hold_up TABLE             the session (of session_open) lets nobody write to the table: a scan waits there
-#   one_step                  lets the one that waits go on; when it comes there again it waits again
+#   scan_server NAME [SETTING…]  starts a server with the sample's GeoIP files, where scans wait for locks without limit
+#   scan_database             creates the extension, the table cloudtrail and these functions in the current database:
+#                               call(key, at, address [, actor])   inserts one event
+#                               journey(key [, at])                inserts London and, ten minutes later, Tokyo
+#   new_rule NAME [COLUMNS VALUES]  adds a rule over cloudtrail, without a baseline unless the columns say otherwise
+#   ends RULE                 prints the results of a rule, without ids, times of writing, the work of analysts and
+#                             withdrawn alerts
+#   same_ends WHAT RULE RULE  fails unless both rules have the same results
+#   alerts_of RULE            prints the entities of its alerts, once for each alert
+#   hold_up TABLE             locks a table in the session of session_open: a scan waits when it writes to it
+#   one_step                  lets the waiting scan do one step; it waits again in the next one
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 scan_server() {
-    start "$1" "impossible_travel.geoip_path = '$SERVERS/$1/files/geoip'" 'impossible_travel.coverage_notice = off' 'impossible_travel.scan_lock_timeout = 0' "${@:2}"
+    start "$1" "impossible_travel.geoip_path = '$SERVERS/$1/files/geoip'" 'impossible_travel.coverage_notice = off' \
+        'impossible_travel.scan_lock_timeout = 0' "${@:2}"
     server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 }
 
@@ -44,14 +46,16 @@ new_rule() {
         VALUES ('$1', 'postgres', 'public.cloudtrail', ${3:-false})"
 }
 
-# A line for each value, so that what differs can be seen.
+# Each value has a line of its own, which shows what differs.
 ends() {
     ask "SELECT format('%s %s: %s', name, key, value)
          FROM (
-             SELECT 'verdict ' || v.leg_id AS name, to_jsonb(v) - '{rule,alert_id}'::text[] || jsonb_build_object('alert', a.leg_id) AS j
+             SELECT 'verdict ' || v.leg_id AS name,
+                 to_jsonb(v) - '{rule,alert_id}'::text[] || jsonb_build_object('alert', a.leg_id) AS j
              FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.rule = '$1'
              UNION ALL SELECT 'alert ' || leg_id,
-                 to_jsonb(a) - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
+                 to_jsonb(a)
+                     - '{rule,id,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}'::text[]
              FROM travel.alerts AS a WHERE rule = '$1' AND withdrawn_at IS NULL
              UNION ALL SELECT 'leg ' || l.leg_id, to_jsonb(l) - 'alert_id' || jsonb_build_object('alert', a.leg_id)
              FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
@@ -82,7 +86,7 @@ hold_up() {
     held=$1
     session "BEGIN \; LOCK TABLE $held IN SHARE MODE"
 }
-# The lock is asked for at once, and given when the step is committed.
+# The lock is requested at once, and granted when the step is committed.
 one_step() { session "COMMIT \; BEGIN \; LOCK TABLE $held IN SHARE MODE"; }
 
 alerts_of() { ask "SELECT coalesce(string_agg(entity, ' ' ORDER BY entity, id), '') FROM travel.alerts
