@@ -47,7 +47,7 @@ for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FR
     *) fail "the error does not say what is there: $SAID" ;;
     esac
 done
-same 'travel.locate still says the AS' '|t' "$(ask "SELECT city, asn IS NOT NULL FROM travel.locate('192.0.2.1')")"
+same 'travel.locate still returns the AS' '|t' "$(ask "SELECT city, asn IS NOT NULL FROM travel.locate('192.0.2.1')")"
 
 rule 'a scan without coordinates ends with an error in travel.status, and a rescan withdraws no alert'
 ask "SELECT public.journey('second')" >/dev/null
@@ -58,7 +58,7 @@ same 'the alert stays' first "$(alerts_of r)"
 rule 'named networks that have coordinates need no database with coordinates'
 ask "INSERT INTO travel.networks (network, name, latitude, longitude, city, country_code)
     VALUES ('10.0.0.0/8', 'VPC', 53.35, -6.26, 'Dublin', 'IE')"
-same 'detect over what networks place and what nothing does' 0 \
+same 'detect over addresses of networks and of no database' 0 \
     "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
 
 rule 'a rule for which the missing database located addresses is not scanned'
@@ -161,6 +161,6 @@ refused 42704 "SELECT travel.accept_geoip('nobody')"
 same 'what is accepted' '{Sample-Flat.mmdb}' "$(ask "SET ROLE administrator; SELECT travel.accept_geoip('r')")"
 ask 'CALL travel.scan()'
 error_is none
-same 'what was raised stays' 'first second third' "$(alerts_of r)"
+same 'raised alerts stay' 'first second third' "$(alerts_of r)"
 
 no_crash

@@ -36,7 +36,7 @@ same 'addresses in London' t "$(ask 'SELECT count(*) > 3 FROM visit')"
 address=$(ask 'SELECT ip FROM visit LIMIT 1')
 city="SELECT (travel.locate('$address')).city"
 same 'another session' London "$(ask_all "$city")"
-same 'one warning in all' 1 "$(log_lines 'WARNING')"
+same 'one warning in the whole server' 1 "$(log_lines 'WARNING')"
 case $(ask 'SELECT status, detail FROM travel.geoip_databases()') in
 'in_use|read into memory, as no copy could be written'*) ;;
 *) fail "geoip_databases() says $(ask 'SELECT status, detail FROM travel.geoip_databases()')" ;;
@@ -68,5 +68,5 @@ replace_by_rename "$SCRATCH/b" "$file"
 waits_until "$city" Lisbon
 same 'no longer in memory' 'in_use|' "$(ask 'SELECT status, detail FROM travel.geoip_databases()')"
 same 'copies' t "$([ "$(find "$disk" -name '*.mmdb' | wc -l)" -ge 1 ] && printf t)"
-same 'nothing unfinished is left' 0 "$(find "$disk" -name 'temporary-*' | wc -l)"
+same 'no unfinished copy is left' 0 "$(find "$disk" -name 'temporary-*' | wc -l)"
 no_crash

@@ -26,14 +26,14 @@ ask 'CALL travel.scan()'
 rule 'two addresses of one site that a new file moves together make no leg, and their new location is known'
 replace_by_rename "$SCRATCH/moved.mmdb" "$city"
 is_in Boston
-same 'how far the house has moved' t "$(ask "SELECT travel.distance_km(latitude, longitude, $latitude,
+same 'how far the site has moved' t "$(ask "SELECT travel.distance_km(latitude, longitude, $latitude,
     $longitude) > 5000 FROM travel.locate('192.0.2.5')")"
 ask "SELECT public.call('key', '2026-03-04 10:20Z', '192.0.2.6')" >/dev/null
 ask 'CALL travel.scan()'
 same 'no error' '' "$(ask 'SELECT last_error FROM travel.status')"
 same 'no verdict' 0 "$(ask 'SELECT count(*) FROM travel.verdicts')"
-same 'what is learned' 'Boston known' "$(ask "SELECT city || ' ' || state FROM travel.known_places")"
-same 'as detect says' 0 "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
+same 'learned locations' 'Boston known' "$(ask "SELECT city || ' ' || state FROM travel.known_places")"
+same 'the counts of travel.detect' 0 "$(ask "SELECT count(*) FROM travel.detect('public.cloudtrail')")"
 
 rule 'an impossible leg by the new file is raised'
 ask "SELECT public.call('key', '2026-03-04 10:30Z', '203.0.113.1')" >/dev/null
@@ -53,9 +53,9 @@ replace_by_rename "$SCRATCH/original.mmdb" "$city"
 is_in London
 ask "SELECT public.call('key', '2026-03-04 10:40Z', '203.0.113.1')" >/dev/null
 ask 'CALL travel.scan()'
-same 'what was raised stands' 'Boston Tokyo' \
+same 'raised verdicts stand' 'Boston Tokyo' \
     "$(ask "SELECT from_city || ' ' || to_city FROM travel.alerts WHERE withdrawn_at IS NULL")"
-same 'what is learned' 'London known,Tokyo held' \
+same 'learned locations' 'London known,Tokyo contested' \
     "$(ask "SELECT string_agg(city || ' ' || state, ',' ORDER BY city) FROM travel.known_places")"
 
 no_crash

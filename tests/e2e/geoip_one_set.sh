@@ -182,7 +182,7 @@ waits_until "$city" Lisbon
 : >"$gate"
 wait "$statement"
 note "asked $(ask 'SELECT count(*) FROM seen') times"
-same 'every time in a statement' London "$(seen)"
+same 'each time within a statement' London "$(seen)"
 
 rule 'no short parallel statement ever sees two cities while the files change all the time'
 put London

@@ -21,7 +21,7 @@ hides_the_folder() { [[ $1 != *hidden-folder* ]]; }
 rule 'the setting shows the folder to members only'
 LOADED="SELECT travel.distance_km(0, 0, 0, 1) > 0"
 holds 'a member sees it' names_the_folder "$(as reader "$LOADED; SHOW impossible_travel.geoip_path")"
-holds 'and in pg_settings' names_the_folder \
+holds 'a member sees it in pg_settings' names_the_folder \
     "$(as reader "$LOADED; SELECT setting FROM pg_settings WHERE name = 'impossible_travel.geoip_path'")"
 for look in 'SHOW impossible_travel.geoip_path' "SELECT current_setting('impossible_travel.geoip_path', true)" \
     "SELECT setting, reset_val, sourcefile FROM pg_settings
@@ -29,18 +29,18 @@ for look in 'SHOW impossible_travel.geoip_path' "SELECT current_setting('impossi
     holds "nobody else: $look" hides_the_folder "$(as stranger "$LOADED; $look")"
 done
 same 'with its SQLSTATE' 42501 "$(as stranger "$LOADED; SHOW impossible_travel.geoip_path" | grep -o 42501)"
-same 'it is used nevertheless' London "$(as stranger "SELECT (travel.locate('192.0.2.1')).city")"
+same 'the file is used nevertheless' London "$(as stranger "SELECT (travel.locate('192.0.2.1')).city")"
 
 rule 'a warning about a refused file names the file and not the folder; the log of the server has both'
 head -c 1000 /dev/zero >"$SCRATCH/broken"
 replace_by_rename "$SCRATCH/broken" "$FOLDER/broken.mmdb"
 eventually 'a stranger is warned' eval 'SAID=$(as stranger "SELECT travel.locate(\$\$192.0.2.1\$\$)"); [[ $SAID == *"\"broken.mmdb\" is refused"* ]]'
-holds 'without the folder' hides_the_folder "$SAID"
+holds 'the folder is not named' hides_the_folder "$SAID"
 same 'the log has it' t "$(grep -q "hidden-folder/broken.mmdb\" is refused" "$SERVER_DIR/log" && echo t)"
 head -c 2000 /dev/zero >"$SCRATCH/broken"
 replace_by_rename "$SCRATCH/broken" "$FOLDER/broken.mmdb"
 eventually 'a member is warned' eval 'SAID=$(as reader "SELECT travel.locate(\$\$192.0.2.1\$\$)"); [[ $SAID == *"broken.mmdb\" is refused"* ]]'
-holds 'with the folder' names_the_folder "$SAID"
+holds 'the folder is named' names_the_folder "$SAID"
 
 rule 'the error of a missing database shows the folder to members only'
 rm "$FOLDER"/*.mmdb

@@ -178,4 +178,4 @@ note "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_tra
 $(as_server du -sk "$SERVER_DIR/data/base/pgsql_tmp" | cut -f 1) kB"
 same 'copies in the store: the two good contents' 2 \
     "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name '*.mmdb' | wc -l)"
-same 'nothing unfinished is left' 0 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name 'temporary-*' | wc -l)"
+same 'no unfinished copy is left' 0 "$(as_server find "$SERVER_DIR/data/base/pgsql_tmp/pgsql_tmp_impossible_travel" -name 'temporary-*' | wc -l)"

@@ -50,8 +50,8 @@ survives 'a manifest is empty' 'for f in *.json; do : > $f; done'
 survives 'a copy is another (by rename)' 'for f in *.mmdb; do echo garbage > x; mv -f x $f; done'
 survives 'the lock is removed' 'rm -f lock'
 survives 'a dead writer left an unfinished copy' 'echo half > temporary-1; echo half > temporary-99999999'
-same 'what a dead writer left is cleared away' 0 "$(as_server find "$folder" -name 'temporary-*' | wc -l)"
-same 'none of that is worth a warning' '' "$(grep WARNING "$SERVER_DIR/log" || true)"
+same 'files of a dead writer are removed' 0 "$(as_server find "$folder" -name 'temporary-*' | wc -l)"
+same 'there is no warning' '' "$(grep WARNING "$SERVER_DIR/log" || true)"
 
 rule 'if the folder is not writable, there is a warning, queries work, and no statement mixes two sets'
 as_server chmod 500 "$folder"
@@ -91,7 +91,7 @@ sleep 1.1
 : >"$file"
 sleep 1.2
 waits_until 'SELECT status FROM travel.geoip_databases()' refused
-same 'the last good copy serves on' London "$(ask "$city")"
+same 'the last good copy is used' London "$(ask "$city")"
 session_close
 server_stop
 server_resume e2e-store

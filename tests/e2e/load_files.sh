@@ -27,9 +27,9 @@ awk '/^```sh$/ { block = ""; inside = 1; next } /^```$/ { if (inside && block ~ 
     inside { block = block $0 "\n" }' "$ROOT/docs/load.md" >"$SCRATCH/loop.sh"
 holds 'the documentation has the loop' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
 (cd "$SCRATCH" && PATH="$(dirname "$(pg_bin psql)"):$PATH" bash "$SCRATCH/loop.sh") >"$SCRATCH/said" 2>"$SCRATCH/refused"
-same 'the good ones and the mended one are loaded' 'a b h i z' \
+same 'the good files and the repaired one are loaded' 'a b h i z' \
     "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
-same 'the text of the mended one' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" \
+same 'the text of the repaired file' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" \
     "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
 for name in a b c f g "it's a \"name\"" z; do
     holds "$name has a line of counts" grep -q "/$name\.json\.gz *|" "$SCRATCH/said"

@@ -74,7 +74,7 @@ SQL
 case $plan in *Gather*) ;; *) fail "no parallel plan: $plan" ;; esac
 detect="SELECT * FROM travel.detect('event')"
 wanted=$(ask "$serial $(digest_of_rows "$detect")" | last)
-same 'as many as the aggregate finds' "$legs" "${wanted%% *}"
+same 'the aggregate finds as many' "$legs" "${wanted%% *}"
 same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | last)"
 same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
 same 'forced into a worker' "$wanted" "$(ask "$parallel
@@ -86,7 +86,7 @@ same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" \
 counted() { ask_all "$1 SET impossible_travel.coverage_notice = on; SELECT count(*) FROM travel.detect('event')" \
     | grep -o 'evaluated [0-9]* events.*'; }
 same 'the notice counts the same' "$(counted "$serial")" "$(counted "$parallel")"
-same 'and what coverage counts' "$(counted "$serial" | grep -o '^evaluated [0-9]* events')" \
+same 'coverage counts the same' "$(counted "$serial" | grep -o '^evaluated [0-9]* events')" \
     "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event')
         WHERE status IN ('evaluated', 'duplicate')")"
 
@@ -216,7 +216,7 @@ for after in 20 50 80; do
     wait $!
 done
 session "SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
-same 'settings that travel.detect changes for itself are as they were' 'on regress ' "$ANSWER"
+same 'the settings that travel.detect changes are restored' 'on regress ' "$ANSWER"
 session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (extract(epoch
     FROM event_time)::int % 1000 - 500) > 2');
     EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'caught'; END \$\$; SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
@@ -271,7 +271,7 @@ ready 2
 same 'the session said nothing else' 2 "$ANSWER"
 grown=$(($(memory "$pid" VmRSS) - before))
 note "4000 statements, half of them over a key's events: $(since "$began") s, $before MB before, $grown MB more after"
-same 'it did what it was told' t "$(ask 'SELECT count(*) > 10 FROM cloudtrail')"
+same 'the session ran every statement' t "$(ask 'SELECT count(*) > 10 FROM cloudtrail')"
 holds "the session grew by $grown MB" between -100 4 "$grown"
 # The same within one transaction, where memory that is not freed at once accumulates.
 printf '%s\n' "DO \$\$ BEGIN FOR n IN 1..500 LOOP

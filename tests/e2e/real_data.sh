@@ -39,7 +39,7 @@ same 'no key is empty, every record is kept, every column agrees with its record
             record ->> 'sourceIPAddress', record ->> 'errorCode')
         OR event_time <> (record ->> 'eventTime')::timestamptz) FROM cloudtrail")"
 same 'coverage counts every row' 2900 "$(ask "SELECT sum(events) FROM travel.coverage('cloudtrail')")"
-same 'no travel in them' 0 "$(ask "SELECT count(*) FROM travel.detect('cloudtrail')")"
+same 'they contain no impossible leg' 0 "$(ask "SELECT count(*) FROM travel.detect('cloudtrail')")"
 
 rule 'exactly the impossible legs of an invented journey in the same records are found'
 run_psql --quiet <<'SQL'
@@ -142,7 +142,7 @@ same 'the message' 'Access key AKIAMADE1 (' \
     "$(ask "SELECT left(message, 22) FROM findings WHERE access_key_id = 'AKIAMADE1'")"
 same 'kilometers' 8182.071 "$(ask "SELECT round(distance_km::numeric, 3) FROM findings
     WHERE access_key_id = 'AKIAMADE1'")"
-same 'what happened at the far end' 'denied|AccessDenied' \
+same 'the outcome of the far event' 'denied|AccessDenied' \
     "$(ask "SELECT to_outcome, to_error_code FROM findings WHERE access_key_id = 'AKIAMADE2' AND to_city = 'Milton'")"
 same 'a range of time' 'AKIAMADE2,AKIAMADE2' \
     "$(ask "SELECT string_agg(access_key_id, ',')

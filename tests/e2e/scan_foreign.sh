@@ -42,7 +42,7 @@ for source in far.cloudtrail over_far both; do
 done
 over parts
 ask "SELECT travel.check_rule('parts'); CALL travel.scan('parts')" >/dev/null 2>&1
-same 'without it the table is fine' '' "$(error_of parts)"
+same 'without the foreign partition the table is accepted' '' "$(error_of parts)"
 ask "CREATE FOREIGN TABLE public.old PARTITION OF public.parts FOR VALUES
     FROM ('2025-01-01') TO ('2026-01-01') SERVER far OPTIONS (table_name 'cloudtrail')"
 is_refused parts 'the source reads the foreign table public.old'

@@ -83,7 +83,7 @@ until_done() { # until_done WAY:STEPS…
     done
     note "$met of $# met a scan at work, $left left a pass under way"
     PGOPTIONS="-c impossible_travel.scan_batch=$batch" ask "CALL travel.scan('killed')"
-    same 'it is done' f "$(under_way)"
+    same 'the statement is done' f "$(under_way)"
 }
 waits_or_ended() {
     ! kill -0 "$scan" 2>/dev/null \

@@ -5,11 +5,11 @@
 
 # Every row of every table of the extension that a dump holds, and the position of the sequences.
 everything() {
-    ask "SELECT format('SELECT %1\$L || row_to_json(t)::text FROM (SELECT %2\$s
-        FROM %1\$s) AS t', c.oid::regclass, CASE relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END)
-         FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o
-         WHERE extname = 'impossible_travel' ORDER BY c.oid::regclass::text" | paste -s -d '~' \
-             | sed 's/~/ UNION ALL /g' >"$SCRATCH/query"
+    ask "SELECT format('SELECT %1\$L || row_to_json(t)::text FROM (SELECT %2\$s FROM %1\$s) AS t', c.oid::regclass,
+            CASE relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END)
+        FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o
+        WHERE extname = 'impossible_travel' ORDER BY c.oid::regclass::text" |
+        paste -s -d '~' | sed 's/~/ UNION ALL /g' >"$SCRATCH/query"
     ask "$(cat "$SCRATCH/query") ORDER BY 1"
 }
 tables() { ask "SELECT count(*) FROM pg_extension AS e, unnest(e.extconfig) WHERE extname = 'impossible_travel'"; }
@@ -79,7 +79,7 @@ same 'the rule without a source warns' 1 "$(grep -c 'WARNING: .*"gone"' "$SCRATC
 everything >"$SCRATCH/old"
 settled >"$SCRATCH/old-settled"
 note "$(tables) tables and sequences; rows: $(sed 's/[{].*//' "$SCRATCH/old" | uniq -c | awk '{ printf "%s %s  ", $2, $1 }')"
-same 'there is something of all' '' "$(ask "SELECT string_agg(o::regclass::text, ' ')
+same 'every table has rows' '' "$(ask "SELECT string_agg(o::regclass::text, ' ')
     FROM pg_extension AS e, unnest(e.extconfig) AS o WHERE extname = 'impossible_travel'" |
     tr ' ' '\n' | while read -r table; do grep -q "^${table}{" "$SCRATCH/old" || printf '%s ' "$table"; done)"
 same 'alerts of all kinds' 't|t|t|t' "$(ask "SELECT bool_or(status = 'archived'), bool_or(status = 'under_review'),
@@ -170,7 +170,7 @@ same 'a warning' 1 "$(grep -c 'WARNING: .*"people".*gardener' "$SCRATCH/warnings
 same 'in the status' t "$(ask "SELECT bool_and((last_error LIKE '%gardener%') IS TRUE = (rule = 'people'))
     FROM travel.status")"
 ask 'CREATE ROLE gardener; GRANT SELECT ON public.cloudtrail TO gardener; CALL travel.scan()'
-same 'with him it goes on' '' "$(ask 'SELECT last_error FROM travel.status WHERE last_error IS NOT NULL')"
+same 'with its owner the rule is scanned' '' "$(ask 'SELECT last_error FROM travel.status WHERE last_error IS NOT NULL')"
 
 rule 'DROP EXTENSION CASCADE keeps the tables and views of the user, except views over objects of the extension'
 server_at e2e-scan-old
@@ -180,12 +180,12 @@ ask 'CREATE VIEW public.own AS SELECT count(*) FROM public.cloudtrail; CREATE TA
 refused 2BP01 'DROP EXTENSION impossible_travel'
 kept=$(ask 'SELECT count(*) FROM public.kept')
 ask_all 'DROP EXTENSION impossible_travel CASCADE' >/dev/null
-same 'what is left' "$rows|$rows|$kept|||" \
+same 'the objects that are left' "$rows|$rows|$kept|||" \
     "$(ask "SELECT (SELECT count(*) FROM public.cloudtrail), (SELECT * FROM public.own), (SELECT count(*)
     FROM public.kept),
     to_regclass('public.board'), to_regclass('public.found'), to_regnamespace('travel')")"
 ask 'CREATE EXTENSION impossible_travel'
 new_rule again
 ask 'CALL travel.scan()'
-same 'and it begins again' t "$(ask 'SELECT count(*) > 5 FROM travel.alerts')"
+same 'it begins again' t "$(ask 'SELECT count(*) > 5 FROM travel.alerts')"
 no_crash

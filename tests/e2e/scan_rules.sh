@@ -44,8 +44,8 @@ same 'in the status' t "$(ask "SELECT last_error ~ 'permission denied' AND last_
     AND last_scan IS NULL
     FROM travel.status WHERE rule = 'a reader''s'")"
 same 'it evaluated nothing' 0 "$(verdicts_of "a reader''s")"
-same 'the other did' plain "$(alerts_of plain)"
-same 'which had no error' '' "$(error_of plain)"
+same 'the other rule was evaluated' plain "$(alerts_of plain)"
+same 'the other rule has no error' '' "$(error_of plain)"
 
 rule 'once the owner has the privileges, the next scan works, and the error is gone'
 ask 'GRANT SELECT ON public.cloudtrail TO reader'
@@ -66,7 +66,7 @@ run_psql --quiet <<'SQL'
     INSERT INTO travel.rules (name, owner, source, baseline) VALUES ('policy', 'reader', 'public.secret', false);
 SQL
 scan
-same 'only what he may see' plain "$(alerts_of policy)"
+same 'only the visible rows' plain "$(alerts_of policy)"
 
 rule 'a role that scans needs no privilege on the source, and gets none'
 as scanner refused 42501 'SELECT * FROM public.secret'
@@ -127,7 +127,7 @@ for kind in "${kinds[@]}"; do
         FROM travel.status WHERE rule = '$kind'") $(verdicts_of "$kind")"
 done
 nothing_happened 'conditions'
-same 'the others go on' '' "$(error_of plain)"
+same 'the other rules have no error' '' "$(error_of plain)"
 
 rule 'a condition that becomes volatile is refused'
 run_psql --quiet <<'SQL'
@@ -253,7 +253,7 @@ ask "CALL travel.scan('one')"
 PGOPTIONS='-c TimeZone=Asia/Tokyo -c DateStyle=German -c IntervalStyle=iso_8601 -c extra_float_digits=-10 -c bytea_output=escape -c standard_conforming_strings=off -c enable_indexscan=off' \
     ask "CALL travel.scan('two')"
 same_ends 'settings' one two
-same 'and the alert tells the time of UTC' '2026-03-01 12:10:00+00' \
+same 'the times of an alert are in UTC' '2026-03-01 12:10:00+00' \
     "$(ask "SELECT DISTINCT signal #>> '{impossible_travel,triggering_locations,second_location,time}'
     FROM travel.alerts WHERE rule = 'two'")"
 
@@ -271,26 +271,26 @@ state() { ask "SELECT string_agg(id || ' ' || entity || ' ' || raised_at, ',' OR
     WHERE rule = 'moving' AND withdrawn_at IS NULL"; }
 ask 'ALTER TABLE public.other RENAME TO another'
 scan
-same 'renamed: an error' 't|t' "$(ask "SELECT last_error ~ 'public.other'
+same 'a renamed source is an error' 't|t' "$(ask "SELECT last_error ~ 'public.other'
     AND last_error ~ 'does not exist', last_scan IS NOT NULL FROM travel.status WHERE rule = 'moving'")"
 same 'nothing is lost' "$had" "$(state)"
 ask "UPDATE travel.rules SET source = 'public.another'"
 scan
-same 'its new name: the same alerts' "$had||" "$(state)|$(error_of moving)|$(cat "$SCRATCH/said")"
+same 'under its new name it has the same alerts' "$had||" "$(state)|$(error_of moving)|$(cat "$SCRATCH/said")"
 ask 'CREATE TABLE public.other AS SELECT * FROM public.another; DROP TABLE public.another; ALTER TABLE public.other RENAME TO another'
 scan
-same 'made again with the same rows' "$had" "$(state)"
+same 'created again with the same rows it has the same alerts' "$had" "$(state)"
 ask "INSERT INTO public.another SELECT (jsonb_populate_record(c, jsonb_build_object('access_key_id', 'new', 'event_id',
     'new ' || event_id, 'ingest_xid', pg_current_xact_id()))).*
     FROM public.another AS c WHERE access_key_id = 'plain'"
 scan
-same 'with more' 1 "$(ask "SELECT count(*) FROM travel.alerts
+same 'with more rows' 1 "$(ask "SELECT count(*) FROM travel.alerts
     WHERE rule = 'moving' AND entity = 'new' AND withdrawn_at IS NULL")"
 ask "DELETE FROM public.cloudtrail WHERE access_key_id <> 'plain'; UPDATE travel.rules SET source = 'public.cloudtrail'"
 scan
 new_rule fresh
 scan
-same_ends 'another source: what it says, and no more' fresh moving
-same 'the others are kept, withdrawn' t "$(ask "SELECT count(*) > 2 FROM travel.alerts
+same_ends 'the results are those of the other source alone' fresh moving
+same 'the other alerts are withdrawn' t "$(ask "SELECT count(*) > 2 FROM travel.alerts
     WHERE rule = 'moving' AND withdrawn_at IS NOT NULL")"
 no_crash

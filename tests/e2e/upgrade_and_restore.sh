@@ -70,15 +70,15 @@ for how in custom plain; do
     fi
     same "after a restore, $how" "$wanted" "$(ask "$answers")"
     ask 'REFRESH MATERIALIZED VIEW CONCURRENTLY log.found'
-    same 'refreshed, no row changed' "$wanted" "$(ask "$answers")"
+    same 'a refresh changes no row' "$wanted" "$(ask "$answers")"
     ask 'ANALYZE' >/dev/null
     case $(ask "SET enable_seqscan = off; EXPLAIN SELECT * FROM log.raw WHERE travel.event_time(at) > '2026-03-05'") in
     *raw_time*) ;;
     *) fail 'the index over travel.event_time is not used' ;;
     esac
-    same 'the same event again is known' '1|0|1|0' \
+    same 'the same event is a duplicate' '1|0|1|0' \
         "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record FROM log.\"Cloud Trail\" LIMIT 1))).*")"
-    same 'what is dumped again is the same' 0 \
+    same 'a dump of the restored database is the same' 0 \
         "$("$(pg_bin pg_dump)" --schema-only "$how" | grep -v '^--' | diff <("$(pg_bin pg_restore)" --schema-only --file - "$SCRATCH/dump" | grep -v '^--') - | grep '^[<>] [^\\]' | grep -v -c 'REFRESH MATERIALIZED VIEW' || true)"
 done
 
@@ -94,7 +94,7 @@ same 'no function, type or schema is left' '0|0|0' \
         WHERE typname IN ('legs_state', 'finding'))")"
 ask 'CREATE EXTENSION impossible_travel'
 same 'the same findings' 13 "$(ask "SELECT count(*) FROM travel.detect('log.\"Cloud Trail\"')")"
-same 'and it goes on' '1|0|1|0' "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record
+same 'ingest goes on' '1|0|1|0' "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record
     FROM log.\"Cloud Trail\" LIMIT 1))).*")"
 
 rule 'CREATE EXTENSION fails if the schema travel exists or the encoding is not UTF8'
@@ -144,9 +144,9 @@ for statement in "SELECT * FROM travel.detect('public.cloudtrail')" "SELECT * FR
     as other refused 42501 "$statement"
 done
 as other ask "SELECT travel.create_events_table('others.cloudtrail')" >/dev/null
-same 'his own' $'t\n13' "$(as other ask "SET search_path = others, public; $use" )"
-same 'he places addresses' London "$(as other ask "SELECT (travel.locate('192.0.2.1')).city")"
-same 'functions that everybody may call name no path of the server, and none runs as its owner' '' \
+same 'his own table' $'t\n13' "$(as other ask "SET search_path = others, public; $use" )"
+same 'another user locates addresses' London "$(as other ask "SELECT (travel.locate('192.0.2.1')).city")"
+same 'no function of PUBLIC shows a path of the server or runs as its owner' '' \
     "$(ask "SELECT string_agg(proname, ',') FROM pg_proc
     WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
         AND has_function_privilege('other', oid, 'execute') AND (prosecdef
@@ -155,7 +155,7 @@ as other refused 42501 'DROP EXTENSION impossible_travel'
 as other refused 42501 'CREATE FUNCTION travel.mine() RETURNS int LANGUAGE sql AS $$SELECT 1$$'
 as owner ask_all 'DROP EXTENSION impossible_travel CASCADE' >/dev/null
 same 'the owner dropped it' 0 "$(ask "SELECT count(*) FROM pg_extension WHERE extname = 'impossible_travel'")"
-same 'and kept his events' t "$(ask 'SELECT count(*) > 0 FROM public.cloudtrail')"
+same 'the events of the owner are kept' t "$(ask 'SELECT count(*) > 0 FROM public.cloudtrail')"
 no_crash
 server_at e2e-old
 no_crash
