@@ -144,7 +144,7 @@ impl Store {
         if !is_damage(&opened) {
             return opened;
         }
-        // The folder was emptied or damaged under us; somebody else may have seen it first.
+        // The folder was emptied or damaged. Another process may have noticed it first.
         self.manifest = Manifest::read(&self.directory, setting);
         if self.manifest.is_some() {
             let opened = self.open_chosen(setting, statement_us, interrupt);

@@ -1,4 +1,4 @@
-//! Real cities with their real coordinates (GeoNames, CC BY 4.0), the places of every sample.
+//! Real cities with their real coordinates (GeoNames, CC BY 4.0): the places of all samples.
 
 /// A city as GeoIP databases describe one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +14,7 @@ pub struct City {
     pub time_zone: &'static str,
 }
 
-/// The city of that name; the names are written in this crate only, and a test sees that all are here.
+/// The city of this name. Only this crate passes names, and a test checks that all of them exist.
 pub fn named(name: &str) -> Option<&'static City> {
     CITIES.iter().find(|city| city.name == name)
 }

@@ -1,11 +1,11 @@
-//! The four sample GeoIP databases: documentation ranges placed in real cities, in the layouts that real files have.
+//! The four sample GeoIP databases, which locate the documentation ranges in real cities, in the layouts of real files.
 //!
 //! | file | layout | what it shows |
 //! |---|---|---|
 //! | `Sample-City.mmdb` | MaxMind's City | nested names, radii, IPv4 and IPv6 in one tree, a country without a city, anycast |
-//! | `Sample-ASN.mmdb` | MaxMind's ASN | who runs an address; clouds by their real numbers |
-//! | `Sample-Anonymous-IP.mmdb` | MaxMind's Anonymous-IP | flags that are there only when true |
-//! | `Sample-Flat.mmdb` | IPinfo's older one | everything a string; places what the others do not |
+//! | `Sample-ASN.mmdb` | MaxMind's ASN | the operator of an address; clouds by their real numbers |
+//! | `Sample-Anonymous-IP.mmdb` | MaxMind's Anonymous-IP | flags that are present only if true |
+//! | `Sample-Flat.mmdb` | IPinfo's older one | all values are strings; locates a range that the others do not |
 
 use crate::cities::{self, City};
 use crate::mmdb::{Error, IpVersion, Value, Writer};
@@ -60,7 +60,7 @@ fn asn_database() -> Result<Vec<u8>, Error> {
 fn anonymous_database() -> Result<Vec<u8>, Error> {
     let mut database = Writer::new("Sample-Anonymous-IP", IpVersion::V6, BUILD_EPOCH);
     for network in NETWORKS.iter().filter(|network| !network.flags.is_empty()) {
-        // `is_anonymous` sums the others up, as in MaxMind's file.
+        // `is_anonymous` summarizes the other flags, as in MaxMind's file.
         let flags = ["is_anonymous"].iter().chain(network.flags);
         database.insert(network.range, &Value::map(flags.map(|&flag| (flag, Value::Bool(true)))))?;
     }
@@ -69,7 +69,7 @@ fn anonymous_database() -> Result<Vec<u8>, Error> {
 
 fn flat_database() -> Result<Vec<u8>, Error> {
     let mut database = Writer::new("sample flat location", IpVersion::V6, BUILD_EPOCH);
-    // It also knows one range that the City file places, and calls it something else: the first file must win.
+    // It also contains one range of the City file, with another name. The first file must win.
     let flat = NETWORKS.iter().filter(|network| matches!(network.detail, Detail::FlatOnly));
     let places = flat.map(|network| (network.range, network.city)).chain([("192.0.2.32/28", "Paris")]);
     for (range, name) in places {
@@ -127,7 +127,7 @@ fn country_fields(city: &City) -> [(&'static str, Value); 3] {
     ]
 }
 
-/// The country is known, the city is not: the coordinates are the country's middle, with a radius of a country.
+/// A record with a country but no city. The coordinates are the center of the country, with a large radius.
 fn country_record(city: &City) -> Value {
     let mut record = country_fields(city).to_vec();
     record.push((
@@ -142,14 +142,14 @@ fn country_record(city: &City) -> Value {
     Value::map(record)
 }
 
-/// As MaxMind's Enterprise file says it.
+/// A record of a mobile network, as in MaxMind's Enterprise file.
 fn cellular_record(city: &City, accuracy_km: u16) -> Value {
     let mut record = city_fields(city, city.latitude, city.longitude, accuracy_km);
     record.push(("traits", Value::map([("connection_type", Value::text("Cellular"))])));
     Value::map(record)
 }
 
-/// Announced from many places at once, so that its coordinates say nothing.
+/// A record of an anycast address. It is announced from many places at once, so its coordinates mean nothing.
 fn anycast_record(city: &City) -> Value {
     let mut record = city_fields(city, city.latitude, city.longitude, 1000);
     record.push(("traits", Value::map([("is_anycast", Value::Bool(true))])));
@@ -172,16 +172,16 @@ struct Network {
 enum Detail {
     /// A city with an accuracy radius in km.
     Place(u16),
-    /// The same, of telephones.
+    /// A city in a mobile network.
     Cellular(u16),
     CountryOnly,
     Anycast,
-    /// Placed by the flat file alone.
+    /// Located only by the flat file.
     FlatOnly,
 }
 
-// Numbers kept for documentation (RFC 5398) stand for internet providers; the clouds have their real ones, because
-// the extension knows those by number.
+// Internet providers have AS numbers that are reserved for documentation (RFC 5398). Clouds have their real numbers,
+// because the extension recognizes them by number.
 const BRITANNIA: (u32, &str) = (64496, "Example Broadband UK");
 const LOWLANDS: (u32, &str) = (64497, "Example Telecom Europe");
 const VOLGA: (u32, &str) = (64498, "Example Svyaz");

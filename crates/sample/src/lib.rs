@@ -1,13 +1,16 @@
-//! Makes sample GeoIP databases and CloudTrail files, for the demo, the tests and the benchmarks.
-//! Every byte is a function of the arguments: no clock, no network, no random source but [`rng`] with a fixed seed.
+//! Makes sample GeoIP databases and CloudTrail files for the demo, the tests and the benchmarks.
+//!
+//! The sample tells a story: a week of two AWS accounts in which five keys are used by someone else, and much that only
+//! looks like impossible travel. The benchmarks need databases and events of any size instead. Every byte depends only
+//! on the arguments. There is no clock, no network, and no source of randomness except [`rng`] with a fixed seed.
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`mmdb`] | a writer of MaxMind DB files, for tests of other crates too |
+//! | [`mmdb`] | a writer of MaxMind DB files, also for the tests of other crates |
 //! | [`cities`] | real cities with their real coordinates |
 //! | [`geoip`] | the four sample databases over the documentation ranges |
 //! | [`cloudtrail`] | a week of CloudTrail files: the story |
-//! | [`bench`] | databases and events of any size, for benchmarks |
+//! | [`mod@bench`] | databases and events of any size, for benchmarks |
 //! | [`rng`], [`time`] | pseudo-random numbers, a calendar |
 
 #![forbid(unsafe_code)]

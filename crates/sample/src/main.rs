@@ -1,4 +1,4 @@
-//! The command line: [`HELP`] says it all.
+//! The command line. [`HELP`] describes it.
 
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -43,7 +43,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output may stop reading: `| head` is no failure.
+        // The reader of the output may stop early. `| head` is not a failure.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Io(error)) => complain(&error.to_string(), 1),
         Err(Failure::Usage(message)) => complain(&format!("{message}\nTry travel-sample --help."), 2),
@@ -62,7 +62,7 @@ impl From<io::Error> for Failure {
 }
 
 fn complain(message: &str, code: u8) -> ExitCode {
-    // Nothing is left to do when standard error is closed too.
+    // If standard error is closed, too, nothing can be reported.
     let _ = writeln!(io::stderr(), "travel-sample: {message}");
     ExitCode::from(code)
 }

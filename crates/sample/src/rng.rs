@@ -1,4 +1,4 @@
-//! SplitMix64: small, fast, the same on every machine. Nothing here is secret, so nothing better is needed.
+//! SplitMix64, a pseudo-random generator that is small, fast and the same on every machine. Nothing here is secret.
 
 /// A stream of pseudo-random numbers.
 #[derive(Clone, Debug)]
@@ -14,9 +14,9 @@ impl Rng {
         mix(self.0)
     }
 
-    /// A number in `0..bound`; 0 for a bound of 0.
+    /// A number in `0..bound`, or 0 if the bound is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        // The high half of the product: no division, and the bias is far below what a sample could show.
+        // The high half of the product needs no division, and its bias is too small to matter in a sample.
         ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 

@@ -1,4 +1,4 @@
-//! Seconds since 1970 and their ISO 8601 form, all UTC: as much of a calendar as the samples need.
+//! Times as seconds since 1970 and in ISO 8601, always in UTC: the part of a calendar that the samples need.
 
 use std::fmt;
 

@@ -46,7 +46,7 @@ fn the_journey_is_the_baseline_entity_s_over_all_its_entities() {
         by("new key", event(time(5, 9, 0), LONDON)),
         by("new key", event(time(5, 9, 1), TOKYO)),
     ];
-    assert_eq!(last_reasons(&encountered(), &events), NONE, "alice is not learnt anew for a new key");
+    assert_eq!(last_reasons(&encountered(), &events), NONE, "alice is not learned anew for a new key");
     let events = [
         &events[..],
         &[by("third key", event(time(6, 9, 0), LONDON)), by("third key", event(time(6, 9, 1), TOKYO))],
@@ -287,8 +287,8 @@ fn a_transition_is_known_for_180_days() {
     assert_eq!(last_reasons(&iam_user(), &known), ["known_transition"]);
     let too_late = travelled_and_forgotten(arrived + TRANSITION_MEMORY + 1);
     assert_eq!(last_reasons(&iam_user(), &too_late), NONE);
-    let learnt = evaluate(&iam_user(), &too_late, &[], &[]).transitions;
-    assert_eq!(learnt.len(), 2, "that way again, and back 178 days ago: {learnt:?}");
+    let learned = evaluate(&iam_user(), &too_late, &[], &[]).transitions;
+    assert_eq!(learned.len(), 2, "that way again, and back 178 days ago: {learned:?}");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn an_analyst_s_row_teaches_nothing_itself() {
     let row = [known_place(TOKYO, 0, Some(time(2, 0, 0)))];
     assert_eq!(last_reasons_with(&encountered(), &far(time(3, 9, 0)), &row), NONE);
     let places = evaluate(&encountered(), &far(time(3, 9, 0))[..2], &row, &[]).places;
-    assert_eq!(places.len(), 1, "only London was learnt");
+    assert_eq!(places.len(), 1, "only London was learned");
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn beneath_an_analyst_s_row_learning_goes_on() {
     assert_eq!(
         last_reasons_with(&encountered(), &events, &row),
         ["known_place"],
-        "the row is over, but it was learnt"
+        "the row is over, but it was learned"
     );
 }
 

@@ -83,7 +83,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The history is read again by the new edition; what was said by the old one stands. What is said now, what is
-    /// learnt and what is kept are those of one scan with the new edition; nothing else is raised.
+    /// learned and what is kept are those of one scan with the new edition; nothing else is raised.
     #[test]
     fn after_a_new_edition_all_is_as_by_that_edition_alone((case, edition, at) in changes()) {
         let analysts = Overlay::new(&case.analysts, case.rule.learn);
@@ -173,7 +173,7 @@ fn state_after(events: &[EvaluatedEvent]) -> State {
     resume(&State::default(), &Rule::default(), events, &[], &[]).unwrap().1
 }
 
-fn learnt(state: &State) -> Vec<(String, &'static str)> {
+fn learned(state: &State) -> Vec<(String, &'static str)> {
     let places = &state.baselines["alice"].places;
     let word = |(place, record): (&PlaceKey, &PlaceRecord)| {
         (place.city.as_deref().unwrap_or_default().to_owned(), record.state.into_str())
@@ -195,7 +195,7 @@ fn a_known_place_moves_with_its_address_and_stays_known() {
     let state = state_after(&contested()[..2]);
     let edition = Edition::from([(contested()[0].site, placement(&event_from(0, NEW_YORK, "192.0.2.5")))]);
     let state = relocated(state, &Rule::default(), &edition);
-    assert_eq!(learnt(&state), [("New York".to_owned(), "known")]);
+    assert_eq!(learned(&state), [("New York".to_owned(), "known")]);
     let last = state.entities["key"].last.as_ref().unwrap();
     assert_eq!(last.city.as_deref(), Some("New York"));
 }
@@ -203,13 +203,13 @@ fn a_known_place_moves_with_its_address_and_stays_known() {
 #[test]
 fn a_contested_place_that_moves_begins_a_new_trial_and_one_that_stays_is_contested_still() {
     let state = state_after(&contested());
-    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
+    assert_eq!(learned(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
     let mut edition = edition_of(&contested());
     let stayed = relocated(state.clone(), &Rule::default(), &edition);
-    assert_eq!(learnt(&stayed), learnt(&state));
+    assert_eq!(learned(&stayed), learned(&state));
     edition.insert(contested()[2].site, placement(&event(0, PARIS)));
     let moved = relocated(state, &Rule::default(), &edition);
-    assert_eq!(learnt(&moved), [("Paris".to_owned(), "trial"), ("London".to_owned(), "known")]);
+    assert_eq!(learned(&moved), [("Paris".to_owned(), "trial"), ("London".to_owned(), "known")]);
     let paris = &moved.baselines["alice"].places[&place(PARIS)];
     assert_eq!(
         paris.state,
@@ -224,7 +224,7 @@ fn places_that_become_one_keep_the_stronger_standing() {
     let mut edition = edition_of(&contested());
     edition.insert(contested()[2].site, placement(&event(0, LONDON)));
     let merged = relocated(state, &Rule::default(), &edition);
-    assert_eq!(learnt(&merged), [("London".to_owned(), "known")]);
+    assert_eq!(learned(&merged), [("London".to_owned(), "known")]);
     let london = &merged.baselines["alice"].places[&place(LONDON)];
     assert_eq!((london.first_seen, london.last.time_us), (0, NOON + MINUTE));
 }
@@ -234,7 +234,7 @@ fn an_address_that_is_no_longer_located_starts_no_leg_but_its_place_stays_known(
     let state = relocated(state_after(&contested()), &Rule::default(), &Edition::new());
     assert_eq!(state.entities["key"].last, None);
     assert_eq!(state.baselines["alice"].anchor, None);
-    assert_eq!(learnt(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
+    assert_eq!(learned(&state), [("London".to_owned(), "known"), ("New York".to_owned(), "contested")]);
 }
 
 #[test]

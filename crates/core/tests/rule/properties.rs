@@ -49,7 +49,7 @@ proptest! {
         let mut state = State::default();
         let mut verdicts = Vec::new();
         let mut incidents = BTreeMap::new();
-        let mut learnt = (Vec::new(), Vec::new());
+        let mut learned = (Vec::new(), Vec::new());
         for events in &parts {
             let before = state;
             let (evaluation, after) =
@@ -58,12 +58,12 @@ proptest! {
             for incident in evaluation.incidents {
                 incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
-            learnt = (evaluation.places, evaluation.transitions);
+            learned = (evaluation.places, evaluation.transitions);
             state = stored_and_read(&after);
         }
         prop_assert_eq!(verdicts, whole.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect::<Vec<_>>());
         prop_assert_eq!(incidents.into_values().collect::<Vec<_>>(), whole.incidents);
-        prop_assert_eq!(learnt, (whole.places, whole.transitions));
+        prop_assert_eq!(learned, (whole.places, whole.transitions));
         prop_assert_eq!(state, end);
     }
 }

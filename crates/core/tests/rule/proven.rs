@@ -5,13 +5,13 @@ use travel_core::place::Anonymizer;
 use travel_core::rule::settings::DAY;
 use travel_core::rule::*;
 
-/// London is learnt on day 0. Paris is near it, so that nothing holds it; Madrid and Tokyo are far.
-fn learnt() -> Vec<EvaluatedEvent> {
+/// London is learned on day 0. Paris is near it, so that nothing holds it; Madrid and Tokyo are far.
+fn learned() -> Vec<EvaluatedEvent> {
     vec![event(time(0, 9, 0), LONDON)]
 }
 
 fn after(events: &[EvaluatedEvent]) -> Vec<EvaluatedEvent> {
-    [&learnt()[..], events].concat()
+    [&learned()[..], events].concat()
 }
 
 fn becomes(events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
@@ -49,7 +49,7 @@ fn a_place_becomes_known_by_that_event_and_not_before_it() {
     let events = after(&[&paris(&[2, 3, 4, 9])[..], &[event(time(9, 13, 0), TOKYO)]].concat());
     let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
     assert!(evaluation.verdicts.last().is_some_and(|to_tokyo| to_tokyo.from_known && !to_tokyo.to_known));
-    let row = evaluation.places.iter().find(|learnt| learnt.place == place(PARIS)).unwrap();
+    let row = evaluation.places.iter().find(|learned| learned.place == place(PARIS)).unwrap();
     assert_eq!(row.state, PlaceState::Known { since: time(9, 12, 0) });
     assert_eq!(row.first_seen, time(2, 12, 0));
     // A leg that arrives at the proving event itself: from nowhere, which holds nothing.
@@ -107,7 +107,7 @@ fn a_leg_over_the_thresholds_from_a_known_place_holds() {
 fn a_leg_to_a_known_place_holds_from_its_arrival_on() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), LONDON)]);
     let places = evaluate(&Rule::default(), &events, &[], &[]).places;
-    let tokyo = places.iter().find(|learnt| learnt.place == place(TOKYO)).unwrap();
+    let tokyo = places.iter().find(|learned| learned.place == place(TOKYO)).unwrap();
     assert_eq!(tokyo.state, PlaceState::Contested { since: time(2, 9, 1) });
     assert_eq!(tokyo.last_seen, time(2, 9, 0));
 }

@@ -126,7 +126,7 @@ pub fn reasons_with(
         .collect()
 }
 
-/// The state of a place after these events; `None` where it is not among the learnt ones.
+/// The state of a place after these events; `None` where it is not among the learned ones.
 pub fn state(rule: &Rule, events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
     standing_with(rule, events, &[], spot)
 }
@@ -137,9 +137,9 @@ pub fn standing_with(
     analysts: &[AnalystRow],
     spot: Spot,
 ) -> Option<&'static str> {
-    let learnt = evaluate(rule, events, analysts, &[]).places;
+    let learned = evaluate(rule, events, analysts, &[]).places;
     let key = place(spot).under(rule.learn);
-    learnt.iter().find(|learnt| learnt.place == key).map(|learnt| learnt.state.into_str())
+    learned.iter().find(|learned| learned.place == key).map(|learned| learned.state.into_str())
 }
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {

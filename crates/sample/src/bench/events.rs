@@ -1,4 +1,5 @@
-//! Events of many keys, interleaved in time order, written as they are made: memory grows with the keys alone.
+//! Events of many keys in time order. They are written while they are made, so memory grows only with the number of
+//! keys.
 
 use super::world::World;
 use crate::cities::CITIES;
@@ -43,15 +44,15 @@ pub fn write(order: Order, out: &mut impl Write) -> io::Result<()> {
     out.flush()
 }
 
-/// Where a key is, and for how many events yet.
+/// The current address of a key, and the number of events that it still makes there.
 #[derive(Clone, Copy)]
 struct Key {
     address: u8,
     left: u8,
 }
 
-/// A key stays at one of its addresses for tens of events, then goes to another. Three to six of them are in its city;
-/// one key in a hundred has a thief, who is elsewhere and comes for short runs.
+/// A key stays at one of its addresses for tens of events, then moves to another. Three to six addresses are in its
+/// city. One key in a hundred has a thief, who uses it from elsewhere for short runs.
 fn journey(key: &mut Key, number: u64, world: World, rng: &mut Rng) -> std::net::Ipv4Addr {
     const THIEF: u8 = u8::MAX;
     let own = mix(number ^ 0x0a11_ce00);

@@ -1,5 +1,5 @@
-//! Databases and events of any size, for benchmarks. Both share one arithmetic, so that the events' addresses are in
-//! the database's networks without either knowing the other's output.
+//! Databases and events of any size for benchmarks. Both are computed by the same arithmetic, so the addresses of the
+//! events are in the networks of the database.
 //!
 //! | module | what it holds |
 //! |---|---|

@@ -1,4 +1,4 @@
-//! Network `i` of `n`: where it lies in the public IPv4 space and on the Earth.
+//! Network `i` of `n`: its range in the public IPv4 space, and its place on the Earth.
 
 use crate::cities::{CITIES, City};
 use crate::rng::mix;
@@ -8,7 +8,7 @@ use std::net::Ipv4Addr;
 #[derive(Clone, Copy, Debug)]
 pub struct World {
     networks: u32,
-    /// How many /24 blocks each network has room for; a power of two.
+    /// The number of /24 blocks for each network, a power of two.
     step: u32,
 }
 
@@ -48,7 +48,8 @@ impl World {
         city as u32 + cities * (choice % u64::from(of_city)) as u32
     }
 
-    /// The city's coordinates moved by up to 0.15 degrees each way, so that hardly two networks have one record.
+    /// The coordinates of the city, moved by up to 0.15 degrees in each direction, so nearly every network has its own
+    /// record.
     pub fn coordinates(self, network: u32) -> (f64, f64) {
         let city = self.city(network);
         let random = mix(u64::from(network) ^ 0xc0de);

@@ -1,4 +1,4 @@
-//! What the cast calls.
+//! The API calls of the cast.
 
 /// An API call.
 #[derive(Clone, Copy, Debug)]
@@ -59,7 +59,7 @@ pub const DEACTIVATE_KEY_OF_ALICE: Call =
 pub const DEACTIVATE_KEY_OF_ERIN: Call =
     call("iam", "UpdateAccessKey", false, &[("userName", "erin"), ("status", "Inactive")]);
 
-/// What people and pipelines call on an ordinary day.
+/// The calls of people and pipelines on an ordinary day.
 pub const EVERYDAY: &[Call] = &[
     WHO_AM_I,
     LIST_BUCKETS,
@@ -81,5 +81,5 @@ pub const EVERYDAY: &[Call] = &[
     call("lambda", "UpdateFunctionCode20150331v2", false, &[("functionName", "thumbnails")]),
 ];
 
-/// What a machine calls, all day and all night.
+/// The calls of a machine, day and night.
 pub const MACHINE: &[Call] = &[DECRYPT, GET_PARAMETER, DESCRIBE_INSTANCES, WHO_AM_I];

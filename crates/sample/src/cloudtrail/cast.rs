@@ -1,4 +1,4 @@
-//! Who acts in the story: credentials, and the people and machines that hold them.
+//! The cast of the story: credentials, and the people and machines that hold them.
 
 use super::record::{Identity, SessionAttributes, SessionContext, SessionIssuer};
 use crate::time::{Time, march};
@@ -6,7 +6,7 @@ use crate::time::{Time, march};
 pub const PRODUCTION: &str = "111122223333";
 pub const DEVELOPMENT: &str = "444455556666";
 
-/// A credential in use: what every record that it makes has in common.
+/// A credential in use: the fields that all of its records have in common.
 #[derive(Clone, Debug)]
 pub struct Credential {
     pub identity: Identity,

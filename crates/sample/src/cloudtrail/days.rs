@@ -1,4 +1,4 @@
-//! The part of the story in which nothing is wrong: work, machines, AWS itself, and people under way.
+//! The ordinary part of the story: work, machines, AWS itself, and people who travel.
 
 use super::calls::*;
 use super::cast::*;

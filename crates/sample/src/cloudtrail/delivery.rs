@@ -1,4 +1,4 @@
-//! How records come into files: by account, region and time of delivery, in no order, some late, some twice.
+//! The delivery of records in files: by account, region and time, in no order, some late, some twice.
 
 use super::record::Record;
 use crate::rng::Rng;

@@ -1,4 +1,4 @@
-//! The part of the story in which credentials are in the wrong hands, or someone tries.
+//! The incidents of the story, in which someone else uses a credential or tries to.
 
 use super::calls::*;
 use super::cast::*;

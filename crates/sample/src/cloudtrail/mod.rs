@@ -4,9 +4,9 @@
 //! |---|---|
 //! | [`story`] | what happens, and which legs are impossible |
 //! | [`days`], [`incidents`] | its two parts: ordinary days, and credentials in the wrong hands |
-//! | [`cast`], [`calls`], [`places`] | who acts, what they call, where and when |
-//! | [`stage`], [`record`] | how acts become CloudTrail records |
-//! | [`delivery`] | how records come into files: late, twice, in the wrong order |
+//! | [`cast`], [`calls`], [`places`] | the characters, their calls, places and times |
+//! | [`stage`], [`record`] | how actions become CloudTrail records |
+//! | [`delivery`] | how records get into files: late, twice, in the wrong order |
 
 pub mod calls;
 pub mod cast;

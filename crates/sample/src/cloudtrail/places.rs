@@ -1,4 +1,4 @@
-//! Where and when the story plays: addresses of the sample databases, days of March 2026.
+//! The places and times of the story: addresses of the sample databases, and days of March 2026.
 
 pub const LONDON_OFFICE: &str = "192.0.2.5";
 pub const LONDON_HOME: &str = "192.0.2.20";

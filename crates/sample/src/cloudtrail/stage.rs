@@ -1,4 +1,4 @@
-//! What the story is told with: somebody acts, at a time, from an address.
+//! The stage of the story: a character acts at a time from an address, which makes a record.
 
 use super::calls::{CONSOLE_LOGIN, Call, EVERYDAY};
 use super::cast::{CONSOLE, Credential};
@@ -46,7 +46,7 @@ impl Stage {
             Some(format!("User: {arn} is not authorized to perform: {}:{}", call.service, call.name));
     }
 
-    /// A sign-in to the console. One that failed names nobody: what was typed may have been a password.
+    /// A sign-in to the console. A failed sign-in has no user name, because the typed text may have been a password.
     pub fn sign_in(&mut self, who: &Credential, time: Time, address: &str, success: bool) {
         let who = Credential { user_agent: CONSOLE, ..who.clone() };
         let record = self.act(&who, time, address, CONSOLE_LOGIN);

@@ -11,7 +11,7 @@
 //! | `AKIAHEIDI0001EXAMPLE` | heidi's key crosses the antimeridian, Auckland to Honolulu, faster than a plane | 1 |
 //! | `ASIAWEB000007EXAMPLE` | a web server's credentials, read through it, are used in Lagos | 2 |
 //!
-//! What looks like travel and is none: bob flies (New York, London, Toronto); dave goes from Suva to Apia, 1,151 km
+//! Some of it only looks impossible: bob flies (New York, London, Toronto); dave goes from Suva to Apia, 1,151 km
 //! across the antimeridian; frank's VPN moves him to Amsterdam, 357 km in five minutes; grace flies with IPv6
 //! addresses; sign-ins that failed in Moscow, Lagos and Tokyo; a wrong signature with bob's key; services that act for
 //! their callers; addresses that are private or in no database.

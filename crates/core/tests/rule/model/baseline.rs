@@ -1,4 +1,4 @@
-//! 3: what is learnt.
+//! 3: what is learned.
 
 use super::{Model, Place};
 use std::collections::BTreeSet;
@@ -93,7 +93,7 @@ impl Model<'_> {
         held
     }
 
-    /// Whether what was learnt from the events before the n-th makes the place known at this time.
+    /// Whether what was learned from the events before the n-th makes the place known at this time.
     pub(super) fn known(&self, of: &str, place: &Place, n: usize, at: Micros) -> bool {
         let stay = self.stay(of, place, n);
         let Some(last) = stay.last() else { return false };
@@ -141,7 +141,7 @@ impl Model<'_> {
     }
 
     pub(super) fn learned_places(&self) -> Vec<(String, Place, &'static str, Micros, Micros, Micros)> {
-        let mut learnt = Vec::new();
+        let mut learned = Vec::new();
         let n = self.events.len();
         for of in self.baseline_entities() {
             let now = self.events[*self.journey(&of).last().unwrap()].time;
@@ -152,17 +152,17 @@ impl Model<'_> {
                 if let Some(since) = self.held(&of, &place, n) {
                     // Of the stay in which it was held.
                     let first = self.stay(&of, &place, since + 1)[0];
-                    learnt.push((of.clone(), place, "contested", at(since), at(first), at(last)));
+                    learned.push((of.clone(), place, "contested", at(since), at(first), at(last)));
                 } else if now - at(last) <= self.rule.forget_after {
                     let (state, since) = match self.trials(&of, &stay) {
                         Ok(since) => ("known", since),
                         Err(since) => ("trial", since),
                     };
-                    learnt.push((of.clone(), place, state, at(since), at(first), at(last)));
+                    learned.push((of.clone(), place, state, at(since), at(first), at(last)));
                 }
             }
         }
-        learnt
+        learned
     }
 
     /// When ordinary legs of the baseline entity, before the n-th event, went from one place to another.
@@ -179,7 +179,7 @@ impl Model<'_> {
     }
 
     pub(super) fn learned_transitions(&self) -> Vec<(String, Place, Place, Micros, Micros)> {
-        let mut learnt = Vec::new();
+        let mut learned = Vec::new();
         for of in self.baseline_entities() {
             let now = self.events[*self.journey(&of).last().unwrap()].time;
             // Legs may start at events of other baseline entities.
@@ -194,10 +194,10 @@ impl Model<'_> {
                         .rev()
                         .take_while(|k| *k + 1 == travels.len() || travels[k + 1] - travels[*k] <= 180 * DAY);
                     let first = travels[run.min().unwrap()];
-                    learnt.push((of.clone(), from.clone(), to.clone(), first, *last));
+                    learned.push((of.clone(), from.clone(), to.clone(), first, *last));
                 }
             }
         }
-        learnt
+        learned
     }
 }

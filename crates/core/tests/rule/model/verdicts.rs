@@ -26,11 +26,11 @@ impl Model<'_> {
             from_known = known(self.place(from));
             to_known = known(self.place(to));
             new_country = b.country_code.as_ref().is_some_and(|country| {
-                let learnt = self.places(&of).into_iter().filter(|place| *place.0 == **country);
+                let learned = self.places(&of).into_iter().filter(|place| *place.0 == **country);
                 let row = self
                     .rows_in_force(&of, b.time)
                     .any(|known| matches!(known, Known::Place(key) if key.country_code == *country));
-                !row && !learnt.into_iter().any(|place| self.known(&of, &place, to, b.time))
+                !row && !learned.into_iter().any(|place| self.known(&of, &place, to, b.time))
             });
             if self.learning(&of, b.time) {
                 reasons.push("learning");
