@@ -10,7 +10,7 @@
 //! | run a query, or read a table without one | [`spi`], [`table`], [`snapshot`] |
 //! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`guard`], [`scanning`] |
 //! | find what a query reads and calls | [`used`] |
-//! | read or make a value of a type | [`array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
+//! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
 //! | allocate memory that PostgreSQL accounts for | [`memory`] |

@@ -7,7 +7,7 @@
 //! provider. This order does not depend on the event, so it is computed once: the position of a row is its rank, and
 //! the least rank of each kind applies.
 //!
-//! Prefixes are those of the `ipnet` crate. The lookup over them ([`prefixes`]) is our own: it is asked for every row,
+//! Prefixes are those of the `ipnet` crate. The lookup over them (`prefixes`) is our own: it is asked for every row,
 //! it must find *all* prefixes that cover an address, and a binary search over sorted arrays does that without
 //! allocating.
 
