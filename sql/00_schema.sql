@@ -1,5 +1,5 @@
--- The two schemas of impossible_travel. travel holds what users call and read; travel_internal holds what those objects
--- need to work. The extension creates both. If a schema of either name exists, even an empty one, CREATE EXTENSION fails
+-- The two schemas of impossible_travel: travel holds what users call and read, travel_internal what those objects need
+-- to work. The extension creates both. If a schema of either name exists, even an empty one, CREATE EXTENSION fails
 -- here, because the extension's objects must not be mixed with those of others.
 DO $$
 DECLARE
@@ -25,11 +25,13 @@ COMMENT ON SCHEMA travel IS
     'impossible_travel: functions, tables and views that detect impossible travel in AWS CloudTrail';
 GRANT USAGE ON SCHEMA travel TO PUBLIC;
 
--- The queries that travel.detect_sql writes, and the views that users make of them, call functions of this schema with
--- the rights of the user. Its tables are for no user: scans read and write them with the rights of the extension's owner.
+-- The queries that travel.detect_sql writes, the views that users make of them, and the indexes that travel.check_rule
+-- suggests call functions of this schema with the privileges of the user. Its tables are for no user: scans read and
+-- write them with the privileges of the owner of the extension.
 CREATE SCHEMA travel_internal;
 COMMENT ON SCHEMA travel_internal IS
-    'impossible_travel: objects that the schema travel needs to work. They may change in any version; do not use them directly.';
+    'impossible_travel: objects that the schema travel needs to work. Queries of travel.detect_sql and indexes that '
+    'travel.check_rule suggests use them; do not call them yourself';
 GRANT USAGE ON SCHEMA travel_internal TO PUBLIC;
 
 -- The extension handles text as UTF-8 and refuses a database of another encoding before it creates anything.

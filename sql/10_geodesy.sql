@@ -4,10 +4,10 @@ CREATE FUNCTION travel.distance_km(lat1 float8, lon1 float8, lat2 float8, lon2 f
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 5
     AS 'MODULE_PATHNAME', 'travel_distance_km';
 COMMENT ON FUNCTION travel.distance_km(float8, float8, float8, float8) IS
-    'great-circle distance in km (haversine, radius 6371.0088 km) between two points in degrees';
+    'Great-circle distance in kilometers between two points in degrees, on a sphere of radius 6371.0088 km';
 
 CREATE FUNCTION travel.velocity_kmh(distance_km float8, elapsed interval) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_velocity_kmh';
 COMMENT ON FUNCTION travel.velocity_kmh(float8, interval) IS
-    'velocity in km/h over a distance in km and a time, whose sign does not matter; Infinity when no time passed';
+    'Velocity in km/h for a distance in kilometers and a time, whose sign is ignored; Infinity if no time passed';

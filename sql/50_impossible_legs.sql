@@ -1,23 +1,27 @@
--- The aggregate that finds the impossible legs of a group, in any order of rows, in parallel ------------------------
+-- The aggregate that finds the impossible legs of a group, with its rows in any order, in parallel --------------------
 
--- Its state is a type of its own, so that partial states can be sent between servers and stored.
+-- The state is a type of its own rather than internal, so partial states can be stored and sent between servers.
 CREATE TYPE travel_internal.legs_state;
 
 CREATE FUNCTION travel_internal.legs_state_in(cstring) RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_in';
-COMMENT ON FUNCTION travel_internal.legs_state_in(cstring) IS 'reads the text of a state: \x and hex digits, checked as a whole';
+COMMENT ON FUNCTION travel_internal.legs_state_in(cstring) IS
+    'Input function of travel_internal.legs_state: reads \x and hex digits, and validates the state';
 
 CREATE FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) RETURNS cstring
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_out';
-COMMENT ON FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) IS 'the text of a state: \x and hex digits';
+COMMENT ON FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) IS
+    'Output function of travel_internal.legs_state: writes \x and hex digits';
 
 CREATE FUNCTION travel_internal.legs_state_recv(internal) RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_recv';
-COMMENT ON FUNCTION travel_internal.legs_state_recv(internal) IS 'reads the binary form of a state, checked as a whole';
+COMMENT ON FUNCTION travel_internal.legs_state_recv(internal) IS
+    'Binary input function of travel_internal.legs_state: validates the state';
 
 CREATE FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_send';
-COMMENT ON FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) IS 'the binary form of a state; its first byte is the version';
+COMMENT ON FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) IS
+    'Binary output function of travel_internal.legs_state: the first byte is the version of the format';
 
 CREATE TYPE travel_internal.legs_state (
     INPUT = travel_internal.legs_state_in, OUTPUT = travel_internal.legs_state_out,
@@ -25,179 +29,202 @@ CREATE TYPE travel_internal.legs_state (
     INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended
 );
 COMMENT ON TYPE travel_internal.legs_state IS
-    'the events that travel.impossible_legs has seen of one entity: distinct pairs of time and address';
+    'State of travel.impossible_legs: the distinct pairs of time and location of one group. It is a type of its own, '
+    'so partial states can be stored and sent to other servers';
 
-CREATE FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state) RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state)
+    RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_combine';
 COMMENT ON FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state) IS
-    'part of travel.impossible_legs: the events of two partial states as one';
+    'Combine function of travel.impossible_legs: merges two partial states';
 
 CREATE FUNCTION travel_internal.legs_final(travel_internal.legs_state) RETURNS travel.leg[]
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'travel_legs_final';
 COMMENT ON FUNCTION travel_internal.legs_final(travel_internal.legs_state) IS
-    'part of travel.impossible_legs: places the events, and evaluates their legs';
+    'Final function of travel.impossible_legs: locates the events and evaluates their legs';
 
--- Over an address.
+-- Over addresses.
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip inet)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, ip inet
+) RETURNS travel_internal.legs_state
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet) IS
-    'part of travel.impossible_legs: adds a row to a state';
+    'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet) IS
-    'the impossible legs of a group, over an address, with the default thresholds, 500 km and 1000 km/h';
+    'Impossible legs of a group of events, in order of time, for events with an IP address. The thresholds are 500 km'
+    ' and 1000 km/h';
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip inet, event_id text)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text
+) RETURNS travel_internal.legs_state
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, text) IS
-    'part of travel.impossible_legs: adds a row to a state';
+    'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text) IS
-    'the impossible legs of a group, over an address, with the ids of the events at both ends';
+    'Impossible legs of a group of events, in order of time, for events with an IP address and an ID. The thresholds '
+    'are 500 km and 1000 km/h';
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, text, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text, float8, float8, boolean) IS
-    'the impossible legs of a group, over an address, with event ids and thresholds';
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8,
+    use_accuracy boolean
+) RETURNS travel_internal.legs_state
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    'Transition function of travel.impossible_legs: adds a row to the state';
+CREATE AGGREGATE travel.impossible_legs(
+    event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, float8, float8, boolean) IS
-    'the impossible legs of a group, over an address, with thresholds and without ids: its state takes a few bytes an event';
+    'Impossible legs of a group of events, in order of time, for events with an IP address. Without IDs, the state '
+    'takes a few bytes per event';
 
--- Over a sourceIPAddress.
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip text)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, text) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text, min_distance_km float8,
+    min_velocity_kmh float8, use_accuracy boolean
+) RETURNS travel_internal.legs_state
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
+COMMENT ON FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, timestamptz, inet, text, float8, float8, boolean
+) IS
+    'Transition function of travel.impossible_legs: adds a row to the state';
+CREATE AGGREGATE travel.impossible_legs(
+    event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8,
+    use_accuracy boolean
+) (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text) IS
-    'the impossible legs of a group, over a sourceIPAddress, with the default thresholds, 500 km and 1000 km/h';
+COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text, float8, float8, boolean) IS
+    'Impossible legs of a group of events, in order of time, for events with an IP address and an ID';
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip text, event_id text)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, text, text) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text, text) IS
-    'the impossible legs of a group, over a sourceIPAddress, with the ids of the events at both ends';
+-- Over coordinates, which need no GeoIP database.
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip text, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, text, text, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text, text, float8, float8, boolean) IS
-    'the impossible legs of a group, over a sourceIPAddress, with event ids and thresholds';
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, ip text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_text';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, text, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, text, float8, float8, boolean) IS
-    'the impossible legs of a group, over a sourceIPAddress, with thresholds and without ids: its state takes a few bytes an event';
-
--- Over coordinates.
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8
+) RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8) IS
-    'part of travel.impossible_legs: adds a row to a state';
+    'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8) IS
-    'the impossible legs of a group, over coordinates, with the default thresholds, 500 km and 1000 km/h';
+    'Impossible legs of a group of events, in order of time, for events with coordinates. The thresholds are 500 km '
+    'and 1000 km/h';
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text
+) RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, text) IS
-    'part of travel.impossible_legs: adds a row to a state';
+    'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text) IS
-    'the impossible legs of a group, over coordinates, with the ids of the events at both ends';
+    'Impossible legs of a group of events, in order of time, for events with coordinates and an ID. The thresholds '
+    'are 500 km and 1000 km/h';
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8,
+    min_velocity_kmh float8, use_accuracy boolean
+) RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, text, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text, float8, float8, boolean) IS
-    'the impossible legs of a group, over coordinates, with event ids and thresholds';
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, float8, float8, boolean) IS
-    'part of travel.impossible_legs: adds a row to a state';
-CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+COMMENT ON FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, timestamptz, float8, float8, float8, float8, boolean
+) IS
+    'Transition function of travel.impossible_legs: adds a row to the state';
+CREATE AGGREGATE travel.impossible_legs(
+    event_time timestamptz, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8,
+    use_accuracy boolean
+) (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, float8, float8, boolean) IS
-    'the impossible legs of a group, over coordinates, with thresholds and without ids: its state takes a few bytes an event';
+    'Impossible legs of a group of events, in order of time, for events with coordinates. Without IDs, the state '
+    'takes a few bytes per event';
 
--- Over coordinates that come with a radius: what travel.detect uses for a table that has one.
-
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, float8, text, float8, float8, boolean) IS
-    'part of travel_internal.impossible_legs_within: adds a row to a state';
-CREATE AGGREGATE travel_internal.impossible_legs_within(event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000, COMBINEFUNC = travel_internal.legs_combine,
-    FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text,
+    min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) RETURNS travel_internal.legs_state
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
+COMMENT ON FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, timestamptz, float8, float8, text, float8, float8, boolean
+) IS
+    'Transition function of travel.impossible_legs: adds a row to the state';
+CREATE AGGREGATE travel.impossible_legs(
+    event_time timestamptz, latitude float8, longitude float8, event_id text, min_distance_km float8,
+    min_velocity_kmh float8, use_accuracy boolean
+) (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE travel_internal.impossible_legs_within(timestamptz, float8, float8, float8, text, float8, float8, boolean) IS
-    'the impossible legs of a group, over coordinates with an accuracy radius in km';
+COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text, float8, float8, boolean) IS
+    'Impossible legs of a group of events, in order of time, for events with coordinates and an ID';
 
+-- Over coordinates with an accuracy radius, for the queries of travel.detect.
+
+CREATE FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8,
+    event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) RETURNS travel_internal.legs_state
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
+COMMENT ON FUNCTION travel_internal.legs_add(
+    travel_internal.legs_state, timestamptz, float8, float8, float8, text, float8, float8, boolean
+) IS
+    'Transition function of travel_internal.impossible_legs_within: adds a row to the state';
+CREATE AGGREGATE travel_internal.impossible_legs_within(
+    event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text,
+    min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
+    timestamptz, float8, float8, float8, text, float8, float8, boolean
+) IS
+    'Impossible legs of a group of events, in order of time, for events with coordinates, an accuracy radius in '
+    'kilometers and an ID';
+
+-- For addresses of type text. PostgreSQL would report that the function does not exist and suggest a cast, which fails
+-- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
+-- catches an event_time of type timestamp.
+
+CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, VARIADIC arguments "any")
+    RETURNS travel_internal.legs_state
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_add_refused';
+COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, VARIADIC "any") IS
+    'Transition function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error';
+CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, VARIADIC arguments "any") (
+    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, VARIADIC "any") IS
+    'Raises an error that says how to pass an address of type text: travel.impossible_legs(event_time, '
+    'travel.source_ip(ip))';

@@ -1,134 +1,151 @@
--- Detection over a table of one's own --------------------------------------------------------------------------------
+-- Detection in an existing table of events ----------------------------------------------------------------------------
 
 CREATE TYPE travel.finding AS (
-    leg_id               text,   -- 32 hex digits: the entity, both times and both addresses
-    entity               text,   -- whom the travel is evaluated for
-    account_id           text,   -- of the arriving event
-    identity_type        text,
-    principal            text,
-    actor                text,
-    session_name         text,
-    user_name            text,
-    arn                  text,
-    access_key_id        text,
-    from_time            timestamptz,
-    from_ip              inet,
-    from_event_id        text,
-    from_city            text,
-    from_subdivision     text,
-    from_country         text,
-    from_country_code    text,
-    from_latitude        float8,
-    from_longitude       float8,
-    from_accuracy_km     float8,
-    from_asn             bigint,
-    from_as_organization text,
-    from_hosting         text,
-    from_anonymizer      text,
-    from_carrier         text,
-    to_time              timestamptz,
-    to_ip                inet,
-    to_event_id          text,
-    to_city              text,
-    to_subdivision       text,
-    to_country           text,
-    to_country_code      text,
-    to_latitude          float8,
-    to_longitude         float8,
-    to_accuracy_km       float8,
-    to_asn               bigint,
-    to_as_organization   text,
-    to_hosting           text,
-    to_anonymizer        text,
-    to_carrier           text,
-    distance_km          float8,
-    effective_distance_km   float8,
-    elapsed_seconds      float8,
-    velocity_kmh         float8,
-    impossible           boolean,
-    from_event_name      text,
-    from_event_source    text,
-    from_aws_region      text,
-    from_access_key_id   text,
-    from_user_agent      text,
-    from_outcome         text,
-    from_error_code      text,
-    to_event_name        text,
-    to_event_source      text,
-    to_aws_region        text,
-    to_access_key_id     text,
-    to_user_agent        text,
-    to_outcome           text,
-    to_error_code        text,
-    travel_time          text,          -- the elapsed time in words
-    message              text           -- one sentence for an analyst
+    leg_id                text,
+    entity                text,
+    account_id            text,
+    identity_type         text,
+    principal             text,
+    actor                 text,
+    session_name          text,
+    user_name             text,
+    arn                   text,
+    access_key_id         text,
+    from_time             timestamptz,
+    from_ip               inet,
+    from_event_id         text,
+    from_city             text,
+    from_subdivision      text,
+    from_country          text,
+    from_country_code     text,
+    from_latitude         float8,
+    from_longitude        float8,
+    from_accuracy_km      float8,
+    from_asn              bigint,
+    from_as_organization  text,
+    from_hosting          text,
+    from_anonymizer       text,
+    from_carrier          text,
+    to_time               timestamptz,
+    to_ip                 inet,
+    to_event_id           text,
+    to_city               text,
+    to_subdivision        text,
+    to_country            text,
+    to_country_code       text,
+    to_latitude           float8,
+    to_longitude          float8,
+    to_accuracy_km        float8,
+    to_asn                bigint,
+    to_as_organization    text,
+    to_hosting            text,
+    to_anonymizer         text,
+    to_carrier            text,
+    distance_km           float8,
+    effective_distance_km float8,
+    elapsed_seconds       float8,
+    velocity_kmh          float8,
+    impossible            boolean,
+    from_event_name       text,
+    from_event_source     text,
+    from_aws_region       text,
+    from_access_key_id    text,
+    from_user_agent       text,
+    from_outcome          text,
+    from_error_code       text,
+    to_event_name         text,
+    to_event_source       text,
+    to_aws_region         text,
+    to_access_key_id      text,
+    to_user_agent         text,
+    to_outcome            text,
+    to_error_code         text,
+    travel_time           text,
+    message               text
 );
 COMMENT ON TYPE travel.finding IS
-    'a leg, the events at both ends of it, and a sentence; what travel.detect returns';
--- The tables of verdicts and alerts have these comments, too.
+    'Leg with the identity and the calls at both of its ends, as travel.detect returns it';
+-- The tables of verdicts and alerts copy these comments.
 COMMENT ON COLUMN travel.finding.leg_id IS
-    '32 hex digits made of the entity, both times and both addresses: the same on any server';
-COMMENT ON COLUMN travel.finding.entity IS 'whom the travel is evaluated for';
-COMMENT ON COLUMN travel.finding.account_id IS 'of the event at which the leg arrives, as the next seven are';
-COMMENT ON COLUMN travel.finding.identity_type IS 'IAMUser, AssumedRole, Root, …';
-COMMENT ON COLUMN travel.finding.principal IS 'ARN of the user or role';
-COMMENT ON COLUMN travel.finding.actor IS 'the person, where the event says who it was';
-COMMENT ON COLUMN travel.finding.session_name IS 'the user''s name, or the session''s';
-COMMENT ON COLUMN travel.finding.user_name IS 'of an IAM user';
-COMMENT ON COLUMN travel.finding.arn IS 'of the identity';
-COMMENT ON COLUMN travel.finding.access_key_id IS 'the credential';
-COMMENT ON COLUMN travel.finding.from_time IS 'of the event that the leg starts from';
-COMMENT ON COLUMN travel.finding.from_ip IS 'its address; NULL over coordinates';
-COMMENT ON COLUMN travel.finding.from_event_id IS 'its id';
-COMMENT ON COLUMN travel.finding.from_city IS 'where the address is';
-COMMENT ON COLUMN travel.finding.from_subdivision IS 'the same: state or region';
-COMMENT ON COLUMN travel.finding.from_country IS 'the same: in English';
-COMMENT ON COLUMN travel.finding.from_country_code IS 'the same: two letters';
-COMMENT ON COLUMN travel.finding.from_latitude IS 'in degrees';
-COMMENT ON COLUMN travel.finding.from_longitude IS 'in degrees';
-COMMENT ON COLUMN travel.finding.from_accuracy_km IS 'radius of what GeoIP says';
-COMMENT ON COLUMN travel.finding.from_asn IS 'number of the network';
-COMMENT ON COLUMN travel.finding.from_as_organization IS 'who runs the network';
-COMMENT ON COLUMN travel.finding.from_hosting IS 'on whose machines: aws, azure, …, other';
-COMMENT ON COLUMN travel.finding.from_anonymizer IS 'vpn, tor, proxy or relay';
-COMMENT ON COLUMN travel.finding.from_carrier IS 'mobile or satellite';
-COMMENT ON COLUMN travel.finding.to_time IS 'of the event at which the leg arrives';
-COMMENT ON COLUMN travel.finding.to_ip IS 'its address; NULL over coordinates';
-COMMENT ON COLUMN travel.finding.to_event_id IS 'its id';
-COMMENT ON COLUMN travel.finding.to_city IS 'where the address is';
-COMMENT ON COLUMN travel.finding.to_subdivision IS 'the same: state or region';
-COMMENT ON COLUMN travel.finding.to_country IS 'the same: in English';
-COMMENT ON COLUMN travel.finding.to_country_code IS 'the same: two letters';
-COMMENT ON COLUMN travel.finding.to_latitude IS 'in degrees';
-COMMENT ON COLUMN travel.finding.to_longitude IS 'in degrees';
-COMMENT ON COLUMN travel.finding.to_accuracy_km IS 'radius of what GeoIP says';
-COMMENT ON COLUMN travel.finding.to_asn IS 'number of the network';
-COMMENT ON COLUMN travel.finding.to_as_organization IS 'who runs the network';
-COMMENT ON COLUMN travel.finding.to_hosting IS 'on whose machines: aws, azure, …, other';
-COMMENT ON COLUMN travel.finding.to_anonymizer IS 'vpn, tor, proxy or relay';
-COMMENT ON COLUMN travel.finding.to_carrier IS 'mobile or satellite';
-COMMENT ON COLUMN travel.finding.distance_km IS 'great circle between the two';
+    '32 hex digits, computed from the entity, both times and both locations. The same leg has the same ID on every '
+    'server';
+COMMENT ON COLUMN travel.finding.entity IS 'Identity whose consecutive events are compared';
+COMMENT ON COLUMN travel.finding.account_id IS 'AWS account of the caller of the second event';
+COMMENT ON COLUMN travel.finding.identity_type IS
+    'Type of the caller of the second event, such as IAMUser, AssumedRole or Root';
+COMMENT ON COLUMN travel.finding.principal IS
+    'ARN of the caller of the second event: the role without its session, or the user';
+COMMENT ON COLUMN travel.finding.actor IS 'Person who made the second call, if the event identifies one';
+COMMENT ON COLUMN travel.finding.session_name IS 'Name of the IAM user or of the role session of the second event';
+COMMENT ON COLUMN travel.finding.user_name IS 'Name of the IAM user of the second event';
+COMMENT ON COLUMN travel.finding.arn IS 'ARN of the caller of the second event, with its session';
+COMMENT ON COLUMN travel.finding.access_key_id IS 'Access key of the second event';
+COMMENT ON COLUMN travel.finding.from_time IS 'Time of the first event of the leg';
+COMMENT ON COLUMN travel.finding.from_ip IS
+    'Source IP address of the first event; NULL if the events have coordinates instead of addresses';
+COMMENT ON COLUMN travel.finding.from_event_id IS
+    'ID of the first event; the smallest one if several rows have this time and location';
+COMMENT ON COLUMN travel.finding.from_city IS 'City at the start of the leg, in English';
+COMMENT ON COLUMN travel.finding.from_subdivision IS 'State, province or other subdivision at the start of the leg';
+COMMENT ON COLUMN travel.finding.from_country IS 'Country at the start of the leg, in English';
+COMMENT ON COLUMN travel.finding.from_country_code IS 'Country at the start of the leg, as an ISO 3166-1 alpha-2 code';
+COMMENT ON COLUMN travel.finding.from_latitude IS 'Latitude at the start of the leg, in degrees';
+COMMENT ON COLUMN travel.finding.from_longitude IS 'Longitude at the start of the leg, in degrees';
+COMMENT ON COLUMN travel.finding.from_accuracy_km IS
+    'Radius in kilometers around the location of the first event that probably contains the address';
+COMMENT ON COLUMN travel.finding.from_asn IS 'Number of the autonomous system (AS) of the first event''s address';
+COMMENT ON COLUMN travel.finding.from_as_organization IS
+    'Organization that operates the autonomous system of the first event''s address';
+COMMENT ON COLUMN travel.finding.from_hosting IS
+    'Hosting provider of the first event''s address: aws, azure, gcp, … or other';
+COMMENT ON COLUMN travel.finding.from_anonymizer IS
+    'Anonymizer of the first event''s address: tor, vpn, proxy or relay';
+COMMENT ON COLUMN travel.finding.from_carrier IS 'Carrier of the first event''s address: mobile or satellite';
+COMMENT ON COLUMN travel.finding.to_time IS 'Time of the second event of the leg';
+COMMENT ON COLUMN travel.finding.to_ip IS
+    'Source IP address of the second event; NULL if the events have coordinates instead of addresses';
+COMMENT ON COLUMN travel.finding.to_event_id IS
+    'ID of the second event; the smallest one if several rows have this time and location';
+COMMENT ON COLUMN travel.finding.to_city IS 'City at the end of the leg, in English';
+COMMENT ON COLUMN travel.finding.to_subdivision IS 'State, province or other subdivision at the end of the leg';
+COMMENT ON COLUMN travel.finding.to_country IS 'Country at the end of the leg, in English';
+COMMENT ON COLUMN travel.finding.to_country_code IS 'Country at the end of the leg, as an ISO 3166-1 alpha-2 code';
+COMMENT ON COLUMN travel.finding.to_latitude IS 'Latitude at the end of the leg, in degrees';
+COMMENT ON COLUMN travel.finding.to_longitude IS 'Longitude at the end of the leg, in degrees';
+COMMENT ON COLUMN travel.finding.to_accuracy_km IS
+    'Radius in kilometers around the location of the second event that probably contains the address';
+COMMENT ON COLUMN travel.finding.to_asn IS 'Number of the autonomous system (AS) of the second event''s address';
+COMMENT ON COLUMN travel.finding.to_as_organization IS
+    'Organization that operates the autonomous system of the second event''s address';
+COMMENT ON COLUMN travel.finding.to_hosting IS
+    'Hosting provider of the second event''s address: aws, azure, gcp, … or other';
+COMMENT ON COLUMN travel.finding.to_anonymizer IS 'Anonymizer of the second event''s address: tor, vpn, proxy or relay';
+COMMENT ON COLUMN travel.finding.to_carrier IS 'Carrier of the second event''s address: mobile or satellite';
+COMMENT ON COLUMN travel.finding.distance_km IS 'Great-circle distance between the two locations, in kilometers';
 COMMENT ON COLUMN travel.finding.effective_distance_km IS
-    'what is held against the thresholds: with use_accuracy less both radii';
-COMMENT ON COLUMN travel.finding.elapsed_seconds IS 'between the two events';
-COMMENT ON COLUMN travel.finding.velocity_kmh IS 'distance over time; NULL in the same second';
-COMMENT ON COLUMN travel.finding.impossible IS 'over both thresholds';
-COMMENT ON COLUMN travel.finding.from_event_name IS 'what was called';
-COMMENT ON COLUMN travel.finding.from_event_source IS 'the service';
-COMMENT ON COLUMN travel.finding.from_aws_region IS 'where it was called';
-COMMENT ON COLUMN travel.finding.from_access_key_id IS 'the credential';
-COMMENT ON COLUMN travel.finding.from_user_agent IS 'the program';
-COMMENT ON COLUMN travel.finding.from_outcome IS 'success, failed_auth, denied or error';
-COMMENT ON COLUMN travel.finding.from_error_code IS 'of a call that failed';
-COMMENT ON COLUMN travel.finding.to_event_name IS 'what was called';
-COMMENT ON COLUMN travel.finding.to_event_source IS 'the service';
-COMMENT ON COLUMN travel.finding.to_aws_region IS 'where it was called';
-COMMENT ON COLUMN travel.finding.to_access_key_id IS 'the credential';
-COMMENT ON COLUMN travel.finding.to_user_agent IS 'the program';
-COMMENT ON COLUMN travel.finding.to_outcome IS 'success, failed_auth, denied or error';
-COMMENT ON COLUMN travel.finding.to_error_code IS 'of a call that failed';
-COMMENT ON COLUMN travel.finding.travel_time IS 'the elapsed time in words';
-COMMENT ON COLUMN travel.finding.message IS 'one sentence for an analyst';
+    'Distance that is compared with the thresholds, in kilometers: distance_km, minus both accuracy radii if '
+    'use_accuracy is set';
+COMMENT ON COLUMN travel.finding.elapsed_seconds IS 'Time between the two events, in seconds';
+COMMENT ON COLUMN travel.finding.velocity_kmh IS
+    'Velocity in km/h: distance_km divided by the time; NULL if both events have the same time';
+COMMENT ON COLUMN travel.finding.impossible IS
+    'Whether the leg exceeds both thresholds, min_distance_km and min_velocity_kmh';
+COMMENT ON COLUMN travel.finding.from_event_name IS 'API call or sign-in of the first event, such as ConsoleLogin';
+COMMENT ON COLUMN travel.finding.from_event_source IS 'AWS service of the first event, such as s3.amazonaws.com';
+COMMENT ON COLUMN travel.finding.from_aws_region IS 'AWS Region that logged the first event';
+COMMENT ON COLUMN travel.finding.from_access_key_id IS 'Access key of the first event';
+COMMENT ON COLUMN travel.finding.from_user_agent IS 'Program that made the call of the first event';
+COMMENT ON COLUMN travel.finding.from_outcome IS 'Outcome of the first event: success, failed_auth, denied or error';
+COMMENT ON COLUMN travel.finding.from_error_code IS 'Error code of the first event, if it failed';
+COMMENT ON COLUMN travel.finding.to_event_name IS 'API call or sign-in of the second event, such as ConsoleLogin';
+COMMENT ON COLUMN travel.finding.to_event_source IS 'AWS service of the second event, such as s3.amazonaws.com';
+COMMENT ON COLUMN travel.finding.to_aws_region IS 'AWS Region that logged the second event';
+COMMENT ON COLUMN travel.finding.to_access_key_id IS 'Access key of the second event';
+COMMENT ON COLUMN travel.finding.to_user_agent IS 'Program that made the call of the second event';
+COMMENT ON COLUMN travel.finding.to_outcome IS 'Outcome of the second event: success, failed_auth, denied or error';
+COMMENT ON COLUMN travel.finding.to_error_code IS 'Error code of the second event, if it failed';
+COMMENT ON COLUMN travel.finding.travel_time IS 'Time between the two events in words, such as 1 hour 5 minutes';
+COMMENT ON COLUMN travel.finding.message IS 'One sentence that describes the leg';
 
 CREATE FUNCTION travel.detect(
     source regclass, entity text DEFAULT 'access_key_id',
@@ -138,8 +155,11 @@ CREATE FUNCTION travel.detect(
 ) RETURNS SETOF travel.finding
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
     AS 'MODULE_PATHNAME', 'travel_detect';
-COMMENT ON FUNCTION travel.detect(regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb) IS
-    'the impossible travels in a table or view of CloudTrail events, with the caller''s rights';
+COMMENT ON FUNCTION travel.detect(
+    regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb
+) IS
+    'Impossible legs in a table or view of CloudTrail events, read with the privileges of the caller. Defaults: '
+    'entity access_key_id, thresholds 500 km and 1000 km/h';
 
 CREATE FUNCTION travel.detect_sql(
     source regclass, entity text DEFAULT 'access_key_id',
@@ -149,8 +169,10 @@ CREATE FUNCTION travel.detect_sql(
 ) RETURNS text
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_detect_sql';
-COMMENT ON FUNCTION travel.detect_sql(regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb) IS
-    'the query that travel.detect runs with the same arguments: to explain it, or to make a view of it';
+COMMENT ON FUNCTION travel.detect_sql(
+    regclass, text, timestamptz, timestamptz, text, float8, float8, boolean, boolean, jsonb
+) IS
+    'The query that travel.detect runs for the same arguments, to explain it or to create a view of it';
 
 CREATE FUNCTION travel.coverage(
     source regclass, entity text DEFAULT 'access_key_id',
@@ -162,24 +184,26 @@ CREATE FUNCTION travel.coverage(
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 20
     AS 'MODULE_PATHNAME', 'travel_coverage';
 COMMENT ON FUNCTION travel.coverage(regclass, text, timestamptz, timestamptz, text, jsonb) IS
-    'what becomes of each row of a source: evaluated, or the first reason why not; the counts sum to the rows';
+    'What happens to the rows of a table or view in travel.detect: how many are evaluated, and why the others are '
+    'not. The counts add up to the number of rows';
 
--- These overloads catch a time given in place of the entity. PostgreSQL would only report that the function does not exist.
--- (Their arguments have names of their own: a call that names since or until is of the functions above.)
+-- These overloads catch a time that is passed as the entity. PostgreSQL would report that the function does not exist
+-- and suggest a cast. The arguments have names of their own, so a call that names since or until is one of the
+-- functions above.
 CREATE FUNCTION travel.detect(
     source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL
 ) RETURNS SETOF travel.finding
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_detect_time_as_entity';
 COMMENT ON FUNCTION travel.detect(regclass, timestamptz, timestamptz) IS
-    'an error that says how to name a range of time: the second argument is the entity';
+    'Raises an error that says how to write a time range: the second argument of travel.detect is the entity';
 CREATE FUNCTION travel.detect_sql(
     source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL
 ) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_detect_sql_time_as_entity';
 COMMENT ON FUNCTION travel.detect_sql(regclass, timestamptz, timestamptz) IS
-    'an error that says how to name a range of time: the second argument is the entity';
+    'Raises an error that says how to write a time range: the second argument of travel.detect_sql is the entity';
 CREATE FUNCTION travel.coverage(
     source regclass, a_time timestamptz, another_time timestamptz DEFAULT NULL,
     OUT source_kind text, OUT status text, OUT events bigint, OUT entities bigint,
@@ -188,26 +212,29 @@ CREATE FUNCTION travel.coverage(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_coverage_time_as_entity';
 COMMENT ON FUNCTION travel.coverage(regclass, timestamptz, timestamptz) IS
-    'an error that says how to name a range of time: the second argument is the entity';
+    'Raises an error that says how to write a time range: the second argument of travel.coverage is the entity';
 
--- What the query of travel.detect_sql is made of ----------------------------------------------------------------------
+-- Functions that the query of travel.detect_sql calls -----------------------------------------------------------------
 
 CREATE FUNCTION travel_internal.each_leg(legs travel.leg[]) RETURNS SETOF travel.leg
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1
     AS 'MODULE_PATHNAME', 'travel_each_leg';
-COMMENT ON FUNCTION travel_internal.each_leg(travel.leg[]) IS 'as unnest, but the planner expects few legs';
+COMMENT ON FUNCTION travel_internal.each_leg(travel.leg[]) IS
+    'Elements of an array of legs. Like unnest, but the planner expects one leg per array';
 
 CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_entity';
 COMMENT ON FUNCTION travel_internal.entity(text[]) IS
-    'one text of several columns, joined with |; NULL where a part is NULL, empty or hidden';
+    'Entity of several columns: their values joined with |, or NULL if one of them is NULL, empty or hidden';
 
-CREATE FUNCTION travel_internal.leg_id(entity text, from_time timestamptz, from_ip inet, to_time timestamptz, to_ip inet) RETURNS text
+CREATE FUNCTION travel_internal.leg_id(
+    entity text, from_time timestamptz, from_ip inet, to_time timestamptz, to_ip inet
+) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_leg_id';
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamptz, inet, timestamptz, inet) IS
-    'the id of a leg, the same on any server';
+    'ID of a leg between two addresses; it is the same on every server';
 
 CREATE FUNCTION travel_internal.leg_id(
     entity text, from_time timestamptz, from_latitude float8, from_longitude float8,
@@ -216,12 +243,13 @@ CREATE FUNCTION travel_internal.leg_id(
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_leg_id_coordinates';
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamptz, float8, float8, timestamptz, float8, float8) IS
-    'the id of a leg over coordinates, the same on any server';
+    'ID of a leg between two coordinates; it is the same on every server';
 
 CREATE FUNCTION travel_internal.travel_time(elapsed_seconds float8) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_travel_time';
-COMMENT ON FUNCTION travel_internal.travel_time(float8) IS 'seconds in words, in their two largest units';
+COMMENT ON FUNCTION travel_internal.travel_time(float8) IS
+    'Seconds in words, by their two largest units, such as 1 hour 5 minutes';
 
 CREATE FUNCTION travel_internal.finding_message(
     entity text, access_key_id text, identity_type text, session_name text,
@@ -233,4 +261,5 @@ CREATE FUNCTION travel_internal.finding_message(
     AS 'MODULE_PATHNAME', 'travel_finding_message';
 COMMENT ON FUNCTION travel_internal.finding_message(
     text, text, text, text, text, text, float8, float8, text, text, float8, float8, float8, float8, float8, boolean
-) IS 'a leg as one sentence';
+) IS
+    'One sentence that describes a leg';

@@ -1,4 +1,4 @@
--- Events: a table for those who have none ----------------------------------------------------------------------------
+-- Events: a table for CloudTrail events, and how documents are loaded into it -----------------------------------------
 
 CREATE FUNCTION travel.create_events_table(
     name text, partitioned boolean DEFAULT false, keep_record boolean DEFAULT true
@@ -6,7 +6,7 @@ CREATE FUNCTION travel.create_events_table(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_create_events_table';
 COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean) IS
-    'makes a table of CloudTrail events, which belongs to the caller, with the indexes that detection wants';
+    'Creates a table for CloudTrail events, which the caller owns, with the indexes that detection uses';
 
 CREATE FUNCTION travel.ingest(
     target regclass, document jsonb,
@@ -15,7 +15,8 @@ CREATE FUNCTION travel.ingest(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_ingest';
 COMMENT ON FUNCTION travel.ingest(regclass, jsonb) IS
-    'puts the records of a CloudTrail document into an events table; what is there already is left as it is';
+    'Inserts the records of a CloudTrail document into an events table. Records that the table already contains are '
+    'not changed';
 
 CREATE FUNCTION travel.ingest(
     target regclass, document text,
@@ -24,4 +25,5 @@ CREATE FUNCTION travel.ingest(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_ingest_text';
 COMMENT ON FUNCTION travel.ingest(regclass, text) IS
-    'the same for JSON text, one document or several: a document that cannot be read is skipped with a warning, and loses no other';
+    'Inserts the records of CloudTrail documents in JSON text, such as one per line. A document that cannot be read '
+    'is skipped with a warning';

@@ -15,12 +15,15 @@ pgrx::extension_sql_file!("../sql/61_without_zone.sql", name = "without_zone", r
 pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["without_zone"]);
 pgrx::extension_sql_file!("../sql/80_networks.sql", name = "networks", requires = ["events"]);
 pgrx::extension_sql_file!("../sql/81_rules.sql", name = "rules", requires = ["networks"]);
-pgrx::extension_sql_file!("../sql/82_baseline.sql", name = "baseline", requires = ["rules"]);
-pgrx::extension_sql_file!("../sql/83_alerts.sql", name = "alerts", requires = ["baseline"]);
-pgrx::extension_sql_file!("../sql/84_scan.sql", name = "scan", requires = ["alerts"]);
-pgrx::extension_sql_file!("../sql/85_guards.sql", name = "analysts", requires = ["scan"]);
-// The last: it gives the installer what is there by then.
-pgrx::extension_sql_file!("../sql/86_roles.sql", name = "roles", requires = ["analysts"]);
+pgrx::extension_sql_file!("../sql/82_presets.sql", name = "presets", requires = ["rules"]);
+pgrx::extension_sql_file!("../sql/83_baseline.sql", name = "baseline", requires = ["presets"]);
+pgrx::extension_sql_file!("../sql/84_suppressions.sql", name = "suppressions", requires = ["baseline"]);
+pgrx::extension_sql_file!("../sql/85_alerts.sql", name = "alerts", requires = ["suppressions"]);
+pgrx::extension_sql_file!("../sql/86_scan.sql", name = "scan", requires = ["alerts"]);
+pgrx::extension_sql_file!("../sql/87_status.sql", name = "status", requires = ["scan"]);
+pgrx::extension_sql_file!("../sql/88_guards.sql", name = "guards", requires = ["status"]);
+// The last file grants privileges on the objects of all files before it.
+pgrx::extension_sql_file!("../sql/89_roles.sql", name = "roles", requires = ["guards"]);
 
 pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 

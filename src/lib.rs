@@ -10,9 +10,13 @@
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events`] |
 //! | `sql/80_networks.sql` | [`networks`] |
-//! | `sql/81_rules.sql` … `sql/84_scan.sql` | [`rules`] |
-//! | `sql/85_guards.sql` | [`guards`] |
-//! | `sql/86_roles.sql` | [`roles`] |
+//! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_status.sql` | [`rules`] |
+//! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
+//! | `sql/88_guards.sql` | [`guards`] |
+//! | `sql/89_roles.sql` | [`roles`] |
+//!
+//! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares forms of
+//! the functions above for times of type `timestamp`; it has no Rust of its own.
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
 

@@ -24,10 +24,6 @@ pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| 
     call,
     SiteArguments::Inet
 ));
-pg_function!(travel_legs_add_text, pg_finfo_travel_legs_add_text, |call: &Call| add(
-    call,
-    SiteArguments::Text
-));
 pg_function!(travel_legs_add_coordinates, pg_finfo_travel_legs_add_coordinates, |call: &Call| add(
     call,
     SiteArguments::Coordinates
@@ -35,6 +31,9 @@ pg_function!(travel_legs_add_coordinates, pg_finfo_travel_legs_add_coordinates, 
 pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call: &Call| add(
     call,
     SiteArguments::Accurate
+));
+pg_function!(travel_legs_add_refused, pg_finfo_travel_legs_add_refused, |_: &Call| Err(
+    LegError::AddressIsNotInet.into()
 ));
 pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
 pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`definition`] | a row of `travel.rules` |
 //! | [`validate`] | the trigger that checks a row before it is stored |
+//! | [`severity`] | the check of the domain `travel.severity` |
 //! | [`presets`] | `travel.create_rule`: new rules from presets |
 //! | [`check_rule`] | `travel.check_rule`: what is wrong with a rule or its source, and what could be better |
 //! | [`indexes`] | which indexes a scan would use, and which are missing |
@@ -57,6 +58,7 @@ mod reader;
 mod reevaluation;
 mod scan;
 mod settled_verdicts;
+mod severity;
 mod source_columns;
 mod source_queries;
 mod source_trust;

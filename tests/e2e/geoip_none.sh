@@ -31,7 +31,7 @@ rule 'locating a public address is error 55000: the error names the setting and 
 for statement in "SELECT travel.locate('192.0.2.1')" "SELECT travel.locate('::ffff:192.0.2.1')" \
     "SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM event" \
     "SELECT travel.impossible_legs(event_time, source_ip) FROM event" \
-    "SELECT travel.impossible_legs(event_time, host(source_ip)) FROM event" \
+    "SELECT travel.impossible_legs(event_time, travel.source_ip(host(source_ip))) FROM event" \
     "SELECT * FROM travel.detect('event')" "SELECT * FROM travel.detect('private')" \
     "SELECT * FROM travel.detect('event', all_legs => true)"; do
     refused 55000 "$statement"

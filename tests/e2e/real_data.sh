@@ -124,7 +124,7 @@ same 'the aggregate' "$plain" "$(ask "SELECT access_key_id, $legs
         FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
 same 'the aggregate over the text of sourceIPAddress' "$plain" \
     "$(ask "SELECT access_key_id, $legs
-    FROM (SELECT access_key_id, travel.impossible_legs(event_time, source_text) AS found
+    FROM (SELECT access_key_id, travel.impossible_legs(event_time, travel.source_ip(source_text)) AS found
         FROM cloudtrail WHERE $evaluated GROUP BY access_key_id) AS s, unnest(found) AS l ORDER BY 1, 2")"
 ask "CREATE MATERIALIZED VIEW findings AS SELECT *
     FROM travel.detect('cloudtrail'); CREATE UNIQUE INDEX ON findings (leg_id)"

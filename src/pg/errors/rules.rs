@@ -19,6 +19,15 @@ errors! {
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("preset \"{preset}\" does not exist"))
                 .hint(format!("Use one of the presets {known}. SELECT * FROM travel.presets shows them.")),
 
+        /// `meant`: the severity in another spelling.
+        SeverityNotFound { value: String, meant: Option<&'static str> } =>
+            Report::error(Code::ERRCODE_CHECK_VIOLATION, format!("invalid severity: \"{value}\""))
+                .detail("The severities are info, low, medium, high and critical.")
+                .hint(match meant {
+                    Some(meant) => format!("Write it in lower case, without blanks: '{meant}'."),
+                    None => "Use one of these, such as 'medium'.".to_owned(),
+                }),
+
         /// The row was stored past its trigger.
         Unreadable { name: String, detail: String } =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("rule \"{name}\" is invalid"))

@@ -5,7 +5,7 @@ SET extra_float_digits = 0;
 \pset null '-'
 
 -- The result without rows or without located rows is an empty array, never NULL.
-SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, ip::text) AS text,
+SELECT travel.impossible_legs(t, ip) AS no_rows, travel.impossible_legs(t, travel.source_ip(ip::text)) AS text,
     travel.impossible_legs(t, 1.0::float8, 1.0::float8) AS coordinates
 FROM (SELECT now() AS t, inet '192.0.2.1' AS ip WHERE false) AS s;
 SELECT g, travel.impossible_legs(t, ip)
@@ -60,10 +60,12 @@ forms (n, form, legs) AS (
     UNION ALL SELECT 2, 'inet, id', travel.impossible_legs(t, ip, id) FROM e
     UNION ALL SELECT 3, 'inet, id, thresholds', travel.impossible_legs(t, ip, id, 500, 1000, true) FROM e
     UNION ALL SELECT 4, 'inet, thresholds', travel.impossible_legs(t, ip, 500, 1000, true) FROM e
-    UNION ALL SELECT 5, 'text', travel.impossible_legs(t, host(ip)) FROM e
-    UNION ALL SELECT 6, 'text, id', travel.impossible_legs(t, host(ip), id) FROM e
-    UNION ALL SELECT 7, 'text, id, thresholds', travel.impossible_legs(t, host(ip), id, 500, 1000, true) FROM e
-    UNION ALL SELECT 8, 'text, thresholds', travel.impossible_legs(t, host(ip), 500, 1000, true) FROM e
+    UNION ALL SELECT 5, 'text', travel.impossible_legs(t, travel.source_ip(host(ip))) FROM e
+    UNION ALL SELECT 6, 'text, id', travel.impossible_legs(t, travel.source_ip(host(ip)), id) FROM e
+    UNION ALL SELECT 7, 'text, id, thresholds',
+        travel.impossible_legs(t, travel.source_ip(host(ip)), id, 500, 1000, true) FROM e
+    UNION ALL SELECT 8, 'text, thresholds',
+        travel.impossible_legs(t, travel.source_ip(host(ip)), 500, 1000, true) FROM e
     UNION ALL SELECT 9, 'coordinates', travel.impossible_legs(t, lat, lon) FROM e
     UNION ALL SELECT 10, 'coordinates, id', travel.impossible_legs(t, lat, lon, id) FROM e
     UNION ALL SELECT 11, 'coordinates, id, thresholds', travel.impossible_legs(t, lat, lon, id, 500, 1000, true) FROM e
@@ -129,11 +131,27 @@ FROM (VALUES
     (15, 'varying accuracy',    'event_time, ip, id, 500, 1000, extract(minute from event_time) > 20', ''),
     (16, 'zero thresholds',     'event_time, ip, id, 0, 0, false', ''),
     (17, 'named arguments',     'event_time => event_time, ip => ip', ''),
-    (18, 'decimal number',      'event_time, ''51.5''::text', ''),
-    (19, 'text that is no address', 'event_time, ''AWS Internal''::text', ''),
+    (18, 'text',                'event_time, ip::text', ''),
+    (19, 'text that is no address', 'event_time, travel.source_ip(''AWS Internal''::text)', ''),
     (20, 'coordinates out of range', 'event_time, 91, 0', ''),
     (21, 'coordinates NaN',     'event_time, ''NaN'', 0::float8', '')
 ) AS v (n, what, call, over_clause)
+ORDER BY n;
+-- An address of type text, in any form, with any type of time, says what to write instead; so does any other type.
+\pset format unaligned
+SELECT error_of('SELECT travel.impossible_legs(event_time, ip::text) FROM journeys');
+\pset format aligned
+SELECT call, pg_temp.aggregated(call, '')
+FROM (VALUES
+    (1, 'event_time, ip::text, id'), (2, 'event_time, ip::text, 500, 1000, false'),
+    (3, 'event_time, ip::text, id, 500, 1000, false'), (4, 'event_time::timestamp, ip::text'),
+    (5, 'event_time::timestamp, ip::text, id'), (6, 'event_time::timestamp, ip::text, 500, 1000, false'),
+    (7, 'event_time::timestamp, ip::text, id, 500, 1000, false'), (8, 'event_time, ip::text::varchar'),
+    (9, 'event_time, to_jsonb(host(ip))'),
+    -- These are accepted: types that become inet, float8 or text by themselves, and literals.
+    (10, 'event_time, ip::cidr, ''an id'''), (11, 'event_time, ip, id::varchar'), (12, 'event_time, 1.5::numeric, 2'),
+    (13, 'event_time::timestamp, 1, 2, NULL')
+) AS v (n, call)
 ORDER BY n;
 -- Thresholds may differ from group to group.
 SELECT who,

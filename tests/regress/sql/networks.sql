@@ -149,7 +149,8 @@ CREATE VIEW entry_points AS
         unnest(legs) AS l
     UNION ALL SELECT 'aggregate, text', l.from_event_id, l.to_event_id, l.from_city, l.to_city, l.impossible
     FROM (
-        SELECT travel.impossible_legs(event_time, host(source_ip), event_id) AS legs FROM events GROUP BY access_key_id
+        SELECT travel.impossible_legs(event_time, travel.source_ip(host(source_ip)), event_id) AS legs
+        FROM events GROUP BY access_key_id
     ) AS s,
         unnest(legs) AS l
     UNION ALL SELECT 'detect, all_legs', from_event_id, to_event_id, from_city, to_city, impossible

@@ -150,10 +150,10 @@ FROM told AS t
 JOIN travel.alert_history AS h ON nth_alert(h.alert_id) = t.alert
 JOIN travel.alerts AS a ON a.id = h.alert_id AND a.rule = t.rule
 WHERE t.rule = 'sev, attributes' AND t.entity = 'AKIAASEXAMPLE';
-SELECT rule, severity > 'medium' AS high, severity
+SELECT rule, severity_rank > 3 AS high, severity
 FROM travel.alerts
 WHERE rule LIKE 'sev,%' AND entity = 'AKIAASEXAMPLE'
-ORDER BY severity;
+ORDER BY severity_rank;
 
 -- If the key travels on after the alert was archived, the alert is reopened. Its reason stays, and the history has the
 -- role that scanned.

@@ -105,7 +105,7 @@ SELECT t, written_as, ip FROM (VALUES
 CROSS JOIN LATERAL (VALUES (timestamptz '2026-03-02 09:00Z', first), ('2026-03-02 09:10Z', second)) AS v (t, ip);
 SELECT entity, from_ip, from_city, to_ip, to_city FROM travel.detect('addresses') ORDER BY entity COLLATE "C";
 SELECT source_kind, status, events, entities FROM travel.coverage('addresses');
-SELECT access_key_id, cardinality(travel.impossible_legs(event_time, source_ip)) AS impossible
+SELECT access_key_id, cardinality(travel.impossible_legs(event_time, travel.source_ip(source_ip))) AS impossible
 FROM addresses
 GROUP BY access_key_id
 ORDER BY access_key_id COLLATE "C";

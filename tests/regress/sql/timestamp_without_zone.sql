@@ -45,10 +45,12 @@ SELECT cardinality(travel.impossible_legs(event_time, source_ip)) AS inet,
     cardinality(travel.impossible_legs(event_time, source_ip, event_id)) AS inet_id,
     cardinality(travel.impossible_legs(event_time, source_ip, 500, 1000, false)) AS inet_thresholds,
     cardinality(travel.impossible_legs(event_time, source_ip, event_id, 500, 1000, false)) AS inet_all,
-       cardinality(travel.impossible_legs(event_time, ip_text)) AS text,
-           cardinality(travel.impossible_legs(event_time, ip_text, event_id)) AS text_id,
-           cardinality(travel.impossible_legs(event_time, ip_text, 500, 1000, false)) AS text_thresholds,
-           cardinality(travel.impossible_legs(event_time, ip_text, event_id, 500, 1000, false)) AS text_all,
+       cardinality(travel.impossible_legs(event_time, travel.source_ip(ip_text))) AS text,
+           cardinality(travel.impossible_legs(event_time, travel.source_ip(ip_text), event_id)) AS text_id,
+           cardinality(travel.impossible_legs(event_time, travel.source_ip(ip_text), 500, 1000, false))
+               AS text_thresholds,
+           cardinality(travel.impossible_legs(event_time, travel.source_ip(ip_text), event_id, 500, 1000, false))
+               AS text_all,
        cardinality(travel.impossible_legs(event_time, latitude, longitude)) AS coordinates,
            cardinality(travel.impossible_legs(event_time, latitude, longitude, event_id)) AS coordinates_id,
            cardinality(travel.impossible_legs(event_time, latitude, longitude, 500, 1000, false))
@@ -92,7 +94,7 @@ FROM pg_proc AS a
 WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND a.provolatile <> 'v'
     AND 'timestamptz'::regtype = ANY (a.proargtypes::oid[])
-    AND a.prokind <> 'p'
+    AND a.prokind <> 'p' AND a.provariadic = 0
     AND a.proname NOT IN ('detect', 'detect_sql', 'coverage')
     AND NOT EXISTS (SELECT
         FROM pg_proc AS b

@@ -1,14 +1,15 @@
--- Roles: who may read, who may work on alerts, who may change rules ---------------------------------------------------
+-- Roles: who may read alerts, work on them, and change rules ----------------------------------------------------------
 
 CREATE FUNCTION travel.grant_to(role text, level text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_grant_to';
 COMMENT ON FUNCTION travel.grant_to(text, text) IS
-    'gives a role the rights to read alerts (read), to work on them (triage), or to change rules too (admin)';
+    'Grants a role the privileges of a level: read (read alerts), triage (also work on alerts) or admin (also change '
+    'rules, scan and grant)';
 REVOKE ALL ON FUNCTION travel.grant_to(text, text) FROM PUBLIC;
 
--- Whoever installs is an administrator, and can dump and restore what the tables hold.
+-- The owner of the extension is an administrator, and can dump and restore the tables.
 SELECT travel.grant_to(pg_catalog.pg_get_userbyid(extowner), 'admin')
 FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
