@@ -18,7 +18,7 @@ pub enum Step {
     /// A complete scan, with this many rows per step.
     Scan { batch: u64 },
     /// A single step of a scan.
-    OneStep { batch: u64 },
+    PartOfScan { batch: u64 },
     /// The rule gets its final settings, and these rows arrive: verdicts before them do not change.
     LateRowsAfterChange { rows: Vec<usize>, batch: u64 },
     /// The rule gets its final settings, and everything is evaluated again.
@@ -97,7 +97,7 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             // By lookback, a row that arrives while a pass is under way counts from the newest event of that pass.
             0 if case.source != Source::Lookback => {
                 for _ in 0..1 + rng.below(3) {
-                    steps.push(Step::OneStep { batch: batch(rng) });
+                    steps.push(Step::PartOfScan { batch: batch(rng) });
                 }
             }
             1 => {}
@@ -144,7 +144,7 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             }
             Step::InTransaction { commits: false, .. } => Some("a scan that is rolled back"),
             Step::OpenTransaction(_) => Some("a transaction that commits after a later one was scanned"),
-            Step::OneStep { .. } => Some("rows that arrive while a pass is under way"),
+            Step::PartOfScan { .. } => Some("rows that arrive while a pass is under way"),
             Step::Rescan { .. } => Some("a rescan with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::OtherEdition => Some("another edition of place data at first"),

@@ -102,7 +102,7 @@ fn perform(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<
         }
         Step::CommitOpen => server.run(Session::Other, "COMMIT"),
         Step::Scan { batch } => scan(server, rule, *batch),
-        Step::OneStep { batch } => {
+        Step::PartOfScan { batch } => {
             set_batch(server, *batch)?;
             server.run(Session::Main, &format!("SELECT travel_internal.scan_step('{rule}')"))
         }
