@@ -19,7 +19,8 @@ FROM travel.verdicts;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('once', 'trail', false);
 INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('once', '%BOB%', 'not raised');
 INSERT INTO calls (at, city, who)
-SELECT timestamptz '2026-03-01 09:00Z' + n * interval '10 minutes', CASE n % 2 WHEN 0 THEN 'London' ELSE 'Tokyo' END, who
+SELECT timestamptz '2026-03-01 09:00Z' + n * interval '10 minutes', CASE n % 2 WHEN 0 THEN 'London' ELSE 'Tokyo' END,
+    who
 FROM generate_series(0, 4) AS n CROSS JOIN unnest('{alice,bob}'::text[]) AS who;
 CALL travel.scan();
 TABLE writes;
