@@ -20,7 +20,8 @@ step_setup() { scripts/setup.sh; }
 
 step_fmt() {
     cargo fmt --all --check
-    if LC_ALL=C.UTF-8 grep -n -E '.{121}' tests/regress/sql/*.sql tests/isolation/*.sql tests/isolation/specs/*.spec; then
+    if LC_ALL=C.UTF-8 grep -n -E '.{121}' sql/*.sql tests/regress/sql/*.sql tests/isolation/*.sql \
+        tests/isolation/specs/*.spec; then
         note 'these lines have more than 120 characters'
         return 1
     fi

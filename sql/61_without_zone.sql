@@ -201,7 +201,8 @@ CREATE FUNCTION travel_internal.legs_add(
 COMMENT ON FUNCTION travel_internal.legs_add(
     travel_internal.legs_state, timestamp, float8, float8, float8, text, float8, float8, boolean
 ) IS
-    'Transition function of travel_internal.impossible_legs_within: adds a row to the state. A time without a zone is read as UTC';
+    'Transition function of travel_internal.impossible_legs_within: adds a row to the state. '
+    'A time without a zone is read as UTC';
 CREATE AGGREGATE travel_internal.impossible_legs_within(
     event_time timestamp, latitude float8, longitude float8, accuracy_km float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean

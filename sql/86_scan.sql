@@ -297,7 +297,8 @@ BEGIN
     END LOOP;
     IF not_noted IS NOT NULL THEN
         RAISE EXCEPTION 'could not store the error of a rule for travel.status: %', not_noted
-            USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.', ERRCODE = not_noted_state;
+            USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.',
+                ERRCODE = not_noted_state;
     END IF;
 END
 $$;
