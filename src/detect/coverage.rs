@@ -9,7 +9,7 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
     let keys: Vec<String> =
         events.keys.iter().zip(&names).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
     let place: Vec<String> = events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")).collect();
-    let in_range = events.in_range(arguments.since, arguments.until);
+    let in_range = events.time.in_range(arguments.since, arguments.until);
     let condition =
         events.condition.as_ref().map(|text| format!("\n          AND {text}")).unwrap_or_default();
     let failed =
@@ -56,7 +56,7 @@ ORDER BY source_kind, status",
         entity = events.entity(&names),
         names = names.join(", "),
         keys = keys.join(", "),
-        time = events.time(),
+        time = events.time.as_timestamptz(),
         place = place.join(", "),
         kind = events.source_kind,
         has_entity = events.has_entity(),

@@ -183,7 +183,7 @@ impl Cause {
 /// Reports the result of `travel.detect`: a notice that counts the events, or a warning if there are rows and none was
 /// evaluated. Within an SPI connection.
 pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> Result<(), TravelError> {
-    let in_range = events.in_range(arguments.first_start(), arguments.until);
+    let in_range = events.time.in_range(arguments.first_start(), arguments.until);
     if counts.evaluated == 0 {
         let diagnosis = Diagnosis::of(events, &DiagnosedRows::All(Some(&in_range)))?;
         if diagnosis.rows() == 0 {
@@ -201,8 +201,8 @@ pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> 
         return Ok(());
     }
     let mut unreadable = Vec::new();
-    if events.may_have_unreadable_times() {
-        unreadable.push(format!("{} IS NULL", events.time_key()));
+    if events.time.may_be_unreadable() {
+        unreadable.push(format!("{} IS NULL", events.time.key()));
     }
     if let Some(text) = events.record_as_text() {
         unreadable.push(format!("(s.record IS NULL AND {text} IS NOT NULL)"));
@@ -237,7 +237,7 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
     if arguments.condition.is_some() {
         let without = Arguments { condition: None, ..arguments.clone() };
         let events = Events::of(&without)?;
-        let in_range = events.in_range(without.first_start(), without.until);
+        let in_range = events.time.in_range(without.first_start(), without.until);
         let any = spi::select(&format!("SELECT FROM {} WHERE {in_range} LIMIT 1", events.from), &[]);
         if any.len > 0 {
             Report::warning("travel.detect evaluated no events: no row satisfies the condition")
@@ -271,8 +271,8 @@ fn query(events: &Events, rows: &DiagnosedRows) -> String {
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.is_service();
     columns.extend([
-        format!("{} AS event_time", events.time()),
-        format!("({})::text AS time_text", events.time_as_given()),
+        format!("{} AS event_time", events.time.as_timestamptz()),
+        format!("({})::text AS time_text", events.time.as_given()),
         format!("{} AS source_kind", events.source_kind),
         format!(
             "{} AS bad_record",
@@ -301,7 +301,7 @@ fn query(events: &Events, rows: &DiagnosedRows) -> String {
         }
         DiagnosedRows::Newest { count, by_time: false } => format!("{select}\n        LIMIT {count}"),
         DiagnosedRows::Newest { count, by_time: true } => {
-            let time = events.time_key();
+            let time = events.time.key();
             format!(
                 "(\n        {select}\n        WHERE {time} IS NOT NULL ORDER BY {time} DESC LIMIT {count}\n    ) \
                  UNION ALL (\n        {select}\n        WHERE {time} IS NULL LIMIT {count}\n    )"

@@ -1,28 +1,19 @@
 //! The events of a source, as SQL: which rows are evaluated, and the entity, time and place of each.
 
 use super::arguments::Arguments;
-use super::columns::{Expression, StandardColumns, type_name};
+use super::columns::{Expression, StandardColumns};
+use super::event_time::EventTime;
 use super::expression;
 use super::place::{LocationType, number, place, place_as_given, source_kind};
 use super::source::is_textual;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
-use crate::pg::time::utc;
 use pgrx::pg_sys;
 use strum::VariantArray;
 use travel_cloudtrail::{CONSOLE, NOBODY};
 use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::HIDDEN;
-
-/// The form in which the source stores times.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum TimeKind {
-    WithZone,
-    WithoutZone,
-    /// Text, or numbers with Unix time. An overload of travel.event_time reads them.
-    Read,
-}
 
 /// The events of a source, as pieces of SQL from which the queries are built.
 pub struct Events {
@@ -32,10 +23,7 @@ pub struct Events {
     pub condition: Option<String>,
     /// The columns of the entity.
     pub keys: Vec<Key>,
-    time: String,
-    time_kind: TimeKind,
-    /// The notice about how times are read, if it is an assumption.
-    time_notice: Option<String>,
+    pub time: EventTime,
     /// `address`, or `latitude, longitude`, as SQL.
     pub place: Vec<(&'static str, String)>,
     pub has_accuracy: bool,
@@ -110,9 +98,7 @@ impl Events {
             source: columns.source().name.clone(),
             available: columns.source().column_names(),
         })?;
-        let time = time.checked()?;
-        let time_kind = time_kind(time.oid)?;
-        let time_notice = time_notice(time_kind, time.oid, arguments);
+        let time = EventTime::of(time, arguments)?;
         let (location_type, place) = place(&columns)?;
         let carried = [&names[..], more].concat();
         let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
@@ -139,7 +125,7 @@ impl Events {
             labels.push(("accuracy_km", number("accuracy_km", accuracy.clone())?));
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
-        let is_indexed = columns.source().is_indexed_by(&key_columns, &time.sql);
+        let is_indexed = columns.source().is_indexed_by(&key_columns, time.as_given());
         let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
@@ -150,9 +136,7 @@ impl Events {
             from,
             condition,
             keys,
-            time: time.sql,
-            time_kind,
-            time_notice,
+            time,
             source_kind: source_kind(&columns, location_type, &place)?,
             has_address: ["source_ip", "source_text"].iter().any(|name| columns.standard(name).is_some()),
             place,
@@ -197,70 +181,6 @@ impl Events {
         } else {
             format!("({invoked_by} = '{CONSOLE}')")
         }
-    }
-
-    /// The time of an event, as SQL of type timestamptz.
-    pub fn time(&self) -> String {
-        match self.time_kind {
-            TimeKind::WithZone => self.time.clone(),
-            TimeKind::WithoutZone => format!("({} AT TIME ZONE 'UTC')", self.time),
-            TimeKind::Read => format!("travel.event_time({})", self.time),
-        }
-    }
-
-    /// The comparison `time operator bound`. The bound is converted to the type of the column, so an index on it can be
-    /// used.
-    pub fn time_bound(&self, operator: &str, bound_us: Option<i64>, open: &str) -> String {
-        let text = bound_us.map_or_else(|| open.to_owned(), utc);
-        match self.time_kind {
-            TimeKind::WithZone => format!("{} {operator} timestamptz '{text}'", self.time),
-            TimeKind::WithoutZone => {
-                format!("{} {operator} timestamp '{}'", self.time, text.replace("+00", ""))
-            }
-            TimeKind::Read => format!("travel.event_time({}) {operator} timestamptz '{text}'", self.time),
-        }
-    }
-
-    /// The condition that an event is later than a timestamptz, which is converted to the type of the column.
-    pub fn is_later_than(&self, time: &str) -> String {
-        match self.time_kind {
-            TimeKind::WithZone => format!("{} > {time}", self.time),
-            TimeKind::WithoutZone => format!("{} > ({time} AT TIME ZONE 'UTC')", self.time),
-            TimeKind::Read => format!("travel.event_time({}) > {time}", self.time),
-        }
-    }
-
-    /// The expression for an index on the time that these comparisons can use.
-    pub fn time_key(&self) -> String {
-        match self.time_kind {
-            TimeKind::WithZone | TimeKind::WithoutZone => self.time.clone(),
-            TimeKind::Read => format!("travel.event_time({})", self.time),
-        }
-    }
-
-    /// The time as the source stores it.
-    pub fn time_as_given(&self) -> &str {
-        &self.time
-    }
-
-    pub fn may_have_unreadable_times(&self) -> bool {
-        self.time_kind == TimeKind::Read
-    }
-
-    /// The condition that an event is in a range of time. An event with an unreadable time satisfies it, because its
-    /// time is unknown.
-    pub fn in_range(&self, since: Option<i64>, until: Option<i64>) -> String {
-        format!(
-            "({} IS NULL OR ({} AND {}))",
-            self.time_key(),
-            self.time_bound(">=", since, "-infinity"),
-            self.time_bound(if until.is_some() { "<" } else { "<=" }, until, "infinity"),
-        )
-    }
-
-    /// The condition that an event is later than a time, or has no readable time.
-    pub fn is_later_or_without_time(&self, after: Option<i64>) -> String {
-        format!("({} IS NULL OR {})", self.time_key(), self.time_bound(">", after, "-infinity"))
     }
 
     /// The conditions that an event is ignored, and that it is located, as SQL over the columns `address` (or
@@ -322,16 +242,9 @@ impl Events {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, sql)| sql.as_str())
     }
 
-    /// Reports how times are read, if they could be read differently.
-    pub fn notice_of_times(&self) {
-        if let Some(said) = &self.time_notice {
-            Report::notice(said.clone()).send();
-        }
-    }
-
     /// Reports which columns are missing, and how times are read.
     pub fn notice_of_what_is_missing(&self) {
-        self.notice_of_times();
+        self.time.send_notice();
         if !self.missing.is_empty() {
             let mut unknown = Vec::new();
             if self.missing.contains(&"outcome") {
@@ -366,43 +279,4 @@ fn is_told_by_text(oid: pg_sys::Oid) -> bool {
             | pg_sys::OIDOID
             | pg_sys::BOOLOID
     )
-}
-
-fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {
-    match oid {
-        pg_sys::TIMESTAMPTZOID => Ok(TimeKind::WithZone),
-        pg_sys::TIMESTAMPOID => Ok(TimeKind::WithoutZone),
-        oid if is_textual(oid) || is_unix_time(oid) || oid == pg_sys::UNKNOWNOID => Ok(TimeKind::Read),
-        oid => Err(SourceError::ColumnType {
-            column: "event_time".to_owned(),
-            is: type_name(oid),
-            wanted: "timestamptz, timestamp, text, or Unix time as integer, bigint, numeric or double precision",
-            hint: match oid {
-                pg_sys::DATEOID => "Convert the value in columns. For midnight in UTC: {\"event_time\": \"(the_column::timestamp)\"}.",
-                pg_sys::FLOAT4OID => "Store the times as double precision: a real is exact to about two minutes only.",
-                _ => "Convert the value in columns: {\"event_time\": \"(an expression)\"}.",
-            }
-            .to_owned(),
-        }.into()),
-    }
-}
-
-/// Returns whether numbers of this type can represent Unix time.
-fn is_unix_time(oid: pg_sys::Oid) -> bool {
-    matches!(oid, pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::NUMERICOID | pg_sys::FLOAT8OID)
-}
-
-fn time_notice(kind: TimeKind, oid: pg_sys::Oid, arguments: &Arguments) -> Option<String> {
-    if kind == TimeKind::WithoutZone {
-        return Some("column \"event_time\" has no time zone and is read as UTC".to_owned());
-    }
-    let given = arguments.columns.iter().find(|(key, _)| key == "event_time");
-    let column = given.map_or("event_time", |(_, column)| column);
-    is_unix_time(oid).then(|| {
-        format!(
-            "column \"{column}\" of type {} is read as Unix time in seconds (10 digits), milliseconds (13), microseconds (16) \
-             or nanoseconds (19)",
-            type_name(oid)
-        )
-    })
 }

@@ -48,7 +48,7 @@ impl Query<'_> {
         let events = self.events;
         let mut select: Vec<String> =
             events.keys.iter().zip(&self.keys).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
-        select.push(format!("{} AS event_time", events.time()));
+        select.push(format!("{} AS event_time", events.time.as_timestamptz()));
         select.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         select.extend(events.labels.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         format!(
@@ -62,12 +62,12 @@ impl Query<'_> {
     fn filters(&self) -> Vec<String> {
         let events = self.events;
         let mut filters = vec![
-            events.time_bound(
+            events.time.bound(
                 if self.arguments.first_start().is_some() { ">=" } else { ">" },
                 self.arguments.first_start(),
                 "-infinity",
             ),
-            events.time_bound("<", self.arguments.until, "infinity"),
+            events.time.bound("<", self.arguments.until, "infinity"),
         ];
         filters.extend(events.filters());
         filters

@@ -12,6 +12,7 @@
 //! | [`columns`] | the standard columns of the source |
 //! | [`place`] | the address or the coordinates of its events |
 //! | [`events`] | which rows are evaluated, and the entity, time and place of each, as SQL |
+//! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`diagnosis`] | why rows are not evaluated |
@@ -20,6 +21,7 @@ mod arguments;
 mod columns;
 mod coverage;
 mod diagnosis;
+mod event_time;
 mod events;
 mod expression;
 mod legs;
@@ -84,7 +86,7 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rows = RowSet::begin(call)?;
     spi::connected(|| {
         let events = Events::of(&arguments)?;
-        events.notice_of_times();
+        events.time.send_notice();
         run(&coverage::query(&events, &arguments), true, &rows);
         Ok::<_, TravelError>(())
     })?;

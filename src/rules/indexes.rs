@@ -26,21 +26,21 @@ pub fn lead_to(queries: &SourceQueries, key: &str) -> Result<bool, TravelError> 
     }
     // An index that begins with the key but does not continue with the time finds all rows of the key. If the planner
     // prefers an index that does not begin with the key, there is little to read.
-    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
+    let is_later = queries.events.time.bound(">", Some(TIME_US), "-infinity");
     let plan = Plan::of(queries, &format!("{is_key} AND {is_later}"))?;
     Ok(!plan.is_by_index(ENTITY) || plan.is_by_index(TIME))
 }
 
 /// Whether an index on the time finds the newest events. With the owner's rights, within an SPI connection.
 pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
-    let is_later = queries.events.time_bound(">", Some(TIME_US), "-infinity");
+    let is_later = queries.events.time.bound(">", Some(TIME_US), "-infinity");
     Ok(Plan::of(queries, &is_later)?.is_by_index(TIME))
 }
 
 /// Sends a notice for each missing index, with the statement that creates it. With the owner's rights, within an SPI
 /// connection.
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
-    let time = queries.events.time_key();
+    let time = queries.events.time.key();
     if !lead_to(queries, &queries.entity)? {
         say(queries, "entity and time", &[&queries.entity, &time]);
     }

@@ -346,7 +346,7 @@ impl Progress {
         own_xid: &str,
     ) -> String {
         let mut parts: Vec<String> = self.condition(queries, own_xid).into_iter().collect();
-        parts.push(queries.events.is_later_or_without_time(self.begins_after(definition, queries)));
+        parts.push(queries.events.time.is_later_or_missing(self.begins_after(definition, queries)));
         parts.join("\n  AND ")
     }
 

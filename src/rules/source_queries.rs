@@ -196,8 +196,8 @@ impl SourceQueries {
 
     /// A query for rows that a pass has not read yet, in order of time.
     pub fn new_rows(&self, news: &NewRows) -> String {
-        let after = self.events.time_bound(">", news.after, "-infinity");
-        let until = self.events.time_bound("<", None, "infinity");
+        let after = self.events.time.bound(">", news.after, "-infinity");
+        let until = self.events.time.bound("<", None, "infinity");
         let arrived = news.arrived.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
         let query = format!(
             "SELECT {}\nFROM {}\nWHERE {}\n  AND {after}\n  AND {until}{arrived}",
@@ -223,7 +223,7 @@ impl SourceQueries {
             "{} AS entity, {} AS baseline_entity, {} AS event_time",
             self.entity,
             self.baseline_entity,
-            self.events.time()
+            self.events.time.as_timestamptz()
         );
         format!(
             "SELECT entity, baseline_entity, pg_catalog.min(event_time) AS oldest\nFROM (\n{}\n) AS h\nGROUP BY entity, baseline_entity",
@@ -240,9 +240,9 @@ impl SourceQueries {
     pub fn newest_event(&self) -> String {
         format!(
             "SELECT pg_catalog.max({}) FROM {} WHERE {}",
-            self.events.time(),
+            self.events.time.as_timestamptz(),
             self.from,
-            self.events.time_bound("<", None, "infinity")
+            self.events.time.bound("<", None, "infinity")
         )
     }
 
@@ -250,9 +250,9 @@ impl SourceQueries {
     pub fn oldest_event(&self) -> String {
         format!(
             "SELECT pg_catalog.min({}) FROM {} WHERE {}",
-            self.events.time(),
+            self.events.time.as_timestamptz(),
             self.from,
-            self.events.time_bound(">", None, "-infinity")
+            self.events.time.bound(">", None, "-infinity")
         )
     }
 
@@ -276,7 +276,7 @@ impl SourceQueries {
     }
 
     fn histories_of(&self, select: &str) -> String {
-        let is_later = self.events.is_later_than("m.evaluated_until");
+        let is_later = self.events.time.is_later_than("m.evaluated_until");
         // The source is in a query of its own, where only its columns are visible: one of them may be called name.
         let part = |sql: &str, names: u8, times: u8| {
             format!(
@@ -284,7 +284,7 @@ impl SourceQueries {
                  CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {sql} = m.name AND {is_later}\n  AND {}\n  AND {}\n) AS h",
                 self.from,
                 self.filters,
-                self.events.time_bound("<", None, "infinity"),
+                self.events.time.bound("<", None, "infinity"),
             )
         };
         let mut parts = vec![part(&self.entity, 1, 2)];
@@ -354,7 +354,7 @@ fn select(
     let sql = |column: SourceColumn| match column {
         SourceColumn::Entity => entity.to_owned(),
         SourceColumn::BaselineEntity => baseline_entity.to_owned(),
-        SourceColumn::EventTime => events.time(),
+        SourceColumn::EventTime => events.time.as_timestamptz(),
         SourceColumn::Address => place(column.name(), "inet"),
         SourceColumn::Latitude | SourceColumn::Longitude => place(column.name(), "float8"),
         SourceColumn::AccuracyKm => label(column.name(), "float8"),
