@@ -7,6 +7,7 @@ use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
+
 /// The time of an event.
 pub struct EventTime {
     sql: String,
