@@ -190,7 +190,7 @@ CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
-    'How the last scan step of this session ended: none, failed, busy (another session scans the rule) or cancelled';
+    'How the last scan step of this session ended: none, failed, busy (another session scans the rule) or canceled';
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
@@ -224,7 +224,7 @@ DECLARE
     name pg_catalog.text;
     can_commit CONSTANT boolean := travel_internal.may_commit();
     is_more boolean;
-    is_cancelled boolean;
+    is_canceled boolean;
     ended pg_catalog.text;
     state pg_catalog.text;
     message pg_catalog.text;
@@ -240,7 +240,7 @@ BEGIN
         is_more := true;
         WHILE is_more LOOP
             state := NULL;
-            is_cancelled := false;
+            is_canceled := false;
             -- An error of one rule does not stop the others, whatever its functions raise. Canceling the session does.
             BEGIN
                 is_more := travel_internal.scan_step(name);
@@ -248,8 +248,8 @@ BEGIN
                 GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
                 ended := travel_internal.scan_step_ended();
-                is_cancelled := state OPERATOR(pg_catalog.=) '57014' AND ended OPERATOR(pg_catalog.<>) 'failed';
-                IF is_cancelled AND NOT can_commit THEN
+                is_canceled := state OPERATOR(pg_catalog.=) '57014' AND ended OPERATOR(pg_catalog.<>) 'failed';
+                IF is_canceled AND NOT can_commit THEN
                     RAISE;
                 END IF;
                 is_more := false;
@@ -282,7 +282,7 @@ BEGIN
                                ELSE pg_catalog.format('The SQLSTATE is %s.', state) END;
                 hint := CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
                              ELSE 'travel.status shows the error until a scan of the rule succeeds.' END;
-                IF is_cancelled THEN
+                IF is_canceled THEN
                     RAISE EXCEPTION USING MESSAGE = message, HINT = hint, ERRCODE = state,
                         DETAIL = pg_catalog.format('The scan of rule "%s" raised the error.', name);
                 END IF;

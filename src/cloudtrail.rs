@@ -8,7 +8,7 @@ use crate::pg::inet;
 use crate::pg::jsonb::{self, Node};
 use crate::pg::numeric;
 use crate::pg::report::Report;
-use crate::pg::row::{Row, RowType};
+use crate::pg::row::{RowType, RowWriter};
 use crate::pg::srf::RowSet;
 use crate::pg::time::from_unix_us;
 use pgrx::pg_sys;
@@ -163,7 +163,7 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// A row of `travel.event`.
-type EventRow = Row<{ EVENT.len() }>;
+type EventRow = RowWriter<{ EVENT.len() }>;
 
 /// A value of an event, which knows how it is written into the row.
 trait ColumnValue {

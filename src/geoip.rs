@@ -10,7 +10,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::Report;
 use crate::pg::role::Role;
-use crate::pg::row::{Row, RowType};
+use crate::pg::row::{RowType, RowWriter};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
@@ -35,7 +35,7 @@ const PLACE_COLUMNS: usize = 14;
 thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
     /// The databases and networks of the running statement, which every row uses.
-    static CURRENT: RefCell<Option<Rc<Known>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<StatementPlaces>>> = const { RefCell::new(None) };
 }
 
 unsafe extern "C-unwind" {
@@ -51,10 +51,10 @@ fn statement_start() -> i64 {
 
 /// The locations of addresses, as of this statement. All processes of a statement see the same databases and networks.
 pub struct Places {
-    known: Rc<Known>,
+    known: Rc<StatementPlaces>,
 }
 
-struct Known {
+struct StatementPlaces {
     /// The start of the statement, which decides the databases that it uses.
     statement: i64,
     /// The snapshot with which the networks were read. A statement can change the networks and then locate again.
@@ -100,8 +100,14 @@ impl Places {
         let (stack, warnings) = with_store(Store::stack_for)?;
         report(&warnings);
         let have_networks = !networks.is_empty();
-        let known =
-            Rc::new(Known { statement, snapshot, stack, networks, have_networks, edition: OnceCell::new() });
+        let known = Rc::new(StatementPlaces {
+            statement,
+            snapshot,
+            stack,
+            networks,
+            have_networks,
+            edition: OnceCell::new(),
+        });
         CURRENT.set(Some(Rc::clone(&known)));
         Ok(Self { known })
     }
@@ -114,7 +120,7 @@ impl Places {
 
     /// A number that identifies the databases and networks together. Two equal editions locate and treat every address alike.
     pub fn edition(&self) -> i64 {
-        let Known { stack, networks, edition, .. } = &*self.known;
+        let StatementPlaces { stack, networks, edition, .. } = &*self.known;
         *edition.get_or_init(|| networks.edition_with(&stack.edition()))
     }
 
@@ -131,15 +137,15 @@ impl Places {
     /// Returns an error if no database and no named network has coordinates. Without it, the result of the caller would be
     /// empty without any explanation.
     pub fn require_coordinates(&self) -> Result<(), TravelError> {
-        if self.known.networks.place_anything() { Ok(()) } else { self.require_located() }
+        if self.known.networks.has_coordinates() { Ok(()) } else { self.require_located() }
     }
 
     /// Returns an error if nothing can locate an address that is in no named network. Databases without coordinates are no
     /// error if some named network has coordinates: the databases are then used for their other data.
     #[inline]
     fn require_located(&self) -> Result<(), TravelError> {
-        let Known { stack, networks, .. } = &*self.known;
-        if stack.locates_anything() || (!stack.is_empty() && networks.place_anything()) {
+        let StatementPlaces { stack, networks, .. } = &*self.known;
+        if stack.locates_anything() || (!stack.is_empty() && networks.has_coordinates()) {
             return Ok(());
         }
         self.nothing_locates()
@@ -246,7 +252,7 @@ impl Places {
     }
 
     fn resolve(&self, host: IpAddr, at: i64) -> Result<Resolved<'_>, TravelError> {
-        let Known { networks, stack, .. } = &*self.known;
+        let StatementPlaces { networks, stack, .. } = &*self.known;
         if networks.is_empty() {
             return Ok(Resolved::default());
         }
@@ -333,7 +339,7 @@ fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.place; the call site outlives the call.
     let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
-    let mut row = Row::<PLACE_COLUMNS>::new();
+    let mut row = RowWriter::<PLACE_COLUMNS>::new();
     row.f64(place.coordinates.map(Coordinates::latitude));
     row.f64(place.coordinates.map(Coordinates::longitude));
     row.f64(place.accuracy_km);

@@ -8,7 +8,7 @@
 //! | `sql/30_cloudtrail.sql` | [`cloudtrail`] |
 //! | `sql/40_leg.sql`, `sql/50_impossible_legs.sql` | [`legs`] |
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
-//! | `sql/70_events.sql` | [`events`] |
+//! | `sql/70_events.sql` | [`events_table`] |
 //! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_status.sql` | [`rules`] |
 //! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
@@ -32,7 +32,7 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 mod cloudtrail;
 mod detect;
 mod event_counts;
-mod events;
+mod events_table;
 mod geodesy;
 mod geoip;
 mod guards;
@@ -50,7 +50,7 @@ pub extern "C-unwind" fn _PG_init() {
 }
 
 /// A server that was started with RUST_BACKTRACE set would write a backtrace into the detail of each PostgreSQL error
-/// that passes through here. Whoever wants that sets RUST_LIB_BACKTRACE.
+/// that passes through here. To get it all the same, set RUST_LIB_BACKTRACE.
 fn keep_backtraces_out_of_errors() {
     const SETTING: &str = "RUST_LIB_BACKTRACE";
     if std::env::var_os(SETTING).is_none() {

@@ -2,7 +2,7 @@
 
 use super::arguments::Arguments;
 use super::expression;
-use super::source::{Source, SourceColumn, base_type, is_of_postgresql, type_in_sql};
+use super::source::{Source, TableColumn, base_type, is_of_postgresql, type_in_sql};
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{identifiers, literal, quoted};
 use crate::pg::time::looks_like_a_time;
@@ -266,7 +266,7 @@ pub fn type_name(oid: pg_sys::Oid) -> String {
     unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
-fn of_column(name: &str, column: &SourceColumn) -> Expression {
+fn of_column(name: &str, column: &TableColumn) -> Expression {
     Expression::new(name, format!("s.{}", quoted(&column.name)), column.oid)
 }
 

@@ -1,7 +1,7 @@
 //! The query of `travel.coverage`, which gives each row the first status that applies.
 
 use super::arguments::Arguments;
-use super::events::Events;
+use super::event_sql::Events;
 use super::place::LocationType;
 
 pub fn query(events: &Events, arguments: &Arguments) -> String {
@@ -16,7 +16,7 @@ pub fn query(events: &Events, arguments: &Arguments) -> String {
         events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
     let service = events.is_service();
     let never = || "false".to_owned();
-    let (is_ignored, is_located) = events.fates();
+    let (is_ignored, is_located) = events.ignored_and_located();
     let site = match events.location_type {
         LocationType::Address => "travel.source_ip(address)",
         LocationType::Coordinates => "latitude, longitude",

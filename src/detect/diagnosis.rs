@@ -4,7 +4,7 @@
 
 use super::arguments::Arguments;
 use super::counted;
-use super::events::Events;
+use super::event_sql::Events;
 use super::place::LocationType;
 use crate::event_counts::EventCounts;
 use crate::pg::errors::TravelError;
@@ -308,7 +308,7 @@ fn query(events: &Events, rows: &DiagnosedRows) -> String {
             )
         }
     };
-    let (is_ignored, is_located) = events.fates();
+    let (is_ignored, is_located) = events.ignored_and_located();
     let unlocated = match events.location_type {
         LocationType::Address => "CASE source_kind WHEN 'public' THEN 'unknown' ELSE source_kind END",
         LocationType::Coordinates => "'coordinates'",

@@ -1,7 +1,7 @@
 //! The query of the findings: the legs of each entity, with the events at both ends.
 
 use super::arguments::Arguments;
-use super::events::Events;
+use super::event_sql::Events;
 use super::place::LocationType;
 use crate::pg::time::utc;
 use pgrx::pg_sys;

@@ -11,7 +11,7 @@
 //! | [`expression`] | the SQL expressions that the caller writes, each checked |
 //! | [`columns`] | the standard columns of the source |
 //! | [`place`] | the address or the coordinates of its events |
-//! | [`events`] | which rows are evaluated, and the entity, time and place of each, as SQL |
+//! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
 //! | [`coverage`] | the query that counts rows by status |
@@ -21,8 +21,8 @@ mod arguments;
 mod columns;
 mod coverage;
 mod diagnosis;
+mod event_sql;
 mod event_time;
-mod events;
 mod expression;
 mod legs;
 mod place;
@@ -122,7 +122,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 pub use arguments::{Arguments, columns_argument};
 pub use columns::{Expression, is_expression, type_name};
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
-pub use events::Events;
+pub use event_sql::Events;
 pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
 pub use place::LocationType;
 pub use source::{Source, base_type};

@@ -13,10 +13,10 @@ pub enum LocationType {
 }
 
 /// What locates the events, with the columns `address`, or `latitude` and `longitude`, as SQL.
-pub type Place = (LocationType, Vec<(&'static str, String)>);
+pub type LocationSql = (LocationType, Vec<(&'static str, String)>);
 
 /// Finds the columns that locate events: those that `columns` gives, otherwise an address, otherwise coordinates.
-pub fn place(columns: &StandardColumns) -> Result<Place, TravelError> {
+pub fn location_sql(columns: &StandardColumns) -> Result<LocationSql, TravelError> {
     let coordinates = || {
         let (latitude, longitude) = (columns.standard("latitude")?, columns.standard("longitude")?);
         Some(number("latitude", latitude).and_then(|latitude| {

@@ -11,13 +11,13 @@ pub struct Source {
     row_type: pg_sys::Oid,
     /// The name, schema-qualified and quoted.
     pub name: String,
-    pub columns: Vec<SourceColumn>,
+    pub columns: Vec<TableColumn>,
     /// The first two columns of each index.
     indexes: Vec<[Option<String>; 2]>,
 }
 
 #[derive(Clone)]
-pub struct SourceColumn {
+pub struct TableColumn {
     pub name: String,
     /// The declared type, which may be a domain.
     pub oid: pg_sys::Oid,
@@ -103,7 +103,7 @@ impl Source {
             let columns = PgTupleDesc::from_pg_copy((*relation).rd_att)
                 .iter()
                 .filter(|column| !column.attisdropped)
-                .map(|column| SourceColumn {
+                .map(|column| TableColumn {
                     name: column.name().to_owned(),
                     oid: column.atttypid,
                     is_generated: column.attgenerated != 0 || column.attidentity as u8 == b'a',
@@ -121,7 +121,7 @@ impl Source {
         }
     }
 
-    pub fn column(&self, name: &str) -> Option<&SourceColumn> {
+    pub fn column(&self, name: &str) -> Option<&TableColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
 

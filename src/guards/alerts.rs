@@ -5,7 +5,7 @@ use super::now;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
-use crate::pg::scanning::is_scanning;
+use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Change, Event, Trigger, Tuple, timestamp};
 use pgrx::pg_sys;

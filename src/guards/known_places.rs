@@ -5,7 +5,7 @@ use super::{check_country_code, now, rule_must_exist, timestamp_text};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
-use crate::pg::scanning::is_scanning;
+use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger, Tuple, column_name, timestamp};
 use pgrx::pg_sys;
@@ -34,7 +34,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         },
         Event::Update { old, new } => {
             if is_learnt(&old)? {
-                return Err(GuardError::LearntRow { table: trigger.table() }.into());
+                return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
                 return Err(GuardError::FixedColumn { table: trigger.table(), column: change.column }.into());
@@ -47,7 +47,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 return Ok(trigger.proceed());
             }
             if is_learnt(&old)? {
-                return Err(GuardError::LearntRow { table: trigger.table() }.into());
+                return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if is_in_force(&old) {
                 end(&trigger, &old);
@@ -117,7 +117,7 @@ fn is_in_force(row: &Tuple) -> bool {
 fn end(trigger: &Trigger, row: &Tuple) {
     let statement = format!("UPDATE {} SET valid_until = pg_catalog.now() WHERE ctid = $1", trigger.table());
     role::acting_as(trigger.table_owner(), || {
-        spi::execute(&statement, &[Argument::of(pg_sys::TIDOID, Some(row.place()))])
+        spi::execute(&statement, &[Argument::of(pg_sys::TIDOID, Some(row.ctid()))])
     });
 }
 

@@ -8,7 +8,7 @@
 //! | [`networks`] | `travel.networks` | The values of a row are valid and fit together. |
 //! | [`suppressions`] | `travel.suppressions` | A suppression has an author and a reason, and does not silence everything forever. |
 //!
-//! Scans ([`crate::pg::scanning`]) and restores ([`crate::pg::role::may_load`]) are exempt. Rules themselves are
+//! Scans ([`crate::pg::scan_flag`]) and restores ([`crate::pg::role::may_load`]) are exempt. Rules themselves are
 //! checked by `src/rules/validate.rs`.
 
 mod alerts;

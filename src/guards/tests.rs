@@ -4,7 +4,7 @@ use pgrx::prelude::*;
 
 #[pg_schema]
 mod tests {
-    use crate::pg::scanning::{is_scanning, while_scanning};
+    use crate::pg::scan_flag::{is_scanning, while_scanning};
     use pgrx::prelude::*;
 
     fn text(query: &str) -> String {

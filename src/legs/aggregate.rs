@@ -3,7 +3,7 @@
 
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::row::leg_row;
-use super::state::State;
+use super::state::LegsState;
 use crate::event_counts;
 use crate::geoip::{Places, Point};
 use crate::networks;
@@ -16,7 +16,7 @@ use crate::pg::snapshot::Snapshot;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 use travel_core::address;
-use travel_core::event_set::{self, Row};
+use travel_core::event_set::{self, SetRow};
 use travel_core::journey::{Journey, Stop, Thresholds};
 use travel_core::site::Site;
 
@@ -55,13 +55,13 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let state = match call.datum(0) {
         Some(datum) => {
             // SAFETY: it is the state of an aggregate, which this function may change in place.
-            let state = unsafe { State::of_aggregate(datum) };
+            let state = unsafe { LegsState::of_aggregate(datum) };
             if event_set::thresholds(state.bytes()) != thresholds {
                 return Err(LegError::ThresholdVaries { over: "group" }.into());
             }
             state
         }
-        None => State::new(thresholds, labelled)?,
+        None => LegsState::new(thresholds, labelled)?,
     };
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
@@ -71,20 +71,20 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     };
     if let Some(host) = at.site.address() {
         match fate(call, host, time_us)? {
-            RowFate::Kept => {}
-            RowFate::Ignored => return Ok(state.datum()),
-            RowFate::NotLocated => {
+            AggregateRow::Kept => {}
+            AggregateRow::Ignored => return Ok(state.datum()),
+            AggregateRow::NotLocated => {
                 event_set::count_unlocated(state.block());
                 return Ok(state.datum());
             }
         }
     }
     let id = if has_id { call.bytes(first) } else { None };
-    Ok(state.append(&Row { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
+    Ok(state.append(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
 }
 
 /// The fate of a row with an address.
-enum RowFate {
+enum AggregateRow {
     Kept,
     NotLocated,
     /// A named network says that the row is treated as if it did not exist.
@@ -95,17 +95,17 @@ enum RowFate {
 /// its events, and private addresses cannot be located. With named networks, the location of an address depends on the
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
-fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<RowFate, TravelError> {
+fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelError> {
     // All rows of a call site see one snapshot.
     let without_networks = *call.site_cache(|| Ok(networks::as_of(Snapshot::active())?.is_empty()))?;
     if without_networks {
-        return Ok(if address::is_private(host) { RowFate::NotLocated } else { RowFate::Kept });
+        return Ok(if address::is_private(host) { AggregateRow::NotLocated } else { AggregateRow::Kept });
     }
     let places = Places::of_statement()?;
     Ok(match places.coordinates(host, time_us)? {
-        Some(_) => RowFate::Kept,
-        None if places.is_ignored(host, time_us)? => RowFate::Ignored,
-        None => RowFate::NotLocated,
+        Some(_) => AggregateRow::Kept,
+        None if places.is_ignored(host, time_us)? => AggregateRow::Ignored,
+        None => AggregateRow::NotLocated,
     })
 }
 
@@ -113,7 +113,7 @@ fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<RowFate, TravelError>
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
     // SAFETY: both are states; the first is the aggregate's own, the second is only read.
-    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { State::of_aggregate(datum) }));
+    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { LegsState::of_aggregate(datum) }));
     match (state, other) {
         (None, None) => Ok(call.null()),
         (Some(state), None) | (None, Some(state)) => Ok(state.datum()),
@@ -142,7 +142,7 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut legs = Growing::new(call_site.0);
     if let Some(datum) = call.datum(0) {
         // SAFETY: the aggregate's state; it is only read.
-        let state = unsafe { State::of_aggregate(datum) };
+        let state = unsafe { LegsState::of_aggregate(datum) };
         evaluate(state.bytes(), call_site.1, &mut legs)?;
     }
     Ok(legs.finish())
@@ -164,7 +164,7 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
         if step % 65_536 == 65_535 {
             pgrx::check_for_interrupts!();
         }
-        let Row { site, time_us, accuracy_km, .. } = event.row;
+        let SetRow { site, time_us, accuracy_km, .. } = event.row;
         // Events come in runs with the same address. One lookup per run is enough, unless addresses can move in
         // between.
         if last != Some(site) || moves {

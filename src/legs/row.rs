@@ -4,7 +4,7 @@ use crate::geoip::Places;
 use crate::pg::array;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function, utf8};
-use crate::pg::row::{Row, RowType};
+use crate::pg::row::{RowType, RowWriter};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use travel_core::place::Place;
 pg_function!(travel_each_leg, pg_finfo_travel_each_leg, each_leg);
 
 /// A row of `travel.leg`.
-type LegRow = Row<{ LEG.len() }>;
+type LegRow = RowWriter<{ LEG.len() }>;
 
 /// A leg as a composite value. The event of a stop is its event id.
 pub fn leg_row(

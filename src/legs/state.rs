@@ -4,20 +4,20 @@ use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena};
 use pgrx::pg_sys;
-use travel_core::event_set::{self, Full, Memory, Row};
+use travel_core::event_set::{self, Full, Memory, SetRow};
 use travel_core::journey::Thresholds;
 
 /// A block that contains an event set and may have room for more events. Its length as a value is the size of the
 /// block.
 #[derive(Clone, Copy)]
-pub struct State {
+pub struct LegsState {
     value: *mut pg_sys::varlena,
 }
 
 /// The size of the first block, enough for about thirty events.
 const FIRST_BLOCK: usize = 512;
 
-impl State {
+impl LegsState {
     /// A new, empty state in the current memory context.
     pub fn new(thresholds: Thresholds, labelled: bool) -> Result<Self, TravelError> {
         let state = Self::allocate(FIRST_BLOCK)?;
@@ -60,7 +60,7 @@ impl State {
 
     /// Adds a row. The result is this state, or a larger one in the current memory context, which PostgreSQL copies
     /// into the context of the aggregate.
-    pub fn append(self, row: &Row) -> Result<Self, TravelError> {
+    pub fn append(self, row: &SetRow) -> Result<Self, TravelError> {
         let mut state = self;
         loop {
             match event_set::append(state.block(), row) {

@@ -80,12 +80,12 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     partition.last_time_us = time_us;
     let at = place.read(|n| [place_1, place_2, place_3][n])?;
     let (stop, places) = match fate_of(time_us, at)? {
-        RowFate::Located(stop, places) => (stop, places),
-        RowFate::NotLocated => {
+        WindowRow::Located(stop, places) => (stop, places),
+        WindowRow::NotLocated => {
             event_counts::add(0, 0, 1);
             return Ok(call.null());
         }
-        RowFate::Ignored => return Ok(call.null()),
+        WindowRow::Ignored => return Ok(call.null()),
     };
 
     let last = partition.journey.last();
@@ -126,27 +126,27 @@ fn window_thresholds(window: &Window, first: usize) -> Result<Thresholds, Travel
 }
 
 /// The fate of a row.
-enum RowFate {
+enum WindowRow {
     Located(Stop<()>, Option<Places>),
     NotLocated,
     /// A named network says that the row is treated as if it did not exist.
     Ignored,
 }
 
-fn fate_of(time_us: i64, at: Option<ArgumentSite>) -> Result<RowFate, TravelError> {
-    let Some(ArgumentSite { site, accuracy_km }) = at else { return Ok(RowFate::NotLocated) };
+fn fate_of(time_us: i64, at: Option<ArgumentSite>) -> Result<WindowRow, TravelError> {
+    let Some(ArgumentSite { site, accuracy_km }) = at else { return Ok(WindowRow::NotLocated) };
     let Some(host) = site.address() else {
-        return Ok(site.coordinates().map_or(RowFate::NotLocated, |coordinates| {
-            RowFate::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, None)
+        return Ok(site.coordinates().map_or(WindowRow::NotLocated, |coordinates| {
+            WindowRow::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, None)
         }));
     };
     let places = Places::of_statement()?;
     match places.coordinates(host, time_us)? {
         Some((coordinates, accuracy_km)) => {
-            Ok(RowFate::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places)))
+            Ok(WindowRow::Located(Stop { time_us, site, coordinates, accuracy_km, event: () }, Some(places)))
         }
-        None if places.is_ignored(host, time_us)? => Ok(RowFate::Ignored),
-        None => Ok(RowFate::NotLocated),
+        None if places.is_ignored(host, time_us)? => Ok(WindowRow::Ignored),
+        None => Ok(WindowRow::NotLocated),
     }
 }
 

@@ -15,9 +15,9 @@ pub enum Failure {
 }
 
 /// How a subtransaction failed.
-enum Stop {
+enum AttemptEnd {
     Failed(Failure),
-    Cancelled(Box<CaughtError>),
+    Canceled(Box<CaughtError>),
 }
 
 /// Runs `body` in a subtransaction, which is rolled back if `body` fails. The error becomes the result, whatever its
@@ -36,16 +36,16 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
         let result = PgTryBuilder::new(AssertUnwindSafe(|| {
-            body().map_err(|error| Stop::Failed(Failure::Ours(Box::new(error))))
+            body().map_err(|error| AttemptEnd::Failed(Failure::Ours(Box::new(error))))
         }))
         .catch_others(|caught| match &caught {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) if !is_cancel(report) => {
-                Err(Stop::Failed(Failure::Raised {
+                Err(AttemptEnd::Failed(Failure::Raised {
                     code: report.sql_error_code(),
                     message: report.message().to_owned(),
                 }))
             }
-            _ => Err(Stop::Cancelled(Box::new(caught))),
+            _ => Err(AttemptEnd::Canceled(Box::new(caught))),
         })
         .execute();
         match result {
@@ -53,8 +53,8 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
             Err(_) => ended(pg_sys::RollbackAndReleaseCurrentSubTransaction),
         }
         result.map_err(|stop| match stop {
-            Stop::Failed(failure) => failure,
-            Stop::Cancelled(caught) => caught.rethrow(),
+            AttemptEnd::Failed(failure) => failure,
+            AttemptEnd::Canceled(caught) => caught.rethrow(),
         })
     }
 }

@@ -8,8 +8,8 @@
 //! | implement a window function or a trigger | [`window`], [`trigger`] |
 //! | raise an error, or send a warning or a notice | [`errors`], [`report`] |
 //! | run a query, or read a table without one | [`spi`], [`table`], [`snapshot`] |
-//! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`guard`], [`scanning`] |
-//! | find what a query reads and calls | [`used`] |
+//! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`function_access`], [`scan_flag`] |
+//! | find what a query reads and calls | [`query_objects`] |
 //! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
@@ -19,16 +19,17 @@ pub mod array;
 pub mod attempt;
 pub mod errors;
 pub mod function;
-pub mod guard;
+pub mod function_access;
 pub mod identifier;
 pub mod inet;
 pub mod jsonb;
 pub mod memory;
 pub mod numeric;
+pub mod query_objects;
 pub mod report;
 pub mod role;
 pub mod row;
-pub mod scanning;
+pub mod scan_flag;
 pub mod settings;
 pub mod snapshot;
 pub mod spi;
@@ -37,5 +38,4 @@ pub mod table;
 pub mod time;
 pub mod trigger;
 pub mod types;
-pub mod used;
 pub mod window;

@@ -1,8 +1,8 @@
 //! Roles: their names and memberships, who may load a dump, and running something with the rights of another role.
 
-use super::guard::guarded;
+use super::function_access::guarded;
 use super::identifier::c_string;
-use super::scanning::is_scanning;
+use super::scan_flag::is_scanning;
 use super::spi::{self, with_settings};
 use pgrx::pg_sys;
 use std::ffi::CStr;

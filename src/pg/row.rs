@@ -4,10 +4,10 @@
 //!
 //! - `PgHeapTuple::set_by_name` looks up each attribute by its name and copies the whole tuple for each column.
 //! - `heap_form_tuple` takes an array of datums. Each text must be allocated as a datum first, and is then copied into the
-//!   row. [`Row`] writes the bytes of a text into the row directly, so a row of 33 columns is one allocation.
+//!   row. [`RowWriter`] writes the bytes of a text into the row directly, so a row of 33 columns is one allocation.
 //!
 //! docs/performance.md has what the functions that use it cost: `travel.parse`, whose row has 33 columns, and
-//! `travel.locate`. A measurement of [`Row`] alone against `heap_form_tuple` is not recorded. It is kept because these
+//! `travel.locate`. A measurement of [`RowWriter`] alone against `heap_form_tuple` is not recorded. It is kept because these
 //! functions spend a large part of their time on making the row, and it is confined to this file: the tuple's header comes
 //! from `heap_form_tuple` itself (see [`RowType`]), so only the layout of columns, which no version of PostgreSQL can
 //! change without breaking `pg_upgrade`, is written here.
@@ -35,7 +35,7 @@ impl RowType {
     /// # Safety
     /// `context` must live as long as the result is used.
     pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Result<Self, TravelError> {
-        hold(oid)?;
+        lock_type(oid)?;
         // SAFETY: by the caller; the type is a composite one, and stays.
         Ok(unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) })
     }
@@ -72,7 +72,7 @@ impl RowType {
 
 /// Locks a composite type until the transaction ends. It is an error if the type was dropped while this waited for the
 /// lock.
-pub fn hold(oid: pg_sys::Oid) -> Result<(), TravelError> {
+pub fn lock_type(oid: pg_sys::Oid) -> Result<(), TravelError> {
     // SAFETY: catalog look-ups; the relation behind the type is closed, its lock kept.
     unsafe {
         let relation = pg_sys::get_typ_typrelid(oid);
@@ -89,7 +89,7 @@ pub fn hold(oid: pg_sys::Oid) -> Result<(), TravelError> {
 }
 
 /// A row under construction. The caller adds the columns in the order of the row type.
-pub struct Row<const N: usize> {
+pub struct RowWriter<const N: usize> {
     /// Room for the header, then the columns so far. Allocated in the current memory context.
     start: *mut u8,
     room: usize,
@@ -117,7 +117,7 @@ const ROOM: usize = 1024;
 /// The longest content of a value with a header of one byte.
 const MAX_SHORT: usize = 126;
 
-impl<const N: usize> Row<N> {
+impl<const N: usize> RowWriter<N> {
     /// The offset of the first column, behind a header with a null bitmap.
     const HEADER: usize = header(N.div_ceil(8));
 

@@ -28,7 +28,7 @@ impl RowSet {
             }
             let result = call.result_type()?;
             if pg_sys::get_typ_typrelid(result) != pg_sys::InvalidOid {
-                row::hold(result)?;
+                row::lock_type(result)?;
             }
             let context = (*(*info).econtext).ecxt_per_query_memory;
             within(context, || {

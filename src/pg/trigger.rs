@@ -157,7 +157,7 @@ impl Tuple {
     }
 
     /// The ctid of the row, as a tid.
-    pub fn place(&self) -> pg_sys::Datum {
+    pub fn ctid(&self) -> pg_sys::Datum {
         // SAFETY: the row lives as long as the trigger runs.
         pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
     }

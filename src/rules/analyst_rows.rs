@@ -2,10 +2,10 @@
 //! the engine takes them.
 
 use crate::pg::errors::TravelError;
-use crate::pg::spi::{self, Argument, Column, Row};
+use crate::pg::spi::{self, Argument, Column, QueryRow};
 use std::sync::Arc;
 use travel_core::network::prefix;
-use travel_core::rule::{AnalystRow, Known, Micros, PlaceKey, Suppression, Transition};
+use travel_core::rule::{AnalystRow, KnownItem, Micros, PlaceKey, Suppression, Transition};
 
 /// Loads the known locations and transitions that analysts entered for these baseline users. The rows that scans
 /// learned are not among them: checkpoints contain those.
@@ -23,7 +23,7 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
     );
     spi::columns!(rows => baseline_entity, valid_from, valid_until, country_code, subdivision, city);
     for row in rows.iter() {
-        let known = Known::Place(place(row, country_code, subdivision, city)?);
+        let known = KnownItem::Place(place(row, country_code, subdivision, city)?);
         found.extend(analyst_row(row, [baseline_entity, valid_from, valid_until], known)?);
     }
     let rows = spi::select(
@@ -36,7 +36,7 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
     spi::columns!(rows => baseline_entity, valid_from, valid_until);
     spi::columns!(rows => from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city);
     for row in rows.iter() {
-        let known = Known::Transition(Transition {
+        let known = KnownItem::Transition(Transition {
             from: place(row, from_country_code, from_subdivision, from_city)?,
             to: place(row, to_country_code, to_subdivision, to_city)?,
         });
@@ -69,9 +69,9 @@ pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
 }
 
 fn analyst_row(
-    row: Row,
+    row: QueryRow,
     [baseline_entity, valid_from, valid_until]: [Column; 3],
-    known: Known,
+    known: KnownItem,
 ) -> Result<Option<AnalystRow>, TravelError> {
     let Some(baseline_entity) = row.shared_text(baseline_entity)? else { return Ok(None) };
     Ok(Some(AnalystRow {
@@ -82,7 +82,12 @@ fn analyst_row(
     }))
 }
 
-fn place(row: Row, country_code: Column, subdivision: Column, city: Column) -> Result<PlaceKey, TravelError> {
+fn place(
+    row: QueryRow,
+    country_code: Column,
+    subdivision: Column,
+    city: Column,
+) -> Result<PlaceKey, TravelError> {
     Ok(PlaceKey {
         country_code: row.shared_text(country_code)?.unwrap_or_else(|| Arc::from("")),
         subdivision: row.shared_text(subdivision)?,

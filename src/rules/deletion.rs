@@ -2,7 +2,7 @@
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::scanning::while_scanning;
+use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger};
 use pgrx::pg_sys;

@@ -1,17 +1,17 @@
 //! The evaluation of a step's events: what goes into it, and what it results in until that is written.
 
-use super::findings::{self, VerdictColumns};
 use super::settled_verdicts::SettledHistory;
+use super::verdict_columns::{RowColumns, verdict_columns};
 use crate::pg::errors::{ScanError, TravelError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::journey::{Leg, Measure, Stop};
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, EvaluatedEvent, Evidence, Incident, Micros, OtherEdition,
-    Overlay, PlaceKey, Policy, Rule, SettledByEntity, State, Suppression, Verdict, resume_towards,
+    BaselineState, Checkpoint, EntityState, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros,
+    OtherEdition, Overlay, PlaceKey, Policy, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
 };
 
-/// By what a step evaluates events: the rule, what analysts entered, and what is known of the source and of place data.
+/// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place data.
 pub struct EvaluationInputs {
     /// The name of the rule.
     pub name: String,
@@ -28,12 +28,12 @@ pub struct EvaluationInputs {
     pub pruned_before: Micros,
 }
 
-/// What comes of evaluating events in order of time, from the states on that the members had before. It grows with each
-/// portion of events; [`super::write`] writes it.
+/// The results of evaluating events in time order, starting from their members' earlier states. They grow with each
+/// portion of events, and [`super::write`] writes them.
 #[derive(Debug, Default)]
 pub struct EvaluationResults {
     /// Rows of `travel.verdicts` that are not written yet, of legs that were not raised.
-    pub not_raised: Vec<VerdictRow>,
+    pub not_raised: Vec<VerdictJson>,
     /// How many of the raised legs hold a verdict that is not written yet.
     pub raised_to_write: usize,
     /// The ids of all legs over the thresholds, in order of evaluation.
@@ -43,7 +43,7 @@ pub struct EvaluationResults {
     /// The incidents that began or grew, by entity and time of the first leg.
     pub incidents: BTreeMap<(Arc<str>, Micros), Incident>,
     /// The newest state of each member.
-    pub state: State,
+    pub state: EvaluationState,
     /// Settled verdicts on legs that arrive after the events that were evaluated so far.
     settled: SettledByEntity,
     pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
@@ -54,7 +54,7 @@ pub struct EvaluationResults {
 }
 
 /// A row of `travel.verdicts` as JSON.
-pub type VerdictRow = String;
+pub type VerdictJson = String;
 
 /// What an alert stores of one of its legs.
 #[derive(Debug)]
@@ -88,7 +88,7 @@ impl RaisedVerdict {
     }
 
     /// The row of `travel.verdicts`, without the alert.
-    pub fn columns(&self, inputs: &EvaluationInputs, leg_id: &str, raised: &RaisedLeg) -> VerdictColumns {
+    pub fn columns(&self, inputs: &EvaluationInputs, leg_id: &str, raised: &RaisedLeg) -> RowColumns {
         columns(
             inputs,
             &Verdict {
@@ -119,21 +119,21 @@ fn with_event<T, U>(stop: &Stop<T>, event: U) -> Stop<U> {
 }
 
 /// The row of `travel.verdicts`, without the alert.
-fn columns(inputs: &EvaluationInputs, verdict: &Verdict) -> VerdictColumns {
-    let mut columns = findings::verdict(&inputs.name, verdict);
+fn columns(inputs: &EvaluationInputs, verdict: &Verdict) -> RowColumns {
+    let mut columns = verdict_columns(&inputs.name, verdict);
     columns.insert("edition".to_owned(), inputs.edition.into());
     columns
 }
 
 impl EvaluationResults {
     /// Starts from the newest states of members whose new events come in order.
-    pub fn from(state: State) -> Self {
+    pub fn from(state: EvaluationState) -> Self {
         Self { state, ..Self::default() }
     }
 
     /// Adds members that are evaluated again: the states from which they resume, and the verdicts that stand. The
     /// incidents that the states carry are written anew, because later events of these members were evaluated before.
-    pub fn resume(&mut self, inputs: &EvaluationInputs, state: State, history: SettledHistory) {
+    pub fn resume(&mut self, inputs: &EvaluationInputs, state: EvaluationState, history: SettledHistory) {
         for (entity, state) in state.entities {
             let open = state.grouping.open.as_ref();
             if let Some(open) = open.filter(|open| open.last_seen >= inputs.pruned_before) {

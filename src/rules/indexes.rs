@@ -53,12 +53,12 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     if !lead_to_newest(queries)? {
         say(queries, "time", &[&time]);
     }
-    let (column, is_new, mark) = match &queries.arrival {
+    let (column, is_new, needle) = match &queries.arrival {
         Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
         Arrival::Column(column) => (column, format!("{column} > timestamptz '{TIME}+00'"), TIME),
         Arrival::Lookback => return Ok(()),
     };
-    if !Plan::of(queries, &is_new)?.is_by_index(mark) {
+    if !Plan::of(queries, &is_new)?.is_by_index(needle) {
         say(queries, "their arrival", &[column]);
     }
     Ok(())
@@ -140,12 +140,12 @@ impl Plan {
         visit(&self.0, see);
     }
 
-    /// Whether an index applies the condition that contains this mark, so that no rows are read and then filtered out
+    /// Whether an index applies the condition that contains this text, so that no rows are read and then filtered out
     /// by it.
-    pub fn is_by_index(&self, mark: &str) -> bool {
+    pub fn is_by_index(&self, needle: &str) -> bool {
         let mut is_filtered = false;
         self.visit(&mut |name, condition| {
-            is_filtered |= matches!(name, "Filter" | "Join Filter") && condition.contains(mark);
+            is_filtered |= matches!(name, "Filter" | "Join Filter") && condition.contains(needle);
         });
         !is_filtered
     }

@@ -30,7 +30,7 @@
 //! | [`reevaluation`] | the members that a late event concerns, and the checkpoints from which they resume |
 //! | [`settled_verdicts`] | the verdicts between such a checkpoint and the late event, which stand |
 //! | [`evaluation`] | what a step evaluates events by, and what that results in |
-//! | [`findings`] | a verdict as columns |
+//! | [`verdict_columns`] | a verdict as columns |
 //! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
 //! | [`notify`] | notifications about new alerts |
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
@@ -47,7 +47,6 @@ mod definition;
 mod deletion;
 mod evaluation;
 mod exact_cursor;
-mod findings;
 mod geoip_dependencies;
 mod indexes;
 mod notify;
@@ -64,4 +63,5 @@ mod source_queries;
 mod source_trust;
 mod step_status;
 mod validate;
+mod verdict_columns;
 mod write;

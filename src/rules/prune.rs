@@ -2,8 +2,8 @@
 
 use crate::pg::errors::{ScanError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
-use crate::pg::row::{Row, RowType};
-use crate::pg::scanning::while_scanning;
+use crate::pg::row::{RowType, RowWriter};
+use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 
@@ -41,7 +41,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
     })?;
     let row_type = call.site_cache(|| RowType::of_call(call))?;
-    let mut row = Row::<4>::new();
+    let mut row = RowWriter::<4>::new();
     let [_, alerts, _, verdicts, places, transitions, _] = counts;
     for count in [verdicts, alerts, places, transitions] {
         row.i64(Some(count as i64));

@@ -1,6 +1,6 @@
 //! Reads the rows of a rule's source as events that the rule evaluates.
 
-use super::source_columns::SourceColumn;
+use super::source_columns::QueryColumn;
 use crate::detect::LocationType;
 use crate::geoip::{AddressInfo, Places};
 use crate::pg::errors::TravelError;
@@ -26,7 +26,7 @@ const KEPT_TEXTS: usize = 100_000;
 const LONGEST_NAME: usize = 2000;
 
 /// A row of a query over the source.
-type RowDatums = [Option<pg_sys::Datum>; SourceColumn::COUNT];
+type RowDatums = [Option<pg_sys::Datum>; QueryColumn::COUNT];
 
 pub struct Reader {
     location_type: LocationType,
@@ -79,7 +79,7 @@ impl Reader {
     }
 
     /// The location of an address at the time of an event, by the current edition. `None` if it is not located.
-    pub fn placement(&self, site: Site, time: Micros) -> Result<Option<CurrentLocation>, TravelError> {
+    pub fn current_location(&self, site: Site, time: Micros) -> Result<Option<CurrentLocation>, TravelError> {
         let Some(host) = site.address() else { return Ok(None) };
         let AddressInfo { place, treatment } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
@@ -106,18 +106,18 @@ impl Reader {
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
-        let row = &rows.columns(row, &SourceColumn::TYPES)?;
-        let Some(time) = row[SourceColumn::EventTime.index()].map(|time| time.value() as i64) else {
+        let row = &rows.columns(row, &QueryColumn::TYPES)?;
+        let Some(time) = row[QueryColumn::EventTime.index()].map(|time| time.value() as i64) else {
             return Ok(Read::Nothing);
         };
         let (Some(entity), Some(location)) =
-            (self.name(row, SourceColumn::Entity)?, self.location(row, time)?)
+            (self.name(row, QueryColumn::Entity)?, self.location(row, time)?)
         else {
             return Ok(Read::NotLocated(time));
         };
         let EventLocation { site, coordinates, accuracy_km, place, treatment } = location;
         let place = place.as_deref();
-        let mut label = |label: EventLabel| self.text(row, SourceColumn::Label(label));
+        let mut label = |label: EventLabel| self.text(row, QueryColumn::Label(label));
         let event_id = label(EventLabel::EventId)?;
         let event_name = label(EventLabel::EventName)?;
         let access_key_id = label(EventLabel::AccessKeyId)?;
@@ -140,7 +140,7 @@ impl Reader {
         };
         let mut name = |field: PlaceField, of_place: Option<&Arc<str>>| match self.location_type {
             LocationType::Address => Ok(of_place.cloned()),
-            LocationType::Coordinates => self.text(row, SourceColumn::Place(field)),
+            LocationType::Coordinates => self.text(row, QueryColumn::Place(field)),
         };
         let city = name(PlaceField::City, place.and_then(|place| place.city.as_ref()))?;
         let subdivision = name(PlaceField::Subdivision, place.and_then(|place| place.subdivision.as_ref()))?;
@@ -150,7 +150,7 @@ impl Reader {
         Ok(Read::Located(Box::new(EvaluatedEvent {
             entity,
             baseline_entity: self
-                .name(row, SourceColumn::BaselineEntity)?
+                .name(row, QueryColumn::BaselineEntity)?
                 .filter(|name| is_baseline_entity(name)),
             time,
             site,
@@ -170,19 +170,18 @@ impl Reader {
             user_agent,
             outcome,
             identity_type,
-            mfa_used: row[SourceColumn::MfaUsed.index()].map(|truth| truth.value() as u8 != 0),
+            mfa_used: row[QueryColumn::MfaUsed.index()].map(|truth| truth.value() as u8 != 0),
             details,
         })))
     }
 
     fn location(&self, row: &RowDatums, time: Micros) -> Result<Option<EventLocation>, TravelError> {
         if self.location_type == LocationType::Coordinates {
-            let number = |column: SourceColumn| {
-                row[column.index()].map(|number| f64::from_bits(number.value() as u64))
-            };
-            let (latitude, longitude) = (number(SourceColumn::Latitude), number(SourceColumn::Longitude));
+            let number =
+                |column: QueryColumn| row[column.index()].map(|number| f64::from_bits(number.value() as u64));
+            let (latitude, longitude) = (number(QueryColumn::Latitude), number(QueryColumn::Longitude));
             let radius =
-                number(SourceColumn::AccuracyKm).filter(|radius| radius.is_finite() && *radius >= 0.0);
+                number(QueryColumn::AccuracyKm).filter(|radius| radius.is_finite() && *radius >= 0.0);
             return Ok(crate::legs::coordinates_of(latitude, longitude).map(|at| EventLocation {
                 site: Site::from_coordinates(at),
                 coordinates: at,
@@ -192,7 +191,7 @@ impl Reader {
             }));
         }
         // SAFETY: the column is an inet, as `read` checked.
-        let Some(host) = row[SourceColumn::Address.index()].and_then(|datum| unsafe { inet::read(datum) })
+        let Some(host) = row[QueryColumn::Address.index()].and_then(|datum| unsafe { inet::read(datum) })
         else {
             return Ok(None);
         };
@@ -210,11 +209,11 @@ impl Reader {
     }
 
     /// A name under which states and verdicts are stored. `None` if it is too long for their indexes.
-    fn name(&mut self, row: &RowDatums, column: SourceColumn) -> Result<Option<Arc<str>>, TravelError> {
+    fn name(&mut self, row: &RowDatums, column: QueryColumn) -> Result<Option<Arc<str>>, TravelError> {
         Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
     }
 
-    fn text(&mut self, row: &RowDatums, column: SourceColumn) -> Result<Option<Arc<str>>, TravelError> {
+    fn text(&mut self, row: &RowDatums, column: QueryColumn) -> Result<Option<Arc<str>>, TravelError> {
         let Some(datum) = row[column.index()] else { return Ok(None) };
         // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
         let text = utf8(unsafe { varlena_bytes(datum) })?;
@@ -223,7 +222,7 @@ impl Reader {
         }
         let text: Arc<str> = text.into();
         // An id occurs only once, so it is not shared.
-        if column == SourceColumn::Label(EventLabel::EventId) {
+        if column == QueryColumn::Label(EventLabel::EventId) {
             return Ok(Some(text));
         }
         if self.texts.len() >= KEPT_TEXTS {

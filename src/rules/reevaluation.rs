@@ -18,7 +18,7 @@ use crate::pg::spi::{self, Argument};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::{common_cut, earliest_cut};
-use travel_core::rule::{BaselineState, CurrentLocation, EntityState, Micros, Rule, State};
+use travel_core::rule::{BaselineState, CurrentLocation, EntityState, EvaluationState, Micros, Rule};
 use travel_core::site::Site;
 
 /// The members that a step evaluates again, in groups that must be evaluated together.
@@ -186,7 +186,7 @@ impl Reevaluation {
         rule: &str,
         settings: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, TravelError>,
-    ) -> Result<State, TravelError> {
+    ) -> Result<EvaluationState, TravelError> {
         let at = |kind: MemberKind| -> Vec<(&str, Micros)> {
             let members = self.members.iter().enumerate().filter(|(_, member)| member.kind == kind);
             members
@@ -194,7 +194,7 @@ impl Reevaluation {
                 .collect()
         };
         let is_present = |edition| edition == Some(self.edition);
-        let mut states = State::default();
+        let mut states = EvaluationState::default();
         let kind = MemberKind::Entity;
         for stored in checkpoints::states_at::<EntityState>(kind, rule, &at(kind))? {
             let StoredState { name, edition, state } = stored;

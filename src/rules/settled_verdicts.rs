@@ -5,7 +5,7 @@ use super::checkpoints::MemberKind;
 use super::evaluation::{EvaluationInputs, RaisedLeg};
 use super::reevaluation::Reevaluation;
 use crate::pg::errors::TravelError;
-use crate::pg::spi::{self, Argument, Column, Row};
+use crate::pg::spi::{self, Argument, Column, QueryRow};
 use std::collections::HashMap;
 use travel_core::rule::{DecidedLeg, Evidence, Micros, PlaceKey, SettledByEntity, SettledVerdicts};
 
@@ -112,7 +112,7 @@ pub fn load(inputs: &EvaluationInputs, reevaluation: &Reevaluation) -> Result<Se
 }
 
 fn place(
-    row: Row,
+    row: QueryRow,
     country_code: Column,
     subdivision: Column,
     city: Column,

@@ -6,7 +6,7 @@ use travel_core::columns::{EventLabel, PlaceField};
 
 /// A column of the queries over a source. Its position in a row is a constant, so reading a row looks up no names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceColumn {
+pub enum QueryColumn {
     Entity,
     BaselineEntity,
     EventTime,
@@ -25,7 +25,7 @@ pub enum SourceColumn {
 const FIRST_LABEL: usize = 8;
 const FIRST_PLACE: usize = FIRST_LABEL + EventLabel::COUNT;
 
-impl SourceColumn {
+impl QueryColumn {
     /// How many columns a row has.
     pub const COUNT: usize = FIRST_PLACE + PlaceField::SUPPLIED.len();
 
@@ -43,7 +43,7 @@ impl SourceColumn {
 
     /// Every column, in the order of a row.
     pub fn all() -> impl Iterator<Item = Self> {
-        use SourceColumn::*;
+        use QueryColumn::*;
         use strum::VariantArray;
         [Entity, BaselineEntity, EventTime, Address, Latitude, Longitude, AccuracyKm, MfaUsed]
             .into_iter()
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_index_of_a_column_is_its_position_in_the_query() {
-        let positions: Vec<usize> = SourceColumn::all().map(SourceColumn::index).collect();
-        assert_eq!(positions, (0..SourceColumn::COUNT).collect::<Vec<_>>());
+        let positions: Vec<usize> = QueryColumn::all().map(QueryColumn::index).collect();
+        assert_eq!(positions, (0..QueryColumn::COUNT).collect::<Vec<_>>());
     }
 }

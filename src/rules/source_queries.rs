@@ -3,7 +3,7 @@
 use super::definition::Definition;
 use super::exact_cursor;
 use super::indexes;
-use super::source_columns::SourceColumn;
+use super::source_columns::QueryColumn;
 use super::source_trust;
 use crate::detect::{
     Arguments, Events, Expression, LocationType, check_row_condition, is_expression, is_volatile,
@@ -351,17 +351,17 @@ fn select(
     };
     let label =
         |name: &str, kind: &str| events.label(name).map_or_else(|| format!("NULL::{kind}"), str::to_owned);
-    let sql = |column: SourceColumn| match column {
-        SourceColumn::Entity => entity.to_owned(),
-        SourceColumn::BaselineEntity => baseline_entity.to_owned(),
-        SourceColumn::EventTime => events.time.as_timestamptz(),
-        SourceColumn::Address => place(column.name(), "inet"),
-        SourceColumn::Latitude | SourceColumn::Longitude => place(column.name(), "float8"),
-        SourceColumn::AccuracyKm => label(column.name(), "float8"),
-        SourceColumn::MfaUsed => mfa_used.clone(),
-        SourceColumn::Label(_) | SourceColumn::Place(_) => label(column.name(), "text"),
+    let sql = |column: QueryColumn| match column {
+        QueryColumn::Entity => entity.to_owned(),
+        QueryColumn::BaselineEntity => baseline_entity.to_owned(),
+        QueryColumn::EventTime => events.time.as_timestamptz(),
+        QueryColumn::Address => place(column.name(), "inet"),
+        QueryColumn::Latitude | QueryColumn::Longitude => place(column.name(), "float8"),
+        QueryColumn::AccuracyKm => label(column.name(), "float8"),
+        QueryColumn::MfaUsed => mfa_used.clone(),
+        QueryColumn::Label(_) | QueryColumn::Place(_) => label(column.name(), "text"),
     };
     let select: Vec<String> =
-        SourceColumn::all().map(|column| format!("{} AS {}", sql(column), column.name())).collect();
+        QueryColumn::all().map(|column| format!("{} AS {}", sql(column), column.name())).collect();
     Ok(select.join(",\n       "))
 }

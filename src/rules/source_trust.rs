@@ -10,9 +10,9 @@ use crate::detect::Source;
 use crate::pg::errors::{AccessError, RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
+use crate::pg::query_objects::Object;
 use crate::pg::role::{Role, acting_as};
 use crate::pg::spi::{self, Argument};
-use crate::pg::used::Object;
 use pgrx::pg_sys;
 use std::sync::LazyLock;
 
@@ -184,7 +184,7 @@ pub fn select_below(query: &'static str, roots: &[Object]) -> spi::Rows {
     let objects = Argument::oids(others().map(|(_, object)| *object));
     // A recursive query is estimated at a cost at which PostgreSQL would compile it.
     spi::with_settings(&[(c"jit", c"off"), (c"search_path", c"pg_catalog, pg_temp")], || {
-        spi::select_kept(query, &[classes, objects])
+        spi::select_prepared(query, &[classes, objects])
     })
 }
 

@@ -19,7 +19,7 @@ pg_function!(travel_note_scan_error, pg_finfo_travel_note_scan_error, note_scan_
 const LONGEST_ERROR: usize = 1000;
 
 /// How long recording an error may wait for a lock, in milliseconds. What blocked the scan may block this, too, and the
-/// session may already be cancelled.
+/// session may already be canceled.
 const NOTE_WAIT_MS: i32 = 1000;
 
 #[derive(Clone, Copy)]
@@ -30,8 +30,8 @@ enum StepStatus {
     Failed,
     /// Another session scans the rule.
     Busy,
-    /// The session was cancelled.
-    Cancelled,
+    /// The session was canceled.
+    Canceled,
 }
 
 thread_local! {
@@ -46,7 +46,7 @@ pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R,
     let result = PgTryBuilder::new(AssertUnwindSafe(|| with_bounded_locks(lock_wait_ms(), body)))
         .catch_others(|caught| {
             LAST.set(match &caught {
-                CaughtError::PostgresError(report) if is_cancel(report) => StepStatus::Cancelled,
+                CaughtError::PostgresError(report) if is_cancel(report) => StepStatus::Canceled,
                 _ => StepStatus::Failed,
             });
             caught.rethrow()
@@ -72,7 +72,7 @@ fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&[(c"lock_timeout", &wait)], body)
 }
 
-/// `() -> text`: how the last step of this session ended: `failed`, `busy` or `cancelled`. It answers once; otherwise,
+/// `() -> text`: how the last step of this session ended: `failed`, `busy` or `canceled`. It answers once; otherwise,
 /// and after a step that succeeded, the answer is `none`. It is never NULL, because comparing with NULL would take an
 /// operator of the search_path.
 fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -80,7 +80,7 @@ fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
         StepStatus::None => varlena(b"none"),
         StepStatus::Failed => varlena(b"failed"),
         StepStatus::Busy => varlena(b"busy"),
-        StepStatus::Cancelled => varlena(b"cancelled"),
+        StepStatus::Canceled => varlena(b"canceled"),
     })
 }
 

@@ -108,7 +108,7 @@ impl<'a> Identity<'a> {
         }
     }
 
-    /// Only the name of the role decides, because whoever assumes a role chooses the name of the session.
+    /// Only the name of the role decides, because the caller who assumes a role chooses the name of the session.
     fn is_sso_session(&self) -> bool {
         let role = self
             .session_issuer_name

@@ -1,4 +1,4 @@
-//! CheckLog into GeoIP files without a server: `geoip FILE[,FILE…] ADDRESS…` says what is known of addresses,
+//! Looks up addresses in GeoIP files without a server: `geoip FILE[,FILE…] ADDRESS…` says what is known of addresses,
 //! `geoip FILE[,FILE…]` which records the first file has, and how long lookups take.
 
 use std::hint::black_box;

@@ -2,7 +2,7 @@
 //! checks. A new generation therefore never becomes valid for a statement for which some process may already have
 //! chosen the previous one.
 
-use crate::copy::Directory;
+use crate::directory::Directory;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -27,11 +27,11 @@ pub(crate) struct CheckLog {
 impl FileCheck {
     /// Notes a check that is made now.
     pub fn note(directory: &Directory, now_us: i64, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
-        let looks = CheckLog::hold(directory, interrupt)?;
+        let log = CheckLog::hold(directory, interrupt)?;
         // The time is later than that of every check before, so it identifies this one.
-        let at_us = looks.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
-        looks.file.write_all_at(&at_us.to_le_bytes(), 0)?;
-        Ok(Self { at_us, before_us: looks.last_us })
+        let at_us = log.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
+        log.file.write_all_at(&at_us.to_le_bytes(), 0)?;
+        Ok(Self { at_us, before_us: log.last_us })
     }
 }
 

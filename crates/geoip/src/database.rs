@@ -1,8 +1,8 @@
 //! One MMDB file.
 
 use crate::cache::Cache;
-use crate::names::Names;
 use crate::record::{Fields, PROVIDED};
+use crate::shared_names::SharedNames;
 use ipnet::{IpNet, Ipv4Net};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub struct Database {
     reader: Reader<Bytes>,
     records: RefCell<Cache<u64, Rc<Fields>>>,
-    names: RefCell<Names>,
+    names: RefCell<SharedNames>,
     locates: OnceCell<Locates>,
     /// Keeps the shared lock on a copy for as long as it is mapped.
     _file: Option<File>,

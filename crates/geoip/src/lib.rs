@@ -8,7 +8,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`record`] | the fields of one record, whoever made the database |
+//! | [`record`] | the fields of one record, whatever product the database is |
 //! | [`layout`] | the keys that the makers of databases use |
 //! | [`hosting`] | cloud providers by the number of their autonomous system |
 //! | [`database`] | one MMDB file: lookups, metadata |
@@ -26,11 +26,11 @@ pub mod store;
 
 mod cache;
 mod check_log;
-mod copy;
+mod directory;
 mod manifest;
-mod names;
 mod open;
 mod publish;
+mod shared_names;
 mod source;
 
 #[cfg(test)]

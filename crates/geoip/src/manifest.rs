@@ -1,8 +1,8 @@
 //! The manifest of a setting: its generations, which are sets of copies with the time from which they are valid. All
 //! processes of a statement choose the same generation without communicating.
 
-use crate::copy::{Digest, Directory, Writer, digest_of};
 use crate::database::Locates;
+use crate::directory::{Digest, Directory, Writer, digest_of};
 use crate::source::{Source, SourceState};
 use serde::{Deserialize, Serialize};
 use std::io;

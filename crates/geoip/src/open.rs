@@ -1,7 +1,7 @@
 //! Opens the databases of a generation.
 
-use crate::copy::{self, Broken, Directory};
 use crate::database::Database;
+use crate::directory::{self, Broken, Directory};
 use crate::manifest::{Entry, Serving};
 use crate::source::SourceState;
 use crate::status::{CopyError, StoreError};
@@ -23,7 +23,7 @@ pub(crate) fn open(
     let SourceState::Present(fingerprint) = &entry.state else {
         return Err(StoreError::ChangedWhileInMemory { path: path() });
     };
-    match copy::read_into_memory(Path::new(&entry.path), fingerprint, interrupt) {
+    match directory::read_into_memory(Path::new(&entry.path), fingerprint, interrupt) {
         Ok((bytes, digest)) if digest == serving.digest => Database::from_bytes(bytes)
             .map_err(|source| StoreError::Copy { path: path(), source: source.into() }),
         Err(Broken::Sink(_)) => Err(StoreError::OutOfMemory { path: path() }),

@@ -1,7 +1,7 @@
 //! Makes the next generation of a setting, and removes copies that no statement can need anymore.
 
-use crate::copy::{self, CopyResult, Digest, Directory, Writer};
 use crate::database::{Database, Locates};
+use crate::directory::{self, CopyResult, Digest, Directory, Writer};
 use crate::manifest::{Entry, Generation, Manifest, Serving};
 use crate::open::open_copy;
 use crate::source::{Fingerprint, Source, SourceState};
@@ -90,7 +90,7 @@ impl Making<'_> {
         };
         let path = Path::new(&source.path);
         let size = fingerprint.size;
-        match copy::copy_into_store(
+        match directory::copy_into_store(
             self.directory,
             path,
             fingerprint,

@@ -1,4 +1,4 @@
-//! The fields of one record of a database, whoever made the database.
+//! The fields of one record of a database, whatever product the database is.
 
 use std::sync::Arc;
 use travel_core::geodesy::Coordinates;

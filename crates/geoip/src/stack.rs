@@ -1,8 +1,8 @@
 //! The stack: several databases used together, from an address to a place.
 
 use crate::cache::Cache;
-use crate::copy::Digest;
 use crate::database::{Database, DatabaseError, Locates};
+use crate::directory::Digest;
 use crate::hosting;
 use crate::record::Fields;
 use ipnet::IpNet;

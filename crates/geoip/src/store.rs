@@ -6,8 +6,8 @@
 //! generation that was valid then. They agree without communicating.
 
 use crate::check_log::{CheckLog, FileCheck};
-use crate::copy::{self, Digest, Directory, Writer};
 use crate::database::Database;
+use crate::directory::{self, Digest, Directory, Writer};
 use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
@@ -65,7 +65,7 @@ impl Store {
         Self {
             directory: Directory::new(directory),
             clock,
-            writer: copy::write_all,
+            writer: directory::write_all,
             current: None,
             manifest: None,
             checked_us: i64::MIN,
@@ -228,9 +228,9 @@ impl Store {
                     return;
                 }
                 // A parallel worker publishes only what its own statement can use.
-                Ok(look)
+                Ok(check)
                     if !may_publish
-                        && look.before_us.is_none_or(|before| before > statement_us - DELAY_US) =>
+                        && check.before_us.is_none_or(|before| before > statement_us - DELAY_US) =>
                 {
                     return;
                 }
@@ -312,7 +312,7 @@ impl Store {
         &mut self,
         setting: &str,
         replace: bool,
-        look: Option<FileCheck>,
+        check: Option<FileCheck>,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
@@ -342,7 +342,7 @@ impl Store {
         warnings.extend(found);
         self.opened.extend(databases);
         let stored = stored.filter(|_| !replace);
-        self.put(setting, stored, Proposal { entries, look, retried: retry_memory }, interrupt, warnings);
+        self.put(setting, stored, Proposal { entries, check, retried: retry_memory }, interrupt, warnings);
     }
 
     /// Writes the manifest. If that fails, the stored manifest remains in use, or this process uses a private one.
@@ -354,7 +354,7 @@ impl Store {
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
-        let Proposal { entries, look, retried } = proposal;
+        let Proposal { entries, check, retried } = proposal;
         let is_new =
             stored.as_ref().and_then(Manifest::newest).is_none_or(|newest| newest.entries != entries);
         if !retried && !is_new {
@@ -363,21 +363,21 @@ impl Store {
             return;
         }
         // The lock is held until the manifest is in place, so no process can choose the previous generation unnoticed.
-        let looks = CheckLog::hold(&self.directory, interrupt);
+        let log = CheckLog::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
         let mut manifest = match &stored {
             Some(stored) => stored.clone(),
             None => Manifest::first(setting, self.next_number(), entries.clone(), now_us),
         };
         if stored.is_some() && is_new {
-            let last_us = looks.as_ref().ok().and_then(|looks| looks.last_but(look)).unwrap_or(now_us);
+            let last_us = log.as_ref().ok().and_then(|log| log.last_but(check)).unwrap_or(now_us);
             manifest.add(entries, now_us, last_us.min(now_us).saturating_add(DELAY_US));
         }
         if retried {
             manifest.memory_tried_us = now_us;
         }
         publish::drop_old_generations(&mut manifest, &self.directory, now_us);
-        let written = looks.and_then(|_held| manifest.write(&self.directory, self.writer));
+        let written = log.and_then(|_held| manifest.write(&self.directory, self.writer));
         match (written, stored) {
             (Ok(()), _) => {
                 self.private_since_us = None;
@@ -412,7 +412,7 @@ impl Store {
 /// What a process found when it checked.
 struct Proposal {
     entries: Vec<Entry>,
-    look: Option<FileCheck>,
+    check: Option<FileCheck>,
     /// The copy of a file that is in memory was attempted again.
     retried: bool,
 }

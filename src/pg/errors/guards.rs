@@ -6,7 +6,7 @@ use pgrx::PgSqlErrorCode as Code;
 errors! {
     /// A row of a table of the extension is not the writer's to change, or is invalid.
     pub enum GuardError {
-        LearntRow { table: String } =>
+        LearnedRow { table: String } =>
             Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("cannot change a learned row of \"{table}\""))
                 .detail("Only scans change rows that they learned.")
                 .hint("Insert a row of your own, with the origin 'analyst'. It takes precedence over learned rows."),

@@ -1,14 +1,14 @@
-//! What PostgreSQL's parser says about a query that is analysed and not run.
+//! What PostgreSQL's parser says about a query that is analyzed and not run.
 
 use crate::pg::identifier::c_string;
-use crate::pg::used;
+use crate::pg::query_objects;
 use pgrx::pg_sys;
 
-/// The types of the columns of a query, which is analysed and not run. Within [`super::connected`].
+/// The types of the columns of a query, which is analyzed and not run. Within [`super::connected`].
 pub fn column_types(query: &str) -> Vec<pg_sys::Oid> {
     // SAFETY: the source lives as long as the SPI connection.
     unsafe {
-        let Some(source) = analysed(query) else { return Vec::new() };
+        let Some(source) = analyzed(query) else { return Vec::new() };
         let columns = source.resultDesc;
         if columns.is_null() {
             return Vec::new();
@@ -21,7 +21,7 @@ pub fn column_types(query: &str) -> Vec<pg_sys::Oid> {
 pub fn has_volatile_condition(query: &str) -> bool {
     // SAFETY: the source lives as long as the SPI connection; its list is one of Query, here of one SELECT.
     unsafe {
-        let Some(source) = analysed(query) else { return false };
+        let Some(source) = analyzed(query) else { return false };
         let queries = source.query_list;
         if queries.is_null() || (*queries).length < 1 {
             return false;
@@ -33,14 +33,14 @@ pub fn has_volatile_condition(query: &str) -> bool {
 }
 
 /// The objects that a query reads and runs. Within [`super::connected`].
-pub fn objects_in(query: &str) -> Vec<used::Object> {
+pub fn objects_in(query: &str) -> Vec<query_objects::Object> {
     // SAFETY: the source lives as long as the SPI connection; its list is one of Query.
-    unsafe { analysed(query).map_or_else(Vec::new, |source| used::objects_in(source.query_list)) }
+    unsafe { analyzed(query).map_or_else(Vec::new, |source| query_objects::objects_in(source.query_list)) }
 }
 
 /// # Safety
 /// The result must not outlive the SPI connection.
-unsafe fn analysed<'a>(query: &str) -> Option<&'a pg_sys::CachedPlanSource> {
+unsafe fn analyzed<'a>(query: &str) -> Option<&'a pg_sys::CachedPlanSource> {
     let query = c_string(query);
     // SAFETY: a plan that is not kept goes with the SPI connection; its sources are a list of CachedPlanSource.
     unsafe {

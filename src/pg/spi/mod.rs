@@ -10,7 +10,7 @@
 //!
 //! The columns of a query can differ between its analysis and its execution, because a function or a view can be
 //! replaced in between. So a value is read as a type only after the type of its column was checked: by the accessors of
-//! [`Row`], by [`Rows::columns`] and by [`execute_into`].
+//! [`QueryRow`], by [`Rows::columns`] and by [`execute_into`].
 
 mod analysis;
 mod argument;
@@ -21,7 +21,7 @@ pub use analysis::{column_types, has_volatile_condition, objects_in};
 pub use argument::Argument;
 pub use cursor::Cursor;
 pub(crate) use rows::columns;
-pub use rows::{Column, Row, Rows};
+pub use rows::{Column, QueryRow, Rows};
 
 use super::errors::TravelError;
 use super::identifier::c_string;
@@ -91,7 +91,7 @@ pub fn select(query: &str, arguments: &[Argument]) -> Rows {
 
 /// Runs a query as [`select`] does, with a plan that the session keeps. It is for queries that take longer to plan than
 /// to run, and `text` must read nothing but the catalogs. Within [`connected`].
-pub fn select_kept(text: &'static str, arguments: &[Argument]) -> Rows {
+pub fn select_prepared(text: &'static str, arguments: &[Argument]) -> Rows {
     thread_local! {
         static PLANS: RefCell<HashMap<&'static str, pg_sys::SPIPlanPtr>> = RefCell::default();
     }

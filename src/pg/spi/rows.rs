@@ -33,7 +33,7 @@ pub struct Column(usize);
 /// One of the rows. Each accessor checks the type of the column that it reads, and ends the statement with SQLSTATE
 /// 42804 if the column has another type. NULL reads as `None`.
 #[derive(Clone, Copy)]
-pub struct Row<'r> {
+pub struct QueryRow<'r> {
     rows: &'r Rows,
     at: usize,
 }
@@ -59,11 +59,11 @@ impl Rows {
         self.len == 0
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        (0..self.len).map(|at| Row { rows: self, at })
+    pub fn iter(&self) -> impl Iterator<Item = QueryRow<'_>> {
+        (0..self.len).map(|at| QueryRow { rows: self, at })
     }
 
-    pub fn first(&self) -> Option<Row<'_>> {
+    pub fn first(&self) -> Option<QueryRow<'_>> {
         self.iter().next()
     }
 
@@ -139,7 +139,7 @@ impl Rows {
     }
 }
 
-impl<'r> Row<'r> {
+impl<'r> QueryRow<'r> {
     /// A value as PostgreSQL passes it.
     #[inline]
     pub fn datum(self, column: Column, wanted: Type) -> Option<pg_sys::Datum> {

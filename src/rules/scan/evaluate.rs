@@ -1,10 +1,10 @@
 //! Evaluates the events of a step, and has the results written.
 
 use super::ScanStep;
-use super::members::{Members, SortedEvents};
+use super::event_order::{Members, SortedEvents};
 use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
-use crate::pg::scanning::while_scanning;
+use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{Cursor, Rows};
 use crate::rules::analyst_rows;
 use crate::rules::checkpoints::MemberKind;
@@ -66,8 +66,8 @@ impl ScanStep {
         self.evaluate_in_order(&in_order, &inputs, &mut results)?;
         drop(in_order);
         if !again.is_empty() {
-            let states =
-                again.states(&inputs.name, &inputs.settings, |site, time| reader.placement(site, time))?;
+            let states = again
+                .states(&inputs.name, &inputs.settings, |site, time| reader.current_location(site, time))?;
             results.resume(&inputs, states, settled_verdicts::load(&inputs, &again)?);
             self.evaluate_histories(&again, &inputs, &mut results, reader)?;
             results.add_rest_of_settled(&inputs);

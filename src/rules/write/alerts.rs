@@ -6,7 +6,7 @@ use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::utc;
 use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
-use crate::rules::findings::VerdictColumns;
+use crate::rules::verdict_columns::RowColumns;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ impl IdentifiedIncident {
     fn row(
         &self,
         inputs: &EvaluationInputs,
-        first_leg: &VerdictColumns,
+        first_leg: &RowColumns,
         geoip_built_at: Option<Micros>,
-    ) -> VerdictColumns {
+    ) -> RowColumns {
         let incident = &self.incident;
         let mut row = first_leg.clone();
         let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.into_str()).collect();
@@ -65,7 +65,7 @@ impl Writer<'_> {
     pub(super) fn write_alerts(
         &self,
         incidents: &Incidents,
-        mut first_legs: HashMap<String, VerdictColumns>,
+        mut first_legs: HashMap<String, RowColumns>,
     ) -> Result<Vec<RaisedAlert>, TravelError> {
         if incidents.identified.is_empty() {
             return Ok(Vec::new());
@@ -94,9 +94,9 @@ impl Writer<'_> {
     fn load_first_legs(
         &self,
         incidents: &Incidents,
-        found: &mut HashMap<String, VerdictColumns>,
+        found: &mut HashMap<String, RowColumns>,
     ) -> Result<(), TravelError> {
-        let is_missing = |found: &HashMap<String, VerdictColumns>, alert: &&IdentifiedIncident| {
+        let is_missing = |found: &HashMap<String, RowColumns>, alert: &&IdentifiedIncident| {
             alert.incident.legs.first().is_some_and(|leg| !found.contains_key(leg))
         };
         let missing = incidents.identified.iter().filter(|alert| is_missing(found, alert));
@@ -112,7 +112,7 @@ impl Writer<'_> {
         &self,
         incidents: &Incidents,
         wanted: &[&String],
-        found: &mut HashMap<String, VerdictColumns>,
+        found: &mut HashMap<String, RowColumns>,
     ) -> Result<(), TravelError> {
         if wanted.is_empty() {
             return Ok(());
@@ -135,7 +135,7 @@ impl Writer<'_> {
         spi::columns!(rows => leg_id, stored, from_time, to_time);
         for row in rows.iter() {
             let stored = row.text(stored)?.unwrap_or_default();
-            let mut columns: VerdictColumns = serde_json::from_str(stored).map_err(|error| {
+            let mut columns: RowColumns = serde_json::from_str(stored).map_err(|error| {
                 ScanError::CheckpointUnreadable { rule: self.inputs.name.clone(), detail: error.to_string() }
             })?;
             // The signal has UTC, whatever time zone the session has.
@@ -182,7 +182,7 @@ fn columns() -> Vec<&'static str> {
     INCIDENT_COLUMNS.iter().copied().chain(finding_names()).collect()
 }
 
-fn insert_alerts(alerts: &[VerdictColumns]) -> Result<(), TravelError> {
+fn insert_alerts(alerts: &[RowColumns]) -> Result<(), TravelError> {
     let list = columns().join(", ");
     let statement = format!(
         "INSERT INTO travel.alerts (id, rule, geoip_built_at, {list})
@@ -197,7 +197,7 @@ fn insert_alerts(alerts: &[VerdictColumns]) -> Result<(), TravelError> {
 }
 
 /// Updates the alerts that changed. It opens those that a new leg reopens, and takes back that others are withdrawn.
-fn update_alerts(alerts: &[VerdictColumns]) -> Result<(), TravelError> {
+fn update_alerts(alerts: &[RowColumns]) -> Result<(), TravelError> {
     let columns = columns();
     let (list, new, old) = (columns.join(", "), qualified("n", &columns), qualified("a", &columns));
     let statement = format!(

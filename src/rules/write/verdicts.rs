@@ -6,14 +6,14 @@ use super::{ROWS, Writer, qualified};
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
-use crate::rules::findings::VerdictColumns;
+use crate::rules::verdict_columns::RowColumns;
 use serde_json::Value;
 use std::collections::HashMap;
 use travel_core::columns::finding_names;
 
 /// How many raised legs keep their verdicts until their alerts are known. Beyond that, memory matters more than a
 /// second write.
-const RAISED_HELD: usize = 4 * ROWS;
+const MAX_UNWRITTEN: usize = 4 * ROWS;
 
 /// Writes verdicts while events are still being evaluated, if many have gathered, to bound the memory that a history of
 /// any length takes. Within an SPI connection.
@@ -21,7 +21,7 @@ pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults)
     if results.not_raised.len() >= ROWS {
         write_rows(&std::mem::take(&mut results.not_raised));
     }
-    if results.raised_to_write >= RAISED_HELD {
+    if results.raised_to_write >= MAX_UNWRITTEN {
         write_raised(inputs, results, &HashMap::new(), |_, _| {});
     }
 }
@@ -31,7 +31,7 @@ fn write_raised(
     inputs: &EvaluationInputs,
     results: &mut EvaluationResults,
     alerts: &HashMap<&str, i64>,
-    mut see: impl FnMut(&str, VerdictColumns),
+    mut see: impl FnMut(&str, RowColumns),
 ) {
     let EvaluationResults { leg_ids, raised, .. } = results;
     let mut rows = Vec::new();
@@ -77,7 +77,7 @@ impl Writer<'_> {
     pub(super) fn write_verdicts(
         &mut self,
         incidents: &Incidents,
-    ) -> Result<HashMap<String, VerdictColumns>, TravelError> {
+    ) -> Result<HashMap<String, RowColumns>, TravelError> {
         write_rows(&std::mem::take(&mut self.results.not_raised));
         self.link_stored_verdicts(incidents);
         let alerts: HashMap<&str, i64> = incidents.legs().map(|(alert, leg)| (leg, alert)).collect();

@@ -37,8 +37,8 @@ impl Expected {
     /// The state that each stored checkpoint should have.
     pub fn states(&self, found: &StoredResults) -> Result<Vec<String>, Failure> {
         let case = &self.case;
-        let mut until: BTreeMap<String, State> = BTreeMap::new();
-        let nothing = State::default();
+        let mut until: BTreeMap<String, EvaluationState> = BTreeMap::new();
+        let nothing = EvaluationState::default();
         let mut times: BTreeSet<Micros> = case.rows.iter().map(|row| row.time).collect();
         times.insert(Micros::MAX);
         let wanted: BTreeSet<&str> = found.states.iter().map(|state| &*state[2]).collect();

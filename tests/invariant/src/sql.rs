@@ -142,12 +142,12 @@ pub fn analyst_statements(name: &str, analysts: &[AnalystRow], suppressions: &[S
         let (of, from) = (literal(&row.baseline_entity), literal(utc(row.valid_from)));
         let until = nullable(row.valid_until.map(utc).as_deref());
         statements.push(match &row.known {
-            Known::Place(at) => format!(
+            KnownItem::Place(at) => format!(
                 "INSERT INTO travel.known_places (rule, baseline_entity, country_code, subdivision, city, valid_from, valid_until) \
                  VALUES ({rule}, {of}, {}, {from}, {until})",
                 place(at)
             ),
-            Known::Transition(pair) => format!(
+            KnownItem::Transition(pair) => format!(
                 "INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city, \
                  to_country_code, to_subdivision, to_city, valid_from, valid_until) VALUES ({rule}, {of}, {}, {}, {from}, {until})",
                 place(&pair.from),

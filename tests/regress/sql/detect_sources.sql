@@ -235,9 +235,9 @@ SELECT round(distance_km - effective_distance_km) AS less
 FROM travel.detect('plain', use_accuracy => true, columns => '{"latitude": "lat", "longitude": "lon"}');
 -- Coordinates need no GeoIP database. If the source also has an address, the address is used, unless columns names the
 -- coordinates.
-CREATE VIEW placed AS SELECT *, inet '192.0.2.1' AS source_ip FROM enriched;
-SELECT count(*) FROM found('placed');
-SELECT count(*) FROM found('placed', columns => '{"latitude": "latitude", "longitude": "longitude"}');
+CREATE VIEW with_address AS SELECT *, inet '192.0.2.1' AS source_ip FROM enriched;
+SELECT count(*) FROM found('with_address');
+SELECT count(*) FROM found('with_address', columns => '{"latitude": "latitude", "longitude": "longitude"}');
 -- Over a record, too.
 SELECT * FROM found('records', columns => '{"record": "body", "latitude": "(line * 20.0 - 20)", "longitude": "(0)"}');
 

@@ -291,7 +291,7 @@ VALUES
     ('9.9.9.9/32',      NULL,  'host',   'place',   0,     0,       'GA', NULL,  'user', '2026-03-02Z',       NULL);
 -- The reference takes the first network of each kind in the order of precedence. Events are distinct (time, address)
 -- pairs.
-CREATE TABLE placed AS
+CREATE TABLE located_events AS
     SELECT e.*, n.treatment IS NOT DISTINCT FROM 'ignore' AS is_ignored, coalesce(n.latitude, g.latitude) AS latitude,
         coalesce(n.longitude, g.longitude) AS longitude
     FROM events AS e JOIN geoip AS g ON g.ip = e.source_ip
@@ -319,7 +319,7 @@ CREATE VIEW reference AS
               lag(longitude) OVER w AS from_longitude
                 FROM (
                     SELECT DISTINCT ON (access_key_id, event_time, source_ip) *
-                    FROM placed
+                    FROM located_events
                     WHERE outcome <> 'failed_auth' AND NOT is_ignored AND latitude IS NOT NULL
                     ORDER BY access_key_id, event_time, source_ip, event_id COLLATE "C"
                 ) AS e
@@ -392,7 +392,7 @@ CREATE VIEW fates AS SELECT source_kind, status, count(*) AS events FROM (
             WHEN latitude IS NULL THEN 'not_located'
            WHEN row_number() OVER (PARTITION BY access_key_id, event_time, source_ip, outcome) > 1 THEN 'duplicate'
                ELSE 'evaluated' END AS status
-           FROM placed) AS f
+           FROM located_events) AS f
            GROUP BY 1, 2;
 SELECT source_kind, status, c.events, c.events = f.events AS as_the_reference
 FROM travel.coverage('events') AS c
@@ -446,6 +446,6 @@ RESET parallel_tuple_cost;
 RESET min_parallel_table_scan_size;
 RESET max_parallel_workers_per_gather;
 SET client_min_messages = warning;
-DROP TABLE events, geoip, placed CASCADE;
+DROP TABLE events, geoip, located_events CASCADE;
 DROP FUNCTION differences(text, text), city_of(inet) CASCADE;
 TRUNCATE travel.networks;

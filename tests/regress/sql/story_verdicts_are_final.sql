@@ -67,7 +67,7 @@ CALL travel.rescan('stands', '-infinity');
 SELECT entity, at, leg, alert, reasons FROM evaluated WHERE rule = 'stands' ORDER BY entity, to_time;
 SELECT alert, entity, severity, first_seen, legs, withdrawn FROM told WHERE rule = 'stands' ORDER BY alert;
 
--- Standing verdicts count for later legs: a leg joins the standing incident, and the alert has the evidence of both.
+-- Earlier verdicts count for later legs: a leg joins the open incident, and the alert has the evidence of both.
 INSERT INTO calls (at, city, who, more) VALUES
     ('2026-03-12 09:00Z', 'London', 'carol', '{"user_agent": "a"}'),
     ('2026-03-12 09:10Z', 'Tokyo', 'carol', '{"user_agent": "b"}'),

@@ -3,13 +3,13 @@
 use super::header::{HEADER_LEN, Header};
 use super::packed::{self, NoSpace, Reader, Writer, read_site};
 use super::tail::{self, Key};
-use super::{Memory, Row, TooLarge};
+use super::{Memory, SetRow, TooLarge};
 use crate::site::Site;
 
 /// An event of a set, with the row that stands for it.
 #[derive(Clone, Copy, Debug)]
 pub struct Event<'a> {
-    pub row: Row<'a>,
+    pub row: SetRow<'a>,
     /// Rows of the tail that were this event. Those of a packed run are counted by site: see `packed_sites`.
     pub tail_rows: u64,
     /// The number of the site in the dictionary that is being written, where the source knows it.
@@ -228,7 +228,7 @@ impl<'a, M: Memory> Source<'a, M> {
                 let (time_us, number) = reader.next()?;
                 let SiteRows { site, number, .. } = *sites.get(number as usize)?;
                 Some(Event {
-                    row: Row { time_us, site: site?, id: None, accuracy_km: None },
+                    row: SetRow { time_us, site: site?, id: None, accuracy_km: None },
                     tail_rows: 0,
                     number,
                 })

@@ -44,7 +44,7 @@ pub struct TooLarge;
 
 /// One row that has a time and a site.
 #[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
+pub struct SetRow<'a> {
     pub time_us: i64,
     pub site: Site,
     /// Kept by a labelled set only.
@@ -99,7 +99,7 @@ pub fn count_unlocated(bytes: &mut [u8]) {
 }
 
 /// Adds a row if it fits into `bytes`, the whole block.
-pub fn append(bytes: &mut [u8], row: &Row) -> Result<(), Full> {
+pub fn append(bytes: &mut [u8], row: &SetRow) -> Result<(), Full> {
     let (used, labelled) = (header::used(bytes), header::is_labelled(bytes));
     let length = tail::record_len(row, labelled);
     if used + length > bytes.len() {

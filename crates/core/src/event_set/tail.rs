@@ -1,7 +1,7 @@
 //! Records of the tail: `time i64, kind u8, site 4 or 16 bytes`, and in a labelled set
 //! `rows u32, radius f64 (NaN: none), length of the id + 1 (0: none) u32, id`.
 
-use super::{Memory, Row, TooLarge};
+use super::{Memory, SetRow, TooLarge};
 use crate::site::{Site, SiteKind};
 use std::cmp::Ordering;
 
@@ -17,18 +17,18 @@ pub(super) struct Key {
 /// A record as it was read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Record<'a> {
-    pub row: Row<'a>,
+    pub row: SetRow<'a>,
     pub rows: u64,
     pub length: usize,
 }
 
-pub(super) fn record_len(row: &Row, labelled: bool) -> usize {
+pub(super) fn record_len(row: &SetRow, labelled: bool) -> usize {
     let site = if row.site.kind() == SiteKind::Ipv4 { 4 } else { 16 };
     9 + site + if labelled { LABEL_LEN + row.id.map_or(0, <[u8]>::len) } else { 0 }
 }
 
 /// Writes a record over `bytes`, which are exactly as long as [`record_len`] says.
-pub(super) fn write(bytes: &mut [u8], row: &Row, rows: u32, labelled: bool) {
+pub(super) fn write(bytes: &mut [u8], row: &SetRow, rows: u32, labelled: bool) {
     let (site, site_len) = row.site.to_bytes();
     bytes[..8].copy_from_slice(&row.time_us.to_le_bytes());
     bytes[8] = row.site.kind() as u8;
@@ -48,7 +48,7 @@ pub(super) fn write(bytes: &mut [u8], row: &Row, rows: u32, labelled: bool) {
 pub(super) fn read(bytes: &[u8], labelled: bool) -> Option<Record<'_>> {
     let time_us = i64::from_le_bytes(*bytes.first_chunk()?);
     let (site, site_len) = Site::from_bytes(*bytes.get(8)?, bytes.get(9..)?)?;
-    let mut row = Row { time_us, site, id: None, accuracy_km: None };
+    let mut row = SetRow { time_us, site, id: None, accuracy_km: None };
     let mut length = 9 + site_len;
     let mut rows = 1;
     if labelled {
@@ -67,7 +67,7 @@ pub(super) fn read(bytes: &[u8], labelled: bool) -> Option<Record<'_>> {
 }
 
 /// The order in which the first row stands for all of the same event: `(time, site, id, radius)`, none last.
-pub(super) fn compare(a: &Row, b: &Row) -> Ordering {
+pub(super) fn compare(a: &SetRow, b: &SetRow) -> Ordering {
     (a.time_us.cmp(&b.time_us))
         .then_with(|| a.site.cmp(&b.site))
         .then_with(|| none_last(a.id, b.id, |a, b| a.cmp(b)))

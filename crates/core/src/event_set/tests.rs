@@ -31,7 +31,7 @@ fn set(rows: &[DecidedLeg], labelled: bool, merge_every: usize) -> Vec<u8> {
     for (i, (time, n, id)) in rows.iter().enumerate() {
         let id = id.map(|id| [id + b'0']);
         let row =
-            Row { time_us: *time, site: site(*n), id: id.as_ref().map(|id| &id[..]), accuracy_km: None };
+            SetRow { time_us: *time, site: site(*n), id: id.as_ref().map(|id| &id[..]), accuracy_km: None };
         while let Err(full) = append(&mut block, &row) {
             match full {
                 Full::Grow(size) => block.resize(size, 0),
@@ -110,7 +110,7 @@ fn a_growing_set_stays_bounded_by_its_distinct_events() {
     let mut block = vec![0; 256];
     initialize(&mut block, Thresholds::default(), false);
     for i in 0..60_000_i64 {
-        let row = Row { time_us: i % 1000 * 1_000_000, site: site(1), id: None, accuracy_km: None };
+        let row = SetRow { time_us: i % 1000 * 1_000_000, site: site(1), id: None, accuracy_km: None };
         while let Err(full) = append(&mut block, &row) {
             match full {
                 Full::Grow(size) => block.resize(size, 0),
@@ -132,7 +132,7 @@ fn a_very_long_id_finds_room() {
     let id = vec![b'x'; 3 * MERGE_FROM];
     for merged_before in [false, true] {
         let mut block = set(&[(1, 1, Some(1))], true, if merged_before { 1 } else { 9 });
-        let row = Row { time_us: 2, site: site(2), id: Some(&id), accuracy_km: None };
+        let row = SetRow { time_us: 2, site: site(2), id: Some(&id), accuracy_km: None };
         let mut tries = 0;
         while let Err(full) = append(&mut block, &row) {
             tries += 1;

@@ -151,7 +151,7 @@ impl Networks {
     }
 
     /// Returns whether any network has coordinates.
-    pub fn place_anything(&self) -> bool {
+    pub fn has_coordinates(&self) -> bool {
         self.places
     }
 

@@ -9,14 +9,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalystRow {
     pub baseline_entity: Arc<str>,
-    pub known: Known,
+    pub known: KnownItem,
     pub valid_from: Micros,
     /// `None`: without end.
     pub valid_until: Option<Micros>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum KnownItem {
     Place(PlaceKey),
     Transition(Transition),
 }
@@ -47,8 +47,8 @@ impl Overlay {
         for row in rows {
             let of_entity = overlay.of.entry(row.baseline_entity.clone()).or_default();
             let validities = match row.known.clone() {
-                Known::Place(place) => of_entity.places.entry(place.under(learn)).or_default(),
-                Known::Transition(transition) => {
+                KnownItem::Place(place) => of_entity.places.entry(place.under(learn)).or_default(),
+                KnownItem::Transition(transition) => {
                     of_entity.transitions.entry(transition.under(learn)).or_default()
                 }
             };

@@ -39,7 +39,7 @@ pub struct Evaluation<'a> {
 /// The state that continues an evaluation with later events: a row for each entity and for each baseline entity. Each
 /// row is valid as of its own last event, whatever the others did since, so rows from different scans can be combined.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+pub struct EvaluationState {
     pub entities: BTreeMap<Arc<str>, EntityState>,
     pub baselines: BTreeMap<Arc<str>, BaselineState>,
 }
@@ -79,11 +79,11 @@ pub fn evaluate<'a>(
 /// left in it belong to legs that arrive later.
 pub fn resume_towards<'a>(
     horizon: Micros,
-    state: &'a State,
+    state: &'a EvaluationState,
     settled: &mut SettledByEntity,
     policy: Policy,
     events: &'a [EvaluatedEvent],
-) -> Result<(Evaluation<'a>, State), Late> {
+) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     if let Some(late) = events.iter().find_map(|event| state.is_late(policy.rule, event)) {
         return Err(late);
     }
@@ -98,18 +98,18 @@ pub fn resume_towards<'a>(
 /// Continues from a state. Evaluating a history at once equals evaluating it up to any time and resuming with the rest.
 /// Every event must be later than the evaluated events of its own entity and baseline entity. Others may be further on.
 pub fn resume<'a>(
-    state: &'a State,
+    state: &'a EvaluationState,
     rule: &Rule,
     events: &'a [EvaluatedEvent],
     analysts: &[AnalystRow],
     suppressions: &[Suppression],
-) -> Result<(Evaluation<'a>, State), Late> {
+) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     let analysts = Overlay::new(analysts, rule.learn);
     let policy = Policy { rule, analysts: &analysts, suppressions };
     resume_towards(Micros::MIN, state, &mut SettledByEntity::new(), policy, events)
 }
 
-impl State {
+impl EvaluationState {
     /// Returns whether this event comes too late to be evaluated after the state, so its past must be evaluated again.
     /// An event at the very time of the last one is late too: it may come before it in the order, or be the same event.
     pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
@@ -169,7 +169,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         Self::with(policy, BTreeMap::new(), BTreeMap::new())
     }
 
-    pub fn resume(policy: Policy<'r>, state: &'a State) -> Self {
+    pub fn resume(policy: Policy<'r>, state: &'a EvaluationState) -> Self {
         let entities = state.entities.iter().map(|(entity, kept)| {
             let journey = EntityJourney::after(kept.last.as_ref());
             let evaluated_until = Some(kept.evaluated_until);
@@ -271,7 +271,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     }
 
     /// Ends the evaluation, and returns its results with the state that continues it.
-    pub fn end(mut self) -> (Evaluation<'a>, State) {
+    pub fn end(mut self) -> (Evaluation<'a>, EvaluationState) {
         let rule = self.policy.rule;
         for (baseline_entity, state) in &mut self.baselines {
             state.forget(rule);
@@ -287,7 +287,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             entities.insert(entity, kept);
         }
         self.evaluation.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
-        (self.evaluation, State { entities, baselines: self.baselines })
+        (self.evaluation, EvaluationState { entities, baselines: self.baselines })
     }
 
     fn learn(&mut self, event: &EvaluatedEvent, class: &AddressClass, leg: Option<Leg<&EvaluatedEvent>>) {

@@ -48,7 +48,7 @@
 //! trials of *other* places, while the trial of the place itself continues underneath.
 //! Under [`settings::Learn::Encountered`], the first event makes a place known.
 //!
-//! **What a scan keeps** ([`evaluate::State`]) is one row for each entity and one for each baseline entity:
+//! **What a scan keeps** ([`evaluate::EvaluationState`]) is one row for each entity and one for each baseline entity:
 //! | of | what | bounded by |
 //! |---|---|---|
 //! | an entity | its last ordinary event; the time until which it was evaluated | one |
@@ -60,11 +60,11 @@
 //! | | the transitions that were traveled | pairs of places within 180 days |
 //!
 //! Each row is valid as of the last event of its own entity or baseline entity. An event is therefore late only if its
-//! own entity or baseline entity is further on ([`evaluate::State::is_late`]). It costs nothing that the files of
+//! own entity or baseline entity is further on ([`evaluate::EvaluationState::is_late`]). It costs nothing that the files of
 //! others arrived sooner. A state cannot be rebuilt from a recent window of events: a trial may be the latest of a
 //! chain that began long ago, and a contested place stays contested forever. A scan therefore keeps checkpoints, which
 //! are rows as of several times. For a late event it takes the newest checkpoints that are older, continues from there,
-//! and may stop as soon as its state equals a checkpoint, because nothing changes after that ([`evaluate::State`] is
+//! and may stop as soon as its state equals a checkpoint, because nothing changes after that ([`evaluate::EvaluationState`] is
 //! `PartialEq` and drops what cannot matter anymore).
 //!
 //! The rule's settings, the rows of analysts, suppressions and networks are inputs of every call and not part of a
@@ -115,10 +115,12 @@ pub mod verdict;
 
 pub use address_class::AddressClass;
 pub use alert::{AlertIdentity, Assignment, StoredAlert, assign};
-pub use analyst_row::{AnalystRow, Known, Overlay};
+pub use analyst_row::{AnalystRow, KnownItem, Overlay};
 pub use baseline::{BaselineState, LearnedPlace, LearnedTransition, PlaceRecord, PlaceState, TravelPeriod};
 pub use checkpoint::Checkpoint;
-pub use evaluate::{EntityState, Evaluation, Evaluator, Late, State, Step, evaluate, resume, resume_towards};
+pub use evaluate::{
+    EntityState, Evaluation, EvaluationState, Evaluator, Late, Step, evaluate, resume, resume_towards,
+};
 pub use event::{EvaluatedEvent, EventDetails, Treatment};
 pub use evidence::Evidence;
 pub use incident::{Crossings, DecidedLeg, Grouping, Incident, OtherEdition};

@@ -59,21 +59,21 @@ impl CurrentLocation {
 
 impl EvaluatedEvent {
     /// The event where its address is now.
-    pub fn at(self, placement: CurrentLocation) -> Self {
+    pub fn at(self, location: CurrentLocation) -> Self {
         let mut event = self;
-        event.coordinates = placement.coordinates;
-        event.accuracy_km = placement.accuracy_km;
-        event.country_code = placement.country_code;
-        event.subdivision = placement.subdivision;
-        event.city = placement.city;
-        event.anonymizer = placement.anonymizer;
-        event.hosting = placement.hosting.is_some();
-        event.carrier = placement.carrier;
-        event.asn = placement.asn;
-        event.treatment = placement.treatment;
-        event.details.country = placement.country;
-        event.details.as_organization = placement.as_organization;
-        event.details.hosting = placement.hosting;
+        event.coordinates = location.coordinates;
+        event.accuracy_km = location.accuracy_km;
+        event.country_code = location.country_code;
+        event.subdivision = location.subdivision;
+        event.city = location.city;
+        event.anonymizer = location.anonymizer;
+        event.hosting = location.hosting.is_some();
+        event.carrier = location.carrier;
+        event.asn = location.asn;
+        event.treatment = location.treatment;
+        event.details.country = location.country;
+        event.details.as_organization = location.as_organization;
+        event.details.hosting = location.hosting;
         event
     }
 }
@@ -90,7 +90,7 @@ impl EntityState {
         let Self { evaluated_until, last, mut grouping } = self;
         let last = match last {
             Some(event) if event.site.address().is_some() => {
-                look_up(event.site, event.time)?.map(|placement| event.at(placement))
+                look_up(event.site, event.time)?.map(|location| event.at(location))
             }
             // Coordinates are what they are.
             last => return Ok(Self { evaluated_until, last, grouping }),
@@ -199,16 +199,16 @@ fn relocated_stop<E>(
     if stop.site.address().is_none() {
         return Ok(Some(Relocated { stop, place: None }));
     }
-    let Some(placement) = look_up(stop.site, stop.time_us)? else { return Ok(None) };
-    let place = placement.teaches(rule);
+    let Some(location) = look_up(stop.site, stop.time_us)? else { return Ok(None) };
+    let place = location.teaches(rule);
     if place.is_none() {
         return Ok(None);
     }
-    let CurrentLocation { coordinates, accuracy_km, .. } = placement;
+    let CurrentLocation { coordinates, accuracy_km, .. } = location;
     Ok(Some(Relocated { stop: Stop { coordinates, accuracy_km, ..stop }, place }))
 }
 
-/// Returns the stronger of two standings: known, then contested, then on trial. Of two equal standings it returns the
+/// Returns the stronger of two states: known, then contested, then on trial. Of two equal states it returns the
 /// older one; of two trials, the one with more days.
 fn stronger(a: PlaceState, b: PlaceState) -> PlaceState {
     let rank = |state: &PlaceState| match state {

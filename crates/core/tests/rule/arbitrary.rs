@@ -13,7 +13,7 @@ use travel_core::place::{Anonymizer, Carrier};
 use travel_core::rule::settings::{DAY, HOUR, SECOND};
 use travel_core::rule::*;
 
-/// Everything that a evaluation is made of.
+/// The inputs of an evaluation.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub rule: Rule,
@@ -201,8 +201,8 @@ fn places() -> impl Strategy<Value = PlaceKey> {
 
 fn analyst_row(last: Micros) -> impl Strategy<Value = AnalystRow> {
     let known = prop_oneof![
-        places().prop_map(Known::Place),
-        (places(), places()).prop_map(|(from, to)| Known::Transition(Transition { from, to })),
+        places().prop_map(KnownItem::Place),
+        (places(), places()).prop_map(|(from, to)| KnownItem::Transition(Transition { from, to })),
     ];
     let hours = last / HOUR;
     (select(BASELINES.to_vec()), known, 0..hours, prop::option::of(0..hours)).prop_map(

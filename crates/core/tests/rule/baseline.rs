@@ -221,7 +221,7 @@ fn a_learnt_row_says_since_when() {
 // Transitions.
 
 /// Once to Tokyo, slowly, and back; then the place is forgotten and reached at once.
-fn travelled_and_forgotten(again: Micros) -> [EvaluatedEvent; 5] {
+fn traveled_and_forgotten(again: Micros) -> [EvaluatedEvent; 5] {
     [
         event(time(0, 9, 0), LONDON),
         event(time(3, 9, 0), TOKYO),
@@ -232,8 +232,8 @@ fn travelled_and_forgotten(again: Micros) -> [EvaluatedEvent; 5] {
 }
 
 #[test]
-fn a_transition_that_was_travelled_at_any_speed_is_known() {
-    let events = travelled_and_forgotten(time(40, 9, 0));
+fn a_transition_that_was_traveled_at_any_speed_is_known() {
+    let events = traveled_and_forgotten(time(40, 9, 0));
     assert_eq!(last_reasons(&iam_user(), &events), ["known_transition"]);
     assert_eq!(last_reasons(&encountered(), &events), NONE, "where the rule learns them");
     let proven = Rule { learn_transitions: true, ..Rule::default() };
@@ -242,8 +242,8 @@ fn a_transition_that_was_travelled_at_any_speed_is_known() {
 
 #[test]
 fn transitions_from_before_a_rule_stopped_learning_them_count_no_more() {
-    let events = travelled_and_forgotten(time(40, 9, 0));
-    let (_, state) = resume(&State::default(), &iam_user(), &events[..4], &[], &[]).unwrap();
+    let events = traveled_and_forgotten(time(40, 9, 0));
+    let (_, state) = resume(&EvaluationState::default(), &iam_user(), &events[..4], &[], &[]).unwrap();
     for rule in [encountered(), Rule { learn: Learn::Proven, ..iam_user() }] {
         let (evaluation, _) = resume(&state, &rule, &events[4..], &[], &[]).unwrap();
         assert!(evaluation.verdicts[0].is_raised(), "{:?}", evaluation.verdicts[0].reasons);
@@ -261,7 +261,7 @@ fn what_was_learnt_by_proof_is_known_to_a_rule_that_now_learns_what_it_encounter
         event_from(time(9, 9, 20), home, "192.0.2.1"),
         event(time(9, 9, 30), TOKYO),
     ];
-    let (_, state) = resume(&State::default(), &Rule::default(), &events[..3], &[], &[]).unwrap();
+    let (_, state) = resume(&EvaluationState::default(), &Rule::default(), &events[..3], &[], &[]).unwrap();
     let (evaluation, _) = resume(&state, &encountered(), &events[3..], &[], &[]).unwrap();
     let raised: Vec<bool> = evaluation.verdicts.iter().map(Verdict::is_raised).collect();
     assert_eq!(raised, [false, false]);
@@ -283,9 +283,9 @@ fn a_transition_has_a_direction() {
 #[test]
 fn a_transition_is_known_for_180_days() {
     let arrived = time(3, 9, 0);
-    let known = travelled_and_forgotten(arrived + TRANSITION_MEMORY);
+    let known = traveled_and_forgotten(arrived + TRANSITION_MEMORY);
     assert_eq!(last_reasons(&iam_user(), &known), ["known_transition"]);
-    let too_late = travelled_and_forgotten(arrived + TRANSITION_MEMORY + 1);
+    let too_late = traveled_and_forgotten(arrived + TRANSITION_MEMORY + 1);
     assert_eq!(last_reasons(&iam_user(), &too_late), NONE);
     let learned = evaluate(&iam_user(), &too_late, &[], &[]).transitions;
     assert_eq!(learned.len(), 2, "that way again, and back 178 days ago: {learned:?}");
@@ -293,7 +293,7 @@ fn a_transition_is_known_for_180_days() {
 
 #[test]
 fn a_leg_to_a_passing_event_is_no_travel() {
-    let mut events = travelled_and_forgotten(time(40, 9, 0));
+    let mut events = traveled_and_forgotten(time(40, 9, 0));
     events[1].treatment = Some(Treatment::Vpn);
     assert_eq!(last_reasons(&iam_user(), &events), NONE);
 }
@@ -382,9 +382,9 @@ fn a_verdict_says_which_places_were_not_known() {
 
 #[test]
 fn a_backfill_learns_as_a_live_feed_would_have() {
-    let events = travelled_and_forgotten(time(40, 9, 0));
+    let events = traveled_and_forgotten(time(40, 9, 0));
     let whole = evaluate(&iam_user(), &events, &[], &[]);
-    let mut state = State::default();
+    let mut state = EvaluationState::default();
     let mut verdicts = Vec::new();
     for event in &events {
         let before = state;
@@ -402,9 +402,9 @@ fn a_state_takes_only_what_is_later_than_its_own() {
     let nine = time(0, 9, 0);
     let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..by("other", event(nine + HOUR, MADRID)) };
     let events = [event(nine, LONDON), vpn, of("bob", by("bob's", event(nine + 2 * HOUR, LONDON)))];
-    let (_, state) = resume(&State::default(), &iam_user(), &events, &[], &[]).unwrap();
+    let (_, state) = resume(&EvaluationState::default(), &iam_user(), &events, &[], &[]).unwrap();
     let late = |event| resume(&state, &iam_user(), &[event], &[], &[]).err().map(|late| late.evaluated_until);
-    assert_eq!(late(event(nine, LONDON)), Some(nine + HOUR), "alice was evaluated by until then");
+    assert_eq!(late(event(nine, LONDON)), Some(nine + HOUR), "alice was evaluated until then");
     assert_eq!(late(by("third", event(nine + HOUR, LONDON))), Some(nine + HOUR), "of that very second");
     assert_eq!(late(event(nine + HOUR + 1, LONDON)), None, "bob is further on");
     assert_eq!(late(of("carol", event(nine, LONDON))), Some(nine), "the key was evaluated until then");

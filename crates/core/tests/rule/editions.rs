@@ -14,7 +14,7 @@ use travel_core::site::Site;
 /// An edition: the place data of each address.
 type Edition = BTreeMap<Site, CurrentLocation>;
 
-fn placement(event: &EvaluatedEvent) -> CurrentLocation {
+fn location(event: &EvaluatedEvent) -> CurrentLocation {
     CurrentLocation {
         coordinates: event.coordinates,
         accuracy_km: event.accuracy_km,
@@ -32,7 +32,7 @@ fn placement(event: &EvaluatedEvent) -> CurrentLocation {
 }
 
 fn edition_of(events: &[EvaluatedEvent]) -> Edition {
-    events.iter().map(|event| (event.site, placement(event))).collect()
+    events.iter().map(|event| (event.site, location(event))).collect()
 }
 
 fn located(events: &[EvaluatedEvent], edition: &Edition) -> Vec<EvaluatedEvent> {
@@ -43,7 +43,7 @@ fn look_up(edition: &Edition) -> impl FnMut(Site, Micros) -> Result<Option<Curre
     |site, _| Ok(edition.get(&site).cloned())
 }
 
-fn relocated(state: State, rule: &Rule, edition: &Edition) -> State {
+fn relocated(state: EvaluationState, rule: &Rule, edition: &Edition) -> EvaluationState {
     let entities = state.entities.into_iter().map(|(name, state)| {
         let Ok(state) = state.relocated(rule, look_up(edition));
         (name, state)
@@ -52,7 +52,7 @@ fn relocated(state: State, rule: &Rule, edition: &Edition) -> State {
         let Ok(state) = state.relocated(rule, look_up(edition));
         (name, state)
     });
-    State { entities: entities.collect(), baselines: baselines.collect() }
+    EvaluationState { entities: entities.collect(), baselines: baselines.collect() }
 }
 
 /// A history, a later edition in which its addresses are elsewhere or nowhere, and when it comes.
@@ -65,13 +65,13 @@ fn changes() -> impl Strategy<Value = (Case, Edition, Micros)> {
             }
             let before = edition_of(&case.events);
             let after =
-                before.iter().zip(elsewhere).filter_map(|((site, placement_before), (from, fate))| {
-                    let placement = match fate {
+                before.iter().zip(elsewhere).filter_map(|((site, location_before), (from, fate))| {
+                    let location = match fate {
                         0 => return None,
-                        1 => placement_before.clone(),
-                        _ => placement(from.get(&other.events)),
+                        1 => location_before.clone(),
+                        _ => location(from.get(&other.events)),
                     };
-                    Some((*site, placement))
+                    Some((*site, location))
                 });
             let at = at.get(&case.events).time;
             (case, after.collect(), at)
@@ -88,7 +88,7 @@ proptest! {
     fn after_a_new_edition_all_is_as_by_that_edition_alone((case, edition, at) in changes()) {
         let analysts = Overlay::new(&case.analysts, case.rule.learn);
         let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
         let before = evaluate(&case.rule, &old, &case.analysts, &case.suppressions);
         let mut settled = SettledByEntity::new();
@@ -130,7 +130,7 @@ proptest! {
     #[test]
     fn a_relocated_state_is_of_the_present_edition_alone((case, edition, at) in changes()) {
         let old: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= at).cloned().collect();
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let (_, state) = resume(&nothing, &case.rule, &old, &case.analysts, &case.suppressions).unwrap();
 
         let same = relocated(state.clone(), &case.rule, &edition_of(&case.events));
@@ -147,7 +147,7 @@ proptest! {
         };
         for kept in state.entities.values() {
             if let Some(last) = &kept.last {
-                prop_assert_eq!(&placement(last).coordinates, &edition[&last.site].coordinates);
+                prop_assert_eq!(&location(last).coordinates, &edition[&last.site].coordinates);
                 prop_assert_eq!(AddressClass::of(last, &case.rule), AddressClass::Ordinary);
             }
         }
@@ -169,11 +169,11 @@ proptest! {
 
 const NOON: Micros = time(3, 12, 0);
 
-fn state_after(events: &[EvaluatedEvent]) -> State {
-    resume(&State::default(), &Rule::default(), events, &[], &[]).unwrap().1
+fn state_after(events: &[EvaluatedEvent]) -> EvaluationState {
+    resume(&EvaluationState::default(), &Rule::default(), events, &[], &[]).unwrap().1
 }
 
-fn learned(state: &State) -> Vec<(String, &'static str)> {
+fn learned(state: &EvaluationState) -> Vec<(String, &'static str)> {
     let places = &state.baselines["alice"].places;
     let word = |(place, record): (&PlaceKey, &PlaceRecord)| {
         (place.city.as_deref().unwrap_or_default().to_owned(), record.state.into_str())
@@ -193,7 +193,7 @@ fn contested() -> Vec<EvaluatedEvent> {
 #[test]
 fn a_known_place_moves_with_its_address_and_stays_known() {
     let state = state_after(&contested()[..2]);
-    let edition = Edition::from([(contested()[0].site, placement(&event_from(0, NEW_YORK, "192.0.2.5")))]);
+    let edition = Edition::from([(contested()[0].site, location(&event_from(0, NEW_YORK, "192.0.2.5")))]);
     let state = relocated(state, &Rule::default(), &edition);
     assert_eq!(learned(&state), [("New York".to_owned(), "known")]);
     let last = state.entities["key"].last.as_ref().unwrap();
@@ -207,7 +207,7 @@ fn a_contested_place_that_moves_begins_a_new_trial_and_one_that_stays_is_contest
     let mut edition = edition_of(&contested());
     let stayed = relocated(state.clone(), &Rule::default(), &edition);
     assert_eq!(learned(&stayed), learned(&state));
-    edition.insert(contested()[2].site, placement(&event(0, PARIS)));
+    edition.insert(contested()[2].site, location(&event(0, PARIS)));
     let moved = relocated(state, &Rule::default(), &edition);
     assert_eq!(learned(&moved), [("Paris".to_owned(), "trial"), ("London".to_owned(), "known")]);
     let paris = &moved.baselines["alice"].places[&place(PARIS)];
@@ -222,7 +222,7 @@ fn a_contested_place_that_moves_begins_a_new_trial_and_one_that_stays_is_contest
 fn places_that_become_one_keep_the_stronger_standing() {
     let state = state_after(&contested());
     let mut edition = edition_of(&contested());
-    edition.insert(contested()[2].site, placement(&event(0, LONDON)));
+    edition.insert(contested()[2].site, location(&event(0, LONDON)));
     let merged = relocated(state, &Rule::default(), &edition);
     assert_eq!(learned(&merged), [("London".to_owned(), "known")]);
     let london = &merged.baselines["alice"].places[&place(LONDON)];
@@ -284,7 +284,7 @@ fn two_holders_are_never_seen_across_editions() {
     let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &[] };
     let has_two_holders = |edition: &Edition, mut settled: SettledByEntity| {
         let events = located(&events, edition);
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let (after, _) = resume_towards(NOON + HOUR, &nothing, &mut settled, policy, &events).unwrap();
         assert_eq!(after.verdicts.len(), 1);
         assert_eq!(after.incidents.len(), 1);
@@ -294,6 +294,6 @@ fn two_holders_are_never_seen_across_editions() {
     assert!(has_two_holders(&same, past(None)));
     assert!(has_two_holders(&same, past(Some(1))), "the new edition says so, too");
     let mut moved = same.clone();
-    moved.insert(events[1].site, placement(&event(0, LONDON)));
+    moved.insert(events[1].site, location(&event(0, LONDON)));
     assert!(!has_two_holders(&moved, past(Some(1))));
 }

@@ -210,7 +210,7 @@ fn two_holders_sees_as_far_back_from_a_state_that_was_kept() {
     let rule = Rule { keep_alive: 24 * HOUR, raise_from: Some(first), ..plain() };
     let mut events = flips(&[0, 1, 2]);
     events.extend([event(first - MINUTE, LONDON), event(first, MADRID), event(first + 20 * HOUR, LONDON)]);
-    let (_, state) = resume(&State::default(), &rule, &events, &[], &[]).unwrap();
+    let (_, state) = resume(&EvaluationState::default(), &rule, &events, &[], &[]).unwrap();
     let again = [event(first + 23 * HOUR, TOKYO)];
     let (then, _) = resume(&state, &rule, &again, &[], &[]).unwrap();
     assert_eq!(then.incidents[0].legs.len(), 2);

@@ -43,10 +43,10 @@ proptest! {
         };
         let parts: Vec<Vec<EvaluatedEvent>> = (0..cuts.len()).map(part).collect();
 
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let (whole, end) =
             resume(&nothing, &case.rule, &case.events, &case.analysts, &case.suppressions).unwrap();
-        let mut state = State::default();
+        let mut state = EvaluationState::default();
         let mut verdicts = Vec::new();
         let mut incidents = BTreeMap::new();
         let mut learned = (Vec::new(), Vec::new());
@@ -68,11 +68,11 @@ proptest! {
     }
 }
 
-fn stored_and_read(state: &State) -> State {
+fn stored_and_read(state: &EvaluationState) -> EvaluationState {
     fn through_text<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
         serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
     }
-    State {
+    EvaluationState {
         entities: state.entities.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
         baselines: state.baselines.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
     }
@@ -84,7 +84,7 @@ proptest! {
     #[test]
     fn a_checkpoint_is_the_state_that_evaluating_up_to_it_ends_in(case in cases()) {
         let whole = evaluated(&case);
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let up_to = |time: Micros| {
             let events: Vec<EvaluatedEvent> = case.events.iter().filter(|event| event.time <= time).cloned().collect();
             resume(&nothing, &case.rule, &events, &case.analysts, &case.suppressions).unwrap().1
@@ -149,7 +149,7 @@ proptest! {
         let go_on = |state, events| {
             resume(state, &case.rule, events, &case.analysts, &case.suppressions).unwrap()
         };
-        let nothing = State::default();
+        let nothing = EvaluationState::default();
         let (whole, end) = go_on(&nothing, &case.events);
         let (first, half) = go_on(&nothing, &parts[0]);
         let (second, state) = go_on(&half, &parts[1]);

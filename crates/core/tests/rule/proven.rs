@@ -207,16 +207,16 @@ fn an_analyst_s_row_makes_a_held_place_known_while_it_is_in_force_and_no_longer(
     let said: Vec<_> =
         verdicts.iter().filter(|(at, _)| at % DAY == time(0, 9, 1)).map(|(_, r)| r.clone()).collect();
     assert_eq!(said, [vec![], vec!["known_place"], vec![]]);
-    assert_eq!(standing_with(&Rule::default(), &events, &row, TOKYO), Some("contested"));
+    assert_eq!(state_with(&Rule::default(), &events, &row, TOKYO), Some("contested"));
 }
 
 #[test]
 fn for_the_trial_of_other_places_an_analyst_s_place_counts_as_known() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), MADRID)]);
     let row = |from| [known_place(TOKYO, from, None)];
-    assert_eq!(standing_with(&Rule::default(), &events, &row(time(1, 0, 0)), MADRID), Some("contested"));
+    assert_eq!(state_with(&Rule::default(), &events, &row(time(1, 0, 0)), MADRID), Some("contested"));
     assert_eq!(
-        standing_with(&Rule::default(), &events, &row(time(2, 9, 0)), MADRID),
+        state_with(&Rule::default(), &events, &row(time(2, 9, 0)), MADRID),
         Some("trial"),
         "not in force yet"
     );
@@ -226,11 +226,11 @@ fn for_the_trial_of_other_places_an_analyst_s_place_counts_as_known() {
 fn beneath_an_analyst_s_row_the_trial_of_its_own_place_goes_on() {
     let row = [known_place(PARIS, 0, None), known_place(TOKYO, 0, None)];
     let events = after(&paris(&[2, 3, 4, 9]));
-    assert_eq!(standing_with(&Rule::default(), &events[..4], &row, PARIS), Some("trial"));
-    assert_eq!(standing_with(&Rule::default(), &events, &row, PARIS), Some("known"));
+    assert_eq!(state_with(&Rule::default(), &events[..4], &row, PARIS), Some("trial"));
+    assert_eq!(state_with(&Rule::default(), &events, &row, PARIS), Some("known"));
     for held in [[LONDON, TOKYO], [TOKYO, LONDON]] {
         let held = after(&[event(time(2, 9, 0), held[0]), event(time(2, 9, 1), held[1])]);
-        assert_eq!(standing_with(&Rule::default(), &held, &row, TOKYO), Some("contested"));
+        assert_eq!(state_with(&Rule::default(), &held, &row, TOKYO), Some("contested"));
     }
 }
 
@@ -288,7 +288,7 @@ fn known_place_needs_both_places() {
 
 #[test]
 fn an_intruder_s_place_does_not_become_normal_by_use_beside_the_owner_s() {
-    // The owner works from 9 to 18 in London; somebody uses the key hourly in Madrid from day 10 on, for a month.
+    // The owner works from 9 to 18 in London; an intruder uses the key hourly in Madrid from day 10 on, for a month.
     let owner = (0..40).flat_map(|day| (9..=18).map(move |hour| event(time(day, hour, 0), LONDON)));
     let intruder = (10..40).flat_map(|day| (0..24).map(move |hour| event(time(day, hour, 30), MADRID)));
     let events: Vec<_> = owner.chain(intruder).collect();

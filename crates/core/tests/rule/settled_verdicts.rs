@@ -12,10 +12,10 @@ const NOON: Micros = time(0, 12, 0);
 /// Goes on from the state of `cut` with verdicts that stand until `until`.
 fn go_on<'a>(
     case: &Case,
-    state: &'a State,
+    state: &'a EvaluationState,
     events: &'a [EvaluatedEvent],
     settled: &mut SettledByEntity,
-) -> (Evaluation<'a>, State) {
+) -> (Evaluation<'a>, EvaluationState) {
     let analysts = Overlay::new(&case.analysts, case.rule.learn);
     let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
     let newest = events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
@@ -54,7 +54,7 @@ proptest! {
         times.sort();
         let [cut, pruned_before, until] = times;
         let (before, after): (Vec<_>, Vec<_>) = case.events.iter().cloned().partition(|event| event.time <= cut);
-        let (nothing, mut none) = (State::default(), SettledByEntity::new());
+        let (nothing, mut none) = (EvaluationState::default(), SettledByEntity::new());
         let (_, state) = go_on(&case, &nothing, &before, &mut none);
         let (whole, end) = go_on(&case, &state, &after, &mut none);
         let mut settled = pasts_of(&whole.verdicts, &case.rule, cut, until, pruned_before);
@@ -95,7 +95,7 @@ fn what_was_said_stands_whatever_is_said_now() {
         analysts: Vec::new(),
         suppressions: Vec::new(),
     };
-    let nothing = State::default();
+    let nothing = EvaluationState::default();
     let (evaluation, _) = go_on(&case, &nothing, &events, &mut SettledByEntity::from([(entity, past)]));
     assert_eq!(evaluation.verdicts.len(), 1);
     assert_eq!(evaluation.verdicts[0].to_time(), NOON + 3 * MINUTE);

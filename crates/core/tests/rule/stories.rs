@@ -67,7 +67,7 @@ fn the_default_rule() {
     assert_eq!(first.incidents[0].legs.len(), 4);
     assert_eq!(first.incidents[0].severity, Severity::Medium);
     assert!(first.incidents[0].evidence.contains(&Evidence::TwoHolders));
-    // It is details as held.
+    // Tokyo is contested.
     assert_eq!(state(&rule, &events, TOKYO), Some("contested"));
 
     // The alert is archived as expected: the places of its raised legs that were not known are entered.
@@ -75,10 +75,10 @@ fn the_default_rule() {
     for verdict in first.verdicts.iter().filter(|verdict| verdict.is_raised()) {
         for (end, known) in [(verdict.leg.from, verdict.from_known), (verdict.leg.to, verdict.to_known)] {
             let place = end.event.place(rule.learn).unwrap();
-            if !known && entered.iter().all(|row| row.known != Known::Place(place.clone())) {
+            if !known && entered.iter().all(|row| row.known != KnownItem::Place(place.clone())) {
                 entered.push(AnalystRow {
                     baseline_entity: "alice".into(),
-                    known: Known::Place(place),
+                    known: KnownItem::Place(place),
                     valid_from: first.incidents[0].last_seen,
                     valid_until: None,
                 });
@@ -99,7 +99,7 @@ fn the_default_rule() {
     }
     // Without the analyst's word it goes on.
     assert_eq!(evaluate(&rule, &events, &[], &[]).incidents[0].legs.len(), 6);
-    assert_eq!(standing_with(&rule, &events, &entered, TOKYO), Some("contested"), "beneath the row");
+    assert_eq!(state_with(&rule, &events, &entered, TOKYO), Some("contested"), "beneath the row");
 }
 
 #[test]

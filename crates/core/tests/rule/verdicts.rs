@@ -66,15 +66,15 @@ fn same_asn_where_the_rule_ignores_it_and_both_ends_are_in_one() {
 }
 
 #[test]
-fn no_mark_applies_to_a_leg_that_touches_tor_but_networks_do() {
+fn no_attribute_applies_to_a_leg_that_touches_tor_but_named_networks_do() {
     let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
     let rule = Rule { ignored: all, downgraded: all, ..plain() };
     let tor = |event| EvaluatedEvent { anonymizer: Some(Anonymizer::Tor), asn: Some(1), ..event };
-    let marked = EvaluatedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
-    assert_eq!(on(&rule, tor(home()), marked.clone()), [""; 0]);
-    assert_eq!(on(&rule, home(), marked.clone()), ["hosting", "carrier"]);
-    assert!(!evaluate(&rule, &[tor(home()), marked.clone()], &[], &[]).verdicts[0].downgraded);
-    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..marked };
+    let with_attributes = EvaluatedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
+    assert_eq!(on(&rule, tor(home()), with_attributes.clone()), [""; 0]);
+    assert_eq!(on(&rule, home(), with_attributes.clone()), ["hosting", "carrier"]);
+    assert!(!evaluate(&rule, &[tor(home()), with_attributes.clone()], &[], &[]).verdicts[0].downgraded);
+    let vpn = EvaluatedEvent { treatment: Some(Treatment::Vpn), ..with_attributes };
     assert_eq!(on(&rule, tor(home()), vpn), ["vpn"]);
     let trust = |event| EvaluatedEvent { treatment: Some(Treatment::Trusted), ..event };
     assert_eq!(on(&rule, trust(tor(home())), trust(there())), ["trusted_network"]);
@@ -183,7 +183,7 @@ fn all_reasons_are_kept() {
 
 #[test]
 fn a_downgraded_attribute_at_either_end_lowers_but_does_not_suppress() {
-    let marked = [
+    let with_attributes = [
         (
             NetworkAttributes { anonymizer: true, ..NetworkAttributes::default() },
             EvaluatedEvent { anonymizer: Some(Anonymizer::Proxy), ..home() },
@@ -197,7 +197,7 @@ fn a_downgraded_attribute_at_either_end_lowers_but_does_not_suppress() {
             EvaluatedEvent { carrier: Some(Carrier::Mobile), ..home() },
         ),
     ];
-    for (downgraded, end) in marked {
+    for (downgraded, end) in with_attributes {
         let rule = Rule { downgraded, ..plain() };
         let other_end = EvaluatedEvent { time: ARRIVES + MINUTE, ..end.clone() };
         for events in [[end, there()], [there(), other_end]] {

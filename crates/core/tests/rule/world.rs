@@ -128,10 +128,10 @@ pub fn reasons_with(
 
 /// The state of a place after these events; `None` where it is not among the learned ones.
 pub fn state(rule: &Rule, events: &[EvaluatedEvent], spot: Spot) -> Option<&'static str> {
-    standing_with(rule, events, &[], spot)
+    state_with(rule, events, &[], spot)
 }
 
-pub fn standing_with(
+pub fn state_with(
     rule: &Rule,
     events: &[EvaluatedEvent],
     analysts: &[AnalystRow],
@@ -143,13 +143,18 @@ pub fn standing_with(
 }
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {
-    AnalystRow { baseline_entity: "alice".into(), known: Known::Place(place(spot)), valid_from, valid_until }
+    AnalystRow {
+        baseline_entity: "alice".into(),
+        known: KnownItem::Place(place(spot)),
+        valid_from,
+        valid_until,
+    }
 }
 
 pub fn known_transition(from: Spot, to: Spot, valid_from: Micros) -> AnalystRow {
     AnalystRow {
         baseline_entity: "alice".into(),
-        known: Known::Transition(Transition { from: place(from), to: place(to) }),
+        known: KnownItem::Transition(Transition { from: place(from), to: place(to) }),
         valid_from,
         valid_until: None,
     }

@@ -103,7 +103,7 @@ fn full_disk(file: &mut File, bytes: &[u8]) -> io::Result<()> {
     if !bytes.starts_with(b"{") {
         return Err(io::ErrorKind::StorageFull.into());
     }
-    copy::write_all(file, bytes)
+    directory::write_all(file, bytes)
 }
 
 /// A disk on which nothing fits.
@@ -117,10 +117,10 @@ fn the_first_statement_copies_and_uses_what_is_there() {
     scene.copy_over("a.mmdb", &of("London"));
     assert_eq!(scene.ask(&mut scene.process()), some("London"));
     assert_eq!(fs::metadata(scene.folder()).unwrap().permissions().mode() & 0o777, 0o700);
-    let name = format!("{}.mmdb", copy::digest_of(&of("London")).as_str());
+    let name = format!("{}.mmdb", directory::digest_of(&of("London")).as_str());
     assert_eq!(scene.copies(), std::slice::from_ref(&name));
     assert_eq!(fs::metadata(scene.folder().join(name)).unwrap().permissions().mode() & 0o777, 0o400);
-    assert_eq!(names(&scene.folder()).len(), 4, "the copy, the manifest, the lock, the looks, no leavings");
+    assert_eq!(names(&scene.folder()).len(), 4, "the copy, the manifest, the lock, the check log, and nothing else");
 }
 
 #[test]
@@ -344,7 +344,7 @@ fn the_first_statement_after_a_long_time_sees_what_changed_meanwhile() {
             change(&scene);
             scene.pass(3600 * SECOND);
             let late = scene.now.get();
-            // Whoever of a statement's processes looks first: all see the same, which is the new.
+            // Whichever process of a statement checks first, all of them see the same generation, the new one.
             if worker_first {
                 assert_eq!(ask(&mut worker, false, late), city);
             }
@@ -421,18 +421,18 @@ fn the_first_statement_waits_for_another_process_and_can_be_interrupted() {
 }
 
 #[test]
-fn a_cancelled_copy_leaves_nothing_behind() {
+fn a_canceled_copy_leaves_nothing_behind() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
     let mut calls = 0;
-    let cancelled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+    let canceled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut cancel = || {
             calls += 1;
-            assert!(calls < 4, "cancelled");
+            assert!(calls < 4, "canceled");
         };
         let _ = scene.process().stack_for(&scene.setting(), 1, true, &mut cancel);
     }));
-    assert!(cancelled.is_err());
+    assert!(canceled.is_err());
     assert_eq!(names(&scene.folder()), ["check_log", "lock"]);
     assert_eq!(scene.ask(&mut scene.process()), some("London"));
 }
@@ -449,7 +449,7 @@ fn databases_that_appear_after_none_are_used_at_once() {
 
 #[test]
 fn a_generation_after_none_does_not_change_what_came_before() {
-    let serving = Serving { digest: copy::digest_of(b""), size: 1, in_memory: None, locates: None };
+    let serving = Serving { digest: directory::digest_of(b""), size: 1, in_memory: None, locates: None };
     let entry =
         Entry { path: "x".into(), state: SourceState::Missing, refused: None, serving: Some(serving) };
     let mut manifest = Manifest::first("x", 1, vec![entry.clone()], 0);
@@ -468,14 +468,14 @@ fn without_room_for_a_copy_the_file_is_read_into_memory() {
     other.writer = full_disk;
     assert_eq!(scene.ask(&mut one), (Some("London".into()), 1));
     assert_eq!(scene.ask(&mut other), some("London"));
-    assert_eq!(names(&scene.folder()).len(), 3, "the lock, the looks and the manifest: no copy, no leavings");
+    assert_eq!(names(&scene.folder()).len(), 3, "the lock, the check log and the manifest, but no copy");
     let status = &scene.statuses(&mut other)[0];
     assert_eq!(status.status, "in_use");
     assert!(status.detail.as_ref().unwrap().starts_with("read into memory"));
 
     scene.pass(SECOND);
     assert_eq!(scene.ask(&mut one), some("London"), "not tried every second");
-    one.writer = copy::write_all;
+    one.writer = directory::write_all;
     scene.pass(MEMORY_RETRY_US);
     scene.ask(&mut one);
     scene.pass(SECOND);
@@ -572,7 +572,7 @@ fn old_generations_stay_for_a_day_and_while_somebody_uses_them() {
     drop(reader);
     scene.pass(25 * 3600 * SECOND);
     publish("Rome");
-    let kept = ["Berlin", "Rome"].map(|city| format!("{}.mmdb", copy::digest_of(&of(city)).as_str()));
+    let kept = ["Berlin", "Rome"].map(|city| format!("{}.mmdb", directory::digest_of(&of(city)).as_str()));
     assert!(scene.copies().iter().all(|name| kept.contains(name)), "{:?}", scene.copies());
     assert_eq!(scene.copies().len(), 2);
 }

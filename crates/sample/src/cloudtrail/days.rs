@@ -125,7 +125,7 @@ impl Stage {
     }
 
     /// Those who were really under way.
-    pub fn travellers(&mut self) {
+    pub fn travelers(&mut self) {
         let bob = bob();
         self.sign_in(&bob, march(MONDAY, 12, 58, 0), JERSEY_CITY, true);
         for day in [MONDAY, TUESDAY] {

@@ -25,7 +25,7 @@ pub fn records() -> Vec<Record> {
     story.ordinary_days();
     story.machines();
     story.services();
-    story.travellers();
+    story.travelers();
     story.failed_sign_ins();
     story.stolen_key_of_alice();
     story.stolen_session_of_carol();

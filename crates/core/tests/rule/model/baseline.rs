@@ -1,9 +1,9 @@
-//! 3: what is learned.
+//! What the model learns.
 
 use super::{Model, Place};
 use std::collections::BTreeSet;
 use travel_core::rule::settings::DAY;
-use travel_core::rule::{Known, Learn, Micros};
+use travel_core::rule::{KnownItem, Learn, Micros};
 
 impl Model<'_> {
     pub(super) fn baseline_entity(&self, i: usize) -> Option<String> {
@@ -116,7 +116,7 @@ impl Model<'_> {
         known
     }
 
-    pub(super) fn rows_in_force(&self, of: &str, at: Micros) -> impl Iterator<Item = &Known> {
+    pub(super) fn rows_in_force(&self, of: &str, at: Micros) -> impl Iterator<Item = &KnownItem> {
         self.analysts
             .iter()
             .filter(move |row| {
@@ -129,7 +129,7 @@ impl Model<'_> {
 
     pub(super) fn row_holds(&self, of: &str, place: &Place, at: Micros) -> bool {
         self.rows_in_force(of, at)
-            .any(|known| matches!(known, Known::Place(key) if self.place_of_row(key) == *place))
+            .any(|known| matches!(known, KnownItem::Place(key) if self.place_of_row(key) == *place))
     }
 
     pub(super) fn places(&self, of: &str) -> BTreeSet<Place> {

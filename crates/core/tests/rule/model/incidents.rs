@@ -1,4 +1,4 @@
-//! 4: raised legs that belong together.
+//! Which raised legs the model groups into one incident.
 
 use super::{Model, ModelIncident, ModelVerdict};
 use std::collections::BTreeSet;

@@ -2,13 +2,13 @@
 //! to event. Written from the meaning of a rule alone; of the crate it uses the types of what goes in, and the
 //! distance.
 
+mod answer;
 mod baseline;
 mod incidents;
 mod suppression;
 mod verdicts;
-mod words;
 
-pub use words::in_words;
+pub use answer::in_words;
 
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};

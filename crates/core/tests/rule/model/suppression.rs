@@ -1,4 +1,4 @@
-//! 2: suppressions.
+//! Which legs the model suppresses.
 
 use travel_core::rule::{EvaluatedEvent, Suppression};
 

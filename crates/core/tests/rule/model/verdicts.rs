@@ -1,10 +1,10 @@
-//! 2 and 5: every reason that applies, and what a leg shows.
+//! The verdicts of the model: the reasons and the evidence of each leg.
 
 use super::suppression::fits;
 use super::{Model, ModelVerdict, Place};
 use travel_core::place::Anonymizer;
 use travel_core::rule::settings::DAY;
-use travel_core::rule::{Known, Learn, Treatment};
+use travel_core::rule::{KnownItem, Learn, Treatment};
 use travel_core::site::SiteKind;
 
 impl Model<'_> {
@@ -29,7 +29,7 @@ impl Model<'_> {
                 let learned = self.places(&of).into_iter().filter(|place| *place.0 == **country);
                 let row = self
                     .rows_in_force(&of, b.time)
-                    .any(|known| matches!(known, Known::Place(key) if key.country_code == *country));
+                    .any(|known| matches!(known, KnownItem::Place(key) if key.country_code == *country));
                 !row && !learned.into_iter().any(|place| self.known(&of, &place, to, b.time))
             });
             if self.learning(&of, b.time) {
@@ -40,10 +40,10 @@ impl Model<'_> {
             }
             if let Some((p, q)) = self.place(from).zip(self.place(to)) {
                 let row = self.rows_in_force(&of, b.time).any(|known| match known {
-                    Known::Transition(pair) => {
+                    KnownItem::Transition(pair) => {
                         self.place_of_row(&pair.from) == p && self.place_of_row(&pair.to) == q
                     }
-                    Known::Place(_) => false,
+                    KnownItem::Place(_) => false,
                 });
                 if row || self.travels(&of, &p, &q, to).iter().any(|then| b.time - then <= 180 * DAY) {
                     reasons.push("known_transition");

@@ -9,7 +9,7 @@ use crate::rules::reevaluation::{Reevaluation, RestartPoint};
 use crate::rules::write::EvaluatedMember;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::{EvaluatedEvent, Micros, State};
+use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros};
 
 /// The events of a step, and what must be evaluated again because of them.
 pub(super) struct SortedEvents {
@@ -49,10 +49,10 @@ impl Members {
         mut self,
         rule: &str,
         events: &[EvaluatedEvent],
-    ) -> Result<(Vec<EvaluatedMember>, Vec<EvaluatedMember>, State), TravelError> {
+    ) -> Result<(Vec<EvaluatedMember>, Vec<EvaluatedMember>, EvaluationState), TravelError> {
         let entities = newest(&entities(events), &mut self.entities);
         let baselines = newest(&baselines(events), &mut self.baselines);
-        let mut state = State::default();
+        let mut state = EvaluationState::default();
         for member in &entities {
             if let Some(newest) = member.checkpoints.newest(rule)? {
                 state.entities.insert(member.name.clone(), newest);

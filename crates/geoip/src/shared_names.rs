@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 /// The names that were seen. After [`KEPT_NAMES`] names the set starts again. Records keep the names that they use.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct SharedNames {
     held: HashSet<Arc<str>>,
 }
 
 const KEPT_NAMES: usize = 1 << 15;
 
-impl Names {
+impl SharedNames {
     /// Replaces each text of a record with the stored one.
     pub fn share(&mut self, fields: &mut Fields) {
         let texts = [
@@ -50,7 +50,7 @@ mod tests {
     fn equal_names_of_two_records_are_one() {
         let record = || Fields { city: Some("London".into()), ..Fields::default() };
         let (mut a, mut b) = (record(), record());
-        let mut names = Names::default();
+        let mut names = SharedNames::default();
         names.share(&mut a);
         names.share(&mut b);
         assert!(Arc::ptr_eq(a.city.as_ref().unwrap(), b.city.as_ref().unwrap()));

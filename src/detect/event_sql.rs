@@ -4,7 +4,7 @@ use super::arguments::Arguments;
 use super::columns::{Expression, StandardColumns};
 use super::event_time::EventTime;
 use super::expression;
-use super::place::{LocationType, number, place, place_as_given, source_kind};
+use super::place::{LocationType, location_sql, number, place_as_given, source_kind};
 use super::source::is_textual;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
@@ -99,7 +99,7 @@ impl Events {
             available: columns.source().column_names(),
         })?;
         let time = EventTime::of(time, arguments)?;
-        let (location_type, place) = place(&columns)?;
+        let (location_type, place) = location_sql(&columns)?;
         let carried = [&names[..], more].concat();
         let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
         let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
@@ -185,7 +185,7 @@ impl Events {
 
     /// The conditions that an event is ignored, and that it is located, as SQL over the columns `address` (or
     /// `latitude` and `longitude`) and `event_time`.
-    pub fn fates(&self) -> (&'static str, &'static str) {
+    pub fn ignored_and_located(&self) -> (&'static str, &'static str) {
         match self.location_type {
             LocationType::Address => (
                 "travel_internal.is_ignored(travel.source_ip(address), event_time)",

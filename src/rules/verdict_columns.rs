@@ -9,11 +9,11 @@ use travel_core::message::{LegEnd, Sentence, message, travel_time};
 use travel_core::rule::{EvaluatedEvent, Verdict};
 
 /// The columns of a row by name.
-pub type VerdictColumns = Map<String, Value>;
+pub type RowColumns = Map<String, Value>;
 
 /// The row of a verdict, without the alert that it belongs to.
-pub fn verdict(rule: &str, verdict: &Verdict) -> VerdictColumns {
-    let mut row = VerdictColumns::new();
+pub fn verdict_columns(rule: &str, verdict: &Verdict) -> RowColumns {
+    let mut row = RowColumns::new();
     row.insert("rule".to_owned(), json!(rule));
     row.insert("raised".to_owned(), json!(verdict.is_raised()));
     row.insert("reasons".to_owned(), verdict.reasons.iter().map(|reason| json!(reason.into_str())).collect());

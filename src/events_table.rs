@@ -8,7 +8,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
 use crate::pg::jsonb::{self, Node};
 use crate::pg::report::Report;
-use crate::pg::row::{Row, RowType};
+use crate::pg::row::{RowType, RowWriter};
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -159,7 +159,7 @@ impl Ingested {
 
     fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let row_type = call.site_cache(|| RowType::of_call(call))?;
-        let mut row = Row::<4>::new();
+        let mut row = RowWriter::<4>::new();
         row.i64(Some(self.records));
         row.i64(Some(self.inserted));
         row.i64(Some(self.records - self.inserted - self.skipped));
