@@ -1,4 +1,4 @@
-//! The verdicts that stand when members are evaluated again: those between the checkpoint from which a member resumes
+//! The settled verdicts of members that are evaluated again: those between the checkpoint from which a member resumes
 //! and the time after which its events are evaluated.
 
 use super::checkpoints::MemberKind;
@@ -17,7 +17,7 @@ pub struct SettledHistory {
     pub raised: HashMap<String, RaisedLeg>,
 }
 
-/// Loads the verdicts that stand of these members, in order of arrival. Legs that arrive in the same second are in the
+/// Loads the settled verdicts of these members, in order of arrival. Legs that arrive in the same second are in the
 /// order of the addresses or coordinates at which they arrive, as events are.
 pub fn load(inputs: &EvaluationInputs, reevaluation: &Reevaluation) -> Result<SettledHistory, TravelError> {
     let mut history = SettledHistory::default();

@@ -83,7 +83,7 @@ pub fn is_labelled(bytes: &[u8]) -> bool {
     header::is_labelled(bytes)
 }
 
-/// Rows that came without a site which could have a place, counted but not kept.
+/// The number of rows that were not located.
 pub fn unlocated_rows(bytes: &[u8]) -> u64 {
     Header::load(bytes).unlocated_rows
 }

@@ -125,7 +125,7 @@ proptest! {
         }
     }
 
-    /// Where the history is gone: a state that is relocated by the edition that it is of is what it was, and no place
+    /// Where the history is gone: a state that is relocated under its own edition is unchanged, and no place
     /// from which a leg can start is of another edition than the present one.
     #[test]
     fn a_relocated_state_is_of_the_present_edition_alone((case, edition, at) in changes()) {
@@ -160,7 +160,7 @@ proptest! {
             }
             prop_assert!(kept.after_anchor.iter().all(|place| kept.places.contains_key(place)));
         }
-        // It can be gone on with.
+        // Evaluation can continue from it.
         let later: Vec<EvaluatedEvent> =
             located(&case.events, &edition).into_iter().filter(|event| event.time > at).collect();
         resume(&state, &case.rule, &later, &case.analysts, &case.suppressions).unwrap();

@@ -1,11 +1,11 @@
-//! How a place is proven, and what holds it.
+//! How a place is proven, and what contests it.
 
 use crate::world::*;
 use travel_core::place::Anonymizer;
 use travel_core::rule::settings::DAY;
 use travel_core::rule::*;
 
-/// London is learned on day 0. Paris is near it, so that nothing holds it; Madrid and Tokyo are far.
+/// London is learned on day 0. Paris is near it, so nothing contests it; Madrid and Tokyo are far.
 fn learned() -> Vec<EvaluatedEvent> {
     vec![event(time(0, 9, 0), LONDON)]
 }
@@ -52,7 +52,7 @@ fn a_place_becomes_known_by_that_event_and_not_before_it() {
     let row = evaluation.places.iter().find(|learned| learned.place == place(PARIS)).unwrap();
     assert_eq!(row.state, PlaceState::Known { since: time(9, 12, 0) });
     assert_eq!(row.first_seen, time(2, 12, 0));
-    // A leg that arrives at the proving event itself: from nowhere, which holds nothing.
+    // A leg that arrives at the proving event itself: from nowhere, which contests nothing.
     let mut events = after(&paris(&[2, 3, 4, 9]));
     events.push(event(time(9, 11, 59), NOWHERE));
     let evaluation = evaluate(&Rule::default(), &events, &[], &[]);
@@ -94,7 +94,7 @@ fn a_known_place_that_was_forgotten_is_on_trial_again() {
 }
 
 #[test]
-fn a_leg_over_the_thresholds_from_a_known_place_holds() {
+fn a_leg_over_the_thresholds_from_a_known_place_contests() {
     assert_eq!(
         becomes(&[event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)], TOKYO),
         Some("contested")
@@ -104,7 +104,7 @@ fn a_leg_over_the_thresholds_from_a_known_place_holds() {
 }
 
 #[test]
-fn a_leg_to_a_known_place_holds_from_its_arrival_on() {
+fn a_leg_to_a_known_place_contests_from_its_arrival_on() {
     let events = after(&[event(time(2, 9, 0), TOKYO), event(time(2, 9, 1), LONDON)]);
     let places = evaluate(&Rule::default(), &events, &[], &[]).places;
     let tokyo = places.iter().find(|learned| learned.place == place(TOKYO)).unwrap();
@@ -113,7 +113,7 @@ fn a_leg_to_a_known_place_holds_from_its_arrival_on() {
 }
 
 #[test]
-fn entities_of_one_person_hold_each_other_s_places() {
+fn entities_of_one_person_contest_each_other_s_places() {
     let other = EvaluatedEvent { entity: "other".into(), ..event(time(2, 9, 1), TOKYO) };
     assert_eq!(
         becomes(&[event(time(2, 9, 0), LONDON), other], TOKYO),
@@ -123,7 +123,7 @@ fn entities_of_one_person_hold_each_other_s_places() {
 }
 
 #[test]
-fn events_at_places_that_are_not_known_neither_hold_nor_hide() {
+fn events_at_places_that_are_not_known_neither_contest_nor_hide() {
     let two_trials = [event(time(2, 9, 0), MADRID), event(time(2, 9, 1), TOKYO)];
     assert_eq!(becomes(&two_trials, MADRID), Some("trial"));
     assert_eq!(becomes(&two_trials, TOKYO), Some("trial"));
@@ -136,7 +136,7 @@ fn events_at_places_that_are_not_known_neither_hold_nor_hide() {
 }
 
 #[test]
-fn only_consecutive_events_hold() {
+fn only_consecutive_events_contest() {
     // London, Paris (known), Madrid: London is not consecutive to Madrid. 1053 km from Paris, 1264 from London.
     let proven = paris(&[2, 3, 4, 9]);
     let events = [event(time(9, 11, 0), LONDON), event(time(9, 13, 10), MADRID)];
@@ -146,7 +146,7 @@ fn only_consecutive_events_hold() {
 }
 
 #[test]
-fn two_events_of_the_place_itself_hold_it_too() {
+fn two_events_of_the_place_itself_contest_it_too() {
     // A country without a city: its addresses may be far apart.
     let somewhere = |spot: Spot| Spot { subdivision: None, city: None, ..spot };
     let events = [
@@ -157,7 +157,7 @@ fn two_events_of_the_place_itself_hold_it_too() {
 }
 
 #[test]
-fn the_event_that_would_make_it_known_can_hold_it() {
+fn the_event_that_would_make_it_known_can_contest_it() {
     let days = [event(time(2, 23, 0), TOKYO), event(time(3, 23, 0), TOKYO), event(time(4, 23, 0), TOKYO)];
     let flown = [&days[..], &[event(time(10, 9, 0), LONDON), event(time(10, 23, 0), TOKYO)]].concat();
     assert_eq!(becomes(&flown, TOKYO), Some("known"));
@@ -166,7 +166,7 @@ fn the_event_that_would_make_it_known_can_hold_it() {
 }
 
 #[test]
-fn after_the_trial_and_before_its_next_event_a_place_can_still_be_held() {
+fn after_the_trial_and_before_its_next_event_a_place_can_still_be_contested() {
     let days = [event(time(2, 23, 0), TOKYO), event(time(3, 23, 0), TOKYO), event(time(4, 23, 0), TOKYO)];
     let trial_is_over = Rule { trial_period: 3 * DAY, ..Rule::default() };
     let events =
@@ -175,7 +175,7 @@ fn after_the_trial_and_before_its_next_event_a_place_can_still_be_held() {
 }
 
 #[test]
-fn once_known_nothing_holds_it() {
+fn once_known_nothing_contests_it() {
     let days = [
         event(time(2, 23, 0), TOKYO),
         event(time(3, 23, 0), TOKYO),
@@ -189,7 +189,7 @@ fn once_known_nothing_holds_it() {
 }
 
 #[test]
-fn a_held_place_stays_held() {
+fn a_contested_place_stays_contested() {
     let mut events = vec![event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)];
     events.extend((60..80).map(|day| event(time(day, 9, 0), TOKYO)));
     assert_eq!(becomes(&events, TOKYO), Some("contested"), "also after it was unseen for long");
@@ -198,11 +198,11 @@ fn a_held_place_stays_held() {
 }
 
 #[test]
-fn an_analyst_s_row_makes_a_held_place_known_while_it_is_in_force_and_no_longer() {
-    let held = [event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)];
+fn an_analyst_s_row_makes_a_contested_place_known_while_it_is_in_force_and_no_longer() {
+    let contested = [event(time(2, 9, 0), LONDON), event(time(2, 9, 1), TOKYO)];
     let again = |day| [event(time(day, 9, 0), LONDON), event(time(day, 9, 1), TOKYO)];
     let row = [known_place(TOKYO, time(3, 0, 0), Some(time(5, 0, 0)))];
-    let events = after(&[&held[..], &again(4), &again(6)].concat());
+    let events = after(&[&contested[..], &again(4), &again(6)].concat());
     let verdicts = reasons_with(&Rule::default(), &events, &row, &[]);
     let said: Vec<_> =
         verdicts.iter().filter(|(at, _)| at % DAY == time(0, 9, 1)).map(|(_, r)| r.clone()).collect();
@@ -228,9 +228,9 @@ fn beneath_an_analyst_s_row_the_trial_of_its_own_place_goes_on() {
     let events = after(&paris(&[2, 3, 4, 9]));
     assert_eq!(state_with(&Rule::default(), &events[..4], &row, PARIS), Some("trial"));
     assert_eq!(state_with(&Rule::default(), &events, &row, PARIS), Some("known"));
-    for held in [[LONDON, TOKYO], [TOKYO, LONDON]] {
-        let held = after(&[event(time(2, 9, 0), held[0]), event(time(2, 9, 1), held[1])]);
-        assert_eq!(state_with(&Rule::default(), &held, &row, TOKYO), Some("contested"));
+    for contested in [[LONDON, TOKYO], [TOKYO, LONDON]] {
+        let contested = after(&[event(time(2, 9, 0), contested[0]), event(time(2, 9, 1), contested[1])]);
+        assert_eq!(state_with(&Rule::default(), &contested, &row, TOKYO), Some("contested"));
     }
 }
 
@@ -255,7 +255,7 @@ fn an_anonymizer_begins_and_ends_no_trial() {
 }
 
 #[test]
-fn an_anonymizer_holds_no_trial_and_hides_nothing_that_does() {
+fn an_anonymizer_contests_no_trial_and_hides_nothing_that_does() {
     let from_london = [hidden(event(time(2, 9, 0), LONDON)), event(time(2, 9, 1), TOKYO)];
     assert_eq!(becomes(&from_london, TOKYO), Some("trial"));
     let to_london = [event(time(2, 9, 0), TOKYO), hidden(event(time(2, 9, 1), LONDON))];

@@ -1,4 +1,4 @@
-//! Verdicts that stand, between the state that evaluating again goes on from and the time from which it evaluates.
+//! Settled verdicts: those between the checkpoint a rescan resumes from and the time it evaluates from.
 
 use crate::arbitrary::{Case, cases};
 use crate::world::*;
@@ -9,7 +9,7 @@ use travel_core::rule::*;
 
 const NOON: Micros = time(0, 12, 0);
 
-/// Goes on from the state of `cut` with verdicts that stand until `until`.
+/// Resumes from the state of `cut`, with settled verdicts until `until`.
 fn go_on<'a>(
     case: &Case,
     state: &'a EvaluationState,

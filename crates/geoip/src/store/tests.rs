@@ -619,8 +619,8 @@ fn a_real_file_goes_through_the_store() {
     assert_eq!(place.city.as_deref(), Some("London"));
 }
 
-/// Processes on the real clock, with a file that is replaced all the time: whoever works for the same statement,
-/// however late it comes to it, sees the same set.
+/// Processes on the real clock, with a file that is replaced all the time: every process that works for one
+/// statement, however late it joins, sees the same set.
 #[test]
 fn all_processes_of_a_statement_choose_the_same_generation() {
     const PROCESSES: usize = 6;

@@ -45,7 +45,7 @@ impl Model<'_> {
         stay
     }
 
-    /// Walks the trials of a stay: which event would make the place known, were it not for what holds it; else where
+    /// Walks the trials of a stay: which event would make the place known, if nothing contested it; otherwise, where
     /// its last trial begins.
     fn trials(&self, of: &str, stay: &[usize]) -> Result<usize, usize> {
         let at = |i: usize| self.events[i].time;
@@ -66,13 +66,13 @@ impl Model<'_> {
         }
     }
 
-    /// The event from which on the place is held, of those before the n-th.
-    fn held(&self, of: &str, place: &Place, n: usize) -> Option<usize> {
+    /// The first event before the n-th from which on the place is contested.
+    fn contested(&self, of: &str, place: &Place, n: usize) -> Option<usize> {
         if self.rule.learn == Learn::Encountered {
             return None;
         }
         let key = (of.to_owned(), place.clone(), n);
-        if let Some(known) = self.held.borrow().get(&key) {
+        if let Some(known) = self.contested.borrow().get(&key) {
             return *known;
         }
         let restricted: Vec<usize> = self
@@ -80,17 +80,17 @@ impl Model<'_> {
             .into_iter()
             .filter(|i| *i < n && (self.place(*i).as_ref() == Some(place) || self.known_then(of, *i)))
             .collect();
-        let held = restricted.windows(2).find(|pair| {
+        let contested = restricted.windows(2).find(|pair| {
             let here = |i: usize| self.place(i).as_ref() == Some(place);
             (here(pair[0]) || here(pair[1]))
                 && self.impossible(pair[0], pair[1])
-                // There are no trials before the learning is over.
+                // Trials begin only after the learning period.
                 && !self.learning(of, self.events[pair[1]].time)
                 && !self.known(of, place, pair[1], self.events[pair[1]].time)
         });
-        let held = held.map(|pair| pair[1]);
-        self.held.borrow_mut().insert(key, held);
-        held
+        let contested = contested.map(|pair| pair[1]);
+        self.contested.borrow_mut().insert(key, contested);
+        contested
     }
 
     /// Whether what was learned from the events before the n-th makes the place known at this time.
@@ -99,7 +99,7 @@ impl Model<'_> {
         let Some(last) = stay.last() else { return false };
         at - self.events[*last].time <= self.rule.forget_after
             && self.trials(of, &stay).is_ok()
-            && self.held(of, place, n).is_none()
+            && self.contested(of, place, n).is_none()
     }
 
     /// Whether an event's place was known when it happened, or became known by it, or an analyst's row makes it count.
@@ -149,8 +149,8 @@ impl Model<'_> {
                 let at = |i: usize| self.events[i].time;
                 let stay = self.stay(&of, &place, n);
                 let (first, last) = (stay[0], stay[stay.len() - 1]);
-                if let Some(since) = self.held(&of, &place, n) {
-                    // Of the stay in which it was held.
+                if let Some(since) = self.contested(&of, &place, n) {
+                    // The first event of the stay in which it was contested.
                     let first = self.stay(&of, &place, since + 1)[0];
                     learned.push((of.clone(), place, "contested", at(since), at(first), at(last)));
                 } else if now - at(last) <= self.rule.forget_after {

@@ -63,7 +63,7 @@ pub fn answer(
         events: counted_once(rows),
         analysts,
         suppressions,
-        held: RefCell::default(),
+        contested: RefCell::default(),
         known_then: RefCell::default(),
     };
     let mut verdicts = Vec::new();
@@ -106,7 +106,7 @@ struct Model<'a> {
     events: Vec<&'a EvaluatedEvent>,
     analysts: &'a [AnalystRow],
     suppressions: &'a [Suppression],
-    held: RefCell<HashMap<(String, Place, usize), Option<usize>>>,
+    contested: RefCell<HashMap<(String, Place, usize), Option<usize>>>,
     known_then: RefCell<HashMap<usize, bool>>,
 }
 
