@@ -1,6 +1,6 @@
-//! The functions that read CloudTrail documents and records: `travel.records`, `travel.parse`, `travel.try_parse`, and the
-//! functions for single values, such as `travel.event_time` and `travel.source_ip`. What a record means is decided in
-//! `travel_cloudtrail`.
+//! The functions that read CloudTrail documents and records: `travel.records`, `travel.parse`, `travel.try_parse`, and
+//! the functions for single values, such as `travel.event_time` and `travel.source_ip`. What a record means is decided
+//! in `travel_cloudtrail`.
 
 use crate::pg::errors::{CloudTrailError, TravelError};
 use crate::pg::function::{Call, f64_datum, pg_function};

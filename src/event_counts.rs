@@ -1,5 +1,5 @@
-//! Counts for the notice at the end of `travel.detect`: the events that it evaluated, and those that were not located. The
-//! window function and the aggregate count the events as they evaluate them, so the notice needs no second pass.
+//! Counts for the notice at the end of `travel.detect`: the events that it evaluated, and those that were not located.
+//! The window function and the aggregate count the events as they evaluate them, so the notice needs no second pass.
 
 use std::cell::Cell;
 
@@ -16,8 +16,8 @@ thread_local! {
     static RUNNING: Cell<Option<EventCounts>> = const { Cell::new(None) };
 }
 
-/// Counts the events that are evaluated while `body` runs. The counts of an outer call are restored afterwards, also after an
-/// error.
+/// Counts the events that are evaluated while `body` runs. The counts of an outer call are restored afterwards, also
+/// after an error.
 pub fn counting<R>(body: impl FnOnce() -> R) -> (R, EventCounts) {
     struct Restore(Option<EventCounts>);
     impl Drop for Restore {

@@ -107,8 +107,8 @@ impl TableName {
 /// The number of skipped records that get a notice each. The rest are counted in one notice.
 const NAMED_SKIPS: usize = 20;
 
-/// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document would
-/// be lost. No such text of CloudTrail comes near this length.
+/// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document
+/// would be lost. No such text of CloudTrail comes near this length.
 const LONGEST_INDEXED: usize = 2000;
 
 /// The result of ingesting documents.
@@ -181,8 +181,8 @@ fn ingest(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     ingested.row(call)
 }
 
-/// `(target, document text)`, ingests text. A broken document is skipped, and so is a document that is not from CloudTrail. A
-/// text may hold several documents.
+/// `(target, document text)`, ingests text. A broken document is skipped, and so is a document that is not from
+/// CloudTrail. A text may hold several documents.
 fn ingest_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let mut ingested = Ingested::default();

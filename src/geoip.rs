@@ -14,7 +14,7 @@ use crate::pg::row::{RowType, RowWriter};
 use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
-use crate::pg::time::{from_unix_seconds, to_unix_us};
+use crate::pg::time::{from_unix_seconds, statement_start, to_unix_us};
 use pgrx::pg_sys;
 use std::cell::{OnceCell, RefCell};
 use std::ffi::CStr;
@@ -36,17 +36,6 @@ thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
     /// The databases and networks of the running statement, which every row uses.
     static CURRENT: RefCell<Option<Rc<StatementPlaces>>> = const { RefCell::new(None) };
-}
-
-unsafe extern "C-unwind" {
-    /// access/xact.h. pgrx binds it with a guard against C errors, which it does not need: it only returns a variable.
-    fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
-}
-
-/// The start of the statement, in microseconds since 2000-01-01 UTC. It is the same in all processes of a statement.
-fn statement_start() -> i64 {
-    // SAFETY: returns a variable of the backend, and raises nothing.
-    unsafe { GetCurrentStatementStartTimestamp() }
 }
 
 /// The locations of addresses, as of this statement. All processes of a statement see the same databases and networks.
@@ -112,13 +101,14 @@ impl Places {
         Ok(Self { known })
     }
 
-    /// The build time of the oldest database, in microseconds since 2000-01-01 UTC. The combined data is as old as its oldest
-    /// part.
+    /// The build time of the oldest database, in microseconds since 2000-01-01 UTC. The combined data is as old as its
+    /// oldest part.
     pub fn built_at(&self) -> Option<i64> {
         self.known.stack.built_at().map(from_unix_seconds)
     }
 
-    /// A number that identifies the databases and networks together. Two equal editions locate and treat every address alike.
+    /// A number that identifies the databases and networks together. Two equal editions locate and treat every address
+    /// alike.
     pub fn edition(&self) -> i64 {
         let StatementPlaces { stack, networks, edition, .. } = &*self.known;
         *edition.get_or_init(|| networks.edition_with(&stack.edition()))
@@ -134,14 +124,14 @@ impl Places {
         self.known.networks.need_asn()
     }
 
-    /// Returns an error if no database and no named network has coordinates. Without it, the result of the caller would be
-    /// empty without any explanation.
+    /// Returns an error if no database and no named network has coordinates. Without it, the result of the caller would
+    /// be empty without any explanation.
     pub fn require_coordinates(&self) -> Result<(), TravelError> {
         if self.known.networks.has_coordinates() { Ok(()) } else { self.require_located() }
     }
 
-    /// Returns an error if nothing can locate an address that is in no named network. Databases without coordinates are no
-    /// error if some named network has coordinates: the databases are then used for their other data.
+    /// Returns an error if nothing can locate an address that is in no named network. Databases without coordinates are
+    /// no error if some named network has coordinates: the databases are then used for their other data.
     #[inline]
     fn require_located(&self) -> Result<(), TravelError> {
         let StatementPlaces { stack, networks, .. } = &*self.known;
@@ -181,8 +171,8 @@ impl Places {
         self.known.networks.depend_on_time()
     }
 
-    /// The coordinates and the accuracy radius (km) of a host at a time (microseconds since 2000-01-01 UTC). `None` if the host
-    /// is not located, or if a named network says to ignore it.
+    /// The coordinates and the accuracy radius (km) of a host at a time (microseconds since 2000-01-01 UTC). `None` if
+    /// the host is not located, or if a named network says to ignore it.
     #[inline]
     pub fn coordinates(&self, host: IpAddr, at: i64) -> Result<Option<Point>, TravelError> {
         if self.have_networks() {
@@ -291,8 +281,8 @@ fn with_store<T>(
         })
 }
 
-/// The folder for copies of databases. PostgreSQL empties it at every start, and base backups, pg_rewind and pg_checksums
-/// skip it.
+/// The folder for copies of databases. PostgreSQL empties it at every start, and base backups, pg_rewind and
+/// pg_checksums skip it.
 fn store_directory() -> PathBuf {
     // SAFETY: a C string that the server sets at its start.
     let data = unsafe { CStr::from_ptr(pg_sys::DataDir) };

@@ -1,7 +1,7 @@
 //! The named networks of `travel.networks`, as the snapshot of the running statement sees them.
 //!
-//! The table is read directly, not by a query. Every entry point needs the networks, whatever its caller may read, so no
-//! privilege is checked. There is no plan to make, and an empty table costs a statement next to nothing.
+//! The table is read directly, not by a query. Every entry point needs the networks, whatever its caller may read, so
+//! no privilege is checked. There is no plan to make, and an empty table costs a statement next to nothing.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
@@ -18,7 +18,8 @@ use travel_core::network::{Location, NamedNetwork, Networks, Scope, prefix};
 use travel_core::rule::Treatment;
 
 thread_local! {
-    /// The networks that were read last, with their snapshot. They are valid for every statement with an equal snapshot.
+    /// The networks that were read last, with their snapshot. They are valid for every statement with an equal
+    /// snapshot.
     static CURRENT: RefCell<Option<(Snapshot, Rc<Networks>)>> = const { RefCell::new(None) };
 }
 

@@ -2,6 +2,7 @@
 
 use crate::pg::errors::{AccessError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::quoted;
 use crate::pg::role;
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -90,7 +91,7 @@ fn grant_to(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if role::Role::named(role).is_none() {
         return Err(AccessError::RoleNotFound { role: role.to_owned() }.into());
     }
-    let role = pgrx::spi::quote_identifier(role);
+    let role = quoted(role);
     spi::connected(|| {
         for (_, privileges, kind, objects) in RIGHTS.iter().filter(|(of, ..)| *of <= level) {
             let (kind, objects) = (kind.keyword(), objects.join(", "));

@@ -7,7 +7,7 @@ use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{identifiers, literal, quoted};
 use crate::pg::time::looks_like_a_time;
 use pgrx::pg_sys;
-use travel_core::columns::{ColumnType, EVENT, EventColumn};
+use travel_core::columns::{ColumnType, EVENT, EventColumn, PlaceField};
 
 /// Finds a column of an event by its name.
 fn event_column(name: &str) -> Option<&'static EventColumn> {
@@ -26,8 +26,19 @@ fn oid_of(column: &EventColumn) -> pg_sys::Oid {
 }
 
 /// The keys of `columns` that are not columns of an event.
-const BESIDE: [&str; 8] =
-    ["latitude", "longitude", "accuracy_km", "city", "subdivision", "country", "country_code", "record"];
+const BESIDE: [&str; 4 + PlaceField::SUPPLIED.len()] = {
+    let [city, subdivision, country, country_code] = PlaceField::SUPPLIED;
+    [
+        "latitude",
+        "longitude",
+        "accuracy_km",
+        city.into_str(),
+        subdivision.into_str(),
+        country.into_str(),
+        country_code.into_str(),
+        "record",
+    ]
+};
 
 /// The standard columns of a source, as SQL over the source (named `s`) and the record parsed from it (named `r`).
 pub struct StandardColumns<'a> {

@@ -1,8 +1,8 @@
 //! Detection over a table or view of the user: `travel.detect`, `travel.detect_sql` and `travel.coverage`.
 //!
-//! Each function builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the text
-//! instead. The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for every entry
-//! point. Rules ([`crate::rules`]) read their sources through the same modules.
+//! Each function builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the
+//! text instead. The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for
+//! every entry point. Rules ([`crate::rules`]) read their sources through the same modules.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -95,7 +95,8 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// Runs a query. The final step of its aggregates must stay in this process, where the rows are counted, so no plan may
 /// move the whole query into a worker. The planner cannot estimate the number of legs, so joins that are slow for many
-/// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole table.
+/// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole
+/// table.
 fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
@@ -108,8 +109,8 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     ];
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
-        // Where a loop cannot be avoided (a record is parsed row by row) what is off is merely dear, and the price
-        // would make any query look worth compiling.
+        // Where a loop cannot be avoided (a record is parsed row by row), a disabled plan type only gets a high cost,
+        // which would trigger JIT.
         settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows));

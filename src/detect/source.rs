@@ -1,7 +1,7 @@
 //! The source: a table or view of the user, with its name, columns and indexes.
 
 use crate::pg::errors::{SourceError, TravelError};
-use crate::pg::identifier::{c_string, identifiers, quoted};
+use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
 
@@ -261,10 +261,16 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<St
     indexes
 }
 
+/// The name of a relation, schema-qualified and quoted. The schema is missing if another session has just dropped it.
 unsafe fn qualified_name(namespace: pg_sys::Oid, name: *const std::ffi::c_char) -> String {
-    // SAFETY: by the caller, `name` is a C string; a relation's namespace exists.
+    // SAFETY: by the caller, `name` is a C string; that of the schema is one, too, or null.
     unsafe {
         let schema = pg_sys::get_namespace_name(namespace);
-        CStr::from_ptr(pg_sys::quote_qualified_identifier(schema, name)).to_string_lossy().into_owned()
+        let name = CStr::from_ptr(name).to_string_lossy();
+        if schema.is_null() {
+            quoted(&name)
+        } else {
+            qualified(&CStr::from_ptr(schema).to_string_lossy(), &name)
+        }
     }
 }

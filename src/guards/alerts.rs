@@ -1,12 +1,12 @@
 //! The triggers on `travel.alerts`. Analysts may change three columns, and the scan owns the rest. Every change is
 //! recorded in `travel.alert_history`, and archiving an alert as expected makes its locations known.
 
-use super::now;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
+use crate::pg::time::transaction_start;
 use crate::pg::trigger::{Change, Event, Trigger, Tuple, timestamp};
 use pgrx::pg_sys;
 
@@ -33,7 +33,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 return Ok(trigger.proceed());
             }
             let new = if is_scanning() { new } else { edited(&trigger, &old, new, changes)? };
-            Ok(new.with(&[(c"updated_at", timestamp(now()))]).result())
+            Ok(new.with(&[(c"updated_at", timestamp(transaction_start()))]).result())
         }
         Event::Delete { .. } | Event::Truncate if !is_scanning() => Err(GuardError::AlertsAreKept.into()),
         _ => Ok(trigger.proceed()),
@@ -64,7 +64,7 @@ fn edited(trigger: &Trigger, old: &Tuple, new: Tuple, changes: Vec<Change>) -> R
         return Err(GuardError::ReasonWithoutArchive { reason: reason.to_owned() }.into());
     }
     Ok(match (was, is) {
-        (false, true) => new.with(&[(c"archived_at", timestamp(now()))]),
+        (false, true) => new.with(&[(c"archived_at", timestamp(transaction_start()))]),
         // An alert that a scan reopens keeps its reason. An analyst who opens one removes it.
         (true, false) => new.with(&[(c"archived_at", None), (c"archive_reason", None)]),
         _ => new,

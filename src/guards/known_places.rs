@@ -1,12 +1,13 @@
 //! The triggers on `travel.known_places` and `travel.known_transitions`. Scans own the rows that they learned; the
 //! others were entered by analysts or by an alert that was archived as expected.
 
-use super::{check_country_code, now, rule_must_exist, timestamp_text};
+use super::{check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
+use crate::pg::time::{timestamp_text, transaction_start};
 use crate::pg::trigger::{Event, Trigger, Tuple, column_name, timestamp};
 use pgrx::pg_sys;
 
@@ -80,7 +81,7 @@ fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError>
             return Err(GuardError::EnteredSeen { column: name }.into());
         }
     }
-    let from = row.timestamp(c"valid_from").unwrap_or_else(now);
+    let from = row.timestamp(c"valid_from").unwrap_or_else(transaction_start);
     if let Some(until) = row.timestamp(c"valid_until").filter(|until| *until <= from) {
         return Err(
             GuardError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) }.into()
@@ -109,8 +110,8 @@ fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
 
 /// Whether a row is in force now, by the same strict comparisons as in a scan.
 fn is_in_force(row: &Tuple) -> bool {
-    row.timestamp(c"valid_from").is_none_or(|from| from < now())
-        && row.timestamp(c"valid_until").is_none_or(|until| now() < until)
+    row.timestamp(c"valid_from").is_none_or(|from| from < transaction_start())
+        && row.timestamp(c"valid_until").is_none_or(|until| transaction_start() < until)
 }
 
 /// Ends the validity of a row that is in force. The row stays for events from the time in which it was.

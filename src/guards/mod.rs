@@ -22,7 +22,6 @@ use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Trigger, Tuple};
-use pgrx::pg_sys;
 
 /// Checks that a country code has two capital letters, as in ISO 3166-1 alpha-2.
 fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelError> {
@@ -48,15 +47,4 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
         return Ok(());
     }
     Err(GuardError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() }.into())
-}
-
-/// The start of the transaction, which is what SQL's `now()` returns.
-fn now() -> i64 {
-    // SAFETY: reads a variable of the backend.
-    unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
-}
-
-fn timestamp_text(time: i64) -> String {
-    // SAFETY: the result is a C string in a buffer of PostgreSQL's, copied before the next call.
-    unsafe { std::ffi::CStr::from_ptr(pg_sys::timestamptz_to_str(time)) }.to_string_lossy().into_owned()
 }

@@ -1,9 +1,9 @@
 //! The trigger on `travel.networks`. It checks a row before the table's constraints do, with messages that say what to
 //! do.
 
-use super::timestamp_text;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
+use crate::pg::time::timestamp_text;
 use crate::pg::trigger::{Event, Trigger, Tuple};
 use pgrx::pg_sys;
 use std::ffi::CStr;

@@ -1,10 +1,11 @@
 //! The trigger on `travel.suppressions`. A suppression has an author and a reason, and none silences everything
 //! forever.
 
-use super::{check_country_code, rule_must_exist, timestamp_text};
+use super::{check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
+use crate::pg::time::timestamp_text;
 use crate::pg::trigger::{Event, Trigger, text};
 use pgrx::pg_sys;
 

@@ -59,8 +59,8 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
     }
 }
 
-/// Whether an error is the cancel of the session's statement, by a user or by `statement_timeout`. A function can raise the
-/// same SQLSTATE, but not the name of the C function that raises it in PostgreSQL.
+/// Whether an error is the cancel of the session's statement, by a user or by `statement_timeout`. A function can raise
+/// the same SQLSTATE, but not the name of the C function that raises it in PostgreSQL.
 pub fn is_cancel(report: &ErrorReportWithLevel) -> bool {
     report.sql_error_code() == PgSqlErrorCode::ERRCODE_QUERY_CANCELED
         && report.function_name() == Some("ProcessInterrupts")

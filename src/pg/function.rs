@@ -2,24 +2,25 @@
 //!
 //! [`pg_function!`](pg_function) stands beside pgrx's `#[pg_extern(sql = "")]` for these reasons:
 //!
-//! - The SQL of the extension is written by hand, so what `#[pg_extern]` generates for it would not be used: it still needs
-//!   `SqlTranslatable` types for all arguments and results, which many functions here (window function, aggregate support,
-//!   triggers, functions of `internal`) do not have.
+//! - The SQL of the extension is written by hand, so what `#[pg_extern]` generates for it would not be used: it still
+//!   needs `SqlTranslatable` types for all arguments and results, which many functions here (window function, aggregate
+//!   support, triggers, functions of `internal`) do not have.
 //! - `#[pg_extern]` converts each argument to an owned or borrowed Rust value, and a composite result goes through
-//!   `PgHeapTuple`. Functions here run once per event: they read only the arguments that they need, borrow text where it
-//!   lies, and keep what they look up in the call site (`fn_extra`).
+//!   `PgHeapTuple`. Functions here run once per event: they read only the arguments that they need, borrow text where
+//!   it lies, and keep what they look up in the call site (`fn_extra`).
 //! - Errors of a body are values ([`TravelError`]) with SQLSTATE, detail and hint, which the macro raises in one place.
 //!
-//! The cost of the two declarations was not measured against each other. docs/performance.md has the cost of the functions.
+//! The cost of the two declarations was not measured against each other. docs/performance.md has the cost of the
+//! functions.
 
 use super::errors::{TravelError, UsageError};
 use super::inet;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 
-/// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention. The
-/// body is a `fn(&Call) -> Result<Datum, TravelError>`. An error of the body becomes an SQL error. A panic, or an error of
-/// PostgreSQL, unwinds to here and is reported.
+/// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention.
+/// The body is a `fn(&Call) -> Result<Datum, TravelError>`. An error of the body becomes an SQL error. A panic, or an
+/// error of PostgreSQL, unwinds to here and is reported.
 macro_rules! pg_function {
     ($symbol:ident, $info:ident, $body:expr) => {
         #[doc(hidden)]
@@ -119,8 +120,8 @@ impl Call {
         pg_sys::Datum::from(0_usize)
     }
 
-    /// A value that is made at the first call of a call site (one place in one plan) and kept for its later calls. It lives
-    /// in the memory context of the call site and is never dropped, so `T` must not own heap memory.
+    /// A value that is made at the first call of a call site (one place in one plan) and kept for its later calls. It
+    /// lives in the memory context of the call site and is never dropped, so `T` must not own heap memory.
     pub fn site_cache<T>(&self, make: impl FnOnce() -> Result<T, TravelError>) -> Result<&T, TravelError> {
         const { assert!(!std::mem::needs_drop::<T>()) };
         // SAFETY: PostgreSQL gives every call a `flinfo`; nobody else uses its `fn_extra`, and each function caches
@@ -157,19 +158,19 @@ impl Call {
         }
     }
 
-    /// Whether an argument has the same value in every call of this call site, because it is a constant or a parameter of
-    /// the query.
+    /// Whether an argument has the same value in every call of this call site, because it is a constant or a parameter
+    /// of the query.
     pub fn is_stable(&self, n: usize) -> bool {
         // SAFETY: see `site_cache`.
         unsafe { pg_sys::get_fn_expr_arg_stable((*self.fcinfo).flinfo, n as i32) }
     }
 }
 
-/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed or
-/// stored out of line.
+/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed
+/// or stored out of line.
 ///
-/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed or
-/// stored out of line.
+/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed
+/// or stored out of line.
 ///
 /// # Safety
 /// `datum` must be a variable-length value.

@@ -1,8 +1,8 @@
-//! Refuses functions at the time a rule's query calls them: a superuser's rule may not run functions of other roles, and no
-//! rule may run a temporary function of the scanning session.
+//! Refuses functions at the time a rule's query calls them: a superuser's rule may not run functions of other roles,
+//! and no rule may run a temporary function of the scanning session.
 //!
-//! The catalogs are checked before the query runs. The guard covers what they do not record: functions called in the body
-//! of another function, and functions that are replaced between the check and the call.
+//! The catalogs are checked before the query runs. The guard covers what they do not record: functions called in the
+//! body of another function, and functions that are replaced between the check and the call.
 
 use super::errors::{AccessError, TravelError};
 use super::role::Role;
@@ -29,8 +29,8 @@ struct Guard;
 
 impl Guard {
     fn begin() -> Self {
-        // SAFETY: variables of the backend, which has one thread. They are restored when the guard is dropped, also while an
-        // error unwinds.
+        // SAFETY: variables of the backend, which has one thread. They are restored when the guard is dropped, also
+        // while an error unwinds.
         unsafe {
             BEFORE.set((pg_sys::needs_fmgr_hook, pg_sys::fmgr_hook));
             pg_sys::needs_fmgr_hook = Some(is_hooked);
@@ -49,8 +49,8 @@ impl Drop for Guard {
     }
 }
 
-/// PostgreSQL calls this hook for each function that it looks up, except for built-in functions and for those that change
-/// their rights or settings.
+/// PostgreSQL calls this hook for each function that it looks up, except for built-in functions and for those that
+/// change their rights or settings.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn is_hooked(function: pg_sys::Oid) -> bool {
     check(function);
@@ -61,8 +61,8 @@ unsafe extern "C-unwind" fn is_hooked(function: pg_sys::Oid) -> bool {
     }
 }
 
-/// PostgreSQL calls this hook when a function that changes its rights or settings starts. The current role is then already
-/// the one that the function runs as.
+/// PostgreSQL calls this hook when a function that changes its rights or settings starts. The current role is then
+/// already the one that the function runs as.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn on_call(
     event: pg_sys::FmgrHookEventType::Type,

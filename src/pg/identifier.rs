@@ -15,7 +15,8 @@ pub fn qualified(schema: &str, name: &str) -> String {
     format!("{}.{}", quoted(schema), quoted(name))
 }
 
-/// A string literal of SQL. It doubles single quotes only, so `standard_conforming_strings` must be on where it is read.
+/// A string literal of SQL. It doubles single quotes only, so `standard_conforming_strings` must be on where it is
+/// read.
 pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

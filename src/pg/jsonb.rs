@@ -1,8 +1,9 @@
-//! Reading jsonb in its binary form (utils/jsonb.h), without a copy. Every access is checked, and damaged data reads as null.
+//! Reading jsonb in its binary form (utils/jsonb.h), without a copy. Every access is checked, and damaged data reads as
+//! null.
 //!
-//! A container is a header (kind and number of children), then one 4-byte entry per child (in an object, those of all keys
-//! come before those of the values), then the data of the children. An entry has the length of the child's data or, in
-//! every 32nd entry, the offset of its end.
+//! A container is a header (kind and number of children), then one 4-byte entry per child (in an object, those of all
+//! keys come before those of the values), then the data of the children. An entry has the length of the child's data
+//! or, in every 32nd entry, the offset of its end.
 
 use super::attempt::class;
 use super::memory::varlena;
@@ -78,8 +79,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The entries of a container's children and the data behind them, if the container has this flag. `each` is the number
-    /// of entries for each child that the header counts.
+    /// The entries of a container's children and the data behind them, if the container has this flag. `each` is the
+    /// number of entries for each child that the header counts.
     #[inline]
     fn children(self, flag: u32, each: usize) -> (&'a [Word], &'a [u8]) {
         let header = self.header();
@@ -152,8 +153,8 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// Reads a record once from front to back to bring it into the processor's cache. This is faster than to let the keys and
-/// values be fetched in the order in which they are read.
+/// Reads a record once from front to back to bring it into the processor's cache. This is faster than to let the keys
+/// and values be fetched in the order in which they are read.
 fn fetch(bytes: &[u8]) {
     const LINE: usize = 64;
     const RECORD: usize = 4096;
@@ -259,8 +260,9 @@ pub fn take_replaced() -> usize {
     REPLACED.take()
 }
 
-/// Parses a JSON text into a new jsonb, in the current memory context. An error says what is wrong with the text. Escapes
-/// of characters that PostgreSQL text cannot contain are replaced. Limits, such as the depth, are those of jsonb itself.
+/// Parses a JSON text into a new jsonb, in the current memory context. An error says what is wrong with the text.
+/// Escapes of characters that PostgreSQL text cannot contain are replaced. Limits, such as the depth, are those of
+/// jsonb itself.
 pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     let (text, replaced) = travel_cloudtrail::replace_escapes(text);
     REPLACED.set(REPLACED.get() + replaced);
@@ -270,8 +272,8 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     let read = || unsafe {
         pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(pg_sys::Datum::from(text.as_ptr()))])
     };
-    // There is no subtransaction here, because a parallel worker cannot begin one. None is needed: jsonb_in only computes, and
-    // its errors leave nothing behind but memory.
+    // There is no subtransaction here, because a parallel worker cannot begin one. None is needed: jsonb_in only
+    // computes, and its errors leave nothing behind but memory.
     let datum = PgTryBuilder::new(AssertUnwindSafe(|| Ok(read())))
         .catch_others(|caught| match &caught {
             CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)

@@ -1,5 +1,5 @@
-//! Memory from PostgreSQL's memory contexts. Everything that grows with the input is allocated here, so PostgreSQL accounts
-//! for it and frees it after an error.
+//! Memory from PostgreSQL's memory contexts. Everything that grows with the input is allocated here, so PostgreSQL
+//! accounts for it and frees it after an error.
 
 use pgrx::pg_sys;
 use std::ops::{Deref, DerefMut};

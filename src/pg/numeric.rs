@@ -1,7 +1,8 @@
-//! Reading numeric in its binary form (utils/adt/numeric.c), without a copy. This form has not changed since PostgreSQL 9.1.
+//! Reading numeric in its binary form (utils/adt/numeric.c), without a copy. This form has not changed since PostgreSQL
+//! 9.1.
 //!
-//! A header of 16 bits says which of two forms follows, the sign, and in the short form the weight: the power of 10,000 that
-//! the first digit counts. The digits are numbers below 10,000, without zeros at either end.
+//! A header of 16 bits says which of two forms follows, the sign, and in the short form the weight: the power of 10,000
+//! that the first digit counts. The digits are numbers below 10,000, without zeros at either end.
 
 use super::function::varlena_bytes;
 use pgrx::pg_sys;

@@ -1,5 +1,5 @@
-//! Finds what a query reads and calls: its relations, its functions, and the types of which it makes values. It looks at the
-//! analyzed query, into which PostgreSQL has put views, rewrite rules and row policies.
+//! Finds what a query reads and calls: its relations, its functions, and the types of which it makes values. It looks
+//! at the analyzed query, into which PostgreSQL has put views, rewrite rules and row policies.
 
 use pgrx::pg_sys;
 use std::ffi::c_void;
@@ -24,9 +24,9 @@ unsafe extern "C-unwind" {
 /// Makes the walker visit the entries of range tables before their contents.
 const FLAGS: std::ffi::c_int = pg_sys::QTW_EXAMINE_RTES_BEFORE as std::ffi::c_int;
 
-/// The relations and functions of analyzed queries, including the functions of casts and operators, and the types of which
-/// they make values. Making a value of a domain runs the checks of the domain, also within an array or a row. An object may
-/// be listed twice.
+/// The relations and functions of analyzed queries, including the functions of casts and operators, and the types of
+/// which they make values. Making a value of a domain runs the checks of the domain, also within an array or a row. An
+/// object may be listed twice.
 ///
 /// # Safety
 /// `queries` is a list of Query.

@@ -72,8 +72,9 @@ impl Role {
         unsafe { pg_sys::superuser_arg(self.0) }
     }
 
-    /// Whether the client may see paths of the server's files, as members of `pg_read_all_settings` may. Both the calling role
-    /// and the current role must be members: a message reaches the first, and a function of the second can catch it.
+    /// Whether the client may see paths of the server's files, as members of `pg_read_all_settings` may. Both the
+    /// calling role and the current role must be members: a message reaches the first, and a function of the second can
+    /// catch it.
     pub fn may_see_paths() -> bool {
         let settings = pg_sys::Oid::from_u32(pg_sys::ROLE_PG_READ_ALL_SETTINGS);
         // SAFETY: reads variables of the backend, and looks roles up in the catalogs.
@@ -84,8 +85,8 @@ impl Role {
         }
     }
 
-    /// Whether it can become that role. A superuser can become every role. From PostgreSQL 16 on, a membership may be granted
-    /// without this option.
+    /// Whether it can become that role. A superuser can become every role. From PostgreSQL 16 on, a membership may be
+    /// granted without this option.
     pub fn is_member_of(self, role: Self) -> bool {
         // SAFETY: a catalog look-up.
         #[cfg(feature = "pg15")]
@@ -101,8 +102,8 @@ impl Role {
 }
 
 /// Runs SQL that a user wrote with the privileges of that user. The SQL cannot change the role or create anything that
-/// outlives it, it finds unqualified names in pg_catalog only, and [`guarded`] checks the functions that it calls. An error
-/// restores all of this with its (sub)transaction.
+/// outlives it, it finds unqualified names in pg_catalog only, and [`guarded`] checks the functions that it calls. An
+/// error restores all of this with its (sub)transaction.
 pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     // The guard exists in this process only, so nothing may run in another process with a superuser's privileges.
     const ALONE: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
@@ -123,15 +124,15 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     })
 }
 
-/// The name of the role that acts: the current role or, in a scan, which runs with its owner's rights, the role that called
-/// it.
+/// The name of the role that acts: the current role or, in a scan, which runs with its owner's rights, the role that
+/// called it.
 pub fn acting() -> String {
     // SAFETY: reads variables of the backend.
     name(unsafe { if is_scanning() { pg_sys::GetOuterUserId() } else { pg_sys::GetUserId() } })
 }
 
-/// Whether the current role may load rows as a dump has them, with values that no other role may write. A superuser, the
-/// table's owner and the extension's owner may.
+/// Whether the current role may load rows as a dump has them, with values that no other role may write. A superuser,
+/// the table's owner and the extension's owner may.
 pub fn may_load(table_owner: pg_sys::Oid) -> bool {
     // SAFETY: plain look-ups in the catalogs.
     unsafe {
@@ -150,8 +151,8 @@ pub fn is_dump_script() -> bool {
     !unsafe { pg_sys::check_function_bodies }
 }
 
-/// Whether the rows may belong to a dump. The rows that they refer to may then follow later. Tools other than pg_restore load
-/// tables with COPY.
+/// Whether the rows may belong to a dump. The rows that they refer to may then follow later. Tools other than
+/// pg_restore load tables with COPY.
 pub fn is_dump_loading() -> bool {
     // SAFETY: reads a variable of the backend; the portal, where there is one, lives as long as its command.
     is_dump_script()
@@ -159,8 +160,9 @@ pub fn is_dump_loading() -> bool {
             .is_some_and(|portal| portal.commandTag == pg_sys::CommandTag::CMDTAG_COPY)
 }
 
-/// Runs `body`, which may use SPI, with the rights of another role and with a search_path of pg_catalog only. Its queries must
-/// not contain text of a user, except as arguments. After an error, PostgreSQL restores role and search_path.
+/// Runs `body`, which may use SPI, with the rights of another role and with a search_path of pg_catalog only. Its
+/// queries must not contain text of a user, except as arguments. After an error, PostgreSQL restores role and
+/// search_path.
 pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: the pair is put back where nothing unwinds; the end of a failed transaction puts it back otherwise.

@@ -3,14 +3,14 @@
 //! This stands beside `heap_form_tuple`, and beside pgrx's `PgHeapTuple`, because rows are made once for each event:
 //!
 //! - `PgHeapTuple::set_by_name` looks up each attribute by its name and copies the whole tuple for each column.
-//! - `heap_form_tuple` takes an array of datums. Each text must be allocated as a datum first, and is then copied into the
-//!   row. [`RowWriter`] writes the bytes of a text into the row directly, so a row of 33 columns is one allocation.
+//! - `heap_form_tuple` takes an array of datums. Each text must be allocated as a datum first, and is then copied into
+//!   the row. [`RowWriter`] writes the bytes of a text into the row directly, so a row of 33 columns is one allocation.
 //!
 //! docs/performance.md has what the functions that use it cost: `travel.parse`, whose row has 33 columns, and
-//! `travel.locate`. A measurement of [`RowWriter`] alone against `heap_form_tuple` is not recorded. It is kept because these
-//! functions spend a large part of their time on making the row, and it is confined to this file: the tuple's header comes
-//! from `heap_form_tuple` itself (see [`RowType`]), so only the layout of columns, which no version of PostgreSQL can
-//! change without breaking `pg_upgrade`, is written here.
+//! `travel.locate`. A measurement of [`RowWriter`] alone against `heap_form_tuple` is not recorded. It is kept because
+//! these functions spend a large part of their time on making the row, and it is confined to this file: the tuple's
+//! header comes from `heap_form_tuple` itself (see [`RowType`]), so only the layout of columns, which no version of
+//! PostgreSQL can change without breaking `pg_upgrade`, is written here.
 
 use super::errors::{TravelError, UsageError};
 use super::function::Call;
@@ -24,8 +24,8 @@ use std::net::IpAddr;
 #[derive(Clone, Copy)]
 pub struct RowType {
     columns: usize,
-    /// The header of a row of NULLs, as PostgreSQL itself forms it: what the header says of the type differs between minor
-    /// versions.
+    /// The header of a row of NULLs, as PostgreSQL itself forms it: what the header says of the type differs between
+    /// minor versions.
     header: *const HeapTupleHeaderData,
 }
 

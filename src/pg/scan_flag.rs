@@ -1,4 +1,5 @@
-//! The flag that `travel.scan` is writing. The triggers that guard the tables of the extension let these writes through.
+//! The flag that `travel.scan` is writing. The triggers that guard the tables of the extension let these writes
+//! through.
 
 use std::cell::Cell;
 
@@ -6,8 +7,9 @@ thread_local! {
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Runs `body`, whose writes count as those of a scan. It must not run code of users, such as a query over a rule's source
-/// or its expressions: that code could then write what only scans may write. An error that unwinds clears the flag, too.
+/// Runs `body`, whose writes count as those of a scan. It must not run code of users, such as a query over a rule's
+/// source or its expressions: that code could then write what only scans may write. An error that unwinds clears the
+/// flag, too.
 pub fn while_scanning<R>(body: impl FnOnce() -> R) -> R {
     let _scan = Scan::begin();
     body()

@@ -14,8 +14,8 @@ static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 
 static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 
-/// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each access,
-/// which is too expensive for a setting that is read for every row.
+/// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each
+/// access, which is too expensive for a setting that is read for every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Defines the settings. Called once, when the library is loaded.
@@ -76,8 +76,8 @@ pub fn scan_batch() -> usize {
 }
 
 /// How long a step of a scan waits for a lock, in milliseconds. `None` is without limit. If the session has a
-/// `statement_timeout`, one wait takes at most a quarter of the time that is left, because the scan should get to all rules
-/// before the timeout. A shorter `lock_timeout` of the session stays in force.
+/// `statement_timeout`, one wait takes at most a quarter of the time that is left, because the scan should get to all
+/// rules before the timeout. A shorter `lock_timeout` of the session stays in force.
 pub fn lock_wait_ms() -> Option<i32> {
     let own = SCAN_LOCK_TIMEOUT.get();
     if own == 0 {

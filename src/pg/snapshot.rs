@@ -11,7 +11,8 @@ unsafe extern "C-unwind" {
 
 /// Two equal values of one process see the same rows, whatever statements or transactions they belong to. Of other
 /// transactions they see the same changes: the set of running transactions below `xmax` only ever shrinks, so its size
-/// identifies it. Of the own transaction they see the same changes, too, which `own`, `command` and `subtransaction` tell.
+/// identifies it. Of the own transaction they see the same changes, too, which `own`, `command` and `subtransaction`
+/// tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     xmin: pg_sys::TransactionId,
@@ -20,7 +21,8 @@ pub struct Snapshot {
     running_below: i32,
     /// The id of the own transaction, which its snapshots do not contain.
     own: pg_sys::TransactionId,
-    /// The snapshot sees the changes of the own transaction before this command, unless their subtransaction was rolled back.
+    /// The snapshot sees the changes of the own transaction before this command, unless their subtransaction was rolled
+    /// back.
     command: pg_sys::CommandId,
     subtransaction: pg_sys::SubTransactionId,
 }

@@ -8,8 +8,8 @@ use std::ffi::CStr;
 pub type Column = (&'static str, pg_sys::Oid);
 
 /// Calls `each` with these columns of every row of `travel.<name>` that the active snapshot sees. A table that does not
-/// exist has no rows, because the library may be newer than the SQL objects. A table that is dropped while this waits for
-/// its lock is an error.
+/// exist has no rows, because the library may be newer than the SQL objects. A table that is dropped while this waits
+/// for its lock is an error.
 pub fn each_row<const N: usize>(
     name: &CStr,
     columns: &[Column; N],

@@ -1,8 +1,10 @@
-//! Times as PostgreSQL stores them: microseconds since 2000-01-01 00:00:00 UTC, with the infinities at both ends of `i64`.
+//! Times as PostgreSQL stores them: microseconds since 2000-01-01 00:00:00 UTC, with the infinities at both ends of
+//! `i64`.
 //!
-//! Everything that converts between this epoch and the Unix epoch, or writes a time as text, is here.
+//! Everything that reads the clock, converts between this epoch and the Unix epoch, or writes a time as text, is here.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
 
 const SECOND_US: i64 = 1_000_000;
 const DAY_US: i64 = 86_400 * SECOND_US;
@@ -61,6 +63,35 @@ pub fn utc(time_us: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}{fraction}+00{era}")
 }
 
+/// Writes a time as PostgreSQL's own messages do, in the session's `TimeZone`.
+pub fn timestamp_text(time_us: i64) -> String {
+    // SAFETY: the result is a C string in a buffer of PostgreSQL's, copied before the next call.
+    unsafe { CStr::from_ptr(pg_sys::timestamptz_to_str(time_us)) }.to_string_lossy().into_owned()
+}
+
+/// The start of the transaction, which is what SQL's `now()` returns.
+pub fn transaction_start() -> i64 {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetCurrentTransactionStartTimestamp() }
+}
+
+unsafe extern "C-unwind" {
+    /// access/xact.h. pgrx binds it with a guard against C errors, which it does not need: it only returns a variable.
+    fn GetCurrentStatementStartTimestamp() -> pg_sys::TimestampTz;
+}
+
+/// The start of the statement. It is the same in all processes of a statement.
+pub fn statement_start() -> i64 {
+    // SAFETY: returns a variable of the backend, and raises nothing.
+    unsafe { GetCurrentStatementStartTimestamp() }
+}
+
+/// The present time of the clock, which is what SQL's `clock_timestamp()` returns.
+pub fn clock_now() -> i64 {
+    // SAFETY: asks for the time.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
 /// The year (0 is 1 BC), month and day of a day that is counted from 2000-01-01. It works with years that begin in
 /// March, whose last day is the leap day.
 fn date(days: i64) -> (i64, i64, i64) {
@@ -76,8 +107,8 @@ fn date(days: i64) -> (i64, i64, i64) {
     (era * 400 + year + next, month, day)
 }
 
-/// Whether a text looks like a time to PostgreSQL. It recognizes an argument that was meant as a time but stands where a
-/// name is expected.
+/// Whether a text looks like a time to PostgreSQL. It recognizes an argument that was meant as a time but stands where
+/// a name is expected.
 pub fn looks_like_a_time(text: &str) -> bool {
     let text = text.trim().to_lowercase();
     text.starts_with(|first: char| first.is_ascii_digit())

@@ -1,8 +1,8 @@
 //! Trigger functions: the event that fired them, the old and the new row, and the result.
 //!
-//! pgrx's `PgTrigger` gives rows as `PgHeapTuple`, which converts values by the Rust type that is asked for and allocates
-//! for each change. Here a column's type is checked at run time ([`Type`]), since an owner can alter the table, and several
-//! columns are changed at once.
+//! pgrx's `PgTrigger` gives rows as `PgHeapTuple`, which converts values by the Rust type that is asked for and
+//! allocates for each change. Here a column's type is checked at run time ([`Type`]), since an owner can alter the
+//! table, and several columns are changed at once.
 
 use super::array;
 use super::errors::{GuardError, TravelError, UsageError};
@@ -298,8 +298,8 @@ impl Tuple {
         let datum = |value: &Value| value.map_or(pg_sys::Datum::from(0_usize), |(_, datum)| datum);
         let mut values: Vec<pg_sys::Datum> = changes.iter().map(|(_, value)| datum(value)).collect();
         let mut nulls: Vec<bool> = changes.iter().map(|(_, value)| value.is_none()).collect();
-        // SAFETY: row and descriptor belong together; the three arrays have one entry a change, whose type was checked. The
-        // new row lives as long as the old one.
+        // SAFETY: row and descriptor belong together; the three arrays have one entry a change, whose type was checked.
+        // The new row lives as long as the old one.
         let tuple = unsafe {
             pg_sys::heap_modify_tuple_by_cols(
                 self.tuple,

@@ -42,8 +42,8 @@ pub enum Ahead {
 }
 
 impl Window {
-    /// The window of a call. `None` if the function was not called through a window. SQL declares it as WINDOW, so this should
-    /// not happen, but a wrong declaration must not lead to invalid memory access.
+    /// The window of a call. `None` if the function was not called through a window. SQL declares it as WINDOW, so this
+    /// should not happen, but a wrong declaration must not lead to invalid memory access.
     pub fn of(call: &Call) -> Option<Self> {
         // SAFETY: the context of a call is a node with a tag, or null.
         unsafe {
@@ -53,7 +53,8 @@ impl Window {
         }
     }
 
-    /// The arguments `first..first + N` of the current row. All are read within one guard against C errors, which is not free.
+    /// The arguments `first..first + N` of the current row. All are read within one guard against C errors, which is
+    /// not free.
     pub fn arguments<const N: usize>(&self, first: usize) -> [Option<pg_sys::Datum>; N] {
         let mut values = [None; N];
         // SAFETY: as above; the closure holds nothing that would need dropping.
@@ -89,9 +90,9 @@ impl Window {
         if is_out { Ahead::Out } else { Ahead::Value((!is_null).then_some(datum)) }
     }
 
-    /// The memory of the partition, which PostgreSQL zeroes at its start, and the first arguments of the current row, at most
-    /// N. It lets PostgreSQL discard earlier rows, which no call reads. All of this happens within one guard against C
-    /// errors, because it happens for every row.
+    /// The memory of the partition, which PostgreSQL zeroes at its start, and the first arguments of the current row,
+    /// at most N. It lets PostgreSQL discard earlier rows, which no call reads. All of this happens within one guard
+    /// against C errors, because it happens for every row.
     pub fn current_row<T, const N: usize>(&self, arguments: usize) -> (*mut T, [Option<pg_sys::Datum>; N]) {
         const { assert!(align_of::<T>() <= 8 && !std::mem::needs_drop::<T>()) };
         let mut values = [None; N];

@@ -11,7 +11,8 @@ use travel_core::rule::{
     OtherEdition, Overlay, PlaceKey, Policy, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
 };
 
-/// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place data.
+/// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place
+/// data.
 pub struct EvaluationInputs {
     /// The name of the rule.
     pub name: String,
@@ -131,7 +132,7 @@ impl EvaluationResults {
         Self { state, ..Self::default() }
     }
 
-    /// Adds members that are evaluated again: the states from which they resume, and the verdicts that stand. The
+    /// Adds members that are evaluated again: the states from which they resume, and their settled verdicts. The
     /// incidents that the states carry are written anew, because later events of these members were evaluated before.
     pub fn resume(&mut self, inputs: &EvaluationInputs, state: EvaluationState, history: SettledHistory) {
         for (entity, state) in state.entities {
@@ -146,8 +147,8 @@ impl EvaluationResults {
         self.raised.extend(history.raised);
     }
 
-    /// Adds the incidents of verdicts that stand although the source has lost their events, so that no state contains
-    /// them. To be called after the last event.
+    /// Adds the incidents of settled verdicts whose events the source has lost, because no state contains them. To be
+    /// called after the last event.
     pub fn add_rest_of_settled(&mut self, inputs: &EvaluationInputs) {
         for (entity, settled) in std::mem::take(&mut self.settled) {
             if settled.verdicts.is_empty() {

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`definition`] | a row of `travel.rules` |
 //! | [`validate`] | the trigger that checks a row before it is stored |
+//! | [`setting_ranges`] | the values that each setting may have |
 //! | [`severity`] | the check of the domain `travel.severity` |
 //! | [`presets`] | `travel.create_rule`: new rules from presets |
 //! | [`check_rule`] | `travel.check_rule`: what is wrong with a rule or its source, and what could be better |
@@ -28,7 +29,7 @@
 //! | [`analyst_rows`] | known locations, known transitions and suppressions that analysts entered |
 //! | [`checkpoints`] | the stored states of entities and baseline users |
 //! | [`reevaluation`] | the members that a late event concerns, and the checkpoints from which they resume |
-//! | [`settled_verdicts`] | the verdicts between such a checkpoint and the late event, which stand |
+//! | [`settled_verdicts`] | the verdicts between such a checkpoint and the late event, which remain |
 //! | [`evaluation`] | what a step evaluates events by, and what that results in |
 //! | [`verdict_columns`] | a verdict as columns |
 //! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
@@ -56,6 +57,7 @@ mod prune;
 mod reader;
 mod reevaluation;
 mod scan;
+mod setting_ranges;
 mod settled_verdicts;
 mod severity;
 mod source_columns;

@@ -10,8 +10,8 @@ use super::step_status::is_lock_timeout;
 use crate::pg::errors::{RuleError, ScanError, TravelError};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi::{self, Argument};
-use crate::pg::time::just_before;
-use pgrx::{PgTryBuilder, pg_sys};
+use crate::pg::time::{clock_now, just_before};
+use pgrx::PgTryBuilder;
 use std::panic::AssertUnwindSafe;
 use travel_core::rule::settings::HOUR;
 use travel_core::rule::{Micros, Severity};
@@ -251,7 +251,7 @@ impl Progress {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
                 // An event that claims to come from the future must not hide others.
-                self.newest_event.map(|newest| newest.min(now()).saturating_sub(definition.lookback))
+                self.newest_event.map(|newest| newest.min(clock_now()).saturating_sub(definition.lookback))
             }
             (None, _) => None,
         };
@@ -261,7 +261,7 @@ impl Progress {
 
     /// The newest event that is known.
     pub fn horizon(&self) -> Option<Micros> {
-        self.newest_event.max(self.horizon).map(|newest| newest.min(now()))
+        self.newest_event.max(self.horizon).map(|newest| newest.min(clock_now()))
     }
 
     /// Whether the pass is about few rows, which are best found by their arrival.
@@ -401,10 +401,4 @@ fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
     xmin = running.first().copied().map_or(xmin, |first| xmin.min(first));
     let running: Vec<String> = running.iter().map(u64::to_string).collect();
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
-}
-
-/// The present time.
-pub fn now() -> Micros {
-    // SAFETY: asks for the time.
-    unsafe { pg_sys::GetCurrentTimestamp() }
 }

@@ -1,10 +1,10 @@
 //! CloudTrail documents, records and events. This crate knows no PostgreSQL.
 //!
 //! CloudTrail wraps its records in several forms of documents. [`document`] finds the records in any of them, and
-//! [`mod@event`] reads a record into the columns of `travel.event`. Reading a record includes three decisions: whether the
-//! call proved that the caller holds the credential ([`mod@outcome`]), what kind of source its `sourceIPAddress` is
-//! ([`mod@source`]), and who made the call. All of it reads JSON through one trait ([`json`]), so the `jsonb` of PostgreSQL
-//! and files are read by the same code.
+//! [`mod@event`] reads a record into the columns of `travel.event`. Reading a record includes three decisions: whether
+//! the call proved that the caller holds the credential ([`mod@outcome`]), what kind of source its `sourceIPAddress` is
+//! ([`mod@source`]), and who made the call. All of it reads JSON through one trait ([`json`]), so the `jsonb` of
+//! PostgreSQL and files are read by the same code.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -13,6 +13,8 @@
 //! | [`mod@event`] | the columns of a record, read strictly or leniently |
 //! | [`mod@outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
+//! | [`identity`] | who made the call, and the names that are derived from it |
+//! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |
 //! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |

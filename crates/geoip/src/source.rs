@@ -74,7 +74,7 @@ pub(crate) fn list(setting: &str) -> Vec<Source> {
 
 const EXTENSION: &str = ".mmdb";
 
-/// The files of a folder. SharedNames that are not UTF-8 are omitted, because the setting could not name them. Hidden files
+/// The files of a folder. Names that are not UTF-8 are omitted, because the setting could not name them. Hidden files
 /// are omitted, because tools that replace files prepare them under hidden names.
 fn folder(path: &str) -> std::io::Result<Vec<Source>> {
     let mut names: Vec<String> = Vec::new();

@@ -5,7 +5,7 @@
 //! | locks the row of the rule, and begins a pass if none is under way | [`Progress`] |
 //! | reads the next new rows of the source as events | [`new_events`] |
 //! | finds the members of these events: which continue in order, and which must be evaluated again from an earlier checkpoint because an event is late | [`event_order`], [`Reevaluation`] |
-//! | loads the checkpoints of the members, what analysts entered, and the verdicts that stand | [`evaluate`] |
+//! | loads the checkpoints of the members, what analysts entered, and the settled verdicts | [`evaluate`] |
 //! | evaluates the new events, then the histories of the members that are evaluated again | [`evaluate`], [`EvaluationResults`] |
 //! | writes verdicts, incidents, the baseline and checkpoints | [`Writer`] |
 //! | sends notifications about new alerts | [`notify`] |

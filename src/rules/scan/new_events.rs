@@ -4,7 +4,7 @@ use super::ScanStep;
 use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
 use crate::pg::spi;
-use crate::rules::progress;
+use crate::pg::time::clock_now;
 use crate::rules::reader::{Read, Reader};
 use crate::rules::source_queries::NewRows;
 use travel_core::rule::{EvaluatedEvent, Micros};
@@ -30,7 +30,7 @@ impl ScanStep {
         let query = self.queries.new_rows(&new);
         let rows = with_rights_of(self.owner, || self.queries.by_arrival(&new, || spi::select(&query, &[])));
         let mut events = Vec::new();
-        let (mut last, now) = (None, progress::now());
+        let (mut last, now) = (None, clock_now());
         for row in 0..rows.len {
             match reader.read(&rows, row)? {
                 Read::Located(event) => {

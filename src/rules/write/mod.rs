@@ -1,6 +1,10 @@
 //! Writes the results of a step into the tables of verdicts, alerts, the baseline and checkpoints. A row that would
 //! stay as it is is not touched.
 //!
+//! The legs of an incident come from memory, in [`EvaluationResults::raised`], if this step evaluated them. Only legs
+//! that earlier steps wrote are read back from `travel.verdicts` (`load_legs` in [`alerts`]) or linked to their alert
+//! there (`link_stored_verdicts` in [`verdicts`]).
+//!
 //! | module | tables |
 //! |---|---|
 //! | [`verdicts`] | `travel.verdicts`: the legs over the thresholds |

@@ -1,5 +1,5 @@
-//! A random case: a rule, the rows of its source, the rows of analysts, named networks, and the order in which all of it
-//! arrives.
+//! A random case: a rule, the rows of its source, the rows of analysts, named networks, and the order in which all of
+//! it arrives.
 
 use crate::arbitrary;
 use crate::plan::{self, Step};

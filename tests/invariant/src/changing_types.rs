@@ -37,8 +37,8 @@ const COLUMNS: [(&str, &str); 29] = [
     ("country_code", "text"),
 ];
 
-/// What the columns come to return: bytes that would name an address, if they were taken for a text; a number that would
-/// be an address; and a text.
+/// What the columns come to return: bytes that would name an address, if they were taken for a text; a number that
+/// would be an address; and a text.
 const REPLACEMENTS: [(&str, &str); 3] = [
     ("uuid", "'01014141-4141-4141-4141-000000000000'::uuid"),
     ("bigint", "4702111234474983745::bigint"),

@@ -1,5 +1,5 @@
-//! A statement waits while another session drops the extension. It ends with an SQLSTATE of class 42, 55 or 3F (the schema
-//! is gone), never with an internal error.
+//! A statement waits while another session drops the extension. It ends with an SQLSTATE of class 42, 55 or 3F (the
+//! schema is gone), never with an internal error.
 //!
 //! Functions that return a set of a row type, such as `travel.detect`, and functions in FROM are left out: PostgreSQL
 //! itself opens the row type before it calls them, and reports XX000 where that is gone.

@@ -1,12 +1,12 @@
 //! Tests against a real server that need a client with logic.
 //!
-//! `run` checks the invariant of a detection rule. Any split of the same events into scans, in any order of arrival and with
-//! repetitions, ends in what one scan over everything ends in. The core crate and the plain second implementation end in the
-//! same. `geoip FOLDER` writes the database that locates the addresses of these cases. SEED, CASES and FIRST in the
-//! environment choose other cases.
+//! `run` checks the invariant of a detection rule. Any split of the same events into scans, in any order of arrival and
+//! with repetitions, ends in what one scan over everything ends in. The core crate and the plain second implementation
+//! end in the same. `geoip FOLDER` writes the database that locates the addresses of these cases. SEED, CASES and FIRST
+//! in the environment choose other cases.
 //!
-//! `many-sessions`, `changing-types` and `dropped-extension` run statements in several sessions at once. Tests that need
-//! no logic are specs in `tests/isolation`.
+//! `many-sessions`, `changing-types` and `dropped-extension` run statements in several sessions at once. Tests that
+//! need no logic are specs in `tests/isolation`.
 //!
 //! PGHOST, PGUSER and PGDATABASE name the server.
 

@@ -59,12 +59,12 @@ fn ingest_the_same() -> Result {
     main.run(&["TRUNCATE cloudtrail"])
 }
 
-/// How many journeys each of three sessions inserts, twice. More than 20 alerts of a rule in one scan would be announced in
-/// one notification, so fewer than that are inserted at a time.
+/// How many journeys each of three sessions inserts, twice. More than 20 alerts of a rule in one scan would be
+/// announced in one notification, so fewer than that are inserted at a time.
 const JOURNEYS: i64 = 6;
 
-/// Three sessions scan and one refreshes a materialized view, while three others insert journeys: with savepoints that are
-/// rolled back, late first ends, and transactions that end later. Each rule raises one alert for each journey, and
+/// Three sessions scan and one refreshes a materialized view, while three others insert journeys: with savepoints that
+/// are rolled back, late first ends, and transactions that end later. Each rule raises one alert for each journey, and
 /// listeners are told of each alert once.
 fn scan_while_others_write() -> Result {
     let (mut main, mut listener) = (Session::open()?, Session::open()?);
@@ -169,8 +169,8 @@ fn event(key: &str, time: &str, address: &str) -> String {
     )
 }
 
-/// `statement_timeout` cuts scans short, again and again. Each leaves a state from which the next scan goes on, and in the
-/// end there is what one scan finds.
+/// `statement_timeout` cuts scans short, again and again. Each leaves a state from which the next scan goes on, and in
+/// the end there is what one scan finds.
 fn interrupt_scans() -> Result {
     let mut main = Session::open()?;
     main.run(&[

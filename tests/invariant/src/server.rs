@@ -79,7 +79,8 @@ impl Server {
             .collect())
     }
 
-    /// Deletes all rules and their results. Alerts are kept forever, except from a superuser who switches the triggers off.
+    /// Deletes all rules and their results. Alerts are kept forever, except from a superuser who switches the triggers
+    /// off.
     fn delete_rules_and_results(&mut self) -> Result<(), postgres::Error> {
         self.main.batch_execute(
             "SET session_replication_role = replica;

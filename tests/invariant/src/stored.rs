@@ -80,8 +80,8 @@ pub fn legs(server: &mut Server, case: &Case) -> Result<Vec<String>, Failure> {
     ))
 }
 
-/// Fails unless every raised verdict is in an alert, every alert that is not withdrawn has verdicts, and its legs are its
-/// verdicts.
+/// Fails unless every raised verdict is in an alert, every alert that is not withdrawn has verdicts, and its legs are
+/// its verdicts.
 pub fn check_consistency(server: &mut Server, rule: &str) -> Result<(), Failure> {
     let rule = sql::literal(rule);
     let wrong = server.ask(&format!(

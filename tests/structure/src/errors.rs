@@ -4,7 +4,8 @@ use crate::{project, rust_files};
 use std::collections::BTreeSet;
 use std::fs;
 
-/// An error by its name and its message, in which `*` stands for each part that varies. No message: the code computes it.
+/// An error by its name and its message, in which `*` stands for each part that varies. No message: the code computes
+/// it.
 type Error = (String, Option<String>);
 
 /// The errors that the `errors!` blocks declare.

@@ -1,4 +1,5 @@
-//! The folders of `src/` import each other in one direction only.
+//! The folders of `src/` import each other in one direction only. Modules within one folder are not checked: they may
+//! import each other by `super::` and `crate::`.
 
 use crate::rust_files;
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,12 +60,12 @@
 //! | | the transitions that were traveled | pairs of places within 180 days |
 //!
 //! Each row is valid as of the last event of its own entity or baseline entity. An event is therefore late only if its
-//! own entity or baseline entity is further on ([`evaluate::EvaluationState::is_late`]). It costs nothing that the files of
-//! others arrived sooner. A state cannot be rebuilt from a recent window of events: a trial may be the latest of a
-//! chain that began long ago, and a contested place stays contested forever. A scan therefore keeps checkpoints, which
-//! are rows as of several times. For a late event it takes the newest checkpoints that are older, continues from there,
-//! and may stop as soon as its state equals a checkpoint, because nothing changes after that ([`evaluate::EvaluationState`] is
-//! `PartialEq` and drops what cannot matter anymore).
+//! own entity or baseline entity is further on ([`evaluate::EvaluationState::is_late`]). It costs nothing that the
+//! files of others arrived sooner. A state cannot be rebuilt from a recent window of events: a trial may be the latest
+//! of a chain that began long ago, and a contested place stays contested forever. A scan therefore keeps checkpoints,
+//! which are rows as of several times. For a late event it takes the newest checkpoints that are older, continues from
+//! there, and may stop as soon as its state equals a checkpoint, because nothing changes after that
+//! ([`evaluate::EvaluationState`] is `PartialEq` and drops what cannot matter anymore).
 //!
 //! The rule's settings, the rows of analysts, suppressions and networks are inputs of every call and not part of a
 //! state. To apply a change to the past, a caller evaluates again from a state that is older than the change. Verdicts

@@ -64,15 +64,14 @@ fn changes() -> impl Strategy<Value = (Case, Edition, Micros)> {
                 event.details.hosting = event.hosting.then(|| "other".into());
             }
             let before = edition_of(&case.events);
-            let after =
-                before.iter().zip(elsewhere).filter_map(|((site, location_before), (from, fate))| {
-                    let location = match fate {
-                        0 => return None,
-                        1 => location_before.clone(),
-                        _ => location(from.get(&other.events)),
-                    };
-                    Some((*site, location))
-                });
+            let after = before.iter().zip(elsewhere).filter_map(|((site, location_before), (from, fate))| {
+                let location = match fate {
+                    0 => return None,
+                    1 => location_before.clone(),
+                    _ => location(from.get(&other.events)),
+                };
+                Some((*site, location))
+            });
             let at = at.get(&case.events).time;
             (case, after.collect(), at)
         },

@@ -70,7 +70,8 @@ fn no_attribute_applies_to_a_leg_that_touches_tor_but_named_networks_do() {
     let all = NetworkAttributes { anonymizer: true, hosting: true, carrier: true, same_asn: true };
     let rule = Rule { ignored: all, downgraded: all, ..plain() };
     let tor = |event| EvaluatedEvent { anonymizer: Some(Anonymizer::Tor), asn: Some(1), ..event };
-    let with_attributes = EvaluatedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
+    let with_attributes =
+        EvaluatedEvent { hosting: true, carrier: Some(Carrier::Mobile), asn: Some(1), ..there() };
     assert_eq!(on(&rule, tor(home()), with_attributes.clone()), [""; 0]);
     assert_eq!(on(&rule, home(), with_attributes.clone()), ["hosting", "carrier"]);
     assert!(!evaluate(&rule, &[tor(home()), with_attributes.clone()], &[], &[]).verdicts[0].downgraded);

@@ -120,7 +120,11 @@ fn the_first_statement_copies_and_uses_what_is_there() {
     let name = format!("{}.mmdb", directory::digest_of(&of("London")).as_str());
     assert_eq!(scene.copies(), std::slice::from_ref(&name));
     assert_eq!(fs::metadata(scene.folder().join(name)).unwrap().permissions().mode() & 0o777, 0o400);
-    assert_eq!(names(&scene.folder()).len(), 4, "the copy, the manifest, the lock, the check log, and nothing else");
+    assert_eq!(
+        names(&scene.folder()).len(),
+        4,
+        "the copy, the manifest, the lock, the check log, and nothing else"
+    );
 }
 
 #[test]
