@@ -43,6 +43,7 @@ pub struct Places {
     known: Rc<StatementPlaces>,
 }
 
+/// The databases and the networks that one statement uses.
 struct StatementPlaces {
     /// The start of the statement, which decides the databases that it uses.
     statement: i64,

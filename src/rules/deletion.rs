@@ -44,7 +44,8 @@ const OF_ONE: &[&str] = &[
 
 /// What happens when all rules are deleted. Suppressions without a rule stay: they apply to future rules, too.
 const OF_ALL: &[&str] = &[
-    "TRUNCATE travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states, travel.verdicts, travel.known_places,
+    "TRUNCATE travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states, travel.verdicts,
+         travel.known_places,
               travel.known_transitions",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()

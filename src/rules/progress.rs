@@ -98,7 +98,8 @@ impl Progress {
             &[Argument::text(rule)],
         );
         let rows = spi::select(
-            "SELECT source, arrival, system_identifier, scanned::text, target::text, arrived, arriving, pass, evaluate_from,
+            "SELECT source, arrival, system_identifier, scanned::text, target::text, arrived, arriving, pass,
+                    evaluate_from,
                     position, under_way, finished_at IS NOT NULL AS has_finished, newest_event, horizon, pruned_before,
                     under_way AND started_at < pg_catalog.statement_timestamp() AS is_resumed,
                     raised, highest::text, pass_events, pass_located
@@ -147,7 +148,8 @@ impl Progress {
         owner: Role,
     ) -> Result<(), TravelError> {
         let rows = spi::select(
-            "SELECT pg_catalog.pg_current_snapshot()::text AS snapshot, pg_catalog.pg_current_xact_id()::text AS own_xid,
+            "SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
+                    pg_catalog.pg_current_xact_id()::text AS own_xid,
                     (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system",
             &[],
         );
@@ -197,7 +199,8 @@ impl Progress {
         spi::execute(
             "UPDATE travel_internal.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
-                 arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10, horizon = $11,
+                 arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10,
+                 horizon = $11,
                  arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
                  newest_past = CASE WHEN $10::timestamptz IS NOT NULL THEN newest_past END,
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
@@ -284,7 +287,8 @@ impl Progress {
         spi::execute(
             "UPDATE travel_internal.scans
              SET position = $2, events = events + $3, located = located + $4, newest_event = greatest(newest_event, $5),
-                 found_news = found_news OR $7 > coalesce(newest_past, '-infinity') IS TRUE, newest_past = greatest(newest_past, $7),
+                 found_news = found_news OR $7 > coalesce(newest_past, '-infinity') IS TRUE,
+                 newest_past = greatest(newest_past, $7),
                  pass_events = pass_events + $3, pass_located = pass_located + $4, geoip_built_at = $6
              WHERE rule = $1",
             &[
@@ -365,16 +369,24 @@ impl Progress {
                  longest_gap = CASE
                      WHEN found_news OR $4 THEN
                          greatest(pg_catalog.clock_timestamp() - news_at,
-                                  longest_gap * pg_catalog.power(0.5, extract(epoch FROM pg_catalog.clock_timestamp() - news_at)::float8 / 1209600))
+                                  longest_gap * pg_catalog.power(
+                                      0.5,
+                                      extract(epoch FROM pg_catalog.clock_timestamp() - news_at)::float8 / 1209600))
                      ELSE longest_gap
                  END,
                  news_at = CASE WHEN found_news OR $4 THEN pg_catalog.clock_timestamp() ELSE news_at END
              WHERE rule = $1",
-            &[Argument::text(rule), Argument::boolean(has_rows), Argument::optional_text(problem.as_deref()), Argument::boolean(brought)],
+            &[
+                Argument::text(rule),
+                Argument::boolean(has_rows),
+                Argument::optional_text(problem.as_deref()),
+                Argument::boolean(brought),
+            ],
         );
         spi::execute(
             "UPDATE travel_internal.scans
-             SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived), arriving = NULL,
+             SET scanned = coalesce(target, scanned), target = NULL, arrived = coalesce(arriving, arrived),
+                 arriving = NULL,
                  evaluate_from = NULL, position = NULL, under_way = false, finished_at = pg_catalog.clock_timestamp(),
                  last_error = NULL, last_error_at = NULL
              WHERE rule = $1",

@@ -54,7 +54,8 @@ WITH RECURSIVE below (class, object) AS (
         -- A value of a row type contains values of its columns' types.
         SELECT 'pg_type'::regclass, a.atttypid
         FROM pg_type AS t JOIN pg_attribute AS a ON a.attrelid = t.typrelid
-        WHERE b.class = 'pg_type'::regclass AND t.oid = b.object AND t.typrelid <> 0 AND a.attnum > 0 AND NOT a.attisdropped
+        WHERE b.class = 'pg_type'::regclass AND t.oid = b.object AND t.typrelid <> 0
+          AND a.attnum > 0 AND NOT a.attisdropped
         UNION ALL
         SELECT d.refclassid, d.refobjid
         FROM pg_depend AS d

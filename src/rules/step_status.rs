@@ -97,7 +97,8 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                  FROM travel.rules AS r
                  WHERE r.name = $1
                  FOR KEY SHARE OF r
-                 ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error, last_error_at = excluded.last_error_at",
+                 ON CONFLICT (rule) DO UPDATE SET last_error = excluded.last_error,
+                     last_error_at = excluded.last_error_at",
                 &[Argument::text(rule), Argument::text(&shortened(error))],
             );
         });

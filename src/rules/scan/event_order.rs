@@ -1,5 +1,5 @@
-//! The members of a step's events. Some events continue where their members' newest checkpoints end; others are late,
-//! so their members are evaluated again from an earlier one.
+//! The order of a step's events. Some events continue where their members' newest checkpoints end; others are late, so
+//! their members are evaluated again from an earlier one.
 
 use super::ScanStep;
 use crate::pg::errors::TravelError;

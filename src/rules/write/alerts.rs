@@ -227,7 +227,8 @@ fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
     let city = |place: &PlaceKey| place.city.clone();
     json!({
         "alert_id": alert, "leg_id": leg, "to_time": utc(raised.to_time),
-        "downgraded": raised.downgraded, "evidence": raised.evidence, "baseline_entity": raised.baseline_entity.as_deref(),
+        "downgraded": raised.downgraded, "evidence": raised.evidence,
+        "baseline_entity": raised.baseline_entity.as_deref(),
         "from_country_code": part(&raised.from, country), "from_subdivision": part(&raised.from, subdivision),
         "from_city": part(&raised.from, city), "from_known": raised.from_known,
         "to_country_code": part(&raised.to, country), "to_subdivision": part(&raised.to, subdivision),

@@ -52,13 +52,16 @@ impl Writer<'_> {
         spi::execute(
             "INSERT INTO travel.known_places AS k
                  (rule, baseline_entity, country_code, subdivision, city, state, origin, first_seen, last_seen)
-             SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learnt', n.first_seen, n.last_seen
-             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+             SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learnt',
+                    n.first_seen, n.last_seen
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, country_code, subdivision, city, state, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
              ON CONFLICT (rule, baseline_entity, country_code, subdivision, city) WHERE origin = 'learnt' DO UPDATE
              SET state = excluded.state, first_seen = excluded.first_seen, last_seen = excluded.last_seen
-             WHERE (k.state, k.first_seen, k.last_seen) IS DISTINCT FROM (excluded.state, excluded.first_seen, excluded.last_seen)",
+             WHERE (k.state, k.first_seen, k.last_seen)
+                 IS DISTINCT FROM (excluded.state, excluded.first_seen, excluded.last_seen)",
             &arguments,
         );
     }
@@ -111,10 +114,12 @@ impl Writer<'_> {
         );
         spi::execute(
             "INSERT INTO travel.known_transitions AS k
-                 (rule, baseline_entity, from_country_code, from_city, to_country_code, to_city, origin, first_seen, last_seen)
+                 (rule, baseline_entity, from_country_code, from_city, to_country_code, to_city, origin,
+                  first_seen, last_seen)
              SELECT $1, n.baseline_entity, n.from_country_code, n.from_city, n.to_country_code, n.to_city, 'learnt',
                     n.first_seen, n.last_seen
-             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::timestamptz[])
+             FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                         $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
              ON CONFLICT (rule, baseline_entity, from_country_code, from_subdivision, from_city,

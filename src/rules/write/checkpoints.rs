@@ -128,7 +128,8 @@ impl CheckpointRows {
             };
             spi::execute(
                 &format!(
-                    "INSERT INTO {table} (rule, {column}, evaluated_until, valid_until, pass, evaluated_from, state, edition)
+                    "INSERT INTO {table}
+                         (rule, {column}, evaluated_until, valid_until, pass, evaluated_from, state, edition)
                      SELECT $1, name, evaluated_until, valid_until,
                             CASE WHEN valid_until = 'infinity' THEN $6 END,
                             CASE WHEN valid_until = 'infinity' THEN evaluated_from END, NULLIF(state, '')::json, $8

@@ -28,7 +28,7 @@ INSERT INTO events VALUES
     (20, 'M', '2026-03-02 09:09Z', NULL, 'success', NULL),
     (21, 'K', '2026-03-02 09:10Z', '8.8.8.8', 'success', NULL),             -- public, but in no database
     (22, 'K', '2026-03-02 09:11Z', '198.19.240.1', 'success', NULL),        -- anycast
-    (23, 'K', '2026-03-02 09:10Z', '8.8.8.8', 'success', NULL);             -- two rows that are not located are no duplicates
+    (23, 'K', '2026-03-02 09:10Z', '8.8.8.8', 'success', NULL);             -- no duplicate, as it is not located
 SELECT * FROM travel.coverage('events');
 SELECT sum(events) AS sum, (SELECT count(*) FROM events) AS rows FROM travel.coverage('events');
 

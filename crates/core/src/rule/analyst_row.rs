@@ -15,6 +15,7 @@ pub struct AnalystRow {
     pub valid_until: Option<Micros>,
 }
 
+/// What a row makes known: a place or a transition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KnownItem {
     Place(PlaceKey),

@@ -183,7 +183,7 @@ fn all_reasons_are_kept() {
 }
 
 #[test]
-fn a_downgraded_attribute_at_either_end_lowers_but_does_not_suppress() {
+fn a_downgraded_attribute_at_either_end_downgrades_but_does_not_suppress() {
     let with_attributes = [
         (
             NetworkAttributes { anonymizer: true, ..NetworkAttributes::default() },
