@@ -47,8 +47,8 @@ CREATE FUNCTION travel.is_located(ip inet, at timestamptz DEFAULT pg_catalog.now
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_located';
 COMMENT ON FUNCTION travel.is_located(inet, timestamptz) IS
-    'Whether an IP address has coordinates at a time (default: now). Events from addresses without coordinates are '
-    'not evaluated';
+    'Whether events from an IP address at a time (default: now) can be evaluated: the address has coordinates, and no '
+    'row of travel.networks says to ignore it';
 
 CREATE FUNCTION travel_internal.is_ignored(ip inet, at timestamptz DEFAULT pg_catalog.now()) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20

@@ -151,9 +151,9 @@ CREATE FUNCTION travel.source_ip(inet) RETURNS inet
 COMMENT ON FUNCTION travel.source_ip(inet) IS
     'IP address without its netmask; an IPv4-mapped IPv6 address becomes IPv4';
 
-CREATE FUNCTION travel.number(text) RETURNS float8
+CREATE FUNCTION travel.try_number(text) RETURNS float8
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
-    AS 'MODULE_PATHNAME', 'travel_number';
-COMMENT ON FUNCTION travel.number(text) IS
+    AS 'MODULE_PATHNAME', 'travel_try_number';
+COMMENT ON FUNCTION travel.try_number(text) IS
     'Number read from text, such as a coordinate, or NULL if the text is not a number. Immutable, so it can be '
     'indexed';

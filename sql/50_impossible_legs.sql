@@ -213,18 +213,22 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
 
 -- For addresses of type text. PostgreSQL would report that the function does not exist and suggest a cast, which fails
 -- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
--- catches an event_time of type timestamp.
+-- catches other argument types, and an event_time of type timestamp.
 
 CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, VARIADIC arguments "any")
     RETURNS travel_internal.legs_state
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_add_refused';
 COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, VARIADIC "any") IS
     'Transition function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error';
+CREATE FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) RETURNS travel.leg[]
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_final_refused';
+COMMENT ON FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) IS
+    'Final function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error, also without rows';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, VARIADIC arguments "any") (
     SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
-    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final_refused,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, VARIADIC "any") IS
-    'Raises an error that says how to pass an address of type text: travel.impossible_legs(event_time, '
-    'travel.source_ip(ip))';
+    'Raises an error that says which argument types the other forms take. For an address of type text, write '
+    'travel.impossible_legs(event_time, travel.source_ip(ip))';

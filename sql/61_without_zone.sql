@@ -230,8 +230,8 @@ CREATE FUNCTION travel.is_located(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_located';
 COMMENT ON FUNCTION travel.is_located(inet, timestamp) IS
-    'Whether an IP address has coordinates at a time. A time without a zone is read as UTC, whatever the zone of the '
-    'session';
+    'Whether events from an IP address at a time can be evaluated: the address has coordinates, and no row of '
+    'travel.networks says to ignore it. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.is_ignored(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20

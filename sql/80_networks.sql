@@ -41,8 +41,9 @@ COMMENT ON COLUMN travel.networks.subdivision IS 'State or province at the coord
 COMMENT ON COLUMN travel.networks.country IS 'Name of the country at the coordinates';
 COMMENT ON COLUMN travel.networks.country_code IS 'Country at the coordinates, as two capital letters such as GB';
 COMMENT ON COLUMN travel.networks.treatment IS
-    'Effect on events from the network. place: none. vpn: no leg starts there, and legs that end there are not '
-    'raised. trusted: legs between two trusted networks are not raised. ignore: the events are skipped';
+    'Effect on events from the network. place: none, apart from the coordinates. ignore: the events are skipped. In '
+    'detection rules, vpn: no leg starts there, and legs that end there are not raised; trusted: legs between two '
+    'trusted networks are not raised';
 COMMENT ON COLUMN travel.networks.hosting IS 'Hosting provider whose machines have these addresses, such as aws';
 COMMENT ON COLUMN travel.networks.valid_from IS 'The row applies to events at or after this time; NULL means no limit';
 COMMENT ON COLUMN travel.networks.valid_until IS 'The row applies to events before this time; NULL means no limit';

@@ -10,7 +10,8 @@ COMMENT ON FUNCTION travel_internal.is_severity(text) IS
     'Check of travel.severity: returns true, or raises an error that lists the severities';
 
 CREATE DOMAIN travel.severity AS text CONSTRAINT is_severity CHECK (travel_internal.is_severity(VALUE));
-COMMENT ON DOMAIN travel.severity IS 'Severity of an alert: info, low, medium, high or critical';
+COMMENT ON DOMAIN travel.severity IS
+    'Severity of an alert: info, low, medium, high or critical. It sorts as text; sort alerts by severity_rank';
 COMMENT ON CONSTRAINT is_severity ON DOMAIN travel.severity IS 'The value is one of the severities';
 
 CREATE TABLE travel.rules (
@@ -83,9 +84,9 @@ COMMENT ON COLUMN travel.rules.ignored IS
     'address. Tor is never ignored';
 COMMENT ON COLUMN travel.rules.lineage IS 'Reserved; must be false';
 COMMENT ON COLUMN travel.rules.keep_alive IS
-    'A leg that arrives later than this after the last leg of an alert starts a new alert';
+    'A leg whose second event is later than this after the last leg of an alert starts a new alert';
 COMMENT ON COLUMN travel.rules.max_duration IS
-    'A leg that arrives later than this after the first leg of an alert starts a new alert';
+    'A leg whose second event is later than this after the first leg of an alert starts a new alert';
 COMMENT ON COLUMN travel.rules.arrival_column IS
     'Column of type timestamptz that says when a row arrived, for sources without a column ingest_xid';
 COMMENT ON COLUMN travel.rules.lookback IS

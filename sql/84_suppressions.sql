@@ -23,9 +23,9 @@ COMMENT ON COLUMN travel.suppressions.country_code_a IS
 COMMENT ON COLUMN travel.suppressions.country_code_b IS 'Country of the other end of the leg';
 COMMENT ON COLUMN travel.suppressions.network IS 'Prefix that contains the address of at least one end of the leg';
 COMMENT ON COLUMN travel.suppressions.valid_from IS
-    'The suppression applies to legs that arrive at or after this time; NULL means no limit';
+    'The suppression applies to legs whose second event is at or after this time; NULL means no limit';
 COMMENT ON COLUMN travel.suppressions.valid_until IS
-    'The suppression applies to legs that arrive before this time; NULL means no limit';
+    'The suppression applies to legs whose second event is before this time; NULL means no limit';
 COMMENT ON COLUMN travel.suppressions.reason IS 'Why the legs are suppressed';
 COMMENT ON COLUMN travel.suppressions.created_by IS 'Role that last wrote the row, maintained by the extension';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions', '');

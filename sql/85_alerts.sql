@@ -64,12 +64,13 @@ COMMENT ON COLUMN travel.alerts.archive_reason IS
     'Why the alert was archived. expected: its locations become known. Otherwise true_positive, false_positive or '
     'other';
 COMMENT ON COLUMN travel.alerts.assignee IS 'Analyst who works on the alert; set by analysts';
-COMMENT ON COLUMN travel.alerts.first_seen IS 'Time at which the first leg arrived';
-COMMENT ON COLUMN travel.alerts.last_seen IS 'Time at which the last leg arrived';
+COMMENT ON COLUMN travel.alerts.first_seen IS 'Time of the second event (to_time) of the first leg';
+COMMENT ON COLUMN travel.alerts.last_seen IS 'Time of the second event (to_time) of the last leg';
 COMMENT ON COLUMN travel.alerts.leg_count IS 'Number of raised legs';
 COMMENT ON COLUMN travel.alerts.evidence IS 'What the legs show, such as new_country, no_mfa or tor';
 COMMENT ON COLUMN travel.alerts.message IS 'Message of the rule, or the sentence of the first leg';
-COMMENT ON COLUMN travel.alerts.signal IS 'The alert as nested attributes';
+COMMENT ON COLUMN travel.alerts.signal IS
+    'The alert as a nested JSON object. {{@path}} in the message of a rule refers to its attributes';
 COMMENT ON COLUMN travel.alerts.geoip_built_at IS 'Build time of the newest GeoIP database when the alert was raised';
 COMMENT ON COLUMN travel.alerts.raised_at IS 'Time at which a scan raised the alert';
 COMMENT ON COLUMN travel.alerts.updated_at IS 'Time at which a scan or an analyst last changed the alert';
@@ -78,7 +79,7 @@ COMMENT ON COLUMN travel.alerts.archived_at IS
 COMMENT ON COLUMN travel.alerts.reopened_at IS
     'Time at which a scan reopened the alert, because a leg was raised into it after it had been archived';
 COMMENT ON COLUMN travel.alerts.withdrawn_at IS
-    'Time at which the alert lost its last leg, because a late event showed that there was no impossible travel';
+    'Time at which the alert lost its last raised leg, after a late event or a rescan';
 COMMENT ON COLUMN travel.alerts.severity_rank IS
     'Rank of the severity, from 1 (info) to 5 (critical), for sorting and comparing';
 SELECT pg_catalog.pg_extension_config_dump('travel.alerts', '');

@@ -185,12 +185,14 @@ CREATE FUNCTION travel_internal.may_commit() RETURNS boolean
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel_internal.may_commit() IS
     'Whether the calling procedure may commit, which it may not in a transaction block';
+REVOKE ALL ON FUNCTION travel_internal.may_commit() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
     'How the last scan step of this session ended: none, failed, busy (another session scans the rule) or canceled';
+REVOKE ALL ON FUNCTION travel_internal.scan_step_ended() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER

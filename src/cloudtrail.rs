@@ -34,7 +34,7 @@ pg_function!(travel_event_time_float8, pg_finfo_travel_event_time_float8, |call:
     unix_time(call, |datum| travel_cloudtrail::unix_time_of_float(f64::from_bits(datum.value() as u64)))
 });
 pg_function!(travel_event_time_numeric, pg_finfo_travel_event_time_numeric, event_time_numeric);
-pg_function!(travel_number, pg_finfo_travel_number, number);
+pg_function!(travel_try_number, pg_finfo_travel_try_number, number);
 pg_function!(travel_source_kind, pg_finfo_travel_source_kind, source_kind);
 pg_function!(travel_source_ip_text, pg_finfo_travel_source_ip_text, source_ip_text);
 pg_function!(travel_source_ip_inet, pg_finfo_travel_source_ip_inet, source_ip_inet);

@@ -57,7 +57,9 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.accept_geoip",
             "travel.grant_to",
             // travel.scan and travel.rescan call these with the rights of their caller.
+            "travel_internal.may_commit",
             "travel_internal.scan_step",
+            "travel_internal.scan_step_ended",
             "travel_internal.note_scan_error",
             "travel_internal.begin_rescan",
         ],

@@ -98,9 +98,9 @@ pub fn number(name: &str, column: Expression) -> Result<String, TravelError> {
         INT2OID | INT4OID | INT8OID | FLOAT4OID => Ok(format!("{sql}::float8")),
         // Some numeric values are out of range for float8.
         NUMERICOID => Ok(format!("CASE WHEN {sql} BETWEEN -1e300 AND 1e300 THEN {sql}::float8 END")),
-        JSONBOID | JSONOID => Ok(format!("travel.number({sql} #>> '{{}}')")),
-        UNKNOWNOID => Ok(format!("travel.number({sql})")),
-        oid if is_textual(oid) => Ok(format!("travel.number({sql}::text)")),
+        JSONBOID | JSONOID => Ok(format!("travel.try_number({sql} #>> '{{}}')")),
+        UNKNOWNOID => Ok(format!("travel.try_number({sql})")),
+        oid if is_textual(oid) => Ok(format!("travel.try_number({sql}::text)")),
         oid => Err(SourceError::ColumnType {
             column: name.to_owned(),
             is: type_name(oid),

@@ -32,11 +32,16 @@ pg_function!(travel_legs_add_accurate, pg_finfo_travel_legs_add_accurate, |call:
     call,
     SiteArguments::Accurate
 ));
-pg_function!(travel_legs_add_refused, pg_finfo_travel_legs_add_refused, |_: &Call| Err(
-    LegError::AddressIsNotInet.into()
-));
+pg_function!(travel_legs_add_refused, pg_finfo_travel_legs_add_refused, refuse);
 pg_function!(travel_legs_combine, pg_finfo_travel_legs_combine, combine);
 pg_function!(travel_legs_final, pg_finfo_travel_legs_final, finish);
+pg_function!(travel_legs_final_refused, pg_finfo_travel_legs_final_refused, refuse);
+
+/// Both functions of the aggregate that catches calls with other argument types. The final function refuses a group
+/// without rows, for which PostgreSQL calls no transition function.
+fn refuse(_: &Call) -> Result<pg_sys::Datum, TravelError> {
+    Err(LegError::ArgumentTypes.into())
+}
 
 /// Adds a row: `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`. The number of
 /// arguments shows which of the optional parts are present.

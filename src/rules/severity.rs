@@ -7,7 +7,8 @@ use travel_core::rule::Severity;
 
 pg_function!(travel_is_severity, pg_finfo_travel_is_severity, is_severity);
 
-/// `(severity)`: true, or an error that lists the severities. A check that returned false would only name itself.
+/// `(severity)`: true, or an error that lists the severities. A check that returned false would only name itself. The
+/// price is that functions that try an input, such as `pg_input_is_valid`, end with this error.
 fn is_severity(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let value = call.text(0)?.unwrap_or_default();
     if value.parse::<Severity>().is_ok() {

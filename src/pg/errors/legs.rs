@@ -35,13 +35,16 @@ errors! {
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "window is not in ascending order of time")
                 .hint("Order the window by time: OVER (PARTITION BY access_key_id ORDER BY event_time, ip)."),
 
-        AddressIsNotInet =>
-            Report::error(
-                Code::ERRCODE_DATATYPE_MISMATCH,
-                "travel.impossible_legs needs an address of type inet, or coordinates of type float8",
-            )
-            .detail("After the time, it takes ip or latitude and longitude, then event_id, then all three thresholds.")
-            .hint("For an address of type text: travel.impossible_legs(event_time, travel.source_ip(ip))."),
+        ArgumentTypes =>
+            Report::error(Code::ERRCODE_DATATYPE_MISMATCH, "wrong argument types for travel.impossible_legs")
+                .detail(
+                    "After event_time, it takes ip (inet) or latitude and longitude (float8), then optionally event_id \
+                     (text), then optionally min_distance_km, min_velocity_kmh (float8) and use_accuracy (boolean).",
+                )
+                .hint(
+                    "For an address of type text, write travel.impossible_legs(event_time, travel.source_ip(ip)). For an \
+                     event ID of another type, write event_id::text.",
+                ),
 
         AddressIsANumber { text: String } =>
             Report::error(Code::ERRCODE_INVALID_TEXT_REPRESENTATION, format!("invalid IP address: \"{text}\""))

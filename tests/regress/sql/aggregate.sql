@@ -140,6 +140,7 @@ ORDER BY n;
 -- An address of type text, in any form, with any type of time, says what to write instead; so does any other type.
 \pset format unaligned
 SELECT error_of('SELECT travel.impossible_legs(event_time, ip::text) FROM journeys');
+SELECT error_of('SELECT travel.impossible_legs(event_time, ip::text) FROM journeys WHERE false');
 \pset format aligned
 SELECT call, pg_temp.aggregated(call, '')
 FROM (VALUES

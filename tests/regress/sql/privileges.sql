@@ -91,10 +91,13 @@ SELECT (SELECT to_city FROM travel.detect('nobodys.trail')) AS detect,
         FROM (
             SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time, source_ip) AS l FROM nobodys.trail
         ) AS s
-    ) AS
-window,
-       (SELECT sum(events) FROM travel.coverage('nobodys.trail')) AS coverage,
-       length(travel.detect_sql('nobodys.trail')) > 0 AS detect_sql;
+    ) AS window,
+    (SELECT sum(events) FROM travel.coverage('nobodys.trail')) AS coverage,
+    length(travel.detect_sql('nobodys.trail')) > 0 AS detect_sql;
+-- A view of the text of travel.detect_sql calls functions of travel_internal with the privileges of its owner.
+SELECT format('CREATE VIEW nobodys.legs AS %s', travel.detect_sql('nobodys.trail', all_legs => true)) AS create_view \gset
+:create_view;
+SELECT leg_id IS NOT NULL AS has_an_id, travel_time, message FROM nobodys.legs;
 SELECT sqlstate_of('SELECT * FROM travel.geoip_databases()') AS geoip_databases,
     sqlstate_of('CREATE TABLE travel.mine (n int)') AS create_in_travel,
     sqlstate_of('DROP EXTENSION impossible_travel') AS drop_extension,

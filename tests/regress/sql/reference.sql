@@ -151,7 +151,7 @@ $$;
 
 -- The comparison sees a missing object; a wrong argument, default, volatility and privilege of a function; a missing
 -- column; and a wrong name, type and default of a column.
-SELECT * FROM changes(replace(:'page', '### travel.number', '### travel.numeral'));
+SELECT * FROM changes(replace(:'page', '### travel.try_number', '### travel.try_numeral'));
 SELECT * FROM changes(replace(:'page', '(distance_km float8, elapsed', '(km float8, elapsed'));
 SELECT * FROM changes(replace(:'page',
     'events_table(name text, partitioned boolean DEFAULT false',

@@ -136,8 +136,9 @@ INSERT INTO calls (at, city, who, more) SELECT at::timestamptz, city, who, '{"ev
         ('2026-03-10 09:00Z', 'London', 'plain'), ('2026-03-10 09:10Z', 'Tokyo', 'plain')) AS v (at, city, who);
 CALL travel.scan();
 SELECT substring(entity FROM 'AKIA(.*)EXAMPLE') AS who,
-    max(severity) FILTER (WHERE rule = 'sev, attributes') AS critical,
-    max(severity) FILTER (WHERE rule = 'sev, info') AS info, max(severity) FILTER (WHERE rule = 'sev, none') AS high
+    string_agg(severity, ',') FILTER (WHERE rule = 'sev, attributes') AS critical,
+    string_agg(severity, ',') FILTER (WHERE rule = 'sev, info') AS info,
+    string_agg(severity, ',') FILTER (WHERE rule = 'sev, none') AS high
 FROM travel.alerts
 WHERE rule LIKE 'sev,%'
 GROUP BY 1

@@ -164,8 +164,8 @@ FROM travel.detect('coordinates', 'k');
 SELECT count(*) FROM travel.detect('coordinates', 'k', use_accuracy => true);
 SELECT status, events FROM travel.coverage('coordinates', 'k');
 CREATE TABLE numerics AS
-SELECT event_time, k, coalesce(travel.number(latitude)::numeric, 1e400) AS latitude,
-    coalesce(travel.number(longitude)::numeric, 'NaN') AS longitude, 1e400 AS accuracy_km
+SELECT event_time, k, coalesce(travel.try_number(latitude)::numeric, 1e400) AS latitude,
+    coalesce(travel.try_number(longitude)::numeric, 'NaN') AS longitude, 1e400 AS accuracy_km
 FROM coordinates;
 SELECT status, events FROM travel.coverage('numerics', 'k');
 SELECT count(*) FROM travel.detect('numerics', 'k', use_accuracy => true);
@@ -174,7 +174,7 @@ SELECT event_time, k,
     jsonb_build_object('lat',
         CASE
             WHEN event_time < '2026-03-02 09:05Z' THEN to_jsonb(latitude)
-            ELSE coalesce(to_jsonb(travel.number(latitude)), '{"x": 1}') END,
+            ELSE coalesce(to_jsonb(travel.try_number(latitude)), '{"x": 1}') END,
         'lon', longitude) AS body
 FROM coordinates;
 SELECT count(*)
