@@ -13,7 +13,7 @@
 //! | [`mod@event`] | the columns of a record, read strictly or leniently |
 //! | [`mod@outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
-//! | [`identity`] | who made the call, and the names that are derived from it |
+//! | `identity` | who made the call, and the names that are derived from it |
 //! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |

@@ -15,14 +15,14 @@
 //! | [`stack`] | several databases used together: from address to place |
 //! | [`status`] | errors, warnings, the state of each configured file |
 //! | [`store`] | the databases of a statement: copies, generations |
-//! | [`source`] | the files that a setting names, and how a changed file is noticed |
-//! | [`check_log`] | when a process of the server last checked the files |
-//! | [`directory`] | the folder of the store: copies named by their digests |
-//! | [`manifest`] | the generations of a setting: which copies serve from when on |
-//! | [`publish`] | copying and verifying new files, and deleting copies that nothing uses |
-//! | [`open`] | opening copies as a stack |
-//! | [`cache`] | a bounded cache of looked-up addresses |
-//! | [`shared_names`] | names that occur in many records, stored once |
+//! | `source` | the files that a setting names, and how a changed file is noticed |
+//! | `check_log` | when a process of the server last checked the files |
+//! | `directory` | the folder of the store: copies named by their digests |
+//! | `manifest` | the generations of a setting: which copies serve from when on |
+//! | `publish` | copying and verifying new files, and deleting copies that nothing uses |
+//! | `open` | opening copies as a stack |
+//! | `cache` | a bounded cache of looked-up addresses |
+//! | `shared_names` | names that occur in many records, stored once |
 
 pub mod database;
 pub mod hosting;
