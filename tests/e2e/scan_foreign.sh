@@ -28,9 +28,9 @@ error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule 
 over() { ask "INSERT INTO travel.rules (name, source, baseline) VALUES ('$1', '$1', false)" 2>"$SCRATCH/said"; }
 is_refused() { # is_refused RULE WHY
     refused 0A000 "SELECT travel.check_rule('$1')"
-    case $SAID in *"cannot find new rows by the column "ingest_xid""*"$2"*arrival_column*) ;; *) fail "no words to act on: $SAID" ;; esac
+    case $SAID in *'cannot find new rows by the column "ingest_xid"'*"$2"*arrival_column*) ;; *) fail "no words to act on: $SAID" ;; esac
     ask "CALL travel.scan('$1')" 2>"$SCRATCH/said"
-    same "the scan of $1 says so" "rule \"$1\" cannot find new rows by the column "ingest_xid" (0A000)" "$(error_of "$1")"
+    same "the scan of $1 says so" "rule \"$1\" cannot find new rows by the column \"ingest_xid\" (0A000)" "$(error_of "$1")"
     same "nothing of $1 was scanned" '' "$(alerts_of "$1")"
 }
 

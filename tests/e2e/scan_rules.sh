@@ -39,7 +39,7 @@ ask "INSERT INTO travel.rules (name, owner, source, baseline)
     VALUES ('a reader''s', 'reader', 'public.cloudtrail', false)" 2>/dev/null
 before=$(ask 'SELECT clock_timestamp()')
 scan
-same 'a warning' 1 "$(grep -c 'WARNING: .*permission denied for public.cloudtrail' "$SCRATCH/said")"
+same 'a warning' 1 "$(grep -c 'WARNING: .*permission denied for source "public.cloudtrail"' "$SCRATCH/said")"
 same 'in the status' t "$(ask "SELECT last_error ~ 'permission denied' AND last_error_at > '$before'
     AND last_scan IS NULL
     FROM travel.status WHERE rule = 'a reader''s'")"
