@@ -140,8 +140,8 @@ impl Plan {
         visit(&self.0, see);
     }
 
-    /// Whether an index applies the condition that contains this text, so that no rows are read and then filtered out
-    /// by it.
+    /// Whether an index applies the condition that contains this text. Otherwise rows are read and then filtered out by
+    /// it.
     pub fn is_by_index(&self, needle: &str) -> bool {
         let mut is_filtered = false;
         self.visit(&mut |name, condition| {

@@ -395,8 +395,8 @@ impl Progress {
     }
 }
 
-/// The snapshot with the present transaction among those that are running, so that what this transaction inserts later
-/// is new to the next scan. `None` if the text is not a snapshot.
+/// The snapshot, with the current transaction counted as running: what this transaction inserts later is new to the
+/// next scan. `None` if the text is not a snapshot.
 fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
     let own: u64 = own_xid.parse().ok()?;
     let mut parts = snapshot.split(':');

@@ -5,8 +5,8 @@
 //! each group goes back to the latest time for which all its members have a checkpoint.
 //!
 //! Members whose checkpoints are of another edition of place data (see [`travel_core::rule::relocate`]) are evaluated
-//! again when their next event comes. That starts at their beginning, so that every address is looked up in the present
-//! edition, but all verdicts until then stand. If the source has lost their beginning, they resume from the oldest
+//! again at their next event. That evaluation starts at their first event, because every address must be looked up in
+//! the current edition, but it leaves all earlier verdicts unchanged. If the source has lost their beginning, they resume from the oldest
 //! checkpoint after which the source has everything, with its locations looked up again.
 
 use super::checkpoints::{self, Checkpoints, MemberKind, StoredState};

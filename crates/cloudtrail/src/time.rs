@@ -147,7 +147,7 @@ fn days_since_epoch(year: i64, month: i64, day: i64) -> Option<i64> {
     if year < 1 || !(1..=days_in_month(year, month)?).contains(&day) {
         return None;
     }
-    // The year is counted from March, so that a leap day is its last and the months' lengths follow one rule;
+    // The year is counted from March, so a leap day is its last day and the months' lengths follow one rule;
     // 719,468 days lie between 1 March of year 0 and the epoch.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let before_month = (153 * month + 2) / 5;

@@ -1,4 +1,4 @@
-//! IP addresses as hosts: how they are read, and whether they are public, so that GeoIP can locate them.
+//! Reads IP addresses of hosts, and tells public ones, which GeoIP can locate, from private ones.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 

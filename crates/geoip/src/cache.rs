@@ -70,7 +70,8 @@ impl<K: Key, V> Cache<K, V> {
     }
 }
 
-/// The first slot of a key among `slots`, a power of two. It is past the end if there are no slots.
+/// Returns the first slot of a key. `slots` is the number of slots, a power of two. If it is 0, the result is out of
+/// range.
 #[inline]
 fn first_slot<K: Key>(key: K, slots: usize) -> usize {
     if slots == 0 {

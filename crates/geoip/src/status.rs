@@ -33,7 +33,7 @@ pub struct Warning {
 /// The reason why a statement has no databases although some are configured.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// There is no copy of this file, and it has changed since the other processes read it.
+    /// The file has no copy in the store, and it changed after the statement had chosen it.
     #[error(
         "GeoIP database \"{path}\" has no copy and is no longer the file that was chosen for this statement"
     )]

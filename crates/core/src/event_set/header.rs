@@ -2,7 +2,7 @@
 
 use crate::journey::Thresholds;
 
-/// Version of the format; another one is refused, so that stored states are never misread.
+/// Version of the format. A state of another version is refused, because it would be misread.
 pub const VERSION: u8 = 1;
 
 /// Bytes before the packed run.

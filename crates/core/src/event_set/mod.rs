@@ -139,9 +139,8 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     true
 }
 
-/// The size of the block that a set of `used` bytes should live in after a merge, given the one it has and the bytes
-/// that it needs at once. The room for
-/// new rows grows with the set, so that the work of all merges together stays in proportion to the rows.
+/// The size of the block that a set of `used` bytes should live in after a merge, given its current size and the bytes
+/// that it needs at once. The room for new rows grows with the set, which keeps the total work of all merges proportional to the number of rows.
 pub fn capacity_after_merge(used: usize, capacity: usize, needed: usize) -> usize {
     let used = used + needed;
     if used * 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 3 + MERGE_FROM / 2 }

@@ -31,7 +31,7 @@ impl fmt::Display for Corrupt {
     }
 }
 
-/// Reads all of it, so that nothing later can meet damage. The exact length is part of the check.
+/// Reads the whole state, so later code never meets a damaged one. The exact length is part of the check.
 pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
     if bytes.len() < HEADER_LEN {
         return Err(Corrupt::TooShort);

@@ -25,8 +25,8 @@ pub struct Evaluation<'a> {
     /// The learned places, sorted by baseline entity, as of the last event of each.
     pub places: Vec<LearnedPlace>,
     pub transitions: Vec<LearnedTransition>,
-    /// Sorted by entity and `first_seen`. If the evaluation continued from a state, these are the incidents that begin
-    /// among the events and those that were open in the state, whether they grew or not.
+    /// Sorted by entity and `first_seen`. If the evaluation continued from a state, the list has every incident that was
+    /// open in the state, even if it did not grow, and every incident that began since.
     pub incidents: Vec<Incident>,
     /// The entities that had no state before, with the time of their first event.
     pub entities_begun: Vec<(Arc<str>, Micros)>,
@@ -233,8 +233,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             Some(_) => {}
         }
         let rule = self.policy.rule;
-        // Settled verdicts are no later than the event, so they come after everything in the state and before this
-        // event.
+        // No settled verdict is later than this event. All of them are later than the state.
         let past = self.settled.get_mut(&event.entity);
         let (is_settled, is_pruned, is_other) = match past {
             Some(past) => {

@@ -81,8 +81,9 @@ fn changes() -> impl Strategy<Value = (Case, Edition, Micros)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 500, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// The history is read again by the new edition; what was said by the old one stands. What is said now, what is
-    /// learned and what is kept are those of one scan with the new edition; nothing else is raised.
+    /// Evaluation reads the history again with the new edition and leaves the verdicts of the old edition unchanged. The
+    /// new verdicts, the baseline and the checkpoints equal those of a single scan with the new edition. No other leg is
+    /// raised.
     #[test]
     fn after_a_new_edition_all_is_as_by_that_edition_alone((case, edition, at) in changes()) {
         let analysts = Overlay::new(&case.analysts, case.rule.learn);

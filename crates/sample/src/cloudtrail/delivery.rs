@@ -40,7 +40,8 @@ pub fn files() -> io::Result<Vec<File>> {
         .collect()
 }
 
-/// S3 gets a file every five minutes or so; here one stands for three hours, so that a week is not thousands of files.
+/// The time that one file covers. CloudTrail delivers a file about every five minutes; the sample's files cover three
+/// hours, because a week would otherwise be thousands of files.
 const WINDOW: i64 = 3 * 3600;
 
 /// Minutes as a rule; one record in 40 is hours late.
