@@ -27,9 +27,9 @@ GRANT USAGE ON SCHEMA travel TO PUBLIC;
 
 -- The queries that travel.detect_sql writes, the views that users make of them, and the indexes that travel.check_rule
 -- suggests call functions of this schema with the privileges of the user, so these functions keep their signatures and
--- results: entity, each_leg, leg_id, leg_within, impossible_legs_within, travel_time, finding_message and is_ignored. The
--- tables are for no role but the installer, who dumps and restores them: scans read and write them with the privileges
--- of the owner of the extension.
+-- results: entity, each_leg, leg_id, leg_within, impossible_legs_within, travel_time, finding_message, is_ignored.
+-- The tables are for no role but the installer, who dumps and restores them: scans read and write them with the
+-- privileges of the owner of the extension.
 CREATE SCHEMA travel_internal;
 COMMENT ON SCHEMA travel_internal IS
     'impossible_travel: objects that the schema travel needs to work. Queries of travel.detect_sql and indexes that '

@@ -95,7 +95,8 @@ SELECT (SELECT to_city FROM travel.detect('nobodys.trail')) AS detect,
     (SELECT sum(events) FROM travel.coverage('nobodys.trail')) AS coverage,
     length(travel.detect_sql('nobodys.trail')) > 0 AS detect_sql;
 -- A view of the text of travel.detect_sql calls functions of travel_internal with the privileges of its owner.
-SELECT format('CREATE VIEW nobodys.legs AS %s', travel.detect_sql('nobodys.trail', all_legs => true)) AS create_view \gset
+SELECT
+    format('CREATE VIEW nobodys.legs AS %s', travel.detect_sql('nobodys.trail', all_legs => true)) AS create_view \gset
 :create_view;
 SELECT leg_id IS NOT NULL AS has_an_id, travel_time, message FROM nobodys.legs;
 SELECT sqlstate_of('SELECT * FROM travel.geoip_databases()') AS geoip_databases,
