@@ -1,19 +1,21 @@
 # `make help` lists the targets. The scripts in scripts/ do the work.
 
-PG_CONFIG ?= /usr/lib/postgresql/15/bin/pg_config
+PG ?= 15
+PG_CONFIG ?=
 REAL_DATA ?= ../shared/data
 CLOUDTRAIL ?=
 GEOIP ?=
 
-export PG_CONFIG CLOUDTRAIL GEOIP
+export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test bench bench-scan fmt clean
+.PHONY: help setup install demo psql test test-short test-all bench bench-scan fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
 	@echo
-	@echo "  PG_CONFIG   the PostgreSQL server to build for, install into and test with ($(PG_CONFIG))"
+	@echo "  PG          the version of PostgreSQL to build for, install into and test with: 15 (default), 16, 17 or 18"
+	@echo "  PG_CONFIG   the pg_config of another server to do so with"
 	@echo "  CLOUDTRAIL  demo, psql: a folder of CloudTrail files (default: the sample)"
 	@echo "  GEOIP       demo, psql: a folder of GeoIP databases, or one file (default: the sample)"
 	@echo "  REAL_DATA   test: a folder of real CloudTrail files and GeoIP databases, if you have them"
@@ -30,8 +32,14 @@ demo: ## show the impossible travel in sample events, or in CLOUDTRAIL, on a pri
 psql: ## open psql on the demo's data
 	@scripts/demo.sh psql
 
-test: ## run all tests
+test: ## run all tests, on PostgreSQL 15 or PG
 	@scripts/test.sh
+
+test-short: ## run the tests that a version of PostgreSQL can change most, on PG
+	@PROFILE=dev CASES=60 scripts/test.sh setup regress docs 'e2e invariant'
+
+test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
+	@scripts/test-all.sh
 
 bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/entry_points.sh

