@@ -2,8 +2,8 @@
 # Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo, or one test of
-#                                 tests/e2e, as "e2e invariant"
+#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo, or a part of
+#                                 one: "e2e NAME", "regress NAME…", "docs FILE…"
 #
 # PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
 #
@@ -51,7 +51,7 @@ step_pgrx() {
     rm -rf "$home"
 }
 
-# Runs SQL files and compares their output with the expected output.
+# Runs SQL files, all or the named ones, and compares their output with the expected output.
 step_regress() {
     local pg_regress out="$WORK/regress"
     pg_regress="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress"
@@ -62,12 +62,9 @@ step_regress() {
     server_start regress "impossible_travel.geoip_path = '$SERVERS/regress/files/geoip'"
     server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
     rm -rf "$out" && mkdir -p "$out"
-    local tests=()
-    if [ -f tests/regress/schedule ]; then
-        tests=(--schedule tests/regress/schedule)
-    else
-        for file in tests/regress/sql/*.sql; do tests+=("$(basename "$file" .sql)"); done
-    fi
+    local tests=(--schedule tests/regress/schedule)
+    # Each test needs the functions that `setup` creates.
+    if [ $# -gt 0 ]; then tests=(setup "$@"); fi
     "$pg_regress" --bindir "$("$PG_CONFIG" --bindir)" --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" \
         --dbname regression --inputdir tests/regress --outputdir "$out" "${tests[@]}" || {
         cat "$out/regression.diffs" 2>/dev/null || true
@@ -101,7 +98,7 @@ step_isolation() {
 step_docs() {
     scripts/links-test.sh
     scripts/install.sh --if-changed
-    scripts/doc-test.sh
+    scripts/doc-test.sh "$@"
 }
 
 # One executable of tests/e2e. It finds the server's functions in scripts/lib/server.sh, the sample in .work/sample.
@@ -144,10 +141,11 @@ version=$(pg_major 2>/dev/null) || version=${PG:-15}
 summary="$WORK/test/summary-$version"
 : >"$summary"
 
-run() { # run NAME STEP [ARGUMENT]: runs a step and adds a line to the summary
-    local name=$1 started=$SECONDS status=0 result
+run() { # run 'STEP [ARGUMENT…]': runs a step and adds a line to the summary
+    local name=$1 started=$SECONDS status=0 result words
+    read -ra words <<<"$name"
     heading "$name"
-    "$0" --step "${@:2}" || status=$?
+    "$0" --step "${words[@]}" || status=$?
     case $status in
     0) result=PASSED ;;
     "$SKIPPED") result=SKIPPED ;;
@@ -159,13 +157,11 @@ run() { # run NAME STEP [ARGUMENT]: runs a step and adds a line to the summary
 
 for step in "${STEPS[@]}"; do
     declare -F "step_${step%% *}" >/dev/null || die "unknown step: $step"
-    if [[ $step = 'e2e '* ]]; then
-        run "$step" e2e "${step#e2e }" || true
-    elif [ "$step" = e2e ]; then
+    if [ "$step" = e2e ]; then
         for script in tests/e2e/*.sh; do
-            if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" e2e "$(basename "$script" .sh)" || true; fi
+            if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" || true; fi
         done
-    elif ! run "$step" "$step" && [ "$step" = setup ]; then
+    elif ! run "$step" && [ "$step" = setup ]; then
         # No other step can run without its tools.
         break
     fi

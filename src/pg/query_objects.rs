@@ -7,6 +7,7 @@ use std::ffi::c_void;
 /// An object of the database: the OID of its catalog, and its own OID.
 pub type Object = (pg_sys::Oid, pg_sys::Oid);
 
+#[cfg(feature = "pg15")]
 type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
 
 #[cfg(feature = "pg15")]

@@ -2,18 +2,21 @@
 -- travel holds only what users call and read.
 SET search_path = public;
 
--- The objects of the extension, with their descriptions.
+-- The objects of the extension, with their descriptions. Array types and the row types of tables, which belong to the
+-- extension from PostgreSQL 18 on, share the COMMENT of what they are made for, and are left out.
 CREATE TEMP TABLE objects AS
 SELECT classid, objid, (pg_identify_object(classid, objid, 0)).*,
        obj_description(objid, classid::regclass::name) AS description
 FROM pg_depend
 WHERE refclassid = 'pg_extension'::regclass AND deptype = 'e'
-  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel');
+  AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel')
+  AND NOT (classid = 'pg_type'::regclass AND objid IN (
+      SELECT t.oid FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+      WHERE t.typcategory = 'A' OR c.relkind <> 'c'));
 SELECT type, count(*) > 0 AS some FROM objects GROUP BY type ORDER BY type;
 SELECT type, schema, name FROM objects WHERE type <> 'schema' AND schema NOT IN ('travel', 'travel_internal');
 
--- Every object has a COMMENT, and so has every column, trigger and constraint of a domain. (The row type of a table and
--- array types share the COMMENT of what they belong to.)
+-- Every object has a COMMENT, and so has every column, trigger and constraint of a domain.
 SELECT type, identity FROM objects WHERE description IS NULL ORDER BY 1, 2;
 SELECT attrelid::regclass AS relation, attname AS column_without_comment
 FROM pg_attribute JOIN pg_class AS c ON c.oid = attrelid

@@ -44,7 +44,7 @@ FROM unnest(ARRAY['{}', '[]', '"x"', 'null', '1', '{"event_time": 1}', '{"event_
                       '{"event_time": "(event_time) , (outcome)"}', '{"event_time": " (event_time) "}',
                   '{"event_time": "(s.event_time)"}', '{"event_time": "()"}',
                       '{"event_time": "(generate_series(1,2))"}', '{"event_time": "(event_time) AS x, (now())"}',
-                      '{"event_time": "(event_time) FROM (SELECT 1)"}', '{"source_ip": "j"}'])
+                      '{"event_time": "(event_time) FROM (SELECT 1) AS x(y)"}', '{"source_ip": "j"}'])
      WITH ORDINALITY AS v (columns, n) ORDER BY n;
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('events', columns => '{"eventTime": "event_time"}')$$);
@@ -52,7 +52,7 @@ SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": 7}')
 SELECT error_of($$SELECT travel.detect('events', columns => '[]')$$);
 SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "no_such"}')$$);
 SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(no_such)"}')$$);
-SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(event_time) FROM (SELECT 1)"}')$$);
+SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(event_time) FROM (SELECT 1) AS x(y)"}')$$);
 \pset format aligned
 
 -- condition: one boolean expression over the columns of the source.

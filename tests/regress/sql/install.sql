@@ -1,5 +1,7 @@
 -- CREATE EXTENSION: where it fails, who may run it, and what DROP EXTENSION keeps.
 \pset null '-'
+-- From PostgreSQL 18 on, the context quotes the failing statement of the script.
+\set SHOW_CONTEXT never
 SELECT name, default_version ~ '^[0-9]+\.[0-9]+' AS version, comment IS NOT NULL AS comment
 FROM pg_available_extensions
 WHERE name = 'impossible_travel';

@@ -1,22 +1,6 @@
--- Privileges, and the safety of the script: qualified names, comments everywhere, a search_path for each security
--- definer function.
+-- Privileges, and the safety of the script: qualified names, and a search_path for each security definer function.
 \pset null '-'
--- The objects of the extension by kind: each has a comment and is in its schemas.
-SELECT count(*) > 60 AS many,
-    count(*) FILTER (WHERE obj_description(objid, classid::regclass::name) IS NULL) AS without_comment
-FROM pg_depend AS d
-WHERE refclassid = 'pg_extension'::regclass
-    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel')
-    AND deptype = 'e'
-  AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A');
-SELECT pg_describe_object(classid, objid, 0) AS without_comment
-FROM pg_depend
-WHERE refclassid = 'pg_extension'::regclass
-    AND refobjid = (SELECT oid FROM pg_extension WHERE extname = 'impossible_travel')
-    AND deptype = 'e'
-  AND obj_description(objid, classid::regclass::name) IS NULL
-      AND (classid, objid) NOT IN (SELECT 'pg_type'::regclass, t.oid FROM pg_type AS t WHERE t.typcategory = 'A')
-  ORDER BY 1;
+-- The functions and types of the extension are in its schemas.
 SELECT (
     SELECT count(*)
     FROM pg_proc AS p

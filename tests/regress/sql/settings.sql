@@ -14,7 +14,7 @@ SET impossible_travel.geoip_paht = '/tmp';
 SET impossible_travel.coverage_notice = 'perhaps';
 SET impossible_travel.geoip_path = '/tmp';
 ALTER DATABASE regression SET impossible_travel.geoip_path = '/tmp';
-ALTER SYSTEM SET impossible_travel.no_such = 1;
+ALTER DATABASE regression SET impossible_travel.no_such = 1;
 \set VERBOSITY default
 SET impossible_travel.geoip_paht = '/tmp';
 -- A wrong name that was set before the library was loaded is removed with a warning.
@@ -77,8 +77,8 @@ SELECT path, status, detail IS NOT NULL AS detail FROM travel.geoip_databases() 
 CREATE ROLE regress_stranger;
 SET ROLE regress_stranger;
 \pset format unaligned
-SELECT public.error_of('SHOW impossible_travel.geoip_path');
-SELECT public.error_of($$SELECT current_setting('impossible_travel.geoip_path', true)$$);
+SELECT public.sqlstate_of('SHOW impossible_travel.geoip_path');
+SELECT public.sqlstate_of($$SELECT current_setting('impossible_travel.geoip_path', true)$$);
 SELECT count(*) FROM pg_settings WHERE name = 'impossible_travel.geoip_path';
 SELECT public.error_of($$SELECT travel.locate('192.0.2.1')$$);
 \pset format aligned
