@@ -9,7 +9,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test test-short test-all bench bench-scan fmt clean
+.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -40,6 +40,9 @@ test-short: ## run the tests that a version of PostgreSQL can change most, on PG
 
 test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
 	@scripts/test-all.sh
+
+test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to newer ones
+	@scripts/test.sh upgrade
 
 bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/entry_points.sh

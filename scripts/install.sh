@@ -3,7 +3,8 @@
 #
 #   scripts/install.sh [--if-changed]      --if-changed: only if the sources or the installed files have changed
 #
-# PROFILE is the profile of the build: release (the default), or dev, which builds faster and checks more.
+# PROFILE is the profile of the build: release (the default), or dev, which builds faster and checks more. With any, an
+# installed release build is good, too, and otherwise the build is dev.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -24,7 +25,12 @@ case ${1:-} in
 '' | --if-changed) ;;
 *) die "unknown argument: $1" ;;
 esac
-if [ "${1:-}" = --if-changed ] && [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(state)" ]; then
+is_current() { [ -f "$library" ] && [ "$(cat "$stamp" 2>/dev/null)" = "$(state)" ]; }
+if [ "$profile" = any ]; then
+    profile=release
+    is_current || profile=dev
+fi
+if [ "${1:-}" = --if-changed ] && is_current; then
     exit 0
 fi
 

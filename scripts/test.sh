@@ -4,6 +4,7 @@
 #   scripts/test.sh               every step (make test)
 #   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo, or a part of
 #                                 one: "e2e NAME", "regress NAME…", "docs FILE…"
+#   scripts/test.sh upgrade       the tests of upgrades from one version of PostgreSQL to another (make test-upgrade)
 #
 # PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
 #
@@ -108,6 +109,12 @@ step_e2e() {
     "tests/e2e/$1.sh"
 }
 
+# One executable of tests/upgrade, which installs into the servers of all versions that it needs.
+step_upgrade() {
+    make_sample
+    "tests/upgrade/$1.sh"
+}
+
 step_demo() {
     local out="$WORK/test/demo.out" wanted printed
     env -u CLOUDTRAIL -u GEOIP scripts/demo.sh | tee "$out"
@@ -138,6 +145,7 @@ fi
 mkdir -p "$WORK/test"
 # Without a server yet, `setup` fails and says why.
 version=$(pg_major 2>/dev/null) || version=${PG:-15}
+[ "${STEPS[0]%% *}" != upgrade ] || version=upgrade
 summary="$WORK/test/summary-$version"
 : >"$summary"
 
@@ -157,9 +165,9 @@ run() { # run 'STEP [ARGUMENT…]': runs a step and adds a line to the summary
 
 for step in "${STEPS[@]}"; do
     declare -F "step_${step%% *}" >/dev/null || die "unknown step: $step"
-    if [ "$step" = e2e ]; then
-        for script in tests/e2e/*.sh; do
-            if [ -x "$script" ]; then run "e2e $(basename "$script" .sh)" || true; fi
+    if [ "$step" = e2e ] || [ "$step" = upgrade ]; then
+        for script in tests/"$step"/*.sh; do
+            if [ -x "$script" ]; then run "$step $(basename "$script" .sh)" || true; fi
         done
     elif ! run "$step" && [ "$step" = setup ]; then
         # No other step can run without its tools.
@@ -167,7 +175,7 @@ for step in "${STEPS[@]}"; do
     fi
 done
 
-heading "Summary of the tests on PostgreSQL $version"
+heading "Summary of the tests$([ "$version" = upgrade ] || printf ' on PostgreSQL %s' "$version")"
 cat "$summary"
 if [ ! -d "$REAL_DATA/cloudtrail" ]; then
     note "SKIPPED: the tests over real data, because REAL_DATA=$REAL_DATA does not exist"

@@ -2,7 +2,8 @@
 # Private PostgreSQL servers, each with a Unix socket only, in a folder of its own, never run as root. To be sourced after
 # common.sh.
 #
-#   server_start NAME [SETTING…]   starts a new server; settings are lines of postgresql.conf
+#   server_start NAME [SETTING…]   starts a new server; settings are lines of postgresql.conf, and the array INITDB has
+#                                  more options for initdb
 #   server_resume NAME             starts the server NAME again, with its data
 #   server_stop                    stops the server and keeps its folder
 #   server_drop                    stops the server and removes its folder
@@ -15,6 +16,7 @@
 # here, in one folder for each checkout and user.
 SERVERS=${TRAVEL_SERVERS:-/var/tmp/impossible_travel-$(id -u)-$(printf '%s' "$ROOT" | cksum | cut -d ' ' -f 1)}
 SERVER_DIR=
+INITDB=()
 
 server_user() { if is_root; then printf 'postgres'; else id -un; fi; }
 
@@ -42,7 +44,7 @@ server_start() {
     fi
     local said
     said=$(as_server "$(pg_bin initdb)" --pgdata "$SERVER_DIR/data" --username postgres --auth trust --encoding UTF8 \
-        --no-locale --no-sync --no-instructions 2>&1) || die "initdb failed: $said"
+        --no-locale --no-sync --no-instructions "${INITDB[@]}" 2>&1) || die "initdb failed: $said"
     {
         printf "listen_addresses = ''\nunix_socket_directories = '%s'\n" "$SERVER_DIR/socket"
         # Everyone who can connect to the socket is superuser, so only the server's user and root may.

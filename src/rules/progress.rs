@@ -140,31 +140,41 @@ impl Progress {
     }
 
     /// Begins a pass over new rows. It is over all rows if the source or the database cluster is another one than
-    /// before.
+    /// before. A cluster that pg_upgrade made of the earlier one is not another one: it has the same transactions.
     pub fn begin(
         &mut self,
         definition: &Definition,
         queries: &SourceQueries,
         owner: Role,
     ) -> Result<(), TravelError> {
+        spi::execute(
+            "INSERT INTO travel_internal.clusters (id)
+             SELECT pg_catalog.gen_random_uuid() WHERE NOT EXISTS (SELECT FROM travel_internal.clusters)",
+            &[],
+        );
         let rows = spi::select(
             "SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
                     pg_catalog.pg_current_xact_id()::text AS own_xid,
-                    (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system",
-            &[],
+                    (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system,
+                    (SELECT id::text FROM travel_internal.clusters ORDER BY id LIMIT 1) AS cluster,
+                    EXISTS (SELECT FROM travel_internal.scans AS s JOIN travel_internal.clusters AS c ON c.id = s.cluster
+                            WHERE s.rule = $1) AS is_upgraded",
+            &[Argument::text(&definition.name)],
         );
-        spi::columns!(rows => snapshot, own_xid, system);
+        spi::columns!(rows => snapshot, own_xid, system, cluster, is_upgraded);
         let Some(row) = rows.first() else { return Ok(()) };
         let (snapshot, own_xid) =
             (row.text(snapshot)?.unwrap_or_default(), row.text(own_xid)?.unwrap_or_default());
         let system = row.i64(system);
+        let cluster = row.string(cluster)?;
+        let is_same_cluster = self.system_identifier == system || row.is_true(is_upgraded);
         let arrival = queries.arrival.as_str();
         let is_other =
             self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
         let forgets = is_other
             || !self.has_finished
-            || (is_exact && (self.system_identifier != system || self.scanned.is_none()));
+            || (is_exact && (!is_same_cluster || self.scanned.is_none()));
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
@@ -200,8 +210,8 @@ impl Progress {
             "UPDATE travel_internal.scans
              SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
                  arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10,
-                 horizon = $11,
-                 arrival = $12, raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
+                 horizon = $11, arrival = $12, cluster = $13::uuid,
+                 raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
                  newest_past = CASE WHEN $10::timestamptz IS NOT NULL THEN newest_past END,
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
@@ -218,6 +228,7 @@ impl Progress {
                 Argument::time(self.newest_event),
                 Argument::time(self.horizon),
                 Argument::text(arrival),
+                Argument::optional_text(cluster.as_deref()),
             ],
         );
         Ok(())
