@@ -24,7 +24,7 @@ dump() { # dump FROM TO CLIENTS
     new_server dump-new
     # The role postgres exists.
     run_psql --quiet --output /dev/null --set ON_ERROR_STOP=0 --file "$SCRATCH/roles.sql" 2>"$SCRATCH/said"
-    same 'all roles but the first are created' 1 "$(grep -c ERROR "$SCRATCH/said")"
+    same 'all roles but the first are created' 1 "$(grep -c 'ERROR:' "$SCRATCH/said")"
     "$(pg_bin pg_restore)" --exit-on-error --create --jobs 4 --dbname postgres "$SCRATCH/dump" 2>"$SCRATCH/said" ||
         fail "pg_restore: $(cat "$SCRATCH/said")"
     export PGDATABASE=audit
