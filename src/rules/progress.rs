@@ -172,9 +172,8 @@ impl Progress {
         let is_other =
             self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
-        let forgets = is_other
-            || !self.has_finished
-            || (is_exact && (!is_same_cluster || self.scanned.is_none()));
+        let forgets =
+            is_other || !self.has_finished || (is_exact && (!is_same_cluster || self.scanned.is_none()));
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
