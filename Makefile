@@ -44,6 +44,20 @@ test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
 test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to newer ones
 	@scripts/test.sh upgrade
 
+.PHONY: deb deb-test rpm rpm-test
+
+deb: ## build the Debian package for PG into dist/
+	@scripts/deb.sh
+
+deb-test: ## build the Debian package, build it again elsewhere, install it in a fresh Debian and use it (20 minutes)
+	@scripts/deb-test.sh
+
+rpm: ## build the RPM for PG into dist/
+	@scripts/rpm.sh
+
+rpm-test: ## the same as deb-test with the RPM
+	@scripts/rpm-test.sh
+
 bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/entry_points.sh
 

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Runs a command as root in a fresh, minimal Debian, and removes that Debian afterwards.
+#
+#   scripts/debian-root.sh SUITE FOLDER COMMAND…   FOLDER is copied to /test, where the command starts
+#   scripts/debian-root.sh clean                   removes the files that later runs unpack
+#
+# SUITE is bookworm, trixie or another suite of Debian. The first run for a suite fetches its packages with debootstrap,
+# from the mirror of this machine's apt. The command sees neither this machine's files nor its processes, and no service
+# is started for it. Only root may run this script.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+
+BASES=/var/tmp/impossible_travel-debian
+is_root || die 'this script needs root'
+
+if [ "${1:-}" = clean ]; then
+    rm -rf "$BASES"
+    exit 0
+fi
+[ $# -ge 3 ] || die 'usage: scripts/debian-root.sh SUITE FOLDER COMMAND…'
+suite=$1 folder=$2
+shift 2
+
+root=$(mktemp -d /var/tmp/impossible_travel-root.XXXXXX)
+trap 'rm -rf --one-file-system "${root:?}"' EXIT
+
+if [ ! -f "$BASES/$suite.tar" ]; then
+    heading "Fetching a minimal Debian $suite"
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
+    debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" \
+        >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; rm -f "$root.log"; die "debootstrap $suite failed"; }
+    rm -f "$root.log"
+    # A proxy of this machine's apt is one of that Debian, too.
+    apt-config dump | grep -E '^Acquire::https?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
+    printf 'exit 101\n' >"$root/usr/sbin/policy-rc.d"
+    chmod 755 "$root/usr/sbin/policy-rc.d"
+    rm -rf "$root"/var/cache/apt/archives/*.deb
+    mkdir -p "$BASES"
+    tar -C "$root" --one-file-system -cf "$BASES/$suite.new" .
+    mv "$BASES/$suite.new" "$BASES/$suite.tar"
+else
+    tar -C "$root" -xpf "$BASES/$suite.tar"
+fi
+
+# Other users of that Debian must be able to enter it.
+chmod 755 "$root"
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+cp -R "$folder" "$root/test"
+chmod -R a+rX "$root/test"
+# shellcheck disable=SC2016 # the inner shell expands these
+unshare --mount --pid --ipc --fork --kill-child bash -c '
+    root=$1
+    shift
+    mount --make-rprivate /
+    mount -t proc proc "$root/proc"
+    mkdir -p "$root/dev/shm"
+    mount -t tmpfs tmpfs "$root/dev/shm"
+    exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
+        DEBIAN_FRONTEND=noninteractive bash -c '\''cd /test && "$@"'\'' bash "$@"
+' bash "$root" "$@"

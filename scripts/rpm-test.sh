@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Builds the RPM for the version PG of PostgreSQL and tests it.
+#
+#   scripts/rpm-test.sh [STEP…]    all steps, or the named ones
+#
+#     build       builds the package
+#     contents    its files, what it needs, and rpmlint
+#     reproduce   builds it again, from sources in another folder and with an empty output folder: the same file (minutes)
+#     install     installs it with rpm in a fresh Debian without Rust, detects the sample's impossible travel, removes it
+#
+# The fresh system is a Debian because nothing else can be fetched with this project's means. In it, /usr/pgsql-NN is a
+# link to the server of scripts/deb-test.sh. So the test shows that the files are at their places and that the library
+# works; it does not show that a Red Hat system has what the package requires.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/package.sh
+. "$ROOT/scripts/lib/package.sh"
+# shellcheck source=scripts/lib/package-test.sh
+. "$ROOT/scripts/lib/package-test.sh"
+
+version=$(pg_major)
+package="impossible_travel_$version"
+rpm="$DIST/$package-$(package_version)-1PGDG.$(rpm --eval '%_arch').rpm"
+
+build() { "$ROOT/scripts/rpm.sh"; }
+
+contents() {
+    need_tools rpmlint=rpmlint rpm2cpio=rpm2cpio cpio=cpio
+    local files expected requires
+    files=$(rpm --query --list --package "$rpm")
+    for expected in "/usr/pgsql-$version/lib/impossible_travel.so" \
+        "/usr/pgsql-$version/share/extension/impossible_travel.control" \
+        "/usr/pgsql-$version/share/extension/impossible_travel--$(package_version).sql" \
+        "/usr/share/doc/$package/README.md" "/usr/share/doc/$package/docs/reference.md" \
+        "/usr/share/doc/$package/examples/impossible-travel-scan.timer" "/usr/share/licenses/$package/copyright"; do
+        grep -qxF "$expected" <<<"$files" || die "$package has no $expected"
+    done
+    expected="^(/usr/pgsql-$version/(lib|share/extension)/impossible_travel|/usr/share/(doc|licenses)/$package(/|\$))"
+    if grep -vE "$expected" <<<"$files"; then die "$package has files at other places"; fi
+    ok 'the files are at their places'
+    library_is_clean <(rpm2cpio "$rpm" | cpio --quiet --extract --to-stdout "./usr/pgsql-$version/lib/impossible_travel.so")
+    requires=$(rpm --query --requires --package "$rpm")
+    grep -qx "postgresql$version-server" <<<"$requires" || die "$package does not require the server"
+    rpmlint --config "$ROOT/packaging/rpm/rpmlint.toml" "$rpm"
+    ok "rpmlint; the package requires $(grep -v -e rpmlib <<<"$requires" | tr '\n' ' ')"
+}
+
+reproduce() {
+    local other="$WORK/package-again"
+    rm -rf "$other"
+    copy_sources "$other/another-folder"
+    # The copy has no repository: SOURCE_DATE_EPOCH, which is set here, says the time of its files.
+    "$other/another-folder/scripts/rpm.sh" "$other/dist" >/dev/null
+    cmp "$rpm" "$other/dist/$(basename "$rpm")" || die "the second build is another file; compare it: diffoscope $rpm $other/dist"
+    rm -rf "$other"
+    ok "two builds are one file: $(sha256sum <"$rpm" | cut -c 1-16)…"
+}
+
+install() {
+    local folder="$BUILD/rpm-test-$version"
+    test_folder "$folder"
+    cp "$rpm" "$ROOT/tests/packages/rpm.sh" "$folder/"
+    fresh_debian "$folder" bash rpm.sh "$version"
+    ok "$package in a fresh Debian"
+}
+
+run_steps "$@"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Builds the files of a package for the server of PG_CONFIG and puts them into a folder. debian/rules and the RPM's spec
+# call it.
+#
+#   scripts/stage.sh FOLDER    FOLDER/lib gets the library, FOLDER/extension the control file and the SQL script, and
+#                              FOLDER/copyright the licenses of everything that is linked into the library
+#
+# The library contains no path of this machine, so it is the same wherever it is built.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
+
+[ $# = 1 ] || die 'usage: scripts/stage.sh FOLDER'
+stage=$1
+out="$(target_dir)/stage"
+rm -rf "$out" "$stage"
+mkdir -p "$stage/lib" "$stage/extension"
+
+# rustc writes the paths of sources into the messages of panics. A later prefix takes precedence over an earlier one. The
+# flags are in the variable of this platform because RUSTFLAGS would replace the flags that cargo pgrx sets itself.
+platform=$(rustc -vV | sed -n 's/^host: //p')
+flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
+flags+=" --remap-path-prefix=$ROOT=/usr/src/impossible_travel"
+flags+=" --remap-path-prefix=$(target_dir)=/usr/src/impossible_travel/target"
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
+export "CARGO_TARGET_$(printf '%s' "$platform" | tr '[:lower:]-' '[:upper:]_')_RUSTFLAGS=$flags"
+cargo pgrx package --package impossible_travel --pg-config "$PG_CONFIG" --no-default-features \
+    --features "pg$(pg_major)" --out-dir "$out"
+
+# cargo pgrx uses the places of PG_CONFIG's server, which need not be those of the package.
+cp "$out$("$PG_CONFIG" --pkglibdir)/impossible_travel.so" "$stage/lib/"
+cp "$out$("$PG_CONFIG" --sharedir)"/extension/impossible_travel* "$stage/extension/"
+"$ROOT/packaging/copyright.py" "pg$(pg_major)" >"$stage/copyright"
+chmod 644 "$stage/copyright" "$stage"/*/*
