@@ -16,13 +16,14 @@ need_tools rpm=rpmbuild python3=python3
 
 version=$(pg_major)
 top="$BUILD/rpm-$version"
-# rpmbuild builds in the folder whose name it makes of nothing: with --build-in-place, that is the current one.
+rm -rf "$top"
 copy_sources "$top/source"
 
 heading "Building impossible_travel_$version"
 (cd "$top/source" && CARGO_TARGET_DIR="$PACKAGE_TARGET_DIR" rpmbuild -bb --build-in-place --quiet \
     --define "_topdir $top" --define "pg $version" --define "upstream_version $(package_version)" \
-    --define "maintainer $(maintainer)" packaging/rpm/impossible_travel.spec)
+    --define "maintainer $(maintainer)" --define "day $(date --date "@$SOURCE_DATE_EPOCH" '+%a %b %d %Y')" \
+    packaging/rpm/impossible_travel.spec)
 mkdir -p "$destination"
 for file in "$top"/RPMS/*/*.rpm; do
     cp "$file" "$destination/"

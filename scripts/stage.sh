@@ -24,6 +24,10 @@ flags+=" --remap-path-prefix=$ROOT=/usr/src/impossible_travel"
 flags+=" --remap-path-prefix=$(target_dir)=/usr/src/impossible_travel/target"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 export "CARGO_TARGET_$(printf '%s' "$platform" | tr '[:lower:]-' '[:upper:]_')_RUSTFLAGS=$flags"
+# The few lines of C in pgrx have a message with their path, too. The flags replace those of debhelper and rpmbuild, which
+# differ: cargo would compile everything again for the other package.
+CFLAGS="-O2 -fstack-protector-strong -ffile-prefix-map=$(target_dir)=/usr/src/impossible_travel/target"
+export CFLAGS
 cargo pgrx package --package impossible_travel --pg-config "$PG_CONFIG" --no-default-features \
     --features "pg$(pg_major)" --out-dir "$out"
 
