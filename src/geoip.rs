@@ -261,18 +261,23 @@ fn damaged(error: LookupError) -> TravelError {
 }
 
 fn with_store<T>(
-    ask: impl FnOnce(&mut Store, &str, i64, bool, &mut dyn FnMut()) -> Result<(T, Vec<Warning>), StoreError>,
+    ask: impl FnOnce(&mut Store, &str, i64, &mut dyn FnMut()) -> Result<(T, Vec<Warning>), StoreError>,
 ) -> Result<(T, Vec<Warning>), TravelError> {
     let statement = statement_start();
-    // SAFETY: reads a variable of the backend.
-    let in_worker = unsafe { pg_sys::ParallelWorkerNumber >= 0 };
     let mut interrupt = || {
         pgrx::check_for_interrupts!();
     };
     STORE
         .with_borrow_mut(|store| {
             let store = store.get_or_insert_with(|| Store::new(store_directory()));
-            with_geoip_path(|path| ask(store, path, to_unix_us(statement), !in_worker, &mut interrupt))
+            let (answer, mut warnings) =
+                with_geoip_path(|path| ask(store, path, to_unix_us(statement), &mut interrupt))?;
+            // SAFETY: reads a variable of the backend.
+            if unsafe { pg_sys::ParallelWorkerNumber } >= 0 && !store.can_write() {
+                // A worker is a new process in every statement, and would warn in each. Sessions warn once.
+                warnings.clear();
+            }
+            Ok((answer, warnings))
         })
         .map_err(|error| match error {
             StoreError::ChangedWhileInMemory { .. } => {

@@ -27,6 +27,9 @@ run_psql --quiet --set "gate=$gate" <<'SQL'
             WHILE (pg_stat_file(%L, true)).size IS NULL LOOP PERFORM pg_sleep(0.02); END LOOP;
             RETURN 0;
         END $f$ $$, :'gate') \gexec
+    -- The process that evaluates it. A worker may run it.
+    CREATE FUNCTION process() RETURNS int LANGUAGE plpgsql STABLE PARALLEL SAFE
+        AS 'BEGIN RETURN pg_backend_pid(); END';
     -- Addresses that are all in London (or all in Lisbon), in several megabytes.
     CREATE TABLE visit AS
     SELECT n, '192.0.2.0'::inet + n % 16 AS ip, repeat('x', 200) AS filler
@@ -46,6 +49,9 @@ same 'before all' London "$(ask "$city")"
 seen_by_workers() { # seen_by_workers QUERY: leaves the rows in the table seen
     ask "EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF) CREATE TABLE seen AS $1" >"$SCRATCH/plan"
     launched "$1"
+}
+located_by_workers() { # located_by_workers QUERY
+    case $1 in *impossible_legs*) in_workers 'PARTIAL travel.impossible_legs(' "$1" ;; *) in_workers 'travel.locate(' "$1" ;; esac
 }
 launched() {
     grep -q 'Workers Launched: 2' "$SCRATCH/plan" || fail "no two workers were launched for: $1
@@ -83,6 +89,7 @@ during() { # during WHAT QUERY leader|other watched|alone: other sessions see th
     rule "$1"
     local first=$now_in next
     next=$(other_than "$first")
+    located_by_workers "$2"
     begin_statement "$2"
     if [ "$3" = other ]; then same 'another session, before the replacement' "$first" "$(ask "$city")"; fi
     put "$next"
@@ -111,6 +118,7 @@ during 'the same for the aggregate' "$legs" other watched
 
 rule 'when no session has looked for a second, the workers find the new file at once, and all use one set'
 next=$(other_than "$now_in")
+located_by_workers "$plain WHERE n > ($slow)"
 sleep 1.1
 begin_statement "$plain WHERE n > ($slow)"
 put "$next"
@@ -129,12 +137,24 @@ end_statement
 same 'after a restart' Lisbon "$(seen)"
 
 rule 'the first statement that begins a second after the replacement sees it, even if no session looked before'
-# The leader asks, too: workers alone might find the new file at the same moment and leave it to the next statement.
+# The leader asks first. Workers alone might find the new file at the same moment and leave it to the next statement.
+first="SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit
+    WHERE n > (SELECT length((travel.locate('192.0.2.1')).city) * 0) OFFSET 0) AS s"
+located_by_workers "$first"
 for next in London Lisbon London; do
     put $next
     sleep 1.1
-    same 'a first statement' $next "$(ask "SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city
-        FROM visit) AS s")"
+    same 'a first statement' $next "$(ask "$first")"
+done
+
+rule 'workers alone find the new file, even if statements follow each other at once'
+# No leader looks at the file, and each look of a worker is less than a second after the one before it.
+alone="SELECT string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit OFFSET 0) AS s"
+located_by_workers "$alone"
+for next in Lisbon London; do
+    put $next
+    waits_until "$alone" $next
+    note "after $TOOK s"
 done
 
 rule 'so does a statement that begins a second after the first look at the file'
@@ -163,7 +183,9 @@ done
 rule 'a query in a function shares the set of its caller, even if it runs longer than files are checked'
 rm -f "$gate"
 ask "DO \$\$ DECLARE
-    question text := 'SELECT string_agg(DISTINCT (travel.locate(ip)).city, ''+'') FROM visit WHERE visit.n < 2000';
+    question text := 'SELECT string_agg(DISTINCT city, ''+'')
+            || CASE WHEN bool_or(process = pg_backend_pid()) THEN '' by the leader'' ELSE '' by workers'' END
+        FROM (SELECT (travel.locate(ip)).city, process() FROM visit WHERE visit.n < 2000 OFFSET 0) AS s';
     answer text;
     seen text[];
     after int := 0;
@@ -182,18 +204,18 @@ waits_until "$city" Lisbon
 : >"$gate"
 wait "$statement"
 note "asked $(ask 'SELECT count(*) FROM seen') times"
-same 'each time within a statement' London "$(seen)"
+same 'each time within a statement' 'London by workers' "$(seen)"
 
 rule 'no short parallel statement ever sees two cities while the files change all the time'
 put London
 waits_until "$city" London
 running="$SCRATCH/running"
 mkdir "$running"
-# OFFSET keeps the subquery together, so workers locate the addresses. Workers leave it to leaders to announce a new
-# file, so each session also runs a statement that does only that.
+# OFFSET keeps the subquery together, so workers locate the addresses. Before that, a statement looks at the file in the
+# leader alone.
 question="SELECT count(*) || ' ' || string_agg(DISTINCT city, '+') FROM (SELECT (travel.locate(ip)).city FROM visit
     WHERE n % 3 = 0 OFFSET 0) AS s;"
-case $(ask "EXPLAIN (VERBOSE, COSTS OFF) $question") in *Gather*'Output: (travel.locate('*) ;; *) fail 'the workers do not locate the addresses' ;; esac
+located_by_workers "${question%;}"
 for n in 1 2; do
     while [ -d "$running" ]; do
         printf '%s\n' "DO 'BEGIN PERFORM travel.locate(''192.0.2.1''); END';" "$question" "$question" "$question" "$question"

@@ -12,6 +12,7 @@
 #   waits_until SQL TEXT    waits until the statement returns TEXT; the seconds that it took are in $TOOK
 #   eventually WHAT COMMAND…  waits until the command succeeds
 #   waits_for_lock SQL      waits until a session that runs this text waits for a lock
+#   in_workers CALL SQL     fails unless parallel workers evaluate the call, by the plan of the query
 #   session_open [ARGUMENT…]  opens a psql session that stays open
 #   session SQL             runs a statement in it; its output is in $ANSWER, with a blank after each line
 #   session_close           ends it
@@ -150,6 +151,18 @@ eventually() {
 waits_for_lock() {
     waits_until "SELECT count(*) > 0 FROM pg_stat_activity
         WHERE pid <> pg_backend_pid() AND wait_event_type = 'Lock' AND query LIKE '%$1%'" t
+}
+
+# The node below Gather computes or filters by the call. The outputs of Gather itself and of the nodes above it only name
+# what comes from below.
+in_workers() { # in_workers 'travel.locate(' SQL
+    local plan
+    plan=$(ask "EXPLAIN (VERBOSE, COSTS OFF) $2")
+    awk -v call="$1" '
+        /Gather/ { gather = NR }
+        gather && NR > gather + 1 && /Output:|Filter:/ && index($0, call) { found = 1 }
+        END { exit !found }' <<<"$plan" || fail "workers do not evaluate $1 in: $2
+$plan"
 }
 
 log_lines() { grep -c -E "$1" "$SERVER_DIR/log" || true; }

@@ -16,6 +16,7 @@
 //! | [`status`] | errors, warnings, the state of each configured file |
 //! | [`store`] | the databases of a statement: copies, generations |
 //! | `source` | the files that a setting names, and how a changed file is noticed |
+//! | `change_time` | when the files of a setting last changed |
 //! | `check_log` | when a process of the server last checked the files |
 //! | `directory` | the folder of the store: copies named by their digests |
 //! | `manifest` | the generations of a setting: which copies serve from when on |
@@ -33,6 +34,7 @@ pub mod status;
 pub mod store;
 
 mod cache;
+mod change_time;
 mod check_log;
 mod directory;
 mod manifest;

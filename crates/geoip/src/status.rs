@@ -33,10 +33,8 @@ pub struct Warning {
 /// The reason why a statement has no databases although some are configured.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file has no copy in the store, and it changed after the statement had chosen it.
-    #[error(
-        "GeoIP database \"{path}\" has no copy and is no longer the file that was chosen for this statement"
-    )]
+    /// The file has no copy in the store, and other processes of the statement may have read it before it changed.
+    #[error("GeoIP database \"{path}\" has no copy, and it changed after the statement began or just before")]
     ChangedWhileInMemory { path: String },
     #[error("GeoIP database \"{path}\" does not fit into memory")]
     OutOfMemory { path: String },
@@ -132,12 +130,11 @@ impl Warning {
         }
     }
 
-    pub(crate) fn private(directory: &Path, reason: &std::io::Error) -> Self {
+    pub(crate) fn alone(directory: &Path, reason: &std::io::Error) -> Self {
         Self {
             message: format!("nothing can be written to \"{}\": {reason}", directory.display()),
             detail:
-                "This process chooses its GeoIP databases alone; the parallel workers of a statement may \
-                     choose others."
+                "Each process reads the GeoIP databases itself. A statement fails if one of them changes while it runs."
                     .into(),
             path: directory.display().to_string(),
         }

@@ -4,18 +4,23 @@
 //! So no process maps the file itself. One process copies it into the store, verifies the copy, and publishes it as a
 //! new *generation* of its setting. All processes of a statement know when the statement began, and use the newest
 //! generation that was valid then. They agree without communicating.
+//!
+//! If the disk is full, the files themselves take the place of copies, and each process reads them into its memory. If
+//! not even a generation can be published, each process is *alone*, and uses the files that were there before the
+//! statement began. A process that comes too late to tell fails, and the next statement finds the files settled.
 
+use crate::change_time;
 use crate::check_log::{CheckLog, FileCheck};
 use crate::database::Database;
 use crate::directory::{self, Digest, Directory, Writer};
-use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
+use crate::manifest::{DELAY_US, Entry, Generation, Manifest, Serving};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
 use crate::source::{self, Source};
 use crate::stack::{Layer, Stack};
 use crate::status::{DatabaseStatus, StoreError, Warning};
 use std::collections::HashMap;
-use std::fs::{File, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,10 +35,17 @@ pub struct Store {
     manifest: Option<Manifest>,
     /// The start of the last statement that checked the file system.
     checked_us: i64,
-    /// The time since which the manifest cannot be written. The manifest is then private to this process, or the stored
-    /// one remains in use.
-    private_since_us: Option<i64>,
+    /// The time since which the manifest cannot be written. The stored one remains in use, or this process is alone.
+    unwritable_since_us: Option<i64>,
+    /// Whether `manifest` is private to this process, because it cannot be written.
+    alone: Option<Alone>,
     opened: HashMap<Digest, Rc<Database>>,
+}
+
+/// What a process that is alone knows of the others.
+struct Alone {
+    /// The stored manifest, if there is one, that this process cannot replace. If it changes, others can write again.
+    stored: Option<Manifest>,
 }
 
 /// The answer for the last statement.
@@ -50,6 +62,10 @@ const CHECK_US: i64 = 900_000;
 
 /// How often the copy of a file that had to be read into memory is attempted again.
 const MEMORY_RETRY_US: i64 = 300_000_000;
+
+/// By how much the time of a file may be earlier than that of its change, because the kernel notes the time of its last
+/// tick.
+const TICK_US: i64 = 20_000;
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -69,21 +85,20 @@ impl Store {
             current: None,
             manifest: None,
             checked_us: i64::MIN,
-            private_since_us: None,
+            unwritable_since_us: None,
+            alone: None,
             opened: HashMap::new(),
         }
     }
 
     /// The databases of a statement that began at `statement_us`. They are the same in every process of the server.
     ///
-    /// `may_publish`: this process may copy files that have changed (a parallel worker should not; the very first
-    /// time it does). `interrupt` is called between the steps of work that takes long; it may unwind.
+    /// `interrupt` is called between the steps of work that takes long; it may unwind.
     #[inline]
     pub fn stack_for(
         &mut self,
         setting: &str,
         statement_us: i64,
-        may_publish: bool,
         interrupt: &mut dyn FnMut(),
     ) -> Result<(Rc<Stack>, Vec<Warning>), StoreError> {
         if let Some(current) = &self.current
@@ -93,7 +108,7 @@ impl Store {
             return Ok((Rc::clone(&current.stack), Vec::new()));
         }
         let mut warnings = Vec::new();
-        let stack = self.turn_to(setting, statement_us, may_publish, interrupt, &mut warnings)?;
+        let stack = self.turn_to(setting, statement_us, interrupt, &mut warnings)?;
         Ok((stack, warnings))
     }
 
@@ -102,10 +117,9 @@ impl Store {
         &mut self,
         setting: &str,
         statement_us: i64,
-        may_publish: bool,
         interrupt: &mut dyn FnMut(),
     ) -> Result<(Vec<DatabaseStatus>, Vec<Warning>), StoreError> {
-        let (_, warnings) = self.stack_for(setting, statement_us, may_publish, interrupt)?;
+        let (_, warnings) = self.stack_for(setting, statement_us, interrupt)?;
         let entries = self.current.as_ref().map_or(&[][..], |current| &current.generation.entries);
         let status = |entry: &Entry| {
             let serving = entry.serving.as_ref();
@@ -115,37 +129,40 @@ impl Store {
         Ok((entries.iter().map(status).collect(), warnings))
     }
 
+    /// Whether nothing that this process wanted to write failed.
+    pub fn can_write(&self) -> bool {
+        self.unwritable_since_us.is_none()
+    }
+
     fn turn_to(
         &mut self,
         setting: &str,
         statement_us: i64,
-        may_publish: bool,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) -> Result<Rc<Stack>, StoreError> {
         if self.current.as_ref().is_none_or(|current| current.setting != setting) {
             self.current = None;
             self.manifest = None;
-            self.private_since_us = None;
+            self.unwritable_since_us = None;
+            self.alone = None;
         }
         let since = statement_us.saturating_sub(self.checked_us);
         let known = self.manifest.as_ref().and_then(|manifest| manifest.choose(statement_us));
-        if !(0..CHECK_US).contains(&since) || known.is_none_or(|generation| !generation.is_usable()) {
-            self.check(setting, statement_us, may_publish, interrupt, warnings);
+        // Without copies, what another process of this statement can still read is what the files are now.
+        let is_shared = self.unwritable_since_us.is_none()
+            && known.is_some_and(|generation| generation.is_usable() && !generation.has_memory());
+        if !is_shared || !(0..CHECK_US).contains(&since) {
+            self.check(setting, interrupt, warnings);
             self.checked_us = statement_us;
         }
-        let opened = self.open_chosen(setting, statement_us, interrupt);
-        if matches!(opened, Err(StoreError::ChangedWhileInMemory { .. })) && self.private_since_us.is_some() {
-            // Not even a manifest can be written: alone with the file as it is now, rather than without any.
-            warnings.clear();
-            self.publish_locked(setting, true, None, interrupt, warnings);
-            return self.open_chosen(setting, statement_us, interrupt);
-        }
+        let opened = self.open_agreed(setting, statement_us, interrupt);
         if !is_damage(&opened) {
             return opened;
         }
         // The folder was emptied or damaged. Another process may have noticed it first.
         self.manifest = Manifest::read(&self.directory, setting);
+        self.alone = None;
         if self.manifest.is_some() {
             let opened = self.open_chosen(setting, statement_us, interrupt);
             if !is_damage(&opened) {
@@ -153,6 +170,23 @@ impl Store {
             }
         }
         self.start_anew(setting, interrupt, warnings);
+        self.open_agreed(setting, statement_us, interrupt)
+    }
+
+    /// The stack on which the processes of a statement agree, or an error if this process comes too late for it.
+    fn open_agreed(
+        &mut self,
+        setting: &str,
+        statement_us: i64,
+        interrupt: &mut dyn FnMut(),
+    ) -> Result<Rc<Stack>, StoreError> {
+        let generation = self.manifest.as_ref().and_then(Manifest::newest).filter(|_| self.alone.is_some());
+        if let Some(generation) = generation
+            && self.current.as_ref().is_none_or(|current| current.generation != *generation)
+            && let Some(path) = unsettled(generation, setting, statement_us)
+        {
+            return Err(StoreError::ChangedWhileInMemory { path });
+        }
         self.open_chosen(setting, statement_us, interrupt)
     }
 
@@ -201,59 +235,74 @@ impl Store {
 
     /// Compares the newest generation with the file system, and publishes another if they differ. If no other process
     /// has checked for a while, the new generation is valid for the statement that found the difference.
-    fn check(
-        &mut self,
-        setting: &str,
-        statement_us: i64,
-        may_publish: bool,
-        interrupt: &mut dyn FnMut(),
-        warnings: &mut Vec<Warning>,
-    ) {
+    fn check(&mut self, setting: &str, interrupt: &mut dyn FnMut(), warnings: &mut Vec<Warning>) {
         // The check is noted before it is made. Generations that are published from now on take the note into account.
         let noted = FileCheck::note(&self.directory, (self.clock)(), interrupt);
         let stored = Manifest::read(&self.directory, setting);
         let sources = source::list(setting);
-        let is_first = stored.is_none();
-        let tried =
-            self.private_since_us.is_some_and(|since| (self.clock)().saturating_sub(since) < MEMORY_RETRY_US);
-        if let Some(manifest) = stored {
-            let is_current = self.is_current(&manifest, &sources);
-            self.manifest = Some(manifest);
-            if is_current || tried {
-                return;
-            }
-            match &noted {
-                Err(error) => {
-                    self.stay_with_stored(error, warnings);
-                    return;
-                }
-                // A parallel worker publishes only what its own statement can use.
-                Ok(check)
-                    if !may_publish
-                        && check.before_us.is_none_or(|before| before > statement_us - DELAY_US) =>
-                {
-                    return;
-                }
-                Ok(_) => {}
-            }
-        } else if let Some(manifest) = &self.manifest
+        let tried = self
+            .unwritable_since_us
+            .is_some_and(|since| (self.clock)().saturating_sub(since) < MEMORY_RETRY_US);
+        if let Some(alone) = &self.alone
             && tried
-            && manifest.newest().is_some_and(|newest| newest.matches(&sources))
+            && alone.stored == stored
+            && self
+                .manifest
+                .as_ref()
+                .and_then(Manifest::newest)
+                .is_some_and(|newest| newest.matches(&sources))
         {
             return;
         }
-        let _lock = match self.lock(setting, is_first, interrupt) {
+        let must_publish = match stored {
+            // What a process has in its memory is not what the others can read now.
+            Some(manifest) => {
+                let is_current = self.is_current(&manifest, &sources);
+                let newest = manifest.newest();
+                let must_publish =
+                    newest.is_some_and(|newest| newest.has_memory() && !newest.matches(&sources));
+                self.forget_missing_copies(&manifest);
+                self.manifest = Some(manifest);
+                self.alone = None;
+                if is_current {
+                    self.unwritable_since_us = None;
+                    return;
+                }
+                if tried && !must_publish {
+                    return;
+                }
+                must_publish
+            }
+            None => true,
+        };
+        if let (Err(error), false) = (&noted, must_publish) {
+            self.stay_with_stored(error, warnings);
+            return;
+        }
+        let _lock = match self.lock(setting, must_publish, interrupt) {
             Locked::Here(lock) => Some(lock),
             Locked::Elsewhere => return,
-            // The folder cannot be written. The stored manifest remains in use, so all processes see the same. If there
-            // is none, publishing will fail in the same way and keep its result private.
-            Locked::Impossible(error) if !is_first => {
+            // The folder cannot be written. Stored copies remain in use, so all processes see the same. Without them,
+            // publishing will fail in the same way and leave this process alone.
+            Locked::Impossible(error) if !must_publish => {
                 self.stay_with_stored(&error, warnings);
                 return;
             }
             Locked::Impossible(_) => None,
         };
         self.publish_locked(setting, false, noted.ok(), interrupt, warnings);
+    }
+
+    /// Closes the databases if one of the copies is no longer in the store. A process that starts now cannot open it, so
+    /// all processes look for another.
+    fn forget_missing_copies(&mut self, manifest: &Manifest) {
+        let is_there = |serving: &Serving| {
+            fs::metadata(self.directory.copy(&serving.digest)).is_ok_and(|found| found.len() == serving.size)
+        };
+        if !manifest.newest().is_none_or(|newest| newest.copies().all(is_there)) {
+            self.current = None;
+            self.opened.clear();
+        }
     }
 
     fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
@@ -268,9 +317,9 @@ impl Store {
             && (self.clock)().saturating_sub(manifest.memory_tried_us) >= MEMORY_RETRY_US
     }
 
-    /// Takes the lock of the only writer. Without a manifest this process cannot continue, so it waits for the lock, or
-    /// for the manifest that the holder of the lock writes.
-    fn lock(&mut self, setting: &str, is_first: bool, interrupt: &mut dyn FnMut()) -> Locked {
+    /// Takes the lock of the only writer. A process that `waits` cannot continue with the manifest that it knows, if
+    /// any. It waits for the lock, or for the manifest that the holder of the lock writes.
+    fn lock(&mut self, setting: &str, waits: bool, interrupt: &mut dyn FnMut()) -> Locked {
         let file = match self.directory.lock_file() {
             Ok(file) => file,
             Err(error) => return Locked::Impossible(error),
@@ -279,13 +328,15 @@ impl Store {
             match file.try_lock() {
                 Ok(()) => return Locked::Here(file),
                 Err(TryLockError::Error(error)) => return Locked::Impossible(error),
-                Err(TryLockError::WouldBlock) if !is_first => return Locked::Elsewhere,
+                Err(TryLockError::WouldBlock) if !waits => return Locked::Elsewhere,
                 Err(TryLockError::WouldBlock) => {}
             }
             interrupt();
             std::thread::sleep(POLL);
-            if let Some(manifest) = Manifest::read(&self.directory, setting) {
-                self.manifest = Some(manifest);
+            let stored = Manifest::read(&self.directory, setting);
+            if stored.is_some() && stored != self.manifest {
+                self.manifest = stored;
+                self.alone = None;
                 return Locked::Elsewhere;
             }
         }
@@ -303,6 +354,7 @@ impl Store {
         let stored = Manifest::read(&self.directory, setting);
         if stored.is_some() && stored != self.manifest {
             self.manifest = stored;
+            self.alone = None;
         } else {
             self.publish_locked(setting, true, None, interrupt, warnings);
         }
@@ -324,6 +376,7 @@ impl Store {
             && self.is_current(stored, &sources)
         {
             self.manifest = Some(stored.clone());
+            self.alone = None;
             return;
         }
         let stored = stored.and_then(|stored| stored.without_future((self.clock)()));
@@ -345,7 +398,7 @@ impl Store {
         self.put(setting, stored, Proposal { entries, check, retried: retry_memory }, interrupt, warnings);
     }
 
-    /// Writes the manifest. If that fails, the stored manifest remains in use, or this process uses a private one.
+    /// Writes the manifest. If that fails, stored copies remain in use, or this process is alone.
     fn put(
         &mut self,
         setting: &str,
@@ -360,18 +413,17 @@ impl Store {
         if !retried && !is_new {
             // Only files that are still being written have changed.
             self.manifest = stored;
+            self.alone = None;
             return;
         }
         // The lock is held until the manifest is in place, so no process can choose the previous generation unnoticed.
         let log = CheckLog::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
-        let mut manifest = match &stored {
-            Some(stored) => stored.clone(),
-            None => Manifest::first(setting, self.next_number(), entries.clone(), now_us),
-        };
+        let first = |entries| Manifest::first(setting, self.next_number(), entries, now_us);
+        let mut manifest = stored.clone().unwrap_or_else(|| first(entries.clone()));
         if stored.is_some() && is_new {
             let last_us = log.as_ref().ok().and_then(|log| log.last_but(check)).unwrap_or(now_us);
-            manifest.add(entries, now_us, last_us.min(now_us).saturating_add(DELAY_US));
+            manifest.add(entries.clone(), now_us, last_us.min(now_us).saturating_add(DELAY_US));
         }
         if retried {
             manifest.memory_tried_us = now_us;
@@ -380,18 +432,21 @@ impl Store {
         let written = log.and_then(|_held| manifest.write(&self.directory, self.writer));
         match (written, stored) {
             (Ok(()), _) => {
-                self.private_since_us = None;
+                self.unwritable_since_us = None;
+                self.alone = None;
                 publish::collect_garbage(&self.directory);
                 self.manifest = Some(manifest);
             }
-            (Err(error), Some(stored)) => {
+            (Err(error), Some(stored)) if !is_new || !stored.newest().is_some_and(Generation::has_memory) => {
                 self.stay_with_stored(&error, warnings);
                 self.manifest = Some(stored);
+                self.alone = None;
             }
-            (Err(error), None) => {
-                self.private_since_us = Some((self.clock)());
-                warnings.push(Warning::private(self.directory.path(), &error));
-                self.manifest = Some(manifest);
+            (Err(error), _) => {
+                self.manifest = Some(first(entries));
+                self.unwritable_since_us = Some(now_us);
+                self.alone = Some(Alone { stored: Manifest::read(&self.directory, setting) });
+                warnings.push(Warning::alone(self.directory.path(), &error));
             }
         }
     }
@@ -404,7 +459,7 @@ impl Store {
     /// Notes that nothing can be written. The stored generation remains in use in all processes, and this one tries
     /// again later.
     fn stay_with_stored(&mut self, error: &std::io::Error, warnings: &mut Vec<Warning>) {
-        self.private_since_us = Some((self.clock)());
+        self.unwritable_since_us = Some((self.clock)());
         warnings.push(Warning::stored(self.directory.path(), error));
     }
 }
@@ -419,6 +474,19 @@ struct Proposal {
 
 fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {
     matches!(opened, Err(StoreError::Copy { source, .. }) if source.is_damage())
+}
+
+/// The file that changed too late for a statement, if there is one. A process that looked before the change, or one that
+/// looks after it, uses other files than this generation has.
+fn unsettled(generation: &Generation, setting: &str, statement_us: i64) -> Option<String> {
+    let change = change_time::last_change(setting);
+    let too_late = change.filter(|change| change.at_us > statement_us.saturating_sub(TICK_US));
+    let differs = || {
+        let sources = source::list(setting);
+        (!generation.matches(&sources))
+            .then(|| sources.first().map_or_else(String::new, |one| one.path.clone()))
+    };
+    too_late.map(|change| change.path).or_else(differs)
 }
 
 fn tried(setting: &str) -> Vec<String> {

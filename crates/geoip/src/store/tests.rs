@@ -64,7 +64,7 @@ impl Scene {
     }
 
     fn ask_at(&self, process: &mut Store, statement_us: i64) -> (Option<String>, usize) {
-        let (stack, warnings) = process.stack_for(&self.setting(), statement_us, true, &mut || {}).unwrap();
+        let (stack, warnings) = process.stack_for(&self.setting(), statement_us, &mut || {}).unwrap();
         (city_of(&stack), warnings.len())
     }
 
@@ -73,7 +73,7 @@ impl Scene {
     }
 
     fn statuses(&self, process: &mut Store) -> Vec<DatabaseStatus> {
-        process.databases(&self.setting(), self.now.get(), true, &mut || {}).unwrap().0
+        process.databases(&self.setting(), self.now.get(), &mut || {}).unwrap().0
     }
 }
 
@@ -173,7 +173,7 @@ fn a_file_that_became_bad_is_refused_once_and_its_last_good_copy_serves_on() {
         assert_eq!(scene.ask(&mut one), some("London"));
         scene.copy_over("a.mmdb", &content);
         scene.pass(2 * SECOND);
-        let (stack, warnings) = one.stack_for(&scene.setting(), scene.now.get(), true, &mut || {}).unwrap();
+        let (stack, warnings) = one.stack_for(&scene.setting(), scene.now.get(), &mut || {}).unwrap();
         assert_eq!(city_of(&stack).as_deref(), Some("London"), "{kind}");
         assert_eq!(warnings.len(), 1, "{kind}");
         assert!(warnings[0].message.contains("a.mmdb\" is refused: "), "{}", warnings[0].message);
@@ -237,7 +237,7 @@ fn a_file_that_grows_while_it_is_read_is_left_for_the_next_look() {
         writes += 1;
         fs::write(&file, [of("Paris"), vec![0; writes]].concat()).unwrap();
     };
-    let (stack, warnings) = process.stack_for(&scene.setting(), scene.now.get(), true, &mut write).unwrap();
+    let (stack, warnings) = process.stack_for(&scene.setting(), scene.now.get(), &mut write).unwrap();
     assert!(writes > 0);
     assert_eq!((city_of(&stack), warnings.len()), some("London"));
     assert_eq!(scene.copies().len(), 1);
@@ -262,10 +262,10 @@ fn a_file_that_the_setting_names_is_missing_when_it_is() {
     let file = scene.file("a.mmdb").to_string_lossy().into_owned();
     let setting = format!(" {file} ,, /nonexistent/folder ");
     let mut process = scene.process();
-    let (stack, _) = process.stack_for(&setting, 0, true, &mut || {}).unwrap();
+    let (stack, _) = process.stack_for(&setting, 0, &mut || {}).unwrap();
     assert!(stack.is_empty());
     assert_eq!(stack.tried(), [file, "/nonexistent/folder".into()]);
-    let (statuses, _) = process.databases(&setting, 0, true, &mut || {}).unwrap();
+    let (statuses, _) = process.databases(&setting, 0, &mut || {}).unwrap();
     assert_eq!(statuses.len(), 1, "a folder that is not there is no file");
     assert_eq!(statuses[0].status, "missing");
 }
@@ -290,7 +290,7 @@ fn one_statement_sees_one_set_and_asks_the_file_system_once() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
     let mut process = scene.process();
-    let ask = |process: &mut Store| process.stack_for(&scene.setting(), 7, true, &mut || {}).unwrap().0;
+    let ask = |process: &mut Store| process.stack_for(&scene.setting(), 7, &mut || {}).unwrap().0;
     let first = ask(&mut process);
     fs::remove_dir_all(scene.root.path()).unwrap();
     assert!(Rc::ptr_eq(&first, &ask(&mut process)));
@@ -339,22 +339,22 @@ fn the_first_statement_after_a_long_time_sees_what_changed_meanwhile() {
             fs::create_dir(scene.root.path().join("next")).unwrap();
             fs::write(scene.root.path().join("next/a.mmdb"), of("Berlin")).unwrap();
             let (mut leader, mut worker) = (scene.process(), scene.process());
-            let ask = |process: &mut Store, may_publish, statement_us| {
-                let asked = process.stack_for(&scene.setting(), statement_us, may_publish, &mut || {});
+            let ask = |process: &mut Store, statement_us| {
+                let asked = process.stack_for(&scene.setting(), statement_us, &mut || {});
                 city_of(&asked.unwrap().0).unwrap()
             };
-            assert_eq!(ask(&mut leader, true, scene.now.get()), "London");
+            assert_eq!(ask(&mut leader, scene.now.get()), "London");
             let early = scene.now.get();
             change(&scene);
             scene.pass(3600 * SECOND);
             let late = scene.now.get();
             // Whichever process of a statement checks first, all of them see the same generation, the new one.
             if worker_first {
-                assert_eq!(ask(&mut worker, false, late), city);
+                assert_eq!(ask(&mut worker, late), city);
             }
-            assert_eq!(ask(&mut leader, true, late), city);
-            assert_eq!(ask(&mut worker, false, late), city);
-            assert_eq!(ask(&mut scene.process(), true, early), "London", "{city}");
+            assert_eq!(ask(&mut leader, late), city);
+            assert_eq!(ask(&mut worker, late), city);
+            assert_eq!(ask(&mut scene.process(), early), "London", "{city}");
         }
     }
 }
@@ -377,18 +377,17 @@ fn a_statement_of_which_a_process_chose_the_old_set_keeps_to_it() {
 }
 
 #[test]
-fn a_worker_leaves_what_its_statement_cannot_use_to_others() {
+fn a_process_publishes_for_later_statements_what_its_own_statement_cannot_use() {
     let scene = Scene::new();
     scene.copy_over("a.mmdb", &of("London"));
-    let (mut process, mut worker) = (scene.process(), scene.process());
-    scene.ask(&mut process);
-    let statement = scene.now.get();
+    let mut leader = scene.process();
+    scene.ask(&mut leader);
     scene.rename_over("a.mmdb", &of("Paris"));
-    scene.pass(60 * SECOND);
-    let (stack, _) = worker.stack_for(&scene.setting(), statement, false, &mut || {}).unwrap();
-    assert_eq!(city_of(&stack).unwrap(), "London");
-    let manifest = Manifest::read(&worker.directory, &scene.setting()).unwrap();
-    assert_eq!(manifest.generations.len(), 1);
+    // Each statement has a new worker, and no leader looks. A look in every second must not keep the new file away.
+    scene.pass(SECOND / 2);
+    assert_eq!(scene.ask(&mut scene.process()), some("London"));
+    scene.pass(SECOND / 2);
+    assert_eq!(scene.ask(&mut scene.process()), some("Paris"));
 }
 
 #[test]
@@ -419,7 +418,7 @@ fn the_first_statement_waits_for_another_process_and_can_be_interrupted() {
             lock = None;
         }
     };
-    let (stack, _) = process.stack_for(&scene.setting(), 1, true, &mut interrupt).unwrap();
+    let (stack, _) = process.stack_for(&scene.setting(), 1, &mut interrupt).unwrap();
     assert!(interrupts >= 3);
     assert_eq!(city_of(&stack).as_deref(), Some("London"));
 }
@@ -434,7 +433,7 @@ fn a_canceled_copy_leaves_nothing_behind() {
             calls += 1;
             assert!(calls < 4, "canceled");
         };
-        let _ = scene.process().stack_for(&scene.setting(), 1, true, &mut cancel);
+        let _ = scene.process().stack_for(&scene.setting(), 1, &mut cancel);
     }));
     assert!(canceled.is_err());
     assert_eq!(names(&scene.folder()), ["check_log", "lock"]);
@@ -498,12 +497,13 @@ fn a_file_without_a_copy_that_changes_is_an_error_and_never_a_mix() {
     scene.copy_over("a.mmdb", &of("Paris"));
     let mut late = scene.process();
     late.writer = full_disk;
-    let answer = late.stack_for(&scene.setting(), scene.now.get(), false, &mut || {});
+    let answer = late.stack_for(&scene.setting(), scene.now.get(), &mut || {});
     assert!(matches!(answer, Err(StoreError::ChangedWhileInMemory { .. })));
-    scene.pass(SECOND);
-    assert_eq!(scene.ask(&mut one).0.as_deref(), Some("London"), "who has it keeps it");
-    scene.pass(SECOND);
+    scene.pass(SECOND / 2);
+    assert_eq!(scene.ask(&mut one).0.as_deref(), Some("London"), "a process that has it keeps it");
+    scene.pass(SECOND / 2);
     assert_eq!(scene.ask(&mut late), some("Paris"));
+    assert_eq!(scene.ask(&mut one), some("Paris"));
 }
 
 #[test]
@@ -515,6 +515,7 @@ fn where_nothing_can_be_written_a_process_goes_alone() {
     full.writer = very_full_disk;
     for mut process in [scene.process(), full] {
         scene.rename_over("a.mmdb", &of("London"));
+        scene.pass(SECOND);
         assert_eq!(scene.ask(&mut process), (Some("London".into()), 2));
         for _ in 0..3 {
             scene.pass(SECOND);
@@ -526,6 +527,105 @@ fn where_nothing_can_be_written_a_process_goes_alone() {
         // The second round: the folder can be made, but nothing fits.
         let _ = fs::remove_file(scene.root.path().join("base"));
     }
+}
+
+/// A scene in which a leader has read a file into its memory, and then the disk was filled up and the file replaced.
+fn replaced_on_a_full_disk() -> (Scene, Store) {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut leader = scene.process();
+    leader.writer = full_disk;
+    scene.ask(&mut leader);
+    leader.writer = very_full_disk;
+    scene.rename_over("a.mmdb", &of("Paris"));
+    (scene, leader)
+}
+
+#[test]
+fn on_a_full_disk_leader_and_workers_use_the_file_that_was_there_before_the_statement() {
+    let (scene, mut leader) = replaced_on_a_full_disk();
+    for city in ["Paris", "Berlin"] {
+        scene.rename_over("a.mmdb", &of(city));
+        scene.pass(SECOND);
+        for worker_first in [true, false] {
+            scene.pass(SECOND / 4);
+            let mut worker = scene.process();
+            worker.writer = very_full_disk;
+            let looks = if worker_first { [&mut worker, &mut leader] } else { [&mut leader, &mut worker] };
+            for process in looks {
+                assert_eq!(scene.ask(process).0.as_deref(), Some(city), "worker first: {worker_first}");
+            }
+        }
+    }
+}
+
+#[test]
+fn on_a_full_disk_a_process_fails_if_the_file_changed_after_the_statement_began() {
+    let (scene, mut leader) = replaced_on_a_full_disk();
+    scene.pass(1);
+    let early = scene.now.get();
+    scene.pass(SECOND);
+    let mut worker = scene.process();
+    worker.writer = very_full_disk;
+    for process in [&mut worker, &mut leader] {
+        // Another process may have read the previous file for this statement.
+        let answer = process.stack_for(&scene.setting(), early, &mut || {});
+        assert!(matches!(answer, Err(StoreError::ChangedWhileInMemory { .. })));
+    }
+    for process in [&mut worker, &mut leader] {
+        assert_eq!(scene.ask(process).0.as_deref(), Some("Paris"), "the next statement succeeds");
+    }
+}
+
+#[test]
+fn on_a_full_disk_the_workers_of_a_statement_wait_for_each_other() {
+    let (scene, leader) = replaced_on_a_full_disk();
+    let mut lock = Some(leader.directory.lock_file().unwrap());
+    lock.as_ref().unwrap().lock().unwrap();
+    scene.pass(SECOND);
+    let mut worker = scene.process();
+    worker.writer = very_full_disk;
+    let mut interrupts = 0;
+    let mut interrupt = || {
+        interrupts += 1;
+        if interrupts == 3 {
+            lock = None;
+        }
+    };
+    let (stack, _) = worker.stack_for(&scene.setting(), scene.now.get(), &mut interrupt).unwrap();
+    assert_eq!(city_of(&stack).as_deref(), Some("Paris"));
+}
+
+#[test]
+fn a_process_that_is_alone_joins_the_others_when_one_of_them_can_write() {
+    let (scene, mut alone) = replaced_on_a_full_disk();
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut alone).0.as_deref(), Some("Paris"));
+    assert!(alone.alone.is_some());
+    // The disk has room again.
+    let _ = scene.process().stack_for(&scene.setting(), scene.now.get(), &mut || {});
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut scene.process()), some("Paris"));
+    assert_eq!(scene.ask(&mut alone), some("Paris"));
+    assert!(alone.alone.is_none());
+}
+
+#[test]
+fn a_leader_does_not_stay_with_a_copy_that_workers_can_no_longer_open() {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut leader = scene.process();
+    scene.ask(&mut leader);
+    leader.writer = very_full_disk;
+    scene.rename_over("a.mmdb", &of("Paris"));
+    scene.pass(SECOND);
+    assert_eq!(scene.ask(&mut leader).0.as_deref(), Some("London"), "there is no room for another copy");
+    fs::remove_file(scene.folder().join(&scene.copies()[0])).unwrap();
+    scene.pass(SECOND);
+    let mut worker = scene.process();
+    worker.writer = very_full_disk;
+    assert_eq!(scene.ask(&mut worker).0.as_deref(), Some("Paris"));
+    assert_eq!(scene.ask(&mut leader).0.as_deref(), Some("Paris"));
 }
 
 #[test]
@@ -606,7 +706,7 @@ fn settings_share_a_folder_without_collecting_each_other_s_copies() {
     fs::write(scene.root.path().join("other.mmdb"), of("Paris")).unwrap();
     let other = scene.root.path().join("other.mmdb").to_string_lossy().into_owned();
     let mut process = scene.process();
-    let (stack, _) = process.stack_for(&other, scene.now.get(), true, &mut || {}).unwrap();
+    let (stack, _) = process.stack_for(&other, scene.now.get(), &mut || {}).unwrap();
     assert_eq!(city_of(&stack).as_deref(), Some("Paris"));
     assert_eq!(scene.copies().len(), 2);
     assert_eq!(scene.ask(&mut process), some("London"), "the setting was changed back");
@@ -617,7 +717,7 @@ fn a_real_file_goes_through_the_store() {
     let Some(path) = real_file("GeoLite2-City-Test.mmdb") else { return };
     let scene = Scene::new();
     let setting = path.to_string_lossy().into_owned();
-    let (stack, warnings) = scene.process().stack_for(&setting, 1, true, &mut || {}).unwrap();
+    let (stack, warnings) = scene.process().stack_for(&setting, 1, &mut || {}).unwrap();
     assert!(warnings.is_empty());
     let place = stack.locate(address("81.2.69.142")).unwrap().unwrap();
     assert_eq!(place.city.as_deref(), Some("London"));
@@ -645,8 +745,7 @@ fn all_processes_of_a_statement_choose_the_same_generation() {
                 let statement_us = statement.load(relaxed);
                 let late = (number * 7 + round * 3) % 11;
                 std::thread::sleep(Duration::from_millis(late as u64 * 4));
-                let may_publish = number.is_multiple_of(2);
-                let answer = process.stack_for(&setting, statement_us, may_publish, &mut || {});
+                let answer = process.stack_for(&setting, statement_us, &mut || {});
                 seen.push(city_of(&answer.unwrap().0).unwrap());
                 barrier.wait();
             }
@@ -671,4 +770,101 @@ fn all_processes_of_a_statement_choose_the_same_generation() {
     let mut distinct = seen[0].clone();
     distinct.dedup();
     assert!(distinct.len() > 1, "the file changed, and that was seen: {distinct:?}");
+}
+
+thread_local! {
+    /// The disk of the scene of this thread: 0 has room, on 1 only manifests fit, on 2 nothing fits.
+    static DISK: Cell<u8> = const { Cell::new(0) };
+}
+
+fn changing_disk(file: &mut File, bytes: &[u8]) -> io::Result<()> {
+    match DISK.get() {
+        0 => directory::write_all(file, bytes),
+        1 => full_disk(file, bytes),
+        _ => very_full_disk(file, bytes),
+    }
+}
+
+/// Random sequences of what can happen to the disk, the file and the store, on the real clock. Leaders live long,
+/// workers are new in each statement, and whatever they find, they agree or fail. When nothing has changed for a while,
+/// they do not fail.
+#[test]
+fn whatever_happens_to_the_store_the_processes_of_a_statement_agree_or_fail_for_a_moment() {
+    const SCENES: u64 = 12;
+    const ROUNDS: usize = 7;
+    std::thread::scope(|scope| {
+        for seed in 1..=SCENES {
+            scope.spawn(move || agree_or_fail(seed, ROUNDS));
+        }
+    });
+}
+
+fn agree_or_fail(seed: u64, rounds: usize) {
+    let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let mut draw = move |below: u64| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        random % below
+    };
+    let cities = ["London", "Paris", "Berlin", "Rome", "Madrid"];
+    let scene = Scene::new();
+    let process = || {
+        let mut process = Store::new(scene.folder());
+        process.writer = changing_disk;
+        process
+    };
+    DISK.set(draw(3) as u8);
+    scene.rename_over("a.mmdb", &of(cities[0]));
+    std::thread::sleep(Duration::from_millis(30));
+    let mut leaders = [process(), process()];
+    let mut told: Vec<String> = Vec::new();
+    let change = |told: &mut Vec<String>, draw: &mut dyn FnMut(u64) -> u64| match draw(8) {
+        0..4 => {
+            let city = cities[draw(5) as usize];
+            scene.rename_over("a.mmdb", &of(city));
+            told.push(format!("replaced by {city}"));
+        }
+        4..7 => {
+            DISK.set(draw(3) as u8);
+            told.push(format!("disk {}", DISK.get()));
+        }
+        _ => {
+            for name in scene.folder().read_dir().into_iter().flatten().flatten() {
+                if name.path().extension().is_some_and(|extension| extension == "mmdb") {
+                    fs::remove_file(name.path()).unwrap();
+                }
+            }
+            told.push("copies removed".into());
+            // A process that has a copy open notices it at its next check.
+            std::thread::sleep(Duration::from_micros(CHECK_US as u64));
+        }
+    };
+    for round in 0..rounds {
+        for _ in 0..1 + draw(2) {
+            change(&mut told, &mut draw);
+        }
+        // First statements that run while things change or have just changed, and then one after a while.
+        for is_calm in [false, false, true] {
+            std::thread::sleep(Duration::from_millis(if is_calm { 1100 } else { 30 * draw(3) }));
+            let statement_us = unix_us();
+            let (mut one, mut two) = (process(), process());
+            let leader = &mut leaders[draw(2) as usize];
+            let mut looks = [leader, &mut one, &mut two];
+            looks.rotate_left(draw(3) as usize);
+            let mut seen: Vec<Option<String>> = Vec::new();
+            for look in looks {
+                match look.stack_for(&scene.setting(), statement_us, &mut || {}) {
+                    Ok((stack, _)) => seen.push(city_of(&stack)),
+                    Err(error) => {
+                        told.push(format!("failed: {error}"));
+                        assert!(!is_calm, "seed {seed}, round {round}: {told:#?}");
+                    }
+                }
+            }
+            told.push(format!("{seen:?}"));
+            seen.dedup();
+            assert!(seen.len() <= 1, "seed {seed}, round {round}: {told:#?}");
+        }
+    }
 }
