@@ -6,7 +6,7 @@ use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::quoted;
 use crate::pg::report::Report;
-use crate::pg::spi;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use serde_json::Value;
 use travel_core::rule::Micros;
@@ -42,16 +42,16 @@ pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     let time = queries.events.time.key();
     if !lead_to(queries, &queries.entity)? {
-        say(queries, "entity and time", &[&queries.entity, &time]);
+        say(queries, "entity and time", &[&queries.entity, &time])?;
     }
     if queries.has_baseline()
         && queries.baseline_entity != queries.entity
         && !lead_to(queries, &queries.baseline_entity)?
     {
-        say(queries, "baseline entity and time", &[&queries.baseline_entity, &time]);
+        say(queries, "baseline entity and time", &[&queries.baseline_entity, &time])?;
     }
     if !lead_to_newest(queries)? {
-        say(queries, "time", &[&time]);
+        say(queries, "time", &[&time])?;
     }
     let (column, is_new, needle) = match &queries.arrival {
         Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
@@ -59,20 +59,27 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
         Arrival::Lookback => return Ok(()),
     };
     if !Plan::of(queries, &is_new)?.is_by_index(needle) {
-        say(queries, "their arrival", &[column]);
+        say(queries, "their arrival", &[column])?;
     }
     Ok(())
 }
 
-fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
+fn say(queries: &SourceQueries, from: &str, keys: &[&str]) -> Result<(), TravelError> {
     let source = &queries.source;
     let relation = Source::find(source);
+    let computed = relation.map_or(Ok(Vec::new()), virtual_columns)?;
     // SAFETY: a catalog look-up by oid.
     let kind = relation.map_or(0, |oid| unsafe { pg_sys::get_rel_relkind(oid) } as u8);
-    let keys: Option<Vec<String>> = keys.iter().map(|key| index_key(key)).collect();
+    // An index can have the expression of a virtual column, but not the column.
+    let expression = |key: &str| {
+        let found = computed.iter().find(|(name, _)| key == format!("s.{}", quoted(name)));
+        found.map(|(_, expression)| expression.clone())
+    };
+    let keys: Option<Vec<String>> =
+        keys.iter().map(|key| expression(key).or_else(|| index_key(key))).collect();
     let hint = match (kind, keys) {
         // The plan does not show what another server does with a condition.
-        (b'f', _) => return,
+        (b'f', _) => return Ok(()),
         (b'v', Some(keys)) => format!(
             "Create an index on the tables under the view, on the columns behind ({}).",
             keys.join(", ")
@@ -89,6 +96,28 @@ fn say(queries: &SourceQueries, from: &str, keys: &[&str]) {
     ))
     .hint(hint)
     .send();
+    Ok(())
+}
+
+/// The virtual generated columns of a table, which PostgreSQL 18 and later have, and their expressions as keys of an
+/// index, with the collation of the column.
+fn virtual_columns(relation: pg_sys::Oid) -> Result<Vec<(String, String)>, TravelError> {
+    let rows = spi::select(
+        "SELECT a.attname::text AS name, pg_catalog.format('(%s)', pg_catalog.pg_get_expr(d.adbin, d.adrelid))
+                || CASE WHEN a.attcollation <> t.typcollation
+                       THEN pg_catalog.format(' COLLATE %s', a.attcollation::pg_catalog.regcollation)
+                       ELSE '' END AS expression
+         FROM pg_catalog.pg_attribute AS a
+         JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+         JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+         WHERE a.attrelid = $1 AND a.attgenerated = 'v' AND NOT a.attisdropped",
+        &[Argument::oid(relation)],
+    );
+    spi::columns!(rows => name, expression);
+    let texts = |row: spi::QueryRow<'_>| {
+        Ok((row.string(name)?.unwrap_or_default(), row.string(expression)?.unwrap_or_default()))
+    };
+    rows.iter().map(texts).collect()
 }
 
 /// An expression over the source, whose alias is `s`, as a key of an index. `None` if it cannot be one.

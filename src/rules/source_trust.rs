@@ -19,9 +19,9 @@ use std::sync::LazyLock;
 pg_function!(travel_confirm_source, pg_finfo_travel_confirm_source, confirm_source);
 
 /// A query for everything that is read and run when a query reads the objects in `root`: what a relation consists of
-/// and is read through (partitions and other children, indexes, the query of a view, row policies, and the constraints
-/// and statistics that the planner evaluates), and what any of these depends on. Objects that came with PostgreSQL
-/// depend on nothing.
+/// and is read through (partitions and other children, indexes, the query of a view, row policies, the expressions of
+/// virtual columns, and the constraints and statistics that the planner evaluates), and what any of these depends on.
+/// Objects that came with PostgreSQL depend on nothing.
 const BELOW: &str = "
 WITH RECURSIVE below (class, object) AS (
     SELECT root.class, root.object FROM ROWS FROM (unnest($1::oid[]), unnest($2::oid[])) AS root (class, object)
@@ -44,6 +44,11 @@ WITH RECURSIVE below (class, object) AS (
         UNION ALL
         SELECT 'pg_statistic_ext'::regclass, s.oid
         FROM pg_statistic_ext AS s WHERE b.class = 'pg_class'::regclass AND s.stxrelid = b.object
+        UNION ALL
+        -- The expression of a virtual generated column runs when the column is read; that of a stored one does not.
+        SELECT 'pg_attrdef'::regclass, d.oid
+        FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+        WHERE b.class = 'pg_class'::regclass AND d.adrelid = b.object AND a.attgenerated = 'v'
         UNION ALL
         SELECT 'pg_constraint'::regclass, c.oid
         FROM pg_constraint AS c WHERE b.class = 'pg_class'::regclass AND c.conrelid = b.object AND c.contype = 'c'

@@ -27,7 +27,7 @@ errors! {
             .detail("travel.ingest fills every column that has the name of a column of travel.event.")
             .hint(format!(
                 "Rename the column, or make it a plain column: ALTER TABLE {table} ALTER {column} DROP EXPRESSION (for an \
-                 identity column: DROP IDENTITY)."
+                 identity column: DROP IDENTITY). Drop a virtual generated column, and add it again as a plain column."
             )),
     }
 }
