@@ -9,7 +9,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt clean
+.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -66,6 +66,9 @@ bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 
 fmt: ## format the code
 	@cargo fmt --all
+
+deny: ## check the licenses and sources of dependencies, and known vulnerabilities (needs the network)
+	@scripts/deny.sh advisories
 
 clean: ## remove build output and the demo's server
 	@scripts/clean.sh

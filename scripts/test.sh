@@ -2,8 +2,8 @@
 # Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt clippy core pgrx regress isolation docs e2e demo, or a part of
-#                                 one: "e2e NAME", "regress NAME…", "docs FILE…"
+#   scripts/test.sh STEP…         only these: setup fmt deny clippy core pgrx regress isolation docs e2e demo, or a part
+#                                 of one: "e2e NAME", "regress NAME…", "docs FILE…"
 #   scripts/test.sh upgrade       the tests of upgrades from one version of PostgreSQL to another (make test-upgrade)
 #
 # PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
@@ -17,10 +17,10 @@
 cd "$ROOT"
 
 export REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
-STEPS=(setup fmt clippy core pgrx regress isolation docs e2e demo)
+STEPS=(setup fmt deny clippy core pgrx regress isolation docs e2e demo)
 SKIPPED=77
 
-step_setup() { scripts/setup.sh; }
+step_setup() { scripts/setup.sh --tests; }
 
 step_fmt() {
     cargo fmt --all --check
@@ -30,6 +30,9 @@ step_fmt() {
         return 1
     fi
 }
+
+# The licenses, sources and versions of dependencies.
+step_deny() { scripts/deny.sh; }
 
 step_clippy() {
     cargo clippy --quiet --workspace --all-targets --no-default-features \
