@@ -9,7 +9,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny clean
+.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny freeze release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -69,6 +69,12 @@ fmt: ## format the code
 
 deny: ## check the licenses and sources of dependencies, and known vulnerabilities (needs the network)
 	@scripts/deny.sh advisories
+
+freeze: ## write sql/impossible_travel--VERSION.sql anew after a change of sql/
+	@scripts/freeze.sh
+
+release: ## VERSION=x.y.z: check, set the version, freeze, commit and tag; DRY_RUN=1 only checks
+	@scripts/release.sh
 
 clean: ## remove build output and the demo's server
 	@scripts/clean.sh

@@ -29,6 +29,7 @@ step_fmt() {
         note 'these lines have more than 120 characters'
         return 1
     fi
+    scripts/freeze.sh --check
 }
 
 # The licenses, sources and versions of dependencies.

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Prints or sets the version of the project.
+#
+#   scripts/version.sh          prints it
+#   scripts/version.sh x.y.z    sets it wherever it stands: Cargo.toml, Cargo.lock and META.json
+#
+# The control file takes it from Cargo.toml, and so do the packages.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
+
+# The version of the workspace is the first in Cargo.toml.
+current=$(sed -nE 's/^version = "([0-9.]+)"$/\1/p' Cargo.toml | head -n 1)
+[ -n "$current" ] || die 'Cargo.toml has no version'
+if [ $# = 0 ]; then
+    printf '%s\n' "$current"
+    exit
+fi
+
+[[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "invalid version: $1"
+sed -i -E "0,/^version = \"/s/^version = \"$current\"$/version = \"$1\"/" Cargo.toml
+cargo update --workspace --offline --quiet
+[ ! -f META.json ] || sed -i -E "s/(\"version\": *)\"$current\"/\1\"$1\"/; s/impossible_travel--$current/impossible_travel--$1/" META.json
