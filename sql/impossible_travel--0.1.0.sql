@@ -1912,11 +1912,23 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs of deleted alert
 
 -- Scans: what a rule has evaluated, and how a scan continues ---------------------------------------------------------
 
+-- A restored dump holds the snapshots of travel_internal.scans, which mean nothing among the transactions of its new
+-- cluster. pg_upgrade keeps transaction ids, although the new cluster has another system identifier. What it keeps, and
+-- a dump, a standby and logical replication do not, are the rows of an unlogged table that is not part of a dump.
+CREATE UNLOGGED TABLE travel_internal.clusters (
+    id uuid PRIMARY KEY
+);
+COMMENT ON TABLE travel_internal.clusters IS
+    'Names of this database cluster, which it keeps when pg_upgrade upgrades it. It has no row before the first scan '
+    'and after a crash';
+COMMENT ON COLUMN travel_internal.clusters.id IS 'Random name';
+
 CREATE TABLE travel_internal.scans (
     rule              text        PRIMARY KEY,
     source            text,
     arrival           text,
     system_identifier bigint,
+    cluster           uuid,
     scanned           pg_snapshot,
     target            pg_snapshot,
     arrived           timestamptz,
@@ -1955,6 +1967,8 @@ COMMENT ON COLUMN travel_internal.scans.arrival IS
     'the beginning';
 COMMENT ON COLUMN travel_internal.scans.raised IS 'Number of alerts that the pass in progress has raised';
 COMMENT ON COLUMN travel_internal.scans.system_identifier IS 'Cluster whose transactions the snapshots refer to';
+COMMENT ON COLUMN travel_internal.scans.cluster IS
+    'Name of that cluster in travel_internal.clusters, by which it is recognized after pg_upgrade';
 COMMENT ON COLUMN travel_internal.scans.scanned IS 'Snapshot of which every visible row has been evaluated';
 COMMENT ON COLUMN travel_internal.scans.target IS
     'Snapshot of the pass in progress: it evaluates the rows that this snapshot sees and scanned does not';

@@ -10,6 +10,7 @@ use super::journey::EntityJourney;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
 use super::settled_verdicts::SettledByEntity;
+use super::state_format::StateFormat;
 use super::suppression::Suppression;
 use super::verdict::{Policy, Verdict};
 use crate::journey::Leg;
@@ -45,7 +46,9 @@ pub struct EvaluationState {
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EntityState {
+    pub format: StateFormat,
     /// The time of the last event, passing or not.
     pub evaluated_until: Micros,
     /// The last ordinary event, from which the next leg starts.
@@ -160,7 +163,15 @@ impl EntityRun<'_> {
     fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         let mut grouping = self.grouping.clone();
         let ended = grouping.settle(rule, evaluated_until);
-        (EntityState { evaluated_until, last: self.journey.last().cloned(), grouping }, ended)
+        (
+            EntityState {
+                format: StateFormat,
+                evaluated_until,
+                last: self.journey.last().cloned(),
+                grouping,
+            },
+            ended,
+        )
     }
 }
 

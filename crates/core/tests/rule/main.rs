@@ -5,6 +5,7 @@ mod arbitrary;
 mod baseline;
 mod editions;
 mod events;
+mod fixtures;
 mod incidents;
 mod model;
 mod properties;
