@@ -5,6 +5,7 @@
 mod dependencies;
 mod errors;
 mod imports;
+mod versions;
 
 use std::fs;
 use std::path::{Path, PathBuf};
