@@ -64,6 +64,13 @@ bench: setup ## run the benchmarks, which are not part of the tests
 bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 	@bench/scan.sh
 
+.PHONY: dist dist-test
+dist: ## make the source archives of a release, in dist/: with all crates, and for PGXN
+	@scripts/dist.sh
+
+dist-test: ## make the source archives, and build and try one of them without a network (15 minutes)
+	@scripts/dist-test.sh
+
 fmt: ## format the code
 	@cargo fmt --all
 

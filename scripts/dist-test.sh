@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# Tests the source archives: makes them twice, with the same digests, then unpacks the one with the crates elsewhere and
+# runs `make demo` there, without a network and with an empty CARGO_HOME. That builds cargo-pgrx and the extension (without
+# optimization), installs the extension into PG_CONFIG's server, and detects the impossible travel of the sample.
+#
+#   scripts/dist-test.sh       needs root, or a kernel that lets users make network namespaces (about 5 minutes)
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
+
+"$ROOT/scripts/setup.sh"
+alone=(unshare --net)
+is_root || alone=(unshare --net --map-current-user)
+"${alone[@]}" true || die 'this user may not make a network namespace, so the test cannot run'
+
+"$ROOT/scripts/dist.sh"
+first=$(cat dist/SHA256SUMS)
+"$ROOT/scripts/dist.sh" >/dev/null
+[ "$first" = "$(cat dist/SHA256SUMS)" ] || die "two runs made different archives: $first and $(cat dist/SHA256SUMS)"
+note 'Two runs made the same archives'
+
+place=$(mktemp -d /var/tmp/impossible_travel-dist.XXXXXX)
+finish() {
+    # clean.sh also stops the server, if one runs.
+    cd /
+    "$unpacked/scripts/clean.sh" >/dev/null 2>&1 || true
+    rm -rf "$place"
+}
+archive=$(echo dist/impossible_travel-*.tar.gz)
+unpacked="$place/$(basename "$archive" .tar.gz)"
+trap finish EXIT
+# The server's user must be able to enter the folder.
+chmod 0711 "$place"
+tar --extract --file "$archive" --directory "$place"
+cd "$unpacked"
+export CARGO_HOME="$place/cargo" PGRX_HOME="$place/pgrx" CARGO_TARGET_DIR="$place/target" TRAVEL_SERVERS="$place/servers"
+export PROFILE=dev CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off
+
+heading 'Building cargo-pgrx and the extension without a network'
+# cargo looks for its subcommands in CARGO_HOME first, so a cargo-pgrx that is installed elsewhere is not used.
+"${alone[@]}" cargo install cargo-pgrx --version "$PGRX_VERSION" --locked
+"${alone[@]}" scripts/demo.sh >demo.out || { cat demo.out; exit 1; }
+grep -q 'travel.detect *| *13 ' demo.out || { cat demo.out; die 'the demo does not detect the 13 impossible legs of the sample'; }
+note "$(grep 'travel.detect *| *13 ' demo.out)"
