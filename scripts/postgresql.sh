@@ -27,10 +27,15 @@ if [ "$(id -u)" = 0 ]; then cache=/var/lib/impossible_travel; else cache=${XDG_C
 servers=${POSTGRESQL_SERVERS:-$cache/postgresql}
 
 # Whether apt-get could install the package.
-in_apt() { apt-cache policy "$1" 2>/dev/null | grep -q 'Candidate: [0-9]'; }
+in_apt() { apt-cache policy "$1" 2>/dev/null | grep 'Candidate: [0-9]' >/dev/null; }
 
 config() {
     local packaged="/usr/lib/postgresql/$1/bin/pg_config"
+    # A run of the tests keeps to its choice, although apt-get update may change what apt-get can install.
+    if [ "${PG_CONFIG:-}" = "$servers/$1/bin/pg_config" ]; then
+        printf '%s\n' "$PG_CONFIG"
+        return
+    fi
     # 15 is the version of Debian 12, which has the package even before the first apt-get update.
     if [ -x "$packaged" ] || [ "$1" = 15 ] || { [ ! -x "$servers/$1/bin/pg_config" ] && in_apt "postgresql-server-dev-$1"; }; then
         printf '%s\n' "$packaged"

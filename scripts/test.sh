@@ -50,9 +50,11 @@ step_pgrx() {
     as_server rm -rf "$home/pgdata"
     rm -rf "$home" && mkdir -m 0700 "$home"
     if is_root; then chown postgres "$home"; fi
+    local sudo=()
     # --runas also installs through sudo, which a user who does not own PostgreSQL's folders needs.
+    if is_root || ! [ -w "$("$PG_CONFIG" --pkglibdir)" ]; then sudo=(--runas "$(server_user)"); fi
     cargo pgrx test "pg$(pg_major)" --package impossible_travel --no-default-features --features "pg$(pg_major)" \
-        --runas "$(server_user)" --pgdata "$home/pgdata"
+        "${sudo[@]}" --pgdata "$home/pgdata"
     rm -rf "$home"
 }
 

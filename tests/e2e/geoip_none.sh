@@ -12,8 +12,14 @@ set_path() {
         --command 'SELECT pg_reload_conf()' >/dev/null
 }
 
-rule 'ALTER SYSTEM does not know geoip_path before the library is loaded, and knows it after LOAD'
-refused 42704 "ALTER SYSTEM SET impossible_travel.geoip_path = '$nowhere'"
+rule 'ALTER SYSTEM sets geoip_path after LOAD, and from PostgreSQL 17 on also before'
+if [ "$(pg_major)" -ge 17 ]; then
+    ask "ALTER SYSTEM SET impossible_travel.geoip_path = '$nowhere'"
+    ask 'SELECT pg_reload_conf()' >/dev/null
+    waits_until 'SHOW impossible_travel.geoip_path' "$nowhere"
+else
+    refused 42704 "ALTER SYSTEM SET impossible_travel.geoip_path = '$nowhere'"
+fi
 set_path "$nowhere, $later"
 waits_until 'SHOW impossible_travel.geoip_path' "$nowhere, $later"
 run_psql --quiet <<'SQL'

@@ -37,6 +37,9 @@ digest_of_rows() { printf "SELECT count(*) || ' ' || coalesce(md5(string_agg(r::
 parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 3;'
 alone='SET parallel_leader_participation = off;'
 serial='SET max_parallel_workers_per_gather = 0;'
+# PostgreSQL 16 renamed this setting.
+force_parallel=debug_parallel_query
+[ "$(pg_major)" -ge 16 ] || force_parallel=force_parallel_mode
 last() { tail -n 1; }
 
 rule 'the aggregate gives the legs of the window function in every plan: serial, hashed, sorted, parallel, in workers alone'
@@ -78,7 +81,7 @@ same 'the aggregate finds as many' "$legs" "${wanted%% *}"
 same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | last)"
 same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
 same 'forced into a worker' "$wanted" "$(ask "$parallel
-    SET force_parallel_mode = on; $(digest_of_rows "$detect")" | last)"
+    SET $force_parallel = on; $(digest_of_rows "$detect")" | last)"
 coverage=$(digest_of_rows "SELECT * FROM travel.coverage('event')")
 same 'coverage' "$(ask "$serial $coverage" | last)" "$(ask "$parallel $coverage" | last)"
 same 'coverage counts the rows' "$(ask 'SELECT count(*) FROM event')" \
@@ -208,18 +211,18 @@ holds 'most of them were canceled' test "$cancelled" -ge 14
 session_open
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
-session 'SET enable_partitionwise_aggregate = on; SET force_parallel_mode = regress'
+session "SET enable_partitionwise_aggregate = on; SET $force_parallel = regress"
 for after in 20 50 80; do
     cancel_after "$pid" $after "$SCRATCH/worked" &
     session "SELECT count(*) FROM travel.detect('big')"
     case $ANSWER in *'canceling statement due to user request'*) ;; *) fail "not cancelled: $ANSWER" ;; esac
     wait $!
 done
-session "SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
+session "SHOW enable_partitionwise_aggregate; SHOW $force_parallel"
 same 'the settings that travel.detect changes are restored' 'on regress ' "$ANSWER"
 session "DO \$\$ BEGIN PERFORM * FROM travel.detect('big', condition => '1 / (extract(epoch
     FROM event_time)::int % 1000 - 500) > 2');
-    EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'caught'; END \$\$; SHOW enable_partitionwise_aggregate; SHOW force_parallel_mode"
+    EXCEPTION WHEN division_by_zero THEN RAISE NOTICE 'caught'; END \$\$; SHOW enable_partitionwise_aggregate; SHOW $force_parallel"
 case $ANSWER in *'caught'*'on regress ') ;; *) fail "after an error that was caught: $ANSWER" ;; esac
 session "SELECT count(*) FROM travel.detect('big')"
 same 'it works after that' '4 ' "$ANSWER"

@@ -11,6 +11,10 @@
 #                             withdrawn alerts
 #   same_ends WHAT RULE RULE  fails unless both rules have the same results
 #   alerts_of RULE            prints the entities of its alerts, once for each alert
+#   over SOURCE               adds a rule of that name over it, without a baseline; its warnings are in $SCRATCH/said
+#   error_of RULE             prints its last error
+#   exact_cursor_refused RULE WHY  fails unless ingest_xid is refused as the arrival column, by check_rule and by a scan,
+#                             for that reason, with a hint that names arrival_column
 #   hold_up TABLE             locks a table in the session of session_open: a scan waits when it writes to it
 #   one_step                  lets the waiting scan do one step; it waits again in the next one
 # shellcheck source=tests/e2e/lib.sh
@@ -80,6 +84,20 @@ same_ends() {
     [ -s "$SCRATCH/ends-1" ] || fail "$1: nothing to compare"
     cmp -s "$SCRATCH/ends-1" "$SCRATCH/ends-2" || fail "$1: the rules $2 and $3 differ
 $(diff "$SCRATCH/ends-1" "$SCRATCH/ends-2" | cut -c 1-300 | head -n 20)"
+}
+
+over() { ask "INSERT INTO travel.rules (name, source, baseline) VALUES ('$1', '$1', false)" 2>"$SCRATCH/said"; }
+error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule = '$1'"; }
+
+exact_cursor_refused() {
+    refused 0A000 "SELECT travel.check_rule('$1')"
+    case $SAID in
+    *'cannot find new rows by the column "ingest_xid"'*"$2"*arrival_column*) ;;
+    *) fail "the error names no reason or no remedy: $SAID" ;;
+    esac
+    ask "CALL travel.scan('$1')" 2>"$SCRATCH/said"
+    same "the scan of $1 reports it" "rule \"$1\" cannot find new rows by the column \"ingest_xid\" (0A000)" "$(error_of "$1")"
+    same "no alert of $1 was raised" '' "$(alerts_of "$1")"
 }
 
 hold_up() {

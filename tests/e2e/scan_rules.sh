@@ -20,7 +20,6 @@ new_rule plain
 as() { local role=$1; shift; PGUSER=$role "$@"; }
 scan() { ask 'CALL travel.scan()' 2>"$SCRATCH/said"; }
 warned() { grep -c "WARNING:  scan of rule \"$1\" failed" "$SCRATCH/said" || true; }
-error_of() { ask "SELECT coalesce(last_error, '') FROM travel.status WHERE rule = '$1'"; }
 verdicts_of() { ask "SELECT count(*) FROM travel.verdicts WHERE rule = '$1'"; }
 
 # Fails if code of mallory ran with the privileges of another role, or left something behind.
