@@ -36,7 +36,7 @@ test: ## run all tests, on PostgreSQL 15 or PG
 	@scripts/test.sh
 
 test-short: ## run the tests that a version of PostgreSQL can change most, on PG
-	@PROFILE=dev CASES=60 scripts/test.sh setup regress docs 'e2e invariant'
+	@PROFILE=dev CASES=20 scripts/test.sh setup regress docs 'e2e invariant'
 
 test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
 	@scripts/test-all.sh

@@ -165,7 +165,7 @@ run() { # run 'STEP [ARGUMENT…]': runs a step and adds a line to the summary
     "$SKIPPED") result=SKIPPED ;;
     *) result=FAILED ;;
     esac
-    printf '%-8s %-24s %5d s\n' "$result" "$name" "$((SECONDS - started))" | tee -a "$summary"
+    printf '%-8s %-24s %5d s  PostgreSQL %s\n' "$result" "$name" "$((SECONDS - started))" "$version" | tee -a "$summary"
     [ "$result" != FAILED ]
 }
 

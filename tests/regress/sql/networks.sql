@@ -268,7 +268,7 @@ SELECT 'K' || pg_temp.pick(n, 1, 2) AS access_key_id, 'id' || pg_temp.pick(n, 2,
            '198.19.240.1', '2001:db8::1', '2001:db8:2000::1', '10.0.0.1', '10.0.1.1', '10.1.0.1', '172.16.0.1',
            'fd00::1', '8.8.8.8', '9.9.9.9'])[1 + pg_temp.pick(n, 4, 16)]::inet AS source_ip,
        CASE pg_temp.pick(n, 5, 10) WHEN 0 THEN 'failed_auth' ELSE 'success' END AS outcome, NULL::text AS invoked_by
-FROM generate_series(1, 20000) AS n;
+FROM generate_series(1, 6000) AS n;
 INSERT INTO events SELECT * FROM events WHERE length(event_id) = 5;
 ANALYZE events;
 CREATE TABLE geoip AS
