@@ -30,6 +30,7 @@ step_fmt() {
         return 1
     fi
     scripts/freeze.sh --check
+    scripts/lint.sh shell
 }
 
 # The licenses, sources and versions of dependencies.

@@ -187,6 +187,7 @@ session() {
     done
 }
 session_close() {
+    # shellcheck disable=SC2261 # >& duplicates the session's descriptor, and does not redirect stderr.
     printf '\\q\n' >&"$session_in" 2>/dev/null || true
     wait "$session_pid" || true
 }
@@ -202,6 +203,7 @@ no_crash() {
 # The client for tests that need logic: its path is in $CLIENT.
 build_client() {
     cargo build --quiet --release --package travel-invariant --manifest-path "$ROOT/Cargo.toml"
+    # shellcheck disable=SC2034 # for the tests that source this
     CLIENT="$(target_dir)/release/travel-invariant"
 }
 
