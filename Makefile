@@ -12,7 +12,7 @@ export REAL_DATA := $(abspath $(REAL_DATA))
 .PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny freeze release clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  PG          the version of PostgreSQL to build for, install into and test with: 15 (default), 16, 17 or 18"
 	@echo "  PG_CONFIG   the pg_config of another server to do so with"
@@ -57,6 +57,26 @@ rpm: ## build the RPM for PG into dist/
 
 rpm-test: ## the same as deb-test with the RPM
 	@scripts/rpm-test.sh
+
+.PHONY: container container-test lint lint-workflows lint-container pgdg
+
+container: ## build the container image impossible_travel:PG, with docker, podman or buildah
+	@scripts/container.sh
+
+container-test: ## build a container image with buildah and use it (20 minutes, as root)
+	@scripts/container-test.sh
+
+lint: ## check the code's formatting and clippy's lints
+	@scripts/test.sh setup fmt clippy
+
+lint-workflows: ## check the workflows of GitHub with actionlint
+	@scripts/lint.sh workflows
+
+lint-container: ## check Dockerfile and compose.yaml
+	@scripts/lint.sh container
+
+pgdg: ## add the apt repository of postgresql.org, which has all versions of PostgreSQL
+	@scripts/pgdg.sh
 
 bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/entry_points.sh

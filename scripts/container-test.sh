@@ -1,0 +1,214 @@
+#!/usr/bin/env bash
+# Builds the container image and tests it, without a container engine: buildah builds and runs it in a chroot, as root.
+#
+#   scripts/container-test.sh
+#
+# BASE and RUST are base images as in the Dockerfile. Without them the test needs no registry of images: the base is a
+# minimal Debian 12 that debootstrap makes, which has PostgreSQL 15 alone, and Rust is that of this machine. KEEP=yes keeps
+# the folder of the images and of cargo's output, which makes the next run quicker; it takes 5 GB.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+cd "$ROOT"
+
+PG=${PG:-15}
+STORE=/var/tmp/impossible_travel-container
+IMAGE=localhost/impossible_travel:$PG
+PORT=${PORT:-54315}
+
+is_root || die 'this test needs root'
+if ! command -v buildah >/dev/null || ! command -v debootstrap >/dev/null; then
+    heading 'Installing buildah and debootstrap'
+    apt-get update -q
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends buildah debootstrap
+fi
+
+buildah() { TMPDIR="$STORE" command buildah --root "$STORE/images" --runroot "$STORE/run" --storage-driver vfs "$@"; }
+
+finish() {
+    local status=$?
+    if [ -n "$server" ]; then stop || true; fi
+    [ "$status" = 0 ] || tail -n 40 "$STORE/log" >&2 || true
+    buildah rm --all >/dev/null 2>&1 || true
+    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE/data" "$STORE/geoip"; else rm -rf "$STORE"; fi
+}
+
+has_image() { buildah inspect --type image "$1" >/dev/null 2>&1; }
+
+# A minimal Debian 12 as an image.
+debian_image() {
+    has_image localhost/debian && return
+    heading 'Making a minimal Debian'
+    local root="$STORE/debian" container mirror
+    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+        { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
+    debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$STORE/debootstrap.log" ||
+        { tail "$STORE/debootstrap.log" >&2; die 'debootstrap failed'; }
+    apt-config dump | grep -E '^Acquire::https?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
+    container=$(buildah from scratch)
+    buildah add --quiet "$container" "$root" / >/dev/null
+    buildah commit --quiet --rm "$container" localhost/debian >/dev/null
+    rm -rf "$root"
+}
+
+# The Rust of this machine as an image in which the files are where Docker's image of Rust has them, with cargo-pgrx.
+rust_image() {
+    has_image localhost/rust && return
+    heading "Making an image of this machine's Rust"
+    "$ROOT/scripts/setup.sh"
+    local container root toolchain
+    toolchain=$(rustc --print sysroot)
+    container=$(buildah from scratch)
+    root=$(buildah mount "$container")
+    mkdir -p "$root/usr/local/cargo/bin" "$root/usr/local/rustup"
+    # Neither its documentation nor what is not a part of the toolchain.
+    cp -a "$toolchain/bin/cargo" "$toolchain/bin/rustc" "$(command -v cargo-pgrx)" "$root/usr/local/cargo/bin/"
+    cp -a "$toolchain/lib" "$root/usr/local/cargo/lib"
+    buildah umount "$container" >/dev/null
+    buildah commit --quiet --rm "$container" localhost/rust >/dev/null
+}
+
+build() {
+    local options=(--isolation chroot --layers=false)
+    # So that cargo reaches its registry from a network that has a certificate authority of its own.
+    if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
+        options+=(--volume /usr/local/share/ca-certificates:/usr/local/share/ca-certificates:ro)
+    fi
+    if [ -f ~/.cargo/config.toml ]; then
+        options+=(--volume ~/.cargo/config.toml:/usr/local/cargo/config.toml:ro)
+    fi
+    heading "Building the image for PostgreSQL $PG"
+    buildah bud --format docker "${options[@]}" --build-arg "PG=$PG" --build-arg "BASE=$BASE" --build-arg "RUST=$RUST" \
+        --tag "$IMAGE" .
+}
+
+configured() { buildah inspect --type image --format "$1" "$IMAGE"; }
+
+server='' container=''
+
+# Starts the image's entrypoint with its default command: start DATA [OPTION OF BUILDAH RUN…]
+start() {
+    local data=$1 entrypoint
+    shift
+    container=$(buildah from "$IMAGE")
+    entrypoint=$(configured '{{range .Docker.Config.Entrypoint}}{{.}} {{end}}{{range .Docker.Config.Cmd}}{{.}} {{end}}')
+    # The image's folder of data has the owner that a new volume gets.
+    if [ ! -d "$data" ]; then cp -a "$(buildah mount "$container")/var/lib/postgresql" "$data"; fi
+    options=(--isolation chroot --env "PGPORT=$PORT" --volume "$data:/var/lib/postgresql" "$@")
+    # shellcheck disable=SC2086 # words
+    buildah run "${options[@]}" "$container" -- $entrypoint >"$STORE/log" 2>&1 </dev/null &
+    server=$!
+    waits_until healthy
+}
+
+# Sends the image's signal to the server, waits until it has ended, and removes the container.
+stop() {
+    local pid
+    pid=$(inside head -n 1 "$(configured '{{range .Docker.Config.Env}}{{println .}}{{end}}' | sed -n 's/^PGDATA=//p')/postmaster.pid")
+    kill -s "$(configured '{{.Docker.Config.StopSignal}}')" "$pid"
+    wait "$server" || true
+    server=
+    buildah rm "$container" >/dev/null
+}
+
+# Runs a command in the container that runs.
+inside() { buildah run "${options[@]}" "$container" -- "$@"; }
+
+# The image's health check.
+healthy() {
+    local check
+    mapfile -t check < <(configured '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | sed '/^$/d')
+    [ "${check[0]}" = CMD ] || die "the health check is not a command: ${check[*]}"
+    inside "${check[@]:1}"
+}
+
+ask() { inside psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --username postgres --dbname "${DATABASE:-audit}" --command "$1"; }
+
+waits_until() { # waits_until COMMAND…: up to 3 minutes
+    local end=$((SECONDS + 180))
+    until "$@" >/dev/null 2>&1; do
+        kill -0 "$server" 2>/dev/null || die 'the container has ended'
+        [ $SECONDS -lt $end ] || die "this did not become true: $*"
+        sleep 1
+    done
+}
+
+is() { [ "$(ask "$1")" = "$2" ]; }
+rule() { heading "$*"; }
+same() { # same WHAT EXPECTED ACTUAL
+    [ "$2" = "$3" ] || die "$1: expected '$2', but it is '$3'"
+    note "$1: $3"
+}
+
+trap finish EXIT
+mkdir -p "$STORE"
+[ -n "${BASE:-}" ] || { [ "$PG" = 15 ] || die 'a minimal Debian 12 has PostgreSQL 15 alone; set BASE'; debian_image; BASE=localhost/debian; }
+[ -n "${RUST:-}" ] || { rust_image; RUST=localhost/rust; }
+build
+note "size: $(buildah images --format '{{.Size}}' "$IMAGE")"
+rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"
+
+rule 'without a password for the superuser no server is created'
+container=$(buildah from "$IMAGE")
+if buildah run --isolation chroot "$container" -- docker-entrypoint.sh postgres >"$STORE/log" 2>&1; then
+    die 'a server was created'
+fi
+grep -q POSTGRES_PASSWORD "$STORE/log" || die 'the message does not name POSTGRES_PASSWORD'
+buildah rm "$container" >/dev/null
+
+rule 'a new server has the sample and its alerts'
+start "$STORE/data" --env POSTGRES_PASSWORD=secret --env POSTGRES_DB=audit --env TRAVEL_SAMPLE=on
+same 'impossible legs' 13 "$(ask "SELECT count(*) FROM travel.detect('cloudtrail')" 2>/dev/null)"
+same 'alerts and their legs' '5|13' "$(ask 'SELECT count(*), sum(leg_count) FROM travel.alerts')"
+same 'verdicts' 13 "$(ask 'SELECT count(*) FROM travel.verdicts')"
+
+rule 'pg_cron scans new events'
+# Two events of another key, a minute apart, from where an impossible leg of the sample began and ended.
+same 'new events' 2 "$(ask "SELECT inserted FROM (
+        SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object(
+            'eventID', 'new' || n, 'eventTime', format('2026-03-09T12:0%s:00Z', n), 'sourceIPAddress', ip,
+            'eventName', 'GetObject', 'eventSource', 's3.amazonaws.com', 'userIdentity', jsonb_build_object(
+                'type', 'IAMUser', 'userName', 'zoe', 'accessKeyId', 'AKIAZOE00001EXAMPLE')))) AS document
+        FROM (SELECT from_ip, to_ip FROM travel.verdicts LIMIT 1) AS leg
+        CROSS JOIN LATERAL (VALUES (1, from_ip), (2, to_ip)) AS stop (n, ip)) AS new,
+    travel.ingest('cloudtrail', document::text)")"
+waits_until is "SELECT count(*) FROM travel.verdicts WHERE entity = 'AKIAZOE00001EXAMPLE'" 1
+DATABASE=postgres waits_until is "SELECT count(*) > 0 FROM cron.job_run_details
+    WHERE command = 'CALL travel.scan()' AND database = 'audit' AND status = 'succeeded'" t
+same 'scans that failed' 0 "$(DATABASE=postgres ask "SELECT count(*) FROM cron.job_run_details
+    WHERE command = 'CALL travel.scan()' AND status = 'failed'")"
+
+rule 'the server does not run as root'
+same 'the user of the image' postgres "$(configured '{{.Docker.Config.User}}')"
+same 'a backend runs as root' f "$(ask "SELECT pg_read_file('/proc/self/status') ~ '\\nUid:\\s+0\\s'")"
+
+rule 'a client on the network needs the password'
+over_network() { inside env PGPASSWORD="$1" psql --no-psqlrc --no-password --tuples-only --no-align --host "$2" --username postgres --dbname audit --command 'SELECT 1'; }
+address=$(hostname -I 2>/dev/null | cut -d ' ' -f 1)
+same 'with the password' 1 "$(over_network secret "${address:-127.0.0.1}")"
+if [ -n "$address" ] && over_network wrong "$address" >/dev/null 2>&1; then die 'a wrong password was accepted'; fi
+
+rule 'initializing again changes nothing'
+facts="SELECT (SELECT count(*) FROM cloudtrail), (SELECT count(*) FROM travel.rules), (SELECT count(*) FROM travel.alerts)"
+before=$(ask "$facts")
+inside env POSTGRES_DB=audit TRAVEL_SAMPLE=on /docker-entrypoint-initdb.d/10-impossible_travel.sh
+same 'events, rules and alerts' "$before" "$(ask "$facts")"
+same 'jobs' 3 "$(DATABASE=postgres ask 'SELECT count(*) FROM cron.job')"
+
+rule 'a container with the same data has the same events and alerts, and scans'
+ask "UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE id = 1" >/dev/null
+before=$(ask "$facts, (SELECT string_agg(id || status, ' ' ORDER BY id) FROM travel.alerts)")
+stop
+grep -q 'database system is shut down' "$STORE/log" || die 'the server was not shut down'
+start "$STORE/data"
+same 'events, rules and alerts' "$before" "$(ask "$facts, (SELECT string_agg(id || status, ' ' ORDER BY id) FROM travel.alerts)")"
+DATABASE=postgres waits_until is "SELECT count(*) > 0 FROM cron.job_run_details
+    WHERE command = 'CALL travel.scan()' AND status = 'succeeded' AND start_time > pg_postmaster_start_time()" t
+cp -a "$(buildah mount "$container")/usr/share/impossible_travel/sample/geoip" "$STORE/geoip"
+stop
+
+rule 'GeoIP databases of a mounted folder are used, and without TRAVEL_SAMPLE nothing else is there'
+rm -f "$STORE"/geoip/Sample-A*.mmdb "$STORE/geoip/Sample-Flat.mmdb"
+start "$STORE/other" --env POSTGRES_PASSWORD=secret --env POSTGRES_DB=audit --volume "$STORE/geoip:/var/lib/GeoIP:ro"
+same 'databases' '/var/lib/GeoIP/Sample-City.mmdb|in_use' "$(ask 'SELECT path, status FROM travel.geoip_databases()')"
+same 'tables and rules' '|0' "$(ask "SELECT to_regclass('cloudtrail'), count(*) FROM travel.rules")"
+stop
