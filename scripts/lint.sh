@@ -24,7 +24,7 @@ shell() {
     need shellcheck shellcheck
     local files
     mapfile -d '' files < <(find .ci/run bench packaging scripts tests \( -name '*.sh' -o -path .ci/run \) -print0)
-    shellcheck --external-sources --severity warning "${files[@]}"
+    printf '%s\0' "${files[@]}" | xargs -0 -P "$(nproc)" -n 10 shellcheck --external-sources --severity warning
     note "${#files[@]} shell scripts"
 }
 
