@@ -3,7 +3,7 @@
 # runs `make demo` there, without a network and with an empty CARGO_HOME. That builds cargo-pgrx and the extension (without
 # optimization), installs the extension into PG_CONFIG's server, and detects the impossible travel of the sample.
 #
-#   scripts/dist-test.sh       needs root, or a kernel that lets users make network namespaces (about 5 minutes)
+#   scripts/dist-test.sh       needs root, or a kernel that lets users make network namespaces (15 minutes)
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -13,9 +13,10 @@ alone=(unshare --net)
 is_root || alone=(unshare --net --map-current-user)
 "${alone[@]}" true || die 'this user may not make a network namespace, so the test cannot run'
 
-"$ROOT/scripts/dist.sh"
+commit=$(git rev-parse HEAD)
+"$ROOT/scripts/dist.sh" "$commit"
 first=$(cat dist/SHA256SUMS)
-"$ROOT/scripts/dist.sh" >/dev/null
+"$ROOT/scripts/dist.sh" "$commit" >/dev/null
 [ "$first" = "$(cat dist/SHA256SUMS)" ] || die "two runs made different archives: $first and $(cat dist/SHA256SUMS)"
 note 'Two runs made the same archives'
 

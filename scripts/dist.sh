@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Makes the source archives of a release from the commit that is checked out, in dist/:
+# Makes the source archives of a release from a commit, in dist/:
 #
 #   impossible_travel-VERSION.tar.gz   the sources with all crates, cargo-pgrx among them; it builds without a network
 #   impossible_travel-VERSION.zip      the sources alone, as PGXN distributes them
 #   SHA256SUMS                         their digests
 #
-#   scripts/dist.sh
+#   scripts/dist.sh [COMMIT]      otherwise from the commit that is checked out
 #
 # The same commit makes the same archives, with the same version of cargo. Changes that are not committed are left out.
 # The first run builds two tools, in .work/tools (4 minutes).
@@ -20,7 +20,8 @@ PGXN_META=0.7.0
 # The platforms that PostgreSQL's Linux packages and images have.
 PLATFORMS=({x86_64,aarch64}-unknown-linux-{gnu,musl})
 
-version=$(git show HEAD:Cargo.toml | sed -n 's/^version = "\(.*\)"$/\1/p')
+commit=$(git rev-parse --verify "${1:-HEAD}^{commit}")
+version=$(git show "$commit:Cargo.toml" | sed -n 's/^version = "\(.*\)"$/\1/p')
 name="impossible_travel-$version"
 dist="$ROOT/dist"
 tools="$WORK/tools"
@@ -32,7 +33,7 @@ tool() { # tool CRATE VERSION: builds a tool that is not there
     fi
 }
 
-[ -z "$(git status --porcelain)" ] || note 'The archives are those of the last commit: changes that are not committed are left out.'
+[ -z "$(git status --porcelain)" ] || note "The archives are those of commit ${commit:0:12}: changes that are not committed are left out"
 tool cargo-vendor-filterer "$FILTERER"
 tool pgxn_meta "$PGXN_META"
 
@@ -40,7 +41,7 @@ tool pgxn_meta "$PGXN_META"
 stage=$(mktemp -d /var/tmp/impossible_travel-dist.XXXXXX)
 trap 'rm -rf "$stage"' EXIT
 mkdir -p "$dist"
-git archive --prefix="$name/" HEAD | tar --extract --directory "$stage"
+git archive --prefix="$name/" "$commit" | tar --extract --directory "$stage"
 cd "$stage/$name"
 "$tools/bin/pgxn_meta" META.json
 [ "$(python3 -c 'import json; print(json.load(open("META.json"))["version"])')" = "$version" ] ||
@@ -73,8 +74,8 @@ directory = "vendor"
 TOML
 
 cd "$stage"
-TZ=UTC git -C "$ROOT" archive --format=zip --prefix="$name/" --output="$dist/$name.zip" HEAD
-tar --create --sort=name --format=gnu --mtime="@$(git -C "$ROOT" log -1 --format=%ct)" --owner=0 --group=0 --numeric-owner \
+TZ=UTC git -C "$ROOT" archive --format=zip --prefix="$name/" --output="$dist/$name.zip" "$commit"
+tar --create --sort=name --format=gnu --mtime="@$(git -C "$ROOT" log -1 --format=%ct "$commit")" --owner=0 --group=0 --numeric-owner \
     --mode='u+rw,go+r,go-w' "$name" | gzip --no-name --best >"$dist/$name.tar.gz"
 cd "$dist"
 sha256sum "$name.tar.gz" "$name.zip" >SHA256SUMS

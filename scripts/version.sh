@@ -2,7 +2,7 @@
 # Prints or sets the version of the project.
 #
 #   scripts/version.sh          prints it
-#   scripts/version.sh x.y.z    sets it wherever it stands: Cargo.toml, Cargo.lock and META.json
+#   scripts/version.sh x.y.z    sets it wherever it stands: Cargo.toml, Cargo.lock, META.json and docs/install.md
 #
 # The control file takes it from Cargo.toml, and so do the packages.
 set -euo pipefail
@@ -21,4 +21,8 @@ fi
 [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "invalid version: $1"
 sed -i -E "0,/^version = \"/s/^version = \"$current\"$/version = \"$1\"/" Cargo.toml
 cargo update --workspace --offline --quiet
-[ ! -f META.json ] || sed -i -E "s/(\"version\": *)\"$current\"/\1\"$1\"/; s/impossible_travel--$current/impossible_travel--$1/" META.json
+pattern=${current//./\\.}
+# Below meta-spec stands the version of PGXN's specification.
+sed -i -E "/\"meta-spec\"/,\$!{ s/(\"version\": *)\"$pattern\"/\1\"$1\"/; s/impossible_travel--$pattern/impossible_travel--$1/ }" META.json
+# The names of files, and the version that a query shows.
+sed -i -E "s/(^|[^0-9.])$pattern($|[^0-9])/\1$1\2/g" docs/install.md

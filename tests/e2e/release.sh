@@ -74,7 +74,8 @@ git checkout --quiet sql
 rule 'the next release needs an upgrade script from the one before'
 scripts/version.sh 9.9.9
 same 'the version in Cargo.lock' 7 "$(grep -c '^version = "9\.9\.9"$' Cargo.lock)"
-[ ! -f META.json ] || same 'the version in META.json' 2 "$(grep -c '"version": "9.9.9"' META.json)"
+same 'the version in META.json' 2 "$(grep -c '"version": "9.9.9"' META.json)"
+same 'an older version in docs/install.md' '' "$(grep -F "$current" docs/install.md || true)"
 scripts/freeze.sh
 sed -i '0,/^## /s/^## /## 9.9.9 (unreleased)\n\n- A change.\n\n## /' CHANGELOG.md
 git add --all
