@@ -37,9 +37,18 @@ cd "$unpacked"
 export CARGO_HOME="$place/cargo" PGRX_HOME="$place/pgrx" CARGO_TARGET_DIR="$place/target" TRAVEL_SERVERS="$place/servers"
 export PROFILE=dev CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off
 
+# cargo-pgrx comes from the archive, so PATH must not have the one of this machine, which is in the same folder as cargo.
+mkdir -p "$place/bin" "$CARGO_HOME/bin"
+for file in "$(dirname "$(command -v cargo)")"/*; do
+    [ "$(basename "$file")" = cargo-pgrx ] || ln -s "$file" "$place/bin/"
+done
+PATH="$CARGO_HOME/bin:$place/bin:$(tr : '\n' <<<"$PATH" | while IFS= read -r folder; do
+    [ -x "$folder/cargo-pgrx" ] || printf '%s:' "$folder"
+done)"
+PATH=${PATH%:}
+! command -v cargo-pgrx >/dev/null || die 'PATH has a cargo-pgrx'
+
 heading 'Building cargo-pgrx and the extension without a network'
-# cargo looks for its subcommands in CARGO_HOME first, so a cargo-pgrx that is installed elsewhere is not used.
-"${alone[@]}" cargo install cargo-pgrx --version "$PGRX_VERSION" --locked
 "${alone[@]}" scripts/demo.sh >demo.out || { cat demo.out; exit 1; }
 grep -q 'travel.detect *| *13 ' demo.out || { cat demo.out; die 'the demo does not detect the 13 impossible legs of the sample'; }
 note "$(grep 'travel.detect *| *13 ' demo.out)"

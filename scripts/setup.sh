@@ -105,7 +105,10 @@ fi
 
 if ! has_pgrx; then
     heading "Installing cargo-pgrx $PGRX_VERSION"
-    cargo install cargo-pgrx --version "$PGRX_VERSION" --locked --force
+    # cargo install does not read the configuration of a folder, which in the source archive says where the crates are.
+    vendored=()
+    [ ! -d "$ROOT/vendor/cargo-pgrx" ] || vendored=(--config "$ROOT/.cargo/config.toml")
+    cargo "${vendored[@]}" install cargo-pgrx --version "$PGRX_VERSION" --locked --force
     has_pgrx || die "cargo-pgrx $PGRX_VERSION is installed, but cargo does not find it. Is ~/.cargo/bin in PATH?"
 fi
 
