@@ -115,6 +115,24 @@ fn the_scripts_know_the_versions_of_postgresql_for_which_cargo_toml_has_a_featur
 }
 
 #[test]
+fn the_workflows_run_on_all_versions_of_postgresql() {
+    let versions = postgresql_versions();
+    let folder = project().join(".github/workflows");
+    let Ok(entries) = fs::read_dir(&folder) else { panic!("{} does not exist", folder.display()) };
+    let mut matrices = 0;
+    for entry in entries {
+        let path = entry.unwrap().path();
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            if let Some((_, list)) = line.split_once("pg: [") {
+                assert_eq!(numbers(list), versions, "{}: {line}", path.display());
+                matrices += 1;
+            }
+        }
+    }
+    assert_ne!(matrices, 0, "no workflow has a matrix `pg: [...]`");
+}
+
+#[test]
 fn the_pages_name_the_range_of_versions_of_postgresql_for_which_cargo_toml_has_a_feature() {
     let versions = postgresql_versions();
     let range = format!("{} to {}", versions[0], versions[versions.len() - 1]);
