@@ -13,7 +13,8 @@ database=${POSTGRES_DB:-$user}
 sample=/usr/share/impossible_travel/sample
 
 run_psql() { # run_psql DATABASE [ARGUMENTS]
-    psql --no-psqlrc --quiet --no-password --set ON_ERROR_STOP=1 --output /dev/null --username "$user" --dbname "$@"
+    PGOPTIONS='--client-min-messages=warning' psql --no-psqlrc --quiet --no-password --set ON_ERROR_STOP=1 \
+        --output /dev/null --username "$user" --dbname "$@"
 }
 
 # The events of the sample, file by file. Records that the table has already are not loaded twice.
