@@ -235,10 +235,12 @@ impl<const N: usize> RowWriter<N> {
         }
     }
 
-    /// Completes the row. It is an error if the row type has another number of columns.
+    /// Completes the row. A row type with fewer columns is that of an older version, before `ALTER EXTENSION … UPDATE`:
+    /// columns are only ever added at the end, so the row has the first ones, and the bytes of the rest are not read. It
+    /// is an error if the row type has more columns: the library is older than the SQL objects.
     #[inline]
     pub fn finish(mut self, row_type: RowType) -> Result<pg_sys::Datum, TravelError> {
-        if row_type.columns != N || self.columns != N {
+        if row_type.columns > N || self.columns != N {
             return Err(UsageError::WrongRowType { expected: N, found: row_type.columns }.into());
         }
         let has_nulls = self.present.count_ones() as usize != N;

@@ -68,11 +68,12 @@ impl RowSet {
         self.context
     }
 
-    /// Adds a row. It is an error if the row type has another number of columns.
+    /// Adds a row. If the row type has fewer columns, the rest is left out, as [`RowWriter`](super::row::RowWriter) does.
+    /// It is an error if it has more.
     pub fn push<const N: usize>(&mut self, columns: [Option<pg_sys::Datum>; N]) {
         // SAFETY: the descriptor lives as long as the query.
         let found = unsafe { (*self.tuple_desc).natts as usize };
-        if found != N {
+        if found > N {
             TravelError::from(UsageError::WrongRowType { expected: N, found }).raise();
         }
         let mut nulls = columns.map(|column| column.is_none());
