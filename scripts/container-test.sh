@@ -69,7 +69,7 @@ rust_image() {
 
 build() {
     local options=(--isolation chroot --layers=false)
-    # So that cargo reaches its registry from a network that has a certificate authority of its own.
+    # Cargo then reaches its registry from a network that has a certificate authority of its own.
     if compgen -G '/usr/local/share/ca-certificates/*.crt' >/dev/null; then
         options+=(--volume /usr/local/share/ca-certificates:/usr/local/share/ca-certificates:ro)
     fi
@@ -102,8 +102,9 @@ start() {
 
 # Sends the image's signal to the server, waits until it has ended, and removes the container.
 stop() {
-    local pid
-    pid=$(inside head -n 1 "$(configured '{{range .Docker.Config.Env}}{{println .}}{{end}}' | sed -n 's/^PGDATA=//p')/postmaster.pid")
+    local data pid
+    data=$(configured '{{range .Docker.Config.Env}}{{println .}}{{end}}' | sed -n 's/^PGDATA=//p')
+    pid=$(inside head -n 1 "$data/postmaster.pid")
     kill -s "$(configured '{{.Docker.Config.StopSignal}}')" "$pid"
     wait "$server" || true
     server=
@@ -121,7 +122,10 @@ healthy() {
     inside "${check[@]:1}"
 }
 
-ask() { inside psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --username postgres --dbname "${DATABASE:-audit}" --command "$1"; }
+ask() {
+    inside psql --no-psqlrc --tuples-only --no-align --set ON_ERROR_STOP=1 --username postgres \
+        --dbname "${DATABASE:-audit}" --command "$1"
+}
 
 waits_until() { # waits_until COMMAND…: up to 3 minutes
     local end=$((SECONDS + 180))
@@ -141,8 +145,15 @@ same() { # same WHAT EXPECTED ACTUAL
 
 trap finish EXIT
 mkdir -p "$STORE"
-[ -n "${BASE:-}" ] || { [ "$PG" = 15 ] || die 'a minimal Debian 12 has PostgreSQL 15 alone; set BASE'; debian_image; BASE=localhost/debian; }
-[ -n "${RUST:-}" ] || { rust_image; RUST=localhost/rust; }
+if [ -z "${BASE:-}" ]; then
+    [ "$PG" = 15 ] || die 'a minimal Debian 12 has PostgreSQL 15 alone; set BASE'
+    debian_image
+    BASE=localhost/debian
+fi
+if [ -z "${RUST:-}" ]; then
+    rust_image
+    RUST=localhost/rust
+fi
 build
 note "size: $(buildah images --format '{{.Size}}' "$IMAGE")"
 rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"
@@ -182,13 +193,17 @@ same 'the user of the image' postgres "$(configured '{{.Docker.Config.User}}')"
 same 'a backend runs as root' f "$(ask "SELECT pg_read_file('/proc/self/status') ~ '\\nUid:\\s+0\\s'")"
 
 rule 'a client on the network needs the password'
-over_network() { inside env PGPASSWORD="$1" psql --no-psqlrc --no-password --tuples-only --no-align --host "$2" --username postgres --dbname audit --command 'SELECT 1'; }
+over_network() {
+    inside env PGPASSWORD="$1" psql --no-psqlrc --no-password --tuples-only --no-align --host "$2" --username postgres \
+        --dbname audit --command 'SELECT 1'
+}
 address=$(hostname -I 2>/dev/null | cut -d ' ' -f 1)
 same 'with the password' 1 "$(over_network secret "${address:-127.0.0.1}")"
 if [ -n "$address" ] && over_network wrong "$address" >/dev/null 2>&1; then die 'a wrong password was accepted'; fi
 
 rule 'initializing again changes nothing'
-facts="SELECT (SELECT count(*) FROM cloudtrail), (SELECT count(*) FROM travel.rules), (SELECT count(*) FROM travel.alerts)"
+facts='SELECT (SELECT count(*) FROM cloudtrail), (SELECT count(*) FROM travel.rules),
+    (SELECT count(*) FROM travel.alerts)'
 before=$(ask "$facts")
 inside env POSTGRES_DB=audit TRAVEL_SAMPLE=on /docker-entrypoint-initdb.d/10-impossible_travel.sh
 same 'events, rules and alerts' "$before" "$(ask "$facts")"
@@ -196,11 +211,12 @@ same 'jobs' 3 "$(DATABASE=postgres ask 'SELECT count(*) FROM cron.job')"
 
 rule 'a container with the same data has the same events and alerts, and scans'
 ask "UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE id = 1" >/dev/null
-before=$(ask "$facts, (SELECT string_agg(id || status, ' ' ORDER BY id) FROM travel.alerts)")
+facts+=", (SELECT string_agg(id || status, ' ' ORDER BY id) FROM travel.alerts)"
+before=$(ask "$facts")
 stop
 grep -q 'database system is shut down' "$STORE/log" || die 'the server was not shut down'
 start "$STORE/data"
-same 'events, rules and alerts' "$before" "$(ask "$facts, (SELECT string_agg(id || status, ' ' ORDER BY id) FROM travel.alerts)")"
+same 'events, rules and alerts' "$before" "$(ask "$facts")"
 DATABASE=postgres waits_until is "SELECT count(*) > 0 FROM cron.job_run_details
     WHERE command = 'CALL travel.scan()' AND status = 'succeeded' AND start_time > pg_postmaster_start_time()" t
 cp -a "$(buildah mount "$container")/usr/share/impossible_travel/sample/geoip" "$STORE/geoip"

@@ -6,5 +6,6 @@
 
 command -v apt-get >/dev/null || die 'this needs Debian or Ubuntu'
 as_root apt-get update -q
-as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends ca-certificates postgresql-common python3-pip
+as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
+    ca-certificates postgresql-common python3-pip
 as_root /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y
