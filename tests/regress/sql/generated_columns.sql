@@ -159,7 +159,11 @@ SELECT error_of($$SELECT travel.check_rule('computed')$$);
     UPDATE pg_attribute SET attgenerated = 's' WHERE attrelid = 'computed'::regclass AND attname = 'actor';
 \endif
 
+SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
+TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
+    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans;
+RESET session_replication_role;
 DROP VIEW IF EXISTS over_computed;
 DROP VIEW rows, over_stored, over_virtual, sources;
 DROP TABLE log_stored, log_virtual, part_stored, part_virtual, ids_stored, ids_virtual, filled_stored, filled_virtual,
