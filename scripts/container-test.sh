@@ -61,7 +61,7 @@ rust_image() {
     root=$(buildah mount "$container")
     mkdir -p "$root/usr/local/cargo/bin" "$root/usr/local/rustup"
     # Neither its documentation nor what is not a part of the toolchain.
-    cp -a "$toolchain/bin/cargo" "$toolchain/bin/rustc" "$(command -v cargo-pgrx)" "$root/usr/local/cargo/bin/"
+    cp -a "$toolchain"/bin/{cargo,rustc,rustfmt} "$(command -v cargo-pgrx)" "$root/usr/local/cargo/bin/"
     cp -a "$toolchain/lib" "$root/usr/local/cargo/lib"
     buildah umount "$container" >/dev/null
     buildah commit --quiet --rm "$container" localhost/rust >/dev/null

@@ -103,6 +103,12 @@ if [ "$PG_CONFIG" = "$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")" ]; the
     "$ROOT/scripts/postgresql.sh" get "${PG:-15}"
 fi
 
+# pgrx formats the bindings that it makes of PostgreSQL's headers, and rustup's minimal profile lacks rustfmt.
+if ! rustfmt --version >/dev/null 2>&1; then
+    command -v rustup >/dev/null || die 'rustfmt is not installed'
+    rustup component add rustfmt
+fi
+
 if ! has_pgrx; then
     heading "Installing cargo-pgrx $PGRX_VERSION"
     # cargo install does not read the configuration of a folder, which in the source archive says where the crates are.
