@@ -74,14 +74,10 @@ fn the_extension_is_described_in_the_same_words_everywhere() {
 }
 
 #[test]
-fn meta_json_has_the_license_and_the_address_of_cargo_toml() {
+fn meta_json_has_the_license_of_cargo_toml() {
     assert_eq!(value("Cargo.toml", "license"), "PostgreSQL");
     assert_eq!(meta()["license"], "postgresql");
     assert!(text("LICENSE").starts_with("PostgreSQL Licence\n"));
-    let address =
-        text("Cargo.toml").lines().find_map(|line| line.strip_prefix("repository = ").map(str::to_owned));
-    let repository = &meta()["resources"]["repository"]["web"];
-    assert_eq!(repository.as_str(), address.as_deref().map(|address| address.trim_matches('"')));
 }
 
 #[test]
@@ -147,9 +143,6 @@ fn the_pages_name_the_range_of_versions_of_postgresql_for_which_cargo_toml_has_a
                 assert_eq!(phrase, range, "{path}");
                 mentions += 1;
             }
-        }
-        for old in ["which are not tested yet", "has not been tried"] {
-            assert!(!words.contains(old), "{path} says {old:?} of a version that the tests run on");
         }
     }
     assert!(mentions > 2, "README.md, CHANGELOG.md and docs/install.md say PostgreSQL {range}");
