@@ -8,7 +8,8 @@
 # The script is the file that `cargo pgrx install` writes next to the library; the test e2e/upgrade compares the two on
 # each version of PostgreSQL. It follows the sources until its version is released. From then on it never changes,
 # because databases that were created with it exist, and later versions are tested with upgrades from it.
-# `make release` lists the digest of each released script in sql/released.sha256.
+# `make release` lists the digest of each released script in sql/released.sha256. In a git repository with the tags of the
+# releases, --check also compares the scripts with these tags, because the list can change together with a script.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -41,6 +42,23 @@ S
     printf '\n'
 }
 
+# The scripts of each release that this commit follows are as its tag has them. A clone without tags has only the list.
+as_tagged() {
+    local tags tag changed
+    if ! tags=$(git tag --merged HEAD --list 'v[0-9]*' 2>/dev/null); then
+        [ ! -f "$released" ] || note "git reads no repository here, so the released scripts are compared with $released alone"
+        return 0
+    fi
+    for tag in $tags; do
+        git cat-file -e "$tag:./$released" 2>/dev/null || continue
+        changed=$(git diff --name-only --no-renames --diff-filter=MDT "$tag" -- 'sql/impossible_travel--*.sql') || return 1
+        if [ -n "$changed" ]; then
+            complain "a released script changed since $tag: $(paste -s -d ' ' <<<"$changed"). Databases exist that were created with it: restore it (git checkout $tag -- sql/FILE), and put the change into the next version"
+            return 1
+        fi
+    done
+}
+
 is_released() { [ -f "$released" ] && grep -qF "  ${frozen#sql/}" "$released"; }
 
 check() {
@@ -48,6 +66,7 @@ check() {
         complain "a released script changed. Databases exist that were created with it: restore it (git checkout sql/), and put the change into the next version"
         return 1
     fi
+    as_tagged || return 1
     if ! as_installed | cmp -s - "$frozen"; then
         if is_released; then
             complain "the files of sql/ differ from the released version $version. Set the next version: scripts/version.sh NEXT. Then begin its upgrade script: sql/impossible_travel--$version--NEXT.sql"
