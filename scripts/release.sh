@@ -4,8 +4,11 @@
 #   VERSION=x.y.z scripts/release.sh              make release VERSION=x.y.z
 #   VERSION=x.y.z DRY_RUN=1 scripts/release.sh    only the checks that need no build; changes nothing
 #
-# What it needs: a clean working tree on the branch main, a section of the version in CHANGELOG.md, and, unless it is the
-# first release, sql/impossible_travel--PREVIOUS--VERSION.sql. That upgrade is tested before the commit.
+# What it needs: a clean working tree on the branch main, a section of the version in CHANGELOG.md, what the version stores
+# in tests/fixtures/VERSION, and, unless it is the first release, sql/impossible_travel--PREVIOUS--VERSION.sql.
+#
+# Before the commit it runs the tests of what databases keep: the steps core, e2e/fixtures and e2e/upgrade, on PostgreSQL
+# 15 or PG. All other tests are those of continuous integration. If anything fails, the files are as before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -36,24 +39,42 @@ if [ -n "$previous" ]; then
     (cd sql && sha256sum --check --quiet --strict "${released#sql/}") || die 'a released script changed'
     [ -f "$upgrade_script" ] || die "$upgrade_script is missing: it must change the SQL objects of $previous to those of $version"
 fi
+[ -f "tests/fixtures/$version/dump.sql" ] ||
+    die "tests/fixtures/$version is missing: run scripts/version.sh $version and tests/fixtures/write.sh, and commit both"
+for identity in GIT_AUTHOR_IDENT GIT_COMMITTER_IDENT; do git var "$identity" >/dev/null; done
 note "version $version, after ${previous:-nothing}, with $entries changes"
 if [ -n "${DRY_RUN:-}" ]; then
-    note "DRY_RUN: would set the version, freeze $install_script${previous:+, test $upgrade_script}, commit, and tag v$version"
+    note "DRY_RUN: would set the version, freeze $install_script, test ${previous:+$upgrade_script and }the stored data, commit, and tag v$version"
     exit
 fi
+
+# What a release changes. Nothing else is committed, and nothing else is undone.
+files=(Cargo.toml Cargo.lock META.json docs/install.md CHANGELOG.md sql)
+head=$(git rev-parse HEAD)
+undo() {
+    local status=$?
+    trap - EXIT
+    # If the tag failed, the commit is there.
+    git reset --quiet --soft "$head"
+    git restore --source "$head" --staged --worktree -- "${files[@]}"
+    # Untracked files, which the script of a new version can be.
+    git clean --quiet --force -- sql
+    printf '%s: nothing is released, and the files are as before\n' "$(basename "$0")" >&2
+    exit "$status"
+}
+trap undo EXIT
 
 old=$(scripts/version.sh)
 if [ "$old" != "$version" ]; then scripts/version.sh "$version"; fi
 sed -i "s/^## $version (unreleased)$/## $version ($(date -u +%F))/" CHANGELOG.md
 scripts/freeze.sh
-if [ -n "$previous" ]; then
-    scripts/test.sh setup 'e2e upgrade' || die "the upgrade from $previous fails. git restore . undoes what was changed"
-fi
+scripts/test.sh setup core 'e2e fixtures' 'e2e upgrade' || die 'a test fails'
 (cd sql && sha256sum "${install_script#sql/}" ${previous:+"${upgrade_script#sql/}"}) >>"$released"
 scripts/freeze.sh --check
-git add --all
+git add --all -- "${files[@]}"
 git commit --quiet --message "Version $version"
 git tag --annotate --message "impossible_travel $version" "v$version"
+trap - EXIT
 
 note "committed and tagged as v$version. Next:"
 note "- git push origin main v$version: the workflow builds the packages and attaches them to the release"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use travel_core::event_set::{self, Memory, TooLarge};
 use travel_core::rule::{BaselineState, EntityState};
 
-/// The folders of tests/fixtures, one for each version whose states differ from those of the version before.
+/// The folders of tests/fixtures, one for each version.
 fn versions() -> Vec<PathBuf> {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
