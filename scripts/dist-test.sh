@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
 # Tests the source archives: makes them twice, with the same digests, then unpacks the one with the crates elsewhere and
 # runs `make demo` there, without a network and with an empty CARGO_HOME. That builds cargo-pgrx and the extension (without
-# optimization), installs the extension into PG_CONFIG's server, and detects the impossible travel of the sample.
+# optimization), installs the extension into PG_CONFIG's server, and detects the impossible travel of the sample. Then the
+# server gets back the files of the extension that it had before.
 #
 #   scripts/dist-test.sh       needs root, or a kernel that lets users make network namespaces (15 minutes)
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
 cd "$ROOT"
 
 "$ROOT/scripts/setup.sh"
@@ -21,13 +24,24 @@ first=$(cat dist/SHA256SUMS)
 note 'Two runs made the same archives'
 
 place=$(mktemp -d /var/tmp/impossible_travel-dist.XXXXXX)
+library="$("$PG_CONFIG" --pkglibdir)/impossible_travel.so"
+extensions="$("$PG_CONFIG" --sharedir)/extension"
+change() { if [ -w "$(dirname "$library")" ] && [ -w "$extensions" ]; then "$@"; else as_root "$@"; fi; }
+installed() { find "$library" "$extensions"/impossible_travel* -maxdepth 0 -print0 2>/dev/null || true; }
+installed | tar --create --absolute-names --null --files-from=- --file "$place/installed.tar"
 finish() {
-    # clean.sh also stops the server, if one runs.
     cd /
-    "$unpacked/scripts/clean.sh" >/dev/null 2>&1 || true
+    for folder in "$place/servers"/*/; do
+        [ -d "$folder" ] || continue
+        SERVERS="$place/servers"
+        server_at "$(basename "$folder")"
+        server_drop
+    done
+    installed | change xargs -0 --no-run-if-empty rm -f
+    change tar --extract --absolute-names --file "$place/installed.tar" || complain "$extensions has the files of the test"
     rm -rf "$place"
 }
-archive=$(echo dist/impossible_travel-*.tar.gz)
+archive="dist/$(sed -n 's/.*  \(.*\.tar\.gz\)$/\1/p' dist/SHA256SUMS)"
 unpacked="$place/$(basename "$archive" .tar.gz)"
 trap finish EXIT
 # The server's user must be able to enter the folder.

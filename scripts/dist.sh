@@ -12,6 +12,8 @@
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
+# The modes of the files in the archives do not depend on the caller's.
+umask 022
 
 # Leaves out crates, or makes them empty, that only other platforms need. This halves the archive.
 FILTERER=0.5.18
@@ -23,6 +25,10 @@ PLATFORMS=({x86_64,aarch64}-unknown-linux-{gnu,musl})
 commit=$(git rev-parse --verify "${1:-HEAD}^{commit}")
 version=$(git show "$commit:Cargo.toml" | sed -n 's/^version = "\(.*\)"$/\1/p')
 name="impossible_travel-$version"
+# cargo-pgrx, too, is that of the commit.
+setting() { git show "$commit:scripts/lib/common.sh" | sed -n "s/^$1=//p"; }
+pgrx="cargo-pgrx-$(setting PGRX_VERSION)"
+pgrx_sha256=$(setting PGRX_SHA256)
 dist="$ROOT/dist"
 tools="$WORK/tools"
 
@@ -48,19 +54,22 @@ cd "$stage/$name"
     die "META.json has another version than Cargo.toml, which has $version"
 
 heading "Collecting the crates of $name"
-# cargo-pgrx is a program, so it is no dependency of the workspace. `cargo info` puts its sources into cargo's cache.
-(cd / && cargo info "cargo-pgrx@$PGRX_VERSION" >/dev/null 2>&1) || die "cargo finds no cargo-pgrx $PGRX_VERSION"
-pgrx=$(echo "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/"cargo-pgrx-$PGRX_VERSION")
-[ -f "$pgrx/Cargo.lock" ] || die "cargo-pgrx $PGRX_VERSION is not in cargo's cache"
-cp -R "$pgrx" "$stage/cargo-pgrx"
-rm -f "$stage/cargo-pgrx/.cargo-ok"
+# cargo-pgrx is a program, so it is no dependency of the workspace, and Cargo.lock does not have its digest. `cargo info`
+# puts its crate into cargo's cache.
+(cd / && cargo info "cargo-pgrx@${pgrx#cargo-pgrx-}" >/dev/null 2>&1) || die "cargo finds no $pgrx"
+crate=
+for file in "${CARGO_HOME:-$HOME/.cargo}"/registry/cache/*/"$pgrx.crate"; do
+    if [ -f "$file" ] && [ "$(sha256sum <"$file" | cut -d ' ' -f 1)" = "$pgrx_sha256" ]; then crate=$file; fi
+done
+[ -n "$crate" ] || die "cargo's cache has no $pgrx.crate with the digest in scripts/lib/common.sh"
+tar --extract --gzip --file "$crate" --directory "$stage"
+mv "$stage/$pgrx" "$stage/cargo-pgrx"
 
 "$tools/bin/cargo-vendor-filterer" --all-features "${PLATFORMS[@]/#/--platform=}" --sync "$stage/cargo-pgrx/Cargo.toml" \
     vendor >"$stage/log" 2>&1 || { cat "$stage/log"; die 'the crates cannot be collected'; }
 
 # With a checksum beside it, cargo takes cargo-pgrx for one of the crates: `cargo install cargo-pgrx` finds it.
-sha256=$(sha256sum "${pgrx%/src/*}/cache/$(basename "$(dirname "$pgrx")")/cargo-pgrx-$PGRX_VERSION.crate" | cut -d ' ' -f 1)
-printf '{"files":{},"package":"%s"}' "$sha256" >"$stage/cargo-pgrx/.cargo-checksum.json"
+printf '{"files":{},"package":"%s"}' "$pgrx_sha256" >"$stage/cargo-pgrx/.cargo-checksum.json"
 mv "$stage/cargo-pgrx" vendor/cargo-pgrx
 
 mkdir -p .cargo
@@ -76,7 +85,7 @@ TOML
 cd "$stage"
 TZ=UTC git -C "$ROOT" archive --format=zip --prefix="$name/" --output="$dist/$name.zip" "$commit"
 tar --create --sort=name --format=gnu --mtime="@$(git -C "$ROOT" log -1 --format=%ct "$commit")" --owner=0 --group=0 --numeric-owner \
-    --mode='u+rw,go+r,go-w' "$name" | gzip --no-name --best >"$dist/$name.tar.gz"
+    --mode='u+rw,go+rX,go-w' "$name" | gzip --no-name --best >"$dist/$name.tar.gz"
 cd "$dist"
 sha256sum "$name.tar.gz" "$name.zip" >SHA256SUMS
 ls -l --human-readable "$name.tar.gz" "$name.zip"

@@ -9,6 +9,9 @@ WORK="$ROOT/.work"
 PG_CONFIG=${PG_CONFIG:-$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")}
 # shellcheck disable=SC2034 # for setup.sh
 PGRX_VERSION=0.18.1
+# The digest of that cargo-pgrx's crate.
+# shellcheck disable=SC2034 # for dist.sh
+PGRX_SHA256=aa05ede73d521cac20519f85ee9ac94894148817a5757de8088ed4c91d32d218
 export PG_CONFIG
 
 heading() { if [ -t 1 ]; then printf '\n\033[1m== %s\033[0m\n' "$*"; else printf '\n== %s\n' "$*"; fi; }
