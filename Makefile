@@ -9,7 +9,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny freeze release clean
+.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny freeze release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -23,7 +23,10 @@ help: ## list the targets
 setup: ## install missing prerequisites: Debian packages and cargo-pgrx
 	@scripts/setup.sh
 
-install: setup ## build the extension and install it into PG_CONFIG's server
+all: ## build the extension for PG_CONFIG's server
+	@scripts/install.sh --build
+
+install: ## install the extension into PG_CONFIG's server, and build it first unless make all did
 	@scripts/install.sh
 
 demo: ## show the impossible travel in sample events, or in CLOUDTRAIL, on a private server

@@ -28,6 +28,8 @@ export "CARGO_TARGET_$(printf '%s' "$platform" | tr '[:lower:]-' '[:upper:]_')_R
 # differ: cargo would compile everything again for the other package.
 CFLAGS="-O2 -fstack-protector-strong -ffile-prefix-map=$(target_dir)=/usr/src/impossible_travel/target"
 export CFLAGS
+# cargo pgrx would update a Cargo.lock that does not fit Cargo.toml.
+cargo metadata --locked --format-version 1 >/dev/null
 cargo pgrx package --package impossible_travel --pg-config "$PG_CONFIG" --no-default-features \
     --features "pg$(pg_major)" --out-dir "$out"
 

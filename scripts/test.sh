@@ -24,6 +24,8 @@ step_setup() { scripts/setup.sh --tests; }
 
 step_fmt() {
     cargo fmt --all --check
+    # Cargo.lock fits Cargo.toml.
+    cargo metadata --locked --format-version 1 >/dev/null
     if LC_ALL=C.UTF-8 grep -n -E '.{121}' sql/*.sql tests/regress/sql/*.sql tests/isolation/*.sql \
         tests/isolation/specs/*.spec; then
         note 'these lines have more than 120 characters'

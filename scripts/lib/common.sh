@@ -22,6 +22,17 @@ die() { complain "$@"; exit 1; }
 is_root() { [ "$(id -u)" = 0 ]; }
 as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
 
+# Ends the script if the server is one that scripts/postgresql.sh fetches, which is good for tests only. Tests set
+# TEST_SERVER=yes.
+refuse_fetched_server() {
+    local version=${PG_CONFIG%/bin/pg_config}
+    version=${version##*/}
+    case $PG_CONFIG in /usr/lib/postgresql/*) return 0 ;; esac
+    [ "${TEST_SERVER:-}" != yes ] || return 0
+    [ "$PG_CONFIG" != "$("$ROOT/scripts/postgresql.sh" config "$version" 2>/dev/null)" ] ||
+        die "$PG_CONFIG is a server that is fetched for tests only. Install PostgreSQL $version with its server headers (if apt-get finds none, run make pgdg first), or name another server with PG_CONFIG=/path/to/pg_config"
+}
+
 pg_major() { "$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
 pg_bin() { printf '%s/%s' "$("$PG_CONFIG" --bindir)" "$1"; }
 

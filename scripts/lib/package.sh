@@ -16,7 +16,13 @@ DIST="$ROOT/dist"
 BUILD="$WORK/package"
 PACKAGE_TARGET_DIR="$BUILD/target"
 
-is_repository() { [ "$(git -C "$ROOT" rev-parse --show-toplevel 2>/dev/null)" = "$ROOT" ]; }
+is_repository() {
+    [ -e "$ROOT/.git" ] || return 1
+    local top
+    # Git refuses a repository of another user, for example. The package would silently get another time.
+    top=$(git -C "$ROOT" rev-parse --show-toplevel) || die "git cannot read the repository $ROOT and says why above"
+    [ "$top" = "$(cd "$ROOT" && pwd -P)" ]
+}
 
 if [ -z "${SOURCE_DATE_EPOCH:-}" ]; then
     if is_repository; then
