@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Removes what the other scripts made: the servers' folders, .work, dist, the Debian systems that tests of packages unpack,
-# and cargo's output. Installed files stay.
+# Removes what the other scripts made: the servers' folders, .work, dist and cargo's output. Installed files stay. As root
+# it also removes what the tests of packages and of the container keep for all clones.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -13,5 +13,8 @@ for folder in "$SERVERS"/*/; do
     server_drop
 done
 rm -rf "${SERVERS:?}" "${WORK:?}" "${ROOT:?}/dist"
-[ ! -d /var/tmp/impossible_travel-debian ] || as_root scripts/debian-root.sh clean
 cargo clean
+for folder in /var/lib/impossible_travel/{debian,container*} /var/tmp/impossible_travel-container*; do
+    [ -d "$folder" ] || continue
+    if [ -O "$folder" ]; then rm -rf --one-file-system "$folder"; else note "$folder stays, because it belongs to another user"; fi
+done

@@ -5,12 +5,14 @@
 #   scripts/debian-root.sh clean                   removes the files that later runs unpack
 #
 # SUITE is bookworm, trixie or another suite of Debian. The first run for a suite fetches its packages with debootstrap,
-# from the mirror of this machine's apt. The command sees neither this machine's files nor its processes, and no service
-# is started for it. Only root may run this script.
+# from the mirror of this machine's apt, and checks them by Debian's keys. The command sees neither this machine's files nor
+# its processes, and no service is started for it. Only root may run this script.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
-BASES=/var/tmp/impossible_travel-debian
+# Only root may write here: root runs what is in these files.
+BASES=/var/lib/impossible_travel/debian
+KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 is_root || die 'this script needs root'
 
 if [ "${1:-}" = clean ]; then
@@ -26,17 +28,21 @@ trap 'rm -rf --one-file-system "${root:?}"' EXIT
 
 if [ ! -f "$BASES/$suite.tar" ]; then
     heading "Fetching a minimal Debian $suite"
+    [ -f "$KEYRING" ] || die "$KEYRING is missing, with Debian's keys (package debian-archive-keyring)"
+    mkdir -p "$BASES"
+    log=$(mktemp "$BASES/log.XXXXXX")
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
         { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
-    debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" "${mirror:-http://deb.debian.org/debian}" \
-        >"$root.log" 2>&1 || { tail -n 20 "$root.log" >&2; rm -f "$root.log"; die "debootstrap $suite failed"; }
-    rm -f "$root.log"
+    # Without --force-check-gpg, debootstrap accepts packages without a signature if it finds no keyring.
+    debootstrap --force-check-gpg --keyring="$KEYRING" --variant=minbase --include=ca-certificates "$suite" "$root" \
+        "${mirror:-http://deb.debian.org/debian}" >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; rm -f "$log"; die "debootstrap $suite failed"; }
+    rm -f "$log"
     # A proxy of this machine's apt is one of that Debian, too.
     apt-config dump | grep -E '^Acquire::https?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
     printf 'exit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod 755 "$root/usr/sbin/policy-rc.d"
     rm -rf "$root"/var/cache/apt/archives/*.deb
-    mkdir -p "$BASES"
     tar -C "$root" --one-file-system -cf "$BASES/$suite.new" .
     mv "$BASES/$suite.new" "$BASES/$suite.tar"
 else

@@ -2,10 +2,10 @@
 # Checks every link between the project's Markdown pages: the file must exist, and so must the heading that an anchor
 # names. Links to other sites are not followed.
 #
-#   scripts/links-test.sh
+#   scripts/links-test.sh [FOLDER]    FOLDER has the pages as a package installs them; otherwise it is the project's
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
-cd "$ROOT"
+cd "${1:-$ROOT}"
 
 pages=(*.md docs/*.md)
 

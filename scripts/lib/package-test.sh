@@ -5,7 +5,9 @@
 #   run_steps [STEP…]                 runs the steps, or all of them
 #   test_folder FOLDER                makes the folder that the fresh Debian gets: the sample, the tests, maybe a server
 #   fresh_debian FOLDER COMMAND…      runs the command in a fresh Debian
-#   library_is_clean FILE             checks what a library of a package must not contain
+#   library_is_clean GLIBC FILE       checks that the library FILE of a package needs no newer C library than GLIBC, such as
+#                                     2.36, and contains nothing that depends on this machine
+#   links_are_whole                   checks the links between the pages of the package in $BUILD/unpacked
 
 ok() { printf 'ok - %s\n' "$*"; }
 
@@ -26,6 +28,8 @@ suite() { case $(pg_major) in 17) printf trixie ;; *) printf bookworm ;; esac; }
 
 fresh_debian() {
     need_tools debootstrap=debootstrap
+    # The keys by which debootstrap checks Debian's packages. They are a file and no command.
+    [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || need_tools debian-archive-keyring=
     as_root env PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/debian-root.sh" "$(suite)" "$@"
 }
 
@@ -77,15 +81,25 @@ CONTROL
     rm -rf "$tree"
 }
 
+links_are_whole() {
+    "$ROOT/scripts/links-test.sh" "$BUILD/unpacked/usr/share/doc/$package"
+    rm -rf "$BUILD/unpacked"
+    ok 'the package has the pages to which its pages link'
+}
+
 library_is_clean() {
-    local copy="$BUILD/library.so" found
+    local copy="$BUILD/library.so" found glibc
     mkdir -p "$BUILD"
-    cat "$1" >"$copy"
+    cat "$2" >"$copy"
     file --brief "$copy" | grep -q ', stripped$' || die "the library is not stripped: $(file --brief "$copy")"
     if readelf --dynamic "$copy" | grep -E 'RPATH|RUNPATH'; then die 'the library has a RUNPATH'; fi
     found=$(strings --all --bytes 6 "$copy" | grep -F -e "$HOME/" -e "$ROOT" -e "$WORK" -e "$(dirname "$("$PG_CONFIG" --bindir)")/" \
         -e "${CARGO_HOME:-$HOME/.cargo}" -e /home/ | head -n 5) || true
     [ -z "$found" ] || die "the library contains paths of this machine: $found"
+    glibc=$(objdump --dynamic-syms "$copy" | grep -o 'GLIBC_[0-9.]*' | sort --version-sort | tail -n 1) ||
+        die 'the library uses no symbol of the C library'
+    [ "$(printf '%s\n' "$glibc" "GLIBC_$1" | sort --version-sort | tail -n 1)" = "GLIBC_$1" ] ||
+        die "the library needs $glibc, and the oldest system that the package is for has $1: build it there"
     rm "$copy"
-    ok 'the library is stripped, has no RUNPATH, and contains no path of this machine'
+    ok "the library is stripped, has no RUNPATH, contains no path of this machine, and needs $glibc"
 }
