@@ -29,7 +29,8 @@ trap 'rm -rf --one-file-system "${root:?}"' EXIT
 if [ ! -f "$BASES/$suite.tar" ]; then
     heading "Fetching a minimal Debian $suite"
     [ -f "$KEYRING" ] || die "$KEYRING is missing, with Debian's keys (package debian-archive-keyring)"
-    mkdir -p "$BASES"
+    # Other users enter the folder above it, whatever umask the caller has: it also has the fetched servers.
+    (umask 022 && mkdir -p "$BASES")
     log=$(mktemp "$BASES/log.XXXXXX")
     mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
         { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
