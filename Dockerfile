@@ -6,6 +6,9 @@
 # PG is the version of PostgreSQL, 15 to 18. BASE is an image with Debian and apt packages of that version: the official
 # image of PostgreSQL, or for 15 also docker.io/library/debian:bookworm. RUST is an image with Rust in /usr/local, of the
 # same release of Debian or an older one.
+#
+# The base images have tags and no digests: a new build is to have their newest security updates, as it has those of the
+# packages. To build with one certain image, pass its digest as BASE or RUST.
 ARG PG=18
 ARG BASE=docker.io/library/postgres:${PG}-bookworm
 ARG RUST=docker.io/library/rust:1.95-slim-bookworm
@@ -28,19 +31,23 @@ COPY scripts/setup.sh scripts/postgresql.sh scripts/
 COPY scripts/lib scripts/lib
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     apt-get update && \
-    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates && \
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 && \
     scripts/setup.sh && \
     rm -rf /var/lib/apt/lists/*
 COPY . .
-# The sample is small, and the server reads it without the tool that makes it.
+# The sample is small, and the server reads it without the tool that makes it. Builds for several versions of PostgreSQL or
+# architectures share cargo's output, one after the other.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/build/target \
+    --mount=type=cache,target=/build/target,sharing=locked \
+    cargo fetch --locked && \
     cargo pgrx package --package impossible_travel --pg-config "$PG_CONFIG" --no-default-features \
         --features "pg${PG}" --out-dir /package && \
-    cargo build --release --package travel-sample && \
+    cargo build --locked --release --package travel-sample && \
     for part in geoip cloudtrail; do \
         target/release/travel-sample "$part" "/package/usr/share/impossible_travel/sample/$part" || exit; \
-    done
+    done && \
+    mkdir -p /package/usr/share/doc/impossible_travel && \
+    packaging/copyright.py "pg${PG}" >/package/usr/share/doc/impossible_travel/copyright
 
 FROM ${BASE}
 ARG PG
@@ -57,15 +64,16 @@ RUN mkdir -p /etc/postgresql-common/createcluster.d && \
     rm -rf /var/lib/apt/lists/*
 COPY --from=builder /package/ /
 COPY packaging/container/postgresql.conf /etc/postgresql/impossible_travel.conf
-COPY packaging/container/docker-entrypoint.sh /usr/local/share/impossible_travel/
+COPY packaging/container/docker-entrypoint.sh packaging/container/entrypoint.sh /usr/local/share/impossible_travel/
 COPY packaging/container/initialize.sh /docker-entrypoint-initdb.d/10-impossible_travel.sh
-# initdb copies the sample of the configuration. The base's own entrypoint is used where there is one.
+# initdb copies the sample of the configuration. The base's own entrypoint is used where there is one. The modes of the
+# folders are those of the official image: the container also works with the --user of another user.
 RUN printf "include = '/etc/postgresql/impossible_travel.conf'\n" >>"/usr/share/postgresql/${PG}/postgresql.conf.sample" && \
     if ! command -v docker-entrypoint.sh; then \
         ln -s /usr/local/share/impossible_travel/docker-entrypoint.sh /usr/local/bin/docker-entrypoint.sh; \
     fi && \
-    install --directory --owner postgres --group postgres --mode 0755 /var/lib/postgresql && \
-    install --directory --owner postgres --group postgres --mode 2775 /var/run/postgresql && \
+    install --directory --owner postgres --group postgres --mode 1777 /var/lib/postgresql && \
+    install --directory --owner postgres --group postgres --mode 3777 /var/run/postgresql && \
     install --directory /usr/share/GeoIP /var/lib/GeoIP
 # C.UTF-8 sorts alike in every release of the C library, so no upgrade of the image makes an index invalid.
 ENV LANG=C.UTF-8 \
@@ -79,5 +87,5 @@ STOPSIGNAL SIGINT
 # While the entrypoint prepares the database, the server does not listen on TCP.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=5 \
     CMD ["pg_isready", "--quiet", "--host", "127.0.0.1"]
-ENTRYPOINT ["docker-entrypoint.sh"]
+ENTRYPOINT ["/usr/local/share/impossible_travel/entrypoint.sh"]
 CMD ["postgres"]

@@ -1,5 +1,7 @@
 # `make help` lists the targets. The scripts in scripts/ do the work.
 
+# An image is for users, whose default is the newest version.
+CONTAINER_PG := $(or $(PG),18)
 PG ?= 15
 PG_CONFIG ?=
 REAL_DATA ?= ../shared/data
@@ -63,8 +65,8 @@ rpm-test: ## the same as deb-test with the RPM
 
 .PHONY: container container-test lint lint-workflows lint-container pgdg
 
-container: ## build the container image impossible_travel:PG, with docker, podman or buildah
-	@scripts/container.sh
+container: ## build the container image impossible_travel:PG (default: 18), with docker, podman or buildah
+	@PG=$(CONTAINER_PG) scripts/container.sh
 
 container-test: ## build a container image with buildah and use it (20 minutes, as root)
 	@scripts/container-test.sh

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
 
-PG=${PG:-15}
+PG=${PG:-18}
 arguments=(--build-arg "PG=$PG" --tag "${TAG:-impossible_travel:$PG}")
 [ -z "${BASE:-}" ] || arguments+=(--build-arg "BASE=$BASE")
 [ -z "${RUST:-}" ] || arguments+=(--build-arg "RUST=$RUST")

@@ -2,8 +2,8 @@
 # Starts PostgreSQL in an image whose base has no entrypoint, such as Debian. It does what the entrypoint of the official
 # image of PostgreSQL does, with the same variables and folders, as far as this image needs it:
 #
-#   docker-entrypoint.sh postgres [OPTION…]   creates the server in PGDATA if there is none, and starts it
-#   docker-entrypoint.sh COMMAND…             runs another command
+#   docker-entrypoint.sh [postgres] [OPTION…]   creates the server in PGDATA if there is none, and starts it
+#   docker-entrypoint.sh COMMAND…               runs another command
 #
 # POSTGRES_PASSWORD is the password of the superuser, which a new server must have, POSTGRES_USER the superuser's name and
 # POSTGRES_DB a database to create. A new server runs the scripts of /docker-entrypoint-initdb.d, before anyone can
@@ -12,6 +12,7 @@ set -euo pipefail
 
 die() { printf '%s: %s\n' "$(basename "$0")" "$*" >&2; exit 1; }
 
+case ${1:-} in -*) set -- postgres "$@" ;; esac
 [ "${1:-}" = postgres ] || exec "$@"
 [ "$(id -u)" != 0 ] || die 'PostgreSQL does not run as root; run the container as the user postgres'
 

@@ -3,7 +3,7 @@
 # loads the sample's events into the table cloudtrail and creates a rule for them.
 #
 # The entrypoint of the image calls it once, after it has created the server. It can be called again at any time, also to
-# load the sample later; what exists is kept:
+# load the sample later; what exists is kept, such as a job with another schedule:
 #
 #   docker compose exec --env TRAVEL_SAMPLE=on db /docker-entrypoint-initdb.d/10-impossible_travel.sh
 set -euo pipefail
@@ -62,12 +62,20 @@ CALL travel.scan();
 SQL
 fi
 
-# pg_cron is in the database postgres and runs jobs in any other. A job of the same name is replaced. The jobs come last:
-# that of health would fail while a rule has not been scanned yet.
+# pg_cron is in the database postgres and runs jobs in any other. It replaces a job of the same name, so the names contain
+# the database, and a job that exists is left alone. The jobs come last: that of health would fail while a rule has not
+# been scanned yet.
 run_psql postgres --set "database=$database" <<'SQL'
 CREATE EXTENSION IF NOT EXISTS pg_cron;
-SELECT cron.schedule_in_database('impossible travel', '* * * * *', 'CALL travel.scan()', :'database');
-SELECT cron.schedule_in_database('impossible travel health', '*/5 * * * *', 'SELECT travel.assert_healthy()', :'database');
+SELECT cron.schedule_in_database(job.name, job.schedule, job.command, :'database')
+FROM (VALUES ('impossible travel in ' || :'database', '* * * * *', 'CALL travel.scan()'),
+             ('impossible travel health in ' || :'database', '*/5 * * * *', 'SELECT travel.assert_healthy()'))
+     AS job (name, schedule, command)
+WHERE NOT EXISTS (SELECT FROM cron.job AS existing WHERE existing.jobname = job.name);
 SELECT cron.schedule('impossible travel job log', '17 3 * * *',
-                     $$DELETE FROM cron.job_run_details WHERE end_time < now() - interval '7 days'$$);
+                     $$DELETE FROM cron.job_run_details WHERE end_time < now() - interval '7 days'$$)
+WHERE NOT EXISTS (SELECT FROM cron.job WHERE jobname = 'impossible travel job log');
 SQL
+
+# Without this file, the entrypoint refuses to start the server again: its first start failed.
+[ -e "$PGDATA/impossible_travel.initialized" ] || : >"$PGDATA/impossible_travel.initialized"
