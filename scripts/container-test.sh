@@ -6,21 +6,34 @@
 # BASE and RUST are base images as in the Dockerfile. Without them the test needs no registry of images: the base is a
 # minimal Debian 12 that debootstrap makes, which has PostgreSQL 15 alone, and Rust is that of this machine. KEEP=yes keeps
 # the folder of the images and of cargo's output, which makes the next run quicker; it takes 5 GB.
+#
+# The servers run in a network namespace, which no other user and no other machine can reach.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
 
 PG=${PG:-15}
-STORE=/var/tmp/impossible_travel-container
+# No other user may write where root unpacks and runs what is stored.
+STATE=/var/lib/impossible_travel
+STORE=$STATE/container
 IMAGE=localhost/impossible_travel:$PG
-PORT=${PORT:-54315}
+NETWORK=impossible_travel-$$
+# An address for documentation, which is not a loopback address: the official image trusts those.
+ADDRESS=192.0.2.1
 
 is_root || die 'this test needs root'
-if ! command -v buildah >/dev/null || ! command -v debootstrap >/dev/null; then
-    heading 'Installing buildah and debootstrap'
+tools=(buildah iproute2)
+[ -n "${BASE:-}" ] || tools+=(debootstrap debian-archive-keyring)
+if ! dpkg-query --show "${tools[@]}" >/dev/null 2>&1; then
+    heading "Installing ${tools[*]}"
     apt-get update -q
-    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends buildah debootstrap
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${tools[@]}"
 fi
+# The servers' user must be able to read the folders.
+umask 022
+mkdir -p "$STATE"
+exec 9>"$STATE/container.lock"
+flock --nonblock 9 || die 'another test of the container is running'
 
 buildah() { TMPDIR="$STORE" command buildah --root "$STORE/images" --runroot "$STORE/run" --storage-driver vfs "$@"; }
 
@@ -29,7 +42,14 @@ finish() {
     if [ -n "$server" ]; then stop || true; fi
     [ "$status" = 0 ] || tail -n 40 "$STORE/log" >&2 || true
     buildah rm --all >/dev/null 2>&1 || true
-    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE/data" "$STORE/geoip"; else rm -rf "$STORE"; fi
+    ip netns delete "$NETWORK" 2>/dev/null || true
+    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"; else rm -rf "$STORE"; fi
+}
+
+# A container in a chroot has the network of buildah's process: in_network ARGUMENT…
+in_network() {
+    TMPDIR="$STORE" nsenter "--net=/run/netns/$NETWORK" \
+        buildah --root "$STORE/images" --runroot "$STORE/run" --storage-driver vfs "$@"
 }
 
 has_image() { buildah inspect --type image "$1" >/dev/null 2>&1; }
@@ -38,12 +58,9 @@ has_image() { buildah inspect --type image "$1" >/dev/null 2>&1; }
 debian_image() {
     has_image localhost/debian && return
     heading 'Making a minimal Debian'
-    local root="$STORE/debian" container mirror
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
-    debootstrap --variant=minbase bookworm "$root" "${mirror:-http://deb.debian.org/debian}" >"$STORE/debootstrap.log" ||
-        { tail "$STORE/debootstrap.log" >&2; die 'debootstrap failed'; }
-    apt-config dump | grep -E '^Acquire::https?::Proxy' >"$root/etc/apt/apt.conf.d/90proxy" || true
+    local root="$STORE/debian" container
+    rm -rf "$root"
+    "$ROOT/scripts/debian-root.sh" unpack bookworm "$root"
     container=$(buildah from scratch)
     buildah add --quiet "$container" "$root" / >/dev/null
     buildah commit --quiet --rm "$container" localhost/debian >/dev/null
@@ -83,19 +100,23 @@ build() {
 
 configured() { buildah inspect --type image --format "$1" "$IMAGE"; }
 
+command_of_image() {
+    configured '{{range .Docker.Config.Entrypoint}}{{.}} {{end}}{{range .Docker.Config.Cmd}}{{.}} {{end}}'
+}
+
 server='' container=''
 
 # Starts the image's entrypoint with its default command: start DATA [OPTION OF BUILDAH RUN…]
 start() {
-    local data=$1 entrypoint
+    local data=$1
     shift
     container=$(buildah from "$IMAGE")
-    entrypoint=$(configured '{{range .Docker.Config.Entrypoint}}{{.}} {{end}}{{range .Docker.Config.Cmd}}{{.}} {{end}}')
     # The image's folder of data has the owner that a new volume gets.
     if [ ! -d "$data" ]; then cp -a "$(buildah mount "$container")/var/lib/postgresql" "$data"; fi
-    options=(--isolation chroot --env "PGPORT=$PORT" --volume "$data:/var/lib/postgresql" "$@")
-    # shellcheck disable=SC2086 # words
-    buildah run "${options[@]}" "$container" -- $entrypoint >"$STORE/log" 2>&1 </dev/null &
+    options=(--isolation chroot --volume "$data:/var/lib/postgresql" "$@")
+    # The lock ends with this script.
+    # shellcheck disable=SC2046 # words
+    in_network run "${options[@]}" "$container" -- $(command_of_image) >"$STORE/log" 2>&1 </dev/null 9>&- &
     server=$!
     waits_until healthy
 }
@@ -112,7 +133,7 @@ stop() {
 }
 
 # Runs a command in the container that runs.
-inside() { buildah run "${options[@]}" "$container" -- "$@"; }
+inside() { in_network run "${options[@]}" "$container" -- "$@"; }
 
 # The image's health check.
 healthy() {
@@ -120,6 +141,18 @@ healthy() {
     mapfile -t check < <(configured '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | sed '/^$/d')
     [ "${check[0]}" = CMD ] || die "the health check is not a command: ${check[*]}"
     inside "${check[@]:1}"
+}
+
+# The image does not start a server, and its message contains TEXT: refuses TEXT [OPTION OF BUILDAH RUN…]
+refuses() {
+    local text=$1 status=0
+    shift
+    container=$(buildah from "$IMAGE")
+    # shellcheck disable=SC2046 # words
+    in_network run --isolation chroot "$@" "$container" -- $(command_of_image) >"$STORE/log" 2>&1 </dev/null || status=$?
+    [ "$status" != 0 ] || die 'the container ends without an error'
+    grep -qF "$text" "$STORE/log" || die "the message does not contain: $text"
+    buildah rm "$container" >/dev/null
 }
 
 ask() {
@@ -157,17 +190,29 @@ fi
 build
 note "size: $(buildah images --format '{{.Size}}' "$IMAGE")"
 rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"
+ip netns add "$NETWORK"
+ip -netns "$NETWORK" link set lo up
+ip -netns "$NETWORK" address add "$ADDRESS/32" dev lo
 
-rule 'without a password for the superuser no server is created'
+rule 'the image has the licenses of what it contains'
 container=$(buildah from "$IMAGE")
-if buildah run --isolation chroot "$container" -- docker-entrypoint.sh postgres >"$STORE/log" 2>&1; then
-    die 'a server was created'
-fi
-grep -q POSTGRES_PASSWORD "$STORE/log" || die 'the message does not name POSTGRES_PASSWORD'
+grep -q '^Files: vendor/' "$(buildah mount "$container")/usr/share/doc/impossible_travel/copyright"
 buildah rm "$container" >/dev/null
 
+rule 'without a password for the superuser no server is created'
+refuses 'POSTGRES_PASSWORD'
+
+rule 'no server is created with a wrong variable, or whose data would not be in the volume'
+new=(--env POSTGRES_PASSWORD=secret --env POSTGRES_DB=audit)
+refuses "TRAVEL_SAMPLE is 'yes'" "${new[@]}" --env TRAVEL_SAMPLE=yes
+mkdir -p "$STORE/other/14/docker"
+refuses 'a volume is mounted at /var/lib/postgresql/data' "${new[@]}" --volume "$STORE/other:/var/lib/postgresql/data"
+echo 14 >"$STORE/other/14/docker/PG_VERSION"
+refuses 'the volume has the data of PostgreSQL 14' "${new[@]}" --volume "$STORE/other:/var/lib/postgresql"
+rm -rf "$STORE/other"
+
 rule 'a new server has the sample and its alerts'
-start "$STORE/data" --env POSTGRES_PASSWORD=secret --env POSTGRES_DB=audit --env TRAVEL_SAMPLE=on
+start "$STORE/data" "${new[@]}" --env TRAVEL_SAMPLE=on
 same 'impossible legs' 13 "$(ask "SELECT count(*) FROM travel.detect('cloudtrail')" 2>/dev/null)"
 same 'alerts and their legs' '5|13' "$(ask 'SELECT count(*), sum(leg_count) FROM travel.alerts')"
 same 'verdicts' 13 "$(ask 'SELECT count(*) FROM travel.verdicts')"
@@ -194,20 +239,25 @@ same 'a backend runs as root' f "$(ask "SELECT pg_read_file('/proc/self/status')
 
 rule 'a client on the network needs the password'
 over_network() {
-    inside env PGPASSWORD="$1" psql --no-psqlrc --no-password --tuples-only --no-align --host "$2" --username postgres \
-        --dbname audit --command 'SELECT 1'
+    inside env PGPASSWORD="$1" psql --no-psqlrc --no-password --tuples-only --no-align --host "$ADDRESS" \
+        --username postgres --dbname audit --command 'SELECT 1'
 }
-address=$(hostname -I 2>/dev/null | cut -d ' ' -f 1)
-same 'with the password' 1 "$(over_network secret "${address:-127.0.0.1}")"
-if [ -n "$address" ] && over_network wrong "$address" >/dev/null 2>&1; then die 'a wrong password was accepted'; fi
+same 'with the password' 1 "$(over_network secret)"
+if over_network wrong >"$STORE/wrong" 2>&1; then die 'a wrong password was accepted'; fi
+grep -q 'password authentication failed' "$STORE/wrong" || die "with a wrong password: $(cat "$STORE/wrong")"
 
 rule 'initializing again changes nothing'
 facts='SELECT (SELECT count(*) FROM cloudtrail), (SELECT count(*) FROM travel.rules),
     (SELECT count(*) FROM travel.alerts)'
 before=$(ask "$facts")
+schedules="SELECT string_agg(jobname || ' ' || schedule, ', ' ORDER BY jobname) FROM cron.job"
+DATABASE=postgres ask "SELECT cron.alter_job(jobid, schedule => '*/2 * * * *') FROM cron.job
+    WHERE command = 'SELECT travel.assert_healthy()'" >/dev/null
+jobs=$(DATABASE=postgres ask "$schedules")
 inside env POSTGRES_DB=audit TRAVEL_SAMPLE=on /docker-entrypoint-initdb.d/10-impossible_travel.sh
 same 'events, rules and alerts' "$before" "$(ask "$facts")"
-same 'jobs' 3 "$(DATABASE=postgres ask 'SELECT count(*) FROM cron.job')"
+same 'number of jobs' 3 "$(DATABASE=postgres ask 'SELECT count(*) FROM cron.job')"
+same 'jobs' "$jobs" "$(DATABASE=postgres ask "$schedules")"
 
 rule 'a container with the same data has the same events and alerts, and scans'
 ask "UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE id = 1" >/dev/null
@@ -222,9 +272,13 @@ DATABASE=postgres waits_until is "SELECT count(*) > 0 FROM cron.job_run_details
 cp -a "$(buildah mount "$container")/usr/share/impossible_travel/sample/geoip" "$STORE/geoip"
 stop
 
+rule 'a server whose first start did not end is not started'
+rm "$STORE"/data/*/docker/impossible_travel.initialized
+refuses 'the first start of the server' --volume "$STORE/data:/var/lib/postgresql"
+
 rule 'GeoIP databases of a mounted folder are used, and without TRAVEL_SAMPLE nothing else is there'
 rm -f "$STORE"/geoip/Sample-A*.mmdb "$STORE/geoip/Sample-Flat.mmdb"
-start "$STORE/other" --env POSTGRES_PASSWORD=secret --env POSTGRES_DB=audit --volume "$STORE/geoip:/var/lib/GeoIP:ro"
+start "$STORE/other" "${new[@]}" --volume "$STORE/geoip:/var/lib/GeoIP:ro"
 same 'databases' '/var/lib/GeoIP/Sample-City.mmdb|in_use' "$(ask 'SELECT path, status FROM travel.geoip_databases()')"
 same 'tables and rules' '|0' "$(ask "SELECT to_regclass('cloudtrail'), count(*) FROM travel.rules")"
 stop

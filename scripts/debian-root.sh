@@ -2,6 +2,7 @@
 # Runs a command as root in a fresh, minimal Debian, and removes that Debian afterwards.
 #
 #   scripts/debian-root.sh SUITE FOLDER COMMAND…   FOLDER is copied to /test, where the command starts
+#   scripts/debian-root.sh unpack SUITE FOLDER     runs nothing, but makes FOLDER, with that Debian in it
 #   scripts/debian-root.sh clean                   removes the files that later runs unpack
 #
 # SUITE is bookworm, trixie or another suite of Debian. The first run for a suite fetches its packages with debootstrap,
@@ -20,6 +21,8 @@ if [ "${1:-}" = clean ]; then
     exit 0
 fi
 [ $# -ge 3 ] || die 'usage: scripts/debian-root.sh SUITE FOLDER COMMAND…'
+unpack_to=
+if [ "$1" = unpack ]; then unpack_to=$3 && shift; fi
 suite=$1 folder=$2
 shift 2
 
@@ -52,6 +55,10 @@ fi
 
 # Other users of that Debian must be able to enter it.
 chmod 755 "$root"
+if [ -n "$unpack_to" ]; then
+    mv --no-target-directory "$root" "$unpack_to"
+    exit
+fi
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 cp -R "$folder" "$root/test"
 chmod -R a+rX "$root/test"
