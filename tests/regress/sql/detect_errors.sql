@@ -52,7 +52,7 @@ SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": 7}')
 SELECT error_of($$SELECT travel.detect('events', columns => '[]')$$);
 SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "no_such"}')$$);
 SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(no_such)"}')$$);
-SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(event_time) FROM (SELECT 1) AS x"}')$$);
+SELECT error_of($$SELECT travel.detect('events', columns => '{"event_time": "(event_time) FROM (SELECT 1) x(y)"}')$$);
 \pset format aligned
 
 -- condition: one boolean expression over the columns of the source.
