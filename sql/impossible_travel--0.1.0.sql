@@ -2258,6 +2258,7 @@ DECLARE
     hint pg_catalog.text;
 BEGIN
     -- A pass in progress is finished first.
+    <<passes>>
     FOREACH is_again IN ARRAY '{f,t}'::pg_catalog.bool[] LOOP
         is_more := true;
         WHILE is_more LOOP
@@ -2268,6 +2269,10 @@ BEGIN
                 is_more := travel_internal.scan_step(rule);
                 has_begun := is_again;
             EXCEPTION WHEN OTHERS OR ASSERT_FAILURE OR QUERY_CANCELED THEN
+                -- What would be read again from its beginning needs no checkpoint, so one that cannot be read is no
+                -- obstacle: the pass in progress is given up.
+                CONTINUE passes WHEN SQLSTATE OPERATOR(pg_catalog.=) 'XX001' AND NOT is_again
+                    AND since OPERATOR(pg_catalog.=) '-infinity';
                 IF NOT can_commit THEN
                     RAISE;
                 END IF;

@@ -313,10 +313,11 @@ impl Progress {
         );
     }
 
-    /// Begins a pass that evaluates all events after a time again.
+    /// Begins a pass that evaluates all events after a time again. A pass over all events takes the place of one that
+    /// is under way, which may have ended at a checkpoint that cannot be read.
     pub fn begin_rescan(rule: &str, since: Micros) -> Result<(), TravelError> {
         let progress = Self::lock(rule)?;
-        if progress.is_under_way {
+        if progress.is_under_way && since != Micros::MIN {
             return Err(ScanError::AlreadyInProgress { rule: rule.to_owned() }.into());
         }
         spi::execute(
