@@ -46,15 +46,21 @@ default_version() { # default_version VERSION: what CREATE EXTENSION creates
 }
 version() { ask "SELECT extversion FROM pg_extension WHERE extname = 'impossible_travel'"; }
 
-# Every row of every table that a dump holds, and the positions of the sequences.
-everything() {
+# Writes the query of `everything`: every row of every table that a dump holds, with the columns that the version of the
+# current database has, and the positions of the sequences.
+choose_everything() {
     ask "SELECT format('SELECT %1\$L || to_jsonb(t)::text FROM (SELECT %2\$s FROM %1\$s) AS t', c.oid::regclass,
-            CASE relkind WHEN 'S' THEN 'last_value, is_called' ELSE '*' END)
+            CASE relkind WHEN 'S' THEN 'last_value, is_called' ELSE (
+                SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum)
+                FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) END)
         FROM pg_extension AS e, unnest(e.extconfig) AS o JOIN pg_class AS c ON c.oid = o
         WHERE extname = 'impossible_travel' ORDER BY c.oid::regclass::text" |
         paste -s -d '~' | sed 's/~/ UNION ALL /g' >"$SCRATCH/query"
-    ask "$(cat "$SCRATCH/query") ORDER BY 1"
 }
+everything() { ask "$(cat "$SCRATCH/query") ORDER BY 1"; }
+
+# A dump as text, without the key of \restrict, which is another one in each dump.
+dump_text() { "$(pg_bin pg_dump)" "$1" | grep -v -E '^\\(un)?restrict '; }
 
 # What the catalog says of the members of the extension, and of what belongs to them.
 catalog() { run_psql --quiet --no-align --tuples-only --file "$ROOT/tests/e2e/upgrade_catalog.sql"; }
@@ -71,13 +77,14 @@ create() { # create DATABASE VERSION: a database with the extension in this vers
     default_version "$2"
 }
 
-upgrade() { # upgrade OLD NEW NEW_COLUMNS: NEW_COLUMNS is what `everything` shows of columns that OLD does not have
+upgrade() { # upgrade OLD NEW
     local old=$1 new=$2 database="from_${1//./_}"
     rule "$old works with this library, and UPDATE to $new keeps the data"
     create "$database" "$old"
     scan_database
     same 'the old version' "$old" "$(version)"
     run_psql --quiet --output /dev/null --file "$ROOT/tests/fixtures/history.sql"
+    choose_everything
     everything >"$SCRATCH/before"
     session_open
     session "SELECT count(*) FROM travel.detect('public.cloudtrail')"
@@ -86,7 +93,7 @@ upgrade() { # upgrade OLD NEW NEW_COLUMNS: NEW_COLUMNS is what `everything` show
     session "ALTER EXTENSION impossible_travel UPDATE"
     same 'UPDATE says nothing' '' "$ANSWER"
     same 'the new version' "$new" "$(version)"
-    everything | sed -e "$3" >"$SCRATCH/after"
+    everything >"$SCRATCH/after"
     equal 'the data' "$SCRATCH/before" "$SCRATCH/after"
     session "SELECT count(*) FROM travel.detect('public.cloudtrail')"
     same 'the session goes on' "$found" "$ANSWER"
@@ -94,18 +101,21 @@ upgrade() { # upgrade OLD NEW NEW_COLUMNS: NEW_COLUMNS is what `everything` show
 
     rule "a database that was updated to $new equals a new one"
     catalog >"$SCRATCH/updated"
-    "$(pg_bin pg_dump)" --schema-only --schema 'travel*' "$database" | grep -v '^[\]' >"$SCRATCH/updated.dump"
-    "$(pg_bin pg_dump)" --format custom --file "$SCRATCH/dump" "$database"
     create "new_$database" "$new"
     ask 'CREATE EXTENSION impossible_travel'
     catalog >"$SCRATCH/fresh"
     equal 'the catalog' "$SCRATCH/fresh" "$SCRATCH/updated"
-    "$(pg_bin pg_dump)" --schema-only --schema 'travel*' "new_$database" | grep -v '^[\]' >"$SCRATCH/fresh.dump"
-    equal 'the dumps' "$SCRATCH/fresh.dump" "$SCRATCH/updated.dump"
+
+    rule "a dump of a database that was updated to $new restores, and its own dump is the same"
+    "$(pg_bin pg_dump)" --format custom --file "$SCRATCH/dump" "$database"
+    dump_text "$database" >"$SCRATCH/updated.dump"
+    holds 'the dump has the alerts' grep -q '^COPY travel\.alerts ' "$SCRATCH/updated.dump"
     "$(pg_bin createdb)" "restored_$database"
     "$(pg_bin pg_restore)" --exit-on-error --dbname "restored_$database" "$SCRATCH/dump"
-    PGDATABASE="restored_$database" everything | sed -e "$3" >"$SCRATCH/after"
+    PGDATABASE="restored_$database" everything >"$SCRATCH/after"
     equal 'the data after a restore' "$SCRATCH/before" "$SCRATCH/after"
+    dump_text "restored_$database" >"$SCRATCH/restored.dump"
+    equal 'the dumps' "$SCRATCH/updated.dump" "$SCRATCH/restored.dump"
 
     rule 'scans go on as if there had been no update'
     export PGDATABASE=$database
@@ -149,9 +159,9 @@ for script in "$ROOT"/sql/impossible_travel--*.sql "$SCRATCH"/impossible_travel-
 for script in "$ROOT"/sql/impossible_travel--*.sql; do
     released=${script##*/impossible_travel--}
     released=${released%.sql}
-    [[ $released = *--* || $released = "$current" ]] || upgrade "$released" "$current" ''
+    [[ $released = *--* || $released = "$current" ]] || upgrade "$released" "$current"
 done
-upgrade "$current" "$next" 's/, "ticket": "none"//'
+upgrade "$current" "$next"
 
 rule 'a session that has the old library works until it reconnects'
 session_open
