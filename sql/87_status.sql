@@ -54,7 +54,7 @@ COMMENT ON COLUMN travel.status.last_error_at IS 'Time of last_error';
 COMMENT ON COLUMN travel.status.problem IS
     'Why the rule may miss travel although its scans succeed; NULL if no problem is known';
 COMMENT ON COLUMN travel.status.evaluates_from IS
-    'Events before this time are no longer evaluated, because travel.prune was called; NULL means all events are';
+    'The latest cutoff of travel.prune: scans ignore older events; NULL: they evaluate all events';
 
 CREATE FUNCTION travel.assert_healthy() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE

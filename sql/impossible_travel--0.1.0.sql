@@ -1984,7 +1984,7 @@ COMMENT ON COLUMN travel_internal.scans.events IS 'Number of events read so far'
 COMMENT ON COLUMN travel_internal.scans.geoip_built_at IS
     'Build time of the newest GeoIP database that located an event';
 COMMENT ON COLUMN travel_internal.scans.pruned_before IS
-    'Events before this time are no longer evaluated, because travel.prune was called';
+    'The latest cutoff of travel.prune: scans ignore older events';
 COMMENT ON COLUMN travel_internal.scans.highest IS
     'Highest severity of the alerts that the pass in progress has raised';
 COMMENT ON COLUMN travel_internal.scans.under_way IS 'Whether a pass is in progress';
@@ -2327,7 +2327,7 @@ CREATE FUNCTION travel.prune(
     AS 'MODULE_PATHNAME', 'travel_prune';
 COMMENT ON FUNCTION travel.prune(interval) IS
     'Deletes verdicts, archived or withdrawn alerts, and ended baseline entries that are older than an interval. Open'
-    ' alerts are kept. Older events are no longer evaluated';
+    ' alerts are kept. From then on, scans ignore older events';
 REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
@@ -2392,7 +2392,7 @@ COMMENT ON COLUMN travel.status.last_error_at IS 'Time of last_error';
 COMMENT ON COLUMN travel.status.problem IS
     'Why the rule may miss travel although its scans succeed; NULL if no problem is known';
 COMMENT ON COLUMN travel.status.evaluates_from IS
-    'Events before this time are no longer evaluated, because travel.prune was called; NULL means all events are';
+    'The latest cutoff of travel.prune: scans ignore older events; NULL: they evaluate all events';
 
 CREATE FUNCTION travel.assert_healthy() RETURNS void
     LANGUAGE c VOLATILE PARALLEL UNSAFE
