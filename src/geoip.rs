@@ -274,13 +274,19 @@ fn with_store<T>(
                 with_geoip_path(|path| ask(store, path, to_unix_us(statement), &mut interrupt))?;
             // SAFETY: reads a variable of the backend.
             if unsafe { pg_sys::ParallelWorkerNumber } >= 0 && !store.can_write() {
-                // A worker is a new process in every statement, and would warn in each. Sessions warn once.
-                warnings.clear();
+                // A worker is a new process in every statement, and would warn of the full disk in each. Sessions warn
+                // once. Refused files are always told, because perhaps only workers look at them.
+                let of_disk: Vec<Warning> = warnings.extract_if(.., |warning| warning.is_of_disk).collect();
+                if !of_disk.is_empty() && store.takes_turn_to_log() {
+                    for Warning { message, detail, .. } in of_disk {
+                        Report::warning(message).detail(detail).log();
+                    }
+                }
             }
             Ok((answer, warnings))
         })
         .map_err(|error| match error {
-            StoreError::ChangedWhileInMemory { .. } => {
+            StoreError::ChangedWhileInMemory { .. } | StoreError::ChangedInFuture { .. } => {
                 GeoipError::Changed { detail: told(&error.to_string(), error.path()) }.into()
             }
             error => GeoipError::Unusable { detail: told(&error.to_string(), error.path()) }.into(),
@@ -297,7 +303,7 @@ fn store_directory() -> PathBuf {
 
 /// Sends warnings about files. If the client may not see their paths, the full warning goes to the server log.
 fn report(warnings: &[Warning]) {
-    for Warning { message, detail, path } in warnings {
+    for Warning { message, detail, path, .. } in warnings {
         if !Role::may_see_paths() {
             Report::warning(message.clone()).detail(detail.clone()).log();
         }

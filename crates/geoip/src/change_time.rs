@@ -6,11 +6,13 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-/// A change, in microseconds since the Unix epoch, and the path that it is about.
+/// A change, in microseconds since the Unix epoch, the file or folder that it is about, and the component of its path
+/// that changed.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Change {
     pub at_us: i64,
     pub path: String,
+    pub component: String,
 }
 
 /// As many links as Linux follows in one path.
@@ -56,14 +58,14 @@ fn note_path(path: &Path, last: &mut Option<Change>) {
             // It was perhaps removed, and only its folder shows when.
             at.pop();
             if let Ok(folder) = fs::symlink_metadata(&at) {
-                note(path, changed_us(&folder), last);
+                note(path, &at, changed_us(&folder), last);
             }
             return;
         };
         let is_on_the_way = !rest.is_empty();
-        match is_on_the_way && metadata.is_dir() {
-            true => note(path, moved_us(&metadata), last),
-            false => note(path, changed_us(&metadata), last),
+        match is_on_the_way && metadata.is_dir() && is_public(&metadata) {
+            true => note(path, &at, moved_us(&metadata), last),
+            false => note(path, &at, changed_us(&metadata), last),
         }
         if metadata.is_symlink() {
             links += 1;
@@ -74,19 +76,35 @@ fn note_path(path: &Path, last: &mut Option<Change>) {
     }
 }
 
-fn note(path: &Path, at_us: i64, last: &mut Option<Change>) {
-    let change = Change { at_us, path: path.to_string_lossy().into_owned() };
+fn note(path: &Path, component: &Path, at_us: i64, last: &mut Option<Change>) {
     if last.as_ref().is_none_or(|last| last.at_us < at_us) {
-        *last = Some(change);
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        *last = Some(Change { at_us, path: text(path), component: text(component) });
     }
 }
 
-fn changed_us(metadata: &Metadata) -> i64 {
-    metadata.ctime().saturating_mul(1_000_000).saturating_add(metadata.ctime_nsec() / 1000)
+/// The latest time at which a file can have changed, up to a tick of the kernel's clock. A file system without fractions
+/// of seconds keeps the time rounded down, to 2 seconds on FAT.
+pub(crate) fn changed_us(metadata: &Metadata) -> i64 {
+    let fraction_us = match metadata.ctime_nsec() {
+        0 => COARSE_US,
+        nanoseconds => nanoseconds / 1000,
+    };
+    metadata.ctime().saturating_mul(1_000_000).saturating_add(fraction_us)
 }
 
-/// The time at which a folder on the way to a file was put there. Renaming a folder changes only its ctime. A change of
-/// its entries changes its mtime, too, and does not matter: the entries on the way are looked at themselves.
+const COARSE_US: i64 = 2_000_000;
+
+/// Returns whether everyone may create entries in a folder, as in `/tmp`. Such a folder changes all the time, and only
+/// its owner can replace it.
+fn is_public(metadata: &Metadata) -> bool {
+    const STICKY: u32 = 0o1000;
+    metadata.mode() & STICKY != 0
+}
+
+/// The time at which a public folder on the way to a file was put there. Renaming a folder changes only its ctime. A
+/// change of its entries changes its mtime, too. In other folders such a change counts, because an entry may have been
+/// made in a folder after the folder was put there.
 fn moved_us(metadata: &Metadata) -> i64 {
     let (ctime, mtime) =
         ((metadata.ctime(), metadata.ctime_nsec()), (metadata.mtime(), metadata.mtime_nsec()));

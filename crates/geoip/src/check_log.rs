@@ -2,7 +2,7 @@
 //! checks. A new generation therefore never becomes valid for a statement for which some process may already have
 //! chosen the previous one.
 
-use crate::directory::Directory;
+use crate::directory::{Directory, Writer};
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -26,11 +26,22 @@ pub(crate) struct CheckLog {
 
 impl FileCheck {
     /// Notes a check that is made now.
-    pub fn note(directory: &Directory, now_us: i64, interrupt: &mut dyn FnMut()) -> io::Result<Self> {
-        let log = CheckLog::hold(directory, interrupt)?;
+    ///
+    /// If the time cannot be written, the log is emptied, which needs no room on the disk. Then the last check is unknown,
+    /// and a generation that is published next is valid only for later statements.
+    pub fn note(
+        directory: &Directory,
+        now_us: i64,
+        writer: Writer,
+        interrupt: &mut dyn FnMut(),
+    ) -> io::Result<Self> {
+        let mut log = CheckLog::hold(directory, interrupt)?;
         // The time is later than that of every check before, so it identifies this one.
         let at_us = log.last_us.map_or(now_us, |last| now_us.max(last.saturating_add(1)));
-        log.file.write_all_at(&at_us.to_le_bytes(), 0)?;
+        if let Err(error) = writer(&mut log.file, &at_us.to_le_bytes()) {
+            log.file.set_len(0)?;
+            return Err(error);
+        }
         Ok(Self { at_us, before_us: log.last_us })
     }
 }

@@ -27,6 +27,8 @@ pub(crate) enum CopyResult {
     /// The copy could not be written, for this reason. The database is in the memory of this process.
     InMemory(Digest, Rc<Database>, String),
     Refused(String),
+    /// This process lacks the memory or the file descriptors to read the file. Others may have them.
+    Short,
     /// The file changed while it was read, because another program is writing it.
     Unsettled,
 }
@@ -154,8 +156,7 @@ pub(crate) fn copy_into_store(
     }
     let digest = match read(path, fingerprint, interrupt, |_| Ok(())) {
         Ok(digest) => digest,
-        Err(Broken::Source(error)) if is_passing(&error) => return CopyResult::Unsettled,
-        Err(Broken::Source(error)) => return CopyResult::Refused(format!("cannot be read: {error}")),
+        Err(Broken::Source(error)) => return unreadable(&error, format!("cannot be read: {error}")),
         Err(Broken::Unsettled | Broken::Sink(_)) => return CopyResult::Unsettled,
     };
     let copy = directory.copy(&digest);
@@ -169,13 +170,22 @@ pub(crate) fn copy_into_store(
     }
 }
 
-/// Returns whether an error is likely to pass soon: the file is being replaced, or the system is short of memory or
-/// file descriptors.
-fn is_passing(error: &io::Error) -> bool {
+fn unreadable(error: &io::Error, reason: String) -> CopyResult {
+    match error.kind() {
+        // The file is being replaced.
+        io::ErrorKind::NotFound => CopyResult::Unsettled,
+        _ if is_short(error) => CopyResult::Short,
+        _ => CopyResult::Refused(reason),
+    }
+}
+
+/// Returns whether an error is due to a lack of memory or file descriptors, which another process may have.
+pub(crate) fn is_short(error: &io::Error) -> bool {
     const ENOMEM: i32 = 12;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
-    error.kind() == io::ErrorKind::NotFound || matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE))
+    error.kind() == io::ErrorKind::OutOfMemory
+        || matches!(error.raw_os_error(), Some(ENOMEM | ENFILE | EMFILE))
 }
 
 /// Copies the file and verifies the copy before it is renamed into place. An error is an error of writing.
@@ -191,7 +201,7 @@ fn write_copy(
     let written = match read(path, fingerprint, interrupt, |chunk| writer(&mut temporary.file, chunk)) {
         Ok(written) => written,
         Err(Broken::Sink(error)) => return Err(error),
-        Err(Broken::Source(error)) => return Ok(CopyResult::Refused(format!("cannot be read: {error}"))),
+        Err(Broken::Source(error)) => return Ok(unreadable(&error, format!("cannot be read: {error}"))),
         Err(Broken::Unsettled) => return Ok(CopyResult::Unsettled),
     };
     if written != *digest {
@@ -219,9 +229,8 @@ fn take_into_memory(
         Ok(read) => read,
         Err(Broken::Unsettled) => return CopyResult::Unsettled,
         Err(Broken::Source(error) | Broken::Sink(error)) => {
-            return CopyResult::Refused(format!(
-                "no copy could be written ({reason}), nor can it be read: {error}"
-            ));
+            let reason = format!("no copy could be written ({reason}), nor can it be read: {error}");
+            return unreadable(&error, reason);
         }
     };
     if read != *digest {

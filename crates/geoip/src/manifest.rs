@@ -1,6 +1,7 @@
 //! The manifest of a setting: its generations, which are sets of copies with the time from which they are valid. All
 //! processes of a statement choose the same generation without communicating.
 
+use crate::change_time;
 use crate::database::Locates;
 use crate::directory::{Digest, Directory, Writer, digest_of};
 use crate::source::{Source, SourceState};
@@ -23,6 +24,10 @@ pub(crate) struct Generation {
     pub number: u64,
     pub published_us: i64,
     pub valid_from_us: i64,
+    /// A statement that began earlier fails instead of using it, because another process may have worked for the
+    /// statement before this generation was published, with other databases.
+    #[serde(default = "always")]
+    pub settled_us: i64,
     pub entries: Vec<Entry>,
 }
 
@@ -54,9 +59,14 @@ pub(crate) const DELAY_US: i64 = 1_000_000;
 
 const VERSION: u32 = 1;
 
+fn always() -> i64 {
+    i64::MIN
+}
+
 impl Manifest {
-    pub fn first(setting: &str, number: u64, entries: Vec<Entry>, now_us: i64) -> Self {
-        let generation = Generation { number, published_us: now_us, valid_from_us: i64::MIN, entries };
+    pub fn first(setting: &str, number: u64, entries: Vec<Entry>, now_us: i64, settled_us: i64) -> Self {
+        let generation =
+            Generation { number, published_us: now_us, valid_from_us: i64::MIN, settled_us, entries };
         Self {
             version: VERSION,
             setting: setting.into(),
@@ -68,13 +78,21 @@ impl Manifest {
     /// Adds a generation that is valid from `valid_from_us` on. If the last generation has no databases, the new one
     /// replaces it from its own beginning.
     pub fn add(&mut self, entries: Vec<Entry>, now_us: i64, valid_from_us: i64) {
-        let (number, valid_from_us) = match self.newest() {
-            Some(newest) if newest.is_usable() => (newest.number, valid_from_us.max(newest.valid_from_us)),
-            Some(newest) => (newest.number, newest.valid_from_us),
-            None => (0, i64::MIN),
+        let (number, valid_from_us, settled_us) = match self.newest() {
+            Some(newest) if newest.is_usable() => {
+                (newest.number, valid_from_us.max(newest.valid_from_us), newest.settled_us)
+            }
+            Some(newest) => (newest.number, newest.valid_from_us, newest.settled_us),
+            None => (0, i64::MIN, i64::MIN),
         };
         let number = number.saturating_add(1);
-        self.generations.push(Generation { number, published_us: now_us, valid_from_us, entries });
+        self.generations.push(Generation {
+            number,
+            published_us: now_us,
+            valid_from_us,
+            settled_us,
+            entries,
+        });
     }
 
     /// Drops generations that are valid later than any that is published now, because the clock was set back. `None` if
@@ -103,6 +121,18 @@ impl Manifest {
         fits.then_some(manifest)
     }
 
+    /// Puts the manifest aside, because its copies are gone and others take their place. That needs no room on the disk.
+    pub fn abandon(directory: &Directory, setting: &str) -> io::Result<()> {
+        let name = Self::name(setting);
+        std::fs::rename(directory.file(&name), directory.file(&abandoned(&name)))
+    }
+
+    /// The time at which the manifest of a setting was last abandoned.
+    pub fn abandoned_us(directory: &Directory, setting: &str) -> Option<i64> {
+        let metadata = std::fs::metadata(directory.file(&abandoned(&Self::name(setting)))).ok()?;
+        Some(change_time::changed_us(&metadata))
+    }
+
     pub fn write(&self, directory: &Directory, writer: Writer) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(io::Error::other)?;
         bytes.push(b'\n');
@@ -127,6 +157,10 @@ impl Manifest {
 
 const EXTENSION: &str = ".json";
 
+fn abandoned(name: &str) -> String {
+    format!("{name}.abandoned")
+}
+
 impl Generation {
     /// Whether it has any database.
     pub fn is_usable(&self) -> bool {
@@ -135,11 +169,21 @@ impl Generation {
 
     /// Whether the clock must have been set back since it was published.
     pub fn is_future(&self, now_us: i64) -> bool {
-        self.valid_from_us.max(self.published_us) > now_us.saturating_add(DELAY_US)
+        self.valid_from_us.max(self.published_us).max(self.settled_us) > now_us.saturating_add(DELAY_US)
     }
 
     pub fn has_memory(&self) -> bool {
         self.entries.iter().any(|entry| entry.serving.as_ref().is_some_and(|one| one.in_memory.is_some()))
+    }
+
+    /// Returns whether a file that every process reads into its own memory has been replaced. A process that starts now
+    /// cannot use this generation.
+    pub fn has_lost_memory(&self, sources: &[Source]) -> bool {
+        let is_there = |entry: &Entry| {
+            sources.iter().any(|source| source.path == entry.path && source.state == entry.state)
+        };
+        let in_memory = |entry: &&Entry| entry.serving.as_ref().is_some_and(|one| one.in_memory.is_some());
+        !self.entries.iter().filter(in_memory).all(is_there)
     }
 
     /// Returns whether the file system is still as it was when this generation was made.
@@ -150,6 +194,14 @@ impl Generation {
                 .iter()
                 .zip(sources)
                 .all(|(entry, source)| entry.path == source.path && entry.state == source.state)
+    }
+
+    /// Returns whether it has the same databases for the same files.
+    pub fn serves_as(&self, entries: &[Entry]) -> bool {
+        let serving = |entry: &Entry| {
+            entry.serving.as_ref().map(|serving| (entry.path.clone(), serving.digest.clone()))
+        };
+        self.entries.iter().filter_map(serving).eq(entries.iter().filter_map(serving))
     }
 
     pub fn entry(&self, path: &str) -> Option<&Entry> {

@@ -30,6 +30,8 @@ pub(crate) struct Making<'a> {
 pub(crate) struct Made {
     pub entries: Vec<Entry>,
     pub warnings: Vec<Warning>,
+    /// A file that this process lacks the memory or the file descriptors to read.
+    pub short: Option<String>,
     /// The databases that were read into the memory of this process.
     pub databases: HashMap<Digest, Rc<Database>>,
 }
@@ -115,6 +117,10 @@ impl Making<'_> {
                 previous.cloned()
             }
             CopyResult::Refused(reason) => Some(refuse(reason, made)),
+            CopyResult::Short => {
+                made.short = Some(source.path.clone());
+                None
+            }
             CopyResult::Unsettled => previous.cloned(),
         }
     }

@@ -28,15 +28,27 @@ pub struct Warning {
     pub detail: String,
     /// The file or folder that the message names.
     pub path: String,
+    /// Whether it tells that something cannot be written, and not that a file is bad.
+    pub is_of_disk: bool,
 }
 
 /// The reason why a statement has no databases although some are configured.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The file has no copy in the store, and other processes of the statement may have read it before it changed.
-    #[error("GeoIP database \"{path}\" has no copy, and it changed after the statement began or just before")]
+    /// The file, or the copy that was used instead, changed, and other processes of the statement may have used what was
+    /// there before.
+    #[error("GeoIP database \"{path}\" or its copy changed after the statement began, or just before")]
     ChangedWhileInMemory { path: String },
-    #[error("GeoIP database \"{path}\" does not fit into memory")]
+    /// The change time of a file or folder is in the future, so it does not tell whether it changed in time.
+    #[error(
+        "\"{path}\" has a change time in the future, so it may have changed while the statement ran. To set the time \
+         to now, run touch on it"
+    )]
+    ChangedInFuture { path: String },
+    /// The process lacks the file descriptors to use the store.
+    #[error("\"{path}\" cannot be used now: {source}")]
+    Store { path: String, source: std::io::Error },
+    #[error("GeoIP database \"{path}\" does not fit into memory, or too many files are open")]
     OutOfMemory { path: String },
     #[error("the copy of GeoIP database \"{path}\" cannot be used: {source}")]
     Copy { path: String, source: CopyError },
@@ -57,9 +69,11 @@ impl StoreError {
     /// The file that it is about.
     pub fn path(&self) -> &str {
         match self {
-            Self::ChangedWhileInMemory { path } | Self::OutOfMemory { path } | Self::Copy { path, .. } => {
-                path
-            }
+            Self::ChangedWhileInMemory { path }
+            | Self::ChangedInFuture { path }
+            | Self::Store { path, .. }
+            | Self::OutOfMemory { path }
+            | Self::Copy { path, .. } => path,
         }
     }
 }
@@ -119,6 +133,7 @@ impl Warning {
             message: format!("GeoIP database \"{path}\" is refused: {reason}"),
             detail: consequence.into(),
             path: path.into(),
+            is_of_disk: false,
         }
     }
 
@@ -127,6 +142,7 @@ impl Warning {
             message: format!("no copy of GeoIP database \"{path}\" could be written: {reason}"),
             detail: "Every process reads the file into its own memory.".into(),
             path: path.into(),
+            is_of_disk: true,
         }
     }
 
@@ -134,9 +150,10 @@ impl Warning {
         Self {
             message: format!("nothing can be written to \"{}\": {reason}", directory.display()),
             detail:
-                "Each process reads the GeoIP databases itself. A statement fails if one of them changes while it runs."
+                "Each process reads the GeoIP databases itself. A statement fails if one of them changes while it runs, or just before."
                     .into(),
             path: directory.display().to_string(),
+            is_of_disk: true,
         }
     }
 
@@ -147,6 +164,7 @@ impl Warning {
                 "The GeoIP databases that were in use serve on; files that have changed are not taken over."
                     .into(),
             path: directory.display().to_string(),
+            is_of_disk: true,
         }
     }
 }

@@ -8,12 +8,16 @@
 //! If the disk is full, the files themselves take the place of copies, and each process reads them into its memory. If
 //! not even a generation can be published, each process is *alone*, and uses the files that were there before the
 //! statement began. A process that comes too late to tell fails, and the next statement finds the files settled.
+//!
+//! Space on the disk, copies and manifests come and go while a statement runs. A process that publishes a generation for
+//! its own statement therefore does not know whether others were alone, or used copies that have been removed since. It
+//! fails, too, if the files changed after the statement began.
 
 use crate::change_time;
 use crate::check_log::{CheckLog, FileCheck};
 use crate::database::Database;
 use crate::directory::{self, Digest, Directory, Writer};
-use crate::manifest::{DELAY_US, Entry, Generation, Manifest, Serving};
+use crate::manifest::{DELAY_US, Entry, Generation, Manifest};
 use crate::open::open;
 use crate::publish::{self, Made, Making};
 use crate::source::{self, Source};
@@ -64,8 +68,11 @@ const CHECK_US: i64 = 900_000;
 const MEMORY_RETRY_US: i64 = 300_000_000;
 
 /// By how much the time of a file may be earlier than that of its change, because the kernel notes the time of its last
-/// tick.
+/// tick. This holds for local file systems.
 const TICK_US: i64 = 20_000;
+
+/// A change time this far in the future is no matter of rounding.
+const FUTURE_US: i64 = 3_000_000;
 
 const POLL: Duration = Duration::from_millis(10);
 
@@ -134,6 +141,15 @@ impl Store {
         self.unwritable_since_us.is_none()
     }
 
+    /// Whether the server log should be told now that nothing can be written. Of the many short-lived processes, one
+    /// does so every few minutes. The time of the lock file says when, and setting it needs no room on the disk.
+    pub fn takes_turn_to_log(&self) -> bool {
+        let Ok(file) = self.directory.lock_file() else { return false };
+        let age = file.metadata().and_then(|found| found.modified()).map(|modified| modified.elapsed());
+        let is_due = matches!(age, Ok(Ok(age)) if age.as_micros() >= MEMORY_RETRY_US.unsigned_abs().into());
+        is_due && file.set_modified(SystemTime::now()).is_ok()
+    }
+
     fn turn_to(
         &mut self,
         setting: &str,
@@ -153,7 +169,7 @@ impl Store {
         let is_shared = self.unwritable_since_us.is_none()
             && known.is_some_and(|generation| generation.is_usable() && !generation.has_memory());
         if !is_shared || !(0..CHECK_US).contains(&since) {
-            self.check(setting, interrupt, warnings);
+            self.check(setting, interrupt, warnings)?;
             self.checked_us = statement_us;
         }
         let opened = self.open_agreed(setting, statement_us, interrupt);
@@ -164,12 +180,12 @@ impl Store {
         self.manifest = Manifest::read(&self.directory, setting);
         self.alone = None;
         if self.manifest.is_some() {
-            let opened = self.open_chosen(setting, statement_us, interrupt);
+            let opened = self.open_agreed(setting, statement_us, interrupt);
             if !is_damage(&opened) {
                 return opened;
             }
         }
-        self.start_anew(setting, interrupt, warnings);
+        self.start_anew(setting, interrupt, warnings)?;
         self.open_agreed(setting, statement_us, interrupt)
     }
 
@@ -180,14 +196,64 @@ impl Store {
         statement_us: i64,
         interrupt: &mut dyn FnMut(),
     ) -> Result<Rc<Stack>, StoreError> {
-        let generation = self.manifest.as_ref().and_then(Manifest::newest).filter(|_| self.alone.is_some());
-        if let Some(generation) = generation
-            && self.current.as_ref().is_none_or(|current| current.generation != *generation)
-            && let Some(path) = unsettled(generation, setting, statement_us)
-        {
-            return Err(StoreError::ChangedWhileInMemory { path });
+        let Some(manifest) = &self.manifest else {
+            return self.open_chosen(setting, statement_us, interrupt);
+        };
+        if self.alone.is_some() {
+            if let Some(generation) = manifest.newest() {
+                self.wait_for_tick(statement_us, interrupt);
+                self.require_settled(generation, setting, statement_us)?;
+            }
+        } else if let Some(generation) = manifest.choose(statement_us) {
+            // Other processes cannot read what was read into memory and has been replaced since. They may be alone.
+            let is_lost = || generation.has_lost_memory(&source::list(setting));
+            if generation.settled_us > statement_us || is_lost() {
+                return Err(StoreError::ChangedWhileInMemory {
+                    path: first_path(&generation.entries, setting),
+                });
+            }
         }
         self.open_chosen(setting, statement_us, interrupt)
+    }
+
+    /// Waits until every later change of a file has a time after the beginning of the statement. Another process, which
+    /// can write again, then sees a change that this one missed.
+    fn wait_for_tick(&self, statement_us: i64, interrupt: &mut dyn FnMut()) {
+        let left_us = statement_us.saturating_add(TICK_US).saturating_sub((self.clock)());
+        if (1..=TICK_US).contains(&left_us) {
+            interrupt();
+            std::thread::sleep(Duration::from_micros(left_us.unsigned_abs()));
+        }
+    }
+
+    /// Returns an error if something changed too late for a statement. A process that looked before the change, or one
+    /// that looks after it, uses other files than this generation has.
+    fn require_settled(
+        &self,
+        generation: &Generation,
+        setting: &str,
+        statement_us: i64,
+    ) -> Result<(), StoreError> {
+        let late = |at_us: &i64| *at_us > statement_us.saturating_sub(TICK_US);
+        if let Some(change) = change_time::last_change(setting).filter(|change| late(&change.at_us)) {
+            let is_future = change.at_us > (self.clock)().saturating_add(FUTURE_US);
+            return Err(match is_future {
+                true => StoreError::ChangedInFuture { path: change.component },
+                false => StoreError::ChangedWhileInMemory { path: change.path },
+            });
+        }
+        let is_abandoned = self.abandoned_us(setting).is_some_and(|at_us| at_us > statement_us);
+        if is_abandoned || !generation.matches(&source::list(setting)) {
+            return Err(StoreError::ChangedWhileInMemory { path: first_path(&generation.entries, setting) });
+        }
+        Ok(())
+    }
+
+    /// The time before which a process may have used a copy that has been removed since. A time in the future says that
+    /// the clock was set back, and counts for nothing.
+    fn abandoned_us(&self, setting: &str) -> Option<i64> {
+        let at_us = Manifest::abandoned_us(&self.directory, setting)?.saturating_add(TICK_US);
+        (at_us <= (self.clock)().saturating_add(FUTURE_US)).then_some(at_us)
     }
 
     /// The stack of the generation that this statement uses.
@@ -198,6 +264,11 @@ impl Store {
         interrupt: &mut dyn FnMut(),
     ) -> Result<Rc<Stack>, StoreError> {
         let chosen = self.manifest.as_ref().and_then(|manifest| manifest.choose(statement_us));
+        if chosen.is_some_and(|chosen| !self.has_copies(chosen)) {
+            // A process that starts now cannot open a copy that is no longer in the store, so no process uses it.
+            self.current = None;
+            self.opened.clear();
+        }
         if let Some(current) = &mut self.current
             && chosen.is_none_or(|chosen| *chosen == current.generation)
         {
@@ -235,9 +306,20 @@ impl Store {
 
     /// Compares the newest generation with the file system, and publishes another if they differ. If no other process
     /// has checked for a while, the new generation is valid for the statement that found the difference.
-    fn check(&mut self, setting: &str, interrupt: &mut dyn FnMut(), warnings: &mut Vec<Warning>) {
+    fn check(
+        &mut self,
+        setting: &str,
+        interrupt: &mut dyn FnMut(),
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), StoreError> {
         // The check is noted before it is made. Generations that are published from now on take the note into account.
-        let noted = FileCheck::note(&self.directory, (self.clock)(), interrupt);
+        let noted = match FileCheck::note(&self.directory, (self.clock)(), self.writer, interrupt) {
+            // The others would not know of this check, and could publish a generation for the same statement.
+            Err(source) if directory::is_short(&source) => {
+                return Err(StoreError::Store { path: self.directory.path().display().to_string(), source });
+            }
+            noted => noted,
+        };
         let stored = Manifest::read(&self.directory, setting);
         let sources = source::list(setting);
         let tried = self
@@ -252,24 +334,22 @@ impl Store {
                 .and_then(Manifest::newest)
                 .is_some_and(|newest| newest.matches(&sources))
         {
-            return;
+            return Ok(());
         }
         let must_publish = match stored {
             // What a process has in its memory is not what the others can read now.
             Some(manifest) => {
                 let is_current = self.is_current(&manifest, &sources);
                 let newest = manifest.newest();
-                let must_publish =
-                    newest.is_some_and(|newest| newest.has_memory() && !newest.matches(&sources));
-                self.forget_missing_copies(&manifest);
+                let must_publish = newest.is_some_and(|newest| newest.has_lost_memory(&sources));
                 self.manifest = Some(manifest);
                 self.alone = None;
                 if is_current {
                     self.unwritable_since_us = None;
-                    return;
+                    return Ok(());
                 }
                 if tried && !must_publish {
-                    return;
+                    return Ok(());
                 }
                 must_publish
             }
@@ -277,32 +357,26 @@ impl Store {
         };
         if let (Err(error), false) = (&noted, must_publish) {
             self.stay_with_stored(error, warnings);
-            return;
+            return Ok(());
         }
         let _lock = match self.lock(setting, must_publish, interrupt) {
             Locked::Here(lock) => Some(lock),
-            Locked::Elsewhere => return,
+            Locked::Elsewhere => return Ok(()),
             // The folder cannot be written. Stored copies remain in use, so all processes see the same. Without them,
             // publishing will fail in the same way and leave this process alone.
             Locked::Impossible(error) if !must_publish => {
                 self.stay_with_stored(&error, warnings);
-                return;
+                return Ok(());
             }
             Locked::Impossible(_) => None,
         };
-        self.publish_locked(setting, false, noted.ok(), interrupt, warnings);
+        self.publish_locked(setting, false, noted.ok(), interrupt, warnings)
     }
 
-    /// Closes the databases if one of the copies is no longer in the store. A process that starts now cannot open it, so
-    /// all processes look for another.
-    fn forget_missing_copies(&mut self, manifest: &Manifest) {
-        let is_there = |serving: &Serving| {
+    fn has_copies(&self, generation: &Generation) -> bool {
+        generation.copies().all(|serving| {
             fs::metadata(self.directory.copy(&serving.digest)).is_ok_and(|found| found.len() == serving.size)
-        };
-        if !manifest.newest().is_none_or(|newest| newest.copies().all(is_there)) {
-            self.current = None;
-            self.opened.clear();
-        }
+        })
     }
 
     fn is_current(&self, manifest: &Manifest, sources: &[Source]) -> bool {
@@ -343,7 +417,12 @@ impl Store {
     }
 
     /// Publishes a first generation whose copies replace those in the store, unless another process has just done so.
-    fn start_anew(&mut self, setting: &str, interrupt: &mut dyn FnMut(), warnings: &mut Vec<Warning>) {
+    fn start_anew(
+        &mut self,
+        setting: &str,
+        interrupt: &mut dyn FnMut(),
+        warnings: &mut Vec<Warning>,
+    ) -> Result<(), StoreError> {
         let lock = self.directory.lock_file();
         if let Ok(lock) = &lock {
             while let Err(TryLockError::WouldBlock) = lock.try_lock() {
@@ -355,9 +434,9 @@ impl Store {
         if stored.is_some() && stored != self.manifest {
             self.manifest = stored;
             self.alone = None;
-        } else {
-            self.publish_locked(setting, true, None, interrupt, warnings);
+            return Ok(());
         }
+        self.publish_locked(setting, true, None, interrupt, warnings)
     }
 
     fn publish_locked(
@@ -367,7 +446,7 @@ impl Store {
         check: Option<FileCheck>,
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
-    ) {
+    ) -> Result<(), StoreError> {
         let sources = source::list(setting);
         let stored = Manifest::read(&self.directory, setting);
         // Another process may have published while this one waited or checked.
@@ -377,7 +456,7 @@ impl Store {
         {
             self.manifest = Some(stored.clone());
             self.alone = None;
-            return;
+            return Ok(());
         }
         let stored = stored.and_then(|stored| stored.without_future((self.clock)()));
         let retry_memory = stored.as_ref().is_some_and(|stored| self.is_memory_due(stored));
@@ -391,11 +470,24 @@ impl Store {
             now_us: (self.clock)(),
             interrupt,
         };
-        let Made { entries, warnings: found, databases } = making.make(&sources);
+        let Made { entries, warnings: found, databases, short } = making.make(&sources);
+        if let Some(path) = short {
+            // A process that has enough publishes. This one does not decide for the others which files can be used.
+            return match stored.filter(|_| !replace) {
+                Some(stored) => {
+                    self.manifest = Some(stored);
+                    self.alone = None;
+                    Ok(())
+                }
+                None => Err(StoreError::OutOfMemory { path }),
+            };
+        }
         warnings.extend(found);
         self.opened.extend(databases);
-        let stored = stored.filter(|_| !replace);
-        self.put(setting, stored, Proposal { entries, check, retried: retry_memory }, interrupt, warnings);
+        let (stored, damaged) = if replace { (None, stored) } else { (stored, None) };
+        let proposal = Proposal { entries, sources, check, retried: retry_memory, damaged };
+        self.put(setting, stored, proposal, interrupt, warnings);
+        Ok(())
     }
 
     /// Writes the manifest. If that fails, stored copies remain in use, or this process is alone.
@@ -407,7 +499,7 @@ impl Store {
         interrupt: &mut dyn FnMut(),
         warnings: &mut Vec<Warning>,
     ) {
-        let Proposal { entries, check, retried } = proposal;
+        let Proposal { entries, sources, check, retried, damaged } = proposal;
         let is_new =
             stored.as_ref().and_then(Manifest::newest).is_none_or(|newest| newest.entries != entries);
         if !retried && !is_new {
@@ -419,7 +511,17 @@ impl Store {
         // The lock is held until the manifest is in place, so no process can choose the previous generation unnoticed.
         let log = CheckLog::hold(&self.directory, interrupt);
         let now_us = (self.clock)();
-        let first = |entries| Manifest::first(setting, self.next_number(), entries, now_us);
+        let settled_us = match damaged.as_ref().and_then(Manifest::newest) {
+            Some(newest) if newest.serves_as(&entries) => newest.valid_from_us.max(newest.settled_us),
+            // Others may still work with the copies that were removed, until they check.
+            Some(_) => now_us.saturating_add(DELAY_US),
+            // Others may have been alone. A statement that begins from now on finds this generation.
+            None => {
+                let change = change_time::last_change(setting).map(|change| change.at_us);
+                change.max(self.abandoned_us(setting)).unwrap_or(i64::MIN).min(now_us)
+            }
+        };
+        let first = |entries| Manifest::first(setting, self.next_number(), entries, now_us, settled_us);
         let mut manifest = stored.clone().unwrap_or_else(|| first(entries.clone()));
         if stored.is_some() && is_new {
             let last_us = log.as_ref().ok().and_then(|log| log.last_but(check)).unwrap_or(now_us);
@@ -437,12 +539,19 @@ impl Store {
                 publish::collect_garbage(&self.directory);
                 self.manifest = Some(manifest);
             }
-            (Err(error), Some(stored)) if !is_new || !stored.newest().is_some_and(Generation::has_memory) => {
+            (Err(error), Some(stored))
+                if !stored.newest().is_some_and(|newest| newest.has_lost_memory(&sources)) =>
+            {
                 self.stay_with_stored(&error, warnings);
                 self.manifest = Some(stored);
                 self.alone = None;
             }
             (Err(error), _) => {
+                if damaged.is_some() {
+                    // This tells when copies were found to be removed: processes that began earlier may use them. If
+                    // this fails, too, the files are used, because otherwise every statement would fail.
+                    let _ = Manifest::abandon(&self.directory, setting);
+                }
                 self.manifest = Some(first(entries));
                 self.unwritable_since_us = Some(now_us);
                 self.alone = Some(Alone { stored: Manifest::read(&self.directory, setting) });
@@ -467,26 +576,22 @@ impl Store {
 /// What a process found when it checked.
 struct Proposal {
     entries: Vec<Entry>,
+    sources: Vec<Source>,
     check: Option<FileCheck>,
     /// The copy of a file that is in memory was attempted again.
     retried: bool,
+    /// The stored manifest, if its copies are gone.
+    damaged: Option<Manifest>,
 }
 
 fn is_damage(opened: &Result<Rc<Stack>, StoreError>) -> bool {
     matches!(opened, Err(StoreError::Copy { source, .. }) if source.is_damage())
 }
 
-/// The file that changed too late for a statement, if there is one. A process that looked before the change, or one that
-/// looks after it, uses other files than this generation has.
-fn unsettled(generation: &Generation, setting: &str, statement_us: i64) -> Option<String> {
-    let change = change_time::last_change(setting);
-    let too_late = change.filter(|change| change.at_us > statement_us.saturating_sub(TICK_US));
-    let differs = || {
-        let sources = source::list(setting);
-        (!generation.matches(&sources))
-            .then(|| sources.first().map_or_else(String::new, |one| one.path.clone()))
-    };
-    too_late.map(|change| change.path).or_else(differs)
+/// The path that an error names.
+fn first_path(entries: &[Entry], setting: &str) -> String {
+    let first = entries.first().map(|entry| entry.path.as_str()).or_else(|| source::paths(setting).next());
+    first.unwrap_or_default().to_owned()
 }
 
 fn tried(setting: &str) -> Vec<String> {

@@ -58,10 +58,13 @@ errors! {
         Changed { detail: String } =>
             Report::error(
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "a GeoIP database changed while the statement ran, and no copy of it could be kept",
+                "a GeoIP database changed while the statement ran, or just before",
             )
             .detail(detail)
-            .hint("Run the statement again. Free disk space in the data directory, which holds the copies."),
+            .hint(
+                "Run the statement again. If it fails again, free disk space in the data directory, which holds copies of \
+                 the databases.",
+            ),
 
         Unusable { detail: String } =>
             Report::error(Code::ERRCODE_IO_ERROR, "could not read a GeoIP database")

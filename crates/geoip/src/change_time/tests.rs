@@ -1,7 +1,7 @@
 //! Every way in which another file can come to stand at a path is seen.
 
 use super::*;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Longer than the time of a file can be behind.
@@ -17,7 +17,7 @@ fn now_us() -> i64 {
 #[test]
 fn a_change_of_a_file_or_of_the_path_to_it_is_seen() {
     type Act = fn(&Path);
-    let changes: [(&str, Act); 7] = [
+    let changes: [(&str, Act); 8] = [
         ("a file was written", |root| fs::write(root.join("real/geo/a.mmdb"), "2").unwrap()),
         ("a file was renamed over it", |root| {
             fs::rename(root.join("b.mmdb"), root.join("real/geo/a.mmdb")).unwrap()
@@ -27,6 +27,11 @@ fn a_change_of_a_file_or_of_the_path_to_it_is_seen() {
         ("a folder on the way was replaced", |root| {
             fs::rename(root.join("real"), root.join("old")).unwrap();
             fs::rename(root.join("next"), root.join("real")).unwrap();
+        }),
+        ("a folder on the way was replaced, and something was put into it", |root| {
+            fs::rename(root.join("real"), root.join("old")).unwrap();
+            fs::rename(root.join("next"), root.join("real")).unwrap();
+            fs::write(root.join("real/.done"), "").unwrap();
         }),
         ("a link on the way was turned", |root| fs::rename(root.join("turned"), root.join("link")).unwrap()),
         ("a folder on the way was removed", |root| fs::remove_dir_all(root.join("real")).unwrap()),
@@ -52,9 +57,10 @@ fn a_change_of_a_file_or_of_the_path_to_it_is_seen() {
 }
 
 #[test]
-fn other_files_beside_the_path_do_not_matter() {
+fn other_files_in_a_public_folder_on_the_way_do_not_matter() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("real/geo")).unwrap();
+    fs::set_permissions(root.path().join("real"), fs::Permissions::from_mode(0o1777)).unwrap();
     let setting = root.path().join("real/geo").to_string_lossy().into_owned();
     let before = now_us();
     fs::write(root.path().join("real/other"), "1").unwrap();
