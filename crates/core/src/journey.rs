@@ -29,6 +29,7 @@ impl Thresholds {
 
 /// A located event of one entity. `T` is what the caller needs to know about the event when it starts or ends a leg.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stop<T> {
     /// In microseconds. The caller chooses the epoch.
     pub time_us: i64,

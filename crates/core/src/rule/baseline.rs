@@ -40,6 +40,7 @@ pub struct BaselineState {
 
 /// The record of one place.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlaceRecord {
     pub state: PlaceState,
     /// The first event since the place was last forgotten.
@@ -50,7 +51,7 @@ pub struct PlaceRecord {
 
 /// The state of a place, as `known_places.state` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum PlaceState {
     Known {
@@ -69,6 +70,7 @@ pub enum PlaceState {
 
 /// The period over which a transition was traveled without a gap longer than [`TRANSITION_MEMORY`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TravelPeriod {
     pub first_seen: Micros,
     pub last_seen: Micros,

@@ -15,6 +15,7 @@ use strum::{EnumString, IntoStaticStr};
 /// An event with everything that a rule evaluates. The caller has filtered and located it, and has applied the named
 /// networks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EvaluatedEvent {
     pub entity: Arc<str>,
     /// The identity for which the location is learned. `None`: no baseline.
@@ -48,7 +49,7 @@ pub struct EvaluatedEvent {
 
 /// Facts about an event that findings show but rules do not evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct EventDetails {
     pub event_source: Option<Arc<str>>,
     pub aws_region: Option<Arc<str>>,

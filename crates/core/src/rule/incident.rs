@@ -41,6 +41,7 @@ pub struct OtherEdition {
 
 /// Raised legs of one entity that belong together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Incident {
     pub entity: Arc<str>,
     /// The times at which the first and the last leg arrive.
@@ -56,6 +57,7 @@ pub struct Incident {
 
 /// Groups the legs of one entity, in order. It is plain data, as everything is that a scan keeps for the next.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Grouping {
     /// The newest incident, which a later leg may still join.
     pub open: Option<Incident>,
@@ -69,6 +71,7 @@ pub struct Grouping {
 /// from A to B. If an alternation can be seen in several ways, the latest start suffices to decide whether one began
 /// within a window that ends now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Alternation {
     pub there: Option<Micros>,
     pub and_back: Option<Micros>,

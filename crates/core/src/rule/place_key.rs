@@ -7,6 +7,7 @@ use std::sync::Arc;
 /// A place: country, subdivision and city. Under [`Learn::Encountered`] the subdivision is always `None`. Keys sort by
 /// country first, so the places of one country are adjacent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlaceKey {
     pub country_code: Arc<str>,
     pub subdivision: Option<Arc<str>>,
@@ -15,6 +16,7 @@ pub struct PlaceKey {
 
 /// An ordered pair of places.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Transition {
     pub from: PlaceKey,
     pub to: PlaceKey,

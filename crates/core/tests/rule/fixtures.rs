@@ -1,5 +1,6 @@
 //! The states that released versions stored, in tests/fixtures, and states of versions that do not exist yet.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use travel_core::event_set::{self, Memory, TooLarge};
@@ -56,6 +57,63 @@ fn a_state_of_another_format_is_refused_by_its_number() {
         let extended = line.replacen("\"format\":1,", "\"format\":1,\"new\":null,", 1);
         assert!(refused(&extended).starts_with("unknown field `new`"), "{}", refused(&extended));
     }
+}
+
+/// The line with an unknown field at the beginning of one of its objects, for each object at any depth.
+fn extended(line: &str) -> Vec<String> {
+    let (mut lines, mut is_text, mut is_escaped) = (Vec::new(), false, false);
+    for (at, byte) in line.bytes().enumerate() {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b'{' if !is_text => lines.push(format!("{}\"new\":null,{}", &line[..=at], &line[at + 1..])),
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// Adds an unknown field to each object of each state, one at a time. Returns how the states are refused: the first
+/// field of each type of object. An object that stores a variant of an enum has the name of the variant as its field.
+fn refusals<S: serde::de::DeserializeOwned>(file: &str) -> BTreeSet<String> {
+    let mut refusals = BTreeSet::new();
+    for line in lines(file).iter().flat_map(|line| extended(line)) {
+        let Err(error) = serde_json::from_str::<S>(&line) else { panic!("it is read: {line}") };
+        let error = error.to_string();
+        let [what, "new", _, first, ..] = error.split('`').collect::<Vec<_>>()[..] else {
+            panic!("{error}: {line}")
+        };
+        assert!(what == "unknown field " || what == "unknown variant ", "{error}: {line}");
+        refusals.insert(first.to_owned());
+    }
+    refusals
+}
+
+#[test]
+fn an_unknown_field_is_refused_at_any_depth() {
+    let types =
+        |first_fields: &[&str]| first_fields.iter().map(|&first| first.to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(
+        refusals::<EntityState>("entity_states.jsonl"),
+        // The state, its last event, the site and the details, the grouping, the incident, the crossings.
+        types(&["format", "entity", "address", "event_source", "open", "from", "country_code", "there"])
+    );
+    assert_eq!(
+        refusals::<BaselineState>("baseline_states.jsonl"),
+        // The state, its places with their records, states, stops and sites, the transitions and their periods.
+        types(&[
+            "format",
+            "country_code",
+            "state",
+            "known",
+            "since",
+            "time_us",
+            "address",
+            "from",
+            "first_seen"
+        ])
+    );
 }
 
 struct Heap;
