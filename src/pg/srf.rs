@@ -78,7 +78,8 @@ impl RowSet {
         }
         let mut nulls = columns.map(|column| column.is_none());
         let mut values = columns.map(|column| column.unwrap_or(pg_sys::Datum::from(0_usize)));
-        // SAFETY: the store and the descriptor live as long as the query; there are N columns.
+        // SAFETY: the store and the descriptor live as long as the query. The descriptor has at most N columns, and there
+        // are N values, of which it reads one for each column.
         unsafe {
             pg_sys::tuplestore_putvalues(
                 self.store,
