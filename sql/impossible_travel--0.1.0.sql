@@ -1912,51 +1912,39 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs of deleted alert
 
 -- Scans: what a rule has evaluated, and how a scan continues ---------------------------------------------------------
 
--- A restored dump holds the snapshots of travel_internal.scans, which mean nothing among the transactions of its new
--- cluster. pg_upgrade keeps transaction ids, although the new cluster has another system identifier. What it keeps, and
--- a dump, a standby and logical replication do not, are the rows of an unlogged table that is not part of a dump.
-CREATE UNLOGGED TABLE travel_internal.clusters (
-    id uuid PRIMARY KEY
-);
-COMMENT ON TABLE travel_internal.clusters IS
-    'Names of this database cluster, which it keeps when pg_upgrade upgrades it. It has no row before the first scan '
-    'and after a crash';
-COMMENT ON COLUMN travel_internal.clusters.id IS 'Random name';
-
 CREATE TABLE travel_internal.scans (
-    rule              text        PRIMARY KEY,
-    source            text,
-    arrival           text,
-    system_identifier bigint,
-    cluster           uuid,
-    scanned           pg_snapshot,
-    target            pg_snapshot,
-    arrived           timestamptz,
-    arriving          timestamptz,
-    pass              bigint      NOT NULL DEFAULT 0,
-    evaluate_from     timestamptz,
-    position          timestamptz,
-    horizon           timestamptz,
-    under_way         boolean     NOT NULL DEFAULT false,
-    started_at        timestamptz,
-    finished_at       timestamptz,
-    events            bigint      NOT NULL DEFAULT 0,
-    located           bigint      NOT NULL DEFAULT 0,
-    newest_event      timestamptz,
-    geoip_built_at    timestamptz,
-    pruned_before     timestamptz,
-    raised            bigint      NOT NULL DEFAULT 0,
-    highest           travel.severity,
-    last_error        text,
-    last_error_at     timestamptz,
-    located_by        jsonb,
-    pass_events       bigint      NOT NULL DEFAULT 0,
-    pass_located      bigint      NOT NULL DEFAULT 0,
-    found_news        boolean     NOT NULL DEFAULT false,
-    newest_past       timestamptz,
-    news_at           timestamptz,
-    longest_gap       interval,
-    problem           text
+    rule           text        PRIMARY KEY,
+    source         text,
+    arrival        text,
+    pass_name      uuid,
+    scanned        pg_snapshot,
+    target         pg_snapshot,
+    arrived        timestamptz,
+    arriving       timestamptz,
+    pass           bigint      NOT NULL DEFAULT 0,
+    evaluate_from  timestamptz,
+    position       timestamptz,
+    horizon        timestamptz,
+    under_way      boolean     NOT NULL DEFAULT false,
+    started_at     timestamptz,
+    finished_at    timestamptz,
+    events         bigint      NOT NULL DEFAULT 0,
+    located        bigint      NOT NULL DEFAULT 0,
+    newest_event   timestamptz,
+    geoip_built_at timestamptz,
+    pruned_before  timestamptz,
+    raised         bigint      NOT NULL DEFAULT 0,
+    highest        travel.severity,
+    last_error     text,
+    last_error_at  timestamptz,
+    located_by     jsonb,
+    pass_events    bigint      NOT NULL DEFAULT 0,
+    pass_located   bigint      NOT NULL DEFAULT 0,
+    found_news     boolean     NOT NULL DEFAULT false,
+    newest_past    timestamptz,
+    news_at        timestamptz,
+    longest_gap    interval,
+    problem        text
 );
 COMMENT ON TABLE travel_internal.scans IS 'Progress of the scan of each rule';
 COMMENT ON COLUMN travel_internal.scans.rule IS 'Rule that is scanned';
@@ -1966,9 +1954,9 @@ COMMENT ON COLUMN travel_internal.scans.arrival IS
     'How new rows were found: ingest_xid, the arrival column or lookback. If it changes, the source is scanned from '
     'the beginning';
 COMMENT ON COLUMN travel_internal.scans.raised IS 'Number of alerts that the pass in progress has raised';
-COMMENT ON COLUMN travel_internal.scans.system_identifier IS 'Cluster whose transactions the snapshots refer to';
-COMMENT ON COLUMN travel_internal.scans.cluster IS
-    'Name of that cluster in travel_internal.clusters, by which it is recognized after pg_upgrade';
+COMMENT ON COLUMN travel_internal.scans.pass_name IS
+    'Random name of the last pass over new rows. If travel_internal.own_passes contains it, the pass began in this '
+    'database';
 COMMENT ON COLUMN travel_internal.scans.scanned IS 'Snapshot of which every visible row has been evaluated';
 COMMENT ON COLUMN travel_internal.scans.target IS
     'Snapshot of the pass in progress: it evaluates the rows that this snapshot sees and scanned does not';
@@ -2012,6 +2000,35 @@ COMMENT ON COLUMN travel_internal.scans.longest_gap IS
 COMMENT ON COLUMN travel_internal.scans.problem IS
     'Why nothing that the last pass with rows read could be evaluated; NULL if something could';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.scans', '');
+
+-- The snapshots in travel_internal.scans are compared with the transaction numbers of rows to find new rows. Other
+-- servers give the same numbers to other transactions. A pass that continued from the snapshot of another server would
+-- miss rows, and nobody would notice. The rows of this table prove that the last pass of a rule began in this database:
+-- they are not part of a dump, and logical replication does not bring them. A copy of the server's files contains them
+-- together with the events and the next transaction number: after a crash, in a base backup, on a promoted standby,
+-- after pg_upgrade. The system identifier would prove less. All copies of the files share it, and a dump of one copy
+-- can be loaded into another.
+CREATE TABLE travel_internal.own_passes (
+    rule text PRIMARY KEY,
+    name uuid NOT NULL
+);
+COMMENT ON TABLE travel_internal.own_passes IS
+    'The last pass over new rows of each rule, if it began in this database. Neither a dump nor logical replication '
+    'carries the rows';
+COMMENT ON COLUMN travel_internal.own_passes.rule IS 'Rule that is scanned';
+COMMENT ON COLUMN travel_internal.own_passes.name IS 'Value of travel_internal.scans.pass_name when the pass began';
+
+-- A publication FOR ALL TABLES includes the table.
+CREATE FUNCTION travel_internal.skip_replicated() RETURNS trigger
+    LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+COMMENT ON FUNCTION travel_internal.skip_replicated() IS
+    'Trigger function: skips a row that logical replication brings';
+REVOKE ALL ON FUNCTION travel_internal.skip_replicated() FROM PUBLIC;
+CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE ON travel_internal.own_passes
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.skip_replicated();
+ALTER TABLE travel_internal.own_passes ENABLE REPLICA TRIGGER skip_replicated;
+COMMENT ON TRIGGER skip_replicated ON travel_internal.own_passes IS
+    'Skips rows that logical replication brings, because their passes began in another database';
 
 -- The checkpoints of entities and of baseline users. A row describes the state after one event, and is valid until the
 -- next event.
@@ -2490,7 +2507,12 @@ REVOKE ALL ON FUNCTION travel.grant_to(text, text) FROM PUBLIC;
 -- The owner of the extension is an administrator, and can dump and restore the tables.
 SELECT travel.grant_to(pg_catalog.pg_get_userbyid(extowner), 'admin')
 FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
-GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
+-- pg_dump locks every table, also those without rows in the dump, and needs SELECT for that.
+GRANT SELECT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
+GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+-- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
+GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
+    travel_internal.alert_legs TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;
 /* </end connected objects> */
 

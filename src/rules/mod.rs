@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`scan`] | one step, from new rows to written alerts |
 //! | [`progress`] | how far the scans of a rule have come |
+//! | [`snapshot`] | snapshots, which tell new rows by their transactions |
 //! | [`source_queries`], [`source_columns`] | the SQL over a source, and the columns that it returns |
 //! | [`reader`] | rows of a source as located events |
 //! | [`analyst_rows`] | known locations, known transitions and suppressions that analysts entered |
@@ -60,6 +61,7 @@ mod scan;
 mod setting_ranges;
 mod settled_verdicts;
 mod severity;
+mod snapshot;
 mod source_columns;
 mod source_queries;
 mod source_trust;

@@ -5,6 +5,7 @@
 //! found.
 
 use super::definition::{self, Definition};
+use super::snapshot;
 use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
 use super::step_status::is_lock_timeout;
 use crate::pg::errors::{RuleError, ScanError, TravelError};
@@ -26,7 +27,6 @@ pub struct Progress {
     source: Option<String>,
     /// How the pass finds new rows: see [`Arrival::as_str`].
     arrival: Option<String>,
-    system_identifier: Option<i64>,
     /// Snapshots as PostgreSQL writes them: what the last pass had seen at its end, and what this one is about.
     scanned: Option<String>,
     target: Option<String>,
@@ -98,9 +98,8 @@ impl Progress {
             &[Argument::text(rule)],
         );
         let rows = spi::select(
-            "SELECT source, arrival, system_identifier, scanned::text, target::text, arrived, arriving, pass,
-                    evaluate_from,
-                    position, under_way, finished_at IS NOT NULL AS has_finished, newest_event, horizon, pruned_before,
+            "SELECT source, arrival, scanned::text, target::text, arrived, arriving, pass, evaluate_from, position,
+                    under_way, finished_at IS NOT NULL AS has_finished, newest_event, horizon, pruned_before,
                     under_way AND started_at < pg_catalog.statement_timestamp() AS is_resumed,
                     raised, highest::text, pass_events, pass_located
              FROM travel_internal.scans
@@ -108,7 +107,7 @@ impl Progress {
              FOR UPDATE",
             &[Argument::text(rule)],
         );
-        spi::columns!(rows => source, arrival, system_identifier, scanned, target, arrived, arriving, pass, evaluate_from);
+        spi::columns!(rows => source, arrival, scanned, target, arrived, arriving, pass, evaluate_from);
         spi::columns!(rows => position, under_way, has_finished, newest_event, horizon, pruned_before, is_resumed);
         spi::columns!(rows => raised, highest, pass_events, pass_located);
         let Some(row) = rows.first() else {
@@ -118,7 +117,6 @@ impl Progress {
         Ok(Self {
             source: row.string(source)?,
             arrival: row.string(arrival)?,
-            system_identifier: row.i64(system_identifier),
             scanned: row.string(scanned)?,
             target: row.string(target)?,
             arrived: row.i64(arrived),
@@ -139,45 +137,41 @@ impl Progress {
         })
     }
 
-    /// Begins a pass over new rows. It is over all rows if the source or the database cluster is another one than
-    /// before. A cluster that pg_upgrade made of the earlier one is not another one: it has the same transactions.
+    /// Begins a pass over new rows. It is over all rows if the source is another one than before, or if the snapshot of
+    /// the last pass may come from another database, where the same transaction numbers mean other transactions.
     pub fn begin(
         &mut self,
         definition: &Definition,
         queries: &SourceQueries,
         owner: Role,
     ) -> Result<(), TravelError> {
-        spi::execute(
-            "INSERT INTO travel_internal.clusters (id)
-             SELECT pg_catalog.gen_random_uuid() WHERE NOT EXISTS (SELECT FROM travel_internal.clusters)",
-            &[],
-        );
         let rows = spi::select(
             "SELECT pg_catalog.pg_current_snapshot()::text AS snapshot,
                     pg_catalog.pg_current_xact_id()::text AS own_xid,
-                    (SELECT system_identifier FROM pg_catalog.pg_control_system()) AS system,
-                    (SELECT id::text FROM travel_internal.clusters ORDER BY id LIMIT 1) AS cluster,
-                    EXISTS (SELECT FROM travel_internal.scans AS s JOIN travel_internal.clusters AS c ON c.id = s.cluster
-                            WHERE s.rule = $1) AS is_upgraded",
+                    pg_catalog.gen_random_uuid()::text AS pass_name,
+                    EXISTS (SELECT FROM travel_internal.scans AS s JOIN travel_internal.own_passes AS p
+                            ON p.rule = s.rule AND p.name = s.pass_name
+                            WHERE s.rule = $1) AS is_own",
             &[Argument::text(&definition.name)],
         );
-        spi::columns!(rows => snapshot, own_xid, system, cluster, is_upgraded);
+        spi::columns!(rows => snapshot, own_xid, pass_name, is_own);
         let Some(row) = rows.first() else { return Ok(()) };
         let (snapshot, own_xid) =
             (row.text(snapshot)?.unwrap_or_default(), row.text(own_xid)?.unwrap_or_default());
-        let system = row.i64(system);
-        let cluster = row.string(cluster)?;
-        let is_same_cluster = self.system_identifier == system || row.is_true(is_upgraded);
+        let pass_name = row.string(pass_name)?;
         let arrival = queries.arrival.as_str();
         let is_other =
             self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
-        let forgets =
-            is_other || !self.has_finished || (is_exact && (!is_same_cluster || self.scanned.is_none()));
+        self.target = is_exact.then(|| snapshot::with_own(snapshot, own_xid)).flatten();
+        // sql/86_scan.sql says what travel_internal.own_passes proves. If the last snapshot is ahead of the present
+        // one, pg_resetwal has since set back the transaction numbers.
+        let is_continued =
+            row.is_true(is_own) && snapshot::has_reached(self.target.as_deref(), self.scanned.as_deref());
+        let forgets = is_other || !self.has_finished || (is_exact && !is_continued);
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
-        self.target = is_exact.then(|| with_own(snapshot, own_xid)).flatten();
         if let Arrival::Column(column) = &queries.arrival {
             let newest = queries.newest_arrival(column);
             self.arriving = with_rights_of(owner, || spi::select_time(&newest));
@@ -192,7 +186,7 @@ impl Progress {
                 // What came of the earlier source is replaced by what comes of this one.
                 Some(Micros::MIN)
             } else {
-                // It is the same source in another cluster. Verdicts on events that it has lost are kept.
+                // It is the same source, perhaps in another database. Verdicts on events that it has lost are kept.
                 let oldest = with_rights_of(owner, || spi::select_time(&queries.oldest_event()));
                 oldest.map(just_before)
             };
@@ -202,22 +196,20 @@ impl Progress {
             self.horizon = with_rights_of(owner, || spi::select_time(&queries.newest_event()));
         }
         self.source = Some(queries.source.clone());
-        self.system_identifier = system;
         (self.raised, self.highest) = (0, None);
         (self.events, self.located) = (0, 0);
         spi::execute(
             "UPDATE travel_internal.scans
-             SET source = $2, system_identifier = $3, scanned = $4::pg_snapshot, target = $5::pg_snapshot, arrived = $6,
-                 arriving = $7, pass = $8, evaluate_from = $9, position = NULL, under_way = true, newest_event = $10,
-                 horizon = $11, arrival = $12, cluster = $13::uuid,
+             SET source = $2, scanned = $3::pg_snapshot, target = $4::pg_snapshot, arrived = $5, arriving = $6,
+                 pass = $7, evaluate_from = $8, position = NULL, under_way = true, newest_event = $9, horizon = $10,
+                 arrival = $11, pass_name = $12::uuid,
                  raised = 0, highest = NULL, pass_events = 0, pass_located = 0, found_news = false,
-                 newest_past = CASE WHEN $10::timestamptz IS NOT NULL THEN newest_past END,
+                 newest_past = CASE WHEN $9::timestamptz IS NOT NULL THEN newest_past END,
                  news_at = coalesce(news_at, pg_catalog.clock_timestamp()), started_at = pg_catalog.clock_timestamp()
              WHERE rule = $1",
             &[
                 Argument::text(&definition.name),
                 Argument::text(&queries.source),
-                Argument::bigint(system),
                 Argument::optional_text(self.scanned.as_deref()),
                 Argument::optional_text(self.target.as_deref()),
                 Argument::time(self.arrived),
@@ -227,8 +219,14 @@ impl Progress {
                 Argument::time(self.newest_event),
                 Argument::time(self.horizon),
                 Argument::text(arrival),
-                Argument::optional_text(cluster.as_deref()),
+                Argument::optional_text(pass_name.as_deref()),
             ],
+        );
+        spi::execute(
+            "INSERT INTO travel_internal.own_passes (rule, name)
+             SELECT rule, pass_name FROM travel_internal.scans WHERE rule = $1
+             ON CONFLICT (rule) DO UPDATE SET name = excluded.name",
+            &[Argument::text(&definition.name)],
         );
         Ok(())
     }
@@ -404,24 +402,4 @@ impl Progress {
             &[Argument::text(rule)],
         );
     }
-}
-
-/// The snapshot, with the current transaction counted as running: what this transaction inserts later is new to the
-/// next scan. `None` if the text is not a snapshot.
-fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
-    let own: u64 = own_xid.parse().ok()?;
-    let mut parts = snapshot.split(':');
-    let mut xmin: u64 = parts.next()?.parse().ok()?;
-    let mut xmax: u64 = parts.next()?.parse().ok()?;
-    let mut running: std::collections::BTreeSet<u64> =
-        parts.next()?.split(',').filter_map(|xid| xid.parse().ok()).collect();
-    if own >= xmax {
-        // The transactions in between had not begun or not ended when the snapshot was taken.
-        running.extend(xmax..own);
-        xmax = own + 1;
-    }
-    running.insert(own);
-    xmin = running.first().copied().map_or(xmin, |first| xmin.min(first));
-    let running: Vec<String> = running.iter().map(u64::to_string).collect();
-    Some(format!("{xmin}:{xmax}:{}", running.join(",")))
 }

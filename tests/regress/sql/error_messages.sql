@@ -165,6 +165,6 @@ SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
 TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
-    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans;
+    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans, travel_internal.own_passes;
 RESET session_replication_role;
 DROP TABLE trail, ends, mixed, computed, numbered;
