@@ -5,6 +5,7 @@
 #   run_steps [STEP…]                 runs the steps, or all of them
 #   test_folder FOLDER                makes the folder that the fresh Debian gets: the sample, the tests, maybe a server
 #   fresh_debian FOLDER COMMAND…      runs the command in a fresh Debian
+#   builds_again SCRIPT FILE          builds the package with scripts/SCRIPT once more, and compares it with FILE
 #   library_is_clean GLIBC FILE       checks that the library FILE of a package needs no newer C library than GLIBC, such as
 #                                     2.36, and contains nothing that depends on this machine
 #   links_are_whole                   checks the links between the pages of the package in $BUILD/unpacked
@@ -79,6 +80,20 @@ Description: a server for the tests of impossible_travel
 CONTROL
     dpkg-deb --root-owner-group -Zgzip -z1 --build "$tree" "$1" >/dev/null
     rm -rf "$tree"
+}
+
+builds_again() {
+    local other="$WORK/package-again"
+    rm -rf "$other"
+    copy_sources "$other/another-folder"
+    # What another user's old clone may have.
+    chmod -R go= "$other/another-folder"
+    find "$other/another-folder" -exec touch --no-dereference --date=2001-01-01 {} +
+    # The copy has no repository: SOURCE_DATE_EPOCH, which is set here, says the time of its files.
+    "$other/another-folder/scripts/$1" "$other/dist" >/dev/null
+    cmp "$2" "$other/dist/$(basename "$2")" || die "the second build is another file; compare it: diffoscope $2 $other/dist"
+    rm -rf "$other"
+    ok "two builds are one file: $(sha256sum <"$2" | cut -c 1-16)…"
 }
 
 links_are_whole() {

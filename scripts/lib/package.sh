@@ -62,4 +62,6 @@ copy_sources() {
     else
         tar -C "$ROOT" --exclude=./target --exclude=./.work --exclude=./dist -cf - . | tar -C "$1" -xf -
     fi
+    # A checkout has the modes that its user's umask leaves.
+    chmod -R u=rwX,go=rX "$1"
 }
