@@ -16,11 +16,12 @@ out="$(target_dir)/stage"
 rm -rf "$out" "$stage"
 mkdir -p "$stage/lib" "$stage/extension"
 
-# rustc writes the paths of sources into the messages of panics. A later prefix takes precedence over an earlier one. The
-# flags are in the variable of this platform because RUSTFLAGS would replace the flags that cargo pgrx sets itself.
+# rustc writes the paths of sources into the messages of panics. Those of the workspace are relative to this folder. The
+# flags, with which cargo compiles everything again if they change, do not name it: packages of all kinds and versions
+# share cargo's output. They are in the variable of this platform because RUSTFLAGS would replace the flags that cargo
+# pgrx sets itself.
 platform=$(rustc -vV | sed -n 's/^host: //p')
 flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
-flags+=" --remap-path-prefix=$ROOT=/usr/src/impossible_travel"
 flags+=" --remap-path-prefix=$(target_dir)=/usr/src/impossible_travel/target"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 export "CARGO_TARGET_$(printf '%s' "$platform" | tr '[:lower:]-' '[:upper:]_')_RUSTFLAGS=$flags"
