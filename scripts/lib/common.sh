@@ -30,7 +30,7 @@ refuse_fetched_server() {
     case $PG_CONFIG in /usr/lib/postgresql/*) return 0 ;; esac
     [ "${TEST_SERVER:-}" != yes ] || return 0
     [ "$PG_CONFIG" != "$("$ROOT/scripts/postgresql.sh" config "$version" 2>/dev/null)" ] ||
-        die "$PG_CONFIG is a server that is fetched for tests only. Install PostgreSQL $version with its server headers (if apt-get finds none, run make pgdg first), or name another server with PG_CONFIG=/path/to/pg_config"
+        die "PostgreSQL $version is not installed with its server headers, and the server that make fetches is for tests only. Run apt-get install postgresql-$version postgresql-server-dev-$version (if it finds none, run make pgdg first, which adds the repository of postgresql.org), or name another server with PG_CONFIG=/path/to/pg_config"
 }
 
 pg_major() { "$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/'; }
