@@ -108,7 +108,7 @@ PGDATABASE=latin refused 0A000 'CREATE EXTENSION impossible_travel'
 same 'nothing is left of it' 0 "$(PGDATABASE=latin ask "SELECT count(*) FROM pg_namespace
     WHERE nspname LIKE 'travel%'")"
 
-rule "a database's owner who is not a superuser can create, use and drop the extension"
+rule "a database's owner who is not a superuser can create, use, dump and drop the extension"
 export PGDATABASE=postgres
 run_psql --quiet <<'SQL'
     CREATE ROLE owner LOGIN;
@@ -126,6 +126,8 @@ same 'its objects belong to the bootstrap superuser' postgres \
 same 'the owner sees the databases' t "$(as owner ask "SELECT count(*) = 4 FROM travel.geoip_databases()")"
 same 'pg_monitor sees them' t "$(as watcher ask "SELECT count(*) = 4 FROM travel.geoip_databases()")"
 as other refused 42501 'SELECT * FROM travel.geoip_databases()'
+holds 'the owner dumps the database' as owner "$(pg_bin pg_dump)" --file "$SCRATCH/owned.sql" owned
+as owner refused 42501 "INSERT INTO travel_internal.own_passes VALUES ('x', gen_random_uuid())"
 run_psql --quiet --command 'CREATE SCHEMA others AUTHORIZATION other' --command "CREATE TABLE public.document (file text, body text); GRANT SELECT ON public.document TO PUBLIC"
 load_documents "$WORK/sample/cloudtrail" document
 use="SELECT sum(i.inserted) > 0 FROM document, travel.ingest('cloudtrail', body) AS i; SELECT count(*)

@@ -199,8 +199,8 @@ SELECT count(*) AS tables,
 FROM pg_extension AS e
 JOIN pg_class AS c ON c.oid = ANY (e.extconfig)
 WHERE extname = 'impossible_travel' AND relkind = 'r';
--- A dump has no rows of the other table, which proves in which database a scan ran, so only scans write it. pg_dump
--- locks it, for which it needs SELECT.
+-- A dump has no rows of the other table, which proves in which database a scan ran, so only scans write it. Older
+-- releases of pg_dump lock it, for which they need SELECT.
 SELECT c.oid::regclass AS table, has_table_privilege(c.oid, 'SELECT') AS lock,
     has_table_privilege(c.oid, 'INSERT, UPDATE, DELETE, TRUNCATE') AS write
 FROM pg_extension AS e
