@@ -15,17 +15,22 @@ cmp "$ROOT/sql/impossible_travel--$current.sql" "$extensions/impossible_travel--
 
 # A copy of the installation: programs, which find the rest by their own path, and links to the rest.
 copy_installation() {
-    local folder prefix
+    local folder prefix copy="$SCRATCH/copy/package/installation"
     chmod a+rx "$SCRATCH"
     prefix=$("$PG_CONFIG" --bindir)
     while [[ "$("$PG_CONFIG" --sharedir)/" != "$prefix"/* ]]; do prefix=$(dirname "$prefix"); done
+    mkdir -p "$copy"
+    # The programs of a fetched server find their libraries in a folder two levels above the installation.
+    for folder in "$(dirname "$(dirname "$prefix")")"/*.libs; do
+        if [ -d "$folder" ]; then ln -s "$folder" "$SCRATCH/copy"; fi
+    done
     for folder in "$("$PG_CONFIG" --libdir)" "$("$PG_CONFIG" --pkglibdir)" "$("$PG_CONFIG" --sharedir)"; do
         # Debian's libdir is the system's own.
         case $folder in /usr/lib/*-linux-gnu) continue ;; "$prefix"/*) [ -d "$folder" ] || continue ;; *) continue ;; esac
-        mkdir -p "$SCRATCH/installation${folder#"$prefix"}"
-        cp --recursive --symbolic-link --no-clobber "$folder/." "$SCRATCH/installation${folder#"$prefix"}"
+        mkdir -p "$copy${folder#"$prefix"}"
+        cp --recursive --symbolic-link --no-clobber "$folder/." "$copy${folder#"$prefix"}"
     done
-    folder="$SCRATCH/installation$("$PG_CONFIG" --bindir | sed "s|^$prefix||")"
+    folder="$copy$("$PG_CONFIG" --bindir | sed "s|^$prefix||")"
     mkdir -p "$folder"
     cp -L "$("$PG_CONFIG" --bindir)"/{postgres,initdb,pg_ctl,pg_config,psql,createdb,pg_dump,pg_restore} "$folder"
     PG_CONFIG="$folder/pg_config"
