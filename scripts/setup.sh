@@ -25,7 +25,15 @@ can_install() { command -v apt-get && { is_root || { command -v sudo && sudo -v;
 install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"; }
 
 has_pgrx() { [ "$(cargo pgrx --version 2>/dev/null)" = "cargo-pgrx $PGRX_VERSION" ]; }
-has_libclang() { compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' || [ -n "${LIBCLANG_PATH:-}" ]; }
+has_libclang() {
+    local file
+    [ -z "${LIBCLANG_PATH:-}" ] || return 0
+    # Where pgrx looks for it on Debian, Red Hat, openSUSE, Arch and Alpine. libclang-cpp is another library.
+    for file in {/usr/lib*,/usr/lib/*-linux-*,/usr/lib*/llvm*/lib*,"$(llvm-config --libdir 2>/dev/null)"}/libclang{,-[0-9]*}.so*; do
+        [ ! -f "$file" ] || return 0
+    done
+    return 1
+}
 has_cron() { [ -f "$("$PG_CONFIG" --pkglibdir)/pg_cron.so" ]; }
 has_isolation_tester() { [ -x "$(dirname "$("$PG_CONFIG" --pgxs)")/../test/isolation/pg_isolation_regress" ]; }
 has_headers() { [ -f "$("$PG_CONFIG" --includedir-server)/postgres.h" ]; }
@@ -83,6 +91,7 @@ if [ ${#packages[@]} -gt 0 ] && ! can_install; then
         printf '  %-28s %s\n' "${packages[$i]}" "${missing[$i]}" >&2
     done
     printf 'On Debian or Ubuntu: apt-get install %s\n' "${packages[*]}" >&2
+    has_libclang || printf 'If libclang is installed, set LIBCLANG_PATH to the folder of libclang.so.\n' >&2
     exit 1
 fi
 if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; then
