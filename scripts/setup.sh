@@ -110,6 +110,9 @@ if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; the
     done
     remove_drop_in
     trap - EXIT
+    if [[ " ${packages[*]} " = *" postgresql-${version:-} "* ]]; then
+        note "PostgreSQL $version is installed without a cluster. To create one: sudo pg_createcluster $version main --start"
+    fi
 fi
 
 if [ "$PG_CONFIG" = "$("$ROOT/scripts/postgresql.sh" config "${PG:-15}")" ]; then
