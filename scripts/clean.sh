@@ -7,14 +7,21 @@
 . "$ROOT/scripts/lib/server.sh"
 cd "$ROOT"
 
-for folder in "$SERVERS"/*/; do
-    [ -d "$folder" ] || continue
-    server_at "$(basename "$folder")"
-    server_drop
-done
-rm -rf "${SERVERS:?}" "${WORK:?}" "${ROOT:?}/dist"
+stays() { note "$1 stays, because it belongs to another user"; }
+
+if servers_are_own; then
+    for folder in "$SERVERS"/*/; do
+        [ -d "$folder" ] || continue
+        server_at "$(basename "$folder")"
+        server_drop
+    done
+    rm -rf "${SERVERS:?}"
+elif [ -e "$SERVERS" ] || [ -L "$SERVERS" ]; then
+    stays "$SERVERS"
+fi
+rm -rf "${WORK:?}" "${ROOT:?}/dist"
 cargo clean
 for folder in /var/lib/impossible_travel/{debian,container*} /var/tmp/impossible_travel-container*; do
     [ -d "$folder" ] || continue
-    if [ -O "$folder" ]; then rm -rf --one-file-system "$folder"; else note "$folder stays, because it belongs to another user"; fi
+    if [ -O "$folder" ]; then rm -rf --one-file-system "$folder"; else stays "$folder"; fi
 done

@@ -49,10 +49,10 @@ step_core() { cargo test --quiet --workspace --exclude impossible_travel; }
 # The tests inside the extension. Their server must not run as root, and its user must own the parent of its folder.
 step_pgrx() {
     local home="$SERVERS/pgrx"
-    [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
+    servers_folder
     as_server rm -rf "$home/pgdata"
     rm -rf "$home" && mkdir -m 0700 "$home"
-    if is_root; then chown postgres "$home"; fi
+    if is_root; then chown --no-dereference postgres "$home"; fi
     local sudo=()
     # --runas also installs through sudo, which a user who does not own PostgreSQL's folders needs.
     if is_root || ! [ -w "$("$PG_CONFIG" --pkglibdir)" ]; then sudo=(--runas "$(server_user)"); fi

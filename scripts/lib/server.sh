@@ -30,13 +30,22 @@ as_server() {
     fi
 }
 
+# Whether the folder of the servers, and the link that may lead to it, belong to the caller. Others can create it first,
+# because its name is predictable, and could put links in place of the files in it.
+servers_are_own() { [ -O "$SERVERS" ] && [ "$(stat --format %u "$SERVERS")" = "$(id -u)" ]; }
+
+# Makes the folder of the servers, if it does not exist yet.
+servers_folder() {
+    [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
+    servers_are_own || die "$SERVERS belongs to another user; set TRAVEL_SERVERS to a folder of yours"
+}
+
 server_start() {
     server_at "$1"
     shift
-    server_drop
-    # Without -p: a folder that another user created here must not be used.
-    [ -d "$SERVERS" ] || mkdir -m 0711 "$SERVERS"
-    [ -O "$SERVERS" ] || die "$SERVERS belongs to another user; set TRAVEL_SERVERS to a folder of yours"
+    servers_folder
+    server_stop
+    rm -rf "${SERVER_DIR:?}"
     mkdir -m 0700 "$SERVER_DIR" "$SERVER_DIR/socket" "$SERVER_DIR/files"
     if is_root; then
         getent passwd postgres >/dev/null || die 'root runs the server as the user postgres, which does not exist'
