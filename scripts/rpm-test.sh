@@ -26,7 +26,7 @@ need_tools rpm=rpm
 
 version=$(pg_major)
 package="impossible_travel_$version"
-rpm="$DIST/$package-$(package_version)-1PGDG.$(rpm --eval '%_arch').rpm"
+rpm="$DIST/$package-$(package_version)-1$(rpm --eval '%{?dist}').$(rpm --eval '%_arch').rpm"
 
 build() { "$ROOT/scripts/rpm.sh"; }
 
@@ -48,11 +48,22 @@ contents() {
     library_is_clean 2.34 <(rpm2cpio "$rpm" | cpio --quiet --extract --to-stdout "./usr/pgsql-$version/lib/impossible_travel.so")
     rm -rf "$BUILD/unpacked" && mkdir -p "$BUILD/unpacked"
     (cd "$BUILD/unpacked" && rpm2cpio "$rpm" | cpio --quiet --extract --make-directories)
+    license_is_complete
     links_are_whole
     requires=$(rpm --query --requires --package "$rpm")
     grep -qx "postgresql$version-server" <<<"$requires" || die "$package does not require the server"
     rpmlint --strict --config "$ROOT/packaging/rpm/rpmlint.toml" "$rpm"
     ok "rpmlint; the package requires postgresql$version-server and $(grep -o 'GLIBC_[0-9.]*' <<<"$requires" | sort -V | tail -n 1)"
+}
+
+# The tag License is written by hand. It must name the licenses of the copyright file, where MIT has Debian's name Expat.
+license_is_complete() {
+    local tag file
+    tag=$(rpm --query --queryformat '%{LICENSE}' --package "$rpm" | tr -d '()' | tr ' ' '\n' | grep -vxE 'AND|OR' | sort -u)
+    file=$(sed -n 's/^License: //p' "$BUILD/unpacked/usr/share/licenses/$package/copyright" | tr -d ',' | tr ' ' '\n' |
+        grep -vxE 'and|or' | sed 's/^Expat$/MIT/' | sort -u)
+    [ "$tag" = "$file" ] || die "the tag License and the copyright file differ: $(diff <(echo "$tag") <(echo "$file") | grep '^[<>]')"
+    ok "the tag License names the licenses of the copyright file: $(paste -s -d ' ' <<<"$tag")"
 }
 
 reproduce() { builds_again rpm.sh "$rpm"; }
