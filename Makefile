@@ -18,6 +18,7 @@ help: ## list the targets
 	@echo
 	@echo "  PG          the version of PostgreSQL to build for, install into and test with: 15 (default), 16, 17 or 18"
 	@echo "  PG_CONFIG   the pg_config of another server to do so with"
+	@echo "  STEP        deb-test, rpm-test: only one of build, contents, reproduce and install"
 	@echo "  CLOUDTRAIL  demo, psql: a folder of CloudTrail files (default: the sample)"
 	@echo "  GEOIP       demo, psql: a folder of GeoIP databases, or one file (default: the sample)"
 	@echo "  REAL_DATA   test: a folder of real CloudTrail files and GeoIP databases, if you have them"
@@ -55,13 +56,13 @@ deb: ## build the Debian package for PG into dist/
 	@scripts/deb.sh
 
 deb-test: ## build the Debian package, build it again elsewhere, install it in a fresh Debian and use it (20 minutes)
-	@scripts/deb-test.sh
+	@scripts/deb-test.sh $(STEP)
 
 rpm: ## build the RPM for PG into dist/
 	@scripts/rpm.sh
 
 rpm-test: ## the same as deb-test with the RPM
-	@scripts/rpm-test.sh
+	@scripts/rpm-test.sh $(STEP)
 
 .PHONY: container container-test lint lint-workflows lint-container pgdg
 
