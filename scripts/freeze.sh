@@ -2,14 +2,16 @@
 # Writes or checks the frozen install script, sql/impossible_travel--VERSION.sql: what CREATE EXTENSION runs.
 #
 #   scripts/freeze.sh            writes the script of the current version from the files of sql/ (make freeze)
-#   scripts/freeze.sh --check    fails if that script does not follow the files of sql/, or if a released script changed
+#   scripts/freeze.sh --check    fails if that script does not follow the files of sql/, or if a released script or what
+#                                a released version stored (tests/fixtures/VERSION) changed
 #   scripts/freeze.sh --print    prints the script
 #
 # The script is the file that `cargo pgrx install` writes next to the library; the test e2e/upgrade compares the two on
 # each version of PostgreSQL. It follows the sources until its version is released. From then on it never changes,
 # because databases that were created with it exist, and later versions are tested with upgrades from it.
 # `make release` lists the digest of each released script in sql/released.sha256. In a git repository with the tags of the
-# releases, --check also compares the scripts with these tags, because the list can change together with a script.
+# releases, --check also compares the scripts with these tags, because the list can change together with a script, and
+# the fixtures, of which there is no list.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 cd "$ROOT"
@@ -42,7 +44,8 @@ S
     printf '\n'
 }
 
-# The scripts of each release that this commit follows are as its tag has them. A clone without tags has only the list.
+# The scripts and the fixtures of each release that this commit follows are as its tag has them. A clone without tags has
+# only the list of the scripts.
 as_tagged() {
     local tags tag changed
     if ! tags=$(git tag --merged HEAD --list 'v[0-9]*' 2>/dev/null); then
@@ -54,6 +57,11 @@ as_tagged() {
         changed=$(git diff --name-only --no-renames --diff-filter=MDT "$tag" -- 'sql/impossible_travel--*.sql') || return 1
         if [ -n "$changed" ]; then
             complain "a released script changed since $tag: $(paste -s -d ' ' <<<"$changed"). Databases exist that were created with it: restore it (git checkout $tag -- sql/FILE), and put the change into the next version"
+            return 1
+        fi
+        changed=$(git diff --name-only --no-renames --diff-filter=MDT "$tag" -- "tests/fixtures/${tag#v}") || return 1
+        if [ -n "$changed" ]; then
+            complain "what a released version stored changed since $tag: $(paste -s -d ' ' <<<"$changed"). Later versions must read it as it was: git checkout $tag -- tests/fixtures/${tag#v}"
             return 1
         fi
     done

@@ -20,6 +20,12 @@ for fixture in "$ROOT"/tests/fixtures/*/; do
     "$(pg_bin createdb)" "of_$of"
     export PGDATABASE="of_$of"
     run_psql --quiet --output /dev/null --file "$fixture/dump.sql"
+    if [ "$of" = "$("$ROOT/scripts/version.sh")" ]; then
+        # A column that was added after the dump was made has its default, which the rest of this test would accept.
+        "$(pg_bin pg_dump)" | grep '^COPY ' | LC_ALL=C sort >"$SCRATCH/columns"
+        grep '^COPY ' "$fixture/dump.sql" | LC_ALL=C sort | diff - "$SCRATCH/columns" ||
+            fail "tests/fixtures/$of does not have the tables and columns of this version. Run tests/fixtures/write.sh"
+    fi
     results >"$SCRATCH/before"
     same 'results of each kind' 'alert move place verdict' "$(grep -oE '^[a-z]+' "$SCRATCH/before" | sort -u | paste -s -d ' ')"
     same 'checkpoints of both kinds' t "$(ask "SELECT (SELECT count(*) > 5 FROM travel_internal.entity_states)

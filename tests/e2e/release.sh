@@ -103,6 +103,15 @@ echo 'SELECT 1;' >>sql/10_geodesy.sql
 [[ $said = *'Set the next version'* ]] || fail "$said"
 git checkout --quiet sql
 
+rule 'what a released version stored never changes'
+echo '\.' >>"tests/fixtures/$current/dump.sql"
+! said=$(scripts/freeze.sh --check 2>&1) || fail 'a change of what a released version stored must be seen'
+[[ $said = *"stored changed since v$current: tests/fixtures/$current/dump.sql"* ]] || fail "$said"
+git checkout --quiet tests/fixtures
+scripts/freeze.sh --check
+! said=$(tests/fixtures/write.sh 2>&1) || fail 'what a released version stored must not be written anew'
+[[ $said = *"$current is released"* ]] || fail "$said"
+
 rule 'the next release needs an upgrade script from the one before, and what it stores'
 scripts/version.sh 9.9.9
 same 'the version in Cargo.lock' 7 "$(grep -c '^version = "9\.9\.9"$' Cargo.lock)"
