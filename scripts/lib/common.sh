@@ -22,7 +22,7 @@ die() { complain "$@"; exit 1; }
 is_root() { [ "$(id -u)" = 0 ]; }
 as_root() { if is_root; then "$@"; else sudo "$@"; fi; }
 
-# Ends the script if the server is one that scripts/postgresql.sh fetches, which is good for tests only. Tests set
+# Ends the script if the server is one that scripts/postgresql.sh fetches, which is for tests only. Tests set
 # TEST_SERVER=yes.
 refuse_fetched_server() {
     local version=${PG_CONFIG%/bin/pg_config}

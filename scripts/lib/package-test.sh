@@ -29,7 +29,7 @@ suite() { case $(pg_major) in 17) printf trixie ;; *) printf bookworm ;; esac; }
 
 fresh_debian() {
     need_tools debootstrap=debootstrap
-    # The keys by which debootstrap checks Debian's packages. They are a file and no command.
+    # The keys by which debootstrap checks Debian's packages. They are a file, not a command.
     [ -f /usr/share/keyrings/debian-archive-keyring.gpg ] || need_tools debian-archive-keyring=
     as_root env PG_CONFIG="$PG_CONFIG" "$ROOT/scripts/debian-root.sh" "$(suite)" "$@"
 }

@@ -21,7 +21,7 @@ pub fn with_own(snapshot: &str, own_xid: &str) -> Option<String> {
     Some(format!("{xmin}:{xmax}:{}", running.join(",")))
 }
 
-/// Returns whether a snapshot can be a later one of the same database than an earlier one. A database never takes back a
+/// Returns whether `later` can be a later snapshot of the same database as `earlier`. A database never takes back a
 /// transaction number, so if the earlier one knows a number that the later one does not, it is from elsewhere.
 pub fn has_reached(later: Option<&str>, earlier: Option<&str>) -> bool {
     let next = |snapshot: &str| snapshot.split(':').nth(1)?.parse::<u64>().ok();

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A dump holds the whole state of detection rules. In the database where it is restored, scans go on where they were.
+# A dump holds the whole state of detection rules. In the database where it is restored, scans continue where they stopped.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 

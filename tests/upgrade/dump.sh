@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A dump of one version of PostgreSQL restores into a later one, where scans go on.
+# A dump of one version of PostgreSQL restores into a later one, where scans continue.
 # shellcheck source=tests/upgrade/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# pg_upgrade keeps everything, and scans go on as they would have on the old server.
+# pg_upgrade keeps everything, and scans continue as they would have on the old server.
+#
+# The old server is 15.5 and not Debian's 15.20, which stores the option pg_attver with the columns of tables. pg_upgrade and
+# newer releases of pg_dump cannot read that option, with or without the extension. scripts/postgresql.sh fetches 15.5.
 # shellcheck source=tests/upgrade/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 //! The time at which the files of a setting last changed, or the paths that lead to them. Where nothing can be written,
-//! the processes of a statement agree on the files that were there before it began, and this time tells.
+//! the processes of a statement agree on the files that were there before it began, and this time tells which files those are.
 
 use crate::source;
 use std::fs::{self, Metadata};

@@ -28,7 +28,7 @@ pub struct Warning {
     pub detail: String,
     /// The file or folder that the message names.
     pub path: String,
-    /// Whether it tells that something cannot be written, and not that a file is bad.
+    /// Whether the warning is about a failed write rather than a bad file.
     pub is_of_disk: bool,
 }
 

@@ -7,7 +7,7 @@
 //!
 //! If the disk is full, the files themselves take the place of copies, and each process reads them into its memory. If
 //! not even a generation can be published, each process is *alone*, and uses the files that were there before the
-//! statement began. A process that comes too late to tell fails, and the next statement finds the files settled.
+//! statement began. A process that cannot tell whether a file changed in time raises an error. The next statement succeeds.
 //!
 //! Space on the disk, copies and manifests come and go while a statement runs. A process that publishes a generation for
 //! its own statement therefore does not know whether others were alone, or used copies that have been removed since. It
@@ -71,7 +71,7 @@ const MEMORY_RETRY_US: i64 = 300_000_000;
 /// tick. This holds for local file systems.
 const TICK_US: i64 = 20_000;
 
-/// A change time this far in the future is no matter of rounding.
+/// A change time this far in the future is more than a rounding error.
 const FUTURE_US: i64 = 3_000_000;
 
 const POLL: Duration = Duration::from_millis(10);

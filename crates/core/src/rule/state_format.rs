@@ -1,4 +1,4 @@
-//! The version of the form in which the states of a rule are stored.
+//! The format version of a rule's stored states.
 
 use serde::{Deserialize, Serialize};
 
