@@ -10,6 +10,8 @@
 # its processes, and no service is started for it. Only root may run this script.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/debian.sh
+. "$ROOT/scripts/lib/debian.sh"
 
 # Only root may write here: root runs what is in these files.
 BASES=/var/lib/impossible_travel/debian
@@ -35,11 +37,9 @@ if [ ! -f "$BASES/$suite.tar" ]; then
     # Other users enter the folder above it, whatever umask the caller has: it also has the fetched servers.
     (umask 022 && mkdir -p "$BASES")
     log=$(mktemp "$BASES/log.XXXXXX")
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
     # Without --force-check-gpg, debootstrap accepts packages without a signature if it finds no keyring.
     debootstrap --force-check-gpg --keyring="$KEYRING" --variant=minbase --include=ca-certificates "$suite" "$root" \
-        "${mirror:-http://deb.debian.org/debian}" >"$log" 2>&1 ||
+        "$(debian_mirror)" >"$log" 2>&1 ||
         { tail -n 20 "$log" >&2; rm -f "$log"; die "debootstrap $suite failed"; }
     rm -f "$log"
     # A proxy of this machine's apt is one of that Debian, too.

