@@ -20,7 +20,8 @@ elif [ -e "$SERVERS" ] || [ -L "$SERVERS" ]; then
     stays "$SERVERS"
 fi
 rm -rf "${WORK:?}" "${ROOT:?}/dist"
-cargo clean
+# The user who only installs need not have Rust.
+if command -v cargo >/dev/null; then cargo clean; else rm -rf "${ROOT:?}/target"; fi
 for folder in /var/lib/impossible_travel/{debian,container*} /var/tmp/impossible_travel-container*; do
     [ -d "$folder" ] || continue
     if [ -O "$folder" ]; then rm -rf --one-file-system "$folder"; else stays "$folder"; fi
