@@ -25,9 +25,10 @@ flags="--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/usr/src/cargo"
 flags+=" --remap-path-prefix=$(target_dir)=/usr/src/impossible_travel/target"
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 export "CARGO_TARGET_$(printf '%s' "$platform" | tr '[:lower:]-' '[:upper:]_')_RUSTFLAGS=$flags"
-# The few lines of C in pgrx have a message with their path, too. The flags replace those of debhelper and rpmbuild, which
-# differ: cargo would compile everything again for the other package.
+# The few lines of C in pgrx have messages with their path, too, and with those of the server's headers. The flags replace
+# those of debhelper and rpmbuild, which differ: cargo would compile everything again for the other package.
 CFLAGS="-O2 -fstack-protector-strong -ffile-prefix-map=$(target_dir)=/usr/src/impossible_travel/target"
+CFLAGS+=" -ffile-prefix-map=$("$PG_CONFIG" --includedir-server)=/usr/src/postgresql"
 export CFLAGS
 # cargo pgrx would update a Cargo.lock that does not fit Cargo.toml.
 cargo metadata --locked --format-version 1 >/dev/null

@@ -109,6 +109,7 @@ library_is_clean() {
     file --brief "$copy" | grep -q ', stripped$' || die "the library is not stripped: $(file --brief "$copy")"
     if readelf --dynamic "$copy" | grep -E 'RPATH|RUNPATH'; then die 'the library has a RUNPATH'; fi
     found=$(strings --all --bytes 6 "$copy" | grep -F -e "$HOME/" -e "$ROOT" -e "$WORK" -e "$(dirname "$("$PG_CONFIG" --bindir)")/" \
+        -e "$("$PG_CONFIG" --includedir-server)/" \
         -e "${CARGO_HOME:-$HOME/.cargo}" -e /home/ | head -n 5) || true
     [ -z "$found" ] || die "the library contains paths of this machine: $found"
     glibc=$(objdump --dynamic-syms "$copy" | grep -o 'GLIBC_[0-9.]*' | sort --version-sort | tail -n 1) ||
