@@ -111,7 +111,7 @@ if [ ${#packages[@]} -gt 0 ] || { [ ${#wished[@]} -gt 0 ] && can_install; }; the
     remove_drop_in
     trap - EXIT
     if [[ " ${packages[*]} " = *" postgresql-${version:-} "* ]]; then
-        note "PostgreSQL $version is installed without a cluster. To create one: sudo pg_createcluster $version main --start"
+        note "PostgreSQL $version is installed without a cluster. To create one: sudo pg_createcluster --encoding UTF8 $version main --start"
     fi
 fi
 
