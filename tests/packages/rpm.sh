@@ -6,6 +6,8 @@ set -euo pipefail
 
 version=$1
 package=impossible_travel_$version
+# A server that is packaged for the test has no psql in /usr/bin.
+export PATH="/usr/pgsql-$version/bin:$PATH"
 
 die() { printf 'rpm.sh: %s\n' "$*" >&2; exit 1; }
 ok() { printf 'ok - %s\n' "$*"; }
