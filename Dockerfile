@@ -26,12 +26,14 @@ ENV RUSTUP_HOME=/usr/local/rustup \
     PG_CONFIG=/usr/lib/postgresql/${PG}/bin/pg_config \
     PATH=/usr/local/cargo/bin:$PATH
 WORKDIR /build
-# A step of its own, which changes of the sources do not repeat: it builds cargo-pgrx, which takes minutes.
+# A step of its own, which changes of the sources do not repeat: it builds cargo-pgrx, which takes minutes. A build may
+# mount the certificate authorities of its network in /usr/local/share/ca-certificates.
 COPY scripts/setup.sh scripts/postgresql.sh scripts/
 COPY scripts/lib scripts/lib
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends ca-certificates python3 && \
+    update-ca-certificates && \
     scripts/setup.sh && \
     rm -rf /var/lib/apt/lists/*
 COPY . .

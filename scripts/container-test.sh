@@ -40,7 +40,7 @@ buildah() { TMPDIR="$STORE" command buildah --root "$STORE/images" --runroot "$S
 finish() {
     local status=$?
     if [ -n "$server" ]; then stop || true; fi
-    [ "$status" = 0 ] || tail -n 40 "$STORE/log" >&2 || true
+    if [ "$status" != 0 ] && [ -f "$STORE/log" ]; then tail -n 40 "$STORE/log" >&2; fi
     buildah rm --all >/dev/null 2>&1 || true
     ip netns delete "$NETWORK" 2>/dev/null || true
     if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"; else rm -rf "$STORE"; fi
