@@ -36,11 +36,15 @@ esac
 library="$("$PG_CONFIG" --pkglibdir)/impossible_travel.so"
 extensions="$("$PG_CONFIG" --sharedir)/extension"
 
-if [ "${1:-}" = --build ]; then
-    is_built && exit
+build() {
     rm -rf "$built" "$built.sources"
     cargo pgrx package --profile "$profile" --package impossible_travel --pg-config "$PG_CONFIG" \
         --no-default-features --features "pg$(pg_major)" --out-dir "$built"
+}
+
+if [ "${1:-}" = --build ]; then
+    is_built && exit
+    build
     sources >"$built.sources"
     exit
 fi
@@ -67,14 +71,14 @@ if ! [ -w "$("$PG_CONFIG" --pkglibdir)" ] || ! [ -w "$extensions" ]; then
     sudo=(sudo)
 fi
 if [ "${1:-}" = '' ] && is_built; then
-    # install replaces a library that a server has open instead of writing into it.
-    "${sudo[@]}" install -m 755 "$built$library" "$library"
-    "${sudo[@]}" install -m 644 "$built$extensions"/impossible_travel* "$extensions/"
-    note "Installed the build of make all into the server of $PG_CONFIG"
+    note "Installing the build of make all into the server of $PG_CONFIG"
 else
-    cargo pgrx install --profile "$profile" --package impossible_travel --pg-config "$PG_CONFIG" \
-        --no-default-features --features "pg$(pg_major)" "${sudo[@]/#/--}"
+    build
 fi
+# install replaces a library that a server has open instead of writing into it. Unlike cargo pgrx install, it lets the
+# server's user read the files, whatever umask the caller has.
+"${sudo[@]}" install -m 755 "$built$library" "$library"
+"${sudo[@]}" install -m 644 "$built$extensions"/impossible_travel* "$extensions/"
 mkdir -p "$WORK"
 # Root may have installed before, and the file is root's then.
 rm -f "$stamp"
