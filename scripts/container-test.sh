@@ -43,7 +43,7 @@ finish() {
     if [ "$status" != 0 ] && [ -f "$STORE/log" ]; then tail -n 40 "$STORE/log" >&2; fi
     buildah rm --all >/dev/null 2>&1 || true
     ip netns delete "$NETWORK" 2>/dev/null || true
-    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"; else rm -rf "$STORE"; fi
+    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE"/{data,other,geoip,output}; else rm -rf "$STORE"; fi
 }
 
 # A container in a chroot has the network of buildah's process: in_network ARGUMENT…
@@ -132,8 +132,18 @@ stop() {
     buildah rm "$container" >/dev/null
 }
 
-# Runs a command in the container that runs.
-inside() { in_network run "${options[@]}" "$container" -- "$@"; }
+# Runs a command in the container that runs. It prints into files of this machine, because buildah on a busy machine was
+# seen to lose what a command printed.
+inside() {
+    local status=0
+    rm -f "$STORE/output"/*
+    # shellcheck disable=SC2016 # the inner shell expands these
+    in_network run "${options[@]}" --volume "$STORE/output:/output" "$container" -- \
+        sh -c '"$@" >/output/stdout 2>/output/stderr' sh "$@" || status=$?
+    cat "$STORE/output/stderr" >&2
+    cat "$STORE/output/stdout"
+    return $status
+}
 
 # The image's health check.
 healthy() {
@@ -189,7 +199,8 @@ if [ -z "${RUST:-}" ]; then
 fi
 build
 note "size: $(buildah images --format '{{.Size}}' "$IMAGE")"
-rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"
+rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip" "$STORE/output"
+mkdir -m 1777 "$STORE/output"
 ip netns add "$NETWORK"
 ip -netns "$NETWORK" link set lo up
 ip -netns "$NETWORK" address add "$ADDRESS/32" dev lo
