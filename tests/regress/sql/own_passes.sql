@@ -35,8 +35,8 @@ SELECT * FROM state;
 DELETE FROM travel_internal.own_passes WHERE rule = 'moved';
 CALL travel.scan('moved');
 SELECT * FROM state;
--- The progress of a copy of this server is loaded, which has the same system identifier. There a scan evaluated a row of
--- the transaction number that the new row has here.
+-- The progress of a copy of this server is loaded, which has the same system identifier. There a scan evaluated a row
+-- with the transaction number that the new row has here.
 DO $$ BEGIN PERFORM stay(4); END $$;
 UPDATE travel_internal.scans SET pass_name = gen_random_uuid(), scanned = pg_current_snapshot();
 CALL travel.scan('moved');
