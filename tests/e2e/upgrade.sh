@@ -64,8 +64,12 @@ choose_everything() {
 }
 everything() { ask "$(cat "$SCRATCH/query") ORDER BY 1"; }
 
-# A dump as text, without the key of \restrict, which is another one in each dump.
-dump_text() { "$(pg_bin pg_dump)" "$1" | grep -v -E '^\\(un)?restrict '; }
+# The dump of a database: its schema, and then all lines of the dump, sorted, because the rows of a table have no order.
+# The key of \restrict is another one in each dump.
+dump_text() {
+    "$(pg_bin pg_dump)" --schema-only "$1" | grep -v -E '^\\(un)?restrict '
+    "$(pg_bin pg_dump)" "$1" | grep -v -E '^\\(un)?restrict ' | LC_ALL=C sort
+}
 
 # What the catalog says of the members of the extension, and of what belongs to them.
 catalog() { run_psql --quiet --no-align --tuples-only --file "$ROOT/tests/e2e/upgrade_catalog.sql"; }
