@@ -43,7 +43,7 @@ finish() {
     if [ "$status" != 0 ] && [ -f "$STORE/log" ]; then tail -n 40 "$STORE/log" >&2; fi
     buildah rm --all >/dev/null 2>&1 || true
     ip netns delete "$NETWORK" 2>/dev/null || true
-    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE"/{data,other,geoip,output}; else rm -rf "$STORE"; fi
+    if [ "${KEEP:-}" = yes ]; then rm -rf "$STORE"/{data,other,geoip}; else rm -rf "$STORE"; fi
 }
 
 # A container in a chroot has the network of buildah's process: in_network ARGUMENT…
@@ -113,10 +113,10 @@ start() {
     container=$(buildah from "$IMAGE")
     # The image's folder of data has the owner that a new volume gets.
     if [ ! -d "$data" ]; then cp -a "$(buildah mount "$container")/var/lib/postgresql" "$data"; fi
-    options=(--isolation chroot --volume "$data:/var/lib/postgresql" "$@")
     # The lock ends with this script.
     # shellcheck disable=SC2046 # words
-    in_network run "${options[@]}" "$container" -- $(command_of_image) >"$STORE/log" 2>&1 </dev/null 9>&- &
+    in_network run --isolation chroot --volume "$data:/var/lib/postgresql" "$@" "$container" -- \
+        $(command_of_image) >"$STORE/log" 2>&1 </dev/null 9>&- &
     server=$!
     waits_until healthy
 }
@@ -132,17 +132,30 @@ stop() {
     buildah rm "$container" >/dev/null
 }
 
-# Runs a command in the container that runs. It prints into files of this machine, because buildah on a busy machine was
-# seen to lose what a command printed.
+# The first process of the container that runs.
+first_process() {
+    local processes=$server process
+    while [ -n "$processes" ]; do
+        for process in $processes; do
+            if [ "$(readlink "/proc/$process/root")" != / ]; then
+                # The first one there is buildah's own, which waits for the other.
+                pgrep --parent "$process"
+                return
+            fi
+        done
+        processes=$(pgrep --parent "${processes//$'\n'/,}") || return
+    done
+}
+
+# Runs a command in the container that runs, as the image's user and with the container's environment. `buildah run` would
+# start a second container on the same folders, and on a busy machine was seen to lose its output and its volumes.
 inside() {
-    local status=0
-    rm -f "$STORE/output"/*
-    # shellcheck disable=SC2016 # the inner shell expands these
-    in_network run "${options[@]}" --volume "$STORE/output:/output" "$container" -- \
-        sh -c '"$@" >/output/stdout 2>/output/stderr' sh "$@" || status=$?
-    cat "$STORE/output/stderr" >&2
-    cat "$STORE/output/stdout"
-    return $status
+    local process environment
+    process=$(first_process) || return
+    mapfile -d '' -t environment <"/proc/$process/environ"
+    nsenter --target "$process" --mount --net --root --wd=/ -- \
+        chroot --userspec="$(configured '{{.Docker.Config.User}}')" / \
+        env --ignore-environment "${environment[@]}" "$@"
 }
 
 # The image's health check.
@@ -199,8 +212,7 @@ if [ -z "${RUST:-}" ]; then
 fi
 build
 note "size: $(buildah images --format '{{.Size}}' "$IMAGE")"
-rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip" "$STORE/output"
-mkdir -m 1777 "$STORE/output"
+rm -rf "$STORE/data" "$STORE/other" "$STORE/geoip"
 ip netns add "$NETWORK"
 ip -netns "$NETWORK" link set lo up
 ip -netns "$NETWORK" address add "$ADDRESS/32" dev lo
