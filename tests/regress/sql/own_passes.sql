@@ -19,7 +19,7 @@ DO $$ BEGIN PERFORM stay(1); PERFORM stay(2); END $$;
 INSERT INTO travel.rules (name, source, baseline) VALUES ('moved', 'moved', false);
 CALL travel.scan('moved');
 SELECT * FROM state;
--- In the same database a pass reads what is new, also within one transaction.
+-- Within one database, each pass reads only the new rows, even if several passes run in one transaction.
 DO $$ BEGIN PERFORM stay(3); END $$;
 CALL travel.scan('moved');
 SELECT * FROM state;
