@@ -554,6 +554,17 @@ fn replaced_on_a_full_disk() -> (Scene, Store) {
     (scene, leader)
 }
 
+/// A scene in which a leader uses a stored copy of a file, and then the disk was filled up and the file replaced.
+fn replaced_with_a_copy(writer: Writer) -> (Scene, Store) {
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &of("London"));
+    let mut leader = scene.process();
+    scene.ask(&mut leader);
+    leader.writer = writer;
+    scene.rename_over("a.mmdb", &of("Paris"));
+    (scene, leader)
+}
+
 #[test]
 fn on_a_full_disk_leader_and_workers_use_the_file_that_was_there_before_the_statement() {
     let (scene, mut leader) = replaced_on_a_full_disk();
@@ -625,12 +636,7 @@ fn a_process_that_is_alone_joins_the_others_when_one_of_them_can_write() {
 
 #[test]
 fn a_leader_does_not_stay_with_a_copy_that_workers_can_no_longer_open() {
-    let scene = Scene::new();
-    scene.copy_over("a.mmdb", &of("London"));
-    let mut leader = scene.process();
-    scene.ask(&mut leader);
-    leader.writer = very_full_disk;
-    scene.rename_over("a.mmdb", &of("Paris"));
+    let (scene, mut leader) = replaced_with_a_copy(very_full_disk);
     scene.pass(SECOND);
     assert_eq!(scene.ask(&mut leader).0.as_deref(), Some("London"), "there is no room for another copy");
     fs::remove_file(scene.folder().join(&scene.copies()[0])).unwrap();
@@ -749,12 +755,7 @@ fn a_process_that_has_a_copy_open_notices_in_the_next_statement_that_it_was_remo
 
 #[test]
 fn a_new_file_is_not_used_by_a_statement_of_which_a_process_could_not_log_its_check() {
-    let scene = Scene::new();
-    scene.copy_over("a.mmdb", &of("London"));
-    let mut leader = scene.process();
-    scene.ask(&mut leader);
-    leader.writer = copy_on_write_full_disk;
-    scene.rename_over("a.mmdb", &of("Paris"));
+    let (scene, mut leader) = replaced_with_a_copy(copy_on_write_full_disk);
     scene.pass(3600 * SECOND);
     let statement_us = scene.now.get();
     assert_eq!(scene.ask_at(&mut leader, statement_us).0.as_deref(), Some("London"));
