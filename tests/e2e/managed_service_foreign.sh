@@ -1,25 +1,14 @@
 #!/usr/bin/env bash
 # A server of one's own evaluates events that are in a managed service through a foreign table, which is one of the three
 # ways of docs/install.md. managed_service.sh tests the others.
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/managed_service_lib.sh
+. "$(dirname "$0")/managed_service_lib.sh"
 
 [ -f "$("$PG_CONFIG" --sharedir)/extension/postgres_fdw.control" ] ||
     skip "postgres_fdw is not installed for $PG_CONFIG"
 
-start e2e-managed-service-foreign \
-    "impossible_travel.geoip_path = '$SERVERS/e2e-managed-service-foreign/files/geoip'"
-server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
-"$(pg_bin createdb)" service
+managed_service e2e-managed-service-foreign
 "$(pg_bin createdb)" foreign
-
-# Alice is in London, and ten minutes later in New York.
-PGDATABASE=service ask "
-    CREATE TABLE cloudtrail (event_id text PRIMARY KEY, event_time timestamptz NOT NULL, event_name text, source_ip inet,
-        access_key_id text);
-    INSERT INTO cloudtrail VALUES
-        ('a', '2026-03-02 09:00Z', 'GetObject', '192.0.2.5', 'AKIAALICE0001EXAMPLE'),
-        ('b', '2026-03-02 09:10Z', 'GetObject', '198.51.100.13', 'AKIAALICE0001EXAMPLE')"
 
 rule 'a foreign table is detected in, and the service selects the time'
 export PGDATABASE=foreign
