@@ -26,7 +26,6 @@ pub(crate) struct Generation {
     pub valid_from_us: i64,
     /// A statement that began earlier fails instead of using it, because another process may have worked for the
     /// statement before this generation was published, with other databases.
-    #[serde(default = "always")]
     pub settled_us: i64,
     pub entries: Vec<Entry>,
 }
@@ -58,10 +57,6 @@ pub(crate) struct Serving {
 pub(crate) const DELAY_US: i64 = 1_000_000;
 
 const VERSION: u32 = 1;
-
-fn always() -> i64 {
-    i64::MIN
-}
 
 impl Manifest {
     pub fn first(setting: &str, number: u64, entries: Vec<Entry>, now_us: i64, settled_us: i64) -> Self {
