@@ -1,0 +1,67 @@
+//! The counts of what was ingested, and the notices that name what was skipped.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::Call;
+use crate::pg::report::Report;
+use crate::pg::row::{RowType, RowWriter};
+use pgrx::pg_sys;
+
+/// The number of skipped records that get a notice each. The rest are counted in one notice.
+const NAMED_SKIPS: usize = 20;
+
+/// The result of ingesting documents.
+#[derive(Default)]
+pub struct Ingested {
+    pub records: i64,
+    pub inserted: i64,
+    pub skipped: i64,
+    /// The number of replaced escapes of characters that PostgreSQL text cannot contain.
+    pub replaced: usize,
+    /// The first skipped records, each with the reason, and whether it was a whole document.
+    named: Vec<(String, bool)>,
+}
+
+impl Ingested {
+    pub fn skip(&mut self, what: String) {
+        self.skip_as(what, false);
+    }
+
+    /// A document that is broken, or is not from CloudTrail, counts as one record.
+    pub fn skip_document(&mut self, why: &str) {
+        self.records += 1;
+        self.skip_as(format!("document: {why}"), true);
+    }
+
+    fn skip_as(&mut self, what: String, is_document: bool) {
+        self.skipped += 1;
+        if self.named.len() < NAMED_SKIPS {
+            self.named.push((what, is_document));
+        }
+    }
+
+    pub fn report(&self) {
+        for (what, is_document) in &self.named {
+            let said = format!("skipped {what}");
+            if *is_document { Report::warning(said).send() } else { Report::notice(said).send() }
+        }
+        let more = self.skipped - self.named.len() as i64;
+        if more > 0 {
+            Report::notice(format!("skipped {more} more records")).send();
+        }
+        if self.replaced > 0 {
+            let characters = if self.replaced == 1 { "character" } else { "characters" };
+            let why = "PostgreSQL text cannot contain NUL or half of a surrogate pair";
+            Report::notice(format!("replaced {} {characters} with U+FFFD: {why}", self.replaced)).send();
+        }
+    }
+
+    pub fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
+        let row_type = call.site_cache(|| RowType::of_call(call))?;
+        let mut row = RowWriter::<4>::new();
+        row.i64(Some(self.records));
+        row.i64(Some(self.inserted));
+        row.i64(Some(self.records - self.inserted - self.skipped));
+        row.i64(Some(self.skipped));
+        row.finish(*row_type)
+    }
+}

@@ -1,0 +1,95 @@
+//! `travel.create_events_table` creates a table for events, with the indexes that detection uses.
+
+use super::REQUIRED;
+use crate::pg::errors::{EventsError, TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::{c_string, identifiers, qualified};
+use crate::pg::spi;
+use pgrx::pg_sys;
+use std::ffi::CStr;
+use travel_core::columns::{EVENT, EventColumn};
+
+pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
+
+/// `(name, partitioned, keep_record)`
+fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "name" })?;
+    let partitioned = call.bool(1).ok_or(UsageError::ArgumentNull { name: "partitioned" })?;
+    let keep_record = call.bool(2).ok_or(UsageError::ArgumentNull { name: "keep_record" })?;
+    if partitioned {
+        return Err(EventsError::NotYetPartitioned.into());
+    }
+    let table = TableName::parse(name)?;
+    let record = if keep_record { ",\n    record                jsonb" } else { "" };
+    let (sql, columns) = (&table.sql, column_definitions());
+    let statements = [
+        format!(
+            "CREATE TABLE {sql} ({columns}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
+             pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
+             PRIMARY KEY (event_id, event_time)\n)"
+        ),
+        format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
+        format!("CREATE INDEX ON {sql} (event_time)"),
+        format!("CREATE INDEX ON {sql} (ingest_xid)"),
+        // The baseline user of the presets: the actor if there is one, or else the principal.
+        format!("CREATE INDEX ON {sql} ((coalesce(actor, principal)), event_time)"),
+        format!("COMMENT ON TABLE {sql} IS 'CloudTrail events that travel.ingest inserts'"),
+        format!(
+            "COMMENT ON COLUMN {sql}.ingest_xid IS 'transaction that inserted the row; scans use it to find new rows'"
+        ),
+    ];
+    spi::connected(|| {
+        for statement in &statements {
+            spi::execute(statement, &[]);
+        }
+    });
+    table.oid()
+}
+
+/// The columns of an event as CREATE TABLE takes them.
+fn column_definitions() -> String {
+    let definition = |column: &EventColumn| {
+        let not_null = if REQUIRED.contains(&column.name) { " NOT NULL" } else { "" };
+        format!("\n    {} {}{not_null}", column.name, column.column_type.into_str())
+    };
+    EVENT.iter().map(definition).collect::<Vec<_>>().join(",")
+}
+
+/// The name of a table that does not exist yet, with the schema in which it will be created.
+struct TableName {
+    sql: String,
+}
+
+impl TableName {
+    fn parse(text: &str) -> Result<Self, TravelError> {
+        let error = || EventsError::TableName { name: text.to_owned() }.into();
+        let parts = identifiers(text, b'.').ok_or_else(error)?;
+        let (schema, name) = match &parts[..] {
+            [name] => (None, name),
+            [schema, name] => (Some(c_string(schema)), name),
+            _ => return Err(error()),
+        };
+        let relation = c_string(name);
+        // SAFETY: plain catalog calls with C strings that outlive them. Every later statement uses the schema that is
+        // found here: a temporary table of the same name would come first in the search path.
+        let namespace = unsafe {
+            let schema = schema.as_ref().map_or(std::ptr::null_mut(), |schema| schema.as_ptr().cast_mut());
+            let range = pg_sys::makeRangeVar(schema, relation.as_ptr().cast_mut(), -1);
+            let namespace = pg_sys::get_namespace_name(pg_sys::RangeVarGetCreationNamespace(range));
+            CStr::from_ptr(namespace).to_string_lossy().into_owned()
+        };
+        Ok(Self { sql: qualified(&namespace, name) })
+    }
+
+    fn oid(&self) -> Result<pg_sys::Datum, TravelError> {
+        let name = c_string(&self.sql);
+        // SAFETY: regclassin takes a C string.
+        let oid = unsafe {
+            pgrx::direct_function_call_as_datum(
+                pg_sys::regclassin,
+                &[Some(pg_sys::Datum::from(name.as_ptr()))],
+            )
+        };
+        oid.ok_or(EventsError::TableName { name: self.sql.clone() }.into())
+    }
+}

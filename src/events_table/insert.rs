@@ -1,0 +1,57 @@
+//! The statement that inserts the records of a document into an events table.
+
+use super::REQUIRED;
+use crate::detect::{Source, base_type};
+use crate::pg::errors::{EventsError, TravelError};
+use crate::pg::identifier::quoted;
+use pgrx::pg_sys;
+use travel_core::columns::EVENT;
+
+/// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document
+/// would be lost. No such text of CloudTrail comes near this length.
+pub const LONGEST_INDEXED: usize = 2000;
+
+/// The statement that inserts the records of a document. It fills the columns of `travel.event` that the table has, and
+/// `record` if the table has it.
+pub fn insert_statement(target: &Source) -> Result<String, TravelError> {
+    let name = &target.name;
+    let has = |wanted: &str| target.column(wanted).is_some();
+    for required in REQUIRED {
+        if !has(required) {
+            return Err(EventsError::NotAnEventsTable { name: name.clone(), column: required }.into());
+        }
+    }
+    let mut into: Vec<&str> = EVENT.iter().map(|column| column.name).filter(|column| has(column)).collect();
+    let mut select: Vec<String> = into.iter().map(|column| format!("e.{column}")).collect();
+    let generated = into.iter().filter_map(|name| target.column(name)).find(|column| column.is_generated);
+    if let Some(column) = generated {
+        return Err(EventsError::GeneratedColumn { table: name.clone(), column: quoted(&column.name) }.into());
+    }
+    // A record without an id gets its digest as the id, so it is recognized as a duplicate.
+    let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
+              pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))";
+    for (column, value) in into.iter().zip(&mut select) {
+        if *column == "event_id" {
+            id.clone_into(value);
+        }
+        // Detection reads such a column as UTC. PostgreSQL would convert the time to the time zone of the session.
+        if target.column(column).is_some_and(|column| base_type(column.oid) == pg_sys::TIMESTAMPOID) {
+            *value = format!("({value} AT TIME ZONE 'UTC')");
+        }
+    }
+    if has("record") {
+        into.push("record");
+        select.push("r.record".to_owned());
+    }
+    Ok(format!(
+        "INSERT INTO {name} ({}) SELECT {} FROM travel.records($1) AS r (record) \
+         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL \
+         AND greatest(pg_catalog.octet_length(e.event_id), pg_catalog.octet_length(e.access_key_id), \
+         pg_catalog.octet_length(coalesce(e.actor, e.principal)), 0) <= {LONGEST_INDEXED} \
+         ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
+        into.join(", "),
+        select.join(", "),
+        // The order does not depend on the document, so two sessions that load the same events cannot deadlock.
+        format_args!("({id}) COLLATE \"C\""),
+    ))
+}
