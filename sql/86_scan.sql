@@ -216,7 +216,6 @@ CREATE FUNCTION travel_internal.may_commit() RETURNS boolean
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel_internal.may_commit() IS
     'Whether the calling procedure may commit, which it may not in a transaction block';
-REVOKE ALL ON FUNCTION travel_internal.may_commit() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,6 +1,10 @@
 //! `travel.create_events_table` creates a table for events, with the indexes that detection uses.
 
 use super::REQUIRED;
+use super::inbox::{self, beside};
+use super::month::Months;
+use super::partitions;
+use crate::detect::Source;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::{c_string, identifiers, qualified};
@@ -16,17 +20,15 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "name" })?;
     let partitioned = call.bool(1).ok_or(UsageError::ArgumentNull { name: "partitioned" })?;
     let keep_record = call.bool(2).ok_or(UsageError::ArgumentNull { name: "keep_record" })?;
-    if partitioned {
-        return Err(EventsError::NotYetPartitioned.into());
-    }
     let table = TableName::parse(name)?;
     let record = if keep_record { ",\n    record                jsonb" } else { "" };
     let (sql, columns) = (&table.sql, column_definitions());
+    let partition_by = if partitioned { " PARTITION BY RANGE (event_time)" } else { "" };
     let statements = [
         format!(
             "CREATE TABLE {sql} ({columns}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
              pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
-             PRIMARY KEY (event_id, event_time)\n)"
+             PRIMARY KEY (event_id, event_time)\n){partition_by}"
         ),
         format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
         format!("CREATE INDEX ON {sql} (event_time)"),
@@ -43,7 +45,25 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             spi::execute(statement, &[]);
         }
     });
-    table.oid()
+    let oid = table.oid()?;
+    if partitioned {
+        create_partitions(oid, sql)?;
+    }
+    inbox::create(oid)?;
+    Ok(pg_sys::Datum::from(oid))
+}
+
+/// Creates the DEFAULT partition, and those of this month and the next one.
+fn create_partitions(table: pg_sys::Oid, name: &str) -> Result<(), TravelError> {
+    let default = beside(table, "default");
+    spi::connected(|| {
+        spi::execute(&format!("CREATE TABLE {default} PARTITION OF {name} DEFAULT"), &[]);
+        spi::execute(
+            &format!("COMMENT ON TABLE {default} IS 'Events of months for which there is no partition'"),
+            &[],
+        );
+    });
+    partitions::ensure(table, &Months::new())
 }
 
 /// The columns of an event as CREATE TABLE takes them.
@@ -81,15 +101,7 @@ impl TableName {
         Ok(Self { sql: qualified(&namespace, name) })
     }
 
-    fn oid(&self) -> Result<pg_sys::Datum, TravelError> {
-        let name = c_string(&self.sql);
-        // SAFETY: regclassin takes a C string.
-        let oid = unsafe {
-            pgrx::direct_function_call_as_datum(
-                pg_sys::regclassin,
-                &[Some(pg_sys::Datum::from(name.as_ptr()))],
-            )
-        };
-        oid.ok_or(EventsError::TableName { name: self.sql.clone() }.into())
+    fn oid(&self) -> Result<pg_sys::Oid, TravelError> {
+        Source::find(&self.sql).ok_or_else(|| EventsError::TableName { name: self.sql.clone() }.into())
     }
 }

@@ -1,9 +1,13 @@
-//! The statement that inserts the records of a document into an events table.
+//! An events table into which the records of documents are inserted.
 
 use super::REQUIRED;
+use super::month::Months;
+use super::partitions;
+use crate::cloudtrail::without_complaint;
 use crate::detect::{Source, base_type};
 use crate::pg::errors::{EventsError, TravelError};
 use crate::pg::identifier::quoted;
+use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use travel_core::columns::EVENT;
 
@@ -11,9 +15,45 @@ use travel_core::columns::EVENT;
 /// would be lost. No such text of CloudTrail comes near this length.
 pub const LONGEST_INDEXED: usize = 2000;
 
+/// A table into which the records of documents are inserted.
+pub struct Target {
+    oid: pg_sys::Oid,
+    insert: String,
+}
+
+impl Target {
+    /// Opens a table that has the columns which every event needs. PostgreSQL checks the privileges when rows are
+    /// inserted.
+    pub fn open(oid: pg_sys::Oid) -> Result<Self, TravelError> {
+        Ok(Self { oid, insert: insert_statement(&Source::look_at(oid)?)? })
+    }
+
+    /// A table that was opened before, with its [`Target::statement`].
+    pub fn opened(oid: pg_sys::Oid, statement: String) -> Self {
+        Self { oid, insert: statement }
+    }
+
+    pub fn oid(&self) -> pg_sys::Oid {
+        self.oid
+    }
+
+    /// The statement that inserts the records of a document, which is `$1`, a jsonb.
+    pub fn statement(&self) -> &str {
+        &self.insert
+    }
+
+    /// Inserts the records of a document whose events are of these months, and returns how many rows were new. It makes
+    /// the partitions that the months need.
+    pub fn insert(&self, document: pg_sys::Datum, months: &Months) -> Result<u64, TravelError> {
+        partitions::ensure(self.oid, months)?;
+        let document = Argument::of(pg_sys::JSONBOID, Some(document));
+        Ok(without_complaint(|| spi::connected(|| spi::execute(&self.insert, &[document]))))
+    }
+}
+
 /// The statement that inserts the records of a document. It fills the columns of `travel.event` that the table has, and
 /// `record` if the table has it.
-pub fn insert_statement(target: &Source) -> Result<String, TravelError> {
+fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let name = &target.name;
     let has = |wanted: &str| target.column(wanted).is_some();
     for required in REQUIRED {

@@ -1,16 +1,24 @@
-//! Tables of events, which belong to the user.
+//! Tables of events, which belong to the user, and everything that inserts into them.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`create`] | `travel.create_events_table` |
 //! | [`ingest`] | `travel.ingest`: the records of a document, of which bad ones are skipped |
-//! | [`insert`] | the statement that inserts the records of a document |
+//! | [`inbox`] | a view into which clients insert documents: `travel.create_inbox` and the trigger function |
+//! | [`insert`] | the table that rows are inserted into, and the statement that does it |
 //! | [`counts`] | how many records were inserted or skipped, and the notices that name what was skipped |
+//! | [`partitions`] | the monthly partitions of a table: whatever inserts makes them first |
+//! | [`make_partition`] | making one partition, and `travel.make_partitions` |
+//! | [`month`] | months in UTC |
 
 mod counts;
 mod create;
+mod inbox;
 mod ingest;
 mod insert;
+mod make_partition;
+mod month;
+mod partitions;
 
 /// The columns that every event of a table must have.
 const REQUIRED: [&str; 2] = ["event_id", "event_time"];

@@ -14,6 +14,16 @@ pub enum Failure {
     Raised { code: PgSqlErrorCode, message: String },
 }
 
+impl Failure {
+    /// The message of the error.
+    pub fn message(self) -> String {
+        match self {
+            Self::Ours(error) => error.report().message.into_owned(),
+            Self::Raised { message, .. } => message,
+        }
+    }
+}
+
 /// How a subtransaction failed.
 enum AttemptEnd {
     Failed(Failure),

@@ -85,6 +85,12 @@ impl Role {
         }
     }
 
+    /// Whether it has the privileges of that role, as the role itself, a member that inherits, or a superuser has.
+    pub fn has_privileges_of(self, role: Self) -> bool {
+        // SAFETY: a catalog look-up.
+        unsafe { pg_sys::has_privs_of_role(self.0, role.0) }
+    }
+
     /// Whether it can become that role. A superuser can become every role. From PostgreSQL 16 on, a membership may be
     /// granted without this option.
     pub fn is_member_of(self, role: Self) -> bool {

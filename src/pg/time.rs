@@ -92,11 +92,27 @@ pub fn clock_now() -> i64 {
     unsafe { pg_sys::GetCurrentTimestamp() }
 }
 
+/// The year (0 is 1 BC) and the month, in UTC, of a time.
+pub fn calendar_month(time_us: i64) -> (i64, i64) {
+    let (year, month, _) = date(time_us.div_euclid(DAY_US));
+    (year, month)
+}
+
+/// The first microsecond of a month in UTC. A time that does not fit becomes the nearest one that does.
+pub fn month_start(year: i64, month: i64) -> i64 {
+    // As in `date`, years begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
+    (365 * year + leap_days + (153 * month + 2) / 5 - DAYS_FROM_MARCH_OF_YEAR_0).saturating_mul(DAY_US)
+}
+
+/// The days from 0000-03-01 to 2000-01-01.
+const DAYS_FROM_MARCH_OF_YEAR_0: i64 = 730_425;
+
 /// The year (0 is 1 BC), month and day of a day that is counted from 2000-01-01. It works with years that begin in
 /// March, whose last day is the leap day.
 fn date(days: i64) -> (i64, i64, i64) {
     const DAYS_IN_400_YEARS: i64 = 146_097;
-    const DAYS_FROM_MARCH_OF_YEAR_0: i64 = 730_425;
     let days = days + DAYS_FROM_MARCH_OF_YEAR_0;
     let (era, of_era) = (days.div_euclid(DAYS_IN_400_YEARS), days.rem_euclid(DAYS_IN_400_YEARS));
     let of_year = |year: i64| of_era - (365 * year + year / 4 - year / 100);

@@ -130,6 +130,28 @@ impl<'a> Trigger<'a> {
         }
     }
 
+    /// Whether this is an INSTEAD OF trigger, which only views have, for each row.
+    pub fn is_instead(&self) -> bool {
+        self.data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_INSTEAD
+    }
+
+    /// The table or view of the trigger.
+    pub fn relation(&self) -> pg_sys::Oid {
+        // SAFETY: as in `event`.
+        unsafe { (*self.data.tg_relation).rd_id }
+    }
+
+    /// The arguments of the trigger, as CREATE TRIGGER has them.
+    pub fn arguments(&self) -> Vec<CString> {
+        // SAFETY: a trigger has this many arguments, which are C strings.
+        unsafe {
+            let trigger = &*self.data.tg_trigger;
+            (0..usize::try_from(trigger.tgnargs).unwrap_or_default())
+                .map(|n| CStr::from_ptr(*trigger.tgargs.add(n)).to_owned())
+                .collect()
+        }
+    }
+
     pub fn table_owner(&self) -> pg_sys::Oid {
         // SAFETY: as in `event`.
         unsafe { (*(*self.data.tg_relation).rd_rel).relowner }
@@ -160,6 +182,15 @@ impl Tuple {
     pub fn ctid(&self) -> pg_sys::Datum {
         // SAFETY: the row lives as long as the trigger runs.
         pg_sys::Datum::from(unsafe { &raw mut (*self.tuple).t_self })
+    }
+
+    /// The type of a column, or the base type of its domain. `None` if the column does not exist.
+    pub fn type_of(&self, column: &CStr) -> Option<pg_sys::Oid> {
+        // SAFETY: the descriptor is the open table's, and the type is one that a column has.
+        unsafe {
+            let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
+            (number > 0).then(|| pg_sys::getBaseType(pg_sys::SPI_gettypeid(self.desc, number)))
+        }
     }
 
     pub fn is_null(&self, column: &CStr) -> bool {

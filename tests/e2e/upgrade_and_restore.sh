@@ -19,6 +19,8 @@ SQL
 ask "SELECT travel.create_events_table('log.\"Cloud Trail\"')" >/dev/null
 load_documents "$WORK/sample/cloudtrail" document
 ask "SELECT sum(i.inserted) > 0 FROM document, travel.ingest('log.\"Cloud Trail\"', body) AS i" >/dev/null
+ask "SELECT travel.create_events_table('log.monthly', partitioned => true)" >/dev/null
+ask "SELECT sum(i.inserted) > 0 FROM document, travel.ingest('log.monthly', body) AS i" >/dev/null
 run_psql --quiet <<'SQL'
     DROP TABLE document;
     -- What users build: a view over the text of the query, a materialized view, a view with the window function, an
@@ -45,6 +47,8 @@ run_psql --quiet <<'SQL'
         FROM log."Cloud Trail" WHERE access_key_id IS NOT NULL GROUP BY 1;
 SQL
 answers="SELECT 'events', count(*), md5(string_agg(t::text, E'\\n' ORDER BY event_id)) FROM log.\"Cloud Trail\" AS t
+UNION ALL SELECT 'partition', count(*), md5(string_agg(t.tableoid::regclass || t::text, E'\\n' ORDER BY event_id))
+    FROM log.monthly AS t
 UNION ALL SELECT 'view', count(*), md5(string_agg(t::text, E'\\n' ORDER BY leg_id)) FROM log.by_query AS t
 UNION ALL SELECT 'materialized view', count(*), md5(string_agg(t::text, E'\\n' ORDER BY leg_id)) FROM log.found AS t
 UNION ALL SELECT 'window view', count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM log.by_window AS t
@@ -78,6 +82,14 @@ for how in custom plain; do
     esac
     same 'the same event is a duplicate' '1|0|1|0' \
         "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record FROM log.\"Cloud Trail\" LIMIT 1))).*")"
+    ask "INSERT INTO log.\"Cloud Trail_inbox\" SELECT record FROM log.\"Cloud Trail\"
+        UNION ALL SELECT '{\"eventID\": \"$how\", \"eventTime\": \"2020-01-01T00:00:00Z\"}'" >/dev/null
+    same 'the inbox goes on' "$(($(sed -n 's/^events|\([0-9]*\).*/\1/p' <<<"$wanted") + 1))" \
+        "$(ask 'SELECT count(*) FROM log."Cloud Trail"')"
+    ask "DELETE FROM log.\"Cloud Trail\" WHERE event_id = '$how'"
+    same 'a partition is made' log.monthly_2020_01 \
+        "$(ask "BEGIN; INSERT INTO log.monthly_inbox VALUES ('{\"eventID\": \"x\", \"eventTime\": \"2020-01-01T00:00:00Z\"}');
+            SELECT tableoid::regclass FROM log.monthly WHERE event_id = 'x'; ROLLBACK")"
     same 'a dump of the restored database is the same' 0 \
         "$("$(pg_bin pg_dump)" --schema-only "$how" | grep -v '^--' | diff <("$(pg_bin pg_restore)" --schema-only --file - "$SCRATCH/dump" | grep -v '^--') - | grep '^[<>] [^\\]' | grep -v -c 'REFRESH MATERIALIZED VIEW' || true)"
 done
@@ -86,6 +98,7 @@ rule 'DROP EXTENSION requires CASCADE, which keeps the events, and the extension
 rows=$(ask 'SELECT count(*) FROM log."Cloud Trail"')
 refused 2BP01 'DROP EXTENSION impossible_travel'
 ask_all 'DROP EXTENSION impossible_travel CASCADE' >/dev/null
+refused 55000 "INSERT INTO log.\"Cloud Trail_inbox\" VALUES ('{}')"
 same 'events' "$rows" "$(ask 'SELECT count(*) FROM log."Cloud Trail"')"
 same 'the rest of the raw table' "$(ask 'SELECT count(*) FROM log.raw')" "$rows"
 same 'no function, type or schema is left' '0|0|0' \

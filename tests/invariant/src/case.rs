@@ -44,6 +44,8 @@ pub struct EarlierSettings {
 pub enum Source {
     /// A table that `travel.create_events_table` made.
     Events,
+    /// Such a table, partitioned by month. At first all rows are in its DEFAULT partition.
+    Partitioned,
     /// A table that stores the transaction id of each row, without indexes.
     Transactions,
     /// A table with an arrival column.
@@ -78,7 +80,7 @@ impl Case {
         let drawn = draw(&mut rng);
         let source = *rng.pick(&[
             Source::Events,
-            Source::Events,
+            Source::Partitioned,
             Source::Transactions,
             Source::Arrivals,
             Source::Lookback,
@@ -129,6 +131,7 @@ impl Case {
         let mut kinds = vec![
             match self.source {
                 Source::Events => "an events table",
+                Source::Partitioned => "a partitioned events table",
                 Source::Transactions => "transactions, no index",
                 Source::Arrivals => "arrival column",
                 Source::Lookback => "lookback",
@@ -188,7 +191,7 @@ impl Case {
             if !self.rule.baseline {
                 row.baseline_entity = None;
             }
-            if self.source == Source::Events {
+            if matches!(self.source, Source::Events | Source::Partitioned) {
                 let id = row.event_id.as_deref().unwrap_or(*rng.pick(&["e0", "e3"]));
                 row.event_id = Some(format!("{id} {at}").into());
             }

@@ -29,6 +29,8 @@ pub enum Step {
     OtherEdition,
     /// The edition of the case comes into force again.
     PresentEdition,
+    /// The rows of a partitioned table are moved from its DEFAULT partition into those of their months.
+    MakePartitions,
     /// An analyst archives all alerts.
     Archive,
     /// The rule scans another table, which holds these rows.
@@ -45,7 +47,7 @@ const FIRST_ARRIVAL: Micros = 10_958 * DAY;
 pub fn make(case: &mut Case, rng: &mut Rng) {
     let order = order(case, rng);
     let parts = parts(&order, rng);
-    let is_exact = matches!(case.source, Source::Events | Source::Transactions);
+    let is_exact = matches!(case.source, Source::Events | Source::Partitioned | Source::Transactions);
     let last = case.rows.iter().map(|row| row.time).max().unwrap_or_default();
     case.arrived = vec![FIRST_ARRIVAL; case.rows.len()];
     for (number, part) in (0..).zip(&parts) {
@@ -112,6 +114,10 @@ pub fn make(case: &mut Case, rng: &mut Rng) {
             steps.push(Step::CommitOpen);
             is_open = false;
         }
+        // It waits for open transactions.
+        if case.source == Source::Partitioned && !is_open && rng.below(3) == 0 {
+            steps.push(Step::MakePartitions);
+        }
         if returns == Some(number) {
             steps.push(Step::OwnSource);
         }
@@ -148,6 +154,7 @@ pub fn kinds(steps: &[Step]) -> Vec<&'static str> {
             Step::Rescan { .. } => Some("a rescan with the same settings"),
             Step::Scan { batch } if *batch < 200_000 => Some("a pass of several steps"),
             Step::OtherEdition => Some("another edition of place data at first"),
+            Step::MakePartitions => Some("rows moved into partitions between scans"),
             Step::Archive => Some("alerts archived between scans"),
             Step::LateRowsAfterChange { .. } => Some("late rows under changed settings"),
             Step::OtherSource(_) => Some("another source at first"),

@@ -25,6 +25,9 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
         });
     }
     let number = server.start_case()?;
+    if case.source == Source::Partitioned {
+        server.run(Session::Main, sql::drop_partitions())?;
+    }
     let (split, whole) = (format!("split {number}"), format!("whole {number}"));
     for statement in sql::networks(case) {
         server.run(Session::Main, &statement)?;
@@ -141,6 +144,12 @@ fn perform(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<
         }
         Step::PresentEdition => {
             server.run(Session::Main, "DELETE FROM travel.networks WHERE name = 'other edition'")
+        }
+        Step::MakePartitions => {
+            // A smaller case may lack the step that commits the open transaction.
+            server.run(Session::Main, "SET lock_timeout = '5s'")?;
+            server.run(Session::Main, sql::make_partitions())?;
+            server.run(Session::Main, "RESET lock_timeout")
         }
         Step::Archive => server.run(
             Session::Main,

@@ -6,11 +6,13 @@ use std::net::IpAddr;
 use travel_core::rule::settings::{DAY, SECOND};
 use travel_core::rule::*;
 
-pub const TABLES: [Source; 4] = [Source::Events, Source::Transactions, Source::Arrivals, Source::Lookback];
+pub const TABLES: [Source; 5] =
+    [Source::Events, Source::Partitioned, Source::Transactions, Source::Arrivals, Source::Lookback];
 
 pub fn table(source: Source) -> &'static str {
     match source {
         Source::Events => "public.events",
+        Source::Partitioned => "public.partitioned",
         Source::Transactions => "public.transactions",
         Source::Arrivals => "public.arrivals",
         Source::Lookback => "public.lookbacks",
@@ -21,6 +23,9 @@ pub fn create_table(source: Source) -> String {
     let table = table(source);
     let more = match source {
         Source::Events => return format!("SELECT travel.create_events_table('{table}')"),
+        Source::Partitioned => {
+            return format!("SELECT travel.create_events_table('{table}', partitioned => true)");
+        }
         Source::Transactions => ", ingest_xid xid8 NOT NULL DEFAULT pg_current_xact_id()",
         Source::Arrivals => ", arrived timestamptz NOT NULL",
         Source::Lookback => "",
@@ -30,6 +35,20 @@ pub fn create_table(source: Source) -> String {
          user_name text, actor text, principal text, access_key_id text, event_name text, user_agent text, outcome text, \
          identity_type text, mfa_used boolean{more})"
     )
+}
+
+/// Drops the partitions of the months of the histories, so the next rows are in the DEFAULT partition again.
+pub fn drop_partitions() -> &'static str {
+    "DO $$ DECLARE name text; BEGIN
+         FOR name IN SELECT i.inhrelid::regclass FROM pg_inherits AS i JOIN pg_class AS c ON c.oid = i.inhrelid
+             WHERE i.inhparent = 'public.partitioned'::regclass AND c.relname ~ '_2025_'
+         LOOP EXECUTE format('DROP TABLE %s', name); END LOOP;
+     END $$"
+}
+
+/// Makes the partitions of the months of all rows, into which the rows are moved.
+pub fn make_partitions() -> &'static str {
+    "CALL travel.make_partitions('public.partitioned', now())"
 }
 
 pub fn insert(case: &Case, table: &str, rows: &[usize]) -> String {

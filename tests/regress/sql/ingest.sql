@@ -43,7 +43,6 @@ SELECT sqlstate_of('SELECT travel.create_events_table(NULL)') AS name,
 SELECT travel.create_events_table('a_name_of_sixty_three_characters_that_is_as_long_as_names_can_1'),
     travel.create_events_table('a_name_of_sixty_three_characters_that_is_as_long_as_names_can_2');
 \pset format unaligned
-SELECT error_of('SELECT travel.create_events_table(''x'', partitioned => true)');
 SELECT error_of('SELECT travel.create_events_table(''a b'')');
 -- An error of PostgreSQL itself stays as it is.
 SELECT error_of('SELECT travel.create_events_table(''trail'')');

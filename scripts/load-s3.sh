@@ -1,0 +1,137 @@
+#!/usr/bin/env bash
+# Loads the CloudTrail files of a folder into an events table, with psql and without rights on the server. Files that an
+# earlier call loaded are skipped, so it can follow each `aws s3 sync`:
+#
+#   aws s3 sync s3://my-trail/AWSLogs AWSLogs && bash load-s3.sh AWSLogs cloudtrail
+#
+#   bash load-s3.sh [-s FOLDER_OF_THE_LIST] FOLDER TABLE [OPTION_OF_PSQL…]
+#
+# It loads the files *.json and *.json.gz in FOLDER and below it. Of a tree AWSLogs (that of an organization, too), these
+# are the files in folders named CloudTrail. The list of the loaded files is a file .loaded-… in FOLDER, one for each
+# table; without it, the files are loaded again, which adds no rows. -s names another folder for it.
+#
+# TABLE is a name as in SQL. The connection is that of psql: PGHOST and so on, or the options after TABLE, such as
+# --dbname=service=audit. The role needs INSERT on the table.
+#
+# Exit status: 0 if all files are loaded, and 1 if some failed. Each of them is named, and the next call tries it again.
+# It is 2 if nothing could be loaded, because the call is wrong or there is no connection, and 3 if psql ended early.
+#
+# It needs psql 13 or later, gzip, awk, find and stat, of GNU or of BSD and macOS, and bash 3.2 or later.
+set -u
+LC_ALL=C
+PGCLIENTENCODING=UTF8
+export LC_ALL PGCLIENTENCODING
+
+fail() {
+    printf 'load-s3.sh: %s\n' "$1" >&2
+    exit "${2:-2}"
+}
+usage='usage: bash load-s3.sh [-s FOLDER_OF_THE_LIST] FOLDER TABLE [OPTION_OF_PSQL…]'
+
+list_folder=
+while getopts s: option; do
+    case $option in
+    s) list_folder=$OPTARG ;;
+    *) fail "$usage" ;;
+    esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 2 ] || fail "$usage"
+folder=$(cd -- "$1" && pwd -P) || fail "no folder: $1"
+table=$2
+shift 2
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/load-s3.XXXXXX") || fail 'cannot create a temporary folder'
+trap 'rm -rf "$work"' EXIT
+
+run_psql() {
+    psql --no-psqlrc --quiet --no-align --tuples-only --field-separator=' ' --set=target="$table" "$@"
+}
+lines() { awk 'END { print NR }' "$1"; }
+
+# A table is known by the cluster, the database and its own number, and by its file: after TRUNCATE it is loaded again.
+identity=$(run_psql --set=ON_ERROR_STOP=1 ${1+"$@"} <<'SQL'
+SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(t.oid))
+FROM pg_control_system() AS s, pg_database AS d, (SELECT :'target'::regclass::oid AS oid) AS t
+WHERE d.datname = current_database();
+SQL
+) || exit 2
+loaded="${list_folder:-$folder}/.loaded-$identity"
+touch "$loaded" || fail "cannot write the list of loaded files: $loaded"
+
+# One line a file: size, time and path.
+if stat -c %Y / >/dev/null 2>&1; then
+    with_lines() { "$@" -exec stat -c '%s %Y %n' {} +; }
+else
+    with_lines() { "$@" -exec stat -f '%z %m %N' {} +; }
+fi
+with_lines find "$folder" -type f \( -name '*.json' -o -name '*.json.gz' \) \
+    \( -path '*/CloudTrail/*' -o ! -path '*/AWSLogs/*' \) >"$work/found" || fail "cannot read all of $folder"
+sort "$work/found" >"$work/files"
+sort "$loaded" | comm -12 - "$work/files" >"$work/known"
+comm -13 "$work/known" "$work/files" >"$work/new"
+count=$(lines "$work/new")
+
+# The commands of psql for each file. The path comes first, on the stream of messages. The shell that psql starts finds
+# out whether all of the file can be read, and then reads it.
+commands() {
+    awk -v quote="'" '{
+        sub(/^[0-9]+ [0-9]+ /, "")
+        is_packed = /\.gz$/
+        gsub(/\\/, "\\\\&")
+        gsub(quote, quote quote)
+        print "\\set path " quote $0 quote
+        print "\\warn @ :path"
+        print "\\setenv LOADED_FILE :path"
+        print "\\set is_whole `" (is_packed ? "gzip -t" : "cat") " <\"$LOADED_FILE\" >/dev/null && echo on ||" \
+            " echo off`"
+        print "\\if :is_whole"
+        print "\\set body `" (is_packed ? "gzip -dc" : "cat") " <\"$LOADED_FILE\"`"
+        print "SELECT " NR ", i.* FROM travel.ingest(:" quote "target" quote "::regclass, :" quote "body" quote ") AS i;"
+        print "\\endif"
+    }' "$work/new"
+}
+
+# Puts the path of the file before each message.
+messages() {
+    local line path='' number=0
+    while IFS= read -r line; do
+        case $line in
+        '@ '*)
+            path=${line#@ }
+            number=$((number + 1))
+            if [ $((number % 1000)) = 0 ]; then printf '%d of %d files\n' "$number" "$count"; fi
+            ;;
+        *) printf '%s: %s\n' "$path" "${line#psql:<stdin>:*: }" ;;
+        esac
+    done
+}
+
+# After an interrupt, the list still gets the files that are loaded.
+status=0
+trap 'status=130' INT TERM
+: >"$work/counts"
+if [ "$count" -gt 0 ]; then
+    { commands | run_psql ${1+"$@"} >"$work/counts"; } 2>&1 | messages >&2
+    ended=${PIPESTATUS[0]}
+    [ "$status" != 0 ] || status=$ended
+fi
+
+# A file is loaded if there are counts for it, unless everything in it was skipped.
+awk -v good="$work/good" -v bad="$work/bad" '
+    BEGIN { printf "" >good; printf "" >bad }
+    FILENAME == ARGV[1] { is_good[$1] = $3 + $4 > 0 || $5 == 0; next }
+    { print >(is_good[FNR] ? good : bad) }' "$work/counts" "$work/new"
+failed=$(lines "$work/bad")
+{ sort "$work/known" "$work/good" >"$work/loaded" && cp "$work/loaded" "$loaded"; } ||
+    fail "cannot write the list of loaded files: $loaded" 3
+awk -v files=$((count - failed)) -v failed="$failed" -v known="$(lines "$work/known")" '
+    { records += $2; inserted += $3; duplicates += $4; skipped += $5 }
+    END {
+        printf "%d files loaded, %d loaded before, %d failed: ", files, known, failed
+        printf "%d records, %d inserted, %d duplicates, %d skipped\n", records, inserted, duplicates, skipped
+    }' "$work/counts"
+[ "$status" = 0 ] || fail "psql ended with the status $status, and $failed files are not loaded" 3
+[ "$failed" != 0 ] || exit 0
+sed 's/^[0-9]* [0-9]* /not loaded: /' "$work/bad" >&2
+exit 1

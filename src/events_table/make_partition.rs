@@ -1,0 +1,261 @@
+//! Making the partition of a month: for `travel.make_partitions`, which also moves the rows of the month into it, and
+//! for whatever inserts events.
+
+use super::month::Month;
+use super::partitions::{Partitions, lock};
+use crate::detect::Source;
+use crate::pg::array;
+use crate::pg::errors::{EventsError, TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::{c_string, qualified, quoted};
+use crate::pg::role::Role;
+use crate::pg::spi::{self, Argument};
+use crate::pg::time::{timestamp_text, utc};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+pg_function!(travel_months_to_make, pg_finfo_travel_months_to_make, months_to_make);
+pg_function!(travel_make_partition, pg_finfo_travel_make_partition, make_partition);
+
+/// How many months ahead of the current one partitions can be made.
+const MOST_AHEAD: i64 = 120;
+
+/// A table that is partitioned by month.
+pub struct MonthlyTable {
+    oid: pg_sys::Oid,
+    /// The name, schema-qualified and quoted.
+    pub name: String,
+    schema: String,
+    schema_oid: pg_sys::Oid,
+    bare_name: String,
+    owner: String,
+    /// The name of the DEFAULT partition, schema-qualified and quoted.
+    default: String,
+    tablespace: Option<String>,
+    may_create: bool,
+}
+
+impl MonthlyTable {
+    /// Finds a table that has the partition key `(event_time)` of type timestamptz and a DEFAULT partition.
+    pub fn find(oid: pg_sys::Oid) -> Result<Option<Self>, TravelError> {
+        spi::connected(|| {
+            let rows = spi::select_prepared(
+                "SELECT n.nspname::text AS schema, n.oid::bigint AS schema_oid, c.relname::text AS name,
+                        pg_get_userbyid(c.relowner)::text AS owner, dn.nspname::text AS default_schema,
+                        d.relname::text AS default_name, t.spcname::text AS tablespace,
+                        has_schema_privilege(n.oid, 'CREATE') AS may_create
+                 FROM pg_catalog.pg_partitioned_table AS p
+                 JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+                 JOIN pg_catalog.pg_class AS d ON d.oid = p.partdefid
+                 JOIN pg_catalog.pg_namespace AS dn ON dn.oid = d.relnamespace
+                 LEFT JOIN pg_catalog.pg_tablespace AS t ON t.oid = c.reltablespace
+                 WHERE p.partrelid = $1 AND p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'event_time'
+                   AND a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype AND d.relkind = 'r'",
+                &[Argument::oid(oid)],
+            );
+            spi::columns!(rows => schema, schema_oid, name, owner, default_schema, default_name, tablespace, may_create);
+            let Some(row) = rows.first() else { return Ok(None) };
+            let text = |column| Ok::<_, TravelError>(row.string(column)?.unwrap_or_default());
+            let (schema, bare_name) = (text(schema)?, text(name)?);
+            Ok(Some(Self {
+                oid,
+                name: qualified(&schema, &bare_name),
+                schema_oid: pg_sys::Oid::from_u32(row.i64(schema_oid).unwrap_or_default() as u32),
+                schema,
+                bare_name,
+                owner: text(owner)?,
+                default: qualified(&text(default_schema)?, &text(default_name)?),
+                tablespace: row.string(tablespace)?,
+                may_create: row.is_true(may_create),
+            }))
+        })
+    }
+
+    /// Whether the current role, which has the privileges of the owner, can create a partition.
+    pub fn may_extend(&self) -> bool {
+        self.may_create
+    }
+
+    /// A name for the partition of a month that no relation has. A long name of the table is cut.
+    fn partition_name(&self, month: Month) -> String {
+        let (table, label) = (c_string(&self.bare_name), c_string(&month.suffix()));
+        // SAFETY: a catalog look-up with C strings that outlive it; the result is a C string.
+        let name = unsafe {
+            CStr::from_ptr(pg_sys::ChooseRelationName(
+                table.as_ptr(),
+                std::ptr::null(),
+                label.as_ptr(),
+                self.schema_oid,
+                false,
+            ))
+        };
+        qualified(&self.schema, &name.to_string_lossy())
+    }
+}
+
+/// What came of making a partition.
+pub enum Made {
+    /// It is made, and this many rows were moved into it.
+    Yes { moved: u64 },
+    /// It is not made, because the DEFAULT partition has rows of the month.
+    HasRows,
+}
+
+/// Makes the partition of a month. With `moves`, it moves the rows of the month from the DEFAULT partition into it. The
+/// caller has locked the table against others who make partitions, and the DEFAULT partition against all use.
+///
+/// The partition is created on its own and attached afterwards: that locks the table less than CREATE TABLE … PARTITION
+/// OF, and other sessions can insert meanwhile.
+pub fn make(table: &MonthlyTable, month: Month, moves: bool) -> Result<Made, TravelError> {
+    let (start, end) = (utc(month.start()), utc(month.end()));
+    let name = &table.name;
+    let has_rows = has_rows(table, month)?;
+    with_plain_names(|| {
+            if has_rows && !moves {
+                return Ok(Made::HasRows);
+            }
+            let partition = table.partition_name(month);
+            let tablespace =
+                table.tablespace.as_ref().map_or(String::new(), |name| format!(" TABLESPACE {}", quoted(name)));
+            // What is excluded, the partition gets when it is attached.
+            spi::execute(
+                &format!(
+                    "CREATE TABLE {partition} (LIKE {name} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES){tablespace}"
+                ),
+                &[],
+            );
+            if Role::current().name() != table.owner {
+                spi::execute(&format!("ALTER TABLE {partition} OWNER TO {}", quoted(&table.owner)), &[]);
+            }
+            let moved = if has_rows { move_rows(table, &partition, &of_month(month))? } else { 0 };
+            spi::execute(
+                &format!("ALTER TABLE {name} ATTACH PARTITION {partition} FOR VALUES FROM ('{start}') TO ('{end}')"),
+                &[],
+            );
+            Ok(Made::Yes { moved })
+    })
+}
+
+/// Whether the DEFAULT partition has rows of a month.
+pub fn has_rows(table: &MonthlyTable, month: Month) -> Result<bool, TravelError> {
+    with_plain_names(|| {
+        let query = format!("SELECT 1 FROM ONLY {} WHERE {} LIMIT 1", table.default, of_month(month));
+        Ok(!spi::select(&query, &[]).is_empty())
+    })
+}
+
+/// The condition for rows of a month.
+fn of_month(month: Month) -> String {
+    let (start, end) = (utc(month.start()), utc(month.end()));
+    format!("event_time >= '{start}'::timestamptz AND event_time < '{end}'::timestamptz")
+}
+
+/// Runs `body` within an SPI connection in which names and operators without a schema are those of PostgreSQL.
+fn with_plain_names<R>(body: impl FnOnce() -> R) -> R {
+    spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || spi::connected(body))
+}
+
+/// Moves the rows of the DEFAULT partition that satisfy a condition. All their values stay as they are, so scans do not
+/// take them for new rows.
+fn move_rows(table: &MonthlyTable, partition: &str, condition: &str) -> Result<u64, TravelError> {
+    let default = &table.default;
+    // Deleting the rows could delete, or change, the rows that refer to them.
+    let referring = spi::select_text(
+        "SELECT c.conrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_constraint AS c
+         WHERE c.contype = 'f' AND c.confrelid IN ($1, $2::pg_catalog.regclass) ORDER BY 1 LIMIT 1",
+        &[Argument::oid(table.oid), Argument::text(default)],
+    )?;
+    if let Some(referring) = referring {
+        return Err(EventsError::RowsReferenced { table: table.name.clone(), referring }.into());
+    }
+    let columns = spi::select_text(
+        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+         FROM pg_catalog.pg_attribute AS a
+         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''",
+        &[Argument::oid(table.oid)],
+    )?
+    .unwrap_or_default();
+    Ok(spi::execute(
+        &format!(
+            "WITH moved AS (DELETE FROM ONLY {default} WHERE {condition} RETURNING {columns}) \
+             INSERT INTO {partition} ({columns}) SELECT {columns} FROM moved"
+        ),
+        &[],
+    ))
+}
+
+/// `(target, until) -> timestamptz[]`: the starts of the months that `travel.make_partitions` makes: from this month to
+/// the last one that begins before `until`, and those of which the DEFAULT partition has rows.
+fn months_to_make(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
+    let until = call.timestamp(1).ok_or(UsageError::ArgumentNull { name: "until" })?;
+    let (table, partitions) = own_monthly_table(target)?;
+    let this = Month::current();
+    let latest = (0..MOST_AHEAD).fold(this, |month, _| month.next());
+    if until > latest.start() || until < Month::FIRST.start() {
+        return Err(EventsError::MonthsOutOfRange { until: timestamp_text(until) }.into());
+    }
+    let mut months: Vec<Month> = std::iter::successors(Some(this), |month| Some(month.next()))
+        .take_while(|month| month.start() < until)
+        .collect();
+    let last = months.last().copied().unwrap_or(this);
+    let times = with_plain_names(|| {
+        // The index on the time finds the first event after each month.
+        let default = &table.default;
+        let within = |after: &str| {
+            format!(
+                "SELECT min(event_time) AS time FROM ONLY {default} WHERE event_time >= {after} AND event_time < '{}'",
+                utc(last.end())
+            )
+        };
+        let first = within(&format!("'{}'", utc(Month::FIRST.start())));
+        let next = within("(date_trunc('month', m.time AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'");
+        let rows = spi::select(
+            &format!(
+                "WITH RECURSIVE month AS (
+                     {first} UNION ALL SELECT ({next}) FROM month AS m WHERE m.time IS NOT NULL
+                 )
+                 SELECT time FROM month WHERE time IS NOT NULL"
+            ),
+            &[],
+        );
+        spi::columns!(rows => time);
+        Ok::<_, TravelError>(rows.iter().filter_map(|row| row.i64(time)).collect::<Vec<_>>())
+    })?;
+    months.extend(times.into_iter().map(Month::of));
+    months.sort_unstable();
+    months.dedup();
+    months.retain(|month| !partitions.have(*month));
+    let starts: Vec<i64> = months.into_iter().map(Month::start).collect();
+    Ok(array::of_timestamps(&starts))
+}
+
+/// `(target, month) -> bigint`: makes the partition of a month and returns how many rows were moved into it. NULL if
+/// there is one already.
+fn make_partition(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
+    let month = Month::of(call.timestamp(1).ok_or(UsageError::ArgumentNull { name: "month" })?);
+    own_monthly_table(target)?;
+    lock(target, pg_sys::ShareUpdateExclusiveLock);
+    let (table, partitions) = own_monthly_table(target)?;
+    if partitions.have(month) {
+        return Ok(call.null());
+    }
+    lock(partitions.default, pg_sys::AccessExclusiveLock);
+    match make(&table, month, true)? {
+        Made::Yes { moved } => Ok(pg_sys::Datum::from(moved)),
+        Made::HasRows => Ok(call.null()),
+    }
+}
+
+/// Finds a table that is partitioned by month and belongs to the caller.
+fn own_monthly_table(oid: pg_sys::Oid) -> Result<(MonthlyTable, Partitions), TravelError> {
+    let name = Source::look_at(oid)?.name;
+    if !Role::owner_of(oid).is_some_and(|owner| Role::current().has_privileges_of(owner)) {
+        return Err(EventsError::NotOwner { table: name, role: Role::current().name() }.into());
+    }
+    let found = MonthlyTable::find(oid)?.zip(Partitions::of(oid));
+    found.ok_or_else(|| EventsError::NotMonthly { name }.into())
+}
