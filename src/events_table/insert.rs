@@ -47,7 +47,7 @@ impl Target {
     pub fn insert(&self, document: pg_sys::Datum, months: &Months) -> Result<u64, TravelError> {
         partitions::ensure(self.oid, months)?;
         let document = Argument::of(pg_sys::JSONBOID, Some(document));
-        Ok(without_complaint(|| spi::connected(|| spi::execute(&self.insert, &[document]))))
+        Ok(without_complaint(|| spi::connected(|| spi::execute_kept(&self.insert, &[document]))))
     }
 }
 

@@ -24,4 +24,22 @@ query=$(ask "SELECT travel.detect_sql('service.cloudtrail', since => '2026-03-01
 explained=$(ask "EXPLAIN (VERBOSE) $query")
 case $explained in *'Remote SQL: SELECT '*' WHERE '*'event_time >= '*) ;; *) fail "the service reads all times: $explained" ;; esac
 
+rule 'events that are copied through the foreign table raise alerts, and the copy goes on with what is new'
+ask "SELECT travel.create_events_table('cloudtrail'); SELECT travel.create_rule('access_key', 'cloudtrail')" >/dev/null
+# The statements of docs/install.md.
+copy=$(awk '/^### A copy through/ { inside = 1 } /^### A dump/ { inside = 0 } inside' "$ROOT/docs/install.md" |
+    awk '/^```/ { in_block = !in_block; next } in_block && /^INSERT/ { found = 1 } in_block && found; /;$/ { if (found) exit }')
+holds 'the documentation has the statement' grep -q '^INSERT INTO cloudtrail' <<<"$copy"
+ask "$copy"
+ask 'CALL travel.scan()' 2>/dev/null
+same 'the alert' 1 "$(ask 'SELECT count(*) FROM travel.alerts')"
+PGDATABASE=service ask "INSERT INTO cloudtrail VALUES
+    ('c', '2026-03-01 21:00Z', 'GetObject', '192.0.2.5', 'AKIABOB000001EXAMPLE'),
+    ('d', '2026-03-01 21:10Z', 'GetObject', '198.51.100.13', 'AKIABOB000001EXAMPLE')"
+ask "$copy"
+ask 'CALL travel.scan()' 2>/dev/null
+same 'the alerts' 2 "$(ask 'SELECT count(*) FROM travel.alerts')"
+same 'the rows' 4 "$(ask 'SELECT count(*) FROM cloudtrail')"
+same 'the service selects the time' 1 "$(ask "EXPLAIN (VERBOSE, COSTS off) $copy" | grep -c 'Remote SQL: .*event_time >= ')"
+
 no_crash

@@ -124,6 +124,69 @@ pub fn execute(statement: &str, arguments: &[Argument]) -> u64 {
     unsafe { pg_sys::SPI_processed }
 }
 
+/// Runs a statement as [`execute`] does, with a plan that the session keeps until it runs another statement in this way.
+/// It is for a statement that a session is likely to run many times in a row. PostgreSQL plans it again after a change of
+/// the objects in it. Within [`connected`].
+pub fn execute_kept(statement: &str, arguments: &[Argument]) -> u64 {
+    struct Kept {
+        statement: String,
+        plan: pg_sys::SPIPlanPtr,
+        /// A trigger of the statement may run another statement in this way, which must not free the plan.
+        is_running: bool,
+    }
+    thread_local! {
+        static KEPT: RefCell<Option<Kept>> = const { RefCell::new(None) };
+    }
+    /// Ends the run, also where an error unwinds.
+    struct Running;
+    impl Drop for Running {
+        fn drop(&mut self) {
+            KEPT.with_borrow_mut(|kept| {
+                if let Some(kept) = kept {
+                    kept.is_running = false;
+                }
+            });
+        }
+    }
+    let known = KEPT.with_borrow(|kept| {
+        kept.as_ref().map(|kept| (kept.is_running, (kept.statement == statement).then_some(kept.plan)))
+    });
+    let mut spi = SpiArguments::of(arguments);
+    let plan = match known {
+        Some((true, _)) => return execute(statement, arguments),
+        Some((false, Some(plan))) => plan,
+        _ => {
+            let query = c_string(statement);
+            // SAFETY: types and values have the same length; a plan that is kept lives until it is freed, and the one
+            // before is not running.
+            unsafe {
+                let plan = pg_sys::SPI_prepare(query.as_ptr(), arguments.len() as i32, spi.types.as_mut_ptr());
+                if pg_sys::SPI_keepplan(plan) != 0 {
+                    return execute(statement, arguments);
+                }
+                let before = KEPT.with_borrow_mut(|kept| {
+                    kept.replace(Kept { statement: statement.to_owned(), plan, is_running: false })
+                });
+                if let Some(before) = before {
+                    pg_sys::SPI_freeplan(before.plan);
+                }
+                plan
+            }
+        }
+    };
+    KEPT.with_borrow_mut(|kept| {
+        if let Some(kept) = kept {
+            kept.is_running = true;
+        }
+    });
+    let _running = Running;
+    // SAFETY: the plan is kept while it runs; types, values and nulls have the same length.
+    unsafe {
+        pg_sys::SPI_execute_plan(plan, spi.values.as_mut_ptr(), spi.nulls.as_ptr(), false, 0);
+        pg_sys::SPI_processed
+    }
+}
+
 fn run(statement: &str, arguments: &[Argument]) {
     let statement = c_string(statement);
     let mut spi = SpiArguments::of(arguments);
