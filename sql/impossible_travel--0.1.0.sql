@@ -1247,7 +1247,8 @@ CREATE FUNCTION travel.create_events_table(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_create_events_table';
 COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean) IS
-    'Creates a table for CloudTrail events, which the caller owns, with the indexes that detection uses';
+    'Creates a table for CloudTrail events, which the caller owns, with the indexes that detection uses, and an inbox '
+    'for documents';
 
 CREATE FUNCTION travel.ingest(
     target regclass, document jsonb,
@@ -1268,6 +1269,63 @@ CREATE FUNCTION travel.ingest(
 COMMENT ON FUNCTION travel.ingest(regclass, text) IS
     'Inserts the records of CloudTrail documents in JSON text, such as one per line. A document that cannot be read '
     'is skipped with a warning';
+
+-- Any client that can insert a row can insert a document.
+CREATE FUNCTION travel.inbox() RETURNS trigger
+    LANGUAGE c VOLATILE PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_inbox';
+COMMENT ON FUNCTION travel.inbox() IS
+    'Trigger function for INSTEAD OF INSERT on a view: inserts the records of the document in a column, which the '
+    'argument of the trigger names (document by default), into the table that the view reads';
+
+CREATE FUNCTION travel.create_inbox(target regclass) RETURNS regclass
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_create_inbox';
+COMMENT ON FUNCTION travel.create_inbox(regclass) IS
+    'Creates a view beside an events table, with the column document. Inserting a document into it inserts the records '
+    'of the document into the table';
+
+CREATE FUNCTION travel_internal.months_to_make(target regclass, until timestamptz) RETURNS timestamptz[]
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_months_to_make';
+COMMENT ON FUNCTION travel_internal.months_to_make(regclass, timestamptz) IS
+    'Months that need a partition: those until a time, and those of which the DEFAULT partition has rows';
+
+CREATE FUNCTION travel_internal.make_partition(target regclass, month timestamptz) RETURNS bigint
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_make_partition';
+COMMENT ON FUNCTION travel_internal.make_partition(regclass, timestamptz) IS
+    'Makes the partition of a month, and returns the number of rows that were moved into it; NULL if it exists';
+
+CREATE PROCEDURE travel.make_partitions(
+    target regclass, until timestamptz, INOUT made bigint DEFAULT NULL, INOUT moved bigint DEFAULT NULL
+)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    -- Qualified, because the search_path of the caller may contain other types with these names.
+    month pg_catalog.timestamptz;
+    of_month pg_catalog.int8;
+    can_commit CONSTANT boolean := travel_internal.may_commit();
+BEGIN
+    made := 0;
+    moved := 0;
+    FOREACH month IN ARRAY travel_internal.months_to_make(target, until) LOOP
+        of_month := travel_internal.make_partition(target, month);
+        IF of_month IS NOT NULL THEN
+            made := made OPERATOR(pg_catalog.+) 1;
+            moved := moved OPERATOR(pg_catalog.+) of_month;
+        END IF;
+        -- The partition that was just made is of use to others, and the locks that it needed are in their way.
+        IF can_commit THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigint) IS
+    'Makes the monthly partitions of an events table that begin before a time, and those for the rows of its DEFAULT '
+    'partition, which it moves. It commits after each';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2128,7 +2186,6 @@ CREATE FUNCTION travel_internal.may_commit() RETURNS boolean
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel_internal.may_commit() IS
     'Whether the calling procedure may commit, which it may not in a transaction block';
-REVOKE ALL ON FUNCTION travel_internal.may_commit() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE

@@ -1,7 +1,8 @@
 //! `travel.create_events_table` creates a table for events, with the indexes that detection uses.
 
 use super::REQUIRED;
-use super::inbox::{self, beside};
+use super::beside::beside;
+use super::inbox;
 use super::month::Months;
 use super::partitions;
 use crate::detect::Source;

@@ -3,13 +3,13 @@
 //! The view reads the table, and thereby names it: PostgreSQL keeps the reference when the table is renamed, and a dump
 //! contains it. It has no rows.
 
+use super::beside::{Object, beside, drop_with};
 use super::counts::Ingested;
 use super::ingest::{ingest_documents, ingest_if_cloudtrail};
 use super::insert::Target;
 use crate::detect::Source;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
-use crate::pg::identifier::{c_string, qualified};
 use crate::pg::jsonb;
 use crate::pg::memory::{varlena, within};
 use crate::pg::spi::{self, Argument};
@@ -52,41 +52,9 @@ pub fn create(table: pg_sys::Oid) -> Result<pg_sys::Oid, TravelError> {
         Source::find(&name)
     })
     .ok_or(EventsError::TableName { name })?;
-    // SAFETY: catalog changes as CREATE VIEW makes them, for objects that exist.
-    unsafe {
-        let object = |class: pg_sys::Oid, object: pg_sys::Oid| pg_sys::ObjectAddress {
-            classId: class,
-            objectId: object,
-            objectSubId: 0,
-        };
-        let inbox = object(pg_sys::RelationRelationId, view);
-        let extension = pg_sys::get_extension_oid(c"impossible_travel".as_ptr(), false);
-        pg_sys::recordDependencyOn(
-            &inbox,
-            &object(pg_sys::RelationRelationId, table),
-            pg_sys::DependencyType::DEPENDENCY_AUTO,
-        );
-        pg_sys::recordDependencyOn(
-            &inbox,
-            &object(pg_sys::ExtensionRelationId, extension),
-            pg_sys::DependencyType::DEPENDENCY_AUTO_EXTENSION,
-        );
-    }
+    drop_with(view, Object::Table(table));
+    drop_with(view, Object::Extension);
     Ok(view)
-}
-
-/// A name for a relation that belongs to a table: that of the table with a suffix, in its schema, that no relation has.
-/// A long name of the table is cut.
-pub fn beside(table: pg_sys::Oid, suffix: &str) -> String {
-    let suffix = c_string(suffix);
-    // SAFETY: catalog look-ups of a table that is locked, with C strings that outlive them.
-    unsafe {
-        let schema = pg_sys::get_rel_namespace(table);
-        let name =
-            pg_sys::ChooseRelationName(pg_sys::get_rel_name(table), std::ptr::null(), suffix.as_ptr(), schema, false);
-        let schema = CStr::from_ptr(pg_sys::get_namespace_name(schema));
-        qualified(&schema.to_string_lossy(), &CStr::from_ptr(name).to_string_lossy())
-    }
 }
 
 /// What a statement keeps about an inbox. It lives in the memory of the call site.
@@ -110,7 +78,7 @@ fn inbox(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok(Site { target: target.oid(), statement })
     })?;
     // SAFETY: it was made above.
-    let statement = utf8(unsafe { varlena_bytes(site.statement) })?.to_owned();
+    let statement = utf8(unsafe { varlena_bytes(site.statement) })?;
     let target = Target::opened(site.target, statement);
     let column = trigger.arguments().into_iter().next().unwrap_or_else(|| CString::from(DOCUMENT));
     let Some(column_type) = row.type_of(&column) else {
@@ -132,13 +100,12 @@ fn inbox(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// The table that a view reads.
 fn table_of(view: pg_sys::Oid) -> Result<pg_sys::Oid, TravelError> {
-    let tables = spi::connected(|| {
+    let tables = spi::in_pg_catalog(|| {
         let rows = spi::select_prepared(
             "SELECT DISTINCT d.refobjid::bigint AS relation
-             FROM pg_catalog.pg_rewrite AS r
-             JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-                 AND d.objid = r.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-                 AND d.refobjid <> r.ev_class
+             FROM pg_rewrite AS r
+             JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.ev_class
              WHERE r.ev_class = $1 AND r.ev_type = '1'",
             &[Argument::oid(view)],
         );

@@ -9,6 +9,7 @@ use crate::pg::errors::{EventsError, TravelError};
 use crate::pg::identifier::quoted;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use travel_core::columns::EVENT;
 
 /// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document
@@ -16,21 +17,21 @@ use travel_core::columns::EVENT;
 pub const LONGEST_INDEXED: usize = 2000;
 
 /// A table into which the records of documents are inserted.
-pub struct Target {
+pub struct Target<'s> {
     oid: pg_sys::Oid,
-    insert: String,
+    insert: Cow<'s, str>,
 }
 
-impl Target {
+impl<'s> Target<'s> {
     /// Opens a table that has the columns which every event needs. PostgreSQL checks the privileges when rows are
     /// inserted.
     pub fn open(oid: pg_sys::Oid) -> Result<Self, TravelError> {
-        Ok(Self { oid, insert: insert_statement(&Source::look_at(oid)?)? })
+        Ok(Self { oid, insert: insert_statement(&Source::look_at(oid)?)?.into() })
     }
 
     /// A table that was opened before, with its [`Target::statement`].
-    pub fn opened(oid: pg_sys::Oid, statement: String) -> Self {
-        Self { oid, insert: statement }
+    pub fn opened(oid: pg_sys::Oid, statement: &'s str) -> Self {
+        Self { oid, insert: statement.into() }
     }
 
     pub fn oid(&self) -> pg_sys::Oid {

@@ -1,8 +1,8 @@
 //! Making the partition of a month: for `travel.make_partitions`, which also moves the rows of the month into it, and
 //! for whatever inserts events.
 
+use super::bounds::{Partitions, lock};
 use super::month::Month;
-use super::partitions::{Partitions, lock};
 use crate::detect::Source;
 use crate::pg::array;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
@@ -22,7 +22,7 @@ const MOST_AHEAD: i64 = 120;
 
 /// A table that is partitioned by month.
 pub struct MonthlyTable {
-    oid: pg_sys::Oid,
+    pub oid: pg_sys::Oid,
     /// The name, schema-qualified and quoted.
     pub name: String,
     schema: String,
@@ -38,21 +38,21 @@ pub struct MonthlyTable {
 impl MonthlyTable {
     /// Finds a table that has the partition key `(event_time)` of type timestamptz and a DEFAULT partition.
     pub fn find(oid: pg_sys::Oid) -> Result<Option<Self>, TravelError> {
-        spi::connected(|| {
+        spi::in_pg_catalog(|| {
             let rows = spi::select_prepared(
                 "SELECT n.nspname::text AS schema, n.oid::bigint AS schema_oid, c.relname::text AS name,
                         pg_get_userbyid(c.relowner)::text AS owner, dn.nspname::text AS default_schema,
                         d.relname::text AS default_name, t.spcname::text AS tablespace,
                         has_schema_privilege(n.oid, 'CREATE') AS may_create
-                 FROM pg_catalog.pg_partitioned_table AS p
-                 JOIN pg_catalog.pg_class AS c ON c.oid = p.partrelid
-                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
-                 JOIN pg_catalog.pg_class AS d ON d.oid = p.partdefid
-                 JOIN pg_catalog.pg_namespace AS dn ON dn.oid = d.relnamespace
-                 LEFT JOIN pg_catalog.pg_tablespace AS t ON t.oid = c.reltablespace
+                 FROM pg_partitioned_table AS p
+                 JOIN pg_class AS c ON c.oid = p.partrelid
+                 JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                 JOIN pg_attribute AS a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
+                 JOIN pg_class AS d ON d.oid = p.partdefid
+                 JOIN pg_namespace AS dn ON dn.oid = d.relnamespace
+                 LEFT JOIN pg_tablespace AS t ON t.oid = c.reltablespace
                  WHERE p.partrelid = $1 AND p.partstrat = 'r' AND p.partnatts = 1 AND a.attname = 'event_time'
-                   AND a.atttypid = 'pg_catalog.timestamptz'::pg_catalog.regtype AND d.relkind = 'r'",
+                   AND a.atttypid = 'timestamptz'::regtype AND d.relkind = 'r'",
                 &[Argument::oid(oid)],
             );
             spi::columns!(rows => schema, schema_oid, name, owner, default_schema, default_name, tablespace, may_create);
@@ -109,81 +109,87 @@ pub enum Made {
 /// The partition is created on its own and attached afterwards: that locks the table less than CREATE TABLE … PARTITION
 /// OF, and other sessions can insert meanwhile.
 pub fn make(table: &MonthlyTable, month: Month, moves: bool) -> Result<Made, TravelError> {
-    let (start, end) = (utc(month.start()), utc(month.end()));
-    let name = &table.name;
     let has_rows = has_rows(table, month)?;
-    with_plain_names(|| {
-            if has_rows && !moves {
-                return Ok(Made::HasRows);
-            }
-            let partition = table.partition_name(month);
-            let tablespace =
-                table.tablespace.as_ref().map_or(String::new(), |name| format!(" TABLESPACE {}", quoted(name)));
-            // What is excluded, the partition gets when it is attached.
-            spi::execute(
-                &format!(
-                    "CREATE TABLE {partition} (LIKE {name} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES){tablespace}"
-                ),
-                &[],
-            );
-            if Role::current().name() != table.owner {
-                spi::execute(&format!("ALTER TABLE {partition} OWNER TO {}", quoted(&table.owner)), &[]);
-            }
-            let moved = if has_rows { move_rows(table, &partition, &of_month(month))? } else { 0 };
-            spi::execute(
-                &format!("ALTER TABLE {name} ATTACH PARTITION {partition} FOR VALUES FROM ('{start}') TO ('{end}')"),
-                &[],
-            );
-            Ok(Made::Yes { moved })
-    })
+    if has_rows && !moves {
+        return Ok(Made::HasRows);
+    }
+    let (name, partition) = (&table.name, table.partition_name(month));
+    let tablespace =
+        table.tablespace.as_ref().map_or(String::new(), |name| format!(" TABLESPACE {}", quoted(name)));
+    spi::in_pg_catalog(|| {
+        // What is excluded, the partition gets when it is attached.
+        spi::execute(
+            &format!(
+                "CREATE TABLE {partition} (LIKE {name} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES){tablespace}"
+            ),
+            &[],
+        );
+        if Role::current().name() != table.owner {
+            spi::execute(&format!("ALTER TABLE {partition} OWNER TO {}", quoted(&table.owner)), &[]);
+        }
+    });
+    let moved = if has_rows { move_rows(table, &partition, month)? } else { 0 };
+    let (start, end) = (utc(month.start()), utc(month.end()));
+    spi::in_pg_catalog(|| {
+        spi::execute(
+            &format!(
+                "ALTER TABLE {name} ATTACH PARTITION {partition} FOR VALUES FROM ('{start}') TO ('{end}')"
+            ),
+            &[],
+        );
+    });
+    Ok(Made::Yes { moved })
 }
 
 /// Whether the DEFAULT partition has rows of a month.
 pub fn has_rows(table: &MonthlyTable, month: Month) -> Result<bool, TravelError> {
-    with_plain_names(|| {
+    spi::in_pg_catalog(|| {
         let query = format!("SELECT 1 FROM ONLY {} WHERE {} LIMIT 1", table.default, of_month(month));
         Ok(!spi::select(&query, &[]).is_empty())
     })
 }
 
-/// The condition for rows of a month.
+/// The condition for rows of a month, whatever the search_path.
 fn of_month(month: Month) -> String {
     let (start, end) = (utc(month.start()), utc(month.end()));
-    format!("event_time >= '{start}'::timestamptz AND event_time < '{end}'::timestamptz")
+    format!(
+        "event_time OPERATOR(pg_catalog.>=) '{start}'::pg_catalog.timestamptz \
+         AND event_time OPERATOR(pg_catalog.<) '{end}'::pg_catalog.timestamptz"
+    )
 }
 
-/// Runs `body` within an SPI connection in which names and operators without a schema are those of PostgreSQL.
-fn with_plain_names<R>(body: impl FnOnce() -> R) -> R {
-    spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || spi::connected(body))
-}
-
-/// Moves the rows of the DEFAULT partition that satisfy a condition. All their values stay as they are, so scans do not
-/// take them for new rows.
-fn move_rows(table: &MonthlyTable, partition: &str, condition: &str) -> Result<u64, TravelError> {
+/// Moves the rows of a month from the DEFAULT partition into the partition of the month, which is not attached yet. All
+/// their values stay as they are, so scans do not take them for new rows. Triggers of the user run with the caller's
+/// search_path.
+fn move_rows(table: &MonthlyTable, partition: &str, month: Month) -> Result<u64, TravelError> {
     let default = &table.default;
-    // Deleting the rows could delete, or change, the rows that refer to them.
-    let referring = spi::select_text(
-        "SELECT c.conrelid::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_constraint AS c
-         WHERE c.contype = 'f' AND c.confrelid IN ($1, $2::pg_catalog.regclass) ORDER BY 1 LIMIT 1",
-        &[Argument::oid(table.oid), Argument::text(default)],
-    )?;
-    if let Some(referring) = referring {
-        return Err(EventsError::RowsReferenced { table: table.name.clone(), referring }.into());
-    }
-    let columns = spi::select_text(
-        "SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
-         FROM pg_catalog.pg_attribute AS a
-         WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''",
-        &[Argument::oid(table.oid)],
-    )?
+    let columns = spi::in_pg_catalog(|| {
+        // Deleting the rows could delete, or change, the rows that refer to them.
+        let referring = spi::select_text(
+            "SELECT c.conrelid::regclass::text FROM pg_constraint AS c
+             WHERE c.contype = 'f' AND c.confrelid IN ($1, $2::regclass) ORDER BY 1 LIMIT 1",
+            &[Argument::oid(table.oid), Argument::text(default)],
+        )?;
+        if let Some(referring) = referring {
+            return Err(EventsError::RowsReferenced { table: table.name.clone(), referring }.into());
+        }
+        spi::select_text(
+            "SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute AS a
+             WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''",
+            &[Argument::oid(table.oid)],
+        )
+    })?
     .unwrap_or_default();
-    Ok(spi::execute(
-        &format!(
-            "WITH moved AS (DELETE FROM ONLY {default} WHERE {condition} RETURNING {columns}) \
-             INSERT INTO {partition} ({columns}) SELECT {columns} FROM moved"
-        ),
-        &[],
-    ))
+    Ok(spi::connected(|| {
+        spi::execute(
+            &format!(
+                "WITH moved AS (DELETE FROM ONLY {default} WHERE {} RETURNING {columns}) \
+                 INSERT INTO {partition} ({columns}) SELECT {columns} FROM moved",
+                of_month(month)
+            ),
+            &[],
+        )
+    }))
 }
 
 /// `(target, until) -> timestamptz[]`: the starts of the months that `travel.make_partitions` makes: from this month to
@@ -201,7 +207,7 @@ fn months_to_make(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         .take_while(|month| month.start() < until)
         .collect();
     let last = months.last().copied().unwrap_or(this);
-    let times = with_plain_names(|| {
+    let times = spi::in_pg_catalog(|| {
         // The index on the time finds the first event after each month.
         let default = &table.default;
         let within = |after: &str| {
@@ -211,7 +217,9 @@ fn months_to_make(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             )
         };
         let first = within(&format!("'{}'", utc(Month::FIRST.start())));
-        let next = within("(date_trunc('month', m.time AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'");
+        let next = within(
+            "(date_trunc('month', m.time AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'",
+        );
         let rows = spi::select(
             &format!(
                 "WITH RECURSIVE month AS (

@@ -55,6 +55,12 @@ pub fn connected<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
+/// Runs `body` as [`connected`] does, with a search_path in which names and operators without a schema are PostgreSQL's
+/// own. It is for queries over the catalogs with the rights of a caller whose search_path may contain objects of others.
+pub fn in_pg_catalog<R>(body: impl FnOnce() -> R) -> R {
+    with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || connected(body))
+}
+
 /// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the
 /// same types; otherwise the statement ends with SQLSTATE 42804 before the first row. Within [`connected`].
 pub fn execute_into(query: &str, rows: &RowSet) {
@@ -160,7 +166,8 @@ pub fn execute_kept(statement: &str, arguments: &[Argument]) -> u64 {
             // SAFETY: types and values have the same length; a plan that is kept lives until it is freed, and the one
             // before is not running.
             unsafe {
-                let plan = pg_sys::SPI_prepare(query.as_ptr(), arguments.len() as i32, spi.types.as_mut_ptr());
+                let plan =
+                    pg_sys::SPI_prepare(query.as_ptr(), arguments.len() as i32, spi.types.as_mut_ptr());
                 if pg_sys::SPI_keepplan(plan) != 0 {
                     return execute(statement, arguments);
                 }

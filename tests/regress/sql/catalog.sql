@@ -53,10 +53,10 @@ WHERE connamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND contyp
   AND NOT EXISTS (
       SELECT FROM pg_index WHERE indrelid = conrelid AND (indkey::int2[])[0:cardinality(conkey) - 1] @> conkey);
 
--- The schema travel has no function that only PostgreSQL or the extension itself calls: no trigger function, no part of
--- a type or of an aggregate.
+-- The schema travel has no function that only PostgreSQL or the extension itself calls: no part of a type or of an
+-- aggregate, and no trigger function but the one for triggers of users.
 SELECT p.oid::regprocedure AS not_for_users FROM pg_proc AS p
-WHERE pronamespace = 'travel'::regnamespace
+WHERE pronamespace = 'travel'::regnamespace AND p.oid <> 'travel.inbox()'::regprocedure
   AND (prorettype IN ('trigger'::regtype, 'internal'::regtype, 'cstring'::regtype)
        OR proargtypes::oid[] && '{internal,cstring}'::regtype[]::oid[]
        OR EXISTS (
@@ -69,8 +69,8 @@ WHERE relnamespace = 'travel'::regnamespace AND relkind IN ('r', 'p', 'v', 'm', 
 SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) AS functions_of_users, count(*) AS rows_of_df
 FROM pg_proc WHERE pronamespace = 'travel'::regnamespace;
 
--- What is in travel_internal: everybody may use its functions, except those that change something. Only the
--- installer has privileges on its tables.
+-- What is in travel_internal: everybody may use its functions, except those that change something of the
+-- extension. Only the installer has privileges on its tables.
 CREATE ROLE regress_catalog_user;
 SELECT c.oid::regclass AS table,
        has_any_column_privilege('regress_catalog_user', c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') AS may

@@ -149,10 +149,11 @@ SELECT inserted FROM travel.ingest('over_trail', document('v', '2023-01-01T00:00
 SELECT tableoid::regclass AS partition FROM trail WHERE event_id = 'v1';
 
 -- If the partition cannot be made, the rows go to the DEFAULT partition, and the owner is told why. It is not made
--- while the session reads the table.
-SELECT inserted
-FROM (SELECT FROM trail LIMIT 1) AS t
-CROSS JOIN LATERAL travel.ingest('trail', document('busy', '2022-01-01T00:00:00Z')) AS i;
+-- while a statement of the session inserts into the table.
+INSERT INTO trail (event_id, event_time)
+SELECT 'outer', '2024-02-01Z'
+FROM travel.ingest('trail', document('busy', '2022-01-01T00:00:00Z'));
+SELECT tableoid::regclass AS partition, event_id FROM trail WHERE event_id IN ('outer', 'busy1') ORDER BY event_id;
 REVOKE CREATE ON SCHEMA parts FROM regress_owner;
 SET ROLE regress_owner;
 SELECT inserted FROM travel.ingest('owned', document('no', '2022-01-01T00:00:00Z'));
@@ -171,6 +172,7 @@ FROM travel.ingest('a_name_of_sixty_three_characters_that_is_as_long_as_names_ca
 SELECT partition FROM partitions('a_name_of_sixty_three_characters_that_is_as_long_as_names_can_1');
 
 -- Columns, defaults, constraints and triggers that the owner added are those of new partitions, too.
+DROP VIEW over_trail;
 ALTER TABLE trail ADD note text DEFAULT 'mine', ADD size int GENERATED ALWAYS AS (length(event_id)) STORED,
     ADD CONSTRAINT no_x CHECK (event_id <> 'x1'), DROP user_agent;
 SELECT inserted FROM travel.ingest('trail', document('own', '2021-03-01T00:00:00Z'));
@@ -178,17 +180,17 @@ SELECT tableoid::regclass AS partition, note, size FROM trail WHERE event_id = '
 SELECT sqlstate_of($$SELECT travel.ingest('trail', document('x', '2021-04-01T00:00:00Z'))$$);
 
 -- Detection and rules: the same events in both kinds of table, in several months.
-DROP TABLE trail CASCADE;
+DROP TABLE trail;
 SELECT travel.create_events_table('trail', partitioned => true);
 CREATE VIEW record AS
 SELECT jsonb_build_object('eventID', format('%s-%s', k, n), 'eventTime',
-    to_char(timestamptz '2024-01-31 20:00Z' + (n * 37 + k) * interval '1 hour' + (n % 3) * interval '5 minutes',
+    to_char(timestamptz '2024-01-31 23:55Z' + (n / 2 * 74 + k) * interval '1 hour' + n % 2 * interval '10 minutes',
         'YYYY-MM-DD"T"HH24:MI:SS"+09:00"'),
     'eventName', 'ListBuckets', 'eventSource', 's3.amazonaws.com', 'sourceIPAddress',
-    (ARRAY['192.0.2.1', '203.0.113.1', '198.51.100.1', '10.0.0.1'])[1 + (n * n + k) % 4], 'userIdentity',
+    (ARRAY['192.0.2.1', '203.0.113.1', '198.51.100.1', '10.0.0.1'])[1 + (n + k) % 4], 'userIdentity',
     jsonb_build_object('type', 'IAMUser', 'userName', 'u' || k, 'accessKeyId', 'K' || k, 'arn',
         'arn:aws:iam::111122223333:user/u' || k)) AS record, n
-FROM generate_series(1, 60) AS n, generate_series(1, 4) AS k;
+FROM generate_series(0, 59) AS n, generate_series(0, 3) AS k;
 CREATE PROCEDURE load(first int, last int) LANGUAGE plpgsql AS $$
 DECLARE
     body jsonb := (SELECT jsonb_agg(record ORDER BY n) FROM parts.record WHERE n BETWEEN first AND last);
@@ -196,7 +198,7 @@ BEGIN
     PERFORM travel.ingest('parts.trail', body);
     PERFORM travel.ingest('parts.plain', body);
 END $$;
-CALL load(1, 30);
+CALL load(0, 29);
 SELECT travel.create_rule('access_key', 'trail', 'of the partitioned'),
     travel.create_rule('access_key', 'plain', 'of the plain');
 UPDATE travel.rules SET baseline = false;
@@ -204,7 +206,7 @@ UPDATE travel.rules SET baseline = false;
 SELECT travel.check_rule('of the partitioned');
 CALL travel.scan();
 SELECT rule, arrival, events > 0 AS read_some FROM travel_internal.scans ORDER BY rule;
-CALL load(31, 60);
+CALL load(30, 59);
 CALL travel.scan();
 SELECT count(DISTINCT tableoid) AS partitions, count(*) AS rows, (SELECT count(*) FROM plain) AS rows_of_the_plain
 FROM trail;
@@ -240,9 +242,10 @@ SELECT count(*) > 0 AS across_months
 FROM travel.detect('trail')
 WHERE date_trunc('month', from_time, 'UTC') <> date_trunc('month', to_time, 'UTC');
 -- Only the partitions of the range are read.
-SELECT count(*) AS partitions_read
+SELECT DISTINCT substring(line FROM ' on (trail_\w+)') AS partition_read
 FROM plan_of((SELECT travel.detect_sql('trail', since => '2024-03-10', until => '2024-03-20'))) AS line
-WHERE line ~ ' on trail_2024_\d\d';
+WHERE line ~ ' on trail_'
+ORDER BY 1;
 
 -- Rows that come into the DEFAULT partition are found, and moving them makes none of them new.
 CREATE TABLE read_before AS SELECT rule, events FROM travel_internal.scans;
@@ -272,7 +275,7 @@ DROP TABLE trail_2024_02;
 SELECT count(*) AS of_february FROM travel.detect('trail', since => '2024-02-01Z', until => '2024-03-01Z');
 CALL travel.scan();
 SELECT rule, last_error FROM travel.status WHERE rule LIKE 'of the %' ORDER BY rule;
-CALL load(1, 60);
+CALL load(0, 59);
 CALL travel.scan();
 SELECT * FROM differences WHERE count <> 0 AND what LIKE 'detect%';
 

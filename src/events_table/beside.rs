@@ -1,0 +1,58 @@
+//! Relations that belong to an events table. They have its name with a suffix, and are dropped with it.
+
+use crate::pg::identifier::{c_string, qualified};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// A name for a relation that belongs to a table: that of the table with a suffix, in its schema, that no relation has.
+/// A long name of the table is cut.
+pub fn beside(table: pg_sys::Oid, suffix: &str) -> String {
+    let suffix = c_string(suffix);
+    // SAFETY: catalog look-ups of a table that is locked, with C strings that outlive them.
+    unsafe {
+        let schema = pg_sys::get_rel_namespace(table);
+        let name = pg_sys::ChooseRelationName(
+            pg_sys::get_rel_name(table),
+            std::ptr::null(),
+            suffix.as_ptr(),
+            schema,
+            false,
+        );
+        let schema = CStr::from_ptr(pg_sys::get_namespace_name(schema));
+        qualified(&schema.to_string_lossy(), &CStr::from_ptr(name).to_string_lossy())
+    }
+}
+
+/// What a relation is dropped with.
+#[derive(Clone, Copy)]
+pub enum Object {
+    Table(pg_sys::Oid),
+    /// This extension.
+    Extension,
+}
+
+/// Lets DROP drop a relation together with an object, without CASCADE. A dump does not contain this.
+pub fn drop_with(relation: pg_sys::Oid, object: Object) {
+    let address = |class: pg_sys::Oid, object: pg_sys::Oid| pg_sys::ObjectAddress {
+        classId: class,
+        objectId: object,
+        objectSubId: 0,
+    };
+    let relation = address(pg_sys::RelationRelationId, relation);
+    // SAFETY: a change of pg_depend as CREATE makes it, for objects that exist.
+    unsafe {
+        let (object, kind) = match object {
+            Object::Table(table) => {
+                (address(pg_sys::RelationRelationId, table), pg_sys::DependencyType::DEPENDENCY_AUTO)
+            }
+            Object::Extension => (
+                address(
+                    pg_sys::ExtensionRelationId,
+                    pg_sys::get_extension_oid(c"impossible_travel".as_ptr(), false),
+                ),
+                pg_sys::DependencyType::DEPENDENCY_AUTO_EXTENSION,
+            ),
+        };
+        pg_sys::recordDependencyOn(&relation, &object, kind);
+    }
+}
