@@ -10,6 +10,7 @@
 //! | [`cities`] | real cities with their real coordinates |
 //! | [`geoip`] | the four sample databases over the documentation ranges |
 //! | [`cloudtrail`] | a week of CloudTrail files: the story |
+//! | [`layouts`] | the events of that week as other tools store them |
 //! | [`mod@bench`] | databases and events of any size, for benchmarks |
 //! | [`rng`], [`time`] | pseudo-random numbers, a calendar |
 
@@ -19,6 +20,7 @@ pub mod bench;
 pub mod cities;
 pub mod cloudtrail;
 pub mod geoip;
+pub mod layouts;
 pub mod mmdb;
 pub mod rng;
 pub mod time;

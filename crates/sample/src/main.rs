@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use travel_sample::bench::events::{self, Format, Order};
 use travel_sample::bench::world::World;
+use travel_sample::layouts::{self, Layout};
 use travel_sample::{bench, cloudtrail, geoip};
 
 const HELP: &str = "\
@@ -24,6 +25,14 @@ USAGE
   travel-sample cloudtrail DIR
       A week of two accounts in DIR/AWSLogs, laid out as S3 delivers it: ordinary work, five keys that were used
       by someone else (13 impossible legs at 500 km and 1,000 km/h), and much that only looks like travel.
+
+  travel-sample layouts
+      A line for each layout: its name, and the tool that stores CloudTrail events in it.
+
+  travel-sample layout NAME
+      The events of that week as the tool stores them, as SQL for psql, to standard output: a table with the tool's
+      names and types. Each event is in it once.
+              travel-sample layout cloudquery | psql
 
   travel-sample bench-geoip DIR [--networks N]
       DIR/Bench-City.mmdb: MaxMind's City layout with N networks (300000) over the public IPv4 space.
@@ -81,6 +90,19 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             let options = Options::parse(rest, 1, &[])?;
             let files = cloudtrail::delivery::files()?;
             files.into_iter().try_for_each(|file| save(&options.folders[0], &file.path, &file.bytes))
+        }
+        "layouts" => {
+            Options::parse(rest, 0, &[])?;
+            Ok(layouts::list(&mut io::stdout().lock())?)
+        }
+        "layout" => {
+            let [name] = rest else { return Err(Failure::Usage("layout wants one name".to_owned())) };
+            let layout = Layout::find(name).ok_or_else(|| {
+                Failure::Usage(format!("no layout {name}; travel-sample layouts lists them"))
+            })?;
+            let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+            layout.write(&mut out)?;
+            Ok(out.flush()?)
         }
         "bench-geoip" => {
             let options = Options::parse(rest, 1, &["--networks"])?;

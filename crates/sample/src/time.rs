@@ -22,6 +22,20 @@ impl Time {
         (year_of_era + era * 400 + i64::from(month <= 2), month, day)
     }
 
+    /// Reads a time as it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        let part = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+        let (year, month, day) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+        // Hinnant's days_from_civil, the inverse of the function above.
+        let year = year - i64::from(month <= 2);
+        let era = year.div_euclid(400);
+        let year_of_era = year - era * 400;
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let days = era * 146_097 + day_of_era - 719_468;
+        Some(Self(((days * 24 + part(11, 13)?) * 60 + part(14, 16)?) * 60 + part(17, 19)?))
+    }
+
     /// Hour, minute and second.
     pub fn clock(self) -> (i64, i64, i64) {
         let second = self.0.rem_euclid(86_400);
@@ -54,5 +68,13 @@ mod tests {
         assert_eq!(Time(951_782_400).to_string(), "2000-02-29T00:00:00Z");
         assert_eq!(Time(1_767_225_599).to_string(), "2025-12-31T23:59:59Z");
         assert_eq!(march(2, 8, 5, 9).to_string(), "2026-03-02T08:05:09Z");
+    }
+
+    #[test]
+    fn a_displayed_time_is_read_back() {
+        for seconds in [0, 951_782_399, 951_782_400, 1_767_225_599, march(31, 23, 59, 59).0] {
+            assert_eq!(Time::parse(&Time(seconds).to_string()), Some(Time(seconds)));
+        }
+        assert_eq!(Time::parse("yesterday"), None);
     }
 }
