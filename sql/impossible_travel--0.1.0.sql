@@ -1485,7 +1485,7 @@ COMMENT ON COLUMN travel.rules.keep_alive IS
 COMMENT ON COLUMN travel.rules.max_duration IS
     'A leg whose second event is later than this after the first leg of an alert starts a new alert';
 COMMENT ON COLUMN travel.rules.arrival_column IS
-    'Column of type timestamptz that says when a row arrived, for sources without a column ingest_xid';
+    'Column of type timestamptz or timestamp (in UTC) that says when a row arrived, for sources without ingest_xid';
 COMMENT ON COLUMN travel.rules.lookback IS
     'How much event time each scan reads again if the source has neither ingest_xid nor an arrival_column';
 COMMENT ON COLUMN travel.rules.raise_from IS

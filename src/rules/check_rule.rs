@@ -34,6 +34,7 @@ pub fn check(name: &str) -> Result<(), TravelError> {
         spi::select(&format!("EXPLAIN {}", queries.new_rows(&NewRows::any())), &[]);
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
+        queries.arrival.send_notice();
         if definition.baseline && !queries.has_baseline() {
             Report::notice(
                 "source has no column actor and no column principal, and the rule learns no locations",

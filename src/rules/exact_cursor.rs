@@ -1,8 +1,9 @@
 //! Checks whether a scan can use the transaction ids of a source as an exact cursor. They must be the ids of the
 //! transactions of this server that inserted the rows.
 
+use super::arrival::Arrival;
 use super::indexes::Plan;
-use super::source_queries::{Arrival, SourceQueries};
+use super::source_queries::SourceQueries;
 use super::source_trust::{below, select_below};
 use crate::detect::Source;
 use crate::pg::errors::TravelError;

@@ -1,7 +1,8 @@
 //! Which indexes a scan of a rule would use. The planner is asked, so indexes of partitions, of the tables under a
 //! view, and over expressions count as well.
 
-use super::source_queries::{Arrival, SourceQueries};
+use super::arrival::Arrival;
+use super::source_queries::SourceQueries;
 use crate::detect::Source;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::quoted;
@@ -55,7 +56,7 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     }
     let (column, is_new, needle) = match &queries.arrival {
         Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
-        Arrival::Column(column) => (column, format!("{column} > timestamptz '{TIME}+00'"), TIME),
+        Arrival::Column(time) => (&time.sql, time.is(">", &format!("{TIME}+00")), TIME),
         Arrival::Lookback => return Ok(()),
     };
     if !Plan::of(queries, &is_new)?.is_by_index(needle) {

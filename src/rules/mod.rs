@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`scan`] | one step, from new rows to written alerts |
 //! | [`progress`] | how far the scans of a rule have come |
+//! | [`arrival`] | how a step finds the rows that are new |
 //! | [`snapshot`] | snapshots, which tell new rows by their transactions |
 //! | [`source_queries`], [`source_columns`] | the SQL over a source, and the columns that it returns |
 //! | [`reader`] | rows of a source as located events |
@@ -42,6 +43,7 @@
 //! change in these tables is in [`crate::guards`].
 
 mod analyst_rows;
+mod arrival;
 mod assert_healthy;
 mod check_rule;
 mod checkpoints;

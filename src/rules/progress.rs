@@ -4,9 +4,10 @@
 //! is a transaction. The row says which rows of the source the pass is about, how far it has come, and what it has
 //! found.
 
+use super::arrival::{Arrival, seen_since};
 use super::definition::{self, Definition};
 use super::snapshot;
-use super::source_queries::{Arrival, SourceQueries, arrived_between, seen_since};
+use super::source_queries::SourceQueries;
 use super::step_status::is_lock_timeout;
 use crate::pg::errors::{RuleError, ScanError, TravelError};
 use crate::pg::role::{Role, with_rights_of};
@@ -173,7 +174,7 @@ impl Progress {
         self.is_under_way = true;
         self.position = None;
         if let Arrival::Column(column) = &queries.arrival {
-            let newest = queries.newest_arrival(column);
+            let newest = column.newest(&queries.from);
             self.arriving = with_rights_of(owner, || spi::select_time(&newest));
         }
         if forgets {
@@ -245,7 +246,7 @@ impl Progress {
             }
             Arrival::Column(column) => {
                 let after = self.arrived.filter(|_| !again).map(|arrived| arrived.saturating_sub(OVERLAP));
-                self.arriving.map(|arriving| arrived_between(column, after, Some(arriving)))
+                self.arriving.map(|arriving| column.between(after, Some(arriving)))
             }
             Arrival::Lookback => None,
         }

@@ -1,5 +1,6 @@
 //! The SQL over a rule's source: new rows, and the histories of members.
 
+use super::arrival::{Arrival, ArrivalTime};
 use super::definition::Definition;
 use super::exact_cursor;
 use super::indexes;
@@ -11,31 +12,9 @@ use crate::detect::{
 use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::spi;
-use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::rule::Micros;
-
-/// How a scan finds new rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Arrival {
-    /// By this column, which holds the id of the transaction that inserted the row.
-    Transaction(String),
-    /// By this column, which holds the time at which the row arrived.
-    Column(String),
-    /// By reading the most recent events again.
-    Lookback,
-}
-
-impl Arrival {
-    /// The form in which it is stored. A scan that finds another one stored begins anew.
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Transaction(column) | Self::Column(column) => column,
-            Self::Lookback => "lookback",
-        }
-    }
-}
 
 /// The queries over the source of one rule.
 pub struct SourceQueries {
@@ -128,16 +107,7 @@ impl SourceQueries {
         let arrival = match (&definition.arrival_column, transaction) {
             (Some(name), _) => {
                 let column = found[2].as_ref().ok_or_else(|| missing("arrival_column", name))?;
-                if column.oid != pg_sys::TIMESTAMPTZOID {
-                    return Err(SourceError::ColumnType {
-                        column: name.clone(),
-                        is: crate::detect::type_name(column.oid),
-                        wanted: "timestamptz",
-                        hint: "Set arrival_column to a column with the time when a row arrived, or leave it NULL.".to_owned(),
-                    }
-                    .into());
-                }
-                Arrival::Column(column.sql.clone())
+                Arrival::Column(ArrivalTime::of(&arguments.source.own_name(name), column)?)
             }
             (None, Some(column)) => Arrival::Transaction(column.sql.clone()),
             (None, None) => Arrival::Lookback,
@@ -256,14 +226,6 @@ impl SourceQueries {
         )
     }
 
-    /// A query for the newest arrival. Rows that claim to arrive in the future are read when that time has come.
-    pub fn newest_arrival(&self, column: &str) -> String {
-        format!(
-            "SELECT pg_catalog.max({column}) FROM {} WHERE {column} <= pg_catalog.clock_timestamp()",
-            self.from
-        )
-    }
-
     /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows
     /// a member has.
     pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
@@ -293,23 +255,6 @@ impl SourceQueries {
         }
         parts.join("\nUNION ALL\n")
     }
-}
-
-/// The condition on rows that a snapshot sees and an earlier one did not, or that the present transaction inserted.
-pub fn seen_since(xid: &str, earlier: &str, now: &str, own_xid: &str) -> String {
-    format!(
-        "{xid} >= pg_catalog.pg_snapshot_xmin('{earlier}'::pg_snapshot)\n  \
-         AND NOT pg_catalog.pg_visible_in_snapshot({xid}, '{earlier}'::pg_snapshot)\n  \
-         AND (pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own_xid}'::xid8)"
-    )
-}
-
-/// The condition on rows that arrived after one time and not after another.
-pub fn arrived_between(column: &str, after: Option<Micros>, until: Option<Micros>) -> String {
-    let bound = |operator: &str, time: Option<Micros>, open: &str| {
-        format!("{column} {operator} timestamptz '{}'", time.map_or_else(|| open.to_owned(), utc))
-    };
-    format!("{} AND {}", bound(">", after, "-infinity"), bound("<=", until, "infinity"))
 }
 
 /// The baseline user of an event, as SQL.

@@ -4,6 +4,7 @@
 //! A name that does not resolve, such as a source that does not exist yet, is only a warning, because a restore must
 //! not lose the rule.
 
+use super::arrival::Arrival;
 use super::check_rule;
 use super::definition::Definition;
 use super::setting_ranges::must_be_in_range;
@@ -64,7 +65,7 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
         if owner_exists(old.as_ref(), &new)? {
             must_be_a_members(&new)?;
-            must_resolve_or_warn(&new)?;
+            must_resolve_or_warn(old.as_ref(), &new)?;
         }
         Ok::<_, TravelError>(())
     })?;
@@ -228,12 +229,19 @@ fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
 }
 
 /// Looks up what a rule names and warns if that fails. It uses the owner's rights, because already reading an
-/// expression can run functions that other roles wrote.
-fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
+/// expression can run functions that other roles wrote. A caller without warnings checks the rule itself, which reports
+/// how arrivals are read.
+fn must_resolve_or_warn(old: Option<&Tuple>, rule: &Tuple) -> Result<(), TravelError> {
     let about = format!("rule \"{}\" cannot be used yet: ", name_of(rule)?);
     match resolution(rule)? {
+        Ok(arrival) => {
+            let was = old.map_or(Ok(None), |old| old.text(c"arrival_column"))?;
+            if WARNS.get() && was != rule.text(c"arrival_column")? {
+                arrival.send_notice();
+            }
+            Ok(())
+        }
         // A NULL in a required column is left to the table's constraints.
-        Ok(()) => Ok(()),
         Err(Failure::Ours(error)) if matches!(*error, TravelError::Rule(RuleError::Unreadable { .. })) => {
             Ok(())
         }
@@ -251,8 +259,8 @@ fn must_resolve_or_warn(rule: &Tuple) -> Result<(), TravelError> {
     }
 }
 
-/// The result of looking up what a rule names.
-fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
+/// The result of looking up what a rule names: how its scans find new rows.
+fn resolution(rule: &Tuple) -> Result<Result<Arrival, Failure>, TravelError> {
     let name = name_of(rule)?;
     Ok(attempt(|| {
         spi::connected(|| {
@@ -260,7 +268,7 @@ fn resolution(rule: &Tuple) -> Result<Result<(), Failure>, TravelError> {
             let definition = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || {
                 Definition::of_row(&name, rule.composite())
             })?;
-            check_rule::resolve(&definition).map(|_| ())
+            check_rule::resolve(&definition).map(|queries| queries.arrival)
         })
     }))
 }
