@@ -11,7 +11,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-scan fmt deny freeze release clean
+.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan fmt deny freeze release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
@@ -86,6 +86,10 @@ pgdg: ## add the apt repository of postgresql.org, which has all versions of Pos
 
 bench: setup ## run the benchmarks, which are not part of the tests
 	@bench/entry_points.sh
+	@bench/load_files.sh
+
+bench-load: setup ## measure how fast files are loaded
+	@bench/load_files.sh
 
 bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 	@bench/scan.sh

@@ -26,7 +26,7 @@ recipe() {
 }
 
 load() {
-    # The server reads the databases as its own user, so it gets copies in a folder whose name is known beforehand.
+    # The server reads the files as its own user, so it gets copies in a folder whose name is known beforehand.
     server_start demo "impossible_travel.geoip_path = '$SERVERS/demo/files/geoip'"
     if [ -d "$geoip" ]; then
         local databases
@@ -41,20 +41,11 @@ load() {
     run_psql --quiet <<'SQL'
         CREATE EXTENSION impossible_travel;
         SELECT travel.create_events_table('cloudtrail') \g /dev/null
-        CREATE TABLE document (file text, body text);
 SQL
-    load_documents "$cloudtrail" document
-    run_psql --quiet <<'SQL'
-        CREATE TABLE loaded AS
-            SELECT file, i.* FROM document CROSS JOIN LATERAL travel.ingest('cloudtrail', body) AS i;
-        DROP TABLE document;
+    run_psql --quiet --output /dev/null --set "folder=$(server_copy cloudtrail "$cloudtrail")" <<'SQL'
+        CALL travel.load_files('cloudtrail', :'folder');
         ANALYZE;
 SQL
-    local file
-    while IFS= read -r file; do
-        complain "$file: no event was loaded"
-    done < <(run_psql --quiet --tuples-only --no-align \
-        --command 'SELECT file FROM loaded WHERE skipped > 0 AND skipped = records ORDER BY file')
     mkdir -p "$WORK"
     recipe >"$WORK/demo-recipe"
 }

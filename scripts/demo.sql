@@ -1,4 +1,5 @@
--- What `make demo` shows. The events are in the table cloudtrail; the counts that travel.ingest returned are in loaded.
+-- What `make demo` shows. The events are in the table cloudtrail; the files from which travel.load_files loaded them in
+-- cloudtrail_files.
 \set QUIET on
 SET timezone = 'UTC';
 -- travel.detect would count the evaluated events in a notice each time; section 2 shows them once.
@@ -12,7 +13,7 @@ SET impossible_travel.coverage_notice = off;
 \echo
 SELECT count(*) AS files, sum(records) AS records, sum(inserted) AS inserted, sum(duplicates) AS duplicates,
        sum(skipped) AS skipped
-FROM loaded;
+FROM cloudtrail_files;
 SELECT count(DISTINCT account_id) AS accounts, count(DISTINCT access_key_id) AS access_keys,
        count(DISTINCT source_ip) AS addresses, min(event_time) AS first_event, max(event_time) AS last_event
 FROM cloudtrail;

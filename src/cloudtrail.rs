@@ -2,8 +2,9 @@
 //! the functions for single values, such as `travel.event_time` and `travel.source_ip`. What a record means is decided
 //! in `travel_cloudtrail`.
 
+use crate::pg::array;
 use crate::pg::errors::{CloudTrailError, TravelError};
-use crate::pg::function::{Call, f64_datum, pg_function};
+use crate::pg::function::{Call, f64_datum, pg_function, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::jsonb::{self, Node};
 use crate::pg::numeric;
@@ -13,15 +14,15 @@ use crate::pg::srf::RowSet;
 use crate::pg::time::from_unix_us;
 use pgrx::pg_sys;
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::net::IpAddr;
-use travel_cloudtrail::{Event, Outcome, RecordNode, SourceKind};
+use travel_cloudtrail::{Event, Outcome, RecordNode, Records, SourceKind};
 use travel_core::columns::EVENT;
 use travel_core::{address, with_event_columns};
 
 pg_function!(travel_records, pg_finfo_travel_records, records);
 pg_function!(travel_parse, pg_finfo_travel_parse, parse);
 pg_function!(travel_try_parse, pg_finfo_travel_try_parse, try_parse);
+pg_function!(travel_parsed_records, pg_finfo_travel_parsed_records, parsed_records);
 pg_function!(travel_try_jsonb, pg_finfo_travel_try_jsonb, try_jsonb);
 pg_function!(travel_event_time, pg_finfo_travel_event_time, event_time);
 pg_function!(travel_event_time_int4, pg_finfo_travel_event_time_int4, |call: &Call| {
@@ -54,9 +55,29 @@ pub fn each_element(
 ) -> Result<(), TravelError> {
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
     let document = unsafe { Node::of(document) };
-    let records = travel_cloudtrail::records(document)
+    let mut records = travel_cloudtrail::records(document)
         .map_err(|error| CloudTrailError::NotCloudTrail { found: error.found })?;
-    for (position, record) in records.enumerate() {
+    each_record(&mut records, &mut handle)
+}
+
+/// Calls `handle` with what an element of a document is, which comes after as many elements as `position` says. That is
+/// one record or one bad element, unless the element is itself a document. Returns the new position.
+pub fn each_of_element(
+    element: pg_sys::Datum,
+    position: usize,
+    mut handle: impl FnMut(Element) -> Result<(), TravelError>,
+) -> Result<usize, TravelError> {
+    // SAFETY: as in `each_element`.
+    let mut records = Records::of_element(unsafe { Node::of(element) }, position);
+    each_record(&mut records, &mut handle)?;
+    Ok(records.elements_so_far())
+}
+
+fn each_record<'a>(
+    records: &mut Records<'a, Node<'a>>,
+    handle: &mut impl FnMut(Element) -> Result<(), TravelError>,
+) -> Result<(), TravelError> {
+    while let Some(record) = records.next() {
         pgrx::check_for_interrupts!();
         match record {
             Ok(RecordNode::Node(node)) => {
@@ -65,7 +86,9 @@ pub fn each_element(
                 }
             }
             // A string in a jsonb is parsed as jsonb, so this does not happen.
-            Ok(RecordNode::Parsed(_)) => handle(Element::Bad(position + 1, "a string".to_owned()))?,
+            Ok(RecordNode::Parsed(_)) => {
+                handle(Element::Bad(records.elements_so_far(), "a string".to_owned()))?
+            }
             Err(bad) => handle(Element::Bad(bad.position, bad.found))?,
         }
     }
@@ -89,7 +112,7 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         Ok(())
     })?;
-    match first.filter(|_| COMPLAINS.get()) {
+    match first {
         // A list without any record is not a CloudTrail document.
         Some((position, found)) if good == 0 => {
             let found = format!("a list without any record, and its element {position} is {found}");
@@ -99,24 +122,6 @@ fn records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         None => {}
     }
     Ok(rows.finish(call))
-}
-
-thread_local! {
-    static COMPLAINS: Cell<bool> = const { Cell::new(true) };
-}
-
-/// Runs `body` without the warnings and errors of `travel.records` about elements that are not records. The caller has
-/// reported these elements already.
-pub fn without_complaint<R>(body: impl FnOnce() -> R) -> R {
-    struct Restore;
-    impl Drop for Restore {
-        fn drop(&mut self) {
-            COMPLAINS.set(true);
-        }
-    }
-    COMPLAINS.set(false);
-    let _restore = Restore;
-    body()
 }
 
 /// Sends one warning for all elements of a document that are not records.
@@ -146,6 +151,32 @@ fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     event_row(call, &travel_cloudtrail::parse_lenient(unsafe { Node::of(record) }))
 }
 
+/// The columns of `travel.event`, then the record itself.
+const PARSED_COLUMNS: usize = EVENT.len() + 1;
+
+/// `(records jsonb[])`: a row for each record, with the columns of `try_parse` and the record.
+fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let mut rows = RowSet::begin(call)?;
+    let Some(records) = call.datum(0) else { return Ok(rows.finish(call)) };
+    let row_type = *call.site_cache(|| RowType::of_call(call))?;
+    // SAFETY: SQL declares the argument as jsonb[], which outlives the call.
+    for record in unsafe { array::elements(records, b'i') }.into_iter().flatten() {
+        pgrx::check_for_interrupts!();
+        // SAFETY: an element of a jsonb[] is a jsonb.
+        let (node, content) = unsafe { (Node::of(record), varlena_bytes(record)) };
+        let mut row = RowWriter::<PARSED_COLUMNS>::new();
+        write_event(&mut row, &travel_cloudtrail::parse_lenient(node));
+        row.bytes(content);
+        let row = row.finish(row_type)?;
+        // SAFETY: the row has the type that the call returns, which RowType::of_call looked up; the set copies it.
+        unsafe {
+            rows.push_composite(row);
+            pg_sys::pfree(row.cast_mut_ptr());
+        }
+    }
+    Ok(rows.finish(call))
+}
+
 fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let read = call.text(0)?.map(jsonb::of_json).and_then(Result::ok);
     Ok(read.unwrap_or_else(|| call.null()))
@@ -155,11 +186,17 @@ fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
     let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
     let mut row = EventRow::new();
+    write_event(&mut row, event);
+    row.finish(*row_type)
+}
+
+/// Writes the columns of an event.
+#[inline]
+fn write_event<const N: usize>(row: &mut RowWriter<N>, event: &Event) {
     macro_rules! write_columns {
-        ($($name:ident: $column_type:ident,)*) => { $(event.$name.write(&mut row);)* };
+        ($($name:ident: $column_type:ident,)*) => { $(event.$name.write(row);)* };
     }
     with_event_columns!(write_columns);
-    row.finish(*row_type)
 }
 
 /// A row of `travel.event`.
@@ -167,48 +204,48 @@ type EventRow = RowWriter<{ EVENT.len() }>;
 
 /// A value of an event, which knows how it is written into the row.
 trait ColumnValue {
-    fn write(&self, row: &mut EventRow);
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>);
 }
 
 impl ColumnValue for Option<&str> {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.text(*self);
     }
 }
 
 impl ColumnValue for Option<Cow<'_, str>> {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.text(self.as_deref());
     }
 }
 
 /// Microseconds since the Unix epoch.
 impl ColumnValue for Option<i64> {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.timestamp(self.map(from_unix_us));
     }
 }
 
 impl ColumnValue for Option<IpAddr> {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.host(*self);
     }
 }
 
 impl ColumnValue for Option<bool> {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.bool(*self);
     }
 }
 
 impl ColumnValue for SourceKind {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.text(Some(self.into_str()));
     }
 }
 
 impl ColumnValue for Outcome {
-    fn write(&self, row: &mut EventRow) {
+    fn write<const N: usize>(&self, row: &mut RowWriter<N>) {
         row.text(Some(self.into_str()));
     }
 }

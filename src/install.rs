@@ -13,7 +13,8 @@ pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_le
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
 pgrx::extension_sql_file!("../sql/61_without_zone.sql", name = "without_zone", requires = ["detect"]);
 pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["without_zone"]);
-pgrx::extension_sql_file!("../sql/80_networks.sql", name = "networks", requires = ["events"]);
+pgrx::extension_sql_file!("../sql/71_load_files.sql", name = "load_files", requires = ["events"]);
+pgrx::extension_sql_file!("../sql/80_networks.sql", name = "networks", requires = ["load_files"]);
 pgrx::extension_sql_file!("../sql/81_rules.sql", name = "rules", requires = ["networks"]);
 pgrx::extension_sql_file!("../sql/82_presets.sql", name = "presets", requires = ["rules"]);
 pgrx::extension_sql_file!("../sql/83_baseline.sql", name = "baseline", requires = ["presets"]);

@@ -9,6 +9,7 @@
 //! | `sql/40_leg.sql`, `sql/50_impossible_legs.sql` | [`legs`] |
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events_table`] |
+//! | `sql/71_load_files.sql` | [`load_files`] |
 //! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_status.sql` | [`rules`] |
 //! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
@@ -40,6 +41,7 @@ mod geoip;
 mod guards;
 mod install;
 mod legs;
+mod load_files;
 mod networks;
 mod pg;
 mod roles;

@@ -56,6 +56,12 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.geoip_databases",
             "travel.accept_geoip",
             "travel.grant_to",
+            // It also needs membership in pg_read_server_files.
+            "travel.load_files",
+            "travel_internal.begin_loading",
+            "travel_internal.find_files",
+            "travel_internal.note_files",
+            "travel_internal.load_file",
             // travel.scan and travel.rescan call these with the rights of their caller.
             "travel_internal.may_commit",
             "travel_internal.scan_step",

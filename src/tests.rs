@@ -151,6 +151,28 @@ mod tests {
     }
 
     #[pg_test]
+    fn built_jsonb_has_the_bytes_of_jsonb_in() {
+        let mut random = reference::Random(11);
+        let mut builder = travel_jsonb::Builder::default();
+        let mut built = 0;
+        for round in 0..2000 {
+            let text = reference::random_json_text(&mut random, round % 5);
+            let c_text = std::ffi::CString::new(text.as_str()).unwrap();
+            // SAFETY: jsonb_in takes a C string, and gives a jsonb.
+            let read = unsafe {
+                let argument = pg_sys::Datum::from(c_text.as_ptr());
+                let datum = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(argument)]).unwrap();
+                crate::pg::function::varlena_bytes(datum)
+            };
+            if let Some(bytes) = builder.build(&text) {
+                assert_eq!(bytes, read, "{text}");
+                built += 1;
+            }
+        }
+        assert!(built > 500, "{built}");
+    }
+
+    #[pg_test]
     fn a_record_parses_the_same_from_jsonb_and_from_text() {
         let record = json!({
             "eventID": "e1", "eventTime": "2026-03-04T10:02:11Z", "sourceIPAddress": "192.0.2.1", "readOnly": "true",
@@ -336,6 +358,51 @@ mod reference {
                 Value::Object(map)
             }
         }
+    }
+
+    /// The text of a random value: blanks, escapes, numbers of any size, keys that come twice.
+    pub fn random_json_text(random: &mut Random, depth: usize) -> String {
+        const PARTS: [&str; 12] = [
+            "a",
+            "b",
+            "é",
+            "\u{1F600}",
+            "\\n",
+            "\\\"",
+            "\\\\",
+            "\\/",
+            "\\u0041",
+            "\\ud83d\\ude00",
+            "long text",
+            " ",
+        ];
+        const BLANKS: [&str; 4] = ["", "", " ", "\n\t "];
+        let blank = |random: &mut Random| BLANKS[random.below(BLANKS.len())];
+        let string = |random: &mut Random| {
+            let inner: String = (0..random.below(14)).map(|_| PARTS[random.below(PARTS.len())]).collect();
+            format!("\"{inner}\"")
+        };
+        let width = [1, 80, 8, 4, 3][depth];
+        let inner = match random.below(if depth == 0 { 5 } else { 9 }) {
+            0 => ["null", "true", "false"][random.below(3)].to_owned(),
+            1 | 2 => string(random),
+            3 => ((random.next() as i64) >> (4 + random.below(60))).to_string(),
+            // PostgreSQL reads fractions and exponents.
+            4 if random.below(400) == 0 => ["1.5", "1e3", "-0.0"][random.below(3)].to_owned(),
+            4 => ["0", "-0", "-1", "10000", "9999", "100000000", "-120000"][random.below(7)].to_owned(),
+            5 | 6 => {
+                let elements = (0..random.below(width)).map(|_| random_json_text(random, depth - 1));
+                format!("[{}]", elements.collect::<Vec<_>>().join(","))
+            }
+            _ => {
+                let members = (0..random.below(width)).map(|_| {
+                    let (key, before, after) = (string(random), blank(random), blank(random));
+                    format!("{before}{key}{after}:{}", random_json_text(random, depth - 1))
+                });
+                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            }
+        };
+        format!("{}{inner}{}", blank(random), blank(random))
     }
 
     pub fn to_value(node: Node) -> Value {

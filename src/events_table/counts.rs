@@ -39,20 +39,37 @@ impl Ingested {
         }
     }
 
+    /// The records that the table had already, or that a trigger of it did not let in.
+    pub fn duplicates(&self) -> i64 {
+        self.records - self.inserted - self.skipped
+    }
+
     pub fn report(&self) {
-        for (what, is_document) in &self.named {
-            let said = format!("skipped {what}");
+        self.report_as("", NAMED_SKIPS);
+    }
+
+    /// Reports what was skipped in a file. Names as many records as `most` says, and returns how many these are.
+    pub fn report_of(&self, file: &str, most: usize) -> usize {
+        self.report_as(&format!("{file}: "), most)
+    }
+
+    fn report_as(&self, prefix: &str, most: usize) -> usize {
+        let named = self.named.len().min(most);
+        for (what, is_document) in self.named.iter().take(named) {
+            let said = format!("{prefix}skipped {what}");
             if *is_document { Report::warning(said).send() } else { Report::notice(said).send() }
         }
-        let more = self.skipped - self.named.len() as i64;
+        let more = self.skipped - named as i64;
         if more > 0 {
-            Report::notice(format!("skipped {more} more records")).send();
+            Report::notice(format!("{prefix}skipped {more} more records")).send();
         }
         if self.replaced > 0 {
             let characters = if self.replaced == 1 { "character" } else { "characters" };
             let why = "PostgreSQL text cannot contain NUL or half of a surrogate pair";
-            Report::notice(format!("replaced {} {characters} with U+FFFD: {why}", self.replaced)).send();
+            Report::notice(format!("{prefix}replaced {} {characters} with U+FFFD: {why}", self.replaced))
+                .send();
         }
+        named
     }
 
     pub fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -60,7 +77,7 @@ impl Ingested {
         let mut row = RowWriter::<4>::new();
         row.i64(Some(self.records));
         row.i64(Some(self.inserted));
-        row.i64(Some(self.records - self.inserted - self.skipped));
+        row.i64(Some(self.duplicates()));
         row.i64(Some(self.skipped));
         row.finish(*row_type)
     }

@@ -2,6 +2,7 @@
 
 use super::REQUIRED;
 use super::beside::beside;
+use super::file_list::FileList;
 use super::inbox;
 use super::month::Months;
 use super::partitions;
@@ -51,6 +52,7 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         create_partitions(oid, sql)?;
     }
     inbox::create(oid)?;
+    FileList::create(oid)?;
     Ok(pg_sys::Datum::from(oid))
 }
 

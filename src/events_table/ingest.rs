@@ -1,13 +1,12 @@
 //! `travel.ingest` inserts the records of CloudTrail documents. A record or a document that cannot be read is skipped.
 
+use super::batch::Batch;
 use super::counts::Ingested;
-use super::insert::{LONGEST_INDEXED, Target};
-use super::month::Months;
+use super::insert::Target;
 use crate::cloudtrail::{Element, each_element};
 use crate::pg::errors::{CloudTrailError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
-use crate::pg::jsonb::{self, Node};
-use crate::pg::time::from_unix_us;
+use crate::pg::jsonb;
 use pgrx::pg_sys;
 
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
@@ -80,28 +79,11 @@ fn ingest_document(
     document: pg_sys::Datum,
     ingested: &mut Ingested,
 ) -> Result<(), TravelError> {
-    let mut months = Months::new();
+    let mut batch = Batch::new();
     each_element(document, |element| {
         ingested.records += 1;
         match element {
-            Element::Record(record) => {
-                // SAFETY: each_element gives a jsonb, alive until the call ends.
-                let event = travel_cloudtrail::parse_lenient(unsafe { Node::of(record) });
-                let id = event.event_id.unwrap_or("without eventID");
-                let indexed = [event.event_id, event.access_key_id, event.actor.or(event.principal)];
-                let Some(time) = event.event_time else {
-                    ingested.skip(format!("record {}: it has no readable eventTime", short(id)));
-                    return Ok(());
-                };
-                if indexed.iter().flatten().any(|text| text.len() > LONGEST_INDEXED) {
-                    ingested.skip(format!(
-                        "record {}: its eventID, access key or principal is longer than {LONGEST_INDEXED} bytes",
-                        short(id)
-                    ));
-                } else {
-                    months.add(from_unix_us(time));
-                }
-            }
+            Element::Record(record) => batch.add(record, ingested),
             Element::Bad(position, found) => {
                 ingested.skip(format!("element {position}: it is not a record but {found}"));
             }
@@ -109,13 +91,5 @@ fn ingest_document(
         Ok(())
     })?;
     ingested.replaced += jsonb::take_replaced();
-    ingested.inserted += target.insert(document, &months)? as i64;
-    // The statement read the same strings once more.
-    jsonb::take_replaced();
-    Ok(())
-}
-
-/// The first 100 characters of an id, for a message.
-fn short(id: &str) -> &str {
-    id.char_indices().nth(100).map_or(id, |(at, _)| &id[..at])
+    batch.insert_into(target, ingested)
 }

@@ -3,14 +3,13 @@
 use super::REQUIRED;
 use super::month::Months;
 use super::partitions;
-use crate::cloudtrail::without_complaint;
 use crate::detect::{Source, base_type};
 use crate::pg::errors::{EventsError, TravelError};
 use crate::pg::identifier::quoted;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::borrow::Cow;
-use travel_core::columns::EVENT;
+use travel_core::columns::{ColumnType, EVENT};
 
 /// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document
 /// would be lost. No such text of CloudTrail comes near this length.
@@ -38,21 +37,21 @@ impl<'s> Target<'s> {
         self.oid
     }
 
-    /// The statement that inserts the records of a document, which is `$1`, a jsonb.
+    /// The statement that inserts records, which are `$1`, a `jsonb[]`.
     pub fn statement(&self) -> &str {
         &self.insert
     }
 
-    /// Inserts the records of a document whose events are of these months, and returns how many rows were new. It makes
-    /// the partitions that the months need.
-    pub fn insert(&self, document: pg_sys::Datum, months: &Months) -> Result<u64, TravelError> {
+    /// Inserts records, which are jsonb and have a time, and whose events are of these months. Returns how many rows were
+    /// new. It makes the partitions that the months need.
+    pub fn insert(&self, records: &[pg_sys::Datum], months: &Months) -> Result<u64, TravelError> {
         partitions::ensure(self.oid, months)?;
-        let document = Argument::of(pg_sys::JSONBOID, Some(document));
-        Ok(without_complaint(|| spi::connected(|| spi::execute_kept(&self.insert, &[document]))))
+        let records = Argument::jsonbs(records);
+        Ok(spi::connected(|| spi::execute_kept(&self.insert, &[records])))
     }
 }
 
-/// The statement that inserts the records of a document. It fills the columns of `travel.event` that the table has, and
+/// The statement that inserts records. It fills the columns of `travel.event` that the table has, and
 /// `record` if the table has it.
 fn insert_statement(target: &Source) -> Result<String, TravelError> {
     let name = &target.name;
@@ -70,7 +69,7 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     }
     // A record without an id gets its digest as the id, so it is recognized as a duplicate.
     let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
-              pg_catalog.convert_to(r.record::text, 'UTF8')), 'hex'))";
+              pg_catalog.convert_to(e.record::pg_catalog.text, 'UTF8')), 'hex'))";
     for (column, value) in into.iter().zip(&mut select) {
         if *column == "event_id" {
             id.clone_into(value);
@@ -82,17 +81,21 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
     }
     if has("record") {
         into.push("record");
-        select.push("r.record".to_owned());
+        select.push("e.record".to_owned());
     }
+    // Qualified, because the search_path of the caller may contain other types with these names.
+    let columns: Vec<String> = EVENT
+        .iter()
+        .map(|column| match column.column_type {
+            ColumnType::Boolean => format!("{} pg_catalog.bool", column.name),
+            other => format!("{} pg_catalog.{}", column.name, other.into_str()),
+        })
+        .collect();
     Ok(format!(
-        "INSERT INTO {name} ({}) SELECT {} FROM travel.records($1) AS r (record) \
-         CROSS JOIN LATERAL travel.try_parse(r.record) AS e WHERE e.event_time IS NOT NULL \
-         AND greatest(pg_catalog.octet_length(e.event_id), pg_catalog.octet_length(e.access_key_id), \
-         pg_catalog.octet_length(coalesce(e.actor, e.principal)), 0) <= {LONGEST_INDEXED} \
-         ORDER BY {}, e.event_time ON CONFLICT DO NOTHING",
+        "INSERT INTO {name} ({}) SELECT {} FROM travel_internal.parsed_records($1) AS e ({}, record pg_catalog.jsonb) \
+         ON CONFLICT DO NOTHING",
         into.join(", "),
         select.join(", "),
-        // The order does not depend on the document, so two sessions that load the same events cannot deadlock.
-        format_args!("({id}) COLLATE \"C\""),
+        columns.join(", "),
     ))
 }

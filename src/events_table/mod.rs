@@ -7,22 +7,31 @@
 //! | [`inbox`] | a view into which clients insert documents: `travel.create_inbox` and the trigger function |
 //! | [`beside`] | relations that belong to a table: their names, and that they are dropped with it |
 //! | [`insert`] | the table that rows are inserted into, and the statement that does it |
+//! | [`batch`] | records that are inserted together, by one statement |
+//! | [`file_list`] | the list of the files that were loaded into a table |
 //! | [`counts`] | how many records were inserted or skipped, and the notices that name what was skipped |
 //! | [`partitions`] | the monthly partitions of a table: whatever inserts makes them first |
 //! | [`bounds`] | which months have a partition |
 //! | [`make_partition`] | making one partition, and `travel.make_partitions` |
 //! | [`month`] | months in UTC |
 
+mod batch;
 mod beside;
 mod bounds;
 mod counts;
 mod create;
+mod file_list;
 mod inbox;
 mod ingest;
 mod insert;
 mod make_partition;
 mod month;
 mod partitions;
+
+pub use batch::Batch;
+pub use counts::Ingested;
+pub use file_list::FileList;
+pub use insert::Target;
 
 /// The columns that every event of a table must have.
 const REQUIRED: [&str; 2] = ["event_id", "event_time"];

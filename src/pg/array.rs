@@ -22,6 +22,22 @@ pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
     }
 }
 
+/// A `jsonb[]` in the current memory context, of values that are jsonb.
+pub fn of_jsonbs(values: &[pg_sys::Datum]) -> pg_sys::Datum {
+    let mut elements = values.to_vec();
+    // SAFETY: jsonb is a variable-length type, aligned to 4 bytes; by the caller, the elements are jsonb.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            elements.len() as i32,
+            pg_sys::JSONBOID,
+            -1,
+            false,
+            b'i' as std::ffi::c_char,
+        ))
+    }
+}
+
 /// A `timestamptz[]` in the current memory context: microseconds since 2000-01-01 UTC.
 pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
     let mut elements: Vec<pg_sys::Datum> = times.iter().map(|time| pg_sys::Datum::from(*time)).collect();

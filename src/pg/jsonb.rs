@@ -9,11 +9,12 @@ use super::attempt::class;
 use super::memory::varlena;
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::slice;
 use travel_cloudtrail::{Json, Kind};
+use travel_jsonb::Builder;
 
 const COUNT: u32 = 0x0fff_ffff;
 const IS_SCALAR: u32 = 0x1000_0000;
@@ -57,6 +58,11 @@ impl<'a> Node<'a> {
     /// This array or object as a new jsonb, in the current memory context. `None` for a scalar.
     pub fn to_jsonb(self) -> Option<pg_sys::Datum> {
         (self.header() & (IS_OBJECT | IS_ARRAY) != 0).then(|| varlena(self.bytes))
+    }
+
+    /// The bytes of this value, as PostgreSQL stores them.
+    pub fn bytes(self) -> &'a [u8] {
+        self.bytes
     }
 
     /// The header of an array or object. 0 for any other value.
@@ -252,6 +258,7 @@ fn word(bytes: Word) -> u32 {
 }
 
 thread_local! {
+    static BUILDER: RefCell<Builder> = RefCell::default();
     static REPLACED: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -264,6 +271,10 @@ pub fn take_replaced() -> usize {
 /// Escapes of characters that PostgreSQL text cannot contain are replaced. Limits, such as the depth, are those of
 /// jsonb itself.
 pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
+    let built = BUILDER.with_borrow_mut(|builder| builder.build(text).map(varlena));
+    if let Some(datum) = built {
+        return Ok(datum);
+    }
     let (text, replaced) = travel_cloudtrail::replace_escapes(text);
     REPLACED.set(REPLACED.get() + replaced);
     // Control characters are escaped in JSON, NUL among them.

@@ -2,6 +2,7 @@
 //! accounts for it and frees it after an error.
 
 use pgrx::pg_sys;
+use std::ffi::CStr;
 use std::ops::{Deref, DerefMut};
 use travel_core::event_set::{Memory, TooLarge};
 
@@ -60,6 +61,56 @@ impl<T> Drop for PallocSlice<T> {
         if !std::thread::panicking() {
             // SAFETY: allocated by `slice`, freed once.
             unsafe { pg_sys::pfree(self.start.cast()) };
+        }
+    }
+}
+
+/// A memory context below the current one, for values that are needed for a while. It is deleted when it is dropped.
+pub struct Scratch {
+    context: pg_sys::MemoryContext,
+}
+
+impl Scratch {
+    /// `first` is the size of the block that it keeps, in bytes.
+    pub fn new(name: &'static CStr, first: usize) -> Self {
+        // SAFETY: a plain call; the context is a child of the current one, which frees it after an error.
+        let context = unsafe {
+            pg_sys::AllocSetContextCreateExtended(
+                pg_sys::CurrentMemoryContext,
+                name.as_ptr(),
+                0,
+                first,
+                8 * 1024 * 1024,
+            )
+        };
+        Self { context }
+    }
+
+    /// Runs `body` with this as the current memory context.
+    pub fn within<R>(&self, body: impl FnOnce() -> R) -> R {
+        // SAFETY: the context lives as long as this value.
+        unsafe { within(self.context, body) }
+    }
+
+    /// How many bytes it has allocated.
+    pub fn size(&self) -> usize {
+        // SAFETY: reads a field of its own context.
+        unsafe { pg_sys::MemoryContextMemAllocated(self.context, false) }
+    }
+
+    /// Frees everything in it.
+    pub fn reset(&self) {
+        // SAFETY: its own context.
+        unsafe { pg_sys::MemoryContextReset(self.context) };
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // While an error unwinds, PostgreSQL frees the context above; freeing this one by hand could be the second time.
+        if !std::thread::panicking() {
+            // SAFETY: made by `new`, deleted once.
+            unsafe { pg_sys::MemoryContextDelete(self.context) };
         }
     }
 }

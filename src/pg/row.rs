@@ -169,7 +169,7 @@ impl<const N: usize> RowWriter<N> {
 
     /// Adds a value of a variable-length type with this content.
     #[inline]
-    fn bytes(&mut self, content: &[u8]) {
+    pub fn bytes(&mut self, content: &[u8]) {
         self.infomask |= pg_sys::HEAP_HASVARWIDTH as u16;
         if content.len() <= MAX_SHORT { self.short(content) } else { self.long(content) }
     }

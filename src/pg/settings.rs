@@ -14,6 +14,8 @@ static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 
 static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 
+static MAX_DECOMPRESSED_MB: GucSetting<i32> = GucSetting::<i32>::new(4096);
+
 /// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each
 /// access, which is too expensive for a setting that is read for every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
@@ -66,6 +68,16 @@ pub fn register() {
         GucContext::Userset,
         GucFlags::UNIT_MS,
     );
+    GucRegistry::define_int_guc(
+        c"impossible_travel.max_decompressed_mb",
+        c"Sets the largest content of a file that travel.load_files loads.",
+        c"A small compressed file can have an enormous content. The limit bounds the time that such a file takes; memory is always bounded.",
+        &MAX_DECOMPRESSED_MB,
+        1,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::UNIT_MB,
+    );
     // SAFETY: as above. From now on, PostgreSQL reports a misspelled setting with this prefix.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
@@ -73,6 +85,11 @@ pub fn register() {
 /// The number of new rows that a step of a scan reads.
 pub fn scan_batch() -> usize {
     usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
+}
+
+/// How many megabytes the content of a file may have that `travel.load_files` loads.
+pub fn max_decompressed_mb() -> u64 {
+    u64::try_from(MAX_DECOMPRESSED_MB.get()).unwrap_or(1)
 }
 
 /// How long a step of a scan waits for a lock, in milliseconds. `None` is without limit. If the session has a

@@ -23,14 +23,17 @@ same 'first' '2900|2900|0|0' "$(ask "$ingest")"
 same 'again' '2900|0|2900|0' "$(ask "$ingest")"
 ask 'ANALYZE' >/dev/null
 
-rule 'the inbox, the script, and ingest into a partitioned table end in equal tables'
-ask "SELECT travel.create_events_table(name, name = 'monthly') FROM unnest('{boxed,scripted,monthly}'::text[]) AS name" >/dev/null
+rule 'load_files, the inbox, the script, and ingest into a partitioned table end in equal tables'
+ask "SELECT travel.create_events_table(name, name = 'monthly')
+    FROM unnest('{served,boxed,scripted,monthly}'::text[]) AS name" >/dev/null
+same 'load_files' '55|2900|2900|0|0|0' \
+    "$(ask "CALL travel.load_files('served', '$(server_copy cloudtrail "$REAL_DATA/cloudtrail")')")"
 ask 'INSERT INTO boxed_inbox SELECT body FROM document'
 # The list of the loaded files is not put beside the data.
 said=$(PATH="$(dirname "$(pg_bin psql)"):$PATH" "$ROOT/scripts/load-s3.sh" -s "$SCRATCH" "$REAL_DATA/cloudtrail" scripted)
 same 'the script' '55 files loaded, 0 loaded before, 0 failed: 2900 records, 2900 inserted, 0 duplicates, 0 skipped' "$said"
 ask "SELECT sum(i.inserted) FROM document CROSS JOIN LATERAL travel.ingest('monthly', body::jsonb) AS i" >/dev/null
-for name in boxed scripted monthly; do
+for name in served boxed scripted monthly; do
     same "the rows of $name" '2900|0' "$(ask "SELECT (SELECT count(*) FROM $name), count(*) FROM (
         SELECT to_jsonb(t) - '{ingested_at,ingest_xid}'::text[] FROM cloudtrail AS t
         EXCEPT ALL SELECT to_jsonb(t) - '{ingested_at,ingest_xid}'::text[] FROM $name AS t) AS d")"

@@ -13,6 +13,31 @@ use crate::value::quoted;
 const RECORD_KEYS: [&str; 6] =
     ["eventID", "eventTime", "eventName", "eventSource", "userIdentity", "sourceIPAddress"];
 
+/// Keys of summaries: Insight events and aggregated events.
+const SUMMARY_KEYS: [&str; 3] = ["eventCategory", "eventType", "insightDetails"];
+
+/// What a key says about the object that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRole {
+    /// The object envelops a list of records, unless it is a record or a summary itself.
+    Records,
+    /// The same. If an object has both, its list is that of `Records`.
+    Events,
+    /// The object may be a record or a summary itself.
+    Own,
+    Other,
+}
+
+/// The role of a key. It is for readers that see the keys one after the other; [`records`] looks for those that it needs.
+pub fn key_role(key: &str) -> KeyRole {
+    match key {
+        "Records" => KeyRole::Records,
+        "Events" => KeyRole::Events,
+        _ if RECORD_KEYS.contains(&key) || SUMMARY_KEYS.contains(&key) => KeyRole::Own,
+        _ => KeyRole::Other,
+    }
+}
+
 /// The error for a document that does not contain records in any known form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotCloudTrail {
@@ -118,6 +143,17 @@ impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
 }
 
 impl<'a, J: Json<'a>> Records<'a, J> {
+    /// The records of one element of a document, which comes after as many elements as `position` says: one, unless the
+    /// element is itself a document.
+    pub fn of_element(element: J, position: usize) -> Self {
+        Self { levels: Vec::new(), single: Some(element), position }
+    }
+
+    /// The number of elements so far.
+    pub fn elements_so_far(&self) -> usize {
+        self.position
+    }
+
     /// `None` if the text is an Insight event or an aggregated event.
     fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
         if text.len() > LARGEST_RECORD {
@@ -212,9 +248,10 @@ fn is_record<'a, J: Json<'a>>(node: J, enough: usize) -> bool {
 fn is_summary<'a, J: Json<'a>>(node: J) -> bool {
     let is =
         |key, values: [&str; 2]| node.get(key).and_then(J::as_str).is_some_and(|is| values.contains(&is));
-    is("eventCategory", ["Insight", "Aggregated"])
-        || is("eventType", ["AwsCloudTrailInsight", "AwsAggregatedEvent"])
-        || node.get("insightDetails").is_some_and(|details| details.kind() != Kind::Null)
+    let [category, event_type, details] = SUMMARY_KEYS;
+    is(category, ["Insight", "Aggregated"])
+        || is(event_type, ["AwsCloudTrailInsight", "AwsAggregatedEvent"])
+        || node.get(details).is_some_and(|details| details.kind() != Kind::Null)
 }
 
 /// Describes a node: its kind, and enough of its content to recognize it.

@@ -17,6 +17,7 @@
 //! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |
+//! | [`split`] | files of any size: their records one after the other, without parsing the whole file |
 //! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |
 
 #![forbid(unsafe_code)]
@@ -27,6 +28,7 @@ mod identity;
 pub mod json;
 pub mod outcome;
 pub mod source;
+pub mod split;
 pub mod text;
 pub mod time;
 pub mod unix_time;
@@ -38,6 +40,7 @@ pub use identity::NOBODY;
 pub use json::{Json, Kind};
 pub use outcome::{CONSOLE, Outcome, Report, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
+pub use split::{Item, SplitError, Splitter};
 pub use text::{
     EventError, JsonError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
 };

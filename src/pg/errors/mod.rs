@@ -10,6 +10,7 @@
 //! | [`LegError`] | `travel.leg` and `travel.impossible_legs` |
 //! | [`SourceError`] | the source that `travel.detect`, `travel.coverage` or a rule reads, and the SQL over it |
 //! | [`EventsError`] | `travel.create_events_table` and `travel.ingest` |
+//! | [`FilesError`] | `travel.load_files` |
 //! | [`RuleError`] | detection rules |
 //! | [`AccessError`] | owners, privileges and the objects that a rule may use |
 //! | [`ScanError`] | `travel.scan`, `travel.rescan`, `travel.prune` and `travel.assert_healthy` |
@@ -48,6 +49,7 @@ macro_rules! errors {
 mod access;
 mod cloudtrail;
 mod events;
+mod files;
 mod geodesy;
 mod geoip;
 mod guards;
@@ -60,6 +62,7 @@ mod usage;
 pub use access::AccessError;
 pub use cloudtrail::CloudTrailError;
 pub use events::EventsError;
+pub use files::FilesError;
 pub use geodesy::GeodesyError;
 pub use geoip::GeoipError;
 pub use guards::GuardError;
@@ -108,6 +111,7 @@ travel_error! {
     Leg(LegError),
     Source(SourceError),
     Events(EventsError),
+    Files(FilesError),
     Rule(RuleError),
     Access(AccessError),
     Scan(ScanError),

@@ -65,6 +65,11 @@ impl Argument {
         Self::of(pg_sys::INT8ARRAYOID, Some(array::of_i64s(values)))
     }
 
+    /// A `jsonb[]` of values that are jsonb.
+    pub fn jsonbs(values: &[pg_sys::Datum]) -> Self {
+        Self::of(pg_sys::JSONBARRAYOID, Some(array::of_jsonbs(values)))
+    }
+
     /// A `timestamptz[]`, each element in microseconds since 2000-01-01 UTC.
     pub fn times(values_us: &[i64]) -> Self {
         Self::of(TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(values_us)))

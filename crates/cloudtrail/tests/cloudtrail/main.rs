@@ -6,5 +6,6 @@ mod event;
 mod identity;
 mod real_data;
 mod source;
+mod split;
 mod text;
 mod time;

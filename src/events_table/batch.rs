@@ -1,0 +1,107 @@
+//! Records that are inserted into an events table together, by one statement.
+
+use super::counts::Ingested;
+use super::insert::{LONGEST_INDEXED, Target};
+use super::month::Months;
+use crate::pg::errors::TravelError;
+use crate::pg::jsonb::Node;
+use crate::pg::memory::Scratch;
+use crate::pg::time::from_unix_us;
+use pgrx::pg_sys;
+use travel_cloudtrail::Json;
+
+/// How many records are inserted by one statement, at most.
+const MOST_RECORDS: usize = 1000;
+
+/// How much memory they take together. With its events, a batch then fits into the default of `work_mem`.
+const MOST_BYTES: usize = 2 << 20;
+
+/// Records that wait to be inserted. They live in memory of their own, which is emptied after each statement.
+pub struct Batch {
+    records: Vec<Pending>,
+    months: Months,
+    memory: Scratch,
+}
+
+/// A record, with the beginning of its id as a number, which is quick to compare.
+struct Pending {
+    key: u128,
+    record: pg_sys::Datum,
+}
+
+impl Batch {
+    pub fn new() -> Self {
+        Self {
+            records: Vec::new(),
+            months: Months::new(),
+            memory: Scratch::new(c"travel: records to insert", 256 << 10),
+        }
+    }
+
+    /// Runs `body` with the memory of the batch as the current memory context. What [`Batch::add`] gets is made there.
+    pub fn within<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.memory.within(body)
+    }
+
+    /// Adds a record, a jsonb in the memory of the batch, or skips it if it cannot be an event.
+    pub fn add(&mut self, record: pg_sys::Datum, ingested: &mut Ingested) {
+        // SAFETY: by the caller.
+        let node = unsafe { Node::of(record) };
+        let event = travel_cloudtrail::parse_lenient(node);
+        let id = event.event_id.unwrap_or("without eventID");
+        let indexed = [event.event_id, event.access_key_id, event.actor.or(event.principal)];
+        let Some(time) = event.event_time else {
+            ingested.skip(format!("record {}: it has no readable eventTime", short(id)));
+            return;
+        };
+        if indexed.iter().flatten().any(|text| text.len() > LONGEST_INDEXED) {
+            ingested.skip(format!(
+                "record {}: its eventID, access key or principal is longer than {LONGEST_INDEXED} bytes",
+                short(id)
+            ));
+            return;
+        }
+        self.months.add(from_unix_us(time));
+        self.records.push(Pending { key: beginning(event.event_id), record });
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.records.len() >= MOST_RECORDS || self.memory.size() >= MOST_BYTES
+    }
+
+    /// Inserts the records, and counts those that are new.
+    pub fn insert_into(&mut self, target: &Target, ingested: &mut Ingested) -> Result<(), TravelError> {
+        if !self.records.is_empty() {
+            // The order does not depend on the document, so two sessions that load the same events do not deadlock.
+            // SAFETY: both are jsonb in the memory of the batch.
+            let whole = |pending: &Pending| unsafe { Node::of(pending.record) };
+            self.records.sort_unstable_by(|a, b| {
+                a.key.cmp(&b.key).then_with(|| {
+                    let (a, b) = (whole(a), whole(b));
+                    let id = |node: Node<'static>| node.get("eventID").and_then(Json::as_str);
+                    id(a).cmp(&id(b)).then_with(|| a.bytes().cmp(b.bytes()))
+                })
+            });
+            let records: Vec<pg_sys::Datum> = self.records.iter().map(|pending| pending.record).collect();
+            ingested.inserted += self.within(|| target.insert(&records, &self.months))? as i64;
+        }
+        self.records.clear();
+        self.months = Months::new();
+        self.memory.reset();
+        Ok(())
+    }
+}
+
+/// The first 16 bytes of an id.
+fn beginning(id: Option<&str>) -> u128 {
+    let mut bytes = [0; 16];
+    for (byte, of_id) in bytes.iter_mut().zip(id.unwrap_or_default().bytes()) {
+        *byte = of_id;
+    }
+    u128::from_be_bytes(bytes)
+}
+
+/// The first 100 characters of an id, for a message.
+fn short(id: &str) -> &str {
+    id.char_indices().nth(100).map_or(id, |(at, _)| &id[..at])
+}

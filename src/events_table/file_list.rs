@@ -1,0 +1,135 @@
+//! The list of the files that were loaded into an events table: a table beside it, which belongs to the user.
+
+use super::beside::{Object, beside, drop_with};
+use crate::detect::Source;
+use crate::pg::errors::{FilesError, TravelError};
+use crate::pg::identifier::{c_string, qualified};
+use crate::pg::spi::{self, Argument};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+/// The name of the list is that of the events table with this ending.
+const SUFFIX: &str = "files";
+
+/// The columns that are read and written.
+const COLUMNS: [&str; 10] = [
+    "path",
+    "size",
+    "modified_at",
+    "digest",
+    "loaded_at",
+    "records",
+    "inserted",
+    "duplicates",
+    "skipped",
+    "error",
+];
+
+/// The list of an events table.
+pub struct FileList {
+    pub oid: pg_sys::Oid,
+    /// The name, schema-qualified and quoted.
+    pub name: String,
+}
+
+impl FileList {
+    /// Finds the list of a table. It depends on the table, so it is found after either is renamed. A dump does not
+    /// contain the dependency; then it is found by its name.
+    pub fn find(table: pg_sys::Oid) -> Result<Option<Self>, TravelError> {
+        let found = match Self::select(
+            "SELECT n.nspname::text AS schema, c.relname::text AS name, c.oid::bigint AS list
+             FROM pg_catalog.pg_depend AS d
+             JOIN pg_catalog.pg_class AS c ON c.oid = d.objid AND c.relkind = 'r' AND NOT c.relispartition
+             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = 'digest'
+             WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = $1 AND d.refobjsubid = 0
+               AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objsubid = 0 AND d.deptype = 'a'
+             LIMIT 1",
+            &[Argument::oid(table)],
+        )? {
+            Some(list) => Some(list),
+            None => Self::select(
+                "SELECT n.nspname::text AS schema, c.relname::text AS name, c.oid::bigint AS list
+                 FROM pg_catalog.pg_class AS t
+                 JOIN pg_catalog.pg_class AS c ON c.relnamespace = t.relnamespace AND c.relname = $2::name
+                 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                 WHERE t.oid = $1 AND c.relkind = 'r'",
+                &[Argument::oid(table), Argument::text(&default_name(table))],
+            )?,
+        };
+        if let Some(list) = &found {
+            let source = Source::look_at(list.oid)?;
+            if let Some(missing) = COLUMNS.into_iter().find(|column| source.column(column).is_none()) {
+                return Err(FilesError::NotAList { name: source.name, column: missing }.into());
+            }
+        }
+        Ok(found)
+    }
+
+    fn select(query: &'static str, arguments: &[Argument]) -> Result<Option<Self>, TravelError> {
+        // Names and operators without a schema are those of PostgreSQL.
+        spi::in_pg_catalog(|| {
+            let rows = spi::select_prepared(query, arguments);
+            spi::columns!(rows => schema, name, list);
+            let Some(row) = rows.first() else { return Ok(None) };
+            let (Some(schema), Some(name)) = (row.text(schema)?, row.text(name)?) else { return Ok(None) };
+            let oid = pg_sys::Oid::from_u32(row.i64(list).unwrap_or_default() as u32);
+            Ok(Some(Self { oid, name: qualified(schema, name) }))
+        })
+    }
+
+    /// Creates the list of a table. Dropping the table drops the list.
+    pub fn create(table: pg_sys::Oid) -> Result<Self, TravelError> {
+        let name = beside(table, SUFFIX);
+        let oid = spi::connected(|| {
+            let statements = [
+                format!(
+                    "CREATE TABLE {name} (
+    path        text        PRIMARY KEY,
+    size        bigint,
+    modified_at timestamptz,
+    digest      text,
+    loaded_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    records     bigint      NOT NULL DEFAULT 0,
+    inserted    bigint      NOT NULL DEFAULT 0,
+    duplicates  bigint      NOT NULL DEFAULT 0,
+    skipped     bigint      NOT NULL DEFAULT 0,
+    error       text
+)"
+                ),
+                format!(
+                    "COMMENT ON TABLE {name} IS 'Files that travel.load_files has loaded, and does not load again'"
+                ),
+                format!(
+                    "COMMENT ON COLUMN {name}.digest IS 'MD5 digest of the file, as S3 has it in most ETags'"
+                ),
+                format!("COMMENT ON COLUMN {name}.error IS 'why the file was not loaded; it is tried again'"),
+            ];
+            for statement in &statements {
+                spi::execute(statement, &[]);
+            }
+            Source::find(&name)
+        });
+        let oid = oid.ok_or_else(|| FilesError::NotAList { name: name.clone(), column: "path" })?;
+        drop_with(oid, Object::Table(table));
+        Ok(Self { oid, name })
+    }
+
+    /// Locks the list until the transaction ends against other sessions that load files into the same table. It can be
+    /// read and written meanwhile.
+    pub fn lock(&self) {
+        let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
+        // SAFETY: a plain call; it also takes note of what other sessions have changed.
+        unsafe { pg_sys::LockRelationOid(self.oid, mode) };
+    }
+}
+
+/// The name that a list gets where no other relation has it.
+fn default_name(table: pg_sys::Oid) -> String {
+    let suffix = c_string(SUFFIX);
+    // SAFETY: a catalog look-up of a table that exists; the result is a C string.
+    unsafe {
+        let name = pg_sys::makeObjectName(pg_sys::get_rel_name(table), std::ptr::null(), suffix.as_ptr());
+        CStr::from_ptr(name).to_string_lossy().into_owned()
+    }
+}

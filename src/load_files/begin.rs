@@ -1,0 +1,154 @@
+//! The beginning of a call: the checks, and the files that are found.
+
+use super::progress::Progress;
+use crate::detect::Source;
+use crate::events_table::{FileList, Target};
+use crate::pg::errors::{FilesError, TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::identifier::quoted;
+use crate::pg::memory::varlena;
+use crate::pg::report::Report;
+use crate::pg::role::Role;
+use crate::pg::row::{RowType, RowWriter};
+use crate::pg::spi::{self, Argument};
+use crate::pg::srf::RowSet;
+use crate::pg::time::from_unix_us;
+use pgrx::pg_sys;
+use std::path::Path;
+use travel_files::{Found, LeftOut, Tree, TreeError, Visitor};
+
+pg_function!(travel_begin_loading, pg_finfo_travel_begin_loading, begin_loading);
+pg_function!(travel_find_files, pg_finfo_travel_find_files, find_files);
+pg_function!(travel_note_files, pg_finfo_travel_note_files, note_files);
+
+/// `(target, path) -> (root, list)`: checks the arguments and the privilege, and finds or makes the list of files. `root`
+/// is the path without links.
+fn begin_loading(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
+    let path = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "path" })?;
+    let tree = open(path)?;
+    Target::open(target)?;
+    Progress::begin();
+    let list = match FileList::find(target)? {
+        Some(list) => list,
+        None => FileList::create(target)?,
+    };
+    forget_if_empty(target, &list)?;
+    let mut row = RowWriter::<2>::new();
+    row.text(Some(&tree.path));
+    row.text(Some(&list.name));
+    row.finish(*call.site_cache(|| RowType::of_call(call))?)
+}
+
+/// Opens a path for a role that may read files of the server.
+pub fn open(path: &str) -> Result<Tree, TravelError> {
+    let readers = pg_sys::Oid::from_u32(pg_sys::ROLE_PG_READ_SERVER_FILES);
+    let role = Role::current();
+    // SAFETY: a catalog look-up.
+    if !unsafe { pg_sys::has_privs_of_role(role.oid(), readers) } {
+        return Err(FilesError::NotPermitted { role: quoted(&role.name()) }.into());
+    }
+    if !path.starts_with('/') {
+        return Err(FilesError::RelativePath { path: path.to_owned() }.into());
+    }
+    let path = path.to_owned();
+    Tree::open(Path::new(&path)).map_err(|error| {
+        let why = error.to_string();
+        match error {
+            TreeError::Io(error) => FilesError::Unreadable { path, kind: error.kind(), why }.into(),
+            TreeError::NotLoadable(_) => FilesError::NotAFile { path, why }.into(),
+        }
+    })
+}
+
+/// If a table is empty, what its list says about loaded files is not true any more.
+fn forget_if_empty(target: pg_sys::Oid, list: &FileList) -> Result<(), TravelError> {
+    let table = Source::look_at(target)?.name;
+    let forgotten = spi::connected(|| {
+        // A role that does not see all rows cannot tell.
+        let sees_all = spi::select(
+            "SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND NOT pg_catalog.row_security_active($1)",
+            &[Argument::oid(target)],
+        );
+        let is_true = |rows: &spi::Rows| rows.first().is_some_and(|row| row.is_true(rows.only_column()));
+        if !is_true(&sees_all)
+            || !is_true(&spi::select(&format!("SELECT NOT EXISTS (SELECT FROM {table})"), &[]))
+        {
+            return 0;
+        }
+        spi::execute(&format!("DELETE FROM {}", list.name), &[])
+    });
+    if forgotten > 0 {
+        Report::notice(format!("{table} is empty, so the list of its loaded files was emptied"))
+            .detail(format!("{} had {forgotten} files, which are loaded again.", list.name))
+            .send();
+    }
+    Ok(())
+}
+
+/// Writes what a walk finds into a set of rows.
+struct Rows<'t> {
+    tree: &'t Tree,
+    rows: RowSet,
+}
+
+impl Visitor for Rows<'_> {
+    fn found(&mut self, file: &str, what: Found) {
+        let text = |text: &str| Some(varlena(text.as_bytes()));
+        let (size, time, refused) = match what {
+            Ok(stamp) => (
+                Some(pg_sys::Datum::from(stamp.size)),
+                Some(pg_sys::Datum::from(from_unix_us(stamp.modified_us))),
+                None,
+            ),
+            Err(refusal) => (None, None, text(&refusal.to_string())),
+        };
+        self.rows.push([text(file), text(&self.tree.path_of(file)), size, time, refused]);
+    }
+
+    fn tick(&mut self) {
+        pgrx::check_for_interrupts!();
+    }
+}
+
+/// `(root) -> (file, path, size, modified_at, refused)`: the files of a tree, by their path within it and by their whole
+/// path, and what is refused, with the reason.
+fn find_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let root = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
+    let tree = open(root)?;
+    let mut rows = Rows { tree: &tree, rows: RowSet::begin(call)? };
+    let left_out = tree.walk(&mut rows);
+    tell_left_out(&tree, &left_out);
+    Ok(rows.rows.finish(call))
+}
+
+fn tell_left_out(tree: &Tree, left_out: &LeftOut) {
+    if let Some(file) = &left_out.file {
+        Report::notice(format!("{} files were left out because of their names", left_out.files))
+            .detail(format!(
+                "One is \"{}\". The names of files that are loaded from a folder end with {}.",
+                tree.path_of(file),
+                travel_files::tree::ENDINGS.join(", ")
+            ))
+            .send();
+    }
+    if let Some(folder) = &left_out.folder {
+        Report::notice(format!(
+            "{} folders were left out because they are not of CloudTrail",
+            left_out.folders
+        ))
+        .detail(format!(
+            "One is \"{}\". In the folder of an account, only the folder CloudTrail has its events.",
+            tree.path_of(folder)
+        ))
+        .send();
+    }
+}
+
+/// `(files, bytes)`: notes how much a call has to load.
+fn note_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let number = |n: usize| call.datum(n).map_or(0, |datum| datum.value() as u64);
+    let (files, bytes) = (number(0), number(1));
+    Progress::with(|progress| (progress.files, progress.bytes) = (files, bytes));
+    Ok(call.null())
+}
