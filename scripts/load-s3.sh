@@ -50,12 +50,10 @@ run_psql() {
 lines() { awk 'END { print NR }' "$1"; }
 
 # A table is known by the cluster, the database and its own number, and by its file: after TRUNCATE it is loaded again.
-identity=$(run_psql --set=ON_ERROR_STOP=1 ${1+"$@"} <<'SQL'
-SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(t.oid))
-FROM pg_control_system() AS s, pg_database AS d, (SELECT :'target'::regclass::oid AS oid) AS t
-WHERE d.datname = current_database();
-SQL
-) || exit 2
+query="SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(t.oid))
+    FROM pg_control_system() AS s, pg_database AS d, (SELECT :'target'::regclass::oid AS oid) AS t
+    WHERE d.datname = current_database();"
+identity=$(printf '%s\n' "$query" | run_psql --set=ON_ERROR_STOP=1 ${1+"$@"}) || exit 2
 loaded="${list_folder:-$folder}/.loaded-$identity"
 touch "$loaded" || fail "cannot write the list of loaded files: $loaded"
 
@@ -69,7 +67,8 @@ with_lines find "$folder" -type f \( -name '*.json' -o -name '*.json.gz' \) \
     \( -path '*/CloudTrail/*' -o ! -path '*/AWSLogs/*' \) >"$work/found" || fail "cannot read all of $folder"
 sort "$work/found" >"$work/files"
 sort "$loaded" | comm -12 - "$work/files" >"$work/known"
-comm -13 "$work/known" "$work/files" >"$work/new"
+# In the order of their paths, which contain the time.
+comm -13 "$work/known" "$work/files" | sort -t ' ' -k 3 >"$work/new"
 count=$(lines "$work/new")
 
 # The commands of psql for each file. The path comes first, on the stream of messages. The shell that psql starts finds
@@ -102,7 +101,7 @@ messages() {
             number=$((number + 1))
             if [ $((number % 1000)) = 0 ]; then printf '%d of %d files\n' "$number" "$count"; fi
             ;;
-        *) printf '%s: %s\n' "$path" "${line#psql:<stdin>:*: }" ;;
+        ?*) printf '%s: %s\n' "$path" "${line#psql:<stdin>:*: }" ;;
         esac
     done
 }

@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Files are loaded one by one, in the way of docs/load.md and of the demo: a bad file is skipped and named.
+# Files are loaded one by one, in the way of the demo: a bad file is skipped and named.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 start e2e-load-files
 ask 'CREATE EXTENSION impossible_travel' >/dev/null
-ask "SELECT travel.create_events_table('cloudtrail')" >/dev/null
 
 folder="$SCRATCH/AWSLogs/111122223333/CloudTrail/us-east-1/2026/03/02"
 mkdir -p "$folder"
@@ -21,25 +20,6 @@ printf '{"Version": "2012-10-17", "Statement": []}' | gzip >"$folder/f.json.gz"
 printf '' | gzip >"$folder/g.json.gz"
 { record h 'a line'; echo; record i 'a document'; echo; } | gzip >"$folder/it's a \"name\".json.gz"
 file z good | gzip >"$folder/z.json.gz"
-
-rule 'the loop of the documentation loads file by file, and names each file that it skips'
-awk '/^```sh$/ { block = ""; inside = 1; next } /^```$/ { if (inside && block ~ /travel\.ingest/) print block; inside = 0 }
-    inside { block = block $0 "\n" }' "$ROOT/docs/load.md" >"$SCRATCH/loop.sh"
-holds 'the documentation has the loop' grep -q 'for FILE in AWSLogs' "$SCRATCH/loop.sh"
-(cd "$SCRATCH" && PATH="$(dirname "$(pg_bin psql)"):$PATH" bash "$SCRATCH/loop.sh") >"$SCRATCH/said" 2>"$SCRATCH/refused"
-same 'the good files and the repaired one are loaded' 'a b h i z' \
-    "$(ask "SELECT string_agg(event_id, ' ' ORDER BY event_id) FROM cloudtrail")"
-same 'the text of the repaired file' "NUL $(printf '\xef\xbf\xbd') and half $(printf '\xef\xbf\xbd')" \
-    "$(ask "SELECT record #>> '{requestParameters,key}' FROM cloudtrail WHERE event_id = 'b'")"
-for name in a b c f g "it's a \"name\"" z; do
-    holds "$name has a line of counts" grep -q "/$name\.json\.gz *|" "$SCRATCH/said"
-done
-same 'counts of a broken file' '1 | 0 | 0 | 1' \
-    "$(sed -n 's/.*\/c\.json\.gz *| *//p' "$SCRATCH/said" | tr -s ' ' | sed 's/ *$//')"
-holds 'the file that is not UTF-8 is named' grep -q 'not loaded: .*/d\.json\.gz' "$SCRATCH/refused"
-holds 'the reason for a skipped document is given' grep -q 'skipped document: it cannot be read as JSON' "$SCRATCH/refused"
-holds 'the replaced characters are counted' grep -q 'replaced 2 characters with U+FFFD' "$SCRATCH/refused"
-holds 'the truncated file is named' grep -q '/e\.json\.gz' "$SCRATCH/said" "$SCRATCH/refused"
 
 rule 'load_documents, which the demo uses, skips unreadable files and loads the rest'
 ask "SELECT travel.create_events_table('demo')" >/dev/null
