@@ -53,7 +53,8 @@ COMMENT ON COLUMN travel.rules.name IS
 COMMENT ON COLUMN travel.rules.owner IS 'Role whose privileges the query of the rule has';
 COMMENT ON COLUMN travel.rules.source IS 'Table or view of CloudTrail events, by its qualified name';
 COMMENT ON COLUMN travel.rules.columns IS
-    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones';
+    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or if '
+    'each scan shall recognize the layout of the source';
 COMMENT ON COLUMN travel.rules.condition IS
     'SQL expression over a row of the source; only events that satisfy it are evaluated. NULL means all events';
 COMMENT ON COLUMN travel.rules.entity IS

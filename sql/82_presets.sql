@@ -92,11 +92,13 @@ COMMENT ON COLUMN travel.presets.message IS 'Value of the column message of trav
 COMMENT ON COLUMN travel.presets.description IS 'Events that the preset evaluates';
 GRANT SELECT ON travel.presets TO PUBLIC;
 
-CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
+CREATE FUNCTION travel.create_rule(
+    preset text, source regclass, name text DEFAULT NULL, columns jsonb DEFAULT NULL
+) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
-COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
+COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
     'Creates a detection rule from a preset for a table or view, checks it, and returns its name (default: the name '
-    'of the preset)';
+    'of the preset). columns, as in travel.detect, defaults to the layout that the source is recognized to have';

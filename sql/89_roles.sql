@@ -15,6 +15,9 @@ FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
 -- Older releases of pg_dump (15.5) also lock the tables that have no rows in the dump, and need SELECT for that.
 GRANT SELECT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
 GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+-- The expressions of travel.layouts run with the privileges of the role that reads a source, so only an update of the
+-- extension changes them.
+REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
 GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
     travel_internal.alert_legs TO @extowner@;

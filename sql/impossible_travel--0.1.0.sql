@@ -322,6 +322,334 @@ COMMENT ON FUNCTION travel.try_number(text) IS
 -- requires:
 --   cloudtrail
 
+-- Layouts: how other tools store CloudTrail events in tables ----------------------------------------------------------
+
+CREATE TABLE travel.layouts (
+    name          text   PRIMARY KEY,
+    rank          int    NOT NULL UNIQUE,
+    tool          text   NOT NULL,
+    recognized_by text[] NOT NULL,
+    absent        text[] NOT NULL,
+    columns       jsonb  NOT NULL,
+    documentation text   NOT NULL
+);
+COMMENT ON TABLE travel.layouts IS
+    'Layouts of tables in which other tools store CloudTrail events, as travel.columns_for recognizes them. A path '
+    'such as useridentity.arn is a column of that name, a column useridentity_arn, or the member arn of a column '
+    'useridentity of type jsonb, json, a composite type, or text';
+COMMENT ON COLUMN travel.layouts.name IS 'Name of the layout, as notices show it';
+COMMENT ON COLUMN travel.layouts.rank IS 'Position in which the layout is tried: the first one that fits is used';
+COMMENT ON COLUMN travel.layouts.tool IS 'What makes tables with this layout';
+COMMENT ON COLUMN travel.layouts.recognized_by IS
+    'Paths that a table with this layout has; a|b is either. Empty for the layout that is recognized by the values of '
+    'a column';
+COMMENT ON COLUMN travel.layouts.absent IS 'Paths that a table with this layout does not have';
+COMMENT ON COLUMN travel.layouts.columns IS
+    'Where the standard columns are, by key: a path, an array of paths (the first value that is neither NULL nor '
+    'empty), or an SQL expression in which {path} is text, {a|b} the first of two, and {path!} required';
+COMMENT ON COLUMN travel.layouts.documentation IS 'Where the tables of the tool are described';
+GRANT SELECT ON travel.layouts TO PUBLIC;
+
+-- Tables with the whole record. A column that the tool has beside it is named only where an index on it helps.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+VALUES
+    ('steampipe_trail_event', 10, 'Steampipe, aws_cloudtrail_trail_event',
+     '{cloudtrail_event,user_identity,user_identifier,log_group_name}', '{}',
+     '{"record": "cloudtrail_event", "event_time": "event_time", "access_key_id": "access_key_id"}',
+     'https://hub.steampipe.io/plugins/turbot/aws/tables/aws_cloudtrail_trail_event'),
+    ('steampipe_lookup_event', 11, 'Steampipe, aws_cloudtrail_lookup_event',
+     '{cloud_trail_event,start_time,end_time}', '{_cq_id}',
+     '{"record": "cloud_trail_event", "event_time": "event_time", "access_key_id": "access_key_id"}',
+     'https://hub.steampipe.io/plugins/turbot/aws/tables/aws_cloudtrail_lookup_event'),
+    ('cloudquery', 12, 'CloudQuery, aws_cloudtrail_events',
+     '{_cq_id,cloud_trail_event}', '{}',
+     '{"record": "cloud_trail_event", "event_time": "event_time", "access_key_id": "access_key_id"}',
+     'https://github.com/cloudquery/cloudquery, plugins/source/aws/docs/tables/aws_cloudtrail_events.md'),
+    ('airbyte', 13, 'Airbyte, management_events',
+     '{CloudTrailEvent,EventId,EventTime}', '{}',
+     '{"record": "CloudTrailEvent", "event_time": "EventTime", "access_key_id": "AccessKeyId"}',
+     'https://docs.airbyte.com/integrations/sources/aws-cloudtrail'),
+    ('airbyte_raw', 14, 'Airbyte, the raw table of management_events',
+     '{_airbyte_data}', '{CloudTrailEvent}',
+     '{"record": "_airbyte_data.CloudTrailEvent"}',
+     'https://docs.airbyte.com/integrations/destinations/postgres'),
+    ('cloudtrail_lake', 15, 'CloudTrail Lake, an event data store with eventjson',
+     '{eventjson,eventtime}', '{}',
+     '{"record": "eventjson", "event_time": "eventtime"}',
+     'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/query-supported-event-schemas.html'),
+    ('runreveal', 16, 'RunReveal, logs',
+     '{rawLog,eventTime,eventName}', '{}',
+     '{"record": "rawLog", "event_time": "eventTime"}',
+     'https://docs.runreveal.com/bring-your-own-cloud/data-model'),
+    ('raw_record', 17, 'Fivetran and home-made tables that keep the record in raw, raw_log or raw_event',
+     '{raw_event|raw_log|raw,event_time|timestamp,event_name|user_identity.arn|source_ip|source_ip_address}', '{}',
+     '{"record": ["raw_event", "raw_log", "raw"], "event_time": "event_time", "access_key_id": "access_key_id"}',
+     'https://fivetran.com/docs/connectors/applications/aws-cloudtrail'),
+    ('fluent_bit', 18, 'Fluent Bit, output pgsql',
+     '{tag,time,data}', '{}',
+     '{"document": "data"}',
+     'https://docs.fluentbit.io/manual/pipeline/outputs/postgresql'),
+    ('fluentd', 19, 'Fluentd, output pgjson',
+     '{tag,time,record}', '{}',
+     '{"document": "record"}',
+     'https://github.com/choplin/fluent-plugin-pgjson');
+
+-- Tables with the names of the record in lower case, or as they are. Structs keep the case of their keys.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
+FROM (
+    VALUES
+        ('panther', 30, 'Panther, aws_cloudtrail', '{p_event_time,useridentity.type,eventtime,sourceipaddress}',
+         'https://docs.panther.com/data-onboarding/supported-logs/aws'),
+        ('athena', 31, 'Athena, AWS Glue, CloudTrail Lake', '{useridentity.type,eventtime,sourceipaddress}',
+         'https://docs.aws.amazon.com/athena/latest/ug/create-cloudtrail-table.html')
+) AS l (name, rank, tool, recognized_by, documentation)
+CROSS JOIN (
+    VALUES (
+        '{"event_id": "eventid", "event_time": "eventtime", "event_name": "eventname", "event_source": "eventsource", '
+        '"event_type": "eventtype", "event_category": "eventcategory", "aws_region": "awsregion", '
+        '"account_id": ["useridentity.accountid", "useridentity.accountId"], '
+        '"recipient_account_id": "recipientaccountid", "shared_event_id": "sharedeventid", '
+        '"source_text": "sourceipaddress", "identity_type": "useridentity.type", '
+        '"principal_id": ["useridentity.principalid", "useridentity.principalId"], "arn": "useridentity.arn", '
+        '"user_name": ["useridentity.username", "useridentity.userName"], '
+        '"session_name": "(travel.session_name({useridentity.type}, {useridentity.username|useridentity.userName}, '
+        '{useridentity.principalid|useridentity.principalId}, {useridentity.arn}))", '
+        '"principal": "(travel.principal({useridentity.arn}, '
+        '{useridentity.sessioncontext.sessionissuer.arn|useridentity.sessionContext.sessionIssuer.arn}))", '
+        '"actor": "(travel.actor({useridentity.type}, {useridentity.arn}, '
+        'travel.session_name({useridentity.type}, {useridentity.username|useridentity.userName}, '
+        '{useridentity.principalid|useridentity.principalId}, {useridentity.arn}), '
+        '{useridentity.sessioncontext.sessionissuer.arn|useridentity.sessionContext.sessionIssuer.arn}, '
+        '{useridentity.onbehalfof.userid|useridentity.onBehalfOf.userId}))", '
+        '"access_key_id": ["useridentity.accesskeyid", "useridentity.accessKeyId"], '
+        '"issued_access_key_id": "responseelements.credentials.accessKeyId", '
+        '"session_issuer_arn": '
+        '["useridentity.sessioncontext.sessionissuer.arn", "useridentity.sessionContext.sessionIssuer.arn"], '
+        '"source_identity": ["useridentity.sessioncontext.sourceidentity", '
+        '"useridentity.sessionContext.sourceIdentity"], '
+        '"invoked_by": ["useridentity.invokedby", "useridentity.invokedBy"], '
+        '"mfa_used": ["additionaleventdata.MFAUsed", "useridentity.sessioncontext.attributes.mfaauthenticated", '
+        '"useridentity.sessionContext.attributes.mfaAuthenticated"], '
+        '"from_console": "sessioncredentialfromconsole", "vpc_endpoint_id": "vpcendpointid", '
+        '"user_agent": "useragent", "error_code": "errorcode", "error_message": "errormessage", '
+        '"outcome": "(travel.outcome({errorcode!}, {eventname}, {eventsource}, {responseelements}, {errormessage}, '
+        '{serviceeventdetails}))", '
+        '"read_only": "readonly"}'
+    )
+) AS c (columns);
+
+-- Tables with the names of the record in snake_case. user_identity keeps the keys of the record, or has snake_case.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
+FROM (
+    VALUES
+        ('tailpipe', 40, 'Tailpipe, aws_cloudtrail_log', '{tp_id,tp_timestamp,event_time,user_identity.type}',
+         'https://hub.tailpipe.io/plugins/turbot/aws/tables/aws_cloudtrail_log'),
+        ('snake_case', 41, 'Fivetran and home-made tables with names in snake_case',
+         '{event_time|timestamp,user_identity.arn,source_ip_address|source_ip}',
+         'https://fivetran.com/docs/connectors/applications/aws-cloudtrail')
+) AS l (name, rank, tool, recognized_by, documentation)
+CROSS JOIN (
+    VALUES (
+        '{"event_id": ["cloudtrail_event_id", "event_id"], "event_time": ["event_time", "timestamp"], '
+        '"event_name": "event_name", "event_source": "event_source", "event_type": "event_type", '
+        '"event_category": "event_category", "aws_region": ["aws_region", "region"], '
+        '"account_id": ["user_identity.accountId", "user_identity.account_id", "account_id", "aws_account_id"], '
+        '"recipient_account_id": "recipient_account_id", "shared_event_id": "shared_event_id", '
+        '"source_text": ["source_ip_address", "source_ip"], '
+        '"identity_type": ["user_identity.type", "user_type"], '
+        '"principal_id": ["user_identity.principalId", "user_identity.principal_id"], "arn": "user_identity.arn", '
+        '"user_name": ["user_identity.userName", "user_identity.user_name", "user_name", "username"], '
+        '"session_name": "(travel.session_name({user_identity.type|user_type}, '
+        '{user_identity.userName|user_identity.user_name|user_name|username}, '
+        '{user_identity.principalId|user_identity.principal_id}, {user_identity.arn}))", '
+        '"principal": "(travel.principal({user_identity.arn}, {user_identity.sessionContext.sessionIssuer.arn|'
+        'user_identity.session_context.session_issuer.arn}))", '
+        '"actor": "(travel.actor({user_identity.type|user_type}, {user_identity.arn}, '
+        'travel.session_name({user_identity.type|user_type}, '
+        '{user_identity.userName|user_identity.user_name|user_name|username}, '
+        '{user_identity.principalId|user_identity.principal_id}, {user_identity.arn}), '
+        '{user_identity.sessionContext.sessionIssuer.arn|user_identity.session_context.session_issuer.arn}, '
+        '{user_identity.onBehalfOf.userId|user_identity.on_behalf_of.user_id}))", '
+        '"access_key_id": ["access_key_id", "user_identity.accessKeyId", "user_identity.access_key_id"], '
+        '"issued_access_key_id": "response_elements.credentials.accessKeyId", '
+        '"session_issuer_arn": ["user_identity.sessionContext.sessionIssuer.arn", '
+        '"user_identity.session_context.session_issuer.arn"], '
+        '"source_identity": ["user_identity.sessionContext.sourceIdentity", '
+        '"user_identity.session_context.source_identity"], '
+        '"invoked_by": ["user_identity.invokedBy", "user_identity.invoked_by", "invoked_by"], '
+        '"mfa_used": "({mfa_used|additional_event_data.MFAUsed|'
+        'user_identity.sessionContext.attributes.mfaAuthenticated|'
+        'user_identity.session_context.attributes.mfa_authenticated})", '
+        '"from_console": "session_credential_from_console", "vpc_endpoint_id": "vpc_endpoint_id", '
+        '"user_agent": "user_agent", "error_code": "error_code", "error_message": "error_message", '
+        '"outcome": "(travel.outcome({error_code!}, {event_name}, {event_source}, {response_elements}, '
+        '{error_message}, {service_event_details}))", '
+        '"read_only": "read_only"}'
+    )
+) AS c (columns);
+
+-- Tables with the names of travel.event, which lack only what is derived from others; and the console's Event history, in
+-- which only the address shows that a service made the call. The user agent shows it, too, but the caller chooses it.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+VALUES (
+    'event_columns', 45, 'Tables with the names of travel.event and without outcome',
+    '{event_time,source_ip|source_text,event_name,event_source,error_code}', '{}',
+    '{"outcome": "(travel.outcome({error_code!}, {event_name}, {event_source}, {response_elements}, {error_message}, '
+    '{service_event_details}))", '
+    '"session_name": "(travel.session_name({identity_type}, {user_name}, {principal_id}, {arn!}))", '
+    '"principal": "(travel.principal({arn!}, {session_issuer_arn}))", '
+    '"actor": "(travel.actor({identity_type!}, {arn}, '
+    'travel.session_name({identity_type}, {user_name}, {principal_id}, {arn}), {session_issuer_arn}))"}',
+    'docs/reference.md'
+), (
+    'event_history', 46, 'The Event history of the AWS console, downloaded as CSV',
+    '{"AWS access key|aws_access_key","Event time|event_time","Source IP address|source_ip_address"}', '{}',
+    '{"event_id": ["Event ID", "event_id"], "event_time": ["Event time", "event_time"], '
+    '"event_name": ["Event name", "event_name"], "event_source": ["Event source", "event_source"], '
+    '"event_type": ["Event type", "event_type"], "event_category": ["Event category", "event_category"], '
+    '"aws_region": ["AWS region", "aws_region"], "account_id": ["Recipient Account Id", "recipient_account_id"], '
+    '"recipient_account_id": ["Recipient Account Id", "recipient_account_id"], '
+    '"source_text": ["Source IP address", "source_ip_address"], "session_name": ["User name", "user_name"], '
+    '"access_key_id": ["AWS access key", "aws_access_key"], '
+    '"invoked_by": "(CASE WHEN {Source IP address|source_ip_address!} LIKE ''%.amazonaws.com'' '
+    'THEN {Source IP address|source_ip_address} END)", '
+    '"user_agent": ["User agent", "user_agent"], "error_code": ["Error code", "error_code"], '
+    '"outcome": "(travel.outcome({Error code|error_code!}, {Event name|event_name}, {Event source|event_source}))", '
+    '"read_only": ["Read-only", "read_only"]}',
+    'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html'
+);
+
+-- Common schemas. In OCSF 1.0.0-rc.2, actor.user.uuid is the ARN and actor.user.uid the principal; later, uid is the
+-- ARN and uid_alt the principal. The status of a sign-in is what CloudTrail has in its response.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+VALUES (
+    'ocsf', 50, 'OCSF, Amazon Security Lake', '{class_uid,time|time_dt,metadata.uid,api.operation,actor.user.type}',
+    '{}',
+    '{"event_id": "metadata.uid", "event_time": ["time_dt", "time"], "event_name": "api.operation", '
+    '"event_source": "api.service.name", "event_type": "metadata.product.feature.name", "aws_region": "cloud.region", '
+    '"account_id": ["actor.user.account.uid", "actor.user.account_uid"], '
+    '"recipient_account_id": ["unmapped.recipientAccountId", "cloud.account.uid", "cloud.account_uid"], '
+    '"source_text": "({src_endpoint.ip|src_endpoint.domain})", "identity_type": "actor.user.type", '
+    '"principal_id": "(CASE WHEN {actor.user.uuid} <> '''' THEN {actor.user.uid} ELSE {actor.user.uid_alt} END)", '
+    '"arn": ["actor.user.uuid", "actor.user.uid"], "user_name": "actor.user.name", '
+    '"session_name": "(travel.session_name({actor.user.type}, {actor.user.name}, '
+    'CASE WHEN {actor.user.uuid} <> '''' THEN {actor.user.uid} ELSE {actor.user.uid_alt} END, '
+    '{actor.user.uuid|actor.user.uid}))", '
+    '"principal": "(travel.principal({actor.user.uuid|actor.user.uid}, {actor.session.issuer}))", '
+    '"actor": "(travel.actor({actor.user.type}, {actor.user.uuid|actor.user.uid}, '
+    'travel.session_name({actor.user.type}, {actor.user.name}, '
+    'CASE WHEN {actor.user.uuid} <> '''' THEN {actor.user.uid} ELSE {actor.user.uid_alt} END, '
+    '{actor.user.uuid|actor.user.uid}), {actor.session.issuer}))", '
+    '"access_key_id": "actor.user.credential_uid", "issued_access_key_id": "session.credential_uid", '
+    '"session_issuer_arn": "actor.session.issuer", "invoked_by": "actor.invoked_by", '
+    '"mfa_used": "({is_mfa|mfa|actor.session.is_mfa|actor.session.mfa})", '
+    '"vpc_endpoint_id": "src_endpoint.uid", "user_agent": "http_request.user_agent", '
+    '"error_code": "api.response.error", "error_message": "api.response.message", '
+    '"outcome": "(travel.outcome({api.response.error!}, {api.operation}, {api.service.name}, '
+    'pg_catalog.json_build_object(coalesce({api.operation}, ''''), {status})::text, {api.response.message}))", '
+    '"read_only": "unmapped.readOnly"}',
+    'https://github.com/ocsf/examples, mappings/markdown/AWS'
+), (
+    'ecs', 51, 'Elastic Common Schema: Elastic, OpenSearch, Matano',
+    '{aws.cloudtrail.user_identity.type|aws.cloudtrail.event_name,event.action|aws.cloudtrail.event_name,'
+    'source.ip|source.address,@timestamp|timestamp|_timestamp|ts}', '{}',
+    '{"event_id": ["event.id", "aws.cloudtrail.event_id"], '
+    '"event_time": ["@timestamp", "_timestamp", "timestamp", "ts"], '
+    '"event_name": ["event.action", "aws.cloudtrail.event_name"], '
+    '"event_source": ["event.provider", "aws.cloudtrail.event_source"], "event_type": "aws.cloudtrail.event_type", '
+    '"event_category": "aws.cloudtrail.event_category", "aws_region": "cloud.region", '
+    '"account_id": "cloud.account.id", "recipient_account_id": "aws.cloudtrail.recipient_account_id", '
+    '"shared_event_id": "aws.cloudtrail.shared_event_id", "source_text": "({source.address|source.ip})", '
+    '"identity_type": "aws.cloudtrail.user_identity.type", "principal_id": "user.id", '
+    '"arn": "aws.cloudtrail.user_identity.arn", '
+    '"user_name": "(CASE {aws.cloudtrail.user_identity.type} WHEN ''AssumedRole'' THEN NULL ELSE {user.name} END)", '
+    '"session_name": "(travel.session_name({aws.cloudtrail.user_identity.type}, {user.name}, {user.id}, '
+    '{aws.cloudtrail.user_identity.arn}))", '
+    '"principal": "(travel.principal({aws.cloudtrail.user_identity.arn}, '
+    '{aws.cloudtrail.user_identity.session_context.session_issuer.arn}))", '
+    '"actor": "(travel.actor({aws.cloudtrail.user_identity.type}, {aws.cloudtrail.user_identity.arn}, '
+    'travel.session_name({aws.cloudtrail.user_identity.type}, {user.name}, {user.id}, '
+    '{aws.cloudtrail.user_identity.arn}), {aws.cloudtrail.user_identity.session_context.session_issuer.arn}))", '
+    '"access_key_id": "aws.cloudtrail.user_identity.access_key_id", '
+    '"issued_access_key_id": "aws.cloudtrail.flattened.response_elements.credentials.accessKeyId", '
+    '"session_issuer_arn": "aws.cloudtrail.user_identity.session_context.session_issuer.arn", '
+    '"invoked_by": "aws.cloudtrail.user_identity.invoked_by", '
+    '"mfa_used": "({aws.cloudtrail.console_login.additional_eventdata.mfa_used|'
+    'aws.cloudtrail.user_identity.session_context.mfa_authenticated})", '
+    '"vpc_endpoint_id": "aws.cloudtrail.vpc_endpoint_id", "user_agent": "user_agent.original", '
+    '"error_code": "aws.cloudtrail.error_code", "error_message": "aws.cloudtrail.error_message", '
+    '"outcome": "(CASE WHEN {event.provider} = ''signin.amazonaws.com'' '
+    'AND pg_catalog.lower({event.outcome}) = ''failure'' THEN ''failed_auth'' '
+    'ELSE travel.outcome({aws.cloudtrail.error_code!}, {event.action|aws.cloudtrail.event_name}, '
+    '{event.provider|aws.cloudtrail.event_source}, '
+    '{aws.cloudtrail.response_elements|aws.cloudtrail.flattened.response_elements}, '
+    '{aws.cloudtrail.error_message}, '
+    '{aws.cloudtrail.service_event_details|aws.cloudtrail.flattened.service_event_details}) END)", '
+    '"read_only": "aws.cloudtrail.read_only"}',
+    'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
+);
+
+-- Whatever else has CloudTrail documents in one of its columns.
+
+INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
+VALUES (
+    'documents', 1000, 'Tables with CloudTrail documents or records in one column of JSON or text', '{}', '{}',
+    '{"document": "the column"}',
+    'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html'
+);
+
+CREATE FUNCTION travel.columns_for(source regclass) RETURNS jsonb
+    LANGUAGE c STABLE STRICT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_columns_for';
+COMMENT ON FUNCTION travel.columns_for(regclass) IS
+    'Where a table or view that another tool made has the standard columns: the argument columns of travel.detect. A '
+    'notice names the layout that was recognized. If the names of the columns do not tell, a few rows are read';
+
+CREATE FUNCTION travel.struct_text(text) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
+    AS 'MODULE_PATHNAME', 'travel_struct_text';
+COMMENT ON FUNCTION travel.struct_text(text) IS
+    'Structure read from JSON text or from the form {type=IAMUser, sessioncontext={…}} of Athena''s CSV files, or '
+    'NULL if the text has neither form';
+
+CREATE FUNCTION travel_internal.each_record(document jsonb) RETURNS SETOF jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
+    AS 'MODULE_PATHNAME', 'travel_each_record';
+COMMENT ON FUNCTION travel_internal.each_record(jsonb) IS
+    'Records in a CloudTrail document, also within what a log shipper made of it. A value without records has none, and '
+    'is no error';
+CREATE FUNCTION travel_internal.each_record(document text) RETURNS SETOF jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
+    AS 'MODULE_PATHNAME', 'travel_each_record_text';
+COMMENT ON FUNCTION travel_internal.each_record(text) IS
+    'Records in the CloudTrail documents of a JSON text. Text that is not JSON has none, and is no error';
+
+CREATE FUNCTION travel_internal.document_kind(document jsonb) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_document_kind';
+COMMENT ON FUNCTION travel_internal.document_kind(jsonb) IS
+    'What a value holds: record (one CloudTrail record), documents (records in envelopes), other, or NULL for a '
+    'document of CloudTrail without records';
+CREATE FUNCTION travel_internal.document_kind(document text) RETURNS text
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_document_kind_text';
+COMMENT ON FUNCTION travel_internal.document_kind(text) IS
+    'What a JSON text holds: record (one CloudTrail record), documents (records in envelopes, or several), other, or '
+    'NULL for a document of CloudTrail without records';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:12
+-- requires:
+--   layouts
+
 -- The leg, and the window function that streams legs -----------------------------------------------------------------
 
 CREATE TYPE travel.leg AS (
@@ -455,7 +783,7 @@ COMMENT ON FUNCTION travel_internal.leg_within(timestamptz, float8, float8, floa
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:12
+-- src/install.rs:13
 -- requires:
 --   leg
 
@@ -696,7 +1024,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, VARIADIC "any") IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:13
+-- src/install.rs:14
 -- requires:
 --   impossible_legs
 
@@ -968,7 +1296,7 @@ COMMENT ON FUNCTION travel_internal.finding_message(
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:14
+-- src/install.rs:15
 -- requires:
 --   detect
 
@@ -1235,7 +1563,7 @@ COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, float8, float8, time
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:15
+-- src/install.rs:16
 -- requires:
 --   without_zone
 
@@ -1329,7 +1657,7 @@ COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigin
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:16
+-- src/install.rs:17
 -- requires:
 --   events
 
@@ -1445,7 +1773,7 @@ GRANT EXECUTE ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, big
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:17
+-- src/install.rs:18
 -- requires:
 --   load_files
 
@@ -1507,7 +1835,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:18
+-- src/install.rs:19
 -- requires:
 --   networks
 
@@ -1566,7 +1894,8 @@ COMMENT ON COLUMN travel.rules.name IS
 COMMENT ON COLUMN travel.rules.owner IS 'Role whose privileges the query of the rule has';
 COMMENT ON COLUMN travel.rules.source IS 'Table or view of CloudTrail events, by its qualified name';
 COMMENT ON COLUMN travel.rules.columns IS
-    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones';
+    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or if '
+    'each scan shall recognize the layout of the source';
 COMMENT ON COLUMN travel.rules.condition IS
     'SQL expression over a row of the source; only events that satisfy it are evaluated. NULL means all events';
 COMMENT ON COLUMN travel.rules.entity IS
@@ -1649,7 +1978,7 @@ COMMENT ON FUNCTION travel.confirm_source(text) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:19
+-- src/install.rs:20
 -- requires:
 --   rules
 
@@ -1747,18 +2076,20 @@ COMMENT ON COLUMN travel.presets.message IS 'Value of the column message of trav
 COMMENT ON COLUMN travel.presets.description IS 'Events that the preset evaluates';
 GRANT SELECT ON travel.presets TO PUBLIC;
 
-CREATE FUNCTION travel.create_rule(preset text, source regclass, name text DEFAULT NULL) RETURNS text
+CREATE FUNCTION travel.create_rule(
+    preset text, source regclass, name text DEFAULT NULL, columns jsonb DEFAULT NULL
+) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
-COMMENT ON FUNCTION travel.create_rule(text, regclass, text) IS
+COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
     'Creates a detection rule from a preset for a table or view, checks it, and returns its name (default: the name '
-    'of the preset)';
+    'of the preset). columns, as in travel.detect, defaults to the layout that the source is recognized to have';
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:20
+-- src/install.rs:21
 -- requires:
 --   presets
 
@@ -1871,7 +2202,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions_transition_
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:21
+-- src/install.rs:22
 -- requires:
 --   baseline
 
@@ -1911,7 +2242,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:22
+-- src/install.rs:23
 -- requires:
 --   suppressions
 
@@ -2080,7 +2411,7 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs of deleted alert
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:23
+-- src/install.rs:24
 -- requires:
 --   alerts
 
@@ -2522,7 +2853,7 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:24
+-- src/install.rs:25
 -- requires:
 --   scan
 
@@ -2594,7 +2925,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:25
+-- src/install.rs:26
 -- requires:
 --   status
 
@@ -2662,7 +2993,7 @@ COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and 
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:27
+-- src/install.rs:28
 -- requires:
 --   guards
 
@@ -2683,6 +3014,9 @@ FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
 -- Older releases of pg_dump (15.5) also lock the tables that have no rows in the dump, and need SELECT for that.
 GRANT SELECT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
 GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+-- The expressions of travel.layouts run with the privileges of the role that reads a source, so only an update of the
+-- extension changes them.
+REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
 GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
     travel_internal.alert_legs TO @extowner@;

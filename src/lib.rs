@@ -6,6 +6,7 @@
 //! | `sql/10_geodesy.sql` | [`geodesy`] |
 //! | `sql/20_geoip.sql` | [`geoip`] |
 //! | `sql/30_cloudtrail.sql` | [`cloudtrail`] |
+//! | `sql/31_layouts.sql` | [`layouts`] |
 //! | `sql/40_leg.sql`, `sql/50_impossible_legs.sql` | [`legs`] |
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events_table`] |
@@ -20,7 +21,7 @@
 //! forms of the functions above for times of type `timestamp`; it has no Rust of its own.
 //!
 //! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors. [`install`]
-//! runs the files of `sql/` in order. [`event_counts`] counts events for the notice of `travel.detect`, where [`legs`]
+//! runs the files of `sql/` in order. [`source`] is the table or view that detection and rules read. [`event_counts`] counts events for the notice of `travel.detect`, where [`legs`]
 //! evaluates them.
 
 // The extension exports no Rust API, so its documentation is that of its private modules.
@@ -40,12 +41,14 @@ mod geodesy;
 mod geoip;
 mod guards;
 mod install;
+mod layouts;
 mod legs;
 mod load_files;
 mod networks;
 mod pg;
 mod roles;
 mod rules;
+mod source;
 
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {

@@ -1,11 +1,12 @@
 //! The arguments of `detect`, `detect_sql` and `coverage`.
 
-use super::source::Source;
+use crate::layouts::{self, Recognized};
 use crate::legs::thresholds;
 use crate::pg::errors::{SourceError, TravelError, UsageError};
 use crate::pg::function::Call;
 use crate::pg::jsonb::Node;
 use crate::pg::time::{MIN_TIMESTAMP, utc};
+use crate::source::Source;
 use pgrx::pg_sys;
 use travel_cloudtrail::{Json, Kind};
 use travel_core::journey::Thresholds;
@@ -21,8 +22,10 @@ pub struct Arguments {
     pub condition: Option<String>,
     pub thresholds: Thresholds,
     pub all_legs: bool,
-    /// The keys and values of `columns` as the caller wrote them.
+    /// The keys and values of `columns`, as the caller wrote them or as the layout has them.
     pub columns: Vec<(String, String)>,
+    /// The layout from which they come, if the caller gave none.
+    pub layout: Option<Recognized>,
 }
 
 /// The velocity below which the bound of a leg is so long that reading all earlier events costs little more.
@@ -62,15 +65,21 @@ impl Arguments {
                 SourceError::EmptyRange { since: bound(Some(since)), until: bound(Some(until)) }.into()
             );
         }
+        let source = Source::open(source)?;
+        let (columns, layout) = match call.datum(columns_at) {
+            Some(columns) => (columns_argument(Some(columns))?, None),
+            None => columns_by_layout(&source, entity)?,
+        };
         Ok(Self {
-            source: Source::open(source)?,
+            source,
             entity: entity.to_owned(),
             since,
             until,
             condition: call.text(4)?.map(str::to_owned),
             thresholds,
             all_legs,
-            columns: columns_argument(call.datum(columns_at))?,
+            columns,
+            layout,
         })
     }
 
@@ -92,6 +101,15 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
+}
+
+/// The columns of a source for which none were given, and the layout from which they come.
+pub fn columns_by_layout(
+    source: &Source,
+    entity: &str,
+) -> Result<(Vec<(String, String)>, Option<Recognized>), TravelError> {
+    let layout = layouts::layout_of(source, entity)?;
+    Ok((layout.as_ref().map(|layout| layout.columns.clone()).unwrap_or_default(), layout))
 }
 
 /// Reads `columns`, a jsonb object that says where the standard columns are.

@@ -2,10 +2,11 @@
 
 use super::arguments::Arguments;
 use super::expression;
-use super::source::{Source, TableColumn, base_type, is_of_postgresql, type_in_sql};
+use super::lent::Lent;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{identifiers, literal, quoted};
 use crate::pg::time::looks_like_a_time;
+use crate::source::{Source, TableColumn, base_type, is_of_postgresql, type_in_sql, type_name};
 use pgrx::pg_sys;
 use travel_core::columns::{ColumnType, EVENT, EventColumn, PlaceField};
 
@@ -26,7 +27,7 @@ fn oid_of(column: &EventColumn) -> pg_sys::Oid {
 }
 
 /// The keys of `columns` that are not columns of an event.
-const BESIDE: [&str; 4 + PlaceField::SUPPLIED.len()] = {
+const BESIDE: [&str; 5 + PlaceField::SUPPLIED.len()] = {
     let [city, subdivision, country, country_code] = PlaceField::SUPPLIED;
     [
         "latitude",
@@ -37,6 +38,7 @@ const BESIDE: [&str; 4 + PlaceField::SUPPLIED.len()] = {
         country.into_str(),
         country_code.into_str(),
         "record",
+        "document",
     ]
 };
 
@@ -50,10 +52,12 @@ pub struct StandardColumns<'a> {
 
 /// The column that contains whole records.
 struct Record {
-    /// The record as jsonb.
+    /// As SQL over the source: a record as jsonb, or a document as jsonb or text.
     sql: String,
     /// The record as text, if the source stores text.
     text: Option<String>,
+    /// Whether each value is a document, which may hold several records.
+    is_document: bool,
 }
 
 /// A column as SQL with its type.
@@ -127,6 +131,33 @@ fn json(entries: &[(&str, &str)]) -> String {
     format!("{{{}}}", entries.join(", "))
 }
 
+impl Record {
+    /// The column that the key `record` or `document` gives. A value that is not JSON must not end the query.
+    fn of(key: &str, expression: Expression) -> Result<Self, TravelError> {
+        let Expression { sql, oid, .. } = expression;
+        let is_document = key == "document";
+        let text = match oid {
+            pg_sys::JSONBOID => return Ok(Self { sql, text: None, is_document }),
+            pg_sys::JSONOID | pg_sys::BPCHAROID => format!("{sql}::text"),
+            pg_sys::TEXTOID => sql,
+            oid => {
+                return Err(SourceError::ColumnType {
+                    column: key.to_owned(),
+                    is: type_name(oid),
+                    wanted: "jsonb, json or text",
+                    hint: format!("Convert the value in columns: {{\"{key}\": \"(an expression)\"}}."),
+                }
+                .into());
+            }
+        };
+        Ok(if is_document {
+            Self { sql: text, text: None, is_document }
+        } else {
+            Self { sql: format!("travel.try_jsonb({text})"), text: Some(text), is_document }
+        })
+    }
+}
+
 impl<'a> StandardColumns<'a> {
     pub fn of(arguments: &'a Arguments) -> Result<Self, TravelError> {
         let source = &arguments.source;
@@ -137,25 +168,11 @@ impl<'a> StandardColumns<'a> {
                 return Err(SourceError::ColumnsKey { key: key.clone(), known: known_keys() }.into());
             }
             let expression = resolve(key, value, source)?;
-            if key == "record" {
-                // A record that jsonb cannot hold must not end the query.
-                let lenient =
-                    |text: String| Record { sql: format!("travel.try_jsonb({text})"), text: Some(text) };
-                record = Some(match expression.oid {
-                    pg_sys::JSONBOID => Record { sql: expression.sql, text: None },
-                    pg_sys::JSONOID | pg_sys::BPCHAROID => lenient(format!("{}::text", expression.sql)),
-                    pg_sys::TEXTOID => lenient(expression.sql),
-                    oid => {
-                        return Err(SourceError::ColumnType {
-                            column: "record".to_owned(),
-                            is: type_name(oid),
-                            wanted: "jsonb, json or text",
-                            hint: "Convert the value in columns: {\"record\": \"(an expression)\"}."
-                                .to_owned(),
-                        }
-                        .into());
-                    }
-                });
+            if key == "record" || key == "document" {
+                if record.is_some() {
+                    return Err(SourceError::RecordAndDocument.into());
+                }
+                record = Some(Record::of(key, expression)?);
             } else {
                 given.push((key.as_str(), expression));
             }
@@ -236,45 +253,146 @@ impl<'a> StandardColumns<'a> {
 
     /// The FROM clause, and the condition if it is left to the WHERE clause. A record is parsed once per row. Names in
     /// the caller's SQL are looked up in the source alone, so no column of the record makes them ambiguous.
-    pub fn clause_after_from(&self, condition: Option<&str>, entity: &[String]) -> (String, Option<String>) {
-        let name = &self.source.name;
+    pub fn clause_after_from(
+        &self,
+        condition: Option<&str>,
+        entity: &[String],
+        lent: &[Lent],
+    ) -> (String, Option<String>) {
         let Some(record) = &self.record else {
             return (
-                format!("{name} AS s"),
+                self.source_with(lent),
                 condition.map(|condition| format!("(\n        {condition}\n        )")),
             );
         };
-        let mut select = vec![format!("{} AS record", record.sql)];
-        select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
-        select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
-        // The columns of the entity that belong to the source: they are neither given nor columns of the record.
-        let own = |part: &String| {
-            !self.is_given(part) && event_column(part).is_none() && self.source.column(part).is_some()
-        };
-        for (i, part) in entity.iter().enumerate() {
-            if own(part) && !entity[..i].contains(part) {
-                select.push(format!("s.{}", quoted(part)));
+        let mut own: Vec<&String> = Vec::new();
+        for part in entity {
+            if self.is_own(part) && !own.contains(&part) {
+                own.push(part);
             }
         }
         let condition =
             condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
-        let from = format!(
-            "(\n        SELECT {}\n        FROM {name} AS s{condition}\n    ) AS s\n    \
-             CROSS JOIN LATERAL travel.try_parse(s.record) AS r",
-            select.join(", ")
-        );
-        (from, None)
+        let rows = match (lent, record.is_document) {
+            ([], false) => self.records(record, &own, &condition),
+            ([], true) => self.records_in_documents(record, &own, &condition),
+            _ => {
+                return (self.parsed_before_condition(record, &own, &condition, lent), None);
+            }
+        };
+        (
+            format!("(\n        {rows}\n    ) AS s\n    CROSS JOIN LATERAL travel.try_parse(s.record) AS r"),
+            None,
+        )
+    }
+
+    /// A query for the record of each row, with the given columns and those of the entity.
+    fn records(&self, record: &Record, own: &[&String], condition: &str) -> String {
+        let mut select = vec![format!("{} AS record", record.sql)];
+        select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
+        select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
+        select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
+        format!("SELECT {}\n        FROM {} AS s{condition}", select.join(", "), self.source.name)
+    }
+
+    /// A query for the records of each row's document. A document without records is a row without a record.
+    fn records_in_documents(&self, record: &Record, own: &[&String], condition: &str) -> String {
+        let mut select = vec!["d.record".to_owned()];
+        select.extend(self.given.iter().map(|(key, _)| format!("s.{key}")));
+        select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
+        format!(
+            "SELECT {}\n        FROM (\n            {}\n        ) AS s\n        \
+             LEFT JOIN LATERAL travel_internal.each_record(s.record) AS d (record) ON true",
+            select.join(", "),
+            self.records(record, own, condition).replace('\n', "\n    "),
+        )
+    }
+
+    /// A FROM clause for a condition that names columns of the record. The record is parsed before the condition is
+    /// evaluated, and its columns stand beside those of the source under the names that the condition uses.
+    fn parsed_before_condition(
+        &self,
+        record: &Record,
+        own: &[&String],
+        condition: &str,
+        lent: &[Lent],
+    ) -> String {
+        let mut select = vec!["s.travel_record AS record".to_owned()];
+        if record.text.is_some() {
+            select.push("s.travel_text AS record_text".to_owned());
+        }
+        select.extend(self.given.iter().map(|(key, _)| format!("s.travel_{key} AS {key}")));
+        select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
+        select.push("s.travel_event".to_owned());
+        format!(
+            "(\n        SELECT {}\n        FROM {}{condition}\n    ) AS s\n    \
+             CROSS JOIN LATERAL (SELECT (s.travel_event).*) AS r",
+            select.join(", "),
+            self.source_with(lent),
+        )
+    }
+
+    /// The source as a FROM item, with the standard columns that a condition names and the source lacks.
+    pub fn source_with(&self, lent: &[Lent]) -> String {
+        let name = &self.source.name;
+        if lent.is_empty() {
+            return format!("{name} AS s");
+        }
+        let list = |items: Vec<String>| items.iter().map(|item| format!(", {item}")).collect::<String>();
+        let lent_columns = list(lent.iter().map(|lent| format!("{} AS {}", lent.sql, lent.name)).collect());
+        let Some(record) = &self.record else {
+            return format!("(\n        SELECT s.*{lent_columns}\n        FROM {name} AS s\n    ) AS s");
+        };
+        let mut columns = vec![format!("{} AS travel_record", record.sql)];
+        columns.extend(record.text.iter().map(|text| format!("{text} AS travel_text")));
+        columns.extend(self.given.iter().map(|(key, given)| format!("{} AS travel_{key}", given.sql)));
+        let columns = list(columns);
+        let (record, documents) = if record.is_document {
+            (
+                "d.record",
+                "\n            LEFT JOIN LATERAL travel_internal.each_record(s.travel_record) AS d (record) ON true",
+            )
+        } else {
+            ("s.travel_record", "")
+        };
+        // The whole row of the record goes along, so it is parsed only once.
+        format!(
+            "(\n            SELECT s.*{lent_columns}, r AS travel_event\n            \
+             FROM (SELECT s.*{columns} FROM {name} AS s) AS s{documents}\n            \
+             CROSS JOIN LATERAL travel.try_parse({record}) AS r\n        ) AS s"
+        )
+    }
+
+    /// Whether a column of the entity belongs to the source: it is neither given nor a column of the record.
+    fn is_own(&self, part: &str) -> bool {
+        !self.is_given(part) && event_column(part).is_none() && self.source.column(part).is_some()
+    }
+
+    /// The standard columns under these names that the source itself lacks, for a condition that names them.
+    pub fn lent(&self, names: &[String]) -> Result<Vec<Lent>, TravelError> {
+        let mut lent: Vec<Lent> = Vec::new();
+        for name in names {
+            let is_known = lent.iter().any(|lent| lent.name == *name);
+            if is_known || !is_key(name) || self.source.column(name).is_some() {
+                continue;
+            }
+            // In the query of the source, the given columns of a record have other names.
+            let given =
+                self.given.iter().find(|(key, _)| key == name).map(|(key, given)| match self.record {
+                    Some(_) => Expression { sql: format!("s.travel_{key}"), ..given.clone() },
+                    None => given.clone(),
+                });
+            if let Some(column) = given.or_else(|| self.standard(name)) {
+                let column_type = event_column(name).map(|column| column.column_type);
+                lent.push(Lent::of(name, column, column_type)?);
+            }
+        }
+        Ok(lent)
     }
 
     pub fn source(&self) -> &Source {
         self.source
     }
-}
-
-/// The name of a type for messages.
-pub fn type_name(oid: pg_sys::Oid) -> String {
-    // SAFETY: gives a C string in the current memory context, for any oid.
-    unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
 fn of_column(name: &str, column: &TableColumn) -> Expression {

@@ -5,10 +5,11 @@ use super::columns::{Expression, StandardColumns};
 use super::event_time::EventTime;
 use super::expression;
 use super::place::{LocationType, location_sql, number, place_as_given, source_kind};
-use super::source::is_textual;
+use crate::layouts::Recognized;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
+use crate::source::is_textual;
 use pgrx::pg_sys;
 use strum::VariantArray;
 use travel_cloudtrail::{CONSOLE, NOBODY};
@@ -42,6 +43,10 @@ pub struct Events {
     /// The columns that describe an event, as text (the radius as float8): name and SQL.
     pub labels: Vec<(&'static str, String)>,
     missing: Vec<&'static str>,
+    /// The layout from which the columns come, if they were not given.
+    layout: Option<Recognized>,
+    /// The FROM item over which the condition is written.
+    pub condition_from: String,
     /// Whether an index leads from an entity and a time to the events.
     pub is_indexed: bool,
 }
@@ -70,8 +75,11 @@ impl Events {
         more: &[String],
     ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
         let columns = StandardColumns::of(arguments)?;
+        let mut lent = Vec::new();
         if let Some(condition) = &arguments.condition {
-            expression::check_condition(condition, columns.source())?;
+            expression::check_syntax("condition", condition)?;
+            lent = columns.lent(&expression::column_names(condition)?)?;
+            expression::check_condition(condition, &columns.source_with(&lent), columns.source())?;
         }
         let names = identifiers(&arguments.entity, b',').ok_or_else(|| SourceError::EntitySyntax {
             argument: "entity",
@@ -101,7 +109,7 @@ impl Events {
         let time = EventTime::of(time, arguments)?;
         let (location_type, place) = location_sql(&columns)?;
         let carried = [&names[..], more].concat();
-        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried);
+        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried, &lent);
         let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
         let accuracy =
             if location_type == LocationType::Coordinates { columns.standard("accuracy_km") } else { None };
@@ -141,6 +149,8 @@ impl Events {
             has_address: ["source_ip", "source_text"].iter().any(|name| columns.standard(name).is_some()),
             place,
             has_accuracy: accuracy.is_some(),
+            layout: arguments.layout.clone(),
+            condition_from: columns.source_with(&lent),
             outcome,
             invoked_by,
             labels,
@@ -242,9 +252,17 @@ impl Events {
         self.labels.iter().find(|(label, _)| *label == name).map(|(_, sql)| sql.as_str())
     }
 
-    /// Reports which columns are missing, and how times are read.
-    pub fn notice_of_what_is_missing(&self) {
+    /// Reports which layout is used, and how times are read.
+    pub fn notice_of_columns(&self) {
+        if let Some(layout) = &self.layout {
+            layout.send_notice();
+        }
         self.time.send_notice();
+    }
+
+    /// Reports what [`Self::notice_of_columns`] does, and which columns are missing.
+    pub fn notice_of_what_is_missing(&self) {
+        self.notice_of_columns();
         if !self.missing.is_empty() {
             let mut unknown = Vec::new();
             if self.missing.contains(&"outcome") {

@@ -1,11 +1,11 @@
 //! The time of the events of a source, as SQL, whatever type the source stores it in.
 
 use super::arguments::Arguments;
-use super::columns::{Expression, type_name};
-use super::source::is_textual;
+use super::columns::Expression;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::time::utc;
+use crate::source::{is_textual, type_name};
 use pgrx::pg_sys;
 
 /// The time of an event.
@@ -104,6 +104,12 @@ impl EventTime {
             Report::notice(notice.clone()).send();
         }
     }
+}
+
+/// The time in a column of the source, as SQL of type timestamptz.
+pub fn as_timestamptz(column: Expression) -> Result<String, TravelError> {
+    let Expression { sql, oid, .. } = column.checked()?;
+    Ok(EventTime { sql, kind: time_kind(oid)?, notice: None }.as_timestamptz())
 }
 
 fn time_kind(oid: pg_sys::Oid) -> Result<TimeKind, TravelError> {

@@ -1,10 +1,10 @@
 //! SQL expressions that the caller writes. Each must be exactly one expression over the source.
 
-use super::source::{Source, base_type};
 use crate::pg::attempt::class;
 use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::c_string;
 use crate::pg::spi;
+use crate::source::{Source, base_type};
 use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, pg_sys};
 use std::panic::AssertUnwindSafe;
@@ -53,11 +53,21 @@ pub fn type_of(what: &str, text: &str, source: &Source) -> Result<pg_sys::Oid, T
     Ok(oid)
 }
 
-/// Checks a condition: it is valid over the source and boolean.
-pub fn check_condition(text: &str, source: &Source) -> Result<(), TravelError> {
+/// Checks a condition: it is valid over the source and boolean. `from` is the source as a FROM item.
+pub fn check_condition(text: &str, from: &str, source: &Source) -> Result<(), TravelError> {
     check_syntax("condition", text)?;
-    let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n)", source.name);
+    let query = format!("SELECT 1 FROM {from} WHERE (\n{text}\n)");
     explained("condition", text, &source.column_names(), || spi::column_types(&query)).map(|_| ())
+}
+
+/// The names in a condition that can be columns of the source.
+pub fn column_names(text: &str) -> Result<Vec<String>, TravelError> {
+    let query = c_string(text);
+    // SAFETY: the walk reads the tree that the parser made.
+    explained("condition", text, "", || unsafe {
+        let list = pg_sys::raw_parser(query.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_PLPGSQL_EXPR);
+        raw::column_names(list)
+    })
 }
 
 /// Checks the condition of a rule, as far as this is possible without its source. It is evaluated row by row, so it
@@ -78,11 +88,9 @@ pub fn check_row_condition_alone(text: &str) -> Result<(), TravelError> {
     }
 }
 
-/// Checks the condition of a rule over its source: it is valid, and it gives the same answer whenever it is evaluated.
-pub fn check_row_condition(text: &str, source: &Source) -> Result<(), TravelError> {
-    check_row_condition_alone(text)?;
-    check_condition(text, source)?;
-    let query = format!("SELECT 1 FROM {} AS s WHERE (\n{text}\n)", source.name);
+/// Checks that a valid condition gives the same answer whenever it is evaluated. `from` is the source as a FROM item.
+pub fn check_condition_is_not_volatile(text: &str, from: &str, source: &Source) -> Result<(), TravelError> {
+    let query = format!("SELECT 1 FROM {from} WHERE (\n{text}\n)");
     if explained("condition", text, &source.column_names(), || spi::has_volatile_condition(&query))? {
         return Err(RuleError::ConditionContains {
             code: PgSqlErrorCode::ERRCODE_FEATURE_NOT_SUPPORTED,
@@ -134,18 +142,15 @@ fn is_about_sql(code: PgSqlErrorCode) -> bool {
 mod raw {
     use super::Shape;
     use pgrx::{PgSqlErrorCode, pg_sys};
-    use std::ffi::c_void;
+    use std::ffi::{CStr, c_void};
 
+    type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
     type Found = Option<(PgSqlErrorCode, &'static str)>;
 
     #[cfg(feature = "pg15")]
     unsafe extern "C-unwind" {
         /// From nodes/nodeFuncs.h. pgrx binds it only from PostgreSQL 16 on.
-        fn raw_expression_tree_walker(
-            node: *mut pg_sys::Node,
-            walker: unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool,
-            context: *mut c_void,
-        ) -> bool;
+        fn raw_expression_tree_walker(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool;
     }
 
     /// Finds the first part of a tree that a condition over one row must not contain.
@@ -196,20 +201,63 @@ mod raw {
                 *context.cast::<Found>() = found;
                 return true;
             }
-            walk(node, context)
+            walk(node, look_at, context)
         }
     }
 
-    unsafe fn walk(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+    /// The names of columns in a tree, without those of other tables than `s`.
+    ///
+    /// # Safety
+    /// `list` is what raw_parser returned.
+    pub unsafe fn column_names(list: *mut pg_sys::List) -> Vec<String> {
+        let mut found: Vec<String> = Vec::new();
+        // SAFETY: the walker is called with the same context, and with nodes of the tree.
+        unsafe {
+            if !list.is_null() && (*list).length >= 1 {
+                let statement = (*(*list).elements).ptr_value.cast::<pg_sys::RawStmt>();
+                note_names((*statement).stmt, (&raw mut found).cast());
+            }
+        }
+        found
+    }
+
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" fn note_names(node: *mut pg_sys::Node, context: *mut c_void) -> bool {
+        if node.is_null() {
+            return false;
+        }
+        // SAFETY: by `column_names`; a node is read as what its tag says.
+        unsafe {
+            if (*node).type_ == pg_sys::NodeTag::T_ColumnRef {
+                let fields = (*node.cast::<pg_sys::ColumnRef>()).fields;
+                let length = if fields.is_null() { 0 } else { (*fields).length as usize };
+                let name = |at: usize| {
+                    let field = (*(*fields).elements.add(at)).ptr_value.cast::<pg_sys::Node>();
+                    let is_name = (*field).type_ == pg_sys::NodeTag::T_String;
+                    is_name.then(|| CStr::from_ptr((*field.cast::<pg_sys::String>()).sval).to_string_lossy())
+                };
+                // What follows a dot is a column only if the name before it is that of the source.
+                let column = match length {
+                    1 => name(0),
+                    2.. if name(0).is_some_and(|table| table == "s") => name(1),
+                    _ => None,
+                };
+                (*context.cast::<Vec<String>>()).extend(column.map(|name| name.into_owned()));
+            }
+            walk(node, note_names, context)
+        }
+    }
+
+    unsafe fn walk(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
         // SAFETY: as in `look_at`.
         #[cfg(feature = "pg15")]
         unsafe {
-            pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, look_at, context))
+            pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, walker, context))
         }
         // SAFETY: as in `look_at`.
         #[cfg(not(feature = "pg15"))]
         unsafe {
-            pg_sys::raw_expression_tree_walker_impl(node, Some(look_at), context)
+            pg_sys::raw_expression_tree_walker_impl(node, Some(walker), context)
         }
     }
 

@@ -1,15 +1,16 @@
 //! Detection over a table or view of the user: `travel.detect`, `travel.detect_sql` and `travel.coverage`.
 //!
-//! Each function builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the
+//! The columns come from the argument `columns`, or from the layout of the source ([`crate::layouts`]). Each function
+//! builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the
 //! text instead. The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for
 //! every entry point. Rules ([`crate::rules`]) read their sources through the same modules.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`arguments`] | the arguments of the three functions |
-//! | [`source`] | the table or view, with its columns and indexes |
 //! | [`expression`] | the SQL expressions that the caller writes, each checked |
 //! | [`columns`] | the standard columns of the source |
+//! | [`lent`] | standard columns that a condition names and the source lacks |
 //! | [`place`] | the address or the coordinates of its events |
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
@@ -25,8 +26,8 @@ mod event_sql;
 mod event_time;
 mod expression;
 mod legs;
+mod lent;
 mod place;
-mod source;
 
 use crate::event_counts;
 use crate::geoip::Places;
@@ -86,7 +87,7 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rows = RowSet::begin(call)?;
     spi::connected(|| {
         let events = Events::of(&arguments)?;
-        events.time.send_notice();
+        events.notice_of_columns();
         run(&coverage::query(&events, &arguments), true, &rows);
         Ok::<_, TravelError>(())
     })?;
@@ -120,10 +121,11 @@ fn counted(count: u64, one: &str, several: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { several })
 }
 
-pub use arguments::{Arguments, columns_argument};
-pub use columns::{Expression, is_expression, type_name};
+pub use crate::source::{Source, base_type, type_name};
+pub use arguments::{Arguments, columns_argument, columns_by_layout};
+pub use columns::{Expression, is_expression};
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 pub use event_sql::Events;
-pub use expression::{check_row_condition, check_row_condition_alone, is_volatile};
+pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};
+pub use lent::boolean;
 pub use place::LocationType;
-pub use source::{Source, base_type};

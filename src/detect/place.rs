@@ -1,8 +1,8 @@
 //! The places of the events of a source: an address or coordinates, as SQL, whatever types the source stores them in.
 
-use super::columns::{Expression, StandardColumns, type_name};
-use super::source::{category, is_textual};
+use super::columns::{Expression, StandardColumns};
 use crate::pg::errors::{SourceError, TravelError};
+use crate::source::{category, is_textual, type_name};
 use pgrx::pg_sys;
 
 /// What locates the events of a source.
@@ -52,7 +52,7 @@ pub fn location_sql(columns: &StandardColumns) -> Result<LocationSql, TravelErro
 }
 
 /// An address column as SQL of type inet.
-fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
+pub fn address_of(name: &str, column: Expression) -> Result<String, TravelError> {
     let column = column.checked()?;
     match column.oid {
         pg_sys::INETOID => Ok(column.sql),

@@ -1,7 +1,7 @@
 //! A rule as its row in `travel.rules` defines it.
 
 use super::source_trust;
-use crate::detect::Arguments;
+use crate::detect::{Arguments, columns_by_layout};
 use crate::pg::errors::{AccessError, RuleError, TravelError};
 use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
@@ -103,15 +103,21 @@ impl Definition {
 
     /// The rule as arguments of `travel.detect`. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
+        let source = source_trust::source_of(self)?;
+        let (columns, layout) = match &self.columns {
+            Some(columns) => (columns.clone().into_iter().collect(), None),
+            None => columns_by_layout(&source, &self.entity)?,
+        };
         Ok(Arguments {
-            source: source_trust::source_of(self)?,
+            source,
             entity: self.entity.clone(),
             since: None,
             until: None,
             condition: self.condition.clone(),
             thresholds: self.thresholds(),
             all_legs: true,
-            columns: self.columns.iter().flatten().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            columns,
+            layout,
         })
     }
 

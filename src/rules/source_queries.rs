@@ -7,7 +7,8 @@ use super::indexes;
 use super::source_columns::QueryColumn;
 use super::source_trust;
 use crate::detect::{
-    Arguments, Events, Expression, LocationType, check_row_condition, is_expression, is_volatile,
+    Arguments, Events, Expression, LocationType, boolean, check_condition_is_not_volatile,
+    check_row_condition_alone, is_expression, is_volatile,
 };
 use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
@@ -77,7 +78,7 @@ impl SourceQueries {
     /// Builds the queries without planning any. With the owner's rights, within an SPI connection.
     pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
         if let Some(condition) = &definition.condition {
-            check_row_condition(condition, &arguments.source)?;
+            check_row_condition_alone(condition)?;
         }
         let baseline_names = match &definition.baseline_entity {
             Some(list) => identifiers(list, b',').ok_or_else(|| SourceError::EntitySyntax {
@@ -91,6 +92,9 @@ impl SourceQueries {
         let baseline_at = more.len();
         more.extend(baseline_names.iter().cloned());
         let (events, found) = Events::with(arguments, &more)?;
+        if let Some(condition) = &definition.condition {
+            check_condition_is_not_volatile(condition, &events.condition_from, &arguments.source)?;
+        }
         for (key, text) in &arguments.columns {
             if is_expression(text) && is_volatile(&format!("columns.{key}"), text, &arguments.source)? {
                 return Err(RuleError::ColumnsVolatile { key: key.clone(), text: text.clone() }.into());
@@ -279,17 +283,7 @@ fn select(
     baseline_entity: &str,
     mfa_used: Option<Expression>,
 ) -> Result<String, TravelError> {
-    let mfa_used = match mfa_used {
-        None => "NULL::boolean".to_owned(),
-        Some(column) if column.oid == pg_sys::BOOLOID => column.sql,
-        // CloudTrail writes both "true" and "Yes". As in travel.parse, any other text is false.
-        Some(column) => {
-            format!(
-                "(pg_catalog.lower(nullif({}, '')) IN ('true', 't', 'yes', 'y', '1'))",
-                column.into_text()?
-            )
-        }
-    };
+    let mfa_used = mfa_used.map_or_else(|| Ok("NULL::boolean".to_owned()), boolean)?;
     let place = |name: &str, kind: &str| {
         let sql = events.place.iter().find(|(part, _)| *part == name).map(|(_, sql)| sql.clone());
         sql.unwrap_or_else(|| format!("NULL::{kind}"))

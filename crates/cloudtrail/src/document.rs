@@ -99,6 +99,20 @@ pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudT
     Ok(records)
 }
 
+/// Returns whether a document is one record, without an envelope.
+pub fn is_single_record<'a, J: Json<'a>>(document: J) -> bool {
+    matches!(shape(document, 2), Shape::Record)
+}
+
+/// What a log shipper stored under its own keys: the documents, or their texts, in `log` or `message` (Fluent Bit,
+/// Vector), `event.original` (Elastic), or `logEvents` (a subscription of CloudWatch Logs). Empty if there are none.
+pub fn shipped<'a, J: Json<'a>>(shipment: J) -> impl Iterator<Item = J> {
+    let one = ["log", "message"].iter().find_map(|key| shipment.get(key));
+    let one = one.or_else(|| shipment.get("event")?.get("original"));
+    let events = shipment.get("logEvents").into_iter().flat_map(J::elements);
+    one.into_iter().chain(events.filter_map(|event| event.get("message")))
+}
+
 /// Iterates over the records of a document. An element that is not a record does not end the iteration.
 pub struct Records<'a, J: Json<'a>> {
     /// The arrays that are being iterated, the innermost last.

@@ -14,6 +14,7 @@
 //! | [`mod@outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
 //! | `identity` | who made the call, and the names that are derived from it |
+//! | [`mod@struct_text`] | structures written as text: JSON, or `{k=v}` |
 //! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |
@@ -29,18 +30,20 @@ pub mod json;
 pub mod outcome;
 pub mod source;
 pub mod split;
+pub mod struct_text;
 pub mod text;
 pub mod time;
 pub mod unix_time;
 pub mod value;
 
-pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, records};
+pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, is_single_record, records, shipped};
 pub use event::{Event, ParseError, parse, parse_lenient};
 pub use identity::NOBODY;
 pub use json::{Json, Kind};
 pub use outcome::{CONSOLE, Outcome, Report, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
 pub use split::{Item, SplitError, Splitter};
+pub use struct_text::struct_text;
 pub use text::{
     EventError, JsonError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
 };

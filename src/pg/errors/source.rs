@@ -59,6 +59,28 @@ errors! {
                 .detail(format!("The column must be {wanted}."))
                 .hint(hint),
 
+        RecordAndDocument =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "columns must not contain both record and document")
+                .hint("Use record if each row holds one CloudTrail record, and document if it can hold several."),
+
+        /// `wanted`: each layout with the columns by which it is recognized. `several`: columns that hold documents.
+        LayoutNotRecognized { source: String, available: String, wanted: String, several: Option<String> } =>
+            Report::error(Code::ERRCODE_UNDEFINED_COLUMN, format!("layout of \"{source}\" is not recognized"))
+                .detail(match several {
+                    Some(several) => format!(
+                        "Several columns contain CloudTrail documents: {several}. The source has the columns {available}."
+                    ),
+                    None => format!(
+                        "The source has the columns {available}. These layouts were looked for, each by its columns: \
+                         {wanted}; documents: one column of JSON or text that contains CloudTrail documents."
+                    ),
+                })
+                .hint(
+                    "Name the columns in the argument columns, for example {\"event_time\": \"created_at\", \
+                     \"source_ip\": \"(payload->>'ip')\"}. If a column contains CloudTrail documents: \
+                     {\"document\": \"the_column\"}.",
+                ),
+
         EntitySyntax { argument: &'static str, entity: String } =>
             Report::error(Code::ERRCODE_INVALID_NAME, format!("invalid list of column names in {argument}: \"{entity}\""))
                 .hint(if looks_like_a_time(&entity) {

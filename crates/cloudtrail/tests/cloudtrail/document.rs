@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use travel_cloudtrail::{NotCloudTrail, RecordNode, records};
+use travel_cloudtrail::{NotCloudTrail, RecordNode, is_single_record, records, shipped};
 
 /// The ids of a document's records, and `!` with the error for an element that is none.
 fn ids(document: &Value) -> Result<Vec<String>, NotCloudTrail> {
@@ -126,4 +126,38 @@ fn other_services_notifications_are_no_records() {
     let guard_duty =
         json!({"detail-type": "GuardDuty Finding", "detail": {"schemaVersion": "2.0", "id": "x"}});
     assert!(ids(&guard_duty).is_err() || ids(&guard_duty).unwrap()[0].starts_with('!'));
+}
+
+#[test]
+fn what_log_shippers_store_is_found_under_their_keys() {
+    let text = record("a").to_string();
+    for shipment in [
+        json!({"log": text, "date": 1704996177.0}),
+        json!({"message": text, "log_type": "x"}),
+        json!({"message": record("a")}),
+        json!({"@timestamp": "2024-01-11T18:02:57Z", "event": {"original": text}}),
+        json!({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": text}, {"id": "2"}]}),
+    ] {
+        let found: Vec<&Value> = shipped(&shipment).collect();
+        assert_eq!(found.len(), 1, "{shipment}");
+        let inner =
+            found[0].as_str().map_or_else(|| found[0].clone(), |text| serde_json::from_str(text).unwrap());
+        assert_eq!(ids(&inner).unwrap(), ["a"], "{shipment}");
+    }
+    assert_eq!(shipped(&record("a")).count(), 0);
+    assert_eq!(shipped(&json!(["log"])).count(), 0);
+}
+
+#[test]
+fn a_record_in_an_envelope_is_not_a_single_record() {
+    assert!(is_single_record(&record("a")));
+    for other in [
+        json!({"detail": record("a")}),
+        json!([record("a")]),
+        json!({"Records": [record("a")]}),
+        json!({"eventID": "a"}),
+        json!(null),
+    ] {
+        assert!(!is_single_record(&other), "{other}");
+    }
 }

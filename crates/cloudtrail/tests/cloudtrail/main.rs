@@ -7,5 +7,6 @@ mod identity;
 mod real_data;
 mod source;
 mod split;
+mod struct_text;
 mod text;
 mod time;

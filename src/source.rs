@@ -11,6 +11,8 @@ pub struct Source {
     row_type: pg_sys::Oid,
     /// The name, schema-qualified and quoted.
     pub name: String,
+    /// Whether the rows come from another server or another program.
+    pub is_foreign: bool,
     pub columns: Vec<TableColumn>,
     /// The first two columns of each index.
     indexes: Vec<[Option<String>; 2]>,
@@ -117,7 +119,7 @@ impl Source {
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(SourceError::NotATable { name }.into());
             }
-            Ok(Self { row_type, name, columns, indexes })
+            Ok(Self { row_type, name, is_foreign: kind == b'f', columns, indexes })
         }
     }
 
@@ -209,6 +211,12 @@ pub fn category(oid: pg_sys::Oid) -> u8 {
         pg_sys::get_type_category_preferred(oid, &mut category, &mut preferred);
         category as u8
     }
+}
+
+/// The name of a type for messages.
+pub fn type_name(oid: pg_sys::Oid) -> String {
+    // SAFETY: gives a C string in the current memory context, for any oid.
+    unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
 }
 
 /// The base type of a domain. Any other type is returned unchanged.

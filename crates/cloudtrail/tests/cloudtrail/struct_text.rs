@@ -1,0 +1,150 @@
+//! Structures written as text.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use travel_cloudtrail::struct_text;
+
+#[test]
+fn a_struct_of_athena_is_read_with_its_inner_structs() {
+    let text = "{type=AssumedRole, principalid=AROAEXAMPLE:carol@example.com, arn=arn:aws:sts::111122223333:assumed-role/a/b, \
+                invokedby=null, username=, sessioncontext={attributes={mfaauthenticated=true, creationdate=2026-03-05T08:00:00Z}, \
+                sessionissuer=null}}";
+    assert_eq!(
+        struct_text(text),
+        Some(json!({
+            "type": "AssumedRole",
+            "principalid": "AROAEXAMPLE:carol@example.com",
+            "arn": "arn:aws:sts::111122223333:assumed-role/a/b",
+            "invokedby": null,
+            "username": "",
+            "sessioncontext": {
+                "attributes": {"mfaauthenticated": "true", "creationdate": "2026-03-05T08:00:00Z"},
+                "sessionissuer": null,
+            },
+        }))
+    );
+}
+
+#[test]
+fn json_text_is_read_as_json() {
+    assert_eq!(
+        struct_text(r#" {"type": "Root", "n": 1, "in": {"a": [1]}} "#),
+        Some(json!({"type": "Root", "n": 1, "in": {"a": [1]}}))
+    );
+    assert_eq!(struct_text("{}"), Some(json!({})));
+    assert_eq!(struct_text(" { } "), Some(json!({})));
+}
+
+#[test]
+fn text_in_another_form_is_not_a_structure() {
+    for text in [
+        "",
+        "{",
+        "}",
+        "null",
+        "alice",
+        "a=b",
+        "{alice}",
+        "{IAMUser, AIDAEXAMPLE}",
+        "{a=b",
+        "{a=b} c",
+        "{a=b}, {c=d}",
+        "[a=b]",
+        "[]",
+        "{\"a\": }",
+        "{\"a\": 1} x",
+        "7",
+        "{=b}",
+        "{a b=c}",
+    ] {
+        assert_eq!(struct_text(text), None, "{text}");
+    }
+}
+
+#[test]
+fn a_value_ends_where_the_next_entry_begins() {
+    // A session name may contain commas and equals signs, but no blank.
+    assert_eq!(
+        struct_text("{principalid=AROA:a,type=Root,b==, type=AssumedRole}"),
+        Some(json!({"principalid": "AROA:a,type=Root,b==", "type": "AssumedRole"}))
+    );
+    assert_eq!(struct_text("{a=one, two, b=x}"), Some(json!({"a": "one, two", "b": "x"})));
+    assert_eq!(struct_text("{a={not closed, b=x}"), Some(json!({"a": "{not closed", "b": "x"})));
+    assert_eq!(struct_text("{a={x}y, b=}z}"), Some(json!({"a": "{x}y", "b": "}z"})));
+    assert_eq!(struct_text("{a=[1, {b=2}, []], c=[x}"), Some(json!({"a": ["1", {"b": "2"}, []], "c": "[x"})));
+}
+
+#[test]
+fn json_within_a_structure_is_read_as_json() {
+    // A map of CloudTrail Lake.
+    assert_eq!(
+        struct_text(
+            r#"{credentials={"accessKeyId":"ASIAEXAMPLE","in":{"a":1}}, packedPolicySize=6, list=["x","y"]}"#
+        ),
+        Some(
+            json!({"credentials": {"accessKeyId": "ASIAEXAMPLE", "in": {"a": 1}}, "packedPolicySize": "6", "list": ["x", "y"]})
+        )
+    );
+    assert_eq!(struct_text(r#"{a={"b}, c=1}"#), Some(json!({"a": "{\"b}", "c": "1"})));
+}
+
+#[test]
+fn the_last_of_equal_keys_counts_as_in_jsonb() {
+    assert_eq!(struct_text("{a=1, a=2}"), Some(json!({"a": "2"})));
+}
+
+#[test]
+fn structures_that_are_nested_too_deeply_are_refused() {
+    let nested = |levels| struct_text(&format!("{}{}", "{a=".repeat(levels), "}".repeat(levels)));
+    assert!(nested(33).is_some());
+    assert_eq!(nested(34), None);
+    assert_eq!(nested(100_000), None);
+}
+
+#[test]
+fn a_malicious_text_is_read_in_reasonable_time() {
+    let text = format!("{{a={}", "{b=1, a=".repeat(100_000));
+    assert_eq!(struct_text(&text), None);
+}
+
+/// What [`struct_text`] reads, as Java writes it.
+fn java(value: &Value) -> String {
+    match value {
+        Value::Object(entries) => {
+            let entries: Vec<String> =
+                entries.iter().map(|(key, value)| format!("{key}={}", java(value))).collect();
+            format!("{{{}}}", entries.join(", "))
+        }
+        Value::Array(elements) => format!("[{}]", elements.iter().map(java).collect::<Vec<_>>().join(", ")),
+        other => other.as_str().map_or_else(|| other.to_string(), str::to_owned),
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        "[a-zA-Z0-9+=.@_:/-]{1,12}"
+            .prop_filter("null is not a text", |text| text != "null")
+            .prop_map(Value::from)
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::btree_map("[a-z_]{1,6}", inner, 0..4)
+                .prop_map(|entries| Value::Object(entries.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_java_writes_is_read_back(entries in prop::collection::btree_map("[a-z]{1,6}", value(), 0..6)) {
+        let value = Value::Object(entries.into_iter().collect());
+        prop_assert_eq!(struct_text(&java(&value)), Some(value));
+    }
+
+    #[test]
+    fn no_text_is_too_odd_to_be_looked_at(text in "[{}\\[\\]=, a\"é]{0,40}") {
+        struct_text(&text);
+    }
+}

@@ -1,0 +1,47 @@
+//! `travel.struct_text`: structures that an export wrote as text.
+
+use crate::pg::errors::TravelError;
+use crate::pg::function::{Call, pg_function, varlena_bytes};
+use crate::pg::jsonb;
+use crate::pg::memory::varlena;
+use pgrx::pg_sys;
+use std::cell::RefCell;
+
+pg_function!(travel_struct_text, pg_finfo_travel_struct_text, struct_text);
+
+/// The longest text that is remembered, in bytes.
+const LONGEST: usize = 16 << 10;
+
+/// The last text, and what it was read as: the content of a jsonb, or nothing.
+#[derive(Default)]
+struct Last {
+    text: String,
+    jsonb: Option<Vec<u8>>,
+}
+
+thread_local! {
+    /// A query takes a dozen members of one struct, each by a call of its own. So the struct is read once per row.
+    static LAST: RefCell<Last> = RefCell::default();
+}
+
+/// `(text) -> jsonb`
+fn struct_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(text) = call.text(0)? else { return Ok(call.null()) };
+    let known = LAST.with_borrow(|last| (last.text == text).then(|| last.jsonb.as_deref().map(varlena)));
+    let read = known.unwrap_or_else(|| read(text));
+    Ok(read.unwrap_or_else(|| call.null()))
+}
+
+fn read(text: &str) -> Option<pg_sys::Datum> {
+    let value = travel_cloudtrail::struct_text(text);
+    let jsonb = value.and_then(|value| jsonb::of_json(&value.to_string()).ok());
+    if text.len() <= LONGEST {
+        LAST.with_borrow_mut(|last| {
+            last.text.clear();
+            last.text.push_str(text);
+            // SAFETY: a jsonb that was just made.
+            last.jsonb = jsonb.map(|datum| unsafe { varlena_bytes(datum) }.to_vec());
+        });
+    }
+    jsonb
+}

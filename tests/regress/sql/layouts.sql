@@ -1,0 +1,260 @@
+-- Tables that other tools made: travel.columns_for recognizes their layout, whatever form the tool's structs took, and
+-- detection, coverage and rules use it by themselves.
+SET TimeZone = 'UTC';
+SET impossible_travel.coverage_notice = off;
+
+-- Five events of one access key. The third is a request with a wrong signature, the fourth is a call of a service, and
+-- the fifth a failed sign-in: if one of them counts, there is more than one impossible leg.
+CREATE TABLE records (n int, r jsonb);
+INSERT INTO records
+SELECT n, jsonb_build_object('eventID', 'e' || n, 'eventTime', '2026-03-02T09:' || minute || ':00Z',
+           'eventSource', source, 'eventName', name, 'awsRegion', 'eu-west-1', 'sourceIPAddress', ip, 'userAgent', 'x',
+           'userIdentity', jsonb_build_object('type', 'AssumedRole', 'principalId', 'AROAEXAMPLE:alice',
+               'arn', 'arn:aws:sts::111122223333:assumed-role/Admin/alice', 'accountId', '111122223333',
+               'accessKeyId', 'ASIAEXAMPLE')
+               || CASE WHEN service IS NULL THEN '{}' ELSE jsonb_build_object('invokedBy', service) END)
+       || more
+FROM (VALUES
+    (1, '00', 's3.amazonaws.com', 'ListBuckets', '192.0.2.1', NULL, '{}'::jsonb),
+    (2, '10', 's3.amazonaws.com', 'ListBuckets', '203.0.113.1', NULL, '{}'),
+    (3, '05', 's3.amazonaws.com', 'GetObject', '198.51.100.1', NULL, '{"errorCode": "SignatureDoesNotMatch"}'),
+    (4, '06', 'kms.amazonaws.com', 'Decrypt', '198.51.100.1', 'athena.amazonaws.com', '{}'),
+    (5, '07', 'signin.amazonaws.com', 'ConsoleLogin', '198.51.100.1', NULL,
+        '{"responseElements": {"ConsoleLogin": "Failure"}}')
+) AS e (n, minute, source, name, ip, service, more);
+
+-- What travel.detect finds: one leg, by the sign-ins and identities of the layout.
+CREATE FUNCTION found(source regclass, condition text DEFAULT NULL) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(', ', count(*), min(from_city), min(to_city), min(session_name), min(identity_type),
+        min(account_id), min(to_event_id), min(to_outcome))
+    FROM travel.detect(source, condition => condition)
+$$;
+
+-- The layouts themselves: each has the outcome and the calling service, or a record that has both.
+SELECT name FROM travel.layouts
+WHERE NOT (columns ? 'record' OR columns ? 'document' OR columns ?& '{outcome,invoked_by}')
+ORDER BY rank;
+SELECT has_table_privilege('public', 'travel.layouts', 'SELECT') AS all_may_read,
+    has_table_privilege('public', 'travel.layouts', 'INSERT') AS all_may_write;
+-- Each key is one that columns takes, and each expression is valid over a table that has all paths: see below.
+SELECT l.name, key FROM travel.layouts AS l, jsonb_object_keys(columns) AS key
+WHERE key NOT IN ('record', 'document')
+  AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'travel.event'::regclass AND attname = key);
+
+-- Tables with the record.
+CREATE TABLE cloudquery AS
+SELECT 'x' AS _cq_id, (r ->> 'eventTime')::timestamptz AT TIME ZONE 'UTC' AS event_time,
+    r #>> '{userIdentity,accessKeyId}' AS access_key_id, r AS cloud_trail_event
+FROM records;
+SELECT found('cloudquery');
+SELECT jsonb_pretty(travel.columns_for('cloudquery')) AS columns;
+CREATE TABLE steampipe AS
+SELECT '/aws' AS log_group_name, r #>> '{userIdentity,arn}' AS user_identifier, r -> 'userIdentity' AS user_identity,
+    (r ->> 'eventTime')::timestamptz AS event_time, r AS cloudtrail_event, '' AS access_key_id
+FROM records;
+UPDATE steampipe SET access_key_id = user_identity ->> 'accessKeyId';
+SELECT found('steampipe');
+SELECT status, events FROM travel.coverage('steampipe') ORDER BY 1;
+-- The record may be text, and names may have any case.
+CREATE TABLE airbyte ("EventId" varchar, "EventTime" numeric, "AccessKeyId" varchar, "CloudTrailEvent" varchar);
+INSERT INTO airbyte
+SELECT r ->> 'eventID', extract(epoch FROM (r ->> 'eventTime')::timestamptz), 'ASIAEXAMPLE', r FROM records;
+SELECT found('airbyte');
+
+-- Structs in every form. The table of Athena as jsonb, as json, as JSON text, as the text of a CSV file, as a composite
+-- type, with dotted names, and flattened.
+CREATE VIEW athena AS
+SELECT r ->> 'eventID' AS eventid, r ->> 'eventTime' AS eventtime, r ->> 'eventSource' AS eventsource,
+    r ->> 'eventName' AS eventname, r ->> 'sourceIPAddress' AS sourceipaddress, r ->> 'errorCode' AS errorcode,
+    r ->> 'responseElements' AS responseelements, r -> 'userIdentity' AS identity
+FROM records;
+CREATE TABLE athena_jsonb AS
+SELECT a.*, jsonb_build_object('type', identity -> 'type', 'principalid', identity -> 'principalId',
+    'arn', identity -> 'arn', 'accountid', identity -> 'accountId', 'accesskeyid', identity -> 'accessKeyId',
+    'invokedby', identity -> 'invokedBy', 'username', NULL) AS useridentity
+FROM athena AS a;
+ALTER TABLE athena_jsonb DROP identity;
+SELECT found('athena_jsonb');
+CREATE TABLE athena_json AS TABLE athena_jsonb;
+ALTER TABLE athena_json ALTER useridentity TYPE json;
+SELECT found('athena_json');
+CREATE TABLE athena_text AS TABLE athena_jsonb;
+ALTER TABLE athena_text ALTER useridentity TYPE text;
+SELECT found('athena_text');
+CREATE TABLE athena_csv AS TABLE athena_text;
+UPDATE athena_csv SET useridentity = '{' || (
+    SELECT string_agg(key || '=' || coalesce(value, 'null'), ', ') FROM jsonb_each_text(useridentity::jsonb)
+) || '}';
+SELECT useridentity FROM athena_csv WHERE eventid = 'e4';
+SELECT found('athena_csv');
+CREATE TYPE athena_identity AS (
+    type text, principalid text, arn text, accountid text, accesskeyid varchar(30), invokedby text, username text
+);
+CREATE TABLE athena_composite AS TABLE athena_csv WITH NO DATA;
+ALTER TABLE athena_composite ALTER useridentity TYPE athena_identity USING NULL;
+INSERT INTO athena_composite
+SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, errorcode, responseelements,
+    jsonb_populate_record(NULL::athena_identity, useridentity)
+FROM athena_jsonb;
+SELECT found('athena_composite');
+CREATE VIEW athena_dotted AS
+SELECT eventid AS "eventID", eventtime AS "eventTime", eventsource AS "eventSource", eventname AS "eventName",
+    sourceipaddress AS "sourceIPAddress", errorcode AS "errorCode", responseelements AS "responseElements",
+    (useridentity).type AS "userIdentity.type", (useridentity).arn AS "userIdentity.arn",
+    (useridentity).principalid AS "userIdentity.principalId", (useridentity).accountid AS "userIdentity.accountId",
+    (useridentity).accesskeyid AS "userIdentity.accessKeyId", (useridentity).invokedby AS "userIdentity.invokedBy"
+FROM athena_composite;
+SELECT found('athena_dotted');
+CREATE VIEW athena_flat AS
+SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, errorcode, responseelements,
+    (useridentity).type AS useridentity_type, (useridentity).arn AS useridentity_arn,
+    (useridentity).principalid AS useridentity_principalid, (useridentity).accountid AS useridentity_accountid,
+    (useridentity).accesskeyid AS useridentity_accesskeyid, (useridentity).invokedby AS useridentity_invokedby
+FROM athena_composite;
+SELECT found('athena_flat');
+-- What a path leads to in each form.
+SET client_min_messages = warning;
+SELECT source, travel.columns_for(source) ->> 'account_id' AS account_id
+FROM unnest('{athena_jsonb,athena_text,athena_composite,athena_dotted,athena_flat}'::regclass[]) AS source;
+SET client_min_messages = notice;
+
+-- Conditions can name standard columns that the source lacks, with the types and NULLs of travel.event. The source's
+-- own columns come first.
+SET client_min_messages = warning;
+SELECT found('athena_csv',
+    $$identity_type = 'AssumedRole' AND error_code IS NULL AND event_time < '2026-03-02 09:30Z'$$);
+SELECT found('athena_csv', $$identity_type = 'IAMUser'$$);
+SELECT found('athena_csv', $$s.session_name = 'alice' AND mfa_used IS NOT TRUE AND eventname <> 'x'$$);
+SELECT found('steampipe', $$identity_type = 'AssumedRole' AND log_group_name = '/aws' AND error_code IS NULL$$);
+SELECT found('steampipe', $$source_ip <<= '192.0.2.0/24' OR source_ip = '203.0.113.1'$$);
+SELECT found('athena_csv', $$EXISTS (SELECT FROM records AS o WHERE o.r ->> 'eventID' = event_id)$$);
+CREATE VIEW with_own_type AS SELECT *, 'mine' AS identity_type FROM athena_csv;
+SELECT found('with_own_type', $$identity_type = 'mine'$$), found('with_own_type', $$identity_type = 'AssumedRole'$$);
+\pset format unaligned
+SELECT error_of($$SELECT travel.detect('athena_csv', condition => 'no_such_column = 1')$$);
+SELECT error_of($$SELECT travel.detect('athena_csv', condition => 'source_ip = 1')$$);
+\pset format aligned
+-- The query can be kept as a view. A record is parsed once, also for the condition.
+DO $$ BEGIN
+    EXECUTE 'CREATE VIEW legs AS ' || travel.detect_sql('steampipe', condition => 'identity_type = ''AssumedRole''');
+    EXECUTE 'CREATE VIEW more_legs AS ' || travel.detect_sql('athena_csv', condition => 'identity_type IS NOT NULL');
+END $$;
+SELECT count(*) FROM legs;
+SELECT count(*) FROM more_legs;
+SELECT count(*) FILTER (WHERE p ~ 'Function Scan on travel.try_parse') AS parsed,
+    count(*) FILTER (WHERE p ~ 'Seq Scan on public.steampipe') AS read
+FROM plan_of(travel.detect_sql('steampipe', condition => 'identity_type = ''AssumedRole'''), ', VERBOSE') AS p;
+SET client_min_messages = notice;
+
+-- Documents in one column: whole files, envelopes, lines, what log shippers make of them, whatever the type.
+CREATE TABLE documents (file jsonb);
+INSERT INTO documents SELECT jsonb_build_object('Records', jsonb_agg(r)) FROM records WHERE n < 4;
+INSERT INTO documents SELECT jsonb_build_object('detail-type', 'x', 'detail', r) FROM records WHERE n = 4;
+INSERT INTO documents SELECT jsonb_build_object('log', r::text) FROM records WHERE n = 5;
+INSERT INTO documents VALUES (NULL), ('{"digestStartTime": "x", "logFiles": []}');
+SELECT found('documents');
+SELECT travel.columns_for('documents');
+SELECT status, events FROM travel.coverage('documents') ORDER BY 1;
+SELECT found('documents', $$identity_type = 'AssumedRole' AND file IS NOT NULL$$);
+CREATE TABLE documents_json AS SELECT file::json AS file FROM documents;
+SELECT found('documents_json');
+CREATE TABLE lines AS
+SELECT 'note ' || n AS note,
+    CASE n WHEN 1 THEN (SELECT string_agg(r::text, E'\n') FROM records WHERE n <= 2) ELSE r::text END AS line
+FROM records WHERE n <> 2;
+SELECT found('lines');
+CREATE TABLE shipped (body text);
+INSERT INTO shipped SELECT jsonb_build_object('messageType', 'DATA_MESSAGE', 'logEvents',
+    jsonb_agg(jsonb_build_object('id', n, 'message', r::text))) FROM records;
+SELECT found('shipped');
+-- A tool may keep the text of what it parsed.
+CREATE TABLE parsed AS SELECT r::text AS message, r AS payload FROM records;
+SELECT found('parsed');
+-- A value that holds nothing does not end the query.
+INSERT INTO lines VALUES ('broken', '{"eventID": '), ('other', '{"a": 1}'), ('none', NULL);
+SELECT count(*) FROM travel.detect('lines', columns => '{"document": "line"}');
+SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID": "a", "eventTime": "b"}',
+    '{"Records": []}', '{"Records": [{"eventID": "a"}]}', '{"a": 1}', 'null', '7', '[1]', '"x"']::jsonb[]) AS d;
+SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID": "a", "eventTime": "b"}', 'x', '',
+    '{"eventID": "a", "eventTime": "b"} {"eventID": "c", "eventTime": "b"}', '{"eventID": ', '{"a": 1}']) AS d;
+-- In a table with the required columns, a document is the record of its row, and the source's own columns stay.
+CREATE TABLE with_body AS
+SELECT (r ->> 'eventTime')::timestamptz AS event_time, r ->> 'sourceIPAddress' AS source_ip,
+    r #>> '{userIdentity,accessKeyId}' AS access_key_id, r AS body
+FROM records;
+SELECT travel.columns_for('with_body');
+SELECT found('with_body');
+
+-- columns => '{}' reads the source without a layout: as the names are, or not at all.
+SELECT count(*) FROM travel.detect('with_body', columns => '{}');
+\pset format unaligned
+SELECT error_of($$SELECT travel.detect('athena_jsonb', columns => '{}')$$);
+-- A source with the standard names needs no layout.
+CREATE TABLE plain (event_time timestamptz, source_ip inet, access_key_id text, outcome text, invoked_by text);
+SELECT travel.columns_for('plain');
+-- What is not recognized, and why.
+CREATE TABLE unknown (a int, b text, c jsonb);
+SELECT error_of($$SELECT travel.columns_for('unknown')$$);
+INSERT INTO unknown VALUES (1, 'x', '{"a": 1}');
+SELECT sqlstate_of($$SELECT travel.columns_for('unknown')$$), sqlstate_of($$SELECT travel.detect('unknown')$$);
+CREATE TABLE twice AS SELECT r AS one, r AS two FROM records;
+SELECT error_of($$SELECT travel.columns_for('twice')$$);
+SELECT error_of($$SELECT travel.detect('records', columns => '{"record": "r", "document": "r"}')$$);
+SELECT error_of($$SELECT travel.detect('records', columns => '{"document": "n"}')$$);
+SELECT sqlstate_of($$SELECT travel.columns_for('travel.leg'::regclass)$$);
+-- A column of a type that a user created is not converted behind the caller's back.
+CREATE TYPE code AS ENUM ('SignatureDoesNotMatch');
+CREATE TABLE athena_enum AS TABLE athena_csv;
+ALTER TABLE athena_enum ALTER errorcode TYPE code USING errorcode::code;
+SELECT error_of($$SELECT travel.detect('athena_enum')$$);
+\pset format aligned
+
+-- Recognition by name reads no row, so foreign tables that want a condition are recognized. Recognition by content
+-- leaves them alone, and an error in a view does not end the statement.
+CREATE FOREIGN DATA WRAPPER unreadable;
+CREATE SERVER nowhere FOREIGN DATA WRAPPER unreadable;
+CREATE FOREIGN TABLE far (_cq_id uuid, cloud_trail_event jsonb, event_time timestamp) SERVER nowhere;
+SELECT travel.columns_for('far');
+CREATE FOREIGN TABLE far_documents (document jsonb) SERVER nowhere;
+SELECT sqlstate_of($$SELECT travel.columns_for('far_documents')$$);
+CREATE FUNCTION fails() RETURNS jsonb LANGUAGE plpgsql AS $$ BEGIN RAISE division_by_zero; END $$;
+CREATE VIEW failing AS SELECT fails() AS document FROM records;
+SELECT sqlstate_of($$SELECT travel.columns_for('failing')$$);
+-- It needs the privilege to read the source.
+CREATE ROLE regress_layouts_user;
+SET ROLE regress_layouts_user;
+SELECT sqlstate_of($$SELECT travel.columns_for('documents')$$);
+SELECT count(*) > 10 AS may_read FROM travel.layouts;
+RESET ROLE;
+GRANT SELECT ON documents TO regress_layouts_user;
+SET ROLE regress_layouts_user;
+SELECT found('documents');
+RESET ROLE;
+
+-- Rules: travel.create_rule stores the columns of the layout; a rule without columns looks them up.
+SELECT travel.create_rule('access_key', 'athena_csv', 'layout stored');
+SELECT columns ->> 'access_key_id' AS access_key_id FROM travel.rules WHERE name = 'layout stored';
+SELECT travel.create_rule('ec2_role', 'steampipe', 'with a condition');
+SELECT travel.create_rule('console_login_no_mfa', 'athena_jsonb', 'sign-ins');
+SELECT travel.create_rule('access_key', 'documents', 'in documents');
+SELECT travel.create_rule('access_key', 'records', 'given', '{"record": "r"}');
+INSERT INTO travel.rules (name, source, baseline) VALUES ('looked up', 'athena_csv', false);
+SELECT travel.check_rule('looked up');
+UPDATE travel.rules SET baseline = false;
+CALL travel.scan();
+SELECT rule, entity, to_city FROM travel.alerts WHERE rule IN (SELECT name FROM travel.rules) ORDER BY rule;
+SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL ORDER BY rule;
+DELETE FROM travel.rules;
+
+SET client_min_messages = warning;
+DROP VIEW legs, more_legs, athena_dotted, athena_flat, with_own_type, failing;
+DROP TABLE cloudquery, steampipe, airbyte, athena_jsonb, athena_json, athena_text, athena_csv, athena_composite,
+    documents, documents_json, lines, shipped, parsed, with_body, plain, unknown, twice, athena_enum CASCADE;
+DROP VIEW athena;
+DROP TABLE records;
+DROP FOREIGN DATA WRAPPER unreadable CASCADE;
+DROP TYPE athena_identity, code;
+DROP FUNCTION found, fails;
+DROP ROLE regress_layouts_user;
+RESET client_min_messages;
+RESET impossible_travel.coverage_notice;
