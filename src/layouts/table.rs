@@ -63,16 +63,24 @@ impl Layout {
     }
 
     /// The standard columns, as the argument `columns` takes them. Those that the source cannot express are left out,
-    /// and so are expressions for columns that the source has itself.
+    /// and so are expressions for standard columns that the source has itself.
     pub fn resolve(&self, source: &Source) -> Result<Vec<(String, String)>, TravelError> {
         let mut resolved = Vec::with_capacity(self.columns.len());
         for (key, value) in &self.columns {
-            if matches!(value, Value::Expression(_)) && source.column(key).is_some() {
+            let is_own = source.column(key).is_some() && !self.has_struct(key);
+            if matches!(value, Value::Expression(_)) && is_own {
                 continue;
             }
             resolved.extend(value.resolve(source)?.map(|sql| (key.clone(), sql)));
         }
         Ok(resolved)
+    }
+
+    /// Whether the layout has a struct of this name, such as `actor` in OCSF. A column of that name is not the standard
+    /// column.
+    fn has_struct(&self, name: &str) -> bool {
+        let mut paths = self.recognized_by.iter().flat_map(|choice| choice.split('|'));
+        paths.any(|path| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     }
 
     /// The layout and the columns by which it is recognized, for messages.
