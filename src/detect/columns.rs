@@ -377,12 +377,16 @@ impl<'a> StandardColumns<'a> {
                 continue;
             }
             // In the query of the source, the given columns of a record have other names.
-            let given =
-                self.given.iter().find(|(key, _)| key == name).map(|(key, given)| match self.record {
+            let given = |name: &str| {
+                let (key, given) = self.given.iter().find(|(key, _)| *key == name)?;
+                Some(match self.record {
                     Some(_) => Expression { sql: format!("s.travel_{key}"), ..given.clone() },
                     None => given.clone(),
-                });
-            if let Some(column) = given.or_else(|| self.standard(name)) {
+                })
+            };
+            // An address is also read from what CloudTrail wrote.
+            let as_written = || given("source_text").filter(|_| name == "source_ip");
+            if let Some(column) = given(name).or_else(|| self.standard(name)).or_else(as_written) {
                 let column_type = event_column(name).map(|column| column.column_type);
                 lent.push(Lent::of(name, column, column_type)?);
             }

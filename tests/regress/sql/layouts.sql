@@ -124,6 +124,7 @@ SET client_min_messages = warning;
 SELECT found('athena_csv',
     $$identity_type = 'AssumedRole' AND error_code IS NULL AND event_time < '2026-03-02 09:30Z'$$);
 SELECT found('athena_csv', $$identity_type = 'IAMUser'$$);
+SELECT found('athena_csv', $$source_ip <<= '192.0.2.0/24' OR source_text = '203.0.113.1'$$);
 SELECT found('athena_csv', $$s.session_name = 'alice' AND mfa_used IS NOT TRUE AND eventname <> 'x'$$);
 SELECT found('steampipe', $$identity_type = 'AssumedRole' AND log_group_name = '/aws' AND error_code IS NULL$$);
 SELECT found('steampipe', $$source_ip <<= '192.0.2.0/24' OR source_ip = '203.0.113.1'$$);
@@ -132,7 +133,7 @@ CREATE VIEW with_own_type AS SELECT *, 'mine' AS identity_type FROM athena_csv;
 SELECT found('with_own_type', $$identity_type = 'mine'$$), found('with_own_type', $$identity_type = 'AssumedRole'$$);
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('athena_csv', condition => 'no_such_column = 1')$$);
-SELECT error_of($$SELECT travel.detect('athena_csv', condition => 'source_ip = 1')$$);
+SELECT error_of($$SELECT travel.detect('athena_csv', condition => 'access_key_id = 1')$$);
 \pset format aligned
 -- The query can be kept as a view. A record is parsed once, also for the condition.
 DO $$ BEGIN
