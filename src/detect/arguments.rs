@@ -1,6 +1,6 @@
 //! The arguments of `detect`, `detect_sql` and `coverage`.
 
-use crate::layouts::{self, Recognized};
+use crate::layouts::{Recognized, layout_of};
 use crate::legs::thresholds;
 use crate::pg::errors::{SourceError, TravelError, UsageError};
 use crate::pg::function::Call;
@@ -66,9 +66,11 @@ impl Arguments {
             );
         }
         let source = Source::open(source)?;
-        let (columns, layout) = match call.datum(columns_at) {
-            Some(columns) => (columns_argument(Some(columns))?, None),
-            None => columns_by_layout(&source, entity)?,
+        let given = call.datum(columns_at);
+        let layout = if given.is_none() { layout_of(&source, entity)? } else { None };
+        let columns = match &layout {
+            Some(layout) => layout.columns.clone(),
+            None => columns_argument(given)?,
         };
         Ok(Self {
             source,
@@ -101,15 +103,6 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
-}
-
-/// The columns of a source for which none were given, and the layout from which they come.
-pub fn columns_by_layout(
-    source: &Source,
-    entity: &str,
-) -> Result<(Vec<(String, String)>, Option<Recognized>), TravelError> {
-    let layout = layouts::layout_of(source, entity)?;
-    Ok((layout.as_ref().map(|layout| layout.columns.clone()).unwrap_or_default(), layout))
 }
 
 /// Reads `columns`, a jsonb object that says where the standard columns are.

@@ -122,7 +122,7 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 }
 
 pub use crate::source::{Source, base_type, type_name};
-pub use arguments::{Arguments, columns_argument, columns_by_layout};
+pub use arguments::{Arguments, columns_argument};
 pub use columns::{Expression, is_expression};
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 pub use event_sql::Events;

@@ -1,7 +1,8 @@
 //! A rule as its row in `travel.rules` defines it.
 
 use super::source_trust;
-use crate::detect::{Arguments, columns_by_layout};
+use crate::detect::Arguments;
+use crate::layouts::layout_of;
 use crate::pg::errors::{AccessError, RuleError, TravelError};
 use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
@@ -104,9 +105,10 @@ impl Definition {
     /// The rule as arguments of `travel.detect`. With the owner's rights, within an SPI connection.
     pub fn arguments(&self) -> Result<Arguments, TravelError> {
         let source = source_trust::source_of(self)?;
-        let (columns, layout) = match &self.columns {
-            Some(columns) => (columns.clone().into_iter().collect(), None),
-            None => columns_by_layout(&source, &self.entity)?,
+        let layout = if self.columns.is_none() { layout_of(&source, &self.entity)? } else { None };
+        let columns = match &layout {
+            Some(layout) => layout.columns.clone(),
+            None => self.columns.clone().unwrap_or_default().into_iter().collect(),
         };
         Ok(Arguments {
             source,
