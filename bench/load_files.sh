@@ -18,7 +18,7 @@ MB=${MB:-200} ROUNDS=${ROUNDS:-3} FILES=${FILES:-10000}
 # The records of one file.
 RECORDS=2000
 # About how many records are 1 MB of compressed files.
-RECORDS_IN_MB=7000
+RECORDS_IN_MB=10800
 
 command -v jq >/dev/null || die 'jq is missing: run apt-get install jq'
 scripts/install.sh --if-changed

@@ -71,9 +71,9 @@ fn forget_if_empty(target: pg_sys::Oid, list: &FileList) -> Result<(), TravelErr
             &[Argument::oid(target)],
         );
         let is_true = |rows: &spi::Rows| rows.first().is_some_and(|row| row.is_true(rows.only_column()));
-        if !is_true(&sees_all)
-            || !is_true(&spi::select(&format!("SELECT NOT EXISTS (SELECT FROM {table})"), &[]))
-        {
+        let has_list =
+            format!("SELECT EXISTS (SELECT FROM {}) AND NOT EXISTS (SELECT FROM {table})", list.name);
+        if !is_true(&sees_all) || !is_true(&spi::select(&has_list, &[])) {
             return 0;
         }
         spi::execute(&format!("DELETE FROM {}", list.name), &[])

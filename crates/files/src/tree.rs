@@ -306,8 +306,8 @@ fn beneath(folder: BorrowedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Ref
         Ok(file) => Ok(file),
         // Linux before 5.6 does not have the call, and some sandboxes forbid it.
         Err(Errno::NOSYS | Errno::PERM) => without_links(folder, path, flags),
-        Err(Errno::XDEV | Errno::LOOP) => Err(Refusal::LeavesTree),
-        Err(Errno::NOENT) if is_link(folder, path) => Err(Refusal::BrokenLink),
+        Err(Errno::XDEV) => Err(Refusal::LeavesTree),
+        Err(Errno::NOENT | Errno::LOOP) if is_link(folder, path) => Err(Refusal::BrokenLink),
         Err(errno) => Err(io(errno)),
     }
 }
