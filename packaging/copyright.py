@@ -65,6 +65,9 @@ def debian_license(crate):
     expression = (crate["license"] or "").replace("/", " OR ")
     if not expression:
         sys.exit(f"{crate['name']} {crate['version']} names no license")
+    # A license with an exception is one of several to choose from. The others need no text of the exception.
+    if " OR " in expression and "(" not in expression:
+        expression = " OR ".join(choice for choice in expression.split(" OR ") if " WITH " not in choice)
     # Debian's syntax has a comma where SPDX has parentheses: the words after it apply to all that is before.
     expression = re.sub(r"^\((.*)\) AND ", r"\1, AND ", expression)
     words = re.sub(r"[()]", "", expression).split()
