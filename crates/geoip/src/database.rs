@@ -6,9 +6,10 @@ use crate::shared_names::SharedNames;
 use ipnet::{IpNet, Ipv4Net};
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
@@ -181,13 +182,31 @@ impl Database {
     /// The fields that the database supplies, by the names of [`PROVIDED`], as far as a sample of its records shows.
     pub fn provides(&self) -> Vec<&'static str> {
         let mut there = [false; PROVIDED.len()];
-        let mut note = |fields: &Fields| {
+        self.sample(|fields| {
             for name in fields.provides() {
                 if let Some(at) = PROVIDED.iter().position(|provided| *provided == name) {
                     there[at] = true;
                 }
             }
-        };
+        });
+        PROVIDED.into_iter().zip(there).filter_map(|(name, there)| there.then_some(name)).collect()
+    }
+
+    /// The keys of the first records, if a sample of the records has no field that is used.
+    pub fn unrecognized_keys(&self) -> Option<Vec<String>> {
+        let mut is_recognized = false;
+        self.sample(|fields| is_recognized |= !fields.is_empty());
+        if is_recognized {
+            return None;
+        }
+        let networks = self.reader.networks(Default::default()).into_iter().flatten().take(SAMPLES);
+        let records =
+            networks.filter_map(|found| found.ok()?.decode::<BTreeMap<String, IgnoredAny>>().ok()?);
+        Some(records.flat_map(BTreeMap::into_keys).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Calls `note` with the records of a sample.
+    fn sample(&self, mut note: impl FnMut(&Fields)) {
         if let Ok(networks) = self.reader.networks(Default::default()) {
             for fields in networks.take(SAMPLES).filter_map(|found| found.ok()?.decode().ok()?) {
                 note(&fields);
@@ -205,7 +224,6 @@ impl Database {
                 }
             }
         }
-        PROVIDED.into_iter().zip(there).filter_map(|(name, there)| there.then_some(name)).collect()
     }
 }
 

@@ -12,8 +12,8 @@ use value::{Group, Named, Scalar};
 
 mod value;
 
-/// The confidence in percent, in Anonymous-Plus, below which an address does not count as a VPN.
-const VPN_CONFIDENCE: f64 = 50.0;
+/// The confidence in percent, in files of MaxMind, below which an address does not count as a VPN or a residential proxy.
+const LEAST_CONFIDENCE: f64 = 50.0;
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -37,6 +37,16 @@ pub(crate) struct Draft<'de> {
     as_organization: Option<&'de str>,
     name: Option<&'de str>,
     confidence: Option<f64>,
+    /// The name of a mobile carrier, and whether the record has one of its codes.
+    carrier: Option<&'de str>,
+    carrier_code: bool,
+    /// The name of a service that hides addresses, and whether the record says when the service was seen there.
+    service: Option<&'de str>,
+    seen: bool,
+    /// Whether the record has a flag for a kind of anonymizer, set or not.
+    flags_anonymizers: bool,
+    /// Whether the record describes a contact, a registration or names, and not a location.
+    about_others: bool,
     placeholder: bool,
     anycast: bool,
     hosting: bool,
@@ -72,6 +82,13 @@ pub(crate) enum Key {
     Satellite,
     ConnectionType,
     Confidence,
+    GroupConfidence,
+    Carrier,
+    CarrierCode,
+    Service,
+    Seen,
+    Anonymous,
+    AboutOthers,
     Other,
 }
 
@@ -103,7 +120,16 @@ impl Key {
             b"is_mobile" | b"mobile" => Self::Mobile,
             b"is_satellite" | b"is_satellite_provider" | b"satellite" => Self::Satellite,
             b"connection_type" => Self::ConnectionType,
-            b"anonymizer_confidence" | b"confidence" => Self::Confidence,
+            b"anonymizer_confidence" => Self::Confidence,
+            b"confidence" => Self::GroupConfidence,
+            b"carrier" | b"carrier_name" => Self::Carrier,
+            b"mcc" | b"mnc" => Self::CarrierCode,
+            b"service" | b"provider_name" => Self::Service,
+            b"percent_days_seen" | b"network_last_seen" => Self::Seen,
+            b"is_anonymous" => Self::Anonymous,
+            // Contacts for reports of abuse, registrations (whois), and names (rDNS, hosted domains).
+            b"email" | b"phone" | b"address" | b"maintainer" | b"tech" | b"admin" | b"netname"
+            | b"whois_domain" | b"rdns_domain" | b"rdns" | b"domains" => Self::AboutOthers,
             _ => Self::Other,
         }
     }
@@ -140,10 +166,13 @@ impl<'de> Draft<'de> {
             Key::Name => fill(&mut self.name, map.next_value::<Scalar>()?.text()),
             Key::Anycast => self.anycast |= map.next_value::<Scalar>()?.flag(),
             Key::Hosting => self.hosting |= map.next_value::<Scalar>()?.flag(),
-            Key::Vpn => self.vpn |= map.next_value::<Scalar>()?.flag(),
-            Key::Tor => self.tor |= map.next_value::<Scalar>()?.flag(),
-            Key::Proxy => self.proxy |= map.next_value::<Scalar>()?.flag(),
-            Key::Relay => self.relay |= map.next_value::<Scalar>()?.flag(),
+            Key::Vpn => self.vpn |= self.anonymizer_flag(map)?,
+            Key::Tor => self.tor |= self.anonymizer_flag(map)?,
+            Key::Proxy => self.proxy |= self.anonymizer_flag(map)?,
+            Key::Relay => self.relay |= self.anonymizer_flag(map)?,
+            Key::Anonymous => {
+                self.anonymizer_flag(map)?;
+            }
             Key::Mobile => self.mobile |= map.next_value::<Scalar>()?.flag(),
             Key::Satellite => self.satellite |= map.next_value::<Scalar>()?.flag(),
             Key::ConnectionType => match map.next_value::<Scalar>()?.text() {
@@ -152,6 +181,19 @@ impl<'de> Draft<'de> {
                 _ => {}
             },
             Key::Confidence => fill(&mut self.confidence, map.next_value::<Scalar>()?.number()),
+            Key::GroupConfidence => {
+                let confidence = map.next_value::<Scalar>()?.number();
+                // In MaxMind's group `anonymizer` this is a percentage. At the top level, IPinfo has levels from 1 to 3.
+                fill(&mut self.confidence, confidence.filter(|_| depth > 0));
+            }
+            Key::Carrier => fill(&mut self.carrier, map.next_value::<Scalar>()?.text()),
+            Key::CarrierCode => self.carrier_code |= map.next_value::<Scalar>()?.is_there(),
+            Key::Service => fill(&mut self.service, map.next_value::<Scalar>()?.text()),
+            Key::Seen => self.seen |= map.next_value::<Scalar>()?.is_there(),
+            Key::AboutOthers => {
+                map.next_value::<IgnoredAny>()?;
+                self.about_others |= depth == 0;
+            }
             Key::Other => {
                 map.next_value::<IgnoredAny>()?;
             }
@@ -159,8 +201,17 @@ impl<'de> Draft<'de> {
         Ok(())
     }
 
-    fn finish(self) -> Fields {
+    fn anonymizer_flag<M: MapAccess<'de>>(&mut self, map: &mut M) -> Result<bool, M::Error> {
+        self.flags_anonymizers = true;
+        map.next_value::<Scalar>().map(|flag| flag.flag())
+    }
+
+    fn finish(mut self) -> Fields {
         let coordinates = self.coordinates();
+        // The country in such a record is that of a contact or a company.
+        if self.about_others && coordinates.is_none() {
+            (self.city, self.subdivision, self.country, self.country_code) = (None, None, None, None);
+        }
         let (country, country_code) = self.country();
         let text = |text: Option<&str>| text.map(Arc::from);
         Fields {
@@ -175,7 +226,7 @@ impl<'de> Draft<'de> {
             as_organization: text(self.as_organization.or(self.name.filter(|_| self.asn.is_some()))),
             hosting: self.hosting,
             anonymizer: self.anonymizer(),
-            carrier: match (self.satellite, self.mobile) {
+            carrier: match (self.satellite, self.mobile || self.is_of_mobile_carrier()) {
                 (true, _) => Some(Carrier::Satellite),
                 (false, true) => Some(Carrier::Mobile),
                 (false, false) => None,
@@ -202,12 +253,24 @@ impl<'de> Draft<'de> {
         }
     }
 
+    /// The carrier file of IPinfo has no flag, but a record for each network of a mobile carrier, with the carrier's name
+    /// and its country code and network code.
+    fn is_of_mobile_carrier(&self) -> bool {
+        self.carrier_code && (self.carrier.is_some() || self.name.is_some())
+    }
+
+    /// The residential-proxy files of IPinfo and MaxMind have no flags, but a record for each address that a service for
+    /// proxies uses, with the name of the service and when it was seen.
+    fn is_residential_proxy(&self) -> bool {
+        self.seen && !self.flags_anonymizers && (self.service.is_some() || self.confidence.is_some())
+    }
+
     fn anonymizer(&self) -> Option<Anonymizer> {
-        let vpn = self.vpn && self.confidence.is_none_or(|confidence| confidence >= VPN_CONFIDENCE);
+        let is_sure = self.confidence.is_none_or(|confidence| confidence >= LEAST_CONFIDENCE);
         [
             (self.tor, Anonymizer::Tor),
-            (vpn, Anonymizer::Vpn),
-            (self.proxy, Anonymizer::Proxy),
+            (self.vpn && is_sure, Anonymizer::Vpn),
+            (self.proxy || (self.is_residential_proxy() && is_sure), Anonymizer::Proxy),
             (self.relay, Anonymizer::Relay),
         ]
         .into_iter()

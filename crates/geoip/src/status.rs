@@ -99,11 +99,13 @@ impl DatabaseStatus {
             (_, Some(reason), None) => ("refused", Some(reason.clone())),
             (SourceState::Missing, None, _) => ("missing", None),
             (_, None, serving) => {
-                let reason = serving.as_ref().and_then(|serving| serving.in_memory.as_ref());
-                (
-                    "in_use",
-                    reason.map(|reason| format!("read into memory, as no copy could be written: {reason}")),
-                )
+                let in_memory = serving.as_ref().and_then(|serving| serving.in_memory.as_ref());
+                let in_memory = in_memory
+                    .map(|reason| format!("read into memory, as no copy could be written: {reason}"));
+                let unrecognized =
+                    database.and_then(Database::unrecognized_keys).map(|keys| unrecognized(&keys));
+                let details: Vec<String> = unrecognized.into_iter().chain(in_memory).collect();
+                ("in_use", (!details.is_empty()).then(|| details.join("; ")))
             }
         };
         let size_now = match &entry.state {
@@ -119,6 +121,21 @@ impl DatabaseStatus {
             provides: database.map(Database::provides).unwrap_or_default(),
             status,
             detail,
+        }
+    }
+}
+
+/// Says that nothing in a file was recognized. The keys may be anything, because the maker of the file chose them.
+fn unrecognized(keys: &[String]) -> String {
+    const MOST: usize = 10;
+    let shown = keys.iter().take(MOST).map(|key| format!("\"{}\"", key.escape_debug()));
+    let more = keys.len().checked_sub(MOST).filter(|more| *more > 0).map(|more| format!("{more} more"));
+    let keys: Vec<String> = shown.chain(more).collect();
+    match &keys[..] {
+        [] => "nothing in it was recognized: its records have no keys".into(),
+        [key] => format!("nothing in it was recognized: its records have the key {key}"),
+        [keys @ .., last] => {
+            format!("nothing in it was recognized: its records have the keys {} and {last}", keys.join(", "))
         }
     }
 }

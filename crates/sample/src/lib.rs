@@ -9,6 +9,7 @@
 //! | [`mmdb`] | a writer of MaxMind DB files, also for the tests of other crates |
 //! | [`cities`] | real cities with their real coordinates |
 //! | [`geoip`] | the four sample databases over the documentation ranges |
+//! | [`ipinfo`] | files of IPinfo that are not about locations, for tests |
 //! | [`cloudtrail`] | a week of CloudTrail files: the story |
 //! | [`layouts`] | the events of that week as other tools store them |
 //! | [`mod@bench`] | databases and events of any size, for benchmarks |
@@ -20,6 +21,7 @@ pub mod bench;
 pub mod cities;
 pub mod cloudtrail;
 pub mod geoip;
+pub mod ipinfo;
 pub mod layouts;
 pub mod mmdb;
 pub mod rng;

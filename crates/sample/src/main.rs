@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use travel_sample::bench::events::{self, Format, Order};
 use travel_sample::bench::world::World;
 use travel_sample::layouts::{self, Layout};
-use travel_sample::{bench, cloudtrail, geoip};
+use travel_sample::{bench, cloudtrail, geoip, ipinfo};
 
 const HELP: &str = "\
 travel-sample makes GeoIP databases and CloudTrail files for the demo, the tests and the benchmarks of
@@ -21,6 +21,9 @@ USAGE
         Sample-ASN.mmdb           MaxMind's ASN layout
         Sample-Anonymous-IP.mmdb  MaxMind's Anonymous-IP layout
         Sample-Flat.mmdb          a flat layout with strings, for a range that the others do not place
+
+  travel-sample ipinfo DIR
+      Databases in the layouts of IPinfo's carrier, residential-proxy, abuse, whois, rDNS and hosted-domains files.
 
   travel-sample cloudtrail DIR
       A week of two accounts in DIR/AWSLogs, laid out as S3 delivers it: ordinary work, five keys that were used
@@ -84,6 +87,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "geoip" => {
             let options = Options::parse(rest, 1, &[])?;
             let files = geoip::files().map_err(io::Error::other)?;
+            files.into_iter().try_for_each(|(name, bytes)| save(&options.folders[0], name, &bytes))
+        }
+        "ipinfo" => {
+            let options = Options::parse(rest, 1, &[])?;
+            let files = ipinfo::files().map_err(io::Error::other)?;
             files.into_iter().try_for_each(|(name, bytes)| save(&options.folders[0], name, &bytes))
         }
         "cloudtrail" => {

@@ -53,6 +53,17 @@ fn what_a_database_provides_is_seen_in_its_records() {
 }
 
 #[test]
+fn a_database_in_which_nothing_is_recognized_names_its_keys() {
+    let keys = |networks: &[(&str, Value)]| database(4, networks).unrecognized_keys();
+    let domains = || map([("total", Value::U32(2)), ("domains", text("example.com"))]);
+    let expected = ["domains", "host", "total"].map(str::to_owned).to_vec();
+    assert_eq!(keys(&[("1.0.0.0/8", domains()), ("2.0.0.0/8", map([("host", text("x"))]))]), Some(expected));
+    assert_eq!(keys(&[("1.0.0.0/8", domains()), ("2.0.0.0/8", map([("asn", text("AS1"))]))]), None);
+    assert_eq!(keys(&[("1.0.0.0/8", map([("is_anycast", Value::Bool(true))]))]), None);
+    assert_eq!(keys(&[("1.0.0.0/8", text("no map"))]), Some(Vec::new()));
+}
+
+#[test]
 fn the_makers_own_files_are_read() {
     let open =
         |name: &str| real_file(name).map(|path| Database::from_bytes(std::fs::read(path).unwrap()).unwrap());
@@ -159,6 +170,7 @@ fn damage_and_look() {
                 let _ = database.lookup(address(text));
             }
             database.provides();
+            database.unrecognized_keys();
             verified
         });
         match survived.unwrap_or_else(|_| panic!("round {round}")) {

@@ -87,6 +87,14 @@ fn a_vpn_is_one_from_a_confidence_of_50_on() {
 }
 
 #[test]
+fn a_confidence_of_ipinfo_is_a_level_and_no_percentage() {
+    let record = map([("confidence", U16(3)), ("service", text("ExampleVPN")), ("vpn", Bool(true))]);
+    assert_eq!(read(record).anonymizer, Some(Anonymizer::Vpn));
+    let in_group = [("confidence", U16(30)), ("is_anonymous_vpn", Bool(true))];
+    assert_eq!(read(map([("anonymizer", map(in_group))])).anonymizer, None);
+}
+
+#[test]
 fn a_hosting_flag_is_maxminds_or_ipinfos() {
     assert!(read(map([("is_hosting_provider", Bool(true))])).hosting);
     assert!(read(map([("is_hosting", text("true"))])).hosting);
@@ -193,6 +201,83 @@ fn ipinfos_asn_file_calls_the_organisation_name() {
     let fields = read(map([("asn", text("AS3320")), ("name", text("Deutsche Telekom AG"))]));
     assert_eq!(fields.as_organization.as_deref(), Some("Deutsche Telekom AG"));
     assert!(read(map([("name", text("whatever"))])).is_empty());
+}
+
+#[test]
+fn a_record_with_the_codes_of_a_carrier_is_mobile() {
+    let carrier = |entries: &[(&'static str, &'static str)]| {
+        read(Value::Map(entries.iter().map(|&(key, value)| (key, text(value))).collect())).carrier
+    };
+    let codes = [("mcc", "310"), ("mnc", "120")];
+    assert_eq!(carrier(&[codes[0], codes[1], ("name", "Example Mobile")]), Some(Carrier::Mobile));
+    assert_eq!(carrier(&[("carrier", "Example Mobile"), codes[0], codes[1]]), Some(Carrier::Mobile));
+    assert_eq!(
+        carrier(&[("name", "Example"), ("mcc", ""), ("mnc", "")]),
+        None,
+        "no carrier of mobile networks"
+    );
+    assert_eq!(carrier(&[("name", "Example"), ("mcc", "-"), ("mnc", "-")]), None);
+    assert_eq!(carrier(&[("carrier", "Example")]), None);
+    assert_eq!(carrier(&codes), None);
+}
+
+#[test]
+fn a_residential_proxy_is_a_service_that_was_seen() {
+    let service = ("service", text("example_proxies"));
+    let seen = ("percent_days_seen", U16(14));
+    let last_seen = ("last_seen", text("2026-02-27"));
+    let kind = |entries: &[(&'static str, Value)]| read(Value::Map(entries.to_vec())).anonymizer;
+    assert_eq!(kind(&[last_seen.clone(), seen.clone(), service.clone()]), Some(Anonymizer::Proxy));
+    assert_eq!(kind(&[service.clone()]), None, "any file may have a service");
+    assert_eq!(kind(&[last_seen.clone(), service.clone()]), None);
+    assert_eq!(kind(&[("service", text("")), seen.clone()]), None);
+    // Where a record says which kinds an address is, the flags decide.
+    assert_eq!(kind(&[("proxy", text("")), seen.clone(), service.clone()]), None);
+    assert_eq!(kind(&[("is_vpn", Bool(true)), seen, service]), Some(Anonymizer::Vpn));
+    // MaxMind's file.
+    let maxmind = |confidence: u16| {
+        kind(&[("anonymizer_confidence", U16(confidence)), ("network_last_seen", text("2026-02-27"))])
+    };
+    assert_eq!(maxmind(95), Some(Anonymizer::Proxy));
+    assert_eq!(maxmind(30), None);
+}
+
+#[test]
+fn files_about_contacts_registrations_and_names_locate_nothing() {
+    let about = |key: &'static str| {
+        read(map([
+            ("city", text("Springfield")),
+            ("country", text("US")),
+            (key, text("x")),
+            ("region", text("IL")),
+        ]))
+    };
+    let keys = [
+        "email",
+        "phone",
+        "address",
+        "maintainer",
+        "tech",
+        "admin",
+        "netname",
+        "whois_domain",
+        "rdns_domain",
+        "rdns",
+        "domains",
+    ];
+    for key in keys {
+        assert!(about(key).is_empty(), "{key}");
+    }
+    assert!(!about("timezone").is_empty());
+    let whois = read(map([("asn", text("AS64496")), ("country", text("US")), ("maintainer", text("MNT"))]));
+    assert_eq!((whois.asn, whois.country_code), (Some(64496), None), "the rest is read");
+    let place =
+        map([("country", text("US")), ("email", text("x")), ("lat", text("40")), ("lng", text("-74"))]);
+    assert_eq!(
+        read(place).country_code.as_deref(),
+        Some("US"),
+        "a record with coordinates is about a location"
+    );
 }
 
 #[test]

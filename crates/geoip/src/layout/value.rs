@@ -53,6 +53,11 @@ impl<'de> Scalar<'de> {
         matches!(self, Self::Placeholder)
     }
 
+    /// Returns whether there is a value.
+    pub fn is_there(&self) -> bool {
+        !matches!(self, Self::Missing | Self::Placeholder)
+    }
+
     pub fn number(&self) -> Option<f64> {
         match *self {
             Self::Number(number) => Some(number),

@@ -3,7 +3,7 @@
 use super::*;
 use crate::manifest::Serving;
 use crate::source::SourceState;
-use crate::testing::{address, bytes, city, real_file};
+use crate::testing::{address, bytes, city, map, real_file, text};
 use std::cell::Cell;
 use std::fs;
 use std::io;
@@ -217,6 +217,21 @@ fn a_file_that_was_never_good_is_refused_and_the_others_serve() {
     assert_eq!(statuses[0].size_bytes, Some(11));
     assert_eq!(statuses[1].provides, ["coordinates", "accuracy_km", "city", "subdivision", "country"]);
     assert_eq!((statuses[1].ip_version, statuses[1].built_at), (Some(4), Some(1_700_000_000)));
+}
+
+#[test]
+fn a_file_in_which_nothing_is_recognized_is_in_use_and_says_so() {
+    let domains = || map([("domains", text("example.com")), ("odd \n key", text("x"))]);
+    let scene = Scene::new();
+    scene.copy_over("a.mmdb", &bytes(4, &[("1.0.0.0/8", domains())]));
+    scene.copy_over("b.mmdb", &of("London"));
+    let mut process = scene.process();
+    assert_eq!(scene.ask(&mut process), some("London"));
+    let statuses = scene.statuses(&mut process);
+    assert_eq!((statuses[0].status, statuses[0].provides.len()), ("in_use", 0));
+    let detail = "nothing in it was recognized: its records have the keys \"domains\" and \"odd \\n key\"";
+    assert_eq!(statuses[0].detail.as_deref(), Some(detail));
+    assert_eq!(statuses[1].detail, None);
 }
 
 #[test]
