@@ -157,3 +157,46 @@ CREATE FUNCTION travel.try_number(text) RETURNS float8
 COMMENT ON FUNCTION travel.try_number(text) IS
     'Number read from text, such as a coordinate, or NULL if the text is not a number. Immutable, so it can be '
     'indexed';
+
+-- Columns of an event from other columns, for tables without records. Empty and hidden texts count as NULL.
+
+CREATE FUNCTION travel.outcome(
+    error_code text, event_name text, event_source text, response text DEFAULT NULL,
+    error_message text DEFAULT NULL, service_details text DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_outcome_text';
+COMMENT ON FUNCTION travel.outcome(text, text, text, text, text, text) IS
+    'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential. response and '
+    'service_details are JSON text or the form {ConsoleLogin=Success}';
+
+-- response has no default here, so a call without it is not ambiguous.
+CREATE FUNCTION travel.outcome(
+    error_code text, event_name text, event_source text, response jsonb,
+    error_message text DEFAULT NULL, service_details jsonb DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_outcome_jsonb';
+COMMENT ON FUNCTION travel.outcome(text, text, text, jsonb, text, jsonb) IS
+    'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
+
+CREATE FUNCTION travel.session_name(identity_type text, user_name text, principal_id text, arn text) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_session_name';
+COMMENT ON FUNCTION travel.session_name(text, text, text, text) IS
+    'Name of the IAM user or of the role session, from columns';
+
+CREATE FUNCTION travel.principal(arn text, session_issuer_arn text DEFAULT NULL) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_principal';
+COMMENT ON FUNCTION travel.principal(text, text) IS
+    'ARN of the role without its session, or of the user or root user, from columns';
+
+CREATE FUNCTION travel.actor(
+    identity_type text, arn text, session_name text, session_issuer_arn text DEFAULT NULL,
+    on_behalf_of text DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_actor';
+COMMENT ON FUNCTION travel.actor(text, text, text, text, text) IS
+    'The person who made the call, if the columns identify one. on_behalf_of is userIdentity.onBehalfOf.userId';

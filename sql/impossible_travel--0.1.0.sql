@@ -315,6 +315,49 @@ CREATE FUNCTION travel.try_number(text) RETURNS float8
 COMMENT ON FUNCTION travel.try_number(text) IS
     'Number read from text, such as a coordinate, or NULL if the text is not a number. Immutable, so it can be '
     'indexed';
+
+-- Columns of an event from other columns, for tables without records. Empty and hidden texts count as NULL.
+
+CREATE FUNCTION travel.outcome(
+    error_code text, event_name text, event_source text, response text DEFAULT NULL,
+    error_message text DEFAULT NULL, service_details text DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_outcome_text';
+COMMENT ON FUNCTION travel.outcome(text, text, text, text, text, text) IS
+    'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential. response and '
+    'service_details are JSON text or the form {ConsoleLogin=Success}';
+
+-- response has no default here, so a call without it is not ambiguous.
+CREATE FUNCTION travel.outcome(
+    error_code text, event_name text, event_source text, response jsonb,
+    error_message text DEFAULT NULL, service_details jsonb DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_outcome_jsonb';
+COMMENT ON FUNCTION travel.outcome(text, text, text, jsonb, text, jsonb) IS
+    'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
+
+CREATE FUNCTION travel.session_name(identity_type text, user_name text, principal_id text, arn text) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_session_name';
+COMMENT ON FUNCTION travel.session_name(text, text, text, text) IS
+    'Name of the IAM user or of the role session, from columns';
+
+CREATE FUNCTION travel.principal(arn text, session_issuer_arn text DEFAULT NULL) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_principal';
+COMMENT ON FUNCTION travel.principal(text, text) IS
+    'ARN of the role without its session, or of the user or root user, from columns';
+
+CREATE FUNCTION travel.actor(
+    identity_type text, arn text, session_name text, session_issuer_arn text DEFAULT NULL,
+    on_behalf_of text DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_actor';
+COMMENT ON FUNCTION travel.actor(text, text, text, text, text) IS
+    'The person who made the call, if the columns identify one. on_behalf_of is userIdentity.onBehalfOf.userId';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -650,6 +693,21 @@ COMMENT ON FUNCTION travel_internal.document_kind(text) IS
 -- requires:
 --   layouts
 
+-- Adopt: a view with the standard columns over a table that a tool made ----------------------------------------------
+
+CREATE FUNCTION travel.adopt(source regclass, name text DEFAULT NULL, columns jsonb DEFAULT NULL) RETURNS regclass
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_adopt';
+COMMENT ON FUNCTION travel.adopt(regclass, text, jsonb) IS
+    'Creates a view with the columns of travel.event over a table or view, which the caller owns. The default name is '
+    'that of the source with _events, in its schema. columns says where the standard columns are';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:13
+-- requires:
+--   adopt
+
 -- The leg, and the window function that streams legs -----------------------------------------------------------------
 
 CREATE TYPE travel.leg AS (
@@ -783,7 +841,7 @@ COMMENT ON FUNCTION travel_internal.leg_within(timestamptz, float8, float8, floa
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:13
+-- src/install.rs:14
 -- requires:
 --   leg
 
@@ -1024,7 +1082,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, VARIADIC "any") IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:14
+-- src/install.rs:15
 -- requires:
 --   impossible_legs
 
@@ -1296,7 +1354,7 @@ COMMENT ON FUNCTION travel_internal.finding_message(
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:15
+-- src/install.rs:16
 -- requires:
 --   detect
 
@@ -1563,7 +1621,7 @@ COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, float8, float8, time
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:16
+-- src/install.rs:17
 -- requires:
 --   without_zone
 
@@ -1657,7 +1715,7 @@ COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigin
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:17
+-- src/install.rs:18
 -- requires:
 --   events
 
@@ -1773,7 +1831,7 @@ GRANT EXECUTE ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, big
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:18
+-- src/install.rs:19
 -- requires:
 --   load_files
 
@@ -1835,7 +1893,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:19
+-- src/install.rs:20
 -- requires:
 --   networks
 
@@ -1978,7 +2036,7 @@ COMMENT ON FUNCTION travel.confirm_source(text) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:20
+-- src/install.rs:21
 -- requires:
 --   rules
 
@@ -2089,7 +2147,7 @@ COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:21
+-- src/install.rs:22
 -- requires:
 --   presets
 
@@ -2202,7 +2260,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions_transition_
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:22
+-- src/install.rs:23
 -- requires:
 --   baseline
 
@@ -2242,7 +2300,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:23
+-- src/install.rs:24
 -- requires:
 --   suppressions
 
@@ -2411,7 +2469,7 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs of deleted alert
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:24
+-- src/install.rs:25
 -- requires:
 --   alerts
 
@@ -2853,7 +2911,7 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:25
+-- src/install.rs:26
 -- requires:
 --   scan
 
@@ -2925,7 +2983,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:26
+-- src/install.rs:27
 -- requires:
 --   status
 
@@ -2993,7 +3051,7 @@ COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and 
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:28
+-- src/install.rs:29
 -- requires:
 --   guards
 

@@ -9,7 +9,8 @@ pgrx::extension_sql_file!("../sql/10_geodesy.sql", name = "geodesy", requires = 
 pgrx::extension_sql_file!("../sql/20_geoip.sql", name = "geoip", requires = ["geodesy"]);
 pgrx::extension_sql_file!("../sql/30_cloudtrail.sql", name = "cloudtrail", requires = ["geoip"]);
 pgrx::extension_sql_file!("../sql/31_layouts.sql", name = "layouts", requires = ["cloudtrail"]);
-pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["layouts"]);
+pgrx::extension_sql_file!("../sql/32_adopt.sql", name = "adopt", requires = ["layouts"]);
+pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["adopt"]);
 pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["leg"]);
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
 pgrx::extension_sql_file!("../sql/61_without_zone.sql", name = "without_zone", requires = ["detect"]);

@@ -5,8 +5,9 @@
 //! |---|---|
 //! | `sql/10_geodesy.sql` | [`geodesy`] |
 //! | `sql/20_geoip.sql` | [`geoip`] |
-//! | `sql/30_cloudtrail.sql` | [`cloudtrail`] |
+//! | `sql/30_cloudtrail.sql` | [`cloudtrail`], [`derived_columns`] |
 //! | `sql/31_layouts.sql` | [`layouts`] |
+//! | `sql/32_adopt.sql` | [`adopt`] |
 //! | `sql/40_leg.sql`, `sql/50_impossible_legs.sql` | [`legs`] |
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events_table`] |
@@ -33,7 +34,9 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 
 ::pgrx::pg_module_magic!(name, version);
 
+mod adopt;
 mod cloudtrail;
+mod derived_columns;
 mod detect;
 mod event_counts;
 mod events_table;

@@ -143,6 +143,16 @@ impl Source {
         })
     }
 
+    /// Returns whether a column, given as SQL over the source, is one of the first two columns of an index.
+    pub fn leads_an_index(&self, sql: &str) -> bool {
+        self.indexes.iter().flatten().flatten().any(|name| is_column(sql, name))
+    }
+
+    /// Returns whether SQL over the source is one of its columns, unchanged.
+    pub fn is_own_column(&self, sql: &str) -> bool {
+        self.columns.iter().any(|column| is_column(sql, &column.name))
+    }
+
     /// Returns whether a column, given as SQL over the source, has a collation that treats different texts as equal.
     pub fn is_loose(&self, sql: &str) -> bool {
         self.columns.iter().any(|column| column.is_loose && is_column(sql, &column.name))

@@ -39,6 +39,23 @@ impl Arguments {
         Self::read(call, thresholds, all_legs, 9)
     }
 
+    /// Arguments that only say where the columns of a source are: `given`, the argument `columns`, or else its layout.
+    pub fn of_source(source: Source, given: Option<pg_sys::Datum>) -> Result<Self, TravelError> {
+        let entity = "access_key_id";
+        let (columns, layout) = columns_of(&source, entity, given)?;
+        Ok(Self {
+            source,
+            entity: entity.to_owned(),
+            since: None,
+            until: None,
+            condition: None,
+            thresholds: Thresholds::default(),
+            all_legs: false,
+            columns,
+            layout,
+        })
+    }
+
     /// `(source, entity, since, until, condition, columns)`
     pub fn of_coverage(call: &Call) -> Result<Self, TravelError> {
         Self::read(call, Thresholds::default(), false, 5)
@@ -66,12 +83,7 @@ impl Arguments {
             );
         }
         let source = Source::open(source)?;
-        let given = call.datum(columns_at);
-        let layout = if given.is_none() { layout_of(&source, entity)? } else { None };
-        let columns = match &layout {
-            Some(layout) => layout.columns.clone(),
-            None => columns_argument(given)?,
-        };
+        let (columns, layout) = columns_of(&source, entity, call.datum(columns_at))?;
         Ok(Self {
             source,
             entity: entity.to_owned(),
@@ -103,6 +115,20 @@ fn bound(time_us: Option<i64>) -> String {
         Some(i64::MAX) => "infinity".to_owned(),
         Some(time_us) => utc(time_us),
     }
+}
+
+/// The keys and values of `columns`: as given, or else those of the layout of the source, if it has one.
+fn columns_of(
+    source: &Source,
+    entity: &str,
+    given: Option<pg_sys::Datum>,
+) -> Result<(Vec<(String, String)>, Option<Recognized>), TravelError> {
+    let layout = if given.is_none() { layout_of(source, entity)? } else { None };
+    let columns = match &layout {
+        Some(layout) => layout.columns.clone(),
+        None => columns_argument(given)?,
+    };
+    Ok((columns, layout))
 }
 
 /// Reads `columns`, a jsonb object that says where the standard columns are.

@@ -201,6 +201,25 @@ impl<'a> StandardColumns<'a> {
         self.given.iter().any(|(key, _)| *key == name)
     }
 
+    /// A standard column as SQL over the source itself. `None` if the record has it, or if the source does not.
+    pub fn over_source(&self, name: &str) -> Option<String> {
+        match self.given.iter().find(|(key, _)| *key == name) {
+            Some((_, expression)) => Some(expression.sql.clone()),
+            None if self.record.is_some() => None,
+            None => self.standard(name).map(|expression| expression.sql),
+        }
+    }
+
+    /// Returns whether a standard column is one of the first two columns of an index of the source.
+    pub fn leads_an_index(&self, name: &str) -> bool {
+        self.over_source(name).is_some_and(|sql| self.source.leads_an_index(&sql))
+    }
+
+    /// Returns whether a standard column is a column of the source, unchanged.
+    pub fn is_column_of_source(&self, name: &str) -> bool {
+        self.over_source(name).is_some_and(|sql| self.source.is_own_column(&sql))
+    }
+
     /// The record as the source writes it, as SQL over the FROM clause, if it is text and may not be JSON.
     pub fn record_as_text(&self) -> Option<&'static str> {
         self.record.as_ref()?.text.as_ref().map(|_| "s.record_text")

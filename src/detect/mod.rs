@@ -123,9 +123,10 @@ fn counted(count: u64, one: &str, several: &str) -> String {
 
 pub use crate::source::{Source, base_type, type_name};
 pub use arguments::{Arguments, columns_argument};
-pub use columns::{Expression, is_expression};
+pub use columns::{Expression, StandardColumns, is_expression};
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 pub use event_sql::Events;
+pub use event_time::EventTime;
 pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};
 pub use lent::boolean;
-pub use place::LocationType;
+pub use place::{LocationSql, LocationType, location_sql, number, source_kind};

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::identity::Identity;
 use crate::json::{Json, Kind};
-use crate::outcome::{Outcome, Report, is_sign_in, outcome};
+use crate::outcome::{Outcome, Report, outcome};
 use crate::source::{SourceKind, source};
 use crate::time::event_time;
 use crate::unix_time::unix_time_of_text;
@@ -156,16 +156,13 @@ impl<'a> Event<'a> {
     fn add_response<J: Json<'a>>(&mut self, response: Option<J>, service_details: Option<J>) {
         self.issued_access_key_id =
             response.and_then(|node| node.get("credentials")?.get("accessKeyId")).and_then(text);
-        let source = self.event_source;
-        // The result of a console sign-in is in the response, that of IAM Identity Center in the service details.
-        let says = |node: Option<J>| node.and_then(|node| node.get(self.event_name?)?.as_str());
-        let answer = if is_sign_in(source) { says(response).or_else(|| says(service_details)) } else { None };
         self.outcome = outcome(&Report {
-            event_source: source,
+            event_source: self.event_source,
             event_name: self.event_name,
-            answer,
             error_code: self.error_code,
             error_message: self.error_message,
+            response,
+            service_details,
         });
     }
 

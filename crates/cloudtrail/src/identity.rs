@@ -18,8 +18,9 @@ const NAMED: [&str; 4] = ["IAMUser", "WebIdentityUser", "SAMLUser", "Directory"]
 
 type Text<'a> = Option<&'a str>;
 
-#[derive(Default)]
-pub(crate) struct Identity<'a> {
+/// The fields of `userIdentity`, from a record or from the columns of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Identity<'a> {
     pub identity_type: Text<'a>,
     pub account_id: Option<Cow<'a, str>>,
     pub principal_id: Text<'a>,
@@ -28,14 +29,14 @@ pub(crate) struct Identity<'a> {
     pub access_key_id: Text<'a>,
     pub invoked_by: Text<'a>,
     pub session_issuer_arn: Text<'a>,
-    session_issuer_name: Text<'a>,
     pub source_identity: Text<'a>,
-    on_behalf_of: Text<'a>,
+    /// The id of the user of IAM Identity Center for whom the call was made.
+    pub on_behalf_of: Text<'a>,
     pub mfa: Option<bool>,
 }
 
 impl<'a> Identity<'a> {
-    pub fn read<J: Json<'a>>(node: J) -> Self {
+    pub(crate) fn read<J: Json<'a>>(node: J) -> Self {
         let mut identity = Self::default();
         for (key, value) in node.entries() {
             match key {
@@ -55,6 +56,27 @@ impl<'a> Identity<'a> {
         identity
     }
 
+    /// The identity without texts that are empty, hidden, or the name of an unauthenticated caller. An identity that was
+    /// read from a record has none.
+    pub fn known(mut self) -> Self {
+        let texts = [
+            &mut self.identity_type,
+            &mut self.principal_id,
+            &mut self.arn,
+            &mut self.user_name,
+            &mut self.access_key_id,
+            &mut self.invoked_by,
+            &mut self.session_issuer_arn,
+            &mut self.source_identity,
+            &mut self.on_behalf_of,
+        ];
+        for text in texts {
+            *text = text.and_then(known);
+        }
+        self.forget_nobody();
+        self
+    }
+
     /// Clears the names of unauthenticated callers. They are many callers, and what they share does not identify one.
     fn forget_nobody(&mut self) {
         let ids = [self.account_id.as_deref(), self.principal_id, self.arn];
@@ -70,10 +92,7 @@ impl<'a> Identity<'a> {
                 "attributes" => {
                     self.mfa = value.get("mfaAuthenticated").and_then(|truth| says(truth, "true"));
                 }
-                "sessionIssuer" => {
-                    self.session_issuer_arn = value.get("arn").and_then(text);
-                    self.session_issuer_name = value.get("userName").and_then(text);
-                }
+                "sessionIssuer" => self.session_issuer_arn = value.get("arn").and_then(text),
                 "sourceIdentity" => self.source_identity = text(value),
                 _ => {}
             }
@@ -110,10 +129,7 @@ impl<'a> Identity<'a> {
 
     /// Only the name of the role decides, because the caller who assumes a role chooses the name of the session.
     fn is_sso_session(&self) -> bool {
-        let role = self
-            .session_issuer_name
-            .or_else(|| last_segment(self.session_issuer_arn?))
-            .or_else(|| assumed_role(self.arn?));
+        let role = self.session_issuer_arn.and_then(last_segment).or_else(|| assumed_role(self.arn?));
         role.is_some_and(|role| role.starts_with(SSO_ROLE))
     }
 }

@@ -13,7 +13,7 @@
 //! | [`mod@event`] | the columns of a record, read strictly or leniently |
 //! | [`mod@outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
-//! | `identity` | who made the call, and the names that are derived from it |
+//! | [`identity`] | who made the call, and the names that are derived from it |
 //! | [`mod@struct_text`] | structures written as text: JSON, or `{k=v}` |
 //! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
@@ -25,7 +25,7 @@
 
 pub mod document;
 pub mod event;
-mod identity;
+pub mod identity;
 pub mod json;
 pub mod outcome;
 pub mod source;
@@ -38,9 +38,9 @@ pub mod value;
 
 pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, is_single_record, records, shipped};
 pub use event::{Event, ParseError, parse, parse_lenient};
-pub use identity::NOBODY;
+pub use identity::{Identity, NOBODY};
 pub use json::{Json, Kind};
-pub use outcome::{CONSOLE, Outcome, Report, outcome};
+pub use outcome::{CONSOLE, Outcome, Report, is_sign_in, outcome};
 pub use source::{SourceKind, plain_decimal, source_kind};
 pub use split::{Item, SplitError, Splitter};
 pub use struct_text::struct_text;

@@ -2,6 +2,8 @@
 
 use strum::IntoStaticStr;
 
+use crate::json::Json;
+
 /// The service of sign-in events. Calls that a person makes in the console are invoked by it, too.
 pub const CONSOLE: &str = "signin.amazonaws.com";
 
@@ -53,19 +55,21 @@ pub enum Outcome {
     FailedAuth,
 }
 
-/// The parts of an event that determine its outcome.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Report<'a> {
+/// The parts of an event that determine its outcome. Empty and hidden texts are `None`.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a, J> {
     pub event_source: Option<&'a str>,
     pub event_name: Option<&'a str>,
-    /// The result of a sign-in, `Success` or `Failure`, which its response or its service details have under the name
-    /// of the event.
-    pub answer: Option<&'a str>,
     pub error_code: Option<&'a str>,
     pub error_message: Option<&'a str>,
+    /// `responseElements`. Only that of a sign-in is read.
+    pub response: Option<J>,
+    /// `serviceEventDetails`. Only that of a sign-in is read.
+    pub service_details: Option<J>,
 }
 
-pub fn outcome(report: &Report) -> Outcome {
+/// The outcome of an event, whether it comes from a record or from the columns of a table.
+pub fn outcome<'j, J: Json<'j>>(report: &Report<'_, J>) -> Outcome {
     if is_sign_in(report.event_source) {
         return if proves_sign_in(report) { Outcome::Success } else { Outcome::FailedAuth };
     }
@@ -77,19 +81,24 @@ pub fn outcome(report: &Report) -> Outcome {
     }
 }
 
+/// Returns whether an event of this service is a sign-in.
+pub fn is_sign_in(event_source: Option<&str>) -> bool {
+    event_source == Some(CONSOLE)
+}
+
 /// Returns whether a sign-in event proves possession of a credential. An unknown event does only if it records a
 /// success: a false proof would teach the baseline a stranger's location, while a missed one costs little, because the
 /// events of the session follow.
-fn proves_sign_in(report: &Report) -> bool {
-    let answers = |text: &str| report.answer.is_some_and(|answer| answer.eq_ignore_ascii_case(text));
+fn proves_sign_in<'j, J: Json<'j>>(report: &Report<'_, J>) -> bool {
+    // The result, `Success` or `Failure`, stands under the name of the event: that of a console sign-in in the response,
+    // that of IAM Identity Center in the service details.
+    let result = |node: Option<J>| node.and_then(|node| node.get(report.event_name?)?.as_str());
+    let result = result(report.response).or_else(|| result(report.service_details));
+    let answers = |text: &str| result.is_some_and(|result| result.eq_ignore_ascii_case(text));
     let is_one_of = |names: &[&str]| report.event_name.is_some_and(|name| names.contains(&name));
     // A failed ConsoleLogin has a message and no code.
     let failed = report.error_code.is_some() || report.error_message.is_some() || answers("Failure");
     !failed && !is_one_of(&ASKING) && (is_one_of(&PROVING) || answers("Success"))
-}
-
-pub(crate) fn is_sign_in(event_source: Option<&str>) -> bool {
-    event_source == Some(CONSOLE)
 }
 
 fn is_denial(code: &str) -> bool {

@@ -1,6 +1,7 @@
 //! What this crate promises, by module. One binary: it links once.
 
 mod arbitrary;
+mod columns;
 mod document;
 mod event;
 mod identity;

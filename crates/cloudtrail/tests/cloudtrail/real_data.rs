@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use flate2::read::GzDecoder;
 use travel_cloudtrail::for_each_event;
 
+use crate::columns::assert_columns_agree;
+
 /// The texts of all files, or none where the data is not there.
 fn files() -> Option<Vec<Vec<u8>>> {
     let data = std::env::var_os("REAL_DATA")
@@ -42,6 +44,7 @@ fn every_record_of_a_real_trail_is_read() {
         let read: Result<(), travel_cloudtrail::EventError> = for_each_event(text, |event| {
             let (record, event) = event?;
             events += 1;
+            assert_columns_agree(record);
             assert_eq!(record["sourceIPAddress"].as_str(), event.source_text);
             assert!(event.event_id.is_some() && event.event_time.is_some() && event.read_only.is_some());
             keys.extend(event.access_key_id.map(str::to_owned));

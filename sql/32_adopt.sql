@@ -1,0 +1,8 @@
+-- Adopt: a view with the standard columns over a table that a tool made ----------------------------------------------
+
+CREATE FUNCTION travel.adopt(source regclass, name text DEFAULT NULL, columns jsonb DEFAULT NULL) RETURNS regclass
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_adopt';
+COMMENT ON FUNCTION travel.adopt(regclass, text, jsonb) IS
+    'Creates a view with the columns of travel.event over a table or view, which the caller owns. The default name is '
+    'that of the source with _events, in its schema. columns says where the standard columns are';
