@@ -13,10 +13,10 @@ use crate::text::read_json;
 const DEEPEST: usize = 32;
 
 /// How many values that begin with a brace may turn out to be plain text. Each costs a search of the rest of the text.
-const MISTAKES: usize = 32;
+const MISTAKES: usize = 8;
 
 /// The longest text in the form without quotes, in bytes.
-const LONGEST: usize = 4 << 20;
+const LONGEST: usize = 1 << 20;
 
 /// Reads a structure: a JSON object, or `{k=v}`, whose values are texts, structures, lists or null. `None` if the text
 /// has neither form.
@@ -103,7 +103,7 @@ impl Reader<'_> {
         if ["{\"", "[\"", "[{\""].iter().any(|start| self.rest.starts_with(start)) {
             return self.json(close);
         }
-        if self.depth == DEEPEST || self.mistakes == MISTAKES {
+        if self.depth >= DEEPEST || self.mistakes >= MISTAKES {
             return None;
         }
         let before = self.rest;

@@ -85,7 +85,7 @@ fn json_within_a_structure_is_read_as_json() {
             json!({"credentials": {"accessKeyId": "ASIAEXAMPLE", "in": {"a": 1}}, "packedPolicySize": "6", "list": ["x", "y"]})
         )
     );
-    assert_eq!(struct_text(r#"{a={"b}, c=1}"#), Some(json!({"a": "{\"b}", "c": "1"})));
+    assert_eq!(struct_text(r#"{a={"b, c=1}"#), Some(json!({"a": "{\"b", "c": "1"})));
 }
 
 #[test]
