@@ -4,16 +4,23 @@
 //! The second form quotes and escapes nothing, so it is ambiguous where a value contains its separators. A value ends
 //! where another entry begins (`, key=`) or the structure ends. Names in AWS contain neither blanks nor braces, so no
 //! caller can add an entry by choosing a session name.
+//!
+//! The text is read twice, forward both times: first the brackets are paired, then the entries are taken out. A bracket
+//! without a partner is plain text. So nothing is tried and taken back, and the time is proportional to the length.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::text::read_json;
 
-/// How many structures may contain each other.
+/// How many structures may contain each other. One that is deeper stays text.
 const DEEPEST: usize = 32;
 
-/// How many values that begin with a brace may turn out to be plain text. Each costs a search of the rest of the text.
-const MISTAKES: usize = 8;
+/// How many values may begin as JSON does and turn out to be something else. Each may cost a look at the whole text.
+const JSON_MISTAKES: usize = 8;
 
 /// The longest text in the form without quotes, in bytes.
 const LONGEST: usize = 1 << 20;
@@ -28,8 +35,8 @@ pub fn struct_text(text: &str) -> Option<Value> {
     if text.len() > LONGEST {
         return None;
     }
-    let mut reader = Reader { rest: text, depth: 0, mistakes: 0 };
-    reader.structure().filter(|_| reader.rest.is_empty())
+    let inside = text.strip_prefix('{')?.strip_suffix('}')?;
+    Reader { text: inside, parts: parts(inside.as_bytes()) }.structure(0..inside.len(), 0)
 }
 
 /// Returns whether a text that begins with a brace begins as JSON does.
@@ -38,113 +45,169 @@ fn is_json(text: &str) -> bool {
     inside.trim_ascii_start().starts_with('"') || inside.trim_ascii() == "}"
 }
 
+/// A part of the text that is a structure, a list or JSON.
+#[derive(Clone, Copy)]
+struct Part {
+    end: usize,
+    is_json: bool,
+}
+
+/// Pairs the brackets of a text and returns the parts by where they begin. Only a bracket with which a value begins
+/// or ends counts.
+fn parts(text: &[u8]) -> HashMap<usize, Part> {
+    let mut parts = HashMap::new();
+    let mut open = Open::default();
+    let mut json_mistakes = 0;
+    let mut at = entry(text);
+    let mut begins = true;
+    while let Some((byte, after)) = text.get(at..).and_then(<[u8]>::split_first) {
+        if std::mem::take(&mut begins) {
+            let rest = text.get(at..).unwrap_or_default();
+            if begins_as_json(rest) && json_mistakes < JSON_MISTAKES {
+                if let Some(length) = json(rest) {
+                    parts.insert(at, Part { end: at + length, is_json: true });
+                    at += length;
+                    continue;
+                }
+                json_mistakes += 1;
+            }
+            if *byte == b'[' || *byte == b'{' && (after.starts_with(b"}") || entry(after) > 0) {
+                open.push(at, *byte);
+                at += 1 + entry(after);
+                begins = true;
+                continue;
+            }
+        }
+        if *byte == b',' && after.starts_with(b" ") {
+            at += 2 + entry(after.get(1..).unwrap_or_default());
+            begins = true;
+            continue;
+        }
+        at += 1;
+        if matches!(byte, b'}' | b']')
+            && is_end(after)
+            && let Some(start) = open.pop(*byte)
+        {
+            parts.insert(start, Part { end: at, is_json: false });
+        }
+    }
+    parts
+}
+
+/// The brackets that are not closed yet.
+#[derive(Default)]
+struct Open {
+    brackets: Vec<(usize, u8)>,
+    /// How many of them are braces.
+    braces: usize,
+}
+
+impl Open {
+    fn push(&mut self, at: usize, bracket: u8) {
+        self.braces += usize::from(bracket == b'{');
+        self.brackets.push((at, bracket));
+    }
+
+    /// Takes out the last bracket that `close` closes, with those after it, which have no partner.
+    fn pop(&mut self, close: u8) -> Option<usize> {
+        let partners = if close == b'}' { self.braces } else { self.brackets.len() - self.braces };
+        if partners == 0 {
+            return None;
+        }
+        while let Some((at, bracket)) = self.brackets.pop() {
+            self.braces -= usize::from(bracket == b'{');
+            if (bracket == b'{') == (close == b'}') {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+/// Returns whether a value may end before this rest of the text.
+fn is_end(rest: &[u8]) -> bool {
+    rest.is_empty() || rest.starts_with(b"}") || rest.starts_with(b"]") || rest.starts_with(b", ")
+}
+
+fn begins_as_json(rest: &[u8]) -> bool {
+    [b"{\"".as_slice(), b"[\"", b"[{\""].iter().any(|start| rest.starts_with(start))
+}
+
+/// The length of the JSON that is a whole value: a map of CloudTrail Lake has such texts.
+fn json(rest: &[u8]) -> Option<usize> {
+    let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<IgnoredAny>();
+    values.next()?.ok()?;
+    let length = values.byte_offset();
+    rest.get(length..).is_some_and(is_end).then_some(length)
+}
+
+/// The length of `key=` if a text begins so, otherwise 0.
+fn entry(text: &[u8]) -> usize {
+    const LONGEST_KEY: usize = 128;
+    let is_key =
+        |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'@');
+    let length = text.iter().take(LONGEST_KEY).take_while(is_key).count();
+    if length > 0 && text.get(length) == Some(&b'=') { length + 1 } else { 0 }
+}
+
+/// Takes the entries out of a text whose brackets are paired.
 struct Reader<'t> {
-    rest: &'t str,
-    depth: usize,
-    mistakes: usize,
+    text: &'t str,
+    parts: HashMap<usize, Part>,
 }
 
 impl Reader<'_> {
-    /// `{k=v, k=v}`
-    fn structure(&mut self) -> Option<Value> {
+    /// `k=v, k=v`
+    fn structure(&self, inside: Range<usize>, depth: usize) -> Option<Value> {
         let mut entries = Map::new();
-        self.take("{")?;
-        if self.take("}").is_some() {
-            return Some(Value::Object(entries));
+        let mut at = inside.start;
+        while at < inside.end {
+            let value = at + entry(self.bytes(at..inside.end));
+            let key = self.text.get(at..value)?.strip_suffix('=')?;
+            let end = self
+                .end(value..inside.end, |rest| rest.strip_prefix(b", ").is_some_and(|next| entry(next) > 0));
+            entries.insert(key.to_owned(), self.value(value..end, depth));
+            at = end + ", ".len();
         }
-        loop {
-            let (key, rest) = self.rest.split_at_checked(key_length(self.rest)?)?;
-            let key = key.to_owned();
-            self.rest = rest.strip_prefix('=')?;
-            let value = self.value('}')?;
-            entries.insert(key, value);
-            if self.take("}").is_some() {
-                return Some(Value::Object(entries));
-            }
-            self.take(", ")?;
-        }
+        Some(Value::Object(entries))
     }
 
-    /// `[v, v]`
-    fn list(&mut self) -> Option<Value> {
+    /// `v, v`
+    fn list(&self, inside: Range<usize>, depth: usize) -> Value {
         let mut elements = Vec::new();
-        self.take("[")?;
-        if self.take("]").is_some() {
-            return Some(Value::Array(elements));
+        let mut at = inside.start;
+        while at < inside.end {
+            let end = self.end(at..inside.end, |rest| rest.starts_with(b", "));
+            elements.push(self.value(at..end, depth));
+            at = end + ", ".len();
         }
-        loop {
-            elements.push(self.value(']')?);
-            if self.take("]").is_some() {
-                return Some(Value::Array(elements));
-            }
-            self.take(", ")?;
-        }
+        Value::Array(elements)
     }
 
-    /// A value inside what `close` ends.
-    fn value(&mut self, close: char) -> Option<Value> {
-        if self.rest.starts_with(['{', '['])
-            && let Some(value) = self.inner(close)
-        {
-            return Some(value);
-        }
-        let ends = |(at, character): &(usize, char)| {
-            (*character == close || *character == ',')
-                && self.rest.get(*at..).is_some_and(|rest| is_end(rest, close))
+    /// Where the value that begins with this range ends: at a separator, or with the range.
+    fn end(&self, range: Range<usize>, is_separator: impl Fn(&[u8]) -> bool) -> usize {
+        let is_separator = |at: &usize| is_separator(self.bytes(*at..range.end));
+        let part = self.parts.get(&range.start).map(|part| part.end);
+        part.filter(|end| *end == range.end || *end < range.end && is_separator(end))
+            .or_else(|| range.clone().find(is_separator))
+            .unwrap_or(range.end)
+    }
+
+    fn value(&self, range: Range<usize>, depth: usize) -> Value {
+        let text = self.text.get(range.clone()).unwrap_or_default();
+        let part = self.parts.get(&range.start).filter(|part| part.end == range.end && depth < DEEPEST);
+        let inside = range.start + 1..range.end.saturating_sub(1);
+        let inner = match part {
+            Some(part) if part.is_json => serde_json::from_str(text).ok(),
+            Some(_) if text.starts_with('{') => self.structure(inside, depth + 1),
+            Some(_) => Some(self.list(inside, depth + 1)),
+            None if text == "null" => Some(Value::Null),
+            None => None,
         };
-        let (end, _) = self.rest.char_indices().find(ends)?;
-        let (text, rest) = self.rest.split_at_checked(end)?;
-        self.rest = rest;
-        Some(if text == "null" { Value::Null } else { Value::from(text) })
+        inner.unwrap_or_else(|| Value::from(text))
     }
 
-    /// A structure or a list that is a whole value. Otherwise the position stays.
-    fn inner(&mut self, close: char) -> Option<Value> {
-        if ["{\"", "[\"", "[{\""].iter().any(|start| self.rest.starts_with(start)) {
-            return self.json(close);
-        }
-        if self.depth >= DEEPEST || self.mistakes >= MISTAKES {
-            return None;
-        }
-        let before = self.rest;
-        self.depth += 1;
-        let value = if before.starts_with('{') { self.structure() } else { self.list() };
-        self.depth -= 1;
-        let value = value.filter(|_| is_end(self.rest, close));
-        if value.is_none() {
-            self.mistakes += 1;
-            self.rest = before;
-        }
-        value
+    fn bytes(&self, range: Range<usize>) -> &[u8] {
+        self.text.as_bytes().get(range).unwrap_or_default()
     }
-
-    /// JSON that is a whole value: a map of CloudTrail Lake has such texts.
-    fn json(&mut self, close: char) -> Option<Value> {
-        let mut values = serde_json::Deserializer::from_str(self.rest).into_iter::<Value>();
-        let value = values.next()?.ok()?;
-        let rest = self.rest.get(values.byte_offset()..).filter(|rest| is_end(rest, close))?;
-        self.rest = rest;
-        Some(value)
-    }
-
-    fn take(&mut self, prefix: &str) -> Option<()> {
-        self.rest = self.rest.strip_prefix(prefix)?;
-        Some(())
-    }
-}
-
-/// Returns whether a value ends before this rest of the text.
-fn is_end(rest: &str, close: char) -> bool {
-    if let Some(after) = rest.strip_prefix(close) {
-        return after.is_empty() || after.starts_with(['}', ']']) || after.starts_with(", ");
-    }
-    rest.strip_prefix(", ").is_some_and(|after| close == ']' || key_length(after).is_some())
-}
-
-/// The length of the key with which a text begins, if an equals sign follows.
-fn key_length(text: &str) -> Option<usize> {
-    const LONGEST_KEY: usize = 128;
-    let is_key = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'@');
-    let length = text.bytes().take(LONGEST_KEY).take_while(|byte| is_key(byte)).count();
-    (length > 0 && text.as_bytes().get(length) == Some(&b'=')).then_some(length)
 }

@@ -1,5 +1,7 @@
 //! Structures written as text.
 
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use travel_cloudtrail::struct_text;
@@ -48,7 +50,6 @@ fn text_in_another_form_is_not_a_structure() {
         "{IAMUser, AIDAEXAMPLE}",
         "{a=b",
         "{a=b} c",
-        "{a=b}, {c=d}",
         "[a=b]",
         "[]",
         "{\"a\": }",
@@ -72,6 +73,16 @@ fn a_value_ends_where_the_next_entry_begins() {
     assert_eq!(struct_text("{a={not closed, b=x}"), Some(json!({"a": "{not closed", "b": "x"})));
     assert_eq!(struct_text("{a={x}y, b=}z}"), Some(json!({"a": "{x}y", "b": "}z"})));
     assert_eq!(struct_text("{a=[1, {b=2}, []], c=[x}"), Some(json!({"a": ["1", {"b": "2"}, []], "c": "[x"})));
+    assert_eq!(struct_text("{a=b}, {c=d}"), Some(json!({"a": "b}, {c=d"})));
+}
+
+#[test]
+fn a_bracket_without_a_partner_is_text() {
+    assert_eq!(struct_text("{a=[x, b={c=1}}"), Some(json!({"a": "[x", "b": {"c": "1"}})));
+    assert_eq!(struct_text("{a={b=1, c=2}"), Some(json!({"a": "{b=1", "c": "2"})));
+    assert_eq!(struct_text("{o={a=x{y, b=1}, c=2}"), Some(json!({"o": {"a": "x{y", "b": "1"}, "c": "2"})));
+    assert_eq!(struct_text("{a=x], b={c=[1]}}"), Some(json!({"a": "x]", "b": {"c": ["1"]}})));
+    assert_eq!(struct_text("{a=[[[[[[[[[[[[, b={c=1}}"), Some(json!({"a": "[[[[[[[[[[[[", "b": {"c": "1"}})));
 }
 
 #[test]
@@ -94,17 +105,26 @@ fn the_last_of_equal_keys_counts_as_in_jsonb() {
 }
 
 #[test]
-fn structures_that_are_nested_too_deeply_are_refused() {
-    let nested = |levels| struct_text(&format!("{}{}", "{a=".repeat(levels), "}".repeat(levels)));
-    assert!(nested(33).is_some());
-    assert_eq!(nested(34), None);
-    assert_eq!(nested(100_000), None);
+fn a_structure_that_is_nested_too_deeply_stays_text() {
+    let nested = |levels| format!("{}{}", "{a=".repeat(levels), "}".repeat(levels));
+    for levels in [33, 34, 100_000] {
+        let mut value = struct_text(&nested(levels));
+        for _ in 0..32 {
+            value = value.and_then(|value| value.get("a").cloned());
+        }
+        let inner = value.and_then(|value| value.get("a").cloned());
+        assert_eq!(
+            inner,
+            Some(if levels == 33 { json!("") } else { json!(nested(levels - 33)) }),
+            "{levels}"
+        );
+    }
 }
 
 #[test]
-fn a_malicious_text_is_read_in_reasonable_time() {
-    let text = format!("{{a={}", "{b=1, a=".repeat(100_000));
-    assert_eq!(struct_text(&text), None);
+fn json_that_is_broken_many_times_is_read_as_text() {
+    let broken = r#"a={"b":[1, "#.repeat(20);
+    assert_eq!(struct_text(&format!("{{{broken}c=2}}")), Some(json!({"a": "{\"b\":[1", "c": "2"})));
 }
 
 /// What [`struct_text`] reads, as Java writes it.
@@ -146,5 +166,23 @@ proptest! {
     #[test]
     fn no_text_is_too_odd_to_be_looked_at(text in "[{}\\[\\]=, a\"é]{0,40}") {
         struct_text(&text);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// A reader whose time grows with the square of the length takes a minute here.
+    #[test]
+    fn the_time_to_read_a_text_is_proportional_to_its_length(
+        head in "[{}\\[\\]=, a\"]{0,8}", unit in "[{}\\[\\]=, a\":]{1,12}", tail in "[{}\\[\\]=, a\"]{0,8}",
+        opening in proptest::sample::select(vec!["{a=", "[", "{b=1, a=", "[{a=", ", a=[\"", ", a={\"a\":\"", "{a=}, a="]),
+    ) {
+        for unit in [unit.as_str(), opening] {
+            let text = format!("{{a={head}{}{tail}}}", unit.repeat((128 << 10) / unit.len()));
+            let start = Instant::now();
+            struct_text(&text);
+            prop_assert!(start.elapsed() < Duration::from_secs(2), "{:?} for {unit}", start.elapsed());
+        }
     }
 }
