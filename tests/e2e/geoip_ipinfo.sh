@@ -37,5 +37,5 @@ IPinfo-Residential-Proxy.mmdb|{anonymizer}|in_use|
 IPinfo-Whois.mmdb|{}|in_use|nothing in it was recognized: its records have the keys "admin", "country", "domain", "id", "maintainer", "name", "status" and "tech"
 IPinfo-rDNS.mmdb|{}|in_use|nothing in it was recognized: its records have the key "host"' \
     "$(ask "SELECT regexp_replace(path, '.*/', ''), provides, status, detail FROM travel.geoip_databases()
-        WHERE path LIKE '%IPinfo%' ORDER BY 1 COLLATE \"C\"")"
+        WHERE path LIKE '%IPinfo%' ORDER BY path COLLATE \"C\"")"
 no_crash
