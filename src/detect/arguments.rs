@@ -117,12 +117,15 @@ fn bound(time_us: Option<i64>) -> String {
     }
 }
 
-/// The keys and values of `columns`: as given, or else those of the layout of the source, if it has one.
+/// The keys and values of `columns`, and the layout from which they come.
+type ColumnsAndLayout = (Vec<(String, String)>, Option<Recognized>);
+
+/// The columns as given, or else those of the layout of the source, if it has one.
 fn columns_of(
     source: &Source,
     entity: &str,
     given: Option<pg_sys::Datum>,
-) -> Result<(Vec<(String, String)>, Option<Recognized>), TravelError> {
+) -> Result<ColumnsAndLayout, TravelError> {
     let layout = if given.is_none() { layout_of(source, entity)? } else { None };
     let columns = match &layout {
         Some(layout) => layout.columns.clone(),

@@ -228,7 +228,7 @@ fn a_residential_proxy_is_a_service_that_was_seen() {
     let last_seen = ("last_seen", text("2026-02-27"));
     let kind = |entries: &[(&'static str, Value)]| read(Value::Map(entries.to_vec())).anonymizer;
     assert_eq!(kind(&[last_seen.clone(), seen.clone(), service.clone()]), Some(Anonymizer::Proxy));
-    assert_eq!(kind(&[service.clone()]), None, "any file may have a service");
+    assert_eq!(kind(std::slice::from_ref(&service)), None, "any file may have a service");
     assert_eq!(kind(&[last_seen.clone(), service.clone()]), None);
     assert_eq!(kind(&[("service", text("")), seen.clone()]), None);
     // Where a record says which kinds an address is, the flags decide.
