@@ -8,22 +8,19 @@ use crate::pg::jsonb::{self, Node};
 use crate::pg::memory::varlena;
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
-use travel_cloudtrail::{Json, RecordNode, is_single_record, records, shipped};
+use travel_cloudtrail::{RecordNode, begins_as_json, is_single_record, records};
 
 pg_function!(travel_each_record, pg_finfo_travel_each_record, each_record);
 pg_function!(travel_each_record_text, pg_finfo_travel_each_record_text, each_record_text);
 pg_function!(travel_document_kind, pg_finfo_travel_document_kind, document_kind);
 pg_function!(travel_document_kind_text, pg_finfo_travel_document_kind_text, document_kind_text);
 
-/// How often documents may be wrapped into others, as text or as JSON.
-const DEEPEST: usize = 4;
-
 /// `(document jsonb) -> setof jsonb`
 fn each_record(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     if let Some(document) = call.datum(0) {
         // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
-        visit(unsafe { Node::of(document) }, DEEPEST, &mut |record: Node| rows.push([record.to_jsonb()]));
+        visit(unsafe { Node::of(document) }, &mut |record: Node| rows.push([record.to_jsonb()]));
     }
     Ok(rows.finish(call))
 }
@@ -32,7 +29,7 @@ fn each_record(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn each_record_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     if let Some(text) = call.text(0)? {
-        visit_text(text, DEEPEST, &mut |record: Node| rows.push([record.to_jsonb()]));
+        visit_text(text, &mut |record: Node| rows.push([record.to_jsonb()]));
     }
     Ok(rows.finish(call))
 }
@@ -42,7 +39,7 @@ fn document_kind(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(document) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
     let node = unsafe { Node::of(document) };
-    let found = if is_single_record(node) { Found::Record } else { visit(node, DEEPEST, &mut |_: Node| ()) };
+    let found = if is_single_record(node) { Found::Record } else { visit(node, &mut |_: Node| ()) };
     Ok(found.datum(call))
 }
 
@@ -54,7 +51,7 @@ fn document_kind_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let found = if begins_as_json(text) && jsonb::of_json(text).is_ok_and(is_record) {
         Found::Record
     } else {
-        visit_text(text, DEEPEST, &mut |_: Node| ())
+        visit_text(text, &mut |_: Node| ())
     };
     Ok(found.datum(call))
 }
@@ -90,51 +87,37 @@ impl Found {
 }
 
 /// Calls `each` with each record of a document.
-fn visit(document: Node, levels: usize, each: &mut impl FnMut(Node)) -> Found {
+fn visit(document: Node, each: &mut impl FnMut(Node)) -> Found {
     pgrx::check_for_interrupts!();
-    if let Ok(found) = records(document) {
-        let (mut good, mut bad) = (0_usize, 0_usize);
-        for record in found {
-            match record {
-                Ok(RecordNode::Node(record)) => {
-                    good += 1;
-                    each(record);
-                }
-                // A string in a jsonb is parsed as jsonb.
-                Ok(RecordNode::Parsed(_)) | Err(_) => bad += 1,
+    let Ok(found) = records(document) else { return Found::Other };
+    let (mut good, mut bad) = (0_usize, 0_usize);
+    for record in found {
+        match record {
+            Ok(RecordNode::Node(record)) => {
+                good += 1;
+                each(record);
             }
-            pgrx::check_for_interrupts!();
+            // A string in a jsonb is parsed as jsonb.
+            Ok(RecordNode::Parsed(_)) | Err(_) => bad += 1,
         }
-        return match (good, bad) {
-            (0, 0) => Found::Nothing,
-            (0, _) => Found::Other,
-            _ => Found::Documents,
-        };
+        pgrx::check_for_interrupts!();
     }
-    if levels == 0 {
-        return Found::Other;
+    match (good, bad) {
+        (0, 0) => Found::Nothing,
+        (0, _) => Found::Other,
+        _ => Found::Documents,
     }
-    shipped(document).fold(Found::Other, |found, inner| {
-        found.and(match inner.as_str() {
-            Some(text) => visit_text(text, levels - 1, each),
-            None => visit(inner, levels - 1, each),
-        })
-    })
 }
 
 /// Calls `each` with each record of the documents in a text.
-fn visit_text(text: &str, levels: usize, each: &mut impl FnMut(Node)) -> Found {
+fn visit_text(text: &str, each: &mut impl FnMut(Node)) -> Found {
+    // Most texts of a table are not documents, and need not be parsed.
     if !begins_as_json(text) {
         return Found::Other;
     }
     travel_cloudtrail::document_texts(text).fold(Found::Other, |found, document| {
         let Some(datum) = document.ok().and_then(|text| jsonb::of_json(text).ok()) else { return found };
         // SAFETY: a jsonb that was just made.
-        found.and(visit(unsafe { Node::of(datum) }, levels, each))
+        found.and(visit(unsafe { Node::of(datum) }, each))
     })
-}
-
-/// Whether a text may be a document. Most texts of a table are not, and need not be parsed.
-fn begins_as_json(text: &str) -> bool {
-    text.trim_start_matches('\u{feff}').trim_ascii_start().starts_with(['{', '['])
 }

@@ -1,12 +1,12 @@
 //! The records of a document, in any of the forms in which CloudTrail delivers them.
 
-use std::fmt;
+use std::{fmt, vec};
 
 use serde_json::Value;
 
 use crate::event::{Event, ParseError, parse, parse_lenient};
 use crate::json::{Json, Kind};
-use crate::text::read_json;
+use crate::text::{Documents, begins_as_json, read_json};
 use crate::value::quoted;
 
 /// Keys of records. Every record has several of them.
@@ -48,7 +48,7 @@ pub struct NotCloudTrail {
 impl NotCloudTrail {
     pub const HINT: &'static str = "Accepted are {\"Records\": […]}, an EventBridge event with \"detail\", \
          the output of LookupEvents ({\"Events\": [{\"CloudTrailEvent\": …}]}), an array of records, \
-         and a single record.";
+         a single record, and what log shippers put around these, such as {\"log\": …} and {\"message\": …}.";
 }
 
 /// An element of a document that is not a record. Other elements may be records.
@@ -90,13 +90,17 @@ impl<J> RecordNode<J> {
 
 /// Returns the records of a document, in order. Digests, Insight events and aggregated events contain none.
 pub fn records<'a, J: Json<'a>>(document: J) -> Result<Records<'a, J>, NotCloudTrail> {
-    let mut records = Records { levels: Vec::new(), single: None, position: 0 };
-    match (document.kind(), shape(document, 2)) {
-        (Kind::Array, _) => records.levels.push(document.elements()),
-        (Kind::String, _) | (_, Shape::Unknown) => return Err(NotCloudTrail { found: found(document) }),
-        _ => records.single = Some(document),
+    let is_known = match (document.kind(), shape(document, 2)) {
+        (Kind::Array, _) => true,
+        (Kind::String, _) => false,
+        (_, Shape::Unknown) => shipped(document).any(may_be_document),
+        _ => true,
+    };
+    if is_known {
+        Ok(Records { levels: vec![Level::Documents(vec![document].into_iter())], position: 0 })
+    } else {
+        Err(NotCloudTrail { found: found(document) })
     }
-    Ok(records)
 }
 
 /// Returns whether a document is one record, without an envelope.
@@ -106,19 +110,39 @@ pub fn is_single_record<'a, J: Json<'a>>(document: J) -> bool {
 
 /// What a log shipper stored under its own keys: the documents, or their texts, in `log` or `message` (Fluent Bit,
 /// Vector), `event.original` (Elastic), or `logEvents` (a subscription of CloudWatch Logs). Empty if there are none.
-pub fn shipped<'a, J: Json<'a>>(shipment: J) -> impl Iterator<Item = J> {
+fn shipped<'a, J: Json<'a>>(shipment: J) -> impl Iterator<Item = J> {
     let one = ["log", "message"].iter().find_map(|key| shipment.get(key));
     let one = one.or_else(|| shipment.get("event")?.get("original"));
     let events = shipment.get("logEvents").into_iter().flat_map(J::elements);
     one.into_iter().chain(events.filter_map(|event| event.get("message")))
 }
 
+/// Whether a value that a log shipper stored may be a document or the text of one. Most of them are lines of other logs.
+fn may_be_document<'a, J: Json<'a>>(value: J) -> bool {
+    match value.as_str() {
+        Some(text) => begins_as_json(text),
+        None => matches!(value.kind(), Kind::Array | Kind::Object),
+    }
+}
+
 /// Iterates over the records of a document. An element that is not a record does not end the iteration.
 pub struct Records<'a, J: Json<'a>> {
-    /// The arrays that are being iterated, the innermost last.
-    levels: Vec<J::Elements>,
-    single: Option<J>,
+    /// What is being iterated, the innermost last.
+    levels: Vec<Level<'a, J>>,
     position: usize,
+}
+
+enum Level<'a, J: Json<'a>> {
+    /// The elements of a list.
+    List(J::Elements),
+    /// The content of an envelope.
+    Inner(Option<J>),
+    /// Whole documents, or texts of documents: the outermost one, and what a log shipper stored.
+    Documents(vec::IntoIter<J>),
+    /// The documents in a text.
+    Text(Documents<'a>),
+    /// What was found in a document that the source could not create.
+    Found(vec::IntoIter<Result<RecordNode<J>, BadRecord>>),
 }
 
 impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
@@ -126,30 +150,21 @@ impl<'a, J: Json<'a>> Iterator for Records<'a, J> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let node = match self.single.take() {
-                Some(node) => node,
-                None => match self.levels.last_mut()?.next() {
-                    Some(node) => node,
-                    None => {
-                        self.levels.pop();
-                        continue;
-                    }
-                },
+            let result = match self.levels.last_mut()? {
+                Level::List(elements) => elements.next().map(|node| self.visit(node, 1)),
+                Level::Inner(node) => node.take().map(|node| self.visit(node, 1)),
+                Level::Documents(nodes) => nodes.next().map(|node| self.visit_document(node)),
+                Level::Text(documents) => documents.next().map(|document| match document {
+                    Ok((text, _)) => self.visit_text(text),
+                    Err(error) => self.next_is_bad(format!("a string that is not JSON ({error})")),
+                }),
+                Level::Found(results) => results.next().map(Some),
             };
-            match shape(node, 1) {
-                Shape::Array(node) => self.levels.push(node.elements()),
-                Shape::Inner(node) => self.single = Some(node),
-                shape => {
-                    self.position += 1;
-                    match shape {
-                        Shape::Record => return Some(Ok(RecordNode::Node(node))),
-                        Shape::Text(text) => match self.out_of_text(text) {
-                            None => {}
-                            some => return some,
-                        },
-                        Shape::Nothing => {}
-                        _ => return Some(Err(self.bad(found(node)))),
-                    }
+            match result {
+                Some(None) => {}
+                Some(some) => return some,
+                None => {
+                    self.levels.pop();
                 }
             }
         }
@@ -160,12 +175,74 @@ impl<'a, J: Json<'a>> Records<'a, J> {
     /// The records of one element of a document, which comes after as many elements as `position` says: one, unless the
     /// element is itself a document.
     pub fn of_element(element: J, position: usize) -> Self {
-        Self { levels: Vec::new(), single: Some(element), position }
+        Self { levels: vec![Level::Inner(Some(element))], position }
     }
 
     /// The number of elements so far.
     pub fn elements_so_far(&self) -> usize {
         self.position
+    }
+
+    /// Enters a node, or returns what it is. For `enough` see [`shape`].
+    fn visit(&mut self, node: J, enough: usize) -> Option<Result<RecordNode<J>, BadRecord>> {
+        match shape(node, enough) {
+            Shape::Array(list) => self.levels.push(Level::List(list.elements())),
+            Shape::Inner(inner) => self.levels.push(Level::Inner(Some(inner))),
+            Shape::Record => {
+                self.position += 1;
+                return Some(Ok(RecordNode::Node(node)));
+            }
+            Shape::Text(text) => {
+                self.position += 1;
+                return self.out_of_text(text);
+            }
+            Shape::Nothing => self.position += 1,
+            Shape::Unknown => {
+                let documents: Vec<J> = shipped(node).collect();
+                if !documents.iter().copied().any(may_be_document) {
+                    return self.next_is_bad(found(node));
+                }
+                self.levels.push(Level::Documents(documents.into_iter()));
+            }
+        }
+        None
+    }
+
+    /// Enters a document, which may be an array, or the text of documents.
+    fn visit_document(&mut self, node: J) -> Option<Result<RecordNode<J>, BadRecord>> {
+        match (node.kind(), node.as_str()) {
+            (Kind::Array, _) => self.levels.push(Level::List(node.elements())),
+            (_, Some(text)) if begins_as_json(text) => {
+                self.levels.push(Level::Text(Documents::new(text.as_bytes())));
+            }
+            (_, Some(_)) => return self.next_is_bad(found(node)),
+            _ => return self.visit(node, 2),
+        }
+        None
+    }
+
+    /// Enters a document in a text.
+    fn visit_text(&mut self, text: &'a [u8]) -> Option<Result<RecordNode<J>, BadRecord>> {
+        // A document begins and ends with an ASCII character.
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        match J::of_text(text) {
+            Some(Ok(node)) => self.levels.push(Level::Documents(vec![node].into_iter())),
+            Some(Err(error)) => return self.next_is_bad(format!("a string that is not JSON ({error})")),
+            None => match read_json(text.as_bytes()) {
+                Ok(value) => match records(&value) {
+                    Ok(mut records) => {
+                        records.position = self.position;
+                        let results: Vec<_> =
+                            records.by_ref().map(|record| record.map(RecordNode::owned)).collect();
+                        self.position = records.position;
+                        self.levels.push(Level::Found(results.into_iter()));
+                    }
+                    Err(error) => return self.next_is_bad(error.found),
+                },
+                Err(error) => return self.next_is_bad(format!("a string that is not JSON ({error})")),
+            },
+        }
+        None
     }
 
     /// `None` if the text is an Insight event or an aggregated event.
@@ -190,8 +267,23 @@ impl<'a, J: Json<'a>> Records<'a, J> {
         Some(record.ok_or_else(|| self.bad(format!("a string that holds {found}"))))
     }
 
+    fn next_is_bad(&mut self, found: String) -> Option<Result<RecordNode<J>, BadRecord>> {
+        self.position += 1;
+        Some(Err(self.bad(found)))
+    }
+
     fn bad(&self, found: String) -> BadRecord {
         BadRecord { position: self.position, found }
+    }
+}
+
+impl RecordNode<&Value> {
+    /// The record, independent of its document.
+    fn owned<J>(self) -> RecordNode<J> {
+        RecordNode::Parsed(match self {
+            RecordNode::Node(value) => Box::new(value.clone()),
+            RecordNode::Parsed(value) => value,
+        })
     }
 }
 

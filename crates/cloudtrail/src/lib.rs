@@ -9,7 +9,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`json`] | the trait through which all JSON is read, whether PostgreSQL's `jsonb` or `serde_json` |
-//! | [`document`] | the records of a document: S3 files, EventBridge, LookupEvents, arrays, bare records |
+//! | [`document`] | the records of a document: S3 files, EventBridge, LookupEvents, log shippers, arrays, bare records |
 //! | [`mod@event`] | the columns of a record, read strictly or leniently |
 //! | [`mod@outcome`] | whether a call succeeded, failed, was denied, or proved no credential |
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
@@ -36,7 +36,7 @@ pub mod time;
 pub mod unix_time;
 pub mod value;
 
-pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, is_single_record, records, shipped};
+pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, is_single_record, records};
 pub use event::{Event, ParseError, parse, parse_lenient};
 pub use identity::{Identity, NOBODY};
 pub use json::{Json, Kind};
@@ -45,7 +45,8 @@ pub use source::{SourceKind, plain_decimal, source_kind};
 pub use split::{Item, SplitError, Splitter};
 pub use struct_text::struct_text;
 pub use text::{
-    EventError, JsonError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
+    EventError, JsonError, begins_as_json, document_texts, documents, for_each_event, read_json,
+    replace_escapes, replace_nul,
 };
 pub use time::event_time;
 pub use unix_time::{unix_time_of_digits, unix_time_of_float, unix_time_of_integer};

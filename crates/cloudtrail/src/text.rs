@@ -53,6 +53,11 @@ pub fn document_texts(text: &str) -> impl Iterator<Item = Result<&str, JsonError
     })
 }
 
+/// Returns whether a text may be a document: an object or an array, but not a scalar. It only looks at its beginning.
+pub fn begins_as_json(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim_ascii_start().starts_with(['{', '['])
+}
+
 /// Replaces each escape in a JSON text that PostgreSQL cannot store as text (`\u0000` and unpaired surrogates) with
 /// U+FFFD, and returns the number of replacements. Invalid JSON is left as it is.
 pub fn replace_escapes(text: &str) -> (Cow<'_, str>, usize) {
@@ -147,7 +152,7 @@ pub fn replace_nul(value: &mut Value) {
 }
 
 /// Iterates over the documents of a text. Each item is the text of a document and the number of lines before it.
-struct Documents<'t> {
+pub(crate) struct Documents<'t> {
     rest: &'t [u8],
     /// The number of lines before `rest`.
     line: usize,
@@ -182,7 +187,7 @@ impl<'t> Iterator for Documents<'t> {
 }
 
 impl<'t> Documents<'t> {
-    fn new(text: &'t [u8]) -> Self {
+    pub(crate) fn new(text: &'t [u8]) -> Self {
         Self { rest: without_mark(text), line: 0, one_a_line: false }
     }
 

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use travel_cloudtrail::{NotCloudTrail, RecordNode, is_single_record, records, shipped};
+use travel_cloudtrail::{NotCloudTrail, RecordNode, is_single_record, records};
 
 /// The ids of a document's records, and `!` with the error for an element that is none.
 fn ids(document: &Value) -> Result<Vec<String>, NotCloudTrail> {
@@ -130,22 +130,46 @@ fn other_services_notifications_are_no_records() {
 
 #[test]
 fn what_log_shippers_store_is_found_under_their_keys() {
-    let text = record("a").to_string();
+    let (a, b) = (record("a"), record("b"));
+    let file = json!({"Records": [a, b]});
+    let lines = format!("{a}\n{b}\n");
     for shipment in [
-        json!({"log": text, "date": 1704996177.0}),
-        json!({"message": text, "log_type": "x"}),
-        json!({"message": record("a")}),
-        json!({"@timestamp": "2024-01-11T18:02:57Z", "event": {"original": text}}),
-        json!({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": text}, {"id": "2"}]}),
+        json!({"log": file.to_string(), "date": 1704996177.0}),
+        json!({"message": lines, "log_type": "x"}),
+        json!({"message": json!([a, b]).to_string()}),
+        json!({"message": [a, {"detail": b}]}),
+        json!({"@timestamp": "2024-01-11T18:02:57Z", "event": {"original": file.to_string()}}),
+        json!({"messageType": "DATA_MESSAGE", "logEvents": [{"id": "1", "message": a.to_string()}, {"id": "2"},
+            {"id": "3", "message": json!({"detail": b}).to_string()}]}),
+        json!([{"log": a.to_string()}, {"log": b}]),
+        json!({"Records": [{"log": a.to_string()}, b]}),
+        json!({"log": json!({"message": lines}).to_string()}),
     ] {
-        let found: Vec<&Value> = shipped(&shipment).collect();
-        assert_eq!(found.len(), 1, "{shipment}");
-        let inner =
-            found[0].as_str().map_or_else(|| found[0].clone(), |text| serde_json::from_str(text).unwrap());
-        assert_eq!(ids(&inner).unwrap(), ["a"], "{shipment}");
+        assert_eq!(ids(&shipment).unwrap(), ["a", "b"], "{shipment}");
     }
-    assert_eq!(shipped(&record("a")).count(), 0);
-    assert_eq!(shipped(&json!(["log"])).count(), 0);
+}
+
+#[test]
+fn other_lines_of_a_log_are_no_records() {
+    for text in ["GET / HTTP/1.1", "7", "", "\"text\""] {
+        assert_eq!(found(json!({"log": text})), "no CloudTrail document: an object with the keys log");
+    }
+    let events = json!({"logEvents": [
+        {"message": "START"}, {"message": record("a").to_string()}, {"message": "{\"Records\": ["}, {"message": "{\"x\": 1}"},
+        {"message": record("b").to_string()}]});
+    let ids = ids(&events).unwrap();
+    let positions: Vec<&str> = ids.iter().map(|id| id.split(':').next().unwrap()).collect();
+    let bad = |n| format!("!element {n} is no CloudTrail record");
+    assert_eq!(positions, [&bad(1), "a", &bad(3), &bad(4), "b"]);
+    assert!(ids[2].contains("a string that is not JSON (EOF"), "{}", ids[2]);
+    assert!(ids[3].ends_with("an object with the keys x"), "{}", ids[3]);
+}
+
+#[test]
+fn a_record_with_a_message_is_itself_the_record() {
+    let mut record = record("a");
+    record["message"] = json!({"Records": [{"eventID": "inner", "eventTime": "2023-07-10T11:45:00Z"}]});
+    assert_eq!(ids(&record).unwrap(), ["a"]);
 }
 
 #[test]
