@@ -46,4 +46,12 @@ for source in far.cloudtrail over_far both; do
     same "alerts of $source" far "$(alerts_of "$source")"
     same "errors of $source" '' "$(error_of "$source")"
 done
+
+rule 'conditions on an adopted view of a foreign table reach the other server'
+ask "SELECT travel.adopt('far.cloudtrail', 'public.adopted')" >/dev/null
+plan=$(ask "EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM public.adopted WHERE access_key_id = 'AKIA1' AND event_time > '2026-03-02'")
+case $plan in
+*'Remote SQL:'*'WHERE'*'event_time >'*"access_key_id = 'AKIA1'"* | *'Remote SQL:'*'WHERE'*"access_key_id = 'AKIA1'"*'event_time >'*) ;;
+*) fail "the plan sends no conditions: $plan" ;;
+esac
 no_crash

@@ -152,6 +152,16 @@ SELECT * FROM differences('documents_events', 'documents', NULL);
 SELECT looked_up($$SELECT * FROM by_layout WHERE event_time >= '2026-03-03Z'$$);
 RESET client_min_messages;
 
+-- Indexes of a partitioned table serve the view, and partitions that a condition excludes are not read.
+CREATE TABLE parts (access_key_id text, event_time timestamptz, source_ip inet, event_name varchar(30), outcome text,
+    invoked_by text) PARTITION BY RANGE (event_time);
+CREATE TABLE parts_february PARTITION OF parts FOR VALUES FROM ('2026-02-01Z') TO ('2026-03-01Z');
+CREATE TABLE parts_march PARTITION OF parts FOR VALUES FROM ('2026-03-01Z') TO ('2026-04-01Z');
+CREATE INDEX ON parts (access_key_id, event_time);
+CREATE INDEX ON parts (event_time);
+SELECT travel.adopt('parts');
+SELECT looked_up($$SELECT * FROM parts_events WHERE access_key_id = 'ASIAONE' AND event_time >= '2026-03-02Z'$$);
+
 -- Rules over the view and over its source raise the same alerts.
 INSERT INTO travel.rules (name, source, baseline, columns) VALUES
     ('over the view', 'adopting.athena_events', false, NULL),
