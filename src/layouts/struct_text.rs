@@ -12,22 +12,37 @@ pg_function!(travel_struct_text, pg_finfo_travel_struct_text, struct_text);
 /// The longest text that is remembered, in bytes.
 const LONGEST: usize = 16 << 10;
 
-/// The last text, and what it was read as: the content of a jsonb, or nothing.
+/// How many texts are remembered.
+const TEXTS: usize = 4;
+
+/// A text, and what it was read as: the content of a jsonb, or nothing.
 #[derive(Default)]
-struct Last {
+struct Known {
     text: String,
     jsonb: Option<Vec<u8>>,
 }
 
+/// The last texts.
+#[derive(Default)]
+struct Last {
+    texts: [Known; TEXTS],
+    /// The place of the next one.
+    next: usize,
+}
+
 thread_local! {
-    /// A query takes a dozen members of one struct, each by a call of its own. So the struct is read once per row.
+    /// A query takes a dozen members of each of a few structs, each member by a call of its own. So each struct is read
+    /// once per row.
     static LAST: RefCell<Last> = RefCell::default();
 }
 
 /// `(text) -> jsonb`
 fn struct_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(text) = call.text(0)? else { return Ok(call.null()) };
-    let known = LAST.with_borrow(|last| (last.text == text).then(|| last.jsonb.as_deref().map(varlena)));
+    let known = LAST.with_borrow(|last| {
+        let known = last.texts.iter().find(|known| known.text == text)?;
+        Some(known.jsonb.as_deref().map(varlena))
+    });
     let read = known.unwrap_or_else(|| read(text));
     Ok(read.unwrap_or_else(|| call.null()))
 }
@@ -37,10 +52,12 @@ fn read(text: &str) -> Option<pg_sys::Datum> {
     let jsonb = value.and_then(|value| jsonb::of_json(&value.to_string()).ok());
     if text.len() <= LONGEST {
         LAST.with_borrow_mut(|last| {
-            last.text.clear();
-            last.text.push_str(text);
+            last.next = (last.next + 1) % TEXTS;
+            let Some(known) = last.texts.get_mut(last.next) else { return };
+            known.text.clear();
+            known.text.push_str(text);
             // SAFETY: a jsonb that was just made.
-            last.jsonb = jsonb.map(|datum| unsafe { varlena_bytes(datum) }.to_vec());
+            known.jsonb = jsonb.map(|datum| unsafe { varlena_bytes(datum) }.to_vec());
         });
     }
     jsonb
