@@ -389,7 +389,8 @@ COMMENT ON COLUMN travel.layouts.recognized_by IS
 COMMENT ON COLUMN travel.layouts.absent IS 'Paths that a table with this layout does not have';
 COMMENT ON COLUMN travel.layouts.columns IS
     'Where the standard columns are, by key: a path, an array of paths (the first value that is neither NULL nor '
-    'empty), or an SQL expression in which {path} is text, {a|b} the first of two, and {path!} required';
+    'empty), an SQL expression in which {path} is text, {a|b} the first of two, and {path!} required, or an array of '
+    'expressions (the first whose required paths exist)';
 COMMENT ON COLUMN travel.layouts.documentation IS 'Where the tables of the tool are described';
 GRANT SELECT ON travel.layouts TO PUBLIC;
 
@@ -413,10 +414,6 @@ VALUES
      '{CloudTrailEvent,EventId,EventTime}', '{}',
      '{"record": "CloudTrailEvent", "event_time": "EventTime", "access_key_id": "AccessKeyId"}',
      'https://docs.airbyte.com/integrations/sources/aws-cloudtrail'),
-    ('airbyte_raw', 14, 'Airbyte, the raw table of management_events',
-     '{_airbyte_data}', '{CloudTrailEvent}',
-     '{"record": "_airbyte_data.CloudTrailEvent"}',
-     'https://docs.airbyte.com/integrations/destinations/postgres'),
     ('cloudtrail_lake', 15, 'CloudTrail Lake, an event data store with eventjson',
      '{eventjson,eventtime}', '{}',
      '{"record": "eventjson", "event_time": "eventtime"}',
@@ -478,8 +475,9 @@ CROSS JOIN (
         '"useridentity.sessionContext.attributes.mfaAuthenticated"], '
         '"from_console": "sessioncredentialfromconsole", "vpc_endpoint_id": "vpcendpointid", '
         '"user_agent": "useragent", "error_code": "errorcode", "error_message": "errormessage", '
-        '"outcome": "(travel.outcome({errorcode!}, {eventname}, {eventsource}, {responseelements}, {errormessage}, '
-        '{serviceeventdetails}))", '
+        '"outcome": ["(travel.outcome({errorcode!}, {eventname}, {eventsource}, {responseelements}, {errormessage}, '
+        '{serviceeventdetails}))", "(travel.outcome(NULL::text, {eventname}, {eventsource}, {responseelements!}, '
+        '{errormessage}, {serviceeventdetails}))"], '
         '"read_only": "readonly"}'
     )
 ) AS c (columns);
@@ -530,8 +528,9 @@ CROSS JOIN (
         'user_identity.session_context.attributes.mfa_authenticated})", '
         '"from_console": "session_credential_from_console", "vpc_endpoint_id": "vpc_endpoint_id", '
         '"user_agent": "user_agent", "error_code": "error_code", "error_message": "error_message", '
-        '"outcome": "(travel.outcome({error_code!}, {event_name}, {event_source}, {response_elements}, '
-        '{error_message}, {service_event_details}))", '
+        '"outcome": ["(travel.outcome({error_code!}, {event_name}, {event_source}, {response_elements}, '
+        '{error_message}, {service_event_details}))", "(travel.outcome(NULL::text, {event_name}, {event_source}, '
+        '{response_elements!}, {error_message}, {service_event_details}))"], '
         '"read_only": "read_only"}'
     )
 ) AS c (columns);
@@ -639,13 +638,19 @@ VALUES (
     'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
 );
 
--- Whatever else has CloudTrail documents in one of its columns.
+-- Whatever else has CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for each
+-- connector, so their content is looked at first; the names tell where there are no rows yet.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
     'documents', 1000, 'Tables with CloudTrail documents or records in one column of JSON or text', '{}', '{}',
     '{"document": "the column"}',
     'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html'
+), (
+    'airbyte_raw', 1001, 'Airbyte, the raw table of management_events',
+    '{_airbyte_data}', '{CloudTrailEvent}',
+    '{"record": "_airbyte_data.CloudTrailEvent"}',
+    'https://docs.airbyte.com/integrations/destinations/postgres'
 );
 
 CREATE FUNCTION travel.columns_for(source regclass) RETURNS jsonb

@@ -2,8 +2,8 @@
 //! and returns the object that the argument `columns` takes; detection and rules look the layout up by themselves if a
 //! source lacks the standard columns.
 //!
-//! The layouts are rows of `travel.layouts`, which are tried by rank. All of them but the last are recognized by the
-//! names and types of the source's columns, so the source is not read; the last one is recognized by content.
+//! The layouts are rows of `travel.layouts`, which are tried by rank. All of them but one are recognized by the names and
+//! types of the source's columns, so the source is not read. The one that is recognized by content comes late.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -38,6 +38,8 @@ pg_function!(travel_columns_for, pg_finfo_travel_columns_for, columns_for);
 pub struct Recognized {
     /// The message of the notice.
     notice: String,
+    /// What detection cannot tell in this source, although it has the standard columns.
+    limit: Option<&'static str>,
     /// The keys and values of the argument `columns`.
     pub columns: Vec<(String, String)>,
 }
@@ -50,7 +52,11 @@ impl Recognized {
 
     /// Tells the caller which layout is used.
     pub fn send_notice(&self) {
-        Report::notice(self.notice.clone()).send();
+        let mut report = Report::notice(self.notice.clone());
+        if let Some(limit) = self.limit {
+            report = report.detail(limit);
+        }
+        report.send();
     }
 }
 
@@ -101,13 +107,38 @@ fn recognize(
                 return Ok(Some(by_content(layout, source, &column, is_record, standard)));
             }
         } else if layout.fits(source) {
+            let columns = layout.resolve(source)?;
             return Ok(Some(Recognized {
                 notice: format!("source has the layout \"{}\" ({})", layout.name, layout.tool),
-                columns: layout.resolve(source)?,
+                limit: limit(source, &columns),
+                columns,
             }));
         }
     }
     Ok(None)
+}
+
+/// The paths, in any layout, of which one tells a failed sign-in.
+const RESULTS_OF_SIGN_INS: &str =
+    "responseelements|response_elements|errormessage|error_message|status|event.outcome";
+
+/// What an outcome that is computed from the columns of a source does not tell.
+fn limit(source: &Source, columns: &[(String, String)]) -> Option<&'static str> {
+    let has = |name: &str| source.column(name).is_some() || columns.iter().any(|(key, _)| key == name);
+    if !columns.iter().any(|(key, _)| key == "outcome") {
+        None
+    } else if path::first(RESULTS_OF_SIGN_INS, source).is_none() {
+        Some(
+            "The source has no responses and no error messages, so failed sign-ins are evaluated like other events.",
+        )
+    } else if !has("error_code") && !has("error_message") {
+        Some(
+            "The source has no error codes. Failed sign-ins are recognized by their responses, and other requests \
+             that failed to authenticate are evaluated like other events.",
+        )
+    } else {
+        None
+    }
 }
 
 /// The columns of a source with a column of documents. Where the source has columns of its own for each event, a
@@ -131,7 +162,7 @@ fn by_content(
         "source has the layout \"{}\": its column \"{column}\" holds CloudTrail documents",
         layout.name
     );
-    Recognized { notice, columns }
+    Recognized { notice, limit: None, columns }
 }
 
 /// `(source) -> jsonb`

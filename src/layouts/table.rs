@@ -68,7 +68,7 @@ impl Layout {
         let mut resolved = Vec::with_capacity(self.columns.len());
         for (key, value) in &self.columns {
             let is_own = source.column(key).is_some() && !self.has_struct(key);
-            if matches!(value, Value::Expression(_)) && is_own {
+            if value.is_expression() && is_own {
                 continue;
             }
             resolved.extend(value.resolve(source)?.map(|sql| (key.clone(), sql)));
@@ -97,7 +97,9 @@ fn values(columns: Node) -> Vec<(String, Value)> {
         .map(|(key, value)| {
             let value = match value.as_str() {
                 Some(text) => Value::of_text(text),
-                None => Value::First(value.elements().filter_map(Json::as_str).map(str::to_owned).collect()),
+                None => {
+                    Value::of_texts(value.elements().filter_map(Json::as_str).map(str::to_owned).collect())
+                }
             };
             (key.to_owned(), value)
         })

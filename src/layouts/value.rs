@@ -2,7 +2,8 @@
 //!
 //! A value is a path, a list of paths, or an SQL expression in parentheses in which `{path}` stands for a member of the
 //! source as text. `{a.b|c}` stands for the first of several paths whose text is neither NULL nor empty. A path that
-//! the source does not have is NULL; `{a.b!}` says that the expression has no meaning without it.
+//! the source does not have is NULL; `{a.b!}` says that the expression has no meaning without it. A list may also hold
+//! expressions: the first that has a meaning is taken.
 
 use super::path::{self, Target};
 use crate::pg::errors::{SourceError, TravelError};
@@ -17,11 +18,27 @@ pub enum Value {
     First(Vec<String>),
     /// An SQL expression.
     Expression(String),
+    /// The first SQL expression that the source can express.
+    FirstExpression(Vec<String>),
 }
 
 impl Value {
     pub fn of_text(text: &str) -> Self {
         if text.starts_with('(') { Self::Expression(text.to_owned()) } else { Self::Path(text.to_owned()) }
+    }
+
+    /// The value of a list.
+    pub fn of_texts(texts: Vec<String>) -> Self {
+        if texts.iter().all(|text| text.starts_with('(')) {
+            Self::FirstExpression(texts)
+        } else {
+            Self::First(texts)
+        }
+    }
+
+    /// Whether the value is computed from what the source has.
+    pub fn is_expression(&self) -> bool {
+        matches!(self, Self::Expression(_) | Self::FirstExpression(_))
     }
 
     /// The value as the argument `columns` takes it. `None` if the source cannot express it.
@@ -30,6 +47,9 @@ impl Value {
             Self::Path(path) => Ok(path::find(path, source).map(bare)),
             Self::First(paths) => first(paths.iter().map(String::as_str), source),
             Self::Expression(template) => expression(template, source),
+            Self::FirstExpression(templates) => {
+                templates.iter().find_map(|template| expression(template, source).transpose()).transpose()
+            }
         }
     }
 }

@@ -112,6 +112,20 @@ SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, errorcode, r
     (useridentity).accesskeyid AS useridentity_accesskeyid, (useridentity).invokedby AS useridentity_invokedby
 FROM athena_composite;
 SELECT found('athena_flat');
+-- Where a table has responses and no error codes, failed sign-ins do not count. The request with a wrong signature
+-- does.
+CREATE VIEW without_error_codes AS
+SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, responseelements, useridentity FROM athena_jsonb;
+SELECT found('without_error_codes');
+SELECT status, events FROM travel.coverage('without_error_codes') ORDER BY 1;
+-- Where it has neither, the outcome is missing.
+CREATE VIEW without_outcome AS
+SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, useridentity FROM athena_jsonb;
+SELECT found('without_outcome');
+CREATE VIEW without_responses AS
+SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, errorcode, useridentity FROM athena_jsonb;
+SELECT found('without_responses');
+DROP VIEW without_error_codes, without_outcome, without_responses;
 -- What a path leads to in each form.
 SET client_min_messages = warning;
 SELECT source, travel.columns_for(source) ->> 'account_id' AS account_id
@@ -178,6 +192,13 @@ SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID"
     '{"Records": []}', '{"Records": [{"eventID": "a"}]}', '{"a": 1}', 'null', '7', '[1]', '"x"']::jsonb[]) AS d;
 SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID": "a", "eventTime": "b"}', 'x', '',
     '{"eventID": "a", "eventTime": "b"} {"eventID": "c", "eventTime": "b"}', '{"eventID": ', '{"a": 1}']) AS d;
+-- The raw tables of Airbyte have the same columns for each connector.
+CREATE TABLE airbyte_raw (_airbyte_raw_id text, _airbyte_data jsonb, _airbyte_meta jsonb);
+SELECT travel.columns_for('airbyte_raw');
+INSERT INTO airbyte_raw SELECT n, jsonb_build_object('EventId', n, 'CloudTrailEvent', r::text), '{}' FROM records;
+SELECT found('airbyte_raw');
+UPDATE airbyte_raw SET _airbyte_data = r FROM records WHERE n::text = _airbyte_raw_id;
+SELECT found('airbyte_raw');
 -- In a table with the required columns, a document is the record of its row, and the source's own columns stay.
 CREATE TABLE with_body AS
 SELECT (r ->> 'eventTime')::timestamptz AS event_time, r ->> 'sourceIPAddress' AS source_ip,
@@ -255,7 +276,8 @@ RESET session_replication_role;
 SET client_min_messages = warning;
 DROP VIEW legs, more_legs, athena_dotted, athena_flat, with_own_type, failing;
 DROP TABLE cloudquery, steampipe, airbyte, athena_jsonb, athena_json, athena_text, athena_csv, athena_composite,
-    documents, documents_json, lines, shipped, parsed, with_body, plain, unknown, twice, athena_enum CASCADE;
+    documents, documents_json, lines, shipped, airbyte_raw, parsed, with_body, plain, unknown, twice, athena_enum
+    CASCADE;
 DROP VIEW athena;
 DROP TABLE records;
 DROP FOREIGN DATA WRAPPER unreadable CASCADE;
