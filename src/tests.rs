@@ -6,9 +6,11 @@ use pgrx::prelude::*;
 mod tests {
     use super::reference::{self, Event};
     use crate::pg::jsonb::Node;
+    use pgrx::PgTryBuilder;
     use pgrx::prelude::*;
     use pgrx::spi::Spi;
     use serde_json::{Value, json};
+    use std::panic::AssertUnwindSafe;
     use travel_core::columns::{ColumnType, EVENT, FINDING, FindingColumn, LEG, finding_names};
 
     const CITIES: [(f64, f64); 6] =
@@ -150,6 +152,18 @@ mod tests {
         }
     }
 
+    /// The content of the jsonb that PostgreSQL makes of a text. `None` if it refuses the text.
+    fn jsonb_in(text: &str) -> Option<&'static [u8]> {
+        let text = std::ffi::CString::new(text).unwrap();
+        // SAFETY: jsonb_in takes a C string, and gives a jsonb, which lives as long as the test.
+        let read = || unsafe {
+            let argument = pg_sys::Datum::from(text.as_ptr());
+            let datum = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(argument)]).unwrap();
+            Some(crate::pg::function::varlena_bytes(datum))
+        };
+        PgTryBuilder::new(AssertUnwindSafe(read)).catch_others(|_| None).execute()
+    }
+
     #[pg_test]
     fn built_jsonb_has_the_bytes_of_jsonb_in() {
         let mut random = reference::Random(11);
@@ -157,19 +171,32 @@ mod tests {
         let mut built = 0;
         for round in 0..2000 {
             let text = reference::random_json_text(&mut random, round % 5);
-            let c_text = std::ffi::CString::new(text.as_str()).unwrap();
-            // SAFETY: jsonb_in takes a C string, and gives a jsonb.
-            let read = unsafe {
-                let argument = pg_sys::Datum::from(c_text.as_ptr());
-                let datum = pgrx::direct_function_call_as_datum(pg_sys::jsonb_in, &[Some(argument)]).unwrap();
-                crate::pg::function::varlena_bytes(datum)
-            };
+            let read = jsonb_in(&text);
+            assert!(read.is_some(), "{text}");
             if let Some(bytes) = builder.build(&text) {
-                assert_eq!(bytes, read, "{text}");
+                assert_eq!(Some(bytes), read, "{text}");
                 built += 1;
             }
         }
         assert!(built > 500, "{built}");
+    }
+
+    #[pg_test]
+    fn no_jsonb_is_built_of_a_text_that_jsonb_in_refuses() {
+        let mut random = reference::Random(12);
+        let mut builder = travel_jsonb::Builder::default();
+        let (mut built, mut refused) = (0, 0);
+        for round in 0..4000 {
+            let text = reference::random_json_text(&mut random, 2 + round % 3);
+            let text = reference::with_a_random_fault(&mut random, &text);
+            let read = jsonb_in(&text);
+            match builder.build(&text) {
+                Some(bytes) => assert_eq!(Some(bytes), read, "{text}"),
+                None => refused += usize::from(read.is_none()),
+            }
+            built += usize::from(read.is_some());
+        }
+        assert!(built > 500 && refused > 500, "{built} {refused}");
     }
 
     #[pg_test]
@@ -403,6 +430,24 @@ mod reference {
             }
         };
         format!("{}{inner}{}", blank(random), blank(random))
+    }
+
+    /// A text with one character removed, doubled, or replaced by one that means something in JSON.
+    pub fn with_a_random_fault(random: &mut Random, text: &str) -> String {
+        const MEANT: [char; 20] = [
+            '"', '\\', '{', '}', '[', ']', ',', ':', ' ', '\n', '\t', '\u{1}', '0', '1', '-', '.', 'e', 'u',
+            'n', '\u{7f}',
+        ];
+        let mut characters: Vec<char> = text.chars().collect();
+        let at = random.below(characters.len());
+        let character = MEANT[random.below(MEANT.len())];
+        match random.below(4) {
+            0 => drop(characters.remove(at)),
+            1 => characters.insert(at, characters[at]),
+            2 => characters.insert(at, character),
+            _ => characters[at] = character,
+        }
+        characters.into_iter().collect()
     }
 
     pub fn to_value(node: Node) -> Value {
