@@ -348,7 +348,7 @@ fn stamp(stat: &Stat) -> Stamp {
     let microseconds = stat.st_mtime_nsec as i64 / 1000;
     Stamp {
         size: u64::try_from(stat.st_size).unwrap_or(0),
-        modified_us: (stat.st_mtime as i64).saturating_mul(1_000_000).saturating_add(microseconds),
+        modified_us: stat.st_mtime.saturating_mul(1_000_000).saturating_add(microseconds),
     }
 }
 
