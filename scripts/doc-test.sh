@@ -5,7 +5,8 @@
 #   scripts/doc-test.sh [--update] [FILE…]      --update writes the present outputs into the files
 #
 # Each file has a database of its own, made by tests/docs/setup.sql. A file with the line
-# <!-- doc-test: empty database --> has an empty one. Times are UTC.
+# <!-- doc-test: empty database --> has an empty one. Times are UTC. /srv/cloudtrail stands for a folder of the server with
+# the sample's CloudTrail files.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -35,6 +36,7 @@ trap finish EXIT
 make_sample
 server_start docs "impossible_travel.geoip_path = '$SERVERS/docs/files/geoip'"
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+trail=$(server_copy cloudtrail "$WORK/sample/cloudtrail"/*)
 "$(pg_bin createdb)" doc_sample
 PGDATABASE=doc_sample run_psql --quiet --command 'CREATE TABLE document (file text, body text)'
 PGDATABASE=doc_sample load_documents "$WORK/sample/cloudtrail" document
@@ -124,7 +126,7 @@ for file in "${files[@]}"; do
     for sql in "$blocks"/*.sql; do
         name=${sql%.sql}
         printf '\\echo @@@ %s\n' "$name"
-        with_reloads <"$sql"
+        sed "s#/srv/cloudtrail#$trail#g" "$sql" | with_reloads
         # An unfinished statement must not swallow the next block.
         printf '\n\\if false\n\\endif\n\\r\n'
     done >"$blocks/session"
@@ -141,7 +143,7 @@ for file in "${files[@]}"; do
             failed=$((failed + 1))
             continue
         fi
-        tidy <"$name.raw" >"$name.output"
+        sed "s#$trail#/srv/cloudtrail#g" "$name.raw" | tidy >"$name.output"
         if ! sed -e 's/--.*$//' "$sql" | tr -d '[:space:]' | grep -qE '(;|\\[a-z]+[^;]*)$'; then
             complain "$where: the block ends inside a statement"
             failed=$((failed + 1))
