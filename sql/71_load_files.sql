@@ -1,4 +1,4 @@
--- Files: loading files of the server into an events table --------------------------------------------------------------
+-- Files: loading files of the server into an events table -------------------------------------------------------------
 
 CREATE FUNCTION travel_internal.begin_loading(target regclass, path text, OUT root text, OUT list text) RETURNS record
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

@@ -535,8 +535,9 @@ CROSS JOIN (
     )
 ) AS c (columns);
 
--- Tables with the names of travel.event, which lack only what is derived from others; and the console's Event history, in
--- which only the address shows that a service made the call. The user agent shows it, too, but the caller chooses it.
+-- Tables with the names of travel.event, which lack only what is derived from others; and the console's Event history,
+-- in which only the address shows that a service made the call. The user agent shows it, too, but the caller
+-- chooses it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -671,8 +672,8 @@ CREATE FUNCTION travel_internal.each_record(document jsonb) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record';
 COMMENT ON FUNCTION travel_internal.each_record(jsonb) IS
-    'Records in a CloudTrail document, also within what a log shipper made of it. A value without records has none, and '
-    'is no error';
+    'Records in a CloudTrail document, also within what a log shipper made of it. A value without records has none, '
+    'and is no error';
 CREATE FUNCTION travel_internal.each_record(document text) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record_text';
@@ -1724,7 +1725,7 @@ COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigin
 -- requires:
 --   events
 
--- Files: loading files of the server into an events table --------------------------------------------------------------
+-- Files: loading files of the server into an events table -------------------------------------------------------------
 
 CREATE FUNCTION travel_internal.begin_loading(target regclass, path text, OUT root text, OUT list text) RETURNS record
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

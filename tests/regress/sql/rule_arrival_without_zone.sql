@@ -33,8 +33,8 @@ SELECT ship('WEST', '2026-03-02 09:00Z', '192.0.2.5', clock_timestamp() AT TIME 
     ship('WEST', '2026-03-02 09:10Z', '203.0.113.7', clock_timestamp() AT TIME ZONE 'UTC') \g /dev/null
 CALL travel.scan('arriving');
 SELECT * FROM found;
--- One that claims to arrive in half an hour is scanned when that time has come. Read as the time of Tokyo, it would have
--- arrived hours ago.
+-- One that claims to arrive in half an hour is scanned when that time has come. Read as the time of Tokyo, it would
+-- have arrived hours ago.
 SET timezone = 'Asia/Tokyo';
 SELECT ship('EAST', '2026-03-02 09:00Z', '192.0.2.5', clock_timestamp() AT TIME ZONE 'UTC'),
     ship('EAST', '2026-03-02 09:10Z', '203.0.113.7', (clock_timestamp() + '30 min') AT TIME ZONE 'UTC') \g /dev/null
