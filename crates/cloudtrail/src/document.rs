@@ -345,6 +345,10 @@ fn shape<'a, J: Json<'a>>(node: J, enough: usize) -> Shape<'a, J> {
 }
 
 fn is_record<'a, J: Json<'a>>(node: J, enough: usize) -> bool {
+    // An object that envelops records may have a single key of a record, too.
+    let is_envelope =
+        ["Records", "Events", "CloudTrailEvent", "detail"].iter().any(|key| node.get(key).is_some());
+    let enough = if is_envelope { 2 } else { enough };
     // The notifications of S3, SQS and Kinesis look similar to records. Their sources are texts such as aws:s3.
     RECORD_KEYS.iter().filter(|key| node.get(key).is_some()).take(enough).count() == enough
         && !node.get("eventSource").and_then(J::as_str).is_some_and(|source| source.starts_with("aws:"))

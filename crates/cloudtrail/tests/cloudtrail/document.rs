@@ -39,6 +39,17 @@ fn every_wrapping_holds_the_same_records() {
 }
 
 #[test]
+fn an_envelope_with_a_key_of_a_record_is_still_an_envelope() {
+    for envelope in [
+        json!({"Records": [record("a"), record("b")], "eventID": "batch"}),
+        json!({"Events": [record("a").to_string(), record("b")], "eventSource": "s3"}),
+    ] {
+        assert_eq!(ids(&envelope).unwrap(), ["a", "b"]);
+        assert_eq!(ids(&json!([envelope])).unwrap(), ["a", "b"]);
+    }
+}
+
+#[test]
 fn digests_and_insights_give_no_rows() {
     let insight = |key: &str, value: Value| {
         let mut record = record("i");
