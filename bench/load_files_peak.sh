@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Measures the peak memory of one backend that loads files: its private pages, without shared buffers. load_files.sh calls it
-# with the environment of the server, and with the table and the folder.
+# Measures the peak memory of one call of travel.load_files: the private pages of its session and its workers, without
+# shared buffers. load_files.sh calls it with the environment of the server, and with the table and the folder.
 set -euo pipefail
 table=$1 folder=$2
 
@@ -11,7 +11,13 @@ say() { printf '%s\n' "$*" >&"${PSQL[1]}"; }
 
 say 'SET client_min_messages = warning; SELECT pg_backend_pid();'
 read -r -t 60 pid <&"${PSQL[0]}"
-own_kb() { awk '/^RssAnon/ { print $2 }' "/proc/$pid/status"; }
+# A worker can end while it is looked at.
+own_kb() {
+    local process
+    for process in "$pid" $(pgrep -f 'postgres: load_files worker' || true); do
+        awk '/^RssAnon/ { print $2 }' "/proc/$process/status" 2>/dev/null || true
+    done | awk '{ kb += $1 } END { print kb }'
+}
 before=$(own_kb)
 say "CALL travel.load_files('$table', '$folder');"
 peak=$before

@@ -61,7 +61,9 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel_internal.begin_loading",
             "travel_internal.find_files",
             "travel_internal.note_files",
+            "travel_internal.begin_workers",
             "travel_internal.load_file",
+            "travel_internal.finish_file",
             // travel.scan and travel.rescan call these with the rights of their caller.
             "travel_internal.may_commit",
             "travel_internal.scan_step",

@@ -11,6 +11,9 @@ use std::ffi::CStr;
 /// The name of the list is that of the events table with this ending.
 const SUFFIX: &str = "files";
 
+/// The number of locks that the files of a list share.
+const FILE_LOCKS: u16 = 64;
+
 /// The columns that are read and written.
 const COLUMNS: [&str; 10] = [
     "path",
@@ -115,12 +118,27 @@ impl FileList {
         Ok(Self { oid, name })
     }
 
-    /// Locks the list until the transaction ends against other sessions that load files into the same table. It can be
-    /// read and written meanwhile.
+    /// Locks the list until the transaction ends against other transactions that load several files. It can be read and
+    /// written meanwhile.
     pub fn lock(&self) {
         let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
         // SAFETY: a plain call; it also takes note of what other sessions have changed.
         unsafe { pg_sys::LockRelationOid(self.oid, mode) };
+    }
+
+    /// Locks a file of the list until the transaction ends, so no other session loads it meanwhile. Several files share
+    /// a lock, because a transaction may load more files than PostgreSQL has room for locks.
+    pub fn lock_file(&self, path: &str) {
+        let bucket = path.bytes().fold(0_u16, |hash, byte| hash.wrapping_mul(31).wrapping_add(u16::from(byte)));
+        // SAFETY: a plain call. PostgreSQL itself locks no parts of a table in this way.
+        unsafe {
+            pg_sys::LockDatabaseObject(
+                pg_sys::RelationRelationId,
+                self.oid,
+                1 + bucket % FILE_LOCKS,
+                pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
+            );
+        }
     }
 }
 

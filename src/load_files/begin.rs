@@ -1,6 +1,7 @@
 //! The beginning of a call: the checks, and the files that are found.
 
 use super::progress::Progress;
+use super::workers::pool;
 use crate::detect::Source;
 use crate::events_table::{FileList, Target};
 use crate::pg::errors::{FilesError, TravelError, UsageError};
@@ -20,6 +21,7 @@ use travel_files::{Found, LeftOut, Tree, TreeError, Visitor};
 pg_function!(travel_begin_loading, pg_finfo_travel_begin_loading, begin_loading);
 pg_function!(travel_find_files, pg_finfo_travel_find_files, find_files);
 pg_function!(travel_note_files, pg_finfo_travel_note_files, note_files);
+pg_function!(travel_begin_workers, pg_finfo_travel_begin_workers, begin_workers);
 
 /// `(target, path) -> (root, list)`: checks the arguments and the privilege, and finds or makes the list of files. `root`
 /// is the path without links.
@@ -33,6 +35,11 @@ fn begin_loading(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Some(list) => list,
         None => FileList::create(target)?,
     };
+    // SAFETY: asks SPI about the procedure that is running.
+    if !unsafe { pg_sys::SPI_inside_nonatomic_context() } {
+        // All files are loaded in this transaction. Two of them that load the same files in another order would deadlock.
+        list.lock();
+    }
     forget_if_empty(target, &list)?;
     let mut row = RowWriter::<2>::new();
     row.text(Some(&tree.path));
@@ -150,5 +157,13 @@ fn note_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let number = |n: usize| call.datum(n).map_or(0, |datum| datum.value() as u64);
     let (files, bytes) = (number(0), number(1));
     Progress::with(|progress| (progress.files, progress.bytes) = (files, bytes));
+    Ok(call.null())
+}
+
+/// `(target, root)`: starts the workers of a call, where workers serve it.
+fn begin_workers(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
+    let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
+    pool::begin(target, root)?;
     Ok(call.null())
 }

@@ -3,6 +3,8 @@
 use super::begin;
 use super::entry::{self, Entry, NewEntry};
 use super::progress::Progress;
+use super::workers::message::{Ended, Outcome};
+use super::workers::pool;
 use crate::cloudtrail::{Element, each_element, each_of_element};
 use crate::events_table::{Batch, FileList, Ingested, Target};
 use crate::pg::attempt::{Failure, attempt, class};
@@ -12,7 +14,7 @@ use crate::pg::jsonb;
 use crate::pg::memory::Scratch;
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::settings;
-use pgrx::pg_sys;
+use pgrx::{PgSqlErrorCode, pg_sys};
 use std::fs::File;
 use std::io::{self, Read};
 use travel_cloudtrail::{Item, SplitError, Splitter};
@@ -20,60 +22,122 @@ use travel_files::content::{self, FileDigest};
 use travel_files::{Content, Stamp};
 
 pg_function!(travel_load_file, pg_finfo_travel_load_file, load_file);
+pg_function!(travel_finish_file, pg_finfo_travel_finish_file, finish_file);
 
-/// What came of a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    Loaded,
-    Failed,
-    /// It was loaded before, by this session or by another one, and only its time has changed.
-    Known,
-}
-
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Loaded => "loaded",
-            Self::Failed => "failed",
-            Self::Known => "known",
-        }
-    }
-}
-
-/// `(target, root, file, refused) -> (outcome, records, inserted, duplicates, skipped)`: loads one file of a tree, and
-/// notes it in the list. A file that was refused is only noted.
+/// `(target, root, file, refused) -> (files, records, inserted, duplicates, skipped, failed)`: loads one file of a tree,
+/// and notes it in the list, or hands it to a worker. A file that was refused is only noted. The counts are those of the
+/// files that are done since the last call.
 fn load_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
     let file = call.text(2)?.ok_or(UsageError::ArgumentNull { name: "file" })?;
     let refused = call.text(3)?;
+    let mut counts = Counts::default();
+    if refused.is_some() || !pool::load(target, root, file)? {
+        let ended = load_one(target, root, file, refused, true)?;
+        Progress::with(|progress| progress.end_file(ended.bytes, ended.records as u64));
+        Progress::tell(0, 0);
+        counts.add(file, ended);
+    }
+    counts.add_ended();
+    counts.row(call)
+}
+
+/// `(target, root)` with the same result: waits until a worker is done with a file, and then loads those files again that
+/// deadlocked with another. The result is NULL if there are no more files.
+fn finish_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
+    let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
+    let mut counts = Counts::default();
+    if pool::wait(target, root)? {
+        counts.add_ended();
+        return counts.row(call);
+    }
+    match Progress::with(|progress| progress.again.pop()) {
+        None => Ok(call.null()),
+        Some(file) => {
+            let ended = load_one(target, root, &file, None, false)?;
+            counts.add(&file, ended);
+            counts.row(call)
+        }
+    }
+}
+
+/// The counts of files that are done.
+#[derive(Default)]
+struct Counts {
+    files: i64,
+    records: i64,
+    inserted: i64,
+    duplicates: i64,
+    skipped: i64,
+    failed: i64,
+}
+
+impl Counts {
+    /// Adds what came of a file.
+    fn add(&mut self, file: &str, ended: Ended) {
+        match ended.outcome {
+            Outcome::Loaded => self.files += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Known => {}
+            Outcome::Deadlocked => Progress::with(|progress| progress.again.push(file.to_owned())),
+        }
+        self.records += ended.records;
+        self.inserted += ended.inserted;
+        self.duplicates += ended.duplicates;
+        self.skipped += ended.skipped;
+    }
+
+    /// Adds what came of the files that workers are done with.
+    fn add_ended(&mut self) {
+        for (file, ended) in pool::ended() {
+            self.add(&file, ended);
+        }
+    }
+
+    fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
+        let mut row = RowWriter::<6>::new();
+        for count in
+            [self.files, self.records, self.inserted, self.duplicates, self.skipped, self.failed]
+        {
+            row.i64(Some(count));
+        }
+        row.finish(*call.site_cache(|| RowType::of_call(call))?)
+    }
+}
+
+/// Loads one file of a tree, and notes it in the list. A file that was refused is only noted. With `may_try_again`, a
+/// deadlock is not noted as the file's failure.
+pub fn load_one(
+    target: pg_sys::Oid,
+    root: &str,
+    file: &str,
+    refused: Option<&str>,
+    may_try_again: bool,
+) -> Result<Ended, TravelError> {
     let tree = begin::open(root)?;
     let path = tree.path_of(file);
     let list = match FileList::find(target)? {
         Some(list) => list,
         None => FileList::create(target)?,
     };
-    list.lock();
+    list.lock_file(&path);
     let opened = match refused {
         Some(why) => Err(why.to_owned()),
         None => tree.open_file(file).map_err(|refusal| refusal.to_string()),
     };
-    let mut ingested = Ingested::default();
-    let (outcome, bytes) = match opened {
+    match opened {
         Err(why) => {
             fail(&list, &path, None, why);
-            (Outcome::Failed, 0)
+            Ok(Ended { outcome: Outcome::Failed, ..Ended::default() })
         }
-        Ok((file, stamp)) => (load(target, &list, &path, file, stamp, &mut ingested)?, stamp.size),
-    };
-    Progress::with(|progress| progress.end_file(bytes, ingested.records as u64));
-    Progress::tell(0, 0);
-    let mut row = RowWriter::<5>::new();
-    row.text(Some(outcome.as_str()));
-    for count in [ingested.records, ingested.inserted, ingested.duplicates(), ingested.skipped] {
-        row.i64(Some(count));
+        Ok((file, stamp)) => {
+            let mut ended = load(target, &list, &path, file, stamp, may_try_again)?;
+            ended.bytes = stamp.size;
+            Ok(ended)
+        }
     }
-    row.finish(*call.site_cache(|| RowType::of_call(call))?)
 }
 
 /// Loads an open file, unless it is known.
@@ -83,12 +147,13 @@ fn load(
     path: &str,
     mut file: File,
     stamp: Stamp,
-    ingested: &mut Ingested,
-) -> Result<Outcome, TravelError> {
+    may_try_again: bool,
+) -> Result<Ended, TravelError> {
+    let without_records = |outcome| Ok(Ended { outcome, ..Ended::default() });
     if let Some(entry) = Entry::read(list, path)? {
         // Another session may have loaded it since the files were listed.
         if entry.is_of(stamp) {
-            return Ok(Outcome::Known);
+            return without_records(Outcome::Known);
         }
         if let Some(digest) = entry.digest_of_size(stamp) {
             let found = content::digest_of(&mut file, || {
@@ -96,11 +161,11 @@ fn load(
             });
             if found.is_ok_and(|found| entry::hexadecimal(&found) == digest) {
                 entry::touch(list, path, stamp);
-                return Ok(Outcome::Known);
+                return without_records(Outcome::Known);
             }
             if let Err(error) = io::Seek::rewind(&mut file) {
                 fail(list, path, Some(stamp), content::text_of(&error));
-                return Ok(Outcome::Failed);
+                return without_records(Outcome::Failed);
             }
         }
     }
@@ -119,9 +184,12 @@ fn load(
         Ok((loading.ingested, digest))
     });
     match attempted {
-        Ok((counts, digest)) => {
-            *ingested = counts;
-            Progress::with(|progress| progress.named -= ingested.report_of(path, progress.named));
+        Ok((ingested, digest)) => {
+            let named = Progress::with(|progress| {
+                let named = ingested.report_of(path, progress.named);
+                progress.named -= named;
+                named
+            });
             entry::write(
                 list,
                 &NewEntry {
@@ -135,18 +203,29 @@ fn load(
                     error: None,
                 },
             );
-            Ok(Outcome::Loaded)
+            Ok(Ended {
+                outcome: Outcome::Loaded,
+                records: ingested.records,
+                inserted: ingested.inserted,
+                duplicates: ingested.duplicates(),
+                skipped: ingested.skipped,
+                named,
+                ..Ended::default()
+            })
         }
         Err(Failure::Ours(error)) => match *error {
             TravelError::Files(FilesError::NotLoaded { why, .. }) => {
                 fail(list, path, Some(stamp), why);
-                Ok(Outcome::Failed)
+                without_records(Outcome::Failed)
             }
             other => Err(other),
         },
+        Err(Failure::Raised { code: PgSqlErrorCode::ERRCODE_T_R_DEADLOCK_DETECTED, .. }) if may_try_again => {
+            without_records(Outcome::Deadlocked)
+        }
         Err(Failure::Raised { code, message }) if is_about_file(code) => {
             fail(list, path, Some(stamp), message);
-            Ok(Outcome::Failed)
+            without_records(Outcome::Failed)
         }
         Err(Failure::Raised { code, message }) => {
             Err(FilesError::Stopped { path: path.to_owned(), code, message }.into())
@@ -157,7 +236,7 @@ fn load(
 /// Whether an error may be of this file alone. The others would come again with each file: missing privileges and objects
 /// (42), a transaction that cannot write (25), unsupported features (0A), a full disk or too little memory (53), the end
 /// of the session (57), trouble of the system (58, XX).
-fn is_about_file(code: pgrx::PgSqlErrorCode) -> bool {
+fn is_about_file(code: PgSqlErrorCode) -> bool {
     !matches!(&class(code), b"0A" | b"25" | b"42" | b"53" | b"57" | b"58" | b"XX")
 }
 

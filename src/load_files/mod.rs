@@ -1,7 +1,8 @@
 //! `travel.load_files`: loads files of the server into an events table.
 //!
 //! The procedure is in `sql/71_load_files.sql`. It finds the files, compares them with the list of files that were
-//! loaded before, and loads one after the other, each in a transaction of its own.
+//! loaded before, and loads each in a transaction of its own: one after the other, or several side by side in worker
+//! processes.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -9,8 +10,10 @@
 //! | [`file`] | loads one file: its records are split, parsed and inserted in batches |
 //! | [`entry`] | the entry of a file in the list |
 //! | [`progress`] | the notices about the progress of a call |
+//! | [`workers`] | the worker processes of a call |
 
 mod begin;
 mod entry;
 mod file;
 mod progress;
+mod workers;

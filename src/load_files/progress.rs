@@ -1,7 +1,7 @@
 //! The progress of a call of `travel.load_files`, and the notices about it.
 
 use crate::pg::report::Report;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 /// The time between two notices.
@@ -13,6 +13,8 @@ const NAMED_SKIPS: usize = 20;
 thread_local! {
     /// The call that is in progress, or the last one.
     static CALL: RefCell<Progress> = RefCell::new(Progress::new());
+    /// Where a worker passes its progress on.
+    static LISTENER: Cell<Option<fn(u64, u64)>> = const { Cell::new(None) };
 }
 
 /// What a call has done, and what is left.
@@ -29,6 +31,8 @@ pub struct Progress {
     records: u64,
     /// How many skipped records may still be named.
     pub named: usize,
+    /// The files that deadlocked with another transaction. They are tried once more.
+    pub again: Vec<String>,
 }
 
 impl Progress {
@@ -43,6 +47,7 @@ impl Progress {
             bytes_done: 0,
             records: 0,
             named: NAMED_SKIPS,
+            again: Vec::new(),
         }
     }
 
@@ -63,8 +68,17 @@ impl Progress {
         self.records += records;
     }
 
-    /// Sends a notice if the last one is long ago. `bytes` and `records` are those of the file that is being read.
+    /// From now on, [`Progress::tell`] calls this function and sends no notices.
+    pub fn pass_on(to: fn(u64, u64)) {
+        LISTENER.set(Some(to));
+    }
+
+    /// Sends a notice if the last one is long ago. `bytes` and `records` are those of the files that are being read.
     pub fn tell(bytes: u64, records: u64) {
+        if let Some(listener) = LISTENER.get() {
+            listener(bytes, records);
+            return;
+        }
         let now = Instant::now();
         let said = Self::with(|call| {
             (now.duration_since(call.told) >= INTERVAL).then(|| {

@@ -47,6 +47,14 @@ errors! {
             Report::error(Code::ERRCODE_DATA_EXCEPTION, format!("could not load file \"{path}\": {why}"))
                 .hint("No record of the file was loaded. The next call of travel.load_files tries it again."),
 
+        WorkerLost =>
+            Report::error(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "a worker process of travel.load_files ended")
+                .detail("The files that other processes had loaded are loaded.")
+                .hint(
+                    "The log of the server says why it ended. Call travel.load_files again: it continues with the files that \
+                     are not loaded.",
+                ),
+
         /// `code` is that of an error that each further file would raise.
         Stopped { path: String, code: Code, message: String } =>
             Report::error(code, message)
