@@ -129,7 +129,8 @@ impl FileList {
     /// Locks a file of the list until the transaction ends, so no other session loads it meanwhile. Several files share
     /// a lock, because a transaction may load more files than PostgreSQL has room for locks.
     pub fn lock_file(&self, path: &str) {
-        let bucket = path.bytes().fold(0_u16, |hash, byte| hash.wrapping_mul(31).wrapping_add(u16::from(byte)));
+        let bucket =
+            path.bytes().fold(0_u16, |hash, byte| hash.wrapping_mul(31).wrapping_add(u16::from(byte)));
         // SAFETY: a plain call. PostgreSQL itself locks no parts of a table in this way.
         unsafe {
             pg_sys::LockDatabaseObject(

@@ -98,9 +98,7 @@ impl Counts {
 
     fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let mut row = RowWriter::<6>::new();
-        for count in
-            [self.files, self.records, self.inserted, self.duplicates, self.skipped, self.failed]
-        {
+        for count in [self.files, self.records, self.inserted, self.duplicates, self.skipped, self.failed] {
             row.i64(Some(count));
         }
         row.finish(*call.site_cache(|| RowType::of_call(call))?)

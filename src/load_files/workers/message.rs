@@ -84,7 +84,10 @@ impl<'t> Told<'t> {
                 let counts = [ended.records, ended.inserted, ended.duplicates, ended.skipped];
                 let [records, inserted, duplicates, skipped] = counts.map(|count| count as u64);
                 let outcome = ended.outcome as u64;
-                message(ENDED, &[outcome, ended.bytes, records, inserted, duplicates, skipped, ended.named as u64])
+                message(
+                    ENDED,
+                    &[outcome, ended.bytes, records, inserted, duplicates, skipped, ended.named as u64],
+                )
             }
             Self::Report(report) => report.to_vec(),
         }

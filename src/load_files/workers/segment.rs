@@ -63,7 +63,8 @@ impl Segment {
         // SAFETY: sizes are estimated in the way of PostgreSQL's parallel queries, and each part is written within its
         // size. The memory stays mapped until it is detached.
         unsafe {
-            let (libraries, settings) = (pg_sys::EstimateLibraryStateSpace(), pg_sys::EstimateGUCStateSpace());
+            let (libraries, settings) =
+                (pg_sys::EstimateLibraryStateSpace(), pg_sys::EstimateGUCStateSpace());
             let sizes = [size_of::<Start>(), root.len(), libraries, settings, QUEUE, QUEUE];
             let mut estimate = pg_sys::shm_toc_estimator { space_for_chunks: 0, number_of_keys: PARTS };
             estimate.space_for_chunks = sizes.iter().map(|size| aligned(*size)).sum();
@@ -128,7 +129,8 @@ impl Segment {
     /// The folder whose files are loaded.
     pub fn root(&self) -> String {
         // SAFETY: `create` wrote a text of this length.
-        let bytes = unsafe { std::slice::from_raw_parts(self.part(Part::Root).cast::<u8>(), self.start().root) };
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.part(Part::Root).cast::<u8>(), self.start().root) };
         String::from_utf8_lossy(bytes).into_owned()
     }
 

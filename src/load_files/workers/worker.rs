@@ -38,6 +38,7 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
     // started it, as its settings say.
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| pq_redirect_to_shm_mq(segment.memory(), told.end())) };
     TOLD.set(Some(told));
+    keep_freed_memory();
     become_session(&segment);
     let root = segment.root();
     // An error ends the process, after it was reported.
@@ -47,6 +48,25 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
             if run(segment.start().target, &root, &job).is_err() {
                 return;
             }
+        }
+    }
+}
+
+/// Lets the C library keep the memory that each batch of records frees for the next one. It would give blocks of this size
+/// back to the system, which then clears them page by page.
+fn keep_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    {
+        const M_TRIM_THRESHOLD: c_int = -1;
+        const M_MMAP_THRESHOLD: c_int = -3;
+        unsafe extern "C" {
+            /// malloc.h
+            fn mallopt(parameter: c_int, value: c_int) -> c_int;
+        }
+        // SAFETY: sets two numbers of the C library. This process has only one thread.
+        unsafe {
+            mallopt(M_TRIM_THRESHOLD, 64 << 20);
+            mallopt(M_MMAP_THRESHOLD, 32 << 20);
         }
     }
 }
@@ -83,7 +103,8 @@ fn run(target: pg_sys::Oid, root: &str, job: &Job) -> Result<(), Detached> {
     }
     Progress::begin();
     Progress::with(|progress| progress.named = job.named);
-    let ended = load_one(target, root, job.file, None, true).unwrap_or_else(|error| TravelError::raise(error));
+    let ended =
+        load_one(target, root, job.file, None, true).unwrap_or_else(|error| TravelError::raise(error));
     // SAFETY: the end of the transaction above.
     unsafe {
         pg_sys::PopActiveSnapshot();
