@@ -21,6 +21,8 @@ set -u
 LC_ALL=C
 PGCLIENTENCODING=UTF8
 export LC_ALL PGCLIENTENCODING
+# With it, cd prints a path.
+unset CDPATH
 
 fail() {
     printf 'load-s3.sh: %s\n' "$1" >&2
@@ -57,35 +59,50 @@ identity=$(printf '%s\n' "$query" | run_psql --set=ON_ERROR_STOP=1 ${1+"$@"}) ||
 loaded="${list_folder:-$folder}/.loaded-$identity"
 touch "$loaded" || fail "cannot write the list of loaded files: $loaded"
 
-# One line a file: size, time and path.
+# One line a file: size, time and path. A path with a line break would be two.
+line_break='
+'
 if stat -c %Y / >/dev/null 2>&1; then
     with_lines() { "$@" -exec stat -c '%s %Y %n' {} +; }
 else
     with_lines() { "$@" -exec stat -f '%z %m %N' {} +; }
 fi
-with_lines find "$folder" -type f \( -name '*.json' -o -name '*.json.gz' \) \
-    \( -path '*/CloudTrail/*' -o ! -path '*/AWSLogs/*' \) >"$work/found" || fail "cannot read all of $folder"
+of_trail() {
+    find "$folder" -type f \( -name '*.json' -o -name '*.json.gz' \) \
+        \( -path '*/CloudTrail/*' -o ! -path '*/AWSLogs/*' \) "$@"
+}
+with_lines of_trail ! -path "*$line_break*" >"$work/found" || fail "cannot read all of $folder"
+of_trail -path "*$line_break*" -exec printf 'not loaded, because its path has a line break: %s\n' {} \; >"$work/odd"
 sort "$work/found" >"$work/files"
 sort "$loaded" | comm -12 - "$work/files" >"$work/known"
 # In the order of their paths, which contain the time.
 comm -13 "$work/known" "$work/files" | sort -t ' ' -k 3 >"$work/new"
 count=$(lines "$work/new")
 
+# The largest content of a file, in bytes. psql holds all of it in memory, and a small packed file can have an enormous
+# content.
+largest=268435456
+
 # The commands of psql for each file. The path comes first, on the stream of messages. The shell that psql starts finds
 # out whether all of the file can be read, and then reads it.
 commands() {
-    awk -v quote="'" '{
+    # The options of psql may have changed this.
+    printf '\\set AUTOCOMMIT on\n'
+    awk -v quote="'" -v largest="$largest" '{
         sub(/^[0-9]+ [0-9]+ /, "")
         is_packed = /\.gz$/
+        content = (is_packed ? "gzip -dc" : "cat") " <\"$LOADED_FILE\""
         gsub(/\\/, "\\\\&")
         gsub(quote, quote quote)
         print "\\set path " quote $0 quote
         print "\\warn @ :path"
         print "\\setenv LOADED_FILE :path"
-        print "\\set is_whole `" (is_packed ? "gzip -t" : "cat") " <\"$LOADED_FILE\" >/dev/null && echo on ||" \
-            " echo off`"
+        print "\\set is_whole `if ! " (is_packed ? "gzip -t" : "cat") " <\"$LOADED_FILE\" >/dev/null; then echo off;" \
+            " elif [ $(( $(" content " | head -c " largest + 1 " | wc -c) )) -gt " largest " ];" \
+            " then echo off; echo \"its content is larger than " largest " bytes\" >&2; else echo on; fi`"
         print "\\if :is_whole"
-        print "\\set body `" (is_packed ? "gzip -dc" : "cat") " <\"$LOADED_FILE\"`"
+        # psql would end the text at a NUL character. Neither character is allowed in JSON.
+        print "\\set body `" content " | tr \"\\000\" \"\\001\"`"
         print "SELECT " NR ", i.* FROM travel.ingest(:" quote "target" quote "::regclass, :" quote "body" quote ") AS i;"
         print "\\endif"
     }' "$work/new"
@@ -131,6 +148,7 @@ awk -v files=$((count - failed)) -v failed="$failed" -v known="$(lines "$work/kn
         printf "%d records, %d inserted, %d duplicates, %d skipped\n", records, inserted, duplicates, skipped
     }' "$work/counts"
 [ "$status" = 0 ] || fail "psql ended with the status $status, and $failed files are not loaded" 3
-[ "$failed" != 0 ] || exit 0
+cat "$work/odd" >&2
+[ "$failed" != 0 ] || [ -s "$work/odd" ] || exit 0
 sed 's/^[0-9]* [0-9]* /not loaded: /' "$work/bad" >&2
 exit 1

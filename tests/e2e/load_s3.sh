@@ -92,6 +92,43 @@ SAID=$("$ROOT/scripts/load-s3.sh" -s "$SCRATCH/lists" "$SCRATCH/plain" cloudtrai
 same 'outside' '1 files loaded, 0 loaded before, 0 failed: 1 records, 1 inserted, 0 duplicates, 0 skipped' "$SAID"
 same 'the lists' '1 0' "$(find "$SCRATCH/lists" -type f | wc -l) $(find "$SCRATCH/plain" -name '.*' -type f | wc -l)"
 
+rule 'a NUL character hides nothing that comes after it'
+mkdir "$SCRATCH/nul"
+{ record nul1 good; printf '\n\0\n'; record nul2 good; echo; } >"$SCRATCH/nul/lines.json"
+{ file nul3 good; printf '\0'; } >"$SCRATCH/nul/end.json"
+SAID=$("$ROOT/scripts/load-s3.sh" "$SCRATCH/nul" cloudtrail --username=loader 2>"$SCRATCH/messages")
+same 'the summary' '2 files loaded, 0 loaded before, 0 failed: 5 records, 3 inserted, 0 duplicates, 2 skipped' "$SAID"
+holds 'the reason is given' grep -q '/lines\.json: WARNING:  skipped document: it cannot be read as JSON' "$SCRATCH/messages"
+
+rule 'a file whose content is too large for psql is named, and the rest is loaded'
+mkdir "$SCRATCH/large"
+head -c 300000000 /dev/zero | tr '\0' ' ' | gzip >"$SCRATCH/large/a.json.gz"
+file large good >"$SCRATCH/large/b.json"
+status=0
+SAID=$("$ROOT/scripts/load-s3.sh" "$SCRATCH/large" cloudtrail --username=loader 2>"$SCRATCH/messages") || status=$?
+same 'the status' 1 "$status"
+same 'the summary' '1 files loaded, 0 loaded before, 1 failed: 1 records, 1 inserted, 0 duplicates, 0 skipped' "$SAID"
+holds 'the reason is given' grep -q '/a\.json\.gz: its content is larger than' "$SCRATCH/messages"
+
+rule 'a path with a line break is named, and leads to no other file'
+mkdir -p "$SCRATCH/odd/a
+1 1 $SCRATCH/elsewhere" "$SCRATCH/elsewhere"
+file inside good >"$SCRATCH/odd/a
+1 1 $SCRATCH/elsewhere/x.json"
+file outside good >"$SCRATCH/elsewhere/x.json"
+status=0
+SAID=$("$ROOT/scripts/load-s3.sh" "$SCRATCH/odd" cloudtrail --username=loader 2>"$SCRATCH/messages") || status=$?
+same 'the status' 1 "$status"
+holds 'it is named' grep -q 'not loaded, because its path has a line break: .*/odd/a' "$SCRATCH/messages"
+same 'events' 0 "$(ask "SELECT count(*) FROM cloudtrail WHERE event_id IN ('inside', 'outside')")"
+
+rule 'options of psql and the environment do not change what is committed and found'
+mkdir "$SCRATCH/options"
+file options good >"$SCRATCH/options/x.json"
+SAID=$(cd "$SCRATCH" && CDPATH=. "$ROOT/scripts/load-s3.sh" options cloudtrail --username=loader --set=AUTOCOMMIT=off)
+same 'the summary' '1 files loaded, 0 loaded before, 0 failed: 1 records, 1 inserted, 0 duplicates, 0 skipped' "$SAID"
+same 'it is committed' 1 "$(ask "SELECT count(*) FROM cloudtrail WHERE event_id = 'options'")"
+
 rule 'it runs with the stat of BSD and macOS'
 mkdir "$SCRATCH/bsd"
 cat >"$SCRATCH/bsd/stat" <<'END'
