@@ -116,6 +116,7 @@ fn visit_text(text: &str, each: &mut impl FnMut(Node)) -> Found {
         return Found::Other;
     }
     travel_cloudtrail::document_texts(text).fold(Found::Other, |found, document| {
+        pgrx::check_for_interrupts!();
         let Some(datum) = document.ok().and_then(|text| jsonb::of_json(text).ok()) else { return found };
         // SAFETY: a jsonb that was just made.
         found.and(visit(unsafe { Node::of(datum) }, each))

@@ -299,7 +299,8 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     datum.ok_or_else(|| "it is NULL".to_owned())
 }
 
-/// Classes 22 (data) and 54 (limits of the program: nested too deeply, too many keys).
+/// Classes 22 (data) and 54 (limits of the program: nested too deeply, too many keys), and the internal error that an
+/// allocation of more than 1 GB is: an array of 17 million numbers takes it.
 fn is_about_text(code: PgSqlErrorCode) -> bool {
-    matches!(&class(code), b"22" | b"54")
+    matches!(&class(code), b"22" | b"54") || code == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR
 }

@@ -158,14 +158,23 @@ pub(crate) struct Documents<'t> {
     line: usize,
     /// Whether a line was seen that is a document. Only then is it known where to continue after an invalid one.
     one_a_line: bool,
+    /// How many bytes may still be read in vain. A line that opens a bracket is read on to the end of the text, and the
+    /// next line may be another one. After that, a document that begins in a line must end in it.
+    patience: usize,
+    /// The bytes that are left of the line, if they were counted.
+    left_of_line: usize,
 }
+
+/// How many times the length of a text is read in vain. An invalid line costs itself and rarely more than two others.
+const PATIENCE: usize = 4;
 
 impl<'t> Iterator for Documents<'t> {
     type Item = Result<(&'t [u8], usize), JsonError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         self.skip_blanks();
-        let mut stream = serde_json::Deserializer::from_slice(self.rest).into_iter::<IgnoredAny>();
+        let text = if self.patience > 0 { self.rest } else { self.rest_of_line() };
+        let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<IgnoredAny>();
         let result = stream.next()?;
         let length = stream.byte_offset();
         let before = self.line;
@@ -176,6 +185,7 @@ impl<'t> Iterator for Documents<'t> {
                 Ok((text, before))
             }
             Err(error) => {
+                self.patience = self.patience.saturating_sub(offset(text, &error));
                 let skipped = self.skip_broken();
                 // The error is reported in the line that contains it, not in the next line, where the parser noticed
                 // it.
@@ -188,7 +198,8 @@ impl<'t> Iterator for Documents<'t> {
 
 impl<'t> Documents<'t> {
     pub(crate) fn new(text: &'t [u8]) -> Self {
-        Self { rest: without_mark(text), line: 0, one_a_line: false }
+        let patience = PATIENCE.saturating_mul(text.len());
+        Self { rest: without_mark(text), line: 0, one_a_line: false, patience, left_of_line: 0 }
     }
 
     fn skip_blanks(&mut self) {
@@ -202,12 +213,26 @@ impl<'t> Documents<'t> {
         self.advance(if self.one_a_line { line.len() } else { self.rest.len() })
     }
 
+    fn rest_of_line(&mut self) -> &'t [u8] {
+        if self.left_of_line == 0 {
+            self.left_of_line = split_line(self.rest).0.len();
+        }
+        self.rest.get(..self.left_of_line).unwrap_or(self.rest)
+    }
+
     fn advance(&mut self, length: usize) -> &'t [u8] {
+        self.left_of_line = self.left_of_line.saturating_sub(length);
         let (read, rest) = self.rest.split_at_checked(length).unwrap_or((self.rest, &[]));
         self.line += read.iter().filter(|byte| **byte == b'\n').count();
         self.rest = rest;
         read
     }
+}
+
+/// Where an error was noticed in a text.
+fn offset(text: &[u8], error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>() + error.column()
 }
 
 /// The first line, and the rest of the text.
@@ -220,8 +245,10 @@ fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
+/// Whether nothing but blanks follows in the line.
 fn ends_line(text: &[u8]) -> bool {
-    split_line(text).0.trim_ascii().is_empty()
+    let next = text.iter().find(|byte| **byte == b'\n' || !byte.is_ascii_whitespace());
+    next.is_none_or(|byte| *byte == b'\n')
 }
 
 /// Returns whether a document is an object. A number alone may be a line of an invalid array.

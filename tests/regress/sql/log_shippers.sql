@@ -50,5 +50,13 @@ SELECT source_kind, status, events FROM travel.coverage('shipments', columns => 
 DELETE FROM shipments WHERE n = 9;
 SELECT travel.columns_for('shipments') AS columns;
 
+-- A text whose lines all begin a list is read in a time that is proportional to its length, and its reading can be
+-- canceled. One with more elements than jsonb can have is no document.
+SET statement_timeout = '1min';
+SELECT count(*) FROM travel_internal.each_record('{}' || E'\n' || repeat(E'[\n', 400000));
+SELECT count(*) FROM travel_internal.each_record(repeat('{"eventID": "e", "eventName": "n"}', 50000));
+SELECT travel.try_jsonb('[' || repeat('1,', 17000000) || '1]') IS NULL AS is_null;
+RESET statement_timeout;
+
 SET client_min_messages = warning;
 DROP SCHEMA shippers CASCADE;

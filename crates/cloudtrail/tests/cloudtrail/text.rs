@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 use travel_cloudtrail::{
     EventError, document_texts, documents, for_each_event, read_json, replace_escapes, replace_nul,
@@ -181,4 +183,34 @@ fn the_caller_can_stop() {
         Err("stop")
     });
     assert_eq!((outcome, calls), (Err("stop"), 1));
+}
+
+/// A reader whose time grows with the square of the length takes minutes here.
+#[test]
+fn the_time_to_read_a_text_is_proportional_to_its_length() {
+    for (head, unit) in
+        [("{}\n", "[\n"), ("{}\n", "{\"a\":[\n"), ("{}\n", "[[{}]\n"), ("", "{}"), ("{}\n", "{} x {}")]
+    {
+        let text = format!("{head}{}", unit.repeat((1 << 20) / unit.len()));
+        let start = Instant::now();
+        let read = document_texts(&text).count();
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?} for {unit:?}", start.elapsed());
+        assert!(read >= 1, "{unit:?}");
+    }
+}
+
+#[test]
+fn many_broken_lines_hide_no_document() {
+    let lines =
+        |broken: &str| format!("{{\"n\":0}}\n{}{{\"n\":1}} {{\"n\":2}}\n{{\"n\":3}}", broken.repeat(1000));
+    for broken in ["[\n", "{\"a\":[1,\n", "{\"a\":\"cut\n", "x\n"] {
+        let read = read(&lines(broken));
+        let good: Vec<&Value> = read.iter().filter_map(|document| document.as_ref().ok()).collect();
+        assert_eq!(
+            good,
+            [&json!({"n": 0}), &json!({"n": 1}), &json!({"n": 2}), &json!({"n": 3})],
+            "{broken:?}"
+        );
+        assert_eq!(read.len(), 1004, "{broken:?}");
+    }
 }
