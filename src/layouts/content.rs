@@ -19,7 +19,7 @@ pub enum Content {
 /// How many rows are read.
 const ROWS: usize = 10;
 
-/// The longest value that is read, in bytes as stored.
+/// The longest value that is read, in bytes. A text that is stored in this size can be a hundred times as long.
 const LONGEST: usize = 8 << 20;
 
 /// Reads a few rows with the privileges of the current role. An error, such as that of a view whose function fails, is
@@ -74,11 +74,11 @@ fn query(source: &Source, columns: &[&str]) -> String {
     };
     let kinds = list(&|number, name| {
         let is_jsonb = source.column(name).is_some_and(|column| base_type(column.oid) == pg_sys::JSONBOID);
-        let converted = if is_jsonb { "jsonb" } else { "text" };
-        let name = quoted(name);
+        let (size, converted) = if is_jsonb { ("pg_column_size", "jsonb") } else { ("octet_length", "text") };
+        let value = format!("s.{}::{converted}", quoted(name));
         format!(
-            "travel_internal.document_kind(CASE WHEN pg_catalog.pg_column_size(s.{name}) < {LONGEST} \
-             THEN s.{name}::{converted} END) AS kind_{number}"
+            "travel_internal.document_kind(CASE WHEN pg_catalog.{size}({value}) < {LONGEST} THEN {value} END) \
+             AS kind_{number}"
         )
     });
     let all = list(&|number, _| {

@@ -2,10 +2,11 @@
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function, varlena_bytes};
-use crate::pg::jsonb;
+use crate::pg::jsonb::{self, Node};
 use crate::pg::memory::varlena;
 use pgrx::pg_sys;
 use std::cell::RefCell;
+use travel_cloudtrail::{Json, Kind, is_json_struct};
 
 pg_function!(travel_struct_text, pg_finfo_travel_struct_text, struct_text);
 
@@ -48,8 +49,14 @@ fn struct_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn read(text: &str) -> Option<pg_sys::Datum> {
-    let value = travel_cloudtrail::struct_text(text);
-    let jsonb = value.and_then(|value| jsonb::of_json(&value.to_string()).ok());
+    // SAFETY: a jsonb that was just made.
+    let is_object = |datum: &pg_sys::Datum| unsafe { Node::of(*datum) }.kind() == Kind::Object;
+    // JSON may have any length, so it is read in PostgreSQL's memory.
+    let jsonb = if is_json_struct(text) {
+        jsonb::of_json(text).ok().filter(is_object)
+    } else {
+        travel_cloudtrail::struct_text(text).and_then(|value| jsonb::of_json(&value.to_string()).ok())
+    };
     if text.len() <= LONGEST {
         LAST.with_borrow_mut(|last| {
             last.next = (last.next + 1) % TEXTS;

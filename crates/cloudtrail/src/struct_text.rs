@@ -22,25 +22,25 @@ const DEEPEST: usize = 32;
 /// How many values may begin as JSON does and turn out to be something else. Each may cost a look at the whole text.
 const JSON_MISTAKES: usize = 8;
 
-/// The longest text in the form without quotes, in bytes.
+/// The longest text, in bytes. What is read of a text takes many times its size.
 const LONGEST: usize = 1 << 20;
 
 /// Reads a structure: a JSON object, or `{k=v}`, whose values are texts, structures, lists or null. `None` if the text
 /// has neither form.
 pub fn struct_text(text: &str) -> Option<Value> {
-    if is_json(text) {
-        return read_json(text.as_bytes()).ok().filter(Value::is_object);
-    }
     let text = text.trim_ascii();
     if text.len() > LONGEST {
         return None;
+    }
+    if is_json_struct(text) {
+        return read_json(text.as_bytes()).ok().filter(Value::is_object);
     }
     let inside = text.strip_prefix('{')?.strip_suffix('}')?;
     Reader { text: inside, parts: parts(inside.as_bytes()) }.structure(0..inside.len(), 0)
 }
 
 /// Returns whether a text that begins with a brace begins as JSON does.
-fn is_json(text: &str) -> bool {
+pub fn is_json_struct(text: &str) -> bool {
     let inside = text.trim_ascii_start().strip_prefix('{').unwrap_or_default();
     inside.trim_ascii_start().starts_with('"') || inside.trim_ascii() == "}"
 }

@@ -21,6 +21,9 @@ use std::ops::Range;
 /// The longest text, in bytes. What is kept of a text takes many times its size.
 pub const LONGEST_TEXT: usize = 8 << 20;
 
+/// The most members and elements. Each takes 64 bytes and more, and as little as two bytes of a text.
+const MOST_MEMBERS: usize = 1 << 19;
+
 /// The deepest value. Reading and writing call themselves for each level.
 const DEEPEST: usize = 64;
 
@@ -99,6 +102,12 @@ impl Builder {
         self.members.clear();
         self.unescaped.clear();
         self.out.clear();
+    }
+
+    /// Adds a member to those that are being read. `None` if there are too many.
+    fn push(&mut self, member: Member) -> Option<()> {
+        let has_room = self.open.len() + self.members.len() < MOST_MEMBERS;
+        has_room.then(|| self.open.push(member))
     }
 
     fn bytes<'b>(&'b self, text: &'b [u8], part: Text) -> &'b [u8] {

@@ -51,7 +51,7 @@ impl Parser<'_> {
                 self.at += 1;
                 let value = self.value(depth)?;
                 let order = Member::order(self.builder.bytes(self.text, key));
-                self.builder.open.push(Member { order, key, value });
+                self.builder.push(Member { order, key, value })?;
                 if self.is_last(b'}')? {
                     break;
                 }
@@ -70,7 +70,7 @@ impl Parser<'_> {
             loop {
                 let value = self.value(depth)?;
                 let key = Text { start: 0, length: 0, is_unescaped: false };
-                self.builder.open.push(Member { order: 0, key, value });
+                self.builder.push(Member { order: 0, key, value })?;
                 if self.is_last(b']')? {
                     break;
                 }

@@ -59,12 +59,16 @@ fn what_postgresql_must_read_is_left_to_it() {
     ] {
         assert_eq!(build(text), None, "{text}");
     }
+    // What is kept of a text is bounded.
+    assert_eq!(build(&format!("[{}1]", "1,".repeat(600_000))), None);
+    assert_eq!(build(&format!("{{{}\"a\":1}}", "\"a\":1,".repeat(600_000))), None);
     assert_eq!(build(&format!("{}{}", "[".repeat(65), "]".repeat(65))), None);
     assert!(build(&format!("{}{}", "[".repeat(64), "]".repeat(64))).is_some());
 }
 
 #[test]
 fn everything_else_is_built() {
+    assert!(build(&format!("[{}1]", "1,".repeat(500_000))).is_some());
     for text in [
         "[]",
         "{}",

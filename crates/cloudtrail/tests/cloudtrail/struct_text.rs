@@ -127,6 +127,15 @@ fn json_that_is_broken_many_times_is_read_as_text() {
     assert_eq!(struct_text(&format!("{{{broken}c=2}}")), Some(json!({"a": "{\"b\":[1", "c": "2"})));
 }
 
+#[test]
+fn a_text_that_is_longer_than_any_record_is_none() {
+    for (before, after) in [("{a=", "}"), ("{\"a\":\"", "\"}")] {
+        let text = |length: usize| format!("{before}{}{after}", "x".repeat(length));
+        assert!(struct_text(&text(1_000_000)).is_some());
+        assert_eq!(struct_text(&text(2_000_000)), None);
+    }
+}
+
 /// What [`struct_text`] reads, as Java writes it.
 fn java(value: &Value) -> String {
     match value {
