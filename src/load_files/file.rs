@@ -248,10 +248,11 @@ fn fail(list: &FileList, path: &str, stamp: Option<Stamp>, why: String) {
     TravelError::from(FilesError::NotLoaded { path: path.to_owned(), why }).warn("");
 }
 
-/// The content of a file. A cancel ends the reading of it.
-struct Cancelable(Content<File>);
+/// A file, or its content. A cancel ends the reading of it. Compressed data may have no content for a long way, and a small
+/// part of it may have much.
+struct Cancelable<R>(R);
 
-impl Read for Cancelable {
+impl<R: Read> Read for Cancelable<R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         pgrx::check_for_interrupts!();
         self.0.read(into)
@@ -275,12 +276,13 @@ struct Loading<'l> {
 impl Loading<'_> {
     /// Inserts the records of the file and returns its digest.
     fn run(&mut self, file: File) -> Result<FileDigest, TravelError> {
-        let content = Content::of(file, settings::max_decompressed_mb());
+        let content = Content::of(Cancelable(file), settings::max_decompressed_mb());
         let mut splitter = Splitter::new(Cancelable(content.map_err(|error| self.unreadable(&error))?));
         let mut position = 0;
         jsonb::take_replaced();
         loop {
             self.parsing.reset();
+            pgrx::check_for_interrupts!();
             let broken = match splitter.next_item() {
                 Ok(None) => break,
                 Ok(Some(Item::Document(text))) => self.document(text)?,

@@ -35,13 +35,20 @@ ask "$(call files)" >/dev/null
 same 'transactions' "$all|40" "$(ask 'SELECT count(*), count(DISTINCT ingest_xid) FROM files')"
 
 rule 'a call that is canceled ends within 250 ms, whatever it does'
-# A file of 2 GB of blanks, one of one endless record, and one of many records.
-mkdir -p "$SERVER_DIR/files/blanks" "$SERVER_DIR/files/records"
+# A file of 2 GB of blanks, one of many records, one of 17 million compressed parts without content, and one of small
+# documents that are not from CloudTrail.
+mkdir -p "$SERVER_DIR/files"/{blanks,records,parts,others}
+printf '' | gzip >"$SERVER_DIR/files/parts/p.json.gz"
+for ((doubled = 0; doubled < 24; doubled++)); do
+    cat "$SERVER_DIR/files/parts/p.json.gz" "$SERVER_DIR/files/parts/p.json.gz" >"$SCRATCH/parts"
+    mv "$SCRATCH/parts" "$SERVER_DIR/files/parts/p.json.gz"
+done
+yes '{}' | tr -d '\n' | head -c 200000000 >"$SERVER_DIR/files/others/o.json"
 { printf '['; head -c 2000000000 /dev/zero | tr '\0' ' '; } | gzip -1 >"$SERVER_DIR/files/blanks/b.json.gz"
 { printf '['; seq 2000000 | awk '{ printf "{\"eventID\":\"%d\",\"eventTime\":\"2026-03-02T09:00:00Z\"},\n", $1 }'; } |
     gzip -1 >"$SERVER_DIR/files/records/r.json.gz"
 if is_root; then chown -R postgres "$SERVER_DIR/files"; fi
-for what in blanks records; do
+for what in blanks records parts others; do
     best=99
     for try in 1 2 3 4 5; do
         fresh "canceled_${what}_$try"

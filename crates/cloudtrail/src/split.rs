@@ -65,8 +65,10 @@ pub struct Splitter<R> {
     /// The next byte to look at.
     at: usize,
     has_ended: bool,
-    /// The number of lines before the buffer.
+    /// The number of lines before `counted`.
     lines: u64,
+    /// Up to where in the buffer lines were counted, at most to `kept`.
+    counted: usize,
     /// The lists that are open, the innermost last.
     levels: Vec<Level>,
     next: Next,
@@ -119,6 +121,7 @@ impl<R: Read> Splitter<R> {
             at: 0,
             has_ended: false,
             lines: 0,
+            counted: 0,
             levels: Vec::new(),
             next: Next::ElementOrEnd,
             began: 1,
@@ -146,6 +149,7 @@ impl<R: Read> Splitter<R> {
                 return if is_whole { Ok(None) } else { Err(self.broken("unexpected end of the text")) };
             };
             self.kept = self.at;
+            self.count_lines();
             if self.levels.is_empty() {
                 self.note_start();
                 match first {
@@ -214,7 +218,13 @@ impl<R: Read> Splitter<R> {
 
     /// The line of the next byte to look at, counted from 1.
     pub fn line(&self) -> u64 {
-        self.lines + count_lines(self.buffer.get(..self.at).unwrap_or_default()) + 1
+        self.lines + count_lines(self.buffer.get(self.counted..self.at).unwrap_or_default()) + 1
+    }
+
+    /// Counts the lines before what is kept.
+    fn count_lines(&mut self) {
+        self.lines += count_lines(self.buffer.get(self.counted..self.kept).unwrap_or_default());
+        self.counted = self.kept;
     }
 
     /// Remembers where a document begins.
@@ -501,11 +511,12 @@ impl<R: Read> Splitter<R> {
         if self.has_ended {
             return Ok(false);
         }
-        self.lines += count_lines(self.buffer.get(..self.kept).unwrap_or_default());
+        self.count_lines();
         self.buffer.copy_within(self.kept..self.end, 0);
         self.at -= self.kept;
         self.end -= self.kept;
         self.kept = 0;
+        self.counted = 0;
         if self.buffer.len() - self.end < PORTION {
             self.buffer.resize(self.end + PORTION, 0);
         }
