@@ -23,6 +23,17 @@ pub fn beside(table: pg_sys::Oid, suffix: &str) -> String {
     }
 }
 
+/// The name that [`beside`] returns where no other relation has it.
+pub fn usual(table: pg_sys::Oid, suffix: &str) -> String {
+    let suffix = c_string(suffix);
+    // SAFETY: as in `beside`.
+    unsafe {
+        let name = pg_sys::makeObjectName(pg_sys::get_rel_name(table), std::ptr::null(), suffix.as_ptr());
+        let schema = CStr::from_ptr(pg_sys::get_namespace_name(pg_sys::get_rel_namespace(table)));
+        qualified(&schema.to_string_lossy(), &CStr::from_ptr(name).to_string_lossy())
+    }
+}
+
 /// What a relation is dropped with.
 #[derive(Clone, Copy)]
 pub enum Object {

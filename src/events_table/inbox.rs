@@ -3,7 +3,7 @@
 //! The view reads the table, and thereby names it: PostgreSQL keeps the reference when the table is renamed, and a dump
 //! contains it. It has no rows.
 
-use super::beside::{Object, beside, drop_with};
+use super::beside::{Object, beside, drop_with, usual};
 use super::counts::Ingested;
 use super::ingest::{ingest_documents, ingest_if_cloudtrail};
 use super::insert::Target;
@@ -12,6 +12,7 @@ use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
 use crate::pg::jsonb;
 use crate::pg::memory::{varlena, within};
+use crate::pg::report::Report;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger};
 use pgrx::pg_sys;
@@ -30,10 +31,19 @@ fn create_inbox(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(pg_sys::Datum::from(create(target)?))
 }
 
+/// The name of an inbox is that of the table with this ending.
+const SUFFIX: &str = "inbox";
+
 /// Creates the inbox of a table, in its schema. Dropping the table drops the inbox, and so does dropping the extension.
 pub fn create(table: pg_sys::Oid) -> Result<pg_sys::Oid, TravelError> {
     let table_name = Source::look_at(table)?.name;
-    let name = beside(table, "inbox");
+    let (name, usual) = (beside(table, SUFFIX), usual(table, SUFFIX));
+    if name != usual {
+        Report::notice(format!("inbox of \"{table_name}\" is \"{name}\""))
+            .detail(format!("Another relation has the name \"{usual}\"."))
+            .hint(format!("Insert documents into {name}."))
+            .send();
+    }
     let view = spi::connected(|| {
         let statements = [
             format!("CREATE VIEW {name} AS SELECT NULL::pg_catalog.text AS document FROM {table_name} WHERE false"),
