@@ -141,11 +141,14 @@ said 'list.json: skipped record r: it has no readable eventTime'
 said 'list.json: skipped element 4: it cannot be read as JSON'
 said 'list.json: replaced 1 character with U+FFFD'
 
-rule 'beside the folder CloudTrail of an account, the folders of other services are left out'
-mkdir -p "$tree/AWSLogs/o-a1b2c3d4e5/111122223333/Config/us-east-1"
-printf '{"fileVersion": "1.0", "configurationItems": []}' >"$tree/AWSLogs/o-a1b2c3d4e5/111122223333/Config/us-east-1/c.json"
+rule 'in the folder of an account, the folders of other services are left out'
+# AWS Config has its files beside those of a trail of the account, but not of one of the organization.
+for account in o-a1b2c3d4e5/111122223333 111122223333; do
+    mkdir -p "$tree/AWSLogs/$account/Config/us-east-1"
+    printf '{"fileVersion": "1.0", "configurationItems": []}' >"$tree/AWSLogs/$account/Config/us-east-1/c.json"
+done
 same 'counts' '0|0|0|0|0|0' "$(load "$tree")"
-said 'NOTICE:  1 folders were left out because they are not of CloudTrail'
+said 'NOTICE:  2 folders were left out because they are not of CloudTrail'
 
 rule 'an emptied table loads everything again, and says so'
 ask 'TRUNCATE cloudtrail'

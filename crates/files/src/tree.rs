@@ -53,7 +53,7 @@ pub struct LeftOut {
     pub files: u64,
     /// One of these files.
     pub file: Option<String>,
-    /// Folders beside the folder `CloudTrail` of an account.
+    /// Folders of other services than CloudTrail in the folder of an account.
     pub folders: u64,
     /// One of these folders.
     pub folder: Option<String>,
@@ -134,14 +134,18 @@ impl Tree {
 
     /// Finds all files of the tree, in no particular order. A folder that cannot be read is refused, and the walk goes on.
     pub fn walk(&self, visitor: &mut impl Visitor) -> LeftOut {
-        let mut walk =
-            Walk { root: self.folder.as_ref().map(AsFd::as_fd), left_out: LeftOut::default(), visitor };
+        let mut walk = Walk {
+            root: self.folder.as_ref().map(AsFd::as_fd),
+            root_path: &self.path,
+            left_out: LeftOut::default(),
+            visitor,
+        };
         match &self.folder {
             None => {
                 let found = fs::stat(&*self.path).map(|stat| stamp(&stat)).map_err(io);
                 walk.visitor.found("", found);
             }
-            Some(folder) => walk.folders(folder.as_fd(), &self.path),
+            Some(folder) => walk.folders(folder.as_fd()),
         }
         walk.left_out
     }
@@ -150,6 +154,7 @@ impl Tree {
 /// A walk in progress.
 struct Walk<'t, V> {
     root: Option<BorrowedFd<'t>>,
+    root_path: &'t str,
     left_out: LeftOut,
     visitor: &'t mut V,
 }
@@ -159,15 +164,14 @@ struct Level {
     entries: Dir,
     /// The path within the tree; empty for the tree itself, otherwise with a slash at its end.
     path: String,
-    /// Whether it is the folder of an account that has a folder `CloudTrail`, beside which other services have theirs.
+    /// Whether it is the folder of an account, in which each service has a folder, such as `CloudTrail`.
     is_account: bool,
 }
 
 impl<V: Visitor> Walk<'_, V> {
-    fn folders(&mut self, root: BorrowedFd, root_path: &str) {
-        let name = root_path.rsplit('/').next().unwrap_or_default();
+    fn folders(&mut self, root: BorrowedFd) {
         let mut levels = Vec::new();
-        match level(root, String::new(), name) {
+        match self.level(root, String::new()) {
             Ok(level) => levels.push(level),
             Err(errno) => self.visitor.found("", Err(io(errno))),
         }
@@ -250,7 +254,7 @@ impl<V: Visitor> Walk<'_, V> {
             return None;
         }
         let opened = fs::openat(above, name, OPEN | OFlags::DIRECTORY | OFlags::NOFOLLOW, Mode::empty());
-        match opened.and_then(|folder| level(folder.as_fd(), format!("{path}/"), name)) {
+        match opened.and_then(|folder| self.level(folder.as_fd(), format!("{path}/"))) {
             Ok(level) => Some(level),
             Err(errno) => {
                 self.refuse(&path, errno);
@@ -276,6 +280,21 @@ impl<V: Visitor> Walk<'_, V> {
         }
     }
 
+    /// Begins to read a folder.
+    fn level(&self, folder: BorrowedFd, path: String) -> Result<Level, Errno> {
+        let within = path.trim_end_matches('/').split('/').filter(|name| !name.is_empty());
+        let names: Vec<&str> = self.root_path.split('/').chain(within).collect();
+        let is_number = |name: &&str| name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
+        let has_trail = || {
+            fs::statat(folder, CLOUDTRAIL, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+        };
+        let is_among_logs =
+            || names.iter().rev().take_while(|name| **name != CLOUDTRAIL).any(|name| *name == LOGS);
+        let is_account = names.last().is_some_and(is_number) && (is_among_logs() || has_trail());
+        Ok(Level { entries: Dir::read_from(folder)?, path, is_account })
+    }
+
     fn leave_out_file(&mut self, path: String) {
         self.left_out.files += 1;
         self.left_out.file.get_or_insert(path);
@@ -291,13 +310,9 @@ impl<V: Visitor> Walk<'_, V> {
 
 const CLOUDTRAIL: &str = "CloudTrail";
 
-fn level(folder: BorrowedFd, path: String, name: &str) -> Result<Level, Errno> {
-    let is_number = name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit());
-    let is_account = is_number
-        && fs::statat(folder, CLOUDTRAIL, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory);
-    Ok(Level { entries: Dir::read_from(folder)?, path, is_account })
-}
+/// The folder in which AWS keeps the folders of accounts. An account may have one for each of its trails, and another one
+/// for other services alone.
+const LOGS: &str = "AWSLogs";
 
 /// Opens a path within a folder. No link on the way may lead out of it.
 fn beneath(folder: BorrowedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Refusal> {

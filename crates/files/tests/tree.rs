@@ -138,21 +138,26 @@ fn what_is_not_a_file_is_refused_and_never_opened() {
 }
 
 #[test]
-fn beside_the_folder_cloudtrail_of_an_account_nothing_is_searched() {
+fn in_the_folder_of_an_account_only_the_folder_cloudtrail_is_searched() {
     let folder = folder(&[
         "AWSLogs/o-1/111122223333/CloudTrail/us-east-1/a.json",
         "AWSLogs/o-1/111122223333/CloudTrail-Digest/us-east-1/b.json",
         "AWSLogs/o-1/111122223333/Config/c.json",
         "AWSLogs/444455556666/Config/d.json",
-        "other/CloudTrail/e.json",
-        "other/Config/f.json",
+        "111122223333/CloudTrail/e.json",
+        "111122223333/Config/f.json",
+        "444455556666/2026/g.json",
+        "other/CloudTrail/h.json",
+        "other/Config/i.json",
     ]);
     let (found, left_out) = walk(folder.path());
     let mut names: Vec<&str> = found.keys().filter_map(|path| path.rsplit('/').next()).collect();
     names.sort_unstable();
-    // The second account has no such folder, and the others are not accounts.
-    assert_eq!(names, ["a.json", "d.json", "e.json", "f.json"]);
-    assert_eq!(left_out.folders, 2);
+    // Outside of AWSLogs, a number is an account only if it has such a folder.
+    assert_eq!(names, ["a.json", "e.json", "g.json", "h.json", "i.json"]);
+    assert_eq!(left_out.folders, 4);
+    let (found, left_out) = walk(&folder.path().join("AWSLogs/444455556666"));
+    assert_eq!((found.len(), left_out.folders), (0, 1));
 }
 
 #[test]
