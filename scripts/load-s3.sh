@@ -51,9 +51,13 @@ run_psql() {
 }
 lines() { awk 'END { print NR }' "$1"; }
 
-# A table is known by the cluster, the database and its own number, and by its file: after TRUNCATE it is loaded again.
-query="SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(t.oid))
-    FROM pg_control_system() AS s, pg_database AS d, (SELECT :'target'::regclass::oid AS oid) AS t
+# A table is known by the cluster, the database and its own number, and by its file, or that of its DEFAULT partition:
+# after TRUNCATE it is loaded again.
+query="SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(coalesce(p.partdefid, t.oid)))
+    FROM pg_control_system() AS s
+    CROSS JOIN pg_database AS d
+    CROSS JOIN (SELECT :'target'::regclass::oid AS oid) AS t
+    LEFT JOIN pg_partitioned_table AS p ON p.partrelid = t.oid AND p.partdefid <> 0
     WHERE d.datname = current_database();"
 identity=$(printf '%s\n' "$query" | run_psql --set=ON_ERROR_STOP=1 ${1+"$@"}) || exit 2
 loaded="${list_folder:-$folder}/.loaded-$identity"

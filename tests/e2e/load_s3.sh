@@ -79,6 +79,16 @@ same 'the other database' '8 files loaded, 0 loaded before, 0 failed: 10 records
 ask 'TRUNCATE cloudtrail'
 load 0
 same 'the emptied table' '8 files loaded, 0 loaded before, 0 failed: 10 records, 9 inserted, 0 duplicates, 1 skipped' "$SAID"
+ask "SELECT travel.create_events_table('parts', partitioned => true)" >/dev/null
+parts() { SAID=$("$ROOT/scripts/load-s3.sh" "$organization" parts); }
+parts
+same 'a partitioned table' '1 files loaded, 0 loaded before, 0 failed: 1 records, 1 inserted, 0 duplicates, 0 skipped' "$SAID"
+parts
+same 'again' '0 files loaded, 1 loaded before, 0 failed: 0 records, 0 inserted, 0 duplicates, 0 skipped' "$SAID"
+ask 'TRUNCATE parts'
+parts
+same 'emptied' '1 files loaded, 0 loaded before, 0 failed: 1 records, 1 inserted, 0 duplicates, 0 skipped' "$SAID"
+rm "$organization"/.loaded-*
 rm "$logs"/.loaded-*
 load 0
 same 'without the list' '8 files loaded, 0 loaded before, 0 failed: 10 records, 0 inserted, 9 duplicates, 1 skipped' "$SAID"
