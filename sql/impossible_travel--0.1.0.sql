@@ -394,7 +394,8 @@ COMMENT ON COLUMN travel.layouts.columns IS
 COMMENT ON COLUMN travel.layouts.documentation IS 'Where the tables of the tool are described';
 GRANT SELECT ON travel.layouts TO PUBLIC;
 
--- Tables with the whole record. A column that the tool has beside it is named only where an index on it helps.
+-- Tables with the whole record. Of the columns that the tool has beside it, the time is used, and another one only if
+-- the table has an index that begins with it, or is a foreign table: not every tool fills it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES
@@ -424,7 +425,8 @@ VALUES
      'https://docs.runreveal.com/bring-your-own-cloud/data-model'),
     ('raw_record', 17, 'Fivetran and home-made tables that keep the record in raw, raw_log or raw_event',
      '{raw_event|raw_log|raw,event_time|timestamp,event_name|user_identity.arn|source_ip|source_ip_address}', '{}',
-     '{"record": ["raw_event", "raw_log", "raw"], "event_time": "event_time", "access_key_id": "access_key_id"}',
+     '{"record": ["raw_event", "raw_log", "raw"], "event_time": ["event_time", "timestamp"], '
+     '"access_key_id": "access_key_id"}',
      'https://fivetran.com/docs/connectors/applications/aws-cloudtrail'),
     ('fluent_bit', 18, 'Fluent Bit, output pgsql',
      '{tag,time,data}', '{}',
@@ -471,8 +473,11 @@ CROSS JOIN (
         '"source_identity": ["useridentity.sessioncontext.sourceidentity", '
         '"useridentity.sessionContext.sourceIdentity"], '
         '"invoked_by": ["useridentity.invokedby", "useridentity.invokedBy"], '
-        '"mfa_used": ["additionaleventdata.MFAUsed", "useridentity.sessioncontext.attributes.mfaauthenticated", '
-        '"useridentity.sessionContext.attributes.mfaAuthenticated"], '
+        '"mfa_used": "(CASE WHEN pg_catalog.lower({additionaleventdata.MFAUsed}) = ''yes'' '
+        'OR pg_catalog.lower({useridentity.sessioncontext.attributes.mfaauthenticated|'
+        'useridentity.sessionContext.attributes.mfaAuthenticated}) = ''true'' THEN ''true'' '
+        'ELSE {additionaleventdata.MFAUsed|useridentity.sessioncontext.attributes.mfaauthenticated|'
+        'useridentity.sessionContext.attributes.mfaAuthenticated} END)", '
         '"from_console": "sessioncredentialfromconsole", "vpc_endpoint_id": "vpcendpointid", '
         '"user_agent": "useragent", "error_code": "errorcode", "error_message": "errormessage", '
         '"outcome": ["(travel.outcome({errorcode!}, {eventname}, {eventsource}, {responseelements}, {errormessage}, '
@@ -523,9 +528,11 @@ CROSS JOIN (
         '"source_identity": ["user_identity.sessionContext.sourceIdentity", '
         '"user_identity.session_context.source_identity"], '
         '"invoked_by": ["user_identity.invokedBy", "user_identity.invoked_by", "invoked_by"], '
-        '"mfa_used": "({mfa_used|additional_event_data.MFAUsed|'
-        'user_identity.sessionContext.attributes.mfaAuthenticated|'
-        'user_identity.session_context.attributes.mfa_authenticated})", '
+        '"mfa_used": "(CASE WHEN pg_catalog.lower({additional_event_data.MFAUsed}) = ''yes'' '
+        'OR pg_catalog.lower({user_identity.sessionContext.attributes.mfaAuthenticated|'
+        'user_identity.session_context.attributes.mfa_authenticated}) = ''true'' THEN ''true'' '
+        'ELSE {additional_event_data.MFAUsed|user_identity.sessionContext.attributes.mfaAuthenticated|'
+        'user_identity.session_context.attributes.mfa_authenticated} END)", '
         '"from_console": "session_credential_from_console", "vpc_endpoint_id": "vpc_endpoint_id", '
         '"user_agent": "user_agent", "error_code": "error_code", "error_message": "error_message", '
         '"outcome": ["(travel.outcome({error_code!}, {event_name}, {event_source}, {response_elements}, '
@@ -590,13 +597,18 @@ VALUES (
     'travel.session_name({actor.user.type}, {actor.user.name}, '
     'CASE WHEN {actor.user.uuid} <> '''' THEN {actor.user.uid} ELSE {actor.user.uid_alt} END, '
     '{actor.user.uuid|actor.user.uid}), {actor.session.issuer}))", '
-    '"access_key_id": "actor.user.credential_uid", "issued_access_key_id": "session.credential_uid", '
+    '"access_key_id": "actor.user.credential_uid", '
+    '"issued_access_key_id": "(coalesce(nullif({session.credential_uid}, ''''), '
+    'travel.struct_text({api.response.data}) -> ''credentials'' ->> ''accessKeyId''))", '
     '"session_issuer_arn": "actor.session.issuer", "invoked_by": "actor.invoked_by", '
-    '"mfa_used": "({is_mfa|mfa|actor.session.is_mfa|actor.session.mfa})", '
+    '"mfa_used": "(CASE WHEN {is_mfa|mfa} = ''true'' OR {actor.session.is_mfa|actor.session.mfa} = ''true'' '
+    'THEN ''true'' ELSE {is_mfa|mfa|actor.session.is_mfa|actor.session.mfa} END)", '
     '"vpc_endpoint_id": "src_endpoint.uid", "user_agent": "http_request.user_agent", '
     '"error_code": "api.response.error", "error_message": "api.response.message", '
-    '"outcome": "(travel.outcome({api.response.error!}, {api.operation}, {api.service.name}, '
+    '"outcome": ["(travel.outcome({api.response.error!}, {api.operation}, {api.service.name}, '
     'pg_catalog.json_build_object(coalesce({api.operation}, ''''), {status})::text, {api.response.message}))", '
+    '"(travel.outcome(NULL::text, {api.operation}, {api.service.name}, '
+    'pg_catalog.json_build_object(coalesce({api.operation}, ''''), {status!})::text, {api.response.message}))"], '
     '"read_only": "unmapped.readOnly"}',
     'https://github.com/ocsf/examples, mappings/markdown/AWS'
 ), (
@@ -624,17 +636,26 @@ VALUES (
     '"issued_access_key_id": "aws.cloudtrail.flattened.response_elements.credentials.accessKeyId", '
     '"session_issuer_arn": "aws.cloudtrail.user_identity.session_context.session_issuer.arn", '
     '"invoked_by": "aws.cloudtrail.user_identity.invoked_by", '
-    '"mfa_used": "({aws.cloudtrail.console_login.additional_eventdata.mfa_used|'
-    'aws.cloudtrail.user_identity.session_context.mfa_authenticated})", '
+    '"mfa_used": "(CASE WHEN {aws.cloudtrail.console_login.additional_eventdata.mfa_used} = ''true'' '
+    'OR {aws.cloudtrail.user_identity.session_context.mfa_authenticated} = ''true'' THEN ''true'' '
+    'ELSE {aws.cloudtrail.console_login.additional_eventdata.mfa_used|'
+    'aws.cloudtrail.user_identity.session_context.mfa_authenticated} END)", '
     '"vpc_endpoint_id": "aws.cloudtrail.vpc_endpoint_id", "user_agent": "user_agent.original", '
     '"error_code": "aws.cloudtrail.error_code", "error_message": "aws.cloudtrail.error_message", '
-    '"outcome": "(CASE WHEN {event.provider} = ''signin.amazonaws.com'' '
+    '"outcome": ["(CASE WHEN {event.provider} = ''signin.amazonaws.com'' '
     'AND pg_catalog.lower({event.outcome}) = ''failure'' THEN ''failed_auth'' '
     'ELSE travel.outcome({aws.cloudtrail.error_code!}, {event.action|aws.cloudtrail.event_name}, '
     '{event.provider|aws.cloudtrail.event_source}, '
     '{aws.cloudtrail.response_elements|aws.cloudtrail.flattened.response_elements}, '
     '{aws.cloudtrail.error_message}, '
     '{aws.cloudtrail.service_event_details|aws.cloudtrail.flattened.service_event_details}) END)", '
+    '"(CASE WHEN {event.provider} = ''signin.amazonaws.com'' '
+    'AND pg_catalog.lower({event.outcome!}) = ''failure'' THEN ''failed_auth'' '
+    'ELSE travel.outcome(NULL::text, {event.action|aws.cloudtrail.event_name}, '
+    '{event.provider|aws.cloudtrail.event_source}, '
+    '{aws.cloudtrail.response_elements|aws.cloudtrail.flattened.response_elements}, '
+    '{aws.cloudtrail.error_message}, '
+    '{aws.cloudtrail.service_event_details|aws.cloudtrail.flattened.service_event_details}) END)"], '
     '"read_only": "aws.cloudtrail.read_only"}',
     'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
 );

@@ -6,7 +6,7 @@
 //! expression that turns empty and hidden texts into NULL.
 
 use crate::detect::{
-    Arguments, EventTime, Expression, LocationSql, LocationType, Source, StandardColumns, boolean,
+    Arguments, EventTime, LocationSql, LocationType, Source, StandardColumns, boolean, host_text,
     location_sql, number, source_kind,
 };
 use crate::pg::errors::{EventsError, SourceError, TravelError, UsageError};
@@ -117,9 +117,8 @@ impl AdoptedView<'_> {
 
     /// A column of type text. `None` if the source does not have it.
     fn text(&self, name: &str) -> Result<Option<String>, TravelError> {
-        let Some(sql) = self.columns.standard(name).map(Expression::into_text).transpose()? else {
-            return Ok(None);
-        };
+        let Some(column) = self.columns.standard(name) else { return Ok(None) };
+        let sql = if name == "source_text" { host_text(column)? } else { column.into_text()? };
         let is_of_record = self.columns.has_record() && !self.columns.is_given(name);
         // Of the conditions on a foreign table, only those on plain columns reach the other server.
         let is_plain = self.columns.source().is_foreign && self.columns.is_column_of_source(name);

@@ -4,7 +4,7 @@
 
 use super::columns::Expression;
 use super::event_time::as_timestamptz;
-use super::place::{address_of, number};
+use super::place::{address_of, host_text, number};
 use crate::pg::errors::TravelError;
 use pgrx::pg_sys;
 use travel_core::columns::ColumnType;
@@ -25,6 +25,7 @@ impl Lent {
             Some(ColumnType::Inet) => address_of(name, column)?,
             Some(ColumnType::Boolean) => boolean(column)?,
             None if matches!(name, "latitude" | "longitude" | "accuracy_km") => number(name, column)?,
+            _ if name == "source_text" => format!("nullif({}, '')", host_text(column)?),
             _ => format!("nullif({}, '')", column.into_text()?),
         };
         Ok(Self { name: name.to_owned(), sql })

@@ -129,4 +129,4 @@ pub use event_sql::Events;
 pub use event_time::EventTime;
 pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};
 pub use lent::boolean;
-pub use place::{LocationSql, LocationType, location_sql, number, source_kind};
+pub use place::{LocationSql, LocationType, host_text, location_sql, number, source_kind};

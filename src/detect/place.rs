@@ -166,7 +166,8 @@ fn coalesced(values: [Option<String>; 2]) -> Option<String> {
     }
 }
 
-fn host_text(address: Expression) -> Result<String, TravelError> {
+/// An address as CloudTrail writes it, as text: without a netmask.
+pub fn host_text(address: Expression) -> Result<String, TravelError> {
     match address.oid {
         pg_sys::INETOID | pg_sys::CIDROID => Ok(format!("pg_catalog.host({})", address.sql)),
         _ => address.into_text(),

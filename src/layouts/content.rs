@@ -37,28 +37,47 @@ pub fn find(source: &Source) -> Content {
     let found = attempt(|| {
         spi::connected(|| {
             let rows = spi::select(&query(source, &columns), &[]);
-            spi::columns!(rows => column_number, is_record);
+            spi::columns!(rows => column_number, only_documents, is_record);
             let found = rows.iter().filter_map(|row| {
                 let number = usize::try_from(row.i64(column_number)?).ok()?;
-                Some((columns.get(number)?.to_string(), row.is_true(is_record)))
+                Some(Candidate {
+                    name: (*columns.get(number)?).to_owned(),
+                    only_documents: row.is_true(only_documents),
+                    is_record: row.is_true(is_record),
+                })
             });
-            Ok(found.collect::<Vec<(String, bool)>>())
+            Ok(found.collect::<Vec<_>>())
         })
     });
     let mut found = found.unwrap_or_default();
+    // A stream may have messages of other services among the documents, and a table may have a broken line.
+    keep_if_any(&mut found, |column| column.only_documents);
     // A tool that parses a text into JSON may keep both.
-    let kind = |(name, _): &(String, bool)| {
-        source.column(name).map_or(pg_sys::InvalidOid, |column| base_type(column.oid))
-    };
     for better in [pg_sys::JSONBOID, pg_sys::JSONOID] {
-        if found.iter().any(|column| kind(column) == better) {
-            found.retain(|column| kind(column) == better);
-        }
+        keep_if_any(&mut found, |column| {
+            source.column(&column.name).is_some_and(|column| base_type(column.oid) == better)
+        });
     }
     match found.as_mut_slice() {
         [] => Content::None,
-        [(column, is_record)] => Content::One { column: std::mem::take(column), is_record: *is_record },
-        several => Content::Several(several.iter().map(|(column, _)| quoted(column)).collect()),
+        [column] => Content::One { column: std::mem::take(&mut column.name), is_record: column.is_record },
+        several => Content::Several(several.iter().map(|column| quoted(&column.name)).collect()),
+    }
+}
+
+/// A column of which some values are documents with records.
+struct Candidate {
+    name: String,
+    /// Whether no value that was read is anything else.
+    only_documents: bool,
+    /// Whether each value that was read is one record.
+    is_record: bool,
+}
+
+/// Keeps the columns that are better, unless none is.
+fn keep_if_any(columns: &mut Vec<Candidate>, is_better: impl Fn(&Candidate) -> bool) {
+    if columns.iter().any(&is_better) {
+        columns.retain(is_better);
     }
 }
 
@@ -66,7 +85,7 @@ fn can_hold_documents(oid: pg_sys::Oid) -> bool {
     matches!(oid, pg_sys::JSONBOID | pg_sys::JSONOID | pg_sys::TEXTOID | pg_sys::VARCHAROID)
 }
 
-/// A query for the columns whose values in these rows are all documents with records.
+/// A query for the columns of which a value in these rows is a document with records.
 fn query(source: &Source, columns: &[&str]) -> String {
     let list = |each: &dyn Fn(usize, &str) -> String| {
         let each = columns.iter().enumerate().map(|(number, name)| each(number, name));
@@ -83,13 +102,14 @@ fn query(source: &Source, columns: &[&str]) -> String {
     });
     let all = list(&|number, _| {
         format!(
-            "pg_catalog.bool_and(kind_{number} <> 'other') AS has_{number}, \
+            "pg_catalog.bool_or(kind_{number} <> 'other') AS has_{number}, \
+             pg_catalog.bool_and(kind_{number} <> 'other') AS all_{number}, \
              pg_catalog.bool_and(kind_{number} = 'record') AS is_{number}"
         )
     });
-    let values = list(&|number, _| format!("(bigint '{number}', has_{number}, is_{number})"));
+    let values = list(&|number, _| format!("(bigint '{number}', has_{number}, all_{number}, is_{number})"));
     format!(
-        "SELECT v.column_number, v.is_record
+        "SELECT v.column_number, v.only_documents, v.is_record
 FROM (
     SELECT {all}
     FROM (
@@ -97,7 +117,7 @@ FROM (
         FROM (SELECT * FROM {} LIMIT {ROWS}) AS s
     ) AS s
 ) AS s
-CROSS JOIN LATERAL (VALUES {values}) AS v (column_number, has_documents, is_record)
+CROSS JOIN LATERAL (VALUES {values}) AS v (column_number, has_documents, only_documents, is_record)
 WHERE v.has_documents
 ORDER BY v.column_number",
         source.name

@@ -26,7 +26,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::identifiers;
 use crate::pg::jsonb;
 use crate::pg::report::Report;
-use crate::source::Source;
+use crate::source::{Source, TableColumn, base_type};
 use content::Content;
 use pgrx::pg_sys;
 use table::Layout;
@@ -141,8 +141,8 @@ fn limit(source: &Source, columns: &[(String, String)]) -> Option<&'static str> 
     }
 }
 
-/// The columns of a source with a column of documents. Where the source has columns of its own for each event, a
-/// document is one record, which supplies the rest.
+/// The columns of a source with a column of documents. Where the source has a time of its own for each event, a document
+/// is one record, which supplies the rest. A key of its own is used if the source has all that detection needs.
 fn by_content(
     layout: &Layout,
     source: &Source,
@@ -151,10 +151,17 @@ fn by_content(
     standard: Standard,
 ) -> Recognized {
     let mut columns = Vec::new();
-    if is_record && standard == Standard::Required {
+    let is_time =
+        |column: &TableColumn| matches!(base_type(column.oid), pg_sys::TIMESTAMPTZOID | pg_sys::TIMESTAMPOID);
+    let own: &[&str] = match standard {
+        Standard::Required => &["event_time", "access_key_id"],
+        _ if source.column("event_time").is_some_and(is_time) => &["event_time"],
+        _ => &[],
+    };
+    if is_record && !own.is_empty() {
         columns.push(("record".to_owned(), value::of_column(column)));
-        let own = ["event_time", "access_key_id"].into_iter().filter(|name| source.column(name).is_some());
-        columns.extend(own.map(|name| (name.to_owned(), value::of_column(name))));
+        let own = own.iter().filter(|name| source.column(name).is_some());
+        columns.extend(own.map(|name| ((*name).to_owned(), value::of_column(name))));
     } else {
         columns.push(("document".to_owned(), value::of_column(column)));
     }

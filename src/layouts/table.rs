@@ -62,13 +62,19 @@ impl Layout {
         self.recognized_by.iter().all(has) && !self.absent.iter().any(has)
     }
 
-    /// The standard columns, as the argument `columns` takes them. Those that the source cannot express are left out,
-    /// and so are expressions for standard columns that the source has itself.
+    /// The standard columns, as the argument `columns` takes them. Those that the source cannot express are left out.
+    /// So are expressions for standard columns that the source has itself, and columns beside a record that are not
+    /// quicker to read than the record.
     pub fn resolve(&self, source: &Source) -> Result<Vec<(String, String)>, TravelError> {
+        let has_record = self.columns.iter().any(|(key, _)| key == "record");
         let mut resolved = Vec::with_capacity(self.columns.len());
         for (key, value) in &self.columns {
             let is_own = source.column(key).is_some() && !self.has_struct(key);
             if value.is_expression() && is_own {
+                continue;
+            }
+            // The record has the value, too, and not every tool fills the column.
+            if has_record && !matches!(key.as_str(), "record" | "event_time") && !value.is_quick(source) {
                 continue;
             }
             resolved.extend(value.resolve(source)?.map(|sql| (key.clone(), sql)));

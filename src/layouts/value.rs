@@ -41,6 +41,14 @@ impl Value {
         matches!(self, Self::Expression(_) | Self::FirstExpression(_))
     }
 
+    /// Whether the value is a column that is quicker to read than a record: an index begins with it, or the server of a
+    /// foreign table evaluates conditions on it.
+    pub fn is_quick(&self, source: &Source) -> bool {
+        let Self::Path(path) = self else { return false };
+        path::find(path, source)
+            .is_some_and(|target| target.is_column && source.is_foreign || is_indexed(&target, source))
+    }
+
     /// The value as the argument `columns` takes it. `None` if the source cannot express it.
     pub fn resolve(&self, source: &Source) -> Result<Option<String>, TravelError> {
         match self {
@@ -63,12 +71,18 @@ fn bare(target: Target) -> String {
     if target.is_column { of_column(&target.column) } else { format!("({})", target.sql) }
 }
 
+/// Whether a target is a column that an index begins with.
+fn is_indexed(target: &Target, source: &Source) -> bool {
+    target.is_column && source.leads_an_index(&format!("s.{}", target.sql))
+}
+
 /// The first of several targets that is neither NULL nor empty. Only texts can be empty: a first target of another
-/// type, such as a time, is taken alone, and later ones of other types are not compared with texts.
+/// type, such as a time, is taken alone, and later ones of other types are not compared with texts. So is a first
+/// target that an index begins with, because the index cannot be used for an expression.
 fn first<'p>(paths: impl Iterator<Item = &'p str>, source: &Source) -> Result<Option<String>, TravelError> {
     let mut targets = targets(paths, source);
     let is_text = |target: &Target| is_textual(base_type(target.oid));
-    if targets.first().is_some_and(is_text) {
+    if targets.first().is_some_and(|target| is_text(target) && !is_indexed(target, source)) {
         targets.retain(is_text);
     } else {
         targets.truncate(1);

@@ -152,6 +152,29 @@ SELECT * FROM differences('documents_events', 'documents', NULL);
 SELECT looked_up($$SELECT * FROM by_layout WHERE event_time >= '2026-03-03Z'$$);
 RESET client_min_messages;
 
+-- So does a column of a table that also has the struct or the record from which the layout would take the value.
+CREATE TABLE structs AS
+SELECT (record ->> 'eventTime')::timestamptz AS event_time, record #>> '{userIdentity,accessKeyId}' AS access_key_id,
+       (record ->> 'eventID') AS event_id, source_ip, record -> 'userIdentity' AS user_identity
+FROM records CROSS JOIN LATERAL travel.source_ip(record ->> 'sourceIPAddress') AS source_ip;
+CREATE INDEX ON structs (access_key_id, event_time);
+CREATE TABLE bodies AS SELECT (record ->> 'eventTime')::timestamptz AS event_time, record AS body FROM records;
+CREATE INDEX ON bodies (event_time);
+CREATE TABLE logs AS
+SELECT (record ->> 'eventTime')::timestamptz AS timestamp, record ->> 'eventName' AS event_name, record AS raw_log
+FROM records;
+CREATE INDEX ON logs (timestamp);
+SET client_min_messages = warning;
+SELECT travel.adopt('structs'), travel.adopt('bodies'), travel.adopt('logs');
+SELECT looked_up($$SELECT * FROM structs_events WHERE access_key_id = 'ASIAONE' AND event_time >= '2026-03-02Z'$$);
+SELECT looked_up($$SELECT * FROM bodies_events WHERE event_time >= '2026-03-03Z'$$);
+SELECT looked_up($$SELECT * FROM logs_events WHERE event_time >= '2026-03-03Z'$$);
+SELECT * FROM differences('structs_events', 'structs', NULL);
+SELECT * FROM differences('bodies_events', 'bodies', NULL);
+SELECT * FROM differences('logs_events', 'logs', NULL);
+SELECT source_ip, source_text, source_kind FROM structs_events WHERE event_id = 'e1';
+RESET client_min_messages;
+
 -- Indexes of a partitioned table serve the view, and partitions that a condition excludes are not read.
 CREATE TABLE parts (access_key_id text, event_time timestamptz, source_ip inet, event_name varchar(30), outcome text,
     invoked_by text) PARTITION BY RANGE (event_time);

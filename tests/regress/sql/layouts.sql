@@ -61,6 +61,27 @@ INSERT INTO airbyte
 SELECT r ->> 'eventID', extract(epoch FROM (r ->> 'eventTime')::timestamptz), 'ASIAEXAMPLE', r FROM records;
 SELECT found('airbyte');
 
+-- Not every tool fills the column of the key. It is used if an index begins with it.
+CREATE TABLE unfilled AS TABLE cloudquery;
+UPDATE unfilled SET access_key_id = NULL;
+SELECT found('unfilled');
+CREATE INDEX ON cloudquery (access_key_id, event_time);
+SELECT travel.columns_for('cloudquery') ->> 'access_key_id' AS access_key_id;
+-- A home-made table may have the key as a column, too. An index on it cannot be used for an expression.
+CREATE TABLE home_made AS
+SELECT (r ->> 'eventTime')::timestamptz AS event_time, r ->> 'eventID' AS event_id, r ->> 'eventName' AS event_name,
+    r ->> 'eventSource' AS event_source, (r ->> 'sourceIPAddress')::inet AS source_ip, r ->> 'errorCode' AS error_code,
+    r #>> '{userIdentity,accessKeyId}' AS access_key_id, r -> 'userIdentity' AS user_identity,
+    r -> 'responseElements' AS response_elements
+FROM records;
+SELECT found('home_made');
+SELECT travel.columns_for('home_made') ->> 'access_key_id' AS access_key_id;
+CREATE INDEX ON home_made (access_key_id, event_time);
+SELECT found('home_made');
+SELECT travel.columns_for('home_made') ->> 'access_key_id' AS access_key_id;
+-- The address is text in the form of CloudTrail, whatever its type.
+SELECT found('home_made', $$source_text IN ('192.0.2.1', '203.0.113.1')$$);
+
 -- Structs in every form. The table of Athena as jsonb, as json, as JSON text, as the text of a CSV file, as a composite
 -- type, with dotted names, and flattened.
 CREATE VIEW athena AS
@@ -192,6 +213,15 @@ SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID"
     '{"Records": []}', '{"Records": [{"eventID": "a"}]}', '{"a": 1}', 'null', '7', '[1]', '"x"']::jsonb[]) AS d;
 SELECT travel_internal.document_kind(d) AS kind, d FROM unnest(ARRAY['{"eventID": "a", "eventTime": "b"}', 'x', '',
     '{"eventID": "a", "eventTime": "b"} {"eventID": "c", "eventTime": "b"}', '{"eventID": ', '{"a": 1}']) AS d;
+-- Among the documents of a stream may be messages of other services.
+CREATE TABLE stream AS SELECT n, jsonb_build_object('detail-type', 'x', 'detail', r) AS event FROM records;
+INSERT INTO stream VALUES (6, '{"detail-type": "EC2 Instance State-change", "detail": {"state": "running"}}');
+SELECT found('stream');
+SELECT status, events FROM travel.coverage('stream') ORDER BY 1;
+-- The time of a record may have a column of its own.
+CREATE TABLE timed AS SELECT (r ->> 'eventTime')::timestamptz AS event_time, r::text AS body FROM records;
+SELECT travel.columns_for('timed');
+SELECT found('timed');
 -- The raw tables of Airbyte have the same columns for each connector.
 CREATE TABLE airbyte_raw (_airbyte_raw_id text, _airbyte_data jsonb, _airbyte_meta jsonb);
 SELECT travel.columns_for('airbyte_raw');
@@ -206,6 +236,56 @@ SELECT (r ->> 'eventTime')::timestamptz AS event_time, r ->> 'sourceIPAddress' A
 FROM records;
 SELECT travel.columns_for('with_body');
 SELECT found('with_body');
+
+-- A second factor was used if either the sign-in or the session says so, as in travel.parse.
+CREATE TABLE factors AS
+SELECT n, jsonb_strip_nulls(jsonb_build_object('eventID', 'e' || n,
+    'additionalEventData', jsonb_build_object('MFAUsed', sign_in), 'userIdentity', jsonb_build_object(
+        'sessionContext', jsonb_build_object('attributes', jsonb_build_object('mfaAuthenticated', session))))) AS r
+FROM (VALUES (1, 'No', 'true'), (2, 'Yes', 'false'), (3, 'No', 'false'), (4, 'No', NULL), (5, NULL, 'false'),
+    (6, NULL, 'true'), (7, 'Yes', NULL), (8, NULL, NULL)) AS f (n, sign_in, session);
+CREATE VIEW factors_athena AS
+SELECT r ->> 'eventID' AS eventid, now() AS eventtime, '192.0.2.1' AS sourceipaddress,
+    r -> 'userIdentity' AS useridentity, r ->> 'additionalEventData' AS additionaleventdata, NULL AS errorcode
+FROM factors;
+CREATE VIEW factors_snake_case AS
+SELECT r ->> 'eventID' AS event_id, now() AS event_time, '192.0.2.1' AS source_ip,
+    r -> 'userIdentity' AS user_identity, r -> 'additionalEventData' AS additional_event_data, NULL AS error_code
+FROM factors;
+CREATE VIEW factors_ocsf AS
+SELECT 3002 AS class_uid, 1772442000000 AS time, r ->> 'eventID' AS metadata_uid, 'ConsoleLogin' AS api_operation,
+    'signin.amazonaws.com' AS api_service_name, 'IAMUser' AS actor_user_type, '192.0.2.1' AS src_endpoint_ip,
+    r #>> '{additionalEventData,MFAUsed}' = 'Yes' AS is_mfa,
+    CASE WHEN n = 1 THEN 'Failure' ELSE 'Success' END AS status,
+    (r #>> '{userIdentity,sessionContext,attributes,mfaAuthenticated}')::boolean AS actor_session_is_mfa,
+    '{"credentials": {"accessKeyId": "ASIAISSUED"}}' AS api_response_data
+FROM factors;
+CREATE VIEW factors_ecs AS
+SELECT now() AS "@timestamp", r ->> 'eventID' AS "event.id", 'ConsoleLogin' AS "event.action",
+    'signin.amazonaws.com' AS "event.provider", '192.0.2.1' AS "source.ip",
+    'IAMUser' AS "aws.cloudtrail.user_identity.type",
+    CASE WHEN n = 1 THEN 'failure' ELSE 'success' END AS "event.outcome",
+    r #>> '{additionalEventData,MFAUsed}' = 'Yes' AS "aws.cloudtrail.console_login.additional_eventdata.mfa_used",
+    r #>> '{userIdentity,sessionContext,attributes,mfaAuthenticated}'
+        AS "aws.cloudtrail.user_identity.session_context.mfa_authenticated"
+FROM factors;
+SET client_min_messages = warning;
+SELECT travel.adopt(source)
+FROM unnest('{factors_athena,factors_snake_case,factors_ocsf,factors_ecs}'::regclass[]) AS source;
+SELECT string_agg(coalesce((travel.parse(r)).mfa_used::text, '-'), ' ' ORDER BY n) AS parsed FROM factors;
+SELECT layout, string_agg(coalesce(mfa_used::text, '-'), ' ' ORDER BY event_id) AS mfa_used
+FROM (
+    SELECT 'athena', event_id, mfa_used FROM factors_athena_events
+    UNION ALL SELECT 'snake_case', event_id, mfa_used FROM factors_snake_case_events
+    UNION ALL SELECT 'ocsf', event_id, mfa_used FROM factors_ocsf_events
+    UNION ALL SELECT 'ecs', event_id, mfa_used FROM factors_ecs_events
+) AS e (layout, event_id, mfa_used)
+GROUP BY layout ORDER BY layout;
+-- A failed sign-in is one without error codes, too, and a key that was issued may be in the text of a response.
+SELECT event_id, o.outcome AS ocsf, o.issued_access_key_id, e.outcome AS ecs
+FROM factors_ocsf_events AS o JOIN factors_ecs_events AS e USING (event_id) WHERE event_id < 'e3' ORDER BY event_id;
+DROP TABLE factors CASCADE;
+SET client_min_messages = notice;
 
 -- columns => '{}' reads the source without a layout: as the names are, or not at all.
 SELECT count(*) FROM travel.detect('with_body', columns => '{}');
@@ -276,8 +356,8 @@ RESET session_replication_role;
 SET client_min_messages = warning;
 DROP VIEW legs, more_legs, athena_dotted, athena_flat, with_own_type, failing;
 DROP TABLE cloudquery, steampipe, airbyte, athena_jsonb, athena_json, athena_text, athena_csv, athena_composite,
-    documents, documents_json, lines, shipped, airbyte_raw, parsed, with_body, plain, unknown, twice, athena_enum
-    CASCADE;
+    documents, documents_json, lines, shipped, airbyte_raw, parsed, with_body, plain, unknown, twice, athena_enum,
+    unfilled, home_made, stream, timed CASCADE;
 DROP VIEW athena;
 DROP TABLE records;
 DROP FOREIGN DATA WRAPPER unreadable CASCADE;
