@@ -1772,15 +1772,35 @@ COMMENT ON FUNCTION travel_internal.note_files(bigint, bigint) IS
     'Notes how much travel.load_files has to load, for the notices about its progress';
 REVOKE ALL ON FUNCTION travel_internal.note_files(bigint, bigint) FROM PUBLIC;
 
+CREATE FUNCTION travel_internal.begin_workers(target regclass, root text) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_begin_workers';
+COMMENT ON FUNCTION travel_internal.begin_workers(regclass, text) IS
+    'Starts worker processes for travel.load_files, at most max_parallel_maintenance_workers, if there is enough to load';
+REVOKE ALL ON FUNCTION travel_internal.begin_workers(regclass, text) FROM PUBLIC;
+
 CREATE FUNCTION travel_internal.load_file(
     target regclass, root text, file text, refused text,
-    OUT outcome text, OUT records bigint, OUT inserted bigint, OUT duplicates bigint, OUT skipped bigint
+    OUT files bigint, OUT records bigint, OUT inserted bigint, OUT duplicates bigint, OUT skipped bigint,
+    OUT failed bigint
 ) RETURNS record
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_load_file';
 COMMENT ON FUNCTION travel_internal.load_file(regclass, text, text, text) IS
-    'Loads one file for travel.load_files and notes it in the list of files. The outcome is loaded, failed or known';
+    'Loads one file for travel.load_files and notes it in the list of files, or hands it to a worker process. The '
+    'counts are those of the files that are done since the last call';
 REVOKE ALL ON FUNCTION travel_internal.load_file(regclass, text, text, text) FROM PUBLIC;
+
+CREATE FUNCTION travel_internal.finish_file(
+    target regclass, root text,
+    OUT files bigint, OUT records bigint, OUT inserted bigint, OUT duplicates bigint, OUT skipped bigint,
+    OUT failed bigint
+) RETURNS record
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    AS 'MODULE_PATHNAME', 'travel_finish_file';
+COMMENT ON FUNCTION travel_internal.finish_file(regclass, text) IS
+    'Waits until a worker process of travel.load_files is done with a file. Returns NULL if no file is left';
+REVOKE ALL ON FUNCTION travel_internal.finish_file(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.parsed_records(records jsonb[]) RETURNS SETOF record
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1000
@@ -1825,19 +1845,35 @@ BEGIN
     LOOP
         IF is_first THEN
             PERFORM travel_internal.note_files(found.files, found.bytes::pg_catalog.int8);
+            IF can_commit THEN
+                -- Workers must see the list of files, which may be new.
+                COMMIT;
+                PERFORM travel_internal.begin_workers(load_files.target, root);
+            END IF;
             is_first := false;
         END IF;
-        SELECT l.outcome, l.records, l.inserted, l.duplicates, l.skipped INTO loaded
+        SELECT l.files, l.records, l.inserted, l.duplicates, l.skipped, l.failed INTO loaded
         FROM travel_internal.load_file(load_files.target, root, found.file, found.refused) AS l;
-        IF loaded.outcome OPERATOR(pg_catalog.=) 'loaded' THEN
-            files := files OPERATOR(pg_catalog.+) 1;
-        ELSIF loaded.outcome OPERATOR(pg_catalog.=) 'failed' THEN
-            failed := failed OPERATOR(pg_catalog.+) 1;
-        END IF;
+        files := files OPERATOR(pg_catalog.+) loaded.files;
         records := records OPERATOR(pg_catalog.+) loaded.records;
         inserted := inserted OPERATOR(pg_catalog.+) loaded.inserted;
         duplicates := duplicates OPERATOR(pg_catalog.+) loaded.duplicates;
         skipped := skipped OPERATOR(pg_catalog.+) loaded.skipped;
+        failed := failed OPERATOR(pg_catalog.+) loaded.failed;
+        IF can_commit THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+    LOOP
+        SELECT l.files, l.records, l.inserted, l.duplicates, l.skipped, l.failed INTO loaded
+        FROM travel_internal.finish_file(load_files.target, root) AS l;
+        EXIT WHEN loaded.files IS NULL;
+        files := files OPERATOR(pg_catalog.+) loaded.files;
+        records := records OPERATOR(pg_catalog.+) loaded.records;
+        inserted := inserted OPERATOR(pg_catalog.+) loaded.inserted;
+        duplicates := duplicates OPERATOR(pg_catalog.+) loaded.duplicates;
+        skipped := skipped OPERATOR(pg_catalog.+) loaded.skipped;
+        failed := failed OPERATOR(pg_catalog.+) loaded.failed;
         IF can_commit THEN
             COMMIT;
         END IF;
@@ -1851,7 +1887,8 @@ REVOKE ALL ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint
 
 -- Whoever may read files of the server can load them.
 GRANT EXECUTE ON FUNCTION travel_internal.begin_loading(regclass, text), travel_internal.find_files(text),
-    travel_internal.note_files(bigint, bigint), travel_internal.load_file(regclass, text, text, text)
+    travel_internal.note_files(bigint, bigint), travel_internal.begin_workers(regclass, text),
+    travel_internal.load_file(regclass, text, text, text), travel_internal.finish_file(regclass, text)
     TO pg_read_server_files;
 GRANT EXECUTE ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint)
     TO pg_read_server_files;
