@@ -14,8 +14,11 @@ thread_local! {
     /// The call that is in progress, or the last one.
     static CALL: RefCell<Progress> = RefCell::new(Progress::new());
     /// Where a worker passes its progress on.
-    static LISTENER: Cell<Option<fn(u64, u64)>> = const { Cell::new(None) };
+    static LISTENER: Cell<Option<Listener>> = const { Cell::new(None) };
 }
+
+/// Takes how much of a file was read: compressed bytes, and records.
+type Listener = fn(u64, u64);
 
 /// What a call has done, and what is left.
 #[derive(Clone, Debug)]
@@ -69,7 +72,7 @@ impl Progress {
     }
 
     /// From now on, [`Progress::tell`] calls this function and sends no notices.
-    pub fn pass_on(to: fn(u64, u64)) {
+    pub fn pass_on(to: Listener) {
         LISTENER.set(Some(to));
     }
 

@@ -43,7 +43,7 @@ for ((doubled = 0; doubled < 24; doubled++)); do
     cat "$SERVER_DIR/files/parts/p.json.gz" "$SERVER_DIR/files/parts/p.json.gz" >"$SCRATCH/parts"
     mv "$SCRATCH/parts" "$SERVER_DIR/files/parts/p.json.gz"
 done
-awk 'BEGIN { while (n++ < 2000) some = some "{}"; while (times++ < 50000) printf "%s", some }' >"$SERVER_DIR/files/others/o.json"
+head -c 200000000 < <(yes '{}' | tr -d '\n') >"$SERVER_DIR/files/others/o.json"
 { printf '['; head -c 2000000000 /dev/zero | tr '\0' ' '; } | gzip -1 >"$SERVER_DIR/files/blanks/b.json.gz"
 { printf '['; seq 2000000 | awk '{ printf "{\"eventID\":\"%d\",\"eventTime\":\"2026-03-02T09:00:00Z\"},\n", $1 }'; } |
     gzip -1 >"$SERVER_DIR/files/records/r.json.gz"
