@@ -1,5 +1,4 @@
 use std::io::Read;
-use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -236,18 +235,5 @@ proptest! {
                 }
             }
         }
-    }
-}
-
-/// A splitter that counts lines from the beginning of its buffer takes a minute here.
-#[test]
-fn the_time_to_split_a_text_is_proportional_to_its_length() {
-    for (head, unit) in
-        [("", "{}"), ("", "1 "), ("{}\n", "x\n"), ("{}\n", "[\n"), ("{\"Records\":[]}\n", "{\"a\":[\n")]
-    {
-        let text = format!("{head}{}", unit.repeat((1 << 18) / unit.len()));
-        let start = Instant::now();
-        split(&text, text.len());
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?} for {unit:?}", start.elapsed());
     }
 }
