@@ -25,6 +25,10 @@ pub const LONGEST_ITEM: usize = 8 << 20;
 /// The most lists inside each other. CloudTrail writes one, and some tools put its documents into another.
 const DEEPEST_LIST: usize = 64;
 
+/// How many bytes of broken documents are read in vain before each line is looked at alone. A line can be the beginning of
+/// a document that ends nowhere; reading on to the end from each such line would take time without limit.
+const PATIENCE: usize = 8 * LONGEST_ITEM;
+
 /// How much is read at once. It fits into the caches of a processor.
 const PORTION: usize = 256 << 10;
 
@@ -76,6 +80,8 @@ pub struct Splitter<R> {
     began: u64,
     /// Whether a line was seen that is a document. Only then is it known where to continue after a broken one.
     one_a_line: bool,
+    /// How many bytes of broken documents were read.
+    in_vain: usize,
     lists: u64,
 }
 
@@ -126,6 +132,7 @@ impl<R: Read> Splitter<R> {
             next: Next::ElementOrEnd,
             began: 1,
             one_a_line: false,
+            in_vain: 0,
             lists: 0,
         }
     }
@@ -152,6 +159,9 @@ impl<R: Read> Splitter<R> {
             self.count_lines();
             if self.levels.is_empty() {
                 self.note_start();
+                if self.one_a_line && self.in_vain > PATIENCE {
+                    self.check_line()?;
+                }
                 match first {
                     b'\xEF' if self.is_mark()? => self.at += 3,
                     b'[' => self.open(Level::Array)?,
@@ -190,6 +200,7 @@ impl<R: Read> Splitter<R> {
     /// can be read, and the result is false. It is for errors of the splitter, and for a document that was found to be
     /// broken when it was parsed.
     pub fn skip_broken(&mut self) -> Result<bool, SplitError> {
+        self.in_vain = self.in_vain.saturating_add(self.at - self.kept);
         self.at = self.kept;
         self.levels.clear();
         self.next = Next::ElementOrEnd;
@@ -214,6 +225,21 @@ impl<R: Read> Splitter<R> {
             self.one_a_line = self.is_document_ahead()?;
         }
         Ok(self.one_a_line)
+    }
+
+    /// Checks that a document is whole at the end of its line. One that is too long for that is read as any other.
+    fn check_line(&mut self) -> Result<(), SplitError> {
+        loop {
+            let rest = self.rest();
+            let end = memchr(b'\n', rest);
+            if end.is_some() || rest.len() > LONGEST_ITEM || self.has_ended {
+                let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+                let is_whole =
+                    line.len() > LONGEST_ITEM || serde_json::from_slice::<IgnoredAny>(line).is_ok();
+                return if is_whole { Ok(()) } else { Err(self.broken("a line that is not a document")) };
+            }
+            self.fill()?;
+        }
     }
 
     /// The line of the next byte to look at, counted from 1.

@@ -237,3 +237,12 @@ proptest! {
         }
     }
 }
+
+/// A splitter that reads to the end from each of these lines reads 150 GB, which takes minutes.
+#[test]
+fn among_many_lines_that_begin_an_endless_document_those_that_are_documents_are_found() {
+    let (document, endless) = (format!("{{\"Records\":[]}}\n{}\n", record("a")), "{\"a\":[\n".repeat(75_000));
+    let text = [&document[..], &endless, &document, &endless, &document].concat();
+    let found = split(&text, text.len());
+    assert_eq!(found.iter().filter(|item| *item == "a").count(), 3);
+}
