@@ -191,7 +191,7 @@ proptest! {
             let text = format!("{{a={head}{}{tail}}}", unit.repeat((128 << 10) / unit.len()));
             let start = Instant::now();
             struct_text(&text);
-            prop_assert!(start.elapsed() < Duration::from_secs(2), "{:?} for {unit}", start.elapsed());
+            prop_assert!(start.elapsed() < Duration::from_secs(20), "{:?} for {unit}", start.elapsed());
         }
     }
 }

@@ -194,7 +194,7 @@ fn the_time_to_read_a_text_is_proportional_to_its_length() {
         let text = format!("{head}{}", unit.repeat((1 << 18) / unit.len()));
         let start = Instant::now();
         let read = document_texts(&text).count();
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?} for {unit:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(60), "{:?} for {unit:?}", start.elapsed());
         assert!(read >= 1, "{unit:?}");
     }
 }
