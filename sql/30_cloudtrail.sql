@@ -180,6 +180,16 @@ CREATE FUNCTION travel.outcome(
 COMMENT ON FUNCTION travel.outcome(text, text, text, jsonb, text, jsonb) IS
     'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
 
+-- json is text, which the first form reads.
+CREATE FUNCTION travel.outcome(
+    error_code text, event_name text, event_source text, response json,
+    error_message text DEFAULT NULL, service_details json DEFAULT NULL
+) RETURNS text
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_outcome_text';
+COMMENT ON FUNCTION travel.outcome(text, text, text, json, text, json) IS
+    'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
+
 CREATE FUNCTION travel.session_name(identity_type text, user_name text, principal_id text, arn text) RETURNS text
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_session_name';

@@ -9,9 +9,10 @@ use crate::detect::{
     Arguments, EventTime, LocationSql, LocationType, Source, StandardColumns, boolean, host_text,
     location_sql, number, source_kind,
 };
+use crate::events_table::TableName;
 use crate::pg::errors::{EventsError, SourceError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
-use crate::pg::identifier::{identifiers, literal, qualified};
+use crate::pg::identifier::{literal, qualified};
 use crate::pg::report::Report;
 use crate::pg::spi;
 use pgrx::pg_sys;
@@ -46,14 +47,11 @@ fn adopt(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// The end of a view's default name.
 const SUFFIX: &str = "_events";
 
-/// The name of the view, schema-qualified and quoted. Its schema is that of the source, unless the caller names another.
+/// The name of the view, schema-qualified and quoted. The default name is in the schema of the source.
 fn view_name(source: pg_sys::Oid, name: Option<&str>) -> Result<String, TravelError> {
-    let parts = match name {
-        Some(name) => {
-            identifiers(name, b'.').ok_or_else(|| EventsError::TableName { name: name.to_owned() })?
-        }
-        None => Vec::new(),
-    };
+    if let Some(name) = name {
+        return Ok(TableName::parse(name)?.sql);
+    }
     // SAFETY: catalog look-ups by oid; a name that is there is a C string. A source that does not exist has no name.
     let (schema, relation) = unsafe {
         let text = |name: *mut std::ffi::c_char| {
@@ -65,17 +63,10 @@ fn view_name(source: pg_sys::Oid, name: Option<&str>) -> Result<String, TravelEr
     let (Some(schema), Some(relation)) = (schema, relation) else {
         return Err(SourceError::NotFound { oid: source.to_u32() }.into());
     };
-    match &parts[..] {
-        [] => {
-            // PostgreSQL would cut off the suffix of a name that is too long.
-            let longest = pg_sys::NAMEDATALEN as usize - 1 - SUFFIX.len();
-            let end = relation.floor_char_boundary(longest);
-            Ok(qualified(&schema, &format!("{}{SUFFIX}", &relation[..end])))
-        }
-        [name] => Ok(qualified(&schema, name)),
-        [schema, name] => Ok(qualified(schema, name)),
-        _ => Err(EventsError::TableName { name: name.unwrap_or_default().to_owned() }.into()),
-    }
+    // PostgreSQL would cut off the suffix of a name that is too long.
+    let longest = pg_sys::NAMEDATALEN as usize - 1 - SUFFIX.len();
+    let end = relation.floor_char_boundary(longest);
+    Ok(qualified(&schema, &format!("{}{SUFFIX}", &relation[..end])))
 }
 
 struct AdoptedView<'a> {

@@ -78,13 +78,15 @@ fn column_definitions() -> String {
     EVENT.iter().map(definition).collect::<Vec<_>>().join(",")
 }
 
-/// The name of a table that does not exist yet, with the schema in which it will be created.
-struct TableName {
-    sql: String,
+/// The name of a table or view that does not exist yet, with the schema in which it will be created.
+pub struct TableName {
+    /// Schema-qualified and quoted.
+    pub sql: String,
 }
 
 impl TableName {
-    fn parse(text: &str) -> Result<Self, TravelError> {
+    /// Reads an SQL name. Without a schema, it is in the first one of the search path.
+    pub fn parse(text: &str) -> Result<Self, TravelError> {
         let error = || EventsError::TableName { name: text.to_owned() }.into();
         let parts = identifiers(text, b'.').ok_or_else(error)?;
         let (schema, name) = match &parts[..] {

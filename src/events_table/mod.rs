@@ -30,6 +30,7 @@ mod partitions;
 
 pub use batch::Batch;
 pub use counts::Ingested;
+pub use create::TableName;
 pub use file_list::FileList;
 pub use insert::Target;
 

@@ -70,7 +70,7 @@ pub fn register() {
     );
     GucRegistry::define_int_guc(
         c"impossible_travel.max_decompressed_mb",
-        c"Sets the largest content of a file that travel.load_files loads.",
+        c"Sets the largest content of a compressed file that travel.load_files loads.",
         c"A small compressed file can have an enormous content. The limit bounds the time that such a file takes; memory is always bounded.",
         &MAX_DECOMPRESSED_MB,
         1,
@@ -87,7 +87,7 @@ pub fn scan_batch() -> usize {
     usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
 }
 
-/// How many megabytes the content of a file may have that `travel.load_files` loads.
+/// How many megabytes the content of a compressed file may have that `travel.load_files` loads.
 pub fn max_decompressed_mb() -> u64 {
     u64::try_from(MAX_DECOMPRESSED_MB.get()).unwrap_or(1)
 }

@@ -1,4 +1,4 @@
-//! The content of a file: decompressed if it is gzip, up to a limit, with a digest of the bytes of the file.
+//! The content of a file: decompressed, up to a limit, if it is gzip; with a digest of the bytes of the file.
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, BufReader, Read};
@@ -58,7 +58,7 @@ struct Counted<R> {
 }
 
 impl<R: Read> Content<R> {
-    /// Begins to read a file, whose content may have as many megabytes as `limit_mb` says.
+    /// Begins to read a file. The content of a compressed one may have as many megabytes as `limit_mb` says.
     pub fn of(file: R, limit_mb: u64) -> io::Result<Self> {
         let source = Rc::new(Source::default());
         let mut input = BufReader::with_capacity(PORTION, Counted { file, source: Rc::clone(&source) });
@@ -111,9 +111,12 @@ impl<R: Read> Read for Content<R> {
             Form::Gzip(file) => file.read(into),
         };
         let read = read.map_err(wrapped)?;
-        match self.left.checked_sub(read as u64) {
-            Some(left) => self.left = left,
-            None => return Err(io::Error::other(ContentError::TooLarge(self.limit >> 20))),
+        // The content of a file that is not compressed is as large as the file, which is no surprise.
+        if let Form::Gzip(_) = self.from {
+            match self.left.checked_sub(read as u64) {
+                Some(left) => self.left = left,
+                None => return Err(io::Error::other(ContentError::TooLarge(self.limit >> 20))),
+            }
         }
         Ok(read)
     }

@@ -66,11 +66,10 @@ fn damaged_data_and_what_follows_the_data_are_errors() {
 }
 
 #[test]
-fn a_content_above_the_limit_is_an_error_however_small_the_file_is() {
+fn the_content_of_a_compressed_file_above_the_limit_is_an_error_however_small_the_file_is() {
     let mb = vec![b' '; 1 << 20];
     assert_eq!(read(&gzip(&mb), 1).unwrap().0.len(), mb.len());
     let more = [mb.as_slice(), b"x"].concat();
-    for file in [gzip(&more), more] {
-        assert_eq!(read(&file, 1).unwrap_err(), "its content is larger than 1 MB");
-    }
+    assert_eq!(read(&gzip(&more), 1).unwrap_err(), "its content is larger than 1 MB");
+    assert_eq!(read(&more, 1).unwrap().0.len(), more.len());
 }

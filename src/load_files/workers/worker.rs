@@ -9,6 +9,11 @@ use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
 use std::ffi::c_int;
 
+#[cfg(not(feature = "pg18"))]
+use pg_sys::pqsignal as set_handler;
+#[cfg(feature = "pg18")]
+use pg_sys::pqsignal_be as set_handler;
+
 unsafe extern "C-unwind" {
     /// libpq/pqmq.h, which pgrx does not bind.
     fn pq_redirect_to_shm_mq(memory: *mut pg_sys::dsm_segment, queue: *mut pg_sys::shm_mq_handle);
@@ -28,7 +33,7 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
     // SAFETY: PostgreSQL calls this once, at the start of the process, with signals blocked. The handler ends the
     // process as it ends a backend: at the next check for interrupts.
     unsafe {
-        pg_sys::pqsignal(pg_sys::SIGTERM as c_int, Some(die));
+        set_handler(pg_sys::SIGTERM as c_int, Some(die));
         pg_sys::BackgroundWorkerUnblockSignals();
     }
     // The session may have ended since.

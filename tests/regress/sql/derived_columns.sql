@@ -62,6 +62,7 @@ SELECT travel.session_name('AWSAccount', NULL, 'Anonymous', NULL), travel.princi
 SELECT travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com') AS nothing_failed,
        travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com', NULL) AS null,
        travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com', '{ConsoleLogin=Failure}') AS struct,
+       travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com', '{"ConsoleLogin": "Failure"}'::json) AS json,
        travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com', jsonb '{"ConsoleLogin": "Failure"}') AS jsonb,
        travel.outcome(NULL, 'ConsoleLogin', 'signin.amazonaws.com', error_message => 'Failed authentication') AS named;
 SELECT travel.principal('arn:aws:iam::123456789012:user/alice'),
