@@ -1786,7 +1786,7 @@ CREATE FUNCTION travel_internal.begin_workers(target regclass, root text) RETURN
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_begin_workers';
 COMMENT ON FUNCTION travel_internal.begin_workers(regclass, text) IS
-    'Starts worker processes for travel.load_files, at most max_parallel_maintenance_workers, if there is enough to load';
+    'Starts worker processes for travel.load_files, at most max_parallel_maintenance_workers, if there is much to load';
 REVOKE ALL ON FUNCTION travel_internal.begin_workers(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.load_file(

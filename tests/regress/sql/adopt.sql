@@ -212,8 +212,8 @@ CREATE TABLE coordinates (access_key_id text, event_time timestamptz, latitude t
 INSERT INTO coordinates VALUES ('K', '2026-03-02 09:00Z', '51.5', -0.1, 'London', 'success', ''),
     ('K', '2026-03-02 09:30Z', '35.7', 139.7, 'Tokyo', 'success', ''), ('K', '2026-03-02 09:40Z', 'x', 0, '', '', '');
 SELECT travel.adopt('coordinates');
--- A name without a schema is in the first schema of the search path, as for CREATE VIEW. The default name is in the schema
--- of the source.
+-- A name without a schema is in the first schema of the search path, as for CREATE VIEW. The default name is in that of
+-- the source.
 CREATE SCHEMA tool CREATE TABLE coordinates (LIKE coordinates);
 SELECT travel.adopt('tool.coordinates', 'mine'), travel.adopt('tool.coordinates');
 DROP SCHEMA tool CASCADE;
