@@ -3,7 +3,7 @@
 //! in `travel_cloudtrail`.
 
 use crate::pg::array;
-use crate::pg::errors::{CloudTrailError, TravelError};
+use crate::pg::errors::{CloudTrailError, TravelError, UsageError};
 use crate::pg::function::{Call, f64_datum, pg_function, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::jsonb::{self, Node};
@@ -12,7 +12,8 @@ use crate::pg::report::Report;
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::srf::RowSet;
 use crate::pg::time::from_unix_us;
-use pgrx::pg_sys;
+use crate::pg::types::{self, Type};
+use pgrx::{PgTupleDesc, pg_sys};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use travel_cloudtrail::{Event, Outcome, RecordNode, Records, SourceKind};
@@ -158,7 +159,11 @@ const PARSED_COLUMNS: usize = EVENT.len() + 1;
 fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(records) = call.datum(0) else { return Ok(rows.finish(call)) };
-    let row_type = *call.site_cache(|| RowType::of_call(call))?;
+    let row_type = *call.site_cache(|| {
+        // SAFETY: the descriptor lives as long as the query.
+        must_be_parsed_columns(&unsafe { PgTupleDesc::from_pg_unchecked(rows.tuple_desc()) })?;
+        RowType::of_call(call)
+    })?;
     // SAFETY: SQL declares the argument as jsonb[], which outlives the call.
     for record in unsafe { array::elements(records, b'i') }.into_iter().flatten() {
         pgrx::check_for_interrupts!();
@@ -175,6 +180,15 @@ fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
     }
     Ok(rows.finish(call))
+}
+
+/// Checks that a query declares the columns of `parsed_records` with their types, because the rows are written as these.
+fn must_be_parsed_columns(columns: &PgTupleDesc) -> Result<(), TravelError> {
+    if columns.len() != PARSED_COLUMNS {
+        return Err(UsageError::QueryColumns { expected: PARSED_COLUMNS, found: columns.len() }.into());
+    }
+    let wanted = EVENT.iter().map(|column| Type::from(column.column_type)).chain([Type::Jsonb]);
+    columns.iter().zip(wanted).try_for_each(|(column, wanted)| types::check(column, wanted))
 }
 
 fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {

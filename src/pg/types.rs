@@ -2,6 +2,7 @@
 
 use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
+use travel_core::columns::ColumnType;
 
 /// A type, or a group of types with the same binary form, as which a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +51,19 @@ impl Type {
             Self::Jsonb => "jsonb",
             Self::Timestamptz => "timestamp with time zone",
             Self::Int8OrTime => "bigint or timestamp with time zone",
+        }
+    }
+}
+
+impl From<ColumnType> for Type {
+    fn from(column_type: ColumnType) -> Self {
+        match column_type {
+            ColumnType::Bigint => Self::Int8OrTime,
+            ColumnType::Boolean => Self::Bool,
+            ColumnType::Float8 => Self::Float8,
+            ColumnType::Inet => Self::Inet,
+            ColumnType::Text => Self::Text,
+            ColumnType::Timestamptz => Self::Timestamptz,
         }
     }
 }

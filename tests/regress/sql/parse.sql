@@ -209,3 +209,15 @@ SELECT e.event_id, e.event_time, e.identity_type FROM raw CROSS JOIN LATERAL tra
 -- The function is immutable, so its columns can be indexed.
 SELECT proname, provolatile, proisstrict, proparallel FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname IN ('parse', 'try_parse') ORDER BY 1;
+
+-- What inserts records names the columns with their types. Others are refused, because a row is written as these.
+\pset format unaligned
+SELECT columns, error_of('SELECT * FROM travel_internal.parsed_records(ARRAY[''{"eventID": "x"}''::jsonb]) AS e ('
+    || columns || ')') AS error
+FROM (
+    VALUES ('a text'), ('a text, b text'), ('a int'),
+        ((SELECT string_agg(format('%I text', attname), ', ' ORDER BY attnum) FROM pg_attribute
+          WHERE attrelid = 'travel.event'::regclass AND attnum > 0) || ', record jsonb')
+) AS c (columns);
+\pset format aligned
+SELECT sqlstate_of($$SELECT travel_internal.parsed_records(ARRAY['{"eventID": "x"}'::jsonb])$$);
