@@ -67,7 +67,7 @@ BEGIN
     -- A file whose size and time are those in the list was loaded before. One that failed is tried again.
     FOR found IN EXECUTE pg_catalog.format(
         'SELECT f.file, f.refused, pg_catalog.count(*) OVER () AS files,
-                pg_catalog.sum(f.size) OVER () AS bytes
+                LEAST(pg_catalog.sum(f.size) OVER (), 9223372036854775807) AS bytes
          FROM travel_internal.find_files($1) AS f
          LEFT JOIN %s AS l ON l.path OPERATOR(pg_catalog.=) f.path AND l.error IS NULL
              AND l.size OPERATOR(pg_catalog.=) f.size AND l.modified_at OPERATOR(pg_catalog.=) f.modified_at

@@ -3,7 +3,8 @@
 use super::beside::{Object, beside, drop_with};
 use crate::detect::Source;
 use crate::pg::errors::{FilesError, TravelError};
-use crate::pg::identifier::{c_string, qualified};
+use crate::pg::identifier::{c_string, qualified, quoted};
+use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -36,6 +37,8 @@ impl FileList {
     /// Finds the list of a table. It depends on the table, so it is found after either is renamed. A dump does not
     /// contain the dependency; then it is found by its name.
     pub fn find(table: pg_sys::Oid) -> Result<Option<Self>, TravelError> {
+        // The table may have been dropped since it was named. Now it is locked.
+        Source::look_at(table)?;
         let found = match Self::select(
             "SELECT n.nspname::text AS schema, c.relname::text AS name, c.oid::bigint AS list
              FROM pg_catalog.pg_depend AS d
@@ -53,7 +56,11 @@ impl FileList {
                  FROM pg_catalog.pg_class AS t
                  JOIN pg_catalog.pg_class AS c ON c.relnamespace = t.relnamespace AND c.relname = $2::name
                  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-                 WHERE t.oid = $1 AND c.relkind = 'r'",
+                 WHERE t.oid = $1 AND c.relkind = 'r' AND NOT EXISTS (
+                     -- That of another table, which had the name before.
+                     SELECT FROM pg_catalog.pg_depend AS d
+                     WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0
+                       AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'a')",
                 &[Argument::oid(table), Argument::text(&default_name(table))],
             )?,
         };
@@ -62,8 +69,26 @@ impl FileList {
             if let Some(missing) = COLUMNS.into_iter().find(|column| source.column(column).is_none()) {
                 return Err(FilesError::NotAList { name: source.name, column: missing }.into());
             }
+            list.must_be_trusted(table)?;
         }
         Ok(found)
+    }
+
+    /// Checks that nobody else's triggers and defaults run with the rights of the caller, who names the table but not its
+    /// list. Whoever may create tables in the schema can create one with the name of a list.
+    fn must_be_trusted(&self, table: pg_sys::Oid) -> Result<(), TravelError> {
+        let (Some(owner), Some(of_table)) = (Role::owner_of(self.oid), Role::owner_of(table)) else {
+            return Ok(());
+        };
+        if owner == of_table || owner == Role::current() || owner.is_superuser() {
+            return Ok(());
+        }
+        Err(FilesError::ListOfAnother {
+            list: self.name.clone(),
+            owner: quoted(&owner.name()),
+            of_table: quoted(&of_table.name()),
+        }
+        .into())
     }
 
     fn select(query: &'static str, arguments: &[Argument]) -> Result<Option<Self>, TravelError> {

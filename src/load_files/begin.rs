@@ -1,5 +1,6 @@
 //! The beginning of a call: the checks, and the files that are found.
 
+use super::entry::LONGEST_PATH;
 use super::progress::Progress;
 use crate::detect::Source;
 use crate::events_table::{FileList, Target};
@@ -12,7 +13,7 @@ use crate::pg::role::Role;
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
-use crate::pg::time::from_unix_us;
+use crate::pg::time::nearest_from_unix_us;
 use pgrx::pg_sys;
 use std::path::Path;
 use travel_files::{Found, LeftOut, Tree, TreeError, Visitor};
@@ -95,15 +96,19 @@ struct Rows<'t> {
 impl Visitor for Rows<'_> {
     fn found(&mut self, file: &str, what: Found) {
         let text = |text: &str| Some(varlena(text.as_bytes()));
+        let path = self.tree.path_of(file);
         let (size, time, refused) = match what {
+            _ if path.len() > LONGEST_PATH => {
+                (None, None, text(&format!("its path is longer than {LONGEST_PATH} bytes")))
+            }
             Ok(stamp) => (
                 Some(pg_sys::Datum::from(stamp.size)),
-                Some(pg_sys::Datum::from(from_unix_us(stamp.modified_us))),
+                Some(pg_sys::Datum::from(nearest_from_unix_us(stamp.modified_us))),
                 None,
             ),
             Err(refusal) => (None, None, text(&refusal.to_string())),
         };
-        self.rows.push([text(file), text(&self.tree.path_of(file)), size, time, refused]);
+        self.rows.push([text(file), text(&path), size, time, refused]);
     }
 
     fn tick(&mut self) {

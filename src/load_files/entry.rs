@@ -3,9 +3,12 @@
 use crate::events_table::FileList;
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
-use crate::pg::time::from_unix_us;
+use crate::pg::time::nearest_from_unix_us;
 use travel_files::Stamp;
 use travel_files::content::FileDigest;
+
+/// The longest path that the index of a list can hold, in bytes.
+pub const LONGEST_PATH: usize = 2000;
 
 /// What the list knows about a file.
 pub struct Entry {
@@ -49,7 +52,7 @@ impl Entry {
 
     /// Whether the file was loaded, and has not changed since.
     pub fn is_of(&self, stamp: Stamp) -> bool {
-        self.has_size(stamp) && self.modified_at == Some(from_unix_us(stamp.modified_us))
+        self.has_size(stamp) && self.modified_at == Some(nearest_from_unix_us(stamp.modified_us))
     }
 
     /// The digest of the file that was loaded, if it was as large.
@@ -65,12 +68,15 @@ impl Entry {
 /// Notes that a file has a new time and its old content.
 pub fn touch(list: &FileList, path: &str, stamp: Stamp) {
     let statement = format!("UPDATE {} SET modified_at = $2 WHERE path OPERATOR(pg_catalog.=) $1", list.name);
-    let time = Argument::time(from_unix_us(stamp.modified_us));
+    let time = Argument::time(nearest_from_unix_us(stamp.modified_us));
     spi::connected(|| spi::execute(&statement, &[Argument::text(path), time]));
 }
 
-/// Writes the entry of a file, in place of an older one.
+/// Writes the entry of a file, in place of an older one. A path that is too long has none.
 pub fn write(list: &FileList, entry: &NewEntry) {
+    if entry.path.len() > LONGEST_PATH {
+        return;
+    }
     let statement = format!(
         "INSERT INTO {} (path, size, modified_at, digest, loaded_at, records, inserted, duplicates, skipped, error)
          VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp(), $5, $6, $7, $8, $9)
@@ -84,7 +90,7 @@ pub fn write(list: &FileList, entry: &NewEntry) {
     let arguments = [
         Argument::text(entry.path),
         Argument::bigint(entry.stamp.and_then(|stamp| i64::try_from(stamp.size).ok())),
-        Argument::time(entry.stamp.map(|stamp| from_unix_us(stamp.modified_us))),
+        Argument::time(entry.stamp.map(|stamp| nearest_from_unix_us(stamp.modified_us))),
         Argument::optional_text(digest.as_deref()),
         Argument::bigint(entry.records),
         Argument::bigint(entry.inserted),

@@ -25,6 +25,12 @@ pub fn from_unix_us(unix_us: i64) -> i64 {
     unix_us - EPOCH_IN_UNIX_US
 }
 
+/// Converts microseconds since the Unix epoch to a `timestamptz`. A time that does not fit, as a file can have, becomes the
+/// nearest one that does.
+pub fn nearest_from_unix_us(unix_us: i64) -> i64 {
+    unix_us.saturating_sub(EPOCH_IN_UNIX_US).clamp(MIN_TIMESTAMP, END_TIMESTAMP - 1)
+}
+
 /// Converts seconds since the Unix epoch to a `timestamptz`. A time that does not fit becomes the latest that does.
 pub fn from_unix_seconds(seconds: u64) -> i64 {
     i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(SECOND_US).saturating_sub(EPOCH_IN_UNIX_US)

@@ -42,6 +42,17 @@ errors! {
                 .detail(format!("The list of an events table has its name and _files. This table has no column \"{column}\"."))
                 .hint("Rename the table, and call travel.load_files again, which then creates the list."),
 
+        ListOfAnother { list: String, owner: String, of_table: String } =>
+            Report::error(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("list of loaded files \"{list}\" belongs to another role"),
+            )
+            .detail(format!("Role {owner} owns it, so code of that role would run with your privileges."))
+            .hint(format!(
+                "If you trust the table and its triggers, run ALTER TABLE {list} OWNER TO {of_table}. Otherwise drop or \
+                 rename it, and call travel.load_files again, which then creates the list."
+            )),
+
         /// A warning: the other files are loaded.
         NotLoaded { path: String, why: String } =>
             Report::error(Code::ERRCODE_DATA_EXCEPTION, format!("could not load file \"{path}\": {why}"))
