@@ -5,8 +5,9 @@
 //! columns and of composite attributes match in any case; keys of JSON match exactly.
 
 use crate::pg::identifier::{literal, quoted};
-use crate::source::{Source, TableColumn, base_type, is_of_postgresql};
+use crate::source::{Source, TableColumn, base_type, is_of_postgresql, type_in_sql};
 use pgrx::{PgTupleDesc, pg_sys};
+use std::collections::HashSet;
 
 /// What a path leads to.
 pub struct Target {
@@ -64,7 +65,9 @@ fn cut(mut name: String) -> String {
 fn member(sql: String, oid: pg_sys::Oid, keys: &[&str]) -> Option<(String, pg_sys::Oid)> {
     let Some((key, rest)) = keys.split_first() else { return Some((sql, oid)) };
     match base_type(oid) {
-        pg_sys::JSONBOID | pg_sys::JSONOID => Some((json_member(&sql, keys), pg_sys::TEXTOID)),
+        base @ (pg_sys::JSONBOID | pg_sys::JSONOID) => {
+            Some((json_member(&as_base(sql, oid, base), keys), pg_sys::TEXTOID))
+        }
         pg_sys::TEXTOID | pg_sys::VARCHAROID => {
             Some((json_member(&format!("travel.struct_text({sql})"), keys), pg_sys::TEXTOID))
         }
@@ -75,6 +78,14 @@ fn member(sql: String, oid: pg_sys::Oid, keys: &[&str]) -> Option<(String, pg_sy
                 exact.or_else(|| attributes.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)))?;
             member(format!("({sql}).{}", quoted(name)), *oid, rest)
         }
+    }
+}
+
+/// A value as one of its base type. For a domain, an operator of another schema could fit better than PostgreSQL's own.
+pub fn as_base(sql: String, oid: pg_sys::Oid, base: pg_sys::Oid) -> String {
+    match type_in_sql(base).filter(|_| oid != base) {
+        Some(name) => format!("({sql})::pg_catalog.{name}"),
+        None => sql,
     }
 }
 
@@ -113,20 +124,23 @@ fn attributes_of(oid: pg_sys::Oid) -> Option<Vec<(String, pg_sys::Oid)>> {
 /// Whether writing a value of a type as text or JSON runs PostgreSQL's own code only: a type of PostgreSQL, or a
 /// composite type or an array of such types.
 pub fn is_convertible(oid: pg_sys::Oid) -> bool {
-    fn is_within(oid: pg_sys::Oid, levels: usize) -> bool {
-        let oid = base_type(oid);
-        if is_of_postgresql(oid) {
-            return true;
+    // Each type is looked at once: many attributes can have the same type.
+    let (mut known, mut left) = (HashSet::new(), vec![oid]);
+    while let Some(oid) = left.pop().map(base_type) {
+        pgrx::check_for_interrupts!();
+        if is_of_postgresql(oid) || !known.insert(oid) {
+            continue;
         }
         // SAFETY: a catalog look-up.
         let element = unsafe { pg_sys::get_element_type(oid) };
-        levels > 0
-            && if element != pg_sys::InvalidOid {
-                is_within(element, levels - 1)
-            } else {
-                attributes_of(oid)
-                    .is_some_and(|attributes| attributes.iter().all(|(_, oid)| is_within(*oid, levels - 1)))
-            }
+        if element != pg_sys::InvalidOid {
+            left.push(element);
+            continue;
+        }
+        match attributes_of(oid) {
+            Some(attributes) => left.extend(attributes.into_iter().map(|(_, oid)| oid)),
+            None => return false,
+        }
     }
-    is_within(oid, 8)
+    true
 }

@@ -120,7 +120,9 @@ fn as_text(target: Target) -> Result<String, TravelError> {
     let inner = if is_column { sql } else { format!("({sql})") };
     Ok(match base_type(oid) {
         pg_sys::TEXTOID if oid == pg_sys::TEXTOID => inner,
-        pg_sys::JSONBOID | pg_sys::JSONOID => format!("({inner} #>> '{{}}'::text[])"),
+        base @ (pg_sys::JSONBOID | pg_sys::JSONOID) => {
+            format!("({} #>> '{{}}'::text[])", path::as_base(inner, oid, base))
+        }
         base if is_of_postgresql(base) => format!("{inner}::text"),
         _ => format!("pg_catalog.to_jsonb({inner})::text"),
     })

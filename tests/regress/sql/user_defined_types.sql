@@ -163,5 +163,43 @@ SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may
 TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts;
 RESET session_replication_role;
 DROP TABLE keys, columns;
+
+-- Layouts read members of structs of such domains by PostgreSQL's operators, too.
+SET ROLE regress_owner;
+SET search_path = others;
+CREATE FUNCTION member(document, text) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('document ->> text', current_user); RETURN 'x'; END $$;
+CREATE FUNCTION member(document, text[]) RETURNS text
+    LANGUAGE plpgsql AS $$ BEGIN INSERT INTO others.ran VALUES ('document #>> text[]', current_user); RETURN ''; END $$;
+CREATE OPERATOR ->> (LEFTARG = document, RIGHTARG = text, FUNCTION = member);
+CREATE OPERATOR #>> (LEFTARG = document, RIGHTARG = text[], FUNCTION = member);
+CREATE TYPE struct AS (type document, accesskeyid document, sessioncontext document);
+CREATE TABLE athena (eventid text, eventtime text, eventname text, eventsource text, sourceipaddress text,
+    useridentity document, responseelements document, errorcode document, errormessage text);
+INSERT INTO athena
+VALUES
+    ('1', '2026-03-02T09:00:00Z', 'A', 's3.amazonaws.com', '192.0.2.5', '{"type": "IAMUser", "accesskeyid": "K"}',
+        '{}', '"AccessDenied"', NULL),
+    ('2', '2026-03-02T09:10:00Z', 'B', 's3.amazonaws.com', '203.0.113.7', '{"type": "IAMUser", "accesskeyid": "K"}',
+        '{}', 'null', NULL);
+RESET ROLE;
+SET search_path = others, public;
+SELECT entity, from_event_id, to_event_name FROM travel.detect('athena');
+SELECT travel.adopt('athena', 'public.adopted');
+SELECT event_id, identity_type, source_ip, outcome FROM adopted ORDER BY event_id;
+DROP VIEW adopted;
+ALTER TABLE athena ALTER useridentity TYPE struct
+    USING ROW('"IAMUser"', '"K"', '{"attributes": {"mfaauthenticated": "true"}}')::struct;
+SELECT entity, from_event_id, to_event_name FROM travel.detect('athena');
+SELECT * FROM ran;
+-- Struct types that are nested in many ways are looked at once each.
+CREATE TYPE level0 AS (a text);
+SELECT format('CREATE TYPE level%s AS (%s)', n, string_agg(format('a%s level%s', attribute, n - 1), ', '))
+FROM generate_series(1, 7) AS n CROSS JOIN generate_series(1, 8) AS attribute GROUP BY n ORDER BY n \gexec
+ALTER TABLE athena ALTER errormessage TYPE level7 USING NULL;
+SET statement_timeout = '5s';
+SELECT count(*) FROM travel.detect('athena');
+RESET statement_timeout;
+SET search_path = public;
 DROP SCHEMA others CASCADE;
 DROP ROLE regress_owner;
