@@ -34,7 +34,10 @@ fn adopt(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         spi::execute(&format!("CREATE VIEW {view} AS\n{query}"), &[]);
         let about =
             format!("CloudTrail events of {}, with the columns of travel.event", arguments.source.name);
-        spi::execute(&format!("COMMENT ON VIEW {view} IS {}", literal(&about)), &[]);
+        // The name of the source may contain a backslash.
+        spi::with_settings(&[(c"standard_conforming_strings", c"on")], || {
+            spi::execute(&format!("COMMENT ON VIEW {view} IS {}", literal(&about)), &[])
+        });
         Ok::<_, TravelError>(())
     })?;
     Source::find(&view).map(pg_sys::Datum::from).ok_or(EventsError::TableName { name: view }.into())

@@ -210,6 +210,15 @@ SELECT c.oid::regclass, pg_get_userbyid(relowner) AS owner, obj_description(c.oi
 FROM pg_class AS c WHERE relkind = 'v' AND relnamespace IN ('adopting'::regnamespace, 'views'::regnamespace)
 ORDER BY relname COLLATE "C";
 
+-- A backslash in the name of the source is a backslash in the comment, whatever the session takes it for.
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+CREATE TABLE "a\'; DROP TABLE adopting.texts; --" AS TABLE texts;
+SELECT travel.adopt(oid::regclass, 'adopting.backslash') FROM pg_class WHERE relname LIKE 'a%DROP%';
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+SELECT obj_description('backslash'::regclass) AS comment, to_regclass('texts') AS is_there;
+
 -- Errors.
 SET ROLE adopter;
 SELECT sqlstate_of($$SELECT travel.adopt('home_made')$$) AS not_readable;
