@@ -117,7 +117,7 @@ pub fn make(table: &MonthlyTable, month: Month, moves: bool) -> Result<Made, Tra
     let tablespace =
         table.tablespace.as_ref().map_or(String::new(), |name| format!(" TABLESPACE {}", quoted(name)));
     spi::in_pg_catalog(|| {
-        // What is excluded, the partition gets when it is attached.
+        // The partition gets the excluded parts when it is attached.
         spi::execute(
             &format!(
                 "CREATE TABLE {partition} (LIKE {name} INCLUDING ALL EXCLUDING IDENTITY EXCLUDING INDEXES){tablespace}"

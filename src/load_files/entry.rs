@@ -10,7 +10,7 @@ use travel_files::content::FileDigest;
 /// The longest path that the index of a list can hold, in bytes.
 pub const LONGEST_PATH: usize = 2000;
 
-/// What the list knows about a file.
+/// The stored entry of a file.
 pub struct Entry {
     size: Option<i64>,
     modified_at: Option<i64>,
@@ -18,7 +18,7 @@ pub struct Entry {
     has_failed: bool,
 }
 
-/// What is written about a file.
+/// A new entry for a file.
 pub struct NewEntry<'e> {
     pub path: &'e str,
     pub stamp: Option<Stamp>,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# travel.load_files loads a folder tree of the server. What is bad in it is named, and the rest loads. Files that were loaded
+# travel.load_files loads a folder tree of the server. Bad files in it are named, and the rest loads. Files that were loaded
 # before are not loaded again.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -127,7 +127,7 @@ fn may_be_document<'a, J: Json<'a>>(value: J) -> bool {
 
 /// Iterates over the records of a document. An element that is not a record does not end the iteration.
 pub struct Records<'a, J: Json<'a>> {
-    /// What is being iterated, the innermost last.
+    /// The containers under iteration, the innermost last.
     levels: Vec<Level<'a, J>>,
     position: usize,
 }
@@ -141,7 +141,7 @@ enum Level<'a, J: Json<'a>> {
     Documents(vec::IntoIter<J>),
     /// The documents in a text.
     Text(Documents<'a>),
-    /// What was found in a document that the source could not create.
+    /// The kind of value in a document that the source could not create.
     Found(vec::IntoIter<Result<RecordNode<J>, BadRecord>>),
 }
 

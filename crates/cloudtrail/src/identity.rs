@@ -30,7 +30,7 @@ pub struct Identity<'a> {
     pub invoked_by: Text<'a>,
     pub session_issuer_arn: Text<'a>,
     pub source_identity: Text<'a>,
-    /// The id of the user of IAM Identity Center for whom the call was made.
+    /// The ID of the IAM Identity Center user on whose behalf the call was made.
     pub on_behalf_of: Text<'a>,
     pub mfa: Option<bool>,
 }

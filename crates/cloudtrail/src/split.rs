@@ -5,8 +5,8 @@
 //! It finds the elements that [`records`](crate::records) finds in the parsed document; a test compares the two. A
 //! document that is not a list, such as a line of NDJSON or an EventBridge event, is returned whole.
 //!
-//! The splitter checks the syntax around the elements. Inside an element it only looks for the end, because whoever gets
-//! the element parses it.
+//! The splitter checks the syntax around the elements. Inside an element it only looks for the end, because the
+//! caller parses the element.
 
 mod scan;
 
@@ -32,7 +32,7 @@ const PATIENCE: usize = 8 * LONGEST_ITEM;
 /// How much is read at once. It fits into the caches of a processor.
 const PORTION: usize = 256 << 10;
 
-/// A part of a file that is to be parsed.
+/// A part of a file for the caller to parse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item<'b> {
     /// A whole document that is not a list.
@@ -61,7 +61,7 @@ pub struct Broken {
 /// Reads a text document by document, and a document that is a list element by element.
 pub struct Splitter<R> {
     input: R,
-    /// What was read. It ends at `end`; what is still needed begins at `kept`.
+    /// The bytes that were read. They end at `end`; those still needed begin at `kept`.
     buffer: Vec<u8>,
     end: usize,
     /// The start of the item that is being read.
@@ -137,7 +137,7 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// What is read from.
+    /// The input that the splitter reads.
     pub fn input(&self) -> &R {
         &self.input
     }
@@ -280,7 +280,7 @@ impl<R: Read> Splitter<R> {
         Item::Element(self.item())
     }
 
-    /// What was read and not looked at yet.
+    /// The bytes that were read but not looked at yet.
     fn rest(&self) -> &[u8] {
         self.buffer.get(self.at..self.end).unwrap_or_default()
     }

@@ -45,7 +45,7 @@ pub enum ContentError {
     Io(String),
 }
 
-/// What was read of the file itself.
+/// The bytes of the file read so far: their number and their digest.
 #[derive(Default)]
 struct Source {
     bytes: Cell<u64>,

@@ -15,7 +15,7 @@ pub const ENDINGS: [&str; 6] = [".json", ".json.gz", ".jsonl", ".jsonl.gz", ".nd
 /// The deepest folder. CloudTrail's folders are 9 deep.
 const DEEPEST: usize = 64;
 
-/// How a file or a folder is opened. Opening a pipe must not wait for somebody who writes into it.
+/// How a file or a folder is opened. Opening a pipe must not wait for a writer.
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
 /// A folder, or a single file.
@@ -300,7 +300,7 @@ impl<V: Visitor> Walk<'_, V> {
         self.left_out.file.get_or_insert(path);
     }
 
-    /// What is gone meanwhile, as files are that another program renames, was not there.
+    /// A file that disappears in the meantime, because another program renames it, counts as absent.
     fn refuse(&mut self, path: &str, errno: Errno) {
         if errno != Errno::NOENT {
             self.visitor.found(path, Err(io(errno)));

@@ -1,4 +1,4 @@
-//! What is read of a file: its content, up to a limit, and what is wrong with it.
+//! Reading the content of a file: the limit, and the errors of damaged files.
 
 use std::io::{Read, Write};
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use tempfile::TempDir;
 use travel_files::{Found, LeftOut, Refusal, Tree, TreeError, Visitor};
 
-/// What was found: the size of a file, or why it is refused.
+/// A file that was found: its size and time, or why it is refused.
 #[derive(Default)]
 struct Seen(BTreeMap<String, String>);
 

@@ -18,7 +18,7 @@ mod parse;
 
 use std::ops::Range;
 
-/// The longest text, in bytes. What is kept of a text takes many times its size.
+/// The longest text, in bytes. The values built from a text take many times its size.
 pub const LONGEST_TEXT: usize = 8 << 20;
 
 /// The most members and elements. Each takes 64 bytes and more, and as little as two bytes of a text.

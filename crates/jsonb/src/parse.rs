@@ -1,4 +1,4 @@
-//! Reading a text. What is not understood, or not allowed, is `None`: PostgreSQL then reads the text itself.
+//! Parsing a text. The result is `None` for anything not understood or not allowed; PostgreSQL then reads the text itself.
 
 use crate::{Builder, DEEPEST, Member, Members, Text, Value};
 
@@ -113,7 +113,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Moves the members of a container that ends to those that were read.
+    /// Ends a container: moves its members behind those of the containers that ended before.
     fn close(&mut self, open: usize) -> Members {
         let Builder { open: members, members: read, .. } = &mut *self.builder;
         let start = read.len() as u32;

@@ -5,7 +5,7 @@ use super::event::{Event, Field, always};
 use super::table::{Column, Table};
 
 /// A table with the addresses of a column of inet as text: `192.0.2.5/32`. It has the names that this extension uses.
-/// The names of services are no addresses.
+/// Service names are not addresses.
 pub fn inet_as_text(events: &[Event]) -> Table {
     const COLUMNS: &[Column] = &[
         ("event_id", "text", |event| event.text("eventID")),
@@ -77,7 +77,7 @@ pub fn accounts(events: &[Event]) -> Table {
 }
 
 /// A table whose `event_id` is a key of another table; the id of the event is `cloudtrail_event_id`. It has no error
-/// codes and no error messages. The names of services are no addresses.
+/// codes and no error messages. Service names are not addresses.
 pub fn foreign_key(events: &[Event]) -> Table {
     const COLUMNS: &[Column] = &[
         ("id", "uuid PRIMARY KEY", |event| Some(event.uuid().to_string())),
