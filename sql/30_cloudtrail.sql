@@ -79,8 +79,8 @@ CREATE FUNCTION travel.records(document jsonb) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100
     AS 'MODULE_PATHNAME', 'travel_records';
 COMMENT ON FUNCTION travel.records(jsonb) IS
-    'The CloudTrail records in a document: a log file, an EventBridge event, the output of LookupEvents, an array, or'
-    ' a single record';
+    'The CloudTrail records in a document: a log file, an EventBridge event, the output of LookupEvents, an array, a '
+    'single record, or any of these inside what a log shipper stored';
 
 CREATE FUNCTION travel.parse(record jsonb) RETURNS travel.event
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -158,7 +158,8 @@ COMMENT ON FUNCTION travel.try_number(text) IS
     'Number read from text, such as a coordinate, or NULL if the text is not a number. Immutable, so it can be '
     'indexed';
 
--- Columns of an event from other columns, for tables without records. Empty and hidden texts count as NULL.
+-- These functions derive columns of an event from other columns, for tables without records. They read empty and hidden
+-- texts as NULL.
 
 CREATE FUNCTION travel.outcome(
     error_code text, event_name text, event_source text, response text DEFAULT NULL,
@@ -168,7 +169,7 @@ CREATE FUNCTION travel.outcome(
     AS 'MODULE_PATHNAME', 'travel_outcome_text';
 COMMENT ON FUNCTION travel.outcome(text, text, text, text, text, text) IS
     'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential. response and '
-    'service_details are JSON text or the form {ConsoleLogin=Success}';
+    'service_details are JSON text, or text of the form {ConsoleLogin=Success}';
 
 -- response has no default here, so a call without it is not ambiguous.
 CREATE FUNCTION travel.outcome(
@@ -180,7 +181,7 @@ CREATE FUNCTION travel.outcome(
 COMMENT ON FUNCTION travel.outcome(text, text, text, jsonb, text, jsonb) IS
     'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
 
--- json is text, which the first form reads.
+-- json is stored as text, so the C function of the first form reads it.
 CREATE FUNCTION travel.outcome(
     error_code text, event_name text, event_source text, response json,
     error_message text DEFAULT NULL, service_details json DEFAULT NULL

@@ -14,21 +14,21 @@ COMMENT ON TABLE travel.layouts IS
     'such as useridentity.arn is a column of that name, a column useridentity_arn, or the member arn of a column '
     'useridentity of type jsonb, json, a composite type, or text';
 COMMENT ON COLUMN travel.layouts.name IS 'Name of the layout, as notices show it';
-COMMENT ON COLUMN travel.layouts.rank IS 'Position in which the layout is tried: the first one that fits is used';
-COMMENT ON COLUMN travel.layouts.tool IS 'What makes tables with this layout';
+COMMENT ON COLUMN travel.layouts.rank IS 'Order in which the layouts are tried: the first one that fits is used';
+COMMENT ON COLUMN travel.layouts.tool IS 'Tool that creates tables with this layout';
 COMMENT ON COLUMN travel.layouts.recognized_by IS
-    'Paths that a table with this layout has; a|b is either. Empty for the layout that is recognized by the values of '
-    'a column';
+    'Paths that a table with this layout has; a|b means one of the two. Empty for the layout that is recognized by the '
+    'values of a column';
 COMMENT ON COLUMN travel.layouts.absent IS 'Paths that a table with this layout does not have';
 COMMENT ON COLUMN travel.layouts.columns IS
-    'Where the standard columns are, by key: a path, an array of paths (the first value that is neither NULL nor '
-    'empty), an SQL expression in which {path} is text, {a|b} the first of two, and {path!} required, or an array of '
-    'expressions (the first whose required paths exist)';
-COMMENT ON COLUMN travel.layouts.documentation IS 'Where the tables of the tool are described';
+    'Location of each standard column: a path, an array of paths (the first value that is neither NULL nor empty), an '
+    'SQL expression in which {path} is text, {a|b} the first of two, and {path!} required, or an array of expressions '
+    '(the first whose required paths exist)';
+COMMENT ON COLUMN travel.layouts.documentation IS 'Page that describes the tables of the tool';
 GRANT SELECT ON travel.layouts TO PUBLIC;
 
--- Tables with the whole record. Of the columns that the tool has beside it, the time is used, and another one only if
--- the table has an index that begins with it, or is a foreign table: not every tool fills it.
+-- Tables with the whole record. Of the other columns that the tool has, the time is used. Another one is used only if
+-- it is indexed or the table is foreign, because not every tool fills it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES
@@ -70,7 +70,7 @@ VALUES
      '{"document": "record"}',
      'https://github.com/choplin/fluent-plugin-pgjson');
 
--- Tables with the names of the record in lower case, or as they are. Structs keep the case of their keys.
+-- Tables with the names of the record, in lower case or unchanged. The keys of structs may have either case.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
@@ -120,7 +120,8 @@ CROSS JOIN (
     )
 ) AS c (columns);
 
--- Tables with the names of the record in snake_case. user_identity keeps the keys of the record, or has snake_case.
+-- Tables with the names of the record in snake_case. The keys of user_identity are those of the record, or in
+-- snake_case.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
@@ -175,9 +176,9 @@ CROSS JOIN (
     )
 ) AS c (columns);
 
--- Tables with the names of travel.event, which lack only what is derived from others; and the console's Event history,
--- in which only the address shows that a service made the call. The user agent shows it, too, but the caller
--- chooses it.
+-- Tables with the names of travel.event, which lack only columns that are derived from others; and the console's Event
+-- history. There, a call by a service is recognized by its address alone. The user agent is not used, because the
+-- caller chooses it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -208,8 +209,9 @@ VALUES (
     'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html'
 );
 
--- Common schemas. In OCSF 1.0.0-rc.2, actor.user.uuid is the ARN and actor.user.uid the principal; later, uid is the
--- ARN and uid_alt the principal. The status of a sign-in is what CloudTrail has in its response.
+-- Common schemas. In OCSF 1.0.0-rc.2, actor.user.uuid is the ARN and actor.user.uid the principal ID; in later
+-- versions, uid is the ARN and uid_alt the principal ID. OCSF has the result of a sign-in, which CloudTrail has in the
+-- response, in status.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -293,8 +295,8 @@ VALUES (
     'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
 );
 
--- Whatever else has CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for each
--- connector, so their content is looked at first; the names tell where there are no rows yet.
+-- Any other table with CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for
+-- every connector, so their content is looked at first; the names decide only while there are no rows.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -312,8 +314,8 @@ CREATE FUNCTION travel.columns_for(source regclass) RETURNS jsonb
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_columns_for';
 COMMENT ON FUNCTION travel.columns_for(regclass) IS
-    'Where a table or view that another tool made has the standard columns: the argument columns of travel.detect. A '
-    'notice names the layout that was recognized. If the names of the columns do not tell, a few rows are read';
+    'Recognizes the layout of a table or view that another tool made, names it in a notice, and returns the argument '
+    'columns of travel.detect for it. If the names of the columns are not enough, it reads a few rows';
 
 CREATE FUNCTION travel.struct_text(text) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -326,23 +328,23 @@ CREATE FUNCTION travel_internal.each_record(document jsonb) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record';
 COMMENT ON FUNCTION travel_internal.each_record(jsonb) IS
-    'Records in a CloudTrail document, also within what a log shipper made of it. A value without records has none, '
-    'and is no error';
+    'Records in a CloudTrail document, which may be inside what a log shipper stored. A value that is not a document '
+    'has no records, and raises no error';
 CREATE FUNCTION travel_internal.each_record(document text) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record_text';
 COMMENT ON FUNCTION travel_internal.each_record(text) IS
-    'Records in the CloudTrail documents of a JSON text. Text that is not JSON has none, and is no error';
+    'Records in the CloudTrail documents of a JSON text. Text that is not JSON has no records, and raises no error';
 
 CREATE FUNCTION travel_internal.document_kind(document jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_document_kind';
 COMMENT ON FUNCTION travel_internal.document_kind(jsonb) IS
-    'What a value holds: record (one CloudTrail record), documents (records in envelopes), other, or NULL for a '
-    'document of CloudTrail without records';
+    'Kind of a value: record (one CloudTrail record), documents (records in envelopes), other, or NULL for a '
+    'CloudTrail document without records';
 CREATE FUNCTION travel_internal.document_kind(document text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_document_kind_text';
 COMMENT ON FUNCTION travel_internal.document_kind(text) IS
-    'What a JSON text holds: record (one CloudTrail record), documents (records in envelopes, or several), other, or '
-    'NULL for a document of CloudTrail without records';
+    'Kind of a JSON text: record (one CloudTrail record), documents (records in envelopes, or several), other, or NULL '
+    'for CloudTrail documents without records';

@@ -29,7 +29,7 @@ COMMENT ON FUNCTION travel.ingest(regclass, text) IS
     'Inserts the records of CloudTrail documents in JSON text, such as one per line. A document that cannot be read '
     'is skipped with a warning';
 
--- Any client that can insert a row can insert a document.
+-- An inbox is a view, so any client that can insert a row can load a document.
 CREATE FUNCTION travel.inbox() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_inbox';
@@ -48,13 +48,14 @@ CREATE FUNCTION travel_internal.months_to_make(target regclass, until timestampt
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_months_to_make';
 COMMENT ON FUNCTION travel_internal.months_to_make(regclass, timestamptz) IS
-    'Months that need a partition: those until a time, and those of which the DEFAULT partition has rows';
+    'Months for which travel.make_partitions creates a partition: those that begin before a time, and those of which '
+    'the DEFAULT partition has rows';
 
 CREATE FUNCTION travel_internal.make_partition(target regclass, month timestamptz) RETURNS bigint
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_make_partition';
 COMMENT ON FUNCTION travel_internal.make_partition(regclass, timestamptz) IS
-    'Makes the partition of a month, and returns the number of rows that were moved into it; NULL if it exists';
+    'Creates the partition of a month, and returns the number of rows that were moved into it; NULL if it exists';
 
 CREATE PROCEDURE travel.make_partitions(
     target regclass, until timestamptz, INOUT made bigint DEFAULT NULL, INOUT moved bigint DEFAULT NULL
@@ -75,7 +76,7 @@ BEGIN
             made := made OPERATOR(pg_catalog.+) 1;
             moved := moved OPERATOR(pg_catalog.+) of_month;
         END IF;
-        -- The partition that was just made is of use to others, and the locks that it needed are in their way.
+        -- Other sessions can use the new partition from now on, and need not wait for the locks that it took.
         IF can_commit THEN
             COMMIT;
         END IF;
@@ -83,5 +84,5 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigint) IS
-    'Makes the monthly partitions of an events table that begin before a time, and those for the rows of its DEFAULT '
-    'partition, which it moves. It commits after each';
+    'Creates the monthly partitions of an events table that begin before a time, and those for the rows of its DEFAULT '
+    'partition, which it moves. It commits after each partition';

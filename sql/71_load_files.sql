@@ -4,7 +4,8 @@ CREATE FUNCTION travel_internal.begin_loading(target regclass, path text, OUT ro
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_begin_loading';
 COMMENT ON FUNCTION travel_internal.begin_loading(regclass, text) IS
-    'Checks the arguments of travel.load_files, and returns the path without links and the name of the list of files';
+    'Checks the arguments of travel.load_files, and returns the path without links and the name of the list of loaded '
+    'files';
 REVOKE ALL ON FUNCTION travel_internal.begin_loading(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.find_files(
@@ -13,15 +14,15 @@ CREATE FUNCTION travel_internal.find_files(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10000
     AS 'MODULE_PATHNAME', 'travel_find_files';
 COMMENT ON FUNCTION travel_internal.find_files(text) IS
-    'Files in a folder of the server and all folders in it, with their paths in the folder and their whole paths. For '
-    'a file that is not loaded, such as a pipe, refused says why';
+    'Files in a folder of the server and in all folders below it, by their paths within the folder (file) and their '
+    'absolute paths (path). For a file that is not loaded, such as a pipe, refused says why';
 REVOKE ALL ON FUNCTION travel_internal.find_files(text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_files(files bigint, bytes bigint) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_note_files';
 COMMENT ON FUNCTION travel_internal.note_files(bigint, bigint) IS
-    'Notes how much travel.load_files has to load, for the notices about its progress';
+    'Stores how much travel.load_files has to load, for the notices about its progress';
 REVOKE ALL ON FUNCTION travel_internal.note_files(bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.begin_workers(target regclass, root text) RETURNS void
@@ -39,8 +40,8 @@ CREATE FUNCTION travel_internal.load_file(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_load_file';
 COMMENT ON FUNCTION travel_internal.load_file(regclass, text, text, text) IS
-    'Loads one file for travel.load_files and notes it in the list of files, or hands it to a worker process. The '
-    'counts are those of the files that are done since the last call';
+    'Loads one file for travel.load_files and adds it to the list of loaded files, or hands it to a worker process. '
+    'Returns the counts of the files that were finished since the last call';
 REVOKE ALL ON FUNCTION travel_internal.load_file(regclass, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.finish_file(
@@ -51,7 +52,8 @@ CREATE FUNCTION travel_internal.finish_file(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_finish_file';
 COMMENT ON FUNCTION travel_internal.finish_file(regclass, text) IS
-    'Waits until a worker process of travel.load_files is done with a file. Returns NULL if no file is left';
+    'Waits until a worker process of travel.load_files has finished a file, and returns the counts. NULL if no file '
+    'is left';
 REVOKE ALL ON FUNCTION travel_internal.finish_file(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.parsed_records(records jsonb[]) RETURNS SETOF record
@@ -84,7 +86,7 @@ BEGIN
     failed := 0;
     SELECT b.root, b.list INTO root, list
     FROM travel_internal.begin_loading(load_files.target, load_files.path) AS b;
-    -- A file whose size and time are those in the list was loaded before. One that failed is tried again.
+    -- A file was loaded before if its size and its time are those in the list. One that failed is tried again.
     FOR found IN EXECUTE pg_catalog.format(
         'SELECT f.file, f.refused, pg_catalog.count(*) OVER () AS files,
                 LEAST(pg_catalog.sum(f.size) OVER (), 9223372036854775807) AS bytes
@@ -98,7 +100,7 @@ BEGIN
         IF is_first THEN
             PERFORM travel_internal.note_files(found.files, found.bytes::pg_catalog.int8);
             IF can_commit THEN
-                -- Workers must see the list of files, which may be new.
+                -- Workers must see the list of loaded files, which this call may have created.
                 COMMIT;
                 PERFORM travel_internal.begin_workers(load_files.target, root);
             END IF;
@@ -137,7 +139,7 @@ COMMENT ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, b
     'loaded before are not loaded again. It commits after each file';
 REVOKE ALL ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) FROM PUBLIC;
 
--- Whoever may read files of the server can load them.
+-- A role that may read the files of the server can load them.
 GRANT EXECUTE ON FUNCTION travel_internal.begin_loading(regclass, text), travel_internal.find_files(text),
     travel_internal.note_files(bigint, bigint), travel_internal.begin_workers(regclass, text),
     travel_internal.load_file(regclass, text, text, text), travel_internal.finish_file(regclass, text)
