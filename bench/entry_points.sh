@@ -4,16 +4,11 @@
 # process. Then prints the memory that travel.detect takes for one key with very many events.
 #
 #   EVENTS (2000000), KEYS (20000), NETWORKS (300000), BIG (20000000; 0 skips that part)
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "$0")/../scripts/lib/common.sh"
-# shellcheck source=scripts/lib/server.sh
-. "$ROOT/scripts/lib/server.sh"
-cd "$ROOT"
+# shellcheck source=bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 EVENTS=${EVENTS:-2000000} KEYS=${KEYS:-20000} NETWORKS=${NETWORKS:-300000} BIG=${BIG:-20000000}
 
-scripts/install.sh --if-changed
-cargo build --quiet --release --package travel-sample
-sample="$(target_dir)/release/travel-sample"
+prepare
 
 heading "Data: $EVENTS events of $KEYS keys, $NETWORKS networks"
 mkdir -p "$WORK/bench"
@@ -46,5 +41,7 @@ if [ "$BIG" -gt 0 ]; then
     "$sample" bench-cloudtrail --events "$BIG" --keys 1 --networks "$NETWORKS" |
         run_psql --quiet --command '\copy big FROM STDIN (FORMAT csv)'
     run_psql --quiet --command 'VACUUM ANALYZE big'
-    bench/detect_peak.sh big
+    peak_memory 'SET max_parallel_workers_per_gather = 0; SET impossible_travel.coverage_notice = off' \
+        "SELECT count(*) FROM travel.detect('big')"
+    note "$TOOK s, $PEAK_MB MB of private memory at the peak, $BEFORE_MB MB before"
 fi

@@ -9,11 +9,8 @@
 # Then it prints the memory that travel.load_files took, and the time of a second call over many files that are loaded.
 #
 #   MB (200: the size of the compressed files), ROUNDS (3), FILES (10000: the files of the second call)
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "$0")/../scripts/lib/common.sh"
-# shellcheck source=scripts/lib/server.sh
-. "$ROOT/scripts/lib/server.sh"
-cd "$ROOT"
+# shellcheck source=bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 MB=${MB:-200} ROUNDS=${ROUNDS:-3} FILES=${FILES:-10000}
 # The records of one file.
 RECORDS=2000
@@ -21,9 +18,7 @@ RECORDS=2000
 RECORDS_IN_MB=10800
 
 command -v jq >/dev/null || die 'jq is missing: run apt-get install jq'
-scripts/install.sh --if-changed
-cargo build --quiet --release --package travel-sample
-sample="$(target_dir)/release/travel-sample"
+prepare
 trap server_drop EXIT
 server_start bench-load 'shared_buffers = 1GB' 'max_wal_size = 16GB' 'checkpoint_timeout = 1h' 'fsync = off' 'autovacuum = off'
 run_psql --quiet --command 'CREATE EXTENSION impossible_travel'
@@ -84,7 +79,8 @@ note "travel.load_files is $(ratio "$jq" "$files") times as fast as zcat | jq | 
 
 heading 'Memory of travel.load_files'
 new_table loaded
-bench/load_files_peak.sh loaded "$SERVER_DIR/files/AWSLogs"
+peak_memory 'SET client_min_messages = warning' "CALL travel.load_files('loaded', '$SERVER_DIR/files/AWSLogs')"
+note "$PEAK_MB MB of private memory at the peak, $BEFORE_MB MB before"
 
 heading "A second call over $FILES files"
 rm -rf "$folder" "$SERVER_DIR/files/rows"

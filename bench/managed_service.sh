@@ -4,16 +4,11 @@
 # for the service and for one's own server, so the network has no part in the numbers.
 #
 #   EVENTS (1000000), KEYS (10000), NETWORKS (300000)
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "$0")/../scripts/lib/common.sh"
-# shellcheck source=scripts/lib/server.sh
-. "$ROOT/scripts/lib/server.sh"
-cd "$ROOT"
+# shellcheck source=bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 EVENTS=${EVENTS:-1000000} KEYS=${KEYS:-10000} NETWORKS=${NETWORKS:-300000}
 
-scripts/install.sh --if-changed
-cargo build --quiet --release --package travel-sample
-sample="$(target_dir)/release/travel-sample"
+prepare
 
 heading "Data: $EVENTS events of $KEYS keys with their records"
 mkdir -p "$WORK/bench"

@@ -4,11 +4,8 @@
 # the ratios.
 #
 #   EVENTS (10000000; the other table has a tenth), KEYS (20000), ROUNDS (7)
-# shellcheck source=scripts/lib/common.sh
-. "$(dirname "$0")/../scripts/lib/common.sh"
-# shellcheck source=scripts/lib/server.sh
-. "$ROOT/scripts/lib/server.sh"
-cd "$ROOT"
+# shellcheck source=bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 EVENTS=${EVENTS:-10000000} KEYS=${KEYS:-20000} ROUNDS=${ROUNDS:-7}
 
 scripts/install.sh --if-changed
@@ -27,7 +24,12 @@ done
 
 heading 'The first scan, of all events'
 for size in "${sizes[@]}"; do
-    bench/scan_peak.sh "$size"
+    peak_memory 'SET client_min_messages = warning' "CALL travel.scan('events_$size')"
+    awk -v n="$size" -v s="$TOOK" -v peak="$PEAK_MB" 'BEGIN {
+        printf "   %d events: %.1f s, %.1f us an event, %d MB of private memory at the peak\n", n, s, s * 1e6 / n, peak }'
+    run_psql --quiet --command "SET client_min_messages = warning" \
+        --command 'CREATE TABLE IF NOT EXISTS first_scan (history bigint, full_scan interval)' \
+        --command "INSERT INTO first_scan VALUES ($size, make_interval(secs => $TOOK))"
 done
 run_psql --quiet --command 'VACUUM ANALYZE'
 
