@@ -7,7 +7,7 @@ use pgrx::pg_sys;
 pub struct Partitions {
     /// The DEFAULT partition.
     pub default: pg_sys::Oid,
-    /// The others, each from its start to its end.
+    /// The other partitions, each from its start to its end.
     ranges: Vec<(i64, i64)>,
 }
 
@@ -52,13 +52,13 @@ impl Partitions {
         self.ranges.iter().all(|(start, end)| is_month(*start) && is_month(*end))
     }
 
-    /// Whether there is a partition for a month. It may be that of a longer time.
+    /// Whether there is a partition for a month, which may be for more than this month.
     pub fn have(&self, month: Month) -> bool {
         let (first, after) = (month.start(), month.end());
         self.ranges.iter().any(|(start, end)| *start < after && *end > first)
     }
 
-    /// Of this month and the next one, those that have no partition.
+    /// This month and the next one, without those that have a partition.
     pub fn ahead(&self) -> Vec<Month> {
         let this = Month::current();
         [this, this.next()].into_iter().filter(|month| !self.have(*month)).collect()
@@ -67,6 +67,6 @@ impl Partitions {
 
 /// Locks a table until the transaction ends.
 pub fn lock(table: pg_sys::Oid, mode: u32) {
-    // SAFETY: a plain call; it also takes note of what other sessions have changed.
+    // SAFETY: a plain call; it also makes the changes of other sessions visible.
     unsafe { pg_sys::LockRelationOid(table, mode as pg_sys::LOCKMODE) };
 }

@@ -26,7 +26,7 @@ impl Ingested {
         self.skip_as(what, false);
     }
 
-    /// A document that is broken, or is not from CloudTrail, counts as one record.
+    /// Skips a document that is broken or not from CloudTrail. It counts as one record.
     pub fn skip_document(&mut self, why: &str) {
         self.records += 1;
         self.skip_as(format!("document: {why}"), true);
@@ -39,7 +39,7 @@ impl Ingested {
         }
     }
 
-    /// The records that the table had already, or that a trigger of it did not let in.
+    /// The number of records that the table had already, or that one of its triggers rejected.
     pub fn duplicates(&self) -> i64 {
         self.records - self.inserted - self.skipped
     }
@@ -48,7 +48,7 @@ impl Ingested {
         self.report_as("", NAMED_SKIPS);
     }
 
-    /// Reports what was skipped in a file. Names as many records as `most` says, and returns how many these are.
+    /// Reports what was skipped in a file. It names at most `most` records, and returns how many it named.
     pub fn report_of(&self, file: &str, most: usize) -> usize {
         self.report_as(&format!("{file}: "), most)
     }
@@ -56,8 +56,8 @@ impl Ingested {
     fn report_as(&self, prefix: &str, most: usize) -> usize {
         let named = self.named.len().min(most);
         for (what, is_document) in self.named.iter().take(named) {
-            let said = format!("{prefix}skipped {what}");
-            if *is_document { Report::warning(said).send() } else { Report::notice(said).send() }
+            let message = format!("{prefix}skipped {what}");
+            if *is_document { Report::warning(message).send() } else { Report::notice(message).send() }
         }
         let more = self.skipped - named as i64;
         if more > 0 {

@@ -62,7 +62,7 @@ fn create_partitions(table: pg_sys::Oid, name: &str) -> Result<(), TravelError> 
     spi::connected(|| {
         spi::execute(&format!("CREATE TABLE {default} PARTITION OF {name} DEFAULT"), &[]);
         spi::execute(
-            &format!("COMMENT ON TABLE {default} IS 'Events of months for which there is no partition'"),
+            &format!("COMMENT ON TABLE {default} IS 'Events of months that have no partition'"),
             &[],
         );
     });

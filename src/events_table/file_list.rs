@@ -1,15 +1,14 @@
 //! The list of the files that were loaded into an events table: a table beside it, which belongs to the user.
 
-use super::beside::{Object, beside, drop_with};
+use super::beside::{Object, beside, drop_with, usual_name};
 use crate::detect::Source;
 use crate::pg::errors::{FilesError, TravelError};
-use crate::pg::identifier::{c_string, qualified, quoted};
+use crate::pg::identifier::{qualified, quoted};
 use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
-use std::ffi::CStr;
 
-/// The name of the list is that of the events table with this ending.
+/// The name of the list is that of the events table with this suffix.
 const SUFFIX: &str = "files";
 
 /// The number of locks that the files of a list share.
@@ -60,11 +59,11 @@ impl FileList {
                  JOIN pg_catalog.pg_class AS c ON c.relnamespace = t.relnamespace AND c.relname = $2::name
                  JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
                  WHERE t.oid = $1 AND c.relkind = 'r' AND NOT EXISTS (
-                     -- That of another table, which had the name before.
+                     -- The list of another table, which had the name before.
                      SELECT FROM pg_catalog.pg_depend AS d
                      WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0
                        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype = 'a')",
-                &[Argument::oid(table), Argument::text(&default_name(table))],
+                &[Argument::oid(table), Argument::text(&usual_name(table, SUFFIX))],
             )?,
         };
         if let Some(list) = &found {
@@ -77,8 +76,8 @@ impl FileList {
         Ok(found)
     }
 
-    /// Checks that nobody else's triggers and defaults run with the rights of the caller, who names the table but not its
-    /// list. Whoever may create tables in the schema can create one with the name of a list.
+    /// Checks that no triggers and defaults of another role run with the rights of the caller, who names the table but not
+    /// its list. Every role that may create tables in the schema can create one with the name of a list.
     fn must_be_trusted(&self, table: pg_sys::Oid) -> Result<(), TravelError> {
         let (Some(owner), Some(of_table)) = (Role::owner_of(self.oid), Role::owner_of(table)) else {
             return Ok(());
@@ -131,7 +130,7 @@ impl FileList {
                 format!(
                     "COMMENT ON COLUMN {name}.digest IS 'MD5 digest of the file, as S3 has it in most ETags'"
                 ),
-                format!("COMMENT ON COLUMN {name}.error IS 'why the file was not loaded; it is tried again'"),
+                format!("COMMENT ON COLUMN {name}.error IS 'why the file was not loaded; the next call tries it again'"),
             ];
             for statement in &statements {
                 spi::execute(statement, &[]);
@@ -143,8 +142,8 @@ impl FileList {
         Ok(Self { oid, name })
     }
 
-    /// Locks the list until the transaction ends against other transactions that load several files. It can be read and
-    /// written meanwhile.
+    /// Locks the list, until the transaction ends, against other transactions that load several files. Other sessions can
+    /// still read and write it.
     pub fn lock(&self) {
         let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
         // SAFETY: a plain call; it also takes note of what other sessions have changed.
@@ -165,15 +164,5 @@ impl FileList {
                 pg_sys::ExclusiveLock as pg_sys::LOCKMODE,
             );
         }
-    }
-}
-
-/// The name that a list gets where no other relation has it.
-fn default_name(table: pg_sys::Oid) -> String {
-    let suffix = c_string(SUFFIX);
-    // SAFETY: a catalog look-up of a table that exists; the result is a C string.
-    unsafe {
-        let name = pg_sys::makeObjectName(pg_sys::get_rel_name(table), std::ptr::null(), suffix.as_ptr());
-        CStr::from_ptr(name).to_string_lossy().into_owned()
     }
 }

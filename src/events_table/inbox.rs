@@ -1,7 +1,7 @@
 //! The inbox of an events table: a view into which any client can insert documents. A trigger ingests them.
 //!
-//! The view reads the table, and thereby names it: PostgreSQL keeps the reference when the table is renamed, and a dump
-//! contains it. It has no rows.
+//! The view has no rows, but its query names the table. PostgreSQL keeps this reference when the table is renamed, and a
+//! dump contains it.
 
 use super::beside::{Object, beside, drop_with, usual};
 use super::counts::Ingested;
@@ -31,7 +31,7 @@ fn create_inbox(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(pg_sys::Datum::from(create(target)?))
 }
 
-/// The name of an inbox is that of the table with this ending.
+/// The name of an inbox is that of the table with this suffix.
 const SUFFIX: &str = "inbox";
 
 /// Creates the inbox of a table, in its schema. Dropping the table drops the inbox, and so does dropping the extension.
@@ -67,7 +67,7 @@ pub fn create(table: pg_sys::Oid) -> Result<pg_sys::Oid, TravelError> {
     Ok(view)
 }
 
-/// What a statement keeps about an inbox. It lives in the memory of the call site.
+/// The data about an inbox that a statement keeps. It lives in the memory of the call site.
 #[derive(Clone, Copy)]
 struct Site {
     target: pg_sys::Oid,

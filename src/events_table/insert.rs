@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use travel_core::columns::{ColumnType, EVENT};
 
 /// The longest text, in bytes, in an indexed column. PostgreSQL raises an error for longer keys, and the whole document
-/// would be lost. No such text of CloudTrail comes near this length.
+/// would be lost. Such texts in CloudTrail are far shorter.
 pub const LONGEST_INDEXED: usize = 2000;
 
 /// A table into which the records of documents are inserted.

@@ -1,18 +1,18 @@
-//! Making the partition of a month: for `travel.make_partitions`, which also moves the rows of the month into it, and
-//! for whatever inserts events.
+//! Making the partition of a month, for `travel.make_partitions` and before events are inserted. The procedure also moves
+//! the rows of the month into it.
 
+use super::beside::beside;
 use super::bounds::{Partitions, lock};
 use super::month::Month;
 use crate::detect::Source;
 use crate::pg::array;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
-use crate::pg::identifier::{c_string, qualified, quoted};
+use crate::pg::identifier::{qualified, quoted};
 use crate::pg::role::Role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::{timestamp_text, utc};
 use pgrx::pg_sys;
-use std::ffi::CStr;
 
 pg_function!(travel_months_to_make, pg_finfo_travel_months_to_make, months_to_make);
 pg_function!(travel_make_partition, pg_finfo_travel_make_partition, make_partition);
@@ -25,9 +25,6 @@ pub struct MonthlyTable {
     pub oid: pg_sys::Oid,
     /// The name, schema-qualified and quoted.
     pub name: String,
-    schema: String,
-    schema_oid: pg_sys::Oid,
-    bare_name: String,
     owner: String,
     /// The name of the DEFAULT partition, schema-qualified and quoted.
     default: String,
@@ -40,10 +37,9 @@ impl MonthlyTable {
     pub fn find(oid: pg_sys::Oid) -> Result<Option<Self>, TravelError> {
         spi::in_pg_catalog(|| {
             let rows = spi::select_prepared(
-                "SELECT n.nspname::text AS schema, n.oid::bigint AS schema_oid, c.relname::text AS name,
-                        pg_get_userbyid(c.relowner)::text AS owner, dn.nspname::text AS default_schema,
-                        d.relname::text AS default_name, t.spcname::text AS tablespace,
-                        has_schema_privilege(n.oid, 'CREATE') AS may_create
+                "SELECT n.nspname::text AS schema, c.relname::text AS name, pg_get_userbyid(c.relowner)::text AS owner,
+                        dn.nspname::text AS default_schema, d.relname::text AS default_name,
+                        t.spcname::text AS tablespace, has_schema_privilege(n.oid, 'CREATE') AS may_create
                  FROM pg_partitioned_table AS p
                  JOIN pg_class AS c ON c.oid = p.partrelid
                  JOIN pg_namespace AS n ON n.oid = c.relnamespace
@@ -55,16 +51,12 @@ impl MonthlyTable {
                    AND a.atttypid = 'timestamptz'::regtype AND d.relkind = 'r'",
                 &[Argument::oid(oid)],
             );
-            spi::columns!(rows => schema, schema_oid, name, owner, default_schema, default_name, tablespace, may_create);
+            spi::columns!(rows => schema, name, owner, default_schema, default_name, tablespace, may_create);
             let Some(row) = rows.first() else { return Ok(None) };
             let text = |column| Ok::<_, TravelError>(row.string(column)?.unwrap_or_default());
-            let (schema, bare_name) = (text(schema)?, text(name)?);
             Ok(Some(Self {
                 oid,
-                name: qualified(&schema, &bare_name),
-                schema_oid: pg_sys::Oid::from_u32(row.i64(schema_oid).unwrap_or_default() as u32),
-                schema,
-                bare_name,
+                name: qualified(&text(schema)?, &text(name)?),
                 owner: text(owner)?,
                 default: qualified(&text(default_schema)?, &text(default_name)?),
                 tablespace: row.string(tablespace)?,
@@ -77,29 +69,13 @@ impl MonthlyTable {
     pub fn may_extend(&self) -> bool {
         self.may_create
     }
-
-    /// A name for the partition of a month that no relation has. A long name of the table is cut.
-    fn partition_name(&self, month: Month) -> String {
-        let (table, label) = (c_string(&self.bare_name), c_string(&month.suffix()));
-        // SAFETY: a catalog look-up with C strings that outlive it; the result is a C string.
-        let name = unsafe {
-            CStr::from_ptr(pg_sys::ChooseRelationName(
-                table.as_ptr(),
-                std::ptr::null(),
-                label.as_ptr(),
-                self.schema_oid,
-                false,
-            ))
-        };
-        qualified(&self.schema, &name.to_string_lossy())
-    }
 }
 
-/// What came of making a partition.
+/// The result of making a partition.
 pub enum Made {
-    /// It is made, and this many rows were moved into it.
+    /// The partition is made, and this many rows were moved into it.
     Yes { moved: u64 },
-    /// It is not made, because the DEFAULT partition has rows of the month.
+    /// The partition is not made, because the DEFAULT partition has rows of the month.
     HasRows,
 }
 
@@ -113,7 +89,7 @@ pub fn make(table: &MonthlyTable, month: Month, moves: bool) -> Result<Made, Tra
     if has_rows && !moves {
         return Ok(Made::HasRows);
     }
-    let (name, partition) = (&table.name, table.partition_name(month));
+    let (name, partition) = (&table.name, beside(table.oid, &month.suffix()));
     let tablespace =
         table.tablespace.as_ref().map_or(String::new(), |name| format!(" TABLESPACE {}", quoted(name)));
     spi::in_pg_catalog(|| {

@@ -5,12 +5,12 @@
 //! | [`create`] | `travel.create_events_table` |
 //! | [`ingest`] | `travel.ingest`: the records of a document, of which bad ones are skipped |
 //! | [`inbox`] | a view into which clients insert documents: `travel.create_inbox` and the trigger function |
-//! | [`beside`] | relations that belong to a table: their names, and that they are dropped with it |
+//! | [`beside`] | relations that belong to a table: how they are named, and how they are dropped with it |
 //! | [`insert`] | the table that rows are inserted into, and the statement that does it |
 //! | [`batch`] | records that are inserted together, by one statement |
 //! | [`file_list`] | the list of the files that were loaded into a table |
 //! | [`counts`] | how many records were inserted or skipped, and the notices that name what was skipped |
-//! | [`partitions`] | the monthly partitions of a table: whatever inserts makes them first |
+//! | [`partitions`] | the monthly partitions of a table, which are made before events are inserted |
 //! | [`bounds`] | which months have a partition |
 //! | [`make_partition`] | making one partition, and `travel.make_partitions` |
 //! | [`month`] | months in UTC |

@@ -1,6 +1,5 @@
 //! The partitions of an events table: one for each month in UTC, and a DEFAULT partition for the events of months that
-//! have none. Everything that inserts events calls [`ensure`]
-//! first.
+//! have none. Everything that inserts events calls [`ensure`] first.
 
 use super::bounds::{Partitions, lock};
 use super::make_partition::{Made, MonthlyTable, has_rows, make};
@@ -13,7 +12,7 @@ use crate::pg::role::Role;
 use pgrx::pg_sys;
 use std::cell::Cell;
 
-/// How long a session tries to lock the DEFAULT partition before its rows go there.
+/// How long a session tries to lock the DEFAULT partition before it inserts its rows there.
 const PATIENCE_MS: u64 = 5_000;
 const RETRY_MS: u64 = 10;
 
@@ -36,8 +35,8 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
     let table = if is_own { MonthlyTable::find(target)?.filter(MonthlyTable::may_extend) } else { None };
     let Some(table) = table else {
         if may_insert(target) {
-            // A session that makes the partition now ends first, and none makes it before this transaction ends. A row
-            // that PostgreSQL has routed to the DEFAULT partition would be refused after that.
+            // This waits for a session that is making the partition, and keeps others from making it until this transaction
+            // ends. Otherwise, PostgreSQL would refuse a row that it has already routed to the DEFAULT partition.
             lock(partitions.default, pg_sys::RowExclusiveLock);
         }
         return Ok(());
@@ -55,7 +54,8 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
     let is_needed = |month: &Month| needed.contains(month);
     let mut months: Vec<Month> = needed.clone();
     months.extend(ahead.into_iter().filter(|month| !is_needed(month)));
-    // Before anything is locked, because such a month would be tried again with each document.
+    // Months whose rows are in the DEFAULT partition are left out before anything is locked, because they would be tried
+    // again with each document.
     months.retain(|month| {
         let why = match attempt(|| has_rows(&table, *month)) {
             Ok(false) => return true,
@@ -90,14 +90,14 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
 
 const HAS_ROWS: &str = "its DEFAULT partition has events of that month";
 
-/// Says that the rows of a month go to the DEFAULT partition. The documents of one month usually come in a row, so this
-/// is said of a month only if it was not said last.
+/// Sends a notice that the rows of a month go to the DEFAULT partition. Documents of one month usually follow each other,
+/// so the notice is left out if the last one was about the same month.
 fn not_made(table: &MonthlyTable, month: Month, why: &str) {
     thread_local! {
-        static SAID_LAST: Cell<Option<(pg_sys::Oid, Month)>> = const { Cell::new(None) };
+        static LAST_NOTICE: Cell<Option<(pg_sys::Oid, Month)>> = const { Cell::new(None) };
     }
-    let said = Some((table.oid, month));
-    if SAID_LAST.replace(said) == said {
+    let about = Some((table.oid, month));
+    if LAST_NOTICE.replace(about) == about {
         return;
     }
     Report::notice(format!("no partition of \"{}\" was made for {month}: {why}", table.name))

@@ -7,82 +7,57 @@ use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
 pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> =
-        texts.iter().map(|text| varlena(text.as_ref().as_bytes())).collect();
+    let elements = texts.iter().map(|text| varlena(text.as_ref().as_bytes())).collect();
     // SAFETY: text is a variable-length type, aligned to 4 bytes; the elements are texts.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
-            elements.as_mut_ptr(),
-            elements.len() as i32,
-            pg_sys::TEXTOID,
-            -1,
-            false,
-            b'i' as std::ffi::c_char,
-        ))
-    }
+    unsafe { of_datums(elements, pg_sys::TEXTOID, -1, b'i') }
 }
 
 /// A `jsonb[]` in the current memory context, of values that are jsonb.
 pub fn of_jsonbs(values: &[pg_sys::Datum]) -> pg_sys::Datum {
-    let mut elements = values.to_vec();
     // SAFETY: jsonb is a variable-length type, aligned to 4 bytes; by the caller, the elements are jsonb.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
-            elements.as_mut_ptr(),
-            elements.len() as i32,
-            pg_sys::JSONBOID,
-            -1,
-            false,
-            b'i' as std::ffi::c_char,
-        ))
-    }
+    unsafe { of_datums(values.to_vec(), pg_sys::JSONBOID, -1, b'i') }
 }
 
 /// A `timestamptz[]` in the current memory context: microseconds since 2000-01-01 UTC.
 pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> = times.iter().map(|time| pg_sys::Datum::from(*time)).collect();
+    let elements = times.iter().map(|time| pg_sys::Datum::from(*time)).collect();
     // SAFETY: a timestamptz is passed by value, 8 bytes aligned to 8.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
-            elements.as_mut_ptr(),
-            elements.len() as i32,
-            pg_sys::TIMESTAMPTZOID,
-            8,
-            true,
-            b'd' as std::ffi::c_char,
-        ))
-    }
+    unsafe { of_datums(elements, pg_sys::TIMESTAMPTZOID, 8, b'd') }
 }
 
 /// An `oid[]` in the current memory context.
 pub fn of_oids(oids: impl Iterator<Item = pg_sys::Oid>) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> = oids.map(pg_sys::Datum::from).collect();
+    let elements = oids.map(pg_sys::Datum::from).collect();
     // SAFETY: an oid is passed by value, 4 bytes aligned to 4.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
-            elements.as_mut_ptr(),
-            elements.len() as i32,
-            pg_sys::OIDOID,
-            4,
-            true,
-            b'i' as std::ffi::c_char,
-        ))
-    }
+    unsafe { of_datums(elements, pg_sys::OIDOID, 4, b'i') }
 }
 
 /// A `bigint[]` in the current memory context.
 pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> =
-        numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
+    let elements = numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
     // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
+    unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
+}
+
+/// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in pg_type.
+///
+/// # Safety
+/// The elements must have this type, which is passed by value if it has a fixed size.
+unsafe fn of_datums(
+    mut elements: Vec<pg_sys::Datum>,
+    element: pg_sys::Oid,
+    size: i32,
+    align: u8,
+) -> pg_sys::Datum {
+    // SAFETY: by the caller; the elements are as many as their number says, and are copied.
     unsafe {
         pg_sys::Datum::from(pg_sys::construct_array(
             elements.as_mut_ptr(),
             elements.len() as i32,
-            pg_sys::INT8OID,
-            8,
-            true,
-            b'd' as std::ffi::c_char,
+            element,
+            size,
+            size > 0,
+            align as std::ffi::c_char,
         ))
     }
 }

@@ -1,9 +1,5 @@
-//! Reading jsonb in its binary form (utils/jsonb.h), without a copy. Every access is checked, and damaged data reads as
-//! null.
-//!
-//! A container is a header (kind and number of children), then one 4-byte entry per child (in an object, those of all
-//! keys come before those of the values), then the data of the children. An entry has the length of the child's data
-//! or, in every 32nd entry, the offset of its end.
+//! Reading jsonb in its binary form, which [`travel_jsonb::format`] describes, without a copy. Every access is checked, and
+//! damaged data reads as null.
 
 use super::attempt::class;
 use super::memory::varlena;
@@ -15,21 +11,10 @@ use std::panic::AssertUnwindSafe;
 use std::slice;
 use travel_cloudtrail::{Json, Kind};
 use travel_jsonb::Builder;
-
-const COUNT: u32 = 0x0fff_ffff;
-const IS_SCALAR: u32 = 0x1000_0000;
-const IS_OBJECT: u32 = 0x2000_0000;
-const IS_ARRAY: u32 = 0x4000_0000;
-
-const LENGTH_OR_END: u32 = 0x0fff_ffff;
-const TYPE: u32 = 0x7000_0000;
-const HAS_END: u32 = 0x8000_0000;
-const STRING: u32 = 0x0000_0000;
-const NUMERIC: u32 = 0x1000_0000;
-const FALSE: u32 = 0x2000_0000;
-const TRUE: u32 = 0x3000_0000;
-const NULL: u32 = 0x4000_0000;
-const CONTAINER: u32 = 0x5000_0000;
+use travel_jsonb::format::{
+    CONTAINER, COUNT, FALSE, HAS_END, IS_ARRAY, IS_OBJECT, IS_SCALAR, KIND, LENGTH_OR_END, NULL, NUMERIC,
+    STRING, TRUE,
+};
 
 /// A value inside a jsonb. It is decoded only when it is asked for, because most of a record is never read.
 #[derive(Clone, Copy)]
@@ -76,7 +61,7 @@ impl<'a> Node<'a> {
 
     #[inline]
     fn child(entry: u32, data: &'a [u8], range: Range<usize>) -> Self {
-        let kind = entry & TYPE;
+        let kind = entry & KIND;
         // Numbers and containers are aligned to 4 bytes within the data.
         let align = if matches!(kind, NUMERIC | CONTAINER) { 4 } else { 1 };
         match data.get(range.start.next_multiple_of(align)..range.end) {
@@ -299,8 +284,9 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     datum.ok_or_else(|| "it is NULL".to_owned())
 }
 
-/// Classes 22 (data) and 54 (limits of the program: nested too deeply, too many keys), and the internal error that an
-/// allocation of more than 1 GB is: an array of 17 million numbers takes it.
+/// Whether an error is about the text: class 22 (data), class 54 (limits of the program, such as the depth and the number
+/// of keys), or the internal error that PostgreSQL raises for an allocation of more than 1 GB, which an array of 17
+/// million numbers needs.
 fn is_about_text(code: PgSqlErrorCode) -> bool {
     matches!(&class(code), b"22" | b"54") || code == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR
 }

@@ -17,6 +17,7 @@ use memchr::{memchr, memchr_iter};
 use serde::de::IgnoredAny;
 
 use crate::document::{KeyRole, key_role};
+use crate::text::is_document;
 use scan::Scan;
 
 /// The longest item, in bytes. CloudTrail's own limit for a record is 256 KB.
@@ -565,11 +566,6 @@ impl<R: Read> Splitter<R> {
 
 fn count_lines(text: &[u8]) -> u64 {
     memchr_iter(b'\n', text).count() as u64
-}
-
-/// Whether a text is one document that is an object. A number alone may be a line of a broken array.
-fn is_document(text: &[u8]) -> bool {
-    text.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 impl From<io::Error> for SplitError {

@@ -251,9 +251,9 @@ fn ends_line(text: &[u8]) -> bool {
     next.is_none_or(|byte| *byte == b'\n')
 }
 
-/// Returns whether a document is an object. A number alone may be a line of an invalid array.
-fn is_document(line: &[u8]) -> bool {
-    line.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(line).is_ok()
+/// Returns whether a text is one document that is an object. A number alone may be a line of an invalid array.
+pub(crate) fn is_document(text: &[u8]) -> bool {
+    text.starts_with(b"{") && serde_json::from_slice::<IgnoredAny>(text).is_ok()
 }
 
 fn without_mark(text: &[u8]) -> &[u8] {

@@ -1,26 +1,9 @@
-//! Writing the bytes of jsonb, as utils/jsonb.h and utils/numeric.c describe them.
-//!
-//! A container is a header (kind and number of children), an entry of 4 bytes for each child (in an object, those of all
-//! keys come before those of the values), then the data of the children. An entry has the length of the child's data or,
-//! in every 32nd entry, the offset of its end. Numbers and containers begin at a multiple of 4 bytes; what fills the gap
-//! counts as their own.
+//! Writing the bytes of jsonb: containers as [`format`](crate::format) describes them, numbers as utils/numeric.c does.
 
+use crate::format::{
+    CONTAINER, FALSE, HAS_END, IS_ARRAY, IS_OBJECT, LENGTH_OR_END, NULL, NUMERIC, STRIDE, STRING, TRUE,
+};
 use crate::{Builder, Member, Value};
-
-const ARRAY: u32 = 0x4000_0000;
-const OBJECT: u32 = 0x2000_0000;
-
-const STRING: u32 = 0x0000_0000;
-const NUMERIC: u32 = 0x1000_0000;
-const FALSE: u32 = 0x2000_0000;
-const TRUE: u32 = 0x3000_0000;
-const NULL: u32 = 0x4000_0000;
-const CONTAINER: u32 = 0x5000_0000;
-const LENGTH: u32 = 0x0fff_ffff;
-const HAS_END: u32 = 0x8000_0000;
-
-/// Every so many entries one has an offset.
-const STRIDE: usize = 32;
 
 /// Writes a value at the end of `out` and returns its entry.
 pub fn emit(out: &mut Vec<u8>, builder: &Builder, text: &[u8], value: Value) -> u32 {
@@ -40,7 +23,7 @@ pub fn emit(out: &mut Vec<u8>, builder: &Builder, text: &[u8], value: Value) -> 
         Value::Array(elements) => {
             let start = aligned(out);
             let elements = builder.members(elements);
-            let mut entries = Entries::reserve(out, ARRAY, elements.len(), elements.len());
+            let mut entries = Entries::reserve(out, IS_ARRAY, elements.len(), elements.len());
             for element in elements {
                 let entry = emit(out, builder, text, element.value);
                 entries.push(out, entry);
@@ -50,7 +33,7 @@ pub fn emit(out: &mut Vec<u8>, builder: &Builder, text: &[u8], value: Value) -> 
         Value::Object(members) => {
             let start = aligned(out);
             let members = builder.members(members);
-            let mut entries = Entries::reserve(out, OBJECT, members.len(), 2 * members.len());
+            let mut entries = Entries::reserve(out, IS_OBJECT, members.len(), 2 * members.len());
             for Member { key, .. } in members {
                 out.extend_from_slice(builder.bytes(text, *key));
                 entries.push(out, STRING | key.length);
@@ -81,9 +64,12 @@ impl Entries {
     }
 
     fn push(&mut self, out: &mut [u8], entry: u32) {
-        self.total += entry & LENGTH;
-        let entry =
-            if self.count.is_multiple_of(STRIDE) { (entry & !LENGTH) | self.total | HAS_END } else { entry };
+        self.total += entry & LENGTH_OR_END;
+        let entry = if self.count.is_multiple_of(STRIDE) {
+            (entry & !LENGTH_OR_END) | self.total | HAS_END
+        } else {
+            entry
+        };
         let place = self.place + 4 * self.count;
         if let Some(place) = out.get_mut(place..place + 4) {
             place.copy_from_slice(&entry.to_ne_bytes());
@@ -92,7 +78,7 @@ impl Entries {
     }
 }
 
-/// Fills up to a multiple of 4 bytes, and returns where it began to.
+/// Fills up to a multiple of 4 bytes, and returns the length before.
 fn aligned(out: &mut Vec<u8>) -> usize {
     let start = out.len();
     out.resize(start.next_multiple_of(4), 0);

@@ -1,19 +1,21 @@
-//! JSON text as the bytes of PostgreSQL's jsonb, made without PostgreSQL.
+//! Builds the bytes of PostgreSQL's jsonb from JSON text, without calling PostgreSQL.
 //!
-//! It stands beside PostgreSQL's own `jsonb_in`, which takes about half of the time of loading CloudTrail files, because
-//! it allocates each key and value several times. A [`Builder`] allocates nothing once it is warm. It makes the same bytes
-//! as `jsonb_in`; a test in the server compares the two. Whatever it does not do itself, such as fractions, and whatever
-//! may be wrong with a text, it leaves to `jsonb_in`: then [`Builder::build`] returns `None`.
+//! PostgreSQL's own `jsonb_in` takes about half of the time of loading CloudTrail files, because it allocates each key and
+//! value several times. A [`Builder`] allocates nothing once it is warm. It makes the same bytes as `jsonb_in`; a test in
+//! the server compares the two. For a text with values that it does not read, such as fractions, or with an error,
+//! [`Builder::build`] returns `None`, and the caller passes the text to `jsonb_in`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | this one | the builder, and what it keeps of a text |
+//! | [`mod@format`] | the numbers of the binary form |
 //! | `parse` | reading a text |
 //! | `emit` | writing the bytes |
 
 #![forbid(unsafe_code)]
 
 mod emit;
+pub mod format;
 mod parse;
 
 use std::ops::Range;
@@ -21,10 +23,10 @@ use std::ops::Range;
 /// The longest text, in bytes. The values built from a text take many times its size.
 pub const LONGEST_TEXT: usize = 8 << 20;
 
-/// The most members and elements. Each takes 64 bytes and more, and as little as two bytes of a text.
+/// The most members and elements. Each takes at least 64 bytes, and may be as little as two bytes of a text.
 const MOST_MEMBERS: usize = 1 << 19;
 
-/// The deepest value. Reading and writing call themselves for each level.
+/// The deepest nesting. Reading and writing recurse for each level.
 const DEEPEST: usize = 64;
 
 /// How much memory is kept for the next text, in bytes.
@@ -77,8 +79,8 @@ struct Text {
 }
 
 impl Builder {
-    /// The content of the jsonb that PostgreSQL makes of a text, behind the header of a variable-length value. `None` if
-    /// PostgreSQL must do it, or find out what is wrong.
+    /// The content of the jsonb that PostgreSQL makes of a text, without the header of a variable-length value. `None` if
+    /// PostgreSQL must read the text itself, or report what is wrong with it.
     pub fn build(&mut self, text: &str) -> Option<&[u8]> {
         if text.len() > LONGEST_TEXT {
             return None;

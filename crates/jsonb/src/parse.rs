@@ -1,4 +1,5 @@
-//! Parsing a text. The result is `None` for anything not understood or not allowed; PostgreSQL then reads the text itself.
+//! Parsing a text. The result is `None` for anything that is not read here or is not valid; PostgreSQL then reads the text
+//! itself.
 
 use crate::{Builder, DEEPEST, Member, Members, Text, Value};
 

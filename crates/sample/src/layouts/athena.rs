@@ -2,7 +2,8 @@
 
 use super::event::{Event, Field, always};
 use super::structs::{
-    Member, composite, composite_types, java_struct, java_text, members, struct_value, text, text_map, time,
+    Member, StructColumn, composite, composite_types, java_struct, java_text, members, struct_value, text,
+    text_map, time,
 };
 use super::table::{Column, Table};
 
@@ -15,11 +16,7 @@ const IDENTITY: &[Member] = &[
     text("invokedby", "invokedBy"),
     text("accesskeyid", "accessKeyId"),
     text("username", "userName"),
-    members(
-        "onbehalfof",
-        "onBehalfOf",
-        &[text("userid", "userId"), text("identitystorearn", "identityStoreArn")],
-    ),
+    ON_BEHALF_OF,
     members(
         "sessioncontext",
         "sessionContext",
@@ -35,6 +32,12 @@ const IDENTITY: &[Member] = &[
         ],
     ),
 ];
+
+const ON_BEHALF_OF: Member = members(
+    "onbehalfof",
+    "onBehalfOf",
+    &[text("userid", "userId"), text("identitystorearn", "identityStoreArn")],
+);
 
 const ISSUER: &[Member] = &[
     text("type", "type"),
@@ -74,18 +77,22 @@ const LAKE_IDENTITY: &[Member] = &[
             text("ec2issuedinvpc", "ec2IssuedInVpc"),
         ],
     ),
-    members(
-        "onbehalfof",
-        "onBehalfOf",
-        &[text("userid", "userId"), text("identitystorearn", "identityStoreArn")],
-    ),
+    ON_BEHALF_OF,
     text("inscopeof", "inScopeOf"),
     text("invokedby", "invokedBy"),
     text("identityprovider", "identityProvider"),
 ];
 
-/// The type of a struct's column, and its value.
-type StructColumn = (&'static str, fn(&Event) -> Field);
+/// The columns that follow the time in every table.
+const CALL: &[Column] = &[
+    ("eventsource", "text", |event| event.text("eventSource")),
+    ("eventname", "text", |event| event.text("eventName")),
+    ("awsregion", "text", |event| event.text("awsRegion")),
+    ("sourceipaddress", "text", |event| event.text("sourceIPAddress")),
+    ("useragent", "text", |event| event.text("userAgent")),
+    ("errorcode", "text", |event| event.text("errorCode")),
+    ("errormessage", "text", |event| event.text("errorMessage")),
+];
 
 /// Athena's table with structs as jsonb, as a `CAST(useridentity AS JSON)` writes them.
 pub fn athena_jsonb(events: &[Event]) -> Table {
@@ -123,17 +130,12 @@ pub fn athena_csv(events: &[Event]) -> Table {
 }
 
 fn athena(events: &[Event], identity: StructColumn, tls: StructColumn, array: &'static str) -> Table {
-    let columns: &[Column] = &[
+    let first: &[Column] = &[
         ("eventversion", "text", |event| event.text("eventVersion")),
         ("useridentity", identity.0, identity.1),
         ("eventtime", "text", Event::iso_time),
-        ("eventsource", "text", |event| event.text("eventSource")),
-        ("eventname", "text", |event| event.text("eventName")),
-        ("awsregion", "text", |event| event.text("awsRegion")),
-        ("sourceipaddress", "text", |event| event.text("sourceIPAddress")),
-        ("useragent", "text", |event| event.text("userAgent")),
-        ("errorcode", "text", |event| event.text("errorCode")),
-        ("errormessage", "text", |event| event.text("errorMessage")),
+    ];
+    let last: &[Column] = &[
         // JSON text in the files' own form, whatever becomes of the structs.
         ("requestparameters", "text", |event| event.json("requestParameters")),
         ("responseelements", "text", |event| event.json("responseElements")),
@@ -156,25 +158,20 @@ fn athena(events: &[Event], identity: StructColumn, tls: StructColumn, array: &'
         ("region", "text", |event| event.text("awsRegion")),
         ("timestamp", "text", |event| event.iso_time()?.get(..10).map(|date| date.replace('-', "/"))),
     ];
-    Table::of("cloudtrail_logs", columns, events)
+    Table::of("cloudtrail_logs", &[first, CALL, last].concat(), events)
 }
 
 /// An event data store of CloudTrail Lake, with structs and maps as jsonb. The values of a map are texts. `eventjson`
 /// is the record.
 pub fn lake(events: &[Event]) -> Table {
-    let columns: &[Column] = &[
+    let first: &[Column] = &[
         ("eventversion", "text", |event| event.text("eventVersion")),
         ("useridentity", "jsonb", |event| {
             event.value("userIdentity").map(|object| struct_value(LAKE_IDENTITY, object).to_string())
         }),
         ("eventtime", "timestamp", Event::plain_time),
-        ("eventsource", "text", |event| event.text("eventSource")),
-        ("eventname", "text", |event| event.text("eventName")),
-        ("awsregion", "text", |event| event.text("awsRegion")),
-        ("sourceipaddress", "text", |event| event.text("sourceIPAddress")),
-        ("useragent", "text", |event| event.text("userAgent")),
-        ("errorcode", "text", |event| event.text("errorCode")),
-        ("errormessage", "text", |event| event.text("errorMessage")),
+    ];
+    let last: &[Column] = &[
         ("requestparameters", "jsonb", |event| map(event, "requestParameters")),
         ("responseelements", "jsonb", |event| map(event, "responseElements")),
         ("additionaleventdata", "jsonb", |event| map(event, "additionalEventData")),
@@ -202,22 +199,17 @@ pub fn lake(events: &[Event]) -> Table {
         ("eventjson", "text", |event| Some(event.text.clone())),
         ("eventjsonchecksum", "text", |_| always("")),
     ];
-    Table::of("cloudtrail_lake", columns, events)
+    Table::of("cloudtrail_lake", &[first, CALL, last].concat(), events)
 }
 
 /// Some columns of an event data store as a CSV file of results, copied into columns of text: structs and maps are
 /// `{key=value, …}`. `eventjson` was not selected.
 pub fn lake_csv(events: &[Event]) -> Table {
-    let columns: &[Column] = &[
+    let first: &[Column] = &[
         ("eventid", "text", |event| event.text("eventID")),
         ("eventtime", "text", |event| Some(format!("{}.000", event.plain_time()?))),
-        ("eventsource", "text", |event| event.text("eventSource")),
-        ("eventname", "text", |event| event.text("eventName")),
-        ("awsregion", "text", |event| event.text("awsRegion")),
-        ("sourceipaddress", "text", |event| event.text("sourceIPAddress")),
-        ("useragent", "text", |event| event.text("userAgent")),
-        ("errorcode", "text", |event| event.text("errorCode")),
-        ("errormessage", "text", |event| event.text("errorMessage")),
+    ];
+    let last: &[Column] = &[
         ("useridentity", "text", |event| {
             event.value("userIdentity").map(|object| java_struct(LAKE_IDENTITY, object))
         }),
@@ -227,7 +219,7 @@ pub fn lake_csv(events: &[Event]) -> Table {
         ("eventtype", "text", |event| event.text("eventType")),
         ("readonly", "text", |event| event.text("readOnly")),
     ];
-    Table::of("cloudtrail_lake_results", columns, events)
+    Table::of("cloudtrail_lake_results", &[first, CALL, last].concat(), events)
 }
 
 fn map(event: &Event, key: &str) -> Field {

@@ -26,15 +26,19 @@ pub fn steampipe(events: &[Event]) -> Table {
         ("partition", "text", |_| always("aws")),
         ("region", "text", |event| event.text("awsRegion")),
         ("account_id", "text", |event| event.text("recipientAccountId")),
-        ("sp_connection_name", "text", |_| always("aws")),
-        ("sp_ctx", "jsonb", |_| {
-            always(r#"{"connection_name": "aws", "steampipe": {"sdk_version": "5.11.0"}}"#)
-        }),
-        ("_ctx", "jsonb", |_| {
-            always(r#"{"connection_name": "aws", "steampipe": {"sdk_version": "5.11.0"}}"#)
-        }),
     ];
-    Table::of("aws_cloudtrail_lookup_event", COLUMNS, events)
+    Table::of("aws_cloudtrail_lookup_event", &[COLUMNS, STEAMPIPE].concat(), events)
+}
+
+/// The columns at the end of each of Steampipe's tables.
+pub const STEAMPIPE: &[Column] = &[
+    ("sp_connection_name", "text", |_| always("aws")),
+    ("sp_ctx", "jsonb", steampipe_context),
+    ("_ctx", "jsonb", steampipe_context),
+];
+
+fn steampipe_context(_: &Event) -> Field {
+    always(r#"{"connection_name": "aws", "steampipe": {"sdk_version": "5.11.0"}}"#)
 }
 
 /// CloudQuery's `aws_cloudtrail_events`. The record is an object, and `event_time` has no zone but is in UTC.

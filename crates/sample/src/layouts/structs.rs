@@ -1,9 +1,12 @@
 //! Structs such as `useridentity` in the forms in which a table of PostgreSQL holds them.
 
-use super::event::{Field, text_of};
+use super::event::{Event, Field, text_of};
 use super::table::quoted;
 use crate::time::Time;
 use serde_json::{Map, Value, json};
+
+/// The type of a struct's column, and its value for an event.
+pub type StructColumn = (&'static str, fn(&Event) -> Field);
 
 /// A member of a struct. Its value comes from the member `key` of the record's object.
 #[derive(Clone, Copy, Debug)]

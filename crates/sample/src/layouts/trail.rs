@@ -1,7 +1,10 @@
 //! Tools that read the files or the log group of a trail, and store the fields of records as columns.
 
 use super::event::{Event, Field, always};
-use super::structs::{Member, composite, composite_types, members, milliseconds, struct_value, text};
+use super::lookup::STEAMPIPE;
+use super::structs::{
+    Member, StructColumn, composite, composite_types, members, milliseconds, struct_value, text,
+};
 use super::table::{Column, Table};
 use serde_json::{Value, json};
 
@@ -60,15 +63,8 @@ pub fn steampipe(events: &[Event]) -> Table {
         ("partition", "text", |_| always("aws")),
         ("region", "text", |_| always("eu-west-1")),
         ("account_id", "text", |_| always("999999999999")),
-        ("sp_connection_name", "text", |_| always("aws")),
-        ("sp_ctx", "jsonb", |_| {
-            always(r#"{"connection_name": "aws", "steampipe": {"sdk_version": "5.11.0"}}"#)
-        }),
-        ("_ctx", "jsonb", |_| {
-            always(r#"{"connection_name": "aws", "steampipe": {"sdk_version": "5.11.0"}}"#)
-        }),
     ];
-    Table::of("aws_cloudtrail_trail_event", COLUMNS, events)
+    Table::of("aws_cloudtrail_trail_event", &[COLUMNS, STEAMPIPE].concat(), events)
 }
 
 /// `userIdentity` as Tailpipe stores it, with keys in `snake_case`.
@@ -142,9 +138,6 @@ pub fn tailpipe_composite(events: &[Event]) -> Table {
     let types = types.into_iter().flat_map(|(name, members)| composite_types(name, members)).collect();
     Table { types, ..table }
 }
-
-/// The type of a struct's column, and its value.
-type StructColumn = (&'static str, fn(&Event) -> Field);
 
 fn tailpipe(events: &[Event], identity: StructColumn, tls: StructColumn) -> Table {
     let columns: &[Column] = &[
