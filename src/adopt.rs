@@ -1,9 +1,9 @@
 //! `travel.adopt`: a view of the caller with the standard columns over a table that the caller already has.
 //!
 //! The view is one SELECT from the source, so PostgreSQL merges it into the query that reads it, and conditions on its
-//! columns become conditions on the source. An index of the source serves a condition on a column that the view passes
-//! on unchanged. Therefore columns that an index begins with are passed on as they are, and only other columns get an
-//! expression that turns empty and hidden texts into NULL.
+//! columns become conditions on the source. An index of the source can serve a condition only if the view passes the
+//! column on unchanged. Therefore the first two columns of an index are passed on unchanged, and only other columns get
+//! an expression that turns empty and hidden texts into NULL.
 
 use crate::detect::{
     Arguments, EventTime, LocationSql, LocationType, Source, StandardColumns, boolean, host_text,
@@ -74,7 +74,7 @@ struct AdoptedView<'a> {
 }
 
 impl AdoptedView<'_> {
-    /// The query of the view. Reports what the source does not have, and how its times are read.
+    /// The query of the view. It also reports which columns the source lacks, and how its times are read.
     fn query(&self, arguments: &Arguments) -> Result<String, TravelError> {
         let time = self.columns.standard("event_time").ok_or_else(|| SourceError::NoTimeColumn {
             source: arguments.source.name.clone(),
@@ -155,8 +155,8 @@ impl AdoptedView<'_> {
         Ok(())
     }
 
-    /// Says so if the source has an index on the time that conditions on the view cannot use, because the view converts
-    /// the time.
+    /// Sends a notice if the source has an index on the time that conditions on the view cannot use, because the view
+    /// converts the time.
     fn report_unused_index(&self, time: &EventTime, arguments: &Arguments) {
         let converted = time.as_timestamptz();
         if converted == time.as_given() || !self.columns.leads_an_index("event_time") {

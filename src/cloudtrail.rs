@@ -182,7 +182,8 @@ fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// Checks that a query declares the columns of `parsed_records` with their types, because the rows are written as these.
+/// Checks that a query declares the columns of `parsed_records` with their types, because the rows are written as
+/// these.
 fn must_be_parsed_columns(columns: &PgTupleDesc) -> Result<(), TravelError> {
     if columns.len() != PARSED_COLUMNS {
         return Err(UsageError::QueryColumns { expected: PARSED_COLUMNS, found: columns.len() }.into());

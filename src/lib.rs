@@ -21,9 +21,9 @@
 //! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares
 //! forms of the functions above for times of type `timestamp`; it has no Rust of its own.
 //!
-//! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors. [`install`]
-//! runs the files of `sql/` in order. [`source`] is the table or view that detection and rules read. [`event_counts`] counts events for the notice of `travel.detect`, where [`legs`]
-//! evaluates them.
+//! [`pg`] holds what pgrx lacks: typed arguments, rows, inet, jsonb, window calls, memory, settings, errors.
+//! [`install`] runs the files of `sql/` in order. [`source`] is the table or view that detection and rules read.
+//! [`event_counts`] counts events for the notice of `travel.detect`, where [`legs`] evaluates them.
 
 // The extension exports no Rust API, so its documentation is that of its private modules.
 #![allow(rustdoc::private_intra_doc_links)]

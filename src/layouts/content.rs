@@ -19,7 +19,7 @@ pub enum Content {
 /// How many rows are read.
 const ROWS: usize = 10;
 
-/// The longest value that is read, in bytes. A text that is stored in this size can be a hundred times as long.
+/// The longest value that is read, in bytes. A compressed text can be a hundred times as long as what is stored of it.
 const LONGEST: usize = 8 << 20;
 
 /// Reads a few rows with the privileges of the current role. An error, such as that of a view whose function fails, is

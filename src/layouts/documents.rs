@@ -1,6 +1,6 @@
-//! The functions that find records in the values of a column, whatever wraps them: documents of CloudTrail, what a log
-//! shipper makes of them, and text with several documents. They raise no errors, because one bad row must not end the
-//! query of a whole table.
+//! The functions that find records in the values of a column: in CloudTrail documents, in what log shippers wrap around
+//! them, and in text with several documents. They raise no errors, because one bad row must not end the query of a
+//! whole table.
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
@@ -34,7 +34,7 @@ fn each_record_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// `(document jsonb) -> text`: `record`, `documents`, `other`, or NULL for a document that has no records by its nature.
+/// `(document jsonb) -> text`: `record`, `documents`, `other`, or NULL for a document of a kind that has no records.
 fn document_kind(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(document) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL declares the argument as jsonb, and it outlives the call.
@@ -56,7 +56,7 @@ fn document_kind_text(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(found.datum(call))
 }
 
-/// What a document holds.
+/// The content of a document.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Found {
     Record,
@@ -76,7 +76,7 @@ impl Found {
         }
     }
 
-    /// What two parts of a document hold together.
+    /// The content of two parts of a document together.
     fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Other, found) | (found, Self::Other) => found,

@@ -2,8 +2,8 @@
 //! and returns the object that the argument `columns` takes; detection and rules look the layout up by themselves if a
 //! source lacks the standard columns.
 //!
-//! The layouts are rows of `travel.layouts`, which are tried by rank. All of them but one are recognized by the names and
-//! types of the source's columns, so the source is not read. The one that is recognized by content comes late.
+//! The layouts are rows of `travel.layouts`, which are tried by rank. All but one are recognized by the names and types
+//! of the source's columns, so the source is not read. The one that is recognized by content is among the last.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -38,7 +38,7 @@ pg_function!(travel_columns_for, pg_finfo_travel_columns_for, columns_for);
 pub struct Recognized {
     /// The message of the notice.
     notice: String,
-    /// What detection cannot tell in this source, although it has the standard columns.
+    /// The events that detection cannot recognize in this source, although it has the standard columns.
     limit: Option<&'static str>,
     /// The keys and values of the argument `columns`.
     pub columns: Vec<(String, String)>,
@@ -60,19 +60,19 @@ impl Recognized {
     }
 }
 
-/// What a source has of the standard columns.
+/// How many of the standard columns a source has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standard {
     /// Everything that detection uses.
     All,
     /// Everything that detection needs, but not `outcome` or not `invoked_by`.
     Required,
-    /// Not even that.
+    /// Less than detection needs.
     Some,
 }
 
 impl Standard {
-    /// `entity`: the columns that must be there, too. It is no error here if it is not a list of names.
+    /// `entity` is a list of further columns that must be there. An invalid list is not an error here.
     fn of(source: &Source, entity: &str) -> Self {
         let has = |name: &str| source.column(name).is_some();
         let is_located = has("source_ip") || has("source_text") || (has("latitude") && has("longitude"));
@@ -118,11 +118,11 @@ fn recognize(
     Ok(None)
 }
 
-/// The paths, in any layout, of which one tells a failed sign-in.
+/// The paths, in any layout, that show whether a sign-in failed.
 const RESULTS_OF_SIGN_INS: &str =
     "responseelements|response_elements|errormessage|error_message|status|event.outcome";
 
-/// What an outcome that is computed from the columns of a source does not tell.
+/// The limits of an outcome that is computed from the columns of a source.
 fn limit(source: &Source, columns: &[(String, String)]) -> Option<&'static str> {
     let has = |name: &str| source.column(name).is_some() || columns.iter().any(|(key, _)| key == name);
     if !columns.iter().any(|(key, _)| key == "outcome") {
@@ -141,8 +141,9 @@ fn limit(source: &Source, columns: &[(String, String)]) -> Option<&'static str> 
     }
 }
 
-/// The columns of a source with a column of documents. Where the source has a time of its own for each event, a document
-/// is one record, which supplies the rest. A key of its own is used if the source has all that detection needs.
+/// The columns of a source with a column of documents. If each document is one record and the source also has the time
+/// of the event, that column is used, and the record supplies the rest. The source's own access key is used if the
+/// source has everything that detection needs.
 fn by_content(
     layout: &Layout,
     source: &Source,

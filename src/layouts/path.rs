@@ -61,7 +61,7 @@ fn cut(mut name: String) -> String {
     name
 }
 
-/// The member of a value, as SQL with its type. `None` if values of the type have no such member.
+/// The member of a value, as SQL, and its type. `None` if values of the type have no such member.
 fn member(sql: String, oid: pg_sys::Oid, keys: &[&str]) -> Option<(String, pg_sys::Oid)> {
     let Some((key, rest)) = keys.split_first() else { return Some((sql, oid)) };
     match base_type(oid) {

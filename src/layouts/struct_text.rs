@@ -32,8 +32,8 @@ struct Last {
 }
 
 thread_local! {
-    /// A query takes a dozen members of each of a few structs, each member by a call of its own. So each struct is read
-    /// once per row.
+    /// The last texts that were read. A query takes a dozen members out of each of a few structs, with one call for
+    /// each member, and this way each struct is read only once per row.
     static LAST: RefCell<Last> = RefCell::default();
 }
 

@@ -39,7 +39,8 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
-/// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in pg_type.
+/// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in
+/// pg_type.
 ///
 /// # Safety
 /// The elements must have this type, which is passed by value if it has a fixed size.

@@ -1,5 +1,5 @@
-//! Reading jsonb in its binary form, which [`travel_jsonb::format`] describes, without a copy. Every access is checked, and
-//! damaged data reads as null.
+//! Reading jsonb in its binary form, which [`travel_jsonb::format`] describes, without a copy. Every access is checked,
+//! and damaged data reads as null.
 
 use super::attempt::class;
 use super::memory::varlena;
@@ -284,9 +284,9 @@ pub fn of_json(text: &str) -> Result<pg_sys::Datum, String> {
     datum.ok_or_else(|| "it is NULL".to_owned())
 }
 
-/// Whether an error is about the text: class 22 (data), class 54 (limits of the program, such as the depth and the number
-/// of keys), or the internal error that PostgreSQL raises for an allocation of more than 1 GB, which an array of 17
-/// million numbers needs.
+/// Whether an error is about the text: class 22 (data), class 54 (limits of the program, such as the depth and the
+/// number of keys), or the internal error that PostgreSQL raises for an allocation of more than 1 GB, which an array of
+/// 17 million numbers needs.
 fn is_about_text(code: PgSqlErrorCode) -> bool {
     matches!(&class(code), b"22" | b"54") || code == PgSqlErrorCode::ERRCODE_INTERNAL_ERROR
 }

@@ -107,7 +107,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // While an error unwinds, PostgreSQL frees the context above; freeing this one by hand could be the second time.
+        // While an error unwinds, PostgreSQL frees the parent context, and this one may have been freed with it.
         if !std::thread::panicking() {
             // SAFETY: made by `new`, deleted once.
             unsafe { pg_sys::MemoryContextDelete(self.context) };

@@ -85,7 +85,7 @@ impl Role {
         }
     }
 
-    /// Whether it has the privileges of that role, as the role itself, a member that inherits, or a superuser has.
+    /// Whether it has the privileges of that role: it is the role itself, a member that inherits them, or a superuser.
     pub fn has_privileges_of(self, role: Self) -> bool {
         // SAFETY: a catalog look-up.
         unsafe { pg_sys::has_privs_of_role(self.0, role.0) }

@@ -25,8 +25,8 @@ pub fn from_unix_us(unix_us: i64) -> i64 {
     unix_us - EPOCH_IN_UNIX_US
 }
 
-/// Converts microseconds since the Unix epoch to a `timestamptz`. A time that does not fit, as a file can have, becomes the
-/// nearest one that does.
+/// Converts microseconds since the Unix epoch to a `timestamptz`. A time that does not fit, which a file can have,
+/// becomes the nearest one that does.
 pub fn nearest_from_unix_us(unix_us: i64) -> i64 {
     unix_us.saturating_sub(EPOCH_IN_UNIX_US).clamp(MIN_TIMESTAMP, END_TIMESTAMP - 1)
 }

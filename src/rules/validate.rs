@@ -229,8 +229,8 @@ fn must_be_a_members(rule: &Tuple) -> Result<(), TravelError> {
 }
 
 /// Looks up what a rule names and warns if that fails. It uses the owner's rights, because already reading an
-/// expression can run functions that other roles wrote. A caller without warnings checks the rule itself, which reports
-/// how arrivals are read.
+/// expression can run functions that other roles wrote. Within [`without_warning`] it sends no notice either, because
+/// that caller checks the rule, which reports how arrivals are read.
 fn must_resolve_or_warn(old: Option<&Tuple>, rule: &Tuple) -> Result<(), TravelError> {
     let about = format!("rule \"{}\" cannot be used yet: ", name_of(rule)?);
     match resolution(rule)? {

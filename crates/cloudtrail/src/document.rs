@@ -28,7 +28,8 @@ pub enum KeyRole {
     Other,
 }
 
-/// The role of a key. It is for readers that see the keys one after the other; [`records`] looks for those that it needs.
+/// The role of a key. It is for readers that see the keys one after the other; [`records`] looks for those that it
+/// needs.
 pub fn key_role(key: &str) -> KeyRole {
     match key {
         "Records" => KeyRole::Records,
@@ -117,7 +118,8 @@ fn shipped<'a, J: Json<'a>>(shipment: J) -> impl Iterator<Item = J> {
     one.into_iter().chain(events.filter_map(|event| event.get("message")))
 }
 
-/// Whether a value that a log shipper stored may be a document or the text of one. Most of them are lines of other logs.
+/// Whether a value that a log shipper stored may be a document or the text of one. Most of them are lines of other
+/// logs.
 fn may_be_document<'a, J: Json<'a>>(value: J) -> bool {
     match value.as_str() {
         Some(text) => begins_as_json(text),

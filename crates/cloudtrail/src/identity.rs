@@ -56,8 +56,8 @@ impl<'a> Identity<'a> {
         identity
     }
 
-    /// The identity without texts that are empty, hidden, or the name of an unauthenticated caller. An identity that was
-    /// read from a record has none.
+    /// The identity without texts that are empty, hidden, or the name of an unauthenticated caller. An identity that
+    /// was read from a record has none.
     pub fn known(mut self) -> Self {
         let texts = [
             &mut self.identity_type,

@@ -90,8 +90,8 @@ pub fn is_sign_in(event_source: Option<&str>) -> bool {
 /// success: a false proof would teach the baseline a stranger's location, while a missed one costs little, because the
 /// events of the session follow.
 fn proves_sign_in<'j, J: Json<'j>>(report: &Report<'_, J>) -> bool {
-    // The result, `Success` or `Failure`, stands under the name of the event: that of a console sign-in in the response,
-    // that of IAM Identity Center in the service details.
+    // The result, `Success` or `Failure`, stands under the name of the event: that of a console sign-in in the
+    // response, that of IAM Identity Center in the service details.
     let result = |node: Option<J>| node.and_then(|node| node.get(report.event_name?)?.as_str());
     let result = result(report.response).or_else(|| result(report.service_details));
     let answers = |text: &str| result.is_some_and(|result| result.eq_ignore_ascii_case(text));

@@ -26,8 +26,8 @@ pub const LONGEST_ITEM: usize = 8 << 20;
 /// The most lists inside each other. CloudTrail writes one, and some tools put its documents into another.
 const DEEPEST_LIST: usize = 64;
 
-/// How many bytes of broken documents are read in vain before each line is looked at alone. A line can be the beginning of
-/// a document that ends nowhere; reading on to the end from each such line would take time without limit.
+/// How many bytes of broken documents are read in vain before each line is looked at alone. A line can be the beginning
+/// of a document that ends nowhere; reading on to the end from each such line would take time without limit.
 const PATIENCE: usize = 8 * LONGEST_ITEM;
 
 /// How much is read at once. It fits into the caches of a processor.
@@ -197,9 +197,9 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Skips a broken document: the line in which the unread part begins, if lines are documents. Otherwise nothing more
-    /// can be read, and the result is false. It is for errors of the splitter, and for a document that was found to be
-    /// broken when it was parsed.
+    /// Skips a broken document: the line in which the unread part begins, if lines are documents. Otherwise nothing
+    /// more can be read, and the result is false. It is for errors of the splitter, and for a document that was found
+    /// to be broken when it was parsed.
     pub fn skip_broken(&mut self) -> Result<bool, SplitError> {
         self.in_vain = self.in_vain.saturating_add(self.at - self.kept);
         self.at = self.kept;
@@ -348,8 +348,8 @@ impl<R: Read> Splitter<R> {
         }
     }
 
-    /// Reads the rest of an object after the list that it envelops. A key that contradicts what the object was taken for
-    /// is an error, because the elements of the list have been returned already.
+    /// Reads the rest of an object after the list that it envelops. A key that contradicts what the object was taken
+    /// for is an error, because the elements of the list have been returned already.
     fn rest_of_envelope(&mut self, list: List) -> Result<(), SplitError> {
         while !self.is_last_member()? {
             self.kept = self.at;

@@ -62,7 +62,7 @@ impl<R: Read> Content<R> {
     pub fn of(file: R, limit_mb: u64) -> io::Result<Self> {
         let source = Rc::new(Source::default());
         let mut input = BufReader::with_capacity(PORTION, Counted { file, source: Rc::clone(&source) });
-        // A short read of the first byte alone does not happen with files.
+        // A file is not read byte by byte, so both bytes are there.
         let is_gzip = input.fill_buf().map_err(wrapped)?.starts_with(&GZIP);
         let from =
             if is_gzip { Form::Gzip(Box::new(MultiGzDecoder::new(input))) } else { Form::Plain(input) };
@@ -75,13 +75,13 @@ impl<R: Read> Content<R> {
         self.source.bytes.get()
     }
 
-    /// The digest of the bytes of the file that were read; that of the file, once all of its content was read.
+    /// The digest of the bytes of the file that were read: that of the whole file, once all of its content was read.
     pub fn digest(&self) -> FileDigest {
         self.source.digest.borrow().clone().finalize().into()
     }
 }
 
-/// What an error of reading a [`Content`] says.
+/// The text of an error of reading a [`Content`].
 pub fn text_of(error: &io::Error) -> String {
     match error.get_ref().and_then(|inner| inner.downcast_ref::<ContentError>()) {
         Some(error) => error.to_string(),
@@ -111,7 +111,7 @@ impl<R: Read> Read for Content<R> {
             Form::Gzip(file) => file.read(into),
         };
         let read = read.map_err(wrapped)?;
-        // The content of a file that is not compressed is as large as the file, which is no surprise.
+        // Plain files have no limit, because their size shows how large their content is.
         if let Form::Gzip(_) = self.from {
             match self.left.checked_sub(read as u64) {
                 Some(left) => self.left = left,

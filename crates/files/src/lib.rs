@@ -5,8 +5,8 @@
 //! | [`tree`] | finds the files of a folder tree, and opens them without leaving the tree |
 //! | [`content`] | reads a file: decompressed, up to a limit, with a digest |
 //!
-//! A folder that is loaded is often written by another program, and by another user, than the server. So nothing in it is
-//! trusted: a link does not lead out of the tree, and whatever is not a file is not opened.
+//! A folder that is loaded is often written by another program, and by another user, than the server. So nothing in it
+//! is trusted: a link does not lead out of the tree, and whatever is not a file is not opened.
 
 #![forbid(unsafe_code)]
 

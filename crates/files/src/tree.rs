@@ -12,7 +12,7 @@ use rustix::io::Errno;
 /// The endings of the names of files that are loaded from a folder.
 pub const ENDINGS: [&str; 6] = [".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"];
 
-/// The deepest folder. CloudTrail's folders are 9 deep.
+/// The greatest depth of a folder. CloudTrail's folders are 9 deep.
 const DEEPEST: usize = 64;
 
 /// How a file or a folder is opened. Opening a pipe must not wait for a writer.
@@ -26,7 +26,7 @@ pub struct Tree {
     folder: Option<OwnedFd>,
 }
 
-/// What identifies the content of a file without reading it.
+/// The properties that tell whether a file has changed, without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     pub size: u64,
@@ -42,11 +42,11 @@ pub trait Visitor {
     /// Sees a file, or something that is refused, by its path within the tree.
     fn found(&mut self, path: &str, what: Found);
 
-    /// Is called for everything in the tree, and may unwind.
+    /// Called for each entry of the tree. It may unwind.
     fn tick(&mut self) {}
 }
 
-/// What a walk left out without refusing it.
+/// The files and folders that a walk left out without refusing them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// Files whose names have none of the [`ENDINGS`].
@@ -132,7 +132,8 @@ impl Tree {
         }
     }
 
-    /// Finds all files of the tree, in no particular order. A folder that cannot be read is refused, and the walk goes on.
+    /// Finds all files of the tree, in no particular order. A folder that cannot be read is refused, and the walk goes
+    /// on.
     pub fn walk(&self, visitor: &mut impl Visitor) -> LeftOut {
         let mut walk = Walk {
             root: self.folder.as_ref().map(AsFd::as_fd),
@@ -300,7 +301,8 @@ impl<V: Visitor> Walk<'_, V> {
         self.left_out.file.get_or_insert(path);
     }
 
-    /// A file that disappears in the meantime, because another program renames it, counts as absent.
+    /// Refuses a file because of an error. One that has disappeared in the meantime, because another program renamed
+    /// it, is ignored.
     fn refuse(&mut self, path: &str, errno: Errno) {
         if errno != Errno::NOENT {
             self.visitor.found(path, Err(io(errno)));
@@ -310,8 +312,8 @@ impl<V: Visitor> Walk<'_, V> {
 
 const CLOUDTRAIL: &str = "CloudTrail";
 
-/// The folder in which AWS keeps the folders of accounts. An account may have one for each of its trails, and another one
-/// for other services alone.
+/// The folder in which AWS keeps the folders of accounts. An account may have several: one for each of its trails, and
+/// one that has only other services.
 const LOGS: &str = "AWSLogs";
 
 /// Opens a path within a folder. No link on the way may lead out of it.

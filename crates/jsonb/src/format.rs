@@ -1,9 +1,9 @@
 //! The numbers of jsonb's binary form, as utils/jsonb.h has them. Reading jsonb uses them, too.
 //!
-//! A container is a header (kind and number of children), an entry of 4 bytes for each child (in an object, those of all
-//! keys come before those of the values), then the data of the children. An entry has the kind of the child, and the
-//! length of its data or, in every 32nd entry, the offset of its end. Numbers and containers begin at a multiple of 4
-//! bytes; the bytes before them that fill the gap count as their own.
+//! A container is a header (kind and number of children), an entry of 4 bytes for each child (in an object, those of
+//! all keys come before those of the values), then the data of the children. An entry has the kind of the child, and
+//! the length of its data or, in every 32nd entry, the offset of its end. Numbers and containers begin at a multiple of
+//! 4 bytes; the bytes before them that fill the gap count as their own.
 
 /// The bits of a header with the number of children: in an object, that of its members.
 pub const COUNT: u32 = 0x0fff_ffff;

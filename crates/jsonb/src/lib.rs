@@ -1,9 +1,9 @@
 //! Builds the bytes of PostgreSQL's jsonb from JSON text, without calling PostgreSQL.
 //!
-//! PostgreSQL's own `jsonb_in` takes about half of the time of loading CloudTrail files, because it allocates each key and
-//! value several times. A [`Builder`] allocates nothing once it is warm. It makes the same bytes as `jsonb_in`; a test in
-//! the server compares the two. For a text with values that it does not read, such as fractions, or with an error,
-//! [`Builder::build`] returns `None`, and the caller passes the text to `jsonb_in`.
+//! PostgreSQL's own `jsonb_in` takes about half of the time of loading CloudTrail files, because it allocates each key
+//! and value several times. A [`Builder`] allocates nothing once it is warm. It makes the same bytes as `jsonb_in`; a
+//! test in the server compares the two. For a text with values that it does not read, such as fractions, or with an
+//! error, [`Builder::build`] returns `None`, and the caller passes the text to `jsonb_in`.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -79,8 +79,8 @@ struct Text {
 }
 
 impl Builder {
-    /// The content of the jsonb that PostgreSQL makes of a text, without the header of a variable-length value. `None` if
-    /// PostgreSQL must read the text itself, or report what is wrong with it.
+    /// The content of the jsonb that PostgreSQL makes of a text, without the header of a variable-length value. `None`
+    /// if PostgreSQL must read the text itself, or report what is wrong with it.
     pub fn build(&mut self, text: &str) -> Option<&[u8]> {
         if text.len() > LONGEST_TEXT {
             return None;

@@ -1,5 +1,5 @@
-//! Parsing a text. The result is `None` for anything that is not read here or is not valid; PostgreSQL then reads the text
-//! itself.
+//! Parsing a text. The result is `None` for anything that is not read here or is not valid; PostgreSQL then reads the
+//! text itself.
 
 use crate::{Builder, DEEPEST, Member, Members, Text, Value};
 

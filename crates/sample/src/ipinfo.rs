@@ -1,5 +1,5 @@
-//! Files in the layouts of IPinfo that are not about locations, over the ranges of the sample databases. Tests use them;
-//! the demo does not.
+//! Files in the layouts of IPinfo that are not about locations, over the ranges of the sample databases. Tests use
+//! them; the demo does not.
 //!
 //! | file | what it shows |
 //! |---|---|

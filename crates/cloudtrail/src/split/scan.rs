@@ -28,9 +28,9 @@ impl Scan {
         Self { depth: 1, ..Self::default() }
     }
 
-    /// Continues in the next portion of the text. By default, the first portion begins with the value. Returns the offset behind
-    /// the end of the value, or `None` if it does not end here. A line break in a string, at the offset of the error, is
-    /// not JSON; it shows where a line was cut off.
+    /// Continues in the next portion of the text. By default, the first portion begins with the value. Returns the
+    /// offset behind the end of the value, or `None` if it does not end here. A line break in a string, at the offset
+    /// of the error, is not JSON; it shows where a line was cut off.
     pub fn find_end(&mut self, text: &[u8]) -> Result<Option<usize>, usize> {
         let mut at = 0;
         loop {

@@ -1,7 +1,7 @@
 //! The events of the story as other tools store them: a table for each layout that `travel.columns_for` should
 //! recognize, written as SQL for psql.
 //!
-//! A layout has what the tool stores and nothing more: its names, its types, its forms of absent values. Each event of
+//! A layout has exactly what the tool stores, with the tool's names, types and forms of absent values. Each event of
 //! the story is stored once, in order of time. Two of them have no `eventID`, as some old records do, so no table
 //! declares its ids as unique or NOT NULL.
 //!
@@ -44,7 +44,7 @@ pub struct Layout {
     pub name: &'static str,
     /// The tool, and what is special about this form of its table.
     pub about: &'static str,
-    /// What the table does not say of an event, if that changes which events count.
+    /// The facts that the table lacks about an event, if that changes which events count.
     pub lacks: &'static [&'static str],
     table: fn(&[Event]) -> Table,
 }
@@ -78,8 +78,8 @@ pub fn list(out: &mut impl Write) -> io::Result<()> {
 
 /// Error codes. Without them, a request with a wrong signature looks like one of the holder of the key: two more legs.
 const ERROR_CODES: &str = "error codes";
-/// The service that made a call with the caller's key. Without it, a call from an address of the service looks like one of
-/// the holder of the key: two more legs.
+/// The service that made a call with the caller's key. Without it, a call from an address of the service looks like one
+/// of the holder of the key: two more legs.
 const SERVICES: &str = "calling services";
 /// Whether a sign-in succeeded. A failed one has no access key, so it matters only to other entities.
 const SIGN_INS: &str = "results of sign-ins";

@@ -13,7 +13,7 @@ fn story() -> &'static [Event] {
     EVENTS.get_or_init(events)
 }
 
-/// As many events tell as much of what does not depend on them. All take long in a build without optimization.
+/// The number of events for tests that do not depend on all of them, which take long in a build without optimization.
 const SOME: usize = 300;
 
 /// The table of a layout.
@@ -79,13 +79,14 @@ fn names_are_distinct_and_short() {
 #[test]
 fn every_value_is_one_of_its_type() {
     for (layout, table) in tables() {
+        // Every fifth row, because all take long in a build without optimization.
         for row in table.rows.iter().step_by(5) {
             assert_eq!(row.len(), table.columns.len(), "{}", layout.name);
             for ((name, kind), field) in table.columns.iter().zip(row) {
                 let Some(text) = field else { continue };
                 assert!(
                     is_of_type(kind, text) && !text.contains('\0'),
-                    "{}.{name} is no {kind}: {text}",
+                    "{}.{name} is not a {kind}: {text}",
                     layout.name
                 );
             }
