@@ -3,12 +3,11 @@
 //! and a scan runs it for the rows it read if none of them could be used.
 
 use super::arguments::Arguments;
-use super::counted;
 use super::event_sql::Events;
 use super::place::LocationType;
 use crate::event_counts::EventCounts;
 use crate::pg::errors::TravelError;
-use crate::pg::report::Report;
+use crate::pg::report::{Report, counted};
 use crate::pg::{settings, spi};
 use strum::EnumString;
 

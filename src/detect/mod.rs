@@ -1,9 +1,9 @@
 //! Detection over a table or view of the user: `travel.detect`, `travel.detect_sql` and `travel.coverage`.
 //!
 //! The columns come from the argument `columns`, or from the layout of the source ([`crate::layouts`]). Each function
-//! builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the
-//! text instead. The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for
-//! every entry point. Rules ([`crate::rules`]) read their sources through the same modules.
+//! builds one SQL query over the source and runs it with the caller's rights; `detect_sql` returns the text instead.
+//! The query calls the aggregate or the window function of [`crate::legs`], so a leg is the same for every entry point.
+//! Rules ([`crate::rules`]) read their sources through the same modules.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -115,10 +115,6 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
         settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows));
-}
-
-fn counted(count: u64, one: &str, several: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 pub use crate::source::{Source, base_type, type_name};

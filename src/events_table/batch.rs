@@ -38,8 +38,8 @@ impl Batch {
         }
     }
 
-    /// Runs `body` with the memory of the batch as the current memory context. The records that [`Batch::add`] takes are made
-    /// there.
+    /// Runs `body` with the memory of the batch as the current memory context. The records that [`Batch::add`] takes
+    /// are made there.
     pub fn within<R>(&self, body: impl FnOnce() -> R) -> R {
         self.memory.within(body)
     }

@@ -4,8 +4,8 @@ use crate::pg::identifier::{c_string, qualified};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
-/// An unused name for a relation that belongs to a table, schema-qualified and quoted: the name of the table with a suffix,
-/// in its schema. A long name of the table is cut. If a relation has the name, a number is added.
+/// An unused name for a relation that belongs to a table, schema-qualified and quoted: the name of the table with a
+/// suffix, in its schema. A long name of the table is cut. If a relation has the name, a number is added.
 pub fn beside(table: pg_sys::Oid, suffix: &str) -> String {
     let suffix = c_string(suffix);
     // SAFETY: catalog look-ups of a table that is locked, with C strings that outlive them.

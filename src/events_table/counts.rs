@@ -2,7 +2,7 @@
 
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
-use crate::pg::report::Report;
+use crate::pg::report::{Report, counted};
 use crate::pg::row::{RowType, RowWriter};
 use pgrx::pg_sys;
 
@@ -59,15 +59,15 @@ impl Ingested {
             let message = format!("{prefix}skipped {what}");
             if *is_document { Report::warning(message).send() } else { Report::notice(message).send() }
         }
-        let more = self.skipped - named as i64;
+        let more = u64::try_from(self.skipped).unwrap_or(0).saturating_sub(named as u64);
         if more > 0 {
-            Report::notice(format!("{prefix}skipped {more} more records")).send();
+            let more = counted(more, "more record", "more records");
+            Report::notice(format!("{prefix}skipped {more}")).send();
         }
         if self.replaced > 0 {
-            let characters = if self.replaced == 1 { "character" } else { "characters" };
+            let characters = counted(self.replaced as u64, "character", "characters");
             let why = "PostgreSQL text cannot contain NUL or half of a surrogate pair";
-            Report::notice(format!("{prefix}replaced {} {characters} with U+FFFD: {why}", self.replaced))
-                .send();
+            Report::notice(format!("{prefix}replaced {characters} with U+FFFD: {why}")).send();
         }
         named
     }

@@ -76,8 +76,8 @@ impl FileList {
         Ok(found)
     }
 
-    /// Checks that no triggers and defaults of another role run with the rights of the caller, who names the table but not
-    /// its list. Every role that may create tables in the schema can create one with the name of a list.
+    /// Checks that no triggers and defaults of another role run with the rights of the caller, who names the table but
+    /// not its list. Every role that may create tables in the schema can create one with the name of a list.
     fn must_be_trusted(&self, table: pg_sys::Oid) -> Result<(), TravelError> {
         let (Some(owner), Some(of_table)) = (Role::owner_of(self.oid), Role::owner_of(table)) else {
             return Ok(());
@@ -142,8 +142,8 @@ impl FileList {
         Ok(Self { oid, name })
     }
 
-    /// Locks the list, until the transaction ends, against other transactions that load several files. Other sessions can
-    /// still read and write it.
+    /// Locks the list, until the transaction ends, against other transactions that load several files. Other sessions
+    /// can still read and write it.
     pub fn lock(&self) {
         let mode = pg_sys::ShareUpdateExclusiveLock as pg_sys::LOCKMODE;
         // SAFETY: a plain call; it also takes note of what other sessions have changed.

@@ -1,7 +1,7 @@
 //! The inbox of an events table: a view into which any client can insert documents. A trigger ingests them.
 //!
-//! The view has no rows, but its query names the table. PostgreSQL keeps this reference when the table is renamed, and a
-//! dump contains it.
+//! The view has no rows, but its query names the table. PostgreSQL keeps this reference when the table is renamed, and
+//! a dump contains it.
 
 use super::beside::{Object, beside, drop_with, usual};
 use super::counts::Ingested;

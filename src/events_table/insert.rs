@@ -42,8 +42,8 @@ impl<'s> Target<'s> {
         &self.insert
     }
 
-    /// Inserts records, which are jsonb and have a time, and whose events are of these months. Returns how many rows were
-    /// new. It makes the partitions that the months need.
+    /// Inserts records, which are jsonb and have a time, and whose events are of these months. Returns how many rows
+    /// were new. It makes the partitions that the months need.
     pub fn insert(&self, records: &[pg_sys::Datum], months: &Months) -> Result<u64, TravelError> {
         partitions::ensure(self.oid, months)?;
         let records = Argument::jsonbs(records);

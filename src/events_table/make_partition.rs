@@ -1,5 +1,5 @@
-//! Making the partition of a month, for `travel.make_partitions` and before events are inserted. The procedure also moves
-//! the rows of the month into it.
+//! Making the partition of a month, for `travel.make_partitions` and before events are inserted. The procedure also
+//! moves the rows of the month into it.
 
 use super::beside::beside;
 use super::bounds::{Partitions, lock};

@@ -35,8 +35,9 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
     let table = if is_own { MonthlyTable::find(target)?.filter(MonthlyTable::may_extend) } else { None };
     let Some(table) = table else {
         if may_insert(target) {
-            // This waits for a session that is making the partition, and keeps others from making it until this transaction
-            // ends. Otherwise, PostgreSQL would refuse a row that it has already routed to the DEFAULT partition.
+            // This waits for a session that is making the partition, and keeps others from making it until this
+            // transaction ends. Otherwise, PostgreSQL would refuse a row that it has already routed to the DEFAULT
+            // partition.
             lock(partitions.default, pg_sys::RowExclusiveLock);
         }
         return Ok(());
@@ -54,8 +55,8 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
     let is_needed = |month: &Month| needed.contains(month);
     let mut months: Vec<Month> = needed.clone();
     months.extend(ahead.into_iter().filter(|month| !is_needed(month)));
-    // Months whose rows are in the DEFAULT partition are left out before anything is locked, because they would be tried
-    // again with each document.
+    // Months whose rows are in the DEFAULT partition are left out before anything is locked, because they would be
+    // tried again with each document.
     months.retain(|month| {
         let why = match attempt(|| has_rows(&table, *month)) {
             Ok(false) => return true,
@@ -90,8 +91,8 @@ pub fn ensure(target: pg_sys::Oid, months: &Months) -> Result<(), TravelError> {
 
 const HAS_ROWS: &str = "its DEFAULT partition has events of that month";
 
-/// Sends a notice that the rows of a month go to the DEFAULT partition. Documents of one month usually follow each other,
-/// so the notice is left out if the last one was about the same month.
+/// Sends a notice that the rows of a month go to the DEFAULT partition. Documents of one month usually follow each
+/// other, so the notice is left out if the last one was about the same month.
 fn not_made(table: &MonthlyTable, month: Month, why: &str) {
     thread_local! {
         static LAST_NOTICE: Cell<Option<(pg_sys::Oid, Month)>> = const { Cell::new(None) };
@@ -117,8 +118,8 @@ fn may_insert(table: pg_sys::Oid) -> bool {
     }
 }
 
-/// Locks a table until the transaction ends, unless other sessions hold conflicting locks for longer than `patience_ms`.
-/// While it tries, no session queues behind it.
+/// Locks a table until the transaction ends, unless other sessions hold conflicting locks for longer than
+/// `patience_ms`. While it tries, no session queues behind it.
 fn try_lock(table: pg_sys::Oid, mode: u32, patience_ms: u64) -> bool {
     let mut waited_ms = 0;
     loop {

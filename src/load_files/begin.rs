@@ -1,4 +1,4 @@
-//! The beginning of a call: the checks, and the files that are found.
+//! How a call begins: its arguments are checked, and the files are found.
 
 use super::entry::LONGEST_PATH;
 use super::progress::Progress;
@@ -9,7 +9,7 @@ use crate::pg::errors::{FilesError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::quoted;
 use crate::pg::memory::varlena;
-use crate::pg::report::Report;
+use crate::pg::report::{Report, counted};
 use crate::pg::role::Role;
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::spi::{self, Argument};
@@ -24,7 +24,7 @@ pg_function!(travel_find_files, pg_finfo_travel_find_files, find_files);
 pg_function!(travel_note_files, pg_finfo_travel_note_files, note_files);
 pg_function!(travel_begin_workers, pg_finfo_travel_begin_workers, begin_workers);
 
-/// `(target, path) -> (root, list)`: checks the arguments and the privilege, and finds or makes the list of files. `root`
+/// `(target, path) -> (root, list)`: checks the arguments and the privilege, and finds or creates the list of files. `root`
 /// is the path without links.
 fn begin_loading(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
@@ -38,7 +38,8 @@ fn begin_loading(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     };
     // SAFETY: asks SPI about the procedure that is running.
     if !unsafe { pg_sys::SPI_inside_nonatomic_context() } {
-        // All files are loaded in this transaction. Two of them that load the same files in another order would deadlock.
+        // All files are loaded in this transaction. Two such transactions with the same files in different orders would
+        // deadlock.
         list.lock();
     }
     forget_if_empty(target, &list)?;
@@ -69,11 +70,11 @@ pub fn open(path: &str) -> Result<Tree, TravelError> {
     })
 }
 
-/// If a table is empty, what its list says about loaded files is not true any more.
+/// Empties the list of a table that has no rows, because the events of the listed files are not in the table any more.
 fn forget_if_empty(target: pg_sys::Oid, list: &FileList) -> Result<(), TravelError> {
     let table = Source::look_at(target)?.name;
     let forgotten = spi::connected(|| {
-        // A role that does not see all rows cannot tell.
+        // A role that cannot see all rows does not know whether there are any.
         let sees_all = spi::select(
             "SELECT pg_catalog.has_table_privilege($1, 'SELECT') AND NOT pg_catalog.row_security_active($1)",
             &[Argument::oid(target)],
@@ -88,13 +89,13 @@ fn forget_if_empty(target: pg_sys::Oid, list: &FileList) -> Result<(), TravelErr
     });
     if forgotten > 0 {
         Report::notice(format!("{table} is empty, so the list of its loaded files was emptied"))
-            .detail(format!("{} had {forgotten} files, which are loaded again.", list.name))
+            .detail(format!("{} deleted from {}.", counted(forgotten, "row was", "rows were"), list.name))
             .send();
     }
     Ok(())
 }
 
-/// Writes what a walk finds into a set of rows.
+/// The rows of [`find_files`], to which a walk adds what it finds.
 struct Rows<'t> {
     tree: &'t Tree,
     rows: RowSet,
@@ -123,41 +124,46 @@ impl Visitor for Rows<'_> {
     }
 }
 
-/// `(root) -> (file, path, size, modified_at, refused)`: the files of a tree, by their path within it and by their whole
-/// path, and what is refused, with the reason.
+/// `(root) -> (file, path, size, modified_at, refused)`: the files of a tree, each with its path within the tree and its
+/// absolute path. For a file that is refused, `refused` is the reason.
 fn find_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let root = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
     let tree = open(root)?;
     let mut rows = Rows { tree: &tree, rows: RowSet::begin(call)? };
     let left_out = tree.walk(&mut rows);
-    tell_left_out(&tree, &left_out);
+    report_left_out(&tree, &left_out);
     Ok(rows.rows.finish(call))
 }
 
-fn tell_left_out(tree: &Tree, left_out: &LeftOut) {
+fn report_left_out(tree: &Tree, left_out: &LeftOut) {
     if let Some(file) = &left_out.file {
-        Report::notice(format!("{} files were left out because of their names", left_out.files))
-            .detail(format!(
-                "One is \"{}\". The names of files that are loaded from a folder end with {}.",
-                tree.path_of(file),
-                travel_files::tree::ENDINGS.join(", ")
-            ))
-            .send();
-    }
-    if let Some(folder) = &left_out.folder {
-        Report::notice(format!(
-            "{} folders were left out because they are not of CloudTrail",
-            left_out.folders
+        Report::notice(counted(
+            left_out.files,
+            "file was left out because of its name",
+            "files were left out because of their names",
         ))
         .detail(format!(
-            "One is \"{}\". In the folder of an account, only the folder CloudTrail has its events.",
+            "For example, \"{}\" was left out. From a folder, files are loaded whose names end with {}.",
+            tree.path_of(file),
+            travel_files::tree::ENDINGS.join(", ")
+        ))
+        .send();
+    }
+    if let Some(folder) = &left_out.folder {
+        Report::notice(counted(
+            left_out.folders,
+            "folder of another service was left out",
+            "folders of other services were left out",
+        ))
+        .detail(format!(
+            "For example, \"{}\" was left out. In the folder of an account, only the folder CloudTrail contains events.",
             tree.path_of(folder)
         ))
         .send();
     }
 }
 
-/// `(files, bytes)`: notes how much a call has to load.
+/// `(files, bytes)`: stores how much a call has to load.
 fn note_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let number = |n: usize| call.datum(n).map_or(0, |datum| datum.value() as u64);
     let (files, bytes) = (number(0), number(1));
@@ -165,7 +171,7 @@ fn note_files(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(call.null())
 }
 
-/// `(target, root)`: starts the workers of a call, where workers serve it.
+/// `(target, root)`: starts the workers of a call, if it is worth it and possible.
 fn begin_workers(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;

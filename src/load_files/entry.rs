@@ -55,7 +55,7 @@ impl Entry {
         self.has_size(stamp) && self.modified_at == Some(nearest_from_unix_us(stamp.modified_us))
     }
 
-    /// The digest of the file that was loaded, if it was as large.
+    /// The digest of the file when it was loaded, if it had the same size.
     pub fn digest_of_size(&self, stamp: Stamp) -> Option<&str> {
         self.digest.as_deref().filter(|_| self.has_size(stamp))
     }
@@ -65,14 +65,14 @@ impl Entry {
     }
 }
 
-/// Notes that a file has a new time and its old content.
+/// Stores the new time of a file whose content has not changed.
 pub fn touch(list: &FileList, path: &str, stamp: Stamp) {
     let statement = format!("UPDATE {} SET modified_at = $2 WHERE path OPERATOR(pg_catalog.=) $1", list.name);
     let time = Argument::time(nearest_from_unix_us(stamp.modified_us));
     spi::connected(|| spi::execute(&statement, &[Argument::text(path), time]));
 }
 
-/// Writes the entry of a file, in place of an older one. A path that is too long has none.
+/// Stores the entry of a file, and replaces an older one. A file whose path is too long gets no entry.
 pub fn write(list: &FileList, entry: &NewEntry) {
     if entry.path.len() > LONGEST_PATH {
         return;

@@ -1,18 +1,16 @@
-//! Loading one file.
+//! Loading one file: it is compared with the list of loaded files, its records are split, parsed and inserted in
+//! batches, and the result is stored in the list.
 
 use super::begin;
 use super::entry::{self, Entry, NewEntry};
 use super::progress::Progress;
 use super::workers::message::{Ended, Outcome};
-use super::workers::pool;
 use crate::cloudtrail::{Element, each_element, each_of_element};
 use crate::events_table::{Batch, FileList, Ingested, Target};
 use crate::pg::attempt::{Failure, attempt, class};
-use crate::pg::errors::{CloudTrailError, FilesError, TravelError, UsageError};
-use crate::pg::function::{Call, pg_function};
+use crate::pg::errors::{CloudTrailError, FilesError, TravelError};
 use crate::pg::jsonb;
 use crate::pg::memory::Scratch;
-use crate::pg::row::{RowType, RowWriter};
 use crate::pg::settings;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::fs::File;
@@ -21,92 +19,8 @@ use travel_cloudtrail::{Item, SplitError, Splitter};
 use travel_files::content::{self, FileDigest};
 use travel_files::{Content, Stamp};
 
-pg_function!(travel_load_file, pg_finfo_travel_load_file, load_file);
-pg_function!(travel_finish_file, pg_finfo_travel_finish_file, finish_file);
-
-/// `(target, root, file, refused) -> (files, records, inserted, duplicates, skipped, failed)`: loads one file of a tree,
-/// and notes it in the list, or hands it to a worker. A file that was refused is only noted. The counts are those of the
-/// files that are done since the last call.
-fn load_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
-    let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
-    let file = call.text(2)?.ok_or(UsageError::ArgumentNull { name: "file" })?;
-    let refused = call.text(3)?;
-    let mut counts = Counts::default();
-    if refused.is_some() || !pool::load(target, root, file)? {
-        let ended = load_one(target, root, file, refused, true)?;
-        Progress::with(|progress| progress.end_file(ended.bytes, ended.records as u64));
-        Progress::tell(0, 0);
-        counts.add(file, ended);
-    }
-    counts.add_ended();
-    counts.row(call)
-}
-
-/// `(target, root)` with the same result: waits until a worker is done with a file, and then loads those files again that
-/// deadlocked with another. The result is NULL if there are no more files.
-fn finish_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
-    let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;
-    let mut counts = Counts::default();
-    if pool::wait(target, root)? {
-        counts.add_ended();
-        return counts.row(call);
-    }
-    match Progress::with(|progress| progress.again.pop()) {
-        None => Ok(call.null()),
-        Some(file) => {
-            let ended = load_one(target, root, &file, None, false)?;
-            counts.add(&file, ended);
-            counts.row(call)
-        }
-    }
-}
-
-/// The counts of files that are done.
-#[derive(Default)]
-struct Counts {
-    files: i64,
-    records: i64,
-    inserted: i64,
-    duplicates: i64,
-    skipped: i64,
-    failed: i64,
-}
-
-impl Counts {
-    /// Adds what came of a file.
-    fn add(&mut self, file: &str, ended: Ended) {
-        match ended.outcome {
-            Outcome::Loaded => self.files += 1,
-            Outcome::Failed => self.failed += 1,
-            Outcome::Known => {}
-            Outcome::Deadlocked => Progress::with(|progress| progress.again.push(file.to_owned())),
-        }
-        self.records += ended.records;
-        self.inserted += ended.inserted;
-        self.duplicates += ended.duplicates;
-        self.skipped += ended.skipped;
-    }
-
-    /// Adds what came of the files that workers are done with.
-    fn add_ended(&mut self) {
-        for (file, ended) in pool::ended() {
-            self.add(&file, ended);
-        }
-    }
-
-    fn row(&self, call: &Call) -> Result<pg_sys::Datum, TravelError> {
-        let mut row = RowWriter::<6>::new();
-        for count in [self.files, self.records, self.inserted, self.duplicates, self.skipped, self.failed] {
-            row.i64(Some(count));
-        }
-        row.finish(*call.site_cache(|| RowType::of_call(call))?)
-    }
-}
-
-/// Loads one file of a tree, and notes it in the list. A file that was refused is only noted. With `may_try_again`, a
-/// deadlock is not noted as the file's failure.
+/// Loads one file of a tree, and stores the result in the list. A file that was refused is only listed. With
+/// `may_try_again`, a deadlock is not stored as the file's failure.
 pub fn load_one(
     target: pg_sys::Oid,
     root: &str,
@@ -231,14 +145,14 @@ fn load(
     }
 }
 
-/// Whether an error may be of this file alone. The others would come again with each file: missing privileges and objects
-/// (42), a transaction that cannot write (25), unsupported features (0A), a full disk or too little memory (53), the end
-/// of the session (57), trouble of the system (58, XX).
+/// Whether an error may be the fault of this file alone. The others would be raised again for each file: missing
+/// privileges and objects (42), a transaction that cannot write (25), unsupported features (0A), a full disk or too
+/// little memory (53), the end of the session (57), errors of the system (58, XX).
 fn is_about_file(code: PgSqlErrorCode) -> bool {
     !matches!(&class(code), b"0A" | b"25" | b"42" | b"53" | b"57" | b"58" | b"XX")
 }
 
-/// Notes and reports that a file is not loaded.
+/// Lists and reports a file that is not loaded.
 fn fail(list: &FileList, path: &str, stamp: Option<Stamp>, why: String) {
     let error = Some(why.as_str());
     entry::write(
@@ -248,8 +162,8 @@ fn fail(list: &FileList, path: &str, stamp: Option<Stamp>, why: String) {
     TravelError::from(FilesError::NotLoaded { path: path.to_owned(), why }).warn("");
 }
 
-/// A file, or its content. A cancel ends the reading of it. Compressed data may have no content for a long way, and a small
-/// part of it may have much.
+/// A reader of a file or of its content that can be canceled. Both are needed: a lot of compressed data may have no
+/// content, and a little may have a lot.
 struct Cancelable<R>(R);
 
 impl<R: Read> Read for Cancelable<R> {
@@ -264,10 +178,10 @@ struct Loading<'l> {
     path: &'l str,
     target: &'l Target<'l>,
     batch: Batch,
-    /// Where an item is parsed. What comes of it is copied into the memory of the batch.
+    /// The memory in which an item is parsed. Its records are copied into the memory of the batch.
     parsing: Scratch,
     ingested: Ingested,
-    /// What the first document or element is that could not be used.
+    /// Why the first document or element that could not be used was refused.
     problem: Option<String>,
     /// Whether something in the file comes from CloudTrail.
     is_recognized: bool,
@@ -304,7 +218,7 @@ impl Loading<'_> {
             }
             if self.batch.is_full() {
                 self.insert()?;
-                Progress::tell(splitter.input().0.bytes_read(), self.ingested.records as u64);
+                Progress::report(splitter.input().0.bytes_read(), self.ingested.records as u64);
             }
         }
         self.insert()?;
@@ -321,7 +235,7 @@ impl Loading<'_> {
         Ok(())
     }
 
-    /// Adds the records of a document that is not a list. Returns what is wrong with one that is not JSON.
+    /// Adds the records of a document that is not a list. Returns the error of one that is not JSON.
     fn document(&mut self, text: &[u8]) -> Result<Option<String>, TravelError> {
         let document = match self.parsed(text) {
             Ok(document) => document,

@@ -13,22 +13,22 @@ const NAMED_SKIPS: usize = 20;
 thread_local! {
     /// The call that is in progress, or the last one.
     static CALL: RefCell<Progress> = RefCell::new(Progress::new());
-    /// Where a worker passes its progress on.
+    /// The function to which a worker passes its progress.
     static LISTENER: Cell<Option<Listener>> = const { Cell::new(None) };
 }
 
-/// Takes how much of a file was read: compressed bytes, and records.
+/// A function that takes how much of a file was read: compressed bytes, and records.
 type Listener = fn(u64, u64);
 
-/// What a call has done, and what is left.
+/// How far a call has come, and how much is left.
 #[derive(Clone, Debug)]
 pub struct Progress {
     began: Instant,
-    told: Instant,
-    /// The files that are to be loaded, and their size.
+    reported: Instant,
+    /// The number of files to load, and their size in bytes.
     pub files: u64,
     pub bytes: u64,
-    /// The files that were loaded or refused, and their size.
+    /// The number of files that were loaded or refused, and their size in bytes.
     done: u64,
     bytes_done: u64,
     records: u64,
@@ -43,7 +43,7 @@ impl Progress {
         let now = Instant::now();
         Self {
             began: now,
-            told: now,
+            reported: now,
             files: 0,
             bytes: 0,
             done: 0,
@@ -71,26 +71,27 @@ impl Progress {
         self.records += records;
     }
 
-    /// From now on, [`Progress::tell`] calls this function and sends no notices.
+    /// Makes [`Progress::report`] call this function instead of sending notices.
     pub fn pass_on(to: Listener) {
         LISTENER.set(Some(to));
     }
 
-    /// Sends a notice if the last one is long ago. `bytes` and `records` are those of the files that are being read.
-    pub fn tell(bytes: u64, records: u64) {
+    /// Sends a notice if the last one was sent long enough ago. `bytes` and `records` are those of the files that are
+    /// being read.
+    pub fn report(bytes: u64, records: u64) {
         if let Some(listener) = LISTENER.get() {
             listener(bytes, records);
             return;
         }
         let now = Instant::now();
-        let said = Self::with(|call| {
-            (now.duration_since(call.told) >= INTERVAL).then(|| {
-                call.told = now;
+        let message = Self::with(|call| {
+            (now.duration_since(call.reported) >= INTERVAL).then(|| {
+                call.reported = now;
                 call.message(now.duration_since(call.began), bytes, records)
             })
         });
-        if let Some(said) = said {
-            Report::notice(said).send();
+        if let Some(message) = message {
+            Report::notice(message).send();
         }
     }
 

@@ -82,3 +82,8 @@ impl Report {
         report.report(level);
     }
 }
+
+/// A number with what it counts, in the singular or the plural: "1 event was", "2 events were".
+pub fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
+}

@@ -44,7 +44,7 @@ document k >"$tree/other/data"
 ln -s data "$tree/other/k.json"
 same 'counts' '8|11|11|0|0|0' "$(load "$tree")"
 same 'events' 'a b c d e f g h i j k' "$(events)"
-said 'NOTICE:  1 files were left out because of their names'
+said 'NOTICE:  1 file was left out because of its name'
 same 'the list' '8|11|11|0' "$(ask 'SELECT count(*), sum(records), sum(inserted), count(error) FROM cloudtrail_files')"
 same 'digests are those of md5sum' "$(md5sum <"$day/a.json.gz" | cut -d ' ' -f 1)|$(stat --format %s "$day/a.json.gz")|t" \
     "$(ask "SELECT digest, size, abs(extract(epoch FROM modified_at) - $(stat --format %Y "$day/a.json.gz")) < 1
@@ -148,7 +148,7 @@ for account in o-a1b2c3d4e5/111122223333 111122223333; do
     printf '{"fileVersion": "1.0", "configurationItems": []}' >"$tree/AWSLogs/$account/Config/us-east-1/c.json"
 done
 same 'counts' '0|0|0|0|0|0' "$(load "$tree")"
-said 'NOTICE:  2 folders were left out because they are not of CloudTrail'
+said 'NOTICE:  2 folders of other services were left out'
 
 rule 'an emptied table loads everything again, and says so'
 ask 'TRUNCATE cloudtrail'

@@ -3,7 +3,7 @@
 /// A file that a worker has to load.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Job<'j> {
-    /// How many skipped records the worker may name.
+    /// The number of skipped records that the worker may name.
     pub named: usize,
     /// The path within the tree.
     pub file: &'j str,
@@ -22,20 +22,20 @@ impl<'j> Job<'j> {
     }
 }
 
-/// What a worker tells.
+/// A message of a worker to the session.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Told<'t> {
-    /// It waits for files.
+    /// The worker has started, and waits for files.
     Ready,
-    /// How much it has read of its file: compressed bytes, and records.
+    /// How much the worker has read of its file: compressed bytes, and records.
     Read { bytes: u64, records: u64 },
-    /// It is done with its file.
+    /// The worker has finished its file.
     Ended(Ended),
     /// An error, a warning or a notice, in the form of PostgreSQL's protocol.
     Report(&'t [u8]),
 }
 
-/// What came of a file.
+/// The result of a file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Ended {
     pub outcome: Outcome,
@@ -45,18 +45,20 @@ pub struct Ended {
     pub inserted: i64,
     pub duplicates: i64,
     pub skipped: i64,
-    /// How many skipped records were named.
+    /// The number of skipped records that were named.
     pub named: usize,
 }
 
+/// How the loading of a file ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome {
     Loaded,
     Failed,
-    /// It was loaded before, by this session or by another one, and only its time has changed.
+    /// The file was loaded before: another session has loaded it in the meantime, or only its time has changed.
     #[default]
     Known,
-    /// It waited for another transaction, which waited for this one. Nothing of it is loaded, and it can be tried again.
+    /// The transaction of the file waited for another one, which waited for it. Nothing of the file is loaded, and it
+    /// can be tried again.
     Deadlocked,
 }
 

@@ -10,7 +10,7 @@ use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 
-/// A call that has both fewer files and fewer bytes to load starts no workers.
+/// The least number of files, and of their bytes. A call that has less of both to load starts no workers.
 const FEWEST_FILES: u64 = 50;
 const FEWEST_BYTES: u64 = 1 << 20;
 
@@ -24,19 +24,19 @@ thread_local! {
     static HANDLES: RefCell<Vec<*mut pg_sys::BackgroundWorkerHandle>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The workers, and what they load.
+/// The workers, and the folder that they load into a table.
 struct Pool {
     target: pg_sys::Oid,
     root: String,
     workers: Vec<Process>,
-    /// The files that are done since the last look.
+    /// The files that were finished, and that [`ended`] has not returned yet.
     ended: Vec<(String, Ended)>,
     /// The memory of handles and queues, which outlives transactions.
     memory: pg_sys::MemoryContext,
 }
 
-/// Starts the workers of a call, if it has enough to load and the session is one that others can act for. Without
-/// workers, the session loads the files itself.
+/// Starts the workers of a call, if there is enough to load and workers can act for the session. Without workers, the
+/// session loads the files itself.
 pub fn begin(target: pg_sys::Oid, root: &str) -> Result<(), TravelError> {
     terminate();
     let (files, bytes) = Progress::with(|progress| (progress.files, progress.bytes));
@@ -79,12 +79,12 @@ pub fn load(target: pg_sys::Oid, root: &str, file: &str) -> Result<bool, TravelE
     handed.map(|handed| handed.unwrap_or(false))
 }
 
-/// The files that workers are done with since the last call of this function.
+/// The files that workers have finished since the last call of this function.
 pub fn ended() -> Vec<(String, Ended)> {
     POOL.with_borrow_mut(|pool| pool.as_mut().map_or_else(Vec::new, |pool| std::mem::take(&mut pool.ended)))
 }
 
-/// Waits until a worker is done with a file. Returns false if none has any more; then it has ended them all.
+/// Waits until a worker has finished a file. If no worker has a file left, it ends the workers and returns false.
 pub fn wait(target: pg_sys::Oid, root: &str) -> Result<bool, TravelError> {
     let is_working = with_pool(target, root, |pool| {
         pool.wait(|pool| !pool.ended.is_empty() || pool.workers.iter().all(Process::is_idle))?;
@@ -134,7 +134,7 @@ impl Pool {
         true
     }
 
-    /// Reads what the workers tell until `is_done`, or until there is no worker.
+    /// Reads the messages of the workers until `is_done`, or until no worker is left.
     fn wait(&mut self, is_done: impl Fn(&Self) -> bool) -> Result<(), TravelError> {
         loop {
             self.hear()?;
@@ -143,7 +143,7 @@ impl Pool {
             }
             let read = self.workers.iter().map(|worker| worker.read);
             let (bytes, records) = read.fold((0, 0), |sum, read| (sum.0 + read.0, sum.1 + read.1));
-            Progress::tell(bytes, records);
+            Progress::report(bytes, records);
             // SAFETY: waits for the latch of this process, which the workers set.
             unsafe {
                 let events = pg_sys::WL_LATCH_SET | pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
@@ -177,8 +177,8 @@ impl Pool {
     }
 }
 
-/// Whether another process can act for this session: it has no state that another one cannot have, and its role can
-/// connect.
+/// Whether a worker can act for this session: the session has no state that a worker cannot take over, and its role is
+/// the one that authenticated, as which a worker can connect.
 fn others_can_act(target: pg_sys::Oid) -> bool {
     let (mut role, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: reads variables of the backend, and looks a table up in the catalogs.
@@ -216,7 +216,8 @@ fn terminate() {
             pg_sys::WaitForBackgroundWorkerShutdown(*handle);
         }
     }
-    // Where the whole session ends while it waits for its workers, the pool is borrowed and goes with the process.
+    // If the whole session ends while it waits for its workers, the pool is borrowed. It is then freed with the
+    // process.
     let pool = POOL.with(|pool| pool.try_borrow_mut().ok().and_then(|mut pool| pool.take()));
     if let Some(pool) = pool {
         for worker in pool.workers {
@@ -227,7 +228,7 @@ fn terminate() {
     }
 }
 
-/// Sees to it that the workers end when a transaction of the session is rolled back.
+/// Makes the workers end when a transaction of the session is rolled back.
 fn terminate_at_abort() {
     thread_local! {
         static IS_REGISTERED: Cell<bool> = const { Cell::new(false) };

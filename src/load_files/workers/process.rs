@@ -1,4 +1,4 @@
-//! A worker process, as the session sees it that started it.
+//! A worker process, from the point of view of the session that started it.
 
 use super::message::{Ended, Job, Told};
 use super::segment::{Detached, Queue, Segment};
@@ -8,7 +8,7 @@ use pgrx::{PgLogLevel, pg_sys};
 use std::collections::VecDeque;
 use std::ffi::{CStr, c_char};
 
-/// How many files a worker has at most: the one that it loads, and the next one, so it never waits for the session.
+/// The most files that a worker has: the one that it loads, and the next one, so it never waits for the session.
 const FILES: usize = 2;
 
 /// The library and the function that a worker runs.
@@ -27,18 +27,18 @@ pub struct Process {
     jobs: Queue,
     told: Queue,
     is_ready: bool,
-    /// The files that it has, in order.
+    /// The files that the worker has, in order.
     files: VecDeque<String>,
-    /// What it has read of the first of them: compressed bytes, and records.
+    /// How much the worker has read of the first file: compressed bytes, and records.
     pub read: (u64, u64),
 }
 
-/// What came of reading the messages of a worker.
+/// The result of reading the messages of a worker.
 pub enum Heard {
     Nothing,
-    /// It is done with this file.
+    /// The worker has finished this file.
     Ended(String, Ended),
-    /// It could not start.
+    /// The worker could not start.
     Absent,
 }
 
@@ -67,7 +67,7 @@ impl Process {
             segment.detach();
             return None;
         }
-        let (jobs, told) = segment.leader_queues(handle);
+        let (jobs, told) = segment.session_queues(handle);
         Some(Self { handle, segment, jobs, told, is_ready: false, files: VecDeque::new(), read: (0, 0) })
     }
 
@@ -83,20 +83,20 @@ impl Process {
         self.files.is_empty()
     }
 
-    /// How many more files it takes.
+    /// The number of files that the worker still takes.
     pub fn room(&self) -> usize {
         FILES - self.files.len().min(FILES)
     }
 
-    /// Hands a file over.
+    /// Hands a file to the worker.
     pub fn load(&mut self, file: &str, named: usize) -> Result<(), TravelError> {
         self.jobs.send_job(&Job { named, file }).map_err(|_| lost())?;
         self.files.push_back(file.to_owned());
         Ok(())
     }
 
-    /// Reads what it tells, up to the end of a file. Its notices and warnings are sent to the client, and an error of it
-    /// is raised.
+    /// Reads the messages of the worker, up to the end of a file. Its notices and warnings are sent to the client, and
+    /// its error is raised.
     pub fn hear(&mut self) -> Result<Heard, TravelError> {
         loop {
             let message = match self.told.receive(false) {
@@ -114,7 +114,7 @@ impl Process {
                     return Ok(Heard::Ended(file, ended));
                 }
                 Some(Told::Report(report)) if self.is_ready => pass_on(report),
-                // Why it could not start: there are too many connections, for example. Others load its files.
+                // The reason why it could not start, such as too many connections. Other processes load its files.
                 Some(Told::Report(report)) => {
                     Report::notice("a worker process of travel.load_files could not start")
                         .detail(format!("{}.", text_of(report)))
@@ -125,7 +125,7 @@ impl Process {
         }
     }
 
-    /// Ends it, after it has loaded its files. It has none.
+    /// Ends the worker, which has no files left.
     pub fn end(self) {
         self.segment.detach();
         // SAFETY: the handle is that of a process that was started.

@@ -1,5 +1,5 @@
-//! The shared memory of a call of `travel.load_files` and one of its workers: what the worker has to know, and two queues
-//! of messages.
+//! The shared memory of a call of `travel.load_files` and one of its workers: the state that the worker takes over, and
+//! two queues of messages.
 
 use super::message::{Job, Told};
 use pgrx::pg_sys;
@@ -8,13 +8,13 @@ use std::ffi::c_void;
 /// Marks the memory as ours ("travel" and a version).
 const MAGIC: u64 = u64::from_be_bytes(*b"travel\0\x01");
 
-/// The size of a queue. Two jobs fit into it, so the leader never waits to hand one over.
+/// The size of a queue. Two jobs fit into it, so the session never waits to hand one over.
 const QUEUE: usize = 64 << 10;
 
-/// The longest path that is handed to a worker. The leader loads the file itself if its path is longer.
+/// The longest path that is handed to a worker. The session loads the file itself if its path is longer.
 pub const LONGEST_PATH: usize = QUEUE / 4;
 
-/// What the parts of the memory are, in PostgreSQL's table of contents.
+/// The parts of the memory, by their keys in PostgreSQL's table of contents.
 #[derive(Clone, Copy)]
 enum Part {
     Start = 1,
@@ -27,7 +27,7 @@ enum Part {
 
 const PARTS: usize = 6;
 
-/// What a worker has to know to act as the session that started it.
+/// The state that a worker needs to act as the session that started it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Start {
@@ -42,13 +42,13 @@ pub struct Start {
     root: usize,
 }
 
-/// A process at one of the ends of the memory.
+/// The memory, as one of its two processes has it.
 pub struct Segment {
     memory: *mut pg_sys::dsm_segment,
     contents: *mut pg_sys::shm_toc,
 }
 
-/// Why nothing more can be received or sent: the other process has ended.
+/// The error of a queue whose other process has ended.
 #[derive(Debug)]
 pub struct Detached;
 
@@ -111,7 +111,7 @@ impl Segment {
         }
     }
 
-    /// By which another process attaches.
+    /// The handle by which another process attaches.
     pub fn handle(&self) -> u32 {
         // SAFETY: its own memory.
         unsafe { pg_sys::dsm_segment_handle(self.memory) }
@@ -134,7 +134,7 @@ impl Segment {
         String::from_utf8_lossy(bytes).into_owned()
     }
 
-    /// Loads the libraries that the session has loaded, and takes over its settings. Within a transaction.
+    /// Loads the libraries that the session has loaded, and takes over its settings. It needs a transaction.
     pub fn restore_session(&self) {
         // SAFETY: `create` wrote both with the counterparts of these functions. PostgreSQL checks some settings
         // differently while a parallel worker starts, which also concerns a copy of a session.
@@ -146,8 +146,8 @@ impl Segment {
         }
     }
 
-    /// The end of the leader: the queue of jobs, and that of what the worker tells.
-    pub fn leader_queues(&self, worker: *mut pg_sys::BackgroundWorkerHandle) -> (Queue, Queue) {
+    /// The session's ends of the queues: that of the jobs, and that of the worker's messages.
+    pub fn session_queues(&self, worker: *mut pg_sys::BackgroundWorkerHandle) -> (Queue, Queue) {
         // SAFETY: `create` made the queues. The handles are made in memory that lives as long as the call.
         unsafe {
             let (jobs, told) = (self.part(Part::Jobs).cast(), self.part(Part::Told).cast());
@@ -158,7 +158,7 @@ impl Segment {
         }
     }
 
-    /// The end of the worker: the same queues.
+    /// The worker's ends of the same queues.
     pub fn worker_queues(&self) -> (Queue, Queue) {
         // SAFETY: as above; the handles live as long as the process.
         unsafe {
@@ -220,7 +220,7 @@ impl Queue {
     }
 }
 
-/// As PostgreSQL rounds the sizes of parts.
+/// A size rounded up as PostgreSQL does for each part.
 const fn aligned(size: usize) -> usize {
     size.next_multiple_of(pg_sys::ALIGNOF_BUFFER as usize)
 }

@@ -22,7 +22,7 @@ unsafe extern "C-unwind" {
 }
 
 thread_local! {
-    /// Where this process tells what it does. Only a worker has it.
+    /// The queue of messages to the session. Only a worker has one.
     static TOLD: RefCell<Option<Queue>> = const { RefCell::new(None) };
 }
 
@@ -36,11 +36,11 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
         set_handler(pg_sys::SIGTERM as c_int, Some(die));
         pg_sys::BackgroundWorkerUnblockSignals();
     }
-    // The session may have ended since.
+    // The session may have ended in the meantime.
     let Some(segment) = Segment::attach(argument.value() as u32) else { return };
     let (mut jobs, told) = segment.worker_queues();
-    // SAFETY: the queue lives as long as the process. From here on, what this process reports goes to the session that
-    // started it, as its settings say.
+    // SAFETY: the queue lives as long as the process. From here on, errors and notices of this process go to the
+    // session that started it, as its settings say.
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| pq_redirect_to_shm_mq(segment.memory(), told.end())) };
     TOLD.set(Some(told));
     keep_freed_memory();
@@ -57,8 +57,8 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
     }
 }
 
-/// Lets the C library keep the memory that each batch of records frees for the next one. It would give blocks of this size
-/// back to the system, which then clears them page by page.
+/// Makes the C library keep the memory that a batch of records frees, for the next batch. By default, it gives blocks
+/// of this size back to the system, which then has to clear their pages again.
 fn keep_freed_memory() {
     #[cfg(target_env = "gnu")]
     {
@@ -96,7 +96,7 @@ fn become_session(segment: &Segment) {
     });
 }
 
-/// Loads a file in a transaction, and tells what came of it.
+/// Loads a file in a transaction of its own, and sends the result to the session.
 fn run(target: pg_sys::Oid, root: &str, job: &Job) -> Result<(), Detached> {
     // SAFETY: a transaction with a snapshot, as PostgreSQL runs a statement.
     unsafe {

@@ -23,14 +23,14 @@ errors! {
         MonthsOutOfRange { until: String } =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("until is out of range: {until}"))
                 .detail("Partitions are made for months from November 2013, when CloudTrail began, to ten years from now.")
-                .hint("Pass a time of the near future, for example now() + interval '3 months'."),
+                .hint("Pass a time in the near future, for example now() + interval '3 months'."),
 
         RowsReferenced { table: String, referring: String } =>
             Report::error(
                 Code::ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST,
                 format!("cannot move rows of \"{table}\" into another partition"),
             )
-            .detail(format!("A foreign key of \"{referring}\" refers to the table, so deleting a row could delete others."))
+            .detail(format!("A foreign key of \"{referring}\" refers to the table, so deleting a row could delete rows of other tables."))
             .hint("Drop the foreign key, call travel.make_partitions again, and add the foreign key again."),
 
         NotOwner { table: String, role: String } =>
@@ -71,7 +71,7 @@ errors! {
                 Code::ERRCODE_GENERATED_ALWAYS,
                 format!("cannot insert into generated column \"{column}\" of \"{table}\""),
             )
-            .detail("travel.ingest fills every column that has the name of a column of travel.event.")
+            .detail("Every column that has the name of a column of travel.event is filled from the record.")
             .hint(format!(
                 "Rename the column, or make it a plain column: ALTER TABLE {table} ALTER {column} DROP EXPRESSION (for an \
                  identity column: DROP IDENTITY). Drop a virtual generated column, and add it again as a plain column."

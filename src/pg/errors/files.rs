@@ -11,8 +11,8 @@ errors! {
             Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "permission denied to load files of the server")
                 .detail(format!("Role {role} is not a member of pg_read_server_files."))
                 .hint(format!(
-                    "Ask a superuser to run GRANT pg_read_server_files TO {role}. Without this privilege, load files from a \
-                     client: see the inbox of the table, and travel.ingest."
+                    "Ask a superuser to run GRANT pg_read_server_files TO {role}. Without this privilege, load the files from \
+                     a client: insert them into the inbox of the table, or call travel.ingest."
                 )),
 
         RelativePath { path: String } =>
@@ -47,29 +47,35 @@ errors! {
                 Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
                 format!("list of loaded files \"{list}\" belongs to another role"),
             )
-            .detail(format!("Role {owner} owns it, so code of that role would run with your privileges."))
+            .detail(format!(
+                "Role {owner} owns it, so triggers and defaults of that role would run with your privileges."
+            ))
             .hint(format!(
                 "If you trust the table and its triggers, run ALTER TABLE {list} OWNER TO {of_table}. Otherwise drop or \
                  rename it, and call travel.load_files again, which then creates the list."
             )),
 
-        /// A warning: the other files are loaded.
+        /// This is sent as a warning, because the other files are loaded.
         NotLoaded { path: String, why: String } =>
             Report::error(Code::ERRCODE_DATA_EXCEPTION, format!("could not load file \"{path}\": {why}"))
                 .hint("No record of the file was loaded. The next call of travel.load_files tries it again."),
 
         WorkerLost =>
             Report::error(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "a worker process of travel.load_files ended")
-                .detail("The files that other processes had loaded are loaded.")
+                .detail("The files whose loading was committed stay loaded.")
                 .hint(
-                    "The log of the server says why it ended. Call travel.load_files again: it continues with the files that \
+                    "Look at the server log for the reason, and call travel.load_files again. It continues with the files that \
                      are not loaded.",
                 ),
 
-        /// `code` is that of an error that each further file would raise.
+        /// The code is that of an error that every other file would raise, too.
         Stopped { path: String, code: Code, message: String } =>
             Report::error(code, message)
-                .detail(format!("The file \"{path}\" was being loaded. The files before it are loaded."))
-                .hint("Correct the cause, and call travel.load_files again. It continues with this file."),
+                .detail(format!(
+                    "The file \"{path}\" was being loaded. The files whose loading was committed stay loaded."
+                ))
+                .hint(
+                    "Correct the cause, and call travel.load_files again. It continues with the files that are not loaded.",
+                ),
     }
 }

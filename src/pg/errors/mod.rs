@@ -9,7 +9,7 @@
 //! | [`CloudTrailError`] | CloudTrail documents and records |
 //! | [`LegError`] | `travel.leg` and `travel.impossible_legs` |
 //! | [`SourceError`] | the source that `travel.detect`, `travel.coverage` or a rule reads, and the SQL over it |
-//! | [`EventsError`] | `travel.create_events_table` and `travel.ingest` |
+//! | [`EventsError`] | tables of events: creating, partitioning and filling them |
 //! | [`FilesError`] | `travel.load_files` |
 //! | [`RuleError`] | detection rules |
 //! | [`AccessError`] | owners, privileges and the objects that a rule may use |
