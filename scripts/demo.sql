@@ -1,5 +1,5 @@
--- What `make demo` shows. The events are in the table cloudtrail; the files from which travel.load_files loaded them in
--- cloudtrail_files.
+-- What `make demo` shows. The events are in the table cloudtrail, and the list of the files from which travel.load_files
+-- loaded them is in cloudtrail_files.
 \set QUIET on
 SET timezone = 'UTC';
 -- travel.detect would count the evaluated events in a notice each time; section 2 shows them once.

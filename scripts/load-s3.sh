@@ -6,22 +6,23 @@
 #
 #   bash load-s3.sh [-s FOLDER_OF_THE_LIST] FOLDER TABLE [OPTION_OF_PSQL…]
 #
-# It loads the files *.json and *.json.gz in FOLDER and below it. Of a tree AWSLogs (that of an organization, too), these
-# are the files in folders named CloudTrail. The list of the loaded files is a file .loaded-… in FOLDER, one for each
-# table; without it, the files are loaded again, which adds no rows. -s names another folder for it.
+# It loads the files *.json and *.json.gz in FOLDER and below it. In a tree AWSLogs, such as that of an organization, it
+# loads only the files in folders named CloudTrail. It keeps a list of the loaded files for each table: a file .loaded-… in
+# FOLDER, or in the folder that -s names. Without the list, it loads the files again, which adds no rows.
 #
 # TABLE is a name as in SQL. The connection is that of psql: PGHOST and so on, or the options after TABLE, such as
 # --dbname=service=audit. The role needs INSERT on the table.
 #
-# Exit status: 0 if all files are loaded, and 1 if some failed. Each of them is named, and the next call tries it again.
-# It is 2 if nothing could be loaded, because the call is wrong or there is no connection, and 3 if psql ended early.
+# The exit status is 0 if all files are loaded, and 1 if some failed. Those are named, and the next call tries them again.
+# The exit status is 2 if nothing could be loaded, because the call is wrong or there is no connection, and 3 if psql ended
+# early.
 #
-# It needs psql 13 or later, gzip, awk, find and stat, of GNU or of BSD and macOS, and bash 3.2 or later.
+# It needs bash 3.2 or later, psql 13 or later, gzip, awk, and find and stat, those of GNU or those of BSD and macOS.
 set -u
 LC_ALL=C
 PGCLIENTENCODING=UTF8
 export LC_ALL PGCLIENTENCODING
-# With it, cd prints a path.
+# If it is set, cd prints a path.
 unset CDPATH
 
 fail() {
@@ -39,7 +40,7 @@ while getopts s: option; do
 done
 shift $((OPTIND - 1))
 [ $# -ge 2 ] || fail "$usage"
-folder=$(cd -- "$1" && pwd -P) || fail "no folder: $1"
+folder=$(cd -- "$1" && pwd -P) || fail "not a folder: $1"
 table=$2
 shift 2
 
@@ -51,8 +52,8 @@ run_psql() {
 }
 lines() { awk 'END { print NR }' "$1"; }
 
-# A table is known by the cluster, the database and its own number, and by its file, or that of its DEFAULT partition:
-# after TRUNCATE it is loaded again.
+# The table is identified by the cluster, the database, its OID and its file (that of the DEFAULT partition, if it is
+# partitioned). TRUNCATE creates a new file, so the table is loaded again after it.
 query="SELECT concat_ws('-', s.system_identifier, d.oid, t.oid, pg_relation_filenode(coalesce(p.partdefid, t.oid)))
     FROM pg_control_system() AS s
     CROSS JOIN pg_database AS d
@@ -83,14 +84,14 @@ sort "$loaded" | comm -12 - "$work/files" >"$work/known"
 comm -13 "$work/known" "$work/files" | sort -t ' ' -k 3 >"$work/new"
 count=$(lines "$work/new")
 
-# The largest content of a file, in bytes. psql holds all of it in memory, and a small packed file can have an enormous
+# The largest content of a file, in bytes. psql holds all of it in memory, and a small compressed file can have enormous
 # content.
 largest=268435456
 
-# The commands of psql for each file. The path comes first, on the stream of messages. The shell that psql starts finds
-# out whether all of the file can be read, and then reads it.
+# Prints the commands of psql for each file. They first write the path to the stream of messages. Then the shell that psql
+# starts checks whether the whole file can be read, and reads it.
 commands() {
-    # The options of psql may have changed this.
+    # The caller's options of psql may have changed this.
     printf '\\set AUTOCOMMIT on\n'
     awk -v quote="'" -v largest="$largest" '{
         sub(/^[0-9]+ [0-9]+ /, "")
@@ -127,7 +128,7 @@ messages() {
     done
 }
 
-# After an interrupt, the list still gets the files that are loaded.
+# After an interrupt, the files that were loaded are still added to the list.
 status=0
 trap 'status=130' INT TERM
 : >"$work/counts"

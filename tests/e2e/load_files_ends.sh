@@ -15,7 +15,7 @@ for ((file = 0; file < 40; file++)); do
 done
 all=20500
 if is_root; then chown -R postgres "$SERVER_DIR/files"; fi
-fresh() { # fresh TABLE: a new table whose events take a while
+fresh() { # fresh TABLE: a new events table
     ask "SELECT travel.create_events_table('$1')" >/dev/null
 }
 call() { printf "CALL travel.load_files('%s', '%s')" "$1" "${2:-$folder}"; }

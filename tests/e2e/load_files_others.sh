@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What other roles create beside an events table, and what other users put into a folder, neither ends a call of
-# travel.load_files nor runs with the rights of its caller.
+# Objects that other roles create beside an events table, and files that other users put into a folder, neither end a call
+# of travel.load_files nor run code with the rights of its caller.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Worker processes load files for a call of travel.load_files. They act as its session, and what they do is what it would do.
+# Worker processes load files for a call of travel.load_files: as its session would, with its roles and settings.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +13,7 @@ file() {
             { printf "%s{\"eventID\":\"%06d\",\"eventTime\":\"2026-03-02T09:00:00Z\"}", (NR > 1 ? "," : ""), $1 }
             END { printf "]}" }' | gzip -1 >"$1"
 }
-# new TABLE: an events table that notes which process wrote a row, and for whom.
+# new TABLE: an events table in which each row has the process, the roles and the setting with which it was written.
 new() {
     ask "SELECT travel.create_events_table('$1')" >/dev/null
     ask "ALTER TABLE $1 ADD COLUMN process int DEFAULT pg_backend_pid(), ADD COLUMN role text DEFAULT current_user,

@@ -143,7 +143,7 @@ enum Level<'a, J: Json<'a>> {
     Documents(vec::IntoIter<J>),
     /// The documents in a text.
     Text(Documents<'a>),
-    /// The kind of value in a document that the source could not create.
+    /// The records of a text that [`read_json`] parsed, because nodes of this kind cannot be made from text.
     Found(vec::IntoIter<Result<RecordNode<J>, BadRecord>>),
 }
 
@@ -250,7 +250,7 @@ impl<'a, J: Json<'a>> Records<'a, J> {
     /// `None` if the text is an Insight event or an aggregated event.
     fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
         if text.len() > LARGEST_RECORD {
-            return Some(Err(self.bad(format!("a string of {} bytes, which is no record", text.len()))));
+            return Some(Err(self.bad(format!("a string of {} bytes, which is too long for a record", text.len()))));
         }
         let no_json =
             |error: &dyn fmt::Display| Some(Err(self.bad(format!("a string that is not JSON ({error})"))));
@@ -387,13 +387,13 @@ fn found<'a, J: Json<'a>>(node: J) -> String {
 
 impl fmt::Display for NotCloudTrail {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "no CloudTrail document: {}", self.found)
+        write!(out, "not a CloudTrail document: {}", self.found)
     }
 }
 
 impl fmt::Display for BadRecord {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "element {} is no CloudTrail record: {}", self.position, self.found)
+        write!(out, "element {} is not a CloudTrail record: {}", self.position, self.found)
     }
 }
 

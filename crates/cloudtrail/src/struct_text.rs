@@ -5,8 +5,8 @@
 //! where another entry begins (`, key=`) or the structure ends. Names in AWS contain neither blanks nor braces, so no
 //! caller can add an entry by choosing a session name.
 //!
-//! The text is read twice, forward both times: first the brackets are paired, then the entries are taken out. A bracket
-//! without a partner is plain text. So nothing is tried and taken back, and the time is proportional to the length.
+//! The text is read twice, both times forward: first the brackets are paired, then the entries are read. A bracket
+//! without a partner is plain text. The reader never goes back, so its time is proportional to the length.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -19,10 +19,10 @@ use crate::text::read_json;
 /// How many structures may contain each other. One that is deeper stays text.
 const DEEPEST: usize = 32;
 
-/// How many values may begin as JSON does and turn out to be something else. Each may cost a look at the whole text.
+/// How many values may begin as JSON does and turn out to be something else. For each one, the whole text may be read.
 const JSON_MISTAKES: usize = 8;
 
-/// The longest text, in bytes. What is read of a text takes many times its size.
+/// The longest text, in bytes. The values that are read from a text take many times its size.
 const LONGEST: usize = 1 << 20;
 
 /// Reads a structure: a JSON object, or `{k=v}`, whose values are texts, structures, lists or null. `None` if the text

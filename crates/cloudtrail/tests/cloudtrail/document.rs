@@ -86,10 +86,10 @@ fn an_element_that_is_no_record_does_not_end_the_batch() {
         ids(&document).unwrap(),
         [
             "a",
-            "!element 2 is no CloudTrail record: a number (7)",
-            "!element 3 is no CloudTrail record: null",
-            "!element 4 is no CloudTrail record: an empty object",
-            "!element 5 is no CloudTrail record: an object with the keys x",
+            "!element 2 is not a CloudTrail record: a number (7)",
+            "!element 3 is not a CloudTrail record: null",
+            "!element 4 is not a CloudTrail record: an empty object",
+            "!element 5 is not a CloudTrail record: an object with the keys x",
             "bare",
             "b"
         ]
@@ -102,24 +102,24 @@ fn a_string_that_holds_no_record_says_what_it_holds() {
     let ids = ids(&document).unwrap();
     assert!(
         ids[0].starts_with(
-            "!element 1 is no CloudTrail record: a string that is not JSON (key must be a string at line 1"
+            "!element 1 is not a CloudTrail record: a string that is not JSON (key must be a string at line 1"
         ),
         "{}",
         ids[0]
     );
-    assert_eq!(ids[1], "!element 2 is no CloudTrail record: a string that holds an array");
-    assert_eq!(ids[2], "!element 3 is no CloudTrail record: an object with the keys CloudTrailEvent");
+    assert_eq!(ids[1], "!element 2 is not a CloudTrail record: a string that holds an array");
+    assert_eq!(ids[2], "!element 3 is not a CloudTrail record: an object with the keys CloudTrailEvent");
 }
 
 #[test]
 fn anything_else_is_an_error_that_says_what_was_found() {
-    assert_eq!(found(json!(null)), "no CloudTrail document: null");
-    assert_eq!(found(json!(7)), "no CloudTrail document: a number (7)");
-    assert_eq!(found(json!("{\"Records\": []}")), "no CloudTrail document: a string ({\"Records\": []})");
-    assert_eq!(found(json!({})), "no CloudTrail document: an empty object");
+    assert_eq!(found(json!(null)), "not a CloudTrail document: null");
+    assert_eq!(found(json!(7)), "not a CloudTrail document: a number (7)");
+    assert_eq!(found(json!("{\"Records\": []}")), "not a CloudTrail document: a string ({\"Records\": []})");
+    assert_eq!(found(json!({})), "not a CloudTrail document: an empty object");
     assert_eq!(
         found(json!({"f": 1, "e": 1, "d": 1, "c": 1, "b": 1, "a": 1})),
-        "no CloudTrail document: an object with the keys a, b, c, d, e, …"
+        "not a CloudTrail document: an object with the keys a, b, c, d, e, …"
     );
     for document in
         [json!({"Records": {}}), json!({"Records": null}), json!({"eventTime": "2023-07-10T11:45:00Z"})]
@@ -163,14 +163,14 @@ fn what_log_shippers_store_is_found_under_their_keys() {
 #[test]
 fn other_lines_of_a_log_are_no_records() {
     for text in ["GET / HTTP/1.1", "7", "", "\"text\""] {
-        assert_eq!(found(json!({"log": text})), "no CloudTrail document: an object with the keys log");
+        assert_eq!(found(json!({"log": text})), "not a CloudTrail document: an object with the keys log");
     }
     let events = json!({"logEvents": [
         {"message": "START"}, {"message": record("a").to_string()}, {"message": "{\"Records\": ["}, {"message": "{\"x\": 1}"},
         {"message": record("b").to_string()}]});
     let ids = ids(&events).unwrap();
     let positions: Vec<&str> = ids.iter().map(|id| id.split(':').next().unwrap()).collect();
-    let bad = |n| format!("!element {n} is no CloudTrail record");
+    let bad = |n| format!("!element {n} is not a CloudTrail record");
     assert_eq!(positions, [&bad(1), "a", &bad(3), &bad(4), "b"]);
     assert!(ids[2].contains("a string that is not JSON (EOF"), "{}", ids[2]);
     assert!(ids[3].ends_with("an object with the keys x"), "{}", ids[3]);

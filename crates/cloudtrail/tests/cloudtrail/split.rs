@@ -21,7 +21,7 @@ impl Read for Portions<'_> {
     }
 }
 
-/// What a text consists of: the id of each record, and in angle brackets what is not one.
+/// The parts of a text: the id of each record and, in angle brackets, anything else.
 fn split(text: &str, size: usize) -> Vec<String> {
     let mut splitter = Splitter::new(Portions { rest: text.as_bytes(), size });
     let (mut found, mut position) = (Vec::new(), 0);
