@@ -36,8 +36,8 @@ FROM (VALUES
     (10, '2026-03-03T09:00:00Z', 'ASIATHREE', 'three', '10.0.0.1', 'GetObject', 's3.amazonaws.com', '', '', '', NULL)
 ) AS v (n, at, key, who, ip, name, source, code, message, response, invoked_by);
 
--- How many findings and rows of coverage differ between a view and its source. An empty error code of the source is
--- NULL in the view.
+-- The number of findings and rows of coverage that differ between a view and its source. An empty error code of the
+-- source is NULL in the view.
 CREATE FUNCTION as_text(finding travel.finding) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT replace(to_jsonb(finding)::text, '""', 'null') $$;
 CREATE FUNCTION differences(view regclass, source regclass, columns jsonb, entity text DEFAULT 'access_key_id',
@@ -65,7 +65,7 @@ CREATE FUNCTION other_columns(view regclass) RETURNS TABLE (n smallint, name nam
     WHERE attrelid = 'travel.event'::regclass
     ORDER BY 1
 $$;
--- What PostgreSQL looks up in indexes.
+-- The conditions that PostgreSQL looks up in indexes.
 CREATE FUNCTION looked_up(query text) RETURNS SETOF text LANGUAGE sql
     SET enable_seqscan = off SET enable_bitmapscan = off AS $$
     SELECT trim(line) FROM plan_of(query) AS line WHERE line ~ 'Index (Scan|Only|Cond)'
@@ -104,7 +104,7 @@ SELECT * FROM differences('athena_events', 'athena', :'columns');
 SELECT * FROM differences('athena_events', 'athena', :'columns', 'account_id, session_name');
 SELECT looked_up($$SELECT * FROM athena_events WHERE access_key_id = 'ASIAONE' AND event_time >= '2026-03-02 09:10Z'$$);
 SELECT looked_up($$SELECT count(*) FROM athena_events WHERE event_time >= '2026-03-03Z' AND outcome = 'denied'$$);
--- So do the conditions that detect makes of its range.
+-- The conditions that detect makes from its range use the index, too.
 SELECT looked_up(travel.detect_sql('athena_events', since => '2026-03-02 09:00Z', until => '2026-03-02 12:00Z'));
 
 -- A table of records, with the time and the key as columns of their own: CloudQuery. The time is a timestamp, which the

@@ -21,7 +21,7 @@ VALUES
     (NULL);
 -- A document that is loaded already changes nothing.
 INSERT INTO trail_inbox VALUES ('{"eventID": "a1", "eventTime": "2026-03-02T09:00:00Z"}') RETURNING document;
--- What cannot be read is skipped with a message, and the rest is inserted.
+-- Documents and records that cannot be read are skipped with a message, and the others are inserted.
 INSERT INTO trail_inbox
 VALUES
     ('{"Records": [{"eventID": "d1", "eventTime": "2026-03-02T09:00:00Z"}, {"eventID": "d2", "eventTime": "soon"}]}'),

@@ -147,7 +147,7 @@ CREATE VIEW without_responses AS
 SELECT eventid, eventtime, eventsource, eventname, sourceipaddress, errorcode, useridentity FROM athena_jsonb;
 SELECT found('without_responses');
 DROP VIEW without_error_codes, without_outcome, without_responses;
--- What a path leads to in each form.
+-- The value to which a path leads, in each form.
 SET client_min_messages = warning;
 SELECT source, travel.columns_for(source) ->> 'account_id' AS account_id
 FROM unnest('{athena_jsonb,athena_text,athena_composite,athena_dotted,athena_flat}'::regclass[]) AS source;
@@ -287,14 +287,14 @@ FROM factors_ocsf_events AS o JOIN factors_ecs_events AS e USING (event_id) WHER
 DROP TABLE factors CASCADE;
 SET client_min_messages = notice;
 
--- columns => '{}' reads the source without a layout: as the names are, or not at all.
+-- columns => '{}' reads the source without a layout: only columns with the standard names are found.
 SELECT count(*) FROM travel.detect('with_body', columns => '{}');
 \pset format unaligned
 SELECT error_of($$SELECT travel.detect('athena_jsonb', columns => '{}')$$);
 -- A source with the standard names needs no layout.
 CREATE TABLE plain (event_time timestamptz, source_ip inet, access_key_id text, outcome text, invoked_by text);
 SELECT travel.columns_for('plain');
--- What is not recognized, and why.
+-- Sources that are not recognized, and why.
 CREATE TABLE unknown (a int, b text, c jsonb);
 SELECT error_of($$SELECT travel.columns_for('unknown')$$);
 INSERT INTO unknown VALUES (1, 'x', '{"a": 1}');

@@ -1,4 +1,4 @@
--- Documents that a log shipper put under its own keys are found by whatever reads documents: ingest, the inbox,
+-- Documents that a log shipper put under its own keys are found by all that reads documents: ingest, the inbox,
 -- load_files, travel.records, and the key document of columns.
 SET timezone = 'UTC';
 CREATE SCHEMA shippers;

@@ -1,4 +1,4 @@
--- An events table that is partitioned by month in UTC. What inserts events makes the partitions that they need, if the
+-- An events table that is partitioned by month in UTC. Inserting events makes the partitions that they need, if the
 -- caller may; otherwise the DEFAULT partition takes the rows, and travel.make_partitions moves them later. Detection,
 -- rules and scans give the same results as on a plain table.
 SET timezone = 'Asia/Tokyo';
@@ -109,7 +109,7 @@ SELECT count(*) AS in_default FROM owned_default;
 CALL travel.make_partitions('owned', '2020-01-01');
 SELECT count(*) AS in_default FROM owned_default;
 
--- What it refuses.
+-- The calls that it refuses.
 CREATE TABLE daily (event_id text, event_time timestamptz NOT NULL) PARTITION BY RANGE (event_time);
 CREATE TABLE daily_default PARTITION OF daily DEFAULT;
 CREATE TABLE daily_1 PARTITION OF daily FOR VALUES FROM ('2024-01-01 00:00Z') TO ('2024-01-02 00:00Z');
