@@ -65,8 +65,10 @@ pub enum Outcome {
 const READY: u8 = 1;
 const READ: u8 = 2;
 const ENDED: u8 = 3;
-/// The types of an error and of a notice in PostgreSQL's protocol.
-const REPORTS: [u8; 2] = [b'E', b'N'];
+/// The type of an error in PostgreSQL's protocol.
+pub const ERROR: u8 = b'E';
+/// The types of an error and of a notice.
+const REPORTS: [u8; 2] = [ERROR, b'N'];
 
 impl Outcome {
     const ALL: [Self; 4] = [Self::Loaded, Self::Failed, Self::Known, Self::Deadlocked];

@@ -1,6 +1,6 @@
 //! A worker process, from the point of view of the session that started it.
 
-use super::message::{Ended, Job, Told};
+use super::message::{ERROR, Ended, Job, Told};
 use super::segment::{Detached, Queue, Segment};
 use crate::pg::errors::{FilesError, TravelError};
 use crate::pg::report::Report;
@@ -113,13 +113,13 @@ impl Process {
                     let file = self.files.pop_front().ok_or_else(lost)?;
                     return Ok(Heard::Ended(file, ended));
                 }
-                Some(Told::Report(report)) if self.is_ready => pass_on(report),
                 // The reason why it could not start, such as too many connections. Other processes load its files.
-                Some(Told::Report(report)) => {
+                Some(Told::Report(report @ [ERROR, ..])) if !self.is_ready => {
                     Report::notice("a worker process of travel.load_files could not start")
                         .detail(format!("{}.", text_of(report)))
                         .send();
                 }
+                Some(Told::Report(report)) => pass_on(report),
                 None => return Err(lost()),
             }
         }
