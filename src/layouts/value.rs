@@ -41,8 +41,8 @@ impl Value {
         matches!(self, Self::Expression(_) | Self::FirstExpression(_))
     }
 
-    /// Whether the value is a column that is quicker to read than a record: an index begins with it, or the server of a
-    /// foreign table evaluates conditions on it.
+    /// Whether the value is a column that is quicker to read than a record: it is indexed, or the server of a foreign table
+    /// evaluates conditions on it.
     pub fn is_quick(&self, source: &Source) -> bool {
         let Self::Path(path) = self else { return false };
         path::find(path, source)
@@ -71,14 +71,14 @@ fn bare(target: Target) -> String {
     if target.is_column { of_column(&target.column) } else { format!("({})", target.sql) }
 }
 
-/// Whether a target is a column that an index begins with.
+/// Whether a target is an indexed column: one of the first two columns of an index.
 fn is_indexed(target: &Target, source: &Source) -> bool {
     target.is_column && source.leads_an_index(&format!("s.{}", target.sql))
 }
 
 /// The first of several targets that is neither NULL nor empty. Only texts can be empty: a first target of another
 /// type, such as a time, is taken alone, and later ones of other types are not compared with texts. So is a first
-/// target that an index begins with, because the index cannot be used for an expression.
+/// target that is indexed, because the index cannot be used for an expression.
 fn first<'p>(paths: impl Iterator<Item = &'p str>, source: &Source) -> Result<Option<String>, TravelError> {
     let mut targets = targets(paths, source);
     let is_text = |target: &Target| is_textual(base_type(target.oid));

@@ -72,8 +72,8 @@ CREATE FUNCTION looked_up(query text) RETURNS SETOF text LANGUAGE sql
 $$;
 
 -- A table of columns: an export of Athena's table, with an index on the key and the time. The view has the columns of
--- travel.event with their types. A column that an index begins with is as it is; elsewhere, empty and hidden texts are
--- NULL.
+-- travel.event with their types. The first two columns of an index are passed on unchanged; in other columns, empty and
+-- hidden texts are NULL.
 CREATE TABLE athena AS
 SELECT record ->> 'eventID' AS eventid, (record ->> 'eventTime')::timestamptz AS eventtime,
        record ->> 'eventName' AS eventname, record ->> 'eventSource' AS eventsource,

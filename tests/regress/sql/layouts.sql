@@ -61,7 +61,7 @@ INSERT INTO airbyte
 SELECT r ->> 'eventID', extract(epoch FROM (r ->> 'eventTime')::timestamptz), 'ASIAEXAMPLE', r FROM records;
 SELECT found('airbyte');
 
--- Not every tool fills the column of the key. It is used if an index begins with it.
+-- Not every tool fills the column of the key. It is used if it is indexed.
 CREATE TABLE unfilled AS TABLE cloudquery;
 UPDATE unfilled SET access_key_id = NULL;
 SELECT found('unfilled');
