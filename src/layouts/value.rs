@@ -41,8 +41,8 @@ impl Value {
         matches!(self, Self::Expression(_) | Self::FirstExpression(_))
     }
 
-    /// Whether the value is a column that is quicker to read than a record: it is indexed, or the server of a foreign table
-    /// evaluates conditions on it.
+    /// Whether the value is a column that is quicker to read than a record: it is indexed, or the server of a foreign
+    /// table evaluates conditions on it.
     pub fn is_quick(&self, source: &Source) -> bool {
         let Self::Path(path) = self else { return false };
         path::find(path, source)
