@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A server of one's own evaluates events that are in a managed service, where the extension cannot be installed. These are
-# two of the three ways of docs/install.md: a dump and logical replication. managed_service_foreign.sh tests the third.
+# two of the ways of docs/install.md: a dump and logical replication. managed_service_foreign.sh tests the others.
 # shellcheck source=tests/e2e/managed_service_lib.sh
 . "$(dirname "$0")/managed_service_lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A server of one's own evaluates events that are in a managed service through a foreign table, which is one of the three
+# A server of one's own evaluates events that are in a managed service through a foreign table, which is one of the
 # ways of docs/install.md. managed_service.sh tests the others.
 # shellcheck source=tests/e2e/managed_service_lib.sh
 . "$(dirname "$0")/managed_service_lib.sh"
