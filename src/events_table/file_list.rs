@@ -130,7 +130,9 @@ impl FileList {
                 format!(
                     "COMMENT ON COLUMN {name}.digest IS 'MD5 digest of the file, as S3 has it in most ETags'"
                 ),
-                format!("COMMENT ON COLUMN {name}.error IS 'why the file was not loaded; the next call tries it again'"),
+                format!(
+                    "COMMENT ON COLUMN {name}.error IS 'why the file was not loaded; the next call tries it again'"
+                ),
             ];
             for statement in &statements {
                 spi::execute(statement, &[]);

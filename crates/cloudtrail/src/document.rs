@@ -250,7 +250,9 @@ impl<'a, J: Json<'a>> Records<'a, J> {
     /// `None` if the text is an Insight event or an aggregated event.
     fn out_of_text(&self, text: &str) -> Option<Result<RecordNode<J>, BadRecord>> {
         if text.len() > LARGEST_RECORD {
-            return Some(Err(self.bad(format!("a string of {} bytes, which is too long for a record", text.len()))));
+            return Some(Err(
+                self.bad(format!("a string of {} bytes, which is too long for a record", text.len()))
+            ));
         }
         let no_json =
             |error: &dyn fmt::Display| Some(Err(self.bad(format!("a string that is not JSON ({error})"))));
