@@ -16,7 +16,7 @@ pub fn files() -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
     let text = |entries: &[(&str, &str)]| {
         Value::map(entries.iter().map(|(key, value)| ((*key).to_owned(), Value::text(*value))))
     };
-    // In no file of the sample.
+    // No file of the sample has this range.
     let nowhere = "198.51.100.224/27";
     let carrier = text(&[("mcc", "440"), ("mnc", "10"), ("name", "Example Mobile Japan")]);
     let proxy = Value::map([

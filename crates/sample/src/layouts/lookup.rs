@@ -107,7 +107,8 @@ pub fn airbyte_raw_1(events: &[Event]) -> Table {
 }
 
 /// The console's Event history as CSV, copied into a table with the names of its header. An empty field is NULL. It
-/// has no error message, no response, and not the service behind a call, which shows only in the user agent.
+/// has no error message and no response. If a service made a call, only the user agent shows it, or an address such as
+/// `athena.amazonaws.com`.
 pub fn console_csv(events: &[Event]) -> Table {
     const COLUMNS: &[Column] = &[
         ("User name", "text", Event::username),

@@ -236,8 +236,8 @@ pub fn panther(events: &[Event]) -> Table {
 }
 
 /// RunReveal's `logs`, exported from ClickHouse, whose texts are never NULL and whose times have no zone but are in
-/// UTC. The places are RunReveal's own, which does not know the documentation ranges. The keys of `actor` are not
-/// documented.
+/// UTC. The locations are those that RunReveal found, which does not know the documentation ranges. The keys of `actor`
+/// are not documented.
 pub fn runreveal(events: &[Event]) -> Table {
     const COLUMNS: &[Column] = &[
         ("workspaceID", "text", |_| always("2f0c2JfN0000000000000000000")),
