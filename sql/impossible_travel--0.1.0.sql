@@ -237,8 +237,8 @@ CREATE FUNCTION travel.records(document jsonb) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 100
     AS 'MODULE_PATHNAME', 'travel_records';
 COMMENT ON FUNCTION travel.records(jsonb) IS
-    'The CloudTrail records in a document: a log file, an EventBridge event, the output of LookupEvents, an array, or'
-    ' a single record';
+    'The CloudTrail records in a document: a log file, an EventBridge event, the output of LookupEvents, an array, a '
+    'single record, or any of these inside what a log shipper stored';
 
 CREATE FUNCTION travel.parse(record jsonb) RETURNS travel.event
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -316,7 +316,8 @@ COMMENT ON FUNCTION travel.try_number(text) IS
     'Number read from text, such as a coordinate, or NULL if the text is not a number. Immutable, so it can be '
     'indexed';
 
--- Columns of an event from other columns, for tables without records. Empty and hidden texts count as NULL.
+-- These functions derive columns of an event from other columns, for tables without records. They read empty and hidden
+-- texts as NULL.
 
 CREATE FUNCTION travel.outcome(
     error_code text, event_name text, event_source text, response text DEFAULT NULL,
@@ -326,7 +327,7 @@ CREATE FUNCTION travel.outcome(
     AS 'MODULE_PATHNAME', 'travel_outcome_text';
 COMMENT ON FUNCTION travel.outcome(text, text, text, text, text, text) IS
     'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential. response and '
-    'service_details are JSON text or the form {ConsoleLogin=Success}';
+    'service_details are JSON text, or text of the form {ConsoleLogin=Success}';
 
 -- response has no default here, so a call without it is not ambiguous.
 CREATE FUNCTION travel.outcome(
@@ -338,7 +339,7 @@ CREATE FUNCTION travel.outcome(
 COMMENT ON FUNCTION travel.outcome(text, text, text, jsonb, text, jsonb) IS
     'Outcome of a call, from columns: success, denied, error, or failed_auth if it proves no credential';
 
--- json is text, which the first form reads.
+-- json is stored as text, so the C function of the first form reads it.
 CREATE FUNCTION travel.outcome(
     error_code text, event_name text, event_source text, response json,
     error_message text DEFAULT NULL, service_details json DEFAULT NULL
@@ -391,21 +392,21 @@ COMMENT ON TABLE travel.layouts IS
     'such as useridentity.arn is a column of that name, a column useridentity_arn, or the member arn of a column '
     'useridentity of type jsonb, json, a composite type, or text';
 COMMENT ON COLUMN travel.layouts.name IS 'Name of the layout, as notices show it';
-COMMENT ON COLUMN travel.layouts.rank IS 'Position in which the layout is tried: the first one that fits is used';
-COMMENT ON COLUMN travel.layouts.tool IS 'What makes tables with this layout';
+COMMENT ON COLUMN travel.layouts.rank IS 'Order in which the layouts are tried: the first one that fits is used';
+COMMENT ON COLUMN travel.layouts.tool IS 'Tool that creates tables with this layout';
 COMMENT ON COLUMN travel.layouts.recognized_by IS
-    'Paths that a table with this layout has; a|b is either. Empty for the layout that is recognized by the values of '
-    'a column';
+    'Paths that a table with this layout has; a|b means one of the two. Empty for the layout that is recognized by the '
+    'values of a column';
 COMMENT ON COLUMN travel.layouts.absent IS 'Paths that a table with this layout does not have';
 COMMENT ON COLUMN travel.layouts.columns IS
-    'Where the standard columns are, by key: a path, an array of paths (the first value that is neither NULL nor '
-    'empty), an SQL expression in which {path} is text, {a|b} the first of two, and {path!} required, or an array of '
-    'expressions (the first whose required paths exist)';
-COMMENT ON COLUMN travel.layouts.documentation IS 'Where the tables of the tool are described';
+    'Location of each standard column: a path, an array of paths (the first value that is neither NULL nor empty), an '
+    'SQL expression in which {path} is text, {a|b} the first of two, and {path!} required, or an array of expressions '
+    '(the first whose required paths exist)';
+COMMENT ON COLUMN travel.layouts.documentation IS 'Page that describes the tables of the tool';
 GRANT SELECT ON travel.layouts TO PUBLIC;
 
--- Tables with the whole record. Of the columns that the tool has beside it, the time is used, and another one only if
--- the table has an index that begins with it, or is a foreign table: not every tool fills it.
+-- Tables with the whole record. Of the other columns that the tool has, the time is used. Another one is used only if
+-- it is indexed or the table is foreign, because not every tool fills it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES
@@ -447,7 +448,7 @@ VALUES
      '{"document": "record"}',
      'https://github.com/choplin/fluent-plugin-pgjson');
 
--- Tables with the names of the record in lower case, or as they are. Structs keep the case of their keys.
+-- Tables with the names of the record, in lower case or unchanged. The keys of structs may have either case.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
@@ -497,7 +498,8 @@ CROSS JOIN (
     )
 ) AS c (columns);
 
--- Tables with the names of the record in snake_case. user_identity keeps the keys of the record, or has snake_case.
+-- Tables with the names of the record in snake_case. The keys of user_identity are those of the record, or in
+-- snake_case.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 SELECT name, rank, tool, recognized_by::text[], '{}'::text[], columns::jsonb, documentation
@@ -552,9 +554,9 @@ CROSS JOIN (
     )
 ) AS c (columns);
 
--- Tables with the names of travel.event, which lack only what is derived from others; and the console's Event history,
--- in which only the address shows that a service made the call. The user agent shows it, too, but the caller
--- chooses it.
+-- Tables with the names of travel.event, which lack only columns that are derived from others; and the console's Event
+-- history. There, a call by a service is recognized by its address alone. The user agent is not used, because the
+-- caller chooses it.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -585,8 +587,9 @@ VALUES (
     'https://docs.aws.amazon.com/awscloudtrail/latest/userguide/view-cloudtrail-events-console.html'
 );
 
--- Common schemas. In OCSF 1.0.0-rc.2, actor.user.uuid is the ARN and actor.user.uid the principal; later, uid is the
--- ARN and uid_alt the principal. The status of a sign-in is what CloudTrail has in its response.
+-- Common schemas. In OCSF 1.0.0-rc.2, actor.user.uuid is the ARN and actor.user.uid the principal ID; in later
+-- versions, uid is the ARN and uid_alt the principal ID. OCSF has the result of a sign-in, which CloudTrail has in the
+-- response, in status.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -670,8 +673,8 @@ VALUES (
     'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
 );
 
--- Whatever else has CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for each
--- connector, so their content is looked at first; the names tell where there are no rows yet.
+-- Any other table with CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for
+-- every connector, so their content is looked at first; the names decide only while there are no rows.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (
@@ -689,8 +692,8 @@ CREATE FUNCTION travel.columns_for(source regclass) RETURNS jsonb
     LANGUAGE c STABLE STRICT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_columns_for';
 COMMENT ON FUNCTION travel.columns_for(regclass) IS
-    'Where a table or view that another tool made has the standard columns: the argument columns of travel.detect. A '
-    'notice names the layout that was recognized. If the names of the columns do not tell, a few rows are read';
+    'Recognizes the layout of a table or view that another tool made, names it in a notice, and returns the argument '
+    'columns of travel.detect for it. If the names of the columns are not enough, it reads a few rows';
 
 CREATE FUNCTION travel.struct_text(text) RETURNS jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 50
@@ -703,26 +706,26 @@ CREATE FUNCTION travel_internal.each_record(document jsonb) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record';
 COMMENT ON FUNCTION travel_internal.each_record(jsonb) IS
-    'Records in a CloudTrail document, also within what a log shipper made of it. A value without records has none, '
-    'and is no error';
+    'Records in a CloudTrail document, which may be inside what a log shipper stored. A value that is not a document '
+    'has no records, and raises no error';
 CREATE FUNCTION travel_internal.each_record(document text) RETURNS SETOF jsonb
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_each_record_text';
 COMMENT ON FUNCTION travel_internal.each_record(text) IS
-    'Records in the CloudTrail documents of a JSON text. Text that is not JSON has none, and is no error';
+    'Records in the CloudTrail documents of a JSON text. Text that is not JSON has no records, and raises no error';
 
 CREATE FUNCTION travel_internal.document_kind(document jsonb) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_document_kind';
 COMMENT ON FUNCTION travel_internal.document_kind(jsonb) IS
-    'What a value holds: record (one CloudTrail record), documents (records in envelopes), other, or NULL for a '
-    'document of CloudTrail without records';
+    'Kind of a value: record (one CloudTrail record), documents (records in envelopes), other, or NULL for a '
+    'CloudTrail document without records';
 CREATE FUNCTION travel_internal.document_kind(document text) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_document_kind_text';
 COMMENT ON FUNCTION travel_internal.document_kind(text) IS
-    'What a JSON text holds: record (one CloudTrail record), documents (records in envelopes, or several), other, or '
-    'NULL for a document of CloudTrail without records';
+    'Kind of a JSON text: record (one CloudTrail record), documents (records in envelopes, or several), other, or NULL '
+    'for CloudTrail documents without records';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -736,7 +739,7 @@ CREATE FUNCTION travel.adopt(source regclass, name text DEFAULT NULL, columns js
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_adopt';
 COMMENT ON FUNCTION travel.adopt(regclass, text, jsonb) IS
-    'Creates a view with the columns of travel.event over a table or view, which the caller owns. The default name is '
+    'Creates a view, owned by the caller, with the columns of travel.event over a table or view. The default name is '
     'that of the source with _events, in its schema. columns says where the standard columns are';
 /* </end connected objects> */
 
@@ -1693,7 +1696,7 @@ COMMENT ON FUNCTION travel.ingest(regclass, text) IS
     'Inserts the records of CloudTrail documents in JSON text, such as one per line. A document that cannot be read '
     'is skipped with a warning';
 
--- Any client that can insert a row can insert a document.
+-- An inbox is a view, so any client that can insert a row can load a document.
 CREATE FUNCTION travel.inbox() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_inbox';
@@ -1712,13 +1715,14 @@ CREATE FUNCTION travel_internal.months_to_make(target regclass, until timestampt
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_months_to_make';
 COMMENT ON FUNCTION travel_internal.months_to_make(regclass, timestamptz) IS
-    'Months that need a partition: those until a time, and those of which the DEFAULT partition has rows';
+    'Months for which travel.make_partitions creates a partition: those that begin before a time, and those of which '
+    'the DEFAULT partition has rows';
 
 CREATE FUNCTION travel_internal.make_partition(target regclass, month timestamptz) RETURNS bigint
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_make_partition';
 COMMENT ON FUNCTION travel_internal.make_partition(regclass, timestamptz) IS
-    'Makes the partition of a month, and returns the number of rows that were moved into it; NULL if it exists';
+    'Creates the partition of a month, and returns the number of rows that were moved into it; NULL if it exists';
 
 CREATE PROCEDURE travel.make_partitions(
     target regclass, until timestamptz, INOUT made bigint DEFAULT NULL, INOUT moved bigint DEFAULT NULL
@@ -1739,7 +1743,7 @@ BEGIN
             made := made OPERATOR(pg_catalog.+) 1;
             moved := moved OPERATOR(pg_catalog.+) of_month;
         END IF;
-        -- The partition that was just made is of use to others, and the locks that it needed are in their way.
+        -- Other sessions can use the new partition from now on, and need not wait for the locks that it took.
         IF can_commit THEN
             COMMIT;
         END IF;
@@ -1747,8 +1751,8 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigint) IS
-    'Makes the monthly partitions of an events table that begin before a time, and those for the rows of its DEFAULT '
-    'partition, which it moves. It commits after each';
+    'Creates the monthly partitions of an events table that begin before a time, and those for the rows of its DEFAULT '
+    'partition, which it moves. It commits after each partition';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1762,7 +1766,8 @@ CREATE FUNCTION travel_internal.begin_loading(target regclass, path text, OUT ro
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_begin_loading';
 COMMENT ON FUNCTION travel_internal.begin_loading(regclass, text) IS
-    'Checks the arguments of travel.load_files, and returns the path without links and the name of the list of files';
+    'Checks the arguments of travel.load_files, and returns the path without links and the name of the list of loaded '
+    'files';
 REVOKE ALL ON FUNCTION travel_internal.begin_loading(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.find_files(
@@ -1771,15 +1776,15 @@ CREATE FUNCTION travel_internal.find_files(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 10000
     AS 'MODULE_PATHNAME', 'travel_find_files';
 COMMENT ON FUNCTION travel_internal.find_files(text) IS
-    'Files in a folder of the server and all folders in it, with their paths in the folder and their whole paths. For '
-    'a file that is not loaded, such as a pipe, refused says why';
+    'Files in a folder of the server and in all folders below it, by their paths within the folder (file) and their '
+    'absolute paths (path). For a file that is not loaded, such as a pipe, refused says why';
 REVOKE ALL ON FUNCTION travel_internal.find_files(text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_files(files bigint, bytes bigint) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_note_files';
 COMMENT ON FUNCTION travel_internal.note_files(bigint, bigint) IS
-    'Notes how much travel.load_files has to load, for the notices about its progress';
+    'Stores how much travel.load_files has to load, for the notices about its progress';
 REVOKE ALL ON FUNCTION travel_internal.note_files(bigint, bigint) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.begin_workers(target regclass, root text) RETURNS void
@@ -1797,8 +1802,8 @@ CREATE FUNCTION travel_internal.load_file(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_load_file';
 COMMENT ON FUNCTION travel_internal.load_file(regclass, text, text, text) IS
-    'Loads one file for travel.load_files and notes it in the list of files, or hands it to a worker process. The '
-    'counts are those of the files that are done since the last call';
+    'Loads one file for travel.load_files and adds it to the list of loaded files, or hands it to a worker process. '
+    'Returns the counts of the files that were finished since the last call';
 REVOKE ALL ON FUNCTION travel_internal.load_file(regclass, text, text, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.finish_file(
@@ -1809,7 +1814,8 @@ CREATE FUNCTION travel_internal.finish_file(
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_finish_file';
 COMMENT ON FUNCTION travel_internal.finish_file(regclass, text) IS
-    'Waits until a worker process of travel.load_files is done with a file. Returns NULL if no file is left';
+    'Waits until a worker process of travel.load_files has finished a file, and returns the counts. NULL if no file '
+    'is left';
 REVOKE ALL ON FUNCTION travel_internal.finish_file(regclass, text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.parsed_records(records jsonb[]) RETURNS SETOF record
@@ -1842,7 +1848,7 @@ BEGIN
     failed := 0;
     SELECT b.root, b.list INTO root, list
     FROM travel_internal.begin_loading(load_files.target, load_files.path) AS b;
-    -- A file whose size and time are those in the list was loaded before. One that failed is tried again.
+    -- A file was loaded before if its size and its time are those in the list. One that failed is tried again.
     FOR found IN EXECUTE pg_catalog.format(
         'SELECT f.file, f.refused, pg_catalog.count(*) OVER () AS files,
                 LEAST(pg_catalog.sum(f.size) OVER (), 9223372036854775807) AS bytes
@@ -1856,7 +1862,7 @@ BEGIN
         IF is_first THEN
             PERFORM travel_internal.note_files(found.files, found.bytes::pg_catalog.int8);
             IF can_commit THEN
-                -- Workers must see the list of files, which may be new.
+                -- Workers must see the list of loaded files, which this call may have created.
                 COMMIT;
                 PERFORM travel_internal.begin_workers(load_files.target, root);
             END IF;
@@ -1895,7 +1901,7 @@ COMMENT ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, b
     'loaded before are not loaded again. It commits after each file';
 REVOKE ALL ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) FROM PUBLIC;
 
--- Whoever may read files of the server can load them.
+-- A role that may read the files of the server can load them.
 GRANT EXECUTE ON FUNCTION travel_internal.begin_loading(regclass, text), travel_internal.find_files(text),
     travel_internal.note_files(bigint, bigint), travel_internal.begin_workers(regclass, text),
     travel_internal.load_file(regclass, text, text, text), travel_internal.finish_file(regclass, text)
