@@ -13,6 +13,8 @@ pub struct Source {
     pub name: String,
     /// Whether the rows come from another server or another program.
     pub is_foreign: bool,
+    /// Whether it has triggers, which includes those of foreign keys.
+    pub has_triggers: bool,
     pub columns: Vec<TableColumn>,
     /// The first two columns of each index.
     indexes: Vec<[Option<String>; 2]>,
@@ -113,13 +115,13 @@ impl Source {
                         && !pg_sys::get_collation_isdeterministic(column.attcollation),
                 })
                 .collect();
-            let row_type = (*class).reltype;
+            let (row_type, has_triggers) = ((*class).reltype, (*class).relhastriggers);
             let indexes = first_columns_of_indexes(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(SourceError::NotATable { name }.into());
             }
-            Ok(Self { row_type, name, is_foreign: kind == b'f', columns, indexes })
+            Ok(Self { row_type, name, is_foreign: kind == b'f', has_triggers, columns, indexes })
         }
     }
 

@@ -81,7 +81,7 @@ fn load(
             }
         }
     }
-    let target = Target::open(target)?;
+    let target = Target::open(target)?.expecting_new();
     let attempted = attempt(|| {
         let mut loading = Loading {
             path,

@@ -27,14 +27,23 @@ impl Failure {
 /// How a subtransaction failed.
 enum AttemptEnd {
     Failed(Failure),
-    Canceled(Box<CaughtError>),
+    PassedOn(Box<CaughtError>),
 }
 
 /// Runs `body` in a subtransaction, which is rolled back if `body` fails. The error becomes the result, whatever its
 /// SQLSTATE: a function that a user wrote can raise any. Only the cancel of the session's statement is passed on.
 pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Failure> {
+    attempt_expecting(|_| true, body)
+}
+
+/// Runs `body` as [`attempt`] does. Only errors of PostgreSQL whose SQLSTATE is expected become the result. The others are
+/// passed on as they are.
+pub fn attempt_expecting<R>(
+    is_expected: fn(PgSqlErrorCode) -> bool,
+    body: impl FnOnce() -> Result<R, TravelError>,
+) -> Result<R, Failure> {
     // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
-    // back after the subtransaction, however it ended. It also ends before a cancel is passed on: a handler further out
+    // back after the subtransaction, however it ended. It also ends before an error is passed on: a handler further out
     // ends the innermost subtransaction, which must be its own.
     unsafe {
         let (context, owner) = (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner);
@@ -49,13 +58,15 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
             body().map_err(|error| AttemptEnd::Failed(Failure::Ours(Box::new(error))))
         }))
         .catch_others(|caught| match &caught {
-            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report) if !is_cancel(report) => {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                if !is_cancel(report) && is_expected(report.sql_error_code()) =>
+            {
                 Err(AttemptEnd::Failed(Failure::Raised {
                     code: report.sql_error_code(),
                     message: report.message().to_owned(),
                 }))
             }
-            _ => Err(AttemptEnd::Canceled(Box::new(caught))),
+            _ => Err(AttemptEnd::PassedOn(Box::new(caught))),
         })
         .execute();
         match result {
@@ -64,7 +75,7 @@ pub fn attempt<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, Fa
         }
         result.map_err(|stop| match stop {
             AttemptEnd::Failed(failure) => failure,
-            AttemptEnd::Canceled(caught) => caught.rethrow(),
+            AttemptEnd::PassedOn(caught) => caught.rethrow(),
         })
     }
 }

@@ -84,3 +84,30 @@ same 'counts' '3|3|3|0|0|1' "$(load long)"
 holds "it is named: $(cut -c 1-200 "$SCRATCH/said")" grep -q 'its path is longer than 2000 bytes' "$SCRATCH/said"
 same 'once more' '0|0|0|0|0|1' "$(load long)"
 no_crash
+
+rule 'events that the table has are duplicates, whichever of its constraints says so, and nothing of them is left'
+half="$SERVER_DIR/files/half"
+mkdir -p "$half"
+for first in 1 251 501; do
+    { printf '{"Records":['; seq "$first" "$((first + 499))" |
+        awk '{ printf "%s{\"eventID\":\"%04d\",\"eventTime\":\"2026-03-02T09:00:00Z\"}", (NR > 1 ? "," : ""), $1 }'; printf ']}'; } \
+        >"$half/$(printf '%03d' "$first").json"
+done
+ask "SELECT travel.create_events_table('half'); CREATE TABLE numbers (event_id text, event_time timestamptz UNIQUE);
+    CREATE TABLE ranges (event_id text, event_time timestamptz,
+        EXCLUDE USING btree (event_id WITH =), CHECK (event_id <> '0900'))" >/dev/null
+same 'a primary key' '3|1500|1000|500|0|0' "$(load half "$half")"
+same 'a unique column that is not the id' '3|1500|1|1499|0|0' "$(load numbers "$half")"
+same 'an exclusion constraint, beside a check that refuses a file' '2|1000|750|250|0|1' "$(load ranges "$half")"
+holds "the check is named: $(cut -c 1-200 "$SCRATCH/said")" grep -q 'violates check constraint' "$SCRATCH/said"
+
+rule 'a trigger runs once for each event, also where the table has it'
+run_psql --quiet <<'SQL'
+    SELECT FROM travel.create_events_table('counted');
+    CREATE SEQUENCE calls;
+    CREATE FUNCTION count_call() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM nextval('calls'); RETURN NEW; END$$;
+    CREATE TRIGGER count_call BEFORE INSERT ON counted FOR EACH ROW EXECUTE FUNCTION count_call();
+SQL
+same 'counts' '3|1500|1000|500|0|0' "$(load counted "$half")"
+same 'calls' 1500 "$(ask 'SELECT last_value FROM calls')"
+no_crash
