@@ -295,8 +295,8 @@ VALUES (
     'https://github.com/elastic/integrations, packages/aws/data_stream/cloudtrail'
 );
 
--- Any other table with CloudTrail documents in one of its columns. The raw tables of Airbyte have the same names for
--- every connector, so their content is looked at first; the names decide only while there are no rows.
+-- Any other table with CloudTrail documents in one of its columns. Airbyte gives its raw tables the same columns for
+-- every connector, so the extension reads their rows first. It goes by the names of the columns only if there are none.
 
 INSERT INTO travel.layouts (name, rank, tool, recognized_by, absent, columns, documentation)
 VALUES (

@@ -31,8 +31,8 @@ fn load_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     counts.row(call)
 }
 
-/// `(target, root)` with the same result: waits until a worker has finished a file. After the last one, it tries the files
-/// that deadlocked once more, one in each call. The result is NULL if there are no more files.
+/// `(target, root)` with the same result: waits until a worker has finished a file. When all workers are done, each
+/// call loads one of the files that failed because of a deadlock. Returns NULL when no file is left.
 fn finish_file(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let target = call.oid(0).ok_or(UsageError::ArgumentNull { name: "target" })?;
     let root = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "root" })?;

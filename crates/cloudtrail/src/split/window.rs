@@ -50,7 +50,7 @@ impl<R: Read> Window<R> {
         self.lines + count_lines(self.buffer.get(self.counted..self.at).unwrap_or_default()) + 1
     }
 
-    /// Counts the lines before what is kept.
+    /// Adds the lines of the bytes that [`Self::fill`] may discard to the count.
     pub fn count_lines(&mut self) {
         self.lines += count_lines(self.buffer.get(self.counted..self.kept).unwrap_or_default());
         self.counted = self.kept;
@@ -81,7 +81,7 @@ impl<R: Read> Window<R> {
         Ok(self.rest().get(..length))
     }
 
-    /// Gives up the rest of the line, whatever its length.
+    /// Skips the rest of the line, whatever its length.
     pub fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let end = memchr(b'\n', self.rest());
@@ -148,7 +148,7 @@ impl<R: Read> Window<R> {
                     return Ok(self.rest().first().copied());
                 }
                 None => {
-                    // Blanks between items are given up at once.
+                    // Blanks between items are discarded at once.
                     let is_between = self.kept == self.at;
                     self.at = self.end;
                     if is_between {
@@ -201,7 +201,8 @@ impl<R: Read> Window<R> {
         Ok(())
     }
 
-    /// Reads the next portion, and gives up the bytes that are no longer needed. False is the end of the text.
+    /// Discards the bytes before the current item and reads the next portion of the text. Returns false at the end of
+    /// the text.
     fn fill(&mut self) -> io::Result<bool> {
         if self.has_ended {
             return Ok(false);
