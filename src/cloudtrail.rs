@@ -155,9 +155,13 @@ fn try_parse(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// The columns of `travel.event`, then the record itself.
 const PARSED_COLUMNS: usize = EVENT.len() + 1;
 
+/// The memory for the rows of a batch of records, in kilobytes. They are about twice as large as the records.
+const BATCH_KB: i32 = 16 << 10;
+
 /// `(records jsonb[])`: a row for each record, with the columns of `try_parse` and the record.
 fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut rows = RowSet::begin(call)?;
+    // SAFETY: reads a setting.
+    let mut rows = RowSet::begin_within(call, unsafe { pg_sys::work_mem }.max(BATCH_KB))?;
     let Some(records) = call.datum(0) else { return Ok(rows.finish(call)) };
     let row_type = *call.site_cache(|| {
         // SAFETY: the descriptor lives as long as the query.

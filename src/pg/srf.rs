@@ -16,6 +16,12 @@ pub struct RowSet {
 impl RowSet {
     /// Begins an empty set. Its rows have the type that SQL declares. A set of a scalar type has rows of one column.
     pub fn begin(call: &Call) -> Result<Self, TravelError> {
+        // SAFETY: reads a setting.
+        Self::begin_within(call, unsafe { pg_sys::work_mem })
+    }
+
+    /// The same. If the rows take more than so many kilobytes, they are written to a temporary file.
+    pub fn begin_within(call: &Call, kilobytes: i32) -> Result<Self, TravelError> {
         // SAFETY: a call that returns a set has a ReturnSetInfo; where the caller cannot take a tuplestore there is
         // none, or it does not allow one.
         unsafe {
@@ -45,7 +51,7 @@ impl RowSet {
                 }
                 let random =
                     (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
-                let store = pg_sys::tuplestore_begin_heap(random, false, pg_sys::work_mem);
+                let store = pg_sys::tuplestore_begin_heap(random, false, kilobytes);
                 (*info).returnMode = pg_sys::SetFunctionReturnMode::SFRM_Materialize;
                 (*info).setResult = store;
                 (*info).setDesc = tuple_desc;

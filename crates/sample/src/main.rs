@@ -4,7 +4,8 @@ use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use travel_sample::bench::events::{self, Format, Order};
+use travel_sample::bench::events::{self, Format, Line, Order};
+use travel_sample::bench::files;
 use travel_sample::bench::world::World;
 use travel_sample::layouts::{self, Layout};
 use travel_sample::{bench, cloudtrail, geoip, ipinfo};
@@ -47,6 +48,10 @@ USAGE
       csv     event_time,source_ip,access_key_id,event_id and, --with-records, the CloudTrail record; no header:
               travel-sample bench-cloudtrail | psql -c '\\copy events FROM STDIN (FORMAT csv)'
       ndjson  an object a line: those fields, or, --with-records, the CloudTrail record
+
+  travel-sample bench-files DIR [--events N] [--keys N] [--accounts N] [--records N] [--networks N] [--days N]
+      The records of such events in DIR/AWSLogs, as S3 delivers them: .json.gz files with N records (2000) each, of
+      one of N accounts (100). Memory depends on the accounts and keys.
 
   travel-sample --help
 ";
@@ -120,12 +125,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "bench-cloudtrail" => {
             let known = ["--networks", "--events", "--keys", "--days", "--format", "--with-records"];
             let options = Options::parse(rest, 0, &known)?;
-            let order = Order {
-                world: options.world()?,
-                events: options.number("--events", 2_000_000, u64::MAX)?,
-                // Nine digits of a key's id tell them apart.
-                keys: options.number("--keys", 20_000, 1_000_000_000)?,
-                days: options.number("--days", 30, 36_500)?,
+            let form = Line {
                 format: match options.value("--format").unwrap_or("csv") {
                     "csv" => Format::Csv,
                     "ndjson" => Format::Ndjson,
@@ -133,8 +133,16 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
                 },
                 with_records: options.value("--with-records").is_some(),
             };
+            let order = options.order(1)?;
             let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
-            Ok(events::write(order, &mut out)?)
+            Ok(events::write(order, form, &mut out)?)
+        }
+        "bench-files" => {
+            let known = ["--networks", "--events", "--keys", "--accounts", "--records", "--days"];
+            let options = Options::parse(rest, 1, &known)?;
+            let order = options.order(options.number("--accounts", 100, 1_000_000)?)?;
+            let records = options.number("--records", 2000, 1_000_000)? as usize;
+            Ok(files::write(order, records, |path, bytes| write_file(&options.folders[0], path, bytes))?)
         }
         "--help" | "-h" | "help" => Ok(io::stdout().write_all(HELP.as_bytes())?),
         other => Err(Failure::Usage(format!("no command {other}"))),
@@ -142,9 +150,13 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
 }
 
 fn save(folder: &str, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+    Ok(write_file(folder, name, bytes)?)
+}
+
+fn write_file(folder: &str, name: &str, bytes: &[u8]) -> io::Result<()> {
     let path = Path::new(folder).join(name);
     let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
-    Ok(written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?)
+    written.map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
 }
 
 struct Options {
@@ -183,6 +195,18 @@ impl Options {
         let Some(text) = self.value(name) else { return Ok(default) };
         let number = text.parse().ok().filter(|number| (1..=largest).contains(number));
         number.ok_or_else(|| Failure::Usage(format!("{name} is a number from 1 to {largest}, not {text}")))
+    }
+
+    /// The events of a benchmark.
+    fn order(&self, accounts: u64) -> Result<Order, Failure> {
+        Ok(Order {
+            world: self.world()?,
+            events: self.number("--events", 2_000_000, u64::MAX)?,
+            // Nine digits of a key's id tell them apart.
+            keys: self.number("--keys", 20_000, 1_000_000_000)?,
+            accounts,
+            days: self.number("--days", 30, 36_500)?,
+        })
     }
 
     fn world(&self) -> Result<World, Failure> {

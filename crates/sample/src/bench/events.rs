@@ -6,6 +6,10 @@ use crate::cities::CITIES;
 use crate::rng::{Rng, Uuid, mix};
 use crate::time::{Time, march};
 use std::io::{self, Write};
+use std::net::Ipv4Addr;
+
+/// The first account.
+const FIRST_ACCOUNT: u64 = 111_122_223_333;
 
 /// What to make.
 #[derive(Clone, Copy, Debug)]
@@ -13,9 +17,29 @@ pub struct Order {
     pub world: World,
     pub events: u64,
     pub keys: u64,
+    /// Into how many accounts the keys are divided.
+    pub accounts: u64,
     pub days: u64,
+}
+
+/// The form of a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
     pub format: Format,
     pub with_records: bool,
+}
+
+/// An event, from which its record is made.
+#[derive(Clone, Copy, Debug)]
+pub struct Event {
+    /// The number of the key.
+    pub key: usize,
+    /// The account of the key.
+    pub account: u64,
+    pub time: Time,
+    ip: Ipv4Addr,
+    id: Uuid,
+    request: Uuid,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,22 +50,37 @@ pub enum Format {
     Ndjson,
 }
 
-pub fn write(order: Order, out: &mut impl Write) -> io::Result<()> {
+/// Writes the events as lines.
+pub fn write(order: Order, form: Line, out: &mut impl Write) -> io::Result<()> {
+    let mut line = String::new();
+    each(order, |event| {
+        line.clear();
+        write_line(&mut line, form, event).map_err(io::Error::other)?;
+        out.write_all(line.as_bytes())
+    })?;
+    out.flush()
+}
+
+/// Calls `body` for each event.
+pub fn each(order: Order, mut body: impl FnMut(Event) -> io::Result<()>) -> io::Result<()> {
     let mut rng = Rng::new(0xbe7c);
     let mut keys = vec![Key { address: 0, left: 0 }; order.keys as usize];
     let seconds = order.days.saturating_mul(86_400);
-    let mut line = String::new();
     for event in 0..order.events {
         // Squaring makes a few keys busy and most quiet, as in life.
-        let number = (rng.fraction().powi(2) * order.keys as f64) as usize;
-        let place = journey(&mut keys[number], number as u64, order.world, &mut rng);
+        let key = (rng.fraction().powi(2) * order.keys as f64) as usize;
+        let ip = journey(&mut keys[key], key as u64, order.world, &mut rng);
         let offset = (u128::from(event) * u128::from(seconds) / u128::from(order.events)) as i64;
-        let time = Time(march(1, 0, 0, 0).0 + offset);
-        line.clear();
-        write_line(&mut line, order, number, time, place, &mut rng).map_err(io::Error::other)?;
-        out.write_all(line.as_bytes())?;
+        body(Event {
+            key,
+            account: FIRST_ACCOUNT + key as u64 % order.accounts,
+            time: Time(march(1, 0, 0, 0).0 + offset),
+            ip,
+            id: rng.uuid(),
+            request: rng.uuid(),
+        })?;
     }
-    out.flush()
+    Ok(())
 }
 
 /// The current address of a key, and the number of events that it still makes there.
@@ -53,7 +92,7 @@ struct Key {
 
 /// A key stays at one of its addresses for tens of events, then moves to another. Three to six addresses are in its
 /// city. One key in a hundred has a thief, who uses it from elsewhere for short runs.
-fn journey(key: &mut Key, number: u64, world: World, rng: &mut Rng) -> std::net::Ipv4Addr {
+fn journey(key: &mut Key, number: u64, world: World, rng: &mut Rng) -> Ipv4Addr {
     const THIEF: u8 = u8::MAX;
     let own = mix(number ^ 0x0a11_ce00);
     if key.left == 0 {
@@ -77,24 +116,16 @@ fn far_from(home: usize, choice: u64) -> usize {
     around.into_iter().find(|&city| CITIES[city].continent_code != continent).unwrap_or(home)
 }
 
-fn write_line(
-    line: &mut String,
-    order: Order,
-    number: usize,
-    time: Time,
-    ip: std::net::Ipv4Addr,
-    rng: &mut Rng,
-) -> std::fmt::Result {
+fn write_line(line: &mut String, form: Line, event: Event) -> std::fmt::Result {
     use std::fmt::Write;
-    let id = rng.uuid();
-    match order.format {
+    let Event { key, time, ip, id, .. } = event;
+    match form.format {
         Format::Csv => {
-            write!(line, "{time},{ip},AKIA{number:09}EXAMPLE,{id}")?;
-            if order.with_records {
+            write!(line, "{time},{ip},AKIA{key:09}EXAMPLE,{id}")?;
+            if form.with_records {
                 // JSON doubles no quote, CSV doubles every one.
-                let record = record(number, time, ip, id, rng.uuid());
                 line.push_str(",\"");
-                for (index, part) in record.split('"').enumerate() {
+                for (index, part) in record(event).split('"').enumerate() {
                     if index > 0 {
                         line.push_str("\"\"");
                     }
@@ -103,10 +134,10 @@ fn write_line(
                 line.push('"');
             }
         }
-        Format::Ndjson if order.with_records => line.push_str(&record(number, time, ip, id, rng.uuid())),
+        Format::Ndjson if form.with_records => line.push_str(&record(event)),
         Format::Ndjson => write!(
             line,
-            r#"{{"event_time":"{time}","source_ip":"{ip}","access_key_id":"AKIA{number:09}EXAMPLE","event_id":"{id}"}}"#
+            r#"{{"event_time":"{time}","source_ip":"{ip}","access_key_id":"AKIA{key:09}EXAMPLE","event_id":"{id}"}}"#
         )?,
     }
     line.push('\n');
@@ -114,7 +145,8 @@ fn write_line(
 }
 
 /// A record of about the average size of real ones, 1.3 KB.
-fn record(number: usize, time: Time, ip: std::net::Ipv4Addr, id: Uuid, request: Uuid) -> String {
+pub fn record(event: Event) -> String {
+    let Event { key: number, account, time, ip, id, request } = event;
     let calls = [
         (
             "ec2",
@@ -137,7 +169,7 @@ fn record(number: usize, time: Time, ip: std::net::Ipv4Addr, id: Uuid, request: 
     format!(
         concat!(
             r#"{{"eventVersion":"1.11","userIdentity":{{"type":"IAMUser","principalId":"AIDA{number:010}EXAMPLE","#,
-            r#""arn":"arn:aws:iam::111122223333:user/user{number}","accountId":"111122223333","#,
+            r#""arn":"arn:aws:iam::{account}:user/user{number}","accountId":"{account}","#,
             r#""accessKeyId":"AKIA{number:09}EXAMPLE","userName":"user{number}","sessionContext":{{"attributes":"#,
             r#"{{"creationDate":"{time}","mfaAuthenticated":"false"}}}}}},"eventTime":"{time}","#,
             r#""eventSource":"{service}.amazonaws.com","eventName":"{name}","awsRegion":"us-east-1","#,
@@ -145,11 +177,12 @@ fn record(number: usize, time: Time, ip: std::net::Ipv4Addr, id: Uuid, request: 
             r#""responseElements":null,"additionalEventData":{{"SignatureVersion":"SigV4","CipherSuite":"#,
             r#""TLS_AES_128_GCM_SHA256","bytesTransferredIn":0,"AuthenticationMethod":"AuthHeader","#,
             r#""bytesTransferredOut":375}},"requestID":"{request}","eventID":"{id}","readOnly":true,"#,
-            r#""eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"111122223333","#,
+            r#""eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{account}","#,
             r#""eventCategory":"Management","tlsDetails":{{"tlsVersion":"TLSv1.3","cipherSuite":"#,
             r#""TLS_AES_128_GCM_SHA256","clientProvidedHostHeader":"{service}.us-east-1.amazonaws.com"}}}}"#,
         ),
         number = number,
+        account = account,
         time = time,
         service = service,
         name = name,
@@ -165,14 +198,13 @@ fn record(number: usize, time: Time, ip: std::net::Ipv4Addr, id: Uuid, request: 
 mod tests {
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
-    use std::net::Ipv4Addr;
     use travel_core::geodesy::Coordinates;
 
     fn make(format: Format, with_records: bool) -> String {
         let world = World::new(1000).unwrap();
-        let order = Order { world, events: 20_000, keys: 300, days: 30, format, with_records };
+        let order = Order { world, events: 20_000, keys: 300, accounts: 1, days: 30 };
         let mut bytes = Vec::new();
-        write(order, &mut bytes).unwrap();
+        write(order, Line { format, with_records }, &mut bytes).unwrap();
         String::from_utf8(bytes).unwrap()
     }
 
@@ -198,10 +230,9 @@ mod tests {
     #[test]
     fn a_few_keys_travel_impossibly() {
         let world = World::new(1000).unwrap();
-        let order =
-            Order { world, events: 200_000, keys: 1_000, days: 30, format: Format::Csv, with_records: false };
+        let order = Order { world, events: 200_000, keys: 1_000, accounts: 1, days: 30 };
         let mut bytes = Vec::new();
-        write(order, &mut bytes).unwrap();
+        write(order, Line { format: Format::Csv, with_records: false }, &mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
 
         let block = |ip: Ipv4Addr| u32::from(ip) >> 8;

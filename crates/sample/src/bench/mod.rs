@@ -6,7 +6,9 @@
 //! | [`world`] | the arithmetic: network `i` of `n`, its city, its coordinates |
 //! | [`geoip`] | the database |
 //! | [`events`] | the events |
+//! | [`files`] | the events in files, as S3 delivers them |
 
 pub mod events;
+pub mod files;
 pub mod geoip;
 pub mod world;

@@ -50,7 +50,8 @@ fn delay(rng: &mut Rng) -> i64 {
     if rng.below(40) == 0 { minutes * 60 + 7 * 3600 } else { minutes * 60 }
 }
 
-fn path(account: &str, region: &str, time: Time, suffix: &str) -> String {
+/// The path of a file with this time in its name.
+pub fn path(account: &str, region: &str, time: Time, suffix: &str) -> String {
     let (year, month, day) = time.date();
     let (hour, minute, _) = time.clock();
     let folder = format!("AWSLogs/{account}/CloudTrail/{region}/{year:04}/{month:02}/{day:02}");
