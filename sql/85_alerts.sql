@@ -7,6 +7,8 @@ CREATE TABLE travel.verdicts (
     alert_id bigint,
     LIKE travel.finding INCLUDING COMMENTS,
     edition  bigint,
+    suppression_ids bigint[] NOT NULL DEFAULT '{}',
+    network_names   text[]   NOT NULL DEFAULT '{}',
     PRIMARY KEY (rule, leg_id)
 );
 CREATE INDEX verdicts_entity ON travel.verdicts (rule, entity, to_time);
@@ -20,6 +22,10 @@ COMMENT ON COLUMN travel.verdicts.reasons IS 'Every reason not to raise the leg;
 COMMENT ON COLUMN travel.verdicts.alert_id IS 'Alert that contains the leg; NULL if it was not raised';
 COMMENT ON COLUMN travel.verdicts.edition IS
     'Hash of the GeoIP databases and named networks that located both ends of the leg';
+COMMENT ON COLUMN travel.verdicts.suppression_ids IS
+    'Rows of travel.suppressions that fit the leg, which gave the reason suppressed';
+COMMENT ON COLUMN travel.verdicts.network_names IS
+    'Names of the rows of travel.networks that gave the reasons vpn, trusted_network or hosting';
 SELECT pg_catalog.pg_extension_config_dump('travel.verdicts', '');
 
 CREATE SEQUENCE travel.alerts_id_seq AS bigint;

@@ -64,8 +64,10 @@ pub type Point = (Coordinates, Option<f64>);
 pub struct AddressInfo {
     pub place: Option<Arc<Place>>,
     /// The treatment of the named network that contains the host, if there is one.
-    #[allow(dead_code)]
     pub treatment: Option<Treatment>,
+    /// The names of the networks that say the treatment and the hosting provider.
+    pub network: Option<Arc<str>>,
+    pub hosting_network: Option<Arc<str>>,
 }
 
 impl Places {
@@ -207,7 +209,7 @@ impl Places {
         if self.have_networks() {
             return self.locate_with_networks(host, at);
         }
-        Ok(AddressInfo { place: self.place_of_geoip(host)?, treatment: None })
+        Ok(AddressInfo { place: self.place_of_geoip(host)?, ..AddressInfo::default() })
     }
 
     #[cold]
@@ -216,7 +218,12 @@ impl Places {
         // A host that a named network locates or ignores needs no database.
         let needs_none = resolved.located.is_some() || resolved.is_ignored();
         let known = if needs_none && self.known.stack.is_empty() { None } else { self.place_of_geoip(host)? };
-        Ok(AddressInfo { place: resolved.over(known), treatment: resolved.treatment })
+        Ok(AddressInfo {
+            place: resolved.over(known),
+            treatment: resolved.treatment(),
+            network: resolved.first.map(|row| row.name.clone()),
+            hosting_network: resolved.hosted.map(|(row, _)| row.name.clone()),
+        })
     }
 
     #[inline]

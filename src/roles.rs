@@ -34,7 +34,7 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.status",
         ],
     ),
-    (0, "EXECUTE", Kind::Routine, &["travel.assert_healthy"]),
+    (0, "EXECUTE", Kind::Routine, &["travel.assert_healthy", "travel.explain", "travel.explain_alert"]),
     (1, "UPDATE (status, archive_reason, assignee)", Kind::Table, &["travel.alerts"]),
     (
         1,

@@ -51,6 +51,15 @@ pub fn just_before(time_us: i64) -> i64 {
     }
 }
 
+/// Returns the time one microsecond later. The infinities and the last time have none and are returned unchanged.
+pub fn just_after(time_us: i64) -> i64 {
+    match time_us {
+        i64::MIN => i64::MIN,
+        time_us if time_us >= END_TIMESTAMP - 1 => time_us,
+        time_us => time_us + 1,
+    }
+}
+
 /// Writes a time in UTC as PostgreSQL does in its ISO style, for example `2026-03-02 09:00:00+00`. It covers all times
 /// that PostgreSQL accepts, and the infinities, and does not depend on the session's `TimeZone` or `DateStyle`.
 pub fn utc(time_us: i64) -> String {

@@ -16,31 +16,31 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
     }
     let arguments = || [Argument::text(rule), Argument::texts(baseline_entities)];
     let rows = spi::select(
-        "SELECT baseline_entity, valid_from, valid_until, country_code, subdivision, city
+        "SELECT place_id AS id, baseline_entity, valid_from, valid_until, country_code, subdivision, city
          FROM travel.known_places
          WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
         &arguments(),
     );
-    spi::columns!(rows => baseline_entity, valid_from, valid_until, country_code, subdivision, city);
+    spi::columns!(rows => id, baseline_entity, valid_from, valid_until, country_code, subdivision, city);
     for row in rows.iter() {
         let known = KnownItem::Place(place(row, country_code, subdivision, city)?);
-        found.extend(analyst_row(row, [baseline_entity, valid_from, valid_until], known)?);
+        found.extend(analyst_row(row, [id, baseline_entity, valid_from, valid_until], known)?);
     }
     let rows = spi::select(
-        "SELECT baseline_entity, valid_from, valid_until, from_country_code, from_subdivision, from_city,
-                to_country_code, to_subdivision, to_city
+        "SELECT transition_id AS id, baseline_entity, valid_from, valid_until, from_country_code, from_subdivision,
+                from_city, to_country_code, to_subdivision, to_city
          FROM travel.known_transitions
          WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
         &arguments(),
     );
-    spi::columns!(rows => baseline_entity, valid_from, valid_until);
+    spi::columns!(rows => id, baseline_entity, valid_from, valid_until);
     spi::columns!(rows => from_country_code, from_subdivision, from_city, to_country_code, to_subdivision, to_city);
     for row in rows.iter() {
         let known = KnownItem::Transition(Transition {
             from: place(row, from_country_code, from_subdivision, from_city)?,
             to: place(row, to_country_code, to_subdivision, to_city)?,
         });
-        found.extend(analyst_row(row, [baseline_entity, valid_from, valid_until], known)?);
+        found.extend(analyst_row(row, [id, baseline_entity, valid_from, valid_until], known)?);
     }
     Ok(found)
 }
@@ -48,15 +48,16 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
 /// Loads the suppressions that apply to a rule: its own, and those of all rules.
 pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
     let rows = spi::select(
-        "SELECT entity_like, country_code_a, country_code_b, network, valid_from, valid_until
+        "SELECT id, entity_like, country_code_a, country_code_b, network, valid_from, valid_until
          FROM travel.suppressions
          WHERE rule = $1 OR rule IS NULL",
         &[Argument::text(rule)],
     );
-    spi::columns!(rows => entity_like, country_code_a, country_code_b, network, valid_from, valid_until);
+    spi::columns!(rows => id, entity_like, country_code_a, country_code_b, network, valid_from, valid_until);
     rows.iter()
         .map(|row| {
             Ok(Suppression {
+                id: row.i64(id).unwrap_or_default(),
                 entity_like: row.string(entity_like)?,
                 country_code_a: row.string(country_code_a)?,
                 country_code_b: row.string(country_code_b)?,
@@ -70,11 +71,12 @@ pub fn suppressions(rule: &str) -> Result<Vec<Suppression>, TravelError> {
 
 fn analyst_row(
     row: QueryRow,
-    [baseline_entity, valid_from, valid_until]: [Column; 3],
+    [id, baseline_entity, valid_from, valid_until]: [Column; 4],
     known: KnownItem,
 ) -> Result<Option<AnalystRow>, TravelError> {
     let Some(baseline_entity) = row.shared_text(baseline_entity)? else { return Ok(None) };
     Ok(Some(AnalystRow {
+        id: row.i64(id).unwrap_or_default(),
         baseline_entity,
         known,
         valid_from: row.i64(valid_from).unwrap_or(Micros::MIN),

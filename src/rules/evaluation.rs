@@ -100,6 +100,8 @@ impl RaisedVerdict {
                 },
                 measure: self.measure,
                 reasons: BTreeSet::new(),
+                suppressions: Vec::new(),
+                networks: BTreeSet::new(),
                 evidence: raised.evidence.clone(),
                 downgraded: raised.downgraded,
                 from_known: raised.from_known,

@@ -39,7 +39,7 @@
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
 //! | [`step_status`] | how the last step ended, which `travel.scan` asks for, and the error that `travel.status` shows |
 //!
-//! Around scans: [`assert_healthy`] raises an error for monitors, and [`prune`] deletes old rows. What analysts may
+//! Around scans: [`explain`] shows the events of an entity with their verdicts, [`assert_healthy`] raises an error for monitors, and [`prune`] deletes old rows. What analysts may
 //! change in these tables is in [`crate::guards`].
 
 mod analyst_rows;
@@ -51,6 +51,7 @@ mod definition;
 mod deletion;
 mod evaluation;
 mod exact_cursor;
+mod explain;
 mod geoip_dependencies;
 mod indexes;
 mod notify;

@@ -9,6 +9,7 @@ use crate::pg::inet;
 use crate::pg::spi::Rows;
 use pgrx::pg_sys;
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 use travel_cloudtrail::NOBODY;
 use travel_core::columns::{EventLabel, PlaceField};
@@ -26,7 +27,7 @@ const KEPT_TEXTS: usize = 100_000;
 const LONGEST_NAME: usize = 2000;
 
 /// A row of a query over the source.
-type RowDatums = [Option<pg_sys::Datum>; QueryColumn::COUNT];
+pub type RowDatums = [Option<pg_sys::Datum>; QueryColumn::COUNT];
 
 pub struct Reader {
     location_type: LocationType,
@@ -43,6 +44,9 @@ struct EventLocation {
     /// `None` for a source with coordinates, whose rows name their places themselves.
     place: Option<Arc<Place>>,
     treatment: Option<Treatment>,
+    /// The named networks that say the treatment and whose machines they are.
+    network: Option<Arc<str>>,
+    hosting_network: Option<Arc<str>>,
 }
 
 /// Returns whether a text names a baseline user. Anonymous callers have no baseline.
@@ -81,7 +85,7 @@ impl Reader {
     /// The location of an address at the time of an event, by the current edition. `None` if it is not located.
     pub fn current_location(&self, site: Site, time: Micros) -> Result<Option<CurrentLocation>, TravelError> {
         let Some(host) = site.address() else { return Ok(None) };
-        let AddressInfo { place, treatment } = self.places.locate(host, time)?;
+        let AddressInfo { place, treatment, network, hosting_network } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
             Some(CurrentLocation {
                 coordinates: place.coordinates?,
@@ -96,6 +100,8 @@ impl Reader {
                 asn: place.asn,
                 as_organization: place.as_organization.clone(),
                 treatment,
+                network,
+                hosting_network,
             })
         }))
     }
@@ -106,7 +112,11 @@ impl Reader {
     }
 
     pub fn read(&mut self, rows: &Rows, row: usize) -> Result<Read, TravelError> {
-        let row = &rows.columns(row, &QueryColumn::TYPES)?;
+        self.read_row(&rows.columns(row, &QueryColumn::TYPES)?)
+    }
+
+    /// Reads a row whose columns were checked to have the types of [`QueryColumn::TYPES`].
+    pub fn read_row(&mut self, row: &RowDatums) -> Result<Read, TravelError> {
         let Some(time) = row[QueryColumn::EventTime.index()].map(|time| time.value() as i64) else {
             return Ok(Read::Nothing);
         };
@@ -115,7 +125,8 @@ impl Reader {
         else {
             return Ok(Read::NotLocated(time));
         };
-        let EventLocation { site, coordinates, accuracy_km, place, treatment } = location;
+        let EventLocation { site, coordinates, accuracy_km, place, treatment, network, hosting_network } =
+            location;
         let place = place.as_deref();
         let mut label = |label: EventLabel| self.text(row, QueryColumn::Label(label));
         let event_id = label(EventLabel::EventId)?;
@@ -137,6 +148,8 @@ impl Reader {
             country: None,
             as_organization: place.and_then(|place| place.as_organization.clone()),
             hosting: place.and_then(|place| place.hosting.clone()),
+            network,
+            hosting_network,
         };
         let mut name = |field: PlaceField, of_place: Option<&Arc<str>>| match self.location_type {
             LocationType::Address => Ok(of_place.cloned()),
@@ -175,6 +188,22 @@ impl Reader {
         })))
     }
 
+    /// A label of a row that [`Self::read_row`] can read.
+    pub fn label(&mut self, row: &RowDatums, label: EventLabel) -> Result<Option<Arc<str>>, TravelError> {
+        self.text(row, QueryColumn::Label(label))
+    }
+
+    /// The address of a row that [`Self::read_row`] can read. `None` if the source has coordinates.
+    pub fn host(row: &RowDatums) -> Option<IpAddr> {
+        // SAFETY: the column is an inet, as was checked.
+        row[QueryColumn::Address.index()].and_then(|datum| unsafe { inet::read(datum) })
+    }
+
+    /// The named network that decides how an address is treated at a time.
+    pub fn network(&self, address: IpAddr, time: Micros) -> Result<Option<Arc<str>>, TravelError> {
+        Ok(self.places.locate(address, time)?.network)
+    }
+
     fn location(&self, row: &RowDatums, time: Micros) -> Result<Option<EventLocation>, TravelError> {
         if self.location_type == LocationType::Coordinates {
             let number =
@@ -188,14 +217,12 @@ impl Reader {
                 accuracy_km: radius,
                 place: None,
                 treatment: None,
+                network: None,
+                hosting_network: None,
             }));
         }
-        // SAFETY: the column is an inet, as `read` checked.
-        let Some(host) = row[QueryColumn::Address.index()].and_then(|datum| unsafe { inet::read(datum) })
-        else {
-            return Ok(None);
-        };
-        let AddressInfo { place, treatment } = self.places.locate(host, time)?;
+        let Some(host) = Self::host(row) else { return Ok(None) };
+        let AddressInfo { place, treatment, network, hosting_network } = self.places.locate(host, time)?;
         Ok(place.and_then(|place| {
             let (coordinates, accuracy_km) = (place.coordinates?, place.accuracy_km);
             Some(EventLocation {
@@ -204,6 +231,8 @@ impl Reader {
                 accuracy_km,
                 place: Some(place),
                 treatment,
+                network,
+                hosting_network,
             })
         }))
     }

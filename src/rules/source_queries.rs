@@ -31,6 +31,8 @@ pub struct SourceQueries {
     pub entity: String,
     pub baseline_entity: String,
     pub events: Events,
+    /// Histories end before this time. `None`: they have no end.
+    pub until: Option<Micros>,
 }
 
 /// The baseline user of rules without a baseline, as SQL.
@@ -137,6 +139,7 @@ impl SourceQueries {
             entity,
             baseline_entity,
             events,
+            until: None,
         };
         // Planning can run functions, so this comes first.
         let used = spi::objects_in(&queries.new_rows(&NewRows::any()));
@@ -189,6 +192,53 @@ impl SourceQueries {
     /// order of time. A row may be returned twice.
     pub fn histories(&self) -> String {
         format!("{}\nORDER BY event_time", self.histories_of(&self.select))
+    }
+
+    /// A query for all rows of an entity ($1) in a range of time, whether they are evaluated or not, in order of time.
+    /// Behind the columns of [`QueryColumn`] are the kind of the address, whether `unread` holds, and the status.
+    pub fn rows_of_entity(&self, since: Option<Micros>, until: Option<Micros>, unread: &str) -> String {
+        let events = &self.events;
+        let names: Vec<&str> = QueryColumn::all().map(QueryColumn::name).collect();
+        let flag = |sql: Option<String>| sql.unwrap_or_else(|| "false".to_owned());
+        let failed =
+            events.outcome.as_ref().map(|outcome| format!("{outcome} IS NOT DISTINCT FROM 'failed_auth'"));
+        let (is_ignored, is_located) = events.ignored_and_located();
+        let time = &events.time;
+        let begin = match since {
+            Some(_) => time.bound(">=", since, "-infinity"),
+            None => time.bound(">", None, "-infinity"),
+        };
+        format!(
+            "SELECT {names}, source_kind, is_unread,
+       CASE
+           WHEN NOT is_wanted THEN 'excluded'
+           WHEN is_failed_auth THEN 'failed_auth'
+           WHEN is_service THEN 'service'
+           WHEN {is_ignored} THEN 'ignored'
+           WHEN ({is_located}) IS NOT TRUE THEN 'not_located'
+           ELSE 'evaluated'
+       END AS status
+FROM (
+    SELECT {select},
+       {kind} AS source_kind, {unread} AS is_unread, CASE WHEN {wanted} THEN true ELSE false END AS is_wanted,
+       {failed} AS is_failed_auth, {service} AS is_service
+    FROM {from}
+    WHERE {entity} = $1 AND {has_entity}
+      AND {begin}
+      AND {end}
+) AS e
+ORDER BY event_time",
+            names = names.join(", "),
+            select = self.select,
+            kind = events.source_kind,
+            wanted = events.condition.as_deref().unwrap_or("true"),
+            failed = flag(failed),
+            service = flag(events.is_service()),
+            from = self.from,
+            entity = self.entity,
+            has_entity = events.has_entity(),
+            end = time.bound("<", until, "infinity"),
+        )
     }
 
     /// A query for the pairs of entity and baseline user in these histories, each with its oldest event.
@@ -250,7 +300,7 @@ impl SourceQueries {
                  CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {sql} = m.name AND {is_later}\n  AND {}\n  AND {}\n) AS h",
                 self.from,
                 self.filters,
-                self.events.time.bound("<", None, "infinity"),
+                self.events.time.bound("<", self.until, "infinity"),
             )
         };
         let mut parts = vec![part(&self.entity, 1, 2)];

@@ -17,6 +17,8 @@ pub fn verdict_columns(rule: &str, verdict: &Verdict) -> RowColumns {
     row.insert("rule".to_owned(), json!(rule));
     row.insert("raised".to_owned(), json!(verdict.is_raised()));
     row.insert("reasons".to_owned(), verdict.reasons.iter().map(|reason| json!(reason.into_str())).collect());
+    row.insert("suppression_ids".to_owned(), json!(verdict.suppressions));
+    row.insert("network_names".to_owned(), verdict.networks.iter().map(|name| json!(**name)).collect());
     row.extend(FINDING.iter().map(|column| (column.name.to_owned(), value(verdict, column.value))));
     row
 }

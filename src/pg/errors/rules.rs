@@ -11,6 +11,10 @@ errors! {
                 .detail(format!("The existing rules are: {known}."))
                 .hint("Pass the name of one of these rules, or create the rule with travel.create_rule."),
 
+        AlertNotFound { id: i64 } =>
+            Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("alert {id} does not exist"))
+                .hint("Pass the id of a row of travel.alerts. travel.prune deletes old archived alerts."),
+
         AlreadyExists { name: String } =>
             Report::error(Code::ERRCODE_UNIQUE_VIOLATION, format!("rule \"{name}\" already exists"))
                 .hint("Choose another name: travel.create_rule(preset, source, 'another name')."),

@@ -56,7 +56,10 @@ fn write_raised(
 /// Inserts rows, given as JSON, or updates those that changed. A verdict that raises a leg and comes without an alert
 /// keeps the one that it has.
 fn write_rows(rows: &[String]) {
-    let columns: Vec<&str> = ["raised", "reasons", "edition"].into_iter().chain(finding_names()).collect();
+    let columns: Vec<&str> = ["raised", "reasons", "edition", "suppression_ids", "network_names"]
+        .into_iter()
+        .chain(finding_names())
+        .collect();
     let (list, new, old) = (columns.join(", "), qualified("excluded", &columns), qualified("v", &columns));
     let alert = "CASE WHEN excluded.raised THEN coalesce(excluded.alert_id, v.alert_id) END";
     let statement = format!(

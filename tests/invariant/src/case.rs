@@ -3,6 +3,7 @@
 
 use crate::arbitrary;
 use crate::plan::{self, Step};
+use crate::sql;
 use ipnet::IpNet;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -107,6 +108,7 @@ impl Case {
         case.move_to_2025();
         case.name_rows(&mut rng);
         case.move_to_own_networks();
+        case.name_networks();
         if rng.below(4) == 0 {
             let other = draw(&mut rng);
             let mut before = Self { rows: Vec::new(), ..case.clone() };
@@ -177,6 +179,10 @@ impl Case {
         }
         self.suppressions
             .retain(|row| row.valid_from.zip(row.valid_until).is_none_or(|(from, until)| from < until));
+        // The number of a row in the order in which the rows are entered.
+        for (number, row) in (1..).zip(&mut self.suppressions) {
+            row.id = number;
+        }
         self.rule.raise_from = self.rule.raise_from.map(|time| time + BEGIN);
     }
 
@@ -195,6 +201,15 @@ impl Case {
                 let id = row.event_id.as_deref().unwrap_or(*rng.pick(&["e0", "e3"]));
                 row.event_id = Some(format!("{id} {at}").into());
             }
+        }
+    }
+
+    /// Names the network of each address that has a treatment.
+    fn name_networks(&mut self) {
+        for row in &mut self.rows {
+            let address = row.site.address().filter(|_| row.treatment.is_some());
+            let network = address.map(|address| sql::network_name(address).into());
+            row.details = EventDetails { network, ..EventDetails::default() };
         }
     }
 

@@ -109,7 +109,8 @@ impl StoredResults {
                 } else if kind == "entity" {
                     let mut state: Option<EntityState> = serde_json::from_str(state).ok();
                     if let Some(last) = state.as_mut().and_then(|state| state.last.as_mut()) {
-                        last.details = EventDetails::default();
+                        let network = last.details.network.take();
+                        last.details = EventDetails { network, ..EventDetails::default() };
                     }
                     format!("{:?}", state.as_ref())
                 } else {
@@ -128,23 +129,28 @@ impl StoredResults {
 fn lines(evaluation: &Evaluation) -> Vec<String> {
     let mut lines = Vec::new();
     let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
-    let listed =
-        |names: &mut dyn Iterator<Item = &str>| format!("{{{}}}", names.collect::<Vec<_>>().join(","));
+    fn listed<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
+        let names: Vec<T> = names.collect();
+        let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
+        format!("{{{}}}", names.join(","))
+    }
     for verdict in &evaluation.verdicts {
         let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
         let host = |event: &EvaluatedEvent| {
             event.site.address().map(|address| address.to_string()).unwrap_or_default()
         };
         lines.push(format!(
-            "verdict {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
+            "verdict {} {} {} {} {} {} {} {} {} {} {} {} {} {} {} {}",
             verdict.leg_id,
             to.entity,
             utc(from.time),
             host(from),
             utc(to.time),
             host(to),
-            listed(&mut verdict.reasons.iter().map(|reason| reason.into_str())),
+            listed(verdict.reasons.iter().map(|reason| reason.into_str())),
             if verdict.is_raised() { "t" } else { "f" },
+            listed(verdict.suppressions.iter().map(ToString::to_string)),
+            listed(verdict.networks.iter().map(ToString::to_string)),
             verdict.measure.distance_km,
             verdict.measure.effective_distance_km,
             verdict.measure.elapsed_seconds,
@@ -159,11 +165,8 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
         let mut legs: Vec<&str> = incident.legs.iter().map(String::as_str).collect();
         legs.sort_unstable();
         // concat_ws leaves out an array without elements.
-        let evidence = if evidence.is_empty() {
-            String::new()
-        } else {
-            format!("{} ", listed(&mut evidence.into_iter()))
-        };
+        let evidence =
+            if evidence.is_empty() { String::new() } else { format!("{} ", listed(evidence.into_iter())) };
         lines.push(format!(
             "alert {} {} {} {} {} {} {evidence}{}",
             incident.entity,
@@ -172,7 +175,7 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             incident.legs.len(),
             incident.severity.into_str(),
             incident.legs[0],
-            listed(&mut legs.into_iter()),
+            listed(legs.into_iter()),
         ));
     }
     let place = |place: &PlaceKey| {

@@ -19,6 +19,7 @@ mod case;
 mod changing_types;
 mod dropped_extension;
 mod expected;
+mod explained;
 mod geoip;
 mod many_sessions;
 #[allow(dead_code)]

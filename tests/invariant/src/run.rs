@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Source};
 use crate::expected::Expected;
+use crate::explained;
 use crate::plan::{self, Step};
 use crate::server::{Failure, Server, Session};
 use crate::sql;
@@ -72,12 +73,28 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
         )?;
     }
 
+    same(
+        "the verdicts and travel.explain",
+        &explained::stored(server, &split)?,
+        &explained::verdicts(server, case, &split)?,
+    )?;
+    if let Some(middle) = case.rows.get(case.rows.len() / 2).filter(|_| case.number.is_multiple_of(3)) {
+        let (begun, whole) = explained::from_time(server, case, &split, middle.time)?;
+        same("travel.explain from a time on and from the beginning", &whole, &begun)?;
+    }
+
     // A rule with the same settings is scanned once.
     server.run(Session::Main, &sql::insert_rule(case, &whole, &case.rule))?;
     for statement in sql::analyst_statements(&whole, &case.analysts, &case.suppressions) {
         server.run(Session::Main, &statement)?;
     }
+    let before_scan = explained::verdicts(server, case, &whole)?;
     scan(server, &whole, 200_000)?;
+    same(
+        "the reasons of verdicts and those of travel.explain before the scan",
+        &explained::stored_reasons(server, &whole)?,
+        &before_scan,
+    )?;
     same("one scan and the core crate", &expected.lines, &StoredResults::of(server, &whole)?.lines)?;
     let (one, other) = (stored::all_columns(server, &whole)?, stored::all_columns(server, &split)?);
     same("one scan and several, in every column", &one, &other)?;

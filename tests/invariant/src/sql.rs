@@ -218,10 +218,16 @@ pub fn networks(case: &Case) -> Vec<String> {
     for (address, treatment) in case.networks() {
         let treatment = treatment.into_str();
         statements.push(format!(
-            "INSERT INTO travel.networks (network, name, treatment) VALUES ('{address}', 'n', '{treatment}')"
+            "INSERT INTO travel.networks (network, name, treatment) VALUES ('{address}', '{}', '{treatment}')",
+            network_name(address)
         ));
     }
     statements
+}
+
+/// The name of the network that treats an address.
+pub fn network_name(address: IpAddr) -> String {
+    format!("n{address}")
 }
 
 /// The statements that move all addresses of the case, every other one to the other side of the Earth.

@@ -14,14 +14,19 @@ pub struct StoredResults {
 
 const SEPARATOR: &str = " ~ ";
 
+/// The suppressions of rule `v.rule`, numbered in the order in which they were entered.
+const NUMBERED: &str =
+    "SELECT id, row_number() OVER (ORDER BY id) AS number FROM travel.suppressions WHERE rule = v.rule";
+
 impl StoredResults {
     pub fn of(server: &mut Server, rule: &str) -> Result<Self, Failure> {
         let rule = sql::literal(rule);
         let mut lines = server.ask(&format!(
             "SELECT concat_ws(' ', 'verdict', leg_id, entity, from_time, host(from_ip), to_time, host(to_ip), reasons, raised,
-                              distance_km, effective_distance_km, elapsed_seconds, coalesce(velocity_kmh::text, 'NULL'),
+                              ARRAY(SELECT s.number FROM ({NUMBERED}) AS s WHERE s.id = ANY (suppression_ids) ORDER BY 1),
+                              network_names, distance_km, effective_distance_km, elapsed_seconds, coalesce(velocity_kmh::text, 'NULL'),
                               coalesce(from_event_id, 'NULL'), coalesce(to_event_id, 'NULL'))
-             FROM travel.verdicts WHERE rule = {rule}
+             FROM travel.verdicts AS v WHERE rule = {rule}
              UNION ALL
              SELECT concat_ws(' ', 'alert', entity, first_seen, last_seen, leg_count, severity, leg_id,
                               (SELECT array_agg(e ORDER BY e) FROM unnest(evidence) AS e),
@@ -122,7 +127,9 @@ pub fn all_columns(server: &mut Server, rule: &str) -> Result<Vec<String>, Failu
 pub fn query_of_all_columns(rule: &str) -> String {
     let rule = sql::literal(rule);
     format!(
-        "SELECT (to_jsonb(v) - '{{rule,alert_id}}'::text[])::text FROM travel.verdicts AS v WHERE rule = {rule}
+        "SELECT (to_jsonb(v) - '{{rule,alert_id}}'::text[] || jsonb_build_object('suppression_ids',
+                    ARRAY(SELECT s.number FROM ({NUMBERED}) AS s WHERE s.id = ANY (suppression_ids) ORDER BY 1)))::text
+         FROM travel.verdicts AS v WHERE rule = {rule}
          UNION ALL
          SELECT (to_jsonb(a) - '{{id,rule,status,archive_reason,assignee,raised_at,updated_at,archived_at,reopened_at}}'::text[])::text
          FROM travel.alerts AS a WHERE rule = {rule} AND withdrawn_at IS NULL

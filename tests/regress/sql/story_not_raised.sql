@@ -5,7 +5,7 @@ CREATE SCHEMA suppressed;
 SET search_path = suppressed, stories, public;
 CALL stage();
 CREATE VIEW verdicts AS
-SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons
+SELECT rule, user_name AS who, j.at, j.leg, j.alert, j.reasons, v.suppression_ids, v.network_names
 FROM travel.verdicts AS v
 JOIN evaluated AS j USING (rule, entity, to_time)
 ORDER BY rule, who, to_time;
@@ -28,7 +28,7 @@ VALUES
     ('2026-03-09 09:10Z', 'London', 'second'),
     ('2026-03-09 09:00Z', 'London', 'six'), ('2026-03-09 09:10Z', 'Tokyo, IPv6', 'six');
 CALL travel.scan();
-SELECT who, leg, alert, reasons FROM verdicts;
+SELECT who, leg, alert, reasons, network_names FROM verdicts;
 TRUNCATE trail, travel.networks;
 
 -- vpn: a leg that arrives there is not raised, and the next one starts from the location before. ignore: as if the
@@ -49,7 +49,7 @@ VALUES
     ('2026-03-09 10:00Z', 'Tokyo', 'only vpn'),
     ('2026-03-09 10:10Z', 'Singapore', 'only vpn');
 CALL travel.scan();
-SELECT who, at, leg, alert, reasons FROM verdicts WHERE at >= '03-09 10:00';
+SELECT who, at, leg, alert, reasons, network_names FROM verdicts WHERE at >= '03-09 10:00';
 TRUNCATE trail, travel.networks;
 DELETE FROM travel.rules;
 
@@ -136,6 +136,12 @@ BEGIN
     WHERE t.n = suppressed_by.n;
     CALL travel.rescan('quiet', '2026-03-01');
     SELECT v.reasons::text INTO said FROM travel.verdicts AS v WHERE v.rule = 'quiet';
+    -- A verdict names exactly the suppressions that fit.
+    IF EXISTS (SELECT FROM travel.verdicts AS v
+               WHERE v.rule = 'quiet' AND v.suppression_ids IS DISTINCT FROM ARRAY(
+                   SELECT s.id FROM travel.suppressions AS s WHERE 'suppressed' = ANY (v.reasons))) THEN
+        RAISE 'wrong suppression_ids';
+    END IF;
     RETURN said;
 END $$;
 INSERT INTO tries (rule, entity_like, a, b, network, valid_from, valid_until)

@@ -62,8 +62,8 @@ pub struct Location {
 /// The networks that apply to one address at one time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Resolved<'a> {
-    /// The treatment of the first network.
-    pub treatment: Option<Treatment>,
+    /// The first network, which determines the treatment.
+    pub first: Option<&'a NamedNetwork>,
     /// The first network with coordinates.
     pub located: Option<(&'a NamedNetwork, &'a Location)>,
     /// The first network with a hosting provider.
@@ -173,7 +173,7 @@ impl Networks {
         }
         let row = |rank: u32| self.rows.get(rank as usize);
         Resolved {
-            treatment: row(best.first).map(|row| row.treatment),
+            first: row(best.first),
             located: row(best.located).and_then(|row| Some((row, row.location.as_ref()?))),
             hosted: row(best.hosted).and_then(|row| Some((row, row.hosting.as_ref()?))),
         }
@@ -264,8 +264,12 @@ impl NamedNetwork {
 }
 
 impl Resolved<'_> {
+    pub fn treatment(&self) -> Option<Treatment> {
+        self.first.map(|row| row.treatment)
+    }
+
     pub fn is_ignored(&self) -> bool {
-        self.treatment == Some(Treatment::Ignore)
+        self.treatment() == Some(Treatment::Ignore)
     }
 
     /// The place of an address: the facts from GeoIP, replaced by those of the networks.

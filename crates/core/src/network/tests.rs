@@ -116,7 +116,7 @@ fn treatment_place_and_hosting_come_from_the_first_row_that_has_each() {
         treated(hosted(located(row("10.0.0.0/8", "c"), 3.0, None), "aws"), Treatment::Ignore),
     ]);
     let resolved = networks.resolve(ip("10.1.2.3"), None, 0);
-    assert_eq!(resolved.treatment, Some(Treatment::Trusted));
+    assert_eq!(resolved.treatment(), Some(Treatment::Trusted));
     assert_eq!(resolved.located.unwrap().1.coordinates.latitude(), 3.0);
     assert_eq!(&**resolved.hosted.unwrap().1, "azure");
     assert!(!resolved.is_ignored());
@@ -215,7 +215,7 @@ fn plain<'a>(rows: &'a [NamedNetwork], host: IpAddr, asn: Option<i64>, at: i64) 
         (!row.by_hand, Reverse(length), Reverse(row.valid_from), Arc::clone(&row.name))
     });
     Resolved {
-        treatment: fitting.first().map(|row| row.treatment),
+        first: fitting.first().copied(),
         located: fitting.iter().find_map(|row| Some((*row, row.location.as_ref()?))),
         hosted: fitting.iter().find_map(|row| Some((*row, row.hosting.as_ref()?))),
     }
@@ -282,7 +282,7 @@ proptest! {
     #[test]
     fn a_prefix_that_ends_at_the_last_address_covers_it(length in 0..=32_u8) {
         let networks = Networks::new(vec![row(&format!("255.255.255.255/{length}"), "end")]);
-        prop_assert!(networks.resolve(ip("255.255.255.255"), None, 0).treatment.is_some());
-        prop_assert_eq!(networks.resolve(ip("0.0.0.0"), None, 0).treatment.is_some(), length == 0);
+        prop_assert!(networks.resolve(ip("255.255.255.255"), None, 0).treatment().is_some());
+        prop_assert_eq!(networks.resolve(ip("0.0.0.0"), None, 0).treatment().is_some(), length == 0);
     }
 }

@@ -8,6 +8,8 @@ use std::sync::Arc;
 /// A row that an analyst entered, or that was entered when an alert was archived as expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnalystRow {
+    /// The key of its row in the table of places or of transitions.
+    pub id: i64,
     pub baseline_entity: Arc<str>,
     pub known: KnownItem,
     pub valid_from: Micros,
@@ -38,6 +40,8 @@ struct OfEntity {
 /// takes the time of the alert's last leg, and must not cover that leg.
 #[derive(Clone, Copy, Debug)]
 struct Validity {
+    /// The row that is valid.
+    id: i64,
     from: Micros,
     until: Option<Micros>,
 }
@@ -53,19 +57,39 @@ impl Overlay {
                     of_entity.transitions.entry(transition.under(learn)).or_default()
                 }
             };
-            validities.push(Validity { from: row.valid_from, until: row.valid_until });
+            validities.push(Validity { id: row.id, from: row.valid_from, until: row.valid_until });
         }
         overlay
     }
 
     /// Returns whether a row makes this place known at this time.
     pub fn knows(&self, baseline_entity: &str, place: &PlaceKey, at: Micros) -> bool {
-        self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.places.get(place), at))
+        self.place_rows(baseline_entity, place, at).next().is_some()
+    }
+
+    /// The ids of the rows that make this place known at this time.
+    pub fn place_rows(
+        &self,
+        baseline_entity: &str,
+        place: &PlaceKey,
+        at: Micros,
+    ) -> impl Iterator<Item = i64> {
+        in_force(self.of.get(baseline_entity).and_then(|rows| rows.places.get(place)), at)
     }
 
     /// Returns whether a row makes this transition known at this time.
     pub fn knows_transition(&self, baseline_entity: &str, transition: &Transition, at: Micros) -> bool {
-        self.of.get(baseline_entity).is_some_and(|rows| in_force(rows.transitions.get(transition), at))
+        self.transition_rows(baseline_entity, transition, at).next().is_some()
+    }
+
+    /// The ids of the rows that make this transition known at this time.
+    pub fn transition_rows(
+        &self,
+        baseline_entity: &str,
+        transition: &Transition,
+        at: Micros,
+    ) -> impl Iterator<Item = i64> {
+        in_force(self.of.get(baseline_entity).and_then(|rows| rows.transitions.get(transition)), at)
     }
 
     /// Returns whether a row makes any place of this country known at this time.
@@ -74,13 +98,15 @@ impl Overlay {
         rows.places
             .range(PlaceKey::first_of(country_code.clone())..)
             .take_while(|(place, _)| place.country_code == *country_code)
-            .any(|(_, validities)| in_force(Some(validities), at))
+            .any(|(_, validities)| in_force(Some(validities), at).next().is_some())
     }
 }
 
-fn in_force(validities: Option<&Vec<Validity>>, at: Micros) -> bool {
+/// The ids of the rows that are in force at this time.
+fn in_force(validities: Option<&Vec<Validity>>, at: Micros) -> impl Iterator<Item = i64> {
     validities
         .into_iter()
         .flatten()
-        .any(|validity| validity.from < at && validity.until.is_none_or(|until| at < until))
+        .filter(move |validity| validity.from < at && validity.until.is_none_or(|until| at < until))
+        .map(|validity| validity.id)
 }

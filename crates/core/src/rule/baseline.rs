@@ -143,6 +143,11 @@ impl BaselineState {
         self.places.get(place).is_some_and(|record| record.is_known(rule, at))
     }
 
+    /// The record of a place at this time, unless the place is forgotten by then.
+    pub fn record(&self, rule: &Rule, place: &PlaceKey, at: Micros) -> Option<PlaceRecord> {
+        self.places.get(place).copied().filter(|record| !record.is_forgotten(rule, at))
+    }
+
     pub fn knows_country(&self, rule: &Rule, country_code: &Arc<str>, at: Micros) -> bool {
         self.places
             .range(PlaceKey::first_of(country_code.clone())..)
@@ -178,7 +183,7 @@ impl BaselineState {
         match rule.learn {
             Learn::Encountered => {
                 let before = self.places.get(&place).map(|record| record.state);
-                self.record(place, before.unwrap_or(PlaceState::Known { since: event.time }), stop);
+                self.note(place, before.unwrap_or(PlaceState::Known { since: event.time }), stop);
             }
             // An anonymizer is where its operator is, not where the user is, so the baseline does not learn from it.
             Learn::Proven if event.anonymizer.is_some() => {}
@@ -242,7 +247,7 @@ impl BaselineState {
         };
         let known = matches!(state, PlaceState::Known { .. });
         let on_trial = matches!(state, PlaceState::Trial { .. });
-        self.record(place.clone(), state, stop);
+        self.note(place.clone(), state, stop);
         if known || overlaid {
             self.contest_those_before(rule, stop);
             self.anchor = Some(stop);
@@ -275,7 +280,7 @@ impl BaselineState {
         }
     }
 
-    fn record(&mut self, place: PlaceKey, state: PlaceState, stop: Stop<()>) {
+    fn note(&mut self, place: PlaceKey, state: PlaceState, stop: Stop<()>) {
         let record =
             self.places.entry(place).or_insert(PlaceRecord { state, first_seen: stop.time_us, last: stop });
         record.state = state;

@@ -7,6 +7,7 @@ use super::checkpoint::{self, Checkpoint};
 use super::event::{EvaluatedEvent, in_order};
 use super::incident::{Grouping, Incident, OtherEdition};
 use super::journey::EntityJourney;
+use super::knowledge::KnownBefore;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
 use super::settled_verdicts::SettledByEntity;
@@ -221,6 +222,23 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         for event in events {
             self.step(event);
         }
+    }
+
+    /// The knowledge about the baseline entity of an event that comes next, before [`Self::step`] evaluates it. `None`:
+    /// it has none, or the rule has no baseline.
+    pub fn known_before(&self, event: &EvaluatedEvent) -> Option<KnownBefore> {
+        let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
+        Some(self.policy.knowledge(event, state)?.explained(self.last_ordinary(&event.entity), event))
+    }
+
+    /// The last ordinary event of an entity, from which its next leg starts.
+    pub fn last_ordinary(&self, entity: &Arc<str>) -> Option<&'a EvaluatedEvent> {
+        self.entities.get(entity).and_then(|run| run.journey.last())
+    }
+
+    /// The verdict that was given last.
+    pub fn newest_verdict(&self) -> Option<&Verdict<'a>> {
+        self.evaluation.verdicts.last()
     }
 
     /// Evaluates the next event. Events must come in the order of all events, each once.

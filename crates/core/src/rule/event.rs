@@ -65,6 +65,11 @@ pub struct EventDetails {
     pub as_organization: Option<Arc<str>>,
     /// The provider of the machines behind the address.
     pub hosting: Option<Arc<str>>,
+    /// The named network that decides the treatment of the address, and the one that names its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Arc<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosting_network: Option<Arc<str>>,
 }
 
 /// How the events from the addresses of a named network are treated.

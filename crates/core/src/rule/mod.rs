@@ -83,6 +83,7 @@
 //! | [`journey`] | the legs of an entity |
 //! | [`baseline`] | the learned locations of a baseline entity |
 //! | [`analyst_row`] | the locations that analysts entered |
+//! | [`knowledge`] | what is known of a baseline entity just before an event |
 //! | [`suppression`] | what analysts silenced |
 //! | [`verdict`] | raised, or every reason why not |
 //! | [`evidence`] | what speaks for or against an alert |
@@ -104,6 +105,7 @@ pub mod event;
 pub mod evidence;
 pub mod incident;
 pub mod journey;
+pub mod knowledge;
 pub mod place_key;
 pub mod relocate;
 pub mod settings;
@@ -125,6 +127,7 @@ pub use evaluate::{
 pub use event::{EvaluatedEvent, EventDetails, Treatment};
 pub use evidence::Evidence;
 pub use incident::{Crossings, DecidedLeg, Grouping, Incident, OtherEdition};
+pub use knowledge::{KnownBefore, KnownPlace};
 pub use place_key::{PlaceKey, Transition};
 pub use relocate::CurrentLocation;
 pub use settings::{Learn, Micros, NetworkAttributes, Rule, Severity};

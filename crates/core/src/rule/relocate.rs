@@ -34,6 +34,9 @@ pub struct CurrentLocation {
     pub asn: Option<i64>,
     pub as_organization: Option<Arc<str>>,
     pub treatment: Option<Treatment>,
+    /// The named networks that say the treatment and whose machines they are.
+    pub network: Option<Arc<str>>,
+    pub hosting_network: Option<Arc<str>>,
 }
 
 impl CurrentLocation {
@@ -74,6 +77,8 @@ impl EvaluatedEvent {
         event.details.country = location.country;
         event.details.as_organization = location.as_organization;
         event.details.hosting = location.hosting;
+        event.details.network = location.network;
+        event.details.hosting_network = location.hosting_network;
         event
     }
 }

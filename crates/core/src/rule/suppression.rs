@@ -9,6 +9,8 @@ use ipnet::IpNet;
 /// and those of all rules.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Suppression {
+    /// The key of its row. Verdicts name the suppressions that fit.
+    pub id: i64,
     /// A pattern as SQL's LIKE takes it.
     pub entity_like: Option<String>,
     /// The countries of the two ends, in either order. A single country matches if either end is there.

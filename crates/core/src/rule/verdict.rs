@@ -39,6 +39,10 @@ pub struct Verdict<'a> {
     pub measure: Measure,
     /// Every reason that applies. The leg is raised if there is none.
     pub reasons: BTreeSet<Reason>,
+    /// The ids of the suppressions that fit, in ascending order.
+    pub suppressions: Vec<i64>,
+    /// The named networks that gave a reason.
+    pub networks: BTreeSet<Arc<str>>,
     /// The evidence that the leg contributes to its alert, if it is raised.
     pub evidence: BTreeSet<Evidence>,
     /// Whether the leg has a network attribute that the rule downgrades.
@@ -55,17 +59,6 @@ pub struct Policy<'r> {
     pub rule: &'r Rule,
     pub analysts: &'r Overlay,
     pub suppressions: &'r [Suppression],
-}
-
-/// The knowledge about the baseline entity of a leg just before the leg arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Knowledge<'k> {
-    rule: &'k Rule,
-    analysts: &'k Overlay,
-    baseline_entity: &'k str,
-    /// `None`: no event of the baseline entity was evaluated before.
-    state: Option<&'k BaselineState>,
-    at: Micros,
 }
 
 impl Verdict<'_> {
@@ -116,6 +109,9 @@ impl Policy<'_> {
         let known_place = to_known && (from_known || self.rule.learn == Learn::Encountered);
         let transition = places.0.zip(places.1).map(|(from, to)| Transition { from, to });
 
+        let fitting = self.suppressions.iter().filter(|suppression| suppression.fits(&leg));
+        let mut suppressions: Vec<i64> = fitting.map(|suppression| suppression.id).collect();
+        suppressions.sort_unstable();
         let mut reasons = self.reasons_of_addresses(&leg, class);
         let applies = [
             (self.rule.raise_from.is_some_and(|raise_from| to.time < raise_from), Reason::BeforeRaiseFrom),
@@ -125,7 +121,7 @@ impl Policy<'_> {
                 knowledge.zip(transition).is_some_and(|(knowledge, t)| knowledge.transition(&t)),
                 Reason::KnownTransition,
             ),
-            (self.suppressions.iter().any(|suppression| suppression.fits(&leg)), Reason::Suppressed),
+            (!suppressions.is_empty(), Reason::Suppressed),
         ];
         reasons.extend(applies.into_iter().filter(|(applies, _)| *applies).map(|(_, reason)| reason));
 
@@ -138,19 +134,12 @@ impl Policy<'_> {
             downgraded: attributes(&leg).meet(self.rule.downgraded),
             leg,
             measure,
+            networks: networks_behind(&reasons, from, to),
             reasons,
+            suppressions,
             from_known,
             to_known,
         }
-    }
-
-    fn knowledge<'k>(
-        &'k self,
-        to: &'k EvaluatedEvent,
-        state: Option<&'k BaselineState>,
-    ) -> Option<Knowledge<'k>> {
-        let baseline_entity = to.baseline_entity.as_deref().filter(|_| self.rule.baseline)?;
-        Some(Knowledge { rule: self.rule, analysts: self.analysts, baseline_entity, state, at: to.time })
     }
 
     fn reasons_of_addresses(&self, leg: &Leg<&EvaluatedEvent>, class: &AddressClass) -> BTreeSet<Reason> {
@@ -172,23 +161,17 @@ impl Policy<'_> {
     }
 }
 
-impl Knowledge<'_> {
-    fn is_learning(self) -> bool {
-        self.state.is_none_or(|state| state.is_learning(self.rule, self.at))
-    }
-
-    fn place(self, place: &PlaceKey) -> bool {
-        self.state.is_some_and(|state| state.knows(self.rule, place, self.at))
-            || self.analysts.knows(self.baseline_entity, place, self.at)
-    }
-
-    fn transition(self, transition: &Transition) -> bool {
-        self.state.is_some_and(|state| state.has_traveled(self.rule, transition, self.at))
-            || self.analysts.knows_transition(self.baseline_entity, transition, self.at)
-    }
-
-    fn country(self, country_code: &Arc<str>) -> bool {
-        self.state.is_some_and(|state| state.knows_country(self.rule, country_code, self.at))
-            || self.analysts.knows_country(self.baseline_entity, country_code, self.at)
-    }
+/// The names of the networks that gave these reasons for the leg between two events.
+fn networks_behind(
+    reasons: &BTreeSet<Reason>,
+    from: &EvaluatedEvent,
+    to: &EvaluatedEvent,
+) -> BTreeSet<Arc<str>> {
+    let named = reasons.iter().flat_map(|reason| match reason {
+        Reason::Vpn => [&to.details.network, &None],
+        Reason::TrustedNetwork => [&from.details.network, &to.details.network],
+        Reason::Hosting => [&to.details.hosting_network, &None],
+        _ => [&None, &None],
+    });
+    named.flatten().cloned().collect()
 }

@@ -35,7 +35,11 @@ pub fn cases() -> impl Strategy<Value = Case> {
             (0..).zip(addresses).map(|(number, address)| Address { number, ..address }).collect();
         let events = vec(event(addresses.clone(), days, stride), 1..120);
         (Just(rule), events, vec(analyst_row(last), 0..4), vec(suppression(last), 0..3), any::<bool>())
-            .prop_map(move |(mut rule, events, analysts, suppressions, late)| {
+            .prop_map(move |(mut rule, events, analysts, mut suppressions, late)| {
+                // In no order, as the rows of a table are.
+                for (id, suppression) in (1..).zip(suppressions.iter_mut().rev()) {
+                    suppression.id = id;
+                }
                 rule.raise_from = late.then_some(last / 5);
                 Case { rule, events, analysts, suppressions }
             })
@@ -189,6 +193,12 @@ fn event(addresses: Vec<Address>, days: i64, stride: i64) -> impl Strategy<Value
                 outcome: text(&format!("{person}{more}")),
                 identity_type: text(if more == 0 { "Root" } else { "IAMUser" }),
                 mfa_used: [None, Some(false), Some(false), Some(true)][usize::from(more)],
+                details: EventDetails {
+                    network: address.treatment.and_then(|_| text(&format!("network {number}"))),
+                    hosting_network: text("hosting network")
+                        .filter(|_| address.hosting && number.is_multiple_of(2)),
+                    ..EventDetails::default()
+                },
                 ..event_from(time, address.spot, &ip)
             }
         },
@@ -207,6 +217,7 @@ fn analyst_row(last: Micros) -> impl Strategy<Value = AnalystRow> {
     let hours = last / HOUR;
     (select(BASELINES.to_vec()), known, 0..hours, prop::option::of(0..hours)).prop_map(
         |(whose, known, from, until)| AnalystRow {
+            id: 0,
             baseline_entity: whose.into(),
             known,
             valid_from: from * HOUR,
@@ -235,6 +246,8 @@ fn suppression(last: Micros) -> impl Strategy<Value = Suppression> {
         prop::option::of(0..hours),
     )
         .prop_map(|(pattern, a, b, network, from, until)| Suppression {
+            // The case numbers them.
+            id: 0,
             entity_like: pattern.map(Into::into),
             country_code_a: a.map(Into::into),
             country_code_b: b.map(Into::into),

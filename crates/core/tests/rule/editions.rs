@@ -28,6 +28,8 @@ fn location(event: &EvaluatedEvent) -> CurrentLocation {
         asn: event.asn,
         as_organization: None,
         treatment: event.treatment,
+        network: event.details.network.clone(),
+        hosting_network: event.details.hosting_network.clone(),
     }
 }
 

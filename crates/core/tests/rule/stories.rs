@@ -77,6 +77,7 @@ fn the_default_rule() {
             let place = end.event.place(rule.learn).unwrap();
             if !known && entered.iter().all(|row| row.known != KnownItem::Place(place.clone())) {
                 entered.push(AnalystRow {
+                    id: 0,
                     baseline_entity: "alice".into(),
                     known: KnownItem::Place(place),
                     valid_from: first.incidents[0].last_seen,

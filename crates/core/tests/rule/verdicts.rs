@@ -81,6 +81,45 @@ fn no_attribute_applies_to_a_leg_that_touches_tor_but_named_networks_do() {
     assert_eq!(on(&rule, trust(tor(home())), trust(there())), ["trusted_network"]);
 }
 
+#[test]
+fn a_verdict_names_the_networks_that_gave_its_reasons() {
+    let ignores_hosting = NetworkAttributes { hosting: true, ..NetworkAttributes::default() };
+    let rule = Rule { ignored: ignores_hosting, ..plain() };
+    let named = |treatment, network: &str, event: EvaluatedEvent| EvaluatedEvent {
+        treatment: Some(treatment),
+        details: EventDetails { network: text(network), ..event.details },
+        ..event
+    };
+    let hosted = |event: EvaluatedEvent| EvaluatedEvent {
+        hosting: true,
+        details: EventDetails { hosting_network: text("machines"), ..event.details },
+        ..event
+    };
+    let networks = |from, to| -> Vec<String> {
+        let events = [from, to];
+        let evaluation = evaluate(&rule, &events, &[], &[]);
+        evaluation.verdicts[0].networks.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(networks(home(), named(Treatment::Vpn, "vpn", there())), ["vpn"]);
+    let office = |event| named(Treatment::Trusted, "office", event);
+    assert_eq!(networks(office(home()), named(Treatment::Trusted, "plant", there())), ["office", "plant"]);
+    assert_eq!(networks(office(home()), office(there())), ["office"]);
+    assert_eq!(networks(office(home()), there()), [""; 0], "one trusted end is no reason");
+    assert_eq!(networks(named(Treatment::Place, "place", home()), hosted(there())), ["machines"]);
+    assert_eq!(networks(home(), hosted(named(Treatment::Vpn, "vpn", there()))), ["machines", "vpn"]);
+}
+
+#[test]
+fn a_verdict_names_every_suppression_that_fits() {
+    let like =
+        |id, pattern: &str| Suppression { id, entity_like: Some(pattern.into()), ..Suppression::default() };
+    let suppressions = [like(7, "k%"), like(2, "other"), like(3, "%y")];
+    let events = [home(), there()];
+    let evaluation = evaluate(&plain(), &events, &[], &suppressions);
+    assert_eq!(evaluation.verdicts[0].suppressions, [3, 7]);
+    assert!(evaluate(&plain(), &events, &[], &[]).verdicts[0].suppressions.is_empty());
+}
+
 fn suppressed(suppression: Suppression) -> bool {
     let verdicts = reasons_with(&plain(), &[home(), there()], &[], &[suppression]);
     verdicts[0].1 == ["suppressed"]

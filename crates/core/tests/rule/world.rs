@@ -144,6 +144,7 @@ pub fn state_with(
 
 pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) -> AnalystRow {
     AnalystRow {
+        id: 0,
         baseline_entity: "alice".into(),
         known: KnownItem::Place(place(spot)),
         valid_from,
@@ -153,6 +154,7 @@ pub fn known_place(spot: Spot, valid_from: Micros, valid_until: Option<Micros>) 
 
 pub fn known_transition(from: Spot, to: Spot, valid_from: Micros) -> AnalystRow {
     AnalystRow {
+        id: 0,
         baseline_entity: "alice".into(),
         known: KnownItem::Transition(Transition { from: place(from), to: place(to) }),
         valid_from,

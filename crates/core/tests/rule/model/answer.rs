@@ -27,6 +27,8 @@ pub fn in_words(evaluation: &travel_core::rule::Evaluation) -> Answer {
                 from: ends[v.leg_id.as_str()].0,
                 to: ends[v.leg_id.as_str()].1,
                 reasons: v.reasons.iter().map(|reason| reason.into_str()).collect(),
+                suppressions: v.suppressions.clone(),
+                networks: v.networks.iter().map(ToString::to_string).collect(),
                 evidence: v.evidence.iter().map(|evidence| evidence.into_str()).collect(),
                 downgraded: v.downgraded,
                 from_known: v.from_known,

@@ -35,6 +35,8 @@ pub struct ModelVerdict {
     pub from: (Micros, Site),
     pub to: (Micros, Site),
     pub reasons: Vec<&'static str>,
+    pub suppressions: Vec<i64>,
+    pub networks: BTreeSet<String>,
     pub evidence: BTreeSet<&'static str>,
     pub downgraded: bool,
     pub from_known: bool,

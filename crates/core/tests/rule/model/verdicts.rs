@@ -57,9 +57,18 @@ impl Model<'_> {
         if self.rule.ignored.same_asn && one_as && !tor {
             reasons.push("same_asn");
         }
-        if self.suppressions.iter().any(|suppression| fits(suppression, a, b)) {
+        let mut suppressions: Vec<i64> =
+            self.suppressions.iter().filter(|row| fits(row, a, b)).map(|row| row.id).collect();
+        suppressions.sort_unstable();
+        if !suppressions.is_empty() {
             reasons.push("suppressed");
         }
+        let networks = [
+            ("vpn", &b.details.network),
+            ("trusted_network", &a.details.network),
+            ("trusted_network", &b.details.network),
+            ("hosting", &b.details.hosting_network),
+        ];
 
         let hosts = usize::from(a.hosting) + usize::from(b.hosting);
         let carrier = a.carrier.is_some() || b.carrier.is_some();
@@ -89,7 +98,13 @@ impl Model<'_> {
             entity: b.entity.to_string(),
             from: (a.time, a.site),
             to: (b.time, b.site),
+            networks: networks
+                .into_iter()
+                .filter(|(reason, _)| reasons.contains(reason))
+                .filter_map(|(_, name)| name.as_deref().map(str::to_owned))
+                .collect(),
             reasons,
+            suppressions,
             evidence: evidence.into_iter().filter(|(_, details)| *details).map(|(name, _)| name).collect(),
             downgraded: !tor
                 && ((downgraded.anonymizer && (a.anonymizer.is_some() || b.anonymizer.is_some()))

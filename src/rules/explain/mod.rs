@@ -1,0 +1,240 @@
+//! `travel.explain` and `travel.explain_alert`: every event of an entity with the leg that arrives at it, what the
+//! baseline knew at that moment, and the verdict in words. Nothing is stored.
+//!
+//! The events are evaluated as a scan evaluates late ones (see [`reevaluation`](super::reevaluation)): from the newest
+//! checkpoints before the range, with the events of all members that they depend on. A verdict that a scan gave stands,
+//! whatever the evaluation says now, so it is shown as it is stored.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | the arguments, and the two streams of events that are joined in order of time |
+//! | [`evaluation`] | the evaluated events of the entity, each with its leg and what was known before it |
+//! | [`entity_rows`] | the rows of the entity in the source, evaluated or not |
+//! | [`unread`] | which of these rows no scan has read yet |
+//! | [`stored`] | the verdicts that scans gave |
+//! | [`named_rows`] | the rows that causes name: suppressions, and entries of analysts |
+//! | [`words`] | causes and explanations |
+//! | [`output`] | the rows of the result |
+
+mod entity_rows;
+mod evaluation;
+mod named_rows;
+mod output;
+mod stored;
+mod unread;
+mod words;
+
+use super::analyst_rows;
+use super::checkpoints::MemberKind;
+use super::definition::Definition;
+use super::reader::Reader;
+use super::reevaluation::Reevaluation;
+use super::source_queries::SourceQueries;
+use crate::pg::errors::{RuleError, SourceError, TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::Scratch;
+use crate::pg::report::Report;
+use crate::pg::role::{Role, with_rights_of};
+use crate::pg::spi::{self, Argument, Cursor};
+use crate::pg::srf::RowSet;
+use crate::pg::time::{just_before, utc};
+use crate::pg::{settings, time};
+use entity_rows::EntityRows;
+use evaluation::EntityEvaluation;
+use named_rows::NamedRows;
+use output::Output;
+use pgrx::pg_sys;
+use std::sync::Arc;
+use stored::StoredVerdicts;
+use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros, Overlay, Policy};
+use unread::Unread;
+
+pg_function!(travel_explain, pg_finfo_travel_explain, explain);
+pg_function!(travel_explain_alert, pg_finfo_travel_explain_alert, explain_alert);
+
+/// What is explained: the events of an entity in a range of time. `None`: the range is open.
+struct Wanted {
+    rule: String,
+    entity: Arc<str>,
+    since: Option<Micros>,
+    until: Option<Micros>,
+}
+
+/// `(rule, entity, since, until) -> rows`
+fn explain(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rule = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
+    let entity = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "entity" })?;
+    let (since, until) = range(call.timestamp(2), call.timestamp(3))?;
+    let wanted = Wanted { rule: rule.to_owned(), entity: entity.into(), since, until };
+    let rows = RowSet::begin(call)?;
+    let rows = spi::connected(|| wanted.explain(rows))?;
+    Ok(rows.finish(call))
+}
+
+/// `(id) -> rows`: the events of an alert's entity, from the start of its first leg to the end of its last leg.
+fn explain_alert(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "id" })?.value() as i64;
+    let rows = RowSet::begin(call)?;
+    let rows = spi::connected(|| Wanted::of_alert(id)?.explain(rows))?;
+    Ok(rows.finish(call))
+}
+
+/// The range of time, as in `travel.detect`.
+fn range(
+    since: Option<Micros>,
+    until: Option<Micros>,
+) -> Result<(Option<Micros>, Option<Micros>), TravelError> {
+    let (since, until) = (since.filter(|time| *time != i64::MIN), until.filter(|time| *time != i64::MAX));
+    let is_empty = since == Some(i64::MAX)
+        || until == Some(i64::MIN)
+        || since.zip(until).is_some_and(|(since, until)| since >= until);
+    if is_empty {
+        let text = |bound: Option<Micros>| bound.map_or_else(|| "open".to_owned(), utc);
+        return Err(SourceError::EmptyRange { since: text(since), until: text(until) }.into());
+    }
+    Ok((since, until))
+}
+
+impl Wanted {
+    fn of_alert(id: i64) -> Result<Self, TravelError> {
+        let rows = spi::select(
+            "SELECT a.rule, a.entity, a.last_seen,
+                    least(a.from_time, (SELECT pg_catalog.min(v.from_time) FROM travel.verdicts AS v
+                                        WHERE v.alert_id = a.id)) AS first_start
+             FROM travel.alerts AS a
+             WHERE a.id = $1",
+            &[Argument::bigint(id)],
+        );
+        spi::columns!(rows => rule, entity, last_seen, first_start);
+        let Some(row) = rows.first() else { return Err(RuleError::AlertNotFound { id }.into()) };
+        Ok(Self {
+            rule: row.string(rule)?.unwrap_or_default(),
+            entity: row.shared_text(entity)?.unwrap_or_else(|| Arc::from("")),
+            since: row.i64(first_start),
+            until: row.i64(last_seen).map(time::just_after),
+        })
+    }
+
+    fn explain(&self, mut rows: RowSet) -> Result<RowSet, TravelError> {
+        let definition = Definition::load(&self.rule)?;
+        let owner = definition.owner()?;
+        let mut queries = with_rights_of(owner, || {
+            let arguments = definition.arguments()?;
+            SourceQueries::of(&definition, &arguments)
+        })?;
+        queries.until = self.until;
+        let mut reader = Reader::new(queries.location_type)?;
+        let rule = definition.settings()?;
+        let after = self.since.map_or(Micros::MIN, just_before);
+        let mut members = Reevaluation::under(reader.edition());
+        members.add(Some(&self.entity), None, after, true);
+        members.complete(&self.rule, &queries, owner)?;
+        let baseline_entities: Vec<&str> = members
+            .members()
+            .filter(|(of, _)| of.kind == MemberKind::Baseline)
+            .map(|(of, _)| &*of.name)
+            .collect();
+        let analysts = analyst_rows::load(&self.rule, &baseline_entities)?;
+        let suppressions = analyst_rows::suppressions(&self.rule)?;
+        let analysts = Overlay::new(&analysts, rule.learn);
+        let named = NamedRows::load(&self.rule, &baseline_entities)?;
+        let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &suppressions };
+        let evaluated_until = members
+            .members()
+            .find(|(of, _)| of.kind == MemberKind::Entity && of.name == self.entity)
+            .and_then(|(of, _)| of.checkpoints.evaluated_until());
+        let unread = Unread::load(&self.rule, &queries, evaluated_until)?;
+        let states = members.states(&self.rule, &rule, |site, time| reader.current_location(site, time))?;
+        let mut evaluation = EntityEvaluation::new(policy, states, self);
+        let mut entity_rows = EntityRows::open(self, &queries, owner, &unread);
+        let mut output = Output {
+            rule: &rule,
+            stored: StoredVerdicts::load(self)?,
+            named: &named,
+            pruned_before: unread.pruned_before,
+            count: 0,
+            scratch: Scratch::new(c"travel: a row of an explanation", 8 << 10),
+        };
+
+        let portion = settings::scan_batch().div_ceil(10);
+        let mut history = History::open(&queries, &members, owner);
+        let mut events: Vec<EvaluatedEvent> = Vec::new();
+        while history.read(portion, &mut reader, &mut events)? {
+            // No portion ends between two events of the same time.
+            let Some(last) = events.last().map(|event| event.time) else { continue };
+            let rest = events.split_off(events.partition_point(|event| event.time < last));
+            evaluation.run(&events);
+            events = rest;
+            output.write(entity_rows.before(last, portion, &mut reader)?, &mut evaluation, last, &mut rows);
+        }
+        evaluation.run(&events);
+        let end = Micros::MAX;
+        output.write(entity_rows.before(end, portion, &mut reader)?, &mut evaluation, end, &mut rows);
+        if output.count == 0 {
+            self.report_nothing(&queries);
+        }
+        Ok(rows)
+    }
+
+    /// Says that there was nothing to explain.
+    fn report_nothing(&self, queries: &SourceQueries) {
+        let in_range = if self.since.is_some() || self.until.is_some() { " in the time range" } else { "" };
+        Report::notice(format!(
+            "\"{}\" has no events of entity \"{}\"{in_range}",
+            queries.source, self.entity
+        ))
+        .hint(
+            "Write the entity as the column entity of travel.verdicts and travel.alerts does. The comparison is \
+             case-sensitive.",
+        )
+        .send();
+    }
+}
+
+/// The events of all members, in order of time.
+struct History<'q> {
+    queries: &'q SourceQueries,
+    owner: Role,
+    cursor: Option<Cursor>,
+}
+
+impl<'q> History<'q> {
+    fn open(queries: &'q SourceQueries, members: &Reevaluation, owner: Role) -> Self {
+        let (query, arguments) = (queries.histories(), members.history_arguments());
+        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments)));
+        Self { queries, owner, cursor: Some(cursor) }
+    }
+
+    /// Reads the next rows and adds those that are located. Returns whether there were any rows.
+    fn read(
+        &mut self,
+        count: usize,
+        reader: &mut Reader,
+        events: &mut Vec<EvaluatedEvent>,
+    ) -> Result<bool, TravelError> {
+        use super::reader::Read;
+        let Some(cursor) = &mut self.cursor else { return Ok(false) };
+        let rows = with_rights_of(self.owner, || self.queries.look_up(|| cursor.fetch(count)));
+        for row in 0..rows.len {
+            if let Read::Located(event) = reader.read(&rows, row)? {
+                events.push(*event);
+            }
+            pgrx::check_for_interrupts!();
+        }
+        if rows.is_empty()
+            && let Some(cursor) = self.cursor.take()
+        {
+            cursor.close();
+        }
+        Ok(!rows.is_empty())
+    }
+}
+
+impl Wanted {
+    fn contains(&self, time: Micros) -> bool {
+        self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
+    }
+}
+
+/// The states from which the evaluation starts.
+type States = EvaluationState;
