@@ -25,7 +25,8 @@ pgrx::extension_sql_file!("../sql/85_alerts.sql", name = "alerts", requires = ["
 pgrx::extension_sql_file!("../sql/86_scan.sql", name = "scan", requires = ["alerts"]);
 pgrx::extension_sql_file!("../sql/87_explain.sql", name = "explain", requires = ["scan"]);
 pgrx::extension_sql_file!("../sql/87_status.sql", name = "status", requires = ["explain"]);
-pgrx::extension_sql_file!("../sql/88_guards.sql", name = "guards", requires = ["status"]);
+pgrx::extension_sql_file!("../sql/87_investigate.sql", name = "investigate", requires = ["status"]);
+pgrx::extension_sql_file!("../sql/88_guards.sql", name = "guards", requires = ["investigate"]);
 // The last file grants privileges on the objects of all files before it.
 pgrx::extension_sql_file!("../sql/89_roles.sql", name = "roles", requires = ["guards"]);
 

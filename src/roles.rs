@@ -34,7 +34,20 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.status",
         ],
     ),
-    (0, "EXECUTE", Kind::Routine, &["travel.assert_healthy", "travel.explain", "travel.explain_alert"]),
+    (
+        0,
+        "EXECUTE",
+        Kind::Routine,
+        &[
+            "travel.assert_healthy",
+            "travel.explain",
+            "travel.explain_alert",
+            "travel.alert_events",
+            "travel.activity_after",
+            "travel.containment",
+            "travel.report",
+        ],
+    ),
     (1, "UPDATE (status, archive_reason, assignee)", Kind::Table, &["travel.alerts"]),
     (
         1,

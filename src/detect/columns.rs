@@ -60,6 +60,16 @@ struct Record {
     is_document: bool,
 }
 
+/// How a query for records applies the caller's condition: as a filter, or as a column that says whether a row
+/// satisfies it.
+struct RowCondition {
+    filter: String,
+    column: Option<String>,
+}
+
+/// The name of that column.
+const SATISFIES: &str = "travel_satisfies";
+
 /// A column as SQL with its type.
 ///
 /// Any operation on the value, such as a conversion or a comparison, runs functions of its type. The functions of a
@@ -278,6 +288,31 @@ impl<'a> StandardColumns<'a> {
         entity: &[String],
         lent: &[Lent],
     ) -> (String, Option<String>) {
+        let filter =
+            condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
+        self.clause_with(condition, entity, lent, &RowCondition { filter, column: None })
+    }
+
+    /// The FROM clause for all rows, whether they satisfy the condition or not, and the condition as SQL over it.
+    pub fn clause_over_all_rows(
+        &self,
+        condition: Option<&str>,
+        entity: &[String],
+        lent: &[Lent],
+    ) -> (String, Option<String>) {
+        let column = condition.map(|text| format!("(\n        {text}\n        ) AS {SATISFIES}"));
+        let kept = RowCondition { filter: String::new(), column };
+        let (from, left) = self.clause_with(condition, entity, lent, &kept);
+        (from, left.or_else(|| condition.map(|_| format!("s.{SATISFIES}"))))
+    }
+
+    fn clause_with(
+        &self,
+        condition: Option<&str>,
+        entity: &[String],
+        lent: &[Lent],
+        row_condition: &RowCondition,
+    ) -> (String, Option<String>) {
         let Some(record) = &self.record else {
             return (
                 self.source_with(lent),
@@ -290,13 +325,11 @@ impl<'a> StandardColumns<'a> {
                 own.push(part);
             }
         }
-        let condition =
-            condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
         let rows = match (lent, record.is_document) {
-            ([], false) => self.records(record, &own, &condition),
-            ([], true) => self.records_in_documents(record, &own, &condition),
+            ([], false) => self.records(record, &own, row_condition),
+            ([], true) => self.records_in_documents(record, &own, row_condition),
             _ => {
-                return (self.parsed_before_condition(record, &own, &condition, lent), None);
+                return (self.parsed_before_condition(record, &own, row_condition, lent), None);
             }
         };
         (
@@ -306,19 +339,21 @@ impl<'a> StandardColumns<'a> {
     }
 
     /// A query for the record of each row, with the given columns and those of the entity.
-    fn records(&self, record: &Record, own: &[&String], condition: &str) -> String {
+    fn records(&self, record: &Record, own: &[&String], condition: &RowCondition) -> String {
         let mut select = vec![format!("{} AS record", record.sql)];
         select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
         select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
-        format!("SELECT {}\n        FROM {} AS s{condition}", select.join(", "), self.source.name)
+        select.extend(condition.column.clone());
+        format!("SELECT {}\n        FROM {} AS s{}", select.join(", "), self.source.name, condition.filter)
     }
 
     /// A query for the records of each row's document. A document without records is a row without a record.
-    fn records_in_documents(&self, record: &Record, own: &[&String], condition: &str) -> String {
+    fn records_in_documents(&self, record: &Record, own: &[&String], condition: &RowCondition) -> String {
         let mut select = vec!["d.record".to_owned()];
         select.extend(self.given.iter().map(|(key, _)| format!("s.{key}")));
         select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
+        select.extend(condition.column.as_ref().map(|_| format!("s.{SATISFIES}")));
         format!(
             "SELECT {}\n        FROM (\n            {}\n        ) AS s\n        \
              LEFT JOIN LATERAL travel_internal.each_record(s.record) AS d (record) ON true",
@@ -333,7 +368,7 @@ impl<'a> StandardColumns<'a> {
         &self,
         record: &Record,
         own: &[&String],
-        condition: &str,
+        condition: &RowCondition,
         lent: &[Lent],
     ) -> String {
         let mut select = vec!["s.travel_record AS record".to_owned()];
@@ -343,11 +378,13 @@ impl<'a> StandardColumns<'a> {
         select.extend(self.given.iter().map(|(key, _)| format!("s.travel_{key} AS {key}")));
         select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
         select.push("s.travel_event".to_owned());
+        select.extend(condition.column.clone());
         format!(
-            "(\n        SELECT {}\n        FROM {}{condition}\n    ) AS s\n    \
+            "(\n        SELECT {}\n        FROM {}{}\n    ) AS s\n    \
              CROSS JOIN LATERAL (SELECT (s.travel_event).*) AS r",
             select.join(", "),
             self.source_with(lent),
+            condition.filter,
         )
     }
 

@@ -74,6 +74,23 @@ impl Events {
         arguments: &Arguments,
         more: &[String],
     ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
+        Self::read(arguments, more, false)
+    }
+
+    /// Reads the columns of the source as [`Self::with`] does, for a query over all rows, whether they satisfy the
+    /// condition or not: the FROM clause does not contain it, and [`Self::condition`] has it.
+    pub fn over_all_rows(
+        arguments: &Arguments,
+        more: &[String],
+    ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
+        Self::read(arguments, more, true)
+    }
+
+    fn read(
+        arguments: &Arguments,
+        more: &[String],
+        over_all_rows: bool,
+    ) -> Result<(Self, Vec<Option<Expression>>), TravelError> {
         let columns = StandardColumns::of(arguments)?;
         let mut lent = Vec::new();
         if let Some(condition) = &arguments.condition {
@@ -109,7 +126,12 @@ impl Events {
         let time = EventTime::of(time, arguments)?;
         let (location_type, place) = location_sql(&columns)?;
         let carried = [&names[..], more].concat();
-        let (from, condition) = columns.clause_after_from(arguments.condition.as_deref(), &carried, &lent);
+        let condition = arguments.condition.as_deref();
+        let (from, condition) = if over_all_rows {
+            columns.clause_over_all_rows(condition, &carried, &lent)
+        } else {
+            columns.clause_after_from(condition, &carried, &lent)
+        };
         let more = more.iter().map(|name| columns.entity_part(name).ok()).collect();
         let accuracy =
             if location_type == LocationType::Coordinates { columns.standard("accuracy_km") } else { None };

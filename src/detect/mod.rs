@@ -114,7 +114,9 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
         // which would trigger JIT.
         settings.push((c"jit", c"off"));
     }
-    spi::with_settings(&settings, || spi::execute_into(query, rows));
+    spi::with_settings(&settings, || {
+        spi::execute_into(query, rows);
+    });
 }
 
 pub use crate::source::{Source, base_type, type_name};
@@ -125,4 +127,4 @@ pub use event_sql::Events;
 pub use event_time::EventTime;
 pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};
 pub use lent::boolean;
-pub use place::{LocationSql, LocationType, host_text, location_sql, number, source_kind};
+pub use place::{LocationSql, LocationType, address_of, host_text, location_sql, number, source_kind};

@@ -39,6 +39,8 @@
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
 //! | [`step_status`] | how the last step ended, which `travel.scan` asks for, and the error that `travel.status` shows |
 //!
+//! After a scan: [`investigate`] reads what is behind an alert, and writes what an analyst needs to act.
+//!
 //! Around scans: [`explain`] shows the events of an entity with their verdicts, [`assert_healthy`] raises an error for monitors, and [`prune`] deletes old rows. What analysts may
 //! change in these tables is in [`crate::guards`].
 
@@ -54,6 +56,7 @@ mod exact_cursor;
 mod explain;
 mod geoip_dependencies;
 mod indexes;
+mod investigate;
 mod notify;
 mod presets;
 mod progress;

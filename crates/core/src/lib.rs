@@ -21,18 +21,25 @@
 //! | [`message`] | the message and the id of a leg |
 //! | [`columns`] | the columns of an event and of a finding |
 //! | [`rule`] | the detection rule: verdicts, the baseline, incidents |
+//! | [`containment`] | the commands that stop a credential |
+//! | [`report`] | an alert as a page of Markdown |
+//! | [`shell`], [`markdown`] | values in the text of these two, where nothing in a value acts |
 
 #![forbid(unsafe_code)]
 
 pub mod address;
 pub mod columns;
+pub mod containment;
 pub mod entity;
 pub mod event_set;
 pub mod geodesy;
 pub mod journey;
 mod map_as_pairs;
+pub mod markdown;
 pub mod message;
 pub mod network;
 pub mod place;
+pub mod report;
 pub mod rule;
+pub mod shell;
 pub mod site;

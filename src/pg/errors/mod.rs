@@ -47,6 +47,7 @@ macro_rules! errors {
 }
 
 mod access;
+mod alerts;
 mod cloudtrail;
 mod events;
 mod files;
@@ -60,6 +61,7 @@ mod source;
 mod usage;
 
 pub use access::AccessError;
+pub use alerts::AlertError;
 pub use cloudtrail::CloudTrailError;
 pub use events::EventsError;
 pub use files::FilesError;
@@ -116,6 +118,7 @@ travel_error! {
     Access(AccessError),
     Scan(ScanError),
     Guard(GuardError),
+    Alert(AlertError),
 }
 
 impl TravelError {

@@ -62,8 +62,9 @@ pub fn in_pg_catalog<R>(body: impl FnOnce() -> R) -> R {
 }
 
 /// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the
-/// same types; otherwise the statement ends with SQLSTATE 42804 before the first row. Within [`connected`].
-pub fn execute_into(query: &str, rows: &RowSet) {
+/// same types; otherwise the statement ends with SQLSTATE 42804 before the first row. Returns the number of rows. Within
+/// [`connected`].
+pub fn execute_into(query: &str, rows: &RowSet) -> u64 {
     let query = c_string(query);
     // SAFETY: the receiver writes into the set's tuplestore, which outlives the query.
     unsafe {
@@ -86,6 +87,7 @@ pub fn execute_into(query: &str, rows: &RowSet) {
             ..pg_sys::SPIExecuteOptions::default()
         };
         pg_sys::SPI_execute_extended(query.as_ptr(), &options);
+        pg_sys::SPI_processed
     }
 }
 

@@ -40,6 +40,34 @@ pub enum Evidence {
     TwoHolders,
 }
 
+impl Evidence {
+    /// What it says about the alert, as the end of a sentence without its period.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::NewCountry => "a leg leads to a country in which the baseline user has no known location",
+            Self::UserAgentChanged => "another program made the second call, perhaps for another person",
+            Self::NoMfa => "a temporary key or a console sign-in was used without a second factor",
+            Self::LongTermKey => {
+                "the access key is a long-term key; such keys lie in files and leak from them"
+            }
+            Self::Root => "the caller is the root user",
+            Self::Tor => "an end is a Tor address",
+            Self::HostingOneSide => {
+                "one end is at a hosting provider: a rented machine, or a server of yours"
+            }
+            Self::HostingBoth => "both ends are at hosting providers: perhaps two servers that share a key",
+            Self::Carrier => {
+                "an end is in a mobile or satellite network, whose address may be far from its user"
+            }
+            Self::SameAsn => {
+                "both ends are in one autonomous system, whose operator may have changed the route"
+            }
+            Self::DualStack => "one end is IPv4 and the other IPv6, which GeoIP databases often locate apart",
+            Self::TwoHolders => "the legs go back and forth: two people or machines take turns",
+        }
+    }
+}
+
 /// What one leg shows. Credentials are those of the arriving event, as in a finding.
 pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidence> {
     let (from, to) = (leg.from.event, leg.to.event);

@@ -1,0 +1,23 @@
+//! Errors in reading what is behind an alert.
+
+use crate::pg::report::Report;
+use pgrx::PgSqlErrorCode as Code;
+
+errors! {
+    /// An alert lacks what its events are found by.
+    pub enum AlertError {
+        /// Only a row that no scan wrote is so.
+        WithoutLeg { id: i64 } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("alert {id} has no leg"))
+                .detail("Its entity or one of its times is NULL, so no scan wrote it.")
+                .hint("Restore the row, or delete it as a superuser."),
+
+        RuleDeleted { id: i64, rule: String } =>
+            Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("rule \"{rule}\" of alert {id} does not exist"))
+                .detail("The rule says where the events of the alert are.")
+                .hint(format!(
+                    "Create a rule of this name over the source of the events, or see what the alert itself stores: \
+                     SELECT travel.report({id})."
+                )),
+    }
+}

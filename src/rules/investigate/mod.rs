@@ -1,0 +1,86 @@
+//! From an alert to a decision: `travel.alert_events`, `travel.activity_after`, `travel.containment` and
+//! `travel.report`.
+//!
+//! The alert is read with the rights of the caller. The events come from the source of its rule, as the rule reads them,
+//! and with the rights of the rule's owner: whoever may read the alerts of a rule sees the events of the entity that an
+//! alert names, and no others.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`alert`] | the row of the alert, its legs, and what it says of the credential |
+//! | [`events`] | the queries over the source: the events behind an alert, and those after it |
+//! | [`report`] | what a report is made from |
+//!
+//! The commands and the page are written by [`travel_core::containment`] and [`travel_core::report`].
+
+mod alert;
+mod events;
+mod report;
+
+use crate::pg::attempt::{Failure, attempt};
+use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
+use crate::pg::report::Report;
+use crate::pg::spi;
+use crate::pg::srf::RowSet;
+use alert::Alert;
+use events::AlertSource;
+use pgrx::pg_sys;
+use travel_core::containment::{Issued, script};
+
+pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
+pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
+pg_function!(travel_containment, pg_finfo_travel_containment, containment);
+pg_function!(travel_report, pg_finfo_travel_report, write_report);
+
+/// `(alert_id)`: the events behind an alert, as rows of `travel.event`.
+fn alert_events(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rows = RowSet::begin(call)?;
+    spi::connected(|| {
+        let alert = alert_of(call)?;
+        AlertSource::of(&alert)?.events_into(&alert, &rows)
+    })?;
+    Ok(rows.finish(call))
+}
+
+/// `(alert_id)`: what the credential did from the second location on.
+fn activity_after(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let rows = RowSet::begin(call)?;
+    spi::connected(|| {
+        let alert = alert_of(call)?;
+        AlertSource::of(&alert)?.activity_into(&alert, &rows)
+    })?;
+    Ok(rows.finish(call))
+}
+
+/// `(alert_id) -> text`: the commands that stop the credential.
+fn containment(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let script = spi::connected(|| {
+        let alert = alert_of(call)?;
+        let issued = issued(&alert).map_err(|why| {
+            Report::notice(format!("could not look for keys that the credential issued: {why}"))
+                .hint("The commands are for the credential alone.")
+                .send();
+        });
+        Ok::<_, TravelError>(script(alert.id, &alert.callers(), issued.ok().as_ref()))
+    })?;
+    Ok(varlena(script.as_bytes()))
+}
+
+/// `(alert_id) -> text`: the alert as Markdown.
+fn write_report(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let page = spi::connected(|| report::of(&alert_of(call)?))?;
+    Ok(varlena(page.as_bytes()))
+}
+
+/// The alert that a call names. Within an SPI connection.
+fn alert_of(call: &Call) -> Result<Alert, TravelError> {
+    let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "alert_id" })?;
+    Alert::load(id.value() as i64)
+}
+
+/// The keys that the credential of an alert issued, or why the source does not say. Within an SPI connection.
+fn issued(alert: &Alert) -> Result<Issued, String> {
+    attempt(|| AlertSource::of(alert)?.issued(alert)).map_err(Failure::message)
+}
