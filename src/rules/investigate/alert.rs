@@ -59,6 +59,11 @@ impl Alert {
         self.of_legs("access_key_id")
     }
 
+    /// The access keys of the events at both ends of its legs.
+    pub fn keys_at_both_ends(&self) -> Vec<&str> {
+        [self.access_keys(), self.of_legs("from_access_key_id")].concat()
+    }
+
     /// The ARNs of the events at which its legs arrive.
     pub fn arns(&self) -> Vec<&str> {
         self.of_legs("arn")

@@ -270,10 +270,17 @@ LIMIT {MOST_KEYS}",
         conditions.into_iter().flatten().collect()
     }
 
-    /// The condition that an event is one of the alert's entity.
+    /// The condition that an event is one of the alert's entity. The entity can be the key at the root of a chain of
+    /// keys; then it is one of the chain that the alert's legs name.
     fn is_entity(&self, alert: &Alert) -> String {
         let keys: Vec<String> = self.events.keys.iter().map(|key| key.sql.clone()).collect();
-        format!("{} = {}", self.events.entity(&keys), literal(&alert.entity))
+        let mut entities = vec![alert.entity.as_str()];
+        if matches!(&self.events.keys[..], [key] if key.name == "access_key_id") {
+            entities.extend(alert.keys_at_both_ends());
+            entities.sort_unstable();
+            entities.dedup();
+        }
+        is_one_of(&self.events.entity(&keys), &entities)
     }
 
     /// The condition that the credential of an alert made a call of the entity. `None` if it made all of them.

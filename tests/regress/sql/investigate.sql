@@ -136,6 +136,13 @@ SELECT event_name, event_source, read_only, outcome, denied, events, source_ips 
 DELETE FROM narrow WHERE who = 'AKIAALICE';
 SELECT * FROM travel.alert_events(:narrow);
 
+-- An alert may name the key at the root of a chain as its entity, and other keys of the chain at the ends of its legs.
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal, entity, from_time,
+    to_time, access_key_id, from_access_key_id)
+VALUES ('key', 'low', '2026-03-04 09:18', '2026-03-04 09:18', 1, '{}', '{}', 'AKIAROOT', '2026-03-04 09:10',
+    '2026-03-04 09:18', 'ASIAROLE', 'AKIABOB') RETURNING id AS chain \gset
+SELECT string_agg(access_key_id || ' ' || event_name, ', ') AS events FROM travel.alert_events(:chain);
+
 -- Only the events of the entity since then are read, by the index.
 INSERT INTO trail (event_id, event_time, access_key_id, source_ip, event_name)
 SELECT n, '2026-03-04'::timestamptz + n * interval '1 second', 'AKIA' || n % 500, '192.0.2.1', 'ListUsers'
