@@ -24,7 +24,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::address;
 use travel_core::geodesy::Coordinates;
-use travel_core::network::{Networks, Resolved};
+use travel_core::network::{NamedNetwork, Networks, Resolved};
 use travel_core::place::Place;
 use travel_core::rule::Treatment;
 use travel_geoip::{DatabaseStatus, InUse, LookupError, Stack, Store, StoreError, Warning};
@@ -39,6 +39,7 @@ thread_local! {
 }
 
 /// The locations of addresses, as of this statement. All processes of a statement see the same databases and networks.
+#[derive(Clone)]
 pub struct Places {
     known: Rc<StatementPlaces>,
 }
@@ -102,6 +103,21 @@ impl Places {
         });
         CURRENT.set(Some(Rc::clone(&known)));
         Ok(Self { known })
+    }
+
+    /// The same databases with more networks, as if `travel.networks` contained them.
+    pub fn with_networks(&self, more: impl IntoIterator<Item = NamedNetwork>) -> Self {
+        let StatementPlaces { statement, snapshot, stack, networks, .. } = &*self.known;
+        let networks = Rc::new(networks.with(more));
+        let known = StatementPlaces {
+            statement: *statement,
+            snapshot: *snapshot,
+            stack: Rc::clone(stack),
+            have_networks: !networks.is_empty(),
+            networks,
+            edition: OnceCell::new(),
+        };
+        Self { known: Rc::new(known) }
     }
 
     /// The build time of the oldest database, in microseconds since 2000-01-01 UTC. The combined data is as old as its

@@ -40,6 +40,8 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
         Kind::Routine,
         &[
             "travel.assert_healthy",
+            "travel.backtest",
+            "travel.suggest",
             "travel.explain",
             "travel.explain_alert",
             "travel.alert_events",

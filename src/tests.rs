@@ -54,6 +54,32 @@ mod tests {
         Spi::get_one::<String>(query).unwrap().unwrap_or_default()
     }
 
+    #[pg_test]
+    fn a_stash_is_a_map_of_names() {
+        let mut random = reference::Random(7);
+        let mut stash = crate::pg::stash::Stash::new();
+        let mut map = std::collections::HashMap::new();
+        for _ in 0..20_000 {
+            let name = format!("name {}", random.below(3000));
+            if random.below(4) == 0 {
+                stash.remove(&name);
+                map.remove(&name);
+            } else {
+                let value = vec![random.below(256) as u8; random.below(100)];
+                stash.put(&name, &value);
+                map.insert(name, value);
+            }
+        }
+        for n in 0..3000 {
+            let name = format!("name {n}");
+            assert_eq!(stash.get(&name), map.get(&name).map(Vec::as_slice));
+        }
+        let all: std::collections::HashMap<String, Vec<u8>> =
+            stash.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        assert_eq!(all, map);
+        assert!(stash.get("another name").is_none());
+    }
+
     const SHOWN: &str = "concat_ws(',', entity, extract(epoch FROM from_time)::int, from_event_id, extract(epoch FROM to_time)::int, \
                          to_event_id, round(distance_km::numeric, 3), impossible)";
 

@@ -69,19 +69,7 @@ impl Arguments {
     ) -> Result<Self, TravelError> {
         let source = call.oid(0).ok_or(UsageError::ArgumentNull { name: "source" })?;
         let entity = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "entity" })?;
-        // A bound beyond all times leaves the range open.
-        let since = call.timestamp(2).filter(|time| *time != i64::MIN);
-        let until = call.timestamp(3).filter(|time| *time != i64::MAX);
-        if since == Some(i64::MAX) || until == Some(i64::MIN) {
-            return Err(SourceError::EmptyRange { since: bound(since), until: bound(until) }.into());
-        }
-        if let (Some(since), Some(until)) = (since, until)
-            && since >= until
-        {
-            return Err(
-                SourceError::EmptyRange { since: bound(Some(since)), until: bound(Some(until)) }.into()
-            );
-        }
+        let (since, until) = time_range(call.timestamp(2), call.timestamp(3))?;
         let source = Source::open(source)?;
         let (columns, layout) = columns_of(&source, entity, call.datum(columns_at))?;
         Ok(Self {
@@ -106,6 +94,20 @@ impl Arguments {
         // If the bound is before all times of PostgreSQL, the range is open.
         self.since.and_then(|since| since.checked_sub(bound_us)).filter(|first| *first >= MIN_TIMESTAMP)
     }
+}
+
+/// The range of time that two arguments give. A bound beyond all times leaves the range open.
+pub fn time_range(since: Option<i64>, until: Option<i64>) -> Result<(Option<i64>, Option<i64>), TravelError> {
+    let since = since.filter(|time| *time != i64::MIN);
+    let until = until.filter(|time| *time != i64::MAX);
+    let is_empty = match (since, until) {
+        (Some(since), Some(until)) => since >= until,
+        (since, until) => since == Some(i64::MAX) || until == Some(i64::MIN),
+    };
+    if is_empty {
+        return Err(SourceError::EmptyRange { since: bound(since), until: bound(until) }.into());
+    }
+    Ok((since, until))
 }
 
 fn bound(time_us: Option<i64>) -> String {

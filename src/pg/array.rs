@@ -12,6 +12,12 @@ pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
     unsafe { of_datums(elements, pg_sys::TEXTOID, -1, b'i') }
 }
 
+/// A `text[]` in the current memory context, of values that are texts.
+pub fn of_text_datums(values: &[pg_sys::Datum]) -> pg_sys::Datum {
+    // SAFETY: text is a variable-length type, aligned to 4 bytes; by the caller, the elements are texts.
+    unsafe { of_datums(values.to_vec(), pg_sys::TEXTOID, -1, b'i') }
+}
+
 /// A `jsonb[]` in the current memory context, of values that are jsonb.
 pub fn of_jsonbs(values: &[pg_sys::Datum]) -> pg_sys::Datum {
     // SAFETY: jsonb is a variable-length type, aligned to 4 bytes; by the caller, the elements are jsonb.

@@ -21,6 +21,16 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// A string literal of SQL that every session reads alike. One with a backslash begins with `E`.
+pub fn string(text: &str) -> String {
+    let text = c_string(text);
+    // SAFETY: the result is a C string in the current memory context.
+    unsafe { CStr::from_ptr(pg_sys::quote_literal_cstr(text.as_ptr())) }
+        .to_string_lossy()
+        .trim_start()
+        .to_owned()
+}
+
 /// The names in a list of SQL identifiers: `a, "B"` with a comma as the separator, `audit.cloudtrail` with a dot. Names
 /// without double quotes are folded to lower case. `None` if the text is not such a list.
 pub fn identifiers(text: &str, separator: u8) -> Option<Vec<String>> {

@@ -13,7 +13,7 @@
 //! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
-//! | allocate memory that PostgreSQL accounts for | [`memory`] |
+//! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
 
 pub mod array;
 pub mod attempt;
@@ -34,6 +34,7 @@ pub mod settings;
 pub mod snapshot;
 pub mod spi;
 pub mod srf;
+pub mod stash;
 pub mod table;
 pub mod time;
 pub mod trigger;

@@ -170,13 +170,18 @@ pub fn is_dump_loading() -> bool {
 /// queries must not contain text of a user, except as arguments. After an error, PostgreSQL restores role and
 /// search_path.
 pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
+    within_rights_of(Role(role), || spi::connected(body))
+}
+
+/// Runs `body` as [`acting_as`] does, within an SPI connection that outlives it.
+pub fn within_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     let (mut user, mut context) = (pg_sys::InvalidOid, 0);
     // SAFETY: the pair is put back where nothing unwinds; the end of a failed transaction puts it back otherwise.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
-        pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+        pg_sys::SetUserIdAndSecContext(role.0, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
     }
-    let result = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || spi::connected(body));
+    let result = spi::with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], body);
     // SAFETY: as above.
     unsafe { pg_sys::SetUserIdAndSecContext(user, context) };
     result

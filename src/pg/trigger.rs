@@ -165,7 +165,7 @@ impl<'a> Trigger<'a> {
     }
 }
 
-/// A row of the trigger's table.
+/// A row of the trigger's table, or of another table.
 #[derive(Clone, Copy)]
 pub struct Tuple {
     tuple: pg_sys::HeapTuple,
@@ -173,6 +173,23 @@ pub struct Tuple {
 }
 
 impl Tuple {
+    /// The row in a composite value of a table's type. It lives as long as the value, in the current memory context.
+    ///
+    /// # Safety
+    /// `row` must be such a value.
+    pub unsafe fn of_composite(row: pg_sys::Datum) -> Self {
+        // SAFETY: by the caller; the header says of which type the value is. The descriptor is a copy.
+        unsafe {
+            let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
+            let datum = &(*header).t_choice.t_datum;
+            let desc = pg_sys::lookup_rowtype_tupdesc_copy(datum.datum_typeid, datum.datum_typmod);
+            let tuple: pg_sys::HeapTuple = pg_sys::palloc0(size_of::<pg_sys::HeapTupleData>()).cast();
+            (*tuple).t_len = pgrx::varlena::varsize_4b(header.cast()) as u32;
+            (*tuple).t_data = header;
+            Self { tuple, desc }
+        }
+    }
+
     /// The result of a trigger that puts this row into the table.
     pub fn result(self) -> pg_sys::Datum {
         pg_sys::Datum::from(self.tuple)
@@ -238,8 +255,8 @@ impl Tuple {
         self.datum(column, Type::Text).map(|datum| utf8(unsafe { varlena_bytes(datum) })).transpose()
     }
 
-    /// The first NOT NULL column without a value.
-    fn missing(&self, later: &[&str]) -> Option<String> {
+    /// The first NOT NULL column without a value, but for those in `later`.
+    pub fn missing(&self, later: &[&str]) -> Option<String> {
         // SAFETY: the descriptor is the open table's.
         let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
         let mut values = self.values(columns.len()).into_iter();
@@ -248,6 +265,14 @@ impl Tuple {
             column.attnotnull && !column.attisdropped && value.is_none() && !later.contains(&column.name())
         });
         missing.map(|column| column.name().to_owned())
+    }
+
+    /// The names of the columns.
+    pub fn column_names(&self) -> Vec<String> {
+        // SAFETY: the descriptor is the open table's, or a copy of it.
+        let columns = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(self.desc) };
+        let columns = columns.iter().filter(|column| !column.attisdropped);
+        columns.map(|column| column.name().to_owned()).collect()
     }
 
     /// Whether an array has at most one dimension.

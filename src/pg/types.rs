@@ -19,6 +19,8 @@ pub enum Type {
     Timestamptz,
     /// bigint or timestamptz: eight bytes, passed by value.
     Int8OrTime,
+    /// The type of the rows of a table, a view or a composite type.
+    Composite,
 }
 
 impl Type {
@@ -36,6 +38,8 @@ impl Type {
             Self::Jsonb => oid == pg_sys::JSONBOID,
             Self::Timestamptz => oid == TIMESTAMPTZOID,
             Self::Int8OrTime => matches!(oid, INT8OID | TIMESTAMPTZOID),
+            // SAFETY: a look-up in the catalogs.
+            Self::Composite => unsafe { pg_sys::get_typ_typrelid(oid) != pg_sys::InvalidOid },
         }
     }
 
@@ -51,6 +55,7 @@ impl Type {
             Self::Jsonb => "jsonb",
             Self::Timestamptz => "timestamp with time zone",
             Self::Int8OrTime => "bigint or timestamp with time zone",
+            Self::Composite => "a composite type",
         }
     }
 }

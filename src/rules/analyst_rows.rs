@@ -10,15 +10,26 @@ use travel_core::rule::{AnalystRow, KnownItem, Micros, PlaceKey, Suppression, Tr
 /// Loads the known locations and transitions that analysts entered for these baseline users. The rows that scans
 /// learned are not among them: checkpoints contain those.
 pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, TravelError> {
-    let mut found = Vec::new();
     if baseline_entities.is_empty() {
-        return Ok(found);
+        return Ok(Vec::new());
     }
-    let arguments = || [Argument::text(rule), Argument::texts(baseline_entities)];
+    let arguments = || vec![Argument::text(rule), Argument::texts(baseline_entities)];
+    load_where("baseline_entity = ANY ($2)", arguments)
+}
+
+/// Loads those that analysts entered for any baseline user of a rule.
+pub fn load_all(rule: &str) -> Result<Vec<AnalystRow>, TravelError> {
+    load_where("true", || vec![Argument::text(rule)])
+}
+
+fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<AnalystRow>, TravelError> {
+    let mut found = Vec::new();
     let rows = spi::select(
-        "SELECT place_id AS id, baseline_entity, valid_from, valid_until, country_code, subdivision, city
-         FROM travel.known_places
-         WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
+        &format!(
+            "SELECT place_id AS id, baseline_entity, valid_from, valid_until, country_code, subdivision, city
+             FROM travel.known_places
+             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
+        ),
         &arguments(),
     );
     spi::columns!(rows => id, baseline_entity, valid_from, valid_until, country_code, subdivision, city);
@@ -27,10 +38,12 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
         found.extend(analyst_row(row, [id, baseline_entity, valid_from, valid_until], known)?);
     }
     let rows = spi::select(
-        "SELECT transition_id AS id, baseline_entity, valid_from, valid_until, from_country_code, from_subdivision,
-                from_city, to_country_code, to_subdivision, to_city
-         FROM travel.known_transitions
-         WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'",
+        &format!(
+            "SELECT baseline_entity, valid_from, valid_until, from_country_code, from_subdivision, from_city,
+                    to_country_code, to_subdivision, to_city
+             FROM travel.known_transitions
+             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
+        ),
         &arguments(),
     );
     spi::columns!(rows => id, baseline_entity, valid_from, valid_until);

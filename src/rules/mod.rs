@@ -35,22 +35,31 @@
 //! | [`evaluation`] | what a step evaluates events by, and what that results in |
 //! | [`verdict_columns`] | a verdict as columns |
 //! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
+//! | [`alert_columns`] | an incident as columns of its alert |
+//! | [`portions`] | reads the events of a query in portions |
 //! | [`notify`] | notifications about new alerts |
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
 //! | [`step_status`] | how the last step ended, which `travel.scan` asks for, and the error that `travel.status` shows |
 //!
+//! Without a scan: [`dry_run`] evaluates a rule and stores nothing, [`backtest`] shows what a rule would raise, and
+//! [`suggest`] what most of its alerts have in common.
+//!
 //! After a scan: [`investigate`] reads what is behind an alert, and writes what an analyst needs to act.
 //!
-//! Around scans: [`explain`] shows the events of an entity with their verdicts, [`assert_healthy`] raises an error for monitors, and [`prune`] deletes old rows. What analysts may
+//! Around scans: [`explain`] shows the events of an entity with their verdicts, [`assert_healthy`] raises an error for
+//! monitors, and [`prune`] deletes old rows. What analysts may
 //! change in these tables is in [`crate::guards`].
 
+mod alert_columns;
 mod analyst_rows;
 mod arrival;
 mod assert_healthy;
+mod backtest;
 mod check_rule;
 mod checkpoints;
 mod definition;
 mod deletion;
+mod dry_run;
 mod evaluation;
 mod exact_cursor;
 mod explain;
@@ -58,6 +67,7 @@ mod geoip_dependencies;
 mod indexes;
 mod investigate;
 mod notify;
+mod portions;
 mod presets;
 mod progress;
 mod prune;
@@ -72,6 +82,7 @@ mod source_columns;
 mod source_queries;
 mod source_trust;
 mod step_status;
+mod suggest;
 mod validate;
 mod verdict_columns;
 mod write;

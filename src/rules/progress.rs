@@ -173,9 +173,8 @@ impl Progress {
         self.pass += 1;
         self.is_under_way = true;
         self.position = None;
-        if let Arrival::Column(column) = &queries.arrival {
-            let newest = column.newest(&queries.from);
-            self.arriving = with_rights_of(owner, || spi::select_time(&newest));
+        if let Arrival::Column(_) = &queries.arrival {
+            self.arriving = queries.newest_arrival(owner);
         }
         if forgets {
             self.scanned = None;

@@ -69,7 +69,12 @@ impl Reader {
         if location_type == LocationType::Address {
             places.require_coordinates()?;
         }
-        Ok(Self { location_type, places, texts: HashSet::new() })
+        Ok(Self::with(location_type, places))
+    }
+
+    /// A reader that locates addresses by these places.
+    pub fn with(location_type: LocationType, places: Places) -> Self {
+        Self { location_type, places, texts: HashSet::new() }
     }
 
     /// The places of addresses. `None` if the rows have coordinates.

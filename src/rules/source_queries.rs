@@ -12,6 +12,7 @@ use crate::detect::{
 };
 use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
+use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
 use pgrx::pg_sys;
 use std::ffi::CStr;
@@ -186,6 +187,34 @@ impl SourceQueries {
         } else {
             format!("{query}\n{limit}")
         }
+    }
+
+    /// A query for all events before a time, in order of time. `arrived` is a condition on their arrival, as SQL.
+    pub fn events_before(&self, until: Option<Micros>, arrived: Option<&str>) -> String {
+        let arrived = arrived.map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
+        format!(
+            "SELECT {}\nFROM {}\nWHERE {}\n  AND {}\n  AND {}{arrived}\nORDER BY event_time",
+            self.select,
+            self.from,
+            self.filters,
+            self.events.time.bound(">", None, "-infinity"),
+            self.events.time.bound("<", until, "infinity"),
+        )
+    }
+
+    /// The condition, as SQL, on the rows that the first pass of a new rule reads. `None` for any arrival. Within an SPI
+    /// connection.
+    pub fn arrived_by_now(&self, owner: Role) -> Option<String> {
+        let Arrival::Column(column) = &self.arrival else { return None };
+        let arriving = self.newest_arrival(owner)?;
+        Some(column.between(None, Some(arriving)))
+    }
+
+    /// The newest arrival, if a column holds it. Within an SPI connection.
+    pub fn newest_arrival(&self, owner: Role) -> Option<Micros> {
+        let Arrival::Column(column) = &self.arrival else { return None };
+        let newest = column.newest(&self.from);
+        with_rights_of(owner, || spi::select_time(&newest))
     }
 
     /// A query for all events of some entities ($1, each after its time in $2) and of some baseline users ($3, $4), in

@@ -17,6 +17,20 @@ errors! {
                 ))
                 .hint("Ask a member of the owner to change the rule. A new owner must be a role of which you are a member."),
 
+        SettingNotYours { rule: String, owner: String, role: String, column: String } =>
+            Report::error(
+                Code::ERRCODE_INSUFFICIENT_PRIVILEGE,
+                format!("permission denied to override column \"{column}\" of rule \"{rule}\""),
+            )
+            .detail(format!(
+                "Its value becomes part of a query that runs with the privileges of role \"{owner}\", and role \"{role}\" \
+                 is not a member of it."
+            ))
+            .hint(
+                "Leave the column as it is, or ask a member of the rule's owner. Every role that may call the function can \
+                 override the other columns.",
+            ),
+
         OwnerNotFound { rule: String, owner: String } =>
             Report::error(
                 Code::ERRCODE_UNDEFINED_OBJECT,

@@ -93,6 +93,36 @@ errors! {
                 .detail(format!("The value must be {wanted}."))
                 .hint(hint),
 
+        SettingsNotAnObject { found: &'static str } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "settings must be a JSON object")
+                .detail(format!("The value is {found}."))
+                .hint("Pass an object whose keys are columns of travel.rules, for example {\"min_velocity_kmh\": 800}."),
+
+        SettingsKey { key: String, known: String } =>
+            Report::error(Code::ERRCODE_UNDEFINED_COLUMN, format!("unrecognized key in settings: \"{key}\""))
+                .detail("The keys of settings are columns of travel.rules.")
+                .hint(format!("Use one of the keys {known}.")),
+
+        SettingsFixed { key: String } =>
+            Report::error(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("settings must not contain the key \"{key}\""),
+            )
+            .detail("The events of the rule's own source are evaluated, and they are read with the privileges of its owner.")
+            .hint("Create a rule for the other source with travel.create_rule, and pass its name."),
+
+        /// Converting the value to the type of the column raised this error of PostgreSQL.
+        SettingsValue { key: String, code: Code, message: String } =>
+            Report::error(code, format!("invalid value of settings.{key}: {message}"))
+                .hint(format!("Pass a value that the column {key} of travel.rules can have.")),
+
+        SettingsNull { column: String } =>
+            Report::error(
+                Code::ERRCODE_NULL_VALUE_NOT_ALLOWED,
+                format!("value of settings.{column} must not be null"),
+            )
+            .hint("Pass a value, or omit the key to evaluate by the setting of the rule."),
+
         MessageNames { names: String } =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("unknown names in the message of a rule: {names}"))
                 .hint(

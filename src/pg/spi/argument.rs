@@ -55,6 +55,11 @@ impl Argument {
         Self::of(pg_sys::TEXTARRAYOID, Some(array::of_texts(values)))
     }
 
+    /// A `text[]` of values that are texts.
+    pub fn text_datums(values: &[pg_sys::Datum]) -> Self {
+        Self::of(pg_sys::TEXTARRAYOID, Some(array::of_text_datums(values)))
+    }
+
     /// A `text[]` with NULL for each `None`.
     pub fn optional_texts<T: AsRef<str>>(values: &[Option<T>]) -> Self {
         Self::of(pg_sys::TEXTARRAYOID, Some(array::of_nullable_texts(values)))

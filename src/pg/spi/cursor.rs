@@ -11,8 +11,9 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Starts a query. Within [`super::connected`].
-    pub fn open(query: &str, arguments: &[Argument]) -> Self {
+    /// Starts a query. Within [`super::connected`]. With `of_statement`, it sees what the running statement sees;
+    /// otherwise also what was committed or done since then.
+    pub fn open(query: &str, arguments: &[Argument], of_statement: bool) -> Self {
         let query = c_string(query);
         let mut spi = SpiArguments::of(arguments);
         // SAFETY: types, values and nulls have the same length; PostgreSQL copies them.
@@ -24,7 +25,7 @@ impl Cursor {
                 spi.types.as_mut_ptr(),
                 spi.values.as_mut_ptr(),
                 spi.nulls.as_ptr(),
-                false,
+                of_statement,
                 0,
             )
         };

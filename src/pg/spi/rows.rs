@@ -12,6 +12,7 @@ use crate::pg::array;
 use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
+use crate::pg::srf::RowSet;
 use crate::pg::types::{self, Type};
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -110,6 +111,24 @@ impl Rows {
         Ok(std::array::from_fn(|column| (!nulls[column]).then_some(values[column])))
     }
 
+    /// Adds all rows to a set, whose columns must have the same types.
+    pub fn push_into(&self, set: &mut RowSet) -> Result<(), TravelError> {
+        // SAFETY: the set's descriptor lives as long as the query.
+        let wanted = unsafe { pgrx::PgTupleDesc::from_pg_unchecked(set.tuple_desc()) };
+        let types = |columns: &pgrx::PgTupleDesc| -> Vec<pg_sys::Oid> {
+            columns.iter().filter(|column| !column.attisdropped).map(|column| column.atttypid).collect()
+        };
+        let found = self.description().map(|columns| types(&columns)).unwrap_or_default();
+        if found != types(&wanted) || found.len() != wanted.len() {
+            return Err(UsageError::QueryColumns { expected: wanted.len(), found: found.len() }.into());
+        }
+        for at in 0..self.len {
+            // SAFETY: SPI made the table with `len` rows, which have the types of the set's columns.
+            unsafe { pg_sys::tuplestore_puttuple(set.store(), *(*self.table).vals.add(at)) };
+        }
+        Ok(())
+    }
+
     #[cold]
     fn check_types(&self, types: &[Type]) -> Result<(), TravelError> {
         let found = self.description().map_or(0, |columns| columns.len());
@@ -154,6 +173,11 @@ impl<'r> QueryRow<'r> {
             let value = pg_sys::SPI_getbinval(tuple, (*table).tupdesc, column.0 as i32 + 1, &mut is_null);
             (!is_null).then_some(value)
         }
+    }
+
+    /// A composite value.
+    pub fn composite(self, column: Column) -> Option<pg_sys::Datum> {
+        self.datum(column, Type::Composite)
     }
 
     /// A column whose content is text, such as `text`, `json` or a domain over them.

@@ -3,14 +3,13 @@
 use super::ScanStep;
 use super::event_order::{Members, SortedEvents};
 use crate::pg::errors::TravelError;
-use crate::pg::role::with_rights_of;
 use crate::pg::scan_flag::while_scanning;
-use crate::pg::spi::{Cursor, Rows};
 use crate::rules::analyst_rows;
 use crate::rules::checkpoints::MemberKind;
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
 use crate::rules::notify;
-use crate::rules::reader::{Read, Reader};
+use crate::rules::portions::Reading;
+use crate::rules::reader::Reader;
 use crate::rules::reevaluation::Reevaluation;
 use crate::rules::settled_verdicts;
 use crate::rules::write::{EvaluatedMember, Writer, verdicts};
@@ -118,8 +117,7 @@ impl ScanStep {
         Ok(())
     }
 
-    /// Reads and evaluates the histories of members in portions, none of which ends between two events of the same
-    /// time. So a history of any length takes bounded memory.
+    /// Reads and evaluates the histories of members in portions.
     fn evaluate_histories(
         &self,
         again: &Reevaluation,
@@ -127,35 +125,17 @@ impl ScanStep {
         results: &mut EvaluationResults,
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
-        let query = self.queries.histories();
-        let arguments = again.history_arguments();
-        let as_owner = |body: &mut dyn FnMut() -> Option<Rows>| {
-            with_rights_of(self.owner, || self.queries.look_up(body))
+        let reading = Reading {
+            queries: &self.queries,
+            owner: self.owner,
+            query: self.queries.histories(),
+            arguments: again.history_arguments(),
+            is_look_up: true,
+            of_statement: false,
+            portion: self.sizes.portion,
         };
-        let mut cursor = None;
-        as_owner(&mut || {
-            cursor = Some(Cursor::open(&query, &arguments));
-            None
-        });
-        let Some(mut cursor) = cursor else { return Ok(()) };
-        let mut events: Vec<EvaluatedEvent> = Vec::new();
-        while let Some(rows) =
-            as_owner(&mut || Some(cursor.fetch(self.sizes.portion))).filter(|rows| !rows.is_empty())
-        {
-            for row in 0..rows.len {
-                if let Read::Located(event) = reader.read(&rows, row)? {
-                    events.push(*event);
-                }
-                pgrx::check_for_interrupts!();
-            }
-            if let Some(last) = events.last().map(|event| event.time) {
-                let rest = events.split_off(events.partition_point(|event| event.time < last));
-                evaluate_portion(&events, inputs, results)?;
-                events = rest;
-            }
-        }
-        cursor.close();
-        evaluate_portion(&events, inputs, results)
+        reading.each_portion(reader, |events| evaluate_portion(events, inputs, results))?;
+        Ok(())
     }
 }
 

@@ -5,14 +5,14 @@ use super::{ROWS, Writer, json, qualified};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::utc;
+use crate::rules::alert_columns::{AlertContext, alert_columns};
 use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
 use crate::rules::verdict_columns::RowColumns;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::columns::finding_names;
-use travel_core::rule::signal;
-use travel_core::rule::{Micros, PlaceKey, Severity, Template};
+use travel_core::rule::{Micros, PlaceKey, Severity};
 
 /// An alert that is new, or that a new leg reopened.
 pub struct RaisedAlert {
@@ -25,36 +25,20 @@ const INCIDENT_COLUMNS: [&str; 6] =
     ["severity", "first_seen", "last_seen", "leg_count", "evidence", "signal"];
 
 impl IdentifiedIncident {
-    /// The row of the alert: its first leg, the incident, and the signal and message made of both.
+    /// The row of the alert.
     fn row(
         &self,
         inputs: &EvaluationInputs,
         first_leg: &RowColumns,
         geoip_built_at: Option<Micros>,
     ) -> RowColumns {
-        let incident = &self.incident;
-        let mut row = first_leg.clone();
-        let evidence: Vec<&str> = incident.evidence.iter().map(|evidence| evidence.into_str()).collect();
-        let own = [
-            ("id", json!(self.id)),
-            ("rule", json!(inputs.name)),
-            ("severity", json!(incident.severity.into_str())),
-            ("first_seen", json!(utc(incident.first_seen))),
-            ("last_seen", json!(utc(incident.last_seen))),
-            ("leg_count", json!(incident.legs.len())),
-            ("evidence", json!(evidence)),
-            ("geoip_built_at", json!(geoip_built_at.map(utc))),
-            // These two are flags here. The statement takes the time from the server.
-            ("reopened_at", json!(self.reopened.then_some("epoch"))),
-            ("archived_at", json!(self.rule_deleted.then_some("epoch"))),
-        ];
-        row.extend(own.map(|(name, value)| (name.to_owned(), value)));
-        let signal = signal::signal(&row);
-        if let Some(template) = &inputs.message {
-            let message = signal::message(&Template::parse(template), &row);
-            row.insert("message".to_owned(), json!(message));
-        }
-        row.insert("signal".to_owned(), signal);
+        let message = inputs.message.as_deref().map(Into::into);
+        let context =
+            AlertContext { rule: inputs.name.as_str().into(), message, geoip_built_at, id: Some(self.id) };
+        let mut row = alert_columns(&context, &self.incident, first_leg.clone());
+        // These two are flags here. The statement takes the time from the server.
+        row.insert("reopened_at".to_owned(), json!(self.reopened.then_some("epoch")));
+        row.insert("archived_at".to_owned(), json!(self.rule_deleted.then_some("epoch")));
         row
     }
 }

@@ -99,6 +99,14 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
     let (one, other) = (stored::all_columns(server, &whole)?, stored::all_columns(server, &split)?);
     same("one scan and several, in every column", &one, &other)?;
 
+    // What the scan raised is what a backtest says that it would raise.
+    set_batch(server, 1 + case.number % 40)?;
+    same(
+        "the alerts of one scan and of travel.backtest",
+        &stored::alerts(server, &whole, "travel.alerts")?,
+        &stored::alerts(server, &whole, &format!("travel.backtest('{whole}')"))?,
+    )?;
+
     // A scan without new rows changes nothing.
     let before = stored::row_versions(server, &split)?;
     scan(server, &split, 200_000)?;

@@ -116,6 +116,18 @@ pub fn check_consistency(server: &mut Server, rule: &str) -> Result<(), Failure>
     }
 }
 
+/// The alerts of a rule among these rows, with every column that does not depend on being stored.
+pub fn alerts(server: &mut Server, rule: &str, rows: &str) -> Result<Vec<String>, Failure> {
+    let mut lines = server.ask(&format!(
+        "SELECT (to_jsonb(a) - '{{id,raised_at,updated_at}}'::text[])::text
+         FROM {rows} AS a
+         WHERE rule = {} AND withdrawn_at IS NULL",
+        sql::literal(rule)
+    ))?;
+    lines.sort();
+    Ok(lines)
+}
+
 /// The columns that must be equal for two rules with the same settings.
 pub fn all_columns(server: &mut Server, rule: &str) -> Result<Vec<String>, Failure> {
     let mut lines = server.ask(&query_of_all_columns(rule))?;

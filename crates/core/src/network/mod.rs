@@ -121,6 +121,11 @@ impl Networks {
         }
     }
 
+    /// These networks and more.
+    pub fn with(&self, more: impl IntoIterator<Item = NamedNetwork>) -> Self {
+        Self::new(self.rows.iter().cloned().chain(more).collect())
+    }
+
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

@@ -1,0 +1,211 @@
+//! A dry run: evaluates the events of a rule's source and stores nothing.
+//!
+//! It reads the source by the same queries as a scan, with the rights of the rule's owner, and evaluates by the same
+//! settings, suppressions, named networks and rows of analysts. It needs no transaction that may write.
+//!
+//! ```ignore
+//! let mut dry_run = DryRun::of(definition, Places::of_statement()?)?;
+//! let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
+//! dry_run.evaluate(Selection::FirstScan { until: None }, &inputs, &mut |evaluation, after| …)?;
+//! ```
+//!
+//! | to … | use |
+//! |---|---|
+//! | read the located events in order of time, in portions | [`DryRun::each_portion`] |
+//! | know by what a rule evaluates | [`Inputs`] |
+//! | evaluate any number of events, whatever the number of their entities | [`DryRun::evaluate`] |
+//! | know when an incident has ended, with its first leg | [`incidents`] |
+
+pub mod incidents;
+mod members;
+
+use super::analyst_rows;
+use super::definition::Definition;
+use super::portions::{Reading, RowCounts};
+use super::reader::Reader;
+use super::source_queries::SourceQueries;
+use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, LocationType, none_of};
+use crate::geoip::Places;
+use crate::pg::errors::{AccessError, TravelError};
+use crate::pg::report::Report;
+use crate::pg::role::{Role, with_rights_of};
+use crate::pg::settings;
+use crate::pg::spi::Argument;
+use crate::source::Source;
+use members::Members;
+use travel_core::rule::{
+    AnalystRow, EvaluatedEvent, Evaluation, EvaluationState, Micros, Overlay, Policy, Rule, Suppression,
+};
+
+/// The source of a rule, opened to be evaluated without storing anything.
+pub struct DryRun {
+    pub definition: Definition,
+    pub queries: SourceQueries,
+    /// The rule's owner, with whose rights the source is read.
+    pub owner: Role,
+    pub reader: Reader,
+}
+
+/// The events that are read.
+#[derive(Clone, Copy)]
+pub enum Selection<'a> {
+    /// The events that the first scan of a new rule would read, before a time.
+    FirstScan { until: Option<Micros> },
+    /// The histories of some members: the arguments of [`SourceQueries::histories`].
+    #[allow(dead_code)]
+    Histories(&'a [Argument]),
+}
+
+/// The arguments of [`SourceQueries::histories`] for these entities and baseline users, each with the time after which
+/// its events are read.
+#[allow(dead_code)]
+pub fn history_arguments(entities: &[(&str, Micros)], baselines: &[(&str, Micros)]) -> Vec<Argument> {
+    let both = [entities, baselines].map(|members| {
+        let (names, times): (Vec<&str>, Vec<Micros>) = members.iter().copied().unzip();
+        [Argument::texts(&names), Argument::times(&times)]
+    });
+    both.concat()
+}
+
+/// What a rule evaluates events by.
+pub struct Inputs {
+    pub settings: Rule,
+    pub analysts: Overlay,
+    pub suppressions: Vec<Suppression>,
+}
+
+/// Rows that a dry run adds to those that are stored.
+#[derive(Clone, Debug, Default)]
+pub struct Additions {
+    pub analysts: Vec<AnalystRow>,
+    pub suppressions: Vec<Suppression>,
+}
+
+/// Called with the results of each portion, and with the state of the portion's members after it.
+pub type See<'s> = dyn FnMut(&Evaluation, &EvaluationState) -> Result<(), TravelError> + 's;
+
+/// The role that owns the tables of the extension. Suppressions and rows of analysts are read with its rights, as in a
+/// scan, so a row policy of the caller cannot change what a rule would raise.
+pub fn owner_of_tables() -> Result<Role, TravelError> {
+    let owner = Source::find("travel.rules").and_then(Role::owner_of);
+    owner.ok_or_else(|| crate::pg::errors::UsageError::ExtensionDropped.into())
+}
+
+impl DryRun {
+    /// Opens the source of a rule. Within an SPI connection.
+    pub fn of(definition: Definition, places: Places) -> Result<Self, TravelError> {
+        let owner = definition.owner()?;
+        let queries = with_rights_of(owner, || {
+            let arguments = definition.arguments()?;
+            SourceQueries::of(&definition, &arguments)
+        })?;
+        if queries.location_type == LocationType::Address {
+            places.require_coordinates()?;
+        }
+        let reader = Reader::with(queries.location_type, places);
+        Ok(Self { definition, queries, owner, reader })
+    }
+
+    /// Locates addresses by other places from now on.
+    pub fn relocate(&mut self, places: Places) {
+        self.reader = Reader::with(self.queries.location_type, places);
+    }
+
+    /// Passes the selected events to `each` in order of time, in portions none of which ends between two events of the
+    /// same time. Rows of one event may be repeated within a portion. Within an SPI connection.
+    pub fn each_portion(
+        &mut self,
+        selection: Selection,
+        each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
+    ) -> Result<RowCounts, TravelError> {
+        let (query, arguments, is_look_up) = match selection {
+            Selection::FirstScan { until } => {
+                let arrived = self.queries.arrived_by_now(self.owner);
+                (self.queries.events_before(until, arrived.as_deref()), Vec::new(), false)
+            }
+            Selection::Histories(arguments) => (self.queries.histories(), arguments.to_vec(), true),
+        };
+        let reading = Reading {
+            queries: &self.queries,
+            owner: self.owner,
+            query,
+            arguments,
+            is_look_up,
+            of_statement: true,
+            portion: settings::scan_batch().div_ceil(10),
+        };
+        reading.each_portion(&mut self.reader, each)
+    }
+
+    /// Evaluates the selected events from the beginning of each entity and baseline user, and shows the results of each
+    /// portion to `see`. The states of the members are kept in memory of PostgreSQL, about one kilobyte for each. Within
+    /// an SPI connection.
+    pub fn evaluate(
+        &mut self,
+        selection: Selection,
+        inputs: &Inputs,
+        see: &mut See,
+    ) -> Result<RowCounts, TravelError> {
+        let name = self.definition.name.clone();
+        let mut members = Members::new(&name);
+        self.each_portion(selection, |events| members.evaluate(inputs.policy(), events, see))
+    }
+
+    /// Warns if rows were read and none could be evaluated. Only members of the rule's owner see example values.
+    pub fn warn_if_nothing_located(
+        &self,
+        function: &str,
+        caller: Role,
+        until: Option<Micros>,
+        counts: RowCounts,
+    ) -> Result<(), TravelError> {
+        if counts.located > 0 {
+            return Ok(());
+        }
+        let in_range = self.queries.events.time.in_range(None, until);
+        let rows = DiagnosedRows::All(Some(&in_range));
+        let diagnosis = with_rights_of(self.owner, || Diagnosis::of(&self.queries.events, &rows))?;
+        if diagnosis.rows() == 0 {
+            let source = &self.queries.source;
+            let which = if self.definition.condition.is_some() { " that satisfy the condition" } else { "" };
+            Report::notice(format!("{function} evaluated no events: {source} has no rows{which}")).send();
+        } else if diagnosis.evaluated == 0 {
+            Report::warning(format!("{function} evaluated no events: {}", none_of(diagnosis.rows())))
+                .detail(diagnosis.sentence(caller.is_member_of(self.owner)))
+                .hint(LOOK_AT_COLUMNS)
+                .send();
+        }
+        Ok(())
+    }
+}
+
+impl Inputs {
+    /// Loads what analysts entered for a rule, and adds `more` to it. With the rights of [`owner_of_tables`], within an
+    /// SPI connection.
+    pub fn of(definition: &Definition, more: Additions) -> Result<Self, TravelError> {
+        let settings = definition.settings()?;
+        let mut analysts = analyst_rows::load_all(&definition.name)?;
+        analysts.extend(more.analysts);
+        let mut suppressions = analyst_rows::suppressions(&definition.name)?;
+        suppressions.extend(more.suppressions);
+        Ok(Self { analysts: Overlay::new(&analysts, settings.learn), suppressions, settings })
+    }
+
+    pub fn policy(&self) -> Policy<'_> {
+        Policy { rule: &self.settings, analysts: &self.analysts, suppressions: &self.suppressions }
+    }
+}
+
+/// Checks that a role may let the rule's owner run what it wrote.
+pub fn must_be_member(caller: Role, definition: &Definition, column: &str) -> Result<(), TravelError> {
+    if caller.is_member_of(definition.owner()?) {
+        return Ok(());
+    }
+    Err(AccessError::SettingNotYours {
+        rule: definition.name.clone(),
+        owner: definition.owner.clone(),
+        role: caller.name(),
+        column: column.to_owned(),
+    }
+    .into())
+}
