@@ -110,11 +110,9 @@ fn must_keep_its_name(old: Option<&Tuple>, new: &Tuple) -> Result<(), TravelErro
     }
 }
 
-/// Checks a rule that is not written, but for what takes the source. With the rights of the rule's owner.
+/// Checks the settings of a rule that is not written, but for what takes the source. With the rights of the rule's
+/// owner.
 pub fn must_be_valid(rule: &Tuple) -> Result<(), TravelError> {
-    if let Some(column) = rule.missing(&[]) {
-        return Err(RuleError::SettingsNull { column }.into());
-    }
     must_be_in_range(rule)?;
     must_be_well_formed(rule)
 }

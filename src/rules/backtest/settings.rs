@@ -49,6 +49,9 @@ pub fn load(name: &str, settings: pg_sys::Datum, caller: Role) -> Result<Definit
     };
     // SAFETY: as above.
     let after = unsafe { Tuple::of_composite(row) };
+    if let Some(column) = after.missing(&[]) {
+        return Err(RuleError::SettingsNull { column }.into());
+    }
     let definition = Definition::of_row(name, after.composite())?;
     for change in before.changed(&after) {
         if change.is_of(&RUN_BY_OWNER) {

@@ -90,8 +90,6 @@ ORDER BY t.n;
 SELECT DISTINCT rule, id, status, raised_at, updated_at, archived_at FROM travel.backtest('base');
 SELECT bool_and(first_seen >= before) AS in_order
 FROM (SELECT first_seen, lag(first_seen) OVER () AS before FROM travel.backtest('base')) AS a;
--- A rule whose state was pruned or that was never scanned gives the same.
-SELECT count(*) AS alerts FROM travel.backtest('base');
 
 -- since: earlier legs are not raised, and earlier events teach. until: later events do not exist.
 SELECT count(*) FILTER (WHERE first_seen < '2026-03-12') AS before, count(*) AS alerts,
@@ -147,7 +145,7 @@ SELECT error_of('SELECT travel.backtest(''owned'', NULL, NULL, ''{"condition": "
 SELECT error_of('SELECT travel.backtest(''owned'', NULL, NULL, ''{"entity": "actor"}'')');
 \pset format aligned
 SET ROLE regress_owner;
-SELECT count(*) FROM travel.backtest('owned');
+SELECT sqlstate_of('SELECT travel.backtest(''owned'')') AS without_the_level;
 RESET ROLE;
 REVOKE SELECT ON trail FROM regress_owner;
 SET ROLE regress_reader;
