@@ -3001,6 +3001,45 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 -- requires:
 --   scan
 
+-- What a rule would raise, without storing anything -------------------------------------------------------------------
+
+-- The result must not depend on the caller, as in a scan: see travel_internal.scan_step.
+CREATE FUNCTION travel.backtest(
+    rule text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, settings jsonb DEFAULT '{}'
+) RETURNS SETOF travel.alerts
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
+    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
+    SET transform_null_equals = off SET row_security = on
+    AS 'MODULE_PATHNAME', 'travel_backtest';
+COMMENT ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) IS
+    'Alerts that a scan of a rule would raise for legs that arrive in a time range, with other settings if given. '
+    'Nothing is stored';
+REVOKE ALL ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) FROM PUBLIC;
+
+CREATE FUNCTION travel.suggest(
+    rule text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL,
+    OUT kind text, OUT cause text, OUT user_count bigint, OUT alert_count bigint, OUT alerts_saved bigint,
+    OUT statement text
+) RETURNS SETOF record
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 100000 ROWS 20
+    SET search_path = pg_catalog, pg_temp
+    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
+    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
+    SET transform_null_equals = off SET row_security = on
+    AS 'MODULE_PATHNAME', 'travel_suggest';
+COMMENT ON FUNCTION travel.suggest(text, timestamptz, timestamptz) IS
+    'What most alerts of a rule have in common: a location of a user, an address, an AS or two countries; with the '
+    'statement that would silence them, and how many alerts that would save';
+REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:27
+-- requires:
+--   backtest
+
 -- Explanations: every event of an entity with its leg and its verdict in words ---------------------------------------
 
 CREATE TYPE travel.explanation AS (
@@ -3086,7 +3125,7 @@ REVOKE ALL ON FUNCTION travel.explain_alert(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:27
+-- src/install.rs:28
 -- requires:
 --   explain
 
@@ -3158,7 +3197,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:28
+-- src/install.rs:29
 -- requires:
 --   status
 
@@ -3220,7 +3259,7 @@ REVOKE ALL ON FUNCTION travel.report(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:29
+-- src/install.rs:30
 -- requires:
 --   investigate
 
@@ -3288,7 +3327,7 @@ COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and 
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:31
+-- src/install.rs:32
 -- requires:
 --   guards
 
