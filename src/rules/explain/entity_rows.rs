@@ -79,7 +79,7 @@ impl<'q> EntityRows<'q> {
     pub fn open(wanted: &Wanted, queries: &'q SourceQueries, owner: Role, unread: &Unread) -> Self {
         let query = queries.rows_of_entity(wanted.since, wanted.until, &unread.sql);
         let arguments = [Argument::text(&wanted.entity)];
-        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments)));
+        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments, false)));
         Self { queries, owner, cursor: Some(cursor), waiting: Vec::new() }
     }
 

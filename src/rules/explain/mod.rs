@@ -201,7 +201,7 @@ struct History<'q> {
 impl<'q> History<'q> {
     fn open(queries: &'q SourceQueries, members: &Reevaluation, owner: Role) -> Self {
         let (query, arguments) = (queries.histories(), members.history_arguments());
-        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments)));
+        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments, false)));
         Self { queries, owner, cursor: Some(cursor) }
     }
 

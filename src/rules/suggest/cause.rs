@@ -117,6 +117,8 @@ impl Cause {
                     ),
                     rows: Additions {
                         analysts: vec![AnalystRow {
+                            // The row does not exist.
+                            id: 0,
                             baseline_entity: user.clone(),
                             known: KnownItem::Place(place.clone()),
                             valid_from: Micros::MIN,
