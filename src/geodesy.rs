@@ -1,22 +1,36 @@
-//! `travel.distance_km`, `travel.velocity_kmh`.
+//! `travel.distance_km`, `travel.velocity_kmh`, `travel.great_circle`.
 
 use crate::pg::errors::{GeodesyError, TravelError};
 use crate::pg::function::{Call, f64_datum, pg_function};
+use crate::pg::jsonb;
 use pgrx::pg_sys;
 use travel_core::geodesy::{self, Coordinates, OutOfRange};
+use travel_core::great_circle;
 
 pg_function!(travel_distance_km, pg_finfo_travel_distance_km, distance_km);
 pg_function!(travel_velocity_kmh, pg_finfo_travel_velocity_kmh, velocity_kmh);
+pg_function!(travel_great_circle, pg_finfo_travel_great_circle, great_circle);
 
+/// `(lat1, lon1, lat2, lon2) -> float8`
 fn distance_km(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some((from, to)) = both_ends(call)? else { return Ok(call.null()) };
+    Ok(f64_datum(from.distance_km(to)))
+}
+
+/// `(lat1, lon1, lat2, lon2) -> jsonb`
+fn great_circle(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some((from, to)) = both_ends(call)? else { return Ok(call.null()) };
+    // The text is JSON, so there is no error.
+    Ok(jsonb::of_json(&great_circle::geojson(from, to)).unwrap_or_else(|_| call.null()))
+}
+
+fn both_ends(call: &Call) -> Result<Option<(Coordinates, Coordinates)>, TravelError> {
     let (Some(lat1), Some(lon1), Some(lat2), Some(lon2)) =
         (call.f64(0), call.f64(1), call.f64(2), call.f64(3))
     else {
-        return Ok(call.null());
+        return Ok(None);
     };
-    let from = coordinates("lat1", lat1, "lon1", lon1)?;
-    let to = coordinates("lat2", lat2, "lon2", lon2)?;
-    Ok(f64_datum(from.distance_km(to)))
+    Ok(Some((coordinates("lat1", lat1, "lon1", lon1)?, coordinates("lat2", lat2, "lon2", lon2)?)))
 }
 
 fn coordinates(

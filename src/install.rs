@@ -28,8 +28,9 @@ pgrx::extension_sql_file!("../sql/87_explain.sql", name = "explain", requires = 
 pgrx::extension_sql_file!("../sql/87_status.sql", name = "status", requires = ["explain"]);
 pgrx::extension_sql_file!("../sql/87_investigate.sql", name = "investigate", requires = ["status"]);
 pgrx::extension_sql_file!("../sql/88_guards.sql", name = "guards", requires = ["investigate"]);
+pgrx::extension_sql_file!("../sql/90_views.sql", name = "views", requires = ["guards"]);
 // The last file grants privileges on the objects of all files before it.
-pgrx::extension_sql_file!("../sql/89_roles.sql", name = "roles", requires = ["guards"]);
+pgrx::extension_sql_file!("../sql/99_roles.sql", name = "roles", requires = ["views"]);
 
 pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 

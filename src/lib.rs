@@ -16,7 +16,8 @@
 //! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_backtest.sql`, `sql/87_explain.sql`, `sql/87_status.sql`, `sql/87_investigate.sql` | [`rules`] |
 //! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
 //! | `sql/88_guards.sql` | [`guards`] |
-//! | `sql/89_roles.sql` | [`roles`] |
+//! | `sql/90_views.sql` | views, which have no Rust of their own |
+//! | `sql/99_roles.sql` | [`roles`] |
 //!
 //! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares
 //! forms of the functions above for times of type `timestamp`; it has no Rust of its own.

@@ -32,6 +32,10 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.rules",
             "travel.presets",
             "travel.status",
+            "travel.alerts_brief",
+            "travel.alert_points",
+            "travel.alert_routes",
+            "travel.alerts_daily",
         ],
     ),
     (

@@ -11,6 +11,7 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`geodesy`] | coordinates, great-circle distance, velocity |
+//! | [`great_circle`] | the shortest way between two points as lines for a map |
 //! | [`address`] | IP addresses as hosts: parsing, public or private |
 //! | [`place`] | where an address is, and who runs it |
 //! | [`network`] | named networks: which one applies to an address at a time, and what it says |
@@ -33,6 +34,7 @@ pub mod containment;
 pub mod entity;
 pub mod event_set;
 pub mod geodesy;
+pub mod great_circle;
 pub mod journey;
 mod map_as_pairs;
 pub mod markdown;

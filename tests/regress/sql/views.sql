@@ -1,0 +1,66 @@
+-- The views for dashboards have few and narrow columns, leave out withdrawn alerts, and draw valid lines.
+\pset null '-'
+SET timezone = 'UTC';
+INSERT INTO travel.alerts (id, rule, severity, status, archive_reason, first_seen, last_seen, leg_count, evidence,
+    signal, leg_id, entity, session_name, actor, principal, from_time, from_ip, from_city, from_country,
+    from_country_code, from_latitude, from_longitude, to_time, to_ip, to_city, to_country, to_country_code, to_latitude,
+    to_longitude, distance_km, elapsed_seconds, velocity_kmh, withdrawn_at)
+SELECT id, 'views', severity, status, archive_reason, at, at + '1 hour', legs, '{}', '{}', 'leg ' || id, entity, session,
+       'actor', 'principal', at - '10 minutes'::interval, '192.0.2.1', from_city, from_country, 'NZ', -36.84853,
+       174.76349, at, '198.51.100.1', 'Honolulu', NULL, 'US', 21.30694, -157.85833, 7082.5, 600, 42495, withdrawn
+FROM (VALUES
+    (-1, 'medium', 'open', NULL, '2026-03-02 23:59Z'::timestamptz, 1, 'K1', 'alice', 'Auckland', 'New Zealand', NULL),
+    (-2, 'medium', 'archived', 'expected', '2026-03-02 00:00Z', 3, 'K1', NULL, 'Auckland', NULL, NULL),
+    (-3, 'low', 'archived', NULL, '2026-03-02 12:00Z', 1, 'K2', NULL, NULL, NULL, NULL),
+    (-4, 'medium', 'under_review', NULL, '2026-03-03 00:00Z', 2, 'K3', 'bob', 'Auckland', 'New Zealand', NULL),
+    (-5, 'high', 'open', NULL, '2026-03-03 00:00Z', 1, 'K4', 'eve', 'Auckland', 'New Zealand', now()))
+    AS v (id, severity, status, archive_reason, at, legs, entity, session, from_city, from_country, withdrawn);
+SELECT c.relname AS view, count(*) <= 14 AS few,
+    bool_and(format_type(atttypid, NULL) <> 'text[]') AS no_arrays
+FROM pg_class AS c
+JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0
+WHERE relnamespace = 'travel'::regnamespace
+    AND relname IN ('alerts_brief', 'alert_points', 'alert_routes', 'alerts_daily')
+GROUP BY 1
+ORDER BY 1;
+SELECT alert_id, severity_rank AS rank, status, archive_reason, identity, first_seen, leg_count, from_place, to_place
+FROM travel.alerts_brief
+WHERE rule = 'views'
+ORDER BY alert_id DESC;
+SELECT alert_id, role, time, latitude, longitude, city, country_code, ip
+FROM travel.alert_points
+WHERE rule = 'views' AND alert_id >= -2
+ORDER BY alert_id DESC, time;
+SELECT alert_id, distance_km, velocity_kmh, route->>'type' AS type,
+    jsonb_path_query_array(route, '$.coordinates[*][0]') AS starts,
+    jsonb_path_query_array(route, '$.coordinates[*][last]') AS ends
+FROM travel.alert_routes
+WHERE alert_id = -1;
+SELECT day, severity, alerts, entities, legs, open, under_review, archived, expected, true_positive, false_positive
+FROM travel.alerts_daily
+WHERE rule = 'views'
+ORDER BY day, severity_rank;
+
+-- An alert as GeoJSON has all of its raised legs, each event once, in the order of time.
+INSERT INTO travel.verdicts (rule, raised, reasons, alert_id, leg_id, entity, from_time, from_ip, from_city,
+    from_country_code, from_latitude, from_longitude, to_time, to_ip, to_city, to_country_code, to_latitude,
+    to_longitude, distance_km)
+VALUES ('views', true, '{}', -1, 'leg back', 'K1', '2026-03-02 23:59Z', '198.51.100.1', 'Honolulu', 'US', 21.30694,
+        -157.85833, '2026-03-03 00:10Z', '192.0.2.1', NULL, NULL, -36.84853, 174.76349, 7082.5),
+    ('views', false, '{learning}', NULL, 'leg not raised', 'K1', '2026-03-02 23:59Z', '198.51.100.1', 'Honolulu', 'US',
+        21.30694, -157.85833, '2026-03-03 00:10Z', '192.0.2.1', NULL, NULL, -36.84853, 174.76349, 7082.5);
+SELECT f->>'type' AS type, f->'geometry'->>'type' AS geometry,
+    f->'properties' - '{from_time,to_time,ip}'::text[] AS properties
+FROM jsonb_array_elements(travel.alert_geojson(-1)->'features') AS f;
+SELECT travel.alert_geojson(-1)->>'type' AS type, travel.alert_geojson(0) AS no_alert, travel.alert_geojson(NULL);
+-- A withdrawn alert still shows its first leg.
+SELECT jsonb_array_length(travel.alert_geojson(-5)->'features') AS features;
+
+-- A line never crosses the antimeridian; crates/core/src/great_circle.rs tests the rest.
+SELECT travel.great_circle(0, 179, 0, -179), travel.great_circle(10, 20, 10, 20), travel.great_circle(NULL, 0, 0, 0);
+SELECT error_of('SELECT travel.great_circle(0, 0, 0, 181)');
+
+DELETE FROM travel.verdicts WHERE rule = 'views';
+SET session_replication_role = replica;
+DELETE FROM travel.alerts WHERE rule = 'views';
+RESET session_replication_role;
