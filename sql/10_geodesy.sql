@@ -16,5 +16,5 @@ CREATE FUNCTION travel.great_circle(lat1 float8, lon1 float8, lat2 float8, lon2 
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 500
     AS 'MODULE_PATHNAME', 'travel_great_circle';
 COMMENT ON FUNCTION travel.great_circle(float8, float8, float8, float8) IS
-    'Shortest way between two points in degrees as a GeoJSON geometry: a LineString, or a MultiLineString if it is cut at '
-    'the antimeridian or a pole';
+    'Shortest way between two points in degrees as a GeoJSON geometry: a LineString, or a MultiLineString if it is cut '
+    'at the antimeridian or a pole';

@@ -17,6 +17,10 @@ CREATE TABLE travel.networks (
     valid_until  timestamptz,
     origin       text        NOT NULL DEFAULT 'user' CHECK (origin IN ('user', 'aws')),
     note         text,
+    created_by   text        NOT NULL DEFAULT CURRENT_USER,
+    created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_by   text,
+    updated_at   timestamptz,
     CONSTRAINT one_of_network_and_asn CHECK (num_nonnulls(network, asn) = 1),
     CONSTRAINT asn_in_range CHECK (asn BETWEEN 0 AND 4294967295),
     CONSTRAINT both_coordinates_or_none CHECK ((latitude IS NULL) = (longitude IS NULL)),
@@ -50,6 +54,77 @@ COMMENT ON COLUMN travel.networks.valid_until IS 'The row applies to events befo
 COMMENT ON COLUMN travel.networks.origin IS
     'user for rows entered by hand, which take precedence; aws for imported rows';
 COMMENT ON COLUMN travel.networks.note IS 'Your remarks';
+COMMENT ON COLUMN travel.networks.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.networks.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.networks.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.networks.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks', '');
 COMMENT ON SEQUENCE travel.networks_id_seq IS 'IDs of travel.networks';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');
+
+-- The city of a region is the one that AWS names it after or, for regions with the name of a state or a country, the
+-- one nearest to its data centers. The coordinates are those of GeoNames (geonames.org, CC BY 4.0).
+CREATE VIEW travel.aws_regions AS
+SELECT region, city, subdivision, country, country_code, latitude::float8, longitude::float8
+FROM (
+    VALUES
+        ('af-south-1', 'Cape Town', 'Western Cape', 'South Africa', 'ZA', -33.92584, 18.42322),
+        ('ap-east-1', 'Hong Kong', NULL, 'Hong Kong', 'HK', 22.27832, 114.17469),
+        ('ap-east-2', 'Taipei', 'Taipei City', 'Taiwan', 'TW', 25.05306, 121.52639),
+        ('ap-northeast-1', 'Tokyo', 'Tokyo', 'Japan', 'JP', 35.6895, 139.69171),
+        ('ap-northeast-2', 'Seoul', 'Seoul', 'South Korea', 'KR', 37.566, 126.9784),
+        ('ap-northeast-3', 'Osaka', 'Osaka', 'Japan', 'JP', 34.69379, 135.50107),
+        ('ap-south-1', 'Mumbai', 'Maharashtra', 'India', 'IN', 19.07283, 72.88261),
+        ('ap-south-2', 'Hyderabad', 'Telangana', 'India', 'IN', 17.38405, 78.45636),
+        ('ap-southeast-1', 'Singapore', NULL, 'Singapore', 'SG', 1.28967, 103.85007),
+        ('ap-southeast-2', 'Sydney', 'New South Wales', 'Australia', 'AU', -33.86785, 151.20732),
+        ('ap-southeast-3', 'Jakarta', 'Jakarta', 'Indonesia', 'ID', -6.21462, 106.84513),
+        ('ap-southeast-4', 'Melbourne', 'Victoria', 'Australia', 'AU', -37.814, 144.96332),
+        ('ap-southeast-5', 'Kuala Lumpur', 'Kuala Lumpur', 'Malaysia', 'MY', 3.1412, 101.68653),
+        ('ap-southeast-6', 'Auckland', 'Auckland', 'New Zealand', 'NZ', -36.84853, 174.76349),
+        ('ap-southeast-7', 'Bangkok', 'Bangkok', 'Thailand', 'TH', 13.75398, 100.50144),
+        ('ca-central-1', 'Montréal', 'Quebec', 'Canada', 'CA', 45.50884, -73.58781),
+        ('ca-west-1', 'Calgary', 'Alberta', 'Canada', 'CA', 51.05011, -114.08529),
+        ('cn-north-1', 'Beijing', 'Beijing', 'China', 'CN', 39.9075, 116.39723),
+        ('cn-northwest-1', 'Zhongwei', 'Ningxia', 'China', 'CN', 37.51129, 105.19067),
+        ('eu-central-1', 'Frankfurt am Main', 'Hesse', 'Germany', 'DE', 50.11552, 8.68417),
+        ('eu-central-2', 'Zürich', 'Zurich', 'Switzerland', 'CH', 47.36667, 8.55),
+        ('eu-north-1', 'Stockholm', 'Stockholm', 'Sweden', 'SE', 59.32938, 18.06871),
+        ('eu-south-1', 'Milan', 'Lombardy', 'Italy', 'IT', 45.46427, 9.18951),
+        ('eu-south-2', 'Zaragoza', 'Aragon', 'Spain', 'ES', 41.65606, -0.87734),
+        ('eu-west-1', 'Dublin', 'Leinster', 'Ireland', 'IE', 53.33306, -6.24889),
+        ('eu-west-2', 'London', 'England', 'United Kingdom', 'GB', 51.50853, -0.12574),
+        ('eu-west-3', 'Paris', 'Île-de-France', 'France', 'FR', 48.85341, 2.3488),
+        ('eusc-de-east-1', 'Potsdam', 'Brandenburg', 'Germany', 'DE', 52.39886, 13.06566),
+        ('il-central-1', 'Tel Aviv', 'Tel Aviv', 'Israel', 'IL', 32.08088, 34.78057),
+        ('me-central-1', 'Dubai', 'Dubai', 'United Arab Emirates', 'AE', 25.07725, 55.30927),
+        ('me-south-1', 'Manama', 'Capital', 'Bahrain', 'BH', 26.22787, 50.58565),
+        ('mx-central-1', 'Querétaro', 'Querétaro', 'Mexico', 'MX', 20.58806, -100.38806),
+        ('sa-east-1', 'São Paulo', 'São Paulo', 'Brazil', 'BR', -23.5475, -46.63611),
+        ('us-east-1', 'Ashburn', 'Virginia', 'United States', 'US', 39.04372, -77.48749),
+        ('us-east-2', 'Columbus', 'Ohio', 'United States', 'US', 39.96118, -82.99879),
+        ('us-gov-east-1', 'Columbus', 'Ohio', 'United States', 'US', 39.96118, -82.99879),
+        ('us-gov-west-1', 'Boardman', 'Oregon', 'United States', 'US', 45.83986, -119.70058),
+        ('us-west-1', 'San Francisco', 'California', 'United States', 'US', 37.77493, -122.41942),
+        ('us-west-2', 'Boardman', 'Oregon', 'United States', 'US', 45.83986, -119.70058)
+) AS r (region, city, subdivision, country, country_code, latitude, longitude);
+COMMENT ON VIEW travel.aws_regions IS
+    'Where the regions of AWS are: a city of each, with the coordinates of GeoNames (geonames.org, CC BY 4.0)';
+COMMENT ON COLUMN travel.aws_regions.region IS 'Code of the region, such as eu-west-1';
+COMMENT ON COLUMN travel.aws_regions.city IS 'City that stands for the region';
+COMMENT ON COLUMN travel.aws_regions.subdivision IS 'State or province of the city';
+COMMENT ON COLUMN travel.aws_regions.country IS 'Name of the country';
+COMMENT ON COLUMN travel.aws_regions.country_code IS 'Country, as two capital letters such as IE';
+COMMENT ON COLUMN travel.aws_regions.latitude IS 'Latitude of the city in degrees';
+COMMENT ON COLUMN travel.aws_regions.longitude IS 'Longitude of the city in degrees';
+
+CREATE FUNCTION travel.import_aws_ranges(document jsonb) RETURNS bigint
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_import_aws_ranges';
+COMMENT ON FUNCTION travel.import_aws_ranges(jsonb) IS
+    'Fills travel.networks from ip-ranges.json, the list of address ranges that AWS publishes. Replaces the rows of '
+    'the last import, keeps all others, and returns the number of imported networks';
+REVOKE ALL ON FUNCTION travel.import_aws_ranges(jsonb) FROM PUBLIC;

@@ -45,7 +45,11 @@ CREATE TABLE travel.rules (
     triage            text,
     tags              text[]           NOT NULL DEFAULT '{tactic:TA0001-initial-access,technique:T1078.004}',
     enabled           boolean          NOT NULL DEFAULT true,
-    source_owner      text
+    source_owner      text,
+    created_by        text             NOT NULL DEFAULT CURRENT_USER,
+    created_at        timestamptz      NOT NULL DEFAULT pg_catalog.now(),
+    updated_by        text,
+    updated_at        timestamptz
 );
 COMMENT ON TABLE travel.rules IS 'Detection rules, which travel.scan evaluates';
 COMMENT ON COLUMN travel.rules.name IS
@@ -105,6 +109,12 @@ COMMENT ON COLUMN travel.rules.enabled IS 'Whether travel.scan() without an argu
 COMMENT ON COLUMN travel.rules.source_owner IS
     'Role that owned the source when the rule was written or travel.confirm_source was called, maintained by the '
     'extension. A scan refuses a source that another role owns';
+COMMENT ON COLUMN travel.rules.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.rules.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.rules.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.rules.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger

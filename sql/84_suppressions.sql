@@ -11,6 +11,9 @@ CREATE TABLE travel.suppressions (
     valid_until    timestamptz,
     reason         text        NOT NULL CHECK (reason <> ''),
     created_by     text        NOT NULL DEFAULT CURRENT_USER,
+    created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_by     text,
+    updated_at     timestamptz,
     CONSTRAINT valid_from_before_valid_until CHECK (valid_from < valid_until)
 );
 COMMENT ON TABLE travel.suppressions IS
@@ -27,7 +30,12 @@ COMMENT ON COLUMN travel.suppressions.valid_from IS
 COMMENT ON COLUMN travel.suppressions.valid_until IS
     'The suppression applies to legs whose second event is before this time; NULL means no limit';
 COMMENT ON COLUMN travel.suppressions.reason IS 'Why the legs are suppressed';
-COMMENT ON COLUMN travel.suppressions.created_by IS 'Role that last wrote the row, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.suppressions.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions', '');
 COMMENT ON SEQUENCE travel.suppressions_id_seq IS 'IDs of travel.suppressions';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');

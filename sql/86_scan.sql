@@ -118,6 +118,38 @@ ALTER TABLE travel_internal.own_passes ENABLE REPLICA TRIGGER skip_replicated;
 COMMENT ON TRIGGER skip_replicated ON travel_internal.own_passes IS
     'Skips rows that logical replication brings, because their passes began in another database';
 
+CREATE TABLE travel_internal.coverage_days (
+    rule            text        NOT NULL,
+    day             date        NOT NULL,
+    pass            bigint      NOT NULL,
+    located         bigint      NOT NULL,
+    ignored         bigint      NOT NULL,
+    no_entity       bigint      NOT NULL,
+    no_address      bigint      NOT NULL,
+    private_address bigint      NOT NULL,
+    unknown_address bigint      NOT NULL,
+    is_exact        boolean     NOT NULL,
+    counted_at      timestamptz NOT NULL,
+    PRIMARY KEY (rule, day)
+);
+COMMENT ON TABLE travel_internal.coverage_days IS 'Events of each day that scans read, by whether they were located';
+COMMENT ON COLUMN travel_internal.coverage_days.rule IS 'Rule whose scans read the events';
+COMMENT ON COLUMN travel_internal.coverage_days.day IS 'Day of the events, in UTC';
+COMMENT ON COLUMN travel_internal.coverage_days.pass IS 'Pass that last counted events of the day';
+COMMENT ON COLUMN travel_internal.coverage_days.located IS 'Number of events that were located';
+COMMENT ON COLUMN travel_internal.coverage_days.ignored IS 'Number of events that a named network excludes';
+COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel_internal.coverage_days.no_address IS
+    'Number of events without an address, or without coordinates if the source has these';
+COMMENT ON COLUMN travel_internal.coverage_days.private_address IS
+    'Number of events from private addresses that no named network locates';
+COMMENT ON COLUMN travel_internal.coverage_days.unknown_address IS
+    'Number of events from public addresses that are not located';
+COMMENT ON COLUMN travel_internal.coverage_days.is_exact IS
+    'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
+COMMENT ON COLUMN travel_internal.coverage_days.counted_at IS 'Time at which events of the day were last counted';
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.coverage_days', '');
+
 -- The checkpoints of entities and of baseline users. A row describes the state after one event, and is valid until the
 -- next event.
 CREATE TABLE travel_internal.entity_states (

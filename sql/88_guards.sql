@@ -42,7 +42,8 @@ COMMENT ON TRIGGER note ON travel.alerts IS
 
 CREATE FUNCTION travel_internal.guard_network() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_network';
-COMMENT ON FUNCTION travel_internal.guard_network() IS 'Trigger function: validates a row of travel.networks';
+COMMENT ON FUNCTION travel_internal.guard_network() IS
+    'Trigger function: validates a row of travel.networks and records its author';
 REVOKE ALL ON FUNCTION travel_internal.guard_network() FROM PUBLIC;
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.networks
@@ -59,3 +60,25 @@ REVOKE ALL ON FUNCTION travel_internal.guard_suppression() FROM PUBLIC;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.suppressions
     FOR EACH ROW EXECUTE FUNCTION travel_internal.guard_suppression();
 COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and records its author';
+
+CREATE FUNCTION travel_internal.guard_comment() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_comment';
+COMMENT ON FUNCTION travel_internal.guard_comment() IS
+    'Trigger function: validates a comment and records its author, and prevents that comments are changed or deleted';
+REVOKE ALL ON FUNCTION travel_internal.guard_comment() FROM PUBLIC;
+
+CREATE FUNCTION travel_internal.note_comment() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'travel_note_comment';
+COMMENT ON FUNCTION travel_internal.note_comment() IS 'Trigger function: writes a comment into travel.alert_history';
+REVOKE ALL ON FUNCTION travel_internal.note_comment() FROM PUBLIC;
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON travel.alert_comments
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.guard_comment();
+COMMENT ON TRIGGER guard ON travel.alert_comments IS
+    'Validates a comment and records its author. A comment of an existing alert is neither changed nor deleted';
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.alert_comments
+    FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.guard_comment();
+COMMENT ON TRIGGER guard_truncate ON travel.alert_comments IS 'Prevents that comments are deleted';
+CREATE TRIGGER note AFTER INSERT ON travel.alert_comments
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.note_comment();
+COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into the history of its alert';

@@ -1,12 +1,12 @@
 -- Views of alerts for dashboards and maps -----------------------------------------------------------------------------
 
--- travel.alerts has 88 columns. These views have at most 14, all narrow, because BI tools show and cache whole rows. They
--- leave out withdrawn alerts. Columns with the same name have the same meaning in all of them.
+-- These views have at most 14 narrow columns, because BI tools read whole rows. They leave out withdrawn alerts.
+-- Columns with the same name have the same meaning in all of them.
 
 CREATE FUNCTION travel_internal.place_name(
     city text, country text, country_code text, latitude float8, longitude float8
 ) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN coalesce(
         nullif(pg_catalog.concat_ws(', ', city, coalesce(country, country_code)), ''),
         pg_catalog.format('%s, %s', latitude, longitude));
@@ -159,6 +159,44 @@ COMMENT ON COLUMN travel.alerts_daily.expected IS 'Number of these alerts that a
 COMMENT ON COLUMN travel.alerts_daily.true_positive IS 'Number of these alerts that are archived as true_positive';
 COMMENT ON COLUMN travel.alerts_daily.false_positive IS 'Number of these alerts that are archived as false_positive';
 
+CREATE VIEW travel.coverage_daily AS
+SELECT d.day,
+       d.rule,
+       d.located + d.ignored + d.no_entity + d.no_address + d.private_address + d.unknown_address AS events,
+       d.located,
+       d.ignored,
+       d.no_address + d.private_address + d.unknown_address AS not_located,
+       d.no_address,
+       d.private_address,
+       d.unknown_address,
+       d.no_entity,
+       d.located::float8 / nullif(d.located + d.no_address + d.private_address + d.unknown_address, 0) AS share_located,
+       d.is_exact,
+       d.counted_at
+FROM travel_internal.coverage_days AS d;
+COMMENT ON VIEW travel.coverage_daily IS
+    'Events of each day that the scans of each rule read, by whether they were located and why not. Of a day without a '
+    'row, no scan has read an event';
+COMMENT ON COLUMN travel.coverage_daily.day IS 'Day of the events, in UTC';
+COMMENT ON COLUMN travel.coverage_daily.rule IS 'Rule whose scans read the events';
+COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, which include duplicates';
+COMMENT ON COLUMN travel.coverage_daily.located IS 'Number of events that were located, and so evaluated';
+COMMENT ON COLUMN travel.coverage_daily.ignored IS 'Number of events that a named network excludes';
+COMMENT ON COLUMN travel.coverage_daily.not_located IS
+    'Number of events that were not located: the sum of the next three';
+COMMENT ON COLUMN travel.coverage_daily.no_address IS
+    'Number of events without an address, or without coordinates if the source has these';
+COMMENT ON COLUMN travel.coverage_daily.private_address IS
+    'Number of events from private addresses that no named network locates';
+COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
+    'Number of events from public addresses without a location in GeoIP or travel.networks';
+COMMENT ON COLUMN travel.coverage_daily.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel.coverage_daily.share_located IS
+    'Fraction of located events among those that were located or not, from 0 to 1';
+COMMENT ON COLUMN travel.coverage_daily.is_exact IS
+    'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
+COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';
+
 CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -213,5 +251,5 @@ BEGIN ATOMIC
     FROM features AS f;
 END;
 COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
-    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends. NULL '
-    'if there is no such alert';
+    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends. '
+    'NULL if there is no such alert';

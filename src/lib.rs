@@ -12,11 +12,12 @@
 //! | `sql/60_detect.sql` | [`detect`]; the message of a leg is in [`legs`] |
 //! | `sql/70_events.sql` | [`events_table`] |
 //! | `sql/71_load_files.sql` | [`load_files`] |
-//! | `sql/80_networks.sql` | [`networks`] |
 //! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_backtest.sql`, `sql/87_explain.sql`, `sql/87_status.sql`, `sql/87_investigate.sql` | [`rules`] |
+//! | `sql/80_networks.sql` | [`networks`], [`aws_ranges`] |
 //! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
 //! | `sql/88_guards.sql` | [`guards`] |
 //! | `sql/90_views.sql` | views, which have no Rust of their own |
+//! | `sql/91_triage.sql` | [`triage`], [`incidents`] |
 //! | `sql/99_roles.sql` | [`roles`] |
 //!
 //! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares
@@ -36,6 +37,7 @@ compile_error!("impossible_travel must be built with panic = \"unwind\"");
 ::pgrx::pg_module_magic!(name, version);
 
 mod adopt;
+mod aws_ranges;
 mod cloudtrail;
 mod derived_columns;
 mod detect;
@@ -44,6 +46,7 @@ mod events_table;
 mod geodesy;
 mod geoip;
 mod guards;
+mod incidents;
 mod install;
 mod layouts;
 mod legs;
@@ -53,6 +56,7 @@ mod pg;
 mod roles;
 mod rules;
 mod source;
+mod triage;
 
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {

@@ -24,6 +24,7 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
         &[
             "travel.alerts",
             "travel.alert_history",
+            "travel.alert_comments",
             "travel.verdicts",
             "travel.known_places",
             "travel.known_transitions",
@@ -36,6 +37,9 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.alert_points",
             "travel.alert_routes",
             "travel.alerts_daily",
+            "travel.coverage_daily",
+            "travel.incidents",
+            "travel.aws_regions",
         ],
     ),
     (
@@ -55,6 +59,8 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
         ],
     ),
     (1, "UPDATE (status, archive_reason, assignee)", Kind::Table, &["travel.alerts"]),
+    (1, "INSERT (alert_id, comment)", Kind::Table, &["travel.alert_comments"]),
+    (1, "EXECUTE", Kind::Routine, &["travel.archive", "travel.silence"]),
     (
         1,
         "INSERT, UPDATE, DELETE",
@@ -68,6 +74,7 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
         Kind::Routine,
         &[
             "travel.create_rule",
+            "travel.import_aws_ranges",
             "travel.check_rule",
             "travel.scan",
             "travel.rescan",

@@ -89,13 +89,15 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         if is_scanning() {
             return;
         }
-        if enters {
-            let note = format!("archived as expected by {by}");
-            spi::execute(ENTER_PLACES, &[Argument::bigint(id), Argument::text(&note)]);
-        }
-        if was && !is {
-            spi::execute(END_PLACES, &[Argument::bigint(id)]);
-        }
+        role::on_behalf_of(&by, || {
+            if enters {
+                let note = format!("archived as expected by {by}");
+                spi::execute(ENTER_PLACES, &[Argument::bigint(id), Argument::text(&note)]);
+            }
+            if was && !is {
+                spi::execute(END_PLACES, &[Argument::bigint(id)]);
+            }
+        });
     });
     Ok(trigger.skip())
 }

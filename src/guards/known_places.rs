@@ -1,6 +1,7 @@
 //! The triggers on `travel.known_places` and `travel.known_transitions`. Scans own the rows that they learned; the
 //! others were entered by analysts or by an alert that was archived as expected.
 
+use super::author::authored;
 use super::{check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
@@ -30,7 +31,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Some("learnt") => Ok(trigger.proceed()),
             _ => {
                 rule_must_exist(&trigger, &new)?;
-                entered(&trigger, &new)
+                entered(&trigger, None, &new)
             }
         },
         Event::Update { old, new } => {
@@ -40,7 +41,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
                 return Err(GuardError::FixedColumn { table: trigger.table(), column: change.column }.into());
             }
-            entered(&trigger, &new)
+            entered(&trigger, Some(&old), &new)
         }
         Event::Delete { old } => {
             // The deletion of a rule deletes its rows.
@@ -61,7 +62,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// Checks a row that was entered by hand or by an alert, and returns it as it is stored.
-fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
+fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
     trigger.must_be_complete(row)?;
     trigger.must_say_something(row, c"baseline_entity", "Use the value that the events have.")?;
     trigger.must_be_one_of(
@@ -101,7 +102,7 @@ fn entered(trigger: &Trigger, row: &Tuple) -> Result<pg_sys::Datum, TravelError>
             }
         }
     }
-    Ok(row.result())
+    Ok(authored(trigger, old, row)?.result())
 }
 
 fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
@@ -117,8 +118,11 @@ fn is_in_force(row: &Tuple) -> bool {
 /// Ends the validity of a row that is in force. The row stays for events from the time in which it was.
 fn end(trigger: &Trigger, row: &Tuple) {
     let statement = format!("UPDATE {} SET valid_until = pg_catalog.now() WHERE ctid = $1", trigger.table());
+    let by = role::acting();
     role::acting_as(trigger.table_owner(), || {
-        spi::execute(&statement, &[Argument::of(pg_sys::TIDOID, Some(row.ctid()))])
+        role::on_behalf_of(&by, || {
+            spi::execute(&statement, &[Argument::of(pg_sys::TIDOID, Some(row.ctid()))]);
+        });
     });
 }
 

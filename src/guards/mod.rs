@@ -4,14 +4,20 @@
 //! | module | tables | what it guards |
 //! |---|---|---|
 //! | [`known_places`] | `travel.known_places`, `travel.known_transitions` | Scans own the rows that they learned. Rows that analysts entered are checked. Deleting one that is in force ends its validity instead. |
+//! | [`comments`] | `travel.alert_comments` | A comment has an author and a time, and is neither changed nor deleted. |
 //! | [`alerts`] | `travel.alerts`, `travel.alert_history` | Analysts own three columns. Every change is recorded, and archiving an alert as expected makes its locations known. |
 //! | [`networks`] | `travel.networks` | The values of a row are valid and fit together. |
 //! | [`suppressions`] | `travel.suppressions` | A suppression has an author and a reason, and does not silence everything forever. |
+//!
+//! [`author`] says who wrote a row of `travel.networks`, `travel.suppressions`, `travel.known_places`,
+//! `travel.known_transitions` or `travel.rules`, and when.
 //!
 //! Scans ([`crate::pg::scan_flag`]) and restores ([`crate::pg::role::may_load`]) are exempt. Rules themselves are
 //! checked by `src/rules/validate.rs`.
 
 mod alerts;
+pub mod author;
+mod comments;
 mod known_places;
 mod networks;
 mod suppressions;

@@ -1,6 +1,7 @@
 //! The trigger on `travel.networks`. It checks a row before the table's constraints do, with messages that say what to
 //! do.
 
+use super::author::{self, authored};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::time::timestamp_text;
@@ -13,10 +14,12 @@ pg_function!(travel_guard_network, pg_finfo_travel_guard_network, guard);
 /// BEFORE INSERT OR UPDATE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
-    let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
-        return Ok(trigger.proceed());
+    let (old, row) = match trigger.event() {
+        Event::Insert { new } => (None, new),
+        Event::Update { old, new } => (Some(old), new),
+        Event::Delete { .. } | Event::Truncate => return Ok(trigger.proceed()),
     };
-    trigger.must_be_complete(&row)?;
+    trigger.must_be_complete_but_for(&row, &author::COLUMNS)?;
     for column in [c"name", c"city", c"subdivision", c"country", c"hosting"] {
         trigger.must_say_something(
             &row,
@@ -68,7 +71,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             GuardError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) }.into()
         );
     }
-    Ok(row.result())
+    Ok(authored(&trigger, old.as_ref(), row)?.result())
 }
 
 /// Checks that the columns of a row fit together.

@@ -1,12 +1,12 @@
 //! The trigger on `travel.suppressions`. A suppression has an author and a reason, and none silences everything
 //! forever.
 
+use super::author::{self, authored};
 use super::{check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
-use crate::pg::role;
 use crate::pg::time::timestamp_text;
-use crate::pg::trigger::{Event, Trigger, text};
+use crate::pg::trigger::{Event, Trigger};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
@@ -17,10 +17,12 @@ const INFINITY: i64 = i64::MAX;
 /// BEFORE INSERT OR UPDATE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
-    let (Event::Insert { new: row } | Event::Update { new: row, .. }) = trigger.event() else {
-        return Ok(trigger.proceed());
+    let (old, row) = match trigger.event() {
+        Event::Insert { new } => (None, new),
+        Event::Update { old, new } => (Some(old), new),
+        Event::Delete { .. } | Event::Truncate => return Ok(trigger.proceed()),
     };
-    trigger.must_be_complete_but_for(&row, &["created_by"])?;
+    trigger.must_be_complete_but_for(&row, &author::COLUMNS)?;
     if let (Some(from), Some(until)) = (row.timestamp(c"valid_from"), row.timestamp(c"valid_until"))
         && from >= until
     {
@@ -42,11 +44,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;
     check_country_code("country_code_b", row.text(c"country_code_b")?)?;
-    if role::may_load(trigger.table_owner()) {
-        return Ok(row.result());
-    }
-    let author = text(&role::acting());
-    Ok(row.with(&[(c"created_by", author)]).result())
+    Ok(authored(&trigger, old.as_ref(), row)?.result())
 }
 
 /// Whether the last backslash of a LIKE pattern escapes nothing. LIKE refuses such a pattern, which would end a scan.

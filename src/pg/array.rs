@@ -155,6 +155,15 @@ impl Growing {
 /// # Safety
 /// `datum` must be such an array.
 pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Datum>> {
+    // SAFETY: by the caller.
+    unsafe { elements_of(datum, -1, align) }
+}
+
+/// The elements of an array. Size (-1 if it varies) and alignment of an element are as in pg_type.
+///
+/// # Safety
+/// `datum` must be such an array. Elements of a fixed size are passed by value.
+unsafe fn elements_of(datum: pg_sys::Datum, size: i32, align: u8) -> Vec<Option<pg_sys::Datum>> {
     // SAFETY: by the caller; the element values and flags are `count` long.
     unsafe {
         let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
@@ -162,8 +171,8 @@ pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Da
         pg_sys::deconstruct_array(
             array,
             (*array).elemtype,
-            -1,
-            false,
+            size,
+            size > 0,
             align as std::ffi::c_char,
             &mut values,
             &mut nulls,
@@ -171,6 +180,16 @@ pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Da
         );
         (0..count as usize).map(|i| (!*nulls.add(i)).then(|| *values.add(i))).collect()
     }
+}
+
+/// The elements of a `bigint[]` or `timestamptz[]`.
+///
+/// # Safety
+/// `datum` must be an array whose elements have 8 bytes and are passed by value.
+pub unsafe fn i64s(datum: pg_sys::Datum) -> Vec<Option<i64>> {
+    // SAFETY: by the caller.
+    let elements = unsafe { elements_of(datum, 8, b'd') };
+    elements.into_iter().map(|element| element.map(|datum| datum.value() as i64)).collect()
 }
 
 /// The elements of a `text[]`.

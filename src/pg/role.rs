@@ -5,6 +5,7 @@ use super::identifier::c_string;
 use super::scan_flag::is_scanning;
 use super::spi::{self, with_settings};
 use pgrx::pg_sys;
+use std::cell::RefCell;
 use std::ffi::CStr;
 
 /// A role of the cluster.
@@ -130,11 +131,31 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     })
 }
 
+thread_local! {
+    /// For whom a trigger acts that runs with the rights of the tables' owner.
+    static ON_BEHALF_OF: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
 /// The name of the role that acts: the current role or, in a scan, which runs with its owner's rights, the role that
-/// called it.
+/// called it. Within [`on_behalf_of`], it is the role named there.
 pub fn acting() -> String {
+    if let Some(name) = ON_BEHALF_OF.with_borrow(Clone::clone) {
+        return name;
+    }
     // SAFETY: reads variables of the backend.
     name(unsafe { if is_scanning() { pg_sys::GetOuterUserId() } else { pg_sys::GetUserId() } })
+}
+
+/// Runs `body`, whose writes count as those of the role with this name. An error that unwinds ends this, too.
+pub fn on_behalf_of<R>(name: &str, body: impl FnOnce() -> R) -> R {
+    struct Restore(Option<String>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            ON_BEHALF_OF.set(self.0.take());
+        }
+    }
+    let _restore = Restore(ON_BEHALF_OF.replace(Some(name.to_owned())));
+    body()
 }
 
 /// Whether the current role may load rows as a dump has them, with values that no other role may write. A superuser,

@@ -32,6 +32,7 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 const OF_ONE: &[&str] = &[
     "DELETE FROM travel_internal.scans WHERE rule = $1",
     "DELETE FROM travel_internal.own_passes WHERE rule = $1",
+    "DELETE FROM travel_internal.coverage_days WHERE rule = $1",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()
      WHERE rule = $1 AND status = 'open'",
@@ -45,8 +46,9 @@ const OF_ONE: &[&str] = &[
 
 /// What happens when all rules are deleted. Suppressions without a rule stay: they apply to future rules, too.
 const OF_ALL: &[&str] = &[
-    "TRUNCATE travel_internal.scans, travel_internal.own_passes, travel_internal.entity_states,
-         travel_internal.baseline_states, travel.verdicts, travel.known_places, travel.known_transitions",
+    "TRUNCATE travel_internal.scans, travel_internal.own_passes, travel_internal.coverage_days,
+         travel_internal.entity_states, travel_internal.baseline_states, travel.verdicts, travel.known_places,
+         travel.known_transitions",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()
      WHERE status = 'open'",

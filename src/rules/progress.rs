@@ -191,6 +191,12 @@ impl Progress {
                 oldest.map(just_before)
             };
         }
+        if is_other {
+            spi::execute(
+                "DELETE FROM travel_internal.coverage_days WHERE rule = $1",
+                &[Argument::text(&definition.name)],
+            );
+        }
         self.horizon = None;
         if !self.is_small() {
             self.horizon = with_rights_of(owner, || spi::select_time(&queries.newest_event()));
@@ -257,7 +263,7 @@ impl Progress {
     }
 
     /// The time after which the whole pass reads events.
-    fn begins_after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
+    pub fn begins_after(&self, definition: &Definition, queries: &SourceQueries) -> Option<Micros> {
         let from = match (self.evaluate_from, &queries.arrival) {
             (Some(from), _) => Some(from),
             (None, Arrival::Lookback) => {
@@ -277,9 +283,17 @@ impl Progress {
 
     /// Whether the pass is about few rows, which are best found by their arrival.
     pub fn is_small(&self) -> bool {
-        self.evaluate_from.is_none()
-            && self.position.is_none()
-            && (self.scanned.is_some() || self.arrived.is_some())
+        self.position.is_none() && self.is_incremental()
+    }
+
+    /// Whether the pass reads only rows that arrived since the last one. Otherwise, it reads all rows after a time.
+    pub fn is_incremental(&self) -> bool {
+        self.evaluate_from.is_none() && (self.scanned.is_some() || self.arrived.is_some())
+    }
+
+    /// Whether the pass may read rows again that an earlier one read.
+    pub fn overlaps(&self) -> bool {
+        self.arrived.is_some()
     }
 
     /// Records what a step read, and that the pass has reached `position`.

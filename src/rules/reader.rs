@@ -12,6 +12,7 @@ use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use travel_cloudtrail::NOBODY;
+use travel_core::address;
 use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
@@ -61,6 +62,19 @@ pub enum Read {
     NotLocated(Micros),
     /// The row has no time.
     Nothing,
+}
+
+/// Why a row with a time is not located.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unlocated {
+    /// It has no entity, or one whose name is too long to be stored.
+    NoEntity,
+    /// It has no address or, if the source has coordinates, no valid ones.
+    NoAddress,
+    /// No named network gives the location of the private address.
+    PrivateAddress,
+    /// Neither GeoIP nor a named network has coordinates for the address.
+    UnknownAddress,
 }
 
 impl Reader {
@@ -207,6 +221,19 @@ impl Reader {
     /// The named network that decides how an address is treated at a time.
     pub fn network(&self, address: IpAddr, time: Micros) -> Result<Option<Arc<str>>, TravelError> {
         Ok(self.places.locate(address, time)?.network)
+    }
+
+    /// Why a row is [`Read::NotLocated`].
+    pub fn why_not_located(&mut self, rows: &Rows, row: usize) -> Result<Unlocated, TravelError> {
+        let row = &rows.columns(row, &QueryColumn::TYPES)?;
+        if self.name(row, QueryColumn::Entity)?.is_none() {
+            return Ok(Unlocated::NoEntity);
+        }
+        Ok(match Self::host(row) {
+            None => Unlocated::NoAddress,
+            Some(host) if address::is_private(host) => Unlocated::PrivateAddress,
+            Some(_) => Unlocated::UnknownAddress,
+        })
     }
 
     fn location(&self, row: &RowDatums, time: Micros) -> Result<Option<EventLocation>, TravelError> {

@@ -10,6 +10,7 @@ use super::definition::Definition;
 use super::setting_ranges::must_be_in_range;
 use super::source_trust;
 use crate::detect::{self, Source, check_row_condition_alone};
+use crate::guards::author::{self, authored};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::{AccessError, EventsError, RuleError, SourceError, TravelError};
 use crate::pg::function::{Call, pg_function};
@@ -55,7 +56,7 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let Some(old) = &old {
         must_be_a_members(old)?;
     }
-    trigger.must_be_complete_but_for(&new, &["owner"])?;
+    trigger.must_be_complete_but_for(&new, &[&["owner"][..], &author::COLUMNS[..]].concat())?;
     must_keep_its_name(old.as_ref(), &new)?;
     must_be_in_range(&new)?;
     must_be_well_formed(&new)?;
@@ -69,7 +70,7 @@ fn validate_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         Ok::<_, TravelError>(())
     })?;
-    Ok(new.result())
+    Ok(authored(&trigger, old.as_ref(), new)?.result())
 }
 
 /// AFTER INSERT OR UPDATE, for each row: shows in `travel.status` what the writer of the rule was warned of.

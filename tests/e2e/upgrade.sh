@@ -149,8 +149,8 @@ REVOKE ALL ON FUNCTION travel.added(int) FROM PUBLIC;
 COMMENT ON SCHEMA travel IS 'Another comment';
 "
 {
-    sed -e "s/^    created_by     text        NOT NULL DEFAULT CURRENT_USER,\$/&\n    ticket         text        DEFAULT 'none' CHECK (ticket <> ''),/" \
-        -e "s/^COMMENT ON COLUMN travel.suppressions.created_by IS .*/&\nCOMMENT ON COLUMN travel.suppressions.ticket IS 'Added';/" \
+    sed -e "s/^    updated_at     timestamptz,\$/&\n    ticket         text        DEFAULT 'none' CHECK (ticket <> ''),/" \
+        -e "s/^COMMENT ON COLUMN travel.suppressions.updated_at IS .*/&\nCOMMENT ON COLUMN travel.suppressions.ticket IS 'Added';/" \
         "$ROOT/sql/impossible_travel--$current.sql" |
         awk '/^CREATE PROCEDURE travel.scan\(/ { on = 1 } { print } on && /^BEGIN/ { print "    -- Another body."; on = 0 }'
     printf '%s' "$addition"

@@ -24,7 +24,11 @@ pub fn geojson(from: Coordinates, to: Coordinates) -> String {
     let lines = lines(from, to);
     let mut json = String::new();
     let is_one = lines.len() == 1;
-    json.push_str(if is_one { r#"{"type":"LineString","coordinates":"# } else { r#"{"type":"MultiLineString","coordinates":["# });
+    json.push_str(if is_one {
+        r#"{"type":"LineString","coordinates":"#
+    } else {
+        r#"{"type":"MultiLineString","coordinates":["#
+    });
     for (n, line) in lines.iter().enumerate() {
         json.push_str(if n == 0 { "[" } else { ",[" });
         for (n, [longitude, latitude]) in line.iter().enumerate() {
@@ -67,7 +71,8 @@ fn cut(way: &[Position]) -> Vec<Vec<Position>> {
     for &[longitude, latitude] in way {
         let Some(&[before, latitude_before]) = line.last() else {
             // A way that starts on the antimeridian starts at the edge of the map to which it leads.
-            let side = way.iter().find(|position| !is_on_edge(position[0])).map_or(1.0, |[to, _]| to.signum());
+            let side =
+                way.iter().find(|position| !is_on_edge(position[0])).map_or(1.0, |[to, _]| to.signum());
             line.push([if is_on_edge(longitude) { 180.0 * side } else { longitude }, latitude]);
             continue;
         };

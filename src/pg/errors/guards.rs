@@ -86,6 +86,37 @@ errors! {
             Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "cannot delete alerts")
                 .hint("Archive the alert: SET status = 'archived'. travel.prune deletes old archived alerts."),
 
+        BlankComment =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "comment must not be blank")
+                .hint("Pass the text of the comment, or NULL to archive the alert without one."),
+
+        CommentsAreKept =>
+            Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "cannot change or delete comments")
+                .detail("Comments document how an alert was handled. They are deleted together with their alert.")
+                .hint("Insert another comment that corrects it."),
+
+        SilenceDuration { given: String } =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("duration is out of range: {given}"))
+                .detail("The duration must be positive and at most 10 years.")
+                .hint("Pass how long such travel is expected, for example '30 days'."),
+
+        NothingToSilenceBy { id: i64 } =>
+            Report::error(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("alert {id} has no criteria for a suppression"),
+            )
+            .detail("Neither the addresses nor the countries of a leg are known, so a suppression would silence all travel of the entity.")
+            .hint("Insert the suppression that you want into travel.suppressions."),
+
+        /// `what` is a sentence.
+        AwsRangesInvalid { what: String } =>
+            Report::error(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                "document does not contain the IP address ranges of AWS",
+            )
+            .detail(what)
+            .hint("Pass the content of https://ip-ranges.amazonaws.com/ip-ranges.json."),
+
         BlankReason =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "reason of a suppression must not be blank")
                 .hint("Say why this travel should not raise alerts, for those who review the suppression later."),

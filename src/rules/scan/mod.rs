@@ -8,6 +8,7 @@
 //! | loads the checkpoints of the members, what analysts entered, and the settled verdicts | [`evaluate`] |
 //! | evaluates the new events, then the histories of the members that are evaluated again | [`evaluate`], [`EvaluationResults`] |
 //! | writes verdicts, incidents, the baseline and checkpoints | [`Writer`] |
+//! | counts the events of each day for `travel.coverage_daily` | [`coverage`] |
 //! | sends notifications about new alerts | [`notify`] |
 //! | records how far the pass has come, and whether its rows were usable | [`Progress`], [`health`] |
 //!
@@ -15,11 +16,13 @@
 //! [`EvaluationResults`]: super::evaluation::EvaluationResults
 //! [`Writer`]: super::write::Writer
 
+mod coverage;
 mod evaluate;
 mod event_order;
 mod health;
 mod new_events;
 
+use self::coverage::CoverageDays;
 use super::definition::Definition;
 use super::geoip_dependencies::{self, Needs};
 use super::notify;
@@ -87,6 +90,8 @@ struct ScanStep {
     owner: Role,
     progress: Progress,
     counts: StepCounts,
+    /// What the step read of each day.
+    days: CoverageDays,
     sizes: StepSizes,
 }
 
@@ -103,8 +108,8 @@ impl ScanStep {
         if !progress.is_under_way {
             progress.begin(&definition, &queries, owner)?;
         }
-        let (counts, sizes) = (StepCounts::default(), StepSizes::from_settings());
-        Ok(Self { definition, queries, owner, progress, counts, sizes })
+        let (counts, days) = (StepCounts::default(), CoverageDays::default());
+        Ok(Self { definition, queries, owner, progress, counts, days, sizes: StepSizes::from_settings() })
     }
 
     /// Runs the step and returns whether more remains to be done.
@@ -118,6 +123,7 @@ impl ScanStep {
         }
         let position = new.last.or(self.progress.position);
         self.progress.advance(&self.definition.name, position, &self.counts, reader.built_at());
+        self.write_coverage();
         if !new.is_end || self.evaluate_lost_members(&mut reader)? {
             return Ok(true);
         }

@@ -1,13 +1,14 @@
 //! Reads the new rows of a rule's source as events.
 
 use super::ScanStep;
+use super::coverage::Counted;
 use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
 use crate::pg::spi;
 use crate::pg::time::clock_now;
 use crate::rules::reader::{Read, Reader};
 use crate::rules::source_queries::NewRows;
-use travel_core::rule::{EvaluatedEvent, Micros};
+use travel_core::rule::{EvaluatedEvent, Micros, Treatment};
 
 /// The next events of a pass.
 pub(super) struct NewEvents {
@@ -35,10 +36,15 @@ impl ScanStep {
             match reader.read(&rows, row)? {
                 Read::Located(event) => {
                     last = Some(event.time);
+                    let is_ignored = event.treatment == Some(Treatment::Ignore);
+                    self.days.count(event.time, if is_ignored { Counted::Ignored } else { Counted::Located });
                     events.push(*event);
                     self.counts.located += 1;
                 }
-                Read::NotLocated(time) => last = Some(time),
+                Read::NotLocated(time) => {
+                    last = Some(time);
+                    self.days.count(time, Counted::NotLocated(reader.why_not_located(&rows, row)?));
+                }
                 Read::Nothing => {}
             }
             self.counts.newest_past = last.filter(|time| *time <= now).or(self.counts.newest_past);

@@ -5,9 +5,10 @@ INSERT INTO travel.alerts (id, rule, severity, status, archive_reason, first_see
     signal, leg_id, entity, session_name, actor, principal, from_time, from_ip, from_city, from_country,
     from_country_code, from_latitude, from_longitude, to_time, to_ip, to_city, to_country, to_country_code, to_latitude,
     to_longitude, distance_km, elapsed_seconds, velocity_kmh, withdrawn_at)
-SELECT id, 'views', severity, status, archive_reason, at, at + '1 hour', legs, '{}', '{}', 'leg ' || id, entity, session,
-       'actor', 'principal', at - '10 minutes'::interval, '192.0.2.1', from_city, from_country, 'NZ', -36.84853,
-       174.76349, at, '198.51.100.1', 'Honolulu', NULL, 'US', 21.30694, -157.85833, 7082.5, 600, 42495, withdrawn
+SELECT id, 'views', severity, status, archive_reason, at, at + '1 hour', legs, '{}', '{}', 'leg ' || id, entity,
+       session, 'actor', 'principal', at - '10 minutes'::interval, '192.0.2.1', from_city, from_country, 'NZ',
+       -36.84853, 174.76349, at, '198.51.100.1', 'Honolulu', NULL, 'US', 21.30694, -157.85833, 7082.5, 600, 42495,
+       withdrawn
 FROM (VALUES
     (-1, 'medium', 'open', NULL, '2026-03-02 23:59Z'::timestamptz, 1, 'K1', 'alice', 'Auckland', 'New Zealand', NULL),
     (-2, 'medium', 'archived', 'expected', '2026-03-02 00:00Z', 3, 'K1', NULL, 'Auckland', NULL, NULL),
@@ -64,3 +65,60 @@ DELETE FROM travel.verdicts WHERE rule = 'views';
 SET session_replication_role = replica;
 DELETE FROM travel.alerts WHERE rule = 'views';
 RESET session_replication_role;
+
+-- travel.coverage_daily counts the events that scans read, each once, by their day in UTC and by why they are not
+-- located.
+CREATE SCHEMA covered;
+SET search_path = covered, public;
+CREATE TABLE trail (
+    id int GENERATED ALWAYS AS IDENTITY, access_key_id text, event_time timestamptz, source_ip text, outcome text,
+    arrived timestamptz DEFAULT clock_timestamp(), ingest_xid xid8 DEFAULT pg_current_xact_id()
+);
+CREATE VIEW no_cursor AS SELECT access_key_id, event_time, source_ip, outcome FROM trail;
+CREATE VIEW by_arrival AS SELECT access_key_id, event_time, source_ip, outcome, arrived FROM trail;
+INSERT INTO travel.networks (network, name, treatment) VALUES ('198.51.100.192/27', 'a scanner of covered', 'ignore');
+INSERT INTO travel.rules (name, source, baseline, arrival_column, lookback) VALUES
+    ('covered: exact', 'trail', false, NULL, '7 days'), ('covered: lookback', 'no_cursor', false, NULL, '2 days'),
+    ('covered: arrival', 'by_arrival', false, 'arrived', '7 days');
+CREATE VIEW days AS
+SELECT substr(rule, 10) AS rule, to_char(day, 'DD') AS day, events, located, ignored, not_located,
+    no_address AS no_addr, private_address AS private, unknown_address AS unknown, no_entity,
+    round(share_located::numeric, 2) AS share, is_exact
+FROM travel.coverage_daily
+WHERE rule LIKE 'covered: %'
+ORDER BY coverage_daily.rule, coverage_daily.day;
+INSERT INTO trail (access_key_id, event_time, source_ip, outcome) VALUES
+    ('K', '2026-03-01 23:59:59Z', '192.0.2.1', NULL), ('K', '2026-03-02 00:00Z', '192.0.2.1', NULL),
+    ('K', '2026-03-02 01:00Z', '10.0.0.1', NULL), ('K', '2026-03-02 02:00Z', '8.8.8.8', NULL),
+    ('K', '2026-03-02 03:00Z', 'config.amazonaws.com', NULL), ('K', '2026-03-02 04:00Z', '198.51.100.200', NULL),
+    ('K', '2026-03-02 05:00Z', '192.0.2.1', 'failed_auth'), (repeat('K', 3000), '2026-03-02 06:00Z', '192.0.2.1', NULL),
+    ('K', '2026-03-05 01:00Z', '192.0.2.1', NULL);
+CALL travel.scan('covered: exact');
+CALL travel.scan('covered: lookback');
+CALL travel.scan('covered: arrival');
+SELECT * FROM days;
+-- A late event is added to its day. What a scan reads again is not counted twice, except by an arrival_column.
+INSERT INTO trail (access_key_id, event_time, source_ip) VALUES
+    ('K', '2026-03-01 12:00Z', '192.0.2.1'), ('K', '2026-03-05 02:00Z', '10.0.0.1');
+CALL travel.scan('covered: exact');
+CALL travel.scan('covered: lookback');
+CALL travel.scan('covered: arrival');
+CALL travel.scan('covered: exact');
+CALL travel.scan('covered: lookback');
+SELECT rule, day, events, located, not_located, is_exact FROM days WHERE day IN ('01', '05');
+-- A rescan counts whole days anew.
+CALL travel.rescan('covered: exact', '2026-03-02 12:00Z');
+CALL travel.rescan('covered: arrival', '2026-03-01');
+SELECT rule, day, events, located, not_located, is_exact FROM days WHERE rule <> 'lookback';
+-- The counts of another source, and those of a deleted rule, are gone.
+CREATE TABLE other AS SELECT * FROM trail WHERE event_time > '2026-03-05';
+UPDATE travel.rules SET source = 'other' WHERE name = 'covered: exact';
+CALL travel.scan('covered: exact');
+DELETE FROM travel.rules WHERE name IN ('covered: lookback', 'covered: arrival');
+SELECT rule, day, events, is_exact FROM days;
+DELETE FROM travel.rules WHERE name LIKE 'covered: %';
+SELECT count(*) AS days_left FROM days;
+DELETE FROM travel.networks WHERE name = 'a scanner of covered';
+RESET search_path;
+SET client_min_messages = warning;
+DROP SCHEMA covered CASCADE;

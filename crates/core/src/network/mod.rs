@@ -11,6 +11,7 @@
 //! it must find *all* prefixes that cover an address, and a binary search over sorted arrays does that without
 //! allocating.
 
+pub mod aws;
 mod prefixes;
 
 use crate::address;

@@ -1,0 +1,148 @@
+//! Alerts of several rules that are about one incident: those of one entity or of one user that overlap in time, those
+//! that overlap with one of these, and so on.
+
+use crate::rule::Micros;
+
+/// When an alert happened, and whose it is.
+#[derive(Clone, Copy, Debug)]
+pub struct AlertSpan<'a> {
+    pub id: i64,
+    pub entity: Option<&'a str>,
+    pub user: Option<&'a str>,
+    /// The time of its first event and of its last one, both included.
+    pub start: Micros,
+    pub end: Micros,
+}
+
+/// The incident of each alert, which is the smallest id of the alerts that belong to it. It takes the time of two sorts
+/// and a few bytes an alert.
+pub fn incidents(alerts: &[AlertSpan]) -> Vec<i64> {
+    let mut groups = Groups { parents: (0..alerts.len()).collect() };
+    groups.join_overlapping(alerts, |alert| alert.entity);
+    groups.join_overlapping(alerts, |alert| alert.user);
+    let mut smallest: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+    for (at, alert) in alerts.iter().enumerate() {
+        let root = groups.root(at);
+        smallest[root] = smallest[root].min(alert.id);
+    }
+    (0..alerts.len()).map(|at| smallest[groups.root(at)]).collect()
+}
+
+/// Disjoint sets of alerts, by their positions: each has a parent in its set, and the root is its own.
+struct Groups {
+    parents: Vec<usize>,
+}
+
+impl Groups {
+    /// Joins the alerts that have a key in common and overlap.
+    fn join_overlapping<'a>(
+        &mut self,
+        alerts: &[AlertSpan<'a>],
+        key: impl Fn(&AlertSpan<'a>) -> Option<&'a str>,
+    ) {
+        let mut order: Vec<usize> = (0..alerts.len()).filter(|at| key(&alerts[*at]).is_some()).collect();
+        order.sort_unstable_by_key(|at| (key(&alerts[*at]), alerts[*at].start));
+        // The alert of the present key that ends last so far: one that starts later overlaps with none before it.
+        let mut last: Option<usize> = None;
+        for at in order {
+            let (alert, before) = (&alerts[at], last.map(|last| &alerts[last]));
+            let overlaps =
+                before.is_some_and(|before| key(before) == key(alert) && alert.start <= before.end);
+            if let Some(last) = last.filter(|_| overlaps) {
+                self.join(last, at);
+            }
+            if !overlaps || before.is_some_and(|before| before.end < alert.end) {
+                last = Some(at);
+            }
+        }
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.root(a), self.root(b));
+        // The smaller position becomes the root, so the result does not depend on the order of the joins.
+        self.parents[a.max(b)] = a.min(b);
+    }
+
+    /// The root of a set. It halves the way there for the next call.
+    fn root(&mut self, mut at: usize) -> usize {
+        while self.parents[at] != at {
+            self.parents[at] = self.parents[self.parents[at]];
+            at = self.parents[at];
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn alert<'a>(id: i64, entity: &'a str, user: &'a str, start: Micros, end: Micros) -> AlertSpan<'a> {
+        let named = |name: &'a str| (!name.is_empty()).then_some(name);
+        AlertSpan { id, entity: named(entity), user: named(user), start, end }
+    }
+
+    #[test]
+    fn alerts_of_one_entity_or_user_that_overlap_are_one_incident() {
+        let alerts = [
+            alert(7, "key", "alice", 0, 10),
+            alert(5, "account | alice", "alice", 10, 20),
+            // Later than the others.
+            alert(3, "key", "alice", 21, 30),
+            // At the same time, but somebody else's.
+            alert(2, "other key", "bob", 0, 30),
+            // It has no user, and the entity connects it with the first one, and so with the second.
+            alert(9, "key", "", 5, 5),
+        ];
+        assert_eq!(incidents(&alerts), [5, 5, 3, 2, 5]);
+    }
+
+    #[test]
+    fn an_alert_within_a_longer_one_does_not_end_it() {
+        let alerts = [alert(1, "k", "", 0, 100), alert(2, "k", "", 10, 20), alert(3, "k", "", 50, 60)];
+        assert_eq!(incidents(&alerts), [1, 1, 1]);
+    }
+
+    #[test]
+    fn alerts_without_names_are_alone() {
+        assert_eq!(incidents(&[alert(1, "", "", 0, 9), alert(2, "", "", 0, 9)]), [1, 2]);
+        assert_eq!(incidents(&[]), [0_i64; 0]);
+    }
+
+    /// The same, by comparing all alerts with each other until nothing changes.
+    fn incidents_by_comparing(alerts: &[AlertSpan]) -> Vec<i64> {
+        let mut found: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+        loop {
+            let before = found.clone();
+            for (i, a) in alerts.iter().enumerate() {
+                for (j, b) in alerts.iter().enumerate() {
+                    let same = |x: Option<&str>, y: Option<&str>| x.is_some() && x == y;
+                    let related = same(a.entity, b.entity) || same(a.user, b.user);
+                    if related && a.start <= b.end && b.start <= a.end {
+                        found[i] = found[i].min(found[j]);
+                    }
+                }
+            }
+            if found == before {
+                return found;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn incidents_are_what_comparing_all_alerts_finds(
+            spans in prop::collection::vec((0..40_i64, 0..8_i64, "[ab]?", "[xy]?"), 0..30),
+        ) {
+            let alerts: Vec<AlertSpan> = spans
+                .iter()
+                .enumerate()
+                .map(|(n, (start, length, entity, user))| {
+                    alert(100 - n as i64, entity, user, *start, start + length)
+                })
+                .collect();
+            prop_assert_eq!(incidents(&alerts), incidents_by_comparing(&alerts));
+        }
+    }
+}

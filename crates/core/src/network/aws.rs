@@ -1,0 +1,111 @@
+//! The address ranges that AWS publishes, as few networks as say the same.
+
+use ipnet::IpNet;
+
+/// The region of ranges that are in all regions at once.
+pub const GLOBAL: &str = "GLOBAL";
+
+/// A range of addresses of AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsRange {
+    pub network: IpNet,
+    pub region: String,
+    /// Where AWS announces the range: the region, or a Local Zone of it, which is in another city.
+    pub border_group: String,
+}
+
+impl AwsRange {
+    /// `None` if the text is not a prefix, or has bits of a host.
+    pub fn new(prefix: &str, region: &str, border_group: &str) -> Option<Self> {
+        let network: IpNet = prefix.parse().ok()?;
+        let (region, border_group) = (region.to_owned(), border_group.to_owned());
+        (network.trunc() == network).then_some(Self { network, region, border_group })
+    }
+
+    /// Whether it is where the region is.
+    pub fn is_in_region(&self) -> bool {
+        self.border_group == self.region
+    }
+
+    fn says_as(&self, other: &Self) -> bool {
+        (&self.region, &self.border_group) == (&other.region, &other.border_group)
+    }
+}
+
+/// Ranges without those that say what another one already says: AWS lists a range once for each of its services, and
+/// parts of it, too. Of two regions for one range, one that is a place wins over [`GLOBAL`].
+pub fn distinct(mut ranges: Vec<AwsRange>) -> Vec<AwsRange> {
+    // A network comes right before those that it contains.
+    let is_global = |range: &AwsRange| range.region == GLOBAL;
+    ranges.sort_by(|a, b| {
+        let key = |range: &AwsRange| (range.network.network(), range.network.prefix_len(), is_global(range));
+        (key(a), &a.region, &a.border_group).cmp(&(key(b), &b.region, &b.border_group))
+    });
+    ranges.dedup_by(|next, kept| next.network == kept.network);
+    let mut distinct: Vec<AwsRange> = Vec::new();
+    // The networks that contain the present one, the smallest last, by their positions in `distinct`.
+    let mut around: Vec<usize> = Vec::new();
+    for range in ranges {
+        while around.last().is_some_and(|outer| !distinct[*outer].network.contains(&range.network)) {
+            around.pop();
+        }
+        if around.last().is_some_and(|outer| distinct[*outer].says_as(&range)) {
+            continue;
+        }
+        around.push(distinct.len());
+        distinct.push(range);
+    }
+    distinct
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn range(prefix: &str, region: &str) -> AwsRange {
+        AwsRange::new(prefix, region, region).unwrap()
+    }
+
+    fn networks(ranges: Vec<AwsRange>) -> Vec<String> {
+        distinct(ranges).iter().map(|range| format!("{} {}", range.network, range.border_group)).collect()
+    }
+
+    #[test]
+    fn a_range_is_kept_once() {
+        let twice = vec![range("3.0.0.0/15", "a"), range("2600::/40", "a"), range("3.0.0.0/15", "a")];
+        assert_eq!(networks(twice), ["3.0.0.0/15 a", "2600::/40 a"]);
+    }
+
+    #[test]
+    fn a_part_is_kept_only_if_it_says_something_else() {
+        let parts = vec![
+            range("3.0.0.0/15", "a"),
+            range("3.0.5.0/24", "a"),
+            range("3.1.0.0/16", "b"),
+            range("3.1.7.0/24", "a"),
+            range("3.1.8.0/24", "b"),
+            range("3.2.0.0/24", "a"),
+        ];
+        assert_eq!(networks(parts), ["3.0.0.0/15 a", "3.1.0.0/16 b", "3.1.7.0/24 a", "3.2.0.0/24 a"]);
+    }
+
+    #[test]
+    fn a_region_wins_over_global() {
+        let both = vec![range("3.0.0.0/15", GLOBAL), range("3.0.0.0/15", "us-east-1")];
+        assert_eq!(networks(both), ["3.0.0.0/15 us-east-1"]);
+    }
+
+    #[test]
+    fn a_local_zone_is_not_in_its_region() {
+        let zone = AwsRange::new("15.181.0.0/20", "us-west-2", "us-west-2-lax-1").unwrap();
+        assert!(!zone.is_in_region());
+        assert_eq!(networks(vec![range("15.181.0.0/16", "us-west-2"), zone]).len(), 2);
+    }
+
+    #[test]
+    fn a_prefix_has_no_bits_of_a_host() {
+        assert_eq!(AwsRange::new("3.0.0.1/15", "a", "a"), None);
+        assert_eq!(AwsRange::new("3.0.0.0", "a", "a"), None);
+        assert_eq!(AwsRange::new("", "a", "a"), None);
+    }
+}
