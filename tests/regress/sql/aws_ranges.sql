@@ -73,7 +73,7 @@ FROM travel.aws_regions;
 RESET ROLE;
 SELECT r.region, r.city, p.city AS geoip
 FROM travel.aws_regions AS r
-JOIN (VALUES ('London', '192.0.2.1'::inet), ('Paris', '192.0.2.49'), ('Stockholm', '192.0.2.161'),
+JOIN (VALUES ('London', '192.0.2.1'::inet), ('Stockholm', '192.0.2.161'),
     ('Ashburn', '198.51.100.65'), ('Tokyo', '203.0.113.1'), ('Singapore', '203.0.113.65'),
     ('Sydney', '203.0.113.97')) AS c (city, ip) USING (city)
 CROSS JOIN LATERAL travel.locate(ip) AS p

@@ -51,7 +51,7 @@ VALUES ('views', true, '{}', -1, 'leg back', 'K1', '2026-03-02 23:59Z', '198.51.
     ('views', false, '{learning}', NULL, 'leg not raised', 'K1', '2026-03-02 23:59Z', '198.51.100.1', 'Honolulu', 'US',
         21.30694, -157.85833, '2026-03-03 00:10Z', '192.0.2.1', NULL, NULL, -36.84853, 174.76349, 7082.5);
 SELECT f->>'type' AS type, f->'geometry'->>'type' AS geometry,
-    f->'properties' - '{from_time,to_time,ip}'::text[] AS properties
+    (f->'properties') - '{from_time,to_time,ip}'::text[] AS properties
 FROM jsonb_array_elements(travel.alert_geojson(-1)->'features') AS f;
 SELECT travel.alert_geojson(-1)->>'type' AS type, travel.alert_geojson(0) AS no_alert, travel.alert_geojson(NULL);
 -- A withdrawn alert still shows its first leg.
