@@ -150,7 +150,7 @@ COMMENT ON SCHEMA travel IS 'Another comment';
 "
 {
     sed -e "s/^    updated_at     timestamptz,\$/&\n    ticket         text        DEFAULT 'none' CHECK (ticket <> ''),/" \
-        -e "s/^COMMENT ON COLUMN travel.suppressions.updated_at IS .*/&\nCOMMENT ON COLUMN travel.suppressions.ticket IS 'Added';/" \
+        -e "s/^COMMENT ON COLUMN travel.suppressions.updated_at IS\$/COMMENT ON COLUMN travel.suppressions.ticket IS 'Added';\n&/" \
         "$ROOT/sql/impossible_travel--$current.sql" |
         awk '/^CREATE PROCEDURE travel.scan\(/ { on = 1 } { print } on && /^BEGIN/ { print "    -- Another body."; on = 0 }'
     printf '%s' "$addition"
