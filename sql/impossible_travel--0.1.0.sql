@@ -72,6 +72,13 @@ CREATE FUNCTION travel.velocity_kmh(distance_km float8, elapsed interval) RETURN
     AS 'MODULE_PATHNAME', 'travel_velocity_kmh';
 COMMENT ON FUNCTION travel.velocity_kmh(float8, interval) IS
     'Velocity in km/h for a distance in kilometers and a time, whose sign is ignored; Infinity if no time passed';
+
+CREATE FUNCTION travel.great_circle(lat1 float8, lon1 float8, lat2 float8, lon2 float8) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 500
+    AS 'MODULE_PATHNAME', 'travel_great_circle';
+COMMENT ON FUNCTION travel.great_circle(float8, float8, float8, float8) IS
+    'Shortest way between two points in degrees as a GeoJSON geometry: a LineString, or a MultiLineString if it is cut '
+    'at the antimeridian or a pole';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -1934,6 +1941,10 @@ CREATE TABLE travel.networks (
     valid_until  timestamptz,
     origin       text        NOT NULL DEFAULT 'user' CHECK (origin IN ('user', 'aws')),
     note         text,
+    created_by   text        NOT NULL DEFAULT CURRENT_USER,
+    created_at   timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_by   text,
+    updated_at   timestamptz,
     CONSTRAINT one_of_network_and_asn CHECK (num_nonnulls(network, asn) = 1),
     CONSTRAINT asn_in_range CHECK (asn BETWEEN 0 AND 4294967295),
     CONSTRAINT both_coordinates_or_none CHECK ((latitude IS NULL) = (longitude IS NULL)),
@@ -1967,9 +1978,80 @@ COMMENT ON COLUMN travel.networks.valid_until IS 'The row applies to events befo
 COMMENT ON COLUMN travel.networks.origin IS
     'user for rows entered by hand, which take precedence; aws for imported rows';
 COMMENT ON COLUMN travel.networks.note IS 'Your remarks';
+COMMENT ON COLUMN travel.networks.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.networks.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.networks.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.networks.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks', '');
 COMMENT ON SEQUENCE travel.networks_id_seq IS 'IDs of travel.networks';
 SELECT pg_catalog.pg_extension_config_dump('travel.networks_id_seq', '');
+
+-- The city of a region is the one that AWS names it after or, for regions with the name of a state or a country, the
+-- one nearest to its data centers. The coordinates are those of GeoNames (geonames.org, CC BY 4.0).
+CREATE VIEW travel.aws_regions AS
+SELECT region, city, subdivision, country, country_code, latitude::float8, longitude::float8
+FROM (
+    VALUES
+        ('af-south-1', 'Cape Town', 'Western Cape', 'South Africa', 'ZA', -33.92584, 18.42322),
+        ('ap-east-1', 'Hong Kong', NULL, 'Hong Kong', 'HK', 22.27832, 114.17469),
+        ('ap-east-2', 'Taipei', 'Taipei City', 'Taiwan', 'TW', 25.05306, 121.52639),
+        ('ap-northeast-1', 'Tokyo', 'Tokyo', 'Japan', 'JP', 35.6895, 139.69171),
+        ('ap-northeast-2', 'Seoul', 'Seoul', 'South Korea', 'KR', 37.566, 126.9784),
+        ('ap-northeast-3', 'Osaka', 'Osaka', 'Japan', 'JP', 34.69379, 135.50107),
+        ('ap-south-1', 'Mumbai', 'Maharashtra', 'India', 'IN', 19.07283, 72.88261),
+        ('ap-south-2', 'Hyderabad', 'Telangana', 'India', 'IN', 17.38405, 78.45636),
+        ('ap-southeast-1', 'Singapore', NULL, 'Singapore', 'SG', 1.28967, 103.85007),
+        ('ap-southeast-2', 'Sydney', 'New South Wales', 'Australia', 'AU', -33.86785, 151.20732),
+        ('ap-southeast-3', 'Jakarta', 'Jakarta', 'Indonesia', 'ID', -6.21462, 106.84513),
+        ('ap-southeast-4', 'Melbourne', 'Victoria', 'Australia', 'AU', -37.814, 144.96332),
+        ('ap-southeast-5', 'Kuala Lumpur', 'Kuala Lumpur', 'Malaysia', 'MY', 3.1412, 101.68653),
+        ('ap-southeast-6', 'Auckland', 'Auckland', 'New Zealand', 'NZ', -36.84853, 174.76349),
+        ('ap-southeast-7', 'Bangkok', 'Bangkok', 'Thailand', 'TH', 13.75398, 100.50144),
+        ('ca-central-1', 'Montréal', 'Quebec', 'Canada', 'CA', 45.50884, -73.58781),
+        ('ca-west-1', 'Calgary', 'Alberta', 'Canada', 'CA', 51.05011, -114.08529),
+        ('cn-north-1', 'Beijing', 'Beijing', 'China', 'CN', 39.9075, 116.39723),
+        ('cn-northwest-1', 'Zhongwei', 'Ningxia', 'China', 'CN', 37.51129, 105.19067),
+        ('eu-central-1', 'Frankfurt am Main', 'Hesse', 'Germany', 'DE', 50.11552, 8.68417),
+        ('eu-central-2', 'Zürich', 'Zurich', 'Switzerland', 'CH', 47.36667, 8.55),
+        ('eu-north-1', 'Stockholm', 'Stockholm', 'Sweden', 'SE', 59.32938, 18.06871),
+        ('eu-south-1', 'Milan', 'Lombardy', 'Italy', 'IT', 45.46427, 9.18951),
+        ('eu-south-2', 'Zaragoza', 'Aragon', 'Spain', 'ES', 41.65606, -0.87734),
+        ('eu-west-1', 'Dublin', 'Leinster', 'Ireland', 'IE', 53.33306, -6.24889),
+        ('eu-west-2', 'London', 'England', 'United Kingdom', 'GB', 51.50853, -0.12574),
+        ('eu-west-3', 'Paris', 'Île-de-France', 'France', 'FR', 48.85341, 2.3488),
+        ('eusc-de-east-1', 'Potsdam', 'Brandenburg', 'Germany', 'DE', 52.39886, 13.06566),
+        ('il-central-1', 'Tel Aviv', 'Tel Aviv', 'Israel', 'IL', 32.08088, 34.78057),
+        ('me-central-1', 'Dubai', 'Dubai', 'United Arab Emirates', 'AE', 25.07725, 55.30927),
+        ('me-south-1', 'Manama', 'Capital', 'Bahrain', 'BH', 26.22787, 50.58565),
+        ('mx-central-1', 'Querétaro', 'Querétaro', 'Mexico', 'MX', 20.58806, -100.38806),
+        ('sa-east-1', 'São Paulo', 'São Paulo', 'Brazil', 'BR', -23.5475, -46.63611),
+        ('us-east-1', 'Ashburn', 'Virginia', 'United States', 'US', 39.04372, -77.48749),
+        ('us-east-2', 'Columbus', 'Ohio', 'United States', 'US', 39.96118, -82.99879),
+        ('us-gov-east-1', 'Columbus', 'Ohio', 'United States', 'US', 39.96118, -82.99879),
+        ('us-gov-west-1', 'Boardman', 'Oregon', 'United States', 'US', 45.83986, -119.70058),
+        ('us-west-1', 'San Francisco', 'California', 'United States', 'US', 37.77493, -122.41942),
+        ('us-west-2', 'Boardman', 'Oregon', 'United States', 'US', 45.83986, -119.70058)
+) AS r (region, city, subdivision, country, country_code, latitude, longitude);
+COMMENT ON VIEW travel.aws_regions IS
+    'Where the regions of AWS are: a city of each, with the coordinates of GeoNames (geonames.org, CC BY 4.0)';
+COMMENT ON COLUMN travel.aws_regions.region IS 'Code of the region, such as eu-west-1';
+COMMENT ON COLUMN travel.aws_regions.city IS 'City that stands for the region';
+COMMENT ON COLUMN travel.aws_regions.subdivision IS 'State or province of the city';
+COMMENT ON COLUMN travel.aws_regions.country IS 'Name of the country';
+COMMENT ON COLUMN travel.aws_regions.country_code IS 'Country, as two capital letters such as IE';
+COMMENT ON COLUMN travel.aws_regions.latitude IS 'Latitude of the city in degrees';
+COMMENT ON COLUMN travel.aws_regions.longitude IS 'Longitude of the city in degrees';
+
+CREATE FUNCTION travel.import_aws_ranges(document jsonb) RETURNS bigint
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_import_aws_ranges';
+COMMENT ON FUNCTION travel.import_aws_ranges(jsonb) IS
+    'Fills travel.networks from ip-ranges.json, the list of address ranges that AWS publishes. Replaces the rows of '
+    'the last import, keeps all others, and returns the number of imported networks';
+REVOKE ALL ON FUNCTION travel.import_aws_ranges(jsonb) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2024,7 +2106,11 @@ CREATE TABLE travel.rules (
     triage            text,
     tags              text[]           NOT NULL DEFAULT '{tactic:TA0001-initial-access,technique:T1078.004}',
     enabled           boolean          NOT NULL DEFAULT true,
-    source_owner      text
+    source_owner      text,
+    created_by        text             NOT NULL DEFAULT CURRENT_USER,
+    created_at        timestamptz      NOT NULL DEFAULT pg_catalog.now(),
+    updated_by        text,
+    updated_at        timestamptz
 );
 COMMENT ON TABLE travel.rules IS 'Detection rules, which travel.scan evaluates';
 COMMENT ON COLUMN travel.rules.name IS
@@ -2084,6 +2170,12 @@ COMMENT ON COLUMN travel.rules.enabled IS 'Whether travel.scan() without an argu
 COMMENT ON COLUMN travel.rules.source_owner IS
     'Role that owned the source when the rule was written or travel.confirm_source was called, maintained by the '
     'extension. A scan refuses a source that another role owns';
+COMMENT ON COLUMN travel.rules.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.rules.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.rules.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.rules.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
@@ -2251,7 +2343,11 @@ CREATE TABLE travel.known_places (
     valid_until     timestamptz,
     alert_id        bigint,
     note            text,
-    place_id        bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY
+    place_id        bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    created_by      text,
+    created_at      timestamptz,
+    updated_by      text,
+    updated_at      timestamptz
 );
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
@@ -2280,6 +2376,14 @@ COMMENT ON COLUMN travel.known_places.valid_until IS
 COMMENT ON COLUMN travel.known_places.alert_id IS 'Alert that added the location when it was archived as expected';
 COMMENT ON COLUMN travel.known_places.note IS 'Your remarks';
 COMMENT ON COLUMN travel.known_places.place_id IS 'Primary key, generated';
+COMMENT ON COLUMN travel.known_places.created_by IS
+    'Role that entered the row, maintained by the extension; NULL for learned rows';
+COMMENT ON COLUMN travel.known_places.created_at IS
+    'Time at which the row was entered, maintained by the extension; NULL for learned rows';
+COMMENT ON COLUMN travel.known_places.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.known_places.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.known_places', '');
 COMMENT ON SEQUENCE travel.known_places_place_id_seq IS 'IDs of travel.known_places';
 SELECT pg_catalog.pg_extension_config_dump('travel.known_places_place_id_seq', '');
@@ -2301,7 +2405,11 @@ CREATE TABLE travel.known_transitions (
     valid_until       timestamptz,
     alert_id          bigint,
     note              text,
-    transition_id     bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY
+    transition_id     bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    created_by        text,
+    created_at        timestamptz,
+    updated_by        text,
+    updated_at        timestamptz
 );
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
 CREATE UNIQUE INDEX known_transitions_learnt
@@ -2334,6 +2442,14 @@ COMMENT ON COLUMN travel.known_transitions.valid_until IS
 COMMENT ON COLUMN travel.known_transitions.alert_id IS 'Not used yet';
 COMMENT ON COLUMN travel.known_transitions.note IS 'Your remarks';
 COMMENT ON COLUMN travel.known_transitions.transition_id IS 'Primary key, generated';
+COMMENT ON COLUMN travel.known_transitions.created_by IS
+    'Role that entered the row, maintained by the extension; NULL for learned rows';
+COMMENT ON COLUMN travel.known_transitions.created_at IS
+    'Time at which the row was entered, maintained by the extension; NULL for learned rows';
+COMMENT ON COLUMN travel.known_transitions.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.known_transitions.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions', '');
 COMMENT ON SEQUENCE travel.known_transitions_transition_id_seq IS 'IDs of travel.known_transitions';
 SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions_transition_id_seq', '');
@@ -2357,6 +2473,9 @@ CREATE TABLE travel.suppressions (
     valid_until    timestamptz,
     reason         text        NOT NULL CHECK (reason <> ''),
     created_by     text        NOT NULL DEFAULT CURRENT_USER,
+    created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    updated_by     text,
+    updated_at     timestamptz,
     CONSTRAINT valid_from_before_valid_until CHECK (valid_from < valid_until)
 );
 COMMENT ON TABLE travel.suppressions IS
@@ -2373,7 +2492,12 @@ COMMENT ON COLUMN travel.suppressions.valid_from IS
 COMMENT ON COLUMN travel.suppressions.valid_until IS
     'The suppression applies to legs whose second event is before this time; NULL means no limit';
 COMMENT ON COLUMN travel.suppressions.reason IS 'Why the legs are suppressed';
-COMMENT ON COLUMN travel.suppressions.created_by IS 'Role that last wrote the row, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.created_by IS 'Role that entered the row, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.created_at IS 'Time at which the row was entered, maintained by the extension';
+COMMENT ON COLUMN travel.suppressions.updated_by IS
+    'Role that last changed the row, maintained by the extension; NULL if none has';
+COMMENT ON COLUMN travel.suppressions.updated_at IS
+    'Time of the last change, maintained by the extension; NULL if there was none';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions', '');
 COMMENT ON SEQUENCE travel.suppressions_id_seq IS 'IDs of travel.suppressions';
 SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');
@@ -2489,12 +2613,31 @@ COMMENT ON COLUMN travel.alert_history.alert_id IS 'Alert that was changed';
 COMMENT ON COLUMN travel.alert_history.at IS 'Time of the change';
 COMMENT ON COLUMN travel.alert_history.by IS 'Role that made the change; for a scan, the role that called it';
 COMMENT ON COLUMN travel.alert_history.change IS
-    'Old and new value of each changed column. Contains rule_deleted if the alert was archived because its rule was '
-    'deleted';
+    'Old and new value of each changed column, or a new comment. Contains rule_deleted if the alert was archived '
+    'because its rule was deleted';
 COMMENT ON COLUMN travel.alert_history.change_id IS 'Primary key, generated';
 SELECT pg_catalog.pg_extension_config_dump('travel.alert_history', '');
 COMMENT ON SEQUENCE travel.alert_history_change_id_seq IS 'IDs of travel.alert_history';
 SELECT pg_catalog.pg_extension_config_dump('travel.alert_history_change_id_seq', '');
+
+CREATE TABLE travel.alert_comments (
+    alert_id   bigint      NOT NULL,
+    at         timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    by         text        NOT NULL DEFAULT CURRENT_USER,
+    comment    text        NOT NULL CHECK (comment <> ''),
+    comment_id bigint      GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY
+);
+CREATE INDEX alert_comments_alert ON travel.alert_comments (alert_id, at);
+COMMENT ON TABLE travel.alert_comments IS
+    'Comments of analysts on alerts. They are not changed, and deleted only together with their alert';
+COMMENT ON COLUMN travel.alert_comments.alert_id IS 'Alert that the comment is about';
+COMMENT ON COLUMN travel.alert_comments.at IS 'Time of the comment, maintained by the extension';
+COMMENT ON COLUMN travel.alert_comments.by IS 'Role that wrote the comment, maintained by the extension';
+COMMENT ON COLUMN travel.alert_comments.comment IS 'Text of the comment';
+COMMENT ON COLUMN travel.alert_comments.comment_id IS 'Primary key, generated';
+SELECT pg_catalog.pg_extension_config_dump('travel.alert_comments', '');
+COMMENT ON SEQUENCE travel.alert_comments_comment_id_seq IS 'IDs of travel.alert_comments';
+SELECT pg_catalog.pg_extension_config_dump('travel.alert_comments_comment_id_seq', '');
 
 CREATE TABLE travel_internal.alert_legs (
     alert_id          bigint      NOT NULL,
@@ -2543,15 +2686,17 @@ CREATE FUNCTION travel_internal.forget_alerts() RETURNS trigger
 AS $$
 BEGIN
     DELETE FROM travel_internal.alert_legs AS l USING gone WHERE l.alert_id = gone.id;
+    DELETE FROM travel.alert_comments AS c USING gone WHERE c.alert_id = gone.id;
     RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION travel_internal.forget_alerts() IS 'Trigger function: deletes the legs of deleted alerts';
+COMMENT ON FUNCTION travel_internal.forget_alerts() IS
+    'Trigger function: deletes the legs and comments of deleted alerts';
 REVOKE ALL ON FUNCTION travel_internal.forget_alerts() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.alerts
     REFERENCING OLD TABLE AS gone
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_alerts();
-COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs of deleted alerts';
+COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs and comments of deleted alerts';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2678,6 +2823,38 @@ CREATE TRIGGER skip_replicated BEFORE INSERT OR UPDATE ON travel_internal.own_pa
 ALTER TABLE travel_internal.own_passes ENABLE REPLICA TRIGGER skip_replicated;
 COMMENT ON TRIGGER skip_replicated ON travel_internal.own_passes IS
     'Skips rows that logical replication brings, because their passes began in another database';
+
+CREATE TABLE travel_internal.coverage_days (
+    rule            text        NOT NULL,
+    day             date        NOT NULL,
+    pass            bigint      NOT NULL,
+    located         bigint      NOT NULL,
+    ignored         bigint      NOT NULL,
+    no_entity       bigint      NOT NULL,
+    no_address      bigint      NOT NULL,
+    private_address bigint      NOT NULL,
+    unknown_address bigint      NOT NULL,
+    is_exact        boolean     NOT NULL,
+    counted_at      timestamptz NOT NULL,
+    PRIMARY KEY (rule, day)
+);
+COMMENT ON TABLE travel_internal.coverage_days IS 'Events of each day that scans read, by whether they were located';
+COMMENT ON COLUMN travel_internal.coverage_days.rule IS 'Rule whose scans read the events';
+COMMENT ON COLUMN travel_internal.coverage_days.day IS 'Day of the events, in UTC';
+COMMENT ON COLUMN travel_internal.coverage_days.pass IS 'Pass that last counted events of the day';
+COMMENT ON COLUMN travel_internal.coverage_days.located IS 'Number of events that were located';
+COMMENT ON COLUMN travel_internal.coverage_days.ignored IS 'Number of events that a named network excludes';
+COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel_internal.coverage_days.no_address IS
+    'Number of events without an address, or without coordinates if the source has these';
+COMMENT ON COLUMN travel_internal.coverage_days.private_address IS
+    'Number of events from private addresses that no named network locates';
+COMMENT ON COLUMN travel_internal.coverage_days.unknown_address IS
+    'Number of events from public addresses that are not located';
+COMMENT ON COLUMN travel_internal.coverage_days.is_exact IS
+    'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
+COMMENT ON COLUMN travel_internal.coverage_days.counted_at IS 'Time at which events of the day were last counted';
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.coverage_days', '');
 
 -- The checkpoints of entities and of baseline users. A row describes the state after one event, and is valid until the
 -- next event.
@@ -3307,7 +3484,8 @@ COMMENT ON TRIGGER note ON travel.alerts IS
 
 CREATE FUNCTION travel_internal.guard_network() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_network';
-COMMENT ON FUNCTION travel_internal.guard_network() IS 'Trigger function: validates a row of travel.networks';
+COMMENT ON FUNCTION travel_internal.guard_network() IS
+    'Trigger function: validates a row of travel.networks and records its author';
 REVOKE ALL ON FUNCTION travel_internal.guard_network() FROM PUBLIC;
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.networks
@@ -3324,12 +3502,402 @@ REVOKE ALL ON FUNCTION travel_internal.guard_suppression() FROM PUBLIC;
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.suppressions
     FOR EACH ROW EXECUTE FUNCTION travel_internal.guard_suppression();
 COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and records its author';
+
+CREATE FUNCTION travel_internal.guard_comment() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_comment';
+COMMENT ON FUNCTION travel_internal.guard_comment() IS
+    'Trigger function: validates a comment and records its author, and prevents that comments are changed or deleted';
+REVOKE ALL ON FUNCTION travel_internal.guard_comment() FROM PUBLIC;
+
+CREATE FUNCTION travel_internal.note_comment() RETURNS trigger
+    LANGUAGE c AS 'MODULE_PATHNAME', 'travel_note_comment';
+COMMENT ON FUNCTION travel_internal.note_comment() IS 'Trigger function: writes a comment into travel.alert_history';
+REVOKE ALL ON FUNCTION travel_internal.note_comment() FROM PUBLIC;
+
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON travel.alert_comments
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.guard_comment();
+COMMENT ON TRIGGER guard ON travel.alert_comments IS
+    'Validates a comment and records its author. A comment of an existing alert is neither changed nor deleted';
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.alert_comments
+    FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.guard_comment();
+COMMENT ON TRIGGER guard_truncate ON travel.alert_comments IS 'Prevents that comments are deleted';
+CREATE TRIGGER note AFTER INSERT ON travel.alert_comments
+    FOR EACH ROW EXECUTE FUNCTION travel_internal.note_comment();
+COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into the history of its alert';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:31
+-- requires:
+--   guards
+
+-- Views of alerts for dashboards and maps -----------------------------------------------------------------------------
+
+-- These views have at most 14 narrow columns, because BI tools read whole rows. They leave out withdrawn alerts.
+-- Columns with the same name have the same meaning in all of them.
+
+CREATE FUNCTION travel_internal.place_name(
+    city text, country text, country_code text, latitude float8, longitude float8
+) RETURNS text
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN coalesce(
+        nullif(pg_catalog.concat_ws(', ', city, coalesce(country, country_code)), ''),
+        pg_catalog.format('%s, %s', latitude, longitude));
+COMMENT ON FUNCTION travel_internal.place_name(text, text, text, float8, float8) IS
+    'Name of a location for readers: city and country, or else the coordinates';
+
+CREATE VIEW travel.alerts_brief AS
+SELECT a.id AS alert_id,
+       a.rule,
+       a.severity,
+       a.severity_rank,
+       a.status,
+       a.archive_reason,
+       a.assignee,
+       coalesce(a.session_name, a.user_name, a.actor, a.principal, a.entity) AS identity,
+       a.first_seen,
+       a.last_seen,
+       a.leg_count,
+       travel_internal.place_name(a.from_city, a.from_country, a.from_country_code, a.from_latitude, a.from_longitude)
+           AS from_place,
+       travel_internal.place_name(a.to_city, a.to_country, a.to_country_code, a.to_latitude, a.to_longitude)
+           AS to_place,
+       a.velocity_kmh
+FROM travel.alerts AS a
+WHERE a.withdrawn_at IS NULL;
+COMMENT ON VIEW travel.alerts_brief IS 'Alerts that are not withdrawn, in 14 columns, for lists and charts';
+COMMENT ON COLUMN travel.alerts_brief.alert_id IS 'Alert, as in travel.alerts';
+COMMENT ON COLUMN travel.alerts_brief.rule IS 'Rule that raised the alert';
+COMMENT ON COLUMN travel.alerts_brief.severity IS 'Severity of the alert';
+COMMENT ON COLUMN travel.alerts_brief.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
+COMMENT ON COLUMN travel.alerts_brief.status IS 'open, under_review or archived';
+COMMENT ON COLUMN travel.alerts_brief.archive_reason IS 'Why the alert was archived';
+COMMENT ON COLUMN travel.alerts_brief.assignee IS 'Analyst who works on the alert';
+COMMENT ON COLUMN travel.alerts_brief.identity IS
+    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+COMMENT ON COLUMN travel.alerts_brief.first_seen IS 'Time at which the first leg arrived';
+COMMENT ON COLUMN travel.alerts_brief.last_seen IS 'Time at which the last leg arrived';
+COMMENT ON COLUMN travel.alerts_brief.leg_count IS 'Number of raised legs';
+COMMENT ON COLUMN travel.alerts_brief.from_place IS 'City and country at the start of the first leg';
+COMMENT ON COLUMN travel.alerts_brief.to_place IS 'City and country at the end of the first leg';
+COMMENT ON COLUMN travel.alerts_brief.velocity_kmh IS 'Velocity of the first leg in km/h; NULL if no time passed';
+
+CREATE VIEW travel.alert_points AS
+SELECT a.id AS alert_id,
+       p.role,
+       p."time",
+       p.latitude,
+       p.longitude,
+       p.city,
+       p.country_code,
+       p.ip,
+       a.rule,
+       a.severity,
+       a.severity_rank,
+       a.status,
+       coalesce(a.session_name, a.user_name, a.actor, a.principal, a.entity) AS identity,
+       a.first_seen
+FROM travel.alerts AS a
+CROSS JOIN LATERAL (
+    VALUES ('from', a.from_time, a.from_latitude, a.from_longitude, a.from_city, a.from_country_code, a.from_ip),
+           ('to', a.to_time, a.to_latitude, a.to_longitude, a.to_city, a.to_country_code, a.to_ip)
+) AS p (role, "time", latitude, longitude, city, country_code, ip)
+WHERE a.withdrawn_at IS NULL;
+COMMENT ON VIEW travel.alert_points IS
+    'Both ends of the first leg of each alert, in two rows, for maps that show points';
+COMMENT ON COLUMN travel.alert_points.alert_id IS 'Alert, as in travel.alerts';
+COMMENT ON COLUMN travel.alert_points.role IS 'from: the start of the leg; to: its end';
+COMMENT ON COLUMN travel.alert_points."time" IS 'Time of the event at this end';
+COMMENT ON COLUMN travel.alert_points.latitude IS 'Latitude of this end in degrees';
+COMMENT ON COLUMN travel.alert_points.longitude IS 'Longitude of this end in degrees';
+COMMENT ON COLUMN travel.alert_points.city IS 'City of this end';
+COMMENT ON COLUMN travel.alert_points.country_code IS 'Country of this end, as two capital letters such as GB';
+COMMENT ON COLUMN travel.alert_points.ip IS 'Source IP address of the event at this end';
+COMMENT ON COLUMN travel.alert_points.rule IS 'Rule that raised the alert';
+COMMENT ON COLUMN travel.alert_points.severity IS 'Severity of the alert';
+COMMENT ON COLUMN travel.alert_points.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
+COMMENT ON COLUMN travel.alert_points.status IS 'open, under_review or archived';
+COMMENT ON COLUMN travel.alert_points.identity IS
+    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+COMMENT ON COLUMN travel.alert_points.first_seen IS 'Time at which the first leg arrived';
+
+CREATE VIEW travel.alert_routes AS
+SELECT a.id AS alert_id,
+       a.rule,
+       a.severity,
+       a.severity_rank,
+       a.status,
+       coalesce(a.session_name, a.user_name, a.actor, a.principal, a.entity) AS identity,
+       a.from_time,
+       a.to_time,
+       travel_internal.place_name(a.from_city, a.from_country, a.from_country_code, a.from_latitude, a.from_longitude)
+           AS from_place,
+       travel_internal.place_name(a.to_city, a.to_country, a.to_country_code, a.to_latitude, a.to_longitude)
+           AS to_place,
+       a.distance_km,
+       a.elapsed_seconds,
+       a.velocity_kmh,
+       travel.great_circle(a.from_latitude, a.from_longitude, a.to_latitude, a.to_longitude) AS route
+FROM travel.alerts AS a
+WHERE a.withdrawn_at IS NULL;
+COMMENT ON VIEW travel.alert_routes IS 'The first leg of each alert as a line, for maps that show GeoJSON';
+COMMENT ON COLUMN travel.alert_routes.alert_id IS 'Alert, as in travel.alerts';
+COMMENT ON COLUMN travel.alert_routes.rule IS 'Rule that raised the alert';
+COMMENT ON COLUMN travel.alert_routes.severity IS 'Severity of the alert';
+COMMENT ON COLUMN travel.alert_routes.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
+COMMENT ON COLUMN travel.alert_routes.status IS 'open, under_review or archived';
+COMMENT ON COLUMN travel.alert_routes.identity IS
+    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+COMMENT ON COLUMN travel.alert_routes.from_time IS 'Time of the first event of the leg';
+COMMENT ON COLUMN travel.alert_routes.to_time IS 'Time of the second event of the leg';
+COMMENT ON COLUMN travel.alert_routes.from_place IS 'City and country at the start of the leg';
+COMMENT ON COLUMN travel.alert_routes.to_place IS 'City and country at the end of the leg';
+COMMENT ON COLUMN travel.alert_routes.distance_km IS 'Great-circle distance of the leg in kilometers';
+COMMENT ON COLUMN travel.alert_routes.elapsed_seconds IS 'Time between the two events in seconds';
+COMMENT ON COLUMN travel.alert_routes.velocity_kmh IS 'Velocity of the leg in km/h; NULL if no time passed';
+COMMENT ON COLUMN travel.alert_routes.route IS
+    'GeoJSON geometry of the great circle, as travel.great_circle returns it';
+
+CREATE VIEW travel.alerts_daily AS
+SELECT (a.first_seen AT TIME ZONE 'UTC')::date AS day,
+       a.rule,
+       a.severity,
+       a.severity_rank,
+       pg_catalog.count(*) AS alerts,
+       pg_catalog.count(DISTINCT a.entity) AS entities,
+       pg_catalog.sum(a.leg_count)::bigint AS legs,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'open') AS open,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'under_review') AS under_review,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'archived') AS archived,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'archived' AND a.archive_reason = 'expected') AS expected,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'archived' AND a.archive_reason = 'true_positive') AS true_positive,
+       pg_catalog.count(*) FILTER (WHERE a.status = 'archived' AND a.archive_reason = 'false_positive')
+           AS false_positive
+FROM travel.alerts AS a
+WHERE a.withdrawn_at IS NULL
+GROUP BY 1, 2, 3, 4;
+COMMENT ON VIEW travel.alerts_daily IS
+    'Number of alerts per day, rule and severity, for charts. A day without alerts has no row';
+COMMENT ON COLUMN travel.alerts_daily.day IS 'Day (in UTC) on which the first leg of the alerts arrived';
+COMMENT ON COLUMN travel.alerts_daily.rule IS 'Rule that raised the alerts';
+COMMENT ON COLUMN travel.alerts_daily.severity IS 'Severity of the alerts';
+COMMENT ON COLUMN travel.alerts_daily.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
+COMMENT ON COLUMN travel.alerts_daily.alerts IS 'Number of alerts that are not withdrawn';
+COMMENT ON COLUMN travel.alerts_daily.entities IS 'Number of different entities of these alerts';
+COMMENT ON COLUMN travel.alerts_daily.legs IS 'Number of raised legs of these alerts';
+COMMENT ON COLUMN travel.alerts_daily.open IS 'Number of these alerts that are open';
+COMMENT ON COLUMN travel.alerts_daily.under_review IS 'Number of these alerts that are under review';
+COMMENT ON COLUMN travel.alerts_daily.archived IS 'Number of these alerts that are archived';
+COMMENT ON COLUMN travel.alerts_daily.expected IS 'Number of these alerts that are archived as expected';
+COMMENT ON COLUMN travel.alerts_daily.true_positive IS 'Number of these alerts that are archived as true_positive';
+COMMENT ON COLUMN travel.alerts_daily.false_positive IS 'Number of these alerts that are archived as false_positive';
+
+CREATE VIEW travel.coverage_daily AS
+SELECT d.day,
+       d.rule,
+       d.located + d.ignored + d.no_entity + d.no_address + d.private_address + d.unknown_address AS events,
+       d.located,
+       d.ignored,
+       d.no_address + d.private_address + d.unknown_address AS not_located,
+       d.no_address,
+       d.private_address,
+       d.unknown_address,
+       d.no_entity,
+       d.located::float8 / nullif(d.located + d.no_address + d.private_address + d.unknown_address, 0) AS share_located,
+       d.is_exact,
+       d.counted_at
+FROM travel_internal.coverage_days AS d;
+COMMENT ON VIEW travel.coverage_daily IS
+    'Events of each day that the scans of each rule read, by whether they were located and why not. Of a day without a '
+    'row, no scan has read an event';
+COMMENT ON COLUMN travel.coverage_daily.day IS 'Day of the events, in UTC';
+COMMENT ON COLUMN travel.coverage_daily.rule IS 'Rule whose scans read the events';
+COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, which include duplicates';
+COMMENT ON COLUMN travel.coverage_daily.located IS 'Number of events that were located, and so evaluated';
+COMMENT ON COLUMN travel.coverage_daily.ignored IS 'Number of events that a named network excludes';
+COMMENT ON COLUMN travel.coverage_daily.not_located IS
+    'Number of events that were not located: the sum of the next three';
+COMMENT ON COLUMN travel.coverage_daily.no_address IS
+    'Number of events without an address, or without coordinates if the source has these';
+COMMENT ON COLUMN travel.coverage_daily.private_address IS
+    'Number of events from private addresses that no named network locates';
+COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
+    'Number of events from public addresses without a location in GeoIP or travel.networks';
+COMMENT ON COLUMN travel.coverage_daily.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel.coverage_daily.share_located IS
+    'Fraction of located events among those that were located or not, from 0 to 1';
+COMMENT ON COLUMN travel.coverage_daily.is_exact IS
+    'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
+COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';
+
+CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb
+    LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    WITH legs AS (
+        SELECT a.leg_id, a.from_time, a.from_ip, a.from_city, a.from_country, a.from_country_code, a.from_latitude,
+               a.from_longitude, a.to_time, a.to_ip, a.to_city, a.to_country, a.to_country_code, a.to_latitude,
+               a.to_longitude, a.distance_km, a.velocity_kmh
+        FROM travel.alerts AS a
+        WHERE a.id = alert_geojson.alert_id
+        UNION
+        SELECT v.leg_id, v.from_time, v.from_ip, v.from_city, v.from_country, v.from_country_code, v.from_latitude,
+               v.from_longitude, v.to_time, v.to_ip, v.to_city, v.to_country, v.to_country_code, v.to_latitude,
+               v.to_longitude, v.distance_km, v.velocity_kmh
+        FROM travel.verdicts AS v
+        WHERE v.alert_id = alert_geojson.alert_id AND v.raised
+    ), points AS (
+        SELECT l.from_time AS "time", l.from_ip AS ip, l.from_city AS city, l.from_country AS country,
+               l.from_country_code AS country_code, l.from_latitude AS latitude, l.from_longitude AS longitude
+        FROM legs AS l
+        UNION
+        SELECT l.to_time, l.to_ip, l.to_city, l.to_country, l.to_country_code, l.to_latitude, l.to_longitude
+        FROM legs AS l
+    ), features AS (
+        SELECT l.to_time AS position, 2 AS kind, l.leg_id AS tie,
+               pg_catalog.jsonb_build_object(
+                   'type', 'Feature',
+                   'geometry',
+                   travel.great_circle(l.from_latitude, l.from_longitude, l.to_latitude, l.to_longitude),
+                   'properties', pg_catalog.jsonb_build_object(
+                       'kind', 'leg', 'leg_id', l.leg_id, 'from_time', l.from_time, 'to_time', l.to_time,
+                       'from_place', travel_internal.place_name(
+                           l.from_city, l.from_country, l.from_country_code, l.from_latitude, l.from_longitude),
+                       'to_place', travel_internal.place_name(
+                           l.to_city, l.to_country, l.to_country_code, l.to_latitude, l.to_longitude),
+                       'distance_km', l.distance_km, 'velocity_kmh', l.velocity_kmh)) AS feature
+        FROM legs AS l
+        UNION ALL
+        SELECT p."time", 1, pg_catalog.host(p.ip),
+               pg_catalog.jsonb_build_object(
+                   'type', 'Feature',
+                   'geometry', pg_catalog.jsonb_build_object(
+                       'type', 'Point', 'coordinates', pg_catalog.jsonb_build_array(p.longitude, p.latitude)),
+                   'properties', pg_catalog.jsonb_build_object(
+                       'kind', 'event', 'time', p."time", 'ip', pg_catalog.host(p.ip),
+                       'place', travel_internal.place_name(
+                           p.city, p.country, p.country_code, p.latitude, p.longitude)))
+        FROM points AS p
+    )
+    SELECT CASE WHEN pg_catalog.count(*) > 0 THEN pg_catalog.jsonb_build_object(
+               'type', 'FeatureCollection',
+               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie)) END
+    FROM features AS f;
+END;
+COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
+    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends. '
+    'NULL if there is no such alert';
 /* </end connected objects> */
 
 /* <begin connected objects> */
 -- src/install.rs:32
 -- requires:
---   guards
+--   views
+
+-- Triage: what analysts do with alerts --------------------------------------------------------------------------------
+
+CREATE FUNCTION travel.archive(alert_id bigint, reason text, comment text DEFAULT NULL) RETURNS void
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_archive';
+COMMENT ON FUNCTION travel.archive(bigint, text, text) IS
+    'Archives an alert with a reason (expected, true_positive, false_positive or other), and adds a comment';
+REVOKE ALL ON FUNCTION travel.archive(bigint, text, text) FROM PUBLIC;
+
+CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) RETURNS SETOF bigint
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE ROWS 2
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_silence';
+COMMENT ON FUNCTION travel.silence(bigint, interval, text) IS
+    'Suppresses travel like that of an alert from now on, for a time: of the same entity, between the same countries, '
+    'to or from the same networks. Returns the IDs of the suppressions';
+REVOKE ALL ON FUNCTION travel.silence(bigint, interval, text) FROM PUBLIC;
+
+-- Alerts belong together if they have one entity or one user and overlap in time, and so do all alerts that are
+-- connected in this way. A function finds these groups in one pass over the sorted alerts. SQL would need recursion.
+CREATE FUNCTION travel_internal.incident_groups(
+    ids bigint[], entities text[], users text[], starts timestamptz[], ends timestamptz[],
+    OUT alert_id bigint, OUT incident_id bigint
+) RETURNS SETOF record
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1000
+    AS 'MODULE_PATHNAME', 'travel_incident_groups';
+COMMENT ON FUNCTION travel_internal.incident_groups(bigint[], text[], text[], timestamptz[], timestamptz[]) IS
+    'Groups alerts into incidents: alerts of one entity or user that overlap in time. Each incident has the smallest '
+    'ID of its alerts';
+
+CREATE VIEW travel.incidents AS
+WITH grouped AS (
+    SELECT g.alert_id, g.incident_id
+    FROM (
+        SELECT pg_catalog.array_agg(a.id) AS ids,
+               pg_catalog.array_agg(a.entity) AS entities,
+               pg_catalog.array_agg(coalesce(a.actor, a.principal)) AS users,
+               pg_catalog.array_agg(coalesce(a.from_time, a.first_seen)) AS starts,
+               pg_catalog.array_agg(a.last_seen) AS ends
+        FROM travel.alerts AS a
+        WHERE a.withdrawn_at IS NULL
+    ) AS s
+    CROSS JOIN LATERAL travel_internal.incident_groups(s.ids, s.entities, s.users, s.starts, s.ends) AS g
+), summed AS (
+    SELECT g.incident_id,
+           pg_catalog.max(a.severity_rank) AS severity_rank,
+           pg_catalog.bool_or(a.status = 'open') AS is_open,
+           pg_catalog.bool_or(a.status = 'under_review') AS is_under_review,
+           pg_catalog.string_agg(DISTINCT a.assignee, ', ') AS assignee,
+           pg_catalog.min(a.first_seen) AS first_seen,
+           pg_catalog.max(a.last_seen) AS last_seen,
+           pg_catalog.count(*) AS alert_count,
+           pg_catalog.max(a.leg_count) AS leg_count,
+           pg_catalog.array_agg(DISTINCT a.rule) AS rules,
+           pg_catalog.array_agg(a.id ORDER BY a.severity_rank DESC, a.id) AS alert_ids
+    FROM grouped AS g
+    JOIN travel.alerts AS a ON a.id = g.alert_id
+    GROUP BY g.incident_id
+)
+SELECT s.incident_id,
+       f.severity,
+       s.severity_rank,
+       CASE WHEN s.is_open THEN 'open' WHEN s.is_under_review THEN 'under_review' ELSE 'archived' END AS status,
+       s.assignee,
+       coalesce(f.session_name, f.user_name, f.actor, f.principal, f.entity) AS identity,
+       s.first_seen,
+       s.last_seen,
+       travel_internal.place_name(f.from_city, f.from_country, f.from_country_code, f.from_latitude, f.from_longitude)
+           AS from_place,
+       travel_internal.place_name(f.to_city, f.to_country, f.to_country_code, f.to_latitude, f.to_longitude)
+           AS to_place,
+       s.leg_count,
+       s.alert_count,
+       s.rules,
+       s.alert_ids
+FROM summed AS s
+JOIN travel.alerts AS f ON f.id = s.alert_ids[1];
+COMMENT ON VIEW travel.incidents IS
+    'Alerts that are about one incident in one row: those of one entity or user that overlap in time, of any rules. '
+    'Withdrawn alerts are left out';
+COMMENT ON COLUMN travel.incidents.incident_id IS
+    'Smallest ID of the alerts. It changes if a scan finds that two incidents are one';
+COMMENT ON COLUMN travel.incidents.severity IS 'Highest severity of the alerts';
+COMMENT ON COLUMN travel.incidents.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
+COMMENT ON COLUMN travel.incidents.status IS
+    'open if an alert is open, else under_review if an alert is under review, else archived';
+COMMENT ON COLUMN travel.incidents.assignee IS 'Analysts who work on the alerts';
+COMMENT ON COLUMN travel.incidents.identity IS
+    'Name of the session or user of the most severe alert; without a name, its actor, principal or entity';
+COMMENT ON COLUMN travel.incidents.first_seen IS 'Time at which the first leg arrived';
+COMMENT ON COLUMN travel.incidents.last_seen IS 'Time at which the last leg arrived';
+COMMENT ON COLUMN travel.incidents.from_place IS
+    'City and country at the start of the first leg of the most severe alert';
+COMMENT ON COLUMN travel.incidents.to_place IS 'City and country at the end of the first leg of the most severe alert';
+COMMENT ON COLUMN travel.incidents.leg_count IS 'Number of raised legs of the alert that has the most';
+COMMENT ON COLUMN travel.incidents.alert_count IS 'Number of alerts';
+COMMENT ON COLUMN travel.incidents.rules IS 'Rules that raised the alerts';
+COMMENT ON COLUMN travel.incidents.alert_ids IS 'IDs of the alerts, the most severe first';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:34
+-- requires:
+--   triage
 
 -- Roles: who may read alerts, work on them, and change rules ----------------------------------------------------------
 
@@ -3353,7 +3921,7 @@ GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
 REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
 GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
-    travel_internal.alert_legs TO @extowner@;
+    travel_internal.alert_legs, travel_internal.coverage_days TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;
 /* </end connected objects> */
 
