@@ -25,6 +25,9 @@ DEBIAN_NAMES = {"MIT": "Expat"}
 APACHE = """Licensed under the Apache License, Version 2.0. On Debian systems, its text is in
 /usr/share/common-licenses/Apache-2.0. It is also at https://www.apache.org/licenses/LICENSE-2.0."""
 
+NATURAL_EARTH = """All versions of Natural Earth raster and vector map data found on https://www.naturalearthdata.com are in
+the public domain."""
+
 STANDARD_LIBRARY = [
     ("rust/library/*", ["The Rust Project Developers"], "Expat or Apache-2.0"),
     ("rust/library/core/src/unicode/unicode_data.rs", ["1991-2024 Unicode, Inc."], "Unicode-3.0"),
@@ -103,6 +106,9 @@ def main(feature):
         "Comment: The library contains the crates and the parts of Rust's standard library that are listed here.",
         stanza("*", [own_holder.replace(", ", " ", 1)], "PostgreSQL") + "\n" + field(own_text),
     ]
+    stanzas.append(
+        stanza("src/map/world.json", ["none, made of the maps of Natural Earth"], "public-domain") + "\n"
+        + field(NATURAL_EARTH))
     used = set()
     entries = [(f"vendor/{c['name']}-{c['version']}/*", holders(c), debian_license(c)) for c in linked_crates(feature)]
     for files, names, license_name in entries + STANDARD_LIBRARY:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Removes what the other scripts made: the servers' folders, .work, dist and cargo's output. Installed files stay. As root
-# it also removes what the tests of packages and of the container keep for all clones.
+# Removes what the other scripts made: the servers' folders, .work, dist, demo.html and cargo's output. Installed files
+# stay. As root it also removes what the tests of packages and of the container keep for all clones.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -19,7 +19,7 @@ if servers_are_own; then
 elif [ -e "$SERVERS" ] || [ -L "$SERVERS" ]; then
     stays "$SERVERS"
 fi
-rm -rf "${WORK:?}" "${ROOT:?}/dist"
+rm -rf "${WORK:?}" "${ROOT:?}/dist" "${ROOT:?}/demo.html"
 # The user who only installs need not have Rust.
 if command -v cargo >/dev/null; then cargo clean; else rm -rf "${ROOT:?}/target"; fi
 for folder in /var/lib/impossible_travel/{debian,container*} /var/tmp/impossible_travel-container*; do

@@ -58,6 +58,9 @@ show)
     sample=1
     if [ -n "${CLOUDTRAIL:-}" ] || [ -n "${GEOIP:-}" ]; then sample=0; fi
     run_psql --quiet --set "sample=$sample" --file "$ROOT/scripts/demo.sql"
+    run_psql --quiet --no-align --tuples-only --output "$ROOT/demo.html" --command 'SELECT travel.map_html()'
+    note "Alerts on a map, as a page for your browser: $ROOT/demo.html"
+    printf '\n'
     ;;
 psql)
     if server_exists demo && [ "$(cat "$WORK/demo-recipe" 2>/dev/null)" = "$(recipe)" ]; then

@@ -134,6 +134,8 @@ step_demo() {
         '| learning *| *1 ' '| suppressed *| *1 ' '| Tokyo, Yokohama' 'access_key | 20.* | 2026-03-08 .* | *5 | 2026-03-01'; do
         grep -q "$wanted" "$out" || { complain "the demo does not show: $wanted"; return 1; }
     done
+    grep -q '^<!DOCTYPE html>' demo.html && grep -q 'carol@example.com' demo.html ||
+        { complain 'demo.html does not show the alerts'; return 1; }
     # README.md shows lines of the demo, which must be the demo's own.
     printed=$(sed -e 's/[[:blank:]]*$//' "$out")
     while IFS= read -r wanted; do

@@ -18,6 +18,7 @@
 //! | `sql/88_guards.sql` | [`guards`] |
 //! | `sql/90_views.sql` | views, which have no Rust of their own |
 //! | `sql/91_triage.sql` | [`triage`], [`incidents`] |
+//! | `sql/92_map.sql` | [`map`] |
 //! | `sql/99_roles.sql` | [`roles`] |
 //!
 //! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares
@@ -51,6 +52,7 @@ mod install;
 mod layouts;
 mod legs;
 mod load_files;
+mod map;
 mod networks;
 mod pg;
 mod roles;

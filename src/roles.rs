@@ -56,6 +56,7 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.activity_after",
             "travel.containment",
             "travel.report",
+            "travel.map_html",
         ],
     ),
     (1, "UPDATE (status, archive_reason, assignee)", Kind::Table, &["travel.alerts"]),

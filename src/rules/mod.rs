@@ -86,3 +86,5 @@ mod suggest;
 mod validate;
 mod verdict_columns;
 mod write;
+
+pub use definition::names;
