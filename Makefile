@@ -50,6 +50,10 @@ test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
 test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to newer ones
 	@scripts/test.sh upgrade
 
+.PHONY: test-dbt
+test-dbt: ## run the dbt package of contrib/dbt with dbt from PyPI, which make test does not
+	@scripts/dbt-test.sh
+
 .PHONY: deb deb-test rpm rpm-test
 
 deb: ## build the Debian package for PG into dist/
