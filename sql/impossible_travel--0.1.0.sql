@@ -3895,9 +3895,26 @@ COMMENT ON COLUMN travel.incidents.alert_ids IS 'IDs of the alerts, the most sev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:34
+-- src/install.rs:33
 -- requires:
 --   triage
+
+-- Alerts on a map of the world ----------------------------------------------------------------------------------------
+
+CREATE FUNCTION travel.map_html(rule text DEFAULT NULL, since timestamptz DEFAULT NULL) RETURNS text
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE
+    SET search_path = pg_catalog, pg_temp
+    AS 'MODULE_PATHNAME', 'travel_map_html';
+COMMENT ON FUNCTION travel.map_html(text, timestamptz) IS
+    'The alerts of one rule, or of all rules (the default), on a map of the world, with the reasons not to raise and '
+    'the coverage: one HTML page that loads nothing from the network';
+REVOKE ALL ON FUNCTION travel.map_html(text, timestamptz) FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:35
+-- requires:
+--   map
 
 -- Roles: who may read alerts, work on them, and change rules ----------------------------------------------------------
 
