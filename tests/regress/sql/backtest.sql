@@ -138,7 +138,8 @@ INSERT INTO travel.rules (name, source, owner) VALUES ('owned', 'trail', 'regres
 SET ROLE regress_reader;
 SELECT count(*) > 0 AS raises FROM travel.backtest('owned');
 SELECT count(*) > 0 AS raises
-FROM travel.backtest('owned', NULL, NULL, '{"learn": "encountered", "entity": "access_key_id", "min_distance_km": 100}');
+FROM travel.backtest('owned', NULL, NULL,
+    '{"learn": "encountered", "entity": "access_key_id", "min_distance_km": 100}');
 SELECT count(*) FROM travel.suggest('owned', until => '2026-03-03') WHERE statement IS NULL;
 \pset format unaligned
 SELECT error_of('SELECT travel.backtest(''owned'', NULL, NULL, ''{"condition": "true"}'')');
