@@ -39,8 +39,8 @@ fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<
     }
     let rows = spi::select(
         &format!(
-            "SELECT baseline_entity, valid_from, valid_until, from_country_code, from_subdivision, from_city,
-                    to_country_code, to_subdivision, to_city
+            "SELECT transition_id AS id, baseline_entity, valid_from, valid_until, from_country_code,
+                    from_subdivision, from_city, to_country_code, to_subdivision, to_city
              FROM travel.known_transitions
              WHERE rule = $1 AND {which} AND origin <> 'learnt'"
         ),
