@@ -12,8 +12,10 @@ use crate::rules::validate;
 use pgrx::pg_sys;
 use travel_cloudtrail::{Json, Kind};
 
-/// Columns of a rule that say whose events are read, and with whose rights. A dry run reads those of the rule.
-const FIXED: [&str; 4] = ["name", "owner", "source", "source_owner"];
+/// Columns of a rule that say whose events are read and with whose rights, and who wrote the rule. A dry run takes those
+/// of the rule.
+const FIXED: [&str; 8] =
+    ["name", "owner", "source", "source_owner", "created_by", "created_at", "updated_by", "updated_at"];
 
 /// Columns whose values become part of a query that runs with the rights of the rule's owner.
 const RUN_BY_OWNER: [&str; 5] = ["columns", "condition", "entity", "baseline_entity", "arrival_column"];
