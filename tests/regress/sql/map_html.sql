@@ -36,7 +36,8 @@ FROM page;
 SELECT jsonb_array_elements_text(data -> 'left_out') AS left_out FROM page;
 SELECT data -> 'daily' AS daily, data -> 'reasons' AS reasons, data -> 'not_raised_count' AS not_raised FROM page;
 -- What it shows of an alert is what the views for BI have.
-SELECT alert - '{id,route}'::text[] AS alert, alert -> 'route' = r.route AS same_route, alert ->> 'who' = r.identity AS same_name
+SELECT alert - '{id,route}'::text[] AS alert, alert -> 'route' = r.route AS same_route,
+    alert ->> 'who' = r.identity AS same_name
 FROM page
 CROSS JOIN LATERAL (SELECT data -> 'alerts' -> 1) AS e (alert)
 JOIN travel.alert_routes AS r ON r.alert_id = (alert ->> 'id')::bigint;
