@@ -149,9 +149,9 @@ pub fn query_of_all_columns(rule: &str) -> String {
          SELECT (to_jsonb(l) - 'alert_id')::text FROM travel_internal.alert_legs AS l JOIN travel.alerts AS a ON a.id = l.alert_id
          WHERE a.rule = {rule} AND withdrawn_at IS NULL
          UNION ALL
-         SELECT (to_jsonb(k) - '{{rule,place_id}}'::text[])::text FROM travel.known_places AS k WHERE rule = {rule}
+         SELECT (to_jsonb(k) - '{{rule,place_id,created_at,updated_at}}'::text[])::text FROM travel.known_places AS k WHERE rule = {rule}
          UNION ALL
-         SELECT (to_jsonb(k) - '{{rule,transition_id}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
+         SELECT (to_jsonb(k) - '{{rule,transition_id,created_at,updated_at}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
          UNION ALL
          SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel_internal.entity_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')
