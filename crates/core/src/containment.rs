@@ -100,9 +100,17 @@ pub struct Issued {
 }
 
 /// Writes the commands that contain these callers, and the keys that they issued (`None` if it is unknown whether there
-/// are any). A command that occurs again is written once. `alert` names the policy for a user of IAM Identity Center.
+/// are any). A command that occurs again for the same account is written once. `alert` names the policy for a user of IAM Identity Center.
 pub fn script(alert: i64, callers: &[Caller], issued: Option<&Issued>) -> String {
-    let mut script = Script { alert, lines: Vec::new(), written: HashSet::new(), account: None };
+    let mut script = Script {
+        alert,
+        lines: Vec::new(),
+        written: HashSet::new(),
+        account: None,
+        is_of_account: false,
+        heading: None,
+        policies: 0,
+    };
     script.comment(&format!("Containment for alert {alert}. Review each command before you run it."));
     for caller in callers {
         script.contain(caller);
@@ -124,10 +132,16 @@ pub fn script(alert: i64, callers: &[Caller], issued: Option<&Issued>) -> String
 struct Script<'a> {
     alert: i64,
     lines: Vec<String>,
-    /// The steps that were written, to write none twice.
-    written: HashSet<String>,
-    /// The account of the commands so far.
+    /// The steps that were written for each account, to write none twice.
+    written: HashSet<(Option<&'a str>, String)>,
+    /// The account of the next steps, if the events name it.
     account: Option<&'a str>,
+    /// The next steps need the account, which is named above them.
+    is_of_account: bool,
+    /// The account that the last heading names.
+    heading: Option<&'a str>,
+    /// How many policies the script creates so far. Each has a name of its own.
+    policies: u32,
 }
 
 /// The time until which sessions are denied, as the shell computes it when the script runs.
@@ -139,9 +153,8 @@ const DENY_OLDER: &str = r#"'{"Version":"2012-10-17","Statement":[{"Effect":"Den
 impl<'a> Script<'a> {
     fn contain(&mut self, caller: &'a Caller) {
         let kind = caller.kind();
-        if kind != Kind::Unknown && kind != Kind::OtherAccount {
-            self.name_account(caller.account_id.as_deref());
-        }
+        self.account = caller.account_id.as_deref().filter(|account| is_plain(account));
+        self.is_of_account = kind != Kind::Unknown && kind != Kind::OtherAccount;
         match kind {
             Kind::Root => self.root(),
             Kind::User { name } => self.user(caller, name),
@@ -193,15 +206,18 @@ impl<'a> Script<'a> {
     }
 
     /// Says in which account the next commands run, if it is another one than before.
-    fn name_account(&mut self, account: Option<&'a str>) {
-        let Some(account) = account.filter(|account| is_plain(account)) else { return };
-        if self.account != Some(account) {
-            self.account = Some(account);
-            self.lines.push(String::new());
-            self.comment(&format!(
-                "Account {account}: run these as an administrator, not with the credentials in question."
-            ));
+    fn name_account(&mut self) {
+        if !self.is_of_account || self.account == self.heading {
+            return;
         }
+        self.heading = self.account;
+        self.lines.push(String::new());
+        self.comment(&match self.account {
+            Some(account) => format!(
+                "Account {account}: run these as an administrator, not with the credentials in question."
+            ),
+            None => "The events do not name the account of the next commands.".to_owned(),
+        });
     }
 
     fn user(&mut self, caller: &Caller, name: &str) {
@@ -258,37 +274,36 @@ impl<'a> Script<'a> {
     }
 
     fn identity_center(&mut self, caller: &Caller, user: &str) {
-        self.step(
-            "A user of IAM Identity Center. Run these commands in the management account of the organization, in the \
-             Region of IAM Identity Center. Look up the user.",
-            &["store=$(aws sso-admin list-instances --query='Instances[0].IdentityStoreId' --output=text)".to_owned()],
-        );
         let name =
             serde_json::json!({"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": user}});
-        self.step(
-            "",
-            &[format!(
-                "user=$(aws identitystore get-user-id --identity-store-id=\"$store\" --alternate-identifier={} \
-                 --query=UserId --output=text)",
-                word(&name.to_string())
-            )],
+        // Each command runs only if the one before it succeeded: a policy for a user who was not found would deny nobody.
+        let look_up = format!(
+            "store=$(aws sso-admin list-instances --query='Instances[0].IdentityStoreId' --output=text) &&\n\
+             user=$(aws identitystore get-user-id --identity-store-id=\"$store\" --alternate-identifier={} \
+             --query=UserId --output=text)",
+            word(&name.to_string())
         );
-        if let Some(target) =
-            caller.account_id.as_deref().and_then(|account| self.option("target-id", account))
+        let target = caller.account_id.as_deref().and_then(|account| self.option("target-id", account));
+        if let Some(target) = target
+            && self.written.insert((self.account, format!("user {user}")))
         {
+            self.policies += 1;
+            let number = if self.policies == 1 { String::new() } else { format!("-{}", self.policies) };
             self.step(
-                "Deny the user everything in the account, in present and new sessions, by a service control policy. \
+                "A user of IAM Identity Center. Run these commands in the management account of the organization, in \
+                 the Region of IAM Identity Center. They look up the user, and deny the user everything in the account, \
+                 in present and new sessions, by a service control policy. If the user is not found, they stop. \
                  detach-policy undoes it. It has no effect in the management account itself.",
-                &[
-                    format!(
-                        "policy=$(aws organizations create-policy --type=SERVICE_CONTROL_POLICY \
-                         --name=impossible-travel-alert-{} --description='Denies one user of IAM Identity Center' \
-                         --content={} --query=Policy.PolicySummary.Id --output=text)",
-                        self.alert,
-                        r#"'{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{"StringEquals":{"identitystore:userId":"'"$user"'"}}}]}'"#
-                    ),
-                    format!("aws organizations attach-policy --policy-id=\"$policy\" {target}"),
-                ],
+                &[format!(
+                    "{look_up} &&\n\
+                     policy=$(aws organizations create-policy --type=SERVICE_CONTROL_POLICY \
+                     --name=impossible-travel-alert-{}{number} \
+                     --description='Denies one user of IAM Identity Center' \
+                     --content={} --query=Policy.PolicySummary.Id --output=text) &&\n\
+                     aws organizations attach-policy --policy-id=\"$policy\" {target}",
+                    self.alert,
+                    r#"'{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":["*"],"Resource":["*"],"Condition":{"StringEquals":{"identitystore:userId":"'"$user"'"}}}]}'"#
+                )],
             );
         }
         self.step(
@@ -329,12 +344,13 @@ impl<'a> Script<'a> {
         self.step("", &[SET_NOW.to_owned()]);
     }
 
-    /// Writes commands with a comment above them, unless they were written before.
+    /// Writes commands with a comment above them, unless they were written for this account before.
     fn step(&mut self, comment: &str, commands: &[String]) {
-        let key = if commands.is_empty() { comment.to_owned() } else { commands.join("\n") };
-        if !self.written.insert(key) {
+        let what = if commands.is_empty() { comment.to_owned() } else { commands.join("\n") };
+        if !self.written.insert((self.account, what)) {
             return;
         }
+        self.name_account();
         if !comment.is_empty() {
             self.comment(comment);
         }
@@ -455,6 +471,50 @@ mod tests {
         // The stub answers every question with "answer".
         assert_eq!(policy["Statement"][0]["Condition"]["StringEquals"]["identitystore:userId"], "answer");
         assert_eq!(calls[3].last().unwrap(), "--target-id=111122223333");
+    }
+
+    #[test]
+    fn the_same_name_in_another_account_has_commands_of_its_own() {
+        let in_account = |account: &str| {
+            let arn = format!("arn:aws:iam::{account}:role/OrganizationAccountAccessRole");
+            Caller { account_id: Some(account.to_owned()), ..role(&arn, "x") }
+        };
+        let callers = [in_account("444455556666"), in_account("777788889999"), in_account("444455556666")];
+        let text = all_of(&callers);
+        assert_eq!(calls_of_aws(&text).len(), 4, "{text}");
+        assert_eq!(text.matches("# Account ").count(), 2, "{text}");
+        // Where the account is unknown, the commands are not under the heading of another one.
+        let unknown = Caller { account_id: None, ..in_account("777788889999") };
+        let text = all_of(&[in_account("444455556666"), unknown]);
+        assert!(text.contains("do not name the account"), "{text}");
+        assert_eq!(calls_of_aws(&text).len(), 4, "{text}");
+    }
+
+    #[test]
+    fn each_user_of_identity_center_is_denied_in_each_account() {
+        let of = |account: &str, user: &str| {
+            let arn = format!("arn:aws:iam::{account}:role/AWSReservedSSO_Admin_0123456789abcdef");
+            Caller { account_id: Some(account.to_owned()), ..role(&arn, user) }
+        };
+        let callers = [of("1", "carol"), of("1", "dave"), of("2", "carol"), of("1", "carol")];
+        let calls = calls_of_aws(&all_of(&callers));
+        let names: Vec<&str> =
+            calls.iter().flatten().filter_map(|option| option.strip_prefix("--name=")).collect();
+        assert_eq!(
+            names,
+            ["impossible-travel-alert-7", "impossible-travel-alert-7-2", "impossible-travel-alert-7-3"]
+        );
+        assert_eq!(calls.iter().filter(|call| call[1] == "attach-policy").count(), 3);
+    }
+
+    #[test]
+    fn a_user_of_identity_center_who_is_not_found_gets_no_policy() {
+        let arn = "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef";
+        let text = all_of(&[role(arn, "carol"), user("erin", "AKIAERIN")]);
+        let calls = calls_of_aws(&format!("FAILS=get-user-id\n{text}"));
+        let verbs: Vec<&str> = calls.iter().map(|call| call[1].as_str()).collect();
+        let of_erin = ["update-access-key", "put-user-policy", "list-access-keys"];
+        assert_eq!(verbs, [&["list-instances", "get-user-id"], &of_erin[..]].concat());
     }
 
     #[test]

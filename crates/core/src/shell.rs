@@ -28,10 +28,10 @@ pub(crate) mod tests {
     use std::process::Command;
 
     /// Runs a script with `sh`, in which the command `aws` prints its arguments, each after its length in bytes.
-    /// Returns the calls of `aws`, each as its arguments.
+    /// Returns the calls of `aws`, each as its arguments. A call whose second argument is `$FAILS` fails.
     pub fn calls_of_aws(script: &str) -> Vec<Vec<String>> {
         const STUB: &str = "aws() { printf 'CALL %s\\n' \"$#\" >&2; for a in \"$@\"; do printf '%s:%s\\n' \
-            \"$(printf %s \"$a\" | wc -c | tr -d ' ')\" \"$a\" >&2; done; echo answer; }\n\
+            \"$(printf %s \"$a\" | wc -c | tr -d ' ')\" \"$a\" >&2; done; if [ -n \"$FAILS\" ] && [ \"$2\" = \"$FAILS\" ]; then return 1; fi; echo answer; }\n\
             date() { echo 2026-03-05T15:00:00Z; }\n";
         let output = Command::new("sh").arg("-c").arg(format!("{STUB}{script}")).output().unwrap();
         assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
