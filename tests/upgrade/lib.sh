@@ -139,6 +139,8 @@ fill() {
     WHERE id = (SELECT min(id) FROM travel.alerts WHERE rule = 'people');
     UPDATE travel.alerts SET status = 'under_review'
     WHERE id = (SELECT max(id) FROM travel.alerts WHERE rule = 'people');
+    INSERT INTO travel.alert_comments (alert_id, comment)
+    SELECT max(id), 'asked for a ticket' FROM travel.alerts WHERE rule = 'people';
     INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('by xid', 'AKIA7', 'a test');
     UPDATE travel.rules SET enabled = false WHERE name = 'idle';
     CALL travel.rescan('by xid', '-infinity');
@@ -237,10 +239,13 @@ contents() {
         FROM pg_db_role_setting WHERE setrole <> 0) AS s"
 }
 
-# Rules that do not find new rows by their transaction read recent rows again, and write their checkpoints again.
+# Rules that do not find new rows by their transaction read recent rows again, and write their checkpoints and count the
+# events of each day again.
 settled() {
     rows | grep -v '^travel_internal.scans\|^travel.known_[a-z_]*_seq' |
-        sed -E '/"rule":"(again|by arrival)"/ s/"pass":[^,]*,"evaluated_from":[^,]*,//'
+        grep -v '^travel_internal.coverage_days.*"rule":"\(again\|by arrival\)"' |
+        sed -E -e '/"rule":"(again|by arrival)"/ s/"pass":[^,]*,"evaluated_from":[^,]*,//' \
+            -e '/^travel_internal.coverage_days/ s/"pass":[0-9]*,|,"counted_at":"[^"]*"//g'
 }
 
 # The passes that wrote the checkpoints.
