@@ -38,7 +38,7 @@ impl ScanStep {
         };
         let mut cursor = None;
         as_owner(&mut || {
-            cursor = Some(Cursor::open(&query, &[]));
+            cursor = Some(Cursor::open(&query, &[], false));
             None
         });
         let Some(mut cursor) = cursor else { return Ok(regrouped) };
