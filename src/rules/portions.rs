@@ -1,8 +1,6 @@
 //! Reads the events of a query over a rule's source in portions, with the rights of the rule's owner.
 
-use super::minted_keys;
 use super::reader::{Read, Reader};
-use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
@@ -23,10 +21,6 @@ pub struct Reading<'q> {
     pub of_statement: bool,
     /// How many rows are fetched at once.
     pub portion: usize,
-    /// The name of the rule.
-    pub rule: &'q str,
-    /// The members whose histories are read. With lineage, the query also finds events that are none of theirs.
-    pub members: Option<&'q Reevaluation>,
 }
 
 /// How many rows a query returned, and how many of them were located events.
@@ -56,17 +50,12 @@ impl Reading<'_> {
             self.as_owner(&mut || Some(cursor.fetch(self.portion))).filter(|rows| !rows.is_empty())
         {
             counts.rows += rows.len as u64;
-            let read_before = events.len();
             for row in 0..rows.len {
                 if let Read::Located(event) = reader.read(&rows, row)? {
                     counts.located += 1;
                     events.push(*event);
                 }
                 pgrx::check_for_interrupts!();
-            }
-            if self.queries.has_lineage() {
-                minted_keys::resolve(self.rule, &mut events[read_before..])?;
-                events.retain(|event| self.members.is_none_or(|members| members.includes(event)));
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));

@@ -4,7 +4,6 @@ use super::arrival::{Arrival, ArrivalTime};
 use super::definition::Definition;
 use super::exact_cursor;
 use super::indexes;
-use super::minting_query::MintingQuery;
 use super::source_columns::QueryColumn;
 use super::source_trust;
 use crate::detect::{
@@ -35,8 +34,6 @@ pub struct SourceQueries {
     pub events: Events,
     /// Histories end before this time. `None`: they have no end.
     pub until: Option<Micros>,
-    /// The query for the events that minted keys, if the rule has lineage.
-    pub mintings: Option<MintingQuery>,
 }
 
 /// The baseline user of rules without a baseline, as SQL.
@@ -129,11 +126,8 @@ impl SourceQueries {
             .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<String> = events.keys.iter().map(|key| key.sql.clone()).collect();
         let entity = events.entity(&keys);
-        let baseline_entity = baseline_of(definition, &events, given)?;
-        let mintings = definition
-            .lineage
-            .then(|| MintingQuery::of(definition, arguments, &more, baseline_at))
-            .transpose()?;
+        let baseline_entity =
+            if definition.baseline { baseline_sql(&events, given)? } else { NO_BASELINE.to_owned() };
         let queries = Self {
             rule: definition.name.clone(),
             source: arguments.source.name.clone(),
@@ -147,16 +141,11 @@ impl SourceQueries {
             baseline_entity,
             events,
             until: None,
-            mintings,
         };
         // Planning can run functions, so this comes first.
-        let any = NewRows::any();
-        let mintings = queries.mintings.as_ref().map(|mintings| mintings.new_rows(&any, None));
-        for query in [queries.new_rows(&any)].into_iter().chain(mintings) {
-            let used = spi::objects_in(&query);
-            source_trust::must_not_be_temporary(definition, &used)?;
-            source_trust::must_be_trusted(definition, &used)?;
-        }
+        let used = spi::objects_in(&queries.new_rows(&NewRows::any()));
+        source_trust::must_not_be_temporary(definition, &used)?;
+        source_trust::must_be_trusted(definition, &used)?;
         queries.must_be_exact(exact_cursor::other_servers_rows(&queries)?)?;
         Ok(queries)
     }
@@ -295,11 +284,6 @@ ORDER BY event_time",
         )
     }
 
-    /// Whether a temporary key is evaluated together with the key that minted it.
-    pub fn has_lineage(&self) -> bool {
-        self.mintings.is_some()
-    }
-
     /// Whether locations are learned for a baseline user.
     pub fn has_baseline(&self) -> bool {
         self.baseline_entity != NO_BASELINE
@@ -354,15 +338,6 @@ ORDER BY event_time",
         }
         parts.join("\nUNION ALL\n")
     }
-}
-
-/// The baseline user of an event of a rule, as SQL.
-pub(super) fn baseline_of(
-    definition: &Definition,
-    events: &Events,
-    given: Vec<Expression>,
-) -> Result<String, TravelError> {
-    if definition.baseline { baseline_sql(events, given) } else { Ok(NO_BASELINE.to_owned()) }
 }
 
 /// The baseline user of an event, as SQL.

@@ -133,8 +133,6 @@ impl DryRun {
             is_look_up,
             of_statement: true,
             portion: settings::scan_batch().div_ceil(10),
-            rule: &self.definition.name,
-            members: None,
         };
         reading.each_portion(&mut self.reader, each)
     }

@@ -27,7 +27,6 @@ mod words;
 use super::analyst_rows;
 use super::checkpoints::MemberKind;
 use super::definition::Definition;
-use super::minted_keys;
 use super::reader::Reader;
 use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
@@ -158,7 +157,7 @@ impl Wanted {
         };
 
         let portion = settings::scan_batch().div_ceil(10);
-        let mut history = History::open(&definition.name, &queries, &members, owner)?;
+        let mut history = History::open(&queries, &members, owner);
         let mut events: Vec<EvaluatedEvent> = Vec::new();
         while history.read(portion, &mut reader, &mut events)? {
             // No portion ends between two events of the same time.
@@ -194,23 +193,16 @@ impl Wanted {
 
 /// The events of all members, in order of time.
 struct History<'q> {
-    rule: &'q str,
     queries: &'q SourceQueries,
-    members: &'q Reevaluation,
     owner: Role,
     cursor: Option<Cursor>,
 }
 
 impl<'q> History<'q> {
-    fn open(
-        rule: &'q str,
-        queries: &'q SourceQueries,
-        members: &'q Reevaluation,
-        owner: Role,
-    ) -> Result<Self, TravelError> {
-        let (query, arguments) = (queries.histories(), members.history_arguments(rule, queries)?);
+    fn open(queries: &'q SourceQueries, members: &Reevaluation, owner: Role) -> Self {
+        let (query, arguments) = (queries.histories(), members.history_arguments());
         let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments, false)));
-        Ok(Self { rule, queries, members, owner, cursor: Some(cursor) })
+        Self { queries, owner, cursor: Some(cursor) }
     }
 
     /// Reads the next rows and adds those that are located. Returns whether there were any rows.
@@ -223,16 +215,11 @@ impl<'q> History<'q> {
         use super::reader::Read;
         let Some(cursor) = &mut self.cursor else { return Ok(false) };
         let rows = with_rights_of(self.owner, || self.queries.look_up(|| cursor.fetch(count)));
-        let read_before = events.len();
         for row in 0..rows.len {
             if let Read::Located(event) = reader.read(&rows, row)? {
                 events.push(*event);
             }
             pgrx::check_for_interrupts!();
-        }
-        if self.queries.has_lineage() {
-            minted_keys::resolve(self.rule, &mut events[read_before..])?;
-            events.retain(|event| self.members.includes(event));
         }
         if rows.is_empty()
             && let Some(cursor) = self.cursor.take()

@@ -2,7 +2,6 @@
 
 use super::ScanStep;
 use super::event_order::{Members, SortedEvents};
-use super::lineage::Regrouped;
 use crate::pg::errors::TravelError;
 use crate::pg::scan_flag::while_scanning;
 use crate::rules::analyst_rows;
@@ -17,21 +16,17 @@ use crate::rules::write::{EvaluatedMember, Writer, verdicts};
 use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay};
 
 impl ScanStep {
-    /// Evaluates new events, and the members whose keys were regrouped. Returns whether it evaluated all of them.
+    /// Evaluates new events and returns whether it evaluated all of them.
     pub(super) fn evaluate_new_events(
         &mut self,
         mut events: Vec<EvaluatedEvent>,
-        regrouped: Regrouped,
         reader: &mut Reader,
     ) -> Result<bool, TravelError> {
         let settings = self.definition.settings()?;
-        events.retain(|event| {
-            regrouped.is_complete && AddressClass::of(event, &settings) != AddressClass::Absent
-        });
-        self.resolve(&mut events)?;
+        events.retain(|event| AddressClass::of(event, &settings) != AddressClass::Absent);
         let members = Members::of(&self.definition.name, &events)?;
-        let sorted = self.sort_events(events, &members, regrouped.again)?;
-        let is_complete = sorted.is_complete && regrouped.is_complete;
+        let sorted = self.sort_events(events, &members, reader.edition())?;
+        let is_complete = sorted.is_complete;
         self.evaluate(sorted, members, reader)?;
         Ok(is_complete)
     }
@@ -49,7 +44,7 @@ impl ScanStep {
 
     /// Evaluates the events that come in order, then the histories of the members that are evaluated again, and writes
     /// the results.
-    pub(super) fn evaluate(
+    fn evaluate(
         &mut self,
         events: SortedEvents,
         members: Members,
@@ -134,12 +129,10 @@ impl ScanStep {
             queries: &self.queries,
             owner: self.owner,
             query: self.queries.histories(),
-            arguments: again.history_arguments(&self.definition.name, &self.queries)?,
+            arguments: again.history_arguments(),
             is_look_up: true,
             of_statement: false,
             portion: self.sizes.portion,
-            rule: &self.definition.name,
-            members: Some(again),
         };
         reading.each_portion(reader, |events| evaluate_portion(events, inputs, results))?;
         Ok(())

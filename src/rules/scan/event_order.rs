@@ -92,15 +92,15 @@ fn distinct<'e>(names: impl Iterator<Item = &'e Arc<str>>) -> Vec<Arc<str>> {
 }
 
 impl ScanStep {
-    /// Sorts events into those that come in order and those whose members must be evaluated again, in addition to those
-    /// in `again`.
+    /// Sorts events into those that come in order and those whose members must be evaluated again.
     pub(super) fn sort_events(
         &self,
         mut events: Vec<EvaluatedEvent>,
         members: &Members,
-        mut again: Reevaluation,
+        edition: i64,
     ) -> Result<SortedEvents, TravelError> {
-        let (pass, edition) = (self.progress.pass, again.edition());
+        let pass = self.progress.pass;
+        let mut again = Reevaluation::under(edition);
         let mut is_complete = true;
         events.retain(|event| {
             let members = || members.of_event(event);

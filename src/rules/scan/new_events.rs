@@ -17,8 +17,6 @@ pub(super) struct NewEvents {
     pub last: Option<Micros>,
     /// The pass has no rows after these.
     pub is_end: bool,
-    /// Which rows these are.
-    pub rows: NewRows,
 }
 
 impl ScanStep {
@@ -54,7 +52,7 @@ impl ScanStep {
         }
         self.counts.events = rows.len as u64;
         self.counts.newest = last;
-        Ok(NewEvents { events, last, is_end: rows.len < self.sizes.batch, rows: new })
+        Ok(NewEvents { events, last, is_end: rows.len < self.sizes.batch })
     }
 }
 

@@ -7,7 +7,6 @@ mod editions;
 mod events;
 mod fixtures;
 mod incidents;
-mod lineage;
 mod model;
 mod properties;
 mod proven;
