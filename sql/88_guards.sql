@@ -18,8 +18,8 @@ COMMENT ON TRIGGER guard ON travel.known_transitions IS 'Protects learned rows a
 CREATE FUNCTION travel_internal.guard_alert() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_alert';
 COMMENT ON FUNCTION travel_internal.guard_alert() IS
-    'Trigger function: lets analysts change only status, archive_reason and assignee of an alert, and prevents that '
-    'alerts are deleted';
+    'Trigger function: lets analysts change only status, archive_reason and assignee of an alert, and '
+    'refuses to delete alerts';
 REVOKE ALL ON FUNCTION travel_internal.guard_alert() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_alert() RETURNS trigger
@@ -34,7 +34,7 @@ CREATE TRIGGER guard BEFORE UPDATE OR DELETE ON travel.alerts
 COMMENT ON TRIGGER guard ON travel.alerts IS 'Lets analysts change only status, archive_reason and assignee';
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.alerts
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.guard_alert();
-COMMENT ON TRIGGER guard_truncate ON travel.alerts IS 'Prevents that alerts are deleted';
+COMMENT ON TRIGGER guard_truncate ON travel.alerts IS 'Refuses to delete all alerts';
 CREATE TRIGGER note AFTER UPDATE ON travel.alerts
     FOR EACH ROW EXECUTE FUNCTION travel_internal.note_alert();
 COMMENT ON TRIGGER note ON travel.alerts IS
@@ -64,7 +64,7 @@ COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and 
 CREATE FUNCTION travel_internal.guard_comment() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_comment';
 COMMENT ON FUNCTION travel_internal.guard_comment() IS
-    'Trigger function: validates a comment and records its author, and prevents that comments are changed or deleted';
+    'Trigger function: validates a comment and records its author, and refuses to change or delete comments';
 REVOKE ALL ON FUNCTION travel_internal.guard_comment() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_comment() RETURNS trigger
@@ -78,7 +78,7 @@ COMMENT ON TRIGGER guard ON travel.alert_comments IS
     'Validates a comment and records its author. A comment of an existing alert is neither changed nor deleted';
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.alert_comments
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.guard_comment();
-COMMENT ON TRIGGER guard_truncate ON travel.alert_comments IS 'Prevents that comments are deleted';
+COMMENT ON TRIGGER guard_truncate ON travel.alert_comments IS 'Refuses to delete all comments';
 CREATE TRIGGER note AFTER INSERT ON travel.alert_comments
     FOR EACH ROW EXECUTE FUNCTION travel_internal.note_comment();
 COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into the history of its alert';

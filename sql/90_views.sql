@@ -192,7 +192,7 @@ COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
     'Number of events from public addresses without a location in GeoIP or travel.networks';
 COMMENT ON COLUMN travel.coverage_daily.no_entity IS 'Number of events without an entity that can be stored';
 COMMENT ON COLUMN travel.coverage_daily.share_located IS
-    'Fraction of located events among those that were located or not, from 0 to 1';
+    'Located events divided by located plus not located events, from 0 to 1';
 COMMENT ON COLUMN travel.coverage_daily.is_exact IS
     'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
 COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';

@@ -1,5 +1,5 @@
-//! Who wrote a row, and when. The guards set these columns, whatever the writer gives, so they can be relied on. A role
-//! that may load rows as a dump has them keeps what it inserts.
+//! Who wrote a row, and when. The guards set these columns and ignore the values that the writer gives, so they are
+//! reliable. A role that may load rows as a dump has them keeps what it inserts.
 
 use crate::pg::errors::TravelError;
 use crate::pg::role;

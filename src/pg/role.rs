@@ -132,7 +132,7 @@ pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
 }
 
 thread_local! {
-    /// For whom a trigger acts that runs with the rights of the tables' owner.
+    /// The role for which a trigger acts, if the trigger runs with the rights of the tables' owner.
     static ON_BEHALF_OF: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 

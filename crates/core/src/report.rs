@@ -1,7 +1,7 @@
 //! An alert as a page of Markdown: what an analyst needs to decide, to be read alone or pasted into a ticket.
 //!
 //! Rows come as JSON objects whose fields are columns, as `row_to_json` writes them in the time zone UTC. Each value is
-//! escaped ([`crate::markdown`]), because names in events are chosen by whoever makes the calls.
+//! escaped ([`crate::markdown`]), because the callers choose the names in events.
 
 use crate::markdown::{block, code, text};
 use crate::rule::Evidence;

@@ -11,7 +11,7 @@ mod settings;
 use super::alert_columns::AlertContext;
 use super::definition::Definition;
 use super::dry_run::incidents::OpenIncidents;
-use super::dry_run::{Additions, DryRun, Inputs, Selection, owner_of_tables};
+use super::dry_run::{Additions, DryRun, Inputs, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
 use crate::pg::errors::{TravelError, UsageError};
@@ -59,7 +59,7 @@ fn raise(
         geoip_built_at: dry_run.reader.built_at(),
         id: None,
     });
-    let counts = dry_run.evaluate(Selection::FirstScan { until }, &inputs, &mut |evaluation, after| {
+    let counts = dry_run.evaluate(until, &inputs, &mut |evaluation, after| {
         open.see(evaluation, after, &mut |incident, first_leg| {
             alerts.push(incident, first_leg);
             Ok(())

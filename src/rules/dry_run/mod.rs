@@ -6,13 +6,13 @@
 //! ```ignore
 //! let mut dry_run = DryRun::of(definition, Places::of_statement()?)?;
 //! let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
-//! dry_run.evaluate(Selection::FirstScan { until: None }, &inputs, &mut |evaluation, after| …)?;
+//! dry_run.evaluate(None, &inputs, &mut |evaluation, after| …)?;
 //! ```
 //!
 //! | to … | use |
 //! |---|---|
 //! | read the located events in order of time, in portions | [`DryRun::each_portion`] |
-//! | know by what a rule evaluates | [`Inputs`] |
+//! | get the settings, suppressions and analyst entries that a rule applies | [`Inputs`] |
 //! | evaluate any number of events, whatever the number of their entities | [`DryRun::evaluate`] |
 //! | know when an incident has ended, with its first leg | [`incidents`] |
 
@@ -30,7 +30,6 @@ use crate::pg::errors::{AccessError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
-use crate::pg::spi::Argument;
 use crate::source::Source;
 use members::Members;
 use travel_core::rule::{
@@ -44,27 +43,6 @@ pub struct DryRun {
     /// The rule's owner, with whose rights the source is read.
     pub owner: Role,
     pub reader: Reader,
-}
-
-/// The events that are read.
-#[derive(Clone, Copy)]
-pub enum Selection<'a> {
-    /// The events that the first scan of a new rule would read, before a time.
-    FirstScan { until: Option<Micros> },
-    /// The histories of some members: the arguments of [`SourceQueries::histories`].
-    #[allow(dead_code)]
-    Histories(&'a [Argument]),
-}
-
-/// The arguments of [`SourceQueries::histories`] for these entities and baseline users, each with the time after which
-/// its events are read.
-#[allow(dead_code)]
-pub fn history_arguments(entities: &[(&str, Micros)], baselines: &[(&str, Micros)]) -> Vec<Argument> {
-    let both = [entities, baselines].map(|members| {
-        let (names, times): (Vec<&str>, Vec<Micros>) = members.iter().copied().unzip();
-        [Argument::texts(&names), Argument::times(&times)]
-    });
-    both.concat()
 }
 
 /// What a rule evaluates events by.
@@ -111,44 +89,39 @@ impl DryRun {
         self.reader = Reader::with(self.queries.location_type, places);
     }
 
-    /// Passes the selected events to `each` in order of time, in portions none of which ends between two events of the
-    /// same time. Rows of one event may be repeated within a portion. Within an SPI connection.
+    /// Passes the events that the first scan of a new rule would read, before a time, to `each` in order of time, in
+    /// portions none of which ends between two events of the same time. Rows of one event may be repeated within a
+    /// portion. Within an SPI connection.
     pub fn each_portion(
         &mut self,
-        selection: Selection,
+        until: Option<Micros>,
         each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
     ) -> Result<RowCounts, TravelError> {
-        let (query, arguments, is_look_up) = match selection {
-            Selection::FirstScan { until } => {
-                let arrived = self.queries.arrived_by_now(self.owner);
-                (self.queries.events_before(until, arrived.as_deref()), Vec::new(), false)
-            }
-            Selection::Histories(arguments) => (self.queries.histories(), arguments.to_vec(), true),
-        };
+        let arrived = self.queries.arrived_by_now(self.owner);
         let reading = Reading {
             queries: &self.queries,
             owner: self.owner,
-            query,
-            arguments,
-            is_look_up,
+            query: self.queries.events_before(until, arrived.as_deref()),
+            arguments: Vec::new(),
+            is_look_up: false,
             of_statement: true,
             portion: settings::scan_batch().div_ceil(10),
         };
         reading.each_portion(&mut self.reader, each)
     }
 
-    /// Evaluates the selected events from the beginning of each entity and baseline user, and shows the results of each
+    /// Evaluates these events from the beginning of each entity and baseline user, and shows the results of each
     /// portion to `see`. The states of the members are kept in memory of PostgreSQL, about one kilobyte for each. Within
     /// an SPI connection.
     pub fn evaluate(
         &mut self,
-        selection: Selection,
+        until: Option<Micros>,
         inputs: &Inputs,
         see: &mut See,
     ) -> Result<RowCounts, TravelError> {
         let name = self.definition.name.clone();
         let mut members = Members::new(&name);
-        self.each_portion(selection, |events| members.evaluate(inputs.policy(), events, see))
+        self.each_portion(until, |events| members.evaluate(inputs.policy(), events, see))
     }
 
     /// Warns if rows were read and none could be evaluated. Only members of the rule's owner see example values.

@@ -48,7 +48,7 @@ impl NamedRows {
     pub fn suppression(&self, id: i64) -> String {
         match self.suppressions.get(&id) {
             Some(text) => format!("suppression {id} {text}"),
-            None => format!("suppression {id}, which was deleted since"),
+            None => format!("suppression {id}, which has since been deleted"),
         }
     }
 

@@ -11,7 +11,7 @@ use travel_core::geodesy::Coordinates;
 use travel_core::rule::Micros;
 use travel_core::site::Site;
 
-/// The stored verdicts by time and site of the arrival, those that were not taken yet.
+/// The stored verdicts that no row has shown yet, by the time and the site at which their legs arrive.
 pub struct StoredVerdicts(BTreeMap<(Micros, Site), StoredVerdict>);
 
 /// A row of `travel.verdicts`.

@@ -47,7 +47,7 @@ impl Unread {
         let time = &queries.events.time;
         let later = || time.bound(">", evaluated_until, "-infinity");
         let has_finished = row.is_true(has_finished);
-        // What is new, and what the pass that is under way has read of it.
+        // The condition of new rows, and that of the rows which the pass under way has to read.
         let (new, target) = match &queries.arrival {
             Arrival::Lookback => return Ok(Self { sql: later(), pruned_before }),
             // The numbers of another database say nothing here.

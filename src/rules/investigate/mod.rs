@@ -1,9 +1,9 @@
 //! From an alert to a decision: `travel.alert_events`, `travel.activity_after`, `travel.containment` and
 //! `travel.report`.
 //!
-//! The alert is read with the rights of the caller. The events come from the source of its rule, as the rule reads them,
-//! and with the rights of the rule's owner: whoever may read the alerts of a rule sees the events of the entity that an
-//! alert names, and no others.
+//! The alert is read with the rights of the caller. The events come from the source of its rule, as the rule reads
+//! them, and with the rights of the rule's owner: a role that may read the alerts of a rule sees the events of the entity
+//! that an alert names.
 //!
 //! | module | what it holds |
 //! |---|---|

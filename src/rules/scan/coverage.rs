@@ -1,5 +1,5 @@
-//! Counts the events of each day that scans read, for `travel.coverage_daily`, so that a chart of them need not read the
-//! source.
+//! Counts the events of each day that scans read, for `travel.coverage_daily`, so a chart of them does not need to read
+//! the source.
 
 use super::ScanStep;
 use crate::pg::spi::{self, Argument};
@@ -48,7 +48,7 @@ impl CoverageDays {
 
 impl ScanStep {
     /// Adds what the step read to the days. A pass that reads only new rows adds to what is there. One that reads all
-    /// rows after a time replaces it, except on the day of that time, of which it reads only a part.
+    /// rows after a time replaces it, except on the day of that time, because it reads only a part of that day.
     pub(super) fn write_coverage(&self) {
         let days = &self.days.0;
         if days.is_empty() {
@@ -73,7 +73,7 @@ impl ScanStep {
     }
 }
 
-/// $3: the pass adds; $4: it counts each row once; $5: the day of which it reads only a part.
+/// $3: the pass adds; $4: it counts each row once; $5: the day that it reads only in part.
 const WRITE: &str = "
     INSERT INTO travel_internal.coverage_days AS d
         (rule, day, pass, located, ignored, no_entity, no_address, private_address, unknown_address, is_exact,

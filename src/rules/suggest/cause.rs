@@ -63,7 +63,7 @@ pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
     causes
 }
 
-/// Who is concerned by a leg: the baseline user, or else the entity.
+/// The user of a leg: the baseline user, or else the entity.
 pub fn user_of(event: &EvaluatedEvent) -> &Arc<str> {
     event.baseline_entity.as_ref().unwrap_or(&event.entity)
 }

@@ -9,7 +9,7 @@ mod cause;
 
 use super::definition::Definition;
 use super::dry_run::incidents::raised;
-use super::dry_run::{Additions, DryRun, Inputs, Selection, owner_of_tables};
+use super::dry_run::{Additions, DryRun, Inputs, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
 use crate::pg::errors::{TravelError, UsageError};
@@ -88,8 +88,7 @@ fn suggestions(
     let mut dry_run = DryRun::of(definition, places.clone())?;
     let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
     let mut found = Causes::default();
-    let selection = Selection::FirstScan { until };
-    let counts = dry_run.evaluate(selection, &inputs, &mut |evaluation, _| {
+    let counts = dry_run.evaluate(until, &inputs, &mut |evaluation, _| {
         found.see(evaluation, &inputs.settings);
         Ok(())
     })?;
@@ -105,7 +104,7 @@ fn suggestions(
             None => places.clone(),
         });
         let mut left = 0;
-        dry_run.evaluate(selection, &inputs, &mut |evaluation, _| {
+        dry_run.evaluate(until, &inputs, &mut |evaluation, _| {
             left += begun(evaluation);
             Ok(())
         })?;

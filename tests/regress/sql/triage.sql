@@ -66,7 +66,7 @@ SET ROLE regress_tom;
 DELETE FROM travel.known_places WHERE city = 'Triageville';
 RESET ROLE;
 SELECT created_by, updated_by FROM authors WHERE which = 'Triageville';
--- Whoever may restore a dump keeps what it has.
+-- A role that may restore a dump keeps the values in it.
 INSERT INTO travel.networks (network, name, created_by, created_at, updated_by, updated_at)
 VALUES ('10.8.0.0/16', 'triage dump', 'ann', '2020-01-01', 'bob', '2020-01-02');
 SELECT created_by, created_at, updated_by, updated_at FROM authors WHERE which = 'triage dump';
