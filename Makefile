@@ -14,7 +14,7 @@ export REAL_DATA := $(abspath $(REAL_DATA))
 .PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan fmt deny freeze release clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
 	@echo
 	@echo "  PG          the version of PostgreSQL to build for, install into and test with: 15 (default), 16, 17 or 18"
 	@echo "  PG_CONFIG   the pg_config of another server to do so with"
@@ -53,6 +53,10 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 .PHONY: test-dbt
 test-dbt: ## run the dbt package of contrib/dbt with dbt from PyPI, which make test does not
 	@scripts/dbt-test.sh
+
+.PHONY: test-grafana-schema
+test-grafana-schema: ## validate the dashboard of contrib/grafana against the schemas of Grafana, from PyPI
+	@scripts/grafana-schema-test.sh
 
 .PHONY: deb deb-test rpm rpm-test
 
