@@ -13,8 +13,8 @@ CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) 
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_silence';
 COMMENT ON FUNCTION travel.silence(bigint, interval, text) IS
-    'Suppresses travel like that of an alert from now on, for a time: of the same entity, between the same countries, '
-    'to or from the same networks. Returns the IDs of the suppressions';
+    'Suppresses legs like those of an alert that arrive after its last one, until the duration from now has passed: of '
+    'the same entity, between the same countries, to or from the same networks. Returns the IDs of the suppressions';
 REVOKE ALL ON FUNCTION travel.silence(bigint, interval, text) FROM PUBLIC;
 
 -- Alerts belong together if they have one entity or one user and overlap in time, and so do all alerts that are

@@ -3,10 +3,12 @@
 
 use crate::pg::errors::{GuardError, RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
+use crate::pg::report::Report;
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
+use travel_core::entity::is_temporary_key;
 
 pg_function!(travel_archive, pg_finfo_travel_archive, archive);
 pg_function!(travel_silence, pg_finfo_travel_silence, silence);
@@ -71,6 +73,7 @@ fn silence(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             let only = inserted.only_column();
             written.extend(inserted.iter().filter_map(|row| row.datum(only, Type::Int8OrTime)));
         }
+        notice_of_temporary_key(id)?;
         Ok(written)
     })?;
     for id in written {
@@ -96,6 +99,23 @@ fn check_duration(duration: Argument) -> Result<(), TravelError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Says that a suppression of a temporary key ends with the key, whatever its duration.
+fn notice_of_temporary_key(id: i64) -> Result<(), TravelError> {
+    let entity = spi::select_text(
+        "SELECT entity FROM travel.alerts WHERE id = $1 AND entity IN (access_key_id, from_access_key_id)",
+        &[Argument::bigint(id)],
+    )?;
+    if let Some(key) = entity.filter(|key| is_temporary_key(key)) {
+        Report::notice(format!("suppression applies only to temporary access key {key}, which expires within 36 hours"))
+            .hint(
+                "The next key of the same identity is another entity. To silence it, too, change entity_like of the \
+                 suppression, for example to 'ASIA%', or to NULL for all entities.",
+            )
+            .send();
+    }
+    Ok(())
 }
 
 /// The countries and the network of each leg of the alert $1, each combination once.

@@ -11,7 +11,7 @@ use crate::pg::errors::{AccessError, RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::query_objects::Object;
-use crate::pg::role::{Role, acting_as};
+use crate::pg::role::{Role, acting_as, on_behalf_of};
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::sync::LazyLock;
@@ -216,10 +216,12 @@ fn confirm_source(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let rules = Source::find("travel.rules").and_then(Role::owner_of).ok_or_else(no_source)?;
         // The caller may confirm a source without the privilege to write rules.
         acting_as(rules.oid(), || {
-            spi::execute(
-                "UPDATE travel.rules SET source_owner = $2 WHERE name = $1",
-                &[Argument::text(name), Argument::text(&source_owner)],
-            );
+            on_behalf_of(&writer.name(), || {
+                spi::execute(
+                    "UPDATE travel.rules SET source_owner = $2 WHERE name = $1",
+                    &[Argument::text(name), Argument::text(&source_owner)],
+                );
+            });
         });
         Ok::<_, TravelError>(source_owner)
     })?;

@@ -8,6 +8,11 @@ pub fn is_entity(value: &str) -> bool {
     !value.is_empty() && value != HIDDEN
 }
 
+/// Returns whether an access key is a temporary one, which AWS lets expire within 36 hours.
+pub fn is_temporary_key(access_key_id: &str) -> bool {
+    access_key_id.starts_with("ASIA")
+}
+
 /// Joins the values of one or more columns into an entity. A single value is kept as it is. Several values are joined
 /// with ` | `; inside them, `|` becomes `\|` and `\` becomes `\\`. Returns `None` if a part is missing, empty or
 /// hidden.
@@ -39,6 +44,12 @@ mod tests {
     #[test]
     fn a_single_value_stands_as_it_is() {
         assert_eq!(entity([Some(r"a|b\c")].into_iter()).as_deref(), Some(r"a|b\c"));
+    }
+
+    #[test]
+    fn temporary_keys_begin_with_asia() {
+        assert!(is_temporary_key("ASIAIOSFODNN7EXAMPLE"));
+        assert!(!is_temporary_key("AKIAIOSFODNN7ASIA"));
     }
 
     #[test]

@@ -61,6 +61,13 @@ ORDER BY 1;
 SELECT created_by, created_at > now() - interval '1 hour' AS lately, updated_by = current_user AS by_owner
 FROM authors
 WHERE which = 'triage, adam''s';
+-- So does confirming a source, which writes with the rights of the table's owner.
+ALTER TABLE regress_adams OWNER TO regress_tom;
+GRANT SELECT ON regress_adams TO regress_adam;
+SET ROLE regress_adam;
+SELECT travel.confirm_source('triage, adam''s');
+SELECT source_owner, updated_by FROM travel.rules WHERE name = 'triage, adam''s';
+RESET ROLE;
 -- The end of an entry that a triggered function writes is still the analyst's.
 SET ROLE regress_tom;
 DELETE FROM travel.known_places WHERE city = 'Triageville';
@@ -162,15 +169,23 @@ INSERT INTO travel.alerts (id, rule, severity, first_seen, last_seen, leg_count,
     to_ip, from_country_code, to_country_code)
 VALUES (-11, 'triage', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}', 'a_b%c\d', '2001:db8::1', '192.0.2.1', 'GB',
         'fr'),
-    (-12, 'triage', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}', 'e', NULL, NULL, NULL, NULL);
+    (-12, 'triage', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}', 'e', NULL, NULL, NULL, NULL),
+    (-13, 'triage', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}', 'ASIATRIAGE', '192.0.2.1', '203.0.113.1', 'GB',
+        'JP');
 SELECT count(*) FROM travel.silence(-11, '1 day', 'triage: odd');
 SELECT entity_like, 'a_b%c\d' LIKE entity_like AS matches, 'axb%c\d' LIKE entity_like AS matches_more,
     country_code_a AS a, country_code_b AS b, network
 FROM travel.suppressions
 WHERE reason = 'triage: odd';
 SELECT error_of('SELECT travel.silence(-12, ''1 day'', ''x'')');
+-- A temporary key expires before its suppression does. A session of that name is no such key.
+SELECT count(*) FROM travel.silence(-13, '30 days', 'triage: odd');
 SET session_replication_role = replica;
-DELETE FROM travel.alerts WHERE id IN (-11, -12);
+UPDATE travel.alerts SET access_key_id = 'ASIATRIAGE' WHERE id = -13;
+RESET session_replication_role;
+SELECT count(*) FROM travel.silence(-13, '30 days', 'triage: odd');
+SET session_replication_role = replica;
+DELETE FROM travel.alerts WHERE id IN (-11, -12, -13);
 RESET session_replication_role;
 
 -- Alerts of several rules about one incident are one row of travel.incidents. The alerts of alice overlap, by user or
