@@ -6,6 +6,7 @@ use crate::pg::jsonb::Node;
 use crate::pg::report::{Report, counted};
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
+use std::collections::HashSet;
 use travel_cloudtrail::{Json, Kind};
 use travel_core::network::aws::{AwsRange, GLOBAL, distinct};
 
@@ -19,9 +20,15 @@ const LISTS: [(&str, &str); 2] = [("prefixes", "ip_prefix"), ("ipv6_prefixes", "
 fn import_aws_ranges(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let document = call.datum(0).ok_or(UsageError::ArgumentNull { name: "document" })?;
     // SAFETY: SQL declares the argument as jsonb, which outlives the call.
-    let ranges = distinct(read(unsafe { Node::of(document) })?);
-    spi::connected(|| write(&ranges))?;
-    Ok(pg_sys::Datum::from(ranges.len() as i64))
+    let ranges = read(unsafe { Node::of(document) })?;
+    let count = spi::connected(|| {
+        let regions: HashSet<String> =
+            spi::texts("SELECT region FROM travel.aws_regions", &[])?.into_iter().collect();
+        let ranges = distinct(ranges, |range| range.is_in_region() && regions.contains(&range.region));
+        write(&ranges)?;
+        Ok::<_, TravelError>(ranges.len())
+    })?;
+    Ok(pg_sys::Datum::from(count as i64))
 }
 
 /// Reads the whole document before anything is written. A list that is missing or empty would delete networks, so it is

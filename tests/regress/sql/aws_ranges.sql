@@ -20,7 +20,8 @@ INSERT INTO aws_document VALUES (1, $$
   {"ip_prefix": "198.51.100.0/26", "region": "us-west-2", "service": "EC2", "network_border_group": "us-west-2-lax-1"},
   {"ip_prefix": "203.0.113.0/26", "region": "GLOBAL", "service": "CLOUDFRONT", "network_border_group": "GLOBAL"},
   {"ip_prefix": "203.0.113.64/26", "region": "xx-new-1", "service": "EC2", "network_border_group": "xx-new-1"},
-  {"ip_prefix": "203.0.113.128/26", "region": "us-gov-east-1", "service": "EC2"}],
+  {"ip_prefix": "203.0.113.128/26", "region": "us-gov-east-1", "service": "EC2"},
+  {"ip_prefix": "203.0.113.160/28", "region": "us-gov-east-1", "network_border_group": "us-gov-east-1-lz-1"}],
  "ipv6_prefixes": [
   {"ipv6_prefix": "2001:db8::/36", "region": "ap-northeast-1", "network_border_group": "ap-northeast-1"},
   {"ipv6_prefix": "2001:db8:f000::/36", "region": "xx-new-2", "network_border_group": "xx-new-2"}]}$$);
@@ -29,14 +30,25 @@ VALUES ('192.0.2.0/24', 'ours', 47.37, 8.54, 'Zürich', 'CH');
 SET ROLE regress_importer;
 SELECT travel.import_aws_ranges(document) FROM aws_document;
 SELECT * FROM imported;
--- A row of a user still comes first; the others locate addresses and say who runs them.
+-- A row of a user still comes first; the others locate addresses and say who runs them. GeoIP locates what is in a
+-- Local Zone, also within a range of its region.
 SELECT ip, p.city, p.country_code, p.hosting
-FROM unnest('{192.0.2.1,203.0.113.130,2001:db8::1,203.0.113.1}'::inet[]) AS ip
+FROM unnest('{192.0.2.1,203.0.113.130,203.0.113.165,2001:db8::1,203.0.113.1}'::inet[]) AS ip
 CROSS JOIN LATERAL travel.locate(ip) AS p;
 DELETE FROM travel.networks WHERE name = 'ours';
 SELECT ip, p.city, p.country_code, p.hosting
 FROM unnest('{192.0.2.1,192.0.2.65}'::inet[]) AS ip
 CROSS JOIN LATERAL travel.locate(ip) AS p;
+-- What somebody changed in an imported row is as before after the next import.
+UPDATE travel.networks SET treatment = 'vpn' WHERE network = '192.0.2.0/25';
+UPDATE travel.networks SET hosting = NULL WHERE network = '192.0.2.64/28';
+UPDATE travel.networks SET valid_until = '2026-01-01' WHERE network = '2001:db8::/36';
+UPDATE travel.networks SET city = 'Cork' WHERE network = '203.0.113.128/27';
+SET client_min_messages = warning;
+SELECT travel.import_aws_ranges(document) FROM aws_document;
+RESET client_min_messages;
+SELECT network, treatment, hosting, valid_until, city FROM travel.networks
+WHERE network IN ('192.0.2.0/25', '192.0.2.64/28', '2001:db8::/36', '203.0.113.128/27') ORDER BY network;
 -- Importing again changes nothing, and keeps ids and authors.
 CREATE TEMP TABLE before AS SELECT * FROM travel.networks;
 SET client_min_messages = warning;

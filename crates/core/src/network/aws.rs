@@ -1,4 +1,7 @@
 //! The address ranges that AWS publishes, as few networks as say the same.
+//!
+//! AWS lists ranges within ranges. A network without a location does not hide that of a network around it, so what has no
+//! location is cut out of the ranges around it.
 
 use ipnet::IpNet;
 
@@ -33,8 +36,9 @@ impl AwsRange {
 }
 
 /// Ranges without those that say what another one already says: AWS lists a range once for each of its services, and
-/// parts of it, too. Of two regions for one range, one that is a place wins over [`GLOBAL`].
-pub fn distinct(mut ranges: Vec<AwsRange>) -> Vec<AwsRange> {
+/// parts of it, too. Of two regions for one range, one that is a place wins over [`GLOBAL`]. A range with one that has no
+/// location within it is split into its parts outside of the ranges that it contains.
+pub fn distinct(mut ranges: Vec<AwsRange>, is_located: impl Fn(&AwsRange) -> bool) -> Vec<AwsRange> {
     // A network comes right before those that it contains.
     let is_global = |range: &AwsRange| range.region == GLOBAL;
     ranges.sort_by(|a, b| {
@@ -43,6 +47,8 @@ pub fn distinct(mut ranges: Vec<AwsRange>) -> Vec<AwsRange> {
     });
     ranges.dedup_by(|next, kept| next.network == kept.network);
     let mut distinct: Vec<AwsRange> = Vec::new();
+    // For each of them, the networks directly within it, and whether anything within it has no location.
+    let mut within: Vec<(Vec<IpNet>, bool)> = Vec::new();
     // The networks that contain the present one, the smallest last, by their positions in `distinct`.
     let mut around: Vec<usize> = Vec::new();
     for range in ranges {
@@ -52,10 +58,38 @@ pub fn distinct(mut ranges: Vec<AwsRange>) -> Vec<AwsRange> {
         if around.last().is_some_and(|outer| distinct[*outer].says_as(&range)) {
             continue;
         }
+        if let Some(outer) = around.last() {
+            within[*outer].0.push(range.network);
+        }
+        if !is_located(&range) {
+            around.iter().for_each(|outer| within[*outer].1 = true);
+        }
         around.push(distinct.len());
         distinct.push(range);
+        within.push((Vec::new(), false));
     }
-    distinct
+    let mut split = Vec::with_capacity(distinct.len());
+    for (range, (inner, must_split)) in distinct.into_iter().zip(within) {
+        if must_split {
+            without(range.network, &inner, &mut |network| split.push(AwsRange { network, ..range.clone() }));
+        } else {
+            split.push(range);
+        }
+    }
+    split
+}
+
+/// Passes the parts of a network that are outside of these networks within it, as few as possible.
+fn without(network: IpNet, inner: &[IpNet], each: &mut dyn FnMut(IpNet)) {
+    let inner: Vec<IpNet> = inner.iter().copied().filter(|inner| network.contains(inner)).collect();
+    if inner.is_empty() {
+        each(network);
+    } else if !inner.contains(&network) {
+        // A network that contains another one is not a single address, so it has halves.
+        for half in network.subnets(network.prefix_len() + 1).into_iter().flatten() {
+            without(half, &inner, each);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -67,7 +101,9 @@ mod tests {
     }
 
     fn networks(ranges: Vec<AwsRange>) -> Vec<String> {
-        distinct(ranges).iter().map(|range| format!("{} {}", range.network, range.border_group)).collect()
+        let is_located = |range: &AwsRange| range.is_in_region() && range.region != GLOBAL;
+        let distinct = distinct(ranges, is_located);
+        distinct.iter().map(|range| format!("{} {}", range.network, range.border_group)).collect()
     }
 
     #[test]
@@ -99,7 +135,34 @@ mod tests {
     fn a_local_zone_is_not_in_its_region() {
         let zone = AwsRange::new("15.181.0.0/20", "us-west-2", "us-west-2-lax-1").unwrap();
         assert!(!zone.is_in_region());
-        assert_eq!(networks(vec![range("15.181.0.0/16", "us-west-2"), zone]).len(), 2);
+        assert_eq!(
+            networks(vec![range("15.181.0.0/18", "us-west-2"), zone]),
+            ["15.181.16.0/20 us-west-2", "15.181.32.0/19 us-west-2", "15.181.0.0/20 us-west-2-lax-1"]
+        );
+    }
+
+    #[test]
+    fn a_range_without_a_location_is_in_none_with_one() {
+        // It is in a region within a region, and contains a region.
+        let ranges = vec![
+            range("10.0.0.0/8", "a"),
+            range("10.0.0.0/9", "b"),
+            range("10.0.0.0/10", GLOBAL),
+            range("10.0.0.0/11", "c"),
+            range("2600::/32", "a"),
+            range("2600:0:8000::/33", GLOBAL),
+        ];
+        assert_eq!(
+            networks(ranges),
+            [
+                "10.128.0.0/9 a",
+                "10.64.0.0/10 b",
+                "10.0.0.0/10 GLOBAL",
+                "10.0.0.0/11 c",
+                "2600::/33 a",
+                "2600:0:8000::/33 GLOBAL"
+            ]
+        );
     }
 
     #[test]
