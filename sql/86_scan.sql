@@ -138,7 +138,8 @@ COMMENT ON COLUMN travel_internal.coverage_days.day IS 'Day of the events, in UT
 COMMENT ON COLUMN travel_internal.coverage_days.pass IS 'Pass that last counted events of the day';
 COMMENT ON COLUMN travel_internal.coverage_days.located IS 'Number of events that were located';
 COMMENT ON COLUMN travel_internal.coverage_days.ignored IS 'Number of events that a named network excludes';
-COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS
+    'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel_internal.coverage_days.no_address IS
     'Number of events without an address, or without coordinates if the source has these';
 COMMENT ON COLUMN travel_internal.coverage_days.private_address IS

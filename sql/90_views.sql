@@ -190,11 +190,13 @@ COMMENT ON COLUMN travel.coverage_daily.private_address IS
     'Number of events from private addresses that no named network locates';
 COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
     'Number of events from public addresses without a location in GeoIP or travel.networks';
-COMMENT ON COLUMN travel.coverage_daily.no_entity IS 'Number of events without an entity that can be stored';
+COMMENT ON COLUMN travel.coverage_daily.no_entity IS
+    'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel.coverage_daily.share_located IS
     'Located events divided by located plus not located events, from 0 to 1';
 COMMENT ON COLUMN travel.coverage_daily.is_exact IS
-    'Whether each event was counted once. It is false if scans read events again, or only a part of the day';
+    'Whether each event was counted once. It is false if scans may have counted events again, or read only a part of '
+    'the day';
 COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';
 
 CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb

@@ -32,7 +32,7 @@
     unknown_address: 'No GeoIP database and no named network locates the public address.',
     private_address: 'The address is private, and no named network locates it.',
     no_address: 'The event has no address.',
-    no_entity: 'The event has no identity to compare.',
+    no_entity: 'The identity has more than 2,000 bytes, so scans cannot store it.',
     ignored: 'The address is in a network to ignore.',
   };
 

@@ -108,3 +108,15 @@ pub fn seen_since(xid: &str, earlier: &str, now: &str, own_xid: &str) -> String 
          AND (pg_catalog.pg_visible_in_snapshot({xid}, '{now}'::pg_snapshot) OR {xid} = '{own_xid}'::xid8)"
     )
 }
+
+/// Whether a scan that continues from the snapshot `seen` reads a row again, as SQL. NULL if the row's transaction is one
+/// of another cluster, so that is not known.
+pub fn is_read_again(xid: &str, seen: &str, own_xid: &str) -> String {
+    format!(
+        "CASE
+           WHEN {xid} IS NULL OR pg_catalog.pg_visible_in_snapshot({xid}, '{seen}'::pg_snapshot) THEN false
+           WHEN {xid} < pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot()) OR {xid} = '{own_xid}'::xid8
+               THEN true
+       END"
+    )
+}

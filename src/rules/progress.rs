@@ -4,7 +4,7 @@
 //! is a transaction. The row says which rows of the source the pass is about, how far it has come, and what it has
 //! found.
 
-use super::arrival::{Arrival, seen_since};
+use super::arrival::{Arrival, is_read_again, seen_since};
 use super::definition::{self, Definition};
 use super::snapshot;
 use super::source_queries::SourceQueries;
@@ -255,6 +255,14 @@ impl Progress {
             }
             Arrival::Lookback => None,
         }
+    }
+
+    /// Whether the next pass reads a row again that this one reads, as SQL over the source. `None` if that does not depend
+    /// on the row.
+    pub fn read_again(&self, queries: &SourceQueries, own_xid: &str) -> Option<String> {
+        let Arrival::Transaction(xid) = &queries.arrival else { return None };
+        let seen = self.target.as_deref().or(self.scanned.as_deref())?;
+        Some(is_read_again(xid, seen, own_xid))
     }
 
     /// The time after which the step reads events.

@@ -224,8 +224,7 @@ impl Reader {
     }
 
     /// Why a row is [`Read::NotLocated`].
-    pub fn why_not_located(&mut self, rows: &Rows, row: usize) -> Result<Unlocated, TravelError> {
-        let row = &rows.columns(row, &QueryColumn::TYPES)?;
+    pub fn why_not_located(&mut self, row: &RowDatums) -> Result<Unlocated, TravelError> {
         if self.name(row, QueryColumn::Entity)?.is_none() {
             return Ok(Unlocated::NoEntity);
         }

@@ -58,12 +58,14 @@ pub struct NewRows {
     pub limit: usize,
     /// They are few, and best found by their arrival.
     pub is_small: bool,
+    /// Whether the next pass reads a row again, as SQL, with NULL for a row of which that is not known. `None`: not so.
+    pub read_again: Option<String>,
 }
 
 impl NewRows {
     /// Any single row.
     pub fn any() -> Self {
-        Self { arrived: None, after: None, limit: 1, is_small: false }
+        Self { arrived: None, after: None, limit: 1, is_small: false, read_again: None }
     }
 }
 
@@ -172,14 +174,18 @@ impl SourceQueries {
         }
     }
 
-    /// A query for rows that a pass has not read yet, in order of time.
+    /// A query for rows that a pass has not read yet, in order of time. Behind the columns of [`QueryColumn`] is
+    /// whether `read_again` holds.
     pub fn new_rows(&self, news: &NewRows) -> String {
         let after = self.events.time.bound(">", news.after, "-infinity");
         let until = self.events.time.bound("<", None, "infinity");
         let arrived = news.arrived.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default();
         let query = format!(
-            "SELECT {}\nFROM {}\nWHERE {}\n  AND {after}\n  AND {until}{arrived}",
-            self.select, self.from, self.filters
+            "SELECT {},\n       {} AS is_read_again\nFROM {}\nWHERE {}\n  AND {after}\n  AND {until}{arrived}",
+            self.select,
+            news.read_again.as_deref().unwrap_or("false"),
+            self.from,
+            self.filters
         );
         let limit = format!("ORDER BY event_time FETCH FIRST {} ROWS WITH TIES", news.limit);
         if news.is_small {

@@ -38,11 +38,25 @@ impl Counted {
 
 /// How many events of each day a step read, by what became of them. A day is the number of days since 2000-01-01 UTC.
 #[derive(Default)]
-pub(super) struct CoverageDays(BTreeMap<i64, [i64; Counted::COLUMNS]>);
+pub(super) struct CoverageDays(BTreeMap<i64, CoverageDay>);
+
+#[derive(Default)]
+struct CoverageDay {
+    counts: [i64; Counted::COLUMNS],
+    /// A later pass may read some of these events again.
+    is_inexact: bool,
+}
 
 impl CoverageDays {
-    pub(super) fn count(&mut self, time: Micros, counted: Counted) {
-        self.0.entry(time.div_euclid(DAY)).or_default()[counted.column()] += 1;
+    /// Counts an event, unless the next pass reads it again and counts it then. `is_read_again` is `None` where that is not
+    /// known.
+    pub(super) fn count(&mut self, time: Micros, counted: Counted, is_read_again: Option<bool>) {
+        if is_read_again == Some(true) {
+            return;
+        }
+        let day = self.0.entry(time.div_euclid(DAY)).or_default();
+        day.counts[counted.column()] += 1;
+        day.is_inexact |= is_read_again.is_none();
     }
 }
 
@@ -67,8 +81,10 @@ impl ScanStep {
         ];
         for column in 0..Counted::COLUMNS {
             arguments
-                .push(Argument::bigints(&days.values().map(|counts| counts[column]).collect::<Vec<_>>()));
+                .push(Argument::bigints(&days.values().map(|day| day.counts[column]).collect::<Vec<_>>()));
         }
+        arguments
+            .push(Argument::bigints(&days.values().map(|day| i64::from(day.is_inexact)).collect::<Vec<_>>()));
         spi::execute(WRITE, &arguments);
     }
 }
@@ -79,9 +95,10 @@ const WRITE: &str = "
         (rule, day, pass, located, ignored, no_entity, no_address, private_address, unknown_address, is_exact,
          counted_at)
     SELECT $1, '2000-01-01'::date + n.day::int, $2, n.located, n.ignored, n.no_entity, n.no_address, n.private_address,
-           n.unknown_address, $4 AND n.day IS DISTINCT FROM $5, pg_catalog.clock_timestamp()
-    FROM unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-        AS n (day, located, ignored, no_entity, no_address, private_address, unknown_address)
+           n.unknown_address, $4 AND n.inexact = 0 AND n.day IS DISTINCT FROM $5, pg_catalog.clock_timestamp()
+    FROM unnest($6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
+                $13::bigint[])
+        AS n (day, located, ignored, no_entity, no_address, private_address, unknown_address, inexact)
     ON CONFLICT (rule, day) DO UPDATE
     SET pass = excluded.pass,
         located = excluded.located + CASE WHEN $3 OR d.pass = $2 THEN d.located ELSE 0 END,

@@ -16,7 +16,7 @@ impl ScanStep {
             return Ok(PassHealth::Evaluated);
         }
         let which = self.progress.condition_on_all(&self.definition, &self.queries, &own_xid()?);
-        let rows = NewRows { arrived: None, after: None, limit: 0, is_small: self.progress.is_small() };
+        let rows = NewRows { is_small: self.progress.is_small(), ..NewRows::any() };
         let diagnosis = attempt(|| {
             with_rights_of(self.owner, || {
                 self.queries.by_arrival(&rows, || {

@@ -6,9 +6,22 @@ use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
 use crate::pg::spi;
 use crate::pg::time::clock_now;
+use crate::pg::types::Type;
 use crate::rules::reader::{Read, Reader};
+use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::NewRows;
 use travel_core::rule::{EvaluatedEvent, Micros, Treatment};
+
+/// The columns of every query over a source, and whether the next pass reads the row again.
+const TYPES: [Type; QueryColumn::COUNT + 1] = {
+    let mut types = [Type::Bool; QueryColumn::COUNT + 1];
+    let mut column = 0;
+    while column < QueryColumn::COUNT {
+        types[column] = QueryColumn::TYPES[column];
+        column += 1;
+    }
+    types
+};
 
 /// The next events of a pass.
 pub(super) struct NewEvents {
@@ -22,8 +35,10 @@ pub(super) struct NewEvents {
 impl ScanStep {
     /// Reads the next events, and counts what it read.
     pub(super) fn read_new_events(&mut self, reader: &mut Reader) -> Result<NewEvents, TravelError> {
+        let own_xid = own_xid()?;
         let new = NewRows {
-            arrived: self.progress.condition(&self.queries, &own_xid()?),
+            arrived: self.progress.condition(&self.queries, &own_xid),
+            read_again: self.progress.read_again(&self.queries, &own_xid),
             after: self.progress.after(&self.definition, &self.queries),
             limit: self.sizes.batch,
             is_small: self.progress.is_small(),
@@ -33,17 +48,22 @@ impl ScanStep {
         let mut events = Vec::new();
         let (mut last, now) = (None, clock_now());
         for row in 0..rows.len {
-            match reader.read(&rows, row)? {
+            let columns = rows.columns(row, &TYPES)?;
+            let Some(row) = columns.first_chunk() else { continue };
+            let is_read_again = columns[QueryColumn::COUNT].map(|truth| truth.value() as u8 != 0);
+            match reader.read_row(row)? {
                 Read::Located(event) => {
                     last = Some(event.time);
                     let is_ignored = event.treatment == Some(Treatment::Ignore);
-                    self.days.count(event.time, if is_ignored { Counted::Ignored } else { Counted::Located });
+                    let counted = if is_ignored { Counted::Ignored } else { Counted::Located };
+                    self.days.count(event.time, counted, is_read_again);
                     events.push(*event);
                     self.counts.located += 1;
                 }
                 Read::NotLocated(time) => {
                     last = Some(time);
-                    self.days.count(time, Counted::NotLocated(reader.why_not_located(&rows, row)?));
+                    let counted = Counted::NotLocated(reader.why_not_located(row)?);
+                    self.days.count(time, counted, is_read_again);
                 }
                 Read::Nothing => {}
             }

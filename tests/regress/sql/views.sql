@@ -16,12 +16,13 @@ FROM (VALUES
     (-4, 'medium', 'under_review', NULL, '2026-03-03 00:00Z', 2, 'K3', 'bob', 'Auckland', 'New Zealand', NULL),
     (-5, 'high', 'open', NULL, '2026-03-03 00:00Z', 1, 'K4', 'eve', 'Auckland', 'New Zealand', now()))
     AS v (id, severity, status, archive_reason, at, legs, entity, session, from_city, from_country, withdrawn);
-SELECT c.relname AS view, count(*) <= 14 AS few,
-    bool_and(format_type(atttypid, NULL) <> 'text[]') AS no_arrays
+SELECT c.relname AS view, count(*) AS columns, count(*) <= 14 AS few,
+    string_agg(a.attname, ', ' ORDER BY a.attnum) FILTER (WHERE t.typcategory = 'A') AS arrays
 FROM pg_class AS c
-JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0
-WHERE relnamespace = 'travel'::regnamespace
-    AND relname IN ('alerts_brief', 'alert_points', 'alert_routes', 'alerts_daily')
+JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
+JOIN pg_type AS t ON t.oid = a.atttypid
+WHERE c.relnamespace = 'travel'::regnamespace
+    AND c.relname IN ('alerts_brief', 'alert_points', 'alert_routes', 'alerts_daily', 'coverage_daily', 'incidents')
 GROUP BY 1
 ORDER BY 1;
 SELECT alert_id, severity_rank AS rank, status, archive_reason, identity, first_seen, leg_count, from_place, to_place
@@ -37,6 +38,12 @@ SELECT alert_id, distance_km, velocity_kmh, route->>'type' AS type,
     jsonb_path_query_array(route, '$.coordinates[*][last]') AS ends
 FROM travel.alert_routes
 WHERE alert_id = -1;
+-- None of them has the withdrawn alert.
+SELECT (SELECT count(*) FROM travel.alerts_brief WHERE alert_id = -5) AS brief,
+    (SELECT count(*) FROM travel.alert_points WHERE alert_id = -5) AS points,
+    (SELECT count(*) FROM travel.alert_routes WHERE alert_id = -5) AS routes,
+    (SELECT count(*) FROM travel.alerts_daily WHERE rule = 'views' AND severity = 'high') AS daily,
+    (SELECT count(*) FROM travel.incidents WHERE -5 = ANY (alert_ids)) AS incidents;
 SELECT day, severity, alerts, entities, legs, open, under_review, archived, expected, true_positive, false_positive
 FROM travel.alerts_daily
 WHERE rule = 'views'
@@ -110,6 +117,24 @@ SELECT rule, day, events, located, not_located, is_exact FROM days WHERE day IN 
 CALL travel.rescan('covered: exact', '2026-03-02 12:00Z');
 CALL travel.rescan('covered: arrival', '2026-03-01');
 SELECT rule, day, events, located, not_located, is_exact FROM days WHERE rule <> 'lookback';
+-- What the next scan reads again is counted then: rows that are new since the last scan, and those of the scan's own
+-- transaction.
+INSERT INTO trail (access_key_id, event_time, source_ip) VALUES ('K', '2026-03-05 03:00Z', '192.0.2.1');
+CALL travel.rescan('covered: exact', '2026-03-05');
+SELECT day, events, located, is_exact FROM days WHERE rule = 'exact' AND day = '05';
+CALL travel.scan('covered: exact');
+SELECT day, events, located, is_exact FROM days WHERE rule = 'exact' AND day = '05';
+BEGIN;
+INSERT INTO trail (access_key_id, event_time, source_ip) VALUES ('K', '2026-03-05 04:00Z', '192.0.2.1');
+CALL travel.scan('covered: exact');
+COMMIT;
+CALL travel.scan('covered: exact');
+SELECT day, events, located, is_exact FROM days WHERE rule = 'exact' AND day = '05';
+-- A transaction of another cluster may become the number of one to come, whose rows a scan reads again.
+UPDATE trail SET ingest_xid = '123456789012' WHERE event_time = '2026-03-05 04:00Z';
+CALL travel.rescan('covered: exact', '2026-03-05');
+SELECT day, events, located, is_exact FROM days WHERE rule = 'exact' AND day = '05';
+UPDATE trail SET ingest_xid = pg_current_xact_id() WHERE event_time = '2026-03-05 04:00Z';
 -- The counts of another source, and those of a deleted rule, are gone.
 CREATE TABLE other AS SELECT * FROM trail WHERE event_time > '2026-03-05';
 UPDATE travel.rules SET source = 'other' WHERE name = 'covered: exact';
