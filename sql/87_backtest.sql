@@ -27,6 +27,6 @@ CREATE FUNCTION travel.suggest(
     SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_suggest';
 COMMENT ON FUNCTION travel.suggest(text, timestamptz, timestamptz) IS
-    'What most alerts of a rule have in common: a location of a user, an address, an AS or two countries; with the '
-    'statement that would silence them, and how many alerts that would save';
+    'Finds what several alerts of a rule have in common: a location of a user, an entity, an address, an AS or two '
+    'countries. Each row has the statement that silences it, and the number of alerts that a backtest with it saves';
 REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLIC;

@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString, c_char};
+use travel_core::hidden::is_hidden;
 
 /// An SQL identifier, in double quotes where it needs them.
 pub fn quoted(name: &str) -> String {
@@ -29,6 +30,26 @@ pub fn string(text: &str) -> String {
         .to_string_lossy()
         .trim_start()
         .to_owned()
+}
+
+/// A string literal of SQL as [`string`] writes it, with an escape in place of each hidden character: for statements
+/// with values from events, which are read and pasted into a terminal.
+pub fn visible_string(text: &str) -> String {
+    if !text.contains(is_hidden) {
+        return string(text);
+    }
+    let mut literal = "E'".to_owned();
+    for character in text.chars() {
+        match character {
+            '\0' => {}
+            '\'' => literal.push_str("''"),
+            '\\' => literal.push_str(r"\\"),
+            hidden if is_hidden(hidden) => literal.push_str(&format!("\\U{:08X}", u32::from(hidden))),
+            visible => literal.push(visible),
+        }
+    }
+    literal.push('\'');
+    literal
 }
 
 /// The names in a list of SQL identifiers: `a, "B"` with a comma as the separator, `audit.cloudtrail` with a dot. Names

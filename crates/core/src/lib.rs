@@ -25,6 +25,7 @@
 //! | [`containment`] | the commands that stop a credential |
 //! | [`report`] | an alert as a page of Markdown |
 //! | [`shell`], [`markdown`] | values in the text of these two, where nothing in a value acts |
+//! | [`hidden`] | characters that a reader does not see, on which a terminal may act |
 //! | [`incident_groups`] | alerts of several rules that are about one incident |
 
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ pub mod entity;
 pub mod event_set;
 pub mod geodesy;
 pub mod great_circle;
+pub mod hidden;
 pub mod incident_groups;
 pub mod journey;
 mod map_as_pairs;

@@ -108,8 +108,8 @@ errors! {
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
                 format!("settings must not contain the key \"{key}\""),
             )
-            .detail("The events of the rule's own source are evaluated, and they are read with the privileges of its owner.")
-            .hint("Create a rule for the other source with travel.create_rule, and pass its name."),
+            .detail(fixed_setting(&key).0)
+            .hint(fixed_setting(&key).1),
 
         /// Converting the value to the type of the column raised this error of PostgreSQL.
         SettingsValue { key: String, code: Code, message: String } =>
@@ -145,5 +145,23 @@ errors! {
         Unresolved { code: Code, message: String } =>
             Report::error(code, message)
                 .hint("Correct the rule or the object that it names, and check the rule with travel.check_rule."),
+    }
+}
+
+/// Why settings cannot contain a column of `travel.rules`, and what to do instead.
+fn fixed_setting(key: &str) -> (&'static str, &'static str) {
+    match key {
+        "name" => (
+            "The suppressions and the known locations of the rule itself apply.",
+            "Pass the name of the rule as the first argument.",
+        ),
+        "created_by" | "created_at" | "updated_by" | "updated_at" => (
+            "The extension maintains this column, and it has no effect on what a rule raises.",
+            "Omit the key.",
+        ),
+        _ => (
+            "The events of the rule's own source are evaluated, and they are read with the privileges of its owner.",
+            "Create a rule for the other source with travel.create_rule, and pass its name.",
+        ),
     }
 }

@@ -1,20 +1,22 @@
 //! The causes of alerts, and the row that would silence each.
 
-use crate::pg::identifier::string;
+use crate::pg::identifier::visible_string;
 use crate::rules::dry_run::Additions;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::sync::Arc;
+use travel_core::entity::is_temporary_key;
 use travel_core::network::{NamedNetwork, Scope, prefix};
 use travel_core::rule::{
     AnalystRow, EvaluatedEvent, KnownItem, Learn, Micros, PlaceKey, Rule, Suppression, Treatment, Verdict,
 };
 
 /// What several alerts have in common. Causes sort by kind, in this order.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cause {
     /// A baseline user at a location that is not known.
     Location { user: Arc<str>, place: PlaceKey },
-    /// An entity, in a rule without a baseline.
+    /// An entity, in a rule without a baseline. A temporary access key is none, because it expires.
     Entity(Arc<str>),
     /// An address that several users share.
     Address(IpAddr),
@@ -51,7 +53,8 @@ pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
         causes.extend(end.site.address().map(Cause::Address));
         causes.extend(end.asn.map(Cause::System));
     }
-    if user.is_none() {
+    let is_temporary = to.access_key_id.as_ref() == Some(&to.entity) && is_temporary_key(&to.entity);
+    if user.is_none() && !is_temporary {
         causes.push(Cause::Entity(to.entity.clone()));
     }
     if let (Some(a), Some(b)) = (&from.country_code, &to.country_code)
@@ -101,17 +104,18 @@ impl Cause {
 
     /// The row that would silence the cause.
     pub fn remedy(&self, rule: &str, organization: Option<&str>) -> Remedy {
-        let reason = string(&format!("suggested by travel.suggest: {}", self.in_words(organization)));
-        let of_rule = string(rule);
+        let reason = visible_string(&format!("suggested by travel.suggest: {}", self.in_words(organization)));
+        let of_rule = visible_string(rule);
         match self {
             Self::Location { user, place } => {
-                let part = |part: &Option<Arc<str>>| part.as_deref().map_or("NULL".to_owned(), string);
+                let part =
+                    |part: &Option<Arc<str>>| part.as_deref().map_or("NULL".to_owned(), visible_string);
                 Remedy {
                     statement: format!(
                         "INSERT INTO travel.known_places (rule, baseline_entity, country_code, subdivision, city, \
                          valid_from, note) VALUES ({of_rule}, {}, {}, {}, {}, '-infinity', {reason});",
-                        string(user),
-                        string(&place.country_code),
+                        visible_string(user),
+                        visible_string(&place.country_code),
                         part(&place.subdivision),
                         part(&place.city),
                     ),
@@ -134,7 +138,7 @@ impl Cause {
                 suppression(
                     format!(
                         "INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ({of_rule}, {}, {reason});",
-                        string(&pattern)
+                        visible_string(&pattern)
                     ),
                     Suppression { entity_like: Some(pattern), ..Suppression::default() },
                 )
@@ -143,8 +147,8 @@ impl Cause {
                 format!(
                     "INSERT INTO travel.suppressions (rule, country_code_a, country_code_b, reason) VALUES ({of_rule}, \
                      {}, {}, {reason});",
-                    string(a),
-                    string(b)
+                    visible_string(a),
+                    visible_string(b)
                 ),
                 Suppression {
                     country_code_a: Some(a.to_string()),
@@ -155,7 +159,7 @@ impl Cause {
             Self::Address(address) => {
                 let scope = prefix(*address, if address.is_ipv4() { 32 } else { 128 });
                 let name = address.to_string();
-                network("network", &string(&scope.to_string()), Scope::Prefix(scope), &name, &reason)
+                network("network", &visible_string(&scope.to_string()), Scope::Prefix(scope), &name, &reason)
             }
             Self::System(asn) => {
                 let name = organization.map_or_else(|| format!("AS{asn}"), str::to_owned);
@@ -174,7 +178,7 @@ fn network(column: &str, value: &str, scope: Scope, name: &str, note: &str) -> R
     Remedy {
         statement: format!(
             "INSERT INTO travel.networks ({column}, name, treatment, note) VALUES ({value}, {}, 'vpn', {note});",
-            string(name)
+            visible_string(name)
         ),
         rows: Additions::default(),
         network: Some(NamedNetwork {

@@ -12,18 +12,20 @@ use super::dry_run::incidents::raised;
 use super::dry_run::{Additions, DryRun, Inputs, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
-use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::errors::{ScanError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::{Report, counted};
 use crate::pg::role::{Role, within_rights_of};
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
+use crate::pg::stash::Stash;
 use cause::{Cause, causes, user_of};
 use pgrx::pg_sys;
-use std::collections::{HashMap, HashSet};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
-use travel_core::rule::{Evaluation, Micros, Rule};
+use travel_core::rule::{Evaluation, Incident, Micros, Rule, Verdict};
 
 pg_function!(travel_suggest, pg_finfo_travel_suggest, suggest);
 
@@ -87,15 +89,16 @@ fn suggestions(
     let places = Places::of_statement()?;
     let mut dry_run = DryRun::of(definition, places.clone())?;
     let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
-    let mut found = Causes::default();
-    let counts = dry_run.evaluate(until, &inputs, &mut |evaluation, _| {
-        found.see(evaluation, &inputs.settings);
-        Ok(())
-    })?;
+    let mut found = Causes::new();
+    let counts =
+        dry_run.evaluate(until, &inputs, &mut |evaluation, _| found.see(evaluation, &inputs.settings))?;
     dry_run.warn_if_nothing_located("travel.suggest", caller, until, counts)?;
     let alerts = found.alerts;
+    let Noisiest { causes, left_out } = found.noisiest()?;
+    drop(found);
+    let verified = causes.len() as u64;
     let mut suggestions = Vec::new();
-    for (cause, explained) in found.noisiest() {
+    for (cause, explained) in causes {
         let organization = explained.organization.as_deref();
         let remedy = cause.remedy(&name, organization);
         let inputs = Inputs::of(&dry_run.definition, remedy.rows)?;
@@ -114,18 +117,31 @@ fn suggestions(
         }
         suggestions.push(Suggestion {
             in_words: cause.in_words(organization),
-            user_count: explained.users.len() as u64,
-            alert_count: explained.alerts.len() as u64,
+            user_count: explained.users,
+            alert_count: explained.alerts,
             alerts_saved,
             statement: remedy.statement,
             cause,
         });
     }
     if suggestions.is_empty() && counts.located > 0 {
+        let raises = format!("rule \"{name}\" raises {}", counted(alerts, "alert", "alerts"));
+        let report = if verified == 0 {
+            Report::notice(format!("travel.suggest found no cause of two or more alerts: {raises}"))
+        } else {
+            let causes = counted(verified, "cause", "causes");
+            Report::notice(format!("travel.suggest found no row that would save an alert: {raises}")).detail(
+                format!("It verified {causes} of two or more alerts. These alerts have other causes, too."),
+            )
+        };
+        report.send();
+    }
+    if left_out > 0 {
+        let others = counted(left_out, "other cause", "other causes");
         Report::notice(format!(
-            "travel.suggest found no cause of two or more alerts: rule \"{name}\" raises {}",
-            counted(alerts, "alert", "alerts")
+            "travel.suggest verified the {verified} causes that explain most alerts, and left out {others}"
         ))
+        .hint("Run the statements that fit, and call it again.")
         .send();
     }
     suggestions.sort_by(|a, b| {
@@ -134,61 +150,129 @@ fn suggestions(
     Ok(suggestions)
 }
 
-/// The causes of the alerts so far.
-#[derive(Default)]
+/// The causes of the alerts so far, in memory of PostgreSQL: an address can be in as many alerts as the source has
+/// addresses.
 struct Causes {
     alerts: u64,
-    causes: HashMap<Cause, Explained>,
+    /// By cause, as JSON: an [`Explained`], as JSON.
+    causes: Stash,
+    cause_count: u64,
+    /// By cause and entity: when the last alert of the entity with this cause was first seen.
+    last_alerts: Stash,
+    /// The pairs of cause and user.
+    users: Stash,
 }
 
 /// What a cause explains.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 struct Explained {
-    /// The alerts, each by its entity and the time of its first leg.
-    alerts: HashSet<(Arc<str>, Micros)>,
-    users: HashSet<Arc<str>>,
+    /// A short name of the cause in the other maps.
+    number: u64,
+    alerts: u64,
+    users: u64,
     organization: Option<Arc<str>>,
 }
 
+/// The causes to verify.
+struct Noisiest {
+    causes: Vec<(Cause, Explained)>,
+    /// How many others explain as many alerts as a suggestion must.
+    left_out: u64,
+}
+
 impl Causes {
-    fn see(&mut self, evaluation: &Evaluation, rule: &Rule) {
+    fn new() -> Self {
+        let [causes, last_alerts, users] = [(); 3].map(|()| Stash::new());
+        Self { alerts: 0, causes, cause_count: 0, last_alerts, users }
+    }
+
+    fn see(&mut self, evaluation: &Evaluation, rule: &Rule) -> Result<(), TravelError> {
         self.alerts += begun(evaluation);
         let raised = raised(evaluation);
         for incident in &evaluation.incidents {
             let legs = incident.legs.iter().filter_map(|leg| raised.get(leg.as_str()));
             for verdict in legs {
-                let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
                 for cause in causes(verdict, rule) {
-                    let organization = match &cause {
-                        Cause::System(asn) => {
-                            let end = [to, from].into_iter().find(|end| end.asn == Some(*asn));
-                            end.and_then(|end| end.details.as_organization.clone())
-                        }
-                        _ => None,
-                    };
-                    let explained = self.causes.entry(cause).or_default();
-                    explained.alerts.insert((incident.entity.clone(), incident.first_seen));
-                    explained.users.insert(user_of(to).clone());
-                    explained.organization = explained.organization.take().or(organization);
+                    self.add(&cause, incident, verdict)?;
                 }
             }
         }
+        Ok(())
+    }
+
+    /// Notes that an alert has a cause, by one of its raised legs.
+    fn add(&mut self, cause: &Cause, incident: &Incident, verdict: &Verdict) -> Result<(), TravelError> {
+        let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
+        let name = to_json(cause)?;
+        let mut explained: Explained = match self.causes.get(&name) {
+            Some(stored) => read(stored)?,
+            None => {
+                self.cause_count += 1;
+                Explained { number: self.cause_count, ..Explained::default() }
+            }
+        };
+        // The alerts of an entity come in order of time.
+        let of_entity = format!("{} {}", explained.number, incident.entity);
+        let first_seen = incident.first_seen.to_ne_bytes();
+        if self.last_alerts.get(&of_entity) != Some(&first_seen[..]) {
+            self.last_alerts.put(&of_entity, &first_seen);
+            explained.alerts += 1;
+        }
+        let of_user = format!("{} {}", explained.number, user_of(to));
+        if self.users.get(&of_user).is_none() {
+            self.users.put(&of_user, b"");
+            explained.users += 1;
+        }
+        if let Cause::System(asn) = cause
+            && explained.organization.is_none()
+        {
+            let end = [to, from].into_iter().find(|end| end.asn == Some(*asn));
+            explained.organization = end.and_then(|end| end.details.as_organization.clone());
+        }
+        self.causes.put(&name, to_json(&explained)?.as_bytes());
+        Ok(())
     }
 
     /// The causes that explain most alerts, those first.
-    fn noisiest(self) -> Vec<(Cause, Explained)> {
-        let mut causes: Vec<(Cause, Explained)> = self
-            .causes
-            .into_iter()
-            .filter(|(cause, explained)| {
-                explained.alerts.len() as u64 >= LEAST_ALERTS
-                    && (explained.users.len() > 1 || !cause.must_be_shared())
-            })
-            .collect();
-        causes.sort_by(|(a, left), (b, right)| (right.alerts.len(), a).cmp(&(left.alerts.len(), b)));
-        causes.truncate(MOST_CAUSES);
-        causes
+    fn noisiest(&self) -> Result<Noisiest, TravelError> {
+        let mut found = Noisiest { causes: Vec::new(), left_out: 0 };
+        for (name, stored) in self.causes.iter() {
+            let explained: Explained = read(stored)?;
+            if explained.alerts < LEAST_ALERTS {
+                continue;
+            }
+            let cause: Cause = read(name.as_bytes())?;
+            if explained.users < 2 && cause.must_be_shared() {
+                continue;
+            }
+            found.causes.push((cause, explained));
+            if found.causes.len() > 4 * MOST_CAUSES {
+                found.keep_most();
+            }
+            pgrx::check_for_interrupts!();
+        }
+        found.keep_most();
+        Ok(found)
     }
+}
+
+impl Noisiest {
+    /// Keeps as many causes as are verified.
+    fn keep_most(&mut self) {
+        self.causes.sort_by(|(a, left), (b, right)| (right.alerts, a).cmp(&(left.alerts, b)));
+        self.left_out += self.causes.len().saturating_sub(MOST_CAUSES) as u64;
+        self.causes.truncate(MOST_CAUSES);
+    }
+}
+
+fn to_json<T: Serialize>(value: &T) -> Result<String, TravelError> {
+    serde_json::to_string(value)
+        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
+}
+
+fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, TravelError> {
+    serde_json::from_slice(json)
+        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
 }
 
 /// How many incidents began with a leg that was evaluated now.
