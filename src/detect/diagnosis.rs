@@ -10,6 +10,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::report::{Report, counted};
 use crate::pg::{settings, spi};
 use strum::EnumString;
+use travel_core::hidden::is_hidden;
 
 /// The number of rows that are evaluated, and of those that are not, by cause.
 #[derive(Debug, Default)]
@@ -133,7 +134,7 @@ impl Count {
             Some(example) => {
                 // Text that attackers write into a log must not control a terminal.
                 let shown: String =
-                    example.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+                    example.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
                 format!("{what}, for example \"{shown}\"")
             }
             None => what,

@@ -17,6 +17,7 @@ use crate::pg::memory::varlena;
 use crate::pg::spi::{self, Argument};
 use crate::rules;
 use pgrx::pg_sys;
+use travel_core::hidden::is_hidden;
 
 pg_function!(travel_map_html, pg_finfo_travel_map_html, map_html);
 
@@ -69,9 +70,20 @@ fn digest(text: &str) -> Result<String, TravelError> {
     Ok(spi::select_text(DIGEST, &[Argument::text(text)])?.unwrap_or_default())
 }
 
-/// JSON without the characters that HTML gives a meaning, which occur only inside its strings.
+/// JSON without the characters that HTML gives a meaning, which occur only inside its strings. Characters that cannot be
+/// seen, or that change the direction of the text around a name, become U+FFFD.
 fn without_markup(json: &str) -> String {
-    json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+    let mut safe = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' => safe.push_str("\\u003c"),
+            '>' => safe.push_str("\\u003e"),
+            '&' => safe.push_str("\\u0026"),
+            hidden if is_hidden(hidden) => safe.push('\u{fffd}'),
+            other => safe.push(other),
+        }
+    }
+    safe
 }
 
 /// The page with a text in each of its places. A place is `{{name}}`; what is put in is not searched for places.

@@ -1,5 +1,7 @@
 //! Values in Markdown (CommonMark with GitHub's tables), where nothing in them acts as markup.
 
+use crate::hidden::is_hidden;
+
 /// The characters that begin markup, a link, a mention, a formula, HTML or a cell of a table.
 const MARKUP: &str = "\\`*_[]<>|~&#!${}()@";
 
@@ -8,16 +10,19 @@ const MARKUP: &str = "\\`*_[]<>|~&#!${}()@";
 pub fn text(value: &str) -> String {
     let line = one_line(value);
     let mut escaped = String::with_capacity(line.len() + 8);
+    let mut is_number = true;
     let mut characters = line.char_indices().peekable();
     while let Some((at, character)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
+        let before = &line.as_bytes()[..at];
         let is_markup = MARKUP.contains(character)
             // A URL or a host name would become a link.
             || (character == ':' && next == Some('/'))
-            || (character == '.' && line[..at].to_ascii_lowercase().ends_with("www"))
+            || (character == '.' && before.last_chunk::<3>().is_some_and(|end| end.eq_ignore_ascii_case(b"www")))
             // The first character would make the line an item of a list or an underline.
             || (at == 0 && "-+=".contains(character))
-            || (".)".contains(character) && at > 0 && line[..at].bytes().all(|byte| byte.is_ascii_digit()));
+            || (".)".contains(character) && at > 0 && is_number);
+        is_number &= character.is_ascii_digit();
         if is_markup {
             escaped.push('\\');
         }
@@ -45,10 +50,8 @@ fn one_line(value: &str) -> String {
         .chars()
         .map(|c| match c {
             '\u{2028}' | '\u{2029}' => ' ',
-            '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-                '\u{fffd}'
-            }
             c if c.is_control() => ' ',
+            c if is_hidden(c) => '\u{fffd}',
             c => c,
         })
         .collect();
@@ -74,7 +77,17 @@ mod tests {
         assert_eq!(text("12. item"), r"12\. item");
         assert_eq!(text("[x](y) ![z](w) @team $a$"), r"\[x\]\(y\) \!\[z\]\(w\) \@team \$a\$");
         assert_eq!(text("abc\u{202e}fed"), "abc\u{fffd}fed");
+        assert_eq!(text("a\u{61c}b\u{ad}c\u{e0041}"), "a\u{fffd}b\u{fffd}c\u{fffd}");
         assert_eq!(text("10265 km: 30796 km/h, São Paulo"), "10265 km: 30796 km/h, São Paulo");
+    }
+
+    #[test]
+    fn a_long_text_is_escaped_in_one_pass() {
+        let begin = std::time::Instant::now();
+        for long in [".", "www."] {
+            assert!(text(&long.repeat(1_000_000)).len() >= 1_000_000);
+        }
+        assert!(begin.elapsed().as_secs() < 20, "{:?}", begin.elapsed());
     }
 
     #[test]
@@ -96,7 +109,7 @@ mod tests {
         #[test]
         fn a_text_is_one_line_whose_markup_is_escaped(value in any::<String>()) {
             let line = text(&value);
-            prop_assert!(!line.contains(|c: char| c.is_control()));
+            prop_assert!(!line.contains(is_hidden));
             let mut is_escaped = false;
             for character in line.chars() {
                 if is_escaped {

@@ -17,7 +17,8 @@ INSERT INTO travel.alerts (rule, severity, status, first_seen, last_seen, leg_co
     withdrawn_at)
 SELECT CASE WHEN n = 1 THEN 'deleted rule' ELSE 'map' END, CASE WHEN n % 2 = 0 THEN 'low' ELSE 'high' END,
     CASE WHEN n <= 10 THEN 'archived' ELSE 'open' END, t, t, 1, '{new_country}', '{}', 'key ' || n,
-    CASE WHEN n = 501 THEN '</script><script>alert(1)</script> & "\u003c' || repeat('x', 1000) ELSE 'user ' || n END,
+    CASE WHEN n = 501 THEN '</script><script>alert(1)</script> & "\u003c' || chr(8238) || repeat('x', 1000)
+         ELSE 'user ' || n END,
     t, '192.0.2.1', 'London', 'United Kingdom', 51.5, -0.1,
     t + interval '10 minutes', '203.0.113.1', 'Tokyo', 'Japan', 35.7, 139.7, 600, 9559.2, 57355.2,
     CASE WHEN n = 502 THEN t END
