@@ -4,11 +4,12 @@
 //! policy that denies sessions issued before a time stops it. Each value from an event is one quoted word
 //! ([`crate::shell`]), and no value stands in a comment unless it consists of harmless characters.
 
+use crate::hidden::is_hidden;
 use crate::shell::{is_plain, option, word};
 use std::collections::HashSet;
 
 /// The identity behind an event, as the columns of a finding have it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Caller {
     pub identity_type: Option<String>,
     pub account_id: Option<String>,
@@ -88,6 +89,19 @@ fn user_in(arn: &str) -> Option<&str> {
     arn.split_once(":user/")?.1.rsplit('/').next().filter(|name| !name.is_empty())
 }
 
+/// What a script contains.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contained {
+    /// The identities of the events at which the raised legs arrive.
+    pub arrivals: Vec<Caller>,
+    /// Those of the events at which the legs start, if these have other access keys.
+    pub departures: Vec<Caller>,
+    /// The legs have more identities than these.
+    pub is_cut: bool,
+    /// The keys that the credential issued. `None` if it is unknown whether there are any.
+    pub issued: Option<Issued>,
+}
+
 /// The temporary keys that a credential issued, itself or through another such key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Issued {
@@ -99,9 +113,9 @@ pub struct Issued {
     pub is_cut: bool,
 }
 
-/// Writes the commands that contain these callers, and the keys that they issued (`None` if it is unknown whether there
-/// are any). A command that occurs again for the same account is written once. `alert` names the policy for a user of IAM Identity Center.
-pub fn script(alert: i64, callers: &[Caller], issued: Option<&Issued>) -> String {
+/// Writes the commands that contain these callers, and the keys that they issued. A command that occurs again for the
+/// same account is written once. `alert` names the policy for a user of IAM Identity Center.
+pub fn script(alert: i64, contained: &Contained) -> String {
     let mut script = Script {
         alert,
         lines: Vec::new(),
@@ -112,13 +126,22 @@ pub fn script(alert: i64, callers: &[Caller], issued: Option<&Issued>) -> String
         policies: 0,
     };
     script.comment(&format!("Containment for alert {alert}. Review each command before you run it."));
-    for caller in callers {
+    for caller in &contained.arrivals {
         script.contain(caller);
     }
-    if callers.is_empty() {
+    if contained.arrivals.is_empty() {
         script.comment("The alert names no identity, so no command can be given.");
     }
-    match issued {
+    script.section(
+        "The legs start with other access keys. Either end of a leg can be the intruder, so contain these keys, too.",
+        &contained.departures,
+    );
+    if contained.is_cut {
+        script.comment(
+            "The alert has more identities than these. Find them in the columns of travel.verdicts.",
+        );
+    }
+    match &contained.issued {
         Some(issued) => script.contain_issued(issued),
         None => script.comment(
             "The events could not be read, so temporary keys that the credential issued are not contained here.",
@@ -178,15 +201,10 @@ impl<'a> Script<'a> {
     }
 
     fn contain_issued(&mut self, issued: &'a Issued) {
-        if !issued.callers.is_empty() {
-            self.lines.push(String::new());
-            self.comment(
-                "The credential issued temporary keys since then. Contain those who used them, too.",
-            );
-        }
-        for caller in &issued.callers {
-            self.contain(caller);
-        }
+        self.section(
+            "The credential issued temporary keys since then. Contain those who used them, too.",
+            &issued.callers,
+        );
         let unused = issued.unused.len();
         if unused > 0 {
             self.lines.push(String::new());
@@ -202,6 +220,20 @@ impl<'a> Script<'a> {
         }
         if issued.is_cut {
             self.comment("The credential issued more keys than these. Find them in issued_access_key_id.");
+        }
+    }
+
+    /// Contains more callers under a comment, if they take other steps than those before.
+    fn section(&mut self, comment: &str, callers: &'a [Caller]) {
+        let begin = self.lines.len();
+        self.lines.push(String::new());
+        self.comment(comment);
+        let heading = self.lines.len();
+        for caller in callers {
+            self.contain(caller);
+        }
+        if self.lines.len() == heading {
+            self.lines.truncate(begin);
         }
     }
 
@@ -276,15 +308,11 @@ impl<'a> Script<'a> {
     fn identity_center(&mut self, caller: &Caller, user: &str) {
         let name =
             serde_json::json!({"UniqueAttribute": {"AttributePath": "userName", "AttributeValue": user}});
-        // Each command runs only if the one before it succeeded: a policy for a user who was not found would deny nobody.
-        let look_up = format!(
-            "store=$(aws sso-admin list-instances --query='Instances[0].IdentityStoreId' --output=text) &&\n\
-             user=$(aws identitystore get-user-id --identity-store-id=\"$store\" --alternate-identifier={} \
-             --query=UserId --output=text)",
-            word(&name.to_string())
-        );
+        // JSON would hide some of the characters that have no place in a word.
+        let identifier = Some(name.to_string()).filter(|_| !user.contains(is_hidden));
+        let identifier = self.or_say(identifier.and_then(|name| word(&name)));
         let target = caller.account_id.as_deref().and_then(|account| self.option("target-id", account));
-        if let Some(target) = target
+        if let (Some(identifier), Some(target)) = (identifier, target)
             && self.written.insert((self.account, format!("user {user}")))
         {
             self.policies += 1;
@@ -294,8 +322,12 @@ impl<'a> Script<'a> {
                  the Region of IAM Identity Center. They look up the user, and deny the user everything in the account, \
                  in present and new sessions, by a service control policy. If the user is not found, they stop. \
                  detach-policy undoes it. It has no effect in the management account itself.",
+                // Each command runs only if the one before it succeeded: a policy for a user who was not found would
+                // deny nobody.
                 &[format!(
-                    "{look_up} &&\n\
+                    "store=$(aws sso-admin list-instances --query='Instances[0].IdentityStoreId' --output=text) &&\n\
+                     user=$(aws identitystore get-user-id --identity-store-id=\"$store\" \
+                     --alternate-identifier={identifier} --query=UserId --output=text) &&\n\
                      policy=$(aws organizations create-policy --type=SERVICE_CONTROL_POLICY \
                      --name=impossible-travel-alert-{}{number} \
                      --description='Denies one user of IAM Identity Center' \
@@ -327,17 +359,21 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// An option, or a comment that the AWS CLI would misread its value.
+    /// An option, or a comment that its value cannot be in a command.
     fn option(&mut self, name: &str, value: &str) -> Option<String> {
-        let option = option(name, value);
-        if option.is_none() {
+        self.or_say(option(name, value))
+    }
+
+    /// Says that no command can be given, if there is no text for one.
+    fn or_say(&mut self, text: Option<String>) -> Option<String> {
+        if text.is_none() {
             self.step(
-                "The events have a name that the AWS CLI would take for a file or a URL, so no command can be given. \
-                 AWS allows no such name.",
+                "The events have a name that the AWS CLI would take for a file or a URL, or that has control or \
+                 invisible characters, so no command can be given. AWS allows no such name.",
                 &[],
             );
         }
-        option
+        text
     }
 
     fn set_now(&mut self) {
@@ -365,7 +401,7 @@ impl<'a> Script<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shell::tests::{HOSTILE, calls_of_aws};
+    use crate::shell::tests::{HIDDEN, HOSTILE, calls_of_aws};
 
     fn caller(identity_type: &str, principal: &str, key: &str) -> Caller {
         Caller {
@@ -388,7 +424,14 @@ mod tests {
 
     /// The script for callers who issued no keys.
     fn all_of(callers: &[Caller]) -> String {
-        script(7, callers, Some(&Issued::default()))
+        all_with(callers, |_| ())
+    }
+
+    fn all_with(callers: &[Caller], change: impl FnOnce(&mut Contained)) -> String {
+        let issued = Some(Issued::default());
+        let mut contained = Contained { arrivals: callers.to_vec(), issued, ..Contained::default() };
+        change(&mut contained);
+        script(7, &contained)
     }
 
     /// The commands of a script, without the options of those that only look something up.
@@ -524,7 +567,7 @@ mod tests {
             unused: vec!["ASIAUNUSED".to_owned(), "$(id)\n".to_owned()],
             is_cut: true,
         };
-        let text = script(7, &[user("erin", "AKIAERIN")], Some(&issued));
+        let text = all_with(&[user("erin", "AKIAERIN")], |contained| contained.issued = Some(issued));
         let calls = calls_of_aws(&text);
         assert_eq!(calls.len(), 5, "{text}");
         assert_eq!(calls[3][..3], ["iam", "put-role-policy", "--role-name=admin"]);
@@ -533,7 +576,44 @@ mod tests {
             "{text}"
         );
         assert!(text.contains("more keys than these"));
-        assert!(script(7, &[], None).contains("could not be read"));
+        assert!(all_with(&[], |contained| contained.issued = None).contains("could not be read"));
+    }
+
+    #[test]
+    fn the_keys_at_which_the_legs_start_are_contained_too() {
+        let arrivals = [user("erin", "AKIA1")];
+        let departures = vec![user("erin", "AKIA2"), role("arn:aws:iam::111122223333:role/admin", "x")];
+        let text = all_with(&arrivals, |contained| contained.departures = departures);
+        let calls = calls_of_aws(&text);
+        let keys: Vec<&str> =
+            calls.iter().flatten().filter_map(|option| option.strip_prefix("--access-key-id=")).collect();
+        assert_eq!(keys, ["AKIA1", "AKIA2"]);
+        assert!(calls.iter().any(|call| call[2] == "--role-name=admin"), "{text}");
+        assert!(text.contains("# The legs start with other access keys."), "{text}");
+        // Nothing is said of a key that takes no other command.
+        let same = all_with(&arrivals, |contained| contained.departures = vec![user("erin", "AKIA1")]);
+        assert_eq!(same, all_of(&arrivals));
+        assert!(!same.contains("more identities"));
+        assert!(
+            all_with(&arrivals, |contained| contained.is_cut = true).contains("more identities than these")
+        );
+    }
+
+    #[test]
+    fn a_name_with_hidden_characters_gets_no_command_and_is_not_shown() {
+        for name in HIDDEN {
+            let arn = "arn:aws:iam::111122223333:role/AWSReservedSSO_Admin_0123456789abcdef";
+            let of_role = role(&format!("arn:aws:iam::111122223333:role/a{name}"), "x");
+            let of_account = Caller { account_id: Some(name.to_owned()), ..role(arn, "carol") };
+            for caller in [user(name, "AKIA1"), of_role, role(arn, name), of_account] {
+                let text = all_of(std::slice::from_ref(&caller));
+                assert!(text.contains("invisible characters"), "{caller:?}");
+                assert!(text.lines().all(|line| line.starts_with("# ") || line.is_empty()), "{text:?}");
+                assert!(!text.contains(|c| is_hidden(c) && c != '\n'), "{text:?}");
+            }
+            let of_key = all_of(&[user("erin", &format!("AKIA{name}"))]);
+            assert!(!of_key.contains("update-access-key") && !of_key.contains(|c| is_hidden(c) && c != '\n'));
+        }
     }
 
     #[test]

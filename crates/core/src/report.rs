@@ -6,6 +6,7 @@
 use crate::markdown::{block, code, text};
 use crate::rule::Evidence;
 use serde_json::Value;
+use std::collections::HashSet;
 use std::fmt::Write;
 
 /// What a report is made from.
@@ -13,12 +14,16 @@ use std::fmt::Write;
 pub struct ReportInput<'a> {
     /// The row of `travel.alerts`.
     pub alert: &'a Value,
-    /// The raised legs, as rows of `travel.verdicts`, in order of time.
+    /// The raised legs, as rows of `travel.verdicts`, in order of time: the first [`ROWS`] of them.
     pub legs: &'a [Value],
+    /// How many raised legs there are.
+    pub leg_count: usize,
     /// What the rule knew when each leg arrived.
     pub known: &'a [KnownEnds],
-    /// The known locations of the baseline user now, as rows of `travel.known_places`.
+    /// The known locations of the baseline user now, as rows of `travel.known_places`: the first [`ROWS`] of them.
     pub known_places: &'a [Value],
+    /// How many known locations there are.
+    pub known_place_count: usize,
     /// The rows of `travel.activity_after`, or why there are none.
     pub activity: Result<&'a [Value], String>,
     /// The commands of `travel.containment`.
@@ -37,7 +42,7 @@ pub struct KnownEnds {
 }
 
 /// The most rows of a list in a report.
-const ROWS: usize = 50;
+pub const ROWS: usize = 50;
 
 /// Writes the report.
 pub fn report(input: &ReportInput) -> String {
@@ -47,7 +52,7 @@ pub fn report(input: &ReportInput) -> String {
     page.paragraph(&text(&shown(alert, "message")));
     page.summary(alert);
     page.ends(alert);
-    page.legs(input.legs);
+    page.legs(input.legs, input.leg_count);
     page.evidence(alert);
     page.known(input);
     page.activity(alert, &input.activity);
@@ -101,9 +106,10 @@ impl Page {
         let mut rows = vec![
             vec!["Rule".to_owned(), code(&shown(alert, "rule"))],
             vec!["Severity".to_owned(), text(&shown(alert, "severity"))],
-            vec!["Status".to_owned(), joined(alert, &["status", "archive_reason"], ": ")],
+            vec!["Status".to_owned(), status(alert)],
         ];
         let more = [
+            ("Reopened", reopened(alert)),
             ("Assignee", text(&shown(alert, "assignee"))),
             ("First seen", time(alert, "first_seen")),
             ("Last seen", time(alert, "last_seen")),
@@ -159,7 +165,7 @@ impl Page {
         self.paragraph(&format!("{measure}."));
     }
 
-    fn legs(&mut self, legs: &[Value]) {
+    fn legs(&mut self, legs: &[Value], count: usize) {
         if legs.len() < 2 {
             return;
         }
@@ -175,7 +181,7 @@ impl Page {
             ]
         });
         self.table(&["From", "", "To", "", "km", "km/h"], rows);
-        self.rest(legs.len(), "`travel.verdicts`");
+        self.rest(count, "`travel.verdicts`");
     }
 
     fn evidence(&mut self, alert: &Value) {
@@ -203,15 +209,15 @@ impl Page {
         };
         self.paragraph(&format!("Baseline user: {}.", code(baseline)));
         self.line("");
-        let mut said = Vec::new();
+        let mut said = HashSet::new();
         for (place, is_known) in input.known.iter().flat_map(|ends| [&ends.from, &ends.to]) {
             let name = if place.is_empty() { "A location without a name".to_owned() } else { text(place) };
             let line = format!("- {name} was {}.", if *is_known { "known" } else { "not known" });
-            if !said.contains(&line) && said.len() < ROWS {
+            if said.insert(line.clone()) && said.len() <= ROWS {
                 self.line(&line);
-                said.push(line);
             }
         }
+        self.rest(said.len(), "the legs in `travel.verdicts`");
         if input.known_places.is_empty() {
             return self.paragraph("Today no location of the baseline user is known.");
         }
@@ -226,7 +232,7 @@ impl Page {
         });
         self.paragraph("Today the baseline has:");
         self.table(&["Location", "State", "Origin", "First seen", "Last seen"], rows);
-        self.rest(input.known_places.len(), "`travel.known_places`");
+        self.rest(input.known_place_count, "`travel.known_places`");
     }
 
     fn activity(&mut self, alert: &Value, activity: &Result<&[Value], String>) {
@@ -313,6 +319,25 @@ fn time(row: &Value, column: &str) -> String {
     }
 }
 
+/// The status with its reason. The reason of an alert that is open again is that of the last archiving.
+fn status(alert: &Value) -> String {
+    let column = |name| text(&shown(alert, name));
+    if is_archived(alert) { join(["status", "archive_reason"].map(column), ": ") } else { column("status") }
+}
+
+/// When a leg reopened the alert, and why it had been archived before, if it is still open.
+fn reopened(alert: &Value) -> String {
+    let (time, reason) = (time(alert, "reopened_at"), text(&shown(alert, "archive_reason")));
+    if time.is_empty() || reason.is_empty() || is_archived(alert) {
+        return time;
+    }
+    format!("{time}, after it was archived as {reason}")
+}
+
+fn is_archived(alert: &Value) -> bool {
+    alert["status"] == "archived"
+}
+
 fn rounded(row: &Value, column: &str) -> String {
     row[column].as_f64().map(|number| format!("{number:.0}")).unwrap_or_default()
 }
@@ -320,10 +345,6 @@ fn rounded(row: &Value, column: &str) -> String {
 /// The parts that are not empty.
 fn join<const N: usize>(parts: [String; N], separator: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(separator)
-}
-
-fn joined<const N: usize>(row: &Value, columns: &[&str; N], separator: &str) -> String {
-    join(columns.map(|column| text(&shown(row, column))), separator)
 }
 
 /// The values of an array as code.
@@ -391,8 +412,10 @@ mod tests {
         let mut input = ReportInput {
             alert,
             legs: &[],
+            leg_count: 0,
             known: &[],
             known_places: &[],
+            known_place_count: 0,
             activity: Ok(&[]),
             containment: "# Containment\n",
             rule: None,
@@ -419,6 +442,43 @@ mod tests {
         }
         assert!(page.contains("- `no_mfa`: "));
         assert!(!page.contains("Assignee") && !page.contains("User agent"), "{page}");
+    }
+
+    #[test]
+    fn an_open_alert_shows_why_it_had_been_archived_only_with_the_time_of_reopening() {
+        let mut alert = alert();
+        alert["reopened_at"] = "2026-03-06T08:00:00+00:00".into();
+        assert!(page(&alert, |_| ()).contains("| Reopened | 2026-03-06 08:00:00 UTC |\n"));
+        alert["status"] = "open".into();
+        let page = page(&alert, |_| ());
+        assert!(page.contains("| Status | open |\n"), "{page}");
+        let line = "| Reopened | 2026-03-06 08:00:00 UTC, after it was archived as true\\_positive |\n";
+        assert!(page.contains(line), "{page}");
+    }
+
+    #[test]
+    fn a_list_says_how_many_rows_it_leaves_out() {
+        let leg = json!({"from_city": "Frankfurt", "to_city": "Singapore"});
+        let legs = [leg.clone(), leg];
+        let ends = |n: usize| KnownEnds {
+            baseline_entity: Some("carol".to_owned()),
+            from: ("Frankfurt".to_owned(), true),
+            to: (format!("City {n}"), false),
+        };
+        let known: Vec<KnownEnds> = (1..ROWS + 7).map(ends).collect();
+        let page = page(&alert(), |input| {
+            (input.legs, input.leg_count) = (&legs, 1234);
+            (input.known_places, input.known_place_count) = (&legs, 56);
+            input.known = &known;
+        });
+        for line in [
+            "1184 more are in `travel.verdicts`.",
+            "6 more are in `travel.known_places`.",
+            "7 more are in the legs in `travel.verdicts`.",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        }
+        assert_eq!(page.matches(" was not known.").count(), ROWS - 1);
     }
 
     #[test]

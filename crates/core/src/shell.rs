@@ -1,19 +1,22 @@
 //! Values as words of a POSIX shell.
 
+use crate::hidden::is_hidden;
+
 /// Writes a value as one word: within single quotes, in which a shell interprets nothing. A single quote in the value
-/// ends the quotes, stands escaped, and begins them again. A shell cannot hold a NUL character, so it is left out.
-pub fn word(value: &str) -> String {
-    format!("'{}'", value.replace('\0', "").replace('\'', r"'\''"))
+/// ends the quotes, stands escaped, and begins them again. `None` if the value has a hidden character: a terminal into
+/// which the word is pasted could act on it, whatever its quotes, and nobody who reviews the command would see it.
+pub fn word(value: &str) -> Option<String> {
+    (!value.contains(is_hidden)).then(|| format!("'{}'", value.replace('\'', r"'\''")))
 }
 
 /// The prefixes with which the AWS CLI reads the value of an option from a file or a URL instead.
 const REFERENCES: [&str; 4] = ["file://", "fileb://", "http://", "https://"];
 
 /// An option of the AWS CLI with its value. The value follows an equals sign, so one that begins with a dash is not
-/// taken for an option. `None` if the AWS CLI would read the value from a file or a URL.
+/// taken for an option. `None` if the value is not a [`word`], or the AWS CLI would read it from a file or a URL.
 pub fn option(name: &str, value: &str) -> Option<String> {
     let is_reference = REFERENCES.iter().any(|prefix| value.starts_with(prefix));
-    (!is_reference).then(|| format!("--{name}={}", word(value)))
+    word(value).filter(|_| !is_reference).map(|word| format!("--{name}={word}"))
 }
 
 /// Returns whether a value can stand in a comment as it is: it has only characters that AWS uses in names and IDs.
@@ -53,10 +56,9 @@ pub(crate) mod tests {
     }
 
     /// Names that would do harm in a shell that interprets them.
-    pub const HOSTILE: [&str; 12] = [
+    pub const HOSTILE: [&str; 11] = [
         "o'brien",
         "\"quoted\"",
-        "a\nrm -rf /",
         "$(touch /tmp/x)",
         "`id`",
         "-rf",
@@ -66,6 +68,18 @@ pub(crate) mod tests {
         "日本語 名前",
         "a|b>c&d",
         "' ; aws s3 ls ; '",
+    ];
+
+    /// Names with characters on which a terminal acts, or that hide what a command does.
+    pub const HIDDEN: [&str; 8] = [
+        "a\nrm -rf ~",
+        "a\rid\r",
+        "\u{1b}[201~\u{3}id",
+        "a\tb",
+        "a\0b",
+        "\u{9b}2J",
+        "abc\u{202e}fed",
+        "a\u{200b}b",
     ];
 
     #[test]
@@ -84,9 +98,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_value_with_a_hidden_character_is_no_word() {
+        for value in HIDDEN {
+            assert_eq!((word(value), option("user-name", value)), (None, None), "{value:?}");
+        }
+    }
+
+    #[test]
     fn only_plain_values_stand_in_comments() {
         assert!(is_plain("arn:aws:iam::111122223333:user/ops/carol@example.com"));
-        for value in HOSTILE.iter().chain(&[""]).filter(|value| !value.starts_with('-')) {
+        for value in HOSTILE.iter().chain(&HIDDEN).chain(&[""]).filter(|value| !value.starts_with('-')) {
             assert!(!is_plain(value), "{value}");
         }
     }
@@ -94,8 +115,11 @@ pub(crate) mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
-        fn any_text_is_one_word(value in "[^\0]{0,40}") {
-            prop_assert_eq!(calls_of_aws(&format!("aws {}\n", word(&value))), [[value]]);
+        fn any_text_that_can_be_seen_is_one_word(value in "[^\0]{0,40}") {
+            match word(&value) {
+                Some(word) => prop_assert_eq!(calls_of_aws(&format!("aws {word}\n")), [[value]]),
+                None => prop_assert!(value.contains(is_hidden)),
+            }
         }
     }
 }

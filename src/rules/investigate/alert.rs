@@ -1,8 +1,9 @@
-//! The alert as it is stored, with its raised legs.
+//! The alert as it is stored, with the identities of its raised legs.
 
 use crate::pg::errors::{AlertError, RuleError, TravelError};
 use crate::pg::spi::{self, Argument};
 use serde_json::Value;
+use std::collections::HashSet;
 use travel_core::containment::Caller;
 use travel_core::rule::Micros;
 
@@ -19,12 +20,20 @@ pub struct Alert {
     pub last_seen: Micros,
     /// The row of `travel.alerts`, without `signal`.
     pub row: Value,
-    /// The raised legs in order of time, as rows of `travel.verdicts`, or the alert's own leg if it lost all of them.
-    pub legs: Vec<Value>,
+    /// The identities of its raised legs, or of its own leg if it lost all of them.
+    ends: Vec<Ends>,
+    /// There are more identities than these.
+    pub has_more_identities: bool,
 }
 
-/// The most legs of an alert that are read. An alert lasts as long as `max_duration` of its rule allows.
-const LEGS: usize = 1000;
+/// The identity of the event at which legs arrive, and the access key of the event at which they start.
+struct Ends {
+    caller: Caller,
+    from_access_key_id: Option<String>,
+}
+
+/// The most identities of an alert that are read. Legs can be many, and few differ in this.
+const MOST_IDENTITIES: usize = 1000;
 
 impl Alert {
     /// Loads an alert with the rights of the caller. Within an SPI connection.
@@ -47,68 +56,98 @@ impl Alert {
             return Err(AlertError::WithoutLeg { id }.into());
         };
         let row: Value = parsed(row.text(alert)?);
-        let mut legs = legs(id)?;
-        if legs.is_empty() {
-            legs.push(row.clone());
+        let mut ends = ends_of_legs(id)?;
+        if ends.is_empty() {
+            ends.push(ends_of(&row));
         }
-        Ok(Self { id, rule, entity, from_time, to_time, last_seen, row, legs })
+        let has_more_identities = ends.len() > MOST_IDENTITIES;
+        ends.truncate(MOST_IDENTITIES);
+        Ok(Self { id, rule, entity, from_time, to_time, last_seen, row, ends, has_more_identities })
     }
 
     /// The access keys of the events at which its legs arrive.
     pub fn access_keys(&self) -> Vec<&str> {
-        self.of_legs("access_key_id")
+        sorted(self.ends.iter().filter_map(|ends| ends.caller.access_key_id.as_deref()))
     }
 
     /// The access keys of the events at both ends of its legs.
     pub fn keys_at_both_ends(&self) -> Vec<&str> {
-        [self.access_keys(), self.of_legs("from_access_key_id")].concat()
+        [self.access_keys(), self.departure_keys()].concat()
+    }
+
+    /// The access keys of the events at which its legs start, if its legs arrive at none with this key.
+    pub fn departure_keys(&self) -> Vec<&str> {
+        let arrivals = self.access_keys();
+        let keys = self.ends.iter().filter_map(|ends| ends.from_access_key_id.as_deref());
+        sorted(keys.filter(|key| !arrivals.contains(key)))
     }
 
     /// The ARNs of the events at which its legs arrive.
     pub fn arns(&self) -> Vec<&str> {
-        self.of_legs("arn")
-    }
-
-    fn of_legs(&self, column: &str) -> Vec<&str> {
-        let mut values: Vec<&str> = self.legs.iter().filter_map(|leg| leg[column].as_str()).collect();
-        values.sort_unstable();
-        values.dedup();
-        values
+        sorted(self.ends.iter().filter_map(|ends| ends.caller.arn.as_deref()))
     }
 
     /// The identities of the events at which its legs arrive, in order of time.
     pub fn callers(&self) -> Vec<Caller> {
-        let mut callers = Vec::new();
-        for leg in &self.legs {
-            let text = |column: &str| leg[column].as_str().map(str::to_owned);
-            let caller = Caller {
-                identity_type: text("identity_type"),
-                account_id: text("account_id"),
-                principal: text("principal"),
-                arn: text("arn"),
-                user_name: text("user_name"),
-                session_name: text("session_name"),
-                access_key_id: text("access_key_id"),
-            };
-            if !callers.contains(&caller) {
-                callers.push(caller);
-            }
-        }
-        callers
+        let mut seen = HashSet::new();
+        self.ends.iter().map(|ends| &ends.caller).filter(|caller| seen.insert(*caller)).cloned().collect()
+    }
+
+    /// The identities at which its legs arrive, each with the access key with which such a leg starts, if it is a wanted one.
+    pub fn departures_with(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Caller> {
+        let ends = self.ends.iter().filter(|ends| ends.from_access_key_id.as_deref().is_some_and(&is_wanted));
+        ends.map(|Ends { caller, from_access_key_id }| Caller {
+            access_key_id: from_access_key_id.clone(),
+            ..caller.clone()
+        })
+        .collect()
     }
 }
 
-/// The raised legs of an alert, as rows of `travel.verdicts`.
-fn legs(id: i64) -> Result<Vec<Value>, TravelError> {
+/// The identities of the raised legs of an alert, in order of time.
+fn ends_of_legs(id: i64) -> Result<Vec<Ends>, TravelError> {
     let rows = spi::select(
         &format!(
-            "SELECT pg_catalog.to_jsonb(v)::text AS leg FROM travel.verdicts AS v
-             WHERE v.alert_id = $1 ORDER BY v.to_time, v.leg_id LIMIT {LEGS}"
+            "SELECT pg_catalog.jsonb_build_object(
+                        'identity_type', v.identity_type, 'account_id', v.account_id, 'principal', v.principal,
+                        'arn', v.arn, 'user_name', v.user_name, 'session_name', v.session_name,
+                        'access_key_id', v.access_key_id, 'from_access_key_id', v.from_access_key_id)::text AS ends
+             FROM travel.verdicts AS v
+             WHERE v.alert_id = $1
+             GROUP BY 1
+             ORDER BY pg_catalog.min(v.to_time), 1
+             LIMIT {}",
+            MOST_IDENTITIES + 1
         ),
         &[Argument::bigint(id)],
     );
-    spi::columns!(rows => leg);
-    rows.iter().map(|row| Ok(parsed(row.text(leg)?))).collect()
+    spi::columns!(rows => ends);
+    rows.iter().map(|row| Ok(ends_of(&parsed(row.text(ends)?)))).collect()
+}
+
+/// The identity in a row of `travel.alerts` or `travel.verdicts`.
+fn ends_of(row: &Value) -> Ends {
+    let text = |column: &str| row[column].as_str().map(str::to_owned);
+    Ends {
+        caller: Caller {
+            identity_type: text("identity_type"),
+            account_id: text("account_id"),
+            principal: text("principal"),
+            arn: text("arn"),
+            user_name: text("user_name"),
+            session_name: text("session_name"),
+            access_key_id: text("access_key_id"),
+        },
+        from_access_key_id: text("from_access_key_id"),
+    }
+}
+
+/// Each of these values once.
+fn sorted<'v>(values: impl Iterator<Item = &'v str>) -> Vec<&'v str> {
+    let mut values: Vec<&str> = values.collect();
+    values.sort_unstable();
+    values.dedup();
+    values
 }
 
 /// JSON that PostgreSQL wrote.

@@ -45,6 +45,9 @@ const LISTED: usize = 10;
 const MOST_KEYS: usize = 100;
 const MOST_LEVELS: usize = 5;
 
+/// How many identities that used such keys are contained. An identity has at least one key.
+pub const MOST_CALLERS: usize = 100;
+
 /// Temporary keys that the credential of an alert issued, itself or through another such key.
 #[derive(Default)]
 struct IssuedKeys {
@@ -107,6 +110,7 @@ impl AlertSource {
     /// Puts the events behind an alert into a set, as rows of `travel.event` in order.
     pub fn events_into(&self, alert: &Alert, rows: &RowSet) -> Result<(), TravelError> {
         let issued = self.issued_keys(alert)?;
+        issued.notice_if_cut();
         let own = [
             self.is_entity(alert),
             self.events.time.bound(">=", Some(alert.from_time), "-infinity"),
@@ -172,27 +176,50 @@ ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_
     pub fn issued(&self, alert: &Alert) -> Result<Issued, TravelError> {
         let keys = self.issued_keys(alert)?;
         let Some(condition) = keys.condition(self) else { return Ok(Issued::default()) };
+        let mut callers = self.callers(&[condition, self.since(alert), self.is_finite()])?;
+        let is_cut = keys.is_cut || callers.len() > MOST_CALLERS;
+        callers.truncate(MOST_CALLERS);
+        let is_used = |key: &String| callers.iter().any(|caller| caller.access_key_id.as_ref() == Some(key));
+        let unused = keys.keys.iter().filter(|key| !is_used(key)).cloned().collect();
+        Ok(Issued { callers, unused, is_cut })
+    }
+
+    /// The identities with whose access keys the legs of the alert start, if they arrive with other keys. The alert itself
+    /// has only the keys.
+    pub fn departures(&self, alert: &Alert) -> Result<Vec<Caller>, TravelError> {
+        let keys = alert.departure_keys();
+        let mut callers = Vec::new();
+        if let Some(column) = self.access_key.as_ref().filter(|_| !keys.is_empty()) {
+            let since = self.events.time.bound(">=", Some(alert.from_time), "-infinity");
+            callers = self.callers(&[is_one_of(column, &keys), since, self.until(alert)])?;
+        }
+        let is_found = |key: &str| callers.iter().any(|caller| caller.access_key_id.as_deref() == Some(key));
+        let others = alert.departures_with(|key| keys.contains(&key) && !is_found(key));
+        callers.extend(others);
+        Ok(callers)
+    }
+
+    /// The identities of the rows that satisfy these conditions, in order of time: one more than [`MOST_CALLERS`], if there
+    /// are so many.
+    fn callers(&self, conditions: &[String]) -> Result<Vec<Caller>, TravelError> {
         let query = format!(
             "SELECT identity_type, account_id, principal, arn, user_name, session_name, access_key_id
 FROM (
 SELECT {}
 FROM {}
-WHERE {condition}
-  AND {}
-  AND {}
+WHERE {}
 ) AS e
 GROUP BY identity_type, account_id, principal, arn, user_name, session_name, access_key_id
 ORDER BY pg_catalog.min(event_time), access_key_id COLLATE \"C\", arn COLLATE \"C\"
-LIMIT {MOST_KEYS}",
+LIMIT {}",
             self.select(),
             self.events.from,
-            self.since(alert),
-            self.is_finite(),
+            conditions.join("\n  AND "),
+            MOST_CALLERS + 1,
         );
         let rows = self.run(&query, || spi::select(&query, &[]))?;
         spi::columns!(rows => identity_type, account_id, principal, arn, user_name, session_name, access_key_id);
-        let callers = rows
-            .iter()
+        rows.iter()
             .map(|row| {
                 Ok(Caller {
                     identity_type: row.string(identity_type)?,
@@ -204,10 +231,7 @@ LIMIT {MOST_KEYS}",
                     access_key_id: row.string(access_key_id)?,
                 })
             })
-            .collect::<Result<Vec<_>, TravelError>>()?;
-        let is_used = |key: &String| callers.iter().any(|caller| caller.access_key_id.as_ref() == Some(key));
-        let unused = keys.keys.iter().filter(|key| !is_used(key)).cloned().collect();
-        Ok(Issued { callers, unused, is_cut: keys.is_cut })
+            .collect()
     }
 
     /// The temporary keys that the credential issued since it was used at the second location, and those that these keys
@@ -218,7 +242,7 @@ LIMIT {MOST_KEYS}",
             return Ok(issued);
         };
         let mut conditions = self.is_own(alert).join("\n  AND ");
-        for _ in 0..MOST_LEVELS {
+        for level in 0.. {
             let query = format!(
                 "SELECT DISTINCT {issued_key} AS issued\nFROM {}\nWHERE {conditions}\n  AND {issued_key} IS NOT NULL\n\
                  LIMIT {}",
@@ -229,6 +253,9 @@ LIMIT {MOST_KEYS}",
             let new: Vec<String> = found.into_iter().filter(|key| !issued.keys.contains(key)).collect();
             if new.is_empty() {
                 return Ok(issued);
+            }
+            if level == MOST_LEVELS {
+                break;
             }
             issued.keys.extend(new.iter().cloned());
             if issued.keys.len() > MOST_KEYS {

@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`alert`] | the row of the alert, its legs, and what it says of the credential |
+//! | [`alert`] | the row of the alert, and what its legs say of the credential |
 //! | [`events`] | the queries over the source: the events behind an alert, and those after it |
 //! | [`report`] | what a report is made from |
 //!
@@ -17,7 +17,7 @@ mod alert;
 mod events;
 mod report;
 
-use crate::pg::attempt::{Failure, attempt};
+use crate::pg::attempt::attempt;
 use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
@@ -25,9 +25,9 @@ use crate::pg::report::Report;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use alert::Alert;
-use events::AlertSource;
+use events::{AlertSource, MOST_CALLERS};
 use pgrx::pg_sys;
-use travel_core::containment::{Issued, script};
+use travel_core::containment::{Contained, script};
 
 pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
 pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
@@ -58,12 +58,13 @@ fn activity_after(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn containment(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let script = spi::connected(|| {
         let alert = alert_of(call)?;
-        let issued = issued(&alert).map_err(|why| {
+        let (contained, failure) = contained(&alert);
+        if let Some(why) = failure {
             Report::notice(format!("could not look for keys that the credential issued: {why}"))
                 .hint("The commands are for the credential alone.")
                 .send();
-        });
-        Ok::<_, TravelError>(script(alert.id, &alert.callers(), issued.ok().as_ref()))
+        }
+        Ok::<_, TravelError>(script(alert.id, &contained))
     })?;
     Ok(varlena(script.as_bytes()))
 }
@@ -80,7 +81,20 @@ fn alert_of(call: &Call) -> Result<Alert, TravelError> {
     Alert::load(id.value() as i64)
 }
 
-/// The keys that the credential of an alert issued, or why the source does not say. Within an SPI connection.
-fn issued(alert: &Alert) -> Result<Issued, String> {
-    attempt(|| AlertSource::of(alert)?.issued(alert)).map_err(Failure::message)
+/// Whom the containment of an alert is for, and why the source does not say more, if it could not be read. Within an SPI
+/// connection.
+fn contained(alert: &Alert) -> (Contained, Option<String>) {
+    let found = attempt(|| {
+        let source = AlertSource::of(alert)?;
+        Ok((source.issued(alert)?, source.departures(alert)?))
+    });
+    let (issued, departures, failure) = match found {
+        Ok((issued, departures)) => (Some(issued), departures, None),
+        Err(failure) => {
+            let keys = alert.departure_keys();
+            (None, alert.departures_with(|key| keys.contains(&key)), Some(failure.message()))
+        }
+    };
+    let is_cut = alert.has_more_identities || departures.len() > MOST_CALLERS;
+    (Contained { arrivals: alert.callers(), departures, is_cut, issued }, failure)
 }

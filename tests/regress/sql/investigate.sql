@@ -138,10 +138,46 @@ SELECT * FROM travel.alert_events(:narrow);
 
 -- An alert may name the key at the root of a chain as its entity, and other keys of the chain at the ends of its legs.
 INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal, entity, from_time,
-    to_time, access_key_id, from_access_key_id)
+    to_time, access_key_id, from_access_key_id, identity_type, account_id, principal)
 VALUES ('key', 'low', '2026-03-04 09:18', '2026-03-04 09:18', 1, '{}', '{}', 'AKIAROOT', '2026-03-04 09:10',
-    '2026-03-04 09:18', 'ASIAROLE', 'AKIABOB') RETURNING id AS chain \gset
+    '2026-03-04 09:18', 'ASIAROLE', 'AKIABOB', 'AssumedRole', '111122223333', 'arn:aws:iam::111122223333:role/admin')
+RETURNING id AS chain \gset
 SELECT string_agg(access_key_id || ' ' || event_name, ', ') AS events FROM travel.alert_events(:chain);
+-- Either end of a leg can be the intruder. The events say whose key the one is at which the legs start.
+SELECT command FROM regexp_split_to_table(travel.containment(:chain), '\n') AS command
+WHERE command ~ '^(aws|# The legs)';
+-- A key of which the source has no event is contained as one of the same identity.
+SET session_replication_role = replica;
+UPDATE travel.alerts SET from_access_key_id = 'AKIAGONE', principal = 'arn:aws:iam::111122223333:user/gone'
+WHERE id = :chain;
+RESET session_replication_role;
+SELECT command FROM regexp_split_to_table(travel.containment(:chain), '\n') AS command WHERE command ~ 'AKIAGONE';
+-- The report has the locations that are known today.
+INSERT INTO travel_internal.alert_legs
+VALUES (:chain, 'l', '2026-03-04 09:18', 'alice', 'GB', NULL, 'London', true, 'JP', NULL, 'Tokyo', false);
+INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, valid_from, valid_until)
+VALUES ('key', 'alice', 'GB', 'London', '2026-01-01', NULL),
+    ('key', 'alice', 'FR', 'Ended', '2026-01-01', '2026-02-01'), ('key', 'alice', 'DE', 'Later', '2200-01-01', NULL),
+    ('key', 'alice', 'US', 'Until later', '2026-01-01', '2200-01-01');
+SELECT line FROM regexp_split_to_table(travel.report(:chain), '\n') AS line WHERE line ~ '^([|] .*analyst|- .* was)';
+-- Keys that issued the next one five times in a row are all followed. A sixth is not, and that is said.
+DO $$
+BEGIN
+    FOR n IN 0..4 LOOP
+        PERFORM call('11:00', '203.0.113.1', 'AssumeRole', jsonb_build_object('event_id', 'issues ' || n,
+            'access_key_id', CASE WHEN n = 0 THEN 'AKIAFIVE' ELSE 'ASIAFIVE' || n END,
+            'issued_access_key_id', 'ASIAFIVE' || n + 1));
+    END LOOP;
+END $$;
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal, entity, from_time,
+    to_time, access_key_id)
+VALUES ('key', 'low', '2026-03-04 11:00', '2026-03-04 11:10', 1, '{}', '{}', 'AKIAFIVE', '2026-03-04 10:50',
+    '2026-03-04 11:00', 'AKIAFIVE') RETURNING id AS five \gset
+SELECT travel.containment(:five) ~ 'ASIAFIVE5' AS followed, travel.containment(:five) ~ 'more keys' AS cut;
+SELECT count(*) FROM travel.alert_events(:five);
+SELECT call('11:01', '203.0.113.1', 'AssumeRole', '{"access_key_id": "ASIAFIVE5", "issued_access_key_id": "ASIASIX"}');
+SELECT travel.containment(:five) ~ 'ASIASIX' AS followed, travel.containment(:five) ~ 'more keys' AS cut;
+SELECT count(*) FROM travel.alert_events(:five);
 
 -- Only the events of the entity since then are read, by the index.
 INSERT INTO trail (event_id, event_time, access_key_id, source_ip, event_name)
@@ -181,14 +217,15 @@ INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evi
 SELECT 'hostile', 'low', '2026-03-02', '2026-03-02', 1, '{}', '{}', n, '2026-03-02', '2026-03-02', 'IAMUser', n,
     'arn:aws:iam::111122223333:user/' || n, n, 'AKIA' || n, n, n
 FROM unnest(ARRAY['o''brien "x"', E'a\nrm -rf /; echo harm', '$(echo harm)`echo harm`', '-rf', '日本 | 語',
-    '''; echo harm; ''', '<script>alert(1)</script> ```']) AS n;
+    '''; echo harm; ''', '<script>alert(1)</script> ```', E'\u202E\x1B[201~echo harm']) AS n;
 SET client_min_messages = warning;
 SELECT string_agg(travel.containment(id), E'\n' ORDER BY id) AS script FROM travel.alerts WHERE rule = 'hostile' \gset
 \setenv STUB 'aws() { printf "[%s]" "$@"; echo; }; date() { echo 2026-03-05T15:00:00Z; }'
 \setenv SCRIPT :script
 \set printed `printf '%s\n%s\n' "$STUB" "$SCRIPT" | sh`
 \echo :printed
-SELECT user_name, page ~ '<script>' AS has_html, regexp_count(page, '\n') AS lines,
+SELECT translate(user_name, E'\u202E\x1B', '??') AS user_name, page ~ '<script>' AS has_html,
+    regexp_count(page, '\n') AS lines,
     regexp_count(replace(page, '\|', ''), '[|]') AS cells
 FROM travel.alerts CROSS JOIN LATERAL split_part(travel.report(id), '## Containment', 1) AS page
 WHERE rule = 'hostile' ORDER BY id;
