@@ -35,8 +35,8 @@ pub struct Remedy {
     pub network: Option<NamedNetwork>,
 }
 
-/// The causes that a raised leg shows. An end at a known location causes no alert, so it is not one of them; and what
-/// is behind Tor is never a reason to silence alerts.
+/// The causes of an alert that a raised leg shows. An end at a known location causes no alert, and an end at a Tor address
+/// is never a reason to silence alerts.
 pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
     let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
     let mut causes = Vec::new();
@@ -82,7 +82,7 @@ impl Cause {
         }
     }
 
-    /// Whether it explains nothing unless several users share it.
+    /// Whether the cause counts only if several users share it.
     pub fn must_be_shared(&self) -> bool {
         matches!(self, Self::Address(_) | Self::System(_) | Self::Countries(..))
     }

@@ -1,4 +1,4 @@
-//! What speaks for or against an alert, in words that an analyst can filter by.
+//! The evidence for or against an alert, in words that an analyst can filter by.
 
 use super::address_class::in_one_as;
 use super::event::EvaluatedEvent;
@@ -41,34 +41,42 @@ pub enum Evidence {
 }
 
 impl Evidence {
-    /// What it says about the alert, as the end of a sentence without its period.
+    /// What the evidence means, as a phrase that follows a colon.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::NewCountry => "a leg leads to a country in which the baseline user has no known location",
-            Self::UserAgentChanged => "another program made the second call, perhaps for another person",
-            Self::NoMfa => "a temporary key or a console sign-in was used without a second factor",
+            Self::UserAgentChanged => {
+                "the two events have different user agents: another program, perhaps another person"
+            }
+            Self::NoMfa => {
+                "the caller used a temporary key, or signed in to the console, without a second factor"
+            }
             Self::LongTermKey => {
-                "the access key is a long-term key; such keys lie in files and leak from them"
+                "the access key is a long-term key, which is stored in files and can leak from them"
             }
             Self::Root => "the caller is the root user",
-            Self::Tor => "an end is a Tor address",
+            Self::Tor => "one end of a leg is a Tor address",
             Self::HostingOneSide => {
-                "one end is at a hosting provider: a rented machine, or a server of yours"
+                "one end of a leg is at a hosting provider: a rented machine, or one of your own servers"
             }
-            Self::HostingBoth => "both ends are at hosting providers: perhaps two servers that share a key",
+            Self::HostingBoth => {
+                "both ends of a leg are at hosting providers: perhaps two servers that share a key"
+            }
             Self::Carrier => {
-                "an end is in a mobile or satellite network, whose address may be far from its user"
+                "one end of a leg is in a mobile or satellite network, whose addresses can be far from their users"
             }
             Self::SameAsn => {
-                "both ends are in one autonomous system, whose operator may have changed the route"
+                "both ends of a leg are in the same autonomous system, whose operator may have changed the route"
             }
-            Self::DualStack => "one end is IPv4 and the other IPv6, which GeoIP databases often locate apart",
-            Self::TwoHolders => "the legs go back and forth: two people or machines take turns",
+            Self::DualStack => {
+                "one end of a leg is IPv4 and the other IPv6, which GeoIP databases often locate differently"
+            }
+            Self::TwoHolders => "the legs go back and forth, so two people or machines seem to take turns",
         }
     }
 }
 
-/// What one leg shows. Credentials are those of the arriving event, as in a finding.
+/// The evidence of one leg. The credential is that of the event at which the leg arrives, as in a finding.
 pub fn of_leg(leg: &Leg<&EvaluatedEvent>, new_country: bool) -> BTreeSet<Evidence> {
     let (from, to) = (leg.from.event, leg.to.event);
     let key_begins = |with| to.access_key_id.as_deref().is_some_and(|key| key.starts_with(with));
