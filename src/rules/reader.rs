@@ -25,7 +25,7 @@ const KEPT_TEXTS: usize = 100_000;
 
 /// The longest name of an entity or a baseline user in bytes. An index entry can have 2700 bytes, with the name of the
 /// rule and a time. Names in CloudTrail have at most 2048 characters, and rarely 200.
-const LONGEST_NAME: usize = 2000;
+pub const LONGEST_NAME: usize = 2000;
 
 /// A row of a query over the source.
 pub type RowDatums = [Option<pg_sys::Datum>; QueryColumn::COUNT];

@@ -15,7 +15,8 @@ use super::source_queries::SourceQueries;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi::{self, Argument};
-use std::collections::{BTreeMap, HashMap};
+use crate::pg::time::just_before;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::{common_cut, earliest_cut};
 use travel_core::rule::{BaselineState, CurrentLocation, EntityState, EvaluationState, Micros, Rule};
@@ -135,6 +136,43 @@ impl Reevaluation {
                 self.members[*at].looked_up = Some(self.cut(*at));
             }
             self.join_names_in_histories(&wanted, queries, owner)?;
+        }
+    }
+
+    /// Does what [`Self::complete`] does, for members that scans may not have evaluated yet: no checkpoint holds what came
+    /// before their later events, so each of them goes back to its first event.
+    pub fn complete_from_first_events(
+        &mut self,
+        rule: &str,
+        queries: &SourceQueries,
+        owner: Role,
+    ) -> Result<(), TravelError> {
+        let mut known = HashSet::new();
+        loop {
+            self.complete(rule, queries, owner)?;
+            let is_new = |member: &&Member| member.checkpoints.times.is_empty();
+            let new: Vec<(MemberKind, Arc<str>)> =
+                self.members.iter().filter(is_new).map(|member| (member.kind, member.name.clone())).collect();
+            let new: Vec<_> = new.into_iter().filter(|member| known.insert(member.clone())).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            for of in [MemberKind::Entity, MemberKind::Baseline] {
+                let names: Vec<&str> =
+                    new.iter().filter(|(kind, _)| *kind == of).map(|(_, name)| &**name).collect();
+                if names.is_empty() {
+                    continue;
+                }
+                let query = queries.first_events(of == MemberKind::Baseline);
+                let arguments = [Argument::texts(&names)];
+                let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
+                spi::columns!(rows => name, first);
+                for row in rows.iter() {
+                    if let (Some(name), Some(first)) = (row.shared_text(name)?, row.i64(first)) {
+                        self.member(of, &name, just_before(first), just_before(first));
+                    }
+                }
+            }
         }
     }
 

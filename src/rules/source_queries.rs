@@ -72,16 +72,33 @@ impl NewRows {
 impl SourceQueries {
     /// Builds the queries, planned and ready to run. With the owner's rights, within an SPI connection.
     pub fn of(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
-        let mut queries = Self::read(definition, arguments)?;
-        queries.must_be_planned_here()?;
-        let leads_to =
-            |key: &str| Ok::<_, TravelError>(key == NO_BASELINE || indexes::lead_to(&queries, key)?);
-        queries.is_indexed = leads_to(&queries.entity)? && leads_to(&queries.baseline_entity)?;
-        Ok(queries)
+        Self::read(definition, arguments)?.planned()
+    }
+
+    /// Builds the queries as [`Self::of`] does, but the FROM clause has the rows that the condition excludes, too. For
+    /// [`Self::rows_of_entity`].
+    pub fn over_all_rows(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        Self::build(definition, arguments, Events::over_all_rows)?.planned()
+    }
+
+    fn planned(mut self) -> Result<Self, TravelError> {
+        self.must_be_planned_here()?;
+        let leads_to = |key: &str| Ok::<_, TravelError>(key == NO_BASELINE || indexes::lead_to(&self, key)?);
+        self.is_indexed = leads_to(&self.entity)? && leads_to(&self.baseline_entity)?;
+        Ok(self)
     }
 
     /// Builds the queries without planning any. With the owner's rights, within an SPI connection.
     pub fn read(definition: &Definition, arguments: &Arguments) -> Result<Self, TravelError> {
+        Self::build(definition, arguments, Events::with)
+    }
+
+    /// `read` reads the columns of the source: [`Events::with`] or [`Events::over_all_rows`].
+    fn build(
+        definition: &Definition,
+        arguments: &Arguments,
+        read: impl Fn(&Arguments, &[String]) -> Result<(Events, Vec<Option<Expression>>), TravelError>,
+    ) -> Result<Self, TravelError> {
         if let Some(condition) = &definition.condition {
             check_row_condition_alone(condition)?;
         }
@@ -96,7 +113,7 @@ impl SourceQueries {
         more.extend(definition.arrival_column.as_deref().map(|name| arguments.source.own_name(name)));
         let baseline_at = more.len();
         more.extend(baseline_names.iter().cloned());
-        let (events, found) = Events::with(arguments, &more)?;
+        let (events, found) = read(arguments, &more)?;
         if let Some(condition) = &definition.condition {
             check_condition_is_not_volatile(condition, &events.condition_from, &arguments.source)?;
         }
@@ -230,7 +247,7 @@ impl SourceQueries {
     }
 
     /// A query for all rows of an entity ($1) in a range of time, whether they are evaluated or not, in order of time.
-    /// Behind the columns of [`QueryColumn`] are the kind of the address, whether `unread` holds, and the status.
+    /// The queries must have been built by [`Self::over_all_rows`], or the rule must have no condition. Behind the columns of [`QueryColumn`] are the kind of the address, whether `unread` holds, and the status.
     pub fn rows_of_entity(&self, since: Option<Micros>, until: Option<Micros>, unread: &str) -> String {
         let events = &self.events;
         let names: Vec<&str> = QueryColumn::all().map(QueryColumn::name).collect();
@@ -258,7 +275,7 @@ FROM (
        {kind} AS source_kind, {unread} AS is_unread, CASE WHEN {wanted} THEN true ELSE false END AS is_wanted,
        {failed} AS is_failed_auth, {service} AS is_service
     FROM {from}
-    WHERE {entity} = $1 AND {has_entity}
+    WHERE {is_of_entity} AND {has_entity}
       AND {begin}
       AND {end}
 ) AS e
@@ -270,9 +287,46 @@ ORDER BY event_time",
             failed = flag(failed),
             service = flag(events.is_service()),
             from = self.from,
-            entity = self.entity,
+            is_of_entity = self.is_of_entity(),
             has_entity = events.has_entity(),
             end = time.bound("<", until, "infinity"),
+        )
+    }
+
+    /// The condition that a row is one of the entity $1.
+    fn is_of_entity(&self) -> String {
+        format!("{} = $1", self.entity)
+    }
+
+    /// A query for the times of the first and the last row of an entity ($1). `None` if it would read the whole source.
+    pub fn span_of_entity(&self) -> Option<String> {
+        let time = &self.events.time;
+        // Where statistics are missing, min() and max() would read all rows of the entity.
+        let end = |direction: &str| {
+            format!(
+                "(SELECT {} FROM {} WHERE {} AND {} AND {} ORDER BY {}{direction} LIMIT 1)",
+                time.as_timestamptz(),
+                self.from,
+                self.is_of_entity(),
+                time.bound(">", None, "-infinity"),
+                time.bound("<", None, "infinity"),
+                time.key(),
+            )
+        };
+        self.is_indexed.then(|| format!("SELECT {} AS first, {} AS last", end(""), end(" DESC")))
+    }
+
+    /// A query for the first event of each of these entities, or baseline users ($1).
+    pub fn first_events(&self, of_baseline: bool) -> String {
+        let (sql, time) = (if of_baseline { &self.baseline_entity } else { &self.entity }, &self.events.time);
+        format!(
+            "SELECT {sql} AS name, pg_catalog.min({}) AS first\nFROM {}\nWHERE {sql} = ANY ($1)\n  AND {}\n  AND {}\n  AND {}\n\
+             GROUP BY 1",
+            time.as_timestamptz(),
+            self.from,
+            self.filters,
+            time.bound(">", None, "-infinity"),
+            time.bound("<", self.until, "infinity"),
         )
     }
 

@@ -5,9 +5,11 @@ use super::unread::Unread;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::role::{Role, with_rights_of};
+use crate::pg::settings;
 use crate::pg::spi::{Argument, Cursor, Rows};
+use crate::pg::time::just_after;
 use crate::pg::types::Type;
-use crate::rules::reader::{Read, Reader};
+use crate::rules::reader::{LONGEST_NAME, Read, Reader};
 use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::SourceQueries;
 use pgrx::pg_sys;
@@ -19,7 +21,7 @@ use travel_core::columns::EventLabel;
 use travel_core::rule::{EvaluatedEvent, Micros};
 use travel_core::site::Site;
 
-/// How a row is counted, as `travel.coverage` names it; the last two are of `travel.explain` alone.
+/// How a row is counted, as `travel.coverage` names it; the last three are of `travel.explain` alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Status {
@@ -29,6 +31,8 @@ pub enum Status {
     Service,
     Ignored,
     NotLocated,
+    /// The name of the entity is too long for the indexes of checkpoints.
+    TooLong,
     /// The condition of the rule excludes the row.
     Excluded,
     /// There is a verdict on a leg to an event that the source no longer has.
@@ -44,7 +48,7 @@ pub struct EntityRow {
     pub status: Status,
     /// The kind of the source address, as `travel.source_kind` names it.
     pub source_kind: String,
-    /// No scan has read the row yet.
+    /// No scan has read the row yet, or any other row of the same event.
     pub is_unread: bool,
     /// The row as an event, if it is located.
     pub event: Option<Box<EvaluatedEvent>>,
@@ -67,33 +71,45 @@ const TYPES: [Type; COUNT] = {
 
 /// The rows of an entity, read in portions.
 pub struct EntityRows<'q> {
+    entity: &'q str,
     queries: &'q SourceQueries,
     owner: Role,
+    unread: &'q Unread,
+    portion: usize,
     /// `None`: every row was read.
     cursor: Option<Cursor>,
-    /// Rows that were read but not asked for yet.
+    /// Rows that were read but not asked for yet, in order of time.
     waiting: Vec<EntityRow>,
 }
 
 impl<'q> EntityRows<'q> {
-    pub fn open(wanted: &Wanted, queries: &'q SourceQueries, owner: Role, unread: &Unread) -> Self {
-        let query = queries.rows_of_entity(wanted.since, wanted.until, &unread.sql);
-        let arguments = [Argument::text(&wanted.entity)];
-        let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments, false)));
-        Self { queries, owner, cursor: Some(cursor), waiting: Vec::new() }
+    /// The rows of the entity in its range of time. The queries are those over all rows.
+    pub fn open(wanted: &'q Wanted, queries: &'q SourceQueries, owner: Role, unread: &'q Unread) -> Self {
+        let portion = settings::scan_batch().div_ceil(10);
+        let mut rows = Self {
+            entity: &wanted.entity,
+            queries,
+            owner,
+            unread,
+            portion,
+            cursor: None,
+            waiting: Vec::new(),
+        };
+        rows.cursor = Some(rows.cursor(wanted.since, wanted.until));
+        rows
     }
 
-    /// The next rows, up to a time, in the order of events. The rows of one event follow each other, and the one that
-    /// represents it is the first.
-    pub fn before(
+    /// The next rows before a time in the order of events, about one portion of them. `None`: there are no more. All
+    /// rows of one time come together.
+    pub fn next_before(
         &mut self,
         end: Micros,
-        portion: usize,
         reader: &mut Reader,
-    ) -> Result<Vec<EntityRow>, TravelError> {
-        while self.waiting.last().is_none_or(|row| row.time < end) {
+    ) -> Result<Option<Vec<EntityRow>>, TravelError> {
+        // Without a row of a later time, more rows of the last time may follow.
+        while self.waiting.first().map(|row| row.time) == self.waiting.last().map(|row| row.time) {
             let Some(cursor) = &mut self.cursor else { break };
-            let rows = with_rights_of(self.owner, || self.queries.look_up(|| cursor.fetch(portion)));
+            let rows = with_rights_of(self.owner, || self.queries.look_up(|| cursor.fetch(self.portion)));
             if rows.is_empty()
                 && let Some(cursor) = self.cursor.take()
             {
@@ -104,14 +120,57 @@ impl<'q> EntityRows<'q> {
                 pgrx::check_for_interrupts!();
             }
         }
+        let end = match self.waiting.last() {
+            Some(last) if self.cursor.is_some() => last.time.min(end),
+            _ => end,
+        };
         let rest = self.waiting.split_off(self.waiting.partition_point(|row| row.time < end));
-        let mut rows = std::mem::replace(&mut self.waiting, rest);
-        rows.sort_by_cached_key(|row| {
-            let site = row.event.as_ref().map(|event| event.site).or(row.address.map(Site::from_address));
-            (row.time, site.is_none(), site, row.event_id.is_none(), row.event_id.clone())
-        });
-        Ok(rows)
+        let rows = std::mem::replace(&mut self.waiting, rest);
+        Ok((!rows.is_empty()).then(|| in_order(rows)))
     }
+
+    /// Whether no scan has read the event at a time and a site yet.
+    pub fn is_unread(&self, time: Micros, site: Site, reader: &mut Reader) -> Result<bool, TravelError> {
+        let cursor = Some(self.cursor(Some(time), Some(just_after(time))));
+        let mut rows = Self { cursor, waiting: Vec::new(), ..*self };
+        let rows = rows.next_before(Micros::MAX, reader)?.unwrap_or_default();
+        Ok(rows.iter().any(|row| row.evaluated_at() == Some((time, site)) && row.is_unread))
+    }
+
+    fn cursor(&self, since: Option<Micros>, until: Option<Micros>) -> Cursor {
+        let query = self.queries.rows_of_entity(since, until, &self.unread.sql);
+        let arguments = [Argument::text(self.entity)];
+        with_rights_of(self.owner, || self.queries.look_up(|| Cursor::open(&query, &arguments, false)))
+    }
+}
+
+impl EntityRow {
+    /// The time and the site of the event, if the rule evaluates it.
+    pub fn evaluated_at(&self) -> Option<(Micros, Site)> {
+        let event = self.event.as_ref().filter(|_| self.status == Status::Evaluated)?;
+        Some((event.time, event.site))
+    }
+
+    /// The site of the row, which can be one without a location. `None`: it has no address.
+    pub fn site(&self) -> Option<Site> {
+        self.event.as_ref().map(|event| event.site).or(self.address.map(Site::from_address))
+    }
+}
+
+/// Puts rows in the order of events. The rows of one event follow each other, and the event is unread if all of them
+/// are.
+fn in_order(mut rows: Vec<EntityRow>) -> Vec<EntityRow> {
+    rows.sort_by_cached_key(|row| {
+        let site = row.site();
+        (row.time, site.is_none(), site, row.event_id.is_none(), row.event_id.clone())
+    });
+    for rows in rows.chunk_by_mut(|a, b| (a.time, a.site()) == (b.time, b.site())) {
+        let is_evaluated = |row: &EntityRow| row.status == Status::Evaluated;
+        if rows.iter().any(|row| is_evaluated(row) && !row.is_unread) {
+            rows.iter_mut().filter(|row| is_evaluated(row)).for_each(|row| row.is_unread = false);
+        }
+    }
+    rows
 }
 
 /// `None`: the row has no time.
@@ -136,14 +195,16 @@ fn read(reader: &mut Reader, rows: &Rows, row: usize) -> Result<Option<EntityRow
         (None, Some(address)) => reader.network(address, time)?,
         (None, None) => None,
     };
+    let is_too_long =
+        text(row[QueryColumn::Entity.index()])?.is_some_and(|entity| entity.len() > LONGEST_NAME);
     let status = text(status)?.and_then(|status| Status::from_str(status).ok());
     Ok(Some(EntityRow {
         time,
         address,
         event_id: reader.label(row, EventLabel::EventId)?,
         event_name: reader.label(row, EventLabel::EventName)?,
-        // An entity whose name is too long for the indexes of checkpoints is not evaluated.
         status: match status.unwrap_or(Status::NotLocated) {
+            Status::Evaluated if event.is_none() && is_too_long => Status::TooLong,
             Status::Evaluated if event.is_none() => Status::NotLocated,
             status => status,
         },

@@ -27,8 +27,9 @@ pub struct Explained {
     pub class: AddressClass,
     /// The leg that arrives at the event.
     pub leg: Option<ExplainedLeg>,
-    /// The event from which a leg would have started. `None`: there was no earlier one.
-    pub has_earlier: bool,
+    /// The time and the site of the event from which a leg starts, or would start if it was at another site. `None`: the
+    /// entity has no earlier event from which a leg can start.
+    pub start: Option<(Micros, Site)>,
     pub known: Option<KnownBefore>,
 }
 
@@ -63,7 +64,7 @@ impl<'p> EntityEvaluation<'p> {
                 continue;
             }
             let known = evaluator.known_before(event);
-            let has_earlier = evaluator.last_ordinary(&event.entity).is_some();
+            let start = evaluator.last_ordinary(&event.entity).map(|start| (start.time, start.site));
             let step = evaluator.step(event);
             let verdict =
                 evaluator.newest_verdict().filter(|_| step.evaluated).map(|verdict| PresentVerdict {
@@ -80,7 +81,7 @@ impl<'p> EntityEvaluation<'p> {
                     verdict,
                 }
             });
-            let explained = Explained { event: event.clone(), class: step.class, leg, has_earlier, known };
+            let explained = Explained { event: event.clone(), class: step.class, leg, start, known };
             self.explained.insert((event.time, event.site), explained);
         }
         self.state = evaluator.end().1;

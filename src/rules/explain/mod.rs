@@ -2,7 +2,8 @@
 //! baseline knew at that moment, and the verdict in words. Nothing is stored.
 //!
 //! The events are evaluated as a scan evaluates late ones (see [`reevaluation`](super::reevaluation)): from the newest
-//! checkpoints before the range, with the events of all members that they depend on. A verdict that a scan gave stands,
+//! checkpoints before the range, or before the first event of the entity, with the events of all members that they depend
+//! on until its last event. All rows are read in portions, so an entity of any size takes bounded memory. A verdict that a scan gave stands,
 //! whatever the evaluation says now, so it is shown as it is stored.
 //!
 //! | module | what it holds |
@@ -12,10 +13,12 @@
 //! | [`entity_rows`] | the rows of the entity in the source, evaluated or not |
 //! | [`unread`] | which of these rows no scan has read yet |
 //! | [`stored`] | the verdicts that scans gave |
+//! | [`ends`] | the ends of a leg, as reasons refer to them |
 //! | [`named_rows`] | the rows that causes name: suppressions, and entries of analysts |
 //! | [`words`] | causes and explanations |
 //! | [`output`] | the rows of the result |
 
+mod ends;
 mod entity_rows;
 mod evaluation;
 mod named_rows;
@@ -30,15 +33,15 @@ use super::definition::Definition;
 use super::reader::Reader;
 use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
-use crate::pg::errors::{RuleError, SourceError, TravelError, UsageError};
+use crate::pg::errors::{AlertError, RuleError, SourceError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Scratch;
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
+use crate::pg::settings;
 use crate::pg::spi::{self, Argument, Cursor};
 use crate::pg::srf::RowSet;
-use crate::pg::time::{just_before, utc};
-use crate::pg::{settings, time};
+use crate::pg::time::{just_after, just_before, utc};
 use entity_rows::EntityRows;
 use evaluation::EntityEvaluation;
 use named_rows::NamedRows;
@@ -75,7 +78,14 @@ fn explain(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn explain_alert(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "id" })?.value() as i64;
     let rows = RowSet::begin(call)?;
-    let rows = spi::connected(|| Wanted::of_alert(id)?.explain(rows))?;
+    let rows = spi::connected(|| {
+        let wanted = Wanted::of_alert(id)?;
+        let rule = wanted.rule.clone();
+        wanted.explain(rows).map_err(|error| match error {
+            TravelError::Rule(RuleError::NotFound { .. }) => AlertError::RuleDeleted { id, rule }.into(),
+            error => error,
+        })
+    })?;
     Ok(rows.finish(call))
 }
 
@@ -111,24 +121,32 @@ impl Wanted {
             rule: row.string(rule)?.unwrap_or_default(),
             entity: row.shared_text(entity)?.unwrap_or_else(|| Arc::from("")),
             since: row.i64(first_start),
-            until: row.i64(last_seen).map(time::just_after),
+            until: row.i64(last_seen).map(just_after),
         })
     }
 
     fn explain(&self, mut rows: RowSet) -> Result<RowSet, TravelError> {
         let definition = Definition::load(&self.rule)?;
         let owner = definition.owner()?;
-        let mut queries = with_rights_of(owner, || {
+        let (mut queries, over_all_rows) = with_rights_of(owner, || {
             let arguments = definition.arguments()?;
-            SourceQueries::of(&definition, &arguments)
+            let queries = SourceQueries::of(&definition, &arguments)?;
+            // The condition of a source with records can be in its FROM clause.
+            let over_all_rows = if definition.condition.is_some() && queries.events.condition.is_none() {
+                Some(SourceQueries::over_all_rows(&definition, &arguments)?)
+            } else {
+                None
+            };
+            Ok::<_, TravelError>((queries, over_all_rows))
         })?;
-        queries.until = self.until;
+        let (first, last) = self.span(&queries, owner)?;
+        queries.until = self.until.into_iter().chain(last.map(just_after)).min();
         let mut reader = Reader::new(queries.location_type)?;
         let rule = definition.settings()?;
-        let after = self.since.map_or(Micros::MIN, just_before);
+        let after = self.since.max(first).map_or(Micros::MIN, just_before);
         let mut members = Reevaluation::under(reader.edition());
         members.add(Some(&self.entity), None, after, true);
-        members.complete(&self.rule, &queries, owner)?;
+        members.complete_from_first_events(&self.rule, &queries, owner)?;
         let baseline_entities: Vec<&str> = members
             .members()
             .filter(|(of, _)| of.kind == MemberKind::Baseline)
@@ -146,10 +164,11 @@ impl Wanted {
         let unread = Unread::load(&self.rule, &queries, evaluated_until)?;
         let states = members.states(&self.rule, &rule, |site, time| reader.current_location(site, time))?;
         let mut evaluation = EntityEvaluation::new(policy, states, self);
-        let mut entity_rows = EntityRows::open(self, &queries, owner, &unread);
+        let mut entity_rows =
+            EntityRows::open(self, over_all_rows.as_ref().unwrap_or(&queries), owner, &unread);
         let mut output = Output {
             rule: &rule,
-            stored: StoredVerdicts::load(self)?,
+            stored: StoredVerdicts::open(self, rule.learn),
             named: &named,
             pruned_before: unread.pruned_before,
             count: 0,
@@ -165,15 +184,28 @@ impl Wanted {
             let rest = events.split_off(events.partition_point(|event| event.time < last));
             evaluation.run(&events);
             events = rest;
-            output.write(entity_rows.before(last, portion, &mut reader)?, &mut evaluation, last, &mut rows);
+            output.write(&mut entity_rows, &mut reader, &mut evaluation, last, &mut rows)?;
         }
         evaluation.run(&events);
-        let end = Micros::MAX;
-        output.write(entity_rows.before(end, portion, &mut reader)?, &mut evaluation, end, &mut rows);
+        output.write(&mut entity_rows, &mut reader, &mut evaluation, Micros::MAX, &mut rows)?;
         if output.count == 0 {
             self.report_nothing(&queries);
         }
         Ok(rows)
+    }
+
+    /// The times of the first and the last row of the entity, as far as the range is open and an index finds them.
+    fn span(
+        &self,
+        queries: &SourceQueries,
+        owner: Role,
+    ) -> Result<(Option<Micros>, Option<Micros>), TravelError> {
+        let is_open = self.since.is_none() || self.until.is_none();
+        let Some(query) = queries.span_of_entity().filter(|_| is_open) else { return Ok((None, None)) };
+        let arguments = [Argument::text(&self.entity)];
+        let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
+        spi::columns!(rows => first, last);
+        Ok(rows.first().map_or((None, None), |row| (row.i64(first), row.i64(last))))
     }
 
     /// Says that there was nothing to explain.

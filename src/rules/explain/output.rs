@@ -1,18 +1,21 @@
 //! The rows of the result: each row of the entity, joined with its evaluation and with the stored verdict.
 
-use super::entity_rows::{EntityRow, Status};
-use super::evaluation::{EntityEvaluation, Explained, ExplainedLeg, PresentVerdict};
+use super::ends::End;
+use super::entity_rows::{EntityRow, EntityRows, Status};
+use super::evaluation::{EntityEvaluation, Explained, ExplainedLeg};
 use super::named_rows::NamedRows;
 use super::stored::{StoredVerdict, StoredVerdicts};
 use super::words::{self, Facts, LegWords};
+use crate::pg::errors::TravelError;
 use crate::pg::function::f64_datum;
 use crate::pg::memory::{Scratch, varlena};
 use crate::pg::srf::RowSet;
 use crate::pg::{array, inet};
+use crate::rules::reader::Reader;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 use std::sync::Arc;
-use travel_core::rule::{Micros, Rule};
+use travel_core::rule::{EvaluatedEvent, KnownBefore, Micros, Rule};
 
 pub struct Output<'a> {
     pub rule: &'a Rule,
@@ -54,70 +57,92 @@ impl Output<'_> {
     /// Writes the rows of the entity before a time, and the verdicts whose events are not among them.
     pub fn write(
         &mut self,
-        rows: Vec<EntityRow>,
+        rows: &mut EntityRows,
+        reader: &mut Reader,
         evaluation: &mut EntityEvaluation,
         before: Micros,
         result: &mut RowSet,
-    ) {
-        for mut row in rows {
-            let explained = match (&row.event, row.status) {
-                (Some(event), Status::Evaluated) => evaluation.take(event),
-                _ => None,
-            };
-            if explained.is_none()
-                && row.status == Status::Evaluated
-                && row.event.as_ref().is_some_and(|event| evaluation.has_seen(event))
-            {
-                row.status = Status::Duplicate;
+    ) -> Result<(), TravelError> {
+        while let Some(portion) = rows.next_before(before, reader)? {
+            for row in portion {
+                self.write_row(row, rows, reader, evaluation, result)?;
             }
-            let stored = match &explained {
-                Some(Explained { event, .. }) => {
-                    self.write_missing(event.time, result);
-                    self.stored.take(event.time, event.site)
-                }
-                None => None,
-            };
-            let output = match explained {
-                Some(explained) => self.evaluated(&row, explained, stored),
-                None => not_evaluated(row),
-            };
-            self.push(output, result);
         }
-        self.write_missing(before, result);
+        while let Some((time, stored)) = self.stored.take_earlier(before)? {
+            self.write_missing(time, &stored, result)?;
+        }
         evaluation.clear();
+        Ok(())
     }
 
-    /// Writes the verdicts on legs that arrive before a time, whose events the source no longer has.
-    fn write_missing(&mut self, before: Micros, result: &mut RowSet) {
-        for (time, stored) in self.stored.take_before(before) {
-            let facts = Facts {
-                rule: self.rule,
-                named: self.named,
-                from: None,
-                to: None,
-                known: None,
-                suppressions: &stored.suppression_ids,
-                networks: &stored.networks(),
-            };
-            let mut output = OutputRow {
-                time,
-                event_id: shared(&stored.to_event_id),
-                event_name: shared(&stored.to_event_name),
-                address: stored.to_address,
-                city: shared(&stored.to_city),
-                country_code: shared(&stored.to_country_code),
-                status: Status::Missing.into_str(),
-                ..OutputRow::default()
-            };
-            let verdict = show_stored(&mut output, &stored, &facts);
-            output.explanation = format!("The source no longer has the event as it was evaluated. {verdict}");
-            self.push(output, result);
+    fn write_row(
+        &mut self,
+        mut row: EntityRow,
+        rows: &EntityRows,
+        reader: &mut Reader,
+        evaluation: &mut EntityEvaluation,
+        result: &mut RowSet,
+    ) -> Result<(), TravelError> {
+        let event = row.event.as_ref().filter(|_| row.status == Status::Evaluated);
+        let explained = event.and_then(|event| evaluation.take(event));
+        if explained.is_none() && event.is_some_and(|event| evaluation.has_seen(event)) {
+            row.status = Status::Duplicate;
         }
+        while let Some((time, missing)) = self.stored.take_before(row.time, row.site())? {
+            self.write_missing(time, &missing, result)?;
+        }
+        let stored = match &explained {
+            Some(Explained { event, .. }) => self.stored.take(event.time, event.site)?,
+            None => None,
+        };
+        let output = match explained {
+            Some(explained) => {
+                // What a scan would do with the leg depends on whether one has read the event at its start.
+                let mut is_start_unread = || match explained.start {
+                    Some((time, site)) if !row.is_unread => rows.is_unread(time, site, reader),
+                    _ => Ok(false),
+                };
+                self.evaluated(&row, &explained, stored, &mut is_start_unread)?
+            }
+            None => not_evaluated(row),
+        };
+        self.push(output, result);
+        Ok(())
     }
 
-    /// The row of an event that the rule evaluates.
-    fn evaluated(&self, row: &EntityRow, explained: Explained, stored: Option<StoredVerdict>) -> OutputRow {
-        let Explained { event, class, leg, has_earlier, known } = explained;
+    /// Writes the verdict on a leg that arrives at an event which the source no longer has.
+    fn write_missing(
+        &mut self,
+        time: Micros,
+        stored: &StoredVerdict,
+        result: &mut RowSet,
+    ) -> Result<(), TravelError> {
+        let mut output = OutputRow {
+            time,
+            event_id: stored.to_event_id.clone(),
+            event_name: stored.to_event_name.clone(),
+            address: stored.to.address,
+            city: stored.to.city.clone(),
+            country_code: stored.to.country_code.clone(),
+            status: Status::Missing.into_str(),
+            ..OutputRow::default()
+        };
+        let verdict = self.show_stored(&mut output, stored, None)?;
+        output.explanation = format!("The source no longer has the event as it was evaluated. {verdict}");
+        self.push(output, result);
+        Ok(())
+    }
+
+    /// The row of an event that the rule evaluates. `is_start_unread` says whether no scan has read the event from which
+    /// a leg to it would start.
+    fn evaluated(
+        &self,
+        row: &EntityRow,
+        explained: &Explained,
+        stored: Option<StoredVerdict>,
+        is_start_unread: &mut dyn FnMut() -> Result<bool, TravelError>,
+    ) -> Result<OutputRow, TravelError> {
+        let Explained { event, class, leg, start, known } = explained;
         let mut output = OutputRow {
             time: event.time,
             event_id: event.event_id.clone(),
@@ -128,52 +153,49 @@ impl Output<'_> {
             status: row.status.into_str(),
             ..OutputRow::default()
         };
-        let networks: Vec<Arc<str>>;
-        let present = leg.as_ref().and_then(|leg| leg.verdict.as_ref());
-        let suppressions: &[i64] = match (&stored, present) {
-            (Some(stored), _) => {
-                networks = stored.networks();
-                &stored.suppression_ids
-            }
-            (None, Some(present)) => {
-                networks = present.networks.iter().cloned().collect();
-                &present.suppressions
-            }
-            (None, None) => {
-                networks = Vec::new();
-                &[]
-            }
-        };
-        let facts = Facts {
-            rule: self.rule,
-            named: self.named,
-            from: leg.as_ref().map(|leg| &leg.from),
-            to: Some(&event),
-            known: known.as_ref(),
-            suppressions,
-            networks: &networks,
-        };
-        let is_impossible = stored.is_some() || leg.as_ref().is_some_and(|leg| leg.measure.impossible);
         let mut sentences = Vec::new();
         if row.is_unread {
             sentences.push("No scan has read this event yet.".to_owned());
         }
-        match (&stored, &leg) {
-            (Some(stored), _) => sentences.push(show_stored(&mut output, stored, &facts)),
-            (None, Some(leg)) => sentences.push(self.show_leg(&mut output, leg, row.is_unread, &facts)),
-            (None, None) if has_earlier => {
-                sentences.push("No leg: the address is that of the event before.".to_owned());
+        // The baseline's knowledge of the start is about the leg that arrives now.
+        let mut with_start = leg.as_ref().is_some_and(|leg| leg.measure.impossible);
+        match (&stored, leg) {
+            (Some(stored), leg) => {
+                sentences.push(self.show_stored(&mut output, stored, known.as_ref())?);
+                with_start = leg.as_ref().is_some_and(|leg| leg.id == stored.leg_id);
+                if !with_start {
+                    sentences.push(if is_start_unread()? {
+                        "An event that no scan has read yet changes this leg, so the next scan evaluates it again."
+                            .to_owned()
+                    } else {
+                        "By the present settings, networks and events, there is no such leg, so a rescan would delete \
+                         the verdict."
+                            .to_owned()
+                    });
+                }
             }
-            (None, None) => sentences.push("No leg: the entity has no earlier located event.".to_owned()),
+            (None, Some(leg)) => {
+                let is_pending = row.is_unread || (leg.verdict.is_some() && is_start_unread()?);
+                sentences.push(self.show_leg(&mut output, event, leg, known.as_ref(), is_pending)?);
+            }
+            (None, None) => sentences.push(words::no_leg(*start)),
         }
-        sentences.extend(words::knowledge(known.as_ref(), self.named, is_impossible));
-        sentences.extend(words::why_passing(&class, &event));
+        let causes = output.causes.as_deref().unwrap_or_default();
+        sentences.extend(words::knowledge(known.as_ref(), self.named, with_start, causes));
+        sentences.extend(words::why_passing(class, event));
         output.explanation = sentences.join(" ");
-        output
+        Ok(output)
     }
 
-    /// Shows a leg on which no verdict is stored, and returns its explanation.
-    fn show_leg(&self, output: &mut OutputRow, leg: &ExplainedLeg, is_unread: bool, facts: &Facts) -> String {
+    /// Shows a leg on which no verdict is stored, and returns its explanation. `is_pending`: the next scan evaluates it.
+    fn show_leg(
+        &self,
+        output: &mut OutputRow,
+        to: &EvaluatedEvent,
+        leg: &ExplainedLeg,
+        known: Option<&KnownBefore>,
+        is_pending: bool,
+    ) -> Result<String, TravelError> {
         let measure = &leg.measure;
         output.leg_id = Some(leg.id.clone());
         output.from_time = Some(leg.from.time);
@@ -192,31 +214,93 @@ impl Output<'_> {
             velocity_kmh: measure.velocity_kmh,
         };
         let Some(verdict) = &leg.verdict else {
-            return format!("Possible: {}; {}.", words.text(), words.why_possible(self.rule));
+            return Ok(format!("Possible: {}; {}.", words.text(), words.why_possible(self.rule)));
         };
         let is_pruned = self.pruned_before.is_some_and(|before| output.time < before);
-        if !is_unread && !is_pruned {
-            return format!(
+        if !is_pending && !is_pruned {
+            return Ok(format!(
                 "Impossible by the present settings, networks and location data, but not when a scan evaluated it: {}. A \
                  rescan would evaluate it again.",
                 words.text()
-            );
+            ));
         }
         output.impossible = Some(true);
-        let (then, will) = if is_unread {
+        let (then, will) = if is_pending {
             ("Impossible", "the next scan")
         } else {
             ("Impossible; the verdict was pruned", "a scan by the present settings")
         };
-        let causes = show_present(output, verdict, facts);
-        match &causes[..] {
+        let learn = self.rule.learn;
+        let networks: Vec<Arc<str>> = verdict.networks.iter().cloned().collect();
+        let facts = Facts {
+            rule: self.rule,
+            named: self.named,
+            from: &End::of(&leg.from, learn),
+            to: &End::of(to, learn),
+            time: to.time,
+            known,
+            suppressions: &verdict.suppressions,
+            networks: &networks,
+        };
+        let reasons: Vec<&str> = verdict.reasons.iter().map(|reason| reason.into_str()).collect();
+        let causes = words::causes(&reasons, &facts)?;
+        output.reasons = Some(reasons.iter().map(|reason| (*reason).to_owned()).collect());
+        output.causes = Some(causes.clone());
+        Ok(match &causes[..] {
             [] => format!("{then}: {}. By what is known now, {will} would raise it.", words.text()),
             causes => format!(
                 "{then}: {}. By what is known now, {will} would not raise it: {}.",
                 words.text(),
                 causes.join("; ")
             ),
+        })
+    }
+
+    /// Shows a stored verdict and its leg, and returns its explanation.
+    fn show_stored(
+        &self,
+        output: &mut OutputRow,
+        stored: &StoredVerdict,
+        known: Option<&KnownBefore>,
+    ) -> Result<String, TravelError> {
+        output.leg_id = Some(stored.leg_id.clone());
+        output.from_time = stored.from_time;
+        output.from_city = stored.from.city.clone();
+        output.distance_km = Some(stored.distance_km);
+        output.effective_distance_km = Some(stored.effective_distance_km);
+        output.elapsed_seconds = Some(stored.elapsed_seconds);
+        output.velocity_kmh = stored.velocity_kmh;
+        output.impossible = Some(true);
+        output.raised = Some(stored.raised);
+        output.alert_id = stored.alert_id;
+        let facts = Facts {
+            rule: self.rule,
+            named: self.named,
+            from: &stored.from,
+            to: &stored.to,
+            time: output.time,
+            known,
+            suppressions: &stored.suppression_ids,
+            networks: &stored.network_names,
+        };
+        let reasons: Vec<&str> = stored.reasons.iter().map(String::as_str).collect();
+        let causes = words::causes(&reasons, &facts)?;
+        output.reasons = Some(stored.reasons.clone());
+        output.causes = Some(causes.clone());
+        let leg = LegWords {
+            from_city: stored.from.city.as_deref(),
+            from_country_code: stored.from.country_code.as_deref(),
+            distance_km: stored.distance_km,
+            effective_distance_km: stored.effective_distance_km,
+            elapsed_seconds: stored.elapsed_seconds,
+            velocity_kmh: stored.velocity_kmh,
         }
+        .text();
+        Ok(match stored.alert_id {
+            Some(alert) => format!("Impossible, raised in alert {alert}: {leg}."),
+            None if stored.raised => format!("Impossible, raised: {leg}."),
+            None => format!("Impossible, not raised: {leg}. The causes are: {}.", causes.join("; ")),
+        })
     }
 
     fn push(&mut self, row: OutputRow, result: &mut RowSet) {
@@ -273,48 +357,4 @@ fn not_evaluated(row: EntityRow) -> OutputRow {
         explanation,
         ..OutputRow::default()
     }
-}
-
-/// Shows a stored verdict and its leg, and returns its explanation.
-fn show_stored(output: &mut OutputRow, stored: &StoredVerdict, facts: &Facts) -> String {
-    output.leg_id = Some(stored.leg_id.clone());
-    output.from_time = stored.from_time;
-    output.from_city = shared(&stored.from_city);
-    output.distance_km = Some(stored.distance_km);
-    output.effective_distance_km = Some(stored.effective_distance_km);
-    output.elapsed_seconds = Some(stored.elapsed_seconds);
-    output.velocity_kmh = stored.velocity_kmh;
-    output.impossible = Some(true);
-    output.raised = Some(stored.raised);
-    output.alert_id = stored.alert_id;
-    let reasons: Vec<&str> = stored.reasons.iter().map(String::as_str).collect();
-    let causes = words::causes(&reasons, facts);
-    output.reasons = Some(stored.reasons.clone());
-    output.causes = Some(causes.clone());
-    let leg = LegWords {
-        from_city: stored.from_city.as_deref(),
-        from_country_code: stored.from_country_code.as_deref(),
-        distance_km: stored.distance_km,
-        effective_distance_km: stored.effective_distance_km,
-        elapsed_seconds: stored.elapsed_seconds,
-        velocity_kmh: stored.velocity_kmh,
-    }
-    .text();
-    match stored.alert_id {
-        Some(alert) => format!("Impossible, raised in alert {alert}: {leg}."),
-        None => format!("Impossible, not raised: {leg}. The causes are: {}.", causes.join("; ")),
-    }
-}
-
-/// Shows the reasons of a verdict that is not stored, and returns their causes.
-fn show_present(output: &mut OutputRow, verdict: &PresentVerdict, facts: &Facts) -> Vec<String> {
-    let reasons: Vec<&str> = verdict.reasons.iter().map(|reason| reason.into_str()).collect();
-    let causes = words::causes(&reasons, facts);
-    output.reasons = Some(reasons.iter().map(|reason| (*reason).to_owned()).collect());
-    output.causes = Some(causes.clone());
-    causes
-}
-
-fn shared(text: &Option<String>) -> Option<Arc<str>> {
-    text.as_deref().map(Arc::from)
 }

@@ -1,18 +1,30 @@
 //! The verdicts on legs of an entity, as scans stored them.
 
 use super::Wanted;
+use super::ends::End;
 use crate::pg::errors::TravelError;
-use crate::pg::spi::{self, Argument, Column, QueryRow};
+use crate::pg::spi::{self, Argument, Column, Cursor, QueryRow, Rows};
 use crate::pg::types::Type;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use travel_core::geodesy::Coordinates;
-use travel_core::rule::Micros;
+use travel_core::rule::{Learn, Micros, PlaceKey};
 use travel_core::site::Site;
 
-/// The stored verdicts that no row has shown yet, by the time and the site at which their legs arrive.
-pub struct StoredVerdicts(BTreeMap<(Micros, Site), StoredVerdict>);
+/// The stored verdicts that no row has shown yet, read in portions in the order of their legs.
+pub struct StoredVerdicts {
+    learn: Learn,
+    /// `None`: every verdict was read.
+    cursor: Option<Cursor>,
+    /// Those that were read, by the time and the site at which their legs arrive.
+    waiting: BTreeMap<(Micros, Site), StoredVerdict>,
+    /// The newest time that was read.
+    newest: Option<Micros>,
+}
+
+/// How many verdicts are read at once.
+const PORTION: usize = 1000;
 
 /// A row of `travel.verdicts`.
 pub struct StoredVerdict {
@@ -21,15 +33,13 @@ pub struct StoredVerdict {
     pub reasons: Vec<String>,
     pub alert_id: Option<i64>,
     pub suppression_ids: Vec<i64>,
-    pub network_names: Vec<String>,
+    pub network_names: Vec<Arc<str>>,
     pub from_time: Option<Micros>,
-    pub from_city: Option<String>,
-    pub from_country_code: Option<String>,
-    pub to_address: Option<IpAddr>,
-    pub to_event_id: Option<String>,
-    pub to_event_name: Option<String>,
-    pub to_city: Option<String>,
-    pub to_country_code: Option<String>,
+    /// The ends of the leg as they were when the verdict was given.
+    pub from: End,
+    pub to: End,
+    pub to_event_id: Option<Arc<str>>,
+    pub to_event_name: Option<Arc<str>>,
     pub distance_km: f64,
     pub effective_distance_km: f64,
     pub elapsed_seconds: f64,
@@ -37,37 +47,117 @@ pub struct StoredVerdict {
 }
 
 impl StoredVerdicts {
-    pub fn load(wanted: &Wanted) -> Result<Self, TravelError> {
-        let rows = spi::select(
+    pub fn open(wanted: &Wanted, learn: Learn) -> Self {
+        let cursor = Cursor::open(
             "SELECT leg_id, raised, reasons, alert_id, suppression_ids::text[] AS suppression_ids, network_names,
-                    from_time, from_city, from_country_code, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude,
-                    to_longitude, to_event_id, to_event_name, to_city, to_country_code, distance_km,
-                    effective_distance_km, elapsed_seconds, velocity_kmh
+                    from_time, pg_catalog.host(from_ip) AS from_ip, from_city, from_subdivision, from_country_code,
+                    from_asn, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude, to_longitude, to_event_id,
+                    to_event_name, to_city, to_subdivision, to_country_code, to_asn, to_hosting, to_anonymizer,
+                    to_carrier, distance_km, effective_distance_km, elapsed_seconds, velocity_kmh
              FROM travel.verdicts
              WHERE rule = $1 AND entity = $2 AND to_time >= coalesce($3, '-infinity')
-               AND to_time < coalesce($4, 'infinity')",
+               AND to_time < coalesce($4, 'infinity')
+             ORDER BY to_time",
             &[
                 Argument::text(&wanted.rule),
                 Argument::text(&wanted.entity),
                 Argument::time(wanted.since),
                 Argument::time(wanted.until),
             ],
+            false,
         );
-        spi::columns!(rows => leg_id, raised, reasons, alert_id, suppression_ids, network_names, from_time, from_city);
-        spi::columns!(rows => from_country_code, to_time, to_ip, to_latitude, to_longitude, to_event_id, to_event_name);
-        spi::columns!(rows => to_city, to_country_code, distance_km, effective_distance_km, elapsed_seconds);
-        spi::columns!(rows => velocity_kmh);
-        let mut verdicts = BTreeMap::new();
+        Self { learn, cursor: Some(cursor), waiting: BTreeMap::new(), newest: None }
+    }
+
+    /// Takes out the first verdict, if its leg arrives before a time and a site. Events without a site are the last ones
+    /// of their time.
+    pub fn take_before(
+        &mut self,
+        time: Micros,
+        site: Option<Site>,
+    ) -> Result<Option<(Micros, StoredVerdict)>, TravelError> {
+        self.take_first(time, |at| (at.0, false, Some(at.1)) < (time, site.is_none(), site))
+    }
+
+    /// Takes out the first verdict, if its leg arrives before a time.
+    pub fn take_earlier(&mut self, time: Micros) -> Result<Option<(Micros, StoredVerdict)>, TravelError> {
+        self.take_first(time, |at| at.0 < time)
+    }
+
+    /// Takes out the verdict on the leg that arrives at an event. Those before it were taken out.
+    pub fn take(&mut self, time: Micros, site: Site) -> Result<Option<StoredVerdict>, TravelError> {
+        while self.newest.is_none_or(|newest| newest <= time) && self.read_more()? {}
+        Ok(self.waiting.remove(&(time, site)))
+    }
+
+    /// Takes out the first verdict, if it is wanted. Only verdicts up to a time can be.
+    fn take_first(
+        &mut self,
+        until: Micros,
+        is_wanted: impl FnOnce((Micros, Site)) -> bool,
+    ) -> Result<Option<(Micros, StoredVerdict)>, TravelError> {
+        // More verdicts of the newest time may follow, and one of them may come first.
+        while self.newest.is_none_or(|newest| newest <= until)
+            && self.waiting.first_key_value().is_none_or(|(first, _)| Some(first.0) == self.newest)
+            && self.read_more()?
+        {}
+        let first = self.waiting.first_entry().filter(|first| is_wanted(*first.key()));
+        Ok(first.map(|first| {
+            let ((arrives, _), verdict) = first.remove_entry();
+            (arrives, verdict)
+        }))
+    }
+
+    /// Reads the next verdicts. Returns whether there were any.
+    fn read_more(&mut self) -> Result<bool, TravelError> {
+        let Some(cursor) = &mut self.cursor else { return Ok(false) };
+        let rows = cursor.fetch(PORTION);
+        if rows.is_empty()
+            && let Some(cursor) = self.cursor.take()
+        {
+            cursor.close();
+        }
+        self.read(&rows)?;
+        Ok(!rows.is_empty())
+    }
+
+    fn read(&mut self, rows: &Rows) -> Result<(), TravelError> {
+        spi::columns!(rows => leg_id, raised, reasons, alert_id, suppression_ids, network_names, from_time, from_ip);
+        spi::columns!(rows => from_city, from_subdivision, from_country_code, from_asn, to_time, to_ip, to_latitude);
+        spi::columns!(rows => to_longitude, to_event_id, to_event_name, to_city, to_subdivision, to_country_code, to_asn);
+        spi::columns!(rows => to_hosting, to_anonymizer, to_carrier, distance_km, effective_distance_km);
+        spi::columns!(rows => elapsed_seconds, velocity_kmh);
         for row in rows.iter() {
-            let to_address = row.text(to_ip)?.and_then(|text| text.parse::<IpAddr>().ok());
+            let end = |ip, city, subdivision, country_code, asn| {
+                let (city, country_code) = (row.shared_text(city)?, row.shared_text(country_code)?);
+                let subdivision = row.shared_text(subdivision)?;
+                let place = country_code.clone().map(|country_code| {
+                    PlaceKey { country_code, subdivision, city: city.clone() }.under(self.learn)
+                });
+                let address: Option<IpAddr> = row.text(ip)?.and_then(|text| text.parse().ok());
+                Ok::<_, TravelError>(End {
+                    address,
+                    city,
+                    country_code,
+                    place,
+                    asn: row.i64(asn),
+                    ..End::default()
+                })
+            };
+            let from = end(from_ip, from_city, from_subdivision, from_country_code, from_asn)?;
+            let to = End {
+                hosting: row.shared_text(to_hosting)?,
+                anonymizer: row.shared_text(to_anonymizer)?,
+                carrier: row.shared_text(to_carrier)?,
+                ..end(to_ip, to_city, to_subdivision, to_country_code, to_asn)?
+            };
             let coordinates = number(row, to_latitude)
                 .zip(number(row, to_longitude))
                 .and_then(|(latitude, longitude)| Coordinates::new(latitude, longitude).ok());
-            let site = match to_address {
-                Some(address) => Some(Site::from_address(address)),
-                None => coordinates.map(Site::from_coordinates),
-            };
-            let Some((time, site)) = row.i64(to_time).zip(site) else { continue };
+            let site = to.address.map(Site::from_address).or(coordinates.map(Site::from_coordinates));
+            let Some(time) = row.i64(to_time) else { continue };
+            self.newest = self.newest.max(Some(time));
+            let Some(site) = site else { continue };
             let verdict = StoredVerdict {
                 leg_id: row.string(leg_id)?.unwrap_or_default(),
                 raised: row.is_true(raised),
@@ -78,45 +168,20 @@ impl StoredVerdicts {
                     .iter()
                     .filter_map(|id| id.parse().ok())
                     .collect(),
-                network_names: row.texts(network_names)?,
+                network_names: row.texts(network_names)?.into_iter().map(Arc::from).collect(),
                 from_time: row.i64(from_time),
-                from_city: row.string(from_city)?,
-                from_country_code: row.string(from_country_code)?,
-                to_address,
-                to_event_id: row.string(to_event_id)?,
-                to_event_name: row.string(to_event_name)?,
-                to_city: row.string(to_city)?,
-                to_country_code: row.string(to_country_code)?,
+                from,
+                to,
+                to_event_id: row.shared_text(to_event_id)?,
+                to_event_name: row.shared_text(to_event_name)?,
                 distance_km: number(row, distance_km).unwrap_or_default(),
                 effective_distance_km: number(row, effective_distance_km).unwrap_or_default(),
                 elapsed_seconds: number(row, elapsed_seconds).unwrap_or_default(),
                 velocity_kmh: number(row, velocity_kmh),
             };
-            verdicts.insert((time, site), verdict);
+            self.waiting.insert((time, site), verdict);
         }
-        Ok(Self(verdicts))
-    }
-
-    /// Takes out the verdict on the leg that arrives at an event.
-    pub fn take(&mut self, time: Micros, site: Site) -> Option<StoredVerdict> {
-        self.0.remove(&(time, site))
-    }
-
-    /// Takes out the verdicts on legs that arrive before a time, in order.
-    pub fn take_before(&mut self, time: Micros) -> Vec<(Micros, StoredVerdict)> {
-        let mut taken = Vec::new();
-        while let Some(first) = self.0.first_entry().filter(|first| first.key().0 < time) {
-            let ((arrives, _), verdict) = first.remove_entry();
-            taken.push((arrives, verdict));
-        }
-        taken
-    }
-}
-
-impl StoredVerdict {
-    /// The names of the networks, shared.
-    pub fn networks(&self) -> Vec<Arc<str>> {
-        self.network_names.iter().map(|name| name.as_str().into()).collect()
+        Ok(())
     }
 }
 

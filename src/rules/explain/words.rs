@@ -1,24 +1,33 @@
 //! Causes and explanations, in words that an analyst can act on. Times are UTC.
 
+use super::ends::End;
 use super::entity_rows::{EntityRow, Status};
 use super::named_rows::NamedRows;
+use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
+use crate::rules::reader::LONGEST_NAME;
 use std::sync::Arc;
+use travel_core::journey::Thresholds;
 use travel_core::message::travel_time;
 use travel_core::rule::settings::DAYS_OF_PROOF;
 use travel_core::rule::{
-    AddressClass, EvaluatedEvent, KnownBefore, KnownPlace, Learn, PlaceKey, PlaceState, Rule,
+    AddressClass, EvaluatedEvent, KnownBefore, KnownPlace, Learn, Micros, PlaceKey, PlaceState, Reason, Rule,
 };
+use travel_core::site::Site;
 
 /// What the reasons of a verdict refer to.
 pub struct Facts<'a> {
     pub rule: &'a Rule,
     pub named: &'a NamedRows,
-    /// The events at both ends of the leg, as far as they are known.
-    pub from: Option<&'a EvaluatedEvent>,
-    pub to: Option<&'a EvaluatedEvent>,
+    /// The ends of the leg on which the verdict was given.
+    pub from: &'a End,
+    pub to: &'a End,
+    /// When the leg arrives.
+    pub time: Micros,
+    /// What the baseline knew before the leg arrived, as it is evaluated now. `None`: nothing is known of that.
     pub known: Option<&'a KnownBefore>,
     pub suppressions: &'a [i64],
+    /// The networks that gave reasons, in no relation to the ends.
     pub networks: &'a [Arc<str>],
 }
 
@@ -55,11 +64,21 @@ impl LegWords<'_> {
 
     /// Why the leg is possible.
     pub fn why_possible(&self, rule: &Rule) -> String {
-        let thresholds = &rule.thresholds;
-        if self.effective_distance_km <= thresholds.min_distance_km {
-            format!("the distance is not over {} km", thresholds.min_distance_km)
-        } else {
-            format!("the velocity is not over {} km/h", thresholds.min_velocity_kmh)
+        let Thresholds { min_distance_km, min_velocity_kmh, .. } = rule.thresholds;
+        let effective_km = self.effective_distance_km;
+        if effective_km <= min_distance_km {
+            return if self.distance_km <= min_distance_km {
+                format!("the distance is not over {min_distance_km} km")
+            } else {
+                format!("{effective_km:.0} km is not over {min_distance_km} km")
+            };
+        }
+        match self.velocity_kmh.filter(|velocity| *velocity > min_velocity_kmh) {
+            Some(velocity) => format!(
+                "over {effective_km:.0} km, the velocity is {:.0} km/h, which is not over {min_velocity_kmh} km/h",
+                velocity * effective_km / self.distance_km
+            ),
+            None => format!("the velocity is not over {min_velocity_kmh} km/h"),
         }
     }
 }
@@ -93,12 +112,18 @@ fn place_in_words(known: &KnownPlace, named: &NamedRows) -> String {
     }
 }
 
-/// What the baseline knew, as one sentence or none.
-pub fn knowledge(known: Option<&KnownBefore>, named: &NamedRows, with_start: bool) -> Option<String> {
+/// What the baseline knew, as one sentence or none. It leaves out what these causes say already.
+pub fn knowledge(
+    known: Option<&KnownBefore>,
+    named: &NamedRows,
+    with_start: bool,
+    causes: &[String],
+) -> Option<String> {
     let known = known?;
     let from = known.from.as_ref().filter(|from| with_start && Some(*from) != known.to.as_ref());
     let mut places: Vec<String> =
         known.to.iter().chain(from).map(|place| place_in_words(place, named)).collect();
+    places.retain(|place| !causes.iter().any(|cause| cause.contains(place)));
     if known.is_learning {
         places.push(match known.learning_until {
             Some(until) => format!("locations are learned until {}", utc(until)),
@@ -112,89 +137,168 @@ pub fn knowledge(known: Option<&KnownBefore>, named: &NamedRows, with_start: boo
 }
 
 /// The causes of a verdict, one for each reason.
-pub fn causes(reasons: &[&str], facts: &Facts) -> Vec<String> {
-    reasons.iter().map(|reason| format!("{reason}: {}", cause(reason, facts))).collect()
+pub fn causes(reasons: &[&str], facts: &Facts) -> Result<Vec<String>, TravelError> {
+    reasons.iter().map(|reason| Ok(format!("{reason}: {}", facts.cause(reason, reasons)?))).collect()
 }
 
-fn cause(reason: &str, facts: &Facts) -> String {
-    let Facts { rule, named, from, to, known, suppressions, networks } = facts;
-    let known = known.as_ref();
-    let at_address = |what: Option<String>| {
-        let address = to.and_then(|to| to.site.address()).map(|address| address.to_string());
-        let address = address.unwrap_or_else(|| "the address at which the leg arrives".to_owned());
-        what.map_or(address.clone(), |what| format!("{address} ({what})"))
-    };
-    // A network that the verdict names, if it is this one; otherwise all that it names.
-    let network = |one: Option<&Arc<str>>| {
-        let named: Vec<&Arc<str>> =
-            networks.iter().filter(|name| one.is_none_or(|one| one == *name)).collect();
-        if named.is_empty() { in_words(&networks.iter().collect::<Vec<_>>()) } else { in_words(&named) }
-    };
-    match reason {
-        "before_raise_from" => match rule.raise_from {
-            Some(time) => format!("the rule raises nothing before {}", utc(time)),
-            None => "the rule had a later raise_from when the verdict was given".to_owned(),
-        },
-        "learning" => match known.and_then(|known| Some((known, known.learning_until?))) {
-            Some((known, until)) if known.is_learning => {
-                format!("locations of {} are learned until {}", known.baseline_entity, utc(until))
+impl Facts<'_> {
+    /// The cause of one of the reasons of a verdict.
+    fn cause(&self, reason: &str, reasons: &[&str]) -> Result<String, TravelError> {
+        let to = self.to;
+        Ok(match reason {
+            "before_raise_from" => self.raise_from(),
+            "learning" => self.learning(),
+            "known_place" => self.known_places(),
+            "known_transition" => self.known_transition(),
+            "vpn" => self.networks(Reason::Vpn, reasons)?,
+            "trusted_network" => self.networks(Reason::TrustedNetwork, reasons)?,
+            "hosting" => {
+                let named = self.networks(Reason::Hosting, reasons)?;
+                if named.is_empty() { self.address(to.hosting.as_deref()) } else { named }
             }
-            Some((known, _)) => {
+            "anonymizer" => self.address(to.anonymizer.as_deref()),
+            "carrier" => self.address(to.carrier.as_deref()),
+            "same_asn" => match to.asn.or(self.from.asn) {
+                Some(asn) => format!("both addresses are in AS {asn}"),
+                None => "both addresses".to_owned(),
+            },
+            "suppressed" => {
+                let rows: Vec<String> =
+                    self.suppressions.iter().map(|id| self.named.suppression(*id)).collect();
+                rows.join("; ")
+            }
+            _ => String::new(),
+        })
+    }
+
+    fn raise_from(&self) -> String {
+        match self.rule.raise_from {
+            Some(raise_from) if self.time < raise_from => {
+                format!("the rule raises nothing before {}", utc(raise_from))
+            }
+            Some(raise_from) => format!(
+                "raise_from of the rule was later when the verdict was given; now it is {}",
+                utc(raise_from)
+            ),
+            None => "the rule had a raise_from when the verdict was given; now it has none".to_owned(),
+        }
+    }
+
+    fn learning(&self) -> String {
+        match self.known {
+            Some(known) if known.is_learning => match known.learning_until {
+                Some(until) => {
+                    format!("locations of {} are learned until {}", known.baseline_entity, utc(until))
+                }
+                None => {
+                    format!("{} has no earlier event from which locations are learned", known.baseline_entity)
+                }
+            },
+            Some(known) => {
                 format!(
                     "locations of {} were being learned when the verdict was given",
                     known.baseline_entity
                 )
             }
-            None => "the baseline user has no earlier event".to_owned(),
-        },
-        "known_place" => {
-            let from = known.and_then(|known| known.from.as_ref()).filter(|_| rule.learn == Learn::Proven);
-            let ends: Vec<String> = from
-                .into_iter()
-                .chain(known.and_then(|known| known.to.as_ref()))
-                .map(|end| {
-                    if end.is_known() {
-                        place_in_words(end, named)
-                    } else {
-                        format!("{} was known when the verdict was given", place(&end.place))
-                    }
-                })
-                .collect();
-            if ends.is_empty() { "the location was known".to_owned() } else { ends.join(", and ") }
+            None => "locations were being learned when the verdict was given".to_owned(),
         }
-        "known_transition" => {
-            let rows = known.into_iter().flat_map(|known| &known.transition_rows);
-            let rows: Vec<String> = rows.map(|id| named.transition(*id)).collect();
-            match known.and_then(|known| known.traveled) {
-                _ if !rows.is_empty() => rows.join("; "),
-                Some(last) => format!("the transition was last traveled at {}", utc(last)),
-                None => "the transition was known when the verdict was given".to_owned(),
+    }
+
+    fn known_places(&self) -> String {
+        let from = self.from.place.as_ref().filter(|_| self.rule.learn == Learn::Proven);
+        let ends: Vec<String> = from
+            .into_iter()
+            .chain(&self.to.place)
+            .map(|end| {
+                let mut known = self.known.into_iter().flat_map(|known| known.to.iter().chain(&known.from));
+                match known.find(|known| known.place == *end && known.is_known()) {
+                    Some(known) => place_in_words(known, self.named),
+                    None => format!("{} was known when the verdict was given", place(end)),
+                }
+            })
+            .collect();
+        if ends.is_empty() {
+            "the location was known when the verdict was given".to_owned()
+        } else {
+            ends.join(", and ")
+        }
+    }
+
+    fn known_transition(&self) -> String {
+        // What is known now is about the leg that arrives now.
+        let known = self.known.filter(|known| {
+            let places = |known: &Option<KnownPlace>| known.as_ref().map(|known| known.place.clone());
+            places(&known.from) == self.from.place && places(&known.to) == self.to.place
+        });
+        let rows = known.into_iter().flat_map(|known| &known.transition_rows);
+        let rows: Vec<String> = rows.map(|id| self.named.transition(*id)).collect();
+        match known.and_then(|known| known.traveled) {
+            _ if !rows.is_empty() => rows.join("; "),
+            Some(last) => format!("the transition was last traveled at {}", utc(last)),
+            None => "the transition was known when the verdict was given".to_owned(),
+        }
+    }
+
+    /// The address at which the leg arrives, and what is known of it, as in `198.51.100.7 (vpn)`.
+    fn address(&self, what: Option<&str>) -> String {
+        let address = self.to.address.map(|address| address.to_string());
+        let address = address.unwrap_or_else(|| "the address at which the leg arrives".to_owned());
+        what.map_or(address.clone(), |what| format!("{address} ({what})"))
+    }
+
+    /// The networks that gave a reason, each with who entered it and when. Empty if no network did.
+    fn networks(&self, reason: Reason, reasons: &[&str]) -> Result<String, TravelError> {
+        let mut found: Vec<String> = Vec::new();
+        let mut changed: Vec<String> = Vec::new();
+        // The verdict does not say which network gave which reason.
+        let others: Vec<Reason> = [Reason::Vpn, Reason::TrustedNetwork, Reason::Hosting]
+            .into_iter()
+            .filter(|other| *other != reason && reasons.contains(&other.into_str()))
+            .collect();
+        for name in self.networks {
+            let own = self.network(reason, name)?;
+            let is_of_others = || {
+                others.iter().try_fold(false, |is, other| {
+                    Ok::<_, TravelError>(is || self.network(*other, name)?.is_some())
+                })
+            };
+            match own {
+                Some(network) => found.push(network),
+                // An address of a hosting provider need not be in a named network.
+                None if reason == Reason::Hosting && !others.is_empty() => {}
+                None if is_of_others()? => {}
+                None => changed.push(format!("network \"{name}\"")),
             }
         }
-        "vpn" => network(to.and_then(|to| to.details.network.as_ref())),
-        "trusted_network" => network(None),
-        "hosting" => match to.and_then(|to| to.details.hosting_network.as_ref()) {
-            Some(one) => network(Some(one)),
-            None => at_address(to.and_then(|to| to.details.hosting.as_deref()).map(str::to_owned)),
-        },
-        "anonymizer" => at_address(to.and_then(|to| to.anonymizer).map(|what| what.into_str().to_owned())),
-        "carrier" => at_address(to.and_then(|to| to.carrier).map(|what| what.into_str().to_owned())),
-        "same_asn" => {
-            let asn = to.and_then(|to| to.asn).or(from.and_then(|from| from.asn));
-            asn.map_or_else(|| "both addresses".to_owned(), |asn| format!("both addresses are in AS {asn}"))
+        let verb = if changed.len() == 1 { "has" } else { "have" };
+        if !changed.is_empty() {
+            let names = changed.join(if others.is_empty() { " and " } else { " or " });
+            found.push(format!("{names}, which {verb} since been changed or deleted"));
         }
-        "suppressed" => {
-            let rows: Vec<String> = suppressions.iter().map(|id| named.suppression(*id)).collect();
-            rows.join("; ")
-        }
-        _ => String::new(),
+        Ok(found.join("; "))
+    }
+
+    /// The network of this name that gives a reason for the leg now.
+    fn network(&self, reason: Reason, name: &Arc<str>) -> Result<Option<String>, TravelError> {
+        let of_start = match reason {
+            Reason::TrustedNetwork => self.named.network(reason, name, self.from, self.time)?,
+            _ => None,
+        };
+        of_start
+            .map_or_else(|| self.named.network(reason, name, self.to, self.time), |network| Ok(Some(network)))
     }
 }
 
-/// Networks by name, as in `networks "Berlin" and "Zürich"`.
-fn in_words(names: &[&Arc<str>]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
-    format!("network{} {}", if names.len() == 1 { "" } else { "s" }, quoted.join(" and "))
+/// Why no leg arrives at an event that is evaluated. `start` is the event from which a leg would start.
+pub fn no_leg(start: Option<(Micros, Site)>) -> String {
+    match start {
+        Some((time, site)) => {
+            let sites =
+                if site.address().is_some() { "the address is that" } else { "the coordinates are those" };
+            format!("No leg: {sites} of the event at {}, from which a leg would start.", utc(time))
+        }
+        None => "No leg: the entity has no earlier event from which a leg can start.".to_owned(),
+    }
 }
 
 /// Why a row forms no leg although its entity was active.
@@ -217,6 +321,9 @@ pub fn why_no_leg(row: &EntityRow) -> String {
             None => "The address is in an ignored network, so the event counts as absent.".to_owned(),
         },
         Status::Excluded => "The condition of the rule excludes the event.".to_owned(),
+        Status::TooLong => format!(
+            "The name of the entity has more than {LONGEST_NAME} bytes, so the event is not evaluated."
+        ),
         Status::Missing => "The source no longer has the event.".to_owned(),
         Status::NotLocated => format!("The event is not located: {}.", why_not_located(row)),
     }

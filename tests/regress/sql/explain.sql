@@ -4,11 +4,15 @@ SET timezone = 'UTC';
 CREATE SCHEMA explained;
 SET search_path = explained, stories, public;
 CALL stage();
+-- Texts without the ids of rows, and without the times at which they were entered.
+CREATE FUNCTION masked(text) RETURNS text LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace($1, '(alert|row|suppression|network) \d+', '\1 N', 'g'),
+        '(by \w+) at \d{4}-\d\d-\d\d [\d:.]+\+00', '\1 at TIME', 'g') $$;
 CREATE FUNCTION told_of(rule text, who text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL)
     RETURNS TABLE (at text, city text, status text, "from" text, impossible boolean, raised boolean, explanation text)
     LANGUAGE sql AS $$
     SELECT to_char(event_time, 'DD HH24:MI'), city, status, from_city, impossible, raised,
-        regexp_replace(explanation, '(alert|row|suppression) \d+', '\1 N', 'g')
+        masked(explanation)
     FROM travel.explain(rule, 'AKIA' || upper(who) || 'EXAMPLE', since, until) $$;
 INSERT INTO travel.rules (name, source, condition) VALUES ('told', 'trail', 'event_name <> ''Excluded''');
 INSERT INTO travel.networks (network, name, treatment)
@@ -34,7 +38,27 @@ VALUES
 SELECT at, status, impossible, raised, explanation FROM told_of('told', 'alice') WHERE at IN ('01 09:00', '02 10:09');
 CALL travel.scan('told');
 SELECT * FROM told_of('told', 'alice');
-SELECT reasons, causes FROM travel.explain('told', 'AKIAALICEEXAMPLE') WHERE impossible;
+SELECT reasons, masked(causes::text) AS causes FROM travel.explain('told', 'AKIAALICEEXAMPLE') WHERE impossible;
+-- A leg starts at the last event that is not passing, and no leg starts behind passing events alone.
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-02 10:09:30Z', 'Cambridge', NULL),
+    ('2026-03-01 09:00Z', 'Seattle', 'vera'),
+    ('2026-03-01 09:01Z', 'London', 'vera');
+SELECT at, city, explanation FROM told_of('told', 'alice', '2026-03-02 10:09', '2026-03-02 10:10');
+SELECT at, city, explanation FROM told_of('told', 'vera');
+DELETE FROM trail WHERE event_time = '2026-03-02 10:09:30Z';
+-- A leg is possible by its least distance: the one that the accuracy of both locations allows.
+INSERT INTO calls (at, city, who)
+VALUES ('2026-03-01 09:00Z', 'London', 'olga'), ('2026-03-01 11:28Z', 'Moscow', 'olga');
+SELECT at, city, explanation FROM told_of('told', 'olga', '2026-03-01 10:00');
+UPDATE travel.rules SET min_distance_km = 2450 WHERE name = 'told';
+SELECT at, city, explanation FROM told_of('told', 'olga', '2026-03-01 10:00');
+UPDATE travel.rules SET min_distance_km = 500 WHERE name = 'told';
+-- An entity whose name no index can hold is not evaluated.
+INSERT INTO calls (at, city, more)
+VALUES ('2026-03-01 09:00Z', 'London', jsonb_build_object('access_key_id', repeat('K', 2001)));
+SELECT status, explanation FROM travel.explain('told', repeat('K', 2001));
 
 -- What the baseline knew: learning, on trial, contested, known, entered.
 INSERT INTO calls (at, city)
@@ -55,9 +79,24 @@ VALUES ('told', 'RU', 'works there in March', '2026-04-01');
 CALL travel.rescan('told', '2026-03-04');
 SELECT at, city, raised, explanation
 FROM told_of('told', 'alice', '2026-03-04');
-SELECT reasons, regexp_replace(causes::text, '(row|suppression) \d+', '\1 N', 'g') AS causes
+SELECT reasons, masked(causes::text) AS causes
 FROM travel.explain('told', 'AKIAALICEEXAMPLE', '2026-03-04')
 WHERE impossible;
+-- Every cause names its row, who entered it, and when.
+SELECT e.reasons, bool_and(position(k.name || ', entered by ' || k.created_by || ' at '
+    || to_char(k.created_at, 'YYYY-MM-DD HH24:MI:SS.US"+00"') IN e.causes[1]) > 0) AS named
+FROM travel.explain('told', 'AKIAALICEEXAMPLE') AS e
+JOIN (
+    SELECT 'known_place' AS reason, format('row %s of travel.known_places', place_id) AS name, created_by, created_at
+    FROM travel.known_places WHERE origin = 'analyst'
+    UNION ALL
+    SELECT 'suppressed', format('suppression %s', id), created_by, created_at FROM travel.suppressions
+    UNION ALL
+    SELECT 'vpn', format('network %s "%s"', id, name), created_by, created_at
+    FROM travel.networks WHERE treatment = 'vpn'
+) AS k ON ARRAY[k.reason] = e.reasons
+GROUP BY e.reasons
+ORDER BY e.reasons;
 
 -- A verdict stands until a rescan, and the explanation says what a scan would find now.
 DELETE FROM travel.suppressions WHERE rule = 'told';
@@ -66,10 +105,25 @@ SELECT at, city, raised, explanation
 FROM told_of('told', 'alice', '2026-03-05 19:30', '2026-03-06');
 SELECT at, city, impossible, raised, explanation
 FROM told_of('told', 'alice', '2026-03-02 10:09', '2026-03-02 19:00');
--- An event that the source has lost.
+-- Who changed a row is named, too.
+UPDATE travel.known_places SET note = 'the second office' WHERE rule = 'told' AND origin = 'analyst';
+SELECT masked(causes::text) AS causes
+FROM travel.explain('told', 'AKIAALICEEXAMPLE', '2026-03-04', '2026-03-05')
+WHERE impossible;
+-- An event that the source has lost, before one that is not evaluated.
 DELETE FROM trail WHERE event_time = '2026-03-05 19:30Z';
+INSERT INTO calls (at, city, more) VALUES ('2026-03-05 20:00Z', 'London', '{"outcome": "failed_auth"}');
 SELECT at, city, status, explanation
 FROM told_of('told', 'alice', '2026-03-05');
+-- A lost event of the learning period.
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'eve'),
+    ('2026-03-01 09:10Z', 'Tokyo', 'eve'),
+    ('2026-03-03 09:00Z', 'Tokyo', 'eve');
+CALL travel.scan('told');
+DELETE FROM trail WHERE access_key_id = 'AKIAEVEEXAMPLE' AND event_time = '2026-03-01 09:10Z';
+SELECT at, city, status, explanation FROM told_of('told', 'eve');
 -- A late event that no scan has read yet.
 INSERT INTO calls (at, city) VALUES ('2026-03-04 09:05Z', 'New York');
 SELECT at, city, impossible, raised, explanation
@@ -77,6 +131,20 @@ FROM told_of('told', 'alice', '2026-03-04 09:00', '2026-03-04 10:00');
 CALL travel.scan('told');
 SELECT at, city, impossible, raised, explanation
 FROM told_of('told', 'alice', '2026-03-04 09:00', '2026-03-04 10:00');
+
+-- A late event between two that a scan has read: the next scan evaluates the leg after it.
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'dan'),
+    ('2026-03-04 09:00Z', 'London', 'dan'),
+    ('2026-03-04 09:20Z', 'London', 'dan');
+CALL travel.scan('told');
+INSERT INTO calls (at, city, who) VALUES ('2026-03-04 09:10Z', 'New York', 'dan');
+SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:05');
+-- The late event is before the range.
+SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
+CALL travel.scan('told');
+SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
 
 -- The other reasons and their causes.
 INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from)
@@ -96,9 +164,14 @@ VALUES
     ('2026-04-01 09:30Z', 'a cloud in Singapore', 'bob'),
     ('2026-04-01 09:40Z', 'a telephone in Mumbai', 'bob'),
     ('2026-04-01 09:50Z', 'Yokohama', 'bob'),
-    ('2026-04-02 09:00Z', 'Seattle', 'bob');
+    ('2026-04-02 09:00Z', 'Seattle', 'bob'),
+    ('2026-04-03 09:00Z', 'London', 'bob'),
+    ('2026-04-03 09:10Z', 'Seattle', 'bob');
+-- Of two networks with one prefix, the first one by name is trusted, and the second one says that it is rented.
+INSERT INTO travel.networks (network, name, treatment, hosting)
+VALUES ('198.51.100.32/27', 'Seattle', 'trusted', NULL), ('198.51.100.32/27', 'Seattle, racks', 'place', 'ours');
 CALL travel.scan('causes');
-SELECT to_char(event_time, 'MM-DD HH24:MI') AS at, city, unnest(causes) AS cause
+SELECT to_char(event_time, 'MM-DD HH24:MI') AS at, city, masked(unnest(causes)) AS cause
 FROM travel.explain('causes', 'AKIABOBEXAMPLE');
 -- The same before the first scan.
 INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from)
@@ -108,6 +181,40 @@ FROM travel.explain('causes', 'AKIABOBEXAMPLE') AS a
 JOIN travel.explain('never scanned', 'AKIABOBEXAMPLE') AS b USING (leg_id, reasons, causes)
 WHERE a.impossible AND b.impossible AND b.raised IS NULL;
 
+-- What has changed since the verdicts: raise_from, and networks. The verdicts stand.
+UPDATE travel.rules SET raise_from = '2026-03-01' WHERE name = 'causes';
+DELETE FROM travel.networks WHERE name IN ('our machines', 'Europe');
+INSERT INTO travel.networks (network, name, hosting) VALUES ('198.19.0.0/24', 'AWS ap-southeast-1', 'aws');
+SELECT to_char(event_time, 'MM-DD HH24:MI') AS at, city, raised, masked(cause) AS cause
+FROM travel.explain('causes', 'AKIABOBEXAMPLE'), unnest(causes) AS cause
+WHERE cause ~ '^(before|trusted|hosting)';
+DELETE FROM travel.networks WHERE name LIKE 'AWS%';
+
+-- Rows of a source with records that the condition excludes.
+CREATE TABLE records (record jsonb);
+INSERT INTO records
+SELECT jsonb_build_object('eventID', 'r' || n, 'eventTime', format('2026-03-01T09:0%s:00Z', n), 'eventName',
+    CASE n WHEN 2 THEN 'Excluded' ELSE 'ListBuckets' END, 'sourceIPAddress', '192.0.2.1',
+    'userIdentity', '{"type": "IAMUser", "accessKeyId": "AKIARECORDEXAMPLE"}'::jsonb)
+FROM generate_series(1, 3) AS n;
+INSERT INTO travel.rules (name, source, columns, condition)
+VALUES ('of records', 'records', '{"record": "record"}', 'event_name <> ''Excluded''');
+SELECT to_char(event_time, 'HH24:MI') AS at, status, explanation
+FROM travel.explain('of records', 'AKIARECORDEXAMPLE');
+
+-- Portions of any size give the same rows.
+CREATE TEMPORARY TABLE whole AS
+SELECT n.who, row_number() OVER (PARTITION BY n.who) AS n, e::text AS line
+FROM unnest('{alice,bob,eve}'::text[]) AS n (who), travel.explain('told', 'AKIA' || upper(n.who) || 'EXAMPLE') AS e;
+SET impossible_travel.scan_batch = 10;
+SELECT count(*) > 30 AS many, count(*) FILTER (WHERE w.line IS DISTINCT FROM p.line) AS different
+FROM whole AS w
+FULL JOIN (
+    SELECT n.who, row_number() OVER (PARTITION BY n.who) AS n, e::text AS line
+    FROM unnest('{alice,bob,eve}'::text[]) AS n (who), travel.explain('told', 'AKIA' || upper(n.who) || 'EXAMPLE') AS e
+) AS p USING (who, n);
+RESET impossible_travel.scan_batch;
+
 -- An alert: the events from the start of its first leg to the end of its last one.
 SELECT to_char(event_time, 'DD HH24:MI') AS at, e.city, e.from_city, e.raised, e.alert_id = a.id AS in_it
 FROM travel.alerts AS a
@@ -115,23 +222,44 @@ CROSS JOIN LATERAL travel.explain_alert(a.id) AS e
 WHERE a.rule = 'told' AND a.withdrawn_at IS NULL
 ORDER BY a.id, e.event_time;
 
--- It reads the events of the entity and of its baseline user by indexes.
-INSERT INTO trail (event_id, event_time, source_ip, access_key_id, actor, outcome)
-SELECT 'other ' || n, '2026-03-01'::timestamptz + n * interval '1 minute', '192.0.2.1', 'AKIAOTHER' || n % 50,
-    'other' || n % 50, 'success'
+-- The functions find the events of an entity and of its baseline user by indexes, and read few of their entries.
+INSERT INTO trail (event_id, event_time, event_name, source_ip, access_key_id, actor, outcome)
+SELECT 'other ' || n, '2026-04-01'::timestamptz + n * interval '4 minutes', 'ListBuckets', '192.0.2.1',
+    'AKIAOTHER' || n % 50, 'other' || n % 50, 'success'
 FROM generate_series(1, 5000) AS n;
-INSERT INTO trail (event_id, event_time, source_ip, access_key_id, actor, outcome)
-SELECT 'many ' || n, '2026-04-01'::timestamptz + n * interval '10 minutes', '192.0.2.1', 'AKIAMANYEXAMPLE', 'many',
-    'success'
+INSERT INTO trail (event_id, event_time, event_name, source_ip, access_key_id, actor, outcome)
+SELECT 'many ' || n, '2026-04-01'::timestamptz + n * interval '10 minutes', 'ListBuckets',
+    CASE n WHEN 1950 THEN inet '203.0.113.1' ELSE '192.0.2.1' END, 'AKIAMANYEXAMPLE', 'many', 'success'
 FROM generate_series(1, 2000) AS n;
 CALL travel.scan('told');
-BEGIN;
-SELECT coalesce(sum(seq_scan), 0) AS before FROM pg_stat_xact_user_tables WHERE relid = 'trail'::regclass \gset
-SELECT count(*) FROM travel.explain('told', 'AKIAMANYEXAMPLE', '2026-04-14 12:00');
--- The counters may include statements before this transaction.
-SELECT seq_scan - :before AS seq_scans, idx_scan > 0 AS by_index
-FROM pg_stat_xact_user_tables WHERE relid = 'trail'::regclass;
-COMMIT;
+CREATE VIEW reads AS
+SELECT substring(pg_get_indexdef(indexrelid) FROM 'btree (.*)') AS index,
+    pg_stat_get_xact_numscans(indexrelid) AS scans, pg_stat_get_xact_tuples_returned(indexrelid) AS entries,
+    pg_stat_get_xact_numscans(indrelid) AS seq_scans
+FROM pg_index
+WHERE indrelid = 'trail'::regclass;
+CREATE FUNCTION cost_of(
+    question text, OUT answers bigint, OUT entries bigint, OUT seq_scans bigint, OUT indexes text[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    before jsonb := (SELECT jsonb_object_agg(index, to_jsonb(r)) FROM reads AS r);
+BEGIN
+    EXECUTE 'SELECT count(*) FROM travel.' || question INTO answers;
+    SELECT sum(r.entries - b.entries), max(r.seq_scans - b.seq_scans),
+        array_agg(r.index ORDER BY r.index) FILTER (WHERE r.scans > b.scans)
+    INTO entries, seq_scans, indexes
+    FROM reads AS r, jsonb_to_record(before -> r.index) AS b (scans bigint, entries bigint, seq_scans bigint);
+END $$;
+SELECT id AS many FROM travel.alerts WHERE entity = 'AKIAMANYEXAMPLE' AND rule = 'told' \gset
+SELECT question, answers, entries <= at_most AS few, seq_scans, indexes
+FROM (
+    VALUES
+        ('explain(''told'', ''AKIAMANYEXAMPLE'', ''2026-04-14 12:00'')', 500),
+        ('explain(''told'', ''AKIAOTHER7'')', 600),
+        ('explain_alert(:many)', 200),
+        ('alert_events(:many)', 100),
+        ('activity_after(:many)', 200)
+) AS q (question, at_most), cost_of(replace(question, ':many', :'many')) AS c;
 
 -- Nothing to explain, and errors.
 SELECT * FROM travel.explain('told', 'AKIANOBODY', '2026-03-01');
@@ -155,7 +283,14 @@ SELECT count(*) FROM travel.explain('told', 'AKIAALICEEXAMPLE');
 RESET ROLE;
 DROP ROLE reads;
 
+-- An alert whose rule was deleted.
 DELETE FROM travel.rules;
+DO $$ BEGIN
+    PERFORM travel.explain_alert((SELECT min(id) FROM travel.alerts WHERE rule = 'told'));
+EXCEPTION WHEN undefined_object THEN
+    RAISE NOTICE '%', regexp_replace(sqlerrm, '\d+', 'N');
+END $$;
+
 DELETE FROM travel.suppressions;
 TRUNCATE travel.networks;
 RESET search_path;
