@@ -3251,8 +3251,8 @@ COMMENT ON COLUMN travel.explanation.source_ip IS 'Source address of the event';
 COMMENT ON COLUMN travel.explanation.city IS 'City of the address at that time';
 COMMENT ON COLUMN travel.explanation.country_code IS 'Country of the address, as two capital letters';
 COMMENT ON COLUMN travel.explanation.status IS
-    'Whether the event is evaluated, as in travel.coverage. excluded: the condition of the rule excludes it. missing: '
-    'a verdict exists, but the source no longer has the event';
+    'Whether the event is evaluated, as in travel.coverage. excluded: the condition of the rule excludes it. too_long: '
+    'the name of the entity has more than 2000 bytes. missing: a verdict exists, but the source no longer has the event';
 COMMENT ON COLUMN travel.explanation.from_time IS 'Time of the event at which the leg starts; NULL if there is no leg';
 COMMENT ON COLUMN travel.explanation.from_city IS 'City at which the leg starts';
 COMMENT ON COLUMN travel.explanation.distance_km IS 'Great-circle distance of the leg in km';
@@ -3267,7 +3267,7 @@ COMMENT ON COLUMN travel.explanation.reasons IS
     'Every reason not to raise the leg, as in travel.verdicts. Before a scan has read the event, the reasons that it '
     'would find now';
 COMMENT ON COLUMN travel.explanation.causes IS
-    'The cause of each reason: the known location, the network, the suppression and who entered it';
+    'The cause of each reason: the known location, the network or the suppression, and who entered it and when';
 COMMENT ON COLUMN travel.explanation.alert_id IS 'Alert that contains the leg';
 COMMENT ON COLUMN travel.explanation.explanation IS 'All of it in sentences';
 COMMENT ON COLUMN travel.explanation.leg_id IS 'ID of the leg, as in travel.verdicts';
