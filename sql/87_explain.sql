@@ -32,7 +32,8 @@ COMMENT ON COLUMN travel.explanation.city IS 'City of the address at that time';
 COMMENT ON COLUMN travel.explanation.country_code IS 'Country of the address, as two capital letters';
 COMMENT ON COLUMN travel.explanation.status IS
     'Whether the event is evaluated, as in travel.coverage. excluded: the condition of the rule excludes it. too_long: '
-    'the name of the entity has more than 2000 bytes. missing: a verdict exists, but the source no longer has the event';
+    'the name of the entity has more than 2000 bytes. missing: a verdict exists, but the source no longer has the '
+    'event';
 COMMENT ON COLUMN travel.explanation.from_time IS 'Time of the event at which the leg starts; NULL if there is no leg';
 COMMENT ON COLUMN travel.explanation.from_city IS 'City at which the leg starts';
 COMMENT ON COLUMN travel.explanation.distance_km IS 'Great-circle distance of the leg in km';
