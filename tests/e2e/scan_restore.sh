@@ -19,7 +19,7 @@ tables() { ask "SELECT count(*) FROM pg_extension AS e, unnest(e.extconfig) WHER
 # the events of each day once more. It cannot know whether later scans of another cluster will read them again.
 settled() {
     everything | grep -v '^travel_internal.scans\|^travel.known_[a-z_]*_seq' |
-        sed '/^travel_internal.coverage_days/ s/"pass":[0-9]*,\|"is_exact":[a-z]*,\|,"counted_at":"[^"]*"//g'
+        sed '/^travel_internal.coverage_days/ s/"pass":[0-9]*,\|,"is_exact":[a-z]*\|,"counted_at":"[^"]*"//g'
 }
 
 unchanged() { # unchanged WHAT FILE COMMAND: what the command answers is in the file
