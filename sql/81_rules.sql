@@ -87,7 +87,9 @@ COMMENT ON COLUMN travel.rules.downgraded IS
 COMMENT ON COLUMN travel.rules.ignored IS
     'Network attributes, as for downgraded. A leg with one of them is not raised, and no leg starts at such an '
     'address. Tor is never ignored';
-COMMENT ON COLUMN travel.rules.lineage IS 'Reserved; must be false';
+COMMENT ON COLUMN travel.rules.lineage IS
+    'Whether a temporary key is evaluated together with the key that minted it, to the root of the chain. Only with '
+    'the entity access_key_id';
 COMMENT ON COLUMN travel.rules.keep_alive IS
     'A leg whose second event is later than this after the last leg of an alert starts a new alert';
 COMMENT ON COLUMN travel.rules.max_duration IS

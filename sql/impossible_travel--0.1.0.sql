@@ -2148,7 +2148,9 @@ COMMENT ON COLUMN travel.rules.downgraded IS
 COMMENT ON COLUMN travel.rules.ignored IS
     'Network attributes, as for downgraded. A leg with one of them is not raised, and no leg starts at such an '
     'address. Tor is never ignored';
-COMMENT ON COLUMN travel.rules.lineage IS 'Reserved; must be false';
+COMMENT ON COLUMN travel.rules.lineage IS
+    'Whether a temporary key is evaluated together with the key that minted it, to the root of the chain. Only with '
+    'the entity access_key_id';
 COMMENT ON COLUMN travel.rules.keep_alive IS
     'A leg whose second event is later than this after the last leg of an alert starts a new alert';
 COMMENT ON COLUMN travel.rules.max_duration IS
@@ -2918,6 +2920,39 @@ COMMENT ON COLUMN travel_internal.baseline_states.edition IS
     'Hash of the GeoIP databases and named networks that located the addresses; if it changes, the events are read '
     'again';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_states', '');
+
+-- Which key minted a temporary key, for rules with lineage.
+CREATE TABLE travel_internal.minted_keys (
+    rule            text        NOT NULL,
+    key             text        NOT NULL,
+    issuer          text        NOT NULL,
+    minted_at       timestamptz NOT NULL,
+    site            json,
+    baseline_entity text,
+    root            text        NOT NULL,
+    root_baseline   text,
+    pass            bigint,
+    PRIMARY KEY (rule, key)
+);
+COMMENT ON TABLE travel_internal.minted_keys IS
+    'Temporary access keys of rules with lineage, each with the first event that minted it and the root of its chain';
+COMMENT ON COLUMN travel_internal.minted_keys.rule IS 'Rule that is scanned';
+COMMENT ON COLUMN travel_internal.minted_keys.key IS 'Temporary access key';
+COMMENT ON COLUMN travel_internal.minted_keys.issuer IS 'Access key that made the call that minted the key';
+COMMENT ON COLUMN travel_internal.minted_keys.minted_at IS 'Time of that call';
+COMMENT ON COLUMN travel_internal.minted_keys.site IS
+    'Address or coordinates of that call, as the core library writes them; NULL if it has none';
+COMMENT ON COLUMN travel_internal.minted_keys.baseline_entity IS 'Baseline user that the columns of that call name';
+COMMENT ON COLUMN travel_internal.minted_keys.root IS
+    'First key of the chain, as which events of the key are evaluated; the key itself if a circle is cut here';
+COMMENT ON COLUMN travel_internal.minted_keys.root_baseline IS
+    'Baseline user of the events of the key: the one of the call by which the root minted the first key of the chain';
+COMMENT ON COLUMN travel_internal.minted_keys.pass IS
+    'Last pass that evaluated past events again and found the call in the source';
+CREATE INDEX minted_keys_issuer ON travel_internal.minted_keys (rule, issuer);
+CREATE INDEX minted_keys_root ON travel_internal.minted_keys (rule, root);
+CREATE INDEX minted_keys_baseline ON travel_internal.minted_keys (rule, root_baseline);
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.minted_keys', '');
 
 CREATE FUNCTION travel_internal.forget_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -3942,7 +3977,7 @@ GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
 REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
 GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
-    travel_internal.alert_legs, travel_internal.coverage_days TO @extowner@;
+    travel_internal.minted_keys, travel_internal.alert_legs, travel_internal.coverage_days TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;
 /* </end connected objects> */
 

@@ -31,7 +31,11 @@ pub fn check(name: &str) -> Result<(), TravelError> {
     let queries = resolve(&definition)?;
     with_rights_of(definition.owner()?, || {
         // EXPLAIN checks the privileges that the query needs.
-        spi::select(&format!("EXPLAIN {}", queries.new_rows(&NewRows::any())), &[]);
+        let any = NewRows::any();
+        let mintings = queries.mintings.as_ref().map(|mintings| mintings.new_rows(&any, None));
+        for query in [queries.new_rows(&any)].into_iter().chain(mintings) {
+            spi::select(&format!("EXPLAIN {query}"), &[]);
+        }
         queries.must_be_planned_here()?;
         queries.events.notice_of_what_is_missing();
         queries.arrival.send_notice();

@@ -34,6 +34,7 @@ pub struct Definition {
     pub learn_transitions: bool,
     downgraded: Vec<String>,
     ignored: Vec<String>,
+    pub lineage: bool,
     pub keep_alive: Micros,
     pub max_duration: Micros,
     pub arrival_column: Option<String>,
@@ -51,8 +52,8 @@ fn query(rules: &str) -> String {
 SELECT pg_catalog.row_to_json(d)::text AS definition
 FROM (
     SELECT name, owner, source, columns, condition, entity, min_distance_km, min_velocity_kmh, use_accuracy, baseline,
-           baseline_entity, learn, learn_transitions, downgraded, ignored, arrival_column, severity, message,
-           source_owner,
+           baseline_entity, learn, learn_transitions, downgraded, ignored, lineage, arrival_column, severity,
+           message, source_owner,
            (extract(epoch FROM learning_period) * 1000000)::bigint AS learning_period,
            (extract(epoch FROM forget_after) * 1000000)::bigint AS forget_after,
            (extract(epoch FROM trial_period) * 1000000)::bigint AS trial_period,

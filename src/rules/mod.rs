@@ -28,6 +28,7 @@
 //! | [`snapshot`] | snapshots, which tell new rows by their transactions |
 //! | [`source_queries`], [`source_columns`] | the SQL over a source, and the columns that it returns |
 //! | [`reader`] | rows of a source as located events |
+//! | [`minting_query`], [`minted_keys`] | the events that minted temporary keys, and the roots of these keys, for rules with lineage |
 //! | [`analyst_rows`] | known locations, known transitions and suppressions that analysts entered |
 //! | [`checkpoints`] | the stored states of entities and baseline users |
 //! | [`reevaluation`] | the members that a late event concerns, and the checkpoints from which they resume |
@@ -66,6 +67,8 @@ mod explain;
 mod geoip_dependencies;
 mod indexes;
 mod investigate;
+mod minted_keys;
+mod minting_query;
 mod notify;
 mod portions;
 mod presets;

@@ -21,7 +21,12 @@ pub struct Reading<'q> {
     pub of_statement: bool,
     /// How many rows are fetched at once.
     pub portion: usize,
+    /// With lineage, how events of minted keys become events of their roots. `None` without lineage.
+    pub resolve: Option<&'q Resolve<'q>>,
 }
+
+/// Makes events of minted keys events of their roots. It may drop events that the query found by their own keys alone.
+pub type Resolve<'r> = dyn Fn(&mut Vec<EvaluatedEvent>) -> Result<(), TravelError> + 'r;
 
 /// How many rows a query returned, and how many of them were located events.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,12 +55,18 @@ impl Reading<'_> {
             self.as_owner(&mut || Some(cursor.fetch(self.portion))).filter(|rows| !rows.is_empty())
         {
             counts.rows += rows.len as u64;
+            let read_before = events.len();
             for row in 0..rows.len {
                 if let Read::Located(event) = reader.read(&rows, row)? {
                     counts.located += 1;
                     events.push(*event);
                 }
                 pgrx::check_for_interrupts!();
+            }
+            if let Some(resolve) = self.resolve {
+                let mut read = events.split_off(read_before);
+                resolve(&mut read)?;
+                events.append(&mut read);
             }
             if let Some(last) = events.last().map(|event| event.time) {
                 let rest = events.split_off(events.partition_point(|event| event.time < last));

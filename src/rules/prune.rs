@@ -29,7 +29,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             ],
         );
         spi::columns!(rows => before, is_old_enough, is_young_enough, given);
-        let Some(row) = rows.first() else { return Ok::<_, TravelError>([0; 7]) };
+        let Some(row) = rows.first() else { return Ok::<_, TravelError>([0; 8]) };
         let given = row.string(given)?.unwrap_or_default();
         if !row.is_true(is_old_enough) {
             return Err(ScanError::PruneTooYoung { given, least: LEAST }.into());
@@ -42,7 +42,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     })?;
     let row_type = call.site_cache(|| RowType::of_call(call))?;
     let mut row = RowWriter::<4>::new();
-    let [_, alerts, _, verdicts, places, transitions, _] = counts;
+    let [_, alerts, _, verdicts, places, transitions, ..] = counts;
     for count in [verdicts, alerts, places, transitions] {
         row.i64(Some(count as i64));
     }
@@ -51,7 +51,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// The statements, in their order. Open alerts are kept with their verdicts, whatever their age. So are alerts that a
 /// leg of an event that is still evaluated could join.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 8] = [
     "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
     "DELETE FROM travel.alerts AS a
@@ -70,4 +70,9 @@ const STATEMENTS: [&str; 7] = [
      USING travel.rules AS r, travel_internal.entity_states AS newest
      WHERE r.name = s.rule AND newest.rule = s.rule AND newest.entity = s.entity AND newest.valid_until = 'infinity'
        AND newest.evaluated_until < $1 - greatest(r.keep_alive, 2 * r.max_duration, interval '401 hours')",
+    // A temporary key lives for at most 36 hours. Its events are read again after that, as those of its root, when place
+    // data changes, and what they taught counts until it is forgotten.
+    "DELETE FROM travel_internal.minted_keys AS m
+     USING travel.rules AS r
+     WHERE r.name = m.rule AND m.minted_at < $1 - interval '7 days' - r.forget_after",
 ];

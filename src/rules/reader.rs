@@ -55,6 +55,11 @@ pub fn is_baseline_entity(name: &str) -> bool {
     is_entity(name) && !NOBODY.iter().any(|nobody| name.eq_ignore_ascii_case(nobody))
 }
 
+/// Returns whether a name is short enough for the indexes of the tables that store it.
+pub fn is_storable(name: &str) -> bool {
+    name.len() <= LONGEST_NAME
+}
+
 /// The result of reading a row.
 pub enum Read {
     Located(Box<EvaluatedEvent>),
@@ -270,7 +275,7 @@ impl Reader {
 
     /// A name under which states and verdicts are stored. `None` if it is too long for their indexes.
     fn name(&mut self, row: &RowDatums, column: QueryColumn) -> Result<Option<Arc<str>>, TravelError> {
-        Ok(self.text(row, column)?.filter(|name| name.len() <= LONGEST_NAME))
+        Ok(self.text(row, column)?.filter(|name| is_storable(name)))
     }
 
     fn text(&mut self, row: &RowDatums, column: QueryColumn) -> Result<Option<Arc<str>>, TravelError> {

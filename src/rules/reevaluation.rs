@@ -2,7 +2,8 @@
 //!
 //! A late event changes what followed it, of its entity and of its baseline user. These name further entities and
 //! baseline users, whose later events depend on theirs. So members are joined to groups until no member is missing, and
-//! each group goes back to the latest time for which all its members have a checkpoint.
+//! each group goes back to the latest time for which all its members have a checkpoint. With lineage, the history of an
+//! entity is that of all keys of which it is the root.
 //!
 //! Members whose checkpoints are of another edition of place data (see [`travel_core::rule::relocate`]) are evaluated
 //! again at their next event. That evaluation starts at their first event, because every address must be looked up in
@@ -10,6 +11,7 @@
 //! checkpoint after which the source has everything, with its locations looked up again.
 
 use super::checkpoints::{self, Checkpoints, MemberKind, StoredState};
+use super::minted_keys;
 use super::reader::is_baseline_entity;
 use super::source_queries::SourceQueries;
 use crate::pg::errors::TravelError;
@@ -19,7 +21,9 @@ use crate::pg::time::just_before;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::{common_cut, earliest_cut};
-use travel_core::rule::{BaselineState, CurrentLocation, EntityState, EvaluationState, Micros, Rule};
+use travel_core::rule::{
+    BaselineState, CurrentLocation, EntityState, EvaluatedEvent, EvaluationState, Micros, Rule,
+};
 use travel_core::site::Site;
 
 /// The members that a step evaluates again, in groups that must be evaluated together.
@@ -88,6 +92,10 @@ impl Reevaluation {
         Self { edition, members: Vec::new(), index: HashMap::new() }
     }
 
+    pub fn edition(&self) -> i64 {
+        self.edition
+    }
+
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -135,7 +143,7 @@ impl Reevaluation {
             for at in &wanted {
                 self.members[*at].looked_up = Some(self.cut(*at));
             }
-            self.join_names_in_histories(&wanted, queries, owner)?;
+            self.join_names_in_histories(&wanted, rule, queries, owner)?;
         }
     }
 
@@ -163,14 +171,8 @@ impl Reevaluation {
                 if names.is_empty() {
                     continue;
                 }
-                let query = queries.first_events(of == MemberKind::Baseline);
-                let arguments = [Argument::texts(&names)];
-                let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
-                spi::columns!(rows => name, first);
-                for row in rows.iter() {
-                    if let (Some(name), Some(first)) = (row.shared_text(name)?, row.i64(first)) {
-                        self.member(of, &name, just_before(first), just_before(first));
-                    }
+                for (name, first) in first_events(of, &names, rule, queries, owner)? {
+                    self.member(of, &name, just_before(first), just_before(first));
                 }
             }
         }
@@ -194,17 +196,31 @@ impl Reevaluation {
     fn join_names_in_histories(
         &mut self,
         wanted: &[usize],
+        rule: &str,
         queries: &SourceQueries,
         owner: Role,
     ) -> Result<(), TravelError> {
-        let arguments = self.arguments(wanted);
+        let arguments = self.arguments(wanted, rule, queries)?;
         let rows = with_rights_of(owner, || {
             queries.look_up(|| spi::select(&queries.names_in_histories(), &arguments))
         });
         spi::columns!(rows => entity, baseline_entity, oldest);
+        let mut roots = HashMap::new();
+        if queries.has_lineage() {
+            let keys: Vec<&str> =
+                rows.iter().filter_map(|row| row.text(entity).transpose()).collect::<Result<_, _>>()?;
+            roots = minted_keys::roots(rule, &keys)?;
+        }
         for row in rows.iter() {
-            let entity = row.shared_text(entity)?;
-            let baseline = row.shared_text(baseline_entity)?.filter(|name| is_baseline_entity(name));
+            let mut entity = row.shared_text(entity)?;
+            let mut baseline = row.shared_text(baseline_entity)?.filter(|name| is_baseline_entity(name));
+            if let Some(root) = entity.as_ref().and_then(|key| roots.get(key)) {
+                (entity, baseline) = (Some(root.key.clone()), root.baseline_entity.clone());
+                // The event of a minted key whose own columns name a baseline user is not an event of that user.
+                if !self.has(entity.as_ref(), baseline.as_ref()) {
+                    continue;
+                }
+            }
             // The latest time: the group that they join says from when on.
             self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
             let oldest = row.i64(oldest);
@@ -249,8 +265,34 @@ impl Reevaluation {
     }
 
     /// The arguments of [`SourceQueries::histories`] for all members.
-    pub fn history_arguments(&self) -> Vec<Argument> {
-        self.arguments(&(0..self.members.len()).collect::<Vec<_>>())
+    pub fn history_arguments(
+        &self,
+        rule: &str,
+        queries: &SourceQueries,
+    ) -> Result<Vec<Argument>, TravelError> {
+        self.arguments(&(0..self.members.len()).collect::<Vec<_>>(), rule, queries)
+    }
+
+    /// Makes events of the histories that belong to minted keys events of their roots. Drops those that are of none of
+    /// the members: a history is also read by the baseline user that an event's own columns name. Within an SPI
+    /// connection.
+    pub fn resolve(&self, rule: &str, events: &mut Vec<EvaluatedEvent>) -> Result<(), TravelError> {
+        minted_keys::resolve(rule, events)?;
+        events.retain(|event| self.includes(event));
+        Ok(())
+    }
+
+    /// Whether an event is of one of the members, and later than the checkpoint from which that one resumes.
+    fn includes(&self, event: &EvaluatedEvent) -> bool {
+        let of = |kind, name: &Arc<str>| self.index.get(&(kind, name.clone()));
+        let baseline = event.baseline_entity.as_ref().and_then(|name| of(MemberKind::Baseline, name));
+        of(MemberKind::Entity, &event.entity).or(baseline).is_some_and(|at| event.time > self.cut(*at))
+    }
+
+    fn has(&self, entity: Option<&Arc<str>>, baseline: Option<&Arc<str>>) -> bool {
+        let has = |kind, name: &Arc<str>| self.index.contains_key(&(kind, name.clone()));
+        entity.is_some_and(|name| has(MemberKind::Entity, name))
+            || baseline.is_some_and(|name| has(MemberKind::Baseline, name))
     }
 
     /// Each member with the point from which it is evaluated again.
@@ -351,14 +393,70 @@ impl Reevaluation {
         }
     }
 
-    fn arguments(&self, wanted: &[usize]) -> Vec<Argument> {
-        let mut arguments = Vec::with_capacity(4);
-        for kind in [MemberKind::Entity, MemberKind::Baseline] {
-            let of_kind = || wanted.iter().copied().filter(|at| self.members[*at].kind == kind);
-            let names: Vec<&str> = of_kind().map(|at| &*self.members[at].name).collect();
-            let cuts: Vec<Micros> = of_kind().map(|at| self.cut(at)).collect();
-            arguments.extend([Argument::texts(&names), Argument::times(&cuts)]);
-        }
-        arguments
+    fn arguments(
+        &self,
+        wanted: &[usize],
+        rule: &str,
+        queries: &SourceQueries,
+    ) -> Result<Vec<Argument>, TravelError> {
+        let cuts = |kind: MemberKind| -> HashMap<&str, Micros> {
+            let of_kind = wanted.iter().filter(|at| self.members[**at].kind == kind);
+            of_kind.map(|at| (&*self.members[*at].name, self.cut(*at))).collect()
+        };
+        let (entities, baselines) = (cuts(MemberKind::Entity), cuts(MemberKind::Baseline));
+        let arguments = |of: &HashMap<&str, Micros>| {
+            let (names, cuts): (Vec<&str>, Vec<Micros>) = of.iter().map(|(name, cut)| (*name, *cut)).unzip();
+            [Argument::texts(&names), Argument::times(&cuts)]
+        };
+        let of_baselines = arguments(&baselines);
+        let of_entities = if queries.has_lineage() {
+            let below = minted_keys::below(rule, &entities, &baselines)?;
+            let mut keys = entities;
+            keys.extend(below.iter().map(|(key, cut)| (&**key, *cut)));
+            arguments(&keys)
+        } else {
+            arguments(&entities)
+        };
+        Ok([of_entities, of_baselines].concat())
     }
+}
+
+/// The first events of these members. A member can be named several times.
+fn first_events(
+    of: MemberKind,
+    names: &[&str],
+    rule: &str,
+    queries: &SourceQueries,
+    owner: Role,
+) -> Result<Vec<(Arc<str>, Micros)>, TravelError> {
+    let of_names = |of: MemberKind, names: &[&str]| -> Result<Vec<(Arc<str>, Micros)>, TravelError> {
+        let query = queries.first_events(of == MemberKind::Baseline);
+        let arguments = [Argument::texts(names)];
+        let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
+        spi::columns!(rows => name, first);
+        let mut found = Vec::with_capacity(rows.len);
+        for row in rows.iter() {
+            found.extend(row.shared_text(name)?.zip(row.i64(first)));
+        }
+        Ok(found)
+    };
+    let mut found = of_names(of, names)?;
+    if queries.has_lineage() {
+        let members = names.iter().map(|name| (*name, Micros::MIN)).collect();
+        let none = HashMap::new();
+        let below = match of {
+            MemberKind::Entity => minted_keys::below(rule, &members, &none)?,
+            MemberKind::Baseline => minted_keys::below(rule, &none, &members)?,
+        };
+        let keys: Vec<&str> = below.keys().map(|key| &**key).collect();
+        let mut roots = minted_keys::roots(rule, &keys)?;
+        for (key, first) in of_names(MemberKind::Entity, &keys)? {
+            let name = roots.remove(&key).and_then(|root| match of {
+                MemberKind::Entity => Some(root.key),
+                MemberKind::Baseline => root.baseline_entity,
+            });
+            found.extend(name.map(|name| (name, first)));
+        }
+    }
+    Ok(found)
 }

@@ -1,6 +1,7 @@
 //! The values that each setting of a rule may have.
 
 use crate::pg::errors::{RuleError, TravelError};
+use crate::pg::identifier::identifiers;
 use crate::pg::trigger::Tuple;
 use std::borrow::Cow;
 use std::ffi::CStr;
@@ -109,8 +110,13 @@ pub fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             );
         }
     }
-    if rule.bool(c"lineage") == Some(true) {
-        return Err(RuleError::LineageNotSupported.into());
+    let is_by_key = |entity: &str| identifiers(entity, b',').is_none_or(|names| names == ["access_key_id"]);
+    if rule.bool(c"lineage") == Some(true) && !rule.text(c"entity")?.is_none_or(is_by_key) {
+        return wrong(
+            c"lineage",
+            "false unless the entity is access_key_id".into(),
+            "Lineage joins access keys. Set entity to access_key_id, or leave lineage false.",
+        );
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use super::arrival::{Arrival, ArrivalTime};
 use super::definition::Definition;
 use super::exact_cursor;
 use super::indexes;
+use super::minting_query::MintingQuery;
 use super::source_columns::QueryColumn;
 use super::source_trust;
 use crate::detect::{
@@ -34,6 +35,8 @@ pub struct SourceQueries {
     pub events: Events,
     /// Histories end before this time. `None`: they have no end.
     pub until: Option<Micros>,
+    /// The query for the events that minted keys, if the rule has lineage.
+    pub mintings: Option<MintingQuery>,
 }
 
 /// The baseline user of rules without a baseline, as SQL.
@@ -145,8 +148,11 @@ impl SourceQueries {
             .collect::<Result<Vec<_>, _>>()?;
         let keys: Vec<String> = events.keys.iter().map(|key| key.sql.clone()).collect();
         let entity = events.entity(&keys);
-        let baseline_entity =
-            if definition.baseline { baseline_sql(&events, given)? } else { NO_BASELINE.to_owned() };
+        let baseline_entity = baseline_of(definition, &events, given)?;
+        let mintings = definition
+            .lineage
+            .then(|| MintingQuery::of(definition, arguments, &more, baseline_at))
+            .transpose()?;
         let queries = Self {
             rule: definition.name.clone(),
             source: arguments.source.name.clone(),
@@ -160,11 +166,16 @@ impl SourceQueries {
             baseline_entity,
             events,
             until: None,
+            mintings,
         };
         // Planning can run functions, so this comes first.
-        let used = spi::objects_in(&queries.new_rows(&NewRows::any()));
-        source_trust::must_not_be_temporary(definition, &used)?;
-        source_trust::must_be_trusted(definition, &used)?;
+        let any = NewRows::any();
+        let mintings = queries.mintings.as_ref().map(|mintings| mintings.new_rows(&any, None));
+        for query in [queries.new_rows(&any)].into_iter().chain(mintings) {
+            let used = spi::objects_in(&query);
+            source_trust::must_not_be_temporary(definition, &used)?;
+            source_trust::must_be_trusted(definition, &used)?;
+        }
         queries.must_be_exact(exact_cursor::other_servers_rows(&queries)?)?;
         Ok(queries)
     }
@@ -246,8 +257,10 @@ impl SourceQueries {
         format!("{}\nORDER BY event_time", self.histories_of(&self.select))
     }
 
-    /// A query for all rows of an entity ($1) in a range of time, whether they are evaluated or not, in order of time.
-    /// The queries must have been built by [`Self::over_all_rows`], or the rule must have no condition. Behind the columns of [`QueryColumn`] are the kind of the address, whether `unread` holds, and the status.
+    /// A query for all rows of an entity ($1; with lineage, an array of its keys) in a range of time, whether they are
+    /// evaluated or not, in order of time. The queries must have been built by [`Self::over_all_rows`], or the rule must
+    /// have no condition. Behind the columns of [`QueryColumn`] are the kind of the address, whether `unread` holds, and
+    /// the status.
     pub fn rows_of_entity(&self, since: Option<Micros>, until: Option<Micros>, unread: &str) -> String {
         let events = &self.events;
         let names: Vec<&str> = QueryColumn::all().map(QueryColumn::name).collect();
@@ -287,18 +300,19 @@ ORDER BY event_time",
             failed = flag(failed),
             service = flag(events.is_service()),
             from = self.from,
-            is_of_entity = self.is_of_entity(),
+            is_of_entity = self.is_of_entity(if self.has_lineage() { "ANY ($1)" } else { "$1" }),
             has_entity = events.has_entity(),
             end = time.bound("<", until, "infinity"),
         )
     }
 
-    /// The condition that a row is one of the entity $1.
-    fn is_of_entity(&self) -> String {
-        format!("{} = $1", self.entity)
+    /// The condition that a row is one of an entity.
+    fn is_of_entity(&self, entity: &str) -> String {
+        format!("{} = {entity}", self.entity)
     }
 
-    /// A query for the times of the first and the last row of an entity ($1). `None` if it would read the whole source.
+    /// A query for the times of the first and the last row of an entity ($1; with lineage, an array of its keys). `None`
+    /// if it would read the whole source.
     pub fn span_of_entity(&self) -> Option<String> {
         let time = &self.events.time;
         // Where statistics are missing, min() and max() would read all rows of the entity.
@@ -307,13 +321,22 @@ ORDER BY event_time",
                 "(SELECT {} FROM {} WHERE {} AND {} AND {} ORDER BY {}{direction} LIMIT 1)",
                 time.as_timestamptz(),
                 self.from,
-                self.is_of_entity(),
+                self.is_of_entity(if self.has_lineage() { "m.name" } else { "$1" }),
                 time.bound(">", None, "-infinity"),
                 time.bound("<", None, "infinity"),
                 time.key(),
             )
         };
-        self.is_indexed.then(|| format!("SELECT {} AS first, {} AS last", end(""), end(" DESC")))
+        let span = format!("SELECT {} AS first, {} AS last", end(""), end(" DESC"));
+        let query = if self.has_lineage() {
+            format!(
+                "SELECT pg_catalog.min(h.first) AS first, pg_catalog.max(h.last) AS last\n\
+                 FROM unnest($1::text[]) AS m (name)\nCROSS JOIN LATERAL ({span}) AS h"
+            )
+        } else {
+            span
+        };
+        self.is_indexed.then_some(query)
     }
 
     /// A query for the first event of each of these entities, or baseline users ($1).
@@ -342,6 +365,11 @@ ORDER BY event_time",
             "SELECT entity, baseline_entity, pg_catalog.min(event_time) AS oldest\nFROM (\n{}\n) AS h\nGROUP BY entity, baseline_entity",
             self.histories_of(&names)
         )
+    }
+
+    /// Whether a temporary key is evaluated together with the key that minted it.
+    pub fn has_lineage(&self) -> bool {
+        self.mintings.is_some()
     }
 
     /// Whether locations are learned for a baseline user.
@@ -398,6 +426,15 @@ ORDER BY event_time",
         }
         parts.join("\nUNION ALL\n")
     }
+}
+
+/// The baseline user of an event of a rule, as SQL.
+pub(super) fn baseline_of(
+    definition: &Definition,
+    events: &Events,
+    given: Vec<Expression>,
+) -> Result<String, TravelError> {
+    if definition.baseline { baseline_sql(events, given) } else { Ok(NO_BASELINE.to_owned()) }
 }
 
 /// The baseline user of an event, as SQL.

@@ -74,6 +74,8 @@ ends() {
              FROM travel_internal.entity_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
              UNION ALL SELECT 'person ' || baseline_entity, to_jsonb(s) - '{rule,pass,evaluated_from}'::text[]
              FROM travel_internal.baseline_states AS s WHERE rule = '$1' AND valid_until = 'infinity'
+             UNION ALL SELECT 'key ' || key, to_jsonb(m) - '{rule,pass}'::text[]
+             FROM travel_internal.minted_keys AS m WHERE rule = '$1'
          ) AS s, jsonb_each(j)
          ORDER BY 1"
 }

@@ -107,6 +107,8 @@ fill() {
     VALUES ('people', 'soc', 'public.cloudtrail', '1 day', 'event_name <> ''Nothing''', 'Look at {{entity}}');
     INSERT INTO travel.rules (name, owner, source, learning_period, learn, learn_transitions)
     VALUES ('moves', 'soc', 'public.cloudtrail', '1 day', 'encountered', true);
+    INSERT INTO travel.rules (name, owner, source, baseline, lineage)
+    VALUES ('sessions', 'soc', 'public.cloudtrail', false, true);
     SELECT travel.create_rule('access_key', 'public.cloudtrail', 'of a preset');
 
     -- Ten people work in London every day and travel to Tokyo now and then.
@@ -118,6 +120,11 @@ fill() {
     SELECT call('AKIA' || p, '2026-02-11 09:30Z'::timestamptz + p * interval '2 days', '203.0.113.1', 'person ' || p)
     FROM generate_series(1, 5) AS p;
     SELECT journey('AKIA last', '2026-03-13 12:00Z');
+    -- One of their keys mints another, which is used in Tokyo.
+    INSERT INTO public.cloudtrail
+        (event_id, event_time, event_name, event_source, source_ip, access_key_id, issued_access_key_id)
+    VALUES ('minting', '2026-02-11 09:00Z', 'AssumeRole', 'sts.amazonaws.com', '192.0.2.1', 'AKIA1', 'ASIA1');
+    SELECT call('ASIA1', '2026-02-11 09:20Z', '203.0.113.1');
 
     INSERT INTO travel.networks (network, name, treatment) VALUES ('198.51.100.0/28', 'our VPN', 'vpn');
     INSERT INTO travel.networks (asn, name, treatment) VALUES (64500, 'nobody', 'ignore');
@@ -245,7 +252,8 @@ settled() {
     rows | grep -v '^travel_internal.scans\|^travel.known_[a-z_]*_seq' |
         grep -v '^travel_internal.coverage_days.*"rule":"\(again\|by arrival\)"' |
         sed -E -e '/"rule":"(again|by arrival)"/ s/"pass":[^,]*,"evaluated_from":[^,]*,//' \
-            -e '/^travel_internal.coverage_days/ s/"pass":[0-9]*,|,"counted_at":"[^"]*"//g'
+            -e '/^travel_internal.coverage_days/ s/"pass":[0-9]*,|,"counted_at":"[^"]*"//g' \
+            -e '/^travel_internal.minted_keys/ s/,"pass":[^}]*//'
 }
 
 # The passes that wrote the checkpoints.

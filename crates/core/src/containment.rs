@@ -96,6 +96,8 @@ pub struct Contained {
     pub arrivals: Vec<Caller>,
     /// Those of the events at which the legs start, if these have other access keys.
     pub departures: Vec<Caller>,
+    /// The identities that minted the keys of the legs, if these are temporary keys whose chain is known.
+    pub issuers: Vec<Caller>,
     /// The legs have more identities than these.
     pub is_cut: bool,
     /// The keys that the credential issued. `None` if it is unknown whether there are any.
@@ -135,6 +137,11 @@ pub fn script(alert: i64, contained: &Contained) -> String {
     script.section(
         "The legs start with other access keys. Either end of a leg can be the intruder, so contain these keys, too.",
         &contained.departures,
+    );
+    script.section(
+        "Other credentials minted these keys. Contain them, too, unless you know that only the temporary keys are in other \
+         hands.",
+        &contained.issuers,
     );
     if contained.is_cut {
         script.comment(
@@ -614,6 +621,24 @@ mod tests {
             let of_key = all_of(&[user("erin", &format!("AKIA{name}"))]);
             assert!(!of_key.contains("update-access-key") && !of_key.contains(|c| is_hidden(c) && c != '\n'));
         }
+    }
+
+    #[test]
+    fn those_who_minted_the_credential_are_contained_before_the_keys_that_it_issued() {
+        let third = role("arn:aws:iam::111122223333:role/third", "x");
+        let text = all_with(&[role("arn:aws:iam::111122223333:role/second", "erin")], |contained| {
+            contained.issuers =
+                vec![user("erin", "AKIAERIN"), role("arn:aws:iam::111122223333:role/first", "erin")];
+            contained.issued = Some(Issued { callers: vec![third], ..Issued::default() });
+        });
+        let names: Vec<String> = calls_of_aws(&text).into_iter().map(|call| call[2].clone()).collect();
+        let of_erin = ["--user-name=erin"; 3];
+        let of_roles = ["second", "first", "third"]
+            .map(|name| [format!("--role-name={name}"), format!("--role-name={name}")]);
+        let expected =
+            [&of_roles[0][..], &of_erin.map(str::to_owned)[..], &of_roles[1][..], &of_roles[2][..]].concat();
+        assert_eq!(names, expected, "{text}");
+        assert_eq!(text.matches("# Other credentials minted these keys.").count(), 1);
     }
 
     #[test]

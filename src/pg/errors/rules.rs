@@ -136,10 +136,18 @@ errors! {
                 .detail("Verdicts, alerts and known locations refer to the rule by its name.")
                 .hint("Create a rule with the other name, and set enabled to false for this one."),
 
-        LineageNotSupported =>
-            Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "lineage of a rule is not supported")
-                .detail("Temporary keys cannot be evaluated together with the keys that issued them.")
-                .hint("Leave lineage false. To evaluate all keys of a person together, use the entity actor or session_name."),
+        LineageColumnNotFound { rule: String, source: String, available: String } =>
+            Report::error(
+                Code::ERRCODE_UNDEFINED_COLUMN,
+                format!("source \"{source}\" of rule \"{rule}\" has no column issued_access_key_id"),
+            )
+            .detail(format!(
+                "With lineage, the column says which temporary key a call created. The source has the columns {available}."
+            ))
+            .hint(
+                "Name the column in columns: {\"issued_access_key_id\": \"the_column\"}. In a CloudTrail record it is \
+                 responseElements.credentials.accessKeyId. Or set lineage to false.",
+            ),
 
         /// Resolving what the rule names raised this error of PostgreSQL.
         Unresolved { code: Code, message: String } =>

@@ -217,6 +217,16 @@ impl<'r> QueryRow<'r> {
         self.bool(column) == Some(true)
     }
 
+    pub fn f64(self, column: Column) -> Option<f64> {
+        self.datum(column, Type::Float8).map(|datum| f64::from_bits(datum.value() as u64))
+    }
+
+    /// The host of an `inet`.
+    pub fn host(self, column: Column) -> Option<IpAddr> {
+        // SAFETY: the column is an inet, which `datum` checks.
+        self.datum(column, Type::Inet).and_then(|datum| unsafe { inet::read(datum) })
+    }
+
     /// A `cidr`: its address and the length of its prefix.
     pub fn cidr(self, column: Column) -> Option<(IpAddr, u8)> {
         // SAFETY: the column is a cidr, which `datum` checks.

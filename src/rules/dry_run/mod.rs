@@ -15,13 +15,16 @@
 //! | get the settings, suppressions and analyst entries that a rule applies | [`Inputs`] |
 //! | evaluate any number of events, whatever the number of their entities | [`DryRun::evaluate`] |
 //! | know when an incident has ended, with its first leg | [`incidents`] |
+//!
+//! With lineage, it first reads the events that minted keys ([`lineage`]).
 
 pub mod incidents;
+mod lineage;
 mod members;
 
 use super::analyst_rows;
 use super::definition::Definition;
-use super::portions::{Reading, RowCounts};
+use super::portions::{Reading, Resolve, RowCounts};
 use super::reader::Reader;
 use super::source_queries::SourceQueries;
 use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, LocationType, none_of};
@@ -31,6 +34,7 @@ use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
 use crate::source::Source;
+use lineage::SourceLineage;
 use members::Members;
 use travel_core::rule::{
     AnalystRow, EvaluatedEvent, Evaluation, EvaluationState, Micros, Overlay, Policy, Rule, Suppression,
@@ -43,6 +47,8 @@ pub struct DryRun {
     /// The rule's owner, with whose rights the source is read.
     pub owner: Role,
     pub reader: Reader,
+    /// The minting events of the source, if the rule has lineage and they were read.
+    lineage: Option<SourceLineage>,
 }
 
 /// What a rule evaluates events by.
@@ -81,7 +87,7 @@ impl DryRun {
             places.require_coordinates()?;
         }
         let reader = Reader::with(queries.location_type, places);
-        Ok(Self { definition, queries, owner, reader })
+        Ok(Self { definition, queries, owner, reader, lineage: None })
     }
 
     /// Locates addresses by other places from now on.
@@ -98,6 +104,14 @@ impl DryRun {
         each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
     ) -> Result<RowCounts, TravelError> {
         let arrived = self.queries.arrived_by_now(self.owner);
+        let portion = settings::scan_batch().div_ceil(10);
+        if let (Some(query), None) = (&self.queries.mintings, &self.lineage) {
+            let name = &self.definition.name;
+            self.lineage = Some(SourceLineage::read(name, query, self.owner, arrived.clone(), portion)?);
+        }
+        let lineage = self.lineage.as_ref();
+        let resolve =
+            |events: &mut Vec<EvaluatedEvent>| lineage.map_or(Ok(()), |lineage| lineage.resolve(events));
         let reading = Reading {
             queries: &self.queries,
             owner: self.owner,
@@ -105,7 +119,8 @@ impl DryRun {
             arguments: Vec::new(),
             is_look_up: false,
             of_statement: true,
-            portion: settings::scan_batch().div_ceil(10),
+            portion,
+            resolve: lineage.is_some().then_some(&resolve as &Resolve),
         };
         reading.each_portion(&mut self.reader, each)
     }

@@ -6,9 +6,10 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
-use crate::pg::spi::{Argument, Cursor, Rows};
+use crate::pg::spi::{Cursor, Rows};
 use crate::pg::time::just_after;
 use crate::pg::types::Type;
+use crate::rules::minted_keys::move_to_roots;
 use crate::rules::reader::{LONGEST_NAME, Read, Reader};
 use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::SourceQueries;
@@ -71,7 +72,7 @@ const TYPES: [Type; COUNT] = {
 
 /// The rows of an entity, read in portions.
 pub struct EntityRows<'q> {
-    entity: &'q str,
+    wanted: &'q Wanted,
     queries: &'q SourceQueries,
     owner: Role,
     unread: &'q Unread,
@@ -86,15 +87,7 @@ impl<'q> EntityRows<'q> {
     /// The rows of the entity in its range of time. The queries are those over all rows.
     pub fn open(wanted: &'q Wanted, queries: &'q SourceQueries, owner: Role, unread: &'q Unread) -> Self {
         let portion = settings::scan_batch().div_ceil(10);
-        let mut rows = Self {
-            entity: &wanted.entity,
-            queries,
-            owner,
-            unread,
-            portion,
-            cursor: None,
-            waiting: Vec::new(),
-        };
+        let mut rows = Self { wanted, queries, owner, unread, portion, cursor: None, waiting: Vec::new() };
         rows.cursor = Some(rows.cursor(wanted.since, wanted.until));
         rows
     }
@@ -116,7 +109,11 @@ impl<'q> EntityRows<'q> {
                 cursor.close();
             }
             for row in 0..rows.len {
-                self.waiting.extend(read(reader, &rows, row)?);
+                let mut row = read(reader, &rows, row)?;
+                if let Some(event) = row.as_mut().and_then(|row| row.event.as_deref_mut()) {
+                    move_to_roots(std::slice::from_mut(event), |key| self.wanted.roots.get(key));
+                }
+                self.waiting.extend(row);
                 pgrx::check_for_interrupts!();
             }
         }
@@ -139,7 +136,7 @@ impl<'q> EntityRows<'q> {
 
     fn cursor(&self, since: Option<Micros>, until: Option<Micros>) -> Cursor {
         let query = self.queries.rows_of_entity(since, until, &self.unread.sql);
-        let arguments = [Argument::text(self.entity)];
+        let arguments = [self.wanted.keys()];
         with_rights_of(self.owner, || self.queries.look_up(|| Cursor::open(&query, &arguments, false)))
     }
 }

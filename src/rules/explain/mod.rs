@@ -30,6 +30,7 @@ mod words;
 use super::analyst_rows;
 use super::checkpoints::MemberKind;
 use super::definition::Definition;
+use super::minted_keys;
 use super::reader::Reader;
 use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
@@ -47,8 +48,10 @@ use evaluation::EntityEvaluation;
 use named_rows::NamedRows;
 use output::Output;
 use pgrx::pg_sys;
+use std::collections::HashMap;
 use std::sync::Arc;
 use stored::StoredVerdicts;
+use travel_core::rule::lineage::Root;
 use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros, Overlay, Policy};
 use unread::Unread;
 
@@ -61,6 +64,9 @@ struct Wanted {
     entity: Arc<str>,
     since: Option<Micros>,
     until: Option<Micros>,
+    has_lineage: bool,
+    /// With lineage, the minted keys of which the entity is the root.
+    roots: HashMap<Arc<str>, Root>,
 }
 
 /// `(rule, entity, since, until) -> rows`
@@ -68,7 +74,7 @@ fn explain(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "rule" })?;
     let entity = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "entity" })?;
     let (since, until) = range(call.timestamp(2), call.timestamp(3))?;
-    let wanted = Wanted { rule: rule.to_owned(), entity: entity.into(), since, until };
+    let wanted = Wanted::of(rule.to_owned(), entity.into(), since, until);
     let rows = RowSet::begin(call)?;
     let rows = spi::connected(|| wanted.explain(rows))?;
     Ok(rows.finish(call))
@@ -106,6 +112,10 @@ fn range(
 }
 
 impl Wanted {
+    fn of(rule: String, entity: Arc<str>, since: Option<Micros>, until: Option<Micros>) -> Self {
+        Self { rule, entity, since, until, has_lineage: false, roots: HashMap::new() }
+    }
+
     fn of_alert(id: i64) -> Result<Self, TravelError> {
         let rows = spi::select(
             "SELECT a.rule, a.entity, a.last_seen,
@@ -117,16 +127,19 @@ impl Wanted {
         );
         spi::columns!(rows => rule, entity, last_seen, first_start);
         let Some(row) = rows.first() else { return Err(RuleError::AlertNotFound { id }.into()) };
-        Ok(Self {
-            rule: row.string(rule)?.unwrap_or_default(),
-            entity: row.shared_text(entity)?.unwrap_or_else(|| Arc::from("")),
-            since: row.i64(first_start),
-            until: row.i64(last_seen).map(just_after),
-        })
+        Ok(Self::of(
+            row.string(rule)?.unwrap_or_default(),
+            row.shared_text(entity)?.unwrap_or_else(|| Arc::from("")),
+            row.i64(first_start),
+            row.i64(last_seen).map(just_after),
+        ))
     }
 
-    fn explain(&self, mut rows: RowSet) -> Result<RowSet, TravelError> {
+    fn explain(mut self, mut rows: RowSet) -> Result<RowSet, TravelError> {
         let definition = Definition::load(&self.rule)?;
+        if definition.lineage {
+            self.go_to_root()?;
+        }
         let owner = definition.owner()?;
         let (mut queries, over_all_rows) = with_rights_of(owner, || {
             let arguments = definition.arguments()?;
@@ -163,12 +176,12 @@ impl Wanted {
             .and_then(|(of, _)| of.checkpoints.evaluated_until());
         let unread = Unread::load(&self.rule, &queries, evaluated_until)?;
         let states = members.states(&self.rule, &rule, |site, time| reader.current_location(site, time))?;
-        let mut evaluation = EntityEvaluation::new(policy, states, self);
+        let mut evaluation = EntityEvaluation::new(policy, states, &self);
         let mut entity_rows =
-            EntityRows::open(self, over_all_rows.as_ref().unwrap_or(&queries), owner, &unread);
+            EntityRows::open(&self, over_all_rows.as_ref().unwrap_or(&queries), owner, &unread);
         let mut output = Output {
             rule: &rule,
-            stored: StoredVerdicts::open(self, rule.learn),
+            stored: StoredVerdicts::open(&self, rule.learn),
             named: &named,
             pruned_before: unread.pruned_before,
             count: 0,
@@ -176,7 +189,7 @@ impl Wanted {
         };
 
         let portion = settings::scan_batch().div_ceil(10);
-        let mut history = History::open(&queries, &members, owner);
+        let mut history = History::open(&definition.name, &queries, &members, owner)?;
         let mut events: Vec<EvaluatedEvent> = Vec::new();
         while history.read(portion, &mut reader, &mut events)? {
             // No portion ends between two events of the same time.
@@ -194,6 +207,34 @@ impl Wanted {
         Ok(rows)
     }
 
+    /// The events of a minted key are those of the root of its chain, and so are those of all other keys of the chain.
+    fn go_to_root(&mut self) -> Result<(), TravelError> {
+        let root = minted_keys::roots(&self.rule, &[&self.entity])?.remove(&self.entity);
+        if let Some(root) = root {
+            Report::notice(format!(
+                "access key \"{}\" is evaluated together with \"{}\", the root of its chain",
+                self.entity, root.key
+            ))
+            .send();
+            self.entity = root.key;
+        }
+        let whole = HashMap::from([(&*self.entity, Micros::MIN)]);
+        let keys: Vec<Arc<str>> =
+            minted_keys::below(&self.rule, &whole, &HashMap::new())?.into_keys().collect();
+        self.roots = minted_keys::roots(&self.rule, &keys)?;
+        self.has_lineage = true;
+        Ok(())
+    }
+
+    /// The access keys of the entity, as an argument of queries over its rows: a text, with lineage an array.
+    fn keys(&self) -> Argument {
+        if !self.has_lineage {
+            return Argument::text(&self.entity);
+        }
+        let keys: Vec<&str> = self.roots.keys().map(|key| &**key).chain([&*self.entity]).collect();
+        Argument::texts(&keys)
+    }
+
     /// The times of the first and the last row of the entity, as far as the range is open and an index finds them.
     fn span(
         &self,
@@ -202,7 +243,7 @@ impl Wanted {
     ) -> Result<(Option<Micros>, Option<Micros>), TravelError> {
         let is_open = self.since.is_none() || self.until.is_none();
         let Some(query) = queries.span_of_entity().filter(|_| is_open) else { return Ok((None, None)) };
-        let arguments = [Argument::text(&self.entity)];
+        let arguments = [self.keys()];
         let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
         spi::columns!(rows => first, last);
         Ok(rows.first().map_or((None, None), |row| (row.i64(first), row.i64(last))))
@@ -225,16 +266,23 @@ impl Wanted {
 
 /// The events of all members, in order of time.
 struct History<'q> {
+    rule: &'q str,
     queries: &'q SourceQueries,
+    members: &'q Reevaluation,
     owner: Role,
     cursor: Option<Cursor>,
 }
 
 impl<'q> History<'q> {
-    fn open(queries: &'q SourceQueries, members: &Reevaluation, owner: Role) -> Self {
-        let (query, arguments) = (queries.histories(), members.history_arguments());
+    fn open(
+        rule: &'q str,
+        queries: &'q SourceQueries,
+        members: &'q Reevaluation,
+        owner: Role,
+    ) -> Result<Self, TravelError> {
+        let (query, arguments) = (queries.histories(), members.history_arguments(rule, queries)?);
         let cursor = with_rights_of(owner, || queries.look_up(|| Cursor::open(&query, &arguments, false)));
-        Self { queries, owner, cursor: Some(cursor) }
+        Ok(Self { rule, queries, members, owner, cursor: Some(cursor) })
     }
 
     /// Reads the next rows and adds those that are located. Returns whether there were any rows.
@@ -247,11 +295,17 @@ impl<'q> History<'q> {
         use super::reader::Read;
         let Some(cursor) = &mut self.cursor else { return Ok(false) };
         let rows = with_rights_of(self.owner, || self.queries.look_up(|| cursor.fetch(count)));
+        let read_before = events.len();
         for row in 0..rows.len {
             if let Read::Located(event) = reader.read(&rows, row)? {
                 events.push(*event);
             }
             pgrx::check_for_interrupts!();
+        }
+        if self.queries.has_lineage() {
+            let mut read = events.split_off(read_before);
+            self.members.resolve(self.rule, &mut read)?;
+            events.append(&mut read);
         }
         if rows.is_empty()
             && let Some(cursor) = self.cursor.take()

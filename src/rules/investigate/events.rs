@@ -1,7 +1,8 @@
 //! The queries over the source of an alert's rule: the events behind the alert, and what the credential did after it.
 //!
 //! Both begin with the entity and a time, so the index that scans use finds the rows. The temporary keys that the
-//! credential issued at the second location or later count as the credential. They are found by the access key.
+//! credential issued at the second location or later count as the credential. They are found by the access key. With
+//! lineage, the entity is all keys of the chain.
 //!
 //! - The events behind an alert are those that the rule evaluates: they satisfy its condition, and they are neither
 //!   failed sign-ins nor calls of a service.
@@ -10,6 +11,7 @@
 //!   that were made with an access key or an ARN of the alert.
 
 use super::alert::{Alert, parsed};
+use super::chain::Chain;
 use crate::detect::{Events, Expression, LocationType, address_of, boolean, host_text};
 use crate::pg::errors::{AlertError, RuleError, TravelError};
 use crate::pg::identifier::literal;
@@ -36,6 +38,7 @@ pub struct AlertSource {
     columns: Vec<(&'static str, Option<String>)>,
     /// The access key as the source has it, which an index can find.
     access_key: Option<String>,
+    chain: Chain,
 }
 
 /// How many addresses and access keys a row of the activity lists.
@@ -57,6 +60,12 @@ struct IssuedKeys {
 }
 
 impl IssuedKeys {
+    fn add(&mut self, keys: Vec<String>) {
+        self.keys.extend(keys);
+        self.is_cut |= self.keys.len() > MOST_KEYS;
+        self.keys.truncate(MOST_KEYS);
+    }
+
     /// The condition that one of them made a call. `None` if there are none.
     fn condition(&self, source: &AlertSource) -> Option<String> {
         let column = source.access_key.as_ref().filter(|_| !self.keys.is_empty())?;
@@ -104,11 +113,13 @@ impl AlertSource {
             })
             .collect::<Result<Vec<_>, TravelError>>()?;
         add_outcome(&mut columns);
-        Ok(Self { definition, owner, name, events, columns, access_key })
+        let chain = if definition.lineage { Chain::of(alert)? } else { Chain::default() };
+        Ok(Self { definition, owner, name, events, columns, access_key, chain })
     }
 
     /// Puts the events behind an alert into a set, as rows of `travel.event` in order.
     pub fn events_into(&self, alert: &Alert, rows: &RowSet) -> Result<(), TravelError> {
+        self.chain.notice_if_cut(alert);
         let issued = self.issued_keys(alert)?;
         issued.notice_if_cut();
         let own = [
@@ -128,6 +139,7 @@ impl AlertSource {
     /// outcome.
     pub fn activity_into(&self, alert: &Alert, rows: &RowSet) -> Result<(), TravelError> {
         self.notice_of_what_is_missing();
+        self.chain.notice_if_cut(alert);
         self.run_into(&self.activity_query(alert)?, alert, rows)
     }
 
@@ -175,8 +187,10 @@ ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_
     /// The identities that used the keys that the credential issued, and the keys that nobody used.
     pub fn issued(&self, alert: &Alert) -> Result<Issued, TravelError> {
         let keys = self.issued_keys(alert)?;
-        let Some(condition) = keys.condition(self) else { return Ok(Issued::default()) };
-        let mut callers = self.callers(&[condition, self.since(alert), self.is_finite()])?;
+        let mut callers = match keys.condition(self) {
+            Some(condition) => self.callers(&[condition, self.since(alert), self.is_finite()])?,
+            None => Vec::new(),
+        };
         let is_cut = keys.is_cut || callers.len() > MOST_CALLERS;
         callers.truncate(MOST_CALLERS);
         let is_used = |key: &String| callers.iter().any(|caller| caller.access_key_id.as_ref() == Some(key));
@@ -197,6 +211,26 @@ ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_
         let others = alert.departures_with(|key| keys.contains(&key) && !is_found(key));
         callers.extend(others);
         Ok(callers)
+    }
+
+    /// The identities that minted the keys of the alert's legs, from the root of the chain on. Only with lineage.
+    pub fn issuers(&self) -> Result<Vec<Caller>, TravelError> {
+        let calls = &self.chain.calls;
+        let times = || calls.iter().map(|call| call.time);
+        let (Some(key), Some(issued_key), Some(first), Some(last)) =
+            (&self.access_key, self.column("issued_access_key_id"), times().min(), times().max())
+        else {
+            return Ok(Vec::new());
+        };
+        let issuers: Vec<&str> = calls.iter().map(|call| call.issuer.as_str()).collect();
+        let keys: Vec<&str> = calls.iter().map(|call| call.key.as_str()).collect();
+        let time = &self.events.time;
+        self.callers(&[
+            is_one_of(key, &issuers),
+            is_one_of(issued_key, &keys),
+            time.bound(">=", Some(first), "-infinity"),
+            time.bound("<=", Some(last), "infinity"),
+        ])
     }
 
     /// The identities of the rows that satisfy these conditions, in order of time: one more than [`MOST_CALLERS`], if there
@@ -238,14 +272,20 @@ LIMIT {}",
     /// issued in turn.
     fn issued_keys(&self, alert: &Alert) -> Result<IssuedKeys, TravelError> {
         let mut issued = IssuedKeys::default();
+        issued.add(self.chain.keys_since(alert.to_time).map(str::to_owned).collect());
         let (Some(key), Some(issued_key)) = (&self.access_key, self.column("issued_access_key_id")) else {
             return Ok(issued);
+        };
+        // The keys of a chain are known already.
+        let known: Vec<&str> = self.chain.keys().collect();
+        let is_new = match &known[..] {
+            [] => format!("{issued_key} IS NOT NULL"),
+            known => format!("NOT ({})", is_one_of(issued_key, known)),
         };
         let mut conditions = self.is_own(alert).join("\n  AND ");
         for level in 0.. {
             let query = format!(
-                "SELECT DISTINCT {issued_key} AS issued\nFROM {}\nWHERE {conditions}\n  AND {issued_key} IS NOT NULL\n\
-                 LIMIT {}",
+                "SELECT DISTINCT {issued_key} AS issued\nFROM {}\nWHERE {conditions}\n  AND {is_new}\nLIMIT {}",
                 self.events.from,
                 MOST_KEYS + 1
             );
@@ -257,10 +297,9 @@ LIMIT {}",
             if level == MOST_LEVELS {
                 break;
             }
-            issued.keys.extend(new.iter().cloned());
-            if issued.keys.len() > MOST_KEYS {
-                issued.keys.truncate(MOST_KEYS);
-                break;
+            issued.add(new.clone());
+            if issued.is_cut {
+                return Ok(issued);
             }
             conditions = [is_one_of(key, &new), self.since(alert), self.is_finite()].join("\n  AND ");
         }
@@ -304,6 +343,7 @@ LIMIT {}",
         let mut entities = vec![alert.entity.as_str()];
         if matches!(&self.events.keys[..], [key] if key.name == "access_key_id") {
             entities.extend(alert.keys_at_both_ends());
+            entities.extend(self.chain.keys());
             entities.sort_unstable();
             entities.dedup();
         }

@@ -8,12 +8,14 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`alert`] | the row of the alert, and what its legs say of the credential |
+//! | [`chain`] | with lineage: the keys that are evaluated together with the alert's |
 //! | [`events`] | the queries over the source: the events behind an alert, and those after it |
 //! | [`report`] | what a report is made from |
 //!
 //! The commands and the page are written by [`travel_core::containment`] and [`travel_core::report`].
 
 mod alert;
+mod chain;
 mod events;
 mod report;
 
@@ -86,15 +88,16 @@ fn alert_of(call: &Call) -> Result<Alert, TravelError> {
 fn contained(alert: &Alert) -> (Contained, Option<String>) {
     let found = attempt(|| {
         let source = AlertSource::of(alert)?;
-        Ok((source.issued(alert)?, source.departures(alert)?))
+        Ok((source.issued(alert)?, source.departures(alert)?, source.issuers()?))
     });
-    let (issued, departures, failure) = match found {
-        Ok((issued, departures)) => (Some(issued), departures, None),
+    let (issued, departures, issuers, failure) = match found {
+        Ok((issued, departures, issuers)) => (Some(issued), departures, issuers, None),
         Err(failure) => {
             let keys = alert.departure_keys();
-            (None, alert.departures_with(|key| keys.contains(&key)), Some(failure.message()))
+            let departures = alert.departures_with(|key| keys.contains(&key));
+            (None, departures, Vec::new(), Some(failure.message()))
         }
     };
-    let is_cut = alert.has_more_identities || departures.len() > MOST_CALLERS;
-    (Contained { arrivals: alert.callers(), departures, is_cut, issued }, failure)
+    let is_cut = alert.has_more_identities || departures.len() > MOST_CALLERS || issuers.len() > MOST_CALLERS;
+    (Contained { arrivals: alert.callers(), departures, issuers, is_cut, issued }, failure)
 }

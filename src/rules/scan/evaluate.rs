@@ -2,13 +2,14 @@
 
 use super::ScanStep;
 use super::event_order::{Members, SortedEvents};
+use super::lineage::Regrouped;
 use crate::pg::errors::TravelError;
 use crate::pg::scan_flag::while_scanning;
 use crate::rules::analyst_rows;
 use crate::rules::checkpoints::MemberKind;
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
 use crate::rules::notify;
-use crate::rules::portions::Reading;
+use crate::rules::portions::{Reading, Resolve};
 use crate::rules::reader::Reader;
 use crate::rules::reevaluation::Reevaluation;
 use crate::rules::settled_verdicts;
@@ -16,17 +17,21 @@ use crate::rules::write::{EvaluatedMember, Writer, verdicts};
 use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay};
 
 impl ScanStep {
-    /// Evaluates new events and returns whether it evaluated all of them.
+    /// Evaluates new events, and the members whose keys were regrouped. Returns whether it evaluated all of them.
     pub(super) fn evaluate_new_events(
         &mut self,
         mut events: Vec<EvaluatedEvent>,
+        regrouped: Regrouped,
         reader: &mut Reader,
     ) -> Result<bool, TravelError> {
         let settings = self.definition.settings()?;
-        events.retain(|event| AddressClass::of(event, &settings) != AddressClass::Absent);
+        events.retain(|event| {
+            regrouped.is_complete && AddressClass::of(event, &settings) != AddressClass::Absent
+        });
+        self.resolve(&mut events)?;
         let members = Members::of(&self.definition.name, &events)?;
-        let sorted = self.sort_events(events, &members, reader.edition())?;
-        let is_complete = sorted.is_complete;
+        let sorted = self.sort_events(events, &members, regrouped.again)?;
+        let is_complete = sorted.is_complete && regrouped.is_complete;
         self.evaluate(sorted, members, reader)?;
         Ok(is_complete)
     }
@@ -44,7 +49,7 @@ impl ScanStep {
 
     /// Evaluates the events that come in order, then the histories of the members that are evaluated again, and writes
     /// the results.
-    fn evaluate(
+    pub(super) fn evaluate(
         &mut self,
         events: SortedEvents,
         members: Members,
@@ -125,14 +130,16 @@ impl ScanStep {
         results: &mut EvaluationResults,
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
+        let resolve = |events: &mut Vec<EvaluatedEvent>| again.resolve(&self.definition.name, events);
         let reading = Reading {
             queries: &self.queries,
             owner: self.owner,
             query: self.queries.histories(),
-            arguments: again.history_arguments(),
+            arguments: again.history_arguments(&self.definition.name, &self.queries)?,
             is_look_up: true,
             of_statement: false,
             portion: self.sizes.portion,
+            resolve: self.queries.has_lineage().then_some(&resolve as &Resolve),
         };
         reading.each_portion(reader, |events| evaluate_portion(events, inputs, results))?;
         Ok(())

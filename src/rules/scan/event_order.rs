@@ -92,15 +92,15 @@ fn distinct<'e>(names: impl Iterator<Item = &'e Arc<str>>) -> Vec<Arc<str>> {
 }
 
 impl ScanStep {
-    /// Sorts events into those that come in order and those whose members must be evaluated again.
+    /// Sorts events into those that come in order and those whose members must be evaluated again, in addition to those
+    /// in `again`.
     pub(super) fn sort_events(
         &self,
         mut events: Vec<EvaluatedEvent>,
         members: &Members,
-        edition: i64,
+        mut again: Reevaluation,
     ) -> Result<SortedEvents, TravelError> {
-        let pass = self.progress.pass;
-        let mut again = Reevaluation::under(edition);
+        let (pass, edition) = (self.progress.pass, again.edition());
         let mut is_complete = true;
         events.retain(|event| {
             let members = || members.of_event(event);

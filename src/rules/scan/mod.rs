@@ -4,6 +4,7 @@
 //! |---|---|
 //! | locks the row of the rule, and begins a pass if none is under way | [`Progress`] |
 //! | reads the next new rows of the source as events | [`new_events`] |
+//! | with lineage: reads the events that minted keys, and finds the members that they concern | [`lineage`] |
 //! | finds the members of these events: which continue in order, and which must be evaluated again from an earlier checkpoint because an event is late | [`event_order`], [`Reevaluation`] |
 //! | loads the checkpoints of the members, what analysts entered, and the settled verdicts | [`evaluate`] |
 //! | evaluates the new events, then the histories of the members that are evaluated again | [`evaluate`], [`EvaluationResults`] |
@@ -20,6 +21,7 @@ mod coverage;
 mod evaluate;
 mod event_order;
 mod health;
+mod lineage;
 mod new_events;
 
 use self::coverage::CoverageDays;
@@ -117,14 +119,15 @@ impl ScanStep {
         let mut reader = Reader::new(self.queries.location_type)?;
         self.check_geoip(&reader)?;
         let new = self.read_new_events(&mut reader)?;
-        if !self.evaluate_new_events(new.events, &mut reader)? {
+        let regrouped = self.read_minting_events(&new, reader.edition())?;
+        if !self.evaluate_new_events(new.events, regrouped, &mut reader)? {
             // The next step reads the same rows again, and skips what this one evaluated.
             return Ok(true);
         }
         let position = new.last.or(self.progress.position);
         self.progress.advance(&self.definition.name, position, &self.counts, reader.built_at());
         self.write_coverage();
-        if !new.is_end || self.evaluate_lost_members(&mut reader)? {
+        if !new.is_end || self.take_back_lost_keys(&mut reader)? || self.evaluate_lost_members(&mut reader)? {
             return Ok(true);
         }
         self.progress.finish(&self.definition.name, self.health()?);

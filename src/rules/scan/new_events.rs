@@ -30,6 +30,8 @@ pub(super) struct NewEvents {
     pub last: Option<Micros>,
     /// The pass has no rows after these.
     pub is_end: bool,
+    /// Which rows these are.
+    pub rows: NewRows,
 }
 
 impl ScanStep {
@@ -72,7 +74,7 @@ impl ScanStep {
         }
         self.counts.events = rows.len as u64;
         self.counts.newest = last;
-        Ok(NewEvents { events, last, is_end: rows.len < self.sizes.batch })
+        Ok(NewEvents { events, last, is_end: rows.len < self.sizes.batch, rows: new })
     }
 }
 

@@ -7,8 +7,10 @@ use crate::sql;
 use ipnet::IpNet;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
+use travel_core::rule::lineage::{Minting, add_first, roots};
 use travel_core::rule::settings::DAY;
 use travel_core::rule::*;
 use travel_core::site::Site;
@@ -25,6 +27,8 @@ pub struct Case {
     pub source: Source,
     pub entity: EntityColumns,
     pub baseline: BaselineColumn,
+    /// For a rule with lineage: which row mints which key. Empty without lineage.
+    pub mints: Vec<Option<Mint>>,
     /// The arrival time of each row, for a source with an arrival column.
     pub arrived: Vec<Micros>,
     pub lookback: Micros,
@@ -39,6 +43,17 @@ pub struct EarlierSettings {
     pub analysts: Vec<AnalystRow>,
     pub suppressions: Vec<Suppression>,
 }
+
+/// A row that mints a key.
+#[derive(Clone, Debug)]
+pub struct Mint {
+    pub key: Arc<str>,
+    /// Whether the row has an address. If not, the rule's condition excludes it.
+    pub has_address: bool,
+}
+
+/// The name of events that mint keys and that the condition of a rule with lineage excludes.
+pub const EXCLUDED: &str = "AssumeRole";
 
 /// The table that the rule scans.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +111,7 @@ impl Case {
             source,
             entity,
             baseline: *rng.pick(&[BaselineColumn::Person, BaselineColumn::Column]),
+            mints: Vec::new(),
             arrived: Vec::new(),
             lookback: *rng.pick(&[DAY, 3 * DAY, 7 * DAY, 20 * DAY]),
             earlier: None,
@@ -106,6 +122,9 @@ impl Case {
             case.rows.push(again);
         }
         case.move_to_2025();
+        if entity == EntityColumns::Key && rng.below(3) > 0 {
+            case.mint_keys(&mut rng);
+        }
         case.name_rows(&mut rng);
         case.move_to_own_networks();
         case.name_networks();
@@ -147,6 +166,9 @@ impl Case {
         if self.earlier.is_some() {
             kinds.push("settings changed, evaluated again");
         }
+        if self.has_lineage() {
+            kinds.push("lineage");
+        }
         if self.networks().next().is_some() {
             kinds.push("named networks");
         }
@@ -184,6 +206,63 @@ impl Case {
             row.id = number;
         }
         self.rule.raise_from = self.rule.raise_from.map(|time| time + BEGIN);
+    }
+
+    pub fn has_lineage(&self) -> bool {
+        !self.mints.is_empty()
+    }
+
+    /// The case with these rows, as the rule evaluates them: each with the entity and the baseline user of its root.
+    pub fn with_rows(&self, rows: &[usize]) -> Self {
+        let mut mintings = BTreeMap::new();
+        for at in rows.iter().copied().filter(|_| self.has_lineage()) {
+            let row = &self.rows[at];
+            if let Some(mint) = self.mints[at].as_ref().filter(|mint| mint.key != row.entity) {
+                let minting = Minting {
+                    time: row.time,
+                    site: mint.has_address.then_some(row.site),
+                    issuer: row.entity.clone(),
+                    baseline_entity: row.baseline_entity.clone(),
+                };
+                add_first(&mut mintings, mint.key.clone(), minting);
+            }
+        }
+        let roots =
+            roots(&mintings.iter().map(|(key, minting)| (key.clone(), minting)).collect(), &HashMap::new());
+        let evaluated = |at: &usize| {
+            let mut row = self.rows[*at].clone();
+            if self.has_lineage() && row.event_name.as_deref() == Some(EXCLUDED) {
+                return None;
+            }
+            if let Some(Some(root)) = roots.get(&row.entity) {
+                row.entity = root.key.clone();
+                row.baseline_entity = root.baseline_entity.clone();
+            }
+            Some(row)
+        };
+        Self { rows: rows.iter().filter_map(evaluated).collect(), ..self.clone() }
+    }
+
+    /// Spreads the rows over more keys, and lets some of them mint keys: in chains and in circles, several times, before
+    /// and after the keys are used.
+    fn mint_keys(&mut self, rng: &mut Rng) {
+        let keys = ["AKIA1", "ASIA2", "key_3", "ASIA4", "ASIA5", "ASIA6", "ASIA7"];
+        let one_of = [2, 5, 12][rng.below(3) as usize];
+        for row in &mut self.rows {
+            if rng.below(2) == 0 {
+                row.entity = (*rng.pick(&keys)).into();
+            }
+            let mut mint = None;
+            if rng.below(one_of) == 0 {
+                let is_excluded = rng.below(2) == 0;
+                if is_excluded {
+                    row.event_name = Some(EXCLUDED.into());
+                }
+                let has_address = !is_excluded || rng.below(2) == 0;
+                mint = Some(Mint { key: (*rng.pick(&keys)).into(), has_address });
+            }
+            self.mints.push(mint);
+        }
     }
 
     /// Fills the columns of the entity, and the event ids that an events table requires.

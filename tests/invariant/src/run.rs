@@ -49,8 +49,7 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
         }
     }
 
-    let rows: Vec<_> = plan::rows(&case.steps).into_iter().map(|row| case.rows[row].clone()).collect();
-    let case = &Case { rows, ..case.clone() };
+    let case = &case.with_rows(&plan::rows(&case.steps));
     let expected = Expected::of(case);
     let found = StoredResults::of(server, &split)?;
     same("the scans and the core crate", &expected.lines, &found.lines)?;
@@ -90,11 +89,14 @@ pub fn run(server: &mut Server, case: &Case) -> Result<(), Failure> {
     }
     let before_scan = explained::verdicts(server, case, &whole)?;
     scan(server, &whole, 200_000)?;
-    same(
-        "the reasons of verdicts and those of travel.explain before the scan",
-        &explained::stored_reasons(server, &whole)?,
-        &before_scan,
-    )?;
+    // Only a scan finds out which keys were minted.
+    if !case.has_lineage() {
+        same(
+            "the reasons of verdicts and those of travel.explain before the scan",
+            &explained::stored_reasons(server, &whole)?,
+            &before_scan,
+        )?;
+    }
     same("one scan and the core crate", &expected.lines, &StoredResults::of(server, &whole)?.lines)?;
     let (one, other) = (stored::all_columns(server, &whole)?, stored::all_columns(server, &split)?);
     same("one scan and several, in every column", &one, &other)?;
@@ -144,6 +146,10 @@ fn perform(server: &mut Server, case: &Case, rule: &str, step: &Step) -> Result<
             insert(server, case, Session::Main, table, rows)?;
             scan(server, rule, *batch)?;
             let after = stored::row_versions_before(server, rule, first)?;
+            // A key may have been used before it was minted.
+            if case.has_lineage() {
+                return Ok(());
+            }
             same("the verdicts before late rows, before and after their scan,", &before, &after)
         }
         Step::ChangeRule { batch } => {

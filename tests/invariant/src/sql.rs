@@ -1,6 +1,6 @@
 //! The SQL statements of a case.
 
-use crate::case::{BaselineColumn, Case, EarlierSettings, EntityColumns, Source};
+use crate::case::{BaselineColumn, Case, EXCLUDED, EarlierSettings, EntityColumns, Source};
 use std::fmt::Display;
 use std::net::IpAddr;
 use travel_core::rule::settings::{DAY, SECOND};
@@ -33,7 +33,7 @@ pub fn create_table(source: Source) -> String {
     format!(
         "CREATE TABLE {table} (event_id text, event_time timestamptz, source_ip inet, account_id text, session_name text, \
          user_name text, actor text, principal text, access_key_id text, event_name text, user_agent text, outcome text, \
-         identity_type text, mfa_used boolean{more})"
+         identity_type text, mfa_used boolean, issued_access_key_id text{more})"
     )
 }
 
@@ -56,14 +56,16 @@ pub fn insert(case: &Case, table: &str, rows: &[usize]) -> String {
     let values: Vec<String> = rows.iter().map(|row| format!("\n  ({})", values(case, *row))).collect();
     format!(
         "INSERT INTO {table} (event_id, event_time, source_ip, account_id, session_name, user_name, actor, principal, \
-         access_key_id, event_name, user_agent, outcome, identity_type, mfa_used{arrived}) VALUES{}",
+         access_key_id, event_name, user_agent, outcome, identity_type, mfa_used, issued_access_key_id{arrived}) VALUES{}",
         values.join(",")
     )
 }
 
 fn values(case: &Case, at: usize) -> String {
     let row = &case.rows[at];
-    let address = row.site.address().map(|address| address.to_string());
+    let mint = case.mints.get(at).and_then(Option::as_ref);
+    let address = row.site.address().filter(|_| mint.is_none_or(|mint| mint.has_address));
+    let address = address.map(|address| address.to_string());
     // An address is the same host however it is written.
     let address =
         address.map(|text| if at % 7 == 3 && !text.contains(':') { format!("::ffff:{text}") } else { text });
@@ -94,6 +96,7 @@ fn values(case: &Case, at: usize) -> String {
         nullable(row.outcome.as_deref()),
         nullable(row.identity_type.as_deref()),
         row.mfa_used.map_or_else(|| "NULL".to_owned(), |used| used.to_string()),
+        nullable(mint.map(|mint| &*mint.key)),
     ];
     if case.source == Source::Arrivals {
         values.push(literal(utc(case.arrived[at])));
@@ -102,6 +105,7 @@ fn values(case: &Case, at: usize) -> String {
 }
 
 pub fn insert_rule(case: &Case, name: &str, rule: &Rule) -> String {
+    let condition = case.has_lineage().then(|| format!("event_name <> {}", literal(EXCLUDED)));
     let mut columns = vec![
         ("name", literal(name)),
         ("owner", "current_user".to_owned()),
@@ -117,6 +121,8 @@ pub fn insert_rule(case: &Case, name: &str, rule: &Rule) -> String {
         ("baseline_entity", nullable((case.baseline == BaselineColumn::Column).then_some("user_name"))),
         ("arrival_column", nullable((case.source == Source::Arrivals).then_some("arrived"))),
         ("lookback", interval(case.lookback)),
+        ("lineage", case.has_lineage().to_string()),
+        ("condition", nullable(condition.as_deref())),
     ];
     columns.extend(settings(rule));
     let (names, values): (Vec<&str>, Vec<String>) = columns.into_iter().unzip();

@@ -153,6 +153,8 @@ pub fn query_of_all_columns(rule: &str) -> String {
          UNION ALL
          SELECT (to_jsonb(k) - '{{rule,transition_id,created_at,updated_at}}'::text[])::text FROM travel.known_transitions AS k WHERE rule = {rule}
          UNION ALL
+         SELECT (to_jsonb(m) - '{{rule,pass}}'::text[])::text FROM travel_internal.minted_keys AS m WHERE rule = {rule}
+         UNION ALL
          SELECT (to_jsonb(s) - '{{rule,pass,evaluated_from}}'::text[])::text FROM travel_internal.entity_states AS s
          WHERE rule = {rule} AND (valid_until = 'infinity' OR evaluated_until = '-infinity')
          UNION ALL

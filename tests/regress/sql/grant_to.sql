@@ -44,7 +44,8 @@ CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::n
     WITH ORDINALITY AS r (role, level)
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND relname IN ('alerts', 'alert_history', 'alert_legs', 'verdicts', 'known_places', 'known_transitions',
-        'suppressions', 'networks', 'rules', 'scans', 'entity_states', 'baseline_states')
+        'suppressions', 'networks', 'rules', 'scans', 'entity_states', 'baseline_states',
+        'minted_keys')
   AND (has_any_column_privilege(role, oid, 'SELECT, INSERT, UPDATE, REFERENCES')
       OR has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))
 ORDER BY 1, level;
@@ -122,6 +123,8 @@ INSERT INTO tried (statement) VALUES
     ('DELETE FROM travel_internal.entity_states'),
     ('SELECT count(*) FROM travel_internal.baseline_states'),
     ('DELETE FROM travel_internal.baseline_states'),
+    ('SELECT count(*) FROM travel_internal.minted_keys'),
+    ('DELETE FROM travel_internal.minted_keys'),
     ('INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES (''roles'', ''x'', ''GB'', '
      '''learnt'')'),
     ('SELECT nextval(''travel.alerts_id_seq'')'),

@@ -119,7 +119,8 @@ SELECT error_of($$INSERT INTO travel.rules (name, source, condition) VALUES ('tr
 SELECT error_of($$INSERT INTO travel.rules (name, source, downgraded) VALUES ('tried', 'trail', '{tor}')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, forget_after) VALUES ('tried', 'trail', '1 hour')$$);
 SELECT error_of($$INSERT INTO travel.rules (name, source, message) VALUES ('tried', 'trail', 'a {{rule} b')$$);
-SELECT error_of($$INSERT INTO travel.rules (name, source, lineage) VALUES ('tried', 'trail', true)$$);
+SELECT error_of(
+    $$INSERT INTO travel.rules (name, source, entity, lineage) VALUES ('tried', 'trail', 'actor', true)$$);
 SELECT error_of($$
     INSERT INTO travel.rules (name, source, columns) VALUES ('tried', 'trail', '{"actor": "(random()::text)"}')
 $$);

@@ -71,8 +71,8 @@
 //! state. To apply a change to the past, a caller evaluates again from a state that is older than the change. Verdicts
 //! given before the change, or before a late event, remain valid ([`settled_verdicts`]).
 //!
-//! Session lineage is not handled here. It changes the entity and the baseline entity of an event before the event is
-//! evaluated.
+//! Session lineage changes the entity and the baseline entity of an event before the event is evaluated ([`lineage`]).
+//! Nothing else here knows of it.
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -81,6 +81,7 @@
 //! | [`place_key`] | places and transitions as the baseline distinguishes them |
 //! | [`address_class`] | absent, passing or ordinary: what an address makes of an event; the network attributes of a leg |
 //! | [`journey`] | the legs of an entity |
+//! | [`lineage`] | the root of a temporary key, which is evaluated together with the key that minted it |
 //! | [`baseline`] | the learned locations of a baseline entity |
 //! | [`analyst_row`] | the locations that analysts entered |
 //! | [`knowledge`] | what is known of a baseline entity just before an event |
@@ -106,6 +107,7 @@ pub mod evidence;
 pub mod incident;
 pub mod journey;
 pub mod knowledge;
+pub mod lineage;
 pub mod place_key;
 pub mod relocate;
 pub mod settings;

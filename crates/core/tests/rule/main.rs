@@ -7,6 +7,7 @@ mod editions;
 mod events;
 mod fixtures;
 mod incidents;
+mod lineage;
 mod model;
 mod properties;
 mod proven;
