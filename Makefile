@@ -54,6 +54,10 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 test-dbt: ## run the dbt package of contrib/dbt with dbt from PyPI, which make test does not
 	@scripts/dbt-test.sh
 
+.PHONY: test-superset
+test-superset: ## import the dashboard of contrib/superset into Apache Superset from PyPI, and look at it with Chromium
+	@scripts/superset-test.sh
+
 .PHONY: test-grafana-schema
 test-grafana-schema: ## validate the dashboard of contrib/grafana against the schemas of Grafana, from PyPI
 	@scripts/grafana-schema-test.sh

@@ -26,7 +26,7 @@ sql() { run_psql --quiet --no-align --tuples-only --command "$1"; }
 timed() {
     local began seconds
     began=$(now)
-    sql "$3" >/dev/null 2>&1
+    PGOPTIONS='-c client_min_messages=error' sql "$3" >/dev/null
     seconds=$(took "$began")
     if [ "$2" = 0 ]; then note "$1: $seconds s"; else note "$1: $seconds s, $(rate "$2" "$seconds") rows/s"; fi
 }

@@ -173,7 +173,7 @@ fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         pgrx::check_for_interrupts!();
         // SAFETY: an element of a jsonb[] is a jsonb.
         let (node, content) = unsafe { (Node::of(record), varlena_bytes(record)) };
-        let mut row = RowWriter::<PARSED_COLUMNS>::new();
+        let mut row = RowWriter::<PARSED_COLUMNS>::with_room(content.len());
         write_event(&mut row, &travel_cloudtrail::parse_lenient(node));
         row.bytes(content);
         let row = row.finish(row_type)?;

@@ -123,10 +123,17 @@ impl<const N: usize> RowWriter<N> {
 
     #[inline]
     pub fn new() -> Self {
+        Self::with_room(0)
+    }
+
+    /// A row that will have so many more bytes than most rows.
+    #[inline]
+    pub fn with_room(more: usize) -> Self {
         const { assert!(N <= u64::BITS as usize && Self::HEADER < ROOM) };
-        // SAFETY: a plain allocation.
-        let start = unsafe { pg_sys::palloc(ROOM).cast() };
-        Self { start, room: ROOM, used: Self::HEADER, columns: 0, present: 0, infomask: 0 }
+        let room = ROOM.saturating_add(more);
+        // SAFETY: a plain allocation. What is too large is an error of PostgreSQL's.
+        let start = unsafe { pg_sys::palloc(room).cast() };
+        Self { start, room, used: Self::HEADER, columns: 0, present: 0, infomask: 0 }
     }
 
     /// Makes room for the next column, which is not NULL, and returns its place.
