@@ -11,7 +11,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan fmt deny freeze release clean
+.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan bench-explain fmt deny freeze release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -105,6 +105,9 @@ bench-load: setup ## measure how fast files are loaded
 
 bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 	@bench/scan.sh
+
+bench-explain: setup ## measure what analysts ask about an alert over 10,000,000 events (10 minutes)
+	@bench/explain.sh
 
 .PHONY: dist dist-test
 dist: ## make the source archives of a release, in dist/: with all crates, and for PGXN

@@ -38,6 +38,25 @@ pub fn lead_to_newest(queries: &SourceQueries) -> Result<bool, TravelError> {
     Ok(Plan::of(queries, &is_later)?.is_by_index(TIME))
 }
 
+/// Whether an index on their arrival finds new rows. With the owner's rights, within an SPI connection.
+pub fn lead_to_new_rows(queries: &SourceQueries) -> Result<bool, TravelError> {
+    match new_rows(queries) {
+        Some((_, is_new, needle)) => Ok(Plan::of(queries, &is_new)?.is_by_index(needle)),
+        None => Ok(false),
+    }
+}
+
+/// The column with the arrival of rows, a condition on new rows, and what is recognized of it in a plan.
+fn new_rows(queries: &SourceQueries) -> Option<(&String, String, &'static str)> {
+    match &queries.arrival {
+        Arrival::Transaction(column) => {
+            Some((column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION))
+        }
+        Arrival::Column(time) => Some((&time.sql, time.is(">", &format!("{TIME}+00")), TIME)),
+        Arrival::Lookback => None,
+    }
+}
+
 /// Sends a notice for each missing index, with the statement that creates it. With the owner's rights, within an SPI
 /// connection.
 pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
@@ -54,15 +73,10 @@ pub fn notices(queries: &SourceQueries) -> Result<(), TravelError> {
     if !lead_to_newest(queries)? {
         say(queries, "time", &[&time])?;
     }
-    let (column, is_new, needle) = match &queries.arrival {
-        Arrival::Transaction(column) => (column, format!("{column} >= '{TRANSACTION}'::xid8"), TRANSACTION),
-        Arrival::Column(time) => (&time.sql, time.is(">", &format!("{TIME}+00")), TIME),
-        Arrival::Lookback => return Ok(()),
-    };
-    if !Plan::of(queries, &is_new)?.is_by_index(needle) {
-        say(queries, "their arrival", &[column])?;
+    match new_rows(queries) {
+        Some((column, ..)) if !lead_to_new_rows(queries)? => say(queries, "their arrival", &[column]),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn say(queries: &SourceQueries, from: &str, keys: &[&str]) -> Result<(), TravelError> {

@@ -15,6 +15,7 @@ use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
+use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::rule::Micros;
@@ -351,6 +352,24 @@ ORDER BY event_time",
             time.bound(">", None, "-infinity"),
             time.bound("<", self.until, "infinity"),
         )
+    }
+
+    /// A query for the time of the first event, up to a time, of these entities ($1) and baseline users ($2), among the
+    /// rows with a condition on their arrival. If an index finds such rows, they are few beside those of the members.
+    pub fn first_arrived(&self, arrived: &str, until: Micros) -> Result<String, TravelError> {
+        let materialized = if indexes::lead_to_new_rows(self)? { "MATERIALIZED" } else { "NOT MATERIALIZED" };
+        Ok(format!(
+            "WITH news AS {materialized} (\nSELECT {} AS event_time, {} AS entity, {} AS baseline_entity\nFROM {}\n\
+             WHERE {arrived}\n  AND {}\n)\n\
+             SELECT pg_catalog.min(event_time) AS first\nFROM news\n\
+             WHERE (entity = ANY ($1) OR baseline_entity = ANY ($2)) AND event_time > '-infinity' AND event_time <= '{}'",
+            self.events.time.as_timestamptz(),
+            self.entity,
+            self.baseline_entity,
+            self.from,
+            self.filters,
+            utc(until),
+        ))
     }
 
     /// A query for the pairs of entity and baseline user in these histories, each with its oldest event.

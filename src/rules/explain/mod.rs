@@ -160,21 +160,22 @@ impl Wanted {
         let mut members = Reevaluation::under(reader.edition());
         members.add(Some(&self.entity), None, after, true);
         members.complete_from_first_events(&self.rule, &queries, owner)?;
-        let baseline_entities: Vec<&str> = members
-            .members()
-            .filter(|(of, _)| of.kind == MemberKind::Baseline)
-            .map(|(of, _)| &*of.name)
-            .collect();
-        let analysts = analyst_rows::load(&self.rule, &baseline_entities)?;
-        let suppressions = analyst_rows::suppressions(&self.rule)?;
-        let analysts = Overlay::new(&analysts, rule.learn);
-        let named = NamedRows::load(&self.rule, &baseline_entities)?;
-        let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &suppressions };
         let evaluated_until = members
             .members()
             .find(|(of, _)| of.kind == MemberKind::Entity && of.name == self.entity)
             .and_then(|(of, _)| of.checkpoints.evaluated_until());
         let unread = Unread::load(&self.rule, &queries, evaluated_until)?;
+        // An event that came late changes what follows it, so the evaluation begins before it.
+        while let Some(late) = first_late_event(&members, &unread, &queries, owner)? {
+            members.add(Some(&self.entity), None, just_before(late), true);
+            members.complete_from_first_events(&self.rule, &queries, owner)?;
+        }
+        let baseline_entities = names(&members, MemberKind::Baseline);
+        let analysts = analyst_rows::load(&self.rule, &baseline_entities)?;
+        let suppressions = analyst_rows::suppressions(&self.rule)?;
+        let analysts = Overlay::new(&analysts, rule.learn);
+        let named = NamedRows::load(&self.rule, &baseline_entities)?;
+        let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &suppressions };
         let states = members.states(&self.rule, &rule, |site, time| reader.current_location(site, time))?;
         let mut evaluation = EntityEvaluation::new(policy, states, &self);
         let mut entity_rows =
@@ -262,6 +263,29 @@ impl Wanted {
         )
         .send();
     }
+}
+
+/// The names of the members of a kind.
+fn names(members: &Reevaluation, kind: MemberKind) -> Vec<&str> {
+    members.members().filter(|(of, _)| of.kind == kind).map(|(of, _)| &*of.name).collect()
+}
+
+/// The time of the first event of any member that no scan has read, if the evaluation would begin after it.
+fn first_late_event(
+    members: &Reevaluation,
+    unread: &Unread,
+    queries: &SourceQueries,
+    owner: Role,
+) -> Result<Option<Micros>, TravelError> {
+    let Some(condition) = &unread.by_arrival else { return Ok(None) };
+    let cut = members.members().map(|(_, restart)| restart.cut).max();
+    let Some(cut) = cut.filter(|cut| *cut > Micros::MIN) else { return Ok(None) };
+    let query = with_rights_of(owner, || queries.first_arrived(condition, cut))?;
+    let arguments =
+        [MemberKind::Entity, MemberKind::Baseline].map(|kind| Argument::texts(&names(members, kind)));
+    let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
+    spi::columns!(rows => first);
+    Ok(rows.first().and_then(|row| row.i64(first)))
 }
 
 /// The events of all members, in order of time.

@@ -228,7 +228,7 @@ impl Output<'_> {
         let (then, will) = if is_pending {
             ("Impossible", "the next scan")
         } else {
-            ("Impossible; the verdict was pruned", "a scan by the present settings")
+            ("Impossible; the verdict was pruned", "a scan with the present settings")
         };
         let learn = self.rule.learn;
         let networks: Vec<Arc<str>> = verdict.networks.iter().cloned().collect();

@@ -145,6 +145,16 @@ SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '20
 SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
 CALL travel.scan('told');
 SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
+-- The late event is before the range, and later than the newest checkpoint.
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'gus'),
+    ('2026-03-05 19:50Z', 'London', 'gus'),
+    ('2026-03-05 20:20Z', 'London', 'gus');
+CALL travel.scan('told');
+INSERT INTO calls (at, city, who) VALUES ('2026-03-05 20:10Z', 'New York', 'gus');
+SELECT at, city, impossible, raised, explanation FROM told_of('told', 'gus', '2026-03-05 20:15');
+CALL travel.scan('told');
 
 -- The other reasons and their causes.
 INSERT INTO travel.rules (name, source, learn, learn_transitions, ignored, raise_from)
