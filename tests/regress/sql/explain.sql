@@ -212,6 +212,13 @@ VALUES ('of records', 'records', '{"record": "record"}', 'event_name <> ''Exclud
 SELECT to_char(event_time, 'HH24:MI') AS at, status, explanation
 FROM travel.explain('of records', 'AKIARECORDEXAMPLE');
 
+-- New rows of an event that a scan has read. The first one by its id represents the event.
+INSERT INTO trail (event_id, event_time, event_name, source_ip, access_key_id, actor, outcome)
+SELECT 'a ' || event_id, event_time, event_name, source_ip, access_key_id, actor, outcome
+FROM trail
+WHERE access_key_id = 'AKIAALICEEXAMPLE' AND event_time IN ('2026-03-02 10:00Z', '2026-03-05 20:00Z');
+SELECT event_id LIKE 'a %' AS is_new, status, explanation LIKE 'No scan %' AS is_unread
+FROM travel.explain('told', 'AKIAALICEEXAMPLE', '2026-03-02 10:00Z', '2026-03-02 10:01Z');
 -- Portions of any size give the same rows.
 CREATE TEMPORARY TABLE whole AS
 SELECT n.who, row_number() OVER (PARTITION BY n.who) AS n, e::text AS line
