@@ -179,6 +179,17 @@ SELECT call('11:01', '203.0.113.1', 'AssumeRole', '{"access_key_id": "ASIAFIVE5"
 SELECT travel.containment(:five) ~ 'ASIASIX' AS followed, travel.containment(:five) ~ 'more keys' AS cut;
 SELECT count(*) FROM travel.alert_events(:five);
 
+-- A temporary key of the same user is one of the entity, and one that the credential issued. Its events count once.
+INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('by user', 'investigate.trail', 'user_name', false);
+SELECT call('12:00', '203.0.113.1', 'GetSessionToken',
+    '{"user_name": "carol", "access_key_id": "AKIACAROL", "issued_access_key_id": "ASIACAROL"}');
+SELECT call('12:01', '203.0.113.1', 'ListUsers', '{"user_name": "carol", "access_key_id": "ASIACAROL"}');
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal, entity, from_time,
+    to_time, access_key_id)
+VALUES ('by user', 'low', '2026-03-04 12:00', '2026-03-04 12:10', 1, '{}', '{}', 'carol', '2026-03-04 11:50',
+    '2026-03-04 12:00', 'AKIACAROL') RETURNING id AS carol \gset
+SELECT string_agg(event_name, ', ') AS events FROM travel.alert_events(:carol);
+
 -- Only the events of the entity since then are read, by the index.
 INSERT INTO trail (event_id, event_time, access_key_id, source_ip, event_name)
 SELECT n, '2026-03-04'::timestamptz + n * interval '1 second', 'AKIA' || n % 500, '192.0.2.1', 'ListUsers'
