@@ -190,6 +190,20 @@ VALUES ('by user', 'low', '2026-03-04 12:00', '2026-03-04 12:10', 1, '{}', '{}',
     '2026-03-04 12:00', 'AKIACAROL') RETURNING id AS carol \gset
 SELECT string_agg(event_name, ', ') AS events FROM travel.alert_events(:carol);
 
+-- If a condition selects events of many identities, what other identities of the entity did is not of the credential.
+INSERT INTO travel.rules (name, source, condition, entity, baseline)
+VALUES ('by account', 'investigate.trail', 'event_name = ''ConsoleLogin''', 'account_id', false);
+SELECT count(*)
+FROM (VALUES ('13:00', 'ConsoleLogin', 'DAVE'), ('13:01', 'ListUsers', 'DAVE'), ('13:02', 'DeleteUser', 'ERIN'))
+    AS v (at, name, who)
+CROSS JOIN LATERAL call(at, '203.0.113.1', name,
+    format('{"account_id": "444455556666", "access_key_id": "AKIA%1$s", "arn": "%1$s"}', who)::jsonb);
+INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, signal, entity, from_time,
+    to_time, access_key_id, arn)
+VALUES ('by account', 'low', '2026-03-04 13:00', '2026-03-04 13:10', 1, '{}', '{}', '444455556666',
+    '2026-03-04 12:50', '2026-03-04 13:00', 'AKIADAVE', 'DAVE') RETURNING id AS dave \gset
+SELECT string_agg(event_name, ', ') AS activity FROM travel.activity_after(:dave);
+
 -- Only the events of the entity since then are read, by the index.
 INSERT INTO trail (event_id, event_time, access_key_id, source_ip, event_name)
 SELECT n, '2026-03-04'::timestamptz + n * interval '1 second', 'AKIA' || n % 500, '192.0.2.1', 'ListUsers'

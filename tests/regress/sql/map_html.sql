@@ -50,6 +50,15 @@ FROM (SELECT data_of(travel.map_html('map', '2026-03-01 08:00Z'))) AS p (data);
 SELECT data -> 'alert_count' AS alerts, data ->> 'why_none' AS why
 FROM (SELECT data_of(travel.map_html(since => '2026-04-01Z'))) AS p (data);
 SELECT error_of($$SELECT travel.map_html('no rule')$$);
+-- The coverage is that of the rule and of the days since then.
+INSERT INTO travel_internal.coverage_days
+VALUES ('map', '2026-03-01', 1, 10, 1, 2, 3, 4, 5, true, now()),
+    ('map', '2026-03-02', 1, 100, 0, 0, 0, 7, 0, true, now()),
+    ('another', '2026-03-02', 1, 1000, 0, 0, 0, 0, 0, true, now());
+SELECT since, (SELECT string_agg(concat(c ->> 'status', ' ', c ->> 'events'), ', ')
+               FROM jsonb_array_elements(data_of(travel.map_html('map', since)) -> 'coverage') AS c) AS coverage
+FROM (VALUES (NULL), ('2026-03-02 12:00Z'::timestamptz)) AS v (since);
+DELETE FROM travel_internal.coverage_days WHERE rule = 'another';
 
 -- A name is a text of the data, shortened, and never markup.
 SELECT left(data -> 'alerts' -> 0 ->> 'who', 60) AS who, length(data -> 'alerts' -> 0 ->> 'who') AS length,
