@@ -202,6 +202,16 @@ SELECT identity, severity, severity_rank AS rank, status, first_seen, last_seen,
 FROM travel.incidents
 WHERE rules && '{triage,"triage, user","triage, actor"}'
 ORDER BY first_seen, identity;
+-- An alert lasts from the start of its first leg, which may be before the end of another alert.
+INSERT INTO travel.alerts
+    (id, rule, severity, first_seen, last_seen, from_time, leg_count, evidence, signal, entity, actor)
+VALUES (-21, 'triage', 'low', '2026-04-01 09:00', '2026-04-01 10:00', '2026-04-01 08:50', 1, '{}', '{}', 'K1', 'zed'),
+    (-22, 'triage', 'low', '2026-04-01 10:05', '2026-04-01 10:05', '2026-04-01 09:55', 1, '{}', '{}', 'K2', 'zed'),
+    (-23, 'triage', 'low', '2026-04-01 10:30', '2026-04-01 10:30', '2026-04-01 10:06', 1, '{}', '{}', 'K3', 'zed');
+SELECT alert_ids FROM travel.incidents WHERE identity = 'zed' ORDER BY incident_id;
+SET session_replication_role = replica;
+DELETE FROM travel.alerts WHERE id IN (-21, -22, -23);
+RESET session_replication_role;
 -- All alerts of an incident can be archived together.
 SELECT count(*)
 FROM travel.incidents
