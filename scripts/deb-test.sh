@@ -36,7 +36,7 @@ contents() {
         "/usr/share/postgresql/$version/extension/impossible_travel--$(package_version).sql" \
         "/usr/share/doc/$package/README.md" "/usr/share/doc/$package/docs/reference.md" \
         "/usr/share/doc/$package/copyright" "/usr/share/doc/$package/changelog.gz" \
-        "/usr/share/doc/$package/examples/load-s3.sh" \
+        "/usr/share/doc/$package/examples/load-s3.sh" "/usr/share/doc/$package/contrib/dbt/dbt_project.yml" \
         "/usr/share/doc/$package/examples/impossible-travel-scan.timer"; do
         grep -qxF "$expected" <<<"$files" || die "$package has no $expected"
     done
