@@ -600,6 +600,10 @@ mod tests {
         // Nothing is said of a key that takes no other command.
         let same = all_with(&arrivals, |contained| contained.departures = vec![user("erin", "AKIA1")]);
         assert_eq!(same, all_of(&arrivals));
+        assert!(
+            !same.contains("The legs start") && !same.contains("since then") && !same.ends_with("\n\n"),
+            "{same}"
+        );
         assert!(!same.contains("more identities"));
         assert!(
             all_with(&arrivals, |contained| contained.is_cut = true).contains("more identities than these")
@@ -639,6 +643,18 @@ mod tests {
             [&of_roles[0][..], &of_erin.map(str::to_owned)[..], &of_roles[1][..], &of_roles[2][..]].concat();
         assert_eq!(names, expected, "{text}");
         assert_eq!(text.matches("# Other credentials minted these keys.").count(), 1);
+    }
+
+    #[test]
+    fn the_type_or_the_principal_says_that_it_is_the_root_user() {
+        for caller in
+            [caller("Root", "", "AKIAROOT"), caller("", "arn:aws:iam::111122223333:root", "AKIAROOT")]
+        {
+            assert!(
+                all_of(std::slice::from_ref(&caller)).contains("1. Sign in as the root user"),
+                "{caller:?}"
+            );
+        }
     }
 
     #[test]
