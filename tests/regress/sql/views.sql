@@ -113,8 +113,8 @@ CALL travel.scan('covered: arrival');
 CALL travel.scan('covered: exact');
 CALL travel.scan('covered: lookback');
 SELECT rule, day, events, located, not_located, is_exact FROM days WHERE day IN ('01', '05');
--- A rescan counts whole days anew.
-CALL travel.rescan('covered: exact', '2026-03-02 12:00Z');
+-- A rescan counts whole days anew, and leaves the day in which it begins.
+CALL travel.rescan('covered: exact', '2026-03-02 02:30Z');
 CALL travel.rescan('covered: arrival', '2026-03-01');
 SELECT rule, day, events, located, not_located, is_exact FROM days WHERE rule <> 'lookback';
 -- What the next scan reads again is counted then: rows that are new since the last scan, and those of the scan's own
