@@ -38,7 +38,7 @@ contents() {
         "/usr/pgsql-$version/share/extension/impossible_travel.control" \
         "/usr/pgsql-$version/share/extension/impossible_travel--$(package_version).sql" \
         "/usr/share/doc/$package/README.md" "/usr/share/doc/$package/docs/reference.md" \
-        "/usr/share/doc/$package/examples/load-s3.sh" \
+        "/usr/share/doc/$package/examples/load-s3.sh" "/usr/share/doc/$package/contrib/dbt/dbt_project.yml" \
         "/usr/share/doc/$package/examples/impossible-travel-scan.timer" "/usr/share/licenses/$package/copyright"; do
         grep -qxF "$expected" <<<"$files" || die "$package has no $expected"
     done
