@@ -32,28 +32,32 @@ run_psql --quiet --output /dev/null --set "folder=$(server_copy cloudtrail "$WOR
     CREATE ROLE dashboards LOGIN;
     SELECT travel.grant_to('dashboards', 'read');
 SQL
-# What the charts must show of one rule, or all, and of a time range.
-charts() { # charts RULE SINCE UNTIL
-    local alerts="FROM travel.alerts WHERE withdrawn_at IS NULL AND rule LIKE '$1'"
-    local seen="$alerts AND last_seen >= '$2' AND last_seen < '$3'"
-    local days="rule LIKE '$1' AND day >= '$2' AND day < timestamp '$3'"
+# What the charts must show of a rule and a severity, or all (%), and of a time range.
+charts() { # charts RULE SEVERITY SINCE UNTIL
+    local alerts="FROM travel.alerts WHERE withdrawn_at IS NULL AND rule LIKE '$1' AND severity LIKE '$2'"
+    local seen="$alerts AND last_seen >= '$3' AND last_seen < '$4'"
+    local days="rule LIKE '$1' AND day >= '$3' AND day < timestamp '$4'"
     ask "SELECT jsonb_build_object(
             'Open alerts', (SELECT count(*) $seen AND status = 'open'),
-            'Alerts by severity', (SELECT sum(alerts) FROM travel.alerts_daily WHERE $days),
-            'Alerts over time', (SELECT sum(alerts) FROM travel.alerts_daily WHERE $days),
+            'Alerts by severity', (SELECT sum(alerts) FROM travel.alerts_daily WHERE $days AND severity LIKE '$2'),
+            'Alerts over time', (SELECT sum(alerts) FROM travel.alerts_daily WHERE $days AND severity LIKE '$2'),
             'Top users', (SELECT count(*) $seen),
             'Coverage', (SELECT sum(events) FROM travel.coverage_daily WHERE $days),
             'Newest alerts', (SELECT jsonb_agg(id ORDER BY last_seen DESC, id DESC) $seen),
-            'Routes', jsonb_build_array((SELECT count(*) $alerts AND to_time >= '$2' AND to_time < '$3'), 1))"
+            'Routes', jsonb_build_array((SELECT count(*) $alerts AND to_time >= '$3' AND to_time < '$4'), 1))"
 }
+# The state of a filter of the dashboard, in the form that Superset's addresses have.
+filter() { # filter NAME EXTRA_FORM_DATA VALUE
+    printf 'NATIVE_FILTER-%s:(extraFormData:(%s),filterState:(value:%s),id:NATIVE_FILTER-%s,ownState:())' "$1" "$2" "$3" "$1"
+}
+chosen() { filter "$1" "filters:!((col:$1,op:IN,val:!($2)))" "!($2)"; } # chosen COLUMN VALUE
 since=2026-03-05T00:00:00
 until=2026-03-07T12:00:00
 {
-    printf '{"all": %s,\n' "$(charts % 2000-01-01T00:00:00 2100-01-01T00:00:00)"
-    printf ' "filtered": %s,\n' "$(charts iam_user $since $until)"
-    rule_filter='(extraFormData:(filters:!((col:rule,op:IN,val:!(iam_user)))),filterState:(value:!(iam_user)),id:NATIVE_FILTER-rule,ownState:())'
-    time_filter="(extraFormData:(time_range:'$since : $until'),filterState:(value:'$since : $until'),id:NATIVE_FILTER-time,ownState:())"
-    printf ' "query": "?native_filters=(NATIVE_FILTER-rule:%s,NATIVE_FILTER-time:%s)"}\n' "$rule_filter" "${time_filter// /+}"
+    printf '{"all": %s,\n' "$(charts % % 2000-01-01T00:00:00 2100-01-01T00:00:00)"
+    printf ' "filtered": %s,\n' "$(charts access_key medium $since $until)"
+    printf ' "query": "?native_filters=(%s,%s,%s)"}\n' "$(chosen rule access_key)" "$(chosen severity medium)" \
+        "$(filter time "time_range:'$since+:+$until'" "'$since+:+$until'")"
 } >"$SCRATCH/tables.json"
 note "$(head -n 2 "$SCRATCH/tables.json")"
 
