@@ -354,15 +354,16 @@ ORDER BY event_time",
         )
     }
 
-    /// A query for the time of the first event, up to a time, of these entities ($1) and baseline users ($2), among the
-    /// rows with a condition on their arrival. If an index finds such rows, they are few beside those of the members.
+    /// A query for the time of the first event, up to a time, of these entities ($1) and baseline users ($3), among the
+    /// rows with a condition on their arrival. Its arguments are those of [`Self::histories`]. If an index finds such rows,
+    /// they are few beside those of the members.
     pub fn first_arrived(&self, arrived: &str, until: Micros) -> Result<String, TravelError> {
         let materialized = if indexes::lead_to_new_rows(self)? { "MATERIALIZED" } else { "NOT MATERIALIZED" };
         Ok(format!(
             "WITH news AS {materialized} (\nSELECT {} AS event_time, {} AS entity, {} AS baseline_entity\nFROM {}\n\
              WHERE {arrived}\n  AND {}\n)\n\
              SELECT pg_catalog.min(event_time) AS first\nFROM news\n\
-             WHERE (entity = ANY ($1) OR baseline_entity = ANY ($2)) AND event_time > '-infinity' AND event_time <= '{}'",
+             WHERE (entity = ANY ($1) OR baseline_entity = ANY ($3)) AND event_time > '-infinity' AND event_time <= '{}'",
             self.events.time.as_timestamptz(),
             self.entity,
             self.baseline_entity,

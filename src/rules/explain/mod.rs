@@ -166,7 +166,7 @@ impl Wanted {
             .and_then(|(of, _)| of.checkpoints.evaluated_until());
         let unread = Unread::load(&self.rule, &queries, evaluated_until)?;
         // An event that came late changes what follows it, so the evaluation begins before it.
-        while let Some(late) = first_late_event(&members, &unread, &queries, owner)? {
+        while let Some(late) = first_late_event(&self.rule, &members, &unread, &queries, owner)? {
             members.add(Some(&self.entity), None, just_before(late), true);
             members.complete_from_first_events(&self.rule, &queries, owner)?;
         }
@@ -272,6 +272,7 @@ fn names(members: &Reevaluation, kind: MemberKind) -> Vec<&str> {
 
 /// The time of the first event of any member that no scan has read, if the evaluation would begin after it.
 fn first_late_event(
+    rule: &str,
     members: &Reevaluation,
     unread: &Unread,
     queries: &SourceQueries,
@@ -281,8 +282,7 @@ fn first_late_event(
     let cut = members.members().map(|(_, restart)| restart.cut).max();
     let Some(cut) = cut.filter(|cut| *cut > Micros::MIN) else { return Ok(None) };
     let query = with_rights_of(owner, || queries.first_arrived(condition, cut))?;
-    let arguments =
-        [MemberKind::Entity, MemberKind::Baseline].map(|kind| Argument::texts(&names(members, kind)));
+    let arguments = members.history_arguments(rule, queries)?;
     let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
     spi::columns!(rows => first);
     Ok(rows.first().and_then(|row| row.i64(first)))

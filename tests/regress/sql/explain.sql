@@ -154,6 +154,19 @@ VALUES
 CALL travel.scan('told');
 INSERT INTO calls (at, city, who) VALUES ('2026-03-05 20:10Z', 'New York', 'gus');
 SELECT at, city, impossible, raised, explanation FROM told_of('told', 'gus', '2026-03-05 20:15');
+-- The same with a temporary key, whose events are those of the key that minted it.
+INSERT INTO travel.rules (name, source, lineage) VALUES ('chain', 'trail', true);
+INSERT INTO calls (at, city, who, more)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'max', NULL),
+    ('2026-03-05 19:00Z', 'London', 'max', '{"event_name": "GetSessionToken", "issued_access_key_id": "ASIAMAX"}'),
+    ('2026-03-05 19:50Z', 'London', 'max', '{"access_key_id": "ASIAMAX", "actor": "a session"}'),
+    ('2026-03-05 20:20Z', 'London', 'max', '{"access_key_id": "ASIAMAX", "actor": "a session"}');
+CALL travel.scan('chain');
+INSERT INTO calls (at, city, who, more)
+VALUES ('2026-03-05 20:10Z', 'New York', 'max', '{"access_key_id": "ASIAMAX", "actor": "a session"}');
+SELECT at, city, impossible, raised, explanation FROM told_of('chain', 'max', '2026-03-05 20:15');
+DELETE FROM travel.rules WHERE name = 'chain';
 CALL travel.scan('told');
 
 -- The other reasons and their causes.
