@@ -178,7 +178,8 @@ impl Vector {
 
     fn position(self) -> Position {
         let Self { x, y, z } = self;
-        position(y.atan2(x).to_degrees(), z.atan2(x.hypot(y)).to_degrees())
+        // Not `hypot`, which needs a newer C library than the RPM supports: x and y are at most 1.
+        position(y.atan2(x).to_degrees(), z.atan2((x * x + y * y).sqrt()).to_degrees())
     }
 }
 
