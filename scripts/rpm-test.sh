@@ -57,12 +57,13 @@ contents() {
     ok "rpmlint; the package requires postgresql$version-server and $(grep -o 'GLIBC_[0-9.]*' <<<"$requires" | sort -V | tail -n 1)"
 }
 
-# The tag License is written by hand. It must name the licenses of the copyright file, where MIT has Debian's name Expat.
+# The tag License is written by hand. It must name the licenses of the copyright file, where MIT and the public
+# domain have Debian's names.
 license_is_complete() {
     local tag file
     tag=$(rpm --query --queryformat '%{LICENSE}' --package "$rpm" | tr -d '()' | tr ' ' '\n' | grep -vxE 'AND|OR' | sort -u)
     file=$(sed -n 's/^License: //p' "$BUILD/unpacked/usr/share/licenses/$package/copyright" | tr -d ',' | tr ' ' '\n' |
-        grep -vxE 'and|or' | sed 's/^Expat$/MIT/' | sort -u)
+        grep -vxE 'and|or' | sed 's/^Expat$/MIT/; s/^public-domain$/LicenseRef-Fedora-Public-Domain/' | sort -u)
     [ "$tag" = "$file" ] || die "the tag License and the copyright file differ: $(diff <(echo "$tag") <(echo "$file") | grep '^[<>]')"
     ok "the tag License names the licenses of the copyright file: $(paste -s -d ' ' <<<"$tag")"
 }
