@@ -7,7 +7,7 @@ use crate::sql;
 use ipnet::IpNet;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use travel_core::rule::lineage::{Minting, add_first, roots};
@@ -86,6 +86,15 @@ pub enum BaselineColumn {
     Person,
     Column,
 }
+
+/// What the chains of keys of a case can be examples of.
+const LINEAGE: [&str; 5] = [
+    "lineage",
+    "lineage: a chain of three minted keys or more",
+    "lineage: keys that minted each other in a circle",
+    "lineage: a key that two others minted",
+    "lineage: a key that was used before its minting event arrived",
+];
 
 /// The first day of the histories, 2025-01-01.
 const BEGIN: Micros = 9132 * DAY;
@@ -166,9 +175,7 @@ impl Case {
         if self.earlier.is_some() {
             kinds.push("settings changed, evaluated again");
         }
-        if self.has_lineage() {
-            kinds.push("lineage");
-        }
+        kinds.extend(self.kinds_of_lineage());
         if self.networks().next().is_some() {
             kinds.push("named networks");
         }
@@ -212,21 +219,69 @@ impl Case {
         !self.mints.is_empty()
     }
 
-    /// The case with these rows, as the rule evaluates them: each with the entity and the baseline user of its root.
-    pub fn with_rows(&self, rows: &[usize]) -> Self {
+    /// The minting event of each minted key that counts, of these rows.
+    fn mintings(&self, rows: &[usize]) -> BTreeMap<Arc<str>, Minting> {
         let mut mintings = BTreeMap::new();
-        for at in rows.iter().copied().filter(|_| self.has_lineage()) {
+        for (at, key) in self.minted(rows) {
             let row = &self.rows[at];
-            if let Some(mint) = self.mints[at].as_ref().filter(|mint| mint.key != row.entity) {
-                let minting = Minting {
-                    time: row.time,
-                    site: mint.has_address.then_some(row.site),
-                    issuer: row.entity.clone(),
-                    baseline_entity: row.baseline_entity.clone(),
-                };
-                add_first(&mut mintings, mint.key.clone(), minting);
+            let minting = Minting {
+                time: row.time,
+                site: self.mints[at].as_ref().is_some_and(|mint| mint.has_address).then_some(row.site),
+                issuer: row.entity.clone(),
+                baseline_entity: row.baseline_entity.clone(),
+            };
+            add_first(&mut mintings, key.clone(), minting);
+        }
+        mintings
+    }
+
+    /// Those of these rows that mint another key than their own, each with that key.
+    fn minted<'a>(&'a self, rows: &'a [usize]) -> impl Iterator<Item = (usize, &'a Arc<str>)> {
+        let mint = |at: usize| self.mints.get(at)?.as_ref().map(|mint| (at, &mint.key));
+        rows.iter().copied().filter_map(mint).filter(|(at, key)| **key != self.rows[*at].entity)
+    }
+
+    /// What the chains of keys are examples of.
+    fn kinds_of_lineage(&self) -> Vec<&'static str> {
+        if !self.has_lineage() {
+            return Vec::new();
+        }
+        // In the order of arrival.
+        let rows = plan::rows(&self.steps);
+        let mintings = self.mintings(&rows);
+        let mut kinds = BTreeSet::from([LINEAGE[0]]);
+        for key in mintings.keys() {
+            let (mut chain, mut at) = (vec![key], key);
+            while let Some(minting) = mintings.get(at).filter(|_| chain.len() <= mintings.len()) {
+                at = &minting.issuer;
+                chain.push(at);
+            }
+            if mintings.contains_key(at) {
+                kinds.insert(LINEAGE[2]);
+            } else if chain.len() > 3 {
+                kinds.insert(LINEAGE[1]);
+            }
+            let issuers: BTreeSet<&str> = self
+                .minted(&rows)
+                .filter(|(_, minted)| *minted == key)
+                .map(|(at, _)| &*self.rows[at].entity)
+                .collect();
+            if issuers.len() > 1 {
+                kinds.insert(LINEAGE[3]);
+            }
+            let arrival = |is: &dyn Fn(usize) -> bool| rows.iter().position(|at| is(*at));
+            let used = arrival(&|at| self.rows[at].entity == *key);
+            let minted = arrival(&|at| self.minted(&[at]).any(|(_, minted)| minted == key));
+            if used.zip(minted).is_some_and(|(used, minted)| used < minted) {
+                kinds.insert(LINEAGE[4]);
             }
         }
+        kinds.into_iter().collect()
+    }
+
+    /// The case with these rows, as the rule evaluates them: each with the entity and the baseline user of its root.
+    pub fn with_rows(&self, rows: &[usize]) -> Self {
+        let mintings = self.mintings(rows);
         let roots =
             roots(&mintings.iter().map(|(key, minting)| (key.clone(), minting)).collect(), &HashMap::new());
         let evaluated = |at: &usize| {
@@ -324,4 +379,18 @@ fn draw(rng: &mut Rng) -> arbitrary::Case {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     arbitrary::cases().new_tree(&mut runner).expect("nothing is filtered").current()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cases_of_a_run_have_chains_of_every_kind() {
+        let kinds: Vec<&str> =
+            (0..crate::CASES).flat_map(|number| Case::random(crate::SEED, number).kinds()).collect();
+        for kind in LINEAGE {
+            assert!(kinds.iter().filter(|found| **found == kind).count() >= 5, "{kind}");
+        }
+    }
 }
