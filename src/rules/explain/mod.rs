@@ -3,8 +3,8 @@
 //!
 //! The events are evaluated as a scan evaluates late ones (see [`reevaluation`](super::reevaluation)): from the newest
 //! checkpoints before the range, or before the first event of the entity, with the events of all members that they depend
-//! on until its last event. All rows are read in portions, so an entity of any size takes bounded memory. A verdict that a scan gave stands,
-//! whatever the evaluation says now, so it is shown as it is stored.
+//! on until its last event. All rows are read in portions, so an entity of any size takes bounded memory. A verdict that
+//! a scan gave stands, whatever the evaluation says now, so it is shown as it is stored.
 //!
 //! | module | what it holds |
 //! |---|---|
