@@ -54,14 +54,15 @@ pub fn load(name: &str, settings: pg_sys::Datum, caller: Role) -> Result<Definit
     if let Some(column) = after.missing(&[]) {
         return Err(RuleError::SettingsNull { column }.into());
     }
-    let definition = Definition::of_row(name, after.composite())?;
+    let stored = Definition::of_row(name, before.composite())?;
     for change in before.changed(&after) {
         if change.is_of(&RUN_BY_OWNER) {
-            must_be_member(caller, &definition, &change.column)?;
+            must_be_member(caller, &stored, &change.column)?;
         }
     }
-    with_rights_of(definition.owner()?, || validate::must_be_valid(&after))?;
-    Ok(definition)
+    // A definition cannot hold every value, so they are checked before it is made.
+    with_rights_of(stored.owner()?, || validate::must_be_valid(&after))?;
+    Definition::of_row(name, after.composite())
 }
 
 fn must_be_a_setting(rule: &Tuple, key: &str) -> Result<(), TravelError> {

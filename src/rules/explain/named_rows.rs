@@ -46,7 +46,7 @@ impl NamedRows {
         spi::columns!(rows => id, reason, valid_from, valid_until, created_by, created_at, updated_by, updated_at);
         let mut suppressions = HashMap::new();
         for row in rows.iter() {
-            let entered = entered(row, [created_by, created_at, updated_by, updated_at])?;
+            let entered = entered(row, [created_by, created_at, updated_by, updated_at], "")?;
             let validity = validity(row, valid_from, valid_until);
             let reason = row.text(reason)?.unwrap_or_default();
             let text = format!(", entered by {entered}{validity} ({reason})");
@@ -160,7 +160,7 @@ fn network_in_words(key: &NetworkKey) -> Result<Option<String>, TravelError> {
     );
     spi::columns!(rows => id, origin, created_by, created_at, updated_by, updated_at);
     let Some(row) = rows.first() else { return Ok(None) };
-    let entered = entered(row, [created_by, created_at, updated_by, updated_at])?;
+    let entered = entered(row, [created_by, created_at, updated_by, updated_at], "")?;
     let how = if row.text(origin)? == Some("aws") { "imported from AWS" } else { "entered" };
     Ok(Some(format!("network {} \"{name}\", {how} by {entered}", row.i64(id).unwrap_or_default())))
 }
@@ -170,11 +170,11 @@ fn entries_in_words(rows: &spi::Rows) -> Result<HashMap<i64, String>, TravelErro
     spi::columns!(rows => id, alert_id, note, valid_from, valid_until, created_by, created_at, updated_by, updated_at);
     let mut entries = HashMap::new();
     for row in rows.iter() {
-        let mut text =
-            format!(", entered by {}", entered(row, [created_by, created_at, updated_by, updated_at])?);
-        if let Some(alert) = row.i64(alert_id) {
-            text.push_str(&format!(" when alert {alert} was archived as expected"));
-        }
+        let alert = row.i64(alert_id);
+        let occasion = alert.map(|alert| format!(" when alert {alert} was archived as expected"));
+        let occasion = occasion.unwrap_or_default();
+        let entered = entered(row, [created_by, created_at, updated_by, updated_at], &occasion)?;
+        let mut text = format!(", entered by {entered}");
         text.push_str(&validity(row, valid_from, valid_until));
         if let Some(note) = row.text(note)? {
             text.push_str(&format!(" ({note})"));
@@ -184,15 +184,17 @@ fn entries_in_words(rows: &spi::Rows) -> Result<HashMap<i64, String>, TravelErro
     Ok(entries)
 }
 
-/// Who entered a row and when, and who changed it last, as in `alice at 2026-03-02 09:00:00+00`.
+/// Who entered a row and when, and who changed it last, as in `alice at 2026-03-02 09:00:00+00`. `occasion` follows the
+/// time at which it was entered.
 fn entered(
     row: QueryRow,
     [created_by, created_at, updated_by, updated_at]: [Column; 4],
+    occasion: &str,
 ) -> Result<String, TravelError> {
     let at = |column: Column| row.i64(column).map(|time| format!(" at {}", utc(time))).unwrap_or_default();
     // Rows of an older version do not say who entered them.
     let by = row.text(created_by)?.unwrap_or("an analyst");
-    let mut text = format!("{by}{}", at(created_at));
+    let mut text = format!("{by}{}{occasion}", at(created_at));
     if let Some(by) = row.text(updated_by)? {
         text.push_str(&format!(", last changed by {by}{}", at(updated_at)));
     }

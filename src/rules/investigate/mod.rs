@@ -83,7 +83,7 @@ fn alert_of(call: &Call) -> Result<Alert, TravelError> {
     Alert::load(id.value() as i64)
 }
 
-/// Whom the containment of an alert is for, and why the source does not say more, if it could not be read. Within an SPI
+/// What the containment of an alert is for, and why the source does not say more, if it could not be read. Within an SPI
 /// connection.
 fn contained(alert: &Alert) -> (Contained, Option<String>) {
     let found = attempt(|| {

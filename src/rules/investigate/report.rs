@@ -56,7 +56,8 @@ fn legs(alert_id: i64) -> Result<(Vec<Value>, usize), TravelError> {
     counted_rows(
         &format!(
             "SELECT pg_catalog.to_jsonb(v)::text AS shown, pg_catalog.count(*) OVER () AS count
-             FROM travel.verdicts AS v WHERE v.alert_id = $1 ORDER BY v.to_time, v.leg_id LIMIT {ROWS}"
+             FROM travel.verdicts AS v WHERE v.alert_id = $1 
+             ORDER BY v.to_time, v.to_ip, v.to_latitude, v.to_longitude LIMIT {ROWS}"
         ),
         &[Argument::bigint(alert_id)],
     )

@@ -113,7 +113,7 @@ FROM unnest(ARRAY['[]', '"{}"', '{"min_velocity": 1}', '{"min_velocity_kmh": 49}
                   '{"downgraded": ["tor"]}', '{"condition": "count(*) > 1"}', '{"condition": "user_town = ''a''"}',
                   '{"entity": "a b"}', '{"entity": "user_town"}', '{"baseline_entity": "user_town"}',
                   '{"columns": {"actors": "a"}}', '{"message": "{{"}', '{"owner": "postgres"}', '{"source": "city"}',
-                  '{"name": "other"}', '{"created_by": "eve"}'])
+                  '{"name": "other"}', '{"created_by": "eve"}', '{"min_distance_km": "NaN"}', '{"ignored": [null]}'])
     AS settings;
 SELECT error_of($$SELECT travel.backtest(NULL)$$);
 SELECT error_of($$SELECT travel.backtest('base', NULL, NULL, NULL)$$);

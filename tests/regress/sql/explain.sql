@@ -145,6 +145,13 @@ SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '20
 SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
 CALL travel.scan('told');
 SELECT at, city, impossible, raised, explanation FROM told_of('told', 'dan', '2026-03-04 09:15');
+-- An entry that an archived alert made says so, and who ended it.
+SELECT travel.archive(id, 'expected') FROM travel.alerts WHERE rule = 'told' AND entity = 'AKIADANEXAMPLE';
+INSERT INTO calls (at, city, who) VALUES ('2026-03-04 09:30Z', 'New York', 'dan');
+CALL travel.scan('told');
+SELECT travel.archive(id, 'other') FROM travel.alerts WHERE rule = 'told' AND entity = 'AKIADANEXAMPLE';
+SELECT at, raised, regexp_replace(explanation, '.*(entered by .*), valid until .*', '\1') AS explanation
+FROM told_of('told', 'dan', '2026-03-04 09:25');
 -- The late event is before the range, and later than the newest checkpoint.
 INSERT INTO calls (at, city, who)
 VALUES

@@ -160,6 +160,14 @@ VALUES ('key', 'alice', 'GB', 'London', '2026-01-01', NULL),
     ('key', 'alice', 'FR', 'Ended', '2026-01-01', '2026-02-01'), ('key', 'alice', 'DE', 'Later', '2200-01-01', NULL),
     ('key', 'alice', 'US', 'Until later', '2026-01-01', '2200-01-01');
 SELECT line FROM regexp_split_to_table(travel.report(:chain), '\n') AS line WHERE line ~ '^([|] .*analyst|- .* was)';
+-- The legs of one second are in the order of their events.
+INSERT INTO travel.verdicts (rule, raised, reasons, alert_id, leg_id, entity, from_time, to_time, to_ip, to_city)
+SELECT 'key', true, '{}', :chain, leg, 'AKIAROOT', '2026-03-04 09:18', '2026-03-04 09:18', ip, city
+FROM (VALUES ('a', inet '203.0.113.1', 'second'), ('b', '192.0.2.1', 'first'), ('c', '2001:db8::1', 'third'))
+    AS v (leg, ip, city);
+SELECT trim(split_part(line, '|', 5)) AS city FROM regexp_split_to_table(travel.report(:chain), '\n') AS line
+WHERE line ~ '^[|] 2026-03-04 09:18:00 UTC [|]';
+DELETE FROM travel.verdicts WHERE alert_id = :chain;
 -- Keys that issued the next one five times in a row are all followed. A sixth is not, and that is said.
 DO $$
 BEGIN
