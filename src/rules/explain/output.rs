@@ -15,6 +15,7 @@ use crate::rules::reader::Reader;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 use std::sync::Arc;
+use travel_core::message::LegEnd;
 use travel_core::rule::{EvaluatedEvent, KnownBefore, Micros, Rule};
 
 pub struct Output<'a> {
@@ -206,8 +207,12 @@ impl Output<'_> {
         output.velocity_kmh = measure.velocity_kmh;
         output.impossible = Some(false);
         let words = LegWords {
-            from_city: leg.from.city.as_deref(),
-            from_country_code: leg.from.country_code.as_deref(),
+            from: LegEnd {
+                city: leg.from.city.as_deref(),
+                country: leg.from.country_code.as_deref(),
+                latitude: leg.from.coordinates.latitude(),
+                longitude: leg.from.coordinates.longitude(),
+            },
             distance_km: measure.distance_km,
             effective_distance_km: measure.effective_distance_km,
             elapsed_seconds: measure.elapsed_seconds,
@@ -288,8 +293,12 @@ impl Output<'_> {
         output.reasons = Some(stored.reasons.clone());
         output.causes = Some(causes.clone());
         let leg = LegWords {
-            from_city: stored.from.city.as_deref(),
-            from_country_code: stored.from.country_code.as_deref(),
+            from: LegEnd {
+                city: stored.from.city.as_deref(),
+                country: stored.from.country_code.as_deref(),
+                latitude: stored.from_latitude,
+                longitude: stored.from_longitude,
+            },
             distance_km: stored.distance_km,
             effective_distance_km: stored.effective_distance_km,
             elapsed_seconds: stored.elapsed_seconds,

@@ -37,6 +37,8 @@ pub struct StoredVerdict {
     pub from_time: Option<Micros>,
     /// The ends of the leg as they were when the verdict was given.
     pub from: End,
+    pub from_latitude: f64,
+    pub from_longitude: f64,
     pub to: End,
     pub to_event_id: Option<Arc<str>>,
     pub to_event_name: Option<Arc<str>>,
@@ -51,7 +53,7 @@ impl StoredVerdicts {
         let cursor = Cursor::open(
             "SELECT leg_id, raised, reasons, alert_id, suppression_ids::text[] AS suppression_ids, network_names,
                     from_time, pg_catalog.host(from_ip) AS from_ip, from_city, from_subdivision, from_country_code,
-                    from_asn, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude, to_longitude, to_event_id,
+                    from_asn, from_latitude, from_longitude, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude, to_longitude, to_event_id,
                     to_event_name, to_city, to_subdivision, to_country_code, to_asn, to_hosting, to_anonymizer,
                     to_carrier, distance_km, effective_distance_km, elapsed_seconds, velocity_kmh
              FROM travel.verdicts
@@ -123,8 +125,8 @@ impl StoredVerdicts {
 
     fn read(&mut self, rows: &Rows) -> Result<(), TravelError> {
         spi::columns!(rows => leg_id, raised, reasons, alert_id, suppression_ids, network_names, from_time, from_ip);
-        spi::columns!(rows => from_city, from_subdivision, from_country_code, from_asn, to_time, to_ip, to_latitude);
-        spi::columns!(rows => to_longitude, to_event_id, to_event_name, to_city, to_subdivision, to_country_code, to_asn);
+        spi::columns!(rows => from_city, from_subdivision, from_country_code, from_asn, from_latitude, from_longitude);
+        spi::columns!(rows => to_time, to_ip, to_latitude, to_longitude, to_event_id, to_event_name, to_city, to_subdivision, to_country_code, to_asn);
         spi::columns!(rows => to_hosting, to_anonymizer, to_carrier, distance_km, effective_distance_km);
         spi::columns!(rows => elapsed_seconds, velocity_kmh);
         for row in rows.iter() {
@@ -171,6 +173,8 @@ impl StoredVerdicts {
                 network_names: row.texts(network_names)?.into_iter().map(Arc::from).collect(),
                 from_time: row.i64(from_time),
                 from,
+                from_latitude: number(row, from_latitude).unwrap_or_default(),
+                from_longitude: number(row, from_longitude).unwrap_or_default(),
                 to,
                 to_event_id: row.shared_text(to_event_id)?,
                 to_event_name: row.shared_text(to_event_name)?,

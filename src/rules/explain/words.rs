@@ -8,7 +8,7 @@ use crate::pg::time::utc;
 use crate::rules::reader::LONGEST_NAME;
 use std::sync::Arc;
 use travel_core::journey::Thresholds;
-use travel_core::message::travel_time;
+use travel_core::message::{LegEnd, travel_time};
 use travel_core::rule::settings::DAYS_OF_PROOF;
 use travel_core::rule::{
     AddressClass, EvaluatedEvent, KnownBefore, KnownPlace, Learn, Micros, PlaceKey, PlaceState, Reason, Rule,
@@ -33,8 +33,7 @@ pub struct Facts<'a> {
 
 /// A leg in the words of an explanation.
 pub struct LegWords<'a> {
-    pub from_city: Option<&'a str>,
-    pub from_country_code: Option<&'a str>,
+    pub from: LegEnd<'a>,
     pub distance_km: f64,
     pub effective_distance_km: f64,
     pub elapsed_seconds: f64,
@@ -44,9 +43,7 @@ pub struct LegWords<'a> {
 impl LegWords<'_> {
     /// The leg, as in `9559 km from London, GB in 10 minutes (57351 km/h)`.
     pub fn text(&self) -> String {
-        let from = self.from_city.into_iter().chain(self.from_country_code).collect::<Vec<_>>().join(", ");
-        let from = if from.is_empty() { "an unnamed location".to_owned() } else { from };
-        let mut text = format!("{:.0} km from {from}", self.distance_km);
+        let mut text = format!("{:.0} km from {}", self.distance_km, self.from);
         match self.velocity_kmh {
             Some(velocity) => {
                 text.push_str(&format!(" in {} ({velocity:.0} km/h)", travel_time(self.elapsed_seconds)));

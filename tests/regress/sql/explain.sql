@@ -232,6 +232,17 @@ VALUES ('of records', 'records', '{"record": "record"}', 'event_name <> ''Exclud
 SELECT to_char(event_time, 'HH24:MI') AS at, status, explanation
 FROM travel.explain('of records', 'AKIARECORDEXAMPLE');
 
+-- A location without a name is named by its coordinates.
+CREATE TABLE nameless AS
+SELECT 'AKIANOWHERE' AS access_key_id, '2026-03-01 09:00Z'::timestamptz + n * interval '10 minutes' AS event_time,
+    10.0::float8 AS latitude, 20.0::float8 * n AS longitude
+FROM generate_series(1, 2) AS n;
+INSERT INTO travel.rules (name, source, baseline, raise_from) VALUES ('nameless', 'nameless', false, 'infinity');
+SELECT explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
+CALL travel.scan('nameless');
+SELECT explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
+DELETE FROM travel.rules WHERE name = 'nameless';
+DROP TABLE nameless;
 -- New rows of an event that a scan has read. The first one by its id represents the event.
 INSERT INTO trail (event_id, event_time, event_name, source_ip, access_key_id, actor, outcome)
 SELECT 'a ' || event_id, event_time, event_name, source_ip, access_key_id, actor, outcome
