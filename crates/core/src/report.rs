@@ -223,7 +223,7 @@ impl Page {
         }
         let rows = input.known_places.iter().take(ROWS).map(|known| {
             vec![
-                join(["city", "subdivision", "country_code"].map(|name| text(&shown(known, name))), ", "),
+                names(["city", "subdivision", "country_code"].map(|name| text(&shown(known, name)))),
                 text(&shown(known, "state")),
                 text(&shown(known, "origin")),
                 time(known, "first_seen"),
@@ -357,7 +357,13 @@ fn place(row: &Value, end: &str) -> String {
     let name = |column: &str| text(&shown(row, &format!("{end}_{column}")));
     let (city, country) = (name("city"), name("country"));
     let country = if country.is_empty() { name("country_code") } else { country };
-    join([city, name("subdivision"), country], ", ")
+    names([city, name("subdivision"), country])
+}
+
+/// City, subdivision and country. A subdivision with the name of its city is left out.
+fn names([city, subdivision, country]: [String; 3]) -> String {
+    let subdivision = if subdivision == city { String::new() } else { subdivision };
+    join([city, subdivision, country], ", ")
 }
 
 fn coordinates(row: &Value, end: &str) -> String {

@@ -11,7 +11,7 @@ use travel_core::journey::Thresholds;
 use travel_core::message::{LegEnd, travel_time};
 use travel_core::rule::settings::DAYS_OF_PROOF;
 use travel_core::rule::{
-    AddressClass, EvaluatedEvent, KnownBefore, KnownPlace, Learn, Micros, PlaceKey, PlaceState, Reason, Rule,
+    AddressClass, EvaluatedEvent, KnownBefore, KnownPlace, Learn, Micros, PlaceState, Reason, Rule,
 };
 use travel_core::site::Site;
 
@@ -80,18 +80,9 @@ impl LegWords<'_> {
     }
 }
 
-/// A place, as in `London, England, GB`.
-fn place(key: &PlaceKey) -> String {
-    let mut parts: Vec<&str> =
-        [&key.city, &key.subdivision].into_iter().flatten().map(|part| &**part).collect();
-    parts.dedup();
-    parts.push(&key.country_code);
-    parts.join(", ")
-}
-
 /// What was known of a place, as in `Tokyo, JP was not known`.
 fn place_in_words(known: &KnownPlace, named: &NamedRows) -> String {
-    let name = place(&known.place);
+    let name = &known.place;
     let rows: Vec<String> = known.rows.iter().map(|id| named.place(*id)).collect();
     if !rows.is_empty() {
         return format!("{name} was known ({})", rows.join("; "));
@@ -210,7 +201,7 @@ impl Facts<'_> {
                 let mut known = self.known.into_iter().flat_map(|known| known.to.iter().chain(&known.from));
                 match known.find(|known| known.place == *end && known.is_known()) {
                     Some(known) => place_in_words(known, self.named),
-                    None => format!("{} was known when the verdict was given", place(end)),
+                    None => format!("{end} was known when the verdict was given"),
                 }
             })
             .collect();

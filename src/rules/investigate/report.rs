@@ -71,8 +71,10 @@ fn known_ends(alert_id: i64) -> Result<Vec<KnownEnds>, TravelError> {
     acting_as(owner.oid(), || {
         let rows = spi::select(
             "SELECT l.baseline_entity, l.from_known, l.to_known,
-                    pg_catalog.concat_ws(', ', l.from_city, l.from_subdivision, l.from_country_code) AS from_place,
-                    pg_catalog.concat_ws(', ', l.to_city, l.to_subdivision, l.to_country_code) AS to_place
+                    pg_catalog.concat_ws(', ', l.from_city, nullif(l.from_subdivision, l.from_city),
+                                         l.from_country_code) AS from_place,
+                    pg_catalog.concat_ws(', ', l.to_city, nullif(l.to_subdivision, l.to_city),
+                                         l.to_country_code) AS to_place
              FROM travel_internal.alert_legs AS l WHERE l.alert_id = $1
              GROUP BY 1, 2, 3, 4, 5 ORDER BY pg_catalog.min(l.to_time), 4, 5 LIMIT 1000",
             &[Argument::bigint(alert_id)],

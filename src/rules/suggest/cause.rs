@@ -90,7 +90,7 @@ impl Cause {
     /// The cause in words. `organization` is the name of an autonomous system.
     pub fn in_words(&self, organization: Option<&str>) -> String {
         match self {
-            Self::Location { user, place } => format!("{user} in {}", place_in_words(place)),
+            Self::Location { user, place } => format!("{user} in {place}"),
             Self::Entity(entity) => entity.to_string(),
             Self::Address(address) => address.to_string(),
             Self::System(asn) => match organization {
@@ -192,11 +192,6 @@ fn network(column: &str, value: &str, scope: Scope, name: &str, note: &str) -> R
             by_hand: true,
         }),
     }
-}
-
-fn place_in_words(place: &PlaceKey) -> String {
-    let parts = [place.city.as_deref(), place.subdivision.as_deref(), Some(&*place.country_code)];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// A pattern of LIKE that matches this text alone.

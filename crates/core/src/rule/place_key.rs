@@ -2,6 +2,7 @@
 
 use super::settings::Learn;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 
 /// A place: country, subdivision and city. Under [`Learn::Encountered`] the subdivision is always `None`. Keys sort by
@@ -37,8 +38,38 @@ impl PlaceKey {
     }
 }
 
+/// City, subdivision and country, as in `London, England, GB`. A subdivision with the name of its city is left out, as in
+/// `Tokyo, JP`.
+impl fmt::Display for PlaceKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subdivision = self.subdivision.as_ref().filter(|name| Some(*name) != self.city.as_ref());
+        for name in self.city.iter().chain(subdivision) {
+            write!(f, "{name}, ")?;
+        }
+        f.write_str(&self.country_code)
+    }
+}
+
 impl Transition {
     pub fn under(self, learn: Learn) -> Self {
         Self { from: self.from.under(learn), to: self.to.under(learn) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_written_with_each_of_its_names_once() {
+        let written = |city: &str, subdivision: &str| {
+            let name = |name: &str| (!name.is_empty()).then(|| Arc::from(name));
+            PlaceKey { country_code: "JP".into(), subdivision: name(subdivision), city: name(city) }
+                .to_string()
+        };
+        assert_eq!(written("Yokohama", "Kanagawa"), "Yokohama, Kanagawa, JP");
+        assert_eq!(written("Tokyo", "Tokyo"), "Tokyo, JP");
+        assert_eq!(written("", "Tokyo"), "Tokyo, JP");
+        assert_eq!(written("", ""), "JP");
     }
 }
