@@ -17,6 +17,7 @@
 #   session SQL             runs a statement in it; its output is in $ANSWER, with a blank after each line
 #   session_close           ends it
 #   build_client            builds the client of tests/invariant; its path is in $CLIENT
+#   beginning BYTES         copies the first bytes of its input. It reads all, or the writer could end with SIGPIPE
 #   no_crash                fails if the log of the server shows that a process died
 #   $SCRATCH                a folder that is removed with the test
 #
@@ -66,6 +67,11 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM
+
+beginning() {
+    head -c "$1"
+    cat >/dev/null
+}
 
 rule() { printf -- '- %s\n' "$*"; }
 

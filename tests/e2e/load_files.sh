@@ -12,10 +12,10 @@ record() { printf '{"eventID": "%s", "eventTime": "2026-03-02T09:00:00Z", "reque
 file() { printf '{"Records": [%s]}' "$(record "$1" "$2")"; }
 file a good | gzip >"$folder/a.json.gz"
 file b 'NUL \u0000 and half \ud83d' | gzip >"$folder/b.json.gz"
-file c 'cut off in the middle of the text' | head -c 60 | gzip >"$folder/c.json.gz"
+file c 'cut off in the middle of the text' | beginning 60 | gzip >"$folder/c.json.gz"
 file d $'not UTF-8 \xff' | gzip >"$folder/d.json.gz"
 # Stored without compression, so the part before the cut is readable.
-file e 'cut off in the middle of the file' | gzip -1 | head -c 40 >"$folder/e.json.gz"
+file e 'cut off in the middle of the file' | gzip -1 | beginning 40 >"$folder/e.json.gz"
 printf '{"Version": "2012-10-17", "Statement": []}' | gzip >"$folder/f.json.gz"
 printf '' | gzip >"$folder/g.json.gz"
 { record h 'a line'; echo; record i 'a document'; echo; } | gzip >"$folder/it's a \"name\".json.gz"

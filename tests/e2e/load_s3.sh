@@ -28,8 +28,8 @@ printf '{"Records": [{"eventID": "f", "eventTime": "2026-03-02T09:00:00Z"}, {"ev
 file x 'a digest' | gzip >"$logs/111122223333/CloudTrail-Digest/us-east-1/x.json.gz"
 file y 'a configuration' | gzip >"$logs/111122223333/Config/us-east-1/y.json.gz"
 # What cannot be loaded: cut off within the text, and within the file after a whole line; no UTF-8; another document.
-file m 'cut off in the middle of the text' | head -c 60 | gzip >"$trail/m.json.gz"
-{ record n 'a line'; echo; record n2 'cut off in the middle of the file'; } | gzip -1 | head -c 120 >"$trail/n.json.gz"
+file m 'cut off in the middle of the text' | beginning 60 | gzip >"$trail/m.json.gz"
+{ record n 'a line'; echo; record n2 'cut off in the middle of the file'; } | gzip -1 | beginning 120 >"$trail/n.json.gz"
 file o $'not UTF-8 \xff' | gzip >"$trail/o.json.gz"
 printf '{"Version": "2012-10-17", "Statement": []}' | gzip >"$trail/p.json.gz"
 
