@@ -88,7 +88,7 @@ errors! {
 
         BlankComment =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "comment must not be blank")
-                .hint("Pass the text of the comment, or NULL to archive the alert without one."),
+                .hint("Write what you found out. travel.archive also works without a comment: omit the argument."),
 
         CommentsAreKept =>
             Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, "cannot change or delete comments")
