@@ -213,7 +213,8 @@ COMMENT ON COLUMN travel_internal.baseline_states.edition IS
     'again';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_states', '');
 
--- Which key minted a temporary key, for rules with lineage.
+-- Which key minted a temporary key, for rules with lineage. The rule comes last in the indexes: the statistics of this
+-- table are often older than the rule, and then an index that begins with the rule seems to find one row.
 CREATE TABLE travel_internal.minted_keys (
     rule            text        NOT NULL,
     key             text        NOT NULL,
@@ -224,7 +225,7 @@ CREATE TABLE travel_internal.minted_keys (
     root            text        NOT NULL,
     root_baseline   text,
     pass            bigint,
-    PRIMARY KEY (rule, key)
+    PRIMARY KEY (key, rule)
 );
 COMMENT ON TABLE travel_internal.minted_keys IS
     'Temporary access keys of rules with lineage, each with the first event that minted it and the root of its chain';
@@ -241,9 +242,9 @@ COMMENT ON COLUMN travel_internal.minted_keys.root_baseline IS
     'Baseline user of the events of the key: the one of the call by which the root minted the first key of the chain';
 COMMENT ON COLUMN travel_internal.minted_keys.pass IS
     'Last pass that evaluated past events again and found the call in the source';
-CREATE INDEX minted_keys_issuer ON travel_internal.minted_keys (rule, issuer);
-CREATE INDEX minted_keys_root ON travel_internal.minted_keys (rule, root);
-CREATE INDEX minted_keys_baseline ON travel_internal.minted_keys (rule, root_baseline);
+CREATE INDEX minted_keys_issuer ON travel_internal.minted_keys (issuer, rule);
+CREATE INDEX minted_keys_root ON travel_internal.minted_keys (root, rule);
+CREATE INDEX minted_keys_baseline ON travel_internal.minted_keys (root_baseline, rule);
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.minted_keys', '');
 
 CREATE FUNCTION travel_internal.forget_rule() RETURNS trigger

@@ -104,7 +104,8 @@ pub fn below(
     Ok(keys)
 }
 
-/// Loads these keys. With `and_below`, also the keys below them, whatever their depth.
+/// Loads these keys. With `and_below`, also the keys below them, whatever their depth. `OFFSET 0` makes PostgreSQL look up
+/// each wanted key: with statistics from before the rule, it would compare each stored key with each wanted one.
 pub fn load<T: AsRef<str>>(
     rule: &str,
     keys: &[T],
@@ -120,7 +121,9 @@ pub fn load<T: AsRef<str>>(
              SELECT unnest($2::text[])
              UNION
              SELECT m.key FROM wanted AS w
-             JOIN travel_internal.minted_keys AS m ON m.rule = $1 AND m.issuer = w.key
+             CROSS JOIN LATERAL (
+                 SELECT i.key FROM travel_internal.minted_keys AS i WHERE i.rule = $1 AND i.issuer = w.key OFFSET 0
+             ) AS m
          )"
     } else {
         "WITH wanted (key) AS (SELECT unnest($2::text[]))"
@@ -130,7 +133,9 @@ pub fn load<T: AsRef<str>>(
          SELECT m.key, m.issuer, m.minted_at, m.site::text AS site, m.baseline_entity, m.root, m.root_baseline,
                 m.pass = $3 AS seen
          FROM wanted AS w
-         JOIN travel_internal.minted_keys AS m ON m.rule = $1 AND m.key = w.key"
+         CROSS JOIN LATERAL (
+             SELECT * FROM travel_internal.minted_keys AS k WHERE k.rule = $1 AND k.key = w.key OFFSET 0
+         ) AS m"
     );
     let rows = by_index(&query, &[Argument::text(rule), Argument::texts(keys), Argument::bigint(pass)]);
     spi::columns!(rows => key, issuer, minted_at, site, baseline_entity, root, root_baseline, seen);

@@ -94,7 +94,10 @@ fn calls(alert: &Alert) -> Result<Vec<MintingCall>, TravelError> {
                  WHERE rule = $1 AND key = ANY ($2) AND root <> key
                  UNION
                  SELECT m.key, m.issuer, m.minted_at FROM chain AS c
-                 JOIN travel_internal.minted_keys AS m ON m.rule = $1 AND m.key = c.issuer AND m.root <> m.key
+                 CROSS JOIN LATERAL (
+                     SELECT i.key, i.issuer, i.minted_at FROM travel_internal.minted_keys AS i
+                     WHERE i.rule = $1 AND i.key = c.issuer AND i.root <> i.key OFFSET 0
+                 ) AS m
              )
              SELECT key, issuer, minted_at FROM chain LIMIT {MOST_KEYS}"
         ),

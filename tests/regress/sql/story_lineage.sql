@@ -207,6 +207,20 @@ VALUES ('of records', 'records', '{"record": "record"}', $$source_ip IS NOT NULL
 CALL travel.scan('of records');
 SELECT at, leg, entity FROM evaluated WHERE rule = 'of records';
 
+-- Many keys of a new rule do not slow a scan down, though the statistics of the table are from before the rule.
+ANALYZE travel_internal.minted_keys;
+CREATE TABLE many AS
+SELECT 'm' || n AS event_id, '2026-03-01'::timestamptz + n * interval '1 second' AS event_time,
+    inet '192.0.2.1' AS source_ip, 'alice' AS actor, 'AKIAMANY' AS access_key_id, 'ASIAM' || n AS issued_access_key_id
+FROM generate_series(1, 3000) AS n;
+INSERT INTO travel.rules (name, source, lineage) VALUES ('many keys', 'many', true);
+INSERT INTO travel_internal.minted_keys (rule, key, issuer, minted_at, root)
+SELECT 'many keys', 'ASIAN' || n, 'AKIAMANY', '2026-02-01', 'AKIAMANY' FROM generate_series(1, 30000) AS n;
+SET statement_timeout = '5s';
+CALL travel.scan('many keys');
+RESET statement_timeout;
+SELECT count(*) FROM travel_internal.minted_keys WHERE rule = 'many keys';
+
 DELETE FROM travel.rules WHERE source ~ '^lineage\.';
 SELECT count(*) FROM travel_internal.minted_keys;
 DROP SCHEMA lineage CASCADE;
