@@ -428,6 +428,10 @@ DECLARE
     detail pg_catalog.text;
     hint pg_catalog.text;
 BEGIN
+    -- Nothing is scanned for a call that cannot succeed, and the error is not one of the rule's scans.
+    IF rule IS NULL OR since IS NULL THEN
+        PERFORM travel_internal.begin_rescan(rule, since);
+    END IF;
     -- A pass in progress is finished first.
     <<passes>>
     FOREACH is_again IN ARRAY '{f,t}'::pg_catalog.bool[] LOOP

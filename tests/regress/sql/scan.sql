@@ -59,6 +59,11 @@ CALL travel.scan();
 SELECT last_scan <= clock_timestamp() AS scanned, newest_event, share_located, open_alerts, under_way, position,
     last_error
 FROM travel.status;
+-- A call without a time is an error of the caller, not of the rule.
+\set VERBOSITY terse
+CALL travel.rescan('by transaction', NULL);
+\set VERBOSITY default
+SELECT last_error FROM travel.status;
 INSERT INTO calls (at, city, more)
 VALUES
     ('2026-03-01 09:00Z', 'London', '{"access_key_id": null}'),
