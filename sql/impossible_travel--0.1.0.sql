@@ -2921,8 +2921,8 @@ COMMENT ON COLUMN travel_internal.baseline_states.edition IS
     'again';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_states', '');
 
--- Which key minted a temporary key, for rules with lineage. The rule comes last in the indexes: what PostgreSQL knows of
--- this table is often older than the rule, and then an index that begins with the rule seems to find one row.
+-- Which key minted a temporary key, for rules with lineage. The rule comes last in the indexes: the statistics of this
+-- table are often older than the rule, and then an index that begins with the rule seems to find one row.
 CREATE TABLE travel_internal.minted_keys (
     rule            text        NOT NULL,
     key             text        NOT NULL,
