@@ -109,8 +109,8 @@ pub fn seen_since(xid: &str, earlier: &str, now: &str, own_xid: &str) -> String 
     )
 }
 
-/// Whether a scan that continues from the snapshot `seen` reads a row again, as SQL. NULL if the row's transaction is one
-/// of another cluster, so that is not known.
+/// Whether a scan that continues from the snapshot `seen` reads a row again, as SQL. It is NULL if the row
+/// comes from another cluster, because this cluster does not know when that transaction ended.
 pub fn is_read_again(xid: &str, seen: &str, own_xid: &str) -> String {
     format!(
         "CASE

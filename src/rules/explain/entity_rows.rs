@@ -92,8 +92,8 @@ impl<'q> EntityRows<'q> {
         rows
     }
 
-    /// The next rows before a time in the order of events, about one portion of them. `None`: there are no more. All
-    /// rows of one time come together.
+    /// Returns about one portion of the rows before a time, in the order of events, or `None` after the last one. Rows
+    /// of the same time are always in one portion.
     pub fn next_before(
         &mut self,
         end: Micros,

@@ -17,7 +17,7 @@ pub struct StoredVerdicts {
     learn: Learn,
     /// `None`: every verdict was read.
     cursor: Option<Cursor>,
-    /// Those that were read, by the time and the site at which their legs arrive.
+    /// The verdicts of the portions read so far. The key is the time and the site at which a leg arrives.
     waiting: BTreeMap<(Micros, Site), StoredVerdict>,
     /// The newest time that was read.
     newest: Option<Micros>,
@@ -53,8 +53,8 @@ impl StoredVerdicts {
         let cursor = Cursor::open(
             "SELECT leg_id, raised, reasons, alert_id, suppression_ids::text[] AS suppression_ids, network_names,
                     from_time, pg_catalog.host(from_ip) AS from_ip, from_city, from_subdivision, from_country_code,
-                    from_asn, from_latitude, from_longitude, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude, to_longitude, to_event_id,
-                    to_event_name, to_city, to_subdivision, to_country_code, to_asn, to_hosting, to_anonymizer,
+                    from_asn, from_latitude, from_longitude, to_time, pg_catalog.host(to_ip) AS to_ip, to_latitude,
+                    to_longitude, to_event_id, to_event_name, to_city, to_subdivision, to_country_code, to_asn, to_hosting, to_anonymizer,
                     to_carrier, distance_km, effective_distance_km, elapsed_seconds, velocity_kmh
              FROM travel.verdicts
              WHERE rule = $1 AND entity = $2 AND to_time >= coalesce($3, '-infinity')
