@@ -109,6 +109,14 @@ bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 bench-explain: setup ## measure what analysts ask about an alert over 10,000,000 events (10 minutes)
 	@bench/explain.sh
 
+.PHONY: instructions instructions-update
+instructions: ## compare the instructions that the crates take with bench/instructions.txt (1 minute)
+	@scripts/test.sh setup instructions
+
+instructions-update: ## write bench/instructions.txt again
+	@scripts/setup.sh --tests
+	@scripts/instructions.sh update
+
 .PHONY: dist dist-test
 dist: ## make the source archives of a release, in dist/: with all crates, and for PGXN
 	@scripts/dist.sh

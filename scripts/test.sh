@@ -2,8 +2,8 @@
 # Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt deny clippy core pgrx regress isolation docs e2e demo, or a part
-#                                 of one: "e2e NAME", "regress NAME…", "docs FILE…"
+#   scripts/test.sh STEP…         only these: setup fmt deny clippy core pgrx regress isolation docs e2e demo
+#                                 instructions, or a part of one: "e2e NAME", "regress NAME…", "docs FILE…"
 #   scripts/test.sh upgrade       the tests of upgrades from one version of PostgreSQL to another (make test-upgrade)
 #
 # PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
@@ -45,6 +45,9 @@ step_clippy() {
 
 # The crates that know no PostgreSQL.
 step_core() { cargo test --quiet --workspace --exclude impossible_travel; }
+
+# How many instructions the crates take, against committed figures.
+step_instructions() { scripts/instructions.sh check; }
 
 # The tests inside the extension. Their server must not run as root, and its user must own the parent of its folder.
 step_pgrx() {
@@ -152,10 +155,15 @@ if [ "${1:-}" = --step ]; then
     exit
 fi
 
-[ $# = 0 ] || STEPS=("$@")
 mkdir -p "$WORK/test"
 # Without a server yet, `setup` fails and says why.
 version=$(pg_major 2>/dev/null) || version=${PG:-15}
+if [ $# -gt 0 ]; then
+    STEPS=("$@")
+elif [ "$version" = 15 ]; then
+    # What does not depend on PostgreSQL runs with one version.
+    STEPS+=(instructions)
+fi
 [ "${STEPS[0]%% *}" != upgrade ] || version=upgrade
 summary="$WORK/test/summary-$version"
 : >"$summary"

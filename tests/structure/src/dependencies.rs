@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// The `Cargo.toml` of each crate.
 fn manifests() -> Vec<PathBuf> {
     let mut manifests = vec![project().join("Cargo.toml")];
-    for folder in ["crates", "tests"] {
+    for folder in ["bench", "crates", "tests"] {
         for entry in fs::read_dir(project().join(folder)).unwrap() {
             let manifest = entry.unwrap().path().join("Cargo.toml");
             manifests.extend(manifest.exists().then_some(manifest));
