@@ -7,12 +7,15 @@ use std::ffi::CStr;
 
 #[derive(Clone)]
 pub struct Source {
+    pub oid: pg_sys::Oid,
     /// The type of the rows.
     row_type: pg_sys::Oid,
     /// The name, schema-qualified and quoted.
     pub name: String,
     /// Whether the rows come from another server or another program.
     pub is_foreign: bool,
+    /// Whether it is a table or a materialized view, without partitions.
+    pub is_plain: bool,
     /// Whether it has triggers, which includes those of foreign keys.
     pub has_triggers: bool,
     pub columns: Vec<TableColumn>,
@@ -121,7 +124,16 @@ impl Source {
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(SourceError::NotATable { name }.into());
             }
-            Ok(Self { row_type, name, is_foreign: kind == b'f', has_triggers, columns, indexes })
+            Ok(Self {
+                oid,
+                row_type,
+                name,
+                is_foreign: kind == b'f',
+                is_plain: matches!(kind, b'r' | b'm'),
+                has_triggers,
+                columns,
+                indexes,
+            })
         }
     }
 
@@ -148,6 +160,11 @@ impl Source {
     /// Returns whether a column, given as SQL over the source, is one of the first two columns of an index.
     pub fn leads_an_index(&self, sql: &str) -> bool {
         self.indexes.iter().flatten().flatten().any(|name| is_column(sql, name))
+    }
+
+    /// Returns whether a column is the first of an index.
+    pub fn begins_an_index(&self, name: &str) -> bool {
+        self.indexes.iter().any(|[first, _]| first.as_deref() == Some(name))
     }
 
     /// Returns whether SQL over the source is one of its columns, unchanged.

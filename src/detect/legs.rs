@@ -3,6 +3,8 @@
 use super::arguments::Arguments;
 use super::event_sql::Events;
 use super::place::LocationType;
+use super::ranges;
+use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
 use std::fmt::Write;
@@ -11,10 +13,12 @@ use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, 
 /// The row that stands for all of one event is the first in this order.
 const ORDER: [&str; 5] = ["event_id", "event_name", "access_key_id", "user_agent", "outcome"];
 
-pub fn query(events: &Events, arguments: &Arguments) -> String {
-    let query =
-        Query { events, arguments, keys: (1..=events.keys.len()).map(|n| format!("key_{n}")).collect() };
-    query.text()
+/// The query, and whether it is split into ranges of the entity. Within an SPI connection.
+pub fn query(events: &Events, arguments: &Arguments) -> Result<(String, bool), TravelError> {
+    let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
+    let ranges = ranges::of_entity(events, arguments, &keys[0])?;
+    let is_split = !ranges.is_empty();
+    Ok((Query { events, arguments, keys, ranges }.text(), is_split))
 }
 
 struct Query<'a> {
@@ -22,6 +26,8 @@ struct Query<'a> {
     arguments: &'a Arguments,
     /// The names of the entity's columns within the query.
     keys: Vec<String>,
+    /// The conditions of the ranges of the entity, if the query is split into them.
+    ranges: Vec<String>,
 }
 
 impl Query<'_> {
@@ -123,10 +129,27 @@ impl Query<'_> {
             self.since("(l.leg).to_time").map(|since| format!("\n    WHERE {since}")).unwrap_or_default();
         format!(
             "SELECT {}, (l.leg).*\n    FROM (\n        SELECT {}, travel_internal.each_leg(j.legs) AS leg\n        FROM (\n            \
-             SELECT {keys}, {call} AS legs\n            FROM events\n            GROUP BY {keys}\n        ) AS j\n        \
+             {}\n        ) AS j\n        \
              WHERE pg_catalog.cardinality(j.legs) > 0\n    ) AS l{since}",
             self.of("l"),
             self.of("j"),
+            self.journeys(&call),
+        )
+    }
+
+    /// The aggregate over each entity, by the ranges of the entity if there are some.
+    fn journeys(&self, call: &str) -> String {
+        let keys = self.keys.join(", ");
+        let select = format!("SELECT {keys}, {call} AS legs\n            FROM events");
+        let group = format!("GROUP BY {keys}");
+        if self.ranges.is_empty() {
+            return format!("{select}\n            {group}");
+        }
+        let branches: Vec<String> =
+            self.ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
+        format!(
+            "-- in ranges of the entity, which parallel processes evaluate\n            {}",
+            branches.join("\n            UNION ALL\n            ")
         )
     }
 

@@ -15,6 +15,7 @@
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
+//! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`diagnosis`] | why rows are not evaluated |
 
@@ -28,6 +29,7 @@ mod expression;
 mod legs;
 mod lent;
 mod place;
+mod ranges;
 
 use crate::event_counts;
 use crate::geoip::Places;
@@ -36,6 +38,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
+use crate::pg::whole_groups;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -65,8 +68,14 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let ((), counts) =
-            event_counts::counting(|| run(&legs::query(&events, &arguments), events.is_indexed, &rows));
+        let (query, is_split) = legs::query(&events, &arguments)?;
+        let ((), counts) = event_counts::counting(|| {
+            if is_split {
+                run_split(&query, &arguments, &rows)
+            } else {
+                run(&query, events.is_indexed, &rows)
+            }
+        });
         diagnosis::conclude(&events, &arguments, counts)
     })?;
     Ok(rows.finish(call))
@@ -77,7 +86,7 @@ fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let query = spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_what_is_missing();
-        Ok::<_, TravelError>(legs::query(&events, &arguments))
+        Ok::<_, TravelError>(legs::query(&events, &arguments)?.0)
     })?;
     Ok(varlena(query.as_bytes()))
 }
@@ -117,6 +126,20 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
     spi::with_settings(&settings, || {
         spi::execute_into(query, rows);
     });
+}
+
+/// Runs a query that is split into ranges of the entity. The index that allows this also leads to the events of a leg,
+/// so they are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
+/// A subquery in the caller's condition may need a hash join.
+fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) {
+    let has_subquery =
+        arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));
+    // JIT would compile the expressions of each range in each process.
+    let mut settings = vec![(c"jit", c"off")];
+    if !has_subquery {
+        settings.push((c"enable_hashjoin", c"off"));
+    }
+    spi::with_settings(&settings, || whole_groups::planned(|| run(query, true, rows)));
 }
 
 pub use crate::source::{Source, base_type, type_name};

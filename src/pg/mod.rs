@@ -14,6 +14,8 @@
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
 //! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
+//! | share a value with parallel workers | [`shared`] |
+//! | plan a query whose groups are split among processes | [`whole_groups`] |
 
 pub mod array;
 pub mod attempt;
@@ -31,6 +33,7 @@ pub mod role;
 pub mod row;
 pub mod scan_flag;
 pub mod settings;
+pub mod shared;
 pub mod snapshot;
 pub mod spi;
 pub mod srf;
@@ -39,4 +42,5 @@ pub mod table;
 pub mod time;
 pub mod trigger;
 pub mod types;
+pub mod whole_groups;
 pub mod window;

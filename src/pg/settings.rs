@@ -1,5 +1,6 @@
 //! The settings `impossible_travel.*`: their definition and their values.
 
+use crate::pg::spi;
 use pgrx::{GucContext, GucFlags, GucRegistry, GucSetting, pg_sys};
 use std::ffi::{CStr, CString, c_char};
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -15,6 +16,9 @@ static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
 static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 
 static MAX_DECOMPRESSED_MB: GucSetting<i32> = GucSetting::<i32>::new(4096);
+
+/// The handle of shared memory, or 0. It is a setting because PostgreSQL passes settings to parallel workers.
+static EVENT_COUNTS: GucSetting<i32> = GucSetting::<i32>::new(0);
 
 /// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each
 /// access, which is too expensive for a setting that is read for every row.
@@ -78,6 +82,16 @@ pub fn register() {
         GucContext::Suset,
         GucFlags::UNIT_MB,
     );
+    GucRegistry::define_int_guc(
+        c"impossible_travel.event_counts",
+        c"Tells the workers of travel.detect where to count events.",
+        c"Only travel.detect sets it.",
+        &EVENT_COUNTS,
+        i32::MIN,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
+    );
     // SAFETY: as above. From now on, PostgreSQL reports a misspelled setting with this prefix.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
@@ -90,6 +104,17 @@ pub fn scan_batch() -> usize {
 /// How many megabytes the content of a compressed file may have that `travel.load_files` loads.
 pub fn max_decompressed_mb() -> u64 {
     u64::try_from(MAX_DECOMPRESSED_MB.get()).unwrap_or(1)
+}
+
+/// Runs `body`, whose workers count events in the shared memory with this handle.
+pub fn with_event_counts<R>(handle: u32, body: impl FnOnce() -> R) -> R {
+    let value = CString::new(handle.cast_signed().to_string()).unwrap_or_default();
+    spi::with_settings_as(pg_sys::GucContext::PGC_SUSET, &[(c"impossible_travel.event_counts", &value)], body)
+}
+
+/// The handle of the shared memory in which workers count events, or 0.
+pub fn event_counts() -> u32 {
+    EVENT_COUNTS.get().cast_unsigned()
 }
 
 /// How long a step of a scan waits for a lock, in milliseconds. `None` is without limit. If the session has a

@@ -30,6 +30,7 @@ use argument::SpiArguments;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::CStr;
 
 unsafe extern "C-unwind" {
     /// executor/tstoreReceiver.h, which pgrx does not bind.
@@ -236,7 +237,16 @@ pub fn select_time(query: &str) -> Option<i64> {
 /// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It
 /// also undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left
 /// behind would apply to what runs next, with other rights.
-pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: impl FnOnce() -> R) -> R {
+pub fn with_settings<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
+    with_settings_as(pg_sys::GucContext::PGC_USERSET, settings, body)
+}
+
+/// Runs `body` as [`with_settings`] does, with settings that only those may change who have the rights of `context`.
+pub fn with_settings_as<R>(
+    context: pg_sys::GucContext::Type,
+    settings: &[(&CStr, &CStr)],
+    body: impl FnOnce() -> R,
+) -> R {
     // SAFETY: a nest level of its own, ended where nothing unwinds; PostgreSQL ends it where something does.
     unsafe {
         let level = pg_sys::NewGUCNestLevel();
@@ -244,7 +254,7 @@ pub fn with_settings<R>(settings: &[(&std::ffi::CStr, &std::ffi::CStr)], body: i
             pg_sys::set_config_option(
                 name.as_ptr(),
                 value.as_ptr(),
-                pg_sys::GucContext::PGC_USERSET,
+                context,
                 pg_sys::GucSource::PGC_S_SESSION,
                 pg_sys::GucAction::GUC_ACTION_SAVE,
                 true,

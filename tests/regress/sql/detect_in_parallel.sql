@@ -1,0 +1,136 @@
+-- travel.detect over a table with an index that leads from the entity to the time and the address: ranges of the entity
+-- are branches of one Parallel Append, so each process evaluates whole entities, from the index alone.
+SET timezone = 'UTC';
+SET min_parallel_table_scan_size = 0;
+SET parallel_setup_cost = 0;
+SET client_min_messages = warning;
+CREATE TABLE found (access_key_id text, event_time timestamptz, source_ip inet, event_id text);
+-- 400 keys with 50 events each, and one key with as many as all others; every fortieth key is stolen once.
+INSERT INTO found
+SELECT 'AKIA' || lpad((CASE WHEN n > 50 THEN 7 ELSE k END)::text, 4, '0'),
+    timestamptz '2026-01-01 00:00Z' + (CASE WHEN n > 50 THEN k ELSE 0 END + n * 400) * interval '10 minutes',
+    CASE WHEN k % 40 = 0 AND n = 20 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' + k % 3 END, 'e' || k || '-' || n
+FROM generate_series(1, 400) AS k, generate_series(1, 100) AS n;
+INSERT INTO found SELECT access_key_id, event_time + interval '20 minutes', '192.0.2.1', event_id || 'x'
+FROM found WHERE source_ip = '203.0.113.1';
+INSERT INTO found VALUES (NULL, '2026-01-01', '192.0.2.1', 'nobody'), ('', '2026-01-01', '192.0.2.1', 'empty');
+CREATE TABLE unindexed AS TABLE found;
+CREATE INDEX found_in_order ON found (access_key_id, event_time, source_ip);
+VACUUM (ANALYZE) found, unindexed;
+
+-- The text has the ranges, which are shares of the rows. Even without the help of travel.detect, the plan evaluates them
+-- in parallel. No process combines the groups of others, and nothing reads the whole table.
+SELECT bool_and(line ~ '^ +SELECT|FROM events WHERE key_1 (>=|<) ''AKIA\d+''::text') AS readable,
+    count(*) BETWEEN 4 AND 8 AS several
+FROM regexp_split_to_table(travel.detect_sql('found'), '\n') AS line WHERE line ~ 'GROUP BY key_1';
+SET enable_hashjoin = off;
+SELECT count(*) FILTER (WHERE line ~ 'Parallel Append') AS appends,
+    count(*) FILTER (WHERE line ~ ' GroupAggregate') BETWEEN 4 AND 8 AS whole_groups,
+    count(*) FILTER (WHERE line ~ ' GroupAggregate')
+        - count(*) FILTER (WHERE line ~ 'Index Only Scan using found_in_order') AS not_by_index,
+    count(*) FILTER (WHERE line ~ 'Partial|Finalize|HashAgg|Seq Scan') AS others
+FROM plan_of(travel.detect_sql('found')) AS line;
+RESET enable_hashjoin;
+
+-- The rows are those of the query without ranges, and the workers count the events, whether the leader helps or not.
+CREATE FUNCTION pg_temp.differences(one text, other text) RETURNS TABLE (legs bigint, differences bigint)
+    LANGUAGE plpgsql AS $$ BEGIN
+    RETURN QUERY EXECUTE format('WITH one AS MATERIALIZED (SELECT * FROM %s), other AS MATERIALIZED (SELECT * FROM %s) '
+        'SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM ((TABLE one EXCEPT ALL TABLE other) '
+        'UNION ALL (TABLE other EXCEPT ALL TABLE one)) AS d)', one, other);
+END $$;
+SELECT * FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+SELECT * FROM pg_temp.differences($$travel.detect('found', since => '2026-02-01', condition => 'event_time < now()')$$,
+    $$travel.detect('unindexed', since => '2026-02-01')$$);
+SET client_min_messages = notice;
+SELECT count(*) FROM travel.detect('unindexed');
+SELECT count(*) FROM travel.detect('found');
+SET parallel_leader_participation = off;
+SELECT count(*) FROM travel.detect('found');
+SET max_parallel_workers_per_gather = 1;
+SELECT count(*) FROM travel.detect('found');
+SET max_parallel_workers_per_gather = 0;
+SELECT count(*) FROM travel.detect('found');
+RESET max_parallel_workers_per_gather;
+SET client_min_messages = warning;
+
+-- Only travel.detect passes counts to workers.
+SHOW impossible_travel.event_counts;
+CREATE ROLE counts_nothing;
+SET ROLE counts_nothing;
+SELECT sqlstate_of('SET impossible_travel.event_counts = 1');
+RESET ROLE;
+DROP ROLE counts_nothing;
+
+-- The bounds have the order of the index, whatever the type and the collation of the entity. A column that the index
+-- lacks, an index of another order, old or no statistics, a view and a partitioned table are right, too.
+CREATE FUNCTION pg_temp.agree(entity text, columns text, indexed text, arguments text DEFAULT '')
+    RETURNS TABLE (ranges bigint, legs bigint, differences bigint) LANGUAGE plpgsql AS $$ BEGIN
+    DROP TABLE IF EXISTS typed, plain CASCADE;
+    EXECUTE format('CREATE TABLE typed AS SELECT event_time, source_ip, event_id, NULL::text AS outcome, %s FROM '
+        'history AS h', columns);
+    CREATE TABLE plain AS TABLE typed;
+    EXECUTE format('CREATE INDEX ON typed (%s)', indexed);
+    ANALYZE typed;
+    -- As VACUUM would, which cannot run in a function.
+    UPDATE pg_class SET relallvisible = relpages WHERE relname = 'typed';
+    EXECUTE format('SELECT count(*) FROM regexp_matches(travel.detect_sql(%L, %L %s), %L, %L)', 'typed', entity,
+        arguments, 'FROM events WHERE', 'g') INTO ranges;
+    RETURN QUERY SELECT agree.ranges, d.*
+        FROM pg_temp.differences(format('travel.detect(%L, %L %s)', 'typed', entity, arguments),
+            format('travel.detect(%L, %L %s)', 'plain', entity, arguments)) AS d;
+END $$;
+SELECT setseed(0.12);
+CREATE TABLE history AS
+SELECT timestamptz '2026-01-01Z' + random() * interval '20 days' AS event_time,
+    ('{192.0.2.1,192.0.2.2,203.0.113.1,198.51.100.1,10.0.0.1,NULL}'::inet[])[1 + floor(random() ^ 3 * 6)] AS source_ip,
+    'e' || n AS event_id, floor(random() ^ 2 * 60)::int AS k
+FROM generate_series(1, 3000) AS n;
+CREATE TABLE partitioned_history (LIKE history) PARTITION BY HASH (k);
+CREATE TABLE partitioned_history_0 PARTITION OF partitioned_history FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE partitioned_history_1 PARTITION OF partitioned_history FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO partitioned_history TABLE history;
+CREATE INDEX ON partitioned_history (k, event_time, source_ip);
+ANALYZE partitioned_history;
+SELECT n, c.what, a.ranges > 3 AS ranges, a.legs > 100 AS legs, a.differences
+FROM (VALUES
+    (1, 'numbers', 'k', 'k', 'k, event_time, source_ip, outcome', ''),
+    (2, 'uuids', 'u', 'md5(k::text)::uuid AS u', 'u, event_time, source_ip, outcome', ''),
+    (3, 'both cases, in the order of ICU', 'who',
+        'chr(65 + k % 8 + 32 * (k % 2)) || chr(65 + k % 11 + 32 * (k % 2)) COLLATE "en-x-icu" AS who',
+        'who, event_time, source_ip, outcome', ''),
+    (4, 'an index of another order', 'who', 'chr(65 + k) COLLATE "en-x-icu" AS who',
+        'who COLLATE "C", event_time, source_ip, outcome', ''),
+    (5, 'quotes, and varchar', 'who', '(''it''''s\'' || k)::varchar(20) AS who',
+        'who, event_time, source_ip, outcome', ''),
+    (6, 'several columns', 'account, who', 'k % 7 AS account, NULLIF(''u'' || k % 20, ''u3'') AS who',
+        'account, who, event_time, source_ip, outcome', ''),
+    (7, 'all in one key', 'who', '''one''::text AS who', 'who, event_time, source_ip, outcome', ''),
+    (8, 'a column is missing', 'k', 'k', 'k, event_time, source_ip', ''),
+    (9, 'a condition on another column', 'k', 'k', 'k, event_time, source_ip, outcome',
+        ', condition => ''event_id <> ''''e1'''''''),
+    (10, 'a condition on the index', 'k', 'k', 'k, event_time, source_ip, outcome',
+        ', condition => ''k <> 3 AND k NOT IN (SELECT 5)'''),
+    (11, 'a condition with an index of its own', 'k', 'k', 'k, event_time, source_ip, outcome); CREATE INDEX ON typed '
+        '(event_time', ', condition => ''event_time > ''''2026-01-10'''''''),
+    (12, 'a time with an index of its own', 'k', 'k', 'k, event_time, source_ip, outcome); CREATE INDEX ON typed '
+        '(event_time', ', since => ''2026-01-10'''),
+    (13, 'a time without one', 'k', 'k', 'k, event_time, source_ip, outcome', ', since => ''2026-01-10'''),
+    (14, 'every leg', 'k', 'k', 'k, event_time, source_ip, outcome', ', all_legs => true'),
+    (15, 'an expression', 'actor', 'k', 'k, event_time, source_ip, outcome',
+        ', columns => ''{"actor": "(''''u'''' || k)"}''')
+) AS c (n, what, entity, columns, indexed, arguments)
+CROSS JOIN LATERAL pg_temp.agree(entity, columns, indexed, arguments) AS a
+ORDER BY n;
+SELECT * FROM pg_temp.differences($$travel.detect('partitioned_history', 'k')$$, $$travel.detect('history', 'k')$$);
+CREATE VIEW seen AS SELECT * FROM found;
+SELECT * FROM pg_temp.differences($$travel.detect('seen')$$, $$travel.detect('unindexed')$$);
+-- Most rows are newer than the statistics.
+INSERT INTO found SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
+INSERT INTO unindexed SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
+SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
+FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+DELETE FROM pg_statistic WHERE starelid = 'found'::regclass;
+SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
+FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+DROP TABLE found, unindexed, history, partitioned_history, typed, plain CASCADE;
