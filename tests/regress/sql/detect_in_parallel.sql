@@ -18,8 +18,8 @@ CREATE TABLE unindexed AS TABLE found;
 CREATE INDEX found_in_order ON found (access_key_id, event_time, source_ip);
 VACUUM (ANALYZE) found, unindexed;
 
--- The text has the ranges, which are shares of the rows. Even without the help of travel.detect, the plan evaluates them
--- in parallel. No process combines the groups of others, and nothing reads the whole table.
+-- The text has the ranges, which are shares of the rows. Even without the help of travel.detect, the plan evaluates
+-- them in parallel. No process combines the groups of others, and nothing reads the whole table.
 SELECT bool_and(line ~ '^ +SELECT|FROM events WHERE key_1 (>=|<) ''AKIA\d+''::text') AS readable,
     count(*) BETWEEN 4 AND 8 AS several
 FROM regexp_split_to_table(travel.detect_sql('found'), '\n') AS line WHERE line ~ 'GROUP BY key_1';
