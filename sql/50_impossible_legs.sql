@@ -1,58 +1,22 @@
 -- The aggregate that finds the impossible legs of a group, with its rows in any order, in parallel --------------------
 
--- The state is a type of its own rather than internal, so partial states can be stored and sent between servers.
-CREATE TYPE travel_internal.legs_state;
+-- Its state is a travel.journey that also has the thresholds.
 
-CREATE FUNCTION travel_internal.legs_state_in(cstring) RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_in';
-COMMENT ON FUNCTION travel_internal.legs_state_in(cstring) IS
-    'Input function of travel_internal.legs_state: reads \x and hex digits, and validates the state';
-
-CREATE FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_out';
-COMMENT ON FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) IS
-    'Output function of travel_internal.legs_state: writes \x and hex digits';
-
-CREATE FUNCTION travel_internal.legs_state_recv(internal) RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_recv';
-COMMENT ON FUNCTION travel_internal.legs_state_recv(internal) IS
-    'Binary input function of travel_internal.legs_state: validates the state';
-
-CREATE FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_send';
-COMMENT ON FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) IS
-    'Binary output function of travel_internal.legs_state: the first byte is the version of the format';
-
-CREATE TYPE travel_internal.legs_state (
-    INPUT = travel_internal.legs_state_in, OUTPUT = travel_internal.legs_state_out,
-    RECEIVE = travel_internal.legs_state_recv, SEND = travel_internal.legs_state_send,
-    INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended
-);
-COMMENT ON TYPE travel_internal.legs_state IS
-    'State of travel.impossible_legs: the distinct pairs of time and location of one group. It is a type of its own, '
-    'so partial states can be stored and sent to other servers';
-
-CREATE FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state)
-    RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_combine';
-COMMENT ON FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state) IS
-    'Combine function of travel.impossible_legs: merges two partial states';
-
-CREATE FUNCTION travel_internal.legs_final(travel_internal.legs_state) RETURNS travel.leg[]
+CREATE FUNCTION travel_internal.legs_final(travel.journey) RETURNS travel.leg[]
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'travel_legs_final';
-COMMENT ON FUNCTION travel_internal.legs_final(travel_internal.legs_state) IS
+COMMENT ON FUNCTION travel_internal.legs_final(travel.journey) IS
     'Final function of travel.impossible_legs: locates the events and evaluates their legs';
 
 -- Over addresses.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, ip inet
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -61,13 +25,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet) IS
     ' and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, ip inet, event_id text
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -76,16 +40,16 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text) IS
     'are 500 km and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8,
+    travel.journey, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, float8, float8, boolean) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet, float8, float8, boolean) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -94,19 +58,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, float8, float8, b
     'takes a few bytes per event';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text, min_distance_km float8,
+    travel.journey, event_time timestamptz, ip inet, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, inet, text, float8, float8, boolean
+    travel.journey, timestamptz, inet, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -116,13 +80,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text, float8, flo
 -- Over coordinates, which need no GeoIP database.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, latitude float8, longitude float8
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, float8, float8) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -131,13 +95,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8) IS
     'and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, float8, float8, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -146,19 +110,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text) I
     'are 500 km and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -167,19 +131,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, float8,
     'takes a few bytes per event';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, latitude float8, longitude float8, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -189,19 +153,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text, f
 -- Over coordinates with an accuracy radius, for the queries of travel.detect.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8,
     event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel_internal.impossible_legs_within: adds a row to the state';
 CREATE AGGREGATE travel_internal.impossible_legs_within(
     event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -215,17 +179,17 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
 -- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
 -- catches other argument types, and an event_time of type timestamp.
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, VARIADIC arguments "any")
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(travel.journey, event_time timestamptz, VARIADIC arguments "any")
+    RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_add_refused';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, VARIADIC "any") IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, VARIADIC "any") IS
     'Transition function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error';
-CREATE FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) RETURNS travel.leg[]
+CREATE FUNCTION travel_internal.legs_final_refused(travel.journey) RETURNS travel.leg[]
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_final_refused';
-COMMENT ON FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) IS
+COMMENT ON FUNCTION travel_internal.legs_final_refused(travel.journey) IS
     'Final function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error, also without rows';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, VARIADIC arguments "any") (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final_refused,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );

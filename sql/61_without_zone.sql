@@ -49,13 +49,13 @@ COMMENT ON FUNCTION travel_internal.leg_within(timestamp, float8, float8, float8
 -- The aggregate over addresses.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, ip inet
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -64,13 +64,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet) IS
     ' and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, ip inet, event_id text
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -79,16 +79,16 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text) IS
     'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8,
+    travel.journey, event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet, float8, float8, boolean) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet, float8, float8, boolean) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -97,19 +97,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, float8, float8, boo
     'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, event_id text, min_distance_km float8,
+    travel.journey, event_time timestamp, ip inet, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, inet, text, float8, float8, boolean
+    travel.journey, timestamp, inet, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -120,13 +120,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text, float8, float
 -- The aggregate over coordinates.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, latitude float8, longitude float8
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, float8, float8) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, float8, float8) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, longitude float8) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -135,13 +135,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8) IS
     'and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, float8, float8, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, float8, float8, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, longitude float8, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -150,19 +150,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text) IS
     'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, min_distance_km float8,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -171,19 +171,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, float8, f
     'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, event_id text,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, latitude float8, longitude float8, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -194,12 +194,12 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text, flo
 -- Over coordinates with an accuracy radius, for the queries of travel.detect.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, accuracy_km float8,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, accuracy_km float8,
     event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel_internal.impossible_legs_within: adds a row to the state. '
     'A time without a zone is read as UTC';
@@ -207,7 +207,7 @@ CREATE AGGREGATE travel_internal.impossible_legs_within(
     event_time timestamp, latitude float8, longitude float8, accuracy_km float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -258,3 +258,67 @@ CREATE FUNCTION travel_internal.leg_id(
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, float8, float8, timestamp, float8, float8) IS
     'ID of a leg between two coordinates; it is the same on every server. A time without a zone is read as UTC, '
     'whatever the zone of the session';
+
+-- The journey.
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, ip inet
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, inet) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, ip inet) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, inet) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address. A time '
+    'without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, ip inet, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, inet, text) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, ip inet, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, inet, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address and an '
+    'ID. A time without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, latitude float8, longitude float8
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, float8, float8) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude float8) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates. A time '
+    'without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, float8, float8, text) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude float8, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates and an ID. '
+    'A time without a zone is read as UTC, whatever the zone of the session';

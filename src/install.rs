@@ -11,7 +11,8 @@ pgrx::extension_sql_file!("../sql/30_cloudtrail.sql", name = "cloudtrail", requi
 pgrx::extension_sql_file!("../sql/31_layouts.sql", name = "layouts", requires = ["cloudtrail"]);
 pgrx::extension_sql_file!("../sql/32_adopt.sql", name = "adopt", requires = ["layouts"]);
 pgrx::extension_sql_file!("../sql/40_leg.sql", name = "leg", requires = ["adopt"]);
-pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["leg"]);
+pgrx::extension_sql_file!("../sql/45_journey.sql", name = "journey", requires = ["leg"]);
+pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["journey"]);
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
 pgrx::extension_sql_file!("../sql/61_without_zone.sql", name = "without_zone", requires = ["detect"]);
 pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["without_zone"]);

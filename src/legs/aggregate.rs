@@ -2,8 +2,8 @@
 //! legs in its final function.
 
 use super::arguments::{SiteArguments, finite, thresholds};
+use super::journey_value::JourneyValue;
 use super::row::leg_row;
-use super::state::LegsState;
 use crate::event_counts;
 use crate::geoip::{Places, Point};
 use crate::networks;
@@ -17,7 +17,7 @@ use pgrx::pg_sys;
 use std::net::IpAddr;
 use travel_core::address;
 use travel_core::event_set::{self, SetRow};
-use travel_core::journey::{Journey, Stop, Thresholds};
+use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 use travel_core::site::Site;
 
 pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(
@@ -40,7 +40,7 @@ pg_function!(travel_legs_final_refused, pg_finfo_travel_legs_final_refused, refu
 /// Both functions of the aggregate that catches calls with other argument types. The final function refuses a group
 /// without rows, for which PostgreSQL calls no transition function.
 fn refuse(_: &Call) -> Result<pg_sys::Datum, TravelError> {
-    Err(LegError::ArgumentTypes.into())
+    Err(LegError::ArgumentTypes { function: "impossible_legs" }.into())
 }
 
 /// Adds a row: `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`. The number of
@@ -60,13 +60,13 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let state = match call.datum(0) {
         Some(datum) => {
             // SAFETY: it is the state of an aggregate, which this function may change in place.
-            let state = unsafe { LegsState::of_aggregate(datum) };
-            if event_set::thresholds(state.bytes()) != thresholds {
+            let state = unsafe { JourneyValue::of_datum(datum) };
+            if event_set::thresholds(state.bytes()) != Some(thresholds) {
                 return Err(LegError::ThresholdVaries { over: "group" }.into());
             }
             state
         }
-        None => LegsState::new(thresholds, labelled)?,
+        None => JourneyValue::new(Some(thresholds), labelled)?,
     };
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
@@ -118,25 +118,48 @@ fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelE
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
     // SAFETY: both are states; the first is the aggregate's own, the second is only read.
-    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { LegsState::of_aggregate(datum) }));
-    match (state, other) {
-        (None, None) => Ok(call.null()),
-        (Some(state), None) | (None, Some(state)) => Ok(state.datum()),
-        (Some(state), Some(other)) => {
-            let (a, b) = (state.bytes(), other.bytes());
-            if event_set::thresholds(a) != event_set::thresholds(b) {
-                return Err(LegError::ThresholdVaries { over: "group" }.into());
-            }
-            if event_set::is_labelled(a) != event_set::is_labelled(b) {
-                return Err(LegError::StatesDiffer.into());
-            }
-            Ok(state.join(other)?.datum())
-        }
+    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { JourneyValue::of_datum(datum) }));
+    Ok(joined(state, other)?.map_or_else(|| call.null(), JourneyValue::datum))
+}
+
+/// Adds the events of the second state to the first, which is changed in place. It is an error if they are of different
+/// kinds, unless one of them is empty.
+pub fn joined(
+    state: Option<JourneyValue>,
+    other: Option<JourneyValue>,
+) -> Result<Option<JourneyValue>, TravelError> {
+    let (state, other) = match (state, other) {
+        (Some(state), Some(other)) => (state, other),
+        (state, other) => return Ok(state.or(other)),
+    };
+    let (a, b) = (state.bytes(), other.bytes());
+    if event_set::thresholds(a) != event_set::thresholds(b) {
+        return Err(LegError::ThresholdVaries { over: "group" }.into());
     }
+    if event_set::is_labelled(a) != event_set::is_labelled(b) {
+        return match (event_set::rows(a), event_set::rows(b)) {
+            (_, 0) => Ok(Some(state)),
+            (0, _) => Ok(Some(other)),
+            _ => Err(LegError::JourneysDiffer.into()),
+        };
+    }
+    Ok(Some(state.join(other)?))
 }
 
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_final")?;
+    // SAFETY: the aggregate's state; it is only read.
+    let state = call.datum(0).map(|datum| unsafe { JourneyValue::of_datum(datum) });
+    let thresholds = state.and_then(|state| event_set::thresholds(state.bytes())).unwrap_or_default();
+    impossible_legs(call, state, &thresholds)
+}
+
+/// The impossible legs of a state, as the result of a call that returns `travel.leg[]`.
+pub fn impossible_legs(
+    call: &Call,
+    state: Option<JourneyValue>,
+    thresholds: &Thresholds,
+) -> Result<pg_sys::Datum, TravelError> {
     let call_site = call.site_cache(|| {
         // SAFETY: SQL declares the result as travel.leg[]; the call site outlives the call.
         unsafe {
@@ -145,17 +168,20 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
     })?;
     let mut legs = Growing::new(call_site.0);
-    if let Some(datum) = call.datum(0) {
-        // SAFETY: the aggregate's state; it is only read.
-        let state = unsafe { LegsState::of_aggregate(datum) };
-        evaluate(state.bytes(), call_site.1, &mut legs)?;
+    if let Some(state) = state {
+        evaluate(state.bytes(), |leg, places| match leg.measure_if_impossible(thresholds) {
+            Some(measure) => legs.push(|| leg_row(call_site.1, leg, &measure, places)),
+            None => Ok(()),
+        })?;
     }
     Ok(legs.finish())
 }
 
-/// Evaluates all legs of a set in order, and adds the impossible ones to `legs`.
-fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), TravelError> {
-    let thresholds = event_set::thresholds(set);
+/// Locates the events of a set in order, and passes each leg to `arrive`, with the places of its ends.
+pub fn evaluate(
+    set: &[u8],
+    mut arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
+) -> Result<(), TravelError> {
     let mut places: Option<Places> = None;
     let mut journey = Journey::default();
     let mut is_evaluated = false;
@@ -189,9 +215,8 @@ fn evaluate(set: &[u8], row_type: RowType, legs: &mut Growing) -> Result<(), Tra
         };
         is_evaluated = true;
         let stop = Stop { time_us, site, coordinates, accuracy_km, event: event.row.id };
-        let Some(leg) = journey.arrive(stop) else { continue };
-        if let Some(measure) = leg.measure_if_impossible(&thresholds) {
-            legs.push(|| leg_row(row_type, &leg, &measure, places.as_ref()))?;
+        if let Some(leg) = journey.arrive(stop) {
+            arrive(&leg, places.as_ref())?;
         }
     }
     if event_counts::is_running() {
@@ -235,7 +260,7 @@ fn coordinates_of_site(
 }
 
 /// Fails outside an aggregate, because only the state of an aggregate may be changed in place.
-fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelError> {
+pub fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelError> {
     // SAFETY: the context of a call is a node with a tag, or null.
     let in_aggregate = unsafe {
         let context = (*call.raw()).context;

@@ -1,20 +1,24 @@
-//! Legs as SQL sees them: the row type `travel.leg`, the window function `travel.leg` and the aggregate
-//! `travel.impossible_legs`. What a leg is and when it is impossible is decided in `travel_core::journey`.
+//! Legs as SQL sees them: the row type `travel.leg`, the window function `travel.leg`, the aggregate
+//! `travel.impossible_legs`, and journeys. What a leg is and when it is impossible is decided in `travel_core::journey`.
 //!
 //! | module | what it holds |
 //! |---|---|
 //! | [`arguments`] | the arguments that the window function and the aggregate share |
 //! | [`row`] | a leg as a row of `travel.leg` |
 //! | [`window`] | the window function |
-//! | [`state`] | the aggregate's state, the type `legs_state` |
-//! | [`aggregate`] | the aggregate |
+//! | [`aggregate`] | the aggregate `travel.impossible_legs`, and the evaluation of a set of events |
+//! | [`journey`] | the aggregates `travel.journey` and `travel.rollup`, and the functions that read a journey |
+//! | [`journey_value`] | the state of all three aggregates, a value of the type `travel.journey` |
+//! | [`journey_type`] | the text and binary forms of this type |
 //! | [`message`] | the id of a leg, its time in words, and its message |
 
 mod aggregate;
 mod arguments;
+mod journey;
+mod journey_type;
+mod journey_value;
 mod message;
 mod row;
-mod state;
 mod window;
 
 pub use arguments::{coordinates_of, thresholds};

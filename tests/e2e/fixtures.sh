@@ -36,7 +36,7 @@ for fixture in "$ROOT"/tests/fixtures/*/; do
     same 'other legs' '' "$(ask 'SELECT name FROM public.aggregate_states GROUP BY name
         HAVING legs IS DISTINCT FROM to_jsonb(public.legs_of(state))')"
     same 'as text and back' 0 "$(ask 'SELECT count(*) FROM public.aggregate_states
-        WHERE state::text::travel_internal.legs_state::text <> state::text')"
+        WHERE state::text::travel.journey::text <> state::text')"
 
     rule "scans continue from the checkpoints of $of"
     ask 'CALL travel.scan()'
@@ -76,7 +76,7 @@ $(diff "$SCRATCH/before" "$SCRATCH/after" | cut -c 1-300 | head -n 20)"
     new_rule again 'baseline, arrival_column' "false, 'ingested_at'"
     ask "CALL travel.scan('again')"
     same_ends 'after the rescan' arrivals again
-    refused 22P02 "SELECT (overlay(state::text PLACING '63' FROM 3))::travel_internal.legs_state FROM public.aggregate_states"
+    refused 22P02 "SELECT (overlay(state::text PLACING '63' FROM 3))::travel.journey FROM public.aggregate_states"
     [[ $SAID = *'format version 99'* ]] || fail "$SAID"
 done
 no_crash

@@ -104,7 +104,7 @@ same 'the rest of the raw table' "$(ask 'SELECT count(*) FROM log.raw')" "$rows"
 same 'no function, type or schema is left' '0|0|0' \
     "$(ask "SELECT (SELECT count(*) FROM pg_proc WHERE probin LIKE '%impossible_travel%'),
     (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'travel%'), (SELECT count(*) FROM pg_type
-        WHERE typname IN ('legs_state', 'finding'))")"
+        WHERE typname IN ('journey', 'finding'))")"
 ask 'CREATE EXTENSION impossible_travel'
 same 'the same findings' 13 "$(ask "SELECT count(*) FROM travel.detect('log.\"Cloud Trail\"')")"
 same 'ingest goes on' '1|0|1|0' "$(ask "SELECT (travel.ingest('log.\"Cloud Trail\"', (SELECT record

@@ -193,7 +193,7 @@ fn set(events: &[&EvaluatedEvent]) -> Vec<u8> {
 fn fill(block: &mut Vec<u8>, events: &[&EvaluatedEvent]) {
     block.clear();
     block.resize(256, 0);
-    event_set::initialize(block, Thresholds::default(), false);
+    event_set::initialize(block, Some(Thresholds::default()), false);
     for event in events {
         let row = SetRow { time_us: event.time, site: event.site, id: None, accuracy_km: None };
         while let Err(full) = event_set::append(block, &row) {
@@ -233,7 +233,7 @@ fn shuffled<'e>(events: &[&'e EvaluatedEvent]) -> Vec<&'e EvaluatedEvent> {
 
 /// Evaluates the legs of a set, as the final function of the aggregate does.
 fn finalize(set: &[u8], stack: &travel_geoip::Stack) {
-    let thresholds = event_set::thresholds(set);
+    let thresholds = event_set::thresholds(set).unwrap_or_default();
     let mut journey = Journey::default();
     let Ok(events) = event_set::events(&[set], &Heap) else { return };
     for event in events {

@@ -35,16 +35,25 @@ errors! {
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "window is not in ascending order of time")
                 .hint("Order the window by time: OVER (PARTITION BY access_key_id ORDER BY event_time, ip)."),
 
-        ArgumentTypes =>
-            Report::error(Code::ERRCODE_DATATYPE_MISMATCH, "wrong argument types for travel.impossible_legs")
-                .detail(
-                    "After event_time, it takes ip (inet) or latitude and longitude (float8), then optionally event_id \
-                     (text), then optionally min_distance_km, min_velocity_kmh (float8) and use_accuracy (boolean).",
-                )
-                .hint(
-                    "For an address of type text, write travel.impossible_legs(event_time, travel.source_ip(ip)). For an \
-                     event ID of another type, write event_id::text.",
-                ),
+        /// `function` is "impossible_legs" or "journey". A journey takes no thresholds.
+        ArgumentTypes { function: &'static str } =>
+            Report::error(
+                Code::ERRCODE_DATATYPE_MISMATCH,
+                format!("wrong argument types for travel.{function}"),
+            )
+            .detail(format!(
+                "After event_time, it takes ip (inet) or latitude and longitude (float8), then optionally event_id \
+                 (text){}.",
+                if function == "journey" {
+                    ""
+                } else {
+                    ", then optionally min_distance_km, min_velocity_kmh (float8) and use_accuracy (boolean)"
+                },
+            ))
+            .hint(format!(
+                "For an address of type text, write travel.{function}(event_time, travel.source_ip(ip)). For an event \
+                 ID of another type, write event_id::text.",
+            )),
 
         AddressIsANumber { text: String } =>
             Report::error(Code::ERRCODE_INVALID_TEXT_REPRESENTATION, format!("invalid IP address: \"{text}\""))
@@ -54,16 +63,16 @@ errors! {
                      longitude::float8).",
                 ),
 
-        StatesDiffer =>
+        JourneysDiffer =>
             Report::error(
                 Code::ERRCODE_INVALID_PARAMETER_VALUE,
-                "cannot combine a state that has event ids with a state that has none",
+                "cannot combine a journey that has event IDs with a journey that has none",
             )
-            .hint("Compute both states with the same form of travel.impossible_legs."),
+            .hint("Compute both with the same form of travel.journey: with event_id or without."),
 
         TooManyEvents =>
             Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many events for one entity")
-                .detail("The state of travel.impossible_legs would exceed the limit of 1 GB for a value.")
+                .detail("The journey of the entity would exceed the limit of 1 GB for a value.")
                 .hint(
                     "Use the window function, which has no such limit: travel.leg(event_time, ip) OVER (PARTITION BY \
                      access_key_id ORDER BY event_time, ip). Or omit the event ids: without them, an event takes only a \
@@ -78,18 +87,18 @@ errors! {
                      travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).",
                 ),
 
-        StateText { detail: String } =>
+        JourneyText { detail: String } =>
             Report::error(
                 Code::ERRCODE_INVALID_TEXT_REPRESENTATION,
-                "invalid input syntax for type travel_internal.legs_state",
+                "invalid input syntax for type travel.journey",
             )
             .detail(detail)
             .hint("Use text that the type itself wrote: \\x, followed by hexadecimal digits."),
 
-        StateBinary { detail: String } =>
+        JourneyBinary { detail: String } =>
             Report::error(
                 Code::ERRCODE_INVALID_BINARY_REPRESENTATION,
-                "invalid binary representation of type travel_internal.legs_state",
+                "invalid binary representation of type travel.journey",
             )
             .detail(detail)
             .hint("Use versions of impossible_travel that share one format on both servers."),

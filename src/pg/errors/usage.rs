@@ -48,7 +48,10 @@ errors! {
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,
                 format!("function {function} was called outside of its aggregate"),
             )
-            .hint("Call travel.impossible_legs(event_time, ip) in a query that groups by the entity."),
+            .hint(
+                "Call travel.impossible_legs(event_time, ip), travel.journey(event_time, ip) or travel.rollup(journey) in a \
+                 query that groups by the entity.",
+            ),
 
         NotAWindow =>
             Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "window function travel.leg requires an OVER clause")

@@ -228,7 +228,7 @@ SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
 -- The aggregate's row in pg_aggregate.
-SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel_internal.legs_state'::regtype) AS own_state,
+SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.journey'::regtype) AS own_state,
     bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
        bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space
 FROM pg_aggregate

@@ -24,11 +24,14 @@ const PACKED_EVENTS: usize = 60;
 const LABELLED: u8 = 1;
 const USE_ACCURACY: u8 = 2;
 const TAIL_SORTED: u8 = 4;
-pub(super) const ALL_FLAGS: u8 = LABELLED | USE_ACCURACY | TAIL_SORTED;
+/// The set has no thresholds: it is a journey, whose readers say what is impossible.
+const JOURNEY: u8 = 8;
+pub(super) const ALL_FLAGS: u8 = LABELLED | USE_ACCURACY | TAIL_SORTED | JOURNEY;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Header {
-    pub thresholds: Thresholds,
+    /// None in a journey.
+    pub thresholds: Option<Thresholds>,
     pub labelled: bool,
     /// The tail is in strict order of (time, site), each event once.
     pub tail_sorted: bool,
@@ -45,7 +48,7 @@ pub(super) struct Header {
 impl Default for Header {
     fn default() -> Self {
         Self {
-            thresholds: Thresholds::default(),
+            thresholds: None,
             labelled: false,
             tail_sorted: true,
             unlocated_rows: 0,
@@ -82,19 +85,26 @@ impl Header {
         let mut header = [0; HEADER_LEN];
         header[0] = VERSION;
         header[1] = if self.labelled { LABELLED } else { 0 }
-            | if self.thresholds.use_accuracy { USE_ACCURACY } else { 0 }
-            | if self.tail_sorted { TAIL_SORTED } else { 0 };
+            | if self.tail_sorted { TAIL_SORTED } else { 0 }
+            | if self.thresholds.is_none() { JOURNEY } else { 0 };
+        if let Some(thresholds) = self.thresholds {
+            header[1] |= if thresholds.use_accuracy { USE_ACCURACY } else { 0 };
+            put_u64(&mut header, MIN_DISTANCE, thresholds.min_distance_km.to_bits());
+            put_u64(&mut header, MIN_VELOCITY, thresholds.min_velocity_kmh.to_bits());
+        }
         put_u32(&mut header, TAIL_LEN, self.tail_len);
         put_u32(&mut header, TAIL_ROWS, self.tail_rows);
         put_u32(&mut header, PACKED_LEN, self.packed_len);
         put_u64(&mut header, ROWS, self.rows);
         put_u64(&mut header, LAST_TIME, self.last_time_us as u64);
-        put_u64(&mut header, MIN_DISTANCE, self.thresholds.min_distance_km.to_bits());
-        put_u64(&mut header, MIN_VELOCITY, self.thresholds.min_velocity_kmh.to_bits());
         put_u64(&mut header, UNLOCATED_ROWS, self.unlocated_rows);
         put_u32(&mut header, PACKED_SITES, self.packed_sites);
         put_u32(&mut header, PACKED_EVENTS, self.packed_events);
         bytes[..HEADER_LEN].copy_from_slice(&header);
+    }
+
+    pub fn is_journey(&self) -> bool {
+        self.thresholds.is_none()
     }
 
     pub fn used(&self) -> usize {
@@ -118,12 +128,17 @@ pub(super) fn is_labelled(bytes: &[u8]) -> bool {
     bytes[1] & LABELLED != 0
 }
 
-pub(super) fn thresholds(bytes: &[u8]) -> Thresholds {
-    Thresholds {
+pub(super) fn thresholds(bytes: &[u8]) -> Option<Thresholds> {
+    (bytes[1] & JOURNEY == 0).then(|| Thresholds {
         use_accuracy: bytes[1] & USE_ACCURACY != 0,
         min_distance_km: f64::from_bits(u64_at(bytes, MIN_DISTANCE)),
         min_velocity_kmh: f64::from_bits(u64_at(bytes, MIN_VELOCITY)),
-    }
+    })
+}
+
+/// Whether the fields of thresholds are as [`Header::store`] leaves them in a journey.
+pub(super) fn has_blank_thresholds(bytes: &[u8]) -> bool {
+    bytes[1] & USE_ACCURACY == 0 && u64_at(bytes, MIN_DISTANCE) == 0 && u64_at(bytes, MIN_VELOCITY) == 0
 }
 
 /// Bytes in use, without reading the whole header.

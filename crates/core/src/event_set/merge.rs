@@ -53,8 +53,13 @@ pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &M) -> Result<Events<'a,
 pub fn merge_into<M: Memory>(sets: &[&[u8]], memory: &M, out: &mut [u8]) -> Result<Option<usize>, TooLarge> {
     let headers = sets.iter().map(|bytes| Header::load(bytes));
     let Some(mut header) = headers.clone().next() else { return Ok(Some(0)) };
-    header.rows = headers.clone().map(|header| header.rows).sum();
-    header.unlocated_rows = headers.map(|header| header.unlocated_rows).sum();
+    // A count that does not fit stays at the largest: it only feeds the coverage. A journey has no counts of rows, so
+    // the same events always are the same bytes.
+    header.rows = headers.clone().map(|header| header.rows).fold(0, u64::saturating_add);
+    header.unlocated_rows = headers.map(|header| header.unlocated_rows).fold(0, u64::saturating_add);
+    if header.is_journey() {
+        header.unlocated_rows = 0;
+    }
     let header =
         Header { packed_len: 0, packed_sites: 0, packed_events: 0, tail_len: 0, tail_rows: 0, ..header };
     if out.len() < HEADER_LEN {
@@ -80,12 +85,15 @@ fn write_sorted<M: Memory>(
     for event in ticking(events(sets, memory)?, memory) {
         let length = tail::record_len(&event.row, true);
         let Ok(slot) = writer.reserve(length) else { return Ok(Err(NoSpace)) };
-        // A count that does not fit stays at the largest: it only feeds the coverage.
-        tail::write(slot, &event.row, u32::try_from(event.tail_rows).unwrap_or(u32::MAX), true);
+        let rows = if header.is_journey() { 1 } else { u32::try_from(event.tail_rows).unwrap_or(u32::MAX) };
+        tail::write(slot, &event.row, rows, true);
         header.note_tail_row(event.row.time_us, length);
     }
     let used = writer.at();
     header.tail_sorted = true;
+    if header.is_journey() {
+        header.rows = header.tail_rows.into();
+    }
     header.store(out);
     Ok(Ok(used))
 }
@@ -104,6 +112,7 @@ fn write_packed<M: Memory>(
     let seconds = events.is_in_seconds();
     let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
     let mut count = 0_u32;
+    let mut events_at_sites = memory.slice::<u64>(if header.is_journey() { sites.len() } else { 0 })?;
     let mut writer = Writer::new(out, HEADER_LEN);
     let write = || -> Result<usize, NoSpace> {
         let Some(first) = first else { return Ok(writer.at()) };
@@ -116,15 +125,38 @@ fn write_packed<M: Memory>(
         writer.put(&[u8::from(seconds)])?;
         writer.put(&(first / unit).to_le_bytes())?;
         let mut last = first;
+        // Events of a tail come in runs with the same site.
+        let mut known: Option<(Site, u64)> = None;
         for event in ticking(events, memory) {
+            let number = match (event.number, known) {
+                (Some(number), _) => number.into(),
+                (None, Some((site, number))) if site == event.row.site => number,
+                (None, _) => {
+                    let number = dictionary.number(event.row.site);
+                    known = Some((event.row.site, number));
+                    number
+                }
+            };
             writer.varint(event.row.time_us.abs_diff(last) / unit.unsigned_abs())?;
-            writer.varint(event.number.map_or_else(|| dictionary.number(event.row.site), u64::from))?;
+            writer.varint(number)?;
+            if let Some(events) = events_at_sites.get_mut(number as usize) {
+                *events += 1;
+            }
             last = event.row.time_us;
             count += 1;
         }
         Ok(writer.at())
     };
     let Ok(used) = write() else { return Ok(Err(NoSpace)) };
+    if header.is_journey() {
+        header.rows = count.into();
+        let mut at = HEADER_LEN;
+        for (entry, events) in sites.iter().zip(events_at_sites.iter()) {
+            let Some(site) = entry.site else { break };
+            out[at + 1..at + 9].copy_from_slice(&events.to_le_bytes());
+            at += packed::site_len(site);
+        }
+    }
     header.packed_len = (used - HEADER_LEN) as u32;
     header.packed_events = count;
     header.packed_sites = sites.len() as u32;
@@ -154,10 +186,15 @@ impl<M: Memory> Dictionary<M> {
         let headers = sets.iter().map(|bytes| Header::load(bytes));
         let most = headers.map(|header| header.packed_sites as usize + header.tail_rows as usize).sum();
         let mut sites = memory.slice::<SiteRows>(most)?;
-        let mut slots = sites.iter_mut();
-        let mut add = |site, rows| {
-            if let Some(slot) = slots.next() {
-                *slot = SiteRows { site: Some(site), rows, number: None };
+        // Rows come in runs with the same site, which need not be sorted one by one.
+        let mut filled = 0;
+        let mut add = |site, rows: u64| match sites[..filled].last_mut() {
+            Some(last) if last.site == Some(site) => last.rows = last.rows.saturating_add(rows),
+            _ => {
+                if let Some(slot) = sites.get_mut(filled) {
+                    *slot = SiteRows { site: Some(site), rows, number: None };
+                    filled += 1;
+                }
             }
         };
         for bytes in sets {
@@ -170,7 +207,7 @@ impl<M: Memory> Dictionary<M> {
             }
         }
         let mut steps = 0_u32;
-        sites.sort_unstable_by(|a, b| {
+        sites[..filled].sort_unstable_by(|a, b| {
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(65_536) {
                 memory.tick();
@@ -178,9 +215,9 @@ impl<M: Memory> Dictionary<M> {
             a.site.cmp(&b.site)
         });
         let mut len = 0;
-        for i in 0..sites.len() {
+        for i in 0..filled {
             if len > 0 && sites[len - 1].site == sites[i].site {
-                sites[len - 1].rows += sites[i].rows;
+                sites[len - 1].rows = sites[len - 1].rows.saturating_add(sites[i].rows);
             } else {
                 sites[len] = sites[i];
                 len += 1;

@@ -1,5 +1,5 @@
-//! The events of one entity as one flat block of bytes: what the aggregate keeps between rows, sends between
-//! parallel workers and stores as `travel_internal.legs_state`.
+//! The events of one entity as one flat block of bytes: the SQL type `travel.journey`, which the aggregates keep
+//! between rows and send between parallel workers, and which users store.
 //!
 //! An event is a distinct pair of time and site, so the set is bounded by those pairs and not by rows. New events
 //! go to an unsorted *tail*. A set that is full is merged ([`merge_into`]): without labels into a *packed run*,
@@ -10,16 +10,21 @@
 //! header 72 bytes | packed run: sites, events | tail: records in order of arrival
 //! ```
 //! Numbers are little-endian. Byte 0 is the version of this format.
+//!
+//! A set is either a *journey*, whose readers bring the thresholds and which counts each event once, or the state of an
+//! aggregate that has its thresholds from its arguments and counts rows. A flag of the header distinguishes them.
 
 mod header;
 mod merge;
 mod packed;
+mod summary;
 mod tail;
 mod validate;
 
 pub use header::{HEADER_LEN, VERSION};
 pub use merge::{Event, Events, events, merge_into};
 pub use packed::packed_sites;
+pub use summary::{event_count, time_range};
 pub use validate::{Corrupt, validate};
 
 use crate::journey::Thresholds;
@@ -66,7 +71,9 @@ pub enum Full {
 pub const MERGE_FROM: usize = 64 * 1024;
 
 /// Writes an empty set over the start of `bytes`, at least [`HEADER_LEN`] long.
-pub fn initialize(bytes: &mut [u8], thresholds: Thresholds, labelled: bool) {
+///
+/// Without thresholds it is a journey.
+pub fn initialize(bytes: &mut [u8], thresholds: Option<Thresholds>, labelled: bool) {
     Header { thresholds, labelled, ..Header::default() }.store(bytes);
 }
 
@@ -75,7 +82,8 @@ pub fn used(bytes: &[u8]) -> usize {
     header::used(bytes)
 }
 
-pub fn thresholds(bytes: &[u8]) -> Thresholds {
+/// The thresholds of the aggregate whose state this is. None: the set is a journey.
+pub fn thresholds(bytes: &[u8]) -> Option<Thresholds> {
     header::thresholds(bytes)
 }
 
@@ -116,26 +124,77 @@ pub fn append(bytes: &mut [u8], row: &SetRow) -> Result<(), Full> {
     Ok(())
 }
 
+/// The bytes that all of `other` takes at most in a tail. None: it must be merged. Its packed run stands for more rows
+/// than it has events, which a tail cannot say, or it has very many sites.
+pub fn appended_len(other: &[u8]) -> Option<usize> {
+    let header = Header::load(other);
+    let tail_len = header.tail_len as usize;
+    if header.packed_events == 0 {
+        return Some(tail_len);
+    }
+    if header.packed_sites as usize > packed::MAX_RUN_SITES {
+        return None;
+    }
+    let (mut rows, mut longest) = (0_u64, 0);
+    for (site, of_site) in packed_sites(other) {
+        rows = rows.checked_add(of_site)?;
+        longest = longest.max(tail::bare_len(site));
+    }
+    if rows != u64::from(header.packed_events) {
+        return None;
+    }
+    (header.packed_events as usize).checked_mul(longest)?.checked_add(tail_len)
+}
+
 /// Adds all of `other` to the block `bytes` if it fits without merging. False: nothing was done.
+///
+/// Sets of the same kind only: both labelled or neither, both journeys or neither.
 pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
     let mut header = Header::load(bytes);
     let added = Header::load(other);
-    let used = header.used();
-    let length = added.tail_len as usize;
-    if added.packed_len > 0 || used + length > bytes.len() {
+    if appended_len(other).is_none_or(|length| header.used() + length > bytes.len()) {
         return false;
     }
-    bytes[used..used + length].copy_from_slice(&other[HEADER_LEN..HEADER_LEN + length]);
-    header.tail_sorted =
-        header.tail_sorted && (added.tail_rows == 0 || header.tail_rows == 0 && added.tail_sorted);
-    if added.tail_rows > 0 {
-        header.last_time_us = added.last_time_us;
+    if added.packed_events > 0 && !unpack(bytes, &mut header, other, &added) {
+        return false;
     }
-    header.tail_len += added.tail_len;
-    header.tail_rows += added.tail_rows;
-    header.rows += added.rows;
-    header.unlocated_rows += added.unlocated_rows;
+    if added.tail_rows > 0 {
+        let (used, length) = (header.used(), added.tail_len as usize);
+        let tail = &other[added.tail_start()..added.used()];
+        let follows = header.tail_rows == 0
+            || tail::read(tail, added.labelled).is_some_and(|first| first.row.time_us > header.last_time_us);
+        bytes[used..used + length].copy_from_slice(tail);
+        header.tail_sorted = header.tail_sorted && added.tail_sorted && follows;
+        header.last_time_us = added.last_time_us;
+        header.tail_len += added.tail_len;
+        header.tail_rows += added.tail_rows;
+    }
+    header.rows = header.rows.saturating_add(added.rows);
+    header.unlocated_rows = header.unlocated_rows.saturating_add(added.unlocated_rows);
     header.store(bytes);
+    true
+}
+
+/// Writes the packed run of `other` at the end of the tail of `bytes`, which has room for it. Only `header` says so:
+/// the caller stores it. False: the run is damaged, and nothing was done.
+fn unpack(bytes: &mut [u8], header: &mut Header, other: &[u8], added: &Header) -> bool {
+    let Some(run) = packed::Run::new(other, added) else { return false };
+    let mut grown = *header;
+    let mut at = header.used();
+    // A run is in strict order. It stays so behind a tail that is, if all of it is later.
+    grown.tail_sorted = header.tail_sorted
+        && (header.tail_rows == 0 || run.begins_at().is_some_and(|first| first > header.last_time_us));
+    for (time_us, site) in run {
+        let row = SetRow { time_us, site, id: None, accuracy_km: None };
+        let length = tail::record_len(&row, false);
+        let Some(slot) = bytes.get_mut(at..at + length) else { return false };
+        tail::write(slot, &row, 1, false);
+        at += length;
+        grown.tail_rows += 1;
+        grown.last_time_us = time_us;
+    }
+    grown.tail_len += (at - header.used()) as u32;
+    *header = grown;
     true
 }
 

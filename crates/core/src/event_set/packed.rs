@@ -60,6 +60,11 @@ pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
+/// The length of a site of the dictionary.
+pub(super) fn site_len(site: Site) -> usize {
+    9 + site.to_bytes().1
+}
+
 /// A site of the dictionary with the rows that came from it, and the position after it.
 pub(super) fn read_site(bytes: &[u8], at: usize) -> Option<(Site, u64, usize)> {
     let kind = *bytes.get(at)?;
@@ -119,5 +124,62 @@ impl<'a> Reader<'a> {
     /// How many events are left, and where the reader stands.
     pub fn rest(&self) -> (u32, usize) {
         (self.left, self.at)
+    }
+}
+
+/// The position after the dictionary. None: it is damaged.
+fn events_at(bytes: &[u8], header: &Header) -> Option<usize> {
+    let mut at = super::HEADER_LEN;
+    for _ in 0..header.packed_sites {
+        at = read_site(bytes, at)?.2;
+    }
+    Some(at)
+}
+
+/// The times of the events of a packed run, in order.
+pub(super) fn times(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
+    let header = Header::load(bytes);
+    let mut reader = events_at(bytes, &header)
+        .and_then(|at| Reader::new(&bytes[..header.tail_start()], at, header.packed_events));
+    std::iter::from_fn(move || Some(reader.as_mut()?.next()?.0))
+}
+
+/// The largest dictionary of which a [`Run`] is made.
+pub(super) const MAX_RUN_SITES: usize = 256;
+
+/// The events of a packed run with few sites, in order, each with its site.
+pub(super) struct Run<'a> {
+    bytes: &'a [u8],
+    reader: Reader<'a>,
+    /// Where each site is in the dictionary, whose entries vary in length.
+    positions: [u32; MAX_RUN_SITES],
+}
+
+impl<'a> Run<'a> {
+    /// `header` is that of `bytes`. None: the dictionary is too large, or damaged.
+    pub fn new(bytes: &'a [u8], header: &Header) -> Option<Self> {
+        let mut positions = [0; MAX_RUN_SITES];
+        let mut at = super::HEADER_LEN;
+        for slot in positions.get_mut(..header.packed_sites as usize)? {
+            *slot = u32::try_from(at).ok()?;
+            at = read_site(bytes, at)?.2;
+        }
+        let run = bytes.get(..header.tail_start())?;
+        Some(Self { bytes: run, reader: Reader::new(run, at, header.packed_events)?, positions })
+    }
+
+    /// A time that is not after that of the first event.
+    pub fn begins_at(&self) -> Option<i64> {
+        self.reader.time.checked_mul(self.reader.unit)
+    }
+}
+
+impl Iterator for Run<'_> {
+    type Item = (i64, Site);
+
+    fn next(&mut self) -> Option<(i64, Site)> {
+        let (time_us, number) = self.reader.next()?;
+        let at = *self.positions.get(number as usize)?;
+        Some((time_us, read_site(self.bytes, at as usize)?.0))
     }
 }

@@ -22,9 +22,13 @@ pub(super) struct Record<'a> {
     pub length: usize,
 }
 
+/// The length of a record of a set without labels.
+pub(super) fn bare_len(site: Site) -> usize {
+    9 + if site.kind() == SiteKind::Ipv4 { 4 } else { 16 }
+}
+
 pub(super) fn record_len(row: &SetRow, labelled: bool) -> usize {
-    let site = if row.site.kind() == SiteKind::Ipv4 { 4 } else { 16 };
-    9 + site + if labelled { LABEL_LEN + row.id.map_or(0, <[u8]>::len) } else { 0 }
+    bare_len(row.site) + if labelled { LABEL_LEN + row.id.map_or(0, <[u8]>::len) } else { 0 }
 }
 
 /// Writes a record over `bytes`, which are exactly as long as [`record_len`] says.

@@ -26,8 +26,24 @@ fn site(n: u8) -> Site {
 
 /// A set of these rows, in a block that is just large enough, merged whenever `merge_every` rows came.
 fn set(rows: &[DecidedLeg], labelled: bool, merge_every: usize) -> Vec<u8> {
+    set_of(Some(Thresholds::default()), rows, labelled, merge_every)
+}
+
+/// The journey of these rows, packed at the end, as the aggregate travel.journey returns it.
+fn journey(rows: &[DecidedLeg], labelled: bool, merge_every: usize) -> Vec<u8> {
+    let mut packed = merged(&[&set_of(None, rows, labelled, merge_every)], 0);
+    packed.truncate(used(&packed));
+    packed
+}
+
+fn set_of(
+    thresholds: Option<Thresholds>,
+    rows: &[DecidedLeg],
+    labelled: bool,
+    merge_every: usize,
+) -> Vec<u8> {
     let mut block = vec![0; 200];
-    initialize(&mut block, Thresholds::default(), labelled);
+    initialize(&mut block, thresholds, labelled);
     for (i, (time, n, id)) in rows.iter().enumerate() {
         let id = id.map(|id| [id + b'0']);
         let row =
@@ -108,7 +124,7 @@ fn packing_takes_a_few_bytes_an_event() {
 #[test]
 fn a_growing_set_stays_bounded_by_its_distinct_events() {
     let mut block = vec![0; 256];
-    initialize(&mut block, Thresholds::default(), false);
+    initialize(&mut block, Some(Thresholds::default()), false);
     for i in 0..60_000_i64 {
         let row = SetRow { time_us: i % 1000 * 1_000_000, site: site(1), id: None, accuracy_km: None };
         while let Err(full) = append(&mut block, &row) {
@@ -160,7 +176,64 @@ fn foreign_versions_and_cut_sets_are_refused() {
     assert_eq!(validate(&bytes), Err(Corrupt::Version(9)));
 }
 
+#[test]
+fn a_journey_has_no_thresholds_and_a_state_has() {
+    assert_eq!(thresholds(&journey(&[(1, 1, None)], false, 9)), None);
+    let mut bytes = journey(&[(1, 1, None)], false, 9);
+    bytes[32] = 1;
+    assert_eq!(validate(&bytes), Err(Corrupt::Header), "a distance that no reader would heed");
+    assert_eq!(thresholds(&set(&[(1, 1, None)], false, 9)), Some(Thresholds::default()));
+}
+
+#[test]
+fn journeys_of_days_in_order_are_joined_without_sorting() {
+    let day = |n: i64| -> Vec<DecidedLeg> {
+        (0..40).map(|i| (n * 86_400_000_000 + i * 1_000_000, (i % 3) as u8, None)).collect()
+    };
+    let mut month = vec![0; MERGE_FROM];
+    initialize(&mut month, None, false);
+    for n in 0..30 {
+        assert!(append_all(&mut month, &journey(&day(n), false, 9)));
+        assert!(Header::load(&month).tail_sorted, "day {n}");
+    }
+    assert!(append_all(&mut month, &journey(&day(7), false, 9)), "a day once more");
+    assert!(!Header::load(&month).tail_sorted);
+    assert_eq!(event_count(&month, &Heap), Ok(1200));
+}
+
 proptest! {
+    #[test]
+    fn a_journey_is_the_same_bytes_however_its_events_came(
+        rows in rows(), cut in 0_usize..150, labelled: bool, every in 1_usize..200, room in 0_usize..6000,
+    ) {
+        let whole = journey(&rows, labelled, usize::MAX);
+        let (left, right) = rows.split_at(cut.min(rows.len()));
+        let (a, b) = (journey(left, labelled, every), journey(right, labelled, every));
+        // The parts overlap: the left one comes twice.
+        let mut both = a.clone();
+        both.resize(a.len() + room, 0);
+        for part in [&b, &a] {
+            let needed = appended_len(part).unwrap_or(usize::MAX);
+            let fits = used(&both).checked_add(needed).is_some_and(|length| length <= both.len());
+            let appended = append_all(&mut both, part);
+            prop_assert_eq!(appended, fits);
+            if !appended {
+                both = merged(&[&both, part], 0);
+            }
+            let length = used(&both);
+            prop_assert_eq!(validate(&both[..length]), Ok(()));
+        }
+        let mut last = merged(&[&both], 0);
+        last.truncate(used(&last));
+        prop_assert_eq!(&last, &whole);
+        let events = contents(&whole);
+        prop_assert_eq!(event_count(&both, &Heap), Ok(events.len() as u64));
+        let range = events.first().zip(events.last()).map(|(first, last)| (first.0, last.0));
+        prop_assert_eq!(time_range(&whole), range);
+        prop_assert_eq!(time_range(&both), range);
+        prop_assert_eq!(super::rows(&whole), events.len() as u64);
+    }
+
     #[test]
     fn a_set_holds_each_event_once_however_often_it_is_merged(
         rows in rows(), labelled: bool, merge_every in 1_usize..60,
@@ -198,10 +271,10 @@ proptest! {
 
     #[test]
     fn damage_is_refused_or_harmless(
-        rows in rows(), labelled: bool, every in 1_usize..60,
+        rows in rows(), labelled: bool, is_journey: bool, every in 1_usize..60,
         flips in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let mut set = set(&rows, labelled, every);
+        let mut set = if is_journey { journey(&rows, labelled, every) } else { set(&rows, labelled, every) };
         for (at, value) in flips {
             let at = at.index(set.len());
             set[at] = value;
@@ -209,6 +282,12 @@ proptest! {
         if validate(&set).is_ok() {
             let _ = contents(&set);
             let _ = merged(&[&set], 0);
+            let _ = (event_count(&set, &Heap), time_range(&set));
+            let mut block = vec![0; 8192];
+            initialize(&mut block, thresholds(&set), is_labelled(&set));
+            if append_all(&mut block, &set) {
+                prop_assert_eq!(contents(&block), contents(&set));
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Whether bytes from outside (a stored value, a dump, another server) are an event set.
 
-use super::header::{ALL_FLAGS, HEADER_LEN, Header, VERSION};
+use super::header::{ALL_FLAGS, HEADER_LEN, Header, VERSION, has_blank_thresholds};
 use super::packed::{Reader, read_site};
 use super::tail;
 use std::fmt;
@@ -40,11 +40,13 @@ pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
         return Err(Corrupt::Version(bytes[0]));
     }
     let header = Header::load(bytes);
-    let t = header.thresholds;
     let sane = |value: f64| value.is_finite() && value >= 0.0;
+    let thresholds_are_sane = match header.thresholds {
+        Some(thresholds) => sane(thresholds.min_distance_km) && sane(thresholds.min_velocity_kmh),
+        None => has_blank_thresholds(bytes),
+    };
     if bytes[1] & !ALL_FLAGS != 0
-        || !sane(t.min_distance_km)
-        || !sane(t.min_velocity_kmh)
+        || !thresholds_are_sane
         || (header.packed_len > 0 && header.labelled)
         || (header.packed_len == 0) != (header.packed_events == 0)
         || (header.packed_events == 0) != (header.packed_sites == 0)

@@ -1,18 +1,18 @@
--- The type travel_internal.legs_state: partial states of the aggregate as values, which can be stored, sent, and
--- combined elsewhere.
+-- The type travel.journey: its text and binary forms, and partial states of the aggregate as values, which can be
+-- stored, sent, and combined elsewhere.
 SET timezone = 'UTC';
 SET datestyle = ISO;
 \pset null '-'
 
 -- Aggregates over the support functions of travel.impossible_legs: one returns the state, one combines states.
 CREATE AGGREGATE partial_legs(timestamptz, inet, text) (SFUNC = travel_internal.legs_add,
-    STYPE = travel_internal.legs_state, COMBINEFUNC = travel_internal.legs_combine, PARALLEL = SAFE);
+    STYPE = travel.journey, COMBINEFUNC = travel_internal.legs_combine, PARALLEL = SAFE);
 CREATE AGGREGATE bare_legs(timestamptz, inet, float8, float8, boolean) (SFUNC = travel_internal.legs_add,
-    STYPE = travel_internal.legs_state);
+    STYPE = travel.journey);
 CREATE AGGREGATE coordinate_legs(timestamptz, float8, float8, float8, float8,
-    boolean) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
-CREATE AGGREGATE combined_legs(travel_internal.legs_state) (SFUNC = travel_internal.legs_combine,
-    STYPE = travel_internal.legs_state, FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE);
+    boolean) (SFUNC = travel_internal.legs_add, STYPE = travel.journey);
+CREATE AGGREGATE combined_legs(travel.journey) (SFUNC = travel_internal.legs_combine,
+    STYPE = travel.journey, FINALFUNC = travel_internal.legs_final, FINALFUNC_MODIFY = SHAREABLE);
 
 CREATE TEMP TABLE rows AS
     SELECT n, n % 3 AS who, timestamptz '2026-03-02 00:00Z' + (n * 7919 % 5000) * interval '1 second' AS event_time,
@@ -45,8 +45,8 @@ FROM (SELECT combined_legs(state) FROM states GROUP BY who) AS s;
 SELECT count(*) AS changed FROM states JOIN texts USING (who, part) WHERE state::text IS DISTINCT FROM t;
 
 -- The text form converts back to the same bytes and legs.
-SELECT count(*) FILTER (WHERE t::travel_internal.legs_state::text IS NOT DISTINCT FROM t) AS same, count(*) FROM texts;
-SELECT who, combined_legs(t::travel_internal.legs_state) = combined_legs(state) AS equal
+SELECT count(*) FILTER (WHERE t::travel.journey::text IS NOT DISTINCT FROM t) AS same, count(*) FROM texts;
+SELECT who, combined_legs(t::travel.journey) = combined_legs(state) AS equal
 FROM texts
 JOIN states USING (who, part)
 GROUP BY who
@@ -56,10 +56,10 @@ FROM texts
 WHERE who = 9 AND part = 0;
 
 -- The binary form, by COPY BINARY and by the send function, does too.
-CREATE TABLE received (who int, part int, state travel_internal.legs_state);
+CREATE TABLE received (who int, part int, state travel.journey);
 DO $$ BEGIN
-    EXECUTE format('COPY states TO %L (FORMAT binary)', current_setting('data_directory') || '/legs_state.copy');
-    EXECUTE format('COPY received FROM %L (FORMAT binary)', current_setting('data_directory') || '/legs_state.copy');
+    EXECUTE format('COPY states TO %L (FORMAT binary)', current_setting('data_directory') || '/journey_type.copy');
+    EXECUTE format('COPY received FROM %L (FORMAT binary)', current_setting('data_directory') || '/journey_type.copy');
 END $$;
 SELECT count(*) FILTER (WHERE r.state::text IS NOT DISTINCT FROM s.state::text) AS same, count(*)
 FROM states AS s
@@ -69,12 +69,12 @@ FROM states AS s
 JOIN received AS r USING (who, part)
 GROUP BY who
 ORDER BY who;
-SELECT bool_and('\x' || encode(travel_internal.legs_state_send(state), 'hex') = state::text) AS text_is_the_bytes
+SELECT bool_and('\x' || encode(travel_internal.journey_send(state), 'hex') = state::text) AS text_is_the_bytes
 FROM states;
 
 -- An invalid text is 22P02. Every truncation and nearly every changed byte is detected, and none crashes the server.
 CREATE FUNCTION pg_temp.said(t text) RETURNS text
-    LANGUAGE sql AS $$ SELECT error_of(format('SELECT %L::travel_internal.legs_state', t)) $$;
+    LANGUAGE sql AS $$ SELECT error_of(format('SELECT %L::travel.journey', t)) $$;
 SELECT what, split_part(pg_temp.said(t), ':', 1) AS code, substring(pg_temp.said(t) FROM 'detail: ([^\n]*)') AS detail
 FROM (SELECT t AS good FROM texts WHERE who = 9 AND part = 0) AS g
 CROSS JOIN LATERAL (VALUES
@@ -98,12 +98,12 @@ WHERE who = 9 AND part = 0;
 \pset format aligned
 SELECT count(*) FILTER (WHERE code = '22P02') = count(*) AS every_cut_is_found
 FROM texts, generate_series(2, length(t) / 2 - 1) AS n,
-    sqlstate_of(format('SELECT %L::travel_internal.legs_state', left(t, n * 2))) AS code
+    sqlstate_of(format('SELECT %L::travel.journey', left(t, n * 2))) AS code
 WHERE who = 9;
 -- Any byte, changed in any of three ways, gives an error or a state that can be used.
 CREATE FUNCTION pg_temp.try(t text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM combined_legs(t::travel_internal.legs_state);
+    PERFORM combined_legs(t::travel.journey);
     RETURN 'fine';
 EXCEPTION WHEN OTHERS THEN
     RETURN sqlstate;
@@ -125,7 +125,7 @@ GROUP BY code ORDER BY code;
 -- An invalid binary form is 22P03.
 CREATE FUNCTION pg_temp.receive(bytes bytea) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-    path text := current_setting('data_directory') || '/legs_state.copy';
+    path text := current_setting('data_directory') || '/journey_type.copy';
     file oid;
 BEGIN
     file := lo_from_bytea(0,
@@ -135,7 +135,7 @@ BEGIN
     RETURN error_of(format('COPY received (state) FROM %L (FORMAT binary)', path));
 END $$;
 SELECT what, split_part(pg_temp.receive(bytes), ':', 1) AS code
-FROM (SELECT travel_internal.legs_state_send(state) AS good FROM states WHERE who = 9 AND part = 0) AS g
+FROM (SELECT travel_internal.journey_send(state) AS good FROM states WHERE who = 9 AND part = 0) AS g
 CROSS JOIN LATERAL (VALUES (1, 'as it was', good), (2, 'empty', ''), (3, 'another version', set_byte(good, 0, 255)),
     (4, 'cut', substr(good, 1, length(good) - 1)), (5, 'longer', good || '\x00'))
     AS v (n, what, bytes)
@@ -161,24 +161,24 @@ SELECT l.from_ip, l.from_latitude, l.to_ip, l.to_latitude FROM (SELECT combined_
 -- The support functions are immutable, except the final function, which locates addresses.
 SELECT proname, provolatile, proparallel, count(*)
 FROM pg_proc
-WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname LIKE 'legs\_%'
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname ~ '^(legs|journey)_'
 GROUP BY 1, 2, 3
 ORDER BY 1;
-SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel_internal.legs_state'::regtype;
+SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel.journey'::regtype;
 DROP TABLE states, received;
-DROP AGGREGATE combined_legs(travel_internal.legs_state), partial_legs(timestamptz, inet, text),
+DROP AGGREGATE combined_legs(travel.journey), partial_legs(timestamptz, inet, text),
     bare_legs(timestamptz, inet, float8, float8, boolean),
     coordinate_legs(timestamptz, float8, float8, float8, float8, boolean);
 
 -- A state that is toasted, compressed or has a short header is read correctly.
-CREATE TABLE kept_states (kind text, s travel_internal.legs_state);
-CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state);
-CREATE FUNCTION second(travel_internal.legs_state, travel_internal.legs_state) RETURNS travel_internal.legs_state
+CREATE TABLE kept_states (kind text, s travel.journey);
+CREATE AGGREGATE collect(timestamptz, inet) (SFUNC = travel_internal.legs_add, STYPE = travel.journey);
+CREATE FUNCTION second(travel.journey, travel.journey) RETURNS travel.journey
     LANGUAGE plpgsql AS 'BEGIN RETURN $2; END';
-CREATE AGGREGATE last_state(travel_internal.legs_state) (SFUNC = second, STYPE = travel_internal.legs_state,
+CREATE AGGREGATE last_state(travel.journey) (SFUNC = second, STYPE = travel.journey,
     FINALFUNC = travel_internal.legs_final);
-CREATE AGGREGATE all_states(travel_internal.legs_state) (SFUNC = travel_internal.legs_combine,
-    STYPE = travel_internal.legs_state, FINALFUNC = travel_internal.legs_final);
+CREATE AGGREGATE all_states(travel.journey) (SFUNC = travel_internal.legs_combine,
+    STYPE = travel.journey, FINALFUNC = travel_internal.legs_final);
 INSERT INTO kept_states
 SELECT 'large',
     collect('2026-01-01Z'::timestamptz + g * interval '1 hour', ('198.18.' || g % 200 || '.' || g % 251)::inet)

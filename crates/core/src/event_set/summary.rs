@@ -1,0 +1,33 @@
+//! What a set says of itself without its events being located: how many there are, and from when to when.
+
+use super::header::Header;
+use super::{Memory, TooLarge, events, packed, tail};
+
+/// The number of distinct events.
+pub fn event_count<M: Memory>(bytes: &[u8], memory: &M) -> Result<u64, TooLarge> {
+    let header = Header::load(bytes);
+    if header.tail_rows == 0 {
+        return Ok(header.packed_events.into());
+    }
+    if header.packed_events == 0 && header.tail_sorted {
+        return Ok(header.tail_rows.into());
+    }
+    Ok(events(&[bytes], memory)?.count() as u64)
+}
+
+/// The times of the first and the last event, in microseconds. None: there are no events.
+pub fn time_range(bytes: &[u8]) -> Option<(i64, i64)> {
+    let header = Header::load(bytes);
+    let mut range: Option<(i64, i64)> = None;
+    let mut add = |time_us: i64| {
+        let (first, last) = range.unwrap_or((time_us, time_us));
+        range = Some((first.min(time_us), last.max(time_us)));
+    };
+    packed::times(bytes).for_each(&mut add);
+    let mut rest = &bytes[header.tail_start()..header.used()];
+    while let Some(record) = tail::read(rest, header.labelled) {
+        add(record.row.time_us);
+        rest = &rest[record.length..];
+    }
+    range
+}

@@ -1,0 +1,167 @@
+//! A value of the type `travel.journey`: an event set (see `travel_core::event_set`) as a value of PostgreSQL, which the
+//! aggregates change in place.
+
+use crate::pg::errors::{LegError, TravelError};
+use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice};
+use pgrx::pg_sys;
+use travel_core::event_set::{self, Full, Memory, SetRow};
+use travel_core::journey::Thresholds;
+
+/// A block that contains an event set and may have room for more events. Its length as a value is the size of the
+/// block.
+#[derive(Clone, Copy)]
+pub struct JourneyValue {
+    value: *mut pg_sys::varlena,
+}
+
+/// The size of the first block, enough for about thirty events.
+const FIRST_BLOCK: usize = 512;
+
+impl JourneyValue {
+    /// A new, empty state in the current memory context. Without thresholds it is a journey.
+    pub fn new(thresholds: Option<Thresholds>, labelled: bool) -> Result<Self, TravelError> {
+        let state = Self::allocate(FIRST_BLOCK)?;
+        event_set::initialize(state.block(), thresholds, labelled);
+        Ok(state)
+    }
+
+    /// The value of an argument. An aggregate's own state is plain and changed in place. A value that comes from a table
+    /// may be toasted or have a short header, and is then copied.
+    ///
+    /// # Safety
+    /// `datum` must be a `travel.journey`, and one that may be changed, or is only read.
+    pub unsafe fn of_datum(datum: pg_sys::Datum) -> Self {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        // SAFETY: by the caller.
+        unsafe {
+            let is_plain = pgrx::varlena::varatt_is_4b_u(value);
+            Self { value: if is_plain { value } else { pg_sys::pg_detoast_datum(value) } }
+        }
+    }
+
+    pub fn datum(self) -> pg_sys::Datum {
+        pg_sys::Datum::from(self.value)
+    }
+
+    pub fn bytes<'a>(self) -> &'a [u8] {
+        self.block()
+    }
+
+    /// The whole block, including its free room. Only one such reference may be used at a time.
+    pub fn block<'a>(self) -> &'a mut [u8] {
+        // SAFETY: `value` is a variable-length value with a 4-byte header, as `allocate` makes it.
+        unsafe {
+            std::slice::from_raw_parts_mut(
+                self.value.cast::<u8>().add(pg_sys::VARHDRSZ),
+                pgrx::varlena::varsize_4b(self.value) - pg_sys::VARHDRSZ,
+            )
+        }
+    }
+
+    /// Adds a row. The result is this state, or a larger one in the current memory context, which PostgreSQL copies
+    /// into the context of the aggregate.
+    pub fn append(self, row: &SetRow) -> Result<Self, TravelError> {
+        let mut state = self;
+        loop {
+            match event_set::append(state.block(), row) {
+                Ok(()) => return Ok(state),
+                Err(Full::Grow(size)) => state = state.moved(size + pg_sys::VARHDRSZ)?,
+                Err(Full::Merge(needed)) => state = Self::merge(&[state], Some(state), needed)?,
+            }
+        }
+    }
+
+    /// Adds all events of another state, which is of the same kind (see [`event_set::append_all`]).
+    pub fn join(self, other: Self) -> Result<Self, TravelError> {
+        if event_set::append_all(self.block(), other.bytes()) {
+            return Ok(self);
+        }
+        let used = event_set::used(self.bytes());
+        match event_set::appended_len(other.bytes()) {
+            // Small sets are joined without merging. There can be very many of them, so each has little room to spare.
+            Some(length) if used + length < event_set::MERGE_FROM => {
+                let larger = self.moved((used + length + pg_sys::VARHDRSZ).next_power_of_two())?;
+                if event_set::append_all(larger.block(), other.bytes()) {
+                    return Ok(larger);
+                }
+            }
+            // A small set joins a large one, which is merged only when it is full.
+            Some(length) if length < event_set::MERGE_FROM => {
+                let roomy = Self::merge(&[self], Some(self), length)?;
+                if event_set::append_all(roomy.block(), other.bytes()) {
+                    return Ok(roomy);
+                }
+                return Self::merge(&[roomy, other], None, 0);
+            }
+            _ => {}
+        }
+        Self::merge(&[self, other], None, 0)
+    }
+
+    /// The same events in their smallest form, without free room. Of a journey, it has the same bytes whatever the order
+    /// in which its events came.
+    pub fn packed(self) -> Result<Self, TravelError> {
+        let (out, used) = Self::merged(&[self])?;
+        let packed = Self::allocate(used + pg_sys::VARHDRSZ)?;
+        packed.block().copy_from_slice(&out[..used]);
+        Ok(packed)
+    }
+
+    /// Merges one or two states into one with `needed` free bytes. It is written into `home` if there is enough room.
+    fn merge(states: &[Self], home: Option<Self>, needed: usize) -> Result<Self, TravelError> {
+        let (out, used) = Self::merged(states)?;
+        let room = home.map_or(0, |home| home.block().len());
+        let wanted = event_set::capacity_after_merge(used, room, needed);
+        if used + needed > MAX_VARLENA - pg_sys::VARHDRSZ {
+            return Err(LegError::TooManyEvents.into());
+        }
+        let target = match home {
+            Some(home) if wanted == room => home,
+            // Near the limit, a state takes all remaining room. If that is full, too, the state is too large.
+            _ => Self::allocate((wanted + pg_sys::VARHDRSZ).min(MAX_VARLENA))?,
+        };
+        target.block()[..used].copy_from_slice(&out[..used]);
+        // A state that is nearly full of distinct events would be merged again and again without effect.
+        if home.is_some() && used > MAX_VARLENA / 10 * 9 {
+            return Err(LegError::TooManyEvents.into());
+        }
+        Ok(target)
+    }
+
+    /// Merges one or two states into scratch memory, and returns how much of it they take.
+    fn merged(states: &[Self]) -> Result<(PallocSlice<u8>, usize), TravelError> {
+        let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
+        let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
+        loop {
+            let mut out = Palloc.slice::<u8>(size).map_err(|_| LegError::TooManyEvents)?;
+            let merged =
+                event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| LegError::TooManyEvents)?;
+            if let Some(used) = merged {
+                return Ok((out, used));
+            }
+            size = size.saturating_mul(2);
+            if size > 4 * MAX_VARLENA {
+                return Err(LegError::TooManyEvents.into());
+            }
+        }
+    }
+
+    fn moved(self, size: usize) -> Result<Self, TravelError> {
+        let larger = Self::allocate(size)?;
+        let used = event_set::used(self.bytes());
+        larger.block()[..used].copy_from_slice(&self.bytes()[..used]);
+        Ok(larger)
+    }
+
+    fn allocate(size: usize) -> Result<Self, TravelError> {
+        if size > MAX_VARLENA {
+            return Err(LegError::TooManyEvents.into());
+        }
+        // SAFETY: a plain allocation, its header written at once. The rest is zeroed: a value may be copied whole.
+        unsafe {
+            let value = pg_sys::palloc0(size).cast::<pg_sys::varlena>();
+            pgrx::varlena::set_varsize_4b(value, size as i32);
+            Ok(Self { value })
+        }
+    }
+}
