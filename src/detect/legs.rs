@@ -13,12 +13,25 @@ use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, 
 /// The row that stands for all of one event is the first in this order.
 const ORDER: [&str; 5] = ["event_id", "event_name", "access_key_id", "user_agent", "outcome"];
 
+/// Where the query runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// In `travel.detect`.
+    Once,
+    /// In a view, whose readers add conditions.
+    View,
+}
+
 /// The query, and whether it is split into ranges of the entity. Within an SPI connection.
-pub fn query(events: &Events, arguments: &Arguments) -> Result<(String, bool), TravelError> {
+///
+/// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
+/// legs must be complete. In a view they are not: a condition on the entity reaches the source.
+pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, bool), TravelError> {
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
     let is_split = !ranges.is_empty();
-    Ok((Query { events, arguments, keys, ranges }.text(), is_split))
+    let one_pass = usage == Use::Once && !events.is_indexed && !arguments.all_legs;
+    Ok((Query { events, arguments, keys, ranges, one_pass }.text(), is_split))
 }
 
 struct Query<'a> {
@@ -28,26 +41,43 @@ struct Query<'a> {
     keys: Vec<String>,
     /// The conditions of the ranges of the entity, if the query is split into them.
     ranges: Vec<String>,
+    /// Whether the events at both ends of all legs are read in one pass.
+    one_pass: bool,
 }
 
 impl Query<'_> {
     fn text(&self) -> String {
-        format!(
-            "WITH events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n), \
-             legs AS NOT MATERIALIZED (\n    -- {}\n    {}\n), \
-             departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n), \
-             arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)\n{}\nORDER BY l.to_time, entity, l.from_time",
-            self.events_cte(),
-            if self.arguments.all_legs {
-                "every leg of each entity"
-            } else {
-                "the impossible legs of each entity"
-            },
-            self.legs_cte(),
+        let mut parts = vec![
+            format!(
+                "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",
+                self.events_cte()
+            ),
+            format!(
+                "legs AS {} (\n    -- {}\n    {}\n)",
+                if self.one_pass { "MATERIALIZED" } else { "NOT MATERIALIZED" },
+                if self.arguments.all_legs {
+                    "every leg of each entity"
+                } else {
+                    "the impossible legs of each entity"
+                },
+                self.legs_cte(),
+            ),
+        ];
+        if self.one_pass {
+            parts.push(format!(
+                "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    {}\n)",
+                self.ends_cte(),
+            ));
+        }
+        parts.push(format!(
+            "departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n)",
             self.with_end(End::From, "legs"),
+        ));
+        parts.push(format!(
+            "arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)",
             self.with_end(End::To, "departures"),
-            self.findings(),
-        )
+        ));
+        format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
     }
 
     fn events_cte(&self) -> String {
@@ -153,6 +183,19 @@ impl Query<'_> {
         )
     }
 
+    /// The events of the entities at the times of their legs.
+    fn ends_cte(&self) -> String {
+        let keys = self.keys.join(", ");
+        let matches: Vec<String> = self.keys.iter().map(|key| format!("l.{key} = e.{key}")).collect();
+        format!(
+            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
+             SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
+             SELECT {keys}, to_time FROM legs\n        ) AS l\n        \
+             WHERE {} AND l.event_time = e.event_time\n    )",
+            matches.join(" AND ")
+        )
+    }
+
     /// Adds the event at one end: of the rows that are that event, the first.
     fn with_end(&self, end: End, table: &str) -> String {
         let mut identity: Vec<String> = self.keys.iter().map(|key| format!("l.{key}")).collect();
@@ -193,7 +236,8 @@ impl Query<'_> {
         };
         format!(
             "SELECT DISTINCT ON ({identity})\n           l.*{labels}\n    FROM {table} AS l\n    \
-             LEFT JOIN events AS e ON {}\n    ORDER BY {order}",
+             LEFT JOIN {} AS e ON {}\n    ORDER BY {order}",
+            if self.one_pass { "ends" } else { "events" },
             matches.join("\n        AND "),
         )
     }

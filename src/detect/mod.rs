@@ -39,6 +39,7 @@ use crate::pg::memory::varlena;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use crate::pg::whole_groups;
+use legs::Use;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -68,7 +69,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let (query, is_split) = legs::query(&events, &arguments)?;
+        let (query, is_split) = legs::query(&events, &arguments, Use::Once)?;
         let ((), counts) = event_counts::counting(|| {
             if is_split {
                 run_split(&query, &arguments, &rows)
@@ -86,7 +87,7 @@ fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let query = spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_what_is_missing();
-        Ok::<_, TravelError>(legs::query(&events, &arguments)?.0)
+        Ok::<_, TravelError>(legs::query(&events, &arguments, Use::View)?.0)
     })?;
     Ok(varlena(query.as_bytes()))
 }

@@ -5,12 +5,12 @@ SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET client_min_messages = warning;
 CREATE TABLE found (access_key_id text, event_time timestamptz, source_ip inet, event_id text);
--- 400 keys with 50 events each, and one key with as many as all others; every fortieth key is stolen once.
+-- 200 keys with 50 events each, and one key with as many as all others; every twentieth key is stolen once.
 INSERT INTO found
 SELECT 'AKIA' || lpad((CASE WHEN n > 50 THEN 7 ELSE k END)::text, 4, '0'),
     timestamptz '2026-01-01 00:00Z' + (CASE WHEN n > 50 THEN k ELSE 0 END + n * 400) * interval '10 minutes',
-    CASE WHEN k % 40 = 0 AND n = 20 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' + k % 3 END, 'e' || k || '-' || n
-FROM generate_series(1, 400) AS k, generate_series(1, 100) AS n;
+    CASE WHEN k % 20 = 0 AND n = 20 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' + k % 3 END, 'e' || k || '-' || n
+FROM generate_series(1, 200) AS k, generate_series(1, 100) AS n;
 INSERT INTO found SELECT access_key_id, event_time + interval '20 minutes', '192.0.2.1', event_id || 'x'
 FROM found WHERE source_ip = '203.0.113.1';
 INSERT INTO found VALUES (NULL, '2026-01-01', '192.0.2.1', 'nobody'), ('', '2026-01-01', '192.0.2.1', 'empty');
@@ -53,6 +53,15 @@ SET max_parallel_workers_per_gather = 0;
 SELECT count(*) FROM travel.detect('found');
 RESET max_parallel_workers_per_gather;
 SET client_min_messages = warning;
+
+-- Without an index, the table is read twice: for the legs, and for the events at all of their ends.
+SET max_parallel_workers_per_gather = 0;
+BEGIN;
+SELECT pg_stat_get_xact_numscans('unindexed'::regclass) AS before \gset
+SELECT count(*) FROM travel.detect('unindexed');
+SELECT pg_stat_get_xact_numscans('unindexed'::regclass) - :before AS passes;
+COMMIT;
+RESET max_parallel_workers_per_gather;
 
 -- Only travel.detect passes counts to workers.
 SHOW impossible_travel.event_counts;
