@@ -11,7 +11,7 @@ GEOIP ?=
 export PG PG_CONFIG CLOUDTRAIL GEOIP
 export REAL_DATA := $(abspath $(REAL_DATA))
 
-.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan bench-explain fmt deny freeze release clean
+.PHONY: help setup all install demo psql test test-short test-all test-upgrade bench bench-load bench-scan bench-explain bench-journeys fmt deny freeze release clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-20s %s\n", $$1, $$2 }'
@@ -108,6 +108,9 @@ bench-scan: setup ## measure scans over a small and a large history (15 minutes)
 
 bench-explain: setup ## measure what analysts ask about an alert over 10,000,000 events (10 minutes)
 	@bench/explain.sh
+
+bench-journeys: setup ## measure what a table of journeys per day saves
+	@bench/journeys.sh
 
 .PHONY: instructions instructions-update
 instructions: ## compare the instructions that the crates take with bench/instructions.txt (1 minute)
