@@ -41,8 +41,16 @@ pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &M) -> Result<Events<'a,
         if header.tail_rows > 0 {
             let tail = &bytes[header.tail_start()..header.used()];
             let (rows, labelled) = (header.tail_rows as usize, header.labelled);
-            let keys = tail::sorted_keys(tail, rows, labelled, header.tail_sorted, memory)?;
-            stream(Source::Tail { tail, keys, next: 0, labelled });
+            stream(if header.tail_sorted {
+                Source::Sorted { rest: tail, labelled }
+            } else {
+                Source::Tail {
+                    tail,
+                    keys: tail::sorted_keys(tail, rows, labelled, memory)?,
+                    next: 0,
+                    labelled,
+                }
+            });
         }
     }
     Ok(Events { streams })
@@ -200,11 +208,8 @@ impl<M: Memory> Dictionary<M> {
         for bytes in sets {
             packed::packed_sites(bytes).for_each(|(site, rows)| add(site, rows));
             let header = Header::load(bytes);
-            let mut rest = &bytes[header.tail_start()..header.used()];
-            while let Some(record) = tail::read(rest, header.labelled) {
-                add(record.row.site, record.rows);
-                rest = &rest[record.length..];
-            }
+            let tail = &bytes[header.tail_start()..header.used()];
+            tail::records(tail, header.labelled).for_each(|record| add(record.row.site, record.rows));
         }
         let mut steps = 0_u32;
         sites[..filled].sort_unstable_by(|a, b| {
@@ -238,8 +243,21 @@ struct Stream<'a, M: Memory> {
 }
 
 enum Source<'a, M: Memory> {
-    Packed { reader: Reader<'a>, sites: M::Slice<SiteRows> },
-    Tail { tail: &'a [u8], keys: M::Slice<Key>, next: usize, labelled: bool },
+    Packed {
+        reader: Reader<'a>,
+        sites: M::Slice<SiteRows>,
+    },
+    /// The rest of a tail that is in order.
+    Sorted {
+        rest: &'a [u8],
+        labelled: bool,
+    },
+    Tail {
+        tail: &'a [u8],
+        keys: M::Slice<Key>,
+        next: usize,
+        labelled: bool,
+    },
 }
 
 impl<'a, M: Memory> Source<'a, M> {
@@ -255,7 +273,7 @@ impl<'a, M: Memory> Source<'a, M> {
         let reader = Reader::new(run, at, header.packed_events).or_else(|| Reader::new(run, 0, 0));
         Ok(match reader {
             Some(reader) => Self::Packed { reader, sites },
-            None => Self::Tail { tail: &[], keys: memory.slice::<Key>(0)?, next: 0, labelled: false },
+            None => Self::Sorted { rest: &[], labelled: false },
         })
     }
 
@@ -269,6 +287,11 @@ impl<'a, M: Memory> Source<'a, M> {
                     tail_rows: 0,
                     number,
                 })
+            }
+            Self::Sorted { rest, labelled } => {
+                let record = tail::read(rest, *labelled)?;
+                *rest = rest.get(record.length..)?;
+                Some(Event { row: record.row, tail_rows: record.rows, number: None })
             }
             Self::Tail { tail, keys, next, labelled } => {
                 let key = keys.get(*next)?;
@@ -308,6 +331,10 @@ impl<M: Memory> Events<'_, M> {
         let whole = |time_us: i64| time_us % packed::SECONDS == 0;
         self.streams.iter().flatten().all(|stream| match &stream.source {
             Source::Packed { reader, .. } => reader.is_in_seconds(),
+            Source::Sorted { rest, labelled } => {
+                whole(stream.head.row.time_us)
+                    && tail::records(rest, *labelled).all(|record| whole(record.row.time_us))
+            }
             Source::Tail { keys, .. } => keys.iter().all(|key| whole(key.time_us)),
         })
     }
@@ -317,6 +344,23 @@ impl<'a, M: Memory> Iterator for Events<'a, M> {
     type Item = Event<'a>;
 
     fn next(&mut self) -> Option<Event<'a>> {
+        if let [Some(stream), None, None, None] = &mut self.streams {
+            let mut event = stream.head;
+            let (time_us, site) = (event.row.time_us, event.row.site);
+            let next = loop {
+                match stream.source.next() {
+                    Some(again) if again.row.time_us == time_us && again.row.site == site => {
+                        event.tail_rows += again.tail_rows;
+                    }
+                    next => break next,
+                }
+            };
+            match next {
+                Some(next) => stream.head = next,
+                None => self.streams[0] = None,
+            }
+            return Some(event);
+        }
         let mut least: Option<Event<'a>> = None;
         for stream in self.streams.iter().flatten() {
             if least.is_none_or(|least| tail::compare(&stream.head.row, &least.row).is_lt()) {

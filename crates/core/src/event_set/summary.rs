@@ -24,10 +24,7 @@ pub fn time_range(bytes: &[u8]) -> Option<(i64, i64)> {
         range = Some((first.min(time_us), last.max(time_us)));
     };
     packed::times(bytes).for_each(&mut add);
-    let mut rest = &bytes[header.tail_start()..header.used()];
-    while let Some(record) = tail::read(rest, header.labelled) {
-        add(record.row.time_us);
-        rest = &rest[record.length..];
-    }
+    let tail = &bytes[header.tail_start()..header.used()];
+    tail::records(tail, header.labelled).for_each(|record| add(record.row.time_us));
     range
 }

@@ -70,6 +70,16 @@ pub(super) fn read(bytes: &[u8], labelled: bool) -> Option<Record<'_>> {
     Some(Record { row, rows, length })
 }
 
+/// The records of a tail, in the order in which they lie.
+pub(super) fn records(tail: &[u8], labelled: bool) -> impl Iterator<Item = Record<'_>> {
+    let mut rest = tail;
+    std::iter::from_fn(move || {
+        let record = read(rest, labelled)?;
+        rest = rest.get(record.length..)?;
+        Some(record)
+    })
+}
+
 /// The order in which the first row stands for all of the same event: `(time, site, id, radius)`, none last.
 pub(super) fn compare(a: &SetRow, b: &SetRow) -> Ordering {
     (a.time_us.cmp(&b.time_us))
@@ -92,7 +102,6 @@ pub(super) fn sorted_keys<M: Memory>(
     tail: &[u8],
     rows: usize,
     labelled: bool,
-    sorted: bool,
     memory: &M,
 ) -> Result<M::Slice<Key>, TooLarge> {
     let mut keys = memory.slice::<Key>(rows)?;
@@ -103,21 +112,18 @@ pub(super) fn sorted_keys<M: Memory>(
         *key = Key { time_us: record.row.time_us, offset: offset as u32 };
         offset += record.length;
     }
-    if !sorted {
-        let mut steps = 0_u32;
-        keys.sort_unstable_by(|a, b| {
-            steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(65_536) {
-                memory.tick();
+    let mut steps = 0_u32;
+    keys.sort_unstable_by(|a, b| {
+        steps = steps.wrapping_add(1);
+        if steps.is_multiple_of(65_536) {
+            memory.tick();
+        }
+        a.time_us.cmp(&b.time_us).then_with(|| {
+            match (read(&tail[a.offset as usize..], labelled), read(&tail[b.offset as usize..], labelled)) {
+                (Some(a), Some(b)) => compare(&a.row, &b.row),
+                _ => a.offset.cmp(&b.offset),
             }
-            a.time_us.cmp(&b.time_us).then_with(|| {
-                match (read(&tail[a.offset as usize..], labelled), read(&tail[b.offset as usize..], labelled))
-                {
-                    (Some(a), Some(b)) => compare(&a.row, &b.row),
-                    _ => a.offset.cmp(&b.offset),
-                }
-            })
-        });
-    }
+        })
+    });
     Ok(keys)
 }
