@@ -96,9 +96,14 @@ lint-container: ## check Dockerfile and compose.yaml
 pgdg: ## add the apt repository of postgresql.org, which has all versions of PostgreSQL
 	@scripts/pgdg.sh
 
-bench: setup ## run the benchmarks, which are not part of the tests
+bench: setup ## run the benchmarks, which are not part of the tests, and write bench/RESULTS.md
+	@bench/peers.sh
 	@bench/entry_points.sh
 	@bench/load_files.sh
+
+.PHONY: bench-peers
+bench-peers: setup ## measure detection beside plain SQL, DuckDB and ClickHouse, and write bench/RESULTS.md
+	@bench/peers.sh
 
 bench-load: setup ## measure how fast files are loaded
 	@bench/load_files.sh

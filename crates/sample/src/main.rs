@@ -41,6 +41,10 @@ USAGE
   travel-sample bench-geoip DIR [--networks N]
       DIR/Bench-City.mmdb: MaxMind's City layout with N networks (300000) over the public IPv4 space.
 
+  travel-sample bench-networks [--networks N]
+      The networks of that database as CSV, for programs that read no MMDB, to standard output:
+      first,last,network,latitude,longitude
+
   travel-sample bench-cloudtrail [--events N] [--keys N] [--networks N] [--days N]
                                  [--format csv|ndjson] [--with-records]
       N events (2000000) of N keys (20000) over N days (30) in time order, to standard output. Addresses are in the
@@ -121,6 +125,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             let options = Options::parse(rest, 1, &["--networks"])?;
             let bytes = bench::geoip::database(options.world()?).map_err(io::Error::other)?;
             save(&options.folders[0], bench::geoip::FILE_NAME, &bytes)
+        }
+        "bench-networks" => {
+            let options = Options::parse(rest, 0, &["--networks"])?;
+            let mut out = BufWriter::with_capacity(1 << 20, io::stdout().lock());
+            Ok(bench::geoip::write_csv(options.world()?, &mut out)?)
         }
         "bench-cloudtrail" => {
             let known = ["--networks", "--events", "--keys", "--days", "--format", "--with-records"];
