@@ -892,61 +892,205 @@ COMMENT ON FUNCTION travel_internal.leg_within(timestamptz, float8, float8, floa
 -- requires:
 --   leg
 
--- The aggregate that finds the impossible legs of a group, with its rows in any order, in parallel --------------------
+-- Journeys: the events of one entity as a value, to store, merge and send to other servers ---------------------------
 
--- The state is a type of its own rather than internal, so partial states can be stored and sent between servers.
-CREATE TYPE travel_internal.legs_state;
+CREATE TYPE travel.journey;
 
-CREATE FUNCTION travel_internal.legs_state_in(cstring) RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_in';
-COMMENT ON FUNCTION travel_internal.legs_state_in(cstring) IS
-    'Input function of travel_internal.legs_state: reads \x and hex digits, and validates the state';
+CREATE FUNCTION travel_internal.journey_in(cstring) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_in';
+COMMENT ON FUNCTION travel_internal.journey_in(cstring) IS
+    'Input function of travel.journey: reads \x and hex digits, and validates the value';
 
-CREATE FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) RETURNS cstring
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_out';
-COMMENT ON FUNCTION travel_internal.legs_state_out(travel_internal.legs_state) IS
-    'Output function of travel_internal.legs_state: writes \x and hex digits';
+CREATE FUNCTION travel_internal.journey_out(travel.journey) RETURNS cstring
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_out';
+COMMENT ON FUNCTION travel_internal.journey_out(travel.journey) IS
+    'Output function of travel.journey: writes \x and hex digits';
 
-CREATE FUNCTION travel_internal.legs_state_recv(internal) RETURNS travel_internal.legs_state
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_recv';
-COMMENT ON FUNCTION travel_internal.legs_state_recv(internal) IS
-    'Binary input function of travel_internal.legs_state: validates the state';
+CREATE FUNCTION travel_internal.journey_recv(internal) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_recv';
+COMMENT ON FUNCTION travel_internal.journey_recv(internal) IS
+    'Binary input function of travel.journey: validates the value';
 
-CREATE FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) RETURNS bytea
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_state_send';
-COMMENT ON FUNCTION travel_internal.legs_state_send(travel_internal.legs_state) IS
-    'Binary output function of travel_internal.legs_state: the first byte is the version of the format';
+CREATE FUNCTION travel_internal.journey_send(travel.journey) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_send';
+COMMENT ON FUNCTION travel_internal.journey_send(travel.journey) IS
+    'Binary output function of travel.journey: the first byte is the version of the format';
 
-CREATE TYPE travel_internal.legs_state (
-    INPUT = travel_internal.legs_state_in, OUTPUT = travel_internal.legs_state_out,
-    RECEIVE = travel_internal.legs_state_recv, SEND = travel_internal.legs_state_send,
+CREATE TYPE travel.journey (
+    INPUT = travel_internal.journey_in, OUTPUT = travel_internal.journey_out,
+    RECEIVE = travel_internal.journey_recv, SEND = travel_internal.journey_send,
     INTERNALLENGTH = VARIABLE, ALIGNMENT = double, STORAGE = extended
 );
-COMMENT ON TYPE travel_internal.legs_state IS
-    'State of travel.impossible_legs: the distinct pairs of time and location of one group. It is a type of its own, '
-    'so partial states can be stored and sent to other servers';
+COMMENT ON TYPE travel.journey IS
+    'Journey of an entity: its distinct events, each a time and an IP address or coordinates, with event IDs on '
+    'request.'
+    ' Locations are looked up when a journey is read, and the reader chooses the thresholds';
 
-CREATE FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state)
-    RETURNS travel_internal.legs_state
+-- The aggregate that makes a journey of rows, and the one that merges journeys. The state of both is a journey that has
+-- room for more events.
+
+CREATE FUNCTION travel_internal.legs_combine(travel.journey, travel.journey) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_combine';
-COMMENT ON FUNCTION travel_internal.legs_combine(travel_internal.legs_state, travel_internal.legs_state) IS
-    'Combine function of travel.impossible_legs: merges two partial states';
+COMMENT ON FUNCTION travel_internal.legs_combine(travel.journey, travel.journey) IS
+    'Combine function of travel.journey, travel.rollup and travel.impossible_legs: merges two partial states';
 
-CREATE FUNCTION travel_internal.legs_final(travel_internal.legs_state) RETURNS travel.leg[]
+CREATE FUNCTION travel_internal.journey_final(travel.journey) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'travel_journey_final';
+COMMENT ON FUNCTION travel_internal.journey_final(travel.journey) IS
+    'Final function of travel.journey and travel.rollup: sorts and packs the events';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamptz, ip inet
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamptz, inet) IS
+    'Transition function of travel.journey: adds a row to the state';
+CREATE AGGREGATE travel.journey(event_time timestamptz, ip inet) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamptz, inet) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamptz, ip inet, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamptz, inet, text) IS
+    'Transition function of travel.journey: adds a row to the state';
+CREATE AGGREGATE travel.journey(event_time timestamptz, ip inet, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamptz, inet, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address and an ID';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamptz, latitude float8, longitude float8
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamptz, float8, float8) IS
+    'Transition function of travel.journey: adds a row to the state';
+CREATE AGGREGATE travel.journey(event_time timestamptz, latitude float8, longitude float8) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamptz, float8, float8) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamptz, float8, float8, text) IS
+    'Transition function of travel.journey: adds a row to the state';
+CREATE AGGREGATE travel.journey(event_time timestamptz, latitude float8, longitude float8, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamptz, float8, float8, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates and an ID';
+
+-- For addresses of type text, and any other type, as for travel.impossible_legs.
+
+CREATE FUNCTION travel_internal.journey_add(travel.journey, event_time timestamptz, VARIADIC arguments "any")
+    RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_add_refused';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamptz, VARIADIC "any") IS
+    'Transition function of travel.journey(timestamptz, VARIADIC "any"): raises an error';
+CREATE FUNCTION travel_internal.journey_final_refused(travel.journey) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_final_refused';
+COMMENT ON FUNCTION travel_internal.journey_final_refused(travel.journey) IS
+    'Final function of travel.journey(timestamptz, VARIADIC "any"): raises an error, also without rows';
+CREATE AGGREGATE travel.journey(event_time timestamptz, VARIADIC arguments "any") (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final_refused,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamptz, VARIADIC "any") IS
+    'Raises an error that says which argument types the other forms take. For an address of type text, write '
+    'travel.journey(event_time, travel.source_ip(ip))';
+
+CREATE FUNCTION travel_internal.journey_rollup(travel.journey, journey travel.journey) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_rollup';
+COMMENT ON FUNCTION travel_internal.journey_rollup(travel.journey, travel.journey) IS
+    'Transition function of travel.rollup: adds a journey to the state';
+CREATE AGGREGATE travel.rollup(journey travel.journey) (
+    SFUNC = travel_internal.journey_rollup, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.rollup(travel.journey) IS
+    'Journey with the events of all journeys of a group, each event once. The journeys can overlap, and their order '
+    'does '
+    'not matter';
+
+-- What reads a journey.
+
+CREATE FUNCTION travel.impossible_legs(
+    journey travel.journey,
+    min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false
+) RETURNS travel.leg[]
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'travel_journey_impossible_legs';
+COMMENT ON FUNCTION travel.impossible_legs(travel.journey, float8, float8, boolean) IS
+    'Impossible legs of a journey, in order of time. Locations are those of the current GeoIP files and named networks';
+
+CREATE FUNCTION travel.legs(
+    journey travel.journey,
+    min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false
+) RETURNS SETOF travel.leg
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 ROWS 10
+    AS 'MODULE_PATHNAME', 'travel_journey_legs';
+COMMENT ON FUNCTION travel.legs(travel.journey, float8, float8, boolean) IS
+    'All legs of a journey, in order of time. The column impossible has the verdict of the thresholds';
+
+CREATE FUNCTION travel.event_count(journey travel.journey) RETURNS bigint
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_event_count';
+COMMENT ON FUNCTION travel.event_count(travel.journey) IS
+    'Number of distinct events of a journey, located or not. Events with the same time and address are one event';
+
+CREATE FUNCTION travel.first_time(journey travel.journey) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_first_time';
+COMMENT ON FUNCTION travel.first_time(travel.journey) IS
+    'Time of the first event of a journey, NULL if it has none';
+
+CREATE FUNCTION travel.last_time(journey travel.journey) RETURNS timestamptz
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_journey_last_time';
+COMMENT ON FUNCTION travel.last_time(travel.journey) IS
+    'Time of the last event of a journey, NULL if it has none';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:15
+-- requires:
+--   journey
+
+-- The aggregate that finds the impossible legs of a group, with its rows in any order, in parallel --------------------
+
+-- Its state is a travel.journey that also has the thresholds.
+
+CREATE FUNCTION travel_internal.legs_final(travel.journey) RETURNS travel.leg[]
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'travel_legs_final';
-COMMENT ON FUNCTION travel_internal.legs_final(travel_internal.legs_state) IS
+COMMENT ON FUNCTION travel_internal.legs_final(travel.journey) IS
     'Final function of travel.impossible_legs: locates the events and evaluates their legs';
 
 -- Over addresses.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, ip inet
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -955,13 +1099,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet) IS
     ' and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, ip inet, event_id text
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, ip inet, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -970,16 +1114,16 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text) IS
     'are 500 km and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8,
+    travel.journey, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, inet, float8, float8, boolean) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, inet, float8, float8, boolean) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -988,19 +1132,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, float8, float8, b
     'takes a few bytes per event';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, ip inet, event_id text, min_distance_km float8,
+    travel.journey, event_time timestamptz, ip inet, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, inet, text, float8, float8, boolean
+    travel.journey, timestamptz, inet, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1010,13 +1154,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, inet, text, float8, flo
 -- Over coordinates, which need no GeoIP database.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, latitude float8, longitude float8
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, float8, float8) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1025,13 +1169,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8) IS
     'and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, float8, float8, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, float8, float8, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, latitude float8, longitude float8, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1040,19 +1184,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text) I
     'are 500 km and 1000 km/h';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1061,19 +1205,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, float8,
     'takes a few bytes per event';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, event_id text,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamptz, latitude float8, longitude float8, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1083,19 +1227,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, float8, float8, text, f
 -- Over coordinates with an accuracy radius, for the queries of travel.detect.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8,
+    travel.journey, event_time timestamptz, latitude float8, longitude float8, accuracy_km float8,
     event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamptz, float8, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamptz, float8, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel_internal.impossible_legs_within: adds a row to the state';
 CREATE AGGREGATE travel_internal.impossible_legs_within(
     event_time timestamptz, latitude float8, longitude float8, accuracy_km float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1109,17 +1253,17 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
 -- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
 -- catches other argument types, and an event_time of type timestamp.
 
-CREATE FUNCTION travel_internal.legs_add(travel_internal.legs_state, event_time timestamptz, VARIADIC arguments "any")
-    RETURNS travel_internal.legs_state
+CREATE FUNCTION travel_internal.legs_add(travel.journey, event_time timestamptz, VARIADIC arguments "any")
+    RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_add_refused';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamptz, VARIADIC "any") IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamptz, VARIADIC "any") IS
     'Transition function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error';
-CREATE FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) RETURNS travel.leg[]
+CREATE FUNCTION travel_internal.legs_final_refused(travel.journey) RETURNS travel.leg[]
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_legs_final_refused';
-COMMENT ON FUNCTION travel_internal.legs_final_refused(travel_internal.legs_state) IS
+COMMENT ON FUNCTION travel_internal.legs_final_refused(travel.journey) IS
     'Final function of travel.impossible_legs(timestamptz, VARIADIC "any"): raises an error, also without rows';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamptz, VARIADIC arguments "any") (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final_refused,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1129,7 +1273,7 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamptz, VARIADIC "any") IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:15
+-- src/install.rs:16
 -- requires:
 --   impossible_legs
 
@@ -1401,7 +1545,7 @@ COMMENT ON FUNCTION travel_internal.finding_message(
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:16
+-- src/install.rs:17
 -- requires:
 --   detect
 
@@ -1456,13 +1600,13 @@ COMMENT ON FUNCTION travel_internal.leg_within(timestamp, float8, float8, float8
 -- The aggregate over addresses.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, ip inet
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1471,13 +1615,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet) IS
     ' and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, ip inet, event_id text
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1486,16 +1630,16 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text) IS
     'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8,
+    travel.journey, event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, inet, float8, float8, boolean) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, inet, float8, float8, boolean) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1504,19 +1648,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, float8, float8, boo
     'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, ip inet, event_id text, min_distance_km float8,
+    travel.journey, event_time timestamp, ip inet, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_inet';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, inet, text, float8, float8, boolean
+    travel.journey, timestamp, inet, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, ip inet, event_id text, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1527,13 +1671,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text, float8, float
 -- The aggregate over coordinates.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, latitude float8, longitude float8
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, float8, float8) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, float8, float8) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, longitude float8) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1542,13 +1686,13 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8) IS
     'and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, event_id text
-) RETURNS travel_internal.legs_state
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
-COMMENT ON FUNCTION travel_internal.legs_add(travel_internal.legs_state, timestamp, float8, float8, text) IS
+COMMENT ON FUNCTION travel_internal.legs_add(travel.journey, timestamp, float8, float8, text) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, longitude float8, event_id text) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1557,19 +1701,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text) IS
     'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, min_distance_km float8,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, latitude float8, longitude float8, min_distance_km float8, min_velocity_kmh float8,
     use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1578,19 +1722,19 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, float8, f
     'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, event_id text,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_coordinates';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel.impossible_legs: adds a row to the state. A time without a zone is read as UTC';
 CREATE AGGREGATE travel.impossible_legs(
     event_time timestamp, latitude float8, longitude float8, event_id text, min_distance_km float8,
     min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1601,12 +1745,12 @@ COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text, flo
 -- Over coordinates with an accuracy radius, for the queries of travel.detect.
 
 CREATE FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, event_time timestamp, latitude float8, longitude float8, accuracy_km float8,
+    travel.journey, event_time timestamp, latitude float8, longitude float8, accuracy_km float8,
     event_id text, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
-) RETURNS travel_internal.legs_state
+) RETURNS travel.journey
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_legs_add_accurate';
 COMMENT ON FUNCTION travel_internal.legs_add(
-    travel_internal.legs_state, timestamp, float8, float8, float8, text, float8, float8, boolean
+    travel.journey, timestamp, float8, float8, float8, text, float8, float8, boolean
 ) IS
     'Transition function of travel_internal.impossible_legs_within: adds a row to the state. '
     'A time without a zone is read as UTC';
@@ -1614,7 +1758,7 @@ CREATE AGGREGATE travel_internal.impossible_legs_within(
     event_time timestamp, latitude float8, longitude float8, accuracy_km float8, event_id text,
     min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
-    SFUNC = travel_internal.legs_add, STYPE = travel_internal.legs_state, SSPACE = 4000,
+    SFUNC = travel_internal.legs_add, STYPE = travel.journey, SSPACE = 4000,
     COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.legs_final,
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
@@ -1665,10 +1809,74 @@ CREATE FUNCTION travel_internal.leg_id(
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, float8, float8, timestamp, float8, float8) IS
     'ID of a leg between two coordinates; it is the same on every server. A time without a zone is read as UTC, '
     'whatever the zone of the session';
+
+-- The journey.
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, ip inet
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, inet) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, ip inet) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, inet) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address. A time '
+    'without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, ip inet, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_journey_add_inet';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, inet, text) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, ip inet, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, inet, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address and an '
+    'ID. A time without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, latitude float8, longitude float8
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, float8, float8) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude float8) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates. A time '
+    'without a zone is read as UTC, whatever the zone of the session';
+
+CREATE FUNCTION travel_internal.journey_add(
+    travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
+) RETURNS travel.journey
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5
+    AS 'MODULE_PATHNAME', 'travel_journey_add_coordinates';
+COMMENT ON FUNCTION travel_internal.journey_add(travel.journey, timestamp, float8, float8, text) IS
+    'Transition function of travel.journey: adds a row to the state. A time without a zone is read as UTC';
+CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude float8, event_id text) (
+    SFUNC = travel_internal.journey_add, STYPE = travel.journey, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.legs_combine, FINALFUNC = travel_internal.journey_final,
+    FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8, text) IS
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates and an ID. '
+    'A time without a zone is read as UTC, whatever the zone of the session';
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:17
+-- src/install.rs:18
 -- requires:
 --   without_zone
 
@@ -1763,7 +1971,7 @@ COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigin
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:18
+-- src/install.rs:19
 -- requires:
 --   events
 
@@ -1918,7 +2126,7 @@ GRANT EXECUTE ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, big
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:19
+-- src/install.rs:20
 -- requires:
 --   load_files
 
@@ -2055,7 +2263,7 @@ REVOKE ALL ON FUNCTION travel.import_aws_ranges(jsonb) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:20
+-- src/install.rs:21
 -- requires:
 --   networks
 
@@ -2210,7 +2418,7 @@ COMMENT ON FUNCTION travel.confirm_source(text) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:21
+-- src/install.rs:22
 -- requires:
 --   rules
 
@@ -2321,7 +2529,7 @@ COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:22
+-- src/install.rs:23
 -- requires:
 --   presets
 
@@ -2458,7 +2666,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions_transition_
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:23
+-- src/install.rs:24
 -- requires:
 --   baseline
 
@@ -2506,7 +2714,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:24
+-- src/install.rs:25
 -- requires:
 --   suppressions
 
@@ -2702,7 +2910,7 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs and comments of 
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:25
+-- src/install.rs:26
 -- requires:
 --   alerts
 
@@ -3215,7 +3423,7 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:26
+-- src/install.rs:27
 -- requires:
 --   scan
 
@@ -3254,7 +3462,7 @@ REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLI
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:27
+-- src/install.rs:28
 -- requires:
 --   backtest
 
@@ -3344,7 +3552,7 @@ REVOKE ALL ON FUNCTION travel.explain_alert(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:28
+-- src/install.rs:29
 -- requires:
 --   explain
 
@@ -3416,7 +3624,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:29
+-- src/install.rs:30
 -- requires:
 --   status
 
@@ -3478,7 +3686,7 @@ REVOKE ALL ON FUNCTION travel.report(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:30
+-- src/install.rs:31
 -- requires:
 --   investigate
 
@@ -3569,7 +3777,7 @@ COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into th
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:31
+-- src/install.rs:32
 -- requires:
 --   guards
 
@@ -3833,7 +4041,7 @@ COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:32
+-- src/install.rs:33
 -- requires:
 --   views
 
@@ -3939,7 +4147,7 @@ COMMENT ON COLUMN travel.incidents.alert_ids IS 'IDs of the alerts, the most sev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:33
+-- src/install.rs:34
 -- requires:
 --   triage
 
@@ -3956,7 +4164,7 @@ REVOKE ALL ON FUNCTION travel.map_html(text, timestamptz) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:35
+-- src/install.rs:36
 -- requires:
 --   map
 
