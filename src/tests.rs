@@ -55,6 +55,51 @@ mod tests {
     }
 
     #[pg_test]
+    fn the_branches_of_the_query_to_help_with_are_shared_by_all_processes() {
+        use crate::pg::whole_groups;
+
+        fn plan(explain: &str) -> String {
+            Spi::connect(|client| {
+                client
+                    .select(explain, None, &[])
+                    .unwrap()
+                    .filter_map(|row| row.get::<String>(1).unwrap())
+                    .collect::<Vec<_>>()
+                    .join("\n")
+            })
+        }
+        for statement in [
+            "CREATE TABLE events AS SELECT k, n FROM generate_series(1, 800) AS k, generate_series(1, 20) AS n",
+            "CREATE INDEX ON events (k, n)",
+            "ANALYZE events",
+            "SET min_parallel_table_scan_size = 0",
+            "SET parallel_setup_cost = 0",
+            "SET max_parallel_workers_per_gather = 7",
+        ] {
+            Spi::run(statement).unwrap();
+        }
+        let branches: Vec<String> = (0..16)
+            .map(|n| {
+                let from = n * 50;
+                format!("SELECT k, max(n) FROM events WHERE k > {from} AND k <= {from} + 50 GROUP BY k")
+            })
+            .collect();
+        let explain = format!("EXPLAIN (COSTS off) {}", branches.join(" UNION ALL "));
+        let before = plan(&explain);
+        let (helped, again, another) = whole_groups::planned(&explain, || {
+            let helped = plan(&explain);
+            (helped, plan(&explain), plan(&format!("{explain} LIMIT 1000000")))
+        });
+        assert!(helped.contains("Workers Planned: 7"), "{helped}");
+        assert!(helped.contains("Parallel Append") && !helped.contains("Partial"), "{helped}");
+        assert!(!before.contains("Workers Planned: 7"), "{before}");
+        // The help is for one planning of one text.
+        assert_eq!(again, before);
+        assert!(!another.contains("Workers Planned: 7"), "{another}");
+        assert_eq!(plan(&explain), before);
+    }
+
+    #[pg_test]
     fn a_stash_is_a_map_of_names() {
         let mut random = reference::Random(7);
         let mut stash = crate::pg::stash::Stash::new();

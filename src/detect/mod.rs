@@ -140,7 +140,7 @@ fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) {
     if !has_subquery {
         settings.push((c"enable_hashjoin", c"off"));
     }
-    spi::with_settings(&settings, || whole_groups::planned(|| run(query, true, rows)));
+    spi::with_settings(&settings, || whole_groups::planned(query, || run(query, true, rows)));
 }
 
 pub use crate::source::{Source, base_type, type_name};

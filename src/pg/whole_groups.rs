@@ -5,35 +5,43 @@
 //! one process then merges. It starts only two more processes for four times as many branches. And it assumes that the
 //! leader takes part in no branch, so one worker seems to gain nothing.
 
+use super::identifier::c_string;
 use pgrx::pg_sys;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::OnceLock;
 
 thread_local! {
-    static IS_ON: Cell<bool> = const { Cell::new(false) };
+    /// The text of the query to help with, until the planner gets it.
+    static NEXT: RefCell<Option<CString>> = const { RefCell::new(None) };
+    /// Whether the planner is planning that query, and not one of a function that it evaluates meanwhile.
+    static IS_HELPED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The hook of another library, which was loaded before.
-static BEFORE: OnceLock<pg_sys::set_rel_pathlist_hook_type> = OnceLock::new();
+/// The hooks of libraries that were loaded before this one.
+static BEFORE: OnceLock<(pg_sys::planner_hook_type, pg_sys::set_rel_pathlist_hook_type)> = OnceLock::new();
 
-/// Installs the planner hook. Called once, when the library is loaded.
+/// Installs the planner hooks. Called once, when the library is loaded.
 pub fn register() {
     // SAFETY: a backend has one thread, which is loading this library.
     unsafe {
-        BEFORE.get_or_init(|| pg_sys::set_rel_pathlist_hook);
-        pg_sys::set_rel_pathlist_hook = Some(help_planner);
+        BEFORE.get_or_init(|| (pg_sys::planner_hook, pg_sys::set_rel_pathlist_hook));
+        pg_sys::planner_hook = Some(plan);
+        pg_sys::set_rel_pathlist_hook = Some(change_paths);
     }
 }
 
-/// Runs `body`, whose queries the planner plans with whole groups.
-pub fn planned<R>(body: impl FnOnce() -> R) -> R {
-    struct Restore(bool);
+/// Runs `body`, which runs `query`. The planner plans it with whole groups, and no other query: not those of functions
+/// that the query calls, while it is planned or while it runs.
+pub fn planned<R>(query: &str, body: impl FnOnce() -> R) -> R {
+    /// Restores the text of an outer call, also where an error unwinds.
+    struct Restore(Option<CString>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            IS_ON.set(self.0);
+            NEXT.replace(self.0.take());
         }
     }
-    let _restore = Restore(IS_ON.replace(true));
+    let _restore = Restore(NEXT.replace(Some(c_string(query))));
     body()
 }
 
@@ -46,7 +54,42 @@ pub fn processes() -> usize {
 }
 
 #[pgrx::pg_guard]
-unsafe extern "C-unwind" fn help_planner(
+unsafe extern "C-unwind" fn plan(
+    query: *mut pg_sys::Query,
+    text: *const c_char,
+    options: c_int,
+    parameters: pg_sys::ParamListInfo,
+) -> *mut pg_sys::PlannedStmt {
+    struct Restore(bool);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IS_HELPED.set(self.0);
+        }
+    }
+    let _restore = Restore(IS_HELPED.replace(is_next(text)));
+    // SAFETY: the arguments are those that PostgreSQL passed.
+    unsafe {
+        match BEFORE.get() {
+            Some((Some(before), _)) => {
+                pg_sys::ffi::pg_guard_ffi_boundary(|| before(query, text, options, parameters))
+            }
+            _ => pg_sys::standard_planner(query, text, options, parameters),
+        }
+    }
+}
+
+/// Returns whether this is the text of the query to help with, which is then no longer expected.
+fn is_next(text: *const c_char) -> bool {
+    if text.is_null() {
+        return false;
+    }
+    // SAFETY: PostgreSQL passes the text of the query, which ends with NUL.
+    let text = unsafe { CStr::from_ptr(text) };
+    NEXT.with_borrow_mut(|next| next.take_if(|next| next.as_c_str() == text).is_some())
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn change_paths(
     root: *mut pg_sys::PlannerInfo,
     rel: *mut pg_sys::RelOptInfo,
     rti: pg_sys::Index,
@@ -54,10 +97,10 @@ unsafe extern "C-unwind" fn help_planner(
 ) {
     // SAFETY: the planner passes its own structures, which live as long as it plans the query.
     unsafe {
-        if let Some(Some(before)) = BEFORE.get() {
+        if let Some((_, Some(before))) = BEFORE.get() {
             pg_sys::ffi::pg_guard_ffi_boundary(|| before(root, rel, rti, rte));
         }
-        if !IS_ON.get() {
+        if !IS_HELPED.get() {
             return;
         }
         let query = &*(*root).parse;

@@ -5,12 +5,12 @@ SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET client_min_messages = warning;
 CREATE TABLE found (access_key_id text, event_time timestamptz, source_ip inet, event_id text);
--- 200 keys with 50 events each, and one key with as many as all others; every twentieth key is stolen once.
+-- 200 keys with 10 events each, and one key with as many as all others; every twentieth key is stolen once.
 INSERT INTO found
-SELECT 'AKIA' || lpad((CASE WHEN n > 50 THEN 7 ELSE k END)::text, 4, '0'),
-    timestamptz '2026-01-01 00:00Z' + (CASE WHEN n > 50 THEN k ELSE 0 END + n * 400) * interval '10 minutes',
-    CASE WHEN k % 20 = 0 AND n = 20 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' + k % 3 END, 'e' || k || '-' || n
-FROM generate_series(1, 200) AS k, generate_series(1, 100) AS n;
+SELECT 'AKIA' || lpad((CASE WHEN n > 10 THEN 7 ELSE k END)::text, 4, '0'),
+    timestamptz '2026-01-01 00:00Z' + (CASE WHEN n > 10 THEN k ELSE 0 END + n * 400) * interval '10 minutes',
+    CASE WHEN k % 20 = 0 AND n = 5 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' + k % 3 END, 'e' || k || '-' || n
+FROM generate_series(1, 200) AS k, generate_series(1, 20) AS n;
 INSERT INTO found SELECT access_key_id, event_time + interval '20 minutes', '192.0.2.1', event_id || 'x'
 FROM found WHERE source_ip = '203.0.113.1';
 INSERT INTO found VALUES (NULL, '2026-01-01', '192.0.2.1', 'nobody'), ('', '2026-01-01', '192.0.2.1', 'empty');
@@ -40,8 +40,8 @@ CREATE FUNCTION pg_temp.differences(one text, other text) RETURNS TABLE (legs bi
         'UNION ALL (TABLE other EXCEPT ALL TABLE one)) AS d)', one, other);
 END $$;
 SELECT * FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
-SELECT * FROM pg_temp.differences($$travel.detect('found', since => '2026-02-01', condition => 'event_time < now()')$$,
-    $$travel.detect('unindexed', since => '2026-02-01')$$);
+SELECT * FROM pg_temp.differences($$travel.detect('found', since => '2026-01-10', condition => 'event_time < now()')$$,
+    $$travel.detect('unindexed', since => '2026-01-10')$$);
 SET client_min_messages = notice;
 SELECT count(*) FROM travel.detect('unindexed');
 SELECT count(*) FROM travel.detect('found');
@@ -54,14 +54,32 @@ SELECT count(*) FROM travel.detect('found');
 RESET max_parallel_workers_per_gather;
 SET client_min_messages = warning;
 
--- Without an index, the table is read twice: for the legs, and for the events at all of their ends.
+-- Without an index, the table is read twice: for the legs, and for the events at all of their ends. Some rows more are
+-- read to see what their columns hold.
 SET max_parallel_workers_per_gather = 0;
 BEGIN;
-SELECT pg_stat_get_xact_numscans('unindexed'::regclass) AS before \gset
+SELECT pg_stat_get_xact_tuples_returned('unindexed'::regclass) AS before \gset
 SELECT count(*) FROM travel.detect('unindexed');
-SELECT pg_stat_get_xact_numscans('unindexed'::regclass) - :before AS passes;
+SELECT round((pg_stat_get_xact_tuples_returned('unindexed'::regclass) - :before) / count(*)::numeric) AS passes
+FROM found;
 COMMIT;
 RESET max_parallel_workers_per_gather;
+
+-- The planner changes the plan of the query of travel.detect and of no other: not that of a function that the query
+-- calls, and not that of a later query, also after an error. Another plan would have whole groups here.
+CREATE FUNCTION combines_groups() RETURNS boolean LANGUAGE sql SET parallel_tuple_cost = 0 AS
+    $$ SELECT bool_or(line ~ 'Partial') FROM plan_of('SELECT access_key_id, count(*) FROM found GROUP BY 1') AS line $$;
+CREATE FUNCTION first_key() RETURNS text STABLE LANGUAGE plpgsql AS
+    $$ BEGIN ASSERT combines_groups(); RETURN 'AKIA'; END $$;
+SELECT travel.detect_sql('found', condition => 'access_key_id > first_key()') ~ 'FROM events WHERE' AS ranges,
+    combines_groups();
+SELECT count(*) FROM travel.detect('found', condition => 'access_key_id > first_key()');
+SELECT travel.detect_sql('found', condition => 'length(access_key_id) / 0 = 1') ~ 'FROM events WHERE' AS ranges,
+    sqlstate_of($$SELECT * FROM travel.detect('found', condition => 'length(access_key_id) / 0 = 1')$$),
+    combines_groups();
+SELECT count(*) FROM travel.detect('found', condition => '1 / (extract(day FROM event_time)::int - 9) < 2');
+SELECT combines_groups();
+DROP FUNCTION first_key(), combines_groups();
 
 -- Only travel.detect passes counts to workers.
 SHOW impossible_travel.event_counts;
@@ -94,14 +112,14 @@ CREATE TABLE history AS
 SELECT timestamptz '2026-01-01Z' + random() * interval '20 days' AS event_time,
     ('{192.0.2.1,192.0.2.2,203.0.113.1,198.51.100.1,10.0.0.1,NULL}'::inet[])[1 + floor(random() ^ 3 * 6)] AS source_ip,
     'e' || n AS event_id, floor(random() ^ 2 * 60)::int AS k
-FROM generate_series(1, 3000) AS n;
+FROM generate_series(1, 1500) AS n;
 CREATE TABLE partitioned_history (LIKE history) PARTITION BY HASH (k);
 CREATE TABLE partitioned_history_0 PARTITION OF partitioned_history FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE partitioned_history_1 PARTITION OF partitioned_history FOR VALUES WITH (MODULUS 2, REMAINDER 1);
 INSERT INTO partitioned_history TABLE history;
 CREATE INDEX ON partitioned_history (k, event_time, source_ip);
 ANALYZE partitioned_history;
-SELECT n, c.what, a.ranges > 3 AS ranges, a.legs > 100 AS legs, a.differences
+SELECT n, c.what, a.ranges > 3 AS ranges, a.legs > 50 AS legs, a.differences
 FROM (VALUES
     (1, 'numbers', 'k', 'k', 'k, event_time, source_ip, outcome', ''),
     (2, 'uuids', 'u', 'md5(k::text)::uuid AS u', 'u, event_time, source_ip, outcome', ''),
