@@ -2,7 +2,7 @@
 //! others were entered by analysts or by an alert that was archived as expected.
 
 use super::author::authored;
-use super::{check_country_code, rule_must_exist};
+use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -65,6 +65,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
     trigger.must_be_complete(row)?;
     trigger.must_say_something(row, c"baseline_entity", "Use the value that the events have.")?;
+    trigger.must_be_at_most(LONGEST_NOTE, row, c"note", WRITE_LESS)?;
     trigger.must_be_one_of(
         row,
         c"origin",

@@ -25,7 +25,7 @@ GRANT SELECT ON of TO PUBLIC;
 CREATE VIEW places AS
 SELECT rule, baseline_entity AS who, country_code AS cc, subdivision, city, state, origin,
     valid_from = (SELECT last_seen FROM travel.alerts AS a WHERE a.id = alert_id) AS from_last_seen,
-    valid_until IS NOT NULL AS ended, note
+    valid_until IS NOT NULL AS ended, created_by AS by
 FROM travel.known_places
 ORDER BY rule, who, cc, city, subdivision, ended;
 GRANT SELECT ON places TO PUBLIC;
@@ -251,6 +251,18 @@ SELECT sqlstate_of($$
 $$) AS from_then_on;
 SELECT error_of($$INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', E' \t\n')$$);
 SELECT error_of($$INSERT INTO travel.suppressions (entity_like, reason) VALUES ('al\', 'x')$$);
+-- Texts of analysts have limits, in characters.
+SELECT error_of($$UPDATE travel.alerts SET assignee = repeat('é', 201) WHERE rule = 'proven'$$);
+SELECT error_of($$INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', repeat('x', 1001))$$);
+SELECT error_of($$INSERT INTO travel.alert_comments (alert_id, comment)
+                  SELECT id, repeat('x', 10001) FROM of WHERE rule = 'proven'$$);
+SELECT error_of($$UPDATE travel.known_places SET note = repeat('x', 1001) WHERE origin = 'alert'$$);
+BEGIN;
+UPDATE travel.alerts SET assignee = repeat('é', 200) WHERE rule = 'proven' RETURNING length(assignee);
+INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', repeat('x', 1000)) RETURNING length(reason);
+INSERT INTO travel.alert_comments (alert_id, comment) SELECT id, repeat('x', 10000) FROM of WHERE rule = 'proven'
+RETURNING length(comment);
+ROLLBACK;
 SELECT error_of($$INSERT INTO travel.suppressions (country_code_b, reason) VALUES ('uk', 'x')$$);
 SELECT sqlstate_of($$UPDATE travel.suppressions SET rule = NULL WHERE rule = 'proven'$$) AS widened,
     sqlstate_of($$
