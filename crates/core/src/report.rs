@@ -97,8 +97,10 @@ impl Page {
 
     /// Says how many rows of a list were left out, and where they are.
     fn rest(&mut self, count: usize, what: &str) {
-        if count > ROWS {
-            self.paragraph(&format!("{} more are in {what}.", count - ROWS));
+        match count.saturating_sub(ROWS) {
+            0 => {}
+            1 => self.paragraph(&format!("1 more is in {what}.")),
+            more => self.paragraph(&format!("{more} more are in {what}.")),
         }
     }
 
@@ -266,8 +268,8 @@ impl Page {
                 shown(row, "events"),
                 time(row, "first_time"),
                 time(row, "last_time"),
-                list(row, "source_ips"),
-                list(row, "access_key_ids"),
+                list(row, "source_ips", "source_ip_count"),
+                list(row, "access_key_ids", "access_key_count"),
             ]
         });
         let header =
@@ -347,10 +349,15 @@ fn join<const N: usize>(parts: [String; N], separator: &str) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(separator)
 }
 
-/// The values of an array as code.
-fn list(row: &Value, column: &str) -> String {
+/// The values of an array as code, and how many more of them the column `count` has.
+fn list(row: &Value, column: &str, count: &str) -> String {
     let values = row[column].as_array().into_iter().flatten().filter_map(Value::as_str);
-    values.map(code).collect::<Vec<_>>().join(", ")
+    let mut shown: Vec<String> = values.map(code).collect();
+    let more = row[count].as_u64().unwrap_or_default().saturating_sub(shown.len() as u64);
+    if more > 0 {
+        shown.push(format!("and {more} more"));
+    }
+    shown.join(", ")
 }
 
 fn place(row: &Value, end: &str) -> String {
@@ -474,12 +481,12 @@ mod tests {
         let known: Vec<KnownEnds> = (1..ROWS + 7).map(ends).collect();
         let page = page(&alert(), |input| {
             (input.legs, input.leg_count) = (&legs, 1234);
-            (input.known_places, input.known_place_count) = (&legs, 56);
+            (input.known_places, input.known_place_count) = (&legs, 51);
             input.known = &known;
         });
         for line in [
             "1184 more are in `travel.verdicts`.",
-            "6 more are in `travel.known_places`.",
+            "1 more is in `travel.known_places`.",
             "7 more are in the legs in `travel.verdicts`.",
         ] {
             assert!(page.lines().any(|found| found == line), "{line}\n{page}");
@@ -512,6 +519,16 @@ mod tests {
         let line = "| `CreateUser` | iam.amazonaws.com | **write** | **denied** | 3 | 2026-03-05 14:26:00 UTC |  | \
                     `198.19.0.77` | `ASIA0` |";
         assert!(page.lines().any(|found| found == line), "{page}");
+    }
+
+    #[test]
+    fn activity_says_how_many_addresses_and_keys_it_leaves_out() {
+        let rows = [json!({
+            "event_name": "ListUsers", "source_ips": ["198.19.0.77", "198.19.0.78"], "source_ip_count": 5,
+            "access_key_ids": ["ASIA0"], "access_key_count": 1
+        })];
+        let page = page(&alert(), |input| input.activity = Ok(&rows));
+        assert!(page.contains("| `198.19.0.77`, `198.19.0.78`, and 3 more | `ASIA0` |"), "{page}");
     }
 
     #[test]

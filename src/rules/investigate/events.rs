@@ -41,7 +41,7 @@ pub struct AlertSource {
     chain: Chain,
 }
 
-/// How many addresses and access keys a row of the activity lists.
+/// How many addresses and access keys a row of the activity lists. It counts all of them.
 const LISTED: usize = 10;
 
 /// How many keys that the credential issued are followed, and how often a key may have issued the next one.
@@ -163,19 +163,25 @@ impl AlertSource {
                  FILTER (WHERE {value} IS NOT NULL))[1:{LISTED}], '{{}}')"
             )
         };
+        let count = |value: &str| format!("pg_catalog.count(DISTINCT {value} COLLATE \"C\")");
+        let address = "coalesce(pg_catalog.host(source_ip), source_text)";
         Ok(format!(
             "SELECT event_name, event_source, read_only, outcome, outcome = 'denied' AS denied,
        pg_catalog.count(DISTINCT event_id) + pg_catalog.count(*) FILTER (WHERE event_id IS NULL) AS events,
        pg_catalog.min(event_time) AS first_time, pg_catalog.max(event_time) AS last_time,
        {} AS source_ips,
-       {} AS access_key_ids
+       {} AS access_key_ids,
+       {} AS source_ip_count,
+       {} AS access_key_count
 FROM (
 {}
 ) AS e
 GROUP BY event_name, event_source, read_only, outcome
 ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_only, outcome COLLATE \"C\"",
-            list("coalesce(pg_catalog.host(source_ip), source_text)"),
+            list(address),
             list("access_key_id"),
+            count(address),
+            count("access_key_id"),
             self.with_issued(
                 self.is_own(alert),
                 issued.condition(self),
