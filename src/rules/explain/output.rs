@@ -308,7 +308,10 @@ impl Output<'_> {
         Ok(match stored.alert_id {
             Some(alert) => format!("Impossible, raised in alert {alert}: {leg}."),
             None if stored.raised => format!("Impossible, raised: {leg}."),
-            None => format!("Impossible, not raised: {leg}. The causes are: {}.", causes.join("; ")),
+            None => {
+                let are = if causes.len() == 1 { "cause is" } else { "causes are" };
+                format!("Impossible, not raised: {leg}. The {are}: {}.", causes.join("; "))
+            }
         })
     }
 

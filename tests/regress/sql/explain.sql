@@ -150,7 +150,8 @@ SELECT travel.archive(id, 'expected') FROM travel.alerts WHERE rule = 'told' AND
 INSERT INTO calls (at, city, who) VALUES ('2026-03-04 09:30Z', 'New York', 'dan');
 CALL travel.scan('told');
 SELECT travel.archive(id, 'other') FROM travel.alerts WHERE rule = 'told' AND entity = 'AKIADANEXAMPLE';
-SELECT at, raised, regexp_replace(explanation, '.*(entered by .*), valid until .*', '\1') AS explanation
+SELECT at, raised,
+    regexp_replace(explanation, '.*(entered by .*, valid until )\S+ [0-9:.]*\+00', '\1TIME') AS explanation
 FROM told_of('told', 'dan', '2026-03-04 09:25');
 -- The late event is before the range, and later than the newest checkpoint.
 INSERT INTO calls (at, city, who)
