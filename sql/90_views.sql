@@ -199,6 +199,12 @@ COMMENT ON COLUMN travel.coverage_daily.is_exact IS
     'the day';
 COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';
 
+CREATE FUNCTION travel_internal.alert_not_found(alert_id bigint) RETURNS jsonb
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_alert_not_found';
+COMMENT ON FUNCTION travel_internal.alert_not_found(bigint) IS
+    'Raises the error of a function whose alert does not exist';
+
 CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -249,9 +255,9 @@ BEGIN ATOMIC
     )
     SELECT CASE WHEN pg_catalog.count(*) > 0 THEN pg_catalog.jsonb_build_object(
                'type', 'FeatureCollection',
-               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie)) END
+               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie))
+           ELSE travel_internal.alert_not_found(alert_geojson.alert_id) END
     FROM features AS f;
 END;
 COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
-    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends. '
-    'NULL if there is no such alert';
+    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends';

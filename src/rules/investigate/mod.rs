@@ -20,7 +20,7 @@ mod events;
 mod report;
 
 use crate::pg::attempt::attempt;
-use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::errors::{RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::Report;
@@ -35,6 +35,7 @@ pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
 pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
 pg_function!(travel_containment, pg_finfo_travel_containment, containment);
 pg_function!(travel_report, pg_finfo_travel_report, write_report);
+pg_function!(travel_alert_not_found, pg_finfo_travel_alert_not_found, not_found);
 
 /// `(alert_id)`: the events behind an alert, as rows of `travel.event`.
 fn alert_events(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -75,6 +76,12 @@ fn containment(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn write_report(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let page = spi::connected(|| report::of(&alert_of(call)?))?;
     Ok(varlena(page.as_bytes()))
+}
+
+/// `(alert_id)`: raises the error of functions in SQL whose alert does not exist.
+fn not_found(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "alert_id" })?;
+    Err(RuleError::AlertNotFound { id: id.value() as i64 }.into())
 }
 
 /// The alert that a call names. Within an SPI connection.
