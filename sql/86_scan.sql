@@ -324,6 +324,7 @@ DECLARE
     can_commit CONSTANT boolean := travel_internal.may_commit();
     is_more boolean;
     is_canceled boolean;
+    has_detail boolean;
     ended pg_catalog.text;
     state pg_catalog.text;
     message pg_catalog.text;
@@ -377,20 +378,26 @@ BEGIN
                     END IF;
                 END IF;
                 -- None of these is NULL. nullif would use an operator of the search_path.
-                detail := CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
-                               ELSE pg_catalog.format('The SQLSTATE is %s.', state) END;
+                has_detail := detail OPERATOR(pg_catalog.<>) '' AND NOT is_canceled;
+                detail := CASE WHEN has_detail THEN pg_catalog.left(detail, 2000)
+                               ELSE pg_catalog.format('The scan of rule "%s" raised the error.', name) END;
                 hint := CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
                              ELSE 'travel.status shows the error until a scan of the rule succeeds.' END;
                 IF is_canceled THEN
-                    RAISE EXCEPTION USING MESSAGE = message, HINT = hint, ERRCODE = state,
-                        DETAIL = pg_catalog.format('The scan of rule "%s" raised the error.', name);
+                    RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
                 -- The caller asked for this rule, and only an error tells the caller that it was not scanned.
                 IF ended OPERATOR(pg_catalog.=) 'busy' AND scan.rule IS NOT NULL THEN
                     RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
-                RAISE WARNING 'scan of rule "%" failed: %', name, pg_catalog.left(message, 1000)
-                    USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                -- The message of the warning names the rule, and RAISE takes no DETAIL that is NULL.
+                message := pg_catalog.left(message, 1000);
+                IF has_detail THEN
+                    RAISE WARNING 'scan of rule "%" failed: %', name, message
+                        USING DETAIL = detail, HINT = hint, ERRCODE = state;
+                ELSE
+                    RAISE WARNING 'scan of rule "%" failed: %', name, message USING HINT = hint, ERRCODE = state;
+                END IF;
             END IF;
         END LOOP;
     END LOOP;
@@ -403,7 +410,7 @@ END
 $$;
 COMMENT ON PROCEDURE travel.scan(text) IS
     'Evaluates the events that arrived since the last scan, by one rule or by all enabled rules (the default). It '
-    'commits as it proceeds';
+    'commits as it proceeds. Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.scan(text) FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.begin_rescan(rule text, since timestamptz) RETURNS void
@@ -472,7 +479,7 @@ BEGIN
                 END IF;
                 RAISE EXCEPTION USING MESSAGE = pg_catalog.left(message, 1000), ERRCODE = state,
                     DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
-                                  ELSE pg_catalog.format('The SQLSTATE is %s.', state) END,
+                                  ELSE pg_catalog.format('The scan of rule "%s" raised the error.', rule) END,
                     HINT = CASE WHEN hint OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(hint, 2000)
                                 ELSE 'travel.status shows the error until a scan of the rule succeeds.' END;
             END IF;
@@ -481,7 +488,8 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
-    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases';
+    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases. '
+    'Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
@@ -490,7 +498,7 @@ CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
     AS 'MODULE_PATHNAME', 'travel_accept_geoip';
 COMMENT ON FUNCTION travel.accept_geoip(text) IS
     'Lets the scans of one rule, or of all rules (the default), continue without a GeoIP database that is missing. '
-    'Returns the files of the missing databases';
+    'Returns the files of the missing databases. Requires the level admin';
 REVOKE ALL ON FUNCTION travel.accept_geoip(text) FROM PUBLIC;
 
 CREATE FUNCTION travel.prune(
@@ -502,5 +510,5 @@ CREATE FUNCTION travel.prune(
     AS 'MODULE_PATHNAME', 'travel_prune';
 COMMENT ON FUNCTION travel.prune(interval) IS
     'Deletes verdicts, archived or withdrawn alerts, and ended baseline entries that are older than an interval. Open'
-    ' alerts are kept. From then on, scans ignore older events';
+    ' alerts are kept. From then on, scans ignore older events. Requires the level admin';
 REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;

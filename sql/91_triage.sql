@@ -5,7 +5,8 @@ CREATE FUNCTION travel.archive(alert_id bigint, reason text, comment text DEFAUL
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_archive';
 COMMENT ON FUNCTION travel.archive(bigint, text, text) IS
-    'Archives an alert with a reason (expected, true_positive, false_positive or other), and adds a comment';
+    'Archives an alert with a reason (expected, true_positive, false_positive or other), and adds a comment. '
+    'Requires the level triage';
 REVOKE ALL ON FUNCTION travel.archive(bigint, text, text) FROM PUBLIC;
 
 CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) RETURNS SETOF bigint
@@ -14,7 +15,8 @@ CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) 
     AS 'MODULE_PATHNAME', 'travel_silence';
 COMMENT ON FUNCTION travel.silence(bigint, interval, text) IS
     'Suppresses legs like those of an alert that arrive after its last one, until the duration from now has passed: of '
-    'the same entity, between the same countries, to or from the same networks. Returns the IDs of the suppressions';
+    'the same entity, between the same countries, to or from the same networks. Returns the IDs of the suppressions. '
+    'Requires the level triage';
 REVOKE ALL ON FUNCTION travel.silence(bigint, interval, text) FROM PUBLIC;
 
 -- Alerts belong together if they have one entity or one user and overlap in time, and so do all alerts that are
