@@ -41,7 +41,7 @@ COMMENT ON COLUMN travel.alerts_brief.status IS 'open, under_review or archived'
 COMMENT ON COLUMN travel.alerts_brief.archive_reason IS 'Why the alert was archived';
 COMMENT ON COLUMN travel.alerts_brief.assignee IS 'Analyst who works on the alert';
 COMMENT ON COLUMN travel.alerts_brief.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alerts_brief.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.leg_count IS 'Number of raised legs';
@@ -85,7 +85,7 @@ COMMENT ON COLUMN travel.alert_points.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_points.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_points.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_points.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_points.first_seen IS 'Time at which the first leg arrived';
 
 CREATE VIEW travel.alert_routes AS
@@ -114,7 +114,7 @@ COMMENT ON COLUMN travel.alert_routes.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_routes.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_routes.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_routes.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_routes.from_time IS 'Time of the first event of the leg';
 COMMENT ON COLUMN travel.alert_routes.to_time IS 'Time of the second event of the leg';
 COMMENT ON COLUMN travel.alert_routes.from_place IS 'City and country at the start of the leg';

@@ -89,7 +89,8 @@ COMMENT ON COLUMN travel.incidents.status IS
     'open if an alert is open, else under_review if an alert is under review, else archived';
 COMMENT ON COLUMN travel.incidents.assignee IS 'Analysts who work on the alerts';
 COMMENT ON COLUMN travel.incidents.identity IS
-    'Name of the session or user of the most severe alert; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg of the most severe alert arrives; without a name, its actor, '
+    'principal or entity';
 COMMENT ON COLUMN travel.incidents.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.incidents.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.incidents.from_place IS

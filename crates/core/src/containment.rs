@@ -45,6 +45,11 @@ enum Kind<'a> {
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
 impl Caller {
+    /// Whoever uses an access key of which nothing else is known.
+    pub fn of_key(access_key_id: &str) -> Self {
+        Self { access_key_id: Some(access_key_id.to_owned()), ..Self::default() }
+    }
+
     fn kind(&self) -> Kind<'_> {
         let principal = self.principal.as_deref().unwrap_or_default();
         let arn = self.arn.as_deref().unwrap_or_default();
@@ -199,11 +204,7 @@ impl<'a> Script<'a> {
                  policies of resources and trust.",
                 &[],
             ),
-            Kind::Unknown => self.step(
-                "The events name neither a user nor a role, so no command can be given. Find out who holds the \
-                 credential, and revoke it there.",
-                &[],
-            ),
+            Kind::Unknown => self.unknown(caller),
         }
     }
 
@@ -257,6 +258,26 @@ impl<'a> Script<'a> {
             ),
             None => "The events do not name the account of the next commands.".to_owned(),
         });
+    }
+
+    fn unknown(&mut self, caller: &Caller) {
+        let key = caller.access_key_id.as_deref();
+        let is_long_term = caller.has_long_term_key();
+        if let Some(key) = key.filter(|_| is_long_term).and_then(|key| self.option("access-key-id", key)) {
+            return self.step(
+                "The events do not say whose this access key is. Find the user, and deactivate the key of this user.",
+                &[format!("aws iam get-access-key-last-used {key} --query=UserName")],
+            );
+        }
+        let of_key = key.filter(|key| is_plain(key)).map(|key| format!(" of access key {key}"));
+        self.step(
+            &format!(
+                "The events name neither a user nor a role{}, so no command can be given. Find out who holds the \
+                 credential, and revoke it there.",
+                of_key.unwrap_or_default()
+            ),
+            &[],
+        );
     }
 
     fn user(&mut self, caller: &Caller, name: &str) {
@@ -655,6 +676,29 @@ mod tests {
                 "{caller:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_key_of_which_nothing_else_is_known_gets_no_commands_for_another_identity() {
+        let contained = Contained {
+            arrivals: vec![role("arn:aws:iam::111122223333:role/admin", "alice")],
+            departures: ["AKIAGONE", "ASIAGONE", "ASIA GONE", "AKIA'GONE"].map(Caller::of_key).to_vec(),
+            ..Contained::default()
+        };
+        let text = script(1, &contained);
+        let (_, departures) = text.split_once("# The legs start with other access keys.").unwrap();
+        let commands: Vec<&str> = departures.lines().filter(|line| line.starts_with("aws ")).collect();
+        assert_eq!(
+            commands,
+            [
+                "aws iam get-access-key-last-used --access-key-id='AKIAGONE' --query=UserName",
+                r"aws iam get-access-key-last-used --access-key-id='AKIA'\''GONE' --query=UserName",
+            ]
+        );
+        assert!(
+            departures.contains("# The events name neither a user nor a role of access key ASIAGONE, so")
+        );
+        assert!(!departures.contains("ASIA GONE"), "{departures}");
     }
 
     #[test]

@@ -205,7 +205,7 @@ ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_
     }
 
     /// The identities with whose access keys the legs of the alert start, if they arrive with other keys. The alert itself
-    /// has only the keys.
+    /// has only the keys, so nothing else is known of a key that the source does not show.
     pub fn departures(&self, alert: &Alert) -> Result<Vec<Caller>, TravelError> {
         let keys = alert.departure_keys();
         let mut callers = Vec::new();
@@ -214,7 +214,7 @@ ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_
             callers = self.callers(&[is_one_of(column, &keys), since, self.until(alert)])?;
         }
         let is_found = |key: &str| callers.iter().any(|caller| caller.access_key_id.as_deref() == Some(key));
-        let others = alert.departures_with(|key| keys.contains(&key) && !is_found(key));
+        let others: Vec<Caller> = keys.into_iter().filter(|key| !is_found(key)).map(Caller::of_key).collect();
         callers.extend(others);
         Ok(callers)
     }

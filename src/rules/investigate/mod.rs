@@ -29,7 +29,7 @@ use crate::pg::srf::RowSet;
 use alert::Alert;
 use events::{AlertSource, MOST_CALLERS};
 use pgrx::pg_sys;
-use travel_core::containment::{Contained, script};
+use travel_core::containment::{Caller, Contained, script};
 
 pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
 pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
@@ -100,8 +100,7 @@ fn contained(alert: &Alert) -> (Contained, Option<String>) {
     let (issued, departures, issuers, failure) = match found {
         Ok((issued, departures, issuers)) => (Some(issued), departures, issuers, None),
         Err(failure) => {
-            let keys = alert.departure_keys();
-            let departures = alert.departures_with(|key| keys.contains(&key));
+            let departures = alert.departure_keys().into_iter().map(Caller::of_key).collect();
             (None, departures, Vec::new(), Some(failure.message()))
         }
     };

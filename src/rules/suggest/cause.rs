@@ -55,7 +55,9 @@ pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
         causes.extend(end.site.address().map(Cause::Address));
         causes.extend(end.asn.map(Cause::System));
     }
-    let is_temporary = to.access_key_id.as_ref() == Some(&to.entity) && is_temporary_key(&to.entity);
+    // With lineage, the entity can be the key of either end.
+    let is_key = [from, to].iter().any(|end| end.access_key_id.as_ref() == Some(&to.entity));
+    let is_temporary = is_key && is_temporary_key(&to.entity);
     if user.is_none() && !is_temporary {
         causes.push(Cause::Entity(to.entity.clone()));
     }

@@ -25,6 +25,7 @@ use pgrx::pg_sys;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use travel_core::hidden::visible;
 use travel_core::rule::{Evaluation, Incident, Micros, Rule, Verdict};
 
 pg_function!(travel_suggest, pg_finfo_travel_suggest, suggest);
@@ -115,7 +116,7 @@ fn suggestions(
             continue;
         }
         suggestions.push(Suggestion {
-            in_words: cause.in_words(organization),
+            in_words: visible(&cause.in_words(organization)).into_owned(),
             user_count: explained.users,
             alert_count: explained.alerts,
             alerts_saved,

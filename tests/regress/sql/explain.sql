@@ -233,11 +233,11 @@ VALUES ('of records', 'records', '{"record": "record"}', 'event_name <> ''Exclud
 SELECT to_char(event_time, 'HH24:MI') AS at, status, explanation
 FROM travel.explain('of records', 'AKIARECORDEXAMPLE');
 
--- A location without a name is named by its coordinates.
+-- A location without a name is named by its coordinates. A name from the source adds no line and hides nothing.
 CREATE TABLE nameless AS
 SELECT 'AKIANOWHERE' AS access_key_id, '2026-03-01 09:00Z'::timestamptz + n * interval '10 minutes' AS event_time,
-    10.0::float8 AS latitude, 20.0::float8 * n AS longitude
-FROM generate_series(1, 2) AS n;
+    10.0::float8 AS latitude, 20.0::float8 * n AS longitude, CASE n WHEN 2 THEN E'a\nb\u202Ec\x1B[2J' END AS city
+FROM generate_series(1, 3) AS n;
 INSERT INTO travel.rules (name, source, baseline, raise_from) VALUES ('nameless', 'nameless', false, 'infinity');
 SELECT explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
 CALL travel.scan('nameless');

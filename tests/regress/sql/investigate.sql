@@ -159,7 +159,7 @@ SELECT string_agg(access_key_id || ' ' || event_name, ', ') AS events FROM trave
 -- Either end of a leg can be the intruder. The events say whose key the one is at which the legs start.
 SELECT command FROM regexp_split_to_table(travel.containment(:chain), '\n') AS command
 WHERE command ~ '^(aws|# The legs)';
--- A key of which the source has no event is contained as one of the same identity.
+-- If the source has no event of a key, its user is still to be found.
 SET session_replication_role = replica;
 UPDATE travel.alerts SET from_access_key_id = 'AKIAGONE', principal = 'arn:aws:iam::111122223333:user/gone'
 WHERE id = :chain;
