@@ -25,17 +25,17 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     match trigger.event() {
         Event::Insert { new } => match new.text(c"origin")? {
-            Some(origin @ ("learnt" | "alert")) if !role::may_load(trigger.table_owner()) => {
+            Some(origin @ ("learned" | "alert")) if !role::may_load(trigger.table_owner()) => {
                 Err(GuardError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() }.into())
             }
-            Some("learnt") => Ok(trigger.proceed()),
+            Some("learned") => Ok(trigger.proceed()),
             _ => {
                 rule_must_exist(&trigger, &new)?;
                 entered(&trigger, None, &new)
             }
         },
         Event::Update { old, new } => {
-            if is_learnt(&old)? {
+            if is_learned(&old)? {
                 return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
@@ -48,7 +48,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if !rule_exists(&trigger, &old)? {
                 return Ok(trigger.proceed());
             }
-            if is_learnt(&old)? {
+            if is_learned(&old)? {
                 return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if is_in_force(&old) {
@@ -69,7 +69,7 @@ fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys
     trigger.must_be_one_of(
         row,
         c"origin",
-        &["analyst", "learnt", "alert"],
+        &["analyst", "learned", "alert"],
         "Omit origin: rows that you insert have the origin 'analyst'.",
     )?;
     match row.text(c"state")? {
@@ -106,8 +106,8 @@ fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys
     Ok(authored(trigger, old, row)?.result())
 }
 
-fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
-    Ok(row.text(c"origin")? == Some("learnt"))
+fn is_learned(row: &Tuple) -> Result<bool, TravelError> {
+    Ok(row.text(c"origin")? == Some("learned"))
 }
 
 /// Whether a row is in force now, by the same strict comparisons as in a scan.
