@@ -1387,7 +1387,8 @@ COMMENT ON FUNCTION travel_internal.travel_time(float8) IS
     'Seconds in words, by their two largest units, such as 1 hour 5 minutes';
 
 CREATE FUNCTION travel_internal.finding_message(
-    entity text, access_key_id text, identity_type text, session_name text,
+    entity text, from_access_key_id text, from_identity_type text, from_session_name text,
+    to_access_key_id text, to_identity_type text, to_session_name text,
     from_city text, from_country text, from_latitude float8, from_longitude float8,
     to_city text, to_country text, to_latitude float8, to_longitude float8,
     elapsed_seconds float8, distance_km float8, velocity_kmh float8, impossible boolean
@@ -1395,7 +1396,8 @@ CREATE FUNCTION travel_internal.finding_message(
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_finding_message';
 COMMENT ON FUNCTION travel_internal.finding_message(
-    text, text, text, text, text, text, float8, float8, text, text, float8, float8, float8, float8, float8, boolean
+    text, text, text, text, text, text, text, text, text, float8, float8, text, text, float8, float8,
+    float8, float8, float8, boolean
 ) IS
     'One sentence that describes a leg';
 /* </end connected objects> */
@@ -2341,7 +2343,7 @@ CREATE TABLE travel.known_places (
     subdivision     text,
     city            text,
     state           text        NOT NULL DEFAULT 'known' CHECK (state IN ('known', 'trial', 'contested')),
-    origin          text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learnt', 'analyst', 'alert')),
+    origin          text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learned', 'analyst', 'alert')),
     first_seen      timestamptz,
     last_seen       timestamptz,
     valid_from      timestamptz,
@@ -2356,9 +2358,9 @@ CREATE TABLE travel.known_places (
 );
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
-CREATE UNIQUE INDEX known_places_learnt
+CREATE UNIQUE INDEX known_places_learned
     ON travel.known_places (rule, baseline_entity, country_code, subdivision, city) NULLS NOT DISTINCT
-    WHERE origin = 'learnt';
+    WHERE origin = 'learned';
 COMMENT ON TABLE travel.known_places IS
     'Known locations of each baseline user: those that scans learned, and those that analysts entered';
 COMMENT ON COLUMN travel.known_places.rule IS 'Rule whose baseline contains the row';
@@ -2371,7 +2373,7 @@ COMMENT ON COLUMN travel.known_places.state IS
     'known; a learned location can also be on trial (observed until it becomes known) or contested (contradicted by '
     'activity elsewhere)';
 COMMENT ON COLUMN travel.known_places.origin IS
-    'learnt by scans, entered by an analyst, or added when an alert was archived as expected';
+    'learned by scans, entered by an analyst, or added when an alert was archived as expected';
 COMMENT ON COLUMN travel.known_places.first_seen IS
     'Time of the first event of a learned location, since it was last forgotten';
 COMMENT ON COLUMN travel.known_places.last_seen IS 'Time of the last event of a learned location';
@@ -2403,7 +2405,7 @@ CREATE TABLE travel.known_transitions (
     to_subdivision    text,
     to_city           text,
     state             text        NOT NULL DEFAULT 'known' CHECK (state = 'known'),
-    origin            text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learnt', 'analyst')),
+    origin            text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learned', 'analyst')),
     first_seen        timestamptz,
     last_seen         timestamptz,
     valid_from        timestamptz,
@@ -2417,10 +2419,10 @@ CREATE TABLE travel.known_transitions (
     updated_at        timestamptz
 );
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
-CREATE UNIQUE INDEX known_transitions_learnt
+CREATE UNIQUE INDEX known_transitions_learned
     ON travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
                                  to_country_code, to_subdivision, to_city) NULLS NOT DISTINCT
-    WHERE origin = 'learnt';
+    WHERE origin = 'learned';
 COMMENT ON TABLE travel.known_transitions IS
     'Known transitions between two locations of each baseline user: those that scans learned, and those that analysts'
     ' entered';
@@ -2437,7 +2439,7 @@ COMMENT ON COLUMN travel.known_transitions.to_subdivision IS
     'State or province of the second location; NULL in rules with learn = encountered';
 COMMENT ON COLUMN travel.known_transitions.to_city IS 'City of the second location; NULL if GeoIP knows no city';
 COMMENT ON COLUMN travel.known_transitions.state IS 'Always known';
-COMMENT ON COLUMN travel.known_transitions.origin IS 'learnt by scans, or entered by an analyst';
+COMMENT ON COLUMN travel.known_transitions.origin IS 'learned by scans, or entered by an analyst';
 COMMENT ON COLUMN travel.known_transitions.first_seen IS
     'Time of the first event of a learned transition, since it was last forgotten';
 COMMENT ON COLUMN travel.known_transitions.last_seen IS 'Time of the last event of a learned transition';
@@ -3630,7 +3632,7 @@ COMMENT ON COLUMN travel.alerts_brief.status IS 'open, under_review or archived'
 COMMENT ON COLUMN travel.alerts_brief.archive_reason IS 'Why the alert was archived';
 COMMENT ON COLUMN travel.alerts_brief.assignee IS 'Analyst who works on the alert';
 COMMENT ON COLUMN travel.alerts_brief.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alerts_brief.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.leg_count IS 'Number of raised legs';
@@ -3674,7 +3676,7 @@ COMMENT ON COLUMN travel.alert_points.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_points.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_points.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_points.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_points.first_seen IS 'Time at which the first leg arrived';
 
 CREATE VIEW travel.alert_routes AS
@@ -3703,7 +3705,7 @@ COMMENT ON COLUMN travel.alert_routes.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_routes.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_routes.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_routes.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_routes.from_time IS 'Time of the first event of the leg';
 COMMENT ON COLUMN travel.alert_routes.to_time IS 'Time of the second event of the leg';
 COMMENT ON COLUMN travel.alert_routes.from_place IS 'City and country at the start of the leg';
@@ -3948,7 +3950,8 @@ COMMENT ON COLUMN travel.incidents.status IS
     'open if an alert is open, else under_review if an alert is under review, else archived';
 COMMENT ON COLUMN travel.incidents.assignee IS 'Analysts who work on the alerts';
 COMMENT ON COLUMN travel.incidents.identity IS
-    'Name of the session or user of the most severe alert; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg of the most severe alert arrives; without a name, its actor, '
+    'principal or entity';
 COMMENT ON COLUMN travel.incidents.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.incidents.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.incidents.from_place IS
