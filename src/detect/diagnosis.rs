@@ -132,7 +132,7 @@ impl Count {
             if self.rows == 1 { format!("1 row {one}") } else { format!("{} rows {several}", self.rows) };
         match self.example.as_ref().filter(|_| with_example) {
             // Text that attackers write into a log must not control a terminal.
-            Some(example) => format!("{what}, for example \"{}\"", visible(&example)),
+            Some(example) => format!("{what}, for example \"{}\"", visible(example)),
             None => what,
         }
     }
