@@ -15,7 +15,7 @@ use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
-use crate::pg::time::utc;
+use crate::pg::time::{just_after, just_before, utc};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 use travel_core::rule::Micros;
@@ -28,6 +28,9 @@ pub struct SourceQueries {
     pub arrival: Arrival,
     /// Indexes find the events of an entity, and of a baseline user, after a time.
     is_indexed: bool,
+    /// These indexes are used for each member on its own, because the rows are PostgreSQL's own. Another server or engine
+    /// gets one query for all members.
+    is_by_member: bool,
     select: String,
     pub from: String,
     filters: String,
@@ -86,9 +89,12 @@ impl SourceQueries {
     }
 
     fn planned(mut self) -> Result<Self, TravelError> {
-        self.must_be_planned_here()?;
+        let other_engine = exact_cursor::other_engine(&self)?;
+        let is_here = other_engine.is_none();
+        self.must_be_exact(other_engine)?;
         let leads_to = |key: &str| Ok::<_, TravelError>(key == NO_BASELINE || indexes::lead_to(&self, key)?);
         self.is_indexed = leads_to(&self.entity)? && leads_to(&self.baseline_entity)?;
+        self.is_by_member = self.is_indexed && is_here;
         Ok(self)
     }
 
@@ -160,6 +166,7 @@ impl SourceQueries {
             location_type: events.location_type,
             arrival,
             is_indexed: false,
+            is_by_member: false,
             select: select(&events, &entity, &baseline_entity, found[0].clone())?,
             from: events.from.clone(),
             filters: events.filters().join("\n  AND "),
@@ -274,6 +281,20 @@ impl SourceQueries {
             Some(_) => time.bound(">=", since, "-infinity"),
             None => time.bound(">", None, "-infinity"),
         };
+        // At a single time there are few rows, so they are found by the time.
+        let is_moment = since.zip(until).is_some_and(|(since, until)| until == just_after(since));
+        let is_by_member = self.has_lineage() && self.is_by_member && !is_moment;
+        let (of_keys, is_of_entity, begin, fence) = if is_by_member {
+            let keys = format!(
+                "unnest($1::text[]) AS m (name)\nCROSS JOIN (SELECT timestamptz '{}' AS after OFFSET 0) AS since\n\
+                 CROSS JOIN LATERAL ",
+                since.map_or_else(|| "-infinity".to_owned(), |since| utc(just_before(since)))
+            );
+            (keys, self.is_of_member(&self.entity), time.is_later_than("since.after"), self.fence())
+        } else {
+            let keys = if self.has_lineage() { "ANY ($1)" } else { "$1" };
+            (String::new(), format!("{} = {keys}", self.entity), begin, "")
+        };
         format!(
             "SELECT {names}, source_kind, is_unread,
        CASE
@@ -284,14 +305,14 @@ impl SourceQueries {
            WHEN ({is_located}) IS NOT TRUE THEN 'not_located'
            ELSE 'evaluated'
        END AS status
-FROM (
+FROM {of_keys}(
     SELECT {select},
        {kind} AS source_kind, {unread} AS is_unread, CASE WHEN {wanted} THEN true ELSE false END AS is_wanted,
        {failed} AS is_failed_auth, {service} AS is_service
     FROM {from}
     WHERE {is_of_entity} AND {has_entity}
       AND {begin}
-      AND {end}
+      AND {end}{fence}
 ) AS e
 ORDER BY event_time",
             names = names.join(", "),
@@ -301,15 +322,9 @@ ORDER BY event_time",
             failed = flag(failed),
             service = flag(events.is_service()),
             from = self.from,
-            is_of_entity = self.is_of_entity(if self.has_lineage() { "ANY ($1)" } else { "$1" }),
             has_entity = events.has_entity(),
             end = time.bound("<", until, "infinity"),
         )
-    }
-
-    /// The condition that a row is one of an entity.
-    fn is_of_entity(&self, entity: &str) -> String {
-        format!("{} = {entity}", self.entity)
     }
 
     /// A query for the times of the first and the last row of an entity ($1; with lineage, an array of its keys). `None`
@@ -322,7 +337,11 @@ ORDER BY event_time",
                 "(SELECT {} FROM {} WHERE {} AND {} AND {} ORDER BY {}{direction} LIMIT 1)",
                 time.as_timestamptz(),
                 self.from,
-                self.is_of_entity(if self.has_lineage() { "m.name" } else { "$1" }),
+                if self.has_lineage() {
+                    self.is_of_member(&self.entity)
+                } else {
+                    format!("{} = $1", self.entity)
+                },
                 time.bound(">", None, "-infinity"),
                 time.bound("<", None, "infinity"),
                 time.key(),
@@ -343,6 +362,20 @@ ORDER BY event_time",
     /// A query for the first event of each of these entities, or baseline users ($1).
     pub fn first_events(&self, of_baseline: bool) -> String {
         let (sql, time) = (if of_baseline { &self.baseline_entity } else { &self.entity }, &self.events.time);
+        if self.is_by_member {
+            return format!(
+                "SELECT m.name, h.first\nFROM unnest($1::text[]) AS m (name)\n\
+                 CROSS JOIN LATERAL (\nSELECT {} AS first\nFROM {}\nWHERE {}\n  AND {}\n  AND {}\n  AND {}\n\
+                 ORDER BY {}\nLIMIT 1\n) AS h",
+                time.as_timestamptz(),
+                self.from,
+                self.is_of_member(sql),
+                self.filters,
+                time.bound(">", None, "-infinity"),
+                time.bound("<", self.until, "infinity"),
+                time.key(),
+            );
+        }
         format!(
             "SELECT {sql} AS name, pg_catalog.min({}) AS first\nFROM {}\nWHERE {sql} = ANY ($1)\n  AND {}\n  AND {}\n  AND {}\n\
              GROUP BY 1",
@@ -428,16 +461,36 @@ ORDER BY event_time",
         if news.is_small { spi::with_settings(&BY_INDEX[..2], body) } else { body() }
     }
 
+    /// The condition that a row, whose entity or baseline user is given as SQL, is one of the member `m.name`. Of an equal
+    /// sign alone, PostgreSQL estimates by the statistics how many rows it finds: all rows if the source had one member
+    /// when the statistics were collected. A range of unknown bounds is always estimated at one row in 200, so the index on
+    /// the member and the time costs less than one on the time alone.
+    fn is_of_member(&self, sql: &str) -> String {
+        if self.is_by_member {
+            format!("{sql} = m.name AND {sql} >= m.name AND {sql} <= m.name")
+        } else {
+            format!("{sql} = m.name")
+        }
+    }
+
+    /// The end of a subquery over the rows of the member `m.name`. With it, PostgreSQL looks up each member. Without it,
+    /// PostgreSQL would compare each row with each member if it expects few rows.
+    fn fence(&self) -> &'static str {
+        if self.is_by_member { "\n  OFFSET 0" } else { "" }
+    }
+
     fn histories_of(&self, select: &str) -> String {
         let is_later = self.events.time.is_later_than("m.evaluated_until");
         // The source is in a query of its own, where only its columns are visible: one of them may be called name.
         let part = |sql: &str, names: u8, times: u8| {
             format!(
                 "SELECT h.*\nFROM unnest(${names}::text[], ${times}::timestamptz[]) AS m (name, evaluated_until)\n\
-                 CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {sql} = m.name AND {is_later}\n  AND {}\n  AND {}\n) AS h",
+                 CROSS JOIN LATERAL (\nSELECT {select}\nFROM {}\nWHERE {} AND {is_later}\n  AND {}\n  AND {}{}\n) AS h",
                 self.from,
+                self.is_of_member(sql),
                 self.filters,
                 self.events.time.bound("<", self.until, "infinity"),
+                self.fence(),
             )
         };
         let mut parts = vec![part(&self.entity, 1, 2)];

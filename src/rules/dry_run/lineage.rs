@@ -32,10 +32,8 @@ impl SourceLineage {
     ) -> Result<Self, TravelError> {
         let mut lineage = Self { rule: rule.to_owned(), mintings: Stash::new() };
         let sql = query.new_rows(&NewRows { arrived, ..NewRows::any() }, None);
-        // A cursor is planned for its first rows, unless this says that all of them are fetched.
-        let settings = [(c"cursor_tuple_fraction", c"1")];
         let mut cursor =
-            with_rights_of(owner, || spi::with_settings(&settings, || Cursor::open(&sql, &[], true)));
+            with_rights_of(owner, || spi::with_settings(&spi::ALL_ROWS, || Cursor::open(&sql, &[], true)));
         loop {
             let rows = with_rights_of(owner, || cursor.fetch(portion));
             if rows.is_empty() {
