@@ -45,6 +45,8 @@ pub struct Member {
     pub checkpoints: Checkpoints,
     /// Another member of its group, or itself if it represents the group.
     group: usize,
+    /// How many members the group has that it represents.
+    group_size: usize,
     /// Events after this time are evaluated again.
     after: Micros,
     /// Events after this time are evaluated again even if they were evaluated before: because an event came late, not
@@ -310,6 +312,7 @@ impl Reevaluation {
                 name: name.clone(),
                 checkpoints: Checkpoints::default(),
                 group: at,
+                group_size: 1,
                 after,
                 late_after,
                 cut: after,
@@ -325,8 +328,16 @@ impl Reevaluation {
 
     fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.representative(a), self.representative(b));
-        let Member { after, late_after, cut, .. } = self.members[b];
+        if a == b {
+            return;
+        }
+        // The smaller group joins the larger one, so the way to a representative is short: a user can have any number of
+        // keys.
+        let is_larger = self.members[a].group_size >= self.members[b].group_size;
+        let (a, b) = if is_larger { (a, b) } else { (b, a) };
+        let Member { after, late_after, cut, group_size, .. } = self.members[b];
         self.members[a].go_back_to(after, late_after, cut);
+        self.members[a].group_size += group_size;
         self.members[b].group = a;
     }
 
