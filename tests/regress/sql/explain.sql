@@ -318,7 +318,8 @@ FROM (
 -- source had a single key.
 SELECT travel.create_events_table('sessions');
 INSERT INTO sessions (event_id, event_time, event_name, source_ip, access_key_id, actor)
-SELECT 'first ' || n, '2026-03-01'::timestamptz + n * interval '1 minute', 'ListBuckets', '192.0.2.1', 'AKIAROOT', 'rita'
+SELECT 'first ' || n, '2026-03-01'::timestamptz + n * interval '1 minute', 'ListBuckets', '192.0.2.1', 'AKIAROOT',
+    'rita'
 FROM generate_series(1, 100) AS n;
 ANALYZE sessions, travel_internal.minted_keys;
 INSERT INTO sessions (event_id, event_time, event_name, source_ip, access_key_id, issued_access_key_id, actor)
