@@ -506,3 +506,25 @@ fn roots_of(rows: &Rows, key: Column, rule: &str, queries: &SourceQueries) -> Re
         rows.iter().filter_map(|row| row.text(key).transpose()).collect::<Result<_, _>>()?;
     minted_keys::roots(rule, &keys)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_to_the_representative_of_a_group_is_short() {
+        let mut members = Reevaluation::under(0);
+        for n in 0..1000 {
+            members.add(Some(&format!("ASIA{n}").into()), Some(&"role".into()), n, true);
+        }
+        for mut at in 0..members.len() {
+            let mut steps = 0;
+            while members.members[at].group != at {
+                at = members.members[at].group;
+                steps += 1;
+            }
+            assert!(steps <= 10);
+            assert_eq!((members.members[at].after, members.members[at].group_size), (0, 1001));
+        }
+    }
+}

@@ -237,7 +237,7 @@ impl Chains for InMemory<'_> {
 
 /// The root of each of these minted keys. `outside` has the roots of issuers that are not among them; an issuer without
 /// one is a root.
-fn roots(
+pub fn roots(
     mintings: &BTreeMap<Arc<str>, &Minting>,
     outside: &HashMap<Arc<str>, Root>,
 ) -> BTreeMap<Arc<str>, Option<Root>> {
