@@ -430,22 +430,21 @@ fn first_events(
     owner: Role,
 ) -> Result<HashMap<Arc<str>, Micros>, TravelError> {
     let mut found: HashMap<Arc<str>, Micros> = HashMap::new();
-    let mut find =
-        |of_baseline: bool, names: Argument, member: &dyn Fn(Arc<str>, &Roots) -> Option<Arc<str>>| {
-            let query = queries.first_events(of_baseline);
-            in_portions(&query, &[names], queries, owner, |rows| {
-                spi::columns!(rows => name, first);
-                let roots = if of_baseline { Roots::new() } else { roots_of(rows, name, rule, queries)? };
-                for row in rows.iter() {
-                    let member = row.shared_text(name)?.and_then(|name| member(name, &roots));
-                    if let Some((member, first)) = member.zip(row.i64(first)) {
-                        let earliest = found.entry(member).or_insert(first);
-                        *earliest = first.min(*earliest);
-                    }
+    let mut find = |of_baseline: bool, names: Argument, member: &MemberOf| {
+        let query = queries.first_events(of_baseline);
+        in_portions(&query, &[names], queries, owner, |rows| {
+            spi::columns!(rows => name, first);
+            let roots = if of_baseline { Roots::new() } else { roots_of(rows, name, rule, queries)? };
+            for row in rows.iter() {
+                let member = row.shared_text(name)?.and_then(|name| member(name, &roots));
+                if let Some((member, first)) = member.zip(row.i64(first)) {
+                    let earliest = found.entry(member).or_insert(first);
+                    *earliest = first.min(*earliest);
                 }
-                Ok(())
-            })
-        };
+            }
+            Ok(())
+        })
+    };
     let members: HashMap<&str, Micros> = names.iter().map(|name| (*name, Micros::MIN)).collect();
     let none = HashMap::new();
     match of {
@@ -496,6 +495,9 @@ fn in_portions(
 }
 
 type Roots = HashMap<Arc<str>, Root>;
+
+/// The member whose event it is, given the name in its own columns.
+type MemberOf<'m> = dyn Fn(Arc<str>, &Roots) -> Option<Arc<str>> + 'm;
 
 /// The roots of the minted keys in a column.
 fn roots_of(rows: &Rows, key: Column, rule: &str, queries: &SourceQueries) -> Result<Roots, TravelError> {
