@@ -10,12 +10,16 @@
 //! | [`alert`] | the row of the alert, and what its legs say of the credential |
 //! | [`chain`] | with lineage: the keys that are evaluated together with the alert's |
 //! | [`events`] | the queries over the source: the events behind an alert, and those after it |
+//! | [`event_columns`] | the columns of `travel.event`, as SQL over the source |
+//! | [`credentials`] | the keys that the credential issued, and the identities behind an alert |
 //! | [`report`] | what a report is made from |
 //!
 //! The commands and the page are written by [`travel_core::containment`] and [`travel_core::report`].
 
 mod alert;
 mod chain;
+mod credentials;
+mod event_columns;
 mod events;
 mod report;
 
@@ -27,7 +31,8 @@ use crate::pg::report::Report;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use alert::Alert;
-use events::{AlertSource, MOST_CALLERS};
+use credentials::MOST_CALLERS;
+use events::AlertSource;
 use pgrx::pg_sys;
 use travel_core::containment::{Caller, Contained, script};
 
