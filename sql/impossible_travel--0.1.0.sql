@@ -2711,7 +2711,7 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs and comments of 
 -- requires:
 --   alerts
 
--- Scans: what a rule has evaluated, and how a scan continues ---------------------------------------------------------
+-- Checkpoints: what a rule has evaluated, and how a scan continues ----------------------------------------------------
 
 CREATE TABLE travel_internal.scans (
     rule           text        PRIMARY KEY,
@@ -2976,6 +2976,14 @@ CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
 COMMENT ON TRIGGER forget_all ON travel.rules IS
     'Archives the open alerts of all rules and deletes what belongs to them';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:26
+-- requires:
+--   checkpoints
+
+-- Scans: evaluating what arrived, evaluating it again, and deleting what is old ---------------------------------------
 
 -- The result must not depend on the caller: neither on how a session shows times and numbers, nor on how it reads and
 -- quotes SQL, nor on its time zone, which a condition might use.
@@ -3228,7 +3236,7 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:26
+-- src/install.rs:27
 -- requires:
 --   scan
 
@@ -3268,7 +3276,7 @@ REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLI
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:27
+-- src/install.rs:28
 -- requires:
 --   backtest
 
@@ -3359,7 +3367,7 @@ REVOKE ALL ON FUNCTION travel.explain_alert(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:28
+-- src/install.rs:29
 -- requires:
 --   explain
 
@@ -3432,7 +3440,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:29
+-- src/install.rs:30
 -- requires:
 --   status
 
@@ -3494,7 +3502,7 @@ REVOKE ALL ON FUNCTION travel.report(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:30
+-- src/install.rs:31
 -- requires:
 --   investigate
 
@@ -3585,7 +3593,7 @@ COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into th
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:31
+-- src/install.rs:32
 -- requires:
 --   guards
 
@@ -3855,7 +3863,7 @@ COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:32
+-- src/install.rs:33
 -- requires:
 --   views
 
@@ -3964,7 +3972,7 @@ COMMENT ON COLUMN travel.incidents.alert_ids IS 'IDs of the alerts, the most sev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:33
+-- src/install.rs:34
 -- requires:
 --   triage
 
@@ -3981,7 +3989,7 @@ REVOKE ALL ON FUNCTION travel.map_html(text, timestamptz) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:35
+-- src/install.rs:36
 -- requires:
 --   map
 
