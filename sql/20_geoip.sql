@@ -63,8 +63,8 @@ CREATE FUNCTION travel.geoip_databases(
     LANGUAGE c STABLE PARALLEL SAFE ROWS 10
     AS 'MODULE_PATHNAME', 'travel_geoip_databases';
 COMMENT ON FUNCTION travel.geoip_databases() IS
-    'The configured GeoIP database files: which are in use, and why others were refused. For members of pg_monitor '
-    'and administrators of the extension';
+    'The configured GeoIP database files: which are in use, and why others were refused. Requires '
+    'the level admin or membership in pg_monitor';
 REVOKE ALL ON FUNCTION travel.geoip_databases() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION travel.geoip_databases() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION travel.geoip_databases() TO @extowner@;

@@ -252,7 +252,8 @@ COMMENT ON FUNCTION travel_internal.travel_time(float8) IS
     'Seconds in words, by their two largest units, such as 1 hour 5 minutes';
 
 CREATE FUNCTION travel_internal.finding_message(
-    entity text, access_key_id text, identity_type text, session_name text,
+    entity text, from_access_key_id text, from_identity_type text, from_session_name text,
+    to_access_key_id text, to_identity_type text, to_session_name text,
     from_city text, from_country text, from_latitude float8, from_longitude float8,
     to_city text, to_country text, to_latitude float8, to_longitude float8,
     elapsed_seconds float8, distance_km float8, velocity_kmh float8, impossible boolean
@@ -260,6 +261,7 @@ CREATE FUNCTION travel_internal.finding_message(
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_finding_message';
 COMMENT ON FUNCTION travel_internal.finding_message(
-    text, text, text, text, text, text, float8, float8, text, text, float8, float8, float8, float8, float8, boolean
+    text, text, text, text, text, text, text, text, text, float8, float8, text, text, float8, float8,
+    float8, float8, float8, boolean
 ) IS
     'One sentence that describes a leg';

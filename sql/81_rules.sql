@@ -136,7 +136,8 @@ CREATE FUNCTION travel.check_rule(name text) RETURNS void
     SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
-    'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index';
+    'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index. '
+    'Requires the level admin';
 
 CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE

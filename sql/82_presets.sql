@@ -101,4 +101,5 @@ CREATE FUNCTION travel.create_rule(
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
     'Creates a detection rule from a preset for a table or view, checks it, and returns its name (default: the name '
-    'of the preset). columns, as in travel.detect, defaults to the layout that the source is recognized to have';
+    'of the preset). columns, as in travel.detect, defaults to the layout that the source is recognized to have. '
+    'Requires the level admin';

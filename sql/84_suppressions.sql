@@ -9,7 +9,7 @@ CREATE TABLE travel.suppressions (
     network        cidr,
     valid_from     timestamptz,
     valid_until    timestamptz,
-    reason         text        NOT NULL CHECK (reason <> ''),
+    reason         text        NOT NULL CHECK (reason <> '' AND length(reason) <= 1000),
     created_by     text        NOT NULL DEFAULT CURRENT_USER,
     created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
     updated_by     text,

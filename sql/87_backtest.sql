@@ -12,7 +12,7 @@ CREATE FUNCTION travel.backtest(
     AS 'MODULE_PATHNAME', 'travel_backtest';
 COMMENT ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) IS
     'Alerts that a scan of a rule would raise for legs that arrive in a time range, with other settings if given. '
-    'Nothing is stored';
+    'Nothing is stored. Requires the level read';
 REVOKE ALL ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) FROM PUBLIC;
 
 CREATE FUNCTION travel.suggest(
@@ -28,5 +28,6 @@ CREATE FUNCTION travel.suggest(
     AS 'MODULE_PATHNAME', 'travel_suggest';
 COMMENT ON FUNCTION travel.suggest(text, timestamptz, timestamptz) IS
     'Finds what several alerts of a rule have in common: a location of a user, an entity, an address, an AS or two '
-    'countries. Each row has the statement that silences it, and the number of alerts that a backtest with it saves';
+    'countries. Each row has the statement that silences it, and the number of alerts that a backtest with it saves. '
+    'Requires the level read';
 REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLIC;

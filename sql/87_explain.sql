@@ -68,7 +68,7 @@ CREATE FUNCTION travel.explain(
     AS 'MODULE_PATHNAME', 'travel_explain';
 COMMENT ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) IS
     'Every event of an entity in a range of time, with the leg that arrives at it, what the baseline knew, and the '
-    'verdict of the rule in words; also events that are not evaluated, with the reason';
+    'verdict of the rule in words; also events that are not evaluated, with the reason. Requires the level read';
 REVOKE ALL ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation
@@ -79,5 +79,6 @@ CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation
     SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_explain_alert';
 COMMENT ON FUNCTION travel.explain_alert(bigint) IS
-    'The rows of travel.explain for the entity of an alert, from the start of its first leg to the end of its last leg';
+    'The rows of travel.explain for the entity of an alert, from the start of its first leg to the end of its last '
+    'leg. Requires the level read';
 REVOKE ALL ON FUNCTION travel.explain_alert(bigint) FROM PUBLIC;

@@ -61,5 +61,6 @@ CREATE FUNCTION travel.assert_healthy() RETURNS void
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_assert_healthy';
 COMMENT ON FUNCTION travel.assert_healthy() IS
-    'Raises an error that names every enabled rule for which travel.status shows an error or a problem';
+    'Raises an error that names every enabled rule for which travel.status shows an error or a problem. '
+    'Requires the level read';
 REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;

@@ -41,7 +41,7 @@ COMMENT ON COLUMN travel.alerts_brief.status IS 'open, under_review or archived'
 COMMENT ON COLUMN travel.alerts_brief.archive_reason IS 'Why the alert was archived';
 COMMENT ON COLUMN travel.alerts_brief.assignee IS 'Analyst who works on the alert';
 COMMENT ON COLUMN travel.alerts_brief.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alerts_brief.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.alerts_brief.leg_count IS 'Number of raised legs';
@@ -85,7 +85,7 @@ COMMENT ON COLUMN travel.alert_points.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_points.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_points.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_points.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_points.first_seen IS 'Time at which the first leg arrived';
 
 CREATE VIEW travel.alert_routes AS
@@ -114,7 +114,7 @@ COMMENT ON COLUMN travel.alert_routes.severity IS 'Severity of the alert';
 COMMENT ON COLUMN travel.alert_routes.severity_rank IS 'Rank of the severity, from 1 (info) to 5 (critical)';
 COMMENT ON COLUMN travel.alert_routes.status IS 'open, under_review or archived';
 COMMENT ON COLUMN travel.alert_routes.identity IS
-    'Name of the session or user of the first leg; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg arrives; without a name, its actor, principal or entity';
 COMMENT ON COLUMN travel.alert_routes.from_time IS 'Time of the first event of the leg';
 COMMENT ON COLUMN travel.alert_routes.to_time IS 'Time of the second event of the leg';
 COMMENT ON COLUMN travel.alert_routes.from_place IS 'City and country at the start of the leg';
@@ -199,6 +199,12 @@ COMMENT ON COLUMN travel.coverage_daily.is_exact IS
     'the day';
 COMMENT ON COLUMN travel.coverage_daily.counted_at IS 'Time at which events of the day were last counted';
 
+CREATE FUNCTION travel_internal.alert_not_found(alert_id bigint) RETURNS jsonb
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_alert_not_found';
+COMMENT ON FUNCTION travel_internal.alert_not_found(bigint) IS
+    'Raises the error of a function whose alert does not exist';
+
 CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -249,9 +255,9 @@ BEGIN ATOMIC
     )
     SELECT CASE WHEN pg_catalog.count(*) > 0 THEN pg_catalog.jsonb_build_object(
                'type', 'FeatureCollection',
-               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie)) END
+               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie))
+           ELSE travel_internal.alert_not_found(alert_geojson.alert_id) END
     FROM features AS f;
 END;
 COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
-    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends. '
-    'NULL if there is no such alert';
+    'An alert as a GeoJSON FeatureCollection: a line for each raised leg, and a point for each event at their ends';

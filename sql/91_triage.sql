@@ -5,7 +5,8 @@ CREATE FUNCTION travel.archive(alert_id bigint, reason text, comment text DEFAUL
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_archive';
 COMMENT ON FUNCTION travel.archive(bigint, text, text) IS
-    'Archives an alert with a reason (expected, true_positive, false_positive or other), and adds a comment';
+    'Archives an alert with a reason (expected, true_positive, false_positive or other), and adds a comment. '
+    'Requires the level triage';
 REVOKE ALL ON FUNCTION travel.archive(bigint, text, text) FROM PUBLIC;
 
 CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) RETURNS SETOF bigint
@@ -14,7 +15,8 @@ CREATE FUNCTION travel.silence(alert_id bigint, duration interval, reason text) 
     AS 'MODULE_PATHNAME', 'travel_silence';
 COMMENT ON FUNCTION travel.silence(bigint, interval, text) IS
     'Suppresses legs like those of an alert that arrive after its last one, until the duration from now has passed: of '
-    'the same entity, between the same countries, to or from the same networks. Returns the IDs of the suppressions';
+    'the same entity, between the same countries, to or from the same networks. Returns the IDs of the suppressions. '
+    'Requires the level triage';
 REVOKE ALL ON FUNCTION travel.silence(bigint, interval, text) FROM PUBLIC;
 
 -- Alerts belong together if they have one entity or one user and overlap in time, and so do all alerts that are
@@ -87,7 +89,8 @@ COMMENT ON COLUMN travel.incidents.status IS
     'open if an alert is open, else under_review if an alert is under review, else archived';
 COMMENT ON COLUMN travel.incidents.assignee IS 'Analysts who work on the alerts';
 COMMENT ON COLUMN travel.incidents.identity IS
-    'Name of the session or user of the most severe alert; without a name, its actor, principal or entity';
+    'Name of the session or user with which the first leg of the most severe alert arrives; without a name, its actor, '
+    'principal or entity';
 COMMENT ON COLUMN travel.incidents.first_seen IS 'Time at which the first leg arrived';
 COMMENT ON COLUMN travel.incidents.last_seen IS 'Time at which the last leg arrived';
 COMMENT ON COLUMN travel.incidents.from_place IS

@@ -6,7 +6,7 @@ CREATE FUNCTION travel.grant_to(role text, level text) RETURNS void
     AS 'MODULE_PATHNAME', 'travel_grant_to';
 COMMENT ON FUNCTION travel.grant_to(text, text) IS
     'Grants a role the privileges of a level: read (read alerts), triage (also work on alerts) or admin (also change '
-    'rules, scan and grant)';
+    'rules, scan and grant). Requires the level admin';
 REVOKE ALL ON FUNCTION travel.grant_to(text, text) FROM PUBLIC;
 
 -- The owner of the extension is an administrator, and can dump and restore the tables.

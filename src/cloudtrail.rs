@@ -169,7 +169,7 @@ fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         RowType::of_call(call)
     })?;
     // SAFETY: SQL declares the argument as jsonb[], which outlives the call.
-    for record in unsafe { array::elements(records, b'i') }.into_iter().flatten() {
+    for record in unsafe { array::elements(records, b'i') }.flatten() {
         pgrx::check_for_interrupts!();
         // SAFETY: an element of a jsonb[] is a jsonb.
         let (node, content) = unsafe { (Node::of(record), varlena_bytes(record)) };

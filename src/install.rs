@@ -23,7 +23,8 @@ pgrx::extension_sql_file!("../sql/82_presets.sql", name = "presets", requires = 
 pgrx::extension_sql_file!("../sql/83_baseline.sql", name = "baseline", requires = ["presets"]);
 pgrx::extension_sql_file!("../sql/84_suppressions.sql", name = "suppressions", requires = ["baseline"]);
 pgrx::extension_sql_file!("../sql/85_alerts.sql", name = "alerts", requires = ["suppressions"]);
-pgrx::extension_sql_file!("../sql/86_scan.sql", name = "scan", requires = ["alerts"]);
+pgrx::extension_sql_file!("../sql/86_checkpoints.sql", name = "checkpoints", requires = ["alerts"]);
+pgrx::extension_sql_file!("../sql/86_scan.sql", name = "scan", requires = ["checkpoints"]);
 pgrx::extension_sql_file!("../sql/87_backtest.sql", name = "backtest", requires = ["scan"]);
 pgrx::extension_sql_file!("../sql/87_explain.sql", name = "explain", requires = ["backtest"]);
 pgrx::extension_sql_file!("../sql/87_status.sql", name = "status", requires = ["explain"]);

@@ -13,7 +13,7 @@
 //! | `sql/70_events.sql` | [`events_table`] |
 //! | `sql/71_load_files.sql` | [`load_files`] |
 //! | `sql/80_networks.sql` | [`networks`], [`aws_ranges`] |
-//! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_scan.sql`, `sql/87_backtest.sql`, `sql/87_explain.sql`, `sql/87_status.sql`, `sql/87_investigate.sql` | [`rules`] |
+//! | `sql/81_rules.sql`, `sql/82_presets.sql`, `sql/86_checkpoints.sql`, `sql/86_scan.sql`, `sql/87_backtest.sql`, `sql/87_explain.sql`, `sql/87_status.sql`, `sql/87_investigate.sql` | [`rules`] |
 //! | `sql/83_baseline.sql`, `sql/84_suppressions.sql`, `sql/85_alerts.sql` | their rows are written by [`rules`] |
 //! | `sql/88_guards.sql` | [`guards`] |
 //! | `sql/90_views.sql` | views, which have no Rust of their own |

@@ -9,6 +9,7 @@ use crate::pg::srf::RowSet;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
 use travel_core::entity::is_temporary_key;
+use travel_core::rule::like_exactly;
 
 pg_function!(travel_archive, pg_finfo_travel_archive, archive);
 pg_function!(travel_silence, pg_finfo_travel_silence, silence);
@@ -47,6 +48,9 @@ fn silence(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let reason = call.text(2)?.ok_or(UsageError::ArgumentNull { name: "reason" })?;
     let written = spi::connected(|| {
         check_duration(duration)?;
+        let entity =
+            spi::select_text("SELECT entity FROM travel.alerts WHERE id = $1", &[Argument::bigint(id)])?;
+        let entity_like = entity.as_deref().map(like_exactly);
         let criteria = spi::select(CRITERIA, &[Argument::bigint(id)]);
         spi::columns!(criteria => country_code_a, country_code_b, network);
         if criteria.is_empty() {
@@ -68,6 +72,7 @@ fn silence(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                     Argument::optional_text(a),
                     Argument::optional_text(b),
                     Argument::optional_text(network),
+                    Argument::optional_text(entity_like.as_deref()),
                 ],
             );
             let only = inserted.only_column();
@@ -144,10 +149,10 @@ const CRITERIA: &str = "
     ORDER BY country_code_a, country_code_b, network";
 
 /// Writes a suppression for legs that arrive later than those of the alert $1. Those stay raised.
-const SUPPRESS: &str = r"
+const SUPPRESS: &str = "
     INSERT INTO travel.suppressions
         (rule, entity_like, country_code_a, country_code_b, network, valid_from, valid_until, reason)
-    SELECT rule, regexp_replace(entity, E'([\\\\%_])', E'\\\\\\1', 'g'), $4, $5, $6::cidr,
+    SELECT rule, $7, $4, $5, $6::cidr,
            last_seen + interval '1 microsecond', now() + $2, $3
     FROM travel.alerts
     WHERE id = $1

@@ -10,7 +10,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::report::{Report, counted};
 use crate::pg::{settings, spi};
 use strum::EnumString;
-use travel_core::hidden::is_hidden;
+use travel_core::hidden::visible;
 
 /// The number of rows that are evaluated, and of those that are not, by cause.
 #[derive(Debug, Default)]
@@ -131,12 +131,8 @@ impl Count {
         let what =
             if self.rows == 1 { format!("1 row {one}") } else { format!("{} rows {several}", self.rows) };
         match self.example.as_ref().filter(|_| with_example) {
-            Some(example) => {
-                // Text that attackers write into a log must not control a terminal.
-                let shown: String =
-                    example.chars().map(|c| if is_hidden(c) { '\u{fffd}' } else { c }).collect();
-                format!("{what}, for example \"{shown}\"")
-            }
+            // Text that attackers write into a log must not control a terminal.
+            Some(example) => format!("{what}, for example \"{}\"", visible(example)),
             None => what,
         }
     }

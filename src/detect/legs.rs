@@ -10,6 +10,10 @@ use pgrx::pg_sys;
 use std::fmt::Write;
 use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, ValueOf};
 
+/// The labels of which the message tells.
+const CREDENTIAL: [EventLabel; 4] =
+    [EventLabel::AccessKeyId, EventLabel::IdentityType, EventLabel::SessionName, EventLabel::UserName];
+
 /// The row that stands for all of one event is the first in this order.
 const ORDER: [&str; 5] = ["event_id", "event_name", "access_key_id", "user_agent", "outcome"];
 
@@ -258,7 +262,7 @@ impl Query<'_> {
         match column.value {
             ValueOf::LegId => self.leg_id(),
             ValueOf::Entity => self.entity(),
-            ValueOf::Arrival(label) => self.arrival(label.into_str()),
+            ValueOf::Arrival(label) => self.of_event(End::To, label.into_str()),
             ValueOf::Label(end, label) => self.label(end, label.into_str()),
             ValueOf::Place(end, field) => self.place(end, field),
             ValueOf::Time(_) | ValueOf::Address(_) | ValueOf::Measure(_) => format!("l.{}", column.name),
@@ -297,21 +301,25 @@ impl Query<'_> {
     }
 
     fn message(&self) -> String {
-        let label = |label: EventLabel| self.arrival(label.into_str());
         format!(
-            "travel_internal.finding_message({}, {}, {}, coalesce({}, {}),\n           \
+            "travel_internal.finding_message({}, {},\n           {},\n           \
              {}, {}, l.from_latitude, l.from_longitude, {}, {}, l.to_latitude, l.to_longitude,\n           \
              l.elapsed_seconds, l.distance_km, l.velocity_kmh, l.impossible)",
             self.entity(),
-            label(EventLabel::AccessKeyId),
-            label(EventLabel::IdentityType),
-            label(EventLabel::SessionName),
-            label(EventLabel::UserName),
+            self.credential(End::From),
+            self.credential(End::To),
             self.place(End::From, PlaceField::City),
             self.place(End::From, PlaceField::Country),
             self.place(End::To, PlaceField::City),
             self.place(End::To, PlaceField::Country),
         )
+    }
+
+    /// What the message says of the credential of the event at one end.
+    fn credential(&self, end: End) -> String {
+        let [key, identity_type, session_name, user_name] =
+            CREDENTIAL.map(|label| self.of_event(end, label.into_str()));
+        format!("{key}, {identity_type}, coalesce({session_name}, {user_name})")
     }
 
     /// The labels that are taken from the event at one end.
@@ -320,14 +328,16 @@ impl Query<'_> {
             ValueOf::Label(at, label) if at == end => Some(label.into_str()),
             _ => None,
         });
-        let mut names: Vec<&str> = of_this_end.collect();
-        if end == End::To {
-            let of_arrival = FINDING.iter().filter_map(|column| match column.value {
-                ValueOf::Arrival(label) => Some(label.into_str()),
-                _ => None,
-            });
-            let more: Vec<&str> = of_arrival.filter(|name| !names.contains(name)).collect();
-            names.extend(more);
+        let of_arrival = FINDING.iter().filter_map(|column| match column.value {
+            ValueOf::Arrival(label) if end == End::To => Some(label.into_str()),
+            _ => None,
+        });
+        let of_message = CREDENTIAL.iter().map(EventLabel::into_str);
+        let mut names: Vec<&str> = Vec::new();
+        for name in of_this_end.chain(of_arrival).chain(of_message) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
         if self.events.location_type == LocationType::Coordinates {
             names.extend(PlaceField::SUPPLIED.iter().map(PlaceField::into_str));
@@ -336,13 +346,13 @@ impl Query<'_> {
         names
     }
 
-    /// A label of the arriving event. One that is a column of the entity is the entity's own: a condition on it
+    /// A label of the event at one end. One that is a column of the entity is the entity's own: a condition on it
     /// reaches the source's index.
-    fn arrival(&self, name: &str) -> String {
+    fn of_event(&self, end: End, name: &str) -> String {
         match self.events.keys.iter().zip(&self.keys).find(|(key, _)| key.name == name) {
             Some((key, column)) if key.oid == pg_sys::TEXTOID => format!("l.{column}"),
             Some((_, column)) => format!("l.{column}::text"),
-            None => self.label(End::To, name),
+            None => self.label(end, name),
         }
     }
 

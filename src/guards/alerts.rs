@@ -1,6 +1,7 @@
 //! The triggers on `travel.alerts`. Analysts may change three columns, and the scan owns the rest. Every change is
 //! recorded in `travel.alert_history`, and archiving an alert as expected makes its locations known.
 
+use super::LONGEST_NAME;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -59,6 +60,12 @@ fn edited(trigger: &Trigger, old: &Tuple, new: Tuple, changes: Vec<Change>) -> R
         REASONS,
         "Use one of these, for example SET status = 'archived', archive_reason = 'expected'.",
     )?;
+    trigger.must_be_at_most(
+        LONGEST_NAME,
+        &new,
+        c"assignee",
+        "Use a name. Insert what the assignee finds out into travel.alert_comments.",
+    )?;
     let (was, is) = (is_archived(old)?, is_archived(&new)?);
     if let Some(reason) = new.text(c"archive_reason")?.filter(|_| reason_given && !is) {
         return Err(GuardError::ReasonWithoutArchive { reason: reason.to_owned() }.into());
@@ -91,8 +98,7 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         role::on_behalf_of(&by, || {
             if enters {
-                let note = format!("archived as expected by {by}");
-                spi::execute(ENTER_PLACES, &[Argument::bigint(id), Argument::text(&note)]);
+                spi::execute(ENTER_PLACES, &[Argument::bigint(id)]);
             }
             if was && !is {
                 spi::execute(END_PLACES, &[Argument::bigint(id)]);
@@ -132,8 +138,8 @@ fn write_history(id: i64, by: &str, changes: &[Change], rule_deleted: bool) {
 /// before. If the rule was deleted, it enters nothing.
 const ENTER_PLACES: &str = "
     INSERT INTO travel.known_places
-        (rule, baseline_entity, country_code, subdivision, city, origin, valid_from, alert_id, note)
-    SELECT DISTINCT a.rule, l.baseline_entity, p.country_code, p.subdivision, p.city, 'alert', a.last_seen, a.id, $2
+        (rule, baseline_entity, country_code, subdivision, city, origin, valid_from, alert_id)
+    SELECT DISTINCT a.rule, l.baseline_entity, p.country_code, p.subdivision, p.city, 'alert', a.last_seen, a.id
     FROM travel.alerts AS a
     JOIN travel.rules AS r ON r.name = a.rule
     JOIN travel_internal.alert_legs AS l ON l.alert_id = a.id

@@ -1,6 +1,7 @@
 //! The triggers on `travel.alert_comments`. A comment has an author and a time, and nobody changes or deletes it while
 //! its alert exists. Each comment is also a row of the alert's history.
 
+use super::LONGEST_COMMENT;
 use crate::pg::errors::{GuardError, RuleError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -31,6 +32,12 @@ fn written(trigger: &Trigger, row: Tuple) -> Result<Tuple, TravelError> {
     if row.text(c"comment")?.is_some_and(|comment| comment.trim().is_empty()) {
         return Err(GuardError::BlankComment.into());
     }
+    trigger.must_be_at_most(
+        LONGEST_COMMENT,
+        &row,
+        c"comment",
+        "Write several comments, or refer to a document.",
+    )?;
     if !is_loaded(trigger) && !alert_exists(trigger, &row) {
         return Err(RuleError::AlertNotFound { id: row.i64(c"alert_id").unwrap_or_default() }.into());
     }

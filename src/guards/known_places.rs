@@ -2,7 +2,7 @@
 //! others were entered by analysts or by an alert that was archived as expected.
 
 use super::author::authored;
-use super::{check_country_code, rule_must_exist};
+use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -25,17 +25,17 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     match trigger.event() {
         Event::Insert { new } => match new.text(c"origin")? {
-            Some(origin @ ("learnt" | "alert")) if !role::may_load(trigger.table_owner()) => {
+            Some(origin @ ("learned" | "alert")) if !role::may_load(trigger.table_owner()) => {
                 Err(GuardError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() }.into())
             }
-            Some("learnt") => Ok(trigger.proceed()),
+            Some("learned") => Ok(trigger.proceed()),
             _ => {
                 rule_must_exist(&trigger, &new)?;
                 entered(&trigger, None, &new)
             }
         },
         Event::Update { old, new } => {
-            if is_learnt(&old)? {
+            if is_learned(&old)? {
                 return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
@@ -48,7 +48,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if !rule_exists(&trigger, &old)? {
                 return Ok(trigger.proceed());
             }
-            if is_learnt(&old)? {
+            if is_learned(&old)? {
                 return Err(GuardError::LearnedRow { table: trigger.table() }.into());
             }
             if is_in_force(&old) {
@@ -65,10 +65,11 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys::Datum, TravelError> {
     trigger.must_be_complete(row)?;
     trigger.must_say_something(row, c"baseline_entity", "Use the value that the events have.")?;
+    trigger.must_be_at_most(LONGEST_NOTE, row, c"note", WRITE_LESS)?;
     trigger.must_be_one_of(
         row,
         c"origin",
-        &["analyst", "learnt", "alert"],
+        &["analyst", "learned", "alert"],
         "Omit origin: rows that you insert have the origin 'analyst'.",
     )?;
     match row.text(c"state")? {
@@ -105,8 +106,8 @@ fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys
     Ok(authored(trigger, old, row)?.result())
 }
 
-fn is_learnt(row: &Tuple) -> Result<bool, TravelError> {
-    Ok(row.text(c"origin")? == Some("learnt"))
+fn is_learned(row: &Tuple) -> Result<bool, TravelError> {
+    Ok(row.text(c"origin")? == Some("learned"))
 }
 
 /// Whether a row is in force now, by the same strict comparisons as in a scan.

@@ -29,6 +29,17 @@ use crate::pg::role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Trigger, Tuple};
 
+/// The longest name that an analyst writes, in characters. The constraints of the tables have the same limits.
+pub const LONGEST_NAME: usize = 200;
+
+/// The longest reason or note, in characters.
+pub const LONGEST_NOTE: usize = 1000;
+
+/// The longest comment, in characters.
+const LONGEST_COMMENT: usize = 10_000;
+
+const WRITE_LESS: &str = "Write less, and refer to a document or a ticket for the rest.";
+
 /// Checks that a country code has two capital letters, as in ISO 3166-1 alpha-2.
 fn check_country_code(column: &str, code: Option<&str>) -> Result<(), TravelError> {
     match code {

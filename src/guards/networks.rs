@@ -2,6 +2,7 @@
 //! do.
 
 use super::author::{self, authored};
+use super::{LONGEST_NAME, LONGEST_NOTE, WRITE_LESS};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::time::timestamp_text;
@@ -26,7 +27,9 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             column,
             "Omit the column if the value is unknown. The name is required.",
         )?;
+        trigger.must_be_at_most(LONGEST_NAME, &row, column, "Use a name, and put the rest into note.")?;
     }
+    trigger.must_be_at_most(LONGEST_NOTE, &row, c"note", WRITE_LESS)?;
     let treatments = &["place", "vpn", "trusted", "ignore"];
     trigger.must_be_one_of(&row, c"treatment", treatments, "Omit treatment to use the default, place.")?;
     trigger.must_be_one_of(

@@ -2,7 +2,7 @@
 //! forever.
 
 use super::author::{self, authored};
-use super::{check_country_code, rule_must_exist};
+use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::time::timestamp_text;
@@ -34,6 +34,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {
         return Err(GuardError::BlankReason.into());
     }
+    trigger.must_be_at_most(LONGEST_NOTE, &row, c"reason", WRITE_LESS)?;
     if let Some(pattern) = row.text(c"entity_like")?.filter(|pattern| ends_in_an_escape(pattern)) {
         return Err(GuardError::PatternEscape { pattern: pattern.to_owned() }.into());
     }

@@ -7,7 +7,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use pgrx::pg_sys;
-use travel_core::message::{self, LegEnd, Sentence};
+use travel_core::message::{self, Credential, LegEnd, Sentence};
 use travel_core::site::Site;
 
 pg_function!(travel_leg_id, pg_finfo_travel_leg_id, leg_id);
@@ -48,14 +48,17 @@ fn travel_time(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(call.f64(0).map_or_else(|| call.null(), |seconds| varlena(message::travel_time(seconds).as_bytes())))
 }
 
-/// The message of a leg: `(entity, access_key_id, identity_type, session_name, from_city, from_country, from_latitude,
-/// from_longitude, to_city, to_country, to_latitude, to_longitude, elapsed_seconds, distance_km, velocity_kmh,
-/// impossible)`
+/// The message of a leg: `(entity, from_access_key_id, from_identity_type, from_session_name, to_access_key_id,
+/// to_identity_type, to_session_name, from_city, from_country, from_latitude, from_longitude, to_city, to_country,
+/// to_latitude, to_longitude, elapsed_seconds, distance_km, velocity_kmh, impossible)`
 fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let (Some(entity), Some(elapsed_seconds), Some(distance_km)) =
-        (call.text(0)?, call.f64(12), call.f64(13))
+        (call.text(0)?, call.f64(15), call.f64(16))
     else {
         return Ok(call.null());
+    };
+    let credential = |at: usize| -> Result<Credential, TravelError> {
+        Ok(Credential::new(call.text(at)?, call.text(at + 1)?, call.text(at + 2)?))
     };
     let leg_end = |at: usize| -> Result<LegEnd, TravelError> {
         Ok(LegEnd {
@@ -67,15 +70,14 @@ fn finding_message(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     };
     let sentence = Sentence {
         entity,
-        access_key_id: call.text(1)?,
-        identity_type: call.text(2)?,
-        session_name: call.text(3)?,
-        from: leg_end(4)?,
-        to: leg_end(8)?,
+        from_credential: credential(1)?,
+        to_credential: credential(4)?,
+        from: leg_end(7)?,
+        to: leg_end(11)?,
         elapsed_seconds,
         distance_km,
-        velocity_kmh: call.f64(14),
-        impossible: call.bool(15).unwrap_or(false),
+        velocity_kmh: call.f64(17),
+        impossible: call.bool(18).unwrap_or(false),
     };
     Ok(varlena(message::message(&sentence).as_bytes()))
 }

@@ -66,7 +66,8 @@ fn each_leg(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares the argument as travel.leg[].
     let legs = unsafe { array::elements(legs, b'd') };
-    for leg in legs.into_iter().flatten() {
+    for leg in legs.flatten() {
+        pgrx::check_for_interrupts!();
         // SAFETY: an element is a travel.leg, which is the row type of the set.
         unsafe { rows.push_composite(leg) };
     }

@@ -1,6 +1,6 @@
 //! The progress of a call of `travel.load_files`, and the notices about it.
 
-use crate::pg::report::Report;
+use crate::pg::report::{Report, counted};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
@@ -106,7 +106,12 @@ impl Progress {
                 format!(", about {} left", duration(left))
             }
         };
-        format!("{} of {} files done, {records} records, {rate:.0} records/s{left}", self.done, self.files)
+        format!(
+            "{} of {} done, {}, {rate:.0} records/s{left}",
+            self.done,
+            counted(self.files, "file", "files"),
+            counted(records, "record", "records")
+        )
     }
 }
 
@@ -136,6 +141,6 @@ mod unit {
     #[test]
     fn before_the_first_byte_nothing_is_said_about_the_rest() {
         let call = Progress { files: 1, bytes: 10, ..Progress::new() };
-        assert_eq!(call.message(Duration::from_secs(5), 0, 0), "0 of 1 files done, 0 records, 0 records/s");
+        assert_eq!(call.message(Duration::from_secs(5), 0, 0), "0 of 1 file done, 0 records, 0 records/s");
     }
 }

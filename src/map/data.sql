@@ -11,14 +11,18 @@ WITH alert AS MATERIALIZED (
         'id', a.id::text, 'rule', r.rule, 'severity', r.severity, 'status', r.status, 'who', left(r.identity, 200),
         'entity', left(a.entity, 200), 'leg_count', a.leg_count, 'evidence', a.evidence,
         'elapsed_seconds', r.elapsed_seconds, 'distance_km', round(r.distance_km), 'velocity_kmh', round(r.velocity_kmh),
-        'from', jsonb_build_object('time', r.from_time, 'ip', host(a.from_ip), 'city', left(a.from_city, 100),
+        'from', jsonb_build_object('time', r.from_time, 'ip', host(a.from_ip), 'key', k.from_key, 'city', left(a.from_city, 100),
             'place', left(r.from_place, 200), 'latitude', a.from_latitude, 'longitude', a.from_longitude),
-        'to', jsonb_build_object('time', r.to_time, 'ip', host(a.to_ip), 'city', left(a.to_city, 100),
+        'to', jsonb_build_object('time', r.to_time, 'ip', host(a.to_ip), 'key', k.to_key, 'city', left(a.to_city, 100),
             'place', left(r.to_place, 200), 'latitude', a.to_latitude, 'longitude', a.to_longitude),
         'route', r.route) AS alert
     FROM alert AS l
     JOIN travel.alert_routes AS r ON r.alert_id = l.alert_id
     JOIN travel.alerts AS a ON a.id = l.alert_id
+    -- The access keys, if they differ.
+    LEFT JOIN LATERAL (SELECT coalesce(left(a.from_access_key_id, 200), 'no access key') AS from_key,
+                              coalesce(left(a.to_access_key_id, 200), 'no access key') AS to_key) AS k
+        ON a.from_access_key_id IS DISTINCT FROM a.to_access_key_id
     WHERE l.nr <= $3
 ), not_raised AS MATERIALIZED (
     SELECT v.reasons

@@ -228,7 +228,7 @@
       alert.velocity_kmh === null ? '' : `${whole(alert.velocity_kmh)} km/h`,
       alert.leg_count > 1 ? counted(alert.leg_count, 'leg') : '',
     ].filter((fact) => fact);
-    const end = (label, { time: at_time, ip }) => html('div', { class: 'end' }, `${label} ${time(at_time)}`, ip && ` · ${ip}`);
+    const end = (label, { time: at_time, ip, key }) => html('div', { class: 'end' }, `${label} ${time(at_time)}`, ip && ` · ${ip}`, key && ` · ${key}`);
     const element = html('li', { class: `card ${severity}`, tabindex: '0', 'aria-current': 'false' },
       html('div', { class: 'top' },
         html('span', { class: 'who' }, alert.who || '(no name)'),
@@ -269,7 +269,7 @@
   options(at('rule'), 'any', present('rule').sort());
 
   const matches = (alert) => {
-    const text = [alert.who, alert.entity, alert.rule, `#${alert.id}`, alert.from.place, alert.to.place, alert.from.ip, alert.to.ip, ...alert.evidence.map((word) => EVIDENCE[word] || word)].join(' ').toLowerCase();
+    const text = [alert.who, alert.entity, alert.rule, `#${alert.id}`, alert.from.place, alert.to.place, alert.from.ip, alert.to.ip, alert.from.key, alert.to.key, ...alert.evidence.map((word) => EVIDENCE[word] || word)].join(' ').toLowerCase();
     return ['severity', 'status', 'rule'].every((column) => !at(column).value || alert[column] === at(column).value)
       && at('search').value.toLowerCase().split(/\s+/).every((word) => text.includes(word));
   };

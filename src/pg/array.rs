@@ -150,11 +150,40 @@ impl Growing {
     }
 }
 
+/// The elements of an array, in memory of PostgreSQL. `None` is NULL.
+#[derive(Clone)]
+pub struct Elements {
+    values: *const pg_sys::Datum,
+    nulls: *const bool,
+    at: usize,
+    count: usize,
+}
+
+impl Iterator for Elements {
+    type Item = Option<pg_sys::Datum>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let at = self.at;
+        if at == self.count {
+            return None;
+        }
+        self.at += 1;
+        // SAFETY: `elements_of` made both with `count` elements.
+        Some(unsafe { (!*self.nulls.add(at)).then(|| *self.values.add(at)) })
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.count - self.at, Some(self.count - self.at))
+    }
+}
+
+impl ExactSizeIterator for Elements {}
+
 /// The elements of an array of a variable-length type whose alignment is `align` (as in pg_type).
 ///
 /// # Safety
-/// `datum` must be such an array.
-pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Datum>> {
+/// `datum` must be such an array, and the current memory context must live as long as the result.
+pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Elements {
     // SAFETY: by the caller.
     unsafe { elements_of(datum, -1, align) }
 }
@@ -162,9 +191,9 @@ pub unsafe fn elements(datum: pg_sys::Datum, align: u8) -> Vec<Option<pg_sys::Da
 /// The elements of an array. Size (-1 if it varies) and alignment of an element are as in pg_type.
 ///
 /// # Safety
-/// `datum` must be such an array. Elements of a fixed size are passed by value.
-unsafe fn elements_of(datum: pg_sys::Datum, size: i32, align: u8) -> Vec<Option<pg_sys::Datum>> {
-    // SAFETY: by the caller; the element values and flags are `count` long.
+/// As for [`elements`]. Elements of a fixed size are passed by value.
+unsafe fn elements_of(datum: pg_sys::Datum, size: i32, align: u8) -> Elements {
+    // SAFETY: by the caller.
     unsafe {
         let array = pg_sys::pg_detoast_datum(datum.cast_mut_ptr()).cast::<pg_sys::ArrayType>();
         let (mut values, mut nulls, mut count) = (std::ptr::null_mut(), std::ptr::null_mut(), 0);
@@ -178,18 +207,18 @@ unsafe fn elements_of(datum: pg_sys::Datum, size: i32, align: u8) -> Vec<Option<
             &mut nulls,
             &mut count,
         );
-        (0..count as usize).map(|i| (!*nulls.add(i)).then(|| *values.add(i))).collect()
+        Elements { values, nulls, at: 0, count: count as usize }
     }
 }
 
 /// The elements of a `bigint[]` or `timestamptz[]`.
 ///
 /// # Safety
-/// `datum` must be an array whose elements have 8 bytes and are passed by value.
-pub unsafe fn i64s(datum: pg_sys::Datum) -> Vec<Option<i64>> {
+/// `datum` must be an array whose elements have 8 bytes and are passed by value. Otherwise as for [`elements`].
+pub unsafe fn i64s(datum: pg_sys::Datum) -> impl ExactSizeIterator<Item = Option<i64>> {
     // SAFETY: by the caller.
     let elements = unsafe { elements_of(datum, 8, b'd') };
-    elements.into_iter().map(|element| element.map(|datum| datum.value() as i64)).collect()
+    elements.map(|element| element.map(|datum| datum.value() as i64))
 }
 
 /// The elements of a `text[]`.
@@ -203,5 +232,5 @@ pub unsafe fn texts(datum: pg_sys::Datum) -> Result<Vec<Option<String>>, TravelE
         // SAFETY: an element of a text[] is a text.
         utf8(unsafe { varlena_bytes(datum) }).map(str::to_owned)
     };
-    elements.into_iter().map(|element| element.map(text).transpose()).collect()
+    elements.map(|element| element.map(text).transpose()).collect()
 }

@@ -130,6 +130,27 @@ impl<'a> Trigger<'a> {
         }
     }
 
+    /// Checks that a column is NULL or a text of at most so many characters, which lists and reports can show.
+    pub fn must_be_at_most(
+        &self,
+        characters: usize,
+        row: &Tuple,
+        column: &CStr,
+        hint: &'static str,
+    ) -> Result<(), TravelError> {
+        match row.text(column)?.map(|text| text.chars().count()) {
+            Some(length) if length > characters => Err(GuardError::ColumnValue {
+                table: self.table(),
+                column: column.to_string_lossy().into_owned(),
+                value: format!("a text of {length} characters"),
+                wanted: format!("at most {characters} characters long").into(),
+                hint,
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether this is an INSTEAD OF trigger, which only views have, for each row.
     pub fn is_instead(&self) -> bool {
         self.data.tg_event & pg_sys::TRIGGER_EVENT_TIMINGMASK == pg_sys::TRIGGER_EVENT_INSTEAD

@@ -4,6 +4,9 @@ use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
 use travel_core::columns::ColumnType;
 
+/// `timestamptz[]`, for which pgrx has no name.
+pub const TIMESTAMPTZ_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1185);
+
 /// A type, or a group of types with the same binary form, as which a value is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
@@ -17,6 +20,7 @@ pub enum Type {
     Interval,
     Jsonb,
     Timestamptz,
+    TimestamptzArray,
     /// bigint or timestamptz: eight bytes, passed by value.
     Int8OrTime,
     /// The type of the rows of a table, a view or a composite type.
@@ -37,6 +41,7 @@ impl Type {
             Self::Interval => oid == pg_sys::INTERVALOID,
             Self::Jsonb => oid == pg_sys::JSONBOID,
             Self::Timestamptz => oid == TIMESTAMPTZOID,
+            Self::TimestamptzArray => oid == TIMESTAMPTZ_ARRAY,
             Self::Int8OrTime => matches!(oid, INT8OID | TIMESTAMPTZOID),
             // SAFETY: a look-up in the catalogs.
             Self::Composite => unsafe { pg_sys::get_typ_typrelid(oid) != pg_sys::InvalidOid },
@@ -54,6 +59,7 @@ impl Type {
             Self::Interval => "interval",
             Self::Jsonb => "jsonb",
             Self::Timestamptz => "timestamp with time zone",
+            Self::TimestamptzArray => "timestamp with time zone[]",
             Self::Int8OrTime => "bigint or timestamp with time zone",
             Self::Composite => "a composite type",
         }

@@ -1,12 +1,17 @@
 //! Temporary keys and their roots, in `travel_internal.minted_keys`: what rules with lineage know of the events that
 //! minted keys (see [`travel_core::rule::lineage`]).
 //!
-//! An event is read with its own key as the entity. [`resolve`] makes it an event of the root. A query for the history
-//! of an entity names the keys below it, which [`below`] looks up. Each looks up all keys of a portion of rows at once.
+//! An event is read with its own key as the entity. [`resolve`] makes it an event of the root, for all rows of a portion
+//! at once. A query for the history of an entity names the keys below it, which [`with_keys_below`] looks up. A root can
+//! have any number of them, so they go from one query to the other as an array of PostgreSQL's.
+//!
+//! Keys are compared with the key and the rule of an index as pairs. No other index can answer that, so the plans do not
+//! depend on the statistics of the table, which are often older than the rule.
 
 use super::checkpoints::MemberKind;
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument, Rows};
+use crate::pg::types::Type;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::CStr;
 use std::sync::Arc;
@@ -39,8 +44,12 @@ pub fn roots<T: AsRef<str>>(rule: &str, keys: &[T]) -> Result<HashMap<Arc<str>, 
         return Ok(roots);
     }
     let rows = by_index(
-        "SELECT key, root, root_baseline FROM travel_internal.minted_keys
-         WHERE rule = $1 AND key = ANY ($2) AND root <> key",
+        "SELECT m.key, m.root, m.root_baseline
+         FROM unnest($2::text[]) AS w (key)
+         CROSS JOIN LATERAL (
+             SELECT * FROM travel_internal.minted_keys AS k
+             WHERE (k.key, k.rule) >= (w.key, $1) AND (k.key, k.rule) <= (w.key, $1) AND k.root <> k.key OFFSET 0
+         ) AS m",
         &[Argument::text(rule), Argument::texts(keys)],
     );
     spi::columns!(rows => key, root, root_baseline);
@@ -66,7 +75,10 @@ pub fn resolve(rule: &str, events: &mut [EvaluatedEvent]) -> Result<(), TravelEr
 }
 
 /// Makes events of minted keys events of the roots that `root_of` gives for these keys.
-pub fn move_to_roots<'r>(events: &mut [EvaluatedEvent], root_of: impl Fn(&str) -> Option<&'r Root>) {
+pub fn move_to_roots<'e, 'r>(
+    events: impl IntoIterator<Item = &'e mut EvaluatedEvent>,
+    root_of: impl Fn(&str) -> Option<&'r Root>,
+) {
     for event in events {
         if let Some(root) = root_of(&event.entity) {
             event.entity = root.key.clone();
@@ -75,33 +87,55 @@ pub fn move_to_roots<'r>(events: &mut [EvaluatedEvent], root_of: impl Fn(&str) -
     }
 }
 
-/// The minted keys whose events belong to these entities or baseline users, each with the earliest of the times that
-/// are given with these. Within an SPI connection.
-pub fn below(
+/// The keys whose events belong to these entities or baseline users: the entities themselves, and the minted keys below
+/// both. They are two arguments for a query, a `text[]` and a `timestamptz[]`: each key with the earliest of the times
+/// that are given with its entity and its baseline user. Within an SPI connection.
+pub fn with_keys_below(
     rule: &str,
     entities: &HashMap<&str, Micros>,
     baselines: &HashMap<&str, Micros>,
-) -> Result<HashMap<Arc<str>, Micros>, TravelError> {
-    let names = |of: &HashMap<&str, Micros>| Argument::texts(&of.keys().copied().collect::<Vec<_>>());
-    let rows = by_index(
-        "SELECT key, root, root_baseline FROM travel_internal.minted_keys
-         WHERE rule = $1 AND root = ANY ($2) AND root <> key
-         UNION
-         SELECT key, root, root_baseline FROM travel_internal.minted_keys
-         WHERE rule = $1 AND root_baseline = ANY ($3) AND root <> key",
-        &[Argument::text(rule), names(entities), names(baselines)],
+) -> Result<[Argument; 2], TravelError> {
+    let below = |names: u8, times: u8, column: &str| {
+        format!(
+            "SELECT m.key, o.after, true AS is_below
+             FROM unnest(${names}::text[], ${times}::timestamptz[]) AS o (name, after)
+             CROSS JOIN LATERAL (
+                 SELECT k.key FROM travel_internal.minted_keys AS k
+                 WHERE (k.{column}, k.rule) >= (o.name, $1) AND (k.{column}, k.rule) <= (o.name, $1) AND k.root <> k.key
+                 OFFSET 0
+             ) AS m"
+        )
+    };
+    let query = format!(
+        "SELECT array_agg(f.key) AS keys, array_agg(f.after) AS times
+         FROM (
+             SELECT w.key, coalesce(min(w.after) FILTER (WHERE w.is_below), min(w.after)) AS after
+             FROM (
+                 SELECT o.name AS key, o.after, false AS is_below
+                 FROM unnest($2::text[], $3::timestamptz[]) AS o (name, after)
+                 UNION ALL
+                 {}
+                 UNION ALL
+                 {}
+             ) AS w
+             GROUP BY w.key
+         ) AS f",
+        below(2, 3, "root"),
+        below(4, 5, "root_baseline"),
     );
-    spi::columns!(rows => key, root, root_baseline);
-    let mut keys = HashMap::with_capacity(rows.len);
-    for row in rows.iter() {
-        let Some(key) = row.shared_text(key)? else { continue };
-        let of_entity = row.text(root)?.and_then(|name| entities.get(name));
-        let of_baseline = row.text(root_baseline)?.and_then(|name| baselines.get(name));
-        if let Some(time) = of_entity.into_iter().chain(of_baseline).min() {
-            keys.insert(key, *time);
-        }
-    }
-    Ok(keys)
+    let [names, after] = names_and_times(entities);
+    let [baselines, baselines_after] = names_and_times(baselines);
+    let rows = by_index(&query, &[Argument::text(rule), names, after, baselines, baselines_after]);
+    spi::columns!(rows => keys, times);
+    let array = |column, of: Type| rows.first().and_then(|row| row.datum_copy(column, of));
+    let (keys, times) = (array(keys, Type::TextArray), array(times, Type::TimestamptzArray));
+    Ok([Argument::text_array(keys), Argument::time_array(times)])
+}
+
+/// Names and times as two arrays.
+pub fn names_and_times(of: &HashMap<&str, Micros>) -> [Argument; 2] {
+    let (names, times): (Vec<&str>, Vec<Micros>) = of.iter().map(|(name, time)| (*name, *time)).unzip();
+    [Argument::texts(&names), Argument::times(&times)]
 }
 
 /// Loads these keys. With `and_below`, also the keys below them, whatever their depth. `OFFSET 0` makes PostgreSQL look up
@@ -122,7 +156,8 @@ pub fn load<T: AsRef<str>>(
              UNION
              SELECT m.key FROM wanted AS w
              CROSS JOIN LATERAL (
-                 SELECT i.key FROM travel_internal.minted_keys AS i WHERE i.rule = $1 AND i.issuer = w.key OFFSET 0
+                 SELECT i.key FROM travel_internal.minted_keys AS i
+                 WHERE (i.issuer, i.rule) >= (w.key, $1) AND (i.issuer, i.rule) <= (w.key, $1) OFFSET 0
              ) AS m
          )"
     } else {
@@ -134,7 +169,8 @@ pub fn load<T: AsRef<str>>(
                 m.pass = $3 AS seen
          FROM wanted AS w
          CROSS JOIN LATERAL (
-             SELECT * FROM travel_internal.minted_keys AS k WHERE k.rule = $1 AND k.key = w.key OFFSET 0
+             SELECT * FROM travel_internal.minted_keys AS k
+             WHERE (k.key, k.rule) >= (w.key, $1) AND (k.key, k.rule) <= (w.key, $1) OFFSET 0
          ) AS m"
     );
     let rows = by_index(&query, &[Argument::text(rule), Argument::texts(keys), Argument::bigint(pass)]);

@@ -84,8 +84,7 @@ impl Reading<'_> {
             if self.is_look_up {
                 self.queries.look_up(body)
             } else {
-                // A cursor is planned for its first rows, unless this says that all of them are fetched.
-                spi::with_settings(&[(c"cursor_tuple_fraction", c"1")], body)
+                spi::with_settings(&spi::ALL_ROWS, body)
             }
         })
     }

@@ -165,7 +165,7 @@ impl Progress {
             self.source.as_deref() != Some(&queries.source) || self.arrival.as_deref() != Some(arrival);
         let is_exact = matches!(queries.arrival, Arrival::Transaction(_));
         self.target = is_exact.then(|| snapshot::with_own(snapshot, own_xid)).flatten();
-        // sql/86_scan.sql says what travel_internal.own_passes proves. If the last snapshot is ahead of the present
+        // sql/86_checkpoints.sql says what travel_internal.own_passes proves. If the last snapshot is ahead of the present
         // one, pg_resetwal has since set back the transaction numbers.
         let is_continued =
             row.is_true(is_own) && snapshot::has_reached(self.target.as_deref(), self.scanned.as_deref());

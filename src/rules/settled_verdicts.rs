@@ -66,6 +66,7 @@ pub fn load(inputs: &EvaluationInputs, reevaluation: &Reevaluation) -> Result<Se
     spi::columns!(rows => joined, edition);
     let learn = inputs.settings.learn;
     for row in rows.iter() {
+        pgrx::check_for_interrupts!();
         let (Some(entity), Some(leg_id), Some(to_time)) =
             (row.shared_text(entity)?, row.string(leg_id)?, row.i64(to_time))
         else {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use travel_core::columns::{End, FINDING, LegMeasure, PlaceField, ValueOf};
 use travel_core::journey::Measure;
-use travel_core::message::{LegEnd, Sentence, message, travel_time};
+use travel_core::message::{Credential, LegEnd, Sentence, message, travel_time};
 use travel_core::rule::{EvaluatedEvent, Verdict};
 
 /// The columns of a row by name.
@@ -75,9 +75,8 @@ fn sentence(verdict: &Verdict) -> String {
     let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
     message(&Sentence {
         entity: &to.entity,
-        access_key_id: to.access_key_id.as_deref(),
-        identity_type: to.identity_type.as_deref(),
-        session_name: to.details.session_name.as_deref().or(to.details.user_name.as_deref()),
+        from_credential: credential(from),
+        to_credential: credential(to),
         from: leg_end(from),
         to: leg_end(to),
         elapsed_seconds: verdict.measure.elapsed_seconds,
@@ -85,6 +84,14 @@ fn sentence(verdict: &Verdict) -> String {
         velocity_kmh: verdict.measure.velocity_kmh,
         impossible: verdict.measure.impossible,
     })
+}
+
+fn credential(event: &EvaluatedEvent) -> Credential<'_> {
+    Credential::new(
+        event.access_key_id.as_deref(),
+        event.identity_type.as_deref(),
+        event.details.session_name.as_deref().or(event.details.user_name.as_deref()),
+    )
 }
 
 fn leg_end(event: &EvaluatedEvent) -> LegEnd<'_> {

@@ -1,6 +1,8 @@
 //! Characters that a reader does not see, or that change what a reader sees. A terminal acts on some of them when a text
 //! is pasted into it.
 
+use std::borrow::Cow;
+
 /// Returns whether a character is a control character, a separator of lines or paragraphs, a mark that changes the
 /// direction of text, or another one that Unicode lets programs leave out when they show a text
 /// (`Default_Ignorable_Code_Point`).
@@ -16,9 +18,21 @@ pub fn is_hidden(character: char) -> bool {
         )
 }
 
+/// Writes a text that may contain names from events for a reader: each hidden character becomes U+FFFD, so a name cannot
+/// begin a line, control a terminal or reorder what stands around it. The columns have the names as they are.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if text.contains(is_hidden) { text.replace(is_hidden, "\u{fffd}").into() } else { text.into() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_hidden_character_is_made_visible() {
+        assert_eq!(visible("a\r\nb\u{202e}c\u{1b}[0m"), "a\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}[0m");
+        assert!(matches!(visible("São Paulo"), Cow::Borrowed("São Paulo")));
+    }
 
     #[test]
     fn what_acts_on_a_terminal_or_reorders_a_text_is_hidden() {

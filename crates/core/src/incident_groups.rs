@@ -1,10 +1,11 @@
 //! Alerts of several rules that are about one incident: those of one entity or of one user that overlap in time, those
 //! that overlap with one of these, and so on.
 
+use crate::event_set::{Memory, TooLarge};
 use crate::rule::Micros;
 
 /// When an alert happened, and whose it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct AlertSpan<'a> {
     pub id: i64,
     pub entity: Option<&'a str>,
@@ -15,36 +16,60 @@ pub struct AlertSpan<'a> {
 }
 
 /// The incident of each alert, which is the smallest id of the alerts that belong to it. It takes the time of two sorts
-/// and a few bytes an alert.
-pub fn incidents(alerts: &[AlertSpan]) -> Vec<i64> {
-    let mut groups = Groups { parents: (0..alerts.len()).collect() };
-    groups.join_overlapping(alerts, |alert| alert.entity);
-    groups.join_overlapping(alerts, |alert| alert.user);
-    let mut smallest: Vec<i64> = alerts.iter().map(|alert| alert.id).collect();
+/// and 32 bytes an alert.
+pub fn incidents<M: Memory>(alerts: &[AlertSpan], memory: &M) -> Result<M::Slice<i64>, TooLarge> {
+    let mut groups = Groups::<M> { parents: memory.slice(alerts.len())? };
+    for (at, parent) in groups.parents.iter_mut().enumerate() {
+        *parent = at;
+    }
+    groups.join_overlapping(alerts, |alert| alert.entity, memory)?;
+    groups.join_overlapping(alerts, |alert| alert.user, memory)?;
+    let mut smallest: M::Slice<i64> = memory.slice(alerts.len())?;
+    for (smallest, alert) in smallest.iter_mut().zip(alerts) {
+        *smallest = alert.id;
+    }
     for (at, alert) in alerts.iter().enumerate() {
         let root = groups.root(at);
         smallest[root] = smallest[root].min(alert.id);
     }
-    (0..alerts.len()).map(|at| smallest[groups.root(at)]).collect()
+    let mut found: M::Slice<i64> = memory.slice(alerts.len())?;
+    for (at, incident) in found.iter_mut().enumerate() {
+        *incident = smallest[groups.root(at)];
+    }
+    Ok(found)
 }
+
+/// After how many alerts the memory is told.
+const TICK: usize = 4096;
 
 /// Disjoint sets of alerts, by their positions: each has a parent in its set, and the root is its own.
-struct Groups {
-    parents: Vec<usize>,
+struct Groups<M: Memory> {
+    parents: M::Slice<usize>,
 }
 
-impl Groups {
+impl<M: Memory> Groups<M> {
     /// Joins the alerts that have a key in common and overlap.
     fn join_overlapping<'a>(
         &mut self,
         alerts: &[AlertSpan<'a>],
         key: impl Fn(&AlertSpan<'a>) -> Option<&'a str>,
-    ) {
-        let mut order: Vec<usize> = (0..alerts.len()).filter(|at| key(&alerts[*at]).is_some()).collect();
+        memory: &M,
+    ) -> Result<(), TooLarge> {
+        memory.tick();
+        let mut order: M::Slice<usize> = memory.slice(alerts.len())?;
+        let mut count = 0;
+        for (at, _) in alerts.iter().enumerate().filter(|(_, alert)| key(alert).is_some()) {
+            order[count] = at;
+            count += 1;
+        }
+        let order = &mut order[..count];
         order.sort_unstable_by_key(|at| (key(&alerts[*at]), alerts[*at].start));
         // The alert of the present key that ends last so far: one that starts later overlaps with none before it.
         let mut last: Option<usize> = None;
-        for at in order {
+        for (n, at) in order.iter().copied().enumerate() {
+            if n % TICK == 0 {
+                memory.tick();
+            }
             let (alert, before) = (&alerts[at], last.map(|last| &alerts[last]));
             let overlaps =
                 before.is_some_and(|before| key(before) == key(alert) && alert.start <= before.end);
@@ -55,6 +80,7 @@ impl Groups {
                 last = Some(at);
             }
         }
+        Ok(())
     }
 
     fn join(&mut self, a: usize, b: usize) {
@@ -78,6 +104,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    struct Heap;
+
+    impl Memory for Heap {
+        type Slice<T: Copy + Default> = Vec<T>;
+
+        fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
+            Ok(vec![T::default(); len])
+        }
+    }
+
+    fn found(alerts: &[AlertSpan]) -> Vec<i64> {
+        incidents(alerts, &Heap).unwrap()
+    }
+
     fn alert<'a>(id: i64, entity: &'a str, user: &'a str, start: Micros, end: Micros) -> AlertSpan<'a> {
         let named = |name: &'a str| (!name.is_empty()).then_some(name);
         AlertSpan { id, entity: named(entity), user: named(user), start, end }
@@ -95,19 +135,19 @@ mod tests {
             // It has no user, and the entity connects it with the first one, and so with the second.
             alert(9, "key", "", 5, 5),
         ];
-        assert_eq!(incidents(&alerts), [5, 5, 3, 2, 5]);
+        assert_eq!(found(&alerts), [5, 5, 3, 2, 5]);
     }
 
     #[test]
     fn an_alert_within_a_longer_one_does_not_end_it() {
         let alerts = [alert(1, "k", "", 0, 100), alert(2, "k", "", 10, 20), alert(3, "k", "", 50, 60)];
-        assert_eq!(incidents(&alerts), [1, 1, 1]);
+        assert_eq!(found(&alerts), [1, 1, 1]);
     }
 
     #[test]
     fn alerts_without_names_are_alone() {
-        assert_eq!(incidents(&[alert(1, "", "", 0, 9), alert(2, "", "", 0, 9)]), [1, 2]);
-        assert_eq!(incidents(&[]), [0_i64; 0]);
+        assert_eq!(found(&[alert(1, "", "", 0, 9), alert(2, "", "", 0, 9)]), [1, 2]);
+        assert_eq!(found(&[]), [0_i64; 0]);
     }
 
     /// The same, by comparing all alerts with each other until nothing changes.
@@ -142,7 +182,7 @@ mod tests {
                     alert(100 - n as i64, entity, user, *start, start + length)
                 })
                 .collect();
-            prop_assert_eq!(incidents(&alerts), incidents_by_comparing(&alerts));
+            prop_assert_eq!(found(&alerts), incidents_by_comparing(&alerts));
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Errors in reading what is behind an alert.
+//! Errors in reading alerts and what is behind them.
 
 use crate::pg::report::Report;
 use pgrx::PgSqlErrorCode as Code;
 
 errors! {
-    /// An alert lacks what its events are found by.
+    /// An alert lacks what its events are found by, or there are too many alerts.
     pub enum AlertError {
         /// Only a row that no scan wrote is so.
         WithoutLeg { id: i64 } =>
@@ -19,5 +19,9 @@ errors! {
                     "Create a rule of this name over the source of the events, or see what the alert itself stores: \
                      SELECT travel.report({id})."
                 )),
+
+        TooMany =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many alerts for travel.incidents")
+                .hint("Archive alerts, and let travel.prune delete the old ones."),
     }
 }

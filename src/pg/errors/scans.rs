@@ -51,6 +51,11 @@ errors! {
                 .detail(format!("A value cannot be stored as JSON: {detail}."))
                 .hint("Report this as a bug of impossible_travel."),
 
+        IntermediateResult { detail: String } =>
+            Report::error(Code::ERRCODE_INTERNAL_ERROR, "could not keep an intermediate result in memory")
+                .detail(format!("A value cannot be converted to JSON and back: {detail}."))
+                .hint("Report this as a bug of impossible_travel."),
+
         EventsUnordered { rule: String, event: i64, evaluated_until: i64 } =>
             Report::error(
                 Code::ERRCODE_DATA_EXCEPTION,

@@ -23,7 +23,7 @@ errors! {
         NotReadable { name: String, role: String } =>
             Report::error(Code::ERRCODE_INSUFFICIENT_PRIVILEGE, format!("permission denied for source \"{name}\""))
                 .detail(format!(
-                    "Detection runs with the privileges of its caller, and role {role} may not read any column of the source."
+                    "The source is read with the privileges of role {role}, which may not read any of its columns."
                 ))
                 .hint(format!("Ask the owner to run GRANT SELECT ON {name} TO {role}.")),
 

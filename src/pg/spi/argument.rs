@@ -2,10 +2,8 @@
 
 use crate::pg::array;
 use crate::pg::memory::varlena;
+use crate::pg::types::TIMESTAMPTZ_ARRAY;
 use pgrx::pg_sys;
-
-/// `timestamptz[]`, for which pgrx has no name.
-const TIMESTAMPTZ_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1185);
 
 /// An argument of a statement. Its value is in the memory context in which it was made.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +51,16 @@ impl Argument {
     /// A `text[]`.
     pub fn texts<T: AsRef<str>>(values: &[T]) -> Self {
         Self::of(pg_sys::TEXTARRAYOID, Some(array::of_texts(values)))
+    }
+
+    /// A value that is a `text[]`; `None` is the empty array.
+    pub fn text_array(value: Option<pg_sys::Datum>) -> Self {
+        value.map_or_else(|| Self::texts::<&str>(&[]), |value| Self::of(pg_sys::TEXTARRAYOID, Some(value)))
+    }
+
+    /// A value that is a `timestamptz[]`; `None` is the empty array.
+    pub fn time_array(value: Option<pg_sys::Datum>) -> Self {
+        value.map_or_else(|| Self::times(&[]), |value| Self::of(TIMESTAMPTZ_ARRAY, Some(value)))
     }
 
     /// A `text[]` of values that are texts.

@@ -234,6 +234,9 @@ pub fn select_time(query: &str) -> Option<i64> {
     rows.first().and_then(|row| row.i64(rows.only_column()))
 }
 
+/// A setting for a cursor of which all rows are fetched. Without it, the query is planned for its first rows.
+pub const ALL_ROWS: [(&std::ffi::CStr, &std::ffi::CStr); 1] = [(c"cursor_tuple_fraction", c"1")];
+
 /// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It
 /// also undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left
 /// behind would apply to what runs next, with other rights.

@@ -175,6 +175,13 @@ impl<'r> QueryRow<'r> {
         }
     }
 
+    /// A value of a variable-length type, as a copy in the current memory context that outlives the rows.
+    pub fn datum_copy(self, column: Column, wanted: Type) -> Option<pg_sys::Datum> {
+        // SAFETY: by the caller, the type that `datum` checks has a variable length.
+        self.datum(column, wanted)
+            .map(|value| pg_sys::Datum::from(unsafe { pg_sys::pg_detoast_datum_copy(value.cast_mut_ptr()) }))
+    }
+
     /// A composite value.
     pub fn composite(self, column: Column) -> Option<pg_sys::Datum> {
         self.datum(column, Type::Composite)

@@ -59,7 +59,7 @@ fn raise(
         geoip_built_at: dry_run.reader.built_at(),
         id: None,
     });
-    let counts = dry_run.evaluate(until, &inputs, &mut |evaluation, after| {
+    dry_run.evaluate(until, &inputs, &mut |evaluation, after| {
         open.see(evaluation, after, &mut |incident, first_leg| {
             alerts.push(incident, first_leg);
             Ok(())
@@ -69,6 +69,6 @@ fn raise(
         alerts.push(incident, first_leg);
         Ok(())
     })?;
-    dry_run.warn_if_nothing_located("travel.backtest", caller, until, counts)?;
+    dry_run.say_if_nothing_evaluated("travel.backtest", caller, since, until)?;
     Ok(alerts)
 }

@@ -1,6 +1,7 @@
 //! The incidents of a dry run, each with its first leg, as soon as no later leg can join them.
 
-use crate::pg::errors::{ScanError, TravelError};
+use super::intermediate;
+use crate::pg::errors::TravelError;
 use crate::pg::stash::Stash;
 use crate::rules::verdict_columns::{RowColumns, verdict_columns};
 use serde_json::Value;
@@ -42,7 +43,8 @@ impl OpenIncidents {
             let state = after.entities.get(&incident.entity);
             let is_open = state.is_some_and(|state| state.grouping.open.as_ref() == Some(incident));
             if is_open {
-                self.incidents.put(&incident.entity, &to_json(incident)?);
+                let stored = serde_json::to_vec(incident).map_err(intermediate)?;
+                self.incidents.put(&incident.entity, &stored);
                 if let Some(verdict) = first {
                     let columns = Value::from(verdict_columns(&self.rule, verdict));
                     self.first_legs.put(&incident.entity, columns.to_string().as_bytes());
@@ -62,8 +64,7 @@ impl OpenIncidents {
     /// Passes the incidents that are still open to `ended`, because no more events follow.
     pub fn finish(&mut self, ended: &mut Ended) -> Result<(), TravelError> {
         for (entity, stored) in self.incidents.iter() {
-            let incident: Incident =
-                serde_json::from_slice(stored).map_err(|error| self.unreadable(&error))?;
+            let incident: Incident = serde_json::from_slice(stored).map_err(intermediate)?;
             ended(&incident, self.first_leg(entity)?)?;
             pgrx::check_for_interrupts!();
         }
@@ -73,15 +74,6 @@ impl OpenIncidents {
     /// The first leg of the open incident of an entity.
     fn first_leg(&self, entity: &str) -> Result<RowColumns, TravelError> {
         let stored = self.first_legs.get(entity).unwrap_or_default();
-        serde_json::from_slice(stored).map_err(|error| self.unreadable(&error))
+        serde_json::from_slice(stored).map_err(intermediate)
     }
-
-    fn unreadable(&self, error: &serde_json::Error) -> TravelError {
-        ScanError::CheckpointUnreadable { rule: self.rule.clone(), detail: error.to_string() }.into()
-    }
-}
-
-fn to_json(incident: &Incident) -> Result<Vec<u8>, TravelError> {
-    serde_json::to_vec(incident)
-        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
 }

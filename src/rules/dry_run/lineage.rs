@@ -8,16 +8,29 @@ use crate::pg::stash::Stash;
 use crate::rules::minted_keys::move_to_roots;
 use crate::rules::minting_query::MintingQuery;
 use crate::rules::source_queries::NewRows;
-use std::collections::{BTreeMap, HashMap};
+use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::rule::EvaluatedEvent;
-use travel_core::rule::lineage::{Minting, roots};
+use travel_core::rule::lineage::{ChainKey, Chains, Climber, Minting, Root};
 
-/// The minting events of a source. They are kept in memory of PostgreSQL, about 300 bytes for each key.
-pub struct SourceLineage {
+/// The minting events of a source.
+pub struct SourceLineage(RefCell<Climber<StoredChains>>);
+
+/// The keys in memory of PostgreSQL, about 300 bytes for each.
+struct StoredChains {
     rule: String,
-    /// The first minting event of each key.
-    mintings: Stash,
+    keys: Stash,
+}
+
+/// What is stored of a minted key.
+#[derive(Serialize, Deserialize)]
+enum StoredKey {
+    /// Its first minting event, and the last climb that has passed it.
+    Minted(Minting, Option<u64>),
+    /// Its root, as soon as an event of the key or of one below it was read. `None`: the key is its own root.
+    Root(Option<Root>),
 }
 
 impl SourceLineage {
@@ -30,12 +43,10 @@ impl SourceLineage {
         arrived: Option<String>,
         portion: usize,
     ) -> Result<Self, TravelError> {
-        let mut lineage = Self { rule: rule.to_owned(), mintings: Stash::new() };
+        let mut chains = StoredChains { rule: rule.to_owned(), keys: Stash::new() };
         let sql = query.new_rows(&NewRows { arrived, ..NewRows::any() }, None);
-        // A cursor is planned for its first rows, unless this says that all of them are fetched.
-        let settings = [(c"cursor_tuple_fraction", c"1")];
         let mut cursor =
-            with_rights_of(owner, || spi::with_settings(&settings, || Cursor::open(&sql, &[], true)));
+            with_rights_of(owner, || spi::with_settings(&spi::ALL_ROWS, || Cursor::open(&sql, &[], true)));
         loop {
             let rows = with_rights_of(owner, || cursor.fetch(portion));
             if rows.is_empty() {
@@ -44,53 +55,69 @@ impl SourceLineage {
             let columns = MintingQuery::columns(&rows)?;
             for row in rows.iter() {
                 if let Some((key, minting)) = query.read(row, &columns)? {
-                    lineage.add_first(&key, &minting)?;
+                    chains.add_first(&key, minting)?;
                 }
                 pgrx::check_for_interrupts!();
             }
         }
         cursor.close();
-        Ok(lineage)
+        Ok(Self(RefCell::new(Climber::new(chains))))
     }
 
-    fn add_first(&mut self, key: &str, minting: &Minting) -> Result<(), TravelError> {
-        if self.get(key)?.is_some_and(|first| first.order(minting).is_le()) {
-            return Ok(());
+    /// Makes events of minted keys events of their roots.
+    pub fn resolve(&self, events: &mut [EvaluatedEvent]) -> Result<(), TravelError> {
+        let mut climber = self.0.borrow_mut();
+        let mut roots: HashMap<Arc<str>, Option<Root>> = HashMap::new();
+        for event in events.iter() {
+            if !roots.contains_key(&event.entity) {
+                roots.insert(event.entity.clone(), climber.root(&event.entity)?);
+            }
         }
-        let stored = serde_json::to_vec(minting)
-            .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
-        self.mintings.put(key, &stored);
+        move_to_roots(events, |key| roots.get(key)?.as_ref());
         Ok(())
     }
+}
 
-    fn get(&self, key: &str) -> Result<Option<Minting>, TravelError> {
-        let Some(stored) = self.mintings.get(key) else { return Ok(None) };
+impl StoredChains {
+    fn add_first(&mut self, key: &str, minting: Minting) -> Result<(), TravelError> {
+        match self.get(key)? {
+            Some(StoredKey::Minted(first, _)) if first.order(&minting).is_le() => Ok(()),
+            _ => self.put(key, &StoredKey::Minted(minting, None)),
+        }
+    }
+
+    fn get(&self, key: &str) -> Result<Option<StoredKey>, TravelError> {
+        let Some(stored) = self.keys.get(key) else { return Ok(None) };
         serde_json::from_slice(stored).map(Some).map_err(|error| {
             ScanError::CheckpointUnreadable { rule: self.rule.clone(), detail: error.to_string() }.into()
         })
     }
 
-    /// Makes events of minted keys events of their roots.
-    pub fn resolve(&self, events: &mut [EvaluatedEvent]) -> Result<(), TravelError> {
-        // The keys of the events and all keys above them, so their roots are among them.
-        let mut chains: BTreeMap<Arc<str>, Minting> = BTreeMap::new();
-        for event in events.iter() {
-            let mut at = event.entity.clone();
-            while !chains.contains_key(&at)
-                && let Some(minting) = self.get(&at)?
-            {
-                let issuer = minting.issuer.clone();
-                chains.insert(at, minting);
-                at = issuer;
-            }
-            pgrx::check_for_interrupts!();
-        }
-        if chains.is_empty() {
-            return Ok(());
-        }
-        let mintings = chains.iter().map(|(key, minting)| (key.clone(), minting)).collect();
-        let roots = roots(&mintings, &HashMap::new());
-        move_to_roots(events, |key| roots.get(key)?.as_ref());
+    fn put(&mut self, key: &str, stored: &StoredKey) -> Result<(), TravelError> {
+        let stored = serde_json::to_vec(stored)
+            .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
+        self.keys.put(key, &stored);
         Ok(())
+    }
+}
+
+impl Chains for StoredChains {
+    type Error = TravelError;
+
+    fn key(&self, key: &str) -> Result<ChainKey, TravelError> {
+        pgrx::check_for_interrupts!();
+        Ok(match self.get(key)? {
+            Some(StoredKey::Minted(minting, passed_by)) => ChainKey::Minted(minting, passed_by),
+            Some(StoredKey::Root(root)) => ChainKey::Root(root),
+            None => ChainKey::Root(None),
+        })
+    }
+
+    fn note_passed(&mut self, key: &Arc<str>, minting: &Minting, climb: u64) -> Result<(), TravelError> {
+        self.put(key, &StoredKey::Minted(minting.clone(), Some(climb)))
+    }
+
+    fn note_root(&mut self, key: &Arc<str>, root: Option<&Root>) -> Result<(), TravelError> {
+        self.put(key, &StoredKey::Root(root.cloned()))
     }
 }

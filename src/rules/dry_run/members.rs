@@ -1,6 +1,6 @@
 //! The states of entities and baseline users between the portions of a dry run.
 
-use super::See;
+use super::{See, intermediate};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::stash::Stash;
 use serde::Serialize;
@@ -73,11 +73,7 @@ impl<'r> Members<'r> {
             return Ok(());
         }
         let Some(stored) = stash.get(name) else { return Ok(()) };
-        let state = serde_json::from_slice(stored).map_err(|error| ScanError::CheckpointUnreadable {
-            rule: self.rule.to_owned(),
-            detail: error.to_string(),
-        })?;
-        states.insert(name.clone(), state);
+        states.insert(name.clone(), serde_json::from_slice(stored).map_err(intermediate)?);
         Ok(())
     }
 }
@@ -86,8 +82,7 @@ fn put_all<S: Serialize>(stash: &mut Stash, states: &BTreeMap<Arc<str>, S>) -> R
     let mut bytes = Vec::new();
     for (name, state) in states {
         bytes.clear();
-        serde_json::to_writer(&mut bytes, state)
-            .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
+        serde_json::to_writer(&mut bytes, state).map_err(intermediate)?;
         stash.put(name, &bytes);
     }
     Ok(())

@@ -27,12 +27,14 @@ use super::definition::Definition;
 use super::portions::{Reading, Resolve, RowCounts};
 use super::reader::Reader;
 use super::source_queries::SourceQueries;
-use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, LocationType, none_of};
+use crate::detect::{DiagnosedRows, Diagnosis, Events, LOOK_AT_COLUMNS, LocationType, none_of};
 use crate::geoip::Places;
-use crate::pg::errors::{AccessError, TravelError};
+use crate::pg::errors::{AccessError, ScanError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
+use crate::pg::spi;
+use crate::pg::time::utc;
 use crate::source::Source;
 use lineage::SourceLineage;
 use members::Members;
@@ -49,6 +51,8 @@ pub struct DryRun {
     pub reader: Reader,
     /// The minting events of the source, if the rule has lineage and they were read.
     lineage: Option<SourceLineage>,
+    /// The time of the last located event that was read.
+    last_event: Option<Micros>,
 }
 
 /// What a rule evaluates events by.
@@ -87,7 +91,7 @@ impl DryRun {
             places.require_coordinates()?;
         }
         let reader = Reader::with(queries.location_type, places);
-        Ok(Self { definition, queries, owner, reader, lineage: None })
+        Ok(Self { definition, queries, owner, reader, lineage: None, last_event: None })
     }
 
     /// Locates addresses by other places from now on.
@@ -101,7 +105,7 @@ impl DryRun {
     pub fn each_portion(
         &mut self,
         until: Option<Micros>,
-        each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
+        mut each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
     ) -> Result<RowCounts, TravelError> {
         let arrived = self.queries.arrived_by_now(self.owner);
         let portion = settings::scan_batch().div_ceil(10);
@@ -122,7 +126,11 @@ impl DryRun {
             portion,
             resolve: lineage.is_some().then_some(&resolve as &Resolve),
         };
-        reading.each_portion(&mut self.reader, each)
+        let last_event = &mut self.last_event;
+        reading.each_portion(&mut self.reader, |events| {
+            *last_event = events.last().map(|event| event.time).or(*last_event);
+            each(events)
+        })
     }
 
     /// Evaluates these events from the beginning of each entity and baseline user, and shows the results of each
@@ -139,31 +147,72 @@ impl DryRun {
         self.each_portion(until, |events| members.evaluate(inputs.policy(), events, see))
     }
 
-    /// Warns if rows were read and none could be evaluated. Only members of the rule's owner see example values.
-    pub fn warn_if_nothing_located(
+    /// Says so if no event of the range could be evaluated: because the range has no rows, or none that can be used.
+    /// Returns whether one was. Only members of the rule's owner see example values. After [`Self::evaluate`], within an
+    /// SPI connection.
+    pub fn say_if_nothing_evaluated(
         &self,
         function: &str,
         caller: Role,
+        since: Option<Micros>,
         until: Option<Micros>,
-        counts: RowCounts,
-    ) -> Result<(), TravelError> {
-        if counts.located > 0 {
-            return Ok(());
+    ) -> Result<bool, TravelError> {
+        // Events before the range only teach the baseline.
+        if self.last_event.is_some_and(|last| since.is_none_or(|since| since <= last)) {
+            return Ok(true);
         }
-        let in_range = self.queries.events.time.in_range(None, until);
+        let SourceQueries { source, events, .. } = &self.queries;
+        let which = if self.definition.condition.is_some() { " that satisfy the condition" } else { "" };
+        let of_range = if since.is_some() || until.is_some() { " in the time range" } else { "" };
+        let span = self.span()?;
+        // Rows without a time can be of any range. They do not explain why a range beside all others has none.
+        let is_beside = span.is_some_and(|(first, last)| {
+            since.is_some_and(|since| last < since) || until.is_some_and(|until| until <= first)
+        });
+        let in_range = events.time.in_range(since, until);
         let rows = DiagnosedRows::All(Some(&in_range));
-        let diagnosis = with_rights_of(self.owner, || Diagnosis::of(&self.queries.events, &rows))?;
+        let diagnosis = if is_beside {
+            Diagnosis::default()
+        } else {
+            with_rights_of(self.owner, || Diagnosis::of(events, &rows))?
+        };
         if diagnosis.rows() == 0 {
-            let source = &self.queries.source;
-            let which = if self.definition.condition.is_some() { " that satisfy the condition" } else { "" };
-            Report::notice(format!("{function} evaluated no events: {source} has no rows{which}")).send();
+            let mut report = Report::notice(format!(
+                "{function} evaluated no events: {source} has no rows{which}{of_range}"
+            ));
+            if let Some((first, last)) = span {
+                report = report.detail(format!(
+                    "Its rows{which} begin at {} and end at {}.",
+                    utc(first),
+                    utc(last)
+                ));
+            }
+            report.send();
         } else if diagnosis.evaluated == 0 {
-            Report::warning(format!("{function} evaluated no events: {}", none_of(diagnosis.rows())))
-                .detail(diagnosis.sentence(caller.is_member_of(self.owner)))
-                .hint(LOOK_AT_COLUMNS)
-                .send();
+            Report::warning(format!(
+                "{function} evaluated no events{of_range}: {}",
+                none_of(diagnosis.rows())
+            ))
+            .detail(diagnosis.sentence(caller.is_member_of(self.owner)))
+            .hint(LOOK_AT_COLUMNS)
+            .send();
         }
-        Ok(())
+        Ok(diagnosis.evaluated > 0)
+    }
+
+    /// The times of the first and the last row that satisfy the condition.
+    fn span(&self) -> Result<Option<(Micros, Micros)>, TravelError> {
+        let Events { time, condition, from, .. } = &self.queries.events;
+        let query = format!(
+            "SELECT pg_catalog.min({sql}) AS first, pg_catalog.max({sql}) AS last\nFROM {from}\nWHERE {}\n  AND {}{}",
+            time.bound(">", None, "-infinity"),
+            time.bound("<", None, "infinity"),
+            condition.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default(),
+            sql = time.as_timestamptz(),
+        );
+        let rows = with_rights_of(self.owner, || spi::select(&query, &[]));
+        spi::columns!(rows => first, last);
+        Ok(rows.first().and_then(|row| row.i64(first).zip(row.i64(last))))
     }
 }
 
@@ -182,6 +231,11 @@ impl Inputs {
     pub fn policy(&self) -> Policy<'_> {
         Policy { rule: &self.settings, analysts: &self.analysts, suppressions: &self.suppressions }
     }
+}
+
+/// The error of a value that is kept as JSON until the dry run ends. Nothing of it is stored, so a rescan would not help.
+pub fn intermediate(error: serde_json::Error) -> TravelError {
+    ScanError::IntermediateResult { detail: error.to_string() }.into()
 }
 
 /// Checks that a role may let the rule's owner run what it wrote.

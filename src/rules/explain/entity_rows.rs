@@ -9,11 +9,12 @@ use crate::pg::settings;
 use crate::pg::spi::{Cursor, Rows};
 use crate::pg::time::just_after;
 use crate::pg::types::Type;
-use crate::rules::minted_keys::move_to_roots;
+use crate::rules::minted_keys::{self, move_to_roots};
 use crate::rules::reader::{LONGEST_NAME, Read, Reader};
 use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::SourceQueries;
 use pgrx::pg_sys;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -108,13 +109,18 @@ impl<'q> EntityRows<'q> {
             {
                 cursor.close();
             }
+            let waited_before = self.waiting.len();
             for row in 0..rows.len {
-                let mut row = read(reader, &rows, row)?;
-                if let Some(event) = row.as_mut().and_then(|row| row.event.as_deref_mut()) {
-                    move_to_roots(std::slice::from_mut(event), |key| self.wanted.roots.get(key));
-                }
-                self.waiting.extend(row);
+                self.waiting.extend(read(reader, &rows, row)?);
                 pgrx::check_for_interrupts!();
+            }
+            if self.wanted.keys.is_some() {
+                let new = &mut self.waiting[waited_before..];
+                let events = || new.iter().filter_map(|row| row.event.as_deref());
+                let keys: HashSet<&str> = events().map(|event| &*event.entity).collect();
+                let roots = minted_keys::roots(&self.wanted.rule, &keys.into_iter().collect::<Vec<_>>())?;
+                let events = new.iter_mut().filter_map(|row| row.event.as_deref_mut());
+                move_to_roots(events, |key| roots.get(key));
             }
         }
         let end = match self.waiting.last() {

@@ -51,7 +51,6 @@ use pgrx::pg_sys;
 use std::collections::HashMap;
 use std::sync::Arc;
 use stored::StoredVerdicts;
-use travel_core::rule::lineage::Root;
 use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros, Overlay, Policy};
 use unread::Unread;
 
@@ -64,9 +63,8 @@ struct Wanted {
     entity: Arc<str>,
     since: Option<Micros>,
     until: Option<Micros>,
-    has_lineage: bool,
-    /// With lineage, the minted keys of which the entity is the root.
-    roots: HashMap<Arc<str>, Root>,
+    /// With lineage, the entity and the minted keys of which it is the root, as a `text[]`.
+    keys: Option<Argument>,
 }
 
 /// `(rule, entity, since, until) -> rows`
@@ -113,7 +111,7 @@ fn range(
 
 impl Wanted {
     fn of(rule: String, entity: Arc<str>, since: Option<Micros>, until: Option<Micros>) -> Self {
-        Self { rule, entity, since, until, has_lineage: false, roots: HashMap::new() }
+        Self { rule, entity, since, until, keys: None }
     }
 
     fn of_alert(id: i64) -> Result<Self, TravelError> {
@@ -220,20 +218,14 @@ impl Wanted {
             self.entity = root.key;
         }
         let whole = HashMap::from([(&*self.entity, Micros::MIN)]);
-        let keys: Vec<Arc<str>> =
-            minted_keys::below(&self.rule, &whole, &HashMap::new())?.into_keys().collect();
-        self.roots = minted_keys::roots(&self.rule, &keys)?;
-        self.has_lineage = true;
+        let [keys, _] = minted_keys::with_keys_below(&self.rule, &whole, &HashMap::new())?;
+        self.keys = Some(keys);
         Ok(())
     }
 
     /// The access keys of the entity, as an argument of queries over its rows: a text, with lineage an array.
     fn keys(&self) -> Argument {
-        if !self.has_lineage {
-            return Argument::text(&self.entity);
-        }
-        let keys: Vec<&str> = self.roots.keys().map(|key| &**key).chain([&*self.entity]).collect();
-        Argument::texts(&keys)
+        self.keys.unwrap_or_else(|| Argument::text(&self.entity))
     }
 
     /// The times of the first and the last row of the entity, as far as the range is open and an index finds them.

@@ -15,6 +15,7 @@ use crate::rules::reader::Reader;
 use pgrx::pg_sys;
 use std::net::IpAddr;
 use std::sync::Arc;
+use travel_core::hidden::visible;
 use travel_core::message::LegEnd;
 use travel_core::rule::{EvaluatedEvent, KnownBefore, Micros, Rule};
 
@@ -308,7 +309,10 @@ impl Output<'_> {
         Ok(match stored.alert_id {
             Some(alert) => format!("Impossible, raised in alert {alert}: {leg}."),
             None if stored.raised => format!("Impossible, raised: {leg}."),
-            None => format!("Impossible, not raised: {leg}. The causes are: {}.", causes.join("; ")),
+            None => {
+                let are = if causes.len() == 1 { "cause is" } else { "causes are" };
+                format!("Impossible, not raised: {leg}. The {are}: {}.", causes.join("; "))
+            }
         })
     }
 
@@ -319,7 +323,8 @@ impl Output<'_> {
     }
 }
 
-/// Adds a row to the result. Its values are in the current memory context, from which the result copies them.
+/// Adds a row to the result. Its values are in the current memory context, from which the result copies them. Sentences
+/// contain names from events, whose hidden characters are made visible there.
 fn push(row: OutputRow, result: &mut RowSet) {
     let text = |text: Option<&str>| text.map(|text| varlena(text.as_bytes()));
     let texts = |texts: Option<Vec<String>>| texts.map(|texts| array::of_texts(&texts));
@@ -341,9 +346,9 @@ fn push(row: OutputRow, result: &mut RowSet) {
         boolean(row.impossible),
         boolean(row.raised),
         texts(row.reasons),
-        texts(row.causes),
+        texts(row.causes.map(|causes| causes.iter().map(|cause| visible(cause).into_owned()).collect())),
         row.alert_id.map(pg_sys::Datum::from),
-        text(Some(&row.explanation)),
+        text(Some(&visible(&row.explanation))),
         text(row.leg_id.as_deref()),
     ]);
 }

@@ -92,16 +92,6 @@ impl Alert {
         let mut seen = HashSet::new();
         self.ends.iter().map(|ends| &ends.caller).filter(|caller| seen.insert(*caller)).cloned().collect()
     }
-
-    /// The identities at which its legs arrive, each with the access key with which such a leg starts, if it is a wanted one.
-    pub fn departures_with(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Caller> {
-        let ends = self.ends.iter().filter(|ends| ends.from_access_key_id.as_deref().is_some_and(&is_wanted));
-        ends.map(|Ends { caller, from_access_key_id }| Caller {
-            access_key_id: from_access_key_id.clone(),
-            ..caller.clone()
-        })
-        .collect()
-    }
 }
 
 /// The identities of the raised legs of an alert, in order of time.

@@ -96,7 +96,8 @@ fn calls(alert: &Alert) -> Result<Vec<MintingCall>, TravelError> {
                  SELECT m.key, m.issuer, m.minted_at FROM chain AS c
                  CROSS JOIN LATERAL (
                      SELECT i.key, i.issuer, i.minted_at FROM travel_internal.minted_keys AS i
-                     WHERE i.rule = $1 AND i.key = c.issuer AND i.root <> i.key OFFSET 0
+                     WHERE (i.key, i.rule) >= (c.issuer, $1) AND (i.key, i.rule) <= (c.issuer, $1) AND i.root <> i.key
+                     OFFSET 0
                  ) AS m
              )
              SELECT key, issuer, minted_at FROM chain LIMIT {MOST_KEYS}"

@@ -12,7 +12,8 @@
 
 use super::alert::{Alert, parsed};
 use super::chain::Chain;
-use crate::detect::{Events, Expression, LocationType, address_of, boolean, host_text};
+use super::event_columns::{add_outcome, event_column};
+use crate::detect::{Events, Expression};
 use crate::pg::errors::{AlertError, RuleError, TravelError};
 use crate::pg::identifier::literal;
 use crate::pg::report::Report;
@@ -23,9 +24,7 @@ use crate::rules::definition::Definition;
 use crate::rules::source_trust;
 use serde_json::Value;
 use std::ffi::CStr;
-use travel_core::columns::{ColumnType, EVENT};
-use travel_core::containment::{Caller, Issued};
-use travel_core::entity::HIDDEN;
+use travel_core::columns::EVENT;
 
 /// The source of an alert's rule.
 pub struct AlertSource {
@@ -33,55 +32,16 @@ pub struct AlertSource {
     owner: Role,
     /// The name of the source.
     name: String,
-    events: Events,
+    pub(super) events: Events,
     /// The columns of `travel.event`, as SQL; `None` for those that the source does not have.
     columns: Vec<(&'static str, Option<String>)>,
     /// The access key as the source has it, which an index can find.
-    access_key: Option<String>,
-    chain: Chain,
+    pub(super) access_key: Option<String>,
+    pub(super) chain: Chain,
 }
 
-/// How many addresses and access keys a row of the activity lists.
+/// How many addresses and access keys a row of the activity lists. It counts all of them.
 const LISTED: usize = 10;
-
-/// How many keys that the credential issued are followed, and how often a key may have issued the next one.
-const MOST_KEYS: usize = 100;
-const MOST_LEVELS: usize = 5;
-
-/// How many identities that used such keys are contained. An identity has at least one key.
-pub const MOST_CALLERS: usize = 100;
-
-/// Temporary keys that the credential of an alert issued, itself or through another such key.
-#[derive(Default)]
-struct IssuedKeys {
-    keys: Vec<String>,
-    /// There are more, which are not followed.
-    is_cut: bool,
-}
-
-impl IssuedKeys {
-    fn add(&mut self, keys: Vec<String>) {
-        self.keys.extend(keys);
-        self.is_cut |= self.keys.len() > MOST_KEYS;
-        self.keys.truncate(MOST_KEYS);
-    }
-
-    /// The condition that one of them made a call. `None` if there are none.
-    fn condition(&self, source: &AlertSource) -> Option<String> {
-        let column = source.access_key.as_ref().filter(|_| !self.keys.is_empty())?;
-        Some(is_one_of(column, &self.keys))
-    }
-
-    fn notice_if_cut(&self) {
-        if self.is_cut {
-            Report::notice(format!(
-                "the credential issued more keys than are followed: {MOST_KEYS} keys, {MOST_LEVELS} times in a row"
-            ))
-            .hint("Find the other keys in the column issued_access_key_id of the source.")
-            .send();
-        }
-    }
-}
 
 /// JIT is off because PostgreSQL overestimates the rows of an entity, and compiling takes longer than reading them.
 const QUICK: [(&CStr, &CStr); 1] = [(c"jit", c"off")];
@@ -163,148 +123,31 @@ impl AlertSource {
                  FILTER (WHERE {value} IS NOT NULL))[1:{LISTED}], '{{}}')"
             )
         };
+        let count = |value: &str| format!("pg_catalog.count(DISTINCT {value} COLLATE \"C\")");
+        let address = "coalesce(pg_catalog.host(source_ip), source_text)";
         Ok(format!(
             "SELECT event_name, event_source, read_only, outcome, outcome = 'denied' AS denied,
        pg_catalog.count(DISTINCT event_id) + pg_catalog.count(*) FILTER (WHERE event_id IS NULL) AS events,
        pg_catalog.min(event_time) AS first_time, pg_catalog.max(event_time) AS last_time,
        {} AS source_ips,
-       {} AS access_key_ids
+       {} AS access_key_ids,
+       {} AS source_ip_count,
+       {} AS access_key_count
 FROM (
 {}
 ) AS e
 GROUP BY event_name, event_source, read_only, outcome
 ORDER BY first_time, event_source COLLATE \"C\", event_name COLLATE \"C\", read_only, outcome COLLATE \"C\"",
-            list("coalesce(pg_catalog.host(source_ip), source_text)"),
+            list(address),
             list("access_key_id"),
+            count(address),
+            count("access_key_id"),
             self.with_issued(
                 self.is_own(alert),
                 issued.condition(self),
                 &[self.since(alert), self.is_finite()]
             ),
         ))
-    }
-
-    /// The identities that used the keys that the credential issued, and the keys that nobody used.
-    pub fn issued(&self, alert: &Alert) -> Result<Issued, TravelError> {
-        let keys = self.issued_keys(alert)?;
-        let mut callers = match keys.condition(self) {
-            Some(condition) => self.callers(&[condition, self.since(alert), self.is_finite()])?,
-            None => Vec::new(),
-        };
-        let is_cut = keys.is_cut || callers.len() > MOST_CALLERS;
-        callers.truncate(MOST_CALLERS);
-        let is_used = |key: &String| callers.iter().any(|caller| caller.access_key_id.as_ref() == Some(key));
-        let unused = keys.keys.iter().filter(|key| !is_used(key)).cloned().collect();
-        Ok(Issued { callers, unused, is_cut })
-    }
-
-    /// The identities with whose access keys the legs of the alert start, if they arrive with other keys. The alert itself
-    /// has only the keys.
-    pub fn departures(&self, alert: &Alert) -> Result<Vec<Caller>, TravelError> {
-        let keys = alert.departure_keys();
-        let mut callers = Vec::new();
-        if let Some(column) = self.access_key.as_ref().filter(|_| !keys.is_empty()) {
-            let since = self.events.time.bound(">=", Some(alert.from_time), "-infinity");
-            callers = self.callers(&[is_one_of(column, &keys), since, self.until(alert)])?;
-        }
-        let is_found = |key: &str| callers.iter().any(|caller| caller.access_key_id.as_deref() == Some(key));
-        let others = alert.departures_with(|key| keys.contains(&key) && !is_found(key));
-        callers.extend(others);
-        Ok(callers)
-    }
-
-    /// The identities that minted the keys of the alert's legs, from the root of the chain on. Only with lineage.
-    pub fn issuers(&self) -> Result<Vec<Caller>, TravelError> {
-        let calls = &self.chain.calls;
-        let times = || calls.iter().map(|call| call.time);
-        let (Some(key), Some(issued_key), Some(first), Some(last)) =
-            (&self.access_key, self.column("issued_access_key_id"), times().min(), times().max())
-        else {
-            return Ok(Vec::new());
-        };
-        let issuers: Vec<&str> = calls.iter().map(|call| call.issuer.as_str()).collect();
-        let keys: Vec<&str> = calls.iter().map(|call| call.key.as_str()).collect();
-        let time = &self.events.time;
-        self.callers(&[
-            is_one_of(key, &issuers),
-            is_one_of(issued_key, &keys),
-            time.bound(">=", Some(first), "-infinity"),
-            time.bound("<=", Some(last), "infinity"),
-        ])
-    }
-
-    /// The identities of the rows that satisfy these conditions, in order of time: one more than [`MOST_CALLERS`], if there
-    /// are so many.
-    fn callers(&self, conditions: &[String]) -> Result<Vec<Caller>, TravelError> {
-        let query = format!(
-            "SELECT identity_type, account_id, principal, arn, user_name, session_name, access_key_id
-FROM (
-SELECT {}
-FROM {}
-WHERE {}
-) AS e
-GROUP BY identity_type, account_id, principal, arn, user_name, session_name, access_key_id
-ORDER BY pg_catalog.min(event_time), access_key_id COLLATE \"C\", arn COLLATE \"C\"
-LIMIT {}",
-            self.select(),
-            self.events.from,
-            conditions.join("\n  AND "),
-            MOST_CALLERS + 1,
-        );
-        let rows = self.run(&query, || spi::select(&query, &[]))?;
-        spi::columns!(rows => identity_type, account_id, principal, arn, user_name, session_name, access_key_id);
-        rows.iter()
-            .map(|row| {
-                Ok(Caller {
-                    identity_type: row.string(identity_type)?,
-                    account_id: row.string(account_id)?,
-                    principal: row.string(principal)?,
-                    arn: row.string(arn)?,
-                    user_name: row.string(user_name)?,
-                    session_name: row.string(session_name)?,
-                    access_key_id: row.string(access_key_id)?,
-                })
-            })
-            .collect()
-    }
-
-    /// The temporary keys that the credential issued since it was used at the second location, and those that these keys
-    /// issued in turn.
-    fn issued_keys(&self, alert: &Alert) -> Result<IssuedKeys, TravelError> {
-        let mut issued = IssuedKeys::default();
-        issued.add(self.chain.keys_since(alert.to_time).map(str::to_owned).collect());
-        let (Some(key), Some(issued_key)) = (&self.access_key, self.column("issued_access_key_id")) else {
-            return Ok(issued);
-        };
-        // The keys of a chain are known already.
-        let known: Vec<&str> = self.chain.keys().collect();
-        let is_new = match &known[..] {
-            [] => format!("{issued_key} IS NOT NULL"),
-            known => format!("NOT ({})", is_one_of(issued_key, known)),
-        };
-        let mut conditions = self.is_own(alert).join("\n  AND ");
-        for level in 0.. {
-            let query = format!(
-                "SELECT DISTINCT {issued_key} AS issued\nFROM {}\nWHERE {conditions}\n  AND {is_new}\nLIMIT {}",
-                self.events.from,
-                MOST_KEYS + 1
-            );
-            let found = self.run(&query, || spi::texts(&query, &[]))??;
-            let new: Vec<String> = found.into_iter().filter(|key| !issued.keys.contains(key)).collect();
-            if new.is_empty() {
-                return Ok(issued);
-            }
-            if level == MOST_LEVELS {
-                break;
-            }
-            issued.add(new.clone());
-            if issued.is_cut {
-                return Ok(issued);
-            }
-            conditions = [is_one_of(key, &new), self.since(alert), self.is_finite()].join("\n  AND ");
-        }
-        issued.is_cut = true;
-        Ok(issued)
     }
 
     /// A query for the columns of `travel.event` of the rows that satisfy these conditions and, if the credential issued
@@ -326,7 +169,7 @@ LIMIT {}",
     }
 
     /// The conditions that the credential of an alert made a call from the second location on.
-    fn is_own(&self, alert: &Alert) -> Vec<String> {
+    pub(super) fn is_own(&self, alert: &Alert) -> Vec<String> {
         let conditions = [
             Some(self.is_entity(alert)),
             Some(self.since(alert)),
@@ -361,24 +204,24 @@ LIMIT {}",
     }
 
     /// The condition that an event is not older than the first one at the second location.
-    fn since(&self, alert: &Alert) -> String {
+    pub(super) fn since(&self, alert: &Alert) -> String {
         self.events.time.bound(">=", Some(alert.to_time), "-infinity")
     }
 
-    fn until(&self, alert: &Alert) -> String {
+    pub(super) fn until(&self, alert: &Alert) -> String {
         self.events.time.bound("<=", Some(alert.last_seen), "infinity")
     }
 
-    fn is_finite(&self) -> String {
+    pub(super) fn is_finite(&self) -> String {
         self.events.time.bound("<", None, "infinity")
     }
 
-    fn column(&self, name: &str) -> Option<&str> {
+    pub(super) fn column(&self, name: &str) -> Option<&str> {
         self.columns.iter().find(|(column, _)| *column == name).and_then(|(_, sql)| sql.as_deref())
     }
 
     /// All columns of `travel.event`, in its order and with its types.
-    fn select(&self) -> String {
+    pub(super) fn select(&self) -> String {
         let columns = EVENT.iter().zip(&self.columns).map(|(column, (name, sql))| match sql {
             Some(sql) => format!("{sql} AS {name}"),
             None => format!("NULL::{} AS {name}", column.column_type.into_str()),
@@ -387,7 +230,7 @@ LIMIT {}",
     }
 
     /// Runs a query with the rights of the rule's owner, after checking what it would read and run.
-    fn run<R>(&self, query: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {
+    pub(super) fn run<R>(&self, query: &str, body: impl FnOnce() -> R) -> Result<R, TravelError> {
         with_rights_of(self.owner, || {
             let used = spi::objects_in(query);
             source_trust::must_not_be_temporary(&self.definition, &used)?;
@@ -425,49 +268,8 @@ LIMIT {}",
     }
 }
 
-/// A column of `travel.event`, as SQL of its type. `None` if the source does not have it.
-fn event_column(
-    name: &str,
-    column_type: ColumnType,
-    found: Option<Expression>,
-    events: &Events,
-) -> Result<Option<String>, TravelError> {
-    let address = events.place.first().filter(|_| events.location_type == LocationType::Address);
-    Ok(match (name, column_type) {
-        ("event_time", _) => Some(events.time.as_timestamptz()),
-        ("source_kind", _) => Some(events.source_kind.clone()),
-        ("source_ip", _) => match address {
-            Some((_, sql)) => Some(sql.clone()),
-            None => found.map(|column| address_of(name, column)).transpose()?,
-        },
-        ("source_text", _) => {
-            found.map(|column| Ok::<_, TravelError>(known(&host_text(column)?))).transpose()?
-        }
-        (_, ColumnType::Boolean) => found.map(boolean).transpose()?,
-        _ => found.map(|column| Ok::<_, TravelError>(known(&column.into_text()?))).transpose()?,
-    })
-}
-
-/// Computes the outcome of a call from its error, if the source has only that.
-fn add_outcome(columns: &mut [(&'static str, Option<String>)]) {
-    let sql =
-        |name: &str| columns.iter().find(|(column, _)| *column == name).and_then(|(_, sql)| sql.clone());
-    let or_null = |sql: Option<String>| sql.unwrap_or_else(|| "NULL::text".to_owned());
-    let Some(error) = sql("error_code") else { return };
-    let computed =
-        format!("travel.outcome({error}, {}, {})", or_null(sql("event_name")), or_null(sql("event_source")));
-    if let Some((_, outcome)) = columns.iter_mut().find(|(name, _)| *name == "outcome") {
-        outcome.get_or_insert(computed);
-    }
-}
-
 /// The condition that a column has one of these values.
-fn is_one_of<T: AsRef<str>>(sql: &str, values: &[T]) -> String {
+pub fn is_one_of<T: AsRef<str>>(sql: &str, values: &[T]) -> String {
     let values: Vec<String> = values.iter().map(|value| literal(value.as_ref())).collect();
     format!("{sql} IN ({})", values.join(", "))
-}
-
-/// A text that is NULL where CloudTrail says nothing.
-fn known(sql: &str) -> String {
-    format!("nullif(nullif({sql}, ''), '{HIDDEN}')")
 }

@@ -10,31 +10,37 @@
 //! | [`alert`] | the row of the alert, and what its legs say of the credential |
 //! | [`chain`] | with lineage: the keys that are evaluated together with the alert's |
 //! | [`events`] | the queries over the source: the events behind an alert, and those after it |
+//! | [`event_columns`] | the columns of `travel.event`, as SQL over the source |
+//! | [`credentials`] | the keys that the credential issued, and the identities behind an alert |
 //! | [`report`] | what a report is made from |
 //!
 //! The commands and the page are written by [`travel_core::containment`] and [`travel_core::report`].
 
 mod alert;
 mod chain;
+mod credentials;
+mod event_columns;
 mod events;
 mod report;
 
 use crate::pg::attempt::attempt;
-use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::errors::{RuleError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::Report;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use alert::Alert;
-use events::{AlertSource, MOST_CALLERS};
+use credentials::MOST_CALLERS;
+use events::AlertSource;
 use pgrx::pg_sys;
-use travel_core::containment::{Contained, script};
+use travel_core::containment::{Caller, Contained, script};
 
 pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
 pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
 pg_function!(travel_containment, pg_finfo_travel_containment, containment);
 pg_function!(travel_report, pg_finfo_travel_report, write_report);
+pg_function!(travel_alert_not_found, pg_finfo_travel_alert_not_found, not_found);
 
 /// `(alert_id)`: the events behind an alert, as rows of `travel.event`.
 fn alert_events(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -77,6 +83,12 @@ fn write_report(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(varlena(page.as_bytes()))
 }
 
+/// `(alert_id)`: raises the error of functions in SQL whose alert does not exist.
+fn not_found(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "alert_id" })?;
+    Err(RuleError::AlertNotFound { id: id.value() as i64 }.into())
+}
+
 /// The alert that a call names. Within an SPI connection.
 fn alert_of(call: &Call) -> Result<Alert, TravelError> {
     let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "alert_id" })?;
@@ -93,8 +105,7 @@ fn contained(alert: &Alert) -> (Contained, Option<String>) {
     let (issued, departures, issuers, failure) = match found {
         Ok((issued, departures, issuers)) => (Some(issued), departures, issuers, None),
         Err(failure) => {
-            let keys = alert.departure_keys();
-            let departures = alert.departures_with(|key| keys.contains(&key));
+            let departures = alert.departure_keys().into_iter().map(Caller::of_key).collect();
             (None, departures, Vec::new(), Some(failure.message()))
         }
     };

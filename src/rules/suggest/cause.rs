@@ -1,5 +1,6 @@
 //! The causes of alerts, and the row that would silence each.
 
+use crate::guards::{LONGEST_NAME, LONGEST_NOTE};
 use crate::pg::identifier::visible_string;
 use crate::rules::dry_run::Additions;
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use travel_core::entity::is_temporary_key;
 use travel_core::network::{NamedNetwork, Scope, prefix};
 use travel_core::rule::{
     AnalystRow, EvaluatedEvent, KnownItem, Learn, Micros, PlaceKey, Rule, Suppression, Treatment, Verdict,
+    like_exactly,
 };
 
 /// What several alerts have in common. Causes sort by kind, in this order.
@@ -53,7 +55,9 @@ pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
         causes.extend(end.site.address().map(Cause::Address));
         causes.extend(end.asn.map(Cause::System));
     }
-    let is_temporary = to.access_key_id.as_ref() == Some(&to.entity) && is_temporary_key(&to.entity);
+    // With lineage, the entity can be the key of either end.
+    let is_key = [from, to].iter().any(|end| end.access_key_id.as_ref() == Some(&to.entity));
+    let is_temporary = is_key && is_temporary_key(&to.entity);
     if user.is_none() && !is_temporary {
         causes.push(Cause::Entity(to.entity.clone()));
     }
@@ -104,7 +108,8 @@ impl Cause {
 
     /// The row that would silence the cause.
     pub fn remedy(&self, rule: &str, organization: Option<&str>) -> Remedy {
-        let reason = visible_string(&format!("suggested by travel.suggest: {}", self.in_words(organization)));
+        let reason = format!("suggested by travel.suggest: {}", self.in_words(organization));
+        let reason = visible_string(first(LONGEST_NOTE, &reason));
         let of_rule = visible_string(rule);
         match self {
             Self::Location { user, place } => {
@@ -134,7 +139,7 @@ impl Cause {
                 }
             }
             Self::Entity(entity) => {
-                let pattern = escaped(entity);
+                let pattern = like_exactly(entity);
                 suppression(
                     format!(
                         "INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ({of_rule}, {}, {reason});",
@@ -162,11 +167,17 @@ impl Cause {
                 network("network", &visible_string(&scope.to_string()), Scope::Prefix(scope), &name, &reason)
             }
             Self::System(asn) => {
-                let name = organization.map_or_else(|| format!("AS{asn}"), str::to_owned);
+                let name = organization
+                    .map_or_else(|| format!("AS{asn}"), |name| first(LONGEST_NAME, name).to_owned());
                 network("asn", &asn.to_string(), Scope::As(*asn), &name, &reason)
             }
         }
     }
+}
+
+/// The first characters of a text.
+fn first(characters: usize, text: &str) -> &str {
+    text.char_indices().nth(characters).map_or(text, |(end, _)| &text[..end])
 }
 
 fn suppression(statement: String, row: Suppression) -> Remedy {
@@ -192,16 +203,4 @@ fn network(column: &str, value: &str, scope: Scope, name: &str, note: &str) -> R
             by_hand: true,
         }),
     }
-}
-
-/// A pattern of LIKE that matches this text alone.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '\\' | '%' | '_') {
-            pattern.push('\\');
-        }
-        pattern.push(character);
-    }
-    pattern
 }

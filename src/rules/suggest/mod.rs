@@ -9,10 +9,10 @@ mod cause;
 
 use super::definition::Definition;
 use super::dry_run::incidents::raised;
-use super::dry_run::{Additions, DryRun, Inputs, owner_of_tables};
+use super::dry_run::{Additions, DryRun, Inputs, intermediate, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
-use crate::pg::errors::{ScanError, TravelError, UsageError};
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::{Report, counted};
@@ -25,6 +25,7 @@ use pgrx::pg_sys;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use travel_core::hidden::visible;
 use travel_core::rule::{Evaluation, Incident, Micros, Rule, Verdict};
 
 pg_function!(travel_suggest, pg_finfo_travel_suggest, suggest);
@@ -90,9 +91,8 @@ fn suggestions(
     let mut dry_run = DryRun::of(definition, places.clone())?;
     let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
     let mut found = Causes::new();
-    let counts =
-        dry_run.evaluate(until, &inputs, &mut |evaluation, _| found.see(evaluation, &inputs.settings))?;
-    dry_run.warn_if_nothing_located("travel.suggest", caller, until, counts)?;
+    dry_run.evaluate(until, &inputs, &mut |evaluation, _| found.see(evaluation, &inputs.settings))?;
+    let is_evaluated = dry_run.say_if_nothing_evaluated("travel.suggest", caller, since, until)?;
     let alerts = found.alerts;
     let Noisiest { causes, left_out } = found.noisiest()?;
     drop(found);
@@ -116,7 +116,7 @@ fn suggestions(
             continue;
         }
         suggestions.push(Suggestion {
-            in_words: cause.in_words(organization),
+            in_words: visible(&cause.in_words(organization)).into_owned(),
             user_count: explained.users,
             alert_count: explained.alerts,
             alerts_saved,
@@ -124,7 +124,7 @@ fn suggestions(
             cause,
         });
     }
-    if suggestions.is_empty() && counts.located > 0 {
+    if suggestions.is_empty() && is_evaluated {
         let raises = format!("rule \"{name}\" raises {}", counted(alerts, "alert", "alerts"));
         let report = if verified == 0 {
             Report::notice(format!("travel.suggest found no cause of two or more alerts: {raises}"))
@@ -266,13 +266,11 @@ impl Noisiest {
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String, TravelError> {
-    serde_json::to_string(value)
-        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
+    serde_json::to_string(value).map_err(intermediate)
 }
 
 fn read<T: DeserializeOwned>(json: &[u8]) -> Result<T, TravelError> {
-    serde_json::from_slice(json)
-        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
+    serde_json::from_slice(json).map_err(intermediate)
 }
 
 /// How many incidents began with a leg that was evaluated now.

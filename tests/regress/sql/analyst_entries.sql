@@ -12,11 +12,11 @@ VALUES
     ('gone', current_user, 'public.analysts_trail', 'proven');
 -- The owner of the tables may load rows as scans would have written them.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, state, origin, first_seen, last_seen)
-SELECT rule, 'alice', 'GB', 'London', state, 'learnt', '2026-03-01', '2026-03-02'
+SELECT rule, 'alice', 'GB', 'London', state, 'learned', '2026-03-01', '2026-03-02'
 FROM (VALUES ('proven', 'contested'), ('gone', 'known')) AS v (rule, state);
 INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, origin, first_seen,
     last_seen)
-VALUES ('seen', 'alice', 'GB', 'JP', 'learnt', '2026-03-01', '2026-03-02');
+VALUES ('seen', 'alice', 'GB', 'JP', 'learned', '2026-03-01', '2026-03-02');
 INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, entity, signal)
 SELECT rule, 'medium', '2026-03-02 09:10Z', '2026-03-02 11:10Z', 2, '{new_country}', 'K', '{}'
 FROM unnest('{proven,seen,gone}'::text[]) AS rule;
@@ -25,7 +25,7 @@ GRANT SELECT ON of TO PUBLIC;
 CREATE VIEW places AS
 SELECT rule, baseline_entity AS who, country_code AS cc, subdivision, city, state, origin,
     valid_from = (SELECT last_seen FROM travel.alerts AS a WHERE a.id = alert_id) AS from_last_seen,
-    valid_until IS NOT NULL AS ended, note
+    valid_until IS NOT NULL AS ended, created_by AS by
 FROM travel.known_places
 ORDER BY rule, who, cc, city, subdivision, ended;
 GRANT SELECT ON places TO PUBLIC;
@@ -49,7 +49,7 @@ INSERT INTO travel.known_places (rule, baseline_entity, country_code, valid_from
 VALUES ('proven', 'carol', 'IT', '2026-01-01', '2026-02-01'), ('proven', 'carol', 'ES', '2999-01-01', NULL);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin)
-    VALUES ('proven', 'carol', 'FR', 'learnt')
+    VALUES ('proven', 'carol', 'FR', 'learned')
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin, alert_id)
@@ -57,7 +57,7 @@ SELECT error_of($$
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, origin)
-    VALUES ('proven', 'carol', 'FR', 'DE', 'learnt')
+    VALUES ('proven', 'carol', 'FR', 'DE', 'learned')
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, state)
@@ -98,19 +98,19 @@ RETURNING note;
 SELECT error_of($$UPDATE travel.known_places SET rule = 'seen' WHERE baseline_entity = 'carol'$$);
 SELECT what,
     sqlstate_of('UPDATE travel.known_places SET ' || what || $$ WHERE baseline_entity = 'carol' AND city = 'Paris'$$)
-FROM unnest('{baseline_entity = ''dave'',origin = ''learnt'',origin = ''alert'',alert_id = 1,state = ''contested'','
+FROM unnest('{baseline_entity = ''dave'',origin = ''learned'',origin = ''alert'',alert_id = 1,state = ''contested'','
             'first_seen = now(),valid_until = ''2020-01-01'',country_code = ''fr'',note = NULL}'::text[])
     AS what;
 -- An analyst cannot change a learned row.
-SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learnt'$$);
-SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$);
-SELECT sqlstate_of($$UPDATE travel.known_transitions SET note = 'x' WHERE origin = 'learnt'$$) AS update,
-    sqlstate_of($$DELETE FROM travel.known_transitions WHERE origin = 'learnt'$$) AS delete;
+SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learned'$$);
+SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learned'$$);
+SELECT sqlstate_of($$UPDATE travel.known_transitions SET note = 'x' WHERE origin = 'learned'$$) AS update,
+    sqlstate_of($$DELETE FROM travel.known_transitions WHERE origin = 'learned'$$) AS delete;
 -- Neither can the owner, who could load it, nor a role that would take it over.
 RESET ROLE;
-SELECT sqlstate_of($$UPDATE travel.known_places SET state = 'known' WHERE origin = 'learnt'$$) AS update,
-    sqlstate_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$) AS delete,
-    sqlstate_of($$UPDATE travel.known_places SET origin = 'analyst' WHERE origin = 'learnt'$$) AS taken;
+SELECT sqlstate_of($$UPDATE travel.known_places SET state = 'known' WHERE origin = 'learned'$$) AS update,
+    sqlstate_of($$DELETE FROM travel.known_places WHERE origin = 'learned'$$) AS delete,
+    sqlstate_of($$UPDATE travel.known_places SET origin = 'analyst' WHERE origin = 'learned'$$) AS taken;
 -- DELETE ends a row that is in force, and removes a row that is not yet or no longer in force.
 SET ROLE regress_ann;
 DELETE FROM travel.known_places WHERE baseline_entity = 'carol';
@@ -251,6 +251,18 @@ SELECT sqlstate_of($$
 $$) AS from_then_on;
 SELECT error_of($$INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', E' \t\n')$$);
 SELECT error_of($$INSERT INTO travel.suppressions (entity_like, reason) VALUES ('al\', 'x')$$);
+-- Texts of analysts have limits, in characters.
+SELECT error_of($$UPDATE travel.alerts SET assignee = repeat('é', 201) WHERE rule = 'proven'$$);
+SELECT error_of($$INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', repeat('x', 1001))$$);
+SELECT error_of($$INSERT INTO travel.alert_comments (alert_id, comment)
+                  SELECT id, repeat('x', 10001) FROM of WHERE rule = 'proven'$$);
+SELECT error_of($$UPDATE travel.known_places SET note = repeat('x', 1001) WHERE origin = 'alert'$$);
+BEGIN;
+UPDATE travel.alerts SET assignee = repeat('é', 200) WHERE rule = 'proven' RETURNING length(assignee);
+INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', repeat('x', 1000)) RETURNING length(reason);
+INSERT INTO travel.alert_comments (alert_id, comment) SELECT id, repeat('x', 10000) FROM of WHERE rule = 'proven'
+RETURNING length(comment);
+ROLLBACK;
 SELECT error_of($$INSERT INTO travel.suppressions (country_code_b, reason) VALUES ('uk', 'x')$$);
 SELECT sqlstate_of($$UPDATE travel.suppressions SET rule = NULL WHERE rule = 'proven'$$) AS widened,
     sqlstate_of($$

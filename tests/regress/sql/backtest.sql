@@ -124,6 +124,23 @@ SELECT error_of($$SELECT travel.backtest('base', '2026-03-02', '2026-03-01')$$);
 -- Nothing to evaluate is said.
 SELECT count(*) FROM travel.backtest('base', NULL, NULL, '{"condition": "user_name = ''nobody''"}');
 SELECT count(*) FROM travel.backtest('base', NULL, NULL, '{"columns": {"source_ip": "(''10.0.0.1''::inet)"}}');
+-- So is a range of time beside all events, although the events before it are evaluated for the baseline.
+SELECT min(event_time) AS first, max(event_time) AS last FROM trail;
+SELECT count(*) FROM travel.backtest('base', '2026-05-01');
+SELECT count(*) FROM travel.backtest('base', NULL, '2026-02-01');
+SELECT count(*) FROM travel.backtest('base', '2026-05-01', NULL, '{"condition": "user_agent = ''agent 1''"}');
+SELECT count(*) FROM travel.suggest('base', '2026-05-01', '2026-05-02');
+-- In a range between two events, nothing happened. The last event is in the range that begins with it.
+SELECT count(*) FROM travel.backtest('base', '2026-03-01 00:16:01Z', '2026-03-01 00:16:02Z');
+SELECT count(*) FROM travel.backtest('base', (SELECT max(event_time) FROM trail));
+-- Rows of the range that cannot be used are counted without those before it.
+CREATE VIEW lost AS
+SELECT access_key_id, event_time, CASE WHEN event_time < '2026-03-20' THEN source_ip END AS source_ip FROM trail
+UNION ALL SELECT 'K', NULL, '192.0.2.1';
+INSERT INTO travel.rules (name, source) VALUES ('lost', 'lost');
+SELECT count(*) FROM travel.backtest('lost', '2026-03-29');
+SELECT count(*) FROM travel.suggest('lost', '2026-05-01');
+DELETE FROM travel.rules WHERE name = 'lost';
 -- It can be canceled while it runs.
 CREATE VIEW long AS
 SELECT 'K' AS access_key_id, '2026-03-01Z'::timestamptz + n * interval '1 second' AS event_time,

@@ -164,8 +164,8 @@ FROM unnest('{0,0.5,1,59,60,61,600,3599,3600,3660,3661,86399,86400,90000,90060,1
 ORDER BY n;
 -- The message uses what is known: key, identity and name; key and name; identity and entity; the entity alone. For a
 -- location: city and country, one of them, or the coordinates.
-SELECT travel_internal.finding_message('K', key, identity, name, city, country, 51.507, -0.088, 'Tokyo', 'Japan', 35.69,
-    139.69, s, 9558.6, v, impossible)
+SELECT travel_internal.finding_message('K', key, identity, name, key, identity, name, city, country, 51.507, -0.088,
+    'Tokyo', 'Japan', 35.69, 139.69, s, 9558.6, v, impossible)
 FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351.4, true),
     (2, 'K', NULL, 'alice', 'London', NULL, 3900, 8823.3, true),
     (3, 'K', NULL, NULL, NULL, 'United Kingdom', 0, NULL, true),
@@ -173,4 +173,17 @@ FROM (VALUES (1, 'K', 'IAMUser', 'alice', 'London', 'United Kingdom', 600, 57351
                  (5, NULL, NULL, NULL, 'London', 'United Kingdom', 0, NULL, false)) AS v (n, key, identity, name, city,
                  country, s, v, impossible)
              ORDER BY n;
-DROP TABLE trail, shuffled;
+-- It says which key was used where, if an entity has several keys or an end has none.
+CREATE TABLE several_keys AS
+SELECT at::timestamptz AS event_time, ip::inet AS source_ip, key AS access_key_id, type AS identity_type,
+    name AS session_name, 'alice' AS owner
+FROM (VALUES ('2026-03-02 09:00Z', '192.0.2.1', 'AKIA1', 'IAMUser', 'alice'),
+    ('2026-03-02 09:10Z', '203.0.113.1', 'ASIA2', 'AssumedRole', 'deploy'),
+    ('2026-03-02 09:20Z', '192.0.2.1', NULL, 'IAMUser', 'alice'),
+    ('2026-03-02 09:30Z', '203.0.113.1', 'AKIA1', 'IAMUser', 'alice'),
+    ('2026-03-02 09:40Z', '192.0.2.1', 'AKIA1', 'IAMUser', 'alice'),
+    -- Names are what attackers choose. They add no line and hide nothing.
+    ('2026-03-02 09:50Z', '203.0.113.1', 'AKIA3', 'IAMUser', E'a\nb\u202Ec\x1B[2J')) AS v (at, ip, key, type, name);
+SELECT message FROM travel.detect('several_keys', 'owner', all_legs => true);
+SELECT message FROM travel.detect('several_keys', 'access_key_id');
+DROP TABLE trail, shuffled, several_keys;

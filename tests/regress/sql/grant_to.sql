@@ -69,6 +69,17 @@ FROM pg_proc
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND proname IN ('geoip_databases', 'grant_to', 'guard_alert', 'guard_known', 'guard_suppression', 'note_alert')
 ORDER BY 1;
+-- The comment of each of them names the level, because PostgreSQL's error for a missing privilege has no hint.
+SELECT p.oid::regprocedure AS routine, d.description
+FROM pg_proc AS p
+JOIN (VALUES (1, 'read', 'regress_read'), (2, 'triage', 'regress_triage'), (3, 'admin', 'Regress Admin'))
+    AS l (n, level, role) ON has_function_privilege(l.role, p.oid, 'EXECUTE')
+LEFT JOIN pg_description AS d ON d.objoid = p.oid AND d.classoid = 'pg_proc'::regclass
+WHERE pronamespace = 'travel'::regnamespace AND NOT has_function_privilege('regress_plain', p.oid, 'EXECUTE')
+GROUP BY p.oid, d.description
+HAVING d.description IS NULL
+    OR regexp_replace(d.description, '\s+', ' ') !~ ('Requires the level ' || (array_agg(l.level ORDER BY l.n))[1])
+ORDER BY 1;
 
 -- The same statements by all four roles.
 CREATE TABLE tried (n int GENERATED ALWAYS AS IDENTITY, statement text);
@@ -126,7 +137,7 @@ INSERT INTO tried (statement) VALUES
     ('SELECT count(*) FROM travel_internal.minted_keys'),
     ('DELETE FROM travel_internal.minted_keys'),
     ('INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES (''roles'', ''x'', ''GB'', '
-     '''learnt'')'),
+     '''learned'')'),
     ('SELECT nextval(''travel.alerts_id_seq'')'),
     ('SELECT setval(''travel.suppressions_id_seq'', 1)'),
     ('ALTER TABLE travel.alerts DISABLE TRIGGER ALL'),

@@ -125,6 +125,19 @@ SELECT a.rule, b.event_name, b.read_only AS reads, b.outcome, b.denied, b.events
 FROM travel.alerts AS a CROSS JOIN LATERAL travel.activity_after(a.id) AS b WHERE a.rule LIKE 'sign-in%'
 ORDER BY 1, b.first_time, 2, 4;
 
+-- The activity lists ten addresses and keys, and counts all.
+CREATE TABLE many AS
+SELECT 'many' AS actor, 'AKIA' || n / 2 AS access_key_id, 'GetUser' AS event_name,
+    '2026-03-04 09:00Z'::timestamptz + n * interval '1 minute' AS event_time,
+    CASE n WHEN 0 THEN '192.0.2.1' ELSE '203.0.113.1'::inet + n % 12 END AS source_ip
+FROM generate_series(0, 30) AS n;
+INSERT INTO travel.rules (name, source, entity, baseline) VALUES ('many', 'investigate.many', 'actor', false);
+CALL travel.scan('many');
+SELECT events, cardinality(source_ips) AS ips, source_ip_count, cardinality(access_key_ids) AS keys, access_key_count,
+    substring(travel.report(a.id) FROM '[^ ]+, and [0-9]+ more') AS report
+FROM travel.alerts AS a CROSS JOIN LATERAL travel.activity_after(a.id)
+WHERE rule = 'many';
+
 -- A source without these columns says what the activity cannot.
 CREATE TABLE narrow AS SELECT access_key_id AS who, event_time AS at, source_ip AS ip FROM trail;
 INSERT INTO travel.rules (name, source, columns, baseline) VALUES ('narrow', 'investigate.narrow',
@@ -146,7 +159,7 @@ SELECT string_agg(access_key_id || ' ' || event_name, ', ') AS events FROM trave
 -- Either end of a leg can be the intruder. The events say whose key the one is at which the legs start.
 SELECT command FROM regexp_split_to_table(travel.containment(:chain), '\n') AS command
 WHERE command ~ '^(aws|# The legs)';
--- A key of which the source has no event is contained as one of the same identity.
+-- If the source has no event of a key, its user is still to be found.
 SET session_replication_role = replica;
 UPDATE travel.alerts SET from_access_key_id = 'AKIAGONE', principal = 'arn:aws:iam::111122223333:user/gone'
 WHERE id = :chain;

@@ -14,14 +14,14 @@ INSERT INTO travel.rules (name, owner, source) VALUES ('map', current_user, 'pub
 INSERT INTO travel.alerts (rule, severity, status, first_seen, last_seen, leg_count, evidence, signal, entity,
     session_name, from_time, from_ip, from_city, from_country, from_latitude, from_longitude,
     to_time, to_ip, to_city, to_country, to_latitude, to_longitude, elapsed_seconds, distance_km, velocity_kmh,
-    withdrawn_at)
+    withdrawn_at, from_access_key_id)
 SELECT CASE WHEN n = 1 THEN 'deleted rule' ELSE 'map' END, CASE WHEN n % 2 = 0 THEN 'low' ELSE 'high' END,
     CASE WHEN n <= 10 THEN 'archived' ELSE 'open' END, t, t, 1, '{new_country}', '{}', 'key ' || n,
     CASE WHEN n = 501 THEN '</script><script>alert(1)</script> & "\u003c' || chr(8238) || repeat('x', 1000)
          ELSE 'user ' || n END,
     t, '192.0.2.1', 'London', 'United Kingdom', 51.5, -0.1,
     t + interval '10 minutes', '203.0.113.1', 'Tokyo', 'Japan', 35.7, 139.7, 600, 9559.2, 57355.2,
-    CASE WHEN n = 502 THEN t END
+    CASE WHEN n = 502 THEN t END, CASE WHEN n = 500 THEN 'AKIA1' END
 FROM generate_series(1, 502) AS n, LATERAL (SELECT '2026-03-01Z'::timestamptz + n * interval '1 minute') AS v (t);
 INSERT INTO travel.verdicts (rule, raised, reasons, leg_id, to_time)
 VALUES ('map', false, '{known_place}', '1', '2026-03-01Z'), ('map', false, '{known_place,vpn}', '2', '2026-03-02Z'),
@@ -36,7 +36,7 @@ SELECT data -> 'alert_count' AS alerts, data -> 'open_count' AS open, jsonb_arra
 FROM page;
 SELECT jsonb_array_elements_text(data -> 'left_out') AS left_out FROM page;
 SELECT data -> 'daily' AS daily, data -> 'reasons' AS reasons, data -> 'not_raised_count' AS not_raised FROM page;
--- What it shows of an alert is what the views for BI have.
+-- What it shows of an alert is what the views for BI have, and the access keys of both ends if they differ.
 SELECT alert - '{id,route}'::text[] AS alert, alert -> 'route' = r.route AS same_route,
     alert ->> 'who' = r.identity AS same_name
 FROM page

@@ -40,7 +40,9 @@ SELECT what, pg_temp.refused(c, v) FROM (VALUES
     (17, 'no time between the two', 'network, name, valid_from, valid_until',
         $$'10.0.0.0/8', 'a', '2026-03-02', '2026-03-02'$$),
     (18, 'an empty hosting',                 'network, name, hosting', $$'10.0.0.0/8', 'a', ''$$),
-    (19, 'an unknown origin',                'network, name, origin', $$'10.0.0.0/8', 'a', 'gcp'$$)
+    (19, 'an unknown origin',                'network, name, origin', $$'10.0.0.0/8', 'a', 'gcp'$$),
+    (20, 'a name that is too long',          'network, name', $$'10.0.0.0/8', repeat('a', 201)$$),
+    (21, 'a note that is too long',          'network, name, note', $$'10.0.0.0/8', 'a', repeat('a', 1001)$$)
 ) AS r (n, what, c, v) ORDER BY n;
 
 -- A network replaces the location of an address, and keeps its AS and network attributes.

@@ -246,6 +246,12 @@ SELECT rule, substring(entity FROM '[^/]*$') AS entity, at, leg, alert, reasons
 FROM evaluated
 WHERE rule IN ('keys', 'person')
 ORDER BY rule, to_time;
+-- The message of a person's leg says which key was used where. A scan and travel.detect write it alike.
+SELECT count(*) AS legs, bool_and(v.message = d.message) AS same
+FROM travel.verdicts AS v JOIN travel.detect('trail', 'actor', all_legs => true) AS d USING (leg_id)
+WHERE v.rule = 'person';
+SELECT regexp_replace(message, ' \([^)]*\)', '', 'g') AS message
+FROM travel.verdicts WHERE rule = 'person' ORDER BY to_time;
 SELECT who, city, state FROM known WHERE rule = 'keys' ORDER BY city;
 SELECT rule, substring(entity FROM '[^/]*$') AS entity, severity, legs
 FROM told

@@ -43,6 +43,8 @@ SELECT who, city, state FROM known WHERE rule = 'lineage story' ORDER BY who, ci
 SELECT entity, access_key_id, from_access_key_id, identity_type, evidence
 FROM travel.alerts
 WHERE rule = 'lineage story';
+-- The message says which key was used where.
+SELECT message FROM travel.alerts WHERE rule = 'lineage story';
 -- To stop the session is not enough if the key that minted it was stolen.
 SELECT step
 FROM travel.alerts AS a, regexp_split_to_table(travel.containment(a.id), '\n') AS line,

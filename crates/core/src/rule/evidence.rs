@@ -49,12 +49,12 @@ impl Evidence {
                 "the two events have different user agents: another program, perhaps another person"
             }
             Self::NoMfa => {
-                "the caller used a temporary key, or signed in to the console, without a second factor"
+                "a leg arrives with a temporary key, or a sign-in to the console, without a second factor"
             }
             Self::LongTermKey => {
-                "the access key is a long-term key, which is stored in files and can leak from them"
+                "a leg arrives with a long-term key, which is stored in files and can leak from them"
             }
-            Self::Root => "the caller is the root user",
+            Self::Root => "a leg arrives at a call of the root user",
             Self::Tor => "one end of a leg is a Tor address",
             Self::HostingOneSide => {
                 "one end of a leg is at a hosting provider: a rented machine, or one of your own servers"

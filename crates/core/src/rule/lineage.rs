@@ -18,6 +18,7 @@ use crate::site::Site;
 use serde::{Deserialize, Serialize};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// An event that minted a temporary key.
@@ -33,7 +34,7 @@ pub struct Minting {
 }
 
 /// The root of a minted key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Root {
     pub key: Arc<str>,
     /// The baseline user of the root's minting event.
@@ -96,54 +97,156 @@ pub fn add_first(mintings: &mut BTreeMap<Arc<str>, Minting>, key: Arc<str>, mint
     }
 }
 
+/// Minting events and the roots of keys, wherever they are stored. A chain can have any number of keys, so each call may
+/// end the climb by an error.
+pub trait Chains {
+    type Error;
+
+    /// What is known of a key.
+    fn key(&self, key: &str) -> Result<ChainKey, Self::Error>;
+
+    /// Notes that a climb has passed a minted key.
+    fn note_passed(&mut self, key: &Arc<str>, minting: &Minting, climb: u64) -> Result<(), Self::Error>;
+
+    /// Notes the root of a minted key. `None`: the key is its own root.
+    fn note_root(&mut self, key: &Arc<str>, root: Option<&Root>) -> Result<(), Self::Error>;
+}
+
+/// What [`Chains`] know of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChainKey {
+    /// Its root. `None`: the key is its own root.
+    Root(Option<Root>),
+    /// Its first minting event, and the last climb that has passed it.
+    Minted(Minting, Option<u64>),
+}
+
+/// Finds the roots of keys. What it needs for a chain are the notes in the [`Chains`].
+pub struct Climber<C> {
+    chains: C,
+    climbs: u64,
+}
+
+/// Where a climb ended.
+enum End {
+    Root(Option<Root>),
+    /// At a key that it had passed before.
+    Circle(Arc<str>),
+}
+
+impl<C: Chains> Climber<C> {
+    pub fn new(chains: C) -> Self {
+        Self { chains, climbs: 0 }
+    }
+
+    pub fn into_chains(self) -> C {
+        self.chains
+    }
+
+    /// The root of a key. `None`: the key is its own root. The roots of all keys on the way are noted.
+    pub fn root(&mut self, key: &Arc<str>) -> Result<Option<Root>, C::Error> {
+        let root = loop {
+            match self.climb(key)? {
+                End::Root(root) => break root,
+                End::Circle(at) => self.cut(at)?,
+            }
+        };
+        let mut at = key.clone();
+        while let ChainKey::Minted(minting, _) = self.chains.key(&at)? {
+            self.chains.note_root(&at, root.as_ref())?;
+            at = minting.issuer;
+        }
+        Ok(root)
+    }
+
+    fn climb(&mut self, from: &Arc<str>) -> Result<End, C::Error> {
+        self.climbs += 1;
+        let mut at = from.clone();
+        let mut highest: Option<Minting> = None;
+        loop {
+            match self.chains.key(&at)? {
+                ChainKey::Root(None) => {
+                    let root_of = |minting: Minting| Root {
+                        key: minting.issuer,
+                        baseline_entity: minting.baseline_entity,
+                    };
+                    return Ok(End::Root(highest.map(root_of)));
+                }
+                ChainKey::Root(root) => return Ok(End::Root(root)),
+                ChainKey::Minted(_, passed_by) if passed_by == Some(self.climbs) => {
+                    return Ok(End::Circle(at));
+                }
+                ChainKey::Minted(minting, _) => {
+                    self.chains.note_passed(&at, &minting, self.climbs)?;
+                    at = minting.issuer.clone();
+                    highest = Some(minting);
+                }
+            }
+        }
+    }
+
+    /// Cuts the circle on which a key is: the key of its last minting event becomes the root of all others.
+    fn cut(&mut self, from: Arc<str>) -> Result<(), C::Error> {
+        let mut last: Option<(Arc<str>, Minting)> = None;
+        let mut at = from.clone();
+        while let ChainKey::Minted(minting, _) = self.chains.key(&at)? {
+            let next = minting.issuer.clone();
+            let is_last =
+                last.as_ref().is_none_or(|(key, last)| minting.order(last).then_with(|| at.cmp(key)).is_gt());
+            if is_last {
+                last = Some((at, minting));
+            }
+            at = next;
+            if at == from {
+                break;
+            }
+        }
+        last.map_or(Ok(()), |(key, _)| self.chains.note_root(&key, None))
+    }
+}
+
+/// [`Chains`] of some minted keys in memory.
+struct InMemory<'m> {
+    mintings: &'m BTreeMap<Arc<str>, &'m Minting>,
+    outside: &'m HashMap<Arc<str>, Root>,
+    passed: HashMap<Arc<str>, u64>,
+    found: BTreeMap<Arc<str>, Option<Root>>,
+}
+
+impl Chains for InMemory<'_> {
+    type Error = Infallible;
+
+    fn key(&self, key: &str) -> Result<ChainKey, Infallible> {
+        Ok(match (self.found.get(key), self.mintings.get(key)) {
+            (Some(root), _) => ChainKey::Root(root.clone()),
+            (None, Some(minting)) => ChainKey::Minted((*minting).clone(), self.passed.get(key).copied()),
+            (None, None) => ChainKey::Root(self.outside.get(key).cloned()),
+        })
+    }
+
+    fn note_passed(&mut self, key: &Arc<str>, _: &Minting, climb: u64) -> Result<(), Infallible> {
+        self.passed.insert(key.clone(), climb);
+        Ok(())
+    }
+
+    fn note_root(&mut self, key: &Arc<str>, root: Option<&Root>) -> Result<(), Infallible> {
+        self.found.insert(key.clone(), root.cloned());
+        Ok(())
+    }
+}
+
 /// The root of each of these minted keys. `outside` has the roots of issuers that are not among them; an issuer without
 /// one is a root.
 pub fn roots(
     mintings: &BTreeMap<Arc<str>, &Minting>,
     outside: &HashMap<Arc<str>, Root>,
 ) -> BTreeMap<Arc<str>, Option<Root>> {
-    let mut found: BTreeMap<Arc<str>, Option<Root>> = BTreeMap::new();
+    let chains = InMemory { mintings, outside, passed: HashMap::new(), found: BTreeMap::new() };
+    let mut climber = Climber::new(chains);
     for key in mintings.keys() {
-        while !found.contains_key(key) {
-            climb(key, mintings, outside, &mut found);
-        }
+        let Ok(_) = climber.root(key);
     }
-    found
-}
-
-/// Climbs from a key to its root, and notes the root of every key on the way; or cuts the circle that is on the way.
-fn climb(
-    from: &Arc<str>,
-    mintings: &BTreeMap<Arc<str>, &Minting>,
-    outside: &HashMap<Arc<str>, Root>,
-    found: &mut BTreeMap<Arc<str>, Option<Root>>,
-) {
-    let mut path: Vec<(&Arc<str>, &Minting)> = Vec::new();
-    let mut steps: HashMap<&str, usize> = HashMap::new();
-    let mut at = from;
-    let mut root = loop {
-        if let Some(root) = found.get(at) {
-            break root.clone();
-        }
-        let Some(minting) = mintings.get(at).copied() else { break outside.get(at).cloned() };
-        if let Some(begin) = steps.insert(at, path.len()) {
-            let circle = path[begin..].iter().max_by(|(a, x), (b, y)| x.order(y).then_with(|| a.cmp(b)));
-            if let Some((cut, _)) = circle {
-                found.insert(Arc::clone(cut), None);
-            }
-            return;
-        }
-        path.push((at, minting));
-        at = &minting.issuer;
-    };
-    for (key, minting) in path.into_iter().rev() {
-        let below = root.take().unwrap_or_else(|| Root {
-            key: minting.issuer.clone(),
-            baseline_entity: minting.baseline_entity.clone(),
-        });
-        found.insert(key.clone(), Some(below.clone()));
-        root = Some(below);
-    }
+    climber.into_chains().found
 }
 
 /// Changes the minting events of some keys, and returns every key that this changes.

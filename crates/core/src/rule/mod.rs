@@ -135,6 +135,6 @@ pub use relocate::CurrentLocation;
 pub use settings::{Learn, Micros, NetworkAttributes, Rule, Severity};
 pub use settled_verdicts::{SettledByEntity, SettledVerdicts};
 pub use state_format::StateFormat;
-pub use suppression::Suppression;
+pub use suppression::{Suppression, like_exactly};
 pub use template::Template;
 pub use verdict::{Policy, Reason, Verdict};

@@ -3,6 +3,7 @@
 
 use super::template::{Name, Template};
 use crate::columns::finding_names;
+use crate::hidden::visible;
 use serde_json::{Map, Number, Value};
 use std::borrow::Cow;
 
@@ -56,18 +57,23 @@ pub fn signal(columns: &AlertColumns) -> Value {
     Value::Object(signal)
 }
 
-/// The message that the template of a rule makes of an alert.
+/// The message that the template of a rule makes of an alert. The lines of the template stay, and hidden characters of
+/// values are made visible.
 pub fn message(template: &Template, columns: &AlertColumns) -> String {
-    template.render(|name| match name {
-        Name::Signal(path) => {
-            let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
-            Some(text(&attribute(path, columns.get(*column))).into_owned().into())
-        }
-        Name::Column(name) => is_column(name).then(|| match columns.get(name) {
-            None => "".into(),
-            Some(value) if WHOLE.contains(&name) => text(&rounded(value, 1.0)).into_owned().into(),
-            Some(value) => text(value),
-        }),
+    template.render(|name| {
+        let value = match name {
+            Name::Signal(path) => {
+                let (path, column) = ATTRIBUTES.iter().find(|(known, _)| *known == path)?;
+                attribute(path, columns.get(*column))
+            }
+            Name::Column(name) if !is_column(name) => return None,
+            Name::Column(name) => match columns.get(name) {
+                None => Value::Null,
+                Some(value) if WHOLE.contains(&name) => rounded(value, 1.0),
+                Some(value) => value.clone(),
+            },
+        };
+        Some(visible(&text(&value)).into_owned().into())
     })
 }
 
@@ -246,6 +252,28 @@ mod tests {
         ] {
             assert_eq!(rendered(text), expected);
         }
+    }
+
+    #[test]
+    fn the_lines_of_a_template_stay_and_a_value_adds_none() {
+        let mut columns = london_to_tokyo();
+        columns.insert("session_name".to_owned(), json!("a\nb\u{1b}[2J\u{202e}"));
+        columns.insert("evidence".to_owned(), json!(["a\u{200b}", "b"]));
+        let template = "{{session_name}}\n{{@userIdentity.session_name}}\n{{evidence}}";
+        assert_eq!(
+            message(&Template::parse(template), &columns),
+            "a\u{fffd}b\u{fffd}[2J\u{fffd}\na\u{fffd}b\u{fffd}[2J\u{fffd}\na\u{fffd}, b"
+        );
+    }
+
+    #[test]
+    fn a_message_can_name_the_keys_of_both_ends() {
+        let mut columns = london_to_tokyo();
+        columns.insert("from_access_key_id".to_owned(), json!("AKIA1"));
+        columns.insert("to_access_key_id".to_owned(), json!("ASIA2"));
+        let template = Template::parse("{{from_access_key_id}}, then {{to_access_key_id}}");
+        assert_eq!(template.unknown_names(is_known), Vec::<&str>::new());
+        assert_eq!(message(&template, &columns), "AKIA1, then ASIA2");
     }
 
     #[test]

@@ -44,6 +44,18 @@ impl Suppression {
     }
 }
 
+/// The pattern of LIKE that matches this text alone.
+pub fn like_exactly(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '\\' | '%' | '_') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern
+}
+
 /// SQL's LIKE with its default escape: `%` matches any characters, `_` one character, and a backslash takes the next
 /// character literally. A pattern that ends in a backslash is an error in PostgreSQL. Here it matches nothing.
 fn is_like(text: &str, pattern: &str) -> bool {
@@ -107,6 +119,15 @@ fn tokens(pattern: &str) -> Option<Vec<Token>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_exact_pattern_matches_its_text_alone() {
+        for text in [r"a\b", "100%", "x_y", r"\", "é | %", ""] {
+            assert!(is_like(text, &like_exactly(text)), "{text}");
+            assert!(!is_like(&format!("{text}X"), &like_exactly(text)), "{text}");
+        }
+        assert!(!is_like("xay", &like_exactly("x_y")));
+    }
 
     #[test]
     fn like_is_sql_s() {

@@ -98,7 +98,7 @@ fn ties_over_entities_go_by_the_entity() {
 }
 
 #[test]
-fn without_a_baseline_entity_nothing_is_learnt_and_no_reason_comes_from_it() {
+fn without_a_baseline_entity_nothing_is_learned_and_no_reason_comes_from_it() {
     let nobody = |event| EvaluatedEvent { baseline_entity: None, ..event };
     let events = [
         nobody(event(time(0, 9, 0), LONDON)),
@@ -188,7 +188,7 @@ fn with_encountered_an_anonymizer_teaches_too() {
 }
 
 #[test]
-fn learnt_rows_are_as_of_the_baseline_entity_s_own_last_event() {
+fn learned_rows_are_as_of_the_baseline_entity_s_own_last_event() {
     let events = [
         event(time(0, 9, 0), LONDON),
         event(time(0, 20, 0), TOKYO),
@@ -204,7 +204,7 @@ fn learnt_rows_are_as_of_the_baseline_entity_s_own_last_event() {
 }
 
 #[test]
-fn a_learnt_row_says_since_when() {
+fn a_learned_row_says_since_when() {
     let events = [
         event(time(0, 9, 0), LONDON),
         event(time(2, 9, 0), LONDON),
@@ -252,7 +252,7 @@ fn transitions_from_before_a_rule_stopped_learning_them_count_no_more() {
 }
 
 #[test]
-fn what_was_learnt_by_proof_is_known_to_a_rule_that_now_learns_what_it_encounters() {
+fn what_was_learned_by_proof_is_known_to_a_rule_that_now_learns_what_it_encounters() {
     let home = Spot { subdivision: Some("England"), ..LONDON };
     let events = [
         event_from(time(0, 9, 0), home, "192.0.2.1"),

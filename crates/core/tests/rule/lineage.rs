@@ -228,3 +228,41 @@ proptest! {
         }
     }
 }
+
+/// A chain without an end, whose storage is interrupted after some calls.
+struct Endless {
+    calls_left: std::cell::Cell<usize>,
+}
+
+impl Endless {
+    fn call(&self) -> Result<(), &'static str> {
+        let left = self.calls_left.get().checked_sub(1).ok_or("interrupted")?;
+        self.calls_left.set(left);
+        Ok(())
+    }
+}
+
+impl Chains for Endless {
+    type Error = &'static str;
+
+    fn key(&self, key: &str) -> Result<ChainKey, Self::Error> {
+        self.call()?;
+        Ok(ChainKey::Minted(mints(&format!("{}", key.len()), key, 8, None).1, None))
+    }
+
+    fn note_passed(&mut self, _: &Arc<str>, _: &Minting, _: u64) -> Result<(), Self::Error> {
+        self.call()
+    }
+
+    fn note_root(&mut self, _: &Arc<str>, _: Option<&Root>) -> Result<(), Self::Error> {
+        self.call()
+    }
+}
+
+#[test]
+fn an_interrupted_storage_ends_the_climb() {
+    for calls in [0, 1, 2, 1000] {
+        let mut climber = Climber::new(Endless { calls_left: calls.into() });
+        assert_eq!(climber.root(&"ASIA".into()), Err("interrupted"));
+    }
+}

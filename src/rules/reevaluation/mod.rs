@@ -9,18 +9,26 @@
 //! again at their next event. That evaluation starts at their first event, because every address must be looked up in
 //! the current edition, but it leaves all earlier verdicts unchanged. If the source has lost their beginning, they resume from the oldest
 //! checkpoint after which the source has everything, with its locations looked up again.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | this one | the members, and from when on each of them is evaluated again |
+//! | [`groups`] | the groups that are evaluated together, and the checkpoints from which they resume |
+//! | [`histories`] | what the histories of members in the source say: names, first events |
+
+mod groups;
+mod histories;
 
 use super::checkpoints::{self, Checkpoints, MemberKind, StoredState};
 use super::minted_keys;
-use super::reader::is_baseline_entity;
 use super::source_queries::SourceQueries;
 use crate::pg::errors::TravelError;
-use crate::pg::role::{Role, with_rights_of};
-use crate::pg::spi::{self, Argument};
+use crate::pg::role::Role;
+use crate::pg::spi::Argument;
 use crate::pg::time::just_before;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use histories::first_events;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use travel_core::rule::checkpoint::{common_cut, earliest_cut};
 use travel_core::rule::{
     BaselineState, CurrentLocation, EntityState, EvaluatedEvent, EvaluationState, Micros, Rule,
 };
@@ -44,6 +52,8 @@ pub struct Member {
     pub checkpoints: Checkpoints,
     /// Another member of its group, or itself if it represents the group.
     group: usize,
+    /// How many members the group has that it represents.
+    group_size: usize,
     /// Events after this time are evaluated again.
     after: Micros,
     /// Events after this time are evaluated again even if they were evaluated before: because an event came late, not
@@ -66,24 +76,6 @@ pub struct RestartPoint {
     pub after: Micros,
     /// The evaluation resumes from the checkpoints of this time, which is not later than `after`.
     pub cut: Micros,
-}
-
-impl Member {
-    fn go_back_to(&mut self, after: Micros, late_after: Micros, cut: Micros) {
-        self.after = self.after.min(after);
-        self.late_after = self.late_after.min(late_after);
-        self.cut = self.cut.min(cut);
-    }
-
-    /// The time until which the source has lost its events. `None` if it has them all.
-    fn lost_until(&self) -> Option<Micros> {
-        let first = self.checkpoints.first_event()?;
-        match self.oldest {
-            Some(oldest) if oldest <= first => None,
-            Some(oldest) => Some(oldest.saturating_sub(1)),
-            None => Some(Micros::MAX),
-        }
-    }
 }
 
 impl Reevaluation {
@@ -192,48 +184,6 @@ impl Reevaluation {
         Ok(())
     }
 
-    /// Joins the members that the histories of these members name together, and notes their oldest events.
-    fn join_names_in_histories(
-        &mut self,
-        wanted: &[usize],
-        rule: &str,
-        queries: &SourceQueries,
-        owner: Role,
-    ) -> Result<(), TravelError> {
-        let arguments = self.arguments(wanted, rule, queries)?;
-        let rows = with_rights_of(owner, || {
-            queries.look_up(|| spi::select(&queries.names_in_histories(), &arguments))
-        });
-        spi::columns!(rows => entity, baseline_entity, oldest);
-        let mut roots = HashMap::new();
-        if queries.has_lineage() {
-            let keys: Vec<&str> =
-                rows.iter().filter_map(|row| row.text(entity).transpose()).collect::<Result<_, _>>()?;
-            roots = minted_keys::roots(rule, &keys)?;
-        }
-        for row in rows.iter() {
-            let mut entity = row.shared_text(entity)?;
-            let mut baseline = row.shared_text(baseline_entity)?.filter(|name| is_baseline_entity(name));
-            if let Some(root) = entity.as_ref().and_then(|key| roots.get(key)) {
-                (entity, baseline) = (Some(root.key.clone()), root.baseline_entity.clone());
-                // The event of a minted key whose own columns name a baseline user is not an event of that user.
-                if !self.has(entity.as_ref(), baseline.as_ref()) {
-                    continue;
-                }
-            }
-            // The latest time: the group that they join says from when on.
-            self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
-            let oldest = row.i64(oldest);
-            for (kind, name) in [(MemberKind::Entity, entity), (MemberKind::Baseline, baseline)] {
-                if let Some(at) = name.and_then(|name| self.index.get(&(kind, name))) {
-                    let member = &mut self.members[*at];
-                    member.oldest = member.oldest.into_iter().chain(oldest).min();
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// The states from which the members resume. Those of other editions are relocated with `look_up`.
     pub fn states(
         &self,
@@ -314,6 +264,7 @@ impl Reevaluation {
                 name: name.clone(),
                 checkpoints: Checkpoints::default(),
                 group: at,
+                group_size: 1,
                 after,
                 late_after,
                 cut: after,
@@ -326,137 +277,4 @@ impl Reevaluation {
         self.members[of].go_back_to(after, late_after, after);
         at
     }
-
-    fn join(&mut self, a: usize, b: usize) {
-        let (a, b) = (self.representative(a), self.representative(b));
-        let Member { after, late_after, cut, .. } = self.members[b];
-        self.members[a].go_back_to(after, late_after, cut);
-        self.members[b].group = a;
-    }
-
-    /// The member that represents a member's group.
-    fn representative(&self, mut at: usize) -> usize {
-        while self.members[at].group != at {
-            at = self.members[at].group;
-        }
-        at
-    }
-
-    fn of_group(&self, at: usize) -> &Member {
-        &self.members[self.representative(at)]
-    }
-
-    fn cut(&self, at: usize) -> Micros {
-        self.of_group(at).cut
-    }
-
-    /// The members of each group, by the one that represents it.
-    fn groups(&self) -> BTreeMap<usize, Vec<usize>> {
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        for at in 0..self.members.len() {
-            groups.entry(self.representative(at)).or_default().push(at);
-        }
-        groups
-    }
-
-    /// Finds for each group the latest cut for which all its members have checkpoints of the present edition. A group
-    /// without one is evaluated from its beginning.
-    fn find_cuts(&mut self) {
-        for (of, members) in self.groups() {
-            let stored = || {
-                let all = members.iter().map(|at| &self.members[*at].checkpoints);
-                all.filter(|checkpoints| !checkpoints.times.is_empty())
-            };
-            let present: Vec<_> = stored().map(|checkpoints| checkpoints.times_of(self.edition)).collect();
-            let cut = common_cut(self.members[of].cut, present.iter().map(Vec::as_slice));
-            let has_others =
-                stored().zip(&present).any(|(checkpoints, present)| checkpoints.times.len() > present.len());
-            self.members[of].is_of_other_edition = cut.is_none() && has_others;
-            self.members[of].cut = cut.unwrap_or(Micros::MIN);
-        }
-    }
-
-    /// Lets groups without checkpoints of the present edition, whose beginning the source has lost, resume from the
-    /// oldest checkpoints of any edition after which the source has everything. Starting anew would forget their known
-    /// locations, and while locations are learned anew nothing is raised.
-    fn skip_lost_beginnings(&mut self) {
-        for (of, members) in self.groups() {
-            let Member { after, is_of_other_edition, .. } = self.members[of];
-            let lost_until = members.iter().filter_map(|at| self.members[*at].lost_until()).max();
-            let Some(lost_until) = lost_until.filter(|_| is_of_other_edition) else { continue };
-            let all = members.iter().map(|at| &self.members[*at].checkpoints.times[..]);
-            let times = all.filter(|times| !times.is_empty());
-            let cut = earliest_cut(lost_until.min(after), times.clone())
-                .filter(|cut| *cut <= after)
-                .or_else(|| common_cut(after, times));
-            self.members[of].cut = cut.unwrap_or(Micros::MIN);
-        }
-    }
-
-    fn arguments(
-        &self,
-        wanted: &[usize],
-        rule: &str,
-        queries: &SourceQueries,
-    ) -> Result<Vec<Argument>, TravelError> {
-        let cuts = |kind: MemberKind| -> HashMap<&str, Micros> {
-            let of_kind = wanted.iter().filter(|at| self.members[**at].kind == kind);
-            of_kind.map(|at| (&*self.members[*at].name, self.cut(*at))).collect()
-        };
-        let (entities, baselines) = (cuts(MemberKind::Entity), cuts(MemberKind::Baseline));
-        let arguments = |of: &HashMap<&str, Micros>| {
-            let (names, cuts): (Vec<&str>, Vec<Micros>) = of.iter().map(|(name, cut)| (*name, *cut)).unzip();
-            [Argument::texts(&names), Argument::times(&cuts)]
-        };
-        let of_baselines = arguments(&baselines);
-        let of_entities = if queries.has_lineage() {
-            let below = minted_keys::below(rule, &entities, &baselines)?;
-            let mut keys = entities;
-            keys.extend(below.iter().map(|(key, cut)| (&**key, *cut)));
-            arguments(&keys)
-        } else {
-            arguments(&entities)
-        };
-        Ok([of_entities, of_baselines].concat())
-    }
-}
-
-/// The first events of these members. A member can be named several times.
-fn first_events(
-    of: MemberKind,
-    names: &[&str],
-    rule: &str,
-    queries: &SourceQueries,
-    owner: Role,
-) -> Result<Vec<(Arc<str>, Micros)>, TravelError> {
-    let of_names = |of: MemberKind, names: &[&str]| -> Result<Vec<(Arc<str>, Micros)>, TravelError> {
-        let query = queries.first_events(of == MemberKind::Baseline);
-        let arguments = [Argument::texts(names)];
-        let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
-        spi::columns!(rows => name, first);
-        let mut found = Vec::with_capacity(rows.len);
-        for row in rows.iter() {
-            found.extend(row.shared_text(name)?.zip(row.i64(first)));
-        }
-        Ok(found)
-    };
-    let mut found = of_names(of, names)?;
-    if queries.has_lineage() {
-        let members = names.iter().map(|name| (*name, Micros::MIN)).collect();
-        let none = HashMap::new();
-        let below = match of {
-            MemberKind::Entity => minted_keys::below(rule, &members, &none)?,
-            MemberKind::Baseline => minted_keys::below(rule, &none, &members)?,
-        };
-        let keys: Vec<&str> = below.keys().map(|key| &**key).collect();
-        let mut roots = minted_keys::roots(rule, &keys)?;
-        for (key, first) in of_names(MemberKind::Entity, &keys)? {
-            let name = roots.remove(&key).and_then(|root| match of {
-                MemberKind::Entity => Some(root.key),
-                MemberKind::Baseline => root.baseline_entity,
-            });
-            found.extend(name.map(|name| (name, first)));
-        }
-    }
-    Ok(found)
 }

@@ -3,8 +3,11 @@
 //! Rows come as JSON objects whose fields are columns, as `row_to_json` writes them in the time zone UTC. Each value is
 //! escaped ([`crate::markdown`]), because the callers choose the names in events.
 
+mod cells;
+
 use crate::markdown::{block, code, text};
 use crate::rule::Evidence;
+use cells::{coordinates, join, list, names, network, place, reopened, rounded, shown, status, time};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt::Write;
@@ -97,8 +100,10 @@ impl Page {
 
     /// Says how many rows of a list were left out, and where they are.
     fn rest(&mut self, count: usize, what: &str) {
-        if count > ROWS {
-            self.paragraph(&format!("{} more are in {what}.", count - ROWS));
+        match count.saturating_sub(ROWS) {
+            0 => {}
+            1 => self.paragraph(&format!("1 more is in {what}.")),
+            more => self.paragraph(&format!("{more} more are in {what}.")),
         }
     }
 
@@ -266,8 +271,8 @@ impl Page {
                 shown(row, "events"),
                 time(row, "first_time"),
                 time(row, "last_time"),
-                list(row, "source_ips"),
-                list(row, "access_key_ids"),
+                list(row, "source_ips", "source_ip_count"),
+                list(row, "access_key_ids", "access_key_count"),
             ]
         });
         let header =
@@ -301,253 +306,5 @@ fn item(line: &str) -> String {
     }
 }
 
-/// A column as text, empty for NULL.
-fn shown(row: &Value, column: &str) -> String {
-    match &row[column] {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// A time of PostgreSQL's JSON, such as 2026-03-05T14:25:10+00:00.
-fn time(row: &Value, column: &str) -> String {
-    let time = shown(row, column);
-    match time.strip_suffix("+00:00") {
-        Some(utc) => text(&format!("{} UTC", utc.replace('T', " "))),
-        None => text(&time),
-    }
-}
-
-/// The status with its reason. The reason of an alert that is open again is that of the last archiving.
-fn status(alert: &Value) -> String {
-    let column = |name| text(&shown(alert, name));
-    if is_archived(alert) { join(["status", "archive_reason"].map(column), ": ") } else { column("status") }
-}
-
-/// When a leg reopened the alert, and why it had been archived before, if it is still open.
-fn reopened(alert: &Value) -> String {
-    let (time, reason) = (time(alert, "reopened_at"), text(&shown(alert, "archive_reason")));
-    if time.is_empty() || reason.is_empty() || is_archived(alert) {
-        return time;
-    }
-    format!("{time}, after it was archived as {reason}")
-}
-
-fn is_archived(alert: &Value) -> bool {
-    alert["status"] == "archived"
-}
-
-fn rounded(row: &Value, column: &str) -> String {
-    row[column].as_f64().map(|number| format!("{number:.0}")).unwrap_or_default()
-}
-
-/// The parts that are not empty.
-fn join<const N: usize>(parts: [String; N], separator: &str) -> String {
-    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(separator)
-}
-
-/// The values of an array as code.
-fn list(row: &Value, column: &str) -> String {
-    let values = row[column].as_array().into_iter().flatten().filter_map(Value::as_str);
-    values.map(code).collect::<Vec<_>>().join(", ")
-}
-
-fn place(row: &Value, end: &str) -> String {
-    let name = |column: &str| text(&shown(row, &format!("{end}_{column}")));
-    let (city, country) = (name("city"), name("country"));
-    let country = if country.is_empty() { name("country_code") } else { country };
-    names([city, name("subdivision"), country])
-}
-
-/// City, subdivision and country. A subdivision with the name of its city is left out.
-fn names([city, subdivision, country]: [String; 3]) -> String {
-    let subdivision = if subdivision == city { String::new() } else { subdivision };
-    join([city, subdivision, country], ", ")
-}
-
-fn coordinates(row: &Value, end: &str) -> String {
-    let number = |column: &str| row[format!("{end}_{column}")].as_f64();
-    match (number("latitude"), number("longitude"), number("accuracy_km")) {
-        (Some(latitude), Some(longitude), Some(radius)) => {
-            format!("{latitude:.4}, {longitude:.4} (within {radius:.0} km)")
-        }
-        (Some(latitude), Some(longitude), None) => format!("{latitude:.4}, {longitude:.4}"),
-        _ => String::new(),
-    }
-}
-
-fn network(row: &Value, end: &str) -> String {
-    let of = |column: &str| shown(row, &format!("{end}_{column}"));
-    let labeled = |label: &str, value: String| {
-        if value.is_empty() { value } else { format!("{label} {}", text(&value)) }
-    };
-    let organization = text(&of("as_organization"));
-    join(
-        [
-            organization,
-            labeled("AS", of("asn")),
-            labeled("hosting:", of("hosting")),
-            labeled("anonymizer:", of("anonymizer")),
-            labeled("carrier:", of("carrier")),
-        ],
-        ", ",
-    )
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn alert() -> Value {
-        json!({
-            "id": 4, "rule": "access_key", "entity": "ASIA0", "message": "used in Frankfurt and in Singapore",
-            "severity": "medium", "status": "archived", "archive_reason": "true_positive", "assignee": null,
-            "first_seen": "2026-03-05T14:25:10+00:00", "last_seen": "2026-03-05T14:50:00+00:00", "leg_count": 2,
-            "evidence": ["no_mfa", "of_a_later_version"],
-            "from_time": "2026-03-05T14:05:10+00:00", "from_city": "Frankfurt", "from_country": "Germany",
-            "from_latitude": 50.1155, "from_longitude": 8.6842, "from_accuracy_km": 20,
-            "to_time": "2026-03-05T14:25:10+00:00", "to_city": "Singapore", "to_country_code": "SG",
-            "to_ip": "198.19.0.77", "to_asn": 64500, "to_hosting": "digitalocean", "to_event_name": "ListSecrets",
-            "distance_km": 10265.4, "effective_distance_km": 10245.4, "travel_time": "20 minutes", "velocity_kmh": 30796.2
-        })
-    }
-
-    fn page<'a>(alert: &'a Value, change: impl FnOnce(&mut ReportInput<'a>)) -> String {
-        let mut input = ReportInput {
-            alert,
-            legs: &[],
-            leg_count: 0,
-            known: &[],
-            known_places: &[],
-            known_place_count: 0,
-            activity: Ok(&[]),
-            containment: "# Containment\n",
-            rule: None,
-        };
-        change(&mut input);
-        report(&input)
-    }
-
-    #[test]
-    fn both_ends_stand_side_by_side() {
-        let page = page(&alert(), |_| ());
-        for line in [
-            "# Alert 4: `ASIA0`",
-            "| Status | archived: true\\_positive |",
-            "| Time | 2026-03-05 14:05:10 UTC | 2026-03-05 14:25:10 UTC |",
-            "| Location | Frankfurt, Germany | Singapore, SG |",
-            "| Coordinates | 50.1155, 8.6842 (within 20 km) |  |",
-            "| Network |  | AS 64500, hosting: digitalocean |",
-            "10265 km in 20 minutes: 30796 km/h (at least 10245 km apart, given the accuracy).",
-            "- `of_a_later_version`",
-            "The rule `access_key` was deleted.",
-        ] {
-            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
-        }
-        assert!(page.contains("- `no_mfa`: "));
-        assert!(!page.contains("Assignee") && !page.contains("User agent"), "{page}");
-    }
-
-    #[test]
-    fn an_open_alert_shows_why_it_had_been_archived_only_with_the_time_of_reopening() {
-        let mut alert = alert();
-        alert["reopened_at"] = "2026-03-06T08:00:00+00:00".into();
-        assert!(page(&alert, |_| ()).contains("| Reopened | 2026-03-06 08:00:00 UTC |\n"));
-        alert["status"] = "open".into();
-        let page = page(&alert, |_| ());
-        assert!(page.contains("| Status | open |\n"), "{page}");
-        let line = "| Reopened | 2026-03-06 08:00:00 UTC, after it was archived as true\\_positive |\n";
-        assert!(page.contains(line), "{page}");
-    }
-
-    #[test]
-    fn a_list_says_how_many_rows_it_leaves_out() {
-        let leg = json!({"from_city": "Frankfurt", "to_city": "Singapore"});
-        let legs = [leg.clone(), leg];
-        let ends = |n: usize| KnownEnds {
-            baseline_entity: Some("carol".to_owned()),
-            from: ("Frankfurt".to_owned(), true),
-            to: (format!("City {n}"), false),
-        };
-        let known: Vec<KnownEnds> = (1..ROWS + 7).map(ends).collect();
-        let page = page(&alert(), |input| {
-            (input.legs, input.leg_count) = (&legs, 1234);
-            (input.known_places, input.known_place_count) = (&legs, 56);
-            input.known = &known;
-        });
-        for line in [
-            "1184 more are in `travel.verdicts`.",
-            "6 more are in `travel.known_places`.",
-            "7 more are in the legs in `travel.verdicts`.",
-        ] {
-            assert!(page.lines().any(|found| found == line), "{line}\n{page}");
-        }
-        assert_eq!(page.matches(" was not known.").count(), ROWS - 1);
-    }
-
-    #[test]
-    fn what_was_known_names_each_location_once() {
-        let ends = KnownEnds {
-            baseline_entity: Some("carol".to_owned()),
-            from: ("Frankfurt, DE".to_owned(), true),
-            to: (String::new(), false),
-        };
-        let known = [ends.clone(), ends];
-        let page = page(&alert(), |input| input.known = &known);
-        assert_eq!(page.matches("- Frankfurt, DE was known.").count(), 1, "{page}");
-        assert_eq!(page.matches("- A location without a name was not known.").count(), 1);
-        assert!(page.contains("Today no location of the baseline user is known."));
-    }
-
-    #[test]
-    fn activity_marks_writes_and_denials() {
-        let rows = [json!({
-            "event_name": "CreateUser", "event_source": "iam.amazonaws.com", "read_only": false, "outcome": "denied",
-            "denied": true, "events": 3, "first_time": "2026-03-05T14:26:00+00:00", "source_ips": ["198.19.0.77"],
-            "access_key_ids": ["ASIA0"]
-        })];
-        let page = page(&alert(), |input| input.activity = Ok(&rows));
-        let line = "| `CreateUser` | iam.amazonaws.com | **write** | **denied** | 3 | 2026-03-05 14:26:00 UTC |  | \
-                    `198.19.0.77` | `ASIA0` |";
-        assert!(page.lines().any(|found| found == line), "{page}");
-    }
-
-    #[test]
-    fn an_activity_that_cannot_be_read_is_said() {
-        let page = page(&alert(), |input| input.activity = Err("table \"x|y\" does not exist".to_owned()));
-        assert!(page.contains(r#"could not be read: table "x\|y" does not exist."#), "{page}");
-    }
-
-    #[test]
-    fn a_value_adds_no_lines_cells_or_markup() {
-        let hostile = "x|y\n\n# <script>alert(1)</script> `a` **b** [c](https://example.com) ```";
-        let mut alert = alert();
-        let before = page(&alert, |_| ());
-        for (_, value) in alert.as_object_mut().into_iter().flatten() {
-            if value.is_string() && !value.as_str().is_some_and(|time| time.ends_with("+00:00")) {
-                *value = hostile.into();
-            }
-        }
-        let after = page(&alert, |_| ());
-        assert_eq!(before.lines().count(), after.lines().count(), "{after}");
-        let cells = |page: &str| -> Vec<usize> {
-            page.lines().map(|line| line.replace(r"\|", "").matches('|').count()).collect()
-        };
-        assert_eq!(cells(&before), cells(&after), "{after}");
-        assert!(!after.contains("<script>") && !after.contains("](https"), "{after}");
-    }
-
-    #[test]
-    fn the_steps_of_triage_stay_a_list() {
-        let rule = json!({"goal": "Detect *it*.", "triage": "1. Look.\n2. Act <b>.\n12345. x\n- y"});
-        let page = page(&alert(), |input| input.rule = Some(&rule));
-        assert!(
-            page.ends_with(
-                "## Goal\n\nDetect \\*it\\*.\n\n## Triage\n\n1. Look.\n2. Act \\<b\\>.\n12345\\. x\n\\- y\n"
-            ),
-            "{page}"
-        );
-    }
-}
+mod tests;
