@@ -90,6 +90,21 @@ COMMENT ON COLUMN travel.leg.velocity_kmh IS
 COMMENT ON COLUMN travel.leg.impossible IS
     'Whether the leg exceeds both thresholds, min_distance_km and min_velocity_kmh';
 
+-- postgres_fdw sends an aggregate to another server if its result type is a member of an extension on its list.
+-- PostgreSQL 18 makes an array type a member together with its element type. Before, this statement does.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend
+        WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+            AND objid OPERATOR(pg_catalog.=) 'travel.leg[]'::pg_catalog.regtype
+            AND deptype OPERATOR(pg_catalog.=) 'e'
+    ) THEN
+        ALTER EXTENSION impossible_travel ADD TYPE travel.leg[];
+    END IF;
+END
+$$;
+
 CREATE FUNCTION travel.leg(
     event_time timestamptz, ip inet, event_id text DEFAULT NULL,
     min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false
