@@ -62,6 +62,10 @@ test-superset: ## import the dashboard of contrib/superset into Apache Superset 
 test-grafana-schema: ## validate the dashboard of contrib/grafana against the schemas of Grafana, from PyPI
 	@scripts/grafana-schema-test.sh
 
+.PHONY: test-citus
+test-citus: ## test a cluster of Citus on private servers; needs a server with Citus (PG_CONFIG)
+	@scripts/citus-test.sh
+
 .PHONY: deb deb-test rpm rpm-test
 
 deb: ## build the Debian package for PG into dist/

@@ -1,13 +1,13 @@
 -- Events: a table for CloudTrail events, and how documents are loaded into it -----------------------------------------
 
 CREATE FUNCTION travel.create_events_table(
-    name text, partitioned boolean DEFAULT false, keep_record boolean DEFAULT true
+    name text, partitioned boolean DEFAULT false, keep_record boolean DEFAULT true, distributed_by text DEFAULT NULL
 ) RETURNS regclass
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_create_events_table';
-COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean) IS
+COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean, text) IS
     'Creates a table for CloudTrail events, which the caller owns, with the indexes that detection uses, and an inbox '
-    'for documents';
+    'for documents. With distributed_by, Citus can distribute it by that column';
 
 CREATE FUNCTION travel.ingest(
     target regclass, document jsonb,

@@ -847,6 +847,21 @@ COMMENT ON COLUMN travel.leg.velocity_kmh IS
 COMMENT ON COLUMN travel.leg.impossible IS
     'Whether the leg exceeds both thresholds, min_distance_km and min_velocity_kmh';
 
+-- postgres_fdw sends an aggregate to another server if its result type is a member of an extension on its list.
+-- PostgreSQL 18 makes an array type a member together with its element type. Before, this statement does.
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend
+        WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_type'::pg_catalog.regclass
+            AND objid OPERATOR(pg_catalog.=) 'travel.leg[]'::pg_catalog.regtype
+            AND deptype OPERATOR(pg_catalog.=) 'e'
+    ) THEN
+        ALTER EXTENSION impossible_travel ADD TYPE travel.leg[];
+    END IF;
+END
+$$;
+
 CREATE FUNCTION travel.leg(
     event_time timestamptz, ip inet, event_id text DEFAULT NULL,
     min_distance_km float8 DEFAULT 500, min_velocity_kmh float8 DEFAULT 1000, use_accuracy boolean DEFAULT false
@@ -1885,13 +1900,13 @@ COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8, text) IS
 -- Events: a table for CloudTrail events, and how documents are loaded into it -----------------------------------------
 
 CREATE FUNCTION travel.create_events_table(
-    name text, partitioned boolean DEFAULT false, keep_record boolean DEFAULT true
+    name text, partitioned boolean DEFAULT false, keep_record boolean DEFAULT true, distributed_by text DEFAULT NULL
 ) RETURNS regclass
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_create_events_table';
-COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean) IS
+COMMENT ON FUNCTION travel.create_events_table(text, boolean, boolean, text) IS
     'Creates a table for CloudTrail events, which the caller owns, with the indexes that detection uses, and an inbox '
-    'for documents';
+    'for documents. With distributed_by, Citus can distribute it by that column';
 
 CREATE FUNCTION travel.ingest(
     target regclass, document jsonb,
@@ -4197,9 +4212,50 @@ REVOKE ALL ON FUNCTION travel.map_html(text, timestamptz) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:37
+-- src/install.rs:36
 -- requires:
 --   map
+
+-- Several nodes: what must be alike on all of them --------------------------------------------------------------------
+
+-- Text that a setting of the session could change (times, numbers) is written in one form, so that equal nodes have
+-- equal texts.
+CREATE FUNCTION travel.node_state() RETURNS jsonb
+    LANGUAGE sql STABLE PARALLEL SAFE
+    SET search_path = pg_catalog, pg_temp
+BEGIN ATOMIC
+    SELECT jsonb_build_object(
+        'version', (SELECT extversion FROM pg_extension WHERE extname = 'impossible_travel'),
+        'time_zone', current_setting('TimeZone'),
+        'geoip', (
+            SELECT coalesce(jsonb_agg(jsonb_build_object(
+                'database_type', g.database_type,
+                'built_at', to_char(g.built_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+                ORDER BY g.position), '[]')
+            FROM travel.geoip_databases() WITH ORDINALITY AS g (
+                path, database_type, ip_version, built_at, age, size_bytes, provides, status, detail, position)
+            WHERE g.status = 'in_use'),
+        'network_count', count(n.digest),
+        'networks', encode(sha256(coalesce(string_agg(n.digest, ''::bytea ORDER BY n.digest), ''::bytea)), 'hex'))
+    FROM (
+        SELECT sha256(convert_to(
+            ROW(network, asn, name, treatment, encode(float8send(latitude), 'hex'),
+                encode(float8send(longitude), 'hex'), city, subdivision, country, country_code, hosting,
+                extract(epoch FROM valid_from), extract(epoch FROM valid_until), origin)::text,
+            'UTF8')) AS digest
+        FROM travel.networks
+    ) AS n;
+END;
+COMMENT ON FUNCTION travel.node_state() IS
+    'State that decides what a node finds: the version of the extension, the time zone, the GeoIP databases, and a '
+    'digest of the named networks. Nodes that find the same have equal states';
+REVOKE ALL ON FUNCTION travel.node_state() FROM PUBLIC;
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:38
+-- requires:
+--   nodes
 
 -- Roles: who may read alerts, work on them, and change rules ----------------------------------------------------------
 

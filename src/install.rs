@@ -33,8 +33,9 @@ pgrx::extension_sql_file!("../sql/88_guards.sql", name = "guards", requires = ["
 pgrx::extension_sql_file!("../sql/90_views.sql", name = "views", requires = ["guards"]);
 pgrx::extension_sql_file!("../sql/91_triage.sql", name = "triage", requires = ["views"]);
 pgrx::extension_sql_file!("../sql/92_map.sql", name = "map", requires = ["triage"]);
+pgrx::extension_sql_file!("../sql/93_nodes.sql", name = "nodes", requires = ["map"]);
 // The last file grants privileges on the objects of all files before it.
-pgrx::extension_sql_file!("../sql/99_roles.sql", name = "roles", requires = ["map"]);
+pgrx::extension_sql_file!("../sql/99_roles.sql", name = "roles", requires = ["nodes"]);
 
 pg_function!(travel_require_utf8, pg_finfo_travel_require_utf8, require_utf8);
 

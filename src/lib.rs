@@ -19,6 +19,7 @@
 //! | `sql/90_views.sql` | views, which have no Rust of their own |
 //! | `sql/91_triage.sql` | [`triage`], [`incidents`] |
 //! | `sql/92_map.sql` | [`map`] |
+//! | `sql/93_nodes.sql` | a function in SQL |
 //! | `sql/99_roles.sql` | [`roles`] |
 //!
 //! `sql/00_schema.sql` creates the two schemas, `travel` and `travel_internal`. `sql/61_without_zone.sql` declares

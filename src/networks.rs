@@ -3,7 +3,8 @@
 //! The table is read directly, not by a query. Every entry point needs the networks, whatever its caller may read, so
 //! no privilege is checked. There is no plan to make, and an empty table costs a statement next to nothing.
 
-use crate::pg::errors::TravelError;
+use crate::pg::citus;
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{utf8, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::snapshot::Snapshot;
@@ -59,7 +60,11 @@ const COLUMNS: [Column; 14] = {
     ]
 };
 
+/// Reads the rows on this node. If Citus manages the table, they are elsewhere, and an empty list would be wrong.
 fn read() -> Result<Networks, TravelError> {
+    if citus::is_present() && table::oid(c"networks").is_some_and(citus::manages) {
+        return Err(UsageError::NetworksDistributed.into());
+    }
     let mut rows = Vec::new();
     let mut texts = Texts::default();
     table::each_row(c"networks", &COLUMNS, |row| {

@@ -81,6 +81,7 @@ const RIGHTS: &[(usize, &str, Kind, &[&str])] = &[
             "travel.rescan",
             "travel.prune",
             "travel.geoip_databases",
+            "travel.node_state",
             "travel.accept_geoip",
             "travel.grant_to",
             // It also needs membership in pg_read_server_files.

@@ -30,6 +30,8 @@ pub struct TableColumn {
     pub oid: pg_sys::Oid,
     /// Whether the column cannot be written, because it is generated or an identity column.
     pub is_generated: bool,
+    /// Whether it is NOT NULL and has a default.
+    pub replaces_null: bool,
     /// Whether its collation treats different texts as equal.
     is_loose: bool,
 }
@@ -114,6 +116,7 @@ impl Source {
                     name: column.name().to_owned(),
                     oid: column.atttypid,
                     is_generated: column.attgenerated != 0 || column.attidentity as u8 == b'a',
+                    replaces_null: column.attnotnull && column.atthasdef,
                     is_loose: column.attcollation != pg_sys::InvalidOid
                         && !pg_sys::get_collation_isdeterministic(column.attcollation),
                 })
@@ -175,6 +178,11 @@ impl Source {
     /// Returns whether a column, given as SQL over the source, has a collation that treats different texts as equal.
     pub fn is_loose(&self, sql: &str) -> bool {
         self.columns.iter().any(|column| column.is_loose && is_column(sql, &column.name))
+    }
+
+    /// Returns whether SQL over the source is this column of it, unchanged.
+    pub fn is_this_column(&self, sql: &str, name: &str) -> bool {
+        self.column(name).is_some() && is_column(sql, name)
     }
 
     /// The name of a column that is given literally or as SQL writes it.

@@ -4,6 +4,7 @@ use super::arguments::Arguments;
 use super::columns::{Expression, StandardColumns};
 use super::event_time::EventTime;
 use super::expression;
+use super::nodes::Rows;
 use super::place::{LocationType, location_sql, number, place_as_given, source_kind};
 use crate::layouts::Recognized;
 use crate::pg::errors::{SourceError, TravelError};
@@ -49,6 +50,8 @@ pub struct Events {
     pub condition_from: String,
     /// Whether an index leads from an entity and a time to the events.
     pub is_indexed: bool,
+    /// Where the rows of the source are.
+    pub rows: Rows,
 }
 
 pub struct Key {
@@ -155,10 +158,12 @@ impl Events {
             labels.push(("accuracy_km", number("accuracy_km", accuracy.clone())?));
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
+        let rows = Rows::of(columns.source(), key_columns.iter().copied())?;
         let is_indexed = columns.source().is_indexed_by(&key_columns, time.as_given());
         let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
+            rows,
             location_type,
             place_as_given: place_as_given(&columns, location_type)?,
             record_as_text: columns.record_as_text(),
@@ -196,6 +201,15 @@ impl Events {
         }
         filters.extend(self.condition.clone());
         filters
+    }
+
+    /// The conditions that an event is in the range of the arguments, or is a start of a leg that can be.
+    pub fn within(&self, arguments: &Arguments) -> Vec<String> {
+        let from = arguments.first_start();
+        vec![
+            self.time.bound(if from.is_some() { ">=" } else { ">" }, from, "-infinity"),
+            self.time.bound("<", arguments.until, "infinity"),
+        ]
     }
 
     /// The condition that a service made the call, as SQL that is never NULL. `None` if the source does not say.

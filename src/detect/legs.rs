@@ -2,6 +2,7 @@
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
+use super::nodes::Rows;
 use super::place::LocationType;
 use super::ranges;
 use crate::pg::errors::TravelError;
@@ -29,12 +30,14 @@ pub enum Use {
 /// The query, and whether it is split into ranges of the entity. Within an SPI connection.
 ///
 /// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
-/// legs must be complete. In a view they are not: a condition on the entity reaches the source.
+/// legs must be complete. In a view they are not: a condition on the entity reaches the source. If the rows of an entity
+/// can be on several nodes, the pass sends the legs to all nodes; a look-up per leg would fetch the events from them.
 pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, bool), TravelError> {
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
     let is_split = !ranges.is_empty();
-    let one_pass = usage == Use::Once && !events.is_indexed && !arguments.all_legs;
+    let looks_up = events.is_indexed && events.rows != Rows::OnNodes;
+    let one_pass = usage == Use::Once && !looks_up && !arguments.all_legs;
     Ok((Query { events, arguments, keys, ranges, one_pass }.text(), is_split))
 }
 
@@ -100,16 +103,8 @@ impl Query<'_> {
     }
 
     fn filters(&self) -> Vec<String> {
-        let events = self.events;
-        let mut filters = vec![
-            events.time.bound(
-                if self.arguments.first_start().is_some() { ">=" } else { ">" },
-                self.arguments.first_start(),
-                "-infinity",
-            ),
-            events.time.bound("<", self.arguments.until, "infinity"),
-        ];
-        filters.extend(events.filters());
+        let mut filters = self.events.within(self.arguments);
+        filters.extend(self.events.filters());
         filters
     }
 

@@ -15,6 +15,7 @@
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
+//! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`diagnosis`] | why rows are not evaluated |
@@ -28,6 +29,7 @@ mod event_time;
 mod expression;
 mod legs;
 mod lent;
+mod nodes;
 mod place;
 mod ranges;
 
@@ -77,6 +79,8 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 run(&query, events.is_indexed, &rows)
             }
         });
+        // What other nodes evaluated is not counted here.
+        let counts = if events.rows == Rows::Here { counts } else { nodes::count(&events, &arguments)? };
         diagnosis::conclude(&events, &arguments, counts)
     })?;
     Ok(rows.finish(call))
@@ -151,4 +155,5 @@ pub use event_sql::Events;
 pub use event_time::EventTime;
 pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};
 pub use lent::boolean;
+pub use nodes::Rows;
 pub use place::{LocationSql, LocationType, address_of, host_text, location_sql, number, source_kind};

@@ -8,6 +8,7 @@
 use super::arguments::Arguments;
 use super::event_sql::Events;
 use super::expression;
+use super::nodes::Rows;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::string;
 use crate::pg::spi::{self, Argument};
@@ -23,7 +24,12 @@ const FEWEST: usize = 8;
 pub fn of_entity(events: &Events, arguments: &Arguments, key: &str) -> Result<Vec<String>, TravelError> {
     let source = &arguments.source;
     let first = &events.keys[0];
-    if arguments.all_legs || !source.is_plain || !source.is_own_column(&first.sql) || !has_order(first.oid) {
+    if arguments.all_legs
+        || !source.is_plain
+        || events.rows != Rows::Here
+        || !source.is_own_column(&first.sql)
+        || !has_order(first.oid)
+    {
         return Ok(Vec::new());
     }
     let Some(type_name) = type_in_sql(first.oid) else { return Ok(Vec::new()) };

@@ -1,11 +1,11 @@
 //! `travel.create_events_table` creates a table for events, with the indexes that detection uses.
 
-use super::REQUIRED;
 use super::beside::beside;
 use super::file_list::FileList;
 use super::inbox;
 use super::month::Months;
 use super::partitions;
+use super::{DISTRIBUTION_COLUMNS, REQUIRED};
 use crate::detect::Source;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
@@ -17,31 +17,50 @@ use travel_core::columns::{EVENT, EventColumn};
 
 pg_function!(travel_create_events_table, pg_finfo_travel_create_events_table, create_events_table);
 
-/// `(name, partitioned, keep_record)`
+/// `(name, partitioned, keep_record, distributed_by)`
 fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let name = call.text(0)?.ok_or(UsageError::ArgumentNull { name: "name" })?;
     let partitioned = call.bool(1).ok_or(UsageError::ArgumentNull { name: "partitioned" })?;
     let keep_record = call.bool(2).ok_or(UsageError::ArgumentNull { name: "keep_record" })?;
+    let distributed_by = call.text(3)?.map(distribution_column).transpose()?;
     let table = TableName::parse(name)?;
     let record = if keep_record { ",\n    record                jsonb" } else { "" };
-    let (sql, columns) = (&table.sql, column_definitions());
+    let (sql, columns) = (&table.sql, column_definitions(distributed_by));
     let partition_by = if partitioned { " PARTITION BY RANGE (event_time)" } else { "" };
-    let statements = [
+    // Citus requires the distribution column in each unique constraint. Transaction ids are not comparable across nodes,
+    // so scans of a distributed table find new rows by their time of arrival.
+    let primary_key = distributed_by.map(|column| format!("{column}, ")).unwrap_or_default();
+    let ingest_xid =
+        "ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    ";
+    let mut statements = vec![
         format!(
             "CREATE TABLE {sql} ({columns}{record},\n    ingested_at           timestamptz NOT NULL DEFAULT \
-             pg_catalog.now(),\n    ingest_xid            xid8        NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),\n    \
-             PRIMARY KEY (event_id, event_time)\n){partition_by}"
+             pg_catalog.now(),\n    {}PRIMARY KEY ({primary_key}event_id, event_time)\n){partition_by}",
+            if distributed_by.is_some() { "" } else { ingest_xid }
         ),
         format!("CREATE INDEX ON {sql} (access_key_id, event_time) INCLUDE (source_ip)"),
         format!("CREATE INDEX ON {sql} (event_time)"),
-        format!("CREATE INDEX ON {sql} (ingest_xid)"),
         // The baseline user of the presets: the actor if there is one, or else the principal.
         format!("CREATE INDEX ON {sql} ((coalesce(actor, principal)), event_time)"),
         format!("COMMENT ON TABLE {sql} IS 'CloudTrail events that travel.ingest inserts'"),
-        format!(
-            "COMMENT ON COLUMN {sql}.ingest_xid IS 'transaction that inserted the row; scans use it to find new rows'"
-        ),
     ];
+    match distributed_by {
+        Some(column) => {
+            if column != "access_key_id" {
+                statements.push(format!("CREATE INDEX ON {sql} ({column}, event_time) INCLUDE (source_ip)"));
+            }
+            statements.push(format!("CREATE INDEX ON {sql} (ingested_at)"));
+            statements.push(format!(
+                "COMMENT ON COLUMN {sql}.{column} IS 'column for create_distributed_table; empty where CloudTrail has no value'"
+            ));
+        }
+        None => {
+            statements.push(format!("CREATE INDEX ON {sql} (ingest_xid)"));
+            statements.push(format!(
+                "COMMENT ON COLUMN {sql}.ingest_xid IS 'transaction that inserted the row; scans use it to find new rows'"
+            ));
+        }
+    }
     spi::connected(|| {
         for statement in &statements {
             spi::execute(statement, &[]);
@@ -69,10 +88,23 @@ fn create_partitions(table: pg_sys::Oid, name: &str) -> Result<(), TravelError> 
     partitions::ensure(table, &Months::new())
 }
 
+/// The column by which a table can be distributed.
+fn distribution_column(name: &str) -> Result<&'static str, TravelError> {
+    DISTRIBUTION_COLUMNS
+        .into_iter()
+        .find(|column| *column == name)
+        .ok_or_else(|| EventsError::DistributionColumn { column: name.to_owned() }.into())
+}
+
 /// The columns of an event as CREATE TABLE takes them.
-fn column_definitions() -> String {
+fn column_definitions(distributed_by: Option<&str>) -> String {
     let definition = |column: &EventColumn| {
-        let not_null = if REQUIRED.contains(&column.name) { " NOT NULL" } else { "" };
+        let not_null = match () {
+            () if REQUIRED.contains(&column.name) => " NOT NULL",
+            // Citus stores no row without a value in the distribution column.
+            () if distributed_by == Some(column.name) => " NOT NULL DEFAULT ''",
+            () => "",
+        };
         format!("\n    {} {}{not_null}", column.name, column.column_type.into_str())
     };
     EVENT.iter().map(definition).collect::<Vec<_>>().join(",")

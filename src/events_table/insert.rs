@@ -1,13 +1,15 @@
 //! An events table into which the records of documents are inserted.
 
-use super::REQUIRED;
 use super::month::Months;
 use super::partitions;
+use super::{DISTRIBUTION_COLUMNS, REQUIRED};
 use crate::detect::{Source, base_type};
 use crate::pg::attempt::attempt_expecting;
+use crate::pg::citus;
 use crate::pg::errors::{EventsError, TravelError};
 use crate::pg::identifier::quoted;
 use crate::pg::spi::{self, Argument};
+use crate::source::is_textual;
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -19,6 +21,11 @@ pub const LONGEST_INDEXED: usize = 2000;
 
 /// The end of the statement that inserts records. With it, PostgreSQL checks for each event whether the table has it.
 const UNLESS_PRESENT: &str = " ON CONFLICT DO NOTHING";
+
+/// The beginning and the end of the statement for a table that Citus manages, which counts the new rows itself: Citus
+/// reports the rows that it sent to other nodes instead.
+const COUNTED: (&str, &str) =
+    ("WITH new AS (", " RETURNING 1) SELECT pg_catalog.count(*) AS inserted FROM new");
 
 /// How many statements run without this check for a file, at most. Each is a subtransaction, and other sessions become
 /// slower if a transaction has more than 64.
@@ -83,6 +90,13 @@ impl<'s> Target<'s> {
     pub fn insert(&self, records: &[pg_sys::Datum], months: &Months) -> Result<u64, TravelError> {
         partitions::ensure(self.oid, months)?;
         let records = [Argument::jsonbs(records)];
+        if self.insert.ends_with(COUNTED.1) {
+            return spi::connected(|| {
+                let rows = spi::select(&self.insert, &records);
+                spi::columns!(rows => inserted);
+                Ok(rows.first().and_then(|row| row.i64(inserted)).unwrap_or_default() as u64)
+            });
+        }
         let run = |statement: &str| spi::connected(|| spi::execute_kept(statement, &records));
         Ok(self.insert_new(run).unwrap_or_else(|| run(&self.insert)))
     }
@@ -128,6 +142,12 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
         if *column == "event_id" {
             id.clone_into(value);
         }
+        // The events of a distributed table that have no value in the distribution column.
+        if DISTRIBUTION_COLUMNS.contains(column)
+            && target.column(column).is_some_and(|column| column.replaces_null && is_textual(column.oid))
+        {
+            *value = format!("coalesce({value}, '')");
+        }
         // Detection reads such a column as UTC. PostgreSQL would convert the time to the time zone of the session.
         if target.column(column).is_some_and(|column| base_type(column.oid) == pg_sys::TIMESTAMPOID) {
             *value = format!("({value} AT TIME ZONE 'UTC')");
@@ -145,11 +165,12 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
             other => format!("{} pg_catalog.{}", column.name, other.into_str()),
         })
         .collect();
-    Ok(format!(
+    let insert = format!(
         "INSERT INTO {name} ({}) SELECT {} FROM travel_internal.parsed_records($1) AS e ({}, record pg_catalog.jsonb)\
          {UNLESS_PRESENT}",
         into.join(", "),
         select.join(", "),
         columns.join(", "),
-    ))
+    );
+    Ok(if citus::manages(target.oid) { format!("{}{insert}{}", COUNTED.0, COUNTED.1) } else { insert })
 }

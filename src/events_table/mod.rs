@@ -36,3 +36,8 @@ pub use insert::Target;
 
 /// The columns that every event of a table must have.
 const REQUIRED: [&str; 2] = ["event_id", "event_time"];
+
+/// The columns by which an events table can be distributed. The others can be entities, too, but an empty text in them
+/// means something else than NULL, such as in `actor`, where NULL lets the principal stand for the user.
+pub const DISTRIBUTION_COLUMNS: [&str; 6] =
+    ["access_key_id", "account_id", "recipient_account_id", "principal_id", "principal", "arn"];

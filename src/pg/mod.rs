@@ -10,6 +10,7 @@
 //! | run a query, or read a table without one | [`spi`], [`table`], [`snapshot`] |
 //! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`function_access`], [`scan_flag`] |
 //! | find what a query reads and calls | [`query_objects`] |
+//! | find out whether Citus stores the rows of a table | [`citus`] |
 //! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
@@ -19,6 +20,7 @@
 
 pub mod array;
 pub mod attempt;
+pub mod citus;
 pub mod errors;
 pub mod function;
 pub mod function_access;

@@ -40,6 +40,15 @@ pub fn each_row<const N: usize>(
     }
 }
 
+/// The oid of `travel.<name>`, if it exists.
+pub fn oid(name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: catalog look-ups with C strings; a schema that does not exist has no relations.
+    let oid = unsafe {
+        pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"travel".as_ptr(), true))
+    };
+    (oid != pg_sys::InvalidOid).then_some(oid)
+}
+
 /// # Safety
 /// `relation` must be an open table.
 unsafe fn each_tuple<const N: usize>(

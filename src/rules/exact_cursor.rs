@@ -6,6 +6,7 @@ use super::indexes::Plan;
 use super::source_queries::SourceQueries;
 use super::source_trust::{below, select_below};
 use crate::detect::Source;
+use crate::pg::citus;
 use crate::pg::errors::TravelError;
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
@@ -36,8 +37,21 @@ LIMIT 1",
     )
 });
 
+/// A query for the first relation below the source that Citus manages, as a reason in words. Every node can insert into
+/// such a table, with its own transaction ids, and rows can appear when another node commits a prepared transaction.
+static OTHER_NODES: LazyLock<String> = LazyLock::new(|| {
+    below(
+        "
+SELECT format('Citus stores %s on several nodes, each with its own transactions', d.logicalrelid::regclass) AS reason
+FROM below AS b
+JOIN pg_dist_partition AS d ON b.class = 'pg_class'::regclass AND d.logicalrelid::oid = b.object
+ORDER BY 1
+LIMIT 1",
+    )
+});
+
 /// Returns why the catalogs show that the transaction ids of a source are not this server's: a foreign table below it,
-/// a table that logical replication fills, or a generated column. `None` if they show no reason. With the rights of the
+/// a table that logical replication fills or that Citus manages, or a generated column. `None` if they show no reason. With the rights of the
 /// rule's owner, within an SPI connection.
 pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, TravelError> {
     let Arrival::Transaction(column) = &queries.arrival else { return Ok(None) };
@@ -45,9 +59,16 @@ pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, Tra
     if let Some(Filled::Computed) = filled(source, column)? {
         return Ok(Some("it is a generated column".to_owned()));
     }
-    let rows = select_below(&OTHER_SERVERS, &[(pg_sys::RelationRelationId, source)]);
-    spi::columns!(rows => reason);
-    rows.first().map_or(Ok(None), |row| row.string(reason))
+    let queries: &[&LazyLock<String>] =
+        if citus::is_present() { &[&OTHER_NODES, &OTHER_SERVERS] } else { &[&OTHER_SERVERS] };
+    for query in queries {
+        let rows = select_below(query, &[(pg_sys::RelationRelationId, source)]);
+        spi::columns!(rows => reason);
+        if let Some(row) = rows.first() {
+            return row.string(reason);
+        }
+    }
+    Ok(None)
 }
 
 /// Returns why the plan of the source shows that the rows may be another server's. `None` if it shows no reason. With

@@ -6,6 +6,16 @@ use pgrx::PgSqlErrorCode as Code;
 errors! {
     /// An error in a function that creates, partitions or fills tables of events.
     pub enum EventsError {
+        DistributionColumn { column: String } =>
+            Report::error(
+                Code::ERRCODE_INVALID_PARAMETER_VALUE,
+                format!("events cannot be distributed by \"{column}\""),
+            )
+            .hint(
+                "Pass access_key_id, account_id, recipient_account_id, principal_id, principal or arn: the entity that \
+                 most of your questions and rules are about.",
+            ),
+
         TableName { name: String } =>
             Report::error(Code::ERRCODE_INVALID_NAME, format!("invalid table name: \"{name}\""))
                 .hint("Write the name as SQL does, for example cloudtrail, audit.cloudtrail or \"Odd name\"."),

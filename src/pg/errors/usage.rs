@@ -43,6 +43,18 @@ errors! {
             )
             .hint("Run CREATE EXTENSION impossible_travel, and run the statement again."),
 
+        /// Networks are read from the table itself, which is empty where Citus keeps its rows in shards.
+        NetworksDistributed =>
+            Report::error(
+                Code::ERRCODE_FEATURE_NOT_SUPPORTED,
+                "travel.networks must not be a distributed or a reference table",
+            )
+            .detail("Each node reads its own table travel.networks, and Citus keeps the rows of this one elsewhere.")
+            .hint(
+                "Keep the table a plain one, and copy the networks to all nodes: docs/scale.md has the statement. Citus cannot \
+                 undo create_reference_table for a table of an extension: DROP EXTENSION, and restore its rows from a dump.",
+            ),
+
         NotInAggregate { function: &'static str } =>
             Report::error(
                 Code::ERRCODE_FEATURE_NOT_SUPPORTED,

@@ -24,9 +24,10 @@ use super::indexes;
 use super::minting_query::MintingQuery;
 use super::source_trust;
 use crate::detect::{
-    Arguments, Events, Expression, LocationType, check_condition_is_not_volatile, check_row_condition_alone,
-    is_expression, is_volatile,
+    Arguments, Events, Expression, LocationType, Rows, check_condition_is_not_volatile,
+    check_row_condition_alone, is_expression, is_volatile,
 };
+use crate::pg::citus;
 use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::spi;
@@ -117,6 +118,9 @@ impl SourceQueries {
         let baseline_at = more.len();
         more.extend(baseline_names.iter().cloned());
         let (events, found) = read(arguments, &more)?;
+        if events.rows != Rows::Here {
+            citus::send_settings();
+        }
         if let Some(condition) = &definition.condition {
             check_condition_is_not_volatile(condition, &events.condition_from, &arguments.source)?;
         }

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# Tests a cluster of Citus, a coordinator and two workers, against a plain table: make test-citus. It needs a server with
+# Citus, which PG_CONFIG names, and is not part of make test.
+# shellcheck source=tests/e2e/scan_lib.sh
+. "$(dirname "$0")/../tests/e2e/scan_lib.sh"
+
+[ -f "$("$PG_CONFIG" --sharedir)/extension/citus.control" ] || skip "Citus is not installed for $PG_CONFIG"
+"$ROOT/scripts/install.sh" --if-changed
+make_sample
+
+node() {
+    scan_server "$1" "shared_preload_libraries = 'citus'" 'max_prepared_transactions = 100' "$2"
+    ask 'CREATE EXTENSION citus' >/dev/null
+    printf '%s' "$PGHOST" >"$SCRATCH/$1"
+}
+node citus-1 "timezone = 'UTC'"
+# The workers have another time zone than the coordinator.
+node citus-2 "timezone = 'Asia/Tokyo'"
+node citus-coordinator "timezone = 'UTC'"
+run_psql --quiet --output /dev/null <<SQL
+    SELECT citus_set_coordinator_host('$PGHOST', $PGPORT);
+    SELECT citus_add_node('$(cat "$SCRATCH/citus-1")', $PGPORT), citus_add_node('$(cat "$SCRATCH/citus-2")', $PGPORT);
+    CREATE EXTENSION impossible_travel;
+    SET client_min_messages = error;
+    SELECT travel.create_events_table('public.plain');
+    SELECT travel.create_events_table('public.events', distributed_by => 'access_key_id');
+    SELECT create_distributed_table('events', 'access_key_id', shard_count => 8);
+    CREATE TABLE document (file text, body text);
+SQL
+load_documents "$WORK/sample/cloudtrail" document
+
+rule 'ingest stores events without a key, and counts new events and duplicates as it does for a plain table'
+counts() { ask "SELECT sum(records), sum(inserted), sum(duplicates), sum(skipped) FROM document, travel.ingest('$1', body)"; }
+for time in first second; do same "the counts, the $time time" "$(counts plain)" "$(counts events)"; done
+same 'events without a key' "$(ask 'SELECT count(*) FROM plain WHERE access_key_id IS NULL')" \
+    "$(ask "SELECT count(*) FROM events WHERE access_key_id = ''")"
+rows=$(ask 'SELECT count(*) FROM events')
+ask "INSERT INTO events_inbox SELECT body FROM document; ANALYZE" >/dev/null 2>&1
+same 'an inbox adds no duplicates' "$rows" "$(ask 'SELECT count(*) FROM events')"
+
+rule 'detect finds the same and counts the same, by the distribution column and by others'
+for call in "'T'" "'T', entity => 'account_id, session_name'" "'T', entity => 'access_key_id, account_id'" \
+    "'T', since => '2026-03-05', condition => 'event_name <> ''x'''" "'T', all_legs => true"; do
+    for table in plain events; do
+        ask "SELECT md5(string_agg(to_jsonb(d)::text, ' ' ORDER BY leg_id)), count(*)
+            FROM travel.detect(${call/T/$table}) AS d" >"$SCRATCH/found-$table" 2>"$SCRATCH/said-$table"
+        PGOPTIONS='-c impossible_travel.coverage_notice=on' ask "SELECT FROM travel.detect(${call/T/$table}) LIMIT 0" \
+            2>&1 | grep NOTICE >"$SCRATCH/notice-$table" || true
+    done
+    same "detect($call)" "$(cat "$SCRATCH/found-plain")" "$(cat "$SCRATCH/found-events")"
+    same "the notice of detect($call)" "$(cat "$SCRATCH/notice-plain")" "$(cat "$SCRATCH/notice-events")"
+    holds "detect($call) finds something" grep -q -v '|0$' "$SCRATCH/found-events"
+done
+
+rule 'the aggregates and the window function find the same'
+where="access_key_id <> '' AND invoked_by IS NULL AND outcome IS DISTINCT FROM 'failed_auth'"
+for query in "SELECT access_key_id, travel.impossible_legs(event_time, source_ip, event_id) FROM T WHERE $where GROUP BY 1" \
+    "SELECT session_name, travel.impossible_legs(event_time, source_ip, event_id) FROM T WHERE $where GROUP BY 1" \
+    "SELECT session_name, travel.impossible_legs(travel.journey(event_time, source_ip)) FROM T WHERE $where GROUP BY 1" \
+    "SELECT access_key_id, travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id ORDER BY event_time, source_ip)
+        FROM T WHERE $where"; do
+    # The coordinator writes the values as text, in its own time zone.
+    of() { ask "${query/FROM T/FROM $1}" | LC_ALL=C sort | sha256sum; }
+    same "$query" "$(of plain)" "$(of events)"
+done
+
+rule 'the transaction ids of a distributed table are refused as the arrival column'
+ask "SET client_min_messages = error; SELECT travel.create_events_table('public.with_xid');
+    ALTER TABLE with_xid DROP CONSTRAINT with_xid_pkey; SELECT create_distributed_table('with_xid', 'access_key_id');
+    INSERT INTO travel.rules (name, source) VALUES ('with xid', 'public.with_xid')" >/dev/null
+exact_cursor_refused 'with xid' 'on several nodes'
+ask "DELETE FROM travel.rules"
+
+rule 'a rule raises the same alerts, and its condition means the same on a node with another time zone'
+condition="extract(hour FROM event_time) >= 9"
+for table in plain events; do
+    ask "INSERT INTO travel.rules (name, source, arrival_column, baseline, condition)
+        VALUES ('$table', 'public.$table', 'ingested_at', false, '$condition')"
+done
+alerts() {
+    ask "CALL travel.scan()" 2>/dev/null
+    same "errors of $1" '' "$(error_of "$1")"
+    ask "SELECT count(*), md5(string_agg(leg_id, ' ' ORDER BY leg_id)) FROM travel.verdicts WHERE rule = '$1'"
+}
+same 'the verdicts' "$(alerts plain)" "$(alerts events)"
+holds 'there are some' test "$(ask "SELECT count(*) > 5 FROM travel.verdicts WHERE rule = 'events'")" = t
+late="INSERT INTO T (event_id, event_time, event_name, source_ip, access_key_id)
+    VALUES ('late', '2026-03-04 09:30Z', 'GetObject', '203.0.113.1', 'AKIAALICE0001EXAMPLE')"
+ask "${late/INTO T/INTO plain}; ${late/INTO T/INTO events}"
+same 'the verdicts after a late event' "$(alerts plain)" "$(alerts events)"
+
+rule 'node_state tells the nodes apart by their time zones and networks, and the documented statement copies networks'
+states="SELECT count(DISTINCT result::jsonb - 'time_zone'), count(DISTINCT result)
+    FROM run_command_on_all_nodes('SELECT travel.node_state()') WHERE success"
+same 'states' '1|2' "$(ask "$states")"
+ask "INSERT INTO travel.networks (network, name, note) VALUES ('198.51.100.0/24', 'O''Neil \$do\$ VPN', 'x')"
+same 'states after a new network' '2|3' "$(ask "$states")"
+# The statement of docs/scale.md.
+copy=$(sed -n '/^  SELECT nodename, success, result$/,/^  ```/p' "$ROOT/docs/scale.md" | grep -v '```')
+same 'the copies' 't|INSERT 0 1 t|INSERT 0 1' "$(ask "SELECT success, result FROM ($(sed 's/;$//' <<<"$copy")) AS c" | paste -s -d ' ')"
+same 'states after the copy' '1|2' "$(ask "$states")"
+
+rule 'networks in a reference table are an error on each node'
+ask "SET client_min_messages = error; SET citus.enable_unsafe_triggers = on; SELECT create_reference_table('travel.networks')" >/dev/null
+refused 0A000 "SELECT travel.locate('192.0.2.1')"
+refused 0A000 'SELECT access_key_id, travel.impossible_legs(event_time, source_ip) FROM events GROUP BY 1'
+no_crash

@@ -1,0 +1,130 @@
+//! What Citus says about a table, if the database has Citus. Its catalog `pg_dist_partition` has one row for each table
+//! whose rows it may store on other nodes: distributed tables, reference tables, and local tables that it manages.
+//!
+//! The catalog is read by name, so the library does not need Citus. Only a superuser who allows changes of system tables
+//! can create another table of this name in `pg_catalog`.
+
+use super::errors::TravelError;
+use super::identifier::literal;
+use super::spi::{self, Argument};
+use pgrx::pg_sys;
+use std::ffi::CStr;
+
+const CATALOG: &CStr = c"pg_dist_partition";
+const BY_RELATION: &CStr = c"pg_dist_partition_logical_relid_index";
+const RELATION: &CStr = c"logicalrelid";
+
+/// Whether the database has Citus.
+pub fn is_present() -> bool {
+    named(CATALOG).is_some()
+}
+
+/// Whether Citus manages a table. The rows of the table itself are then not, or not all, on this node.
+pub fn manages(relation: pg_sys::Oid) -> bool {
+    let Some(catalog) = named(CATALOG) else { return false };
+    let index = named(BY_RELATION);
+    // SAFETY: the catalog is locked while it is read; the key is an initialized ScanKeyData that outlives the scan, and
+    // the column is found by its name. A table without the column is not that of Citus.
+    unsafe {
+        let column = pg_sys::get_attnum(catalog, RELATION.as_ptr());
+        if column == pg_sys::InvalidAttrNumber as i16 {
+            return false;
+        }
+        let table = pg_sys::try_relation_open(catalog, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        if table.is_null() {
+            return false;
+        }
+        let mut key = pg_sys::ScanKeyData::default();
+        pg_sys::ScanKeyInit(
+            &mut key,
+            column,
+            pg_sys::BTEqualStrategyNumber as pg_sys::StrategyNumber,
+            pg_sys::RegProcedure::from(pg_sys::F_OIDEQ),
+            pg_sys::Datum::from(relation),
+        );
+        let scan = pg_sys::systable_beginscan(
+            table,
+            index.unwrap_or(pg_sys::InvalidOid),
+            index.is_some(),
+            std::ptr::null_mut(),
+            1,
+            &mut key,
+        );
+        let found = !pg_sys::systable_getnext(scan).is_null();
+        pg_sys::systable_endscan(scan);
+        pg_sys::relation_close(table, pg_sys::AccessShareLock as pg_sys::LOCKMODE);
+        found
+    }
+}
+
+/// The settings of a session that decide what times and intervals mean in an expression.
+const SENT: [(&str, &CStr); 3] =
+    [("TimeZone", c"TimeZone"), ("DateStyle", c"DateStyle"), ("IntervalStyle", c"IntervalStyle")];
+
+/// Lets the nodes evaluate the parts of a query with this session's settings, until the transaction ends. Otherwise a
+/// condition such as `event_time::date = …` means something else on a node with another time zone. Citus sends what a
+/// procedure or a transaction block sets. Within an SPI connection.
+pub fn send_settings() {
+    spi::execute("SET LOCAL citus.propagate_set_commands = 'local'", &[]);
+    for (name, setting) in SENT {
+        // SAFETY: the settings are PostgreSQL's own; the value is copied at once.
+        let value = unsafe {
+            let value = pg_sys::GetConfigOption(setting.as_ptr(), true, false);
+            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
+        };
+        if let Some(value) = value {
+            spi::execute(&format!("SET LOCAL {name} = {}", literal(&value)), &[]);
+        }
+    }
+}
+
+/// The oid of a relation of `pg_catalog`, if it exists.
+fn named(name: &CStr) -> Option<pg_sys::Oid> {
+    // SAFETY: a look-up in a cache of the catalogs, with a C string.
+    let oid =
+        unsafe { pg_sys::get_relname_relid(name.as_ptr(), pg_sys::Oid::from(pg_sys::PG_CATALOG_NAMESPACE)) };
+    (oid != pg_sys::InvalidOid).then_some(oid)
+}
+
+/// The column by whose hash Citus distributes the rows of a table. `None` if it does not distribute them. Within an SPI
+/// connection.
+pub fn distribution_column(relation: pg_sys::Oid) -> Result<Option<String>, TravelError> {
+    if !manages(relation) {
+        return Ok(None);
+    }
+    let rows = spi::select(
+        r"SELECT a.attname::pg_catalog.text AS name
+          FROM pg_catalog.pg_dist_partition AS d
+          JOIN pg_catalog.pg_attribute AS a ON a.attrelid OPERATOR(pg_catalog.=) d.logicalrelid
+              AND a.attnum OPERATOR(pg_catalog.=)
+                  pg_catalog.substring(d.partkey::pg_catalog.text, ':varattno (\d+)')::pg_catalog.int2
+          WHERE d.logicalrelid OPERATOR(pg_catalog.=) $1 AND d.partmethod OPERATOR(pg_catalog.=) 'h'",
+        &[Argument::oid(relation)],
+    );
+    spi::columns!(rows => name);
+    rows.first().map_or(Ok(None), |row| row.string(name))
+}
+
+/// Whether a table or view reads a table that Citus manages. Within an SPI connection.
+pub fn is_below(relation: pg_sys::Oid) -> bool {
+    if !is_present() || manages(relation) {
+        return is_present();
+    }
+    spi::in_pg_catalog(|| {
+        let rows = spi::select(
+            "WITH RECURSIVE below (relation) AS (
+                 SELECT $1
+                 UNION
+                 SELECT d.refobjid
+                 FROM below AS b
+                 JOIN pg_class AS c ON c.oid = b.relation AND c.relkind = 'v'
+                 JOIN pg_rewrite AS r ON r.ev_class = c.oid
+                 JOIN pg_depend AS d ON d.classid = 'pg_rewrite'::regclass AND d.objid = r.oid
+                     AND d.refclassid = 'pg_class'::regclass
+             )
+             SELECT true AS found FROM below AS b JOIN pg_dist_partition AS p ON p.logicalrelid::oid = b.relation LIMIT 1",
+            &[Argument::oid(relation)],
+        );
+        rows.len > 0
+    })
+}
