@@ -34,18 +34,19 @@ DECLARE
     started timestamptz;
     first float8;
     second float8;
-    answers text[];
+    of_days text;
+    of_events text;
 BEGIN
     FOR c IN SELECT * FROM cases ORDER BY n LOOP
         FOR round IN 0 .. 5 LOOP    -- round 0 warms up
             started := clock_timestamp();
-            EXECUTE c.of_days INTO answers[1];
+            EXECUTE c.of_days INTO of_days;
             first := extract(epoch FROM clock_timestamp() - started);
             started := clock_timestamp();
-            EXECUTE c.of_events INTO answers[2];
+            EXECUTE c.of_events INTO of_events;
             second := extract(epoch FROM clock_timestamp() - started);
-            IF answers[1] IS DISTINCT FROM answers[2] THEN
-                RAISE '%: % of days, % of events', c.what, answers[1], answers[2];
+            IF of_days IS DISTINCT FROM of_events THEN
+                RAISE '%: % of days, % of events', c.what, of_days, of_events;
             END IF;
             IF round > 0 THEN
                 INSERT INTO timings VALUES (c.n, first, second);
