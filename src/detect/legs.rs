@@ -71,6 +71,7 @@ impl Query<'_> {
             ),
         ];
         if self.one_pass {
+            parts.push(format!("times_of_legs AS MATERIALIZED (\n    {}\n)", self.times_cte()));
             parts.push(format!(
                 "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    {}\n)",
                 self.ends_cte(),
@@ -182,16 +183,29 @@ impl Query<'_> {
         )
     }
 
-    /// The events of the entities at the times of their legs.
+    /// The events of the entities at the times of their legs. Workers cannot read the legs, but they get arrays.
     fn ends_cte(&self) -> String {
-        let keys = self.keys.join(", ");
-        let matches: Vec<String> = self.keys.iter().map(|key| format!("l.{key} = e.{key}")).collect();
+        let columns: Vec<&str> = self.keys.iter().map(String::as_str).chain(["event_time"]).collect();
+        let arrays: Vec<String> = columns
+            .iter()
+            .map(|name| {
+                format!("pg_catalog.unnest((SELECT pg_catalog.array_agg({name}) FROM times_of_legs))")
+            })
+            .collect();
+        let matches: Vec<String> = columns.iter().map(|name| format!("l.{name} = e.{name}")).collect();
         format!(
-            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
-             SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
-             SELECT {keys}, to_time FROM legs\n        ) AS l\n        \
-             WHERE {} AND l.event_time = e.event_time\n    )",
-            matches.join(" AND ")
+            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM ROWS FROM (\n            \
+             {}\n        ) AS l ({})\n        WHERE {}\n    )",
+            arrays.join(",\n            "),
+            columns.join(", "),
+            matches.join(" AND "),
+        )
+    }
+
+    fn times_cte(&self) -> String {
+        let keys = self.keys.join(", ");
+        format!(
+            "SELECT {keys}, from_time AS event_time FROM legs\n    UNION\n    SELECT {keys}, to_time FROM legs"
         )
     }
 
