@@ -220,6 +220,34 @@ SELECT to_char(event_time, 'MM-DD HH24:MI') AS at, city, raised, masked(cause) A
 FROM travel.explain('causes', 'AKIABOBEXAMPLE'), unnest(causes) AS cause
 WHERE cause ~ '^(before|trusted|hosting)';
 DELETE FROM travel.networks WHERE name LIKE 'AWS%';
+UPDATE travel.rules SET raise_from = NULL WHERE name = 'causes';
+SELECT DISTINCT cause
+FROM travel.explain('causes', 'AKIABOBEXAMPLE'), unnest(causes) AS cause
+WHERE cause LIKE 'before%';
+
+-- A known transition names the row that an analyst entered. After a late event, another leg arrives, whose transition
+-- is known by another row. That row is not the cause of the verdict.
+INSERT INTO travel.rules (name, source, condition) VALUES ('transits', 'trail', 'actor LIKE ''%/tim''');
+INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
+    to_country_code, to_subdivision, to_city, valid_from, note)
+SELECT 'transits', 'arn:aws:iam::111122223333:user/tim', country_code, subdivision, city, 'US', 'New York', 'New York',
+    '2026-03-01', 'by way of ' || city
+FROM (VALUES ('GB', 'England', 'London'), ('JP', 'Tokyo', 'Tokyo')) AS v (country_code, subdivision, city);
+INSERT INTO calls (at, city, who)
+VALUES
+    ('2026-03-01 09:00Z', 'London', 'tim'),
+    ('2026-03-04 09:00Z', 'London', 'tim'),
+    ('2026-03-04 09:20Z', 'New York', 'tim');
+CALL travel.scan('transits');
+SELECT raised, causes = ARRAY[format('known_transition: row %s of travel.known_transitions, entered by %s at %s, '
+    'valid from 2026-03-01 00:00:00+00 (%s)', transition_id, created_by,
+    to_char(created_at, 'YYYY-MM-DD HH24:MI:SS.US"+00"'), note)] AS named
+FROM travel.explain('transits', 'AKIATIMEXAMPLE'), travel.known_transitions
+WHERE impossible AND note LIKE '%London';
+INSERT INTO calls (at, city, who) VALUES ('2026-03-04 09:10Z', 'Tokyo', 'tim');
+SELECT at, raised, explanation FROM told_of('transits', 'tim', '2026-03-04 09:15');
+DELETE FROM travel.rules WHERE name = 'transits';
+DELETE FROM trail WHERE access_key_id = 'AKIATIMEXAMPLE';
 
 -- Rows of a source with records that the condition excludes.
 CREATE TABLE records (record jsonb);
