@@ -9,6 +9,7 @@ use crate::layouts::Recognized;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
+use crate::pg::spi;
 use crate::source::is_textual;
 use pgrx::pg_sys;
 use strum::VariantArray;
@@ -49,6 +50,8 @@ pub struct Events {
     pub condition_from: String,
     /// Whether an index leads from an entity and a time to the events.
     pub is_indexed: bool,
+    /// Whether an index leads to the first and the last event.
+    pub is_sorted: bool,
 }
 
 pub struct Key {
@@ -66,6 +69,14 @@ impl Events {
     /// Reads the columns of the source. Must be called within an SPI connection.
     pub fn of(arguments: &Arguments) -> Result<Self, TravelError> {
         Ok(Self::with(arguments, &[])?.0)
+    }
+
+    /// The times of the first and the last row that satisfy the condition, within an SPI connection.
+    pub fn span(&self) -> Result<Option<(i64, i64)>, TravelError> {
+        let which = self.condition.as_deref().unwrap_or("true");
+        let rows = spi::select(&self.time.span(&self.from, which), &[]);
+        spi::columns!(rows => first, last);
+        Ok(rows.first().and_then(|row| row.i64(first).zip(row.i64(last))))
     }
 
     /// Reads the columns of the source, and further columns: standard ones or columns of the source, `None` for those
@@ -159,6 +170,8 @@ impl Events {
         let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
+            // A time that is read from another type is not sorted as its column is.
+            is_sorted: time.key() == time.as_given() && columns.source().is_sorted_by(time.as_given()),
             location_type,
             place_as_given: place_as_given(&columns, location_type)?,
             record_as_text: columns.record_as_text(),

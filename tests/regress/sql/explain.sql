@@ -260,6 +260,10 @@ INSERT INTO travel.rules (name, source, columns, condition)
 VALUES ('of records', 'records', '{"record": "record"}', 'event_name <> ''Excluded''');
 SELECT to_char(event_time, 'HH24:MI') AS at, status, explanation
 FROM travel.explain('of records', 'AKIARECORDEXAMPLE');
+INSERT INTO records
+SELECT jsonb_set(record, '{userIdentity, accessKeyId}', '"AKIAEXCLUDEDEXAMPLE"')
+FROM records WHERE record ->> 'eventName' = 'Excluded';
+SELECT explanation FROM travel.explain('of records', 'AKIAEXCLUDEDEXAMPLE', '2027-01-01');
 
 -- A location without a name is named by its coordinates. A name from the source adds no line and hides nothing.
 CREATE TABLE nameless AS
@@ -377,6 +381,16 @@ DROP FUNCTION travel.scan_in_query();
 
 -- Nothing to explain, and errors.
 SELECT * FROM travel.explain('told', 'AKIANOBODY', '2026-03-01');
+SELECT * FROM travel.explain('told', 'alice');
+-- The range excludes an entity that exists. Rows that the condition excludes count.
+SELECT * FROM travel.explain('told', 'AKIAALICEEXAMPLE', '2027-01-01');
+SELECT * FROM travel.explain('told', 'AKIAALICEEXAMPLE', NULL, '2020-01-01');
+INSERT INTO trail (event_id, event_time, access_key_id, event_name)
+VALUES ('excluded', '2026-03-01 01:00Z', 'AKIAEXCLUDEDEXAMPLE', 'Excluded');
+SELECT * FROM travel.explain('told', 'AKIAEXCLUDEDEXAMPLE', '2027-01-01', '2027-02-01');
+UPDATE travel.rules SET lineage = true WHERE name = 'told';
+SELECT * FROM travel.explain('told', 'AKIAALICEEXAMPLE', '2027-01-01');
+UPDATE travel.rules SET lineage = false WHERE name = 'told';
 SELECT * FROM travel.explain('unknown', 'AKIAALICEEXAMPLE');
 SELECT * FROM travel.explain('told', NULL);
 SELECT * FROM travel.explain(NULL, 'AKIAALICEEXAMPLE');
