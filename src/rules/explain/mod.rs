@@ -137,6 +137,7 @@ impl Wanted {
     fn explain(mut self, mut rows: RowSet) -> Result<RowSet, TravelError> {
         let definition = Definition::load(&self.rule)?;
         if definition.lineage {
+            self.notice_if_not_scanned()?;
             self.go_to_root()?;
         }
         let owner = definition.owner()?;
@@ -205,6 +206,23 @@ impl Wanted {
             self.report_nothing(&definition, over_all_rows.as_ref().unwrap_or(&queries), owner)?;
         }
         Ok(rows)
+    }
+
+    /// Says so if no scan could have found the keys that were minted: each key is then explained on its own.
+    fn notice_if_not_scanned(&self) -> Result<(), TravelError> {
+        let rows = spi::select(
+            "SELECT FROM travel_internal.scans WHERE rule = $1 AND finished_at IS NOT NULL",
+            &[Argument::text(&self.rule)],
+        );
+        if rows.is_empty() {
+            Report::notice(format!(
+                "no scan of rule \"{}\" has ended yet, so each key is explained without the keys that it minted",
+                self.rule
+            ))
+            .hint("Scan the rule first. travel.backtest shows its alerts before that, and reads which keys were minted.")
+            .send();
+        }
+        Ok(())
     }
 
     /// The events of a minted key are those of the root of its chain, and so are those of all other keys of the chain.
