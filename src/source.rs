@@ -19,8 +19,15 @@ pub struct Source {
     /// Whether it has triggers, which includes those of foreign keys.
     pub has_triggers: bool,
     pub columns: Vec<TableColumn>,
-    /// The first two columns of each index.
-    indexes: Vec<[Option<String>; 2]>,
+    indexes: Vec<SourceIndex>,
+}
+
+/// A valid index over all rows of a source.
+#[derive(Clone)]
+struct SourceIndex {
+    /// The first two columns. `None`: there is none, or it is an expression.
+    columns: [Option<String>; 2],
+    is_btree: bool,
 }
 
 #[derive(Clone)]
@@ -122,7 +129,7 @@ impl Source {
                 })
                 .collect();
             let (row_type, has_triggers) = ((*class).reltype, (*class).relhastriggers);
-            let indexes = first_columns_of_indexes(relation);
+            let indexes = indexes_of(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
                 return Err(SourceError::NotATable { name }.into());
@@ -155,14 +162,22 @@ impl Source {
     pub fn is_indexed_by(&self, keys: &[&str], time: &str) -> bool {
         let is =
             |column: &Option<String>, sql: &str| column.as_ref().is_some_and(|name| is_column(sql, name));
-        self.indexes.iter().any(|[first, second]| {
+        self.indexes.iter().any(|SourceIndex { columns: [first, second], .. }| {
             is(first, time) || (is(second, time) && keys.iter().any(|key| is(first, key)))
         })
     }
 
+    /// Returns whether an index leads to the rows with the least and the greatest value of a column, given as SQL over
+    /// the source.
+    pub fn is_sorted_by(&self, sql: &str) -> bool {
+        let begins_with_it =
+            |[first, _]: &[Option<String>; 2]| first.as_ref().is_some_and(|name| is_column(sql, name));
+        self.indexes.iter().any(|index| index.is_btree && begins_with_it(&index.columns))
+    }
+
     /// Returns whether a column, given as SQL over the source, is one of the first two columns of an index.
     pub fn leads_an_index(&self, sql: &str) -> bool {
-        self.indexes.iter().flatten().flatten().any(|name| is_column(sql, name))
+        self.indexes.iter().flat_map(|index| &index.columns).flatten().any(|name| is_column(sql, name))
     }
 
     /// Returns whether a column is the first of an index.
@@ -264,7 +279,7 @@ pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
 
 /// # Safety
 /// `relation` must be open.
-unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<String>; 2]> {
+unsafe fn indexes_of(relation: pg_sys::Relation) -> Vec<SourceIndex> {
     let mut indexes = Vec::new();
     // SAFETY: by the caller; a cached pg_index row is released after it was read, and its column number is looked up
     // in the relation's own descriptor.
@@ -298,12 +313,27 @@ unsafe fn first_columns_of_indexes(relation: pg_sys::Relation) -> Vec<[Option<St
                 &mut is_whole,
             );
             if (*index).indisvalid && is_whole {
-                indexes.push([column(0), column(1)]);
+                indexes.push(SourceIndex { columns: [column(0), column(1)], is_btree: is_btree(oid) });
             }
             pg_sys::ReleaseSysCache(tuple);
         }
     }
     indexes
+}
+
+/// Returns whether an index is a B-tree, which is the only kind that is sorted.
+fn is_btree(index: pg_sys::Oid) -> bool {
+    // SAFETY: a row of pg_class is released after it was read.
+    unsafe {
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(index));
+        if tuple.is_null() {
+            return false;
+        }
+        let method = (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relam;
+        pg_sys::ReleaseSysCache(tuple);
+        method == pg_sys::BTREE_AM_OID
+    }
 }
 
 /// The name of a relation, schema-qualified and quoted. The schema is missing if another session has just dropped it.

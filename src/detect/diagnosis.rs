@@ -8,6 +8,7 @@ use super::place::LocationType;
 use crate::event_counts::EventCounts;
 use crate::pg::errors::TravelError;
 use crate::pg::report::{Report, counted};
+use crate::pg::time::utc;
 use crate::pg::{settings, spi};
 use strum::EnumString;
 use travel_core::hidden::visible;
@@ -183,7 +184,7 @@ pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> 
     if counts.evaluated == 0 {
         let diagnosis = Diagnosis::of(events, &DiagnosedRows::All(Some(&in_range)))?;
         if diagnosis.rows() == 0 {
-            return conclude_without_rows(arguments);
+            return conclude_without_rows(events, arguments);
         }
         if diagnosis.evaluated == 0 {
             Report::warning(format!("travel.detect evaluated no events: {}", none_of(diagnosis.rows())))
@@ -226,13 +227,16 @@ pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> 
 
 /// Reports that there were no rows. An empty range of time gives a notice; a condition that matches none of the
 /// existing rows gives a warning.
-fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
+fn conclude_without_rows(events: &Events, arguments: &Arguments) -> Result<(), TravelError> {
     let source = &arguments.source.name;
     let has_range = arguments.since.is_some() || arguments.until.is_some();
     let of_range = if has_range { " in the time range" } else { "" };
+    let over_all_rows;
+    let mut events = events;
     if arguments.condition.is_some() {
         let without = Arguments { condition: None, ..arguments.clone() };
-        let events = Events::of(&without)?;
+        over_all_rows = Events::of(&without)?;
+        events = &over_all_rows;
         let in_range = events.time.in_range(without.first_start(), without.until);
         let any = spi::select(&format!("SELECT FROM {} WHERE {in_range} LIMIT 1", events.from), &[]);
         if any.len > 0 {
@@ -244,9 +248,23 @@ fn conclude_without_rows(arguments: &Arguments) -> Result<(), TravelError> {
         }
     }
     if settings::coverage_notice() {
-        Report::notice(format!("travel.detect evaluated no events: {source} has no rows{of_range}")).send();
+        let mut report =
+            Report::notice(format!("travel.detect evaluated no events: {source} has no rows{of_range}"));
+        // A notice must not read a whole table.
+        if has_range
+            && events.is_sorted
+            && let Some(span) = events.span()?
+        {
+            report = report.detail(begin_and_end("Its rows", span));
+        }
+        report.send();
     }
     Ok(())
+}
+
+/// The detail that says when rows begin and end.
+pub fn begin_and_end(rows: &str, (first, last): (i64, i64)) -> String {
+    format!("{rows} begin at {} and end at {}.", utc(first), utc(last))
 }
 
 /// The message for rows of which none could be used.

@@ -10,6 +10,7 @@ use crate::layouts::Recognized;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::report::Report;
+use crate::pg::spi;
 use crate::source::is_textual;
 use pgrx::pg_sys;
 use strum::VariantArray;
@@ -52,6 +53,8 @@ pub struct Events {
     pub is_indexed: bool,
     /// Where the rows of the source are.
     pub rows: Rows,
+    /// Whether an index leads to the first and the last event.
+    pub is_sorted: bool,
 }
 
 pub struct Key {
@@ -69,6 +72,14 @@ impl Events {
     /// Reads the columns of the source. Must be called within an SPI connection.
     pub fn of(arguments: &Arguments) -> Result<Self, TravelError> {
         Ok(Self::with(arguments, &[])?.0)
+    }
+
+    /// The times of the first and the last row that satisfy the condition, within an SPI connection.
+    pub fn span(&self) -> Result<Option<(i64, i64)>, TravelError> {
+        let which = self.condition.as_deref().unwrap_or("true");
+        let rows = spi::select(&self.time.span(&self.from, which), &[]);
+        spi::columns!(rows => first, last);
+        Ok(rows.first().and_then(|row| row.i64(first).zip(row.i64(last))))
     }
 
     /// Reads the columns of the source, and further columns: standard ones or columns of the source, `None` for those
@@ -164,6 +175,8 @@ impl Events {
         let events = Self {
             is_indexed,
             rows,
+            // A time that is read from another type is not sorted as its column is.
+            is_sorted: time.key() == time.as_given() && columns.source().is_sorted_by(time.as_given()),
             location_type,
             place_as_given: place_as_given(&columns, location_type)?,
             record_as_text: columns.record_as_text(),

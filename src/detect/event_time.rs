@@ -93,6 +93,22 @@ impl EventTime {
         )
     }
 
+    /// A query for the times of the first and the last of those rows that satisfy a condition, as the columns `first` and
+    /// `last`.
+    pub fn span(&self, from: &str, which: &str) -> String {
+        // Where statistics are missing, min() and max() would read all of the rows.
+        let end = |direction: &str| {
+            format!(
+                "(SELECT {} FROM {from} WHERE {which} AND {} AND {} ORDER BY {}{direction} LIMIT 1)",
+                self.as_timestamptz(),
+                self.bound(">", None, "-infinity"),
+                self.bound("<", None, "infinity"),
+                self.key(),
+            )
+        };
+        format!("SELECT {} AS first, {} AS last", end(""), end(" DESC"))
+    }
+
     /// The condition that an event is later than a time, or has no readable time.
     pub fn is_later_or_missing(&self, after: Option<i64>) -> String {
         format!("({} IS NULL OR {})", self.key(), self.bound(">", after, "-infinity"))

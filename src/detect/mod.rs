@@ -150,7 +150,7 @@ fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) {
 pub use crate::source::{Source, base_type, type_name};
 pub use arguments::{Arguments, columns_argument, time_range};
 pub use columns::{Expression, StandardColumns, is_expression};
-pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
+pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, begin_and_end, none_of};
 pub use event_sql::Events;
 pub use event_time::EventTime;
 pub use expression::{check_condition_is_not_volatile, check_row_condition_alone, is_volatile};

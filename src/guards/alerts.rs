@@ -4,6 +4,7 @@
 use super::LONGEST_NAME;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
+use crate::pg::report::Report;
 use crate::pg::role;
 use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
@@ -104,8 +105,21 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 spi::execute(END_PLACES, &[Argument::bigint(id)]);
             }
         });
+        if enters && !spi::select(WITHOUT_LOCATIONS, &[Argument::bigint(id)]).is_empty() {
+            notice_of_no_location(id);
+        }
     });
     Ok(trigger.skip())
+}
+
+/// Says that archiving an alert as expected changes nothing for travel of the same kind.
+fn notice_of_no_location(id: i64) {
+    Report::notice(format!("archiving alert {id} as expected makes no location known"))
+        .detail("Its rule learns no locations, or its events have no baseline user or no country.")
+        .hint(format!(
+            "The same travel will raise alerts again. To prevent that: SELECT travel.silence({id}, '30 days', 'the reason')."
+        ))
+        .send();
 }
 
 fn is_archived(row: &Tuple) -> Result<bool, TravelError> {
@@ -157,6 +171,16 @@ const ENTER_PLACES: &str = "
             AND k.country_code = p.country_code AND k.subdivision IS NOT DISTINCT FROM p.subdivision
             AND k.city IS NOT DISTINCT FROM p.city
             AND (k.valid_until IS NULL OR k.valid_until > pg_catalog.now()))";
+
+/// A row if the alert has a rule, and no location of its legs could be known to it.
+const WITHOUT_LOCATIONS: &str = "
+    SELECT FROM travel.alerts AS a
+    JOIN travel.rules AS r ON r.name = a.rule
+    WHERE a.id = $1
+      AND NOT EXISTS (
+          SELECT FROM travel_internal.alert_legs AS l
+          WHERE l.alert_id = a.id AND l.baseline_entity <> '' AND r.baseline
+            AND (l.from_country_code IS NOT NULL OR l.to_country_code IS NOT NULL))";
 
 /// Deletes the locations that the alert entered. The guard of the table turns that into an end of validity for those
 /// that are in force.

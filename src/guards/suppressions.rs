@@ -6,7 +6,7 @@ use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::time::timestamp_text;
-use crate::pg::trigger::{Event, Trigger};
+use crate::pg::trigger::{Event, Trigger, Tuple};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);
@@ -38,14 +38,26 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let Some(pattern) = row.text(c"entity_like")?.filter(|pattern| ends_in_an_escape(pattern)) {
         return Err(GuardError::PatternEscape { pattern: pattern.to_owned() }.into());
     }
-    let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
+    trigger.must_say_something(
+        &row,
+        c"entity_like",
+        "Omit the column to suppress the travel of every entity.",
+    )?;
     let ends = row.timestamp(c"valid_until").is_some_and(|until| until != INFINITY);
-    if !ends && criteria.iter().all(|column| row.is_null(column)) {
+    if !ends && !has_criterion(&row)? {
         return Err(GuardError::SuppressesEverything.into());
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;
     check_country_code("country_code_b", row.text(c"country_code_b")?)?;
     Ok(authored(&trigger, old.as_ref(), row)?.result())
+}
+
+/// Whether a column limits what is suppressed. A pattern or a network that matches everything does not.
+fn has_criterion(row: &Tuple) -> Result<bool, TravelError> {
+    let entity = row.text(c"entity_like")?.is_some_and(|pattern| pattern.bytes().any(|byte| byte != b'%'));
+    let network = !row.is_null(c"network") && !row.written(c"network").ends_with("/0");
+    let others = [c"rule", c"country_code_a", c"country_code_b"].iter().any(|column| !row.is_null(column));
+    Ok(entity || network || others)
 }
 
 /// Whether the last backslash of a LIKE pattern escapes nothing. LIKE refuses such a pattern, which would end a scan.

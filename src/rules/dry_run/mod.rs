@@ -27,14 +27,12 @@ use super::definition::Definition;
 use super::portions::{Reading, Resolve, RowCounts};
 use super::reader::Reader;
 use super::source_queries::SourceQueries;
-use crate::detect::{DiagnosedRows, Diagnosis, Events, LOOK_AT_COLUMNS, LocationType, none_of};
+use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, LocationType, begin_and_end, none_of};
 use crate::geoip::Places;
 use crate::pg::errors::{AccessError, ScanError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
-use crate::pg::spi;
-use crate::pg::time::utc;
 use crate::source::Source;
 use lineage::SourceLineage;
 use members::Members;
@@ -164,7 +162,7 @@ impl DryRun {
         let SourceQueries { source, events, .. } = &self.queries;
         let which = if self.definition.condition.is_some() { " that satisfy the condition" } else { "" };
         let of_range = if since.is_some() || until.is_some() { " in the time range" } else { "" };
-        let span = self.span()?;
+        let span = with_rights_of(self.owner, || events.span())?;
         // Rows without a time can be of any range. They do not explain why a range beside all others has none.
         let is_beside = span.is_some_and(|(first, last)| {
             since.is_some_and(|since| last < since) || until.is_some_and(|until| until <= first)
@@ -180,12 +178,8 @@ impl DryRun {
             let mut report = Report::notice(format!(
                 "{function} evaluated no events: {source} has no rows{which}{of_range}"
             ));
-            if let Some((first, last)) = span {
-                report = report.detail(format!(
-                    "Its rows{which} begin at {} and end at {}.",
-                    utc(first),
-                    utc(last)
-                ));
+            if let Some(span) = span {
+                report = report.detail(begin_and_end(&format!("Its rows{which}"), span));
             }
             report.send();
         } else if diagnosis.evaluated == 0 {
@@ -198,21 +192,6 @@ impl DryRun {
             .send();
         }
         Ok(diagnosis.evaluated > 0)
-    }
-
-    /// The times of the first and the last row that satisfy the condition.
-    fn span(&self) -> Result<Option<(Micros, Micros)>, TravelError> {
-        let Events { time, condition, from, .. } = &self.queries.events;
-        let query = format!(
-            "SELECT pg_catalog.min({sql}) AS first, pg_catalog.max({sql}) AS last\nFROM {from}\nWHERE {}\n  AND {}{}",
-            time.bound(">", None, "-infinity"),
-            time.bound("<", None, "infinity"),
-            condition.as_ref().map(|sql| format!("\n  AND {sql}")).unwrap_or_default(),
-            sql = time.as_timestamptz(),
-        );
-        let rows = with_rights_of(self.owner, || spi::select(&query, &[]));
-        spi::columns!(rows => first, last);
-        Ok(rows.first().and_then(|row| row.i64(first).zip(row.i64(last))))
     }
 }
 

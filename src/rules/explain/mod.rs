@@ -34,6 +34,7 @@ use super::minted_keys;
 use super::reader::Reader;
 use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
+use crate::detect::begin_and_end;
 use crate::pg::errors::{AlertError, RuleError, SourceError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Scratch;
@@ -136,6 +137,7 @@ impl Wanted {
     fn explain(mut self, mut rows: RowSet) -> Result<RowSet, TravelError> {
         let definition = Definition::load(&self.rule)?;
         if definition.lineage {
+            self.notice_if_not_scanned()?;
             self.go_to_root()?;
         }
         let owner = definition.owner()?;
@@ -201,9 +203,26 @@ impl Wanted {
         evaluation.run(&events);
         output.write(&mut entity_rows, &mut reader, &mut evaluation, Micros::MAX, &mut rows)?;
         if output.count == 0 {
-            self.report_nothing(&queries);
+            self.report_nothing(&definition, over_all_rows.as_ref().unwrap_or(&queries), owner)?;
         }
         Ok(rows)
+    }
+
+    /// Says so if no scan could have found the keys that were minted: each key is then explained on its own.
+    fn notice_if_not_scanned(&self) -> Result<(), TravelError> {
+        let rows = spi::select(
+            "SELECT FROM travel_internal.scans WHERE rule = $1 AND finished_at IS NOT NULL",
+            &[Argument::text(&self.rule)],
+        );
+        if rows.is_empty() {
+            Report::notice(format!(
+                "no scan of rule \"{}\" has ended yet, so each key is explained without the keys that it minted",
+                self.rule
+            ))
+            .hint("Scan the rule first. travel.backtest shows its alerts before that, and reads which keys were minted.")
+            .send();
+        }
+        Ok(())
     }
 
     /// The events of a minted key are those of the root of its chain, and so are those of all other keys of the chain.
@@ -235,25 +254,50 @@ impl Wanted {
         owner: Role,
     ) -> Result<(Option<Micros>, Option<Micros>), TravelError> {
         let is_open = self.since.is_none() || self.until.is_none();
-        let Some(query) = queries.span_of_entity().filter(|_| is_open) else { return Ok((None, None)) };
+        if !is_open || !queries.is_indexed {
+            return Ok((None, None));
+        }
+        self.span_in(queries, owner)
+    }
+
+    /// The times of the first and the last row of the entity, whatever the range.
+    fn span_in(
+        &self,
+        queries: &SourceQueries,
+        owner: Role,
+    ) -> Result<(Option<Micros>, Option<Micros>), TravelError> {
+        let query = queries.span_of_entity();
         let arguments = [self.keys()];
         let rows = with_rights_of(owner, || queries.look_up(|| spi::select(&query, &arguments)));
         spi::columns!(rows => first, last);
         Ok(rows.first().map_or((None, None), |row| (row.i64(first), row.i64(last))))
     }
 
-    /// Says that there was nothing to explain.
-    fn report_nothing(&self, queries: &SourceQueries) {
-        let in_range = if self.since.is_some() || self.until.is_some() { " in the time range" } else { "" };
-        Report::notice(format!(
-            "\"{}\" has no events of entity \"{}\"{in_range}",
-            queries.source, self.entity
-        ))
-        .hint(
-            "Write the entity as the column entity of travel.verdicts and travel.alerts does. The comparison is \
-             case-sensitive.",
-        )
-        .send();
+    /// Says that there was nothing to explain, and why: the range of time or the entity.
+    fn report_nothing(
+        &self,
+        definition: &Definition,
+        over_all_rows: &SourceQueries,
+        owner: Role,
+    ) -> Result<(), TravelError> {
+        let SourceQueries { source, .. } = over_all_rows;
+        let has_range = self.since.is_some() || self.until.is_some();
+        let span = if has_range { self.span_in(over_all_rows, owner)? } else { (None, None) };
+        let nothing = format!("\"{source}\" has no events of entity \"{}\"", self.entity);
+        let report = if let (Some(first), Some(last)) = span {
+            Report::notice(format!("{nothing} in the time range"))
+                .detail(begin_and_end("Its events", (first, last)))
+                .hint("Pass an earlier since or a later until. NULL leaves a side of the range open.")
+        } else {
+            Report::notice(nothing)
+                .detail(format!("Rule \"{}\" compares the events by {}.", self.rule, definition.entity))
+                .hint(
+                    "Write the entity as the column entity of travel.verdicts and travel.alerts does. The comparison \
+                     is case-sensitive.",
+                )
+        };
+        report.send();
+        Ok(())
     }
 }
 

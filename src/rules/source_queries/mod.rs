@@ -42,7 +42,7 @@ pub struct SourceQueries {
     pub location_type: LocationType,
     pub arrival: Arrival,
     /// Indexes find the events of an entity, and of a baseline user, after a time.
-    is_indexed: bool,
+    pub is_indexed: bool,
     /// These indexes are used for each member on its own, because the rows are PostgreSQL's own. Another server or engine
     /// gets one query for all members.
     is_by_member: bool,

@@ -68,35 +68,16 @@ ORDER BY event_time",
         )
     }
 
-    /// A query for the times of the first and the last row of an entity ($1; with lineage, an array of its keys). `None`
-    /// if it would read the whole source.
-    pub fn span_of_entity(&self) -> Option<String> {
+    /// A query for the times of the first and the last row of an entity ($1; with lineage, an array of its keys).
+    pub fn span_of_entity(&self) -> String {
         let time = &self.events.time;
-        // Where statistics are missing, min() and max() would read all rows of the entity.
-        let end = |direction: &str| {
-            format!(
-                "(SELECT {} FROM {} WHERE {} AND {} AND {} ORDER BY {}{direction} LIMIT 1)",
-                time.as_timestamptz(),
-                self.from,
-                if self.has_lineage() {
-                    self.is_of_member(&self.entity)
-                } else {
-                    format!("{} = $1", self.entity)
-                },
-                time.bound(">", None, "-infinity"),
-                time.bound("<", None, "infinity"),
-                time.key(),
-            )
-        };
-        let span = format!("SELECT {} AS first, {} AS last", end(""), end(" DESC"));
-        let query = if self.has_lineage() {
-            format!(
-                "SELECT pg_catalog.min(h.first) AS first, pg_catalog.max(h.last) AS last\n\
-                 FROM unnest($1::text[]) AS m (name)\nCROSS JOIN LATERAL ({span}) AS h"
-            )
-        } else {
-            span
-        };
-        self.is_indexed.then_some(query)
+        if !self.has_lineage() {
+            return time.span(&self.from, &format!("{} = $1", self.entity));
+        }
+        format!(
+            "SELECT pg_catalog.min(h.first) AS first, pg_catalog.max(h.last) AS last\n\
+             FROM unnest($1::text[]) AS m (name)\nCROSS JOIN LATERAL ({}) AS h",
+            time.span(&self.from, &self.is_of_member(&self.entity))
+        )
     }
 }

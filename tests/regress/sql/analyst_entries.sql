@@ -242,6 +242,15 @@ UPDATE travel.suppressions SET created_by = 'another' RETURNING created_by;
 SET ROLE regress_bob;
 UPDATE travel.suppressions SET reason = 'a longer test' WHERE rule = 'proven' RETURNING created_by;
 SELECT error_of($$INSERT INTO travel.suppressions (reason) VALUES ('quiet, please')$$);
+-- A pattern or a network that matches everything is no criterion, and a pattern matches something.
+SELECT network, pattern, sqlstate_of(format(
+    'INSERT INTO travel.suppressions (network, entity_like, valid_until, reason) VALUES (%L, %L, %L, ''x'')',
+    network, pattern, until)) AS sqlstate, until IS NOT NULL AS ends
+FROM (VALUES (NULL, '%', NULL), (NULL, '%%', 'infinity'), ('0.0.0.0/0', '%', NULL), ('::/0', NULL, NULL),
+    ('0.0.0.0/0', 'A%', NULL), ('0.0.0.0/1', '%', NULL), (NULL, '_%', NULL), ('::/0', '%', '2026-01-01'),
+    ('192.0.2.0/24', '', NULL)) AS v (network, pattern, until);
+SELECT error_of($$INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('proven', '', 'x')$$);
+DELETE FROM travel.suppressions WHERE reason = 'x';
 -- An end of validity is a criterion, too.
 SELECT sqlstate_of($$
     INSERT INTO travel.suppressions (valid_from, valid_until, reason)

@@ -75,6 +75,22 @@ SELECT found($$'nothing'$$);
 SELECT found($$'nothing', condition => 'actor = ''A'''$$);
 SELECT found($$'calls', since => '2026-04-01'$$);
 SELECT found($$'calls', until => '2026-01-01', condition => 'actor = ''a'''$$);
+-- The notice says when the rows begin and end if an index finds that: it must not read a whole table.
+CREATE INDEX by_block ON calls USING brin (event_time);
+CREATE INDEX of_some ON calls (event_time) WHERE actor = 'b';
+SELECT found($$'calls', since => '2026-04-01'$$);
+CREATE INDEX by_time ON calls (event_time);
+INSERT INTO calls (event_time, access_key_id) VALUES ('-infinity', 'k'), ('infinity', 'k');
+SELECT found($$'calls', since => '2026-04-01', until => '2026-05-01'$$);
+SELECT found($$'calls', until => '2026-01-01', since => '2025-01-01', condition => 'actor = ''A'''$$);
+SELECT found($$'nothing', since => '2026-04-01'$$);
+CREATE TABLE local_times AS SELECT event_time AT TIME ZONE 'UTC' AS event_time, access_key_id, source_ip FROM calls;
+CREATE INDEX ON local_times (event_time);
+SET timezone = 'Asia/Tokyo';
+SELECT found($$'local_times', since => '2026-04-01Z', until => '2026-05-01Z'$$);
+RESET timezone;
+DROP INDEX by_block, of_some, by_time;
+DELETE FROM calls WHERE NOT isfinite(event_time);
 
 -- The setting turns off the notice, never the warning.
 SET impossible_travel.coverage_notice = off;

@@ -184,6 +184,10 @@ SET session_replication_role = replica;
 UPDATE travel.alerts SET access_key_id = 'ASIATRIAGE' WHERE id = -13;
 RESET session_replication_role;
 SELECT count(*) FROM travel.silence(-13, '30 days', 'triage: odd');
+-- A notice says if no location becomes known by archiving an alert as expected.
+SELECT travel.archive(-11, 'expected');
+SELECT travel.archive(-11, 'expected');
+SELECT travel.archive(-12, 'other');
 SET session_replication_role = replica;
 DELETE FROM travel.alerts WHERE id IN (-11, -12, -13);
 RESET session_replication_role;
@@ -212,12 +216,14 @@ SELECT alert_ids FROM travel.incidents WHERE identity = 'zed' ORDER BY incident_
 SET session_replication_role = replica;
 DELETE FROM travel.alerts WHERE id IN (-21, -22, -23);
 RESET session_replication_role;
--- All alerts of an incident can be archived together.
+-- All alerts of an incident can be archived together. The notices contain their ids.
+SET client_min_messages = warning;
 SELECT count(*)
 FROM travel.incidents
 CROSS JOIN unnest(alert_ids) AS id
 CROSS JOIN travel.archive(id, 'expected', 'one incident')
 WHERE rules && '{triage}' AND identity = 'bob' AND first_seen < '2026-03-03';
+RESET client_min_messages;
 SELECT identity, first_seen, status
 FROM travel.incidents
 WHERE rules && '{triage,"triage, user","triage, actor"}'
