@@ -19,6 +19,6 @@ GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
 -- extension changes them.
 REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
-GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
+GRANT INSERT ON travel_internal.scans, travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints,
     travel_internal.minted_keys, travel_internal.alert_legs, travel_internal.coverage_days TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;

@@ -71,23 +71,37 @@ unsafe fn of_datums(
 
 /// A `text[]` whose elements may be NULL, in the current memory context.
 pub fn of_nullable_texts<T: AsRef<str>>(texts: &[Option<T>]) -> pg_sys::Datum {
-    let mut elements: Vec<pg_sys::Datum> = texts
-        .iter()
-        .map(|text| {
-            text.as_ref().map_or(pg_sys::Datum::from(0_usize), |text| varlena(text.as_ref().as_bytes()))
-        })
-        .collect();
-    let mut nulls: Vec<bool> = texts.iter().map(Option::is_none).collect();
+    let bytes = texts.iter().map(|text| text.as_ref().map(|text| text.as_ref().as_bytes()));
+    // SAFETY: a text consists of bytes in the database's encoding, which a string of Rust does.
+    unsafe { of_varlenas(bytes, pg_sys::TEXTOID) }
+}
+
+/// A `bytea[]` whose elements may be NULL, in the current memory context.
+pub fn of_byteas<'b>(values: impl ExactSizeIterator<Item = Option<&'b [u8]>>) -> pg_sys::Datum {
+    // SAFETY: a bytea consists of any bytes.
+    unsafe { of_varlenas(values, pg_sys::BYTEAOID) }
+}
+
+/// An array of values of variable length that are aligned to 4 bytes. `None` is NULL.
+///
+/// # Safety
+/// The bytes must be values of this type without the header.
+unsafe fn of_varlenas<'b>(
+    values: impl ExactSizeIterator<Item = Option<&'b [u8]>>,
+    element: pg_sys::Oid,
+) -> pg_sys::Datum {
+    let (mut elements, mut nulls): (Vec<pg_sys::Datum>, Vec<bool>) =
+        values.map(|value| (value.map_or(pg_sys::Datum::from(0_usize), varlena), value.is_none())).unzip();
     let (mut dimension, mut bound) = (elements.len() as i32, 1);
-    // SAFETY: one dimension of as many texts as there are flags; none at all is the empty array.
+    // SAFETY: one dimension of as many elements as there are flags; none at all is the empty array.
     unsafe {
         pg_sys::Datum::from(pg_sys::construct_md_array(
             elements.as_mut_ptr(),
             nulls.as_mut_ptr(),
-            i32::from(!texts.is_empty()),
+            i32::from(!nulls.is_empty()),
             &mut dimension,
             &mut bound,
-            pg_sys::TEXTOID,
+            element,
             -1,
             false,
             b'i' as std::ffi::c_char,

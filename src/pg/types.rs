@@ -13,6 +13,7 @@ pub enum Type {
     /// A variable-length type whose content is text.
     Text,
     TextArray,
+    Bytea,
     Bool,
     Float8,
     Inet,
@@ -34,6 +35,7 @@ impl Type {
         match self {
             Self::Text => oid == TEXTOID || matches!(oid, VARCHAROID | BPCHAROID | JSONOID),
             Self::TextArray => oid == pg_sys::TEXTARRAYOID,
+            Self::Bytea => oid == pg_sys::BYTEAOID,
             Self::Bool => oid == pg_sys::BOOLOID,
             Self::Float8 => oid == pg_sys::FLOAT8OID,
             Self::Inet => oid == pg_sys::INETOID,
@@ -52,6 +54,7 @@ impl Type {
         match self {
             Self::Text => "text",
             Self::TextArray => "text[]",
+            Self::Bytea => "bytea",
             Self::Bool => "boolean",
             Self::Float8 => "double precision",
             Self::Inet => "inet",

@@ -1,16 +1,23 @@
-//! The checkpoints of a rule's members, loaded from `travel_internal.entity_states` and
-//! `travel_internal.baseline_states`.
+//! The checkpoints of a rule's members, loaded from `travel_internal.entity_checkpoints` and
+//! `travel_internal.baseline_checkpoints`.
 //!
-//! A *member* is an entity or a baseline user. Each row of its checkpoints holds a state: it stands as of one event
-//! (`evaluated_until`) and holds until the next one (`valid_until`). The first row stands before the member's first
-//! event (`Micros::MIN`), and the newest is valid to this day (`Micros::MAX`). [`super::write`] stores them.
+//! A *member* is an entity or a baseline user. Its row holds states: each stands as of one event (`evaluated_until`) and
+//! holds until the next one (`valid_until`). The first one stands before the member's first event (`Micros::MIN`), and
+//! the newest is valid to this day (`Micros::MAX`). [`travel_core::rule::packed`] describes the stored form, and
+//! [`super::write`] stores it.
 
 use crate::pg::errors::{ScanError, TravelError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::varlena;
 use crate::pg::spi::{self, Argument};
-use serde::de::DeserializeOwned;
+use crate::pg::srf::RowSet;
+use pgrx::pg_sys;
 use std::collections::HashMap;
 use std::sync::Arc;
-use travel_core::rule::Micros;
+use travel_core::rule::packed::{self, EarlierState, MemberState, PackError, Validity};
+use travel_core::rule::{BaselineState, EntityState, Micros};
+
+pg_function!(travel_states_of, pg_finfo_travel_states_of, states_of);
 
 /// Whose checkpoints they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,25 +26,33 @@ pub enum MemberKind {
     Baseline,
 }
 
-/// When each checkpoint of one member holds, and the newest state itself.
+/// The checkpoints of one member, and when each of them holds.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoints {
-    /// `evaluated_until` and `valid_until` of each row, ascending.
+    /// `evaluated_until` and `valid_until` of each state, ascending.
     pub times: Vec<(Micros, Micros)>,
-    /// The edition of place data of each row.
+    /// The edition of place data of each state.
     editions: Vec<Option<i64>>,
     /// The pass that read all events of the member that are later than `evaluated_from`.
     pub pass: Option<i64>,
     pub evaluated_from: Option<Micros>,
-    /// The newest state, as stored.
-    newest: Option<String>,
+    /// The newest state and the earlier ones, as stored.
+    stored: Option<Arc<Stored>>,
+    /// Why the earlier states cannot be read. Then only the newest is among the `times`.
+    damage: Option<PackError>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    newest: Vec<u8>,
+    earlier: Vec<u8>,
 }
 
 impl MemberKind {
     pub fn table(self) -> &'static str {
         match self {
-            Self::Entity => "travel_internal.entity_states",
-            Self::Baseline => "travel_internal.baseline_states",
+            Self::Entity => "travel_internal.entity_checkpoints",
+            Self::Baseline => "travel_internal.baseline_checkpoints",
         }
     }
 
@@ -56,32 +71,58 @@ impl Checkpoints {
         self.times.last().map(|(evaluated_until, _)| *evaluated_until)
     }
 
-    /// Whether the newest row is of this edition of place data. A member without rows counts as current.
+    /// Whether the newest state is of this edition of place data. A member without states counts as current.
     pub fn is_current(&self, edition: i64) -> bool {
         self.editions.last().is_none_or(|newest| *newest == Some(edition))
     }
 
-    /// The `times` of the rows of one edition of place data.
+    /// The `times` of the states of one edition of place data.
     pub fn times_of(&self, edition: i64) -> Vec<(Micros, Micros)> {
-        let rows = self.times.iter().zip(&self.editions);
-        rows.filter(|(_, of)| **of == Some(edition)).map(|(times, _)| *times).collect()
+        let states = self.times.iter().zip(&self.editions);
+        states.filter(|(_, of)| **of == Some(edition)).map(|(times, _)| *times).collect()
     }
 
-    /// The first event that the rows know of: the first row stands before it, or as of it.
+    /// The first event that the states know of: the first state stands before it, or as of it.
     pub fn first_event(&self) -> Option<Micros> {
         let (evaluated_until, valid_until) = self.times.first()?;
         Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
-    /// `evaluated_until` of the newest row that stands as of this time or earlier.
-    pub fn at(&self, time: Micros) -> Option<Micros> {
-        let after = self.times.partition_point(|(evaluated_until, _)| *evaluated_until <= time);
-        after.checked_sub(1).map(|at| self.times[at].0)
+    /// The newest state.
+    pub fn newest<S: MemberState>(&self, rule: &str) -> Result<Option<S>, TravelError> {
+        let (Some(stored), Some((at, _))) = (&self.stored, self.times.last()) else { return Ok(None) };
+        newest_of(&stored.newest, *at).map(Some).map_err(|error| unreadable(rule, error))
     }
 
-    /// The newest state.
-    pub fn newest<S: DeserializeOwned>(&self, rule: &str) -> Result<Option<S>, TravelError> {
-        self.newest.as_deref().map(|stored| state(rule, stored)).transpose()
+    /// The newest state that stands as of this time or earlier, and its edition of place data. `None` before the first
+    /// event.
+    pub fn at<S: MemberState>(
+        &self,
+        rule: &str,
+        time: Micros,
+    ) -> Result<Option<(S, Option<i64>)>, TravelError> {
+        let after = self.times.partition_point(|(evaluated_until, _)| *evaluated_until <= time);
+        let Some(at) = after.checked_sub(1) else { return Ok(None) };
+        let state = if after == self.times.len() {
+            self.newest(rule)?
+        } else {
+            let earlier = self.earlier::<S>(rule)?;
+            let state = earlier.get(at).map_or(Ok(None), EarlierState::state);
+            state.map_err(|error| unreadable(rule, error))?
+        };
+        Ok(state.map(|state| (state, self.editions[at])))
+    }
+
+    /// Checks that the earlier states can be read. An evaluation from the first event on does not need them.
+    pub fn must_be_readable(&self, rule: &str) -> Result<(), TravelError> {
+        self.damage.clone().map_or(Ok(()), |damage| Err(unreadable(rule, damage)))
+    }
+
+    /// All states but the newest.
+    pub fn earlier<S: MemberState>(&self, rule: &str) -> Result<Vec<EarlierState>, TravelError> {
+        let Some(stored) = &self.stored else { return Ok(Vec::new()) };
+        self.must_be_readable(rule)?;
+        packed::unpack_earlier::<S>(&stored.earlier).map_err(|error| unreadable(rule, error))
     }
 
     /// Whether a pass has evaluated the event at this time with the member's whole history.
@@ -98,78 +139,98 @@ pub fn load<T: AsRef<str>>(
     rule: &str,
     names: &[T],
 ) -> Result<HashMap<Arc<str>, Checkpoints>, TravelError> {
-    let mut members: HashMap<Arc<str>, Checkpoints> = HashMap::new();
     if names.is_empty() {
-        return Ok(members);
+        return Ok(HashMap::new());
     }
     let query = format!(
-        "SELECT {name} AS member, evaluated_until, valid_until, pass, evaluated_from,
-                CASE WHEN valid_until = 'infinity' THEN state::text END AS newest, edition
+        "SELECT {name} AS member, evaluated_until, pass, evaluated_from, edition, newest, earlier
          FROM {table}
-         WHERE rule = $1 AND {name} = ANY ($2)
-         ORDER BY {name}, evaluated_until",
+         WHERE rule = $1 AND {name} = ANY ($2)",
         name = kind.column(),
         table = kind.table(),
     );
     let rows = spi::select(&query, &[Argument::text(rule), Argument::texts(names)]);
-    spi::columns!(rows => member, evaluated_until, valid_until, pass, evaluated_from, newest, edition);
-    let mut last: Option<Arc<str>> = None;
+    spi::columns!(rows => member, evaluated_until, pass, evaluated_from, edition, newest, earlier);
+    let mut members = HashMap::with_capacity(rows.len);
     for row in rows.iter() {
-        let name = row.text(member)?.unwrap_or_default();
-        let member = match &last {
-            Some(last) if **last == *name => last.clone(),
-            _ => name.into(),
+        let (Some(name), Some(until)) = (row.shared_text(member)?, row.i64(evaluated_until)) else {
+            continue;
         };
-        last = Some(member.clone());
-        let checkpoints = members.entry(member).or_default();
-        if let (Some(evaluated_until), Some(valid_until)) = (row.i64(evaluated_until), row.i64(valid_until)) {
-            checkpoints.times.push((evaluated_until, valid_until));
-            checkpoints.editions.push(row.i64(edition));
-        }
-        checkpoints.pass = row.i64(pass);
-        checkpoints.evaluated_from = row.i64(evaluated_from);
-        checkpoints.newest = row.string(newest)?;
+        let stored = Stored {
+            newest: row.bytes(newest).unwrap_or_default().to_vec(),
+            earlier: row.bytes(earlier).unwrap_or_default().to_vec(),
+        };
+        let earlier = match kind {
+            MemberKind::Entity => packed::validities::<EntityState>(&stored.earlier),
+            MemberKind::Baseline => packed::validities::<BaselineState>(&stored.earlier),
+        };
+        let is_order = |earlier: &Vec<Validity>| earlier.last().is_none_or(|last| last.valid_until <= until);
+        let (earlier, damage) = match earlier {
+            Ok(earlier) if is_order(&earlier) => (earlier, None),
+            Ok(_) => (Vec::new(), Some(PackError::order())),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let (mut times, mut editions): (Vec<_>, Vec<_>) =
+            earlier.iter().map(|of| ((of.evaluated_until, of.valid_until), of.edition)).unzip();
+        times.push((until, Micros::MAX));
+        editions.push(row.i64(edition));
+        let checkpoints = Checkpoints {
+            times,
+            editions,
+            pass: row.i64(pass),
+            evaluated_from: row.i64(evaluated_from),
+            stored: Some(Arc::new(stored)),
+            damage,
+        };
+        members.insert(name, checkpoints);
     }
     Ok(members)
 }
 
-/// A state of a member, and the edition of place data that it is of.
-pub struct StoredState<S> {
-    pub name: Arc<str>,
-    pub edition: Option<i64>,
-    pub state: S,
+fn newest_of<S: MemberState>(stored: &[u8], evaluated_until: Micros) -> Result<S, PackError> {
+    let state: S = packed::unpack(stored)?;
+    if state.evaluated_until() == evaluated_until { Ok(state) } else { Err(PackError::time()) }
 }
 
-/// Loads states of members, each given as the member's name and the `evaluated_until` of the row.
-pub fn states_at<S: DeserializeOwned>(
-    kind: MemberKind,
-    rule: &str,
-    at: &[(&str, Micros)],
-) -> Result<Vec<StoredState<S>>, TravelError> {
-    let query = format!(
-        "SELECT s.{name} AS member, s.state::text AS stored, s.edition
-         FROM unnest($2::text[], $3::timestamptz[]) AS m (name, evaluated_until)
-         JOIN {table} AS s ON s.rule = $1 AND s.{name} = m.name AND s.evaluated_until = m.evaluated_until
-         WHERE s.state IS NOT NULL",
-        name = kind.column(),
-        table = kind.table(),
-    );
-    let (names, times): (Vec<&str>, Vec<Micros>) = at.iter().copied().unzip();
-    let rows = spi::select(&query, &[Argument::text(rule), Argument::texts(&names), Argument::times(&times)]);
-    spi::columns!(rows => member, stored, edition);
-    rows.iter()
-        .map(|row| {
-            Ok(StoredState {
-                name: row.text(member)?.unwrap_or_default().into(),
-                edition: row.i64(edition),
-                state: state(rule, row.text(stored)?.unwrap_or_default())?,
-            })
-        })
-        .collect()
+fn unreadable(rule: &str, error: PackError) -> TravelError {
+    ScanError::CheckpointUnreadable { rule: rule.to_owned(), detail: error.to_string() }.into()
 }
 
-fn state<S: DeserializeOwned>(rule: &str, stored: &str) -> Result<S, TravelError> {
-    serde_json::from_str(stored).map_err(|error| {
-        ScanError::CheckpointUnreadable { rule: rule.to_owned(), detail: error.to_string() }.into()
-    })
+/// `(rule, evaluated_until, edition, newest, earlier)`: a row for each state of a member, to be read by people.
+fn states_of(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let mut rows = RowSet::begin(call)?;
+    let (rule, until) = (call.text(0)?.unwrap_or_default(), call.timestamp(1).unwrap_or_default());
+    let edition = call.datum(2).map(|edition| edition.value() as i64);
+    let (newest, earlier) = (call.bytes(3).unwrap_or_default(), call.bytes(4).unwrap_or_default());
+    let written = if packed::is_state_of::<EntityState>(newest) {
+        push_states::<EntityState>(&mut rows, until, edition, newest, earlier)
+    } else {
+        push_states::<BaselineState>(&mut rows, until, edition, newest, earlier)
+    };
+    written.map_err(|error| unreadable(rule, error))?;
+    Ok(rows.finish(call))
+}
+
+fn push_states<S: MemberState>(
+    rows: &mut RowSet,
+    evaluated_until: Micros,
+    edition: Option<i64>,
+    newest: &[u8],
+    earlier: &[u8],
+) -> Result<(), PackError> {
+    let mut push = |evaluated_until: Micros, valid_until: Micros, state: Option<S>, edition: Option<i64>| {
+        let state = state.map(|state| serde_json::to_string(&state)).transpose();
+        let state = state.map_err(|error| PackError::of(&error))?;
+        rows.push([
+            Some(evaluated_until.into()),
+            Some(valid_until.into()),
+            state.map(|state| varlena(state.as_bytes())),
+            edition.map(Into::into),
+        ]);
+        Ok(())
+    };
+    for of in packed::unpack_earlier::<S>(earlier)? {
+        push(of.evaluated_until, of.valid_until, of.state()?, of.edition)?;
+    }
+    push(evaluated_until, Micros::MAX, Some(newest_of(newest, evaluated_until)?), edition)
 }

@@ -36,8 +36,8 @@ const OF_ONE: &[&str] = &[
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()
      WHERE rule = $1 AND status = 'open'",
-    "DELETE FROM travel_internal.entity_states WHERE rule = $1",
-    "DELETE FROM travel_internal.baseline_states WHERE rule = $1",
+    "DELETE FROM travel_internal.entity_checkpoints WHERE rule = $1",
+    "DELETE FROM travel_internal.baseline_checkpoints WHERE rule = $1",
     "DELETE FROM travel_internal.minted_keys WHERE rule = $1",
     "DELETE FROM travel.verdicts WHERE rule = $1",
     "DELETE FROM travel.known_places WHERE rule = $1",
@@ -48,7 +48,7 @@ const OF_ONE: &[&str] = &[
 /// What happens when all rules are deleted. Suppressions without a rule stay: they apply to future rules, too.
 const OF_ALL: &[&str] = &[
     "TRUNCATE travel_internal.scans, travel_internal.own_passes, travel_internal.coverage_days,
-         travel_internal.entity_states, travel_internal.baseline_states, travel_internal.minted_keys,
+         travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints, travel_internal.minted_keys,
          travel.verdicts, travel.known_places, travel.known_transitions",
     "UPDATE travel.alerts
      SET status = 'archived', archive_reason = 'other', archived_at = pg_catalog.now()

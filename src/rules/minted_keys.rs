@@ -293,10 +293,10 @@ pub fn concerned(
         let joined = joined.get(&kind).map(Vec::as_slice).unwrap_or_default();
         let query = format!(
             "SELECT {name} AS member FROM {table}
-             WHERE rule = $1 AND valid_until = 'infinity' AND {name} = ANY ($2)
+             WHERE rule = $1 AND {name} = ANY ($2)
              UNION
              SELECT {name} FROM {table}
-             WHERE rule = $1 AND valid_until = 'infinity' AND {name} = ANY ($3)
+             WHERE rule = $1 AND {name} = ANY ($3)
                AND pass = $4 AND evaluated_from < 'infinity'",
             name = kind.column(),
             table = kind.table(),

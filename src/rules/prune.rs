@@ -66,10 +66,9 @@ const STATEMENTS: [&str; 8] = [
     // Temporary keys are many and live for hours. A leg cannot start at the last event of a key that was not used for
     // so long (half the Earth's circumference takes 401 hours at the lowest velocity of a rule), nor can it join an
     // incident.
-    "DELETE FROM travel_internal.entity_states AS s
-     USING travel.rules AS r, travel_internal.entity_states AS newest
-     WHERE r.name = s.rule AND newest.rule = s.rule AND newest.entity = s.entity AND newest.valid_until = 'infinity'
-       AND newest.evaluated_until < $1 - greatest(r.keep_alive, 2 * r.max_duration, interval '401 hours')",
+    "DELETE FROM travel_internal.entity_checkpoints AS s
+     USING travel.rules AS r
+     WHERE r.name = s.rule AND s.evaluated_until < $1 - greatest(r.keep_alive, 2 * r.max_duration, interval '401 hours')",
     // A temporary key lives for at most 36 hours. Its events are read again after that, as those of its root, when place
     // data changes, and what they taught counts until it is forgotten.
     "DELETE FROM travel_internal.minted_keys AS m

@@ -64,7 +64,7 @@ $(diff "$SCRATCH/before" "$SCRATCH/after" | cut -c 1-300 | head -n 20)"
         WHERE rule = 'moves' AND to_time = '2026-02-13 09:45Z'")"
 
     rule 'a checkpoint of an unknown version is refused with its rule, and a rescan replaces it'
-    ask "UPDATE travel_internal.entity_states SET state = regexp_replace(state::text, '\"format\":\\d+', '\"format\":77')::json
+    ask "UPDATE travel_internal.entity_checkpoints SET newest = set_byte(newest, 0, 77)
         WHERE rule = 'arrivals' AND entity = 'AKIA2'"
     ask "DELETE FROM public.cloudtrail; SELECT call('AKIA2', '2026-02-15 09:05Z', '192.0.2.1', 'person 2')" >/dev/null
     ask 'CALL travel.scan()' 2>"$SCRATCH/warnings" || true

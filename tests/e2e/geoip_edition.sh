@@ -42,11 +42,11 @@ same 'the alert' 'Boston Tokyo' "$(ask "SELECT from_city || ' ' || to_city FROM 
 
 rule 'after a restart of the server the same file is the same edition: no row is read again'
 before=$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until)
-    FROM travel_internal.entity_states")
+    FROM travel_internal.entity_checkpoints")
 server_resume e2e-geoip-edition
 ask 'CALL travel.scan()'
 same 'the states' "$before" "$(ask "SELECT string_agg(xmin || ' ' || edition, ',' ORDER BY evaluated_until)
-    FROM travel_internal.entity_states")"
+    FROM travel_internal.entity_checkpoints")"
 
 rule 'when the old file returns, it is the old edition again'
 replace_by_rename "$SCRATCH/original.mmdb" "$city"

@@ -56,7 +56,7 @@ stopped() {
 # then waits for a lock in the next step, so it is certainly at work. WAY:? lets it run and kills it a moment later,
 # wherever it is. $met counts the scans that were at work, $left those that left a pass under way.
 batch=2500
-tables=(travel_internal.entity_states travel_internal.baseline_states travel_internal.scans)
+tables=(travel_internal.entity_checkpoints travel_internal.baseline_checkpoints travel_internal.scans)
 until_done() { # until_done WAY:STEPS…
     local one how steps
     met=0 left=0
@@ -94,7 +94,7 @@ waits_or_ended() {
 
 rule 'while a scan runs, travel.status shows its progress step by step'
 session_open --quiet
-hold_up travel_internal.entity_states
+hold_up travel_internal.entity_checkpoints
 ask "CALL travel.scan('calm')" &
 scan=$!
 for _ in 1 2 3 4; do
@@ -134,7 +134,7 @@ rule 'so does travel.rescan'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
 ask "CALL travel.rescan('calm', '2026-01-10Z')"
 session_open --quiet
-hold_up travel_internal.entity_states
+hold_up travel_internal.entity_checkpoints
 ask "CALL travel.rescan('killed', '2026-01-10Z')" >/dev/null 2>&1 &
 scan=$!
 waits_for_lock travel.rescan

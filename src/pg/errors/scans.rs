@@ -48,12 +48,12 @@ errors! {
 
         CheckpointUnwritable { detail: String } =>
             Report::error(Code::ERRCODE_INTERNAL_ERROR, "could not write the checkpoint of a rule")
-                .detail(format!("A value cannot be stored as JSON: {detail}."))
+                .detail(format!("A value cannot be stored: {detail}."))
                 .hint("Report this as a bug of impossible_travel."),
 
         IntermediateResult { detail: String } =>
             Report::error(Code::ERRCODE_INTERNAL_ERROR, "could not keep an intermediate result in memory")
-                .detail(format!("A value cannot be converted to JSON and back: {detail}."))
+                .detail(format!("A value cannot be converted to bytes and back: {detail}."))
                 .hint("Report this as a bug of impossible_travel."),
 
         EventsUnordered { rule: String, event: i64, evaluated_until: i64 } =>

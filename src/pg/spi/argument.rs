@@ -5,6 +5,9 @@ use crate::pg::memory::varlena;
 use crate::pg::types::TIMESTAMPTZ_ARRAY;
 use pgrx::pg_sys;
 
+/// `bytea[]`, for which pgrx has no name.
+const BYTEA_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1001);
+
 /// An argument of a statement. Its value is in the memory context in which it was made.
 #[derive(Clone, Copy, Debug)]
 pub struct Argument {
@@ -71,6 +74,11 @@ impl Argument {
     /// A `text[]` with NULL for each `None`.
     pub fn optional_texts<T: AsRef<str>>(values: &[Option<T>]) -> Self {
         Self::of(pg_sys::TEXTARRAYOID, Some(array::of_nullable_texts(values)))
+    }
+
+    /// A `bytea[]` with NULL for each `None`.
+    pub fn byteas<'b>(values: impl ExactSizeIterator<Item = Option<&'b [u8]>>) -> Self {
+        Self::of(BYTEA_ARRAY, Some(array::of_byteas(values)))
     }
 
     /// A `bigint[]`.

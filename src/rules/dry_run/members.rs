@@ -3,11 +3,10 @@
 use super::{See, intermediate};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::stash::Stash;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use travel_core::rule::event::in_order;
+use travel_core::rule::packed::{self, MemberState};
 use travel_core::rule::{EvaluatedEvent, EvaluationState, Evaluator, Policy};
 
 /// The states of all members so far, in the form in which a scan stores them. Only those of a portion's members exist as
@@ -63,7 +62,7 @@ impl<'r> Members<'r> {
         Ok(before)
     }
 
-    fn take<S: DeserializeOwned>(
+    fn take<S: MemberState>(
         &self,
         stash: &Stash,
         states: &mut BTreeMap<Arc<str>, S>,
@@ -73,16 +72,14 @@ impl<'r> Members<'r> {
             return Ok(());
         }
         let Some(stored) = stash.get(name) else { return Ok(()) };
-        states.insert(name.clone(), serde_json::from_slice(stored).map_err(intermediate)?);
+        states.insert(name.clone(), packed::unpack(stored).map_err(intermediate)?);
         Ok(())
     }
 }
 
-fn put_all<S: Serialize>(stash: &mut Stash, states: &BTreeMap<Arc<str>, S>) -> Result<(), TravelError> {
-    let mut bytes = Vec::new();
+fn put_all<S: MemberState>(stash: &mut Stash, states: &BTreeMap<Arc<str>, S>) -> Result<(), TravelError> {
     for (name, state) in states {
-        bytes.clear();
-        serde_json::to_writer(&mut bytes, state).map_err(intermediate)?;
+        let bytes = packed::pack(state).map_err(intermediate)?;
         stash.put(name, &bytes);
     }
     Ok(())

@@ -212,8 +212,8 @@ impl Inputs {
     }
 }
 
-/// The error of a value that is kept as JSON until the dry run ends. Nothing of it is stored, so a rescan would not help.
-pub fn intermediate(error: serde_json::Error) -> TravelError {
+/// The error of a value that is kept as bytes until the dry run ends. Nothing of it is stored, so a rescan would not help.
+pub fn intermediate(error: impl std::error::Error) -> TravelError {
     ScanError::IntermediateResult { detail: error.to_string() }.into()
 }
 

@@ -19,7 +19,7 @@
 mod groups;
 mod histories;
 
-use super::checkpoints::{self, Checkpoints, MemberKind, StoredState};
+use super::checkpoints::{self, Checkpoints, MemberKind};
 use super::minted_keys;
 use super::source_queries::SourceQueries;
 use crate::pg::errors::TravelError;
@@ -124,6 +124,11 @@ impl Reevaluation {
         loop {
             self.load_checkpoints(rule, loaded)?;
             loaded = self.members.len();
+            for (at, member) in self.members.iter().enumerate() {
+                if self.of_group(at).after != Micros::MIN {
+                    member.checkpoints.must_be_readable(rule)?;
+                }
+            }
             self.find_cuts();
             let wanted: Vec<usize> = (0..self.members.len())
                 .filter(|at| self.members[*at].looked_up.is_none_or(|before| self.cut(*at) < before))
@@ -191,25 +196,25 @@ impl Reevaluation {
         settings: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, TravelError>,
     ) -> Result<EvaluationState, TravelError> {
-        let at = |kind: MemberKind| -> Vec<(&str, Micros)> {
-            let members = self.members.iter().enumerate().filter(|(_, member)| member.kind == kind);
-            members
-                .filter_map(|(at, member)| Some((&*member.name, member.checkpoints.at(self.cut(at))?)))
-                .collect()
-        };
-        let is_present = |edition| edition == Some(self.edition);
         let mut states = EvaluationState::default();
-        let kind = MemberKind::Entity;
-        for stored in checkpoints::states_at::<EntityState>(kind, rule, &at(kind))? {
-            let StoredState { name, edition, state } = stored;
-            let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
-            states.entities.insert(name, state);
-        }
-        let kind = MemberKind::Baseline;
-        for stored in checkpoints::states_at::<BaselineState>(kind, rule, &at(kind))? {
-            let StoredState { name, edition, state } = stored;
-            let state = if is_present(edition) { state } else { state.relocated(settings, &mut look_up)? };
-            states.baselines.insert(name, state);
+        for (at, Member { kind, name, checkpoints, .. }) in self.members.iter().enumerate() {
+            let (cut, name) = (self.cut(at), name.clone());
+            match kind {
+                MemberKind::Entity => {
+                    let Some((state, edition)) = checkpoints.at::<EntityState>(rule, cut)? else { continue };
+                    let is_present = edition == Some(self.edition);
+                    let state = if is_present { state } else { state.relocated(settings, &mut look_up)? };
+                    states.entities.insert(name, state);
+                }
+                MemberKind::Baseline => {
+                    let Some((state, edition)) = checkpoints.at::<BaselineState>(rule, cut)? else {
+                        continue;
+                    };
+                    let is_present = edition == Some(self.edition);
+                    let state = if is_present { state } else { state.relocated(settings, &mut look_up)? };
+                    states.baselines.insert(name, state);
+                }
+            }
         }
         Ok(states)
     }

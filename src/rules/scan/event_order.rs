@@ -166,7 +166,7 @@ impl ScanStep {
         for kind in [MemberKind::Entity, MemberKind::Baseline] {
             let query = format!(
                 "SELECT {} AS member FROM {}
-                 WHERE rule = $1 AND valid_until = 'infinity' AND evaluated_until > $2 AND pass IS DISTINCT FROM $3
+                 WHERE rule = $1 AND evaluated_until > $2 AND pass IS DISTINCT FROM $3
                  LIMIT {}",
                 kind.column(),
                 kind.table(),

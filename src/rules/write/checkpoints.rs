@@ -1,155 +1,162 @@
-//! The rows of `travel_internal.entity_states` and `travel_internal.baseline_states`: the checkpoints from which the
-//! next scan resumes.
+//! The rows of `travel_internal.entity_checkpoints` and `travel_internal.baseline_checkpoints`: the checkpoints from
+//! which the next scan resumes.
 
-use super::{EvaluatedMember, ROWS, Writer, json};
-use crate::pg::errors::TravelError;
+use super::{EvaluatedMember, ROWS, Writer};
+use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::MemberKind;
-use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use travel_core::rule::checkpoint::is_kept;
+use travel_core::rule::packed::{self, EarlierState, MemberState, PackError};
 use travel_core::rule::{Checkpoint, Micros};
 
 impl Writer<'_> {
     /// Writes the checkpoints of all members that were evaluated.
     pub(super) fn write_checkpoints(&self) -> Result<(), TravelError> {
         let results = &self.results;
-        let newest =
-            |name: &Arc<str>| results.state.entities.get(name).map(|state| (state.evaluated_until, state));
-        let rows = CheckpointRows::of(
+        self.write_rows(
+            MemberKind::Entity,
             &self.entities,
             &results.entity_checkpoints,
             &results.entities_begun,
-            newest,
-            self.inputs.horizon,
+            &results.state.entities,
         )?;
-        rows.write(MemberKind::Entity, &self.inputs.name, self.pass, self.inputs.edition);
-        let newest =
-            |name: &Arc<str>| results.state.baselines.get(name).map(|state| (state.evaluated_until, state));
-        let rows = CheckpointRows::of(
+        self.write_rows(
+            MemberKind::Baseline,
             &self.baselines,
             &results.baseline_checkpoints,
             &results.baselines_begun,
-            newest,
-            self.inputs.horizon,
-        )?;
-        rows.write(MemberKind::Baseline, &self.inputs.name, self.pass, self.inputs.edition);
-        Ok(())
+            &results.state.baselines,
+        )
     }
-}
 
-/// The changes to a table of checkpoints: the keys of rows to delete, and the rows to insert or update.
-#[derive(Default)]
-struct CheckpointRows {
-    gone: Vec<(Arc<str>, Micros)>,
-    put: Vec<CheckpointRow>,
-}
-
-struct CheckpointRow {
-    name: Arc<str>,
-    evaluated_until: Micros,
-    valid_until: Micros,
-    evaluated_from: Micros,
-    /// As JSON, or empty in the row before the first event, which has no state.
-    state: String,
-}
-
-impl CheckpointRows {
-    fn of<'s, S: Serialize + 's>(
+    fn write_rows<S: MemberState>(
+        &self,
+        kind: MemberKind,
         evaluated: &[EvaluatedMember],
         checkpoints: &[Checkpoint<S>],
         begun: &[(Arc<str>, Micros)],
-        newest: impl Fn(&Arc<str>) -> Option<(Micros, &'s S)>,
-        horizon: Micros,
-    ) -> Result<Self, TravelError> {
+        newest: &BTreeMap<Arc<str>, S>,
+    ) -> Result<(), TravelError> {
         let mut by_member: HashMap<&str, Vec<&Checkpoint<S>>> = HashMap::new();
         for checkpoint in checkpoints {
             by_member.entry(&checkpoint.member).or_default().push(checkpoint);
         }
         let begun: HashMap<&str, Micros> = begun.iter().map(|(name, first)| (&**name, *first)).collect();
-        let mut rows = Self::default();
-        for member in evaluated {
-            let Some((newest_at, state)) = newest(&member.name) else {
-                // None of its events is left.
-                rows.gone.extend(member.checkpoints.times.iter().map(|(at, _)| (member.name.clone(), *at)));
-                continue;
-            };
-            let name = || member.name.clone();
-            let mut put: BTreeMap<Micros, CheckpointRow> = BTreeMap::new();
-            let evaluated_from = if member.is_whole { member.restart.after } else { Micros::MAX };
-            let mut row = |evaluated_until, valid_until, state| {
-                put.insert(
-                    evaluated_until,
-                    CheckpointRow { name: name(), evaluated_until, valid_until, evaluated_from, state },
-                );
-            };
-            if let Some(first) = begun.get(&*member.name) {
-                row(Micros::MIN, *first, String::new());
-            }
-            for checkpoint in by_member.get(&*member.name).into_iter().flatten() {
-                if is_kept(checkpoint.evaluated_until, checkpoint.valid_until, horizon) {
-                    row(checkpoint.evaluated_until, checkpoint.valid_until, json(&checkpoint.state)?);
-                }
-            }
-            row(newest_at, Micros::MAX, json(state)?);
-            // Earlier rows stay if they end before the evaluation resumed and are still worth keeping.
-            for (evaluated_until, valid_until) in &member.checkpoints.times {
-                let stays = *valid_until <= member.restart.cut
-                    && (*evaluated_until == Micros::MIN || is_kept(*evaluated_until, *valid_until, horizon));
-                if !stays && !put.contains_key(evaluated_until) {
-                    rows.gone.push((name(), *evaluated_until));
-                }
-            }
-            rows.put.extend(put.into_values());
+        // None of their events is left.
+        let gone: Vec<&Arc<str>> =
+            evaluated.iter().map(|member| &member.name).filter(|name| !newest.contains_key(*name)).collect();
+        if !gone.is_empty() {
+            spi::execute(
+                &format!("DELETE FROM {} WHERE rule = $1 AND {} = ANY ($2)", kind.table(), kind.column()),
+                &[Argument::text(&self.inputs.name), Argument::texts(&gone)],
+            );
         }
-        Ok(rows)
+        for members in evaluated.chunks(ROWS) {
+            let mut rows = Vec::with_capacity(members.len());
+            for member in members {
+                let Some(state) = newest.get(&member.name) else { continue };
+                let new = by_member.remove(&*member.name).unwrap_or_default();
+                let first = begun.get(&*member.name).copied();
+                rows.push(CheckpointRow {
+                    name: &member.name,
+                    evaluated_until: state.evaluated_until(),
+                    evaluated_from: if member.is_whole { member.restart.after } else { Micros::MAX },
+                    newest: packed::pack(state).map_err(unwritable)?,
+                    earlier: self.earlier(member, &new, first)?,
+                });
+            }
+            self.put(kind, &rows);
+        }
+        Ok(())
     }
 
-    fn write(&self, kind: MemberKind, rule: &str, pass: i64, edition: i64) {
-        let (table, column) = (kind.table(), kind.column());
-        if !self.gone.is_empty() {
-            let (names, times): (Vec<&str>, Vec<Micros>) =
-                self.gone.iter().map(|(name, time)| (&**name, *time)).unzip();
-            spi::execute(
-                &format!(
-                    "DELETE FROM {table} AS s
-                     USING unnest($2::text[], $3::timestamptz[]) AS g (name, evaluated_until)
-                     WHERE s.rule = $1 AND s.{column} = g.name AND s.evaluated_until = g.evaluated_until"
-                ),
-                &[Argument::text(rule), Argument::texts(&names), Argument::times(&times)],
-            );
+    /// The earlier states of a member in their stored form. `None`: they stay as they are.
+    fn earlier<S: MemberState>(
+        &self,
+        member: &EvaluatedMember,
+        new: &[&Checkpoint<S>],
+        first_event: Option<Micros>,
+    ) -> Result<Option<Vec<u8>>, TravelError> {
+        let (rule, horizon) = (&self.inputs.name, self.inputs.horizon);
+        let is_worth_keeping = |evaluated_until: Micros, valid_until: Micros| {
+            evaluated_until == Micros::MIN || is_kept(evaluated_until, valid_until, horizon)
+        };
+        // Earlier states stay if they end before the evaluation resumed and are still worth keeping.
+        let stays = |evaluated_until: Micros, valid_until: Micros| {
+            valid_until <= member.restart.cut && is_worth_keeping(evaluated_until, valid_until)
+        };
+        let edition = Some(self.inputs.edition);
+        let mut put: BTreeMap<Micros, EarlierState> = BTreeMap::new();
+        if let Some(first) = first_event {
+            put.insert(Micros::MIN, EarlierState::before(first, edition));
         }
-        for rows in self.put.chunks(ROWS) {
-            let names: Vec<&str> = rows.iter().map(|row| &*row.name).collect();
-            let states: Vec<&str> = rows.iter().map(|row| row.state.as_str()).collect();
-            let times = |of: fn(&CheckpointRow) -> Micros| {
-                Argument::times(&rows.iter().map(of).collect::<Vec<Micros>>())
-            };
-            spi::execute(
-                &format!(
-                    "INSERT INTO {table}
-                         (rule, {column}, evaluated_until, valid_until, pass, evaluated_from, state, edition)
-                     SELECT $1, name, evaluated_until, valid_until,
-                            CASE WHEN valid_until = 'infinity' THEN $6 END,
-                            CASE WHEN valid_until = 'infinity' THEN evaluated_from END, NULLIF(state, '')::json, $8
-                     FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[], $7::text[])
-                         AS n (name, evaluated_until, valid_until, evaluated_from, state)
-                     ON CONFLICT (rule, {column}, evaluated_until) DO UPDATE
-                     SET valid_until = excluded.valid_until, pass = excluded.pass,
-                         evaluated_from = excluded.evaluated_from, state = excluded.state, edition = excluded.edition"
-                ),
-                &[
-                    Argument::text(rule),
-                    Argument::texts(&names),
-                    times(|row| row.evaluated_until),
-                    times(|row| row.valid_until),
-                    times(|row| row.evaluated_from),
-                    Argument::bigint(pass),
-                    Argument::texts(&states),
-                    Argument::bigint(edition),
-                ],
-            );
+        for Checkpoint { evaluated_until, valid_until, state, .. } in new {
+            if is_kept(*evaluated_until, *valid_until, horizon) {
+                let state = EarlierState::new(state, *valid_until, edition).map_err(unwritable)?;
+                put.insert(*evaluated_until, state);
+            }
         }
+        let before = member.checkpoints.times.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        if member.restart.cut != Micros::MIN {
+            member.checkpoints.must_be_readable(rule)?;
+        }
+        if put.is_empty() && !before.is_empty() && before.iter().all(|(at, until)| stays(*at, *until)) {
+            return Ok(None);
+        }
+        if before.iter().any(|(at, until)| stays(*at, *until)) {
+            for state in member.checkpoints.earlier::<S>(rule)? {
+                if stays(state.evaluated_until, state.valid_until) {
+                    put.entry(state.evaluated_until).or_insert(state);
+                }
+            }
+        }
+        let earlier: Vec<EarlierState> = put.into_values().collect();
+        packed::pack_earlier::<S>(&earlier).map(Some).map_err(unwritable)
     }
+
+    fn put(&self, kind: MemberKind, rows: &[CheckpointRow]) {
+        let (table, column) = (kind.table(), kind.column());
+        let names: Vec<&Arc<str>> = rows.iter().map(|row| row.name).collect();
+        let times =
+            |of: fn(&CheckpointRow) -> Micros| Argument::times(&rows.iter().map(of).collect::<Vec<Micros>>());
+        spi::execute(
+            &format!(
+                "INSERT INTO {table} AS s
+                     (rule, {column}, evaluated_until, pass, evaluated_from, edition, newest, earlier)
+                 SELECT $1, name, evaluated_until, $5, evaluated_from, $6, newest, coalesce(earlier, '')
+                 FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $7::bytea[], $8::bytea[])
+                     AS n (name, evaluated_until, evaluated_from, newest, earlier)
+                 ON CONFLICT (rule, {column}) DO UPDATE
+                 SET evaluated_until = excluded.evaluated_until, pass = excluded.pass,
+                     evaluated_from = excluded.evaluated_from, edition = excluded.edition, newest = excluded.newest,
+                     earlier = CASE excluded.earlier WHEN '' THEN s.earlier ELSE excluded.earlier END"
+            ),
+            &[
+                Argument::text(&self.inputs.name),
+                Argument::texts(&names),
+                times(|row| row.evaluated_until),
+                times(|row| row.evaluated_from),
+                Argument::bigint(self.pass),
+                Argument::bigint(self.inputs.edition),
+                Argument::byteas(rows.iter().map(|row| Some(&row.newest[..]))),
+                Argument::byteas(rows.iter().map(|row| row.earlier.as_deref())),
+            ],
+        );
+    }
+}
+
+/// A row to insert or update.
+struct CheckpointRow<'w> {
+    name: &'w Arc<str>,
+    evaluated_until: Micros,
+    evaluated_from: Micros,
+    newest: Vec<u8>,
+    /// `None`: those that are stored stay as they are.
+    earlier: Option<Vec<u8>>,
+}
+
+fn unwritable(error: PackError) -> TravelError {
+    ScanError::CheckpointUnwritable { detail: error.to_string() }.into()
 }

@@ -11,7 +11,7 @@
 //! | [`incidents`] | which stored alert each incident is, and which alerts have lost their incident |
 //! | [`alerts`] | `travel.alerts` and `travel_internal.alert_legs` |
 //! | [`baseline`] | the learned rows of `travel.known_places` and `travel.known_transitions` |
-//! | [`checkpoints`] | `travel_internal.entity_states` and `travel_internal.baseline_states`, from which the next scan resumes |
+//! | [`checkpoints`] | `travel_internal.entity_checkpoints` and `travel_internal.baseline_checkpoints`, from which the next scan resumes |
 
 mod alerts;
 mod baseline;

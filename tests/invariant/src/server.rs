@@ -86,7 +86,7 @@ impl Server {
             "SET session_replication_role = replica;
              TRUNCATE travel.rules, travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
                  travel.known_places, travel.known_transitions, travel.suppressions, travel_internal.scans,
-                 travel_internal.entity_states, travel_internal.baseline_states, travel_internal.minted_keys,
+                 travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints, travel_internal.minted_keys,
                  travel_internal.coverage_days;
              RESET session_replication_role",
         )

@@ -51,8 +51,8 @@ UNION ALL SELECT 'alert ' || id || xmin FROM travel.alerts
 UNION ALL SELECT 'place ' || place_id || xmin FROM travel.known_places
 UNION ALL SELECT 'transition ' || transition_id || xmin FROM travel.known_transitions
 UNION ALL SELECT 'scan ' || rule || xmin FROM travel_internal.scans
-UNION ALL SELECT 'entity ' || rule || entity || xmin FROM travel_internal.entity_states
-UNION ALL SELECT 'baseline ' || rule || baseline_entity || xmin FROM travel_internal.baseline_states
+UNION ALL SELECT 'entity ' || rule || entity || xmin FROM travel_internal.entity_checkpoints
+UNION ALL SELECT 'baseline ' || rule || baseline_entity || xmin FROM travel_internal.baseline_checkpoints
 UNION ALL SELECT 'rule ' || name || xmin FROM travel.rules;
 CREATE TABLE before AS TABLE stored;
 -- A transaction that may not write suffices. Portions of a few events give what one portion gives.

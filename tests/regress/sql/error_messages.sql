@@ -156,7 +156,7 @@ SELECT error_of($$SELECT travel.ingest('computed', '[]')$$);
 -- Names with quotes are quoted in hints as literals that can be pasted.
 INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
-UPDATE travel_internal.entity_states SET state = '{}' WHERE rule = 'o''brien';
+UPDATE travel_internal.entity_checkpoints SET newest = '', earlier = '' WHERE rule = 'o''brien';
 INSERT INTO trail VALUES ('3', '2026-03-02 09:20Z', '192.0.2.1', 'K', 'u');
 SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE
     '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
@@ -165,6 +165,7 @@ SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
 TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
-    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans, travel_internal.own_passes;
+    travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints, travel_internal.scans,
+    travel_internal.own_passes;
 RESET session_replication_role;
 DROP TABLE trail, ends, mixed, computed, numbered;

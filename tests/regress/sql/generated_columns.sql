@@ -162,7 +162,8 @@ SELECT error_of($$SELECT travel.check_rule('computed')$$);
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
 TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
-    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans, travel_internal.own_passes;
+    travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints, travel_internal.scans,
+    travel_internal.own_passes;
 RESET session_replication_role;
 DROP VIEW IF EXISTS over_computed;
 DROP VIEW rows, over_stored, over_virtual, sources;

@@ -44,7 +44,7 @@ CROSS JOIN unnest('{regress_plain,regress_read,regress_triage,Regress Admin}'::n
     WITH ORDINALITY AS r (role, level)
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND relname IN ('alerts', 'alert_history', 'alert_legs', 'verdicts', 'known_places', 'known_transitions',
-        'suppressions', 'networks', 'rules', 'scans', 'entity_states', 'baseline_states',
+        'suppressions', 'networks', 'rules', 'scans', 'entity_checkpoints', 'baseline_checkpoints',
         'minted_keys')
   AND (has_any_column_privilege(role, oid, 'SELECT, INSERT, UPDATE, REFERENCES')
       OR has_table_privilege(role, oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER'))
@@ -130,10 +130,10 @@ INSERT INTO tried (statement) VALUES
      'now(), true, true)'),
     ('SELECT count(*) FROM travel_internal.scans'),
     ('UPDATE travel_internal.scans SET scanned = NULL'),
-    ('SELECT count(*) FROM travel_internal.entity_states'),
-    ('DELETE FROM travel_internal.entity_states'),
-    ('SELECT count(*) FROM travel_internal.baseline_states'),
-    ('DELETE FROM travel_internal.baseline_states'),
+    ('SELECT count(*) FROM travel_internal.entity_checkpoints'),
+    ('DELETE FROM travel_internal.entity_checkpoints'),
+    ('SELECT count(*) FROM travel_internal.baseline_checkpoints'),
+    ('DELETE FROM travel_internal.baseline_checkpoints'),
     ('SELECT count(*) FROM travel_internal.minted_keys'),
     ('DELETE FROM travel_internal.minted_keys'),
     ('INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES (''roles'', ''x'', ''GB'', '

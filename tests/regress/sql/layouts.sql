@@ -350,7 +350,8 @@ SELECT rule, last_error FROM travel.status WHERE last_error IS NOT NULL ORDER BY
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
 DELETE FROM travel.rules;
 TRUNCATE travel.alerts, travel.alert_history, travel_internal.alert_legs, travel.verdicts,
-    travel_internal.entity_states, travel_internal.baseline_states, travel_internal.scans, travel_internal.own_passes;
+    travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints, travel_internal.scans,
+    travel_internal.own_passes;
 RESET session_replication_role;
 
 SET client_min_messages = warning;

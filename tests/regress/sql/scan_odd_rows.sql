@@ -139,8 +139,8 @@ SELECT * FROM errors;
 
 -- The checkpoints of rules are deleted with them, by DELETE and by TRUNCATE.
 TRUNCATE travel.rules CASCADE;
-SELECT (SELECT count(*) FROM travel_internal.entity_states) AS entity_states,
-    (SELECT count(*) FROM travel_internal.baseline_states) AS baseline_states;
+SELECT (SELECT count(*) FROM travel_internal.entity_checkpoints) AS entity_states,
+    (SELECT count(*) FROM travel_internal.baseline_checkpoints) AS baseline_states;
 SET session_replication_role = replica;
 DELETE FROM travel.alerts;
 DELETE FROM travel_internal.alert_legs;

@@ -4,7 +4,6 @@
 use super::event::EvaluatedEvent;
 use super::place_key::{PlaceKey, Transition};
 use super::settings::{DAY, DAYS_OF_PROOF, Learn, Micros, Rule, TRANSITION_MEMORY};
-use super::state_format::StateFormat;
 use crate::journey::{Journey, Stop};
 use crate::map_as_pairs;
 use serde::{Deserialize, Serialize};
@@ -17,7 +16,6 @@ use strum::IntoStaticStr;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineState {
-    pub format: StateFormat,
     /// The time of the last event that was evaluated with this state, passing or not.
     pub evaluated_until: Micros,
     /// The first event of its journey, which begins the learning period and is therefore kept forever. `None`: the
@@ -99,7 +97,6 @@ impl BaselineState {
     /// The state of a journey that has not begun.
     pub fn new(evaluated_until: Micros) -> Self {
         Self {
-            format: StateFormat,
             evaluated_until,
             first_event: None,
             last_event: None,

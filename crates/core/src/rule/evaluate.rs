@@ -11,7 +11,6 @@ use super::knowledge::KnownBefore;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
 use super::settled_verdicts::SettledByEntity;
-use super::state_format::StateFormat;
 use super::suppression::Suppression;
 use super::verdict::{Policy, Verdict};
 use crate::journey::Leg;
@@ -49,7 +48,6 @@ pub struct EvaluationState {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EntityState {
-    pub format: StateFormat,
     /// The time of the last event, passing or not.
     pub evaluated_until: Micros,
     /// The last ordinary event, from which the next leg starts.
@@ -165,12 +163,7 @@ impl EntityRun<'_> {
         let mut grouping = self.grouping.clone();
         let ended = grouping.settle(rule, evaluated_until);
         (
-            EntityState {
-                format: StateFormat,
-                evaluated_until,
-                last: self.journey.last().cloned(),
-                grouping,
-            },
+            EntityState { evaluated_until, last: self.journey.last().cloned(), grouping },
             ended,
         )
     }

@@ -49,7 +49,7 @@ pub struct EvaluatedEvent {
 
 /// Facts about an event that findings show but rules do not evaluate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(deny_unknown_fields)]
 pub struct EventDetails {
     pub event_source: Option<Arc<str>>,
     pub aws_region: Option<Arc<str>>,
@@ -66,9 +66,7 @@ pub struct EventDetails {
     /// The provider of the machines behind the address.
     pub hosting: Option<Arc<str>>,
     /// The named network that decides the treatment of the address, and the one that names its provider.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Arc<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub hosting_network: Option<Arc<str>>,
 }
 

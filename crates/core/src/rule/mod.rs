@@ -92,6 +92,7 @@
 //! | [`alert`] | which stored alert belongs to an incident |
 //! | [`mod@evaluate`] | all of the above together, and the state that continues it |
 //! | [`checkpoint`] | which earlier states are kept for late events |
+//! | [`packed`] | the stored form of states |
 //! | [`settled_verdicts`] | the verdicts that remain valid between a checkpoint and what is evaluated again |
 //! | [`relocate`] | a state under another edition of place data, for sources that no longer have the history |
 //! | [`template`], [`signal`] | the message of an alert, and the attributes that it can name |
@@ -108,12 +109,12 @@ pub mod incident;
 pub mod journey;
 pub mod knowledge;
 pub mod lineage;
+pub mod packed;
 pub mod place_key;
 pub mod relocate;
 pub mod settings;
 pub mod settled_verdicts;
 pub mod signal;
-pub mod state_format;
 pub mod suppression;
 pub mod template;
 pub mod verdict;
@@ -134,7 +135,6 @@ pub use place_key::{PlaceKey, Transition};
 pub use relocate::CurrentLocation;
 pub use settings::{Learn, Micros, NetworkAttributes, Rule, Severity};
 pub use settled_verdicts::{SettledByEntity, SettledVerdicts};
-pub use state_format::StateFormat;
 pub use suppression::{Suppression, like_exactly};
 pub use template::Template;
 pub use verdict::{Policy, Reason, Verdict};

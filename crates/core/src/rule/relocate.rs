@@ -92,17 +92,17 @@ impl EntityState {
         rule: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, E>,
     ) -> Result<Self, E> {
-        let Self { format, evaluated_until, last, mut grouping } = self;
+        let Self { evaluated_until, last, mut grouping } = self;
         let last = match last {
             Some(event) if event.site.address().is_some() => {
                 look_up(event.site, event.time)?.map(|location| event.at(location))
             }
             // Coordinates are what they are.
-            last => return Ok(Self { format, evaluated_until, last, grouping }),
+            last => return Ok(Self { evaluated_until, last, grouping }),
         };
         grouping.crossings.clear();
         let last = last.filter(|event| AddressClass::of(event, rule) == AddressClass::Ordinary);
-        Ok(Self { format, evaluated_until, last, grouping })
+        Ok(Self { evaluated_until, last, grouping })
     }
 }
 
@@ -116,23 +116,14 @@ impl BaselineState {
         rule: &Rule,
         mut look_up: impl FnMut(Site, Micros) -> Result<Option<CurrentLocation>, E>,
     ) -> Result<Self, E> {
-        let Self {
-            format,
-            evaluated_until,
-            first_event,
-            last_event,
-            places,
-            transitions,
-            anchor,
-            after_anchor,
-        } = self;
+        let Self { evaluated_until, first_event, last_event, places, transitions, anchor, after_anchor } =
+            self;
         let anchor = match anchor {
             Some(stop) => relocated_stop(stop, rule, &mut look_up)?.map(|now| now.stop),
             None => None,
         };
         let mut moved: BTreeMap<PlaceKey, PlaceKey> = BTreeMap::new();
         let mut after = Self {
-            format,
             evaluated_until,
             first_event,
             last_event,

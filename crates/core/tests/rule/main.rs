@@ -9,6 +9,7 @@ mod fixtures;
 mod incidents;
 mod lineage;
 mod model;
+mod packed;
 mod properties;
 mod proven;
 mod settled_verdicts;

@@ -69,12 +69,12 @@ proptest! {
 }
 
 fn stored_and_read(state: &EvaluationState) -> EvaluationState {
-    fn through_text<T: serde::Serialize + serde::de::DeserializeOwned>(value: &T) -> T {
-        serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+    fn packed<S: packed::MemberState>(state: &S) -> S {
+        packed::unpack(&packed::pack(state).unwrap()).unwrap()
     }
     EvaluationState {
-        entities: state.entities.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
-        baselines: state.baselines.iter().map(|(of, state)| (of.clone(), through_text(state))).collect(),
+        entities: state.entities.iter().map(|(of, state)| (of.clone(), packed(state))).collect(),
+        baselines: state.baselines.iter().map(|(of, state)| (of.clone(), packed(state))).collect(),
     }
 }
 
