@@ -11,7 +11,10 @@ const GEOIP_PATH_DEFAULT: &CStr = c"/usr/share/GeoIP,/var/lib/GeoIP";
 
 static COVERAGE_NOTICE: GucSetting<bool> = GucSetting::<bool>::new(true);
 
-static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(200_000);
+/// The largest number of rows that are in memory at a time, whatever the settings say.
+const MAX_ROWS: usize = 200_000;
+
+static SCAN_BATCH: GucSetting<i32> = GucSetting::<i32>::new(2_000_000);
 
 static SCAN_LOCK_TIMEOUT: GucSetting<i32> = GucSetting::<i32>::new(5000);
 
@@ -96,9 +99,14 @@ pub fn register() {
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
 
-/// The number of new rows that a step of a scan reads.
+/// The number of new rows that a step of a scan reads at most.
 pub fn scan_batch() -> usize {
     usize::try_from(SCAN_BATCH.get()).unwrap_or(1)
+}
+
+/// The number of rows that a step of a scan, or another evaluation of events, keeps in memory at a time.
+pub fn scan_rows() -> usize {
+    scan_batch().min(MAX_ROWS)
 }
 
 /// How many megabytes the content of a compressed file may have that `travel.load_files` loads.

@@ -6,9 +6,11 @@ use crate::pg::errors::{ScanError, TravelError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use travel_core::journey::{Leg, Measure, Stop};
+use travel_core::rule::checkpoint::is_kept;
+use travel_core::rule::packed::{EarlierState, MemberState, PackError};
 use travel_core::rule::{
-    BaselineState, Checkpoint, EntityState, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros,
-    OtherEdition, Overlay, PlaceKey, Policy, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
+    Checkpoint, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros, OtherEdition, Overlay, PlaceKey,
+    Policy, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
 };
 
 /// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place
@@ -47,12 +49,18 @@ pub struct EvaluationResults {
     pub state: EvaluationState,
     /// Settled verdicts on legs that arrive after the events that were evaluated so far.
     settled: SettledByEntity,
-    pub entity_checkpoints: Vec<Checkpoint<EntityState>>,
-    pub baseline_checkpoints: Vec<Checkpoint<BaselineState>>,
+    /// Earlier states of each member that are kept for late events.
+    pub earlier_of_entities: EarlierByMember,
+    pub earlier_of_baselines: EarlierByMember,
+    /// How many bytes the earlier states take.
+    earlier_size: usize,
     /// Members that had no checkpoint before, with their first event.
     pub entities_begun: Vec<(Arc<str>, Micros)>,
     pub baselines_begun: Vec<(Arc<str>, Micros)>,
 }
+
+/// Earlier states by member, in ascending order of time.
+pub type EarlierByMember = HashMap<Arc<str>, Vec<EarlierState>>;
 
 /// A row of `travel.verdicts` as JSON.
 pub type VerdictJson = String;
@@ -176,7 +184,7 @@ impl EvaluationResults {
         if events.is_empty() {
             return Ok(());
         }
-        let before = std::mem::take(&mut self.state);
+        let before = self.state.take_members(events);
         let policy =
             Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
         let resumed = resume_towards(inputs.horizon, &before, &mut self.settled, policy, events);
@@ -197,12 +205,24 @@ impl EvaluationResults {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
         }
-        self.entity_checkpoints.extend(evaluation.entity_checkpoints);
-        self.baseline_checkpoints.extend(evaluation.baseline_checkpoints);
+        self.earlier_size +=
+            keep_earlier(&mut self.earlier_of_entities, evaluation.entity_checkpoints, inputs)?
+                + keep_earlier(&mut self.earlier_of_baselines, evaluation.baseline_checkpoints, inputs)?;
         self.entities_begun.extend(evaluation.entities_begun);
         self.baselines_begun.extend(evaluation.baselines_begun);
-        self.state = after;
+        self.state.put_members(after);
         Ok(())
+    }
+
+    /// About how many bytes the results take.
+    pub fn size(&self) -> usize {
+        const MEMBER: usize = 2000;
+        const LEG: usize = 400;
+        const VERDICT: usize = 3000;
+        (self.state.entities.len() + self.state.baselines.len()) * MEMBER
+            + self.earlier_size
+            + (self.leg_ids.len() + self.raised.len()) * LEG
+            + self.raised_to_write * VERDICT
     }
 
     /// A raised leg is kept as it is until its incident is complete, and so its alert is known.
@@ -228,4 +248,25 @@ impl EvaluationResults {
         self.raised.insert(verdict.leg_id.clone(), leg);
         self.raised_to_write += 1;
     }
+}
+
+/// Adds the checkpoints that are kept to the earlier states of their members. Returns how many bytes they take.
+fn keep_earlier<S: MemberState>(
+    earlier: &mut EarlierByMember,
+    checkpoints: Vec<Checkpoint<S>>,
+    inputs: &EvaluationInputs,
+) -> Result<usize, TravelError> {
+    let mut size = 0;
+    for Checkpoint { member, evaluated_until, valid_until, state } in checkpoints {
+        if is_kept(evaluated_until, valid_until, inputs.horizon) {
+            let state = EarlierState::new(&state, valid_until, Some(inputs.edition)).map_err(unwritable)?;
+            size += state.size();
+            earlier.entry(member).or_default().push(state);
+        }
+    }
+    Ok(size)
+}
+
+pub fn unwritable(error: PackError) -> TravelError {
+    ScanError::CheckpointUnwritable { detail: error.to_string() }.into()
 }

@@ -289,6 +289,11 @@ impl Progress {
         self.newest_event.max(self.horizon).map(|newest| newest.min(clock_now()))
     }
 
+    /// Whether no pass has ended yet, and this one reads rows in order of time.
+    pub fn is_first(&self) -> bool {
+        !self.has_finished && self.evaluate_from.is_none()
+    }
+
     /// Whether the pass is about few rows, which are best found by their arrival.
     pub fn is_small(&self) -> bool {
         self.position.is_none() && self.is_incremental()

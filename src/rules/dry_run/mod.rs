@@ -106,7 +106,7 @@ impl DryRun {
         mut each: impl FnMut(&[EvaluatedEvent]) -> Result<(), TravelError>,
     ) -> Result<RowCounts, TravelError> {
         let arrived = self.queries.arrived_by_now(self.owner);
-        let portion = settings::scan_batch().div_ceil(10);
+        let portion = settings::scan_rows().div_ceil(10);
         if let (Some(query), None) = (&self.queries.mintings, &self.lineage) {
             let name = &self.definition.name;
             self.lineage = Some(SourceLineage::read(name, query, self.owner, arrived.clone(), portion)?);

@@ -87,7 +87,7 @@ pub struct EntityRows<'q> {
 impl<'q> EntityRows<'q> {
     /// The rows of the entity in its range of time. The queries are those over all rows.
     pub fn open(wanted: &'q Wanted, queries: &'q SourceQueries, owner: Role, unread: &'q Unread) -> Self {
-        let portion = settings::scan_batch().div_ceil(10);
+        let portion = settings::scan_rows().div_ceil(10);
         let mut rows = Self { wanted, queries, owner, unread, portion, cursor: None, waiting: Vec::new() };
         rows.cursor = Some(rows.cursor(wanted.since, wanted.until));
         rows

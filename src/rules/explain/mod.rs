@@ -189,7 +189,7 @@ impl Wanted {
             scratch: Scratch::new(c"travel: a row of an explanation", 8 << 10),
         };
 
-        let portion = settings::scan_batch().div_ceil(10);
+        let portion = settings::scan_rows().div_ceil(10);
         let mut history = History::open(&definition.name, &queries, &members, owner)?;
         let mut events: Vec<EvaluatedEvent> = Vec::new();
         while history.read(portion, &mut reader, &mut events)? {

@@ -14,7 +14,7 @@ use crate::rules::reader::Reader;
 use crate::rules::reevaluation::Reevaluation;
 use crate::rules::settled_verdicts;
 use crate::rules::write::{EvaluatedMember, Writer, verdicts};
-use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay};
+use travel_core::rule::{AddressClass, EvaluatedEvent, EvaluationState, Micros, Overlay};
 
 impl ScanStep {
     /// Evaluates new events, and the members whose keys were regrouped. Returns whether it evaluated all of them.
@@ -56,7 +56,8 @@ impl ScanStep {
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
         let SortedEvents { in_order, again, .. } = events;
-        let (mut entities, mut baselines, state) = members.in_order(&self.definition.name, &in_order)?;
+        let (mut entities, mut baselines, state) =
+            members.in_order(&self.definition.name, &in_order, &EvaluationState::default())?;
         for (member, restart) in again.members() {
             let (name, checkpoints) = (member.name.clone(), member.checkpoints.clone());
             let evaluated = EvaluatedMember { name, checkpoints, restart, is_whole: true };
@@ -76,21 +77,31 @@ impl ScanStep {
             self.evaluate_histories(&again, &inputs, &mut results, reader)?;
             results.add_rest_of_settled(&inputs);
         }
-        let writer = Writer {
-            inputs: &inputs,
-            pass: self.progress.pass,
-            geoip_built_at: reader.built_at(),
-            results,
-            entities,
-            baselines,
-        };
+        self.write(&inputs, results, entities, baselines, reader.built_at())
+    }
+
+    /// Writes results, and tells of the alerts that they raised.
+    pub(super) fn write(
+        &mut self,
+        inputs: &EvaluationInputs,
+        results: EvaluationResults,
+        entities: Vec<EvaluatedMember>,
+        baselines: Vec<EvaluatedMember>,
+        geoip_built_at: Option<Micros>,
+    ) -> Result<(), TravelError> {
+        let writer =
+            Writer { inputs, pass: self.progress.pass, geoip_built_at, results, entities, baselines };
         let raised = while_scanning(|| writer.write())?;
         notify::tell(&inputs.name, &mut self.progress, &raised);
         Ok(())
     }
 
     /// What events are evaluated by, with what analysts entered for these baseline users.
-    fn inputs(&self, baselines: &[EvaluatedMember], edition: i64) -> Result<EvaluationInputs, TravelError> {
+    pub(super) fn inputs(
+        &self,
+        baselines: &[EvaluatedMember],
+        edition: i64,
+    ) -> Result<EvaluationInputs, TravelError> {
         let settings = self.definition.settings()?;
         let names: Vec<&str> = baselines.iter().map(|member| &*member.name).collect();
         Ok(EvaluationInputs {

@@ -37,6 +37,34 @@ impl Members {
         })
     }
 
+    /// Loads the checkpoints of the members of these events, except of those that have a state here.
+    pub fn of_others(
+        rule: &str,
+        events: &[EvaluatedEvent],
+        state: &EvaluationState,
+    ) -> Result<Self, TravelError> {
+        let (mut entities, mut baselines) = (entities(events), baselines(events));
+        entities.retain(|name| !state.entities.contains_key(name));
+        baselines.retain(|name| !state.baselines.contains_key(name));
+        Ok(Self {
+            entities: checkpoints::load(MemberKind::Entity, rule, &entities)?,
+            baselines: checkpoints::load(MemberKind::Baseline, rule, &baselines)?,
+        })
+    }
+
+    /// Whether all of these events come after the newest checkpoints of their members, which are of this edition of
+    /// place data.
+    pub fn are_continued_by(&self, events: &[EvaluatedEvent], pass: i64, edition: i64) -> bool {
+        let is_continued = |event: &EvaluatedEvent| {
+            self.of_event(event).all(|member| {
+                member.is_current(edition)
+                    && member.evaluated_until() < Some(event.time)
+                    && !member.was_read(pass, event.time)
+            })
+        };
+        events.iter().all(is_continued)
+    }
+
     /// The checkpoints of the entity and of the baseline user of an event, if they have any.
     fn of_event(&self, event: &EvaluatedEvent) -> impl Iterator<Item = &Checkpoints> + Clone {
         let entity = self.entities.get(&event.entity);
@@ -44,14 +72,18 @@ impl Members {
         entity.into_iter().chain(baseline)
     }
 
-    /// The members of events that come in order, and their newest states.
+    /// The members of events that come in order, and their newest states, except of those that have a state here.
     pub fn in_order(
         mut self,
         rule: &str,
         events: &[EvaluatedEvent],
+        known: &EvaluationState,
     ) -> Result<(Vec<EvaluatedMember>, Vec<EvaluatedMember>, EvaluationState), TravelError> {
-        let entities = newest(&entities(events), &mut self.entities);
-        let baselines = newest(&baselines(events), &mut self.baselines);
+        let (mut entities, mut baselines) = (entities(events), baselines(events));
+        entities.retain(|name| !known.entities.contains_key(name));
+        baselines.retain(|name| !known.baselines.contains_key(name));
+        let entities = newest(&entities, &mut self.entities);
+        let baselines = newest(&baselines, &mut self.baselines);
         let mut state = EvaluationState::default();
         for member in &entities {
             if let Some(newest) = member.checkpoints.newest(rule)? {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | locks the row of the rule, and begins a pass if none is under way | [`Progress`] |
 //! | reads the next new rows of the source as events | [`new_events`] |
+//! | in a first pass: reads and evaluates many portions of rows before it writes | [`first_pass`] |
 //! | with lineage: reads the events that minted keys, and finds the members that they concern | [`lineage`] |
 //! | finds the members of these events: which continue in order, and which must be evaluated again from an earlier checkpoint because an event is late | [`event_order`], [`Reevaluation`] |
 //! | loads the checkpoints of the members, what analysts entered, and the settled verdicts | [`evaluate`] |
@@ -20,11 +21,13 @@
 mod coverage;
 mod evaluate;
 mod event_order;
+mod first_pass;
 mod health;
 mod lineage;
 mod new_events;
 
 use self::coverage::CoverageDays;
+use self::first_pass::Remaining;
 use super::definition::Definition;
 use super::geoip_dependencies::{self, Needs};
 use super::notify;
@@ -69,7 +72,9 @@ fn may_commit(_: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// How much a step does, as `impossible_travel.scan_batch` says.
 #[derive(Clone, Copy)]
 struct StepSizes {
-    /// How many new rows it reads.
+    /// How many new rows it reads in a first pass.
+    first: usize,
+    /// How many new rows it reads otherwise, all of which are in memory at once.
     batch: usize,
     /// How many rows of a history it reads at once.
     portion: usize,
@@ -79,8 +84,13 @@ struct StepSizes {
 
 impl StepSizes {
     fn from_settings() -> Self {
-        let batch = settings::scan_batch();
-        Self { batch, portion: batch.div_ceil(10), members: batch.div_ceil(40) }
+        let batch = settings::scan_rows();
+        Self {
+            first: settings::scan_batch(),
+            batch,
+            portion: batch.div_ceil(10),
+            members: batch.div_ceil(40),
+        }
     }
 }
 
@@ -118,6 +128,13 @@ impl ScanStep {
     fn run(&mut self) -> Result<bool, TravelError> {
         let mut reader = Reader::new(self.queries.location_type)?;
         self.check_geoip(&reader)?;
+        if self.is_of_first_pass() {
+            match self.evaluate_portions(&mut reader)? {
+                Remaining::Nothing => return self.finish(),
+                Remaining::Rows => return Ok(true),
+                Remaining::LateEvent => {}
+            }
+        }
         let new = self.read_new_events(&mut reader)?;
         let regrouped = self.read_minting_events(&new, reader.edition())?;
         if !self.evaluate_new_events(new.events, regrouped, &mut reader)? {
@@ -130,6 +147,11 @@ impl ScanStep {
         if !new.is_end || self.take_back_lost_keys(&mut reader)? || self.evaluate_lost_members(&mut reader)? {
             return Ok(true);
         }
+        self.finish()
+    }
+
+    /// Ends the pass. Returns whether another one remains to be done.
+    fn finish(&mut self) -> Result<bool, TravelError> {
         self.progress.finish(&self.definition.name, self.health()?);
         notify::tell_of_many(&self.definition.name, &self.progress);
         // A pass that an earlier statement began ends here. Rows that arrived since are for the next pass.

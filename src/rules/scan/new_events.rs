@@ -4,7 +4,7 @@ use super::ScanStep;
 use super::coverage::Counted;
 use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
-use crate::pg::spi;
+use crate::pg::spi::{self, Rows};
 use crate::pg::time::clock_now;
 use crate::pg::types::Type;
 use crate::rules::reader::{Read, Reader};
@@ -50,24 +50,11 @@ impl ScanStep {
         let mut events = Vec::new();
         let (mut last, now) = (None, clock_now());
         for row in 0..rows.len {
-            let columns = rows.columns(row, &TYPES)?;
-            let Some(row) = columns.first_chunk() else { continue };
-            let is_read_again = columns[QueryColumn::COUNT].map(|truth| truth.value() as u8 != 0);
-            match reader.read_row(row)? {
-                Read::Located(event) => {
-                    last = Some(event.time);
-                    let is_ignored = event.treatment == Some(Treatment::Ignore);
-                    let counted = if is_ignored { Counted::Ignored } else { Counted::Located };
-                    self.days.count(event.time, counted, is_read_again);
-                    events.push(*event);
-                    self.counts.located += 1;
-                }
-                Read::NotLocated(time) => {
-                    last = Some(time);
-                    let counted = Counted::NotLocated(reader.why_not_located(row)?);
-                    self.days.count(time, counted, is_read_again);
-                }
-                Read::Nothing => {}
+            if let Some((time, counted, is_read_again, event)) = read_row(&rows, row, reader)? {
+                last = Some(time);
+                self.days.count(time, counted, is_read_again);
+                self.counts.located += u64::from(event.is_some());
+                events.extend(event.map(|event| *event));
             }
             self.counts.newest_past = last.filter(|time| *time <= now).or(self.counts.newest_past);
             pgrx::check_for_interrupts!();
@@ -76,6 +63,28 @@ impl ScanStep {
         self.counts.newest = last;
         Ok(NewEvents { events, last, is_end: rows.len < self.sizes.batch, rows: new })
     }
+}
+
+/// A row of a query for new rows: its time, what became of it, whether the next pass reads it again, and the event if it
+/// is located.
+pub(super) type NewRow = (Micros, Counted, Option<bool>, Option<Box<EvaluatedEvent>>);
+
+/// Reads a row of a query for new rows. `None` if it has no time.
+pub(super) fn read_row(rows: &Rows, row: usize, reader: &mut Reader) -> Result<Option<NewRow>, TravelError> {
+    let columns = rows.columns(row, &TYPES)?;
+    let Some(row) = columns.first_chunk() else { return Ok(None) };
+    let is_read_again = columns[QueryColumn::COUNT].map(|truth| truth.value() as u8 != 0);
+    Ok(match reader.read_row(row)? {
+        Read::Located(event) => {
+            let is_ignored = event.treatment == Some(Treatment::Ignore);
+            let counted = if is_ignored { Counted::Ignored } else { Counted::Located };
+            Some((event.time, counted, is_read_again, Some(event)))
+        }
+        Read::NotLocated(time) => {
+            Some((time, Counted::NotLocated(reader.why_not_located(row)?), is_read_again, None))
+        }
+        Read::Nothing => None,
+    })
 }
 
 /// The id of the present transaction.

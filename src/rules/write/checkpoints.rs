@@ -2,14 +2,15 @@
 //! which the next scan resumes.
 
 use super::{EvaluatedMember, ROWS, Writer};
-use crate::pg::errors::{ScanError, TravelError};
+use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::MemberKind;
+use crate::rules::evaluation::{EarlierByMember, unwritable};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use travel_core::rule::Micros;
 use travel_core::rule::checkpoint::is_kept;
-use travel_core::rule::packed::{self, EarlierState, MemberState, PackError};
-use travel_core::rule::{Checkpoint, Micros};
+use travel_core::rule::packed::{self, EarlierState, MemberState};
 
 impl Writer<'_> {
     /// Writes the checkpoints of all members that were evaluated.
@@ -18,14 +19,14 @@ impl Writer<'_> {
         self.write_rows(
             MemberKind::Entity,
             &self.entities,
-            &results.entity_checkpoints,
+            &results.earlier_of_entities,
             &results.entities_begun,
             &results.state.entities,
         )?;
         self.write_rows(
             MemberKind::Baseline,
             &self.baselines,
-            &results.baseline_checkpoints,
+            &results.earlier_of_baselines,
             &results.baselines_begun,
             &results.state.baselines,
         )
@@ -35,14 +36,10 @@ impl Writer<'_> {
         &self,
         kind: MemberKind,
         evaluated: &[EvaluatedMember],
-        checkpoints: &[Checkpoint<S>],
+        earlier: &EarlierByMember,
         begun: &[(Arc<str>, Micros)],
         newest: &BTreeMap<Arc<str>, S>,
     ) -> Result<(), TravelError> {
-        let mut by_member: HashMap<&str, Vec<&Checkpoint<S>>> = HashMap::new();
-        for checkpoint in checkpoints {
-            by_member.entry(&checkpoint.member).or_default().push(checkpoint);
-        }
         let begun: HashMap<&str, Micros> = begun.iter().map(|(name, first)| (&**name, *first)).collect();
         // None of their events is left.
         let gone: Vec<&Arc<str>> =
@@ -57,14 +54,14 @@ impl Writer<'_> {
             let mut rows = Vec::with_capacity(members.len());
             for member in members {
                 let Some(state) = newest.get(&member.name) else { continue };
-                let new = by_member.remove(&*member.name).unwrap_or_default();
+                let new = earlier.get(&member.name).map_or(&[][..], Vec::as_slice);
                 let first = begun.get(&*member.name).copied();
                 rows.push(CheckpointRow {
                     name: &member.name,
                     evaluated_until: state.evaluated_until(),
                     evaluated_from: if member.is_whole { member.restart.after } else { Micros::MAX },
                     newest: packed::pack(state).map_err(unwritable)?,
-                    earlier: self.earlier(member, &new, first)?,
+                    earlier: self.earlier::<S>(member, new, first)?,
                 });
             }
             self.put(kind, &rows);
@@ -76,7 +73,7 @@ impl Writer<'_> {
     fn earlier<S: MemberState>(
         &self,
         member: &EvaluatedMember,
-        new: &[&Checkpoint<S>],
+        new: &[EarlierState],
         first_event: Option<Micros>,
     ) -> Result<Option<Vec<u8>>, TravelError> {
         let (rule, horizon) = (&self.inputs.name, self.inputs.horizon);
@@ -92,11 +89,8 @@ impl Writer<'_> {
         if let Some(first) = first_event {
             put.insert(Micros::MIN, EarlierState::before(first, edition));
         }
-        for Checkpoint { evaluated_until, valid_until, state, .. } in new {
-            if is_kept(*evaluated_until, *valid_until, horizon) {
-                let state = EarlierState::new(state, *valid_until, edition).map_err(unwritable)?;
-                put.insert(*evaluated_until, state);
-            }
+        for state in new.iter().filter(|state| is_kept(state.evaluated_until, state.valid_until, horizon)) {
+            put.insert(state.evaluated_until, state.clone());
         }
         let before = member.checkpoints.times.split_last().map_or(&[][..], |(_, earlier)| earlier);
         if member.restart.cut != Micros::MIN {
@@ -155,8 +149,4 @@ struct CheckpointRow<'w> {
     newest: Vec<u8>,
     /// `None`: those that are stored stay as they are.
     earlier: Option<Vec<u8>>,
-}
-
-fn unwritable(error: PackError) -> TravelError {
-    ScanError::CheckpointUnwritable { detail: error.to_string() }.into()
 }

@@ -23,7 +23,7 @@ use super::checkpoints::Checkpoints;
 use super::evaluation::{EvaluationInputs, EvaluationResults};
 use super::reevaluation::RestartPoint;
 use crate::pg::errors::{ScanError, TravelError};
-use crate::pg::spi::Argument;
+use crate::pg::spi::{self, Argument};
 use serde::Serialize;
 use std::sync::Arc;
 use travel_core::rule::Micros;
@@ -56,7 +56,12 @@ const ROWS: usize = 5000;
 
 impl Writer<'_> {
     /// Writes the results and returns the alerts that are new or were reopened. Within an SPI connection.
-    pub fn write(mut self) -> Result<Vec<RaisedAlert>, TravelError> {
+    pub fn write(self) -> Result<Vec<RaisedAlert>, TravelError> {
+        // The arguments are large arrays, from which PostgreSQL estimates a cost at which it would compile a statement.
+        spi::with_settings(&[(c"jit", c"off")], || self.write_all())
+    }
+
+    fn write_all(mut self) -> Result<Vec<RaisedAlert>, TravelError> {
         self.delete_verdicts();
         let incidents = self.identify_incidents()?;
         self.withdraw(&incidents);

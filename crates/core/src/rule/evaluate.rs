@@ -15,7 +15,7 @@ use super::suppression::Suppression;
 use super::verdict::{Policy, Verdict};
 use crate::journey::Leg;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The results of evaluating events.
@@ -86,10 +86,10 @@ pub fn resume_towards<'a>(
     policy: Policy,
     events: &'a [EvaluatedEvent],
 ) -> Result<(Evaluation<'a>, EvaluationState), Late> {
-    if let Some(late) = events.iter().find_map(|event| state.is_late(policy.rule, event)) {
+    let mut machine = Evaluator::resume(policy, state);
+    if let Some(late) = events.iter().find_map(|event| machine.is_late(event)) {
         return Err(late);
     }
-    let mut machine = Evaluator::resume(policy, state);
     machine.horizon = Some(horizon);
     machine.settled = std::mem::take(settled);
     machine.run(events);
@@ -112,25 +112,56 @@ pub fn resume<'a>(
 }
 
 impl EvaluationState {
+    /// Takes out the states of the members of these events.
+    pub fn take_members(&mut self, events: &[EvaluatedEvent]) -> Self {
+        let mut taken = Self::default();
+        let mut last: Option<&EvaluatedEvent> = None;
+        for event in events {
+            // The events of one member often follow each other.
+            if last.is_none_or(|last| last.entity != event.entity)
+                && let Some((name, state)) = self.entities.remove_entry(&event.entity)
+            {
+                taken.entities.insert(name, state);
+            }
+            if let Some(baseline_entity) = &event.baseline_entity
+                && last.is_none_or(|last| last.baseline_entity != event.baseline_entity)
+                && let Some((name, state)) = self.baselines.remove_entry(baseline_entity)
+            {
+                taken.baselines.insert(name, state);
+            }
+            last = Some(event);
+        }
+        taken
+    }
+
+    /// Puts states into the places of those of the same members.
+    pub fn put_members(&mut self, members: Self) {
+        self.entities.extend(members.entities);
+        self.baselines.extend(members.baselines);
+    }
+
     /// Returns whether this event comes too late to be evaluated after the state, so its past must be evaluated again.
     /// An event at the very time of the last one is late too: it may come before it in the order, or be the same event.
     pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
-        if AddressClass::of(event, rule) == AddressClass::Absent {
-            return None;
-        }
         let entity = self.entities.get(&event.entity).map(|state| state.evaluated_until);
         let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
-        let evaluated_until = entity.max(baseline.map(|state| state.evaluated_until))?;
-        (event.time <= evaluated_until).then_some(Late { event: event.time, evaluated_until })
+        late(rule, event, entity.max(baseline.map(|state| state.evaluated_until)))
     }
+}
+
+/// Whether an event is late whose members were evaluated until a time.
+fn late(rule: &Rule, event: &EvaluatedEvent, evaluated_until: Option<Micros>) -> Option<Late> {
+    let evaluated_until = evaluated_until.filter(|until| event.time <= *until)?;
+    let is_absent = AddressClass::of(event, rule) == AddressClass::Absent;
+    (!is_absent).then_some(Late { event: event.time, evaluated_until })
 }
 
 /// One rule at work, event by event. [`evaluate`] and [`resume`] run it for callers that do not need to see every step.
 #[derive(Debug)]
 pub struct Evaluator<'r, 'a> {
     policy: Policy<'r>,
-    entities: BTreeMap<Arc<str>, EntityRun<'a>>,
-    baselines: BTreeMap<Arc<str>, BaselineState>,
+    entities: HashMap<Arc<str>, EntityRun<'a>>,
+    baselines: HashMap<Arc<str>, BaselineState>,
     evaluation: Evaluation<'a>,
     /// The time of the newest event that is known to exist. It decides how coarsely checkpoints are kept. `None`: no
     /// checkpoints are kept.
@@ -162,16 +193,13 @@ impl EntityRun<'_> {
     fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         let mut grouping = self.grouping.clone();
         let ended = grouping.settle(rule, evaluated_until);
-        (
-            EntityState { evaluated_until, last: self.journey.last().cloned(), grouping },
-            ended,
-        )
+        (EntityState { evaluated_until, last: self.journey.last().cloned(), grouping }, ended)
     }
 }
 
 impl<'r, 'a> Evaluator<'r, 'a> {
     pub fn new(policy: Policy<'r>) -> Self {
-        Self::with(policy, BTreeMap::new(), BTreeMap::new())
+        Self::with(policy, HashMap::new(), HashMap::new())
     }
 
     pub fn resume(policy: Policy<'r>, state: &'a EvaluationState) -> Self {
@@ -195,8 +223,8 @@ impl<'r, 'a> Evaluator<'r, 'a> {
 
     fn with(
         policy: Policy<'r>,
-        entities: BTreeMap<Arc<str>, EntityRun<'a>>,
-        baselines: BTreeMap<Arc<str>, BaselineState>,
+        entities: HashMap<Arc<str>, EntityRun<'a>>,
+        baselines: HashMap<Arc<str>, BaselineState>,
     ) -> Self {
         Self {
             policy,
@@ -222,6 +250,13 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     pub fn known_before(&self, event: &EvaluatedEvent) -> Option<KnownBefore> {
         let state = event.baseline_entity.as_ref().and_then(|baseline| self.baselines.get(baseline));
         Some(self.policy.knowledge(event, state)?.explained(self.last_ordinary(&event.entity), event))
+    }
+
+    /// Returns whether an event is late, as [`EvaluationState::is_late`] does.
+    fn is_late(&self, event: &EvaluatedEvent) -> Option<Late> {
+        let entity = self.entities.get(&event.entity).and_then(|run| run.evaluated_until);
+        let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
+        late(self.policy.rule, event, entity.max(baseline.map(|state| state.evaluated_until)))
     }
 
     /// The last ordinary event of an entity, from which its next leg starts.
@@ -294,7 +329,8 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     /// Ends the evaluation, and returns its results with the state that continues it.
     pub fn end(mut self) -> (Evaluation<'a>, EvaluationState) {
         let rule = self.policy.rule;
-        for (baseline_entity, state) in &mut self.baselines {
+        let mut baselines: BTreeMap<Arc<str>, BaselineState> = self.baselines.into_iter().collect();
+        for (baseline_entity, state) in &mut baselines {
             state.forget(rule);
             self.evaluation.places.extend(state.learned_places(baseline_entity));
             self.evaluation.transitions.extend(state.learned_transitions(baseline_entity));
@@ -308,7 +344,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             entities.insert(entity, kept);
         }
         self.evaluation.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
-        (self.evaluation, EvaluationState { entities, baselines: self.baselines })
+        (self.evaluation, EvaluationState { entities, baselines })
     }
 
     fn learn(&mut self, event: &EvaluatedEvent, class: &AddressClass, leg: Option<Leg<&EvaluatedEvent>>) {

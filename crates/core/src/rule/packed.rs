@@ -112,6 +112,11 @@ impl EarlierState {
         Ok(Self { evaluated_until, valid_until, edition, body })
     }
 
+    /// How many bytes the state takes in memory.
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.body.as_ref().map_or(0, Vec::len)
+    }
+
     /// The state itself. `None` before the first event.
     pub fn state<S: MemberState>(&self) -> Result<Option<S>, PackError> {
         let Some(body) = &self.body else { return Ok(None) };

@@ -1,0 +1,185 @@
+//! The first pass of a rule, whose rows come in order of time. A step of it evaluates many portions of rows, and the
+//! states of their members stay in memory from one portion to the next: they are written once, not once a portion, and
+//! need not be read again.
+
+use super::ScanStep;
+use super::coverage::Counted;
+use super::event_order::Members;
+use super::new_events::{self, own_xid};
+use crate::pg::errors::TravelError;
+use crate::pg::memory::Scratch;
+use crate::pg::role::with_rights_of;
+use crate::pg::scan_flag::while_scanning;
+use crate::pg::spi::{self, Cursor, Rows};
+use crate::pg::time::clock_now;
+use crate::rules::analyst_rows;
+use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
+use crate::rules::reader::Reader;
+use crate::rules::source_queries::NewRows;
+use crate::rules::write::{EvaluatedMember, verdicts};
+use travel_core::rule::{AddressClass, AnalystRow, EvaluatedEvent, Micros, Overlay};
+
+/// A step ends when its results take about this many bytes.
+const MEMORY: usize = 128 << 20;
+
+/// What remains to be done after a step.
+pub(super) enum Remaining {
+    /// The step has read the last row of the pass.
+    Nothing,
+    Rows,
+    /// The next event does not come after all earlier ones of its members, so the step has done nothing.
+    LateEvent,
+}
+
+/// What the portions of a step have come to.
+struct Portions {
+    inputs: EvaluationInputs,
+    analysts: Vec<AnalystRow>,
+    results: EvaluationResults,
+    entities: Vec<EvaluatedMember>,
+    baselines: Vec<EvaluatedMember>,
+    /// The time of the last row, located or not.
+    last: Option<Micros>,
+}
+
+/// Rows that were read and not evaluated yet, in order of time.
+#[derive(Default)]
+struct Waiting {
+    /// The time of each row, what became of it, and whether the next pass reads it again.
+    rows: Vec<(Micros, Counted, Option<bool>)>,
+    /// Those that are located.
+    events: Vec<EvaluatedEvent>,
+}
+
+impl Waiting {
+    /// Takes out the rows that no later one can share the time with; all of them after the last row.
+    fn take(&mut self, is_end: bool) -> Self {
+        let Some((last, ..)) = self.rows.last().filter(|_| !is_end) else { return std::mem::take(self) };
+        let last = *last;
+        let rest = Self {
+            rows: self.rows.split_off(self.rows.partition_point(|(time, ..)| *time < last)),
+            events: self.events.split_off(self.events.partition_point(|event| event.time < last)),
+        };
+        std::mem::replace(self, rest)
+    }
+}
+
+impl ScanStep {
+    /// Whether the step is one of a first pass. With lineage, an event can belong to a key of which a later row tells.
+    pub(super) fn is_of_first_pass(&self) -> bool {
+        self.progress.is_first() && !self.queries.has_lineage()
+    }
+
+    /// Evaluates portions of rows, and writes the results.
+    pub(super) fn evaluate_portions(&mut self, reader: &mut Reader) -> Result<Remaining, TravelError> {
+        let own_xid = own_xid()?;
+        let new = NewRows {
+            arrived: self.progress.condition(&self.queries, &own_xid),
+            read_again: self.progress.read_again(&self.queries, &own_xid),
+            after: self.progress.after(&self.definition, &self.queries),
+            limit: self.sizes.first,
+            is_small: false,
+        };
+        let query = self.queries.new_rows(&new);
+        let mut cursor = None;
+        with_rights_of(self.owner, || {
+            // A cursor is planned for its first rows, unless this says that all of them are fetched.
+            // Compiling the query takes longer than it saves: it is one of many columns and no computation.
+            spi::with_settings(&[(c"cursor_tuple_fraction", c"1"), (c"jit", c"off")], || {
+                cursor = Some(Cursor::open(&query, &[], false));
+            });
+        });
+        let Some(mut cursor) = cursor else { return Ok(Remaining::LateEvent) };
+        let mut portions = Portions {
+            inputs: self.inputs(&[], reader.edition())?,
+            analysts: Vec::new(),
+            results: EvaluationResults::default(),
+            entities: Vec::new(),
+            baselines: Vec::new(),
+            last: None,
+        };
+        let mut waiting = Waiting::default();
+        let (mut count, scratch) = (0, Scratch::new(c"travel: a portion of a first scan", 64 << 10));
+        let remaining = loop {
+            let rows = with_rights_of(self.owner, || cursor.fetch(self.sizes.portion));
+            let is_end = rows.is_empty();
+            count += rows.len;
+            read(&rows, reader, &mut waiting)?;
+            drop(rows);
+            let next = waiting.take(is_end);
+            if !next.rows.is_empty() && !scratch.within(|| self.evaluate_portion(next, &mut portions))? {
+                break if portions.last.is_none() { Remaining::LateEvent } else { Remaining::Rows };
+            }
+            scratch.reset();
+            if is_end {
+                break if count < new.limit { Remaining::Nothing } else { Remaining::Rows };
+            }
+            if portions.results.size() > MEMORY {
+                break Remaining::Rows;
+            }
+        };
+        cursor.close();
+        if matches!(remaining, Remaining::LateEvent) {
+            return Ok(remaining);
+        }
+        let Portions { inputs, results, entities, baselines, last, .. } = portions;
+        if last.is_some() {
+            self.write(&inputs, results, entities, baselines, reader.built_at())?;
+        }
+        self.counts.newest = last;
+        let position = last.or(self.progress.position);
+        self.progress.advance(&self.definition.name, position, &self.counts, reader.built_at());
+        self.write_coverage();
+        Ok(remaining)
+    }
+
+    /// Evaluates a portion of rows and counts them. Returns false, and does nothing, if not all of their events come
+    /// after all earlier ones of their members.
+    fn evaluate_portion(
+        &mut self,
+        Waiting { rows, mut events }: Waiting,
+        portions: &mut Portions,
+    ) -> Result<bool, TravelError> {
+        let Portions { inputs, analysts, results, entities, baselines, last } = portions;
+        let rule = &*self.definition.name;
+        events.retain(|event| AddressClass::of(event, &inputs.settings) != AddressClass::Absent);
+        let members = Members::of_others(rule, &events, &results.state)?;
+        if !members.are_continued_by(&events, self.progress.pass, inputs.edition) {
+            return Ok(false);
+        }
+        let (new_entities, new_baselines, state) = members.in_order(rule, &events, &results.state)?;
+        results.state.put_members(state);
+        let names: Vec<&str> = new_baselines.iter().map(|member| &*member.name).collect();
+        let entered = analyst_rows::load(rule, &names)?;
+        if !entered.is_empty() {
+            analysts.extend(entered);
+            inputs.analysts = Overlay::new(analysts, inputs.settings.learn);
+        }
+        entities.extend(new_entities);
+        baselines.extend(new_baselines);
+        inputs.horizon = inputs.horizon.max(rows.last().map_or(Micros::MIN, |(time, ..)| *time));
+        results.evaluate(inputs, &events)?;
+        while_scanning(|| verdicts::write_if_many(inputs, results));
+        let now = clock_now();
+        for (time, counted, is_read_again) in rows {
+            self.days.count(time, counted, is_read_again);
+            self.counts.events += 1;
+            self.counts.located += u64::from(!matches!(counted, Counted::NotLocated(_)));
+            self.counts.newest_past = Some(time).filter(|time| *time <= now).or(self.counts.newest_past);
+            *last = Some(time);
+        }
+        Ok(true)
+    }
+}
+
+/// Reads rows that a query for new rows returned.
+fn read(rows: &Rows, reader: &mut Reader, waiting: &mut Waiting) -> Result<(), TravelError> {
+    for row in 0..rows.len {
+        if let Some((time, counted, is_read_again, event)) = new_events::read_row(rows, row, reader)? {
+            waiting.rows.push((time, counted, is_read_again));
+            waiting.events.extend(event.map(|event| *event));
+        }
+        pgrx::check_for_interrupts!();
+    }
+    Ok(())
+}
