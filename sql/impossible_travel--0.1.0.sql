@@ -3087,67 +3087,121 @@ COMMENT ON COLUMN travel_internal.coverage_days.is_exact IS
 COMMENT ON COLUMN travel_internal.coverage_days.counted_at IS 'Time at which events of the day were last counted';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.coverage_days', '');
 
--- The checkpoints of entities and of baseline users. A row describes the state after one event, and is valid until the
--- next event.
-CREATE TABLE travel_internal.entity_states (
+-- The checkpoints of entities and of baseline users. A rule has as many rows as the source has keys and users, and a
+-- scan updates those of which it reads events. So rows are small, and updates do not change indexed columns.
+CREATE TABLE travel_internal.entity_checkpoints (
     rule            text        NOT NULL,
     entity          text        NOT NULL,
     evaluated_until timestamptz NOT NULL,
-    valid_until     timestamptz NOT NULL,
     pass            bigint,
     evaluated_from  timestamptz,
-    state           json,
     edition         bigint,
-    PRIMARY KEY (rule, entity, evaluated_until)
-);
-COMMENT ON TABLE travel_internal.entity_states IS
-    'Checkpoints from which a scan continues for one entity. Each row describes the state after one event and is '
-    'valid until the next one';
+    newest          bytea       NOT NULL,
+    earlier         bytea       NOT NULL,
+    PRIMARY KEY (rule, entity)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE travel_internal.entity_checkpoints IS
+    'Checkpoints from which a scan continues, one row for each entity. travel_internal.entity_states shows them in '
+    'readable form';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.rule IS 'Rule that is scanned';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.entity IS 'Entity that the checkpoints describe';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.evaluated_until IS 'Time of the last event that was evaluated';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.pass IS 'Pass that read all events after evaluated_from';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.evaluated_from IS 'Start of what the pass has read';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.edition IS
+    'Hash of the GeoIP databases and named networks that located the addresses; if it changes, the events are read '
+    'again';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.newest IS
+    'State after the last event, in the binary form of the extension';
+COMMENT ON COLUMN travel_internal.entity_checkpoints.earlier IS
+    'States after earlier events, for events that come late, in the binary form of the extension';
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.entity_checkpoints', '');
+
+CREATE TABLE travel_internal.baseline_checkpoints (
+    rule            text        NOT NULL,
+    baseline_entity text        NOT NULL,
+    evaluated_until timestamptz NOT NULL,
+    pass            bigint,
+    evaluated_from  timestamptz,
+    edition         bigint,
+    newest          bytea       NOT NULL,
+    earlier         bytea       NOT NULL,
+    PRIMARY KEY (rule, baseline_entity)
+) WITH (fillfactor = 90);
+COMMENT ON TABLE travel_internal.baseline_checkpoints IS
+    'Checkpoints from which a scan continues, one row for each baseline user. travel_internal.baseline_states shows '
+    'them in readable form';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.rule IS 'Rule that is scanned';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.baseline_entity IS 'Baseline user that the checkpoints describe';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.evaluated_until IS 'Time of the last event that was evaluated';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.pass IS 'Pass that read all events after evaluated_from';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.evaluated_from IS 'Start of what the pass has read';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.edition IS
+    'Hash of the GeoIP databases and named networks that located the addresses; if it changes, the events are read '
+    'again';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.newest IS
+    'State after the last event, in the binary form of the extension';
+COMMENT ON COLUMN travel_internal.baseline_checkpoints.earlier IS
+    'States after earlier events, for events that come late, in the binary form of the extension';
+SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_checkpoints', '');
+
+CREATE FUNCTION travel_internal.states_of(
+    rule           text,
+    newest_time    timestamptz,
+    newest_edition bigint,
+    newest         bytea,
+    earlier        bytea
+) RETURNS TABLE (evaluated_until timestamptz, valid_until timestamptz, state json, edition bigint)
+    LANGUAGE c IMMUTABLE PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_states_of';
+COMMENT ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) IS
+    'The states of a row of checkpoints in readable form, in order of time';
+
+CREATE VIEW travel_internal.entity_states AS
+SELECT c.rule, c.entity, s.evaluated_until, s.valid_until,
+    CASE WHEN s.valid_until = 'infinity' THEN c.pass END AS pass,
+    CASE WHEN s.valid_until = 'infinity' THEN c.evaluated_from END AS evaluated_from,
+    s.state, s.edition
+FROM travel_internal.entity_checkpoints AS c
+CROSS JOIN LATERAL travel_internal.states_of(c.rule, c.evaluated_until, c.edition, c.newest, c.earlier) AS s;
+COMMENT ON VIEW travel_internal.entity_states IS
+    'The checkpoints of entities in readable form. Each row describes the state after one event and is valid '
+    'until the next one';
 COMMENT ON COLUMN travel_internal.entity_states.rule IS 'Rule that is scanned';
-COMMENT ON COLUMN travel_internal.entity_states.entity IS 'Entity that the checkpoint describes';
+COMMENT ON COLUMN travel_internal.entity_states.entity IS 'Entity that the state describes';
 COMMENT ON COLUMN travel_internal.entity_states.evaluated_until IS
-    'Time of the event that the checkpoint describes; -infinity means before the first event';
+    'Time of the event that the state describes; -infinity means before the first event';
 COMMENT ON COLUMN travel_internal.entity_states.valid_until IS
     'Time of the next event; infinity means that there is none yet';
 COMMENT ON COLUMN travel_internal.entity_states.pass IS
     'Pass that read all events after evaluated_from; only in the newest row';
 COMMENT ON COLUMN travel_internal.entity_states.evaluated_from IS 'Start of what the pass has read; only with pass';
-COMMENT ON COLUMN travel_internal.entity_states.state IS
-    'State of the evaluation, as the core library writes it; NULL if there is nothing to keep';
+COMMENT ON COLUMN travel_internal.entity_states.state IS 'State of the evaluation; NULL before the first event';
 COMMENT ON COLUMN travel_internal.entity_states.edition IS
-    'Hash of the GeoIP databases and named networks that located the addresses; if it changes, the events are read '
-    'again';
-SELECT pg_catalog.pg_extension_config_dump('travel_internal.entity_states', '');
+    'Hash of the GeoIP databases and named networks that located the addresses';
 
-CREATE TABLE travel_internal.baseline_states (
-    rule            text        NOT NULL,
-    baseline_entity text        NOT NULL,
-    evaluated_until timestamptz NOT NULL,
-    valid_until     timestamptz NOT NULL,
-    pass            bigint,
-    evaluated_from  timestamptz,
-    state           json,
-    edition         bigint,
-    PRIMARY KEY (rule, baseline_entity, evaluated_until)
-);
-COMMENT ON TABLE travel_internal.baseline_states IS
-    'Checkpoints from which a scan continues for one baseline user. Each row describes the state after one event and '
-    'is valid until the next one';
+CREATE VIEW travel_internal.baseline_states AS
+SELECT c.rule, c.baseline_entity, s.evaluated_until, s.valid_until,
+    CASE WHEN s.valid_until = 'infinity' THEN c.pass END AS pass,
+    CASE WHEN s.valid_until = 'infinity' THEN c.evaluated_from END AS evaluated_from,
+    s.state, s.edition
+FROM travel_internal.baseline_checkpoints AS c
+CROSS JOIN LATERAL travel_internal.states_of(c.rule, c.evaluated_until, c.edition, c.newest, c.earlier) AS s;
+COMMENT ON VIEW travel_internal.baseline_states IS
+    'The checkpoints of baseline users in readable form. Each row describes the state after one event and is valid '
+    'until the next one';
 COMMENT ON COLUMN travel_internal.baseline_states.rule IS 'Rule that is scanned';
-COMMENT ON COLUMN travel_internal.baseline_states.baseline_entity IS 'Baseline user that the checkpoint describes';
+COMMENT ON COLUMN travel_internal.baseline_states.baseline_entity IS 'Baseline user that the state describes';
 COMMENT ON COLUMN travel_internal.baseline_states.evaluated_until IS
-    'Time of the event that the checkpoint describes; -infinity means before the first event';
+    'Time of the event that the state describes; -infinity means before the first event';
 COMMENT ON COLUMN travel_internal.baseline_states.valid_until IS
     'Time of the next event; infinity means that there is none yet';
 COMMENT ON COLUMN travel_internal.baseline_states.pass IS
     'Pass that read all events after evaluated_from; only in the newest row';
 COMMENT ON COLUMN travel_internal.baseline_states.evaluated_from IS 'Start of what the pass has read; only with pass';
-COMMENT ON COLUMN travel_internal.baseline_states.state IS
-    'State of the evaluation, as the core library writes it; NULL if there is nothing to keep';
+COMMENT ON COLUMN travel_internal.baseline_states.state IS 'State of the evaluation; NULL before the first event';
 COMMENT ON COLUMN travel_internal.baseline_states.edition IS
-    'Hash of the GeoIP databases and named networks that located the addresses; if it changes, the events are read '
-    'again';
-SELECT pg_catalog.pg_extension_config_dump('travel_internal.baseline_states', '');
+    'Hash of the GeoIP databases and named networks that located the addresses';
 
 -- Which key minted a temporary key, for rules with lineage. The rule comes last in the indexes: the statistics of this
 -- table are often older than the rule, and then an index that begins with the rule seems to find one row.
@@ -4278,7 +4332,7 @@ GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
 -- extension changes them.
 REVOKE INSERT ON travel.layouts FROM @extowner@;
 -- Only scans write travel_internal.own_passes. Its rows are not part of a dump.
-GRANT INSERT ON travel_internal.scans, travel_internal.entity_states, travel_internal.baseline_states,
+GRANT INSERT ON travel_internal.scans, travel_internal.entity_checkpoints, travel_internal.baseline_checkpoints,
     travel_internal.minted_keys, travel_internal.alert_legs, travel_internal.coverage_days TO @extowner@;
 GRANT SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA travel TO @extowner@;
 /* </end connected objects> */
