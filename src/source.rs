@@ -182,7 +182,7 @@ impl Source {
 
     /// Returns whether a column is the first of an index.
     pub fn begins_an_index(&self, name: &str) -> bool {
-        self.indexes.iter().any(|[first, _]| first.as_deref() == Some(name))
+        self.indexes.iter().any(|index| index.columns[0].as_deref() == Some(name))
     }
 
     /// Returns whether SQL over the source is one of its columns, unchanged.
