@@ -109,7 +109,11 @@ fn check_duration(duration: Argument) -> Result<(), TravelError> {
 /// Says that a suppression of a temporary key ends with the key, whatever its duration.
 fn notice_of_temporary_key(id: i64) -> Result<(), TravelError> {
     let entity = spi::select_text(
-        "SELECT entity FROM travel.alerts WHERE id = $1 AND entity IN (access_key_id, from_access_key_id)",
+        // With lineage, the entity is an access key, from which those of both ends may have been minted.
+        "SELECT a.entity FROM travel.alerts AS a
+         WHERE a.id = $1
+           AND (a.entity = a.access_key_id
+                OR EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND r.lineage))",
         &[Argument::bigint(id)],
     )?;
     if let Some(key) = entity.filter(|key| is_temporary_key(key)) {
