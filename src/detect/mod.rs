@@ -65,7 +65,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let ((), counts) =
+        let (_, counts) =
             event_counts::counting(|| run(&legs::query(&events, &arguments), events.is_indexed, &rows));
         diagnosis::conclude(&events, &arguments, counts)
     })?;
@@ -88,8 +88,15 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
-        run(&coverage::query(&events, &arguments), true, &rows);
-        Ok::<_, TravelError>(())
+        match run(&coverage::query(&events, &arguments), true, &rows) {
+            0 => diagnosis::conclude_without_rows(
+                "travel.coverage counted no rows",
+                &events,
+                &arguments,
+                arguments.since,
+            ),
+            _ => Ok(()),
+        }
     })?;
     Ok(rows.finish(call))
 }
@@ -97,8 +104,8 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Runs a query. The final step of its aggregates must stay in this process, where the rows are counted, so no plan may
 /// move the whole query into a worker. The planner cannot estimate the number of legs, so joins that are slow for many
 /// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole
-/// table.
-fn run(query: &str, is_indexed: bool, rows: &RowSet) {
+/// table. Returns the number of rows.
+fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
@@ -114,9 +121,7 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
         // which would trigger JIT.
         settings.push((c"jit", c"off"));
     }
-    spi::with_settings(&settings, || {
-        spi::execute_into(query, rows);
-    });
+    spi::with_settings(&settings, || spi::execute_into(query, rows))
 }
 
 pub use crate::source::{Source, base_type, type_name};
