@@ -6,6 +6,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
+use crate::pg::time::utc;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
 use travel_core::entity::is_temporary_key;
@@ -63,6 +64,7 @@ fn silence(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if (a, b, network) == (None, None, None) {
                 return Err(GuardError::NothingToSilenceBy { id }.into());
             }
+            notice_if_suppressed(id, [a, b, network, entity_like.as_deref()])?;
             let inserted = spi::select(
                 SUPPRESS,
                 &[
@@ -106,10 +108,42 @@ fn check_duration(duration: Argument) -> Result<(), TravelError> {
     }
 }
 
+/// Names the suppressions in force that have the same rule and criteria. If an analyst deletes one of two, the other
+/// still applies.
+fn notice_if_suppressed(id: i64, criteria: [Option<&str>; 4]) -> Result<(), TravelError> {
+    let [a, b, network, entity_like] = criteria.map(Argument::optional_text);
+    let equal = spi::select(
+        "SELECT s.id::text AS id, s.valid_until AS until
+         FROM travel.suppressions AS s
+         WHERE s.rule = (SELECT rule FROM travel.alerts WHERE id = $1)
+           AND s.country_code_a IS NOT DISTINCT FROM $2 AND s.country_code_b IS NOT DISTINCT FROM $3
+           AND s.network IS NOT DISTINCT FROM $4::cidr AND s.entity_like IS NOT DISTINCT FROM $5
+           AND (s.valid_until IS NULL OR s.valid_until > now())
+         ORDER BY s.id",
+        &[Argument::bigint(id), a, b, network, entity_like],
+    );
+    spi::columns!(equal => id, until);
+    for row in equal.iter() {
+        let until =
+            row.i64(until).map_or_else(|| "without end".to_owned(), |until| format!("until {}", utc(until)));
+        let id = row.text(id)?.unwrap_or_default();
+        Report::notice(format!("suppression {id} has the same criteria, and applies {until}"))
+            .hint(format!(
+                "Either one suppresses the travel. To keep the new one only: DELETE FROM travel.suppressions WHERE id = {id}."
+            ))
+            .send();
+    }
+    Ok(())
+}
+
 /// Says that a suppression of a temporary key ends with the key, whatever its duration.
 fn notice_of_temporary_key(id: i64) -> Result<(), TravelError> {
     let entity = spi::select_text(
-        "SELECT entity FROM travel.alerts WHERE id = $1 AND entity IN (access_key_id, from_access_key_id)",
+        // With lineage, the entity is an access key, from which those of both ends may have been minted.
+        "SELECT a.entity FROM travel.alerts AS a
+         WHERE a.id = $1
+           AND (a.entity = a.access_key_id
+                OR EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND r.lineage))",
         &[Argument::bigint(id)],
     )?;
     if let Some(key) = entity.filter(|key| is_temporary_key(key)) {

@@ -184,7 +184,12 @@ pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> 
     if counts.evaluated == 0 {
         let diagnosis = Diagnosis::of(events, &DiagnosedRows::All(Some(&in_range)))?;
         if diagnosis.rows() == 0 {
-            return conclude_without_rows(events, arguments);
+            return conclude_without_rows(
+                "travel.detect evaluated no events",
+                events,
+                arguments,
+                arguments.first_start(),
+            );
         }
         if diagnosis.evaluated == 0 {
             Report::warning(format!("travel.detect evaluated no events: {}", none_of(diagnosis.rows())))
@@ -225,9 +230,14 @@ pub fn conclude(events: &Events, arguments: &Arguments, counts: EventCounts) -> 
     Ok(())
 }
 
-/// Reports that there were no rows. An empty range of time gives a notice; a condition that matches none of the
-/// existing rows gives a warning.
-fn conclude_without_rows(events: &Events, arguments: &Arguments) -> Result<(), TravelError> {
+/// Reports that there were no rows, after the words for what was not done. An empty range of time gives a notice; a
+/// condition that matches none of the existing rows gives a warning. `begin` is from when on rows were read. Within an SPI connection.
+pub fn conclude_without_rows(
+    nothing: &str,
+    events: &Events,
+    arguments: &Arguments,
+    begin: Option<i64>,
+) -> Result<(), TravelError> {
     let source = &arguments.source.name;
     let has_range = arguments.since.is_some() || arguments.until.is_some();
     let of_range = if has_range { " in the time range" } else { "" };
@@ -237,10 +247,10 @@ fn conclude_without_rows(events: &Events, arguments: &Arguments) -> Result<(), T
         let without = Arguments { condition: None, ..arguments.clone() };
         over_all_rows = Events::of(&without)?;
         events = &over_all_rows;
-        let in_range = events.time.in_range(without.first_start(), without.until);
+        let in_range = events.time.in_range(begin, without.until);
         let any = spi::select(&format!("SELECT FROM {} WHERE {in_range} LIMIT 1", events.from), &[]);
         if any.len > 0 {
-            Report::warning("travel.detect evaluated no events: no row satisfies the condition")
+            Report::warning(format!("{nothing}: no row satisfies the condition"))
                 .detail(format!("{source} has rows{of_range}."))
                 .hint("Check the values of the columns that the condition names. The comparison of text is case-sensitive.")
                 .send();
@@ -248,8 +258,7 @@ fn conclude_without_rows(events: &Events, arguments: &Arguments) -> Result<(), T
         }
     }
     if settings::coverage_notice() {
-        let mut report =
-            Report::notice(format!("travel.detect evaluated no events: {source} has no rows{of_range}"));
+        let mut report = Report::notice(format!("{nothing}: {source} has no rows{of_range}"));
         // A notice must not read a whole table.
         if has_range
             && events.is_sorted

@@ -72,7 +72,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         events.notice_of_what_is_missing();
         let (query, is_split) = legs::query(&events, &arguments, Use::Once)?;
-        let ((), counts) = event_counts::counting(|| {
+        let (_, counts) = event_counts::counting(|| {
             if is_split {
                 run_split(&query, &arguments, &rows)
             } else {
@@ -102,8 +102,15 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
-        run(&coverage::query(&events, &arguments), true, &rows);
-        Ok::<_, TravelError>(())
+        match run(&coverage::query(&events, &arguments), true, &rows) {
+            0 => diagnosis::conclude_without_rows(
+                "travel.coverage counted no rows",
+                &events,
+                &arguments,
+                arguments.since,
+            ),
+            _ => Ok(()),
+        }
     })?;
     Ok(rows.finish(call))
 }
@@ -111,8 +118,8 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Runs a query. The final step of its aggregates must stay in this process, where the rows are counted, so no plan may
 /// move the whole query into a worker. The planner cannot estimate the number of legs, so joins that are slow for many
 /// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole
-/// table.
-fn run(query: &str, is_indexed: bool, rows: &RowSet) {
+/// table. Returns the number of rows.
+fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
@@ -128,15 +135,13 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) {
         // which would trigger JIT.
         settings.push((c"jit", c"off"));
     }
-    spi::with_settings(&settings, || {
-        spi::execute_into(query, rows);
-    });
+    spi::with_settings(&settings, || spi::execute_into(query, rows))
 }
 
 /// Runs a query that is split into ranges of the entity. The index that allows this also leads to the events of a leg,
 /// so they are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
 /// A subquery in the caller's condition may need a hash join.
-fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) {
+fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) -> u64 {
     let has_subquery =
         arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));
     // JIT would compile the expressions of each range in each process.
@@ -144,7 +149,7 @@ fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) {
     if !has_subquery {
         settings.push((c"enable_hashjoin", c"off"));
     }
-    spi::with_settings(&settings, || whole_groups::planned(query, || run(query, true, rows)));
+    spi::with_settings(&settings, || whole_groups::planned(query, || run(query, true, rows)))
 }
 
 pub use crate::source::{Source, base_type, type_name};

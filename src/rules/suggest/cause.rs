@@ -39,7 +39,7 @@ pub struct Remedy {
 
 /// The causes of an alert that a raised leg shows. An end at a known location causes no alert, and an end at a Tor address
 /// is never a reason to silence alerts.
-pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
+pub fn causes(verdict: &Verdict, rule: &Rule, has_lineage: bool) -> Vec<Cause> {
     let (from, to) = (verdict.leg.from.event, verdict.leg.to.event);
     let mut causes = Vec::new();
     let user = to.baseline_entity.as_ref().filter(|_| rule.baseline);
@@ -55,8 +55,8 @@ pub fn causes(verdict: &Verdict, rule: &Rule) -> Vec<Cause> {
         causes.extend(end.site.address().map(Cause::Address));
         causes.extend(end.asn.map(Cause::System));
     }
-    // With lineage, the entity can be the key of either end.
-    let is_key = [from, to].iter().any(|end| end.access_key_id.as_ref() == Some(&to.entity));
+    // With lineage, the entity is an access key, from which those of both ends may have been minted.
+    let is_key = has_lineage || to.access_key_id.as_ref() == Some(&to.entity);
     let is_temporary = is_key && is_temporary_key(&to.entity);
     if user.is_none() && !is_temporary {
         causes.push(Cause::Entity(to.entity.clone()));
@@ -167,8 +167,10 @@ impl Cause {
                 network("network", &visible_string(&scope.to_string()), Scope::Prefix(scope), &name, &reason)
             }
             Self::System(asn) => {
-                let name = organization
-                    .map_or_else(|| format!("AS{asn}"), |name| first(LONGEST_NAME, name).to_owned());
+                let name = organization.map(|name| first(LONGEST_NAME, name));
+                let name = name
+                    .filter(|name| !name.trim().is_empty())
+                    .map_or_else(|| format!("AS{asn}"), str::to_owned);
                 network("asn", &asn.to_string(), Scope::As(*asn), &name, &reason)
             }
         }
@@ -202,5 +204,17 @@ fn network(column: &str, value: &str, scope: Scope, name: &str, note: &str) -> R
             valid_until: None,
             by_hand: true,
         }),
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn the_first_characters_of_a_text() {
+        assert_eq!(first(3, "éaéa"), "éaé");
+        assert_eq!(first(3, "éaé"), "éaé");
+        assert_eq!(first(0, "é"), "");
     }
 }

@@ -91,7 +91,10 @@ fn suggestions(
     let mut dry_run = DryRun::of(definition, places.clone())?;
     let inputs = Inputs::of(&dry_run.definition, Additions::default())?;
     let mut found = Causes::new();
-    dry_run.evaluate(until, &inputs, &mut |evaluation, _| found.see(evaluation, &inputs.settings))?;
+    let has_lineage = dry_run.definition.lineage;
+    dry_run.evaluate(until, &inputs, &mut |evaluation, _| {
+        found.see(evaluation, &inputs.settings, has_lineage)
+    })?;
     let is_evaluated = dry_run.say_if_nothing_evaluated("travel.suggest", caller, since, until)?;
     let alerts = found.alerts;
     let Noisiest { causes, left_out } = found.noisiest()?;
@@ -186,13 +189,13 @@ impl Causes {
         Self { alerts: 0, causes, cause_count: 0, last_alerts, users }
     }
 
-    fn see(&mut self, evaluation: &Evaluation, rule: &Rule) -> Result<(), TravelError> {
+    fn see(&mut self, evaluation: &Evaluation, rule: &Rule, has_lineage: bool) -> Result<(), TravelError> {
         self.alerts += begun(evaluation);
         let raised = raised(evaluation);
         for incident in &evaluation.incidents {
             let legs = incident.legs.iter().filter_map(|leg| raised.get(leg.as_str()));
             for verdict in legs {
-                for cause in causes(verdict, rule) {
+                for cause in causes(verdict, rule, has_lineage) {
                     self.add(&cause, incident, verdict)?;
                 }
             }

@@ -272,6 +272,11 @@ INSERT INTO travel.suppressions (rule, reason) VALUES ('proven', repeat('x', 100
 INSERT INTO travel.alert_comments (alert_id, comment) SELECT id, repeat('x', 10000) FROM of WHERE rule = 'proven'
 RETURNING length(comment);
 ROLLBACK;
+-- Constraints have the same limits, because triggers can be switched off.
+SELECT conrelid::regclass AS "table", m[1] AS "column", m[2] AS characters
+FROM pg_constraint, regexp_match(pg_get_constraintdef(oid), '\mlength\((\w+)\) <= (\d+)') AS m
+WHERE connamespace = 'travel'::regnamespace AND m IS NOT NULL
+ORDER BY conrelid::regclass::text COLLATE "C", 2;
 SELECT error_of($$INSERT INTO travel.suppressions (country_code_b, reason) VALUES ('uk', 'x')$$);
 SELECT sqlstate_of($$UPDATE travel.suppressions SET rule = NULL WHERE rule = 'proven'$$) AS widened,
     sqlstate_of($$

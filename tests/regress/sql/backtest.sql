@@ -237,12 +237,19 @@ FROM generate_series(0, 3) AS day
 CROSS JOIN (VALUES (0, 'London'), (10, 'Tokyo'), (20, 'Sydney'), (30, 'London')) AS c (minutes, city)
 WHERE day > 0 OR minutes = 0;
 SELECT * FROM travel.suggest('noisy');
--- A statement shows each character of a name, and can be run.
+-- A statement shows each character of a name, and can be run. The cause is for readers.
 UPDATE travel.rules SET baseline = false;
-SELECT statement, left_after(statement) FROM travel.suggest('noisy');
+SELECT cause, statement, left_after(statement) FROM travel.suggest('noisy');
 -- A suppression of a temporary key saves no later alert.
 UPDATE trail SET access_key_id = 'ASIAZOE';
 SELECT * FROM travel.suggest('noisy');
+-- Nor does one of a temporary key with lineage, although legs arrive with a key that it minted, or start with it.
+UPDATE trail SET issued_access_key_id = 'ASIAMINTED' WHERE event_time = '2026-03-01 09:00Z';
+UPDATE trail SET access_key_id = 'ASIAMINTED' WHERE source_ip <> (SELECT ip FROM city WHERE name = 'London');
+UPDATE travel.rules SET lineage = true;
+SELECT count(*) AS alerts, min(entity) AS entity FROM travel.backtest('noisy');
+SELECT * FROM travel.suggest('noisy');
+UPDATE travel.rules SET lineage = false;
 -- More causes than are verified.
 UPDATE travel.rules SET baseline = true;
 TRUNCATE trail;

@@ -98,6 +98,8 @@ ORDER BY 1;
 -- An empty table has no counts.
 CREATE TABLE empty (LIKE events);
 SELECT * FROM travel.coverage('empty');
+SELECT * FROM travel.coverage('empty', since => '2026-01-01', condition => 'access_key_id = ''nobody''');
+SELECT * FROM travel.coverage('events', condition => 'access_key_id = ''nobody''');
 SELECT count(*) FROM travel.detect('empty');
 SET client_min_messages = warning;
 DROP TABLE events, coordinates, records, empty CASCADE;

@@ -275,8 +275,10 @@ SELECT 'AKIANOWHERE' AS access_key_id, '2026-03-01 09:00Z'::timestamptz + n * in
 FROM generate_series(1, 3) AS n;
 INSERT INTO travel.rules (name, source, baseline, raise_from) VALUES ('nameless', 'nameless', false, 'infinity');
 SELECT explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
+INSERT INTO travel.suppressions (rule, entity_like, reason) VALUES ('nameless', 'AKIANOWHERE', E'a\nb\u202Ec');
 CALL travel.scan('nameless');
-SELECT explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
+SELECT masked(explanation) AS explanation FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
+SELECT DISTINCT masked(causes[2]) AS cause FROM travel.explain('nameless', 'AKIANOWHERE') WHERE impossible;
 DELETE FROM travel.rules WHERE name = 'nameless';
 DROP TABLE nameless;
 -- New rows of an event that a scan has read. The first one by its id represents the event.
