@@ -25,10 +25,10 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     match trigger.event() {
         Event::Insert { new } => match new.text(c"origin")? {
-            Some(origin @ ("learned" | "alert")) if !role::may_load(trigger.table_owner()) => {
+            Some(origin @ ("learnt" | "alert")) if !role::may_load(trigger.table_owner()) => {
                 Err(GuardError::OriginNotYours { table: trigger.table(), origin: origin.to_owned() }.into())
             }
-            Some("learned") => Ok(trigger.proceed()),
+            Some("learnt") => Ok(trigger.proceed()),
             _ => {
                 rule_must_exist(&trigger, &new)?;
                 entered(&trigger, None, &new)
@@ -69,7 +69,7 @@ fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys
     trigger.must_be_one_of(
         row,
         c"origin",
-        &["analyst", "learned", "alert"],
+        &["analyst", "learnt", "alert"],
         "Omit origin: rows that you insert have the origin 'analyst'.",
     )?;
     match row.text(c"state")? {
@@ -107,7 +107,7 @@ fn entered(trigger: &Trigger, old: Option<&Tuple>, row: &Tuple) -> Result<pg_sys
 }
 
 fn is_learned(row: &Tuple) -> Result<bool, TravelError> {
-    Ok(row.text(c"origin")? == Some("learned"))
+    Ok(row.text(c"origin")? == Some("learnt"))
 }
 
 /// Whether a row is in force now, by the same strict comparisons as in a scan.

@@ -23,7 +23,7 @@ mod tests {
             "CREATE ROLE scanned_by",
             "CREATE TABLE trail AS SELECT NULL::text AS access_key_id, now() AS event_time, NULL::inet AS source_ip LIMIT 0",
             "INSERT INTO travel.rules (name, owner, source) VALUES ('r', current_user, 'public.trail')",
-            "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('r', 'alice', 'GB', 'learned')",
+            "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES ('r', 'alice', 'GB', 'learnt')",
             "INSERT INTO travel.alerts (id, rule, severity, first_seen, last_seen, leg_count, evidence, signal)
              VALUES (1, 'r', 'medium', '2026-03-02', '2026-03-02', 1, '{}', '{}')",
             "INSERT INTO travel_internal.alert_legs VALUES (1, 'l', '2026-03-02', 'alice', 'FR', NULL, 'Paris', false, 'JP', NULL, 'Tokyo', false)",
@@ -37,7 +37,7 @@ mod tests {
         set_up();
         let statements = [
             "UPDATE travel.known_places SET state = 'contested', last_seen = '2026-03-02'",
-            "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin, state) VALUES ('r', 'bob', 'x', 'learned', 'trial')",
+            "INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin, state) VALUES ('r', 'bob', 'x', 'learnt', 'trial')",
             "UPDATE travel.alerts SET severity = 'high', leg_count = 2",
             "DELETE FROM travel.known_places WHERE baseline_entity = 'bob'",
             "DELETE FROM travel.alerts",

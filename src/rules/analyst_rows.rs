@@ -28,7 +28,7 @@ fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<
         &format!(
             "SELECT place_id AS id, baseline_entity, valid_from, valid_until, country_code, subdivision, city
              FROM travel.known_places
-             WHERE rule = $1 AND {which} AND origin <> 'learned'"
+             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
         ),
         &arguments(),
     );
@@ -42,7 +42,7 @@ fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<
             "SELECT transition_id AS id, baseline_entity, valid_from, valid_until, from_country_code,
                     from_subdivision, from_city, to_country_code, to_subdivision, to_city
              FROM travel.known_transitions
-             WHERE rule = $1 AND {which} AND origin <> 'learned'"
+             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
         ),
         &arguments(),
     );

@@ -61,8 +61,8 @@ const STATEMENTS: [&str; 8] = [
      WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",
     "DELETE FROM travel.verdicts AS v
      WHERE to_time < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id)",
-    "DELETE FROM travel.known_places WHERE origin <> 'learned' AND valid_until < $1",
-    "DELETE FROM travel.known_transitions WHERE origin <> 'learned' AND valid_until < $1",
+    "DELETE FROM travel.known_places WHERE origin <> 'learnt' AND valid_until < $1",
+    "DELETE FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1",
     // Temporary keys are many and live for hours. A leg cannot start at the last event of a key that was not used for
     // so long (half the Earth's circumference takes 401 hours at the lowest velocity of a rule), nor can it join an
     // incident.

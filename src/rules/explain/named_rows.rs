@@ -58,7 +58,7 @@ impl NamedRows {
                     "SELECT {id} AS id, alert_id, note, valid_from, valid_until, created_by, created_at, updated_by,
                             updated_at
                      FROM travel.{table}
-                     WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learned'"
+                     WHERE rule = $1 AND baseline_entity = ANY ($2) AND origin <> 'learnt'"
                 ),
                 &[Argument::text(rule), Argument::texts(baseline_entities)],
             )

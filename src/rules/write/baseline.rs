@@ -1,4 +1,4 @@
-//! The rows of `travel.known_places` and `travel.known_transitions` that scans learn (origin `learned`).
+//! The rows of `travel.known_places` and `travel.known_transitions` that scans learn (origin `learnt`).
 
 use super::Writer;
 use crate::pg::spi::{self, Argument};
@@ -39,7 +39,7 @@ impl Writer<'_> {
         ];
         spi::execute(
             "DELETE FROM travel.known_places AS k
-             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learned'
+             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
                AND NOT EXISTS (
                    SELECT
                    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
@@ -52,13 +52,13 @@ impl Writer<'_> {
         spi::execute(
             "INSERT INTO travel.known_places AS k
                  (rule, baseline_entity, country_code, subdivision, city, state, origin, first_seen, last_seen)
-             SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learned',
+             SELECT $1, n.baseline_entity, n.country_code, n.subdivision, n.city, n.state, 'learnt',
                     n.first_seen, n.last_seen
              FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, country_code, subdivision, city, state, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
-             ON CONFLICT (rule, baseline_entity, country_code, subdivision, city) WHERE origin = 'learned' DO UPDATE
+             ON CONFLICT (rule, baseline_entity, country_code, subdivision, city) WHERE origin = 'learnt' DO UPDATE
              SET state = excluded.state, first_seen = excluded.first_seen, last_seen = excluded.last_seen
              WHERE (k.state, k.first_seen, k.last_seen)
                  IS DISTINCT FROM (excluded.state, excluded.first_seen, excluded.last_seen)",
@@ -101,7 +101,7 @@ impl Writer<'_> {
         ];
         spi::execute(
             "DELETE FROM travel.known_transitions AS k
-             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learned'
+             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
                AND NOT EXISTS (
                    SELECT
                    FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
@@ -116,14 +116,14 @@ impl Writer<'_> {
             "INSERT INTO travel.known_transitions AS k
                  (rule, baseline_entity, from_country_code, from_city, to_country_code, to_city, origin,
                   first_seen, last_seen)
-             SELECT $1, n.baseline_entity, n.from_country_code, n.from_city, n.to_country_code, n.to_city, 'learned',
+             SELECT $1, n.baseline_entity, n.from_country_code, n.from_city, n.to_country_code, n.to_city, 'learnt',
                     n.first_seen, n.last_seen
              FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                          $8::timestamptz[], $9::timestamptz[])
                  AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city, first_seen, last_seen)
              WHERE $2::text[] IS NOT NULL
              ON CONFLICT (rule, baseline_entity, from_country_code, from_subdivision, from_city,
-                          to_country_code, to_subdivision, to_city) WHERE origin = 'learned' DO UPDATE
+                          to_country_code, to_subdivision, to_city) WHERE origin = 'learnt' DO UPDATE
              SET first_seen = excluded.first_seen, last_seen = excluded.last_seen
              WHERE (k.first_seen, k.last_seen) IS DISTINCT FROM (excluded.first_seen, excluded.last_seen)",
             &arguments,

@@ -35,12 +35,12 @@ impl StoredResults {
              UNION ALL
              SELECT concat_ws(' ', 'place', baseline_entity, country_code, coalesce(subdivision, 'NULL'), coalesce(city, 'NULL'),
                               state, first_seen, last_seen)
-             FROM travel.known_places WHERE rule = {rule} AND origin = 'learned'
+             FROM travel.known_places WHERE rule = {rule} AND origin = 'learnt'
              UNION ALL
              SELECT concat_ws(' ', 'transition', baseline_entity, from_country_code, coalesce(from_subdivision, 'NULL'),
                               coalesce(from_city, 'NULL'), to_country_code, coalesce(to_subdivision, 'NULL'),
                               coalesce(to_city, 'NULL'), first_seen, last_seen)
-             FROM travel.known_transitions WHERE rule = {rule} AND origin = 'learned'"
+             FROM travel.known_transitions WHERE rule = {rule} AND origin = 'learnt'"
         ))?;
         lines.sort();
         let states = server.ask(&format!(
@@ -195,7 +195,7 @@ pub fn rows_of_two_editions(server: &mut Server, rule: &str) -> Result<Vec<Strin
     server.ask(&format!(
         "SELECT 'leg ' || leg_id FROM travel.verdicts WHERE rule = '{rule}' AND {} <> {}
          UNION ALL
-         SELECT 'places of ' || baseline_entity FROM travel.known_places WHERE rule = '{rule}' AND origin = 'learned'
+         SELECT 'places of ' || baseline_entity FROM travel.known_places WHERE rule = '{rule}' AND origin = 'learnt'
          GROUP BY baseline_entity HAVING count(DISTINCT {}) > 1",
         is_other("from_city"),
         is_other("to_city"),

@@ -12,11 +12,11 @@ VALUES
     ('gone', current_user, 'public.analysts_trail', 'proven');
 -- The owner of the tables may load rows as scans would have written them.
 INSERT INTO travel.known_places (rule, baseline_entity, country_code, city, state, origin, first_seen, last_seen)
-SELECT rule, 'alice', 'GB', 'London', state, 'learned', '2026-03-01', '2026-03-02'
+SELECT rule, 'alice', 'GB', 'London', state, 'learnt', '2026-03-01', '2026-03-02'
 FROM (VALUES ('proven', 'contested'), ('gone', 'known')) AS v (rule, state);
 INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, origin, first_seen,
     last_seen)
-VALUES ('seen', 'alice', 'GB', 'JP', 'learned', '2026-03-01', '2026-03-02');
+VALUES ('seen', 'alice', 'GB', 'JP', 'learnt', '2026-03-01', '2026-03-02');
 INSERT INTO travel.alerts (rule, severity, first_seen, last_seen, leg_count, evidence, entity, signal)
 SELECT rule, 'medium', '2026-03-02 09:10Z', '2026-03-02 11:10Z', 2, '{new_country}', 'K', '{}'
 FROM unnest('{proven,seen,gone}'::text[]) AS rule;
@@ -49,7 +49,7 @@ INSERT INTO travel.known_places (rule, baseline_entity, country_code, valid_from
 VALUES ('proven', 'carol', 'IT', '2026-01-01', '2026-02-01'), ('proven', 'carol', 'ES', '2999-01-01', NULL);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin)
-    VALUES ('proven', 'carol', 'FR', 'learned')
+    VALUES ('proven', 'carol', 'FR', 'learnt')
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin, alert_id)
@@ -57,7 +57,7 @@ SELECT error_of($$
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, to_country_code, origin)
-    VALUES ('proven', 'carol', 'FR', 'DE', 'learned')
+    VALUES ('proven', 'carol', 'FR', 'DE', 'learnt')
 $$);
 SELECT error_of($$
     INSERT INTO travel.known_places (rule, baseline_entity, country_code, state)
@@ -98,19 +98,19 @@ RETURNING note;
 SELECT error_of($$UPDATE travel.known_places SET rule = 'seen' WHERE baseline_entity = 'carol'$$);
 SELECT what,
     sqlstate_of('UPDATE travel.known_places SET ' || what || $$ WHERE baseline_entity = 'carol' AND city = 'Paris'$$)
-FROM unnest('{baseline_entity = ''dave'',origin = ''learned'',origin = ''alert'',alert_id = 1,state = ''contested'','
+FROM unnest('{baseline_entity = ''dave'',origin = ''learnt'',origin = ''alert'',alert_id = 1,state = ''contested'','
             'first_seen = now(),valid_until = ''2020-01-01'',country_code = ''fr'',note = NULL}'::text[])
     AS what;
 -- An analyst cannot change a learned row.
-SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learned'$$);
-SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learned'$$);
-SELECT sqlstate_of($$UPDATE travel.known_transitions SET note = 'x' WHERE origin = 'learned'$$) AS update,
-    sqlstate_of($$DELETE FROM travel.known_transitions WHERE origin = 'learned'$$) AS delete;
+SELECT error_of($$UPDATE travel.known_places SET note = 'x' WHERE origin = 'learnt'$$);
+SELECT error_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$);
+SELECT sqlstate_of($$UPDATE travel.known_transitions SET note = 'x' WHERE origin = 'learnt'$$) AS update,
+    sqlstate_of($$DELETE FROM travel.known_transitions WHERE origin = 'learnt'$$) AS delete;
 -- Neither can the owner, who could load it, nor a role that would take it over.
 RESET ROLE;
-SELECT sqlstate_of($$UPDATE travel.known_places SET state = 'known' WHERE origin = 'learned'$$) AS update,
-    sqlstate_of($$DELETE FROM travel.known_places WHERE origin = 'learned'$$) AS delete,
-    sqlstate_of($$UPDATE travel.known_places SET origin = 'analyst' WHERE origin = 'learned'$$) AS taken;
+SELECT sqlstate_of($$UPDATE travel.known_places SET state = 'known' WHERE origin = 'learnt'$$) AS update,
+    sqlstate_of($$DELETE FROM travel.known_places WHERE origin = 'learnt'$$) AS delete,
+    sqlstate_of($$UPDATE travel.known_places SET origin = 'analyst' WHERE origin = 'learnt'$$) AS taken;
 -- DELETE ends a row that is in force, and removes a row that is not yet or no longer in force.
 SET ROLE regress_ann;
 DELETE FROM travel.known_places WHERE baseline_entity = 'carol';

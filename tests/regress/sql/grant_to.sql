@@ -137,7 +137,7 @@ INSERT INTO tried (statement) VALUES
     ('SELECT count(*) FROM travel_internal.minted_keys'),
     ('DELETE FROM travel_internal.minted_keys'),
     ('INSERT INTO travel.known_places (rule, baseline_entity, country_code, origin) VALUES (''roles'', ''x'', ''GB'', '
-     '''learned'')'),
+     '''learnt'')'),
     ('SELECT nextval(''travel.alerts_id_seq'')'),
     ('SELECT setval(''travel.suppressions_id_seq'', 1)'),
     ('ALTER TABLE travel.alerts DISABLE TRIGGER ALL'),

@@ -21,7 +21,7 @@ SELECT to_char(to_time, 'MM-DD HH24:MI') AS at, from_city, to_city, raised, reas
 FROM travel.verdicts
 WHERE rule = 'r'
 ORDER BY to_time;
-CREATE VIEW places AS SELECT city, state FROM travel.known_places WHERE rule = 'r' AND origin = 'learned' ORDER BY city;
+CREATE VIEW places AS SELECT city, state FROM travel.known_places WHERE rule = 'r' AND origin = 'learnt' ORDER BY city;
 -- The editions of checkpoints and verdicts, each relative to the newest.
 CREATE VIEW editions AS SELECT count(DISTINCT edition) AS of_states FROM
     (

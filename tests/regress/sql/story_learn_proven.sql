@@ -161,7 +161,7 @@ CREATE FUNCTION digest_of_places(rule text) RETURNS text LANGUAGE sql AS $$
         last_seen), ';'
         ORDER BY baseline_entity, city))
     FROM travel.known_places AS k
-    WHERE k.rule = digest_of_places.rule AND origin = 'learned' $$;
+    WHERE k.rule = digest_of_places.rule AND origin = 'learnt' $$;
 SELECT travel.create_rule('access_key', 'trail', 'proven at once');
 CALL travel.scan('proven at once');
 SELECT digest('proven story') = digest('proven at once') AS verdicts,
