@@ -30,5 +30,5 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION travel.node_state() IS
     'State that decides what a node finds: the version of the extension, the time zone, the GeoIP databases, and a '
-    'digest of the named networks. Nodes that find the same have equal states';
+    'digest of the named networks. Nodes that find the same have equal states. Requires the level admin';
 REVOKE ALL ON FUNCTION travel.node_state() FROM PUBLIC;

@@ -2566,7 +2566,7 @@ CREATE TABLE travel.known_places (
     subdivision     text,
     city            text,
     state           text        NOT NULL DEFAULT 'known' CHECK (state IN ('known', 'trial', 'contested')),
-    origin          text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learned', 'analyst', 'alert')),
+    origin          text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learnt', 'analyst', 'alert')),
     first_seen      timestamptz,
     last_seen       timestamptz,
     valid_from      timestamptz,
@@ -2581,9 +2581,9 @@ CREATE TABLE travel.known_places (
 );
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
-CREATE UNIQUE INDEX known_places_learned
+CREATE UNIQUE INDEX known_places_learnt
     ON travel.known_places (rule, baseline_entity, country_code, subdivision, city) NULLS NOT DISTINCT
-    WHERE origin = 'learned';
+    WHERE origin = 'learnt';
 COMMENT ON TABLE travel.known_places IS
     'Known locations of each baseline user: those that scans learned, and those that analysts entered';
 COMMENT ON COLUMN travel.known_places.rule IS 'Rule whose baseline contains the row';
@@ -2596,7 +2596,7 @@ COMMENT ON COLUMN travel.known_places.state IS
     'known; a learned location can also be on trial (observed until it becomes known) or contested (contradicted by '
     'activity elsewhere)';
 COMMENT ON COLUMN travel.known_places.origin IS
-    'learned by scans, entered by an analyst, or added when an alert was archived as expected';
+    'learnt by scans, entered by an analyst, or added when an alert was archived as expected';
 COMMENT ON COLUMN travel.known_places.first_seen IS
     'Time of the first event of a learned location, since it was last forgotten';
 COMMENT ON COLUMN travel.known_places.last_seen IS 'Time of the last event of a learned location';
@@ -2628,7 +2628,7 @@ CREATE TABLE travel.known_transitions (
     to_subdivision    text,
     to_city           text,
     state             text        NOT NULL DEFAULT 'known' CHECK (state = 'known'),
-    origin            text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learned', 'analyst')),
+    origin            text        NOT NULL DEFAULT 'analyst' CHECK (origin IN ('learnt', 'analyst')),
     first_seen        timestamptz,
     last_seen         timestamptz,
     valid_from        timestamptz,
@@ -2642,10 +2642,10 @@ CREATE TABLE travel.known_transitions (
     updated_at        timestamptz
 );
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
-CREATE UNIQUE INDEX known_transitions_learned
+CREATE UNIQUE INDEX known_transitions_learnt
     ON travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
                                  to_country_code, to_subdivision, to_city) NULLS NOT DISTINCT
-    WHERE origin = 'learned';
+    WHERE origin = 'learnt';
 COMMENT ON TABLE travel.known_transitions IS
     'Known transitions between two locations of each baseline user: those that scans learned, and those that analysts'
     ' entered';
@@ -2662,7 +2662,7 @@ COMMENT ON COLUMN travel.known_transitions.to_subdivision IS
     'State or province of the second location; NULL in rules with learn = encountered';
 COMMENT ON COLUMN travel.known_transitions.to_city IS 'City of the second location; NULL if GeoIP knows no city';
 COMMENT ON COLUMN travel.known_transitions.state IS 'Always known';
-COMMENT ON COLUMN travel.known_transitions.origin IS 'learned by scans, or entered by an analyst';
+COMMENT ON COLUMN travel.known_transitions.origin IS 'learnt by scans, or entered by an analyst';
 COMMENT ON COLUMN travel.known_transitions.first_seen IS
     'Time of the first event of a learned transition, since it was last forgotten';
 COMMENT ON COLUMN travel.known_transitions.last_seen IS 'Time of the last event of a learned transition';
@@ -4302,7 +4302,7 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION travel.node_state() IS
     'State that decides what a node finds: the version of the extension, the time zone, the GeoIP databases, and a '
-    'digest of the named networks. Nodes that find the same have equal states';
+    'digest of the named networks. Nodes that find the same have equal states. Requires the level admin';
 REVOKE ALL ON FUNCTION travel.node_state() FROM PUBLIC;
 /* </end connected objects> */
 

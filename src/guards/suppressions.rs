@@ -5,6 +5,7 @@ use super::author::{self, authored};
 use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
+use crate::pg::report::Report;
 use crate::pg::time::timestamp_text;
 use crate::pg::trigger::{Event, Trigger, Tuple};
 use pgrx::pg_sys;
@@ -44,8 +45,12 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         "Omit the column to suppress the travel of every entity.",
     )?;
     let ends = row.timestamp(c"valid_until").is_some_and(|until| until != INFINITY);
-    if !ends && !has_criterion(&row)? {
+    let criteria = [c"rule", c"entity_like", c"country_code_a", c"country_code_b", c"network"];
+    if !ends && criteria.iter().all(|column| row.is_null(column)) {
         return Err(GuardError::SuppressesEverything.into());
+    }
+    if !ends && !has_limit(&row)? {
+        warn_of_no_limit();
     }
     check_country_code("country_code_a", row.text(c"country_code_a")?)?;
     check_country_code("country_code_b", row.text(c"country_code_b")?)?;
@@ -53,11 +58,22 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// Whether a column limits what is suppressed. A pattern or a network that matches everything does not.
-fn has_criterion(row: &Tuple) -> Result<bool, TravelError> {
+fn has_limit(row: &Tuple) -> Result<bool, TravelError> {
     let entity = row.text(c"entity_like")?.is_some_and(|pattern| pattern.bytes().any(|byte| byte != b'%'));
     let network = !row.is_null(c"network") && !row.written(c"network").ends_with("/0");
     let others = [c"rule", c"country_code_a", c"country_code_b"].iter().any(|column| !row.is_null(column));
     Ok(entity || network || others)
+}
+
+/// Says that a suppression with criteria silences every rule nevertheless.
+fn warn_of_no_limit() {
+    Report::warning("suppression silences every rule")
+        .detail(
+            "It has no rule, no country and no end. A pattern of '%' alone matches every entity, and a network of the \
+             length 0 every IPv4 or every IPv6 address.",
+        )
+        .hint("To suppress less, set rule, country_code_a, country_code_b or valid_until, or a narrower pattern or network.")
+        .send();
 }
 
 /// Whether the last backslash of a LIKE pattern escapes nothing. LIKE refuses such a pattern, which would end a scan.

@@ -130,10 +130,7 @@ errors! {
 
         SuppressesEverything =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "suppression would silence every rule")
-                .detail(
-                    "The suppression has no rule, entity, country or network, and no end. A pattern of '%' alone matches \
-                     every entity, and a network of the length 0 every address.",
-                )
+                .detail("The suppression has no rule, entity, country or network, and no end.")
                 .hint("Set at least one of rule, entity_like, country_code_a, country_code_b, network and valid_until."),
 
         RowOfNoRule { table: String, rule: String } =>
