@@ -124,6 +124,8 @@ CREATE TABLE partitioned_history_1 PARTITION OF partitioned_history FOR VALUES W
 INSERT INTO partitioned_history TABLE history;
 CREATE INDEX ON partitioned_history (k, event_time, source_ip);
 ANALYZE partitioned_history;
+-- This does not depend on workers, which take time to start.
+SET max_parallel_workers_per_gather = 0;
 SELECT n, c.what, a.ranges > 3 AS ranges, a.legs > 50 AS legs, a.differences
 FROM (VALUES
     (1, 'numbers', 'k', 'k', 'k, event_time, source_ip, outcome', ''),
@@ -157,6 +159,25 @@ ORDER BY n;
 SELECT * FROM pg_temp.differences($$travel.detect('partitioned_history', 'k')$$, $$travel.detect('history', 'k')$$);
 CREATE VIEW seen AS SELECT * FROM found;
 SELECT * FROM pg_temp.differences($$travel.detect('seen')$$, $$travel.detect('unindexed')$$);
+RESET max_parallel_workers_per_gather;
+-- A table of travel.create_events_table, with the index of docs/performance.md: the columns are those that it needs.
+SELECT travel.create_events_table('own');
+INSERT INTO own (event_id, event_time, source_ip, access_key_id, outcome, invoked_by)
+SELECT event_id, event_time, source_ip, 'AKIA' || k, CASE WHEN k % 7 = 0 THEN 'failed_auth' END,
+    CASE WHEN k % 5 = 0 THEN 'ec2.amazonaws.com' END FROM history;
+VACUUM ANALYZE own;
+SELECT travel.detect_sql('own') ~ 'FROM events WHERE' AS ranges;
+CREATE TABLE without_ranges AS SELECT * FROM travel.detect('own');
+CREATE INDEX own_in_order ON own (access_key_id, event_time, source_ip)
+    INCLUDE (outcome, invoked_by, source_text, source_kind);
+SELECT travel.detect_sql('own') ~ 'FROM events WHERE' AS ranges,
+    count(*) FILTER (WHERE line ~ 'Parallel Append') AS appends,
+    count(*) FILTER (WHERE line ~ ' GroupAggregate') > 3 AS whole_groups,
+    count(*) FILTER (WHERE line ~ ' GroupAggregate')
+        - count(*) FILTER (WHERE line ~ 'Index Only Scan using own_in_order') AS not_by_index
+FROM plan_of(travel.detect_sql('own')) AS line;
+SELECT legs > 50 AS legs, differences FROM pg_temp.differences($$travel.detect('own')$$, 'without_ranges');
+SET max_parallel_workers_per_gather = 0;
 -- Most rows are newer than the statistics.
 INSERT INTO found SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
 INSERT INTO unindexed SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
@@ -166,4 +187,4 @@ DELETE FROM pg_statistic WHERE starelid = 'found'::regclass;
 SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
 FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
 DROP FUNCTION passes();
-DROP TABLE found, unindexed, history, partitioned_history, typed, plain CASCADE;
+DROP TABLE own, own_files, without_ranges, found, unindexed, history, partitioned_history, typed, plain CASCADE;
