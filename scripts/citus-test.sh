@@ -38,6 +38,19 @@ rows=$(ask 'SELECT count(*) FROM events')
 ask "INSERT INTO events_inbox SELECT body FROM document; ANALYZE" >/dev/null 2>&1
 same 'an inbox adds no duplicates' "$rows" "$(ask 'SELECT count(*) FROM events')"
 
+rule 'a table is partitioned by month on all nodes, and rows of the DEFAULT partition move into new partitions'
+run_psql --quiet --output /dev/null <<'SQL'
+    SET client_min_messages = error;
+    SELECT travel.create_events_table('public.monthly', partitioned => true, distributed_by => 'access_key_id');
+    SELECT create_distributed_table('monthly', 'access_key_id', shard_count => 4);
+    INSERT INTO monthly SELECT * FROM events;
+SQL
+same 'all rows are in the DEFAULT partition' "$rows" "$(ask 'SELECT count(*) FROM monthly_default')"
+same 'the rows that moved' "$rows" "$(ask "CALL travel.make_partitions('monthly', now())" | cut -d '|' -f 2)"
+same 'the rows of the DEFAULT partition and of all' "0|$rows" \
+    "$(ask 'SELECT count(*) FROM monthly_default; SELECT count(*) FROM monthly' | paste -s -d '|')"
+same 'the counts' "$(counts plain | cut -d '|' -f 1)|0" "$(counts monthly | cut -d '|' -f 1,2)"
+
 rule 'detect finds the same and counts the same, by the distribution column and by others'
 for call in "'T'" "'T', entity => 'account_id, session_name'" "'T', entity => 'access_key_id, account_id'" \
     "'T', since => '2026-03-05', condition => 'event_name <> ''x'''" "'T', all_legs => true"; do

@@ -183,32 +183,29 @@ fn months_to_make(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         .take_while(|month| month.start() < until)
         .collect();
     let last = months.last().copied().unwrap_or(this);
-    let times = spi::in_pg_catalog(|| {
-        // The index on the time finds the first event after each month.
-        let default = &table.default;
-        let within = |after: &str| {
-            format!(
-                "SELECT min(event_time) AS time FROM ONLY {default} WHERE event_time >= {after} AND event_time < '{}'",
-                utc(last.end())
-            )
-        };
-        let first = within(&format!("'{}'", utc(Month::FIRST.start())));
-        let next = within(
-            "(date_trunc('month', m.time AT TIME ZONE 'UTC') + interval '1 month') AT TIME ZONE 'UTC'",
-        );
-        let rows = spi::select(
-            &format!(
-                "WITH RECURSIVE month AS (
-                     {first} UNION ALL SELECT ({next}) FROM month AS m WHERE m.time IS NOT NULL
-                 )
-                 SELECT time FROM month WHERE time IS NOT NULL"
-            ),
-            &[],
-        );
-        spi::columns!(rows => time);
-        Ok::<_, TravelError>(rows.iter().filter_map(|row| row.i64(time)).collect::<Vec<_>>())
+    let of_rows = spi::in_pg_catalog(|| {
+        // The index on the time finds the first event after each month. A recursive query would be one statement, but
+        // Citus runs none over a distributed table.
+        let mut months = Vec::new();
+        let mut after = Month::FIRST;
+        loop {
+            let rows = spi::select(
+                &format!(
+                    "SELECT min(event_time) AS time FROM ONLY {} WHERE event_time >= '{}' AND event_time < '{}'",
+                    table.default,
+                    utc(after.start()),
+                    utc(last.end())
+                ),
+                &[],
+            );
+            spi::columns!(rows => time);
+            let Some(time) = rows.first().and_then(|row| row.i64(time)) else { break };
+            months.push(Month::of(time));
+            after = Month::of(time).next();
+        }
+        Ok::<_, TravelError>(months)
     })?;
-    months.extend(times.into_iter().map(Month::of));
+    months.extend(of_rows);
     months.sort_unstable();
     months.dedup();
     months.retain(|month| !partitions.have(*month));
