@@ -14,21 +14,35 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
         return Ok(Vec::new());
     }
     let arguments = || vec![Argument::text(rule), Argument::texts(baseline_entities)];
-    load_where("baseline_entity = ANY ($2)", arguments)
+    // OFFSET 0 makes PostgreSQL look up each name, as for checkpoints.
+    let of_names = |table: &str| {
+        format!(
+            "unnest($2::text[]) AS m (name)
+             CROSS JOIN LATERAL (
+                 SELECT * FROM {table} WHERE rule = $1 AND baseline_entity = m.name OFFSET 0
+             ) AS k"
+        )
+    };
+    spi::with_settings(&spi::BY_INDEX, || load_from(of_names, arguments))
 }
 
 /// Loads those that analysts entered for any baseline user of a rule.
 pub fn load_all(rule: &str) -> Result<Vec<AnalystRow>, TravelError> {
-    load_where("true", || vec![Argument::text(rule)])
+    load_from(str::to_owned, || vec![Argument::text(rule)])
 }
 
-fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<AnalystRow>, TravelError> {
+/// `from` is the FROM clause, as SQL, that has the rows of a table.
+fn load_from(
+    from: impl Fn(&str) -> String,
+    arguments: impl Fn() -> Vec<Argument>,
+) -> Result<Vec<AnalystRow>, TravelError> {
     let mut found = Vec::new();
     let rows = spi::select(
         &format!(
             "SELECT place_id AS id, baseline_entity, valid_from, valid_until, country_code, subdivision, city
-             FROM travel.known_places
-             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
+             FROM {}
+             WHERE rule = $1 AND origin <> 'learnt'",
+            from("travel.known_places")
         ),
         &arguments(),
     );
@@ -41,8 +55,9 @@ fn load_where(which: &str, arguments: impl Fn() -> Vec<Argument>) -> Result<Vec<
         &format!(
             "SELECT transition_id AS id, baseline_entity, valid_from, valid_until, from_country_code,
                     from_subdivision, from_city, to_country_code, to_subdivision, to_city
-             FROM travel.known_transitions
-             WHERE rule = $1 AND {which} AND origin <> 'learnt'"
+             FROM {}
+             WHERE rule = $1 AND origin <> 'learnt'",
+            from("travel.known_transitions")
         ),
         &arguments(),
     );

@@ -142,14 +142,20 @@ pub fn load<T: AsRef<str>>(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
+    // OFFSET 0 makes PostgreSQL look up each name. Otherwise it would read all rows of the rule if the statistics of the
+    // table are older than the rule.
     let query = format!(
-        "SELECT {name} AS member, evaluated_until, pass, evaluated_from, edition, newest, earlier
-         FROM {table}
-         WHERE rule = $1 AND {name} = ANY ($2)",
-        name = kind.column(),
-        table = kind.table(),
+        "SELECT m.name AS member, c.*
+         FROM unnest($2::text[]) AS m (name)
+         CROSS JOIN LATERAL (
+             SELECT evaluated_until, pass, evaluated_from, edition, newest, earlier
+             FROM {} WHERE rule = $1 AND {} = m.name OFFSET 0
+         ) AS c",
+        kind.table(),
+        kind.column(),
     );
-    let rows = spi::select(&query, &[Argument::text(rule), Argument::texts(names)]);
+    let arguments = [Argument::text(rule), Argument::texts(names)];
+    let rows = spi::with_settings(&spi::BY_INDEX, || spi::select(&query, &arguments));
     spi::columns!(rows => member, evaluated_until, pass, evaluated_from, edition, newest, earlier);
     let mut members = HashMap::with_capacity(rows.len);
     for row in rows.iter() {

@@ -13,19 +13,10 @@ use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument, Rows};
 use crate::pg::types::Type;
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::ffi::CStr;
 use std::sync::Arc;
 use travel_core::rule::lineage::{MintedKey, MintedKeys, Minting, RegroupedKey, Root};
 use travel_core::rule::{EvaluatedEvent, Micros};
 use travel_core::site::Site;
-
-/// Settings for queries by keys. The planner cannot estimate how many keys a chain has; an index finds each of them.
-const BY_INDEX: [(&CStr, &CStr); 4] = [
-    (c"jit", c"off"),
-    (c"enable_seqscan", c"off"),
-    (c"enable_hashjoin", c"off"),
-    (c"enable_mergejoin", c"off"),
-];
 
 /// How many rows one statement writes, which bounds the size of its arguments.
 const ROWS: usize = 5000;
@@ -194,7 +185,7 @@ pub fn load<T: AsRef<str>>(
 }
 
 fn by_index(query: &str, arguments: &[Argument]) -> Rows {
-    spi::with_settings(&BY_INDEX, || spi::select(query, arguments))
+    spi::with_settings(&spi::BY_INDEX, || spi::select(query, arguments))
 }
 
 fn site_of(rule: &str, stored: &str) -> Result<Site, TravelError> {

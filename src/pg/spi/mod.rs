@@ -237,6 +237,16 @@ pub fn select_time(query: &str) -> Option<i64> {
 /// A setting for a cursor of which all rows are fetched. Without it, the query is planned for its first rows.
 pub const ALL_ROWS: [(&std::ffi::CStr, &std::ffi::CStr); 1] = [(c"cursor_tuple_fraction", c"1")];
 
+/// Settings for a query that indexes answer, because the planner cannot estimate how many rows belong to a name. The
+/// first two are for a single index. JIT is off because a plan that needs a sequential scan nevertheless is then estimated
+/// at a cost at which PostgreSQL would compile it.
+pub const BY_INDEX: [(&std::ffi::CStr, &std::ffi::CStr); 4] = [
+    (c"jit", c"off"),
+    (c"enable_seqscan", c"off"),
+    (c"enable_hashjoin", c"off"),
+    (c"enable_mergejoin", c"off"),
+];
+
 /// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It
 /// also undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left
 /// behind would apply to what runs next, with other rights.

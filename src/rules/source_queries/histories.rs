@@ -1,6 +1,6 @@
 //! The events of members: entities and baseline users.
 
-use super::{BY_INDEX, NO_BASELINE, SourceQueries};
+use super::{NO_BASELINE, SourceQueries};
 use crate::pg::spi;
 
 impl SourceQueries {
@@ -55,7 +55,7 @@ impl SourceQueries {
     /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows
     /// a member has.
     pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
-        if self.is_indexed { spi::with_settings(&BY_INDEX, body) } else { body() }
+        if self.is_indexed { spi::with_settings(&spi::BY_INDEX, body) } else { body() }
     }
 
     /// The condition that a row, whose entity or baseline user is given as SQL, is one of the member `m.name`. Of an equal

@@ -32,7 +32,6 @@ use crate::pg::errors::{RuleError, SourceError, TravelError};
 use crate::pg::identifier::identifiers;
 use crate::pg::spi;
 use pgrx::pg_sys;
-use std::ffi::CStr;
 use travel_core::rule::Micros;
 
 /// The queries over the source of one rule.
@@ -60,15 +59,6 @@ pub struct SourceQueries {
 
 /// The baseline user of rules without a baseline, as SQL.
 const NO_BASELINE: &str = "NULL::text";
-
-/// Settings for queries that indexes answer. The first two are for a single index. JIT is off because a plan that needs
-/// a sequential scan nevertheless is then estimated at a cost at which PostgreSQL would compile it.
-const BY_INDEX: [(&CStr, &CStr); 4] = [
-    (c"jit", c"off"),
-    (c"enable_seqscan", c"off"),
-    (c"enable_hashjoin", c"off"),
-    (c"enable_mergejoin", c"off"),
-];
 
 impl SourceQueries {
     /// Builds the queries, planned and ready to run. With the owner's rights, within an SPI connection.

@@ -1,6 +1,6 @@
 //! Rows that a scan has not read yet, and rows by the time of their arrival.
 
-use super::{BY_INDEX, SourceQueries};
+use super::SourceQueries;
 use crate::pg::errors::TravelError;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi;
@@ -101,6 +101,6 @@ impl SourceQueries {
 
     /// Runs a query over new rows. If they are few, it uses the index on their arrival, whatever the statistics say.
     pub fn by_arrival<R>(&self, news: &NewRows, body: impl FnOnce() -> R) -> R {
-        if news.is_small { spi::with_settings(&BY_INDEX[..2], body) } else { body() }
+        if news.is_small { spi::with_settings(&spi::BY_INDEX[..2], body) } else { body() }
     }
 }

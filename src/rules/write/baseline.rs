@@ -38,15 +38,21 @@ impl Writer<'_> {
             Argument::times(&last),
         ];
         spi::execute(
-            "DELETE FROM travel.known_places AS k
-             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
-               AND NOT EXISTS (
-                   SELECT
-                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
-                       AS n (baseline_entity, country_code, subdivision, city)
-                   WHERE (n.baseline_entity, n.country_code) = (k.baseline_entity, k.country_code)
-                     AND n.subdivision IS NOT DISTINCT FROM k.subdivision
-                     AND n.city IS NOT DISTINCT FROM k.city)",
+            "DELETE FROM travel.known_places
+             WHERE place_id IN (
+                 SELECT k.place_id
+                 FROM unnest($2::text[]) AS m (name)
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM travel.known_places
+                     WHERE rule = $1 AND baseline_entity = m.name AND origin = 'learnt' OFFSET 0
+                 ) AS k
+                 WHERE NOT EXISTS (
+                     SELECT
+                     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[])
+                         AS n (baseline_entity, country_code, subdivision, city)
+                     WHERE (n.baseline_entity, n.country_code) = (k.baseline_entity, k.country_code)
+                       AND n.subdivision IS NOT DISTINCT FROM k.subdivision
+                       AND n.city IS NOT DISTINCT FROM k.city))",
             &arguments[..6],
         );
         spi::execute(
@@ -100,16 +106,22 @@ impl Writer<'_> {
             Argument::times(&last),
         ];
         spi::execute(
-            "DELETE FROM travel.known_transitions AS k
-             WHERE k.rule = $1 AND k.baseline_entity = ANY ($2) AND k.origin = 'learnt'
-               AND NOT EXISTS (
-                   SELECT
-                   FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
-                       AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city)
-                   WHERE (n.baseline_entity, n.from_country_code, n.to_country_code)
-                         = (k.baseline_entity, k.from_country_code, k.to_country_code)
-                     AND n.from_city IS NOT DISTINCT FROM k.from_city
-                     AND n.to_city IS NOT DISTINCT FROM k.to_city)",
+            "DELETE FROM travel.known_transitions
+             WHERE transition_id IN (
+                 SELECT k.transition_id
+                 FROM unnest($2::text[]) AS m (name)
+                 CROSS JOIN LATERAL (
+                     SELECT * FROM travel.known_transitions
+                     WHERE rule = $1 AND baseline_entity = m.name AND origin = 'learnt' OFFSET 0
+                 ) AS k
+                 WHERE NOT EXISTS (
+                     SELECT
+                     FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+                         AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city)
+                     WHERE (n.baseline_entity, n.from_country_code, n.to_country_code)
+                           = (k.baseline_entity, k.from_country_code, k.to_country_code)
+                       AND n.from_city IS NOT DISTINCT FROM k.from_city
+                       AND n.to_city IS NOT DISTINCT FROM k.to_city))",
             &arguments[..7],
         );
         spi::execute(
