@@ -160,6 +160,16 @@ UPDATE travel_internal.entity_checkpoints SET newest = '', earlier = '' WHERE ru
 INSERT INTO trail VALUES ('3', '2026-03-02 09:20Z', '192.0.2.1', 'K', 'u');
 SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE
     '%CALL travel.rescan(''o''''brien'', ''-infinity'')%';
+-- Checkpoints that are damaged are refused wherever they are read, and a rescan from the beginning replaces them.
+SELECT error_of($$SELECT count(state) FROM travel_internal.entity_states WHERE rule = 'o''brien'$$);
+CALL travel.rescan('o''brien', '-infinity');
+SELECT count(*) > 1 AS has_earlier, count(state) > 0 AS has_states
+FROM travel_internal.entity_states WHERE rule = 'o''brien';
+UPDATE travel_internal.entity_checkpoints SET earlier = substr(earlier, 1, 9) WHERE rule = 'o''brien';
+INSERT INTO trail VALUES ('4', '2026-03-02 09:40Z', '192.0.2.1', 'K', 'u');
+SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$) LIKE 'XX001: could not read the checkpoint%';
+CALL travel.rescan('o''brien', '-infinity');
+SELECT error_of($$SELECT travel_internal.scan_step('o''brien')$$);
 
 \pset format aligned
 SELECT set_config('session_replication_role', 'replica', false) AS as_a_test_may;
