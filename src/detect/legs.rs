@@ -71,7 +71,9 @@ impl Query<'_> {
             ),
         ];
         if self.one_pass {
-            parts.push(format!("times_of_legs AS MATERIALIZED (\n    {}\n)", self.times_cte()));
+            if self.events.rows == Rows::Here {
+                parts.push(format!("times_of_legs AS MATERIALIZED (\n    {}\n)", self.times_cte()));
+            }
             parts.push(format!(
                 "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    {}\n)",
                 self.ends_cte(),
@@ -186,6 +188,17 @@ impl Query<'_> {
     /// The events of the entities at the times of their legs. Workers cannot read the legs, but they get arrays.
     fn ends_cte(&self) -> String {
         let columns: Vec<&str> = self.keys.iter().map(String::as_str).chain(["event_time"]).collect();
+        if self.events.rows != Rows::Here {
+            // Citus sends the legs to the nodes, but not the arrays below: their subqueries have no rows there.
+            let keys = self.keys.join(", ");
+            let matches: Vec<String> = columns.iter().map(|name| format!("l.{name} = e.{name}")).collect();
+            return format!(
+                "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
+                 SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
+                 SELECT {keys}, to_time FROM legs\n        ) AS l\n        WHERE {}\n    )",
+                matches.join(" AND "),
+            );
+        }
         let arrays: Vec<String> = columns
             .iter()
             .map(|name| {
