@@ -4,6 +4,7 @@
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{Palloc, varlena};
+use crate::pg::time::is_timestamp;
 use pgrx::pg_sys;
 use travel_core::event_set::{self, Memory};
 
@@ -11,6 +12,17 @@ pg_function!(travel_journey_in, pg_finfo_travel_journey_in, journey_in);
 pg_function!(travel_journey_out, pg_finfo_travel_journey_out, journey_out);
 pg_function!(travel_journey_recv, pg_finfo_travel_journey_recv, journey_recv);
 pg_function!(travel_journey_send, pg_finfo_travel_journey_send, journey_send);
+
+/// Checks every byte of a value, and that PostgreSQL has its times. Otherwise returns why it is not a journey.
+fn validate(bytes: &[u8]) -> Result<(), String> {
+    event_set::validate(bytes).map_err(|corrupt| corrupt.to_string())?;
+    match event_set::time_range(bytes) {
+        Some((first, last)) if !is_timestamp(first) || !is_timestamp(last) => {
+            Err("it has a time that is out of range".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
 
 /// Reads `\x` followed by hexadecimal digits.
 fn journey_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -30,9 +42,8 @@ fn journey_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         };
         *byte = high << 4 | low;
     }
-    event_set::validate(&bytes).map_err(|corrupt| LegError::JourneyText {
-        detail: format!("The value is not a journey: {corrupt}."),
-    })?;
+    validate(&bytes)
+        .map_err(|why| LegError::JourneyText { detail: format!("The value is not a journey: {why}.") })?;
     Ok(varlena(&bytes))
 }
 
@@ -61,9 +72,8 @@ fn journey_recv(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         (*buffer).cursor = (*buffer).len;
         std::slice::from_raw_parts(start, length)
     };
-    event_set::validate(bytes).map_err(|corrupt| LegError::JourneyBinary {
-        detail: format!("The value is not a journey: {corrupt}."),
-    })?;
+    validate(bytes)
+        .map_err(|why| LegError::JourneyBinary { detail: format!("The value is not a journey: {why}.") })?;
     Ok(varlena(bytes))
 }
 

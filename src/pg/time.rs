@@ -41,6 +41,11 @@ pub fn to_unix_us(time_us: i64) -> i64 {
     time_us + EPOCH_IN_UNIX_US
 }
 
+/// Returns whether a number is a finite time that PostgreSQL accepts.
+pub fn is_timestamp(time_us: i64) -> bool {
+    (MIN_TIMESTAMP..END_TIMESTAMP).contains(&time_us)
+}
+
 /// Returns the time one microsecond earlier. The infinities have no earlier time and are returned unchanged; before the
 /// earliest time that PostgreSQL accepts comes -infinity.
 pub fn just_before(time_us: i64) -> i64 {

@@ -88,6 +88,16 @@ impl Site {
         }
     }
 
+    /// Whether the site is one that [`Site::from_address`] or [`Site::from_coordinates`] makes. Other sites can come from
+    /// bytes: coordinates that do not exist, or a second form of the same address.
+    pub fn is_canonical(self) -> bool {
+        match (self.address(), self.coordinates()) {
+            (Some(address), _) => Self::from_address(address) == self,
+            (None, Some(at)) => Self::from_coordinates(at) == self,
+            (None, None) => false,
+        }
+    }
+
     /// The bytes after the kind and their number: 4 for IPv4, otherwise 16. They are big-endian, so they sort as sites
     /// do.
     pub fn to_bytes(self) -> ([u8; 16], usize) {

@@ -168,6 +168,16 @@ ORDER BY n;
 -- changed byte is an error or a value that all functions can read.
 SELECT sqlstate_of(format('SELECT %L::travel.journey', overlay(bare::text PLACING '01' FROM 3 + 2 * 32))) AS thresholds
 FROM trip;
+-- Times that PostgreSQL does not have are refused. The time follows the header, the only site and the unit of time.
+SELECT what, coalesce(substring(error_of(format('SELECT %L::travel.journey',
+    overlay(t PLACING '00' || time FROM 3 + 2 * 85))) FROM 'detail: ([^\n]*)'), 'fine') AS detail
+FROM (SELECT travel.journey(timestamptz '2026-03-02 09:00Z', inet '192.0.2.1')::text AS t) AS j,
+    (VALUES (1, 'the first time', '00a01f41c17c0ffd'), (2, 'one before', 'ff9f1f41c17c0ffd'),
+        (3, 'infinity', 'ffffffffffffff7f'), (4, '-infinity', '0000000000000080'),
+        (5, 'the last time', 'ff9fb2b35bffff7f'),
+        (6, 'one after', '00a0b2b35bffff7f'))
+        AS v (n, what, time)
+ORDER BY n;
 CREATE FUNCTION pg_temp.read(t text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     j travel.journey;

@@ -186,6 +186,56 @@ fn a_journey_has_no_thresholds_and_a_state_has() {
 }
 
 #[test]
+fn a_site_without_events_is_refused_because_a_merge_would_count_no_event_for_it() {
+    let mut bytes = journey(&[(0, 1, None), (1_000_000, 2, None)], false, 9);
+    assert_eq!(validate(&bytes), Ok(()));
+    let merge = |bytes: &[u8]| {
+        let mut merged = merged(&[bytes], 0);
+        merged.truncate(used(&merged));
+        merged
+    };
+    assert_eq!(validate(&merge(&bytes)), Ok(()));
+    // The last byte is the number of the second event's site.
+    *bytes.last_mut().unwrap() = 0;
+    assert_eq!(validate(&bytes), Err(Corrupt::Packed));
+}
+
+#[test]
+fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
+    let packed = journey(&[(1, 0, None)], false, 9);
+    let changed = |at: usize, new: &[u8]| {
+        let mut bytes = packed.clone();
+        bytes[at..at + new.len()].copy_from_slice(new);
+        validate(&bytes)
+    };
+    assert_eq!(changed(HEADER_LEN, &[6]), Ok(()), "an IPv6 address");
+    assert_eq!(changed(HEADER_LEN, &[1]), Err(Corrupt::Packed), "coordinates out of range");
+    let mapped = Ipv4Addr::new(192, 0, 2, 1).to_ipv6_mapped().octets();
+    assert_eq!(changed(HEADER_LEN + 9, &mapped), Err(Corrupt::Packed), "an IPv4 address as IPv6");
+    // Behind the only site are the unit of time and the time.
+    let time_at = HEADER_LEN + 9 + 16 + 1;
+    assert_eq!(changed(time_at, &2_i64.to_le_bytes()), Ok(()));
+    for infinite in [i64::MIN, i64::MAX] {
+        assert_eq!(changed(time_at, &infinite.to_le_bytes()), Err(Corrupt::Packed));
+    }
+
+    let tail = |site: Site, accuracy_km: f64| {
+        let mut block = vec![0; 200];
+        initialize(&mut block, None, true);
+        let row = SetRow { time_us: 1, site, id: None, accuracy_km: Some(accuracy_km) };
+        append(&mut block, &row).unwrap();
+        block.truncate(used(&block));
+        validate(&block)
+    };
+    assert_eq!(tail(site(1), 5.0), Ok(()));
+    for radius in [-1.0, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(tail(site(1), radius), Err(Corrupt::Tail), "{radius} km");
+    }
+    let (mapped, _) = Site::from_bytes(6, &mapped).unwrap();
+    assert_eq!(tail(mapped, 5.0), Err(Corrupt::Tail), "an IPv4 address as IPv6");
+}
+
+#[test]
 fn journeys_of_days_in_order_are_joined_without_sorting() {
     let day = |n: i64| -> Vec<DecidedLeg> {
         (0..40).map(|i| (n * 86_400_000_000 + i * 1_000_000, (i % 3) as u8, None)).collect()

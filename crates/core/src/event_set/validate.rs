@@ -73,23 +73,34 @@ fn check_packed(bytes: &[u8], header: &Header) -> Option<u64> {
     let mut total = 0_u64;
     for _ in 0..header.packed_sites {
         let (site, rows, next) = read_site(run, at)?;
-        if last.is_some_and(|last| last >= site) || rows == 0 {
+        if last.is_some_and(|last| last >= site) || rows == 0 || !site.is_canonical() {
             return None;
         }
         last = Some(site);
         total = total.checked_add(rows)?;
         at = next;
     }
+    // A merge counts the events of each site. A site without events would become one that this check refuses.
+    let mut without_events = header.packed_sites;
+    let mut has_events = vec![0_u64; header.packed_sites.div_ceil(u64::BITS) as usize];
     let mut reader = Reader::new(run, at, header.packed_events)?;
     let mut last = None;
     while reader.rest().0 > 0 {
         let event = reader.next()?;
-        if event.1 >= header.packed_sites || last.is_some_and(|last| last >= event) {
+        if event.1 >= header.packed_sites || last.is_some_and(|last| last >= event) || !is_finite(event.0) {
             return None;
         }
         last = Some(event);
+        let (word, bit) = (has_events.get_mut((event.1 / u64::BITS) as usize)?, 1 << (event.1 % u64::BITS));
+        without_events -= u32::from(*word & bit == 0);
+        *word |= bit;
     }
-    (header.packed_events == 0 || reader.rest().1 == run.len()).then_some(total)
+    (without_events == 0 && (header.packed_events == 0 || reader.rest().1 == run.len())).then_some(total)
+}
+
+/// Whether a time is none of PostgreSQL's infinities.
+fn is_finite(time_us: i64) -> bool {
+    time_us != i64::MIN && time_us != i64::MAX
 }
 
 fn check_tail(bytes: &[u8], header: &Header) -> Option<u64> {
@@ -99,11 +110,13 @@ fn check_tail(bytes: &[u8], header: &Header) -> Option<u64> {
     for _ in 0..header.tail_rows {
         let record = tail::read(rest, header.labelled)?;
         let event = (record.row.time_us, record.row.site);
-        let is_finite = record.row.time_us != i64::MIN && record.row.time_us != i64::MAX;
+        let is_radius = record.row.accuracy_km.is_none_or(|km| km.is_finite() && km >= 0.0);
         let is_text =
             record.row.id.is_none_or(|id| std::str::from_utf8(id).is_ok_and(|id| !id.contains('\0')));
         if record.rows == 0
-            || !is_finite
+            || !is_finite(event.0)
+            || !event.1.is_canonical()
+            || !is_radius
             || !is_text
             || (header.tail_sorted && last.is_some_and(|last| last >= event))
         {
