@@ -220,6 +220,8 @@ CREATE FUNCTION travel_internal.states_of(
     AS 'MODULE_PATHNAME', 'travel_states_of';
 COMMENT ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) IS
     'The states of a row of checkpoints in readable form, in order of time';
+-- It decompresses what it is given: a few bytes can become so many that they exhaust the memory of the server.
+REVOKE ALL ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) FROM PUBLIC;
 
 CREATE VIEW travel_internal.entity_states AS
 SELECT c.rule, c.entity, s.evaluated_until, s.valid_until,

@@ -15,6 +15,8 @@ FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
 -- Older releases of pg_dump (15.5) also lock the tables that have no rows in the dump, and need SELECT for that.
 GRANT SELECT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
 GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+-- The views of checkpoints call it.
+GRANT EXECUTE ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) TO @extowner@;
 -- The expressions of travel.layouts run with the privileges of the role that reads a source, so only an update of the
 -- extension changes them.
 REVOKE INSERT ON travel.layouts FROM @extowner@;

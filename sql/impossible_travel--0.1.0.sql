@@ -3156,6 +3156,8 @@ CREATE FUNCTION travel_internal.states_of(
     AS 'MODULE_PATHNAME', 'travel_states_of';
 COMMENT ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) IS
     'The states of a row of checkpoints in readable form, in order of time';
+-- It decompresses what it is given: a few bytes can become so many that they exhaust the memory of the server.
+REVOKE ALL ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) FROM PUBLIC;
 
 CREATE VIEW travel_internal.entity_states AS
 SELECT c.rule, c.entity, s.evaluated_until, s.valid_until,
@@ -4328,6 +4330,8 @@ FROM pg_catalog.pg_extension WHERE extname = 'impossible_travel';
 -- Older releases of pg_dump (15.5) also lock the tables that have no rows in the dump, and need SELECT for that.
 GRANT SELECT ON ALL TABLES IN SCHEMA travel, travel_internal TO @extowner@;
 GRANT INSERT ON ALL TABLES IN SCHEMA travel TO @extowner@;
+-- The views of checkpoints call it.
+GRANT EXECUTE ON FUNCTION travel_internal.states_of(text, timestamptz, bigint, bytea, bytea) TO @extowner@;
 -- The expressions of travel.layouts run with the privileges of the role that reads a source, so only an update of the
 -- extension changes them.
 REVOKE INSERT ON travel.layouts FROM @extowner@;
