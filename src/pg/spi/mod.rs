@@ -200,8 +200,10 @@ pub fn execute_kept(statement: &str, arguments: &[Argument]) -> u64 {
 fn run(statement: &str, arguments: &[Argument]) {
     let statement = c_string(statement);
     let mut spi = SpiArguments::of(arguments);
-    // SAFETY: types, values and nulls have the same length.
+    // SAFETY: types, values and nulls have the same length. SPI leaves its own memory context as the current one, which
+    // lives until the connection ends, so the one before is restored.
     unsafe {
+        let context = pg_sys::CurrentMemoryContext;
         pg_sys::SPI_execute_with_args(
             statement.as_ptr(),
             arguments.len() as i32,
@@ -211,6 +213,7 @@ fn run(statement: &str, arguments: &[Argument]) {
             false,
             0,
         );
+        pg_sys::MemoryContextSwitchTo(context);
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{EvaluatedMember, ROWS, Writer};
 use crate::pg::errors::TravelError;
+use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::MemberKind;
 use crate::rules::evaluation::{EarlierByMember, unwritable};
@@ -50,6 +51,7 @@ impl Writer<'_> {
                 &[Argument::text(&self.inputs.name), Argument::texts(&gone)],
             );
         }
+        let scratch = Scratch::new(c"travel: checkpoints to write", 8 << 10);
         for members in evaluated.chunks(ROWS) {
             let mut rows = Vec::with_capacity(members.len());
             for member in members {
@@ -64,7 +66,8 @@ impl Writer<'_> {
                     earlier: self.earlier::<S>(member, new, first)?,
                 });
             }
-            self.put(kind, &rows);
+            scratch.within(|| self.put(kind, &rows));
+            scratch.reset();
         }
         Ok(())
     }

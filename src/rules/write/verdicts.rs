@@ -4,6 +4,7 @@
 use super::incidents::Incidents;
 use super::{ROWS, Writer, qualified};
 use crate::pg::errors::TravelError;
+use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
 use crate::rules::verdict_columns::RowColumns;
@@ -69,8 +70,11 @@ fn write_rows(rows: &[String]) {
          SET ({list}, alert_id) = ROW ({new}, {alert})
          WHERE ({old}, v.alert_id) IS DISTINCT FROM ({new}, {alert})"
     );
+    // A step writes any number of verdicts before its SPI connection ends, which would free the arguments.
+    let scratch = Scratch::new(c"travel: verdicts to write", 8 << 10);
     for rows in rows.chunks(ROWS) {
-        spi::execute(&statement, &[Argument::text(&format!("[{}]", rows.join(",")))]);
+        scratch.within(|| spi::execute(&statement, &[Argument::text(&format!("[{}]", rows.join(",")))]));
+        scratch.reset();
     }
 }
 

@@ -137,6 +137,26 @@ SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
 SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
 SELECT * FROM errors;
 
+-- A step frees what it passes to each statement, so its memory does not grow with the verdicts that it writes.
+CREATE TABLE many (event_time timestamptz, source_ip inet, access_key_id text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
+INSERT INTO many
+SELECT timestamptz '2026-03-03 00:00Z' + n * interval '1 minute', ('{192.0.2.1,203.0.113.1}'::inet[])[1 + n % 2], 'key'
+FROM generate_series(1, 10001) AS n;
+CREATE TABLE sizes (statement int GENERATED ALWAYS AS IDENTITY, size bigint);
+CREATE FUNCTION note_size() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO odd.sizes (size) SELECT sum(total_bytes) FROM pg_backend_memory_contexts;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER note_size AFTER INSERT ON travel.verdicts FOR EACH STATEMENT EXECUTE FUNCTION note_size();
+INSERT INTO travel.rules (name, source, baseline) VALUES ('many', 'odd.many', false);
+INSERT INTO travel.suppressions (rule, country_code_a, reason) VALUES ('many', 'JP', 'an office there');
+CALL travel.scan('many');
+DROP TRIGGER note_size ON travel.verdicts;
+SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'many';
+SELECT b.size - a.size < 2000000 AS freed FROM sizes AS a, sizes AS b WHERE a.statement = 1 AND b.statement = 2;
+
 -- The checkpoints of rules are deleted with them, by DELETE and by TRUNCATE.
 TRUNCATE travel.rules CASCADE;
 SELECT (SELECT count(*) FROM travel_internal.entity_checkpoints) AS entity_states,
