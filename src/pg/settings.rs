@@ -133,18 +133,23 @@ pub fn lock_wait_ms() -> Option<i32> {
     if own == 0 {
         return None;
     }
+    // SAFETY: reads a variable of the backend.
+    let lock = unsafe { pg_sys::LockTimeout };
+    let session = (lock > 0).then_some(lock);
+    quarter_of_statement_ms().into_iter().chain(session).fold(own, i32::min).into()
+}
+
+/// A quarter of the time that `statement_timeout` leaves, in milliseconds. `None` without a timeout.
+pub fn quarter_of_statement_ms() -> Option<i32> {
     // SAFETY: reads variables of the backend, and the clock.
-    let (statement, lock, elapsed_us) = unsafe {
+    let (statement, elapsed_us) = unsafe {
         (
             pg_sys::StatementTimeout,
-            pg_sys::LockTimeout,
             pg_sys::GetCurrentTimestamp() - pg_sys::GetCurrentStatementStartTimestamp(),
         )
     };
     let left = i64::from(statement) - elapsed_us / 1000;
-    let quarter = (statement > 0).then(|| i32::try_from(left / 4).unwrap_or(i32::MAX).max(1));
-    let session = (lock > 0).then_some(lock);
-    quarter.into_iter().chain(session).fold(own, i32::min).into()
+    (statement > 0).then(|| i32::try_from(left / 4).unwrap_or(i32::MAX).max(1))
 }
 
 /// Whether `travel.detect` ends with a notice that counts events.

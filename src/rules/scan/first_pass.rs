@@ -1,6 +1,6 @@
 //! The first pass of a rule, whose rows come in order of time. A step of it evaluates many portions of rows, and the
 //! states of their members stay in memory from one portion to the next: they are written once, not once a portion, and
-//! need not be read again.
+//! need not be read again. A step ends early if its results take much memory, or if `statement_timeout` draws near.
 
 use super::ScanStep;
 use super::coverage::Counted;
@@ -10,6 +10,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::role::with_rights_of;
 use crate::pg::scan_flag::while_scanning;
+use crate::pg::settings;
 use crate::pg::spi::{self, Cursor, Rows};
 use crate::pg::time::clock_now;
 use crate::rules::analyst_rows;
@@ -72,6 +73,7 @@ impl ScanStep {
 
     /// Evaluates portions of rows, and writes the results.
     pub(super) fn evaluate_portions(&mut self, reader: &mut Reader) -> Result<Remaining, TravelError> {
+        let end = settings::quarter_of_statement_ms().map(|ms| clock_now() + i64::from(ms) * 1000);
         let own_xid = own_xid()?;
         let new = NewRows {
             arrived: self.progress.condition(&self.queries, &own_xid),
@@ -114,7 +116,9 @@ impl ScanStep {
             if is_end {
                 break if count < new.limit { Remaining::Nothing } else { Remaining::Rows };
             }
-            if portions.results.size() > MEMORY {
+            // A step that statement_timeout ends has done nothing.
+            let is_out_of_time = portions.last.is_some() && end.is_some_and(|end| clock_now() > end);
+            if is_out_of_time || portions.results.size() > MEMORY {
                 break Remaining::Rows;
             }
         };

@@ -120,5 +120,28 @@ CREATE FUNCTION full_disk() RETURNS boolean
 INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.one', 'trouble.full_disk()');
 SELECT name FROM travel.rules ORDER BY name;
 DELETE FROM travel.rules;
+
+-- A first scan that takes longer than statement_timeout gets further with each call. Each row takes 2 ms.
+CREATE FUNCTION slowly(text) RETURNS text
+    LANGUAGE plpgsql STABLE COST 1 AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN $1; END $$;
+CREATE TABLE quick (event_time timestamptz PRIMARY KEY, source_ip inet, access_key_id text);
+INSERT INTO quick
+SELECT timestamptz '2026-03-02 00:00Z' + n * interval '1 second', '192.0.2.1', 'key' FROM generate_series(1, 999) AS n;
+CREATE VIEW slow AS
+SELECT event_time, source_ip, access_key_id, trouble.slowly(access_key_id) AS user_agent FROM quick;
+INSERT INTO travel.rules (name, source, baseline) VALUES ('slow', 'trouble.slow', false);
+SET enable_seqscan = off;
+SET enable_sort = off;
+SET jit = off;
+SET impossible_travel.scan_batch = 1000;
+SET statement_timeout = '1500ms';
+CALL travel.scan('slow');
+RESET statement_timeout;
+SELECT under_way, position > '2026-03-02 00:00Z' AS has_begun FROM travel_internal.scans WHERE rule = 'slow';
+RESET impossible_travel.scan_batch;
+RESET jit;
+RESET enable_sort;
+RESET enable_seqscan;
+DELETE FROM travel.rules;
 SET search_path = public;
 DROP SCHEMA trouble CASCADE;
