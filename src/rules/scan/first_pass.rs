@@ -18,10 +18,13 @@ use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
 use crate::rules::reader::Reader;
 use crate::rules::source_queries::NewRows;
 use crate::rules::write::{EvaluatedMember, verdicts};
-use travel_core::rule::{AddressClass, AnalystRow, EvaluatedEvent, Micros, Overlay};
+use travel_core::rule::{AddressClass, AnalystRow, EvaluatedEvent, Micros, Overlay, Rule};
 
 /// A step ends when its results take about this many bytes.
 const MEMORY: usize = 128 << 20;
+
+/// How many rows are fetched at once. So few stay in the caches of the processor while they are read.
+const FETCHED: usize = 1000;
 
 /// What remains to be done after a step.
 pub(super) enum Remaining {
@@ -43,25 +46,40 @@ struct Portions {
     last: Option<Micros>,
 }
 
-/// Rows that were read and not evaluated yet, in order of time.
+/// Rows that were read and not evaluated yet, in order of time. The vectors keep their memory from portion to portion.
 #[derive(Default)]
 struct Waiting {
     /// The time of each row, what became of it, and whether the next pass reads it again.
     rows: Vec<(Micros, Counted, Option<bool>)>,
-    /// Those that are located.
+    /// Those that are evaluated.
     events: Vec<EvaluatedEvent>,
 }
 
 impl Waiting {
-    /// Takes out the rows that no later one can share the time with; all of them after the last row.
-    fn take(&mut self, is_end: bool) -> Self {
-        let Some((last, ..)) = self.rows.last().filter(|_| !is_end) else { return std::mem::take(self) };
-        let last = *last;
-        let rest = Self {
-            rows: self.rows.split_off(self.rows.partition_point(|(time, ..)| *time < last)),
-            events: self.events.split_off(self.events.partition_point(|event| event.time < last)),
-        };
-        std::mem::replace(self, rest)
+    /// How many rows and events come before the time of the last row, which later rows can share. All of them after the
+    /// last row of the query.
+    fn portion(&self, is_end: bool) -> (usize, usize) {
+        match self.rows.last() {
+            Some((last, ..)) if !is_end => (
+                self.rows.partition_point(|(time, ..)| time < last),
+                self.events.partition_point(|event| event.time < *last),
+            ),
+            _ => (self.rows.len(), self.events.len()),
+        }
+    }
+
+    /// Reads rows that a query for new rows returned.
+    fn read(&mut self, rows: &Rows, reader: &mut Reader, settings: &Rule) -> Result<(), TravelError> {
+        for row in 0..rows.len {
+            if let Some((time, counted, is_read_again, event)) = new_events::read_row(rows, row, reader)? {
+                self.rows.push((time, counted, is_read_again));
+                let is_absent =
+                    |event: &EvaluatedEvent| AddressClass::of(event, settings) == AddressClass::Absent;
+                self.events.extend(event.map(|event| *event).filter(|event| !is_absent(event)));
+            }
+            pgrx::check_for_interrupts!();
+        }
+        Ok(())
     }
 }
 
@@ -103,15 +121,21 @@ impl ScanStep {
         let mut waiting = Waiting::default();
         let (mut count, scratch) = (0, Scratch::new(c"travel: a portion of a first scan", 64 << 10));
         let remaining = loop {
-            let rows = with_rights_of(self.owner, || cursor.fetch(self.sizes.portion));
+            let rows = with_rights_of(self.owner, || cursor.fetch(self.sizes.portion.min(FETCHED)));
             let is_end = rows.is_empty();
             count += rows.len;
-            read(&rows, reader, &mut waiting)?;
+            waiting.read(&rows, reader, &portions.inputs.settings)?;
             drop(rows);
-            let next = waiting.take(is_end);
-            if !next.rows.is_empty() && !scratch.within(|| self.evaluate_portion(next, &mut portions))? {
+            if !is_end && waiting.rows.len() < self.sizes.portion {
+                continue;
+            }
+            let (row_count, event_count) = waiting.portion(is_end);
+            let next = (&waiting.rows[..row_count], &waiting.events[..event_count]);
+            if row_count > 0 && !scratch.within(|| self.evaluate_portion(next, &mut portions))? {
                 break if portions.last.is_none() { Remaining::LateEvent } else { Remaining::Rows };
             }
+            waiting.rows.drain(..row_count);
+            waiting.events.drain(..event_count);
             scratch.reset();
             if is_end {
                 break if count < new.limit { Remaining::Nothing } else { Remaining::Rows };
@@ -141,17 +165,16 @@ impl ScanStep {
     /// after all earlier ones of their members.
     fn evaluate_portion(
         &mut self,
-        Waiting { rows, mut events }: Waiting,
+        (rows, events): (&[(Micros, Counted, Option<bool>)], &[EvaluatedEvent]),
         portions: &mut Portions,
     ) -> Result<bool, TravelError> {
         let Portions { inputs, analysts, results, entities, baselines, last } = portions;
         let rule = &*self.definition.name;
-        events.retain(|event| AddressClass::of(event, &inputs.settings) != AddressClass::Absent);
-        let members = Members::of_others(rule, &events, &results.state)?;
-        if !members.are_continued_by(&events, self.progress.pass, inputs.edition) {
+        let members = Members::of_others(rule, events, &results.state)?;
+        if !members.are_continued_by(events, self.progress.pass, inputs.edition) {
             return Ok(false);
         }
-        let (new_entities, new_baselines, state) = members.in_order(rule, &events, &results.state)?;
+        let (new_entities, new_baselines, state) = members.in_order(rule, events, &results.state)?;
         results.state.put_members(state);
         let names: Vec<&str> = new_baselines.iter().map(|member| &*member.name).collect();
         let entered = analyst_rows::load(rule, &names)?;
@@ -162,10 +185,10 @@ impl ScanStep {
         entities.extend(new_entities);
         baselines.extend(new_baselines);
         inputs.horizon = inputs.horizon.max(rows.last().map_or(Micros::MIN, |(time, ..)| *time));
-        results.evaluate(inputs, &events)?;
+        results.evaluate(inputs, events)?;
         while_scanning(|| verdicts::write_if_many(inputs, results));
         let now = clock_now();
-        for (time, counted, is_read_again) in rows {
+        for &(time, counted, is_read_again) in rows {
             self.days.count(time, counted, is_read_again);
             self.counts.events += 1;
             self.counts.located += u64::from(!matches!(counted, Counted::NotLocated(_)));
@@ -174,16 +197,4 @@ impl ScanStep {
         }
         Ok(true)
     }
-}
-
-/// Reads rows that a query for new rows returned.
-fn read(rows: &Rows, reader: &mut Reader, waiting: &mut Waiting) -> Result<(), TravelError> {
-    for row in 0..rows.len {
-        if let Some((time, counted, is_read_again, event)) = new_events::read_row(rows, row, reader)? {
-            waiting.rows.push((time, counted, is_read_again));
-            waiting.events.extend(event.map(|event| *event));
-        }
-        pgrx::check_for_interrupts!();
-    }
-    Ok(())
 }

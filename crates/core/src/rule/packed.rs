@@ -282,7 +282,7 @@ fn body(bytes: &[u8], content: u8) -> Result<Vec<u8>, PackError> {
     }
     let size = u32::from_be_bytes([a, b, c, d]) as usize;
     if size > compressed.len().saturating_mul(MOST_COMPRESSED) {
-        return refuse("its size is wrong");
+        return refuse("its size is larger than its content can be");
     }
     match lz4_flex::block::decompress(compressed, size) {
         Ok(body) if body.len() == size => Ok(body),

@@ -102,7 +102,10 @@ fn a_state_of_another_version_or_kind_is_refused_by_name() {
 fn a_size_that_cannot_be_right_allocates_nothing() {
     let mut bytes = packed::pack(&BaselineState::new(5)).unwrap();
     bytes[2..6].copy_from_slice(&u32::MAX.to_be_bytes());
-    assert_eq!(packed::unpack::<BaselineState>(&bytes).unwrap_err().to_string(), "its size is wrong");
+    assert_eq!(
+        packed::unpack::<BaselineState>(&bytes).unwrap_err().to_string(),
+        "its size is larger than its content can be"
+    );
 }
 
 #[test]
