@@ -23,7 +23,7 @@ CREATE TABLE travel.known_places (
     created_at      timestamptz,
     updated_by      text,
     updated_at      timestamptz
-);
+) WITH (fillfactor = 80);
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
 CREATE UNIQUE INDEX known_places_learnt
@@ -85,7 +85,7 @@ CREATE TABLE travel.known_transitions (
     created_at        timestamptz,
     updated_by        text,
     updated_at        timestamptz
-);
+) WITH (fillfactor = 80);
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
 CREATE UNIQUE INDEX known_transitions_learnt
     ON travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,

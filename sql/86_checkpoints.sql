@@ -163,7 +163,7 @@ CREATE TABLE travel_internal.entity_checkpoints (
     newest          bytea       NOT NULL,
     earlier         bytea       NOT NULL,
     PRIMARY KEY (rule, entity)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 80);
 COMMENT ON TABLE travel_internal.entity_checkpoints IS
     'Checkpoints from which a scan continues, one row for each entity. travel_internal.entity_states shows them in '
     'readable form';
@@ -191,7 +191,7 @@ CREATE TABLE travel_internal.baseline_checkpoints (
     newest          bytea       NOT NULL,
     earlier         bytea       NOT NULL,
     PRIMARY KEY (rule, baseline_entity)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 80);
 COMMENT ON TABLE travel_internal.baseline_checkpoints IS
     'Checkpoints from which a scan continues, one row for each baseline user. travel_internal.baseline_states shows '
     'them in readable form';
