@@ -2578,7 +2578,7 @@ CREATE TABLE travel.known_places (
     created_at      timestamptz,
     updated_by      text,
     updated_at      timestamptz
-);
+) WITH (fillfactor = 80);
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
 CREATE UNIQUE INDEX known_places_learnt
@@ -2640,7 +2640,7 @@ CREATE TABLE travel.known_transitions (
     created_at        timestamptz,
     updated_by        text,
     updated_at        timestamptz
-);
+) WITH (fillfactor = 80);
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
 CREATE UNIQUE INDEX known_transitions_learnt
     ON travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
@@ -3099,7 +3099,7 @@ CREATE TABLE travel_internal.entity_checkpoints (
     newest          bytea       NOT NULL,
     earlier         bytea       NOT NULL,
     PRIMARY KEY (rule, entity)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 80);
 COMMENT ON TABLE travel_internal.entity_checkpoints IS
     'Checkpoints from which a scan continues, one row for each entity. travel_internal.entity_states shows them in '
     'readable form';
@@ -3127,7 +3127,7 @@ CREATE TABLE travel_internal.baseline_checkpoints (
     newest          bytea       NOT NULL,
     earlier         bytea       NOT NULL,
     PRIMARY KEY (rule, baseline_entity)
-) WITH (fillfactor = 90);
+) WITH (fillfactor = 80);
 COMMENT ON TABLE travel_internal.baseline_checkpoints IS
     'Checkpoints from which a scan continues, one row for each baseline user. travel_internal.baseline_states shows '
     'them in readable form';

@@ -46,12 +46,14 @@ struct Portions {
     last: Option<Micros>,
 }
 
+/// The time of a row, what became of it, and whether the next pass reads it again.
+type CountedRow = (Micros, Counted, Option<bool>);
+
 /// Rows that were read and not evaluated yet, in order of time. The vectors keep their memory from portion to portion.
 #[derive(Default)]
 struct Waiting {
-    /// The time of each row, what became of it, and whether the next pass reads it again.
-    rows: Vec<(Micros, Counted, Option<bool>)>,
-    /// Those that are evaluated.
+    rows: Vec<CountedRow>,
+    /// Those of them that are evaluated.
     events: Vec<EvaluatedEvent>,
 }
 
@@ -165,7 +167,7 @@ impl ScanStep {
     /// after all earlier ones of their members.
     fn evaluate_portion(
         &mut self,
-        (rows, events): (&[(Micros, Counted, Option<bool>)], &[EvaluatedEvent]),
+        (rows, events): (&[CountedRow], &[EvaluatedEvent]),
         portions: &mut Portions,
     ) -> Result<bool, TravelError> {
         let Portions { inputs, analysts, results, entities, baselines, last } = portions;
