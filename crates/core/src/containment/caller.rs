@@ -37,7 +37,7 @@ pub enum Kind<'a> {
 const SSO_ROLE: &str = "AWSReservedSSO_";
 
 impl Caller {
-    /// Whoever uses an access key of which nothing else is known.
+    /// The holder of an access key of which nothing else is known.
     pub fn of_key(access_key_id: &str) -> Self {
         Self { access_key_id: Some(access_key_id.to_owned()), ..Self::default() }
     }
