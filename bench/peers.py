@@ -175,8 +175,9 @@ def peers(threads, absent):
 def plain_sql(server, absent):
     """Whether plain SQL can run: it needs two extensions of the same server."""
     available = server.ask("SELECT name FROM pg_available_extensions WHERE name IN ('ip4r', 'earthdistance')")
-    if len(available) < 2:
-        absent["plain SQL"] = f"the server has only {', '.join(available) or 'none'} of ip4r and earthdistance"
+    missing = [name for name in ("ip4r", "earthdistance") if name not in available]
+    if missing:
+        absent["plain SQL"] = f"the server lacks the extension {' and '.join(missing)}"
         return False
     server.ask(f"""CREATE EXTENSION IF NOT EXISTS ip4r; CREATE EXTENSION IF NOT EXISTS earthdistance CASCADE;
         DROP TABLE IF EXISTS networks;
