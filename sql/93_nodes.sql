@@ -1,7 +1,7 @@
 -- Several nodes: what must be alike on all of them --------------------------------------------------------------------
 
--- Text that a setting of the session could change (times, numbers) is written in one form, so that equal nodes have
--- equal texts.
+-- Times and numbers are digested in a form that does not depend on the settings of the session. Otherwise nodes with
+-- the same networks could return different digests.
 CREATE FUNCTION travel.node_state() RETURNS jsonb
     LANGUAGE sql STABLE PARALLEL SAFE
     SET search_path = pg_catalog, pg_temp

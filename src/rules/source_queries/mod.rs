@@ -188,8 +188,8 @@ impl SourceQueries {
         }
     }
 
-    /// Checks that PostgreSQL itself reads the rows, if transaction ids tell what is new. With the owner's rights,
-    /// within an SPI connection.
+    /// Returns an error if the rule finds new rows by transaction id, but another engine than PostgreSQL reads the rows.
+    /// Must be called with the owner's rights, within an SPI connection.
     pub fn must_be_planned_here(&self) -> Result<(), TravelError> {
         match self.arrival {
             Arrival::Transaction(_) => self.must_be_exact(exact_cursor::other_engine(self)?),

@@ -1,4 +1,5 @@
-//! The stored form of checkpoints: what is written is read again, and anything else is refused.
+//! Tests of the stored form of checkpoints: reading returns exactly the states that were written, and refuses all other
+//! bytes.
 
 use crate::arbitrary::{Case, cases};
 use proptest::prelude::*;
