@@ -2,8 +2,10 @@
 //! legs in its final function.
 
 use super::arguments::{SiteArguments, finite, thresholds};
+use super::hash_states::StatesOfSite;
 use super::journey_value::JourneyValue;
 use super::row::leg_row;
+use super::state::State;
 use crate::event_counts;
 use crate::geoip::{Places, Point};
 use crate::networks;
@@ -14,6 +16,7 @@ use crate::pg::memory::Palloc;
 use crate::pg::row::RowType;
 use crate::pg::snapshot::Snapshot;
 use pgrx::pg_sys;
+use std::cell::Cell;
 use std::net::IpAddr;
 use travel_core::address;
 use travel_core::event_set::{self, SetRow};
@@ -57,35 +60,28 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
         Thresholds::default()
     };
     let labelled = has_id || place == SiteArguments::Accurate;
-    let state = match call.datum(0) {
-        Some(datum) => {
-            // SAFETY: it is the state of an aggregate, which this function may change in place.
-            let state = unsafe { JourneyValue::of_datum(datum) };
-            if event_set::thresholds(state.bytes()) != Some(thresholds) {
-                return Err(LegError::ThresholdVaries { over: "group" }.into());
-            }
-            state
-        }
-        None => JourneyValue::new(Some(thresholds), labelled)?,
-    };
+    let site = call.site_cache(|| Ok(CallSite::default()))?;
+    let may_be_hashed = !labelled && place == SiteArguments::Inet;
+    let state = State::of_call(call, Some(thresholds), labelled, may_be_hashed.then_some(&site.states))?;
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
-    let Some(at) = place.read(|n| call.datum(2 + n))? else {
-        event_set::count_unlocated(state.block());
-        return Ok(state.datum());
-    };
+    let Some(at) = place.read(|n| call.datum(2 + n))? else { return state.with_unlocated() };
     if let Some(host) = at.site.address() {
-        match fate(call, host, time_us)? {
+        match fate(site, host, time_us)? {
             AggregateRow::Kept => {}
             AggregateRow::Ignored => return Ok(state.datum()),
-            AggregateRow::NotLocated => {
-                event_set::count_unlocated(state.block());
-                return Ok(state.datum());
-            }
+            AggregateRow::NotLocated => return state.with_unlocated(),
         }
     }
     let id = if has_id { call.bytes(first) } else { None };
-    Ok(state.append(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
+    state.with_row(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })
+}
+
+/// What a call site of the transition function keeps between rows.
+#[derive(Default)]
+struct CallSite {
+    states: StatesOfSite,
+    without_networks: Cell<Option<bool>>,
 }
 
 /// The fate of a row with an address.
@@ -100,9 +96,17 @@ enum AggregateRow {
 /// its events, and private addresses cannot be located. With named networks, the location of an address depends on the
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
-fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelError> {
+#[inline]
+fn fate(site: &CallSite, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelError> {
     // All rows of a call site see one snapshot.
-    let without_networks = *call.site_cache(|| Ok(networks::as_of(Snapshot::active())?.is_empty()))?;
+    let without_networks = match site.without_networks.get() {
+        Some(known) => known,
+        None => {
+            let found = networks::as_of(Snapshot::active())?.is_empty();
+            site.without_networks.set(Some(found));
+            found
+        }
+    };
     if without_networks {
         return Ok(if address::is_private(host) { AggregateRow::NotLocated } else { AggregateRow::Kept });
     }
@@ -118,7 +122,10 @@ fn fate(call: &Call, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelE
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
     // SAFETY: both are states; the first is the aggregate's own, the second is only read.
-    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { JourneyValue::of_datum(datum) }));
+    let (state, other) = unsafe {
+        let state = call.datum(0).map(|datum| JourneyValue::of_state(datum));
+        (state, call.datum(1).map(|datum| JourneyValue::of_datum(datum)).transpose()?)
+    };
     Ok(joined(state, other)?.map_or_else(|| call.null(), JourneyValue::datum))
 }
 
@@ -149,7 +156,7 @@ pub fn joined(
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_final")?;
     // SAFETY: the aggregate's state; it is only read.
-    let state = call.datum(0).map(|datum| unsafe { JourneyValue::of_datum(datum) });
+    let state = call.datum(0).map(|datum| unsafe { JourneyValue::of_datum(datum) }).transpose()?;
     let thresholds = state.and_then(|state| event_set::thresholds(state.bytes())).unwrap_or_default();
     impossible_legs(call, state, &thresholds)
 }

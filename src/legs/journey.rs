@@ -6,8 +6,10 @@
 
 use super::aggregate::{evaluate, impossible_legs, joined, require_aggregate};
 use super::arguments::{SiteArguments, finite, thresholds};
+use super::hash_states::StatesOfSite;
 use super::journey_value::JourneyValue;
 use super::row::leg_row;
+use super::state::State;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{Palloc, Scratch};
@@ -51,16 +53,14 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     require_aggregate(call, "journey_add")?;
     let id_at = 2 + place.arguments();
     let has_id = call.count() > id_at;
-    let state = match call.datum(0) {
-        // SAFETY: it is the state of an aggregate, which this function may change in place.
-        Some(datum) => unsafe { JourneyValue::of_datum(datum) },
-        None => JourneyValue::new(None, has_id)?,
-    };
+    let site = call.site_cache(|| Ok(StatesOfSite::default()))?;
+    let may_be_hashed = !has_id && place == SiteArguments::Inet;
+    let state = State::of_call(call, None, has_id, may_be_hashed.then_some(site))?;
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
     let Some(at) = place.read(|n| call.datum(2 + n))? else { return Ok(state.datum()) };
     let id = if has_id { call.bytes(id_at) } else { None };
-    Ok(state.append(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })?.datum())
+    state.with_row(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })
 }
 
 /// Adds a journey to the state. A stored journey is only read: without a state, PostgreSQL copies it into the memory of
@@ -68,7 +68,10 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
 fn rollup(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "journey_rollup")?;
     // SAFETY: both are journeys; the first is the aggregate's own state, the second is only read.
-    let [state, other] = [0, 1].map(|n| call.datum(n).map(|datum| unsafe { JourneyValue::of_datum(datum) }));
+    let (state, other) = unsafe {
+        let state = call.datum(0).map(|datum| JourneyValue::of_state(datum));
+        (state, call.datum(1).map(|datum| JourneyValue::of_datum(datum)).transpose()?)
+    };
     Ok(joined(state, other)?.map_or_else(|| call.null(), JourneyValue::datum))
 }
 
@@ -77,16 +80,16 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "journey_final")?;
     let state = match call.datum(0) {
         // SAFETY: the aggregate's state; it is only read.
-        Some(datum) => unsafe { JourneyValue::of_datum(datum) },
+        Some(datum) => unsafe { JourneyValue::of_datum(datum) }?,
         None => JourneyValue::new(None, false)?,
     };
     Ok(state.packed()?.datum())
 }
 
 /// The journey of a call, its first argument, which is only read.
-fn argument(call: &Call) -> Option<JourneyValue> {
+fn argument(call: &Call) -> Result<Option<JourneyValue>, TravelError> {
     // SAFETY: SQL declares the argument as travel.journey.
-    call.datum(0).map(|datum| unsafe { JourneyValue::of_datum(datum) })
+    call.datum(0).map(|datum| unsafe { JourneyValue::of_datum(datum) }).transpose()
 }
 
 /// The thresholds of a reader, which follow the journey.
@@ -96,7 +99,7 @@ fn thresholds_of(call: &Call) -> Result<Thresholds, TravelError> {
 
 fn impossible(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let thresholds = thresholds_of(call)?;
-    match argument(call) {
+    match argument(call)? {
         Some(journey) => impossible_legs(call, Some(journey), &thresholds),
         None => Ok(call.null()),
     }
@@ -106,7 +109,7 @@ fn impossible(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn all_legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let thresholds = thresholds_of(call)?;
     let mut rows = RowSet::begin(call)?;
-    let Some(journey) = argument(call) else { return Ok(rows.finish(call)) };
+    let Some(journey) = argument(call)? else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares a row as travel.leg; the call site outlives the call.
     let row_type = *call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
     let scratch = Scratch::new(c"travel: a leg of a journey", 8 * 1024);
@@ -121,12 +124,12 @@ fn all_legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn event_count(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let Some(journey) = argument(call) else { return Ok(call.null()) };
+    let Some(journey) = argument(call)? else { return Ok(call.null()) };
     let count = event_set::event_count(journey.bytes(), &Palloc).map_err(|_| LegError::TooManyEvents)?;
     Ok(pg_sys::Datum::from(count as i64))
 }
 
 fn time(call: &Call, end: impl FnOnce((i64, i64)) -> i64) -> Result<pg_sys::Datum, TravelError> {
-    let range = argument(call).and_then(|journey| event_set::time_range(journey.bytes()));
+    let range = argument(call)?.and_then(|journey| event_set::time_range(journey.bytes()));
     Ok(range.map_or_else(|| call.null(), |range| pg_sys::Datum::from(end(range))))
 }

@@ -1,6 +1,7 @@
 //! A value of the type `travel.journey`: an event set (see `travel_core::event_set`) as a value of PostgreSQL, which the
 //! aggregates change in place.
 
+use super::hash_states;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice};
 use pgrx::pg_sys;
@@ -20,23 +21,54 @@ const FIRST_BLOCK: usize = 512;
 impl JourneyValue {
     /// A new, empty state in the current memory context. Without thresholds it is a journey.
     pub fn new(thresholds: Option<Thresholds>, labelled: bool) -> Result<Self, TravelError> {
-        let state = Self::allocate(FIRST_BLOCK)?;
+        Self::with_size(FIRST_BLOCK, thresholds, labelled)
+    }
+
+    /// As [`JourneyValue::new`], in a block of this size.
+    pub fn with_size(
+        size: usize,
+        thresholds: Option<Thresholds>,
+        labelled: bool,
+    ) -> Result<Self, TravelError> {
+        let state = Self::allocate(size)?;
         event_set::initialize(state.block(), thresholds, labelled);
         Ok(state)
     }
 
-    /// The value of an argument. An aggregate's own state is plain and changed in place. A value that comes from a table
-    /// may be toasted or have a short header, and is then copied.
+    /// The value of an argument, which is only read. A value that comes from a table may be toasted or have a short
+    /// header, and is then copied.
     ///
     /// # Safety
-    /// `datum` must be a `travel.journey`, and one that may be changed, or is only read.
-    pub unsafe fn of_datum(datum: pg_sys::Datum) -> Self {
+    /// `datum` must be a `travel.journey`.
+    pub unsafe fn of_datum(datum: pg_sys::Datum) -> Result<Self, TravelError> {
+        // SAFETY: by the caller.
+        unsafe {
+            match hash_states::read(datum.cast_mut_ptr())? {
+                Some(value) => Ok(value),
+                None => Ok(Self::of_state(datum)),
+            }
+        }
+    }
+
+    /// The value of an aggregate's own state, which is plain and may be changed in place. Any other value is copied.
+    ///
+    /// # Safety
+    /// `datum` must be a `travel.journey`, and one that may be changed.
+    pub unsafe fn of_state(datum: pg_sys::Datum) -> Self {
         let value = datum.cast_mut_ptr::<pg_sys::varlena>();
         // SAFETY: by the caller.
         unsafe {
             let is_plain = pgrx::varlena::varatt_is_4b_u(value);
             Self { value: if is_plain { value } else { pg_sys::pg_detoast_datum(value) } }
         }
+    }
+
+    /// A plain value.
+    ///
+    /// # Safety
+    /// `block` must be a `travel.journey` with a 4-byte header.
+    pub unsafe fn of_block(block: *mut pg_sys::varlena) -> Self {
+        Self { value: block }
     }
 
     pub fn datum(self) -> pg_sys::Datum {

@@ -9,16 +9,20 @@
 //! | [`aggregate`] | the aggregate `travel.impossible_legs`, and the evaluation of a set of events |
 //! | [`journey`] | the aggregates `travel.journey` and `travel.rollup`, and the functions that read a journey |
 //! | [`journey_value`] | the state of all three aggregates, a value of the type `travel.journey` |
+//! | [`state`] | the state of the group to which a row is added |
+//! | [`hash_states`] | the states of a hash aggregate, whose rows go through a log |
 //! | [`journey_type`] | the text and binary forms of this type |
 //! | [`message`] | the id of a leg, its time in words, and its message |
 
 mod aggregate;
 mod arguments;
+mod hash_states;
 mod journey;
 mod journey_type;
 mod journey_value;
 mod message;
 mod row;
+mod state;
 mod window;
 
 pub use arguments::{coordinates_of, thresholds};

@@ -14,6 +14,7 @@
 //! A set is either a *journey*, whose readers bring the thresholds and which counts each event once, or the state of an
 //! aggregate that has its thresholds from its arguments and counts rows. A flag of the header distinguishes them.
 
+mod bulk;
 mod header;
 mod merge;
 mod packed;
@@ -21,6 +22,7 @@ mod summary;
 mod tail;
 mod validate;
 
+pub use bulk::{IPV4_RECORD_LEN, ipv4_record, take_account};
 pub use header::{HEADER_LEN, VERSION};
 pub use merge::{Event, Events, events, merge_into};
 pub use packed::packed_sites;

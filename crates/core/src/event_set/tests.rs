@@ -295,6 +295,29 @@ proptest! {
     }
 
     #[test]
+    fn records_that_the_caller_writes_are_accounted_for_like_appended_rows(
+        rows in prop::collection::vec((0_i64..60, 1_u8..9), 0..100), account_every in 1_usize..40,
+    ) {
+        let mut appended = vec![0; 4096];
+        initialize(&mut appended, None, false);
+        let mut written = appended.clone();
+        let mut end = used(&written);
+        for (i, (time_us, n)) in rows.iter().copied().enumerate() {
+            let address = Ipv4Addr::new(192, 0, 2, n);
+            let site = Site::from_address(IpAddr::V4(address));
+            append(&mut appended, &SetRow { time_us, site, id: None, accuracy_km: None }).unwrap();
+            written[end..end + IPV4_RECORD_LEN].copy_from_slice(&ipv4_record(time_us, address.into()));
+            end += IPV4_RECORD_LEN;
+            if i % account_every == 0 {
+                take_account(&mut written, end);
+                prop_assert_eq!(&written, &appended);
+            }
+        }
+        take_account(&mut written, end);
+        prop_assert_eq!(written, appended);
+    }
+
+    #[test]
     fn splitting_rows_over_two_sets_changes_nothing(
         rows in rows(), cut in 0_usize..150, labelled: bool, every in 1_usize..200, appended: bool,
     ) {

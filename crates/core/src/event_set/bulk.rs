@@ -1,0 +1,35 @@
+//! Adding many events to many sets without touching the header of a set for each of them: the caller writes records
+//! behind the tail of a set, in the order in which he has them, and the set takes account of them later, all at once.
+
+use super::header::Header;
+use super::tail;
+use crate::site::SiteKind;
+
+/// The length of a record of an event with an IPv4 address in a set without labels.
+pub const IPV4_RECORD_LEN: usize = 13;
+
+/// The record of such an event, as [`append`](super::append) writes it. The address is its 32 bits.
+#[inline]
+pub fn ipv4_record(time_us: i64, address: u32) -> [u8; IPV4_RECORD_LEN] {
+    let mut record = [0; IPV4_RECORD_LEN];
+    record[..8].copy_from_slice(&time_us.to_le_bytes());
+    record[8] = SiteKind::Ipv4 as u8;
+    record[9..].copy_from_slice(&address.to_be_bytes());
+    record
+}
+
+/// Takes account of the records that the caller wrote behind the tail of a set without labels, up to the byte `end`.
+/// Until then, [`used`](super::used) says where the next record belongs only if none was written since.
+pub fn take_account(bytes: &mut [u8], end: usize) {
+    let mut header = Header::load(bytes);
+    let mut rest = bytes.get(header.used()..end).unwrap_or(&[]);
+    if rest.is_empty() {
+        return;
+    }
+    while let Some(record) = tail::read(rest, false) {
+        header.note_tail_row(record.row.time_us, record.length);
+        header.rows = header.rows.saturating_add(1);
+        rest = &rest[record.length..];
+    }
+    header.store(bytes);
+}
