@@ -1897,6 +1897,107 @@ COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8, text) IS
 -- requires:
 --   without_zone
 
+-- Functions that the query of travel.coverage calls -------------------------------------------------------------------
+
+-- travel_internal.entity_coverage counts the rows of one entity. Its result has the number of rows for each kind of
+-- source address and each status. travel_internal.coverage_sum adds up these results, in any process and in any order.
+
+CREATE FUNCTION travel_internal.coverage_add(
+    internal, event_time timestamptz, ip inet, source_kind text, status text
+) RETURNS internal
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'travel_coverage_add_inet';
+COMMENT ON FUNCTION travel_internal.coverage_add(internal, timestamptz, inet, text, text) IS
+    'Transition function of travel_internal.entity_coverage: adds a row to the state';
+
+CREATE FUNCTION travel_internal.coverage_add(internal, event_time timestamptz, source text, status text)
+    RETURNS internal
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10 AS 'MODULE_PATHNAME', 'travel_coverage_add_text';
+COMMENT ON FUNCTION travel_internal.coverage_add(internal, timestamptz, text, text) IS
+    'Transition function of travel_internal.entity_coverage: adds a row to the state';
+
+CREATE FUNCTION travel_internal.coverage_add(
+    internal, event_time timestamptz, latitude float8, longitude float8, source_kind text, status text
+) RETURNS internal
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10
+    AS 'MODULE_PATHNAME', 'travel_coverage_add_coordinates';
+COMMENT ON FUNCTION travel_internal.coverage_add(internal, timestamptz, float8, float8, text, text) IS
+    'Transition function of travel_internal.entity_coverage: adds a row to the state';
+
+CREATE FUNCTION travel_internal.coverage_combine(internal, internal) RETURNS internal
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 100 AS 'MODULE_PATHNAME', 'travel_coverage_combine';
+COMMENT ON FUNCTION travel_internal.coverage_combine(internal, internal) IS
+    'Combine function of travel_internal.entity_coverage';
+
+CREATE FUNCTION travel_internal.coverage_serialize(internal) RETURNS bytea
+    LANGUAGE c STABLE STRICT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_serialize';
+COMMENT ON FUNCTION travel_internal.coverage_serialize(internal) IS
+    'Serial function of travel_internal.entity_coverage: locates the events of a state, and writes it as bytes';
+
+CREATE FUNCTION travel_internal.coverage_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_coverage_deserialize';
+COMMENT ON FUNCTION travel_internal.coverage_deserialize(bytea, internal) IS
+    'Deserial function of travel_internal.entity_coverage';
+
+CREATE FUNCTION travel_internal.coverage_final(internal) RETURNS bytea
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_final';
+COMMENT ON FUNCTION travel_internal.coverage_final(internal) IS
+    'Final function of travel_internal.entity_coverage: locates the events, and counts the rows by kind and status';
+
+CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, ip inet, source_kind text, status text) (
+    SFUNC = travel_internal.coverage_add, STYPE = internal, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.coverage_combine, SERIALFUNC = travel_internal.coverage_serialize,
+    DESERIALFUNC = travel_internal.coverage_deserialize, FINALFUNC = travel_internal.coverage_final,
+    FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.entity_coverage(timestamptz, inet, text, text) IS
+    'Counts of the rows of an entity by kind and status, for rows with an IP address. If the kind is NULL, it is that '
+    'of the address. The status is that of a row that is not evaluated wherever it comes from';
+
+CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, source text, status text) (
+    SFUNC = travel_internal.coverage_add, STYPE = internal, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.coverage_combine, SERIALFUNC = travel_internal.coverage_serialize,
+    DESERIALFUNC = travel_internal.coverage_deserialize, FINALFUNC = travel_internal.coverage_final,
+    FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.entity_coverage(timestamptz, text, text) IS
+    'Counts of the rows of an entity by kind and status, for rows with a source as CloudTrail writes it';
+
+CREATE AGGREGATE travel_internal.entity_coverage(
+    event_time timestamptz, latitude float8, longitude float8, source_kind text, status text
+) (
+    SFUNC = travel_internal.coverage_add, STYPE = internal, SSPACE = 4000,
+    COMBINEFUNC = travel_internal.coverage_combine, SERIALFUNC = travel_internal.coverage_serialize,
+    DESERIALFUNC = travel_internal.coverage_deserialize, FINALFUNC = travel_internal.coverage_final,
+    FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.entity_coverage(timestamptz, float8, float8, text, text) IS
+    'Counts of the rows of an entity by kind and status, for rows with coordinates';
+
+CREATE FUNCTION travel_internal.coverage_sum_add(bytea, bytea) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_coverage_sum_add';
+COMMENT ON FUNCTION travel_internal.coverage_sum_add(bytea, bytea) IS
+    'Transition and combine function of travel_internal.coverage_sum: adds counts to others';
+
+CREATE AGGREGATE travel_internal.coverage_sum(counts bytea) (
+    SFUNC = travel_internal.coverage_sum_add, STYPE = bytea, COMBINEFUNC = travel_internal.coverage_sum_add,
+    PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.coverage_sum(bytea) IS 'Sum of the results of travel_internal.entity_coverage';
+
+CREATE FUNCTION travel_internal.coverage_rows(
+    counts bytea, OUT source_kind text, OUT status text, OUT events bigint, OUT entities bigint,
+    OUT first_time timestamptz, OUT last_time timestamptz
+) RETURNS SETOF record
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'travel_coverage_rows';
+COMMENT ON FUNCTION travel_internal.coverage_rows(bytea) IS
+    'The counts in a result of travel_internal.coverage_sum, as travel.coverage returns them';
+/* </end connected objects> */
+
+/* <begin connected objects> */
+-- src/install.rs:19
+-- requires:
+--   coverage
+
 -- Events: a table for CloudTrail events, and how documents are loaded into it -----------------------------------------
 
 CREATE FUNCTION travel.create_events_table(
@@ -1988,7 +2089,7 @@ COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigin
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:19
+-- src/install.rs:20
 -- requires:
 --   events
 
@@ -2144,7 +2245,7 @@ GRANT EXECUTE ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, big
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:20
+-- src/install.rs:21
 -- requires:
 --   load_files
 
@@ -2281,7 +2382,7 @@ REVOKE ALL ON FUNCTION travel.import_aws_ranges(jsonb) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:21
+-- src/install.rs:22
 -- requires:
 --   networks
 
@@ -2437,7 +2538,7 @@ COMMENT ON FUNCTION travel.confirm_source(text) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:22
+-- src/install.rs:23
 -- requires:
 --   rules
 
@@ -2549,7 +2650,7 @@ COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:23
+-- src/install.rs:24
 -- requires:
 --   presets
 
@@ -2686,7 +2787,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.known_transitions_transition_
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:24
+-- src/install.rs:25
 -- requires:
 --   baseline
 
@@ -2734,7 +2835,7 @@ SELECT pg_catalog.pg_extension_config_dump('travel.suppressions_id_seq', '');
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:25
+-- src/install.rs:26
 -- requires:
 --   suppressions
 
@@ -2930,7 +3031,7 @@ COMMENT ON TRIGGER forget ON travel.alerts IS 'Deletes the legs and comments of 
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:26
+-- src/install.rs:27
 -- requires:
 --   alerts
 
@@ -3258,7 +3359,7 @@ COMMENT ON TRIGGER forget_all ON travel.rules IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:27
+-- src/install.rs:28
 -- requires:
 --   checkpoints
 
@@ -3515,7 +3616,7 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:28
+-- src/install.rs:29
 -- requires:
 --   scan
 
@@ -3555,7 +3656,7 @@ REVOKE ALL ON FUNCTION travel.suggest(text, timestamptz, timestamptz) FROM PUBLI
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:29
+-- src/install.rs:30
 -- requires:
 --   backtest
 
@@ -3646,7 +3747,7 @@ REVOKE ALL ON FUNCTION travel.explain_alert(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:30
+-- src/install.rs:31
 -- requires:
 --   explain
 
@@ -3719,7 +3820,7 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:31
+-- src/install.rs:32
 -- requires:
 --   status
 
@@ -3781,7 +3882,7 @@ REVOKE ALL ON FUNCTION travel.report(bigint) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:32
+-- src/install.rs:33
 -- requires:
 --   investigate
 
@@ -3872,7 +3973,7 @@ COMMENT ON TRIGGER note ON travel.alert_comments IS 'Writes each comment into th
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:33
+-- src/install.rs:34
 -- requires:
 --   guards
 
@@ -4142,7 +4243,7 @@ COMMENT ON FUNCTION travel.alert_geojson(bigint) IS
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:34
+-- src/install.rs:35
 -- requires:
 --   views
 
@@ -4251,7 +4352,7 @@ COMMENT ON COLUMN travel.incidents.alert_ids IS 'IDs of the alerts, the most sev
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:35
+-- src/install.rs:36
 -- requires:
 --   triage
 
@@ -4268,7 +4369,7 @@ REVOKE ALL ON FUNCTION travel.map_html(text, timestamptz) FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:36
+-- src/install.rs:37
 -- requires:
 --   map
 
@@ -4309,7 +4410,7 @@ REVOKE ALL ON FUNCTION travel.node_state() FROM PUBLIC;
 /* </end connected objects> */
 
 /* <begin connected objects> */
--- src/install.rs:38
+-- src/install.rs:39
 -- requires:
 --   nodes
 

@@ -15,7 +15,8 @@ pgrx::extension_sql_file!("../sql/45_journey.sql", name = "journey", requires = 
 pgrx::extension_sql_file!("../sql/50_impossible_legs.sql", name = "impossible_legs", requires = ["journey"]);
 pgrx::extension_sql_file!("../sql/60_detect.sql", name = "detect", requires = ["impossible_legs"]);
 pgrx::extension_sql_file!("../sql/61_without_zone.sql", name = "without_zone", requires = ["detect"]);
-pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["without_zone"]);
+pgrx::extension_sql_file!("../sql/62_coverage.sql", name = "coverage", requires = ["without_zone"]);
+pgrx::extension_sql_file!("../sql/70_events.sql", name = "events", requires = ["coverage"]);
 pgrx::extension_sql_file!("../sql/71_load_files.sql", name = "load_files", requires = ["events"]);
 pgrx::extension_sql_file!("../sql/80_networks.sql", name = "networks", requires = ["load_files"]);
 pgrx::extension_sql_file!("../sql/81_rules.sql", name = "rules", requires = ["networks"]);

@@ -257,6 +257,20 @@ impl Events {
         }
     }
 
+    /// The text from which both the address and its kind are read, as SQL, if they are.
+    pub fn source_as_text(&self) -> Option<&str> {
+        let (_, address) = self.place.first()?;
+        let text = self.source_kind.strip_prefix("travel.source_kind(")?;
+        (address.strip_prefix("travel.source_ip(") == Some(text)).then(|| text.strip_suffix(')')).flatten()
+    }
+
+    /// Returns whether the kind of the source address is only what the address says.
+    pub fn is_kind_of_address(&self) -> bool {
+        self.place.first().is_some_and(|(_, address)| {
+            self.source_kind == format!("travel.source_kind(pg_catalog.host({address}))")
+        })
+    }
+
     /// The record as the source writes it. `None` if the source has no records as text.
     pub fn record_as_text(&self) -> Option<&'static str> {
         self.record_as_text

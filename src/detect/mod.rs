@@ -18,11 +18,13 @@
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
 //! | [`coverage`] | the query that counts rows by status |
+//! | [`coverage_counts`] | the aggregates of this query |
 //! | [`diagnosis`] | why rows are not evaluated |
 
 mod arguments;
 mod columns;
 mod coverage;
+mod coverage_counts;
 mod diagnosis;
 mod event_sql;
 mod event_time;
@@ -102,7 +104,9 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     spi::connected(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
-        match run(&coverage::query(&events, &arguments), true, &rows) {
+        let (query, is_split) = coverage::query(&events, &arguments)?;
+        let counts = if is_split { run_split(&query, &arguments, &rows) } else { run(&query, true, &rows) };
+        match counts {
             0 => diagnosis::conclude_without_rows(
                 "travel.coverage counted no rows",
                 &events,

@@ -22,6 +22,16 @@ const FEWEST: usize = 8;
 /// The conditions of the ranges, as SQL over the first column of the entity, `key`. Empty if the query is not split.
 /// Within an SPI connection.
 pub fn of_entity(events: &Events, arguments: &Arguments, key: &str) -> Result<Vec<String>, TravelError> {
+    of_entity_with(events, arguments, key, &[])
+}
+
+/// The same for a query that reads more of a row, as SQL.
+pub fn of_entity_with(
+    events: &Events,
+    arguments: &Arguments,
+    key: &str,
+    more: &[&str],
+) -> Result<Vec<String>, TravelError> {
     let source = &arguments.source;
     let first = &events.keys[0];
     if arguments.all_legs
@@ -49,6 +59,7 @@ pub fn of_entity(events: &Events, arguments: &Arguments, key: &str) -> Result<Ve
     used.extend(events.keys.iter().map(|key| key.sql.as_str()));
     used.extend(events.place.iter().map(|(_, sql)| sql.as_str()));
     used.extend(filters.iter().map(String::as_str));
+    used.extend(more);
     let used = columns(used)?;
     let rows = spi::in_pg_catalog(|| {
         let oid = Argument::oid(source.oid);

@@ -18,6 +18,7 @@
 //! | [`site`] | where an event says that it happened: the identity that legs compare |
 //! | [`journey`] | stops, legs, thresholds: the next leg, and whether it is impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
+//! | [`coverage`] | what becomes of rows: counts by kind of address and status |
 //! | [`entity`] | the identity whose consecutive events are compared, as one text |
 //! | [`message`] | the message and the id of a leg |
 //! | [`columns`] | the columns of an event and of a finding |
@@ -33,6 +34,7 @@
 pub mod address;
 pub mod columns;
 pub mod containment;
+pub mod coverage;
 pub mod entity;
 pub mod event_set;
 pub mod geodesy;

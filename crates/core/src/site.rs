@@ -98,6 +98,18 @@ impl Site {
         }
     }
 
+    /// The numbers that it consists of.
+    pub(crate) fn to_parts(self) -> (SiteKind, u64, u64) {
+        (self.kind, self.high, self.low)
+    }
+
+    /// The site of [`Site::to_parts`].
+    pub(crate) fn from_parts(kind: u8, high: u64, low: u64) -> Option<Self> {
+        let kind =
+            [SiteKind::Coordinates, SiteKind::Ipv4, SiteKind::Ipv6].into_iter().find(|k| *k as u8 == kind)?;
+        Some(Self { kind, high, low })
+    }
+
     /// The bytes after the kind and their number: 4 for IPv4, otherwise 16. They are big-endian, so they sort as sites
     /// do.
     pub fn to_bytes(self) -> ([u8; 16], usize) {

@@ -142,6 +142,16 @@ errors! {
                     format!("The expression can use the columns of the source: {available}.")
                 }),
 
+        TooManyRows =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many rows for one entity")
+                .detail("The events of the entity, as one process sends them to another, would exceed the limit of 1 GB for a value.")
+                .hint("Run the statement in one process: SET max_parallel_workers_per_gather = 0."),
+
+        DamagedCounts =>
+            Report::error(Code::ERRCODE_INVALID_BINARY_REPRESENTATION, "invalid counts of rows")
+                .detail("The value is not a result of travel_internal.entity_coverage or travel_internal.coverage_sum.")
+                .hint("Call travel.coverage."),
+
         /// `function` is "detect", "detect_sql" or "coverage".
         TimeAsEntity { function: &'static str } =>
             Report::error(

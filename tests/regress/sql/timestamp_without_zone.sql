@@ -95,7 +95,8 @@ WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND a.provolatile <> 'v'
     AND 'timestamptz'::regtype = ANY (a.proargtypes::oid[])
     AND a.prokind <> 'p' AND a.provariadic = 0
-    AND a.proname NOT IN ('detect', 'detect_sql', 'coverage', 'backtest', 'suggest', 'map_html', 'states_of')
+    AND a.proname NOT IN ('detect', 'detect_sql', 'coverage', 'backtest', 'suggest', 'map_html', 'states_of',
+        'coverage_add', 'entity_coverage')
     AND NOT EXISTS (SELECT
         FROM pg_proc AS b
         WHERE b.pronamespace = a.pronamespace
