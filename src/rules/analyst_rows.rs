@@ -19,11 +19,12 @@ pub fn load(rule: &str, baseline_entities: &[&str]) -> Result<Vec<AnalystRow>, T
         format!(
             "unnest($2::text[]) AS m (name)
              CROSS JOIN LATERAL (
-                 SELECT * FROM {table} WHERE rule = $1 AND baseline_entity = m.name OFFSET 0
+                 SELECT * FROM {table}
+                 WHERE rule = $1 AND baseline_entity = m.name AND origin <> 'learnt' OFFSET 0
              ) AS k"
         )
     };
-    spi::with_settings(&spi::BY_INDEX, || load_from(of_names, arguments))
+    spi::with_settings(&spi::BY_NAME, || load_from(of_names, arguments))
 }
 
 /// Loads those that analysts entered for any baseline user of a rule.

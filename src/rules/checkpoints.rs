@@ -155,7 +155,7 @@ pub fn load<T: AsRef<str>>(
         kind.column(),
     );
     let arguments = [Argument::text(rule), Argument::texts(names)];
-    let rows = spi::with_settings(&spi::BY_INDEX, || spi::select(&query, &arguments));
+    let rows = spi::with_settings(&spi::BY_NAME, || spi::select(&query, &arguments));
     spi::columns!(rows => member, evaluated_until, pass, evaluated_from, edition, newest, earlier);
     let mut members = HashMap::with_capacity(rows.len);
     for row in rows.iter() {

@@ -26,6 +26,22 @@ const KEPT_TEXTS: usize = 100_000;
 /// The number of texts that are found without hashing. A power of two.
 const LAST_TEXTS: usize = 4096;
 
+/// The number of details that are shared at a time. A power of two.
+const LAST_DETAILS: usize = 4096;
+
+/// The labels that an event keeps among its details.
+const DETAILS: [EventLabel; 9] = [
+    EventLabel::EventSource,
+    EventLabel::AwsRegion,
+    EventLabel::ErrorCode,
+    EventLabel::AccountId,
+    EventLabel::Principal,
+    EventLabel::Actor,
+    EventLabel::SessionName,
+    EventLabel::UserName,
+    EventLabel::Arn,
+];
+
 /// The longest name of an entity or a baseline user in bytes. An index entry can have 2700 bytes, with the name of the
 /// rule and a time. Names in CloudTrail have at most 2048 characters, and rarely 200.
 pub const LONGEST_NAME: usize = 2000;
@@ -41,6 +57,9 @@ pub struct Reader {
     /// Those of them that were read last, each at a place that follows from a few of its bytes. Finding a text here takes
     /// a fraction of the time of hashing it.
     last_texts: Vec<Option<Arc<str>>>,
+    /// The details of the events that were read last, each at a place that follows from the entity and the source of the
+    /// event. They are shared as texts are.
+    last_details: Vec<Option<Arc<EventDetails>>>,
 }
 
 /// The location of an event.
@@ -99,7 +118,13 @@ impl Reader {
 
     /// A reader that locates addresses by these places.
     pub fn with(location_type: LocationType, places: Places) -> Self {
-        Self { location_type, places, texts: HashSet::new(), last_texts: vec![None; LAST_TEXTS] }
+        Self {
+            location_type,
+            places,
+            texts: HashSet::new(),
+            last_texts: vec![None; LAST_TEXTS],
+            last_details: vec![None; LAST_DETAILS],
+        }
     }
 
     /// The places of addresses. `None` if the rows have coordinates.
@@ -147,16 +172,28 @@ impl Reader {
 
     /// Reads a row whose columns were checked to have the types of [`QueryColumn::TYPES`].
     pub fn read_row(&mut self, row: &RowDatums) -> Result<Read, TravelError> {
+        Ok(match self.event(row)? {
+            None => Read::Nothing,
+            Some((time, None)) => Read::NotLocated(time),
+            Some((_, Some(event))) => Read::Located(Box::new(event)),
+        })
+    }
+
+    /// Reads a row as [`Self::read_row`] does: its time, and the event if it is located. `None` if it has no time.
+    pub fn event(
+        &mut self,
+        row: &RowDatums,
+    ) -> Result<Option<(Micros, Option<EvaluatedEvent>)>, TravelError> {
         let Some(time) = row[QueryColumn::EventTime.index()].map(|time| time.value() as i64) else {
-            return Ok(Read::Nothing);
+            return Ok(None);
         };
         let (Some(entity), Some(location)) =
             (self.name(row, QueryColumn::Entity)?, self.location(row, time)?)
         else {
-            return Ok(Read::NotLocated(time));
+            return Ok(Some((time, None)));
         };
-        let EventLocation { site, coordinates, accuracy_km, place, treatment, network, hosting_network } =
-            location;
+        let details = self.details(row, &entity, &location)?;
+        let EventLocation { site, coordinates, accuracy_km, place, treatment, .. } = location;
         let place = place.as_deref();
         let mut label = |label: EventLabel| self.text(row, QueryColumn::Label(label));
         let event_id = label(EventLabel::EventId)?;
@@ -165,32 +202,12 @@ impl Reader {
         let user_agent = label(EventLabel::UserAgent)?;
         let outcome = label(EventLabel::Outcome)?;
         let identity_type = label(EventLabel::IdentityType)?;
-        let mut details = EventDetails {
-            event_source: label(EventLabel::EventSource)?,
-            aws_region: label(EventLabel::AwsRegion)?,
-            error_code: label(EventLabel::ErrorCode)?,
-            account_id: label(EventLabel::AccountId)?,
-            principal: label(EventLabel::Principal)?,
-            actor: label(EventLabel::Actor)?,
-            session_name: label(EventLabel::SessionName)?,
-            user_name: label(EventLabel::UserName)?,
-            arn: label(EventLabel::Arn)?,
-            country: None,
-            as_organization: place.and_then(|place| place.as_organization.clone()),
-            hosting: place.and_then(|place| place.hosting.clone()),
-            network,
-            hosting_network,
-        };
-        let mut name = |field: PlaceField, of_place: Option<&Arc<str>>| match self.location_type {
-            LocationType::Address => Ok(of_place.cloned()),
-            LocationType::Coordinates => self.text(row, QueryColumn::Place(field)),
-        };
-        let city = name(PlaceField::City, place.and_then(|place| place.city.as_ref()))?;
-        let subdivision = name(PlaceField::Subdivision, place.and_then(|place| place.subdivision.as_ref()))?;
-        details.country = name(PlaceField::Country, place.and_then(|place| place.country.as_ref()))?;
-        let country_code =
-            name(PlaceField::CountryCode, place.and_then(|place| place.country_code.as_ref()))?;
-        Ok(Read::Located(Box::new(EvaluatedEvent {
+        let city = self.place_name(row, PlaceField::City, place.and_then(|place| place.city.as_ref()))?;
+        let subdivision = place.and_then(|place| place.subdivision.as_ref());
+        let subdivision = self.place_name(row, PlaceField::Subdivision, subdivision)?;
+        let country_code = place.and_then(|place| place.country_code.as_ref());
+        let country_code = self.place_name(row, PlaceField::CountryCode, country_code)?;
+        let event = EvaluatedEvent {
             entity,
             baseline_entity: self
                 .name(row, QueryColumn::BaselineEntity)?
@@ -215,7 +232,73 @@ impl Reader {
             identity_type,
             mfa_used: row[QueryColumn::MfaUsed.index()].map(|truth| truth.value() as u8 != 0),
             details,
-        })))
+        };
+        Ok(Some((time, Some(event))))
+    }
+
+    /// A name of the place of an event, where `of_place` is the one of its address.
+    fn place_name(
+        &mut self,
+        row: &RowDatums,
+        field: PlaceField,
+        of_place: Option<&Arc<str>>,
+    ) -> Result<Option<Arc<str>>, TravelError> {
+        match self.location_type {
+            LocationType::Address => Ok(of_place.cloned()),
+            LocationType::Coordinates => self.text(row, QueryColumn::Place(field)),
+        }
+    }
+
+    /// The details of an event. Those of an earlier one, if they are the same.
+    fn details(
+        &mut self,
+        row: &RowDatums,
+        entity: &str,
+        location: &EventLocation,
+    ) -> Result<Arc<EventDetails>, TravelError> {
+        let place = location.place.as_deref();
+        let country =
+            self.place_name(row, PlaceField::Country, place.and_then(|place| place.country.as_ref()))?;
+        let bytes = |label: EventLabel| {
+            // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
+            row[QueryColumn::Label(label).index()].map(|datum| unsafe { varlena_bytes(datum) })
+        };
+        let source = bytes(EventLabel::EventSource).unwrap_or_default();
+        let at = (place_of(entity.as_bytes()) ^ place_of(source)) % LAST_DETAILS;
+        let of_place = |of: fn(&Place) -> &Option<Arc<str>>| place.and_then(|place| of(place).as_ref());
+        let as_organization = of_place(|place| &place.as_organization);
+        let hosting = of_place(|place| &place.hosting);
+        if let Some(known) = &self.last_details[at]
+            && DETAILS
+                .iter()
+                .all(|label| detail(known, *label).as_ref().map(|text| text.as_bytes()) == bytes(*label))
+            && known.country == country
+            && known.as_organization.as_ref() == as_organization
+            && known.hosting.as_ref() == hosting
+            && known.network == location.network
+            && known.hosting_network == location.hosting_network
+        {
+            return Ok(known.clone());
+        }
+        let mut label = |label: EventLabel| self.text(row, QueryColumn::Label(label));
+        let details = Arc::new(EventDetails {
+            event_source: label(EventLabel::EventSource)?,
+            aws_region: label(EventLabel::AwsRegion)?,
+            error_code: label(EventLabel::ErrorCode)?,
+            account_id: label(EventLabel::AccountId)?,
+            principal: label(EventLabel::Principal)?,
+            actor: label(EventLabel::Actor)?,
+            session_name: label(EventLabel::SessionName)?,
+            user_name: label(EventLabel::UserName)?,
+            arn: label(EventLabel::Arn)?,
+            country,
+            as_organization: as_organization.cloned(),
+            hosting: hosting.cloned(),
+            network: location.network.clone(),
+            hosting_network: location.hosting_network.clone(),
+        });
+        self.last_details[at] = Some(details.clone());
+        Ok(details)
     }
 
     /// A label of a row that [`Self::read_row`] can read.
@@ -287,15 +370,16 @@ impl Reader {
     fn text(&mut self, row: &RowDatums, column: QueryColumn) -> Result<Option<Arc<str>>, TravelError> {
         let Some(datum) = row[column.index()] else { return Ok(None) };
         // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
-        let text = utf8(unsafe { varlena_bytes(datum) })?;
+        let bytes = unsafe { varlena_bytes(datum) };
         // An id occurs only once, so it is not shared.
         if column == QueryColumn::Label(EventLabel::EventId) {
-            return Ok(Some(text.into()));
+            return Ok(Some(utf8(bytes)?.into()));
         }
-        let last = &mut self.last_texts[place_of(text)];
-        if let Some(last) = last.as_ref().filter(|last| ***last == *text) {
+        let last = &mut self.last_texts[place_of(bytes) % LAST_TEXTS];
+        if let Some(last) = last.as_ref().filter(|last| last.as_bytes() == bytes) {
             return Ok(Some(last.clone()));
         }
+        let text = utf8(bytes)?;
         if let Some(known) = self.texts.get(text) {
             *last = Some(known.clone());
             return Ok(Some(known.clone()));
@@ -310,12 +394,30 @@ impl Reader {
     }
 }
 
-/// The place of a text among the last ones. Its length and its last bytes differ most often from those of other texts.
-fn place_of(text: &str) -> usize {
-    let bytes = text.as_bytes();
-    let word =
-        |bytes: &[u8]| bytes.iter().rev().take(8).fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
+/// A number by which a text is found among the last ones. Its length and its last bytes differ most often from those of
+/// other texts.
+fn place_of(bytes: &[u8]) -> usize {
+    let word = |bytes: &[u8]| match bytes.last_chunk() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => bytes.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)),
+    };
     let mixed = (word(bytes) ^ (bytes.len() as u64) << 56 ^ word(&bytes[..bytes.len() / 2]).rotate_left(24))
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 32) as usize % LAST_TEXTS
+    (mixed >> 32) as usize
+}
+
+/// A label that an event keeps among its details. `None` for any other.
+fn detail(details: &EventDetails, label: EventLabel) -> &Option<Arc<str>> {
+    match label {
+        EventLabel::EventSource => &details.event_source,
+        EventLabel::AwsRegion => &details.aws_region,
+        EventLabel::ErrorCode => &details.error_code,
+        EventLabel::AccountId => &details.account_id,
+        EventLabel::Principal => &details.principal,
+        EventLabel::Actor => &details.actor,
+        EventLabel::SessionName => &details.session_name,
+        EventLabel::UserName => &details.user_name,
+        EventLabel::Arn => &details.arn,
+        _ => &None,
+    }
 }

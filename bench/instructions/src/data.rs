@@ -81,6 +81,6 @@ fn evaluated(event: Event, place: &Place) -> Option<EvaluatedEvent> {
         outcome: text("success"),
         identity_type: text("IAMUser"),
         mfa_used: Some(false),
-        details: EventDetails::default(),
+        details: Arc::default(),
     })
 }

@@ -250,6 +250,17 @@ pub const BY_INDEX: [(&std::ffi::CStr, &std::ffi::CStr); 4] = [
     (c"enable_mergejoin", c"off"),
 ];
 
+/// Settings for a query over the extension's own tables that looks up each of many names by an index on the name. A
+/// bitmap of the one row that a name has takes longer.
+pub const BY_NAME: [(&std::ffi::CStr, &std::ffi::CStr); 6] = [
+    BY_INDEX[0],
+    BY_INDEX[1],
+    BY_INDEX[2],
+    BY_INDEX[3],
+    (c"enable_bitmapscan", c"off"),
+    (c"enable_memoize", c"off"),
+];
+
 /// Runs `body` with changed settings, which it restores afterwards; an error restores them with the transaction. It
 /// also undoes what a user's function sets meanwhile, even for the session: a search_path that such a function left
 /// behind would apply to what runs next, with other rights.

@@ -3,7 +3,7 @@
 use super::{See, intermediate};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::stash::Stash;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::rule::event::in_order;
 use travel_core::rule::packed::{self, MemberState};
@@ -65,7 +65,7 @@ impl<'r> Members<'r> {
     fn take<S: MemberState>(
         &self,
         stash: &Stash,
-        states: &mut BTreeMap<Arc<str>, S>,
+        states: &mut HashMap<Arc<str>, S>,
         name: &Arc<str>,
     ) -> Result<(), TravelError> {
         if states.contains_key(name) {
@@ -77,7 +77,7 @@ impl<'r> Members<'r> {
     }
 }
 
-fn put_all<S: MemberState>(stash: &mut Stash, states: &BTreeMap<Arc<str>, S>) -> Result<(), TravelError> {
+fn put_all<S: MemberState>(stash: &mut Stash, states: &HashMap<Arc<str>, S>) -> Result<(), TravelError> {
     for (name, state) in states {
         let bytes = packed::pack(state).map_err(intermediate)?;
         stash.put(name, &bytes);

@@ -118,9 +118,20 @@ fn baselines(events: &[EvaluatedEvent]) -> Vec<Arc<str>> {
     distinct(events.iter().filter_map(|event| event.baseline_entity.as_ref()))
 }
 
+/// The distinct names, sorted: rows that follow each other in an index are read and written faster.
 fn distinct<'e>(names: impl Iterator<Item = &'e Arc<str>>) -> Vec<Arc<str>> {
-    let distinct: HashSet<&Arc<str>> = names.collect();
-    distinct.into_iter().cloned().collect()
+    let mut distinct: HashSet<&Arc<str>> = HashSet::new();
+    let mut last: Option<&Arc<str>> = None;
+    for name in names {
+        // The events of one member often follow each other, and the reader shares their texts.
+        if !last.is_some_and(|last| Arc::ptr_eq(last, name)) {
+            distinct.insert(name);
+        }
+        last = Some(name);
+    }
+    let mut sorted: Vec<&Arc<str>> = distinct.into_iter().collect();
+    sorted.sort_unstable();
+    sorted.into_iter().cloned().collect()
 }
 
 impl ScanStep {

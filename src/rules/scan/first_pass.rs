@@ -77,7 +77,7 @@ impl Waiting {
                 self.rows.push((time, counted, is_read_again));
                 let is_absent =
                     |event: &EvaluatedEvent| AddressClass::of(event, settings) == AddressClass::Absent;
-                self.events.extend(event.map(|event| *event).filter(|event| !is_absent(event)));
+                self.events.extend(event.filter(|event| !is_absent(event)));
             }
             pgrx::check_for_interrupts!();
         }

@@ -7,7 +7,7 @@ use crate::pg::role::with_rights_of;
 use crate::pg::spi::{self, Rows};
 use crate::pg::time::clock_now;
 use crate::pg::types::Type;
-use crate::rules::reader::{Read, Reader};
+use crate::rules::reader::Reader;
 use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::NewRows;
 use travel_core::rule::{EvaluatedEvent, Micros, Treatment};
@@ -54,7 +54,7 @@ impl ScanStep {
                 last = Some(time);
                 self.days.count(time, counted, is_read_again);
                 self.counts.located += u64::from(event.is_some());
-                events.extend(event.map(|event| *event));
+                events.extend(event);
             }
             self.counts.newest_past = last.filter(|time| *time <= now).or(self.counts.newest_past);
             pgrx::check_for_interrupts!();
@@ -67,24 +67,20 @@ impl ScanStep {
 
 /// A row of a query for new rows: its time, what became of it, whether the next pass reads it again, and the event if it
 /// is located.
-pub(super) type NewRow = (Micros, Counted, Option<bool>, Option<Box<EvaluatedEvent>>);
+pub(super) type NewRow = (Micros, Counted, Option<bool>, Option<EvaluatedEvent>);
 
 /// Reads a row of a query for new rows. `None` if it has no time.
 pub(super) fn read_row(rows: &Rows, row: usize, reader: &mut Reader) -> Result<Option<NewRow>, TravelError> {
     let columns = rows.columns(row, &TYPES)?;
     let Some(row) = columns.first_chunk() else { return Ok(None) };
     let is_read_again = columns[QueryColumn::COUNT].map(|truth| truth.value() as u8 != 0);
-    Ok(match reader.read_row(row)? {
-        Read::Located(event) => {
-            let is_ignored = event.treatment == Some(Treatment::Ignore);
-            let counted = if is_ignored { Counted::Ignored } else { Counted::Located };
-            Some((event.time, counted, is_read_again, Some(event)))
-        }
-        Read::NotLocated(time) => {
-            Some((time, Counted::NotLocated(reader.why_not_located(row)?), is_read_again, None))
-        }
-        Read::Nothing => None,
-    })
+    let Some((time, event)) = reader.event(row)? else { return Ok(None) };
+    let counted = match event.as_ref().map(|event| event.treatment) {
+        Some(Some(Treatment::Ignore)) => Counted::Ignored,
+        Some(_) => Counted::Located,
+        None => Counted::NotLocated(reader.why_not_located(row)?),
+    };
+    Ok(Some((time, counted, is_read_again, event)))
 }
 
 /// The id of the present transaction.

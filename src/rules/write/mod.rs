@@ -12,11 +12,13 @@
 //! | [`alerts`] | `travel.alerts` and `travel_internal.alert_legs` |
 //! | [`baseline`] | the learned rows of `travel.known_places` and `travel.known_transitions` |
 //! | [`checkpoints`] | `travel_internal.entity_checkpoints` and `travel_internal.baseline_checkpoints`, from which the next scan resumes |
+//! | [`portion`] | how many rows one statement writes |
 
 mod alerts;
 mod baseline;
 mod checkpoints;
 mod incidents;
+mod portion;
 pub mod verdicts;
 
 use super::checkpoints::Checkpoints;
@@ -67,8 +69,8 @@ impl Writer<'_> {
         self.withdraw(&incidents);
         let first_legs = self.write_verdicts(&incidents)?;
         let raised = self.write_alerts(&incidents, first_legs)?;
-        self.write_places();
-        self.write_transitions();
+        self.write_places()?;
+        self.write_transitions()?;
         self.write_checkpoints()?;
         Ok(raised)
     }

@@ -343,7 +343,7 @@ impl Case {
         for row in &mut self.rows {
             let address = row.site.address().filter(|_| row.treatment.is_some());
             let network = address.map(|address| sql::network_name(address).into());
-            row.details = EventDetails { network, ..EventDetails::default() };
+            row.details = EventDetails { network, ..EventDetails::default() }.into();
         }
     }
 

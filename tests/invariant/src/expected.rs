@@ -109,8 +109,8 @@ impl StoredResults {
                 } else if kind == "entity" {
                     let mut state: Option<EntityState> = serde_json::from_str(state).ok();
                     if let Some(last) = state.as_mut().and_then(|state| state.last.as_mut()) {
-                        let network = last.details.network.take();
-                        last.details = EventDetails { network, ..EventDetails::default() };
+                        let network = last.details.network.clone();
+                        last.details = EventDetails { network, ..EventDetails::default() }.into();
                     }
                     format!("{:?}", state.as_ref())
                 } else {

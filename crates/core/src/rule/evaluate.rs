@@ -15,7 +15,7 @@ use super::suppression::Suppression;
 use super::verdict::{Policy, Verdict};
 use crate::journey::Leg;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The results of evaluating events.
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub struct Evaluation<'a> {
     /// Every leg over the thresholds, in order of arrival.
     pub verdicts: Vec<Verdict<'a>>,
-    /// The learned places, sorted by baseline entity, as of the last event of each.
+    /// The learned places, sorted by baseline entity, as of the last event of each: see [`Self::add_learned`].
     pub places: Vec<LearnedPlace>,
     pub transitions: Vec<LearnedTransition>,
     /// Sorted by entity and `first_seen`. If the evaluation continued from a state, the list has every incident that was
@@ -41,8 +41,8 @@ pub struct Evaluation<'a> {
 /// row is valid as of its own last event, whatever the others did since, so rows from different scans can be combined.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvaluationState {
-    pub entities: BTreeMap<Arc<str>, EntityState>,
-    pub baselines: BTreeMap<Arc<str>, BaselineState>,
+    pub entities: HashMap<Arc<str>, EntityState>,
+    pub baselines: HashMap<Arc<str>, BaselineState>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,7 +73,9 @@ pub fn evaluate<'a>(
     let analysts = Overlay::new(analysts, rule.learn);
     let mut machine = Evaluator::new(Policy { rule, analysts: &analysts, suppressions });
     machine.run(events);
-    machine.end().0
+    let (mut evaluation, state) = machine.end();
+    evaluation.add_learned(&state);
+    evaluation
 }
 
 /// Continues from a state as [`resume`] does, if events up to `horizon` are known to exist. Checkpoints on the way are
@@ -87,9 +89,7 @@ pub fn resume_towards<'a>(
     events: &'a [EvaluatedEvent],
 ) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     let mut machine = Evaluator::resume(policy, state);
-    if let Some(late) = events.iter().find_map(|event| machine.is_late(event)) {
-        return Err(late);
-    }
+    machine.must_not_be_late(events)?;
     machine.horizon = Some(horizon);
     machine.settled = std::mem::take(settled);
     machine.run(events);
@@ -108,7 +108,22 @@ pub fn resume<'a>(
 ) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     let analysts = Overlay::new(analysts, rule.learn);
     let policy = Policy { rule, analysts: &analysts, suppressions };
-    resume_towards(Micros::MIN, state, &mut SettledByEntity::new(), policy, events)
+    let (mut evaluation, after) =
+        resume_towards(Micros::MIN, state, &mut SettledByEntity::new(), policy, events)?;
+    evaluation.add_learned(&after);
+    Ok((evaluation, after))
+}
+
+impl Evaluation<'_> {
+    /// Adds what the baseline has learned by the end of the evaluation. Callers that store the state do not need it.
+    pub fn add_learned(&mut self, state: &EvaluationState) {
+        let mut baselines: Vec<_> = state.baselines.iter().collect();
+        baselines.sort_by_key(|(name, _)| *name);
+        for (name, state) in baselines {
+            self.places.extend(state.learned_places(name));
+            self.transitions.extend(state.learned_transitions(name));
+        }
+    }
 }
 
 impl EvaluationState {
@@ -118,7 +133,7 @@ impl EvaluationState {
         let mut last: Option<&EvaluatedEvent> = None;
         for event in events {
             // The events of one member often follow each other.
-            if last.is_none_or(|last| last.entity != event.entity)
+            if last.is_none_or(|last| !is_same(&last.entity, &event.entity))
                 && let Some((name, state)) = self.entities.remove_entry(&event.entity)
             {
                 taken.entities.insert(name, state);
@@ -147,6 +162,20 @@ impl EvaluationState {
         let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
         late(rule, event, entity.max(baseline.map(|state| state.evaluated_until)))
     }
+}
+
+/// Whether two events are of the same entity and baseline entity.
+fn has_members_of(event: &EvaluatedEvent, other: &EvaluatedEvent) -> bool {
+    is_same(&event.entity, &other.entity)
+        && match (&event.baseline_entity, &other.baseline_entity) {
+            (Some(a), Some(b)) => is_same(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        }
+}
+
+/// Whether two names are equal. Readers share texts, so the names of one member are mostly one value.
+fn is_same(a: &Arc<str>, b: &Arc<str>) -> bool {
+    Arc::ptr_eq(a, b) || a == b
 }
 
 /// Whether an event is late whose members were evaluated until a time.
@@ -188,12 +217,25 @@ struct EntityRun<'a> {
     other: OtherEdition,
 }
 
+fn state_of(
+    journey: EntityJourney,
+    mut grouping: Grouping,
+    rule: &Rule,
+    evaluated_until: Micros,
+) -> (EntityState, Option<Incident>) {
+    let ended = grouping.settle(rule, evaluated_until);
+    (EntityState { evaluated_until, last: journey.last().cloned(), grouping }, ended)
+}
+
 impl EntityRun<'_> {
     /// The state of the entity as of its last event, and the incident that no later leg can join.
     fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
-        let mut grouping = self.grouping.clone();
-        let ended = grouping.settle(rule, evaluated_until);
-        (EntityState { evaluated_until, last: self.journey.last().cloned(), grouping }, ended)
+        state_of(self.journey, self.grouping.clone(), rule, evaluated_until)
+    }
+
+    /// The same, at the end of the evaluation.
+    fn into_state(self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
+        state_of(self.journey, self.grouping, rule, evaluated_until)
     }
 }
 
@@ -252,11 +294,25 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         Some(self.policy.knowledge(event, state)?.explained(self.last_ordinary(&event.entity), event))
     }
 
-    /// Returns whether an event is late, as [`EvaluationState::is_late`] does.
-    fn is_late(&self, event: &EvaluatedEvent) -> Option<Late> {
-        let entity = self.entities.get(&event.entity).and_then(|run| run.evaluated_until);
-        let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
-        late(self.policy.rule, event, entity.max(baseline.map(|state| state.evaluated_until)))
+    /// Checks that no event is late, as [`EvaluationState::is_late`] does.
+    fn must_not_be_late(&self, events: &[EvaluatedEvent]) -> Result<(), Late> {
+        let mut before: Option<(&EvaluatedEvent, Option<Micros>)> = None;
+        for event in events {
+            let evaluated_until = match before {
+                // The events of one member often follow each other.
+                Some((last, evaluated_until)) if has_members_of(event, last) => evaluated_until,
+                _ => {
+                    let entity = self.entities.get(&event.entity).and_then(|run| run.evaluated_until);
+                    let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
+                    entity.max(baseline.map(|state| state.evaluated_until))
+                }
+            };
+            if let Some(late) = late(self.policy.rule, event, evaluated_until) {
+                return Err(late);
+            }
+            before = Some((event, evaluated_until));
+        }
+        Ok(())
     }
 
     /// The last ordinary event of an entity, from which its next leg starts.
@@ -329,16 +385,12 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     /// Ends the evaluation, and returns its results with the state that continues it.
     pub fn end(mut self) -> (Evaluation<'a>, EvaluationState) {
         let rule = self.policy.rule;
-        let mut baselines: BTreeMap<Arc<str>, BaselineState> = self.baselines.into_iter().collect();
-        for (baseline_entity, state) in &mut baselines {
-            state.forget(rule);
-            self.evaluation.places.extend(state.learned_places(baseline_entity));
-            self.evaluation.transitions.extend(state.learned_transitions(baseline_entity));
-        }
-        let mut entities = BTreeMap::new();
+        let mut baselines = self.baselines;
+        baselines.values_mut().for_each(|state| state.forget(rule));
+        let mut entities = HashMap::with_capacity(self.entities.len());
         for (entity, run) in self.entities {
             let Some(evaluated_until) = run.evaluated_until else { continue };
-            let (kept, ended) = run.state(rule, evaluated_until);
+            let (kept, ended) = run.into_state(rule, evaluated_until);
             self.evaluation.incidents.extend(ended);
             self.evaluation.incidents.extend(kept.grouping.open.clone());
             entities.insert(entity, kept);

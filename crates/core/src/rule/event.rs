@@ -44,7 +44,8 @@ pub struct EvaluatedEvent {
     pub identity_type: Option<Arc<str>>,
     pub mfa_used: Option<bool>,
 
-    pub details: EventDetails,
+    /// The events of a key share most of these facts, so events that follow each other can share one value.
+    pub details: Arc<EventDetails>,
 }
 
 /// Facts about an event that findings show but rules do not evaluate.

@@ -74,11 +74,12 @@ impl EvaluatedEvent {
         event.carrier = location.carrier;
         event.asn = location.asn;
         event.treatment = location.treatment;
-        event.details.country = location.country;
-        event.details.as_organization = location.as_organization;
-        event.details.hosting = location.hosting;
-        event.details.network = location.network;
-        event.details.hosting_network = location.hosting_network;
+        let details = Arc::make_mut(&mut event.details);
+        details.country = location.country;
+        details.as_organization = location.as_organization;
+        details.hosting = location.hosting;
+        details.network = location.network;
+        details.hosting_network = location.hosting_network;
         event
     }
 }

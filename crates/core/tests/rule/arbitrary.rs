@@ -198,7 +198,8 @@ fn event(addresses: Vec<Address>, days: i64, stride: i64) -> impl Strategy<Value
                     hosting_network: text("hosting network")
                         .filter(|_| address.hosting && number.is_multiple_of(2)),
                     ..EventDetails::default()
-                },
+                }
+                .into(),
                 ..event_from(time, address.spot, &ip)
             }
         },

@@ -87,12 +87,12 @@ fn a_verdict_names_the_networks_that_gave_its_reasons() {
     let rule = Rule { ignored: ignores_hosting, ..plain() };
     let named = |treatment, network: &str, event: EvaluatedEvent| EvaluatedEvent {
         treatment: Some(treatment),
-        details: EventDetails { network: text(network), ..event.details },
+        details: EventDetails { network: text(network), ..(*event.details).clone() }.into(),
         ..event
     };
     let hosted = |event: EvaluatedEvent| EvaluatedEvent {
         hosting: true,
-        details: EventDetails { hosting_network: text("machines"), ..event.details },
+        details: EventDetails { hosting_network: text("machines"), ..(*event.details).clone() }.into(),
         ..event
     };
     let networks = |from, to| -> Vec<String> {

@@ -79,7 +79,7 @@ pub fn event_from(at: Micros, spot: Spot, address: &str) -> EvaluatedEvent {
         outcome: None,
         identity_type: None,
         mfa_used: None,
-        details: EventDetails::default(),
+        details: Arc::default(),
     }
 }
 
