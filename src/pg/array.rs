@@ -45,6 +45,20 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
+/// A `boolean[]` in the current memory context.
+pub fn of_bools(values: impl Iterator<Item = bool>) -> pg_sys::Datum {
+    let elements = values.map(pg_sys::Datum::from).collect();
+    // SAFETY: a boolean is passed by value, 1 byte.
+    unsafe { of_datums(elements, pg_sys::BOOLOID, 1, b'c') }
+}
+
+/// An array of rows of one composite type in the current memory context, given the type of the array.
+pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum {
+    // SAFETY: a look-up in the catalogs. A composite type has values of variable length, aligned to 8 bytes; by the
+    // caller, the elements are such values.
+    unsafe { of_datums(rows.to_vec(), pg_sys::get_element_type(array_type), -1, b'd') }
+}
+
 /// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in
 /// pg_type.
 ///
@@ -82,6 +96,14 @@ pub fn of_byteas<'b>(values: impl ExactSizeIterator<Item = Option<&'b [u8]>>) ->
     unsafe { of_varlenas(values, pg_sys::BYTEAOID) }
 }
 
+/// A `bigint[]` whose elements may be NULL, in the current memory context.
+pub fn of_nullable_i64s(values: impl ExactSizeIterator<Item = Option<i64>>) -> pg_sys::Datum {
+    let (elements, nulls) =
+        values.map(|value| (pg_sys::Datum::from(value.unwrap_or_default()), value.is_none())).unzip();
+    // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
+    unsafe { of_nullable_datums(elements, nulls, pg_sys::INT8OID, 8, b'd') }
+}
+
 /// An array of values of variable length that are aligned to 4 bytes. `None` is NULL.
 ///
 /// # Safety
@@ -90,8 +112,23 @@ unsafe fn of_varlenas<'b>(
     values: impl ExactSizeIterator<Item = Option<&'b [u8]>>,
     element: pg_sys::Oid,
 ) -> pg_sys::Datum {
-    let (mut elements, mut nulls): (Vec<pg_sys::Datum>, Vec<bool>) =
+    let (elements, nulls) =
         values.map(|value| (value.map_or(pg_sys::Datum::from(0_usize), varlena), value.is_none())).unzip();
+    // SAFETY: by the caller.
+    unsafe { of_nullable_datums(elements, nulls, element, -1, b'i') }
+}
+
+/// An array whose elements may be NULL, in the current memory context. Size and alignment are as for [`of_datums`].
+///
+/// # Safety
+/// As for [`of_datums`]. There are as many elements as flags.
+unsafe fn of_nullable_datums(
+    mut elements: Vec<pg_sys::Datum>,
+    mut nulls: Vec<bool>,
+    element: pg_sys::Oid,
+    size: i32,
+    align: u8,
+) -> pg_sys::Datum {
     let (mut dimension, mut bound) = (elements.len() as i32, 1);
     // SAFETY: one dimension of as many elements as there are flags; none at all is the empty array.
     unsafe {
@@ -102,9 +139,9 @@ unsafe fn of_varlenas<'b>(
             &mut dimension,
             &mut bound,
             element,
-            -1,
-            false,
-            b'i' as std::ffi::c_char,
+            size,
+            size > 0,
+            align as std::ffi::c_char,
         ))
     }
 }

@@ -1,16 +1,16 @@
 //! The evaluation of a step's events: what goes into it, and what it results in until that is written.
 
 use super::settled_verdicts::SettledHistory;
-use super::verdict_columns::{RowColumns, verdict_columns};
+use super::verdict_columns::Finding;
 use crate::pg::errors::{ScanError, TravelError};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
-use travel_core::journey::{Leg, Measure, Stop};
+use travel_core::journey::Measure;
 use travel_core::rule::checkpoint::is_kept;
 use travel_core::rule::packed::{EarlierState, MemberState, PackError};
 use travel_core::rule::{
     Checkpoint, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros, OtherEdition, Overlay, PlaceKey,
-    Policy, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
+    Policy, Reason, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
 };
 
 /// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place
@@ -35,8 +35,8 @@ pub struct EvaluationInputs {
 /// portion of events, and [`super::write`] writes them.
 #[derive(Debug, Default)]
 pub struct EvaluationResults {
-    /// Rows of `travel.verdicts` that are not written yet, of legs that were not raised.
-    pub not_raised: Vec<VerdictJson>,
+    /// The verdicts on legs that were not raised, as far as they are not written yet.
+    pub not_raised: Vec<UnwrittenVerdict>,
     /// How many of the raised legs hold a verdict that is not written yet.
     pub raised_to_write: usize,
     /// The ids of all legs over the thresholds, in order of evaluation.
@@ -62,9 +62,6 @@ pub struct EvaluationResults {
 /// Earlier states by member, in ascending order of time.
 pub type EarlierByMember = HashMap<Arc<str>, Vec<EarlierState>>;
 
-/// A row of `travel.verdicts` as JSON.
-pub type VerdictJson = String;
-
 /// What an alert stores of one of its legs.
 #[derive(Debug)]
 pub struct RaisedLeg {
@@ -77,63 +74,38 @@ pub struct RaisedLeg {
     pub to: Option<PlaceKey>,
     pub to_known: bool,
     /// The verdict, if this step gave it and has not written it yet.
-    pub verdict: Option<Box<RaisedVerdict>>,
+    pub verdict: Option<Box<UnwrittenVerdict>>,
 }
 
-/// A verdict that raises a leg. It outlives the events that it was given on.
+/// A verdict that is not written yet. It outlives the events that it was given on.
 #[derive(Debug)]
-pub struct RaisedVerdict {
-    leg: Leg<EvaluatedEvent>,
+pub struct UnwrittenVerdict {
+    pub leg_id: String,
+    from: EvaluatedEvent,
+    to: EvaluatedEvent,
     measure: Measure,
+    /// Why the leg is not raised. Empty if it is.
+    pub reasons: BTreeSet<Reason>,
+    pub suppressions: Vec<i64>,
+    pub networks: BTreeSet<Arc<str>>,
 }
 
-impl RaisedVerdict {
+impl UnwrittenVerdict {
     fn of(verdict: &Verdict) -> Self {
-        let owned = |stop: &Stop<&EvaluatedEvent>| with_event(stop, stop.event.clone());
         Self {
-            leg: Leg { from: owned(&verdict.leg.from), to: owned(&verdict.leg.to) },
+            leg_id: verdict.leg_id.clone(),
+            from: verdict.leg.from.event.clone(),
+            to: verdict.leg.to.event.clone(),
             measure: verdict.measure,
+            reasons: verdict.reasons.clone(),
+            suppressions: verdict.suppressions.clone(),
+            networks: verdict.networks.clone(),
         }
     }
 
-    /// The row of `travel.verdicts`, without the alert.
-    pub fn columns(&self, inputs: &EvaluationInputs, leg_id: &str, raised: &RaisedLeg) -> RowColumns {
-        columns(
-            inputs,
-            &Verdict {
-                leg_id: leg_id.to_owned(),
-                leg: Leg {
-                    from: with_event(&self.leg.from, &self.leg.from.event),
-                    to: with_event(&self.leg.to, &self.leg.to.event),
-                },
-                measure: self.measure,
-                reasons: BTreeSet::new(),
-                suppressions: Vec::new(),
-                networks: BTreeSet::new(),
-                evidence: raised.evidence.clone(),
-                downgraded: raised.downgraded,
-                from_known: raised.from_known,
-                to_known: raised.to_known,
-            },
-        )
+    pub fn finding(&self) -> Finding<'_> {
+        Finding { leg_id: &self.leg_id, from: &self.from, to: &self.to, measure: &self.measure }
     }
-}
-
-fn with_event<T, U>(stop: &Stop<T>, event: U) -> Stop<U> {
-    Stop {
-        time_us: stop.time_us,
-        site: stop.site,
-        coordinates: stop.coordinates,
-        accuracy_km: stop.accuracy_km,
-        event,
-    }
-}
-
-/// The row of `travel.verdicts`, without the alert.
-fn columns(inputs: &EvaluationInputs, verdict: &Verdict) -> RowColumns {
-    let mut columns = verdict_columns(&inputs.name, verdict);
-    columns.insert("edition".to_owned(), inputs.edition.into());
-    columns
 }
 
 impl EvaluationResults {
@@ -229,7 +201,7 @@ impl EvaluationResults {
     fn add_verdict(&mut self, inputs: &EvaluationInputs, verdict: &Verdict) {
         self.leg_ids.push(verdict.leg_id.clone());
         if !verdict.is_raised() {
-            self.not_raised.push(serde_json::Value::from(columns(inputs, verdict)).to_string());
+            self.not_raised.push(UnwrittenVerdict::of(verdict));
             return;
         }
         let learn = inputs.settings.learn;
@@ -243,7 +215,7 @@ impl EvaluationResults {
             from_known: verdict.from_known,
             to: to.place(learn),
             to_known: verdict.to_known,
-            verdict: Some(Box::new(RaisedVerdict::of(verdict))),
+            verdict: Some(Box::new(UnwrittenVerdict::of(verdict))),
         };
         self.raised.insert(verdict.leg_id.clone(), leg);
         self.raised_to_write += 1;

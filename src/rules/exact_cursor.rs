@@ -4,7 +4,7 @@
 use super::arrival::Arrival;
 use super::indexes::Plan;
 use super::source_queries::SourceQueries;
-use super::source_trust::{below, select_below};
+use super::source_trust::{Below, below, select_below};
 use crate::detect::Source;
 use crate::pg::citus;
 use crate::pg::errors::TravelError;
@@ -59,10 +59,16 @@ pub fn other_servers_rows(queries: &SourceQueries) -> Result<Option<String>, Tra
     if let Some(Filled::Computed) = filled(source, column)? {
         return Ok(Some("it is a generated column".to_owned()));
     }
-    let queries: &[&LazyLock<String>] =
-        if citus::is_present() { &[&OTHER_NODES, &OTHER_SERVERS] } else { &[&OTHER_SERVERS] };
+    let roots = [(pg_sys::RelationRelationId, source)];
+    let mut queries: Vec<&LazyLock<String>> = Vec::new();
+    if citus::is_present() {
+        queries.push(&OTHER_NODES);
+    }
+    if Below::of(&roots)?.has_other_servers_rows {
+        queries.push(&OTHER_SERVERS);
+    }
     for query in queries {
-        let rows = select_below(query, &[(pg_sys::RelationRelationId, source)]);
+        let rows = select_below(query, &roots);
         spi::columns!(rows => reason);
         if let Some(row) = rows.first() {
             return row.string(reason);

@@ -75,6 +75,47 @@ WITH RECURSIVE below (class, object) AS (
     ) AS next
 )";
 
+/// What is known of the objects below some roots. One query finds all of it: in a new session, planning such a query takes
+/// longer than running it. Only if something is wrong, another query says what.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Below {
+    has_temporary: bool,
+    /// An object does not belong to a superuser.
+    has_not_trusted: bool,
+    /// A foreign table, or a table that logical replication fills.
+    pub has_other_servers_rows: bool,
+}
+
+impl Below {
+    /// Within an SPI connection.
+    pub fn of(roots: &[Object]) -> Result<Self, TravelError> {
+        let rows = select_below(&ALL_BELOW, roots);
+        spi::columns!(rows => has_temporary, has_not_trusted, has_other_servers_rows);
+        Ok(rows.first().map_or_else(Self::default, |row| Self {
+            has_temporary: row.is_true(has_temporary),
+            has_not_trusted: row.is_true(has_not_trusted),
+            has_other_servers_rows: row.is_true(has_other_servers_rows),
+        }))
+    }
+}
+
+/// A query for [`Below`].
+static ALL_BELOW: LazyLock<String> = LazyLock::new(|| {
+    below(
+        "
+SELECT bool_or(coalesce(c.relnamespace, p.pronamespace, t.typnamespace) = pg_my_temp_schema()) AS has_temporary,
+       bool_or(NOT r.rolsuper) AS has_not_trusted,
+       bool_or(c.relkind = 'f' OR EXISTS (SELECT FROM pg_subscription_rel AS s WHERE s.srrelid = c.oid))
+           AS has_other_servers_rows
+FROM below AS b
+LEFT JOIN pg_class AS c ON b.class = 'pg_class'::regclass AND c.oid = b.object
+LEFT JOIN pg_proc AS p ON b.class = 'pg_proc'::regclass AND p.oid = b.object
+LEFT JOIN pg_type AS t ON b.class = 'pg_type'::regclass AND t.oid = b.object
+LEFT JOIN pg_operator AS o ON b.class = 'pg_operator'::regclass AND o.oid = b.object
+LEFT JOIN pg_roles AS r ON r.oid = coalesce(c.relowner, p.proowner, t.typowner, o.oprowner)",
+    )
+});
+
 /// A query for a temporary object below, in words.
 static TEMPORARY: LazyLock<String> = LazyLock::new(|| {
     below(
@@ -116,7 +157,8 @@ pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
     })?;
     must_last(&definition.name, &definition.source, oid)?;
     must_be_as_bound(definition, oid)?;
-    must_be_trusted(definition, &[(pg_sys::RelationRelationId, oid)])?;
+    let roots = [(pg_sys::RelationRelationId, oid)];
+    must_be_trusted(definition, &roots, Below::of(&roots)?)?;
     Source::open(oid)
 }
 
@@ -151,8 +193,18 @@ fn must_be_as_bound(definition: &Definition, oid: pg_sys::Oid) -> Result<(), Tra
 }
 
 /// Checks that a rule reads and runs nothing temporary, because the next scan may run in a session that has other
-/// temporary objects of these names. With the rights of the rule's owner, within an SPI connection.
-pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
+/// temporary objects of these names. Checks that all code a superuser's rule runs belongs to superusers: any other owner
+/// would gain a superuser's rights. With the rights of the rule's owner, within an SPI connection.
+pub fn must_be_safe(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
+    let found = Below::of(roots)?;
+    must_not_be_temporary(definition, roots, found)?;
+    must_be_trusted(definition, roots, found)
+}
+
+fn must_not_be_temporary(definition: &Definition, roots: &[Object], found: Below) -> Result<(), TravelError> {
+    if !found.has_temporary {
+        return Ok(());
+    }
     let rows = select_below(&TEMPORARY, roots);
     spi::columns!(rows => object);
     let Some(row) = rows.first() else { return Ok(()) };
@@ -160,10 +212,8 @@ pub fn must_not_be_temporary(definition: &Definition, roots: &[Object]) -> Resul
     Err(AccessError::ObjectTemporary { rule: definition.name.clone(), object }.into())
 }
 
-/// Checks that all code a superuser's rule runs belongs to superusers: any other owner would gain a superuser's rights.
-/// Called with the rights of the rule's owner, within an SPI connection.
-pub fn must_be_trusted(definition: &Definition, roots: &[Object]) -> Result<(), TravelError> {
-    if !definition.owner()?.is_superuser() {
+fn must_be_trusted(definition: &Definition, roots: &[Object], found: Below) -> Result<(), TravelError> {
+    if !found.has_not_trusted || !definition.owner()?.is_superuser() {
         return Ok(());
     }
     let rows = select_below(&NOT_TRUSTED, roots);

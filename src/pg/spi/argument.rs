@@ -86,6 +86,21 @@ impl Argument {
         Self::of(pg_sys::INT8ARRAYOID, Some(array::of_i64s(values)))
     }
 
+    /// A `bigint[]` with NULL for each `None`.
+    pub fn optional_bigints(values: impl ExactSizeIterator<Item = Option<i64>>) -> Self {
+        Self::of(pg_sys::INT8ARRAYOID, Some(array::of_nullable_i64s(values)))
+    }
+
+    /// A `boolean[]`.
+    pub fn booleans(values: impl Iterator<Item = bool>) -> Self {
+        Self::of(pg_sys::BOOLARRAYOID, Some(array::of_bools(values)))
+    }
+
+    /// An array of rows of one composite type, given the type of the array.
+    pub fn rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> Self {
+        Self::of(array_type, Some(array::of_rows(array_type, rows)))
+    }
+
     /// A `jsonb[]` of values that are jsonb.
     pub fn jsonbs(values: &[pg_sys::Datum]) -> Self {
         Self::of(pg_sys::JSONBARRAYOID, Some(array::of_jsonbs(values)))

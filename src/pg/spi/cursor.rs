@@ -1,8 +1,12 @@
 //! A query whose rows are fetched in portions.
 
 use super::argument::{Argument, SpiArguments};
+use super::receiver::Receiver;
 use super::rows::Rows;
+use crate::pg::errors::TravelError;
 use crate::pg::identifier::c_string;
+use crate::pg::memory::Scratch;
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 
 /// An open cursor. It ends with [`Cursor::close`], or with the SPI connection.
@@ -37,6 +41,33 @@ impl Cursor {
         // SAFETY: the portal is open; the call leaves the rows in SPI's variables.
         unsafe { pg_sys::SPI_cursor_fetch(self.portal, true, count as std::ffi::c_long) };
         Rows::just_read()
+    }
+
+    /// Passes the next rows, at most `count` of them, to `each`: the values of the columns, which must have these types.
+    /// The values are valid until it returns, and those that it decompresses take memory of `scratch`. Returns the number
+    /// of rows. `each` must not run a query.
+    pub fn fetch_each<const N: usize>(
+        &mut self,
+        count: usize,
+        types: &'static [Type; N],
+        scratch: &Scratch,
+        mut each: impl FnMut(&[Option<pg_sys::Datum>; N]) -> Result<(), TravelError>,
+    ) -> Result<usize, TravelError> {
+        let mut row = |values: &[pg_sys::Datum], nulls: &[bool]| {
+            each(&std::array::from_fn(|column| (!nulls[column]).then_some(values[column])))
+        };
+        let mut receiver = Receiver::new(types, scratch, &mut row);
+        // SAFETY: the portal is open, and the receiver outlives the call.
+        let fetched = unsafe {
+            pg_sys::PortalRunFetch(
+                self.portal,
+                pg_sys::FetchDirection::FETCH_FORWARD,
+                count as std::ffi::c_long,
+                receiver.as_destination(),
+            )
+        };
+        receiver.result?;
+        Ok(fetched as usize)
     }
 
     pub fn close(self) {

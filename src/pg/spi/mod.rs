@@ -6,15 +6,17 @@
 //! | [`argument`] | values for `$1`, `$2`, …: [`Argument::text`] and its siblings |
 //! | [`rows`] | what a query returns: columns by name, values by type |
 //! | [`cursor`] | rows that are fetched in portions |
+//! | [`receiver`] | rows as the executor has them, which are not copied |
 //! | [`analysis`] | what a query would read, run and return, without running it |
 //!
 //! The columns of a query can differ between its analysis and its execution, because a function or a view can be
 //! replaced in between. So a value is read as a type only after the type of its column was checked: by the accessors of
-//! [`QueryRow`], by [`Rows::columns`] and by [`execute_into`].
+//! [`QueryRow`], by [`Rows::columns`], by [`Cursor::fetch_each`] and by [`execute_into`].
 
 mod analysis;
 mod argument;
 mod cursor;
+mod receiver;
 mod rows;
 
 pub use analysis::{column_types, has_volatile_condition, objects_in};

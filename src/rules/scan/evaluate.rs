@@ -164,6 +164,5 @@ fn evaluate_portion(
     results: &mut EvaluationResults,
 ) -> Result<(), TravelError> {
     results.evaluate(inputs, events)?;
-    while_scanning(|| verdicts::write_if_many(inputs, results));
-    Ok(())
+    while_scanning(|| verdicts::write_if_many(inputs, results))
 }

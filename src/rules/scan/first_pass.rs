@@ -5,13 +5,13 @@
 use super::ScanStep;
 use super::coverage::Counted;
 use super::event_order::Members;
-use super::new_events::{self, own_xid};
+use super::new_events::{self, NewRowDatums, own_xid};
 use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::role::with_rights_of;
 use crate::pg::scan_flag::while_scanning;
 use crate::pg::settings;
-use crate::pg::spi::{self, Cursor, Rows};
+use crate::pg::spi::{self, Cursor};
 use crate::pg::time::clock_now;
 use crate::rules::analyst_rows;
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
@@ -70,16 +70,13 @@ impl Waiting {
         }
     }
 
-    /// Reads rows that a query for new rows returned.
-    fn read(&mut self, rows: &Rows, reader: &mut Reader, settings: &Rule) -> Result<(), TravelError> {
-        for row in 0..rows.len {
-            if let Some((time, counted, is_read_again, event)) = new_events::read_row(rows, row, reader)? {
-                self.rows.push((time, counted, is_read_again));
-                let is_absent =
-                    |event: &EvaluatedEvent| AddressClass::of(event, settings) == AddressClass::Absent;
-                self.events.extend(event.filter(|event| !is_absent(event)));
-            }
-            pgrx::check_for_interrupts!();
+    /// Reads a row that a query for new rows returned.
+    fn read(&mut self, row: &NewRowDatums, reader: &mut Reader, settings: &Rule) -> Result<(), TravelError> {
+        if let Some((time, counted, is_read_again, event)) = new_events::read_row(row, reader)? {
+            self.rows.push((time, counted, is_read_again));
+            let is_absent =
+                |event: &EvaluatedEvent| AddressClass::of(event, settings) == AddressClass::Absent;
+            self.events.extend(event.filter(|event| !is_absent(event)));
         }
         Ok(())
     }
@@ -122,12 +119,16 @@ impl ScanStep {
         };
         let mut waiting = Waiting::default();
         let (mut count, scratch) = (0, Scratch::new(c"travel: a portion of a first scan", 64 << 10));
+        let row_scratch = Scratch::new(c"travel: values of a first scan", 8 << 10);
         let remaining = loop {
-            let rows = with_rights_of(self.owner, || cursor.fetch(self.sizes.portion.min(FETCHED)));
-            let is_end = rows.is_empty();
-            count += rows.len;
-            waiting.read(&rows, reader, &portions.inputs.settings)?;
-            drop(rows);
+            let fetched = with_rights_of(self.owner, || {
+                cursor.fetch_each(self.sizes.portion.min(FETCHED), &new_events::TYPES, &row_scratch, |row| {
+                    waiting.read(row, reader, &portions.inputs.settings)
+                })
+            })?;
+            let is_end = fetched == 0;
+            count += fetched;
+            row_scratch.reset();
             if !is_end && waiting.rows.len() < self.sizes.portion {
                 continue;
             }
@@ -188,7 +189,7 @@ impl ScanStep {
         baselines.extend(new_baselines);
         inputs.horizon = inputs.horizon.max(rows.last().map_or(Micros::MIN, |(time, ..)| *time));
         results.evaluate(inputs, events)?;
-        while_scanning(|| verdicts::write_if_many(inputs, results));
+        while_scanning(|| verdicts::write_if_many(inputs, results))?;
         let now = clock_now();
         for &(time, counted, is_read_again) in rows {
             self.days.count(time, counted, is_read_again);

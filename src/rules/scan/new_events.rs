@@ -4,16 +4,17 @@ use super::ScanStep;
 use super::coverage::Counted;
 use crate::pg::errors::TravelError;
 use crate::pg::role::with_rights_of;
-use crate::pg::spi::{self, Rows};
+use crate::pg::spi;
 use crate::pg::time::clock_now;
 use crate::pg::types::Type;
 use crate::rules::reader::Reader;
 use crate::rules::source_columns::QueryColumn;
 use crate::rules::source_queries::NewRows;
+use pgrx::pg_sys;
 use travel_core::rule::{EvaluatedEvent, Micros, Treatment};
 
 /// The columns of every query over a source, and whether the next pass reads the row again.
-const TYPES: [Type; QueryColumn::COUNT + 1] = {
+pub(super) const TYPES: [Type; QueryColumn::COUNT + 1] = {
     let mut types = [Type::Bool; QueryColumn::COUNT + 1];
     let mut column = 0;
     while column < QueryColumn::COUNT {
@@ -22,6 +23,9 @@ const TYPES: [Type; QueryColumn::COUNT + 1] = {
     }
     types
 };
+
+/// A row of a query for new rows.
+pub(super) type NewRowDatums = [Option<pg_sys::Datum>; TYPES.len()];
 
 /// The next events of a pass.
 pub(super) struct NewEvents {
@@ -50,7 +54,9 @@ impl ScanStep {
         let mut events = Vec::new();
         let (mut last, now) = (None, clock_now());
         for row in 0..rows.len {
-            if let Some((time, counted, is_read_again, event)) = read_row(&rows, row, reader)? {
+            if let Some((time, counted, is_read_again, event)) =
+                read_row(&rows.columns(row, &TYPES)?, reader)?
+            {
                 last = Some(time);
                 self.days.count(time, counted, is_read_again);
                 self.counts.located += u64::from(event.is_some());
@@ -70,8 +76,7 @@ impl ScanStep {
 pub(super) type NewRow = (Micros, Counted, Option<bool>, Option<EvaluatedEvent>);
 
 /// Reads a row of a query for new rows. `None` if it has no time.
-pub(super) fn read_row(rows: &Rows, row: usize, reader: &mut Reader) -> Result<Option<NewRow>, TravelError> {
-    let columns = rows.columns(row, &TYPES)?;
+pub(super) fn read_row(columns: &NewRowDatums, reader: &mut Reader) -> Result<Option<NewRow>, TravelError> {
     let Some(row) = columns.first_chunk() else { return Ok(None) };
     let is_read_again = columns[QueryColumn::COUNT].map(|truth| truth.value() as u8 != 0);
     let Some((time, event)) = reader.event(row)? else { return Ok(None) };

@@ -168,8 +168,7 @@ impl SourceQueries {
         let mintings = queries.mintings.as_ref().map(|mintings| mintings.new_rows(&any, None));
         for query in [queries.new_rows(&any)].into_iter().chain(mintings) {
             let used = spi::objects_in(&query);
-            source_trust::must_not_be_temporary(definition, &used)?;
-            source_trust::must_be_trusted(definition, &used)?;
+            source_trust::must_be_safe(definition, &used)?;
         }
         queries.must_be_exact(exact_cursor::other_servers_rows(&queries)?)?;
         Ok(queries)

@@ -1,18 +1,18 @@
 //! The rows of `travel.alerts`, and the legs of each in `travel_internal.alert_legs`.
 
 use super::incidents::{IdentifiedIncident, Incidents};
-use super::{ROWS, Writer, json, qualified};
+use super::{ROWS, Writer, array_literal, json, qualified};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::utc;
 use crate::rules::alert_columns::{AlertContext, alert_columns};
 use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
 use crate::rules::verdict_columns::RowColumns;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::columns::finding_names;
-use travel_core::rule::{Micros, PlaceKey, Severity};
+use travel_core::rule::{Micros, Severity};
 
 /// An alert that is new, or that a new leg reopened.
 pub struct RaisedAlert {
@@ -69,7 +69,7 @@ impl Writer<'_> {
         }
         insert_alerts(&new)?;
         update_alerts(&grown)?;
-        self.write_alert_legs(incidents)?;
+        self.write_alert_legs(incidents);
         Ok(raised)
     }
 
@@ -132,34 +132,72 @@ impl Writer<'_> {
     }
 
     /// Writes the legs of each alert that were evaluated in this step, and deletes those that it no longer has.
-    fn write_alert_legs(&self, incidents: &Incidents) -> Result<(), TravelError> {
-        for alert in incidents.identified.iter().filter(|alert| !alert.is_new) {
+    fn write_alert_legs(&self, incidents: &Incidents) {
+        let grown = || incidents.identified.iter().filter(|alert| !alert.is_new);
+        let ids: Vec<i64> = grown().map(|alert| alert.id).collect();
+        if !ids.is_empty() {
+            let legs = grown().flat_map(|alert| alert.incident.legs.iter().map(|leg| (alert.id, leg)));
+            let (alerts, legs): (Vec<i64>, Vec<&String>) = legs.unzip();
             spi::execute(
-                "DELETE FROM travel_internal.alert_legs WHERE alert_id = $1 AND leg_id <> ALL ($2)",
-                &[Argument::bigint(alert.id), Argument::texts(&alert.incident.legs)],
+                "WITH kept AS MATERIALIZED (
+                     SELECT alert_id, leg_id FROM unnest($2::bigint[], $3::text[]) AS n (alert_id, leg_id)
+                 )
+                 DELETE FROM travel_internal.alert_legs AS l
+                 WHERE l.alert_id = ANY ($1)
+                   AND NOT EXISTS (SELECT FROM kept AS k WHERE k.alert_id = l.alert_id AND k.leg_id = l.leg_id)",
+                &[Argument::bigints(&ids), Argument::bigints(&alerts), Argument::texts(&legs)],
             );
         }
-        let evaluated: Vec<Value> = incidents
+        let evaluated: Vec<(i64, &str, &RaisedLeg)> = incidents
             .legs()
-            .filter_map(|(alert, leg)| Some(alert_leg(alert, leg, self.results.raised.get(leg)?)))
+            .filter_map(|(alert, leg)| Some((alert, leg, self.results.raised.get(leg)?)))
             .collect();
-        for rows in evaluated.chunks(ROWS) {
-            spi::execute(
-                "INSERT INTO travel_internal.alert_legs AS l
-                 SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel_internal.alert_legs, $1::json)
-                 ON CONFLICT (alert_id, leg_id) DO UPDATE
-                 SET downgraded = excluded.downgraded, evidence = excluded.evidence,
-                     baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
-                     from_country_code = excluded.from_country_code, from_subdivision = excluded.from_subdivision,
-                     from_city = excluded.from_city, to_known = excluded.to_known,
-                     to_country_code = excluded.to_country_code, to_subdivision = excluded.to_subdivision,
-                     to_city = excluded.to_city
-                 WHERE l IS DISTINCT FROM excluded",
-                &[Argument::text(&json(rows)?)],
-            );
-        }
-        Ok(())
+        evaluated.chunks(ROWS).for_each(put_alert_legs);
     }
+}
+
+fn put_alert_legs(rows: &[(i64, &str, &RaisedLeg)]) {
+    let legs = || rows.iter().map(|(_, _, leg)| *leg);
+    let texts = |of: fn(&RaisedLeg) -> Option<&Arc<str>>| {
+        Argument::optional_texts(&legs().map(of).collect::<Vec<_>>())
+    };
+    let evidence = legs().map(|leg| array_literal(leg.evidence.iter().map(|evidence| evidence.into_str())));
+    spi::execute(
+        "INSERT INTO travel_internal.alert_legs AS l
+             (alert_id, leg_id, to_time, downgraded, evidence, baseline_entity, from_country_code, from_subdivision,
+              from_city, from_known, to_country_code, to_subdivision, to_city, to_known)
+         SELECT n.alert_id, n.leg_id, n.to_time, n.downgraded, n.evidence::text[], n.baseline_entity,
+                n.from_country_code, n.from_subdivision, n.from_city, n.from_known,
+                n.to_country_code, n.to_subdivision, n.to_city, n.to_known
+         FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::boolean[], $5::text[], $6::text[], $7::text[],
+                     $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::boolean[])
+             AS n (alert_id, leg_id, to_time, downgraded, evidence, baseline_entity, from_country_code,
+                   from_subdivision, from_city, from_known, to_country_code, to_subdivision, to_city, to_known)
+         ON CONFLICT (alert_id, leg_id) DO UPDATE
+         SET downgraded = excluded.downgraded, evidence = excluded.evidence,
+             baseline_entity = excluded.baseline_entity, from_known = excluded.from_known,
+             from_country_code = excluded.from_country_code, from_subdivision = excluded.from_subdivision,
+             from_city = excluded.from_city, to_known = excluded.to_known,
+             to_country_code = excluded.to_country_code, to_subdivision = excluded.to_subdivision,
+             to_city = excluded.to_city
+         WHERE l IS DISTINCT FROM excluded",
+        &[
+            Argument::bigints(&rows.iter().map(|(alert, ..)| *alert).collect::<Vec<_>>()),
+            Argument::texts(&rows.iter().map(|(_, id, _)| *id).collect::<Vec<_>>()),
+            Argument::times(&legs().map(|leg| leg.to_time).collect::<Vec<_>>()),
+            Argument::booleans(legs().map(|leg| leg.downgraded)),
+            Argument::texts(&evidence.collect::<Vec<_>>()),
+            texts(|leg| leg.baseline_entity.as_ref()),
+            texts(|leg| leg.from.as_ref().map(|place| &place.country_code)),
+            texts(|leg| leg.from.as_ref().and_then(|place| place.subdivision.as_ref())),
+            texts(|leg| leg.from.as_ref().and_then(|place| place.city.as_ref())),
+            Argument::booleans(legs().map(|leg| leg.from_known)),
+            texts(|leg| leg.to.as_ref().map(|place| &place.country_code)),
+            texts(|leg| leg.to.as_ref().and_then(|place| place.subdivision.as_ref())),
+            texts(|leg| leg.to.as_ref().and_then(|place| place.city.as_ref())),
+            Argument::booleans(legs().map(|leg| leg.to_known)),
+        ],
+    );
 }
 
 fn columns() -> Vec<&'static str> {
@@ -200,22 +238,4 @@ fn update_alerts(alerts: &[RowColumns]) -> Result<(), TravelError> {
         spi::execute(&statement, &[Argument::text(&json(rows)?)]);
     }
     Ok(())
-}
-
-fn alert_leg(alert: i64, leg: &str, raised: &RaisedLeg) -> Value {
-    let part = |place: &Option<PlaceKey>, of: fn(&PlaceKey) -> Option<Arc<str>>| {
-        json!(place.as_ref().and_then(of).as_deref())
-    };
-    let country = |place: &PlaceKey| Some(place.country_code.clone());
-    let subdivision = |place: &PlaceKey| place.subdivision.clone();
-    let city = |place: &PlaceKey| place.city.clone();
-    json!({
-        "alert_id": alert, "leg_id": leg, "to_time": utc(raised.to_time),
-        "downgraded": raised.downgraded, "evidence": raised.evidence,
-        "baseline_entity": raised.baseline_entity.as_deref(),
-        "from_country_code": part(&raised.from, country), "from_subdivision": part(&raised.from, subdivision),
-        "from_city": part(&raised.from, city), "from_known": raised.from_known,
-        "to_country_code": part(&raised.to, country), "to_subdivision": part(&raised.to, subdivision),
-        "to_city": part(&raised.to, city), "to_known": raised.to_known,
-    })
 }

@@ -86,6 +86,26 @@ impl Writer<'_> {
     }
 }
 
+/// Texts or numbers as an array that PostgreSQL reads.
+fn array_literal(values: impl Iterator<Item = impl AsRef<str>>) -> String {
+    let mut literal = "{".to_owned();
+    for (at, value) in values.enumerate() {
+        if at > 0 {
+            literal.push(',');
+        }
+        literal.push('"');
+        for character in value.as_ref().chars() {
+            if matches!(character, '"' | '\\') {
+                literal.push('\\');
+            }
+            literal.push(character);
+        }
+        literal.push('"');
+    }
+    literal.push('}');
+    literal
+}
+
 fn json<S: Serialize + ?Sized>(value: &S) -> Result<String, TravelError> {
     serde_json::to_string(value)
         .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())

@@ -2,11 +2,11 @@
 
 use super::ROWS;
 
-/// How many bytes the rows of one statement take, which bounds its arguments. A single row can take more. PostgreSQL
-/// cannot hold a value of 1 GB.
+/// A portion that takes this many bytes is written, which bounds the arguments of a statement: they take so many bytes
+/// and those of one row. PostgreSQL cannot hold a value of 1 GB.
 pub(super) const BYTES: usize = 16 << 20;
 
-/// Collects rows until one statement should write them.
+/// Collects rows until a statement should write them.
 pub(super) struct Portion<T> {
     rows: Vec<T>,
     bytes: usize,
@@ -19,13 +19,11 @@ impl<T> Default for Portion<T> {
 }
 
 impl<T> Portion<T> {
-    /// Adds a row that takes so many bytes. Returns the rows before it if the portion would be too large with it.
+    /// Adds a row that takes so many bytes. Returns all rows if they are enough for a statement.
     pub fn push(&mut self, row: T, bytes: usize) -> Option<Vec<T>> {
-        let is_full = self.rows.len() >= ROWS || self.bytes.saturating_add(bytes) > BYTES;
-        let full = if is_full { self.rest() } else { None };
         self.rows.push(row);
-        self.bytes += bytes;
-        full
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.rows.len() >= ROWS || self.bytes >= BYTES { self.rest() } else { None }
     }
 
     /// The rows that are left. `None` if there are none.
@@ -57,8 +55,10 @@ mod tests {
         let large = portions(&[30 << 20; 50]);
         assert_eq!(large, vec![vec![30 << 20]; 50]);
         let mixed = portions(&[BYTES / 2, BYTES / 2, 1, BYTES, 5, BYTES + 1, 7]);
-        assert!(mixed.iter().all(|rows| rows.len() == 1 || rows.iter().sum::<usize>() <= BYTES), "{mixed:?}");
-        assert_eq!(mixed.len(), 6);
+        assert_eq!(mixed.iter().map(Vec::len).collect::<Vec<_>>(), [2, 2, 2, 1]);
+        for rows in &mixed {
+            assert!(rows[..rows.len() - 1].iter().sum::<usize>() < BYTES, "{rows:?}");
+        }
         assert!(portions(&[]).is_empty());
     }
 }

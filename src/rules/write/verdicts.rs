@@ -2,13 +2,16 @@
 //! other as soon as many have gathered.
 
 use super::incidents::Incidents;
-use super::{ROWS, Writer, qualified};
-use crate::pg::errors::TravelError;
+use super::portion::Portion;
+use super::{ROWS, Writer, array_literal, qualified};
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::memory::Scratch;
+use crate::pg::row::RowType;
 use crate::pg::spi::{self, Argument};
-use crate::rules::evaluation::{EvaluationInputs, EvaluationResults};
+use crate::pg::table;
+use crate::rules::evaluation::{EvaluationInputs, EvaluationResults, UnwrittenVerdict};
 use crate::rules::verdict_columns::RowColumns;
-use serde_json::Value;
+use pgrx::pg_sys;
 use std::collections::HashMap;
 use travel_core::columns::finding_names;
 
@@ -18,64 +21,158 @@ const MAX_UNWRITTEN: usize = 4 * ROWS;
 
 /// Writes verdicts while events are still being evaluated, if many have gathered, to bound the memory that a history of
 /// any length takes. Within an SPI connection.
-pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults) {
+pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults) -> Result<(), TravelError> {
     if results.not_raised.len() >= ROWS {
-        write_rows(&std::mem::take(&mut results.not_raised));
+        write_not_raised(inputs, results)?;
     }
     if results.raised_to_write >= MAX_UNWRITTEN {
-        write_raised(inputs, results, &HashMap::new(), |_, _| {});
+        write_raised(inputs, results, &HashMap::new(), |_, _| {})?;
     }
+    Ok(())
 }
 
-/// Writes the verdicts that raise legs, each with its alert, and shows each row to `see`.
+/// Writes the verdicts on legs that were not raised.
+fn write_not_raised(inputs: &EvaluationInputs, results: &mut EvaluationResults) -> Result<(), TravelError> {
+    let mut writing = Writing::begin(inputs)?;
+    for verdict in std::mem::take(&mut results.not_raised) {
+        writing.add(&verdict, None)?;
+    }
+    writing.end();
+    Ok(())
+}
+
+/// Writes the verdicts that raise legs, each with its alert, and shows each to `see`.
 fn write_raised(
     inputs: &EvaluationInputs,
     results: &mut EvaluationResults,
     alerts: &HashMap<&str, i64>,
-    mut see: impl FnMut(&str, RowColumns),
-) {
+    mut see: impl FnMut(&str, &UnwrittenVerdict),
+) -> Result<(), TravelError> {
     let EvaluationResults { leg_ids, raised, .. } = results;
-    let mut rows = Vec::new();
+    let mut writing = Writing::begin(inputs)?;
     for id in leg_ids.iter() {
-        let Some(leg) = raised.get_mut(id) else { continue };
-        let Some(verdict) = leg.verdict.take() else { continue };
-        let mut columns = verdict.columns(inputs, id, leg);
-        columns.insert("alert_id".to_owned(), alerts.get(id.as_str()).copied().into());
-        let row = Value::from(columns);
-        rows.push(row.to_string());
-        if let Value::Object(columns) = row {
-            see(id, columns);
-        }
-        if rows.len() == ROWS {
-            write_rows(&std::mem::take(&mut rows));
-        }
+        let Some(verdict) = raised.get_mut(id).and_then(|leg| leg.verdict.take()) else { continue };
+        writing.add(&verdict, alerts.get(id.as_str()).copied())?;
+        see(id, &verdict);
     }
-    write_rows(&rows);
+    writing.end();
     results.raised_to_write = 0;
+    Ok(())
 }
 
-/// Inserts rows, given as JSON, or updates those that changed. A verdict that raises a leg and comes without an alert
+/// A row of `travel.verdicts`.
+struct VerdictRow {
+    /// The columns of `travel.finding`, as a value of that type in the scratch memory.
+    finding: pg_sys::Datum,
+    is_raised: bool,
+    alert: Option<i64>,
+    /// The values of columns that are arrays, as PostgreSQL reads them.
+    reasons: String,
+    suppressions: String,
+    networks: String,
+}
+
+/// Verdicts that are being written, a portion at a time.
+struct Writing<'w> {
+    inputs: &'w EvaluationInputs,
+    statement: String,
+    row_type: RowType,
+    array_type: pg_sys::Oid,
+    portion: Portion<VerdictRow>,
+    /// The rows of a portion and the arguments of the statement. A step writes any number of verdicts before its SPI
+    /// connection ends, which would free them.
+    scratch: Scratch,
+    /// The row type.
+    _types: Scratch,
+}
+
+impl<'w> Writing<'w> {
+    fn begin(inputs: &'w EvaluationInputs) -> Result<Self, TravelError> {
+        let types = Scratch::new(c"travel: the type of findings", 16 << 10);
+        let relation = table::oid(c"finding").ok_or(UsageError::ExtensionDropped)?;
+        // SAFETY: look-ups in the catalogs; the context of the row type lives as long as this value.
+        let (row_type, array_type) = unsafe {
+            let finding = pg_sys::get_rel_type_id(relation);
+            (
+                types.within(|| RowType::load(finding, pg_sys::CurrentMemoryContext))?,
+                pg_sys::get_array_type(finding),
+            )
+        };
+        let scratch = Scratch::new(c"travel: verdicts to write", 64 << 10);
+        let (statement, portion) = (statement(), Portion::default());
+        Ok(Self { inputs, statement, row_type, array_type, portion, scratch, _types: types })
+    }
+
+    fn add(&mut self, verdict: &UnwrittenVerdict, alert: Option<i64>) -> Result<(), TravelError> {
+        let finding = self.scratch.within(|| verdict.finding().row(self.row_type))?;
+        let row = VerdictRow {
+            finding,
+            is_raised: verdict.reasons.is_empty(),
+            alert,
+            reasons: array_literal(verdict.reasons.iter().map(|reason| reason.into_str())),
+            suppressions: array_literal(verdict.suppressions.iter().map(i64::to_string)),
+            networks: array_literal(verdict.networks.iter()),
+        };
+        // SAFETY: the value was made as one of variable length.
+        let size = unsafe { pgrx::varlena::varsize_any(finding.cast_mut_ptr()) };
+        if let Some(rows) = self.portion.push(row, size) {
+            self.write(&rows);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) {
+        if let Some(rows) = self.portion.rest() {
+            self.write(&rows);
+        }
+    }
+
+    fn write(&self, rows: &[VerdictRow]) {
+        let texts =
+            |of: fn(&VerdictRow) -> &String| Argument::texts(&rows.iter().map(of).collect::<Vec<&String>>());
+        self.scratch.within(|| {
+            let findings: Vec<pg_sys::Datum> = rows.iter().map(|row| row.finding).collect();
+            spi::execute(
+                &self.statement,
+                &[
+                    Argument::text(&self.inputs.name),
+                    Argument::bigint(self.inputs.edition),
+                    Argument::rows(self.array_type, &findings),
+                    Argument::booleans(rows.iter().map(|row| row.is_raised)),
+                    Argument::optional_bigints(rows.iter().map(|row| row.alert)),
+                    texts(|row| &row.reasons),
+                    texts(|row| &row.suppressions),
+                    texts(|row| &row.networks),
+                ],
+            );
+        });
+        self.scratch.reset();
+    }
+}
+
+/// The statement that inserts rows, or updates those that changed. A verdict that raises a leg and comes without an alert
 /// keeps the one that it has.
-fn write_rows(rows: &[String]) {
+fn statement() -> String {
+    let findings = finding_names().collect::<Vec<_>>();
     let columns: Vec<&str> = ["raised", "reasons", "edition", "suppression_ids", "network_names"]
         .into_iter()
         .chain(finding_names())
         .collect();
-    let (list, new, old) = (columns.join(", "), qualified("excluded", &columns), qualified("v", &columns));
+    let (found, new) = (findings.join(", "), qualified("n", &findings));
+    let (list, new_row, old) =
+        (columns.join(", "), qualified("excluded", &columns), qualified("v", &columns));
     let alert = "CASE WHEN excluded.raised THEN coalesce(excluded.alert_id, v.alert_id) END";
-    let statement = format!(
+    format!(
         "INSERT INTO travel.verdicts AS v
-         SELECT * FROM pg_catalog.json_populate_recordset(NULL::travel.verdicts, $1::json)
+             (rule, edition, raised, alert_id, reasons, suppression_ids, network_names, {found})
+         SELECT $1, $2, n.raised, n.alert_id, n.reasons::text[], n.suppression_ids::bigint[], n.network_names::text[],
+                {new}
+         FROM unnest($3::travel.finding[], $4::boolean[], $5::bigint[], $6::text[], $7::text[], $8::text[])
+             AS n ({found}, raised, alert_id, reasons, suppression_ids, network_names)
          ON CONFLICT (rule, leg_id) DO UPDATE
-         SET ({list}, alert_id) = ROW ({new}, {alert})
-         WHERE ({old}, v.alert_id) IS DISTINCT FROM ({new}, {alert})"
-    );
-    // A step writes any number of verdicts before its SPI connection ends, which would free the arguments.
-    let scratch = Scratch::new(c"travel: verdicts to write", 8 << 10);
-    for rows in rows.chunks(ROWS) {
-        scratch.within(|| spi::execute(&statement, &[Argument::text(&format!("[{}]", rows.join(",")))]));
-        scratch.reset();
-    }
+         SET ({list}, alert_id) = ROW ({new_row}, {alert})
+         WHERE ({old}, v.alert_id) IS DISTINCT FROM ({new_row}, {alert})"
+    )
 }
 
 impl Writer<'_> {
@@ -85,16 +182,16 @@ impl Writer<'_> {
         &mut self,
         incidents: &Incidents,
     ) -> Result<HashMap<String, RowColumns>, TravelError> {
-        write_rows(&std::mem::take(&mut self.results.not_raised));
+        write_not_raised(self.inputs, &mut self.results)?;
         self.link_stored_verdicts(incidents);
         let alerts: HashMap<&str, i64> = incidents.legs().map(|(alert, leg)| (leg, alert)).collect();
         let first_legs = incidents.first_legs();
         let mut found = HashMap::with_capacity(first_legs.len());
-        write_raised(self.inputs, &mut self.results, &alerts, |id, columns| {
+        write_raised(self.inputs, &mut self.results, &alerts, |id, verdict| {
             if first_legs.contains(id) {
-                found.insert(id.to_owned(), columns);
+                found.insert(id.to_owned(), verdict.finding().columns().collect());
             }
-        });
+        })?;
         Ok(found)
     }
 

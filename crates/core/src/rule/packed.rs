@@ -24,6 +24,9 @@ const VERSION: u8 = 1;
 /// The version, the content, and the size of the body.
 const HEAD: usize = 6;
 
+/// Most states take fewer bytes in the format of the body.
+const BODY: usize = 512;
+
 /// LZ4 compresses at most 255 bytes into one.
 const MOST_COMPRESSED: usize = 255;
 
@@ -108,8 +111,10 @@ impl EarlierState {
         valid_until: Micros,
         edition: Option<i64>,
     ) -> Result<Self, PackError> {
-        let (evaluated_until, body) = (state.evaluated_until(), Some(body_of(state)?));
-        Ok(Self { evaluated_until, valid_until, edition, body })
+        let mut body = body_of(state)?;
+        // Many of them are kept in memory.
+        body.shrink_to_fit();
+        Ok(Self { evaluated_until: state.evaluated_until(), valid_until, edition, body: Some(body) })
     }
 
     /// How many bytes the state takes in memory.
@@ -243,7 +248,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Bytes<'a> {
 }
 
 fn body_of<T: Serialize>(value: &T) -> Result<Vec<u8>, PackError> {
-    postcard::to_extend(value, Vec::new()).map_err(|error| PackError::of(&error))
+    postcard::to_extend(value, Vec::with_capacity(BODY)).map_err(|error| PackError::of(&error))
 }
 
 fn value_of<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, PackError> {
