@@ -2681,6 +2681,8 @@ CREATE TABLE travel.known_places (
     updated_at      timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX known_places_entity ON travel.known_places (rule, baseline_entity);
+-- Scans look up the few rows that are not their own for each user who has new events.
+CREATE INDEX known_places_entered ON travel.known_places (rule, baseline_entity) WHERE origin <> 'learnt';
 CREATE INDEX known_places_alert ON travel.known_places (alert_id) WHERE alert_id IS NOT NULL;
 CREATE UNIQUE INDEX known_places_learnt
     ON travel.known_places (rule, baseline_entity, country_code, subdivision, city) NULLS NOT DISTINCT
@@ -2743,6 +2745,7 @@ CREATE TABLE travel.known_transitions (
     updated_at        timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX known_transitions_entity ON travel.known_transitions (rule, baseline_entity);
+CREATE INDEX known_transitions_entered ON travel.known_transitions (rule, baseline_entity) WHERE origin <> 'learnt';
 CREATE UNIQUE INDEX known_transitions_learnt
     ON travel.known_transitions (rule, baseline_entity, from_country_code, from_subdivision, from_city,
                                  to_country_code, to_subdivision, to_city) NULLS NOT DISTINCT
