@@ -41,7 +41,7 @@ run_psql --quiet --set small="${sizes[0]}" --set large="${sizes[1]}" --set keys=
 heading 'Scans of 1,000 new events, each by a session of its own'
 for size in "${sizes[@]}"; do
     for round in $(seq "$ROUNDS"); do
-        run_psql --quiet --set table="events_$size" --set round="$round" --set keys="$KEYS" --file bench/scan_new_events.sql
+        run_psql --quiet --command "CALL add_events($size, 'in order', $((100 + round)), $KEYS)"
         run_psql --quiet --command 'SET client_min_messages = warning' --command '\timing on' \
             --command "CALL travel.scan('events_$size')"
     done | awk '/^Time/ { print $2 }' | sort -n | awk -v n="$size" '{ ms[NR] = $1 } END {

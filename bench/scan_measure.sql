@@ -4,12 +4,11 @@
 SET client_min_messages = warning;
 CREATE TEMP TABLE timing (history bigint, what text, round int, ms float8);
 
--- Inserts events of 1,000 keys, either the newest of all or between five minutes and three hours late, and scans them.
-CREATE PROCEDURE measure(history bigint, what text, round int, keys bigint)
+-- Inserts events of 1,000 keys, either the newest of all or between five minutes and three hours late.
+CREATE PROCEDURE add_events(history bigint, what text, round int, keys bigint)
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    began timestamptz;
     source text := 'events_' || history;
 BEGIN
     EXECUTE format(
@@ -24,6 +23,17 @@ BEGIN
           (SELECT newest_event FROM travel.status WHERE rule = source)
               + CASE what WHEN 'in order' THEN interval '1 hour' ELSE interval '-3 hours' END,
           keys;
+END
+$$;
+
+CREATE PROCEDURE measure(history bigint, what text, round int, keys bigint)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    began timestamptz;
+    source text := 'events_' || history;
+BEGIN
+    CALL add_events(history, what, round, keys);
     COMMIT;
     began := clock_timestamp();
     CALL travel.scan(source);

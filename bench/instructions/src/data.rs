@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::place::Place;
-use travel_core::rule::event::{EvaluatedEvent, EventDetails};
+use travel_core::rule::event::EvaluatedEvent;
 use travel_core::site::Site;
 use travel_geoip::{Database, Stack};
 use travel_sample::bench::events::{self, Event, Order};
