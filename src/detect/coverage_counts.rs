@@ -1,6 +1,7 @@
 //! The aggregates in the query of `travel.coverage`. One counts the rows of an entity, the other adds up the counts of
 //! all entities. What is counted, and how, is decided in `travel_core::coverage`.
 
+use super::coverage_log::{Log, LogRow};
 use crate::geoip::Places;
 use crate::legs::coordinates_of;
 use crate::pg::errors::{SourceError, TravelError, UsageError};
@@ -10,6 +11,7 @@ use crate::pg::srf::RowSet;
 use crate::pg::time::is_timestamp;
 use pgrx::pg_sys;
 use std::net::IpAddr;
+use std::ptr::null_mut;
 use travel_cloudtrail::SourceKind;
 use travel_core::address;
 use travel_core::coverage::{Corrupt, EntityRows, Location, Row, Unreadable, counts};
@@ -28,10 +30,14 @@ pg_function!(travel_coverage_rows, pg_finfo_travel_coverage_rows, coverage_rows)
 
 /// The state of the first aggregate. It lives in the memory context of the aggregate, which frees it, and is never
 /// dropped.
-enum State {
-    Rows(EntityRows<Palloc>),
+#[repr(C)]
+pub struct State {
+    // First, because a row from the log touches nothing else.
+    pub rows: EntityRows<Palloc>,
     /// What another process sent: bytes that live until the state is combined with one that has rows.
-    Packed(pg_sys::Datum),
+    packed: Option<pg_sys::Datum>,
+    /// Where further rows of the state may be. Null if there is no log.
+    log: *mut Log,
 }
 
 /// `(state, event_time, ip, source_kind, status)`
@@ -69,41 +75,55 @@ fn add(call: &Call, kind: &str, site: Option<Site>, status: usize) -> Result<pg_
     let context = aggregate_context(call)?;
     let status = call.text(status)?.and_then(|status| status.parse().ok());
     let row = Row { time_us: call.timestamp(1), kind, site, status };
-    let state = own_state(call, context);
-    rows_of(state, context)?;
-    // SAFETY: the context is alive, and is that of the state.
+    let log = Log::of_call(call)?;
+    let state = own_state(call, context, log);
+    // SAFETY: the log, the context and the state are alive, and belong to each other.
     unsafe {
-        if let State::Rows(rows) = &mut *state {
-            within(context, || rows.add(&row, &Palloc)).map_err(too_many)?;
+        if !log.is_null()
+            && let Some((time_us, IpAddr::V4(address), kind)) = row.as_common_event()
+        {
+            (*log).push(LogRow { state, time_us, address: address.into(), kind })?;
+        } else {
+            within(context, || (*state).rows.add(&row, &Palloc)).map_err(too_many)?;
         }
     }
     Ok(pg_sys::Datum::from(state))
 }
 
 /// The state in the first argument, or a new one.
-fn own_state(call: &Call, context: pg_sys::MemoryContext) -> *mut State {
+#[inline]
+fn own_state(call: &Call, context: pg_sys::MemoryContext, log: *mut Log) -> *mut State {
     match call.datum(0) {
         Some(state) => state.cast_mut_ptr(),
-        // SAFETY: a plain allocation, initialized at once; palloc aligns to 8 bytes.
-        None => unsafe {
-            const { assert!(align_of::<State>() <= 8) };
-            let state = pg_sys::MemoryContextAlloc(context, size_of::<State>()).cast::<State>();
-            state.write(State::Rows(EntityRows::default()));
-            state
-        },
+        None => new_state(context, None, log),
     }
 }
 
-/// Unpacks a state that was sent.
-fn rows_of(state: *mut State, context: pg_sys::MemoryContext) -> Result<(), TravelError> {
-    // SAFETY: only this aggregate makes states, which live as long as its context.
+fn new_state(context: pg_sys::MemoryContext, packed: Option<pg_sys::Datum>, log: *mut Log) -> *mut State {
+    const { assert!(align_of::<State>() <= 8) };
+    // SAFETY: a plain allocation, initialized at once; palloc aligns to 8 bytes.
     unsafe {
-        if let State::Packed(_) = &*state {
-            let packed = std::ptr::replace(state, State::Rows(EntityRows::default()));
-            add_state(state, &packed, context)?;
+        let state = pg_sys::MemoryContextAlloc(context, size_of::<State>()).cast::<State>();
+        state.write(State { rows: EntityRows::default(), packed, log });
+        state
+    }
+}
+
+/// Adds what belongs to a state and is still elsewhere: in the log, or packed.
+///
+/// # Safety
+/// The state must be alive, and in `context` unless it is packed.
+unsafe fn complete(state: *mut State, context: pg_sys::MemoryContext) -> Result<(), TravelError> {
+    // SAFETY: by the caller. The log lives as long as the state.
+    unsafe {
+        if let Some(log) = (*state).log.as_mut() {
+            log.flush()?;
+        }
+        match (*state).packed.take() {
+            Some(packed) => add_packed(state, varlena_bytes(packed), context),
+            None => Ok(()),
         }
     }
-    Ok(())
 }
 
 /// `(state, state)`. The second state comes from another process, and does not outlive the call.
@@ -112,34 +132,38 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let (None, None) = (call.datum(0), call.datum(1)) {
         return Ok(call.null());
     }
-    let state = own_state(call, context);
-    rows_of(state, context)?;
-    if let Some(other) = call.datum(1) {
-        // SAFETY: only this aggregate makes states, and the two are distinct.
-        unsafe { add_state(state, &*other.cast_mut_ptr::<State>(), context)? };
+    let state = own_state(call, context, null_mut());
+    // SAFETY: only this aggregate makes states, and the two are distinct.
+    unsafe {
+        complete(state, context)?;
+        if let Some(other) = call.datum(1) {
+            let other = other.cast_mut_ptr::<State>();
+            if let Some(packed) = (*other).packed {
+                add_packed(state, varlena_bytes(packed), context)?;
+            } else {
+                complete(other, context)?;
+                (*other)
+                    .rows
+                    .pack(&Palloc, |packed| add_packed(state, packed, context))
+                    .map_err(too_many)??;
+            }
+        }
     }
     Ok(pg_sys::Datum::from(state))
 }
 
 /// # Safety
-/// The first state has rows and lives in `context`.
-unsafe fn add_state(
+/// The state must be alive and in `context`.
+unsafe fn add_packed(
     state: *mut State,
-    other: &State,
+    packed: &[u8],
     context: pg_sys::MemoryContext,
 ) -> Result<(), TravelError> {
-    // SAFETY: by the caller; what another process sent is a bytea.
-    unsafe {
-        let State::Rows(rows) = &mut *state else { return Ok(()) };
-        within(context, || match other {
-            State::Rows(other) => other.pack(&Palloc, |packed| rows.add_packed(packed, &Palloc))?,
-            State::Packed(packed) => rows.add_packed(varlena_bytes(*packed), &Palloc),
-        })
-        .map_err(|error| match error {
-            Unreadable::TooLarge => too_many(TooLarge),
-            Unreadable::Corrupt => damaged(Corrupt),
-        })
-    }
+    // SAFETY: by the caller.
+    unsafe { within(context, || (*state).rows.add_packed(packed, &Palloc)) }.map_err(|error| match error {
+        Unreadable::TooLarge => too_many(TooLarge),
+        Unreadable::Corrupt => damaged(Corrupt),
+    })
 }
 
 /// `(state) -> bytea`. The events are located here, so that processes share this work, too.
@@ -156,12 +180,9 @@ fn serialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn deserialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     aggregate_context(call)?;
     let Some(packed) = call.datum(0) else { return Ok(call.null()) };
-    // SAFETY: a plain allocation in the context of the bytes, initialized at once.
-    unsafe {
-        let state = pg_sys::palloc(size_of::<State>()).cast::<State>();
-        state.write(State::Packed(packed));
-        Ok(pg_sys::Datum::from(state))
-    }
+    // SAFETY: the current memory context, which is that of the bytes.
+    let context = unsafe { pg_sys::CurrentMemoryContext };
+    Ok(pg_sys::Datum::from(new_state(context, Some(packed), null_mut())))
 }
 
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -190,9 +211,11 @@ fn settled<'a>(call: &Call) -> Result<Option<&'a mut EntityRows<Palloc>>, Travel
     let Some(state) = call.datum(0) else { return Ok(None) };
     let context = aggregate_context(call)?;
     let state = state.cast_mut_ptr::<State>();
-    rows_of(state, context)?;
     // SAFETY: only this aggregate makes states, which live as long as its context.
-    let State::Rows(rows) = (unsafe { &mut *state }) else { return Ok(None) };
+    let rows = unsafe {
+        complete(state, context)?;
+        &mut (*state).rows
+    };
     let mut places: Option<Places> = None;
     let mut last: Option<(Site, Location)> = None;
     let locate = |site, time_us| {
@@ -281,7 +304,7 @@ fn aggregate_context(call: &Call) -> Result<pg_sys::MemoryContext, TravelError> 
     }
 }
 
-fn too_many(_: TooLarge) -> TravelError {
+pub fn too_many(_: TooLarge) -> TravelError {
     SourceError::TooManyRows.into()
 }
 

@@ -19,12 +19,14 @@
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`coverage_counts`] | the aggregates of this query |
+//! | [`coverage_log`] | rows on their way to the states of these aggregates |
 //! | [`diagnosis`] | why rows are not evaluated |
 
 mod arguments;
 mod columns;
 mod coverage;
 mod coverage_counts;
+mod coverage_log;
 mod diagnosis;
 mod event_sql;
 mod event_time;
@@ -132,12 +134,12 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
         (c"enable_partitionwise_aggregate", c"off"),
         (WHOLE_PLAN_IN_WORKER, c"off"),
         (c"enable_mergejoin", c"off"),
+        // Most of the time passes in functions that LLVM does not compile. A compilation can take more than a second, and
+        // it cannot be canceled. A plan type that is turned off only gets a high cost, which would trigger it.
+        (c"jit", c"off"),
     ];
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
-        // Where a loop cannot be avoided (a record is parsed row by row), a disabled plan type only gets a high cost,
-        // which would trigger JIT.
-        settings.push((c"jit", c"off"));
     }
     spi::with_settings(&settings, || spi::execute_into(query, rows))
 }

@@ -5,6 +5,7 @@ use super::{Count, Location, Status, counts};
 use crate::event_set::{Memory, TooLarge};
 use crate::site::Site;
 use std::cmp::Ordering;
+use std::net::IpAddr;
 
 /// A row as SQL reads it.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,21 @@ pub struct Row<'a> {
 /// The kinds that have numbers of their own, so no name of theirs is kept. The most frequent one comes first.
 pub(super) const COMMON_KINDS: [&str; 6] =
     ["public", "private", "aws_service", "aws_internal", "malformed", "absent"];
+
+impl Row<'_> {
+    /// The time, the address and the number of the kind of a row that is an event from an address, of a common kind. The
+    /// same as [`EntityRows::add_event_of`] takes.
+    #[inline]
+    pub fn as_common_event(&self) -> Option<(i64, IpAddr, u8)> {
+        let time_us = self.time_us.filter(|time| self.status.is_none() && is_finite(*time))?;
+        let kind = COMMON_KINDS.iter().position(|common| *common == self.kind)?;
+        Some((time_us, self.site?.address()?, kind as u8))
+    }
+}
+
+fn is_finite(time_us: i64) -> bool {
+    time_us != i64::MIN && time_us != i64::MAX
+}
 
 /// The rows of one entity: the counts of those whose status is known, and the events of the others.
 // A row touches the first fields, and the rest only rarely: with thousands of entities in turn, each cache line counts.
@@ -122,7 +138,7 @@ impl<M: Memory> EntityRows<M> {
     pub fn add(&mut self, row: &Row, memory: &M) -> Result<(), TooLarge> {
         let kind = self.kind(row.kind.as_bytes(), memory)?;
         self.is_entity |= row.status != Some(Status::NoEntity);
-        let finite = row.time_us.filter(|time| *time != i64::MIN && *time != i64::MAX);
+        let finite = row.time_us.filter(|time| is_finite(*time));
         let status = match (finite, row.status, row.site) {
             (None, ..) => Status::NoTime,
             (_, Some(status), _) => status,
@@ -133,6 +149,20 @@ impl<M: Memory> EntityRows<M> {
             }
         };
         self.count(kind, status, Count::of(1, row.time_us), memory)
+    }
+
+    /// Adds a row that [`Row::as_common_event`] describes.
+    #[inline]
+    pub fn add_event_of(&mut self, time_us: i64, site: Site, kind: u8, memory: &M) -> Result<(), TooLarge> {
+        self.is_entity = true;
+        self.is_settled = false;
+        self.add_event(Event::new(time_us, site, kind.into(), 1), memory)
+    }
+
+    /// The place to which the next event will be written, if the list does not grow.
+    #[inline]
+    pub fn next_place(&self) -> *const u8 {
+        self.events.values().as_ptr_range().end.cast()
     }
 
     #[inline]

@@ -192,6 +192,21 @@ proptest! {
     }
 
     #[test]
+    fn a_row_that_is_added_as_an_event_counts_like_any_other(given in given()) {
+        let mut rows = Rows::default();
+        for given in &given {
+            let row = row(given);
+            match row.as_common_event() {
+                Some((time_us, address, kind)) => {
+                    rows.add_event_of(time_us, Site::from_address(address), kind, &Heap).unwrap();
+                }
+                None => rows.add(&row, &Heap).unwrap(),
+            }
+        }
+        prop_assert_eq!(read(&counts(rows)), plain(&given));
+    }
+
+    #[test]
     fn rows_without_an_identity_are_in_no_entity(mut given in given()) {
         given.iter_mut().for_each(|row| row.3 = Some(Status::NoEntity));
         prop_assert_eq!(read(&counts(rows(&given))), plain(&given));
