@@ -17,11 +17,10 @@ use crate::pg::row::RowType;
 use crate::pg::snapshot::Snapshot;
 use pgrx::pg_sys;
 use std::cell::Cell;
-use std::net::IpAddr;
 use travel_core::address;
 use travel_core::event_set::{self, SetRow};
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
-use travel_core::site::Site;
+use travel_core::site::{Site, SiteKind};
 
 pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(
     call,
@@ -48,6 +47,8 @@ fn refuse(_: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// Adds a row: `(state, time, where … [, event_id] [, min_distance_km, min_velocity_kmh, use_accuracy])`. The number of
 /// arguments shows which of the optional parts are present.
+// Inlined, so each form of the aggregate has code of its own: this runs once per row.
+#[inline(always)]
 fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_add")?;
     let first = 2 + place.arguments();
@@ -66,8 +67,8 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let Some(time_us) = call.timestamp(1) else { return Ok(state.datum()) };
     let time_us = finite(time_us)?;
     let Some(at) = place.read(|n| call.datum(2 + n))? else { return state.with_unlocated() };
-    if let Some(host) = at.site.address() {
-        match fate(site, host, time_us)? {
+    if at.site.kind() != SiteKind::Coordinates {
+        match fate(site, at.site, time_us)? {
             AggregateRow::Kept => {}
             AggregateRow::Ignored => return Ok(state.datum()),
             AggregateRow::NotLocated => return state.with_unlocated(),
@@ -97,19 +98,24 @@ enum AggregateRow {
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
 #[inline]
-fn fate(site: &CallSite, host: IpAddr, time_us: i64) -> Result<AggregateRow, TravelError> {
+fn fate(call_site: &CallSite, site: Site, time_us: i64) -> Result<AggregateRow, TravelError> {
     // All rows of a call site see one snapshot.
-    let without_networks = match site.without_networks.get() {
+    let without_networks = match call_site.without_networks.get() {
         Some(known) => known,
         None => {
             let found = networks::as_of(Snapshot::active())?.is_empty();
-            site.without_networks.set(Some(found));
+            call_site.without_networks.set(Some(found));
             found
         }
     };
     if without_networks {
-        return Ok(if address::is_private(host) { AggregateRow::NotLocated } else { AggregateRow::Kept });
+        let is_private = match site.ipv4() {
+            Some(address) => address::is_private_v4(address),
+            None => site.address().is_some_and(address::is_private),
+        };
+        return Ok(if is_private { AggregateRow::NotLocated } else { AggregateRow::Kept });
     }
+    let Some(host) = site.address() else { return Ok(AggregateRow::Kept) };
     let places = Places::of_statement()?;
     Ok(match places.coordinates(host, time_us)? {
         Some(_) => AggregateRow::Kept,
@@ -198,13 +204,19 @@ pub fn evaluate(
     let mut last: Option<Site> = None;
     let mut coordinates = None;
     let mut moves = false;
-    for (step, event) in events.enumerate() {
-        if step % 65_536 == 65_535 {
+    let mut step = 0_usize;
+    events.try_each(|event| -> Result<(), TravelError> {
+        step += 1;
+        if step.is_multiple_of(65_536) {
             pgrx::check_for_interrupts!();
         }
         let SetRow { site, time_us, accuracy_km, .. } = event.row;
         // Events come in runs with the same address. One lookup per run is enough, unless addresses can move in
         // between.
+        if last == Some(site) && !moves && coordinates.is_some() && site.kind() != SiteKind::Coordinates {
+            journey.stay(time_us, event.row.id);
+            return Ok(());
+        }
         if last != Some(site) || moves {
             coordinates = coordinates_of_site(site, time_us, accuracy_km, &mut places)?;
             last = Some(site);
@@ -218,14 +230,15 @@ pub fn evaluate(
             } else {
                 not_located += event.tail_rows;
             }
-            continue;
+            return Ok(());
         };
         is_evaluated = true;
         let stop = Stop { time_us, site, coordinates, accuracy_km, event: event.row.id };
         if let Some(leg) = journey.arrive(stop) {
             arrive(&leg, places.as_ref())?;
         }
-    }
+        Ok(())
+    })?;
     if event_counts::is_running() {
         // With named networks, events that are not located were counted when they arrived.
         if !places.as_ref().is_some_and(Places::have_networks) {

@@ -74,6 +74,7 @@ pub struct ArgumentSite {
 
 impl SiteArguments {
     /// The number of arguments.
+    #[inline]
     pub fn arguments(self) -> usize {
         match self {
             Self::Inet | Self::Text => 1,
@@ -83,17 +84,21 @@ impl SiteArguments {
     }
 
     /// Reads the arguments. `None` if they give no site: they are NULL, not an address, or out of range.
+    #[inline]
     pub fn read(
         self,
         argument: impl Fn(usize) -> Option<pg_sys::Datum>,
     ) -> Result<Option<ArgumentSite>, TravelError> {
         let Some(first) = argument(0) else { return Ok(None) };
         let number = |datum: pg_sys::Datum| f64::from_bits(datum.value() as u64);
-        let host = match self {
+        let site = match self {
             // SAFETY: SQL declares the argument as inet.
-            Self::Inet => unsafe { inet::read(first) },
-            // SAFETY: SQL declares the argument as text.
-            Self::Text => address_of_text(utf8(unsafe { varlena_bytes(first) })?)?,
+            Self::Inet => unsafe { inet::site(first) },
+            Self::Text => {
+                // SAFETY: SQL declares the argument as text.
+                let text = utf8(unsafe { varlena_bytes(first) })?;
+                address_of_text(text)?.map(Site::from_address)
+            }
             Self::Coordinates | Self::Accurate => {
                 let radius = if self == Self::Accurate { argument(2).map(number) } else { None };
                 let accuracy_km = radius.filter(|radius| radius.is_finite() && *radius >= 0.0);
@@ -103,6 +108,6 @@ impl SiteArguments {
                 );
             }
         };
-        Ok(host.map(|host| ArgumentSite { site: Site::from_address(host), accuracy_km: None }))
+        Ok(site.map(|site| ArgumentSite { site, accuracy_km: None }))
     }
 }

@@ -29,10 +29,10 @@ use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::offset_of;
-use std::net::IpAddr;
 use std::ptr::null_mut;
 use travel_core::event_set::{self, IPV4_RECORD_LEN, SetRow};
 use travel_core::journey::Thresholds;
+use travel_core::site::Site;
 
 /// The states of one aggregate in one hash table.
 #[repr(C)]
@@ -69,19 +69,23 @@ struct Group {
 
 const _: () = assert!(size_of::<Group>() == 64);
 
-/// A row on its way to its group.
-#[repr(C)]
+/// A row on its way to its group, without padding, because the log must leave room in the cache for the hash table.
+#[repr(C, packed(4))]
 #[derive(Clone, Copy)]
 struct LogRow {
     group: *mut Group,
+    /// [`UNLOCATED`] if the row was not located. Then it has no address.
     time_us: i64,
     address: u32,
-    /// Whether the row was not located. Then it has no address.
-    is_unlocated: bool,
 }
 
-/// The largest log, in rows.
-const MOST_ROWS: usize = 16 * 1024;
+const _: () = assert!(size_of::<LogRow>() == 20);
+
+/// A time that no row has, because it is one of PostgreSQL's infinities.
+const UNLOCATED: i64 = i64::MIN;
+
+/// The largest log, in rows. The larger it is, the less often the states displace the hash table from the cache.
+const MOST_ROWS: usize = 256 * 1024;
 const FEWEST_ROWS: usize = 128;
 
 /// How many rows the loop over the log looks ahead for the end of a block. It looks for the group twice as far ahead.
@@ -141,7 +145,7 @@ impl HashStates {
                 8 * 1024 * 1024,
             );
             // The log counts as memory of the hash table: it takes little of what that may have.
-            let most = ((*node).hash_mem_limit / 16 / size_of::<LogRow>()).clamp(FEWEST_ROWS, MOST_ROWS);
+            let most = ((*node).hash_mem_limit / 8 / size_of::<LogRow>()).clamp(FEWEST_ROWS, MOST_ROWS);
             let states = pg_sys::MemoryContextAlloc(context, size_of::<Self>()).cast::<Self>();
             states.write(Self {
                 methods: pg_sys::ExpandedObjectMethods {
@@ -221,13 +225,13 @@ impl HashStates {
     #[inline]
     pub unsafe fn append(&mut self, state: pg_sys::Datum, row: &SetRow) -> Result<(), TravelError> {
         let group = group_of(state);
-        match row.site.address() {
-            Some(IpAddr::V4(address)) => {
-                let (time_us, address) = (row.time_us, address.into());
-                self.log(LogRow { group, time_us, address, is_unlocated: false })
+        match row.site.ipv4() {
+            Some(address) => {
+                let (time_us, address) = (row.time_us, address.to_bits());
+                self.log(LogRow { group, time_us, address })
             }
             // SAFETY: by the caller.
-            _ => unsafe { self.append_now(group, row) },
+            None => unsafe { self.append_now(group, row) },
         }
     }
 
@@ -237,7 +241,7 @@ impl HashStates {
     /// As for [`HashStates::append`].
     #[inline]
     pub unsafe fn count_unlocated(&mut self, state: pg_sys::Datum) -> Result<(), TravelError> {
-        self.log(LogRow { group: group_of(state), time_us: 0, address: 0, is_unlocated: true })
+        self.log(LogRow { group: group_of(state), time_us: UNLOCATED, address: 0 })
     }
 
     #[inline]
@@ -277,9 +281,9 @@ impl HashStates {
                 if let Some(soon) = rows.get(at + AHEAD) {
                     prefetch((*soon.group).block.cast::<u8>().wrapping_add((*soon.group).used as usize));
                 }
-                let LogRow { group, time_us, address, is_unlocated } = *row;
+                let LogRow { group, time_us, address } = *row;
                 let end = (*group).used as usize + IPV4_RECORD_LEN;
-                if is_unlocated || end > (*group).room as usize {
+                if time_us == UNLOCATED || end > (*group).room as usize {
                     self.move_slowly(row)?;
                     continue;
                 }
@@ -296,14 +300,14 @@ impl HashStates {
     /// The row's group must be one of this.
     #[cold]
     unsafe fn move_slowly(&mut self, row: &LogRow) -> Result<(), TravelError> {
-        let LogRow { group, time_us, address, is_unlocated } = *row;
+        let LogRow { group, time_us, address } = *row;
         // SAFETY: by the caller.
         unsafe {
-            if is_unlocated {
+            if time_us == UNLOCATED {
                 event_set::count_unlocated(self.settled(group)?.block());
                 return Ok(());
             }
-            let site = travel_core::site::Site::from_address(IpAddr::V4(address.into()));
+            let site = Site::from_ipv4(address.into());
             self.append_now(group, &SetRow { time_us, site, id: None, accuracy_km: None })
         }
     }

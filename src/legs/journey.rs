@@ -49,6 +49,7 @@ fn refuse(_: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// Adds a row: `(state, time, where … [, event_id])`. A row without a time or without a site is no event.
+#[inline(always)]
 fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "journey_add")?;
     let id_at = 2 + place.arguments();

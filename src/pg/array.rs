@@ -147,9 +147,12 @@ unsafe fn of_nullable_datums(
 }
 
 /// An array of composite values that grows one by one. It lives in a memory context of its own below the current one.
+/// Most arrays stay empty, so the first element makes the contexts.
 pub struct Growing {
-    state: *mut pg_sys::ArrayBuildState,
     element: pg_sys::Oid,
+    parent: pg_sys::MemoryContext,
+    /// Null without elements.
+    state: *mut pg_sys::ArrayBuildState,
     /// The memory context in which a row is made. It is emptied after each row.
     scratch: pg_sys::MemoryContext,
     size: usize,
@@ -157,21 +160,23 @@ pub struct Growing {
 
 impl Growing {
     pub fn new(element: pg_sys::Oid) -> Self {
-        // SAFETY: plain calls; both contexts live under the current one.
+        let (state, scratch) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: reads a variable of the backend.
+        Self { element, parent: unsafe { pg_sys::CurrentMemoryContext }, state, scratch, size: 0 }
+    }
+
+    #[cold]
+    fn begin(&mut self) {
+        // SAFETY: plain calls; both contexts live under the parent.
         unsafe {
-            let parent = pg_sys::CurrentMemoryContext;
-            Self {
-                state: pg_sys::initArrayResult(element, parent, true),
-                element,
-                scratch: pg_sys::AllocSetContextCreateExtended(
-                    parent,
-                    c"travel: a row of an array".as_ptr(),
-                    0,
-                    8 * 1024,
-                    8 * 1024 * 1024,
-                ),
-                size: 0,
-            }
+            self.state = pg_sys::initArrayResult(self.element, self.parent, true);
+            self.scratch = pg_sys::AllocSetContextCreateExtended(
+                self.parent,
+                c"travel: a row of an array".as_ptr(),
+                0,
+                8 * 1024,
+                8 * 1024 * 1024,
+            );
         }
     }
 
@@ -180,6 +185,9 @@ impl Growing {
         &mut self,
         make: impl FnOnce() -> Result<pg_sys::Datum, TravelError>,
     ) -> Result<(), TravelError> {
+        if self.state.is_null() {
+            self.begin();
+        }
         // SAFETY: the scratch context is this value's own, as is the state, which copies the element.
         unsafe {
             let row = within(self.scratch, make)?;
@@ -196,8 +204,13 @@ impl Growing {
 
     /// The array, in the current memory context.
     pub fn finish(self) -> pg_sys::Datum {
-        // SAFETY: as in `push`; without elements it gives the empty array.
-        unsafe { pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext) }
+        // SAFETY: as in `push`.
+        unsafe {
+            if self.state.is_null() {
+                return pg_sys::Datum::from(pg_sys::construct_empty_array(self.element));
+            }
+            pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext)
+        }
     }
 }
 

@@ -72,6 +72,7 @@ impl Call {
     }
 
     /// The argument, unless it is NULL.
+    #[inline]
     pub fn datum(&self, n: usize) -> Option<pg_sys::Datum> {
         debug_assert!(n < self.count());
         // SAFETY: `args` has `nargs` entries, and SQL declares as many as the body asks for.
@@ -169,11 +170,9 @@ impl Call {
 /// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed
 /// or stored out of line.
 ///
-/// The content of a variable-length value, decompressed and without its header. It is copied only if it is compressed
-/// or stored out of line.
-///
 /// # Safety
 /// `datum` must be a variable-length value.
+#[inline]
 pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: by the caller. Most values are plain, which needs no call of PostgreSQL.
     unsafe {

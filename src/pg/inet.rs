@@ -3,6 +3,7 @@
 use pgrx::pg_sys;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use travel_core::address;
+use travel_core::site::Site;
 
 /// utils/inet.h: `PGSQL_AF_INET` is the system's `AF_INET` (2 wherever PostgreSQL runs), `PGSQL_AF_INET6` one more.
 const FAMILY_IPV4: u8 = 2;
@@ -15,6 +16,21 @@ const FAMILY_IPV6: u8 = 3;
 pub unsafe fn read(datum: pg_sys::Datum) -> Option<IpAddr> {
     // SAFETY: by the caller.
     unsafe { read_prefix(datum) }.map(|(address, _)| address::host(address))
+}
+
+/// The host of an inet or cidr as a site.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+#[inline]
+pub unsafe fn site(datum: pg_sys::Datum) -> Option<Site> {
+    // SAFETY: by the caller.
+    let bytes = unsafe { super::function::varlena_bytes(datum) };
+    if let [FAMILY_IPV4, _, a, b, c, d, ..] = *bytes {
+        return Some(Site::from_ipv4(Ipv4Addr::new(a, b, c, d)));
+    }
+    // SAFETY: by the caller.
+    unsafe { read(datum) }.map(Site::from_address)
 }
 
 /// The address of an inet or cidr, unchanged, and the length of its prefix.

@@ -236,17 +236,23 @@ fn finalize(set: &[u8], stack: &travel_geoip::Stack) {
     let thresholds = event_set::thresholds(set).unwrap_or_default();
     let mut journey = Journey::default();
     let Ok(events) = event_set::events(&[set], &Heap) else { return };
-    for event in events {
+    let mut last = None;
+    let _ = events.try_each(|event| -> Result<(), ()> {
         let SetRow { site, time_us, .. } = event.row;
-        let Some(Ok(Some((coordinates, accuracy_km)))) = site.address().map(|at| stack.coordinates(at))
-        else {
-            continue;
-        };
-        let stop = Stop { time_us, site, coordinates, accuracy_km, event: () };
-        if let Some(leg) = journey.arrive(stop) {
-            black_box(leg.measure_if_impossible(&thresholds));
+        if last == Some(site) {
+            journey.stay(time_us, ());
+            return Ok(());
         }
-    }
+        last = None;
+        if let Some(Ok(Some((coordinates, accuracy_km)))) = site.address().map(|at| stack.coordinates(at)) {
+            last = Some(site);
+            let stop = Stop { time_us, site, coordinates, accuracy_km, event: () };
+            if let Some(leg) = journey.arrive(stop) {
+                black_box(leg.measure_if_impossible(&thresholds));
+            }
+        }
+        Ok(())
+    });
 }
 
 fn split(file: &str) {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddrV4};
 
 /// The host that an address denotes. An IPv4-mapped IPv6 address denotes the IPv4 address inside it.
+#[inline]
 pub fn host(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
@@ -35,6 +36,7 @@ fn with_port(text: &str) -> Option<IpAddr> {
 
 /// Returns whether an address does not belong to the public internet: it is private, shared, loopback, link-local,
 /// unspecified, multicast or reserved. Documentation ranges count as public.
+#[inline]
 pub fn is_private(address: IpAddr) -> bool {
     match host(address) {
         IpAddr::V4(v4) => is_private_v4(v4),
@@ -42,7 +44,9 @@ pub fn is_private(address: IpAddr) -> bool {
     }
 }
 
-fn is_private_v4(address: Ipv4Addr) -> bool {
+/// [`is_private`] for an IPv4 address.
+#[inline]
+pub fn is_private_v4(address: Ipv4Addr) -> bool {
     let [a, b, ..] = address.octets();
     address.is_private()
         || a == 0

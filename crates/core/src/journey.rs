@@ -112,6 +112,15 @@ impl<T: Copy> Journey<T> {
         self.last.as_ref()
     }
 
+    /// Notes another event at the site of the last stop. It is what [`Journey::arrive`] does with such a stop if its
+    /// coordinates are the same.
+    #[inline]
+    pub fn stay(&mut self, time_us: i64, event: T) {
+        if let Some(last) = &mut self.last {
+            (last.time_us, last.event) = (time_us, event);
+        }
+    }
+
     /// The leg that arrives with this stop. `None` for the first stop, and if the site stays the same.
     pub fn arrive(&mut self, stop: Stop<T>) -> Option<Leg<T>> {
         let from = self.last.replace(stop);

@@ -26,10 +26,11 @@ pub fn take_account(bytes: &mut [u8], end: usize) {
     if rest.is_empty() {
         return;
     }
-    while let Some(record) = tail::read(rest, false) {
-        header.note_tail_row(record.row.time_us, record.length);
+    while let Some(length) = rest.get(8).map(|kind| tail::bare_len_of(*kind)) {
+        let (Some(time_us), Some(others)) = (rest.first_chunk().copied(), rest.get(length..)) else { break };
+        header.note_tail_row(i64::from_le_bytes(time_us), length);
         header.rows = header.rows.saturating_add(1);
-        rest = &rest[record.length..];
+        rest = others;
     }
     header.store(bytes);
 }

@@ -24,7 +24,13 @@ pub(super) struct Record<'a> {
 
 /// The length of a record of a set without labels.
 pub(super) fn bare_len(site: Site) -> usize {
-    9 + if site.kind() == SiteKind::Ipv4 { 4 } else { 16 }
+    bare_len_of(site.kind() as u8)
+}
+
+/// The length of such a record whose site has this kind.
+#[inline]
+pub(super) fn bare_len_of(kind: u8) -> usize {
+    9 + if kind == SiteKind::Ipv4 as u8 { 4 } else { 16 }
 }
 
 pub(super) fn record_len(row: &SetRow, labelled: bool) -> usize {
@@ -49,6 +55,7 @@ pub(super) fn write(bytes: &mut [u8], row: &SetRow, rows: u32, labelled: bool) {
 }
 
 /// The record at the start of `bytes`; None where there is no whole one.
+#[inline]
 pub(super) fn read(bytes: &[u8], labelled: bool) -> Option<Record<'_>> {
     let time_us = i64::from_le_bytes(*bytes.first_chunk()?);
     let (site, site_len) = Site::from_bytes(*bytes.get(8)?, bytes.get(9..)?)?;
@@ -113,7 +120,7 @@ pub(super) fn sorted_keys<M: Memory>(
         offset += record.length;
     }
     let mut steps = 0_u32;
-    keys.sort_unstable_by(|a, b| {
+    let mut order = |a: &Key, b: &Key| {
         steps = steps.wrapping_add(1);
         if steps.is_multiple_of(65_536) {
             memory.tick();
@@ -124,6 +131,63 @@ pub(super) fn sorted_keys<M: Memory>(
                 _ => a.offset.cmp(&b.offset),
             }
         })
-    });
+    };
+    let Some((mut ends, mut runs)) = ascending_runs(&keys, &mut order) else {
+        keys.sort_unstable_by(order);
+        return Ok(keys);
+    };
+    // Merge two neighbors at a time, until there is one run.
+    let mut merged = memory.slice::<Key>(if runs > 1 { keys.len() } else { 0 })?;
+    while runs > 1 {
+        let (mut start, mut left) = (0, 0);
+        for first in (0..runs).step_by(2) {
+            let middle = ends[first];
+            let end = if first + 1 < runs { ends[first + 1] } else { middle };
+            merge(&keys[start..middle], &keys[middle..end], &mut merged[start..end], &mut order);
+            ends[left] = end;
+            (start, left) = (end, left + 1);
+        }
+        runs = left;
+        std::mem::swap(&mut keys, &mut merged);
+    }
     Ok(keys)
+}
+
+/// The largest number of runs that are merged instead of sorted.
+const MAX_RUNS: usize = 8;
+
+/// The ends of the ascending runs of keys and their number. `None`: there are too many. A set that parallel processes
+/// made has one for each of them, because each process reads its rows in order.
+fn ascending_runs(
+    keys: &[Key],
+    order: &mut impl FnMut(&Key, &Key) -> Ordering,
+) -> Option<([usize; MAX_RUNS], usize)> {
+    let (mut ends, mut runs) = ([0; MAX_RUNS], 0);
+    for end in 1..=keys.len() {
+        if end == keys.len() || order(&keys[end - 1], &keys[end]).is_gt() {
+            *ends.get_mut(runs)? = end;
+            runs += 1;
+        }
+    }
+    Some((ends, runs))
+}
+
+/// Merges two ascending runs into `out`, which is as long as both.
+fn merge<'k>(
+    mut a: &'k [Key],
+    mut b: &'k [Key],
+    out: &mut [Key],
+    order: &mut impl FnMut(&Key, &Key) -> Ordering,
+) {
+    for slot in out {
+        let from = match (a, b) {
+            ([first, ..], [second, ..]) if order(first, second).is_gt() => &mut b,
+            ([], _) => &mut b,
+            _ => &mut a,
+        };
+        if let [first, rest @ ..] = *from {
+            *slot = *first;
+            *from = rest;
+        }
+    }
 }
