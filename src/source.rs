@@ -156,15 +156,19 @@ impl Source {
         oid == self.row_type && oid != pg_sys::InvalidOid
     }
 
-    /// Returns whether an index leads from an entity and a time, or from a time alone, to a few rows. An index that
-    /// begins with the entity but continues with another column leads to all rows of the entity. Columns are given as
-    /// SQL over the source.
+    /// Returns whether an index leads from an entity and a time to a few rows. An index that begins with the entity but
+    /// continues with another column leads to all rows of the entity. Columns are given as SQL over the source.
     pub fn is_indexed_by(&self, keys: &[&str], time: &str) -> bool {
         let is =
             |column: &Option<String>, sql: &str| column.as_ref().is_some_and(|name| is_column(sql, name));
         self.indexes.iter().any(|SourceIndex { columns: [first, second], .. }| {
-            is(first, time) || (is(second, time) && keys.iter().any(|key| is(first, key)))
+            is(second, time) && keys.iter().any(|key| is(first, key))
         })
+    }
+
+    /// Returns whether a column, given as SQL over the source, is the first of an index.
+    pub fn begins_an_index_with(&self, sql: &str) -> bool {
+        self.indexes.iter().filter_map(|index| index.columns[0].as_ref()).any(|name| is_column(sql, name))
     }
 
     /// Returns whether an index leads to the rows with the least and the greatest value of a column, given as SQL over
@@ -187,7 +191,12 @@ impl Source {
 
     /// Returns whether SQL over the source is one of its columns, unchanged.
     pub fn is_own_column(&self, sql: &str) -> bool {
-        self.columns.iter().any(|column| is_column(sql, &column.name))
+        self.own_column(sql).is_some()
+    }
+
+    /// The column of the source that SQL over it is, unchanged.
+    pub fn own_column(&self, sql: &str) -> Option<&str> {
+        self.columns.iter().map(|column| column.name.as_str()).find(|name| is_column(sql, name))
     }
 
     /// Returns whether a column, given as SQL over the source, has a collation that treats different texts as equal.

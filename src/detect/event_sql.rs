@@ -49,8 +49,10 @@ pub struct Events {
     layout: Option<Recognized>,
     /// The FROM item over which the condition is written.
     pub condition_from: String,
-    /// Whether an index leads from an entity and a time to the events.
+    /// Whether an index leads from an entity and a time, or from a time alone, to the events.
     pub is_indexed: bool,
+    /// Whether an index leads from an entity and a time to the events.
+    pub is_indexed_by_entity: bool,
     /// Where the rows of the source are.
     pub rows: Rows,
     /// Whether an index leads to the first and the last event.
@@ -170,10 +172,12 @@ impl Events {
         }
         let key_columns: Vec<&str> = keys.iter().map(|key| key.sql.as_str()).collect();
         let rows = Rows::of(columns.source(), key_columns.iter().copied())?;
-        let is_indexed = columns.source().is_indexed_by(&key_columns, time.as_given());
+        let is_indexed_by_entity = columns.source().is_indexed_by(&key_columns, time.as_given());
+        let is_indexed = is_indexed_by_entity || columns.source().begins_an_index_with(time.as_given());
         let has_text_addresses = place.first().is_some_and(|(_, sql)| sql.starts_with("travel.source_ip("));
         let events = Self {
             is_indexed,
+            is_indexed_by_entity,
             rows,
             // A time that is read from another type is not sorted as its column is.
             is_sorted: time.key() == time.as_given() && columns.source().is_sorted_by(time.as_given()),

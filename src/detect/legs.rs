@@ -27,6 +27,17 @@ pub enum Use {
     View,
 }
 
+/// How the query finds the events at the ends of the legs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    /// Each by a look-up. An index leads from the entity and the time to it.
+    LookUps,
+    /// By joins. The planner decides how.
+    Joins,
+    /// All in one pass over the source.
+    OnePass,
+}
+
 /// The query, and whether it is split into ranges of the entity. Within an SPI connection.
 ///
 /// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
@@ -36,9 +47,16 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
     let is_split = !ranges.is_empty();
-    let looks_up = events.is_indexed && events.rows != Rows::OnNodes;
-    let one_pass = usage == Use::Once && !looks_up && !arguments.all_legs;
-    Ok((Query { events, arguments, keys, ranges, one_pass }.text(), is_split))
+    let ends = if arguments.all_legs {
+        Ends::Joins
+    } else if is_split || (events.is_indexed_by_entity && events.rows == Rows::Here) {
+        Ends::LookUps
+    } else if usage == Use::View || (events.is_indexed && events.rows != Rows::OnNodes) {
+        Ends::Joins
+    } else {
+        Ends::OnePass
+    };
+    Ok((Query { events, arguments, keys, ranges, ends }.text(), is_split))
 }
 
 struct Query<'a> {
@@ -48,8 +66,7 @@ struct Query<'a> {
     keys: Vec<String>,
     /// The conditions of the ranges of the entity, if the query is split into them.
     ranges: Vec<String>,
-    /// Whether the events at both ends of all legs are read in one pass.
-    one_pass: bool,
+    ends: Ends,
 }
 
 impl Query<'_> {
@@ -61,7 +78,7 @@ impl Query<'_> {
             ),
             format!(
                 "legs AS {} (\n    -- {}\n    {}\n)",
-                if self.one_pass { "MATERIALIZED" } else { "NOT MATERIALIZED" },
+                if self.ends == Ends::OnePass { "MATERIALIZED" } else { "NOT MATERIALIZED" },
                 if self.arguments.all_legs {
                     "every leg of each entity"
                 } else {
@@ -70,23 +87,30 @@ impl Query<'_> {
                 self.legs_cte(),
             ),
         ];
-        if self.one_pass {
-            if self.events.rows == Rows::Here {
-                parts.push(format!("times_of_legs AS MATERIALIZED (\n    {}\n)", self.times_cte()));
+        if self.ends == Ends::OnePass {
+            if self.passes_here() {
+                parts.push(format!("ends_of_legs AS MATERIALIZED (\n    {}\n)", self.ends_of_legs_cte()));
             }
             parts.push(format!(
                 "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    {}\n)",
                 self.ends_cte(),
             ));
         }
-        parts.push(format!(
-            "departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n)",
-            self.with_end(End::From, "legs"),
-        ));
-        parts.push(format!(
-            "arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)",
-            self.with_end(End::To, "departures"),
-        ));
+        if self.ends == Ends::LookUps || self.passes_here() {
+            parts.push(format!(
+                "arrivals AS NOT MATERIALIZED (\n    -- with the events at both of their ends\n    {}\n)",
+                self.with_both_ends(),
+            ));
+        } else {
+            parts.push(format!(
+                "departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n)",
+                self.with_end(End::From, "legs"),
+            ));
+            parts.push(format!(
+                "arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)",
+                self.with_end(End::To, "departures"),
+            ));
+        }
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
     }
 
@@ -157,6 +181,18 @@ impl Query<'_> {
         } else {
             format!("travel.impossible_legs(event_time, {place}, {thresholds})")
         };
+        if self.ends == Ends::LookUps {
+            // The columns of a row, which are read once. Those of a composite value would be read wherever they are used.
+            let since =
+                self.since("l.to_time").map(|since| format!("\n      AND {since}")).unwrap_or_default();
+            return format!(
+                "SELECT {}, l.*\n    FROM (\n        {}\n    ) AS j\n    \
+                 CROSS JOIN LATERAL travel_internal.each_leg(j.legs) AS l\n    \
+                 WHERE pg_catalog.cardinality(j.legs) > 0{since}",
+                self.of("j"),
+                self.journeys(&call).replace("\n    ", "\n"),
+            );
+        }
         let since =
             self.since("(l.leg).to_time").map(|since| format!("\n    WHERE {since}")).unwrap_or_default();
         format!(
@@ -185,41 +221,53 @@ impl Query<'_> {
         )
     }
 
-    /// The events of the entities at the times of their legs. Workers cannot read the legs, but they get arrays.
+    /// The events at the ends of the legs, each once, and a few others: what joins them to the legs compares them again. Workers
+    /// cannot read the legs, but they get the filter. Without legs there is none, and the source is not read.
     fn ends_cte(&self) -> String {
-        let columns: Vec<&str> = self.keys.iter().map(String::as_str).chain(["event_time"]).collect();
-        if self.events.rows != Rows::Here {
-            // Citus sends the legs to the nodes, but not the arrays below: their subqueries have no rows there.
-            let keys = self.keys.join(", ");
-            let matches: Vec<String> = columns.iter().map(|name| format!("l.{name} = e.{name}")).collect();
+        if self.passes_here() {
+            let filter = "(SELECT filter FROM ends_of_legs)";
+            // The time comes first because it is compared fastest.
+            let mut identity = vec!["e.event_time".to_owned()];
+            identity.extend(self.keys.iter().map(|key| format!("e.{key}")));
+            identity.extend(match self.events.location_type {
+                LocationType::Address => vec!["travel.source_ip(e.address)".to_owned()],
+                LocationType::Coordinates => vec!["e.latitude".to_owned(), "e.longitude".to_owned()],
+            });
+            let identity = identity.join(", ");
             return format!(
-                "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
-                 SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
-                 SELECT {keys}, to_time FROM legs\n        ) AS l\n        WHERE {}\n    )",
-                matches.join(" AND "),
+                "SELECT DISTINCT ON ({identity})\n           e.*\n    FROM events AS e\n    \
+                 WHERE {filter} IS NOT NULL\n      \
+                 AND travel_internal.may_be_end({filter}, {}, e.event_time)\n    ORDER BY {}",
+                self.text_key("e"),
+                self.order_after(&identity),
             );
         }
-        let arrays: Vec<String> = columns
-            .iter()
-            .map(|name| {
-                format!("pg_catalog.unnest((SELECT pg_catalog.array_agg({name}) FROM times_of_legs))")
-            })
-            .collect();
-        let matches: Vec<String> = columns.iter().map(|name| format!("l.{name} = e.{name}")).collect();
+        // Citus sends the legs to the nodes, but not the filter: its subquery has no rows there.
+        let keys = self.keys.join(", ");
+        let columns = self.keys.iter().map(String::as_str).chain(["event_time"]);
+        let matches: Vec<String> = columns.map(|name| format!("l.{name} = e.{name}")).collect();
         format!(
-            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM ROWS FROM (\n            \
-             {}\n        ) AS l ({})\n        WHERE {}\n    )",
-            arrays.join(",\n            "),
-            columns.join(", "),
+            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
+             SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
+             SELECT {keys}, to_time FROM legs\n        ) AS l\n        WHERE {}\n    )",
             matches.join(" AND "),
         )
     }
 
-    fn times_cte(&self) -> String {
-        let keys = self.keys.join(", ");
+    fn ends_of_legs_cte(&self) -> String {
         format!(
-            "SELECT {keys}, from_time AS event_time FROM legs\n    UNION\n    SELECT {keys}, to_time FROM legs"
+            "SELECT travel_internal.ends({}, l.from_time, l.to_time) AS filter FROM legs AS l",
+            self.text_key("l")
         )
+    }
+
+    /// What the filter knows of the entity, as text. Values of other types would have to be converted for each row, so
+    /// it then knows only the time.
+    fn text_key(&self, table: &str) -> String {
+        let keys = self.events.keys.iter().zip(&self.keys);
+        keys.rev()
+            .find(|(key, _)| key.oid == pg_sys::TEXTOID)
+            .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
     }
 
     /// Adds the event at one end: of the rows that are that event, the first.
@@ -239,22 +287,8 @@ impl Query<'_> {
             .filter(|name| self.has(name))
             .map(|name| format!("e.{name} AS {}", shown_name(end, name)))
             .collect();
-        let end = end.into_str();
-        let mut matches: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = l.{key}")).collect();
-        matches.push(format!("e.event_time = l.{end}_time"));
-        match self.events.location_type {
-            LocationType::Address => matches.push(format!("travel.source_ip(e.address) = l.{end}_ip")),
-            LocationType::Coordinates => {
-                matches.push(format!("e.latitude = l.{end}_latitude"));
-                matches.push(format!("e.longitude = l.{end}_longitude"));
-            }
-        }
         let identity = identity.join(", ");
-        let order: String =
-            ORDER.iter().filter(|name| self.has(name)).fold(identity.clone(), |mut order, name| {
-                let _ = write!(order, ", e.{name} COLLATE \"C\"");
-                order
-            });
+        let order = self.order_after(&identity);
         let labels = if labels.is_empty() {
             String::new()
         } else {
@@ -263,9 +297,76 @@ impl Query<'_> {
         format!(
             "SELECT DISTINCT ON ({identity})\n           l.*{labels}\n    FROM {table} AS l\n    \
              LEFT JOIN {} AS e ON {}\n    ORDER BY {order}",
-            if self.one_pass { "ends" } else { "events" },
-            matches.join("\n        AND "),
+            if self.ends == Ends::OnePass { "ends" } else { "events" },
+            self.matches(end, "e").join("\n        AND "),
         )
+    }
+
+    /// Adds the events at both ends. Each look-up is a subquery, of which the first row counts, so the legs stay in their
+    /// order, and a parallel plan has the look-ups in its workers.
+    fn with_both_ends(&self) -> String {
+        let mut labels = String::new();
+        let mut joins = String::new();
+        for end in [End::From, End::To] {
+            let event = format!("{}_event", end.into_str());
+            let names: Vec<&str> = self.end_labels(end).into_iter().filter(|name| self.has(name)).collect();
+            if names.is_empty() {
+                continue;
+            }
+            let list = |indent: &str| {
+                let list = names.iter().map(|name| format!("{{e}}.{name} AS {}", shown_name(end, name)));
+                list.collect::<Vec<_>>().join(&format!(",\n{indent}"))
+            };
+            if self.ends == Ends::OnePass {
+                let _ = write!(labels, ",\n           {}", list("           ").replace("{e}", &event));
+                let matches = self.matches(end, &event).join("\n        AND ");
+                let _ = write!(joins, "\n    LEFT JOIN ends AS {event} ON {matches}");
+                continue;
+            }
+            for name in &names {
+                let _ = write!(labels, ",\n           {event}.{}", shown_name(end, name));
+            }
+            let _ = write!(
+                joins,
+                "\n    LEFT JOIN LATERAL (\n        SELECT DISTINCT ON (e.event_time)\n               {}\n        \
+                 FROM events AS e\n        WHERE {}\n        ORDER BY {}\n    ) AS {event} ON true",
+                list("               ").replace("{e}", "e"),
+                self.matches(end, "e").join("\n          AND "),
+                self.order_after("e.event_time"),
+            );
+        }
+        format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
+    }
+
+    /// Whether one pass over the source, in this process and its workers, has read the events at the ends.
+    fn passes_here(&self) -> bool {
+        self.ends == Ends::OnePass && self.events.rows == Rows::Here
+    }
+
+    /// The conditions that the row `event` is the event at one end of the leg `l`.
+    fn matches(&self, end: End, event: &str) -> Vec<String> {
+        let end = end.into_str();
+        let mut matches: Vec<String> =
+            self.keys.iter().map(|key| format!("{event}.{key} = l.{key}")).collect();
+        matches.push(format!("{event}.event_time = l.{end}_time"));
+        match self.events.location_type {
+            LocationType::Address => {
+                matches.push(format!("travel.source_ip({event}.address) = l.{end}_ip"));
+            }
+            LocationType::Coordinates => {
+                matches.push(format!("{event}.latitude = l.{end}_latitude"));
+                matches.push(format!("{event}.longitude = l.{end}_longitude"));
+            }
+        }
+        matches
+    }
+
+    /// The order of rows `e` that are one event, after what identifies it.
+    fn order_after(&self, identity: &str) -> String {
+        ORDER.iter().filter(|name| self.has(name)).fold(identity.to_owned(), |mut order, name| {
+            let _ = write!(order, ", e.{name} COLLATE \"C\"");
+            order
+        })
     }
 
     fn findings(&self) -> String {

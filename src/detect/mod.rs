@@ -15,6 +15,7 @@
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
+//! | [`ends`] | the filter by which one pass over the source finds the events at the ends of the legs |
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
 //! | [`coverage`] | the query that counts rows by status |
@@ -28,6 +29,7 @@ mod coverage;
 mod coverage_counts;
 mod coverage_log;
 mod diagnosis;
+mod ends;
 mod event_sql;
 mod event_time;
 mod expression;
@@ -78,7 +80,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let (query, is_split) = legs::query(&events, &arguments, Use::Once)?;
         let (_, counts) = event_counts::counting(|| {
             if is_split {
-                run_split(&query, &arguments, &rows)
+                run_split(&query, &events, &arguments, &rows)
             } else {
                 run(&query, events.is_indexed, &rows)
             }
@@ -107,7 +109,8 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
         let (query, is_split) = coverage::query(&events, &arguments)?;
-        let counts = if is_split { run_split(&query, &arguments, &rows) } else { run(&query, true, &rows) };
+        let counts =
+            if is_split { run_split(&query, &events, &arguments, &rows) } else { run(&query, true, &rows) };
         match counts {
             0 => diagnosis::conclude_without_rows(
                 "travel.coverage counted no rows",
@@ -147,7 +150,7 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
 /// Runs a query that is split into ranges of the entity. The index that allows this also leads to the events of a leg,
 /// so they are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
 /// A subquery in the caller's condition may need a hash join.
-fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) -> u64 {
+fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet) -> u64 {
     let has_subquery =
         arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));
     // JIT would compile the expressions of each range in each process.
@@ -155,7 +158,11 @@ fn run_split(query: &str, arguments: &Arguments, rows: &RowSet) -> u64 {
     if !has_subquery {
         settings.push((c"enable_hashjoin", c"off"));
     }
-    spi::with_settings(&settings, || whole_groups::planned(query, || run(query, true, rows)))
+    let source = &arguments.source;
+    let column = source.own_column(&events.keys[0].sql).unwrap_or_default();
+    spi::with_settings(&settings, || {
+        whole_groups::planned(query, source.oid, column, || run(query, true, rows))
+    })
 }
 
 pub use crate::source::{Source, base_type, type_name};

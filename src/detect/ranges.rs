@@ -124,10 +124,10 @@ WITH statistics AS (
            floor($3 * (sum(weight) OVER (ORDER BY VALUE) - weight) / nullif(sum(weight) OVER (), 0)) AS share
     FROM weights
 )
-SELECT bound::text
+SELECT s.bound::text
 FROM (SELECT DISTINCT ON (share) bound, share FROM shares ORDER BY share, bound) AS s
 WHERE share > 0
-ORDER BY bound";
+ORDER BY s.bound";
 
 /// The ranges between these bounds, which are in order.
 fn conditions(key: &str, bounds: &[String]) -> Vec<String> {

@@ -3,7 +3,9 @@
 //!
 //! PostgreSQL's planner needs help with such a query. It plans a parallel scan inside each branch, whose partial groups
 //! one process then merges. It starts only two more processes for four times as many branches. And it assumes that the
-//! leader takes part in no branch, so one worker seems to gain nothing.
+//! leader takes part in no branch, so one worker seems to gain nothing. Where the query looks rows up by the columns of
+//! its groups, it may choose a smaller index on the time, whose pages are read at random: the groups come in the order of
+//! the index that leads to them, so its pages are still in the processor's cache.
 
 use super::identifier::c_string;
 use pgrx::pg_sys;
@@ -16,32 +18,49 @@ thread_local! {
     static NEXT: RefCell<Option<CString>> = const { RefCell::new(None) };
     /// Whether the planner is planning that query, and not one of a function that it evaluates meanwhile.
     static IS_HELPED: Cell<bool> = const { Cell::new(false) };
+    /// The table that the query reads, and the first column of its groups.
+    static GROUPED_BY: Cell<(pg_sys::Oid, i16)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
 }
 
 /// The hooks of libraries that were loaded before this one.
-static BEFORE: OnceLock<(pg_sys::planner_hook_type, pg_sys::set_rel_pathlist_hook_type)> = OnceLock::new();
+struct Before {
+    planner: pg_sys::planner_hook_type,
+    relation: pg_sys::get_relation_info_hook_type,
+    paths: pg_sys::set_rel_pathlist_hook_type,
+}
+
+static BEFORE: OnceLock<Before> = OnceLock::new();
 
 /// Installs the planner hooks. Called once, when the library is loaded.
 pub fn register() {
     // SAFETY: a backend has one thread, which is loading this library.
     unsafe {
-        BEFORE.get_or_init(|| (pg_sys::planner_hook, pg_sys::set_rel_pathlist_hook));
+        BEFORE.get_or_init(|| Before {
+            planner: pg_sys::planner_hook,
+            relation: pg_sys::get_relation_info_hook,
+            paths: pg_sys::set_rel_pathlist_hook,
+        });
         pg_sys::planner_hook = Some(plan);
+        pg_sys::get_relation_info_hook = Some(change_indexes);
         pg_sys::set_rel_pathlist_hook = Some(change_paths);
     }
 }
 
 /// Runs `body`, which runs `query`. The planner plans it with whole groups, and no other query: not those of functions
-/// that the query calls, while it is planned or while it runs.
-pub fn planned<R>(query: &str, body: impl FnOnce() -> R) -> R {
-    /// Restores the text of an outer call, also where an error unwinds.
-    struct Restore(Option<CString>);
+/// that the query calls, while it is planned or while it runs. `table` and `column`: what the query reads, and the first
+/// column of its groups.
+pub fn planned<R>(query: &str, table: pg_sys::Oid, column: &str, body: impl FnOnce() -> R) -> R {
+    /// Restores what an outer call has set, also where an error unwinds.
+    struct Restore(Option<CString>, (pg_sys::Oid, i16));
     impl Drop for Restore {
         fn drop(&mut self) {
             NEXT.replace(self.0.take());
+            GROUPED_BY.set(self.1);
         }
     }
-    let _restore = Restore(NEXT.replace(Some(c_string(query))));
+    // SAFETY: a catalog look-up with a C string that outlives it.
+    let column = unsafe { pg_sys::get_attnum(table, c_string(column).as_ptr()) };
+    let _restore = Restore(NEXT.replace(Some(c_string(query))), GROUPED_BY.replace((table, column)));
     body()
 }
 
@@ -70,7 +89,7 @@ unsafe extern "C-unwind" fn plan(
     // SAFETY: the arguments are those that PostgreSQL passed.
     unsafe {
         match BEFORE.get() {
-            Some((Some(before), _)) => {
+            Some(Before { planner: Some(before), .. }) => {
                 pg_sys::ffi::pg_guard_ffi_boundary(|| before(query, text, options, parameters))
             }
             _ => pg_sys::standard_planner(query, text, options, parameters),
@@ -88,6 +107,38 @@ fn is_next(text: *const c_char) -> bool {
     NEXT.with_borrow_mut(|next| next.take_if(|next| next.as_c_str() == text).is_some())
 }
 
+/// Leaves a look-up only the indexes that begin with the first column of the groups, if there are some.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn change_indexes(
+    root: *mut pg_sys::PlannerInfo,
+    table: pg_sys::Oid,
+    is_parent: bool,
+    rel: *mut pg_sys::RelOptInfo,
+) {
+    // SAFETY: the planner passes its own structures, which live as long as it plans the query.
+    unsafe {
+        if let Some(Before { relation: Some(before), .. }) = BEFORE.get() {
+            pg_sys::ffi::pg_guard_ffi_boundary(|| before(root, table, is_parent, rel));
+        }
+        if !IS_HELPED.get() || !is_look_up(root, table) {
+            return;
+        }
+        let column = GROUPED_BY.get().1;
+        let indexes = (*rel).indexlist;
+        let count = if indexes.is_null() { 0 } else { (*indexes).length as usize };
+        let mut kept: *mut pg_sys::List = std::ptr::null_mut();
+        for i in 0..count {
+            let index = (*(*indexes).elements.add(i)).ptr_value.cast::<pg_sys::IndexOptInfo>();
+            if (*index).nkeycolumns > 1 && *(*index).indexkeys == i32::from(column) {
+                kept = pg_sys::lappend(kept, index.cast());
+            }
+        }
+        if !kept.is_null() {
+            (*rel).indexlist = kept;
+        }
+    }
+}
+
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn change_paths(
     root: *mut pg_sys::PlannerInfo,
@@ -97,13 +148,17 @@ unsafe extern "C-unwind" fn change_paths(
 ) {
     // SAFETY: the planner passes its own structures, which live as long as it plans the query.
     unsafe {
-        if let Some((_, Some(before))) = BEFORE.get() {
+        if let Some(Before { paths: Some(before), .. }) = BEFORE.get() {
             pg_sys::ffi::pg_guard_ffi_boundary(|| before(root, rel, rti, rte));
         }
         if !IS_HELPED.get() {
             return;
         }
         let query = &*(*root).parse;
+        if is_look_up(root, (*rte).relid) {
+            share_look_up(root, rel);
+            return;
+        }
         let paths = (*rel).partial_pathlist;
         if query.hasAggs && !query.groupClause.is_null() {
             // A branch is one process's work.
@@ -115,6 +170,45 @@ unsafe extern "C-unwind" fn change_paths(
                     share(path.cast());
                 }
             }
+        }
+    }
+}
+
+/// Returns whether a query, here a subquery of the one that is helped, looks rows of the table up: it takes the first of
+/// the rows that it finds.
+///
+/// # Safety
+/// `root` must be the planner's own.
+unsafe fn is_look_up(root: *mut pg_sys::PlannerInfo, table: pg_sys::Oid) -> bool {
+    // SAFETY: by the caller; the planner has a query.
+    unsafe { table == GROUPED_BY.get().0 && !(*(*root).parse).distinctClause.is_null() }
+}
+
+/// Lets the workers look rows up. A look-up gets its values from the leg that the same process has found. PostgreSQL does
+/// not know where the values of a subquery come from, so it would run the subquery in the leader. No look-up is divided
+/// between processes.
+///
+/// # Safety
+/// `rel` must be the table of a look-up.
+unsafe fn share_look_up(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: by the caller; the planner has a state, a query, and a list of paths.
+    unsafe {
+        let (query, state) = (&*(*root).parse, &*(*root).glob);
+        let table = GROUPED_BY.get().0;
+        // Nothing in the whole query may need the leader, nor may the table: no function, no subquery of a condition.
+        if !state.parallelModeOK
+            || state.maxParallelHazard as u8 != pg_sys::PROPARALLEL_SAFE
+            || query.hasSubLinks
+            || pg_sys::get_rel_persistence(table) as u8 == pg_sys::RELPERSISTENCE_TEMP
+        {
+            return;
+        }
+        (*rel).partial_pathlist = std::ptr::null_mut();
+        (*rel).consider_parallel = true;
+        let paths = (*rel).pathlist;
+        let count = if paths.is_null() { 0 } else { (*paths).length as usize };
+        for i in 0..count {
+            (*(*(*paths).elements.add(i)).ptr_value.cast::<pg_sys::Path>()).parallel_safe = true;
         }
     }
 }

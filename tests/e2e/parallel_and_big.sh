@@ -93,6 +93,26 @@ same 'coverage counts the same' "$(counted "$serial" | grep -o '^evaluated [0-9]
     "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event')
         WHERE status IN ('evaluated', 'duplicate')")"
 
+rule 'with a covering index, workers find the legs, look up their events and make the findings, which are the same'
+ask "CREATE INDEX event_in_order ON event (access_key_id, event_time, source_ip) INCLUDE (outcome, invoked_by)"
+ask 'VACUUM ANALYZE event'
+same 'serially' "$wanted" "$(ask "$serial $(digest_of_rows "$detect")" | last)"
+same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | last)"
+same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
+same 'forced into a worker' "$wanted" "$(ask "$parallel
+    SET $force_parallel = on; $(digest_of_rows "$detect")" | last)"
+if [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ]; then
+    ask "$parallel LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_verbose = on;
+        SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
+        SELECT count(*) FROM travel.detect('event')" >/dev/null 2>"$SCRATCH/plans"
+    plan=$(awk '/^NOTICE:/ { is_detect = 0 } /^Query Text: WITH events/ { is_detect = 1 }
+        is_detect && /cost=/ { is_plan = 1 } is_detect && is_plan' "$SCRATCH/plans")
+    # A value in parentheses was computed below the node.
+    case $plan in 'Gather Merge'*'Output: (travel_internal.leg_id('*'(travel_internal.finding_message('*'->  Sort'*'Index Scan using event_in_order'*) ;;
+    *) fail "workers do not make the findings: $plan" ;; esac
+fi
+ask 'DROP INDEX event_in_order'
+
 rule 'travel.detect, the window function and travel.coverage take bounded memory for one key with 2,000,000 events'
 run_psql --quiet <<'SQL'
     CREATE UNLOGGED TABLE big AS
@@ -227,7 +247,7 @@ session_open
 session 'SELECT pg_backend_pid()'
 pid=${ANSWER% }
 session "SET enable_partitionwise_aggregate = on; SET $force_parallel = regress"
-for after in 20 50 80; do
+for after in 10 20 30; do
     cancel_after "$pid" $after "$SCRATCH/worked" &
     session "SELECT count(*) FROM travel.detect('big')"
     case $ANSWER in *'canceling statement due to user request'*) ;; *) fail "not cancelled: $ANSWER" ;; esac

@@ -21,6 +21,10 @@ pub fn is_hidden(character: char) -> bool {
 /// Writes a text that may contain names from events for a reader: each hidden character becomes U+FFFD, so a name cannot
 /// begin a line, control a terminal or reorder what stands around it. The columns have the names as they are.
 pub fn visible(text: &str) -> Cow<'_, str> {
+    // Most texts are printable ASCII, which is seen in one fast pass over the bytes.
+    if text.bytes().fold(true, |is_plain, byte| is_plain & matches!(byte, 0x20..=0x7e)) {
+        return text.into();
+    }
     if text.contains(is_hidden) { text.replace(is_hidden, "\u{fffd}").into() } else { text.into() }
 }
 
@@ -32,6 +36,11 @@ mod tests {
     fn each_hidden_character_is_made_visible() {
         assert_eq!(visible("a\r\nb\u{202e}c\u{1b}[0m"), "a\u{fffd}\u{fffd}b\u{fffd}c\u{fffd}[0m");
         assert!(matches!(visible("São Paulo"), Cow::Borrowed("São Paulo")));
+        assert!(matches!(visible(""), Cow::Borrowed("")));
+        for code in 0..=0x7f_u8 {
+            let text = char::from(code).to_string();
+            assert_eq!(visible(&text) == text, !is_hidden(char::from(code)));
+        }
     }
 
     #[test]

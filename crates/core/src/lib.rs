@@ -19,6 +19,7 @@
 //! | [`journey`] | stops, legs, thresholds: the next leg, and whether it is impossible |
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`coverage`] | what becomes of rows: counts by kind of address and status |
+//! | [`ends`] | a filter for the events at the ends of legs |
 //! | [`entity`] | the identity whose consecutive events are compared, as one text |
 //! | [`message`] | the message and the id of a leg |
 //! | [`columns`] | the columns of an event and of a finding |
@@ -35,6 +36,7 @@ pub mod address;
 pub mod columns;
 pub mod containment;
 pub mod coverage;
+pub mod ends;
 pub mod entity;
 pub mod event_set;
 pub mod geodesy;

@@ -3,6 +3,7 @@
 use crate::hidden::visible;
 use crate::site::Site;
 use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::fmt::Write;
 
 /// One end of a leg, by the names of its place as far as they are known, and by its coordinates.
@@ -49,19 +50,28 @@ pub fn leg_id(entity: &str, from_time_us: i64, from: Site, to_time_us: i64, to: 
         digest.update(&bytes[..length]);
     }
     digest.finalize()[..16].iter().fold(String::with_capacity(32), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
         hex
     })
 }
 
 /// A length of time in its two largest units: `10 minutes`, `1 hour 5 minutes`, or `the same second` if no time passed.
 pub fn travel_time(seconds: f64) -> String {
+    let mut text = String::with_capacity(32);
+    write_travel_time(&mut text, seconds);
+    text
+}
+
+/// Appends what [`travel_time`] returns.
+fn write_travel_time(text: &mut String, seconds: f64) {
     if seconds == 0.0 {
-        return "the same second".to_owned();
+        return text.push_str("the same second");
     }
     let seconds = seconds.abs();
     if seconds < 1.0 {
-        return "less than a second".to_owned();
+        return text.push_str("less than a second");
     }
     let whole = seconds as u64;
     let units = [
@@ -70,38 +80,56 @@ pub fn travel_time(seconds: f64) -> String {
         (whole / 60 % 60, "minute"),
         (whole % 60, "second"),
     ];
-    let mut text = String::new();
     let largest = units.iter().position(|(count, _)| *count > 0).unwrap_or(3);
-    for (count, unit) in units.iter().skip(largest).take(2).filter(|(count, _)| *count > 0) {
-        let plural = if *count == 1 { "" } else { "s" };
-        let blank = if text.is_empty() { "" } else { " " };
-        let _ = write!(text, "{blank}{count} {unit}{plural}");
+    for (n, (count, unit)) in units.iter().skip(largest).take(2).enumerate() {
+        if *count > 0 {
+            let blank = if n == 0 { "" } else { " " };
+            let plural = if *count == 1 { "" } else { "s" };
+            let _ = write!(text, "{blank}{count} {unit}{plural}");
+        }
     }
-    text
 }
 
 /// One sentence that tells an analyst what happened. If the ends have different credentials, it says which one was used
 /// where. Hidden characters of names are made visible.
 pub fn message(of: &Sentence) -> String {
     let (from, to) = (of.from, of.to);
-    let later = if of.elapsed_seconds == 0.0 {
-        "in the same second".to_owned()
+    let mut text = String::with_capacity(192);
+    if of.from_credential.is_same(&of.to_credential) {
+        of.write_user(&mut text);
+        let _ = write!(text, " was used in {from} and ");
+        of.write_later(&mut text);
+        let _ = write!(text, " in {to}");
     } else {
-        format!("{} later", travel_time(of.elapsed_seconds))
-    };
-    let mut text = if of.from_credential.is_same(&of.to_credential) {
-        format!("{} was used in {from} and {later} in {to}", of.user())
-    } else {
-        let first = of.user_with(&of.from_credential, "Access key");
-        let second = of.user_with(&of.to_credential, "access key");
-        format!("{first} in {from}, and {second} {later} in {to}")
-    };
-    let _ = write!(text, ", {:.0} km away", of.distance_km);
+        of.write_user_with(&mut text, &of.from_credential, "Access key");
+        let _ = write!(text, " in {from}, and ");
+        of.write_user_with(&mut text, &of.to_credential, "access key");
+        text.push(' ');
+        of.write_later(&mut text);
+        let _ = write!(text, " in {to}");
+    }
+    text.push_str(", ");
+    write_rounded(&mut text, of.distance_km);
+    text.push_str(" km away");
     if let Some(velocity) = of.velocity_kmh {
-        let _ = write!(text, ": {velocity:.0} km/h");
+        text.push_str(": ");
+        write_rounded(&mut text, velocity);
+        text.push_str(" km/h");
     }
     text.push_str(if of.impossible { ", which one person cannot travel." } else { "." });
-    visible(&text).into_owned()
+    match visible(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(visible) => visible,
+    }
+}
+
+/// Appends a number without decimals, as `{:.0}` writes it. An integer takes a fraction of the time.
+fn write_rounded(text: &mut String, number: f64) {
+    let _ = if (0.0..1e15).contains(&number) && number.fract() != 0.5 {
+        write!(text, "{}", number.round() as u64)
+    } else {
+        write!(text, "{number:.0}")
+    };
 }
 
 impl<'a> Credential<'a> {
@@ -127,42 +155,65 @@ impl<'a> Credential<'a> {
 }
 
 impl Sentence<'_> {
+    /// How much later the second event was.
+    fn write_later(&self, text: &mut String) {
+        if self.elapsed_seconds == 0.0 {
+            text.push_str("in the same second");
+        } else {
+            write_travel_time(text, self.elapsed_seconds);
+            text.push_str(" later");
+        }
+    }
+
     /// The credential of both ends.
-    fn user(&self) -> String {
+    fn write_user(&self, text: &mut String) {
         let Credential { access_key_id, identity_type, session_name } = self.to_credential;
         match (access_key_id, identity_type) {
-            (Some(key), _) => named_key("Access key", key, identity_type, session_name),
-            (None, Some(identity)) => format!("{identity} {}", self.entity),
-            (None, None) => self.entity.to_owned(),
+            (Some(key), _) => write_key(text, "Access key", key, identity_type, session_name),
+            (None, Some(identity)) => push(text, [identity, " ", self.entity]),
+            (None, None) => text.push_str(self.entity),
         }
     }
 
     /// The credential of one end and its verb, where the other end has another credential. The session or the user, or
     /// else the entity, says what the two have to do with each other.
-    fn user_with(&self, credential: &Credential, access_key: &str) -> String {
+    fn write_user_with(&self, text: &mut String, credential: &Credential, access_key: &str) {
         let Credential { access_key_id, identity_type, session_name } = *credential;
         let keys = [self.from_credential.access_key_id, self.to_credential.access_key_id];
         let Some(key) = access_key_id else {
-            let name = session_name.unwrap_or(self.entity);
-            let user = identity_type.map_or_else(|| name.to_owned(), |identity| format!("{identity} {name}"));
+            if let Some(identity) = identity_type {
+                push(text, [identity, " "]);
+            }
+            text.push_str(session_name.unwrap_or(self.entity));
             // A source without access keys does not show that there was none.
             let without = if keys == [None, None] { "" } else { " without an access key" };
-            return format!("{user} was used{without}");
+            return push(text, [" was used", without]);
         };
         // Of keys that were minted one from another, the entity is the first.
         let entity = Some(self.entity).filter(|entity| !keys.contains(&Some(*entity)));
-        format!("{} was used", named_key(access_key, key, identity_type, session_name.or(entity)))
+        write_key(text, access_key, key, identity_type, session_name.or(entity));
+        text.push_str(" was used");
     }
 }
 
 /// An access key with the type and the name of its identity.
-fn named_key(access_key: &str, key: &str, identity_type: Option<&str>, name: Option<&str>) -> String {
-    let identity: Vec<&str> = identity_type.into_iter().chain(name).collect();
-    if identity.is_empty() {
-        format!("{access_key} {key}")
-    } else {
-        format!("{access_key} {key} ({})", identity.join(" "))
+fn write_key(
+    text: &mut String,
+    access_key: &str,
+    key: &str,
+    identity_type: Option<&str>,
+    name: Option<&str>,
+) {
+    push(text, [access_key, " ", key]);
+    match (identity_type, name) {
+        (None, None) => {}
+        (Some(one), None) | (None, Some(one)) => push(text, [" (", one, ")"]),
+        (Some(identity), Some(name)) => push(text, [" (", identity, " ", name, ")"]),
     }
+}
+
+fn push<const N: usize>(text: &mut String, parts: [&str; N]) {
+    parts.iter().for_each(|part| text.push_str(part));
 }
 
 impl std::fmt::Display for LegEnd<'_> {
@@ -345,6 +396,18 @@ mod tests {
             (172_800.0, "2 days"),
         ] {
             assert_eq!(travel_time(seconds), text);
+        }
+    }
+
+    #[test]
+    fn a_rounded_number_is_what_the_format_writes() {
+        let mut numbers =
+            vec![0.5, 1.5, 2.5, 0.49999999999999994, 1e15, 1e300, -0.4, -1.6, f64::NAN, f64::INFINITY];
+        numbers.extend((0..4000).map(|n| f64::from(n) * 123.456_789 / 7.0));
+        for number in numbers {
+            let mut text = String::new();
+            write_rounded(&mut text, number);
+            assert_eq!(text, format!("{number:.0}"));
         }
     }
 

@@ -88,7 +88,8 @@ FROM travel.ingest('loaded',
     '{"eventID": "3", "eventTime": "2026-11-01T05:30:00Z"}, {"eventID": "4", "eventTime": "2026-11-01T06:30:00Z"}]');
 SELECT event_id, event_time FROM loaded ORDER BY 1;
 DROP TABLE loaded;
--- Every function that takes the time of an event has both forms, with the same implementation.
+-- Every function that takes the time of an event has both forms, with the same implementation. Those of the ends of legs
+-- take times that travel.detect has converted.
 SELECT a.oid::regprocedure AS only_with_zone
 FROM pg_proc AS a
 WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
@@ -96,7 +97,7 @@ WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND 'timestamptz'::regtype = ANY (a.proargtypes::oid[])
     AND a.prokind <> 'p' AND a.provariadic = 0
     AND a.proname NOT IN ('detect', 'detect_sql', 'coverage', 'backtest', 'suggest', 'map_html', 'states_of',
-        'coverage_add', 'entity_coverage')
+        'coverage_add', 'entity_coverage', 'ends', 'ends_add', 'may_be_end')
     AND NOT EXISTS (SELECT
         FROM pg_proc AS b
         WHERE b.pronamespace = a.pronamespace

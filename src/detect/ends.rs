@@ -1,0 +1,83 @@
+//! The filter by which one pass over the source finds the events at the ends of the legs: the aggregate
+//! `travel_internal.ends`, and `travel_internal.may_be_end`. A hash join would hash the entity of every event of the
+//! source. The filter is one value, which workers get as a parameter, so they can share the pass.
+
+use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::function::{Call, pg_function};
+use crate::pg::memory::{MAX_VARLENA, within};
+use pgrx::pg_sys;
+use travel_core::ends;
+
+pg_function!(travel_ends_add, pg_finfo_travel_ends_add, add);
+pg_function!(travel_ends_final, pg_finfo_travel_ends_final, finish);
+pg_function!(travel_may_be_end, pg_finfo_travel_may_be_end, may_be_end);
+
+/// The state of the aggregate: the digests of all ends, in the memory of the aggregate. The size of the filter depends on
+/// their number.
+struct Digests {
+    start: *mut u64,
+    len: usize,
+    capacity: usize,
+}
+
+/// Adds both ends of a leg: `(state, entity, from_time, to_time)`.
+fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
+    // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
+    if unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } == 0 {
+        return Err(UsageError::NotInAggregate { function: "ends_add" }.into());
+    }
+    // SAFETY: the state is one that this function made in the context, where it lives as long as the group.
+    unsafe {
+        let state = match call.datum(0) {
+            Some(datum) => datum.cast_mut_ptr::<Digests>(),
+            None => within(context, || {
+                let capacity = 128;
+                let state = pg_sys::palloc(size_of::<Digests>()).cast::<Digests>();
+                let start = pg_sys::palloc(capacity * size_of::<u64>()).cast();
+                state.write(Digests { start, len: 0, capacity });
+                state
+            }),
+        };
+        let digests = &mut *state;
+        let entity = call.bytes(1).unwrap_or_default();
+        for time_us in [2, 3].into_iter().filter_map(|n| call.timestamp(n)) {
+            if digests.len == digests.capacity {
+                digests.capacity *= 2;
+                let size = digests.capacity * size_of::<u64>();
+                digests.start = pg_sys::repalloc_huge(digests.start.cast(), size).cast();
+            }
+            digests.start.add(digests.len).write(ends::digest(entity, time_us));
+            digests.len += 1;
+        }
+        Ok(pg_sys::Datum::from(state))
+    }
+}
+
+/// The filter of all ends.
+fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let Some(state) = call.datum(0) else { return Ok(call.null()) };
+    // SAFETY: SQL cannot make a value of type internal, so it is a state of `add`. The allocation is as long as what is
+    // written.
+    unsafe {
+        let digests = &*state.cast_mut_ptr::<Digests>();
+        let size = ends::filter_size(digests.len);
+        debug_assert!(size + pg_sys::VARHDRSZ <= MAX_VARLENA);
+        let value = pg_sys::palloc0(size + pg_sys::VARHDRSZ).cast::<pg_sys::varlena>();
+        pgrx::varlena::set_varsize_4b(value, (size + pg_sys::VARHDRSZ) as i32);
+        let filter = std::slice::from_raw_parts_mut(value.cast::<u8>().add(pg_sys::VARHDRSZ), size);
+        for digest in std::slice::from_raw_parts(digests.start, digests.len) {
+            ends::add(filter, *digest);
+        }
+        Ok(pg_sys::Datum::from(value))
+    }
+}
+
+/// Returns whether an event may be at the end of a leg: `(filter, entity, event_time)`.
+fn may_be_end(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    let (Some(filter), Some(entity), Some(time_us)) = (call.bytes(0), call.bytes(1), call.timestamp(2))
+    else {
+        return Ok(call.null());
+    };
+    Ok(pg_sys::Datum::from(ends::may_contain(filter, ends::digest(entity, time_us))))
+}
