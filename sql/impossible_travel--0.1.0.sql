@@ -1516,6 +1516,27 @@ CREATE FUNCTION travel_internal.each_leg(legs travel.leg[]) RETURNS SETOF travel
 COMMENT ON FUNCTION travel_internal.each_leg(travel.leg[]) IS
     'Elements of an array of legs. Like unnest, but the planner expects one leg per array';
 
+CREATE FUNCTION travel_internal.ends_add(internal, entity text, from_time timestamptz, to_time timestamptz)
+    RETURNS internal
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_ends_add';
+COMMENT ON FUNCTION travel_internal.ends_add(internal, text, timestamptz, timestamptz) IS
+    'Transition function of travel_internal.ends: adds both ends of a leg';
+CREATE FUNCTION travel_internal.ends_final(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_ends_final';
+COMMENT ON FUNCTION travel_internal.ends_final(internal) IS
+    'Final function of travel_internal.ends: the filter';
+CREATE AGGREGATE travel_internal.ends(entity text, from_time timestamptz, to_time timestamptz) (
+    SFUNC = travel_internal.ends_add, STYPE = internal, FINALFUNC = travel_internal.ends_final,
+    FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.ends(text, timestamptz, timestamptz) IS
+    'Filter for the events at both ends of legs, for travel_internal.may_be_end; NULL without legs';
+
+CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time timestamptz) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_may_be_end';
+COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
+    'Whether an event may be at the end of a leg. False is certain; true is not';
+
 CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_entity';
