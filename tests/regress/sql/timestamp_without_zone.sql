@@ -88,8 +88,8 @@ FROM travel.ingest('loaded',
     '{"eventID": "3", "eventTime": "2026-11-01T05:30:00Z"}, {"eventID": "4", "eventTime": "2026-11-01T06:30:00Z"}]');
 SELECT event_id, event_time FROM loaded ORDER BY 1;
 DROP TABLE loaded;
--- Every function that takes the time of an event has both forms, with the same implementation. Those of the ends of legs
--- take times that travel.detect has converted.
+-- Every function that takes the time of an event has both forms, with the same implementation. Those of the ends of
+-- legs take times that travel.detect has converted.
 SELECT a.oid::regprocedure AS only_with_zone
 FROM pg_proc AS a
 WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
