@@ -86,7 +86,8 @@ mod tests {
             .collect();
         let explain = format!("EXPLAIN (COSTS off) {}", branches.join(" UNION ALL "));
         let before = plan(&explain);
-        let (helped, again, another) = whole_groups::planned(&explain, || {
+        let events = Spi::get_one::<pgrx::pg_sys::Oid>("SELECT 'events'::regclass::oid").unwrap().unwrap();
+        let (helped, again, another) = whole_groups::planned(&explain, events, "k", || {
             let helped = plan(&explain);
             (helped, plan(&explain), plan(&format!("{explain} LIMIT 1000000")))
         });
