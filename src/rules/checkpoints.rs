@@ -12,6 +12,7 @@ use crate::pg::memory::varlena;
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
 use pgrx::pg_sys;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::rule::packed::{self, EarlierState, MemberState, PackError, Validity};
@@ -29,21 +30,31 @@ pub enum MemberKind {
 /// The checkpoints of one member, and when each of them holds.
 #[derive(Clone, Debug, Default)]
 pub struct Checkpoints {
-    /// `evaluated_until` and `valid_until` of each state, ascending.
-    pub times: Vec<(Micros, Micros)>,
-    /// The edition of place data of each state.
-    editions: Vec<Option<i64>>,
+    /// `evaluated_until` of the newest state, and its edition of place data.
+    newest: Option<(Micros, Option<i64>)>,
     /// The pass that read all events of the member that are later than `evaluated_from`.
     pub pass: Option<i64>,
     pub evaluated_from: Option<Micros>,
     /// The newest state and the earlier ones, as stored.
     stored: Option<Arc<Stored>>,
+    /// When the states hold. Most members have no late events, and nobody asks.
+    validity: OnceCell<StateTimes>,
+}
+
+/// When the states of a member hold.
+#[derive(Clone, Debug, Default)]
+struct StateTimes {
+    /// `evaluated_until` and `valid_until` of each state, ascending.
+    times: Vec<(Micros, Micros)>,
+    /// The edition of place data of each state.
+    editions: Vec<Option<i64>>,
     /// Why the earlier states cannot be read. Then only the newest is among the `times`.
     damage: Option<PackError>,
 }
 
 #[derive(Debug)]
 struct Stored {
+    kind: MemberKind,
     newest: Vec<u8>,
     earlier: Vec<u8>,
 }
@@ -68,30 +79,40 @@ impl MemberKind {
 impl Checkpoints {
     /// The last event of the member that was evaluated.
     pub fn evaluated_until(&self) -> Option<Micros> {
-        self.times.last().map(|(evaluated_until, _)| *evaluated_until)
+        self.newest.map(|(evaluated_until, _)| evaluated_until)
+    }
+
+    /// Whether the member has no state.
+    pub fn is_empty(&self) -> bool {
+        self.newest.is_none()
+    }
+
+    /// `evaluated_until` and `valid_until` of each state, ascending.
+    pub fn times(&self) -> &[(Micros, Micros)] {
+        &self.validity().times
     }
 
     /// Whether the newest state is of this edition of place data. A member without states counts as current.
     pub fn is_current(&self, edition: i64) -> bool {
-        self.editions.last().is_none_or(|newest| *newest == Some(edition))
+        self.newest.is_none_or(|(_, newest)| newest == Some(edition))
     }
 
-    /// The `times` of the states of one edition of place data.
+    /// The times of the states of one edition of place data.
     pub fn times_of(&self, edition: i64) -> Vec<(Micros, Micros)> {
-        let states = self.times.iter().zip(&self.editions);
+        let states = self.times().iter().zip(&self.validity().editions);
         states.filter(|(_, of)| **of == Some(edition)).map(|(times, _)| *times).collect()
     }
 
     /// The first event that the states know of: the first state stands before it, or as of it.
     pub fn first_event(&self) -> Option<Micros> {
-        let (evaluated_until, valid_until) = self.times.first()?;
+        let (evaluated_until, valid_until) = self.times().first()?;
         Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
     /// The newest state.
     pub fn newest<S: MemberState>(&self, rule: &str) -> Result<Option<S>, TravelError> {
-        let (Some(stored), Some((at, _))) = (&self.stored, self.times.last()) else { return Ok(None) };
-        newest_of(&stored.newest, *at).map(Some).map_err(|error| unreadable(rule, error))
+        let (Some(stored), Some((at, _))) = (&self.stored, self.newest) else { return Ok(None) };
+        newest_of(&stored.newest, at).map(Some).map_err(|error| unreadable(rule, error))
     }
 
     /// The newest state that stands as of this time or earlier, and its edition of place data. `None` before the first
@@ -101,21 +122,21 @@ impl Checkpoints {
         rule: &str,
         time: Micros,
     ) -> Result<Option<(S, Option<i64>)>, TravelError> {
-        let after = self.times.partition_point(|(evaluated_until, _)| *evaluated_until <= time);
+        let after = self.times().partition_point(|(evaluated_until, _)| *evaluated_until <= time);
         let Some(at) = after.checked_sub(1) else { return Ok(None) };
-        let state = if after == self.times.len() {
+        let state = if after == self.times().len() {
             self.newest(rule)?
         } else {
             let earlier = self.earlier::<S>(rule)?;
             let state = earlier.get(at).map_or(Ok(None), EarlierState::state);
             state.map_err(|error| unreadable(rule, error))?
         };
-        Ok(state.map(|state| (state, self.editions[at])))
+        Ok(state.map(|state| (state, self.validity().editions[at])))
     }
 
     /// Checks that the earlier states can be read. An evaluation from the first event on does not need them.
     pub fn must_be_readable(&self, rule: &str) -> Result<(), TravelError> {
-        self.damage.clone().map_or(Ok(()), |damage| Err(unreadable(rule, damage)))
+        self.validity().damage.clone().map_or(Ok(()), |damage| Err(unreadable(rule, damage)))
     }
 
     /// All states but the newest.
@@ -123,6 +144,30 @@ impl Checkpoints {
         let Some(stored) = &self.stored else { return Ok(Vec::new()) };
         self.must_be_readable(rule)?;
         packed::unpack_earlier::<S>(&stored.earlier).map_err(|error| unreadable(rule, error))
+    }
+
+    fn validity(&self) -> &StateTimes {
+        self.validity.get_or_init(|| {
+            let (Some(stored), Some((until, edition))) = (&self.stored, self.newest) else {
+                return StateTimes::default();
+            };
+            let earlier = match stored.kind {
+                MemberKind::Entity => packed::validities::<EntityState>(&stored.earlier),
+                MemberKind::Baseline => packed::validities::<BaselineState>(&stored.earlier),
+            };
+            let is_order =
+                |earlier: &Vec<Validity>| earlier.last().is_none_or(|last| last.valid_until <= until);
+            let (earlier, damage) = match earlier {
+                Ok(earlier) if is_order(&earlier) => (earlier, None),
+                Ok(_) => (Vec::new(), Some(PackError::order())),
+                Err(error) => (Vec::new(), Some(error)),
+            };
+            let (mut times, mut editions): (Vec<_>, Vec<_>) =
+                earlier.iter().map(|of| ((of.evaluated_until, of.valid_until), of.edition)).unzip();
+            times.push((until, Micros::MAX));
+            editions.push(edition);
+            StateTimes { times, editions, damage }
+        })
     }
 
     /// Whether a pass has evaluated the event at this time with the member's whole history.
@@ -163,30 +208,16 @@ pub fn load<T: AsRef<str>>(
             continue;
         };
         let stored = Stored {
+            kind,
             newest: row.bytes(newest).unwrap_or_default().to_vec(),
             earlier: row.bytes(earlier).unwrap_or_default().to_vec(),
         };
-        let earlier = match kind {
-            MemberKind::Entity => packed::validities::<EntityState>(&stored.earlier),
-            MemberKind::Baseline => packed::validities::<BaselineState>(&stored.earlier),
-        };
-        let is_order = |earlier: &Vec<Validity>| earlier.last().is_none_or(|last| last.valid_until <= until);
-        let (earlier, damage) = match earlier {
-            Ok(earlier) if is_order(&earlier) => (earlier, None),
-            Ok(_) => (Vec::new(), Some(PackError::order())),
-            Err(error) => (Vec::new(), Some(error)),
-        };
-        let (mut times, mut editions): (Vec<_>, Vec<_>) =
-            earlier.iter().map(|of| ((of.evaluated_until, of.valid_until), of.edition)).unzip();
-        times.push((until, Micros::MAX));
-        editions.push(row.i64(edition));
         let checkpoints = Checkpoints {
-            times,
-            editions,
+            newest: Some((until, row.i64(edition))),
             pass: row.i64(pass),
             evaluated_from: row.i64(evaluated_from),
             stored: Some(Arc::new(stored)),
-            damage,
+            validity: OnceCell::new(),
         };
         members.insert(name, checkpoints);
     }

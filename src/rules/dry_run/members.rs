@@ -3,11 +3,10 @@
 use super::{See, intermediate};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::stash::Stash;
-use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::rule::event::in_order;
 use travel_core::rule::packed::{self, MemberState};
-use travel_core::rule::{EvaluatedEvent, EvaluationState, Evaluator, Policy};
+use travel_core::rule::{ByName, EvaluatedEvent, EvaluationState, Evaluator, Policy};
 
 /// The states of all members so far, in the form in which a scan stores them. Only those of a portion's members exist as
 /// values of Rust, while the portion is evaluated.
@@ -65,7 +64,7 @@ impl<'r> Members<'r> {
     fn take<S: MemberState>(
         &self,
         stash: &Stash,
-        states: &mut HashMap<Arc<str>, S>,
+        states: &mut ByName<S>,
         name: &Arc<str>,
     ) -> Result<(), TravelError> {
         if states.contains_key(name) {
@@ -77,7 +76,7 @@ impl<'r> Members<'r> {
     }
 }
 
-fn put_all<S: MemberState>(stash: &mut Stash, states: &HashMap<Arc<str>, S>) -> Result<(), TravelError> {
+fn put_all<S: MemberState>(stash: &mut Stash, states: &ByName<S>) -> Result<(), TravelError> {
     for (name, state) in states {
         let bytes = packed::pack(state).map_err(intermediate)?;
         stash.put(name, &bytes);

@@ -70,12 +70,13 @@ impl Reevaluation {
         for (of, members) in self.groups() {
             let stored = || {
                 let all = members.iter().map(|at| &self.members[*at].checkpoints);
-                all.filter(|checkpoints| !checkpoints.times.is_empty())
+                all.filter(|checkpoints| !checkpoints.is_empty())
             };
             let present: Vec<_> = stored().map(|checkpoints| checkpoints.times_of(self.edition)).collect();
             let cut = common_cut(self.members[of].cut, present.iter().map(Vec::as_slice));
-            let has_others =
-                stored().zip(&present).any(|(checkpoints, present)| checkpoints.times.len() > present.len());
+            let has_others = stored()
+                .zip(&present)
+                .any(|(checkpoints, present)| checkpoints.times().len() > present.len());
             self.members[of].is_of_other_edition = cut.is_none() && has_others;
             self.members[of].cut = cut.unwrap_or(Micros::MIN);
         }
@@ -89,7 +90,7 @@ impl Reevaluation {
             let Member { after, is_of_other_edition, .. } = self.members[of];
             let lost_until = members.iter().filter_map(|at| self.members[*at].lost_until()).max();
             let Some(lost_until) = lost_until.filter(|_| is_of_other_edition) else { continue };
-            let all = members.iter().map(|at| &self.members[*at].checkpoints.times[..]);
+            let all = members.iter().map(|at| self.members[*at].checkpoints.times());
             let times = all.filter(|times| !times.is_empty());
             let cut = earliest_cut(lost_until.min(after), times.clone())
                 .filter(|cut| *cut <= after)

@@ -155,7 +155,7 @@ impl Reevaluation {
         let mut known = HashSet::new();
         loop {
             self.complete(rule, queries, owner)?;
-            let is_new = |member: &&Member| member.checkpoints.times.is_empty();
+            let is_new = |member: &&Member| member.checkpoints.is_empty();
             let new: Vec<(MemberKind, Arc<str>)> =
                 self.members.iter().filter(is_new).map(|member| (member.kind, member.name.clone())).collect();
             let new: Vec<_> = new.into_iter().filter(|member| known.insert(member.clone())).collect();

@@ -14,7 +14,7 @@ use crate::rules::reader::Reader;
 use crate::rules::reevaluation::Reevaluation;
 use crate::rules::settled_verdicts;
 use crate::rules::write::{EvaluatedMember, Writer, verdicts};
-use travel_core::rule::{AddressClass, EvaluatedEvent, EvaluationState, Micros, Overlay};
+use travel_core::rule::{AddressClass, EvaluatedEvent, Micros, Overlay};
 
 impl ScanStep {
     /// Evaluates new events, and the members whose keys were regrouped. Returns whether it evaluated all of them.
@@ -56,8 +56,7 @@ impl ScanStep {
         reader: &mut Reader,
     ) -> Result<(), TravelError> {
         let SortedEvents { in_order, again, .. } = events;
-        let (mut entities, mut baselines, state) =
-            members.in_order(&self.definition.name, &in_order, &EvaluationState::default())?;
+        let (mut entities, mut baselines, state) = members.in_order(&self.definition.name, &in_order)?;
         for (member, restart) in again.members() {
             let (name, checkpoints) = (member.name.clone(), member.checkpoints.clone());
             let evaluated = EvaluatedMember { name, checkpoints, restart, is_whole: true };

@@ -7,9 +7,9 @@ use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::{self, Checkpoints, MemberKind};
 use crate::rules::reevaluation::{Reevaluation, RestartPoint};
 use crate::rules::write::EvaluatedMember;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros};
+use travel_core::rule::{ByName, EvaluatedEvent, EvaluationState, Micros};
 
 /// The events of a step, and what must be evaluated again because of them.
 pub(super) struct SortedEvents {
@@ -21,20 +21,22 @@ pub(super) struct SortedEvents {
     pub is_complete: bool,
 }
 
-/// The checkpoints of the members of some events.
+/// The members of some events, and their checkpoints.
 #[derive(Default)]
 pub(super) struct Members {
+    entity_names: Vec<Arc<str>>,
+    baseline_names: Vec<Arc<str>>,
     entities: HashMap<Arc<str>, Checkpoints>,
     baselines: HashMap<Arc<str>, Checkpoints>,
 }
 
+/// Members that continue after their newest checkpoints: entities, baseline users, and the states of both.
+pub(super) type Continued = (Vec<EvaluatedMember>, Vec<EvaluatedMember>, EvaluationState);
+
 impl Members {
     /// Loads the checkpoints of the members of these events.
     pub fn of(rule: &str, events: &[EvaluatedEvent]) -> Result<Self, TravelError> {
-        Ok(Self {
-            entities: checkpoints::load(MemberKind::Entity, rule, &entities(events))?,
-            baselines: checkpoints::load(MemberKind::Baseline, rule, &baselines(events))?,
-        })
+        Self::named(rule, entities(events), baselines(events))
     }
 
     /// Loads the checkpoints of the members of these events, except of those that have a state here.
@@ -46,10 +48,20 @@ impl Members {
         let (mut entities, mut baselines) = (entities(events), baselines(events));
         entities.retain(|name| !state.entities.contains_key(name));
         baselines.retain(|name| !state.baselines.contains_key(name));
-        Ok(Self {
-            entities: checkpoints::load(MemberKind::Entity, rule, &entities)?,
-            baselines: checkpoints::load(MemberKind::Baseline, rule, &baselines)?,
-        })
+        Self::named(rule, entities, baselines)
+    }
+
+    fn named(
+        rule: &str,
+        mut entity_names: Vec<Arc<str>>,
+        mut baseline_names: Vec<Arc<str>>,
+    ) -> Result<Self, TravelError> {
+        // Rows that follow each other in an index are read faster.
+        entity_names.sort_unstable();
+        baseline_names.sort_unstable();
+        let entities = checkpoints::load(MemberKind::Entity, rule, &entity_names)?;
+        let baselines = checkpoints::load(MemberKind::Baseline, rule, &baseline_names)?;
+        Ok(Self { entity_names, baseline_names, entities, baselines })
     }
 
     /// Whether all of these events come after the newest checkpoints of their members, which are of this edition of
@@ -72,18 +84,16 @@ impl Members {
         entity.into_iter().chain(baseline)
     }
 
-    /// The members of events that come in order, and their newest states, except of those that have a state here.
-    pub fn in_order(
-        mut self,
-        rule: &str,
-        events: &[EvaluatedEvent],
-        known: &EvaluationState,
-    ) -> Result<(Vec<EvaluatedMember>, Vec<EvaluatedMember>, EvaluationState), TravelError> {
-        let (mut entities, mut baselines) = (entities(events), baselines(events));
-        entities.retain(|name| !known.entities.contains_key(name));
-        baselines.retain(|name| !known.baselines.contains_key(name));
-        let entities = newest(&entities, &mut self.entities);
-        let baselines = newest(&baselines, &mut self.baselines);
+    /// Those of these events, which come in order.
+    pub fn in_order(mut self, rule: &str, events: &[EvaluatedEvent]) -> Result<Continued, TravelError> {
+        (self.entity_names, self.baseline_names) = (entities(events), baselines(events));
+        self.all_in_order(rule)
+    }
+
+    /// All of them, if all events come in order.
+    pub fn all_in_order(mut self, rule: &str) -> Result<Continued, TravelError> {
+        let entities = newest(&self.entity_names, &mut self.entities);
+        let baselines = newest(&self.baseline_names, &mut self.baselines);
         let mut state = EvaluationState::default();
         for member in &entities {
             if let Some(newest) = member.checkpoints.newest(rule)? {
@@ -118,20 +128,17 @@ fn baselines(events: &[EvaluatedEvent]) -> Vec<Arc<str>> {
     distinct(events.iter().filter_map(|event| event.baseline_entity.as_ref()))
 }
 
-/// The distinct names, sorted: rows that follow each other in an index are read and written faster.
 fn distinct<'e>(names: impl Iterator<Item = &'e Arc<str>>) -> Vec<Arc<str>> {
-    let mut distinct: HashSet<&Arc<str>> = HashSet::new();
+    let mut known: ByName<()> = ByName::default();
     let mut last: Option<&Arc<str>> = None;
     for name in names {
         // The events of one member often follow each other, and the reader shares their texts.
-        if !last.is_some_and(|last| Arc::ptr_eq(last, name)) {
-            distinct.insert(name);
+        if !last.is_some_and(|last| Arc::ptr_eq(last, name)) && !known.contains_key(name) {
+            known.insert(name.clone(), ());
         }
         last = Some(name);
     }
-    let mut sorted: Vec<&Arc<str>> = distinct.into_iter().collect();
-    sorted.sort_unstable();
-    sorted.into_iter().cloned().collect()
+    known.into_keys().collect()
 }
 
 impl ScanStep {

@@ -177,7 +177,7 @@ impl ScanStep {
         if !members.are_continued_by(events, self.progress.pass, inputs.edition) {
             return Ok(false);
         }
-        let (new_entities, new_baselines, state) = members.in_order(rule, events, &results.state)?;
+        let (new_entities, new_baselines, state) = members.all_in_order(rule)?;
         results.state.put_members(state);
         let names: Vec<&str> = new_baselines.iter().map(|member| &*member.name).collect();
         let entered = analyst_rows::load(rule, &names)?;

@@ -10,9 +10,9 @@ use crate::rules::checkpoints::MemberKind;
 use crate::rules::evaluation::{EarlierByMember, unwritable};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use travel_core::rule::Micros;
 use travel_core::rule::checkpoint::is_kept;
 use travel_core::rule::packed::{self, EarlierState, MemberState};
+use travel_core::rule::{ByName, Micros};
 
 impl Writer<'_> {
     /// Writes the checkpoints of all members that were evaluated.
@@ -40,7 +40,7 @@ impl Writer<'_> {
         evaluated: &[EvaluatedMember],
         earlier: &EarlierByMember,
         begun: &[(Arc<str>, Micros)],
-        newest: &HashMap<Arc<str>, S>,
+        newest: &ByName<S>,
     ) -> Result<(), TravelError> {
         let begun: HashMap<&str, Micros> = begun.iter().map(|(name, first)| (&**name, *first)).collect();
         // None of their events is left.
@@ -106,7 +106,7 @@ impl Writer<'_> {
         for state in new.iter().filter(|state| is_kept(state.evaluated_until, state.valid_until, horizon)) {
             put.insert(state.evaluated_until, state.clone());
         }
-        let before = member.checkpoints.times.split_last().map_or(&[][..], |(_, earlier)| earlier);
+        let before = member.checkpoints.times().split_last().map_or(&[][..], |(_, earlier)| earlier);
         if member.restart.cut != Micros::MIN {
             member.checkpoints.must_be_readable(rule)?;
         }

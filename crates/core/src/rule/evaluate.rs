@@ -41,9 +41,13 @@ pub struct Evaluation<'a> {
 /// row is valid as of its own last event, whatever the others did since, so rows from different scans can be combined.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EvaluationState {
-    pub entities: HashMap<Arc<str>, EntityState>,
-    pub baselines: HashMap<Arc<str>, BaselineState>,
+    pub entities: ByName<EntityState>,
+    pub baselines: ByName<BaselineState>,
 }
+
+/// Values of entities or baseline entities by name. Evaluating an event looks up its names several times, and hashing a
+/// name by SipHash takes longer than all else of a look-up. The seed of this hash is random, too.
+pub type ByName<T> = HashMap<Arc<str>, T, foldhash::fast::RandomState>;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,8 +193,8 @@ fn late(rule: &Rule, event: &EvaluatedEvent, evaluated_until: Option<Micros>) ->
 #[derive(Debug)]
 pub struct Evaluator<'r, 'a> {
     policy: Policy<'r>,
-    entities: HashMap<Arc<str>, EntityRun<'a>>,
-    baselines: HashMap<Arc<str>, BaselineState>,
+    entities: ByName<EntityRun<'a>>,
+    baselines: ByName<BaselineState>,
     evaluation: Evaluation<'a>,
     /// The time of the newest event that is known to exist. It decides how coarsely checkpoints are kept. `None`: no
     /// checkpoints are kept.
@@ -241,7 +245,7 @@ impl EntityRun<'_> {
 
 impl<'r, 'a> Evaluator<'r, 'a> {
     pub fn new(policy: Policy<'r>) -> Self {
-        Self::with(policy, HashMap::new(), HashMap::new())
+        Self::with(policy, ByName::default(), ByName::default())
     }
 
     pub fn resume(policy: Policy<'r>, state: &'a EvaluationState) -> Self {
@@ -263,11 +267,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         Self::with(policy, entities.collect(), baselines.collect())
     }
 
-    fn with(
-        policy: Policy<'r>,
-        entities: HashMap<Arc<str>, EntityRun<'a>>,
-        baselines: HashMap<Arc<str>, BaselineState>,
-    ) -> Self {
+    fn with(policy: Policy<'r>, entities: ByName<EntityRun<'a>>, baselines: ByName<BaselineState>) -> Self {
         Self {
             policy,
             entities,
@@ -387,7 +387,8 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         let rule = self.policy.rule;
         let mut baselines = self.baselines;
         baselines.values_mut().for_each(|state| state.forget(rule));
-        let mut entities = HashMap::with_capacity(self.entities.len());
+        let mut entities = ByName::default();
+        entities.reserve(self.entities.len());
         for (entity, run) in self.entities {
             let Some(evaluated_until) = run.evaluated_until else { continue };
             let (kept, ended) = run.into_state(rule, evaluated_until);

@@ -125,7 +125,7 @@ pub use analyst_row::{AnalystRow, KnownItem, Overlay};
 pub use baseline::{BaselineState, LearnedPlace, LearnedTransition, PlaceRecord, PlaceState, TravelPeriod};
 pub use checkpoint::Checkpoint;
 pub use evaluate::{
-    EntityState, Evaluation, EvaluationState, Evaluator, Late, Step, evaluate, resume, resume_towards,
+    ByName, EntityState, Evaluation, EvaluationState, Evaluator, Late, Step, evaluate, resume, resume_towards,
 };
 pub use event::{EvaluatedEvent, EventDetails, Treatment};
 pub use evidence::Evidence;
