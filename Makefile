@@ -121,6 +121,10 @@ bench-explain: setup ## measure what analysts ask about an alert over 10,000,000
 bench-journeys: setup ## measure what a table of journeys per day saves
 	@bench/journeys.sh
 
+.PHONY: evaluate
+evaluate: setup ## count intruders found and false alarms in simulated organizations, and write docs/evaluation-results.md
+	@bench/evaluate.sh
+
 .PHONY: instructions instructions-update
 instructions: ## compare the instructions that the crates take with bench/instructions.txt (1 minute)
 	@scripts/test.sh setup instructions

@@ -13,6 +13,7 @@
 //! | [`cloudtrail`] | a week of CloudTrail files: the story |
 //! | [`layouts`] | the events of that week as other tools store them |
 //! | [`mod@bench`] | databases and events of any size, for benchmarks |
+//! | [`evaluation`] | an organization with people, machines and intruders, for `make evaluate` |
 //! | [`rng`], [`time`] | pseudo-random numbers, a calendar |
 
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@
 pub mod bench;
 pub mod cities;
 pub mod cloudtrail;
+pub mod evaluation;
 pub mod geoip;
 pub mod ipinfo;
 pub mod layouts;

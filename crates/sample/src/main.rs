@@ -8,7 +8,7 @@ use travel_sample::bench::events::{self, Format, Line, Order};
 use travel_sample::bench::files;
 use travel_sample::bench::world::World;
 use travel_sample::layouts::{self, Layout};
-use travel_sample::{bench, cloudtrail, geoip, ipinfo};
+use travel_sample::{bench, cloudtrail, evaluation, geoip, ipinfo};
 
 const HELP: &str = "\
 travel-sample makes GeoIP databases and CloudTrail files for the demo, the tests and the benchmarks of
@@ -56,6 +56,11 @@ USAGE
   travel-sample bench-files DIR [--events N] [--keys N] [--accounts N] [--records N] [--networks N] [--days N]
       The records of such events in DIR/AWSLogs, as S3 delivers them: .json.gz files with N records (2000) each, of
       one of N accounts (100). Memory depends on the accounts and keys.
+
+  travel-sample evaluation DIR [--people N] [--days N] [--seed N]
+      An organization of N people (100) and two fifths as many machines and root users over N days (120), of which half
+      have an intruder: GeoIP databases in DIR/geoip, CloudTrail records in DIR/events.json, and CSV files that say
+      which calls are an intruder's. Another seed (1) makes another organization.
 
   travel-sample --help
 ";
@@ -152,6 +157,15 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             let order = options.order(options.number("--accounts", 100, 1_000_000)?)?;
             let records = options.number("--records", 2000, 1_000_000)? as usize;
             Ok(files::write(order, records, |path, bytes| write_file(&options.folders[0], path, bytes))?)
+        }
+        "evaluation" => {
+            let options = Options::parse(rest, 1, &["--people", "--days", "--seed"])?;
+            let files = evaluation::files(evaluation::Order {
+                people: options.number("--people", 100, 10_000)?,
+                days: options.number("--days", 120, 3650)?.max(40),
+                seed: options.number("--seed", 1, u64::MAX)?,
+            })?;
+            files.into_iter().try_for_each(|(name, bytes)| save(&options.folders[0], &name, &bytes))
         }
         "--help" | "-h" | "help" => Ok(io::stdout().write_all(HELP.as_bytes())?),
         other => Err(Failure::Usage(format!("no command {other}"))),
