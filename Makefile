@@ -50,6 +50,10 @@ test-all: ## run all tests on PostgreSQL 15, 16, 17 and 18 (2 hours)
 test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to newer ones
 	@scripts/test.sh upgrade
 
+.PHONY: test-hostile
+test-hostile: ## call every function with all hostile arguments, in every context, then run sqlsmith (hours)
+	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql'
+
 .PHONY: test-dbt
 test-dbt: ## run the dbt package of contrib/dbt with dbt from PyPI, which make test does not
 	@scripts/dbt-test.sh

@@ -1,0 +1,201 @@
+-- Statements that call each routine of the extension with hostile arguments, one at a time and at random, in several
+-- contexts. The routines are those of the catalog.
+CREATE INDEX ON hostile.value (type, n);
+ANALYZE hostile.value;
+CREATE TABLE hostile.routine AS
+SELECT p.oid, format('%I.%I', nspname, proname) AS name, prokind, proretset, provolatile, proparallel, provariadic,
+       prorettype, pronargs, pronargs - pronargdefaults AS required, proargtypes::oid[]::regtype[] AS types,
+       -- Arguments can be given by name where each one has a name, unless the routine is an aggregate, a window function
+       -- or variadic.
+       CASE WHEN prokind IN ('f', 'p') AND provariadic = 0 AND pronargs > 0 AND NOT '' = ANY (names) THEN names END AS names,
+       names AS known_names
+FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = pronamespace,
+LATERAL (
+    SELECT coalesce(array_agg(coalesce(a.name, '') ORDER BY i), '{}') AS names
+    FROM unnest(proargnames, proargmodes) WITH ORDINALITY AS a (name, mode, i)
+    WHERE coalesce(a.mode, 'i') IN ('i', 'b', 'v')
+) AS a
+WHERE EXISTS (SELECT FROM pg_depend AS d JOIN pg_extension AS e ON d.refobjid = e.oid AND extname = 'impossible_travel'
+              WHERE d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e');
+CREATE UNIQUE INDEX ON hostile.routine (oid);
+ANALYZE hostile.routine;
+
+-- A type that hostile.value does not know.
+DO $$
+DECLARE
+    missing text := (SELECT string_agg(DISTINCT t::text, ', ') FROM hostile.routine, unnest(types) AS t
+                     WHERE NOT EXISTS (SELECT FROM hostile.value AS v WHERE v.type = t));
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE 'tests/hostile/values.sql has no values of the types %', missing;
+    END IF;
+END $$;
+
+CREATE FUNCTION hostile.good(type regtype, argument text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT expression FROM hostile.good AS g WHERE g.argument = $2 AND $1 = ANY ('{text,bigint,jsonb}'::regtype[])),
+        (SELECT expression FROM hostile.value AS v WHERE v.type = $1 ORDER BY n LIMIT 1))
+$$;
+
+-- The arguments of a routine: the good ones, but for those of `tried`. An argument with a default is left out, if it is not tried
+-- and arguments can be named.
+CREATE FUNCTION hostile.arguments(r hostile.routine, tried text[]) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT coalesce(string_agg(concat(CASE WHEN r.names IS NOT NULL THEN quote_ident(r.names[i]) || ' => ' END,
+        CASE WHEN i = r.pronargs AND r.provariadic <> 0 AND r.provariadic <> '"any"'::regtype THEN 'VARIADIC ' END,
+        coalesce(tried[i], hostile.good(r.types[i - 1], r.known_names[i]))), ', ' ORDER BY i), '')
+    FROM generate_series(1, r.pronargs) AS i
+    WHERE r.names IS NULL OR i <= r.required OR tried[i] IS NOT NULL
+$$;
+
+-- A statement that makes a call.
+CREATE FUNCTION hostile.statement(r hostile.routine, arguments text, context int DEFAULT 0) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT CASE
+        WHEN r.prokind = 'p' THEN format('CALL %s(%s)', r.name, arguments)
+        WHEN r.prokind = 'w' THEN format(
+            '(SELECT %s(%s) OVER (%s) FROM generate_series(1, 3) AS g)', r.name, arguments,
+            ('{"ORDER BY g","","PARTITION BY g % 2 ORDER BY g ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"}'::text[])[1 + context % 3])
+        WHEN r.prokind = 'a' THEN format('SELECT %s(%s%s) FROM generate_series(1, 3) AS g%s', r.name, arguments,
+            CASE context % 4 WHEN 1 THEN ' ORDER BY g' WHEN 2 THEN ' ORDER BY g DESC) FILTER (WHERE g > 1' END,
+            CASE context % 4 WHEN 3 THEN ' GROUP BY g' END)
+        WHEN r.proretset AND r.prorettype <> 'record'::regtype THEN format('SELECT s::text FROM %s(%s) AS s', r.name, arguments)
+        ELSE format('SELECT %s(%s)', r.name, arguments)
+    END
+$$;
+
+-- One argument is hostile at a time, and NULLs come together. The statement of a row is made when it is read.
+CREATE TABLE hostile.call AS
+SELECT row_number() OVER (ORDER BY r.name, r.oid, i, v.n) AS n, r.oid, v.heavy, v.n AS context,
+    array_fill(NULL::text, ARRAY[i - 1]) || v.expression AS tried
+FROM hostile.routine AS r, generate_series(1, r.pronargs) AS i, hostile.value AS v
+WHERE v.type = r.types[i - 1];
+INSERT INTO hostile.call
+SELECT 1000000 + row_number() OVER (), r.oid, false, 0, ARRAY(
+    SELECT 'NULL::' || t FROM unnest(r.types) WITH ORDINALITY AS t (t, i) ORDER BY i)
+FROM hostile.routine AS r;
+CREATE FUNCTION hostile.statement(c hostile.call) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT hostile.statement(r, hostile.arguments(r, c.tried), c.context) FROM hostile.routine AS r WHERE r.oid = c.oid
+$$;
+
+-- All arguments are hostile, as a seed says.
+CREATE FUNCTION hostile.random_calls(per_routine int, seed float8) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r hostile.routine;
+    tried text[];
+    number int := 0;
+BEGIN
+    PERFORM setseed(seed);
+    FOR r IN SELECT * FROM hostile.routine WHERE pronargs > 1 ORDER BY name, oid LOOP
+        FOR n IN 1..per_routine LOOP
+            tried := ARRAY(
+                SELECT CASE WHEN random() < 0.6 THEN (
+                    SELECT expression FROM hostile.value AS v WHERE v.type = t AND NOT heavy AND i > 0 ORDER BY random() LIMIT 1) END
+                FROM unnest(r.types) WITH ORDINALITY AS a (t, i) ORDER BY i);
+            INSERT INTO hostile.call
+            VALUES (2000000 + number, r.oid, false, n, tried);
+            number := number + 1;
+        END LOOP;
+    END LOOP;
+END $$;
+
+-- Runs a statement in a subtransaction twice, and then a good one: an error leaves nothing behind that harms the next call.
+CREATE FUNCTION hostile.twice(statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    state text;
+    said text;
+BEGIN
+    FOR n IN 1..2 LOOP
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN OTHERS THEN
+            state := sqlstate;
+            said := sqlerrm;
+        END;
+    END LOOP;
+    PERFORM travel.locate('192.0.2.1');
+    IF cardinality((SELECT travel.impossible_legs(event_time, source_ip) FROM hostile.few)) IS DISTINCT FROM 3
+       OR (SELECT count(*) FROM travel.detect('hostile.few')) <> 3 THEN
+        RAISE 'other results than before' USING ERRCODE = 'XX000';
+    END IF;
+    IF state IS NOT NULL THEN
+        RAISE '%', said USING ERRCODE = state;
+    END IF;
+END $$;
+
+-- Fetches a part of the result, lets a subtransaction fail in between, and leaves the rest.
+CREATE FUNCTION hostile.in_cursor(statement text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    c refcursor;
+    r record;
+BEGIN
+    OPEN c SCROLL FOR EXECUTE statement;
+    FETCH c INTO r;
+    BEGIN
+        PERFORM travel.distance_km('NaN', 0, 0, 0);
+    EXCEPTION WHEN numeric_value_out_of_range THEN NULL;
+    END;
+    MOVE 1 FROM c;
+    FETCH PRIOR FROM c INTO r;
+END $$;
+
+-- A call in an index, in a generated column, and over columns, whose values the planner does not know. All of it is rolled back.
+CREATE FUNCTION hostile.stored(name text, types regtype[], expressions text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    columns text := (SELECT string_agg(format('a%s %s', i, t), ', ' ORDER BY i) FROM unnest(types) WITH ORDINALITY AS u (t, i));
+    called text := (SELECT format('%s(%s)', name, string_agg('a' || i, ', ' ORDER BY i))
+                    FROM generate_series(1, cardinality(types)) AS i);
+BEGIN
+    EXECUTE format('CREATE TEMP TABLE columns (%s)', columns);
+    EXECUTE format('INSERT INTO columns VALUES (%s)', array_to_string(expressions, ', '));
+    EXECUTE format('CREATE INDEX ON columns ((md5((%s)::text)))', called);
+    EXECUTE format('CREATE TEMP TABLE generated (%s, g text GENERATED ALWAYS AS ((%s)::text) STORED)', columns, called);
+    INSERT INTO generated TABLE columns;
+    EXECUTE format('SELECT count(%s) FROM generated', called);
+    RAISE 'rolled back' USING ERRCODE = '22000';
+END $$;
+CREATE VIEW hostile.stored_call AS
+SELECT format('SELECT hostile.stored(%L, %L, %L)', name, types,
+           ARRAY(SELECT CASE j WHEN i THEN v.expression ELSE hostile.good(f.types[j - 1], known_names[j]) END
+                 FROM generate_series(1, f.pronargs) AS j ORDER BY j)) AS statement, v.heavy, format('%s %s %s', f.oid, i, v.n) AS key
+FROM hostile.routine AS f, generate_series(1, f.pronargs) AS i, hostile.value AS v
+WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i - 1] AND provariadic = 0
+  AND NOT types && '{internal,cstring,"\"any\""}'::regtype[] AND prorettype <> 'cstring'::regtype;
+
+-- Values of each column of the tables: as users write them, and as a wrong restore would write them.
+CREATE FUNCTION hostile.use_everything() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    statement text;
+    said text;
+BEGIN
+    FOREACH statement IN ARRAY ARRAY['SELECT travel.check_rule(name) FROM travel.rules', 'TABLE travel.status',
+        'SELECT travel.backtest(name) FROM travel.rules', 'SELECT travel.report(id) FROM travel.alerts',
+        'SELECT travel.explain(name, ''AKIAALICE0001EXAMPLE'') FROM travel.rules', 'SELECT travel.explain_alert(id) FROM travel.alerts',
+        'SELECT travel.alert_events(id) FROM travel.alerts', 'SELECT travel.containment(id) FROM travel.alerts', 'SELECT travel.map_html()',
+        'SELECT travel.activity_after(id) FROM travel.alerts', 'TABLE travel.alert_points', 'TABLE travel.coverage_daily',
+        'TABLE travel.incidents', 'TABLE travel.alerts_brief', 'TABLE travel.alert_routes', 'TABLE travel.alerts_daily',
+        'SELECT travel.suggest(name) FROM travel.rules', 'SELECT travel.silence(id, ''1 hour'', ''x'') FROM travel.alerts',
+        'SELECT travel.detect(''hostile.trail'')', 'TABLE travel_internal.entity_states', 'TABLE travel_internal.baseline_states',
+        'SELECT travel.alert_geojson(id) FROM travel.alerts', 'SELECT travel.locate(''10.0.0.1'')', 'SELECT travel.node_state()'] LOOP
+        BEGIN
+            EXECUTE statement;
+        EXCEPTION WHEN OTHERS THEN
+            IF sqlstate !~ '^(22|23|42|54|55|P0004|0A)' THEN
+                RAISE '%: %', statement, sqlerrm USING ERRCODE = sqlstate;
+            END IF;
+        END;
+    END LOOP;
+    said := (SELECT string_agg(last_error, '; ') FROM travel.status WHERE last_error ~ '\((XX|P0001)');
+    IF said IS NOT NULL THEN
+        RAISE 'a scan said: %', said USING ERRCODE = 'XX000';
+    END IF;
+END $$;
+-- In one transaction, which each line ends. Without triggers a value is there as if a dump had been edited.
+CREATE VIEW hostile.column_statement AS
+SELECT format('ROLLBACK\; BEGIN\; SET LOCAL session_replication_role = %s\; UPDATE %s SET %I = %s\; '
+    'INSERT INTO hostile.trail (event_id, event_time, source_ip, access_key_id, actor) '
+    'VALUES (''late'', ''2026-03-02 09:15Z'', ''203.0.113.1'', ''AKIAALICE0001EXAMPLE'', ''x'')\; '
+    'SET LOCAL session_replication_role = origin\; CALL travel.scan()\; SELECT hostile.use_everything()\; ROLLBACK',
+    role, c.oid::regclass, attname, expression) AS statement, heavy, format('%s %s %s %s', attrelid, attnum, v.n, role) AS key
+FROM pg_class AS c JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+JOIN pg_type AS t ON t.oid = atttypid
+JOIN hostile.value AS v ON v.type = CASE typtype WHEN 'd' THEN typbasetype ELSE t.oid END,
+unnest('{origin,replica}'::text[]) AS role
+WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind = 'r' AND attidentity = '' AND attgenerated = '';

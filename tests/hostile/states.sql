@@ -1,0 +1,58 @@
+-- Aggregates of the support functions, which take states as they are.
+CREATE AGGREGATE hostile.partial(timestamptz, inet) (SFUNC = travel_internal.legs_add, STYPE = travel.journey);
+CREATE AGGREGATE hostile.combined(travel.journey) (SFUNC = travel_internal.legs_combine, STYPE = travel.journey,
+    FINALFUNC = travel_internal.legs_final);
+CREATE AGGREGATE hostile.combined_journey(travel.journey) (SFUNC = travel_internal.legs_combine, STYPE = travel.journey,
+    FINALFUNC = travel_internal.journey_final);
+
+-- Values of travel.journey from elsewhere: the text and the binary form of good ones, damaged at each byte.
+CREATE TABLE hostile.damaged AS
+WITH good AS (
+    SELECT n, decode(substr(j::text, 3), 'hex') AS form
+    FROM (VALUES (1, (SELECT travel.journey(event_time, source_ip) FROM hostile.few)),
+                 (2, (SELECT travel.journey(event_time, source_ip, event_id) FROM hostile.few)),
+                 (3, (SELECT travel.journey(event_time, 51.5, 0.1 * extract(minute FROM event_time)::float8) FROM hostile.few)),
+                 (4, (SELECT hostile.partial(event_time, source_ip) FROM hostile.few))) AS v (n, j)
+)
+SELECT row_number() OVER (ORDER BY n, i, how) AS n, CASE how
+           WHEN 'cut' THEN substr(form, 1, i)
+           WHEN 'longer' THEN substr(form, 1, i) || '\x00' || substr(form, i + 1)
+           WHEN 'zero' THEN set_byte(form, i, 0)
+           WHEN 'all' THEN set_byte(form, i, 255)
+           ELSE set_byte(form, i, get_byte(form, i) # 1) END AS form
+FROM good, generate_series(0, length(form) - 1) AS i, unnest('{cut,longer,zero,all,flip}'::text[]) AS how;
+
+-- Calls each function and aggregate of one journey, and those of two, with a journey.
+CREATE FUNCTION hostile.feed(j travel.journey) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+BEGIN
+    FOR r IN SELECT * FROM hostile.routine
+             WHERE types = '{travel.journey}'::regtype[] OR types = '{travel.journey,travel.journey}'::regtype[]
+                OR name = 'travel.legs' LOOP
+        BEGIN
+            EXECUTE format('SELECT %s(%s)', r.name, CASE r.pronargs WHEN 2 THEN '$1, $1' ELSE '$1' END) USING j;
+        EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR feature_not_supported THEN NULL;
+        END;
+    END LOOP;
+    PERFORM hostile.combined(s), hostile.combined_journey(s), travel.rollup(s)
+    FROM (SELECT j UNION ALL SELECT travel.journey(event_time, source_ip) FROM hostile.few UNION ALL SELECT j) AS u (s);
+END $$;
+
+-- Receives a value by COPY.
+CREATE TABLE hostile.received (j travel.journey);
+CREATE FUNCTION hostile.receive(form bytea) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    path text := current_setting('data_directory') || '/hostile.copy';
+    large oid := lo_from_bytea(0, 'PGCOPY\n'::bytea || '\xff0d0a00' || '\x0000000000000000' || '\x0001' || int4send(length(form))
+        || form || '\xffff');
+BEGIN
+    PERFORM lo_export(large, path), lo_unlink(large);
+    TRUNCATE hostile.received;
+    EXECUTE format('COPY hostile.received FROM %L BINARY', path);
+    PERFORM hostile.feed(j) FROM hostile.received;
+END $$;
+CREATE VIEW hostile.state_statement AS
+SELECT 'text ' || n AS key, format('SELECT hostile.feed(%L)', form) AS statement FROM hostile.damaged
+UNION ALL
+SELECT 'binary ' || n, format('SELECT hostile.receive(%L)', form) FROM hostile.damaged;
