@@ -63,6 +63,7 @@ mod triage;
 
 #[pgrx::pg_guard]
 pub extern "C-unwind" fn _PG_init() {
+    pg::allocator::reserve();
     pg::settings::register();
     pg::whole_groups::register();
     keep_backtraces_out_of_errors();

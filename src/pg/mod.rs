@@ -15,13 +15,17 @@
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting | [`settings`] |
 //! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
+//! | survive a lack of memory | [`allocator`] |
+//! | keep the extension from being dropped | [`extension_lock`] |
 //! | share a value with parallel workers | [`shared`] |
 //! | plan a query whose groups are split among processes | [`whole_groups`] |
 
+pub mod allocator;
 pub mod array;
 pub mod attempt;
 pub mod citus;
 pub mod errors;
+pub mod extension_lock;
 pub mod function;
 pub mod function_access;
 pub mod identifier;

@@ -1,6 +1,7 @@
 //! `travel.prune`: deletes old verdicts, archived alerts, and expired entries of analysts.
 
 use crate::pg::errors::{ScanError, TravelError, UsageError};
+use crate::pg::extension_lock::keep_extension;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::scan_flag::while_scanning;
@@ -18,6 +19,7 @@ const MOST: &str = "6000 years";
 /// `(older_than) -> (verdicts, alerts, known_places, known_transitions)`
 fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let older_than = call.datum(0).ok_or(UsageError::ArgumentNull { name: "older_than" })?;
+    keep_extension()?;
     let counts = spi::connected(|| {
         let rows = spi::select(
             "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END AS before,

@@ -2,6 +2,7 @@
 
 use crate::pg::attempt::is_cancel;
 use crate::pg::errors::{ScanError, TravelError, UsageError};
+use crate::pg::extension_lock::keep_extension;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::settings::lock_wait_ms;
@@ -43,15 +44,20 @@ thread_local! {
 /// SQLSTATE that a user's function raised. Only PostgreSQL's own error report says where it was raised.
 pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, TravelError> {
     LAST.set(StepStatus::None);
-    let result = PgTryBuilder::new(AssertUnwindSafe(|| with_bounded_locks(lock_wait_ms(), body)))
-        .catch_others(|caught| {
-            LAST.set(match &caught {
-                CaughtError::PostgresError(report) if is_cancel(report) => StepStatus::Canceled,
-                _ => StepStatus::Failed,
-            });
-            caught.rethrow()
+    let result = PgTryBuilder::new(AssertUnwindSafe(|| {
+        with_bounded_locks(lock_wait_ms(), || {
+            keep_extension()?;
+            body()
         })
-        .execute();
+    }))
+    .catch_others(|caught| {
+        LAST.set(match &caught {
+            CaughtError::PostgresError(report) if is_cancel(report) => StepStatus::Canceled,
+            _ => StepStatus::Failed,
+        });
+        caught.rethrow()
+    })
+    .execute();
     match &result {
         Ok(_) => {}
         Err(TravelError::Scan(ScanError::RuleLocked { .. })) => LAST.set(StepStatus::Busy),
@@ -90,6 +96,7 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let error = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "error" })?;
     let wait_ms = lock_wait_ms().map_or(NOTE_WAIT_MS, |wait| wait.min(NOTE_WAIT_MS));
     with_bounded_locks(Some(wait_ms), || {
+        keep_extension()?;
         spi::connected(|| {
             spi::execute(
                 "INSERT INTO travel_internal.scans (rule, last_error, last_error_at)
@@ -102,7 +109,8 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 &[Argument::text(rule), Argument::text(&shortened(error))],
             );
         });
-    });
+        Ok::<_, TravelError>(())
+    })?;
     Ok(call.null())
 }
 

@@ -1,5 +1,7 @@
 //! A bounded cache that drops old entries instead of growing.
 
+use crate::optional_memory::optional;
+
 /// A set-associative cache: a key has four slots, and a new key replaces the oldest of the four. The cache starts
 /// small, grows up to its bound as it fills, and keeps its size if there is no memory.
 #[derive(Debug)]
@@ -59,7 +61,7 @@ impl<K: Key, V> Cache<K, V> {
         self.inserted = 0;
         let wanted = (self.slots.len() * 4).max(FIRST_SLOTS).min(self.bound);
         let mut larger = Vec::new();
-        if wanted == self.slots.len() || larger.try_reserve_exact(wanted).is_err() {
+        if wanted == self.slots.len() || optional(|| larger.try_reserve_exact(wanted)).is_err() {
             return;
         }
         larger.resize_with(wanted, || None);

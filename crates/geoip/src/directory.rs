@@ -1,6 +1,7 @@
 //! The folder of the store. It contains verified copies of files, each named by its digest.
 
 use crate::database::{Database, DatabaseError};
+use crate::optional_memory::optional;
 use crate::source::Fingerprint;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -250,7 +251,8 @@ pub(crate) fn read_into_memory(
 ) -> Result<(Vec<u8>, Digest), Broken> {
     let mut bytes = Vec::new();
     let size = usize::try_from(fingerprint.size).unwrap_or(usize::MAX);
-    bytes.try_reserve_exact(size).map_err(|_| Broken::Sink(io::ErrorKind::OutOfMemory.into()))?;
+    optional(|| bytes.try_reserve_exact(size))
+        .map_err(|_| Broken::Sink(io::ErrorKind::OutOfMemory.into()))?;
     let digest = read(path, fingerprint, interrupt, |chunk| {
         bytes.extend_from_slice(chunk);
         Ok(())

@@ -28,6 +28,7 @@
 pub mod database;
 pub mod hosting;
 pub mod layout;
+pub mod optional_memory;
 pub mod record;
 pub mod stack;
 pub mod status;

@@ -1,6 +1,7 @@
 //! Shared names. A name that occurs in many records is stored once, which saves memory and keeps it in the processor
 //! cache.
 
+use crate::optional_memory::optional;
 use crate::record::Fields;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ impl SharedNames {
             self.held.clear();
         }
         // If there is no memory, the name is not shared.
-        if self.held.try_reserve(1).is_ok() {
+        if optional(|| self.held.try_reserve(1)).is_ok() {
             self.held.insert(text);
         }
     }

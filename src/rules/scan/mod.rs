@@ -36,6 +36,7 @@ use super::reader::Reader;
 use super::source_queries::SourceQueries;
 use super::step_status;
 use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::extension_lock::keep_extension;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
@@ -63,8 +64,10 @@ fn begin_rescan(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(call.null())
 }
 
-/// `() -> boolean`: whether the calling procedure may commit, because it is not within a transaction block.
+/// `() -> boolean`: whether the calling procedure may commit, because it is not within a transaction block. It keeps the
+/// extension from being dropped before the procedure locks a table.
 fn may_commit(_: &Call) -> Result<pg_sys::Datum, TravelError> {
+    keep_extension()?;
     // SAFETY: asks SPI about the procedure that is running.
     Ok(pg_sys::Datum::from(usize::from(unsafe { pg_sys::SPI_inside_nonatomic_context() })))
 }
