@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# kill -9 of processes that work for a session: a worker of travel.load_files, a parallel worker of an aggregate, and the
+# session itself. PostgreSQL then ends all sessions and recovers. Nothing is lost, doubled or half done. The test
+# scan_killed does this with scans, and load_files_ends with the session that loads files.
+# shellcheck source=tests/e2e/scan_lib.sh
+. "$(dirname "$0")/scan_lib.sh"
+
+scan_server e2e-processes-killed 'max_worker_processes = 8'
+scan_database
+folder="$SERVER_DIR/files/many"
+mkdir -p "$folder"
+for ((n = 0; n < 60; n++)); do
+    seq "$((n * 100))" "$((n * 100 + 199))" | awk 'BEGIN { printf "{\"Records\":[" }
+        { printf "%s{\"eventID\":\"%06d\",\"eventTime\":\"2026-03-02T09:00:00Z\"}", (NR > 1 ? "," : ""), $1 }
+        END { printf "]}" }' >"$folder/$(printf '%02d' "$n").json"
+done
+all=6100
+if is_root; then chown -R postgres "$folder"; fi
+
+reinitialized() { log_lines 'all server processes terminated; reinitializing'; }
+recovers() { # recovers PID: kills the process, and waits until the server has recovered
+    local before
+    before=$(reinitialized)
+    as_server kill -9 "$1"
+    killed() { [ "$(reinitialized)" -gt "$before" ]; }
+    eventually 'PostgreSQL starts anew' killed
+    waits_until 'SELECT 1' 1
+}
+
+rule 'a worker of travel.load_files is killed: committed files stay, and the next call loads the rest'
+ask "SELECT travel.create_events_table('loaded')" >/dev/null
+ask "SELECT travel.create_events_table('alone')" >/dev/null
+PGOPTIONS='-c max_parallel_maintenance_workers=0' ask "CALL travel.load_files('alone', '$folder')" >/dev/null 2>&1
+session_open --quiet
+# The lock on an event stops the workers at its file.
+session "BEGIN; INSERT INTO loaded (event_id, event_time) VALUES ('003000', '2026-03-02T09:00:00Z')"
+PGOPTIONS='-c max_parallel_maintenance_workers=2' ask "CALL travel.load_files('loaded', '$folder')" >"$SCRATCH/load" 2>&1 &
+loading=$!
+waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock'" t
+recovers "$(ask "SELECT pid FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock' LIMIT 1")"
+if wait "$loading"; then fail "the call ended without an error: $(cat "$SCRATCH/load")"; fi
+session_close
+note "$(ask 'SELECT count(*) FROM loaded') events were committed"
+holds 'not all were' [ "$(ask 'SELECT count(*) FROM loaded')" -lt "$all" ]
+same 'the list is that of the committed files' "$(ask 'SELECT count(*) FROM loaded')" "$(ask 'SELECT coalesce(sum(inserted), 0) FROM loaded_files')"
+ask "CALL travel.load_files('loaded', '$folder')" >/dev/null 2>&1
+same 'the same events as of one call' "$all|0" "$(ask 'SELECT (SELECT count(*) FROM loaded), (SELECT count(*)
+    FROM (SELECT event_id, event_time, record::text FROM loaded EXCEPT SELECT event_id, event_time, record::text FROM alone) AS o)')"
+
+rule 'a parallel worker of an aggregate, or the session, is killed: a refresh leaves the old rows, and works again afterwards'
+run_psql --quiet <<'SQL'
+    SELECT FROM generate_series(1, 300) AS n, journey('key ' || n % 50, '2026-03-01Z'::timestamptz + n * interval '1 hour') AS j;
+    CREATE FUNCTION gate(at timestamptz) RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        IF current_setting('test.gate', true) = 'closed' THEN PERFORM pg_sleep(600); END IF;
+        RETURN at;
+    END $$;
+    CREATE MATERIALIZED VIEW found AS
+        SELECT access_key_id, travel.impossible_legs(gate(event_time), source_ip) AS legs FROM cloudtrail GROUP BY 1;
+    ANALYZE cloudtrail;
+SQL
+rows="SELECT count(*) || ' ' || sum(cardinality(legs)) FROM found"
+before=$(ask "$rows")
+ask "SELECT journey('new', '2026-03-05Z')" >/dev/null
+parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;'
+for victim in 'parallel worker' 'client backend'; do
+    ask "$parallel SET test.gate = 'closed'; REFRESH MATERIALIZED VIEW found" >"$SCRATCH/refresh" 2>&1 &
+    refresh=$!
+    at_gate="FROM pg_stat_activity WHERE backend_type = '$victim' AND (wait_event = 'PgSleep' OR backend_type = 'client backend')
+        AND query LIKE '%REFRESH%' AND pid <> pg_backend_pid() AND EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
+    waits_until "SELECT count(*) > 0 $at_gate" t
+    recovers "$(ask "SELECT pid $at_gate LIMIT 1")"
+    if wait "$refresh"; then fail "the refresh ended without an error when a $victim was killed"; fi
+    same "the rows after a $victim was killed" "$before" "$(ask "$rows")"
+done
+ask "$parallel REFRESH MATERIALIZED VIEW found"
+same 'the rows after a refresh' "$(ask "SELECT count(*) || ' ' || sum(cardinality(legs)) FROM (SELECT travel.impossible_legs(event_time, source_ip) AS legs
+    FROM cloudtrail GROUP BY access_key_id) AS k")" "$(ask "$rows")"
+holds 'there are new rows' [ "$before" != "$(ask "$rows")" ]
