@@ -3407,7 +3407,8 @@ CREATE FUNCTION travel_internal.may_commit() RETURNS boolean
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_may_commit';
 COMMENT ON FUNCTION travel_internal.may_commit() IS
-    'Whether the calling procedure may commit, which it may not in a transaction block';
+    'Whether the calling procedure may commit, which it may not in a transaction block. Until the transaction ends, '
+    'the extension cannot be dropped';
 
 CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
@@ -3440,13 +3441,14 @@ CREATE PROCEDURE travel.scan(rule text DEFAULT NULL)
     LANGUAGE plpgsql
 AS $$
 DECLARE
+    -- First of all, so DROP EXTENSION waits for this call before it locks the tables.
+    can_commit CONSTANT boolean := travel_internal.may_commit();
     -- Qualified, because the search_path of the caller may contain other types with these names.
     names pg_catalog.text[] := ARRAY(
         SELECT r.name FROM travel.rules AS r
         WHERE (scan.rule IS NULL AND r.enabled) OR r.name OPERATOR(pg_catalog.=) scan.rule
         ORDER BY r.name);
     name pg_catalog.text;
-    can_commit CONSTANT boolean := travel_internal.may_commit();
     is_more boolean;
     is_canceled boolean;
     has_detail boolean;
