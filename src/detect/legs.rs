@@ -1,22 +1,19 @@
-//! The query of the findings: the legs of each entity, with the events at both ends.
+//! The query of the findings: the legs of each entity, with the events at both ends, which [`super::leg_ends`] adds.
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
+use super::leg_ends::{Ends, shown_name};
 use super::nodes::Rows;
 use super::place::LocationType;
 use super::ranges;
 use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
-use std::fmt::Write;
 use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, ValueOf};
 
 /// The labels of which the message tells.
-const CREDENTIAL: [EventLabel; 4] =
+pub(super) const CREDENTIAL: [EventLabel; 4] =
     [EventLabel::AccessKeyId, EventLabel::IdentityType, EventLabel::SessionName, EventLabel::UserName];
-
-/// The row that stands for all of one event is the first in this order.
-const ORDER: [&str; 5] = ["event_id", "event_name", "access_key_id", "user_agent", "outcome"];
 
 /// Where the query runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,17 +22,6 @@ pub enum Use {
     Once,
     /// In a view, whose readers add conditions.
     View,
-}
-
-/// How the query finds the events at the ends of the legs.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ends {
-    /// Each by a look-up. An index leads from the entity and the time to it.
-    LookUps,
-    /// By joins. The planner decides how.
-    Joins,
-    /// All in one pass over the source.
-    OnePass,
 }
 
 /// The query, and whether it is split into ranges of the entity. Within an SPI connection.
@@ -53,20 +39,22 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
         Ends::LookUps
     } else if usage == Use::View || (events.is_indexed && events.rows != Rows::OnNodes) {
         Ends::Joins
-    } else {
+    } else if events.rows == Rows::Here {
         Ends::OnePass
+    } else {
+        Ends::OnePassOnNodes
     };
     Ok((Query { events, arguments, keys, ranges, ends }.text(), is_split))
 }
 
-struct Query<'a> {
-    events: &'a Events,
+pub(super) struct Query<'a> {
+    pub(super) events: &'a Events,
     arguments: &'a Arguments,
     /// The names of the entity's columns within the query.
-    keys: Vec<String>,
+    pub(super) keys: Vec<String>,
     /// The conditions of the ranges of the entity, if the query is split into them.
     ranges: Vec<String>,
-    ends: Ends,
+    pub(super) ends: Ends,
 }
 
 impl Query<'_> {
@@ -78,7 +66,7 @@ impl Query<'_> {
             ),
             format!(
                 "legs AS {} (\n    -- {}\n    {}\n)",
-                if self.ends == Ends::OnePass { "MATERIALIZED" } else { "NOT MATERIALIZED" },
+                if self.ends.need_all_legs() { "MATERIALIZED" } else { "NOT MATERIALIZED" },
                 if self.arguments.all_legs {
                     "every leg of each entity"
                 } else {
@@ -87,30 +75,7 @@ impl Query<'_> {
                 self.legs_cte(),
             ),
         ];
-        if self.ends == Ends::OnePass {
-            if self.passes_here() {
-                parts.push(format!("ends_of_legs AS MATERIALIZED (\n    {}\n)", self.ends_of_legs_cte()));
-            }
-            parts.push(format!(
-                "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    {}\n)",
-                self.ends_cte(),
-            ));
-        }
-        if self.ends == Ends::LookUps || self.passes_here() {
-            parts.push(format!(
-                "arrivals AS NOT MATERIALIZED (\n    -- with the events at both of their ends\n    {}\n)",
-                self.with_both_ends(),
-            ));
-        } else {
-            parts.push(format!(
-                "departures AS NOT MATERIALIZED (\n    -- with the event that each leg starts from\n    {}\n)",
-                self.with_end(End::From, "legs"),
-            ));
-            parts.push(format!(
-                "arrivals AS NOT MATERIALIZED (\n    -- and the event that it leads to\n    {}\n)",
-                self.with_end(End::To, "departures"),
-            ));
-        }
+        parts.extend(self.with_ends());
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
     }
 
@@ -221,154 +186,6 @@ impl Query<'_> {
         )
     }
 
-    /// The events at the ends of the legs, each once, and a few others: what joins them to the legs compares them again. Workers
-    /// cannot read the legs, but they get the filter. Without legs there is none, and the source is not read.
-    fn ends_cte(&self) -> String {
-        if self.passes_here() {
-            let filter = "(SELECT filter FROM ends_of_legs)";
-            // The time comes first because it is compared fastest.
-            let mut identity = vec!["e.event_time".to_owned()];
-            identity.extend(self.keys.iter().map(|key| format!("e.{key}")));
-            identity.extend(match self.events.location_type {
-                LocationType::Address => vec!["travel.source_ip(e.address)".to_owned()],
-                LocationType::Coordinates => vec!["e.latitude".to_owned(), "e.longitude".to_owned()],
-            });
-            let identity = identity.join(", ");
-            return format!(
-                "SELECT DISTINCT ON ({identity})\n           e.*\n    FROM events AS e\n    \
-                 WHERE {filter} IS NOT NULL\n      \
-                 AND travel_internal.may_be_end({filter}, {}, e.event_time)\n    ORDER BY {}",
-                self.text_key("e"),
-                self.order_after(&identity),
-            );
-        }
-        // Citus sends the legs to the nodes, but not the filter: its subquery has no rows there.
-        let keys = self.keys.join(", ");
-        let columns = self.keys.iter().map(String::as_str).chain(["event_time"]);
-        let matches: Vec<String> = columns.map(|name| format!("l.{name} = e.{name}")).collect();
-        format!(
-            "SELECT e.*\n    FROM events AS e\n    WHERE EXISTS (\n        SELECT\n        FROM (\n            \
-             SELECT {keys}, from_time AS event_time FROM legs\n            UNION ALL\n            \
-             SELECT {keys}, to_time FROM legs\n        ) AS l\n        WHERE {}\n    )",
-            matches.join(" AND "),
-        )
-    }
-
-    fn ends_of_legs_cte(&self) -> String {
-        format!(
-            "SELECT travel_internal.ends({}, l.from_time, l.to_time) AS filter FROM legs AS l",
-            self.text_key("l")
-        )
-    }
-
-    /// What the filter knows of the entity, as text. Values of other types would have to be converted for each row, so
-    /// it then knows only the time.
-    fn text_key(&self, table: &str) -> String {
-        let keys = self.events.keys.iter().zip(&self.keys);
-        keys.rev()
-            .find(|(key, _)| key.oid == pg_sys::TEXTOID)
-            .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
-    }
-
-    /// Adds the event at one end: of the rows that are that event, the first.
-    fn with_end(&self, end: End, table: &str) -> String {
-        let mut identity: Vec<String> = self.keys.iter().map(|key| format!("l.{key}")).collect();
-        let site = |end: &str| match self.events.location_type {
-            LocationType::Address => vec![format!("l.{end}_ip")],
-            LocationType::Coordinates => vec![format!("l.{end}_latitude"), format!("l.{end}_longitude")],
-        };
-        for end in ["from", "to"] {
-            identity.push(format!("l.{end}_time"));
-            identity.extend(site(end));
-        }
-        let labels: Vec<String> = self
-            .end_labels(end)
-            .into_iter()
-            .filter(|name| self.has(name))
-            .map(|name| format!("e.{name} AS {}", shown_name(end, name)))
-            .collect();
-        let identity = identity.join(", ");
-        let order = self.order_after(&identity);
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!(",\n           {}", labels.join(",\n           "))
-        };
-        format!(
-            "SELECT DISTINCT ON ({identity})\n           l.*{labels}\n    FROM {table} AS l\n    \
-             LEFT JOIN {} AS e ON {}\n    ORDER BY {order}",
-            if self.ends == Ends::OnePass { "ends" } else { "events" },
-            self.matches(end, "e").join("\n        AND "),
-        )
-    }
-
-    /// Adds the events at both ends. Each look-up is a subquery, of which the first row counts, so the legs stay in their
-    /// order, and a parallel plan has the look-ups in its workers.
-    fn with_both_ends(&self) -> String {
-        let mut labels = String::new();
-        let mut joins = String::new();
-        for end in [End::From, End::To] {
-            let event = format!("{}_event", end.into_str());
-            let names: Vec<&str> = self.end_labels(end).into_iter().filter(|name| self.has(name)).collect();
-            if names.is_empty() {
-                continue;
-            }
-            let list = |indent: &str| {
-                let list = names.iter().map(|name| format!("{{e}}.{name} AS {}", shown_name(end, name)));
-                list.collect::<Vec<_>>().join(&format!(",\n{indent}"))
-            };
-            if self.ends == Ends::OnePass {
-                let _ = write!(labels, ",\n           {}", list("           ").replace("{e}", &event));
-                let matches = self.matches(end, &event).join("\n        AND ");
-                let _ = write!(joins, "\n    LEFT JOIN ends AS {event} ON {matches}");
-                continue;
-            }
-            for name in &names {
-                let _ = write!(labels, ",\n           {event}.{}", shown_name(end, name));
-            }
-            let _ = write!(
-                joins,
-                "\n    LEFT JOIN LATERAL (\n        SELECT DISTINCT ON (e.event_time)\n               {}\n        \
-                 FROM events AS e\n        WHERE {}\n        ORDER BY {}\n    ) AS {event} ON true",
-                list("               ").replace("{e}", "e"),
-                self.matches(end, "e").join("\n          AND "),
-                self.order_after("e.event_time"),
-            );
-        }
-        format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
-    }
-
-    /// Whether one pass over the source, in this process and its workers, has read the events at the ends.
-    fn passes_here(&self) -> bool {
-        self.ends == Ends::OnePass && self.events.rows == Rows::Here
-    }
-
-    /// The conditions that the row `event` is the event at one end of the leg `l`.
-    fn matches(&self, end: End, event: &str) -> Vec<String> {
-        let end = end.into_str();
-        let mut matches: Vec<String> =
-            self.keys.iter().map(|key| format!("{event}.{key} = l.{key}")).collect();
-        matches.push(format!("{event}.event_time = l.{end}_time"));
-        match self.events.location_type {
-            LocationType::Address => {
-                matches.push(format!("travel.source_ip({event}.address) = l.{end}_ip"));
-            }
-            LocationType::Coordinates => {
-                matches.push(format!("{event}.latitude = l.{end}_latitude"));
-                matches.push(format!("{event}.longitude = l.{end}_longitude"));
-            }
-        }
-        matches
-    }
-
-    /// The order of rows `e` that are one event, after what identifies it.
-    fn order_after(&self, identity: &str) -> String {
-        ORDER.iter().filter(|name| self.has(name)).fold(identity.to_owned(), |mut order, name| {
-            let _ = write!(order, ", e.{name} COLLATE \"C\"");
-            order
-        })
-    }
-
     fn findings(&self) -> String {
         let select: Vec<String> = FINDING
             .iter()
@@ -445,30 +262,6 @@ impl Query<'_> {
         format!("{key}, {identity_type}, coalesce({session_name}, {user_name})")
     }
 
-    /// The labels that are taken from the event at one end.
-    fn end_labels(&self, end: End) -> Vec<&'static str> {
-        let of_this_end = FINDING.iter().filter_map(|column| match column.value {
-            ValueOf::Label(at, label) if at == end => Some(label.into_str()),
-            _ => None,
-        });
-        let of_arrival = FINDING.iter().filter_map(|column| match column.value {
-            ValueOf::Arrival(label) if end == End::To => Some(label.into_str()),
-            _ => None,
-        });
-        let of_message = CREDENTIAL.iter().map(EventLabel::into_str);
-        let mut names: Vec<&str> = Vec::new();
-        for name in of_this_end.chain(of_arrival).chain(of_message) {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        if self.events.location_type == LocationType::Coordinates {
-            names.extend(PlaceField::SUPPLIED.iter().map(PlaceField::into_str));
-            names.push(PlaceField::AccuracyKm.into_str());
-        }
-        names
-    }
-
     /// A label of the event at one end. One that is a column of the entity is the entity's own: a condition on it
     /// reaches the source's index.
     fn of_event(&self, end: End, name: &str) -> String {
@@ -494,7 +287,7 @@ impl Query<'_> {
         self.events.has_accuracy && self.arguments.thresholds.use_accuracy
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.events.label(name).is_some()
     }
 
@@ -514,11 +307,6 @@ impl Query<'_> {
     fn since(&self, column: &str) -> Option<String> {
         self.arguments.since.map(|since| format!("{column} >= timestamptz '{}'", utc(since)))
     }
-}
-
-/// The name within the query of a label of the event at one end. No column of a leg has two underscores.
-fn shown_name(end: End, name: &str) -> String {
-    format!("{}_event__{name}", end.into_str())
 }
 
 /// A number that SQL reads as float8.

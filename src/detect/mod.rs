@@ -15,6 +15,7 @@
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
+//! | [`leg_ends`] | the events at the ends of the legs, as parts of that query |
 //! | [`ends`] | the filter by which one pass over the source finds the events at the ends of the legs |
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
@@ -33,6 +34,7 @@ mod ends;
 mod event_sql;
 mod event_time;
 mod expression;
+mod leg_ends;
 mod legs;
 mod lent;
 mod nodes;
