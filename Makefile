@@ -54,6 +54,17 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 test-hostile: ## call every function with all hostile arguments, in every context, then run sqlsmith (hours)
 	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql'
 
+.PHONY: fuzz fuzz-corpus
+fuzz: ## fuzz each target of tests/fuzz, or TARGET, for SECONDS (60) with libFuzzer; needs the nightly toolchain
+	@scripts/fuzz.sh run $(or $(SECONDS),60) $(TARGET)
+
+fuzz-corpus: ## write the corpora of fuzz/corpus again, with what was found: as few inputs as reach the same code
+	@scripts/fuzz.sh minimize $(TARGET)
+
+.PHONY: test-valgrind
+test-valgrind: ## run some of the regress tests with the server under valgrind (1 hour)
+	@scripts/valgrind.sh $(TESTS)
+
 .PHONY: test-dbt
 test-dbt: ## run the dbt package of contrib/dbt with dbt from PyPI, which make test does not
 	@scripts/dbt-test.sh

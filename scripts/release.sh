@@ -49,7 +49,7 @@ if [ -n "${DRY_RUN:-}" ]; then
 fi
 
 # What a release changes. Nothing else is committed, and nothing else is undone.
-files=(Cargo.toml Cargo.lock META.json docs/install.md CHANGELOG.md sql)
+files=(Cargo.toml Cargo.lock fuzz/Cargo.lock META.json docs/install.md CHANGELOG.md sql)
 head=$(git rev-parse HEAD)
 undo() {
     local status=$?

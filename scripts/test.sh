@@ -2,7 +2,7 @@
 # Runs all tests, step by step, and prints a summary at the end.
 #
 #   scripts/test.sh               every step (make test)
-#   scripts/test.sh STEP…         only these: setup fmt deny clippy core pgrx regress isolation docs e2e demo
+#   scripts/test.sh STEP…         only these: setup fmt deny clippy core fuzz pgrx regress isolation docs e2e demo
 #                                 instructions, or a part of one: "e2e NAME", "regress NAME…", "docs FILE…"
 #   scripts/test.sh upgrade       the tests of upgrades from one version of PostgreSQL to another (make test-upgrade)
 #
@@ -17,7 +17,7 @@
 cd "$ROOT"
 
 export REAL_DATA=${REAL_DATA:-$ROOT/../shared/data}
-STEPS=(setup fmt deny clippy core pgrx regress isolation docs e2e demo)
+STEPS=(setup fmt deny clippy core fuzz pgrx regress isolation docs e2e demo)
 SKIPPED=77
 
 step_setup() { scripts/setup.sh --tests; }
@@ -44,7 +44,10 @@ step_clippy() {
 }
 
 # The crates that know no PostgreSQL.
-step_core() { cargo test --quiet --workspace --exclude impossible_travel; }
+step_core() { cargo test --quiet --workspace --exclude impossible_travel --exclude travel-fuzz; }
+
+# The fuzz targets with the stable compiler: their corpora, and changed inputs for two seconds each.
+step_fuzz() { FUZZ_SECONDS=${FUZZ_SECONDS:-2} cargo test --quiet --package travel-fuzz -- --nocapture; }
 
 # How many instructions the crates take, against committed figures.
 step_instructions() { scripts/instructions.sh check; }

@@ -2,7 +2,7 @@
 # Prints or sets the version of the project.
 #
 #   scripts/version.sh          prints it
-#   scripts/version.sh x.y.z    sets it wherever it stands: Cargo.toml, Cargo.lock, META.json and docs/install.md
+#   scripts/version.sh x.y.z    sets it wherever it stands: Cargo.toml, both Cargo.lock, META.json and docs/install.md
 #
 # The control file takes it from Cargo.toml, and so do the packages.
 set -euo pipefail
@@ -21,6 +21,10 @@ fi
 [[ $1 =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "invalid version: $1"
 sed -i -E "0,/^version = \"/s/^version = \"$current\"$/version = \"$1\"/" Cargo.toml
 cargo update --workspace --offline --quiet
+# fuzz/ is a workspace of its own, which has these crates in its Cargo.lock, too.
+awk -v old="$current" -v new="$1" '/^name = / { ours = /^name = "travel-/ }
+    ours && $0 == "version = \"" old "\"" { $0 = "version = \"" new "\"" } { print }' fuzz/Cargo.lock >fuzz/Cargo.lock.new
+mv fuzz/Cargo.lock.new fuzz/Cargo.lock
 pattern=${current//./\\.}
 # Below meta-spec stands the version of PGXN's specification.
 sed -i -E "/\"meta-spec\"/,\$!{ s/(\"version\": *)\"$pattern\"/\1\"$1\"/; s/impossible_travel--$pattern/impossible_travel--$1/ }" META.json

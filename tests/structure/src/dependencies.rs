@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// The `Cargo.toml` of each crate.
 fn manifests() -> Vec<PathBuf> {
-    let mut manifests = vec![project().join("Cargo.toml")];
+    let mut manifests = vec![project().join("Cargo.toml"), project().join("fuzz/Cargo.toml")];
     for folder in ["bench", "crates", "tests"] {
         for entry in fs::read_dir(project().join(folder)).unwrap() {
             let manifest = entry.unwrap().path().join("Cargo.toml");

@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Runs regress tests on a server under valgrind (memcheck), and fails if a test fails or valgrind finds an error whose
+# stack has code of this extension: memory that is read or written where it was not allocated, or before it was written.
+#
+#   scripts/valgrind.sh [TEST…]      otherwise those of the entry points, GeoIP and ingest
+#
+# PostgreSQL's own memory contexts hide from valgrind what lies within their blocks. A server that is built with
+# USE_VALGRIND and --enable-cassert shows it; set PG_CONFIG to its pg_config. What valgrind says is in .work/valgrind, one
+# file for each process.
+# shellcheck source=scripts/lib/common.sh
+. "$(dirname "$0")/lib/common.sh"
+# shellcheck source=scripts/lib/server.sh
+. "$ROOT/scripts/lib/server.sh"
+cd "$ROOT"
+
+command -v valgrind >/dev/null || die 'valgrind is not installed'
+pg_regress="$(dirname "$("$PG_CONFIG" --pgxs)")/../test/regress/pg_regress"
+[ -x "$pg_regress" ] || die "pg_regress is missing beside $("$PG_CONFIG" --pgxs)"
+tests=("$@")
+if [ $# = 0 ]; then tests=(window_function aggregate journeys journey_type geoip ingest detect scan); fi
+
+scripts/install.sh --if-changed
+make_sample
+trap server_drop EXIT
+server_start valgrind "impossible_travel.geoip_path = '$SERVERS/valgrind/files/geoip'" 'autovacuum = off' \
+    'authentication_timeout = 600' 'wal_sender_timeout = 0'
+server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
+# SUPPRESSIONS is PostgreSQL's own src/tools/valgrind.supp, where its source is at hand.
+cp "${SUPPRESSIONS:-tests/valgrind.supp}" "$WORK/valgrind.supp"
+suppressions=$(server_copy valgrind "$WORK/valgrind.supp")/valgrind.supp
+logs="$SERVER_DIR/files/logs"
+mkdir -p "$logs"
+wrapper="$SERVER_DIR/files/postgres"
+printf '#!/bin/sh\nexec valgrind --quiet --leak-check=no --num-callers=40 --suppressions=%s --log-file=%s/%%p.log %s "$@"\n' \
+    "$suppressions" "$logs" "$(pg_bin postgres)" >"$wrapper"
+chmod 755 "$wrapper"
+if is_root; then chown -R postgres "$SERVER_DIR/files"; fi
+server_stop
+as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --log "$SERVER_DIR/log" -p "$wrapper" --wait --timeout 600 start \
+    >/dev/null || { server_log; die 'the server did not start under valgrind'; }
+
+status=0
+out="$WORK/valgrind"
+rm -rf "$out" && mkdir -p "$out"
+"$pg_regress" --bindir "$("$PG_CONFIG" --bindir)" --host "$PGHOST" --port "$PGPORT" --user "$PGUSER" --dbname regression \
+    --inputdir tests/regress --outputdir "$out" setup "${tests[@]}" || { status=1; cat "$out/regression.diffs" || true; }
+server_stop
+cp "$logs"/*.log "$out"
+
+# The blocks of the logs that name the library or the server's code that calls it.
+errors=$(cat "$out"/*.log | sed -E 's/^==[0-9]+== ?//' | awk -v RS= '/impossible_travel/ { print $0 "\n" }')
+others=$(cat "$out"/*.log | sed -E 's/^==[0-9]+== ?//' | awk -v RS= '/ (at|by) 0x/ && !/impossible_travel/' | grep -c '^ *at 0x' || true)
+note "$(find "$out" -name '*.log' | wc -l) processes, $others errors of the server and its libraries alone"
+if [ -n "$errors" ]; then
+    printf '%s\n' "$errors" | head -n 200
+    complain 'valgrind found errors in the extension'
+    status=1
+fi
+exit "$status"

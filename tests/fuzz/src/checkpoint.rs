@@ -1,0 +1,110 @@
+//! Stored checkpoints of rules. They are read without trust, and what is read can be evaluated.
+
+use crate::suppression::event;
+use std::fmt::Debug;
+use std::sync::Arc;
+use travel_core::rule::packed::{MemberState, pack, pack_earlier, unpack, unpack_earlier, validities};
+use travel_core::rule::settings::{DAY, HOUR};
+use travel_core::rule::{BaselineState, EntityState, EvaluationState, Learn, Rule, resume};
+
+/// Any bytes of a checkpoint.
+pub fn bytes(data: &[u8]) {
+    read::<EntityState>(data);
+    read::<BaselineState>(data);
+}
+
+/// The body of a checkpoint, uncompressed, of the kind that the first byte says.
+pub fn body(data: &[u8]) {
+    let Some((kind, body)) = data.split_first() else { return };
+    let mut bytes = vec![1, b"ebEB"[usize::from(kind % 4)]];
+    bytes.extend((body.len() as u32).to_be_bytes());
+    bytes.extend(literals(body));
+    self::bytes(&bytes);
+}
+
+/// A block of LZ4 that says its bytes as they are.
+fn literals(body: &[u8]) -> Vec<u8> {
+    let mut block = vec![(body.len().min(15) << 4) as u8];
+    if let Some(mut more) = body.len().checked_sub(15) {
+        while more >= 255 {
+            block.push(255);
+            more -= 255;
+        }
+        block.push(more as u8);
+    }
+    block.extend(body);
+    block
+}
+
+fn read<S: MemberState + PartialEq + Debug + Evaluated>(bytes: &[u8]) {
+    if let Ok(state) = unpack::<S>(bytes) {
+        check(&state);
+    }
+    let earlier = unpack_earlier::<S>(bytes);
+    let times = validities::<S>(bytes);
+    assert_eq!(earlier.is_ok(), times.is_ok());
+    let Ok(earlier) = earlier else { return };
+    for (state, validity) in earlier.iter().zip(times.unwrap()) {
+        let (from, until) = (state.evaluated_until, state.valid_until);
+        assert!(from < until);
+        assert_eq!(
+            (from, until, state.edition),
+            (validity.evaluated_until, validity.valid_until, validity.edition)
+        );
+        if let Ok(Some(state)) = state.state::<S>() {
+            check(&state);
+        }
+    }
+    assert!(earlier.windows(2).all(|pair| pair[0].valid_until <= pair[1].evaluated_until));
+    let again = pack_earlier::<S>(&earlier).unwrap();
+    assert_eq!(unpack_earlier::<S>(&again), Ok(earlier));
+}
+
+/// A state is the same after it was stored, and continues with later events.
+fn check<S: MemberState + PartialEq + Debug + Evaluated>(state: &S) {
+    let packed = pack(state).unwrap();
+    let again = unpack::<S>(&packed).unwrap();
+    assert_eq!(pack(&again).unwrap(), packed);
+    let until = state.evaluated_until();
+    let times = [
+        until,
+        until.saturating_add(1),
+        until.saturating_add(HOUR),
+        until.saturating_add(40 * DAY),
+        i64::MAX,
+    ];
+    for learn in [Learn::Proven, Learn::Encountered] {
+        let rule = Rule { learn, learn_transitions: true, ..Rule::default() };
+        let events: Vec<_> = times
+            .iter()
+            .zip(["192.0.2.1", "192.0.2.2", "198.51.100.1", "192.0.2.1", "192.0.2.3"])
+            .map(|(time, address)| event("k", *time, address))
+            .collect();
+        let state = state.in_evaluation();
+        // An event that is not later is refused.
+        let late = resume(&state, &rule, &events[..1], &[], &[]);
+        assert!(late.is_err());
+        if until < i64::MAX - 50 * DAY {
+            resume(&state, &rule, &events[1..], &[], &[]).unwrap();
+        }
+    }
+}
+
+/// A state as that of the only member.
+pub trait Evaluated: Clone {
+    fn in_evaluation(&self) -> EvaluationState;
+}
+
+impl Evaluated for EntityState {
+    fn in_evaluation(&self) -> EvaluationState {
+        let member: Arc<str> = "k".into();
+        EvaluationState { entities: [(member, self.clone())].into(), baselines: Default::default() }
+    }
+}
+
+impl Evaluated for BaselineState {
+    fn in_evaluation(&self) -> EvaluationState {
+        let member: Arc<str> = "k".into();
+        EvaluationState { entities: Default::default(), baselines: [(member, self.clone())].into() }
+    }
+}
