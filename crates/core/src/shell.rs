@@ -83,6 +83,7 @@ pub(crate) mod tests {
     ];
 
     #[test]
+    #[cfg_attr(miri, ignore = "runs sh")]
     fn a_word_reaches_the_command_as_it_is() {
         for value in HOSTILE {
             let option = option("user-name", value).unwrap();
@@ -115,6 +116,7 @@ pub(crate) mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(24))]
         #[test]
+        #[cfg_attr(miri, ignore = "runs sh")]
         fn any_text_that_can_be_seen_is_one_word(value in "[^\0]{0,40}") {
             match word(&value) {
                 Some(word) => prop_assert_eq!(calls_of_aws(&format!("aws {word}\n")), [[value]]),

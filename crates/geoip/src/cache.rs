@@ -102,6 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
     fn a_cache_answers_only_with_what_was_put_under_the_same_key() {
         let mut cache = Cache::new(1 << 10);
         for round in 0..3_u64 {

@@ -610,5 +610,6 @@ fn unix_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-#[cfg(test)]
+// The tests map files, which Miri cannot.
+#[cfg(all(test, not(miri)))]
 mod tests;

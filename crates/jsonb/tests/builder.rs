@@ -21,6 +21,7 @@ fn an_object_is_its_header_its_entries_and_its_data() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn what_postgresql_must_read_is_left_to_it() {
     for text in [
         "",
@@ -67,6 +68,7 @@ fn what_postgresql_must_read_is_left_to_it() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn everything_else_is_built() {
     assert!(build(&format!("[{}1]", "1,".repeat(500_000))).is_some());
     for text in [

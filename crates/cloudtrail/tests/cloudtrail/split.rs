@@ -191,6 +191,7 @@ impl Read for Endless<'_> {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn what_never_ends_is_an_error() {
     for text in
         ["{\"Records\": [{\"a\": \"x", "[", "{\"a\": 1", "\"x", "{\"a\": [", "{\"Records\": [], \"z\": \"x"]
@@ -240,6 +241,7 @@ proptest! {
 
 /// A splitter that reads to the end from each of these lines reads 150 GB, which takes minutes.
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn among_many_lines_that_begin_an_endless_document_those_that_are_documents_are_found() {
     let (document, endless) = (format!("{{\"Records\":[]}}\n{}\n", record("a")), "{\"a\":[\n".repeat(75_000));
     let text = [&document[..], &endless, &document, &endless, &document].concat();

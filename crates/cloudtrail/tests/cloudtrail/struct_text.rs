@@ -105,6 +105,7 @@ fn the_last_of_equal_keys_counts_as_in_jsonb() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn a_structure_that_is_nested_too_deeply_stays_text() {
     let nested = |levels| format!("{}{}", "{a=".repeat(levels), "}".repeat(levels));
     for levels in [33, 34, 100_000] {
@@ -128,6 +129,7 @@ fn json_that_is_broken_many_times_is_read_as_text() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn a_text_that_is_longer_than_any_record_is_none() {
     for (before, after) in [("{a=", "}"), ("{\"a\":\"", "\"}")] {
         let text = |length: usize| format!("{before}{}{after}", "x".repeat(length));
@@ -183,6 +185,7 @@ proptest! {
 
     /// A reader whose time grows with the square of the length takes a minute here.
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
     fn the_time_to_read_a_text_is_proportional_to_its_length(
         head in "[{}\\[\\]=, a\"]{0,8}", unit in "[{}\\[\\]=, a\":]{1,12}", tail in "[{}\\[\\]=, a\"]{0,8}",
         opening in proptest::sample::select(vec!["{a=", "[", "{b=1, a=", "[{a=", ", a=[\"", ", a={\"a\":\"", "{a=}, a="]),

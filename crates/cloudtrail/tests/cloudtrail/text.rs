@@ -113,6 +113,7 @@ fn escapes_that_no_text_of_postgresql_holds_are_replaced_and_counted() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn the_texts_of_documents_have_no_limit_of_depth() {
     let deep = format!("{}1{}", r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
     let text = format!("{deep}\n{{broken\n{{\"n\": 1e99999}} [\"\\ud83d\"]");
@@ -187,6 +188,7 @@ fn the_caller_can_stop() {
 
 /// A reader whose time grows with the square of the length takes minutes here.
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn the_time_to_read_a_text_is_proportional_to_its_length() {
     for (head, unit) in
         [("{}\n", "[\n"), ("{}\n", "{\"a\":[\n"), ("{}\n", "[[{}]\n"), ("", "{}"), ("{}\n", "{} x {}")]

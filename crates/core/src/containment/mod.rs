@@ -345,5 +345,6 @@ impl<'a> Script<'a> {
     }
 }
 
-#[cfg(test)]
+// The tests run sh, which Miri cannot.
+#[cfg(all(test, not(miri)))]
 mod tests;

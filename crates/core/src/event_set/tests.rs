@@ -114,6 +114,7 @@ fn an_empty_set_is_valid_and_has_no_events() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn packing_takes_a_few_bytes_an_event() {
     let many: Vec<DecidedLeg> = (0..20_000).map(|i| (i * 7_000_000, (i % 5) as u8, None)).collect();
     let packed = merged(&[&set(&many, false, usize::MAX)], 0);
@@ -122,6 +123,7 @@ fn packing_takes_a_few_bytes_an_event() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn a_growing_set_stays_bounded_by_its_distinct_events() {
     let mut block = vec![0; 256];
     initialize(&mut block, Some(Thresholds::default()), false);
@@ -144,6 +146,7 @@ fn a_growing_set_stays_bounded_by_its_distinct_events() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn a_very_long_id_finds_room() {
     let id = vec![b'x'; 3 * MERGE_FROM];
     for merged_before in [false, true] {
@@ -236,6 +239,7 @@ fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn journeys_of_days_in_order_are_joined_without_sorting() {
     let day = |n: i64| -> Vec<DecidedLeg> {
         (0..40).map(|i| (n * 86_400_000_000 + i * 1_000_000, (i % 3) as u8, None)).collect()

@@ -94,6 +94,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
     fn a_long_history_keeps_few_states() {
         let times: Vec<Micros> = (0..200_000).map(|n| n * HOUR / 10 + n % 7).collect();
         let kept = kept(&times);
@@ -101,6 +102,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
     fn a_late_event_finds_a_state_not_much_older_than_itself() {
         let times: Vec<Micros> = (0..100_000).map(|n| n * HOUR / 10).collect();
         let kept = kept(&times);

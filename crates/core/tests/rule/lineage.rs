@@ -142,6 +142,7 @@ fn a_circle_is_cut_at_its_last_minting_event() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn a_long_chain_takes_no_stack() {
     let facts: Vec<Fact> =
         (0..100_000).map(|at| mints(&format!("k{at}"), &format!("k{}", at + 1), 8, None)).collect();
