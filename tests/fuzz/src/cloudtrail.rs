@@ -128,7 +128,7 @@ pub fn record(data: &[u8]) {
 /// A text that may be a structure, and structures as Java writes them.
 pub fn structure(data: &[u8]) {
     let Some((mode, rest)) = data.split_first() else { return };
-    if mode % 2 == 0 {
+    if mode.is_multiple_of(2) {
         let text = String::from_utf8_lossy(rest);
         let Some(value) = struct_text(&text) else { return };
         assert!(value.is_object());

@@ -8,7 +8,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -18,7 +18,7 @@ impl Random {
 
     /// A number less than `end`; 0 if `end` is 0.
     pub fn below(&mut self, end: usize) -> usize {
-        (self.next() % end.max(1) as u64) as usize
+        (self.number() % end.max(1) as u64) as usize
     }
 }
 
@@ -32,7 +32,7 @@ pub fn mutate(random: &mut Random, input: &[u8], other: &[u8]) -> Vec<u8> {
         let at = random.below(bytes.len());
         let end = (at + 1 + random.below(16)).min(bytes.len());
         match random.below(7) {
-            0 => bytes.insert(at, random.next() as u8),
+            0 => bytes.insert(at, random.number() as u8),
             1 if !bytes.is_empty() => drop(bytes.drain(at..end)),
             2 if !bytes.is_empty() => bytes.extend_from_within(at..end),
             3 if !bytes.is_empty() => bytes[at] ^= 1 << random.below(8),
@@ -46,7 +46,7 @@ pub fn mutate(random: &mut Random, input: &[u8], other: &[u8]) -> Vec<u8> {
                 let until = (from + 1 + random.below(64)).min(other.len());
                 bytes.splice(at..at, other[from..until].iter().copied());
             }
-            _ => bytes.push(random.next() as u8),
+            _ => bytes.push(random.number() as u8),
         }
     }
     bytes.truncate(LONGEST);

@@ -37,7 +37,7 @@ fn number_of(text: &str) -> Option<f64> {
 /// A text that may be a time, and times that are printed and read again.
 pub fn time(data: &[u8]) {
     let Some((mode, rest)) = data.split_first() else { return };
-    if mode % 2 == 0 {
+    if mode.is_multiple_of(2) {
         let text = String::from_utf8_lossy(rest);
         let found = event_time(&text);
         if let (Some(found), Ok(time)) = (found, DateTime::parse_from_rfc3339(&text)) {
