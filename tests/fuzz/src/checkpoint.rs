@@ -98,13 +98,19 @@ pub trait Evaluated: Clone {
 impl Evaluated for EntityState {
     fn in_evaluation(&self) -> EvaluationState {
         let member: Arc<str> = "k".into();
-        EvaluationState { entities: [(member, self.clone())].into(), baselines: Default::default() }
+        EvaluationState {
+            entities: [(member, self.clone())].into_iter().collect(),
+            baselines: Default::default(),
+        }
     }
 }
 
 impl Evaluated for BaselineState {
     fn in_evaluation(&self) -> EvaluationState {
         let member: Arc<str> = "k".into();
-        EvaluationState { entities: Default::default(), baselines: [(member, self.clone())].into() }
+        EvaluationState {
+            entities: Default::default(),
+            baselines: [(member, self.clone())].into_iter().collect(),
+        }
     }
 }

@@ -51,7 +51,7 @@ pub fn event(entity: &str, time: i64, address: &str) -> EvaluatedEvent {
         outcome: None,
         identity_type: None,
         mfa_used: None,
-        details: EventDetails::default(),
+        details: EventDetails::default().into(),
     }
 }
 
