@@ -234,4 +234,4 @@ SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.journey'::regtype
 FROM pg_aggregate
 JOIN pg_proc ON pg_proc.oid = aggfnoid
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
-    AND proname NOT IN ('entity_coverage', 'coverage_sum');
+    AND proname NOT IN ('entity_coverage', 'coverage_sum', 'ends');
