@@ -192,7 +192,7 @@ fn must_be_parsed_columns(columns: &PgTupleDesc) -> Result<(), TravelError> {
     if columns.len() != PARSED_COLUMNS {
         return Err(UsageError::QueryColumns { expected: PARSED_COLUMNS, found: columns.len() }.into());
     }
-    let wanted = EVENT.iter().map(|column| Type::from(column.column_type)).chain([Type::Jsonb]);
+    let wanted = event_types().chain([Type::Jsonb]);
     columns.iter().zip(wanted).try_for_each(|(column, wanted)| types::check(column, wanted))
 }
 
@@ -203,10 +203,16 @@ fn try_jsonb(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn event_row(call: &Call, event: &Event) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.event; the call site outlives the call.
-    let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
+    let row_type = call
+        .site_cache(|| unsafe { RowType::load(call.result_type()?, event_types(), call.site_context()) })?;
     let mut row = EventRow::new();
     write_event(&mut row, event);
     row.finish(*row_type)
+}
+
+/// The types of the columns of an event.
+fn event_types() -> impl Iterator<Item = Type> {
+    EVENT.iter().map(|column| Type::from(column.column_type))
 }
 
 /// Writes the columns of an event.

@@ -15,6 +15,7 @@ use crate::pg::settings::{self, with_geoip_path};
 use crate::pg::snapshot::Snapshot;
 use crate::pg::srf::RowSet;
 use crate::pg::time::{from_unix_seconds, statement_start, to_unix_us};
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::cell::{OnceCell, RefCell};
 use std::ffi::CStr;
@@ -31,6 +32,12 @@ use travel_geoip::{DatabaseStatus, InUse, LookupError, Stack, Store, StoreError,
 
 /// The columns of `travel.place`.
 const PLACE_COLUMNS: usize = 14;
+
+/// Their types.
+const PLACE_TYPES: [Type; PLACE_COLUMNS] = {
+    use Type::{Cidr, Float8, Int8OrTime, Text};
+    [Float8, Float8, Float8, Text, Text, Text, Text, Text, Cidr, Int8OrTime, Text, Text, Text, Text]
+};
 
 thread_local! {
     static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
@@ -363,7 +370,8 @@ fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: SQL declares the result as travel.place; the call site outlives the call.
-    let row_type = call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
+    let row_type =
+        call.site_cache(|| unsafe { RowType::load(call.result_type()?, PLACE_TYPES, call.site_context()) })?;
     let mut row = RowWriter::<PLACE_COLUMNS>::new();
     row.f64(place.coordinates.map(Coordinates::latitude));
     row.f64(place.coordinates.map(Coordinates::longitude));

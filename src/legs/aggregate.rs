@@ -4,7 +4,7 @@
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::hash_states::StatesOfSite;
 use super::journey_value::JourneyValue;
-use super::row::leg_row;
+use super::row::{leg_row, leg_types};
 use super::state::State;
 use crate::event_counts;
 use crate::geoip::{Places, Point};
@@ -177,7 +177,7 @@ pub fn impossible_legs(
         // SAFETY: SQL declares the result as travel.leg[]; the call site outlives the call.
         unsafe {
             let element = pg_sys::get_element_type(call.result_type()?);
-            Ok((element, RowType::load(element, call.site_context())?))
+            Ok((element, RowType::load(element, leg_types(), call.site_context())?))
         }
     })?;
     let mut legs = Growing::new(call_site.0);

@@ -8,7 +8,7 @@ use super::aggregate::{evaluate, impossible_legs, joined, require_aggregate};
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::hash_states::StatesOfSite;
 use super::journey_value::JourneyValue;
-use super::row::leg_row;
+use super::row::{leg_row, leg_types};
 use super::state::State;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
@@ -112,7 +112,8 @@ fn all_legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(journey) = argument(call)? else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares a row as travel.leg; the call site outlives the call.
-    let row_type = *call.site_cache(|| unsafe { RowType::load(call.result_type()?, call.site_context()) })?;
+    let row_type = *call
+        .site_cache(|| unsafe { RowType::load(call.result_type()?, leg_types(), call.site_context()) })?;
     let scratch = Scratch::new(c"travel: a leg of a journey", 8 * 1024);
     evaluate(journey.bytes(), |leg, places| {
         let row = scratch.within(|| leg_row(row_type, leg, &leg.measure(&thresholds), places))?;

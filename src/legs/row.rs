@@ -6,6 +6,7 @@ use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function, utf8};
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::srf::RowSet;
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::sync::Arc;
 use travel_core::columns::LEG;
@@ -16,6 +17,11 @@ pg_function!(travel_each_leg, pg_finfo_travel_each_leg, each_leg);
 
 /// A row of `travel.leg`.
 type LegRow = RowWriter<{ LEG.len() }>;
+
+/// The types of its columns.
+pub fn leg_types() -> impl Iterator<Item = Type> {
+    LEG.iter().map(|column| Type::from(column.column_type))
+}
 
 /// A leg as a composite value. The event of a stop is its event id.
 pub fn leg_row(

@@ -1,7 +1,7 @@
 //! The window function `travel.leg`. It reads a partition once and keeps only its last stop.
 
 use super::arguments::{ArgumentSite, SiteArguments, finite, thresholds};
-use super::row::leg_row;
+use super::row::{leg_row, leg_types};
 use crate::event_counts;
 use crate::geoip::Places;
 use crate::pg::errors::{LegError, TravelError, UsageError};
@@ -48,7 +48,7 @@ fn leg(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let id_at = 1 + place.arguments();
     let site = *call.site_cache(|| {
         // SAFETY: SQL declares the result as travel.leg; the call site outlives the call.
-        let row_type = unsafe { RowType::load(call.result_type()?, call.site_context()) }?;
+        let row_type = unsafe { RowType::load(call.result_type()?, leg_types(), call.site_context()) }?;
         let fixed_thresholds = (id_at + 1..id_at + 4).all(|n| call.is_stable(n));
         let without_ids = call.is_stable(id_at) && window.arguments::<1>(id_at)[0].is_none();
         Ok(CallSite { row_type, fixed_thresholds, without_ids })

@@ -16,6 +16,7 @@ use super::errors::{TravelError, UsageError};
 use super::function::Call;
 use super::inet;
 use super::memory::{MAX_VARLENA, within};
+use super::types::{self, Type};
 use pgrx::pg_sys::{self, HeapTupleHeaderData};
 use std::mem::offset_of;
 use std::net::IpAddr;
@@ -30,14 +31,26 @@ pub struct RowType {
 }
 
 impl RowType {
-    /// Looks up a composite type.
+    /// Looks up a composite type, and checks that its columns have the types as which they are written.
     ///
     /// # Safety
     /// `context` must live as long as the result is used.
-    pub unsafe fn load(oid: pg_sys::Oid, context: pg_sys::MemoryContext) -> Result<Self, TravelError> {
+    pub unsafe fn load(
+        oid: pg_sys::Oid,
+        columns: impl IntoIterator<Item = Type>,
+        context: pg_sys::MemoryContext,
+    ) -> Result<Self, TravelError> {
         lock_type(oid)?;
-        // SAFETY: by the caller; the type is a composite one, and stays.
-        Ok(unsafe { within(context, || Self::of(pg_sys::lookup_rowtype_tupdesc_copy(oid, -1))) })
+        // SAFETY: by the caller; the type is a composite one, and stays, and so does its descriptor.
+        unsafe {
+            let tuple_desc = within(context, || pg_sys::lookup_rowtype_tupdesc_copy(oid, -1));
+            let attributes = pgrx::PgTupleDesc::from_pg_unchecked(tuple_desc);
+            attributes
+                .iter()
+                .zip(columns)
+                .try_for_each(|(attribute, wanted)| types::check(attribute, wanted))?;
+            Ok(within(context, || Self::of(tuple_desc)))
+        }
     }
 
     /// The row type of a function that returns a record with OUT columns.

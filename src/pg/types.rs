@@ -95,8 +95,12 @@ fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result
     if oid != pg_sys::InvalidOid && wanted.is(unsafe { pg_sys::getBaseType(oid) }) {
         return Ok(());
     }
+    // A dropped column has no type.
     // SAFETY: gives a C string in the current memory context, for any oid.
-    let found = unsafe { std::ffi::CStr::from_ptr(pg_sys::format_type_be(oid)) };
+    let found = unsafe {
+        let flags = pg_sys::FORMAT_TYPE_ALLOW_INVALID as pg_sys::bits16;
+        std::ffi::CStr::from_ptr(pg_sys::format_type_extended(oid, -1, flags))
+    };
     Err(UsageError::ColumnTypeChanged {
         column: attribute.name().to_owned(),
         expected: wanted.name(),

@@ -3,6 +3,7 @@
 use crate::pg::errors::TravelError;
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::time::utc;
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -25,6 +26,11 @@ pub struct Finding<'f> {
 
 /// A row of `travel.finding`.
 type FindingRow = RowWriter<{ FINDING.len() }>;
+
+/// The types of its columns.
+pub fn finding_types() -> impl Iterator<Item = Type> {
+    FINDING.iter().map(|column| Type::from(column.column_type))
+}
 
 impl<'f> Finding<'f> {
     pub fn of(verdict: &'f Verdict) -> Self {

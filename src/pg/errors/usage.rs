@@ -4,7 +4,7 @@ use crate::pg::report::Report;
 use pgrx::PgSqlErrorCode as Code;
 
 const OBJECT_CHANGED: &str = "A function, a view or a table that the query uses was replaced while the statement ran, \
-                              or a table of the extension was altered. Undo the change, or run the statement again.";
+                              or a table or type of the extension was altered. Undo the change, or run the statement again.";
 
 errors! {
     /// An error in the installation, or in the call of a function.

@@ -10,7 +10,7 @@ use crate::pg::row::RowType;
 use crate::pg::spi::{self, Argument};
 use crate::pg::table;
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults, UnwrittenVerdict};
-use crate::rules::verdict_columns::RowColumns;
+use crate::rules::verdict_columns::{RowColumns, finding_types};
 use pgrx::pg_sys;
 use std::collections::HashMap;
 use travel_core::columns::finding_names;
@@ -94,7 +94,7 @@ impl<'w> Writing<'w> {
         let (row_type, array_type) = unsafe {
             let finding = pg_sys::get_rel_type_id(relation);
             (
-                types.within(|| RowType::load(finding, pg_sys::CurrentMemoryContext))?,
+                types.within(|| RowType::load(finding, finding_types(), pg_sys::CurrentMemoryContext))?,
                 pg_sys::get_array_type(finding),
             )
         };

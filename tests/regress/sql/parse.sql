@@ -221,3 +221,24 @@ FROM (
 ) AS c (columns);
 \pset format aligned
 SELECT sqlstate_of($$SELECT travel_internal.parsed_records(ARRAY['{"eventID": "x"}'::jsonb])$$);
+
+-- A composite type that was altered is refused, because a row is written as the columns that the type should have.
+CREATE FUNCTION of_altered_type(change text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'ALTER TYPE travel.' || change;
+    EXECUTE statement;
+    RAISE 'it was not refused';
+EXCEPTION WHEN OTHERS THEN
+    RETURN sqlstate || ': ' || sqlerrm;
+END $$;
+SELECT of_altered_type(change, statement)
+FROM (VALUES ('event ALTER ATTRIBUTE event_time TYPE text CASCADE', $$SELECT travel.parse('{"eventID": "x"}')$$),
+    ('event DROP ATTRIBUTE event_time CASCADE', $$SELECT travel.try_parse('{"eventID": "x"}')$$),
+    ('place ALTER ATTRIBUTE latitude TYPE text CASCADE', $$SELECT travel.locate('192.0.2.1')$$),
+    ('place DROP ATTRIBUTE city CASCADE', $$SELECT travel.locate('192.0.2.1')$$),
+    ('leg ALTER ATTRIBUTE from_city TYPE bigint CASCADE',
+     $$SELECT travel.leg(t, '192.0.2.1') OVER () FROM unnest('{epoch,2026-03-02}'::timestamptz[]) AS t$$),
+    ('leg DROP ATTRIBUTE from_city CASCADE', $$SELECT travel.impossible_legs('epoch', '192.0.2.1')$$),
+    ('leg DROP ATTRIBUTE impossible CASCADE', $$SELECT travel.legs(travel.journey('epoch', '192.0.2.1'))$$))
+    AS c (change, statement);
+DROP FUNCTION of_altered_type;
