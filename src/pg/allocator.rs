@@ -13,9 +13,12 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use travel_geoip::optional_memory;
 
+// A test program, unlike the library, is linked as a whole, and has no server that could report an error.
+#[cfg(not(test))]
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
+#[cfg_attr(test, allow(dead_code))]
 struct Allocator;
 
 /// What is left for the report of the error and for the end of the session, in bytes. A block of this size is mapped on
