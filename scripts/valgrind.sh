@@ -47,9 +47,19 @@ rm -rf "$out" && mkdir -p "$out"
 server_stop
 cp "$logs"/*.log "$out"
 
-# The blocks of the logs that name the library or the server's code that calls it.
-errors=$(cat "$out"/*.log | sed -E 's/^==[0-9]+== ?//' | awk -v RS= '/impossible_travel/ { print $0 "\n" }')
-others=$(cat "$out"/*.log | sed -E 's/^==[0-9]+== ?//' | awk -v RS= '/ (at|by) 0x/ && !/impossible_travel/' | grep -c '^ *at 0x' || true)
+# The errors whose stack comes to the library before the server. The library's planner hook is on the stack of every
+# statement, below errors of the server's own.
+blocks() {
+    cat "$out"/*.log | sed -E 's/^==[0-9]+== ?//' | awk -v RS= -v FS='\n' -v ours="$1" '
+        { mine = 0
+          for (n = 1; n <= NF; n++) {
+              if ($n ~ /impossible_travel\.so/) { mine = 1; break }
+              if ($n ~ /bin\/postgres\)/) break
+          }
+          if (/ (at|by) 0x/ && mine == ours) print $0 "\n" }'
+}
+errors=$(blocks 1)
+others=$(blocks 0 | grep -c '^ *at 0x' || true)
 note "$(find "$out" -name '*.log' | wc -l) processes, $others errors of the server and its libraries alone"
 if [ -n "$errors" ]; then
     printf '%s\n' "$errors" | head -n 200

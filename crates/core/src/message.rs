@@ -58,6 +58,7 @@ pub fn leg_id(entity: &str, from_time_us: i64, from: Site, to_time_us: i64, to: 
 }
 
 /// A length of time in its two largest units: `10 minutes`, `1 hour 5 minutes`, or `the same second` if no time passed.
+/// NaN, which a leg made by hand can have, is `an unknown time`.
 pub fn travel_time(seconds: f64) -> String {
     let mut text = String::with_capacity(32);
     write_travel_time(&mut text, seconds);
@@ -68,6 +69,9 @@ pub fn travel_time(seconds: f64) -> String {
 fn write_travel_time(text: &mut String, seconds: f64) {
     if seconds == 0.0 {
         return text.push_str("the same second");
+    }
+    if seconds.is_nan() {
+        return text.push_str("an unknown time");
     }
     let seconds = seconds.abs();
     if seconds < 1.0 {
@@ -394,6 +398,7 @@ mod tests {
             (3601.0, "1 hour"),
             (90_061.0, "1 day 1 hour"),
             (172_800.0, "2 days"),
+            (f64::NAN, "an unknown time"),
         ] {
             assert_eq!(travel_time(seconds), text);
         }

@@ -176,7 +176,9 @@ fn check_wrapping(value: &Value) {
     let count = |document: &Value| records(document).map(Iterator::count);
     let _ = is_single_record(value);
     if let (Ok(alone), true) = (count(value), value.is_object()) {
-        assert_eq!(count(&json!([value])), Ok(alone), "{value}");
+        let in_list = count(&json!([value])).unwrap();
+        // In a list, one key of a record is enough, so a digest or the like that has one is a record there.
+        assert!(in_list == alone || (alone == 0 && in_list == 1), "{in_list}, not {alone}: {value}");
     }
 }
 
