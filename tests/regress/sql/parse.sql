@@ -238,7 +238,8 @@ FROM (VALUES ('event ALTER ATTRIBUTE event_time TYPE text CASCADE', $$SELECT tra
     ('place DROP ATTRIBUTE city CASCADE', $$SELECT travel.locate('192.0.2.1')$$),
     ('leg ALTER ATTRIBUTE from_city TYPE bigint CASCADE',
      $$SELECT travel.leg(t, '192.0.2.1') OVER () FROM unnest('{epoch,2026-03-02}'::timestamptz[]) AS t$$),
-    ('leg DROP ATTRIBUTE from_city CASCADE', $$SELECT travel.impossible_legs('epoch', '192.0.2.1')$$),
-    ('leg DROP ATTRIBUTE impossible CASCADE', $$SELECT travel.legs(travel.journey('epoch', '192.0.2.1'))$$))
+    ('leg DROP ATTRIBUTE from_city CASCADE', $$SELECT travel.impossible_legs(timestamptz 'epoch', inet '192.0.2.1')$$),
+    ('leg DROP ATTRIBUTE impossible CASCADE',
+     $$SELECT travel.legs(travel.journey(timestamptz 'epoch', inet '192.0.2.1'))$$))
     AS c (change, statement);
 DROP FUNCTION of_altered_type;
