@@ -18,7 +18,6 @@ use travel_geoip::optional_memory;
 #[global_allocator]
 static ALLOCATOR: Allocator = Allocator;
 
-#[cfg_attr(test, allow(dead_code))]
 struct Allocator;
 
 /// What is left for the report of the error and for the end of the session, in bytes. A block of this size is mapped on

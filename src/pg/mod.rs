@@ -20,6 +20,7 @@
 //! | share a value with parallel workers | [`shared`] |
 //! | plan a query whose groups are split among processes | [`whole_groups`] |
 
+#[cfg_attr(test, allow(dead_code))]
 pub mod allocator;
 pub mod array;
 pub mod attempt;
