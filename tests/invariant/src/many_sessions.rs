@@ -214,12 +214,13 @@ fn interrupt_scans() -> Result {
     same_results(&mut main, "one", "one, without timeouts")
 }
 
-/// Fails unless a new rule that is scanned once has the same results.
-fn same_results(main: &mut Session, rule: &str, other: &str) -> Result {
+/// Fails unless a new rule with the same settings, scanned once, has the same results.
+pub fn same_results(main: &mut Session, rule: &str, other: &str) -> Result {
     main.run(&[
         &format!(
-            "INSERT INTO travel.rules (name, owner, source, baseline)
-             VALUES ('{other}', current_user, 'public.cloudtrail', false)"
+            "INSERT INTO travel.rules (name, owner, source, baseline, learning_period, trial_period)
+             SELECT '{other}', owner, source, baseline, learning_period, trial_period
+             FROM travel.rules WHERE name = '{rule}'"
         ),
         &format!("CALL travel.scan('{other}')"),
     ])?;

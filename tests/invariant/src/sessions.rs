@@ -45,9 +45,17 @@ pub struct Background {
 
 impl Session {
     pub fn open() -> Result<Self> {
+        Self::open_in(None)
+    }
+
+    /// A session in another database than that of PGDATABASE.
+    pub fn open_in(database: Option<&str>) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sent = Arc::clone(&warnings);
         let mut config = config();
+        if let Some(database) = database {
+            config.dbname(database);
+        }
         config.notice_callback(move |notice| {
             if notice.code() != &SqlState::SUCCESSFUL_COMPLETION
                 && let Ok(mut sent) = sent.lock()
@@ -103,16 +111,22 @@ impl Session {
         Ok(payloads)
     }
 
+    /// Runs a statement that may fail.
+    pub fn attempt(&mut self, statement: &str) -> Outcome {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.clear();
+        }
+        let error = self.client.batch_execute(statement).err();
+        let warnings = self.warnings.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default();
+        Outcome { error, warnings }
+    }
+
     /// Runs a statement in a thread of its own.
     pub fn start(mut self, statement: String) -> Background {
         let pid = self.pid;
         let thread = thread::spawn(move || {
-            if let Ok(mut warnings) = self.warnings.lock() {
-                warnings.clear();
-            }
-            let error = self.client.batch_execute(&statement).err();
-            let warnings = self.warnings.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default();
-            (self, Outcome { error, warnings })
+            let outcome = self.attempt(&statement);
+            (self, outcome)
         });
         Background { thread, pid }
     }
