@@ -3,12 +3,12 @@
 //! PostgreSQL passes the rows of a hash aggregate in the order of the table, so each row belongs to another group, and
 //! its state is in no cache: a transition function that touches the state waits for main memory several times per row.
 //! Here it touches no state. It writes the row and the pointer to its group at the end of a log, and when the log is
-//! full, or when somebody reads a state, the rows of the log are moved to their groups. This loop knows which groups
+//! full, or when a state is read, the rows of the log are moved to their groups. This loop knows which groups
 //! come next, and fetches them into the cache in advance.
 //!
 //! A state is therefore more than the bytes that it points to. PostgreSQL has *expanded objects* for this
-//! (utils/expandeddatum.h): whoever stores the value, sends it to another process or reads it as plain bytes calls the
-//! methods of the object, which first empty the log.
+//! (utils/expandeddatum.h). PostgreSQL calls the methods of the object before it stores the value, sends it to another
+//! process or reads it as plain bytes, and these methods first empty the log.
 //!
 //! # Lifetimes
 //! Everything here is in one memory context below that of the hash table, which is the condition under which
@@ -341,7 +341,7 @@ impl HashStates {
                 self.begin_block(group, self.thresholds)?;
             }
             let value = JourneyValue::of_block((*group).block);
-            event_set::take_account(value.block(), (*group).used as usize - pg_sys::VARHDRSZ);
+            event_set::count_written_rows(value.block(), (*group).used as usize - pg_sys::VARHDRSZ);
             Ok(value)
         }
     }

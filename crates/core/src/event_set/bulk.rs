@@ -1,5 +1,5 @@
-//! Adding many events to many sets without touching the header of a set for each of them: the caller writes records
-//! behind the tail of a set, in the order in which he has them, and the set takes account of them later, all at once.
+//! Adds many events to many sets without touching the header of a set for each event. A caller writes records behind
+//! the tail of a set, in their order of arrival, and the header counts them later, all at once.
 
 use super::header::Header;
 use super::tail;
@@ -18,9 +18,9 @@ pub fn ipv4_record(time_us: i64, address: u32) -> [u8; IPV4_RECORD_LEN] {
     record
 }
 
-/// Takes account of the records that the caller wrote behind the tail of a set without labels, up to the byte `end`.
-/// Until then, [`used`](super::used) says where the next record belongs only if none was written since.
-pub fn take_account(bytes: &mut [u8], end: usize) {
+/// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to its header.
+/// Before that, [`used`](super::used) does not know these records.
+pub fn count_written_rows(bytes: &mut [u8], end: usize) {
     let mut header = Header::load(bytes);
     let mut rest = bytes.get(header.used()..end).unwrap_or(&[]);
     if rest.is_empty() {

@@ -22,7 +22,7 @@ mod summary;
 mod tail;
 mod validate;
 
-pub use bulk::{IPV4_RECORD_LEN, ipv4_record, take_account};
+pub use bulk::{IPV4_RECORD_LEN, count_written_rows, ipv4_record};
 pub use header::{HEADER_LEN, VERSION};
 pub use merge::{Event, Events, events, merge_into};
 pub use packed::packed_sites;

@@ -313,11 +313,11 @@ proptest! {
             written[end..end + IPV4_RECORD_LEN].copy_from_slice(&ipv4_record(time_us, address.into()));
             end += IPV4_RECORD_LEN;
             if i % account_every == 0 {
-                take_account(&mut written, end);
+                count_written_rows(&mut written, end);
                 prop_assert_eq!(&written, &appended);
             }
         }
-        take_account(&mut written, end);
+        count_written_rows(&mut written, end);
         prop_assert_eq!(written, appended);
     }
 
