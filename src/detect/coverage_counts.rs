@@ -166,7 +166,7 @@ unsafe fn add_packed(
     })
 }
 
-/// `(state) -> bytea`. The events are located here, so that processes share this work, too.
+/// `(state) -> bytea`. Each process locates the events of its own states here.
 fn serialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     aggregate_context(call)?;
     let Some(rows) = settled(call)? else { return Ok(call.null()) };

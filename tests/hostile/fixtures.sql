@@ -21,7 +21,7 @@ INSERT INTO travel.known_transitions (rule, baseline_entity, from_country_code, 
 VALUES ('hostile', 'nobody', 'GB', 'JP');
 INSERT INTO travel.alert_comments (alert_id, comment) SELECT min(id), 'hostile' FROM travel.alerts;
 
--- Relations that are no source of events, or not a good one.
+-- Relations that cannot serve as a source of events, or only badly.
 CREATE TABLE hostile.no_columns ();
 CREATE TABLE hostile.other_columns (n int, t text);
 CREATE TABLE hostile.wrong_types (event_time bytea, source_ip point, access_key_id int4range, event_id xml);

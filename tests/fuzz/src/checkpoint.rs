@@ -1,4 +1,4 @@
-//! Stored checkpoints of rules. They are read without trust, and what is read can be evaluated.
+//! Stored checkpoints of rules. The reader refuses damaged bytes, and a rule can evaluate every checkpoint that it accepts.
 
 use crate::suppression::event;
 use std::fmt::Debug;

@@ -7,7 +7,7 @@ SET parallel_tuple_cost = 0;
 SET client_min_messages = warning;
 CREATE TABLE rows_as_they_are (access_key_id text, event_time timestamptz, source_ip inet, outcome text,
     invoked_by text);
--- 150 keys. Some rows have no key, no time, no address, or are no calls of a person; some are there several times.
+-- 150 keys. Some rows lack a key, a time or an address, some are calls of AWS services, and some occur several times.
 INSERT INTO rows_as_they_are
 SELECT CASE WHEN k % 50 = 0 THEN NULL WHEN k % 51 = 0 THEN '' WHEN k % 52 = 0 THEN 'HIDDEN_DUE_TO_SECURITY_REASONS'
         ELSE 'AKIA' || lpad(k::text, 4, '0') END,
@@ -138,7 +138,7 @@ SELECT * FROM pg_temp.all_compared() WHERE differences > 0;
 RESET work_mem;
 RESET hash_mem_multiplier;
 
--- Coordinates. What is no pair of coordinates is not located, and -0 is 0.
+-- Coordinates. A row with invalid coordinates is not located, and -0 equals 0.
 SELECT * FROM travel.coverage('coordinates') WHERE status IN ('evaluated', 'duplicate', 'not_located');
 CREATE TABLE serially AS SELECT * FROM travel.coverage('coordinates');
 RESET max_parallel_workers_per_gather;

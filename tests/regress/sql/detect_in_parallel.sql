@@ -84,7 +84,7 @@ SELECT passes('unindexed') AS passes_of_leader;
 RESET parallel_tuple_cost;
 SET max_parallel_workers_per_gather = 0;
 SELECT passes('unindexed');
--- It is read once if there are no legs.
+-- A source without impossible legs is read once.
 CREATE TABLE quiet AS SELECT * FROM unindexed WHERE source_ip <> '203.0.113.1';
 SELECT passes('quiet');
 RESET max_parallel_workers_per_gather;

@@ -15,7 +15,7 @@ pub fn event_count<M: Memory>(bytes: &[u8], memory: &M) -> Result<u64, TooLarge>
     Ok(events(&[bytes], memory)?.count() as u64)
 }
 
-/// Returns the times of the first and the last event, in microseconds, or `None` if there are no events.
+/// Returns the times of the first and last event in microseconds. A set without events has none.
 pub fn time_range(bytes: &[u8]) -> Option<(i64, i64)> {
     let header = Header::load(bytes);
     let mut range: Option<(i64, i64)> = None;

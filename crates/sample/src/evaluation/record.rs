@@ -37,7 +37,7 @@ pub enum Call {
 #[derive(Clone, Debug)]
 pub struct Act {
     pub time: i64,
-    /// The person or machine to whom the credential belongs.
+    /// The person or machine that owns the credential.
     pub subject: usize,
     /// The number of the intruder who makes the call, if one does.
     pub intruder: Option<usize>,
