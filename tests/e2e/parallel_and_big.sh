@@ -125,19 +125,29 @@ run_psql --quiet <<'SQL'
     FROM generate_series(1, 2000000) AS n;
     ANALYZE big;
 SQL
-# Runs a query in a backend of its own, and reports the most memory that it ever had.
-session_open
 memory() { awk -v what="$2:" '$1 == what { print int($2 / 1024) }' "/proc/$1/status"; }
-session 'SELECT pg_backend_pid()'
-pid=${ANSWER% }
-session "$serial SELECT count(*) FROM big"
-before=$(memory "$pid" VmHWM)
-began=$(now)
-session "SELECT count(*) FROM travel.detect('big')"
-same 'findings' '4 ' "$ANSWER"
-used=$(($(memory "$pid" VmHWM) - before))
-note "travel.detect over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
-holds "travel.detect took $used MB" between 0 250 "$used"
+# Runs a statement in a backend of its own, and bounds the memory that it takes beyond a count of the same rows.
+#   takes_at_most MB WHAT ANSWER STATEMENT
+takes_at_most() {
+    local pid before began used
+    session_open
+    session 'SELECT pg_backend_pid()'
+    pid=${ANSWER% }
+    session "$serial SELECT count(*) FROM big"
+    before=$(memory "$pid" VmHWM)
+    began=$(now)
+    session "$4"
+    same "the answer of $2" "$3 " "$ANSWER"
+    used=$(($(memory "$pid" VmHWM) - before))
+    note "$2 over 2,000,000 events of one key: $(since "$began") s, $used MB above $before MB"
+    holds "$2 took $used MB" between 0 "$1" "$used"
+    session_close
+}
+takes_at_most 250 travel.detect 4 "SELECT count(*) FROM travel.detect('big')"
+window_big="SELECT count(*) FROM (SELECT travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id
+    ORDER BY event_time, source_ip) AS l FROM big) AS s WHERE (l).impossible"
+takes_at_most 50 'the window function' 4 "$window_big"
+takes_at_most 200 travel.coverage 2000000 "SELECT sum(events) FROM travel.coverage('big')"
 # The joins of both queries are hash joins, so no leg causes a scan of the whole table. travel.detect reads the table
 # twice: for the legs, and for the events at their ends.
 if [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ]; then
@@ -162,33 +172,6 @@ SQL
     done
     same 'scans of the table by travel.detect' 2 "$(grep -o 'Seq Scan on big' <<<"$detect_plan" | wc -l)"
 fi
-session_close
-session_open
-session 'SELECT pg_backend_pid()'
-pid=${ANSWER% }
-session "$serial SELECT count(*) FROM big"
-before=$(memory "$pid" VmHWM)
-began=$(now)
-window_big="SELECT count(*) FROM (SELECT travel.leg(event_time, source_ip) OVER (PARTITION BY access_key_id
-    ORDER BY event_time, source_ip) AS l FROM big) AS s WHERE (l).impossible"
-session "$window_big"
-same 'findings' '4 ' "$ANSWER"
-used=$(($(memory "$pid" VmHWM) - before))
-note "the window function: $(since "$began") s, $used MB above $before MB"
-holds "the window function took $used MB" between 0 50 "$used"
-session_close
-session_open
-session 'SELECT pg_backend_pid()'
-pid=${ANSWER% }
-session "$serial SELECT count(*) FROM big"
-before=$(memory "$pid" VmHWM)
-began=$(now)
-session "SELECT sum(events) FROM travel.coverage('big')"
-same 'rows that travel.coverage counts' '2000000 ' "$ANSWER"
-used=$(($(memory "$pid" VmHWM) - before))
-note "travel.coverage: $(since "$began") s, $used MB above $before MB"
-holds "travel.coverage took $used MB" between 0 200 "$used"
-session_close
 
 rule 'the aggregate, the window function and travel.detect stop within about a second of work after a cancel'
 aggregate_big="SELECT cardinality(travel.impossible_legs(event_time, source_ip)) FROM big"

@@ -1,4 +1,5 @@
-//! Stored checkpoints of rules. The reader refuses damaged bytes, and a rule can evaluate every checkpoint that it accepts.
+//! Stored checkpoints of rules. The reader refuses damaged bytes, and a rule can evaluate each checkpoint that it
+//! accepts.
 
 use crate::suppression::event;
 use std::fmt::Debug;
