@@ -124,6 +124,10 @@ bench: setup ## run the benchmarks, which are not part of the tests, and write b
 bench-peers: setup ## measure detection beside plain SQL, DuckDB and ClickHouse, and write bench/RESULTS.md
 	@bench/peers.sh
 
+.PHONY: bench-large
+bench-large: setup ## measure detection over 20,000,000 and 100,000,000 events (8 GB on disk, 30 minutes)
+	@bench/large.sh
+
 bench-load: setup ## measure how fast files are loaded
 	@bench/load_files.sh
 

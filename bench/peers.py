@@ -5,10 +5,10 @@ import os
 import statistics
 import subprocess
 import sys
-import threading
-import time
 from datetime import date
 from pathlib import Path
+
+from measured import LARGE, LEGS, Memory, Server, machine, private_kb, section, table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ["FOLDER"])
@@ -17,7 +17,6 @@ NETWORKS = os.environ["NETWORKS"]
 PROCESSES = [int(count) for count in os.environ["PROCESSES"].split()]
 GROWTH = [int(events) for events in os.environ["GROWTH"].split()]
 
-LEGS = "FROM (SELECT travel.impossible_legs(event_time, source_ip) AS l FROM events GROUP BY access_key_id) AS s"
 KEY_ORDER = "PARTITION BY access_key_id ORDER BY event_time, source_ip"
 LEG = f"SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip) OVER ({KEY_ORDER}) AS l FROM %s) AS s"
 LAG = f"""SELECT count(t), count(a) FROM (SELECT lag(event_time) OVER w AS t, lag(source_ip) OVER w AS a FROM %s
@@ -39,75 +38,6 @@ PLAIN = """
     SELECT %s FROM legs WHERE km > 500 AND km > 1000 * hours"""
 LEG_LINE = """concat_ws(',', {}, extract(epoch FROM {})::bigint, extract(epoch FROM {})::bigint,
     {} - inet '0.0.0.0', {} - inet '0.0.0.0')"""
-
-
-class Memory(threading.Thread):
-    """The private memory of processes at its peak, in MB, while a block runs."""
-
-    def __init__(self, processes):
-        super().__init__(daemon=True)
-        self.processes, self.peak, self.ended = processes, 0, threading.Event()
-
-    def run(self):
-        while not self.ended.wait(0.02):
-            self.peak = max(self.peak, sum(map(private_kb, self.processes())) // 1024)
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.ended.set()
-        self.join()
-
-
-def read(path):
-    """A file of /proc. Its process may end at any time."""
-    try:
-        return Path(path).read_text()
-    except OSError:
-        return ""
-
-
-def private_kb(pid):
-    lines = read(f"/proc/{pid}/status").splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
-
-
-class Server:
-    """A session of the server."""
-
-    def __init__(self, processes=1):
-        command = [os.environ["PSQL"], "--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set", "ON_ERROR_STOP=1"]
-        self.psql = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.pid = int(self.ask(f"""SET client_min_messages = error;
-            SET max_parallel_workers_per_gather = {processes - 1}; SELECT pg_backend_pid()""")[0])
-        self.postmaster = (Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split())[1]
-
-    def ask(self, sql):
-        self.psql.stdin.write(f"{sql};\n\\echo done\n")
-        self.psql.stdin.flush()
-        lines = []
-        while (line := self.psql.stdout.readline()) != "done\n":
-            if not line:
-                sys.exit(f"psql failed: {sql}")
-            lines.append(line.rstrip("\n"))
-        return lines
-
-    def run(self, sql):
-        began = time.perf_counter()
-        self.ask(sql)
-        return time.perf_counter() - began
-
-    def processes(self):
-        """The session and its parallel workers."""
-        children = read(f"/proc/{self.postmaster}/task/{self.postmaster}/children").split()
-        workers = [pid for pid in children if f"parallel worker for PID {self.pid}" in read(f"/proc/{pid}/cmdline")]
-        return [self.pid] + workers
-
-    def close(self):
-        self.psql.stdin.close()
-        self.psql.wait()
 
 
 class Peer:
@@ -217,7 +147,7 @@ def same_legs(server, with_plain, others):
 
 def statements(with_plain):
     cases = {
-        "impossible_legs, no index": f"SELECT sum(cardinality(l)) {LEGS}",
+        "impossible_legs, no index": f"SELECT sum(cardinality(l)) {LEGS.format('events')}",
         "detect, with the index": "SELECT count(*), sum(distance_km) FROM travel.detect('events_indexed')",
         "detect, no index": "SELECT count(*), sum(distance_km) FROM travel.detect('events')",
         "coverage": "SELECT sum(events) FROM travel.coverage('events_indexed')",
@@ -294,11 +224,6 @@ def growth(server, absent):
     return measured
 
 
-def table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
-
-
 def targets(times, call):
     """What the project wants to reach: what, value, the largest value that is accepted."""
     few, many = times[PROCESSES[0]], times[PROCESSES[-1]]
@@ -317,13 +242,6 @@ def targets(times, call):
         yield f"window against bare lag, {order}", few[f"window, {order}"] / few[f"bare lag, {order}"], at_most
     yield f"coverage against detect, {PROCESSES[-1]} at once", many["coverage"] / many[one], 1.3
     yield "first detect of a session, ms more than the second", call[0] - call[1], 20
-
-
-def machine():
-    info = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "unknown processor")
-    memory = int(Path("/proc/meminfo").read_text().split()[1]) // 1024 ** 2
-    return f"{os.cpu_count()} cores of {model}, {memory} GB of memory"
 
 
 def main():
@@ -381,7 +299,11 @@ of a peer includes its tables. That of a session does not include shared buffers
         text += f"\n## Growth\n\nMicroseconds per event, {PROCESSES[-1]} at once. A key has 100 events. Medians of three runs.\n\n" + table(
             ["what"] + [f"{size:,} events" for size in GROWTH] + ["ratio (at most 1.3)"],
             [[name] + [f"{value:.2f}" for value in values] + [f"{values[-1] / values[0]:.2f}"] for name, values in grown.items()])
-    Path(os.environ["RESULTS"]).write_text(text)
+    results = Path(os.environ["RESULTS"])
+    # large.py measures those once in a while.
+    if results.exists() and (large := section(results.read_text(), LARGE)):
+        text += "\n" + large
+    results.write_text(text)
     print(text)
 
 

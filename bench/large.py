@@ -1,0 +1,74 @@
+"""Measures detection over large histories, and writes the part "Large histories" of the results. large.sh calls it."""
+
+import os
+import statistics
+import subprocess
+from datetime import date
+from pathlib import Path
+
+from measured import LARGE, LEGS, Memory, Server, machine, section, table
+
+PROCESSES = [int(count) for count in os.environ["PROCESSES"].split()]
+RUNS = int(os.environ["RUNS"])
+
+
+def load(server, events, keys):
+    """A table of so many events, which is made unless it exists."""
+    name = f"events_{events}_of_{keys}"
+    if server.ask(f"SELECT to_regclass('{name}') IS NULL") == ["t"]:
+        make = f"{os.environ['SAMPLE']} bench-cloudtrail --events {events} --keys {keys} --networks {os.environ['NETWORKS']}"
+        server.ask(f"CREATE TABLE {name} (event_time timestamptz, source_ip inet, access_key_id text, event_id text)")
+        copy = [os.environ["PSQL"], "--no-psqlrc", "--quiet", "--command", f"\\copy {name} FROM STDIN (FORMAT csv)"]
+        with subprocess.Popen(make.split(), stdout=subprocess.PIPE) as made:
+            subprocess.run(copy, stdin=made.stdout, check=True)
+        server.ask(f"VACUUM ANALYZE {name}")
+    return name
+
+
+def measure(name, work_mem):
+    """For each statement and number of processes: seconds, and megabytes of private memory at the peak."""
+    statements = {
+        "impossible_legs": f"SELECT sum(cardinality(l)) {LEGS.format(name)}",
+        "detect": f"SELECT count(*), sum(distance_km) FROM travel.detect('{name}')",
+    }
+    for what, sql in statements.items():
+        for processes in PROCESSES:
+            times, peaks = [], []
+            for _ in range(RUNS):
+                # In a new session, whose memory is that of the statement.
+                session = Server(processes)
+                session.ask(f"SET work_mem = '{work_mem}'")
+                with Memory(session.processes) as watched:
+                    times.append(session.run(sql))
+                peaks.append(watched.peak)
+                session.close()
+            seconds = statistics.median(times)
+            print(f"   {what} over {name}, {processes} at once: {seconds:.1f} s, {max(peaks)} MB", flush=True)
+            yield what, processes, seconds, max(peaks)
+
+
+def main():
+    server, rows = Server(), []
+    for case in os.environ["HISTORIES"].split():
+        events, keys, work_mem = case.split("/")
+        name = load(server, int(events), int(keys))
+        for what, processes, seconds, peak in measure(name, work_mem):
+            rows.append([what, f"{int(events):,}", f"{int(keys):,}", work_mem, str(processes), f"{seconds:.1f}",
+                         f"{seconds * 1e6 / int(events):.2f}", str(peak)])
+    version = server.ask("SELECT split_part(version(), ' on ', 1)")[0]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    part = f"""{LARGE}
+
+`make bench-large` wrote this part on {date.today()}, at commit {commit or 'unknown'}, on {machine()}, with {version}.
+The events have no index. A statement runs in a new session, {RUNS} times, and the time is the median. `MB` is the private
+memory of the session and its parallel workers at the peak, without shared buffers.
+
+""" + table(["what", "events", "keys", "work_mem", "at once", "s", "µs per event", "MB"], rows)
+    results = Path(os.environ["RESULTS"])
+    page = results.read_text() if results.exists() else "# Results\n"
+    old = section(page, LARGE)
+    results.write_text(page.replace(old, part) if old else f"{page.rstrip()}\n\n{part}")
+    print(part)
+
+
+main()
