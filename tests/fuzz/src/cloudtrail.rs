@@ -233,7 +233,9 @@ fn check_split(values: &[Value]) {
             Err(error) => panic!("{error:?} in {text}"),
         }
     }
-    let parsed: Vec<String> = values.iter().flat_map(names_of).collect();
+    // Read again, because the reader replaces the characters that PostgreSQL cannot store.
+    let parsed: Vec<String> =
+        values.iter().flat_map(|value| names_of(&read_json(value.to_string().as_bytes()).unwrap())).collect();
     assert_eq!(found, parsed, "{text}");
 }
 
