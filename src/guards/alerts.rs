@@ -9,7 +9,8 @@ use crate::pg::role;
 use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::transaction_start;
-use crate::pg::trigger::{Change, Event, Trigger, Tuple, timestamp};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::{Change, Tuple, timestamp};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_alert, pg_finfo_travel_guard_alert, guard);

@@ -4,7 +4,8 @@
 use crate::pg::errors::TravelError;
 use crate::pg::role;
 use crate::pg::time::transaction_start;
-use crate::pg::trigger::{Trigger, Tuple, Value, text, timestamp};
+use crate::pg::trigger::Trigger;
+use crate::pg::tuple::{Tuple, Value, text, timestamp};
 use std::ffi::CStr;
 
 /// The columns of a row that say who wrote it, and when. Those that are NOT NULL are filled here.

@@ -7,7 +7,8 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::transaction_start;
-use crate::pg::trigger::{Event, Trigger, Tuple, text, timestamp};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::{Tuple, text, timestamp};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_comment, pg_finfo_travel_guard_comment, guard);

@@ -9,7 +9,8 @@ use crate::pg::role;
 use crate::pg::scan_flag::is_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::{timestamp_text, transaction_start};
-use crate::pg::trigger::{Event, Trigger, Tuple, column_name, timestamp};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::{Tuple, column_name, timestamp};
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_known, pg_finfo_travel_guard_known, guard);

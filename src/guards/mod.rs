@@ -27,7 +27,8 @@ mod tests;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::role;
 use crate::pg::spi::{self, Argument};
-use crate::pg::trigger::{Trigger, Tuple};
+use crate::pg::trigger::Trigger;
+use crate::pg::tuple::Tuple;
 
 /// The longest name that an analyst writes, in characters. The constraints of the tables have the same limits.
 pub const LONGEST_NAME: usize = 200;

@@ -6,7 +6,8 @@ use super::{LONGEST_NAME, LONGEST_NOTE, WRITE_LESS};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::time::timestamp_text;
-use crate::pg::trigger::{Event, Trigger, Tuple};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::Tuple;
 use pgrx::pg_sys;
 use std::ffi::CStr;
 

@@ -7,7 +7,8 @@ use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
 use crate::pg::time::timestamp_text;
-use crate::pg::trigger::{Event, Trigger, Tuple};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::Tuple;
 use pgrx::pg_sys;
 
 pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard);

@@ -48,6 +48,7 @@ pub mod stash;
 pub mod table;
 pub mod time;
 pub mod trigger;
+pub mod tuple;
 pub mod types;
 pub mod whole_groups;
 pub mod window;

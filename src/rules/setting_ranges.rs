@@ -2,7 +2,7 @@
 
 use crate::pg::errors::{RuleError, TravelError};
 use crate::pg::identifier::identifiers;
-use crate::pg::trigger::Tuple;
+use crate::pg::tuple::Tuple;
 use std::borrow::Cow;
 use std::ffi::CStr;
 use travel_core::journey::Thresholds;

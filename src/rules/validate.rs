@@ -17,7 +17,8 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{self, Role};
 use crate::pg::spi::{self, Argument};
-use crate::pg::trigger::{self, Event, Trigger, Tuple};
+use crate::pg::trigger::{Event, Trigger};
+use crate::pg::tuple::{self, Tuple};
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::Cell;
 use travel_core::rule::Template;
@@ -163,13 +164,13 @@ fn with_full_names(mut rule: Tuple) -> Result<(Tuple, Option<pg_sys::Oid>), Trav
         }
     }
     if let Some(name) = relation.and_then(Source::name_of) {
-        rule = rule.with(&[(c"source", trigger::text(&name))]);
+        rule = rule.with(&[(c"source", tuple::text(&name))]);
     }
     if rule.is_null(c"owner") {
         let writer = Role::current();
         let owner =
             relation.and_then(Role::owner_of).filter(|owner| writer.is_member_of(*owner)).unwrap_or(writer);
-        rule = rule.with(&[(c"owner", trigger::text(&owner.name()))]);
+        rule = rule.with(&[(c"owner", tuple::text(&owner.name()))]);
     }
     Ok((rule, relation))
 }
@@ -201,7 +202,7 @@ fn with_source_owner(
         }
         .into());
     }
-    Ok(new.with(&[(c"source_owner", present.and_then(|owner| trigger::text(&owner)))]))
+    Ok(new.with(&[(c"source_owner", present.and_then(|owner| tuple::text(&owner)))]))
 }
 
 /// Whether the owner exists. A missing owner is an error, except in a restore or if the owner does not change.

@@ -5,7 +5,7 @@ use crate::pg::errors::{RuleError, TravelError};
 use crate::pg::jsonb::Node;
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::spi::{self, Argument};
-use crate::pg::trigger::Tuple;
+use crate::pg::tuple::Tuple;
 use crate::rules::definition::{self, Definition};
 use crate::rules::dry_run::must_be_member;
 use crate::rules::validate;

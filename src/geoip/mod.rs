@@ -3,24 +3,18 @@
 //! Every entry point locates addresses through [`Places`]. It combines the named networks of `travel.networks` with the
 //! GeoIP databases. A named network takes precedence.
 
+mod functions;
+mod store;
+
+use self::store::{report, told, with_store};
 use crate::networks;
-use crate::pg::array;
 use crate::pg::errors::{GeoipError, TravelError};
-use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::varlena;
-use crate::pg::report::Report;
 use crate::pg::role::Role;
-use crate::pg::row::{RowType, RowWriter};
-use crate::pg::settings::{self, with_geoip_path};
+use crate::pg::settings;
 use crate::pg::snapshot::Snapshot;
-use crate::pg::srf::RowSet;
-use crate::pg::time::{from_unix_seconds, statement_start, to_unix_us};
-use crate::pg::types::Type;
-use pgrx::pg_sys;
+use crate::pg::time::{from_unix_seconds, statement_start};
 use std::cell::{OnceCell, RefCell};
-use std::ffi::CStr;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use travel_core::address;
@@ -28,19 +22,9 @@ use travel_core::geodesy::Coordinates;
 use travel_core::network::{NamedNetwork, Networks, Resolved};
 use travel_core::place::Place;
 use travel_core::rule::Treatment;
-use travel_geoip::{DatabaseStatus, InUse, LookupError, Stack, Store, StoreError, Warning};
-
-/// The columns of `travel.place`.
-const PLACE_COLUMNS: usize = 14;
-
-/// Their types.
-const PLACE_TYPES: [Type; PLACE_COLUMNS] = {
-    use Type::{Cidr, Float8, Int8OrTime, Text};
-    [Float8, Float8, Float8, Text, Text, Text, Text, Text, Cidr, Int8OrTime, Text, Text, Text, Text]
-};
+use travel_geoip::{InUse, LookupError, Stack, Store};
 
 thread_local! {
-    static STORE: RefCell<Option<Store>> = const { RefCell::new(None) };
     /// The databases and networks of the running statement, which every row uses.
     static CURRENT: RefCell<Option<Rc<StatementPlaces>>> = const { RefCell::new(None) };
 }
@@ -288,149 +272,4 @@ impl Places {
 
 fn damaged(error: LookupError) -> TravelError {
     GeoipError::Damaged { detail: told(&error.to_string(), &error.path) }.into()
-}
-
-fn with_store<T>(
-    ask: impl FnOnce(&mut Store, &str, i64, &mut dyn FnMut()) -> Result<(T, Vec<Warning>), StoreError>,
-) -> Result<(T, Vec<Warning>), TravelError> {
-    let statement = statement_start();
-    let mut interrupt = || {
-        pgrx::check_for_interrupts!();
-    };
-    STORE
-        .with_borrow_mut(|store| {
-            let store = store.get_or_insert_with(|| Store::new(store_directory()));
-            let (answer, mut warnings) =
-                with_geoip_path(|path| ask(store, path, to_unix_us(statement), &mut interrupt))?;
-            // SAFETY: reads a variable of the backend.
-            if unsafe { pg_sys::ParallelWorkerNumber } >= 0 && !store.can_write() {
-                // A worker is a new process in every statement, and would warn of the full disk in each. Sessions warn
-                // once. Refused files are always told, because perhaps only workers look at them.
-                let of_disk: Vec<Warning> = warnings.extract_if(.., |warning| warning.is_of_disk).collect();
-                if !of_disk.is_empty() && store.takes_turn_to_log() {
-                    for Warning { message, detail, .. } in of_disk {
-                        Report::warning(message).detail(detail).log();
-                    }
-                }
-            }
-            Ok((answer, warnings))
-        })
-        .map_err(|error| match error {
-            StoreError::ChangedWhileInMemory { .. } | StoreError::ChangedInFuture { .. } => {
-                GeoipError::Changed { detail: told(&error.to_string(), error.path()) }.into()
-            }
-            error => GeoipError::Unusable { detail: told(&error.to_string(), error.path()) }.into(),
-        })
-}
-
-/// The folder for copies of databases. PostgreSQL empties it at every start, and base backups, pg_rewind and
-/// pg_checksums skip it.
-fn store_directory() -> PathBuf {
-    // SAFETY: a C string that the server sets at its start.
-    let data = unsafe { CStr::from_ptr(pg_sys::DataDir) };
-    PathBuf::from(data.to_string_lossy().into_owned()).join("base/pgsql_tmp/pgsql_tmp_impossible_travel")
-}
-
-/// Sends warnings about files. If the client may not see their paths, the full warning goes to the server log.
-fn report(warnings: &[Warning]) {
-    for Warning { message, detail, path, .. } in warnings {
-        if !Role::may_see_paths() {
-            Report::warning(message.clone()).detail(detail.clone()).log();
-        }
-        Report::warning(told(message, path)).detail(detail.clone()).send();
-    }
-}
-
-/// A text that contains the path of a file. If the client may not see paths, only the name of the file is left.
-fn told(text: &str, path: &str) -> String {
-    let name = Path::new(path).file_name().map(|name| name.to_string_lossy());
-    match name {
-        Some(name) if !Role::may_see_paths() => text.replace(path, &name),
-        _ => text.to_owned(),
-    }
-}
-
-pg_function!(travel_locate, pg_finfo_travel_locate, locate);
-pg_function!(travel_is_located, pg_finfo_travel_is_located, is_located);
-pg_function!(travel_is_ignored, pg_finfo_travel_is_ignored, is_ignored);
-pg_function!(travel_geoip_databases, pg_finfo_travel_geoip_databases, geoip_databases);
-
-/// `(ip, at) -> travel.place`. The next two functions have the same arguments.
-fn locate(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
-    let places = Places::of_statement()?;
-    if places.have_networks() {
-        places.require_database_for(host, at)?;
-    }
-    match places.locate(host, at)?.place {
-        Some(place) => place_row(call, &place),
-        None => Ok(call.null()),
-    }
-}
-
-fn place_row(call: &Call, place: &Place) -> Result<pg_sys::Datum, TravelError> {
-    // SAFETY: SQL declares the result as travel.place; the call site outlives the call.
-    let row_type =
-        call.site_cache(|| unsafe { RowType::load(call.result_type()?, PLACE_TYPES, call.site_context()) })?;
-    let mut row = RowWriter::<PLACE_COLUMNS>::new();
-    row.f64(place.coordinates.map(Coordinates::latitude));
-    row.f64(place.coordinates.map(Coordinates::longitude));
-    row.f64(place.accuracy_km);
-    row.text(place.precision.map(|precision| precision.into_str()));
-    row.text(place.city.as_deref());
-    row.text(place.subdivision.as_deref());
-    row.text(place.country.as_deref());
-    row.text(place.country_code.as_deref());
-    row.network(place.network.map(|network| (network.addr(), network.prefix_len())));
-    row.i64(place.asn);
-    row.text(place.as_organization.as_deref());
-    row.text(place.hosting.as_deref());
-    row.text(place.anonymizer.map(|anonymizer| anonymizer.into_str()));
-    row.text(place.carrier.map(|carrier| carrier.into_str()));
-    row.finish(*row_type)
-}
-
-/// Whether an address has coordinates. `travel.coverage` calls it for every row.
-fn is_located(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
-    let located = Places::of_statement()?.coordinates(host, at)?.is_some();
-    Ok(pg_sys::Datum::from(usize::from(located)))
-}
-
-fn is_ignored(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let (Some(host), Some(at)) = (call.inet(0), call.timestamp(1)) else { return Ok(call.null()) };
-    let ignored = Places::of_statement()?.is_ignored(host, at)?;
-    Ok(pg_sys::Datum::from(usize::from(ignored)))
-}
-
-fn geoip_databases(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let (databases, warnings) = with_store(Store::databases)?;
-    report(&warnings);
-    let statement = statement_start();
-    let mut rows = RowSet::begin(call)?;
-    for database in &databases {
-        rows.push(database_row(database, statement));
-    }
-    Ok(rows.finish(call))
-}
-
-fn database_row(database: &DatabaseStatus, statement: i64) -> [Option<pg_sys::Datum>; 9] {
-    let text = |text: &str| varlena(text.as_bytes());
-    let built_at = database.built_at.map(from_unix_seconds).map(pg_sys::Datum::from);
-    let age = built_at.and_then(|built_at| {
-        let now = pg_sys::Datum::from(statement);
-        // SAFETY: both arguments are timestamps.
-        unsafe { pgrx::direct_function_call_as_datum(pg_sys::timestamp_mi, &[Some(now), Some(built_at)]) }
-    });
-    [
-        Some(text(&database.path)),
-        database.database_type.as_deref().map(text),
-        database.ip_version.map(|version| pg_sys::Datum::from(i32::from(version))),
-        built_at,
-        age,
-        database.size_bytes.map(|size| pg_sys::Datum::from(size as i64)),
-        Some(array::of_texts(&database.provides)),
-        Some(text(database.status)),
-        database.detail.as_deref().map(text),
-    ]
 }
