@@ -1537,6 +1537,15 @@ CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time t
 COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
     'Whether an event may be at the end of a leg. False is certain; true is not';
 
+CREATE FUNCTION travel_internal.sorted_ge(text, text) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_ge';
+COMMENT ON FUNCTION travel_internal.sorted_ge(text, text) IS
+    'The operator >= of text, made faster for a scan of an index, where the same value comes many times in a row';
+CREATE FUNCTION travel_internal.sorted_lt(text, text) RETURNS boolean
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_lt';
+COMMENT ON FUNCTION travel_internal.sorted_lt(text, text) IS
+    'The operator < of text, made faster for a scan of an index, where the same value comes many times in a row';
+
 CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
     AS 'MODULE_PATHNAME', 'travel_entity';

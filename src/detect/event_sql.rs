@@ -64,6 +64,8 @@ pub struct Key {
     pub name: String,
     pub sql: String,
     pub oid: pg_sys::Oid,
+    /// Whether a table stores the value, so it costs nothing to read it twice.
+    is_stored: bool,
 }
 
 /// The standard columns in which CloudTrail marks an unsigned request. Other columns may contain the same word as a
@@ -114,6 +116,7 @@ impl Events {
             lent = columns.lent(&expression::column_names(condition)?)?;
             expression::check_condition(condition, &columns.source_with(&lent), columns.source())?;
         }
+        let is_stored = |sql: &str| columns.source().is_plain && columns.source().is_own_column(sql);
         let names = identifiers(&arguments.entity, b',').ok_or_else(|| SourceError::EntitySyntax {
             argument: "entity",
             entity: arguments.entity.clone(),
@@ -125,12 +128,13 @@ impl Events {
                 // All values of one entity must be the same text. If a type or a collation treats different texts as
                 // equal, the text decides.
                 Ok(if is_told_by_text(oid) && !columns.source().is_loose(&sql) {
-                    Key { name: name.clone(), sql, oid }
+                    Key { name: name.clone(), is_stored: is_stored(&sql), sql, oid }
                 } else {
                     Key {
                         name: name.clone(),
                         sql: format!("({sql}::text) COLLATE \"C\""),
                         oid: pg_sys::TEXTOID,
+                        is_stored: false,
                     }
                 })
             })
@@ -220,12 +224,14 @@ impl Events {
         filters
     }
 
-    /// The conditions that an event is in the range of the arguments, or is a start of a leg that can be.
+    /// The conditions that an event is in the range of the arguments, or is a start of a leg that can be. An open range
+    /// excludes the infinities by themselves: an index on the time cannot help, and a scan of one that has the time in
+    /// another place would compare each entry with its bounds.
     pub fn within(&self, arguments: &Arguments) -> Vec<String> {
-        let from = arguments.first_start();
+        let (from, until) = (arguments.first_start(), arguments.until);
         vec![
-            self.time.bound(if from.is_some() { ">=" } else { ">" }, from, "-infinity"),
-            self.time.bound("<", arguments.until, "infinity"),
+            self.time.bound(if from.is_some() { ">=" } else { "<>" }, from, "-infinity"),
+            self.time.bound(if until.is_some() { "<" } else { "<>" }, until, "infinity"),
         ]
     }
 
@@ -286,18 +292,23 @@ impl Events {
 
     /// The condition that every column of the entity has an identity.
     pub fn has_entity(&self) -> String {
-        let nobody = |sql: String, name: &str| {
-            let is_anonymous = if NAMES_CALLER.contains(&name) {
+        let nobody = |sql: String, key: &Key| {
+            let is_anonymous = if NAMES_CALLER.contains(&key.name.as_str()) {
                 let words: Vec<String> = NOBODY.iter().map(|nobody| format!("'{nobody}'")).collect();
                 format!(" AND pg_catalog.lower({sql}) NOT IN ({})", words.join(", "))
             } else {
                 String::new()
             };
-            format!("{sql} NOT IN ('', '{HIDDEN}'){is_anonymous}")
+            // PostgreSQL compares with single values three times as fast as with an array.
+            if key.is_stored {
+                format!("{sql} <> '' AND {sql} <> '{HIDDEN}'{is_anonymous}")
+            } else {
+                format!("{sql} NOT IN ('', '{HIDDEN}'){is_anonymous}")
+            }
         };
         let part = |key: &Key| match key.oid {
-            pg_sys::TEXTOID | pg_sys::VARCHAROID => nobody(key.sql.clone(), &key.name),
-            oid if is_textual(oid) => nobody(format!("{}::text", key.sql), &key.name),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => nobody(key.sql.clone(), key),
+            oid if is_textual(oid) => nobody(format!("{}::text", key.sql), key),
             _ => format!("{} IS NOT NULL", key.sql),
         };
         self.keys.iter().map(part).collect::<Vec<_>>().join(" AND ")

@@ -19,6 +19,9 @@ use pgrx::pg_sys;
 /// The fewest ranges: so many that the planner reads each from the index instead of the whole table.
 const FEWEST: usize = 8;
 
+/// The ranges for each process of several. The last process to end works alone on half a range, on average.
+const FOR_EACH_PROCESS: usize = 8;
+
 /// The conditions of the ranges, as SQL over the first column of the entity, `key`. Empty if the query is not split.
 /// Within an SPI connection.
 pub fn of_entity(events: &Events, arguments: &Arguments, key: &str) -> Result<Vec<String>, TravelError> {
@@ -71,7 +74,7 @@ pub fn of_entity_with(
         spi::columns!(index => collation);
         let collate = row.text(collation)?.unwrap_or_default();
         let query = BOUNDS.replace("VALUE", &format!("value::{type_name}{collate}"));
-        let count = FEWEST.max(2 * processes());
+        let count = if processes() == 1 { FEWEST } else { FOR_EACH_PROCESS * processes() };
         spi::texts(&query, &[oid, Argument::text(&keys[0]), Argument::bigint(count as i64)])
     })?;
     let bounds: Vec<String> = rows.iter().map(|value| format!("{}::{type_name}", string(value))).collect();

@@ -18,7 +18,7 @@
 //! | survive a lack of memory | [`allocator`] |
 //! | keep the extension from being dropped | [`extension_lock`] |
 //! | share a value with parallel workers | [`shared`] |
-//! | plan a query whose groups are split among processes | [`whole_groups`] |
+//! | plan a query whose groups are split among processes | [`whole_groups`], [`sorted_text`] |
 
 #[cfg_attr(test, allow(dead_code))]
 pub mod allocator;
@@ -42,6 +42,7 @@ pub mod scan_flag;
 pub mod settings;
 pub mod shared;
 pub mod snapshot;
+pub mod sorted_text;
 pub mod spi;
 pub mod srf;
 pub mod stash;

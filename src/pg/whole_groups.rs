@@ -5,9 +5,11 @@
 //! one process then merges. It starts only two more processes for four times as many branches. And it assumes that the
 //! leader takes part in no branch, so one worker seems to gain nothing. Where the query looks rows up by the columns of
 //! its groups, it may choose a smaller index on the time, whose pages are read at random: the groups come in the order of
-//! the index that leads to them, so its pages are still in the processor's cache.
+//! the index that leads to them, so its pages are still in the processor's cache. [`super::sorted_text`] has the functions
+//! that compare the entries of the index with the bounds of the branches.
 
 use super::identifier::c_string;
+use super::sorted_text;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -85,15 +87,20 @@ unsafe extern "C-unwind" fn plan(
             IS_HELPED.set(self.0);
         }
     }
-    let _restore = Restore(IS_HELPED.replace(is_next(text)));
+    let is_helped = is_next(text);
+    let _restore = Restore(IS_HELPED.replace(is_helped));
     // SAFETY: the arguments are those that PostgreSQL passed.
     unsafe {
-        match BEFORE.get() {
+        let planned = match BEFORE.get() {
             Some(Before { planner: Some(before), .. }) => {
                 pg_sys::ffi::pg_guard_ffi_boundary(|| before(query, text, options, parameters))
             }
             _ => pg_sys::standard_planner(query, text, options, parameters),
+        };
+        if is_helped {
+            sorted_text::use_in_scans_of_groups(planned);
         }
+        planned
     }
 }
 
