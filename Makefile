@@ -52,7 +52,7 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 
 .PHONY: test-hostile
 test-hostile: ## call every function with all hostile arguments, in every context, then run sqlsmith (hours)
-	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql'
+	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql' 'e2e planted_objects'
 
 .PHONY: fuzz fuzz-corpus
 fuzz: ## fuzz each target of tests/fuzz, or TARGET, for SECONDS (60) with libFuzzer; needs the nightly toolchain

@@ -30,7 +30,7 @@ fn adopt(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     if let Some(layout) = &arguments.layout {
         layout.send_notice();
     }
-    spi::connected(|| {
+    spi::with_pg_catalog_first(|| {
         let query = AdoptedView { columns: StandardColumns::of(&arguments)? }.query(&arguments)?;
         spi::execute(&format!("CREATE VIEW {view} AS\n{query}"), &[]);
         let about =

@@ -73,7 +73,7 @@ fn time_as_entity(function: &'static str) -> Result<pg_sys::Datum, TravelError> 
 fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let arguments = Arguments::of_detect(call)?;
     let rows = RowSet::begin(call)?;
-    spi::connected(|| {
+    spi::with_pg_catalog_first(|| {
         let events = Events::of(&arguments)?;
         if events.location_type != LocationType::Coordinates {
             Places::of_statement()?.require_coordinates()?;
@@ -96,7 +96,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let arguments = Arguments::of_detect(call)?;
-    let query = spi::connected(|| {
+    let query = spi::with_pg_catalog_first(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_what_is_missing();
         Ok::<_, TravelError>(legs::query(&events, &arguments, Use::View)?.0)
@@ -107,7 +107,7 @@ fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let arguments = Arguments::of_coverage(call)?;
     let rows = RowSet::begin(call)?;
-    spi::connected(|| {
+    spi::with_pg_catalog_first(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
         let (query, is_split) = coverage::query(&events, &arguments)?;

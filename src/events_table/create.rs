@@ -61,7 +61,7 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             ));
         }
     }
-    spi::connected(|| {
+    spi::with_pg_catalog_first(|| {
         for statement in &statements {
             spi::execute(statement, &[]);
         }
@@ -78,7 +78,7 @@ fn create_events_table(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Creates the DEFAULT partition, and those of this month and the next one.
 fn create_partitions(table: pg_sys::Oid, name: &str) -> Result<(), TravelError> {
     let default = beside(table, "default");
-    spi::connected(|| {
+    spi::with_pg_catalog_first(|| {
         spi::execute(&format!("CREATE TABLE {default} PARTITION OF {name} DEFAULT"), &[]);
         spi::execute(
             &format!("COMMENT ON TABLE {default} IS 'Events of months that have no partition'"),

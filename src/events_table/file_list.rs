@@ -108,7 +108,7 @@ impl FileList {
     /// Creates the list of a table. Dropping the table drops the list.
     pub fn create(table: pg_sys::Oid) -> Result<Self, TravelError> {
         let name = beside(table, SUFFIX);
-        let oid = spi::connected(|| {
+        let oid = spi::with_pg_catalog_first(|| {
             let statements = [
                 format!(
                     "CREATE TABLE {name} (

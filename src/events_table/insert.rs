@@ -136,7 +136,7 @@ fn insert_statement(target: &Source) -> Result<String, TravelError> {
         return Err(EventsError::GeneratedColumn { table: name.clone(), column: quoted(&column.name) }.into());
     }
     // A record without an id gets its digest as the id, so it is recognized as a duplicate.
-    let id = "coalesce(e.event_id, 'sha256:' || pg_catalog.encode(pg_catalog.sha256(\
+    let id = "coalesce(e.event_id, 'sha256:' OPERATOR(pg_catalog.||) pg_catalog.encode(pg_catalog.sha256(\
               pg_catalog.convert_to(e.record::pg_catalog.text, 'UTF8')), 'hex'))";
     for (column, value) in into.iter().zip(&mut select) {
         if *column == "event_id" {

@@ -156,7 +156,7 @@ fn move_rows(table: &MonthlyTable, partition: &str, month: Month) -> Result<u64,
         )
     })?
     .unwrap_or_default();
-    Ok(spi::connected(|| {
+    Ok(spi::with_pg_catalog_first(|| {
         spi::execute(
             &format!(
                 "WITH moved AS (DELETE FROM ONLY {default} WHERE {} RETURNING {columns}) \

@@ -35,7 +35,7 @@ pub fn find(source: &Source) -> Content {
         return Content::None;
     }
     let found = attempt(|| {
-        spi::connected(|| {
+        spi::with_pg_catalog_first(|| {
             let rows = spi::select(&query(source, &columns), &[]);
             spi::columns!(rows => column_number, only_documents, is_record);
             let found = rows.iter().filter_map(|row| {

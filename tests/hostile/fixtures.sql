@@ -1,5 +1,5 @@
 -- The database that hostile statements meet: events, a rule with alerts, and relations of every kind.
-CREATE EXTENSION impossible_travel;
+CREATE EXTENSION IF NOT EXISTS impossible_travel;
 CREATE SCHEMA hostile;
 SET client_min_messages = error;
 

@@ -26,13 +26,13 @@ pub(crate) use rows::columns;
 pub use rows::{Column, QueryRow, Rows};
 
 use super::errors::TravelError;
-use super::identifier::c_string;
+use super::identifier::{c_string, identifiers, quoted};
 use super::srf::RowSet;
 use argument::SpiArguments;
 use pgrx::pg_sys;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 
 unsafe extern "C-unwind" {
     /// executor/tstoreReceiver.h, which pgrx does not bind.
@@ -62,6 +62,29 @@ pub fn connected<R>(body: impl FnOnce() -> R) -> R {
 /// own. It is for queries over the catalogs with the rights of a caller whose search_path may contain objects of others.
 pub fn in_pg_catalog<R>(body: impl FnOnce() -> R) -> R {
     with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || connected(body))
+}
+
+/// Runs `body` as [`connected`] does, with a search_path in which PostgreSQL's own objects come first. It is for queries
+/// that contain SQL of the caller, whose names are looked up in the caller's search_path. If that lists `pg_catalog`
+/// behind another schema, the operators of that schema would take the place of those in the extension's own SQL.
+pub fn with_pg_catalog_first<R>(body: impl FnOnce() -> R) -> R {
+    match search_path_without_pg_catalog() {
+        Some(path) => with_settings(&[(c"search_path", &path)], || connected(body)),
+        None => connected(body),
+    }
+}
+
+/// The search_path without `pg_catalog`, which PostgreSQL then searches first. `None` if it does so anyway.
+fn search_path_without_pg_catalog() -> Option<CString> {
+    const PG_CATALOG: &str = "pg_catalog";
+    // SAFETY: reads a setting of the backend, which is a C string.
+    let path = unsafe { CStr::from_ptr(pg_sys::namespace_search_path) };
+    let mut names = identifiers(&path.to_string_lossy(), b',')?;
+    if names.iter().position(|name| name == PG_CATALOG)? == 0 {
+        return None;
+    }
+    names.retain(|name| name != PG_CATALOG);
+    Some(c_string(&names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ")))
 }
 
 /// Runs a query and puts its rows into a set, in parallel where PostgreSQL would. The columns of both must have the

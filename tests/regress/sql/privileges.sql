@@ -101,12 +101,24 @@ CREATE FUNCTION evil.isfinite(timestamptz) RETURNS boolean LANGUAGE plpgsql AS $
 CREATE FUNCTION evil.cardinality(travel.leg[]) RETURNS int LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.min(timestamptz) RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
 CREATE FUNCTION evil.now() RETURNS timestamptz LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
+CREATE FUNCTION evil.compare(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
+CREATE FUNCTION evil.compare(timestamptz, timestamptz) RETURNS boolean
+    LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
+CREATE FUNCTION evil.joined(text, text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'evil'; END $$;
+SELECT format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %2$s, FUNCTION = evil.compare)', name, type)
+FROM unnest('{=,<>,<,<=,>,>=}'::text[]) AS name, unnest('{text,timestamptz}'::text[]) AS type
+\gexec
+CREATE OPERATOR evil.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.joined);
+CREATE DOMAIN evil.text AS int;
 SET search_path = evil, pg_catalog, public;
 SELECT public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail')$$) AS detect,
     public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.detect('nobodys.trail', all_legs => true)$$)
         AS all_legs,
        public.sqlstate_of($$SELECT pg_catalog.count(*) FROM travel.coverage('nobodys.trail')$$) AS coverage,
-           public.sqlstate_of($$SELECT travel.ingest('nobodys.trail', '[]')$$) AS ingest,
+           public.sqlstate_of($$SELECT travel.ingest('nobodys.trail', '[{"eventTime": "2026-03-02T09:00:00Z"}]')$$)
+               AS ingest,
+           public.sqlstate_of($$SELECT travel.adopt('nobodys.trail')$$) AS adopt,
+           public.sqlstate_of($$SELECT travel.create_events_table('nobodys.other')$$) AS create_events_table,
            public.sqlstate_of($$SELECT travel.locate('192.0.2.1')$$) AS locate;
 RESET search_path;
 SET client_min_messages = warning;
