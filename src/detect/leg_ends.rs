@@ -2,6 +2,7 @@
 
 use super::legs::{CREDENTIAL, Query};
 use super::place::LocationType;
+use crate::pg::whole_groups::LOOK_UP;
 use pgrx::pg_sys;
 use std::fmt::Write;
 use travel_core::columns::{End, EventLabel, FINDING, PlaceField, ValueOf};
@@ -116,25 +117,57 @@ impl Query<'_> {
             .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
     }
 
-    /// Adds the events at both ends. Each look-up is a subquery, of which the first row counts, so the legs are read once,
-    /// and a parallel plan has the look-ups in its workers.
+    /// Adds the events at both ends. Each look-up is a subquery with one row, so the legs are read once, and a parallel
+    /// plan has the look-ups in its workers.
     fn with_look_ups(&self) -> String {
         let (mut labels, mut joins) = (String::new(), String::new());
-        for end in [End::From, End::To].into_iter().filter(|end| !self.labels(*end, "e").is_empty()) {
-            let event = format!("{}_event", end.into_str());
-            for name in self.end_labels(end).into_iter().filter(|name| self.has(name)) {
-                let _ = write!(labels, ",\n           {event}.{}", shown_name(end, name));
+        for end in [End::From, End::To] {
+            let names = self.names_in_order(end);
+            if names.is_empty() {
+                continue;
             }
+            let event = format!("{}_event", end.into_str());
+            // The radius is a number.
+            let are_texts = !names.contains(&PlaceField::AccuracyKm.into_str());
+            for (n, name) in names.iter().enumerate() {
+                let shown = shown_name(end, name);
+                let _ = if are_texts {
+                    write!(labels, ",\n           {event}.{LOOK_UP}[{}] AS {shown}", n + 1)
+                } else {
+                    write!(labels, ",\n           {event}.{shown}")
+                };
+            }
+            // The smallest array is what the first row of a sort would be. It takes less time than to begin a sort.
+            let (select, order) = if are_texts {
+                let texts: Vec<String> = names.iter().map(|name| format!("e.{name}")).collect();
+                (
+                    format!("pg_catalog.min(ARRAY[{}] COLLATE \"C\") AS {LOOK_UP}", texts.join(", ")),
+                    String::new(),
+                )
+            } else {
+                (
+                    format!(
+                        "DISTINCT ON (e.event_time)\n               {}",
+                        self.labels(end, "e").join(",\n               ")
+                    ),
+                    format!("\n        ORDER BY {}", self.order_after("e.event_time")),
+                )
+            };
             let _ = write!(
                 joins,
-                "\n    LEFT JOIN LATERAL (\n        SELECT DISTINCT ON (e.event_time)\n               {}\n        \
-                 FROM events AS e\n        WHERE {}\n        ORDER BY {}\n    ) AS {event} ON true",
-                self.labels(end, "e").join(",\n               "),
+                "\n    LEFT JOIN LATERAL (\n        SELECT {select}\n        FROM events AS e\n        \
+                 WHERE {}{order}\n    ) AS {event} ON true",
                 self.matches(end, "e").join("\n          AND "),
-                self.order_after("e.event_time"),
             );
         }
         format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
+    }
+
+    /// The labels that are taken from the event at one end, those that order the rows of an event first.
+    fn names_in_order(&self, end: End) -> Vec<&'static str> {
+        let mut names: Vec<&str> = ORDER.into_iter().filter(|name| self.has(name)).collect();
+        names.extend(self.end_labels(end).into_iter().filter(|name| self.has(name) && !ORDER.contains(name)));
+        names
     }
 
     /// Adds the events at both ends, which one pass has read.

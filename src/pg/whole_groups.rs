@@ -15,6 +15,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::OnceLock;
 
+/// The name of the column of a subquery that looks rows up and makes one value of them.
+pub const LOOK_UP: &str = "event_of_leg";
+
 thread_local! {
     /// The text of the query to help with, until the planner gets it.
     static NEXT: RefCell<Option<CString>> = const { RefCell::new(None) };
@@ -182,13 +185,24 @@ unsafe extern "C-unwind" fn change_paths(
 }
 
 /// Returns whether a query, here a subquery of the one that is helped, looks rows of the table up: it takes the first of
-/// the rows that it finds.
+/// the rows that it finds, or makes one value of them.
 ///
 /// # Safety
 /// `root` must be the planner's own.
 unsafe fn is_look_up(root: *mut pg_sys::PlannerInfo, table: pg_sys::Oid) -> bool {
-    // SAFETY: by the caller; the planner has a query.
-    unsafe { table == GROUPED_BY.get().0 && !(*(*root).parse).distinctClause.is_null() }
+    // SAFETY: by the caller; the planner has a query, whose list has columns.
+    unsafe {
+        let query = &*(*root).parse;
+        if table != GROUPED_BY.get().0 || query.targetList.is_null() {
+            return false;
+        }
+        let first = (*(*query.targetList).elements).ptr_value.cast::<pg_sys::TargetEntry>();
+        let is_one_value = query.hasAggs
+            && query.groupClause.is_null()
+            && !(*first).resname.is_null()
+            && CStr::from_ptr((*first).resname).to_bytes() == LOOK_UP.as_bytes();
+        is_one_value || !query.distinctClause.is_null()
+    }
 }
 
 /// Lets the workers look rows up. A look-up gets its values from the leg that the same process has found. PostgreSQL does

@@ -76,6 +76,22 @@ SELECT count(*), count(*) FILTER (WHERE
 FROM compared AS a, compared AS b;
 DROP TABLE compared;
 
+-- The row that stands for an event is the first by its ID, then by its name and its other labels, as bytes; NULL comes
+-- last. Here events have four rows, and some have no ID.
+CREATE TABLE named AS SELECT f.access_key_id, f.event_time, f.source_ip, v.event_name, v.user_agent,
+    CASE WHEN n > 2 AND f.event_id !~ '-5$' THEN f.event_id END AS event_id
+FROM found AS f, (VALUES (1, 'B', NULL), (2, 'b', 'x'), (3, NULL, 'y'), (4, 'C', NULL)) AS v (n, event_name, user_agent)
+WHERE f.access_key_id ~ '0$';
+CREATE TABLE named_unindexed AS TABLE named;
+CREATE INDEX ON named (access_key_id, event_time, source_ip);
+VACUUM (ANALYZE) named, named_unindexed;
+SELECT travel.detect_sql('named') ~ 'FROM events WHERE' AS ranges, *
+FROM pg_temp.differences($$travel.detect('named')$$, $$travel.detect('named_unindexed')$$);
+SELECT DISTINCT from_event_id IS NULL AS no_from_id, from_event_name, from_user_agent,
+    to_event_id IS NULL AS no_to_id, to_event_name, to_user_agent
+FROM travel.detect('named') ORDER BY 1, 2;
+DROP TABLE named, named_unindexed;
+
 -- Workers also look up the events at the ends of the legs, two for each. Once a condition has a subquery, or a function
 -- that must not run in a worker, the leader does. It also looks at the ends of the index when it plans.
 CREATE FUNCTION look_ups(condition text) RETURNS TABLE (by_leader boolean, legs bigint) LANGUAGE plpgsql AS $$ DECLARE
