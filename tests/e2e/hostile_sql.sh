@@ -122,9 +122,17 @@ if [ "${HOSTILE:-short}" = long ]; then
         note 'SKIPPED: sqlsmith is not installed (apt-get install sqlsmith)'
         exit 0
     fi
-    timeout "${SMITH_SECONDS:-300}" sqlsmith --exclude-catalog --seed="$SEED" \
+    # sqlsmith asks which relations can be written to, which a foreign table without a handler cannot say. Only with this verbosity
+    # does the log have SQLSTATEs, and the file that raised an error: PostgreSQL's own functions raise XX000 for arguments
+    # that nobody passes.
+    run_psql --quiet --output /dev/null --command 'DROP FOREIGN DATA WRAPPER hostile CASCADE' \
+        --command "ALTER SYSTEM SET log_error_verbosity = 'verbose'" --command 'SELECT pg_reload_conf()'
+    timeout "${SMITH_SECONDS:-300}" sqlsmith --exclude-catalog --seed="$SEED" --dump-all-queries \
         --target="host=$PGHOST port=$PGPORT user=$PGUSER dbname=$PGDATABASE" >"$SCRATCH/smith" 2>&1 || true
-    note "$(grep -a -c '' "$SCRATCH/smith") lines of sqlsmith"
+    queries=$(grep -a -c ';$' "$SCRATCH/smith" || true)
+    note "$queries statements of sqlsmith, $(log_lines 'ERROR:  [0-9A-Z]{5}:') with an error"
+    holds "sqlsmith ran: $(tail -n 3 "$SCRATCH/smith")" test "$queries" -gt 100
     no_crash
-    if grep -a -E 'ERROR:  XX000|panicked' "$SERVER_DIR/log"; then fail 'sqlsmith met an internal error'; fi
+    ours=$(grep -a -A 12 -E 'ERROR:  XX' "$SERVER_DIR/log" | grep -a -E -B 12 'LOCATION: .*[.]rs:' | head -n 20 || true)
+    same 'internal errors of the extension' '' "$ours"
 fi

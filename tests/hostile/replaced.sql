@@ -13,10 +13,10 @@ INSERT INTO hostile.replacement (what) VALUES
     ('ALTER TABLE hostile.victim ADD COLUMN more int DEFAULT 7'), ('ALTER TABLE hostile.victim RENAME TO other'),
     ('DROP VIEW hostile.view_of_victim'),
     ('CREATE OR REPLACE VIEW hostile.view_of_victim AS SELECT event_id, ''epoch''::timestamptz AS event_time, ''0.0.0.0''::inet AS source_ip, access_key_id FROM hostile.few'),
-
-    ('ALTER TYPE travel.finding ADD ATTRIBUTE more int CASCADE'),
-
-    ('ALTER TYPE travel.finding DROP ATTRIBUTE message CASCADE'),
+    ('ALTER TYPE travel.finding ADD ATTRIBUTE more int CASCADE'), ('ALTER TYPE travel.finding DROP ATTRIBUTE message CASCADE'),
+    ('ALTER TYPE travel.leg ALTER ATTRIBUTE from_city TYPE bigint CASCADE'), ('ALTER TYPE travel.leg DROP ATTRIBUTE impossible CASCADE'),
+    ('ALTER TYPE travel.event ALTER ATTRIBUTE event_time TYPE text CASCADE'), ('ALTER TYPE travel.event DROP ATTRIBUTE event_id CASCADE'),
+    ('ALTER TYPE travel.place ALTER ATTRIBUTE latitude TYPE text CASCADE'), ('ALTER TYPE travel.place DROP ATTRIBUTE city CASCADE'),
     ('DROP EXTENSION impossible_travel CASCADE'), ('DROP SCHEMA travel CASCADE'), ('ALTER SCHEMA travel RENAME TO traveled'),
     ('ALTER EXTENSION impossible_travel DROP FUNCTION travel.locate(inet, timestamptz)'),
     ('DROP FUNCTION hostile.replace CASCADE'), ('CREATE OR REPLACE FUNCTION hostile.replace(what text, value text) RETURNS text LANGUAGE sql AS ''SELECT repeat($2, 1000)'''),
