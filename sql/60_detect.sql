@@ -238,8 +238,13 @@ CREATE AGGREGATE travel_internal.ends(entity text, from_time timestamptz, to_tim
 COMMENT ON AGGREGATE travel_internal.ends(text, timestamptz, timestamptz) IS
     'Filter for the events at both ends of legs, for travel_internal.may_be_end; NULL without legs';
 
+CREATE FUNCTION travel_internal.may_be_end_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_may_be_end_support';
+COMMENT ON FUNCTION travel_internal.may_be_end_support(internal) IS
+    'Tells the planner that few events are at the ends of legs';
 CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time timestamptz) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_may_be_end';
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SUPPORT travel_internal.may_be_end_support
+    AS 'MODULE_PATHNAME', 'travel_may_be_end';
 COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
     'Whether an event may be at the end of a leg. False is certain; true is not';
 

@@ -2,7 +2,7 @@
 //! legs in its final function.
 
 use super::arguments::{SiteArguments, finite, thresholds};
-use super::hash_states::StatesOfSite;
+use super::hash_states::{HashStates, StatesOfSite};
 use super::journey_value::JourneyValue;
 use super::row::{leg_row, leg_types};
 use super::state::State;
@@ -18,7 +18,7 @@ use crate::pg::snapshot::Snapshot;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use travel_core::address;
-use travel_core::event_set::{self, SetRow};
+use travel_core::event_set::{self, SetRow, Stay, Stays};
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 use travel_core::site::{Site, SiteKind};
 
@@ -127,6 +127,23 @@ fn fate(call_site: &CallSite, site: Site, time_us: i64) -> Result<AggregateRow, 
 /// Combines two states. The second comes from another process, and may be toasted or have a short header.
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
+    let site = call.site_cache(|| Ok(StatesOfSite::default()))?;
+    if let Some(states) = HashStates::of_call(call, site, None) {
+        // SAFETY: the states live as long as the call, during which this is the only reference. In a hash table, the
+        // first call for a group returned what `new_group` made. The second argument is a state, which is only read.
+        return unsafe {
+            let states = &mut *states;
+            match (call.datum(0), call.datum(1)) {
+                (state, None) => Ok(state.unwrap_or_else(|| call.null())),
+                (state, Some(other)) => {
+                    let other = JourneyValue::of_datum(other)?;
+                    let state = state.unwrap_or_else(|| states.new_empty_group());
+                    states.join(state, other)?;
+                    Ok(state)
+                }
+            }
+        };
+    }
     // SAFETY: both are states; the first is the aggregate's own, the second is only read.
     let (state, other) = unsafe {
         let state = call.datum(0).map(|datum| JourneyValue::of_state(datum));
@@ -193,13 +210,87 @@ pub fn impossible_legs(
 /// Locates the events of a set in order, and passes each leg to `arrive`, with the places of its ends.
 pub fn evaluate(
     set: &[u8],
+    arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
+) -> Result<(), TravelError> {
+    if let Some(stays) = event_set::ipv4_stays(set).filter(|stays| !stays.is_empty()) {
+        let places = Places::of_statement()?;
+        // Otherwise an address can move between two events of a stay.
+        if !places.depend_on_time() {
+            return evaluate_stays(set, stays, &places, arrive);
+        }
+    }
+    evaluate_events(set, arrive)
+}
+
+/// The rows of a set that have a site but are not evaluated.
+#[derive(Default)]
+struct Uncounted {
+    not_located: u64,
+    ignored: u64,
+}
+
+impl Uncounted {
+    fn add(
+        &mut self,
+        site: Site,
+        time_us: i64,
+        rows: u64,
+        places: Option<&Places>,
+    ) -> Result<(), TravelError> {
+        let is_ignored = match (site.address(), places) {
+            (Some(host), Some(places)) => places.is_ignored(host, time_us)?,
+            _ => false,
+        };
+        *(if is_ignored { &mut self.ignored } else { &mut self.not_located }) += rows;
+        Ok(())
+    }
+
+    /// Counts the rows of a set for the notice of `travel.detect`.
+    fn count(&self, set: &[u8], is_evaluated: bool) {
+        let evaluated = event_set::rows(set).saturating_sub(self.not_located + self.ignored);
+        let not_located = event_set::unlocated_rows(set) + self.not_located;
+        event_counts::add(u64::from(is_evaluated), evaluated, not_located);
+    }
+}
+
+/// [`evaluate`] for addresses that have one location at all times.
+fn evaluate_stays(
+    set: &[u8],
+    stays: Stays,
+    places: &Places,
+    mut arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
+) -> Result<(), TravelError> {
+    let mut journey = Journey::default();
+    let mut uncounted = Uncounted::default();
+    for (step, stay) in stays.enumerate() {
+        if step % 65_536 == 65_535 {
+            pgrx::check_for_interrupts!();
+        }
+        let Stay { site, first_us: time_us, .. } = stay;
+        let Some(host) = site.address() else { continue };
+        let Some((coordinates, accuracy_km)) = places.coordinates(host, time_us)? else {
+            uncounted.add(site, time_us, stay.rows, Some(places))?;
+            continue;
+        };
+        if let Some(leg) = journey.arrive(Stop { time_us, site, coordinates, accuracy_km, event: None }) {
+            arrive(&leg, Some(places))?;
+        }
+        journey.stay(stay.last_us, None);
+    }
+    if event_counts::is_running() {
+        uncounted.count(set, journey.last().is_some());
+    }
+    Ok(())
+}
+
+/// [`evaluate`] for any set.
+fn evaluate_events(
+    set: &[u8],
     mut arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {
     let mut places: Option<Places> = None;
     let mut journey = Journey::default();
-    let mut is_evaluated = false;
-    // The numbers of rows that have a site but are not evaluated.
-    let (mut not_located, mut ignored) = (0_u64, 0_u64);
+    let mut uncounted = Uncounted::default();
     let events = event_set::events(&[set], &Palloc).map_err(|_| LegError::TooManyEvents)?;
     let mut last: Option<Site> = None;
     let mut coordinates = None;
@@ -225,14 +316,8 @@ pub fn evaluate(
             coordinates = coordinates.map(|(at, _)| (at, accuracy_km));
         }
         let Some((coordinates, accuracy_km)) = coordinates else {
-            if is_ignored(site, time_us, places.as_ref())? {
-                ignored += event.tail_rows;
-            } else {
-                not_located += event.tail_rows;
-            }
-            return Ok(());
+            return uncounted.add(site, time_us, event.tail_rows, places.as_ref());
         };
-        is_evaluated = true;
         let stop = Stop { time_us, site, coordinates, accuracy_km, event: event.row.id };
         if let Some(leg) = journey.arrive(stop) {
             arrive(&leg, places.as_ref())?;
@@ -244,21 +329,13 @@ pub fn evaluate(
         if !places.as_ref().is_some_and(Places::have_networks) {
             for (site, rows) in event_set::packed_sites(set) {
                 if coordinates_of_site(site, 0, None, &mut places)?.is_none() {
-                    not_located += rows;
+                    uncounted.not_located += rows;
                 }
             }
         }
-        let evaluated = event_set::rows(set).saturating_sub(not_located + ignored);
-        event_counts::add(u64::from(is_evaluated), evaluated, event_set::unlocated_rows(set) + not_located);
+        uncounted.count(set, journey.last().is_some());
     }
     Ok(())
-}
-
-fn is_ignored(site: Site, time_us: i64, places: Option<&Places>) -> Result<bool, TravelError> {
-    match (site.address(), places) {
-        (Some(host), Some(places)) => places.is_ignored(host, time_us),
-        _ => Ok(false),
-    }
 }
 
 fn coordinates_of_site(

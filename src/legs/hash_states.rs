@@ -16,11 +16,15 @@
 //! freed together: at the end, after an error, and before each batch of groups that were spilled to disk. A callback of
 //! the memory context then clears the pointer in the call site, which lives longer.
 //!
-//! Only [`HashStates::of_call`] makes these objects, only as the result of a transition function that nodeAgg.c itself
-//! calls for a state that is NULL, and only where states begin as NULL. From then on each call for the group has the
-//! same pointer as argument and as result. nodeAgg.c would delete an object, and with it the memory context, if a
-//! transition function returned another pointer for it: none does.
+//! Only [`HashStates::of_call`] makes these objects, only as the result of a transition or combine function that
+//! nodeAgg.c itself calls for a state that is NULL, and only where states begin as NULL. From then on each call for the
+//! group has the same pointer as argument and as result. nodeAgg.c would delete an object, and with it the memory
+//! context, if a transition function returned another pointer for it: none does.
+//!
+//! A process that combines states has no log. It spares the copies that PostgreSQL makes of any other state which a
+//! combine function returns.
 
+use super::aggregate::joined;
 use super::journey_value::JourneyValue;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
@@ -175,6 +179,17 @@ impl HashStates {
 
     /// A new group, as the value that PostgreSQL keeps.
     pub fn new_group(&mut self, thresholds: Option<Thresholds>) -> Result<pg_sys::Datum, TravelError> {
+        let state = self.new_empty_group();
+        if thresholds != self.thresholds {
+            self.thresholds_vary = true;
+            // SAFETY: a group of this that has no block yet.
+            unsafe { self.begin_block(group_of(state), thresholds) }?;
+        }
+        Ok(state)
+    }
+
+    /// A new group, which has no thresholds yet: those of the first state that it is joined with.
+    pub fn new_empty_group(&mut self) -> pg_sys::Datum {
         // SAFETY: the group is within the allocation, which belongs to the context of the object.
         unsafe {
             if self.unused_group_count == 0 {
@@ -193,11 +208,7 @@ impl HashStates {
             self.unused_group_count -= 1;
             group.write(Group { object: Default::default(), block: null_mut(), used: 0, room: 0 });
             pg_sys::EOH_init_header(&raw mut (*group).object, &raw const self.methods, self.context);
-            if thresholds != self.thresholds {
-                self.thresholds_vary = true;
-                self.begin_block(group, thresholds)?;
-            }
-            Ok(pg_sys::Datum::from(&raw mut (*group).object.eoh_rw_ptr))
+            pg_sys::Datum::from(&raw mut (*group).object.eoh_rw_ptr)
         }
     }
 
@@ -233,6 +244,35 @@ impl HashStates {
             // SAFETY: by the caller.
             None => unsafe { self.append_now(group, row) },
         }
+    }
+
+    /// Adds the events of another state, as [`joined`] does, to a group. The group gets room for a second state as large
+    /// as the first one, because there are at least two processes.
+    ///
+    /// # Safety
+    /// As for [`HashStates::append`].
+    pub unsafe fn join(&mut self, state: pg_sys::Datum, other: JourneyValue) -> Result<(), TravelError> {
+        let group = group_of(state);
+        // SAFETY: by the caller. The old block belongs to this, and nobody has a pointer to it.
+        unsafe {
+            let old = (*group).block;
+            let after = if old.is_null() {
+                None
+            } else {
+                let before = self.settled(group)?;
+                within(self.context, || joined(Some(before), Some(other)))?
+            };
+            let after = match after {
+                // The other state belongs to somebody else.
+                Some(after) if after.datum() != other.datum() => after,
+                _ => within(self.context, || other.with_room_for_two())?,
+            };
+            set_block(group, after);
+            if !old.is_null() && old != (*group).block {
+                pg_sys::pfree(old.cast());
+            }
+        }
+        Ok(())
     }
 
     /// Counts a row that was not located.

@@ -130,6 +130,12 @@ impl JourneyValue {
         Self::merge(&[self, other], None, 0)
     }
 
+    /// A copy in the current memory context. If it is small, it has room for another state of the same size.
+    pub fn with_room_for_two(self) -> Result<Self, TravelError> {
+        let size = event_set::used(self.bytes()) + pg_sys::VARHDRSZ;
+        self.moved(if size < event_set::MERGE_FROM { (2 * size).next_power_of_two() } else { size })
+    }
+
     /// The same events in their smallest form, without free room. Of a journey, it has the same bytes whatever the order
     /// in which its events came.
     pub fn packed(self) -> Result<Self, TravelError> {

@@ -40,7 +40,8 @@ BEGIN
 END $$;
 CREATE VIEW legs AS
     SELECT who, travel.impossible_legs(t, ip) AS legs, travel.journey(t, ip) AS journey,
-        travel.impossible_legs(t, ip, 300, 500, true) AS more_legs, count(*) AS rows
+        travel.impossible_legs(t, ip, 300, 500, true) AS more_legs,
+        travel.impossible_legs(t, ip, 'e' || n) AS labelled, count(*) AS rows
     FROM seen GROUP BY who;
 CALL pg_temp.by('sort');
 SELECT pg_temp.nodes('TABLE legs');
@@ -64,8 +65,8 @@ FROM (
 CREATE VIEW differences AS
     SELECT count(*) AS differences
     FROM expected AS e FULL JOIN legs AS l USING (who)
-    WHERE (e.legs, e.journey::text, e.more_legs, e.rows) IS DISTINCT FROM
-        (l.legs, l.journey::text, l.more_legs, l.rows);
+    WHERE (e.legs, e.journey::text, e.more_legs, e.labelled, e.rows) IS DISTINCT FROM
+        (l.legs, l.journey::text, l.more_legs, l.labelled, l.rows);
 CALL pg_temp.by('hash');
 SELECT pg_temp.nodes('TABLE legs');
 TABLE differences;
@@ -230,6 +231,29 @@ BEGIN
         RAISE NOTICE '% differences', differences;
     END LOOP;
 END $$;
+-- Neither can they differ between the processes that contribute to a group.
+CALL pg_temp.by('parallel hash');
+DO $$
+BEGIN
+    PERFORM who, travel.impossible_legs(t, ip, 1 + (n < 10000)::int, 1000, false) FROM seen GROUP BY who;
+    RAISE NOTICE 'no error';
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE '%', SQLERRM;
+END $$;
+-- States of more than 64 kB are merged while they are combined.
+CREATE TABLE long AS
+    SELECT n / 30000 AS who, t + n * interval '1 second' AS t, ip
+    FROM (SELECT n, t, ip FROM seen UNION ALL SELECT n + 20000, t, ip FROM seen) AS s;
+ALTER TABLE long SET (parallel_workers = 2);
+ANALYZE long;
+CREATE VIEW long_legs AS
+    SELECT who, travel.impossible_legs(t, ip) AS legs, travel.journey(t, ip)::text AS journey FROM long GROUP BY who;
+CREATE TABLE long_combined AS TABLE long_legs;
+CALL pg_temp.by('sort');
+SELECT count(*) AS groups,
+    count(*) FILTER (WHERE (c.legs, c.journey) IS DISTINCT FROM (l.legs, l.journey)) AS differences
+FROM long_legs AS l FULL JOIN long_combined AS c USING (who);
+DROP TABLE long, long_combined CASCADE;
 RESET ALL;
 DROP VIEW legs, differences, parted_legs, sets CASCADE;
 DROP TABLE seen, expected, parted, kept, hashed_sets;

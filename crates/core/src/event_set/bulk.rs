@@ -2,7 +2,6 @@
 //! the tail of a set, in their order of arrival, and the header counts them later, all at once.
 
 use super::header::Header;
-use super::tail;
 use crate::site::SiteKind;
 
 /// The length of a record of an event with an IPv4 address in a set without labels.
@@ -18,19 +17,26 @@ pub fn ipv4_record(time_us: i64, address: u32) -> [u8; IPV4_RECORD_LEN] {
     record
 }
 
-/// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to its header.
-/// Before that, [`used`](super::used) does not know these records.
+/// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to its header. All
+/// are of [`ipv4_record`]. Before that, [`used`](super::used) does not know these records.
 pub fn count_written_rows(bytes: &mut [u8], end: usize) {
-    let mut header = Header::load(bytes);
-    let mut rest = bytes.get(header.used()..end).unwrap_or(&[]);
-    if rest.is_empty() {
+    let used = super::used(bytes);
+    let (records, _) = bytes.get(used..end).unwrap_or(&[]).as_chunks::<IPV4_RECORD_LEN>();
+    if records.is_empty() {
         return;
     }
-    while let Some(length) = rest.get(8).map(|kind| tail::bare_len_of(*kind)) {
-        let (Some(time_us), Some(others)) = (rest.first_chunk().copied(), rest.get(length..)) else { break };
-        header.note_tail_row(i64::from_le_bytes(time_us), length);
-        header.rows = header.rows.saturating_add(1);
-        rest = others;
+    let mut header = Header::load(bytes);
+    let (mut ascends, mut last) = (true, if header.tail_rows == 0 { i64::MIN } else { header.last_time_us });
+    for record in records {
+        let time_us = record.first_chunk().map_or(last, |time| i64::from_le_bytes(*time));
+        ascends &= time_us > last;
+        last = time_us;
     }
+    let rows = records.len() as u32;
+    header.tail_sorted &= ascends;
+    header.last_time_us = last;
+    header.tail_len += rows * IPV4_RECORD_LEN as u32;
+    header.tail_rows += rows;
+    header.rows = header.rows.saturating_add(rows.into());
     header.store(bytes);
 }

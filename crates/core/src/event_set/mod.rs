@@ -18,6 +18,7 @@ mod bulk;
 mod header;
 mod merge;
 mod packed;
+mod stays;
 mod summary;
 mod tail;
 mod validate;
@@ -26,6 +27,7 @@ pub use bulk::{IPV4_RECORD_LEN, count_written_rows, ipv4_record};
 pub use header::{HEADER_LEN, VERSION};
 pub use merge::{Event, Events, events, merge_into};
 pub use packed::packed_sites;
+pub use stays::{Stay, Stays, ipv4_stays};
 pub use summary::{event_count, time_range};
 pub use validate::{Corrupt, validate};
 

@@ -104,6 +104,21 @@ fn rows() -> impl Strategy<Value = Vec<DecidedLeg>> {
 }
 
 #[test]
+fn only_short_sets_of_ipv4_addresses_have_stays() {
+    let rows: Vec<DecidedLeg> = vec![(5, 1, None), (6, 1, None), (3, 1, None), (7, 2, None)];
+    let at = |n, first_us, last_us, rows| Stay { site: site(n), first_us, last_us, rows };
+    let stays = |set: &[u8]| ipv4_stays(set).map(Iterator::collect::<Vec<_>>);
+    assert_eq!(stays(&set(&rows, false, usize::MAX)), Some(vec![at(1, 3, 6, 3), at(2, 7, 7, 1)]));
+    assert_eq!(stays(&set(&[], false, usize::MAX)), Some(vec![]));
+    assert_eq!(stays(&set(&rows, true, usize::MAX)), None, "it has labels");
+    assert_eq!(stays(&set(&rows, false, 2)), None, "it is packed");
+    assert_eq!(stays(&set(&[(5, 1, None), (6, 3, None)], false, usize::MAX)), None, "an address is IPv6");
+    let backwards: Vec<DecidedLeg> = (0..40).map(|n| (-n, 1, None)).collect();
+    assert_eq!(stays(&set(&backwards[..32], false, usize::MAX)), Some(vec![at(1, -31, 0, 32)]));
+    assert_eq!(stays(&set(&backwards, false, usize::MAX)), None, "its events are in no order");
+}
+
+#[test]
 fn an_empty_set_is_valid_and_has_no_events() {
     for labelled in [false, true] {
         let empty = set(&[], labelled, 1);
@@ -336,6 +351,41 @@ proptest! {
         prop_assert_eq!(validate(&both[..length]), Ok(()));
         prop_assert_eq!(contents(&both), plain(&rows, labelled));
         prop_assert_eq!(super::rows(&both), rows.len() as u64);
+    }
+
+    /// A stay is what evaluating its events one by one makes of them.
+    #[test]
+    fn stays_are_the_runs_of_events_at_one_site(
+        parts in prop::collection::vec(
+            (prop::collection::vec((0_i64..60, 1_u8..6), 0..40), any::<bool>()), 0..5,
+        ),
+    ) {
+        let mut set = vec![0; 8192];
+        initialize(&mut set, None, false);
+        for (mut rows, ascends) in parts {
+            if ascends {
+                rows.sort();
+            }
+            for (time_us, n) in rows {
+                let site = Site::from_address(IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)));
+                append(&mut set, &SetRow { time_us, site, id: None, accuracy_km: None }).unwrap();
+            }
+        }
+        let mut expected: Vec<Stay> = Vec::new();
+        for event in events(&[&set], &Heap).unwrap() {
+            let (site, time_us) = (event.row.site, event.row.time_us);
+            match expected.last_mut() {
+                Some(stay) if stay.site == site => {
+                    stay.last_us = time_us;
+                    stay.rows += event.tail_rows;
+                }
+                _ => expected.push(Stay { site, first_us: time_us, last_us: time_us, rows: event.tail_rows }),
+            }
+        }
+        match ipv4_stays(&set) {
+            Some(stays) => prop_assert_eq!(stays.collect::<Vec<_>>(), expected),
+            None => prop_assert!(expected.len() > 16, "there are few segments"),
+        }
     }
 
     #[test]

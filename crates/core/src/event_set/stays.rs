@@ -1,0 +1,174 @@
+//! Stays: consecutive events at the same site, as one. A journey changes its site only now and then, so there are far
+//! fewer stays than events. Reading them costs little more than reading the bytes.
+
+use super::bulk::IPV4_RECORD_LEN;
+use super::header::Header;
+use crate::site::{Site, SiteKind};
+
+/// Events at one site that no event at another site separates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stay {
+    pub site: Site,
+    /// The times of the first and the last event.
+    pub first_us: i64,
+    pub last_us: i64,
+    /// Rows that are these events.
+    pub rows: u64,
+}
+
+/// A tail has an ascending segment for each process that contributed to it. One with more segments than this is in no
+/// order, and must be sorted.
+const MAX_SEGMENTS: usize = 32;
+
+type Record = [u8; IPV4_RECORD_LEN];
+
+/// What the events are ordered by: time and address.
+type Key = (i64, u32);
+
+/// After every key of an event, because no event has an infinite time.
+const END: Key = (i64::MAX, u32::MAX);
+
+/// The stays of a set, read in order.
+pub struct Stays<'a> {
+    segments: [Segment<'a>; MAX_SEGMENTS],
+    /// The segments that have events left come first.
+    count: usize,
+}
+
+/// The stays of a set that has only a tail, without labels, whose addresses are all IPv4 addresses and whose segments are
+/// few. `None`: it is another set, which [`events`](super::events) reads.
+pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
+    let header = Header::load(bytes);
+    if header.labelled || header.packed_events > 0 {
+        return None;
+    }
+    let (records, rest) = bytes.get(header.tail_start()..header.used())?.as_chunks();
+    if !rest.is_empty() {
+        return None;
+    }
+    let mut stays = Stays { segments: [Segment::of(&[]); MAX_SEGMENTS], count: 0 };
+    let (mut start, mut last) = (0, (i64::MIN, 0));
+    for (at, record) in records.iter().enumerate() {
+        if record[8] != SiteKind::Ipv4 as u8 {
+            return None;
+        }
+        let key = key(record);
+        if key < last {
+            stays.add(&records[start..at])?;
+            start = at;
+        }
+        last = key;
+    }
+    stays.add(&records[start..])?;
+    Some(stays)
+}
+
+impl<'a> Stays<'a> {
+    /// Adds a segment, unless there are too many.
+    fn add(&mut self, records: &'a [Record]) -> Option<()> {
+        if !records.is_empty() {
+            *self.segments.get_mut(self.count)? = Segment::of(records);
+            self.segments[self.count].begin_run();
+            self.count += 1;
+        }
+        Some(())
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Iterator for Stays<'_> {
+    type Item = Stay;
+
+    fn next(&mut self) -> Option<Stay> {
+        let segments = &mut self.segments[..self.count];
+        let (first_us, address) = segments.iter().map(Segment::head).min()?;
+        // Where the next stay begins: at the first event that has another address.
+        let next =
+            |segment: &Segment| if segment.address == address { segment.after() } else { segment.head() };
+        let end = segments.iter().map(next).min()?;
+        let mut stay = Stay { site: Site::from_ipv4(address.into()), first_us, last_us: first_us, rows: 0 };
+        for segment in segments.iter_mut().filter(|segment| segment.address == address) {
+            if let Some((rows, last_us)) = segment.take_until(end) {
+                stay.last_us = stay.last_us.max(last_us);
+                stay.rows += rows as u64;
+            }
+        }
+        let mut at = 0;
+        while at < self.count {
+            if self.segments[at].records.is_empty() {
+                self.count -= 1;
+                self.segments.swap(at, self.count);
+            } else {
+                at += 1;
+            }
+        }
+        Some(stay)
+    }
+}
+
+/// Events of a tail in ascending order.
+#[derive(Clone, Copy)]
+struct Segment<'a> {
+    /// What is left of them.
+    records: &'a [Record],
+    /// How many of them have the address of the first one, up to one that has another.
+    run: usize,
+    address: u32,
+}
+
+impl<'a> Segment<'a> {
+    const fn of(records: &'a [Record]) -> Self {
+        Self { records, run: 0, address: 0 }
+    }
+
+    fn begin_run(&mut self) {
+        let Some(first) = self.records.first() else { return };
+        self.address = address(first);
+        self.run =
+            self.records.iter().position(|record| record[9..] != first[9..]).unwrap_or(self.records.len());
+    }
+
+    #[inline]
+    fn head(&self) -> Key {
+        self.records.first().map_or(END, key)
+    }
+
+    /// The first event after the run.
+    #[inline]
+    fn after(&self) -> Key {
+        self.records.get(self.run).map_or(END, key)
+    }
+
+    /// Takes the events of the run that come before `end`. Returns their number and the time of the last one.
+    #[inline]
+    fn take_until(&mut self, end: Key) -> Option<(usize, i64)> {
+        let run = &self.records[..self.run];
+        let all = run.last().is_some_and(|last| key(last) < end);
+        let count = if all { run.len() } else { run.partition_point(|record| key(record) < end) };
+        let last = run[..count].last()?;
+        self.records = &self.records[count..];
+        self.run -= count;
+        if self.run == 0 {
+            self.begin_run();
+        }
+        Some((count, time_us(last)))
+    }
+}
+
+#[inline]
+fn key(record: &Record) -> Key {
+    (time_us(record), address(record))
+}
+
+#[inline]
+fn time_us(record: &Record) -> i64 {
+    record.first_chunk().map_or(0, |time| i64::from_le_bytes(*time))
+}
+
+#[inline]
+fn address(record: &Record) -> u32 {
+    record.last_chunk().map_or(0, |address| u32::from_be_bytes(*address))
+}
