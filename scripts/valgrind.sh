@@ -4,6 +4,9 @@
 #
 #   scripts/valgrind.sh [TEST…]      otherwise those of the entry points, GeoIP and ingest
 #
+# PROFILE=dev tells an error from an artifact of the optimizer, which an unoptimized build does not have. VALGRIND_OPTIONS has
+# more options, such as --track-origins=yes.
+#
 # PostgreSQL's own memory contexts hide from valgrind what lies within their blocks. A server that is built with
 # USE_VALGRIND and --enable-cassert shows it; set PG_CONFIG to its pg_config. What valgrind says is in .work/valgrind, one
 # file for each process.
@@ -26,13 +29,13 @@ server_start valgrind "impossible_travel.geoip_path = '$SERVERS/valgrind/files/g
     'authentication_timeout = 600' 'wal_sender_timeout = 0'
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 # SUPPRESSIONS is PostgreSQL's own src/tools/valgrind.supp, where its source is at hand.
-cp "${SUPPRESSIONS:-tests/valgrind.supp}" "$WORK/valgrind.supp"
+cat tests/valgrind.supp ${SUPPRESSIONS:+"$SUPPRESSIONS"} >"$WORK/valgrind.supp"
 suppressions=$(server_copy valgrind "$WORK/valgrind.supp")/valgrind.supp
 logs="$SERVER_DIR/files/logs"
 mkdir -p "$logs"
 wrapper="$SERVER_DIR/files/postgres"
-printf '#!/bin/sh\nexec valgrind --quiet --leak-check=no --num-callers=40 --suppressions=%s --log-file=%s/%%p.log %s "$@"\n' \
-    "$suppressions" "$logs" "$(pg_bin postgres)" >"$wrapper"
+printf '#!/bin/sh\nexec valgrind --quiet --leak-check=no --num-callers=40 %s --suppressions=%s --log-file=%s/%%p.log %s "$@"\n' \
+    "${VALGRIND_OPTIONS:-}" "$suppressions" "$logs" "$(pg_bin postgres)" >"$wrapper"
 chmod 755 "$wrapper"
 if is_root; then chown -R postgres "$SERVER_DIR/files"; fi
 server_stop
