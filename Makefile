@@ -54,6 +54,11 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 test-hostile: ## call every function with all hostile arguments, in every context, then run sqlsmith (hours)
 	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql' 'e2e planted_objects'
 
+.PHONY: test-load
+test-load: ## run CLIENTS (32) at once for SECONDS (300), with ISOLATION (read committed), and print latencies
+	@LOAD_CLIENTS=$(or $(CLIENTS),32) LOAD_SECONDS=$(or $(SECONDS),300) LOAD_ISOLATION='$(or $(ISOLATION),read committed)' \
+		scripts/test.sh setup 'e2e load'
+
 .PHONY: fuzz fuzz-corpus
 fuzz: ## fuzz each target of tests/fuzz, or TARGET, for SECONDS (60) with libFuzzer; needs the nightly toolchain
 	@scripts/fuzz.sh run $(or $(SECONDS),60) $(TARGET)

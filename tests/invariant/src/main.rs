@@ -5,8 +5,8 @@
 //! end in the same. `geoip FOLDER` writes the database that locates the addresses of these cases. SEED, CASES and FIRST
 //! in the environment choose other cases.
 //!
-//! `many-sessions`, `changing-types` and `dropped-extension` run statements in several sessions at once. Tests that
-//! need no logic are specs in `tests/isolation`.
+//! `many-sessions`, `changing-types`, `dropped-extension` and `load` run statements in several sessions at once. Tests
+//! that need no logic are specs in `tests/isolation`.
 //!
 //! PGHOST, PGUSER and PGDATABASE name the server.
 
@@ -21,6 +21,7 @@ mod dropped_extension;
 mod expected;
 mod explained;
 mod geoip;
+mod load;
 mod many_sessions;
 #[allow(dead_code)]
 #[path = "../../../crates/core/tests/rule/model/mod.rs"]
@@ -57,9 +58,14 @@ fn main() -> ExitCode {
         ["run"] => run_all(seed, cases),
         ["many-sessions"] => passed(many_sessions::run()),
         ["changing-types"] => passed(changing_types::run()),
+        ["load", folder, clients, seconds, isolation] => match (clients.parse(), seconds.parse()) {
+            (Ok(clients), Ok(seconds)) => passed(load::run(folder, clients, seconds, isolation)),
+            _ => Err("the clients and the seconds of load must be numbers".into()),
+        },
         ["dropped-extension"] => passed(dropped_extension::run()),
         _ => Err(
-            "usage: travel-invariant geoip FOLDER | run | many-sessions | changing-types | dropped-extension"
+            "usage: travel-invariant geoip FOLDER | run | many-sessions | changing-types | dropped-extension | \
+             load FOLDER CLIENTS SECONDS ISOLATION"
                 .into(),
         ),
     };

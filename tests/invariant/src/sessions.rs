@@ -45,9 +45,17 @@ pub struct Background {
 
 impl Session {
     pub fn open() -> Result<Self> {
+        Self::open_in(None)
+    }
+
+    /// A session in another database than that of PGDATABASE.
+    pub fn open_in(database: Option<&str>) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sent = Arc::clone(&warnings);
         let mut config = config();
+        if let Some(database) = database {
+            config.dbname(database);
+        }
         config.notice_callback(move |notice| {
             if notice.code() != &SqlState::SUCCESSFUL_COMPLETION
                 && let Ok(mut sent) = sent.lock()
@@ -89,6 +97,18 @@ impl Session {
         }
     }
 
+    /// Waits until the query counts more than nothing.
+    pub fn wait_until(&mut self, what: &str, query: &str) -> Result {
+        let began = Instant::now();
+        while self.count(query)? == 0 {
+            if began.elapsed() > PATIENCE {
+                return Err(format!("not even after {PATIENCE:?}: {what}").into());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
     /// The payloads of the notifications that have arrived.
     pub fn notifications(&mut self) -> Result<Vec<String>> {
         use postgres::fallible_iterator::FallibleIterator;
@@ -103,16 +123,22 @@ impl Session {
         Ok(payloads)
     }
 
+    /// Runs a statement that may fail.
+    pub fn attempt(&mut self, statement: &str) -> Outcome {
+        if let Ok(mut warnings) = self.warnings.lock() {
+            warnings.clear();
+        }
+        let error = self.client.batch_execute(statement).err();
+        let warnings = self.warnings.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default();
+        Outcome { error, warnings }
+    }
+
     /// Runs a statement in a thread of its own.
     pub fn start(mut self, statement: String) -> Background {
         let pid = self.pid;
         let thread = thread::spawn(move || {
-            if let Ok(mut warnings) = self.warnings.lock() {
-                warnings.clear();
-            }
-            let error = self.client.batch_execute(&statement).err();
-            let warnings = self.warnings.lock().map(|mut all| std::mem::take(&mut *all)).unwrap_or_default();
-            (self, Outcome { error, warnings })
+            let outcome = self.attempt(&statement);
+            (self, outcome)
         });
         Background { thread, pid }
     }

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Many clients at once load, scan, query, refresh, triage, change rules, prune and drop the extension, while GeoIP files are
+# replaced. LOAD_CLIENTS, LOAD_SECONDS and LOAD_ISOLATION say how many, for how long, and with which transaction isolation
+# level: make test-load takes 32 clients and 300 seconds. The client is tests/invariant.
+# shellcheck source=tests/e2e/scan_lib.sh
+. "$(dirname "$0")/scan_lib.sh"
+
+scan_server e2e-load 'max_connections = 80' 'deadlock_timeout = 100ms' 'shared_buffers = 256MB' \
+    'impossible_travel.scan_lock_timeout = 5s' 'log_min_messages = error'
+scan_database
+build_client
+files="$SERVER_DIR/files"
+mkdir "$files/load"
+# Two editions that locate the addresses of the test alike: no event comes from Auckland.
+find "$files/geoip" -name '*.mmdb' ! -name '*City*' -delete
+cp "$(find "$files/geoip" -name '*City*.mmdb' | head -n 1)" "$files/a.mmdb"
+LC_ALL=C sed 's/Auckland/Aucklund/g' "$files/a.mmdb" >"$files/b.mmdb"
+! cmp -s "$files/a.mmdb" "$files/b.mmdb" || fail 'the sample knows no Auckland'
+find "$files/geoip" -name '*City*.mmdb' -delete
+cp "$files/a.mmdb" "$files/geoip/City.mmdb"
+chmod -R a+rX "$files"
+
+rule 'no unexpected error, no deadlock, nothing lost or doubled, and the alerts are those of one scan'
+"$CLIENT" load "$files" "${LOAD_CLIENTS:-8}" "${LOAD_SECONDS:-20}" "${LOAD_ISOLATION:-read committed}" ||
+    fail 'many clients under load'
+same 'deadlocks' 0 "$(log_lines 'deadlock detected')"
+no_crash

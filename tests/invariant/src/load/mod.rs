@@ -1,0 +1,279 @@
+//! Many sessions at once for a while, as on a busy server: events arrive in three ways, while scans, queries, refreshes
+//! of a materialized view, the work of analysts, changes of rules, `travel.prune` and new GeoIP files go on. In a second
+//! database, the extension is dropped and created all the time. In the end it is dropped in the first one, too, while
+//! scans are under way.
+//!
+//! Every SQLSTATE that a statement may end with is listed beside the statement with its reason. Any other fails, and so
+//! does any deadlock. Afterwards no event and no alert is lost or doubled, and the rules that scans evaluated all the
+//! time have the same results as new ones that are scanned once.
+
+mod drop;
+mod report;
+mod work;
+
+use crate::many_sessions::same_results;
+use crate::sessions::{Outcome, Result, Session};
+use crate::stored;
+use report::{Pauses, Sample, print};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use work::{OTHER_DATABASE, Step, Work};
+
+/// How many events a document has.
+pub const EVENTS: u64 = 10;
+
+/// How often a statement that failed with 40001 is tried again at most.
+const ATTEMPTS: u64 = 100;
+
+/// What the clients share.
+pub struct Shared<'a> {
+    /// The folder that holds `geoip`, which the server reads; `a.mmdb` and `b.mmdb`, two editions of the locations of
+    /// the same cities; and `load`, for files to load.
+    pub folder: &'a Path,
+    /// The transaction isolation level of all clients.
+    isolation: &'a str,
+    /// The number of the next document. All documents before it are loaded in the end.
+    next_document: AtomicU64,
+    ends: Instant,
+    samples: Mutex<Vec<Sample>>,
+    unexpected: Mutex<Vec<String>>,
+}
+
+/// One of several sessions that do the same work.
+struct Task {
+    work: &'static Work,
+    /// The number of the session among those of the work.
+    round: u64,
+    session: Session,
+}
+
+/// Runs so many clients for so many seconds. The work of 32 sessions is distributed among them; each client runs one
+/// statement at a time.
+pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Result {
+    let all = || work::ALL.iter().flat_map(|work| (0..work.sessions).map(move |number| (work, number)));
+    if clients == 0 || clients > all().count() {
+        return Err(format!("the number of clients must be between 1 and {}", all().count()).into());
+    }
+    let duration = Duration::from_secs(seconds);
+    let mut main = Session::open()?;
+    main.run(&work::SETUP)?;
+    main.run(&[&format!("CREATE DATABASE {OTHER_DATABASE}")])?;
+    Session::open_in(Some(OTHER_DATABASE))?.run(&work::OTHER_SETUP)?;
+    let shared = Shared {
+        folder: Path::new(folder),
+        isolation,
+        next_document: AtomicU64::new(work::FIRST_DOCUMENT),
+        ends: Instant::now() + duration,
+        samples: Mutex::default(),
+        unexpected: Mutex::default(),
+    };
+    let pauses = Pauses::default();
+    println!("   {clients} clients for {seconds} s, {isolation}");
+    thread::scope(|scope| -> Result {
+        let shared = &shared;
+        scope.spawn(|| pauses.watch_until(shared.ends));
+        let replacing = scope.spawn(move || shared.replace_geoip(duration));
+        let mut running = Vec::new();
+        for client in 0..clients {
+            // Neighbors in the list disturb each other most, so they are not of one client.
+            let tasks = all().skip(client).step_by(clients);
+            let tasks = tasks.map(|(work, number)| shared.begin(work, number)).collect::<Result<Vec<_>>>()?;
+            running.push(scope.spawn(move || shared.repeat(tasks)));
+        }
+        for client in running {
+            client.join().map_err(|_| "a client panicked")??;
+        }
+        replacing.join().map_err(|_| "the thread that replaces the GeoIP file panicked")?
+    })?;
+    print(&shared.samples.lock().map_err(|_| "a client panicked")?, &pauses);
+    let unexpected = shared.unexpected.lock().map_err(|_| "a client panicked")?;
+    if !unexpected.is_empty() {
+        return Err(format!(
+            "{} statements ended with an SQLSTATE that is not expected of them: {:#?}",
+            unexpected.len(),
+            unexpected.iter().take(10).collect::<Vec<_>>()
+        )
+        .into());
+    }
+    let events = (shared.next_document.load(Ordering::Relaxed) * EVENTS) as i64;
+    check(&mut main, shared.folder, events)?;
+    drop::while_scans_run(&mut main, events)
+}
+
+impl Shared<'_> {
+    /// The number of a document that nobody else loads.
+    pub fn new_document(&self) -> u64 {
+        self.next_document.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn is_over(&self) -> bool {
+        Instant::now() >= self.ends
+    }
+
+    fn begin(&self, work: &'static Work, number: usize) -> Result<Task> {
+        let mut session = Session::open_in(work.database)?;
+        session.run(&[&format!("SET default_transaction_isolation = '{}'", self.isolation)])?;
+        session.run(work.prepare)?;
+        Ok(Task { work, round: number as u64, session })
+    }
+
+    fn repeat(&self, mut tasks: Vec<Task>) -> Result {
+        while !self.is_over() {
+            for task in &mut tasks {
+                self.round(task)?;
+                task.round += task.work.sessions as u64;
+                thread::sleep(Duration::from_millis(task.work.pause_ms));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the statements of one round, up to the first that fails.
+    fn round(&self, task: &mut Task) -> Result {
+        for step in (task.work.steps)(self, task.round)? {
+            let (kind, statement) = match &step {
+                Step::Timed(kind, statement) => (Some(*kind), statement),
+                Step::Untimed(statement) => (None, statement),
+            };
+            let outcome = self.attempt(task, kind, statement)?;
+            if let Some(code) = outcome.code()
+                && !self.expects(task.work, code)
+            {
+                let mut unexpected = self.unexpected.lock().map_err(|_| "a client panicked")?;
+                unexpected.push(format!("{}: {statement}: {}", task.work.name, outcome.said()));
+            }
+            if outcome.error.is_some() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs a statement. Where transactions must be serializable, it is tried again as applications try it.
+    fn attempt(&self, task: &mut Task, kind: Option<&'static str>, statement: &str) -> Result<Outcome> {
+        let mut attempt = 0;
+        loop {
+            let began = Instant::now();
+            let outcome = task.session.attempt(statement);
+            let ended = Instant::now();
+            let code = outcome.code().map(str::to_owned);
+            let is_again = outcome.error.is_some()
+                && code.as_deref() == Some("40001")
+                && self.is_strict()
+                && attempt < ATTEMPTS;
+            if let Some(kind) = kind {
+                let mut samples = self.samples.lock().map_err(|_| "a client panicked")?;
+                samples.push(Sample { kind, began, ended, code });
+            }
+            if !is_again {
+                return Ok(outcome);
+            }
+            attempt += 1;
+            thread::sleep(Duration::from_millis(attempt.min(20)));
+        }
+    }
+
+    fn is_strict(&self) -> bool {
+        self.isolation != "read committed"
+    }
+
+    fn expects(&self, work: &Work, code: &str) -> bool {
+        let strict = work::STRICT.iter().filter(|_| self.is_strict());
+        work.expected.iter().chain(strict).any(|(expected, _)| code.starts_with(expected))
+    }
+
+    /// Replaces the GeoIP file every ten seconds, by turns as tools do it: by a rename, and by writing over the file.
+    fn replace_geoip(&self, duration: Duration) -> Result {
+        let every = Duration::from_secs(10).min(duration / 5);
+        let target = self.folder.join("geoip/City.mmdb");
+        let mut round = 0;
+        let mut next = Instant::now() + every;
+        while !self.is_over() {
+            if Instant::now() >= next {
+                let edition = self.folder.join(if round % 2 == 0 { "b.mmdb" } else { "a.mmdb" });
+                if round % 4 < 2 {
+                    let fresh = self.folder.join("geoip/City.mmdb.new");
+                    std::fs::copy(&edition, &fresh)?;
+                    std::fs::rename(&fresh, &target)?;
+                } else {
+                    std::fs::copy(&edition, &target)?;
+                }
+                round += 1;
+                next += every;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        println!("   the GeoIP file was replaced {round} times");
+        Ok(())
+    }
+}
+
+/// Checks what is there when everything has ended and the last events are scanned.
+fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
+    main.run(&[&work::load_files(folder), "CALL travel.scan()", work::REFRESH])?;
+    main.expect("events", events, "SELECT count(*) FROM cloudtrail")?;
+    main.expect("different events", events, "SELECT count(DISTINCT event_id) FROM cloudtrail")?;
+    main.expect(
+        "files that could not be loaded",
+        0,
+        "SELECT count(*) FROM cloudtrail_files WHERE error IS NOT NULL",
+    )?;
+    main.expect(
+        "errors that are left",
+        0,
+        "SELECT count(*) FROM travel.status WHERE last_error IS NOT NULL",
+    )?;
+    main.expect(
+        "rows that the materialized view lacks or has too many of",
+        0,
+        "SELECT count(*) FROM (SELECT leg_id FROM found) AS f
+         FULL JOIN (SELECT leg_id FROM travel.detect('cloudtrail')) AS d USING (leg_id)
+         WHERE f.leg_id IS NULL OR d.leg_id IS NULL",
+    )?;
+    main.expect(
+        "raised verdicts without an alert, and others with one",
+        0,
+        "SELECT count(*) FROM travel.verdicts AS v
+         LEFT JOIN travel.alerts AS a ON a.id = v.alert_id AND a.rule = v.rule AND a.withdrawn_at IS NULL
+         WHERE v.raised <> (a.id IS NOT NULL)",
+    )?;
+    main.expect(
+        "alerts whose legs are not their verdicts",
+        0,
+        "SELECT count(*) FROM travel.alerts AS a
+         WHERE withdrawn_at IS NULL
+           AND (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.verdicts WHERE alert_id = a.id)
+               IS DISTINCT FROM
+               (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel_internal.alert_legs WHERE alert_id = a.id)",
+    )?;
+    main.expect(
+        "alerts, comments and legs that nothing refers to",
+        0,
+        "SELECT (SELECT count(*) FROM travel.alert_comments WHERE alert_id NOT IN (SELECT id FROM travel.alerts))
+              + (SELECT count(*) FROM travel_internal.alert_legs WHERE alert_id NOT IN (SELECT id FROM travel.alerts))
+              + (SELECT count(*) FROM travel.alerts
+                 WHERE status <> 'archived' AND withdrawn_at IS NULL AND rule NOT IN (SELECT name FROM travel.rules))",
+    )?;
+    println!(
+        "   {events} events, {} alerts, {} comments of analysts, {} alerts that were pruned",
+        main.count("SELECT count(*) FROM travel.alerts")?,
+        main.count("SELECT count(*) FROM travel.alert_comments")?,
+        main.count("SELECT sum(alerts)::bigint FROM pruned")?
+    );
+    main.expect("alerts were pruned", 1, "SELECT (sum(alerts) > 0)::int::bigint FROM pruned")?;
+    for rule in ["plain", "people"] {
+        same_results(main, rule, &format!("{rule}, at once"), of_any_edition)?;
+    }
+    Ok(())
+}
+
+/// The results of a rule, whichever of the GeoIP files located the addresses.
+fn of_any_edition(rule: &str) -> String {
+    format!(
+        "SELECT (line::jsonb - 'edition')::text FROM ({}) AS s (line)",
+        stored::query_of_all_columns(rule)
+    )
+}

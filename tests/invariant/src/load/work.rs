@@ -1,0 +1,420 @@
+//! What the sessions do.
+
+use super::{EVENTS, Shared};
+use crate::sessions::Result;
+use serde_json::json;
+use std::path::Path;
+
+/// One kind of work, which several sessions repeat.
+pub struct Work {
+    pub name: &'static str,
+    pub sessions: usize,
+    /// How long a session waits between two rounds.
+    pub pause_ms: u64,
+    /// None is the database of PGDATABASE.
+    pub database: Option<&'static str>,
+    /// Statements with which a session begins.
+    pub prepare: &'static [&'static str],
+    /// The statements of a round. Each round of a work has a number of its own.
+    pub steps: fn(&Shared, u64) -> Result<Vec<Step>>,
+    /// The SQLSTATEs, or classes of them, with which a statement may end, or which it may send with a warning; and why.
+    pub expected: &'static [(&'static str, &'static str)],
+}
+
+/// A statement of a round.
+pub enum Step {
+    /// What it is counted as, and its SQL.
+    Timed(&'static str, String),
+    /// One whose time says nothing.
+    Untimed(String),
+}
+
+const USUAL: Work = Work {
+    name: "",
+    sessions: 1,
+    pause_ms: 20,
+    database: None,
+    prepare: &[],
+    steps: |_, _| Ok(Vec::new()),
+    expected: &[],
+};
+
+/// The database in which the extension is dropped and created.
+pub const OTHER_DATABASE: &str = "other";
+
+pub const REFRESH: &str = "REFRESH MATERIALIZED VIEW CONCURRENTLY found";
+
+/// 400 keys of 100 people. Each person lives in one of three cities; now and then one of their keys is used in another
+/// city. A document has ten events, some of them up to two hours late. Only `old` has events that `travel.prune` deletes.
+pub const SETUP: [&str; 12] = [
+    "CREATE FUNCTION public.document(number bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+         SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object(
+             'eventID', 'event ' || n, 'eventTime', 1767225600 + n * 20 - CASE WHEN h % 50 = 0 THEN h % 7200 ELSE 0 END,
+             'eventName', 'GetObject', 'eventSource', 's3.amazonaws.com', 'awsRegion', 'eu-west-1',
+             'sourceIPAddress', ('{192.0.2.1,203.0.113.1,198.51.100.1}'::text[])
+                 [1 + (h % 100 + CASE WHEN h / 400 % 40 = 0 THEN 1 ELSE 0 END) % 3],
+             'userAgent', 'aws-cli/2',
+             'userIdentity', jsonb_build_object('type', 'IAMUser', 'accountId', '111122223333',
+                 'accessKeyId', 'AKIA' || h % 400, 'userName', 'person ' || h % 100))))
+         FROM (SELECT n, (n * n * 31 + n * 1103515245 + 12345) % 2147483647 AS h
+               FROM generate_series(number * 10, number * 10 + 9) AS n) AS numbers
+     $$",
+    "INSERT INTO travel.rules (name, owner, source, baseline)
+     VALUES ('plain', current_user, 'public.cloudtrail', false)",
+    "INSERT INTO travel.rules (name, owner, source, learning_period, trial_period)
+     VALUES ('people', current_user, 'public.cloudtrail', '6 hours', '3 days'),
+            ('changing', current_user, 'public.cloudtrail', '6 hours', '3 days')",
+    "SELECT travel.create_events_table('public.old_events')",
+    "INSERT INTO travel.rules (name, owner, source, baseline)
+     VALUES ('old', current_user, 'public.old_events', false)",
+    "CREATE TABLE pruned (alerts bigint)",
+    // FIRST_DOCUMENT of them.
+    "SELECT travel.ingest('cloudtrail', document(n)) FROM generate_series(0, 199) AS n",
+    "CREATE MATERIALIZED VIEW found AS SELECT * FROM travel.detect('cloudtrail')",
+    "CREATE UNIQUE INDEX ON found (leg_id)",
+    "CREATE FUNCTION public.an_alert(rule text) RETURNS bigint LANGUAGE sql VOLATILE AS $$
+         SELECT id FROM travel.alerts AS a WHERE a.rule = an_alert.rule AND withdrawn_at IS NULL
+         ORDER BY random() LIMIT 1 $$",
+    // The argument of a procedure cannot be a subquery.
+    "CREATE FUNCTION public.six_hours_ago() RETURNS timestamptz LANGUAGE sql STABLE AS $$
+         SELECT max(event_time) - interval '6 hours' FROM cloudtrail $$",
+    "CALL travel.scan()",
+];
+
+/// The number of the first document that is loaded while the sessions run.
+pub const FIRST_DOCUMENT: u64 = 200;
+
+pub const OTHER_SETUP: [&str; 2] = [
+    "CREATE TABLE events (access_key_id text, event_time timestamptz, source_ip inet)",
+    "INSERT INTO events SELECT 'K' || n % 100, '2026-03-01Z'::timestamptz + n * interval '1 minute',
+         CASE WHEN n % 7 = 0 THEN inet '192.0.2.1' ELSE inet '203.0.113.1' END
+     FROM generate_series(1, 5000) AS n",
+];
+
+const BUSY: (&str, &str) = ("55P03", "another session scans the rule for longer than scan_lock_timeout");
+
+/// What any statement of a client may end with, too, if transactions must be more than read committed.
+pub const STRICT: &[(&str, &str)] =
+    &[("40001", "another transaction changed the same rows, and PostgreSQL asks to try again")];
+
+fn timed(kind: &'static str, statement: impl Into<String>) -> Result<Vec<Step>> {
+    Ok(vec![Step::Timed(kind, statement.into())])
+}
+
+pub fn load_files(folder: &Path) -> String {
+    format!("CALL travel.load_files('cloudtrail', '{}')", folder.join("load").display())
+}
+
+/// The work of 32 sessions.
+pub const ALL: &[Work] = &[
+    Work {
+        name: "ingest",
+        sessions: 4,
+        pause_ms: 150,
+        steps: |shared, round| {
+            let ingest = format!("SELECT travel.ingest('cloudtrail', document({}))", shared.new_document());
+            // Every fifth document comes twice.
+            let times = if round.is_multiple_of(5) { 2 } else { 1 };
+            Ok((0..times).map(|_| Step::Timed("ingest", ingest.clone())).collect())
+        },
+        ..USUAL
+    },
+    Work {
+        name: "inbox",
+        pause_ms: 150,
+        steps: |shared, _| {
+            let number = shared.new_document();
+            timed(
+                "insert into an inbox",
+                format!("INSERT INTO cloudtrail_inbox SELECT document({number})::text"),
+            )
+        },
+        ..USUAL
+    },
+    Work {
+        name: "files",
+        sessions: 2,
+        pause_ms: 500,
+        steps: |shared, round| {
+            // Two sessions load the same folder, into which each of them moves files.
+            let number = shared.new_document();
+            let events: Vec<String> = (number * EVENTS..(number + 1) * EVENTS).map(event).collect();
+            let written = shared.folder.join(format!("{round}.part"));
+            std::fs::write(&written, format!("{{\"Records\":[{}]}}", events.join(",")))?;
+            std::fs::rename(written, shared.folder.join(format!("load/{round}.json")))?;
+            timed("load_files", load_files(shared.folder))
+        },
+        ..USUAL
+    },
+    Work {
+        name: "scan",
+        sessions: 3,
+        pause_ms: 100,
+        steps: |_, _| timed("scan", "CALL travel.scan()"),
+        expected: &[BUSY],
+        ..USUAL
+    },
+    Work {
+        name: "scan, cut short",
+        pause_ms: 500,
+        steps: |_, round| {
+            Ok(vec![
+                Step::Untimed(format!("SET statement_timeout = {}", 20 + round % 10 * 60)),
+                Step::Timed("scan, cut short", "CALL travel.scan()".into()),
+            ])
+        },
+        expected: &[BUSY, ("57014", "statement_timeout")],
+        ..USUAL
+    },
+    Work {
+        name: "rescan",
+        pause_ms: 4000,
+        steps: |_, _| timed("rescan", "CALL travel.rescan('changing', six_hours_ago())"),
+        expected: &[BUSY],
+        ..USUAL
+    },
+    Work {
+        name: "detect",
+        sessions: 2,
+        pause_ms: 200,
+        steps: |_, _| timed("detect", "SELECT count(*) FROM travel.detect('cloudtrail')"),
+        ..USUAL
+    },
+    Work {
+        name: "impossible_legs",
+        pause_ms: 200,
+        steps: |_, _| {
+            timed(
+                "impossible_legs",
+                "SELECT count(*) FROM (SELECT travel.impossible_legs(event_time, source_ip) FROM cloudtrail
+                 GROUP BY access_key_id) AS k",
+            )
+        },
+        ..USUAL
+    },
+    Work {
+        name: "coverage",
+        pause_ms: 500,
+        steps: |_, _| timed("coverage", "SELECT count(*) FROM travel.coverage('cloudtrail')"),
+        ..USUAL
+    },
+    Work {
+        name: "explain",
+        pause_ms: 100,
+        steps: |_, round| {
+            timed("explain", format!("SELECT count(*) FROM travel.explain('people', 'AKIA{}')", round % 400))
+        },
+        ..USUAL
+    },
+    Work {
+        name: "tune",
+        pause_ms: 1000,
+        steps: |_, _| {
+            Ok(vec![
+                Step::Timed(
+                    "backtest",
+                    "SELECT count(*) FROM travel.backtest('people', '-infinity', 'infinity', '{\"min_distance_km\": 300}')".into(),
+                ),
+                Step::Timed("suggest", "SELECT count(*) FROM travel.suggest('plain')".into()),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "dashboards",
+        sessions: 2,
+        pause_ms: 50,
+        steps: |_, _| {
+            Ok(vec![
+                Step::Timed("status", "SELECT count(*) FROM travel.status".into()),
+                Step::Timed("open alerts", "SELECT count(*) FROM travel.alerts WHERE status = 'open'".into()),
+                Step::Timed("coverage_daily", "SELECT count(*) FROM travel.coverage_daily".into()),
+                Step::Timed("incidents", "SELECT count(*) FROM travel.incidents".into()),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "investigate",
+        pause_ms: 50,
+        steps: |_, _| {
+            Ok(vec![
+                Step::Timed(
+                    "activity_after",
+                    "SELECT count(*) FROM travel.activity_after(an_alert('plain'))".into(),
+                ),
+                Step::Timed("report", "SELECT length(travel.report(an_alert('people')))".into()),
+                Step::Timed("containment", "SELECT length(travel.containment(an_alert('people')))".into()),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "map_html",
+        pause_ms: 500,
+        steps: |_, _| timed("map_html", "SELECT length(travel.map_html())"),
+        ..USUAL
+    },
+    Work { name: "refresh", sessions: 2, pause_ms: 500, steps: |_, _| timed("refresh", REFRESH), ..USUAL },
+    Work {
+        name: "triage",
+        sessions: 2,
+        pause_ms: 50,
+        steps: |_, round| {
+            let rule = ["plain", "people", "changing"][(round % 3) as usize];
+            Ok(vec![
+                Step::Timed(
+                    "archive",
+                    format!(
+                        "SELECT travel.archive(id, 'other', 'seen in round {round}') FROM an_alert('{rule}') AS id"
+                    ),
+                ),
+                Step::Timed(
+                    "comment",
+                    format!(
+                        "INSERT INTO travel.alert_comments (alert_id, comment) VALUES (an_alert('{rule}'), 'a comment')"
+                    ),
+                ),
+                Step::Timed(
+                    "assign",
+                    format!(
+                        "UPDATE travel.alerts SET assignee = 'analyst {}' WHERE id = (SELECT an_alert('{rule}'))",
+                        round % 4
+                    ),
+                ),
+                Step::Timed(
+                    "reopen",
+                    format!(
+                        "UPDATE travel.alerts SET status = 'open' WHERE id = (SELECT an_alert('{rule}'))"
+                    ),
+                ),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "silence",
+        pause_ms: 1000,
+        steps: |_, _| {
+            Ok(vec![
+                Step::Timed(
+                    "silence",
+                    "SELECT travel.silence(id, '1 day', 'expected') FROM an_alert('changing') AS id".into(),
+                ),
+                Step::Timed(
+                    "archive as expected",
+                    "SELECT travel.archive(id, 'expected') FROM an_alert('changing') AS id".into(),
+                ),
+                Step::Timed(
+                    "delete a suppression",
+                    "DELETE FROM travel.suppressions WHERE id = (SELECT min(id) FROM travel.suppressions)"
+                        .into(),
+                ),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "rules",
+        pause_ms: 1500,
+        steps: |_, round| {
+            Ok(vec![
+                Step::Timed(
+                    "change a rule",
+                    format!(
+                        "UPDATE travel.rules SET min_distance_km = {} WHERE name = 'changing'",
+                        400 + round % 5 * 100
+                    ),
+                ),
+                Step::Timed(
+                    "create a rule",
+                    "SELECT travel.create_rule('access_key', 'cloudtrail', 'short-lived')".into(),
+                ),
+                Step::Untimed("SELECT pg_sleep(0.3)".into()),
+                Step::Timed("delete a rule", "DELETE FROM travel.rules WHERE name = 'short-lived'".into()),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "prune",
+        pause_ms: 2000,
+        steps: |_, round| {
+            // Ten days later in each round, an alert is raised and archived, and then old enough.
+            let day = format!("'1990-01-01Z'::timestamptz + {round} * interval '10 days'");
+            Ok(vec![
+                Step::Untimed(format!(
+                    "INSERT INTO old_events (event_id, event_time, source_ip, access_key_id)
+                     VALUES ('{round} a', {day}, '192.0.2.1', 'old {round}'),
+                            ('{round} b', {day} + interval '10 minutes', '203.0.113.1', 'old {round}')"
+                )),
+                Step::Timed("scan of one rule", "CALL travel.scan('old')".into()),
+                Step::Timed(
+                    "archive",
+                    "UPDATE travel.alerts SET status = 'archived', archive_reason = 'other'
+                     WHERE rule = 'old' AND status <> 'archived'"
+                        .into(),
+                ),
+                Step::Timed(
+                    "prune",
+                    format!(
+                        "INSERT INTO pruned SELECT alerts FROM travel.prune(now() - ({day} + interval '9 days'))"
+                    ),
+                ),
+            ])
+        },
+        expected: &[BUSY],
+        ..USUAL
+    },
+    Work {
+        name: "the extension of the other database",
+        pause_ms: 20,
+        database: Some(OTHER_DATABASE),
+        steps: |_, _| {
+            Ok(vec![
+                Step::Timed("CREATE EXTENSION", "CREATE EXTENSION IF NOT EXISTS impossible_travel".into()),
+                Step::Untimed(
+                    "INSERT INTO travel.rules (name, owner, source, baseline)
+                     VALUES ('rule', current_user, 'public.events', false)"
+                        .into(),
+                ),
+                Step::Untimed("SELECT pg_sleep(0.4)".into()),
+                Step::Timed("DROP EXTENSION", "DROP EXTENSION impossible_travel CASCADE".into()),
+            ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "scan of the other database",
+        sessions: 2,
+        pause_ms: 5,
+        database: Some(OTHER_DATABASE),
+        prepare: &["SET impossible_travel.scan_batch = 1000"],
+        steps: |_, _| timed("scan beside DROP EXTENSION", "CALL travel.scan()"),
+        expected: &[
+            ("42", "an object of the extension is not there at the moment"),
+            ("3F000", "the schema is not there at the moment"),
+            ("55000", "the extension was dropped while the statement ran"),
+            BUSY,
+        ],
+        ..USUAL
+    },
+];
+
+const ADDRESSES: [&str; 3] = ["192.0.2.1", "203.0.113.1", "198.51.100.1"];
+
+/// An event as the function `document` of the database makes it.
+fn event(n: u64) -> String {
+    let h = (n * n * 31 + n * 1_103_515_245 + 12345) % 2_147_483_647;
+    let late = if h.is_multiple_of(50) { h % 7200 } else { 0 };
+    let city = (h % 100 + u64::from((h / 400).is_multiple_of(40))) % 3;
+    json!({
+        "eventID": format!("event {n}"), "eventTime": 1_767_225_600 + n * 20 - late,
+        "eventName": "GetObject", "eventSource": "s3.amazonaws.com", "awsRegion": "eu-west-1",
+        "sourceIPAddress": ADDRESSES[city as usize],
+        "userAgent": "aws-cli/2",
+        "userIdentity": { "type": "IAMUser", "accountId": "111122223333", "accessKeyId": format!("AKIA{}", h % 400),
+            "userName": format!("person {}", h % 100) }
+    })
+    .to_string()
+}
