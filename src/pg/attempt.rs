@@ -24,9 +24,9 @@ impl Failure {
     }
 }
 
-/// How a subtransaction failed.
-enum AttemptEnd {
-    Failed(Failure),
+/// Why a subtransaction is rolled back.
+enum Stop<E> {
+    Failed(E),
     PassedOn(Box<CaughtError>),
 }
 
@@ -42,6 +42,33 @@ pub fn attempt_expecting<R>(
     is_expected: fn(PgSqlErrorCode) -> bool,
     body: impl FnOnce() -> Result<R, TravelError>,
 ) -> Result<R, Failure> {
+    in_subtransaction(
+        || body().map_err(|error| Failure::Ours(Box::new(error))),
+        |caught| match &caught {
+            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
+                if !is_cancel(report) && is_expected(report.sql_error_code()) =>
+            {
+                Stop::Failed(Failure::Raised {
+                    code: report.sql_error_code(),
+                    message: report.message().to_owned(),
+                })
+            }
+            _ => Stop::PassedOn(Box::new(caught)),
+        },
+    )
+}
+
+/// Runs `body` in a subtransaction, which is rolled back if `body` returns `Err`: the locks that it took are released.
+/// Errors of PostgreSQL are passed on.
+pub fn undone_if_err<R, E>(body: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+    in_subtransaction(body, |caught| Stop::PassedOn(Box::new(caught)))
+}
+
+fn in_subtransaction<R, E>(
+    body: impl FnOnce() -> Result<R, E>,
+    on_error: impl Fn(CaughtError) -> Stop<E>,
+) -> Result<R, E> {
+    let on_error = AssertUnwindSafe(on_error);
     // SAFETY: as PL/pgSQL runs a block with an exception handler: the memory context and the resource owner are put
     // back after the subtransaction, however it ended. It also ends before an error is passed on: a handler further out
     // ends the innermost subtransaction, which must be its own.
@@ -54,28 +81,16 @@ pub fn attempt_expecting<R>(
         };
         pg_sys::BeginInternalSubTransaction(std::ptr::null());
         pg_sys::MemoryContextSwitchTo(context);
-        let result = PgTryBuilder::new(AssertUnwindSafe(|| {
-            body().map_err(|error| AttemptEnd::Failed(Failure::Ours(Box::new(error))))
-        }))
-        .catch_others(|caught| match &caught {
-            CaughtError::PostgresError(report) | CaughtError::ErrorReport(report)
-                if !is_cancel(report) && is_expected(report.sql_error_code()) =>
-            {
-                Err(AttemptEnd::Failed(Failure::Raised {
-                    code: report.sql_error_code(),
-                    message: report.message().to_owned(),
-                }))
-            }
-            _ => Err(AttemptEnd::PassedOn(Box::new(caught))),
-        })
-        .execute();
+        let result = PgTryBuilder::new(AssertUnwindSafe(|| body().map_err(Stop::Failed)))
+            .catch_others(move |caught| Err((*on_error)(caught)))
+            .execute();
         match result {
             Ok(_) => ended(pg_sys::ReleaseCurrentSubTransaction),
             Err(_) => ended(pg_sys::RollbackAndReleaseCurrentSubTransaction),
         }
         result.map_err(|stop| match stop {
-            AttemptEnd::Failed(failure) => failure,
-            AttemptEnd::PassedOn(caught) => caught.rethrow(),
+            Stop::Failed(failure) => failure,
+            Stop::PassedOn(caught) => caught.rethrow(),
         })
     }
 }

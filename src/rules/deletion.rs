@@ -5,6 +5,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger};
+use crate::rules::alert_locks::lock_alerts;
 use pgrx::pg_sys;
 
 pg_function!(travel_forget_rule, pg_finfo_travel_forget_rule, forget_rule);
@@ -12,14 +13,19 @@ pg_function!(travel_forget_rule, pg_finfo_travel_forget_rule, forget_rule);
 /// AFTER DELETE, for each row; AFTER TRUNCATE. Runs with the rights of the tables' owner.
 fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
-    let (statements, arguments) = match trigger.event() {
-        Event::Delete { old } => (OF_ONE, vec![Argument::text(old.text(c"name")?.unwrap_or_default())]),
-        Event::Truncate => (OF_ALL, Vec::new()),
+    let (statements, open_alerts, arguments) = match trigger.event() {
+        Event::Delete { old } => {
+            (OF_ONE, OPEN_OF_ONE, vec![Argument::text(old.text(c"name")?.unwrap_or_default())])
+        }
+        Event::Truncate => (OF_ALL, OPEN_OF_ALL, Vec::new()),
         Event::Insert { .. } | Event::Update { .. } => return Ok(trigger.skip()),
     };
     spi::connected(|| {
         while_scanning(|| {
-            for statement in statements {
+            for (at, statement) in statements.iter().enumerate() {
+                if at == 1 {
+                    lock_alerts(open_alerts, &arguments);
+                }
                 spi::execute(statement, &arguments);
             }
         });
@@ -27,8 +33,11 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(trigger.skip())
 }
 
+const OPEN_OF_ONE: &str = "SELECT id FROM travel.alerts WHERE rule = $1 AND status = 'open'";
+const OPEN_OF_ALL: &str = "SELECT id FROM travel.alerts WHERE status = 'open'";
+
 /// What happens when one rule is deleted. The first statement waits for a running step of a scan, so the others see all
-/// that it wrote. Alerts are kept. Open ones are archived, because no rule is left that an analyst could decide about.
+/// that it wrote. Then its open alerts are locked. Alerts are kept. Open ones are archived, because no rule is left that an analyst could decide about.
 const OF_ONE: &[&str] = &[
     "DELETE FROM travel_internal.scans WHERE rule = $1",
     "DELETE FROM travel_internal.own_passes WHERE rule = $1",

@@ -6,6 +6,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{self, Argument};
+use crate::rules::alert_locks::lock_alerts;
 use pgrx::pg_sys;
 
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
@@ -20,7 +21,7 @@ const MOST: &str = "6000 years";
 fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let older_than = call.datum(0).ok_or(UsageError::ArgumentNull { name: "older_than" })?;
     keep_extension()?;
-    let counts = spi::connected(|| {
+    let (alerts, counts) = spi::connected(|| {
         let rows = spi::select(
             "SELECT CASE WHEN $1 >= $2::interval AND $1 <= $3::interval THEN pg_catalog.now() - $1 END AS before,
                     $1 >= $2::interval AS is_old_enough, $1 <= $3::interval AS is_young_enough, $1::text AS given",
@@ -31,7 +32,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             ],
         );
         spi::columns!(rows => before, is_old_enough, is_young_enough, given);
-        let Some(row) = rows.first() else { return Ok::<_, TravelError>([0; 8]) };
+        let Some(row) = rows.first() else { return Ok::<_, TravelError>((0, [0; 6])) };
         let given = row.string(given)?.unwrap_or_default();
         if !row.is_true(is_old_enough) {
             return Err(ScanError::PruneTooYoung { given, least: LEAST }.into());
@@ -40,25 +41,39 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             return Err(ScanError::PruneTooOld { given, most: MOST }.into());
         }
         let before = Argument::time(row.i64(before));
-        Ok(while_scanning(|| STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
+        Ok(while_scanning(|| {
+            // This waits for the steps of scans that are under way, and others wait for it.
+            spi::execute(NOTE_TIME, &[before]);
+            let old = lock_alerts(&format!("SELECT id FROM travel.alerts AS a WHERE {IS_OLD}"), &[before]);
+            // An analyst may have opened one of them just before it was locked.
+            let alerts = spi::execute(
+                &format!("DELETE FROM travel.alerts AS a WHERE id = ANY ($2) AND {IS_OLD}"),
+                &[before, Argument::bigints(&old)],
+            );
+            (alerts, STATEMENTS.map(|statement| spi::execute(statement, &[before])))
+        }))
     })?;
     let row_type = call.site_cache(|| RowType::of_call(call))?;
     let mut row = RowWriter::<4>::new();
-    let [_, alerts, _, verdicts, places, transitions, ..] = counts;
+    let [_, verdicts, places, transitions, ..] = counts;
     for count in [verdicts, alerts, places, transitions] {
         row.i64(Some(count as i64));
     }
     row.finish(*row_type)
 }
 
-/// The statements, in their order. Open alerts are kept with their verdicts, whatever their age. So are alerts that a
-/// leg of an event that is still evaluated could join.
-const STATEMENTS: [&str; 8] = [
+/// Notes for each rule that events before a time are not evaluated any more.
+const NOTE_TIME: &str =
     "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
-     ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)",
-    "DELETE FROM travel.alerts AS a
-     WHERE last_seen < $1 AND (status = 'archived' OR withdrawn_at IS NOT NULL)
-       AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)",
+     ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)";
+
+/// Whether an alert `a` is deleted. Open alerts are kept with their verdicts, whatever their age. So are alerts that a leg
+/// of an event that is still evaluated could join.
+const IS_OLD: &str = "a.last_seen < $1 AND (a.status = 'archived' OR a.withdrawn_at IS NOT NULL)
+    AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)";
+
+/// What is deleted after the alerts, in this order.
+const STATEMENTS: [&str; 6] = [
     "DELETE FROM travel.alert_history AS h
      WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",
     "DELETE FROM travel.verdicts AS v

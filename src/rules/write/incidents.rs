@@ -3,6 +3,7 @@
 use super::Writer;
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
+use crate::rules::alert_locks::lock_alerts;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use travel_core::rule::{AlertIdentity, Incident, Micros, StoredAlert, assign};
 
@@ -111,22 +112,16 @@ impl Writer<'_> {
         let [names, after] =
             reevaluated.unwrap_or_else(|| [Argument::texts::<&str>(&[]), Argument::times(&[])]);
         // They are locked before they are read, because an analyst who is at work may just have archived one.
-        let rows = spi::select(
-            "SELECT id
-             FROM travel.alerts
-             WHERE id IN (
-                 SELECT a.id
-                 FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
-                 JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.evaluated_until
-                      AND a.last_seen >= $5
-                 UNION ALL
-                 SELECT l.alert_id
-                 FROM travel_internal.alert_legs AS l
-                 JOIN travel.alerts AS a ON a.id = l.alert_id AND a.rule = $1
-                 WHERE l.leg_id = ANY ($4)
-             )
-             ORDER BY id
-             FOR UPDATE",
+        let ids = lock_alerts(
+            "SELECT a.id
+             FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
+             JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.evaluated_until
+                  AND a.last_seen >= $5
+             UNION
+             SELECT l.alert_id
+             FROM travel_internal.alert_legs AS l
+             JOIN travel.alerts AS a ON a.id = l.alert_id AND a.rule = $1
+             WHERE l.leg_id = ANY ($4)",
             &[
                 Argument::text(&self.inputs.name),
                 names,
@@ -135,8 +130,6 @@ impl Writer<'_> {
                 Argument::time(self.inputs.pruned_before),
             ],
         );
-        spi::columns!(rows => id);
-        let ids: Vec<i64> = rows.iter().filter_map(|row| row.i64(id)).collect();
         let rows = spi::select(
             "SELECT a.id, a.status = 'archived' AS archived, a.withdrawn_at IS NOT NULL AS withdrawn,
                     pg_catalog.array_agg(l.leg_id) AS legs,

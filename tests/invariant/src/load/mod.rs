@@ -244,7 +244,7 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
         "alerts whose legs are not their verdicts",
         0,
         "SELECT count(*) FROM travel.alerts AS a
-         WHERE withdrawn_at IS NULL
+         WHERE withdrawn_at IS NULL AND rule IN (SELECT name FROM travel.rules)
            AND (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel.verdicts WHERE alert_id = a.id)
                IS DISTINCT FROM
                (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel_internal.alert_legs WHERE alert_id = a.id)",

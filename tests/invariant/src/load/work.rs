@@ -175,7 +175,6 @@ pub const ALL: &[Work] = &[
     },
     Work {
         name: "detect",
-        sessions: 2,
         pause_ms: 200,
         steps: |_, _| timed("detect", "SELECT count(*) FROM travel.detect('cloudtrail')"),
         ..USUAL
@@ -289,6 +288,21 @@ pub const ALL: &[Work] = &[
                     ),
                 ),
             ])
+        },
+        ..USUAL
+    },
+    Work {
+        name: "triage of many",
+        pause_ms: 200,
+        steps: |_, round| {
+            // In the order in which PostgreSQL finds the alerts.
+            timed(
+                "assign many",
+                format!(
+                    "UPDATE travel.alerts SET assignee = 'analyst {round}' WHERE withdrawn_at IS NULL AND id % 5 = {}",
+                    round % 5
+                ),
+            )
         },
         ..USUAL
     },
