@@ -9,8 +9,8 @@ use travel_core::journey::Measure;
 use travel_core::rule::checkpoint::is_kept;
 use travel_core::rule::packed::{EarlierState, MemberState, PackError};
 use travel_core::rule::{
-    Checkpoint, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros, OtherEdition, Overlay, PlaceKey,
-    Policy, Reason, Rule, SettledByEntity, Suppression, Verdict, resume_towards,
+    Advanced, Checkpoint, EvaluatedEvent, EvaluationState, Evidence, Incident, Micros, OtherEdition, Overlay,
+    PlaceKey, Policy, Reason, Rule, SettledByEntity, Suppression, Verdict, advance,
 };
 
 /// The inputs of a step's evaluation: the rule, what analysts entered, and what is known of the source and of place
@@ -114,6 +114,12 @@ impl EvaluationResults {
         Self { state, ..Self::default() }
     }
 
+    /// Adds the newest states of more such members.
+    pub fn add_members(&mut self, state: EvaluationState) {
+        self.state.entities.extend(state.entities);
+        self.state.baselines.extend(state.baselines);
+    }
+
     /// Adds members that are evaluated again: the states from which they resume, and their settled verdicts. The
     /// incidents that the states carry are written anew, because later events of these members were evaluated before.
     pub fn resume(&mut self, inputs: &EvaluationInputs, state: EvaluationState, history: SettledHistory) {
@@ -156,23 +162,23 @@ impl EvaluationResults {
         if events.is_empty() {
             return Ok(());
         }
-        let before = self.state.take_members(events);
+        let EvaluationState { mut entities, baselines } = std::mem::take(&mut self.state);
         let policy =
             Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
-        let resumed = resume_towards(inputs.horizon, &before, &mut self.settled, policy, events);
-        let (evaluation, after) = resumed.map_err(|late| ScanError::EventsUnordered {
-            rule: inputs.name.clone(),
-            event: late.event,
-            evaluated_until: late.evaluated_until,
-        })?;
+        let advanced = advance(inputs.horizon, &entities, baselines, &mut self.settled, policy, events)
+            .map_err(|late| ScanError::EventsUnordered {
+                rule: inputs.name.clone(),
+                event: late.event,
+                evaluated_until: late.evaluated_until,
+            })?;
+        let Advanced { evaluation, entities: continued, baselines } = advanced;
         for verdict in &evaluation.verdicts {
             if verdict.to_time() >= inputs.pruned_before {
                 self.add_verdict(inputs, verdict);
             }
         }
         for incident in evaluation.incidents {
-            let carried =
-                before.entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
+            let carried = entities.get(&incident.entity).and_then(|state| state.grouping.open.as_ref());
             if carried != Some(&incident) && incident.last_seen >= inputs.pruned_before {
                 self.incidents.insert((incident.entity.clone(), incident.first_seen), incident);
             }
@@ -182,7 +188,8 @@ impl EvaluationResults {
                 + keep_earlier(&mut self.earlier_of_baselines, evaluation.baseline_checkpoints, inputs)?;
         self.entities_begun.extend(evaluation.entities_begun);
         self.baselines_begun.extend(evaluation.baselines_begun);
-        self.state.put_members(after);
+        entities.extend(continued);
+        self.state = EvaluationState { entities, baselines };
         Ok(())
     }
 

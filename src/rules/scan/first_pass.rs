@@ -178,7 +178,7 @@ impl ScanStep {
             return Ok(false);
         }
         let (new_entities, new_baselines, state) = members.all_in_order(rule)?;
-        results.state.put_members(state);
+        results.add_members(state);
         let names: Vec<&str> = new_baselines.iter().map(|member| &*member.name).collect();
         let entered = analyst_rows::load(rule, &names)?;
         if !entered.is_empty() {

@@ -111,11 +111,17 @@ impl BaselineState {
     /// encountered. In the opposite direction nothing is converted, because it is unknown which places would have
     /// passed a trial.
     pub fn under(mut self, learn: Learn) -> Self {
+        self.convert(learn);
+        self
+    }
+
+    /// Converts the state as [`Self::under`] does.
+    pub fn convert(&mut self, learn: Learn) {
         let is_so = |place: &PlaceKey, record: &PlaceRecord| {
             place.subdivision.is_none() && matches!(record.state, PlaceState::Known { .. })
         };
         if learn == Learn::Proven || self.places.iter().all(|(place, record)| is_so(place, record)) {
-            return self;
+            return;
         }
         for (place, record) in std::mem::take(&mut self.places) {
             let merged = self.places.entry(place.under(learn)).or_insert(record);
@@ -127,7 +133,6 @@ impl BaselineState {
         }
         self.anchor = None;
         self.after_anchor.clear();
-        self
     }
 
     /// Returns whether the learning period is still running. It is before the journey begins, too.

@@ -28,11 +28,12 @@ pub struct Checkpoint<S> {
 /// Returns whether a state is kept while `newest` is the time of the newest event of all. A state that is not kept is
 /// never needed again, because with a newer event fewer states are kept.
 pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> bool {
-    (0..=LEVELS).any(|level| {
-        let step = HOUR << level;
-        let hour = valid_until.div_euclid(step) * step;
-        hour > evaluated_until && level_of(newest.saturating_sub(hour)) <= level
-    })
+    // The hours of a higher level are not later than those of a lower one.
+    (0..=LEVELS)
+        .map(|level| (level, HOUR << level))
+        .map(|(level, step)| (level, valid_until.div_euclid(step) * step))
+        .take_while(|(_, hour)| *hour > evaluated_until)
+        .any(|(level, hour)| level_of(newest.saturating_sub(hour)) <= level)
 }
 
 /// The level of hours of this age: only multiples of `2^level` hours count.
@@ -144,6 +145,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_state_is_kept_if_it_covers_an_hour_of_any_level_that_counts(
+            a in -50_000_000i64..50_000_000, gap in 1i64..50_000_000, to in 0i64..50_000_000,
+        ) {
+            let minute = HOUR / 60;
+            let (from, until) = (a * minute, (a + gap) * minute);
+            let newest = until + to * minute;
+            let covers_one = (0..=LEVELS).any(|level| {
+                let hour = until.div_euclid(HOUR << level) * (HOUR << level);
+                hour > from && level_of(newest - hour) <= level
+            });
+            prop_assert_eq!(is_kept(from, until, newest), covers_one);
+        }
+
         /// A scan never wants a state again that an earlier one dropped.
         #[test]
         fn what_is_kept_later_was_kept_before(a in 0i64..2_000_000, gap in 1i64..200_000, to in 0i64..2_000_000, more in 0i64..2_000_000) {

@@ -4,9 +4,9 @@ use super::address_class::AddressClass;
 use super::analyst_row::{AnalystRow, Overlay};
 use super::baseline::{BaselineState, LearnedPlace, LearnedTransition};
 use super::checkpoint::{self, Checkpoint};
+use super::entity_run::{EntityRuns, is_same};
 use super::event::{EvaluatedEvent, in_order};
-use super::incident::{Grouping, Incident, OtherEdition};
-use super::journey::EntityJourney;
+use super::incident::{Grouping, Incident};
 use super::knowledge::KnownBefore;
 use super::place_key::Transition;
 use super::settings::{Micros, Rule};
@@ -94,10 +94,7 @@ pub fn resume_towards<'a>(
 ) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     let mut machine = Evaluator::resume(policy, state);
     machine.must_not_be_late(events)?;
-    machine.horizon = Some(horizon);
-    machine.settled = std::mem::take(settled);
-    machine.run(events);
-    *settled = std::mem::take(&mut machine.settled);
+    machine.run_towards(horizon, settled, events);
     Ok(machine.end())
 }
 
@@ -118,6 +115,51 @@ pub fn resume<'a>(
     Ok((evaluation, after))
 }
 
+/// The result of [`advance`].
+#[derive(Debug)]
+pub struct Advanced<'a> {
+    pub evaluation: Evaluation<'a>,
+    /// The new states of the entities that had events.
+    pub entities: Vec<(Arc<str>, EntityState)>,
+    /// The states of all baseline entities.
+    pub baselines: ByName<BaselineState>,
+}
+
+/// Continues as [`resume_towards`] does, from the states of many members of which few have events. The states of all
+/// others are not touched, and [`Evaluation::incidents`] has none of theirs. To go on, put the new states of entities into
+/// the place of their old ones.
+pub fn advance<'a>(
+    horizon: Micros,
+    entities: &'a ByName<EntityState>,
+    baselines: ByName<BaselineState>,
+    settled: &mut SettledByEntity,
+    policy: Policy,
+    events: &'a [EvaluatedEvent],
+) -> Result<Advanced<'a>, Late> {
+    let mut machine = Evaluator::with(policy, EntityRuns::of_those_with_events(entities), baselines);
+    machine.must_not_be_late(events)?;
+    let names = baselines_of(events);
+    for name in &names {
+        machine.with_baseline(name, |state, rule| state.convert(rule.learn));
+    }
+    machine.run_towards(horizon, settled, events);
+    for name in &names {
+        machine.with_baseline(name, BaselineState::forget);
+    }
+    Ok(machine.into_parts())
+}
+
+/// The baseline entities of events. A name may be there more than once.
+fn baselines_of(events: &[EvaluatedEvent]) -> Vec<&Arc<str>> {
+    let mut names: Vec<&Arc<str>> = Vec::new();
+    for name in events.iter().filter_map(|event| event.baseline_entity.as_ref()) {
+        if !names.last().is_some_and(|last| is_same(last, name)) {
+            names.push(name);
+        }
+    }
+    names
+}
+
 impl Evaluation<'_> {
     /// Adds what the baseline has learned by the end of the evaluation. Callers that store the state do not need it.
     pub fn add_learned(&mut self, state: &EvaluationState) {
@@ -131,34 +173,6 @@ impl Evaluation<'_> {
 }
 
 impl EvaluationState {
-    /// Takes out the states of the members of these events.
-    pub fn take_members(&mut self, events: &[EvaluatedEvent]) -> Self {
-        let mut taken = Self::default();
-        let mut last: Option<&EvaluatedEvent> = None;
-        for event in events {
-            // The events of one member often follow each other.
-            if last.is_none_or(|last| !is_same(&last.entity, &event.entity))
-                && let Some((name, state)) = self.entities.remove_entry(&event.entity)
-            {
-                taken.entities.insert(name, state);
-            }
-            if let Some(baseline_entity) = &event.baseline_entity
-                && last.is_none_or(|last| last.baseline_entity != event.baseline_entity)
-                && let Some((name, state)) = self.baselines.remove_entry(baseline_entity)
-            {
-                taken.baselines.insert(name, state);
-            }
-            last = Some(event);
-        }
-        taken
-    }
-
-    /// Puts states into the places of those of the same members.
-    pub fn put_members(&mut self, members: Self) {
-        self.entities.extend(members.entities);
-        self.baselines.extend(members.baselines);
-    }
-
     /// Returns whether this event comes too late to be evaluated after the state, so its past must be evaluated again.
     /// An event at the very time of the last one is late too: it may come before it in the order, or be the same event.
     pub fn is_late(&self, rule: &Rule, event: &EvaluatedEvent) -> Option<Late> {
@@ -177,11 +191,6 @@ fn has_members_of(event: &EvaluatedEvent, other: &EvaluatedEvent) -> bool {
         }
 }
 
-/// Whether two names are equal. Readers share texts, so the names of one member are mostly one value.
-fn is_same(a: &Arc<str>, b: &Arc<str>) -> bool {
-    Arc::ptr_eq(a, b) || a == b
-}
-
 /// Whether an event is late whose members were evaluated until a time.
 fn late(rule: &Rule, event: &EvaluatedEvent, evaluated_until: Option<Micros>) -> Option<Late> {
     let evaluated_until = evaluated_until.filter(|until| event.time <= *until)?;
@@ -193,7 +202,7 @@ fn late(rule: &Rule, event: &EvaluatedEvent, evaluated_until: Option<Micros>) ->
 #[derive(Debug)]
 pub struct Evaluator<'r, 'a> {
     policy: Policy<'r>,
-    entities: ByName<EntityRun<'a>>,
+    entities: EntityRuns<'a>,
     baselines: ByName<BaselineState>,
     evaluation: Evaluation<'a>,
     /// The time of the newest event that is known to exist. It decides how coarsely checkpoints are kept. `None`: no
@@ -212,62 +221,18 @@ pub struct Step<'a> {
     pub evaluated: bool,
 }
 
-#[derive(Debug, Default)]
-struct EntityRun<'a> {
-    /// `None`: the entity has no event yet.
-    evaluated_until: Option<Micros>,
-    journey: EntityJourney<'a>,
-    grouping: Grouping,
-    other: OtherEdition,
-}
-
-fn state_of(
-    journey: EntityJourney,
-    mut grouping: Grouping,
-    rule: &Rule,
-    evaluated_until: Micros,
-) -> (EntityState, Option<Incident>) {
-    let ended = grouping.settle(rule, evaluated_until);
-    (EntityState { evaluated_until, last: journey.last().cloned(), grouping }, ended)
-}
-
-impl EntityRun<'_> {
-    /// The state of the entity as of its last event, and the incident that no later leg can join.
-    fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
-        state_of(self.journey, self.grouping.clone(), rule, evaluated_until)
-    }
-
-    /// The same, at the end of the evaluation.
-    fn into_state(self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
-        state_of(self.journey, self.grouping, rule, evaluated_until)
-    }
-}
-
 impl<'r, 'a> Evaluator<'r, 'a> {
     pub fn new(policy: Policy<'r>) -> Self {
-        Self::with(policy, ByName::default(), ByName::default())
+        Self::with(policy, EntityRuns::default(), ByName::default())
     }
 
     pub fn resume(policy: Policy<'r>, state: &'a EvaluationState) -> Self {
-        let entities = state.entities.iter().map(|(entity, kept)| {
-            let journey = EntityJourney::after(kept.last.as_ref());
-            let evaluated_until = Some(kept.evaluated_until);
-            (
-                entity.clone(),
-                EntityRun {
-                    evaluated_until,
-                    journey,
-                    grouping: kept.grouping.clone(),
-                    ..EntityRun::default()
-                },
-            )
-        });
         let baselines =
             state.baselines.iter().map(|(name, kept)| (name.clone(), kept.clone().under(policy.rule.learn)));
-        Self::with(policy, entities.collect(), baselines.collect())
+        Self::with(policy, EntityRuns::of_all(&state.entities), baselines.collect())
     }
 
-    fn with(policy: Policy<'r>, entities: ByName<EntityRun<'a>>, baselines: ByName<BaselineState>) -> Self {
+    fn with(policy: Policy<'r>, entities: EntityRuns<'a>, baselines: ByName<BaselineState>) -> Self {
         Self {
             policy,
             entities,
@@ -276,6 +241,14 @@ impl<'r, 'a> Evaluator<'r, 'a> {
             horizon: None,
             settled: SettledByEntity::new(),
         }
+    }
+
+    /// Evaluates events as [`resume_towards`] says.
+    fn run_towards(&mut self, horizon: Micros, settled: &mut SettledByEntity, events: &'a [EvaluatedEvent]) {
+        self.horizon = Some(horizon);
+        self.settled = std::mem::take(settled);
+        self.run(events);
+        *settled = std::mem::take(&mut self.settled);
     }
 
     /// Puts these rows in order and evaluates them.
@@ -302,7 +275,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
                 // The events of one member often follow each other.
                 Some((last, evaluated_until)) if has_members_of(event, last) => evaluated_until,
                 _ => {
-                    let entity = self.entities.get(&event.entity).and_then(|run| run.evaluated_until);
+                    let entity = self.entities.evaluated_until(&event.entity);
                     let baseline = event.baseline_entity.as_ref().and_then(|of| self.baselines.get(of));
                     entity.max(baseline.map(|state| state.evaluated_until))
                 }
@@ -317,7 +290,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
 
     /// The last ordinary event of an entity, from which its next leg starts.
     pub fn last_ordinary(&self, entity: &Arc<str>) -> Option<&'a EvaluatedEvent> {
-        self.entities.get(entity).and_then(|run| run.journey.last())
+        self.entities.last_ordinary(entity)
     }
 
     /// The verdict that was given last.
@@ -331,10 +304,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         if class == AddressClass::Absent {
             return Step { class, leg: None, evaluated: false };
         }
-        let run = match self.entities.get_mut(&event.entity) {
-            Some(run) => run,
-            None => self.entities.entry(event.entity.clone()).or_default(),
-        };
+        let run = self.entities.of(event);
         match run.evaluated_until.replace(event.time) {
             None => self.evaluation.entities_begun.push((event.entity.clone(), event.time)),
             Some(evaluated_until) if is_checkpoint(self.horizon, evaluated_until, event.time) => {
@@ -385,19 +355,32 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     /// Ends the evaluation, and returns its results with the state that continues it.
     pub fn end(mut self) -> (Evaluation<'a>, EvaluationState) {
         let rule = self.policy.rule;
-        let mut baselines = self.baselines;
-        baselines.values_mut().for_each(|state| state.forget(rule));
-        let mut entities = ByName::default();
-        entities.reserve(self.entities.len());
-        for (entity, run) in self.entities {
+        self.baselines.values_mut().for_each(|state| state.forget(rule));
+        let Advanced { evaluation, entities, baselines } = self.into_parts();
+        (evaluation, EvaluationState { entities: entities.into_iter().collect(), baselines })
+    }
+
+    /// The results, and the states of entities and baseline entities.
+    fn into_parts(mut self) -> Advanced<'a> {
+        let rule = self.policy.rule;
+        let runs = self.entities.into_iter();
+        let mut entities = Vec::with_capacity(runs.len());
+        for (entity, run) in runs {
             let Some(evaluated_until) = run.evaluated_until else { continue };
             let (kept, ended) = run.into_state(rule, evaluated_until);
             self.evaluation.incidents.extend(ended);
             self.evaluation.incidents.extend(kept.grouping.open.clone());
-            entities.insert(entity, kept);
+            entities.push((entity, kept));
         }
         self.evaluation.incidents.sort_by(|a, b| (&a.entity, a.first_seen).cmp(&(&b.entity, b.first_seen)));
-        (self.evaluation, EvaluationState { entities, baselines })
+        Advanced { evaluation: self.evaluation, entities, baselines: self.baselines }
+    }
+
+    /// Changes the state of a baseline entity, if there is one.
+    fn with_baseline(&mut self, name: &Arc<str>, change: impl FnOnce(&mut BaselineState, &Rule)) {
+        if let Some(state) = self.baselines.get_mut(name) {
+            change(state, self.policy.rule);
+        }
     }
 
     fn learn(&mut self, event: &EvaluatedEvent, class: &AddressClass, leg: Option<Leg<&EvaluatedEvent>>) {

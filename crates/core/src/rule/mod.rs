@@ -91,6 +91,7 @@
 //! | [`incident`] | raised legs that belong together |
 //! | [`alert`] | which stored alert belongs to an incident |
 //! | [`mod@evaluate`] | all of the above together, and the state that continues it |
+//! | `entity_run` | the entities of one evaluation while it runs |
 //! | [`checkpoint`] | which earlier states are kept for late events |
 //! | [`packed`] | the stored form of states |
 //! | [`settled_verdicts`] | the verdicts that remain valid between a checkpoint and what is evaluated again |
@@ -102,6 +103,7 @@ pub mod alert;
 pub mod analyst_row;
 pub mod baseline;
 pub mod checkpoint;
+mod entity_run;
 pub mod evaluate;
 pub mod event;
 pub mod evidence;
@@ -125,7 +127,8 @@ pub use analyst_row::{AnalystRow, KnownItem, Overlay};
 pub use baseline::{BaselineState, LearnedPlace, LearnedTransition, PlaceRecord, PlaceState, TravelPeriod};
 pub use checkpoint::Checkpoint;
 pub use evaluate::{
-    ByName, EntityState, Evaluation, EvaluationState, Evaluator, Late, Step, evaluate, resume, resume_towards,
+    Advanced, ByName, EntityState, Evaluation, EvaluationState, Evaluator, Late, Step, advance, evaluate,
+    resume, resume_towards,
 };
 pub use event::{EvaluatedEvent, EventDetails, Treatment};
 pub use evidence::Evidence;

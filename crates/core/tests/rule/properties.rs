@@ -68,6 +68,63 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(config(200))]
+
+    /// Scans advance portion by portion, which leaves the states of members without events alone.
+    #[test]
+    fn advancing_equals_resuming(case in cases(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
+        let mut cuts: Vec<Micros> = cuts.iter().map(|index| index.get(&case.events).time).collect();
+        cuts.extend([Micros::MIN, Micros::MAX]);
+        cuts.sort();
+        let analysts = Overlay::new(&case.analysts, case.rule.learn);
+        let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
+        let newest = case.events.iter().map(|event| event.time).max().unwrap_or(Micros::MIN);
+        let (mut resumed, mut advanced) = (EvaluationState::default(), EvaluationState::default());
+        for cut in cuts.windows(2) {
+            let is_between = |event: &&EvaluatedEvent| cut[0] < event.time && event.time <= cut[1];
+            let events: Vec<EvaluatedEvent> = case.events.iter().filter(is_between).cloned().collect();
+            let mut settled = SettledByEntity::new();
+            let (expected, after) = resume_towards(newest, &resumed, &mut settled, policy, &events).unwrap();
+            let EvaluationState { mut entities, baselines } = advanced;
+            let found = advance(newest, &entities, baselines, &mut settled, policy, &events).unwrap();
+            prop_assert_eq!(&found.evaluation.verdicts, &expected.verdicts);
+            prop_assert_eq!(&found.evaluation.entity_checkpoints, &expected.entity_checkpoints);
+            prop_assert_eq!(&found.evaluation.baseline_checkpoints, &expected.baseline_checkpoints);
+            prop_assert_eq!(&found.evaluation.entities_begun, &expected.entities_begun);
+            prop_assert_eq!(&found.evaluation.baselines_begun, &expected.baselines_begun);
+            let is_of = |incident: &Incident| events.iter().any(|event| event.entity == incident.entity);
+            let incidents: Vec<Incident> =
+                expected.incidents.into_iter().filter(|incident| is_of(incident)).collect();
+            prop_assert!(incidents.iter().all(|incident| found.evaluation.incidents.contains(incident)
+                || resumed.entities[&incident.entity].grouping.open.as_ref() == Some(incident)));
+            prop_assert!(found.evaluation.incidents.iter().all(|incident| incidents.contains(incident)));
+            let Advanced { entities: continued, baselines, .. } = found;
+            entities.extend(continued);
+            advanced = EvaluationState { entities, baselines };
+            resumed = after;
+            prop_assert_eq!(&advanced, &resumed);
+        }
+    }
+
+    #[test]
+    fn an_event_that_is_late_cannot_be_advanced_to(case in cases()) {
+        let analysts = Overlay::new(&case.analysts, case.rule.learn);
+        let policy = Policy { rule: &case.rule, analysts: &analysts, suppressions: &case.suppressions };
+        let nothing = EvaluationState::default();
+        let (_, state) =
+            resume(&nothing, &case.rule, &case.events, &case.analysts, &case.suppressions).unwrap();
+        for event in &case.events {
+            let late = state.is_late(&case.rule, event);
+            let mut settled = SettledByEntity::new();
+            let one = std::slice::from_ref(event);
+            let baselines = state.baselines.clone();
+            let advanced = advance(Micros::MIN, &state.entities, baselines, &mut settled, policy, one);
+            prop_assert_eq!(advanced.err(), late);
+        }
+    }
+}
+
 fn stored_and_read(state: &EvaluationState) -> EvaluationState {
     fn packed<S: packed::MemberState>(state: &S) -> S {
         packed::unpack(&packed::pack(state).unwrap()).unwrap()
