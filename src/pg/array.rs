@@ -59,6 +59,36 @@ pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum
     unsafe { of_datums(rows.to_vec(), pg_sys::get_element_type(array_type), -1, b'd') }
 }
 
+/// Where a row of a table is: its block, and its number there, as a `tid` has them.
+pub type RowPlace = pg_sys::ItemPointerData;
+
+/// Reads a `tid`.
+///
+/// # Safety
+/// The value must be a `tid`.
+pub unsafe fn row_place(datum: pg_sys::Datum) -> RowPlace {
+    // SAFETY: by the caller; a tid is passed by reference, and aligned to 2 bytes.
+    unsafe { *datum.cast_mut_ptr::<RowPlace>() }
+}
+
+/// A `tid[]` in the current memory context.
+pub fn of_row_places(places: &[RowPlace]) -> pg_sys::Datum {
+    const TID_SIZE: i32 = size_of::<RowPlace>() as i32;
+    let mut elements: Vec<pg_sys::Datum> =
+        places.iter().map(|place| pg_sys::Datum::from(std::ptr::from_ref(place))).collect();
+    // SAFETY: a tid is passed by reference, 6 bytes aligned to 2. The elements are copied.
+    unsafe {
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            elements.len() as i32,
+            pg_sys::TIDOID,
+            TID_SIZE,
+            false,
+            b's' as std::ffi::c_char,
+        ))
+    }
+}
+
 /// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in
 /// pg_type.
 ///

@@ -20,6 +20,7 @@ pub enum Type {
     Cidr,
     Interval,
     Jsonb,
+    Tid,
     Timestamptz,
     TimestamptzArray,
     /// bigint or timestamptz: eight bytes, passed by value.
@@ -42,6 +43,7 @@ impl Type {
             Self::Cidr => oid == pg_sys::CIDROID,
             Self::Interval => oid == pg_sys::INTERVALOID,
             Self::Jsonb => oid == pg_sys::JSONBOID,
+            Self::Tid => oid == pg_sys::TIDOID,
             Self::Timestamptz => oid == TIMESTAMPTZOID,
             Self::TimestamptzArray => oid == TIMESTAMPTZ_ARRAY,
             Self::Int8OrTime => matches!(oid, INT8OID | TIMESTAMPTZOID),
@@ -61,6 +63,7 @@ impl Type {
             Self::Cidr => "cidr",
             Self::Interval => "interval",
             Self::Jsonb => "jsonb",
+            Self::Tid => "tid",
             Self::Timestamptz => "timestamp with time zone",
             Self::TimestamptzArray => "timestamp with time zone[]",
             Self::Int8OrTime => "bigint or timestamp with time zone",

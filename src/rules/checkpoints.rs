@@ -6,11 +6,13 @@
 //! the newest is valid to this day (`Micros::MAX`). [`travel_core::rule::packed`] describes the stored form, and
 //! [`super::write`] stores it.
 
+use crate::pg::array::{RowPlace, row_place};
 use crate::pg::errors::{ScanError, TravelError};
-use crate::pg::function::{Call, pg_function};
+use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
 use crate::pg::memory::varlena;
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
+use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -55,6 +57,7 @@ struct StateTimes {
 #[derive(Debug)]
 struct Stored {
     kind: MemberKind,
+    place: RowPlace,
     newest: Vec<u8>,
     earlier: Vec<u8>,
 }
@@ -109,6 +112,12 @@ impl Checkpoints {
         Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
+    /// Where the stored row is. It stays there until the transaction ends or changes it, because no other may: a scan
+    /// holds the lock of its rule, and what moves the rows of a table needs to lock the table alone.
+    pub fn place(&self) -> Option<RowPlace> {
+        self.stored.as_ref().map(|stored| stored.place)
+    }
+
     /// The newest state.
     pub fn newest<S: MemberState>(&self, rule: &str) -> Result<Option<S>, TravelError> {
         let (Some(stored), Some((at, _))) = (&self.stored, self.newest) else { return Ok(None) };
@@ -141,9 +150,12 @@ impl Checkpoints {
 
     /// All states but the newest.
     pub fn earlier<S: MemberState>(&self, rule: &str) -> Result<Vec<EarlierState>, TravelError> {
-        let Some(stored) = &self.stored else { return Ok(Vec::new()) };
-        self.must_be_readable(rule)?;
-        packed::unpack_earlier::<S>(&stored.earlier).map_err(|error| unreadable(rule, error))
+        let (Some(stored), Some((until, _))) = (&self.stored, self.newest) else { return Ok(Vec::new()) };
+        let earlier = packed::unpack_earlier::<S>(&stored.earlier).and_then(|earlier| {
+            let is_order = earlier.last().is_none_or(|last| last.valid_until <= until);
+            if is_order { Ok(earlier) } else { Err(PackError::order()) }
+        });
+        earlier.map_err(|error| unreadable(rule, error))
     }
 
     fn validity(&self) -> &StateTimes {
@@ -193,7 +205,7 @@ pub fn load<T: AsRef<str>>(
         "SELECT m.name AS member, c.*
          FROM unnest($2::text[]) AS m (name)
          CROSS JOIN LATERAL (
-             SELECT evaluated_until, pass, evaluated_from, edition, newest, earlier
+             SELECT ctid, evaluated_until, pass, evaluated_from, edition, newest, earlier
              FROM {} WHERE rule = $1 AND {} = m.name OFFSET 0
          ) AS c",
         kind.table(),
@@ -201,28 +213,42 @@ pub fn load<T: AsRef<str>>(
     );
     let arguments = [Argument::text(rule), Argument::texts(names)];
     let rows = spi::with_settings(&spi::BY_NAME, || spi::select(&query, &arguments));
-    spi::columns!(rows => member, evaluated_until, pass, evaluated_from, edition, newest, earlier);
     let mut members = HashMap::with_capacity(rows.len);
-    for row in rows.iter() {
-        let (Some(name), Some(until)) = (row.shared_text(member)?, row.i64(evaluated_until)) else {
-            continue;
+    for at in 0..rows.len {
+        let [name, place, until, pass, evaluated_from, edition, newest, earlier] =
+            rows.columns(at, &LOADED)?;
+        let (Some(name), Some(place), Some(until)) = (name, place, until) else { continue };
+        let number = |datum: Option<pg_sys::Datum>| datum.map(|datum| datum.value() as i64);
+        // SAFETY: the columns have these types, as was checked. The bytes are copied while the rows live.
+        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_place(place)) };
+        let bytes = |datum: Option<pg_sys::Datum>| {
+            // SAFETY: as above.
+            datum.map(|datum| unsafe { varlena_bytes(datum) }.to_vec()).unwrap_or_default()
         };
-        let stored = Stored {
-            kind,
-            newest: row.bytes(newest).unwrap_or_default().to_vec(),
-            earlier: row.bytes(earlier).unwrap_or_default().to_vec(),
-        };
+        let stored = Stored { kind, place, newest: bytes(newest), earlier: bytes(earlier) };
         let checkpoints = Checkpoints {
-            newest: Some((until, row.i64(edition))),
-            pass: row.i64(pass),
-            evaluated_from: row.i64(evaluated_from),
+            newest: Some((until.value() as i64, number(edition))),
+            pass: number(pass),
+            evaluated_from: number(evaluated_from),
             stored: Some(Arc::new(stored)),
             validity: OnceCell::new(),
         };
-        members.insert(name, checkpoints);
+        members.insert(Arc::from(name), checkpoints);
     }
     Ok(members)
 }
+
+/// The types of the columns that [`load`] reads.
+const LOADED: [Type; 8] = [
+    Type::Text,
+    Type::Tid,
+    Type::Timestamptz,
+    Type::Int8OrTime,
+    Type::Timestamptz,
+    Type::Int8OrTime,
+    Type::Bytea,
+    Type::Bytea,
+];
 
 fn newest_of<S: MemberState>(stored: &[u8], evaluated_until: Micros) -> Result<S, PackError> {
     let state: S = packed::unpack(stored)?;

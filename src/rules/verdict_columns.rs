@@ -1,7 +1,8 @@
 //! A verdict as columns of travel.verdicts.
 
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::row::{RowType, RowWriter};
+use crate::pg::table;
 use crate::pg::time::utc;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
@@ -30,6 +31,19 @@ type FindingRow = RowWriter<{ FINDING.len() }>;
 /// The types of its columns.
 pub fn finding_types() -> impl Iterator<Item = Type> {
     FINDING.iter().map(|column| Type::from(column.column_type))
+}
+
+/// The type `travel.finding` itself.
+pub fn finding_type() -> Result<pg_sys::Oid, TravelError> {
+    let relation = table::oid(c"finding").ok_or(UsageError::ExtensionDropped)?;
+    // SAFETY: a look-up in the catalogs.
+    Ok(unsafe { pg_sys::get_rel_type_id(relation) })
+}
+
+/// The type `travel.finding[]`.
+pub fn finding_array() -> Result<pg_sys::Oid, TravelError> {
+    // SAFETY: a look-up in the catalogs.
+    Ok(unsafe { pg_sys::get_array_type(finding_type()?) })
 }
 
 impl<'f> Finding<'f> {

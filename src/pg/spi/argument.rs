@@ -1,12 +1,15 @@
 //! Arguments of a statement: a value with its SQL type, made by one constructor for each type.
 
-use crate::pg::array;
+use crate::pg::array::{self, RowPlace};
 use crate::pg::memory::varlena;
 use crate::pg::types::TIMESTAMPTZ_ARRAY;
 use pgrx::pg_sys;
 
 /// `bytea[]`, for which pgrx has no name.
 const BYTEA_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1001);
+
+/// `tid[]`, for which pgrx has no name either.
+const TID_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1010);
 
 /// An argument of a statement. Its value is in the memory context in which it was made.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +112,11 @@ impl Argument {
     /// A `timestamptz[]`, each element in microseconds since 2000-01-01 UTC.
     pub fn times(values_us: &[i64]) -> Self {
         Self::of(TIMESTAMPTZ_ARRAY, Some(array::of_timestamps(values_us)))
+    }
+
+    /// A `tid[]`.
+    pub fn row_places(places: &[RowPlace]) -> Self {
+        Self::of(TID_ARRAY, Some(array::of_row_places(places)))
     }
 
     /// An `oid[]`.

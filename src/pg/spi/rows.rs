@@ -210,12 +210,6 @@ impl<'r> QueryRow<'r> {
         Ok(unsafe { array::texts(datum) }?.into_iter().flatten().collect())
     }
 
-    pub fn bytes(self, column: Column) -> Option<&'r [u8]> {
-        // SAFETY: the column is a bytea, which `datum` checks; SPI's rows live as long as `Rows`, and a copy that
-        // detoasting makes lives until the SPI connection ends.
-        self.datum(column, Type::Bytea).map(|datum| unsafe { varlena_bytes(datum) })
-    }
-
     /// A `bigint`, or a `timestamptz` in microseconds since 2000-01-01 UTC.
     pub fn i64(self, column: Column) -> Option<i64> {
         self.datum(column, Type::Int8OrTime).map(|datum| datum.value() as i64)

@@ -1,18 +1,21 @@
 //! The rows of `travel.alerts`, and the legs of each in `travel_internal.alert_legs`.
 
 use super::incidents::{IdentifiedIncident, Incidents};
-use super::{ROWS, Writer, array_literal, json, qualified};
+use super::{ROWS, Writer, array_literal, qualified};
 use crate::pg::errors::{ScanError, TravelError};
+use crate::pg::jsonb;
+use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
 use crate::pg::time::utc;
 use crate::rules::alert_columns::{AlertContext, alert_columns};
 use crate::rules::evaluation::{EvaluationInputs, RaisedLeg};
-use crate::rules::verdict_columns::RowColumns;
-use serde_json::json;
+use crate::rules::verdict_columns::{RowColumns, finding_array};
+use pgrx::pg_sys;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::Arc;
 use travel_core::columns::finding_names;
-use travel_core::rule::{Micros, Severity};
+use travel_core::rule::{Incident, Micros, Severity};
 
 /// An alert that is new, or that a new leg reopened.
 pub struct RaisedAlert {
@@ -24,22 +27,74 @@ pub struct RaisedAlert {
 const INCIDENT_COLUMNS: [&str; 6] =
     ["severity", "first_seen", "last_seen", "leg_count", "evidence", "signal"];
 
+/// The leg that an alert shows.
+struct FirstLeg {
+    /// The leg as a value of `travel.finding`.
+    finding: pg_sys::Datum,
+    /// Its columns, of which the signal and the message are made.
+    columns: RowColumns,
+}
+
+/// The first legs of incidents by id. Their findings are in memory of `scratch`.
+pub(super) struct FirstLegs {
+    legs: HashMap<String, FirstLeg>,
+    scratch: Scratch,
+}
+
+/// A row of `travel.alerts`.
+struct AlertRow<'w> {
+    alert: &'w IdentifiedIncident,
+    /// The columns of its first leg, as a value of `travel.finding`.
+    finding: pg_sys::Datum,
+    /// JSON.
+    signal: String,
+    /// The message by the template of the rule. `None` for the sentence of the first leg.
+    message: Option<String>,
+}
+
+impl FirstLegs {
+    pub fn new() -> Self {
+        Self { legs: HashMap::new(), scratch: Scratch::new(c"travel: first legs of alerts", 8 << 10) }
+    }
+
+    /// Adds a leg. Copies the finding.
+    pub fn add(&mut self, id: String, finding: pg_sys::Datum, columns: RowColumns) {
+        // SAFETY: a composite value has a variable length.
+        let copy = || unsafe { pg_sys::pg_detoast_datum_copy(finding.cast_mut_ptr()) };
+        let finding = pg_sys::Datum::from(self.scratch.within(copy));
+        self.legs.insert(id, FirstLeg { finding, columns });
+    }
+
+    /// The first leg that there is of an incident.
+    fn of(&self, alert: &IdentifiedIncident) -> Option<&FirstLeg> {
+        alert.incident.legs.iter().find_map(|leg| self.legs.get(leg))
+    }
+
+    /// Whether the very first leg of an incident is not there.
+    fn lack(&self, alert: &IdentifiedIncident) -> bool {
+        alert.incident.legs.first().is_some_and(|leg| !self.legs.contains_key(leg))
+    }
+}
+
 impl IdentifiedIncident {
     /// The row of the alert.
     fn row(
         &self,
         inputs: &EvaluationInputs,
-        first_leg: &RowColumns,
+        first_leg: &FirstLeg,
         geoip_built_at: Option<Micros>,
-    ) -> RowColumns {
-        let message = inputs.message.as_deref().map(Into::into);
-        let context =
-            AlertContext { rule: inputs.name.as_str().into(), message, geoip_built_at, id: Some(self.id) };
-        let mut row = alert_columns(&context, &self.incident, first_leg.clone());
-        // These two are flags here. The statement takes the time from the server.
-        row.insert("reopened_at".to_owned(), json!(self.reopened.then_some("epoch")));
-        row.insert("archived_at".to_owned(), json!(self.rule_deleted.then_some("epoch")));
-        row
+    ) -> AlertRow<'_> {
+        let template = inputs.message.as_deref();
+        let context = AlertContext {
+            rule: inputs.name.as_str().into(),
+            message: template.map(Into::into),
+            geoip_built_at,
+            id: Some(self.id),
+        };
+        let row = alert_columns(&context, &self.incident, first_leg.columns.clone());
+        let signal = row.get("signal").map(Value::to_string).unwrap_or_default();
+        let message = template.and_then(|_| row.get("message")).and_then(Value::as_str).map(str::to_owned);
+        AlertRow { alert: self, finding: first_leg.finding, signal, message }
     }
 }
 
@@ -49,7 +104,7 @@ impl Writer<'_> {
     pub(super) fn write_alerts(
         &self,
         incidents: &Incidents,
-        mut first_legs: HashMap<String, RowColumns>,
+        mut first_legs: FirstLegs,
     ) -> Result<Vec<RaisedAlert>, TravelError> {
         if incidents.identified.is_empty() {
             return Ok(Vec::new());
@@ -58,35 +113,26 @@ impl Writer<'_> {
         let mut raised = Vec::new();
         let (mut new, mut grown) = (Vec::new(), Vec::new());
         for alert in &incidents.identified {
-            let Some(first) = alert.incident.legs.iter().find_map(|leg| first_legs.get(leg)) else {
-                continue;
-            };
+            let Some(first) = first_legs.of(alert) else { continue };
             let row = alert.row(self.inputs, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
                 raised.push(RaisedAlert { id: alert.id, severity: alert.incident.severity });
             }
             if alert.is_new { new.push(row) } else { grown.push(row) }
         }
-        insert_alerts(&new)?;
-        update_alerts(&grown)?;
+        self.put_alerts(&insert_statement(), &new)?;
+        self.put_alerts(&update_statement(), &grown)?;
         self.write_alert_legs(incidents);
         Ok(raised)
     }
 
     /// Adds the first legs of incidents that began in an earlier step. If such a leg was pruned, it adds all legs of
     /// the incident that are left, of which the alert shows the first.
-    fn load_first_legs(
-        &self,
-        incidents: &Incidents,
-        found: &mut HashMap<String, RowColumns>,
-    ) -> Result<(), TravelError> {
-        let is_missing = |found: &HashMap<String, RowColumns>, alert: &&IdentifiedIncident| {
-            alert.incident.legs.first().is_some_and(|leg| !found.contains_key(leg))
-        };
-        let missing = incidents.identified.iter().filter(|alert| is_missing(found, alert));
+    fn load_first_legs(&self, incidents: &Incidents, found: &mut FirstLegs) -> Result<(), TravelError> {
+        let missing = incidents.identified.iter().filter(|alert| found.lack(alert));
         let first: Vec<&String> = missing.filter_map(|alert| alert.incident.legs.first()).collect();
         self.load_legs(incidents, &first, found)?;
-        let pruned = incidents.identified.iter().filter(|alert| is_missing(found, alert));
+        let pruned = incidents.identified.iter().filter(|alert| found.lack(alert));
         let others: Vec<&String> = pruned.flat_map(|alert| &alert.incident.legs).collect();
         self.load_legs(incidents, &others, found)
     }
@@ -96,27 +142,36 @@ impl Writer<'_> {
         &self,
         incidents: &Incidents,
         wanted: &[&String],
-        found: &mut HashMap<String, RowColumns>,
+        found: &mut FirstLegs,
     ) -> Result<(), TravelError> {
         if wanted.is_empty() {
             return Ok(());
         }
         let entities: Vec<&Arc<str>> =
             incidents.identified.iter().map(|alert| &alert.incident.entity).collect();
+        let finding = |alias| {
+            let columns = qualified(alias, &finding_names().collect::<Vec<_>>());
+            format!("ROW ({columns})::travel.finding AS finding")
+        };
+        let query = format!(
+            "SELECT leg_id, pg_catalog.row_to_json(v)::text AS stored, from_time, to_time, {}
+             FROM travel.verdicts AS v
+             WHERE rule = $1 AND leg_id = ANY ($2)
+             UNION ALL
+             SELECT leg_id, pg_catalog.row_to_json(a)::text, from_time, to_time, {}
+             FROM travel.alerts AS a
+             WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
+               AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
+            finding("v"),
+            finding("a"),
+        );
         let rows = spi::with_settings(&[(c"extra_float_digits", c"1")], || {
             spi::select(
-                "SELECT leg_id, pg_catalog.row_to_json(v)::text AS stored, from_time, to_time
-                 FROM travel.verdicts AS v
-                 WHERE rule = $1 AND leg_id = ANY ($2)
-                 UNION ALL
-                 SELECT leg_id, pg_catalog.row_to_json(a)::text, from_time, to_time
-                 FROM travel.alerts AS a
-                 WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
-                   AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
+                &query,
                 &[Argument::text(&self.inputs.name), Argument::texts(wanted), Argument::texts(&entities)],
             )
         });
-        spi::columns!(rows => leg_id, stored, from_time, to_time);
+        spi::columns!(rows => leg_id, stored, from_time, to_time, finding);
         for row in rows.iter() {
             let stored = row.text(stored)?.unwrap_or_default();
             let mut columns: RowColumns = serde_json::from_str(stored).map_err(|error| {
@@ -126,8 +181,55 @@ impl Writer<'_> {
             for (name, column) in [("from_time", from_time), ("to_time", to_time)] {
                 columns.insert(name.to_owned(), json!(row.i64(column).map(utc)));
             }
-            found.insert(row.string(leg_id)?.unwrap_or_default(), columns);
+            if let (Some(id), Some(finding)) = (row.string(leg_id)?, row.composite(finding)) {
+                found.add(id, finding, columns);
+            }
         }
+        Ok(())
+    }
+
+    /// Runs a statement over alerts.
+    fn put_alerts(&self, statement: &str, alerts: &[AlertRow]) -> Result<(), TravelError> {
+        let scratch = Scratch::new(c"travel: alerts to write", 64 << 10);
+        for rows in alerts.chunks(ROWS) {
+            scratch.within(|| self.put_rows(statement, rows))?;
+            scratch.reset();
+        }
+        Ok(())
+    }
+
+    fn put_rows(&self, statement: &str, rows: &[AlertRow]) -> Result<(), TravelError> {
+        let incidents = || rows.iter().map(|row| &row.alert.incident);
+        let times = |of: fn(&Incident) -> Micros| Argument::times(&incidents().map(of).collect::<Vec<_>>());
+        let findings: Vec<pg_sys::Datum> = rows.iter().map(|row| row.finding).collect();
+        let ids: Vec<i64> = rows.iter().map(|row| row.alert.id).collect();
+        let severities: Vec<&str> = incidents().map(|incident| incident.severity.into_str()).collect();
+        let counts: Vec<i64> = incidents().map(|incident| incident.legs.len() as i64).collect();
+        let evidence: Vec<String> = incidents()
+            .map(|incident| array_literal(incident.evidence.iter().map(|evidence| evidence.into_str())))
+            .collect();
+        let signals: Result<Vec<pg_sys::Datum>, String> =
+            rows.iter().map(|row| jsonb::of_json(&row.signal)).collect();
+        let signals = signals.map_err(|detail| ScanError::CheckpointUnwritable { detail })?;
+        let messages: Vec<Option<&String>> = rows.iter().map(|row| row.message.as_ref()).collect();
+        spi::execute(
+            statement,
+            &[
+                Argument::text(&self.inputs.name),
+                Argument::time(self.geoip_built_at),
+                Argument::rows(finding_array()?, &findings),
+                Argument::bigints(&ids),
+                Argument::texts(&severities),
+                times(|incident| incident.first_seen),
+                times(|incident| incident.last_seen),
+                Argument::bigints(&counts),
+                Argument::texts(&evidence),
+                Argument::jsonbs(&signals),
+                Argument::optional_texts(&messages),
+                Argument::booleans(rows.iter().map(|row| row.alert.reopened)),
+                Argument::booleans(rows.iter().map(|row| row.alert.rule_deleted)),
+            ],
+        );
         Ok(())
     }
 
@@ -204,38 +306,55 @@ fn columns() -> Vec<&'static str> {
     INCIDENT_COLUMNS.iter().copied().chain(finding_names()).collect()
 }
 
-fn insert_alerts(alerts: &[RowColumns]) -> Result<(), TravelError> {
-    let list = columns().join(", ");
-    let statement = format!(
-        "INSERT INTO travel.alerts (id, rule, geoip_built_at, {list})
-         SELECT id, rule, geoip_built_at, {list}
-         FROM pg_catalog.json_populate_recordset(NULL::travel.alerts, $1::json)
-         ORDER BY id"
+/// The FROM clause with the arguments of a statement, and the columns of the alerts in it.
+fn arguments() -> (String, Vec<String>) {
+    let finding = finding_names().collect::<Vec<_>>().join(", ");
+    let from = format!(
+        "unnest($3::travel.finding[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::bigint[],
+                $9::text[], $10::jsonb[], $11::text[], $12::boolean[], $13::boolean[])
+             AS f ({finding}, id, severity, first_seen, last_seen, leg_count, evidence, signal, rule_message, reopened,
+                   rule_deleted)"
     );
-    for rows in alerts.chunks(ROWS) {
-        spi::execute(&statement, &[Argument::text(&json(rows)?)]);
-    }
-    Ok(())
+    let value = |column| match column {
+        "severity" => "f.severity::travel.severity".to_owned(),
+        "leg_count" => "f.leg_count::int".to_owned(),
+        "evidence" => "f.evidence::text[]".to_owned(),
+        "message" => "coalesce(f.rule_message, f.message)".to_owned(),
+        column => format!("f.{column}"),
+    };
+    (from, columns().into_iter().map(value).collect())
+}
+
+fn insert_statement() -> String {
+    let (from, values) = arguments();
+    format!(
+        "INSERT INTO travel.alerts (id, rule, geoip_built_at, {})
+         SELECT f.id, $1, $2, {}
+         FROM {from}
+         ORDER BY f.id",
+        columns().join(", "),
+        values.join(", "),
+    )
 }
 
 /// Updates the alerts that changed. It opens those that a new leg reopens, and takes back that others are withdrawn.
-fn update_alerts(alerts: &[RowColumns]) -> Result<(), TravelError> {
+fn update_statement() -> String {
     let columns = columns();
     let (list, new, old) = (columns.join(", "), qualified("n", &columns), qualified("a", &columns));
-    let statement = format!(
+    let (from, values) = arguments();
+    let named: Vec<String> =
+        values.iter().zip(&columns).map(|(value, column)| format!("{value} AS {column}")).collect();
+    format!(
         "UPDATE travel.alerts AS a
          SET ({list}, status, reopened_at, archive_reason, archived_at, withdrawn_at, updated_at) = ROW ({new},
-             CASE WHEN n.reopened_at IS NULL THEN a.status ELSE 'open' END,
-             CASE WHEN n.reopened_at IS NULL THEN a.reopened_at ELSE pg_catalog.now() END,
-             CASE WHEN n.archived_at IS NULL THEN a.archive_reason END,
-             CASE WHEN n.archived_at IS NULL THEN a.archived_at END,
+             CASE WHEN n.reopened THEN 'open' ELSE a.status END,
+             CASE WHEN n.reopened THEN pg_catalog.now() ELSE a.reopened_at END,
+             CASE WHEN NOT n.rule_deleted THEN a.archive_reason END,
+             CASE WHEN NOT n.rule_deleted THEN a.archived_at END,
              NULL::timestamptz, pg_catalog.now())
-         FROM pg_catalog.json_populate_recordset(NULL::travel.alerts, $1::json) AS n
+         FROM (SELECT f.id, f.reopened, f.rule_deleted, {} FROM {from}) AS n
          WHERE a.id = n.id
-           AND ({old}, a.withdrawn_at, NULL::timestamptz) IS DISTINCT FROM ({new}, NULL::timestamptz, n.reopened_at)"
-    );
-    for rows in alerts.chunks(ROWS) {
-        spi::execute(&statement, &[Argument::text(&json(rows)?)]);
-    }
-    Ok(())
+           AND ({old}, a.withdrawn_at, false) IS DISTINCT FROM ({new}, NULL::timestamptz, n.reopened)",
+        named.join(", "),
+    )
 }

@@ -51,10 +51,61 @@ struct Changes<'w, R> {
     lost: Vec<R>,
 }
 
+impl<R> Default for Changes<'_, R> {
+    fn default() -> Self {
+        Self { again: Vec::new(), written: Vec::new(), lost: Vec::new() }
+    }
+}
+
+impl<'w, R: LearnedRow> Changes<'w, R> {
+    /// Adds the rows of a user who was evaluated again.
+    fn add_again(&mut self, name: &'w Arc<str>, state: Option<&BaselineState>) {
+        self.again.push(name);
+        self.written.extend(state.into_iter().flat_map(|state| R::of(state, name)));
+    }
+
+    /// Adds what changed between two states of a user. The stored rows are those of the first.
+    fn add(&mut self, name: &Arc<str>, before: Option<&BaselineState>, state: Option<&BaselineState>) {
+        let mut before = before.into_iter().flat_map(|state| R::of(state, name)).peekable();
+        for row in state.into_iter().flat_map(|state| R::of(state, name)) {
+            while let Some(lost) = before.next_if(|stored| stored.key() < row.key()) {
+                self.lost.push(lost);
+            }
+            let stored = before.next_if(|stored| stored.key() == row.key());
+            if stored.as_ref() != Some(&row) {
+                self.written.push(row);
+            }
+        }
+        self.lost.extend(before);
+    }
+}
+
 impl Writer<'_> {
-    /// Writes the locations of the baseline users that were evaluated: known, on trial, or contested.
-    pub(super) fn write_places(&self) -> Result<(), TravelError> {
-        let Changes { again, written, lost } = self.changes::<LearnedPlace>()?;
+    /// Writes what the baseline users that were evaluated have learned.
+    pub(super) fn write_baseline(&self) -> Result<(), TravelError> {
+        let (mut places, mut transitions) = (Changes::default(), Changes::default());
+        let mut members: Vec<_> = self.baselines.iter().collect();
+        members.sort_unstable_by_key(|member| &member.name);
+        for member in members {
+            let (name, state) = (&member.name, self.results.state.baselines.get(&member.name));
+            if member.is_whole {
+                places.add_again(name, state);
+                transitions.add_again(name, state);
+            } else {
+                // The stored rows of a user who continues are those of the newest checkpoint: both are written together.
+                let before = member.checkpoints.newest(&self.inputs.name)?;
+                places.add(name, before.as_ref(), state);
+                transitions.add(name, before.as_ref(), state);
+            }
+        }
+        self.write_places(places);
+        self.write_transitions(transitions);
+        Ok(())
+    }
+
+    /// Writes the locations of the baseline users: known, on trial, or contested.
+    fn write_places(&self, changes: Changes<LearnedPlace>) {
+        let Changes { again, written, lost } = changes;
         let rule = Argument::text(&self.inputs.name);
         let keys = |rows: &[LearnedPlace]| {
             let text = |of: fn(&PlaceKey) -> Option<&Arc<str>>| {
@@ -85,12 +136,11 @@ impl Writer<'_> {
             let states = Argument::texts(&states);
             spi::execute(PUT_PLACES, &[rule, names, countries, subdivisions, cities, states, first, last]);
         }
-        Ok(())
     }
 
     /// Writes the transitions that the baseline users have traveled.
-    pub(super) fn write_transitions(&self) -> Result<(), TravelError> {
-        let Changes { again, written, lost } = self.changes::<LearnedTransition>()?;
+    fn write_transitions(&self, changes: Changes<LearnedTransition>) {
+        let Changes { again, written, lost } = changes;
         let rule = Argument::text(&self.inputs.name);
         let keys = |rows: &[LearnedTransition]| {
             let text = |of: fn(&Transition) -> Option<&Arc<str>>| {
@@ -130,37 +180,6 @@ impl Writer<'_> {
                 &[rule, names, from_countries, from_cities, to_countries, to_cities, first, last],
             );
         }
-        Ok(())
-    }
-
-    fn changes<R: LearnedRow>(&self) -> Result<Changes<'_, R>, TravelError> {
-        let mut changes = Changes { again: Vec::new(), written: Vec::new(), lost: Vec::new() };
-        let mut members: Vec<_> = self.baselines.iter().collect();
-        members.sort_unstable_by_key(|member| &member.name);
-        for member in members {
-            let name = &member.name;
-            let state = self.results.state.baselines.get(name);
-            let rows = state.into_iter().flat_map(|state| R::of(state, name));
-            if member.is_whole {
-                changes.again.push(name);
-                changes.written.extend(rows);
-                continue;
-            }
-            // The stored rows of a user who continues are those of the newest checkpoint: both are written together.
-            let before = member.checkpoints.newest::<BaselineState>(&self.inputs.name)?;
-            let mut before = before.iter().flat_map(|state| R::of(state, name)).peekable();
-            for row in rows {
-                while let Some(lost) = before.next_if(|stored| stored.key() < row.key()) {
-                    changes.lost.push(lost);
-                }
-                let stored = before.next_if(|stored| stored.key() == row.key());
-                if stored.as_ref() != Some(&row) {
-                    changes.written.push(row);
-                }
-            }
-            changes.lost.extend(before);
-        }
-        Ok(changes)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::portion::Portion;
 use super::{EvaluatedMember, Writer};
+use crate::pg::array::RowPlace;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
@@ -57,7 +58,7 @@ impl Writer<'_> {
         members.sort_unstable_by_key(|member| &member.name);
         let scratch = Scratch::new(c"travel: checkpoints to write", 8 << 10);
         let write = |rows: Vec<CheckpointRow>| {
-            scratch.within(|| self.put(kind, &rows));
+            scratch.within(|| self.put(kind, rows));
             scratch.reset();
         };
         let mut portion = Portion::default();
@@ -67,6 +68,7 @@ impl Writer<'_> {
             let first = begun.get(&*member.name).copied();
             let row = CheckpointRow {
                 name: &member.name,
+                place: member.checkpoints.place(),
                 evaluated_until: state.evaluated_until(),
                 evaluated_from: if member.is_whole { member.restart.after } else { Micros::MAX },
                 newest: packed::pack(state).map_err(unwritable)?,
@@ -106,14 +108,17 @@ impl Writer<'_> {
         for state in new.iter().filter(|state| is_kept(state.evaluated_until, state.valid_until, horizon)) {
             put.insert(state.evaluated_until, state.clone());
         }
-        let before = member.checkpoints.times().split_last().map_or(&[][..], |(_, earlier)| earlier);
-        if member.restart.cut != Micros::MIN {
-            member.checkpoints.must_be_readable(rule)?;
+        let may_stay = member.restart.cut != Micros::MIN;
+        if put.is_empty() {
+            if may_stay {
+                member.checkpoints.must_be_readable(rule)?;
+            }
+            let before = member.checkpoints.times().split_last().map_or(&[][..], |(_, earlier)| earlier);
+            if !before.is_empty() && before.iter().all(|(at, until)| stays(*at, *until)) {
+                return Ok(None);
+            }
         }
-        if put.is_empty() && !before.is_empty() && before.iter().all(|(at, until)| stays(*at, *until)) {
-            return Ok(None);
-        }
-        if before.iter().any(|(at, until)| stays(*at, *until)) {
+        if may_stay {
             for state in member.checkpoints.earlier::<S>(rule)? {
                 if stays(state.evaluated_until, state.valid_until) {
                     put.entry(state.evaluated_until).or_insert(state);
@@ -124,13 +129,30 @@ impl Writer<'_> {
         packed::pack_earlier::<S>(&earlier).map(Some).map_err(unwritable)
     }
 
-    fn put(&self, kind: MemberKind, rows: &[CheckpointRow]) {
+    /// Updates the rows that are stored, where they are. Inserts the others.
+    fn put(&self, kind: MemberKind, rows: Vec<CheckpointRow>) {
         let (table, column) = (kind.table(), kind.column());
-        let names: Vec<&Arc<str>> = rows.iter().map(|row| row.name).collect();
-        let times =
-            |of: fn(&CheckpointRow) -> Micros| Argument::times(&rows.iter().map(of).collect::<Vec<Micros>>());
-        spi::execute(
-            &format!(
+        let (stored, mut new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.place.is_some());
+        if !stored.is_empty() {
+            let places: Vec<RowPlace> = stored.iter().filter_map(|row| row.place).collect();
+            let mut arguments = self.arguments(&stored);
+            arguments.push(Argument::row_places(&places));
+            let update = format!(
+                "UPDATE {table} AS s
+                 SET evaluated_until = n.evaluated_until, pass = $5, evaluated_from = n.evaluated_from, edition = $6,
+                     newest = n.newest, earlier = coalesce(n.earlier, s.earlier)
+                 FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $7::bytea[], $8::bytea[], $9::tid[])
+                     AS n (name, evaluated_until, evaluated_from, newest, earlier, place)
+                 WHERE s.ctid = n.place AND s.rule = $1 AND s.{column} = n.name"
+            );
+            let updated = spi::with_settings(&spi::BY_NAME, || spi::execute(&update, &arguments));
+            if updated < stored.len() as u64 {
+                // Somebody deleted rows by hand.
+                new.extend(stored);
+            }
+        }
+        if !new.is_empty() {
+            let insert = format!(
                 "INSERT INTO {table} AS s
                      (rule, {column}, evaluated_until, pass, evaluated_from, edition, newest, earlier)
                  SELECT $1, name, evaluated_until, $5, evaluated_from, $6, newest, coalesce(earlier, '')
@@ -140,24 +162,34 @@ impl Writer<'_> {
                  SET evaluated_until = excluded.evaluated_until, pass = excluded.pass,
                      evaluated_from = excluded.evaluated_from, edition = excluded.edition, newest = excluded.newest,
                      earlier = CASE excluded.earlier WHEN '' THEN s.earlier ELSE excluded.earlier END"
-            ),
-            &[
-                Argument::text(&self.inputs.name),
-                Argument::texts(&names),
-                times(|row| row.evaluated_until),
-                times(|row| row.evaluated_from),
-                Argument::bigint(self.pass),
-                Argument::bigint(self.inputs.edition),
-                Argument::byteas(rows.iter().map(|row| Some(&row.newest[..]))),
-                Argument::byteas(rows.iter().map(|row| row.earlier.as_deref())),
-            ],
-        );
+            );
+            spi::execute(&insert, &self.arguments(&new));
+        }
+    }
+
+    /// $1 to $8 of the statements.
+    fn arguments(&self, rows: &[CheckpointRow]) -> Vec<Argument> {
+        let names: Vec<&Arc<str>> = rows.iter().map(|row| row.name).collect();
+        let times =
+            |of: fn(&CheckpointRow) -> Micros| Argument::times(&rows.iter().map(of).collect::<Vec<Micros>>());
+        vec![
+            Argument::text(&self.inputs.name),
+            Argument::texts(&names),
+            times(|row| row.evaluated_until),
+            times(|row| row.evaluated_from),
+            Argument::bigint(self.pass),
+            Argument::bigint(self.inputs.edition),
+            Argument::byteas(rows.iter().map(|row| Some(&row.newest[..]))),
+            Argument::byteas(rows.iter().map(|row| row.earlier.as_deref())),
+        ]
     }
 }
 
 /// A row to insert or update.
 struct CheckpointRow<'w> {
     name: &'w Arc<str>,
+    /// Where the row is stored. `None`: nowhere.
+    place: Option<RowPlace>,
     evaluated_until: Micros,
     evaluated_from: Micros,
     newest: Vec<u8>,

@@ -24,9 +24,8 @@ pub mod verdicts;
 use super::checkpoints::Checkpoints;
 use super::evaluation::{EvaluationInputs, EvaluationResults};
 use super::reevaluation::RestartPoint;
-use crate::pg::errors::{ScanError, TravelError};
+use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
-use serde::Serialize;
 use std::sync::Arc;
 use travel_core::rule::Micros;
 
@@ -69,8 +68,7 @@ impl Writer<'_> {
         self.withdraw(&incidents);
         let first_legs = self.write_verdicts(&incidents)?;
         let raised = self.write_alerts(&incidents, first_legs)?;
-        self.write_places()?;
-        self.write_transitions()?;
+        self.write_baseline()?;
         self.write_checkpoints()?;
         Ok(raised)
     }
@@ -104,11 +102,6 @@ fn array_literal(values: impl Iterator<Item = impl AsRef<str>>) -> String {
     }
     literal.push('}');
     literal
-}
-
-fn json<S: Serialize + ?Sized>(value: &S) -> Result<String, TravelError> {
-    serde_json::to_string(value)
-        .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() }.into())
 }
 
 /// A list of columns for `SET (…) = ROW (…)`, each with the alias of its table.

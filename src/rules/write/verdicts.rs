@@ -1,16 +1,16 @@
 //! The rows of `travel.verdicts`. Each verdict is written once: one that raises a leg when its alert is known, any
 //! other as soon as many have gathered.
 
+use super::alerts::FirstLegs;
 use super::incidents::Incidents;
 use super::portion::Portion;
 use super::{ROWS, Writer, array_literal, qualified};
-use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::row::RowType;
 use crate::pg::spi::{self, Argument};
-use crate::pg::table;
 use crate::rules::evaluation::{EvaluationInputs, EvaluationResults, UnwrittenVerdict};
-use crate::rules::verdict_columns::{RowColumns, finding_types};
+use crate::rules::verdict_columns::{finding_array, finding_type, finding_types};
 use pgrx::pg_sys;
 use std::collections::HashMap;
 use travel_core::columns::finding_names;
@@ -26,7 +26,7 @@ pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults)
         write_not_raised(inputs, results)?;
     }
     if results.raised_to_write >= MAX_UNWRITTEN {
-        write_raised(inputs, results, &HashMap::new(), |_, _| {})?;
+        write_raised(inputs, results, &HashMap::new(), |_, _, _| {})?;
     }
     Ok(())
 }
@@ -35,25 +35,28 @@ pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults)
 fn write_not_raised(inputs: &EvaluationInputs, results: &mut EvaluationResults) -> Result<(), TravelError> {
     let mut writing = Writing::begin(inputs)?;
     for verdict in std::mem::take(&mut results.not_raised) {
-        writing.add(&verdict, None)?;
+        let finding = writing.finding(&verdict)?;
+        writing.add(&verdict, finding, None);
     }
     writing.end();
     Ok(())
 }
 
-/// Writes the verdicts that raise legs, each with its alert, and shows each to `see`.
+/// Writes the verdicts that raise legs, each with its alert, and shows each to `see`, with its finding as a value of
+/// `travel.finding`.
 fn write_raised(
     inputs: &EvaluationInputs,
     results: &mut EvaluationResults,
     alerts: &HashMap<&str, i64>,
-    mut see: impl FnMut(&str, &UnwrittenVerdict),
+    mut see: impl FnMut(&str, &UnwrittenVerdict, pg_sys::Datum),
 ) -> Result<(), TravelError> {
     let EvaluationResults { leg_ids, raised, .. } = results;
     let mut writing = Writing::begin(inputs)?;
     for id in leg_ids.iter() {
         let Some(verdict) = raised.get_mut(id).and_then(|leg| leg.verdict.take()) else { continue };
-        writing.add(&verdict, alerts.get(id.as_str()).copied())?;
-        see(id, &verdict);
+        let finding = writing.finding(&verdict)?;
+        see(id, &verdict, finding);
+        writing.add(&verdict, finding, alerts.get(id.as_str()).copied());
     }
     writing.end();
     results.raised_to_write = 0;
@@ -89,22 +92,22 @@ struct Writing<'w> {
 impl<'w> Writing<'w> {
     fn begin(inputs: &'w EvaluationInputs) -> Result<Self, TravelError> {
         let types = Scratch::new(c"travel: the type of findings", 16 << 10);
-        let relation = table::oid(c"finding").ok_or(UsageError::ExtensionDropped)?;
-        // SAFETY: look-ups in the catalogs; the context of the row type lives as long as this value.
-        let (row_type, array_type) = unsafe {
-            let finding = pg_sys::get_rel_type_id(relation);
-            (
-                types.within(|| RowType::load(finding, finding_types(), pg_sys::CurrentMemoryContext))?,
-                pg_sys::get_array_type(finding),
-            )
+        let (finding, array_type) = (finding_type()?, finding_array()?);
+        // SAFETY: the context of the row type lives as long as this value.
+        let row_type = unsafe {
+            types.within(|| RowType::load(finding, finding_types(), pg_sys::CurrentMemoryContext))?
         };
         let scratch = Scratch::new(c"travel: verdicts to write", 64 << 10);
         let (statement, portion) = (statement(), Portion::default());
         Ok(Self { inputs, statement, row_type, array_type, portion, scratch, _types: types })
     }
 
-    fn add(&mut self, verdict: &UnwrittenVerdict, alert: Option<i64>) -> Result<(), TravelError> {
-        let finding = self.scratch.within(|| verdict.finding().row(self.row_type))?;
+    /// The finding of a verdict, which is valid until the verdict is added.
+    fn finding(&self, verdict: &UnwrittenVerdict) -> Result<pg_sys::Datum, TravelError> {
+        self.scratch.within(|| verdict.finding().row(self.row_type))
+    }
+
+    fn add(&mut self, verdict: &UnwrittenVerdict, finding: pg_sys::Datum, alert: Option<i64>) {
         let row = VerdictRow {
             finding,
             is_raised: verdict.reasons.is_empty(),
@@ -118,7 +121,6 @@ impl<'w> Writing<'w> {
         if let Some(rows) = self.portion.push(row, size) {
             self.write(&rows);
         }
-        Ok(())
     }
 
     fn end(mut self) {
@@ -178,18 +180,15 @@ fn statement() -> String {
 impl Writer<'_> {
     /// Writes the verdicts that are not written yet. The result is the rows of those that are the first legs of
     /// incidents.
-    pub(super) fn write_verdicts(
-        &mut self,
-        incidents: &Incidents,
-    ) -> Result<HashMap<String, RowColumns>, TravelError> {
+    pub(super) fn write_verdicts(&mut self, incidents: &Incidents) -> Result<FirstLegs, TravelError> {
         write_not_raised(self.inputs, &mut self.results)?;
         self.link_stored_verdicts(incidents);
         let alerts: HashMap<&str, i64> = incidents.legs().map(|(alert, leg)| (leg, alert)).collect();
         let first_legs = incidents.first_legs();
-        let mut found = HashMap::with_capacity(first_legs.len());
-        write_raised(self.inputs, &mut self.results, &alerts, |id, verdict| {
+        let mut found = FirstLegs::new();
+        write_raised(self.inputs, &mut self.results, &alerts, |id, verdict, finding| {
             if first_legs.contains(id) {
-                found.insert(id.to_owned(), verdict.finding().columns().collect());
+                found.add(id.to_owned(), finding, verdict.finding().columns().collect());
             }
         })?;
         Ok(found)

@@ -1,4 +1,5 @@
 -- A scan writes each verdict once, also those that raise legs: their alert is known only when all events are evaluated.
+-- It updates the checkpoints that it has loaded, and looks up none of them again.
 SET timezone = 'UTC';
 CREATE SCHEMA written_once;
 SET search_path = written_once, stories, public;
@@ -40,5 +41,28 @@ CALL travel.scan();
 TABLE writes;
 TABLE linked;
 DROP TRIGGER note_write ON travel.verdicts;
+TRUNCATE written;
+
+-- Checkpoints that are stored are updated where they are. One that is not stored, or no longer, is inserted.
+CREATE TRIGGER note_write AFTER INSERT OR UPDATE OR DELETE ON travel_internal.entity_checkpoints
+FOR EACH ROW EXECUTE FUNCTION note_write();
+CREATE FUNCTION note_arbiter() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO written_once.written VALUES ('attempted INSERT');
+    RETURN NEW;
+END $$;
+CREATE TRIGGER note_arbiter BEFORE INSERT ON travel_internal.entity_checkpoints
+FOR EACH ROW EXECUTE FUNCTION note_arbiter();
+INSERT INTO calls (at, city, who) SELECT '2026-03-01 12:00Z', 'Tokyo', who FROM unnest('{alice,bob}'::text[]) AS who;
+CALL travel.scan();
+TABLE writes;
+TRUNCATE written;
+INSERT INTO calls (at, city, who)
+SELECT '2026-03-01 12:10Z', 'Tokyo', who FROM unnest('{alice,bob,carol}'::text[]) AS who;
+CALL travel.scan();
+TABLE writes;
+SELECT entity, evaluated_until FROM travel_internal.entity_checkpoints ORDER BY entity;
+DROP TRIGGER note_write ON travel_internal.entity_checkpoints;
+DROP TRIGGER note_arbiter ON travel_internal.entity_checkpoints;
 RESET search_path;
 DELETE FROM travel.rules;
