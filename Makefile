@@ -59,6 +59,10 @@ test-load: ## run CLIENTS (32) at once for SECONDS (300), with ISOLATION (read c
 	@LOAD_CLIENTS=$(or $(CLIENTS),32) LOAD_SECONDS=$(or $(SECONDS),300) LOAD_ISOLATION='$(or $(ISOLATION),read committed)' \
 		scripts/test.sh setup 'e2e load'
 
+.PHONY: test-cancel
+test-cancel: ## cut every long statement short at 20 moments, over thirty times the events of make test (an hour)
+	@EVENTS=600000 MOMENTS=20 scripts/test.sh setup 'e2e cancel'
+
 .PHONY: fuzz fuzz-corpus
 fuzz: ## fuzz each target of tests/fuzz, or TARGET, for SECONDS (60) with libFuzzer; needs the nightly toolchain
 	@scripts/fuzz.sh run $(or $(SECONDS),60) $(TARGET)

@@ -45,6 +45,7 @@ fn incident_groups(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let spans = &spans[..count];
     for (span, incident) in spans.iter().zip(incidents(spans, &Palloc).map_err(too_large)?.iter()) {
+        pgrx::check_for_interrupts!();
         rows.push([Some(pg_sys::Datum::from(span.id)), Some(pg_sys::Datum::from(*incident))]);
     }
     Ok(rows.finish(call))

@@ -82,7 +82,13 @@ impl Batch {
             // The order does not depend on the document, so two sessions that load the same events do not deadlock.
             // SAFETY: both are jsonb in the memory of the batch.
             let whole = |pending: &Pending| unsafe { Node::of(pending.record) };
+            // A document of travel.ingest is one batch, whatever its size.
+            let mut comparisons = 0_u32;
             self.records.sort_unstable_by(|a, b| {
+                comparisons = comparisons.wrapping_add(1);
+                if comparisons.is_multiple_of(4096) {
+                    pgrx::check_for_interrupts!();
+                }
                 (a.access_key, a.time_us).cmp(&(b.access_key, b.time_us)).then_with(|| {
                     let (a, b) = (whole(a), whole(b));
                     let id = |node: Node<'static>| node.get("eventID").and_then(Json::as_str);

@@ -328,6 +328,7 @@ fn evaluate_events(
         // With named networks, events that are not located were counted when they arrived.
         if !places.as_ref().is_some_and(Places::have_networks) {
             for (site, rows) in event_set::packed_sites(set) {
+                pgrx::check_for_interrupts!();
                 if coordinates_of_site(site, 0, None, &mut places)?.is_none() {
                     uncounted.not_located += rows;
                 }

@@ -132,6 +132,6 @@ fn event_count(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 fn time(call: &Call, end: impl FnOnce((i64, i64)) -> i64) -> Result<pg_sys::Datum, TravelError> {
-    let range = argument(call)?.and_then(|journey| event_set::time_range(journey.bytes()));
+    let range = argument(call)?.and_then(|journey| event_set::time_range(journey.bytes(), &Palloc));
     Ok(range.map_or_else(|| call.null(), |range| pg_sys::Datum::from(end(range))))
 }

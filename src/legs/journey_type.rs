@@ -13,10 +13,13 @@ pg_function!(travel_journey_out, pg_finfo_travel_journey_out, journey_out);
 pg_function!(travel_journey_recv, pg_finfo_travel_journey_recv, journey_recv);
 pg_function!(travel_journey_send, pg_finfo_travel_journey_send, journey_send);
 
+/// How many bytes are read or written as text between two checks for interrupts.
+const CHUNK: usize = 1 << 20;
+
 /// Checks every byte of a value, and that PostgreSQL has its times. Otherwise returns why it is not a journey.
 fn validate(bytes: &[u8]) -> Result<(), String> {
-    event_set::validate(bytes).map_err(|corrupt| corrupt.to_string())?;
-    match event_set::time_range(bytes) {
+    event_set::validate(bytes, &Palloc).map_err(|corrupt| corrupt.to_string())?;
+    match event_set::time_range(bytes, &Palloc) {
         Some((first, last)) if !is_timestamp(first) || !is_timestamp(last) => {
             Err("it has a time that is out of range".to_owned())
         }
@@ -36,7 +39,10 @@ fn journey_in(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
     let mut bytes = Palloc.slice::<u8>(digits.len() / 2).map_err(|_| LegError::TooManyEvents)?;
     let digit = |character: u8| char::from(character).to_digit(16).map(|value| value as u8);
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+    for (n, (byte, pair)) in bytes.iter_mut().zip(digits.chunks_exact(2)).enumerate() {
+        if n % CHUNK == CHUNK - 1 {
+            pgrx::check_for_interrupts!();
+        }
         let (Some(high), Some(low)) = (digit(pair[0]), digit(pair[1])) else {
             return Err(bad("The text has a character that is not a hexadecimal digit."));
         };
@@ -54,7 +60,10 @@ fn journey_out(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // The result of an output function is a C string: the last byte stays 0.
     let mut text = Palloc.slice::<u8>(bytes.len() * 2 + 3).map_err(|_| LegError::TooManyEvents)?;
     text[..2].copy_from_slice(b"\\x");
-    for (pair, byte) in text[2..].chunks_exact_mut(2).zip(bytes) {
+    for (n, (pair, byte)) in text[2..].chunks_exact_mut(2).zip(bytes).enumerate() {
+        if n % CHUNK == CHUNK - 1 {
+            pgrx::check_for_interrupts!();
+        }
         pair.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
     }
     let datum = pg_sys::Datum::from(text.as_mut_ptr());

@@ -9,6 +9,9 @@ use travel_core::event_set::{Memory, TooLarge};
 /// The largest variable-length value that PostgreSQL can hold (`MaxAllocSize`).
 pub const MAX_VARLENA: usize = 0x3fff_ffff;
 
+/// How many values of a slice are written between two checks for interrupts. The kernel takes a while to provide the pages.
+const CHUNK: usize = 64 * 1024;
+
 /// Scratch memory in the current memory context.
 pub struct Palloc;
 
@@ -21,9 +24,17 @@ impl Memory for Palloc {
         // SAFETY: a plain allocation; palloc aligns to 8 bytes. Without enough memory PostgreSQL raises 53200.
         let start =
             unsafe { pg_sys::palloc_extended(size.max(1), pg_sys::MCXT_ALLOC_HUGE as i32).cast::<T>() };
-        for i in 0..len {
-            // SAFETY: within the allocation.
-            unsafe { start.add(i).write(T::default()) };
+        let mut written = 0;
+        while written < len {
+            let end = len.min(written + CHUNK);
+            for i in written..end {
+                // SAFETY: within the allocation.
+                unsafe { start.add(i).write(T::default()) };
+            }
+            written = end;
+            if written < len {
+                pgrx::check_for_interrupts!();
+            }
         }
         Ok(PallocSlice { start, len })
     }

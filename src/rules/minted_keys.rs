@@ -46,6 +46,7 @@ pub fn roots<T: AsRef<str>>(rule: &str, keys: &[T]) -> Result<HashMap<Arc<str>, 
     spi::columns!(rows => key, root, root_baseline);
     let mut last: Option<Arc<str>> = None;
     for row in rows.iter() {
+        pgrx::check_for_interrupts!();
         let (Some(key), Some(name)) = (row.shared_text(key)?, row.text(root)?) else { continue };
         // Most keys of a portion have few roots.
         let root = last.take().filter(|last| **last == *name).unwrap_or_else(|| name.into());
@@ -166,7 +167,9 @@ pub fn load<T: AsRef<str>>(
     );
     let rows = by_index(&query, &[Argument::text(rule), Argument::texts(keys), Argument::bigint(pass)]);
     spi::columns!(rows => key, issuer, minted_at, site, baseline_entity, root, root_baseline, seen);
+    // A root can have any number of keys below it.
     for row in rows.iter() {
+        pgrx::check_for_interrupts!();
         let (Some(key), Some(issuer), Some(time), Some(root)) =
             (row.shared_text(key)?, row.shared_text(issuer)?, row.i64(minted_at), row.shared_text(root)?)
         else {

@@ -1,7 +1,7 @@
 //! Alerts of several rules that are about one incident: those of one entity or of one user that overlap in time, those
 //! that overlap with one of these, and so on.
 
-use crate::event_set::{Memory, TooLarge};
+use crate::event_set::{Memory, Ticks, TooLarge};
 use crate::rule::Micros;
 
 /// When an alert happened, and whose it is.
@@ -28,12 +28,15 @@ pub fn incidents<M: Memory>(alerts: &[AlertSpan], memory: &M) -> Result<M::Slice
     for (smallest, alert) in smallest.iter_mut().zip(alerts) {
         *smallest = alert.id;
     }
+    let mut ticks = Ticks::of(memory);
     for (at, alert) in alerts.iter().enumerate() {
+        ticks.step();
         let root = groups.root(at);
         smallest[root] = smallest[root].min(alert.id);
     }
     let mut found: M::Slice<i64> = memory.slice(alerts.len())?;
     for (at, incident) in found.iter_mut().enumerate() {
+        ticks.step();
         *incident = smallest[groups.root(at)];
     }
     Ok(found)
@@ -63,7 +66,12 @@ impl<M: Memory> Groups<M> {
             count += 1;
         }
         let order = &mut order[..count];
-        order.sort_unstable_by_key(|at| (key(&alerts[*at]), alerts[*at].start));
+        let mut ticks = Ticks::of(memory);
+        order.sort_unstable_by(|a, b| {
+            ticks.step();
+            let [a, b] = [a, b].map(|at| (key(&alerts[*at]), alerts[*at].start));
+            a.cmp(&b)
+        });
         // The alert of the present key that ends last so far: one that starts later overlaps with none before it.
         let mut last: Option<usize> = None;
         for (n, at) in order.iter().copied().enumerate() {
@@ -121,6 +129,34 @@ mod tests {
     fn alert<'a>(id: i64, entity: &'a str, user: &'a str, start: Micros, end: Micros) -> AlertSpan<'a> {
         let named = |name: &'a str| (!name.is_empty()).then_some(name);
         AlertSpan { id, entity: named(entity), user: named(user), start, end }
+    }
+
+    /// The heap, with a count of the ticks.
+    #[derive(Default)]
+    struct Ticking(std::cell::Cell<usize>);
+
+    impl Memory for Ticking {
+        type Slice<T: Copy + Default> = Vec<T>;
+
+        fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
+            Ok(vec![T::default(); len])
+        }
+
+        fn tick(&self) {
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
+    fn the_sorts_of_many_alerts_can_be_interrupted() {
+        let names: Vec<String> = (0..1000).map(|n| format!("entity {n}")).collect();
+        let alerts: Vec<AlertSpan> =
+            (0..100_000).map(|n| alert(n, &names[n as usize * 7919 % 1000], "", n, n + 10)).collect();
+        let memory = Ticking::default();
+        incidents(&alerts, &memory).unwrap();
+        // The loops over the alerts tick every 4,096 of them. A sort compares each about 16 times.
+        assert!(memory.0.get() >= 100_000 / TICK + 100_000 * 10 / 65_536, "{}", memory.0.get());
     }
 
     #[test]

@@ -152,7 +152,9 @@ impl ScanStep {
         let issuers: HashSet<&Arc<str>> = changes.values().flatten().map(|minting| &minting.issuer).collect();
         let outside: Vec<&Arc<str>> =
             issuers.into_iter().filter(|issuer| !stored.contains_key(*issuer)).collect();
-        let regrouped = regroup(&stored, changes, &minted_keys::roots(rule, &outside)?);
+        let regrouped = regroup(&stored, changes, &minted_keys::roots(rule, &outside)?, &|| {
+            pgrx::check_for_interrupts!();
+        });
         minted_keys::write(rule, &regrouped)?;
         self.evaluate_regrouped(&regrouped, again)
     }

@@ -32,7 +32,7 @@ type Seen = (i64, Site, Option<Vec<u8>>, Option<u64>);
 
 /// Any bytes: what the check accepts can be read, merged, joined and grown, and stays the same events.
 pub fn bytes(data: &[u8]) {
-    if validate(data).is_err() {
+    if validate(data, &Heap::default()).is_err() {
         // A header that is right but for its lengths is found seldom, so they are set right.
         let mut fixed = data.to_vec();
         if fixed.len() >= HEADER_LEN && fixed[2] == 1 {
@@ -41,7 +41,7 @@ pub fn bytes(data: &[u8]) {
             fixed[0] = event_set::VERSION;
             fixed[12..16].copy_from_slice(&packed.to_le_bytes());
             fixed[4..8].copy_from_slice(&(tail - packed).to_le_bytes());
-            if validate(&fixed).is_ok() {
+            if validate(&fixed, &Heap::default()).is_ok() {
                 check(&fixed);
             }
         }
@@ -79,8 +79,8 @@ pub fn rows(data: &[u8]) {
                 };
             }
         }
-        assert_eq!(validate(&sets[0]), Ok(()));
-        assert_eq!(validate(&sets[n]), Ok(()));
+        assert_eq!(validate(&sets[0], &Heap::default()), Ok(()));
+        assert_eq!(validate(&sets[n], &Heap::default()), Ok(()));
     }
     let all = merged(&[&sets[0], &sets[1]]);
     let found: Vec<_> = contents(&[&all]).into_iter().map(|(time, site, id, _)| ((time, site), id)).collect();
@@ -160,18 +160,18 @@ fn check(set: &[u8]) {
     assert!(seen.windows(2).all(is_in_order), "not in order, or twice");
     assert_eq!(event_count(set, &Heap::default()), Ok(seen.len() as u64));
     let range = seen.first().zip(seen.last()).map(|(first, last)| (first.0, last.0));
-    assert_eq!(time_range(set), range);
+    assert_eq!(time_range(set, &Heap::default()), range);
     assert!(event_set::rows(set) >= seen.len() as u64);
     let tail: u64 = events(&[set], &Heap::default()).unwrap().map(|event| event.tail_rows).sum();
     let packed: u64 = packed_sites(set).map(|(_, rows)| rows).sum();
     assert_eq!(tail + packed, event_set::rows(set));
 
     let once = merged(&[set]);
-    assert_eq!(validate(&once), Ok(()), "merged");
+    assert_eq!(validate(&once, &Heap::default()), Ok(()), "merged");
     assert_eq!(contents(&[&once]), seen);
     assert_eq!(merged(&[&once]), once, "a merged set is in its last form");
     let twice = merged(&[set, set]);
-    assert_eq!(validate(&twice), Ok(()), "merged with itself");
+    assert_eq!(validate(&twice, &Heap::default()), Ok(()), "merged with itself");
     assert_eq!(contents(&[&twice]), seen);
     assert_eq!(contents(&[set, &once]), seen);
     if thresholds(set).is_none() {
@@ -185,7 +185,7 @@ fn check(set: &[u8]) {
         assert!(length.is_some());
         let length = used(&block);
         block.truncate(length);
-        assert_eq!(validate(&block), Ok(()), "joined");
+        assert_eq!(validate(&block, &Heap::default()), Ok(()), "joined");
         assert_eq!(contents(&[&block]), seen);
         assert_eq!(event_set::rows(&block), event_set::rows(set));
     } else {
@@ -200,6 +200,6 @@ fn check(set: &[u8]) {
     assert_eq!(key(contents(&[&grown])), key(seen));
     // Rows are counted up to the largest number.
     if event_set::rows(set) < u64::MAX - 2 {
-        assert_eq!(validate(&grown), Ok(()), "grown");
+        assert_eq!(validate(&grown, &Heap::default()), Ok(()), "grown");
     }
 }

@@ -282,8 +282,11 @@ impl Case {
     /// The case with these rows, as the rule evaluates them: each with the entity and the baseline user of its root.
     pub fn with_rows(&self, rows: &[usize]) -> Self {
         let mintings = self.mintings(rows);
-        let roots =
-            roots(&mintings.iter().map(|(key, minting)| (key.clone(), minting)).collect(), &HashMap::new());
+        let roots = roots(
+            &mintings.iter().map(|(key, minting)| (key.clone(), minting)).collect(),
+            &HashMap::new(),
+            &|| (),
+        );
         let evaluated = |at: &usize| {
             let mut row = self.rows[*at].clone();
             if self.has_lineage() && row.event_name.as_deref() == Some(EXCLUDED) {

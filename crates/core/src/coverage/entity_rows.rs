@@ -2,7 +2,7 @@
 
 use super::growing::Growing;
 use super::{Count, Location, Status, counts};
-use crate::event_set::{Memory, TooLarge};
+use crate::event_set::{Memory, Ticks, TooLarge};
 use crate::site::Site;
 use std::cmp::Ordering;
 use std::net::IpAddr;
@@ -209,16 +209,14 @@ impl<M: Memory> EntityRows<M> {
             return;
         }
         let events = self.events.values_mut();
-        let mut steps = 0_u32;
+        let mut ticks = Ticks::of(memory);
         events.sort_unstable_by(|a, b| {
-            steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(65_536) {
-                memory.tick();
-            }
+            ticks.step();
             a.key_and_kind().cmp(&b.key_and_kind())
         });
         let mut kept = 0;
         for at in 1..events.len() {
+            ticks.step();
             let event = events[at];
             let last = &mut events[kept];
             if last.key_and_kind() == event.key_and_kind() && u32::MAX - last.rows >= event.rows {

@@ -72,7 +72,11 @@ impl<M: Memory> EntityRows<M> {
         self.is_entity |= flags & IS_ENTITY != 0;
         // The numbers that the other kinds have here.
         let mut others = Growing::<u32, M>::default();
-        for _ in 0..packed.number()? {
+        for step in 0..packed.number()? {
+            // All other kinds are looked at for each.
+            if step % 256 == 255 {
+                memory.tick();
+            }
             let length = packed.length()?;
             let kind = self.kind(packed.bytes(length)?, memory)?;
             others.push(kind, memory)?;

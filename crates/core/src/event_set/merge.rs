@@ -3,7 +3,7 @@
 use super::header::{HEADER_LEN, Header};
 use super::packed::{self, NoSpace, Reader, Writer, read_site};
 use super::tail::{self, Key};
-use super::{Memory, SetRow, TooLarge};
+use super::{Memory, SetRow, Ticks, TooLarge};
 use crate::site::Site;
 
 /// An event of a set, with the row that stands for it.
@@ -117,7 +117,7 @@ fn write_packed<M: Memory>(
     let mut events = events(sets, memory)?;
     events.number_sites(&dictionary);
     let first = events.first_time();
-    let seconds = events.is_in_seconds();
+    let seconds = events.is_in_seconds(memory);
     let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
     let mut count = 0_u32;
     let mut events_at_sites = memory.slice::<u64>(if header.is_journey() { sites.len() } else { 0 })?;
@@ -196,12 +196,16 @@ impl<M: Memory> Dictionary<M> {
         let mut sites = memory.slice::<SiteRows>(most)?;
         // Rows come in runs with the same site, which need not be sorted one by one.
         let mut filled = 0;
-        let mut add = |site, rows: u64| match sites[..filled].last_mut() {
-            Some(last) if last.site == Some(site) => last.rows = last.rows.saturating_add(rows),
-            _ => {
-                if let Some(slot) = sites.get_mut(filled) {
-                    *slot = SiteRows { site: Some(site), rows, number: None };
-                    filled += 1;
+        let mut ticks = Ticks::of(memory);
+        let mut add = |site, rows: u64| {
+            ticks.step();
+            match sites[..filled].last_mut() {
+                Some(last) if last.site == Some(site) => last.rows = last.rows.saturating_add(rows),
+                _ => {
+                    if let Some(slot) = sites.get_mut(filled) {
+                        *slot = SiteRows { site: Some(site), rows, number: None };
+                        filled += 1;
+                    }
                 }
             }
         };
@@ -211,16 +215,14 @@ impl<M: Memory> Dictionary<M> {
             let tail = &bytes[header.tail_start()..header.used()];
             tail::records(tail, header.labelled).for_each(|record| add(record.row.site, record.rows));
         }
-        let mut steps = 0_u32;
+        let mut ticks = Ticks::of(memory);
         sites[..filled].sort_unstable_by(|a, b| {
-            steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(65_536) {
-                memory.tick();
-            }
+            ticks.step();
             a.site.cmp(&b.site)
         });
         let mut len = 0;
         for i in 0..filled {
+            ticks.step();
             if len > 0 && sites[len - 1].site == sites[i].site {
                 sites[len - 1].rows = sites[len - 1].rows.saturating_add(sites[i].rows);
             } else {
@@ -345,8 +347,12 @@ impl<'a, M: Memory> Events<'a, M> {
     }
 
     /// Whether all times are whole seconds.
-    fn is_in_seconds(&self) -> bool {
-        let whole = |time_us: i64| time_us % packed::SECONDS == 0;
+    fn is_in_seconds(&self, memory: &M) -> bool {
+        let mut ticks = Ticks::of(memory);
+        let mut whole = |time_us: i64| {
+            ticks.step();
+            time_us % packed::SECONDS == 0
+        };
         self.streams.iter().flatten().all(|stream| match &stream.source {
             Source::Packed { reader, .. } => reader.is_in_seconds(),
             Source::Sorted { rest, labelled } => {
@@ -405,11 +411,6 @@ impl<'a, M: Memory> Iterator for Events<'a, M> {
 
 /// The same events, with a chance to interrupt now and then.
 fn ticking<'a, M: Memory>(events: Events<'a, M>, memory: &M) -> impl Iterator<Item = Event<'a>> {
-    let mut steps = 0_u32;
-    events.inspect(move |_| {
-        steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(65_536) {
-            memory.tick();
-        }
-    })
+    let mut ticks = Ticks::of(memory);
+    events.inspect(move |_| ticks.step())
 }

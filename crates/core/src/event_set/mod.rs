@@ -43,8 +43,28 @@ pub trait Memory {
     /// A slice of `len` defaults.
     fn slice<T: Copy + Default>(&self, len: usize) -> Result<Self::Slice<T>, TooLarge>;
 
-    /// Called every few thousand steps of a sort or a merge; may unwind.
+    /// Called every few thousand steps of long work, such as a sort or a merge; may unwind.
     fn tick(&self) {}
+}
+
+/// Counts the steps of long work, and calls [`Memory::tick`] now and then.
+pub(crate) struct Ticks<'m, M> {
+    memory: &'m M,
+    steps: u32,
+}
+
+impl<'m, M: Memory> Ticks<'m, M> {
+    pub(crate) fn of(memory: &'m M) -> Self {
+        Self { memory, steps: 0 }
+    }
+
+    #[inline]
+    pub(crate) fn step(&mut self) {
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(65_536) {
+            self.memory.tick();
+        }
+    }
 }
 
 /// More memory is asked for than the caller can give.

@@ -1,7 +1,7 @@
 //! Records of the tail: `time i64, kind u8, site 4 or 16 bytes`, and in a labelled set
 //! `rows u32, radius f64 (NaN: none), length of the id + 1 (0: none) u32, id`.
 
-use super::{Memory, SetRow, TooLarge};
+use super::{Memory, SetRow, Ticks, TooLarge};
 use crate::site::{Site, SiteKind};
 use std::cmp::Ordering;
 
@@ -112,19 +112,17 @@ pub(super) fn sorted_keys<M: Memory>(
     memory: &M,
 ) -> Result<M::Slice<Key>, TooLarge> {
     let mut keys = memory.slice::<Key>(rows)?;
+    let mut ticks = Ticks::of(memory);
     let mut offset = 0;
     for key in keys.iter_mut() {
+        ticks.step();
         // A tail holds as many records as its header says: append and validate see to it.
         let Some(record) = tail.get(offset..).and_then(|bytes| read(bytes, labelled)) else { break };
         *key = Key { time_us: record.row.time_us, offset: offset as u32 };
         offset += record.length;
     }
-    let mut steps = 0_u32;
     let mut order = |a: &Key, b: &Key| {
-        steps = steps.wrapping_add(1);
-        if steps.is_multiple_of(65_536) {
-            memory.tick();
-        }
+        ticks.step();
         a.time_us.cmp(&b.time_us).then_with(|| {
             match (read(&tail[a.offset as usize..], labelled), read(&tail[b.offset as usize..], labelled)) {
                 (Some(a), Some(b)) => compare(&a.row, &b.row),

@@ -122,7 +122,7 @@ fn only_short_sets_of_ipv4_addresses_have_stays() {
 fn an_empty_set_is_valid_and_has_no_events() {
     for labelled in [false, true] {
         let empty = set(&[], labelled, 1);
-        assert_eq!(validate(&empty), Ok(()));
+        assert_eq!(validate(&empty, &Heap), Ok(()));
         assert!(contents(&empty).is_empty());
         assert!(contents(&merged(&[&empty, &empty], 0)).is_empty());
     }
@@ -187,11 +187,11 @@ fn a_very_long_id_finds_room() {
 #[test]
 fn foreign_versions_and_cut_sets_are_refused() {
     let mut bytes = set(&[(1, 1, None), (2, 2, None)], false, 1);
-    assert_eq!(validate(&bytes), Ok(()));
-    assert_eq!(validate(&bytes[..10]), Err(Corrupt::TooShort));
-    assert!(matches!(validate(&bytes[..bytes.len() - 1]), Err(Corrupt::Length { .. })));
+    assert_eq!(validate(&bytes, &Heap), Ok(()));
+    assert_eq!(validate(&bytes[..10], &Heap), Err(Corrupt::TooShort));
+    assert!(matches!(validate(&bytes[..bytes.len() - 1], &Heap), Err(Corrupt::Length { .. })));
     bytes[0] = 9;
-    assert_eq!(validate(&bytes), Err(Corrupt::Version(9)));
+    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Version(9)));
 }
 
 #[test]
@@ -199,23 +199,23 @@ fn a_journey_has_no_thresholds_and_a_state_has() {
     assert_eq!(thresholds(&journey(&[(1, 1, None)], false, 9)), None);
     let mut bytes = journey(&[(1, 1, None)], false, 9);
     bytes[32] = 1;
-    assert_eq!(validate(&bytes), Err(Corrupt::Header), "a distance that no reader would heed");
+    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Header), "a distance that no reader would heed");
     assert_eq!(thresholds(&set(&[(1, 1, None)], false, 9)), Some(Thresholds::default()));
 }
 
 #[test]
 fn a_site_without_events_is_refused_because_a_merge_would_count_no_event_for_it() {
     let mut bytes = journey(&[(0, 1, None), (1_000_000, 2, None)], false, 9);
-    assert_eq!(validate(&bytes), Ok(()));
+    assert_eq!(validate(&bytes, &Heap), Ok(()));
     let merge = |bytes: &[u8]| {
         let mut merged = merged(&[bytes], 0);
         merged.truncate(used(&merged));
         merged
     };
-    assert_eq!(validate(&merge(&bytes)), Ok(()));
+    assert_eq!(validate(&merge(&bytes), &Heap), Ok(()));
     // The last byte is the number of the second event's site.
     *bytes.last_mut().unwrap() = 0;
-    assert_eq!(validate(&bytes), Err(Corrupt::Packed));
+    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Packed));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
     let changed = |at: usize, new: &[u8]| {
         let mut bytes = packed.clone();
         bytes[at..at + new.len()].copy_from_slice(new);
-        validate(&bytes)
+        validate(&bytes, &Heap)
     };
     assert_eq!(changed(HEADER_LEN, &[6]), Ok(()), "an IPv6 address");
     assert_eq!(changed(HEADER_LEN, &[1]), Err(Corrupt::Packed), "coordinates out of range");
@@ -243,7 +243,7 @@ fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
         let row = SetRow { time_us: 1, site, id: None, accuracy_km: Some(accuracy_km) };
         append(&mut block, &row).unwrap();
         block.truncate(used(&block));
-        validate(&block)
+        validate(&block, &Heap)
     };
     assert_eq!(tail(site(1), 5.0), Ok(()));
     for radius in [-1.0, f64::INFINITY, f64::NEG_INFINITY] {
@@ -270,6 +270,63 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     assert_eq!(event_count(&month, &Heap), Ok(1200));
 }
 
+/// The heap, with a count of the ticks.
+#[derive(Default)]
+struct Ticking(std::cell::Cell<usize>);
+
+impl Memory for Ticking {
+    type Slice<T: Copy + Default> = Vec<T>;
+
+    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
+        Ok(vec![T::default(); len])
+    }
+
+    fn tick(&self) {
+        self.0.set(self.0.get() + 1);
+    }
+}
+
+#[test]
+#[cfg_attr(miri, ignore = "takes hours under Miri")]
+fn every_pass_over_a_long_set_can_be_interrupted() {
+    const EVENTS: usize = 140_000;
+    const LEAST: usize = EVENTS / 65_536;
+    let ticks = |work: &dyn Fn(&Ticking)| {
+        let memory = Ticking::default();
+        work(&memory);
+        memory.0.get()
+    };
+    let in_order: Vec<DecidedLeg> =
+        (0..EVENTS as i64).map(|i| (i * 1_000_000, (i % 5) as u8, None)).collect();
+    let reversed: Vec<DecidedLeg> = in_order.iter().rev().copied().collect();
+    for (rows, labelled) in [(&in_order, false), (&in_order, true), (&reversed, false), (&reversed, true)] {
+        let mut tail = vec![0; HEADER_LEN + EVENTS * 48];
+        initialize(&mut tail, None, labelled);
+        for (time_us, n, _) in rows {
+            let row = SetRow { time_us: *time_us, site: site(*n), id: None, accuracy_km: None };
+            append(&mut tail, &row).unwrap();
+        }
+        let tail = &tail[..used(&tail)];
+        let packed = merged(&[tail], 0);
+        let packed = &packed[..used(&packed)];
+        for set in [tail, packed] {
+            assert!(ticks(&|memory| assert_eq!(validate(set, memory), Ok(()))) >= LEAST);
+            assert!(ticks(&|memory| assert!(time_range(set, memory).is_some())) >= LEAST);
+            // The result, and before it the sites, the times and, if they are not in order, the keys.
+            let merges = ticks(&|memory| {
+                let mut out = vec![0; set.len() + 4096];
+                assert!(matches!(merge_into(&[set], memory, &mut out), Ok(Some(_))));
+            });
+            let is_tail = Header::load(set).tail_rows > 0;
+            assert!(merges >= if is_tail && !labelled { 3 * LEAST } else { LEAST }, "{merges}");
+        }
+        let is_sorted = Header::load(tail).tail_sorted;
+        let counts = ticks(&|memory| assert_eq!(event_count(tail, memory), Ok(EVENTS as u64)));
+        // A tail in order knows how many events it has.
+        assert!(counts >= if is_sorted { 0 } else { 3 * LEAST }, "{counts}");
+    }
+}
+
 proptest! {
     #[test]
     fn a_journey_is_the_same_bytes_however_its_events_came(
@@ -290,7 +347,7 @@ proptest! {
                 both = merged(&[&both, part], 0);
             }
             let length = used(&both);
-            prop_assert_eq!(validate(&both[..length]), Ok(()));
+            prop_assert_eq!(validate(&both[..length], &Heap), Ok(()));
         }
         let mut last = merged(&[&both], 0);
         last.truncate(used(&last));
@@ -298,8 +355,8 @@ proptest! {
         let events = contents(&whole);
         prop_assert_eq!(event_count(&both, &Heap), Ok(events.len() as u64));
         let range = events.first().zip(events.last()).map(|(first, last)| (first.0, last.0));
-        prop_assert_eq!(time_range(&whole), range);
-        prop_assert_eq!(time_range(&both), range);
+        prop_assert_eq!(time_range(&whole, &Heap), range);
+        prop_assert_eq!(time_range(&both, &Heap), range);
         prop_assert_eq!(super::rows(&whole), events.len() as u64);
     }
 
@@ -308,7 +365,7 @@ proptest! {
         rows in rows(), labelled: bool, merge_every in 1_usize..60,
     ) {
         let set = set(&rows, labelled, merge_every);
-        prop_assert_eq!(validate(&set), Ok(()));
+        prop_assert_eq!(validate(&set, &Heap), Ok(()));
         prop_assert_eq!(contents(&set), plain(&rows, labelled));
         prop_assert_eq!(super::rows(&set), rows.len() as u64);
     }
@@ -348,7 +405,7 @@ proptest! {
             both = merged(&[&a, &b], 0);
         }
         let length = used(&both);
-        prop_assert_eq!(validate(&both[..length]), Ok(()));
+        prop_assert_eq!(validate(&both[..length], &Heap), Ok(()));
         prop_assert_eq!(contents(&both), plain(&rows, labelled));
         prop_assert_eq!(super::rows(&both), rows.len() as u64);
     }
@@ -406,10 +463,10 @@ proptest! {
             let at = at.index(set.len());
             set[at] = value;
         }
-        if validate(&set).is_ok() {
+        if validate(&set, &Heap).is_ok() {
             let _ = contents(&set);
             let _ = merged(&[&set], 0);
-            let _ = (event_count(&set, &Heap), time_range(&set));
+            let _ = (event_count(&set, &Heap), time_range(&set, &Heap));
             let mut block = vec![0; 8192];
             initialize(&mut block, thresholds(&set), is_labelled(&set));
             if append_all(&mut block, &set) {

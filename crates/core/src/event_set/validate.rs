@@ -2,7 +2,7 @@
 
 use super::header::{ALL_FLAGS, HEADER_LEN, Header, VERSION, has_blank_thresholds};
 use super::packed::{Reader, read_site};
-use super::tail;
+use super::{Memory, Ticks, tail};
 use std::fmt;
 
 /// Why bytes are no event set.
@@ -32,7 +32,7 @@ impl fmt::Display for Corrupt {
 }
 
 /// Reads the whole state, so later code never meets a damaged one. The exact length is part of the check.
-pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
+pub fn validate<M: Memory>(bytes: &[u8], memory: &M) -> Result<(), Corrupt> {
     if bytes.len() < HEADER_LEN {
         return Err(Corrupt::TooShort);
     }
@@ -57,8 +57,8 @@ pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
     if header.used() != bytes.len() {
         return Err(Corrupt::Length { said: header.used(), is: bytes.len() });
     }
-    let packed_rows = check_packed(bytes, &header).ok_or(Corrupt::Packed)?;
-    let tail_rows = check_tail(bytes, &header).ok_or(Corrupt::Tail)?;
+    let packed_rows = check_packed(bytes, &header, memory).ok_or(Corrupt::Packed)?;
+    let tail_rows = check_tail(bytes, &header, memory).ok_or(Corrupt::Tail)?;
     if packed_rows.checked_add(tail_rows) != Some(header.rows) {
         return Err(Corrupt::Header);
     }
@@ -66,12 +66,14 @@ pub fn validate(bytes: &[u8]) -> Result<(), Corrupt> {
 }
 
 /// The rows that the run stands for; None where it is damaged.
-fn check_packed(bytes: &[u8], header: &Header) -> Option<u64> {
+fn check_packed<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<u64> {
+    let mut ticks = Ticks::of(memory);
     let run = &bytes[..header.tail_start()];
     let mut at = HEADER_LEN;
     let mut last = None;
     let mut total = 0_u64;
     for _ in 0..header.packed_sites {
+        ticks.step();
         let (site, rows, next) = read_site(run, at)?;
         if last.is_some_and(|last| last >= site) || rows == 0 || !site.is_canonical() {
             return None;
@@ -86,6 +88,7 @@ fn check_packed(bytes: &[u8], header: &Header) -> Option<u64> {
     let mut reader = Reader::new(run, at, header.packed_events)?;
     let mut last = None;
     while reader.rest().0 > 0 {
+        ticks.step();
         let event = reader.next()?;
         if event.1 >= header.packed_sites || last.is_some_and(|last| last >= event) || !is_finite(event.0) {
             return None;
@@ -103,11 +106,13 @@ fn is_finite(time_us: i64) -> bool {
     time_us != i64::MIN && time_us != i64::MAX
 }
 
-fn check_tail(bytes: &[u8], header: &Header) -> Option<u64> {
+fn check_tail<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<u64> {
+    let mut ticks = Ticks::of(memory);
     let mut rest = &bytes[header.tail_start()..];
     let mut total = 0_u64;
     let mut last: Option<(i64, crate::site::Site)> = None;
     for _ in 0..header.tail_rows {
+        ticks.step();
         let record = tail::read(rest, header.labelled)?;
         let event = (record.row.time_us, record.row.site);
         let is_radius = record.row.accuracy_km.is_none_or(|km| km.is_finite() && km >= 0.0);

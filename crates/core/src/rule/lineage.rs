@@ -209,6 +209,7 @@ impl<C: Chains> Climber<C> {
 struct InMemory<'m> {
     mintings: &'m BTreeMap<Arc<str>, &'m Minting>,
     outside: &'m HashMap<Arc<str>, Root>,
+    tick: &'m dyn Fn(),
     passed: HashMap<Arc<str>, u64>,
     found: BTreeMap<Arc<str>, Option<Root>>,
 }
@@ -217,6 +218,7 @@ impl Chains for InMemory<'_> {
     type Error = Infallible;
 
     fn key(&self, key: &str) -> Result<ChainKey, Infallible> {
+        (self.tick)();
         Ok(match (self.found.get(key), self.mintings.get(key)) {
             (Some(root), _) => ChainKey::Root(root.clone()),
             (None, Some(minting)) => ChainKey::Minted((*minting).clone(), self.passed.get(key).copied()),
@@ -236,12 +238,13 @@ impl Chains for InMemory<'_> {
 }
 
 /// The root of each of these minted keys. `outside` has the roots of issuers that are not among them; an issuer without
-/// one is a root.
+/// one is a root. `tick` is called for each key, and may unwind.
 pub fn roots(
     mintings: &BTreeMap<Arc<str>, &Minting>,
     outside: &HashMap<Arc<str>, Root>,
+    tick: &dyn Fn(),
 ) -> BTreeMap<Arc<str>, Option<Root>> {
-    let chains = InMemory { mintings, outside, passed: HashMap::new(), found: BTreeMap::new() };
+    let chains = InMemory { mintings, outside, tick, passed: HashMap::new(), found: BTreeMap::new() };
     let mut climber = Climber::new(chains);
     for key in mintings.keys() {
         let Ok(_) = climber.root(key);
@@ -252,25 +255,28 @@ pub fn roots(
 /// Changes the minting events of some keys, and returns every key that this changes.
 ///
 /// `stored` has these keys, where they were minted before, and all keys below them in their chains. `outside` has the
-/// roots of the new issuers that are not among them. A change of `None` takes the minting event of a key back.
+/// roots of the new issuers that are not among them. A change of `None` takes the minting event of a key back. `tick` is
+/// called for each key, and may unwind.
 pub fn regroup(
     stored: &MintedKeys,
     changes: &BTreeMap<Arc<str>, Option<Minting>>,
     outside: &HashMap<Arc<str>, Root>,
+    tick: &dyn Fn(),
 ) -> Vec<RegroupedKey> {
     let mut mintings: BTreeMap<Arc<str>, &Minting> =
-        stored.iter().map(|(key, minted)| (key.clone(), &minted.minting)).collect();
+        stored.iter().inspect(|_| tick()).map(|(key, minted)| (key.clone(), &minted.minting)).collect();
     for (key, change) in changes {
         match change {
             Some(minting) => mintings.insert(key.clone(), minting),
             None => mintings.remove(key),
         };
     }
-    let mut roots = roots(&mintings, outside);
+    let mut roots = roots(&mintings, outside, tick);
     let mut keys: Vec<&Arc<str>> = stored.keys().chain(changes.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
     let regrouped = |key: &Arc<str>| {
+        tick();
         let before = stored.get(key);
         let now = mintings
             .get(key)

@@ -79,7 +79,7 @@ fn stored_states_of_the_aggregate_are_read_with_all_their_events() {
     for line in lines("aggregate_states.tsv") {
         let [name, digits, count] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
         let bytes = bytes(digits);
-        assert_eq!(event_set::validate(&bytes), Ok(()), "{name}");
+        assert_eq!(event_set::validate(&bytes, &Heap), Ok(()), "{name}");
         let mut events = event_set::events(&[&bytes], &Heap).unwrap();
         let read = std::iter::from_fn(|| events.next()).count();
         assert_eq!(read.to_string(), count, "{name}");

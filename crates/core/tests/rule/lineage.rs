@@ -62,7 +62,7 @@ impl Stored {
             .filter(|minting| !below.contains_key(&minting.issuer))
             .filter_map(|minting| Some((minting.issuer.clone(), self.0.get(&minting.issuer)?.root.clone()?)))
             .collect();
-        let regrouped = regroup(&below, changes, &outside);
+        let regrouped = regroup(&below, changes, &outside, &|| ());
         for key in &regrouped {
             assert_eq!(key.before, self.root(&key.key));
             match &key.now {
@@ -147,7 +147,7 @@ fn a_long_chain_takes_no_stack() {
     let facts: Vec<Fact> =
         (0..100_000).map(|at| mints(&format!("k{at}"), &format!("k{}", at + 1), 8, None)).collect();
     let changes = facts.into_iter().map(|(key, minting)| (key, Some(minting))).collect();
-    let regrouped = regroup(&MintedKeys::new(), &changes, &HashMap::new());
+    let regrouped = regroup(&MintedKeys::new(), &changes, &HashMap::new(), &|| ());
     assert_eq!(regrouped.len(), 100_000);
     assert!(regrouped.iter().all(|key| {
         key.now.as_ref().and_then(|now| now.root.as_ref()).is_some_and(|root| &*root.key == "k0")
