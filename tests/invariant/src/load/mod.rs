@@ -181,8 +181,15 @@ impl Shared<'_> {
     }
 
     fn expects(&self, work: &Work, code: &str) -> bool {
-        let strict = work::STRICT.iter().filter(|_| self.is_strict());
-        work.expected.iter().chain(strict).any(|(expected, _)| code.starts_with(expected))
+        let strict = work::STRICT
+            .iter()
+            .filter(|(name, ..)| self.is_strict() && (name.is_empty() || *name == work.name))
+            .map(|(_, expected, _)| expected);
+        work.expected
+            .iter()
+            .map(|(expected, _)| expected)
+            .chain(strict)
+            .any(|expected| code.starts_with(expected))
     }
 
     /// Replaces the GeoIP file every ten seconds, by turns as tools do it: by a rename, and by writing over the file.

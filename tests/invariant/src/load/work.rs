@@ -96,9 +96,15 @@ const BUSY: (&str, &str) = ("55P03", "another session scans the rule for longer 
 const DELETED: (&str, &str) =
     ("42704", "a rule was deleted while the scan was under way, which the warning says");
 
-/// What any statement of a client may end with, too, if transactions must be more than read committed.
-pub const STRICT: &[(&str, &str)] =
-    &[("40001", "another transaction changed the same rows, and PostgreSQL asks to try again")];
+/// What statements of these works, or of any (""), may end with, too, if transactions must be more than read committed.
+pub const STRICT: &[(&str, &str, &str)] = &[
+    ("", "40001", "another transaction changed the same rows, and PostgreSQL asks to try again"),
+    (
+        "refresh",
+        "23505",
+        "PostgreSQL refreshes from a snapshot that it took before it waited for another refresh",
+    ),
+];
 
 fn timed(kind: &'static str, statement: impl Into<String>) -> Result<Vec<Step>> {
     Ok(vec![Step::Timed(kind, statement.into())])
