@@ -31,7 +31,7 @@ pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> 
     // The hours of a higher level are not later than those of a lower one.
     (0..=LEVELS)
         .map(|level| (level, HOUR << level))
-        .map(|(level, step)| (level, valid_until.div_euclid(step) * step))
+        .map(|(level, step)| (level, valid_until.div_euclid(step).saturating_mul(step)))
         .take_while(|(_, hour)| *hour > evaluated_until)
         .any(|(level, hour)| level_of(newest.saturating_sub(hour)) <= level)
 }
@@ -142,6 +142,12 @@ mod tests {
         assert_eq!(cut(100), Some(100));
         assert_eq!(earliest_cut(11, [&b[..2]].into_iter()), Some(12));
         assert_eq!(earliest_cut(15, [&b[..2]].into_iter()), None);
+    }
+
+    #[test]
+    fn a_damaged_time_at_the_end_of_all_times_is_no_overflow() {
+        assert!(!is_kept(i64::MIN, i64::MIN, i64::MAX));
+        assert!(is_kept(i64::MAX - HOUR, i64::MAX, i64::MAX));
     }
 
     proptest! {
