@@ -59,22 +59,26 @@ pub(super) struct Query<'a> {
 
 impl Query<'_> {
     fn text(&self) -> String {
-        let mut parts = vec![
-            format!(
-                "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",
-                self.events_cte()
-            ),
-            format!(
-                "legs AS {} (\n    -- {}\n    {}\n)",
-                if self.ends.need_all_legs() { "MATERIALIZED" } else { "NOT MATERIALIZED" },
-                if self.arguments.all_legs {
-                    "every leg of each entity"
-                } else {
-                    "the impossible legs of each entity"
-                },
-                self.legs_cte(),
-            ),
-        ];
+        let mut parts = vec![format!(
+            "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",
+            self.events_cte()
+        )];
+        if self.ends == Ends::OnePass {
+            parts.push(format!(
+                "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
+                self.journeys_cte()
+            ));
+        }
+        parts.push(format!(
+            "legs AS {} (\n    -- {}\n    {}\n)",
+            if self.ends.need_all_legs() { "MATERIALIZED" } else { "NOT MATERIALIZED" },
+            if self.arguments.all_legs {
+                "every leg of each entity"
+            } else {
+                "the impossible legs of each entity"
+            },
+            self.legs_cte(),
+        ));
         parts.extend(self.with_ends());
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
     }
@@ -102,13 +106,7 @@ impl Query<'_> {
 
     fn legs_cte(&self) -> String {
         let keys = self.keys.join(", ");
-        let thresholds = &self.arguments.thresholds;
-        let thresholds = format!(
-            "{}, {}, {}",
-            float(thresholds.min_distance_km),
-            float(thresholds.min_velocity_kmh),
-            thresholds.use_accuracy
-        );
+        let thresholds = self.thresholds();
         let coordinates = self.events.location_type == LocationType::Coordinates;
         let with_radius = self.evaluates_radii();
         let place = self.place_names().join(", ");
@@ -138,14 +136,16 @@ impl Query<'_> {
                 self.since("(j.leg).to_time").unwrap_or_else(|| "(j.leg).to_time IS NOT NULL".to_owned())
             );
         }
-        let call = if with_radius {
-            format!(
-                "travel_internal.impossible_legs_within(event_time, {place}, accuracy_km, {}, {thresholds})",
-                self.id()
-            )
-        } else {
-            format!("travel.impossible_legs(event_time, {place}, {thresholds})")
-        };
+        let call = self.call();
+        if self.ends == Ends::OnePass {
+            let since =
+                self.since("l.to_time").map(|since| format!("\n    WHERE {since}")).unwrap_or_default();
+            return format!(
+                "SELECT {}, l.*\n    FROM journeys AS j\n    \
+                 CROSS JOIN LATERAL travel_internal.each_leg(j.legs) AS l{since}",
+                self.of("j"),
+            );
+        }
         if self.ends == Ends::LookUps {
             // The columns of a row, which are read once. Those of a composite value would be read wherever they are used.
             let since =
@@ -168,6 +168,39 @@ impl Query<'_> {
             self.of("j"),
             self.journeys(&call),
         )
+    }
+
+    /// The legs of each entity, as arrays. As a part of its own, this is planned without regard to the join with the
+    /// elements of the arrays. That join is always a loop, which costs so much where loops are turned off that the planner
+    /// would no longer distinguish a parallel aggregate from another.
+    fn journeys_cte(&self) -> String {
+        format!(
+            "SELECT j.*\n    FROM (\n        {}\n    ) AS j\n    WHERE pg_catalog.cardinality(j.legs) > 0",
+            self.journeys(&self.call()).replace("\n    ", "\n"),
+        )
+    }
+
+    fn thresholds(&self) -> String {
+        let thresholds = &self.arguments.thresholds;
+        format!(
+            "{}, {}, {}",
+            float(thresholds.min_distance_km),
+            float(thresholds.min_velocity_kmh),
+            thresholds.use_accuracy
+        )
+    }
+
+    /// The call of the aggregate.
+    fn call(&self) -> String {
+        let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
+        if self.evaluates_radii() {
+            let id = self.id();
+            format!(
+                "travel_internal.impossible_legs_within(event_time, {place}, accuracy_km, {id}, {thresholds})"
+            )
+        } else {
+            format!("travel.impossible_legs(event_time, {place}, {thresholds})")
+        }
     }
 
     /// The aggregate over each entity, by the ranges of the entity if there are some.
