@@ -55,12 +55,12 @@ test-hostile: ## call every function with all hostile arguments, in every contex
 	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql' 'e2e planted_objects'
 
 .PHONY: test-load
-test-load: ## run CLIENTS (32) at once for SECONDS (300), with ISOLATION (read committed), and print latencies
+test-load: ## run CLIENTS (32) at once for SECONDS (300) at the isolation level ISOLATION (read committed)
 	@LOAD_CLIENTS=$(or $(CLIENTS),32) LOAD_SECONDS=$(or $(SECONDS),300) LOAD_ISOLATION='$(or $(ISOLATION),read committed)' \
 		scripts/test.sh setup 'e2e load'
 
 .PHONY: test-cancel
-test-cancel: ## cut every long statement short at 20 moments, over thirty times the events of make test (an hour)
+test-cancel: ## interrupt every long statement at 20 moments, with thirty times the events of make test (an hour)
 	@EVENTS=600000 MOMENTS=20 scripts/test.sh setup 'e2e cancel'
 
 .PHONY: fuzz fuzz-corpus
