@@ -1,4 +1,4 @@
-"""Measures detection over large histories, and writes the part "Large histories" of the results. large.sh calls it."""
+"""Measures detection over large histories and writes the section "Large histories". large.sh calls this script."""
 
 import os
 import statistics
@@ -13,7 +13,7 @@ RUNS = int(os.environ["RUNS"])
 
 
 def load(server, events, keys):
-    """A table of so many events, which is made unless it exists."""
+    """Returns the name of a table with this number of events, and creates the table if it does not exist."""
     name = f"events_{events}_of_{keys}"
     if server.ask(f"SELECT to_regclass('{name}') IS NULL") == ["t"]:
         make = f"{os.environ['SAMPLE']} bench-cloudtrail --events {events} --keys {keys} --networks {os.environ['NETWORKS']}"
@@ -26,7 +26,7 @@ def load(server, events, keys):
 
 
 def measure(name, work_mem):
-    """For each statement and number of processes: seconds, and megabytes of private memory at the peak."""
+    """Yields the seconds and the peak private memory (MB) of each statement and number of processes."""
     statements = {
         "impossible_legs": f"SELECT sum(cardinality(l)) {LEGS.format(name)}",
         "detect": f"SELECT count(*), sum(distance_km) FROM travel.detect('{name}')",
@@ -35,7 +35,7 @@ def measure(name, work_mem):
         for processes in PROCESSES:
             times, peaks = [], []
             for _ in range(RUNS):
-                # In a new session, whose memory is that of the statement.
+                # A new session uses memory only for this statement.
                 session = Server(processes)
                 session.ask(f"SET work_mem = '{work_mem}'")
                 with Memory(session.processes) as watched:
@@ -59,9 +59,9 @@ def main():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     part = f"""{LARGE}
 
-`make bench-large` wrote this part on {date.today()}, at commit {commit or 'unknown'}, on {machine()}, with {version}.
-The events have no index. A statement runs in a new session, {RUNS} times, and the time is the median. `MB` is the private
-memory of the session and its parallel workers at the peak, without shared buffers.
+`make bench-large` wrote this section on {date.today()}, at commit {commit or 'unknown'}, on {machine()}, with {version}.
+The tables have no index. Each statement runs {RUNS} times, each time in a new session, and the time is the median.
+`MB` is the peak private memory of the session and its parallel workers. It does not include shared buffers.
 
 """ + table(["what", "events", "keys", "work_mem", "at once", "s", "µs per event", "MB"], rows)
     results = Path(os.environ["RESULTS"])

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Detection over large histories: `make bench-large`. It is not part of the tests. 100,000,000 events take 8 GB on disk,
-# and half an hour. Writes the part "Large histories" of bench/RESULTS.md.
+# Measures detection over large histories (`make bench-large`) and writes the section "Large histories" of
+# bench/RESULTS.md. This is not part of the tests. 100,000,000 events need 8 GB on disk and half an hour.
 #
-#   HISTORIES ("20000000/2000000/64MB 100000000/1000000/512MB"): events, keys and work_mem of each
+#   HISTORIES ("20000000/2000000/64MB 100000000/1000000/512MB"): events, keys and work_mem of each table
 #   NETWORKS (300000), PROCESSES ("1 2"), RUNS (1), RESULTS (bench/RESULTS.md)
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -1,4 +1,4 @@
-"""What the benchmarks share: a session of the server, the memory of processes, and the tables of the results."""
+"""Code that the benchmarks share: sessions, the memory of processes, and the tables of the results."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 LEGS = "FROM (SELECT travel.impossible_legs(event_time, source_ip) AS l FROM {} GROUP BY access_key_id) AS s"
-# The part of bench/RESULTS.md that large.py writes, and peers.py keeps.
+# The heading of the section of bench/RESULTS.md that large.py writes. peers.py keeps this section.
 LARGE = "## Large histories"
 
 
@@ -94,7 +94,7 @@ def table(head, rows):
 
 
 def section(page, heading):
-    """The part of a page from a heading of the second level to the next, or nothing."""
+    """Returns the section of a page under a heading of the second level, or an empty string."""
     if heading not in page:
         return ""
     return heading + page.split(heading, 1)[1].split("\n## ", 1)[0].rstrip() + "\n"

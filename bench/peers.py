@@ -300,7 +300,7 @@ of a peer includes its tables. That of a session does not include shared buffers
             ["what"] + [f"{size:,} events" for size in GROWTH] + ["ratio (at most 1.3)"],
             [[name] + [f"{value:.2f}" for value in values] + [f"{values[-1] / values[0]:.2f}"] for name, values in grown.items()])
     results = Path(os.environ["RESULTS"])
-    # large.py measures those once in a while.
+    # large.py writes this section, so it must not be lost here.
     if results.exists() and (large := section(results.read_text(), LARGE)):
         text += "\n" + large
     results.write_text(text)

@@ -4,8 +4,8 @@
 #
 #   scripts/valgrind.sh [TEST…]      otherwise those of the entry points, GeoIP and ingest
 #
-# PROFILE=dev tells an error from an artifact of the optimizer, which an unoptimized build does not have. VALGRIND_OPTIONS has
-# more options, such as --track-origins=yes.
+# Use PROFILE=dev to tell a real error from an artifact of the optimizer, which an unoptimized build does not have.
+# VALGRIND_OPTIONS contains more options of valgrind, such as --track-origins=yes.
 #
 # PostgreSQL's own memory contexts hide from valgrind what lies within their blocks. A server that is built with
 # USE_VALGRIND and --enable-cassert shows it; set PG_CONFIG to its pg_config. What valgrind says is in .work/valgrind, one

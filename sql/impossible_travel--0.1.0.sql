@@ -1545,11 +1545,11 @@ COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
 CREATE FUNCTION travel_internal.sorted_ge(text, text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_ge';
 COMMENT ON FUNCTION travel_internal.sorted_ge(text, text) IS
-    'The operator >= of text, made faster for a scan of an index, where the same value comes many times in a row';
+    'Returns what the operator >= of text returns. Faster if consecutive calls have the same arguments';
 CREATE FUNCTION travel_internal.sorted_lt(text, text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_lt';
 COMMENT ON FUNCTION travel_internal.sorted_lt(text, text) IS
-    'The operator < of text, made faster for a scan of an index, where the same value comes many times in a row';
+    'Returns what the operator < of text returns. Faster if consecutive calls have the same arguments';
 
 CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

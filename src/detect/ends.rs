@@ -13,8 +13,8 @@ pg_function!(travel_ends_final, pg_finfo_travel_ends_final, finish);
 pg_function!(travel_may_be_end, pg_finfo_travel_may_be_end, may_be_end);
 pg_function!(travel_may_be_end_support, pg_finfo_travel_may_be_end_support, support);
 
-/// The share of events that the planner expects to be at the ends of legs. It would expect a third, and then rate the
-/// transfer of so many rows from workers higher than what these save.
+/// The share of events that the planner expects to be at the ends of legs. By default, it would expect a third. The
+/// transfer of so many rows from workers would then seem to cost more than the workers save.
 const EXPECTED_SHARE: f64 = 0.02;
 
 /// The state of the aggregate: the digests of all ends, in the memory of the aggregate. The size of the filter depends on
@@ -87,10 +87,12 @@ fn may_be_end(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(pg_sys::Datum::from(ends::may_contain(filter, ends::digest(entity, time_us))))
 }
 
-/// Answers the planner's questions about `may_be_end`: a pointer to the request if it is answered, otherwise null.
+/// Answers a request of the planner about `may_be_end`. Returns the request if it is answered, otherwise a null
+/// pointer.
 fn support(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let request = call.datum(0).map_or(std::ptr::null_mut(), |datum| datum.cast_mut_ptr::<pg_sys::Node>());
-    // SAFETY: SQL cannot make a value of type internal, so it is a request of the planner, whose tag says which one.
+    // SAFETY: SQL cannot make a value of type internal, so this is a request of the planner, and its tag names its
+    // type.
     unsafe {
         if request.is_null() || (*request).type_ != pg_sys::NodeTag::T_SupportRequestSelectivity {
             return Ok(pg_sys::Datum::null());

@@ -64,7 +64,7 @@ pub struct Key {
     pub name: String,
     pub sql: String,
     pub oid: pg_sys::Oid,
-    /// Whether a table stores the value, so it costs nothing to read it twice.
+    /// Whether a table stores the value. Reading a stored value twice costs nothing.
     is_stored: bool,
 }
 
@@ -224,9 +224,9 @@ impl Events {
         filters
     }
 
-    /// The conditions that an event is in the range of the arguments, or is a start of a leg that can be. An open range
-    /// excludes the infinities by themselves: an index on the time cannot help, and a scan of one that has the time in
-    /// another place would compare each entry with its bounds.
+    /// Returns the conditions that an event is in the range of the arguments, or can be the start of a leg in this
+    /// range. For an open range, `<>` excludes the infinite time. An index on the time could not help with `<` or `>`.
+    /// If the time were another column of an index, a scan would compare each entry with these bounds.
     pub fn within(&self, arguments: &Arguments) -> Vec<String> {
         let (from, until) = (arguments.first_start(), arguments.until);
         vec![
@@ -299,7 +299,7 @@ impl Events {
             } else {
                 String::new()
             };
-            // PostgreSQL compares with single values three times as fast as with an array.
+            // PostgreSQL compares a value with single values three times as fast as with an array.
             if key.is_stored {
                 format!("{sql} <> '' AND {sql} <> '{HIDDEN}'{is_anonymous}")
             } else {

@@ -117,8 +117,8 @@ impl Query<'_> {
             .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
     }
 
-    /// Adds the events at both ends. Each look-up is a subquery with one row, so the legs are read once, and a parallel
-    /// plan has the look-ups in its workers.
+    /// Adds the events at both ends. Each look-up is a subquery with one row, so the legs are read once. In a parallel
+    /// plan, the workers run the look-ups.
     fn with_look_ups(&self) -> String {
         let (mut labels, mut joins) = (String::new(), String::new());
         for end in [End::From, End::To] {
@@ -127,7 +127,7 @@ impl Query<'_> {
                 continue;
             }
             let event = format!("{}_event", end.into_str());
-            // The radius is a number.
+            // The radius is a number, so it cannot be an element of an array of texts.
             let are_texts = !names.contains(&PlaceField::AccuracyKm.into_str());
             for (n, name) in names.iter().enumerate() {
                 let shown = shown_name(end, name);
@@ -137,7 +137,7 @@ impl Query<'_> {
                     write!(labels, ",\n           {event}.{shown}")
                 };
             }
-            // The smallest array is what the first row of a sort would be. It takes less time than to begin a sort.
+            // The smallest array has the values of the first row of a sort. Finding it takes less time than a sort.
             let (select, order) = if are_texts {
                 let texts: Vec<String> = names.iter().map(|name| format!("e.{name}")).collect();
                 (
@@ -163,7 +163,7 @@ impl Query<'_> {
         format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
     }
 
-    /// The labels that are taken from the event at one end, those that order the rows of an event first.
+    /// Returns the labels of the event at one end. The labels by which the rows of an event are ordered come first.
     fn names_in_order(&self, end: End) -> Vec<&'static str> {
         let mut names: Vec<&str> = ORDER.into_iter().filter(|name| self.has(name)).collect();
         names.extend(self.end_labels(end).into_iter().filter(|name| self.has(name) && !ORDER.contains(name)));

@@ -170,9 +170,9 @@ impl Query<'_> {
         )
     }
 
-    /// The legs of each entity, as arrays. As a part of its own, this is planned without regard to the join with the
-    /// elements of the arrays. That join is always a loop, which costs so much where loops are turned off that the planner
-    /// would no longer distinguish a parallel aggregate from another.
+    /// Returns the query of the legs of each entity, as arrays. The planner plans a materialized CTE without the join
+    /// with the elements of the arrays. That join is always a nested loop. If nested loops are turned off, its cost is
+    /// so high that the planner would no longer see the difference between a parallel aggregate and a serial one.
     fn journeys_cte(&self) -> String {
         format!(
             "SELECT j.*\n    FROM (\n        {}\n    ) AS j\n    WHERE pg_catalog.cardinality(j.legs) > 0",
@@ -190,7 +190,7 @@ impl Query<'_> {
         )
     }
 
-    /// The call of the aggregate.
+    /// Returns the call of the aggregate.
     fn call(&self) -> String {
         let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
         if self.evaluates_radii() {

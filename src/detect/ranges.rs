@@ -19,7 +19,8 @@ use pgrx::pg_sys;
 /// The fewest ranges: so many that the planner reads each from the index instead of the whole table.
 const FEWEST: usize = 8;
 
-/// The ranges for each process of several. The last process to end works alone on half a range, on average.
+/// The number of ranges per process, if there are several processes. On average, the last process works alone on half a
+/// range.
 const FOR_EACH_PROCESS: usize = 8;
 
 /// The conditions of the ranges, as SQL over the first column of the entity, `key`. Empty if the query is not split.

@@ -82,7 +82,7 @@ impl Batch {
             // The order does not depend on the document, so two sessions that load the same events do not deadlock.
             // SAFETY: both are jsonb in the memory of the batch.
             let whole = |pending: &Pending| unsafe { Node::of(pending.record) };
-            // A document of travel.ingest is one batch, whatever its size.
+            // A document of travel.ingest is one batch of any size, so the sort must be interruptible.
             let mut comparisons = 0_u32;
             self.records.sort_unstable_by(|a, b| {
                 comparisons = comparisons.wrapping_add(1);

@@ -1,4 +1,4 @@
-//! The store of this backend, and what the client is told of its files.
+//! The store of this backend, and the warnings that it sends to the client about files.
 
 use crate::pg::errors::{GeoipError, TravelError};
 use crate::pg::report::Report;

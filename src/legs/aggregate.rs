@@ -129,8 +129,8 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "legs_combine")?;
     let site = call.site_cache(|| Ok(StatesOfSite::default()))?;
     if let Some(states) = HashStates::of_call(call, site, None) {
-        // SAFETY: the states live as long as the call, during which this is the only reference. In a hash table, the
-        // first call for a group returned what `new_group` made. The second argument is a state, which is only read.
+        // SAFETY: the states live as long as the call, and this is the only reference during the call. In a hash table,
+        // the first call for a group returned a state of `new_empty_group`. The second argument is only read.
         return unsafe {
             let states = &mut *states;
             match (call.datum(0), call.datum(1)) {
@@ -214,7 +214,7 @@ pub fn evaluate(
 ) -> Result<(), TravelError> {
     if let Some(stays) = event_set::ipv4_stays(set).filter(|stays| !stays.is_empty()) {
         let places = Places::of_statement()?;
-        // Otherwise an address can move between two events of a stay.
+        // If places depend on the time, the location of an address can change during a stay.
         if !places.depend_on_time() {
             return evaluate_stays(set, stays, &places, arrive);
         }
@@ -222,7 +222,7 @@ pub fn evaluate(
     evaluate_events(set, arrive)
 }
 
-/// The rows of a set that have a site but are not evaluated.
+/// Counts of the rows of a set that have a site but are not evaluated.
 #[derive(Default)]
 struct Uncounted {
     not_located: u64,
@@ -253,7 +253,7 @@ impl Uncounted {
     }
 }
 
-/// [`evaluate`] for addresses that have one location at all times.
+/// Does what [`evaluate`] does, for addresses that have the same location at all times.
 fn evaluate_stays(
     set: &[u8],
     stays: Stays,
@@ -283,7 +283,7 @@ fn evaluate_stays(
     Ok(())
 }
 
-/// [`evaluate`] for any set.
+/// Does what [`evaluate`] does, for any set.
 fn evaluate_events(
     set: &[u8],
     mut arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,

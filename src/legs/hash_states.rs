@@ -16,13 +16,13 @@
 //! freed together: at the end, after an error, and before each batch of groups that were spilled to disk. A callback of
 //! the memory context then clears the pointer in the call site, which lives longer.
 //!
-//! Only [`HashStates::of_call`] makes these objects, only as the result of a transition or combine function that
-//! nodeAgg.c itself calls for a state that is NULL, and only where states begin as NULL. From then on each call for the
-//! group has the same pointer as argument and as result. nodeAgg.c would delete an object, and with it the memory
-//! context, if a transition function returned another pointer for it: none does.
+//! Only [`HashStates::of_call`] makes these objects. They are the result of a transition or combine function that
+//! nodeAgg.c calls for a state that is NULL, in an aggregate whose states begin as NULL. From then on, each call for
+//! the group has the same pointer as argument and as result. If a transition function returned another pointer,
+//! nodeAgg.c would delete the object and its memory context. No transition function does so.
 //!
-//! A process that combines states has no log. It spares the copies that PostgreSQL makes of any other state which a
-//! combine function returns.
+//! A process that combines states has no log. These objects save it the copies that PostgreSQL would otherwise make of
+//! each state that a combine function returns.
 
 use super::aggregate::joined;
 use super::journey_value::JourneyValue;
@@ -182,13 +182,13 @@ impl HashStates {
         let state = self.new_empty_group();
         if thresholds != self.thresholds {
             self.thresholds_vary = true;
-            // SAFETY: a group of this that has no block yet.
+            // SAFETY: the group belongs to this value and has no block yet.
             unsafe { self.begin_block(group_of(state), thresholds) }?;
         }
         Ok(state)
     }
 
-    /// A new group, which has no thresholds yet: those of the first state that it is joined with.
+    /// Returns a new group without thresholds. It gets the thresholds of the first state that is added to it.
     pub fn new_empty_group(&mut self) -> pg_sys::Datum {
         // SAFETY: the group is within the allocation, which belongs to the context of the object.
         unsafe {
@@ -246,14 +246,14 @@ impl HashStates {
         }
     }
 
-    /// Adds the events of another state, as [`joined`] does, to a group. The group gets room for a second state as large
-    /// as the first one, because there are at least two processes.
+    /// Adds the events of another state to a group, as [`joined`] does. The first state that is added leaves room for a
+    /// second one of the same size, because there are at least two processes.
     ///
     /// # Safety
     /// As for [`HashStates::append`].
     pub unsafe fn join(&mut self, state: pg_sys::Datum, other: JourneyValue) -> Result<(), TravelError> {
         let group = group_of(state);
-        // SAFETY: by the caller. The old block belongs to this, and nobody has a pointer to it.
+        // SAFETY: by the caller. The old block belongs to this value, and no other value has a pointer to it.
         unsafe {
             let old = (*group).block;
             let after = if old.is_null() {
@@ -263,7 +263,7 @@ impl HashStates {
                 within(self.context, || joined(Some(before), Some(other)))?
             };
             let after = match after {
-                // The other state belongs to somebody else.
+                // The other state does not belong to this value, so it is copied.
                 Some(after) if after.datum() != other.datum() => after,
                 _ => within(self.context, || other.with_room_for_two())?,
             };
@@ -357,7 +357,7 @@ impl HashStates {
     /// # Safety
     /// `group` must be one of this.
     unsafe fn append_now(&mut self, group: *mut Group, row: &SetRow) -> Result<(), TravelError> {
-        // SAFETY: by the caller. The old block belongs to this, and nobody has a pointer to it.
+        // SAFETY: by the caller. The old block belongs to this value, and no other value has a pointer to it.
         unsafe {
             let before = self.settled(group)?;
             let after = within(self.context, || before.append(row))?;

@@ -13,7 +13,7 @@ pg_function!(travel_journey_out, pg_finfo_travel_journey_out, journey_out);
 pg_function!(travel_journey_recv, pg_finfo_travel_journey_recv, journey_recv);
 pg_function!(travel_journey_send, pg_finfo_travel_journey_send, journey_send);
 
-/// How many bytes are read or written as text between two checks for interrupts.
+/// The number of bytes that are converted from or to text between two checks for interrupts.
 const CHUNK: usize = 1 << 20;
 
 /// Checks every byte of a value, and that PostgreSQL has its times. Otherwise returns why it is not a journey.

@@ -130,7 +130,7 @@ impl JourneyValue {
         Self::merge(&[self, other], None, 0)
     }
 
-    /// A copy in the current memory context. If it is small, it has room for another state of the same size.
+    /// Returns a copy in the current memory context. A small copy has room for another state of the same size.
     pub fn with_room_for_two(self) -> Result<Self, TravelError> {
         let size = event_set::used(self.bytes()) + pg_sys::VARHDRSZ;
         self.moved(if size < event_set::MERGE_FROM { (2 * size).next_power_of_two() } else { size })

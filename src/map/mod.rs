@@ -38,7 +38,7 @@ fn map_html(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             must_be_known(rule)?;
         }
         let arguments = [Argument::optional_text(rule), Argument::time(since), Argument::bigint(MOST_ALERTS)];
-        // A compilation of so large a query can take more than a second, and it cannot be canceled.
+        // Compiling this large query can take more than a second, and PostgreSQL cannot cancel a compilation.
         let data = spi::with_settings(&[(c"jit", c"off")], || spi::select_text(DATA, &arguments))?;
         let data = without_markup(&data.unwrap_or_default());
         let (style_hash, script_hash) = (digest(STYLE)?, digest(SCRIPT)?);

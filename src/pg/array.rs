@@ -59,7 +59,7 @@ pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum
     unsafe { of_datums(rows.to_vec(), pg_sys::get_element_type(array_type), -1, b'd') }
 }
 
-/// Where a row of a table is: its block, and its number there, as a `tid` has them.
+/// The physical location of a row in its table, as in a `tid`: a block and a row number in this block.
 pub type RowPlace = pg_sys::ItemPointerData;
 
 /// Reads a `tid`.
@@ -71,7 +71,7 @@ pub unsafe fn row_place(datum: pg_sys::Datum) -> RowPlace {
     unsafe { *datum.cast_mut_ptr::<RowPlace>() }
 }
 
-/// A `tid[]` in the current memory context.
+/// Returns a `tid[]` in the current memory context.
 pub fn of_row_places(places: &[RowPlace]) -> pg_sys::Datum {
     const TID_SIZE: i32 = size_of::<RowPlace>() as i32;
     let mut elements: Vec<pg_sys::Datum> =

@@ -24,7 +24,7 @@ impl Failure {
     }
 }
 
-/// Why a subtransaction is rolled back.
+/// The reason for which a subtransaction is rolled back.
 enum Stop<E> {
     Failed(E),
     PassedOn(Box<CaughtError>),
@@ -58,8 +58,8 @@ pub fn attempt_expecting<R>(
     )
 }
 
-/// Runs `body` in a subtransaction, which is rolled back if `body` returns `Err`: the locks that it took are released.
-/// Errors of PostgreSQL are passed on.
+/// Runs `body` in a subtransaction. If `body` returns `Err`, the subtransaction is rolled back, which releases its
+/// locks. Errors of PostgreSQL are passed on.
 pub fn undone_if_err<R, E>(body: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
     in_subtransaction(body, |caught| Stop::PassedOn(Box::new(caught)))
 }

@@ -9,7 +9,8 @@ use travel_core::event_set::{Memory, TooLarge};
 /// The largest variable-length value that PostgreSQL can hold (`MaxAllocSize`).
 pub const MAX_VARLENA: usize = 0x3fff_ffff;
 
-/// How many values of a slice are written between two checks for interrupts. The kernel takes a while to provide the pages.
+/// The number of values of a slice that are written between two checks for interrupts. The kernel needs time to provide
+/// the pages.
 const CHUNK: usize = 64 * 1024;
 
 /// Scratch memory in the current memory context.

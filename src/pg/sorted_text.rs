@@ -1,6 +1,7 @@
-//! Comparisons of text that comes in order, many times each value: the entries of an index on the entity. PostgreSQL
-//! compares each entry with the bounds of a scan, by the rules of the collation. Over all events of a source that takes
-//! longer than to read them. These functions remember the last two values and their result.
+//! Comparisons of sorted text in which values repeat, such as the entries of an index on the entity. PostgreSQL
+//! compares each entry with the bounds of a scan by the rules of the collation. For all events of a source, these
+//! comparisons take longer than reading the events. The functions of this module remember their last arguments and the
+//! result.
 
 use super::errors::TravelError;
 use super::function::{Call, pg_function};
@@ -11,16 +12,16 @@ use std::ffi::CStr;
 pg_function!(travel_sorted_ge, pg_finfo_travel_sorted_ge, |call: &Call| compare(call, pg_sys::text_ge));
 pg_function!(travel_sorted_lt, pg_finfo_travel_sorted_lt, |call: &Call| compare(call, pg_sys::text_lt));
 
-/// The functions of PostgreSQL, and those that stand in for them.
+/// Functions of PostgreSQL, each with the function that replaces it.
 const STAND_INS: [(u32, &CStr); 2] = [(pg_sys::F_TEXT_GE, c"sorted_ge"), (pg_sys::F_TEXT_LT, c"sorted_lt")];
 
-/// Lets the scans whose rows are grouped compare the entries of their index by these functions. The operators stay, and
-/// with them what EXPLAIN shows.
+/// Makes index scans whose rows are grouped use these functions to compare the entries of the index. The operators do
+/// not change, so EXPLAIN shows the same conditions.
 ///
 /// # Safety
 /// `planned` must be a plan that the planner has just made.
 pub unsafe fn use_in_scans_of_groups(planned: *mut pg_sys::PlannedStmt) {
-    // SAFETY: by the caller; the list has plans.
+    // SAFETY: by the caller; the elements of the list are plans.
     unsafe {
         let stand_ins =
             STAND_INS.map(|(function, name)| (pg_sys::Oid::from_u32(function), own_function(name)));
@@ -39,7 +40,7 @@ unsafe fn visit(plan: *mut pg_sys::Plan, stand_ins: &StandIns) {
     if plan.is_null() {
         return;
     }
-    // SAFETY: by the caller; a node is read as what its tag says.
+    // SAFETY: by the caller; the tag of a node determines its type.
     unsafe {
         pg_sys::check_stack_depth();
         match (*plan).type_ {
@@ -67,8 +68,8 @@ unsafe fn visit(plan: *mut pg_sys::Plan, stand_ins: &StandIns) {
 /// # Safety
 /// `conditions` must be those of a scan of an index.
 unsafe fn replace(conditions: *mut pg_sys::List, stand_ins: &StandIns) {
-    // SAFETY: by the caller; a node is read as what its tag says. A scan takes the function from here, and the place where
-    // it begins and ends from the operator.
+    // SAFETY: by the caller; the tag of a node determines its type. A scan calls this function to compare entries, but
+    // uses the operator to find the entries where it begins and ends.
     unsafe {
         for condition in elements(conditions) {
             if (*condition.cast::<pg_sys::Node>()).type_ == pg_sys::NodeTag::T_OpExpr {
@@ -94,8 +95,8 @@ unsafe fn elements(list: *mut pg_sys::List) -> impl Iterator<Item = *mut std::ff
     }
 }
 
-/// A function of the extension that compares two texts. Invalid if an older version of the extension is installed in the
-/// database.
+/// Returns the OID of a function of the extension that compares two texts. The OID is invalid if the database has an
+/// older version of the extension.
 fn own_function(name: &CStr) -> pg_sys::Oid {
     let types = [pg_sys::TEXTOID; 2];
     // SAFETY: a catalog look-up. The list and its strings live in the current memory context.
@@ -130,7 +131,7 @@ impl Default for Stored {
 
 impl Stored {
     fn is(&self, bytes: &[u8]) -> bool {
-        // SAFETY: `set` has written as many bytes, and none if there is no memory yet. No value has no bytes.
+        // SAFETY: `set` has written `len` bytes. Without memory, `len` is 0, and no value has 0 bytes.
         self.len.get() == bytes.len()
             && unsafe { std::slice::from_raw_parts(self.start.get(), bytes.len()) } == bytes
     }
@@ -163,7 +164,7 @@ fn compare(
     // SAFETY: SQL declares both arguments as text.
     let (left, right) = unsafe { (stored(left), stored(right)) };
     let last = call.site_cache(|| Ok(Last::default()))?;
-    // SAFETY: the call's own.
+    // SAFETY: the call owns this value.
     let collation = unsafe { (*call.raw()).fncollation };
     let (Some(left), Some(right)) = (left, right) else {
         // SAFETY: the call is one of two texts.
@@ -180,7 +181,7 @@ fn compare(
     Ok(pg_sys::Datum::from(last.result.get()))
 }
 
-/// The bytes in which a text is stored, which determine it. `None`: they are stored elsewhere.
+/// Returns the bytes of a stored text. Equal bytes are equal texts. Returns `None` if the value is stored out of line.
 ///
 /// # Safety
 /// `datum` must be a text.

@@ -1,7 +1,8 @@
 //! Rows whose columns are read and changed by their names.
 //!
-//! pgrx's `PgHeapTuple` converts values by the Rust type that is asked for and allocates for each change. Here a column's
-//! type is checked at run time ([`Type`]), since an owner can alter the table, and several columns are changed at once.
+//! pgrx's `PgHeapTuple` converts values by the requested Rust type and allocates memory for each change. This module
+//! checks the type of a column at run time ([`Type`]), because an owner can alter the table. It changes several columns
+//! at once.
 
 use super::array;
 use super::errors::{TravelError, UsageError};

@@ -5,8 +5,8 @@
 //! one process then merges. It starts only two more processes for four times as many branches. And it assumes that the
 //! leader takes part in no branch, so one worker seems to gain nothing. Where the query looks rows up by the columns of
 //! its groups, it may choose a smaller index on the time, whose pages are read at random: the groups come in the order of
-//! the index that leads to them, so its pages are still in the processor's cache. [`super::sorted_text`] has the functions
-//! that compare the entries of the index with the bounds of the branches.
+//! the index that leads to them, so its pages are still in the processor's cache. The functions of
+//! [`super::sorted_text`] compare the entries of the index with the bounds of the branches.
 
 use super::identifier::c_string;
 use super::sorted_text;
@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int};
 use std::sync::OnceLock;
 
-/// The name of the column of a subquery that looks rows up and makes one value of them.
+/// The name of the column of a subquery that looks up rows and aggregates them into one value.
 pub const LOOK_UP: &str = "event_of_leg";
 
 thread_local! {
@@ -185,7 +185,7 @@ unsafe extern "C-unwind" fn change_paths(
 }
 
 /// Returns whether a query, here a subquery of the one that is helped, looks rows of the table up: it takes the first of
-/// the rows that it finds, or makes one value of them.
+/// the rows that it finds, or aggregates them into one value.
 ///
 /// # Safety
 /// `root` must be the planner's own.

@@ -1,13 +1,13 @@
 //! Locks many rows of `travel.alerts`, for scans, `travel.prune` and the deletion of a rule.
 //!
-//! An analyst's `UPDATE` of many alerts locks them in the order in which PostgreSQL happens to read them. A transaction
-//! that waited for one alert while it holds others could therefore wait for the analyst, who waits for it. So this one
-//! waits for an alert only while it holds none of the others.
+//! An analyst's `UPDATE` of many alerts locks them in the order in which PostgreSQL happens to read them. If a
+//! transaction waited for one alert while it held locks on others, it and the analyst could wait for each other.
+//! Therefore, these functions wait for an alert only while they hold no locks on other alerts.
 
 use crate::pg::attempt::undone_if_err;
 use crate::pg::spi::{self, Argument};
 
-/// Locks the alerts whose IDs a query returns, and returns the IDs. Within an SPI connection.
+/// Locks the alerts whose IDs a query returns, and returns the IDs. The caller must have an SPI connection.
 pub fn lock_alerts(query: &str, arguments: &[Argument]) -> Vec<i64> {
     loop {
         let wanted = ids(query, arguments);
@@ -17,7 +17,7 @@ pub fn lock_alerts(query: &str, arguments: &[Argument]) -> Vec<i64> {
     }
 }
 
-/// Locks all of these alerts, or else none. Then the error is one that another transaction has locked or deleted.
+/// Locks all of these alerts or none. The error is the ID of an alert that another transaction has locked or deleted.
 fn try_lock(wanted: &[i64]) -> Result<(), i64> {
     undone_if_err(|| {
         let locked = ids(
@@ -29,11 +29,11 @@ fn try_lock(wanted: &[i64]) -> Result<(), i64> {
     })
 }
 
-/// Waits until no other transaction has locked the alert.
+/// Waits until no other transaction holds a lock on the alert.
 fn wait_for(id: i64) {
     let _: Result<(), ()> = undone_if_err(|| {
         spi::select("SELECT FROM travel.alerts WHERE id = $1 FOR UPDATE", &[Argument::bigint(id)]);
-        // The lock is released, because what comes next may wait for another alert.
+        // The error releases the lock, because the next attempt may wait for another alert.
         Err(())
     });
 }

@@ -112,8 +112,8 @@ impl Checkpoints {
         Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
-    /// Where the stored row is. It stays there until the transaction ends or changes it, because no other may: a scan
-    /// holds the lock of its rule, and what moves the rows of a table needs to lock the table alone.
+    /// Returns the physical location of the stored row. No other transaction can change it before this one ends: a scan
+    /// holds the lock of its rule, and commands that move the rows of a table need an exclusive lock on the table.
     pub fn place(&self) -> Option<RowPlace> {
         self.stored.as_ref().map(|stored| stored.place)
     }
@@ -219,7 +219,7 @@ pub fn load<T: AsRef<str>>(
             rows.columns(at, &LOADED)?;
         let (Some(name), Some(place), Some(until)) = (name, place, until) else { continue };
         let number = |datum: Option<pg_sys::Datum>| datum.map(|datum| datum.value() as i64);
-        // SAFETY: the columns have these types, as was checked. The bytes are copied while the rows live.
+        // SAFETY: `columns` has checked these types. The bytes are copied while the rows live.
         let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_place(place)) };
         let bytes = |datum: Option<pg_sys::Datum>| {
             // SAFETY: as above.

@@ -36,8 +36,9 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 const OPEN_OF_ONE: &str = "SELECT id FROM travel.alerts WHERE rule = $1 AND status = 'open'";
 const OPEN_OF_ALL: &str = "SELECT id FROM travel.alerts WHERE status = 'open'";
 
-/// What happens when one rule is deleted. The first statement waits for a running step of a scan, so the others see all
-/// that it wrote. Then its open alerts are locked. Alerts are kept. Open ones are archived, because no rule is left that an analyst could decide about.
+/// The statements that run when one rule is deleted. The first statement waits for a running step of a scan, so the
+/// others see all rows that the step wrote. After it, the open alerts of the rule are locked. Alerts are kept. Open
+/// alerts are archived, because their rule no longer exists.
 const OF_ONE: &[&str] = &[
     "DELETE FROM travel_internal.scans WHERE rule = $1",
     "DELETE FROM travel_internal.own_passes WHERE rule = $1",

@@ -114,7 +114,7 @@ impl EvaluationResults {
         Self { state, ..Self::default() }
     }
 
-    /// Adds the newest states of more such members.
+    /// Adds the newest states of further members whose new events come in order.
     pub fn add_members(&mut self, state: EvaluationState) {
         self.state.entities.extend(state.entities);
         self.state.baselines.extend(state.baselines);

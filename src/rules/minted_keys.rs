@@ -167,7 +167,7 @@ pub fn load<T: AsRef<str>>(
     );
     let rows = by_index(&query, &[Argument::text(rule), Argument::texts(keys), Argument::bigint(pass)]);
     spi::columns!(rows => key, issuer, minted_at, site, baseline_entity, root, root_baseline, seen);
-    // A root can have any number of keys below it.
+    // A root can have any number of keys below it, so the loop must be interruptible.
     for row in rows.iter() {
         pgrx::check_for_interrupts!();
         let (Some(key), Some(issuer), Some(time), Some(root)) =

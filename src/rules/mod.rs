@@ -37,7 +37,7 @@
 //! | [`verdict_columns`] | a verdict as columns |
 //! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
 //! | [`alert_columns`] | an incident as columns of its alert |
-//! | [`alert_locks`] | locks many alerts without a deadlock with an analyst who changes many |
+//! | [`alert_locks`] | locks many alerts without a deadlock with an analyst who changes many alerts |
 //! | [`portions`] | reads the events of a query in portions |
 //! | [`notify`] | notifications about new alerts |
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |

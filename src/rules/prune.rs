@@ -42,10 +42,10 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
         let before = Argument::time(row.i64(before));
         Ok(while_scanning(|| {
-            // This waits for the steps of scans that are under way, and others wait for it.
+            // This waits for running steps of scans. Later steps wait for it.
             spi::execute(NOTE_TIME, &[before]);
             let old = lock_alerts(&format!("SELECT id FROM travel.alerts AS a WHERE {IS_OLD}"), &[before]);
-            // An analyst may have opened one of them just before it was locked.
+            // An analyst may have opened an alert just before it was locked, so the condition is checked again.
             let alerts = spi::execute(
                 &format!("DELETE FROM travel.alerts AS a WHERE id = ANY ($2) AND {IS_OLD}"),
                 &[before, Argument::bigints(&old)],
@@ -62,17 +62,17 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// Notes for each rule that events before a time are not evaluated any more.
+/// Notes for each rule that events before this time are no longer evaluated.
 const NOTE_TIME: &str =
     "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)";
 
-/// Whether an alert `a` is deleted. Open alerts are kept with their verdicts, whatever their age. So are alerts that a leg
-/// of an event that is still evaluated could join.
+/// The condition that an alert `a` is deleted. Open alerts of any age are kept with their verdicts. Alerts are also
+/// kept if a leg of an event that scans still evaluate could join them.
 const IS_OLD: &str = "a.last_seen < $1 AND (a.status = 'archived' OR a.withdrawn_at IS NOT NULL)
     AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)";
 
-/// What is deleted after the alerts, in this order.
+/// The statements that delete other rows after the alerts, in this order.
 const STATEMENTS: [&str; 6] = [
     "DELETE FROM travel.alert_history AS h
      WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",

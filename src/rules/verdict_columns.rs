@@ -33,14 +33,14 @@ pub fn finding_types() -> impl Iterator<Item = Type> {
     FINDING.iter().map(|column| Type::from(column.column_type))
 }
 
-/// The type `travel.finding` itself.
+/// Returns the OID of the type `travel.finding`.
 pub fn finding_type() -> Result<pg_sys::Oid, TravelError> {
     let relation = table::oid(c"finding").ok_or(UsageError::ExtensionDropped)?;
     // SAFETY: a look-up in the catalogs.
     Ok(unsafe { pg_sys::get_rel_type_id(relation) })
 }
 
-/// The type `travel.finding[]`.
+/// Returns the OID of the type `travel.finding[]`.
 pub fn finding_array() -> Result<pg_sys::Oid, TravelError> {
     // SAFETY: a look-up in the catalogs.
     Ok(unsafe { pg_sys::get_array_type(finding_type()?) })

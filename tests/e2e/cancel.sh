@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Every long statement ends soon after statement_timeout, whatever it does at that moment. A cancel takes the same way.
+# Tests that every long statement ends soon after statement_timeout, whatever it does at that moment. PostgreSQL handles
+# a cancel in the same way.
 #
-#   EVENTS    how many events the statements are over (20,000)
-#   MOMENTS   at how many moments each is cut short (3); make test-cancel takes more of both
-#   BOUND_MS  how late a statement may end (1,000)
+#   EVENTS    how many events the statements read (20,000)
+#   MOMENTS   at how many moments each statement is interrupted (3); make test-cancel sets higher values for both
+#   BOUND_MS  how long after its timeout a statement may end (1,000)
 #
-# On a machine that does nothing else, with a release build, travel.detect ended 25 ms late at most, travel.coverage 41 ms, and
-# a travel.journey of 2,000,000 events of one entity 154 ms: docs/recover.md has the figures. The bound of this test leaves
-# room for a busy machine, where a process may wait for
-# its turn, and for a debug build. It fails if a function lets PostgreSQL compile a large query, or if work over enough
+# docs/recover.md has the delays of a release build on an idle machine. The largest was 154 ms, for a travel.journey of
+# 2,000,000 events. The bound of this test also allows for a debug build and for a busy machine, on which a process may
+# wait for a CPU. The test fails if a function lets PostgreSQL compile a large query with JIT, or if work over enough
 # events cannot be interrupted.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
@@ -21,7 +21,7 @@ scan_server e2e-cancel 'shared_buffers = 256MB' 'max_wal_size = 4GB' 'work_mem =
 scan_database
 folder="$SERVER_DIR/files/large"
 mkdir -p "$folder"
-# A file of many records, and one whose only record has a long list.
+# One file has many records. The only record of the other file has a long list.
 seq $((EVENTS / 2)) | awk 'BEGIN { printf "{\"Records\":[" }
     { printf "%s{\"eventID\":\"%d\",\"eventTime\":\"2026-03-02T09:00:00Z\",\"userAgent\":\"agent %d\"}", (NR > 1 ? "," : ""), $1, $1 }
     END { printf "]}" }' >"$folder/many.json"
@@ -55,8 +55,8 @@ run_psql --quiet --output /dev/null <<SQL
 SQL
 note "$(ask "SELECT (SELECT count(*) FROM cloudtrail) || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' verdicts, ' || (SELECT count(*) FROM travel.alerts) || ' alerts'")"
 
-# What a statement does is undone, so it has as much to do each time. A procedure that commits step by step is not called in a
-# transaction block: these statements make it begin from nothing.
+# The changes of a statement are undone, so it has the same amount of work each time. A procedure that commits in steps
+# cannot run in a transaction block. These statements reset its state instead.
 reset="UPDATE travel_internal.scans SET under_way = false WHERE rule = 'fresh'; DELETE FROM travel.rules WHERE name = 'fresh'; TRUNCATE target;
     DO \$\$ BEGIN IF to_regclass('target_files') IS NOT NULL THEN TRUNCATE target_files; END IF; END \$\$;
     INSERT INTO travel.rules (name, owner, source, baseline) VALUES ('fresh', 'postgres', 'public.cloudtrail', false)"
@@ -90,11 +90,12 @@ statements=(
     "SELECT count(travel.parse(r)) FROM document, travel.records(body) AS r"
 )
 
-# run MS STATEMENT: prints its time in ms, and how it ended.
+# run MS STATEMENT: runs the statement with a timeout, and prints its time in ms and how it ended.
 run() {
     local block=(BEGIN ROLLBACK) jit=on
     case $2 in CALL*) block=('' "$reset") ;; esac
-    # PostgreSQL compiles these queries themselves, and that cannot be canceled. The functions turn it off for their own.
+    # PostgreSQL would compile these queries, and it cannot cancel a compilation. The functions of the extension turn
+    # JIT off only for their own queries.
     case $2 in *'FROM heap'* | *'FROM journey'* | *'FROM spans'* | *'FROM document'* | *'FROM travel.incidents'*) jit=off ;; esac
     run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1 <<SQL |
         SET client_min_messages = error; SET search_path = public; SET jit = $jit;
@@ -111,8 +112,8 @@ SQL
         awk '/^Time: / { time = $2 } /canceling statement due to statement timeout/ { ended = "timeout" }
             /^ERROR/ && !/statement timeout|current transaction is aborted/ { ended = "error" } END { print time, ended }'
 }
-# late TIMEOUT STATEMENT: how late the statement ends, in ms; nothing if it ended before. What the machine does meanwhile can
-# delay any statement, but hardly the same one three times.
+# late TIMEOUT STATEMENT: prints how many ms after its timeout the statement ended, or nothing if it ended before. Other
+# work on the machine can delay any statement, but rarely delays the same statement three times.
 late() {
     local took ended least=
     for _ in 1 2 3; do
@@ -144,7 +145,7 @@ for statement in "${statements[@]}"; do
     note "$(printf '%4d ms late (after %5d of %6d ms; %d of %d moments): %.90s' "$worst" "$at" "${whole%.*}" "$ends" "$MOMENTS" "$statement")"
     holds "$worst ms late after $at ms: $statement" [ "$worst" -le "$BOUND_MS" ]
 done
-# A machine whose speed varies can make a statement end before its timeout.
+# If the speed of the machine varies, a statement can end before its timeout.
 note "$cuts statements were cut short"
-holds 'enough were' [ "$cuts" -ge "$((${#statements[@]} * MOMENTS / 3))" ]
+holds 'enough statements were cut short' [ "$cuts" -ge "$((${#statements[@]} * MOMENTS / 3))" ]
 no_crash

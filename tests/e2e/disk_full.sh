@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The disk that holds the tables is full at every write of a load, a scan, a refresh and of triage: each ends with an
-# error, nothing is lost or half done, and once there is room everything continues. This needs root, to mount a small file
-# system. The test geoip_disk_full does this with the copies of GeoIP files.
+# Fills the disk that holds the tables during a load, a scan, a refresh and triage. Each of these ends with an error.
+# Nothing is lost or half done, and everything continues when there is enough room again. The test needs root to mount a
+# small file system. The test geoip_disk_full does the same with the copies of GeoIP files.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -19,7 +19,7 @@ export PGDATABASE=audit
 scan_database
 folder="$SERVER_DIR/files/many"
 mkdir -p "$folder"
-events() { # events FIRST LAST: CloudTrail records of these events
+events() { # events FIRST LAST: prints the CloudTrail records of these events
     seq "$1" "$2" | awk 'BEGIN { printf "{\"Records\":[" }
         { printf "%s{\"eventID\":\"%06d\",\"eventTime\":%d,\"eventName\":\"GetObject\",\"eventSource\":\"s3.amazonaws.com\",\"sourceIPAddress\":\"%s\",\"userIdentity\":{\"type\":\"IAMUser\",\"accountId\":\"111122223333\",\"accessKeyId\":\"AKIA%d\",\"userName\":\"person %d\"}}",
             (NR > 1 ? "," : ""), $1, 1772323200 + $1 * 60, ($1 % 7 == 0 ? "203.0.113.1" : "192.0.2.1"), $1 % 50, $1 % 50 }
@@ -34,16 +34,16 @@ run_psql --quiet --output /dev/null <<SQL
 SQL
 new_rule starved 'learning_period' "'1 day'"
 
-# room KILOBYTES: leaves so much room on the disk.
+# room KILOBYTES: fills the disk until only this much room is left.
 room() {
     local free
     rm -f "$disk/filler"
     free=$(df --output=avail --block-size=1k "$disk" | tail -n 1)
-    # The server may write a little in between.
+    # The server may write a little data meanwhile, so dd may fail.
     [ "$free" -le "$1" ] || as_server dd if=/dev/zero of="$disk/filler" bs=1k count="$((free - $1))" 2>/dev/null || true
 }
-# intact WHAT: nothing is half done. Each loaded event belongs to a listed file, or is one of $unlisted others, and each raised
-# verdict has its alert.
+# intact WHAT: checks that nothing is half done. Each loaded event belongs to a listed file or is one of $unlisted other
+# events. Each raised verdict has its alert.
 unlisted=0
 intact() {
     [ -n "$(ask "SELECT to_regclass('cloudtrail_files')")" ] || return 0
@@ -51,8 +51,8 @@ intact() {
         "$(PGOPTIONS='-c work_mem=64MB' ask "SELECT (SELECT count(*) FROM cloudtrail) - (SELECT coalesce(sum(inserted), 0) FROM cloudtrail_files),
             (SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id WHERE v.raised AND a.id IS NULL)")"
 }
-# starved WHAT SQL: runs the statement with more and more room, until it succeeds. Before that, each error and each warning
-# is 53100, the error of a full disk.
+# starved WHAT SQL: runs the statement with more and more room until it succeeds. Until then, each error and each
+# warning must be 53100 (disk full).
 starved() {
     local kilobytes refusals=0
     for kilobytes in 0 100 900 2700 8000 24000; do
@@ -70,7 +70,7 @@ starved() {
     REFUSALS=$((${REFUSALS:-0} + refusals))
 }
 
-rule 'without room, every statement that writes ends with 53100, and works once there is room'
+rule 'every statement that writes ends with 53100 on a full disk, and succeeds when there is enough room'
 starved 'load_files' "CALL travel.load_files('cloudtrail', '$folder')"
 same 'events that were loaded' '4000|4000' "$(ask 'SELECT count(*), count(DISTINCT event_id) FROM cloudtrail')"
 same 'files that were loaded' '10|4000' "$(ask 'SELECT count(*), sum(inserted) FROM cloudtrail_files WHERE error IS NULL')"
@@ -89,7 +89,7 @@ same 'legs' 0 "$(ask "SELECT count(*) FROM (SELECT leg_id FROM found) AS f FULL 
     WHERE f.leg_id IS NULL OR d.leg_id IS NULL")"
 starved 'triage' "INSERT INTO travel.alert_comments (alert_id, comment) SELECT a.id, repeat(md5(n::text), 40)
     FROM generate_series(1, 200) AS n, (SELECT min(id) AS id FROM travel.alerts) AS a"
-# travel.create_rule also evaluates the newest rows. If that fails, it warns, and the rule exists nevertheless.
+# travel.create_rule also evaluates the newest rows. If that fails, it warns and still creates the rule.
 starved 'a new rule' "DELETE FROM travel.rules WHERE name = 'access_key'; SELECT travel.create_rule('access_key', 'cloudtrail')"
 OPTIONS='-c temp_tablespaces=small' starved 'a query that sorts on disk' "SELECT count(*) FROM travel.detect('cloudtrail', all_legs => true)"
 note "$REFUSALS refusals"

@@ -122,9 +122,9 @@ if [ "${HOSTILE:-short}" = long ]; then
         note 'SKIPPED: sqlsmith is not installed (apt-get install sqlsmith)'
         exit 0
     fi
-    # sqlsmith asks which relations can be written to, which a foreign table without a handler cannot say. Only with this verbosity
-    # does the log have SQLSTATEs, and the file that raised an error: PostgreSQL's own functions raise XX000 for arguments
-    # that nobody passes.
+    # sqlsmith asks which relations can be written to. A foreign table without a handler raises an error then. With
+    # verbose messages, the log contains the SQLSTATE of each error and the source file that raised it. Errors with
+    # XX000 from PostgreSQL's own files are ignored, because its functions raise them for unusual arguments.
     run_psql --quiet --output /dev/null --command 'DROP FOREIGN DATA WRAPPER hostile CASCADE' \
         --command "ALTER SYSTEM SET log_error_verbosity = 'verbose'" --command 'SELECT pg_reload_conf()'
     timeout "${SMITH_SECONDS:-300}" sqlsmith --exclude-catalog --seed="$SEED" --dump-all-queries \

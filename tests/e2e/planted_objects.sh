@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Planted objects: functions, operators, casts, types, tables, views, triggers, rules and policies of one role, which are
-# there to run with the rights of another role. Each role then calls every function of the extension, reads every view and
-# changes every table, under search_paths that find the planted objects first. tests/hostile/planted.sql plants them, and makes
-# the calls of the catalog, so a new function is called, too.
+# One role plants functions, operators, casts, types, tables, views, triggers, rules and policies to have its code run
+# with the rights of another role. Each role then calls every function of the extension, reads every view and changes
+# every table, under a search_path that finds the planted objects first. tests/hostile/planted.sql plants the objects.
+# It also generates the calls from the catalog, so they include new functions.
 #
-# HOSTILE=long tries more arguments (make test-hostile); SEED chooses them.
+# HOSTILE=long (make test-hostile) tries more arguments, which SEED selects.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -17,14 +17,14 @@ start e2e-planted "impossible_travel.geoip_path = '$SERVERS/e2e-planted/files/ge
     'log_min_error_statement = log'
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 documents=$(server_copy documents "$WORK/sample/cloudtrail")
-# The installer owns the database, and is no superuser.
+# The installer owns the database and is not a superuser.
 run_psql --quiet --command 'CREATE ROLE installer LOGIN' --command 'ALTER DATABASE postgres OWNER TO installer'
 PGUSER=installer run_psql --quiet --command 'CREATE EXTENSION impossible_travel'
 for file in fixtures values calls; do run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/$file.sql"; done
 grep -rhoE '[a-z_][a-z0-9_]+' "$ROOT/src" "$ROOT/sql" | LC_ALL=C sort -u >"$SCRATCH/words"
 (cd "$SCRATCH" && run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/planted.sql")
 
-# mallory and the three levels plant. keeper owns a rule and a source.
+# Each of these roles plants objects. The role keeper also owns a rule and a source.
 callers=(mallory reader triager administrator keeper installer postgres)
 run_psql --quiet --output /dev/null <<'SQL'
     CREATE ROLE mallory LOGIN;
@@ -52,16 +52,17 @@ run_psql --quiet --output /dev/null <<'SQL'
 SQL
 ask "CREATE TABLE hostile.planted_call AS SELECT * FROM hostile.planted_calls($hostile_arguments)"
 ask 'SELECT statement FROM hostile.planted_call WHERE reads ORDER BY key' >"$SCRATCH/reads"
-# What writes is rolled back, but for procedures: they commit. The first ROLLBACK ends the transaction of a line that failed.
+# Writes are rolled back, except those of procedures, which commit. The first ROLLBACK ends the transaction of a failed
+# line.
 ask "SELECT CASE WHEN statement LIKE 'CALL %' THEN statement ELSE format('ROLLBACK\; BEGIN\; %s\; ROLLBACK', statement) END
     FROM hostile.planted_call WHERE NOT reads ORDER BY key" >"$SCRATCH/writes"
 ask "SELECT format('ROLLBACK\; BEGIN\; %s\; ROLLBACK', replace(replace(statement, ';', '\;'), 'FOLDER', '$documents'))
     FROM hostile.planted_use ORDER BY n" >>"$SCRATCH/writes"
 note "$(wc -l <"$SCRATCH/reads") calls that read, $(wc -l <"$SCRATCH/writes") that write"
 
-# Makes the calls of a file as a role, in one session with this search_path, and with planted temporary objects if NAME is
-# planted. The answers are in $SCRATCH/ROLE-FILE-NAME, without
-# numbers and UUIDs, which sequences and clocks give.
+# Makes the calls of a file as a role, in one session with this search_path. If NAME is planted, the session has planted
+# temporary objects. The results are written to $SCRATCH/ROLE-FILE-NAME. Numbers and UUIDs are replaced, because
+# sequences and clocks change them.
 calls() { # calls ROLE FILE SEARCH_PATH NAME
     {
         printf "SET search_path = %s;\n" "$3"
@@ -71,14 +72,14 @@ calls() { # calls ROLE FILE SEARCH_PATH NAME
     PGUSER=$1 PGAPPNAME="$1 $2" run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 --file "$SCRATCH/calls.sql" 2>&1 |
         sed -E 's/^psql:[^ ]*: //; s/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/UUID/g; s/[0-9]+/N/g' >"$SCRATCH/$1-$2-$4" || true
 }
-# The lines of planted code since the last call of this function: CALLER … PLANTED what OF owner RAN AS role.
+# Prints the log lines of planted code since the last call of this function: CALLER … PLANTED what OF owner RAN AS role.
 read_lines=0
 planted() {
     tail -n "+$((read_lines + 1))" "$SERVER_DIR/log" | grep -a -o -E '^.*PLANTED .* OF .* RAN AS .*' || true
     seen
 }
 seen() { read_lines=$(wc -l <"$SERVER_DIR/log"); }
-# Fails if code of a role ran with the rights of another one, except for lines that match the pattern.
+# Fails if the code of one role ran with the rights of another role. Lines that match the pattern are ignored.
 nothing_ran() { # nothing_ran WHAT [PATTERN]
     local others
     others=$(planted | sed -E '/OF ([a-z_]+) RAN AS \1$/d' | grep -v -E -- "${2:-^$}" | LC_ALL=C sort | uniq -c | sort -rn | head -n 20) || true
@@ -91,7 +92,7 @@ $others
 
 rule "a superuser who reads another role's table runs none of that role's code"
 run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/planted_source.sql"
-# These write into the table, or move its rows, as INSERT does: triggers of the owner run.
+# These functions write to the table or move its rows. They run the triggers of the owner, as INSERT does.
 writers="'travel.ingest','travel.load_files','travel_internal.load_file','travel.make_partitions','travel_internal.make_partition'"
 ask "SELECT format('ROLLBACK\; BEGIN\; %s\; ROLLBACK', replace(statement, quote_literal('hostile.trail'::regclass::oid), quote_literal(source)))
     FROM hostile.planted_calls(0), unnest('{mallory.trail,mallory.of_pairs}'::text[]) AS source
@@ -103,11 +104,11 @@ calls postgres calls '"$user", public' source
 holds 'travel.detect finds travel in it' grep -q 'Tokyo' "$SCRATCH/postgres-calls-source"
 nothing_ran 'a source of mallory'
 
-rule "the code of a rule and of its source runs with the rights of the rule's owner, whoever scans or asks"
+rule "the code of a rule and of its source runs with the rights of the rule's owner, regardless of the caller"
 for role in administrator postgres; do
     PGUSER=$role PGAPPNAME=$role ask_all "CALL travel.scan()" >"$SCRATCH/said"
 done
-same "her rule and the keeper's raised alerts, and the superuser's was refused" 'hers kept_hers' \
+same "the rules of mallory and of the keeper raised alerts, and the rule of the superuser was refused" 'hers kept_hers' \
     "$(ask "SELECT string_agg(DISTINCT rule, ' ' ORDER BY rule) FROM travel.alerts WHERE rule IN ('hers', 'kept_hers', 'super_hers')")"
 same "an error of the superuser's rule" t "$(ask "SELECT last_error LIKE '%(42501)' FROM travel.status WHERE rule = 'super_hers'")"
 planted >"$SCRATCH/own"
@@ -124,7 +125,7 @@ ask "SELECT CASE WHEN statement LIKE 'CALL %' THEN statement ELSE format('ROLLBA
     FROM hostile.planted_calls(0) ORDER BY key" >"$SCRATCH/calls"
 for role in reader administrator postgres; do
     calls "$role" calls '"$user", public' rules
-    # Without a rule, travel.scan and others evaluate all of them.
+    # Without a rule, travel.scan and other functions evaluate all rules.
     nothing_ran "$role asks about a rule of mallory" 'view of mallory OF mallory RAN AS keeper$'
 done
 run_psql --quiet --command "DELETE FROM travel.rules WHERE name IN ('hers', 'kept_hers', 'super_hers')" \
@@ -133,7 +134,7 @@ run_psql --quiet --command "DELETE FROM travel.rules WHERE name IN ('hers', 'kep
 for role in "${callers[@]}"; do calls "$role" reads '"$user", public' before; done
 same_answers() { # same_answers ROLE NAME
     diff <(LC_ALL=C sort -u "$SCRATCH/$1-reads-before") <(LC_ALL=C sort -u "$SCRATCH/$1-reads-$2") >"$SCRATCH/diff" ||
-        fail "answers of $1 that planted objects changed: $(head -n 40 "$SCRATCH/diff" | cut -c 1-500)"
+        fail "results of $1 that planted objects changed: $(head -n 40 "$SCRATCH/diff" | cut -c 1-500)"
 }
 run_psql --quiet --output /dev/null --command 'SET ROLE mallory' --command "SELECT hostile.plant_types_and_relations('public')" \
     --command "SELECT hostile.plant_functions('public')" --command "SELECT hostile.plant_operators('public')" \
@@ -144,7 +145,7 @@ note "planted in public: $(ask "SELECT format('%s functions, %s operators, %s do
     (SELECT count(*) FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'd'),
     (SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'v'))")"
 
-rule 'planted code is found by a search_path, and writes into the log who runs it'
+rule 'a search_path finds planted code, which writes the current user into the log'
 seen
 PGUSER=mallory run_psql --quiet --output /dev/null --command 'SET search_path = public, pg_catalog' --command 'SELECT 1 + 1' \
     --command "SELECT format('%s', 'x'), now(), 'x'::text, count(*) FROM pg_class"
@@ -153,7 +154,7 @@ for what in 'operator +(integer,integer)' 'function format(text, text)' 'functio
     holds "$what was found" grep -q -F "PLANTED $what OF mallory RAN AS mallory" "$SCRATCH/own"
 done
 
-rule "no function, view or trigger runs planted code with another role's rights, and planted objects change no answer"
+rule "no function, view or trigger runs planted code with another role's rights, and planted objects do not change a result"
 for role in "${callers[@]}"; do
     for file in reads writes; do calls "$role" "$file" 'pg_temp, public, pg_catalog' planted; done
     nothing_ran "$role, search_path = pg_temp, public, pg_catalog"
@@ -165,7 +166,7 @@ for role in keeper postgres; do
     same_answers "$role" default
 done
 
-rule 'CREATE EXTENSION and DROP EXTENSION run nothing that was planted'
+rule 'CREATE EXTENSION and DROP EXTENSION do not run planted code'
 for role in installer postgres; do
     PGUSER=$role PGAPPNAME=$role run_psql --quiet <<'SQL'
         SET search_path = public, pg_catalog;

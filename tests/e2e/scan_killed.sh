@@ -52,9 +52,10 @@ stopped() {
     server_up
 }
 
-# Kills scans, or other calls, and then lets one finish. WAY:N is a way to kill, and the number of steps that the scan
-# does before. It then waits for a lock in the next step, so it is certainly at work. WAY:? lets it run and kills it a
-# moment later, wherever it is. $met counts the scans that were at work, $left those that left a pass under way.
+# Kills scans or other calls, and then lets one finish. WAY:N is a way to kill a scan, and the number of steps that it
+# completes before. The scan then waits for a lock in the next step, so it is certainly still running. WAY:? kills the
+# scan after a moment, at any point. $met counts the scans that were running, and $left counts those that left a pass
+# under way.
 call="CALL travel.scan('killed')"
 batch=2500
 tables=(travel_internal.entity_checkpoints travel_internal.baseline_checkpoints travel_internal.scans)
@@ -131,10 +132,10 @@ until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
 holds 'enough scans were interrupted' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
 
-rule 'so does travel.rescan, which the next scan or the next travel.rescan continues'
+rule 'the next scan or the next travel.rescan continues an interrupted travel.rescan'
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an office there')"
 ask "CALL travel.rescan('calm', '2026-01-10Z')"
-# The time of a rescan that is under way can only become earlier, so a call that is repeated evaluates the same events.
+# The start of a rescan that is under way can only become earlier, so a repeated call evaluates the same events.
 call="CALL travel.rescan('killed', '2026-01-10Z')" batch=2500 tables=(travel_internal.entity_checkpoints travel_internal.scans)
 until_done killed:1 stopped:1 terminated:1 killed:? cancelled:1
 holds 'enough rescans were interrupted' test "$met" -ge 4 -a "$left" -ge 3

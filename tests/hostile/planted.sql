@@ -1,12 +1,13 @@
--- Objects that a role plants to have its code run with the rights of another role, and the calls that could run it. Planted code
--- writes a line into the log of the server, which outlives a rollback and comes from parallel workers, too:
--- PLANTED what OF its owner RAN AS the current user.
+-- Plants objects whose code is meant to run with the rights of another role, and generates the calls that could run it.
+-- Planted code writes this line into the log of the server: PLANTED what OF owner RAN AS current user. The log is not
+-- rolled back, and it also contains the lines of parallel workers.
 
--- The words of the extension's source, which the test loads. Objects with these names are planted.
+-- The test loads the words of the extension's source. Planted objects have these names.
 CREATE TABLE hostile.word (word text PRIMARY KEY);
 \copy hostile.word FROM 'words'
 
--- Functions that a planter needs, in a schema of its own. No operator or function is looked up outside of pg_catalog.
+-- Creates a schema for a role that plants objects, with the functions that these objects call. The functions look up
+-- names only in pg_catalog.
 CREATE PROCEDURE hostile.plant_notes(planter name) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format('CREATE SCHEMA %1$I AUTHORIZATION %1$I; GRANT USAGE ON SCHEMA %1$I TO PUBLIC', planter);
@@ -22,7 +23,7 @@ BEGIN
         'ALTER FUNCTION %1$I.trigger OWNER TO %1$I', planter);
 END $$;
 
--- Creates an object, unless it cannot be created.
+-- Creates an object if possible. Returns 1 if it was created, otherwise 0.
 CREATE FUNCTION hostile.try(statement text) RETURNS int LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
     SET check_function_bodies = off AS $$
 BEGIN
@@ -32,7 +33,8 @@ EXCEPTION WHEN OTHERS THEN
     RETURN 0;
 END $$;
 
--- Domains and views with the names of types and relations of pg_catalog and of the extension. Called by the planter.
+-- Creates domains and views with the names of types and relations of pg_catalog and of the extension. The role that
+-- plants them calls this function.
 CREATE FUNCTION hostile.plant_types_and_relations(place text) RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT sum(hostile.try(statement)) FROM (
         SELECT format('CREATE VIEW %1$s.%2$I AS SELECT %3$s WHERE %4$I.noted(%5$L); CREATE TRIGGER planted INSTEAD OF INSERT OR UPDATE '
@@ -54,9 +56,9 @@ CREATE FUNCTION hostile.plant_types_and_relations(place text) RETURNS bigint LAN
     ) AS s
 $$;
 
--- Functions and operators with the names and arguments of those of pg_catalog, which a search_path with `place` first finds, and
--- others with arguments for which pg_catalog has no exact match, which any search_path with `place` finds. Each notes that it
--- runs, and does what the one of pg_catalog does.
+-- Creates functions and operators with the names and arguments of those of pg_catalog. A search_path that begins with
+-- `place` finds them. They write to the log and then do what the original does. This also creates functions and
+-- operators with arguments for which pg_catalog has no exact match. Any search_path that contains `place` finds these.
 CREATE FUNCTION hostile.plant_functions(place text) RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT sum(hostile.try(statement)) FROM (
         SELECT format('CREATE FUNCTION %s.%I(%s) RETURNS %s LANGUAGE plpgsql %s SET search_path = pg_catalog, pg_temp AS %L',
@@ -116,7 +118,8 @@ CREATE FUNCTION hostile.plant_operators(place text) RETURNS bigint LANGUAGE sql 
         WHERE to_regoperator(format('pg_catalog.%s (%s, %s)', o.name, l.type, r.type)) IS NULL
     ) AS s
 $$;
--- count(*) needs an aggregate. An own collation changes comparisons, if it is taken for the one of pg_catalog.
+-- Creates an aggregate for count(*), and collations that change the result of a comparison if they are used instead of
+-- those of pg_catalog.
 CREATE FUNCTION hostile.plant_others(place text) RETURNS bigint LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT sum(hostile.try(statement)) FROM unnest(ARRAY[
         format('CREATE FUNCTION %1$s.counts(bigint) RETURNS bigint LANGUAGE plpgsql AS ''BEGIN PERFORM %2$I.note($w$aggregate '
@@ -126,7 +129,7 @@ CREATE FUNCTION hostile.plant_others(place text) RETURNS bigint LANGUAGE sql SET
         format('CREATE COLLATION %1$s."default" (PROVIDER = icu, DETERMINISTIC = false, LOCALE = ''und-u-ks-level1'')', place)]) AS statement
 $$;
 
--- A value as a literal, in which no function or operator is looked up.
+-- Returns the value of an expression as a literal, so no function or operator has to be looked up.
 CREATE FUNCTION hostile.literal(type regtype, expression text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     name text := (SELECT format('%I.%I', nspname, typname) FROM pg_type AS t JOIN pg_namespace AS n ON n.oid = typnamespace
@@ -144,8 +147,9 @@ EXCEPTION WHEN OTHERS THEN
     RETURN 'NULL::' || name;
 END $$;
 
--- The calls: every routine of the extension with good arguments, and so many times with a hostile one; every table and view. Text
--- that the caller wants to be run as SQL is the caller's own code, so only good values of it are tried.
+-- Returns the calls: every routine of the extension with valid arguments, and `hostile_arguments` times with a hostile
+-- one, and the statements over every table and view. A text that is run as SQL is the caller's own code, so it has only
+-- valid values.
 CREATE FUNCTION hostile.planted_calls(hostile_arguments int, OUT key text, OUT reads boolean, OUT statement text)
     RETURNS SETOF record LANGUAGE sql AS $$
     WITH call AS MATERIALIZED (
@@ -181,7 +185,7 @@ CREATE FUNCTION hostile.planted_calls(hostile_arguments int, OUT key text, OUT r
     WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND (relkind = 'r' OR relkind = 'v' AND s.n = 0)
 $$;
 
--- What users do with the tables: every guard runs, and rows are read, evaluated and written.
+-- Statements of ordinary users. They run every guard, and read, evaluate and write rows.
 CREATE TABLE hostile.planted_use (n int GENERATED ALWAYS AS IDENTITY, statement text);
 INSERT INTO hostile.planted_use (statement)
 SELECT replace(replace(statement, 'RECORDS', $json$'{"Records": [{"eventID": "a", "eventTime": "2026-03-02T09:00:00Z", "sourceIPAddress":

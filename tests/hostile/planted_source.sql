@@ -1,5 +1,5 @@
--- What mallory plants into her own table, a view of it, and rules over the view: code that runs wherever a row is read, converted
--- or compared.
+-- Creates a table of mallory, a view of it, and rules over the view. They contain code that could run whenever a row is
+-- read, converted or compared.
 SET ROLE mallory;
 SET client_min_messages = error;
 CREATE FUNCTION mallory.noted(what text, value anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE
@@ -13,7 +13,7 @@ SELECT format('CREATE FUNCTION mallory.%1$s_of(mallory.pair) RETURNS %1$s LANGUA
     'CREATE CAST (mallory.pair AS %1$s) WITH FUNCTION mallory.%1$s_of(mallory.pair) AS IMPLICIT', type)
 FROM unnest('{text,inet,timestamptz,float8,bool,jsonb}'::text[]) AS type
 \gexec
--- Operators for her types, by which rows could be compared.
+-- Rows could be compared by these operators for her types.
 CREATE FUNCTION mallory.compare(mallory.pair, mallory.pair) RETURNS boolean LANGUAGE plpgsql AS
     'BEGIN PERFORM mallory.note(''an operator''); RETURN true; END';
 SELECT format('CREATE OPERATOR mallory.%s (LEFTARG = mallory.pair, RIGHTARG = mallory.pair, FUNCTION = mallory.compare)', name)

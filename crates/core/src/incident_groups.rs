@@ -131,7 +131,7 @@ mod tests {
         AlertSpan { id, entity: named(entity), user: named(user), start, end }
     }
 
-    /// The heap, with a count of the ticks.
+    /// Memory on the heap that counts the ticks.
     #[derive(Default)]
     struct Ticking(std::cell::Cell<usize>);
 
@@ -155,7 +155,7 @@ mod tests {
             (0..100_000).map(|n| alert(n, &names[n as usize * 7919 % 1000], "", n, n + 10)).collect();
         let memory = Ticking::default();
         incidents(&alerts, &memory).unwrap();
-        // The loops over the alerts tick every 4,096 of them. A sort compares each about 16 times.
+        // The loops over the alerts tick every 4,096 alerts. A sort compares each alert about 16 times.
         assert!(memory.0.get() >= 100_000 / TICK + 100_000 * 10 / 65_536, "{}", memory.0.get());
     }
 

@@ -92,7 +92,7 @@ impl Database {
         if !metadata.description.is_empty() && !metadata.database_type.is_empty() {
             self.reader.verify()?;
         }
-        // That check accepts records that the crate cannot decode, such as a pointer to a pointer.
+        // The check of the library accepts records that the library cannot decode, such as a pointer to a pointer.
         self.verify_records()
     }
 

@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 /// `bytea[]`, for which pgrx has no name.
 const BYTEA_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1001);
 
-/// `tid[]`, for which pgrx has no name either.
+/// The OID of `tid[]`, for which pgrx has no constant either.
 const TID_ARRAY: pg_sys::Oid = pg_sys::Oid::from_u32(1010);
 
 /// An argument of a statement. Its value is in the memory context in which it was made.

@@ -64,9 +64,9 @@ pub fn in_pg_catalog<R>(body: impl FnOnce() -> R) -> R {
     with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || connected(body))
 }
 
-/// Runs `body` as [`connected`] does, with a search_path in which PostgreSQL's own objects come first. It is for queries
-/// that contain SQL of the caller, whose names are looked up in the caller's search_path. If that lists `pg_catalog`
-/// behind another schema, the operators of that schema would take the place of those in the extension's own SQL.
+/// Runs `body` as [`connected`] does, with a search_path in which `pg_catalog` comes first. Use this for queries that
+/// contain SQL of the caller, because their names are looked up in the caller's search_path. If this search_path lists
+/// another schema before `pg_catalog`, the extension's own SQL would use the operators of that schema.
 pub fn with_pg_catalog_first<R>(body: impl FnOnce() -> R) -> R {
     match search_path_without_pg_catalog() {
         Some(path) => with_settings(&[(c"search_path", &path)], || connected(body)),
@@ -74,7 +74,8 @@ pub fn with_pg_catalog_first<R>(body: impl FnOnce() -> R) -> R {
     }
 }
 
-/// The search_path without `pg_catalog`, which PostgreSQL then searches first. `None` if it does so anyway.
+/// Returns the search_path without `pg_catalog`, so PostgreSQL searches `pg_catalog` first. Returns `None` if it
+/// already does.
 fn search_path_without_pg_catalog() -> Option<CString> {
     const PG_CATALOG: &str = "pg_catalog";
     // SAFETY: reads a setting of the backend, which is a C string.

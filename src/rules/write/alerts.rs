@@ -31,11 +31,11 @@ const INCIDENT_COLUMNS: [&str; 6] =
 struct FirstLeg {
     /// The leg as a value of `travel.finding`.
     finding: pg_sys::Datum,
-    /// Its columns, of which the signal and the message are made.
+    /// The columns of the leg, from which the signal and the message are made.
     columns: RowColumns,
 }
 
-/// The first legs of incidents by id. Their findings are in memory of `scratch`.
+/// The first legs of incidents by ID. Their findings are in the memory of `scratch`.
 pub(super) struct FirstLegs {
     legs: HashMap<String, FirstLeg>,
     scratch: Scratch,
@@ -44,11 +44,11 @@ pub(super) struct FirstLegs {
 /// A row of `travel.alerts`.
 struct AlertRow<'w> {
     alert: &'w IdentifiedIncident,
-    /// The columns of its first leg, as a value of `travel.finding`.
+    /// The columns of the first leg, as a value of `travel.finding`.
     finding: pg_sys::Datum,
-    /// JSON.
+    /// The signal as JSON.
     signal: String,
-    /// The message by the template of the rule. `None` for the sentence of the first leg.
+    /// The message from the template of the rule. `None` if the message is the sentence of the first leg.
     message: Option<String>,
 }
 
@@ -57,7 +57,7 @@ impl FirstLegs {
         Self { legs: HashMap::new(), scratch: Scratch::new(c"travel: first legs of alerts", 8 << 10) }
     }
 
-    /// Adds a leg. Copies the finding.
+    /// Adds a leg with a copy of its finding.
     pub fn add(&mut self, id: String, finding: pg_sys::Datum, columns: RowColumns) {
         // SAFETY: a composite value has a variable length.
         let copy = || unsafe { pg_sys::pg_detoast_datum_copy(finding.cast_mut_ptr()) };
@@ -65,12 +65,12 @@ impl FirstLegs {
         self.legs.insert(id, FirstLeg { finding, columns });
     }
 
-    /// The first leg that there is of an incident.
+    /// Returns the first of those legs of an incident that were added.
     fn of(&self, alert: &IdentifiedIncident) -> Option<&FirstLeg> {
         alert.incident.legs.iter().find_map(|leg| self.legs.get(leg))
     }
 
-    /// Whether the very first leg of an incident is not there.
+    /// Returns whether the first of all legs of an incident is missing.
     fn lack(&self, alert: &IdentifiedIncident) -> bool {
         alert.incident.legs.first().is_some_and(|leg| !self.legs.contains_key(leg))
     }
@@ -306,7 +306,7 @@ fn columns() -> Vec<&'static str> {
     INCIDENT_COLUMNS.iter().copied().chain(finding_names()).collect()
 }
 
-/// The FROM clause with the arguments of a statement, and the columns of the alerts in it.
+/// Returns the FROM clause with the arguments of a statement, and the columns of the alerts in this clause.
 fn arguments() -> (String, Vec<String>) {
     let finding = finding_names().collect::<Vec<_>>().join(", ");
     let from = format!(

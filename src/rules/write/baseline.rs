@@ -64,7 +64,7 @@ impl<'w, R: LearnedRow> Changes<'w, R> {
         self.written.extend(state.into_iter().flat_map(|state| R::of(state, name)));
     }
 
-    /// Adds what changed between two states of a user. The stored rows are those of the first.
+    /// Adds the changes between two states of a user. The stored rows are those of the first state.
     fn add(&mut self, name: &Arc<str>, before: Option<&BaselineState>, state: Option<&BaselineState>) {
         let mut before = before.into_iter().flat_map(|state| R::of(state, name)).peekable();
         for row in state.into_iter().flat_map(|state| R::of(state, name)) {
@@ -92,7 +92,7 @@ impl Writer<'_> {
                 places.add_again(name, state);
                 transitions.add_again(name, state);
             } else {
-                // The stored rows of a user who continues are those of the newest checkpoint: both are written together.
+                // The stored rows of a user who continues match the newest checkpoint: both are written together.
                 let before = member.checkpoints.newest(&self.inputs.name)?;
                 places.add(name, before.as_ref(), state);
                 transitions.add(name, before.as_ref(), state);

@@ -129,7 +129,7 @@ impl Writer<'_> {
         packed::pack_earlier::<S>(&earlier).map(Some).map_err(unwritable)
     }
 
-    /// Updates the rows that are stored, where they are. Inserts the others.
+    /// Updates the stored rows in place and inserts the others.
     fn put(&self, kind: MemberKind, rows: Vec<CheckpointRow>) {
         let (table, column) = (kind.table(), kind.column());
         let (stored, mut new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.place.is_some());
@@ -147,7 +147,7 @@ impl Writer<'_> {
             );
             let updated = spi::with_settings(&spi::BY_NAME, || spi::execute(&update, &arguments));
             if updated < stored.len() as u64 {
-                // Somebody deleted rows by hand.
+                // A row was deleted by hand, so the rows are inserted again.
                 new.extend(stored);
             }
         }
@@ -167,7 +167,7 @@ impl Writer<'_> {
         }
     }
 
-    /// $1 to $8 of the statements.
+    /// Returns the arguments $1 to $8 of the statements.
     fn arguments(&self, rows: &[CheckpointRow]) -> Vec<Argument> {
         let names: Vec<&Arc<str>> = rows.iter().map(|row| row.name).collect();
         let times =
@@ -188,12 +188,12 @@ impl Writer<'_> {
 /// A row to insert or update.
 struct CheckpointRow<'w> {
     name: &'w Arc<str>,
-    /// Where the row is stored. `None`: nowhere.
+    /// The physical location of the stored row. `None` if the row is not stored.
     place: Option<RowPlace>,
     evaluated_until: Micros,
     evaluated_from: Micros,
     newest: Vec<u8>,
-    /// `None`: those that are stored stay as they are.
+    /// The earlier states. `None` if the stored ones do not change.
     earlier: Option<Vec<u8>>,
 }
 

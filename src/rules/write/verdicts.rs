@@ -42,8 +42,8 @@ fn write_not_raised(inputs: &EvaluationInputs, results: &mut EvaluationResults) 
     Ok(())
 }
 
-/// Writes the verdicts that raise legs, each with its alert, and shows each to `see`, with its finding as a value of
-/// `travel.finding`.
+/// Writes the verdicts that raise legs, each with its alert. Passes each verdict to `see`, with its finding as a value
+/// of `travel.finding`.
 fn write_raised(
     inputs: &EvaluationInputs,
     results: &mut EvaluationResults,
@@ -102,7 +102,7 @@ impl<'w> Writing<'w> {
         Ok(Self { inputs, statement, row_type, array_type, portion, scratch, _types: types })
     }
 
-    /// The finding of a verdict, which is valid until the verdict is added.
+    /// Returns the finding of a verdict. It is valid until the verdict is added.
     fn finding(&self, verdict: &UnwrittenVerdict) -> Result<pg_sys::Datum, TravelError> {
         self.scratch.within(|| verdict.finding().row(self.row_type))
     }

@@ -172,7 +172,8 @@ fn check_event(value: &Value, event: &Event) {
     assert_eq!(event.source_text.is_none(), event.source_kind == SourceKind::Absent, "{event:?}");
 }
 
-/// A list around a document changes nothing, but that in a list, one key of a record is enough for a record.
+/// Checks that a list around a document does not change its records. One exception: an element of a list is a record if
+/// it has at least one of the keys of a record.
 fn check_wrapping(value: &Value) {
     let count = |document: &Value| records(document).map(Iterator::count);
     let _ = is_single_record(value);
@@ -234,7 +235,7 @@ fn check_split(values: &[Value]) {
             Err(error) => panic!("{error:?} in {text}"),
         }
     }
-    // Read again, because the reader replaces the characters that PostgreSQL cannot store.
+    // The document is read again, because the reader replaces the characters that PostgreSQL cannot store.
     let parsed: Vec<String> =
         values.iter().flat_map(|value| names_of(&read_json(value.to_string().as_bytes()).unwrap())).collect();
     assert_eq!(found, parsed, "{text}");

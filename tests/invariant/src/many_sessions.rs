@@ -214,7 +214,8 @@ fn interrupt_scans() -> Result {
     same_results(&mut main, "one", "one, without timeouts", stored::query_of_all_columns)
 }
 
-/// Fails unless a new rule with the same settings, scanned once, has the same results, which the query returns as lines.
+/// Creates a rule with the same settings and scans it once. Fails if the two rules have different results. `query`
+/// returns the query of these results.
 pub fn same_results(main: &mut Session, rule: &str, other: &str, query: fn(&str) -> String) -> Result {
     main.run(&[
         &format!(

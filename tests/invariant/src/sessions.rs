@@ -48,7 +48,7 @@ impl Session {
         Self::open_in(None)
     }
 
-    /// A session in another database than that of PGDATABASE.
+    /// Opens a session in this database. `None` means the database of PGDATABASE.
     pub fn open_in(database: Option<&str>) -> Result<Self> {
         let warnings = Arc::new(Mutex::new(Vec::new()));
         let sent = Arc::clone(&warnings);
@@ -97,12 +97,12 @@ impl Session {
         }
     }
 
-    /// Waits until the query counts more than nothing.
+    /// Waits until the query returns a number other than 0.
     pub fn wait_until(&mut self, what: &str, query: &str) -> Result {
         let began = Instant::now();
         while self.count(query)? == 0 {
             if began.elapsed() > PATIENCE {
-                return Err(format!("not even after {PATIENCE:?}: {what}").into());
+                return Err(format!("after {PATIENCE:?}, this is still not so: {what}").into());
             }
             thread::sleep(Duration::from_millis(5));
         }

@@ -58,7 +58,7 @@ RESET max_parallel_workers_per_gather;
 SET client_min_messages = warning;
 
 -- The scans of the ranges compare the entries of the index with their bounds by functions that remember the last
--- result. It is that of the operators, whatever came before.
+-- result. These functions return the same as the operators, regardless of the calls before.
 BEGIN;
 CREATE OR REPLACE FUNCTION travel_internal.sorted_lt(text, text) RETURNS boolean IMMUTABLE STRICT PARALLEL SAFE
     LANGUAGE plpgsql AS $$ BEGIN RAISE 'compared'; END $$;
@@ -76,8 +76,8 @@ SELECT count(*), count(*) FILTER (WHERE
 FROM compared AS a, compared AS b;
 DROP TABLE compared;
 
--- The row that stands for an event is the first by its ID, then by its name and its other labels, as bytes; NULL comes
--- last. Here events have four rows, and some have no ID.
+-- If an event has several rows, the first row by the ID, the name and the other labels represents it. Labels are
+-- compared as bytes, and NULL comes last. The events of this table have four rows each, and some have no ID.
 CREATE TABLE named AS SELECT f.access_key_id, f.event_time, f.source_ip, v.event_name, v.user_agent,
     CASE WHEN n > 2 AND f.event_id !~ '-5$' THEN f.event_id END AS event_id
 FROM found AS f, (VALUES (1, 'B', NULL), (2, 'b', 'x'), (3, NULL, 'y'), (4, 'C', NULL)) AS v (n, event_name, user_agent)
@@ -117,7 +117,8 @@ END $$;
 SET parallel_tuple_cost = 0;
 SELECT passes('unindexed') AS passes_of_leader;
 RESET parallel_tuple_cost;
--- The planner expects few events at the ends. For many, workers would seem to cost more than they save.
+-- The planner expects few events at the ends of legs. If it expected many, workers would seem to cost more than they
+-- save.
 SELECT substring(line FROM 'rows=(\d+)')::int < (SELECT count(*) FROM unindexed) / 20 AS few_are_expected
 FROM plan_of($$SELECT FROM unindexed WHERE travel_internal.may_be_end('\x00', access_key_id, event_time)$$,
     ', COSTS on') AS line

@@ -231,7 +231,7 @@ BEGIN
         RAISE NOTICE '% differences', differences;
     END LOOP;
 END $$;
--- Neither can they differ between the processes that contribute to a group.
+-- The processes that contribute to a group must use the same thresholds, too.
 CALL pg_temp.by('parallel hash');
 DO $$
 BEGIN
@@ -240,7 +240,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RAISE NOTICE '%', SQLERRM;
 END $$;
--- States of more than 64 kB are merged while they are combined.
+-- States of more than 64 kB are merged when they are combined.
 CREATE TABLE long AS
     SELECT n / 30000 AS who, t + n * interval '1 second' AS t, ip
     FROM (SELECT n, t, ip FROM seen UNION ALL SELECT n + 20000, t, ip FROM seen) AS s;

@@ -1,5 +1,5 @@
 -- A scan writes each verdict once, also those that raise legs: their alert is known only when all events are evaluated.
--- It updates the checkpoints that it has loaded, and looks up none of them again.
+-- It updates the checkpoints that it has loaded without looking them up again.
 SET timezone = 'UTC';
 CREATE SCHEMA written_once;
 SET search_path = written_once, stories, public;
@@ -43,7 +43,7 @@ TABLE linked;
 DROP TRIGGER note_write ON travel.verdicts;
 TRUNCATE written;
 
--- Checkpoints that are stored are updated where they are. One that is not stored, or no longer, is inserted.
+-- A scan updates stored checkpoints in place. It inserts a checkpoint that is not stored, or is no longer stored.
 CREATE TRIGGER note_write AFTER INSERT OR UPDATE OR DELETE ON travel_internal.entity_checkpoints
 FOR EACH ROW EXECUTE FUNCTION note_write();
 CREATE FUNCTION note_arbiter() RETURNS trigger LANGUAGE plpgsql AS $$

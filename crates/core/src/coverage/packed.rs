@@ -73,7 +73,7 @@ impl<M: Memory> EntityRows<M> {
         // The numbers that the other kinds have here.
         let mut others = Growing::<u32, M>::default();
         for step in 0..packed.number()? {
-            // All other kinds are looked at for each.
+            // Finding each kind compares it with all others, so a loop over many kinds takes long.
             if step % 256 == 255 {
                 memory.tick();
             }

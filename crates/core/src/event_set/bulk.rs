@@ -17,8 +17,9 @@ pub fn ipv4_record(time_us: i64, address: u32) -> [u8; IPV4_RECORD_LEN] {
     record
 }
 
-/// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to its header. All
-/// are of [`ipv4_record`]. Before that, [`used`](super::used) does not know these records.
+/// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to the header of
+/// the set. [`ipv4_record`] must have made all of them. Until then, [`used`](super::used) does not include these
+/// records.
 pub fn count_written_rows(bytes: &mut [u8], end: usize) {
     let used = super::used(bytes);
     let (records, _) = bytes.get(used..end).unwrap_or(&[]).as_chunks::<IPV4_RECORD_LEN>();

@@ -36,18 +36,18 @@ use crate::site::Site;
 use header::Header;
 use std::ops::DerefMut;
 
-/// Scratch memory of the caller, who accounts for it, and his chance to interrupt long work.
+/// Scratch memory of the caller, which also lets the caller interrupt long work.
 pub trait Memory {
     type Slice<T: Copy + Default>: DerefMut<Target = [T]>;
 
     /// A slice of `len` defaults.
     fn slice<T: Copy + Default>(&self, len: usize) -> Result<Self::Slice<T>, TooLarge>;
 
-    /// Called every few thousand steps of long work, such as a sort or a merge; may unwind.
+    /// Long work, such as a sort or a merge, calls this every few thousand steps. It may unwind.
     fn tick(&self) {}
 }
 
-/// Counts the steps of long work, and calls [`Memory::tick`] now and then.
+/// Counts the steps of long work and calls [`Memory::tick`] regularly.
 pub(crate) struct Ticks<'m, M> {
     memory: &'m M,
     steps: u32,

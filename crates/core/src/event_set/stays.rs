@@ -1,42 +1,42 @@
-//! Stays: consecutive events at the same site, as one. A journey changes its site only now and then, so there are far
-//! fewer stays than events. Reading them costs little more than reading the bytes.
+//! A stay combines consecutive events at the same site. A journey changes its site rarely, so it has far fewer stays
+//! than events. Reading the stays costs little more than reading the bytes of the set.
 
 use super::bulk::IPV4_RECORD_LEN;
 use super::header::Header;
 use crate::site::{Site, SiteKind};
 
-/// Events at one site that no event at another site separates.
+/// Consecutive events at one site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stay {
     pub site: Site,
     /// The times of the first and the last event.
     pub first_us: i64,
     pub last_us: i64,
-    /// Rows that are these events.
+    /// The number of rows of these events.
     pub rows: u64,
 }
 
-/// A tail has an ascending segment for each process that contributed to it. One with more segments than this is in no
-/// order, and must be sorted.
+/// The maximum number of segments. Each process that contributes to a tail adds one ascending segment. A tail with more
+/// segments than this is unordered and has to be sorted.
 const MAX_SEGMENTS: usize = 32;
 
 type Record = [u8; IPV4_RECORD_LEN];
 
-/// What the events are ordered by: time and address.
+/// The sort key of events: time and address.
 type Key = (i64, u32);
 
-/// After every key of an event, because no event has an infinite time.
+/// A key that is greater than the key of every event, because no event has an infinite time.
 const END: Key = (i64::MAX, u32::MAX);
 
-/// The stays of a set, read in order.
+/// An iterator over the stays of a set, in order.
 pub struct Stays<'a> {
     segments: [Segment<'a>; MAX_SEGMENTS],
-    /// The segments that have events left come first.
+    /// The number of segments that have events left. These segments come first.
     count: usize,
 }
 
-/// The stays of a set that has only a tail, without labels, whose addresses are all IPv4 addresses and whose segments are
-/// few. `None`: it is another set, which [`events`](super::events) reads.
+/// Returns the stays of a set that consists only of a tail, has no labels and only IPv4 addresses, and has at most
+/// `MAX_SEGMENTS` segments. Returns `None` for any other set. Use [`events`](super::events) to read such a set.
 pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
     let header = Header::load(bytes);
     if header.labelled || header.packed_events > 0 {
@@ -64,7 +64,7 @@ pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
 }
 
 impl<'a> Stays<'a> {
-    /// Adds a segment, unless there are too many.
+    /// Adds a segment. Returns `None` if there are too many.
     fn add(&mut self, records: &'a [Record]) -> Option<()> {
         if !records.is_empty() {
             *self.segments.get_mut(self.count)? = Segment::of(records);
@@ -85,7 +85,7 @@ impl Iterator for Stays<'_> {
     fn next(&mut self) -> Option<Stay> {
         let segments = &mut self.segments[..self.count];
         let (first_us, address) = segments.iter().map(Segment::head).min()?;
-        // Where the next stay begins: at the first event that has another address.
+        // The next stay begins at the first event that has another address.
         let next =
             |segment: &Segment| if segment.address == address { segment.after() } else { segment.head() };
         let end = segments.iter().map(next).min()?;
@@ -112,9 +112,9 @@ impl Iterator for Stays<'_> {
 /// Events of a tail in ascending order.
 #[derive(Clone, Copy)]
 struct Segment<'a> {
-    /// What is left of them.
+    /// The events that are left.
     records: &'a [Record],
-    /// How many of them have the address of the first one, up to one that has another.
+    /// The number of events at the start of `records` that have the same address.
     run: usize,
     address: u32,
 }

@@ -115,7 +115,7 @@ fn only_short_sets_of_ipv4_addresses_have_stays() {
     assert_eq!(stays(&set(&[(5, 1, None), (6, 3, None)], false, usize::MAX)), None, "an address is IPv6");
     let backwards: Vec<DecidedLeg> = (0..40).map(|n| (-n, 1, None)).collect();
     assert_eq!(stays(&set(&backwards[..32], false, usize::MAX)), Some(vec![at(1, -31, 0, 32)]));
-    assert_eq!(stays(&set(&backwards, false, usize::MAX)), None, "its events are in no order");
+    assert_eq!(stays(&set(&backwards, false, usize::MAX)), None, "its events are not in order");
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_journey_has_no_thresholds_and_a_state_has() {
     assert_eq!(thresholds(&journey(&[(1, 1, None)], false, 9)), None);
     let mut bytes = journey(&[(1, 1, None)], false, 9);
     bytes[32] = 1;
-    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Header), "a distance that no reader would heed");
+    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Header), "a distance that every reader would ignore");
     assert_eq!(thresholds(&set(&[(1, 1, None)], false, 9)), Some(Thresholds::default()));
 }
 
@@ -270,7 +270,7 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     assert_eq!(event_count(&month, &Heap), Ok(1200));
 }
 
-/// The heap, with a count of the ticks.
+/// Memory on the heap that counts the ticks.
 #[derive(Default)]
 struct Ticking(std::cell::Cell<usize>);
 
@@ -312,7 +312,7 @@ fn every_pass_over_a_long_set_can_be_interrupted() {
         for set in [tail, packed] {
             assert!(ticks(&|memory| assert_eq!(validate(set, memory), Ok(()))) >= LEAST);
             assert!(ticks(&|memory| assert!(time_range(set, memory).is_some())) >= LEAST);
-            // The result, and before it the sites, the times and, if they are not in order, the keys.
+            // A merge makes passes over the sites, the times, the keys if they are not in order, and the result.
             let merges = ticks(&|memory| {
                 let mut out = vec![0; set.len() + 4096];
                 assert!(matches!(merge_into(&[set], memory, &mut out), Ok(Some(_))));
@@ -322,7 +322,7 @@ fn every_pass_over_a_long_set_can_be_interrupted() {
         }
         let is_sorted = Header::load(tail).tail_sorted;
         let counts = ticks(&|memory| assert_eq!(event_count(tail, memory), Ok(EVENTS as u64)));
-        // A tail in order knows how many events it has.
+        // The header of an ordered tail has the number of its events, so no pass is needed.
         assert!(counts >= if is_sorted { 0 } else { 3 * LEAST }, "{counts}");
     }
 }
@@ -410,7 +410,7 @@ proptest! {
         prop_assert_eq!(super::rows(&both), rows.len() as u64);
     }
 
-    /// A stay is what evaluating its events one by one makes of them.
+    /// Reading the stays has the same result as combining the events one by one.
     #[test]
     fn stays_are_the_runs_of_events_at_one_site(
         parts in prop::collection::vec(

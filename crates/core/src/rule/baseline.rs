@@ -115,7 +115,7 @@ impl BaselineState {
         self
     }
 
-    /// Converts the state as [`Self::under`] does.
+    /// Converts the state in place, as [`Self::under`] does.
     pub fn convert(&mut self, learn: Learn) {
         let is_so = |place: &PlaceKey, record: &PlaceRecord| {
             place.subdivision.is_none() && matches!(record.state, PlaceState::Known { .. })

@@ -28,7 +28,7 @@ pub struct Checkpoint<S> {
 /// Returns whether a state is kept while `newest` is the time of the newest event of all. A state that is not kept is
 /// never needed again, because with a newer event fewer states are kept.
 pub fn is_kept(evaluated_until: Micros, valid_until: Micros, newest: Micros) -> bool {
-    // The hours of a higher level are not later than those of a lower one.
+    // The hour of a higher level is never later than the hour of a lower level.
     (0..=LEVELS)
         .map(|level| (level, HOUR << level))
         .map(|(level, step)| (level, valid_until.div_euclid(step).saturating_mul(step)))

@@ -7,10 +7,10 @@ use super::journey::EntityJourney;
 use super::settings::{Micros, Rule};
 use std::sync::Arc;
 
-/// One entity at work.
+/// The state of one entity during an evaluation.
 #[derive(Debug, Default)]
 pub struct EntityRun<'a> {
-    /// `None`: the entity has no event yet.
+    /// The time of the last evaluated event. `None` if the entity has no event yet.
     pub evaluated_until: Option<Micros>,
     pub journey: EntityJourney<'a>,
     pub grouping: Grouping,
@@ -23,14 +23,14 @@ pub struct EntityRuns<'a> {
     runs: Vec<(Arc<str>, EntityRun<'a>)>,
     /// The position of each entity in `runs`.
     positions: ByName<usize>,
-    /// The position of the entity that was asked for last. The events of one entity often follow each other.
+    /// The position of the last requested entity. Consecutive events often belong to the same entity.
     last: usize,
-    /// The states of other entities, each of which its first event begins to continue.
+    /// The earlier states of entities. The evaluation continues from such a state at the first event of its entity.
     before: Option<&'a ByName<EntityState>>,
 }
 
 impl<'a> EntityRun<'a> {
-    /// Continues from a state.
+    /// Continues the evaluation of an entity from this state.
     pub fn after(state: &'a EntityState) -> Self {
         Self {
             evaluated_until: Some(state.evaluated_until),
@@ -40,12 +40,12 @@ impl<'a> EntityRun<'a> {
         }
     }
 
-    /// The state of the entity as of its last event, and the incident that no later leg can join.
+    /// Returns the state of the entity as of its last event, and an incident that no later leg can join.
     pub fn state(&self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         state_of(self.journey, self.grouping.clone(), rule, evaluated_until)
     }
 
-    /// The same, at the end of the evaluation.
+    /// Returns the same as [`Self::state`], at the end of the evaluation.
     pub fn into_state(self, rule: &Rule, evaluated_until: Micros) -> (EntityState, Option<Incident>) {
         state_of(self.journey, self.grouping, rule, evaluated_until)
     }
@@ -72,12 +72,12 @@ impl<'a> EntityRuns<'a> {
         all
     }
 
-    /// Resumes with those of these entities that have events.
+    /// Resumes only with the entities that have events.
     pub fn of_those_with_events(states: &'a ByName<EntityState>) -> Self {
         Self { before: Some(states), ..Self::default() }
     }
 
-    /// The entity of an event, which begins now if it has no state.
+    /// Returns the run of the entity of an event. An entity without a state begins with this event.
     #[inline]
     pub fn of(&mut self, event: &EvaluatedEvent) -> &mut EntityRun<'a> {
         if !self.runs.get(self.last).is_some_and(|(name, _)| is_same(name, &event.entity)) {
@@ -97,7 +97,7 @@ impl<'a> EntityRuns<'a> {
         position
     }
 
-    /// The last event of an entity that was evaluated.
+    /// Returns the time of the last evaluated event of an entity.
     pub fn evaluated_until(&self, name: &Arc<str>) -> Option<Micros> {
         match self.positions.get(name) {
             Some(position) => self.runs[*position].1.evaluated_until,
@@ -105,7 +105,7 @@ impl<'a> EntityRuns<'a> {
         }
     }
 
-    /// The last ordinary event of an entity, from which its next leg starts.
+    /// Returns the last ordinary event of an entity, from which its next leg starts.
     pub fn last_ordinary(&self, name: &Arc<str>) -> Option<&'a EvaluatedEvent> {
         match self.positions.get(name) {
             Some(position) => self.runs[*position].1.journey.last(),
@@ -113,13 +113,13 @@ impl<'a> EntityRuns<'a> {
         }
     }
 
-    /// All entities, at the end of the evaluation.
+    /// Returns all entities at the end of the evaluation.
     pub fn into_iter(self) -> impl ExactSizeIterator<Item = (Arc<str>, EntityRun<'a>)> {
         self.runs.into_iter()
     }
 }
 
-/// Whether two names are equal. Readers share texts, so the names of one member are mostly one value.
+/// Returns whether two names are equal. Readers share texts, so equal names are mostly the same value.
 pub fn is_same(a: &Arc<str>, b: &Arc<str>) -> bool {
     Arc::ptr_eq(a, b) || a == b
 }

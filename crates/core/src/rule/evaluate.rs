@@ -119,15 +119,15 @@ pub fn resume<'a>(
 #[derive(Debug)]
 pub struct Advanced<'a> {
     pub evaluation: Evaluation<'a>,
-    /// The new states of the entities that had events.
+    /// The new states of those entities that have events.
     pub entities: Vec<(Arc<str>, EntityState)>,
     /// The states of all baseline entities.
     pub baselines: ByName<BaselineState>,
 }
 
-/// Continues as [`resume_towards`] does, from the states of many members of which few have events. The states of all
-/// others are not touched, and [`Evaluation::incidents`] has none of theirs. To go on, put the new states of entities into
-/// the place of their old ones.
+/// Continues as [`resume_towards`] does. This function is for states of many members of which only a few have events.
+/// It does not change the states of the other members, and [`Evaluation::incidents`] does not contain their incidents.
+/// To continue, replace the old states of entities by the new ones.
 pub fn advance<'a>(
     horizon: Micros,
     entities: &'a ByName<EntityState>,
@@ -149,7 +149,7 @@ pub fn advance<'a>(
     Ok(machine.into_parts())
 }
 
-/// The baseline entities of events. A name may be there more than once.
+/// Returns the baseline entities of events. The result can contain a name more than once.
 fn baselines_of(events: &[EvaluatedEvent]) -> Vec<&Arc<str>> {
     let mut names: Vec<&Arc<str>> = Vec::new();
     for name in events.iter().filter_map(|event| event.baseline_entity.as_ref()) {
@@ -182,7 +182,7 @@ impl EvaluationState {
     }
 }
 
-/// Whether two events are of the same entity and baseline entity.
+/// Returns whether two events have the same entity and the same baseline entity.
 fn has_members_of(event: &EvaluatedEvent, other: &EvaluatedEvent) -> bool {
     is_same(&event.entity, &other.entity)
         && match (&event.baseline_entity, &other.baseline_entity) {
@@ -191,7 +191,7 @@ fn has_members_of(event: &EvaluatedEvent, other: &EvaluatedEvent) -> bool {
         }
 }
 
-/// Whether an event is late whose members were evaluated until a time.
+/// Returns whether an event is late if its members were evaluated until this time.
 fn late(rule: &Rule, event: &EvaluatedEvent, evaluated_until: Option<Micros>) -> Option<Late> {
     let evaluated_until = evaluated_until.filter(|until| event.time <= *until)?;
     let is_absent = AddressClass::of(event, rule) == AddressClass::Absent;
@@ -243,7 +243,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         }
     }
 
-    /// Evaluates events as [`resume_towards`] says.
+    /// Evaluates events as described at [`resume_towards`].
     fn run_towards(&mut self, horizon: Micros, settled: &mut SettledByEntity, events: &'a [EvaluatedEvent]) {
         self.horizon = Some(horizon);
         self.settled = std::mem::take(settled);
@@ -360,7 +360,7 @@ impl<'r, 'a> Evaluator<'r, 'a> {
         (evaluation, EvaluationState { entities: entities.into_iter().collect(), baselines })
     }
 
-    /// The results, and the states of entities and baseline entities.
+    /// Returns the results and the states of entities and baseline entities.
     fn into_parts(mut self) -> Advanced<'a> {
         let rule = self.policy.rule;
         let runs = self.entities.into_iter();

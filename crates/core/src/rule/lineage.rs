@@ -237,8 +237,8 @@ impl Chains for InMemory<'_> {
     }
 }
 
-/// The root of each of these minted keys. `outside` has the roots of issuers that are not among them; an issuer without
-/// one is a root. `tick` is called for each key, and may unwind.
+/// Returns the root of each of these minted keys. `outside` has the roots of issuers that are not among them. An issuer
+/// without a root in `outside` is itself a root. `tick` is called for each key and may unwind.
 pub fn roots(
     mintings: &BTreeMap<Arc<str>, &Minting>,
     outside: &HashMap<Arc<str>, Root>,
@@ -255,8 +255,8 @@ pub fn roots(
 /// Changes the minting events of some keys, and returns every key that this changes.
 ///
 /// `stored` has these keys, where they were minted before, and all keys below them in their chains. `outside` has the
-/// roots of the new issuers that are not among them. A change of `None` takes the minting event of a key back. `tick` is
-/// called for each key, and may unwind.
+/// roots of the new issuers that are not among them. A change of `None` removes the minting event of a key. `tick` is
+/// called for each key and may unwind.
 pub fn regroup(
     stored: &MintedKeys,
     changes: &BTreeMap<Arc<str>, Option<Minting>>,

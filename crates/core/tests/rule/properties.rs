@@ -71,7 +71,7 @@ proptest! {
 proptest! {
     #![proptest_config(config(200))]
 
-    /// Scans advance portion by portion, which leaves the states of members without events alone.
+    /// Scans call `advance` for each portion. It does not change the states of members without events.
     #[test]
     fn advancing_equals_resuming(case in cases(), cuts in prop::collection::vec(any::<prop::sample::Index>(), 1..6)) {
         let mut cuts: Vec<Micros> = cuts.iter().map(|index| index.get(&case.events).time).collect();

@@ -1,4 +1,4 @@
-//! How a process publishes a generation: it takes the lock of the only writer, copies the files and writes the manifest.
+//! Publishes a generation. A process takes the lock that allows one writer, copies the files and writes the manifest.
 
 use super::{Alone, POLL, Store};
 use crate::change_time;

@@ -1,11 +1,12 @@
-//! Dropping the extension while scans, loads and `travel.prune` run. All of them keep it until they end, so there is no
-//! deadlock: the statement waits for them, and they wait for it and then end with an error that says so.
+//! Drops the extension while scans, rescans and `travel.prune` run. Each of these calls prevents the drop until it
+//! ends, so `DROP EXTENSION` waits for it. Later calls wait for `DROP EXTENSION` and then end with an error that names
+//! the cause. There is no deadlock.
 
 use crate::sessions::{Result, Session};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Long calls, each of which a session repeats until the extension is gone.
+/// The calls. A session repeats each of them until the extension is gone.
 const CALLS: [&str; 5] = [
     "CALL travel.scan('large 1')",
     "CALL travel.scan('large 2')",
@@ -14,12 +15,13 @@ const CALLS: [&str; 5] = [
     "SELECT * FROM travel.prune('4000 days')",
 ];
 
-/// The SQLSTATEs with which a call may end: an object or the schema is gone, or the extension was dropped while it waited.
+/// The SQLSTATEs with which a call may end: an object or the schema is gone, or the extension was dropped while it
+/// waited.
 const GONE: [&str; 3] = ["42", "3F000", "55000"];
 
 pub fn while_scans_run(main: &mut Session, events: i64) -> Result {
     let alerts = main.count("SELECT count(*) FROM travel.alerts WHERE rule = 'plain, at once'")?;
-    // They have scanned nothing yet.
+    // These rules have not scanned anything yet, so their scans take long.
     main.run(&["INSERT INTO travel.rules (name, owner, source, baseline)
                 SELECT 'large ' || n, current_user, 'public.cloudtrail', false FROM generate_series(1, 3) AS n"])?;
     thread::scope(|scope| -> Result {
@@ -35,7 +37,7 @@ pub fn while_scans_run(main: &mut Session, events: i64) -> Result {
         for call in calls {
             ended += call.join().map_err(|_| "a session panicked")??;
         }
-        println!("   the extension was dropped in {} ms, beside {ended} calls", took.as_millis());
+        println!("   the extension was dropped in {} ms, during {ended} calls", took.as_millis());
         Ok(())
     })?;
     main.expect("events after the extension was dropped", events, "SELECT count(*) FROM cloudtrail")?;
@@ -48,7 +50,7 @@ pub fn while_scans_run(main: &mut Session, events: i64) -> Result {
     main.expect("alerts of the new extension", alerts, "SELECT count(*) FROM travel.alerts")
 }
 
-/// Repeats a call until the extension is gone. Returns how many calls there were.
+/// Repeats a call until the extension is gone. Returns the number of calls.
 fn until_gone(call: &str) -> Result<u64> {
     let mut session = Session::open()?;
     session.run(&["SET impossible_travel.scan_batch = 1000"])?;
@@ -60,7 +62,7 @@ fn until_gone(call: &str) -> Result<u64> {
             None | Some("55P03") => thread::sleep(Duration::from_millis(1)),
             Some(code) if GONE.iter().any(|gone| code.starts_with(gone)) => return Ok(calls),
             Some(_) => {
-                return Err(format!("{call} beside DROP EXTENSION: {}", outcome.said()).into());
+                return Err(format!("{call} during DROP EXTENSION: {}", outcome.said()).into());
             }
         }
     }

@@ -1,11 +1,11 @@
-//! Many sessions at once for a while, as on a busy server: events arrive in three ways, while scans, queries, refreshes
-//! of a materialized view, the work of analysts, changes of rules, `travel.prune` and new GeoIP files go on. In a second
-//! database, the extension is dropped and created all the time. In the end it is dropped in the first one, too, while
-//! scans are under way.
+//! Runs many sessions at once for a while, as on a busy server. Events arrive in three ways. Meanwhile, sessions scan,
+//! query, refresh a materialized view, triage alerts, change rules and prune, and GeoIP files are replaced. In a second
+//! database, the extension is repeatedly dropped and created. At the end, it is also dropped in the first database,
+//! while scans are under way.
 //!
-//! Every SQLSTATE that a statement may end with is listed beside the statement with its reason. Any other fails, and so
-//! does any deadlock. Afterwards no event and no alert is lost or doubled, and the rules that scans evaluated all the
-//! time have the same results as new ones that are scanned once.
+//! Each statement has a list of the SQLSTATEs with which it may end, with the reasons. The test fails after any other
+//! SQLSTATE and after a deadlock. At the end, no event and no alert may be lost or doubled. The rules that were scanned
+//! during the test must have the same results as new rules that are scanned once.
 
 mod drop;
 mod report;
@@ -22,20 +22,20 @@ use std::thread;
 use std::time::{Duration, Instant};
 use work::{OTHER_DATABASE, Step, Work};
 
-/// How many events a document has.
+/// The number of events of a document.
 pub const EVENTS: u64 = 10;
 
-/// How often a statement that failed with 40001 is tried again at most.
+/// The maximum number of times that a statement is repeated after SQLSTATE 40001.
 const ATTEMPTS: u64 = 100;
 
-/// What the clients share.
+/// The data that the clients share.
 pub struct Shared<'a> {
     /// The folder that holds `geoip`, which the server reads; `a.mmdb` and `b.mmdb`, two editions of the locations of
     /// the same cities; and `load`, for files to load.
     pub folder: &'a Path,
     /// The transaction isolation level of all clients.
     isolation: &'a str,
-    /// The number of the next document. All documents before it are loaded in the end.
+    /// The number of the next document. At the end, all documents before it are loaded.
     next_document: AtomicU64,
     ends: Instant,
     samples: Mutex<Vec<Sample>>,
@@ -45,13 +45,13 @@ pub struct Shared<'a> {
 /// One of several sessions that do the same work.
 struct Task {
     work: &'static Work,
-    /// The number of the session among those of the work.
+    /// The number of the next round. It begins with the number of the session among those of the work.
     round: u64,
     session: Session,
 }
 
-/// Runs so many clients for so many seconds. The work of 32 sessions is distributed among them; each client runs one
-/// statement at a time.
+/// Runs this number of clients for this number of seconds. The work of 32 sessions is distributed among the clients.
+/// Each client runs one statement at a time.
 pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Result {
     let all = || work::ALL.iter().flat_map(|work| (0..work.sessions).map(move |number| (work, number)));
     if clients == 0 || clients > all().count() {
@@ -78,7 +78,7 @@ pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Resul
         let replacing = scope.spawn(move || shared.replace_geoip(duration));
         let mut running = Vec::new();
         for client in 0..clients {
-            // Neighbors in the list disturb each other most, so they are not of one client.
+            // Neighbors in the list interfere with each other most, so different clients run them.
             let tasks = all().skip(client).step_by(clients);
             let tasks = tasks.map(|(work, number)| shared.begin(work, number)).collect::<Result<Vec<_>>>()?;
             running.push(scope.spawn(move || shared.repeat(tasks)));
@@ -92,7 +92,7 @@ pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Resul
     let unexpected = shared.unexpected.lock().map_err(|_| "a client panicked")?;
     if !unexpected.is_empty() {
         return Err(format!(
-            "{} statements ended with an SQLSTATE that is not expected of them: {:#?}",
+            "{} statements ended with an unexpected SQLSTATE: {:#?}",
             unexpected.len(),
             unexpected.iter().take(10).collect::<Vec<_>>()
         )
@@ -104,7 +104,7 @@ pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Resul
 }
 
 impl Shared<'_> {
-    /// The number of a document that nobody else loads.
+    /// Returns the number of a document that no other session loads.
     pub fn new_document(&self) -> u64 {
         self.next_document.fetch_add(1, Ordering::Relaxed)
     }
@@ -152,7 +152,8 @@ impl Shared<'_> {
         Ok(())
     }
 
-    /// Runs a statement. Where transactions must be serializable, it is tried again as applications try it.
+    /// Runs a statement. At a stricter isolation level than read committed, a statement is repeated after 40001, as
+    /// applications do.
     fn attempt(&self, task: &mut Task, kind: Option<&'static str>, statement: &str) -> Result<Outcome> {
         let mut attempt = 0;
         loop {
@@ -192,7 +193,8 @@ impl Shared<'_> {
             .any(|expected| code.starts_with(expected))
     }
 
-    /// Replaces the GeoIP file every ten seconds, by turns as tools do it: by a rename, and by writing over the file.
+    /// Replaces the GeoIP file every ten seconds, or five times in a short test. As tools do, it sometimes renames a
+    /// new file and sometimes writes over the old one.
     fn replace_geoip(&self, duration: Duration) -> Result {
         let every = Duration::from_secs(10).min(duration / 5);
         let target = self.folder.join("geoip/City.mmdb");
@@ -218,7 +220,7 @@ impl Shared<'_> {
     }
 }
 
-/// Checks what is there when everything has ended and the last events are scanned.
+/// Checks the state of the database after all clients have ended and the last events are scanned.
 fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
     main.run(&[&work::load_files(folder), "CALL travel.scan()", work::REFRESH])?;
     main.expect("events", events, "SELECT count(*) FROM cloudtrail")?;
@@ -229,12 +231,12 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
         "SELECT count(*) FROM cloudtrail_files WHERE error IS NOT NULL",
     )?;
     main.expect(
-        "errors that are left",
+        "errors of rules at the end",
         0,
         "SELECT count(*) FROM travel.status WHERE last_error IS NOT NULL",
     )?;
     main.expect(
-        "rows that the materialized view lacks or has too many of",
+        "missing and superfluous rows of the materialized view",
         0,
         "SELECT count(*) FROM (SELECT leg_id FROM found) AS f
          FULL JOIN (SELECT leg_id FROM travel.detect('cloudtrail')) AS d USING (leg_id)
@@ -248,7 +250,7 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
          WHERE v.raised <> (a.id IS NOT NULL)",
     )?;
     main.expect(
-        "alerts whose legs are not their verdicts",
+        "alerts whose legs differ from their verdicts",
         0,
         "SELECT count(*) FROM travel.alerts AS a
          WHERE withdrawn_at IS NULL AND rule IN (SELECT name FROM travel.rules)
@@ -257,7 +259,7 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
                (SELECT array_agg(leg_id ORDER BY leg_id) FROM travel_internal.alert_legs WHERE alert_id = a.id)",
     )?;
     main.expect(
-        "alerts, comments and legs that nothing refers to",
+        "alerts, comments and legs whose rule or alert is missing",
         0,
         "SELECT (SELECT count(*) FROM travel.alert_comments WHERE alert_id NOT IN (SELECT id FROM travel.alerts))
               + (SELECT count(*) FROM travel_internal.alert_legs WHERE alert_id NOT IN (SELECT id FROM travel.alerts))
@@ -277,7 +279,7 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
     Ok(())
 }
 
-/// The results of a rule, whichever of the GeoIP files located the addresses.
+/// Returns the query of the results of a rule without the edition of the GeoIP file that located the addresses.
 fn of_any_edition(rule: &str) -> String {
     format!(
         "SELECT (line::jsonb - 'edition')::text FROM ({}) AS s (line)",

@@ -1,13 +1,13 @@
-//! How long statements took.
+//! Reports the latencies of statements.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// One statement that ended.
+/// The times and the result of one statement.
 pub struct Sample {
-    /// What is measured together.
+    /// The kind of statement. The report has one line for each kind.
     pub kind: &'static str,
     pub began: Instant,
     pub ended: Instant,
@@ -15,14 +15,14 @@ pub struct Sample {
     pub code: Option<String>,
 }
 
-/// Times in which this machine did not run anything, as when a virtual machine is suspended. Statements that ran then say
-/// nothing about the server.
+/// Times in which this machine was stopped, for example because a virtual machine was suspended. The latencies of
+/// statements in these times say nothing about the server.
 #[derive(Default)]
 pub struct Pauses(Mutex<Vec<(Instant, Instant)>>);
 
 impl Pauses {
     const TICK: Duration = Duration::from_millis(50);
-    /// A busy machine is late by less than this.
+    /// A longer delay is a pause. The delays of a busy machine are shorter.
     const PAUSE: Duration = Duration::from_secs(1);
 
     pub fn watch_until(&self, end: Instant) {
@@ -50,7 +50,7 @@ impl Pauses {
     }
 }
 
-/// Prints the latencies of each kind of statement, in milliseconds, and how many ended with which SQLSTATE.
+/// Prints the latencies of each kind of statement, in milliseconds, and how often each SQLSTATE occurred.
 pub fn print(samples: &[Sample], pauses: &Pauses) {
     let mut kinds: BTreeMap<&str, (Vec<f64>, BTreeMap<&str, usize>)> = BTreeMap::new();
     for sample in samples {
@@ -82,7 +82,7 @@ pub fn print(samples: &[Sample], pauses: &Pauses) {
     let stood = pauses.total();
     if !stood.is_zero() {
         println!(
-            "   the machine stood still for {:.1} s; statements of that time are left out",
+            "   the machine was stopped for {:.1} s; statements in that time are not included",
             stood.as_secs_f64()
         );
     }

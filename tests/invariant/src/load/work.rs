@@ -1,4 +1,4 @@
-//! What the sessions do.
+//! The work of the sessions.
 
 use super::{EVENTS, Shared};
 use crate::sessions::Result;
@@ -9,23 +9,23 @@ use std::path::Path;
 pub struct Work {
     pub name: &'static str,
     pub sessions: usize,
-    /// How long a session waits between two rounds.
+    /// The pause of a session between two rounds.
     pub pause_ms: u64,
-    /// None is the database of PGDATABASE.
+    /// The database of the work. `None` means that of PGDATABASE.
     pub database: Option<&'static str>,
-    /// Statements with which a session begins.
+    /// The statements that a session runs once at its start.
     pub prepare: &'static [&'static str],
-    /// The statements of a round. Each round of a work has a number of its own.
+    /// Returns the statements of a round. No two rounds of one work have the same number.
     pub steps: fn(&Shared, u64) -> Result<Vec<Step>>,
-    /// The SQLSTATEs, or classes of them, with which a statement may end, or which it may send with a warning; and why.
+    /// The SQLSTATEs (or their classes) with which a statement may end or warn, each with its reason.
     pub expected: &'static [(&'static str, &'static str)],
 }
 
 /// A statement of a round.
 pub enum Step {
-    /// What it is counted as, and its SQL.
+    /// The kind under which the statement is reported, and its SQL.
     Timed(&'static str, String),
-    /// One whose time says nothing.
+    /// SQL whose time is not reported.
     Untimed(String),
 }
 
@@ -39,13 +39,14 @@ const USUAL: Work = Work {
     expected: &[],
 };
 
-/// The database in which the extension is dropped and created.
+/// The database in which the extension is repeatedly dropped and created.
 pub const OTHER_DATABASE: &str = "other";
 
 pub const REFRESH: &str = "REFRESH MATERIALIZED VIEW CONCURRENTLY found";
 
-/// 400 keys of 100 people. Each person lives in one of three cities; now and then one of their keys is used in another
-/// city. A document has ten events, some of them up to two hours late. Only `old` has events that `travel.prune` deletes.
+/// Creates the tables and rules of the test. There are 400 keys of 100 people. Each person lives in one of three
+/// cities, but some of the events of a key come from another city. A document has ten events, some of which are up to
+/// two hours late. `travel.prune` deletes only results of the rule `old`.
 pub const SETUP: [&str; 12] = [
     "CREATE FUNCTION public.document(number bigint) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
          SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object(
@@ -68,7 +69,7 @@ pub const SETUP: [&str; 12] = [
     "INSERT INTO travel.rules (name, owner, source, baseline)
      VALUES ('old', current_user, 'public.old_events', false)",
     "CREATE TABLE pruned (alerts bigint)",
-    // FIRST_DOCUMENT of them.
+    // These are the documents before FIRST_DOCUMENT.
     "SELECT travel.ingest('cloudtrail', document(n)) FROM generate_series(0, 199) AS n",
     "CREATE MATERIALIZED VIEW found AS SELECT * FROM travel.detect('cloudtrail')",
     "CREATE UNIQUE INDEX ON found (leg_id)",
@@ -91,12 +92,13 @@ pub const OTHER_SETUP: [&str; 2] = [
      FROM generate_series(1, 5000) AS n",
 ];
 
-const BUSY: (&str, &str) = ("55P03", "another session scans the rule for longer than scan_lock_timeout");
+const BUSY: (&str, &str) =
+    ("55P03", "another session has scanned the rule for longer than scan_lock_timeout");
 
-const DELETED: (&str, &str) =
-    ("42704", "a rule was deleted while the scan was under way, which the warning says");
+const DELETED: (&str, &str) = ("42704", "a rule was deleted while the scan was under way");
 
-/// What statements of these works, or of any (""), may end with, too, if transactions must be more than read committed.
+/// Further SQLSTATEs with which statements may end at a stricter isolation level than read committed. The first element
+/// is the name of the work, or "" for any work.
 pub const STRICT: &[(&str, &str, &str)] = &[
     ("", "40001", "another transaction changed the same rows, and PostgreSQL asks to try again"),
     (
@@ -122,7 +124,7 @@ pub const ALL: &[Work] = &[
         pause_ms: 150,
         steps: |shared, round| {
             let ingest = format!("SELECT travel.ingest('cloudtrail', document({}))", shared.new_document());
-            // Every fifth document comes twice.
+            // Every fifth document is loaded twice.
             let times = if round.is_multiple_of(5) { 2 } else { 1 };
             Ok((0..times).map(|_| Step::Timed("ingest", ingest.clone())).collect())
         },
@@ -145,7 +147,7 @@ pub const ALL: &[Work] = &[
         sessions: 2,
         pause_ms: 500,
         steps: |shared, round| {
-            // Two sessions load the same folder, into which each of them moves files.
+            // Two sessions move files into the same folder, and each session loads all files of the folder.
             let number = shared.new_document();
             let events: Vec<String> = (number * EVENTS..(number + 1) * EVENTS).map(event).collect();
             let written = shared.folder.join(format!("{round}.part"));
@@ -304,7 +306,7 @@ pub const ALL: &[Work] = &[
         name: "triage of many",
         pause_ms: 200,
         steps: |_, round| {
-            // In the order in which PostgreSQL finds the alerts.
+            // The statement locks the alerts in the order in which PostgreSQL finds them.
             timed(
                 "assign many",
                 format!(
@@ -363,7 +365,8 @@ pub const ALL: &[Work] = &[
         name: "prune",
         pause_ms: 2000,
         steps: |_, round| {
-            // Ten days later in each round, an alert is raised and archived, and then old enough.
+            // Each round raises and archives an alert that is ten days newer than that of the round before. It prunes
+            // the alerts that are old enough.
             let day = format!("'1990-01-01Z'::timestamptz + {round} * interval '10 days'");
             Ok(vec![
                 Step::Untimed(format!(
@@ -415,8 +418,8 @@ pub const ALL: &[Work] = &[
         prepare: &["SET impossible_travel.scan_batch = 1000"],
         steps: |_, _| timed("scan beside DROP EXTENSION", "CALL travel.scan()"),
         expected: &[
-            ("42", "an object of the extension is not there at the moment"),
-            ("3F000", "the schema is not there at the moment"),
+            ("42", "an object of the extension does not exist at the moment"),
+            ("3F000", "the schema does not exist at the moment"),
             ("55000", "the extension was dropped while the statement ran"),
             BUSY,
         ],
@@ -425,7 +428,7 @@ pub const ALL: &[Work] = &[
 
 const ADDRESSES: [&str; 3] = ["192.0.2.1", "203.0.113.1", "198.51.100.1"];
 
-/// An event as the function `document` of the database makes it.
+/// Returns the same event as the function `document` of the database.
 fn event(n: u64) -> String {
     let h = (n * n * 31 + n * 1_103_515_245 + 12345) % 2_147_483_647;
     let late = if h.is_multiple_of(50) { h % 7200 } else { 0 };

@@ -1,4 +1,4 @@
-//! Whatever happens, all processes of a statement use the same databases or fail.
+//! All processes of a statement use the same databases, or the statement fails.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Processes that cannot write copies or manifests, or whose copies are removed.
+//! Tests processes that cannot write copies or manifests, and processes whose copies are removed.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Which generation a statement uses, and what becomes of old ones and of bad files.
+//! Tests which generation a statement uses, and what happens to old generations and bad files.
 
 use super::*;
 
