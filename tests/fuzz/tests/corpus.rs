@@ -66,8 +66,8 @@ fn every_target_has_a_binary_and_a_corpus() {
     }
 }
 
-/// Runs a target in a thread with as much stack as a session of PostgreSQL has. The decoder of GeoIP files follows chains
-/// of up to 512 pointers, and the stack frames of an unoptimized build are several times larger.
+/// Runs a target in a thread with as much stack as a session of PostgreSQL has. The decoder of GeoIP files follows
+/// chains of up to 512 pointers, and the stack frames of an unoptimized build are several times larger.
 fn run(name: &'static str, target: fn(&[u8])) {
     let thread = Builder::new().stack_size(8 << 20).spawn(move || run_here(name, target));
     thread.unwrap().join().unwrap_or_else(|panic| resume_unwind(panic));
