@@ -33,7 +33,11 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(trigger.skip())
 }
 
-const OPEN_OF_ONE: &str = "SELECT id FROM travel.alerts WHERE rule = $1 AND status = 'open'";
+/// One statement can delete several rules. At the first of them, the open alerts of all of them are locked.
+const OPEN_OF_ONE: &str = "
+    SELECT a.id
+    FROM travel.alerts AS a
+    WHERE a.status = 'open' AND (a.rule = $1 OR NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule))";
 const OPEN_OF_ALL: &str = "SELECT id FROM travel.alerts WHERE status = 'open'";
 
 /// The statements that run when one rule is deleted. The first statement waits for a running step of a scan, so the
