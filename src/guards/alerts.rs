@@ -116,7 +116,7 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// Says that archiving an alert as expected changes nothing for travel of the same kind.
 fn notice_of_no_location(id: i64) {
     Report::notice(format!("archiving alert {id} as expected makes no location known"))
-        .detail("Its rule learns no locations, or its events have no baseline user or no country.")
+        .detail("Its rule learns no locations or is being deleted, or its events have no baseline user or no country.")
         .hint(format!(
             "The same travel will raise alerts again. To prevent that: SELECT travel.silence({id}, '30 days', 'the reason')."
         ))
@@ -150,13 +150,14 @@ fn write_history(id: i64, by: &str, changes: &[Change], rule_deleted: bool) {
 }
 
 /// Enters the locations at both ends of the alert's legs that were not known at the time, unless the alert entered them
-/// before. If the rule was deleted, it enters nothing.
+/// before. If the rule was deleted, or another session is deleting it, this enters nothing. That session may wait for the
+/// alert, so waiting for it could end in a deadlock.
 const ENTER_PLACES: &str = "
     INSERT INTO travel.known_places
         (rule, baseline_entity, country_code, subdivision, city, origin, valid_from, alert_id)
     SELECT DISTINCT a.rule, l.baseline_entity, p.country_code, p.subdivision, p.city, 'alert', a.last_seen, a.id
     FROM travel.alerts AS a
-    JOIN travel.rules AS r ON r.name = a.rule
+    CROSS JOIN LATERAL (SELECT learn FROM travel.rules WHERE name = a.rule FOR KEY SHARE SKIP LOCKED) AS r
     JOIN travel_internal.alert_legs AS l ON l.alert_id = a.id
     CROSS JOIN LATERAL (
         SELECT e.country_code, CASE WHEN r.learn <> 'encountered' THEN e.subdivision END AS subdivision, e.city
@@ -173,7 +174,7 @@ const ENTER_PLACES: &str = "
             AND k.city IS NOT DISTINCT FROM p.city
             AND (k.valid_until IS NULL OR k.valid_until > pg_catalog.now()))";
 
-/// A row if the alert has a rule, and no location of its legs could be known to it.
+/// A row if the alert has a rule, and no location of its legs could be known to it, or the rule is being deleted.
 const WITHOUT_LOCATIONS: &str = "
     SELECT FROM travel.alerts AS a
     JOIN travel.rules AS r ON r.name = a.rule
@@ -181,7 +182,8 @@ const WITHOUT_LOCATIONS: &str = "
       AND NOT EXISTS (
           SELECT FROM travel_internal.alert_legs AS l
           WHERE l.alert_id = a.id AND l.baseline_entity <> '' AND r.baseline
-            AND (l.from_country_code IS NOT NULL OR l.to_country_code IS NOT NULL))";
+            AND (l.from_country_code IS NOT NULL OR l.to_country_code IS NOT NULL)
+            AND EXISTS (SELECT FROM travel.rules AS k WHERE k.name = a.rule FOR KEY SHARE SKIP LOCKED))";
 
 /// Deletes the locations that the alert entered. The guard of the table turns that into an end of validity for those
 /// that are in force.
