@@ -54,8 +54,13 @@ pub fn while_scans_run(main: &mut Session, events: i64) -> Result {
 fn until_gone(call: &str) -> Result<u64> {
     let mut session = Session::open()?;
     session.run(&["SET impossible_travel.scan_batch = 1000"])?;
+    let began = Instant::now();
     let mut calls = 0;
     loop {
+        // If the main session fails, the extension is never dropped.
+        if began.elapsed() > Duration::from_secs(600) {
+            return Err(format!("the extension was not dropped during {call}").into());
+        }
         calls += 1;
         let outcome = session.attempt(call);
         match outcome.code() {
