@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in files.split(',') {
         let database = Database::from_bytes(std::fs::read(path)?)?;
         let start = Instant::now();
-        let verified = database.verify();
+        let verified = database.verify(&mut || {});
         println!(
             "{path}: {} v{} built {} provides {:?}; verified in {:?}: {verified:?}",
             database.database_type(),

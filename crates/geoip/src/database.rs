@@ -14,6 +14,9 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
+/// After how many networks a walk over the whole file calls its interrupt.
+const STEP: u64 = 4096;
+
 /// An open database. Lookups cache decoded records, so a database belongs to one thread.
 pub struct Database {
     reader: Reader<Bytes>,
@@ -85,19 +88,20 @@ impl Database {
         })
     }
 
-    /// Reads the whole database, and fails if any part of it is damaged.
-    pub fn verify(&self) -> Result<(), DatabaseError> {
+    /// Reads the whole database, and fails if any part of it is damaged. After that, no look-up fails.
+    /// `interrupt` is called now and then; it may unwind.
+    pub fn verify(&self, interrupt: &mut dyn FnMut()) -> Result<(), DatabaseError> {
         let metadata = self.reader.metadata();
         // The check of the maxminddb crate requires both. Some writers omit them, and nothing here needs them.
         if !metadata.description.is_empty() && !metadata.database_type.is_empty() {
             self.reader.verify()?;
         }
-        // The check of the library accepts records that the library cannot decode, such as a pointer to a pointer.
-        self.verify_records()
+        // That check does not decode records, so it accepts what look-ups refuse, such as a pointer to a pointer.
+        self.verify_records(interrupt)
     }
 
     /// Walks the whole tree and decodes every record.
-    fn verify_records(&self) -> Result<(), DatabaseError> {
+    fn verify_records(&self, interrupt: &mut dyn FnMut()) -> Result<(), DatabaseError> {
         let most = u64::from(self.reader.metadata().node_count).saturating_mul(3);
         let mut seen = HashSet::new();
         let all = WithinOptions::default().include_networks_without_data();
@@ -105,6 +109,9 @@ impl Database {
             let found = found?;
             if at > most {
                 return Err(MaxMindDbError::invalid_database("the search tree has a cycle").into());
+            }
+            if at.is_multiple_of(STEP) {
+                interrupt();
             }
             if found.offset().is_some_and(|offset| seen.insert(offset)) {
                 found.decode::<Fields>()?;
@@ -156,10 +163,15 @@ impl Database {
     /// The kinds of addresses for which the database has coordinates. It reads records until it finds some. A database
     /// without any is read to its end, but only once, because the store keeps the answer with the copy.
     pub fn locates(&self) -> Locates {
+        self.find_locates(&mut || {})
+    }
+
+    /// The same. `interrupt` is called now and then; it may unwind.
+    pub(crate) fn find_locates(&self, interrupt: &mut dyn FnMut()) -> Locates {
         *self.locates.get_or_init(|| Locates {
-            ipv4: self.has_coordinates_within("0.0.0.0/0"),
+            ipv4: self.has_coordinates_within("0.0.0.0/0", interrupt),
             // The range of assigned IPv6 addresses. IPv4 addresses have their own subtree outside this range.
-            ipv6: self.ip_version() == 6 && self.has_coordinates_within("2000::/3"),
+            ipv6: self.ip_version() == 6 && self.has_coordinates_within("2000::/3", interrupt),
         })
     }
 
@@ -169,11 +181,14 @@ impl Database {
         let _ = self.locates.set(locates);
     }
 
-    fn has_coordinates_within(&self, prefix: &str) -> bool {
+    fn has_coordinates_within(&self, prefix: &str, interrupt: &mut dyn FnMut()) -> bool {
         let Ok(prefix) = prefix.parse() else { return false };
         let Ok(networks) = self.reader.within(prefix, WithinOptions::default()) else { return false };
         let mut seen = HashSet::new();
-        networks.map_while(Result::ok).any(|found| {
+        (0_u64..).zip(networks.map_while(Result::ok)).any(|(at, found)| {
+            if at.is_multiple_of(STEP) {
+                interrupt();
+            }
             let is_new = found.offset().is_some_and(|offset| seen.insert(offset));
             is_new
                 && matches!(found.decode::<Fields>(), Ok(Some(fields)) if fields.coordinates.is_some() && !fields.anycast)

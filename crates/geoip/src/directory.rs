@@ -209,7 +209,7 @@ fn write_copy(
         return Ok(CopyResult::Unsettled);
     }
     temporary.file.set_permissions(Permissions::from_mode(0o400))?;
-    match Database::map(temporary.file.try_clone()?).and_then(|database| database.verify()) {
+    match Database::map(temporary.file.try_clone()?).and_then(|database| database.verify(interrupt)) {
         Ok(()) => {}
         Err(DatabaseError::Map(error)) => return Err(error),
         Err(error) => return Ok(CopyResult::Refused(error.to_string())),
@@ -237,7 +237,7 @@ fn take_into_memory(
     if read != *digest {
         return CopyResult::Unsettled;
     }
-    match Database::from_bytes(bytes).and_then(|database| database.verify().map(|()| database)) {
+    match Database::from_bytes(bytes).and_then(|database| database.verify(interrupt).map(|()| database)) {
         Ok(database) => CopyResult::InMemory(read, Rc::new(database), reason.to_string()),
         Err(error) => CopyResult::Refused(error.to_string()),
     }

@@ -106,7 +106,7 @@ impl Making<'_> {
             }
             CopyResult::InMemory(digest, database, reason) => {
                 made.warnings.push(Warning::in_memory(&source.path, &reason));
-                let locates = Some(database.locates());
+                let locates = Some(database.find_locates(self.interrupt));
                 made.databases.insert(digest.clone(), database);
                 Some(serve(digest, size, Some(reason), locates))
             }
@@ -127,11 +127,13 @@ impl Making<'_> {
 
     /// The kinds of addresses for which a copy has coordinates, known from the previous generation or read from the
     /// copy.
-    fn locates(&self, digest: &Digest, size: u64) -> Option<Locates> {
+    fn locates(&mut self, digest: &Digest, size: u64) -> Option<Locates> {
         let mut known = self.previous.iter().flat_map(|previous| previous.copies());
         let known = known.find(|serving| serving.digest == *digest).and_then(|serving| serving.locates);
         // If the copy cannot be opened now, the next backend that opens it reports the error.
-        known.or_else(|| Some(open_copy(&self.directory.copy(digest), size).ok()?.locates()))
+        known.or_else(|| {
+            Some(open_copy(&self.directory.copy(digest), size).ok()?.find_locates(self.interrupt))
+        })
     }
 
     /// Returns whether a bad file has changed a moment later. A file that was just truncated to be written again can

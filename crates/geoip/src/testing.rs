@@ -91,7 +91,7 @@ pub(crate) fn bytes(ip_version: u8, networks: &[(&str, Value)]) -> Vec<u8> {
 
 pub(crate) fn database(ip_version: u8, networks: &[(&str, Value)]) -> Rc<Database> {
     let database = Database::from_bytes(bytes(ip_version, networks)).unwrap();
-    database.verify().unwrap();
+    database.verify(&mut || {}).unwrap();
     Rc::new(database)
 }
 

@@ -71,7 +71,7 @@ fn the_makers_own_files_are_read() {
         (*database.lookup(address(text)).unwrap().unwrap_or_else(|| panic!("{text}")).0).clone()
     };
     if let Some(database) = open("GeoLite2-City-Test.mmdb") {
-        database.verify().unwrap();
+        database.verify(&mut || {}).unwrap();
         let london = fields(&database, "81.2.69.142");
         assert_eq!(london.city.as_deref(), Some("London"));
         assert_eq!(london.subdivision.as_deref(), Some("England"));
@@ -88,7 +88,7 @@ fn the_makers_own_files_are_read() {
         ["ip_geolocation_standard_sample.mmdb", "ipinfo_location_sample.mmdb", "ipinfo_plus_sample.mmdb"]
     {
         let Some(database) = open(name) else { continue };
-        database.verify().unwrap();
+        database.verify(&mut || {}).unwrap();
         let mut located = 0;
         let mut all = 0;
         for found in database.reader.networks(Default::default()).unwrap() {
@@ -108,12 +108,27 @@ fn the_makers_own_files_are_read() {
 #[test]
 fn a_database_without_a_description_is_checked_all_the_same() {
     let good = undescribed();
-    Database::from_bytes(good.clone()).unwrap().verify().unwrap();
+    Database::from_bytes(good.clone()).unwrap().verify(&mut || {}).unwrap();
 
     let mut bad = good;
     let at = bad.windows(6).position(|window| window == b"London").unwrap();
     bad[at] = 0xFF;
-    Database::from_bytes(bad).unwrap().verify().unwrap_err();
+    Database::from_bytes(bad).unwrap().verify(&mut || {}).unwrap_err();
+}
+
+#[test]
+fn the_walks_over_a_whole_file_can_be_interrupted() {
+    let record = || map([("asn", text("AS13335"))]);
+    // Every other network, because neighbors with the same record would be one network in the tree.
+    let networks: Vec<String> = (0..3 * STEP).map(|n| format!("1.{}.{}.0/25", n >> 8, n & 255)).collect();
+    let networks: Vec<(&str, Value)> = networks.iter().map(|network| (network.as_str(), record())).collect();
+    let database = Database::from_bytes(bytes(4, &networks)).unwrap();
+    let mut calls = 0;
+    database.verify(&mut || calls += 1).unwrap();
+    assert!(calls >= 3, "{calls}");
+    calls = 0;
+    assert!(!database.find_locates(&mut || calls += 1).anything());
+    assert!(calls >= 3, "{calls}");
 }
 
 /// A database whose maker left out all that can be left out.
@@ -165,7 +180,7 @@ fn damage_and_look() {
         }
         let survived = std::panic::catch_unwind(|| {
             let Ok(database) = Database::from_bytes(damaged) else { return false };
-            let verified = database.verify().is_ok();
+            let verified = database.verify(&mut || {}).is_ok();
             for text in ["1.2.3.4", "81.2.69.7", "9.9.9.9", "2001:db8::1", "2000::", "::"] {
                 let _ = database.lookup(address(text));
             }
