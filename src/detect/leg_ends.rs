@@ -132,7 +132,12 @@ impl Query<'_> {
             for (n, name) in names.iter().enumerate() {
                 let shown = shown_name(end, name);
                 let _ = if are_texts {
-                    write!(labels, ",\n           {event}.{LOOK_UP}[{}] AS {shown}", n + 1)
+                    // The collation of the comparison is not that of the label, which the columns of a view have.
+                    write!(
+                        labels,
+                        ",\n           {event}.{LOOK_UP}[{}] COLLATE \"default\" AS {shown}",
+                        n + 1
+                    )
                 } else {
                     write!(labels, ",\n           {event}.{shown}")
                 };

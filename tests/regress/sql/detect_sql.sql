@@ -48,6 +48,13 @@ SELECT string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod), ',' 
     )
         AS columns_of_finding
 FROM pg_attribute AS a WHERE attrelid = 'legs'::regclass AND attnum > 0;
+-- A text has the same collation whatever the plan: otherwise an index would decide what a comparison with it means.
+CREATE TABLE unindexed AS TABLE trail;
+SELECT pg_temp.make('VIEW', 'legs_of_unindexed', travel.detect_sql('unindexed'));
+SELECT count(*) AS texts, count(*) FILTER (WHERE a.attcollation <> b.attcollation) AS other_collations
+FROM pg_attribute AS a JOIN pg_attribute AS b USING (attname)
+WHERE a.attrelid = 'legs'::regclass AND b.attrelid = 'legs_of_unindexed'::regclass AND a.atttypid = 'text'::regtype;
+DROP TABLE unindexed CASCADE;
 
 -- It works with an empty search_path: every name in it is qualified.
 SET search_path = pg_catalog;
