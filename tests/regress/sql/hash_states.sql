@@ -21,11 +21,11 @@ ANALYZE seen;
 -- How the same query is executed.
 CREATE PROCEDURE pg_temp.by(how text) LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM set_config('enable_sort', (how NOT IN ('hash', 'spilled hash', 'parallel hash'))::text, false),
+    PERFORM set_config('enable_sort', (how !~ 'hash')::text, false),
         set_config('enable_hashagg', (how <> 'sort')::text, false),
-        set_config('work_mem', CASE how WHEN 'spilled hash' THEN '64kB' ELSE '8MB' END, false),
+        set_config('work_mem', CASE WHEN how ~ 'spilled' THEN '64kB' ELSE '8MB' END, false),
         set_config('hash_mem_multiplier', '1', false),
-        set_config('max_parallel_workers_per_gather', CASE how WHEN 'parallel hash' THEN '2' ELSE '0' END, false),
+        set_config('max_parallel_workers_per_gather', CASE WHEN how ~ 'parallel' THEN '2' ELSE '0' END, false),
         set_config('parallel_setup_cost', '0', false), set_config('parallel_tuple_cost', '0', false),
         set_config('min_parallel_table_scan_size', '0', false);
 END $$;
@@ -75,6 +75,9 @@ SELECT pg_temp.nodes('TABLE legs');
 TABLE differences;
 CALL pg_temp.by('parallel hash');
 SELECT pg_temp.nodes('TABLE legs');
+TABLE differences;
+CALL pg_temp.by('spilled parallel hash');
+SELECT DISTINCT pg_temp.nodes('TABLE legs') ORDER BY 1;
 TABLE differences;
 -- Partial states in the leader, without a process between them and the final ones.
 SET enable_partitionwise_aggregate = on;
