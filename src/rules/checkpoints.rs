@@ -118,6 +118,11 @@ impl Checkpoints {
         self.stored.as_ref().map(|stored| stored.place)
     }
 
+    /// All states but the newest, as they are stored.
+    pub fn stored_earlier(&self) -> Option<&[u8]> {
+        self.stored.as_ref().map(|stored| &stored.earlier[..])
+    }
+
     /// The newest state.
     pub fn newest<S: MemberState>(&self, rule: &str) -> Result<Option<S>, TravelError> {
         let (Some(stored), Some((at, _))) = (&self.stored, self.newest) else { return Ok(None) };

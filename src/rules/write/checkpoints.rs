@@ -7,7 +7,7 @@ use crate::pg::array::RowPlace;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
-use crate::rules::checkpoints::MemberKind;
+use crate::rules::checkpoints::{Checkpoints, MemberKind};
 use crate::rules::evaluation::{EarlierByMember, unwritable};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Writer<'_> {
             let first = begun.get(&*member.name).copied();
             let row = CheckpointRow {
                 name: &member.name,
-                place: member.checkpoints.place(),
+                loaded: &member.checkpoints,
                 evaluated_until: state.evaluated_until(),
                 evaluated_from: if member.is_whole { member.restart.after } else { Micros::MAX },
                 newest: packed::pack(state).map_err(unwritable)?,
@@ -132,9 +132,10 @@ impl Writer<'_> {
     /// Updates the stored rows in place and inserts the others.
     fn put(&self, kind: MemberKind, rows: Vec<CheckpointRow>) {
         let (table, column) = (kind.table(), kind.column());
-        let (stored, mut new): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.place.is_some());
+        let (stored, mut new): (Vec<_>, Vec<_>) =
+            rows.into_iter().partition(|row| row.loaded.place().is_some());
         if !stored.is_empty() {
-            let places: Vec<RowPlace> = stored.iter().filter_map(|row| row.place).collect();
+            let places: Vec<RowPlace> = stored.iter().filter_map(|row| row.loaded.place()).collect();
             let mut arguments = self.arguments(&stored);
             arguments.push(Argument::row_places(&places));
             let update = format!(
@@ -147,21 +148,22 @@ impl Writer<'_> {
             );
             let updated = spi::with_settings(&spi::BY_NAME, || spi::execute(&update, &arguments));
             if updated < stored.len() as u64 {
-                // A row was deleted by hand, so the rows are inserted again.
-                new.extend(stored);
+                // A row was deleted by hand, and with it the earlier states that were to stay, so the rows are inserted
+                // again.
+                new.extend(stored.into_iter().map(CheckpointRow::with_loaded_earlier));
             }
         }
         if !new.is_empty() {
             let insert = format!(
                 "INSERT INTO {table} AS s
                      (rule, {column}, evaluated_until, pass, evaluated_from, edition, newest, earlier)
-                 SELECT $1, name, evaluated_until, $5, evaluated_from, $6, newest, coalesce(earlier, '')
+                 SELECT $1, name, evaluated_until, $5, evaluated_from, $6, newest, earlier
                  FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $7::bytea[], $8::bytea[])
                      AS n (name, evaluated_until, evaluated_from, newest, earlier)
                  ON CONFLICT (rule, {column}) DO UPDATE
                  SET evaluated_until = excluded.evaluated_until, pass = excluded.pass,
                      evaluated_from = excluded.evaluated_from, edition = excluded.edition, newest = excluded.newest,
-                     earlier = CASE excluded.earlier WHEN '' THEN s.earlier ELSE excluded.earlier END"
+                     earlier = excluded.earlier"
             );
             spi::execute(&insert, &self.arguments(&new));
         }
@@ -188,8 +190,8 @@ impl Writer<'_> {
 /// A row to insert or update.
 struct CheckpointRow<'w> {
     name: &'w Arc<str>,
-    /// The physical location of the stored row. `None` if the row is not stored.
-    place: Option<RowPlace>,
+    /// The checkpoints that are stored.
+    loaded: &'w Checkpoints,
     evaluated_until: Micros,
     evaluated_from: Micros,
     newest: Vec<u8>,
@@ -198,6 +200,12 @@ struct CheckpointRow<'w> {
 }
 
 impl CheckpointRow<'_> {
+    /// The row with the earlier states that were to stay as they are.
+    fn with_loaded_earlier(mut self) -> Self {
+        self.earlier = self.earlier.or_else(|| self.loaded.stored_earlier().map(<[u8]>::to_vec));
+        self
+    }
+
     /// About how many bytes the row takes.
     fn size(&self) -> usize {
         size_of::<Self>() + self.name.len() + self.newest.len() + self.earlier.as_ref().map_or(0, Vec::len)

@@ -62,6 +62,26 @@ SELECT '2026-03-01 12:10Z', 'Tokyo', who FROM unnest('{alice,bob,carol}'::text[]
 CALL travel.scan();
 TABLE writes;
 SELECT entity, evaluated_until FROM travel_internal.entity_checkpoints ORDER BY entity;
+-- Meanwhile one row is deleted and another is moved. Neither is where the scan found it.
+CREATE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM travel_internal.entity_checkpoints WHERE entity ~ 'ALICE';
+    UPDATE travel_internal.entity_checkpoints SET pass = pass WHERE entity ~ 'BOB';
+    TRUNCATE written_once.written;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER meddle AFTER INSERT ON travel.verdicts EXECUTE FUNCTION meddle();
+INSERT INTO calls (at, city, who)
+SELECT '2026-03-01 12:20Z', 'London', who FROM unnest('{alice,bob,carol}'::text[]) AS who;
+CALL travel.scan();
+DROP TRIGGER meddle ON travel.verdicts;
+TABLE writes;
+-- The row that is inserted again has the earlier states, too.
+SELECT entity, evaluated_until, length(earlier) > 0 AS has_earlier
+FROM travel_internal.entity_checkpoints ORDER BY entity;
+INSERT INTO calls (at, city) VALUES ('2026-03-01 12:15Z', 'Sydney');
+CALL travel.scan();
+SELECT count(*) FROM travel.verdicts WHERE entity ~ 'ALICE' AND '2026-03-01 12:15Z' IN (from_time, to_time);
 DROP TRIGGER note_write ON travel_internal.entity_checkpoints;
 DROP TRIGGER note_arbiter ON travel_internal.entity_checkpoints;
 RESET search_path;
