@@ -163,8 +163,10 @@ SQL
     # The plan among those of the session whose query begins as that of travel.detect.
     detect_plan=$(awk '/^NOTICE:/ { is_detect = 0 } /^Query Text: WITH events/ { is_detect = 1 } is_detect' \
         "$SCRATCH/plans" | nodes)
+    # A nested loop expands the legs of each entity, which reads no table.
+    expanded='Nested Loop,CTE Scan on journeys j,Function Scan on each_leg l_1'
     for plan in "$(nodes <"$SCRATCH/plan")" "$detect_plan"; do
-        case $plan in
+        case ${plan/"$expanded"/} in
         *'Nested Loop'* | *'Merge'*) fail "a join that is bad for many rows: $plan" ;;
         *Hash*Join*) ;;
         *) fail "that is no plan: $plan" ;;
