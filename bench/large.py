@@ -60,7 +60,7 @@ def main():
     part = f"""{LARGE}
 
 `make bench-large` wrote this section on {date.today()}, at commit {commit or 'unknown'}, on {machine()}, with {version}.
-The tables have no index. Each statement runs {RUNS} times, each time in a new session, and the time is the median.
+The tables have no index. Each statement runs in a new session. Times are medians of {RUNS} run(s).
 `MB` is the peak private memory of the session and its parallel workers. It does not include shared buffers.
 
 """ + table(["what", "events", "keys", "work_mem", "at once", "s", "µs per event", "MB"], rows)
