@@ -110,17 +110,8 @@ impl<M: Memory> Groups<M> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_set::test_memory::{Heap, Ticking};
     use proptest::prelude::*;
-
-    struct Heap;
-
-    impl Memory for Heap {
-        type Slice<T: Copy + Default> = Vec<T>;
-
-        fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
-            Ok(vec![T::default(); len])
-        }
-    }
 
     fn found(alerts: &[AlertSpan]) -> Vec<i64> {
         incidents(alerts, &Heap).unwrap()
@@ -129,22 +120,6 @@ mod tests {
     fn alert<'a>(id: i64, entity: &'a str, user: &'a str, start: Micros, end: Micros) -> AlertSpan<'a> {
         let named = |name: &'a str| (!name.is_empty()).then_some(name);
         AlertSpan { id, entity: named(entity), user: named(user), start, end }
-    }
-
-    /// Memory on the heap that counts the ticks.
-    #[derive(Default)]
-    struct Ticking(std::cell::Cell<usize>);
-
-    impl Memory for Ticking {
-        type Slice<T: Copy + Default> = Vec<T>;
-
-        fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
-            Ok(vec![T::default(); len])
-        }
-
-        fn tick(&self) {
-            self.0.set(self.0.get() + 1);
-        }
     }
 
     #[test]

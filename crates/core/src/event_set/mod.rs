@@ -230,4 +230,6 @@ pub fn capacity_after_merge(used: usize, capacity: usize, needed: usize) -> usiz
 }
 
 #[cfg(test)]
+pub(crate) mod test_memory;
+#[cfg(test)]
 mod tests;

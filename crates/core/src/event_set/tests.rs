@@ -1,18 +1,9 @@
+use super::test_memory::{Heap, Ticking};
 use super::*;
 use crate::site::Site;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-struct Heap;
-
-impl Memory for Heap {
-    type Slice<T: Copy + Default> = Vec<T>;
-
-    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
-        Ok(vec![T::default(); len])
-    }
-}
 
 type DecidedLeg = (i64, u8, Option<u8>);
 type Plain = Vec<(i64, Site, Option<Vec<u8>>)>;
@@ -268,22 +259,6 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     assert!(append_all(&mut month, &journey(&day(7), false, 9)), "a day once more");
     assert!(!Header::load(&month).tail_sorted);
     assert_eq!(event_count(&month, &Heap), Ok(1200));
-}
-
-/// Memory on the heap that counts the ticks.
-#[derive(Default)]
-struct Ticking(std::cell::Cell<usize>);
-
-impl Memory for Ticking {
-    type Slice<T: Copy + Default> = Vec<T>;
-
-    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
-        Ok(vec![T::default(); len])
-    }
-
-    fn tick(&self) {
-        self.0.set(self.0.get() + 1);
-    }
 }
 
 #[test]

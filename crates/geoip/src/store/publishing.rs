@@ -33,13 +33,22 @@ impl Store {
             }
             interrupt();
             std::thread::sleep(POLL);
-            let stored = Manifest::read(&self.directory, setting);
-            if stored.is_some() && stored != self.manifest {
-                self.manifest = stored;
-                self.alone = None;
+            if self.takes_newer(setting) {
                 return Locked::Elsewhere;
             }
         }
+    }
+
+    /// Takes over the stored manifest if another process has written one that this process does not know. Returns whether
+    /// it did.
+    fn takes_newer(&mut self, setting: &str) -> bool {
+        let stored = Manifest::read(&self.directory, setting);
+        let is_newer = stored.is_some() && stored != self.manifest;
+        if is_newer {
+            self.manifest = stored;
+            self.alone = None;
+        }
+        is_newer
     }
 
     /// Publishes a first generation whose copies replace those in the store, unless another process has just done so.
@@ -56,10 +65,7 @@ impl Store {
                 std::thread::sleep(POLL);
             }
         }
-        let stored = Manifest::read(&self.directory, setting);
-        if stored.is_some() && stored != self.manifest {
-            self.manifest = stored;
-            self.alone = None;
+        if self.takes_newer(setting) {
             return Ok(());
         }
         self.publish_locked(setting, true, None, interrupt, warnings)
