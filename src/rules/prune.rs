@@ -62,7 +62,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// Notes for each rule that events before this time are no longer evaluated.
+/// Records, for each rule, the time before which scans no longer evaluate events.
 const NOTE_TIME: &str =
     "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
      ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)";
