@@ -65,6 +65,9 @@ class Peer:
     def run(self):
         return self.command("run")["seconds"]
 
+    def run_with_events(self):
+        return self.command("events")["seconds"]
+
     def processes(self):
         return [self.worker.pid]
 
@@ -137,6 +140,8 @@ def same_legs(server, with_plain, others):
     for name, peer in others.items():
         peer.command(f"legs {FOLDER}/{name}.legs")
         found[name] = (FOLDER / f"{name}.legs").read_text().splitlines()
+        if (with_events := peer.command("events")["legs"]) != len(found[name]):
+            sys.exit(f"{name} finds {len(found[name])} legs, and {with_events} with event IDs")
     expected = found["travel.detect"]
     for name, legs in found.items():
         if legs != expected:
@@ -168,6 +173,7 @@ def measure(processes, with_plain, absent):
     server, others = Server(processes), peers(processes, absent)
     runs = {name: (server, lambda sql=sql: server.run(sql)) for name, sql in statements(with_plain).items()}
     runs |= {name: (peer, peer.run) for name, peer in others.items()}
+    runs |= {f"{name}, with event IDs": (peer, peer.run_with_events) for name, peer in others.items()}
     seconds = {name: [] for name in runs}
     for count in range(ROUNDS + 1):
         for name, (_, run) in runs.items():
@@ -275,6 +281,7 @@ def main():
 - **Data:** {events:,} events of {keys:,} keys, {int(NETWORKS):,} networks. All of them find the same {legs:,} impossible legs.
 - **Rounds:** Times are medians of {ROUNDS} rounds in turn after one that is not counted. A statement that takes over 10 s
   has two rounds. JIT is off, and `work_mem` is 512 MB.
+- **With event IDs:** the statement of a peer that also returns the event ID of both ends, as `travel.detect` does.
 - **n at once** means n processes of PostgreSQL, of which the leader is one, or n threads of a peer.
 """
     text += "".join(f"- **{name} is absent:** {why}\n" for name, why in absent.items())
