@@ -309,13 +309,12 @@ CREATE FUNCTION travel_internal.forget_rule() RETURNS trigger
     AS 'MODULE_PATHNAME', 'travel_forget_rule';
 COMMENT ON FUNCTION travel_internal.forget_rule() IS
     'Trigger function: archives the open alerts of a deleted rule, and deletes its verdicts, baseline, suppressions '
-    'and checkpoints';
+    'and checkpoints. Refuses TRUNCATE';
 REVOKE ALL ON FUNCTION travel_internal.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel_internal.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS
     'Archives the open alerts of a deleted rule and deletes what belongs to it';
-CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
-COMMENT ON TRIGGER forget_all ON travel.rules IS
-    'Archives the open alerts of all rules and deletes what belongs to them';
+COMMENT ON TRIGGER guard_truncate ON travel.rules IS 'Refuses TRUNCATE, which could end in a deadlock with analysts';

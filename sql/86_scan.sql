@@ -25,7 +25,8 @@ CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
-    'How the last scan step of this session ended: none, failed, busy (another session scans the rule) or canceled';
+    'How the last scan step of this session ended: none, failed, busy (another session scans the rule), canceled, or '
+    'deleted (the rule does not exist any more)';
 REVOKE ALL ON FUNCTION travel_internal.scan_step_ended() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
@@ -96,7 +97,10 @@ BEGIN
             IF can_commit THEN
                 COMMIT;
             END IF;
-            IF state IS NOT NULL THEN
+            IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
+                RAISE NOTICE 'rule "%" was deleted before its scan ended', name
+                    USING DETAIL = 'Another session deleted the rule after this call had begun.';
+            ELSIF state IS NOT NULL THEN
                 -- If another session scans the rule, that session stores how the scan ended.
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN

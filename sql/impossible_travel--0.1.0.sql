@@ -3384,16 +3384,15 @@ CREATE FUNCTION travel_internal.forget_rule() RETURNS trigger
     AS 'MODULE_PATHNAME', 'travel_forget_rule';
 COMMENT ON FUNCTION travel_internal.forget_rule() IS
     'Trigger function: archives the open alerts of a deleted rule, and deletes its verdicts, baseline, suppressions '
-    'and checkpoints';
+    'and checkpoints. Refuses TRUNCATE';
 REVOKE ALL ON FUNCTION travel_internal.forget_rule() FROM PUBLIC;
 CREATE TRIGGER forget AFTER DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel_internal.forget_rule();
 COMMENT ON TRIGGER forget ON travel.rules IS
     'Archives the open alerts of a deleted rule and deletes what belongs to it';
-CREATE TRIGGER forget_all AFTER TRUNCATE ON travel.rules
+CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
-COMMENT ON TRIGGER forget_all ON travel.rules IS
-    'Archives the open alerts of all rules and deletes what belongs to them';
+COMMENT ON TRIGGER guard_truncate ON travel.rules IS 'Refuses TRUNCATE, which could end in a deadlock with analysts';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -3428,7 +3427,8 @@ CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
-    'How the last scan step of this session ended: none, failed, busy (another session scans the rule) or canceled';
+    'How the last scan step of this session ended: none, failed, busy (another session scans the rule), canceled, or '
+    'deleted (the rule does not exist any more)';
 REVOKE ALL ON FUNCTION travel_internal.scan_step_ended() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
@@ -3499,7 +3499,10 @@ BEGIN
             IF can_commit THEN
                 COMMIT;
             END IF;
-            IF state IS NOT NULL THEN
+            IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
+                RAISE NOTICE 'rule "%" was deleted before its scan ended', name
+                    USING DETAIL = 'Another session deleted the rule after this call had begun.';
+            ELSIF state IS NOT NULL THEN
                 -- If another session scans the rule, that session stores how the scan ended.
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN
                     BEGIN

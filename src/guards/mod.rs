@@ -58,11 +58,18 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     if role::may_load(trigger.table_owner()) && role::is_dump_loading() {
         return Ok(());
     }
-    let found = role::acting_as(trigger.table_owner(), || {
-        spi::execute("SELECT 1 FROM travel.rules WHERE name = $1 FOR KEY SHARE", &[Argument::text(rule)])
-    });
-    if found > 0 {
-        return Ok(());
+    // A session that deletes the rule may wait for an alert that this transaction has changed, so waiting for that session
+    // could end in a deadlock.
+    let found = |lock: &str| {
+        let query = format!("SELECT 1 FROM travel.rules WHERE name = $1 {lock}");
+        role::acting_as(trigger.table_owner(), || spi::execute(&query, &[Argument::text(rule)])) > 0
+    };
+    let (table, rule) = (trigger.table(), rule.to_owned());
+    if found("FOR KEY SHARE SKIP LOCKED") {
+        Ok(())
+    } else if found("") {
+        Err(GuardError::RuleBeingDeleted { table, rule }.into())
+    } else {
+        Err(GuardError::RowOfNoRule { table, rule }.into())
     }
-    Err(GuardError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() }.into())
 }

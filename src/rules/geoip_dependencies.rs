@@ -127,8 +127,14 @@ fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelErr
     let stored = serde_json::to_string(dependencies)
         .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
     spi::execute(
-        "UPDATE travel_internal.scans SET located_by = $2::jsonb
-         WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb",
+        // In this order, a scan of several rules in a transaction block locks the rows, too.
+        "WITH others AS MATERIALIZED (
+             SELECT rule FROM travel_internal.scans
+             WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb
+             ORDER BY rule
+             FOR NO KEY UPDATE
+         )
+         UPDATE travel_internal.scans AS s SET located_by = $2::jsonb FROM others AS o WHERE s.rule = o.rule",
         &[Argument::optional_text(rule), Argument::text(&stored)],
     );
     Ok(())

@@ -37,7 +37,7 @@
 //! | [`verdict_columns`] | a verdict as columns |
 //! | [`mod@write`] | the tables of verdicts, alerts, the baseline and checkpoints |
 //! | [`alert_columns`] | an incident as columns of its alert |
-//! | [`alert_locks`] | locks many alerts without a deadlock with an analyst who changes many alerts |
+//! | [`row_locks`] | locks many alerts or all rules without a deadlock with a session that changes many of them |
 //! | [`portions`] | reads the events of a query in portions |
 //! | [`notify`] | notifications about new alerts |
 //! | [`geoip_dependencies`] | the GeoIP databases without which a rule must not be scanned |
@@ -53,7 +53,6 @@
 //! change in these tables is in [`crate::guards`].
 
 mod alert_columns;
-mod alert_locks;
 mod analyst_rows;
 mod arrival;
 mod assert_healthy;
@@ -78,6 +77,7 @@ mod progress;
 mod prune;
 mod reader;
 mod reevaluation;
+mod row_locks;
 mod scan;
 mod setting_ranges;
 mod settled_verdicts;

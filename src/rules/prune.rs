@@ -6,7 +6,7 @@ use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::scan_flag::while_scanning;
 use crate::pg::spi::{self, Argument};
-use crate::rules::alert_locks::lock_alerts;
+use crate::rules::row_locks::{Intent, keep_rules, lock_alerts};
 use pgrx::pg_sys;
 
 pg_function!(travel_prune, pg_finfo_travel_prune, prune);
@@ -43,8 +43,9 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let before = Argument::time(row.i64(before));
         Ok(while_scanning(|| {
             // This waits for running steps of scans. Later steps wait for it.
-            spi::execute(NOTE_TIME, &[before]);
-            let old = lock_alerts(&format!("SELECT id FROM travel.alerts AS a WHERE {IS_OLD}"), &[before]);
+            spi::execute(NOTE_TIME, &[before, Argument::texts(&keep_rules())]);
+            let query = format!("SELECT id FROM travel.alerts AS a WHERE {IS_OLD}");
+            let old = lock_alerts(Intent::Delete, &query, &[before]);
             // An analyst may have opened an alert just before it was locked, so the condition is checked again.
             let alerts = spi::execute(
                 &format!("DELETE FROM travel.alerts AS a WHERE id = ANY ($2) AND {IS_OLD}"),
@@ -62,10 +63,12 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// Records, for each rule, the time before which scans no longer evaluate events.
-const NOTE_TIME: &str =
-    "INSERT INTO travel_internal.scans AS s (rule, pruned_before) SELECT name, $1 FROM travel.rules FOR KEY SHARE
-     ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)";
+/// Records, for each rule, the time before which scans no longer evaluate events. A scan of several rules in a transaction
+/// block locks the rows in the order of their names, too.
+const NOTE_TIME: &str = "
+    INSERT INTO travel_internal.scans AS s (rule, pruned_before)
+    SELECT r.name, $1 FROM unnest($2::text[]) AS r (name) ORDER BY r.name
+    ON CONFLICT (rule) DO UPDATE SET pruned_before = greatest(s.pruned_before, $1)";
 
 /// The condition that an alert `a` is deleted. Open alerts of any age are kept with their verdicts. Alerts are also
 /// kept if a leg of an event that scans still evaluate could join them.

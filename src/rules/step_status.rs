@@ -1,7 +1,7 @@
 //! Records how a step of a scan ended. `travel.scan` needs to know this before it continues with the next rule.
 
 use crate::pg::attempt::is_cancel;
-use crate::pg::errors::{ScanError, TravelError, UsageError};
+use crate::pg::errors::{RuleError, ScanError, TravelError, UsageError};
 use crate::pg::extension_lock::keep_extension;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
@@ -33,6 +33,8 @@ enum StepStatus {
     Busy,
     /// The session was canceled.
     Canceled,
+    /// The rule does not exist. `travel.scan` has listed it, so another session has deleted it since.
+    Deleted,
 }
 
 thread_local! {
@@ -61,6 +63,7 @@ pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R,
     match &result {
         Ok(_) => {}
         Err(TravelError::Scan(ScanError::RuleLocked { .. })) => LAST.set(StepStatus::Busy),
+        Err(TravelError::Rule(RuleError::NotFound { .. })) => LAST.set(StepStatus::Deleted),
         Err(_) => LAST.set(StepStatus::Failed),
     }
     result
@@ -78,15 +81,16 @@ fn with_bounded_locks<R>(wait_ms: Option<i32>, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&[(c"lock_timeout", &wait)], body)
 }
 
-/// `() -> text`: how the last step of this session ended: `failed`, `busy` or `canceled`. It answers once; otherwise,
-/// and after a step that succeeded, the answer is `none`. It is never NULL, because comparing with NULL would take an
-/// operator of the search_path.
+/// `() -> text`: how the last step of this session ended: `failed`, `busy`, `canceled` or `deleted`. It answers once;
+/// otherwise, and after a step that succeeded, the answer is `none`. It is never NULL, because comparing with NULL would
+/// take an operator of the search_path.
 fn scan_step_ended(_: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(match LAST.replace(StepStatus::None) {
         StepStatus::None => varlena(b"none"),
         StepStatus::Failed => varlena(b"failed"),
         StepStatus::Busy => varlena(b"busy"),
         StepStatus::Canceled => varlena(b"canceled"),
+        StepStatus::Deleted => varlena(b"deleted"),
     })
 }
 

@@ -3,7 +3,7 @@
 use super::Writer;
 use crate::pg::errors::TravelError;
 use crate::pg::spi::{self, Argument};
-use crate::rules::alert_locks::lock_alerts;
+use crate::rules::row_locks::{Intent, lock_alerts};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use travel_core::rule::{AlertIdentity, Incident, Micros, StoredAlert, assign};
 
@@ -113,6 +113,7 @@ impl Writer<'_> {
             reevaluated.unwrap_or_else(|| [Argument::texts::<&str>(&[]), Argument::times(&[])]);
         // They are locked before they are read, because an analyst who is at work may just have archived one.
         let ids = lock_alerts(
+            Intent::Change,
             "SELECT a.id
              FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
              JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.evaluated_until

@@ -1,0 +1,127 @@
+//! Locks many rows at once: alerts, for scans, `travel.prune` and the deletion of a rule; and rules, for `travel.prune`.
+//!
+//! An analyst's `UPDATE` of many alerts locks them in the order in which PostgreSQL happens to read them, and so does a
+//! `DELETE` of several rules. If a transaction waited for one of these rows while it held locks on others, it and the
+//! other session could wait for each other. Therefore, these functions wait for a row only while they hold no locks on
+//! other rows, unless that takes too many attempts.
+
+use crate::pg::attempt::undone_if_err;
+use crate::pg::spi::{self, Argument, QueryRow, Rows};
+use std::collections::HashSet;
+use std::hash::Hash;
+
+/// How often this tries to lock all rows at once. Otherwise, sessions that lock some of them in turns could keep a scan
+/// waiting until they end, whatever `impossible_travel.scan_lock_timeout` is. After the last attempt, this waits for one
+/// row after the other.
+const ATTEMPTS: u32 = 10;
+
+/// What a transaction is going to do with alerts. It takes the weakest lock that suffices.
+#[derive(Clone, Copy)]
+pub enum Intent {
+    /// It changes them. Meanwhile, analysts can write comments on these alerts, which only need the alerts to exist.
+    Change,
+    /// It deletes them.
+    Delete,
+}
+
+/// Locks the alerts whose IDs a query returns, and returns the IDs. The caller must have an SPI connection.
+pub fn lock_alerts(intent: Intent, query: &str, arguments: &[Argument]) -> Vec<i64> {
+    let lock = match intent {
+        Intent::Change => "FOR NO KEY UPDATE",
+        Intent::Delete => "FOR UPDATE",
+    };
+    lock_all(&Table { name: "travel.alerts", key: "id", lock }, || keys(query, arguments))
+}
+
+/// Prevents all rules from being deleted until the transaction ends, and returns their names. The caller must have an SPI
+/// connection.
+pub fn keep_rules() -> Vec<String> {
+    let table = Table { name: "travel.rules", key: "name", lock: "FOR KEY SHARE" };
+    lock_all(&table, || keys("SELECT name FROM travel.rules ORDER BY name", &[]))
+}
+
+/// A table, its key, and the lock that is taken on its rows.
+struct Table {
+    name: &'static str,
+    key: &'static str,
+    lock: &'static str,
+}
+
+/// A value of a key.
+trait Key: Clone + Eq + Hash {
+    fn of(row: QueryRow, rows: &Rows) -> Option<Self>;
+    fn one(&self) -> Argument;
+    fn array(keys: &[Self]) -> Argument;
+}
+
+fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
+    for _ in 0..ATTEMPTS {
+        let wanted = wanted();
+        if wanted.is_empty() || try_lock(table, &wanted).map_err(|key| wait_for(table, &key)).is_ok() {
+            return wanted;
+        }
+    }
+    let Table { name, key, lock } = table;
+    keys(
+        &format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} {lock}"),
+        &[K::array(&wanted())],
+    )
+}
+
+/// Locks all of these rows or none. The error is the key of a row that another transaction has locked or deleted.
+fn try_lock<K: Key>(table: &Table, wanted: &[K]) -> Result<(), K> {
+    let Table { name, key, lock } = table;
+    undone_if_err(|| {
+        let locked: HashSet<K> = keys(
+            &format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} {lock} SKIP LOCKED"),
+            &[K::array(wanted)],
+        )
+        .into_iter()
+        .collect();
+        let missing = wanted.iter().find(|key| !locked.contains(*key));
+        missing.map_or(Ok(()), |key| Err(key.clone()))
+    })
+}
+
+/// Waits until the row can be locked or is deleted.
+fn wait_for<K: Key>(table: &Table, wanted: &K) {
+    let Table { name, key, lock } = table;
+    let _: Result<(), ()> = undone_if_err(|| {
+        spi::select(&format!("SELECT FROM {name} WHERE {key} = $1 {lock}"), &[wanted.one()]);
+        // The error releases the lock, because the next attempt may wait for another row.
+        Err(())
+    });
+}
+
+fn keys<K: Key>(query: &str, arguments: &[Argument]) -> Vec<K> {
+    let rows = spi::select(query, arguments);
+    rows.iter().filter_map(|row| K::of(row, &rows)).collect()
+}
+
+impl Key for i64 {
+    fn of(row: QueryRow, rows: &Rows) -> Option<Self> {
+        row.i64(rows.only_column())
+    }
+
+    fn one(&self) -> Argument {
+        Argument::bigint(*self)
+    }
+
+    fn array(keys: &[Self]) -> Argument {
+        Argument::bigints(keys)
+    }
+}
+
+impl Key for String {
+    fn of(row: QueryRow, rows: &Rows) -> Option<Self> {
+        row.string(rows.only_column()).ok().flatten()
+    }
+
+    fn one(&self) -> Argument {
+        Argument::text(self)
+    }
+
+    fn array(keys: &[Self]) -> Argument {
+        Argument::texts(keys)
+    }
+}
