@@ -50,7 +50,7 @@ struct Task {
     session: Session,
 }
 
-/// Runs this number of clients for this number of seconds. The work of 32 sessions is distributed among the clients.
+/// Runs this number of clients for this number of seconds. The work of 34 sessions is distributed among the clients.
 /// Each client runs one statement at a time.
 pub fn run(folder: &str, clients: usize, seconds: u64, isolation: &str) -> Result {
     let all = || work::ALL.iter().flat_map(|work| (0..work.sessions).map(move |number| (work, number)));
