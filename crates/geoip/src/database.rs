@@ -8,7 +8,7 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -20,6 +20,8 @@ const STEP: u64 = 4096;
 /// An open database. Lookups cache decoded records, so a database belongs to one thread.
 pub struct Database {
     reader: Reader<Bytes>,
+    /// The content that the reader reads.
+    bytes: Bytes,
     records: RefCell<Cache<u64, Rc<Fields>>>,
     names: RefCell<SharedNames>,
     locates: OnceCell<Locates>,
@@ -69,18 +71,19 @@ impl Database {
     pub(crate) fn map(file: File) -> Result<Self, DatabaseError> {
         // SAFETY: the file is our own immutable copy (see above). No process writes to it or truncates it.
         let map = unsafe { Mmap::map(&file) }.map_err(DatabaseError::Map)?;
-        Self::open(Bytes::Mapped(map), Some(file))
+        Self::open(Bytes::Mapped(Rc::new(map)), Some(file))
     }
 
     /// Opens a database in memory.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, DatabaseError> {
-        Self::open(Bytes::Owned(bytes), None)
+        Self::open(Bytes::Owned(Rc::new(bytes)), None)
     }
 
     fn open(bytes: Bytes, file: Option<File>) -> Result<Self, DatabaseError> {
-        let reader = Reader::from_source(bytes)?;
+        let reader = Reader::from_source(bytes.clone())?;
         Ok(Self {
             reader,
+            bytes,
             records: RefCell::new(Cache::new(KEPT_RECORDS)),
             names: RefCell::default(),
             locates: OnceCell::new(),
@@ -94,7 +97,7 @@ impl Database {
         let metadata = self.reader.metadata();
         // The check of the maxminddb crate requires both. Some writers omit them, and nothing here needs them.
         if !metadata.description.is_empty() && !metadata.database_type.is_empty() {
-            self.reader.verify()?;
+            Reader::from_source(Ticking::of(self.bytes.as_ref(), interrupt))?.verify()?;
         }
         // That check does not decode records, so it accepts what look-ups refuse, such as a pointer to a pointer.
         self.verify_records(interrupt)
@@ -244,9 +247,10 @@ impl Database {
 }
 
 /// The content of a file.
+#[derive(Clone)]
 enum Bytes {
-    Mapped(Mmap),
-    Owned(Vec<u8>),
+    Mapped(Rc<Mmap>),
+    Owned(Rc<Vec<u8>>),
 }
 
 impl AsRef<[u8]> for Bytes {
@@ -256,6 +260,33 @@ impl AsRef<[u8]> for Bytes {
             Self::Mapped(map) => map,
             Self::Owned(bytes) => bytes,
         }
+    }
+}
+
+/// The content of a file for the check of the maxminddb crate, which cannot be interrupted. That check asks for the bytes
+/// of the file at each network, and that calls the interrupt now and then.
+struct Ticking<'a> {
+    bytes: &'a [u8],
+    interrupt: RefCell<&'a mut dyn FnMut()>,
+    calls: Cell<u64>,
+}
+
+impl<'a> Ticking<'a> {
+    fn of(bytes: &'a [u8], interrupt: &'a mut dyn FnMut()) -> Self {
+        Self { bytes, interrupt: RefCell::new(interrupt), calls: Cell::new(0) }
+    }
+}
+
+impl AsRef<[u8]> for Ticking<'_> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        self.calls.set(self.calls.get() + 1);
+        if self.calls.get().is_multiple_of(STEP)
+            && let Ok(mut interrupt) = self.interrupt.try_borrow_mut()
+        {
+            interrupt();
+        }
+        self.bytes
     }
 }
 

@@ -115,7 +115,7 @@ fn write_packed<M: Memory>(
     let dictionary = Dictionary::of(sets, memory)?;
     let sites = &dictionary.sites[..dictionary.len];
     let mut events = events(sets, memory)?;
-    events.number_sites(&dictionary);
+    events.number_sites(&dictionary, memory);
     let first = events.first_time();
     let seconds = events.is_in_seconds(memory);
     let unit = if seconds { packed::SECONDS } else { packed::MICROSECONDS };
@@ -124,7 +124,9 @@ fn write_packed<M: Memory>(
     let mut writer = Writer::new(out, HEADER_LEN);
     let write = || -> Result<usize, NoSpace> {
         let Some(first) = first else { return Ok(writer.at()) };
+        let mut ticks = Ticks::of(memory);
         for (site, rows) in sites.iter().filter_map(|entry| Some((entry.site?, entry.rows))) {
+            ticks.step();
             let (bytes, length) = site.to_bytes();
             writer.put(&[site.kind() as u8])?;
             writer.put(&rows.to_le_bytes())?;
@@ -159,7 +161,9 @@ fn write_packed<M: Memory>(
     if header.is_journey() {
         header.rows = count.into();
         let mut at = HEADER_LEN;
+        let mut ticks = Ticks::of(memory);
         for (entry, events) in sites.iter().zip(events_at_sites.iter()) {
+            ticks.step();
             let Some(site) = entry.site else { break };
             out[at + 1..at + 9].copy_from_slice(&events.to_le_bytes());
             at += packed::site_len(site);
@@ -266,7 +270,9 @@ impl<'a, M: Memory> Source<'a, M> {
     fn packed(bytes: &'a [u8], header: &Header, memory: &M) -> Result<Self, TooLarge> {
         let mut sites = memory.slice::<SiteRows>(header.packed_sites as usize)?;
         let mut at = HEADER_LEN;
+        let mut ticks = Ticks::of(memory);
         for slot in sites.iter_mut() {
+            ticks.step();
             let Some((site, rows, next)) = read_site(bytes, at) else { break };
             *slot = SiteRows { site: Some(site), rows, number: None };
             at = next;
@@ -331,11 +337,13 @@ impl<'a, M: Memory> Events<'a, M> {
     }
 
     /// Lets the sources say which number each site has in a dictionary.
-    fn number_sites(&mut self, dictionary: &Dictionary<M>) {
+    fn number_sites(&mut self, dictionary: &Dictionary<M>, memory: &M) {
+        let mut ticks = Ticks::of(memory);
         for stream in self.streams.iter_mut().flatten() {
             stream.head.number = u32::try_from(dictionary.number(stream.head.row.site)).ok();
             if let Source::Packed { sites, .. } = &mut stream.source {
                 for entry in sites.iter_mut() {
+                    ticks.step();
                     entry.number = entry.site.and_then(|site| u32::try_from(dictionary.number(site)).ok());
                 }
             }

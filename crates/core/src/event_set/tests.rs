@@ -300,6 +300,21 @@ fn every_pass_over_a_long_set_can_be_interrupted() {
         // The header of an ordered tail has the number of its events, so no pass is needed.
         assert!(counts >= if is_sorted { 0 } else { 3 * LEAST }, "{counts}");
     }
+    // Each event has a site of its own, so every pass over sites is long: reading, sorting, joining, numbering and
+    // writing them.
+    let mut tail = vec![0; HEADER_LEN + EVENTS * 48];
+    initialize(&mut tail, None, false);
+    for n in 0..EVENTS as u32 {
+        let (site, _) = Site::from_bytes(4, &n.to_be_bytes()).unwrap();
+        append(&mut tail, &SetRow { time_us: n.into(), site, id: None, accuracy_km: None }).unwrap();
+    }
+    let packed = merged(&[&tail[..used(&tail)]], 0);
+    let packed = &packed[..used(&packed)];
+    let merges = ticks(&|memory| {
+        let mut out = vec![0; packed.len() + 4096];
+        assert!(matches!(merge_into(&[packed], memory, &mut out), Ok(Some(_))));
+    });
+    assert!(merges >= 7 * LEAST, "{merges}");
 }
 
 proptest! {
