@@ -3,11 +3,16 @@
 use super::batch::Batch;
 use super::counts::Ingested;
 use super::insert::Target;
-use crate::cloudtrail::{Element, each_element};
+use crate::cloudtrail::{Element, each_element, each_of_element};
 use crate::pg::errors::{CloudTrailError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::jsonb;
+use crate::pg::memory::Scratch;
 use pgrx::pg_sys;
+use travel_cloudtrail::{Item, Splitter};
+
+/// From this length in bytes on, a document is converted record by record.
+const LONG_DOCUMENT: usize = 1 << 20;
 
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
 pg_function!(travel_ingest_text, pg_finfo_travel_ingest_text, ingest_text);
@@ -47,6 +52,10 @@ pub fn ingest_documents(target: &Target, text: &str, ingested: &mut Ingested) ->
     for document in documents {
         pgrx::check_for_interrupts!();
         let read = match document {
+            Ok(document) if document.len() > LONG_DOCUMENT && is_list(document) => {
+                ingest_elements(target, document, ingested)?;
+                continue;
+            }
             Ok(document) => jsonb::of_json(document),
             Err(error) => Err(error.to_string()),
         };
@@ -56,6 +65,62 @@ pub fn ingest_documents(target: &Target, text: &str, ingested: &mut Ingested) ->
         }
     }
     Ok(())
+}
+
+/// Whether a valid document is a list of records, each short enough to be converted on its own.
+fn is_list(document: &str) -> bool {
+    let mut splitter = Splitter::new(document.as_bytes());
+    loop {
+        pgrx::check_for_interrupts!();
+        match splitter.next_item() {
+            Ok(None) => return true,
+            Ok(Some(Item::Element(_))) => {}
+            Ok(Some(Item::Document(_))) | Err(_) => return false,
+        }
+    }
+}
+
+/// Inserts the records of a long list, which are converted one after the other. PostgreSQL cannot be interrupted while it
+/// converts a text.
+fn ingest_elements(target: &Target, document: &str, ingested: &mut Ingested) -> Result<(), TravelError> {
+    let mut splitter = Splitter::new(document.as_bytes());
+    let parsing = Scratch::new(c"travel: a record that is parsed", 256 << 10);
+    let mut batch = Batch::new();
+    let mut position = 0;
+    while let Ok(Some(Item::Element(text))) = splitter.next_item() {
+        pgrx::check_for_interrupts!();
+        parsing.reset();
+        let text = std::str::from_utf8(text).unwrap_or_default();
+        let element = match parsing.within(|| jsonb::of_json(text)) {
+            Ok(element) => element,
+            Err(error) => {
+                position += 1;
+                ingested.records += 1;
+                ingested.skip(format!("element {position}: it cannot be read as JSON ({error})"));
+                continue;
+            }
+        };
+        let mut elements = Vec::new();
+        position = batch.within(|| {
+            each_of_element(element, position, |element| {
+                elements.push(element);
+                Ok(())
+            })
+        })?;
+        elements.into_iter().for_each(|element| add(element, &mut batch, ingested));
+    }
+    ingested.replaced += jsonb::take_replaced();
+    batch.insert_into(target, ingested)
+}
+
+fn add(element: Element, batch: &mut Batch, ingested: &mut Ingested) {
+    ingested.records += 1;
+    match element {
+        Element::Record(record) => batch.add(record, ingested),
+        Element::Bad(position, found) => {
+            ingested.skip(format!("element {position}: it is not a record but {found}"));
+        }
+    }
 }
 
 /// Inserts the records of a document, or skips it if it is not from CloudTrail.
@@ -81,13 +146,7 @@ fn ingest_document(
 ) -> Result<(), TravelError> {
     let mut batch = Batch::new();
     each_element(document, |element| {
-        ingested.records += 1;
-        match element {
-            Element::Record(record) => batch.add(record, ingested),
-            Element::Bad(position, found) => {
-                ingested.skip(format!("element {position}: it is not a record but {found}"));
-            }
-        }
+        add(element, &mut batch, ingested);
         Ok(())
     })?;
     ingested.replaced += jsonb::take_replaced();

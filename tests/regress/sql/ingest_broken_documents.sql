@@ -121,3 +121,25 @@ DELETE FROM travel.rules WHERE name = 'raw';
 RESET client_min_messages;
 DROP TABLE trail, document, raw;
 DROP FUNCTION nested;
+
+-- A long text is converted record by record. The counts, notices and rows are those of the same document as jsonb.
+SELECT travel.create_events_table('long_text');
+SELECT travel.create_events_table('long_jsonb');
+CREATE TABLE long_document AS
+SELECT jsonb_build_object('Records', jsonb_agg(
+    CASE n WHEN 7 THEN '8'::jsonb WHEN 11 THEN '{"Records": [{"eventID":"in a list","eventTime":1772323200},5]}' ELSE
+        jsonb_build_object('eventID', 'long ' || n, 'eventTime', '2026-01-02T03:04:05Z', 'userAgent', repeat('é', 300))
+    END)) AS body
+FROM generate_series(1, 2000) AS n;
+SELECT octet_length(body::text) > 1048576 AS is_long, i.*
+FROM long_document, travel.ingest('long_text', body::text) AS i;
+SELECT i.* FROM long_document, travel.ingest('long_jsonb', body) AS i;
+SELECT count(*) AS differences
+FROM (SELECT event_id, record FROM long_text) AS a
+FULL JOIN (SELECT event_id, record FROM long_jsonb) AS b USING (event_id, record)
+WHERE a.event_id IS NULL OR b.event_id IS NULL;
+-- A long text that is broken at its end is skipped as a whole.
+TRUNCATE long_text;
+SELECT i.* FROM long_document, travel.ingest('long_text', rtrim(body::text, '}')) AS i;
+SELECT count(*) FROM long_text;
+DROP TABLE long_text, long_jsonb, long_document;
