@@ -62,9 +62,18 @@ struct Record {
 
 /// How a query for records applies the caller's condition: as a filter, or as a column that says whether a row
 /// satisfies it.
-struct RowCondition {
-    filter: String,
+struct RowCondition<'c> {
+    filter: Option<&'c str>,
     column: Option<String>,
+}
+
+impl RowCondition<'_> {
+    /// The WHERE clause, if the condition is a filter. Only its own lines are indented: the caller's text may have line
+    /// breaks within literals and names.
+    fn where_clause(&self, indent: &str) -> String {
+        let clause = |text| format!("\n{indent}WHERE (\n{indent}{text}\n{indent})");
+        self.filter.map(clause).unwrap_or_default()
+    }
 }
 
 /// The name of that column.
@@ -288,9 +297,7 @@ impl<'a> StandardColumns<'a> {
         entity: &[String],
         lent: &[Lent],
     ) -> (String, Option<String>) {
-        let filter =
-            condition.map(|text| format!("\n        WHERE (\n        {text}\n        )")).unwrap_or_default();
-        self.clause_with(condition, entity, lent, &RowCondition { filter, column: None })
+        self.clause_with(condition, entity, lent, &RowCondition { filter: condition, column: None })
     }
 
     /// The FROM clause for all rows, whether they satisfy the condition or not, and the condition as SQL over it.
@@ -301,7 +308,7 @@ impl<'a> StandardColumns<'a> {
         lent: &[Lent],
     ) -> (String, Option<String>) {
         let column = condition.map(|text| format!("(\n        {text}\n        ) AS {SATISFIES}"));
-        let kept = RowCondition { filter: String::new(), column };
+        let kept = RowCondition { filter: None, column };
         let (from, left) = self.clause_with(condition, entity, lent, &kept);
         (from, left.or_else(|| condition.map(|_| format!("s.{SATISFIES}"))))
     }
@@ -326,7 +333,7 @@ impl<'a> StandardColumns<'a> {
             }
         }
         let rows = match (lent, record.is_document) {
-            ([], false) => self.records(record, &own, row_condition),
+            ([], false) => self.records(record, &own, row_condition, "        "),
             ([], true) => self.records_in_documents(record, &own, row_condition),
             _ => {
                 return (self.parsed_before_condition(record, &own, row_condition, lent), None);
@@ -339,13 +346,14 @@ impl<'a> StandardColumns<'a> {
     }
 
     /// A query for the record of each row, with the given columns and those of the entity.
-    fn records(&self, record: &Record, own: &[&String], condition: &RowCondition) -> String {
+    fn records(&self, record: &Record, own: &[&String], condition: &RowCondition, indent: &str) -> String {
         let mut select = vec![format!("{} AS record", record.sql)];
         select.extend(record.text.iter().map(|text| format!("{text} AS record_text")));
         select.extend(self.given.iter().map(|(key, expression)| format!("{} AS {key}", expression.sql)));
         select.extend(own.iter().map(|part| format!("s.{}", quoted(part))));
         select.extend(condition.column.clone());
-        format!("SELECT {}\n        FROM {} AS s{}", select.join(", "), self.source.name, condition.filter)
+        let (name, filter) = (&self.source.name, condition.where_clause(indent));
+        format!("SELECT {}\n{indent}FROM {name} AS s{filter}", select.join(", "))
     }
 
     /// A query for the records of each row's document. A document without records is a row without a record.
@@ -358,7 +366,7 @@ impl<'a> StandardColumns<'a> {
             "SELECT {}\n        FROM (\n            {}\n        ) AS s\n        \
              LEFT JOIN LATERAL travel_internal.each_record(s.record) AS d (record) ON true",
             select.join(", "),
-            self.records(record, own, condition).replace('\n', "\n    "),
+            self.records(record, own, condition, "            "),
         )
     }
 
@@ -384,7 +392,7 @@ impl<'a> StandardColumns<'a> {
              CROSS JOIN LATERAL (SELECT (s.travel_event).*) AS r",
             select.join(", "),
             self.source_with(lent),
-            condition.filter,
+            condition.where_clause("        "),
         )
     }
 
@@ -411,9 +419,10 @@ impl<'a> StandardColumns<'a> {
         } else {
             ("s.travel_record", "")
         };
-        // The whole row of the record goes along, so it is parsed only once.
+        // The whole row of the record goes along, so it is parsed only once. The name r alone would be a column r of the
+        // source.
         format!(
-            "(\n            SELECT s.*{lent_columns}, r AS travel_event\n            \
+            "(\n            SELECT s.*{lent_columns}, r.*::travel.event AS travel_event\n            \
              FROM (SELECT s.*{columns} FROM {name} AS s) AS s{documents}\n            \
              CROSS JOIN LATERAL travel.try_parse({record}) AS r\n        ) AS s"
         )

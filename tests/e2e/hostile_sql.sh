@@ -8,16 +8,16 @@
 . "$(dirname "$0")/lib.sh"
 
 SEED=${SEED:-1}
-# The number of direct calls of each routine, of statements of each other kind, of random calls of each routine, and of
-# repetitions. A statement of a column also scans, and reads everything.
-each=1 other=30 columns=4 random=1 calls=1000
-[ "${HOSTILE:-short}" = short ] || each=100000 other=100000 columns=40000 random=200 calls=1000000
+# The number of direct calls of each routine, of statements of each other kind, of random calls of each routine, of
+# repetitions, and of random conditions. A statement of a column also scans, and reads everything.
+each=1 other=30 columns=4 random=1 calls=1000 conditions=150
+[ "${HOSTILE:-short}" = short ] || each=100000 other=100000 columns=40000 random=200 calls=1000000 conditions=50000
 
 start e2e-hostile "impossible_travel.geoip_path = '$SERVERS/e2e-hostile/files/geoip'" 'impossible_travel.coverage_notice = off' \
     'synchronous_commit = off' 'jit = off' 'client_min_messages = error' 'statement_timeout = 600s' \
     'impossible_travel.scan_lock_timeout = 0'
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
-for file in fixtures values calls states replaced; do
+for file in fixtures values calls states replaced conditions; do
     run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/$file.sql"
 done
 ask "SELECT hostile.random_calls($random, 1.0 / $SEED)" >/dev/null
@@ -70,6 +70,10 @@ some() { # some RELATION WHERE [LIMIT]
 
 force_parallel=debug_parallel_query
 [ "$(pg_major)" -ge 16 ] || force_parallel=force_parallel_mode
+
+rule 'a condition means what PostgreSQL reads in its text, or is refused'
+same "$conditions random conditions" '' "$(ask "SELECT * FROM hostile.try_conditions($conditions, 1.0 / $SEED) LIMIT 5")"
+no_crash
 
 rule 'each answer is a result or an error of the caller'
 hostile 'direct calls' "$(chosen direct '%s' ALL)"

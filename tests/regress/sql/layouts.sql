@@ -192,6 +192,10 @@ SELECT found('documents');
 SELECT travel.columns_for('documents');
 SELECT status, events FROM travel.coverage('documents') ORDER BY 1;
 SELECT found('documents', $$identity_type = 'AssumedRole' AND file IS NOT NULL$$);
+-- A condition that names no column of the record is evaluated before the record is read. Line breaks stay as they are.
+SELECT found('documents', E'\'a\nb\' = E\'a\\nb\' AND length($$\n$$) = 1 -- a comment');
+-- A column of the source may be named as the extension's own queries name the record.
+SELECT count(*) FROM travel.detect('records', condition => $$arn IS NOT NULL$$, columns => '{"record": "r"}');
 CREATE TABLE documents_json AS SELECT file::json AS file FROM documents;
 SELECT found('documents_json');
 CREATE TABLE lines AS
