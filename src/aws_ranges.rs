@@ -7,20 +7,22 @@ use crate::pg::report::{Report, counted};
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 use std::collections::HashSet;
-use travel_cloudtrail::{Json, Kind};
+use travel_cloudtrail::aws_ranges;
 use travel_core::network::aws::{AwsRange, GLOBAL, distinct};
 
 pg_function!(travel_import_aws_ranges, pg_finfo_travel_import_aws_ranges, import_aws_ranges);
-
-/// The lists of the document, and what their elements call a prefix.
-const LISTS: [(&str, &str); 2] = [("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")];
 
 /// `(document) -> bigint`, with the caller's rights: replaces the rows of the last import, and returns how many there are
 /// now.
 fn import_aws_ranges(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let document = call.datum(0).ok_or(UsageError::ArgumentNull { name: "document" })?;
     // SAFETY: SQL declares the argument as jsonb, which outlives the call.
-    let ranges = read(unsafe { Node::of(document) })?;
+    let document = unsafe { Node::of(document) };
+    // The whole document is read before anything is written.
+    let tick = || {
+        pgrx::check_for_interrupts!();
+    };
+    let ranges = aws_ranges(document, tick).map_err(|what| GuardError::AwsRangesInvalid { what })?;
     let count = spi::connected(|| {
         let regions: HashSet<String> =
             spi::texts("SELECT region FROM travel.aws_regions", &[])?.into_iter().collect();
@@ -29,34 +31,6 @@ fn import_aws_ranges(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Ok::<_, TravelError>(ranges.len())
     })?;
     Ok(pg_sys::Datum::from(count as i64))
-}
-
-/// Reads the whole document before anything is written. A list that is missing or empty would delete networks, so it is
-/// an error.
-fn read(document: Node) -> Result<Vec<AwsRange>, TravelError> {
-    let invalid = |what: String| TravelError::from(GuardError::AwsRangesInvalid { what });
-    let mut ranges = Vec::new();
-    for (list, key) in LISTS {
-        let elements = document
-            .get(list)
-            .filter(|elements| elements.kind() == Kind::Array && elements.elements().next().is_some())
-            .ok_or_else(|| invalid(format!("It has no list \"{list}\", or the list is empty.")))?;
-        for (n, element) in elements.elements().enumerate() {
-            let text =
-                |key: &str| element.get(key).and_then(|value| value.as_str()).filter(|text| !text.is_empty());
-            let range = match (text(key), text("region")) {
-                (Some(prefix), Some(region)) => {
-                    AwsRange::new(prefix, region, text("network_border_group").unwrap_or(region))
-                }
-                _ => None,
-            };
-            ranges.push(range.ok_or_else(|| {
-                invalid(format!("Element {} of \"{list}\" has no valid \"{key}\", or no \"region\".", n + 1))
-            })?);
-            pgrx::check_for_interrupts!();
-        }
-    }
-    Ok(ranges)
 }
 
 /// Deletes the imported rows that are not among these ranges, and adds those that are missing. A row that stays keeps its

@@ -7,19 +7,15 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`table`] | the rows of `travel.layouts` |
-//! | [`path`] | paths such as `useridentity.arn`, resolved against the columns of a source |
-//! | [`value`] | the values of a layout's columns: paths, lists of paths, expressions with paths in them |
+//! | [`table`] | the rows of `travel.layouts`, and the source as [`layout`] sees it, which recognizes and resolves them |
 //! | [`content`] | the column of a source whose values are CloudTrail documents |
 //! | [`struct_text`] | the function that reads a structure from text |
 //! | [`documents`] | the functions that find records in such values |
 
 mod content;
 mod documents;
-mod path;
 mod struct_text;
 mod table;
-mod value;
 
 use crate::pg::errors::{SourceError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
@@ -29,7 +25,7 @@ use crate::pg::report::Report;
 use crate::source::{Source, TableColumn, base_type};
 use content::Content;
 use pgrx::pg_sys;
-use table::Layout;
+use travel_cloudtrail::layout::{self, Layout, value};
 
 pg_function!(travel_columns_for, pg_finfo_travel_columns_for, columns_for);
 
@@ -110,35 +106,12 @@ fn recognize(
             let columns = layout.resolve(source)?;
             return Ok(Some(Recognized {
                 notice: format!("source has the layout \"{}\" ({})", layout.name, layout.tool),
-                limit: limit(source, &columns),
+                limit: layout::limit(source, &columns),
                 columns,
             }));
         }
     }
     Ok(None)
-}
-
-/// The paths, in any layout, that show whether a sign-in failed.
-const RESULTS_OF_SIGN_INS: &str =
-    "responseelements|response_elements|errormessage|error_message|status|event.outcome";
-
-/// The limits of an outcome that is computed from the columns of a source.
-fn limit(source: &Source, columns: &[(String, String)]) -> Option<&'static str> {
-    let has = |name: &str| source.column(name).is_some() || columns.iter().any(|(key, _)| key == name);
-    if !columns.iter().any(|(key, _)| key == "outcome") {
-        None
-    } else if path::first(RESULTS_OF_SIGN_INS, source).is_none() {
-        Some(
-            "The source has no responses and no error messages, so failed sign-ins are evaluated like other events.",
-        )
-    } else if !has("error_code") && !has("error_message") {
-        Some(
-            "The source has no error codes. Failed sign-ins are recognized by their responses, and other requests \
-             that failed to authenticate are evaluated like other events.",
-        )
-    } else {
-        None
-    }
 }
 
 /// The columns of a source with a column of documents. If each document is one record and the source also has the time
@@ -160,11 +133,11 @@ fn by_content(
         _ => &[],
     };
     if is_record && !own.is_empty() {
-        columns.push(("record".to_owned(), value::of_column(column)));
+        columns.push(("record".to_owned(), value::of_column::<Source>(column)));
         let own = own.iter().filter(|name| source.column(name).is_some());
-        columns.extend(own.map(|name| ((*name).to_owned(), value::of_column(name))));
+        columns.extend(own.map(|name| ((*name).to_owned(), value::of_column::<Source>(name))));
     } else {
-        columns.push(("document".to_owned(), value::of_column(column)));
+        columns.push(("document".to_owned(), value::of_column::<Source>(column)));
     }
     let notice = format!(
         "source has the layout \"{}\": its column \"{column}\" holds CloudTrail documents",

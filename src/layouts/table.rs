@@ -1,27 +1,17 @@
-//! The rows of `travel.layouts`. They are read without a query, so a look-up takes no plan and no privilege.
+//! The rows of `travel.layouts`, and the source as the table whose layout is recognized. The rows are read without a
+//! query, so a look-up takes no plan and no privilege.
 
-use super::path;
-use super::value::Value;
 use crate::pg::array;
-use crate::pg::errors::TravelError;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::function::{utf8, varlena_bytes};
+use crate::pg::identifier::quoted;
 use crate::pg::jsonb::Node;
 use crate::pg::table::each_row;
-use crate::source::Source;
-use pgrx::pg_sys;
+use crate::source::{Source, base_type, is_of_postgresql, is_textual, type_name};
+use pgrx::{PgTupleDesc, pg_sys};
+use std::collections::HashSet;
 use travel_cloudtrail::Json;
-
-/// A row of `travel.layouts`.
-pub struct Layout {
-    pub name: String,
-    rank: i32,
-    pub tool: String,
-    /// Paths that a source with this layout has. Each may be a choice of several: `a|b`.
-    recognized_by: Vec<String>,
-    /// Paths that it does not have.
-    absent: Vec<String>,
-    columns: Vec<(String, Value)>,
-}
+use travel_cloudtrail::layout::{AsText, JsonType, Layout, Members, Table, Unconvertible, Value};
 
 /// All layouts, by rank.
 pub fn layouts() -> Result<Vec<Layout>, TravelError> {
@@ -50,53 +40,6 @@ pub fn layouts() -> Result<Vec<Layout>, TravelError> {
     Ok(layouts)
 }
 
-impl Layout {
-    /// Whether the layout is recognized by the values of a column, whatever its name.
-    pub fn is_by_content(&self) -> bool {
-        self.recognized_by.is_empty()
-    }
-
-    /// Whether the columns of a source are those of the layout.
-    pub fn fits(&self, source: &Source) -> bool {
-        let has = |choice: &String| path::first(choice, source).is_some();
-        self.recognized_by.iter().all(has) && !self.absent.iter().any(has)
-    }
-
-    /// The standard columns, as the argument `columns` takes them. Those that the source cannot express are left out.
-    /// So are expressions for standard columns that the source has itself, and columns beside a record that are not
-    /// quicker to read than the record.
-    pub fn resolve(&self, source: &Source) -> Result<Vec<(String, String)>, TravelError> {
-        let has_record = self.columns.iter().any(|(key, _)| key == "record");
-        let mut resolved = Vec::with_capacity(self.columns.len());
-        for (key, value) in &self.columns {
-            let is_own = source.column(key).is_some() && !self.has_struct(key);
-            if value.is_expression() && is_own {
-                continue;
-            }
-            // The record has the value, too, and not every tool fills the column.
-            if has_record && !matches!(key.as_str(), "record" | "event_time") && !value.is_quick(source) {
-                continue;
-            }
-            resolved.extend(value.resolve(source)?.map(|sql| (key.clone(), sql)));
-        }
-        Ok(resolved)
-    }
-
-    /// Whether the layout has a struct of this name, such as `actor` in OCSF. A column of that name is not the standard
-    /// column.
-    fn has_struct(&self, name: &str) -> bool {
-        let mut paths = self.recognized_by.iter().flat_map(|choice| choice.split('|'));
-        paths.any(|path| path.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
-    }
-
-    /// The layout and the columns by which it is recognized, for messages.
-    pub fn in_words(&self) -> String {
-        let columns: Vec<String> =
-            self.recognized_by.iter().map(|choice| choice.replace('|', " or ")).collect();
-        format!("{}: {}", self.name, columns.join(", "))
-    }
-}
-
 fn values(columns: Node) -> Vec<(String, Value)> {
     columns
         .entries()
@@ -104,7 +47,7 @@ fn values(columns: Node) -> Vec<(String, Value)> {
             let value = match value.as_str() {
                 Some(text) => Value::of_text(text),
                 None => {
-                    Value::of_texts(value.elements().filter_map(Json::as_str).map(str::to_owned).collect())
+                    Value::of_texts(value.elements().filter_map(Node::as_str).map(str::to_owned).collect())
                 }
             };
             (key.to_owned(), value)
@@ -121,4 +64,115 @@ fn texts(datum: Option<pg_sys::Datum>) -> Result<Vec<String>, TravelError> {
     // SAFETY: `each_row` checks that the column is text[].
     let texts = datum.map_or(Ok(Vec::new()), |datum| unsafe { array::texts(datum) })?;
     Ok(texts.into_iter().flatten().collect())
+}
+
+impl Table for Source {
+    type Type = pg_sys::Oid;
+
+    const TEXT: pg_sys::Oid = pg_sys::TEXTOID;
+
+    fn columns(&self) -> impl Iterator<Item = (&str, pg_sys::Oid)> {
+        self.columns.iter().map(|column| (column.name.as_str(), column.oid))
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.is_foreign
+    }
+
+    fn leads_an_index(&self, column: &str) -> bool {
+        Source::leads_an_index(self, &format!("s.{}", quoted(column)))
+    }
+
+    fn quoted(name: &str) -> String {
+        quoted(name)
+    }
+
+    fn members(of: pg_sys::Oid) -> Members<pg_sys::Oid> {
+        match base_type(of) {
+            base @ (pg_sys::JSONBOID | pg_sys::JSONOID) => Members::Json(json(of, base)),
+            pg_sys::TEXTOID | pg_sys::VARCHAROID => Members::Text,
+            other => attributes_of(other).map_or(Members::None, Members::Attributes),
+        }
+    }
+
+    fn as_text(of: pg_sys::Oid) -> AsText {
+        match base_type(of) {
+            _ if !is_convertible(of) => AsText::Refused,
+            pg_sys::TEXTOID if of == pg_sys::TEXTOID => AsText::Unchanged,
+            base @ (pg_sys::JSONBOID | pg_sys::JSONOID) => AsText::Json(json(of, base)),
+            base if is_of_postgresql(base) => AsText::Cast,
+            _ => AsText::ToJsonb,
+        }
+    }
+
+    fn is_textual(of: pg_sys::Oid) -> bool {
+        is_textual(base_type(of))
+    }
+}
+
+/// A type over `jsonb` or `json`.
+fn json(of: pg_sys::Oid, base: pg_sys::Oid) -> JsonType {
+    match base {
+        _ if of == base => JsonType::Itself,
+        pg_sys::JSONBOID => JsonType::DomainOver("jsonb"),
+        _ => JsonType::DomainOver("json"),
+    }
+}
+
+/// The attributes of a composite type. `None` for any other type.
+fn attributes_of(oid: pg_sys::Oid) -> Option<Vec<(String, pg_sys::Oid)>> {
+    // SAFETY: catalog look-ups; the descriptor of the type is copied, and its reference released.
+    unsafe {
+        if pg_sys::get_typ_typrelid(oid) == pg_sys::InvalidOid {
+            return None;
+        }
+        let descriptor = pg_sys::lookup_rowtype_tupdesc_copy(oid, -1);
+        let attributes = PgTupleDesc::from_pg_copy(descriptor);
+        Some(
+            attributes
+                .iter()
+                .filter(|attribute| !attribute.attisdropped)
+                .map(|attribute| (attribute.name().to_owned(), attribute.atttypid))
+                .collect(),
+        )
+    }
+}
+
+/// Whether writing a value of a type as text or JSON runs PostgreSQL's own code only: a type of PostgreSQL, or a
+/// composite type or an array of such types.
+fn is_convertible(oid: pg_sys::Oid) -> bool {
+    // Each type is looked at once: many attributes can have the same type.
+    let (mut known, mut left) = (HashSet::new(), vec![oid]);
+    while let Some(oid) = left.pop().map(base_type) {
+        pgrx::check_for_interrupts!();
+        if is_of_postgresql(oid) || !known.insert(oid) {
+            continue;
+        }
+        // SAFETY: a catalog look-up.
+        let element = unsafe { pg_sys::get_element_type(oid) };
+        if element != pg_sys::InvalidOid {
+            left.push(element);
+            continue;
+        }
+        match attributes_of(oid) {
+            Some(attributes) => left.extend(attributes.into_iter().map(|(_, oid)| oid)),
+            None => return false,
+        }
+    }
+    true
+}
+
+impl From<Unconvertible<pg_sys::Oid>> for TravelError {
+    fn from(Unconvertible { column, of }: Unconvertible<pg_sys::Oid>) -> Self {
+        SourceError::ColumnType {
+            is: type_name(of),
+            wanted: "of a built-in type or a domain over one, because converting another type runs code of its owner",
+            hint: format!(
+                "Create a view of the source that converts the column, {}::text, and pass the view.",
+                quoted(&column)
+            ),
+            column,
+        }
+        .into()
+    }
 }

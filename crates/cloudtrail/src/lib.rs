@@ -15,18 +15,22 @@
 //! | [`mod@source`] | the kind of a source address: public, private, a service, malformed |
 //! | [`identity`] | who made the call, and the names that are derived from it |
 //! | [`mod@struct_text`] | structures written as text: JSON, or `{k=v}` |
+//! | [`layout`] | how other tools store events in tables: recognition, and the SQL that reads the columns |
 //! | [`value`] | single values of a record: texts, numbers and booleans |
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |
 //! | [`split`] | files of any size: their records one after the other, without parsing the whole file |
+//! | [`mod@aws_ranges`] | the address ranges that AWS publishes, which are JSON, too |
 //! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |
 
 #![forbid(unsafe_code)]
 
+pub mod aws_ranges;
 pub mod document;
 pub mod event;
 pub mod identity;
 pub mod json;
+pub mod layout;
 pub mod outcome;
 pub mod source;
 pub mod split;
@@ -36,6 +40,7 @@ pub mod time;
 pub mod unix_time;
 pub mod value;
 
+pub use aws_ranges::aws_ranges;
 pub use document::{BadRecord, NotCloudTrail, RecordNode, Records, is_single_record, records};
 pub use event::{Event, ParseError, parse, parse_lenient};
 pub use identity::{Identity, NOBODY};

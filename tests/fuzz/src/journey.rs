@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use travel_core::event_set::{
-    self, Full, HEADER_LEN, Memory, SetRow, TooLarge, append, append_all, appended_len, capacity_after_merge,
-    event_count, events, initialize, is_labelled, merge_into, packed_sites, thresholds, time_range, used,
-    validate,
+    self, BadText, Full, HEADER_LEN, Memory, SetRow, TooLarge, append, append_all, appended_len,
+    capacity_after_merge, event_count, events, initialize, is_labelled, merge_into, packed_sites, read_text,
+    thresholds, time_range, used, validate, write_text,
 };
 use travel_core::geodesy::Coordinates;
 use travel_core::journey::Thresholds;
@@ -48,6 +48,43 @@ pub fn bytes(data: &[u8]) {
         return;
     }
     check(data);
+}
+
+/// A text, and bytes as text. What is read are the bytes of the digits, and what is written is read again.
+pub fn text(data: &[u8]) {
+    let read = |text: &[u8]| read_text(text, &Heap::default());
+    let digits = data.strip_prefix(b"\\x");
+    let expected = match digits.map(|digits| std::str::from_utf8(digits).unwrap_or("?")) {
+        None => Err(BadText::NoPrefix),
+        Some(digits) if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) => Err(BadText::NotADigit),
+        Some(digits) if digits.len() % 2 == 1 => Err(BadText::OddLength),
+        Some(digits) => Ok((0..digits.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
+            .collect()),
+    };
+    // A text with both faults has either.
+    match (read(data), expected) {
+        (Err(BadText::OddLength), Err(BadText::NotADigit)) => assert_eq!(data.len() % 2, 1),
+        (found, expected) => assert_eq!(found, expected),
+    }
+    // Bytes that are no set are written up to the length that their header says.
+    let mut bytes = read(data).unwrap_or_else(|_| data.to_vec());
+    if validate(&bytes, &Heap::default()).is_err() {
+        if bytes.len() < HEADER_LEN {
+            return;
+        }
+        initialize(&mut bytes, None, false);
+    }
+    let text = write_text(&bytes, &Heap::default()).unwrap();
+    let (end, text) = text.split_last().unwrap();
+    assert_eq!(*end, 0);
+    let set = read(text).unwrap();
+    assert_eq!(set, bytes[..used(&bytes)]);
+    assert_eq!(validate(&set, &Heap::default()), Ok(()), "as text");
+    let hex: String = set.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(text, format!("\\x{hex}").as_bytes());
+    check(&set);
 }
 
 /// Rows in two sets, in any order, merged at any time. Each event is there once.

@@ -15,9 +15,11 @@
 //! | [`written`] | templates, messages, and values in Markdown and in shell commands |
 //! | [`suppression`] | patterns of suppressions |
 //! | [`journey`] | journeys and states of aggregates |
+//! | [`layout`] | layouts of tables, and the SQL that reads them |
 //! | [`checkpoint`] | stored checkpoints of rules |
 //! | [`networks`] | named networks, and the ranges of AWS |
 //! | [`content`] | the content of files, compressed or not |
+//! | [`sql`] | the SQL of layouts, read and evaluated |
 //! | [`input`] | values from the bytes of an input |
 //! | [`mutate`] | changed inputs |
 
@@ -30,8 +32,10 @@ pub mod geoip;
 pub mod input;
 pub mod journey;
 pub mod jsonb;
+pub mod layout;
 pub mod mutate;
 pub mod networks;
+pub mod sql;
 pub mod suppression;
 pub mod texts;
 pub mod written;

@@ -2,7 +2,9 @@
 
 use crate::input::Input;
 use ipnet::IpNet;
+use serde_json::{Map, Value};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use travel_cloudtrail::aws_ranges;
 use travel_core::geodesy::Coordinates;
 use travel_core::network::aws::{AwsRange, GLOBAL, distinct};
 use travel_core::network::{Location, NamedNetwork, Networks, Scope, prefix};
@@ -57,25 +59,110 @@ pub fn aws(data: &[u8]) {
         let text = if input.below(8) == 7 { input.text(24) } else { network_of(&mut input).to_string() };
         let region = input.pick(&["eu-west-1", "us-east-1", GLOBAL]);
         let group = input.pick(&[region, region, "us-west-2-lax-1"]);
-        ranges.extend(AwsRange::new(&text, region, group));
+        let range = AwsRange::new(&text, region, group);
+        assert_eq!(range.as_ref().map(|range| range.network), network_in(&text), "{text}");
+        ranges.extend(range);
     }
+    let addresses: Vec<IpAddr> = (0..8).map(|_| address(&mut input)).collect();
+    check_distinct(&ranges, &addresses);
+}
+
+/// A document of AWS, or any JSON: either all of its ranges are read, or the first bad one is named.
+pub fn aws_document(data: &[u8]) {
+    let document = serde_json::from_slice(data).unwrap_or_else(|_| {
+        let mut input = Input::new(data);
+        let lists = [("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")];
+        let mut document = Map::new();
+        for (list, key) in lists {
+            let elements = (0..input.below(6)).map(|_| element(&mut input, key)).collect();
+            let list = if input.below(16) == 15 { input.pick(&["prefixes", "Prefixes"]) } else { list };
+            let other = (input.below(16) == 15).then(|| element(&mut input, key));
+            document.insert(list.to_owned(), other.unwrap_or(elements));
+        }
+        document.into()
+    });
+    let mut ticks = 0;
+    let found = aws_ranges(&document, || ticks += 1);
+    let mut expected = Vec::new();
+    for (list, key) in [("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")] {
+        let Some(elements) = document[list].as_array().filter(|elements| !elements.is_empty()) else {
+            let why = found.unwrap_err();
+            assert!(why.contains(&format!("no list \"{list}\"")), "{why}");
+            return;
+        };
+        for (n, element) in elements.iter().enumerate() {
+            let network = element[key].as_str().and_then(network_in);
+            let region = element["region"].as_str().filter(|region| !region.is_empty());
+            let Some((network, region)) = network.zip(region) else {
+                let why = found.unwrap_err();
+                assert!(why.starts_with(&format!("Element {} of \"{list}\"", n + 1)), "{why}");
+                assert_eq!(ticks, expected.len());
+                return;
+            };
+            let group = element["network_border_group"].as_str().filter(|group| !group.is_empty());
+            expected.push((network, region.to_owned(), group.unwrap_or(region).to_owned()));
+        }
+    }
+    let ranges = found.unwrap();
+    let parts = |range: &AwsRange| (range.network, range.region.clone(), range.border_group.clone());
+    assert_eq!(ranges.iter().map(parts).collect::<Vec<_>>(), expected);
+    assert_eq!(ticks, expected.len());
+    check_distinct(&ranges, &[]);
+}
+
+/// An element of a list of ranges, which seldom is something else.
+fn element(input: &mut Input, key: &str) -> Value {
+    let mut element = Map::new();
+    let keys = [key, "region", "network_border_group", "service"];
+    for key in keys {
+        let text = match key {
+            _ if input.below(16) == 15 => input.text(24),
+            "service" => "AMAZON".to_owned(),
+            "region" | "network_border_group" => {
+                input.pick(&["eu-west-1", "us-east-1", "us-west-2-lax-1", GLOBAL, ""]).to_owned()
+            }
+            _ => network_of(input).trunc().to_string(),
+        };
+        match input.below(32) {
+            31 => drop(element.insert(key.to_owned(), input.json(&keys, &[&text], 2))),
+            30 => {}
+            _ => drop(element.insert(key.to_owned(), text.into())),
+        }
+    }
+    if input.below(32) == 31 { input.json(&keys, &[""], 1) } else { element.into() }
+}
+
+/// The network of a text without bits of a host, by the parsers of the standard library.
+fn network_in(text: &str) -> Option<IpNet> {
+    let (address, length) = text.split_once('/')?;
+    let address: IpAddr = address.parse().ok()?;
+    let length: u8 = length.parse().ok().filter(|_| !length.starts_with('+'))?;
+    let (bits, host) = match address {
+        IpAddr::V4(address) => (32, u128::from(address.to_bits()) << 96),
+        IpAddr::V6(address) => (128, address.to_bits()),
+    };
+    let is_aligned = length <= bits && host.checked_shl(length.into()).unwrap_or_default() == 0;
+    is_aligned.then(|| IpNet::new(address, length).unwrap())
+}
+
+/// Checks [`distinct`] with the edges of these ranges and with other addresses.
+fn check_distinct(ranges: &[AwsRange], addresses: &[IpAddr]) {
     let is_located = |range: &AwsRange| range.is_in_region() && range.region != GLOBAL;
-    let few = distinct(ranges.clone(), is_located);
+    let few = distinct(ranges.to_vec(), is_located);
     for range in few.iter().filter(|range| is_located(range)) {
         let inner = few.iter().find(|inner| !is_located(inner) && range.network.contains(&inner.network));
         assert_eq!(inner, None, "within {range:?}");
     }
     let says = |range: &AwsRange| (range.region.clone(), range.border_group.clone());
-    let addresses: Vec<IpAddr> = (0..8).map(|_| address(&mut input)).collect();
     let edges = ranges.iter().flat_map(|range| [range.network.network(), range.network.broadcast()]);
-    for address in edges.chain(addresses) {
+    for address in edges.chain(addresses.iter().copied()) {
         let smallest = |ranges: &[AwsRange]| {
             let around = ranges.iter().filter(|range| range.network.contains(&address));
             around
                 .min_by_key(|range| (255 - range.network.prefix_len(), range.region == GLOBAL, says(range)))
                 .map(says)
         };
-        assert_eq!(smallest(&few), smallest(&ranges), "{address}");
+        assert_eq!(smallest(&few), smallest(ranges), "{address}");
     }
 }
 

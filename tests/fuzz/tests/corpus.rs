@@ -20,6 +20,7 @@ macro_rules! targets {
 
 targets! {
     aws_ranges = networks::aws;
+    aws_ranges_document = networks::aws_document;
     checkpoint_body = checkpoint::body;
     checkpoint_bytes = checkpoint::bytes;
     cloudtrail_document = cloudtrail::document;
@@ -29,7 +30,9 @@ targets! {
     geoip_lookup = geoip::lookup;
     journey_bytes = journey::bytes;
     journey_rows = journey::rows;
+    journey_text = journey::text;
     jsonb_text = jsonb::text;
+    layout = layout::layout;
     message = written::sentence;
     named_networks = networks::named;
     source_text = texts::source;

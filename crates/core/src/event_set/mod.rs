@@ -21,6 +21,7 @@ mod packed;
 mod stays;
 mod summary;
 mod tail;
+mod text;
 mod validate;
 
 pub use bulk::{IPV4_RECORD_LEN, count_written_rows, ipv4_record};
@@ -29,6 +30,7 @@ pub use merge::{Event, Events, events, merge_into};
 pub use packed::packed_sites;
 pub use stays::{Stay, Stays, ipv4_stays};
 pub use summary::{event_count, time_range};
+pub use text::{BadText, read_text, write_text};
 pub use validate::{Corrupt, validate};
 
 use crate::journey::Thresholds;

@@ -20,7 +20,10 @@ pub struct AwsRange {
 impl AwsRange {
     /// `None` if the text is not a prefix, or has bits of a host.
     pub fn new(prefix: &str, region: &str, border_group: &str) -> Option<Self> {
-        let network: IpNet = prefix.parse().ok()?;
+        // The parser of ipnet also reads octets with leading zeros, which other programs take for octal numbers.
+        let (address, length) = prefix.split_once('/')?;
+        let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
+        let network = IpNet::new(address.parse().ok()?, length.parse().ok().filter(|_| is_number)?).ok()?;
         let (region, border_group) = (region.to_owned(), border_group.to_owned());
         (network.trunc() == network).then_some(Self { network, region, border_group })
     }
@@ -170,5 +173,25 @@ mod tests {
         assert_eq!(AwsRange::new("3.0.0.1/15", "a", "a"), None);
         assert_eq!(AwsRange::new("3.0.0.0", "a", "a"), None);
         assert_eq!(AwsRange::new("", "a", "a"), None);
+    }
+
+    #[test]
+    fn a_prefix_is_an_address_and_a_length() {
+        let bad = [
+            "3.0.0.0/33",
+            "3.0.0.0/+8",
+            "3.0.0.0/",
+            "/8",
+            "010.0.0.0/8",
+            "10.0.0/8",
+            " 10.0.0.0/8",
+            "::/129",
+        ];
+        for text in bad {
+            assert_eq!(AwsRange::new(text, "a", "a"), None, "{text}");
+        }
+        for text in ["0.0.0.0/0", "3.0.0.1/32", "2600:1::/32", "2600:1::1/128"] {
+            assert!(AwsRange::new(text, "a", "a").is_some(), "{text}");
+        }
     }
 }
