@@ -22,7 +22,7 @@ use travel_core::event_set::{self, SetRow, Stay, Stays};
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 use travel_core::site::{Site, SiteKind};
 
-pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, |call: &Call| add(
+pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, first add_to_log, |call: &Call| add(
     call,
     SiteArguments::Inet
 ));
@@ -76,6 +76,27 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     }
     let id = if has_id { call.bytes(first) } else { None };
     state.with_row(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })
+}
+
+/// Adds a row `(state, time, address [, min_distance_km, min_velocity_kmh, use_accuracy])` as [`add`] does, if all that it
+/// takes is an entry in the log of a hash table.
+#[inline(always)]
+fn add_to_log(call: &Call) -> Option<pg_sys::Datum> {
+    let thresholds = match call.count() {
+        3 => Thresholds::default(),
+        6 => Thresholds {
+            min_distance_km: call.f64(3)?,
+            min_velocity_kmh: call.f64(4)?,
+            use_accuracy: call.bool(5)?,
+        },
+        _ => return None,
+    };
+    // SAFETY: `add` caches this type.
+    let site = unsafe { call.known_site::<CallSite>() }?;
+    if site.without_networks.get() != Some(true) {
+        return None;
+    }
+    HashStates::log_row_of_call(call, &site.states, Some(thresholds), |host| !address::is_private_v4(host))
 }
 
 /// What a call site of the transition function keeps between rows.

@@ -28,11 +28,13 @@ use super::aggregate::joined;
 use super::journey_value::JourneyValue;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
+use crate::pg::inet;
 use crate::pg::memory::within;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::mem::offset_of;
+use std::net::Ipv4Addr;
 use std::ptr::null_mut;
 use travel_core::event_set::{self, IPV4_RECORD_LEN, SetRow};
 use travel_core::journey::Thresholds;
@@ -71,7 +73,7 @@ struct Group {
     room: u32,
 }
 
-const _: () = assert!(size_of::<Group>() == 64);
+const _: () = assert!(size_of::<Group>() == CACHE_LINE);
 
 /// A row on its way to its group, without padding, because the log must leave room in the cache for the hash table.
 #[repr(C, packed(4))]
@@ -97,6 +99,11 @@ const AHEAD: usize = 16;
 
 const FIRST_GROUPS: usize = 16;
 
+const CACHE_LINE: usize = 64;
+
+/// The number of bytes of a block that are fetched before it is read. The processor itself fetches the rest in time.
+const MOST_PREFETCHED: usize = 2048;
+
 /// The size of the first block of a group, enough for four events. There can be very many groups with one event.
 const FIRST_BLOCK: usize = 128;
 
@@ -110,24 +117,65 @@ impl HashStates {
     /// They live until the memory of the hash table is freed, so at least as long as the call.
     #[inline]
     pub fn of_call(call: &Call, site: &StatesOfSite, thresholds: Option<Thresholds>) -> Option<*mut Self> {
-        // SAFETY: the context of the call is an AggState, as `require_aggregate` saw, whose fields are set while a
+        let node = Self::node_of_call(call)?;
+        if site.get().is_null() {
+            // SAFETY: the node has a hash table, and the call site is in the memory of the query.
+            site.set(unsafe { Self::new(node, site, thresholds) });
+        }
+        Some(site.get())
+    }
+
+    /// The node of a call, if it calls a transition function for a state in its hash table whose first value is this
+    /// function's own.
+    #[inline]
+    fn node_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
+        // SAFETY: the context of a call is a node with a tag, or null. The fields of an AggState are set while a
         // transition function runs. `flinfo` is that of the call.
         unsafe {
             let node = (*call.raw()).context.cast::<pg_sys::AggState>();
-            let transition = (*node).curpertrans;
-            if (*node).curaggcontext != (*node).hashcontext
-                || transition.is_null()
-                // Another extension, such as Citus, can call the function with the same context for a state of its own.
-                || &raw mut (*transition).transfn != (*call.raw()).flinfo
-                || !(*transition).initValueIsNull
-            {
+            if node.is_null() || (*node).ss.ps.type_ != pg_sys::NodeTag::T_AggState {
                 return None;
             }
-            if site.get().is_null() {
-                site.set(Self::new(node, site, thresholds));
-            }
+            let transition = (*node).curpertrans;
+            let is_for_hash_table = (*node).curaggcontext == (*node).hashcontext
+                && !transition.is_null()
+                // Another extension, such as Citus, can call the function with the same context for a state of its own.
+                && &raw mut (*transition).transfn == (*call.raw()).flinfo
+                && (*transition).initValueIsNull;
+            is_for_hash_table.then_some(node)
         }
-        Some(site.get())
+    }
+
+    /// Adds the row of a call, whose first three arguments are the state, the time and the address, to the log. `locate`
+    /// says whether the address can be located; otherwise the row is only counted.
+    ///
+    /// Almost all rows of a large aggregate have an IPv4 address and belong to a group that exists, and the log has room
+    /// for them. For any other row this does nothing and returns `None`. It does not call PostgreSQL, and it does not
+    /// panic (see [`pg_function`](crate::pg::function::pg_function)).
+    #[inline]
+    pub fn log_row_of_call(
+        call: &Call,
+        site: &StatesOfSite,
+        thresholds: Option<Thresholds>,
+        locate: impl FnOnce(Ipv4Addr) -> bool,
+    ) -> Option<pg_sys::Datum> {
+        let (state, time_us, address) = (call.datum(0)?, call.timestamp(1)?, call.datum(2)?);
+        Self::node_of_call(call)?;
+        // SAFETY: see `of_call`: the states live as long as the call, and this is the only reference. The first call for
+        // the group returned the state. SQL declares the third argument as inet.
+        let (states, address) = unsafe { (site.get().as_mut()?, inet::plain_ipv4(address)?) };
+        let is_finite = time_us != i64::MIN && time_us != i64::MAX;
+        if !is_finite
+            || states.thresholds_vary
+            || states.thresholds != thresholds
+            || states.logged >= states.room
+        {
+            return None;
+        }
+        let time_us = if locate(address) { time_us } else { UNLOCATED };
+        let address = if time_us == UNLOCATED { 0 } else { address.to_bits() };
+        states.write(LogRow { group: group_of(state), time_us, address });
+        Some(state)
     }
 
     /// # Safety
@@ -289,10 +337,17 @@ impl HashStates {
         if self.logged == self.room {
             self.make_room()?;
         }
+        self.write(row);
+        Ok(())
+    }
+
+    /// Writes a row at the end of the log, which has room for it.
+    #[inline]
+    fn write(&mut self, row: LogRow) {
+        debug_assert!(self.logged < self.room);
         // SAFETY: within the log.
         unsafe { self.log.add(self.logged).write(row) };
         self.logged += 1;
-        Ok(())
     }
 
     #[cold]
@@ -429,6 +484,11 @@ unsafe fn whole(group: *mut Group) -> Result<JourneyValue, TravelError> {
     unsafe {
         let states = (*group).object.eoh_methods.cast::<HashStates>().cast_mut();
         (*states).flush()?;
+        // The groups are read in the order of the hash table, so their blocks are in no cache.
+        let (block, used) = ((*group).block.cast::<u8>(), (*group).used as usize);
+        for at in (0..used.min(MOST_PREFETCHED)).step_by(CACHE_LINE) {
+            prefetch(block.wrapping_add(at));
+        }
         (*states).settled(group)
     }
 }

@@ -6,7 +6,7 @@
 
 use super::aggregate::{evaluate, impossible_legs, joined, require_aggregate};
 use super::arguments::{SiteArguments, finite, thresholds};
-use super::hash_states::StatesOfSite;
+use super::hash_states::{HashStates, StatesOfSite};
 use super::journey_value::JourneyValue;
 use super::row::{leg_row, leg_types};
 use super::state::State;
@@ -19,7 +19,7 @@ use pgrx::pg_sys;
 use travel_core::event_set::{self, SetRow};
 use travel_core::journey::Thresholds;
 
-pg_function!(travel_journey_add_inet, pg_finfo_travel_journey_add_inet, |call: &Call| add(
+pg_function!(travel_journey_add_inet, pg_finfo_travel_journey_add_inet, first add_to_log, |call: &Call| add(
     call,
     SiteArguments::Inet
 ));
@@ -62,6 +62,17 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let Some(at) = place.read(|n| call.datum(2 + n))? else { return Ok(state.datum()) };
     let id = if has_id { call.bytes(id_at) } else { None };
     state.with_row(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })
+}
+
+/// Adds a row `(state, time, address)` as [`add`] does, if all that it takes is an entry in the log of a hash table.
+#[inline(always)]
+fn add_to_log(call: &Call) -> Option<pg_sys::Datum> {
+    if call.count() != 3 {
+        return None;
+    }
+    // SAFETY: `add` caches this type.
+    let site = unsafe { call.known_site::<StatesOfSite>() }?;
+    HashStates::log_row_of_call(call, site, None, |_| true)
 }
 
 /// Adds a journey to the state. A stored journey is only read: without a state, PostgreSQL copies it into the memory of

@@ -21,8 +21,15 @@ use std::net::IpAddr;
 /// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention.
 /// The body is a `fn(&Call) -> Result<Datum, TravelError>`. An error of the body becomes an SQL error. A panic, or an
 /// error of PostgreSQL, unwinds to here and is reported.
+///
+/// With `first $quick`, a `fn(&Call) -> Option<Datum>` runs before the body. If it returns a value, the body does not
+/// run. It has no guard, which takes longer than the work of a function that does little, so it must not call PostgreSQL
+/// and must not panic.
 macro_rules! pg_function {
     ($symbol:ident, $info:ident, $body:expr) => {
+        $crate::pg::function::pg_function!($symbol, $info, first |_: &$crate::pg::function::Call| None, $body);
+    };
+    ($symbol:ident, $info:ident, first $quick:expr, $body:expr) => {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub extern "C" fn $info() -> &'static ::pgrx::pg_sys::Pg_finfo_record {
@@ -33,6 +40,10 @@ macro_rules! pg_function {
         #[doc(hidden)]
         #[unsafe(no_mangle)]
         pub extern "C-unwind" fn $symbol(fcinfo: ::pgrx::pg_sys::FunctionCallInfo) -> ::pgrx::pg_sys::Datum {
+            // SAFETY: `fcinfo` is the call's own.
+            if let Some(datum) = ($quick)(&unsafe { $crate::pg::function::Call::new(fcinfo) }) {
+                return datum;
+            }
             // SAFETY: this is the outermost frame of a call from PostgreSQL, which is what the guard is for, and
             // `fcinfo` is the call's own.
             unsafe {
@@ -139,6 +150,16 @@ impl Call {
         }
     }
 
+    /// The value of [`Call::site_cache`], if an earlier call made it.
+    ///
+    /// # Safety
+    /// The function must cache a value of this type.
+    #[inline]
+    pub unsafe fn known_site<T>(&self) -> Option<&T> {
+        // SAFETY: by the caller, and as in `site_cache`.
+        unsafe { (*(*self.fcinfo).flinfo).fn_extra.cast::<T>().as_ref() }
+    }
+
     /// The memory context that lives as long as the call site.
     pub fn site_context(&self) -> pg_sys::MemoryContext {
         // SAFETY: see `site_cache`.
@@ -176,14 +197,38 @@ impl Call {
 pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     // SAFETY: by the caller. Most values are plain, which needs no call of PostgreSQL.
     unsafe {
-        let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
-        let is_plain = pgrx::varlena::varatt_is_4b_u(varlena)
-            || (pgrx::varlena::varatt_is_1b(varlena) && !pgrx::varlena::varatt_is_1b_e(varlena));
-        let varlena = if is_plain { varlena } else { pg_sys::pg_detoast_datum_packed(varlena) };
+        if let Some(bytes) = plain_bytes(datum) {
+            return bytes;
+        }
+        let varlena = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
         std::slice::from_raw_parts(
             pgrx::varlena::vardata_any(varlena).cast(),
             pgrx::varlena::varsize_any_exhdr(varlena),
         )
+    }
+}
+
+/// The content of a variable-length value that is neither compressed nor stored out of line. `None` for any other. It
+/// does not call PostgreSQL.
+///
+/// # Safety
+/// `datum` must be a variable-length value.
+#[inline]
+pub unsafe fn plain_bytes<'a>(datum: pg_sys::Datum) -> Option<&'a [u8]> {
+    // SAFETY: by the caller.
+    unsafe {
+        let varlena = datum.cast_mut_ptr::<pg_sys::varlena>();
+        let (header, size) = if pgrx::varlena::varatt_is_1b(varlena) {
+            if pgrx::varlena::varatt_is_1b_e(varlena) {
+                return None;
+            }
+            (pg_sys::VARHDRSZ_SHORT, pgrx::varlena::varsize_1b(varlena))
+        } else if pgrx::varlena::varatt_is_4b_u(varlena) {
+            (pg_sys::VARHDRSZ, pgrx::varlena::varsize_4b(varlena))
+        } else {
+            return None;
+        };
+        Some(std::slice::from_raw_parts(varlena.cast::<u8>().add(header), size - header))
     }
 }
 

@@ -33,6 +33,20 @@ pub unsafe fn site(datum: pg_sys::Datum) -> Option<Site> {
     unsafe { read(datum) }.map(Site::from_address)
 }
 
+/// The IPv4 address of an inet or cidr. `None` for any other, and for a value that PostgreSQL has to decompress first. It
+/// does not call PostgreSQL.
+///
+/// # Safety
+/// `datum` must be an inet or a cidr.
+#[inline]
+pub unsafe fn plain_ipv4(datum: pg_sys::Datum) -> Option<Ipv4Addr> {
+    // SAFETY: by the caller.
+    match unsafe { super::function::plain_bytes(datum) } {
+        Some(&[FAMILY_IPV4, _, a, b, c, d, ..]) => Some(Ipv4Addr::new(a, b, c, d)),
+        _ => None,
+    }
+}
+
 /// The address of an inet or cidr, unchanged, and the length of its prefix.
 ///
 /// # Safety
