@@ -17,7 +17,7 @@ use travel_core::columns::{EventLabel, PlaceField};
 use travel_core::entity::is_entity;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::Place;
-use travel_core::rule::{CurrentLocation, EvaluatedEvent, EventDetails, Micros, Treatment};
+use travel_core::rule::{CurrentLocation, EvaluatedEvent, EventDetails, EventId, Micros, Treatment};
 use travel_core::site::Site;
 
 /// The number of texts that are shared at a time.
@@ -196,7 +196,6 @@ impl Reader {
         let EventLocation { site, coordinates, accuracy_km, place, treatment, .. } = location;
         let place = place.as_deref();
         let mut label = |label: EventLabel| self.text(row, QueryColumn::Label(label));
-        let event_id = label(EventLabel::EventId)?;
         let event_name = label(EventLabel::EventName)?;
         let access_key_id = label(EventLabel::AccessKeyId)?;
         let user_agent = label(EventLabel::UserAgent)?;
@@ -224,7 +223,7 @@ impl Reader {
             carrier: place.and_then(|place| place.carrier),
             asn: place.and_then(|place| place.asn),
             treatment,
-            event_id,
+            event_id: self.event_id(row)?,
             event_name,
             access_key_id,
             user_agent,
@@ -301,7 +300,15 @@ impl Reader {
         Ok(details)
     }
 
-    /// A label of a row that [`Self::read_row`] can read.
+    /// The id of the event in a row that [`Self::read_row`] can read. An id occurs only once, so it is not shared.
+    pub fn event_id(&self, row: &RowDatums) -> Result<Option<EventId>, TravelError> {
+        let Some(datum) = row[QueryColumn::Label(EventLabel::EventId).index()] else { return Ok(None) };
+        // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
+        let id = utf8(unsafe { varlena_bytes(datum) })?;
+        Ok(Some(id.into()))
+    }
+
+    /// A label of a row that [`Self::read_row`] can read, except the id of the event.
     pub fn label(&mut self, row: &RowDatums, label: EventLabel) -> Result<Option<Arc<str>>, TravelError> {
         self.text(row, QueryColumn::Label(label))
     }
@@ -371,10 +378,6 @@ impl Reader {
         let Some(datum) = row[column.index()] else { return Ok(None) };
         // SAFETY: the column is a text, as `read` checked; the row lives longer than the call.
         let bytes = unsafe { varlena_bytes(datum) };
-        // An id occurs only once, so it is not shared.
-        if column == QueryColumn::Label(EventLabel::EventId) {
-            return Ok(Some(utf8(bytes)?.into()));
-        }
         let last = &mut self.last_texts[place_of(bytes) % LAST_TEXTS];
         if let Some(last) = last.as_ref().filter(|last| last.as_bytes() == bytes) {
             return Ok(Some(last.clone()));

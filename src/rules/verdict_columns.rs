@@ -7,7 +7,6 @@ use crate::pg::time::utc;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use travel_core::columns::{End, FINDING, LegMeasure, PlaceField, ValueOf};
 use travel_core::journey::Measure;
 use travel_core::message::{Credential, LegEnd, Sentence, message, travel_time};
@@ -92,8 +91,8 @@ impl<'f> Finding<'f> {
         match of {
             ValueOf::LegId => row.text(Some(self.leg_id)),
             ValueOf::Entity => row.text(Some(&self.to.entity)),
-            ValueOf::Arrival(label) => row.text(self.to.label(label).map(AsRef::as_ref)),
-            ValueOf::Label(end, label) => row.text(self.at(end).label(label).map(AsRef::as_ref)),
+            ValueOf::Arrival(label) => row.text(self.to.label(label)),
+            ValueOf::Label(end, label) => row.text(self.at(end).label(label)),
             ValueOf::Time(end) => row.timestamp(Some(self.at(end).time)),
             ValueOf::Address(end) => row.host(self.at(end).site.address()),
             ValueOf::Place(end, field) => write_place(row, self.at(end), field),
@@ -134,16 +133,16 @@ pub fn verdict_columns(rule: &str, verdict: &Verdict) -> RowColumns {
 fn place_value(event: &EvaluatedEvent, field: PlaceField) -> Value {
     let details = &event.details;
     match field {
-        PlaceField::City => text(event.city.as_ref()),
-        PlaceField::Subdivision => text(event.subdivision.as_ref()),
-        PlaceField::Country => text(details.country.as_ref()),
-        PlaceField::CountryCode => text(event.country_code.as_ref()),
+        PlaceField::City => text(event.city.as_deref()),
+        PlaceField::Subdivision => text(event.subdivision.as_deref()),
+        PlaceField::Country => text(details.country.as_deref()),
+        PlaceField::CountryCode => text(event.country_code.as_deref()),
         PlaceField::Latitude => json!(event.coordinates.latitude()),
         PlaceField::Longitude => json!(event.coordinates.longitude()),
         PlaceField::AccuracyKm => json!(event.accuracy_km),
         PlaceField::Asn => json!(event.asn),
-        PlaceField::AsOrganization => text(details.as_organization.as_ref()),
-        PlaceField::Hosting => text(details.hosting.as_ref()),
+        PlaceField::AsOrganization => text(details.as_organization.as_deref()),
+        PlaceField::Hosting => text(details.hosting.as_deref()),
         PlaceField::Anonymizer => json!(event.anonymizer.map(|anonymizer| anonymizer.into_str())),
         PlaceField::Carrier => json!(event.carrier.map(|carrier| carrier.into_str())),
     }
@@ -204,6 +203,6 @@ fn leg_end(event: &EvaluatedEvent) -> LegEnd<'_> {
     }
 }
 
-fn text(value: Option<&Arc<str>>) -> Value {
-    json!(value.map(AsRef::<str>::as_ref))
+fn text(value: Option<&str>) -> Value {
+    json!(value)
 }

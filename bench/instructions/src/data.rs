@@ -74,7 +74,7 @@ fn evaluated(event: Event, place: &Place) -> Option<EvaluatedEvent> {
         carrier: None,
         asn: place.asn,
         treatment: None,
-        event_id: text(&event.id.to_string()),
+        event_id: Some((&*event.id.to_string()).into()),
         event_name: text("GetCallerIdentity"),
         access_key_id: text(&key),
         user_agent: text("aws-cli/2.15"),

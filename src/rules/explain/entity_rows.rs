@@ -20,7 +20,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use strum::{EnumString, IntoStaticStr};
 use travel_core::columns::EventLabel;
-use travel_core::rule::{EvaluatedEvent, Micros};
+use travel_core::rule::{EvaluatedEvent, EventId, Micros};
 use travel_core::site::Site;
 
 /// How a row is counted, as `travel.coverage` names it; the last three are of `travel.explain` alone.
@@ -45,7 +45,7 @@ pub enum Status {
 pub struct EntityRow {
     pub time: Micros,
     pub address: Option<IpAddr>,
-    pub event_id: Option<Arc<str>>,
+    pub event_id: Option<EventId>,
     pub event_name: Option<Arc<str>>,
     pub status: Status,
     /// The kind of the source address, as `travel.source_kind` names it.
@@ -204,7 +204,7 @@ fn read(reader: &mut Reader, rows: &Rows, row: usize) -> Result<Option<EntityRow
     Ok(Some(EntityRow {
         time,
         address,
-        event_id: reader.label(row, EventLabel::EventId)?,
+        event_id: reader.event_id(row)?,
         event_name: reader.label(row, EventLabel::EventName)?,
         status: match status.unwrap_or(Status::NotLocated) {
             Status::Evaluated if event.is_none() && is_too_long => Status::TooLong,

@@ -17,7 +17,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use travel_core::hidden::visible;
 use travel_core::message::LegEnd;
-use travel_core::rule::{EvaluatedEvent, KnownBefore, Micros, Rule};
+use travel_core::rule::{EvaluatedEvent, EventId, KnownBefore, Micros, Rule};
 
 pub struct Output<'a> {
     pub rule: &'a Rule,
@@ -34,7 +34,7 @@ pub struct Output<'a> {
 #[derive(Default)]
 struct OutputRow {
     time: Micros,
-    event_id: Option<Arc<str>>,
+    event_id: Option<EventId>,
     event_name: Option<Arc<str>>,
     address: Option<IpAddr>,
     city: Option<Arc<str>>,

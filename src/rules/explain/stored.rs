@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use travel_core::geodesy::Coordinates;
-use travel_core::rule::{Learn, Micros, PlaceKey};
+use travel_core::rule::{EventId, Learn, Micros, PlaceKey};
 use travel_core::site::Site;
 
 /// The stored verdicts that no row has shown yet, read in portions in the order of their legs.
@@ -40,7 +40,7 @@ pub struct StoredVerdict {
     pub from_latitude: f64,
     pub from_longitude: f64,
     pub to: End,
-    pub to_event_id: Option<Arc<str>>,
+    pub to_event_id: Option<EventId>,
     pub to_event_name: Option<Arc<str>>,
     pub distance_km: f64,
     pub effective_distance_km: f64,
@@ -176,7 +176,7 @@ impl StoredVerdicts {
                 from_latitude: number(row, from_latitude).unwrap_or_default(),
                 from_longitude: number(row, from_longitude).unwrap_or_default(),
                 to,
-                to_event_id: row.shared_text(to_event_id)?,
+                to_event_id: row.text(to_event_id)?.map(Into::into),
                 to_event_name: row.shared_text(to_event_name)?,
                 distance_km: number(row, distance_km).unwrap_or_default(),
                 effective_distance_km: number(row, effective_distance_km).unwrap_or_default(),

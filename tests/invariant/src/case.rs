@@ -336,7 +336,7 @@ impl Case {
             }
             if matches!(self.source, Source::Events | Source::Partitioned) {
                 let id = row.event_id.as_deref().unwrap_or(*rng.pick(&["e0", "e3"]));
-                row.event_id = Some(format!("{id} {at}").into());
+                row.event_id = Some(format!("{id} {at}").as_str().into());
             }
         }
     }

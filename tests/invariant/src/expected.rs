@@ -128,7 +128,7 @@ impl StoredResults {
 /// The lines in the form of [`StoredResults::of`].
 fn lines(evaluation: &Evaluation) -> Vec<String> {
     let mut lines = Vec::new();
-    let nullable = |text: &Option<Arc<str>>| text.as_deref().unwrap_or("NULL").to_owned();
+    let nullable = |text: Option<&str>| text.unwrap_or("NULL").to_owned();
     fn listed<T: AsRef<str>>(names: impl Iterator<Item = T>) -> String {
         let names: Vec<T> = names.collect();
         let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
@@ -155,8 +155,8 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
             verdict.measure.effective_distance_km,
             verdict.measure.elapsed_seconds,
             verdict.measure.velocity_kmh.map_or_else(|| "NULL".to_owned(), |kmh| kmh.to_string()),
-            nullable(&from.event_id),
-            nullable(&to.event_id),
+            nullable(from.event_id.as_deref()),
+            nullable(to.event_id.as_deref()),
         ));
     }
     for incident in &evaluation.incidents {
@@ -179,7 +179,12 @@ fn lines(evaluation: &Evaluation) -> Vec<String> {
         ));
     }
     let place = |place: &PlaceKey| {
-        format!("{} {} {}", place.country_code, nullable(&place.subdivision), nullable(&place.city))
+        format!(
+            "{} {} {}",
+            place.country_code,
+            nullable(place.subdivision.as_deref()),
+            nullable(place.city.as_deref())
+        )
     };
     for learned in &evaluation.places {
         lines.push(format!(

@@ -1,5 +1,6 @@
 //! An event as rules evaluate it: it satisfies the rule's condition, has an entity, is not excluded, and is located.
 
+use super::event_id::EventId;
 use super::place_key::PlaceKey;
 use super::settings::{Learn, Micros};
 use crate::columns::EventLabel;
@@ -36,7 +37,7 @@ pub struct EvaluatedEvent {
     /// The treatment of the named network that contains the address, if there is one.
     pub treatment: Option<Treatment>,
 
-    pub event_id: Option<Arc<str>>,
+    pub event_id: Option<EventId>,
     pub event_name: Option<Arc<str>>,
     pub access_key_id: Option<Arc<str>>,
     pub user_agent: Option<Arc<str>>,
@@ -98,10 +99,10 @@ impl EvaluatedEvent {
     }
 
     /// A label of the event, as a finding shows it.
-    pub fn label(&self, label: EventLabel) -> Option<&Arc<str>> {
+    pub fn label(&self, label: EventLabel) -> Option<&str> {
         let details = &self.details;
-        match label {
-            EventLabel::EventId => &self.event_id,
+        let text = match label {
+            EventLabel::EventId => return self.event_id.as_deref(),
             EventLabel::EventName => &self.event_name,
             EventLabel::EventSource => &details.event_source,
             EventLabel::AwsRegion => &details.aws_region,
@@ -116,8 +117,8 @@ impl EvaluatedEvent {
             EventLabel::UserAgent => &self.user_agent,
             EventLabel::Outcome => &self.outcome,
             EventLabel::ErrorCode => &details.error_code,
-        }
-        .as_ref()
+        };
+        text.as_deref()
     }
 
     pub fn is_tor(&self) -> bool {
@@ -153,12 +154,13 @@ impl EvaluatedEvent {
         fn nulls_last<T: Ord + ?Sized>(value: Option<&T>) -> (bool, Option<&T>) {
             (value.is_none(), value)
         }
-        let row = |event: &'_ Self| {
-            [&event.event_id, &event.event_name, &event.access_key_id, &event.user_agent, &event.outcome]
-                .map(|text| (text.is_none(), text.clone()))
-        };
+        fn row(event: &EvaluatedEvent) -> [(bool, Option<&str>); 4] {
+            [&event.event_name, &event.access_key_id, &event.user_agent, &event.outcome]
+                .map(|text| nulls_last(text.as_deref()))
+        }
         // These five columns decide. The columns below only make the choice independent of the order of the rows.
-        row(self).cmp(&row(other)).then_with(|| {
+        let ids = (nulls_last(self.event_id.as_ref()), nulls_last(other.event_id.as_ref()));
+        ids.0.cmp(&ids.1).then_with(|| row(self).cmp(&row(other))).then_with(|| {
             nulls_last(self.baseline_entity.as_deref())
                 .cmp(&nulls_last(other.baseline_entity.as_deref()))
                 .then_with(|| {

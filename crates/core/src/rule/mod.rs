@@ -106,6 +106,7 @@ pub mod checkpoint;
 mod entity_run;
 pub mod evaluate;
 pub mod event;
+mod event_id;
 pub mod evidence;
 pub mod incident;
 pub mod journey;
@@ -131,6 +132,7 @@ pub use evaluate::{
     resume, resume_towards,
 };
 pub use event::{EvaluatedEvent, EventDetails, Treatment};
+pub use event_id::EventId;
 pub use evidence::Evidence;
 pub use incident::{Crossings, DecidedLeg, Grouping, Incident, OtherEdition};
 pub use knowledge::{KnownBefore, KnownPlace};

@@ -86,8 +86,10 @@ pub fn answer(
 /// is absent; all in order.
 fn counted_once(rows: &[EvaluatedEvent]) -> Vec<&EvaluatedEvent> {
     let row = |e: &EvaluatedEvent| {
-        [&e.event_id, &e.event_name, &e.access_key_id, &e.user_agent, &e.outcome]
-            .map(|value| value.as_ref().map_or((1, String::new()), |value| (0, value.to_string())))
+        let texts = [&e.event_name, &e.access_key_id, &e.user_agent, &e.outcome].map(|text| text.as_deref());
+        let [name, key, agent, outcome] = texts;
+        [e.event_id.as_deref(), name, key, agent, outcome]
+            .map(|value| value.map_or((1, String::new()), |value| (0, value.to_owned())))
     };
     let mut events: Vec<&EvaluatedEvent> = Vec::new();
     for (i, one) in rows.iter().enumerate() {
