@@ -40,6 +40,12 @@ impl Reevaluation {
                 // The latest time: the group that they join says from when on.
                 self.add(entity.as_ref(), baseline.as_ref(), Micros::MAX, false);
                 let oldest = row.i64(oldest);
+                if baseline.is_none()
+                    && let Some(at) =
+                        entity.as_ref().and_then(|name| self.index.get(&(MemberKind::Entity, name.clone())))
+                {
+                    self.members[*at].has_events_without_baseline = true;
+                }
                 for (kind, name) in [(MemberKind::Entity, entity), (MemberKind::Baseline, baseline)] {
                     if let Some(at) = name.and_then(|name| self.index.get(&(kind, name))) {
                         let member = &mut self.members[*at];

@@ -50,6 +50,8 @@ pub struct Member {
     pub kind: MemberKind,
     pub name: Arc<str>,
     pub checkpoints: Checkpoints,
+    /// The checkpoints are loaded, if there are any.
+    is_loaded: bool,
     /// Another member of its group, or itself if it represents the group.
     group: usize,
     /// How many members the group has that it represents.
@@ -65,6 +67,8 @@ pub struct Member {
     is_of_other_edition: bool,
     /// The oldest event of this member that the source has.
     oldest: Option<Micros>,
+    /// Its history has events that are not events of a baseline user.
+    has_events_without_baseline: bool,
     /// The cut for which the names in its history were looked up.
     looked_up: Option<Micros>,
 }
@@ -115,6 +119,16 @@ impl Reevaluation {
         let baseline = baseline_entity.map(|name| self.member(MemberKind::Baseline, name, after, late_after));
         if let (Some(a), Some(b)) = (entity, baseline) {
             self.join(a, b);
+        }
+    }
+
+    /// Tells the checkpoints of a member that was added, or that it has none, so they need not be loaded.
+    pub fn know(&mut self, kind: MemberKind, name: &Arc<str>, checkpoints: Option<&Checkpoints>) {
+        let Some(at) = self.index.get(&(kind, name.clone())) else { return };
+        let member = &mut self.members[*at];
+        if !member.is_loaded {
+            member.is_loaded = true;
+            member.checkpoints = checkpoints.cloned().unwrap_or_default();
         }
     }
 
@@ -178,7 +192,7 @@ impl Reevaluation {
     /// Loads the checkpoints of the members from a position on.
     fn load_checkpoints(&mut self, rule: &str, from: usize) -> Result<(), TravelError> {
         for kind in [MemberKind::Entity, MemberKind::Baseline] {
-            let new = self.members[from..].iter().filter(|member| member.kind == kind);
+            let new = self.members[from..].iter().filter(|member| member.kind == kind && !member.is_loaded);
             let names: Vec<Arc<str>> = new.map(|member| member.name.clone()).collect();
             for (name, checkpoints) in checkpoints::load(kind, rule, &names)? {
                 if let Some(at) = self.index.get(&(kind, name)) {
@@ -186,6 +200,7 @@ impl Reevaluation {
                 }
             }
         }
+        self.members[from..].iter_mut().for_each(|member| member.is_loaded = true);
         Ok(())
     }
 
@@ -217,6 +232,21 @@ impl Reevaluation {
             }
         }
         Ok(states)
+    }
+
+    /// The arguments of [`SourceQueries::histories`] that find each event of all members, if possible only once: the
+    /// history of a baseline user has all events of an entity whose every event is one of that user, since both are in
+    /// one group.
+    pub fn events_arguments(
+        &self,
+        rule: &str,
+        queries: &SourceQueries,
+    ) -> Result<Vec<Argument>, TravelError> {
+        let is_wanted = |member: &Member| {
+            member.kind == MemberKind::Baseline || member.has_events_without_baseline || queries.has_lineage()
+        };
+        let wanted = (0..self.members.len()).filter(|at| is_wanted(&self.members[*at]));
+        self.arguments(&wanted.collect::<Vec<_>>(), rule, queries)
     }
 
     /// The arguments of [`SourceQueries::histories`] for all members.
@@ -268,6 +298,7 @@ impl Reevaluation {
                 kind,
                 name: name.clone(),
                 checkpoints: Checkpoints::default(),
+                is_loaded: false,
                 group: at,
                 group_size: 1,
                 after,
@@ -275,6 +306,7 @@ impl Reevaluation {
                 cut: after,
                 is_of_other_edition: false,
                 oldest: None,
+                has_events_without_baseline: false,
                 looked_up: None,
             });
         }

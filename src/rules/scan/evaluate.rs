@@ -145,7 +145,7 @@ impl ScanStep {
             queries: &self.queries,
             owner: self.owner,
             query: self.queries.histories(),
-            arguments: again.history_arguments(&self.definition.name, &self.queries)?,
+            arguments: again.events_arguments(&self.definition.name, &self.queries)?,
             is_look_up: true,
             of_statement: false,
             portion: self.sizes.portion,

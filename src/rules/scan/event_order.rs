@@ -84,6 +84,14 @@ impl Members {
         entity.into_iter().chain(baseline)
     }
 
+    /// Tells the checkpoints of the members of an event that are evaluated again.
+    fn tell(&self, again: &mut Reevaluation, event: &EvaluatedEvent) {
+        again.know(MemberKind::Entity, &event.entity, self.entities.get(&event.entity));
+        if let Some(name) = &event.baseline_entity {
+            again.know(MemberKind::Baseline, name, self.baselines.get(name));
+        }
+    }
+
     /// Those of these events, which come in order.
     pub fn in_order(mut self, rule: &str, events: &[EvaluatedEvent]) -> Result<Continued, TravelError> {
         (self.entity_names, self.baseline_names) = (entities(events), baselines(events));
@@ -153,14 +161,14 @@ impl ScanStep {
         let (pass, edition) = (self.progress.pass, again.edition());
         let mut is_complete = true;
         events.retain(|event| {
-            let members = || members.of_event(event);
-            if members().any(|member| member.was_read(pass, event.time)) {
+            let stored = || members.of_event(event);
+            if stored().any(|member| member.was_read(pass, event.time)) {
                 return false;
             }
-            let is_late = members().any(|member| Some(event.time) <= member.evaluated_until());
+            let is_late = stored().any(|member| Some(event.time) <= member.evaluated_until());
             let is_rescanned =
-                self.progress.evaluate_from.is_some() && members().any(|member| member.pass != Some(pass));
-            let is_of_other_edition = members().any(|member| !member.is_current(edition));
+                self.progress.evaluate_from.is_some() && stored().any(|member| member.pass != Some(pass));
+            let is_of_other_edition = stored().any(|member| !member.is_current(edition));
             if !is_late && !is_rescanned && !is_of_other_edition {
                 return true;
             }
@@ -169,6 +177,7 @@ impl ScanStep {
                 let from = self.progress.evaluate_from.filter(|_| is_rescanned).unwrap_or(before);
                 let baseline = event.baseline_entity.as_ref();
                 again.add(Some(&event.entity), baseline, before.min(from), is_late || is_rescanned);
+                members.tell(&mut again, event);
             } else {
                 is_complete = false;
             }
