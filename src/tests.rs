@@ -87,7 +87,7 @@ mod tests {
         let explain = format!("EXPLAIN (COSTS off) {}", branches.join(" UNION ALL "));
         let before = plan(&explain);
         let events = Spi::get_one::<pgrx::pg_sys::Oid>("SELECT 'events'::regclass::oid").unwrap().unwrap();
-        let (helped, again, another) = whole_groups::planned(&explain, events, "k", || {
+        let (helped, again, another) = whole_groups::planned(&explain, Some((events, "k")), || {
             let helped = plan(&explain);
             (helped, plan(&explain), plan(&format!("{explain} LIMIT 1000000")))
         });

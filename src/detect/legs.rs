@@ -6,6 +6,7 @@ use super::leg_ends::{Ends, shown_name};
 use super::nodes::Rows;
 use super::place::LocationType;
 use super::ranges;
+use super::shares;
 use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
@@ -24,18 +25,30 @@ pub enum Use {
     View,
 }
 
-/// The query, and whether it is split into ranges of the entity. Within an SPI connection.
+/// How a query is split, so that each process evaluates whole entities.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// Not at all.
+    No,
+    /// The workers also look up the events of their legs.
+    WithLookUps,
+    /// The leader adds the events to the legs.
+    OfLegs,
+}
+
+/// The query, and how it is split. Within an SPI connection.
 ///
 /// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
 /// legs must be complete. In a view they are not: a condition on the entity reaches the source. If the rows of an entity
 /// can be on several nodes, the pass sends the legs to all nodes; a look-up per leg would fetch the events from them.
-pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, bool), TravelError> {
+///
+/// A view is not split into shares: without workers, a session that reads it would read the source once for each share.
+pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, Split), TravelError> {
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
-    let is_split = !ranges.is_empty();
     let ends = if arguments.all_legs {
         Ends::Joins
-    } else if is_split || (events.is_indexed_by_entity && events.rows == Rows::Here) {
+    } else if !ranges.is_empty() || (events.is_indexed_by_entity && events.rows == Rows::Here) {
         Ends::LookUps
     } else if usage == Use::View || (events.is_indexed && events.rows != Rows::OnNodes) {
         Ends::Joins
@@ -44,7 +57,16 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
     } else {
         Ends::OnePassOnNodes
     };
-    Ok((Query { events, arguments, keys, ranges, ends }.text(), is_split))
+    let mut query = Query { events, arguments, keys, ranges, ends };
+    if query.ranges.is_empty() && usage == Use::Once {
+        query.ranges = shares::of_entity(events, arguments, &query.keys, |shares| query.legs_in(shares))?;
+    }
+    let split = match (query.ranges.is_empty(), ends) {
+        (true, _) => Split::No,
+        (false, Ends::LookUps) => Split::WithLookUps,
+        (false, _) => Split::OfLegs,
+    };
+    Ok((query.text(), split))
 }
 
 pub(super) struct Query<'a> {
@@ -52,17 +74,14 @@ pub(super) struct Query<'a> {
     arguments: &'a Arguments,
     /// The names of the entity's columns within the query.
     pub(super) keys: Vec<String>,
-    /// The conditions of the ranges of the entity, if the query is split into them.
+    /// The conditions of the ranges or shares of the entity, if the query is split into them.
     ranges: Vec<String>,
     pub(super) ends: Ends,
 }
 
 impl Query<'_> {
     fn text(&self) -> String {
-        let mut parts = vec![format!(
-            "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",
-            self.events_cte()
-        )];
+        let mut parts = vec![self.events_part()];
         if self.ends == Ends::OnePass {
             parts.push(format!(
                 "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
@@ -81,6 +100,15 @@ impl Query<'_> {
         ));
         parts.extend(self.with_ends());
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
+    }
+
+    /// The query of the legs alone, as arrays, in these shares of the entity.
+    fn legs_in(&self, shares: &[String]) -> String {
+        format!("WITH {}\n{}", self.events_part(), self.journeys_in(shares, &self.call()))
+    }
+
+    fn events_part(&self) -> String {
+        format!("events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)", self.events_cte())
     }
 
     fn events_cte(&self) -> String {
@@ -203,18 +231,22 @@ impl Query<'_> {
         }
     }
 
-    /// The aggregate over each entity, by the ranges of the entity if there are some.
     fn journeys(&self, call: &str) -> String {
+        self.journeys_in(&self.ranges, call)
+    }
+
+    /// The aggregate over each entity, by the ranges or shares of the entity if there are some.
+    fn journeys_in(&self, ranges: &[String], call: &str) -> String {
         let keys = self.keys.join(", ");
         let select = format!("SELECT {keys}, {call} AS legs\n            FROM events");
         let group = format!("GROUP BY {keys}");
-        if self.ranges.is_empty() {
+        if ranges.is_empty() {
             return format!("{select}\n            {group}");
         }
         let branches: Vec<String> =
-            self.ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
+            ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
         format!(
-            "-- in ranges of the entity, which parallel processes evaluate\n            {}",
+            "-- in parts of the entities, which parallel processes evaluate\n            {}",
             branches.join("\n            UNION ALL\n            ")
         )
     }

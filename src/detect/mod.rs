@@ -18,7 +18,8 @@
 //! | [`leg_ends`] | the events at the ends of the legs, as parts of that query |
 //! | [`ends`] | the filter by which one pass over the source finds the events at the ends of the legs |
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
-//! | [`ranges`] | ranges of the entity, which processes evaluate in parallel |
+//! | [`ranges`] | ranges of the entity, which processes evaluate in parallel if an index leads to each |
+//! | [`shares`] | shares of the entities, which processes evaluate in parallel if no index does |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`coverage_counts`] | the aggregates of this query |
 //! | [`coverage_log`] | rows on their way to the states of these aggregates |
@@ -40,6 +41,7 @@ mod lent;
 mod nodes;
 mod place;
 mod ranges;
+mod shares;
 
 use crate::event_counts;
 use crate::geoip::Places;
@@ -49,7 +51,7 @@ use crate::pg::memory::varlena;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use crate::pg::whole_groups;
-use legs::Use;
+use legs::{Split, Use};
 use pgrx::pg_sys;
 use std::ffi::CStr;
 
@@ -79,13 +81,11 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let (query, is_split) = legs::query(&events, &arguments, Use::Once)?;
-        let (_, counts) = event_counts::counting(|| {
-            if is_split {
-                run_split(&query, &events, &arguments, &rows)
-            } else {
-                run(&query, events.is_indexed, &rows)
-            }
+        let (query, split) = legs::query(&events, &arguments, Use::Once)?;
+        let (_, counts) = event_counts::counting(|| match split {
+            Split::No => run(&query, events.is_indexed, &rows),
+            Split::WithLookUps => run_split(&query, &events, &arguments, &rows),
+            Split::OfLegs => whole_groups::planned(&query, None, || run(&query, events.is_indexed, &rows)),
         });
         // What other nodes evaluated is not counted here.
         let counts = if events.rows == Rows::Here { counts } else { nodes::count(&events, &arguments)? };
@@ -126,11 +126,16 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// Runs a query. The final step of its aggregates must stay in this process, where the rows are counted, so no plan may
-/// move the whole query into a worker. The planner cannot estimate the number of legs, so joins that are slow for many
-/// legs are turned off: a merge join by the entity alone and, if no index leads to one event, a loop over the whole
-/// table. Returns the number of rows.
+/// Runs a query. Returns the number of rows.
 fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
+    with_settings_of_query(is_indexed, || spi::execute_into(query, rows))
+}
+
+/// Runs `body` with the settings of a query. The final step of its aggregates must stay in this process, where the rows
+/// are counted, so no plan may move the whole query into a worker. The planner cannot estimate the number of legs, so
+/// joins that are slow for many legs are turned off: a merge join by the entity alone and, if no index leads to one event,
+/// a loop over the whole table.
+fn with_settings_of_query<R>(is_indexed: bool, body: impl FnOnce() -> R) -> R {
     #[cfg(feature = "pg15")]
     const WHOLE_PLAN_IN_WORKER: &CStr = c"force_parallel_mode";
     #[cfg(not(feature = "pg15"))]
@@ -146,11 +151,11 @@ fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
     if !is_indexed {
         settings.push((c"enable_nestloop", c"off"));
     }
-    spi::with_settings(&settings, || spi::execute_into(query, rows))
+    spi::with_settings(&settings, body)
 }
 
-/// Runs a query that is split into ranges of the entity. The index that allows this also leads to the events of a leg,
-/// so they are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
+/// Runs a query that is split into parts of the entities, if an index leads from the entity to the events of a leg: they
+/// are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
 /// A subquery in the caller's condition may need a hash join.
 fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet) -> u64 {
     let has_subquery =
@@ -163,7 +168,7 @@ fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet)
     let source = &arguments.source;
     let column = source.own_column(&events.keys[0].sql).unwrap_or_default();
     spi::with_settings(&settings, || {
-        whole_groups::planned(query, source.oid, column, || run(query, true, rows))
+        whole_groups::planned(query, Some((source.oid, column)), || run(query, true, rows))
     })
 }
 

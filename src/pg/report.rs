@@ -38,6 +38,11 @@ impl Report {
         Self::new(PgLogLevel::NOTICE, Code::ERRCODE_SUCCESSFUL_COMPLETION, message.into())
     }
 
+    /// A message that a client gets only if its `client_min_messages` is `debug1` or less.
+    pub fn debug(message: impl Into<Text>) -> Self {
+        Self::new(PgLogLevel::DEBUG1, Code::ERRCODE_SUCCESSFUL_COMPLETION, message.into())
+    }
+
     pub fn detail(mut self, detail: impl Into<Text>) -> Self {
         self.detail = Some(detail.into());
         self
@@ -54,7 +59,7 @@ impl Report {
         Self { level: PgLogLevel::WARNING, message, ..self }
     }
 
-    /// Sends a warning or a notice to the client.
+    /// Sends a message that is no error to the client.
     pub fn send(self) {
         let level = self.level;
         self.send_as(level);

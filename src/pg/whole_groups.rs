@@ -23,7 +23,7 @@ thread_local! {
     static NEXT: RefCell<Option<CString>> = const { RefCell::new(None) };
     /// Whether the planner is planning that query, and not one of a function that it evaluates meanwhile.
     static IS_HELPED: Cell<bool> = const { Cell::new(false) };
-    /// The table that the query reads, and the first column of its groups.
+    /// The table in which the query looks rows up, and the first column of its groups. Invalid: it looks up none.
     static GROUPED_BY: Cell<(pg_sys::Oid, i16)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
 }
 
@@ -52,9 +52,9 @@ pub fn register() {
 }
 
 /// Runs `body`, which runs `query`. The planner plans it with whole groups, and no other query: not those of functions
-/// that the query calls, while it is planned or while it runs. `table` and `column`: what the query reads, and the first
-/// column of its groups.
-pub fn planned<R>(query: &str, table: pg_sys::Oid, column: &str, body: impl FnOnce() -> R) -> R {
+/// that the query calls, while it is planned or while it runs. `look_ups`: the table in which it looks rows up, and the
+/// first column of its groups.
+pub fn planned<R>(query: &str, look_ups: Option<(pg_sys::Oid, &str)>, body: impl FnOnce() -> R) -> R {
     /// Restores what an outer call has set, also where an error unwinds.
     struct Restore(Option<CString>, (pg_sys::Oid, i16));
     impl Drop for Restore {
@@ -63,9 +63,11 @@ pub fn planned<R>(query: &str, table: pg_sys::Oid, column: &str, body: impl FnOn
             GROUPED_BY.set(self.1);
         }
     }
-    // SAFETY: a catalog look-up with a C string that outlives it.
-    let column = unsafe { pg_sys::get_attnum(table, c_string(column).as_ptr()) };
-    let _restore = Restore(NEXT.replace(Some(c_string(query))), GROUPED_BY.replace((table, column)));
+    let grouped_by = look_ups.map_or((pg_sys::InvalidOid, 0), |(table, column)| {
+        // SAFETY: a catalog look-up with a C string that outlives it.
+        (table, unsafe { pg_sys::get_attnum(table, c_string(column).as_ptr()) })
+    });
+    let _restore = Restore(NEXT.replace(Some(c_string(query))), GROUPED_BY.replace(grouped_by));
     body()
 }
 
@@ -193,7 +195,7 @@ unsafe fn is_look_up(root: *mut pg_sys::PlannerInfo, table: pg_sys::Oid) -> bool
     // SAFETY: by the caller; the planner has a query, whose list has columns.
     unsafe {
         let query = &*(*root).parse;
-        if table != GROUPED_BY.get().0 || query.targetList.is_null() {
+        if table == pg_sys::InvalidOid || table != GROUPED_BY.get().0 || query.targetList.is_null() {
             return false;
         }
         let first = (*(*query.targetList).elements).ptr_value.cast::<pg_sys::TargetEntry>();

@@ -93,6 +93,28 @@ same 'coverage counts the same' "$(counted "$serial" | grep -o '^evaluated [0-9]
     "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event')
         WHERE status IN ('evaluated', 'duplicate')")"
 
+# The plan of the query of travel.detect in parallel, with what its nodes return. Nothing without auto_explain.
+plan_of_detect() {
+    [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ] || return 0
+    ask "$parallel LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_verbose = on;
+        SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
+        SELECT count(*) FROM travel.detect('$1')" >/dev/null 2>"$SCRATCH/plans"
+    awk '/^NOTICE:/ { is_detect = 0 } /^Query Text: WITH events/ { is_detect = 1 }
+        is_detect && /cost=/ { is_plan = 1 } is_detect && is_plan' "$SCRATCH/plans"
+}
+
+rule 'with many entities and no index, each process evaluates whole entities, and the findings are those of one process'
+ask "CREATE UNLOGGED TABLE minted AS SELECT event_time, source_ip, event_id, outcome, invoked_by,
+    access_key_id || right(event_id, 1) AS access_key_id FROM event"
+ask 'ANALYZE minted'
+minted="SELECT * FROM travel.detect('minted')"
+same 'in parallel' "$(ask "$serial $(digest_of_rows "$minted")" | last)" "$(ask "$parallel $(digest_of_rows "$minted")" | last)"
+plan=$(plan_of_detect minted)
+case $plan in *Partial* | *Finalize*) fail "a process combines groups: $plan" ;;
+'' | *'Parallel Append'*is_in_share*) ;;
+*) fail "there are no shares: $plan" ;; esac
+ask 'DROP TABLE minted'
+
 rule 'with a covering index, workers find the legs, look up their events and make the findings, which are the same'
 ask "CREATE INDEX event_in_order ON event (access_key_id, event_time, source_ip) INCLUDE (outcome, invoked_by)"
 ask 'VACUUM ANALYZE event'
@@ -101,16 +123,10 @@ same 'in parallel' "$wanted" "$(ask "$parallel $(digest_of_rows "$detect")" | la
 same 'in workers alone' "$wanted" "$(ask "$parallel $alone $(digest_of_rows "$detect")" | last)"
 same 'forced into a worker' "$wanted" "$(ask "$parallel
     SET $force_parallel = on; $(digest_of_rows "$detect")" | last)"
-if [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ]; then
-    ask "$parallel LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_verbose = on;
-        SET auto_explain.log_nested_statements = on; SET auto_explain.log_level = notice;
-        SELECT count(*) FROM travel.detect('event')" >/dev/null 2>"$SCRATCH/plans"
-    plan=$(awk '/^NOTICE:/ { is_detect = 0 } /^Query Text: WITH events/ { is_detect = 1 }
-        is_detect && /cost=/ { is_plan = 1 } is_detect && is_plan' "$SCRATCH/plans")
-    # A value in parentheses was computed below the node.
-    case $plan in 'Gather Merge'*'Output: (travel_internal.leg_id('*'(travel_internal.finding_message('*'->  Sort'*'Index Scan using event_in_order'*) ;;
-    *) fail "workers do not make the findings: $plan" ;; esac
-fi
+plan=$(plan_of_detect event)
+# A value in parentheses was computed below the node.
+case $plan in '' | 'Gather Merge'*'Output: (travel_internal.leg_id('*'(travel_internal.finding_message('*'->  Sort'*'Index Scan using event_in_order'*) ;;
+*) fail "workers do not make the findings: $plan" ;; esac
 ask 'DROP INDEX event_in_order'
 
 rule 'travel.detect, the window function and travel.coverage take bounded memory for one key with 2,000,000 events'

@@ -20,6 +20,7 @@
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`coverage`] | what becomes of rows: counts by kind of address and status |
 //! | [`ends`] | a filter for the events at the ends of legs |
+//! | [`share`] | shares of entities, by which processes divide them |
 //! | [`entity`] | the identity whose consecutive events are compared, as one text |
 //! | [`message`] | the message and the id of a leg |
 //! | [`columns`] | the columns of an event and of a finding |
@@ -51,5 +52,6 @@ pub mod network;
 pub mod place;
 pub mod report;
 pub mod rule;
+pub mod share;
 pub mod shell;
 pub mod site;

@@ -250,6 +250,105 @@ FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed'
 DELETE FROM pg_statistic WHERE starelid = 'found'::regclass;
 SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
 FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+-- Without such an index, each process evaluates the entities of a share, if there are many entities. A message for
+-- debugging says so, with the expected times as its detail. The counts are those of one process.
+SELECT setseed(0.13);
+CREATE TABLE minted AS
+SELECT 'ASIA' || floor(random() * 900)::int AS access_key_id,
+    timestamptz '2026-01-01Z' + random() * interval '3 days' AS event_time,
+    ('{192.0.2.1,192.0.2.2,203.0.113.1,198.51.100.1,10.0.0.1,NULL}'::inet[])[1 + floor(random() ^ 3 * 6)] AS source_ip,
+    'e' || n AS event_id
+FROM generate_series(1, 3000) AS n;
+UPDATE minted SET access_key_id = CASE WHEN event_id ~ '1.$' THEN '' END WHERE event_id ~ '[17]0$';
+VACUUM ANALYZE minted;
+SET parallel_tuple_cost = 0;
+\set VERBOSITY terse
+SET client_min_messages = notice;
+SELECT count(*) FROM travel.detect('minted');
+SET max_parallel_workers_per_gather = 3;
+SELECT count(*) FROM travel.detect('minted');
+SET client_min_messages = debug1;
+SELECT count(*) FROM travel.detect('minted');
+SET parallel_leader_participation = off;
+SELECT count(*) FROM travel.detect('minted');
+RESET parallel_leader_participation;
+SET client_min_messages = warning;
+-- PostgreSQL runs such branches in parallel, each in one process. It expects its part of the rows in each share. Each
+-- entity is in one of them.
+SET min_parallel_table_scan_size = '5000GB';
+SELECT count(*) FILTER (WHERE line ~ 'Parallel Append') AS appends,
+    count(*) FILTER (WHERE line ~ '(Hash|Group)Aggregate') AS whole_groups,
+    count(*) FILTER (WHERE line ~ 'Partial|Finalize') AS others,
+    count(*) FILTER (WHERE substring(line FROM 'Scan on minted.*rows=(\d+)')::int BETWEEN 700 AND 770) AS expected
+FROM plan_of((
+    SELECT string_agg(format('SELECT access_key_id, travel.impossible_legs(event_time, source_ip) FROM minted
+        WHERE travel_internal.is_in_share(access_key_id, %s, 4) GROUP BY access_key_id', n), ' UNION ALL ')
+    FROM generate_series(0, 3) AS n
+), ', COSTS on') AS line;
+SET min_parallel_table_scan_size = 0;
+SELECT count(*) = (SELECT count(access_key_id) FROM minted) AS all_rows, count(DISTINCT share) AS shares,
+    count(DISTINCT (access_key_id, share)) - count(DISTINCT access_key_id) AS entities_in_several
+FROM minted, generate_series(0, 3) AS share
+WHERE travel_internal.is_in_share(access_key_id, share, 4);
+SELECT travel_internal.is_in_share(NULL, 0, 4) AS nobody, travel_internal.is_in_share('a', 4, 4) AS too_many;
+-- The findings are those of one process, whatever the type of the entity. There are no shares if one key has most of
+-- the events, if a condition has a subquery or must run in the leader, and if the rows come from partitions or a view.
+CREATE FUNCTION pg_temp.agree_in_shares(number int, entity text, make text, condition text DEFAULT NULL)
+    RETURNS TABLE (legs bigint, differences bigint) LANGUAGE plpgsql AS $$ DECLARE
+    detect text := format('travel.detect(''shared'', %L, condition => %L)', entity, condition);
+BEGIN
+    DROP TABLE IF EXISTS shared, one_process CASCADE;
+    EXECUTE make;
+    PERFORM set_config('max_parallel_workers_per_gather', '0', false);
+    EXECUTE 'CREATE TABLE one_process AS SELECT * FROM ' || detect;
+    PERFORM set_config('max_parallel_workers_per_gather', '3', false);
+    RETURN QUERY SELECT * FROM pg_temp.differences(detect, 'one_process');
+    -- PostgreSQL has messages of its own for the first of these calls.
+    RAISE WARNING 'case %', number;
+    PERFORM set_config('client_min_messages', 'debug1', false);
+    EXECUTE 'SELECT FROM ' || detect;
+    PERFORM set_config('client_min_messages', 'warning', false);
+END $$;
+CREATE FUNCTION is_told_here(text) RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql
+    AS $$ BEGIN RETURN $1 <> 'ASIA7'; END $$;
+SET impossible_travel.coverage_notice = off;
+SELECT n, c.what, a.legs > 10 AS legs, a.differences
+FROM (VALUES
+    (1, 'keys', 'access_key_id', '', '', NULL),
+    (2, 'some numbers', 'k', 'hashtext(access_key_id) % 128 AS k,', '', NULL),
+    (3, 'uuids', 'u', 'md5(access_key_id)::uuid AS u,', '', NULL),
+    (4, 'several columns', 'account, who',
+        'hashtext(access_key_id) % 7 AS account, right(access_key_id, -4)::varchar(20) AS who,', '', NULL),
+    (5, 'both cases, in an order of their own', 'who', 'access_key_id COLLATE own_order AS who,', '', NULL),
+    (6, 'padded', 'who', 'access_key_id::char(12) AS who,', '', NULL),
+    (7, 'no statistics', 'access_key_id', '', 'DELETE FROM pg_statistic WHERE starelid = ''shared''::regclass', NULL),
+    (8, 'an index that leads to an event', 'access_key_id', '',
+        'CREATE INDEX ON shared (access_key_id, event_time)', NULL),
+    (9, 'an index on the time', 'access_key_id', '', 'CREATE INDEX ON shared (event_time)', NULL),
+    (10, 'a condition', 'access_key_id', '', '', 'event_id <> ''e7'''),
+    (11, 'a condition with a subquery', 'access_key_id', '', '', 'access_key_id NOT IN (SELECT ''ASIA7'')'),
+    (12, 'a condition for the leader', 'access_key_id', '', '', 'is_told_here(access_key_id)'),
+    (13, 'most events in one key', 'who',
+        'CASE WHEN event_id ~ ''[0-8]$'' THEN ''one'' ELSE access_key_id END AS who,', '', NULL),
+    (14, 'old statistics', 'who', 'CASE WHEN event_id ~ ''[02468]$'' THEN event_id ELSE access_key_id END AS who,',
+        'UPDATE shared SET who = ''one'' WHERE event_id ~ ''[02468]$''', NULL)
+) AS c (n, what, entity, columns, afterwards, condition)
+CROSS JOIN LATERAL pg_temp.agree_in_shares(n, entity, format('CREATE TABLE shared AS SELECT %s event_time, source_ip, '
+    'event_id, access_key_id FROM minted; ANALYZE shared; %s', columns, afterwards), condition) AS a
+ORDER BY n;
+SELECT legs > 10 AS legs, differences
+FROM pg_temp.agree_in_shares(15, 'access_key_id', 'CREATE TABLE shared (LIKE minted) PARTITION BY RANGE (event_time);
+    CREATE TABLE shared_1 PARTITION OF shared FOR VALUES FROM (MINVALUE) TO (''2026-01-02Z'');
+    CREATE TABLE shared_2 PARTITION OF shared DEFAULT;
+    INSERT INTO shared TABLE minted; ANALYZE shared');
+DROP TABLE shared;
+SELECT legs > 10 AS legs, differences
+FROM pg_temp.agree_in_shares(16, 'access_key_id', 'CREATE VIEW shared AS TABLE minted');
+DROP VIEW shared;
+\set VERBOSITY default
+RESET impossible_travel.coverage_notice;
+DROP FUNCTION is_told_here(text);
+DROP TABLE minted, one_process;
 DROP FUNCTION passes(regclass);
 DROP TABLE own, own_files, without_ranges, found, unindexed, quiet, history, partitioned_history, typed, plain CASCADE;
 DROP COLLATION own_order;
