@@ -1537,10 +1537,22 @@ CREATE FUNCTION travel_internal.may_be_end_support(internal) RETURNS internal
 COMMENT ON FUNCTION travel_internal.may_be_end_support(internal) IS
     'Tells the planner that few events are at the ends of legs';
 CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time timestamptz) RETURNS boolean
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SUPPORT travel_internal.may_be_end_support
+    -- The lowest cost of all conditions: the others are then evaluated for few events.
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 0.1 SUPPORT travel_internal.may_be_end_support
     AS 'MODULE_PATHNAME', 'travel_may_be_end';
 COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
     'Whether an event may be at the end of a leg. False is certain; true is not';
+
+CREATE FUNCTION travel_internal.is_in_share_support(internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_is_in_share_support';
+COMMENT ON FUNCTION travel_internal.is_in_share_support(internal) IS
+    'Tells the planner that a share has its part of the events';
+CREATE FUNCTION travel_internal.is_in_share(entity text, share integer, shares integer) RETURNS boolean
+    -- The lowest cost of all conditions: the others are then evaluated for the rows of the share alone.
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 0.1 SUPPORT travel_internal.is_in_share_support
+    AS 'MODULE_PATHNAME', 'travel_is_in_share';
+COMMENT ON FUNCTION travel_internal.is_in_share(text, integer, integer) IS
+    'Whether an entity belongs to a share, counted from 0. Each entity belongs to one of the shares';
 
 CREATE FUNCTION travel_internal.sorted_ge(text, text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_ge';
