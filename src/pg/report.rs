@@ -77,15 +77,28 @@ impl Report {
     }
 
     fn send_as(self, level: PgLogLevel) {
-        let mut report = ErrorReport::new(self.code, self.message, "impossible_travel");
+        let mut report = ErrorReport::new(self.code, shortened(self.message), "impossible_travel");
         if let Some(detail) = self.detail {
-            report = report.set_detail(detail);
+            report = report.set_detail(shortened(detail));
         }
         if let Some(hint) = self.hint {
-            report = report.set_hint(hint);
+            report = report.set_hint(shortened(hint));
         }
         report.report(level);
     }
+}
+
+/// Leaves out the middle of a text that is too long. A text can quote a value of the caller of any length, and it would
+/// be written into the server's log, too.
+fn shortened(text: Text) -> Text {
+    const LONGEST: usize = 8192;
+    const HEAD: usize = 6000;
+    const TAIL: usize = 2000;
+    if text.len() <= LONGEST {
+        return text;
+    }
+    let (head, tail) = (text.floor_char_boundary(HEAD), text.ceil_char_boundary(text.len() - TAIL));
+    format!("{} … ({} bytes) … {}", &text[..head], tail - head, &text[tail..]).into()
 }
 
 /// A number with what it counts, in the singular or the plural: "1 event was", "2 events were".

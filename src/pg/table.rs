@@ -1,4 +1,5 @@
-//! Reading a table of the extension without a query. It needs no privilege of the caller and no plan.
+//! Reading a table of the extension without a query, which needs no privilege of the caller and no plan, and facts about
+//! relations.
 
 use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
@@ -47,6 +48,23 @@ pub fn oid(name: &CStr) -> Option<pg_sys::Oid> {
         pg_sys::get_relname_relid(name.as_ptr(), pg_sys::get_namespace_oid(c"travel".as_ptr(), true))
     };
     (oid != pg_sys::InvalidOid).then_some(oid)
+}
+
+/// Whether a relation is permanent, unlogged or temporary (`RELPERSISTENCE_…`), if it exists. PostgreSQL's own function
+/// raises an internal error for a relation that does not exist.
+pub fn persistence(relation: pg_sys::Oid) -> Option<u8> {
+    // SAFETY: a row of pg_class is released after it was read.
+    unsafe {
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::RELOID as i32, pg_sys::Datum::from(relation));
+        if tuple.is_null() {
+            return None;
+        }
+        let persistence =
+            (*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_class>()).relpersistence as u8;
+        pg_sys::ReleaseSysCache(tuple);
+        Some(persistence)
+    }
 }
 
 /// # Safety

@@ -10,6 +10,7 @@
 
 use super::identifier::c_string;
 use super::sorted_text;
+use super::table::persistence;
 use pgrx::pg_sys;
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString, c_char, c_int};
@@ -222,7 +223,7 @@ unsafe fn share_look_up(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOpt
         if !state.parallelModeOK
             || state.maxParallelHazard as u8 != pg_sys::PROPARALLEL_SAFE
             || query.hasSubLinks
-            || pg_sys::get_rel_persistence(table) as u8 == pg_sys::RELPERSISTENCE_TEMP
+            || persistence(table) == Some(pg_sys::RELPERSISTENCE_TEMP)
         {
             return;
         }

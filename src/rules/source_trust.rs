@@ -13,6 +13,7 @@ use crate::pg::memory::varlena;
 use crate::pg::query_objects::Object;
 use crate::pg::role::{Role, acting_as, on_behalf_of};
 use crate::pg::spi::{self, Argument};
+use crate::pg::table;
 use pgrx::pg_sys;
 use std::sync::LazyLock;
 
@@ -165,9 +166,7 @@ pub fn source_of(definition: &Definition) -> Result<Source, TravelError> {
 /// Checks that the source is not temporary. The next scan may run in another session, which would read its own relation
 /// of that name.
 pub fn must_last(rule: &str, source: &str, oid: pg_sys::Oid) -> Result<(), TravelError> {
-    // SAFETY: a look-up in the catalogs.
-    let persistence = unsafe { pg_sys::get_rel_persistence(oid) } as u8;
-    if persistence == pg_sys::RELPERSISTENCE_TEMP {
+    if table::persistence(oid) == Some(pg_sys::RELPERSISTENCE_TEMP) {
         return Err(AccessError::SourceTemporary { rule: rule.to_owned(), source: source.to_owned() }.into());
     }
     Ok(())

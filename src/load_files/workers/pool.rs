@@ -6,6 +6,7 @@ use super::segment::LONGEST_PATH;
 use crate::load_files::progress::Progress;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::within;
+use crate::pg::table;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
@@ -181,12 +182,12 @@ impl Pool {
 /// the one that authenticated, as which a worker can connect.
 fn others_can_act(target: pg_sys::Oid) -> bool {
     let (mut role, mut context) = (pg_sys::InvalidOid, 0);
-    // SAFETY: reads variables of the backend, and looks a table up in the catalogs.
+    // SAFETY: reads variables of the backend.
     unsafe {
         pg_sys::GetUserIdAndSecContext(&mut role, &mut context);
         context == 0
             && pg_sys::GetAuthenticatedUserId() == pg_sys::GetSessionUserId()
-            && pg_sys::get_rel_persistence(target) as u8 != pg_sys::RELPERSISTENCE_TEMP
+            && table::persistence(target).is_some_and(|is| is != pg_sys::RELPERSISTENCE_TEMP)
             && !pg_sys::IsInParallelMode()
     }
 }

@@ -153,6 +153,13 @@ SELECT error_of($$SELECT travel.ingest('numbered', '[]')$$);
 ALTER TABLE computed ALTER source_ip DROP EXPRESSION;
 SELECT error_of($$SELECT travel.ingest('computed', '[]')$$);
 
+-- A message that quotes a long value leaves out the middle of it. The log would contain it, too.
+SELECT regexp_replace(error_of(format('SELECT travel_internal.find_files(%L)', repeat('x', 1000000))),
+    'x{99,}', 'x…x', 'g');
+-- An administrator can call the functions of travel.load_files in any order. A missing table gets no workers.
+SELECT travel_internal.note_files(1000, 1000000000);
+SELECT error_of($$SELECT travel_internal.begin_workers(0::oid::regclass, '/tmp')$$);
+
 -- Names with quotes are quoted in hints as literals that can be pasted.
 INSERT INTO travel.rules (name, source) VALUES ('o''brien', 'trail');
 CALL travel.scan('o''brien');
