@@ -3,28 +3,49 @@
 # be called, and every column of its tables with values that nobody should write. tests/hostile has the values, and makes the
 # statements of the catalog. Each one has a result, or an error that says what was wrong with it.
 #
-# HOSTILE=long runs all statements, for hours (make test-hostile). Otherwise a few of each kind run, which SEED chooses.
+# HOSTILE=long runs all statements (make test-hostile). Otherwise a few of each kind run, which SEED chooses.
+#
+# PIECES   the pieces to run, of those below (default: all)
+# PORTION  runs only this portion of each piece. A failure names its piece and portion
+# JOBS     the number of sessions at once (default: the number of processors)
+#
+# The statements of a piece run in portions, each in a session and a database of its own, which is a copy of the database
+# that tests/hostile fills. So a portion meets the same data in each run, and portions run side by side.
+#
+# A statement that runs for TIMEOUT (300 s) fails the test: the tables of the test are small, and a function needs only
+# seconds for a value of 100 MB.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 SEED=${SEED:-1}
-# The number of direct calls of each routine, of statements of each other kind, of random calls of each routine, of
-# repetitions, and of random conditions. A statement of a column also scans, and reads everything.
-each=1 other=30 columns=4 random=1 calls=1000 conditions=150
-[ "${HOSTILE:-short}" = short ] || each=100000 other=100000 columns=40000 random=200 calls=1000000 conditions=50000
+TIMEOUT=${TIMEOUT:-300}
+JOBS=${JOBS:-$(nproc)}
+PIECES=${PIECES:-conditions calls blocks cursors workers stored journeys columns replaced heavy growth sqlsmith}
+# The number of calls of each routine, of statements of each other kind, of random calls of each routine, of repetitions in
+# a statement, of repeated statements, of failing ones of each routine, and of random conditions. A statement of a column
+# also scans, and reads everything.
+each=1 other=30 columns=4 random=1 calls=1000 repeated=20 failing=1 conditions=150
+if [ "${HOSTILE:-short}" = long ]; then
+    each=100000 other=1000000 columns=1000000 random=50 calls=1000000 repeated=300 failing=3 conditions=50000
+else
+    PIECES=${PIECES/ heavy/} PIECES=${PIECES/ sqlsmith/}
+fi
+is_wanted() { case " $PIECES " in *" $1 "*) ;; *) return 1 ;; esac; }
 
 start e2e-hostile "impossible_travel.geoip_path = '$SERVERS/e2e-hostile/files/geoip'" 'impossible_travel.coverage_notice = off' \
-    'synchronous_commit = off' 'jit = off' 'client_min_messages = error' 'statement_timeout = 600s' \
-    'impossible_travel.scan_lock_timeout = 0'
+    'synchronous_commit = off' 'jit = off' 'client_min_messages = error' "statement_timeout = ${TIMEOUT}s" \
+    'impossible_travel.scan_lock_timeout = 0' 'log_min_duration_statement = 10s' 'max_wal_size = 8GB'
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
-for file in fixtures values calls states replaced conditions; do
-    run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/$file.sql"
-done
+"$(pg_bin createdb)" hostile
+export PGDATABASE=hostile
+files=(fixtures values calls states replaced conditions growth)
+! is_wanted heavy || files+=(heavy)
+for file in "${files[@]}"; do run_psql --quiet --output /dev/null --file "$ROOT/tests/hostile/$file.sql"; done
 ask "SELECT hostile.random_calls($random, 1.0 / $SEED)" >/dev/null
 note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT count(*) FROM hostile.value') values, SEED=$SEED"
 
-# The SQLSTATEs that an answer may have, as psql writes them. Besides data (22), syntax, names and privileges (42), limits (54)
-# and states of objects (55):
+# The SQLSTATEs that an answer may have. Besides data (22), syntax, names and privileges (42), limits (54) and states of
+# objects (55):
 #   0A000   the statement asks for what PostgreSQL or the extension does not support, such as a support function by itself
 #   23…     a constraint or a guard of a table refuses the value
 #   2BP01   other objects depend on what should be dropped
@@ -33,35 +54,72 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 #   3F000   the name of a schema that does not exist
 #   58P01   the name of a file that does not exist
 #   XX001   a checkpoint of a scan was overwritten: the message says so, and a rescan mends it
-allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint)'
+#   XX000   PostgreSQL itself looks up the type of a result that the statement, or one before it, has dropped
+allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
+allowed+='|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod),$)'
 
-# Runs the statements that a query returns, one in a line. A server that died ends the test.
-hostile() { # hostile WHAT QUERY [OPTIONS]
-    local file="$SCRATCH/statements.sql" said="$SCRATCH/answers" line bad
-    ask "$2" | sed 's/$/;/' >"$file"
-    holds "there are statements of: $1" test -s "$file"
-    PGOPTIONS="${3:-}" run_psql --quiet --output /dev/null --set ON_ERROR_STOP=0 --set VERBOSITY=verbose --file "$file" \
-        >"$said" 2>&1 || true
-    bad=$(grep -a -E '^psql:[^ ]*:[0-9]+: ' "$said" | grep -a -v -E "$allowed" | grep -a -v -E ': (WARNING|LOCATION|DETAIL|HINT):' |
-        head -n 5) || true
+# Runs the statements of a file, one in a line. A portion with a wrong answer is listed in $SCRATCH/failed, and the others go on.
+: >"$SCRATCH/failed"
+portion() { # portion PIECE FILE OPTIONS
+    local said="$2.said" name place bad line
+    place="PIECES=$1 PORTION=$(basename "$2")"
+    name="hostile_$1_$(basename "$2")"
+    "$(pg_bin createdb)" --template hostile "$name"
+    PGOPTIONS=$3 run_psql --quiet --no-align --tuples-only --output /dev/null --dbname "$name" --set ON_ERROR_STOP=0 \
+        --set VERBOSITY=verbose --file "$2" >"$said" 2>&1 || fail "$place: psql ended: $(tail -n 3 "$said" | cut -c 1-1000)"
+    # The first line of each message, with the function that raised it.
+    bad=$(cut -c 1-1000 "$said" | awk '/^psql:[^ ]*:[0-9]+: / { if (line) print line; line = $0; next }
+            /^LOCATION: / { if (line) print line " in " $2; line = "" }
+            END { if (line) print line }' | grep -a -v -E "^psql:[^ ]*:[0-9]+: (WARNING:|$allowed)") || true
     if [ -n "$bad" ]; then
-        line=${bad#psql:*:}
-        line=${line%%:*}
-        fail "$1: $(cut -c 1-1000 <<<"$bad")
-    statement: $(sed -n "${line}p" "$file" | cut -c 1-3000)
-    context: $(grep -a -A 8 -F "$file:$line:" "$said" | cut -c 1-500 | head -n 12)"
+        echo "$place" >>"$SCRATCH/failed"
+        head -n 5 <<<"$bad" | while IFS= read -r line; do
+            line=${line#psql:*:}
+            printf '  FAILED: %s: %s\n    statement: %s\n    context: %s\n' "$place" "$line" \
+                "$(sed -n "${line%%:*}p" "$2" | cut -c 1-3000)" "$(grep -a -A 8 -F "$2:${line%%:*}:" "$said" | cut -c 1-500 | head -n 12)" >&2
+        done
     fi
-    no_crash
-    note "$1: $(wc -l <"$file") statements, $(grep -a -c -E '^psql:[^ ]*:[0-9]+: ERROR' "$said" || true) with an error"
+    "$(pg_bin dropdb)" --force "$name"
+    grep -a -o -E '^psql:[^ ]*:[0-9]+: ERROR:  [0-9A-Z]{5}' "$said" | grep -o -E '.{5}$' >"$2.states" || true
+    rm "$said"
+}
+# Waits until fewer portions than this number run.
+wait_for_portions() {
+    while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 }
 
-# The calls of a context: $each of each routine, at most so many. Values of 100 MB are for the long test.
-light=$([ "$each" -gt 1000 ] && echo true || echo 'NOT heavy')
+# Runs the statements that a query returns, so many in a portion. The short form has one portion of each piece.
+hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS]
+    is_wanted "$1" || return 0
+    local folder="$SCRATCH/$1" size=$2 began=$SECONDS told=$SECONDS file number=0 count
+    [ "${HOSTILE:-short}" = long ] || size=1000000
+    mkdir "$folder"
+    ask "SELECT replace(s, E'\\n', ' ') FROM ($4) AS q (s)" | sed 's/$/;/' | split --lines "$size" --numeric-suffixes=1 --suffix-length 4 - "$folder/"
+    holds "there are statements of: $1" test -s "$folder/0001"
+    count=$(cat "$folder"/* | wc -l)
+    for file in "$folder"/????; do
+        [ -z "${PORTION:-}" ] || [ "$((10#$PORTION))" = "$((10#$(basename "$file")))" ] || continue
+        wait_for_portions "$JOBS"
+        portion "$1" "$file" "${5:-}" &
+        number=$((number + 1))
+        if [ $((SECONDS - told)) -ge 60 ]; then
+            told=$SECONDS
+            note "$3: $((number * size)) of $count statements after $((SECONDS - began)) s"
+        fi
+    done
+    wait_for_portions 1
+    no_crash
+    note "$3: $count statements, $((SECONDS - began)) s, errors by class:$(cat "$folder"/*.states | cut -c 1-2 | LC_ALL=C sort | uniq -c |
+        awk '{ printf " %s×%s", $2, $1 }')"
+    rm -r "$folder"
+}
+
+# The calls of a context: $each of each routine, at most so many.
 chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE]
     printf "SELECT format('%s', hostile.statement(c)) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5('%s' || n)) AS place
-            FROM hostile.call JOIN hostile.routine AS r USING (oid) WHERE %s AND %s) AS s WHERE place <= %s) ORDER BY md5('%s' || n) LIMIT %s" \
-        "$2" "$1 $SEED" "$light" "${4:-true}" "$each" "$1 $SEED" "$3"
+            FROM hostile.call JOIN hostile.routine AS r USING (oid) WHERE NOT heavy AND %s) AS s WHERE place <= %s) ORDER BY md5('%s' || n) LIMIT %s" \
+        "$2" "$1 $SEED" "${4:-true}" "$each" "$1 $SEED" "$3"
 }
 # The other statements of a kind.
 some() { # some RELATION WHERE [LIMIT]
@@ -71,61 +129,46 @@ some() { # some RELATION WHERE [LIMIT]
 force_parallel=debug_parallel_query
 [ "$(pg_major)" -ge 16 ] || force_parallel=force_parallel_mode
 
-rule 'a condition means what PostgreSQL reads in its text, or is refused'
-same "$conditions random conditions" '' "$(ask "SELECT * FROM hostile.try_conditions($conditions, 1.0 / $SEED) LIMIT 5")"
-no_crash
+if is_wanted conditions; then
+    rule 'a condition means what PostgreSQL reads in its text, or is refused'
+    same "$conditions random conditions" '' "$(PGOPTIONS='-c statement_timeout=0' \
+        ask "SELECT * FROM hostile.try_conditions($conditions, 1.0 / $SEED) LIMIT 5")"
+    no_crash
+fi
 
 rule 'each answer is a result or an error of the caller'
-hostile 'direct calls' "$(chosen direct '%s' ALL)"
-hostile 'exception blocks, and the functions afterwards' \
-    "$(chosen twice 'SELECT hostile.twice(%L)' "$other" "r.prokind <> 'p'")"
-hostile 'cursors, read in part' "$(chosen cursor 'SELECT hostile.in_cursor(%L)' "$other" "r.prokind <> 'p'")"
-hostile 'parallel workers' "$(chosen workers '%s' "$other" "r.proparallel = 's'")" "-c $force_parallel=on"
-hostile 'indexes and generated columns' "$(some hostile.stored_call "$light")"
+hostile calls 500 'direct calls' "$(chosen direct '%s' ALL)"
+hostile blocks 500 'exception blocks, and the functions afterwards' "$(chosen twice 'SELECT hostile.twice(%L)' "$other" 'NOT is_random')"
+hostile cursors 500 'cursors, read in part' "$(chosen cursor 'SELECT hostile.in_cursor(%L)' "$other" "r.prokind <> 'p' AND NOT is_random")"
+hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "r.proparallel = 's' AND NOT is_random")" "-c $force_parallel=on"
+hostile stored 500 'indexes and generated columns' "$(some hostile.stored_call 'NOT heavy')"
 
 rule 'a journey from elsewhere is refused, or has legs'
-hostile 'damaged journeys' "$(some hostile.state_statement true)"
+hostile journeys 500 'damaged journeys' "$(some hostile.state_statement true)"
 
 rule 'what is written into the tables is refused, or a scan and the views can read it'
-hostile 'columns' "$(some hostile.column_statement "$light" "$columns")"
+hostile columns 100 'columns' "SELECT s FROM hostile.column_statements('$SEED', 8) AS s LIMIT $columns"
 
 rule 'what is replaced while a statement uses it ends the statement with an error, or changes nothing'
-hostile 'replaced objects' "$(some hostile.replacing_statement true)"
+hostile replaced 500 'replaced objects' "$(some hostile.replacing_statement true)"
 
-rule 'a session that repeats a call does not grow'
-# The calls of functions that only compute, with their good arguments. The highest memory of the process is in kB.
-run_psql --quiet --output /dev/null <<'SQL'
-    CREATE FUNCTION hostile.highest_kb() RETURNS bigint LANGUAGE sql AS $$
-        SELECT substring(pg_read_file('/proc/self/status') FROM 'VmHWM:\s*(\d+)')::bigint
-    $$;
-    -- The arguments are columns, or the planner would compute the call once.
-    CREATE FUNCTION hostile.growth(name text, expressions text[], calls int) RETURNS bigint LANGUAGE plpgsql AS $$
-    DECLARE
-        query text := (SELECT format('SELECT count(%s(%s)) FROM generate_series(1, %%s) AS g, (SELECT %s OFFSET 0) AS a', name,
-                string_agg('a' || i, ', ' ORDER BY i), string_agg(format('%s AS a%s', e, i), ', ' ORDER BY i))
-            FROM unnest(expressions) WITH ORDINALITY AS e (e, i));
-        before bigint;
-    BEGIN
-        EXECUTE format(query, calls / 10);
-        before := hostile.highest_kb();
-        EXECUTE format(query, calls);
-        RETURN hostile.highest_kb() - before;
-    END $$;
-SQL
-grown=$(ask "SELECT string_agg(format('%s: %s kB', name, grown), E'\n') FROM (
-    SELECT name, hostile.growth(name, ARRAY(SELECT hostile.good(types[i - 1], known_names[i])
-                                            FROM generate_series(1, pronargs) AS i ORDER BY i), $calls) AS grown
-    FROM hostile.routine
-    WHERE prokind = 'f' AND provolatile <> 'v' AND NOT proretset AND pronargs > 0 AND proparallel = 's' AND provariadic = 0
-        AND name LIKE 'travel.%' AND NOT 'regclass'::regtype = ANY (types)) AS g WHERE grown > 16384")
-same 'grown' '' "$grown"
+rule 'values of 100 MB are refused, or have a result'
+hostile heavy 20 'values of 100 MB' "SELECT s FROM (
+    SELECT hostile.heavy_calls('$force_parallel') AS s UNION ALL SELECT hostile.heavy_column_statements('$SEED', 25)
+    UNION ALL SELECT statement FROM hostile.stored_call WHERE heavy) AS s ORDER BY md5('$SEED' || s)"
 
-if [ "${HOSTILE:-short}" = long ]; then
+rule 'a session that repeats a call does not grow, also if the call fails'
+hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements($calls, $repeated, $failing) AS s ORDER BY md5('$SEED' || s) LIMIT 2 * $other" \
+    '-c statement_timeout=0'
+
+if is_wanted sqlsmith; then
     rule 'statements of sqlsmith do not crash the server, and raise no internal error of the extension'
     if ! command -v sqlsmith >/dev/null; then
         note 'SKIPPED: sqlsmith is not installed (apt-get install sqlsmith)'
-        exit 0
+        PIECES=
     fi
+fi
+if is_wanted sqlsmith; then
     # sqlsmith asks which relations can be written to. A foreign table without a handler raises an error then. With
     # verbose messages, the log contains the SQLSTATE of each error and the source file that raised it. Errors with
     # XX000 from PostgreSQL's own files are ignored, because its functions raise them for unusual arguments.
@@ -140,3 +183,4 @@ if [ "${HOSTILE:-short}" = long ]; then
     ours=$(grep -a -A 12 -E 'ERROR:  XX' "$SERVER_DIR/log" | grep -a -E -B 12 'LOCATION: .*[.]rs:' | head -n 20 || true)
     same 'internal errors of the extension' '' "$ours"
 fi
+same 'portions with wrong answers' '' "$(LC_ALL=C sort "$SCRATCH/failed")"

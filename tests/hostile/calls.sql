@@ -46,29 +46,33 @@ CREATE FUNCTION hostile.arguments(r hostile.routine, tried text[]) RETURNS text 
     WHERE r.names IS NULL OR i <= r.required OR tried[i] IS NOT NULL
 $$;
 
--- A statement that makes a call.
-CREATE FUNCTION hostile.statement(r hostile.routine, arguments text, context int DEFAULT 0) RETURNS text LANGUAGE sql STABLE AS $$
+-- A statement that makes a call. An aggregate or a window function has it for each of `rows`.
+CREATE FUNCTION hostile.statement(r hostile.routine, arguments text, context int DEFAULT 0,
+    rows text DEFAULT 'generate_series(1, 3) AS g') RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
         WHEN r.prokind = 'p' THEN format('CALL %s(%s)', r.name, arguments)
-        WHEN r.prokind = 'w' THEN format(
-            '(SELECT %s(%s) OVER (%s) FROM generate_series(1, 3) AS g)', r.name, arguments,
-            ('{"ORDER BY g","","PARTITION BY g % 2 ORDER BY g ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"}'::text[])[1 + context % 3])
-        WHEN r.prokind = 'a' THEN format('SELECT %s(%s%s) FROM generate_series(1, 3) AS g%s', r.name, arguments,
-            CASE context % 4 WHEN 1 THEN ' ORDER BY g' WHEN 2 THEN ' ORDER BY g DESC) FILTER (WHERE g > 1' END,
+        WHEN r.prokind = 'w' THEN format('(SELECT %s(%s) OVER (%s) FROM %s)', r.name, arguments,
+            ('{"ORDER BY g","","PARTITION BY g % 2 ORDER BY g ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING"}'::text[])[1 + context % 3], rows)
+        WHEN r.prokind = 'a' THEN format('SELECT %s(%s%s) FROM %s%s', r.name, arguments,
+            CASE context % 4 WHEN 1 THEN ' ORDER BY g' WHEN 2 THEN ' ORDER BY g DESC) FILTER (WHERE g > 1' END, rows,
             CASE context % 4 WHEN 3 THEN ' GROUP BY g' END)
         WHEN r.proretset AND r.prorettype <> 'record'::regtype THEN format('SELECT s::text FROM %s(%s) AS s', r.name, arguments)
         ELSE format('SELECT %s(%s)', r.name, arguments)
     END
 $$;
 
--- One argument is hostile at a time, and NULLs come together. The statement of a row is made when it is read.
+-- One argument is hostile at a time or has a wrong type, and NULLs come together. The statement of a row is made when it is read.
 CREATE TABLE hostile.call AS
-SELECT row_number() OVER (ORDER BY r.name, r.oid, i, v.n) AS n, r.oid, v.heavy, v.n AS context,
+SELECT row_number() OVER (ORDER BY r.name, r.oid, i, v.n) AS n, r.oid, v.heavy, false AS is_random, v.n AS context,
     array_fill(NULL::text, ARRAY[i - 1]) || v.expression AS tried
-FROM hostile.routine AS r, generate_series(1, r.pronargs) AS i, hostile.value AS v
-WHERE v.type = r.types[i - 1];
+FROM hostile.routine AS r, generate_series(1, r.pronargs) AS i,
+LATERAL (
+    SELECT n, expression, heavy FROM hostile.value WHERE type = r.types[i - 1]
+    UNION ALL
+    SELECT 0, '''(1,2)''::point', false WHERE r.types[i - 1] <> '"any"'::regtype
+) AS v;
 INSERT INTO hostile.call
-SELECT 1000000 + row_number() OVER (), r.oid, false, 0, ARRAY(
+SELECT 1000000 + row_number() OVER (), r.oid, false, false, 0, ARRAY(
     SELECT 'NULL::' || t FROM unnest(r.types) WITH ORDINALITY AS t (t, i) ORDER BY i)
 FROM hostile.routine AS r;
 CREATE FUNCTION hostile.statement(c hostile.call) RETURNS text LANGUAGE sql STABLE AS $$
@@ -90,7 +94,7 @@ BEGIN
                     SELECT expression FROM hostile.value AS v WHERE v.type = t AND NOT heavy AND i > 0 ORDER BY random() LIMIT 1) END
                 FROM unnest(r.types) WITH ORDINALITY AS a (t, i) ORDER BY i);
             INSERT INTO hostile.call
-            VALUES (2000000 + number, r.oid, false, n, tried);
+            VALUES (2000000 + number, r.oid, false, true, n, tried);
             number := number + 1;
         END LOOP;
     END LOOP;
@@ -159,43 +163,105 @@ FROM hostile.routine AS f, generate_series(1, f.pronargs) AS i, hostile.value AS
 WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i - 1] AND provariadic = 0
   AND NOT types && '{internal,cstring,"\"any\""}'::regtype[] AND prorettype <> 'cstring'::regtype;
 
--- Values of each column of the tables: as users write them, and as a wrong restore would write them.
+-- Values of each column of the tables: as users write them, and as a wrong restore would write them. What reads them is
+-- in the catalog: the relations, the functions of a rule, of an alert and of a source, and those without arguments.
+CREATE TABLE hostile.reading AS
+SELECT format('TABLE %s', oid::regclass) AS statement FROM pg_class
+WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
+UNION ALL
+SELECT format('SELECT %s(%s) FROM %s AS u', r.name, hostile.arguments(r, ARRAY(
+        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation)
+FROM hostile.routine AS r
+JOIN (VALUES ('rule', 'u.name', 'travel.rules'), ('alert_id', 'u.id', 'travel.alerts'), ('id', 'u.id', 'travel.alerts'))
+    AS a (argument, value, relation) ON argument = ANY (known_names)
+WHERE prokind = 'f'
+UNION ALL
+SELECT hostile.statement(r, hostile.arguments(r, '{}')) FROM hostile.routine AS r
+WHERE prokind = 'f' AND prorettype <> 'trigger'::regtype
+    AND (required = 0 OR provolatile <> 'v' AND types && '{regclass}'::regtype[] OR name = 'travel.locate');
+
 CREATE FUNCTION hostile.use_everything() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    statement text;
+    what text;
     said text;
 BEGIN
-    FOREACH statement IN ARRAY ARRAY['SELECT travel.check_rule(name) FROM travel.rules', 'TABLE travel.status',
-        'SELECT travel.backtest(name) FROM travel.rules', 'SELECT travel.report(id) FROM travel.alerts',
-        'SELECT travel.explain(name, ''AKIAALICE0001EXAMPLE'') FROM travel.rules', 'SELECT travel.explain_alert(id) FROM travel.alerts',
-        'SELECT travel.alert_events(id) FROM travel.alerts', 'SELECT travel.containment(id) FROM travel.alerts', 'SELECT travel.map_html()',
-        'SELECT travel.activity_after(id) FROM travel.alerts', 'TABLE travel.alert_points', 'TABLE travel.coverage_daily',
-        'TABLE travel.incidents', 'TABLE travel.alerts_brief', 'TABLE travel.alert_routes', 'TABLE travel.alerts_daily',
-        'SELECT travel.suggest(name) FROM travel.rules', 'SELECT travel.silence(id, ''1 hour'', ''x'') FROM travel.alerts',
-        'SELECT travel.detect(''hostile.trail'')', 'TABLE travel_internal.entity_states', 'TABLE travel_internal.baseline_states',
-        'SELECT travel.alert_geojson(id) FROM travel.alerts', 'SELECT travel.locate(''10.0.0.1'')', 'SELECT travel.node_state()'] LOOP
+    FOR what IN SELECT statement FROM hostile.reading LOOP
         BEGIN
-            EXECUTE statement;
+            EXECUTE what;
+            RAISE 'rolled back' USING ERRCODE = '22000';
         EXCEPTION WHEN OTHERS THEN
-            IF sqlstate !~ '^(22|23|42|54|55|P0004|0A)' THEN
-                RAISE '%: %', statement, sqlerrm USING ERRCODE = sqlstate;
+            -- The checkpoints are those of another rule, or overwritten.
+            IF sqlstate !~ '^(22|23|42|54|55|0A)' AND sqlerrm NOT LIKE 'could not read the checkpoint%' THEN
+                RAISE '%: %', what, sqlerrm USING ERRCODE = sqlstate;
             END IF;
         END;
     END LOOP;
-    said := (SELECT string_agg(last_error, '; ') FROM travel.status WHERE last_error ~ '\((XX|P0001)');
+    said := (SELECT string_agg(last_error, '; ') FROM travel.status WHERE last_error ~ '\((XX000|P0001)');
     IF said IS NOT NULL THEN
         RAISE 'a scan said: %', said USING ERRCODE = 'XX000';
     END IF;
 END $$;
--- In one transaction, which each line ends. Without triggers a value is there as if a dump had been edited.
-CREATE VIEW hostile.column_statement AS
-SELECT format('ROLLBACK\; BEGIN\; SET LOCAL session_replication_role = %s\; UPDATE %s SET %I = %s\; '
-    'INSERT INTO hostile.trail (event_id, event_time, source_ip, access_key_id, actor) '
-    'VALUES (''late'', ''2026-03-02 09:15Z'', ''203.0.113.1'', ''AKIAALICE0001EXAMPLE'', ''x'')\; '
-    'SET LOCAL session_replication_role = origin\; CALL travel.scan()\; SELECT hostile.use_everything()\; ROLLBACK',
-    role, c.oid::regclass, attname, expression) AS statement, heavy, format('%s %s %s %s', attrelid, attnum, v.n, role) AS key
+
+-- Values of 100 MB in each context of a call: the values of a type take turns.
+CREATE FUNCTION hostile.heavy_calls(workers_setting text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT CASE context
+        WHEN 0 THEN direct
+        WHEN 1 THEN format('SELECT hostile.twice(%L)', direct)
+        WHEN 2 THEN format('SELECT hostile.in_cursor(%L)', direct)
+        ELSE format('ROLLBACK\; BEGIN\; SET LOCAL %s = on\; %s\; ROLLBACK', workers_setting, direct) END
+    FROM generate_series(0, 3) AS context,
+    (SELECT c, r.prokind, r.proparallel, row_number() OVER argument - 1 AS place, count(*) OVER argument_of AS of_argument,
+            dense_rank() OVER (ORDER BY oid, cardinality(tried)) AS number
+     FROM hostile.call AS c JOIN hostile.routine AS r USING (oid) WHERE heavy
+     WINDOW argument_of AS (PARTITION BY oid, cardinality(tried)), argument AS (argument_of ORDER BY c.n)) AS c,
+    LATERAL (SELECT hostile.statement(c.c) AS direct) AS d
+    WHERE place = (context + number) % of_argument
+        AND CASE context WHEN 2 THEN prokind <> 'p' WHEN 3 THEN proparallel = 's' ELSE true END
+$$;
+
+-- Values of each column. Without triggers (replica) a value is there as if a dump had been edited.
+CREATE VIEW hostile.written_value AS
+SELECT format('UPDATE %s SET %I = %s', c.oid::regclass, attname, expression) AS statement, c.oid::regclass AS relation, role, heavy,
+    v.type, v.n, format('%s %s %s %s', attrelid, attnum, v.n, role) AS key
 FROM pg_class AS c JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped
 JOIN pg_type AS t ON t.oid = atttypid
 JOIN hostile.value AS v ON v.type = CASE typtype WHEN 'd' THEN typbasetype ELSE t.oid END,
 unnest('{origin,replica}'::text[]) AS role
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind = 'r' AND attidentity = '' AND attgenerated = '';
+CREATE FUNCTION hostile.write(statements text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    what text;
+BEGIN
+    FOREACH what IN ARRAY statements LOOP
+        BEGIN
+            EXECUTE what;
+        EXCEPTION WHEN OTHERS THEN
+            IF sqlstate !~ '^(22|23|42|54|55|0A)' THEN
+                RAISE '%: %', what, sqlerrm USING ERRCODE = sqlstate;
+            END IF;
+        END;
+    END LOOP;
+END $$;
+-- The statements: so many values at once, which the seed puts together. Each one is a transaction. It writes the values,
+-- those that are not refused, and one more event, then scans, and then reads everything. The first ROLLBACK ends the
+-- transaction of a line that failed.
+CREATE FUNCTION hostile.column_statements(seed text, at_once int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT format('ROLLBACK\; BEGIN\; SET LOCAL session_replication_role = %s\; SELECT hostile.write(%L)\; '
+        'INSERT INTO hostile.trail (event_id, event_time, source_ip, access_key_id, actor) '
+        'VALUES (''late'', ''2026-03-02 09:15Z'', ''203.0.113.1'', ''AKIAALICE0001EXAMPLE'', ''x'')\; '
+        'SET LOCAL session_replication_role = origin\; CALL travel.scan()\; SELECT hostile.use_everything()\; ROLLBACK',
+        role, array_agg(statement ORDER BY key))
+    FROM (SELECT *, row_number() OVER (PARTITION BY role ORDER BY md5(seed || key)) AS place
+          FROM hostile.written_value WHERE NOT heavy) AS v
+    GROUP BY role, place / at_once
+    ORDER BY md5(seed || min(key))
+$$;
+-- A value of 100 MB in one row of some columns, which the seed chooses, as a user writes it. Each statement takes half a
+-- minute, because everything that reads the row copies the value.
+CREATE FUNCTION hostile.heavy_column_statements(seed text, columns int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT format('ROLLBACK\; BEGIN\; %s WHERE ctid = (SELECT min(ctid) FROM %s)\; CALL travel.scan()\; '
+        'SELECT hostile.use_everything()\; ROLLBACK', statement, relation)
+    FROM hostile.written_value AS w
+    WHERE role = 'origin' AND n = (SELECT min(n) FROM hostile.value AS v WHERE v.heavy AND v.type = w.type)
+    ORDER BY md5(seed || key) LIMIT columns
+$$;

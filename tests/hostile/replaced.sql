@@ -44,13 +44,32 @@ INSERT INTO hostile.user_statement (before, after) VALUES
     ('DECLARE c CURSOR FOR SELECT * FROM travel.detect(''hostile.few''); FETCH 1 FROM c; SELECT * FROM hostile.view_of_victim', 'FETCH ALL FROM c'),
     ('DECLARE c CURSOR FOR SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM hostile.few; FETCH 2 FROM c; '
      'SELECT * FROM hostile.view_of_victim', 'FETCH ALL FROM c');
+-- Each routine of the catalog, too: of the view, of a rule over it, or else for each row of it, where the first argument is
+-- no constant.
+INSERT INTO hostile.user_statement (before, after)
+SELECT CASE WHEN 'rule' = ANY (known_names)
+            THEN 'INSERT INTO travel.rules (name, owner, source) VALUES (''victim'', current_user, ''hostile.view_of_victim'')' ELSE '' END,
+    CASE WHEN by_name OR prokind <> 'f' THEN hostile.statement(r, arguments, rows => 'numbered')
+        ELSE format('SELECT %s(%s) FROM numbered', r.name, arguments) END
+FROM hostile.routine AS r,
+LATERAL (SELECT 'rule' = ANY (known_names) OR 'regclass'::regtype = ANY (types) OR prokind = 'p' AS by_name) AS b,
+LATERAL (SELECT hostile.arguments(r, ARRAY(
+    SELECT CASE WHEN types[i - 1] = 'regclass'::regtype THEN '''hostile.view_of_victim''::regclass'
+        WHEN known_names[i] = 'rule' THEN '''victim''::text'
+        WHEN i = 1 AND NOT by_name AND types[0] <> ALL ('{internal,cstring}'::regtype[])
+        THEN format('CASE WHEN access_key_id IS NOT NULL THEN %s END', hostile.good(types[0], known_names[1])) END
+    FROM generate_series(1, pronargs) AS i ORDER BY i)) AS arguments) AS a;
+UPDATE hostile.user_statement
+SET after = replace(after, 'FROM numbered', 'FROM (SELECT row_number() OVER () AS g, * FROM hostile.view_of_victim) AS g');
 CREATE VIEW hostile.replacing_statement AS
 SELECT u.n || ' ' || r.n AS key, replace(format('ROLLBACK; BEGIN; CREATE TABLE hostile.victim AS SELECT event_id, event_time, source_ip, access_key_id '
     'FROM hostile.few; CREATE FUNCTION hostile.replace_in_victim(value text) RETURNS text LANGUAGE sql VOLATILE AS '
     '$r$ SELECT hostile.replace(%L, value) $r$; CREATE VIEW hostile.view_of_victim AS SELECT event_id, event_time, source_ip, '
     'CASE event_id WHEN ''AKIAALICE0001EXAMPLE-2'' THEN hostile.replace_in_victim(access_key_id) ELSE access_key_id END AS access_key_id '
     'FROM hostile.victim; %s; %s; %s; SELECT hostile.no_internal_error(); ROLLBACK', r.what, u.before, u.after, u.after), ';', '\;') AS statement
-FROM hostile.replacement AS r, hostile.user_statement AS u;
+FROM hostile.replacement AS r, hostile.user_statement AS u
+-- A rule that scans while it is scanned can run forever, as any function of a rule can.
+WHERE NOT (r.what LIKE 'CALL %' AND u.before LIKE 'INSERT INTO travel.rules %');
 -- Errors of a scan are warnings, and rows of travel.status.
 CREATE FUNCTION hostile.no_internal_error() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

@@ -1,11 +1,23 @@
 -- The hostile values of each type. The first one of a type is a good value, which an argument has while another argument is
--- tried. A type of an argument without values ends the test, so a new type gets its values.
+-- tried. A type of an argument without values ends the test, so a new type gets its values. `heavy` values are for the long
+-- form of the test; tests/hostile/heavy.sql builds them.
 CREATE TABLE hostile.value (
     n int GENERATED ALWAYS AS IDENTITY, type regtype NOT NULL, expression text NOT NULL, heavy boolean NOT NULL
 );
 CREATE FUNCTION hostile.add(type regtype, expressions text[], heavy boolean DEFAULT false) RETURNS void LANGUAGE sql AS $$
     INSERT INTO hostile.value (type, expression, heavy) SELECT $1, e, $3 FROM unnest($2) AS e
 $$;
+-- Values that are built once. Statements read them from this table, so no plan contains a constant of 100 MB.
+CREATE TABLE hostile.built (name text PRIMARY KEY, t text, j jsonb, a text[]);
+CREATE FUNCTION hostile.add_built(type regtype, field text, names text[], heavy boolean) RETURNS void LANGUAGE sql AS $$
+    SELECT hostile.add($1, array_agg(format('(SELECT %I FROM hostile.built WHERE name = %L)', $2, n)), $4) FROM unnest($3) AS n
+$$;
+-- Documents of 10,000 levels, for whose text PostgreSQL needs more stack than by default.
+SET max_stack_depth = '6MB';
+INSERT INTO hostile.built (name, j) VALUES
+    ('arrays', (repeat('[', 10000) || repeat(']', 10000))::jsonb),
+    ('objects', (repeat('{"userIdentity": [{"Records":', 3334) || '1' || repeat('}]}', 3334))::jsonb);
+RESET max_stack_depth;
 -- Literals of a type.
 CREATE FUNCTION hostile.literals(type regtype, texts text[]) RETURNS void LANGUAGE sql AS $$
     SELECT hostile.add($1, array_agg(format('%L::%s', t, $1))) FROM unnest($2) AS t
@@ -39,7 +51,9 @@ SELECT hostile.add('travel.leg[]', ARRAY[
     $$ARRAY[jsonb_populate_record(NULL::travel.leg, '{"distance_km": "NaN", "from_time": "infinity", "impossible": true}')]$$]);
 
 -- Texts: of addresses, times, names, templates, expressions, CloudTrail; then control characters, and long ones.
-SELECT hostile.add('text', array_agg(format('%L::text', t)))
+SELECT hostile.add('text', array_agg(CASE WHEN t ~ E'[\\n\\r]'
+        -- A statement has one line.
+        THEN format('E''%s''::text', replace(replace(t, E'\n', '\n'), E'\r', '\r')) ELSE format('%L::text', t) END))
 FROM unnest(ARRAY['x', '', ' ', '%s %n %', '{{entity}}', '{{', '{{@a.b.c}} }}', '''', '"', '"unfinished', '\', '$$', ';', '--',
     '/*', E'\x01\x02\x1f\x7f', E'a\nb\rc\td', '%00', '../../etc/passwd', '/dev/zero', 'pg_catalog.pg_class',
     '"hostile"."trail"', 'hostile.trail; DROP TABLE hostile.trail', 'a.b.c.d.e', 'no.such', '"', '""."" ', 'NaN', '-infinity',
@@ -55,8 +69,7 @@ SELECT hostile.add('text', '{"repeat(''x'', 1000000)","repeat(''('', 10000)","re
         "repeat(''a.'', 10000)","repeat(''{{'', 100000)","repeat(''['', 10000)","repeat(''{\"a\":'', 10000)",
         "''{\"Records\": '' || repeat(''['', 10000) || repeat('']'', 10000) || ''}''","repeat(''{a='', 10000)",
         "repeat(''9'', 100000)","repeat(''true AND '', 2000) || ''true''"}'),
-    hostile.add('text', '{"repeat(''x'', 100000000)","repeat(''['', 100000000)","repeat(''é'', 50000000)",
-        "''{\"Records\": [{\"eventID\": \"'' || repeat(''x'', 100000000) || ''\"}]}''"}', true);
+    hostile.add_built('text', 't', '{x,[,é,document}', true);
 SELECT hostile.add('cstring', array_agg(replace(expression, '::text', '::cstring')))
 FROM hostile.value WHERE type = 'text'::regtype AND expression LIKE '''%::text' AND expression !~ '::cstring.*::text';
 
@@ -79,9 +92,8 @@ SELECT hostile.literals('jsonb', ARRAY['{"eventID": "e", "eventTime": "2026-03-0
         "jsonb_build_object(''eventID'', repeat(''x'', 1000000), ''eventTime'', repeat(''9'', 1000000))",
         "(SELECT jsonb_object_agg(n, n) FROM generate_series(1, 50000) AS n)",
         "(SELECT jsonb_build_object(''Records'', jsonb_agg(jsonb_build_object(''eventID'', n))) FROM generate_series(1, 5000) AS n)"}'),
-    hostile.add('jsonb', '{"jsonb_build_object(''eventID'', repeat(''x'', 100000000))",
-        "jsonb_build_object(''userIdentity'', jsonb_build_object(''arn'', repeat(''x'', 100000000)))",
-        "to_jsonb(repeat(''x'', 100000000))"}', true);
+    hostile.add_built('jsonb', 'j', '{arrays,objects}', false),
+    hostile.add_built('jsonb', 'j', '{id,arn,string}', true);
 -- PostgreSQL refuses more levels than its stack holds, so the deepest document is found once.
 SELECT hostile.add('json', array_agg(format('(%s)::text::json', expression)), heavy)
 FROM hostile.value WHERE type = 'jsonb'::regtype GROUP BY heavy;
@@ -91,7 +103,7 @@ SELECT hostile.add('regclass', ARRAY['''hostile.trail''::regclass', '0::oid::reg
     || (SELECT format('%s::oid::regclass', oid) FROM hostile.oid_of_dropped)
     || (SELECT format('%s::oid::regclass', reltoastrelid) FROM pg_class WHERE oid = 'travel.rules'::regclass)
     || (SELECT array_agg(format('%L::regclass', oid::regclass) ORDER BY relname) FROM pg_class
-        WHERE relnamespace = 'hostile'::regnamespace AND relname NOT IN ('trail', 'value', 'oid_of_dropped', 'few'))
+        WHERE relnamespace = 'hostile'::regnamespace AND relname NOT IN ('trail', 'value', 'built', 'oid_of_dropped', 'few'))
     || '{"''pg_catalog.pg_class''::regclass","''pg_catalog.pg_stat_activity''::regclass",
          "''information_schema.columns''::regclass","''travel.rules''::regclass","''travel.alerts''::regclass",
          "''travel.status''::regclass","''travel_internal.scans''::regclass","''travel.event''::regclass"}'::text[]);
@@ -109,7 +121,7 @@ SELECT hostile.add('bytea', '{"(SELECT newest FROM travel_internal.entity_checkp
     "(SELECT set_byte(newest, 0, 255) FROM travel_internal.entity_checkpoints LIMIT 1)",
     "(SELECT newest || newest FROM travel_internal.entity_checkpoints LIMIT 1)"}');
 SELECT hostile.add('text[]', '{"(SELECT array_agg(repeat(''x'', 1000)) FROM generate_series(1, 10000))"}'),
-    hostile.add('text[]', '{"array_fill(''x''::text, ''{10000000}'')"}', true),
+    hostile.add_built('text[]', 'a', '{many,long}', true),
     hostile.add('bigint[]', '{"array_fill(1::bigint, ''{100000}'')","array_fill(NULL::bigint, ''{10,10,10,10}'')"}'),
     hostile.add('jsonb[]', '{"array_fill(''{\"eventID\": \"x\"}''::jsonb, ''{10000}'')"}');
 

@@ -1,0 +1,78 @@
+-- Calls that a session repeats. The memory of the process must stop growing: if it grows by more than 4 MB in each of three
+-- rounds, the statement fails with XX000. Caches grow once.
+CREATE FUNCTION hostile.resident_kb() RETURNS bigint LANGUAGE sql AS $$
+    SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint
+$$;
+
+-- Repeats a query whose %s is a number of calls, within one statement: at most so many calls, and not for longer than ten
+-- seconds.
+CREATE FUNCTION hostile.grow_within(query text, calls bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    began timestamptz;
+    before bigint;
+BEGIN
+    EXECUTE format(query, 10);
+    began := clock_timestamp();
+    EXECUTE format(query, 100);
+    calls := least(calls, 100 * 10 / extract(epoch FROM clock_timestamp() - began));
+    EXECUTE format(query, calls / 10);
+    FOR round IN 1..3 LOOP
+        before := hostile.resident_kb();
+        EXECUTE format(query, calls);
+        IF hostile.resident_kb() <= before + 4096 THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, query USING ERRCODE = 'XX000';
+END $$;
+-- Repeats a statement, each time in a transaction that is rolled back: at most so many times, and not for longer than
+-- ten seconds, either.
+CREATE PROCEDURE hostile.grow_across(statement text, calls bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    before bigint;
+    until timestamptz;
+BEGIN
+    FOR round IN 0..3 LOOP
+        before := hostile.resident_kb();
+        until := clock_timestamp() + interval '10 seconds';
+        FOR n IN 1 .. CASE round WHEN 0 THEN calls / 10 ELSE calls END LOOP
+            BEGIN
+                EXECUTE statement;
+            EXCEPTION WHEN OTHERS THEN
+                IF sqlstate = 'XX000' THEN
+                    RAISE;
+                END IF;
+            END;
+            ROLLBACK;
+            EXIT WHEN clock_timestamp() > until;
+        END LOOP;
+        IF round > 0 AND hostile.resident_kb() <= before + 4096 THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, statement USING ERRCODE = 'XX000';
+END $$;
+
+-- The good arguments are columns, or the planner would make the call once. The first one of an aggregate also depends on the
+-- rows that it reads.
+CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT format('SELECT count(*) FROM (SELECT generate_series(1, %%s) AS g OFFSET 0) AS g, LATERAL (SELECT %s OFFSET 0) AS a, '
+        'LATERAL (SELECT %s OFFSET 0) AS c', string_agg(format('%s AS a%s', hostile.good(r.types[i - 1], r.known_names[i]), i), ', ' ORDER BY i),
+        CASE r.prokind WHEN 'f' THEN format('%s(%s)', r.name, string_agg('a' || i, ', ' ORDER BY i))
+            ELSE format('%s(%s)%s FROM (VALUES (g), (g + 1)) AS v (n)', r.name,
+                string_agg(CASE i WHEN 1 THEN 'CASE WHEN n > 0 THEN a1 END' ELSE 'a' || i END, ', ' ORDER BY i),
+                CASE r.prokind WHEN 'w' THEN ' OVER (ORDER BY n)' END) END)
+    FROM generate_series(1, r.pronargs) AS i
+$$;
+-- What only reads is repeated in one statement. What writes, and calls with hostile arguments, are repeated in transactions.
+CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, hostile_calls int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
+    SELECT format('SELECT hostile.grow_within(%L, %s)', hostile.repeated_query(r), calls) FROM hostile.routine AS r
+    WHERE prokind <> 'p' AND provolatile <> 'v' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]
+    UNION ALL
+    SELECT format('CALL hostile.grow_across(%L, %s)', hostile.statement(r, hostile.arguments(r, '{}')), transactions)
+    FROM hostile.routine AS r WHERE provolatile = 'v'
+    UNION ALL
+    SELECT format('CALL hostile.grow_across(%L, %s)', hostile.statement(c), transactions) FROM hostile.call AS c WHERE n IN (
+        SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5(n::text)) AS place
+                       FROM hostile.call WHERE NOT heavy) AS s WHERE place <= hostile_calls)
+$$;
