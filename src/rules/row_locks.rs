@@ -13,7 +13,7 @@ use std::hash::Hash;
 /// How often this tries to lock all rows at once. Otherwise, sessions that lock some of them in turns could keep a scan
 /// waiting until they end, whatever `impossible_travel.scan_lock_timeout` is. After the last attempt, this waits for one
 /// row after the other.
-const ATTEMPTS: u32 = 10;
+const ATTEMPTS: u32 = 30;
 
 /// What a transaction is going to do with alerts. It takes the weakest lock that suffices.
 #[derive(Clone, Copy)]
@@ -55,10 +55,12 @@ trait Key: Clone + Eq + Hash {
 }
 
 fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
+    let mut first = None;
     for _ in 0..ATTEMPTS {
         let wanted = wanted();
-        if wanted.is_empty() || try_lock(table, &wanted).map_err(|key| wait_for(table, &key)).is_ok() {
-            return wanted;
+        match try_lock(table, &wanted, first.as_ref()) {
+            Ok(()) => return wanted,
+            Err(missing) => first = Some(missing),
         }
     }
     let Table { name, key, lock } = table;
@@ -68,29 +70,32 @@ fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
     )
 }
 
-/// Locks all of these rows or none. The error is the key of a row that another transaction has locked or deleted.
-fn try_lock<K: Key>(table: &Table, wanted: &[K]) -> Result<(), K> {
+/// Waits for the first row, and then locks all of these rows without waiting, or none. The error is the key of the row to
+/// wait for next.
+///
+/// An `UPDATE` locks the rows in the order in which they lie in the table, and most of its successors do so, too. If this
+/// holds the lock on the first of them, the next `UPDATE` has to wait before it locks the others. Otherwise, sessions that
+/// change the same rows again and again would leave no gap.
+fn try_lock<K: Key>(table: &Table, wanted: &[K], first: Option<&K>) -> Result<(), K> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
     let Table { name, key, lock } = table;
     undone_if_err(|| {
-        let locked: HashSet<K> = keys(
+        if let Some(first) = first {
+            spi::select(&format!("SELECT FROM {name} WHERE {key} = $1 {lock}"), &[first.one()]);
+        }
+        let rows: Vec<K> = keys(
             &format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} {lock} SKIP LOCKED"),
             &[K::array(wanted)],
-        )
-        .into_iter()
-        .collect();
-        let missing = wanted.iter().find(|key| !locked.contains(*key));
-        missing.map_or(Ok(()), |key| Err(key.clone()))
+        );
+        let locked: HashSet<&K> = rows.iter().collect();
+        let missing: Vec<K> = wanted.iter().filter(|key| !locked.contains(key)).cloned().collect();
+        let Some(one) = missing.first() else { return Ok(()) };
+        // A row that was deleted meanwhile is not found.
+        let query = format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY ctid LIMIT 1");
+        Err(keys(&query, &[K::array(&missing)]).pop().unwrap_or_else(|| one.clone()))
     })
-}
-
-/// Waits until the row can be locked or is deleted.
-fn wait_for<K: Key>(table: &Table, wanted: &K) {
-    let Table { name, key, lock } = table;
-    let _: Result<(), ()> = undone_if_err(|| {
-        spi::select(&format!("SELECT FROM {name} WHERE {key} = $1 {lock}"), &[wanted.one()]);
-        // The error releases the lock, because the next attempt may wait for another row.
-        Err(())
-    });
 }
 
 fn keys<K: Key>(query: &str, arguments: &[Argument]) -> Vec<K> {
