@@ -48,6 +48,7 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 # objects (55):
 #   0A000   the statement asks for what PostgreSQL or the extension does not support, such as a support function by itself
 #   23…     a constraint or a guard of a table refuses the value
+#   27000   a function of the statement changes the row that the statement changes
 #   2BP01   other objects depend on what should be dropped
 #   2D000   a procedure that commits is called in a subtransaction
 #   34000   an error closed the cursor
@@ -55,7 +56,7 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 #   58P01   the name of a file that does not exist
 #   XX001   a checkpoint of a scan was overwritten: the message says so, and a rescan mends it
 #   XX000   PostgreSQL itself looks up the type of a result that the statement, or one before it, has dropped
-allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
+allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|27000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
 allowed+='|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod),$)'
 
 # Runs the statements of a file, one in a line. A portion with a wrong answer is listed in $SCRATCH/failed, and the others go on.

@@ -202,13 +202,14 @@ BEGIN
     END IF;
 END $$;
 
--- Values of 100 MB in each context of a call: the values of a type take turns.
+-- Values of 100 MB in each context of a call: the values of a type take turns. The ROLLBACK at the end of a line is sent by
+-- itself, also after an error.
 CREATE FUNCTION hostile.heavy_calls(workers_setting text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT CASE context
         WHEN 0 THEN direct
         WHEN 1 THEN format('SELECT hostile.twice(%L)', direct)
         WHEN 2 THEN format('SELECT hostile.in_cursor(%L)', direct)
-        ELSE format('ROLLBACK\; BEGIN\; SET LOCAL %s = on\; %s\; ROLLBACK', workers_setting, direct) END
+        ELSE format('BEGIN\; SET LOCAL %s = on\; %s; ROLLBACK', workers_setting, direct) END
     FROM generate_series(0, 3) AS context,
     (SELECT c, r.prokind, r.proparallel, row_number() OVER argument - 1 AS place, count(*) OVER argument_of AS of_argument,
             dense_rank() OVER (ORDER BY oid, cardinality(tried)) AS number
@@ -259,8 +260,8 @@ $$;
 -- A value of 100 MB in one row of some columns, which the seed chooses, as a user writes it. Each statement takes half a
 -- minute, because everything that reads the row copies the value.
 CREATE FUNCTION hostile.heavy_column_statements(seed text, columns int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT format('ROLLBACK\; BEGIN\; %s WHERE ctid = (SELECT min(ctid) FROM %s)\; CALL travel.scan()\; '
-        'SELECT hostile.use_everything()\; ROLLBACK', statement, relation)
+    SELECT format('BEGIN\; %s WHERE ctid = (SELECT min(ctid) FROM %s)\; CALL travel.scan()\; '
+        'SELECT hostile.use_everything(); ROLLBACK', statement, relation)
     FROM hostile.written_value AS w
     WHERE role = 'origin' AND n = (SELECT min(n) FROM hostile.value AS v WHERE v.heavy AND v.type = w.type)
     ORDER BY md5(seed || key) LIMIT columns

@@ -53,15 +53,15 @@ BEGIN
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, statement USING ERRCODE = 'XX000';
 END $$;
 
--- The good arguments are columns, or the planner would make the call once. The first one of an aggregate also depends on the
--- rows that it reads.
+-- The good arguments are columns, and the first one depends on the number of the row, or the planner would make the call
+-- once. The results are counted, or it would make no call.
 CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT format('SELECT count(*) FROM (SELECT generate_series(1, %%s) AS g OFFSET 0) AS g, LATERAL (SELECT %s OFFSET 0) AS a, '
+    SELECT format('SELECT count(x) FROM (SELECT generate_series(1, %%s) AS g OFFSET 0) AS g, LATERAL (SELECT %s OFFSET 0) AS a, '
         'LATERAL (SELECT %s OFFSET 0) AS c', string_agg(format('%s AS a%s', hostile.good(r.types[i - 1], r.known_names[i]), i), ', ' ORDER BY i),
-        CASE r.prokind WHEN 'f' THEN format('%s(%s)', r.name, string_agg('a' || i, ', ' ORDER BY i))
-            ELSE format('%s(%s)%s FROM (VALUES (g), (g + 1)) AS v (n)', r.name,
-                string_agg(CASE i WHEN 1 THEN 'CASE WHEN n > 0 THEN a1 END' ELSE 'a' || i END, ', ' ORDER BY i),
-                CASE r.prokind WHEN 'w' THEN ' OVER (ORDER BY n)' END) END)
+        format(CASE r.prokind WHEN 'f' THEN '%s(%s)%s AS x FROM (VALUES (g)) AS v (n)'
+                ELSE '%s(%s)%s AS x FROM (VALUES (g), (g + 1)) AS v (n)' END, r.name,
+            string_agg(CASE i WHEN 1 THEN 'CASE WHEN n > 0 THEN a1 END' ELSE 'a' || i END, ', ' ORDER BY i),
+            CASE r.prokind WHEN 'w' THEN ' OVER (ORDER BY n)' END))
     FROM generate_series(1, r.pronargs) AS i
 $$;
 -- What only reads is repeated in one statement. What writes, and calls with hostile arguments, are repeated in transactions.
