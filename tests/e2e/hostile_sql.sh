@@ -55,9 +55,10 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 #   3F000   the name of a schema that does not exist
 #   58P01   the name of a file that does not exist
 #   XX001   a checkpoint of a scan was overwritten: the message says so, and a rescan mends it
-#   XX000   PostgreSQL itself looks up the type of a result that the statement, or one before it, has dropped
+#   XX000   PostgreSQL itself looks up the type of a result, or of a column of it, that the statement, or one before it, has
+#           dropped
 allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|27000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
-allowed+='|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod),$)'
+allowed+='|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod|get_typlenbyvalalign|format_type_extended),$)'
 
 # Runs the statements of a file, one in a line. A portion with a wrong answer is listed in $SCRATCH/failed, and the others go on.
 : >"$SCRATCH/failed"
