@@ -222,6 +222,67 @@ CREATE FUNCTION travel_internal.each_leg(legs travel.leg[]) RETURNS SETOF travel
 COMMENT ON FUNCTION travel_internal.each_leg(travel.leg[]) IS
     'Elements of an array of legs. Like unnest, but the planner expects one leg per array';
 
+CREATE FUNCTION travel_internal.entity_legs_add(
+    internal, event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) RETURNS internal
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 5 AS 'MODULE_PATHNAME', 'travel_entity_legs_add';
+COMMENT ON FUNCTION travel_internal.entity_legs_add(internal, timestamptz, inet, float8, float8, boolean) IS
+    'Transition function of travel_internal.legs_of_entity and travel_internal.rows_of_legs: adds a row to the state';
+CREATE FUNCTION travel_internal.entity_legs_final(internal) RETURNS travel.leg[]
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 1000 AS 'MODULE_PATHNAME', 'travel_entity_legs_final';
+COMMENT ON FUNCTION travel_internal.entity_legs_final(internal) IS
+    'Final function of travel_internal.legs_of_entity: locates the events and evaluates their legs';
+CREATE FUNCTION travel_internal.entity_rows_final(internal) RETURNS tid[]
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_entity_rows_final';
+COMMENT ON FUNCTION travel_internal.entity_rows_final(internal) IS
+    'Final function of travel_internal.rows_of_legs: the rows at the ends of the legs, as far as they are known';
+CREATE AGGREGATE travel_internal.legs_of_entity(
+    event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) (
+    SFUNC = travel_internal.entity_legs_add, STYPE = internal, SSPACE = 4000,
+    FINALFUNC = travel_internal.entity_legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.legs_of_entity(timestamptz, inet, float8, float8, boolean) IS
+    'The same legs as travel.impossible_legs, for rows in order of an index. It shares its state with '
+    'travel_internal.rows_of_legs';
+CREATE AGGREGATE travel_internal.rows_of_legs(
+    event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
+) (
+    SFUNC = travel_internal.entity_legs_add, STYPE = internal, SSPACE = 4000,
+    FINALFUNC = travel_internal.entity_rows_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.rows_of_legs(timestamptz, inet, float8, float8, boolean) IS
+    'Where the rows at the ends of the legs of travel_internal.legs_of_entity are in the table. NULL if this is not '
+    'known, or if legs_of_entity does not come before it in the same query';
+
+CREATE FUNCTION travel_internal.times_of_legs(legs travel.leg[]) RETURNS timestamptz[]
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_times_of_legs';
+COMMENT ON FUNCTION travel_internal.times_of_legs(travel.leg[]) IS 'Times of both ends of each leg';
+
+CREATE FUNCTION travel_internal.events_of_legs_add(internal, event_time timestamptz, ip inet, labels text[])
+    RETURNS internal
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_events_of_legs_add';
+COMMENT ON FUNCTION travel_internal.events_of_legs_add(internal, timestamptz, inet, text[]) IS
+    'Transition function of travel_internal.events_of_legs: adds a row';
+CREATE FUNCTION travel_internal.events_of_legs_final(internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_events_of_legs_final';
+COMMENT ON FUNCTION travel_internal.events_of_legs_final(internal) IS
+    'Final function of travel_internal.events_of_legs: the rows as bytes';
+CREATE AGGREGATE travel_internal.events_of_legs(event_time timestamptz, ip inet, labels text[]) (
+    SFUNC = travel_internal.events_of_legs_add, STYPE = internal,
+    FINALFUNC = travel_internal.events_of_legs_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.events_of_legs(timestamptz, inet, text[]) IS
+    'Rows at the ends of the legs of an entity, for travel_internal.each_pair_of_events; NULL without rows';
+CREATE FUNCTION travel_internal.each_pair_of_events(
+    legs travel.leg[], events bytea, OUT from_event text[], OUT to_event text[]
+) RETURNS SETOF record
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
+    AS 'MODULE_PATHNAME', 'travel_each_pair_of_events';
+COMMENT ON FUNCTION travel_internal.each_pair_of_events(travel.leg[], bytea) IS
+    'The labels of the events at both ends of each leg, as travel_internal.events_of_legs collected them. If an event '
+    'has several rows, those of the first';
+
 CREATE FUNCTION travel_internal.ends_add(internal, entity text, from_time timestamptz, to_time timestamptz)
     RETURNS internal
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_ends_add';

@@ -16,6 +16,8 @@ pub struct Source {
     pub is_foreign: bool,
     /// Whether it is a table or a materialized view, without partitions.
     pub is_plain: bool,
+    /// Whether other tables inherit from it.
+    has_children: bool,
     /// Whether it has triggers, which includes those of foreign keys.
     pub has_triggers: bool,
     pub columns: Vec<TableColumn>,
@@ -51,7 +53,7 @@ impl Source {
         unsafe {
             let user = pg_sys::GetUserId();
             let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
-            let readable = pg_sys::pg_class_aclcheck(oid, user, select) == pg_sys::AclResult::ACLCHECK_OK
+            let readable = may_read_all_columns(oid)
                 || pg_sys::pg_attribute_aclcheck_all(oid, user, select, pg_sys::AclMaskHow::ACLMASK_ANY)
                     == pg_sys::AclResult::ACLCHECK_OK;
             if !readable {
@@ -61,6 +63,12 @@ impl Source {
             }
         }
         Ok(source)
+    }
+
+    /// Returns whether the caller may read the place of a row (`ctid`), and whether it identifies the row: whether this is
+    /// a table that no other table inherits from.
+    pub fn has_places_of_rows(&self) -> bool {
+        self.is_plain && !self.has_children && may_read_all_columns(self.oid)
     }
 
     /// Finds the table or view of this name, written as in SQL.
@@ -129,6 +137,7 @@ impl Source {
                 })
                 .collect();
             let (row_type, has_triggers) = ((*class).reltype, (*class).relhastriggers);
+            let has_children = (*class).relhassubclass;
             let indexes = indexes_of(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
@@ -140,6 +149,7 @@ impl Source {
                 name,
                 is_foreign: kind == b'f',
                 is_plain: matches!(kind, b'r' | b'm'),
+                has_children,
                 has_triggers,
                 columns,
                 indexes,
@@ -225,6 +235,14 @@ impl Source {
 }
 
 /// Returns whether SQL over the source is this column, possibly relabeled. An index can be used in both cases.
+fn may_read_all_columns(table: pg_sys::Oid) -> bool {
+    // SAFETY: plain catalog calls.
+    unsafe {
+        let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
+        pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), select) == pg_sys::AclResult::ACLCHECK_OK
+    }
+}
+
 fn is_column(sql: &str, name: &str) -> bool {
     sql.strip_prefix("s.")
         .and_then(|sql| sql.strip_prefix(&*quoted(name)))

@@ -10,7 +10,8 @@ use travel_core::columns::{End, EventLabel, FINDING, PlaceField, ValueOf};
 /// How the query finds the events at the ends of the legs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// Each by a look-up. An index leads from the entity and the time to it.
+    /// By look-ups, one for each entity if it has addresses, otherwise one for each end of a leg. An index leads from the
+    /// entity and the time to the events.
     LookUps,
     /// By joins. The planner decides how.
     Joins,
@@ -44,6 +45,7 @@ impl Query<'_> {
             ));
         }
         let both = match self.ends {
+            Ends::LookUps if self.look_up_by_entity() => Some(self.with_pairs_of_events()),
             Ends::LookUps => Some(self.with_look_ups()),
             Ends::OnePass => Some(self.with_ends_of_pass()),
             Ends::Joins | Ends::OnePassOnNodes => None,
@@ -117,62 +119,112 @@ impl Query<'_> {
             .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
     }
 
-    /// Adds the events at both ends. Each look-up is a subquery with one row, so the legs are read once. In a parallel
-    /// plan, the workers run the look-ups.
+    /// Returns whether one look-up per entity finds the events at the ends of all of its legs. It collects the labels as
+    /// arrays of text.
+    fn look_up_by_entity(&self) -> bool {
+        self.ends == Ends::LookUps
+            && self.events.location_type == LocationType::Address
+            && !self.names_of_ends().is_empty()
+    }
+
+    /// The look-ups of the events at the ends of all legs of an entity `j`, as joins, and the function that returns each
+    /// of its legs, with the events if they are looked up by the entity. Each look-up is a subquery with one row. In a
+    /// parallel plan, the workers run the look-ups.
+    ///
+    /// If the aggregate knows where the rows are, they are fetched from there. The index is searched if they are not known
+    /// or not all of them were found: an update can have moved a row within its page.
+    pub(super) fn look_ups_of_entity(&self) -> (String, String) {
+        let each_leg = "travel_internal.each_leg(j.legs)";
+        if !self.look_up_by_entity() {
+            return (String::new(), each_leg.to_owned());
+        }
+        let labels: Vec<String> = self.names_of_ends().iter().map(|name| format!("e.{name}")).collect();
+        let select = format!(
+            "SELECT travel_internal.events_of_legs(e.event_time, travel.source_ip(e.address),\n               \
+             ARRAY[{}]) AS {LOOK_UP}",
+            labels.join(", ")
+        );
+        let keys: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = j.{key}")).collect();
+        let keys = keys.join(" AND ");
+        let times =
+            format!("{keys}\n          AND e.event_time = ANY (travel_internal.times_of_legs(j.legs))");
+        let by_index = |conditions: &str| {
+            format!(
+                "\n    LEFT JOIN LATERAL (\n        {select}\n        FROM events AS e\n        \
+                 WHERE {conditions}\n    ) AS i ON true"
+            )
+        };
+        let (joins, events) = if self.knows_rows() {
+            let is_known = "r.found = pg_catalog.cardinality(j.row_ids)";
+            let by_row = format!(
+                "\n    LEFT JOIN LATERAL (\n        {select},\n            pg_catalog.count(*) AS found\n        \
+                 FROM events AS e\n        WHERE e.row_id = ANY (j.row_ids) AND {keys}\n    ) AS r ON true"
+            );
+            (
+                by_row + &by_index(&format!("({is_known}) IS NOT TRUE AND {times}")),
+                format!("\n            CASE WHEN {is_known} THEN r.{LOOK_UP} ELSE i.{LOOK_UP} END"),
+            )
+        } else {
+            (by_index(&times), format!(" i.{LOOK_UP}"))
+        };
+        let pairs = format!("travel_internal.each_pair_of_events(j.legs,{events})");
+        (joins, format!("ROWS FROM (\n        {each_leg},\n        {pairs}\n    )"))
+    }
+
+    /// Adds the labels of the events at both ends, which were looked up by the entity.
+    fn with_pairs_of_events(&self) -> String {
+        let mut labels = String::new();
+        for end in [End::From, End::To] {
+            let names = self.end_labels(end);
+            for (n, name) in self.names_of_ends().into_iter().enumerate() {
+                if names.contains(&name) {
+                    let _ = write!(
+                        labels,
+                        ",\n           l.{}_event[{}] AS {}",
+                        end.into_str(),
+                        n + 1,
+                        shown_name(end, name)
+                    );
+                }
+            }
+        }
+        format!("SELECT l.*{labels}\n    FROM legs AS l")
+    }
+
+    /// The labels of the events at either end. The labels by which the rows of an event are ordered come first.
+    pub(super) fn names_of_ends(&self) -> Vec<&'static str> {
+        let mut names: Vec<&str> = ORDER.into_iter().filter(|name| self.has(name)).collect();
+        for name in [End::From, End::To].into_iter().flat_map(|end| self.end_labels(end)) {
+            if self.has(name) && !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// Adds the events at both ends, by a look-up for each. Each look-up is a subquery with one row, so the legs are read
+    /// once.
     fn with_look_ups(&self) -> String {
         let (mut labels, mut joins) = (String::new(), String::new());
         for end in [End::From, End::To] {
-            let names = self.names_in_order(end);
-            if names.is_empty() {
+            let event = format!("{}_event", end.into_str());
+            let shown = self.labels(end, "e");
+            if shown.is_empty() {
                 continue;
             }
-            let event = format!("{}_event", end.into_str());
-            // The radius is a number, so it cannot be an element of an array of texts.
-            let are_texts = !names.contains(&PlaceField::AccuracyKm.into_str());
-            for (n, name) in names.iter().enumerate() {
-                let shown = shown_name(end, name);
-                let _ = if are_texts {
-                    // The collation of the comparison is not that of the label, which the columns of a view have.
-                    write!(
-                        labels,
-                        ",\n           {event}.{LOOK_UP}[{}] COLLATE \"default\" AS {shown}",
-                        n + 1
-                    )
-                } else {
-                    write!(labels, ",\n           {event}.{shown}")
-                };
+            for name in self.end_labels(end).into_iter().filter(|name| self.has(name)) {
+                let _ = write!(labels, ",\n           {event}.{}", shown_name(end, name));
             }
-            // The smallest array has the values of the first row of a sort. Finding it takes less time than a sort.
-            let (select, order) = if are_texts {
-                let texts: Vec<String> = names.iter().map(|name| format!("e.{name}")).collect();
-                (
-                    format!("pg_catalog.min(ARRAY[{}] COLLATE \"C\") AS {LOOK_UP}", texts.join(", ")),
-                    String::new(),
-                )
-            } else {
-                (
-                    format!(
-                        "DISTINCT ON (e.event_time)\n               {}",
-                        self.labels(end, "e").join(",\n               ")
-                    ),
-                    format!("\n        ORDER BY {}", self.order_after("e.event_time")),
-                )
-            };
             let _ = write!(
                 joins,
-                "\n    LEFT JOIN LATERAL (\n        SELECT {select}\n        FROM events AS e\n        \
-                 WHERE {}{order}\n    ) AS {event} ON true",
+                "\n    LEFT JOIN LATERAL (\n        SELECT DISTINCT ON (e.event_time)\n               {}\n        \
+                 FROM events AS e\n        WHERE {}\n        ORDER BY {}\n    ) AS {event} ON true",
+                shown.join(",\n               "),
                 self.matches(end, "e").join("\n          AND "),
+                self.order_after("e.event_time"),
             );
         }
         format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
-    }
-
-    /// Returns the labels of the event at one end. The labels by which the rows of an event are ordered come first.
-    fn names_in_order(&self, end: End) -> Vec<&'static str> {
-        let mut names: Vec<&str> = ORDER.into_iter().filter(|name| self.has(name)).collect();
-        names.extend(self.end_labels(end).into_iter().filter(|name| self.has(name) && !ORDER.contains(name)));
-        names
     }
 
     /// Adds the events at both ends, which one pass has read.

@@ -118,6 +118,9 @@ impl Query<'_> {
         select.push(format!("{} AS event_time", events.time.as_timestamptz()));
         select.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         select.extend(events.labels.iter().map(|(name, sql)| format!("{sql} AS {name}")));
+        if self.knows_rows() {
+            select.push("s.ctid AS row_id".to_owned());
+        }
         format!(
             "SELECT {}\n    FROM {}\n    WHERE {}",
             select.join(",\n           "),
@@ -178,9 +181,10 @@ impl Query<'_> {
             // The columns of a row, which are read once. Those of a composite value would be read wherever they are used.
             let since =
                 self.since("l.to_time").map(|since| format!("\n      AND {since}")).unwrap_or_default();
+            let (look_ups, each_leg) = self.look_ups_of_entity();
             return format!(
-                "SELECT {}, l.*\n    FROM (\n        {}\n    ) AS j\n    \
-                 CROSS JOIN LATERAL travel_internal.each_leg(j.legs) AS l\n    \
+                "SELECT {}, l.*\n    FROM (\n        {}\n    ) AS j{look_ups}\n    \
+                 CROSS JOIN LATERAL {each_leg} AS l\n    \
                  WHERE pg_catalog.cardinality(j.legs) > 0{since}",
                 self.of("j"),
                 self.journeys(&call).replace("\n    ", "\n"),
@@ -221,6 +225,9 @@ impl Query<'_> {
     /// Returns the call of the aggregate.
     fn call(&self) -> String {
         let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
+        if self.knows_rows() {
+            return format!("travel_internal.legs_of_entity(event_time, {place}, {thresholds})");
+        }
         if self.evaluates_radii() {
             let id = self.id();
             format!(
@@ -238,7 +245,15 @@ impl Query<'_> {
     /// The aggregate over each entity, by the ranges or shares of the entity if there are some.
     fn journeys_in(&self, ranges: &[String], call: &str) -> String {
         let keys = self.keys.join(", ");
-        let select = format!("SELECT {keys}, {call} AS legs\n            FROM events");
+        let rows = if self.knows_rows() {
+            let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
+            format!(
+                ",\n                travel_internal.rows_of_legs(event_time, {place}, {thresholds}) AS row_ids"
+            )
+        } else {
+            String::new()
+        };
+        let select = format!("SELECT {keys}, {call} AS legs{rows}\n            FROM events");
         let group = format!("GROUP BY {keys}");
         if ranges.is_empty() {
             return format!("{select}\n            {group}");
@@ -345,6 +360,14 @@ impl Query<'_> {
         } else {
             "NULL::text".to_owned()
         }
+    }
+
+    /// Returns whether the aggregate over an index can say where the rows at the ends of the legs are.
+    pub(super) fn knows_rows(&self) -> bool {
+        !self.ranges.is_empty()
+            && self.events.location_type == LocationType::Address
+            && self.events.has_places_of_rows
+            && !self.names_of_ends().is_empty()
     }
 
     /// Whether the radii of a table with coordinates are evaluated, and so are part of its legs.

@@ -19,7 +19,7 @@ use pgrx::pg_sys;
 use std::cell::Cell;
 use travel_core::address;
 use travel_core::event_set::{self, SetRow, Stay, Stays};
-use travel_core::journey::{Journey, Leg, Stop, Thresholds};
+use travel_core::journey::{Journey, Leg, Measure, Stop, Thresholds};
 use travel_core::site::{Site, SiteKind};
 
 pg_function!(travel_legs_add_inet, pg_finfo_travel_legs_add_inet, first add_to_log, |call: &Call| add(
@@ -68,7 +68,7 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let time_us = finite(time_us)?;
     let Some(at) = place.read(|n| call.datum(2 + n))? else { return state.with_unlocated() };
     if at.site.kind() != SiteKind::Coordinates {
-        match fate(site, at.site, time_us)? {
+        match fate(&site.without_networks, at.site, time_us)? {
             AggregateRow::Kept => {}
             AggregateRow::Ignored => return Ok(state.datum()),
             AggregateRow::NotLocated => return state.with_unlocated(),
@@ -107,7 +107,7 @@ struct CallSite {
 }
 
 /// The fate of a row with an address.
-enum AggregateRow {
+pub enum AggregateRow {
     Kept,
     NotLocated,
     /// A named network says that the row is treated as if it did not exist.
@@ -118,14 +118,20 @@ enum AggregateRow {
 /// its events, and private addresses cannot be located. With named networks, the location of an address depends on the
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
+///
+/// `without_networks` is what the call site knows of the named networks.
 #[inline]
-fn fate(call_site: &CallSite, site: Site, time_us: i64) -> Result<AggregateRow, TravelError> {
+pub fn fate(
+    without_networks: &Cell<Option<bool>>,
+    site: Site,
+    time_us: i64,
+) -> Result<AggregateRow, TravelError> {
     // All rows of a call site see one snapshot.
-    let without_networks = match call_site.without_networks.get() {
+    let without_networks = match without_networks.get() {
         Some(known) => known,
         None => {
             let found = networks::as_of(Snapshot::active())?.is_empty();
-            call_site.without_networks.set(Some(found));
+            without_networks.set(Some(found));
             found
         }
     };
@@ -211,6 +217,23 @@ pub fn impossible_legs(
     state: Option<JourneyValue>,
     thresholds: &Thresholds,
 ) -> Result<pg_sys::Datum, TravelError> {
+    impossible_legs_of(call, |arrive| match state {
+        Some(state) => evaluate(state.bytes(), |leg, places| match leg.measure_if_impossible(thresholds) {
+            Some(measure) => arrive(leg, &measure, places),
+            None => Ok(()),
+        }),
+        None => Ok(()),
+    })
+}
+
+/// Takes an impossible leg, its measure, and the places of its ends.
+type Arrive<'a> = dyn FnMut(&Leg<Option<&[u8]>>, &Measure, Option<&Places>) -> Result<(), TravelError> + 'a;
+
+/// The impossible legs that `evaluate` finds, as the result of a call that returns `travel.leg[]`.
+pub fn impossible_legs_of(
+    call: &Call,
+    evaluate: impl FnOnce(&mut Arrive) -> Result<(), TravelError>,
+) -> Result<pg_sys::Datum, TravelError> {
     let call_site = call.site_cache(|| {
         // SAFETY: SQL declares the result as travel.leg[]; the call site outlives the call.
         unsafe {
@@ -219,12 +242,7 @@ pub fn impossible_legs(
         }
     })?;
     let mut legs = Growing::new(call_site.0);
-    if let Some(state) = state {
-        evaluate(state.bytes(), |leg, places| match leg.measure_if_impossible(thresholds) {
-            Some(measure) => legs.push(|| leg_row(call_site.1, leg, &measure, places)),
-            None => Ok(()),
-        })?;
-    }
+    evaluate(&mut |leg, measure, places| legs.push(|| leg_row(call_site.1, leg, measure, places)))?;
     Ok(legs.finish())
 }
 

@@ -7,6 +7,8 @@
 //! | [`row`] | a leg as a row of `travel.leg` |
 //! | [`window`] | the window function |
 //! | [`aggregate`] | the aggregate `travel.impossible_legs`, and the evaluation of a set of events |
+//! | [`entity_legs`] | the aggregates that also know where the rows at the ends of the legs are |
+//! | [`leg_events`] | the events at the ends of legs: collecting them, and finding those of each leg |
 //! | [`journey`] | the aggregates `travel.journey` and `travel.rollup`, and the functions that read a journey |
 //! | [`journey_value`] | the state of all three aggregates, a value of the type `travel.journey` |
 //! | [`state`] | the state of the group to which a row is added |
@@ -16,10 +18,12 @@
 
 mod aggregate;
 mod arguments;
+mod entity_legs;
 mod hash_states;
 mod journey;
 mod journey_type;
 mod journey_value;
+mod leg_events;
 mod message;
 mod row;
 mod state;

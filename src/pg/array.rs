@@ -45,6 +45,25 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
+/// A `tid[]` in the current memory context.
+///
+/// # Safety
+/// `start` must have so many elements.
+pub unsafe fn of_tids(start: *mut pg_sys::ItemPointerData, len: usize) -> pg_sys::Datum {
+    // SAFETY: by the caller. A tid has 6 bytes, is aligned to 2, and is passed as a pointer.
+    unsafe {
+        let mut elements: Vec<_> = (0..len).map(|n| pg_sys::Datum::from(start.add(n))).collect();
+        pg_sys::Datum::from(pg_sys::construct_array(
+            elements.as_mut_ptr(),
+            len as i32,
+            pg_sys::TIDOID,
+            size_of::<pg_sys::ItemPointerData>() as i32,
+            false,
+            b's' as std::ffi::c_char,
+        ))
+    }
+}
+
 /// A `boolean[]` in the current memory context.
 pub fn of_bools(values: impl Iterator<Item = bool>) -> pg_sys::Datum {
     let elements = values.map(pg_sys::Datum::from).collect();

@@ -169,6 +169,7 @@ unsafe extern "C-unwind" fn change_paths(
         }
         let query = &*(*root).parse;
         if is_look_up(root, (*rte).relid) {
+            prefer_known_places(root, rel);
             share_look_up(root, rel);
             return;
         }
@@ -205,6 +206,22 @@ unsafe fn is_look_up(root: *mut pg_sys::PlannerInfo, table: pg_sys::Oid) -> bool
             && !(*first).resname.is_null()
             && CStr::from_ptr((*first).resname).to_bytes() == LOOK_UP.as_bytes();
         is_one_value || !query.distinctClause.is_null()
+    }
+}
+
+/// Leaves a look-up of rows whose places in the table are known no other path. The planner does not know how many places
+/// there are, and an index on the entity may seem to lead to fewer rows. By now it can have dropped the path by the places.
+///
+/// # Safety
+/// `root` must be the planner's own, and `rel` the table of a look-up.
+unsafe fn prefer_known_places(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: by the caller. The function adds paths to the list, if the conditions contain places.
+    unsafe {
+        let others = std::mem::replace(&mut (*rel).pathlist, std::ptr::null_mut());
+        pg_sys::create_tidscan_paths(root, rel);
+        if (*rel).pathlist.is_null() {
+            (*rel).pathlist = others;
+        }
     }
 }
 

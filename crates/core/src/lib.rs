@@ -20,6 +20,8 @@
 //! | [`event_set`] | the events of one entity as flat bytes: sorted, merged, packed |
 //! | [`coverage`] | what becomes of rows: counts by kind of address and status |
 //! | [`ends`] | a filter for the events at the ends of legs |
+//! | [`leg_rows`] | which rows of an ordered history can be at the ends of its legs |
+//! | [`leg_events`] | the events at the ends of the legs of an entity, as flat bytes |
 //! | [`share`] | shares of entities, by which processes divide them |
 //! | [`entity`] | the identity whose consecutive events are compared, as one text |
 //! | [`message`] | the message and the id of a leg |
@@ -45,6 +47,8 @@ pub mod great_circle;
 pub mod hidden;
 pub mod incident_groups;
 pub mod journey;
+pub mod leg_events;
+pub mod leg_rows;
 mod map_as_pairs;
 pub mod markdown;
 pub mod message;

@@ -1,0 +1,225 @@
+//! The events at the ends of the legs of an entity as flat bytes: the time, the site and the labels of each. An event
+//! can be several rows. Of these, the first by the labels stands for all.
+//!
+//! ```text
+//! time i64 | kind u8 | site 4 or 16 bytes | length of the labels u32 | for each label: length + 1 (0: none) u32, text
+//! ```
+//! Numbers are little-endian. Bytes can come from anywhere, so a damaged event ends the list.
+
+use crate::event_set::{Memory, TooLarge};
+use crate::site::Site;
+use std::cmp::Ordering;
+
+/// A row of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct LegEvent<'a> {
+    pub time_us: i64,
+    pub site: Site,
+    labels: &'a [u8],
+}
+
+/// Passes the bytes of an event to `out`, piece by piece.
+pub fn write<'l, E>(
+    time_us: i64,
+    site: Site,
+    labels: impl Iterator<Item = Option<&'l [u8]>> + Clone,
+    mut out: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let (bytes, length) = site.to_bytes();
+    out(&time_us.to_le_bytes())?;
+    out(&[site.kind() as u8])?;
+    out(&bytes[..length])?;
+    let length: usize = labels.clone().map(|label| 4 + label.map_or(0, <[u8]>::len)).sum();
+    out(&(length as u32).to_le_bytes())?;
+    for label in labels {
+        out(&label.map_or(0, |label| label.len() as u32 + 1).to_le_bytes())?;
+        out(label.unwrap_or_default())?;
+    }
+    Ok(())
+}
+
+/// Reads the event at the start of `bytes`. Returns it and the rest of the bytes.
+fn read(bytes: &[u8]) -> Option<(LegEvent<'_>, &[u8])> {
+    let (time, rest) = bytes.split_first_chunk()?;
+    let (kind, rest) = rest.split_first()?;
+    let (site, length) = Site::from_bytes(*kind, rest)?;
+    let (labels_len, rest) = rest.get(length..)?.split_first_chunk()?;
+    let (labels, rest) = rest.split_at_checked(u32::from_le_bytes(*labels_len) as usize)?;
+    Some((LegEvent { time_us: i64::from_le_bytes(*time), site, labels }, rest))
+}
+
+impl<'a> LegEvent<'a> {
+    pub fn labels(&self) -> impl Iterator<Item = Option<&'a [u8]>> + Clone {
+        let mut rest = self.labels;
+        std::iter::from_fn(move || {
+            let (length, after) = rest.split_first_chunk()?;
+            let length = u32::from_le_bytes(*length) as usize;
+            let (label, after) = after.split_at_checked(length.saturating_sub(1))?;
+            rest = after;
+            Some((length > 0).then_some(label))
+        })
+    }
+
+    /// The order of rows. Labels are compared as bytes, and none comes last.
+    fn compare(&self, other: &LegEvent) -> Ordering {
+        let is_none_and_bytes = |label: Option<&'a [u8]>| (label.is_none(), label);
+        let other_labels = other.labels().map(|label| (label.is_none(), label));
+        (self.time_us, self.site)
+            .cmp(&(other.time_us, other.site))
+            .then_with(|| self.labels().map(is_none_and_bytes).cmp(other_labels))
+    }
+}
+
+/// Where an event starts, with its time, by which most comparisons end.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    time_us: i64,
+    offset: usize,
+}
+
+/// The events of an entity, in order.
+pub struct LegEvents<'a, M: Memory> {
+    bytes: &'a [u8],
+    entries: M::Slice<Entry>,
+}
+
+impl<'a, M: Memory> LegEvents<'a, M> {
+    pub fn of(bytes: &'a [u8], memory: &M) -> Result<Self, TooLarge> {
+        let mut entries = memory.slice(each(bytes).count())?;
+        for (entry, (offset, event)) in entries.iter_mut().zip(each(bytes)) {
+            *entry = Entry { time_us: event.time_us, offset };
+        }
+        let mut steps = 0_u32;
+        entries.sort_unstable_by(|a, b| {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(65_536) {
+                memory.tick();
+            }
+            a.time_us.cmp(&b.time_us).then_with(|| match (at(bytes, a), at(bytes, b)) {
+                (Some(a), Some(b)) => a.compare(&b),
+                _ => Ordering::Equal,
+            })
+        });
+        Ok(Self { bytes, entries })
+    }
+
+    /// The first row of the event of this time at this site.
+    pub fn find(&self, time_us: i64, site: Site) -> Option<LegEvent<'a>> {
+        let is_before = |entry: &Entry| {
+            entry
+                .time_us
+                .cmp(&time_us)
+                .then_with(|| at(self.bytes, entry).map(|event| event.site).cmp(&Some(site)))
+                == Ordering::Less
+        };
+        let first = self.entries.get(self.entries.partition_point(is_before))?;
+        at(self.bytes, first).filter(|event| event.time_us == time_us && event.site == site)
+    }
+}
+
+fn at<'a>(bytes: &'a [u8], entry: &Entry) -> Option<LegEvent<'a>> {
+    read(bytes.get(entry.offset..)?).map(|(event, _)| event)
+}
+
+/// The events in the order in which they were written, each with its offset.
+fn each(bytes: &[u8]) -> impl Iterator<Item = (usize, LegEvent<'_>)> {
+    let mut rest = bytes;
+    std::iter::from_fn(move || {
+        let offset = bytes.len() - rest.len();
+        let (event, after) = read(rest)?;
+        rest = after;
+        Some((offset, event))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_set::test_memory::Heap;
+    use proptest::prelude::*;
+
+    fn site(n: u8) -> Site {
+        let address: std::net::IpAddr = if n.is_multiple_of(2) {
+            [192, 0, 2, n].into()
+        } else {
+            [0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into()].into()
+        };
+        Site::from_address(address)
+    }
+
+    type Row = (i64, u8, Vec<Option<String>>);
+
+    fn bytes(rows: &[Row]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (time_us, at, labels) in rows {
+            let labels = labels.iter().map(|label| label.as_ref().map(String::as_bytes));
+            let written: Result<(), ()> = write(*time_us, site(*at), labels, |piece| {
+                bytes.extend_from_slice(piece);
+                Ok(())
+            });
+            assert_eq!(written, Ok(()));
+        }
+        bytes
+    }
+
+    fn find(bytes: &[u8], time_us: i64, at: u8) -> Option<Vec<Option<String>>> {
+        let events = LegEvents::of(bytes, &Heap).ok()?;
+        let text = |label: &[u8]| String::from_utf8(label.to_vec()).unwrap();
+        events.find(time_us, site(at)).map(|event| event.labels().map(|label| label.map(text)).collect())
+    }
+
+    fn row(time_us: i64, at: u8, labels: &[Option<&str>]) -> Row {
+        (time_us, at, labels.iter().map(|label| label.map(str::to_owned)).collect())
+    }
+
+    #[test]
+    fn of_several_rows_of_an_event_the_first_by_the_labels_is_found() {
+        let rows = [
+            row(5, 2, &[None, Some("a")]),
+            row(5, 2, &[Some("e2"), Some("b")]),
+            row(5, 2, &[Some("e2"), Some("B")]),
+            row(5, 4, &[Some("e1"), Some("x")]),
+            row(6, 2, &[Some(""), None]),
+        ];
+        let bytes = bytes(&rows);
+        assert_eq!(find(&bytes, 5, 2), Some(rows[2].2.clone()));
+        assert_eq!(find(&bytes, 5, 4), Some(rows[3].2.clone()));
+        assert_eq!(find(&bytes, 6, 2), Some(rows[4].2.clone()));
+        assert_eq!(find(&bytes, 6, 4), None);
+        assert_eq!(find(&bytes, 7, 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn each_event_is_found(
+            rows in prop::collection::vec(
+                (0_i64..5, 0_u8..4, prop::collection::vec(prop::option::of("[ab]{0,2}"), 2)), 0..20)
+        ) {
+            let bytes = bytes(&rows);
+            for (time_us, at) in (0..5).flat_map(|time_us| (0..4).map(move |at| (time_us, at))) {
+                let of_event = rows.iter().filter(|row| (row.0, row.1) == (time_us, at));
+                let first = of_event.map(|row| &row.2).min_by_key(|labels| {
+                    labels.iter().map(|label| (label.is_none(), (*label).clone())).collect::<Vec<_>>()
+                });
+                prop_assert_eq!(find(&bytes, time_us, at), first.cloned());
+            }
+        }
+
+        #[test]
+        fn damaged_bytes_are_read_as_far_as_they_are_events(
+            mut bytes in prop::collection::vec(any::<u8>(), 0..200), kind in prop::sample::select(vec![1_u8, 4, 6])
+        ) {
+            if let Some(byte) = bytes.get_mut(8) {
+                *byte = kind;
+            }
+            if let Some(length) = bytes.get_mut(13..17) {
+                length.copy_from_slice(&[20, 0, 0, 0]);
+            }
+            let events = LegEvents::of(&bytes, &Heap).unwrap();
+            for (_, event) in each(&bytes) {
+                prop_assert!(events.find(event.time_us, event.site).is_some());
+                prop_assert!(event.labels().count() <= bytes.len());
+            }
+        }
+    }
+}
