@@ -3,9 +3,9 @@
     peers_worker.py duckdb|clickhouse FOLDER THREADS
 
 It loads FOLDER/events.csv and FOLDER/networks.csv into tables in its own format, and answers each line of its standard
-input with one line of JSON: `run` with the seconds and the number of impossible legs, `events` with those of a statement
-that also returns the event ID of both ends, as travel.detect does, and `legs FILE` after it has written the legs to FILE.
-Both read addresses as numbers, which favors them.
+input with one line of JSON: `run` with the seconds and the number of impossible legs, `events` with the same for a
+statement that also returns the event IDs of both ends, as travel.detect does, and `legs FILE` after it has written the
+legs to FILE. Both read addresses as numbers, which favors them.
 """
 
 import json
@@ -24,7 +24,7 @@ LONGEST = int(20015.12 / 1000 * 3600) + 1
 class DuckDB:
     """An asof join of the distinct addresses with the networks, and lag."""
 
-    # The braces take the columns of the events' IDs: those of `steps`, and their names.
+    # `{steps}` and `{ids}` stand for the columns with the event IDs: expressions in `steps`, names everywhere else.
     STATEMENT = f"""
         WITH located AS (
             SELECT a.ip, n.latitude, n.longitude

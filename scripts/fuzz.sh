@@ -4,8 +4,8 @@
 # them with the stable compiler.
 #
 #   scripts/fuzz.sh run SECONDS [TARGET…]    fuzzes these targets, or all of them, each for so many seconds
-#   scripts/fuzz.sh minimize [TARGET…]       writes the corpus again: the inputs with names, and as few others as reach all
-#                                            that is reached
+#   scripts/fuzz.sh minimize [TARGET…]       rewrites the corpus: keeps the inputs with names, and the smallest set of
+#                                            others that reaches the same code
 #
 # The inputs that a run finds are in .work/fuzz/TARGET. An input with which a target fails is in .work/fuzz: the run names
 # the file. Add it to fuzz/corpus/TARGET with the change that mends the failure.
@@ -50,7 +50,8 @@ for target in "${targets[@]}"; do
     dictionary=()
     if [ -f "fuzz/dictionaries/$target.dict" ]; then dictionary=("-dict=fuzz/dictionaries/$target.dict"); fi
     if [ "$mode" = minimize ]; then
-        # An input with a name of its own stays, because it once failed or shows a form. libFuzzer names its own by a digest.
+        # Inputs with descriptive names are kept, because they once failed or show a form of input. libFuzzer names its
+        # inputs by a digest.
         rm -rf "$corpus.new" && mkdir "$corpus.new"
         find "$corpus" -type f -regextype posix-extended ! -regex '.*/[0-9a-f]{40}' -exec cp -t "$corpus.new" {} +
         "$binaries/$target" -set_cover_merge=1 -use_counters=0 -rss_limit_mb=2048 "$corpus.new" "$corpus" "$found" 2>"$found.log"

@@ -68,8 +68,8 @@ struct RowCondition<'c> {
 }
 
 impl RowCondition<'_> {
-    /// The WHERE clause, if the condition is a filter. Only its own lines are indented: the caller's text may have line
-    /// breaks within literals and names.
+    /// Returns the WHERE clause, or an empty text if the condition is not a filter. Only the lines that this function
+    /// adds are indented, because the caller's text may have line breaks within literals and names.
     fn where_clause(&self, indent: &str) -> String {
         let clause = |text| format!("\n{indent}WHERE (\n{indent}{text}\n{indent})");
         self.filter.map(clause).unwrap_or_default()
@@ -419,8 +419,8 @@ impl<'a> StandardColumns<'a> {
         } else {
             ("s.travel_record", "")
         };
-        // The whole row of the record goes along, so it is parsed only once. The name r alone would be a column r of the
-        // source.
+        // The whole row of the record is passed on, so it is parsed only once. Without `.*`, the name r could mean a
+        // column of the source.
         format!(
             "(\n            SELECT s.*{lent_columns}, r.*::travel.event AS travel_event\n            \
              FROM (SELECT s.*{columns} FROM {name} AS s) AS s{documents}\n            \

@@ -25,10 +25,10 @@ pub enum Use {
     View,
 }
 
-/// How a query is split, so that each process evaluates whole entities.
+/// How a query is split to let each process evaluate whole entities.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Split {
-    /// Not at all.
+    /// The query is not split.
     No,
     /// The workers also look up the events of their legs.
     WithLookUps,
@@ -36,13 +36,14 @@ pub enum Split {
     OfLegs,
 }
 
-/// The query, and how it is split. Within an SPI connection.
+/// Returns the query, and how it is split. The caller must have an SPI connection.
 ///
 /// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
 /// legs must be complete. In a view they are not: a condition on the entity reaches the source. If the rows of an entity
 /// can be on several nodes, the pass sends the legs to all nodes; a look-up per leg would fetch the events from them.
 ///
-/// A view is not split into shares: without workers, a session that reads it would read the source once for each share.
+/// The query of a view is not split into shares, because a session without workers would read the source once for each
+/// share.
 pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, Split), TravelError> {
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
@@ -102,7 +103,7 @@ impl Query<'_> {
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
     }
 
-    /// The query of the legs alone, as arrays, in these shares of the entity.
+    /// Returns the query that only finds the legs, as arrays, in these shares of the entity.
     fn legs_in(&self, shares: &[String]) -> String {
         format!("WITH {}\n{}", self.events_part(), self.journeys_in(shares, &self.call()))
     }
@@ -242,7 +243,8 @@ impl Query<'_> {
         self.journeys_in(&self.ranges, call)
     }
 
-    /// The aggregate over each entity, by the ranges or shares of the entity if there are some.
+    /// Returns the query with the aggregate over each entity. If there are ranges or shares of the entity, each has a
+    /// branch.
     fn journeys_in(&self, ranges: &[String], call: &str) -> String {
         let keys = self.keys.join(", ");
         let rows = if self.knows_rows() {

@@ -126,7 +126,7 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(rows.finish(call))
 }
 
-/// Runs a query. Returns the number of rows.
+/// Runs a query, and returns the number of rows.
 fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
     with_settings_of_query(is_indexed, || spi::execute_into(query, rows))
 }
@@ -154,9 +154,9 @@ fn with_settings_of_query<R>(is_indexed: bool, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&settings, body)
 }
 
-/// Runs a query that is split into parts of the entities, if an index leads from the entity to the events of a leg: they
-/// are looked up one by one: a hash join would read the whole table twice, in the belief that there are many legs.
-/// A subquery in the caller's condition may need a hash join.
+/// Runs a query that is split into parts of the entities, and looks up the events of the legs by an index that leads to
+/// them from the entity. Hash joins are turned off, because the planner expects many legs and would read the whole
+/// table twice. They stay on if the caller's condition has a subquery, which may need a hash join.
 fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet) -> u64 {
     let has_subquery =
         arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));

@@ -1,9 +1,9 @@
-//! Shares of the entities, by which the query of the findings is split if no index leads from the entity to all that the
+//! Shares of the entities. The query of the findings is split into them if no index on the entity contains all that the
 //! legs are made from. Each process evaluates the entities of one share, so no process merges the groups of others.
 //!
-//! This has a price: each process reads all rows, and keeps those of its share. The other plan reads each row once. In
-//! it, processes share the rows and make partial groups, which the leader alone merges and evaluates. The more processes
-//! and entities there are, the more the leader has to do. [`Work`] compares both.
+//! This has a price: each process reads all rows, and keeps those of its share. The other plan reads each row once: the
+//! processes divide the rows among themselves and make partial groups, and the leader alone merges and evaluates these
+//! groups. The work of the leader grows with the number of processes and of entities. [`Work`] compares both plans.
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
@@ -21,11 +21,12 @@ use travel_core::share;
 pg_function!(travel_is_in_share, pg_finfo_travel_is_in_share, is_in_share);
 pg_function!(travel_is_in_share_support, pg_finfo_travel_is_in_share_support, support);
 
-/// The most shares. Planning takes time for each.
+/// The maximum number of shares. Planning takes time for each of them.
 const MOST: usize = 64;
 
-/// The conditions of the shares, as SQL over the columns of the entity, `keys`. Empty if the query is not split.
-/// `query_with` makes the query of the legs with such conditions. Within an SPI connection.
+/// Returns the conditions of the shares, as SQL over `keys`, the columns of the entity. The result is empty if the
+/// query is not split. `query_with` writes the query of the legs with such conditions. The caller must have an SPI
+/// connection.
 pub fn of_entity(
     events: &Events,
     arguments: &Arguments,
@@ -33,8 +34,8 @@ pub fn of_entity(
     query_with: impl Fn(&[String]) -> String,
 ) -> Result<Vec<String>, TravelError> {
     let (source, shares) = (&arguments.source, processes().min(MOST));
-    // The expression of a column that is not stored would be evaluated once for each share. The rows of a view or of a
-    // foreign table can take any time. For partitions, PostgreSQL plans other branches.
+    // The expression of a column that is not stored would be evaluated once for each share. Reading a view or a foreign
+    // table can take any amount of time. PostgreSQL plans the branches of a partitioned table differently.
     if shares < 2
         || arguments.all_legs
         || !source.is_plain
@@ -68,7 +69,7 @@ pub fn of_entity(
     Ok(conditions)
 }
 
-/// What the planner expects of the query, and of its most frequent entity.
+/// The work that the planner expects of the query, and the frequency of the most common entity.
 #[derive(Debug)]
 struct Work {
     processes: f64,
@@ -77,27 +78,29 @@ struct Work {
     /// The number of rows that are evaluated.
     rows: f64,
     entities: f64,
-    /// The part of the rows that belong to the most frequent entity.
+    /// The fraction of the rows that belong to the most frequent entity.
     most_frequent: f64,
 }
 
 impl Work {
-    /// Time in ns for each of the planner's units of a scan. Measured as the CPU time of a serial scan with the conditions
-    /// of `travel.detect`: 117 ns per row, which cost 0.033 units with the default settings.
+    /// The time of a scan in ns per unit of the planner's cost. It was measured as the CPU time of a serial scan with
+    /// the conditions of `travel.detect`: 117 ns per row, which has a cost of 0.033 with the default settings.
     const SCAN_NS: f64 = 3_500.0;
-    /// Time in ns for a row in a worker that evaluates its entity. Measured as the CPU time of two workers with a share
-    /// each, minus that of their scans: 530 with 2,000,000 events of 20,000 keys, 630 with ten times as many of both. A
-    /// process that has evaluated events before takes 320, because it has its memory and knows the addresses.
+    /// The time in ns for a row in a worker that evaluates the entity of the row. It was measured as the CPU time of
+    /// two workers with one share each, minus that of their scans: 530 ns with 2,000,000 events of 20,000 keys, and 630
+    /// ns with ten times as many events and keys. A process that has evaluated events before takes 320 ns, because it
+    /// has its memory and knows the addresses.
     const ROW_NS: f64 = 550.0;
-    /// Time in ns for a row in a worker that makes partial groups, measured in the same way.
+    /// The time in ns for a row in a worker that makes partial groups. It was measured in the same way.
     const PARTIAL_ROW_NS: f64 = 350.0;
-    /// Time in ns that the leader alone takes for each partial group that it receives, and for each row in them. Measured
-    /// as the CPU time of the leader minus that of the mean worker, with 2, 4, 8 and 16 processes: 2.9, 3.4, 4.8 and
-    /// 6.8 s with 20,000,000 events of 200,000 keys, and about 0.1, 0.2 and 0.3 s with a tenth of both and 2, 4 and 8
-    /// processes.
+    /// The time in ns that the leader takes for each partial group that it receives. This time and that of each row in
+    /// a group were measured as the CPU time of the leader minus that of the average worker, with 2, 4, 8 and 16
+    /// processes: 2.9, 3.4, 4.8 and 6.8 s with 20,000,000 events of 200,000 keys, and about 0.1, 0.2 and 0.3 s with a
+    /// tenth of both and 2, 4 and 8 processes.
     const MERGED_GROUP_NS: f64 = 1_400.0;
+    /// The time in ns that the leader takes for each row in the partial groups that it receives.
     const MERGED_ROW_NS: f64 = 60.0;
-    /// The part of the time that shares must save. The processes may be fewer than planned, and then each reads all rows
+    /// The fraction of the time that shares must save. If there are fewer processes than planned, they read all rows
     /// several times.
     const SAVING: f64 = 0.2;
 
@@ -105,13 +108,13 @@ impl Work {
         self.in_shares_ns() < (1.0 - Self::SAVING) * self.merged_ns()
     }
 
-    /// The time if each process evaluates a share of the entities.
+    /// The expected time in ns if each process evaluates a share of the entities.
     fn in_shares_ns(&self) -> f64 {
         let largest = self.most_frequent + (1.0 - self.most_frequent) / self.processes;
         self.scan_cost * Self::SCAN_NS + self.rows * Self::ROW_NS * largest
     }
 
-    /// The time if the leader merges the groups of all processes.
+    /// The expected time in ns if the leader merges the groups of all processes.
     fn merged_ns(&self) -> f64 {
         let partial_groups = (self.entities * self.processes).min(self.rows);
         (self.scan_cost * Self::SCAN_NS + self.rows * Self::PARTIAL_ROW_NS) / self.processes
@@ -120,8 +123,8 @@ impl Work {
     }
 }
 
-/// Lets PostgreSQL plan a query with so many shares. `None` if it would not evaluate them in parallel: a condition may
-/// have to run in the leader, or the rows may be too few.
+/// Lets PostgreSQL plan a query with this number of shares. Returns `None` if it would not evaluate them in parallel: a
+/// condition may have to run in the leader, or there may be too few rows.
 fn planned(query: &str, shares: usize) -> Result<Option<Work>, TravelError> {
     let explain = format!("EXPLAIN (FORMAT JSON) {query}");
     let plan = with_settings_of_query(true, || {
@@ -153,12 +156,12 @@ fn work_of(plan: &Value, shares: usize) -> Option<Work> {
     })
 }
 
-/// The node whose rows a node reads. A subquery of a condition is another one below it.
+/// Returns the node whose rows a node reads. Subqueries of conditions are other nodes below it.
 fn input_of(node: &Value) -> Option<&Value> {
     node["Plans"].as_array()?.iter().find(|child| child["Parent Relationship"] == "Outer")
 }
 
-/// The first node of a plan that is wanted.
+/// Returns the first wanted node of a plan.
 fn first<'a>(node: &'a Value, is_wanted: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
     if is_wanted(node) {
         return Some(node);
@@ -170,8 +173,8 @@ fn is(node: &Value, node_type: &str) -> bool {
     node["Node Type"] == node_type
 }
 
-/// The part of the rows that belong to the most frequent entity, as far as statistics know. Of several columns, the one
-/// with the most values bounds it.
+/// Returns the fraction of the rows that belong to the most frequent entity, according to the statistics. An entity of
+/// several columns is at most as frequent as the most common value of each column, so the smallest fraction counts.
 fn most_frequent(events: &Events, arguments: &Arguments) -> f64 {
     let source = &arguments.source;
     let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
@@ -189,7 +192,7 @@ fn most_frequent(events: &Events, arguments: &Arguments) -> f64 {
     )
 }
 
-/// The pages of a table.
+/// Returns the number of pages of a table.
 fn pages(source: pg_sys::Oid) -> f64 {
     number_of("SELECT pg_relation_size($1) / current_setting('block_size')::float8", &[Argument::oid(source)])
 }
@@ -202,7 +205,7 @@ fn number_of(query: &str, arguments: &[Argument]) -> f64 {
     })
 }
 
-/// The pages from which on PostgreSQL reads a table in parallel.
+/// Returns the number of pages from which PostgreSQL reads a table in parallel.
 fn min_pages() -> f64 {
     // SAFETY: reads a setting of the backend.
     f64::from(unsafe { pg_sys::min_parallel_table_scan_size })
@@ -216,17 +219,17 @@ fn is_in_share(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(pg_sys::Datum::from(share::is_in_share(entity, share, shares)))
 }
 
-/// An argument of type integer. A negative one is no share.
+/// Returns an argument of type integer. A negative number counts as 0.
 fn number(call: &Call, n: usize) -> Option<u32> {
     call.datum(n).map(|datum| u32::try_from(datum.value() as i32).unwrap_or_default())
 }
 
-/// Answers a request of the planner about `is_in_share`: of so many shares, one has its part of the rows. Returns the
-/// request if it is answered, otherwise a null pointer.
+/// Answers a request of the planner for the selectivity of `is_in_share`: each of n shares has 1/n of the rows. Returns
+/// the request if it is answered, otherwise a null pointer.
 fn support(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let request = call.datum(0).map_or(std::ptr::null_mut(), |datum| datum.cast_mut_ptr::<pg_sys::Node>());
     // SAFETY: SQL cannot make a value of type internal, so this is a request of the planner, and its tag names its type.
-    // A call of the function has three arguments, of which the last is an integer.
+    // A call of the function has three arguments, and the last one is an integer.
     unsafe {
         if request.is_null() || (*request).type_ != pg_sys::NodeTag::T_SupportRequestSelectivity {
             return Ok(pg_sys::Datum::null());

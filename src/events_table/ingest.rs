@@ -11,7 +11,7 @@ use crate::pg::memory::Scratch;
 use pgrx::pg_sys;
 use travel_cloudtrail::{Item, Splitter};
 
-/// From this length in bytes on, a document is converted record by record.
+/// A document with more bytes than this is converted record by record.
 const LONG_DOCUMENT: usize = 1 << 20;
 
 pg_function!(travel_ingest, pg_finfo_travel_ingest, ingest);
@@ -67,7 +67,7 @@ pub fn ingest_documents(target: &Target, text: &str, ingested: &mut Ingested) ->
     Ok(())
 }
 
-/// Whether a valid document is a list of records, each short enough to be converted on its own.
+/// Returns whether a valid document is a list of records, each short enough to be converted on its own.
 fn is_list(document: &str) -> bool {
     let mut splitter = Splitter::new(document.as_bytes());
     loop {
@@ -80,8 +80,8 @@ fn is_list(document: &str) -> bool {
     }
 }
 
-/// Inserts the records of a long list, which are converted one after the other. PostgreSQL cannot be interrupted while it
-/// converts a text.
+/// Inserts the records of a long list. It converts them one at a time, because PostgreSQL cannot be interrupted while
+/// it converts a text.
 fn ingest_elements(target: &Target, document: &str, ingested: &mut Ingested) -> Result<(), TravelError> {
     let mut splitter = Splitter::new(document.as_bytes());
     let parsing = Scratch::new(c"travel: a record that is parsed", 256 << 10);

@@ -7,7 +7,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
-//! | [`table`] | the rows of `travel.layouts`, and the source as [`layout`] sees it, which recognizes and resolves them |
+//! | [`table`] | the rows of `travel.layouts`, and the source as a table that [`layout`] can recognize |
 //! | [`content`] | the column of a source whose values are CloudTrail documents |
 //! | [`struct_text`] | the function that reads a structure from text |
 //! | [`documents`] | the functions that find records in such values |

@@ -110,7 +110,7 @@ impl Table for Source {
     }
 }
 
-/// A type over `jsonb` or `json`.
+/// Describes a type that is `jsonb`, `json`, or a domain over one of them.
 fn json(of: pg_sys::Oid, base: pg_sys::Oid) -> JsonType {
     match base {
         _ if of == base => JsonType::Itself,

@@ -78,8 +78,8 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     state.with_row(&SetRow { time_us, site: at.site, id, accuracy_km: at.accuracy_km })
 }
 
-/// Adds a row `(state, time, address [, min_distance_km, min_velocity_kmh, use_accuracy])` as [`add`] does, if all that it
-/// takes is an entry in the log of a hash table.
+/// Adds a row `(state, time, address [, min_distance_km, min_velocity_kmh, use_accuracy])` as [`add`] does, if that
+/// only takes an entry in the log of a hash table. Otherwise it does nothing and returns `None`.
 #[inline(always)]
 fn add_to_log(call: &Call) -> Option<pg_sys::Datum> {
     let thresholds = match call.count() {

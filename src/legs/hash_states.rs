@@ -101,7 +101,7 @@ const FIRST_GROUPS: usize = 16;
 
 const CACHE_LINE: usize = 64;
 
-/// The number of bytes of a block that are fetched before it is read. The processor itself fetches the rest in time.
+/// The number of bytes at the start of a block that are prefetched. The processor itself fetches the rest in time.
 const MOST_PREFETCHED: usize = 2048;
 
 /// The size of the first block of a group, enough for four events. There can be very many groups with one event.
@@ -125,8 +125,8 @@ impl HashStates {
         Some(site.get())
     }
 
-    /// The node of a call, if it calls a transition function for a state in its hash table whose first value is this
-    /// function's own.
+    /// Returns the node of a call if it calls a transition function for a state in its hash table, and the function
+    /// itself makes the first value of the state.
     #[inline]
     fn node_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
         // SAFETY: the context of a call is a node with a tag, or null. The fields of an AggState are set while a
@@ -484,7 +484,7 @@ unsafe fn whole(group: *mut Group) -> Result<JourneyValue, TravelError> {
     unsafe {
         let states = (*group).object.eoh_methods.cast::<HashStates>().cast_mut();
         (*states).flush()?;
-        // The groups are read in the order of the hash table, so their blocks are in no cache.
+        // The groups are read in the order of the hash table, so their blocks are not in a cache.
         let (block, used) = ((*group).block.cast::<u8>(), (*group).used as usize);
         for at in (0..used.min(MOST_PREFETCHED)).step_by(CACHE_LINE) {
             prefetch(block.wrapping_add(at));

@@ -23,8 +23,8 @@ use std::net::IpAddr;
 /// error of PostgreSQL, unwinds to here and is reported.
 ///
 /// With `first $quick`, a `fn(&Call) -> Option<Datum>` runs before the body. If it returns a value, the body does not
-/// run. It has no guard, which takes longer than the work of a function that does little, so it must not call PostgreSQL
-/// and must not panic.
+/// run. It runs without a guard, because a guard takes longer than a function that does little, so it must not call
+/// PostgreSQL and must not panic.
 macro_rules! pg_function {
     ($symbol:ident, $info:ident, $body:expr) => {
         $crate::pg::function::pg_function!($symbol, $info, first |_: &$crate::pg::function::Call| None, $body);
@@ -150,7 +150,7 @@ impl Call {
         }
     }
 
-    /// The value of [`Call::site_cache`], if an earlier call made it.
+    /// Returns the value of [`Call::site_cache`] if an earlier call made it.
     ///
     /// # Safety
     /// The function must cache a value of this type.
@@ -208,8 +208,8 @@ pub unsafe fn varlena_bytes<'a>(datum: pg_sys::Datum) -> &'a [u8] {
     }
 }
 
-/// The content of a variable-length value that is neither compressed nor stored out of line. `None` for any other. It
-/// does not call PostgreSQL.
+/// Returns the content of a variable-length value that is neither compressed nor stored out of line, and `None` for any
+/// other value. This function does not call PostgreSQL.
 ///
 /// # Safety
 /// `datum` must be a variable-length value.

@@ -33,8 +33,8 @@ pub unsafe fn site(datum: pg_sys::Datum) -> Option<Site> {
     unsafe { read(datum) }.map(Site::from_address)
 }
 
-/// The IPv4 address of an inet or cidr. `None` for any other, and for a value that PostgreSQL has to decompress first. It
-/// does not call PostgreSQL.
+/// Returns the IPv4 address of an inet or cidr. Returns `None` for an IPv6 address, and for a value that PostgreSQL has
+/// to decompress first. This function does not call PostgreSQL.
 ///
 /// # Safety
 /// `datum` must be an inet or a cidr.

@@ -38,7 +38,7 @@ impl Report {
         Self::new(PgLogLevel::NOTICE, Code::ERRCODE_SUCCESSFUL_COMPLETION, message.into())
     }
 
-    /// A message that a client gets only if its `client_min_messages` is `debug1` or less.
+    /// A message that a client receives only if its `client_min_messages` is `debug1` or a lower level.
     pub fn debug(message: impl Into<Text>) -> Self {
         Self::new(PgLogLevel::DEBUG1, Code::ERRCODE_SUCCESSFUL_COMPLETION, message.into())
     }
@@ -59,7 +59,7 @@ impl Report {
         Self { level: PgLogLevel::WARNING, message, ..self }
     }
 
-    /// Sends a message that is no error to the client.
+    /// Sends a message that is not an error to the client.
     pub fn send(self) {
         let level = self.level;
         self.send_as(level);
@@ -88,8 +88,8 @@ impl Report {
     }
 }
 
-/// Leaves out the middle of a text that is too long. A text can quote a value of the caller of any length, and it would
-/// be written into the server's log, too.
+/// Leaves out the middle of a text that is too long. A text can quote a value of any length that the caller passes, and
+/// the server writes the text to its log, too.
 fn shortened(text: Text) -> Text {
     const LONGEST: usize = 8192;
     const HEAD: usize = 6000;

@@ -1,5 +1,5 @@
-//! Reading a table of the extension without a query, which needs no privilege of the caller and no plan, and facts about
-//! relations.
+//! Reads tables of the extension without a query, which needs neither a plan nor a privilege of the caller, and looks
+//! up facts about relations.
 
 use super::errors::{TravelError, UsageError};
 use pgrx::pg_sys;
@@ -50,8 +50,8 @@ pub fn oid(name: &CStr) -> Option<pg_sys::Oid> {
     (oid != pg_sys::InvalidOid).then_some(oid)
 }
 
-/// Whether a relation is permanent, unlogged or temporary (`RELPERSISTENCE_…`), if it exists. PostgreSQL's own function
-/// raises an internal error for a relation that does not exist.
+/// Returns whether a relation is permanent, unlogged or temporary (`RELPERSISTENCE_…`), or `None` if it does not exist.
+/// PostgreSQL's own function raises an internal error for a relation that does not exist.
 pub fn persistence(relation: pg_sys::Oid) -> Option<u8> {
     // SAFETY: a row of pg_class is released after it was read.
     unsafe {

@@ -24,7 +24,8 @@ thread_local! {
     static NEXT: RefCell<Option<CString>> = const { RefCell::new(None) };
     /// Whether the planner is planning that query, and not one of a function that it evaluates meanwhile.
     static IS_HELPED: Cell<bool> = const { Cell::new(false) };
-    /// The table in which the query looks rows up, and the first column of its groups. Invalid: it looks up none.
+    /// The table in which the query looks up rows, and the first column of its groups. The table is invalid if the
+    /// query looks up no rows.
     static GROUPED_BY: Cell<(pg_sys::Oid, i16)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
 }
 
@@ -53,8 +54,8 @@ pub fn register() {
 }
 
 /// Runs `body`, which runs `query`. The planner plans it with whole groups, and no other query: not those of functions
-/// that the query calls, while it is planned or while it runs. `look_ups`: the table in which it looks rows up, and the
-/// first column of its groups.
+/// that the query calls, while it is planned or while it runs. `look_ups` is the table in which the query looks up
+/// rows, and the first column of its groups.
 pub fn planned<R>(query: &str, look_ups: Option<(pg_sys::Oid, &str)>, body: impl FnOnce() -> R) -> R {
     /// Restores what an outer call has set, also where an error unwinds.
     struct Restore(Option<CString>, (pg_sys::Oid, i16));

@@ -10,7 +10,7 @@ use pgrx::pg_sys;
 
 pg_function!(travel_forget_rule, pg_finfo_travel_forget_rule, forget_rule);
 
-/// AFTER DELETE, for each row; BEFORE TRUNCATE, which it refuses. Runs with the rights of the tables' owner.
+/// Runs after DELETE, for each row, and before TRUNCATE, which it refuses. It has the rights of the tables' owner.
 fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let rule = match trigger.event() {
@@ -33,8 +33,9 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(trigger.skip())
 }
 
-/// The alerts that are archived or whose known locations are deleted. An analyst who changes an alert locks both in the
-/// same order. One statement can delete several rules: at the first of them, the alerts of all of them are locked.
+/// The alerts that are archived or whose known locations are deleted. An analyst who changes an alert also locks the
+/// alert before its known locations. If a statement deletes several rules, the alerts of all of them are locked at the
+/// first rule.
 const ALERTS: &str = "
     SELECT a.id
     FROM travel.alerts AS a

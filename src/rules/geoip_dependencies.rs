@@ -127,7 +127,7 @@ fn keep(dependencies: &[Dependency], rule: Option<&str>) -> Result<(), TravelErr
     let stored = serde_json::to_string(dependencies)
         .map_err(|error| ScanError::CheckpointUnwritable { detail: error.to_string() })?;
     spi::execute(
-        // In this order, a scan of several rules in a transaction block locks the rows, too.
+        // A scan of several rules in a transaction block locks the rows in the same order.
         "WITH others AS MATERIALIZED (
              SELECT rule FROM travel_internal.scans
              WHERE (rule = $1 OR $1 IS NULL) AND located_by IS DISTINCT FROM $2::jsonb

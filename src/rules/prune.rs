@@ -63,8 +63,8 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     row.finish(*row_type)
 }
 
-/// Records, for each rule, the time before which scans no longer evaluate events. A scan of several rules in a transaction
-/// block locks the rows in the order of their names, too.
+/// Records, for each rule, the time before which scans no longer evaluate events. The rows are locked in the order of
+/// the names, as a scan of several rules in a transaction block locks them.
 const NOTE_TIME: &str = "
     INSERT INTO travel_internal.scans AS s (rule, pruned_before)
     SELECT r.name, $1 FROM unnest($2::text[]) AS r (name) ORDER BY r.name

@@ -10,12 +10,12 @@ use crate::pg::spi::{self, Argument, QueryRow, Rows};
 use std::collections::HashSet;
 use std::hash::Hash;
 
-/// How often this tries to lock all rows at once. Otherwise, sessions that lock some of them in turns could keep a scan
-/// waiting until they end, whatever `impossible_travel.scan_lock_timeout` is. After the last attempt, this waits for one
-/// row after the other.
+/// The number of attempts to lock all rows at once. Without a limit, sessions that lock some of the rows in turn could
+/// keep a scan waiting until they end, whatever `impossible_travel.scan_lock_timeout` is. After the last attempt, the
+/// function waits for one row at a time.
 const ATTEMPTS: u32 = 30;
 
-/// What a transaction is going to do with alerts. It takes the weakest lock that suffices.
+/// The change that a transaction will make to alerts. It determines the weakest lock that suffices.
 #[derive(Clone, Copy)]
 pub enum Intent {
     /// It changes them. Meanwhile, analysts can write comments on these alerts, which only need the alerts to exist.
@@ -73,9 +73,9 @@ fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
 /// Waits for the first row, and then locks all of these rows without waiting, or none. The error is the key of the row to
 /// wait for next.
 ///
-/// An `UPDATE` locks the rows in the order in which they lie in the table, and most of its successors do so, too. If this
-/// holds the lock on the first of them, the next `UPDATE` has to wait before it locks the others. Otherwise, sessions that
-/// change the same rows again and again would leave no gap.
+/// An `UPDATE` usually locks rows in the order in which the table stores them. While this transaction holds the lock on
+/// the first row, the next `UPDATE` has to wait before it locks the others. Otherwise, sessions that change the same
+/// rows again and again would leave no gap.
 fn try_lock<K: Key>(table: &Table, wanted: &[K], first: Option<&K>) -> Result<(), K> {
     if wanted.is_empty() {
         return Ok(());

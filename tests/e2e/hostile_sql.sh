@@ -10,7 +10,7 @@
 # JOBS     the number of sessions at once (default: the number of processors)
 #
 # The statements of a piece run in portions, each in a session and a database of its own, which is a copy of the database
-# that tests/hostile fills. So a portion meets the same data in each run, and portions run side by side.
+# that tests/hostile fills. A portion therefore finds the same data in each run, and portions can run in parallel.
 #
 # A statement that runs for TIMEOUT (300 s) fails the test: the tables of the test are small, and a function needs only
 # seconds for a value of 100 MB.
@@ -21,9 +21,9 @@ SEED=${SEED:-1}
 TIMEOUT=${TIMEOUT:-300}
 JOBS=${JOBS:-$(nproc)}
 PIECES=${PIECES:-conditions calls blocks cursors workers stored journeys columns replaced heavy growth sqlsmith}
-# The number of calls of each routine, of statements of each other kind, of random calls of each routine, of repetitions in
-# a statement, of repeated statements, of failing ones of each routine, and of random conditions. A statement of a column
-# also scans, and reads everything.
+# The number of calls of each routine, of statements of each other kind, of column statements, of random calls of each
+# routine, of repetitions in a statement, of repeated statements, of failing ones of each routine, and of random
+# conditions. A column statement also scans, and reads everything.
 each=1 other=30 columns=4 random=1 calls=1000 repeated=20 failing=1 conditions=150
 if [ "${HOSTILE:-short}" = long ]; then
     each=100000 other=1000000 columns=1000000 random=50 calls=1000000 repeated=300 failing=3 conditions=50000
@@ -55,12 +55,13 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 #   3F000   the name of a schema that does not exist
 #   58P01   the name of a file that does not exist
 #   XX001   a checkpoint of a scan was overwritten: the message says so, and a rescan mends it
-#   XX000   PostgreSQL itself looks up the type of a result, or of a column of it, that the statement, or one before it, has
-#           dropped
+#   XX000   the statement, or one before it, has dropped the type of a result or of one of its columns, and PostgreSQL
+#           itself cannot look it up
 allowed='ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|27000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
 allowed+='|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod|get_typlenbyvalalign|format_type_extended),$)'
 
-# Runs the statements of a file, one in a line. A portion with a wrong answer is listed in $SCRATCH/failed, and the others go on.
+# Runs the statements of a file, which has one per line. A portion with a wrong answer is listed in $SCRATCH/failed, and
+# the other portions continue.
 : >"$SCRATCH/failed"
 portion() { # portion PIECE FILE OPTIONS
     local said="$2.said" name place bad line
@@ -85,12 +86,12 @@ portion() { # portion PIECE FILE OPTIONS
     grep -a -o -E '^psql:[^ ]*:[0-9]+: ERROR:  [0-9A-Z]{5}' "$said" | grep -o -E '.{5}$' >"$2.states" || true
     rm "$said"
 }
-# Waits until fewer portions than this number run.
+# Waits until fewer portions than this number are running.
 wait_for_portions() {
     while [ "$(jobs -rp | wc -l)" -ge "$1" ]; do wait -n; done
 }
 
-# Runs the statements that a query returns, so many in a portion. The short form has one portion of each piece.
+# Runs the statements that a query returns, SIZE of them in each portion. In the short form, each piece is one portion.
 hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS]
     is_wanted "$1" || return 0
     local folder="$SCRATCH/$1" size=$2 began=$SECONDS told=$SECONDS file number=0 count
@@ -116,7 +117,7 @@ hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS]
     rm -r "$folder"
 }
 
-# The calls of a context: $each of each routine, at most so many.
+# The calls of a context: $each of each routine, and at most LIMIT in all.
 chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE]
     printf "SELECT format('%s', hostile.statement(c)) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5('%s' || n)) AS place

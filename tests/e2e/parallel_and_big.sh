@@ -93,7 +93,8 @@ same 'coverage counts the same' "$(counted "$serial" | grep -o '^evaluated [0-9]
     "$(ask "SELECT 'evaluated ' || sum(events) || ' events' FROM travel.coverage('event')
         WHERE status IN ('evaluated', 'duplicate')")"
 
-# The plan of the query of travel.detect in parallel, with what its nodes return. Nothing without auto_explain.
+# Prints the parallel plan of the query of travel.detect, with the output of its nodes. Without auto_explain, it prints
+# nothing.
 plan_of_detect() {
     [ -f "$("$PG_CONFIG" --pkglibdir)/auto_explain.so" ] || return 0
     ask "$parallel LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_verbose = on;

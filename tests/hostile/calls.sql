@@ -46,7 +46,7 @@ CREATE FUNCTION hostile.arguments(r hostile.routine, tried text[]) RETURNS text 
     WHERE r.names IS NULL OR i <= r.required OR tried[i] IS NOT NULL
 $$;
 
--- A statement that makes a call. An aggregate or a window function has it for each of `rows`.
+-- Returns a statement that makes a call. An aggregate or a window function is called over `rows`.
 CREATE FUNCTION hostile.statement(r hostile.routine, arguments text, context int DEFAULT 0,
     rows text DEFAULT 'generate_series(1, 3) AS g') RETURNS text LANGUAGE sql STABLE AS $$
     SELECT CASE
@@ -61,7 +61,8 @@ CREATE FUNCTION hostile.statement(r hostile.routine, arguments text, context int
     END
 $$;
 
--- One argument is hostile at a time or has a wrong type, and NULLs come together. The statement of a row is made when it is read.
+-- In each call, one argument is hostile or has a wrong type. In one call of each routine, all arguments are NULL. The
+-- statement of a row is made when the row is read.
 CREATE TABLE hostile.call AS
 SELECT row_number() OVER (ORDER BY r.name, r.oid, i, v.n) AS n, r.oid, v.heavy, false AS is_random, v.n AS context,
     array_fill(NULL::text, ARRAY[i - 1]) || v.expression AS tried
@@ -163,8 +164,9 @@ FROM hostile.routine AS f, generate_series(1, f.pronargs) AS i, hostile.value AS
 WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i - 1] AND provariadic = 0
   AND NOT types && '{internal,cstring,"\"any\""}'::regtype[] AND prorettype <> 'cstring'::regtype;
 
--- Values of each column of the tables: as users write them, and as a wrong restore would write them. What reads them is
--- in the catalog: the relations, the functions of a rule, of an alert and of a source, and those without arguments.
+-- Values of each column of the tables: as users write them, and as a wrong restore would write them. The catalog says
+-- what reads these values: the relations, the functions of a rule, of an alert and of a source, and those without
+-- arguments.
 CREATE TABLE hostile.reading AS
 SELECT format('TABLE %s', oid::regclass) AS statement FROM pg_class
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
@@ -202,8 +204,8 @@ BEGIN
     END IF;
 END $$;
 
--- Values of 100 MB in each context of a call: the values of a type take turns. The ROLLBACK at the end of a line is sent by
--- itself, also after an error.
+-- Returns calls with values of 100 MB in each context. The values of a type take turns. The ROLLBACK at the end of a
+-- line is sent by itself, even after an error.
 CREATE FUNCTION hostile.heavy_calls(workers_setting text) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT CASE context
         WHEN 0 THEN direct
@@ -220,7 +222,7 @@ CREATE FUNCTION hostile.heavy_calls(workers_setting text) RETURNS SETOF text LAN
         AND CASE context WHEN 2 THEN prokind <> 'p' WHEN 3 THEN proparallel = 's' ELSE true END
 $$;
 
--- Values of each column. Without triggers (replica) a value is there as if a dump had been edited.
+-- Values of each column. Without triggers (`replica`), the table gets a value as if a dump had been edited.
 CREATE VIEW hostile.written_value AS
 SELECT format('UPDATE %s SET %I = %s', c.oid::regclass, attname, expression) AS statement, c.oid::regclass AS relation, role, heavy,
     v.type, v.n, format('%s %s %s %s', attrelid, attnum, v.n, role) AS key
@@ -243,9 +245,9 @@ BEGIN
         END;
     END LOOP;
 END $$;
--- The statements: so many values at once, which the seed puts together. Each one is a transaction. It writes the values,
--- those that are not refused, and one more event, then scans, and then reads everything. The first ROLLBACK ends the
--- transaction of a line that failed.
+-- Returns the statements, each with `at_once` values that the seed combines. Each statement is a transaction. It writes
+-- the values that are not refused and one more event, then scans, and then reads everything. The first ROLLBACK ends
+-- the transaction of a line that failed.
 CREATE FUNCTION hostile.column_statements(seed text, at_once int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT format('ROLLBACK\; BEGIN\; SET LOCAL session_replication_role = %s\; SELECT hostile.write(%L)\; '
         'INSERT INTO hostile.trail (event_id, event_time, source_ip, access_key_id, actor) '
@@ -257,8 +259,8 @@ CREATE FUNCTION hostile.column_statements(seed text, at_once int) RETURNS SETOF 
     GROUP BY role, place / at_once
     ORDER BY md5(seed || min(key))
 $$;
--- A value of 100 MB in one row of some columns, which the seed chooses, as a user writes it. Each statement takes half a
--- minute, because everything that reads the row copies the value.
+-- Returns statements that write a value of 100 MB into one row of a column, as a user would. The seed chooses the
+-- columns. Each statement takes half a minute, because everything that reads the row copies the value.
 CREATE FUNCTION hostile.heavy_column_statements(seed text, columns int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT format('BEGIN\; %s WHERE ctid = (SELECT min(ctid) FROM %s)\; CALL travel.scan()\; '
         'SELECT hostile.use_everything(); ROLLBACK', statement, relation)

@@ -1,8 +1,9 @@
--- Conditions at random. PostgreSQL parses a condition, and the extension only puts its text into queries of its own. So
--- the text must mean there what it means alone, whatever quotes, comments, line breaks and parentheses it has, and it must
--- be refused if it is not one expression.
+-- Random conditions. PostgreSQL parses a condition, and the extension only puts its text into queries of its own. The
+-- text must have the same meaning there as alone, whatever quotes, comments, line breaks and parentheses it has, and it
+-- must be refused if it is not one expression.
 
--- The same rows in three forms. The column of records has two columns of the source beside it, which conditions name, too.
+-- The same rows in three forms. The tables of records and of documents also have columns of their own, which conditions
+-- name, too.
 CREATE TABLE hostile.own AS
 SELECT 'AKIAALICE0001EXAMPLE' AS access_key_id, timestamptz '2026-03-02 09:00Z' + n * interval '1 minute' AS event_time,
     format('192.0.2.%s', n)::inet AS source_ip, names[1 + n % 3] AS event_name, agents[1 + n % 4] AS user_agent,
@@ -23,8 +24,8 @@ SELECT jsonb_build_object('Records', jsonb_build_array(r)) AS d, n, note, "line
 break"
 FROM hostile.with_record;
 
--- The number of rows that satisfy a condition, in words. It is one expression if it is one both in parentheses and as the
--- condition of a CASE.
+-- Returns the number of rows that satisfy a condition, and of the legs between them, as text. A condition is one
+-- expression if it has the same result in parentheses and as the condition of a CASE.
 CREATE FUNCTION hostile.meant(condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     grouped bigint;
@@ -38,7 +39,7 @@ EXCEPTION WHEN OTHERS THEN
     RETURN 'refused';
 END $$;
 
--- The same by travel.coverage and by the query of travel.detect.
+-- Returns the same numbers, as travel.coverage and the query of travel.detect find them.
 CREATE FUNCTION hostile.found(source regclass, columns jsonb, condition text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     rows bigint;
@@ -57,7 +58,7 @@ CREATE FUNCTION hostile.pick(texts text[]) RETURNS text LANGUAGE sql VOLATILE AS
     SELECT texts[1 + floor(random() * cardinality(texts))::int]
 $$;
 
--- A boolean expression.
+-- Returns a random boolean expression.
 CREATE FUNCTION hostile.random_condition(depth int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $body$
 DECLARE
     gap text := hostile.pick(ARRAY[' ', ' ', E'\n', E'\t', E' -- it''s "a (comment\n', ' /* a '' /* nested */ ( " */ ', E' --\n']);
@@ -85,7 +86,8 @@ BEGIN
     END;
 END $body$;
 
--- The same with something at any place of it that must not be there, or that changes what follows.
+-- Returns the condition with a text at a random position that must not be there, or that changes the meaning of the
+-- rest.
 CREATE FUNCTION hostile.damaged(condition text) RETURNS text LANGUAGE sql VOLATILE AS $body$
     SELECT overlay(condition PLACING hostile.pick(ARRAY[')', '(', ') OR (true', ';', '--', '/*', '*/', '''', '"', '$$', '$x$', '\',
         'E''', 'U&''', 'U&"', ' AS x', ', true', ' FROM pg_class', ' UNION SELECT true', ' LIMIT 1', ' ORDER BY 1', ' GROUP BY 1',
@@ -94,8 +96,8 @@ CREATE FUNCTION hostile.damaged(condition text) RETURNS text LANGUAGE sql VOLATI
         FROM 1 + floor(random() * (length(condition) + 1))::int FOR floor(random() * 2)::int)
 $body$;
 
--- Tries conditions, and returns those that mean something else in a query of the extension, and how many of each kind
--- there were.
+-- Tries conditions, and returns those that have another meaning in a query of the extension. It also says if too few or
+-- too many of them were valid.
 CREATE FUNCTION hostile.try_conditions(tries int, seed float8) RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
     condition text;

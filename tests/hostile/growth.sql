@@ -1,11 +1,11 @@
--- Calls that a session repeats. The memory of the process must stop growing: if it grows by more than 4 MB in each of three
--- rounds, the statement fails with XX000. Caches grow once.
+-- Calls that a session repeats. The memory of the process must stop growing: if it grows by more than 4 MB in each of
+-- three rounds, the statement fails with XX000. Caches may grow once.
 CREATE FUNCTION hostile.resident_kb() RETURNS bigint LANGUAGE sql AS $$
     SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint
 $$;
 
--- Repeats a query whose %s is a number of calls, within one statement: at most so many calls, and not for longer than ten
--- seconds.
+-- Repeats calls within one statement. The query has %s in place of the number of calls. Each round makes at most
+-- `calls` calls, in about ten seconds or less.
 CREATE FUNCTION hostile.grow_within(query text, calls bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     began timestamptz;
@@ -25,8 +25,8 @@ BEGIN
     END LOOP;
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, query USING ERRCODE = 'XX000';
 END $$;
--- Repeats a statement, each time in a transaction that is rolled back: at most so many times, and not for longer than
--- ten seconds, either.
+-- Repeats a statement, each time in a transaction that is rolled back. Each round repeats it at most `calls` times, for
+-- ten seconds or less.
 CREATE PROCEDURE hostile.grow_across(statement text, calls bigint) LANGUAGE plpgsql AS $$
 DECLARE
     before bigint;
@@ -64,7 +64,8 @@ CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE 
             CASE r.prokind WHEN 'w' THEN ' OVER (ORDER BY n)' END))
     FROM generate_series(1, r.pronargs) AS i
 $$;
--- What only reads is repeated in one statement. What writes, and calls with hostile arguments, are repeated in transactions.
+-- Calls that only read are repeated in one statement. Calls that write, and calls with hostile arguments, are repeated
+-- in transactions.
 CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, hostile_calls int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT format('SELECT hostile.grow_within(%L, %s)', hostile.repeated_query(r), calls) FROM hostile.routine AS r
     WHERE prokind <> 'p' AND provolatile <> 'v' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]

@@ -44,8 +44,8 @@ INSERT INTO hostile.user_statement (before, after) VALUES
     ('DECLARE c CURSOR FOR SELECT * FROM travel.detect(''hostile.few''); FETCH 1 FROM c; SELECT * FROM hostile.view_of_victim', 'FETCH ALL FROM c'),
     ('DECLARE c CURSOR FOR SELECT travel.leg(event_time, source_ip) OVER (ORDER BY event_time) FROM hostile.few; FETCH 2 FROM c; '
      'SELECT * FROM hostile.view_of_victim', 'FETCH ALL FROM c');
--- Each routine of the catalog, too: of the view, of a rule over it, or else for each row of it, where the first argument is
--- no constant.
+-- Each routine of the catalog is called, too: for the view, for a rule over it, or for each row of it with a first
+-- argument that is not a constant.
 INSERT INTO hostile.user_statement (before, after)
 SELECT CASE WHEN 'rule' = ANY (known_names)
             THEN 'INSERT INTO travel.rules (name, owner, source) VALUES (''victim'', current_user, ''hostile.view_of_victim'')' ELSE '' END,

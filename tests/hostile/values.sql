@@ -1,6 +1,6 @@
 -- The hostile values of each type. The first one of a type is a good value, which an argument has while another argument is
--- tried. A type of an argument without values ends the test, so a new type gets its values. `heavy` values are for the long
--- form of the test; tests/hostile/heavy.sql builds them.
+-- tried. A type of an argument without values ends the test, so a new type gets its values. Only the long form of the
+-- test uses `heavy` values, which tests/hostile/heavy.sql builds.
 CREATE TABLE hostile.value (
     n int GENERATED ALWAYS AS IDENTITY, type regtype NOT NULL, expression text NOT NULL, heavy boolean NOT NULL
 );

@@ -1,9 +1,10 @@
-//! Shares of entities. Processes that cannot divide the rows of a source by an index divide its entities by a digest.
+//! Shares of entities. If processes cannot divide the rows of a source by an index, they divide its entities by a
+//! digest.
 
 use crate::ends::digest;
 
-/// Returns whether an entity belongs to a share. The shares are numbered from 0. Each entity belongs to one of them, which
-/// depends on its bytes and the number of shares alone.
+/// Returns whether an entity belongs to a share. The shares are numbered from 0. Each entity belongs to exactly one
+/// share, which depends only on its bytes and the number of shares.
 pub fn is_in_share(entity: &[u8], share: u32, shares: u32) -> bool {
     ((digest(entity, 0) >> 32) * u64::from(shares)) >> 32 == u64::from(share)
 }

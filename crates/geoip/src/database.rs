@@ -20,7 +20,7 @@ const STEP: u64 = 4096;
 /// An open database. Lookups cache decoded records, so a database belongs to one thread.
 pub struct Database {
     reader: Reader<Bytes>,
-    /// The content that the reader reads.
+    /// The content of the file, shared with the reader.
     bytes: Bytes,
     records: RefCell<Cache<u64, Rc<Fields>>>,
     names: RefCell<SharedNames>,
@@ -263,8 +263,8 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// The content of a file for the check of the maxminddb crate, which cannot be interrupted. That check asks for the bytes
-/// of the file at each network, and that calls the interrupt now and then.
+/// The content of a file for the check of the maxminddb crate, which offers no way to interrupt it. The check requests
+/// the bytes of the file at each network, and every `STEP`-th request calls the interrupt.
 struct Ticking<'a> {
     bytes: &'a [u8],
     interrupt: RefCell<&'a mut dyn FnMut()>,

@@ -50,7 +50,7 @@ pub struct Member {
     pub kind: MemberKind,
     pub name: Arc<str>,
     pub checkpoints: Checkpoints,
-    /// The checkpoints are loaded, if there are any.
+    /// Whether the checkpoints, if there are any, are loaded.
     is_loaded: bool,
     /// Another member of its group, or itself if it represents the group.
     group: usize,
@@ -67,7 +67,7 @@ pub struct Member {
     is_of_other_edition: bool,
     /// The oldest event of this member that the source has.
     oldest: Option<Micros>,
-    /// Its history has events that are not events of a baseline user.
+    /// Whether its history has events without a baseline user.
     has_events_without_baseline: bool,
     /// The cut for which the names in its history were looked up.
     looked_up: Option<Micros>,
@@ -122,7 +122,7 @@ impl Reevaluation {
         }
     }
 
-    /// Tells the checkpoints of a member that was added, or that it has none, so they need not be loaded.
+    /// Sets the checkpoints of a member that was added, or notes that it has none. They need not be loaded then.
     pub fn know(&mut self, kind: MemberKind, name: &Arc<str>, checkpoints: Option<&Checkpoints>) {
         let Some(at) = self.index.get(&(kind, name.clone())) else { return };
         let member = &mut self.members[*at];
@@ -234,9 +234,9 @@ impl Reevaluation {
         Ok(states)
     }
 
-    /// The arguments of [`SourceQueries::histories`] that find each event of all members, if possible only once: the
-    /// history of a baseline user has all events of an entity whose every event is one of that user, since both are in
-    /// one group.
+    /// Returns the arguments of [`SourceQueries::histories`] that find each event of all members, if possible only
+    /// once. If each event of an entity has a baseline user, the histories of these users contain all events of the
+    /// entity, because the entity and its users are in one group.
     pub fn events_arguments(
         &self,
         rule: &str,

@@ -84,7 +84,7 @@ impl Members {
         entity.into_iter().chain(baseline)
     }
 
-    /// Tells the checkpoints of the members of an event that are evaluated again.
+    /// Passes the stored checkpoints of the members of an event to the reevaluation.
     fn tell(&self, again: &mut Reevaluation, event: &EvaluatedEvent) {
         again.know(MemberKind::Entity, &event.entity, self.entities.get(&event.entity));
         if let Some(name) = &event.baseline_entity {

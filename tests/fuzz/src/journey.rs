@@ -50,7 +50,8 @@ pub fn bytes(data: &[u8]) {
     check(data);
 }
 
-/// A text, and bytes as text. What is read are the bytes of the digits, and what is written is read again.
+/// Reads a text, and writes bytes as text. The bytes that are read must be those of the digits, and a text that is
+/// written must be read as the same bytes.
 pub fn text(data: &[u8]) {
     let read = |text: &[u8]| read_text(text, &Heap::default());
     let digits = data.strip_prefix(b"\\x");
@@ -63,12 +64,12 @@ pub fn text(data: &[u8]) {
             .map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap())
             .collect()),
     };
-    // A text with both faults has either.
+    // A text with both faults may give either error.
     match (read(data), expected) {
         (Err(BadText::OddLength), Err(BadText::NotADigit)) => assert_eq!(data.len() % 2, 1),
         (found, expected) => assert_eq!(found, expected),
     }
-    // Bytes that are no set are written up to the length that their header says.
+    // Bytes that are not a set are replaced by an empty one.
     let mut bytes = read(data).unwrap_or_else(|_| data.to_vec());
     if validate(&bytes, &Heap::default()).is_err() {
         if bytes.len() < HEADER_LEN {

@@ -1,5 +1,5 @@
-//! Layouts of tables: what a path leads to, and the SQL that reads it. The SQL is evaluated for a row, and must give what
-//! a walk through the values of the row gives.
+//! Layouts of tables: the targets of paths, and the SQL that reads them. The SQL is evaluated for a row, and its result
+//! must be that of a walk through the values of the row.
 
 use crate::input::Input;
 use crate::sql::{Datum, evaluate, member, row_text};
@@ -17,7 +17,7 @@ enum Type {
     Int,
     /// One of [`ROWS`].
     Row(usize),
-    /// Of a user, with a cast of the user's.
+    /// A type of a user, with a cast of the user.
     Other,
 }
 
@@ -128,7 +128,7 @@ impl Table for Row {
     }
 }
 
-/// A table of one row, and a layout of paths and expressions that it may have.
+/// Resolves a layout of paths and expressions for a table with one row.
 pub fn layout(data: &[u8]) {
     let mut input = Input::new(data);
     let table = table(&mut input);
@@ -168,7 +168,7 @@ pub fn layout(data: &[u8]) {
     assert_eq!(found.map_err(|refused| refused.column), expected, "{layout:?} in {:?}", table.columns);
 }
 
-/// What a value of the argument `columns` means: an expression in parentheses, or the name of a column.
+/// Evaluates a value of the argument `columns`, which is an expression in parentheses or the name of a column.
 fn argument(sql: &str, table: &Row) -> Datum {
     match table.values.iter().find(|(name, _)| name == sql) {
         Some((_, value)) if !(sql.starts_with('(') && sql.ends_with(')')) => value.clone(),
@@ -184,7 +184,7 @@ fn table(input: &mut Input) -> Row {
         let parts: Vec<&str> = (0..=input.below(2)).map(|_| input.pick(&KEYS)).collect();
         let mut name = parts.join(input.pick(&[".", "_"]));
         if input.below(16) == 15 {
-            // Longer than a name can be, so it is cut.
+            // The name is longer than a name can be, so it is truncated.
             name = name.repeat(40);
             let end = (0..=63.min(name.len())).rev().find(|end| name.is_char_boundary(*end)).unwrap();
             name.truncate(end);
@@ -220,7 +220,7 @@ fn value(input: &mut Input, of: Type) -> Datum {
     }
 }
 
-/// An object of objects, or seldom any other JSON.
+/// Makes an object of objects, or rarely any other JSON.
 fn object(input: &mut Input, depth: usize) -> Node {
     if depth == 0 || input.below(6) == 5 {
         return input.json(&KEYS, &["", "x", "y"], 1);
@@ -229,7 +229,7 @@ fn object(input: &mut Input, depth: usize) -> Node {
     Node::Object(entries.collect())
 }
 
-/// A path, mostly to a value that is there.
+/// Makes a path, usually to an existing value.
 fn a_path(input: &mut Input, table: &Row) -> String {
     if table.values.is_empty() || input.below(4) == 3 {
         let keys: Vec<&str> = (0..=input.below(4)).map(|_| input.pick(&KEYS)).collect();
@@ -254,7 +254,7 @@ fn a_path(input: &mut Input, table: &Row) -> String {
     path
 }
 
-/// The members of an object whose keys mean nothing in a template.
+/// Returns the members of an object, except those whose keys have a meaning in a template.
 fn members(json: Option<Node>) -> Vec<(String, Datum)> {
     let Some(Node::Object(entries)) = json else { return Vec::new() };
     let entries = entries.into_iter().filter(|(key, _)| !key.contains(['|', '{', '}', '!']));
@@ -308,7 +308,7 @@ impl Entry {
         }
     }
 
-    /// The value for the row. An error is the column that cannot become text.
+    /// Reads the value for the row. The error is the name of a column that cannot become text.
     fn read(&self, table: &Row) -> Result<Option<Datum>, String> {
         match self {
             Self::Path(path) => Ok(walk(table, path).map(|found| found.value)),
@@ -350,7 +350,7 @@ fn read_template(tokens: &[(String, bool)], table: &Row) -> Result<Option<String
     Ok(has_any.then_some(text))
 }
 
-/// The columns that a layout resolves, by the comment of [`Layout::resolve`].
+/// Returns the columns that a layout resolves, according to the comment on [`Layout::resolve`].
 fn resolved(
     layout: &Layout,
     entries: &[(String, Entry)],
@@ -393,8 +393,8 @@ struct Found {
     way: Vec<(char, String)>,
 }
 
-/// What a path leads to, by a walk through the values of the row. Columns have the longest name that fits, names as
-/// they are come before others, and dots before underscores.
+/// Finds the target of a path by a walk through the values of the row. The longest matching name of a column wins. An
+/// exact match wins over a match in another case, and a name with dots over one with underscores.
 fn walk(table: &Row, path: &str) -> Option<Found> {
     let keys: Vec<&str> = path.split('.').collect();
     for length in (1..=keys.len()).rev() {
@@ -447,7 +447,7 @@ fn into(found: Found, keys: &[&str]) -> Option<Found> {
     Some(Found { column: found.column, of: Type::Text, value, way, is_column: false })
 }
 
-/// What several paths lead to, each once.
+/// Finds the targets of several paths, each once.
 fn all<'p>(table: &Row, paths: impl Iterator<Item = &'p str>) -> Vec<Found> {
     let mut all: Vec<Found> = Vec::new();
     for found in paths.filter_map(|path| walk(table, path)) {
@@ -462,7 +462,7 @@ fn is_indexed(found: &Found, table: &Row) -> bool {
     found.is_column && table.leads_an_index(&found.column)
 }
 
-/// The first text that is neither NULL nor empty. A single one may be empty.
+/// Returns the first text that is neither NULL nor empty. A single text may be empty.
 fn first_text(found: &[Found]) -> Result<Option<String>, String> {
     let texts = found.iter().map(|found| match (&found.value, found.of) {
         (_, Type::Row(3) | Type::Other) => Err(found.column.clone()),

@@ -67,7 +67,7 @@ pub fn aws(data: &[u8]) {
     check_distinct(&ranges, &addresses);
 }
 
-/// A document of AWS, or any JSON: either all of its ranges are read, or the first bad one is named.
+/// Reads a document of AWS, or any JSON. Either all of its ranges are read, or the error names the first bad one.
 pub fn aws_document(data: &[u8]) {
     let document = serde_json::from_slice(data).unwrap_or_else(|_| {
         let mut input = Input::new(data);
@@ -110,7 +110,7 @@ pub fn aws_document(data: &[u8]) {
     check_distinct(&ranges, &[]);
 }
 
-/// An element of a list of ranges, which seldom is something else.
+/// Makes an element of a list of ranges, or rarely something else.
 fn element(input: &mut Input, key: &str) -> Value {
     let mut element = Map::new();
     let keys = [key, "region", "network_border_group", "service"];
@@ -132,7 +132,7 @@ fn element(input: &mut Input, key: &str) -> Value {
     if input.below(32) == 31 { input.json(&keys, &[""], 1) } else { element.into() }
 }
 
-/// The network of a text without bits of a host, by the parsers of the standard library.
+/// Reads a network without host bits from a text, with the parsers of the standard library.
 fn network_in(text: &str) -> Option<IpNet> {
     let (address, length) = text.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;

@@ -1,5 +1,5 @@
-//! The SQL that layouts write, read by its own rules and evaluated for one row. Anything else than the few forms that
-//! they use is a failure, so no name or key can become code.
+//! Parses the SQL that layouts write, and evaluates it for one row. Any form other than the few that layouts use is a
+//! failure, so the target fails if a name or a key becomes code.
 
 use serde_json::Value;
 use travel_cloudtrail::struct_text;
@@ -8,12 +8,12 @@ use travel_cloudtrail::struct_text;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Datum {
     Text(Option<String>),
-    /// Of `json` or `jsonb`.
+    /// A value of type `json` or `jsonb`.
     Json(Option<Value>),
     Int(Option<i64>),
     /// A composite value: the names of its attributes and their values.
     Row(Vec<(String, Datum)>),
-    /// Of a type of a user.
+    /// A value of a user's type.
     Other,
 }
 
@@ -72,7 +72,7 @@ fn tokens(sql: &str) -> Vec<Token> {
             rest = after;
         } else if first == '\'' {
             let (text, after) = until_quote(&rest[1..], '\'');
-            // Without E, a backslash depends on a setting.
+            // Without E, the meaning of a backslash depends on a setting.
             assert!(!text.contains('\\'), "{sql}");
             tokens.push(Token::Literal(text));
             rest = after;
@@ -95,7 +95,7 @@ fn tokens(sql: &str) -> Vec<Token> {
     tokens
 }
 
-/// A text up to a quote that is not doubled, and what follows.
+/// Returns a text up to a quote that is not doubled, and the rest after the quote.
 fn until_quote(text: &str, quote: char) -> (String, &str) {
     let (mut content, mut characters) = (String::new(), text.char_indices().peekable());
     while let Some((at, character)) = characters.next() {
@@ -140,7 +140,8 @@ impl Reader<'_> {
         assert!(self.takes(sign), "{sign} is missing at {} of {:?}", self.at, self.tokens);
     }
 
-    /// An operand, or a member of JSON. Casts bind closer than operators, and fields closer than casts.
+    /// Reads an operand, or a member of JSON. Casts bind more tightly than operators, and fields more tightly than
+    /// casts.
     fn expression(&mut self) -> Datum {
         let left = self.operand();
         if self.takes("->>") {
@@ -159,7 +160,7 @@ impl Reader<'_> {
         left
     }
 
-    /// An array of texts. `None` if one is null.
+    /// Reads an array of texts. Returns `None` if one of them is NULL.
     fn texts(&mut self) -> Option<Vec<String>> {
         let keys = match self.next() {
             Token::Literal(array) => {
@@ -266,13 +267,13 @@ fn call(function: &str, mut arguments: Vec<Datum>) -> Datum {
         ("travel.struct_text", [text]) => Datum::Json(text.as_deref().and_then(struct_text)),
         ("nullif", [text, other]) => Datum::Text(text.clone().filter(|_| text != other)),
         ("coalesce", texts) => Datum::Text(texts.iter().flatten().next().cloned()),
-        // Of the templates of the target.
+        // The templates of the target use this function.
         ("concat", texts) => Datum::Text(Some(texts.iter().flatten().cloned().collect())),
         _ => panic!("{function} of {texts:?}"),
     }
 }
 
-/// What stands for the text of a composite value as JSON, which both sides only compare.
+/// Returns a stand-in for the text of a composite value as JSON, which both sides only compare.
 pub fn row_text(row: &Datum) -> String {
     format!("{row:?}")
 }

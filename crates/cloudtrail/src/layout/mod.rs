@@ -1,6 +1,6 @@
-//! Layouts: how other tools store CloudTrail events in tables. A layout is recognized by the names and types of a
-//! table's columns, and says where each standard column is, as SQL over the table. This module writes SQL of
-//! PostgreSQL, but knows the table and its types only through a trait.
+//! Layouts describe how other tools store CloudTrail events in tables. A layout is recognized by the names and types of
+//! a table's columns, and says where each standard column is, as SQL over the table. This module writes SQL for
+//! PostgreSQL, but knows the table and its types only through the trait [`Table`].
 //!
 //! | module | what it holds |
 //! |---|---|
@@ -27,11 +27,11 @@ pub trait Table {
     /// Whether a column is one of the first two columns of an index.
     fn leads_an_index(&self, column: &str) -> bool;
 
-    /// A name as an identifier of SQL, in double quotes where it needs them.
+    /// A name as an SQL identifier, in double quotes if it needs them.
     fn quoted(name: &str) -> String;
     fn members(of: Self::Type) -> Members<Self::Type>;
     fn as_text(of: Self::Type) -> AsText;
-    /// Whether the values are texts, which can be empty.
+    /// Whether values of the type are texts, which can be empty.
     fn is_textual(of: Self::Type) -> bool;
 
     /// The type of the column of this name.
@@ -42,16 +42,16 @@ pub trait Table {
 
 /// The members that the values of a type have.
 pub enum Members<T> {
-    /// Any, by the operators of JSON.
+    /// Any member, by the JSON operators.
     Json(JsonType),
-    /// Any, if the text is that of a structure: `text`, `varchar`, and domains over them.
+    /// Any member, if the text is that of a structure: `text`, `varchar`, and domains over them.
     Text,
     /// The attributes of a composite type.
     Attributes(Vec<(String, T)>),
     None,
 }
 
-/// A type of JSON.
+/// A JSON type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonType {
     /// `jsonb` or `json` itself.
@@ -63,12 +63,12 @@ pub enum JsonType {
 /// How values of a type become text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AsText {
-    /// They are text.
+    /// They are text already.
     Unchanged,
     Json(JsonType),
-    /// By a cast, which runs code of PostgreSQL only.
+    /// A cast converts them, and it only runs code of PostgreSQL.
     Cast,
-    /// As JSON: composite values and arrays of them.
+    /// `to_jsonb` converts them: composite values and arrays of them.
     ToJsonb,
     /// Conversion would run code of the type's owner.
     Refused,
@@ -87,9 +87,9 @@ pub struct Layout {
     pub name: String,
     pub rank: i32,
     pub tool: String,
-    /// Paths that a table with this layout has. Each may be a choice of several: `a|b`.
+    /// Paths that a table with this layout must have. Each may be a choice of several: `a|b`.
     pub recognized_by: Vec<String>,
-    /// Paths that it does not have.
+    /// Paths that such a table must not have.
     pub absent: Vec<String>,
     pub columns: Vec<(String, Value)>,
 }

@@ -19,12 +19,12 @@ pub struct Target<T> {
     pub is_column: bool,
 }
 
-/// What the first of several paths that lead anywhere leads to: `a.b|c`.
+/// Finds the target of a choice, such as `a.b|c`: that of the first path that has one.
 pub fn first<T: Table>(choice: &str, table: &T) -> Option<Target<T::Type>> {
     choice.split('|').find_map(|path| find(path, table))
 }
 
-/// What a path leads to. `None` if the table has no such column.
+/// Finds the target of a path. Returns `None` if the table has no such column.
 pub fn find<T: Table>(path: &str, table: &T) -> Option<Target<T::Type>> {
     let keys: Vec<&str> = path.split('.').collect();
     if let Some((column, of)) = column_named(&keys, table) {
@@ -47,7 +47,7 @@ fn column_named<'t, T: Table>(keys: &[&str], table: &'t T) -> Option<(&'t str, T
     })
 }
 
-/// A name as PostgreSQL cuts one that is too long.
+/// Truncates a name that is too long, as PostgreSQL does.
 fn cut(mut name: String) -> String {
     /// NAMEDATALEN without the byte that ends a name.
     const LONGEST: usize = 63;
@@ -57,7 +57,7 @@ fn cut(mut name: String) -> String {
     name
 }
 
-/// The member of a value, as SQL, and its type. `None` if values of the type have no such member.
+/// Returns the member of a value, as SQL, and its type. Returns `None` if values of the type have no such member.
 fn member<T: Table>(sql: String, of: T::Type, keys: &[&str]) -> Option<(String, T::Type)> {
     let Some((key, rest)) = keys.split_first() else { return Some((sql, of)) };
     match T::members(of) {
@@ -73,8 +73,8 @@ fn member<T: Table>(sql: String, of: T::Type, keys: &[&str]) -> Option<(String, 
     }
 }
 
-/// A value of JSON as one of its base type. For a domain, an operator of another schema could fit better than
-/// PostgreSQL's own.
+/// Casts a JSON value to its base type if its type is a domain. For a domain, PostgreSQL could choose an operator of
+/// another schema over its own.
 pub(super) fn as_json(sql: String, json: JsonType) -> String {
     match json {
         JsonType::Itself => sql,
@@ -82,13 +82,13 @@ pub(super) fn as_json(sql: String, json: JsonType) -> String {
     }
 }
 
-/// The member of a jsonb or json value as text. The types of the keys are given, so no operator of another schema fits
-/// better than PostgreSQL's own.
+/// Returns the member of a jsonb or json value as text. The types of the keys are given, so PostgreSQL cannot choose an
+/// operator of another schema over its own.
 fn json_member(sql: &str, keys: &[&str]) -> String {
     if let [key] = keys {
         return format!("{sql} ->> {}::text", literal(key));
     }
-    // In the text of an array, the word null is no text.
+    // In an array literal, the word null is NULL, not a text.
     let is_plain = |key: &&str| {
         let is_name = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
         is_name && !key.is_empty() && !key.eq_ignore_ascii_case("null")
@@ -99,7 +99,7 @@ fn json_member(sql: &str, keys: &[&str]) -> String {
     format!("{sql} #>> ARRAY[{}]::text[]", keys.iter().map(|key| literal(key)).collect::<Vec<_>>().join(", "))
 }
 
-/// A string literal of SQL that every session reads alike.
+/// Returns a string literal that means the same in every session, whatever `standard_conforming_strings` is.
 fn literal(text: &str) -> String {
     let quoted = text.replace('\'', "''");
     if text.contains('\\') { format!("E'{}'", quoted.replace('\\', r"\\")) } else { format!("'{quoted}'") }

@@ -19,7 +19,7 @@ pub enum Value {
     FirstExpression(Vec<String>),
 }
 
-/// SQL, or a column that cannot become text.
+/// The result of writing SQL. The error names a column that cannot become text.
 type Sql<S, T> = Result<S, Unconvertible<<T as Table>::Type>>;
 
 impl Value {

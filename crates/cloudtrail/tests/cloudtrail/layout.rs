@@ -93,7 +93,7 @@ fn any_key_is_a_text() {
     let columns = [("a", Type::Jsonb)];
     assert_eq!(sql("a.it's", &columns).as_deref(), Some("\"a\" ->> 'it''s'::text"));
     assert_eq!(sql("a.b\\c", &columns).as_deref(), Some("\"a\" ->> E'b\\\\c'::text"));
-    // In the text of an array, these would be no text or no element.
+    // In an array literal, these would be NULL or a syntax error.
     assert_eq!(sql("a.Null.b", &columns).as_deref(), Some("\"a\" #>> ARRAY['Null', 'b']::text[]"));
     assert_eq!(sql("a..b", &columns).as_deref(), Some("\"a\" #>> ARRAY['', 'b']::text[]"));
 }

@@ -1,4 +1,4 @@
-//! The text form of a set: `\x`, and two hexadecimal digits for each byte.
+//! The text form of a set: `\x`, followed by two hexadecimal digits for each byte.
 
 use super::{Memory, TooLarge, used};
 
@@ -16,7 +16,7 @@ pub enum BadText {
     TooLarge,
 }
 
-/// Reads the bytes of a text. They may be anything: [`super::validate`] checks them.
+/// Reads the bytes of a text form. They need not be a valid set: [`super::validate`] checks that.
 pub fn read_text<M: Memory>(text: &[u8], memory: &M) -> Result<M::Slice<u8>, BadText> {
     let digits = text.strip_prefix(PREFIX).ok_or(BadText::NoPrefix)?;
     let (pairs, []) = digits.as_chunks::<2>() else { return Err(BadText::OddLength) };
@@ -32,7 +32,7 @@ pub fn read_text<M: Memory>(text: &[u8], memory: &M) -> Result<M::Slice<u8>, Bad
     Ok(bytes)
 }
 
-/// Writes the text of a set, and a zero byte, which ends a string of C.
+/// Writes the text form of a set, followed by the zero byte that ends a C string.
 pub fn write_text<M: Memory>(set: &[u8], memory: &M) -> Result<M::Slice<u8>, TooLarge> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let set = &set[..used(set)];

@@ -20,7 +20,7 @@ pub struct AwsRange {
 impl AwsRange {
     /// `None` if the text is not a prefix, or has bits of a host.
     pub fn new(prefix: &str, region: &str, border_group: &str) -> Option<Self> {
-        // The parser of ipnet also reads octets with leading zeros, which other programs take for octal numbers.
+        // The parser of ipnet also accepts octets with leading zeros, which other programs read as octal numbers.
         let (address, length) = prefix.split_once('/')?;
         let is_number = length.bytes().all(|byte| byte.is_ascii_digit());
         let network = IpNet::new(address.parse().ok()?, length.parse().ok().filter(|_| is_number)?).ok()?;

@@ -1,5 +1,5 @@
-//! The id of an event. Every event has another one, so ids cannot be shared as other texts are. An id of CloudTrail is kept
-//! without an allocation, because a scan reads millions of them and shows few.
+//! The ID of an event. IDs are unique, so they cannot be shared as other texts are. A CloudTrail ID is stored without
+//! an allocation, because a scan reads millions of IDs and shows few of them.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
@@ -8,10 +8,10 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// The longest id that is kept without an allocation, in bytes. An id of CloudTrail has 36.
+/// The length in bytes of the longest ID that is stored without an allocation. A CloudTrail ID has 36 bytes.
 const SHORT: usize = 38;
 
-/// The id of an event. Its stored form is that of a text.
+/// The ID of an event. It is serialized as a text.
 #[derive(Clone)]
 pub struct EventId(Content);
 
@@ -31,7 +31,7 @@ impl Deref for EventId {
     fn deref(&self) -> &str {
         match &self.0 {
             Content::Short { length, bytes } => {
-                // It was made of a text.
+                // The bytes come from a `str`, so they are always UTF-8.
                 bytes.get(..usize::from(*length)).and_then(|id| str::from_utf8(id).ok()).unwrap_or_default()
             }
             Content::Long(id) => id,
@@ -40,7 +40,7 @@ impl Deref for EventId {
 }
 
 impl EventId {
-    /// The bytes of the id. They are in the same order as the texts.
+    /// Returns the bytes of the ID. Bytes compare in the same order as texts.
     fn bytes(&self) -> &[u8] {
         match &self.0 {
             Content::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
@@ -97,7 +97,7 @@ impl Serialize for EventId {
 
 impl<'de> Deserialize<'de> for EventId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Borrowed if the format can lend it, which a stored checkpoint can.
+        // The text is borrowed if the format allows that, as the format of a stored checkpoint does.
         #[derive(Deserialize)]
         struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
         Text::deserialize(deserializer).map(|Text(id)| Self::from(&*id))

@@ -421,7 +421,7 @@ pub const ALL: &[Work] = &[
                         .into(),
                 ));
             }
-            // No rule with locations that are entered is compared at the end.
+            // The comparison at the end leaves out the rules for which locations are entered.
             steps.push(Step::Timed(
                 "archive many as expected",
                 format!(
