@@ -281,7 +281,7 @@ def main():
 - **Data:** {events:,} events of {keys:,} keys, {int(NETWORKS):,} networks. All of them find the same {legs:,} impossible legs.
 - **Rounds:** Times are medians of {ROUNDS} rounds in turn after one that is not counted. A statement that takes over 10 s
   has two rounds. JIT is off, and `work_mem` is 512 MB.
-- **With event IDs:** the statement of a peer that also returns the event ID of both ends, as `travel.detect` does.
+- **With event IDs:** The statement of a peer also returns the event IDs of both ends, as `travel.detect` does.
 - **n at once** means n processes of PostgreSQL, of which the leader is one, or n threads of a peer.
 """
     text += "".join(f"- **{name} is absent:** {why}\n" for name, why in absent.items())

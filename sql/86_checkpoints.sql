@@ -317,4 +317,5 @@ COMMENT ON TRIGGER forget ON travel.rules IS
     'Archives the open alerts of a deleted rule and deletes what belongs to it';
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
-COMMENT ON TRIGGER guard_truncate ON travel.rules IS 'Refuses TRUNCATE, which could end in a deadlock with analysts';
+COMMENT ON TRIGGER guard_truncate ON travel.rules IS
+    'Refuses TRUNCATE, which could end in a deadlock with sessions that work on alerts';

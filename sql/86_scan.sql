@@ -26,7 +26,7 @@ CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
     'How the last scan step of this session ended: none, failed, busy (another session scans the rule), canceled, or '
-    'deleted (the rule does not exist any more)';
+    'deleted (the rule no longer exists)';
 REVOKE ALL ON FUNCTION travel_internal.scan_step_ended() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
@@ -99,7 +99,7 @@ BEGIN
             END IF;
             IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
                 RAISE NOTICE 'rule "%" was deleted before its scan ended', name
-                    USING DETAIL = 'Another session deleted the rule after this call had begun.';
+                    USING DETAIL = 'Another session deleted the rule after travel.scan was called.';
             ELSIF state IS NOT NULL THEN
                 -- If another session scans the rule, that session stores how the scan ended.
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN

@@ -1530,7 +1530,8 @@ COMMENT ON FUNCTION travel_internal.entity_legs_final(internal) IS
 CREATE FUNCTION travel_internal.entity_rows_final(internal) RETURNS tid[]
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_entity_rows_final';
 COMMENT ON FUNCTION travel_internal.entity_rows_final(internal) IS
-    'Final function of travel_internal.rows_of_legs: the rows at the ends of the legs, as far as they are known';
+    'Final function of travel_internal.rows_of_legs: returns the positions of the rows at the ends of the legs, or '
+    'NULL if they are not known';
 CREATE AGGREGATE travel_internal.legs_of_entity(
     event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
 ) (
@@ -1538,7 +1539,7 @@ CREATE AGGREGATE travel_internal.legs_of_entity(
     FINALFUNC = travel_internal.entity_legs_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel_internal.legs_of_entity(timestamptz, inet, float8, float8, boolean) IS
-    'The same legs as travel.impossible_legs, for rows in order of an index. It shares its state with '
+    'Same legs as travel.impossible_legs, for rows in the order of an index. It shares its state with '
     'travel_internal.rows_of_legs';
 CREATE AGGREGATE travel_internal.rows_of_legs(
     event_time timestamptz, ip inet, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean
@@ -1547,8 +1548,8 @@ CREATE AGGREGATE travel_internal.rows_of_legs(
     FINALFUNC = travel_internal.entity_rows_final, FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel_internal.rows_of_legs(timestamptz, inet, float8, float8, boolean) IS
-    'Where the rows at the ends of the legs of travel_internal.legs_of_entity are in the table. NULL if this is not '
-    'known, or if legs_of_entity does not come before it in the same query';
+    'Positions in the table of the rows at the ends of the legs of travel_internal.legs_of_entity. NULL if they are '
+    'not known, or if legs_of_entity does not come before it in the same query';
 
 CREATE FUNCTION travel_internal.times_of_legs(legs travel.leg[]) RETURNS timestamptz[]
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_times_of_legs';
@@ -1576,7 +1577,7 @@ CREATE FUNCTION travel_internal.each_pair_of_events(
     AS 'MODULE_PATHNAME', 'travel_each_pair_of_events';
 COMMENT ON FUNCTION travel_internal.each_pair_of_events(travel.leg[], bytea) IS
     'The labels of the events at both ends of each leg, as travel_internal.events_of_legs collected them. If an event '
-    'has several rows, those of the first';
+    'has several rows, the labels are those of the first';
 
 CREATE FUNCTION travel_internal.ends_add(internal, entity text, from_time timestamptz, to_time timestamptz)
     RETURNS internal
@@ -1599,7 +1600,7 @@ CREATE FUNCTION travel_internal.may_be_end_support(internal) RETURNS internal
 COMMENT ON FUNCTION travel_internal.may_be_end_support(internal) IS
     'Tells the planner that few events are at the ends of legs';
 CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time timestamptz) RETURNS boolean
-    -- The lowest cost of all conditions: the others are then evaluated for few events.
+    -- The low cost makes PostgreSQL evaluate this condition first, and the others only for the few events that pass.
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 0.1 SUPPORT travel_internal.may_be_end_support
     AS 'MODULE_PATHNAME', 'travel_may_be_end';
 COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
@@ -1608,13 +1609,13 @@ COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
 CREATE FUNCTION travel_internal.is_in_share_support(internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_is_in_share_support';
 COMMENT ON FUNCTION travel_internal.is_in_share_support(internal) IS
-    'Tells the planner that a share has its part of the events';
+    'Tells the planner what fraction of the events a share has';
 CREATE FUNCTION travel_internal.is_in_share(entity text, share integer, shares integer) RETURNS boolean
-    -- The lowest cost of all conditions: the others are then evaluated for the rows of the share alone.
+    -- The low cost makes PostgreSQL evaluate this condition first, and the others only for the rows of the share.
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 0.1 SUPPORT travel_internal.is_in_share_support
     AS 'MODULE_PATHNAME', 'travel_is_in_share';
 COMMENT ON FUNCTION travel_internal.is_in_share(text, integer, integer) IS
-    'Whether an entity belongs to a share, counted from 0. Each entity belongs to one of the shares';
+    'Whether an entity belongs to a share. Shares are numbered from 0, and each entity belongs to exactly one';
 
 CREATE FUNCTION travel_internal.sorted_ge(text, text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_ge';
@@ -3466,7 +3467,8 @@ COMMENT ON TRIGGER forget ON travel.rules IS
     'Archives the open alerts of a deleted rule and deletes what belongs to it';
 CREATE TRIGGER guard_truncate BEFORE TRUNCATE ON travel.rules
     FOR EACH STATEMENT EXECUTE FUNCTION travel_internal.forget_rule();
-COMMENT ON TRIGGER guard_truncate ON travel.rules IS 'Refuses TRUNCATE, which could end in a deadlock with analysts';
+COMMENT ON TRIGGER guard_truncate ON travel.rules IS
+    'Refuses TRUNCATE, which could end in a deadlock with sessions that work on alerts';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -3502,7 +3504,7 @@ CREATE FUNCTION travel_internal.scan_step_ended() RETURNS text
     AS 'MODULE_PATHNAME', 'travel_scan_step_ended';
 COMMENT ON FUNCTION travel_internal.scan_step_ended() IS
     'How the last scan step of this session ended: none, failed, busy (another session scans the rule), canceled, or '
-    'deleted (the rule does not exist any more)';
+    'deleted (the rule no longer exists)';
 REVOKE ALL ON FUNCTION travel_internal.scan_step_ended() FROM PUBLIC;
 
 CREATE FUNCTION travel_internal.note_scan_error(rule text, error text) RETURNS void
@@ -3575,7 +3577,7 @@ BEGIN
             END IF;
             IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
                 RAISE NOTICE 'rule "%" was deleted before its scan ended', name
-                    USING DETAIL = 'Another session deleted the rule after this call had begun.';
+                    USING DETAIL = 'Another session deleted the rule after travel.scan was called.';
             ELSIF state IS NOT NULL THEN
                 -- If another session scans the rule, that session stores how the scan ended.
                 IF ended OPERATOR(pg_catalog.<>) 'busy' THEN

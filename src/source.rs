@@ -65,9 +65,9 @@ impl Source {
         Ok(source)
     }
 
-    /// Returns whether the caller may read the place of a row (`ctid`), and whether it identifies the row: whether this is
-    /// a table that no other table inherits from.
-    pub fn has_places_of_rows(&self) -> bool {
+    /// Returns whether the caller may read the positions of rows (`ctid`) and a position identifies a row, because no other
+    /// table inherits from this one.
+    pub fn has_row_positions(&self) -> bool {
         self.is_plain && !self.has_children && may_read_all_columns(self.oid)
     }
 
@@ -235,18 +235,19 @@ impl Source {
 }
 
 /// Returns whether SQL over the source is this column, possibly relabeled. An index can be used in both cases.
+fn is_column(sql: &str, name: &str) -> bool {
+    sql.strip_prefix("s.")
+        .and_then(|sql| sql.strip_prefix(&*quoted(name)))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Returns whether the caller may read all columns of a table, those of the system included.
 fn may_read_all_columns(table: pg_sys::Oid) -> bool {
     // SAFETY: plain catalog calls.
     unsafe {
         let select = pg_sys::ACL_SELECT as pg_sys::AclMode;
         pg_sys::pg_class_aclcheck(table, pg_sys::GetUserId(), select) == pg_sys::AclResult::ACLCHECK_OK
     }
-}
-
-fn is_column(sql: &str, name: &str) -> bool {
-    sql.strip_prefix("s.")
-        .and_then(|sql| sql.strip_prefix(&*quoted(name)))
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
 }
 
 /// Returns whether a type belongs to PostgreSQL, so operations on its values run no user code.

@@ -57,8 +57,8 @@ pub struct Events {
     pub rows: Rows,
     /// Whether an index leads to the first and the last event.
     pub is_sorted: bool,
-    /// Whether the FROM clause is a table whose rows have a ctid that the caller may read.
-    pub has_places_of_rows: bool,
+    /// Whether the FROM clause is a table whose rows have positions (`ctid`) that the caller may read.
+    pub has_row_positions: bool,
 }
 
 pub struct Key {
@@ -187,7 +187,7 @@ impl Events {
             rows,
             // A time that is read from another type is not sorted as its column is.
             is_sorted: time.key() == time.as_given() && columns.source().is_sorted_by(time.as_given()),
-            has_places_of_rows: columns.source().has_places_of_rows()
+            has_row_positions: columns.source().has_row_positions()
                 && from == format!("{} AS s", columns.source().name),
             location_type,
             place_as_given: place_as_given(&columns, location_type)?,

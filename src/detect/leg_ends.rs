@@ -10,8 +10,8 @@ use travel_core::columns::{End, EventLabel, FINDING, PlaceField, ValueOf};
 /// How the query finds the events at the ends of the legs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// By look-ups, one for each entity if it has addresses, otherwise one for each end of a leg. An index leads from the
-    /// entity and the time to the events.
+    /// By look-ups: one for each entity with addresses, otherwise one for each end of a leg. An index leads from the entity
+    /// and the time to the events.
     LookUps,
     /// By joins. The planner decides how.
     Joins,
@@ -127,12 +127,12 @@ impl Query<'_> {
             && !self.names_of_ends().is_empty()
     }
 
-    /// The look-ups of the events at the ends of all legs of an entity `j`, as joins, and the function that returns each
+    /// Returns the look-ups of the events at the ends of all legs of an entity `j`, as joins, and the function that returns each
     /// of its legs, with the events if they are looked up by the entity. Each look-up is a subquery with one row. In a
     /// parallel plan, the workers run the look-ups.
     ///
-    /// If the aggregate knows where the rows are, they are fetched from there. The index is searched if they are not known
-    /// or not all of them were found: an update can have moved a row within its page.
+    /// If the aggregate knows where the rows are, they are fetched from there. The index is searched if their positions are
+    /// not known, or if not all rows were found there because an update has moved a row within its page.
     pub(super) fn look_ups_of_entity(&self) -> (String, String) {
         let each_leg = "travel_internal.each_leg(j.legs)";
         if !self.look_up_by_entity() {

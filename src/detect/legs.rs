@@ -368,7 +368,7 @@ impl Query<'_> {
     pub(super) fn knows_rows(&self) -> bool {
         !self.ranges.is_empty()
             && self.events.location_type == LocationType::Address
-            && self.events.has_places_of_rows
+            && self.events.has_row_positions
             && !self.names_of_ends().is_empty()
     }
 

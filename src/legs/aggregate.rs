@@ -119,7 +119,7 @@ pub enum AggregateRow {
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
 ///
-/// `without_networks` is what the call site knows of the named networks.
+/// `without_networks` caches whether there are no named networks.
 #[inline]
 pub fn fate(
     without_networks: &Cell<Option<bool>>,
@@ -226,10 +226,10 @@ pub fn impossible_legs(
     })
 }
 
-/// Takes an impossible leg, its measure, and the places of its ends.
+/// A function that takes an impossible leg, its measure, and the places of its ends.
 type Arrive<'a> = dyn FnMut(&Leg<Option<&[u8]>>, &Measure, Option<&Places>) -> Result<(), TravelError> + 'a;
 
-/// The impossible legs that `evaluate` finds, as the result of a call that returns `travel.leg[]`.
+/// Returns the impossible legs that `evaluate` finds, as the result of a call that returns `travel.leg[]`.
 pub fn impossible_legs_of(
     call: &Call,
     evaluate: impl FnOnce(&mut Arrive) -> Result<(), TravelError>,

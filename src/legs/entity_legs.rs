@@ -1,11 +1,11 @@
-//! The aggregates `travel_internal.legs_of_entity` and `travel_internal.rows_of_legs` of the query of `travel.detect`. They
-//! share one state, to which each row is added once: the events, from which the legs are evaluated as those of
-//! `travel.impossible_legs` are, and where the rows at the ends of the legs are. If the rows come from a scan of an index
-//! in order of time, the scan knows where each is in the table. Fetching the few rows at the ends of the legs from there
-//! takes less time than a search in the index for each.
+//! The aggregates `travel_internal.legs_of_entity` and `travel_internal.rows_of_legs`, which the query of `travel.detect`
+//! uses. They share one state, to which each row is added once. The state contains the events, which are evaluated as in
+//! `travel.impossible_legs`, and the positions of the rows at the ends of the legs. A scan of an index in order of time
+//! knows the position of each row in the table. Fetching the few rows from there takes less time than searching the index
+//! for each.
 //!
-//! What is known of the rows is a hint: the query compares what it fetches with the legs, and searches the index if it
-//! did not fetch all.
+//! The positions are a hint: the query compares the rows that it fetches with the legs, and searches the index if it did
+//! not fetch all of them.
 
 use super::aggregate::{AggregateRow, evaluate, fate, impossible_legs_of};
 use super::arguments::{SiteArguments, finite, thresholds};
@@ -30,13 +30,13 @@ struct EntityState {
     events: JourneyValue,
     thresholds: Thresholds,
     rows: KnownRows,
-    /// The places of the rows at the ends of the legs, once the legs are evaluated and if all are known.
-    found: Option<RowPlaces>,
+    /// The positions of the rows at the ends of the legs. `None` until the legs are evaluated, and if a position is unknown.
+    found: Option<RowPositions>,
 }
 
-/// The places of some rows in their table, in the memory of the aggregate.
+/// The positions of some rows in their table. They are in the memory of the aggregate.
 #[derive(Clone, Copy)]
-struct RowPlaces {
+struct RowPositions {
     start: *mut pg_sys::ItemPointerData,
     len: usize,
 }
@@ -122,24 +122,24 @@ fn context_of(call: &Call) -> Result<pg_sys::MemoryContext, TravelError> {
     if kind == 0 { Err(UsageError::NotInAggregate { function: "entity_legs" }.into()) } else { Ok(context) }
 }
 
-/// The rows that can be at the ends of legs, with their places. Allocated in the memory of the aggregate.
+/// The rows that can be at the ends of legs, with their positions. They are in the memory of the aggregate.
 #[derive(Default)]
 struct KnownRows {
     choice: LegRows,
     start: Option<std::ptr::NonNull<KnownRow>>,
     len: usize,
     capacity: usize,
-    /// Whether a row came out of order or from no known place, or there were too many.
+    /// Whether a row was out of order or had no known position, or there were too many rows.
     is_lost: bool,
 }
 
 #[derive(Clone, Copy)]
 struct KnownRow {
     time_us: i64,
-    place: pg_sys::ItemPointerData,
+    position: pg_sys::ItemPointerData,
 }
 
-/// The most rows that are remembered of an entity, in 1 MB.
+/// The maximum number of rows that are remembered for an entity. They take 1 MB.
 const MOST_ROWS: usize = 65_536;
 
 impl KnownRows {
@@ -150,9 +150,9 @@ impl KnownRows {
             return Ok(());
         }
         // SAFETY: the call is one of an aggregate, as the existence of the state shows.
-        let place = unsafe { place_of_row(call) };
+        let position = unsafe { position_of_row(call) };
         let remain = self.choice.arrive(self.len, time_us, site);
-        let (Some(place), Some(remain)) = (place, remain.filter(|remain| *remain < MOST_ROWS)) else {
+        let (Some(position), Some(remain)) = (position, remain.filter(|remain| *remain < MOST_ROWS)) else {
             self.is_lost = true;
             return Ok(());
         };
@@ -162,7 +162,7 @@ impl KnownRows {
         }
         if let Some(start) = self.start {
             // SAFETY: there is room for one more.
-            unsafe { start.add(self.len).write(KnownRow { time_us, place }) };
+            unsafe { start.add(self.len).write(KnownRow { time_us, position }) };
             self.len += 1;
         }
         Ok(())
@@ -189,7 +189,7 @@ impl KnownRows {
         self.start.map_or(&[], |start| unsafe { std::slice::from_raw_parts(start.as_ptr(), self.len) })
     }
 
-    /// The rows of a time. All rows of the time are known if any is.
+    /// Returns the rows of a time. If one row of a time is known, all are.
     fn of_time(&self, time_us: i64) -> impl Iterator<Item = &KnownRow> {
         let all = self.all();
         let first = all.partition_point(|row| row.time_us < time_us);
@@ -197,13 +197,13 @@ impl KnownRows {
     }
 }
 
-/// The place of the row for which PostgreSQL calls the transition function, if the aggregate takes its rows from an index
+/// The position of the row for which PostgreSQL calls the transition function, if the aggregate takes its rows from an index
 /// in the order of the groups. The scan has then just returned this row.
 ///
 /// # Safety
 /// The call must be one of an aggregate.
 #[inline]
-unsafe fn place_of_row(call: &Call) -> Option<pg_sys::ItemPointerData> {
+unsafe fn position_of_row(call: &Call) -> Option<pg_sys::ItemPointerData> {
     // SAFETY: by the caller, the context is the node of an aggregate or a window. The tag of a node determines its type.
     unsafe {
         let node = (*call.raw()).context;
@@ -223,12 +223,12 @@ unsafe fn place_of_row(call: &Call) -> Option<pg_sys::ItemPointerData> {
     }
 }
 
-/// Evaluates the legs, and remembers the places of the rows at their ends.
+/// Evaluates the legs, and remembers the positions of the rows at their ends.
 fn legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(state) = call.datum(0) else { return impossible_legs_of(call, |_| Ok(())) };
     // SAFETY: see `add`.
     let entity = unsafe { &mut *state.cast_mut_ptr::<EntityState>() };
-    let mut places = Vec::new();
+    let mut positions = Vec::new();
     let mut is_known = !entity.rows.is_lost;
     let (mut last, rows) = (None, &entity.rows);
     let result = impossible_legs_of(call, |arrive| {
@@ -236,30 +236,31 @@ fn legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             let Some(measure) = leg.measure_if_impossible(&entity.thresholds) else { return Ok(()) };
             for time_us in [leg.from.time_us, leg.to.time_us] {
                 if is_known && last.replace(time_us) != Some(time_us) {
-                    let before = places.len();
-                    places.extend(rows.of_time(time_us).map(|row| row.place));
-                    is_known = places.len() > before;
+                    let before = positions.len();
+                    positions.extend(rows.of_time(time_us).map(|row| row.position));
+                    is_known = positions.len() > before;
                 }
             }
             arrive(leg, &measure, of_statement)
         })
     })?;
-    if is_known && !places.is_empty() {
+    if is_known && !positions.is_empty() {
         // SAFETY: the allocation is as long as what is copied, in the memory of the aggregate.
         entity.found = Some(unsafe {
-            let size = size_of_val(&places[..]);
+            let size = size_of_val(&positions[..]);
             let start = pg_sys::MemoryContextAlloc(context_of(call)?, size).cast::<pg_sys::ItemPointerData>();
-            start.copy_from_nonoverlapping(places.as_ptr(), places.len());
-            RowPlaces { start, len: places.len() }
+            start.copy_from_nonoverlapping(positions.as_ptr(), positions.len());
+            RowPositions { start, len: positions.len() }
         });
     }
     Ok(result)
 }
 
-/// The places of the rows at the ends of the legs. NULL if they are not known, or if the legs were not evaluated before.
+/// Returns the positions of the rows at the ends of the legs, or NULL if they are not known or the legs were not evaluated
+/// before.
 fn rows(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: see `add`.
     let found = call.datum(0).and_then(|state| unsafe { (*state.cast_mut_ptr::<EntityState>()).found });
-    // SAFETY: `legs` wrote so many places.
+    // SAFETY: `legs` wrote so many positions.
     Ok(found.map_or_else(|| call.null(), |found| unsafe { array::of_tids(found.start, found.len) }))
 }

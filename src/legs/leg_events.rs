@@ -46,7 +46,8 @@ impl Collected {
     }
 }
 
-/// Adds a row: `(state, event_time, ip, labels)`. A row without a time or without an address is no end of a leg.
+/// Adds a row: `(state, event_time, ip, labels)`. A row without a time or an address cannot be at the end of a
+/// leg.
 fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
     // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
@@ -75,7 +76,7 @@ fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     }
 }
 
-/// The bytes of all events.
+/// Returns the bytes of all events.
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(state) = call.datum(0) else { return Ok(call.null()) };
     // SAFETY: SQL cannot make a value of type internal, so it is a state of `add`, with so many bytes.
@@ -136,7 +137,7 @@ struct EndsOfLegs {
     nulls: Vec<bool>,
 }
 
-/// What is read of an end, with the numbers of its columns.
+/// The time and the site of an end. `FROM` and `TO` are the numbers of their columns.
 type EndOfLeg = (Option<i64>, Option<Site>);
 const FROM: [usize; 2] = [column("from_time"), column("from_ip")];
 const TO: [usize; 2] = [column("to_time"), column("to_ip")];

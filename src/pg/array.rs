@@ -48,7 +48,7 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
 /// A `tid[]` in the current memory context.
 ///
 /// # Safety
-/// `start` must have so many elements.
+/// `start` must point to `len` elements.
 pub unsafe fn of_tids(start: *mut pg_sys::ItemPointerData, len: usize) -> pg_sys::Datum {
     // SAFETY: by the caller. A tid has 6 bytes, is aligned to 2, and is passed as a pointer.
     unsafe {

@@ -170,7 +170,7 @@ unsafe extern "C-unwind" fn change_paths(
         }
         let query = &*(*root).parse;
         if is_look_up(root, (*rte).relid) {
-            prefer_known_places(root, rel);
+            prefer_known_positions(root, rel);
             share_look_up(root, rel);
             return;
         }
@@ -210,13 +210,14 @@ unsafe fn is_look_up(root: *mut pg_sys::PlannerInfo, table: pg_sys::Oid) -> bool
     }
 }
 
-/// Leaves a look-up of rows whose places in the table are known no other path. The planner does not know how many places
-/// there are, and an index on the entity may seem to lead to fewer rows. By now it can have dropped the path by the places.
+/// Leaves only the path by position for a look-up of rows whose positions in the table are known. The planner does not know
+/// how many positions there are, so an index on the entity can seem to lead to fewer rows, and the planner may already have
+/// dropped the path by position.
 ///
 /// # Safety
 /// `root` must be the planner's own, and `rel` the table of a look-up.
-unsafe fn prefer_known_places(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
-    // SAFETY: by the caller. The function adds paths to the list, if the conditions contain places.
+unsafe fn prefer_known_positions(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sys::RelOptInfo) {
+    // SAFETY: by the caller. The function adds paths to the list, if the conditions contain positions.
     unsafe {
         let others = std::mem::replace(&mut (*rel).pathlist, std::ptr::null_mut());
         pg_sys::create_tidscan_paths(root, rel);

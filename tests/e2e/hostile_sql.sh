@@ -133,7 +133,7 @@ force_parallel=debug_parallel_query
 [ "$(pg_major)" -ge 16 ] || force_parallel=force_parallel_mode
 
 if is_wanted conditions; then
-    rule 'a condition means what PostgreSQL reads in its text, or is refused'
+    rule 'a condition has the same meaning as in a plain query, or is refused'
     same "$conditions random conditions" '' "$(PGOPTIONS='-c statement_timeout=0' \
         ask "SELECT * FROM hostile.try_conditions($conditions, 1.0 / $SEED) LIMIT 5")"
     no_crash
@@ -160,7 +160,7 @@ hostile heavy 20 'values of 100 MB' "SELECT s FROM (
     SELECT hostile.heavy_calls('$force_parallel') AS s UNION ALL SELECT hostile.heavy_column_statements('$SEED', 25)
     UNION ALL SELECT statement FROM hostile.stored_call WHERE heavy) AS s ORDER BY md5('$SEED' || s)"
 
-rule 'a session that repeats a call does not grow, also if the call fails'
+rule 'a session that repeats a call does not grow, even if the call fails'
 hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements($calls, $repeated, $failing) AS s ORDER BY md5('$SEED' || s) LIMIT 2 * $other" \
     '-c statement_timeout=0'
 

@@ -1,5 +1,5 @@
 //! The events at the ends of the legs of an entity as flat bytes: the time, the site and the labels of each. An event
-//! can be several rows. Of these, the first by the labels stands for all.
+//! can have several rows. The first of them, in the order of the labels, represents the event.
 //!
 //! ```text
 //! time i64 | kind u8 | site 4 or 16 bytes | length of the labels u32 | for each label: length + 1 (0: none) u32, text
@@ -60,7 +60,7 @@ impl<'a> LegEvent<'a> {
         })
     }
 
-    /// The order of rows. Labels are compared as bytes, and none comes last.
+    /// Compares two rows by time, site and labels. Labels are compared as bytes, and a missing label comes last.
     fn compare(&self, other: &LegEvent) -> Ordering {
         let is_none_and_bytes = |label: Option<&'a [u8]>| (label.is_none(), label);
         let other_labels = other.labels().map(|label| (label.is_none(), label));
@@ -70,7 +70,7 @@ impl<'a> LegEvent<'a> {
     }
 }
 
-/// Where an event starts, with its time, by which most comparisons end.
+/// The offset at which an event starts, and its time, which decides most comparisons.
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     time_us: i64,
@@ -103,7 +103,7 @@ impl<'a, M: Memory> LegEvents<'a, M> {
         Ok(Self { bytes, entries })
     }
 
-    /// The first row of the event of this time at this site.
+    /// Returns the first row of the event with this time and site.
     pub fn find(&self, time_us: i64, site: Site) -> Option<LegEvent<'a>> {
         let is_before = |entry: &Entry| {
             entry

@@ -1,24 +1,24 @@
-//! Which rows of a history can be at the ends of its legs. A leg leads from the last event at one site to the first event
-//! at another, so only the rows around a change of the site can. Whoever reads the rows in order can remember where
-//! these few are, and fetch them again without a search.
+//! Decides which rows of a history can be at the ends of its legs. A leg leads from the last event at one site to the first
+//! event at another, so only the rows next to a change of site can be at an end. Code that reads the rows in order can
+//! remember where these few rows are, and fetch them again without a search.
 
 use crate::site::Site;
 
-/// Decides which rows are kept, while the rows come in order of time. Rows with the same time and site are one event,
-/// so they are kept or dropped together. Thus, if any row of a time is kept, all rows of that time are.
+/// Decides which rows to keep while they arrive in order of time. Rows with the same time and site are one event, so they
+/// are kept or dropped together. If one row of a time is kept, all rows of that time are kept.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LegRows {
     last: Option<(i64, Site)>,
     /// The index among the kept rows of the first row of the last event.
     event: usize,
-    /// Whether the last event is the first one at its site, so it can be the end of a leg that arrives.
+    /// Whether the last event is the first at its site, so a leg can end at it.
     arrives: bool,
 }
 
 impl LegRows {
-    /// Takes the next row. `kept` is the number of rows that are kept so far. Returns how many of them remain, after
-    /// which the new row is the next one. Returns `None` if the row comes before the last one: then the rows are not in
-    /// order, and nothing is known about which are at the ends of legs.
+    /// Takes the next row. `kept` is the number of rows kept so far. Returns how many of them remain; the new row follows
+    /// them. Returns `None` if the row comes before the last one. The rows are then not in order, so it is not known which
+    /// of them are at the ends of legs.
     #[inline]
     pub fn arrive(&mut self, kept: usize, time_us: i64, site: Site) -> Option<usize> {
         let before = self.last.replace((time_us, site));

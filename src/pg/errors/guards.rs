@@ -135,7 +135,7 @@ errors! {
 
         RowOfNoRule { table: String, rule: String } =>
             Report::error(Code::ERRCODE_FOREIGN_KEY_VIOLATION, format!("rule \"{rule}\" does not exist"))
-                .detail(format!("A row of \"{table}\" belongs to an existing rule."))
+                .detail(format!("A row of \"{table}\" must belong to an existing rule."))
                 .hint("Use the name of a rule: SELECT name FROM travel.rules."),
 
         RuleBeingDeleted { table: String, rule: String } =>
@@ -143,12 +143,12 @@ errors! {
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("rule \"{rule}\" is being deleted by another session"),
             )
-            .detail(format!("A row of \"{table}\" belongs to an existing rule."))
-            .hint("Use the name of another rule, or repeat the statement when the transaction of that session has ended."),
+            .detail(format!("A row of \"{table}\" must belong to an existing rule."))
+            .hint("Use the name of another rule, or repeat the statement after the transaction of that session has ended."),
 
         RulesTruncated =>
             Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "cannot truncate \"travel.rules\"")
                 .detail("TRUNCATE locks whole tables, and could end in a deadlock with sessions that work on alerts.")
-                .hint("Delete the rules, which also archives their alerts: DELETE FROM travel.rules."),
+                .hint("Use DELETE FROM travel.rules, which also archives the open alerts of the rules."),
     }
 }

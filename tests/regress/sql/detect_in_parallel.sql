@@ -330,8 +330,8 @@ SET parallel_leader_participation = off;
 SELECT count(*) FROM travel.detect('minted');
 RESET parallel_leader_participation;
 SET client_min_messages = warning;
--- PostgreSQL runs such branches in parallel, each in one process. It expects its part of the rows in each share. Each
--- entity is in one of them.
+-- PostgreSQL runs such branches in parallel, each in one process. It expects an equal part of the rows in each share.
+-- Each entity is in exactly one share.
 SET min_parallel_table_scan_size = '5000GB';
 SELECT count(*) FILTER (WHERE line ~ 'Parallel Append') AS appends,
     count(*) FILTER (WHERE line ~ '(Hash|Group)Aggregate') AS whole_groups,
