@@ -8,8 +8,8 @@
 #
 # PG or PG_CONFIG says on which PostgreSQL. The summary is also in .work/test/summary-VERSION.
 #
-# A step that cannot run here exits with 77, and the summary shows it as SKIPPED. REAL_DATA is a folder of real CloudTrail
-# files and GeoIP databases, which the project does not ship.
+# A step that cannot run here, or only in part, exits with 77, and the summary shows it as SKIPPED and says why. REAL_DATA
+# is a folder of real CloudTrail files and GeoIP databases, which the project does not ship.
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 # shellcheck source=scripts/lib/server.sh
@@ -170,18 +170,24 @@ fi
 [ "${STEPS[0]%% *}" != upgrade ] || version=upgrade
 summary="$WORK/test/summary-$version"
 : >"$summary"
+# A step that is skipped writes the reason to this file.
+export SKIPPED_BECAUSE="$WORK/test/skipped-$version"
 
 run() { # run 'STEP [ARGUMENT…]': runs a step and adds a line to the summary
-    local name=$1 started=$SECONDS status=0 result words
+    local name=$1 started=$SECONDS status=0 result words why=
     read -ra words <<<"$name"
     heading "$name"
+    rm -f "$SKIPPED_BECAUSE"
     "$0" --step "${words[@]}" || status=$?
     case $status in
     0) result=PASSED ;;
-    "$SKIPPED") result=SKIPPED ;;
+    "$SKIPPED")
+        result=SKIPPED
+        [ ! -s "$SKIPPED_BECAUSE" ] || why=" ($(cat "$SKIPPED_BECAUSE"))"
+        ;;
     *) result=FAILED ;;
     esac
-    printf '%-8s %-24s %5d s  PostgreSQL %s\n' "$result" "$name" "$((SECONDS - started))" "$version" | tee -a "$summary"
+    printf '%-8s %-24s %5d s  PostgreSQL %s%s\n' "$result" "$name" "$((SECONDS - started))" "$version" "$why" | tee -a "$summary"
     [ "$result" != FAILED ]
 }
 

@@ -5,7 +5,7 @@
 #   same WHAT WANTED GOT    fails unless both texts are equal
 #   holds WHAT COMMAND…     fails unless the command succeeds
 #   fail TEXT               fails with the end of the server's log
-#   skip TEXT               ends the test as skipped (status 77)
+#   skip TEXT               ends the test as skipped (status 77). The summary of scripts/test.sh shows the text
 #   ask SQL                 prints the result of a statement without headers, columns separated by |
 #   refused CODE SQL        fails unless the statement fails with that SQLSTATE; its output is in $SAID
 #   start NAME [SETTING…]   starts a server (server_start) that is removed with the test
@@ -87,6 +87,7 @@ fail() {
 
 skip() {
     note "SKIPPED: $*"
+    [ -z "${SKIPPED_BECAUSE:-}" ] || printf '%s' "$*" >"$SKIPPED_BECAUSE"
     exit 77
 }
 

@@ -39,11 +39,11 @@ BEGIN
     FROM (SELECT j UNION ALL SELECT travel.journey(event_time, source_ip) FROM hostile.few UNION ALL SELECT j) AS u (s);
 END $$;
 
--- Receives a value by COPY.
+-- Receives a value by COPY. The portions of the test run side by side, so each session has a file of its own.
 CREATE TABLE hostile.received (j travel.journey);
 CREATE FUNCTION hostile.receive(form bytea) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    path text := current_setting('data_directory') || '/hostile.copy';
+    path text := current_setting('data_directory') || '/hostile.copy.' || pg_backend_pid();
     large oid := lo_from_bytea(0, 'PGCOPY\n'::bytea || '\xff0d0a00' || '\x0000000000000000' || '\x0001' || int4send(length(form))
         || form || '\xffff');
 BEGIN
