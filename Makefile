@@ -51,7 +51,7 @@ test-upgrade: ## test pg_upgrade and dumps from older versions of PostgreSQL to 
 	@scripts/test.sh upgrade
 
 .PHONY: test-hostile
-test-hostile: ## call every function with all hostile arguments, in every context (1 hour), or run PIECES of the test
+test-hostile: ## call every function with all hostile arguments, in every context (an hour or more), or run PIECES of the test
 	@HOSTILE=long scripts/test.sh setup 'e2e hostile_sql' 'e2e planted_objects'
 
 .PHONY: test-load
