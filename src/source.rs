@@ -2,6 +2,8 @@
 
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{c_string, identifiers, qualified, quoted};
+pub use crate::pg::types::base_type;
+use crate::pg::types::with_type;
 use pgrx::{PgTupleDesc, pg_sys};
 use std::ffi::CStr;
 
@@ -18,6 +20,8 @@ pub struct Source {
     pub is_plain: bool,
     /// Whether other tables inherit from it.
     has_children: bool,
+    /// Whether its rows are stored in PostgreSQL's own way, a heap.
+    is_heap: bool,
     /// Whether it has triggers, which includes those of foreign keys.
     pub has_triggers: bool,
     pub columns: Vec<TableColumn>,
@@ -68,7 +72,7 @@ impl Source {
     /// Returns whether the caller may read the positions of rows (`ctid`) and a position identifies a row, because no other
     /// table inherits from this one.
     pub fn has_row_positions(&self) -> bool {
-        self.is_plain && !self.has_children && may_read_all_columns(self.oid)
+        self.is_plain && self.is_heap && !self.has_children && may_read_all_columns(self.oid)
     }
 
     /// Finds the table or view of this name, written as in SQL.
@@ -138,6 +142,7 @@ impl Source {
                 .collect();
             let (row_type, has_triggers) = ((*class).reltype, (*class).relhastriggers);
             let has_children = (*class).relhassubclass;
+            let is_heap = (*class).relam == pg_sys::HEAP_TABLE_AM_OID;
             let indexes = indexes_of(relation);
             pg_sys::relation_close(relation, pg_sys::NoLock as pg_sys::LOCKMODE);
             if !matches!(kind, b'r' | b'p' | b'v' | b'm' | b'f') {
@@ -150,6 +155,7 @@ impl Source {
                 is_foreign: kind == b'f',
                 is_plain: matches!(kind, b'r' | b'm'),
                 has_children,
+                is_heap,
                 has_triggers,
                 columns,
                 indexes,
@@ -264,20 +270,6 @@ pub fn type_in_sql(oid: pg_sys::Oid) -> Option<String> {
     with_type(oid, name).filter(|_| is_of_postgresql(oid)).map(|name| quoted(&name))
 }
 
-fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_type) -> R) -> Option<R> {
-    // SAFETY: a row of pg_type is released after it was read.
-    unsafe {
-        let tuple =
-            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, pg_sys::Datum::from(oid));
-        if tuple.is_null() {
-            return None;
-        }
-        let result = read(&*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>());
-        pg_sys::ReleaseSysCache(tuple);
-        Some(result)
-    }
-}
-
 /// Returns whether a type is in the string category of pg_type.
 pub fn is_textual(oid: pg_sys::Oid) -> bool {
     category(oid) == pg_sys::TYPCATEGORY_STRING
@@ -297,12 +289,6 @@ pub fn category(oid: pg_sys::Oid) -> u8 {
 pub fn type_name(oid: pg_sys::Oid) -> String {
     // SAFETY: gives a C string in the current memory context, for any oid.
     unsafe { CStr::from_ptr(pg_sys::format_type_be(oid)) }.to_string_lossy().into_owned()
-}
-
-/// The base type of a domain. Any other type is returned unchanged.
-pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
-    // SAFETY: a catalog look-up by oid.
-    unsafe { pg_sys::getBaseType(oid) }
 }
 
 /// # Safety

@@ -139,9 +139,8 @@ impl Query<'_> {
             return (String::new(), each_leg.to_owned());
         }
         let labels: Vec<String> = self.names_of_ends().iter().map(|name| format!("e.{name}")).collect();
-        let select = format!(
-            "SELECT travel_internal.events_of_legs(e.event_time, travel.source_ip(e.address),\n               \
-             ARRAY[{}]) AS {LOOK_UP}",
+        let collected = format!(
+            "travel_internal.events_of_legs(e.event_time, travel.source_ip(e.address),\n               ARRAY[{}])",
             labels.join(", ")
         );
         let keys: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = j.{key}")).collect();
@@ -150,15 +149,17 @@ impl Query<'_> {
             format!("{keys}\n          AND e.event_time = ANY (travel_internal.times_of_legs(j.legs))");
         let by_index = |conditions: &str| {
             format!(
-                "\n    LEFT JOIN LATERAL (\n        {select}\n        FROM events AS e\n        \
+                "\n    LEFT JOIN LATERAL (\n        SELECT {collected} AS {LOOK_UP}\n        FROM events AS e\n        \
                  WHERE {conditions}\n    ) AS i ON true"
             )
         };
         let (joins, events) = if self.knows_rows() {
             let is_known = "r.found = pg_catalog.cardinality(j.row_ids)";
+            // In this form, the condition on the keys does not match an index, which would lead to all rows of the entity.
             let by_row = format!(
-                "\n    LEFT JOIN LATERAL (\n        {select},\n            pg_catalog.count(*) AS found\n        \
-                 FROM events AS e\n        WHERE e.row_id = ANY (j.row_ids) AND {keys}\n    ) AS r ON true"
+                "\n    LEFT JOIN LATERAL (\n        SELECT {collected} AS {LOOK_UP},\n               \
+                 pg_catalog.count(*) AS found\n        FROM events AS e\n        \
+                 WHERE e.row_id = ANY (j.row_ids) AND ({keys}) IS TRUE\n    ) AS r ON true"
             );
             (
                 by_row + &by_index(&format!("({is_known}) IS NOT TRUE AND {times}")),

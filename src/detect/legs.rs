@@ -58,7 +58,8 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
     } else {
         Ends::OnePassOnNodes
     };
-    let mut query = Query { events, arguments, keys, ranges, ends };
+    let is_in_order = !ranges.is_empty();
+    let mut query = Query { events, arguments, keys, ranges, is_in_order, ends };
     if query.ranges.is_empty() && usage == Use::Once {
         query.ranges = shares::of_entity(events, arguments, &query.keys, |shares| query.legs_in(shares))?;
     }
@@ -77,6 +78,8 @@ pub(super) struct Query<'a> {
     pub(super) keys: Vec<String>,
     /// The conditions of the ranges or shares of the entity, if the query is split into them.
     ranges: Vec<String>,
+    /// Whether the rows of an entity come from an index in order of time, as they do in ranges.
+    is_in_order: bool,
     pub(super) ends: Ends,
 }
 
@@ -366,7 +369,7 @@ impl Query<'_> {
 
     /// Returns whether the aggregate over an index can say where the rows at the ends of the legs are.
     pub(super) fn knows_rows(&self) -> bool {
-        !self.ranges.is_empty()
+        self.is_in_order
             && self.events.location_type == LocationType::Address
             && self.events.has_row_positions
             && !self.names_of_ends().is_empty()

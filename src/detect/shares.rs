@@ -150,7 +150,7 @@ fn work_of(plan: &Value, shares: usize) -> Option<Work> {
         processes: (1.0 + gather["Workers Planned"].as_f64()?).min(shares as f64),
         scan_cost: input["Total Cost"].as_f64()?,
         rows: input["Plan Rows"].as_f64()? * shares as f64,
-        // The planner assumes that each share has rows of all entities.
+        // The planner expects that a process that reads a part of the rows finds only a part of the entities.
         entities: aggregate["Plan Rows"].as_f64()?,
         most_frequent: 0.0,
     })
@@ -219,9 +219,9 @@ fn is_in_share(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     Ok(pg_sys::Datum::from(share::is_in_share(entity, share, shares)))
 }
 
-/// Returns an argument of type integer. A negative number counts as 0.
+/// Returns an argument of type integer. `None` if it is NULL or negative.
 fn number(call: &Call, n: usize) -> Option<u32> {
-    call.datum(n).map(|datum| u32::try_from(datum.value() as i32).unwrap_or_default())
+    call.datum(n).and_then(|datum| u32::try_from(datum.value() as i32).ok())
 }
 
 /// Answers a request of the planner for the selectivity of `is_in_share`: each of n shares has 1/n of the rows. Returns

@@ -119,7 +119,11 @@ fn context_of(call: &Call) -> Result<pg_sys::MemoryContext, TravelError> {
     let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
     // SAFETY: a plain call, which sets the context if it is one of an aggregate.
     let kind = unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) };
-    if kind == 0 { Err(UsageError::NotInAggregate { function: "entity_legs" }.into()) } else { Ok(context) }
+    if kind == 0 {
+        Err(UsageError::NotInAggregate { function: "entity_legs_add" }.into())
+    } else {
+        Ok(context)
+    }
 }
 
 /// The rows that can be at the ends of legs, with their positions. They are in the memory of the aggregate.
@@ -262,5 +266,8 @@ fn rows(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: see `add`.
     let found = call.datum(0).and_then(|state| unsafe { (*state.cast_mut_ptr::<EntityState>()).found });
     // SAFETY: `legs` wrote so many positions.
-    Ok(found.map_or_else(|| call.null(), |found| unsafe { array::of_tids(found.start, found.len) }))
+    Ok(found.map_or_else(
+        || call.null(),
+        |found| array::of_row_positions(unsafe { std::slice::from_raw_parts(found.start, found.len) }),
+    ))
 }

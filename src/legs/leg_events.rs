@@ -25,13 +25,15 @@ struct Collected {
     start: *mut u8,
     len: usize,
     capacity: usize,
+    /// The offset of the last event.
+    last: usize,
 }
 
 impl Collected {
     fn push(&mut self, bytes: &[u8]) -> Result<(), TravelError> {
         let len = self.len + bytes.len();
         if len > MAX_VARLENA - pg_sys::VARHDRSZ {
-            return Err(LegError::TooManyLegs.into());
+            return Err(LegError::TooManyEnds.into());
         }
         // SAFETY: the allocation is of the aggregate, and has room for the bytes.
         unsafe {
@@ -43,6 +45,21 @@ impl Collected {
         }
         self.len = len;
         Ok(())
+    }
+
+    /// Keeps only the first of the last two rows if they are one event: the last one, and that from `added` on. A scan of
+    /// an index passes the rows of an event one after the other, and there can be very many.
+    fn merge_last(&mut self, added: usize) {
+        // SAFETY: so many bytes were written.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(self.start, self.len) };
+        match leg_events::first_of_event(bytes, self.last, added) {
+            Some(first) if first == added => {
+                bytes.copy_within(added.., self.last);
+                self.len = self.last + (self.len - added);
+            }
+            Some(_) => self.len = added,
+            None => self.last = added,
+        }
     }
 }
 
@@ -62,7 +79,7 @@ fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             None => within(context, || {
                 let capacity = 512;
                 let state = pg_sys::palloc(size_of::<Collected>()).cast::<Collected>();
-                state.write(Collected { start: pg_sys::palloc(capacity).cast(), len: 0, capacity });
+                state.write(Collected { start: pg_sys::palloc(capacity).cast(), len: 0, capacity, last: 0 });
                 state
             }),
         };
@@ -70,7 +87,9 @@ fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         if let (Some(time_us), Some(site), Some(labels)) = (call.timestamp(1), site, call.datum(3)) {
             let labels = array::elements(labels, b'i');
             let labels = labels.map(|label| label.map(|datum| varlena_bytes(datum)));
+            let added = (*state).len;
             leg_events::write(time_us, site, labels, |bytes| (*state).push(bytes))?;
+            (*state).merge_last(added);
         }
         Ok(pg_sys::Datum::from(state))
     }
@@ -105,7 +124,7 @@ fn each_pair_of_events(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };
     let events = LegEvents::of(call.bytes(1).unwrap_or_default(), &Palloc)
-        .map_err(|_| TravelError::from(LegError::TooManyLegs))?;
+        .map_err(|_| TravelError::from(LegError::TooManyEnds))?;
     let scratch = Scratch::new(c"travel: the events of a leg", 1024);
     // SAFETY: SQL declares the argument as travel.leg[].
     for ends in unsafe { EndsOfLegs::of(call, legs) }? {

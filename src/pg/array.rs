@@ -45,25 +45,6 @@ pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
     unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
-/// A `tid[]` in the current memory context.
-///
-/// # Safety
-/// `start` must point to `len` elements.
-pub unsafe fn of_tids(start: *mut pg_sys::ItemPointerData, len: usize) -> pg_sys::Datum {
-    // SAFETY: by the caller. A tid has 6 bytes, is aligned to 2, and is passed as a pointer.
-    unsafe {
-        let mut elements: Vec<_> = (0..len).map(|n| pg_sys::Datum::from(start.add(n))).collect();
-        pg_sys::Datum::from(pg_sys::construct_array(
-            elements.as_mut_ptr(),
-            len as i32,
-            pg_sys::TIDOID,
-            size_of::<pg_sys::ItemPointerData>() as i32,
-            false,
-            b's' as std::ffi::c_char,
-        ))
-    }
-}
-
 /// A `boolean[]` in the current memory context.
 pub fn of_bools(values: impl Iterator<Item = bool>) -> pg_sys::Datum {
     let elements = values.map(pg_sys::Datum::from).collect();
@@ -79,20 +60,20 @@ pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum
 }
 
 /// The physical location of a row in its table, as in a `tid`: a block and a row number in this block.
-pub type RowPlace = pg_sys::ItemPointerData;
+pub type RowPosition = pg_sys::ItemPointerData;
 
 /// Reads a `tid`.
 ///
 /// # Safety
 /// The value must be a `tid`.
-pub unsafe fn row_place(datum: pg_sys::Datum) -> RowPlace {
+pub unsafe fn row_position(datum: pg_sys::Datum) -> RowPosition {
     // SAFETY: by the caller; a tid is passed by reference, and aligned to 2 bytes.
-    unsafe { *datum.cast_mut_ptr::<RowPlace>() }
+    unsafe { *datum.cast_mut_ptr::<RowPosition>() }
 }
 
 /// Returns a `tid[]` in the current memory context.
-pub fn of_row_places(places: &[RowPlace]) -> pg_sys::Datum {
-    const TID_SIZE: i32 = size_of::<RowPlace>() as i32;
+pub fn of_row_positions(places: &[RowPosition]) -> pg_sys::Datum {
+    const TID_SIZE: i32 = size_of::<RowPosition>() as i32;
     let mut elements: Vec<pg_sys::Datum> =
         places.iter().map(|place| pg_sys::Datum::from(std::ptr::from_ref(place))).collect();
     // SAFETY: a tid is passed by reference, 6 bytes aligned to 2. The elements are copied.

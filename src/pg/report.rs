@@ -98,7 +98,7 @@ fn shortened(text: Text) -> Text {
         return text;
     }
     let (head, tail) = (text.floor_char_boundary(HEAD), text.ceil_char_boundary(text.len() - TAIL));
-    format!("{} … ({} bytes) … {}", &text[..head], tail - head, &text[tail..]).into()
+    format!("{} ... ({} bytes) ... {}", &text[..head], tail - head, &text[tail..]).into()
 }
 
 /// A number with what it counts, in the singular or the plural: "1 event was", "2 events were".

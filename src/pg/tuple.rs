@@ -53,7 +53,7 @@ impl Tuple {
         // SAFETY: the descriptor is the open table's, and the type is one that a column has.
         unsafe {
             let number = pg_sys::SPI_fnumber(self.desc, column.as_ptr());
-            (number > 0).then(|| pg_sys::getBaseType(pg_sys::SPI_gettypeid(self.desc, number)))
+            (number > 0).then(|| super::types::base_type(pg_sys::SPI_gettypeid(self.desc, number)))
         }
     }
 

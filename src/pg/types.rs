@@ -85,6 +85,32 @@ impl From<ColumnType> for Type {
     }
 }
 
+/// Returns the base type of a domain. Any other type is returned unchanged, also one that was dropped meanwhile, for which
+/// PostgreSQL's own function raises an internal error.
+pub fn base_type(oid: pg_sys::Oid) -> pg_sys::Oid {
+    let mut oid = oid;
+    while let Some(base) = with_type(oid, |form| form.typbasetype).filter(|base| *base != pg_sys::InvalidOid)
+    {
+        oid = base;
+    }
+    oid
+}
+
+/// Reads the row of pg_type of a type. `None` if the type does not exist.
+pub fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_type) -> R) -> Option<R> {
+    // SAFETY: a row of pg_type is released after it was read.
+    unsafe {
+        let tuple =
+            pg_sys::SearchSysCache1(pg_sys::SysCacheIdentifier::TYPEOID as i32, pg_sys::Datum::from(oid));
+        if tuple.is_null() {
+            return None;
+        }
+        let result = read(&*pg_sys::GETSTRUCT(tuple).cast::<pg_sys::FormData_pg_type>());
+        pg_sys::ReleaseSysCache(tuple);
+        Some(result)
+    }
+}
+
 /// Checks that a column can be read as a type. A value of a domain is one of its base type.
 #[inline]
 pub fn check(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
@@ -94,8 +120,7 @@ pub fn check(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<
 #[cold]
 fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
     let oid = attribute.atttypid;
-    // SAFETY: a catalog look-up by oid, of a type that a column has.
-    if oid != pg_sys::InvalidOid && wanted.is(unsafe { pg_sys::getBaseType(oid) }) {
+    if oid != pg_sys::InvalidOid && wanted.is(base_type(oid)) {
         return Ok(());
     }
     // A dropped column has no type.

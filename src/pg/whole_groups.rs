@@ -221,7 +221,14 @@ unsafe fn prefer_known_positions(root: *mut pg_sys::PlannerInfo, rel: *mut pg_sy
     unsafe {
         let others = std::mem::replace(&mut (*rel).pathlist, std::ptr::null_mut());
         pg_sys::create_tidscan_paths(root, rel);
-        if (*rel).pathlist.is_null() {
+        let paths = (*rel).pathlist;
+        let count = if paths.is_null() { 0 } else { (*paths).length as usize };
+        // A condition of the caller can name a range of positions.
+        let is_by_position = (0..count).any(|i| {
+            let path = (*(*paths).elements.add(i)).ptr_value.cast::<pg_sys::Path>();
+            (*path).type_ == pg_sys::NodeTag::T_TidPath
+        });
+        if !is_by_position {
             (*rel).pathlist = others;
         }
     }

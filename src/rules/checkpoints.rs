@@ -6,7 +6,7 @@
 //! the newest is valid to this day (`Micros::MAX`). [`travel_core::rule::packed`] describes the stored form, and
 //! [`super::write`] stores it.
 
-use crate::pg::array::{RowPlace, row_place};
+use crate::pg::array::{RowPosition, row_position};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
 use crate::pg::memory::varlena;
@@ -57,7 +57,7 @@ struct StateTimes {
 #[derive(Debug)]
 struct Stored {
     kind: MemberKind,
-    place: RowPlace,
+    place: RowPosition,
     newest: Vec<u8>,
     earlier: Vec<u8>,
 }
@@ -114,7 +114,7 @@ impl Checkpoints {
 
     /// Returns the physical location of the stored row. No other transaction can change it before this one ends: a scan
     /// holds the lock of its rule, and commands that move the rows of a table need an exclusive lock on the table.
-    pub fn place(&self) -> Option<RowPlace> {
+    pub fn place(&self) -> Option<RowPosition> {
         self.stored.as_ref().map(|stored| stored.place)
     }
 
@@ -225,7 +225,7 @@ pub fn load<T: AsRef<str>>(
         let (Some(name), Some(place), Some(until)) = (name, place, until) else { continue };
         let number = |datum: Option<pg_sys::Datum>| datum.map(|datum| datum.value() as i64);
         // SAFETY: `columns` has checked these types. The bytes are copied while the rows live.
-        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_place(place)) };
+        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_position(place)) };
         let bytes = |datum: Option<pg_sys::Datum>| {
             // SAFETY: as above.
             datum.map(|datum| unsafe { varlena_bytes(datum) }.to_vec()).unwrap_or_default()

@@ -39,12 +39,30 @@ enum StepStatus {
 
 thread_local! {
     static LAST: Cell<StepStatus> = const { Cell::new(StepStatus::None) };
+    static IS_RUNNING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A step that is running. A function of a rule's source or condition can call `travel.scan`, and each step of that scan
+/// would call the function again.
+struct Running;
+
+impl Running {
+    fn begin() -> Result<Self, TravelError> {
+        if IS_RUNNING.replace(true) { Err(ScanError::WithinScan.into()) } else { Ok(Self) }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        IS_RUNNING.set(false);
+    }
 }
 
 /// Runs a step and remembers how it ended. No lock within it is waited for longer than
 /// `impossible_travel.scan_lock_timeout`. PL/pgSQL cannot tell the cancel of a session from an error with the same
 /// SQLSTATE that a user's function raised. Only PostgreSQL's own error report says where it was raised.
 pub fn remembered<R>(body: impl FnOnce() -> Result<R, TravelError>) -> Result<R, TravelError> {
+    let _running = Running::begin()?;
     LAST.set(StepStatus::None);
     let result = PgTryBuilder::new(AssertUnwindSafe(|| {
         with_bounded_locks(lock_wait_ms(), || {
@@ -122,6 +140,6 @@ fn note_scan_error(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(LONGEST_ERROR) {
         None => text.to_owned(),
-        Some((end, _)) => format!("{}…", &text[..end]),
+        Some((end, _)) => format!("{}...", &text[..end]),
     }
 }

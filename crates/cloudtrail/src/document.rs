@@ -47,9 +47,9 @@ pub struct NotCloudTrail {
 }
 
 impl NotCloudTrail {
-    pub const HINT: &'static str = "Accepted are {\"Records\": […]}, an EventBridge event with \"detail\", \
-         the output of LookupEvents ({\"Events\": [{\"CloudTrailEvent\": …}]}), an array of records, \
-         a single record, and what log shippers put around these, such as {\"log\": …} and {\"message\": …}.";
+    pub const HINT: &'static str = "Accepted are {\"Records\": [...]}, an EventBridge event with \"detail\", \
+         the output of LookupEvents ({\"Events\": [{\"CloudTrailEvent\": ...}]}), an array of records, \
+         a single record, and what log shippers put around these, such as {\"log\": ...} and {\"message\": ...}.";
 }
 
 /// An element of a document that is not a record. Other elements may be records.
@@ -378,7 +378,7 @@ fn found<'a, J: Json<'a>>(node: J) -> String {
         Kind::Object => {
             let mut keys = node.entries().map(|(key, _)| key);
             let shown: Vec<&str> = keys.by_ref().take(SHOWN).collect();
-            let more = if keys.next().is_some() { ", …" } else { "" };
+            let more = if keys.next().is_some() { ", ..." } else { "" };
             match shown.as_slice() {
                 [] => "an empty object".to_owned(),
                 shown => format!("an object with the keys {}{more}", shown.join(", ")),

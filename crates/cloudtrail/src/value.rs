@@ -72,7 +72,7 @@ pub(crate) fn quoted<'a, J: Json<'a>>(node: J) -> String {
         },
     };
     match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
 }

@@ -48,6 +48,17 @@ fn read(bytes: &[u8]) -> Option<(LegEvent<'_>, &[u8])> {
     Some((LegEvent { time_us: i64::from_le_bytes(*time), site, labels }, rest))
 }
 
+/// Compares the rows at two offsets. Returns the offset of the first in their order if they are one event.
+pub fn first_of_event(bytes: &[u8], one: usize, other: usize) -> Option<usize> {
+    let at = |offset: usize| read(bytes.get(offset..)?).map(|(event, _)| event);
+    if one == other {
+        return None;
+    }
+    let (a, b) = (at(one)?, at(other)?);
+    let is_one_event = (a.time_us, a.site) == (b.time_us, b.site);
+    is_one_event.then(|| if b.compare(&a) == Ordering::Less { other } else { one })
+}
+
 impl<'a> LegEvent<'a> {
     pub fn labels(&self) -> impl Iterator<Item = Option<&'a [u8]>> + Clone {
         let mut rest = self.labels;
@@ -187,6 +198,18 @@ mod tests {
         assert_eq!(find(&bytes, 6, 2), Some(rows[4].2.clone()));
         assert_eq!(find(&bytes, 6, 4), None);
         assert_eq!(find(&bytes, 7, 2), None);
+    }
+
+    #[test]
+    fn of_two_rows_of_an_event_the_first_is_chosen() {
+        let rows =
+            [row(5, 2, &[Some("b")]), row(5, 2, &[Some("a")]), row(5, 2, &[None]), row(5, 4, &[Some("a")])];
+        let bytes = bytes(&rows);
+        let offsets: Vec<usize> = each(&bytes).map(|(offset, _)| offset).collect();
+        assert_eq!(first_of_event(&bytes, offsets[0], offsets[1]), Some(offsets[1]));
+        assert_eq!(first_of_event(&bytes, offsets[1], offsets[2]), Some(offsets[1]));
+        assert_eq!(first_of_event(&bytes, offsets[2], offsets[3]), None);
+        assert_eq!(first_of_event(&bytes, 0, 0), None);
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use crate::pg::report::Report;
 use pgrx::PgSqlErrorCode as Code;
 
 const CHANGE_OWNER: &str = "Let the owner of the source own the rule, or another role that is not a superuser and may read \
-                            the source: UPDATE travel.rules SET owner = …";
+                            the source: UPDATE travel.rules SET owner = ...";
 
 errors! {
     /// A role may not do something, or a rule may not use an object.
@@ -36,7 +36,7 @@ errors! {
                 Code::ERRCODE_UNDEFINED_OBJECT,
                 format!("owner \"{owner}\" of rule \"{rule}\" does not exist"),
             )
-            .hint("Set another owner: UPDATE travel.rules SET owner = … . The rule runs with the privileges of that role."),
+            .hint("Set another owner: UPDATE travel.rules SET owner = ... . The rule runs with the privileges of that role."),
 
         SourceTemporary { rule: String, source: String } =>
             Report::error(Code::ERRCODE_WRONG_OBJECT_TYPE, format!("source \"{source}\" of rule \"{rule}\" is temporary"))

@@ -87,6 +87,11 @@ errors! {
                      travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip).",
                 ),
 
+        TooManyEnds =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many events at the ends of the legs of one entity")
+                .detail("Their labels would exceed the limit of 1 GB for a value.")
+                .hint("Narrow the time range, or raise the thresholds."),
+
         JourneyText { detail: String } =>
             Report::error(
                 Code::ERRCODE_INVALID_TEXT_REPRESENTATION,

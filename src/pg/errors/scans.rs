@@ -28,7 +28,12 @@ errors! {
                 Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
                 format!("a scan of rule \"{rule}\" is already in progress"),
             )
-            .hint(format!("Run CALL travel.rescan({}, …) again: it completes that scan first.", literal(&rule))),
+            .hint(format!("Run CALL travel.rescan({}, ...) again: it completes that scan first.", literal(&rule))),
+
+        WithinScan =>
+            Report::error(Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE, "cannot scan within a scan")
+                .detail("A function that the source or the condition of a rule calls has called travel.scan or travel.rescan.")
+                .hint("Remove that call from the function. Run travel.scan on a schedule instead."),
 
         RuleLocked { rule: String } =>
             Report::error(

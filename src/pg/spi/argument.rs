@@ -1,6 +1,6 @@
 //! Arguments of a statement: a value with its SQL type, made by one constructor for each type.
 
-use crate::pg::array::{self, RowPlace};
+use crate::pg::array::{self, RowPosition};
 use crate::pg::memory::varlena;
 use crate::pg::types::TIMESTAMPTZ_ARRAY;
 use pgrx::pg_sys;
@@ -115,8 +115,8 @@ impl Argument {
     }
 
     /// A `tid[]`.
-    pub fn row_places(places: &[RowPlace]) -> Self {
-        Self::of(TID_ARRAY, Some(array::of_row_places(places)))
+    pub fn row_positions(places: &[RowPosition]) -> Self {
+        Self::of(TID_ARRAY, Some(array::of_row_positions(places)))
     }
 
     /// An `oid[]`.

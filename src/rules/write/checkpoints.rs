@@ -3,7 +3,7 @@
 
 use super::portion::Portion;
 use super::{EvaluatedMember, Writer};
-use crate::pg::array::RowPlace;
+use crate::pg::array::RowPosition;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
 use crate::pg::spi::{self, Argument};
@@ -135,9 +135,9 @@ impl Writer<'_> {
         let (stored, mut new): (Vec<_>, Vec<_>) =
             rows.into_iter().partition(|row| row.loaded.place().is_some());
         if !stored.is_empty() {
-            let places: Vec<RowPlace> = stored.iter().filter_map(|row| row.loaded.place()).collect();
+            let places: Vec<RowPosition> = stored.iter().filter_map(|row| row.loaded.place()).collect();
             let mut arguments = self.arguments(&stored);
-            arguments.push(Argument::row_places(&places));
+            arguments.push(Argument::row_positions(&places));
             let update = format!(
                 "UPDATE {table} AS s
                  SET evaluated_until = n.evaluated_until, pass = $5, evaluated_from = n.evaluated_from, edition = $6,

@@ -227,11 +227,12 @@ FROM ((TABLE with_ids EXCEPT ALL TABLE without_ids) UNION ALL (TABLE without_ids
 SET client_min_messages = warning;
 DROP TABLE many CASCADE;
 
--- The rows of the aggregates over events in pg_aggregate. Those of travel.coverage have other states.
+-- The rows of the aggregates over events in pg_aggregate. Those of travel.coverage, and some of
+-- travel.detect, have other states.
 SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.journey'::regtype) AS own_state,
     bool_and(aggcombinefn <> 0) AS combines, bool_and(aggfinalmodify = 's') AS shareable,
        bool_and(proparallel = 's') AS parallel, min(aggtransspace) > 0 AS space
 FROM pg_aggregate
 JOIN pg_proc ON pg_proc.oid = aggfnoid
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
-    AND proname NOT IN ('entity_coverage', 'coverage_sum', 'ends');
+    AND proname NOT IN ('entity_coverage', 'coverage_sum', 'ends', 'legs_of_entity', 'rows_of_legs', 'events_of_legs');

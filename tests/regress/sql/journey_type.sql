@@ -161,7 +161,7 @@ SELECT l.from_ip, l.from_latitude, l.to_ip, l.to_latitude FROM (SELECT combined_
 -- The support functions are immutable, except the final function, which locates addresses.
 SELECT proname, provolatile, proparallel, count(*)
 FROM pg_proc
-WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname ~ '^(legs|journey)_'
+WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND proname ~ '^(legs|journey)_(?!of_entity)'
 GROUP BY 1, 2, 3
 ORDER BY 1;
 SELECT typlen, typalign, typstorage, typcategory FROM pg_type WHERE oid = 'travel.journey'::regtype;

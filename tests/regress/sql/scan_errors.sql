@@ -121,6 +121,15 @@ INSERT INTO travel.rules (name, source, condition) VALUES ('stored', 'trouble.on
 SELECT name FROM travel.rules ORDER BY name;
 DELETE FROM travel.rules;
 
+-- A function of a source cannot scan, because each step of that scan would call the function again.
+CREATE FUNCTION scans(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN CALL travel.scan('other'); RETURN $1; END $$;
+CREATE VIEW scanning AS SELECT event_id, event_time, source_ip, trouble.scans(access_key_id) AS access_key_id FROM one;
+INSERT INTO travel.rules (name, source, baseline)
+VALUES ('nested', 'trouble.scanning', false), ('other', 'trouble.events', false);
+CALL travel.scan();
+SELECT * FROM outcome;
+DELETE FROM travel.rules;
+
 -- A first scan that takes longer than statement_timeout gets further with each call. Each row takes 2 ms.
 CREATE FUNCTION slowly(text) RETURNS text
     LANGUAGE plpgsql STABLE COST 1 AS $$ BEGIN PERFORM pg_sleep(0.002); RETURN $1; END $$;

@@ -97,7 +97,8 @@ WHERE a.pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
     AND 'timestamptz'::regtype = ANY (a.proargtypes::oid[])
     AND a.prokind <> 'p' AND a.provariadic = 0
     AND a.proname NOT IN ('detect', 'detect_sql', 'coverage', 'backtest', 'suggest', 'map_html', 'states_of',
-        'coverage_add', 'entity_coverage', 'ends', 'ends_add', 'may_be_end')
+        'coverage_add', 'entity_coverage', 'ends', 'ends_add', 'may_be_end',
+        'legs_of_entity', 'rows_of_legs', 'entity_legs_add', 'events_of_legs', 'events_of_legs_add')
     AND NOT EXISTS (SELECT
         FROM pg_proc AS b
         WHERE b.pronamespace = a.pronamespace

@@ -119,7 +119,7 @@ fn anything_else_is_an_error_that_says_what_was_found() {
     assert_eq!(found(json!({})), "not a CloudTrail document: an empty object");
     assert_eq!(
         found(json!({"f": 1, "e": 1, "d": 1, "c": 1, "b": 1, "a": 1})),
-        "not a CloudTrail document: an object with the keys a, b, c, d, e, …"
+        "not a CloudTrail document: an object with the keys a, b, c, d, e, ..."
     );
     for document in
         [json!({"Records": {}}), json!({"Records": null}), json!({"eventTime": "2023-07-10T11:45:00Z"})]
