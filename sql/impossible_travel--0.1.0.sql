@@ -3576,6 +3576,12 @@ BEGIN
                 COMMIT;
             END IF;
             IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
+                -- The caller asked for this rule, and only an error tells the caller that it was not scanned.
+                IF scan.rule IS NOT NULL THEN
+                    RAISE EXCEPTION 'rule "%" was deleted before its scan ended', name
+                        USING DETAIL = 'Another session deleted the rule after travel.scan was called.',
+                            HINT = 'To scan all enabled rules: CALL travel.scan().', ERRCODE = '42704';
+                END IF;
                 RAISE NOTICE 'rule "%" was deleted before its scan ended', name
                     USING DETAIL = 'Another session deleted the rule after travel.scan was called.';
             ELSIF state IS NOT NULL THEN
@@ -3606,7 +3612,7 @@ BEGIN
                 IF is_canceled THEN
                     RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
-                -- The caller asked for this rule, and only an error tells the caller that it was not scanned.
+                -- As above, if the caller asked for this rule.
                 IF ended OPERATOR(pg_catalog.=) 'busy' AND scan.rule IS NOT NULL THEN
                     RAISE EXCEPTION USING MESSAGE = message, DETAIL = detail, HINT = hint, ERRCODE = state;
                 END IF;
