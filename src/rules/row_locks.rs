@@ -57,10 +57,10 @@ trait Key: Clone + Eq + Hash {
 fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
     let mut first = None;
     for _ in 0..ATTEMPTS {
-        let wanted = wanted();
         match try_lock(table, &wanted, first.as_ref()) {
-            Ok(()) => return wanted,
-            Err(missing) => first = Some(missing),
+            Ok(locked) => return locked,
+            Err(None) => return Vec::new(),
+            Err(missing) => first = missing,
         }
     }
     let Table { name, key, lock } = table;
@@ -70,31 +70,36 @@ fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
     )
 }
 
-/// Waits for the first row, and then locks all of these rows without waiting, or none. The error is the key of the row to
-/// wait for next.
+/// Waits for the first row, and then locks all rows that are wanted without waiting, or none. Returns their keys. The
+/// error is the key of the row to wait for next, or `None` if no row is wanted.
 ///
-/// An `UPDATE` usually locks rows in the order in which the table stores them. While this transaction holds the lock on
+/// The session that held the first row may have changed which rows are wanted, so that is determined after the wait. An `UPDATE` usually locks rows in the order in which the table stores them. While this transaction holds the lock on
 /// the first row, the next `UPDATE` has to wait before it locks the others. Otherwise, sessions that change the same
 /// rows again and again would leave no gap.
-fn try_lock<K: Key>(table: &Table, wanted: &[K], first: Option<&K>) -> Result<(), K> {
-    if wanted.is_empty() {
-        return Ok(());
-    }
+fn try_lock<K: Key>(
+    table: &Table,
+    wanted: &impl Fn() -> Vec<K>,
+    first: Option<&K>,
+) -> Result<Vec<K>, Option<K>> {
     let Table { name, key, lock } = table;
     undone_if_err(|| {
         if let Some(first) = first {
             spi::select(&format!("SELECT FROM {name} WHERE {key} = $1 {lock}"), &[first.one()]);
         }
+        let wanted = wanted();
+        if wanted.is_empty() {
+            return Err(None);
+        }
         let rows: Vec<K> = keys(
             &format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY {key} {lock} SKIP LOCKED"),
-            &[K::array(wanted)],
+            &[K::array(&wanted)],
         );
         let locked: HashSet<&K> = rows.iter().collect();
         let missing: Vec<K> = wanted.iter().filter(|key| !locked.contains(key)).cloned().collect();
-        let Some(one) = missing.first() else { return Ok(()) };
+        let Some(one) = missing.first() else { return Ok(wanted) };
         // A row that was deleted meanwhile is not found.
         let query = format!("SELECT {key} FROM {name} WHERE {key} = ANY ($1) ORDER BY ctid LIMIT 1");
-        Err(keys(&query, &[K::array(&missing)]).pop().unwrap_or_else(|| one.clone()))
+        Err(Some(keys(&query, &[K::array(&missing)]).pop().unwrap_or_else(|| one.clone())))
     })
 }
 
