@@ -4018,7 +4018,7 @@ CREATE FUNCTION travel_internal.guard_known() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_known';
 COMMENT ON FUNCTION travel_internal.guard_known() IS
     'Trigger function: protects learned rows of the baseline, and validates entered ones. An entered row is ended '
-    'rather than deleted';
+    'rather than deleted. Keeps its rule from being deleted until the transaction ends';
 REVOKE ALL ON FUNCTION travel_internal.guard_known() FROM PUBLIC;
 
 CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON travel.known_places
@@ -4067,12 +4067,13 @@ CREATE FUNCTION travel_internal.guard_suppression() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_suppression';
 COMMENT ON FUNCTION travel_internal.guard_suppression() IS
     'Trigger function: validates a suppression and records its author. A suppression needs a reason and must not '
-    'apply to everything';
+    'apply to everything. Keeps its rule from being deleted until the transaction ends';
 REVOKE ALL ON FUNCTION travel_internal.guard_suppression() FROM PUBLIC;
 
-CREATE TRIGGER guard BEFORE INSERT OR UPDATE ON travel.suppressions
+CREATE TRIGGER guard BEFORE INSERT OR UPDATE OR DELETE ON travel.suppressions
     FOR EACH ROW EXECUTE FUNCTION travel_internal.guard_suppression();
-COMMENT ON TRIGGER guard ON travel.suppressions IS 'Validates a suppression and records its author';
+COMMENT ON TRIGGER guard ON travel.suppressions IS
+    'Validates a suppression, records its author, and keeps its rule from being deleted until the transaction ends';
 
 CREATE FUNCTION travel_internal.guard_comment() RETURNS trigger
     LANGUAGE c AS 'MODULE_PATHNAME', 'travel_guard_comment';

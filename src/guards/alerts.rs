@@ -2,6 +2,7 @@
 //! recorded in `travel.alert_history`, and archiving an alert as expected makes its locations known.
 
 use super::LONGEST_NAME;
+use super::known_places::while_correcting;
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
@@ -103,7 +104,9 @@ fn note(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 spi::execute(ENTER_PLACES, &[Argument::bigint(id)]);
             }
             if was && !is {
-                spi::execute(END_PLACES, &[Argument::bigint(id)]);
+                while_correcting(|| {
+                    spi::execute(END_PLACES, &[Argument::bigint(id)]);
+                });
             }
         });
         if enters && !spi::select(WITHOUT_LOCATIONS, &[Argument::bigint(id)]).is_empty() {

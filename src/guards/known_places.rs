@@ -2,7 +2,7 @@
 //! others were entered by analysts or by an alert that was archived as expected.
 
 use super::author::authored;
-use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
+use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, keep_rule_of, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role;
@@ -12,11 +12,34 @@ use crate::pg::time::{timestamp_text, transaction_start};
 use crate::pg::trigger::{Event, Trigger};
 use crate::pg::tuple::{Tuple, column_name, timestamp};
 use pgrx::pg_sys;
+use std::cell::Cell;
 
 pg_function!(travel_guard_known, pg_finfo_travel_guard_known, guard);
 
 /// The columns of an entered row that cannot change: what it is about, and where it came from.
 const FIXED: &[&str] = &["rule", "baseline_entity", "origin", "alert_id"];
+
+thread_local! {
+    static IS_CORRECTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs `body`, which ends the locations that an alert entered, after the transaction has locked the alert. A session that
+/// deletes the rule locks the alert before its locations. So this neither keeps the rule nor fails if it is being deleted.
+pub fn while_correcting(body: impl FnOnce()) {
+    struct Correction;
+    impl Drop for Correction {
+        fn drop(&mut self) {
+            IS_CORRECTING.set(false);
+        }
+    }
+    IS_CORRECTING.set(true);
+    let _correction = Correction;
+    body();
+}
+
+fn is_correcting() -> bool {
+    IS_CORRECTING.get()
+}
 
 /// BEFORE INSERT OR UPDATE OR DELETE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -42,11 +65,16 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             if let Some(change) = old.changed(&new).into_iter().find(|change| change.is_of(FIXED)) {
                 return Err(GuardError::FixedColumn { table: trigger.table(), column: change.column }.into());
             }
+            if !is_correcting() {
+                keep_rule_of(&trigger, &old)?;
+            }
             entered(&trigger, Some(&old), &new)
         }
         Event::Delete { old } => {
             // The deletion of a rule deletes its rows.
-            if !rule_exists(&trigger, &old)? {
+            let exists =
+                if is_correcting() { rule_exists(&trigger, &old)? } else { keep_rule_of(&trigger, &old)? };
+            if !exists {
                 return Ok(trigger.proceed());
             }
             if is_learned(&old)? {

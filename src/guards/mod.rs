@@ -58,18 +58,33 @@ fn rule_must_exist(trigger: &Trigger, row: &Tuple) -> Result<(), TravelError> {
     if role::may_load(trigger.table_owner()) && role::is_dump_loading() {
         return Ok(());
     }
-    // A session that deletes the rule may wait for an alert that this transaction has changed, so waiting for that session
-    // could end in a deadlock.
+    if keep_rule(trigger, rule)? {
+        return Ok(());
+    }
+    Err(GuardError::RowOfNoRule { table: trigger.table(), rule: rule.to_owned() }.into())
+}
+
+/// Keeps a rule from being deleted until the transaction ends. Returns whether the rule exists. It is an error if another
+/// session is deleting the rule.
+///
+/// A deletion locks the alerts of the rule, and then deletes its other rows. A transaction that changes one of these rows
+/// calls this, so the deletion waits for the transaction before it locks alerts. If the deletion came first, it may wait
+/// for an alert that the transaction has changed. Waiting for the deletion could end in a deadlock.
+fn keep_rule(trigger: &Trigger, rule: &str) -> Result<bool, TravelError> {
     let found = |lock: &str| {
         let query = format!("SELECT 1 FROM travel.rules WHERE name = $1 {lock}");
         role::acting_as(trigger.table_owner(), || spi::execute(&query, &[Argument::text(rule)])) > 0
     };
-    let (table, rule) = (trigger.table(), rule.to_owned());
     if found("FOR KEY SHARE SKIP LOCKED") {
-        Ok(())
+        Ok(true)
     } else if found("") {
-        Err(GuardError::RuleBeingDeleted { table, rule }.into())
+        Err(GuardError::RuleBeingDeleted { table: trigger.table(), rule: rule.to_owned() }.into())
     } else {
-        Err(GuardError::RowOfNoRule { table, rule }.into())
+        Ok(false)
     }
+}
+
+/// [`keep_rule`] for the rule of a row that is changed or deleted. Returns whether the row has a rule that exists.
+fn keep_rule_of(trigger: &Trigger, row: &Tuple) -> Result<bool, TravelError> {
+    row.text(c"rule")?.map_or(Ok(false), |rule| keep_rule(trigger, rule))
 }

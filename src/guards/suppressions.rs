@@ -2,10 +2,11 @@
 //! forever.
 
 use super::author::{self, authored};
-use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, rule_must_exist};
+use super::{LONGEST_NOTE, WRITE_LESS, check_country_code, keep_rule_of, rule_must_exist};
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
+use crate::pg::scan_flag::is_scanning;
 use crate::pg::time::timestamp_text;
 use crate::pg::trigger::{Event, Trigger};
 use crate::pg::tuple::Tuple;
@@ -16,13 +17,20 @@ pg_function!(travel_guard_suppression, pg_finfo_travel_guard_suppression, guard)
 /// The `timestamptz` infinity.
 const INFINITY: i64 = i64::MAX;
 
-/// BEFORE INSERT OR UPDATE, for each row.
+/// BEFORE INSERT OR UPDATE OR DELETE, for each row.
 fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let (old, row) = match trigger.event() {
         Event::Insert { new } => (None, new),
         Event::Update { old, new } => (Some(old), new),
-        Event::Delete { .. } | Event::Truncate => return Ok(trigger.proceed()),
+        Event::Delete { old } => {
+            // The deletion of a rule deletes its rows.
+            if !is_scanning() {
+                keep_rule_of(&trigger, &old)?;
+            }
+            return Ok(trigger.proceed());
+        }
+        Event::Truncate => return Ok(trigger.proceed()),
     };
     trigger.must_be_complete_but_for(&row, &author::COLUMNS)?;
     if let (Some(from), Some(until)) = (row.timestamp(c"valid_from"), row.timestamp(c"valid_until"))
@@ -31,6 +39,9 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         return Err(
             GuardError::ValidityEmpty { from: timestamp_text(from), until: timestamp_text(until) }.into()
         );
+    }
+    if let Some(old) = &old {
+        keep_rule_of(&trigger, old)?;
     }
     rule_must_exist(&trigger, &row)?;
     if row.text(c"reason")?.is_some_and(|reason| reason.trim().is_empty()) {

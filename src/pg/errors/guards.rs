@@ -143,8 +143,8 @@ errors! {
                 Code::ERRCODE_LOCK_NOT_AVAILABLE,
                 format!("rule \"{rule}\" is being deleted by another session"),
             )
-            .detail(format!("A row of \"{table}\" must belong to an existing rule."))
-            .hint("Use the name of another rule, or repeat the statement after the transaction of that session has ended."),
+            .detail(format!("Meanwhile, no other session can insert, change or delete rows of the rule in \"{table}\"."))
+            .hint("Repeat the statement after the transaction of that session has ended."),
 
         RulesTruncated =>
             Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "cannot truncate \"travel.rules\"")
