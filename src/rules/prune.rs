@@ -75,14 +75,18 @@ const NOTE_TIME: &str = "
 const IS_OLD: &str = "a.last_seen < $1 AND (a.status = 'archived' OR a.withdrawn_at IS NOT NULL)
     AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)";
 
-/// The statements that delete other rows after the alerts, in this order.
+/// The statements that delete other rows after the alerts, in this order. The alerts are locked, so no statement waits for
+/// a row that an analyst changes. It skips the row, and a later `travel.prune` deletes it.
 const STATEMENTS: [&str; 6] = [
     "DELETE FROM travel.alert_history AS h
      WHERE at < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = h.alert_id)",
     "DELETE FROM travel.verdicts AS v
      WHERE to_time < $1 AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = v.alert_id)",
-    "DELETE FROM travel.known_places WHERE origin <> 'learnt' AND valid_until < $1",
-    "DELETE FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1",
+    "DELETE FROM travel.known_places WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM travel.known_places WHERE origin <> 'learnt' AND valid_until < $1 FOR UPDATE SKIP LOCKED))",
+    "DELETE FROM travel.known_transitions WHERE ctid = ANY (ARRAY(
+         SELECT ctid FROM travel.known_transitions WHERE origin <> 'learnt' AND valid_until < $1
+         FOR UPDATE SKIP LOCKED))",
     // Temporary keys are many and live for hours. A leg cannot start at the last event of a key that was not used for
     // so long (half the Earth's circumference takes 401 hours at the lowest velocity of a rule), nor can it join an
     // incident.
