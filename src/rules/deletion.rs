@@ -16,7 +16,8 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let rule = match trigger.event() {
         Event::Delete { old } => Argument::text(old.text(c"name")?.unwrap_or_default()),
         // TRUNCATE would lock the tables of all results after the table of rules. Every session that uses them in
-        // another order could end in a deadlock with it, such as one that archives an alert.
+        // another order could end in a deadlock with it, such as one that archives an alert. PostgreSQL has already locked
+        // the tables that the statement names, so one that names several of these tables can still end so.
         Event::Truncate => return Err(GuardError::RulesTruncated.into()),
         Event::Insert { .. } | Event::Update { .. } => return Ok(trigger.skip()),
     };
