@@ -94,6 +94,8 @@ portion() { # portion PIECE FILE OPTIONS
                 "$(sed -n "${line%%:*}p" "$2" | cut -c 1-3000)" "$(grep -a -A 8 -F "$2:${line%%:*}:" "$said" | cut -c 1-500 | head -n 12)" >&2
         done
     fi
+    run_psql --quiet --no-align --tuples-only --dbname "$name" \
+        --command 'SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM hostile.reached' >"$2.reached"
     "$(pg_bin dropdb)" --force "$name"
     LC_ALL=C sed -n -E 's/^psql:[^ ]*:[0-9]+: ERROR:  ([0-9A-Z]{5}).*/\1/p' "$said" >"$2.states"
     rm "$said"
@@ -106,9 +108,10 @@ wait_for_portions() {
 }
 
 # Runs the statements that a query returns, SIZE of them in each portion. In the short form, each piece is one portion.
-hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS]
+# LEAST is how often they must count in hostile.reached, for each 100 statements.
+hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS [LEAST]]
     is_wanted "$1" || return 0
-    local folder="$SCRATCH/$1" size=$2 began=$SECONDS told=$SECONDS file number=0 count
+    local folder="$SCRATCH/$1" size=$2 began=$SECONDS told=$SECONDS file number=0 count ran reached
     [ "${HOSTILE:-short}" = long ] || size=1000000
     mkdir "$folder"
     ask "SELECT replace(s, E'\\n', ' ') FROM ($4) AS q (s)" | sed 's/$/;/' | split --lines "$size" --numeric-suffixes=1 --suffix-length 4 - "$folder/"
@@ -128,6 +131,9 @@ hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS]
     holds "there is a portion ${PORTION:-} of the piece $1" test "$number" -gt 0
     same "the number of portions of $1 that ran to their end" "$number" "$(find "$folder" -name '*.done' | wc -l)"
     no_crash
+    ran=$(find "$folder" -name '*.done' | sed 's/[.]done$//' | xargs cat | wc -l)
+    reached=$(cat "$folder"/*.reached | awk '{ sum += $1 } END { print sum + 0 }')
+    holds "$3: $ran statements counted only $reached times in hostile.reached" test $((reached * 100)) -ge $((ran * ${6:-0}))
     note "$3: $count statements, $((SECONDS - began)) s, errors by class:$(cat "$folder"/*.states | cut -c 1-2 | LC_ALL=C sort | uniq -c |
         awk '{ printf " %s×%s", $2, $1 }')"
     rm -r "$folder"
@@ -160,13 +166,16 @@ hostile calls 500 'direct calls' "$(chosen direct '%s' ALL)"
 hostile blocks 500 'exception blocks, and the functions afterwards' "$(chosen twice 'SELECT hostile.twice(%L)' "$other" 'NOT is_random')"
 hostile cursors 500 'cursors, read in part' "$(chosen cursor 'SELECT hostile.in_cursor(%L)' "$other" "r.prokind <> 'p' AND NOT is_random")"
 hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "r.proparallel = 's' AND NOT is_random")" "-c $force_parallel=on"
-hostile stored 500 'indexes and generated columns' "$(some hostile.stored_call 'NOT heavy')"
+hostile stored 500 'indexes and generated columns' "$(some hostile.stored_call 'NOT heavy')" '' 50
 
 rule 'a journey from elsewhere is refused, or has legs'
 hostile journeys 500 'damaged journeys' "$(some hostile.state_statement true)"
 
 rule 'what is written into the tables is refused, or a scan and the views can read it'
-hostile columns 100 'columns' "SELECT s FROM hostile.column_statements('$SEED', 8) AS s LIMIT $columns"
+if is_wanted columns || is_wanted heavy; then
+    same 'statements that fail before any value is written' '' "$(ask 'SELECT hostile.failing_readings()')"
+fi
+hostile columns 100 'columns' "SELECT s FROM hostile.column_statements('$SEED', 8) AS s LIMIT $columns" '' 200
 
 rule 'what is replaced while a statement uses it ends the statement with an error, or changes nothing'
 hostile replaced 500 'replaced objects' "$(some hostile.replacing_statement true)"
@@ -203,4 +212,9 @@ if is_wanted sqlsmith && [ -z "$missing" ]; then
     same 'internal errors of the extension' '' "$ours"
 fi
 same 'portions with wrong answers' '' "$(LC_ALL=C sort "$SCRATCH/failed")"
+rule 'no statement leaks a resource of the server'
+# Warnings of the server say so. client_min_messages keeps them from the sessions, and the log has them.
+same 'log_min_messages' warning "$(ask 'SHOW log_min_messages')"
+leaks=$(grep -a -m 5 -E 'WARNING: .*(leak|not closed|still referenced|alloc set|write past|SPI stack)' "$SERVER_DIR/log") || [ $? = 1 ]
+same 'leaks' '' "$leaks"
 [ -z "$missing" ] || skip "$missing"

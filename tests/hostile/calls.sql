@@ -32,7 +32,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION hostile.good(type regtype, argument text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT coalesce((SELECT expression FROM hostile.good AS g WHERE g.argument = $2 AND $1 = ANY ('{text,bigint,jsonb}'::regtype[])),
+    SELECT coalesce((SELECT expression FROM hostile.good AS g WHERE g.argument = $2 AND $1 = ANY (g.types)),
         (SELECT expression FROM hostile.value AS v WHERE v.type = $1 ORDER BY n LIMIT 1))
 $$;
 
@@ -142,6 +142,8 @@ BEGIN
 END $$;
 
 -- A call in an index, in a generated column, and over columns, whose values the planner does not know. All of it is rolled back.
+-- The text of a time or a record depends on settings, so its cast could not be in an index.
+CREATE FUNCTION hostile.as_text(value anyelement) RETURNS text LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN value::text; END';
 CREATE FUNCTION hostile.stored(name text, types regtype[], expressions text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     columns text := (SELECT string_agg(format('a%s %s', i, t), ', ' ORDER BY i) FROM unnest(types) WITH ORDINALITY AS u (t, i));
@@ -150,10 +152,11 @@ DECLARE
 BEGIN
     EXECUTE format('CREATE TEMP TABLE columns (%s)', columns);
     EXECUTE format('INSERT INTO columns VALUES (%s)', array_to_string(expressions, ', '));
-    EXECUTE format('CREATE INDEX ON columns ((md5((%s)::text)))', called);
-    EXECUTE format('CREATE TEMP TABLE generated (%s, g text GENERATED ALWAYS AS ((%s)::text) STORED)', columns, called);
+    EXECUTE format('CREATE INDEX ON columns ((md5(hostile.as_text(%s))))', called);
+    EXECUTE format('CREATE TEMP TABLE generated (%s, g text GENERATED ALWAYS AS (hostile.as_text(%s)) STORED)', columns, called);
     INSERT INTO generated TABLE columns;
     EXECUTE format('SELECT count(%s) FROM generated', called);
+    PERFORM nextval('hostile.reached');
     RAISE 'rolled back' USING ERRCODE = '22000';
 END $$;
 CREATE VIEW hostile.stored_call AS
@@ -168,20 +171,37 @@ WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i
 -- what reads these values: the relations, the functions of a rule, of an alert and of a source, and those without
 -- arguments.
 CREATE TABLE hostile.reading AS
-SELECT format('TABLE %s', oid::regclass) AS statement FROM pg_class
+SELECT format('TABLE %s', oid::regclass) AS statement, NULL AS routine FROM pg_class
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
 UNION ALL
 SELECT format('SELECT %s(%s) FROM %s AS u', r.name, hostile.arguments(r, ARRAY(
-        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation)
+        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation), r.name
 FROM hostile.routine AS r
 JOIN (VALUES ('rule', 'u.name', 'travel.rules'), ('alert_id', 'u.id', 'travel.alerts'), ('id', 'u.id', 'travel.alerts'))
     AS a (argument, value, relation) ON argument = ANY (known_names)
 WHERE prokind = 'f'
 UNION ALL
-SELECT hostile.statement(r, hostile.arguments(r, '{}')) FROM hostile.routine AS r
+SELECT hostile.statement(r, hostile.arguments(r, '{}')), r.name FROM hostile.routine AS r
 WHERE prokind = 'f' AND prorettype <> 'trigger'::regtype
     AND (required = 0 OR provolatile <> 'v' AND types && '{regclass}'::regtype[] OR name = 'travel.locate');
 
+-- Before a value is written, each of these statements succeeds, or fails because its routine refuses good arguments.
+-- Otherwise use_everything could find nothing. Returns those that fail.
+CREATE FUNCTION hostile.failing_readings() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+    what hostile.reading;
+BEGIN
+    FOR what IN SELECT * FROM hostile.reading LOOP
+        BEGIN
+            EXECUTE what.statement;
+            RAISE 'rolled back' USING ERRCODE = '22H01';
+        EXCEPTION WHEN OTHERS THEN
+            IF sqlstate <> '22H01' AND NOT hostile.may_refuse(what.routine, sqlstate, sqlerrm) THEN
+                RETURN NEXT format('%s: %s %s', what.statement, sqlstate, sqlerrm);
+            END IF;
+        END;
+    END LOOP;
+END $$;
 CREATE FUNCTION hostile.use_everything() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     what text;
@@ -234,10 +254,15 @@ WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkin
 CREATE FUNCTION hostile.write(statements text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     what text;
+    rows bigint;
 BEGIN
     FOREACH what IN ARRAY statements LOOP
         BEGIN
             EXECUTE what;
+            GET DIAGNOSTICS rows = ROW_COUNT;
+            IF rows > 0 THEN
+                PERFORM nextval('hostile.reached');
+            END IF;
         EXCEPTION WHEN OTHERS THEN
             IF sqlstate !~ '^(22|23|42|54|55|0A)' THEN
                 RAISE '%: %', what, sqlerrm USING ERRCODE = sqlstate;

@@ -4,14 +4,22 @@ CREATE FUNCTION hostile.resident_kb() RETURNS bigint LANGUAGE sql AS $$
     SELECT substring(pg_read_file('/proc/self/status') FROM 'RssAnon:\s*(\d+)')::bigint
 $$;
 
--- Repeats calls within one statement. The query has %s in place of the number of calls. Each round makes at most
--- `calls` calls, in about ten seconds or less.
-CREATE FUNCTION hostile.grow_within(query text, calls bigint) RETURNS void LANGUAGE plpgsql AS $$
+-- Repeats calls of a routine within one statement. The query has %s in place of the number of calls. Each round makes at
+-- most `calls` calls, in about ten seconds or less. A query that fails repeats nothing, so it is an error, too, unless the
+-- routine refuses good arguments.
+CREATE FUNCTION hostile.grow_within(routine text, query text, calls bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     began timestamptz;
     before bigint;
 BEGIN
-    EXECUTE format(query, 10);
+    BEGIN
+        EXECUTE format(query, 10);
+    EXCEPTION WHEN OTHERS THEN
+        IF hostile.may_refuse(routine, sqlstate, sqlerrm) THEN
+            RETURN;
+        END IF;
+        RAISE '% %: %', sqlstate, sqlerrm, query USING ERRCODE = 'XX000';
+    END;
     began := clock_timestamp();
     EXECUTE format(query, 100);
     calls := least(calls, 100 * 10 / extract(epoch FROM clock_timestamp() - began));
@@ -26,11 +34,13 @@ BEGIN
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, query USING ERRCODE = 'XX000';
 END $$;
 -- Repeats a statement, each time in a transaction that is rolled back. Each round repeats it at most `calls` times, for
--- ten seconds or less.
-CREATE PROCEDURE hostile.grow_across(statement text, calls bigint) LANGUAGE plpgsql AS $$
+-- ten seconds or less. If the statement has good arguments, `routine` is their routine, and the statement must not fail.
+-- Otherwise it has a result or an error of the caller.
+CREATE PROCEDURE hostile.grow_across(routine text, statement text, calls bigint) LANGUAGE plpgsql AS $$
 DECLARE
     before bigint;
     until timestamptz;
+    is_allowed boolean;
 BEGIN
     FOR round IN 0..3 LOOP
         before := hostile.resident_kb();
@@ -39,8 +49,14 @@ BEGIN
             BEGIN
                 EXECUTE statement;
             EXCEPTION WHEN OTHERS THEN
-                IF sqlstate = 'XX000' THEN
-                    RAISE;
+                IF routine IS NULL THEN
+                    is_allowed := sqlstate ~ '^(22|23|42|54|55|0A000|27000|2BP01|2D000|34000|3F000|58P01)'
+                        OR sqlstate = 'XX001' AND sqlerrm LIKE 'could not read the checkpoint%';
+                ELSE
+                    is_allowed := hostile.may_refuse(routine, sqlstate, sqlerrm);
+                END IF;
+                IF NOT is_allowed THEN
+                    RAISE '% %: %', sqlstate, sqlerrm, statement USING ERRCODE = 'XX000';
                 END IF;
             END;
             ROLLBACK;
@@ -57,23 +73,25 @@ END $$;
 -- once. The results are counted, or it would make no call.
 CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT format('SELECT count(x) FROM (SELECT generate_series(1, %%s) AS g OFFSET 0) AS g, LATERAL (SELECT %s OFFSET 0) AS a, '
-        'LATERAL (SELECT %s OFFSET 0) AS c', string_agg(format('%s AS a%s', hostile.good(r.types[i - 1], r.known_names[i]), i), ', ' ORDER BY i),
+        'LATERAL (SELECT %s OFFSET 0) AS c', string_agg(format(CASE typtype WHEN 'p' THEN '%s AS a%s' ELSE '(%s)::%3$s AS a%2$s' END,
+            hostile.good(t.oid, r.known_names[i]), i, t.oid::regtype), ', ' ORDER BY i),
         format(CASE r.prokind WHEN 'f' THEN '%s(%s)%s AS x FROM (VALUES (g)) AS v (n)'
                 ELSE '%s(%s)%s AS x FROM (VALUES (g), (g + 1)) AS v (n)' END, r.name,
-            string_agg(CASE i WHEN 1 THEN 'CASE WHEN n > 0 THEN a1 END' ELSE 'a' || i END, ', ' ORDER BY i),
+            string_agg(concat(CASE WHEN i = r.pronargs AND r.provariadic <> 0 AND r.provariadic <> '"any"'::regtype THEN 'VARIADIC ' END,
+                CASE i WHEN 1 THEN 'CASE WHEN n > 0 THEN a1 END' ELSE 'a' || i END), ', ' ORDER BY i),
             CASE r.prokind WHEN 'w' THEN ' OVER (ORDER BY n)' END))
-    FROM generate_series(1, r.pronargs) AS i
+    FROM generate_series(1, r.pronargs) AS i JOIN pg_type AS t ON t.oid = r.types[i - 1]
 $$;
 -- Calls that only read are repeated in one statement. Calls that write, and calls with hostile arguments, are repeated
 -- in transactions.
 CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, hostile_calls int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT format('SELECT hostile.grow_within(%L, %s)', hostile.repeated_query(r), calls) FROM hostile.routine AS r
+    SELECT format('SELECT hostile.grow_within(%L, %L, %s)', r.name, hostile.repeated_query(r), calls) FROM hostile.routine AS r
     WHERE prokind <> 'p' AND provolatile <> 'v' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
-    SELECT format('CALL hostile.grow_across(%L, %s)', hostile.statement(r, hostile.arguments(r, '{}')), transactions)
+    SELECT format('CALL hostile.grow_across(%L, %L, %s)', r.name, hostile.statement(r, hostile.arguments(r, '{}')), transactions)
     FROM hostile.routine AS r WHERE provolatile = 'v'
     UNION ALL
-    SELECT format('CALL hostile.grow_across(%L, %s)', hostile.statement(c), transactions) FROM hostile.call AS c WHERE n IN (
+    SELECT format('CALL hostile.grow_across(NULL, %L, %s)', hostile.statement(c), transactions) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5(n::text)) AS place
                        FROM hostile.call WHERE NOT heavy) AS s WHERE place <= hostile_calls)
 $$;

@@ -137,9 +137,34 @@ WHERE type <> '"any"'::regtype GROUP BY type;
 INSERT INTO hostile.value (type, expression, heavy) VALUES ('"any"', 'NULL', false), ('internal', 'NULL::internal', false);
 
 -- Good values of arguments that have a meaning.
-CREATE TABLE hostile.good (argument text PRIMARY KEY, expression text NOT NULL);
+CREATE TABLE hostile.good (
+    argument text PRIMARY KEY, expression text NOT NULL, types regtype[] NOT NULL DEFAULT '{text,bigint,jsonb}'
+);
 INSERT INTO hostile.good VALUES ('rule', '''hostile''::text'), ('entity', '''access_key_id''::text'), ('condition', '''true''::text'),
     ('level', '''read''::text'), ('role', '''hostile_role''::text'), ('preset', '''access_key''::text'),
     ('document', '''{"Records": []}'''), ('columns', '''{"access_key_id": "access_key_id"}''::jsonb'),
     ('reason', '''expected''::text'), ('alert_id', '(SELECT min(id) FROM travel.alerts)'), ('id', '(SELECT min(id) FROM travel.alerts)'),
     ('settings', '''{"min_distance_km": 100}''::jsonb'), ('severity', '''low''::text');
+INSERT INTO hostile.good VALUES ('since', '''2026-03-02 00:00Z''::timestamptz', '{timestamptz}'),
+    ('until', '''2026-03-03 00:00Z''::timestamptz', '{timestamptz}'), ('older_than', '''30 days''::interval', '{interval}');
+-- Routines that refuse these values with an SQLSTATE: they take other documents, paths, names or states than those, or
+-- they always raise an error. An overload of detect and others only says that its arguments are in the wrong order, and
+-- an overload of the aggregates that their types are wrong.
+CREATE TABLE hostile.refusal (name text, state text);
+INSERT INTO hostile.refusal VALUES ('travel.import_aws_ranges', '22023'), ('travel.load_files', '42602'),
+    ('travel_internal.begin_loading', '42602'), ('travel_internal.find_files', '42602'), ('travel_internal.load_file', '42602'),
+    ('travel.check_rule', '42704'), ('travel_internal.alert_not_found', '42704'), ('travel.make_partitions', '42809'),
+    ('travel_internal.make_partition', '42809'), ('travel_internal.months_to_make', '42809'), ('travel.assert_healthy', '55000'),
+    ('travel_internal.states_of', 'XX001'), ('travel_internal.coverage_rows', '22P03'), ('travel_internal.coverage_sum', '22P03'),
+    ('travel_internal.parsed_records', '42804'), ('travel.coverage', '42883'), ('travel.detect', '42883'),
+    ('travel.detect_sql', '42883'), ('travel.impossible_legs', '42804'), ('travel.journey', '42804'),
+    ('travel_internal.journey_add', '42804'), ('travel_internal.legs_add', '42804'),
+    ('travel_internal.journey_final_refused', '42804'), ('travel_internal.legs_final_refused', '42804');
+-- Returns whether a routine may refuse good values. Functions of triggers and aggregates cannot be called by themselves.
+CREATE FUNCTION hostile.may_refuse(routine text, state text, said text) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT state = '0A000' AND said ~ 'outside of its aggregate$|(by a trigger|as triggers)$'
+        OR EXISTS (SELECT FROM hostile.refusal AS r WHERE r.name = routine AND r.state = may_refuse.state)
+$$;
+-- Counts what a statement reached, even if the statement is rolled back.
+CREATE SEQUENCE hostile.reached;
+
