@@ -126,7 +126,7 @@ CREATE FUNCTION scans(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN CALL trave
 CREATE VIEW scanning AS SELECT event_id, event_time, source_ip, trouble.scans(access_key_id) AS access_key_id FROM one;
 INSERT INTO travel.rules (name, source, baseline)
 VALUES ('nested', 'trouble.scanning', false), ('other', 'trouble.events', false);
-CALL travel.scan();
+CALL travel.scan('nested');
 SELECT * FROM outcome;
 DELETE FROM travel.rules;
 
