@@ -119,7 +119,7 @@ pub enum AggregateRow {
 /// time of the event, and so does whether there is one. Rows that are not located must then be counted here, because a
 /// packed state no longer knows how many rows an event had.
 ///
-/// `without_networks` caches whether there are no named networks.
+/// `without_networks` belongs to the call site and remembers whether the table of named networks is empty.
 #[inline]
 pub fn fate(
     without_networks: &Cell<Option<bool>>,

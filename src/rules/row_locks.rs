@@ -73,7 +73,7 @@ fn lock_all<K: Key>(table: &Table, wanted: impl Fn() -> Vec<K>) -> Vec<K> {
 /// Waits for the first row, and then locks all rows that are wanted without waiting, or none. Returns their keys. The
 /// error is the key of the row to wait for next, or `None` if no row is wanted.
 ///
-/// The session that held the first row may have changed which rows are wanted, so that is determined after the wait.
+/// The session that held the first row may have changed which rows are wanted, so `wanted` is called after the wait.
 ///
 /// An `UPDATE` usually locks rows in the order in which the table stores them. While this transaction holds the lock on
 /// the first row, the next `UPDATE` has to wait before it locks the others. Otherwise, sessions that change the same

@@ -373,8 +373,9 @@ FROM minted, generate_series(0, 3) AS share
 WHERE travel_internal.is_in_share(access_key_id, share, 4);
 SELECT travel_internal.is_in_share(NULL, 0, 4) AS nobody, travel_internal.is_in_share('a', 4, 4) AS too_many,
     travel_internal.is_in_share('a', -1, 4) AS negative;
--- The findings are those of one process, whatever the type of the entity. There are no shares if one key has most of
--- the events, if a condition has a subquery or must run in the leader, and if the rows come from partitions or a view.
+-- With shares, travel.detect returns the same findings as in one process, for each type of the entity. It makes no
+-- shares if one key has most of the events, if a condition must run in the leader, or if the rows come from partitions
+-- or a view.
 CREATE FUNCTION pg_temp.agree_in_shares(number int, entity text, make text, condition text DEFAULT NULL)
     RETURNS TABLE (legs bigint, differences bigint) LANGUAGE plpgsql AS $$ DECLARE
     detect text := format('travel.detect(''shared'', %L, condition => %L)', entity, condition);
