@@ -15,9 +15,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for path in files.split(',') {
         let database = Database::from_bytes(std::fs::read(path)?)?;
         let start = Instant::now();
-        let verified = database.verify(&mut || {});
+        let mut last = Instant::now();
+        let mut longest = std::time::Duration::ZERO;
+        let verified = database.verify(&mut || {
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        });
+        longest = longest.max(last.elapsed());
         println!(
-            "{path}: {} v{} built {} provides {:?}; verified in {:?}: {verified:?}",
+            "{path}: {} v{} built {} provides {:?}; verified in {:?}, at most {longest:?} between two interrupts: {verified:?}",
             database.database_type(),
             database.ip_version(),
             database.built_at(),

@@ -8,14 +8,14 @@ use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 use memmap2::Mmap;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
 /// After how many networks a walk over the whole file calls its interrupt.
-const STEP: u64 = 4096;
+pub(crate) const STEP: u64 = 4096;
 
 /// An open database. Lookups cache decoded records, so a database belongs to one thread.
 pub struct Database {
@@ -91,36 +91,12 @@ impl Database {
         })
     }
 
-    /// Reads the whole database, and fails if any part of it is damaged. After that, no look-up fails.
-    /// `interrupt` is called now and then; it may unwind.
-    pub fn verify(&self, interrupt: &mut dyn FnMut()) -> Result<(), DatabaseError> {
-        let metadata = self.reader.metadata();
-        // The check of the maxminddb crate requires both. Some writers omit them, and nothing here needs them.
-        if !metadata.description.is_empty() && !metadata.database_type.is_empty() {
-            Reader::from_source(Ticking::of(self.bytes.as_ref(), interrupt))?.verify()?;
-        }
-        // That check does not decode records, so it accepts what look-ups refuse, such as a pointer to a pointer.
-        self.verify_records(interrupt)
+    pub(crate) fn reader(&self) -> &Reader<impl AsRef<[u8]>> {
+        &self.reader
     }
 
-    /// Walks the whole tree and decodes every record.
-    fn verify_records(&self, interrupt: &mut dyn FnMut()) -> Result<(), DatabaseError> {
-        let most = u64::from(self.reader.metadata().node_count).saturating_mul(3);
-        let mut seen = HashSet::new();
-        let all = WithinOptions::default().include_networks_without_data();
-        for (at, found) in (0_u64..).zip(self.reader.networks(all)?) {
-            let found = found?;
-            if at > most {
-                return Err(MaxMindDbError::invalid_database("the search tree has a cycle").into());
-            }
-            if at.is_multiple_of(STEP) {
-                interrupt();
-            }
-            if found.offset().is_some_and(|offset| seen.insert(offset)) {
-                found.decode::<Fields>()?;
-            }
-        }
-        Ok(())
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
     }
 
     pub fn database_type(&self) -> &str {
@@ -260,33 +236,6 @@ impl AsRef<[u8]> for Bytes {
             Self::Mapped(map) => map,
             Self::Owned(bytes) => bytes,
         }
-    }
-}
-
-/// The content of a file for the check of the maxminddb crate, which offers no way to interrupt it. The check requests
-/// the bytes of the file at each network, and every `STEP`-th request calls the interrupt.
-struct Ticking<'a> {
-    bytes: &'a [u8],
-    interrupt: RefCell<&'a mut dyn FnMut()>,
-    calls: Cell<u64>,
-}
-
-impl<'a> Ticking<'a> {
-    fn of(bytes: &'a [u8], interrupt: &'a mut dyn FnMut()) -> Self {
-        Self { bytes, interrupt: RefCell::new(interrupt), calls: Cell::new(0) }
-    }
-}
-
-impl AsRef<[u8]> for Ticking<'_> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        self.calls.set(self.calls.get() + 1);
-        if self.calls.get().is_multiple_of(STEP)
-            && let Ok(mut interrupt) = self.interrupt.try_borrow_mut()
-        {
-            interrupt();
-        }
-        self.bytes
     }
 }
 

@@ -12,6 +12,7 @@
 //! | [`layout`] | the keys that the makers of databases use |
 //! | [`hosting`] | cloud providers by the number of their autonomous system |
 //! | [`database`] | one MMDB file: lookups, metadata |
+//! | `verify` | the check of a new file |
 //! | [`stack`] | several databases used together: from address to place |
 //! | [`status`] | errors, warnings, the state of each configured file |
 //! | [`store`] | the databases of a statement: copies, generations |
@@ -43,6 +44,7 @@ mod open;
 mod publish;
 mod shared_names;
 mod source;
+mod verify;
 
 #[cfg(test)]
 mod testing;
