@@ -121,7 +121,6 @@ SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel_internal.validate_rule() IS
     'Trigger function: validates a rule before it is stored, and that its writer is a member of its owner';
@@ -133,7 +132,6 @@ COMMENT ON TRIGGER validate_rule ON travel.rules IS 'Validates a rule before it 
 CREATE FUNCTION travel.check_rule(name text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index. '
@@ -142,7 +140,6 @@ COMMENT ON FUNCTION travel.check_rule(text) IS
 CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
     'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'

@@ -97,7 +97,6 @@ CREATE FUNCTION travel.create_rule(
 ) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
     'Creates a detection rule from a preset for a table or view, checks it, and returns its name (default: the name '

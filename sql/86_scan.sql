@@ -1,13 +1,8 @@
 -- Scans: evaluating what arrived, evaluating it again, and deleting what is old ---------------------------------------
 
--- The result must not depend on the caller: neither on how a session shows times and numbers, nor on how it reads and
--- quotes SQL, nor on its time zone, which a condition might use.
 CREATE FUNCTION travel_internal.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel_internal.scan_step(text) IS
     'One step of travel.scan for a rule, in one transaction; returns whether there is more to do';
@@ -40,7 +35,6 @@ REVOKE ALL ON FUNCTION travel_internal.note_scan_error(text, text) FROM PUBLIC;
 CREATE FUNCTION travel_internal.note_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_note_rule';
 COMMENT ON FUNCTION travel_internal.note_rule() IS
     'Trigger function: stores for travel.status that a rule cannot be used as it was written';

@@ -1,14 +1,10 @@
 -- What a rule would raise, without storing anything -------------------------------------------------------------------
 
--- The result must not depend on the caller, as in a scan: see travel_internal.scan_step.
 CREATE FUNCTION travel.backtest(
     rule text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, settings jsonb DEFAULT '{}'
 ) RETURNS SETOF travel.alerts
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_backtest';
 COMMENT ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) IS
     'Alerts that a scan of a rule would raise for legs that arrive in a time range, with other settings if given. '
@@ -22,9 +18,6 @@ CREATE FUNCTION travel.suggest(
 ) RETURNS SETOF record
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 100000 ROWS 20
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_suggest';
 COMMENT ON FUNCTION travel.suggest(text, timestamptz, timestamptz) IS
     'Finds what several alerts of a rule have in common: a location of a user, an entity, an address, an AS or two '

@@ -53,7 +53,7 @@ COMMENT ON COLUMN travel.explanation.alert_id IS 'Alert that contains the leg';
 COMMENT ON COLUMN travel.explanation.explanation IS 'All of it in sentences';
 COMMENT ON COLUMN travel.explanation.leg_id IS 'ID of the leg, as in travel.verdicts';
 
--- The source is read with the rights of the owner of the rule and in the same settings, as a scan reads it.
+-- The source is read with the rights of the owner of the rule, as a scan reads it.
 CREATE FUNCTION travel.explain(
     rule text,
     entity text,
@@ -62,9 +62,6 @@ CREATE FUNCTION travel.explain(
 ) RETURNS SETOF travel.explanation
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_explain';
 COMMENT ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) IS
     'Every event of an entity in a range of time, with the leg that arrives at it, what the baseline knew, and the '
@@ -74,9 +71,6 @@ REVOKE ALL ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) FROM
 CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_explain_alert';
 COMMENT ON FUNCTION travel.explain_alert(bigint) IS
     'The rows of travel.explain for the entity of an alert, from the start of its first leg to the end of its last '

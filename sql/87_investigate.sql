@@ -1,12 +1,8 @@
 -- From an alert to a decision: the events behind it, what followed, and how to stop it --------------------------------
 
--- The settings are those of scans, because these functions read a source as a rule does.
 CREATE FUNCTION travel.alert_events(alert_id bigint) RETURNS SETOF travel.event
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_alert_events';
 COMMENT ON FUNCTION travel.alert_events(bigint) IS
     'Events behind an alert: those of its entity that the rule evaluates, from the start of the first leg to the end '
@@ -21,9 +17,6 @@ CREATE FUNCTION travel.activity_after(
 ) RETURNS SETOF record
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 20
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_activity_after';
 COMMENT ON FUNCTION travel.activity_after(bigint) IS
     'What the credential of an alert did from the second location on, counted by call, service, access and outcome. '
@@ -33,9 +26,6 @@ REVOKE ALL ON FUNCTION travel.activity_after(bigint) FROM PUBLIC;
 CREATE FUNCTION travel.containment(alert_id bigint) RETURNS text
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_containment';
 COMMENT ON FUNCTION travel.containment(bigint) IS
     'Commands of the AWS CLI that stop the credential of an alert, as text for a POSIX shell. The function runs none '
@@ -45,9 +35,6 @@ REVOKE ALL ON FUNCTION travel.containment(bigint) FROM PUBLIC;
 CREATE FUNCTION travel.report(alert_id bigint) RETURNS text
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_report';
 COMMENT ON FUNCTION travel.report(bigint) IS
     'Alert as a page of Markdown: both ends, evidence, what was known, the activity after it, containment, and the '

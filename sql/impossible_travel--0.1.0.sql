@@ -2619,7 +2619,6 @@ SELECT pg_catalog.pg_extension_config_dump('travel.rules', '');
 
 CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel_internal.validate_rule() IS
     'Trigger function: validates a rule before it is stored, and that its writer is a member of its owner';
@@ -2631,7 +2630,6 @@ COMMENT ON TRIGGER validate_rule ON travel.rules IS 'Validates a rule before it 
 CREATE FUNCTION travel.check_rule(name text) RETURNS void
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
     'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index. '
@@ -2640,7 +2638,6 @@ COMMENT ON FUNCTION travel.check_rule(text) IS
 CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
     'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'
@@ -2751,7 +2748,6 @@ CREATE FUNCTION travel.create_rule(
 ) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_create_rule';
 COMMENT ON FUNCTION travel.create_rule(text, regclass, text, jsonb) IS
     'Creates a detection rule from a preset for a table or view, checks it, and returns its name (default: the name '
@@ -3478,14 +3474,9 @@ COMMENT ON TRIGGER guard_truncate ON travel.rules IS
 
 -- Scans: evaluating what arrived, evaluating it again, and deleting what is old ---------------------------------------
 
--- The result must not depend on the caller: neither on how a session shows times and numbers, nor on how it reads and
--- quotes SQL, nor on its time zone, which a condition might use.
 CREATE FUNCTION travel_internal.scan_step(rule text) RETURNS boolean
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_scan_step';
 COMMENT ON FUNCTION travel_internal.scan_step(text) IS
     'One step of travel.scan for a rule, in one transaction; returns whether there is more to do';
@@ -3518,7 +3509,6 @@ REVOKE ALL ON FUNCTION travel_internal.note_scan_error(text, text) FROM PUBLIC;
 CREATE FUNCTION travel_internal.note_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
-    SET standard_conforming_strings = on SET quote_all_identifiers = off SET transform_null_equals = off
     AS 'MODULE_PATHNAME', 'travel_note_rule';
 COMMENT ON FUNCTION travel_internal.note_rule() IS
     'Trigger function: stores for travel.status that a rule cannot be used as it was written';
@@ -3747,15 +3737,11 @@ REVOKE ALL ON FUNCTION travel.prune(interval) FROM PUBLIC;
 
 -- What a rule would raise, without storing anything -------------------------------------------------------------------
 
--- The result must not depend on the caller, as in a scan: see travel_internal.scan_step.
 CREATE FUNCTION travel.backtest(
     rule text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL, settings jsonb DEFAULT '{}'
 ) RETURNS SETOF travel.alerts
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_backtest';
 COMMENT ON FUNCTION travel.backtest(text, timestamptz, timestamptz, jsonb) IS
     'Alerts that a scan of a rule would raise for legs that arrive in a time range, with other settings if given. '
@@ -3769,9 +3755,6 @@ CREATE FUNCTION travel.suggest(
 ) RETURNS SETOF record
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 100000 ROWS 20
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_suggest';
 COMMENT ON FUNCTION travel.suggest(text, timestamptz, timestamptz) IS
     'Finds what several alerts of a rule have in common: a location of a user, an entity, an address, an AS or two '
@@ -3840,7 +3823,7 @@ COMMENT ON COLUMN travel.explanation.alert_id IS 'Alert that contains the leg';
 COMMENT ON COLUMN travel.explanation.explanation IS 'All of it in sentences';
 COMMENT ON COLUMN travel.explanation.leg_id IS 'ID of the leg, as in travel.verdicts';
 
--- The source is read with the rights of the owner of the rule and in the same settings, as a scan reads it.
+-- The source is read with the rights of the owner of the rule, as a scan reads it.
 CREATE FUNCTION travel.explain(
     rule text,
     entity text,
@@ -3849,9 +3832,6 @@ CREATE FUNCTION travel.explain(
 ) RETURNS SETOF travel.explanation
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_explain';
 COMMENT ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) IS
     'Every event of an entity in a range of time, with the leg that arrives at it, what the baseline knew, and the '
@@ -3861,9 +3841,6 @@ REVOKE ALL ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) FROM
 CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_explain_alert';
 COMMENT ON FUNCTION travel.explain_alert(bigint) IS
     'The rows of travel.explain for the entity of an alert, from the start of its first leg to the end of its last '
@@ -3951,13 +3928,9 @@ REVOKE ALL ON FUNCTION travel.assert_healthy() FROM PUBLIC;
 
 -- From an alert to a decision: the events behind it, what followed, and how to stop it --------------------------------
 
--- The settings are those of scans, because these functions read a source as a rule does.
 CREATE FUNCTION travel.alert_events(alert_id bigint) RETURNS SETOF travel.event
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 100
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_alert_events';
 COMMENT ON FUNCTION travel.alert_events(bigint) IS
     'Events behind an alert: those of its entity that the rule evaluates, from the start of the first leg to the end '
@@ -3972,9 +3945,6 @@ CREATE FUNCTION travel.activity_after(
 ) RETURNS SETOF record
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000 ROWS 20
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_activity_after';
 COMMENT ON FUNCTION travel.activity_after(bigint) IS
     'What the credential of an alert did from the second location on, counted by call, service, access and outcome. '
@@ -3984,9 +3954,6 @@ REVOKE ALL ON FUNCTION travel.activity_after(bigint) FROM PUBLIC;
 CREATE FUNCTION travel.containment(alert_id bigint) RETURNS text
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_containment';
 COMMENT ON FUNCTION travel.containment(bigint) IS
     'Commands of the AWS CLI that stop the credential of an alert, as text for a POSIX shell. The function runs none '
@@ -3996,9 +3963,6 @@ REVOKE ALL ON FUNCTION travel.containment(bigint) FROM PUBLIC;
 CREATE FUNCTION travel.report(alert_id bigint) RETURNS text
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL UNSAFE COST 10000
     SET search_path = pg_catalog, pg_temp
-    SET timezone = 'UTC' SET datestyle = 'ISO, MDY' SET intervalstyle = 'postgres' SET extra_float_digits = 1
-    SET bytea_output = 'hex' SET standard_conforming_strings = on SET quote_all_identifiers = off
-    SET transform_null_equals = off SET row_security = on
     AS 'MODULE_PATHNAME', 'travel_report';
 COMMENT ON FUNCTION travel.report(bigint) IS
     'Alert as a page of Markdown: both ends, evidence, what was known, the activity after it, containment, and the '

@@ -5,6 +5,7 @@
 //! can create another table of this name in `pg_catalog`.
 
 use super::errors::TravelError;
+use super::fixed_settings::FIXED;
 use super::identifier::literal;
 use super::spi::{self, Argument};
 use pgrx::pg_sys;
@@ -57,24 +58,14 @@ pub fn manages(relation: pg_sys::Oid) -> bool {
     }
 }
 
-/// The settings of a session that decide what times and intervals mean in an expression.
-const SENT: [(&str, &CStr); 3] =
-    [("TimeZone", c"TimeZone"), ("DateStyle", c"DateStyle"), ("IntervalStyle", c"IntervalStyle")];
-
-/// Lets the nodes evaluate the parts of a query with this session's settings, until the transaction ends. Otherwise a
+/// Lets the nodes evaluate the parts of a query with the fixed settings, until the transaction ends. Otherwise a
 /// condition such as `event_time::date = …` means something else on a node with another time zone. Citus sends what a
 /// procedure or a transaction block sets. Within an SPI connection.
 pub fn send_settings() {
     spi::execute("SET LOCAL citus.propagate_set_commands = 'local'", &[]);
-    for (name, setting) in SENT {
-        // SAFETY: the settings are PostgreSQL's own; the value is copied at once.
-        let value = unsafe {
-            let value = pg_sys::GetConfigOption(setting.as_ptr(), true, false);
-            (!value.is_null()).then(|| CStr::from_ptr(value).to_string_lossy().into_owned())
-        };
-        if let Some(value) = value {
-            spi::execute(&format!("SET LOCAL {name} = {}", literal(&value)), &[]);
-        }
+    for (name, value) in FIXED {
+        let (name, value) = (name.to_string_lossy(), literal(&value.to_string_lossy()));
+        spi::execute(&format!("SET LOCAL {name} = {value}"), &[]);
     }
 }
 

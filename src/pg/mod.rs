@@ -13,7 +13,7 @@
 //! | find out whether Citus stores the rows of a table | [`citus`] |
 //! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
-//! | read a setting | [`settings`] |
+//! | read a setting, or run something with the settings that the SQL of a rule has | [`settings`], [`fixed_settings`] |
 //! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
 //! | survive a lack of memory | [`allocator`] |
 //! | keep the extension from being dropped | [`extension_lock`] |
@@ -27,6 +27,7 @@ pub mod attempt;
 pub mod citus;
 pub mod errors;
 pub mod extension_lock;
+pub mod fixed_settings;
 pub mod function;
 pub mod function_access;
 pub mod identifier;

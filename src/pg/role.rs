@@ -1,5 +1,6 @@
 //! Roles: their names and memberships, who may load a dump, and running something with the rights of another role.
 
+use super::fixed_settings::{self, Setting};
 use super::function_access::guarded;
 use super::identifier::c_string;
 use super::scan_flag::is_scanning;
@@ -109,14 +110,16 @@ impl Role {
 }
 
 /// Runs SQL that a user wrote with the privileges of that user. The SQL cannot change the role or create anything that
-/// outlives it, it finds unqualified names in pg_catalog only, and [`guarded`] checks the functions that it calls. An
-/// error restores all of this with its (sub)transaction.
+/// outlives it, it finds unqualified names in pg_catalog only, it means the same in every session because of
+/// [`fixed_settings`], and [`guarded`] checks the functions that it calls. An error restores all of this with its
+/// (sub)transaction.
 pub fn with_rights_of<R>(role: Role, body: impl FnOnce() -> R) -> R {
     // The guard exists in this process only, so nothing may run in another process with a superuser's privileges.
-    const ALONE: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
-    let path = (c"search_path", c"pg_catalog, pg_temp");
-    let settings: &[(&CStr, &CStr)] = if role.is_superuser() { &[path, ALONE] } else { &[path] };
-    with_settings(settings, || {
+    const ALONE: Setting = (c"max_parallel_workers_per_gather", c"0");
+    let mut settings = vec![(c"search_path", c"pg_catalog, pg_temp")];
+    settings.extend(role.is_superuser().then_some(ALONE));
+    settings.extend(fixed_settings::differing());
+    with_settings(&settings, || {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
         // SAFETY: what is read here is put back below, where nothing unwinds; PostgreSQL puts it back where something
         // does.

@@ -7,6 +7,7 @@ use super::source_queries::{NewRows, SourceQueries};
 use crate::detect::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, none_of};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::{RuleError, TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::report::Report;
 use crate::pg::role::{Role, with_rights_of};
@@ -15,7 +16,9 @@ use pgrx::pg_sys;
 use travel_core::rule::Template;
 use travel_core::rule::signal::is_known;
 
-pg_function!(travel_check_rule, pg_finfo_travel_check_rule, check_rule);
+pg_function!(travel_check_rule, pg_finfo_travel_check_rule, |call: &Call| with_fixed_settings(
+    || check_rule(call)
+));
 
 /// `(name)`
 fn check_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {

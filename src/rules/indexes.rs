@@ -172,8 +172,7 @@ impl Plan {
     pub fn of(queries: &SourceQueries, condition: &str) -> Result<Self, TravelError> {
         let query =
             format!("EXPLAIN (FORMAT json, COSTS off)\nSELECT 1\nFROM {}\nWHERE {condition}", queries.from);
-        let settings = [(c"enable_seqscan", c"off"), (c"timezone", c"UTC"), (c"datestyle", c"ISO")];
-        spi::with_settings(&settings, || {
+        spi::with_settings(&[(c"enable_seqscan", c"off")], || {
             let plan = spi::select_text(&query, &[])?;
             Ok(Self(plan.and_then(|plan| serde_json::from_str(&plan).ok()).unwrap_or_default()))
         })

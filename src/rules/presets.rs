@@ -5,13 +5,16 @@ use super::definition::Definition;
 use super::validate::without_warning;
 use crate::detect::Source;
 use crate::pg::errors::{RuleError, TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::role::with_rights_of;
 use crate::pg::spi::{self, Argument};
 use pgrx::pg_sys;
 
-pg_function!(travel_create_rule, pg_finfo_travel_create_rule, create_rule);
+pg_function!(travel_create_rule, pg_finfo_travel_create_rule, |call: &Call| with_fixed_settings(|| {
+    create_rule(call)
+}));
 
 const INSERT: &str = "
 INSERT INTO travel.rules (name, source, columns, entity, condition, ignored, downgraded, severity, learn,

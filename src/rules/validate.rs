@@ -13,6 +13,7 @@ use crate::detect::{self, Source, check_row_condition_alone};
 use crate::guards::author::{self, authored};
 use crate::pg::attempt::{Failure, attempt};
 use crate::pg::errors::{AccessError, EventsError, RuleError, SourceError, TravelError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::identifiers;
 use crate::pg::role::{self, Role};
@@ -23,8 +24,12 @@ use pgrx::{PgSqlErrorCode, pg_sys};
 use std::cell::Cell;
 use travel_core::rule::Template;
 
-pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, validate_rule);
-pg_function!(travel_note_rule, pg_finfo_travel_note_rule, note_rule);
+pg_function!(travel_validate_rule, pg_finfo_travel_validate_rule, |call: &Call| with_fixed_settings(|| {
+    validate_rule(call)
+}));
+pg_function!(travel_note_rule, pg_finfo_travel_note_rule, |call: &Call| with_fixed_settings(|| note_rule(
+    call
+)));
 
 thread_local! {
     static WARNS: Cell<bool> = const { Cell::new(true) };

@@ -15,6 +15,7 @@ use super::dry_run::{Additions, DryRun, Inputs, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
 use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, within_rights_of};
 use crate::pg::spi;
@@ -23,7 +24,7 @@ use alerts::AlertRows;
 use pgrx::pg_sys;
 use travel_core::rule::Micros;
 
-pg_function!(travel_backtest, pg_finfo_travel_backtest, backtest);
+pg_function!(travel_backtest, pg_finfo_travel_backtest, |call: &Call| with_fixed_settings(|| backtest(call)));
 
 /// `(rule, since, until, settings) -> setof travel.alerts`
 fn backtest(call: &Call) -> Result<pg_sys::Datum, TravelError> {

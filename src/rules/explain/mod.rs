@@ -36,6 +36,7 @@ use super::reevaluation::Reevaluation;
 use super::source_queries::SourceQueries;
 use crate::detect::begin_and_end;
 use crate::pg::errors::{AlertError, RuleError, SourceError, TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Scratch;
 use crate::pg::report::Report;
@@ -55,8 +56,10 @@ use stored::StoredVerdicts;
 use travel_core::rule::{EvaluatedEvent, EvaluationState, Micros, Overlay, Policy};
 use unread::Unread;
 
-pg_function!(travel_explain, pg_finfo_travel_explain, explain);
-pg_function!(travel_explain_alert, pg_finfo_travel_explain_alert, explain_alert);
+pg_function!(travel_explain, pg_finfo_travel_explain, |call: &Call| with_fixed_settings(|| explain(call)));
+pg_function!(travel_explain_alert, pg_finfo_travel_explain_alert, |call: &Call| with_fixed_settings(|| {
+    explain_alert(call)
+}));
 
 /// What is explained: the events of an entity in a range of time. `None`: the range is open.
 struct Wanted {

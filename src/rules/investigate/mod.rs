@@ -25,6 +25,7 @@ mod report;
 
 use crate::pg::attempt::attempt;
 use crate::pg::errors::{RuleError, TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::Report;
@@ -36,10 +37,16 @@ use events::AlertSource;
 use pgrx::pg_sys;
 use travel_core::containment::{Caller, Contained, script};
 
-pg_function!(travel_alert_events, pg_finfo_travel_alert_events, alert_events);
-pg_function!(travel_activity_after, pg_finfo_travel_activity_after, activity_after);
-pg_function!(travel_containment, pg_finfo_travel_containment, containment);
-pg_function!(travel_report, pg_finfo_travel_report, write_report);
+pg_function!(travel_alert_events, pg_finfo_travel_alert_events, |call: &Call| with_fixed_settings(|| {
+    alert_events(call)
+}));
+pg_function!(travel_activity_after, pg_finfo_travel_activity_after, |call: &Call| with_fixed_settings(
+    || activity_after(call)
+));
+pg_function!(travel_containment, pg_finfo_travel_containment, |call: &Call| with_fixed_settings(|| {
+    containment(call)
+}));
+pg_function!(travel_report, pg_finfo_travel_report, |call: &Call| with_fixed_settings(|| write_report(call)));
 pg_function!(travel_alert_not_found, pg_finfo_travel_alert_not_found, not_found);
 
 /// `(alert_id)`: the events behind an alert, as rows of `travel.event`.

@@ -37,6 +37,7 @@ use super::source_queries::SourceQueries;
 use super::step_status;
 use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::extension_lock::keep_extension;
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::role::{Role, with_rights_of};
 use crate::pg::settings;
@@ -44,7 +45,9 @@ use crate::pg::spi;
 use crate::pg::time::just_before;
 use pgrx::pg_sys;
 
-pg_function!(travel_scan_step, pg_finfo_travel_scan_step, scan_step);
+pg_function!(travel_scan_step, pg_finfo_travel_scan_step, |call: &Call| with_fixed_settings(|| scan_step(
+    call
+)));
 pg_function!(travel_begin_rescan, pg_finfo_travel_begin_rescan, begin_rescan);
 pg_function!(travel_may_commit, pg_finfo_travel_may_commit, may_commit);
 

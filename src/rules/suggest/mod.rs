@@ -13,6 +13,7 @@ use super::dry_run::{Additions, DryRun, Inputs, intermediate, owner_of_tables};
 use crate::detect::time_range;
 use crate::geoip::Places;
 use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::fixed_settings::with_fixed_settings;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
 use crate::pg::report::{Report, counted};
@@ -28,7 +29,7 @@ use std::sync::Arc;
 use travel_core::hidden::visible;
 use travel_core::rule::{Evaluation, Incident, Micros, Rule, Verdict};
 
-pg_function!(travel_suggest, pg_finfo_travel_suggest, suggest);
+pg_function!(travel_suggest, pg_finfo_travel_suggest, |call: &Call| with_fixed_settings(|| suggest(call)));
 
 /// How many alerts a cause must explain.
 const LEAST_ALERTS: u64 = 2;

@@ -165,12 +165,10 @@ impl Writer<'_> {
             finding("v"),
             finding("a"),
         );
-        let rows = spi::with_settings(&[(c"extra_float_digits", c"1")], || {
-            spi::select(
-                &query,
-                &[Argument::text(&self.inputs.name), Argument::texts(wanted), Argument::texts(&entities)],
-            )
-        });
+        let rows = spi::select(
+            &query,
+            &[Argument::text(&self.inputs.name), Argument::texts(wanted), Argument::texts(&entities)],
+        );
         spi::columns!(rows => leg_id, stored, from_time, to_time, finding);
         for row in rows.iter() {
             let stored = row.text(stored)?.unwrap_or_default();

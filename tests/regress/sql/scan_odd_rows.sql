@@ -137,6 +137,79 @@ SELECT name, source FROM travel.rules WHERE name LIKE 'words%' ORDER BY name;
 SELECT rule, entity, principal FROM travel.verdicts WHERE rule LIKE 'words%' ORDER BY rule;
 SELECT * FROM errors;
 
+-- A condition means the same in every session, in all functions that read the source of a rule. Each of these
+-- conditions is true with the settings that a rule has, and false or invalid with those of the session below.
+CREATE TABLE moments (event_time timestamptz, source_ip inet, access_key_id text, principal text,
+    ingest_xid xid8 DEFAULT pg_current_xact_id());
+INSERT INTO moments (event_time, source_ip, access_key_id)
+VALUES ('2026-03-03 09:00Z', '192.0.2.1', 'k'), ('2026-03-03 09:10Z', '203.0.113.1', 'k');
+CREATE TABLE conditions (setting text, session text, condition text);
+INSERT INTO conditions VALUES
+    ('TimeZone', 'Asia/Tokyo', $$extract(hour FROM event_time) = 9$$),
+    ('timezone_abbreviations', 'India', $$event_time < '2026-03-03 13:00 IST'$$),
+    ('DateStyle', 'ISO, DMY', $$event_time > '02/04/2026'$$),
+    ('IntervalStyle', 'sql_standard', $$interval '-1 23:00' > interval '-10 hours'$$),
+    ('array_nulls', 'off', $$('{NULL}'::text[])[1] IS NULL$$),
+    ('extra_float_digits', '0', $$(0.1::float8 + 0.2::float8)::text = '0.30000000000000004'$$),
+    ('bytea_output', 'escape', $$'\x41'::bytea::text = '\x41'$$),
+    ('default_text_search_config', 'pg_catalog.english', $$to_tsvector('he travels') @@ tsquery 'travels'$$),
+    ('quote_all_identifiers', 'on', $$quote_ident('a') = 'a'$$),
+    ('standard_conforming_strings', 'off', $$'\' <> ''$$),
+    ('backslash_quote', 'off', $$E'\'' = ''''$$),
+    ('transform_null_equals', 'on', $$(principal = NULL) IS NULL$$),
+    ('gin_fuzzy_search_limit', '1', $$current_setting('gin_fuzzy_search_limit') = '0'$$),
+    ('lc_monetary', 'POSIX', $$current_setting('lc_monetary') = 'C'$$),
+    ('lc_numeric', 'POSIX', $$current_setting('lc_numeric') = 'C'$$),
+    ('lc_time', 'POSIX', $$current_setting('lc_time') = 'C'$$),
+    ('xmloption', 'document', $$current_setting('xmloption') = 'content'$$),
+    ('xmlbinary', 'hex', $$current_setting('xmlbinary') = 'base64'$$),
+    ('row_security', 'off', $$current_setting('row_security') = 'on'$$);
+SET escape_string_warning = off;
+-- The plain query finds no row with the setting of the session, or is invalid.
+CREATE FUNCTION found_by(setting text, session text, condition text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    n bigint;
+BEGIN
+    PERFORM set_config(setting, session, true);
+    EXECUTE concat('SELECT count(*) FROM odd.moments WHERE ', condition) INTO n;
+    RAISE '% rows', n USING ERRCODE = '22000';
+EXCEPTION WHEN OTHERS THEN RETURN CASE sqlstate WHEN '22000' THEN sqlerrm ELSE sqlstate END;
+END $$;
+SELECT setting, n FROM conditions, LATERAL found_by(setting, session, condition) AS n WHERE n <> '0 rows';
+DO $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN TABLE odd.conditions LOOP
+        PERFORM set_config(c.setting, c.session, false);
+    END LOOP;
+END $$;
+-- The rules are written, checked, scanned and explained in this session. One has all the conditions.
+INSERT INTO travel.rules (name, source, condition, baseline)
+SELECT setting, 'odd.moments', condition, false FROM conditions
+UNION ALL
+SELECT 'every condition', 'odd.moments', string_agg(format('(%s)', condition), ' AND '), false FROM conditions;
+SELECT count(travel.check_rule(name)) FROM travel.rules WHERE source = 'odd.moments';
+CALL travel.scan();
+SELECT name AS no_alert FROM travel.rules AS r
+WHERE source = 'odd.moments' AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.rule = r.name);
+SELECT last_error FROM errors AS e JOIN travel.rules AS r ON r.name = e.rule WHERE source = 'odd.moments';
+SELECT (SELECT count(*) FROM travel.backtest('every condition')) AS backtest,
+    (SELECT count(*) FROM travel.explain('every condition', 'k') WHERE status = 'evaluated') AS explain,
+    (SELECT count(*) FROM travel.explain_alert(a.id) WHERE status = 'evaluated') AS explain_alert,
+    (SELECT count(*) FROM travel.alert_events(a.id)) AS alert_events,
+    (SELECT sum(events) FROM travel.activity_after(a.id)) AS activity_after,
+    travel.report(a.id) LIKE '%2026-03-03 09:10%' AS report
+FROM travel.alerts AS a WHERE rule = 'every condition';
+CALL travel.rescan('every condition', '-infinity');
+SELECT count(*) AS verdicts FROM travel.verdicts WHERE rule = 'every condition';
+-- The session keeps its settings.
+SELECT setting FROM conditions WHERE current_setting(setting) <> session;
+DELETE FROM travel.rules WHERE source = 'odd.moments';
+RESET ALL;
+SET client_min_messages = warning;
+SET search_path = odd, public;
+
 -- A step frees what it passes to each statement, so its memory does not grow with the verdicts that it writes.
 CREATE TABLE many (event_time timestamptz, source_ip inet, access_key_id text,
     ingest_xid xid8 DEFAULT pg_current_xact_id());
