@@ -69,6 +69,75 @@ BEGIN
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, statement USING ERRCODE = 'XX000';
 END $$;
 
+-- Repeats calls of a procedure that commits, each of which has something to do. Their effects are undone in between.
+SELECT travel.create_events_table('hostile.loaded');
+CREATE TABLE hostile.loaded_files_of_test (path text);
+DO $$
+DECLARE
+    file text := current_setting('data_directory') || '/hostile.growth.json';
+    large oid := lo_from_bytea(0, convert_to((SELECT jsonb_build_object('Records', jsonb_agg(jsonb_build_object(
+        'eventID', n, 'eventTime', '2026-03-02T09:00:00Z', 'sourceIPAddress', '192.0.2.1', 'userAgent', repeat('a', 1000))))
+        FROM generate_series(1, 50) AS n)::text, 'UTF8'));
+BEGIN
+    PERFORM lo_export(large, file), lo_unlink(large);
+    INSERT INTO hostile.loaded_files_of_test VALUES (file);
+END $$;
+SELECT travel.create_events_table('hostile.by_month', partitioned => true);
+CREATE PROCEDURE hostile.grow_committed(routine text, calls bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    file text := (SELECT path FROM hostile.loaded_files_of_test);
+    before bigint;
+    until timestamptz;
+    files bigint;
+    records bigint;
+    inserted bigint;
+    duplicates bigint;
+    skipped bigint;
+    failed bigint;
+    made bigint;
+    moved bigint;
+BEGIN
+    FOR round IN 0..3 LOOP
+        before := hostile.resident_kb();
+        until := clock_timestamp() + interval '10 seconds';
+        FOR n IN 1 .. CASE round WHEN 0 THEN calls / 10 ELSE calls END LOOP
+            IF routine = 'travel.load_files' THEN
+                CALL travel.load_files('hostile.loaded', file, files, records, inserted, duplicates, skipped, failed);
+                IF (files, records, inserted, duplicates, skipped, failed) <> (1, 50, 50, 0, 0, 0) THEN
+                    RAISE 'travel.load_files inserted %, failed %', inserted, failed USING ERRCODE = 'XX000';
+                END IF;
+                TRUNCATE hostile.loaded, hostile.loaded_files;
+            ELSE
+                -- The month of the event, and three months from the present one on.
+                INSERT INTO hostile.by_month (event_id, event_time) VALUES ('1', '2020-02-02Z');
+                CALL travel.make_partitions('hostile.by_month',
+                    (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months') AT TIME ZONE 'UTC', made, moved);
+                IF (made, moved) <> (4, 1) THEN
+                    RAISE 'travel.make_partitions returned % and %', made, moved USING ERRCODE = 'XX000';
+                END IF;
+                PERFORM hostile.drop_partitions('hostile.by_month');
+            END IF;
+            COMMIT;
+            EXIT WHEN clock_timestamp() > until;
+        END LOOP;
+        IF round > 0 AND hostile.resident_kb() <= before + 4096 THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, routine USING ERRCODE = 'XX000';
+END $$;
+-- Drops the partitions of months. The DEFAULT partition stays.
+CREATE FUNCTION hostile.drop_partitions(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    part regclass;
+BEGIN
+    FOR part IN SELECT inhrelid FROM pg_inherits JOIN pg_class ON oid = inhrelid
+                WHERE inhparent = target AND pg_get_expr(relpartbound, oid) <> 'DEFAULT' LOOP
+        EXECUTE format('DROP TABLE %s', part);
+    END LOOP;
+END $$;
+SELECT hostile.drop_partitions('hostile.by_month');
+
 -- The good arguments are columns, and the first one depends on the number of the row, or the planner would make the call
 -- once. The results are counted, or it would make no call.
 CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE sql STABLE AS $$
@@ -90,6 +159,9 @@ CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, ho
     UNION ALL
     SELECT format('CALL hostile.grow_across(%L, %L, %s)', r.name, hostile.statement(r, hostile.arguments(r, '{}')), transactions)
     FROM hostile.routine AS r WHERE provolatile = 'v'
+    UNION ALL
+    SELECT format('CALL hostile.grow_committed(%L, %s)', name, transactions)
+    FROM unnest('{travel.load_files,travel.make_partitions}'::text[]) AS name
     UNION ALL
     SELECT format('CALL hostile.grow_across(NULL, %L, %s)', hostile.statement(c), transactions) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5(n::text)) AS place

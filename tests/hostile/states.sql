@@ -22,7 +22,8 @@ SELECT row_number() OVER (ORDER BY n, i, how) AS n, CASE how
            ELSE set_byte(form, i, get_byte(form, i) # 1) END AS form
 FROM good, generate_series(0, length(form) - 1) AS i, unnest('{cut,longer,zero,all,flip}'::text[]) AS how;
 
--- Calls each function and aggregate of one journey, and those of two, with a journey.
+-- Calls each function and aggregate of one journey, and those of two, with a journey. An error must be one of the data,
+-- unless the routine refuses good arguments. Any other error is an internal one.
 CREATE FUNCTION hostile.feed(j travel.journey) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     r record;
@@ -32,11 +33,20 @@ BEGIN
                 OR name = 'travel.legs' LOOP
         BEGIN
             EXECUTE format('SELECT %s(%s)', r.name, CASE r.pronargs WHEN 2 THEN '$1, $1' ELSE '$1' END) USING j;
-        EXCEPTION WHEN data_exception OR syntax_error_or_access_rule_violation OR feature_not_supported THEN NULL;
+        EXCEPTION WHEN OTHERS THEN
+            IF sqlstate !~ '^22' AND NOT hostile.may_refuse(r.name, sqlstate, sqlerrm) THEN
+                RAISE '% %: % of %', sqlstate, sqlerrm, r.name, j USING ERRCODE = 'XX000';
+            END IF;
         END;
     END LOOP;
-    PERFORM hostile.combined(s), hostile.combined_journey(s), travel.rollup(s)
-    FROM (SELECT j UNION ALL SELECT travel.journey(event_time, source_ip) FROM hostile.few UNION ALL SELECT j) AS u (s);
+    BEGIN
+        PERFORM hostile.combined(s), hostile.combined_journey(s), travel.rollup(s)
+        FROM (SELECT j UNION ALL SELECT travel.journey(event_time, source_ip) FROM hostile.few UNION ALL SELECT j) AS u (s);
+    EXCEPTION WHEN OTHERS THEN
+        IF sqlstate !~ '^22' THEN
+            RAISE '% %: aggregates of %', sqlstate, sqlerrm, j USING ERRCODE = 'XX000';
+        END IF;
+    END;
 END $$;
 
 -- Receives a value by COPY. The portions of the test run side by side, so each session has a file of its own.
