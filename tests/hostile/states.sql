@@ -22,17 +22,27 @@ SELECT row_number() OVER (ORDER BY n, i, how) AS n, CASE how
            ELSE set_byte(form, i, get_byte(form, i) # 1) END AS form
 FROM good, generate_series(0, length(form) - 1) AS i, unnest('{cut,longer,zero,all,flip}'::text[]) AS how;
 
+-- The functions and aggregates of one or two journeys. Their other arguments have defaults. The subscripts of the types
+-- begin with 0, so they equal no array literal.
+CREATE TABLE hostile.takes_journeys AS
+SELECT * FROM hostile.routine
+WHERE required BETWEEN 1 AND 2 AND types[0:required - 1] <@ '{travel.journey}'::regtype[];
+DO $$
+BEGIN
+    IF NOT '{travel.legs,travel.impossible_legs,travel.rollup,travel.event_count,travel_internal.legs_combine}'::text[]
+        <@ ARRAY(SELECT name FROM hostile.takes_journeys) THEN
+        RAISE 'functions of journeys are missing: %', ARRAY(SELECT name FROM hostile.takes_journeys);
+    END IF;
+END $$;
 -- Calls each function and aggregate of one journey, and those of two, with a journey. An error must be one of the data,
 -- unless the routine refuses good arguments. Any other error is an internal one.
 CREATE FUNCTION hostile.feed(j travel.journey) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     r record;
 BEGIN
-    FOR r IN SELECT * FROM hostile.routine
-             WHERE types = '{travel.journey}'::regtype[] OR types = '{travel.journey,travel.journey}'::regtype[]
-                OR name = 'travel.legs' LOOP
+    FOR r IN SELECT * FROM hostile.takes_journeys LOOP
         BEGIN
-            EXECUTE format('SELECT %s(%s)', r.name, CASE r.pronargs WHEN 2 THEN '$1, $1' ELSE '$1' END) USING j;
+            EXECUTE format('SELECT %s(%s)', r.name, CASE r.required WHEN 2 THEN '$1, $1' ELSE '$1' END) USING j;
         EXCEPTION WHEN OTHERS THEN
             IF sqlstate !~ '^22' AND NOT hostile.may_refuse(r.name, sqlstate, sqlerrm) THEN
                 RAISE '% %: % of %', sqlstate, sqlerrm, r.name, j USING ERRCODE = 'XX000';
