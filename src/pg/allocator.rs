@@ -5,10 +5,15 @@
 //! own values are small, so it is mostly PostgreSQL that notices first. Where it is not, an error cannot be raised:
 //! unwinding out of an allocator is not allowed, and a longjmp would skip the destructors of the frames that it leaves.
 //! A FATAL error does neither, because it exits the process in the regular way.
+//!
+//! An error of PostgreSQL itself that says that memory ran out is copied by pgrx before it unwinds. If the copy gets no
+//! memory either, pgrx copies the error of that, and so on, until PostgreSQL's stack of errors is full, which ends all
+//! sessions. So [`with_reserve`] gives the reserve back before the first copy. Every function that SQL calls runs within
+//! it, because of [`pg_function!`](super::function::pg_function).
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use travel_geoip::optional_memory;
@@ -30,10 +35,58 @@ const RESERVE: Layout = match Layout::from_size_align(512 * 1024, 8) {
 static RESERVED: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Sets memory aside for the report of the error. To be called when the library is loaded.
+/// Sets memory aside for the report of the error, if none is. To be called when the library is loaded.
 pub fn reserve() {
-    // SAFETY: the layout has a size. If there is no memory, the report has to do without.
-    RESERVED.store(unsafe { System.alloc(RESERVE) }, Ordering::Relaxed);
+    if RESERVED.load(Ordering::Relaxed).is_null() {
+        // SAFETY: the layout has a size. If there is no memory, the report has to do without.
+        RESERVED.store(unsafe { System.alloc(RESERVE) }, Ordering::Relaxed);
+    }
+}
+
+/// Gives the memory that was set aside back to the system.
+fn release() {
+    let reserved = RESERVED.swap(null_mut(), Ordering::Relaxed);
+    if !reserved.is_null() {
+        // SAFETY: the reserve was allocated with this layout, and is freed once.
+        unsafe { System.dealloc(reserved, RESERVE) };
+    }
+}
+
+/// Runs `body`. If PostgreSQL runs out of memory in it, the memory that was set aside is there for the copies of the
+/// error.
+pub fn with_reserve<R>(body: impl FnOnce() -> R) -> R {
+    /// Takes the callback off PostgreSQL's stack, also where an error unwinds.
+    struct Pop(*mut pg_sys::ErrorContextCallback);
+    impl Drop for Pop {
+        fn drop(&mut self) {
+            // SAFETY: the callbacks below this one outlive it.
+            unsafe { pg_sys::error_context_stack = self.0 };
+        }
+    }
+    reserve();
+    // SAFETY: the callback lives until it is taken off the stack.
+    unsafe {
+        let mut callback = pg_sys::ErrorContextCallback {
+            previous: pg_sys::error_context_stack,
+            callback: Some(release_if_out_of_memory),
+            arg: null_mut(),
+        };
+        let _pop = Pop(callback.previous);
+        pg_sys::error_context_stack = &raw mut callback;
+        body()
+    }
+}
+
+/// PostgreSQL calls this while it raises or reports an error, before the error unwinds.
+unsafe extern "C-unwind" fn release_if_out_of_memory(_: *mut c_void) {
+    unsafe extern "C-unwind" {
+        /// As [`pg_sys::geterrcode`], but without the guard of pgrx: it raises no error here.
+        fn geterrcode() -> c_int;
+    }
+    // SAFETY: an error is being raised.
+    if unsafe { geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int {
+        release();
+    }
 }
 
 // SAFETY: the system's allocator does the work. Where it fails, either the caller is told so or the process ends.
@@ -85,13 +138,10 @@ fn out_of_memory(size: usize) {
     if optional_memory::is_optional() || IS_ENDING.swap(true, Ordering::Relaxed) {
         return;
     }
-    let reserved = RESERVED.swap(null_mut(), Ordering::Relaxed);
-    // SAFETY: the reserve was allocated with this layout, and is freed once. These are the calls of the macro ereport,
-    // with formats that fit their arguments. With this level errfinish does not return: it exits the process.
+    release();
+    // SAFETY: these are the calls of the macro ereport, with formats that fit their arguments. With this level errfinish
+    // does not return: it exits the process.
     unsafe {
-        if !reserved.is_null() {
-            System.dealloc(reserved, RESERVE);
-        }
         if errstart(pg_sys::FATAL as c_int, std::ptr::null()) {
             errcode(PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int);
             errmsg(c"out of memory".as_ptr());

@@ -1,9 +1,8 @@
 #!/usr/bin/env bash
-# Processes of the server can have little memory (ulimit -v). A statement that needs more ends with an error, and Rust,
-# which aborts a process without memory by default, aborts none.
-#
-# One way to end all sessions is left, and only counted: if not even the copy of an error fits into memory, pgrx tries to
-# copy the error of that, and so on, until PostgreSQL panics.
+# Processes of the server can have little memory (ulimit -v). A statement that needs more ends with an error. Rust, which
+# aborts a process without memory by default, aborts none. PostgreSQL does not panic either: with 3 MB more than a process
+# has that has loaded the library, there would be no memory for the copies of an error that pgrx makes, if none were
+# set aside for them.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -55,11 +54,9 @@ statements=(
     "SELECT length(travel.map_html('hungry'))"
     "CALL travel.rescan('hungry', '-infinity')"
 )
-reinitialized() { log_lines 'all server processes terminated; reinitializing'; }
 
-rule 'a statement that gets no memory ends with an error, and no process is aborted by Rust'
-panics=0
-for more in ${LIMITS:-12}; do
+rule 'a statement that gets no memory ends with an error, and no process is aborted by Rust or panics'
+for more in ${LIMITS:-3 12}; do
     server_stop
     (
         ulimit -v "$((loaded + more * 1024))"
@@ -69,15 +66,8 @@ for more in ${LIMITS:-12}; do
     for statement in "${statements[@]}"; do
         said=$(PGOPTIONS='-c client_min_messages=warning' ask_all "$statement")
         same "processes that Rust aborted with $more MB: $statement" 0 "$(log_lines 'memory allocation of .* bytes failed|panicked')"
-        if [ "$(reinitialized)" != "$panics" ]; then
-            panics=$((panics + 1))
-            same "panics with $more MB: $statement" "$panics" "$(log_lines 'PANIC: .*ERRORDATA_STACK_SIZE exceeded')"
-            same 'PostgreSQL has recovered so often' "$panics" "$(reinitialized)"
-            waits_until 'SELECT 1' 1
-            continue
-        fi
         others=$(grep -E '^(ERROR|WARNING|FATAL|PANIC):' <<<"$said" |
-            grep -v -E '53200|out of memory|[Cc]annot allocate memory|could not (load library|fork|map)|failed to map|25P01' || true)
+            grep -v -E '53200|a record longer than 8 MB|out of memory|[Cc]annot allocate memory|could not (load library|fork|map)|failed to map|25P01' || true)
         same "other errors with $more MB: $statement" '' "$others"
         if grep -q '^FATAL' <<<"$said"; then fatal=$((fatal + 1)); elif grep -q '^ERROR' <<<"$said"; then errors=$((errors + 1)); fi
     done
@@ -88,4 +78,4 @@ ask "CALL travel.scan('hungry')"
 new_rule whole
 ask "UPDATE travel.rules SET baseline = true WHERE name = 'whole'; CALL travel.scan('whole')"
 same_ends 'a scan with enough memory' whole hungry
-note "PostgreSQL panicked $panics times, because pgrx could not copy an error"
+no_crash

@@ -4,6 +4,7 @@ use super::message::{Job, Told};
 use super::segment::{Detached, Queue, Segment};
 use crate::load_files::file::load_one;
 use crate::load_files::progress::Progress;
+use crate::pg::allocator::with_reserve;
 use crate::pg::errors::TravelError;
 use pgrx::{pg_guard, pg_sys};
 use std::cell::RefCell;
@@ -50,7 +51,7 @@ pub extern "C-unwind" fn travel_load_files_worker(argument: pg_sys::Datum) {
     if tell(&Told::Ready).is_ok() {
         while let Ok(Some(message)) = jobs.receive(true) {
             let Some(job) = Job::of_bytes(message) else { return };
-            if run(segment.start().target, &root, &job).is_err() {
+            if with_reserve(|| run(segment.start().target, &root, &job)).is_err() {
                 return;
             }
         }
