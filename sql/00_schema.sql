@@ -28,7 +28,7 @@ GRANT USAGE ON SCHEMA travel TO PUBLIC;
 -- The queries that travel.detect_sql writes, the views that users make of them, and the indexes that travel.check_rule
 -- suggests call functions of this schema with the privileges of the user, so these functions keep their signatures and
 -- results: entity, each_leg, leg_id, leg_within, impossible_legs_within, legs_of_entity, rows_of_legs, times_of_legs,
--- events_of_legs, each_pair_of_events, travel_time, finding_message, is_ignored.
+-- events_of_legs, findings, travel_time, finding_message, is_ignored.
 -- The tables are for no role but the installer, who dumps and restores them: scans read and write them with the
 -- privileges of the owner of the extension.
 CREATE SCHEMA travel_internal;

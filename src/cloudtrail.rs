@@ -161,7 +161,7 @@ const BATCH_KB: i32 = 16 << 10;
 /// `(records jsonb[])`: a row for each record, with the columns of `try_parse` and the record.
 fn parsed_records(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     // SAFETY: reads a setting.
-    let mut rows = RowSet::begin_within(call, unsafe { pg_sys::work_mem }.max(BATCH_KB))?;
+    let rows = RowSet::begin_within(call, unsafe { pg_sys::work_mem }.max(BATCH_KB))?;
     let Some(records) = call.datum(0) else { return Ok(rows.finish(call)) };
     let row_type = *call.site_cache(|| {
         // SAFETY: the descriptor lives as long as the query.

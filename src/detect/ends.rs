@@ -2,6 +2,7 @@
 //! `travel_internal.ends`, and `travel_internal.may_be_end`. A hash join would hash the entity of every event of the
 //! source. The filter is one value, which workers get as a parameter, so they can share the pass.
 
+use crate::legs::{LegColumns, Legs};
 use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{MAX_VARLENA, within};
@@ -25,14 +26,15 @@ struct Digests {
     capacity: usize,
 }
 
-/// Adds both ends of a leg: `(state, entity, from_time, to_time)`.
+/// Adds both ends of each leg of an entity: `(state, entity, legs)`.
 fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
     // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
     if unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } == 0 {
         return Err(UsageError::NotInAggregate { function: "ends_add" }.into());
     }
-    // SAFETY: the state is one that this function made in the context, where it lives as long as the group.
+    // SAFETY: the state is one that this function made in the context, where it lives as long as the group. SQL declares
+    // the legs as travel.leg[].
     unsafe {
         let state = match call.datum(0) {
             Some(datum) => datum.cast_mut_ptr::<Digests>(),
@@ -46,14 +48,18 @@ fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         };
         let digests = &mut *state;
         let entity = call.bytes(1).unwrap_or_default();
-        for time_us in [2, 3].into_iter().filter_map(|n| call.timestamp(n)) {
-            if digests.len == digests.capacity {
-                digests.capacity *= 2;
-                let size = digests.capacity * size_of::<u64>();
-                digests.start = pg_sys::repalloc_huge(digests.start.cast(), size).cast();
+        let Some(legs) = call.datum(2) else { return Ok(pg_sys::Datum::from(state)) };
+        let mut legs = Legs::of(*call.site_cache(|| LegColumns::of(call, legs))?, legs);
+        while legs.advance() {
+            for time_us in legs.ends().into_iter().filter_map(|(time_us, _)| time_us) {
+                if digests.len == digests.capacity {
+                    digests.capacity *= 2;
+                    let size = digests.capacity * size_of::<u64>();
+                    digests.start = pg_sys::repalloc_huge(digests.start.cast(), size).cast();
+                }
+                digests.start.add(digests.len).write(ends::digest(entity, time_us));
+                digests.len += 1;
             }
-            digests.start.add(digests.len).write(ends::digest(entity, time_us));
-            digests.len += 1;
         }
         Ok(pg_sys::Datum::from(state))
     }

@@ -5,6 +5,7 @@ use super::place::LocationType;
 use crate::pg::whole_groups::LOOK_UP;
 use pgrx::pg_sys;
 use std::fmt::Write;
+use strum::VariantArray;
 use travel_core::columns::{End, EventLabel, FINDING, PlaceField, ValueOf};
 
 /// How the query finds the events at the ends of the legs.
@@ -36,7 +37,7 @@ impl Query<'_> {
     pub(super) fn with_ends(&self) -> Vec<String> {
         let mut parts = Vec::new();
         if self.ends == Ends::OnePass {
-            parts.push(format!("ends_of_legs AS MATERIALIZED (\n    {}\n)", self.ends_of_legs()));
+            parts.push(self.ends_of_legs());
         }
         if self.ends.need_all_legs() {
             parts.push(format!(
@@ -45,7 +46,6 @@ impl Query<'_> {
             ));
         }
         let both = match self.ends {
-            Ends::LookUps if self.look_up_by_entity() => Some(self.with_pairs_of_events()),
             Ends::LookUps => Some(self.with_look_ups()),
             Ends::OnePass => Some(self.with_ends_of_pass()),
             Ends::Joins | Ends::OnePassOnNodes => None,
@@ -70,15 +70,15 @@ impl Query<'_> {
     /// The filter for the events at the ends.
     fn ends_of_legs(&self) -> String {
         format!(
-            "SELECT travel_internal.ends({}, l.from_time, l.to_time) AS filter FROM legs AS l",
-            self.text_key("l")
+            "ends_of_legs AS MATERIALIZED (\n    \
+             SELECT travel_internal.ends({}, j.legs) AS filter FROM journeys AS j\n)",
+            self.text_key("j")
         )
     }
 
     /// The events at the ends of the legs, each once, and a few others: what joins them to the legs compares them again.
-    /// Workers cannot read the legs, but they get the filter. Without legs there is none, and the source is not read.
+    /// Workers cannot read the legs, but they get the filter.
     fn ends_here(&self) -> String {
-        let filter = "(SELECT filter FROM ends_of_legs)";
         // The time comes first because it is compared fastest.
         let mut identity = vec!["e.event_time".to_owned()];
         identity.extend(self.keys.iter().map(|key| format!("e.{key}")));
@@ -88,11 +88,18 @@ impl Query<'_> {
         });
         let identity = identity.join(", ");
         format!(
-            "SELECT DISTINCT ON ({identity})\n           e.*\n    FROM events AS e\n    \
-             WHERE {filter} IS NOT NULL\n      \
-             AND travel_internal.may_be_end({filter}, {}, e.event_time)\n    ORDER BY {}",
-            self.text_key("e"),
+            "SELECT DISTINCT ON ({identity})\n           e.*\n    FROM events AS e\n    WHERE {}\n    ORDER BY {}",
+            self.may_be_end(),
             self.order_after(&identity),
+        )
+    }
+
+    /// The conditions that an event may be at the end of a leg. Without legs, the source is not read.
+    fn may_be_end(&self) -> String {
+        let filter = "(SELECT filter FROM ends_of_legs)";
+        format!(
+            "{filter} IS NOT NULL\n      AND travel_internal.may_be_end({filter}, {}, e.event_time)",
+            self.text_key("e"),
         )
     }
 
@@ -119,30 +126,109 @@ impl Query<'_> {
             .map_or_else(|| "''".to_owned(), |(_, name)| format!("{table}.{name}"))
     }
 
-    /// Returns whether one look-up per entity finds the events at the ends of all of its legs. It collects the labels as
-    /// arrays of text.
-    fn look_up_by_entity(&self) -> bool {
-        self.ends == Ends::LookUps
+    /// Returns whether the events at the ends of all legs of an entity are collected together, and one function makes the
+    /// findings of the entity.
+    pub(super) fn is_by_entity(&self) -> bool {
+        matches!(self.ends, Ends::LookUps | Ends::OnePass)
             && self.events.location_type == LocationType::Address
-            && !self.names_of_ends().is_empty()
     }
 
-    /// Returns the look-ups of the events at the ends of all legs of an entity `j`, as joins, and the function that returns each
-    /// of its legs, with the events if they are looked up by the entity. Each look-up is a subquery with one row. In a
-    /// parallel plan, the workers run the look-ups.
+    /// The parts of the query that find the events of an entity and make its findings, up to `findings`.
+    pub(super) fn by_entity(&self) -> Vec<String> {
+        let mut parts = Vec::new();
+        let (legs, joins, events) = if self.ends == Ends::OnePass {
+            parts.push(format!(
+                "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
+                self.journeys_cte()
+            ));
+            let (joins, events) = self.ends_of_pass(&mut parts);
+            ("FROM journeys AS j".to_owned(), joins, events)
+        } else {
+            let (joins, events) = self.look_ups_of_entity();
+            (format!("FROM (\n        {}\n    ) AS j", self.journeys_of_entities()), joins, events)
+        };
+        let mut filters = Vec::new();
+        if self.ends == Ends::LookUps {
+            filters.push("pg_catalog.cardinality(j.legs) > 0".to_owned());
+        }
+        let call = self.findings_of_entity(&events);
+        let (select, function) = if self.returns_rows() {
+            (format!("{call} AS finding"), String::new())
+        } else {
+            filters.extend(self.since("l.to_time"));
+            (format!("{}, l.*", self.of("j")), format!("\n    CROSS JOIN LATERAL {call} AS l"))
+        };
+        let filters = match &filters[..] {
+            [] => String::new(),
+            filters => format!("\n    WHERE {}", filters.join("\n      AND ")),
+        };
+        parts.push(format!(
+            "findings AS NOT MATERIALIZED (\n    -- the impossible legs, with the events at both of their ends\n    \
+             SELECT {select}\n    {legs}{joins}{function}{filters}\n)"
+        ));
+        parts
+    }
+
+    /// Returns the call that makes the findings of an entity `j`, given its events as SQL.
+    fn findings_of_entity(&self, events: &str) -> String {
+        let names = self.names_of_ends();
+        let keys = self.events.keys.iter().zip(&self.keys);
+        let own = |name: &str| {
+            keys.clone().find(|(key, _)| key.name == name).map(|(key, column)| {
+                if key.oid == pg_sys::TEXTOID { format!("j.{column}") } else { format!("j.{column}::text") }
+            })
+        };
+        // A label of the entity may have no column of its own.
+        let more = EventLabel::VARIANTS.iter().map(EventLabel::into_str);
+        let more: Vec<&str> = more.filter(|name| !names.contains(name) && own(name).is_some()).collect();
+        let names: Vec<&str> = names.into_iter().chain(more).collect();
+        let own: Vec<String> =
+            names.iter().map(|name| own(name).unwrap_or_else(|| "NULL".to_owned())).collect();
+        let entity = self.events.entity(&self.keys.iter().map(|key| format!("j.{key}")).collect::<Vec<_>>());
+        let names: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
+        format!(
+            "travel_internal.findings(\n        {entity}, j.legs,\n        {events},\n        \
+             ARRAY[{}]::text[],\n        ARRAY[{}]::text[]\n    )",
+            names.join(", "),
+            own.join(", "),
+        )
+    }
+
+    /// The aggregate that collects events `e`.
+    fn collected(&self) -> String {
+        let labels: String = self.names_of_ends().iter().map(|name| format!(", e.{name}")).collect();
+        format!("travel_internal.events_of_legs(e.event_time, travel.source_ip(e.address){labels})")
+    }
+
+    /// Adds the parts of the query that collect the events of each entity in one pass over the source. Returns the join with
+    /// an entity `j`, and the events of the entity as SQL.
+    fn ends_of_pass(&self, parts: &mut Vec<String>) -> (String, String) {
+        if self.names_of_ends().is_empty() {
+            return (String::new(), "NULL".to_owned());
+        }
+        let keys: Vec<String> = self.keys.iter().map(|key| format!("e.{key}")).collect();
+        let keys = keys.join(", ");
+        parts.push(self.ends_of_legs());
+        parts.push(format!(
+            "ends AS MATERIALIZED (\n    -- the events at their ends, read in one pass\n    \
+             SELECT {keys},\n           {} AS {LOOK_UP}\n    FROM events AS e\n    WHERE {}\n    GROUP BY {keys}\n)",
+            self.collected(),
+            self.may_be_end(),
+        ));
+        let matches: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = j.{key}")).collect();
+        (format!("\n    LEFT JOIN ends AS e ON {}", matches.join(" AND ")), format!("e.{LOOK_UP}"))
+    }
+
+    /// Returns the look-ups of the events at the ends of all legs of an entity `j`, as joins, and the events as SQL. Each
+    /// look-up is a subquery with one row. In a parallel plan, the workers run the look-ups.
     ///
     /// If the aggregate knows where the rows are, they are fetched from there. The index is searched if their positions are
     /// not known, or if not all rows were found there because an update has moved a row within its page.
-    pub(super) fn look_ups_of_entity(&self) -> (String, String) {
-        let each_leg = "travel_internal.each_leg(j.legs)";
-        if !self.look_up_by_entity() {
-            return (String::new(), each_leg.to_owned());
+    fn look_ups_of_entity(&self) -> (String, String) {
+        if self.names_of_ends().is_empty() {
+            return (String::new(), "NULL".to_owned());
         }
-        let labels: Vec<String> = self.names_of_ends().iter().map(|name| format!("e.{name}")).collect();
-        let collected = format!(
-            "travel_internal.events_of_legs(e.event_time, travel.source_ip(e.address),\n               ARRAY[{}])",
-            labels.join(", ")
-        );
+        let collected = self.collected();
         let keys: Vec<String> = self.keys.iter().map(|key| format!("e.{key} = j.{key}")).collect();
         let keys = keys.join(" AND ");
         let times =
@@ -153,43 +239,20 @@ impl Query<'_> {
                  WHERE {conditions}\n    ) AS i ON true"
             )
         };
-        let (joins, events) = if self.knows_rows() {
-            let is_known = "r.found = pg_catalog.cardinality(j.row_ids)";
-            // In this form, the condition on the keys does not match an index, which would lead to all rows of the entity.
-            let by_row = format!(
-                "\n    LEFT JOIN LATERAL (\n        SELECT {collected} AS {LOOK_UP},\n               \
-                 pg_catalog.count(*) AS found\n        FROM events AS e\n        \
-                 WHERE e.row_id = ANY (j.row_ids) AND ({keys}) IS TRUE\n    ) AS r ON true"
-            );
-            (
-                by_row + &by_index(&format!("({is_known}) IS NOT TRUE AND {times}")),
-                format!("\n            CASE WHEN {is_known} THEN r.{LOOK_UP} ELSE i.{LOOK_UP} END"),
-            )
-        } else {
-            (by_index(&times), format!(" i.{LOOK_UP}"))
-        };
-        let pairs = format!("travel_internal.each_pair_of_events(j.legs,{events})");
-        (joins, format!("ROWS FROM (\n        {each_leg},\n        {pairs}\n    )"))
-    }
-
-    /// Adds the labels of the events at both ends, which were looked up by the entity.
-    fn with_pairs_of_events(&self) -> String {
-        let mut labels = String::new();
-        for end in [End::From, End::To] {
-            let names = self.end_labels(end);
-            for (n, name) in self.names_of_ends().into_iter().enumerate() {
-                if names.contains(&name) {
-                    let _ = write!(
-                        labels,
-                        ",\n           l.{}_event[{}] AS {}",
-                        end.into_str(),
-                        n + 1,
-                        shown_name(end, name)
-                    );
-                }
-            }
+        if !self.knows_rows() {
+            return (by_index(&times), format!("i.{LOOK_UP}"));
         }
-        format!("SELECT l.*{labels}\n    FROM legs AS l")
+        let is_known = "r.found = pg_catalog.cardinality(j.row_ids)";
+        // In this form, the condition on the keys does not match an index, which would lead to all rows of the entity.
+        let by_row = format!(
+            "\n    LEFT JOIN LATERAL (\n        SELECT {collected} AS {LOOK_UP},\n               \
+             pg_catalog.count(*) AS found\n        FROM events AS e\n        \
+             WHERE e.row_id = ANY (j.row_ids) AND ({keys}) IS TRUE\n    ) AS r ON true"
+        );
+        (
+            by_row + &by_index(&format!("({is_known}) IS NOT TRUE AND {times}")),
+            format!("CASE WHEN {is_known} THEN r.{LOOK_UP} ELSE i.{LOOK_UP} END"),
+        )
     }
 
     /// The labels of the events at either end. The labels by which the rows of an event are ordered come first.

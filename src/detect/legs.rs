@@ -36,7 +36,15 @@ pub enum Split {
     OfLegs,
 }
 
-/// Returns the query, and how it is split. The caller must have an SPI connection.
+/// The query of the findings.
+pub struct FindingsQuery {
+    pub text: String,
+    pub split: Split,
+    /// Whether its only column is the whole finding.
+    pub returns_rows: bool,
+}
+
+/// Returns the query of the findings. The caller must have an SPI connection.
 ///
 /// Without an index that leads to the events at the ends of the legs, the query reads them in one pass, for which the
 /// legs must be complete. In a view they are not: a condition on the entity reaches the source. If the rows of an entity
@@ -44,7 +52,10 @@ pub enum Split {
 ///
 /// The query of a view is not split into shares, because a session without workers would read the source once for each
 /// share.
-pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(String, Split), TravelError> {
+///
+/// In `travel.detect`, the query returns each finding as one value if a function makes them. The processes then copy it as a
+/// whole. A view has the columns of the finding, so a condition on the entity reaches the source.
+pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<FindingsQuery, TravelError> {
     let keys: Vec<String> = (1..=events.keys.len()).map(|n| format!("key_{n}")).collect();
     let ranges = ranges::of_entity(events, arguments, &keys[0])?;
     let ends = if arguments.all_legs {
@@ -59,7 +70,7 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
         Ends::OnePassOnNodes
     };
     let is_in_order = !ranges.is_empty();
-    let mut query = Query { events, arguments, keys, ranges, is_in_order, ends };
+    let mut query = Query { events, arguments, keys, ranges, is_in_order, ends, usage };
     if query.ranges.is_empty() && usage == Use::Once {
         query.ranges = shares::of_entity(events, arguments, &query.keys, |shares| query.legs_in(shares))?;
     }
@@ -68,7 +79,7 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<(Stri
         (false, Ends::LookUps) => Split::WithLookUps,
         (false, _) => Split::OfLegs,
     };
-    Ok((query.text(), split))
+    Ok(FindingsQuery { text: query.text(), split, returns_rows: query.returns_rows() })
 }
 
 pub(super) struct Query<'a> {
@@ -81,11 +92,31 @@ pub(super) struct Query<'a> {
     /// Whether the rows of an entity come from an index in order of time, as they do in ranges.
     is_in_order: bool,
     pub(super) ends: Ends,
+    usage: Use,
 }
 
 impl Query<'_> {
     fn text(&self) -> String {
         let mut parts = vec![self.events_part()];
+        if self.is_by_entity() {
+            parts.extend(self.by_entity());
+        }
+        if self.returns_rows() {
+            let since = self.since("(l.finding).to_time").map(|since| format!("\nWHERE {since}"));
+            return format!(
+                "WITH {}\nSELECT l.finding\nFROM findings AS l{}\n\
+                 ORDER BY (l.finding).to_time, (l.finding).entity, (l.finding).from_time",
+                parts.join(", "),
+                since.unwrap_or_default(),
+            );
+        }
+        if self.is_by_entity() {
+            return format!(
+                "WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time",
+                parts.join(", "),
+                self.findings()
+            );
+        }
         if self.ends == Ends::OnePass {
             parts.push(format!(
                 "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
@@ -104,6 +135,11 @@ impl Query<'_> {
         ));
         parts.extend(self.with_ends());
         format!("WITH {}\n{}\nORDER BY l.to_time, entity, l.from_time", parts.join(", "), self.findings())
+    }
+
+    /// Returns whether the query returns each finding as one value.
+    pub(super) fn returns_rows(&self) -> bool {
+        self.usage == Use::Once && self.is_by_entity()
     }
 
     /// Returns the query that only finds the legs, as arrays, in these shares of the entity.
@@ -185,13 +221,12 @@ impl Query<'_> {
             // The columns of a row, which are read once. Those of a composite value would be read wherever they are used.
             let since =
                 self.since("l.to_time").map(|since| format!("\n      AND {since}")).unwrap_or_default();
-            let (look_ups, each_leg) = self.look_ups_of_entity();
             return format!(
-                "SELECT {}, l.*\n    FROM (\n        {}\n    ) AS j{look_ups}\n    \
-                 CROSS JOIN LATERAL {each_leg} AS l\n    \
+                "SELECT {}, l.*\n    FROM (\n        {}\n    ) AS j\n    \
+                 CROSS JOIN LATERAL travel_internal.each_leg(j.legs) AS l\n    \
                  WHERE pg_catalog.cardinality(j.legs) > 0{since}",
                 self.of("j"),
-                self.journeys(&call).replace("\n    ", "\n"),
+                self.journeys_of_entities(),
             );
         }
         let since =
@@ -209,11 +244,16 @@ impl Query<'_> {
     /// Returns the query of the legs of each entity, as arrays. The planner plans a materialized CTE without the join
     /// with the elements of the arrays. That join is always a nested loop. If nested loops are turned off, its cost is
     /// so high that the planner would no longer see the difference between a parallel aggregate and a serial one.
-    fn journeys_cte(&self) -> String {
+    pub(super) fn journeys_cte(&self) -> String {
         format!(
             "SELECT j.*\n    FROM (\n        {}\n    ) AS j\n    WHERE pg_catalog.cardinality(j.legs) > 0",
-            self.journeys(&self.call()).replace("\n    ", "\n"),
+            self.journeys_of_entities(),
         )
+    }
+
+    /// The query of the legs of each entity, as arrays, with the indentation of a subquery of a CTE.
+    pub(super) fn journeys_of_entities(&self) -> String {
+        self.journeys(&self.call()).replace("\n    ", "\n")
     }
 
     fn thresholds(&self) -> String {
@@ -279,11 +319,21 @@ impl Query<'_> {
                 value => format!("{value} AS {}", column.name),
             })
             .collect();
-        format!("SELECT {}\nFROM arrivals AS l", select.join(",\n       "))
+        let from = if self.is_by_entity() { "findings" } else { "arrivals" };
+        format!("SELECT {}\nFROM {from} AS l", select.join(",\n       "))
     }
 
-    /// A column of a finding, as SQL over the arrivals.
+    /// A column of a finding, as SQL over the arrivals or the findings. A condition on a column of the entity reaches the
+    /// source.
     fn value(&self, column: &FindingColumn) -> String {
+        if self.is_by_entity() {
+            let own = match column.value {
+                ValueOf::Entity => Some(self.entity()),
+                ValueOf::Arrival(label) => self.own_label(label.into_str()),
+                _ => None,
+            };
+            return own.unwrap_or_else(|| format!("l.{}", column.name));
+        }
         match column.value {
             ValueOf::LegId => self.leg_id(),
             ValueOf::Entity => self.entity(),
@@ -350,11 +400,13 @@ impl Query<'_> {
     /// A label of the event at one end. One that is a column of the entity is the entity's own: a condition on it
     /// reaches the source's index.
     fn of_event(&self, end: End, name: &str) -> String {
-        match self.events.keys.iter().zip(&self.keys).find(|(key, _)| key.name == name) {
-            Some((key, column)) if key.oid == pg_sys::TEXTOID => format!("l.{column}"),
-            Some((_, column)) => format!("l.{column}::text"),
-            None => self.label(end, name),
-        }
+        self.own_label(name).unwrap_or_else(|| self.label(end, name))
+    }
+
+    /// A label that is a column of the entity, as text.
+    fn own_label(&self, name: &str) -> Option<String> {
+        let (key, column) = self.events.keys.iter().zip(&self.keys).find(|(key, _)| key.name == name)?;
+        Some(if key.oid == pg_sys::TEXTOID { format!("l.{column}") } else { format!("l.{column}::text") })
     }
 
     fn label(&self, end: End, name: &str) -> String {
@@ -393,11 +445,11 @@ impl Query<'_> {
     }
 
     /// The keys of a table of the query.
-    fn of(&self, table: &str) -> String {
+    pub(super) fn of(&self, table: &str) -> String {
         self.keys.iter().map(|key| format!("{table}.{key}")).collect::<Vec<_>>().join(", ")
     }
 
-    fn since(&self, column: &str) -> Option<String> {
+    pub(super) fn since(&self, column: &str) -> Option<String> {
         self.arguments.since.map(|since| format!("{column} >= timestamptz '{}'", utc(since)))
     }
 }

@@ -81,11 +81,20 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let (query, split) = legs::query(&events, &arguments, Use::Once)?;
-        let (_, counts) = event_counts::counting(|| match split {
-            Split::No => run(&query, events.is_indexed, &rows),
-            Split::WithLookUps => run_split(&query, &events, &arguments, &rows),
-            Split::OfLegs => whole_groups::planned(&query, None, || run(&query, events.is_indexed, &rows)),
+        let query = legs::query(&events, &arguments, Use::Once)?;
+        let execute = || {
+            if query.returns_rows {
+                spi::execute_rows_into(&query.text, &rows)
+            } else {
+                spi::execute_into(&query.text, &rows)
+            }
+        };
+        let (_, counts) = event_counts::counting(|| match query.split {
+            Split::No => with_settings_of_query(events.is_indexed, execute),
+            Split::WithLookUps => run_split(&query.text, &events, &arguments, execute),
+            Split::OfLegs => whole_groups::planned(&query.text, None, || {
+                with_settings_of_query(events.is_indexed, execute)
+            }),
         });
         // What other nodes evaluated is not counted here.
         let counts = if events.rows == Rows::Here { counts } else { nodes::count(&events, &arguments)? };
@@ -99,7 +108,7 @@ fn detect_sql(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let query = spi::with_pg_catalog_first(|| {
         let events = Events::of(&arguments)?;
         events.notice_of_what_is_missing();
-        Ok::<_, TravelError>(legs::query(&events, &arguments, Use::View)?.0)
+        Ok::<_, TravelError>(legs::query(&events, &arguments, Use::View)?.text)
     })?;
     Ok(varlena(query.as_bytes()))
 }
@@ -111,8 +120,12 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let events = Events::of(&arguments)?;
         events.notice_of_columns();
         let (query, is_split) = coverage::query(&events, &arguments)?;
-        let counts =
-            if is_split { run_split(&query, &events, &arguments, &rows) } else { run(&query, true, &rows) };
+        let execute = || spi::execute_into(&query, &rows);
+        let counts = if is_split {
+            run_split(&query, &events, &arguments, execute)
+        } else {
+            with_settings_of_query(true, execute)
+        };
         match counts {
             0 => diagnosis::conclude_without_rows(
                 "travel.coverage counted no rows",
@@ -124,11 +137,6 @@ fn run_coverage(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         }
     })?;
     Ok(rows.finish(call))
-}
-
-/// Runs a query, and returns the number of rows.
-fn run(query: &str, is_indexed: bool, rows: &RowSet) -> u64 {
-    with_settings_of_query(is_indexed, || spi::execute_into(query, rows))
 }
 
 /// Runs `body` with the settings of a query. The final step of its aggregates must stay in this process, where the rows
@@ -154,10 +162,10 @@ fn with_settings_of_query<R>(is_indexed: bool, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&settings, body)
 }
 
-/// Runs a query that is split into parts of the entities, and looks up the events of the legs by an index that leads to
+/// Runs `execute`, which runs a query that is split into parts of the entities, and looks up the events of the legs by an index that leads to
 /// them from the entity. Hash joins are turned off, because the planner expects many legs and would read the whole
 /// table twice. They stay on if the caller's condition has a subquery, which may need a hash join.
-fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet) -> u64 {
+fn run_split<R>(query: &str, events: &Events, arguments: &Arguments, execute: impl FnOnce() -> R) -> R {
     let has_subquery =
         arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));
     // JIT would compile the expressions of each range in each process.
@@ -168,7 +176,7 @@ fn run_split(query: &str, events: &Events, arguments: &Arguments, rows: &RowSet)
     let source = &arguments.source;
     let column = source.own_column(&events.keys[0].sql).unwrap_or_default();
     spi::with_settings(&settings, || {
-        whole_groups::planned(query, Some((source.oid, column)), || run(query, true, rows))
+        whole_groups::planned(query, Some((source.oid, column)), || with_settings_of_query(true, execute))
     })
 }
 

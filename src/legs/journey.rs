@@ -121,7 +121,7 @@ fn impossible(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// All legs, as rows of `travel.leg`.
 fn all_legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let thresholds = thresholds_of(call)?;
-    let mut rows = RowSet::begin(call)?;
+    let rows = RowSet::begin(call)?;
     let Some(journey) = argument(call)? else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares a row as travel.leg; the call site outlives the call.
     let row_type = *call

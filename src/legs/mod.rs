@@ -8,7 +8,9 @@
 //! | [`window`] | the window function |
 //! | [`aggregate`] | the aggregate `travel.impossible_legs`, and the evaluation of a set of events |
 //! | [`entity_legs`] | the aggregates that also know where the rows at the ends of the legs are |
-//! | [`leg_events`] | the events at the ends of legs: collecting them, and finding those of each leg |
+//! | [`leg_array`] | reading the legs of an array |
+//! | [`leg_events`] | collecting the events at the ends of legs |
+//! | [`findings`] | the legs of an entity as findings, with these events |
 //! | [`journey`] | the aggregates `travel.journey` and `travel.rollup`, and the functions that read a journey |
 //! | [`journey_value`] | the state of all three aggregates, a value of the type `travel.journey` |
 //! | [`state`] | the state of the group to which a row is added |
@@ -19,10 +21,12 @@
 mod aggregate;
 mod arguments;
 mod entity_legs;
+mod findings;
 mod hash_states;
 mod journey;
 mod journey_type;
 mod journey_value;
+mod leg_array;
 mod leg_events;
 mod message;
 mod row;
@@ -30,3 +34,4 @@ mod state;
 mod window;
 
 pub use arguments::{coordinates_of, thresholds};
+pub use leg_array::{LegColumns, Legs};

@@ -68,7 +68,7 @@ fn end(row: &mut LegRow, stop: &Stop<Option<&[u8]>>, places: Option<&Places>) ->
 
 /// Returns the elements of a travel.leg[] as rows. Unlike unnest, it tells the planner that there are few.
 fn each_leg(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut rows = RowSet::begin(call)?;
+    let rows = RowSet::begin(call)?;
     let Some(legs) = call.datum(0) else { return Ok(rows.finish(call)) };
     // SAFETY: SQL declares the argument as travel.leg[].
     let legs = unsafe { array::elements(legs, b'd') };

@@ -100,7 +100,7 @@ impl RowSet {
     ///
     /// # Safety
     /// `row` must be a composite value of the set's row type.
-    pub unsafe fn push_composite(&mut self, row: pg_sys::Datum) {
+    pub unsafe fn push_composite(&self, row: pg_sys::Datum) {
         // SAFETY: by the caller; a tuple header in front of a row is what the tuplestore takes.
         unsafe {
             let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();

@@ -114,12 +114,17 @@ pub fn with_type<R>(oid: pg_sys::Oid, read: impl FnOnce(&pg_sys::FormData_pg_typ
 /// Checks that a column can be read as a type. A value of a domain is one of its base type.
 #[inline]
 pub fn check(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
-    if wanted.is(attribute.atttypid) { Ok(()) } else { check_base(attribute, wanted) }
+    check_type(attribute.name(), attribute.atttypid, wanted)
+}
+
+/// Checks that a value of type `oid` can be read as a type. `name` is that of its column or argument.
+#[inline]
+pub fn check_type(name: &str, oid: pg_sys::Oid, wanted: Type) -> Result<(), TravelError> {
+    if wanted.is(oid) { Ok(()) } else { check_base(name, oid, wanted) }
 }
 
 #[cold]
-fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result<(), TravelError> {
-    let oid = attribute.atttypid;
+fn check_base(name: &str, oid: pg_sys::Oid, wanted: Type) -> Result<(), TravelError> {
     if oid != pg_sys::InvalidOid && wanted.is(base_type(oid)) {
         return Ok(());
     }
@@ -130,7 +135,7 @@ fn check_base(attribute: &pg_sys::FormData_pg_attribute, wanted: Type) -> Result
         std::ffi::CStr::from_ptr(pg_sys::format_type_extended(oid, -1, flags))
     };
     Err(UsageError::ColumnTypeChanged {
-        column: attribute.name().to_owned(),
+        column: name.to_owned(),
         expected: wanted.name(),
         found: found.to_string_lossy().into_owned(),
     }

@@ -114,6 +114,17 @@ impl<'a, M: Memory> LegEvents<'a, M> {
         Ok(Self { bytes, entries })
     }
 
+    /// The bytes of the first row of each event, in order.
+    pub fn firsts(&self) -> impl Iterator<Item = &'a [u8]> {
+        let mut last = None;
+        self.entries.iter().filter_map(move |entry| {
+            let bytes = self.bytes.get(entry.offset..)?;
+            let (event, rest) = read(bytes)?;
+            let is_first = last.replace((event.time_us, event.site)) != Some((event.time_us, event.site));
+            is_first.then(|| &bytes[..bytes.len() - rest.len()])
+        })
+    }
+
     /// Returns the first row of the event with this time and site.
     pub fn find(&self, time_us: i64, site: Site) -> Option<LegEvent<'a>> {
         let is_before = |entry: &Entry| {
@@ -213,6 +224,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn the_first_rows_alone_find_the_same_events(
+            rows in prop::collection::vec(
+                (0_i64..5, 0_u8..4, prop::collection::vec(prop::option::of("[ab]{0,2}"), 2)), 0..20)
+        ) {
+            let all = bytes(&rows);
+            let firsts = LegEvents::of(&all, &Heap).unwrap().firsts().collect::<Vec<_>>().concat();
+            for (time_us, at) in (0..5).flat_map(|time_us| (0..4).map(move |at| (time_us, at))) {
+                prop_assert_eq!(find(&firsts, time_us, at), find(&all, time_us, at));
+            }
+            let events: std::collections::BTreeSet<_> = rows.iter().map(|row| (row.0, row.1)).collect();
+            prop_assert_eq!(each(&firsts).count(), events.len());
+        }
+
         #[test]
         fn each_event_is_found(
             rows in prop::collection::vec(

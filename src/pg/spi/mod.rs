@@ -11,7 +11,8 @@
 //!
 //! The columns of a query can differ between its analysis and its execution, because a function or a view can be
 //! replaced in between. So a value is read as a type only after the type of its column was checked: by the accessors of
-//! [`QueryRow`], by [`Rows::columns`], by [`Cursor::fetch_each`] and by [`execute_into`].
+//! [`QueryRow`], by [`Rows::columns`], by [`Cursor::fetch_each`], by [`execute_into`]
+//! and by [`execute_rows_into`].
 
 mod analysis;
 mod argument;
@@ -107,12 +108,31 @@ pub fn execute_into(query: &str, rows: &RowSet) -> u64 {
             );
             receiver
         });
-        let options = pg_sys::SPIExecuteOptions {
-            read_only: true,
-            must_return_tuples: true,
-            dest: receiver,
-            ..pg_sys::SPIExecuteOptions::default()
-        };
+        execute_to(&query, receiver)
+    }
+}
+
+/// Runs a query as [`execute_into`] does, which returns one column: values of the set's row type. PostgreSQL then copies
+/// each row as a whole on its way to the set, and not column by column.
+pub fn execute_rows_into(query: &str, rows: &RowSet) -> u64 {
+    let mut receiver = receiver::RowsOfSet::new(rows);
+    // SAFETY: the receiver outlives the query.
+    unsafe { execute_to(&c_string(query), receiver.as_destination()) }
+}
+
+/// Runs a query that sees what the statement of the caller sees. Returns the number of rows.
+///
+/// # Safety
+/// The receiver must live until this returns.
+unsafe fn execute_to(query: &CStr, receiver: *mut pg_sys::DestReceiver) -> u64 {
+    let options = pg_sys::SPIExecuteOptions {
+        read_only: true,
+        must_return_tuples: true,
+        dest: receiver,
+        ..pg_sys::SPIExecuteOptions::default()
+    };
+    // SAFETY: by the caller.
+    unsafe {
         pg_sys::SPI_execute_extended(query.as_ptr(), &options);
         pg_sys::SPI_processed
     }

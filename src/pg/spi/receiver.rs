@@ -3,6 +3,7 @@
 
 use crate::pg::errors::{TravelError, UsageError};
 use crate::pg::memory::Scratch;
+use crate::pg::srf::RowSet;
 use crate::pg::types::{self, Type};
 use pgrx::pg_sys;
 
@@ -82,6 +83,68 @@ unsafe extern "C-unwind" fn receive(
         *result = scratch.within(|| each(values, nulls));
     }
     this.result.is_ok()
+}
+
+/// What PostgreSQL passes rows with one column to, whose values are rows of a set.
+#[repr(C)]
+pub(super) struct RowsOfSet<'r> {
+    receiver: pg_sys::DestReceiver,
+    rows: &'r RowSet,
+}
+
+impl<'r> RowsOfSet<'r> {
+    pub fn new(rows: &'r RowSet) -> Self {
+        let receiver = pg_sys::DestReceiver {
+            receiveSlot: Some(receive_row),
+            rStartup: Some(check_row_type),
+            rShutdown: Some(end),
+            rDestroy: Some(end),
+            mydest: pg_sys::CommandDest::DestNone,
+        };
+        Self { receiver, rows }
+    }
+
+    /// The part that PostgreSQL takes. It is valid as long as `self`.
+    pub fn as_destination(&mut self) -> *mut pg_sys::DestReceiver {
+        std::ptr::from_mut(self).cast()
+    }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn check_row_type(
+    this: *mut pg_sys::DestReceiver,
+    _operation: std::ffi::c_int,
+    description: pg_sys::TupleDesc,
+) {
+    // SAFETY: `as_destination` made the pointer of a receiver that outlives the query. The executor passes the
+    // descriptor of the rows, which lives as long as the query, as that of the set does.
+    let (columns, wanted) = unsafe {
+        let this = &*this.cast::<RowsOfSet>();
+        (pgrx::PgTupleDesc::from_pg_unchecked(description), (*this.rows.tuple_desc()).tdtypeid)
+    };
+    let is_wanted = |column: &pg_sys::FormData_pg_attribute| column.atttypid == wanted;
+    if columns.len() != 1 || !columns.iter().all(is_wanted) {
+        TravelError::from(UsageError::QueryColumns { expected: 1, found: columns.len() }).raise();
+    }
+}
+
+/// Puts a row into the set, which copies it.
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn receive_row(
+    slot: *mut pg_sys::TupleTableSlot,
+    this: *mut pg_sys::DestReceiver,
+) -> bool {
+    // SAFETY: as in `check_row_type`, which checked the type of the only column.
+    unsafe {
+        let this = &*this.cast::<RowsOfSet>();
+        if (*slot).tts_nvalid < 1 {
+            pg_sys::slot_getsomeattrs_int(slot, 1);
+        }
+        if !*(*slot).tts_isnull {
+            this.rows.push_composite(*(*slot).tts_values);
+        }
+    }
+    true
 }
 
 #[pgrx::pg_guard]

@@ -90,7 +90,39 @@ FROM pg_temp.differences($$travel.detect('named')$$, $$travel.detect('named_unin
 SELECT DISTINCT from_event_id IS NULL AS no_from_id, from_event_name, from_user_agent,
     to_event_id IS NULL AS no_to_id, to_event_name, to_user_agent
 FROM travel.detect('named') ORDER BY 1, 2;
+-- A view of the text, which makes the columns of a finding by SQL, returns the same.
+SELECT v.source, d.*
+FROM (VALUES ('named'), ('named_unindexed')) AS v (source)
+CROSS JOIN LATERAL pg_temp.differences(format('travel.detect(%L)', v.source),
+    format('(%s) AS v', travel.detect_sql(v.source))) AS d;
 DROP TABLE named, named_unindexed;
+
+-- One pass over the source finds any number of rows of an event, of which it keeps the first.
+CREATE TABLE repeated AS
+SELECT 'K' AS access_key_id, timestamptz '2026-01-01Z' + n % 2 * interval '1 minute' AS event_time,
+    ('{192.0.2.1,203.0.113.1}'::inet[])[1 + n % 2] AS source_ip, repeat(md5(n::text), 3) AS event_id
+FROM generate_series(1, 15000) AS n;
+SELECT count(*), bool_and(from_event_id = (SELECT min(event_id) FROM repeated WHERE source_ip = from_ip)
+    AND to_event_id = (SELECT min(event_id) FROM repeated WHERE source_ip = to_ip)) AS first_rows
+FROM travel.detect('repeated');
+DROP TABLE repeated;
+
+-- The function that makes the findings starts anew for each entity, also if the findings of the last one were not all
+-- read. Bytes that are no events have no labels.
+CREATE TABLE legs AS
+SELECT travel.impossible_legs(event_time, source_ip) AS legs FROM found WHERE access_key_id = 'AKIA0020';
+SELECT v.entity, f.entity, cardinality(legs) AS legs
+FROM legs, (VALUES ('A'), ('B'), (NULL), ('C')) AS v (entity)
+CROSS JOIN LATERAL (
+    SELECT (travel_internal.findings(v.entity, legs, '\xff', '{event_id}', NULL)).* LIMIT 1
+) AS f;
+SELECT f.entity, f.access_key_id, f.from_access_key_id, f.from_event_id, f.leg_id IS NULL AS no_id, f.message
+FROM legs, travel_internal.findings(NULL, legs, NULL, '{access_key_id,nothing,NULL}', '{K,x}') AS f LIMIT 1;
+SELECT count(*) FROM travel_internal.findings('K', NULL, NULL, NULL, NULL);
+SELECT count(*) FROM travel_internal.findings('K', '{NULL}', NULL, NULL, NULL);
+SELECT sqlstate_of($$SELECT travel_internal.events_of_legs(now(), '192.0.2.1', 1)$$),
+    sqlstate_of($$SELECT travel_internal.events_of_legs(now(), '192.0.2.1', VARIADIC ARRAY['e'])$$);
+DROP TABLE legs;
 
 -- Workers also fetch the events at the ends of the legs. The scan of an entity remembers where these rows are, so
 -- nothing is searched. If an update has moved rows within their pages, they are searched in the index. Once a condition
