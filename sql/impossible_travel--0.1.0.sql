@@ -39,7 +39,7 @@ GRANT USAGE ON SCHEMA travel TO PUBLIC;
 -- The queries that travel.detect_sql writes, the views that users make of them, and the indexes that travel.check_rule
 -- suggests call functions of this schema with the privileges of the user, so these functions keep their signatures and
 -- results: entity, each_leg, leg_id, leg_within, impossible_legs_within, legs_of_entity, rows_of_legs, times_of_legs,
--- events_of_legs, each_pair_of_events, travel_time, finding_message, is_ignored.
+-- events_of_legs, findings, travel_time, finding_message, is_ignored.
 -- The tables are for no role but the installer, who dumps and restores them: scans read and write them with the
 -- privileges of the owner of the extension.
 CREATE SCHEMA travel_internal;
@@ -1555,44 +1555,47 @@ CREATE FUNCTION travel_internal.times_of_legs(legs travel.leg[]) RETURNS timesta
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_times_of_legs';
 COMMENT ON FUNCTION travel_internal.times_of_legs(travel.leg[]) IS 'Times of both ends of each leg';
 
-CREATE FUNCTION travel_internal.events_of_legs_add(internal, event_time timestamptz, ip inet, labels text[])
-    RETURNS internal
+CREATE FUNCTION travel_internal.events_of_legs_add(
+    internal, event_time timestamptz, ip inet, VARIADIC labels "any"
+) RETURNS internal
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_events_of_legs_add';
-COMMENT ON FUNCTION travel_internal.events_of_legs_add(internal, timestamptz, inet, text[]) IS
+COMMENT ON FUNCTION travel_internal.events_of_legs_add(internal, timestamptz, inet, "any") IS
     'Transition function of travel_internal.events_of_legs: adds a row';
 CREATE FUNCTION travel_internal.events_of_legs_final(internal) RETURNS bytea
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_events_of_legs_final';
 COMMENT ON FUNCTION travel_internal.events_of_legs_final(internal) IS
     'Final function of travel_internal.events_of_legs: the rows as bytes';
-CREATE AGGREGATE travel_internal.events_of_legs(event_time timestamptz, ip inet, labels text[]) (
+-- A type for any number of texts would make an array of them for each row.
+CREATE AGGREGATE travel_internal.events_of_legs(event_time timestamptz, ip inet, VARIADIC labels "any") (
     SFUNC = travel_internal.events_of_legs_add, STYPE = internal,
     FINALFUNC = travel_internal.events_of_legs_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE travel_internal.events_of_legs(timestamptz, inet, text[]) IS
-    'Rows at the ends of the legs of an entity, for travel_internal.each_pair_of_events; NULL without rows';
-CREATE FUNCTION travel_internal.each_pair_of_events(
-    legs travel.leg[], events bytea, OUT from_event text[], OUT to_event text[]
-) RETURNS SETOF record
+COMMENT ON AGGREGATE travel_internal.events_of_legs(timestamptz, inet, "any") IS
+    'Rows at the ends of the legs of an entity, with their labels, which are texts, for travel_internal.findings; NULL '
+    'without rows';
+CREATE FUNCTION travel_internal.findings(
+    entity text, legs travel.leg[], events bytea, labels text[], own_labels text[]
+) RETURNS SETOF travel.finding
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE ROWS 1
-    AS 'MODULE_PATHNAME', 'travel_each_pair_of_events';
-COMMENT ON FUNCTION travel_internal.each_pair_of_events(travel.leg[], bytea) IS
-    'The labels of the events at both ends of each leg, as travel_internal.events_of_legs collected them. If an event '
-    'has several rows, the labels are those of the first';
+    AS 'MODULE_PATHNAME', 'travel_findings';
+COMMENT ON FUNCTION travel_internal.findings(text, travel.leg[], bytea, text[], text[]) IS
+    'Legs of an entity as findings, with the events at both ends, as travel_internal.events_of_legs collected them. '
+    'The labels of an event with several rows are those of the first. own_labels has those of the entity itself';
 
-CREATE FUNCTION travel_internal.ends_add(internal, entity text, from_time timestamptz, to_time timestamptz)
+CREATE FUNCTION travel_internal.ends_add(internal, entity text, legs travel.leg[])
     RETURNS internal
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_ends_add';
-COMMENT ON FUNCTION travel_internal.ends_add(internal, text, timestamptz, timestamptz) IS
-    'Transition function of travel_internal.ends: adds both ends of a leg';
+COMMENT ON FUNCTION travel_internal.ends_add(internal, text, travel.leg[]) IS
+    'Transition function of travel_internal.ends: adds both ends of each leg of an entity';
 CREATE FUNCTION travel_internal.ends_final(internal) RETURNS bytea
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_ends_final';
 COMMENT ON FUNCTION travel_internal.ends_final(internal) IS
     'Final function of travel_internal.ends: the filter';
-CREATE AGGREGATE travel_internal.ends(entity text, from_time timestamptz, to_time timestamptz) (
+CREATE AGGREGATE travel_internal.ends(entity text, legs travel.leg[]) (
     SFUNC = travel_internal.ends_add, STYPE = internal, FINALFUNC = travel_internal.ends_final,
     FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE travel_internal.ends(text, timestamptz, timestamptz) IS
+COMMENT ON AGGREGATE travel_internal.ends(text, travel.leg[]) IS
     'Filter for the events at both ends of legs, for travel_internal.may_be_end; NULL without legs';
 
 CREATE FUNCTION travel_internal.may_be_end_support(internal) RETURNS internal
