@@ -5,6 +5,7 @@
 #   EVENTS    how many events the statements read (20,000)
 #   MOMENTS   at how many moments each statement is interrupted (3); make test-cancel sets higher values for both
 #   BOUND_MS  how long after its timeout a statement may end (1,000)
+#   MATCHING  only the statements that match this regular expression
 #
 # docs/recover.md has the delays of a release build on an idle machine. The largest was 154 ms, for a travel.journey of
 # 2,000,000 events. The bound of this test also allows for a debug build and for a busy machine, on which a process may
@@ -89,6 +90,11 @@ statements=(
     "SELECT travel.ingest('target', body) FROM document WHERE name = 'large'"
     "SELECT count(travel.parse(r)) FROM document, travel.records(body) AS r"
 )
+
+if [ -n "${MATCHING:-}" ]; then
+    mapfile -t statements < <(printf '%s\n' "${statements[@]}" | grep -E "$MATCHING")
+    holds "a statement matches $MATCHING" [ "${#statements[@]}" -gt 0 ]
+fi
 
 # run MS STATEMENT: runs the statement with a timeout, and prints its time in ms and how it ended.
 run() {
