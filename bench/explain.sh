@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # How long an analyst waits for an answer about one alert or one key: `make bench-explain`. It is not part of the tests.
 # Over a table of many events, prints the medians and the slowest of several calls of travel.explain, travel.explain_alert,
-# travel.alert_events and travel.activity_after, and how many rows of the table each reads.
+# travel.alert_events, travel.activity_after, travel.containment and travel.report, and how many index entries of the table
+# each reads.
 #
 #   EVENTS (10000000), KEYS (20000), ALERTS (50), USERS (all: the users that the rule evaluates)
 # shellcheck source=bench/lib.sh

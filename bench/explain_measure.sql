@@ -30,7 +30,9 @@ BEGIN
                              ('explain, of a key on one day', 'travel.explain(''events'', %2$L, %3$L, %4$L)'),
                              ('explain_alert', 'travel.explain_alert(%1$s)'),
                              ('alert_events', 'travel.alert_events(%1$s)'),
-                             ('activity_after', 'travel.activity_after(%1$s)')) AS q (question, call)
+                             ('activity_after', 'travel.activity_after(%1$s)'),
+                             ('containment', 'travel.containment(%1$s)'),
+                             ('report', 'travel.report(%1$s)')) AS q (question, call)
             LOOP
                 read_before := index_entries_read();
                 began := pg_catalog.clock_timestamp();
