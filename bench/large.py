@@ -6,7 +6,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from measured import LARGE, LEGS, Memory, Server, machine, section, table
+from measured import LARGE, LEGS, Memory, Server, commit, machine, processes_of, section, table
 
 PROCESSES = [int(count) for count in os.environ["PROCESSES"].split()]
 RUNS = int(os.environ["RUNS"])
@@ -43,7 +43,7 @@ def measure(name, work_mem):
                 peaks.append(watched.peak)
                 session.close()
             seconds = statistics.median(times)
-            print(f"   {what} over {name}, {processes} at once: {seconds:.1f} s, {max(peaks)} MB", flush=True)
+            print(f"   {what} over {name}, {processes_of(processes)}: {seconds:.1f} s, {max(peaks)} MB", flush=True)
             yield what, processes, seconds, max(peaks)
 
 
@@ -56,14 +56,14 @@ def main():
             rows.append([what, f"{int(events):,}", f"{int(keys):,}", work_mem, str(processes), f"{seconds:.1f}",
                          f"{seconds * 1e6 / int(events):.2f}", str(peak)])
     version = server.ask("SELECT split_part(version(), ' on ', 1)")[0]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    times_are = "Each time is that of one run" if RUNS == 1 else f"Times are medians of {RUNS} runs"
     part = f"""{LARGE}
 
-`make bench-large` wrote this section on {date.today()}, at commit {commit or 'unknown'}, on {machine()}, with {version}.
-The tables have no index. Each statement runs in a new session. Times are medians of {RUNS} run(s).
+`make bench-large` wrote this section on {date.today()}, at commit {commit()}, on {machine()}, with {version}.
+The tables have no index. Each statement runs in a new session. {times_are}.
 `MB` is the peak private memory of the session and its parallel workers. It does not include shared buffers.
 
-""" + table(["what", "events", "keys", "work_mem", "at once", "s", "µs per event", "MB"], rows)
+""" + table(["what", "events", "keys", "work_mem", "processes", "s", "µs per event", "MB"], rows)
     results = Path(os.environ["RESULTS"])
     page = results.read_text() if results.exists() else "# Results\n"
     old = section(page, LARGE)

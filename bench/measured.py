@@ -81,6 +81,16 @@ class Server:
         self.psql.wait()
 
 
+def processes_of(count):
+    return "1 process" if count == 1 else f"{count} processes"
+
+
+def commit():
+    """The commit that was measured."""
+    described = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=Path(__file__).parent, capture_output=True, text=True)
+    return described.stdout.strip() or "unknown"
+
+
 def machine():
     info = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in info if line.startswith("model name")), "unknown processor")

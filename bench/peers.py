@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from measured import LARGE, LEGS, Memory, Server, machine, private_kb, section, table
+from measured import LARGE, LEGS, Memory, Server, commit, machine, private_kb, processes_of, section, table
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = Path(os.environ["FOLDER"])
@@ -16,6 +16,7 @@ ROUNDS = int(os.environ["ROUNDS"])
 NETWORKS = os.environ["NETWORKS"]
 PROCESSES = [int(count) for count in os.environ["PROCESSES"].split()]
 GROWTH = [int(events) for events in os.environ["GROWTH"].split()]
+GROWTH_HEADING = "## Growth"
 
 KEY_ORDER = "PARTITION BY access_key_id ORDER BY event_time, source_ip"
 LEG = f"SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip) OVER ({KEY_ORDER}) AS l FROM %s) AS s"
@@ -51,7 +52,7 @@ class Peer:
         answer = self.worker.stdout.readline()
         if not answer:
             error = self.worker.stderr.read().strip().splitlines()
-            raise LookupError(error[-1] if error else "it ended")
+            raise LookupError(f"its process ended with `{error[-1]}`" if error else "its process ended without a message")
         self.version = json.loads(answer)["version"]
 
     def command(self, line):
@@ -100,8 +101,10 @@ def peers(threads, absent):
     for name, shown in (("duckdb", "DuckDB"), ("clickhouse", "ClickHouse")):
         try:
             found[shown] = Peer(name, threads)
-        except (LookupError, OSError) as error:
+        except LookupError as error:
             absent[shown] = str(error)
+        except OSError:
+            absent[shown] = "there is no virtual environment of Python"
     return found
 
 
@@ -110,7 +113,7 @@ def plain_sql(server, absent):
     available = server.ask("SELECT name FROM pg_available_extensions WHERE name IN ('ip4r', 'earthdistance')")
     missing = [name for name in ("ip4r", "earthdistance") if name not in available]
     if missing:
-        absent["plain SQL"] = f"the server lacks the extension {' and '.join(missing)}"
+        absent["plain SQL"] = f"the server lacks {' and '.join(f'the extension {name}' for name in missing)}"
         return False
     server.ask(f"""CREATE EXTENSION IF NOT EXISTS ip4r; CREATE EXTENSION IF NOT EXISTS earthdistance CASCADE;
         DROP TABLE IF EXISTS networks;
@@ -237,7 +240,7 @@ def targets(times, call):
         if "DuckDB" in of:
             accepted = {"impossible_legs, no index": {1: 0.75, 2: 0.85}, "detect, with the index": {1: 0.60, 2: 0.65}}
             for name, at_most in accepted.items():
-                yield f"{name}, against DuckDB, {processes} at once", of[name] / of["DuckDB"], at_most.get(processes, 1.0)
+                yield f"{name}, against DuckDB, {processes_of(processes)}", of[name] / of["DuckDB"], at_most.get(processes, 1.0)
     one = "detect, with the index"
     yield "detect without an index, against impossible_legs", few["detect, no index"] / few["impossible_legs, no index"], 1.5
     if PROCESSES[:2] == [1, 2]:
@@ -246,7 +249,7 @@ def targets(times, call):
         yield "detect, against plain SQL", few[one] / few["plain SQL"], 1 / 30
     for order, at_most in (("with a sort", 1.10), ("over the index", 1.20)):
         yield f"window against bare lag, {order}", few[f"window, {order}"] / few[f"bare lag, {order}"], at_most
-    yield f"coverage against detect, {PROCESSES[-1]} at once", many["coverage"] / many[one], 1.3
+    yield f"coverage against detect, {processes_of(PROCESSES[-1])}", many["coverage"] / many[one], 1.3
     yield "first detect of a session, ms more than the second", call[0] - call[1], 20
 
 
@@ -260,33 +263,34 @@ def main():
     legs = same_legs(server, with_plain, others)
     for peer in others.values():
         peer.close()
-    print(f"   all find the same {legs} legs", flush=True)
+    print(f"   all of them find the same {legs} impossible legs", flush=True)
     times, memory, versions = {}, {}, []
     for processes in PROCESSES:
-        print(f"   {processes} at once", flush=True)
+        print(f"   measuring {processes_of(processes)}", flush=True)
         times[processes], memory[processes], versions = measure(processes, with_plain, absent)
     call = first_call()
     grown = growth(server, absent) if GROWTH else {}
 
     version = server.ask("SELECT split_part(version(), ' on ', 1)")[0]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
     names = list(times[PROCESSES[0]])
     duck = [processes for processes in PROCESSES if "DuckDB" in times[processes]]
     text = f"""# Results
 
-`make bench` wrote this page on {date.today()}, at commit {commit or 'unknown'}.
+`make bench-peers` wrote this page on {date.today()}, at commit {commit()}.
 
-- **Machine:** {machine()}
-- **Versions:** {', '.join([version] + versions)}
-- **Data:** {events:,} events of {keys:,} keys, {int(NETWORKS):,} networks. All of them find the same {legs:,} impossible legs.
-- **Rounds:** Times are medians of {ROUNDS} rounds in turn after one that is not counted. A statement that takes over 10 s
-  has two rounds. JIT is off, and `work_mem` is 512 MB.
+- **Machine:** {machine()}.
+- **Versions:** {', '.join([version] + versions)}.
+- **Data:** {events:,} events of {keys:,} keys in {int(NETWORKS):,} networks. Everything that was measured finds the same
+  {legs:,} impossible legs.
+- **Rounds:** Each time is the median of {ROUNDS} rounds in turn, after one that is not counted. If a statement takes more
+  than 10 s, its time is the median of two rounds. JIT is off, and `work_mem` is 512 MB.
+- **Processes:** With n processes, a statement has n processes of PostgreSQL, one of which is the leader, or a peer has n
+  threads.
 - **With event IDs:** The statement of a peer also returns the event IDs of both ends, as `travel.detect` does.
-- **n at once** means n processes of PostgreSQL, of which the leader is one, or n threads of a peer.
 """
-    text += "".join(f"- **{name} is absent:** {why}\n" for name, why in absent.items())
+    text += "".join(f"- **{name}** was not measured because {why}.\n" for name, why in absent.items())
     text += "\n## Times\n\n" + table(
-        ["what"] + [f"s, {n} at once" for n in PROCESSES] + [f"of DuckDB, {n} at once" for n in duck],
+        ["what"] + [f"s, {processes_of(n)}" for n in PROCESSES] + [f"times DuckDB, {processes_of(n)}" for n in duck],
         [[name] + [f"{times[n][name]:.3f}" if name in times[n] else "" for n in PROCESSES]
          + [f"{times[n][name] / times[n]['DuckDB']:.2f}" for n in duck] for name in names])
     text += "\n## Targets\n\nA value is a ratio of times, unless it names a unit.\n\n" + table(
@@ -297,19 +301,26 @@ def main():
     text += """
 ## Memory
 
-Private memory in MB before a run and at its peak: that of a session with its parallel workers, or of a peer. The memory
-of a peer includes its tables. That of a session does not include shared buffers.
+The table shows private memory in MB, before a run and at its peak: that of a session with its parallel workers, or that
+of a peer. The memory of a peer includes its tables. The memory of a session does not include shared buffers.
 
-""" + table(["what"] + [f"{n} at once" for n in PROCESSES],
+""" + table(["what"] + [processes_of(n) for n in PROCESSES],
             [[name] + ["{} → {}".format(*memory[n][name]) for n in PROCESSES] for name in names])
-    if grown:
-        text += f"\n## Growth\n\nMicroseconds per event, {PROCESSES[-1]} at once. A key has 100 events. Medians of three runs.\n\n" + table(
-            ["what"] + [f"{size:,} events" for size in GROWTH] + ["ratio (at most 1.3)"],
-            [[name] + [f"{value:.2f}" for value in values] + [f"{values[-1] / values[0]:.2f}"] for name, values in grown.items()])
     results = Path(os.environ["RESULTS"])
-    # large.py writes this section, so it must not be lost here.
-    if results.exists() and (large := section(results.read_text(), LARGE)):
-        text += "\n" + large
+    before = results.read_text() if results.exists() else ""
+    if grown:
+        text += f"""
+{GROWTH_HEADING}
+
+Measured on {date.today()}, at commit {commit()}, with {processes_of(PROCESSES[-1])}. The table shows microseconds per event,
+as medians of three runs. A key has 100 events.
+
+""" + table(["what"] + [f"{size:,} events" for size in GROWTH] + ["ratio (at most 1.3)"],
+            [[name] + [f"{value:.2f}" for value in values] + [f"{values[-1] / values[0]:.2f}"] for name, values in grown.items()])
+    # What was not measured now stays, as it was measured before. large.py writes the section of large histories.
+    for heading in [LARGE] if grown else [GROWTH_HEADING, LARGE]:
+        if kept := section(before, heading):
+            text += "\n" + kept
     results.write_text(text)
     print(text)
 
