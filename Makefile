@@ -149,6 +149,10 @@ bench-explain: setup ## measure what analysts ask about an alert over 10,000,000
 bench-journeys: setup ## measure what a table of journeys per day saves
 	@bench/journeys.sh
 
+.PHONY: bench-citus
+bench-citus: setup ## measure detection and scans on a cluster of Citus; needs a server with Citus (PG_CONFIG)
+	@bench/citus.sh
+
 .PHONY: evaluate
 evaluate: setup ## count intruders found and false alarms in simulated organizations, and write docs/evaluation-results.md
 	@bench/evaluate.sh

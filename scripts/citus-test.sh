@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Tests a cluster of Citus, a coordinator and two workers, against a plain table: make test-citus. It needs a server with
-# Citus, which PG_CONFIG names, and is not part of make test.
+# Tests a cluster of Citus, a coordinator and two workers, against a plain table, and the statements of docs/scale.md about
+# Citus: make test-citus. It needs a server with Citus, which PG_CONFIG names, and is not part of make test.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/../tests/e2e/scan_lib.sh"
 
@@ -28,6 +28,12 @@ run_psql --quiet --output /dev/null <<SQL
     CREATE TABLE document (file text, body text);
 SQL
 load_documents "$WORK/sample/cloudtrail" document
+
+# page HEADING: prints the statements of docs/scale.md below a heading.
+page() {
+    awk -v heading="$1" '/^#/ { below = $0 == heading } /^ *```$/ { block = 0 } block { print }
+        below && /^ *```text$/ { block = 1 }' "$ROOT/docs/scale.md"
+}
 
 rule 'ingest stores events without a key, and counts new events and duplicates as it does for a plain table'
 counts() { ask "SELECT sum(records), sum(inserted), sum(duplicates), sum(skipped) FROM document, travel.ingest('$1', body)"; }
@@ -102,16 +108,45 @@ late="INSERT INTO T (event_id, event_time, event_name, source_ip, access_key_id)
 ask "${late/INTO T/INTO plain}; ${late/INTO T/INTO events}"
 same 'the verdicts after a late event' "$(alerts plain)" "$(alerts events)"
 
+rule 'a scan lets the nodes look up the events around a late one by their indexes'
+another=${late/\'late\'/\'later\'}
+ask "${another/INTO T/INTO events}; ${another/INTO T/INTO plain}"
+PGOPTIONS='-c citus.log_remote_commands=on' ask "CALL travel.scan('events')" 2>"$SCRATCH/sent"
+holds 'the nodes get the settings' grep -q "issuing SET LOCAL enable_seqscan = 'off'" "$SCRATCH/sent"
+holds 'and those of before again' grep -q "issuing SET LOCAL enable_seqscan = 'on'" "$SCRATCH/sent"
+
 rule 'node_state tells the nodes apart by their time zones and networks, and the documented statement copies networks'
 states="SELECT count(DISTINCT result::jsonb - 'time_zone'), count(DISTINCT result)
     FROM run_command_on_all_nodes('SELECT travel.node_state()') WHERE success"
 same 'states' '1|3' "$(ask "$states")"
 ask "INSERT INTO travel.networks (network, name, note) VALUES ('198.51.100.0/24', 'O''Neil \$do\$ VPN', 'x')"
 same 'states after a new network' '2|3' "$(ask "$states")"
-# The statement of docs/scale.md.
-copy=$(sed -n '/^  SELECT nodename, success, result$/,/^  ```/p' "$ROOT/docs/scale.md" | grep -v '```')
+copy=$(page '### Keep the nodes alike')
 same 'the copies' 't|INSERT 0 1 t|INSERT 0 1' "$(ask "SELECT success, result FROM ($(sed 's/;$//' <<<"$copy")) AS c" | paste -s -d ' ')"
 same 'states after the copy' '1|3' "$(ask "$states")"
+
+same 'the statement that compares the nodes returns a row for each state' 3 "$(page '### Compare the nodes' | run_psql -At | wc -l)"
+
+rule 'the other statements of docs/scale.md about Citus run, and find the same'
+{
+    echo 'SET client_min_messages = error; SET citus.shard_count = 4;'
+    page '### Distribute the events'
+    echo 'INSERT INTO cloudtrail SELECT * FROM events;'
+    page '### Scan'
+    page '### Journeys on a cluster'
+    page '### Journeys on a cluster' | sed '/^CREATE TABLE/d; /^SELECT create_distributed_table/d'
+    page '## Compressed tables'
+} | run_psql --quiet --output /dev/null
+same 'errors of the rule' '' "$(error_of access_key)"
+holds 'it raises alerts' test "$(ask "SELECT count(*) > 3 FROM travel.alerts WHERE rule = 'access_key'")" = t
+same 'the legs of the journeys per day' \
+    "$(ask "SELECT access_key_id, travel.impossible_legs(event_time, source_ip) FROM plain
+        WHERE access_key_id <> '' AND outcome IS DISTINCT FROM 'failed_auth'
+            AND (invoked_by IS NULL OR invoked_by = 'signin.amazonaws.com') GROUP BY 1 ORDER BY 1" | sha256sum)" \
+    "$(ask "SELECT access_key_id, travel.impossible_legs(travel.rollup(journey)) FROM key_days GROUP BY 1 ORDER BY 1" | sha256sum)"
+same 'what detect finds in the columnar table' \
+    "$(ask "SELECT md5(string_agg(to_jsonb(d)::text, ' ' ORDER BY leg_id)) FROM travel.detect('plain') AS d")" \
+    "$(ask "SELECT md5(string_agg(to_jsonb(d)::text, ' ' ORDER BY leg_id)) FROM travel.detect('archive') AS d")"
 
 rule 'networks in a reference table are an error on each node'
 ask "SET client_min_messages = error; SET citus.enable_unsafe_triggers = on; SELECT create_reference_table('travel.networks')" >/dev/null

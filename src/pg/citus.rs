@@ -62,10 +62,49 @@ pub fn manages(relation: pg_sys::Oid) -> bool {
 /// condition such as `event_time::date = …` means something else on a node with another time zone. Citus sends what a
 /// procedure or a transaction block sets. Within an SPI connection.
 pub fn send_settings() {
-    spi::execute("SET LOCAL citus.propagate_set_commands = 'local'", &[]);
+    begin_to_send();
     for (name, value) in FIXED {
-        let (name, value) = (name.to_string_lossy(), literal(&value.to_string_lossy()));
-        spi::execute(&format!("SET LOCAL {name} = {value}"), &[]);
+        send(name, &value.to_string_lossy());
+    }
+}
+
+/// Runs `body` as [`spi::with_settings`] does, with settings that the nodes get, too. Their planners know nothing of the
+/// settings of this session. The nodes also start no parallel workers then, because they read their shards side by side.
+/// Within an SPI connection.
+pub fn with_settings_on_nodes<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
+    let settings = || settings.iter().chain(&[SERIAL]);
+    let before: Vec<_> = settings().map(|(name, _)| (*name, present_value(name))).collect();
+    spi::with_settings(&[], || {
+        begin_to_send();
+        for (name, value) in settings() {
+            send(name, &value.to_string_lossy());
+        }
+        let result = body();
+        for (name, value) in before {
+            send(name, &value);
+        }
+        result
+    })
+}
+
+/// Lets a query start no parallel workers.
+const SERIAL: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
+
+/// Lets Citus send the settings that this session sets from now on. This ends with the settings of the caller.
+fn begin_to_send() {
+    spi::execute("SET LOCAL citus.propagate_set_commands = 'local'", &[]);
+}
+
+/// Sets a setting here and on the nodes, until the transaction ends.
+fn send(name: &CStr, value: &str) {
+    spi::execute(&format!("SET LOCAL {} = {}", name.to_string_lossy(), literal(value)), &[]);
+}
+
+/// The value of a setting of PostgreSQL in this session.
+fn present_value(name: &CStr) -> String {
+    // SAFETY: PostgreSQL has these settings, so the value is not null. It is copied at once.
+    unsafe {
+        CStr::from_ptr(pg_sys::GetConfigOption(name.as_ptr(), false, false)).to_string_lossy().into_owned()
     }
 }
 

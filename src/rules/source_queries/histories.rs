@@ -1,7 +1,9 @@
 //! The events of members: entities and baseline users.
 
 use super::{NO_BASELINE, SourceQueries};
-use crate::pg::spi;
+use crate::detect::Rows;
+use crate::pg::{citus, spi};
+use std::ffi::CStr;
 
 impl SourceQueries {
     /// A query for all events of some entities ($1, each after its time in $2) and of some baseline users ($3, $4), in
@@ -55,7 +57,16 @@ impl SourceQueries {
     /// Runs a query over histories. It uses indexes if there are any, because the planner cannot estimate how many rows
     /// a member has.
     pub fn look_up<R>(&self, body: impl FnOnce() -> R) -> R {
-        if self.is_indexed { spi::with_settings(&spi::BY_INDEX, body) } else { body() }
+        if self.is_indexed { self.with_settings(&spi::BY_INDEX, body) } else { body() }
+    }
+
+    /// Runs a query over the source with these settings, wherever its rows are.
+    pub(super) fn with_settings<R>(&self, settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
+        if self.events.rows == Rows::Here {
+            spi::with_settings(settings, body)
+        } else {
+            citus::with_settings_on_nodes(settings, body)
+        }
     }
 
     /// The condition that a row, whose entity or baseline user is given as SQL, is one of the member `m.name`. Of an equal

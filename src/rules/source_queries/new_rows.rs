@@ -101,6 +101,6 @@ impl SourceQueries {
 
     /// Runs a query over new rows. If they are few, it uses the index on their arrival, whatever the statistics say.
     pub fn by_arrival<R>(&self, news: &NewRows, body: impl FnOnce() -> R) -> R {
-        if news.is_small { spi::with_settings(&spi::BY_INDEX[..2], body) } else { body() }
+        if news.is_small { self.with_settings(&spi::BY_INDEX[..2], body) } else { body() }
     }
 }
