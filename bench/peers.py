@@ -282,7 +282,7 @@ def main():
 - **Versions:** {', '.join([version] + versions)}.
 - **Data:** {events:,} events of {keys:,} keys in {int(NETWORKS):,} networks. Everything that was measured finds the same
   {legs:,} impossible legs.
-- **Rounds:** Each time is the median of {ROUNDS} rounds in turn, after one that is not counted. If a statement takes more
+- **Rounds:** Each time is the median of {ROUNDS} round{'' if ROUNDS == 1 else 's'} in turn, after one that is not counted. If a statement takes more
   than 10 s, its time is the median of two rounds. JIT is off, and `work_mem` is 512 MB.
 - **Processes:** With n processes, a statement has n processes of PostgreSQL, one of which is the leader, or a peer has n
   threads.
