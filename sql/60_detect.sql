@@ -314,16 +314,67 @@ CREATE FUNCTION travel_internal.may_be_end(ends bytea, entity text, event_time t
 COMMENT ON FUNCTION travel_internal.may_be_end(bytea, text, timestamptz) IS
     'Whether an event may be at the end of a leg. False is certain; true is not';
 
-CREATE FUNCTION travel_internal.is_in_share_support(internal) RETURNS internal
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_is_in_share_support';
-COMMENT ON FUNCTION travel_internal.is_in_share_support(internal) IS
-    'Tells the planner what fraction of the events a share has';
-CREATE FUNCTION travel_internal.is_in_share(entity text, share integer, shares integer) RETURNS boolean
-    -- The low cost makes PostgreSQL evaluate this condition first, and the others only for the rows of the share.
-    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE COST 0.1 SUPPORT travel_internal.is_in_share_support
-    AS 'MODULE_PATHNAME', 'travel_is_in_share';
-COMMENT ON FUNCTION travel_internal.is_in_share(text, integer, integer) IS
-    'Whether an entity belongs to a share. Shares are numbered from 0, and each entity belongs to exactly one';
+CREATE FUNCTION travel_internal.write_events_add(
+    internal, event_time timestamptz, ip inet, "position" tid, VARIADIC entity "any"
+) RETURNS internal
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_write_events_add';
+COMMENT ON FUNCTION travel_internal.write_events_add(internal, timestamptz, inet, tid, "any") IS
+    'Transition function of travel_internal.write_events: writes an event to the file of its share';
+CREATE FUNCTION travel_internal.write_events_add(
+    internal, event_time timestamptz, latitude float8, longitude float8, "position" tid, VARIADIC entity "any"
+) RETURNS internal
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_write_events_add_coordinates';
+COMMENT ON FUNCTION travel_internal.write_events_add(internal, timestamptz, float8, float8, tid, "any") IS
+    'Transition function of travel_internal.write_events: writes an event to the file of its share';
+CREATE FUNCTION travel_internal.write_events_combine(internal, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_write_events_combine';
+COMMENT ON FUNCTION travel_internal.write_events_combine(internal, internal) IS
+    'Combine function of travel_internal.write_events: adds the numbers of events of two processes';
+CREATE FUNCTION travel_internal.write_events_serialize(internal) RETURNS bytea
+    LANGUAGE c VOLATILE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_write_events_serialize';
+COMMENT ON FUNCTION travel_internal.write_events_serialize(internal) IS
+    'Serialization function of travel_internal.write_events: finishes the files of a process';
+CREATE FUNCTION travel_internal.write_events_deserialize(bytea, internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_write_events_deserialize';
+COMMENT ON FUNCTION travel_internal.write_events_deserialize(bytea, internal) IS
+    'Deserialization function of travel_internal.write_events: reads the number of events of a process';
+CREATE FUNCTION travel_internal.write_events_final(internal) RETURNS bigint
+    LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_write_events_final';
+COMMENT ON FUNCTION travel_internal.write_events_final(internal) IS
+    'Final function of travel_internal.write_events: returns the number of events';
+CREATE AGGREGATE travel_internal.write_events(
+    event_time timestamptz, ip inet, "position" tid, VARIADIC entity "any"
+) (
+    SFUNC = travel_internal.write_events_add, STYPE = internal,
+    COMBINEFUNC = travel_internal.write_events_combine,
+    SERIALFUNC = travel_internal.write_events_serialize, DESERIALFUNC = travel_internal.write_events_deserialize,
+    FINALFUNC = travel_internal.write_events_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.write_events(timestamptz, inet, tid, "any") IS
+    'Writes events to temporary files, one for each process and share of the entities, and returns their number. Only '
+    'travel.detect can call it';
+CREATE AGGREGATE travel_internal.write_events(
+    event_time timestamptz, latitude float8, longitude float8, "position" tid, VARIADIC entity "any"
+) (
+    SFUNC = travel_internal.write_events_add, STYPE = internal,
+    COMBINEFUNC = travel_internal.write_events_combine,
+    SERIALFUNC = travel_internal.write_events_serialize, DESERIALFUNC = travel_internal.write_events_deserialize,
+    FINALFUNC = travel_internal.write_events_final, FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE travel_internal.write_events(timestamptz, float8, float8, tid, "any") IS
+    'Writes events with coordinates to temporary files, one for each process and share of the entities, and returns '
+    'their number. Only travel.detect can call it';
+CREATE FUNCTION travel_internal.legs_of_shares(
+    first integer, step integer, min_distance_km float8, min_velocity_kmh float8, use_accuracy boolean,
+    with_positions boolean, OUT entity text[], OUT legs travel.leg[], OUT row_ids tid[]
+) RETURNS SETOF record
+    LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 10000000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'travel_legs_of_shares';
+COMMENT ON FUNCTION travel_internal.legs_of_shares(integer, integer, float8, float8, boolean, boolean) IS
+    'Impossible legs of each entity of every step-th share from the first on, from the files of '
+    'travel_internal.write_events, and optionally the positions of the rows at their ends. Only travel.detect can '
+    'call it';
 
 CREATE FUNCTION travel_internal.sorted_ge(text, text) RETURNS boolean
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_sorted_ge';

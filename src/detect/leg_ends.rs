@@ -249,6 +249,10 @@ impl Query<'_> {
              pg_catalog.count(*) AS found\n        FROM events AS e\n        \
              WHERE e.row_id = ANY (j.row_ids) AND ({keys}) IS TRUE\n    ) AS r ON true"
         );
+        if self.pass.is_some() {
+            // The pass has read the rows themselves, so their positions are exact.
+            return (by_row, format!("r.{LOOK_UP}"));
+        }
         (
             by_row + &by_index(&format!("({is_known}) IS NOT TRUE AND {times}")),
             format!("CASE WHEN {is_known} THEN r.{LOOK_UP} ELSE i.{LOOK_UP} END"),

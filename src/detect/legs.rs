@@ -6,7 +6,7 @@ use super::leg_ends::{Ends, shown_name};
 use super::nodes::Rows;
 use super::place::LocationType;
 use super::ranges;
-use super::shares;
+use super::shared_pass::SharedPass;
 use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
 use pgrx::pg_sys;
@@ -26,14 +26,14 @@ pub enum Use {
 }
 
 /// How a query is split to let each process evaluate whole entities.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Split {
     /// The query is not split.
     No,
-    /// The workers also look up the events of their legs.
+    /// By ranges. The workers also look up the events of their legs.
     WithLookUps,
-    /// The leader adds the events to the legs.
-    OfLegs,
+    /// By the shares of a shared pass, whose query this is. The workers may also look up the events of their legs.
+    AfterPass { write: String, shares: usize, with_look_ups: bool },
 }
 
 /// The query of the findings.
@@ -50,8 +50,7 @@ pub struct FindingsQuery {
 /// legs must be complete. In a view they are not: a condition on the entity reaches the source. If the rows of an entity
 /// can be on several nodes, the pass sends the legs to all nodes; a look-up per leg would fetch the events from them.
 ///
-/// The query of a view is not split into shares, because a session without workers would read the source once for each
-/// share.
+/// The query of a view cannot use a shared pass, which writes files before the query runs.
 ///
 /// In `travel.detect`, the query returns each finding as one value if a function makes them. The processes then copy it as a
 /// whole. A view has the columns of the finding, so a condition on the entity reaches the source.
@@ -70,16 +69,20 @@ pub fn query(events: &Events, arguments: &Arguments, usage: Use) -> Result<Findi
         Ends::OnePassOnNodes
     };
     let is_in_order = !ranges.is_empty();
-    let mut query = Query { events, arguments, keys, ranges, is_in_order, ends, usage };
-    if query.ranges.is_empty() && usage == Use::Once {
-        query.ranges = shares::of_entity(events, arguments, &query.keys, |shares| query.legs_in(shares))?;
+    let mut query = Query { events, arguments, keys, ranges, is_in_order, pass: None, ends, usage };
+    if query.ranges.is_empty()
+        && usage == Use::Once
+        && let Some((pass, write)) = query.shared_pass()?
+    {
+        if pass.has_positions {
+            query.ends = Ends::LookUps;
+        }
+        let (shares, with_look_ups) = (pass.shares(), query.ends == Ends::LookUps);
+        query.pass = Some(pass);
+        return Ok(query.with_split(Split::AfterPass { write, shares, with_look_ups }));
     }
-    let split = match (query.ranges.is_empty(), ends) {
-        (true, _) => Split::No,
-        (false, Ends::LookUps) => Split::WithLookUps,
-        (false, _) => Split::OfLegs,
-    };
-    Ok(FindingsQuery { text: query.text(), split, returns_rows: query.returns_rows() })
+    let split = if query.ranges.is_empty() { Split::No } else { Split::WithLookUps };
+    Ok(query.with_split(split))
 }
 
 pub(super) struct Query<'a> {
@@ -87,15 +90,21 @@ pub(super) struct Query<'a> {
     arguments: &'a Arguments,
     /// The names of the entity's columns within the query.
     pub(super) keys: Vec<String>,
-    /// The conditions of the ranges or shares of the entity, if the query is split into them.
+    /// The conditions of the ranges of the entity, if the query is split into them.
     ranges: Vec<String>,
     /// Whether the rows of an entity come from an index in order of time, as they do in ranges.
     is_in_order: bool,
+    /// The pass from which the query gets its events, if there is one.
+    pub(super) pass: Option<SharedPass>,
     pub(super) ends: Ends,
     usage: Use,
 }
 
 impl Query<'_> {
+    fn with_split(&self, split: Split) -> FindingsQuery {
+        FindingsQuery { text: self.text(), split, returns_rows: self.returns_rows() }
+    }
+
     fn text(&self) -> String {
         let mut parts = vec![self.events_part()];
         if self.is_by_entity() {
@@ -142,23 +151,43 @@ impl Query<'_> {
         self.usage == Use::Once && self.is_by_entity()
     }
 
-    /// Returns the query that only finds the legs, as arrays, in these shares of the entity.
-    fn legs_in(&self, shares: &[String]) -> String {
-        format!("WITH {}\n{}", self.events_part(), self.journeys_in(shares, &self.call()))
+    /// Returns the shared pass over the source, and its query, if there should be one.
+    fn shared_pass(&self) -> Result<Option<(SharedPass, String)>, TravelError> {
+        // Radii belong to rows, and the files have none.
+        if self.evaluates_radii() {
+            return Ok(None);
+        }
+        let Some(mut pass) = SharedPass::over(self.events, self.arguments)? else { return Ok(None) };
+        let group = format!("WITH {}\n{}", self.events_part(), self.journeys(&self.call()));
+        pass.has_positions = self.can_know_rows();
+        let write = format!(
+            "WITH {}\n{}",
+            self.events_part_with(pass.has_positions),
+            pass.write(self.events, &self.keys, &self.place_names().join(", "))
+        );
+        Ok(pass.is_worth_it(&write, &group, self.events, self.arguments)?.then_some((pass, write)))
     }
 
     fn events_part(&self) -> String {
-        format!("events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)", self.events_cte())
+        self.events_part_with(self.knows_rows())
     }
 
-    fn events_cte(&self) -> String {
+    /// Returns the events that count, if wanted with the positions of their rows.
+    fn events_part_with(&self, positions: bool) -> String {
+        format!(
+            "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",
+            self.events_cte(positions)
+        )
+    }
+
+    fn events_cte(&self, positions: bool) -> String {
         let events = self.events;
         let mut select: Vec<String> =
             events.keys.iter().zip(&self.keys).map(|(key, name)| format!("{} AS {name}", key.sql)).collect();
         select.push(format!("{} AS event_time", events.time.as_timestamptz()));
         select.extend(events.place.iter().map(|(name, sql)| format!("{sql} AS {name}")));
         select.extend(events.labels.iter().map(|(name, sql)| format!("{sql} AS {name}")));
-        if self.knows_rows() {
+        if positions {
             select.push("s.ctid AS row_id".to_owned());
         }
         format!(
@@ -282,13 +311,11 @@ impl Query<'_> {
         }
     }
 
+    /// Returns the query with the legs of each entity. If there are ranges or shares of the entity, they have branches.
     fn journeys(&self, call: &str) -> String {
-        self.journeys_in(&self.ranges, call)
-    }
-
-    /// Returns the query with the aggregate over each entity. If there are ranges or shares of the entity, each has a
-    /// branch.
-    fn journeys_in(&self, ranges: &[String], call: &str) -> String {
+        if let Some(pass) = &self.pass {
+            return pass.journeys(&self.thresholds());
+        }
         let keys = self.keys.join(", ");
         let rows = if self.knows_rows() {
             let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
@@ -300,11 +327,11 @@ impl Query<'_> {
         };
         let select = format!("SELECT {keys}, {call} AS legs{rows}\n            FROM events");
         let group = format!("GROUP BY {keys}");
-        if ranges.is_empty() {
+        if self.ranges.is_empty() {
             return format!("{select}\n            {group}");
         }
         let branches: Vec<String> =
-            ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
+            self.ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
         format!(
             "-- in parts of the entities, which parallel processes evaluate\n            {}",
             branches.join("\n            UNION ALL\n            ")
@@ -419,10 +446,17 @@ impl Query<'_> {
         }
     }
 
-    /// Returns whether the aggregate over an index can say where the rows at the ends of the legs are.
+    /// Returns whether the aggregate over an index, or the shared pass, says where the rows at the ends of the legs are.
     pub(super) fn knows_rows(&self) -> bool {
-        self.is_in_order
-            && self.events.location_type == LocationType::Address
+        match &self.pass {
+            Some(pass) => pass.has_positions,
+            None => self.is_in_order && self.can_know_rows(),
+        }
+    }
+
+    /// Returns whether rows have positions, and the query needs the rows at the ends of the legs.
+    fn can_know_rows(&self) -> bool {
+        self.events.location_type == LocationType::Address
             && self.events.has_row_positions
             && !self.names_of_ends().is_empty()
     }

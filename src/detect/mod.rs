@@ -19,7 +19,8 @@
 //! | [`ends`] | the filter by which one pass over the source finds the events at the ends of the legs |
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel if an index leads to each |
-//! | [`shares`] | shares of the entities, which processes evaluate in parallel if no index does |
+//! | [`shared_pass`] | one pass over a source, in which parallel processes divide its events into shares |
+//! | [`plan_cost`] | the expected time of a query with and without such a pass |
 //! | [`coverage`] | the query that counts rows by status |
 //! | [`coverage_counts`] | the aggregates of this query |
 //! | [`coverage_log`] | rows on their way to the states of these aggregates |
@@ -40,14 +41,16 @@ mod legs;
 mod lent;
 mod nodes;
 mod place;
+mod plan_cost;
 mod ranges;
-mod shares;
+mod shared_pass;
 
 use crate::event_counts;
 use crate::geoip::Places;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::varlena;
+use crate::pg::shared_files::OwnFiles;
 use crate::pg::spi;
 use crate::pg::srf::RowSet;
 use crate::pg::whole_groups;
@@ -81,7 +84,15 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             Places::of_statement()?.require_coordinates()?;
         }
         events.notice_of_what_is_missing();
-        let query = legs::query(&events, &arguments, Use::Once)?;
+        let mut query = legs::query(&events, &arguments, Use::Once)?;
+        let mut files = None;
+        if let Split::AfterPass { shares, .. } = query.split {
+            files = OwnFiles::create(shares as u32);
+            if files.is_none() {
+                // There is no shared memory left. The query of a view needs none.
+                query = legs::query(&events, &arguments, Use::View)?;
+            }
+        }
         let execute = || {
             if query.returns_rows {
                 spi::execute_rows_into(&query.text, &rows)
@@ -89,12 +100,20 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 spi::execute_into(&query.text, &rows)
             }
         };
-        let (_, counts) = event_counts::counting(|| match query.split {
-            Split::No => with_settings_of_query(events.is_indexed, execute),
-            Split::WithLookUps => run_split(&query.text, &events, &arguments, execute),
-            Split::OfLegs => whole_groups::planned(&query.text, None, || {
-                with_settings_of_query(events.is_indexed, execute)
-            }),
+        let (_, counts) = event_counts::counting(|| match (&query.split, &files) {
+            (Split::AfterPass { write, with_look_ups, .. }, Some(files)) => {
+                shared_pass::run(files, write, arguments.source.oid, || {
+                    if *with_look_ups {
+                        run_split(&query.text, &events, &arguments, execute)
+                    } else {
+                        whole_groups::planned(&query.text, None, || {
+                            with_settings_of_query(events.is_indexed, execute)
+                        })
+                    }
+                })
+            }
+            (Split::WithLookUps, _) => run_split(&query.text, &events, &arguments, execute),
+            (Split::No | Split::AfterPass { .. }, _) => with_settings_of_query(events.is_indexed, execute),
         });
         // What other nodes evaluated is not counted here.
         let counts = if events.rows == Rows::Here { counts } else { nodes::count(&events, &arguments)? };

@@ -8,6 +8,9 @@
 //! | [`window`] | the window function |
 //! | [`aggregate`] | the aggregate `travel.impossible_legs`, and the evaluation of a set of events |
 //! | [`entity_legs`] | the aggregates that also know where the rows at the ends of the legs are |
+//! | [`share_writer`] | the aggregate that divides the events of a source into shares of the entities |
+//! | [`share_legs`] | the legs of the entities of some shares |
+//! | [`share_entities`] | the entities of a share, with their events |
 //! | [`leg_array`] | reading the legs of an array |
 //! | [`leg_events`] | collecting the events at the ends of legs |
 //! | [`findings`] | the legs of an entity as findings, with these events |
@@ -30,8 +33,12 @@ mod leg_array;
 mod leg_events;
 mod message;
 mod row;
+mod share_entities;
+mod share_legs;
+mod share_writer;
 mod state;
 mod window;
 
 pub use arguments::{coordinates_of, thresholds};
 pub use leg_array::{LegColumns, Legs};
+pub use share_writer::MOST_COLUMNS;

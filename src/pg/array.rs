@@ -239,7 +239,9 @@ impl Growing {
             if self.state.is_null() {
                 return pg_sys::Datum::from(pg_sys::construct_empty_array(self.element));
             }
-            pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext)
+            let array = pg_sys::makeArrayResult(self.state, pg_sys::CurrentMemoryContext);
+            pg_sys::MemoryContextDelete(self.scratch);
+            array
         }
     }
 }

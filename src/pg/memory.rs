@@ -77,6 +77,66 @@ impl<T> Drop for PallocSlice<T> {
     }
 }
 
+/// A vector in the memory context that is current when it gets its first value. PostgreSQL frees it with this context.
+pub struct PallocVec<T> {
+    start: *mut T,
+    len: usize,
+    capacity: usize,
+}
+
+impl<T: Copy> PallocVec<T> {
+    pub const fn new() -> Self {
+        Self { start: std::ptr::null_mut(), len: 0, capacity: 0 }
+    }
+
+    #[inline]
+    pub fn push(&mut self, value: T) {
+        if self.len == self.capacity {
+            self.grow();
+        }
+        // SAFETY: there is room for one more.
+        unsafe { self.start.add(self.len).write(value) };
+        self.len += 1;
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        const { assert!(align_of::<T>() <= 8) };
+        self.capacity = (2 * self.capacity).max(64);
+        let size = self.capacity * size_of::<T>();
+        // SAFETY: palloc aligns to 8 bytes. What is too large is an error of PostgreSQL.
+        self.start = unsafe {
+            if self.start.is_null() {
+                pg_sys::palloc_extended(size, pg_sys::MCXT_ALLOC_HUGE as i32).cast()
+            } else {
+                pg_sys::repalloc_huge(self.start.cast(), size).cast()
+            }
+        };
+    }
+}
+
+impl<T> Deref for PallocVec<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        if self.start.is_null() {
+            return &[];
+        }
+        // SAFETY: so many values were written.
+        unsafe { std::slice::from_raw_parts(self.start, self.len) }
+    }
+}
+
+impl<T> DerefMut for PallocVec<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        if self.start.is_null() {
+            return &mut [];
+        }
+        // SAFETY: as in `deref`, and `self` is the only owner.
+        unsafe { std::slice::from_raw_parts_mut(self.start, self.len) }
+    }
+}
+
 /// A memory context below the current one, for values that are needed for a while. It is deleted when it is dropped.
 pub struct Scratch {
     context: pg_sys::MemoryContext,

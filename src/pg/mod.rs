@@ -17,7 +17,7 @@
 //! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
 //! | survive a lack of memory | [`allocator`] |
 //! | keep the extension from being dropped | [`extension_lock`] |
-//! | share a value with parallel workers | [`shared`] |
+//! | share a value, or temporary files, with parallel workers | [`shared`], [`shared_files`] |
 //! | plan a query whose groups are split among processes | [`whole_groups`], [`sorted_text`] |
 
 #[cfg_attr(test, allow(dead_code))]
@@ -42,6 +42,7 @@ pub mod row;
 pub mod scan_flag;
 pub mod settings;
 pub mod shared;
+pub mod shared_files;
 pub mod snapshot;
 pub mod sorted_text;
 pub mod spi;

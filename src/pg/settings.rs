@@ -23,6 +23,9 @@ static MAX_DECOMPRESSED_MB: GucSetting<i32> = GucSetting::<i32>::new(4096);
 /// The handle of shared memory, or 0. It is a setting because PostgreSQL passes settings to parallel workers.
 static EVENT_COUNTS: GucSetting<i32> = GucSetting::<i32>::new(0);
 
+/// The handle of shared memory, or 0, as for the counts.
+static EVENT_FILES: GucSetting<i32> = GucSetting::<i32>::new(0);
+
 /// PostgreSQL writes the text of the setting through this pointer. pgrx's own string setting copies the text at each
 /// access, which is too expensive for a setting that is read for every row.
 static GEOIP_PATH_TEXT: AtomicPtr<c_char> = AtomicPtr::new(std::ptr::null_mut());
@@ -95,6 +98,16 @@ pub fn register() {
         GucContext::Suset,
         GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
     );
+    GucRegistry::define_int_guc(
+        c"impossible_travel.event_files",
+        c"Tells the workers of travel.detect where the files of events are.",
+        c"Only travel.detect sets it.",
+        &EVENT_FILES,
+        i32::MIN,
+        i32::MAX,
+        GucContext::Suset,
+        GucFlags::NO_SHOW_ALL | GucFlags::NO_RESET_ALL | GucFlags::DISALLOW_IN_FILE,
+    );
     // SAFETY: as above. From now on, PostgreSQL reports a misspelled setting with this prefix.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"impossible_travel".as_ptr()) };
 }
@@ -123,6 +136,17 @@ pub fn with_event_counts<R>(handle: u32, body: impl FnOnce() -> R) -> R {
 /// The handle of the shared memory in which workers count events, or 0.
 pub fn event_counts() -> u32 {
     EVENT_COUNTS.get().cast_unsigned()
+}
+
+/// Runs `body`, whose workers find the files of events by the shared memory with this handle.
+pub fn with_event_files<R>(handle: u32, body: impl FnOnce() -> R) -> R {
+    let value = CString::new(handle.cast_signed().to_string()).unwrap_or_default();
+    spi::with_settings_as(pg_sys::GucContext::PGC_SUSET, &[(c"impossible_travel.event_files", &value)], body)
+}
+
+/// The handle of the shared memory by which workers find the files of events, or 0.
+pub fn event_files() -> u32 {
+    EVENT_FILES.get().cast_unsigned()
 }
 
 /// How long a step of a scan waits for a lock, in milliseconds. `None` is without limit. If the session has a

@@ -48,8 +48,18 @@ impl<T: Default + Sync + 'static> Shared<T> {
         unsafe { &(*pg_sys::dsm_segment_address(self.segment).cast::<Block<T>>()).value }
     }
 
+    /// The segment of the value.
+    pub fn segment(&self) -> *mut pg_sys::dsm_segment {
+        self.segment
+    }
+
     /// The value that another process shares, for the rest of this process. `None` if there is none with this number.
     pub fn attach(handle: u32) -> Option<&'static T> {
+        Some(Self::attach_with_segment(handle)?.0)
+    }
+
+    /// The same, with the segment of the value.
+    pub fn attach_with_segment(handle: u32) -> Option<(&'static T, *mut pg_sys::dsm_segment)> {
         if handle == 0 {
             return None;
         }
@@ -64,7 +74,7 @@ impl<T: Default + Sync + 'static> Shared<T> {
                 return None;
             }
             let block = &*pg_sys::dsm_segment_address(segment).cast::<Block<T>>();
-            (block.magic == MAGIC && block.size == size_of::<T>()).then_some(&block.value)
+            (block.magic == MAGIC && block.size == size_of::<T>()).then_some((&block.value, segment))
         }
     }
 }

@@ -27,6 +27,8 @@ thread_local! {
     /// The table in which the query looks up rows, and the first column of its groups. The table is invalid if the
     /// query looks up no rows.
     static GROUPED_BY: Cell<(pg_sys::Oid, i16)> = const { Cell::new((pg_sys::InvalidOid, 0)) };
+    /// The table that as many processes as possible share, or invalid.
+    static IN_ALL_PROCESSES: Cell<pg_sys::Oid> = const { Cell::new(pg_sys::InvalidOid) };
 }
 
 /// The hooks of libraries that were loaded before this one.
@@ -71,6 +73,19 @@ pub fn planned<R>(query: &str, look_ups: Option<(pg_sys::Oid, &str)>, body: impl
     });
     let _restore = Restore(NEXT.replace(Some(c_string(query))), GROUPED_BY.replace(grouped_by));
     body()
+}
+
+/// Runs `body`, which runs `query`. If the planner lets several processes scan the table, it uses as many of them as the
+/// settings allow. By default, their number depends on the logarithm of the size of the table.
+pub fn planned_in_all_processes<R>(query: &str, table: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
+    struct Restore(pg_sys::Oid);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            IN_ALL_PROCESSES.set(self.0);
+        }
+    }
+    let _restore = Restore(IN_ALL_PROCESSES.replace(table));
+    planned(query, None, body)
 }
 
 /// The number of processes in which a query may run.
@@ -121,7 +136,8 @@ fn is_next(text: *const c_char) -> bool {
     NEXT.with_borrow_mut(|next| next.take_if(|next| next.as_c_str() == text).is_some())
 }
 
-/// Leaves a look-up only the indexes that begin with the first column of the groups, if there are some.
+/// Leaves a look-up only the indexes that begin with the first column of the groups, if there are some. Lets as many
+/// processes as possible share a table.
 #[pgrx::pg_guard]
 unsafe extern "C-unwind" fn change_indexes(
     root: *mut pg_sys::PlannerInfo,
@@ -134,7 +150,14 @@ unsafe extern "C-unwind" fn change_indexes(
         if let Some(Before { relation: Some(before), .. }) = BEFORE.get() {
             pg_sys::ffi::pg_guard_ffi_boundary(|| before(root, table, is_parent, rel));
         }
-        if !IS_HELPED.get() || !is_look_up(root, table) {
+        if !IS_HELPED.get() {
+            return;
+        }
+        // A number that the owner of the table has set stays.
+        if table != pg_sys::InvalidOid && table == IN_ALL_PROCESSES.get() && (*rel).rel_parallel_workers < 0 {
+            (*rel).rel_parallel_workers = processes() as i32 - 1;
+        }
+        if !is_look_up(root, table) {
             return;
         }
         let column = GROUPED_BY.get().1;

@@ -77,3 +77,40 @@ ask "$parallel REFRESH MATERIALIZED VIEW found"
 same 'the rows after a refresh' "$(ask "SELECT count(*) || ' ' || sum(cardinality(legs)) FROM (SELECT travel.impossible_legs(event_time, source_ip) AS legs
     FROM cloudtrail GROUP BY access_key_id) AS k")" "$(ask "$rows")"
 holds 'there are new rows' [ "$before" != "$(ask "$rows")" ]
+
+rule 'travel.detect is canceled, or a process of its shared pass is killed: no temporary files stay, and it works again'
+run_psql --quiet <<'SQL'
+    CREATE TABLE minted AS
+        SELECT 'key ' || n / 10 AS access_key_id, '2026-03-01Z'::timestamptz + n * interval '1 minute' AS event_time,
+            CASE WHEN n % 2 = 0 THEN inet '192.0.2.1' ELSE inet '203.0.113.1' END AS source_ip, n::text AS event_id
+        FROM generate_series(1, 30000) AS n;
+    ANALYZE minted;
+    CREATE FUNCTION passes(id text) RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+    BEGIN
+        IF id = '30000' AND current_setting('test.gate', true) = 'closed' THEN PERFORM pg_sleep(600); END IF;
+        RETURN true;
+    END $$;
+SQL
+pgsql_tmp="$(ask 'SHOW data_directory')/base/pgsql_tmp"
+# The copies of GeoIP files are in this folder, too.
+temporary_files() { as_server find "$pgsql_tmp" -path '*.fileset/*' 2>/dev/null | wc -l; }
+detect="SELECT count(*) FROM travel.detect('minted', condition => 'passes(event_id)')"
+wanted=$(ask "$detect")
+holds "there are findings: $wanted" [ "$wanted" -gt 1000 ]
+for victim in 'nobody' 'parallel worker' 'client backend'; do
+    ask "$parallel SET parallel_leader_participation = off; SET test.gate = 'closed'; $detect" >"$SCRATCH/detect" 2>&1 &
+    detecting=$!
+    waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'" t
+    holds 'there are files' [ "$(temporary_files)" -gt 0 ]
+    of_detect="FROM pg_stat_activity WHERE (query LIKE '%travel.detect%' OR wait_event = 'PgSleep')
+        AND pid <> pg_backend_pid() AND backend_type"
+    if [ "$victim" = nobody ]; then
+        ask "SELECT pg_cancel_backend(pid) $of_detect = 'client backend'" >/dev/null
+    else
+        recovers "$(ask "SELECT pid $of_detect = '$victim' LIMIT 1")"
+    fi
+    if wait "$detecting"; then fail "travel.detect ended without an error when $victim was killed"; fi
+    same "the files after $victim was killed" 0 "$(temporary_files)"
+    same "the findings after $victim was killed" "$wanted" "$(ask "$parallel $detect" | tail -n 1)"
+    same 'the files at the end' 0 "$(temporary_files)"
+done

@@ -65,6 +65,19 @@ errors! {
                  query that groups by the entity.",
             ),
 
+        /// The functions that write and read the files of events are for the queries of `travel.detect`.
+        NotInDetect { function: &'static str } =>
+            Report::error(
+                Code::ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("function {function} was called outside of travel.detect"),
+            )
+            .detail("It reads or writes temporary files of a running travel.detect.")
+            .hint("Call travel.detect."),
+
+        EventFileDamaged =>
+            Report::error(Code::ERRCODE_DATA_CORRUPTED, "a temporary file of travel.detect is damaged")
+                .hint("Run the statement again. If it fails again, check the file system of the temporary files."),
+
         NotAWindow =>
             Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "window function travel.leg requires an OVER clause")
                 .hint("Write travel.leg(event_time, ip) OVER (PARTITION BY access_key_id ORDER BY event_time, ip)."),

@@ -138,6 +138,15 @@ unsafe fn execute_to(query: &CStr, receiver: *mut pg_sys::DestReceiver) -> u64 {
     }
 }
 
+/// Runs a query whose rows are not needed, in parallel where PostgreSQL would. It sees what the running statement sees.
+/// Within [`connected`].
+pub fn execute_of_statement(query: &str) {
+    let query = c_string(query);
+    let options = pg_sys::SPIExecuteOptions { read_only: true, ..pg_sys::SPIExecuteOptions::default() };
+    // SAFETY: a C string that outlives the call.
+    unsafe { pg_sys::SPI_execute_extended(query.as_ptr(), &options) };
+}
+
 /// Runs a query and collects its rows. It sees what this transaction did before it. Within [`connected`].
 pub fn select(query: &str, arguments: &[Argument]) -> Rows {
     run(query, arguments);

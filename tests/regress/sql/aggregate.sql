@@ -235,4 +235,5 @@ SELECT count(*) AS aggregates, bool_and(aggtranstype = 'travel.journey'::regtype
 FROM pg_aggregate
 JOIN pg_proc ON pg_proc.oid = aggfnoid
 WHERE pronamespace = ANY ('{travel,travel_internal}'::regnamespace[])
-    AND proname NOT IN ('entity_coverage', 'coverage_sum', 'ends', 'legs_of_entity', 'rows_of_legs', 'events_of_legs');
+    AND proname NOT IN ('entity_coverage', 'coverage_sum', 'ends', 'legs_of_entity', 'rows_of_legs', 'events_of_legs',
+        'write_events');

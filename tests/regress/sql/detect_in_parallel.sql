@@ -355,8 +355,9 @@ FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed'
 DELETE FROM pg_statistic WHERE starelid = 'found'::regclass;
 SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
 FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
--- Without such an index, each process evaluates the entities of a share, if there are many entities. A message for
--- debugging says so, with the expected times as its detail. The counts are those of one process.
+-- Without such an index, processes share one pass over the rows and then evaluate shares of the entities, if there are
+-- many entities. A message for debugging says so, with the expected times as its detail. The counts are those of one
+-- process.
 SELECT setseed(0.13);
 CREATE TABLE minted AS
 SELECT 'ASIA' || floor(random() * 900)::int AS access_key_id,
@@ -378,36 +379,50 @@ SET parallel_leader_participation = off;
 SELECT count(*) FROM travel.detect('minted');
 RESET parallel_leader_participation;
 SET client_min_messages = warning;
--- The shares use the aggregate for rows in any order.
+-- A role that may not read all columns of the table cannot read the positions of its rows. The pass then does not write
+-- them, and another pass finds the events at the ends of the legs.
 BEGIN;
-CREATE ROLE reads_shares;
-GRANT SELECT ON minted TO reads_shares;
-REVOKE EXECUTE ON FUNCTION travel_internal.legs_of_entity(timestamptz, inet, float8, float8, boolean) FROM PUBLIC;
-SET LOCAL ROLE reads_shares;
-SELECT count(*) FROM travel.detect('minted');
+CREATE ROLE reads_columns;
+GRANT SELECT (access_key_id, event_time, source_ip, event_id) ON minted TO reads_columns;
+ALTER TABLE minted ADD not_granted int;
+SET LOCAL ROLE reads_columns;
+SET LOCAL client_min_messages = debug1;
+SELECT count(*) AS found, count(to_event_id) AS with_event FROM travel.detect('minted');
 ROLLBACK;
--- PostgreSQL runs such branches in parallel, each in one process. It expects an equal part of the rows in each share.
--- Each entity is in exactly one share.
-SET min_parallel_table_scan_size = '5000GB';
-SELECT count(*) FILTER (WHERE line ~ 'Parallel Append') AS appends,
-    count(*) FILTER (WHERE line ~ '(Hash|Group)Aggregate') AS whole_groups,
-    count(*) FILTER (WHERE line ~ 'Partial|Finalize') AS others,
-    count(*) FILTER (WHERE substring(line FROM 'Scan on minted.*rows=(\d+)')::int BETWEEN 700 AND 770) AS expected
-FROM plan_of((
-    SELECT string_agg(format('SELECT access_key_id, travel.impossible_legs(event_time, source_ip) FROM minted
-        WHERE travel_internal.is_in_share(access_key_id, %s, 4) GROUP BY access_key_id', n), ' UNION ALL ')
-    FROM generate_series(0, 3) AS n
-), ', COSTS on') AS line;
-SET min_parallel_table_scan_size = 0;
-SELECT count(*) = (SELECT count(access_key_id) FROM minted) AS all_rows, count(DISTINCT share) AS shares,
-    count(DISTINCT (access_key_id, share)) - count(DISTINCT access_key_id) AS entities_in_several
-FROM minted, generate_series(0, 3) AS share
-WHERE travel_internal.is_in_share(access_key_id, share, 4);
-SELECT travel_internal.is_in_share(NULL, 0, 4) AS nobody, travel_internal.is_in_share('a', 4, 4) AS too_many,
-    travel_internal.is_in_share('a', -1, 4) AS negative;
--- With shares, travel.detect returns the same findings as in one process, for each type of the entity. It makes no
--- shares if one key has most of the events, if a condition must run in the leader, or if the rows come from partitions
--- or a view.
+-- The functions that write and read the files of the pass work only within travel.detect.
+SELECT count(*) AS calls, string_agg(DISTINCT sqlstate_of(call), ', ') AS states
+FROM unnest(ARRAY[
+    'SELECT travel_internal.write_events(event_time, source_ip, ctid, access_key_id) FROM minted',
+    'SELECT travel_internal.write_events(event_time, 1.0, 1.0, ctid, access_key_id) FROM minted',
+    'SELECT travel_internal.write_events(event_time, source_ip, ctid, 1) FROM minted',
+    'SELECT travel_internal.write_events(event_time, source_ip, ctid, ''literal'') FROM minted',
+    'SELECT travel_internal.write_events(event_time, source_ip, ctid, VARIADIC ''{a,b}''::text[]) FROM minted',
+    'SELECT * FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true)',
+    'SET impossible_travel.event_files = 12345;
+        SELECT * FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true)',
+    'SET impossible_travel.event_files = 12345;
+        SELECT travel_internal.write_events(event_time, source_ip, ctid, access_key_id) FROM minted'
+]) AS call;
+RESET impossible_travel.event_files;
+-- Files are read only after their pass is complete, and written only before.
+CREATE FUNCTION reads_too_early() RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql AS $$ BEGIN
+    RETURN count(*) >= 0 FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true);
+END $$;
+CREATE FUNCTION writes_too_late() RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql AS $$ BEGIN
+    RETURN travel_internal.write_events(event_time, source_ip, ctid, access_key_id) >= 0 FROM minted;
+END $$;
+SELECT sqlstate_of($$SELECT * FROM travel.detect('minted', condition => '(SELECT reads_too_early())')$$),
+    sqlstate_of($$SELECT * FROM travel.detect('minted', condition => '(SELECT writes_too_late())')$$);
+DROP FUNCTION reads_too_early(), writes_too_late();
+SET ROLE pg_monitor;
+SELECT sqlstate_of('SET impossible_travel.event_files = 1');
+RESET ROLE;
+-- The files count against the limit of temporary files.
+SELECT sqlstate_of($$SET temp_file_limit = 8; SELECT * FROM travel.detect('minted')$$);
+RESET temp_file_limit;
+-- With such a pass, travel.detect returns the same findings as in one process, for each type of the entity, for names
+-- that do not fit into a block, and for several rows of one event. There is no pass if a condition must run in the
+-- leader, or if the rows come from partitions or a view.
 CREATE FUNCTION pg_temp.agree_in_shares(number int, entity text, make text, condition text DEFAULT NULL)
     RETURNS TABLE (legs bigint, differences bigint) LANGUAGE plpgsql AS $$ DECLARE
     detect text := format('travel.detect(''shared'', %L, condition => %L)', entity, condition);
@@ -432,7 +447,7 @@ SET impossible_travel.coverage_notice = off;
 SELECT n, c.what, a.legs > 10 AS legs, a.differences
 FROM (VALUES
     (1, 'keys', 'access_key_id', '', '', NULL),
-    (2, 'some numbers', 'k', 'hashtext(access_key_id) % 128 AS k,', '', NULL),
+    (2, 'some numbers', 'k', 'hashtext(access_key_id) % 1000 AS k,', '', NULL),
     (3, 'uuids', 'u', 'md5(access_key_id)::uuid AS u,', '', NULL),
     (4, 'several columns', 'account, who',
         'hashtext(access_key_id) % 7 AS account, right(access_key_id, -4)::varchar(20) AS who,', '', NULL),
@@ -448,19 +463,28 @@ FROM (VALUES
     (13, 'most events in one key', 'who',
         'CASE WHEN event_id ~ ''[0-8]$'' THEN ''one'' ELSE access_key_id END AS who,', '', NULL),
     (14, 'old statistics', 'who', 'CASE WHEN event_id ~ ''[02468]$'' THEN event_id ELSE access_key_id END AS who,',
-        'UPDATE shared SET who = ''one'' WHERE event_id ~ ''[02468]$''', NULL)
+        'UPDATE shared SET who = ''one'' WHERE event_id ~ ''[02468]$''', NULL),
+    (15, 'long names', 'who', 'repeat(access_key_id, 3000) AS who,', '', NULL),
+    (16, 'rows of one event, and IPv6', 'access_key_id', '',
+        'INSERT INTO shared SELECT event_time, source_ip, event_id || n, access_key_id
+        FROM shared, generate_series(1, 2) AS n; INSERT INTO shared SELECT event_time + interval ''1 min'',
+        ''2001:db8:1::1'', event_id, access_key_id FROM shared; ANALYZE shared', NULL),
+    (17, 'coordinates', 'access_key_id',
+        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude,', '', NULL),
+    (18, 'radii that are not evaluated', 'access_key_id',
+        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude, 5 AS accuracy_km,', '', NULL)
 ) AS c (n, what, entity, columns, afterwards, condition)
 CROSS JOIN LATERAL pg_temp.agree_in_shares(n, entity, format('CREATE TABLE shared AS SELECT %s event_time, source_ip, '
     'event_id, access_key_id FROM minted; ANALYZE shared; %s', columns, afterwards), condition) AS a
 ORDER BY n;
 SELECT legs > 10 AS legs, differences
-FROM pg_temp.agree_in_shares(15, 'access_key_id', 'CREATE TABLE shared (LIKE minted) PARTITION BY RANGE (event_time);
+FROM pg_temp.agree_in_shares(19, 'access_key_id', 'CREATE TABLE shared (LIKE minted) PARTITION BY RANGE (event_time);
     CREATE TABLE shared_1 PARTITION OF shared FOR VALUES FROM (MINVALUE) TO (''2026-01-02Z'');
     CREATE TABLE shared_2 PARTITION OF shared DEFAULT;
     INSERT INTO shared TABLE minted; ANALYZE shared');
 DROP TABLE shared;
 SELECT legs > 10 AS legs, differences
-FROM pg_temp.agree_in_shares(16, 'access_key_id', 'CREATE VIEW shared AS TABLE minted');
+FROM pg_temp.agree_in_shares(20, 'access_key_id', 'CREATE VIEW shared AS TABLE minted');
 DROP VIEW shared;
 \set VERBOSITY default
 RESET impossible_travel.coverage_notice;

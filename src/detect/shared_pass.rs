@@ -1,0 +1,165 @@
+//! One pass over a source that all processes share. The query of the findings then begins with the events of this pass.
+//!
+//! In the pass, each process reads a part of the rows and writes each event to a temporary file of its process and of the
+//! share to which its entity belongs ([`crate::pg::shared_files`]). In the query of the findings, each process evaluates
+//! the entities of some shares. If the source is a table whose positions the caller may read, it also fetches the rows at
+//! the ends of their legs and makes the findings. So no process reads all rows or merges the groups of others, and the
+//! entities of a share fit into the processor's cache.
+
+use super::arguments::Arguments;
+use super::event_sql::Events;
+use super::nodes::Rows;
+use super::plan_cost;
+use crate::legs::MOST_COLUMNS;
+use crate::pg::errors::TravelError;
+use crate::pg::report::Report;
+use crate::pg::shared_files::OwnFiles;
+use crate::pg::spi::{self, Argument};
+use crate::pg::whole_groups::{self, processes};
+use crate::source::{is_textual, type_in_sql};
+use pgrx::pg_sys;
+use std::fmt::Write;
+
+/// The number of events of a share for which the events of its entities fit into the processor's cache.
+const EVENTS_OF_SHARE: f64 = 150_000.0;
+
+/// The number of branches per process, among which the planner divides the shares. On average, the last process works
+/// alone on half of the shares of a branch.
+const BRANCHES_OF_PROCESS: usize = 4;
+
+/// The maximum number of branches. Planning takes time for each of them.
+const MOST_BRANCHES: usize = 64;
+
+/// The maximum number of shares. Each process has a file and a buffer of 8 kB for each of them.
+const MOST_SHARES: usize = 512;
+
+/// The shared pass of a query.
+pub struct SharedPass {
+    /// The columns of the entity in the query of the findings, as SQL over the array `p.entity`.
+    keys: Vec<String>,
+    branches: usize,
+    shares: usize,
+    /// Whether the positions of the rows at the ends of the legs are known.
+    pub has_positions: bool,
+}
+
+impl SharedPass {
+    /// Returns the shared pass over a source. `None` if no pass can replace the reads of its rows. The caller must have an
+    /// SPI connection.
+    pub fn over(events: &Events, arguments: &Arguments) -> Result<Option<Self>, TravelError> {
+        let source = &arguments.source;
+        if processes() < 2
+            || arguments.all_legs
+            || events.keys.len() > MOST_COLUMNS
+            || !source.is_plain
+            || events.rows != Rows::Here
+            || plan_cost::pages(source.oid) < processes() as f64 * plan_cost::min_pages()
+        {
+            return Ok(None);
+        }
+        let mut keys = Vec::new();
+        for (n, key) in events.keys.iter().enumerate() {
+            let column = source.own_column(&key.sql).filter(|_| has_exact_text(key.oid));
+            let Some((column, type_name)) = column.zip(type_in_sql(key.oid)) else { return Ok(None) };
+            let collate = collate_of(source.oid, column)?;
+            keys.push(format!("(p.entity[{}])::pg_catalog.{type_name}{collate} AS key_{}", n + 1, n + 1));
+        }
+        let branches = (BRANCHES_OF_PROCESS * processes()).min(MOST_BRANCHES);
+        Ok(Some(Self { keys, branches, shares: branches, has_positions: false }))
+    }
+
+    /// Decides whether the pass is worth its cost: `write` is its query, and `group` the query that groups the events by
+    /// the entity instead. Chooses the number of shares.
+    pub fn is_worth_it(
+        &mut self,
+        write: &str,
+        group: &str,
+        events: &Events,
+        arguments: &Arguments,
+    ) -> Result<bool, TravelError> {
+        let Some(mut work) = plan_cost::of_pass(write, group, arguments.source.oid)? else {
+            return Ok(false);
+        };
+        work.most_frequent = plan_cost::most_frequent(events, arguments);
+        // Each branch has as many shares.
+        self.shares =
+            ((work.rows / EVENTS_OF_SHARE) as usize).clamp(1, MOST_SHARES).next_multiple_of(self.branches);
+        if !work.is_worth_sharing() {
+            return Ok(false);
+        }
+        Report::debug(format!("travel.detect divides the events into {} shares", self.shares))
+            .detail(format!(
+                "The expected time is {:.1} ms instead of {:.1} ms.",
+                work.shared_ns() / 1e6,
+                work.merged_ns() / 1e6
+            ))
+            .send();
+        Ok(true)
+    }
+
+    /// The query of the pass, over `events` with these columns of the entity and this address.
+    pub fn write(&self, events: &Events, keys: &[String], place: &str) -> String {
+        let mut entity = String::new();
+        for (key, name) in events.keys.iter().zip(keys) {
+            let cast = if key.oid == pg_sys::TEXTOID { "" } else { "::text" };
+            let _ = write!(entity, ", {name}{cast}");
+        }
+        let position = if self.has_positions { "row_id" } else { "NULL::tid" };
+        format!("SELECT travel_internal.write_events(event_time, {place}, {position}{entity})\nFROM events")
+    }
+
+    /// The query of the legs of each entity, with these thresholds.
+    pub fn journeys(&self, thresholds: &str) -> String {
+        let keys = self.keys.join(", ");
+        let branches = (0..self.branches).map(|first| {
+            format!(
+                "SELECT {keys}, p.legs, p.row_ids\n            \
+                 FROM travel_internal.legs_of_shares({first}, {}, {thresholds}, {}) AS p",
+                self.branches, self.has_positions
+            )
+        });
+        format!(
+            "-- of the shares of the entities, which parallel processes evaluate\n            {}",
+            branches.collect::<Vec<_>>().join("\n            UNION ALL\n            ")
+        )
+    }
+
+    pub fn shares(&self) -> usize {
+        self.shares
+    }
+}
+
+/// Runs the query of the pass, and then `body`, which reads the files.
+pub fn run<R>(files: &OwnFiles, write: &str, table: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
+    files.within(|| {
+        super::with_settings_of_query(true, || {
+            whole_groups::planned_in_all_processes(write, table, || spi::execute_of_statement(write));
+        });
+        files.complete();
+        body()
+    })
+}
+
+/// Returns whether the text of a value is exact, whatever the settings of the session are.
+fn has_exact_text(oid: pg_sys::Oid) -> bool {
+    is_textual(oid)
+        || matches!(
+            oid,
+            pg_sys::UUIDOID | pg_sys::INT2OID | pg_sys::INT4OID | pg_sys::INT8OID | pg_sys::OIDOID
+        )
+}
+
+/// The collation of a column as SQL, with a space in front of it. Empty if its type has none.
+fn collate_of(table: pg_sys::Oid, column: &str) -> Result<String, TravelError> {
+    let text = spi::in_pg_catalog(|| {
+        spi::select_text(
+            "SELECT ' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+             FROM pg_attribute AS a
+             JOIN pg_collation AS l ON l.oid = a.attcollation
+             JOIN pg_namespace AS n ON n.oid = l.collnamespace
+             WHERE a.attrelid = $1 AND a.attname = $2",
+            &[Argument::oid(table), Argument::text(column)],
+        )
+    })?;
+    Ok(text.unwrap_or_default())
+}
