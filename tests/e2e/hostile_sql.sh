@@ -85,12 +85,20 @@ portion() { # portion PIECE FILE OPTIONS
     "$(pg_bin createdb)" --template hostile "$name"
     PGOPTIONS=$3 run_psql --quiet --no-align --tuples-only --output /dev/null --dbname "$name" --set ON_ERROR_STOP=0 \
         --set VERBOSITY=verbose --file "$2" >"$said" 2>&1 || fail "$place: psql ended: $(tail -n 3 "$said" | cut -c 1-1000)"
-    # The first line of each message, with the function that raised it.
-    messages=$(cut -c 1-1000 "$said" | awk '/^psql:[^ ]*:[0-9]+: / { if (line) print line; line = $0; next }
+    # The first line of each message, with the function that raised it. If PostgreSQL could not parse a query, and shows
+    # no place in the statement, the query is that of a function.
+    messages=$(cut -c 1-1000 "$said" | awk '/^psql:[^ ]*:[0-9]+: / { if (line) print line; line = $0; shown = 0; next }
+            /^LINE [0-9]/ { shown = 1 }
+            /^LOCATION: .*, parse_[a-z]+[.]c:/ { if (line && !shown) line = line " (query of a function)" }
             /^LOCATION: / { if (line) print line " in " $2; line = "" }
             END { if (line) print line }')
     # grep returns 1 if it finds none.
     bad=$(grep -a -v -E "^psql:[^ ]*:[0-9]+: (WARNING:|$(allowed "$1"))" <<<"$messages") || [ $? = 1 ]
+    # In a direct call, the extension checks what the caller wrote before it is part of a query, and says what is wrong
+    # with it. If PostgreSQL says so, the query itself is wrong, such as one with an operator that does not exist.
+    if [ "$1" = calls ]; then
+        bad+=$(grep -a -E '^psql:[^ ]*:[0-9]+: ERROR:  42.* \(query of a function\) in ' <<<"$messages") || [ $? = 1 ]
+    fi
     if [ -n "$bad" ]; then
         echo "$place" >>"$SCRATCH/failed"
         head -n 5 <<<"$bad" | while IFS= read -r line; do
