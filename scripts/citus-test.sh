@@ -110,10 +110,26 @@ same 'the verdicts after a late event' "$(alerts plain)" "$(alerts events)"
 
 rule 'a scan lets the nodes look up the events around a late one by their indexes'
 another=${late/\'late\'/\'later\'}
+another=${another/09:30Z/09:31Z}
 ask "${another/INTO T/INTO events}; ${another/INTO T/INTO plain}"
+ask "CALL travel.scan('plain')"
 PGOPTIONS='-c citus.log_remote_commands=on' ask "CALL travel.scan('events')" 2>"$SCRATCH/sent"
 holds 'the nodes get the settings' grep -q "issuing SET LOCAL enable_seqscan = 'off'" "$SCRATCH/sent"
 holds 'and those of before again' grep -q "issuing SET LOCAL enable_seqscan = 'on'" "$SCRATCH/sent"
+
+rule 'what an analyst asks about an alert has the same answers'
+for call in 'travel.explain_alert(ID)' 'travel.alert_events(ID)' 'travel.activity_after(ID)' 'travel.containment(ID)' \
+    "travel.explain('RULE', 'AKIAALICE0001EXAMPLE')" "travel.backtest('RULE')"; do
+    for table in plain events; do
+        id=$(ask "SELECT min(id) FROM travel.alerts WHERE rule = '$table' AND entity = 'AKIAALICE0001EXAMPLE'")
+        of=${call/ID/$id}
+        # Without the number of the alert and the name of the rule.
+        ask "SELECT regexp_replace(to_jsonb(a)::text, '(alert |\"(alert_)?id\": )\d+|\"rule\": \"\w+\"', '', 'g')
+            FROM ${of/RULE/$table} AS a" 2>/dev/null | LC_ALL=C sort >"$SCRATCH/answer-$table"
+    done
+    holds "$call has an answer" test -s "$SCRATCH/answer-events"
+    same "$call" "$(cat "$SCRATCH/answer-plain")" "$(cat "$SCRATCH/answer-events")"
+done
 
 rule 'node_state tells the nodes apart by their time zones and networks, and the documented statement copies networks'
 states="SELECT count(DISTINCT result::jsonb - 'time_zone'), count(DISTINCT result)

@@ -9,7 +9,9 @@ use super::fixed_settings::FIXED;
 use super::identifier::literal;
 use super::spi::{self, Argument};
 use pgrx::pg_sys;
+use std::borrow::Cow;
 use std::ffi::CStr;
+use std::fmt::Write;
 
 const CATALOG: &CStr = c"pg_dist_partition";
 const BY_RELATION: &CStr = c"pg_dist_partition_logical_relid_index";
@@ -59,13 +61,10 @@ pub fn manages(relation: pg_sys::Oid) -> bool {
 }
 
 /// Lets the nodes evaluate the parts of a query with the fixed settings, until the transaction ends. Otherwise a
-/// condition such as `event_time::date = …` means something else on a node with another time zone. Citus sends what a
-/// procedure or a transaction block sets. Within an SPI connection.
+/// condition such as `event_time::date = …` means something else on a node with another time zone. Within an SPI
+/// connection.
 pub fn send_settings() {
-    begin_to_send();
-    for (name, value) in FIXED {
-        send(name, &value.to_string_lossy());
-    }
+    send(FIXED.iter().map(|(name, value)| (*name, value.to_string_lossy())));
 }
 
 /// Runs `body` as [`spi::with_settings`] does, with settings that the nodes get, too. Their planners know nothing of the
@@ -73,16 +72,11 @@ pub fn send_settings() {
 /// Within an SPI connection.
 pub fn with_settings_on_nodes<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
     let settings = || settings.iter().chain(&[SERIAL]);
-    let before: Vec<_> = settings().map(|(name, _)| (*name, present_value(name))).collect();
+    let before: Vec<_> = settings().map(|(name, _)| (*name, present_value(name).into())).collect();
     spi::with_settings(&[], || {
-        begin_to_send();
-        for (name, value) in settings() {
-            send(name, &value.to_string_lossy());
-        }
+        send(settings().map(|(name, value)| (*name, value.to_string_lossy())));
         let result = body();
-        for (name, value) in before {
-            send(name, &value);
-        }
+        send(before.into_iter());
         result
     })
 }
@@ -90,14 +84,15 @@ pub fn with_settings_on_nodes<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce(
 /// Lets a query start no parallel workers.
 const SERIAL: (&CStr, &CStr) = (c"max_parallel_workers_per_gather", c"0");
 
-/// Lets Citus send the settings that this session sets from now on. This ends with the settings of the caller.
-fn begin_to_send() {
-    spi::execute("SET LOCAL citus.propagate_set_commands = 'local'", &[]);
-}
-
-/// Sets a setting here and on the nodes, until the transaction ends.
-fn send(name: &CStr, value: &str) {
-    spi::execute(&format!("SET LOCAL {} = {}", name.to_string_lossy(), literal(value)), &[]);
+/// Sets settings here and on the nodes, until the transaction ends. Citus sends what a transaction block, a procedure or
+/// a DO block sets, but not what a function sets, so this is a DO block.
+fn send<'a>(settings: impl Iterator<Item = (&'a CStr, Cow<'a, str>)>) {
+    let mut block = "BEGIN SET LOCAL citus.propagate_set_commands = 'local';".to_owned();
+    for (name, value) in settings {
+        let _ = write!(block, " SET LOCAL {} = {};", name.to_string_lossy(), literal(&value));
+    }
+    block.push_str(" END");
+    spi::execute(&format!("DO {}", literal(&block)), &[]);
 }
 
 /// The value of a setting of PostgreSQL in this session.
