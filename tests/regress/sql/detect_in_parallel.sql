@@ -470,9 +470,11 @@ FROM (VALUES
         FROM shared, generate_series(1, 2) AS n; INSERT INTO shared SELECT event_time + interval ''1 min'',
         ''2001:db8:1::1'', event_id, access_key_id FROM shared; ANALYZE shared', NULL),
     (17, 'coordinates', 'access_key_id',
-        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude,', '', NULL),
+        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude,',
+        'ALTER TABLE shared DROP source_ip', NULL),
     (18, 'radii that are not evaluated', 'access_key_id',
-        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude, 5 AS accuracy_km,', '', NULL)
+        'hashtext(event_id) % 80 AS latitude, hashtext(event_id) % 170 AS longitude, 5 AS accuracy_km,',
+        'ALTER TABLE shared DROP source_ip', NULL)
 ) AS c (n, what, entity, columns, afterwards, condition)
 CROSS JOIN LATERAL pg_temp.agree_in_shares(n, entity, format('CREATE TABLE shared AS SELECT %s event_time, source_ip, '
     'event_id, access_key_id FROM minted; ANALYZE shared; %s', columns, afterwards), condition) AS a
