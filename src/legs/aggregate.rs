@@ -18,7 +18,7 @@ use crate::pg::snapshot::Snapshot;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use travel_core::address;
-use travel_core::event_set::{self, SetRow, Stay, Stays};
+use travel_core::event_set::{self, SetRow, Stay};
 use travel_core::journey::{Journey, Leg, Measure, Stop, Thresholds};
 use travel_core::site::{Site, SiteKind};
 
@@ -171,36 +171,38 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             }
         };
     }
-    // SAFETY: both are states; the first is the aggregate's own, the second is only read.
+    join_values(call)
+}
+
+/// Adds the journey of a call, its second argument, to a plain state, its first argument.
+pub fn join_values(call: &Call) -> Result<pg_sys::Datum, TravelError> {
+    // SAFETY: both are journeys; the first is the aggregate's own state, the second is only read.
     let (state, other) = unsafe {
         let state = call.datum(0).map(|datum| JourneyValue::of_state(datum));
         (state, call.datum(1).map(|datum| JourneyValue::of_datum(datum)).transpose()?)
     };
-    Ok(joined(state, other)?.map_or_else(|| call.null(), JourneyValue::datum))
+    let both = match (state, other) {
+        (Some(state), Some(other)) => Some(joined(state, other.bytes())?),
+        (state, other) => state.or(other),
+    };
+    Ok(both.map_or_else(|| call.null(), JourneyValue::datum))
 }
 
-/// Adds the events of the second state to the first, which is changed in place. It is an error if they are of different
-/// kinds, unless one of them is empty.
-pub fn joined(
-    state: Option<JourneyValue>,
-    other: Option<JourneyValue>,
-) -> Result<Option<JourneyValue>, TravelError> {
-    let (state, other) = match (state, other) {
-        (Some(state), Some(other)) => (state, other),
-        (state, other) => return Ok(state.or(other)),
-    };
-    let (a, b) = (state.bytes(), other.bytes());
-    if event_set::thresholds(a) != event_set::thresholds(b) {
+/// Adds the events of another set to a state, which is changed in place. It is an error if they are of different kinds,
+/// unless one of them is empty.
+pub fn joined(state: JourneyValue, other: &[u8]) -> Result<JourneyValue, TravelError> {
+    let own = state.bytes();
+    if event_set::thresholds(own) != event_set::thresholds(other) {
         return Err(LegError::ThresholdVaries { over: "group" }.into());
     }
-    if event_set::is_labelled(a) != event_set::is_labelled(b) {
-        return match (event_set::rows(a), event_set::rows(b)) {
-            (_, 0) => Ok(Some(state)),
-            (0, _) => Ok(Some(other)),
+    if event_set::is_labelled(own) != event_set::is_labelled(other) {
+        return match (event_set::rows(own), event_set::rows(other)) {
+            (_, 0) => Ok(state),
+            (0, _) => JourneyValue::copy_of(&other[..event_set::used(other)]),
             _ => Err(LegError::JourneysDiffer.into()),
         };
     }
-    Ok(Some(state.join(other)?))
+    state.join(other)
 }
 
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
@@ -251,10 +253,13 @@ pub fn evaluate(
     set: &[u8],
     arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {
-    if let Some(stays) = event_set::ipv4_stays(set).filter(|stays| !stays.is_empty()) {
+    let stays = event_set::ipv4_stays(set).filter(|stays| !stays.is_empty());
+    let packed_stays = if stays.is_none() { event_set::packed_stays(set) } else { None };
+    if stays.is_some() || packed_stays.is_some() {
         let places = Places::of_statement()?;
         // If places depend on the time, the location of an address can change during a stay.
         if !places.depend_on_time() {
+            let stays = stays.into_iter().flatten().chain(packed_stays.into_iter().flatten());
             return evaluate_stays(set, stays, &places, arrive);
         }
     }
@@ -284,6 +289,21 @@ impl Uncounted {
         Ok(())
     }
 
+    /// Adds the rows of a packed run, which counts them by site.
+    fn add_packed(&mut self, set: &[u8], places: &mut Option<Places>) -> Result<(), TravelError> {
+        // With named networks, events that are not located were counted when they arrived.
+        if places.as_ref().is_some_and(Places::have_networks) {
+            return Ok(());
+        }
+        for (site, rows) in event_set::packed_sites(set) {
+            pgrx::check_for_interrupts!();
+            if coordinates_of_site(site, 0, None, places)?.is_none() {
+                self.not_located += rows;
+            }
+        }
+        Ok(())
+    }
+
     /// Counts the rows of a set for the notice of `travel.detect`.
     fn count(&self, set: &[u8], is_evaluated: bool) {
         let evaluated = event_set::rows(set).saturating_sub(self.not_located + self.ignored);
@@ -295,7 +315,7 @@ impl Uncounted {
 /// Does what [`evaluate`] does, for addresses that have the same location at all times.
 fn evaluate_stays(
     set: &[u8],
-    stays: Stays,
+    stays: impl Iterator<Item = Stay>,
     places: &Places,
     mut arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {
@@ -317,6 +337,7 @@ fn evaluate_stays(
         journey.stay(stay.last_us, None);
     }
     if event_counts::is_running() {
+        uncounted.add_packed(set, &mut Some(places.clone()))?;
         uncounted.count(set, journey.last().is_some());
     }
     Ok(())
@@ -364,15 +385,7 @@ fn evaluate_events(
         Ok(())
     })?;
     if event_counts::is_running() {
-        // With named networks, events that are not located were counted when they arrived.
-        if !places.as_ref().is_some_and(Places::have_networks) {
-            for (site, rows) in event_set::packed_sites(set) {
-                pgrx::check_for_interrupts!();
-                if coordinates_of_site(site, 0, None, &mut places)?.is_none() {
-                    uncounted.not_located += rows;
-                }
-            }
-        }
+        uncounted.add_packed(set, &mut places)?;
         uncounted.count(set, journey.last().is_some());
     }
     Ok(())

@@ -117,33 +117,12 @@ impl HashStates {
     /// They live until the memory of the hash table is freed, so at least as long as the call.
     #[inline]
     pub fn of_call(call: &Call, site: &StatesOfSite, thresholds: Option<Thresholds>) -> Option<*mut Self> {
-        let node = Self::node_of_call(call)?;
+        let node = hash_aggregate_of_call(call)?;
         if site.get().is_null() {
             // SAFETY: the node has a hash table, and the call site is in the memory of the query.
             site.set(unsafe { Self::new(node, site, thresholds) });
         }
         Some(site.get())
-    }
-
-    /// Returns the node of a call if it calls a transition function for a state in its hash table, and the function
-    /// itself makes the first value of the state.
-    #[inline]
-    fn node_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
-        // SAFETY: the context of a call is a node with a tag, or null. The fields of an AggState are set while a
-        // transition function runs. `flinfo` is that of the call.
-        unsafe {
-            let node = (*call.raw()).context.cast::<pg_sys::AggState>();
-            if node.is_null() || (*node).ss.ps.type_ != pg_sys::NodeTag::T_AggState {
-                return None;
-            }
-            let transition = (*node).curpertrans;
-            let is_for_hash_table = (*node).curaggcontext == (*node).hashcontext
-                && !transition.is_null()
-                // Another extension, such as Citus, can call the function with the same context for a state of its own.
-                && &raw mut (*transition).transfn == (*call.raw()).flinfo
-                && (*transition).initValueIsNull;
-            is_for_hash_table.then_some(node)
-        }
     }
 
     /// Adds the row of a call, whose first three arguments are the state, the time and the address, to the log. `locate`
@@ -160,7 +139,7 @@ impl HashStates {
         locate: impl FnOnce(Ipv4Addr) -> bool,
     ) -> Option<pg_sys::Datum> {
         let (state, time_us, address) = (call.datum(0)?, call.timestamp(1)?, call.datum(2)?);
-        Self::node_of_call(call)?;
+        hash_aggregate_of_call(call)?;
         // SAFETY: see `of_call`: the states live as long as the call, and this is the only reference. The first call for
         // the group returned the state. SQL declares the third argument as inet.
         let (states, address) = unsafe { (site.get().as_mut()?, inet::plain_ipv4(address)?) };
@@ -308,12 +287,12 @@ impl HashStates {
                 None
             } else {
                 let before = self.settled(group)?;
-                within(self.context, || joined(Some(before), Some(other)))?
+                within(self.context, || joined(before, other.bytes()).map(Some))?
             };
             let after = match after {
+                Some(after) => after,
                 // The other state does not belong to this value, so it is copied.
-                Some(after) if after.datum() != other.datum() => after,
-                _ => within(self.context, || other.with_room_for_two())?,
+                None => within(self.context, || other.with_room_for_two())?,
             };
             set_block(group, after);
             if !old.is_null() && old != (*group).block {
@@ -457,22 +436,40 @@ impl HashStates {
     }
 }
 
-/// The events of an expanded object, which is only read. `None`: the value is none.
+/// Returns the node of a call if it calls a transition function, and the function itself makes the first value of the
+/// state.
+#[inline]
+pub fn aggregate_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
+    // SAFETY: the context of a call is a node with a tag, or null. The fields of an AggState are set while a transition
+    // function runs. `flinfo` is that of the call.
+    unsafe {
+        let node = (*call.raw()).context.cast::<pg_sys::AggState>();
+        if node.is_null() || (*node).ss.ps.type_ != pg_sys::NodeTag::T_AggState {
+            return None;
+        }
+        let transition = (*node).curpertrans;
+        let is_of_node = !transition.is_null()
+            // Another extension, such as Citus, can call the function with the same context for a state of its own.
+            && &raw mut (*transition).transfn == (*call.raw()).flinfo
+            && (*transition).initValueIsNull;
+        is_of_node.then_some(node)
+    }
+}
+
+/// Returns the same node if the state is in its hash table.
+#[inline]
+fn hash_aggregate_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
+    // SAFETY: the fields of an AggState are set while a transition function runs.
+    aggregate_of_call(call).filter(|node| unsafe { (**node).curaggcontext == (**node).hashcontext })
+}
+
+/// The events of an expanded object, which is only read.
 ///
 /// # Safety
-/// `value` must be a value of the type travel.journey, of which only this module makes expanded objects.
-pub unsafe fn read(value: *mut pg_sys::varlena) -> Result<Option<JourneyValue>, TravelError> {
-    // SAFETY: by the caller. An expanded object that is alive points to its methods, and they are the start of its
-    // states.
-    unsafe {
-        let is_object = pgrx::varlena::varatt_is_1b_e(value)
-            && pgrx::varlena::vartag_is_expanded(pgrx::varlena::vartag_external(value).into());
-        if !is_object {
-            return Ok(None);
-        }
-        let object = pg_sys::DatumGetEOHP(pg_sys::Datum::from(value));
-        whole(object.cast()).map(Some)
-    }
+/// The object must be alive, and one that this module made.
+pub unsafe fn read(object: *mut pg_sys::ExpandedObjectHeader) -> Result<JourneyValue, TravelError> {
+    // SAFETY: by the caller.
+    unsafe { whole(object.cast()) }
 }
 
 /// All events of a group.

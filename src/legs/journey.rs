@@ -4,10 +4,11 @@
 //! GeoIP files and the named networks of that moment. So a stored journey never becomes stale, and its readers choose the
 //! thresholds.
 
-use super::aggregate::{evaluate, impossible_legs, joined, require_aggregate};
+use super::aggregate::{evaluate, impossible_legs, join_values, require_aggregate};
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::hash_states::{HashStates, StatesOfSite};
 use super::journey_value::JourneyValue;
+use super::rollup::{ContextOfSite, Rollup};
 use super::row::{leg_row, leg_types};
 use super::state::State;
 use crate::pg::errors::{LegError, TravelError};
@@ -76,25 +77,37 @@ fn add_to_log(call: &Call) -> Option<pg_sys::Datum> {
     HashStates::log_row_of_call(call, site, None, |_| true)
 }
 
-/// Adds a journey to the state. A stored journey is only read: without a state, PostgreSQL copies it into the memory of
-/// the aggregate.
+/// Adds a journey to the state. A stored journey is only read.
 fn rollup(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "journey_rollup")?;
-    // SAFETY: both are journeys; the first is the aggregate's own state, the second is only read.
-    let (state, other) = unsafe {
-        let state = call.datum(0).map(|datum| JourneyValue::of_state(datum));
-        (state, call.datum(1).map(|datum| JourneyValue::of_datum(datum)).transpose()?)
+    let site = call.site_cache(|| Ok(ContextOfSite::default()))?;
+    let state = match (call.datum(0), call.datum(1)) {
+        // SAFETY: SQL declares the argument as travel.journey. It is the aggregate's own state, to which no other
+        // reference is in use.
+        (Some(state), _) => unsafe { Rollup::of_value(state) },
+        (None, Some(_)) => Rollup::new(call, site),
+        (None, None) => return Ok(call.null()),
     };
-    Ok(joined(state, other)?.map_or_else(|| call.null(), JourneyValue::datum))
+    let Some(state) = state else { return join_values(call) };
+    if let Some(journey) = call.datum(1) {
+        // SAFETY: SQL declares the argument as travel.journey.
+        state.add(unsafe { JourneyValue::bytes_of_datum(journey) }?)?;
+    }
+    Ok(state.datum())
 }
 
 /// The journey of a state. A group without rows has an empty journey.
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     require_aggregate(call, "journey_final")?;
-    let state = match call.datum(0) {
-        // SAFETY: the aggregate's state; it is only read.
-        Some(datum) => unsafe { JourneyValue::of_datum(datum) }?,
-        None => JourneyValue::new(None, false)?,
+    // SAFETY: the aggregate's state; it is only read, and no other reference to it is in use.
+    let state = unsafe {
+        match call.datum(0) {
+            Some(datum) => match Rollup::of_value(datum) {
+                Some(rollup) => return Ok(rollup.packed()?.datum()),
+                None => JourneyValue::of_datum(datum)?,
+            },
+            None => JourneyValue::new(None, false)?,
+        }
     };
     Ok(state.packed()?.datum())
 }

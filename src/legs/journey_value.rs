@@ -2,10 +2,12 @@
 //! aggregates change in place.
 
 use super::hash_states;
+use super::rollup::Rollup;
 use crate::pg::errors::{LegError, TravelError};
+use crate::pg::function::varlena_bytes;
 use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice};
 use pgrx::pg_sys;
-use travel_core::event_set::{self, Full, Memory, SetRow};
+use travel_core::event_set::{self, Full, Memory, Sequence, SetRow};
 use travel_core::journey::Thresholds;
 
 /// A block that contains an event set and may have room for more events. Its length as a value is the size of the
@@ -35,6 +37,31 @@ impl JourneyValue {
         Ok(state)
     }
 
+    /// A journey with these bytes in the current memory context.
+    pub fn copy_of(set: &[u8]) -> Result<Self, TravelError> {
+        let copy = Self::allocate(set.len() + pg_sys::VARHDRSZ)?;
+        copy.block().copy_from_slice(set);
+        Ok(copy)
+    }
+
+    /// All events of a sequence of journeys, in their smallest form. `None`: they must be merged.
+    pub fn of_sequence(sequence: &Sequence<Palloc>) -> Result<Option<Self>, TravelError> {
+        let most = sequence.longest() + pg_sys::VARHDRSZ;
+        if most > MAX_VARLENA {
+            return Ok(None);
+        }
+        let journey = Self::allocate(most)?;
+        let used = sequence.write(journey.block()).map_err(|_| LegError::TooManyEvents)?;
+        // SAFETY: it is this function's own. What it has more than it needs stays unused.
+        unsafe {
+            match used {
+                Some(used) => pgrx::varlena::set_varsize_4b(journey.value, (used + pg_sys::VARHDRSZ) as i32),
+                None => pg_sys::pfree(journey.value.cast()),
+            }
+        }
+        Ok(used.map(|_| journey))
+    }
+
     /// The value of an argument, which is only read. A value that comes from a table may be toasted or have a short
     /// header, and is then copied.
     ///
@@ -43,11 +70,26 @@ impl JourneyValue {
     pub unsafe fn of_datum(datum: pg_sys::Datum) -> Result<Self, TravelError> {
         // SAFETY: by the caller.
         unsafe {
-            match hash_states::read(datum.cast_mut_ptr())? {
-                Some(value) => Ok(value),
+            match object_of(datum) {
                 None => Ok(Self::of_state(datum)),
+                Some(object) => match Rollup::of_object(object) {
+                    Some(rollup) => rollup.read(),
+                    None => hash_states::read(object),
+                },
             }
         }
+    }
+
+    /// The bytes of an argument, without free room. They are copied only if the value is compressed or stored out of line.
+    ///
+    /// # Safety
+    /// `datum` must be a `travel.journey`.
+    pub unsafe fn bytes_of_datum<'a>(datum: pg_sys::Datum) -> Result<&'a [u8], TravelError> {
+        // SAFETY: by the caller.
+        let bytes = unsafe {
+            if object_of(datum).is_some() { Self::of_datum(datum)?.bytes() } else { varlena_bytes(datum) }
+        };
+        Ok(&bytes[..event_set::used(bytes)])
     }
 
     /// The value of an aggregate's own state, which is plain and may be changed in place. Any other value is copied.
@@ -98,36 +140,36 @@ impl JourneyValue {
             match event_set::append(state.block(), row) {
                 Ok(()) => return Ok(state),
                 Err(Full::Grow(size)) => state = state.moved(size + pg_sys::VARHDRSZ)?,
-                Err(Full::Merge(needed)) => state = Self::merge(&[state], Some(state), needed)?,
+                Err(Full::Merge(needed)) => state = Self::merge(&[state.bytes()], Some(state), needed)?,
             }
         }
     }
 
-    /// Adds all events of another state, which is of the same kind (see [`event_set::append_all`]).
-    pub fn join(self, other: Self) -> Result<Self, TravelError> {
-        if event_set::append_all(self.block(), other.bytes()) {
+    /// Adds all events of another set, which is of the same kind (see [`event_set::append_all`]).
+    pub fn join(self, other: &[u8]) -> Result<Self, TravelError> {
+        if event_set::append_all(self.block(), other) {
             return Ok(self);
         }
         let used = event_set::used(self.bytes());
-        match event_set::appended_len(other.bytes()) {
+        match event_set::appended_len(other) {
             // Small sets are joined without merging. There can be very many of them, so each has little room to spare.
             Some(length) if used + length < event_set::MERGE_FROM => {
                 let larger = self.moved((used + length + pg_sys::VARHDRSZ).next_power_of_two())?;
-                if event_set::append_all(larger.block(), other.bytes()) {
+                if event_set::append_all(larger.block(), other) {
                     return Ok(larger);
                 }
             }
             // A small set joins a large one, which is merged only when it is full.
             Some(length) if length < event_set::MERGE_FROM => {
-                let roomy = Self::merge(&[self], Some(self), length)?;
-                if event_set::append_all(roomy.block(), other.bytes()) {
+                let roomy = Self::merge(&[self.bytes()], Some(self), length)?;
+                if event_set::append_all(roomy.block(), other) {
                     return Ok(roomy);
                 }
-                return Self::merge(&[roomy, other], None, 0);
+                return Self::merge(&[roomy.bytes(), other], None, 0);
             }
             _ => {}
         }
-        Self::merge(&[self, other], None, 0)
+        Self::merge(&[self.bytes(), other], None, 0)
     }
 
     /// Returns a copy in the current memory context. A small copy has room for another state of the same size.
@@ -139,15 +181,15 @@ impl JourneyValue {
     /// The same events in their smallest form, without free room. Of a journey, it has the same bytes whatever the order
     /// in which its events came.
     pub fn packed(self) -> Result<Self, TravelError> {
-        let (out, used) = Self::merged(&[self])?;
+        let (out, used) = Self::merged(&[self.bytes()])?;
         let packed = Self::allocate(used + pg_sys::VARHDRSZ)?;
         packed.block().copy_from_slice(&out[..used]);
         Ok(packed)
     }
 
-    /// Merges one or two states into one with `needed` free bytes. It is written into `home` if there is enough room.
-    fn merge(states: &[Self], home: Option<Self>, needed: usize) -> Result<Self, TravelError> {
-        let (out, used) = Self::merged(states)?;
+    /// Merges one or two sets into one with `needed` free bytes. It is written into `home` if there is enough room.
+    fn merge(sets: &[&[u8]], home: Option<Self>, needed: usize) -> Result<Self, TravelError> {
+        let (out, used) = Self::merged(sets)?;
         let room = home.map_or(0, |home| home.block().len());
         let wanted = event_set::capacity_after_merge(used, room, needed);
         if used + needed > MAX_VARLENA - pg_sys::VARHDRSZ {
@@ -166,14 +208,13 @@ impl JourneyValue {
         Ok(target)
     }
 
-    /// Merges one or two states into scratch memory, and returns how much of it they take.
-    fn merged(states: &[Self]) -> Result<(PallocSlice<u8>, usize), TravelError> {
-        let sets: Vec<&[u8]> = states.iter().map(|state| state.bytes()).collect();
+    /// Merges one or two sets into scratch memory, and returns how much of it they take.
+    fn merged(sets: &[&[u8]]) -> Result<(PallocSlice<u8>, usize), TravelError> {
         let mut size = sets.iter().map(|set| event_set::used(set)).sum::<usize>() + 1024;
         loop {
             let mut out = Palloc.slice::<u8>(size).map_err(|_| LegError::TooManyEvents)?;
             let merged =
-                event_set::merge_into(&sets, &Palloc, &mut out).map_err(|_| LegError::TooManyEvents)?;
+                event_set::merge_into(sets, &Palloc, &mut out).map_err(|_| LegError::TooManyEvents)?;
             if let Some(used) = merged {
                 return Ok((out, used));
             }
@@ -201,5 +242,19 @@ impl JourneyValue {
             pgrx::varlena::set_varsize_4b(value, size as i32);
             Ok(Self { value })
         }
+    }
+}
+
+/// The expanded object that a value is, if it is one.
+///
+/// # Safety
+/// `datum` must be a variable-length value.
+pub unsafe fn object_of(datum: pg_sys::Datum) -> Option<*mut pg_sys::ExpandedObjectHeader> {
+    // SAFETY: by the caller. The value of an object that is alive points to it.
+    unsafe {
+        let value = datum.cast_mut_ptr::<pg_sys::varlena>();
+        let is_object = pgrx::varlena::varatt_is_1b_e(value)
+            && pgrx::varlena::vartag_is_expanded(pgrx::varlena::vartag_external(value).into());
+        is_object.then(|| pg_sys::DatumGetEOHP(datum))
     }
 }

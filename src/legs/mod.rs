@@ -15,9 +15,10 @@
 //! | [`leg_events`] | collecting the events at the ends of legs |
 //! | [`findings`] | the legs of an entity as findings, with these events |
 //! | [`journey`] | the aggregates `travel.journey` and `travel.rollup`, and the functions that read a journey |
-//! | [`journey_value`] | the state of all three aggregates, a value of the type `travel.journey` |
+//! | [`journey_value`] | the state of the aggregates, a value of the type `travel.journey` |
 //! | [`state`] | the state of the group to which a row is added |
 //! | [`hash_states`] | the states of a hash aggregate, whose rows go through a log |
+//! | [`rollup`] | the states of `travel.rollup`, which keep journeys as they are until they are read |
 //! | [`journey_type`] | the text and binary forms of this type |
 //! | [`message`] | the id of a leg, its time in words, and its message |
 
@@ -32,6 +33,7 @@ mod journey_value;
 mod leg_array;
 mod leg_events;
 mod message;
+mod rollup;
 mod row;
 mod share_entities;
 mod share_legs;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::hint::black_box;
 use travel_cloudtrail::{Item, Splitter};
-use travel_core::event_set::{self, Full, HEADER_LEN, Memory, SetRow, TooLarge};
+use travel_core::event_set::{self, Full, HEADER_LEN, Memory, Sequence, SetRow, TooLarge};
 use travel_core::journey::{Journey, Leg, Stop, Thresholds};
 use travel_core::rule::evaluate::{EvaluationState, evaluate, resume};
 use travel_core::rule::event::EvaluatedEvent;
@@ -68,6 +68,7 @@ fn legs(Data { geoip, events, .. }: &Data) -> Result<Vec<Case<'_>>, Box<dyn Erro
     let mut block = Vec::with_capacity(LARGEST_SET);
     let sets: Vec<_> = keys.iter().map(|events| set(&shuffled(events))).collect();
     let halves = [0, 1].map(|part| packed(&set(&every_other(events, part))));
+    let months: Vec<_> = keys.iter().map(|events| journeys_of_days(events)).collect();
     let located = stack(geoip)?;
     each(events, |event| event.site.address().map(|address| located.coordinates(address)));
     Ok(vec![
@@ -89,13 +90,19 @@ fn legs(Data { geoip, events, .. }: &Data) -> Result<Vec<Case<'_>>, Box<dyn Erro
             what: "adding an event to a set of events",
             operations: events.len(),
             // One block for all, because the cost of allocating one depends on what was allocated before.
-            body: Box::new(move || each(&keys, |events| fill(&mut block, events))),
+            body: Box::new(move || each(&keys, |events| fill(&mut block, Some(thresholds), events))),
         },
         Case {
             name: "merge",
             what: "an event of two packed sets that are merged",
             operations: events.len(),
             body: Box::new(move || each([[&halves[0][..], &halves[1]]], |sets| merged(&sets))),
+        },
+        Case {
+            name: "sequence",
+            what: "an event of the journeys of days that are joined to one of a month",
+            operations: events.len(),
+            body: Box::new(move || each(&months, |days| joined(days))),
         },
         Case {
             name: "finalize",
@@ -183,17 +190,21 @@ impl Memory for Heap {
 const LARGEST_SET: usize = 1 << 20;
 
 fn set(events: &[&EvaluatedEvent]) -> Vec<u8> {
+    set_of(Some(Thresholds::default()), events)
+}
+
+fn set_of(thresholds: Option<Thresholds>, events: &[&EvaluatedEvent]) -> Vec<u8> {
     let mut block = Vec::with_capacity(LARGEST_SET);
-    fill(&mut block, events);
+    fill(&mut block, thresholds, events);
     block.truncate(event_set::used(&block));
     block
 }
 
 /// Makes a set of these events in a block that grows as that of the aggregate.
-fn fill(block: &mut Vec<u8>, events: &[&EvaluatedEvent]) {
+fn fill(block: &mut Vec<u8>, thresholds: Option<Thresholds>, events: &[&EvaluatedEvent]) {
     block.clear();
     block.resize(256, 0);
-    event_set::initialize(block, Some(Thresholds::default()), false);
+    event_set::initialize(block, thresholds, false);
     for event in events {
         let row = SetRow { time_us: event.time, site: event.site, id: None, accuracy_km: None };
         while let Err(full) = event_set::append(block, &row) {
@@ -218,6 +229,21 @@ fn merged(sets: &[&[u8]]) -> Vec<u8> {
     let used = event_set::merge_into(sets, &Heap, &mut out);
     out.truncate(used.ok().flatten().unwrap_or_default());
     out
+}
+
+/// The journey of each day.
+fn journeys_of_days(events: &[&EvaluatedEvent]) -> Vec<Vec<u8>> {
+    const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+    let days = events.chunk_by(|a, b| a.time.div_euclid(DAY) == b.time.div_euclid(DAY));
+    days.map(|events| packed(&set_of(None, events))).collect()
+}
+
+fn joined(journeys: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let sets: Vec<&[u8]> = journeys.iter().map(Vec::as_slice).collect();
+    let sequence = Sequence::of(&sets, &Heap).ok()??;
+    let mut out = vec![0; sequence.longest()];
+    sequence.write(&mut out).ok()??;
+    Some(out)
 }
 
 fn every_other(events: &[EvaluatedEvent], part: usize) -> Vec<&EvaluatedEvent> {

@@ -103,6 +103,13 @@ impl Site {
         }
     }
 
+    /// A number for hash tables. Without the key, which must be random, nobody can find sites that have the same number.
+    pub(crate) fn hash_with(self, key: u64) -> u64 {
+        let (low, high) = (self.low ^ key, self.high ^ key.rotate_left(32) ^ self.kind as u64);
+        let product = u128::from(low) * u128::from(high);
+        (product >> 64) as u64 ^ product as u64
+    }
+
     /// Whether the site is one that [`Site::from_address`] or [`Site::from_coordinates`] makes. Other sites can come from
     /// bytes: coordinates that do not exist, or a second form of the same address.
     pub fn is_canonical(self) -> bool {

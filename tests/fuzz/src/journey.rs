@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use travel_core::event_set::{
-    self, BadText, Full, HEADER_LEN, Memory, SetRow, TooLarge, append, append_all, appended_len,
+    self, BadText, Full, HEADER_LEN, Memory, Sequence, SetRow, TooLarge, append, append_all, appended_len,
     capacity_after_merge, event_count, events, initialize, is_labelled, merge_into, packed_sites, read_text,
     thresholds, time_range, used, validate, write_text,
 };
@@ -183,6 +183,16 @@ fn merged(sets: &[&[u8]]) -> Vec<u8> {
     }
 }
 
+/// Sets as one, if they need no merge.
+fn in_sequence(sets: &[&[u8]]) -> Option<Vec<u8>> {
+    let memory = Heap::default();
+    let sequence = Sequence::of(sets, &memory).unwrap()?;
+    let mut out = vec![0; sequence.longest()];
+    let used = sequence.write(&mut out).unwrap()?;
+    out.truncate(used);
+    Some(out)
+}
+
 fn contents(sets: &[&[u8]]) -> Vec<Seen> {
     let seen = events(sets, &Heap::default()).unwrap().map(|event| {
         let row = event.row;
@@ -214,6 +224,12 @@ fn check(set: &[u8]) {
     assert_eq!(contents(&[set, &once]), seen);
     if thresholds(set).is_none() {
         assert_eq!(twice, once, "a journey is the same bytes however it came");
+    }
+    if let Some(alone) = in_sequence(&[set]) {
+        assert_eq!(alone, once, "a sequence of one journey");
+    }
+    if let Some(both) = in_sequence(&[set, &once]) {
+        assert_eq!(both, once, "a sequence has each event once");
     }
 
     let mut block = empty(thresholds(set), is_labelled(set));

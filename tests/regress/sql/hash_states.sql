@@ -257,6 +257,93 @@ SELECT count(*) AS groups,
     count(*) FILTER (WHERE (c.legs, c.journey) IS DISTINCT FROM (l.legs, l.journey)) AS differences
 FROM long_legs AS l FULL JOIN long_combined AS c USING (who);
 DROP TABLE long, long_combined CASCADE;
+
+-- A state of travel.rollup keeps its journeys until it is read, in a hash table or not. However the events are divided
+-- into journeys, the result is that of one aggregate.
+CREATE TABLE parts AS
+    SELECT 'hours' AS kind, who, date_bin('1 hour', t, '2000-01-01') AS part, travel.journey(t, ip) AS journey
+    FROM seen GROUP BY 1, 2, 3
+    UNION ALL SELECT 'at random', who, timestamptz '2000-01-01' + n % 9 * interval '1 s',
+        travel.journey(t, ip) FROM seen GROUP BY 1, 2, 3;
+INSERT INTO parts SELECT 'twice', who, part, journey FROM parts WHERE kind = 'hours';
+INSERT INTO parts SELECT 'twice', who, part, journey FROM parts WHERE kind = 'at random';
+ALTER TABLE parts SET (parallel_workers = 2);
+ANALYZE parts;
+CREATE VIEW rolled AS SELECT kind, who, travel.rollup(journey) AS journey FROM parts GROUP BY kind, who;
+CREATE VIEW rolled_differences AS
+    SELECT (SELECT string_agg(DISTINCT node, ', ' ORDER BY node) FROM pg_temp.nodes('TABLE rolled') AS node) AS nodes,
+        count(*) AS groups, count(*) FILTER (WHERE r.journey::text IS DISTINCT FROM e.journey::text) AS differences
+    FROM rolled AS r FULL JOIN expected AS e USING (who);
+CALL pg_temp.by('sort');
+TABLE rolled_differences;
+CALL pg_temp.by('hash');
+TABLE rolled_differences;
+CALL pg_temp.by('spilled hash');
+TABLE rolled_differences;
+CALL pg_temp.by('parallel hash');
+TABLE rolled_differences;
+-- In any order, and as often as the state has to be merged before its end.
+CALL pg_temp.by('sort');
+SELECT count(*) FILTER (WHERE later::text <> earlier::text) AS order_matters,
+    count(*) FILTER (WHERE often::text <> earlier::text) AS repetition_matters
+FROM (
+    SELECT travel.rollup(journey ORDER BY part) AS earlier, travel.rollup(journey ORDER BY part DESC, who) AS later
+    FROM parts WHERE kind = 'hours' GROUP BY who % 3
+) AS a,
+    LATERAL (SELECT travel.rollup(j) AS often FROM (SELECT earlier AS j FROM generate_series(1, 40)) AS g) AS o;
+SELECT travel.rollup(journey)::text = (SELECT travel.journey(t, ip)::text FROM seen) AS all_events,
+    sum(pg_column_size(journey)) > 200000 AS long
+FROM parts CROSS JOIN generate_series(1, 3);
+-- Groups that are in no hash table, several of them at once.
+CALL pg_temp.by('mixed');
+CREATE VIEW rolled_sets AS
+    SELECT who % 7 AS of_7, who % 14 AS of_14, travel.rollup(journey)::text AS journey
+    FROM parts WHERE kind = 'hours'
+    GROUP BY ROLLUP (who % 7, who % 14);
+SELECT DISTINCT pg_temp.nodes('TABLE rolled_sets');
+SELECT count(*) AS groups FROM rolled_sets;
+SELECT count(*) AS differences
+FROM (
+    TABLE rolled_sets
+    EXCEPT ALL
+    SELECT who % 7, who % 14, travel.journey(t, ip)::text FROM seen GROUP BY ROLLUP (who % 7, who % 14)
+) AS d;
+-- Its states as plain values: without a final function, with one in PL/pgSQL, stored, combined, with an initial value.
+CREATE AGGREGATE pg_temp.raw_rollup(travel.journey) (
+    SFUNC = travel_internal.journey_rollup, STYPE = travel.journey, COMBINEFUNC = travel_internal.legs_combine,
+    PARALLEL = SAFE
+);
+CREATE AGGREGATE pg_temp.counted_rollup(travel.journey) (
+    SFUNC = travel_internal.journey_rollup, STYPE = travel.journey, FINALFUNC = pg_temp.in_plpgsql,
+    FINALFUNC_MODIFY = READ_WRITE
+);
+SELECT format('CREATE AGGREGATE pg_temp.rollup_from_one(travel.journey) (
+    SFUNC = travel_internal.journey_rollup, STYPE = travel.journey, INITCOND = %L)',
+    travel.journey('2026-03-05 00:00Z', inet '192.0.2.1')) \gexec
+CREATE VIEW raw AS
+    SELECT kind, who, pg_temp.raw_rollup(journey) AS journey, pg_temp.counted_rollup(journey) AS counted,
+        pg_temp.rollup_from_one(journey) AS from_one
+    FROM parts GROUP BY kind, who;
+CREATE VIEW raw_differences AS
+    SELECT count(*) FILTER (WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)) AS counted_by_reader,
+        count(*) FILTER (WHERE travel.impossible_legs(r.journey) <> e.legs) AS legs,
+        count(*) FILTER (WHERE r.counted <> 2 * travel.event_count(e.journey)) AS counted_by_final_function,
+        count(*) FILTER (WHERE travel.event_count(r.from_one) <> 1 + travel.event_count(e.journey)) AS from_one
+    FROM raw AS r JOIN expected AS e USING (who);
+CALL pg_temp.by('hash');
+TABLE raw_differences;
+CALL pg_temp.by('sort');
+TABLE raw_differences;
+CREATE TABLE raw_stored AS SELECT kind, who, pg_temp.raw_rollup(journey) AS journey FROM parts GROUP BY kind, who;
+CALL pg_temp.by('parallel hash');
+SELECT count(*) AS differences
+FROM (
+    SELECT kind, who, pg_temp.raw_rollup(journey) AS journey FROM parts GROUP BY kind, who
+) AS r JOIN raw_stored AS s USING (kind, who) JOIN expected AS e USING (who)
+WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)
+    OR travel.event_count(s.journey) <> travel.event_count(e.journey)
+    OR s.journey::text::travel.journey::text <> s.journey::text;
+DROP TABLE parts, raw_stored CASCADE;
 RESET ALL;
 DROP VIEW legs, differences, parted_legs, sets CASCADE;
 DROP TABLE seen, expected, parted, kept, hashed_sets;

@@ -127,13 +127,9 @@ fn write_packed<M: Memory>(
         let mut ticks = Ticks::of(memory);
         for (site, rows) in sites.iter().filter_map(|entry| Some((entry.site?, entry.rows))) {
             ticks.step();
-            let (bytes, length) = site.to_bytes();
-            writer.put(&[site.kind() as u8])?;
-            writer.put(&rows.to_le_bytes())?;
-            writer.put(&bytes[..length])?;
+            writer.site(site, rows)?;
         }
-        writer.put(&[u8::from(seconds)])?;
-        writer.put(&(first / unit).to_le_bytes())?;
+        writer.start(unit, first / unit)?;
         let mut last = first;
         // Events of a tail come in runs with the same site.
         let mut known: Option<(Site, u64)> = None;
@@ -147,8 +143,7 @@ fn write_packed<M: Memory>(
                     number
                 }
             };
-            writer.varint(event.row.time_us.abs_diff(last) / unit.unsigned_abs())?;
-            writer.varint(number)?;
+            writer.event(event.row.time_us.abs_diff(last) / unit.unsigned_abs(), number)?;
             if let Some(events) = events_at_sites.get_mut(number as usize) {
                 *events += 1;
             }

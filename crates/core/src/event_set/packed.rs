@@ -7,6 +7,12 @@ use crate::site::Site;
 pub(super) const MICROSECONDS: i64 = 1;
 pub(super) const SECONDS: i64 = 1_000_000;
 
+/// The length of the unit and the first time.
+pub(super) const START_LEN: usize = 9;
+
+/// The length of the longest varint.
+pub(super) const MAX_VARINT_LEN: usize = 10;
+
 /// Writes into a block that may prove too small.
 pub(super) struct Writer<'a> {
     bytes: &'a mut [u8],
@@ -26,6 +32,7 @@ impl<'a> Writer<'a> {
         self.at
     }
 
+    #[inline]
     pub fn reserve(&mut self, length: usize) -> Result<&mut [u8], NoSpace> {
         let end = self.at.checked_add(length).ok_or(NoSpace)?;
         let slot = self.bytes.get_mut(self.at..end).ok_or(NoSpace)?;
@@ -33,12 +40,42 @@ impl<'a> Writer<'a> {
         Ok(slot)
     }
 
+    #[inline]
     pub fn put(&mut self, bytes: &[u8]) -> Result<(), NoSpace> {
         self.reserve(bytes.len())?.copy_from_slice(bytes);
         Ok(())
     }
 
-    pub fn varint(&mut self, mut value: u64) -> Result<(), NoSpace> {
+    /// A site of the dictionary with the rows that came from it.
+    pub fn site(&mut self, site: Site, rows: u64) -> Result<(), NoSpace> {
+        let (bytes, length) = site.to_bytes();
+        self.put(&[site.kind() as u8])?;
+        self.put(&rows.to_le_bytes())?;
+        self.put(&bytes[..length])
+    }
+
+    /// The unit of time in microseconds, and the time of the first event in this unit.
+    pub fn start(&mut self, unit: i64, first: i64) -> Result<(), NoSpace> {
+        self.put(&[u8::from(unit == SECONDS)])?;
+        self.put(&first.to_le_bytes())
+    }
+
+    /// An event: the time since the one before, and the number of its site.
+    #[inline]
+    pub fn event(&mut self, since_last: u64, site: u64) -> Result<(), NoSpace> {
+        self.varint(since_last)?;
+        self.varint(site)
+    }
+
+    #[inline]
+    fn varint(&mut self, mut value: u64) -> Result<(), NoSpace> {
+        // Most take one byte or two.
+        if value < 0x80 {
+            return self.put(&[value as u8]);
+        }
+        if value < 0x4000 {
+            return self.put(&[value as u8 | 0x80, (value >> 7) as u8]);
+        }
         while value >= 0x80 {
             self.put(&[value as u8 | 0x80])?;
             value >>= 7;
@@ -47,7 +84,29 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// The length of a number as a varint.
+pub(super) fn varint_len(value: u64) -> usize {
+    (u64::BITS - value.leading_zeros()).div_ceil(7).max(1) as usize
+}
+
+#[inline]
 pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    // Most take one byte or two.
+    let first = *bytes.get(*at)?;
+    if first < 0x80 {
+        *at += 1;
+        return Some(first.into());
+    }
+    match bytes.get(*at + 1) {
+        Some(second) if *second < 0x80 => {
+            *at += 2;
+            Some(u64::from(first & 0x7f) | u64::from(*second) << 7)
+        }
+        _ => read_long_varint(bytes, at),
+    }
+}
+
+fn read_long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
@@ -59,6 +118,10 @@ pub(super) fn read_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     }
     None
 }
+
+/// The lengths of sites of the dictionary that are addresses.
+pub(super) const IPV4_SITE_LEN: usize = 9 + 4;
+pub(super) const IPV6_SITE_LEN: usize = 9 + 16;
 
 /// The length of a site of the dictionary.
 pub(super) fn site_len(site: Site) -> usize {
@@ -105,14 +168,20 @@ impl<'a> Reader<'a> {
             _ => return None,
         };
         let time = i64::from_le_bytes(*bytes.get(events_at + 1..)?.first_chunk()?);
-        Some(Self { bytes, at: events_at + 9, left: events, unit, time })
+        Some(Self { bytes, at: events_at + START_LEN, left: events, unit, time })
     }
 
     pub fn is_in_seconds(&self) -> bool {
         self.unit == SECONDS
     }
 
+    /// The unit in microseconds, and in this unit the time from which the next event is counted.
+    pub fn base(&self) -> (i64, i64) {
+        (self.unit, self.time)
+    }
+
     /// Time in microseconds and number of the site.
+    #[inline]
     pub fn next(&mut self) -> Option<(i64, u32)> {
         self.left = self.left.checked_sub(1)?;
         let delta = read_varint(self.bytes, &mut self.at)?;

@@ -2,7 +2,8 @@
 //! than events. Reading the stays costs little more than reading the bytes of the set.
 
 use super::bulk::IPV4_RECORD_LEN;
-use super::header::Header;
+use super::header::{HEADER_LEN, Header};
+use super::packed::{IPV4_SITE_LEN, IPV6_SITE_LEN, Reader, read_site};
 use crate::site::{Site, SiteKind};
 
 /// Consecutive events at one site.
@@ -12,7 +13,8 @@ pub struct Stay {
     /// The times of the first and the last event.
     pub first_us: i64,
     pub last_us: i64,
-    /// The number of rows of these events.
+    /// The number of rows of these events. 0 in a packed run, which counts rows by site: see
+    /// [`packed_sites`](super::packed_sites).
     pub rows: u64,
 }
 
@@ -171,4 +173,62 @@ fn time_us(record: &Record) -> i64 {
 #[inline]
 fn address(record: &Record) -> u32 {
     record.last_chunk().map_or(0, |address| u32::from_be_bytes(*address))
+}
+
+/// An iterator over the stays of a packed run, in order.
+pub struct PackedStays<'a> {
+    run: &'a [u8],
+    events: Reader<'a>,
+    /// The next event: its time, and the number of its site.
+    next: Option<(i64, u32)>,
+    /// The number of the first site that is an IPv6 address. The sites before it are IPv4 addresses.
+    first_ipv6: usize,
+}
+
+/// Returns the stays of a set that consists only of a packed run of addresses. Returns `None` for any other set.
+pub fn packed_stays(bytes: &[u8]) -> Option<PackedStays<'_>> {
+    let header = Header::load(bytes);
+    if header.packed_events == 0 || header.tail_rows > 0 {
+        return None;
+    }
+    let run = bytes.get(..header.tail_start())?;
+    let (mut at, mut first_ipv6) = (HEADER_LEN, 0);
+    for number in 0..header.packed_sites as usize {
+        let (site, _, next) = read_site(run, at)?;
+        match site.kind() {
+            SiteKind::Coordinates => return None,
+            SiteKind::Ipv4 => first_ipv6 = number + 1,
+            SiteKind::Ipv6 => {}
+        }
+        at = next;
+    }
+    let mut events = Reader::new(run, at, header.packed_events)?;
+    let next = events.next();
+    Some(PackedStays { run, events, next, first_ipv6 })
+}
+
+impl PackedStays<'_> {
+    fn site(&self, number: u32) -> Option<Site> {
+        let number = number as usize;
+        let ipv6 = number.saturating_sub(self.first_ipv6);
+        let at = HEADER_LEN + (number - ipv6) * IPV4_SITE_LEN + ipv6 * IPV6_SITE_LEN;
+        Some(read_site(self.run, at)?.0)
+    }
+}
+
+impl Iterator for PackedStays<'_> {
+    type Item = Stay;
+
+    fn next(&mut self) -> Option<Stay> {
+        let (first_us, number) = self.next?;
+        let mut last_us = first_us;
+        loop {
+            self.next = self.events.next();
+            match self.next {
+                Some((time_us, of)) if of == number => last_us = time_us,
+                _ => break,
+            }
+        }
+        Some(Stay { site: self.site(number)?, first_us, last_us, rows: 0 })
+    }
 }

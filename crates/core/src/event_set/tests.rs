@@ -103,6 +103,15 @@ fn only_short_sets_of_ipv4_addresses_have_stays() {
     assert_eq!(stays(&set(&[], false, usize::MAX)), Some(vec![]));
     assert_eq!(stays(&set(&rows, true, usize::MAX)), None, "it has labels");
     assert_eq!(stays(&set(&rows, false, 2)), None, "it is packed");
+    let of_run = |set: &[u8]| packed_stays(set).map(Iterator::collect::<Vec<_>>);
+    assert_eq!(of_run(&set(&rows, false, 4)), Some(vec![at(1, 3, 6, 0), at(2, 7, 7, 0)]));
+    assert_eq!(of_run(&set(&rows, false, 3)), None, "it has a tail, too");
+    assert_eq!(of_run(&set(&rows, true, 4)), None, "it has labels");
+    let mut coordinates = vec![0; 200];
+    initialize(&mut coordinates, None, false);
+    let there = Site::from_coordinates(crate::geodesy::Coordinates::new(1.0, 2.0).unwrap());
+    append(&mut coordinates, &SetRow { time_us: 1, site: there, id: None, accuracy_km: None }).unwrap();
+    assert_eq!(of_run(&merged(&[&coordinates], 0)), None, "the site is a pair of coordinates");
     assert_eq!(stays(&set(&[(5, 1, None), (6, 3, None)], false, usize::MAX)), None, "an address is IPv6");
     let backwards: Vec<DecidedLeg> = (0..40).map(|n| (-n, 1, None)).collect();
     assert_eq!(stays(&set(&backwards[..32], false, usize::MAX)), Some(vec![at(1, -31, 0, 32)]));
@@ -261,6 +270,37 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     assert_eq!(event_count(&month, &Heap), Ok(1200));
 }
 
+/// These journeys as one, without a merge. None: they must be merged.
+fn in_sequence(journeys: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let sets: Vec<&[u8]> = journeys.iter().map(Vec::as_slice).collect();
+    let sequence = Sequence::of(&sets, &Heap).unwrap()?;
+    let mut out = vec![0; sequence.longest()];
+    let used = sequence.write(&mut out).unwrap()?;
+    out.truncate(used);
+    Some(out)
+}
+
+#[test]
+fn journeys_that_touch_have_labels_or_are_states_are_not_a_sequence() {
+    let (first, second) = ([(1, 1, Some(1)), (2, 2, Some(1))], [(2, 4, Some(1)), (3, 1, Some(1))]);
+    let journeys = |labelled| [journey(&first, labelled, 9), journey(&second, labelled, 9)];
+    assert_eq!(in_sequence(&journeys(false)), None, "both have an event at the same time");
+    assert_eq!(in_sequence(&journeys(false)[1..]).as_ref(), Some(&journeys(false)[1]));
+    assert_eq!(in_sequence(&journeys(true)[1..]), None, "events have labels");
+    assert_eq!(in_sequence(&[merged(&[&set(&second, false, 9)], 0)]), None, "the set has thresholds");
+    assert_eq!(in_sequence(&[set_of(None, &second, false, 9)]), None, "it has a tail");
+    assert_eq!(in_sequence(&[journey(&[], false, 9)]), None, "it has no events");
+}
+
+#[test]
+fn each_set_ends_where_its_header_says() {
+    let sets = [journey(&[(1, 1, None)], false, 9), set(&[(1, 1, None), (1, 2, None)], true, 9)];
+    let both = sets.concat();
+    assert!(each_set(&both).eq(sets.iter().map(Vec::as_slice)));
+    assert!(each_set(&both[..both.len() - 1]).eq([&sets[0][..]]), "the second set is cut off");
+    assert_eq!(each_set(&[]).count(), 0);
+}
+
 #[test]
 #[cfg_attr(miri, ignore = "takes hours under Miri")]
 fn every_pass_over_a_long_set_can_be_interrupted() {
@@ -293,6 +333,11 @@ fn every_pass_over_a_long_set_can_be_interrupted() {
                 assert!(matches!(merge_into(&[set], memory, &mut out), Ok(Some(_))));
             });
             let is_tail = Header::load(set).tail_rows > 0;
+            let joins = ticks(&|memory| {
+                let Some(sequence) = Sequence::of(&[set], memory).unwrap() else { return };
+                assert!(sequence.write(&mut vec![0; sequence.longest()]).unwrap().is_some());
+            });
+            assert!(joins >= if is_tail || labelled { 0 } else { LEAST }, "{joins}");
             assert!(merges >= if is_tail && !labelled { 3 * LEAST } else { LEAST }, "{merges}");
         }
         let is_sorted = Header::load(tail).tail_sorted;
@@ -348,6 +393,30 @@ proptest! {
         prop_assert_eq!(time_range(&whole, &Heap), range);
         prop_assert_eq!(time_range(&both, &Heap), range);
         prop_assert_eq!(super::rows(&whole), events.len() as u64);
+    }
+
+    /// Sites get other numbers when days are joined, and times another unit if one day has fractions of a second.
+    #[test]
+    fn journeys_in_any_order_are_joined_to_the_same_bytes_as_by_a_merge(
+        rows in rows(), cuts in prop::collection::vec(0_usize..150, 0..12), in_time: bool, reversed: bool,
+    ) {
+        let mut rows = rows;
+        if in_time {
+            rows.sort();
+        }
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(rows.len())).collect();
+        cuts.extend([0, rows.len()]);
+        cuts.sort_unstable();
+        let parts = cuts.windows(2).map(|cut| &rows[cut[0]..cut[1]]);
+        let mut journeys: Vec<Vec<u8>> = parts.map(|part| journey(part, false, usize::MAX)).collect();
+        let mut ranges: Vec<(i64, i64)> =
+            journeys.iter().filter_map(|journey| time_range(journey, &Heap)).collect();
+        ranges.sort_unstable();
+        let follow = !ranges.is_empty() && ranges.windows(2).all(|days| days[0].1 < days[1].0);
+        if reversed {
+            journeys.reverse();
+        }
+        prop_assert_eq!(in_sequence(&journeys), follow.then(|| journey(&rows, false, usize::MAX)));
     }
 
     #[test]
@@ -436,6 +505,20 @@ proptest! {
     }
 
     #[test]
+    fn stays_of_a_packed_run_are_the_runs_of_events_at_one_site(
+        rows in prop::collection::vec((0_i64..60, 0_u8..6, Just(None)), 0..150),
+    ) {
+        let journey = journey(&rows, false, usize::MAX);
+        let events = plain(&rows, false);
+        let stays = events.chunk_by(|a, b| a.1 == b.1).map(|stay| {
+            let (first_us, last_us) = (stay[0].0, stay[stay.len() - 1].0);
+            Stay { site: stay[0].1, first_us, last_us, rows: 0 }
+        });
+        let expected = (!rows.is_empty()).then(|| stays.collect::<Vec<_>>());
+        prop_assert_eq!(packed_stays(&journey).map(Iterator::collect::<Vec<_>>), expected);
+    }
+
+    #[test]
     fn every_row_is_counted_by_the_tail_or_by_its_site(rows in rows(), every in 1_usize..60) {
         let set = set(&rows, false, every);
         let tail: u64 = events(&[&set], &Heap).unwrap().map(|event| event.tail_rows).sum();
@@ -461,6 +544,12 @@ proptest! {
             initialize(&mut block, thresholds(&set), is_labelled(&set));
             if append_all(&mut block, &set) {
                 prop_assert_eq!(contents(&block), contents(&set));
+            }
+            let _ = in_sequence(&[set.clone(), journey(&rows, false, usize::MAX)]);
+            if let Some(alone) = in_sequence(std::slice::from_ref(&set)) {
+                let mut merged = merged(&[&set], 0);
+                merged.truncate(used(&merged));
+                prop_assert_eq!(alone, merged);
             }
         }
     }
