@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What detection and scans cost on a cluster of Citus, beside a plain table with the same events: `make bench-citus`. It is
-# not part of the tests, and needs a server with Citus, which PG_CONFIG names. The coordinator and two workers run on this
-# machine, so the times show what is computed and moved, not what more machines gain. Prints medians of rounds in turn,
-# after one that is not counted, in one session.
+# Measures detection and scans on a cluster of Citus, beside a plain table with the same events: `make bench-citus`. It
+# is not part of the tests, and needs a server with Citus, which PG_CONFIG names. The coordinator and two workers run on
+# this machine, so the times show what is computed and moved, not what more machines gain. Prints medians of rounds in
+# turn, after one that is not counted, in one session.
 #
 #   EVENTS (300000), KEYS (5000), NETWORKS (300000), ROUNDS (5)
 # shellcheck source=bench/lib.sh

@@ -1,5 +1,5 @@
--- Makes the tables of citus.sh from the table raw, and a rule over each. The user of a key has only this key, so both
--- entities have the same legs. The events arrived a day ago, because a scan reads the arrivals of the last hour again.
+-- Makes the tables of citus.sh from the table raw, and a rule over each. The user of a key has only this key, so keys
+-- and users have the same legs. The events arrived a day ago, because a scan reads the arrivals of the last hour again.
 \set ON_ERROR_STOP on
 SET client_min_messages = error;
 SELECT travel.create_events_table('public.plain', distributed_by => 'access_key_id');

@@ -24,7 +24,7 @@ class Memory(threading.Thread):
             self.peak = max(self.peak, sum(map(private_kb, self.processes())) // 1024)
 
     def __enter__(self):
-        # A statement can end before the first look.
+        # A statement can end before the thread measures for the first time.
         self.peak = sum(map(private_kb, self.processes())) // 1024
         self.start()
         return self

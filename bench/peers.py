@@ -284,8 +284,8 @@ def main():
   {legs:,} impossible legs.
 - **Rounds:** Each time is the median of {ROUNDS} round{'' if ROUNDS == 1 else 's'} in turn, after one that is not counted. If a statement takes more
   than 10 s, its time is the median of two rounds. JIT is off, and `work_mem` is 512 MB.
-- **Processes:** With n processes, a statement has n processes of PostgreSQL, one of which is the leader, or a peer has n
-  threads.
+- **Processes:** With n processes, PostgreSQL runs a statement in n processes, one of which is the leader, and a peer
+  uses n threads.
 - **With event IDs:** The statement of a peer also returns the event IDs of both ends, as `travel.detect` does.
 """
     text += "".join(f"- **{name}** was not measured because {why}.\n" for name, why in absent.items())
@@ -317,7 +317,7 @@ as medians of three runs. A key has 100 events.
 
 """ + table(["what"] + [f"{size:,} events" for size in GROWTH] + ["ratio (at most 1.3)"],
             [[name] + [f"{value:.2f}" for value in values] + [f"{values[-1] / values[0]:.2f}"] for name, values in grown.items()])
-    # What was not measured now stays, as it was measured before. large.py writes the section of large histories.
+    # Sections that were not measured now are kept. large.py writes the section of large histories.
     for heading in [LARGE] if grown else [GROWTH_HEADING, LARGE]:
         if kept := section(before, heading):
             text += "\n" + kept

@@ -115,15 +115,15 @@ ask "${another/INTO T/INTO events}; ${another/INTO T/INTO plain}"
 ask "CALL travel.scan('plain')"
 PGOPTIONS='-c citus.log_remote_commands=on' ask "CALL travel.scan('events')" 2>"$SCRATCH/sent"
 holds 'the nodes get the settings' grep -q "issuing SET LOCAL enable_seqscan = 'off'" "$SCRATCH/sent"
-holds 'and those of before again' grep -q "issuing SET LOCAL enable_seqscan = 'on'" "$SCRATCH/sent"
+holds 'and then the previous settings again' grep -q "issuing SET LOCAL enable_seqscan = 'on'" "$SCRATCH/sent"
 
-rule 'what an analyst asks about an alert has the same answers'
+rule 'functions that answer questions about an alert return the same as on a plain table'
 for call in 'travel.explain_alert(ID)' 'travel.alert_events(ID)' 'travel.activity_after(ID)' 'travel.containment(ID)' \
     "travel.explain('RULE', 'AKIAALICE0001EXAMPLE')" "travel.backtest('RULE')"; do
     for table in plain events; do
         id=$(ask "SELECT min(id) FROM travel.alerts WHERE rule = '$table' AND entity = 'AKIAALICE0001EXAMPLE'")
         of=${call/ID/$id}
-        # Without the number of the alert and the name of the rule.
+        # The number of the alert and the name of the rule differ, so they are left out.
         ask "SELECT regexp_replace(to_jsonb(a)::text, '(alert |\"(alert_)?id\": )\d+|\"rule\": \"\w+\"', '', 'g')
             FROM ${of/RULE/$table} AS a" 2>/dev/null | LC_ALL=C sort >"$SCRATCH/answer-$table"
     done
@@ -143,7 +143,7 @@ same 'states after the copy' '1|3' "$(ask "$states")"
 
 same 'the statement that compares the nodes returns a row for each state' 3 "$(page '### Compare the nodes' | run_psql -At | wc -l)"
 
-rule 'the other statements of docs/scale.md about Citus run, and find the same'
+rule 'the other statements of docs/scale.md about Citus run, and find the same legs'
 {
     echo 'SET client_min_messages = error; SET citus.shard_count = 4;'
     page '### Distribute the events'

@@ -1565,7 +1565,7 @@ CREATE FUNCTION travel_internal.events_of_legs_final(internal) RETURNS bytea
     LANGUAGE c IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_events_of_legs_final';
 COMMENT ON FUNCTION travel_internal.events_of_legs_final(internal) IS
     'Final function of travel_internal.events_of_legs: the rows as bytes';
--- A type for any number of texts would make an array of them for each row.
+-- With VARIADIC text[], PostgreSQL would make an array of the labels for each row.
 CREATE AGGREGATE travel_internal.events_of_legs(event_time timestamptz, ip inet, VARIADIC labels "any") (
     SFUNC = travel_internal.events_of_legs_add, STYPE = internal,
     FINALFUNC = travel_internal.events_of_legs_final, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = SAFE

@@ -94,7 +94,7 @@ impl Query<'_> {
         )
     }
 
-    /// The conditions that an event may be at the end of a leg. Without legs, the source is not read.
+    /// The conditions under which an event may be at the end of a leg. Without legs, the source is not read.
     fn may_be_end(&self) -> String {
         let filter = "(SELECT filter FROM ends_of_legs)";
         format!(

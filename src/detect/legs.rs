@@ -172,7 +172,7 @@ impl Query<'_> {
         self.events_part_with(self.knows_rows())
     }
 
-    /// Returns the events that count, if wanted with the positions of their rows.
+    /// Returns the query of the events that count, with the positions of their rows if `positions` is set.
     fn events_part_with(&self, positions: bool) -> String {
         format!(
             "events AS NOT MATERIALIZED (\n    -- the events that count\n    {}\n)",

@@ -73,8 +73,8 @@ impl Work {
 }
 
 /// Returns the work of a query with a shared pass: `write` is the query of the pass over this table, and `group` the
-/// query that groups the events instead. `None` if PostgreSQL would not share the pass: a condition may have to run in the
-/// leader, or there may be too few rows. The frequency of the most common entity is missing.
+/// query that groups the events instead. `None` if PostgreSQL would not share the pass: a condition may have to run in
+/// the leader, or there may be too few rows. The caller adds the frequency of the most common entity.
 pub fn of_pass(write: &str, group: &str, table: pg_sys::Oid) -> Result<Option<Work>, TravelError> {
     let write = format!("EXPLAIN (FORMAT JSON) {write}");
     let pass = with_settings_of_query(true, || {

@@ -140,7 +140,7 @@ pub fn run<R>(files: &OwnFiles, write: &str, table: pg_sys::Oid, body: impl FnOn
     })
 }
 
-/// Returns whether the text of a value is exact, whatever the settings of the session are.
+/// Returns whether the text of a value is exact, regardless of the settings of the session.
 fn has_exact_text(oid: pg_sys::Oid) -> bool {
     is_textual(oid)
         || matches!(

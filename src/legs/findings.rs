@@ -30,7 +30,7 @@ const LEG_AT: usize = {
     n
 };
 
-/// A text for each label of an event, as far as it is known. `[label as usize]` is that of a label.
+/// The text of each label of an event, if it is known. That of a label is at `[label as usize]`.
 type Labels<'a> = [Option<&'a str>; EventLabel::COUNT];
 
 /// What a call site keeps. It lives in the memory of the call site and is never dropped.
@@ -48,7 +48,7 @@ struct Entity {
     name: Option<&'static str>,
     legs: Legs,
     events: LegEvents<'static, Palloc>,
-    /// The labels in the order in which `events` has their values. `None` is a name that is no label.
+    /// The labels in the order in which `events` has their values. `None` stands for a name that is not a label.
     order: [Option<EventLabel>; EventLabel::COUNT],
     /// The labels that are columns of the entity.
     own: Labels<'static>,
@@ -98,7 +98,7 @@ fn findings(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// The structure by which PostgreSQL and a function that returns a set agree on one row per call.
 fn value_per_call(call: &Call) -> Result<*mut pg_sys::ReturnSetInfo, TravelError> {
-    // SAFETY: a call that returns a set has a ReturnSetInfo. Where the caller cannot take a set, there is none.
+    // SAFETY: a call that returns a set has a ReturnSetInfo. If the caller cannot take a set, it has none.
     unsafe {
         let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
         if info.is_null()

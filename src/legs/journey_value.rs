@@ -44,7 +44,7 @@ impl JourneyValue {
         Ok(copy)
     }
 
-    /// All events of a sequence of journeys, in their smallest form. `None`: they must be merged.
+    /// All events of a sequence of journeys, in their smallest form. `None` if they must be merged.
     pub fn of_sequence(sequence: &Sequence<Palloc>) -> Result<Option<Self>, TravelError> {
         let most = sequence.longest() + pg_sys::VARHDRSZ;
         if most > MAX_VARLENA {
@@ -52,7 +52,7 @@ impl JourneyValue {
         }
         let journey = Self::allocate(most)?;
         let used = sequence.write(journey.block()).map_err(|_| LegError::TooManyEvents)?;
-        // SAFETY: it is this function's own. What it has more than it needs stays unused.
+        // SAFETY: it is this function's own. The bytes that it does not need stay unused.
         unsafe {
             match used {
                 Some(used) => pgrx::varlena::set_varsize_4b(journey.value, (used + pg_sys::VARHDRSZ) as i32),

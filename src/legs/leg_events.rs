@@ -71,7 +71,7 @@ impl Collected {
         if self.len < self.full {
             return Ok(());
         }
-        // SAFETY: by the caller. So many bytes were written, and the first rows do not take more room than all.
+        // SAFETY: by the caller. This many bytes were written, and the first rows do not take more room than all.
         unsafe {
             let bytes = std::slice::from_raw_parts(self.start, self.len);
             let events =

@@ -1,8 +1,8 @@
 //! The states of `travel.rollup`.
 //!
 //! Journeys of days follow each other in time, and there is no need to merge their events one by one (see
-//! [`Sequence`]). This can only be seen when the last one has come. So a state keeps the journeys as they are until it is
-//! read, or until they have become many.
+//! [`Sequence`]). This can only be seen when the last one has arrived. So a state keeps the journeys as they are until
+//! it is read, or until they have become many.
 //!
 //! A state is therefore more than the bytes of a journey, and is an *expanded object* as those of `hash_states.rs`:
 //! PostgreSQL calls the methods of the object before it stores the value, sends it to another process or reads it as
@@ -27,7 +27,7 @@ use std::ffi::c_void;
 use std::ptr::{NonNull, null_mut};
 use travel_core::event_set::{self, MERGE_FROM, Memory, Sequence, capacity_after_merge, each_set};
 
-/// A state: what PostgreSQL knows of it, and its journeys.
+/// A state: the object that PostgreSQL calls, and the journeys.
 #[repr(C)]
 pub struct Rollup {
     object: pg_sys::ExpandedObjectHeader,
@@ -49,7 +49,7 @@ struct Chunk {
     used: usize,
     room: usize,
     unused: u32,
-    /// The header of a value of PostgreSQL, which a chunk with one journey is.
+    /// The header of a value of PostgreSQL, because a chunk with one journey is read as such a value.
     header: u32,
 }
 
@@ -61,7 +61,7 @@ static METHODS: pg_sys::ExpandedObjectMethods =
 pub type ContextOfSite = Cell<pg_sys::MemoryContext>;
 
 impl Rollup {
-    /// The state that a value is. `None`: it is another value.
+    /// Returns the state that a value is. `None` if it is another value.
     ///
     /// # Safety
     /// `datum` must be a `travel.journey`. No other reference to the state may be in use.
@@ -70,7 +70,7 @@ impl Rollup {
         unsafe { object_of(datum).and_then(|object| Self::of_object(object)) }
     }
 
-    /// The state that an expanded object is. `None`: it is another object.
+    /// Returns the state that an expanded object is. `None` if it is another object.
     ///
     /// # Safety
     /// The object must be alive. No other reference to the state may be in use.
@@ -82,7 +82,7 @@ impl Rollup {
         }
     }
 
-    /// A new state for the group of this call of a transition function. `None`: PostgreSQL would not keep it.
+    /// Makes a state for the group of this call of a transition function. `None` if PostgreSQL would not keep it.
     pub fn new<'a>(call: &Call, site: &ContextOfSite) -> Option<&'a mut Self> {
         let node = aggregate_of_call(call)?;
         // SAFETY: the node runs this transition function, so it has a current context. A state is at the start of an
@@ -198,7 +198,7 @@ impl Rollup {
 
     /// The journeys, in the order in which they came.
     fn each_journey(&self) -> impl Iterator<Item = &[u8]> {
-        // SAFETY: the chunks of this state, behind which so many bytes were written.
+        // SAFETY: the chunks of this state, behind which this many bytes were written.
         unsafe {
             std::iter::successors(self.first, |chunk| (*chunk.as_ptr()).next).flat_map(|chunk| {
                 let content = chunk.as_ptr().add(1).cast::<u8>();
@@ -274,7 +274,7 @@ unsafe fn new_context(parent: pg_sys::MemoryContext) -> pg_sys::MemoryContext {
 }
 
 /// # Safety
-/// `parent` must be the context of a hash table, which lives shorter than the call site.
+/// `parent` must be the context of a hash table, which is freed before the call site.
 unsafe fn new_context_of_site(parent: pg_sys::MemoryContext, site: &ContextOfSite) -> pg_sys::MemoryContext {
     // SAFETY: by the caller. The callback is in the context that it is registered for.
     unsafe {

@@ -10,7 +10,7 @@ use travel_core::share;
 
 /// Entities by their bytes, in the order in which they came.
 pub struct ShareEntities {
-    /// Numbers of entities plus one, or 0. Their number is a power of two, and at least half of them is 0.
+    /// Numbers of entities plus one, or 0. Their number is a power of two, and at least half of them are 0.
     slots: PallocSlice<u32>,
     entities: PallocVec<ShareEntity>,
     thresholds: Thresholds,
@@ -120,7 +120,7 @@ fn slots(count: usize) -> Result<PallocSlice<u32>, TravelError> {
 
 impl ShareEntity {
     pub fn name(&self) -> &[u8] {
-        // SAFETY: `begin` wrote so many bytes.
+        // SAFETY: `begin` wrote this many bytes.
         unsafe { std::slice::from_raw_parts(self.name, self.name_size) }
     }
 

@@ -28,7 +28,7 @@ pg_function!(travel_legs_of_shares, pg_finfo_travel_legs_of_shares, legs_of_shar
 /// The number of bytes that are read at a time.
 const CHUNK: usize = 64 * 1024;
 
-/// Returns the legs of each entity of every n-th share that has some: `(first, n, min_distance_km, min_velocity_kmh,
+/// Returns the legs of each entity that has some, in every n-th share: `(first, n, min_distance_km, min_velocity_kmh,
 /// use_accuracy, with_positions)`.
 fn legs_of_shares(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
@@ -128,8 +128,8 @@ impl Share {
         Ok(())
     }
 
-    /// Returns the positions of all rows at the times of the ends, in the order of what was found, of which each has the
-    /// number.
+    /// Returns the positions of all rows at the times of the ends, each with the index of its entity in `found`, in the
+    /// order of `found`.
     fn positions(
         &self,
         entities: &ShareEntities,

@@ -193,7 +193,7 @@ impl<'a> Entity<'a> {
         }
     }
 
-    /// The share of the entity. The first column that tells most entities apart would be enough, but nobody knows which.
+    /// The share of the entity. The first column that tells most entities apart would be enough, but it is not known.
     #[inline]
     fn share(&self, shares: u32) -> u32 {
         match &self.columns[..self.count] {
@@ -239,7 +239,7 @@ impl Writer {
         if self.shares.is_null() {
             return None;
         }
-        // SAFETY: `begin` made so many buffers, and the number of the share is smaller.
+        // SAFETY: `begin` made this many buffers, and the number of the share is smaller.
         Some(unsafe { &mut *self.shares.add(entity.share(self.share_count) as usize) })
     }
 
@@ -277,10 +277,10 @@ impl Writer {
     /// Moves what is in the buffer of a share to its file.
     fn flush(&mut self, share: u32) -> Result<(), TravelError> {
         pgrx::check_for_interrupts!();
-        // SAFETY: `begin` made so many buffers.
+        // SAFETY: `begin` made this many buffers.
         let buffer = unsafe { &mut *self.shares.add(share as usize) };
         let used = std::mem::take(&mut buffer.used);
-        // SAFETY: so many bytes were written.
+        // SAFETY: this many bytes were written.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.start, used) };
         if !bytes.is_empty() {
             self.file_of(share)?.write(bytes);
@@ -298,13 +298,13 @@ impl Writer {
             within(self.context, || files.create_file(self.number, share))
         })
         .ok_or(UsageError::NotInDetect { function: "write_events_add" })?;
-        // SAFETY: `begin` made so many buffers.
+        // SAFETY: `begin` made this many buffers.
         unsafe { (*self.shares.add(share as usize)).file = Some(file) };
         Ok(file)
     }
 
     fn known_file(&self, share: u32) -> Option<FileToWrite> {
-        // SAFETY: `begin` made so many buffers.
+        // SAFETY: `begin` made this many buffers.
         unsafe { (*self.shares.add(share as usize)).file }
     }
 

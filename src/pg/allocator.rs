@@ -35,7 +35,8 @@ const RESERVE: Layout = match Layout::from_size_align(512 * 1024, 8) {
 static RESERVED: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
-/// Sets memory aside for the report of the error, if none is. To be called when the library is loaded.
+/// Sets memory aside for the report of an error, unless it is already set aside. The library calls this when it is
+/// loaded, and so does [`with_reserve`].
 pub fn reserve() {
     if RESERVED.load(Ordering::Relaxed).is_null() {
         // SAFETY: the layout has a size. If there is no memory, the report has to do without.
@@ -55,7 +56,7 @@ fn release() {
 /// Runs `body`. If PostgreSQL runs out of memory in it, the memory that was set aside is there for the copies of the
 /// error.
 pub fn with_reserve<R>(body: impl FnOnce() -> R) -> R {
-    /// Takes the callback off PostgreSQL's stack, also where an error unwinds.
+    /// Takes the callback off PostgreSQL's stack, also if an error unwinds.
     struct Pop(*mut pg_sys::ErrorContextCallback);
     impl Drop for Pop {
         fn drop(&mut self) {

@@ -67,9 +67,9 @@ pub fn send_settings() {
     send(FIXED.iter().map(|(name, value)| (*name, value.to_string_lossy())));
 }
 
-/// Runs `body` as [`spi::with_settings`] does, with settings that the nodes get, too. Their planners know nothing of the
-/// settings of this session. The nodes also start no parallel workers then, because they read their shards side by side.
-/// Within an SPI connection.
+/// Runs `body` as [`spi::with_settings`] does, with settings that the nodes get, too. Otherwise, the planners of the
+/// nodes would use other settings than this session. The nodes also start no parallel workers then, because they read
+/// their shards side by side. Within an SPI connection.
 pub fn with_settings_on_nodes<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
     let settings = || settings.iter().chain(&[SERIAL]);
     let before: Vec<_> = settings().map(|(name, _)| (*name, present_value(name).into())).collect();

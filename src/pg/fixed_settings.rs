@@ -1,4 +1,4 @@
-//! The settings with which the SQL of a rule is read and runs, whatever the session has.
+//! The settings with which the SQL of a rule is read and runs, regardless of those of the session.
 //!
 //! A rule stores its condition and its columns as text, and any session can scan it: that of an analyst, or that of a
 //! job with the settings of the server. A condition such as `event_time > '01/02/2026'` must have one meaning in all of

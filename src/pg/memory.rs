@@ -104,7 +104,7 @@ impl<T: Copy> PallocVec<T> {
         const { assert!(align_of::<T>() <= 8) };
         self.capacity = (2 * self.capacity).max(64);
         let size = self.capacity * size_of::<T>();
-        // SAFETY: palloc aligns to 8 bytes. What is too large is an error of PostgreSQL.
+        // SAFETY: palloc aligns to 8 bytes. If the size is too large, PostgreSQL raises an error.
         self.start = unsafe {
             if self.start.is_null() {
                 pg_sys::palloc_extended(size, pg_sys::MCXT_ALLOC_HUGE as i32).cast()
@@ -122,7 +122,7 @@ impl<T> Deref for PallocVec<T> {
         if self.start.is_null() {
             return &[];
         }
-        // SAFETY: so many values were written.
+        // SAFETY: this many values were written.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }

@@ -58,7 +58,7 @@ impl<T: Default + Sync + 'static> Shared<T> {
         Some(Self::attach_with_segment(handle)?.0)
     }
 
-    /// The same, with the segment of the value.
+    /// Does the same as [`Self::attach`], and also returns the segment of the value.
     pub fn attach_with_segment(handle: u32) -> Option<(&'static T, *mut pg_sys::dsm_segment)> {
         if handle == 0 {
             return None;

@@ -12,7 +12,7 @@ use std::ffi::{CString, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// What all processes know of the files.
+/// What the processes share about the files.
 #[derive(Default)]
 #[repr(C)]
 pub struct SharedFiles {
@@ -38,7 +38,7 @@ pub struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// Makes an empty set of files, each for one of so many shares. `None` if PostgreSQL has no shared memory left.
+    /// Makes an empty set of files for this number of shares. `None` if PostgreSQL has no shared memory left.
     pub fn create(shares: u32) -> Option<Self> {
         let shared = Shared::<SharedFiles>::create()?;
         let files = shared.get();
@@ -170,7 +170,7 @@ pub struct FileToRead {
 impl FileToRead {
     /// Reads the next bytes. Returns their number, which is smaller than that of `bytes` only at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> usize {
-        // SAFETY: the file is open, and `bytes` has so many bytes.
+        // SAFETY: the file is open, and `bytes` has this length.
         unsafe {
             #[cfg(feature = "pg15")]
             return pg_sys::BufFileRead(self.file.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len());

@@ -63,7 +63,7 @@ note "$(ask 'SELECT count(*) FROM hostile.routine') routines, $(ask 'SELECT coun
 #   XX001   a checkpoint of a scan was overwritten: the message says so, and a rescan mends it
 #   XX000   only in the piece `replaced`: the statement, or one before it, has dropped the type of a result or of one of its
 #           columns, and PostgreSQL itself cannot look it up
-# The statements of the piece `growth` sort out the errors of the calls that they repeat, and have none of their own.
+# The statements of the piece `growth` catch the expected errors of the calls that they repeat, and must raise none.
 allowed() { # allowed PIECE
     if [ "$1" = growth ]; then
         printf 'no error'
@@ -86,7 +86,7 @@ portion() { # portion PIECE FILE OPTIONS
     PGOPTIONS=$3 run_psql --quiet --no-align --tuples-only --output /dev/null --dbname "$name" --set ON_ERROR_STOP=0 \
         --set VERBOSITY=verbose --file "$2" >"$said" 2>&1 || fail "$place: psql ended: $(tail -n 3 "$said" | cut -c 1-1000)"
     # The first line of each message, with the function that raised it. If PostgreSQL could not parse a query, and shows
-    # no place in the statement, the query is that of a function.
+    # no place in the statement, a function ran the query.
     messages=$(cut -c 1-1000 "$said" | awk '/^psql:[^ ]*:[0-9]+: / { if (line) print line; line = $0; shown = 0; next }
             /^LINE [0-9]/ { shown = 1 }
             /^LOCATION: .*, parse_[a-z]+[.]c:/ { if (line && !shown) line = line " (query of a function)" }
@@ -94,8 +94,9 @@ portion() { # portion PIECE FILE OPTIONS
             END { if (line) print line }')
     # grep returns 1 if it finds none.
     bad=$(grep -a -v -E "^psql:[^ ]*:[0-9]+: (WARNING:|$(allowed "$1"))" <<<"$messages") || [ $? = 1 ]
-    # In a direct call, the extension checks what the caller wrote before it is part of a query, and says what is wrong
-    # with it. If PostgreSQL says so, the query itself is wrong, such as one with an operator that does not exist.
+    # In a direct call, the extension checks what the caller wrote before it becomes part of a query, and reports what
+    # is wrong with it. If PostgreSQL reports the error, the query itself is wrong, such as one with an unknown
+    # operator.
     if [ "$1" = calls ]; then
         bad+=$(grep -a -E '^psql:[^ ]*:[0-9]+: ERROR:  42.* \(query of a function\) in ' <<<"$messages") || [ $? = 1 ]
     fi

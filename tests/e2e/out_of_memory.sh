@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Processes of the server can have little memory (ulimit -v). A statement that needs more ends with an error. Rust, which
-# aborts a process without memory by default, aborts none. PostgreSQL does not panic either: with 3 MB more than a process
-# has that has loaded the library, there would be no memory for the copies of an error that pgrx makes, if none were
-# set aside for them.
+# Limits the memory of the server's processes (ulimit -v). A statement that needs more ends with an error. Rust, which
+# by default aborts a process that gets no memory, aborts none. PostgreSQL does not panic either. If a process can have
+# only 3 MB more than it has after it has loaded the library, it needs the memory that is set aside for the copies of an
+# error that pgrx makes.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 

@@ -78,7 +78,7 @@ same 'the rows after a refresh' "$(ask "SELECT count(*) || ' ' || sum(cardinalit
     FROM cloudtrail GROUP BY access_key_id) AS k")" "$(ask "$rows")"
 holds 'there are new rows' [ "$before" != "$(ask "$rows")" ]
 
-rule 'travel.detect is canceled, or a process of its shared pass is killed: no temporary files stay, and it works again'
+rule 'travel.detect is canceled, or a process of its shared pass is killed: no temporary files are left, and it works again'
 run_psql --quiet <<'SQL'
     CREATE TABLE minted AS
         SELECT 'key ' || n / 10 AS access_key_id, '2026-03-01Z'::timestamptz + n * interval '1 minute' AS event_time,

@@ -69,7 +69,7 @@ BEGIN
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, statement USING ERRCODE = 'XX000';
 END $$;
 
--- Repeats calls of a procedure that commits, each of which has something to do. Their effects are undone in between.
+-- Repeats calls of a procedure that commits. The effects of each call are undone, so the next one has something to do.
 SELECT travel.create_events_table('hostile.loaded');
 CREATE TABLE hostile.loaded_files_of_test (path text);
 DO $$
@@ -108,7 +108,7 @@ BEGIN
                 END IF;
                 TRUNCATE hostile.loaded, hostile.loaded_files;
             ELSE
-                -- The month of the event, and three months from the present one on.
+                -- Makes the partition for the month of the event, and those for three months from the present one on.
                 INSERT INTO hostile.by_month (event_id, event_time) VALUES ('1', '2020-02-02Z');
                 CALL travel.make_partitions('hostile.by_month',
                     (date_trunc('month', now() AT TIME ZONE 'UTC') + interval '3 months') AT TIME ZONE 'UTC', made, moved);

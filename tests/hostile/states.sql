@@ -23,7 +23,7 @@ SELECT row_number() OVER (ORDER BY n, i, how) AS n, CASE how
 FROM good, generate_series(0, length(form) - 1) AS i, unnest('{cut,longer,zero,all,flip}'::text[]) AS how;
 
 -- The functions and aggregates of one or two journeys. Their other arguments have defaults. The subscripts of the types
--- begin with 0, so they equal no array literal.
+-- begin with 0, so no array literal equals them.
 CREATE TABLE hostile.takes_journeys AS
 SELECT * FROM hostile.routine
 WHERE required BETWEEN 1 AND 2 AND types[0:required - 1] <@ '{travel.journey}'::regtype[];
@@ -34,8 +34,8 @@ BEGIN
         RAISE 'functions of journeys are missing: %', ARRAY(SELECT name FROM hostile.takes_journeys);
     END IF;
 END $$;
--- Calls each function and aggregate of one journey, and those of two, with a journey. An error must be one of the data,
--- unless the routine refuses good arguments. Any other error is an internal one.
+-- Passes a journey to each function and aggregate of one or two journeys. An error must be about the data, unless the
+-- routine refuses good arguments. Any other error is raised as an internal one.
 CREATE FUNCTION hostile.feed(j travel.journey) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     r record;

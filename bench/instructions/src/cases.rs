@@ -100,7 +100,7 @@ fn legs(Data { geoip, events, .. }: &Data) -> Result<Vec<Case<'_>>, Box<dyn Erro
         },
         Case {
             name: "sequence",
-            what: "an event of the journeys of days that are joined to one of a month",
+            what: "an event of the journeys of days that are joined to the journey of a month",
             operations: events.len(),
             body: Box::new(move || each(&months, |days| joined(days))),
         },

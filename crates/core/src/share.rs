@@ -16,7 +16,7 @@ pub fn of_entity(entity: &[u8], shares: u32) -> u32 {
     (((digest(entity, 0) >> 32) * u64::from(shares)) >> 32) as u32
 }
 
-/// The digest of several values, one of which follows the others.
+/// Returns the digest of several values, given the digest of all but the last one.
 #[inline]
 pub fn digest_after(others: i64, value: &[u8]) -> i64 {
     digest(value, others) as i64
@@ -36,7 +36,7 @@ pub struct Record<'a> {
 const HEAD: usize = 4 + 8 + 6 + 1;
 
 impl<'a> Record<'a> {
-    /// The number of bytes of a record whose entity has so many.
+    /// Returns the number of bytes of a record. `entity` is the number of bytes of its entity.
     #[inline]
     pub fn size(site: Site, entity: usize) -> usize {
         HEAD + if site.ipv4().is_some() { 4 } else { 16 } + entity
@@ -134,7 +134,7 @@ mod tests {
         }
 
         #[test]
-        fn damaged_records_are_no_records(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
+        fn reading_a_damaged_record_stays_within_its_bytes(bytes in prop::collection::vec(any::<u8>(), 0..60)) {
             let read = Record::read(&bytes);
             prop_assert!(read.is_none_or(|(_, rest)| rest.len() + HEAD <= bytes.len()));
         }

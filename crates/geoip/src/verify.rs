@@ -12,7 +12,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, Se
 use std::collections::HashSet;
 use std::fmt;
 
-/// How deep the values of a record may be nested. Those of the makers are at most five deep.
+/// How deep the values of a record may be nested. In the files of known makers, they are nested at most five deep.
 const DEEPEST: u8 = 128;
 
 /// The number of zeros between the tree and the records.
@@ -51,8 +51,8 @@ impl Database {
     }
 }
 
-/// A record of which every value is read, including those that look-ups skip. The crate follows pointers, requires texts
-/// to be UTF-8, and refuses a record that its pointers make very large.
+/// A record that is read with all its values, including those that look-ups skip. The crate follows pointers, requires
+/// texts to be UTF-8, and refuses a record that its pointers make very large.
 struct AnyRecord;
 
 impl<'de> Deserialize<'de> for AnyRecord {

@@ -85,7 +85,7 @@ unsafe extern "C-unwind" fn receive(
     this.result.is_ok()
 }
 
-/// What PostgreSQL passes rows with one column to, whose values are rows of a set.
+/// What PostgreSQL passes rows to that have one column, whose values are rows of a set.
 #[repr(C)]
 pub(super) struct RowsOfSet<'r> {
     receiver: pg_sys::DestReceiver,

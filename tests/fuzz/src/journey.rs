@@ -183,7 +183,7 @@ fn merged(sets: &[&[u8]]) -> Vec<u8> {
     }
 }
 
-/// Sets as one, if they need no merge.
+/// Joins sets to one. Returns `None` if they must be merged.
 fn in_sequence(sets: &[&[u8]]) -> Option<Vec<u8>> {
     let memory = Heap::default();
     let sequence = Sequence::of(sets, &memory).unwrap()?;

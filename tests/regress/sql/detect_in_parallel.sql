@@ -90,14 +90,14 @@ FROM pg_temp.differences($$travel.detect('named')$$, $$travel.detect('named_unin
 SELECT DISTINCT from_event_id IS NULL AS no_from_id, from_event_name, from_user_agent,
     to_event_id IS NULL AS no_to_id, to_event_name, to_user_agent
 FROM travel.detect('named') ORDER BY 1, 2;
--- A view of the text, which makes the columns of a finding by SQL, returns the same.
+-- A view of the text, which makes the columns of a finding by SQL, returns the same findings.
 SELECT v.source, d.*
 FROM (VALUES ('named'), ('named_unindexed')) AS v (source)
 CROSS JOIN LATERAL pg_temp.differences(format('travel.detect(%L)', v.source),
     format('(%s) AS v', travel.detect_sql(v.source))) AS d;
 DROP TABLE named, named_unindexed;
 
--- One pass over the source finds any number of rows of an event, of which it keeps the first.
+-- One pass over the source can find any number of rows of an event. It keeps the first one.
 CREATE TABLE repeated AS
 SELECT 'K' AS access_key_id, timestamptz '2026-01-01Z' + n % 2 * interval '1 minute' AS event_time,
     ('{192.0.2.1,203.0.113.1}'::inet[])[1 + n % 2] AS source_ip, repeat(md5(n::text), 3) AS event_id
@@ -107,8 +107,8 @@ SELECT count(*), bool_and(from_event_id = (SELECT min(event_id) FROM repeated WH
 FROM travel.detect('repeated');
 DROP TABLE repeated;
 
--- The function that makes the findings starts anew for each entity, also if the findings of the last one were not all
--- read. Bytes that are no events have no labels.
+-- The function that makes the findings starts anew for each entity, even if not all findings of the last entity were
+-- read. Bytes that are not events have no labels.
 CREATE TABLE legs AS
 SELECT travel.impossible_legs(event_time, source_ip) AS legs FROM found WHERE access_key_id = 'AKIA0020';
 SELECT v.entity, f.entity, cardinality(legs) AS legs

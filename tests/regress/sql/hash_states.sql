@@ -282,7 +282,7 @@ CALL pg_temp.by('spilled hash');
 TABLE rolled_differences;
 CALL pg_temp.by('parallel hash');
 TABLE rolled_differences;
--- In any order, and as often as the state has to be merged before its end.
+-- Neither the order of the journeys nor their repetition matters, even if the state has to be merged before its end.
 CALL pg_temp.by('sort');
 SELECT count(*) FILTER (WHERE later::text <> earlier::text) AS order_matters,
     count(*) FILTER (WHERE often::text <> earlier::text) AS repetition_matters
@@ -294,7 +294,7 @@ FROM (
 SELECT travel.rollup(journey)::text = (SELECT travel.journey(t, ip)::text FROM seen) AS all_events,
     sum(pg_column_size(journey)) > 200000 AS long
 FROM parts CROSS JOIN generate_series(1, 3);
--- Groups that are in no hash table, several of them at once.
+-- In a mixed aggregate, several groups that are not in a hash table are open at once.
 CALL pg_temp.by('mixed');
 CREATE VIEW rolled_sets AS
     SELECT who % 7 AS of_7, who % 14 AS of_14, travel.rollup(journey)::text AS journey
@@ -308,7 +308,8 @@ FROM (
     EXCEPT ALL
     SELECT who % 7, who % 14, travel.journey(t, ip)::text FROM seen GROUP BY ROLLUP (who % 7, who % 14)
 ) AS d;
--- Its states as plain values: without a final function, with one in PL/pgSQL, stored, combined, with an initial value.
+-- States become plain values without a final function, for one in PL/pgSQL, to be stored or combined, and if there is
+-- an initial value.
 CREATE AGGREGATE pg_temp.raw_rollup(travel.journey) (
     SFUNC = travel_internal.journey_rollup, STYPE = travel.journey, COMBINEFUNC = travel_internal.legs_combine,
     PARALLEL = SAFE

@@ -184,7 +184,7 @@ BEGIN
         PERFORM set_config(c.setting, c.session, false);
     END LOOP;
 END $$;
--- The rules are written, checked, scanned and explained in this session. One has all the conditions.
+-- The rules are written, checked, scanned and explained in this session. One rule has all the conditions.
 INSERT INTO travel.rules (name, source, condition, baseline)
 SELECT setting, 'odd.moments', condition, false FROM conditions
 UNION ALL

@@ -46,7 +46,7 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// A site of the dictionary with the rows that came from it.
+    /// Writes a site of the dictionary, with the number of rows that came from it.
     pub fn site(&mut self, site: Site, rows: u64) -> Result<(), NoSpace> {
         let (bytes, length) = site.to_bytes();
         self.put(&[site.kind() as u8])?;
@@ -54,13 +54,13 @@ impl<'a> Writer<'a> {
         self.put(&bytes[..length])
     }
 
-    /// The unit of time in microseconds, and the time of the first event in this unit.
+    /// Writes the unit of time, given in microseconds, and the time of the first event in this unit.
     pub fn start(&mut self, unit: i64, first: i64) -> Result<(), NoSpace> {
         self.put(&[u8::from(unit == SECONDS)])?;
         self.put(&first.to_le_bytes())
     }
 
-    /// An event: the time since the one before, and the number of its site.
+    /// Writes an event: the time since the one before, and the number of its site.
     #[inline]
     pub fn event(&mut self, since_last: u64, site: u64) -> Result<(), NoSpace> {
         self.varint(since_last)?;

@@ -49,15 +49,15 @@ struct Run<'a> {
 
 #[derive(Clone, Copy, Default)]
 struct NumberedSite {
-    /// None only as a default.
+    /// `None` only in the default value.
     site: Option<Site>,
-    /// The place where it came in the order of arrival.
+    /// Its place in the order of arrival.
     arrived: u32,
 }
 
 impl<'a, M: Memory> Sequence<'a, M> {
-    /// Reads the dictionaries of sets. None: one of them is not a journey that is a packed run or empty, or all are
-    /// empty, or one is damaged.
+    /// Reads the dictionaries of sets. Returns `None` if one of them is neither empty nor a journey that is a packed
+    /// run, if all are empty, or if one is damaged.
     pub fn of(sets: &[&'a [u8]], memory: &'a M) -> Result<Option<Self>, TooLarge> {
         let mut ticks = Ticks::of(memory);
         let (mut run_count, mut most_sites) = (0, 0);
@@ -93,7 +93,8 @@ impl<'a, M: Memory> Sequence<'a, M> {
         Ok(Some(sequence))
     }
 
-    /// Fills `runs`, `sites` and `numbers`, with sites in the order of their arrival. None: a run is damaged.
+    /// Fills `runs`, `sites` and `numbers`, with sites in the order of their arrival. Returns `None` if a run is
+    /// damaged.
     fn read_runs(&mut self, sets: &[&'a [u8]]) -> Result<Option<()>, TooLarge> {
         let mut ticks = Ticks::of(self.memory);
         let mut table = SiteTable::for_sites(self.sites.len(), self.memory)?;
@@ -175,8 +176,8 @@ impl<'a, M: Memory> Sequence<'a, M> {
         HEADER_LEN + dictionary + packed::START_LEN + events
     }
 
-    /// Writes all events as one journey, and returns its length. None: the journeys overlap, or one is damaged, so they
-    /// must be merged.
+    /// Writes all events as one journey, and returns its length. Returns `None` if the journeys must be merged, because
+    /// they overlap or one is damaged.
     pub fn write(&self, out: &mut [u8]) -> Result<Option<usize>, TooLarge> {
         let mut events_of_sites = self.memory.slice::<u64>(self.site_count)?;
         let Some((used, events)) = self.write_run(out, &mut events_of_sites) else { return Ok(None) };

@@ -270,7 +270,7 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     assert_eq!(event_count(&month, &Heap), Ok(1200));
 }
 
-/// These journeys as one, without a merge. None: they must be merged.
+/// Joins these journeys to one without a merge. Returns `None` if they must be merged.
 fn in_sequence(journeys: &[Vec<u8>]) -> Option<Vec<u8>> {
     let sets: Vec<&[u8]> = journeys.iter().map(Vec::as_slice).collect();
     let sequence = Sequence::of(&sets, &Heap).unwrap()?;
