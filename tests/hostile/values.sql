@@ -38,6 +38,7 @@ SELECT hostile.literals('float8', '{1,0,-0,NaN,Infinity,-Infinity,1e308,-1e308,5
         4713-11-24 00:00:00 BC,epoch}'),
     hostile.literals('cidr', '{10.0.0.0/8,0.0.0.0/0,::/0,255.255.255.255/32}'),
     hostile.literals('uuid', '{00000000-0000-0000-0000-000000000000}'),
+    hostile.literals('tid', '{"(0,1)","(0,0)","(4294967295,65535)","(4294967294,1)"}'),
     hostile.literals('pg_snapshot', '{1:1:,1:9223372036854775807:1\,2,5:10:5\,6\,7\,8\,9}'),
     hostile.literals('travel.severity', '{low}'),
     hostile.literals('text[]', '{"{a,b}","{}","{NULL}","{NULL,a,NULL}","{{a,b},{c,d}}","[5:6]={a,b}","{\"\"}"}'),
