@@ -102,7 +102,7 @@ fn detect(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         };
         let (_, counts) = event_counts::counting(|| match (&query.split, &files) {
             (Split::AfterPass { write, with_look_ups, .. }, Some(files)) => {
-                shared_pass::run(files, write, arguments.source.oid, || {
+                shared_pass::run(files, write, arguments.source.oid, &query.text, || {
                     if *with_look_ups {
                         run_split(&query.text, &events, &arguments, execute)
                     } else {

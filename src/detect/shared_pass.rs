@@ -129,13 +129,13 @@ impl SharedPass {
     }
 }
 
-/// Runs the query of the pass, and then `body`, which reads the files.
-pub fn run<R>(files: &OwnFiles, write: &str, table: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
-    files.within(|| {
+/// Runs the query of the pass, and then `body`, which runs the query `read` of the findings.
+pub fn run<R>(files: &OwnFiles, write: &str, table: pg_sys::Oid, read: &str, body: impl FnOnce() -> R) -> R {
+    files.within(write, || {
         super::with_settings_of_query(true, || {
             whole_groups::planned_in_all_processes(write, table, || spi::execute_of_statement(write));
         });
-        files.complete();
+        files.complete(read);
         body()
     })
 }

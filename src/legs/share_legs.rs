@@ -18,6 +18,7 @@ use crate::pg::row::RowType;
 use crate::pg::shared_files::SharedFiles;
 use crate::pg::srf::RowSet;
 use pgrx::{PgTupleDesc, pg_sys};
+use std::ffi::CStr;
 use travel_core::ends;
 use travel_core::event_set::{Memory, SetRow};
 use travel_core::journey::Thresholds;
@@ -38,8 +39,7 @@ fn legs_of_shares(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         return Ok(rows.finish(call));
     };
     let with_positions = call.bool(5).unwrap_or_default();
-    let share_count = SharedFiles::of_query(SharedFiles::shares)
-        .filter(|_| SharedFiles::are_complete() == Some(true))
+    let share_count = SharedFiles::to_read(call.query_text(), SharedFiles::shares)
         .ok_or(UsageError::NotInDetect { function: "legs_of_shares" })?;
     // SAFETY: the set has the columns that SQL declares, and its descriptor lives as long as the query.
     let (element, row_type) = unsafe {
@@ -51,15 +51,18 @@ fn legs_of_shares(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let scratch = Scratch::new(c"travel: events of a share", 64 * 1024);
     for share in (first..share_count).step_by(step as usize) {
         scratch.within(|| {
-            Share { number: share, thresholds, element, row_type, with_positions }.evaluate(&mut rows)
+            let query = call.query_text();
+            Share { number: share, query, thresholds, element, row_type, with_positions }.evaluate(&mut rows)
         })?;
         scratch.reset();
     }
     Ok(rows.finish(call))
 }
 
-struct Share {
+struct Share<'a> {
     number: u32,
+    /// The text of the query.
+    query: Option<&'a CStr>,
     thresholds: Thresholds,
     /// The type `travel.leg`.
     element: pg_sys::Oid,
@@ -76,7 +79,7 @@ struct Found {
     ends: usize,
 }
 
-impl Share {
+impl Share<'_> {
     /// Evaluates the entities in the current memory context, and adds those with legs to the rows.
     fn evaluate(&self, rows: &mut RowSet) -> Result<(), TravelError> {
         let mut entities = ShareEntities::new(self.thresholds)?;
@@ -172,11 +175,11 @@ impl Share {
         mut take: impl FnMut(&Record) -> Result<(), TravelError>,
     ) -> Result<(), TravelError> {
         let not_in_detect = UsageError::NotInDetect { function: "legs_of_shares" };
-        let writers = SharedFiles::of_query(SharedFiles::writers).ok_or(not_in_detect)?;
+        let writers = SharedFiles::to_read(self.query, SharedFiles::writers).ok_or(not_in_detect)?;
         let mut bytes: PallocSlice<u8> = Palloc.slice(CHUNK).map_err(|_| LegError::TooManyEvents)?;
         for writer in 0..writers {
             let Some(mut file) =
-                SharedFiles::of_query(|files| files.open_file(writer, self.number)).flatten()
+                SharedFiles::to_read(self.query, |files| files.open_file(writer, self.number)).flatten()
             else {
                 continue;
             };

@@ -47,6 +47,8 @@ struct Writer {
     /// Null if the files are finished, or belong to another process.
     shares: *mut ShareBuffer,
     share_count: u32,
+    /// The number of the files. A cursor can keep this state for longer than the files exist.
+    files: u64,
     /// The number of this process among those that write files.
     number: u32,
     context: pg_sys::MemoryContext,
@@ -118,11 +120,12 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     let state = match call.datum(0) {
         Some(state) => state,
         // SAFETY: the context lives as long as the aggregate.
-        None => unsafe { within(context, || Writer::begin(context, FUNCTION))? },
+        None => unsafe { within(context, || Writer::begin(call, context, FUNCTION))? },
     };
     // SAFETY: SQL cannot make a value of type internal, so it is a state of `begin`. This is the only reference to it
     // during the call.
     let writer = unsafe { &mut *state.cast_mut_ptr::<Writer>() };
+    writer.require_files()?;
     let Some(time_us) = call.timestamp(1) else { return Ok(state) };
     let time_us = finite(time_us)?;
     let site = match place.read(|n| call.datum(PLACE + n))? {
@@ -208,10 +211,16 @@ impl<'a> Entity<'a> {
 
 impl Writer {
     /// Makes the state in the current memory context, which is `context`.
-    fn begin(context: pg_sys::MemoryContext, function: &'static str) -> Result<pg_sys::Datum, TravelError> {
-        let (share_count, number) = SharedFiles::of_query(|files| (files.shares(), files.next_writer()))
-            .filter(|_| SharedFiles::are_complete() == Some(false))
-            .ok_or(UsageError::NotInDetect { function })?;
+    fn begin(
+        call: &Call,
+        context: pg_sys::MemoryContext,
+        function: &'static str,
+    ) -> Result<pg_sys::Datum, TravelError> {
+        let (share_count, files, number) = SharedFiles::to_write(call.query_text(), |files| {
+            Some((files.shares(), files.number(), files.next_writer()?))
+        })
+        .flatten()
+        .ok_or(UsageError::NotInDetect { function })?;
         // SAFETY: plain allocations of the sizes that are written, which live as long as the aggregate.
         unsafe {
             let shares =
@@ -220,8 +229,15 @@ impl Writer {
             for n in 0..share_count as usize {
                 shares.add(n).write(ShareBuffer { file: None, start: buffers.add(n * BUFFER), used: 0 });
             }
-            Ok(Self { shares, share_count, number, context, written: 0, not_located: 0 }.into_datum())
+            Ok(Self { shares, share_count, files, number, context, written: 0, not_located: 0 }.into_datum())
         }
+    }
+
+    /// Checks that the files still exist. Otherwise, none of this writer must be touched. PostgreSQL closes them with the
+    /// query that opened them, for which it does not need the shared memory of their set.
+    fn require_files(&self) -> Result<(), TravelError> {
+        let exist = SharedFiles::with_number(self.files, |_| ());
+        exist.ok_or_else(|| UsageError::NotInDetect { function: "write_events" }.into())
     }
 
     /// The state as a value of the aggregate, in the current memory context.
@@ -290,12 +306,10 @@ impl Writer {
 
     /// The file of a share, which is created if there is none.
     fn file_of(&mut self, share: u32) -> Result<FileToWrite, TravelError> {
-        if let Some(file) = self.known_file(share) {
-            return Ok(file);
-        }
         // SAFETY: the context of the aggregate is alive.
-        let file = SharedFiles::of_query(|files| unsafe {
-            within(self.context, || files.create_file(self.number, share))
+        let file = SharedFiles::with_number(self.files, |files| unsafe {
+            self.known_file(share)
+                .unwrap_or_else(|| within(self.context, || files.create_file(self.number, share)))
         })
         .ok_or(UsageError::NotInDetect { function: "write_events_add" })?;
         // SAFETY: `begin` made this many buffers.
@@ -313,6 +327,7 @@ impl Writer {
         if self.shares.is_null() {
             return Ok(());
         }
+        self.require_files()?;
         // PostgreSQL counts open files against temp_file_limit, so none is closed before all are written.
         for share in 0..self.share_count {
             self.flush(share)?;
@@ -379,7 +394,7 @@ fn deserialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// A state without files, in the current memory context.
 fn finished(written: i64) -> pg_sys::Datum {
     let (shares, context) = (null_mut(), null_mut());
-    Writer { shares, share_count: 0, number: 0, context, written, not_located: 0 }.into_datum()
+    Writer { shares, share_count: 0, files: 0, number: 0, context, written, not_located: 0 }.into_datum()
 }
 
 /// Adds the number of events of another process.

@@ -16,6 +16,7 @@
 use super::errors::{TravelError, UsageError};
 use super::inet;
 use pgrx::pg_sys;
+use std::ffi::CStr;
 use std::net::IpAddr;
 
 /// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention.
@@ -159,6 +160,24 @@ impl Call {
     pub unsafe fn known_site<T>(&self) -> Option<&T> {
         // SAFETY: by the caller, and as in `site_cache`.
         unsafe { (*(*self.fcinfo).flinfo).fn_extra.cast::<T>().as_ref() }
+    }
+
+    /// Returns the text of the running query that calls this transition function of an aggregate, or this function that
+    /// returns a set. In a worker, it is the text of the leader. `None` for other calls.
+    pub fn query_text(&self) -> Option<&CStr> {
+        // SAFETY: see `new`. The tag of a node determines its type. A query keeps its text while it runs.
+        unsafe {
+            let (context, result) = ((*self.fcinfo).context, (*self.fcinfo).resultinfo);
+            let state = if !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_AggState {
+                (*context.cast::<pg_sys::AggState>()).ss.ps.state
+            } else if !result.is_null() && (*result).type_ == pg_sys::NodeTag::T_ReturnSetInfo {
+                (*result.cast::<pg_sys::ReturnSetInfo>()).econtext.as_ref()?.ecxt_estate
+            } else {
+                return None;
+            };
+            let text = state.as_ref()?.es_sourceText;
+            (!text.is_null()).then(|| CStr::from_ptr(text))
+        }
     }
 
     /// The memory context that lives as long as the call site.

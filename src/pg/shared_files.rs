@@ -3,20 +3,32 @@
 //! to: at the end of the query, after an error, and after a process was terminated.
 //!
 //! A worker finds the files by a setting, as it finds the counts of [`crate::event_counts`].
+//!
+//! Functions that SQL calls write and read the files, so any function that runs meanwhile can call them. They are refused
+//! unless the caller has the rights of the role that made the files, and the running query is the one that was named by
+//! [`OwnFiles::within`]. A function with the rights of another role could read the events of this role, or add some. A
+//! function with the rights of this role can do whatever this role can.
 
 use super::settings;
 use super::shared::Shared;
 use pgrx::pg_sys;
 use std::cell::{Cell, UnsafeCell};
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use travel_core::share;
 
 /// What the processes share about the files.
 #[derive(Default)]
 #[repr(C)]
 pub struct SharedFiles {
     set: UnsafeCell<pg_sys::SharedFileSet>,
+    /// Tells these files from others of the same session, before and after them.
+    number: AtomicU64,
+    /// The role that made the files.
+    role: AtomicU32,
+    /// A digest of the text of the query that may use the files now.
+    query: AtomicI64,
     writers: AtomicU32,
     shares: AtomicU32,
     are_complete: AtomicBool,
@@ -26,6 +38,10 @@ pub struct SharedFiles {
 unsafe impl Sync for SharedFiles {}
 
 thread_local! {
+    /// The number of sets of files that this process has made.
+    static MADE: Cell<u64> = const { Cell::new(0) };
+    /// Whether this process writes files of the running query, or has written them.
+    static HAS_WRITER: Cell<bool> = const { Cell::new(false) };
     /// The files of the running query, in the process that made them.
     static RUNNING: Cell<Option<NonNull<SharedFiles>>> = const { Cell::new(None) };
     /// In a worker: the files that it shares. A worker serves one query and then ends.
@@ -43,33 +59,82 @@ impl OwnFiles {
         let shared = Shared::<SharedFiles>::create()?;
         let files = shared.get();
         files.shares.store(shares, Ordering::Relaxed);
+        MADE.set(MADE.get() + 1);
+        files.number.store(MADE.get(), Ordering::Relaxed);
+        files.role.store(current_role(), Ordering::Relaxed);
         // SAFETY: no other process knows the segment yet. The set is in this segment.
         unsafe { pg_sys::SharedFileSetInit(files.set.get(), shared.segment()) };
         Some(Self { shared })
     }
 
-    /// Says that all files are written. From now on, they can be read.
-    pub fn complete(&self) {
-        self.shared.get().are_complete.store(true, Ordering::Release);
+    /// Says that all files are written. From now on, the query with this text reads them.
+    pub fn complete(&self, reader: &str) {
+        let files = self.shared.get();
+        files.query.store(share::digest_after(0, reader.as_bytes()), Ordering::Relaxed);
+        files.are_complete.store(true, Ordering::Release);
     }
 
-    /// Runs `body`, whose queries write and read the files. Those of an outer call are restored afterwards, also after an
-    /// error.
-    pub fn within<R>(&self, body: impl FnOnce() -> R) -> R {
-        struct Restore(Option<NonNull<SharedFiles>>);
+    /// Runs `body`, in which the query with this text writes the files, until they are complete. Those of an outer call
+    /// are restored afterwards, also after an error.
+    pub fn within<R>(&self, writer: &str, body: impl FnOnce() -> R) -> R {
+        struct Restore(Option<NonNull<SharedFiles>>, bool);
         impl Drop for Restore {
             fn drop(&mut self) {
                 RUNNING.set(self.0);
+                HAS_WRITER.set(self.1);
             }
         }
-        let _restore = Restore(RUNNING.replace(Some(NonNull::from(self.shared.get()))));
+        let files = self.shared.get();
+        files.query.store(share::digest_after(0, writer.as_bytes()), Ordering::Relaxed);
+        let _restore = Restore(RUNNING.replace(Some(NonNull::from(files))), HAS_WRITER.replace(false));
         settings::with_event_files(self.shared.handle(), body)
     }
 }
 
 impl SharedFiles {
-    /// Runs `body` with the files of the running query. `None` if no query with files is running.
-    pub fn of_query<R>(body: impl FnOnce(&Self) -> R) -> Option<R> {
+    /// Runs `body` with the files that the running query writes. `None` if a query with this text may not write any now.
+    pub fn to_write<R>(query: Option<&CStr>, body: impl FnOnce(&Self) -> R) -> Option<R> {
+        let body = |files: &Self| (files.is_of(query) && !files.is_complete()).then(|| body(files));
+        Self::of_role(body).flatten()
+    }
+
+    /// Runs `body` with the files that the running query reads. `None` if a query with this text may not read any now.
+    pub fn to_read<R>(query: Option<&CStr>, body: impl FnOnce(&Self) -> R) -> Option<R> {
+        let body = |files: &Self| (files.is_of(query) && files.is_complete()).then(|| body(files));
+        Self::of_role(body).flatten()
+    }
+
+    /// Runs `body` with the files that have this number. `None` if they can no longer be written. A file that is open
+    /// then must not be touched: it refers to the shared memory of its set, which is gone.
+    pub fn with_number<R>(number: u64, body: impl FnOnce(&Self) -> R) -> Option<R> {
+        let body = |files: &Self| (files.number() == number && !files.is_complete()).then(|| body(files));
+        Self::of_role(body).flatten()
+    }
+
+    /// The number of these files, which no others of the session have.
+    pub fn number(&self) -> u64 {
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// Whether this is the text of the query that may use the files now. A worker runs with the text of the leader.
+    fn is_of(&self, query: Option<&CStr>) -> bool {
+        query.is_some_and(|query| {
+            share::digest_after(0, query.to_bytes()) == self.query.load(Ordering::Relaxed)
+        })
+    }
+
+    fn is_complete(&self) -> bool {
+        self.are_complete.load(Ordering::Acquire)
+    }
+
+    /// Runs `body` with the files of the running query. `None` if no query with files is running, or if the rights are
+    /// now those of another role.
+    fn of_role<R>(body: impl FnOnce(&Self) -> R) -> Option<R> {
+        let is_own = |files: &Self| files.role.load(Ordering::Relaxed) == current_role();
+        Self::of_query(|files| is_own(files).then(|| body(files))).flatten()
+    }
+
+    fn of_query<R>(body: impl FnOnce(&Self) -> R) -> Option<R> {
         if let Some(files) = RUNNING.get() {
             // SAFETY: `OwnFiles::within` is running, and its files live longer.
             return Some(body(unsafe { files.as_ref() }));
@@ -91,19 +156,14 @@ impl SharedFiles {
         files.map(body)
     }
 
-    /// Whether all files of the running query are written. `None` if no query with files is running.
-    pub fn are_complete() -> Option<bool> {
-        Self::of_query(|files| files.are_complete.load(Ordering::Acquire))
-    }
-
     /// The number of shares.
     pub fn shares(&self) -> u32 {
         self.shares.load(Ordering::Relaxed).max(1)
     }
 
-    /// Returns a number that no other writer has.
-    pub fn next_writer(&self) -> u32 {
-        self.writers.fetch_add(1, Ordering::Relaxed)
+    /// Returns a number that no other writer has. `None` if this process has a writer of these files.
+    pub fn next_writer(&self) -> Option<u32> {
+        (!HAS_WRITER.replace(true)).then(|| self.writers.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The number of writers so far.
@@ -131,6 +191,12 @@ impl SharedFiles {
         // SAFETY: only the address of a field.
         unsafe { &raw mut (*self.set.get()).fs }
     }
+}
+
+/// The role whose privileges are checked now.
+fn current_role() -> u32 {
+    // SAFETY: reads a variable of the backend.
+    unsafe { pg_sys::GetUserId() }.to_u32()
 }
 
 fn name(writer: u32, share: u32) -> CString {

@@ -404,16 +404,51 @@ FROM unnest(ARRAY[
         SELECT travel_internal.write_events(event_time, source_ip, ctid, access_key_id) FROM minted'
 ]) AS call;
 RESET impossible_travel.event_files;
--- Files are read only after their pass is complete, and written only before.
-CREATE FUNCTION reads_too_early() RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql AS $$ BEGIN
-    RETURN count(*) >= 0 FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true);
+-- Files are read only after their pass is complete, and written only before. Only the queries of travel.detect use
+-- them. So a function of the source's condition cannot write, or keep a cursor that writes later, and one with the
+-- rights of another role cannot read the events or add some. The settings tell the first query, which writes, from the
+-- second.
+CREATE ROLE other_role;
+GRANT CREATE ON SCHEMA public TO other_role;
+CREATE FUNCTION reads(text, hashjoin text) RETURNS text STABLE PARALLEL SAFE LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('enable_hashjoin') = hashjoin THEN
+        PERFORM FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, false);
+    END IF;
+    RETURN '';
 END $$;
-CREATE FUNCTION writes_too_late() RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql AS $$ BEGIN
-    RETURN travel_internal.write_events(event_time, source_ip, ctid, access_key_id) >= 0 FROM minted;
+CREATE FUNCTION writes(text, hashjoin text) RETURNS text STABLE PARALLEL SAFE LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('enable_hashjoin') = hashjoin THEN
+        PERFORM travel_internal.write_events('2026-01-01Z', inet '8.8.8.8', NULL::tid, 'FORGED'::text);
+    END IF;
+    RETURN '';
 END $$;
-SELECT sqlstate_of($$SELECT * FROM travel.detect('minted', condition => '(SELECT reads_too_early())')$$),
-    sqlstate_of($$SELECT * FROM travel.detect('minted', condition => '(SELECT writes_too_late())')$$);
-DROP FUNCTION reads_too_early(), writes_too_late();
+CREATE FUNCTION keeps_cursor(text) RETURNS text STABLE PARALLEL SAFE LANGUAGE plpgsql AS $$
+DECLARE
+    writer refcursor := 'writer';
+    written bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_cursors WHERE name = 'writer') THEN
+        OPEN writer FOR SELECT travel_internal.write_events('2026-01-01Z', inet '8.8.8.8', NULL::tid, 'FORGED'::text)
+            FROM generate_series(1, 9) AS n GROUP BY n;
+        FETCH writer INTO written;
+    END IF;
+    RETURN '';
+END $$;
+CREATE FUNCTION calls(condition text) RETURNS text LANGUAGE sql AS $$
+    SELECT sqlstate_of(format('SELECT * FROM travel.detect(''minted'', condition => %L)',
+        'event_id <> ' || condition)) $$;
+SELECT calls('reads(event_id, ''never'')') AS passes, calls('reads(event_id, ''on'')') AS reads_too_early,
+    calls('reads(event_id, ''off'')') AS reads, calls('writes(event_id, ''on'')') AS writes,
+    calls('writes(event_id, ''off'')') AS writes_too_late, calls('keeps_cursor(event_id)') AS keeps_cursor;
+ALTER FUNCTION reads(text, text) OWNER TO other_role;
+ALTER FUNCTION reads(text, text) SECURITY DEFINER;
+ALTER FUNCTION writes(text, text) OWNER TO other_role;
+ALTER FUNCTION writes(text, text) SECURITY DEFINER;
+SELECT calls('reads(event_id, ''off'')') AS reads_as_other_role,
+    calls('writes(event_id, ''on'')') AS writes_as_other_role;
+DROP FUNCTION reads(text, text), writes(text, text), keeps_cursor(text), calls(text);
+REVOKE CREATE ON SCHEMA public FROM other_role;
+DROP ROLE other_role;
 SET ROLE pg_monitor;
 SELECT sqlstate_of('SET impossible_travel.event_files = 1');
 RESET ROLE;
