@@ -87,9 +87,7 @@ fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         unsafe {
             let before = entity.events;
             entity.events = within(context_of(call)?, || before.append(&row))?;
-            if entity.events.datum().value() != before.datum().value() {
-                pg_sys::pfree(before.datum().cast_mut_ptr());
-            }
+            before.free_if_replaced_by(entity.events);
         }
     }
     entity.rows.add(call, time_us, at.site)?;

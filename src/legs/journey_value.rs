@@ -158,6 +158,8 @@ impl JourneyValue {
                 if event_set::append_all(larger.block(), other) {
                     return Ok(larger);
                 }
+                // SAFETY: made here.
+                unsafe { larger.free() };
             }
             // A small set joins a large one, which is merged only when it is full.
             Some(length) if length < event_set::MERGE_FROM => {
@@ -165,7 +167,10 @@ impl JourneyValue {
                 if event_set::append_all(roomy.block(), other) {
                     return Ok(roomy);
                 }
-                return Self::merge(&[roomy.bytes(), other], None, 0);
+                let all = Self::merge(&[roomy.bytes(), other], None, 0)?;
+                // SAFETY: made here, or this state.
+                unsafe { roomy.free_if_replaced_by(self) };
+                return Ok(all);
             }
             _ => {}
         }
@@ -230,6 +235,26 @@ impl JourneyValue {
         let used = event_set::used(self.bytes());
         larger.block()[..used].copy_from_slice(&self.bytes()[..used]);
         Ok(larger)
+    }
+
+    /// Frees the block.
+    ///
+    /// # Safety
+    /// The block must be an allocation of its own that nothing else refers to.
+    pub unsafe fn free(self) {
+        // SAFETY: by the caller.
+        unsafe { pg_sys::pfree(self.value.cast()) };
+    }
+
+    /// Frees the block, unless it is that of `other`.
+    ///
+    /// # Safety
+    /// As for [`JourneyValue::free`], if it is another one.
+    pub unsafe fn free_if_replaced_by(self, other: Self) {
+        if self.value != other.value {
+            // SAFETY: by the caller.
+            unsafe { self.free() };
+        }
     }
 
     fn allocate(size: usize) -> Result<Self, TravelError> {

@@ -38,7 +38,7 @@ pub struct Rollup {
     count: usize,
     size: usize,
     /// Journeys with more bytes than this are merged, because they can have the same events.
-    most: usize,
+    merge_above: usize,
 }
 
 /// Memory for some journeys, which follow it one behind the other. So a state grows without moving them.
@@ -103,7 +103,7 @@ impl Rollup {
                 last: None,
                 count: 0,
                 size: 0,
-                most: MERGE_FROM,
+                merge_above: MERGE_FROM,
             });
             pg_sys::EOH_init_header(&raw mut (*state).object, &raw const METHODS, context);
             state.as_mut()
@@ -133,7 +133,7 @@ impl Rollup {
                 self.clear();
             }
         }
-        if self.count > 1 && self.size + journey.len() > self.most {
+        if self.count > 1 && self.size + journey.len() > self.merge_above {
             self.merge()?;
             // A state that is nearly full of distinct events would be merged again and again without effect.
             if self.size > MAX_VARLENA / 10 * 9 {
@@ -214,7 +214,7 @@ impl Rollup {
         let merged = &merged[..event_set::used(merged)];
         self.clear();
         self.put(merged)?;
-        self.most = capacity_after_merge(self.size, 0, 0).min(MAX_VARLENA);
+        self.merge_above = capacity_after_merge(self.size, 0, 0).min(MAX_VARLENA);
         Ok(())
     }
 
@@ -229,18 +229,7 @@ impl Rollup {
             return Ok(packed);
         }
         let scratch = Scratch::new(c"travel: journeys that overlap", 8 * 1024);
-        let all = scratch.within(|| -> Result<_, TravelError> {
-            let mut all = None;
-            for journey in journeys.iter() {
-                all = Some(match all {
-                    None => JourneyValue::copy_of(journey)?,
-                    Some(before) => joined(before, journey)?,
-                });
-                pgrx::check_for_interrupts!();
-            }
-            all.map_or_else(|| JourneyValue::new(None, false), Ok)
-        })?;
-        all.packed()
+        scratch.within(|| all_joined(&journeys))?.packed()
     }
 
     /// The journeys as one, for a reader. Its bytes are those of this state, and only valid until a journey is added.
@@ -254,6 +243,27 @@ impl Rollup {
             let value = (&raw mut (*chunk.as_ptr()).header).cast::<pg_sys::varlena>();
             pgrx::varlena::set_varsize_4b(value, (pg_sys::VARHDRSZ + self.size) as i32);
             Ok(JourneyValue::of_block(value))
+        }
+    }
+}
+
+/// One journey with the events of all, in the current memory context. Each half is joined first, so an event is copied as
+/// often as the journeys can be halved, and no more than a few copies of it exist at a time.
+fn all_joined(journeys: &[&[u8]]) -> Result<JourneyValue, TravelError> {
+    pgrx::check_for_interrupts!();
+    match journeys {
+        [] => JourneyValue::new(None, false),
+        [journey] => JourneyValue::copy_of(journey),
+        _ => {
+            let (earlier, later) = journeys.split_at(journeys.len() / 2);
+            let (earlier, later) = (all_joined(earlier)?, all_joined(later)?);
+            let all = joined(earlier, later.bytes())?;
+            // SAFETY: both were made here, and the result has no pointer into them.
+            unsafe {
+                later.free();
+                earlier.free_if_replaced_by(all);
+            }
+            Ok(all)
         }
     }
 }
