@@ -6,7 +6,7 @@ use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice, PallocVec};
 use pgrx::pg_sys;
 use travel_core::event_set::{self, Memory, SetRow};
 use travel_core::journey::Thresholds;
-use travel_core::share;
+use travel_core::share::DigestKey;
 
 /// Entities by their bytes, in the order in which they came.
 pub struct ShareEntities {
@@ -14,6 +14,7 @@ pub struct ShareEntities {
     slots: PallocSlice<u32>,
     entities: PallocVec<ShareEntity>,
     thresholds: Thresholds,
+    key: DigestKey,
 }
 
 /// An entity of a share.
@@ -33,7 +34,8 @@ const FIRST_SLOTS: usize = 1024;
 impl ShareEntities {
     /// Makes an empty set in the current memory context, which must be current whenever events are added.
     pub fn new(thresholds: Thresholds) -> Result<Self, TravelError> {
-        Ok(Self { slots: slots(FIRST_SLOTS)?, entities: PallocVec::new(), thresholds })
+        let (slots, key) = (slots(FIRST_SLOTS)?, DigestKey::random());
+        Ok(Self { slots, entities: PallocVec::new(), thresholds, key })
     }
 
     pub fn all(&self) -> &[ShareEntity] {
@@ -43,13 +45,13 @@ impl ShareEntities {
     /// The number of an entity.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<usize> {
-        self.slot_of(name, share::digest_after(0, name)).ok()
+        self.slot_of(name, self.key.digest(name)).ok()
     }
 
     /// Adds an event to an entity.
     #[inline]
     pub fn add(&mut self, name: &[u8], row: &SetRow) -> Result<(), TravelError> {
-        let digest = share::digest_after(0, name);
+        let digest = self.key.digest(name);
         let number = match self.slot_of(name, digest) {
             Ok(number) => number,
             Err(slot) => self.begin(name, digest, slot)?,
@@ -58,10 +60,8 @@ impl ShareEntities {
         if event_set::append(entity.events.block(), row).is_err() {
             let before = entity.events;
             entity.events = before.append(row)?;
-            if entity.events.datum().value() != before.datum().value() {
-                // SAFETY: a block that nothing else refers to.
-                unsafe { pg_sys::pfree(before.datum().cast_mut_ptr()) };
-            }
+            // SAFETY: a block that nothing else refers to.
+            unsafe { before.free_if_replaced_by(entity.events) };
         }
         Ok(())
     }

@@ -8,6 +8,7 @@
 
 use crate::ends::digest;
 use crate::site::Site;
+use std::hash::{BuildHasher, RandomState};
 
 /// Returns the share to which an entity belongs. The shares are numbered from 0. The number depends only on the bytes of
 /// the entity and the number of shares.
@@ -20,6 +21,22 @@ pub fn of_entity(entity: &[u8], shares: u32) -> u32 {
 #[inline]
 pub fn digest_after(others: i64, value: &[u8]) -> i64 {
     digest(value, others) as i64
+}
+
+/// A random key for the digests of a hash table. Without one, whoever names the sessions could choose names that all take
+/// the same slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestKey(i64);
+
+impl DigestKey {
+    pub fn random() -> Self {
+        Self(RandomState::new().hash_one(0_u8) as i64)
+    }
+
+    #[inline]
+    pub fn digest(self, entity: &[u8]) -> i64 {
+        digest_after(self.0, entity)
+    }
 }
 
 /// An event of a share.
@@ -150,6 +167,20 @@ mod tests {
             }
             let fair = 16_000 / shares;
             assert!(entities.iter().all(|count| count.abs_diff(fair) < fair / 8), "{entities:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_take_the_same_slot_do_so_with_one_key_only() {
+        let slot = |key: DigestKey, name: &str| key.digest(name.as_bytes()) & 1023;
+        let names = (0..100_000).map(|n| format!("session {n}"));
+        let names: Vec<_> = names.filter(|name| slot(DigestKey(0), name) == 0).collect();
+        assert!(names.len() > 60, "{}", names.len());
+        let (one, other) = (DigestKey::random(), DigestKey::random());
+        assert_ne!(one, other);
+        for key in [one, other] {
+            let slots: std::collections::HashSet<_> = names.iter().map(|name| slot(key, name)).collect();
+            assert!(slots.len() > names.len() / 2, "{} slots of {} names", slots.len(), names.len());
         }
     }
 
