@@ -209,10 +209,10 @@ impl<'a, M: Memory> Sequence<'a, M> {
         let mut last = self.runs.first()?.first_us / unit;
         writer.start(unit, last).ok()?;
         let mut total = 0_u32;
-        for (n, run) in self.runs.iter().enumerate() {
+        for (run_number, run) in self.runs.iter().enumerate() {
             let numbers = self.numbers.get(run.numbers_at..run.numbers_at + run.sites)?;
             let first = run.first_us / unit;
-            if n > 0 && first <= last {
+            if run_number > 0 && first <= last {
                 return None;
             }
             let scale = (run.unit / unit).unsigned_abs();

@@ -293,6 +293,14 @@ fn journeys_that_touch_have_labels_or_are_states_are_not_a_sequence() {
 }
 
 #[test]
+fn a_run_in_seconds_follows_one_in_microseconds() {
+    let first = [(1, 1, None)];
+    let second = [(5_000_000, 2, None), (9_000_000, 1, None)];
+    let both = journey(&[&first[..], &second].concat(), false, 9);
+    assert_eq!(in_sequence(&[journey(&first, false, 9), journey(&second, false, 9)]), Some(both));
+}
+
+#[test]
 fn each_set_ends_where_its_header_says() {
     let sets = [journey(&[(1, 1, None)], false, 9), set(&[(1, 1, None), (1, 2, None)], true, 9)];
     let both = sets.concat();
