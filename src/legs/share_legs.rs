@@ -33,14 +33,14 @@ const CHUNK: usize = 64 * 1024;
 /// use_accuracy, with_positions)`.
 fn legs_of_shares(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
+    let share_count = SharedFiles::to_read(call.query_text(), SharedFiles::shares)
+        .ok_or(UsageError::NotInDetect { function: "legs_of_shares" })?;
     let thresholds = thresholds(call.f64(2), call.f64(3), call.bool(4))?;
     let number = |n: usize| call.datum(n).and_then(|datum| u32::try_from(datum.value() as i32).ok());
     let (Some(first), Some(step)) = (number(0), number(1).filter(|step| *step > 0)) else {
         return Ok(rows.finish(call));
     };
     let with_positions = call.bool(5).unwrap_or_default();
-    let share_count = SharedFiles::to_read(call.query_text(), SharedFiles::shares)
-        .ok_or(UsageError::NotInDetect { function: "legs_of_shares" })?;
     // SAFETY: the set has the columns that SQL declares, and its descriptor lives as long as the query.
     let (element, row_type) = unsafe {
         let columns = PgTupleDesc::from_pg_unchecked(rows.tuple_desc());

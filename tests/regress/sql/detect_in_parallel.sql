@@ -398,6 +398,8 @@ FROM unnest(ARRAY[
     'SELECT travel_internal.write_events(event_time, source_ip, ctid, ''literal'') FROM minted',
     'SELECT travel_internal.write_events(event_time, source_ip, ctid, VARIADIC ''{a,b}''::text[]) FROM minted',
     'SELECT * FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true)',
+    'SELECT * FROM travel_internal.legs_of_shares(NULL, 1, 500, 1000, false, true)',
+    'SELECT * FROM travel_internal.legs_of_shares(0, 0, 500, 1000, false, true)',
     'SET impossible_travel.event_files = 12345;
         SELECT * FROM travel_internal.legs_of_shares(0, 1, 500, 1000, false, true)',
     'SET impossible_travel.event_files = 12345;
