@@ -284,7 +284,7 @@ CALL pg_temp.by('parallel hash');
 TABLE rolled_differences;
 -- Neither the order of the journeys nor their repetition matters, even if the state has to be merged before its end.
 CALL pg_temp.by('sort');
-SELECT count(*) FILTER (WHERE later::text <> earlier::text) AS order_matters,
+SELECT count(*) AS groups, count(*) FILTER (WHERE later::text <> earlier::text) AS order_matters,
     count(*) FILTER (WHERE often::text <> earlier::text) AS repetition_matters
 FROM (
     SELECT travel.rollup(journey ORDER BY part) AS earlier, travel.rollup(journey ORDER BY part DESC, who) AS later
@@ -326,7 +326,10 @@ CREATE VIEW raw AS
         pg_temp.rollup_from_one(journey) AS from_one
     FROM parts GROUP BY kind, who;
 CREATE VIEW raw_differences AS
-    SELECT count(*) FILTER (WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)) AS counted_by_reader,
+    SELECT (SELECT string_agg(DISTINCT node, ', ' ORDER BY node) FROM pg_temp.nodes('TABLE raw') AS node
+            WHERE node <> 'spilled') AS nodes,
+        count(*) AS groups,
+        count(*) FILTER (WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)) AS counted_by_reader,
         count(*) FILTER (WHERE travel.impossible_legs(r.journey) <> e.legs) AS legs,
         count(*) FILTER (WHERE r.counted <> 2 * travel.event_count(e.journey)) AS counted_by_final_function,
         count(*) FILTER (WHERE travel.event_count(r.from_one) <> 1 + travel.event_count(e.journey)) AS from_one
@@ -336,14 +339,14 @@ TABLE raw_differences;
 CALL pg_temp.by('sort');
 TABLE raw_differences;
 CREATE TABLE raw_stored AS SELECT kind, who, pg_temp.raw_rollup(journey) AS journey FROM parts GROUP BY kind, who;
+CREATE VIEW raw_combined AS SELECT kind, who, pg_temp.raw_rollup(journey) AS journey FROM parts GROUP BY kind, who;
 CALL pg_temp.by('parallel hash');
-SELECT count(*) AS differences
-FROM (
-    SELECT kind, who, pg_temp.raw_rollup(journey) AS journey FROM parts GROUP BY kind, who
-) AS r JOIN raw_stored AS s USING (kind, who) JOIN expected AS e USING (who)
-WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)
-    OR travel.event_count(s.journey) <> travel.event_count(e.journey)
-    OR s.journey::text::travel.journey::text <> s.journey::text;
+SELECT (SELECT string_agg(DISTINCT node, ', ' ORDER BY node) FROM pg_temp.nodes('TABLE raw_combined') AS node) AS nodes,
+    count(*) AS groups,
+    count(*) FILTER (WHERE travel.event_count(r.journey) <> travel.event_count(e.journey)) AS combined,
+    count(*) FILTER (WHERE travel.event_count(s.journey) <> travel.event_count(e.journey)) AS stored,
+    count(*) FILTER (WHERE s.journey::text::travel.journey::text <> s.journey::text) AS as_text
+FROM raw_combined AS r JOIN raw_stored AS s USING (kind, who) JOIN expected AS e USING (who);
 DROP TABLE parts, raw_stored CASCADE;
 RESET ALL;
 DROP VIEW legs, differences, parted_legs, sets CASCADE;
