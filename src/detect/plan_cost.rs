@@ -8,6 +8,9 @@ use crate::pg::spi::{self, Argument};
 use crate::pg::whole_groups;
 use pgrx::pg_sys;
 use serde_json::Value;
+use std::net::Ipv6Addr;
+use travel_core::share::Record;
+use travel_core::site::Site;
 
 /// The work of a query over a source, with and without a shared pass.
 #[derive(Debug)]
@@ -91,22 +94,22 @@ fn plan_of(explain: &str) -> Result<Value, TravelError> {
 
 fn work_of(pass: &Value, group: &Value) -> Option<Work> {
     let workers_of = |node: &Value| node["Workers Planned"].as_f64();
-    let gather = first(pass, &|node| is(node, "Gather"))?;
+    let gather = find(pass, &|node| is(node, "Gather"))?;
     let workers = workers_of(gather)?;
-    let aggregate = first(gather, &|node| is(node, "Aggregate"))?;
+    let aggregate = find(gather, &|node| is(node, "Aggregate"))?;
     let input = input_of(aggregate)?;
     // SAFETY: reads a setting of the backend.
     let leader = f64::from(u8::from(unsafe { pg_sys::parallel_leader_participation }));
     let processes = (workers + leader).max(1.0);
     // The planner divides the rows, and the cost of evaluating them, by this number. The cost of reading pages is whole.
     let divisor = workers + leader * (1.0 - 0.3 * workers).max(0.0);
-    let merging = first(group, &|node| is(node, "Gather") || is(node, "Gather Merge")).and_then(workers_of);
+    let merging = find(group, &|node| is(node, "Gather") || is(node, "Gather Merge")).and_then(workers_of);
     Some(Work {
         processes,
         merging: merging.map_or(1.0, |workers| workers + leader).max(1.0),
         scan_cost: input["Total Cost"].as_f64()? * divisor,
         rows: input["Plan Rows"].as_f64()? * divisor,
-        entities: first(group, &|node| is(node, "Aggregate"))?["Plan Rows"].as_f64()?,
+        entities: find(group, &|node| is(node, "Aggregate"))?["Plan Rows"].as_f64()?,
         most_frequent: 0.0,
     })
 }
@@ -116,12 +119,9 @@ fn input_of(node: &Value) -> Option<&Value> {
     node["Plans"].as_array()?.iter().find(|child| child["Parent Relationship"] == "Outer")
 }
 
-/// Returns the first wanted node of a plan.
-fn first<'a>(node: &'a Value, is_wanted: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
-    if is_wanted(node) {
-        return Some(node);
-    }
-    node["Plans"].as_array()?.iter().find_map(|child| first(child, is_wanted))
+/// Returns the wanted node through which the rows of a node come, or this node itself.
+fn find<'a>(node: &'a Value, is_wanted: &dyn Fn(&Value) -> bool) -> Option<&'a Value> {
+    std::iter::successors(Some(node), |node| input_of(node)).find(|node| is_wanted(node))
 }
 
 fn is(node: &Value, node_type: &str) -> bool {
@@ -138,6 +138,27 @@ pub fn most_frequent(events: &Events, arguments: &Arguments) -> f64 {
          FROM unnest($2) AS c (name)
          LEFT JOIN LATERAL (
              SELECT max(s.most_common_freqs[1]) AS frequency
+             FROM pg_class AS r
+             JOIN pg_namespace AS n ON n.oid = r.relnamespace
+             JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
+             WHERE r.oid = $1 AND s.attname = c.name
+         ) AS s ON true",
+        &[Argument::oid(source.oid), Argument::texts(&columns)],
+    )
+}
+
+/// Returns the average number of bytes of a record of the shared pass, according to the statistics.
+pub fn record_size(events: &Events, arguments: &Arguments) -> f64 {
+    let source = &arguments.source;
+    let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
+    // The size of the rest of a record, with an IPv6 address or coordinates.
+    let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
+    // A column has its length in front of it. 32 bytes are a guess for a column without statistics.
+    rest + number_of(
+        "SELECT coalesce(sum(4 + coalesce(s.width, 32)), 0)::float8
+         FROM unnest($2) AS c (name)
+         LEFT JOIN LATERAL (
+             SELECT max(s.avg_width) AS width
              FROM pg_class AS r
              JOIN pg_namespace AS n ON n.oid = r.relnamespace
              JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname

@@ -61,7 +61,7 @@ impl SharedPass {
         for (n, key) in events.keys.iter().enumerate() {
             let column = source.own_column(&key.sql).filter(|_| has_exact_text(key.oid));
             let Some((column, type_name)) = column.zip(type_in_sql(key.oid)) else { return Ok(None) };
-            let collate = collate_of(source.oid, column)?;
+            let Some(collate) = collate_of(source.oid, column)? else { return Ok(None) };
             keys.push(format!("(p.entity[{}])::pg_catalog.{type_name}{collate} AS key_{}", n + 1, n + 1));
         }
         let branches = (BRANCHES_OF_PROCESS * processes()).min(MOST_BRANCHES);
@@ -84,7 +84,7 @@ impl SharedPass {
         // Each branch has as many shares.
         self.shares =
             ((work.rows / EVENTS_OF_SHARE) as usize).clamp(1, MOST_SHARES).next_multiple_of(self.branches);
-        if !work.is_worth_sharing() {
+        if !work.is_worth_sharing() || !has_room(work.rows * plan_cost::record_size(events, arguments)) {
             return Ok(false);
         }
         Report::debug(format!("travel.detect divides the events into {} shares", self.shares))
@@ -149,17 +149,29 @@ fn has_exact_text(oid: pg_sys::Oid) -> bool {
         )
 }
 
-/// The collation of a column as SQL, with a space in front of it. Empty if its type has none.
-fn collate_of(table: pg_sys::Oid, column: &str) -> Result<String, TravelError> {
-    let text = spi::in_pg_catalog(|| {
+/// Returns whether files of so many bytes stay within `temp_file_limit`, which holds for each process. If no worker is
+/// free, one process writes all of them. The number is an estimate, so there must be room for twice as many.
+fn has_room(bytes: f64) -> bool {
+    // SAFETY: reads a setting of the backend.
+    let limit_kb = unsafe { pg_sys::temp_file_limit };
+    limit_kb < 0 || 2.0 * bytes <= f64::from(limit_kb) * 1024.0
+}
+
+/// Returns the collation of a column as SQL, with a space in front of it. Empty if its type has none. `None` if the caller
+/// may not name it: one who reads the column needs no rights on the schema of its collation.
+fn collate_of(table: pg_sys::Oid, column: &str) -> Result<Option<String>, TravelError> {
+    spi::in_pg_catalog(|| {
         spi::select_text(
-            "SELECT ' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+            "SELECT CASE
+                 WHEN a.attcollation = 0 THEN ''
+                 WHEN has_schema_privilege(n.oid, 'USAGE')
+                 THEN ' COLLATE ' || quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+             END
              FROM pg_attribute AS a
-             JOIN pg_collation AS l ON l.oid = a.attcollation
-             JOIN pg_namespace AS n ON n.oid = l.collnamespace
+             LEFT JOIN pg_collation AS l ON l.oid = a.attcollation
+             LEFT JOIN pg_namespace AS n ON n.oid = l.collnamespace
              WHERE a.attrelid = $1 AND a.attname = $2",
             &[Argument::oid(table), Argument::text(column)],
         )
-    })?;
-    Ok(text.unwrap_or_default())
+    })
 }

@@ -13,7 +13,7 @@ use super::share_entities::ShareEntities;
 use crate::pg::array::{self, Growing, RowPosition};
 use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, utf8};
-use crate::pg::memory::{Palloc, PallocSlice, PallocVec, Scratch};
+use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice, PallocVec, Scratch};
 use crate::pg::row::RowType;
 use crate::pg::shared_files::SharedFiles;
 use crate::pg::srf::RowSet;
@@ -70,6 +70,48 @@ struct Share<'a> {
     with_positions: bool,
 }
 
+/// The positions of rows, by the entity to which they belong.
+struct Positions {
+    all: PallocSlice<RowPosition>,
+    /// The end of the positions of each entity.
+    ends: PallocSlice<usize>,
+}
+
+impl Positions {
+    /// Groups positions by the numbers of their entities, of which there are so many. The time does not depend on the
+    /// number of positions of an entity, and the loops can be canceled.
+    fn grouped(positions: &[(u32, RowPosition)], entities: usize) -> Result<Self, TravelError> {
+        let mut all = Palloc.slice(positions.len()).map_err(|_| LegError::TooManyEnds)?;
+        let mut ends: PallocSlice<usize> = Palloc.slice(entities).map_err(|_| LegError::TooManyEnds)?;
+        for part in positions.chunks(CHUNK) {
+            pgrx::check_for_interrupts!();
+            for (number, _) in part {
+                ends[*number as usize] += 1;
+            }
+        }
+        let mut start = 0;
+        for end in ends.iter_mut() {
+            start += std::mem::replace(end, start);
+        }
+        for part in positions.chunks(CHUNK) {
+            pgrx::check_for_interrupts!();
+            for (number, position) in part {
+                let end = &mut ends[*number as usize];
+                all[*end] = *position;
+                *end += 1;
+            }
+        }
+        Ok(Self { all, ends })
+    }
+
+    /// The positions of the rows of an entity, which must fit into an array.
+    fn of(&self, entity: usize) -> Result<&[RowPosition], TravelError> {
+        let start = entity.checked_sub(1).map_or(0, |before| self.ends[before]);
+        let of_entity = &self.all[start..self.ends[entity]];
+        if size_of_val(of_entity) > MAX_VARLENA { Err(LegError::TooManyEnds.into()) } else { Ok(of_entity) }
+    }
+}
+
 /// The legs of an entity, and where the times of their ends are.
 #[derive(Clone, Copy)]
 struct Found {
@@ -109,21 +151,18 @@ impl Share<'_> {
             return Ok(());
         }
         let positions =
-            if self.with_positions { self.positions(&entities, &found, &ends)? } else { PallocVec::new() };
-        let mut rest = &positions[..];
+            if self.with_positions { Some(self.positions(&entities, &found, &ends)?) } else { None };
         for (number, of_entity) in found.iter().enumerate() {
             pgrx::check_for_interrupts!();
-            let (own, others) = rest.split_at(rest.partition_point(|(of, _)| *of as usize == number));
-            rest = others;
             let row = Scratch::new(c"travel: a row of legs", 8 * 1024);
             row.within(|| {
                 let columns = entities.all()[of_entity.entity].columns().map(utf8);
                 let columns = columns.collect::<Result<Vec<_>, _>>()?;
-                let positions: Vec<RowPosition> = own.iter().map(|(_, position)| *position).collect();
+                let own = positions.as_ref().map(|positions| positions.of(number)).transpose()?;
                 rows.push([
                     Some(array::of_texts(&columns)),
                     Some(of_entity.legs),
-                    self.with_positions.then(|| array::of_row_positions(&positions)),
+                    own.map(array::of_row_positions),
                 ]);
                 Ok::<_, TravelError>(())
             })?;
@@ -131,14 +170,13 @@ impl Share<'_> {
         Ok(())
     }
 
-    /// Returns the positions of all rows at the times of the ends, each with the index of its entity in `found`, in the
-    /// order of `found`.
+    /// Returns the positions of all rows at the times of the ends.
     fn positions(
         &self,
         entities: &ShareEntities,
         found: &[Found],
         ends: &[i64],
-    ) -> Result<PallocVec<(u32, RowPosition)>, TravelError> {
+    ) -> Result<Positions, TravelError> {
         let filter_size = ends::filter_size(ends.len());
         let mut filter: PallocSlice<u8> = Palloc.slice(filter_size).map_err(|_| LegError::TooManyEnds)?;
         for of_entity in found {
@@ -147,7 +185,7 @@ impl Share<'_> {
                 ends::add(&mut filter, ends::digest(name, *time_us));
             }
         }
-        let mut positions = PallocVec::new();
+        let mut positions = PallocVec::<(u32, RowPosition)>::new();
         self.each_record(|record| {
             if !ends::may_contain(&filter, ends::digest(record.entity, record.time_us)) {
                 return Ok(());
@@ -163,10 +201,7 @@ impl Share<'_> {
             }
             Ok(())
         })?;
-        positions.sort_unstable_by_key(|(number, position)| {
-            (*number, position.ip_blkid.bi_hi, position.ip_blkid.bi_lo, position.ip_posid)
-        });
-        Ok(positions)
+        Positions::grouped(&positions, found.len())
     }
 
     /// Passes each record of the share to `take`.

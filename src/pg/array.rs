@@ -2,7 +2,7 @@
 
 use super::errors::{LegError, TravelError};
 use super::function::{utf8, varlena_bytes};
-use super::memory::{MAX_VARLENA, varlena, within};
+use super::memory::{MAX_VARLENA, PallocVec, varlena, within};
 use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
@@ -74,8 +74,10 @@ pub unsafe fn row_position(datum: pg_sys::Datum) -> RowPosition {
 /// Returns a `tid[]` in the current memory context.
 pub fn of_row_positions(places: &[RowPosition]) -> pg_sys::Datum {
     const TID_SIZE: i32 = size_of::<RowPosition>() as i32;
-    let mut elements: Vec<pg_sys::Datum> =
-        places.iter().map(|place| pg_sys::Datum::from(std::ptr::from_ref(place))).collect();
+    let mut elements = PallocVec::new();
+    for place in places {
+        elements.push(pg_sys::Datum::from(std::ptr::from_ref(place)));
+    }
     // SAFETY: a tid is passed by reference, 6 bytes aligned to 2. The elements are copied.
     unsafe {
         pg_sys::Datum::from(pg_sys::construct_array(
