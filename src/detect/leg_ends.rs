@@ -1,6 +1,7 @@
 //! The events at the ends of the legs, as parts of the query of the findings.
 
-use super::legs::{CREDENTIAL, Query};
+use super::finding_sql::CREDENTIAL;
+use super::legs::Query;
 use super::place::LocationType;
 use crate::pg::whole_groups::LOOK_UP;
 use pgrx::pg_sys;
@@ -76,16 +77,13 @@ impl Query<'_> {
         )
     }
 
-    /// The events at the ends of the legs, each once, and a few others: what joins them to the legs compares them again.
-    /// Workers cannot read the legs, but they get the filter.
+    /// The events of a source with coordinates at the ends of the legs, each once, and a few others: what joins them to the
+    /// legs compares them again. Workers cannot read the legs, but they get the filter.
     fn ends_here(&self) -> String {
         // The time comes first because it is compared fastest.
         let mut identity = vec!["e.event_time".to_owned()];
         identity.extend(self.keys.iter().map(|key| format!("e.{key}")));
-        identity.extend(match self.events.location_type {
-            LocationType::Address => vec!["travel.source_ip(e.address)".to_owned()],
-            LocationType::Coordinates => vec!["e.latitude".to_owned(), "e.longitude".to_owned()],
-        });
+        identity.extend(["e.latitude".to_owned(), "e.longitude".to_owned()]);
         let identity = identity.join(", ");
         format!(
             "SELECT DISTINCT ON ({identity})\n           e.*\n    FROM events AS e\n    WHERE {}\n    ORDER BY {}",
@@ -137,10 +135,7 @@ impl Query<'_> {
     pub(super) fn by_entity(&self) -> Vec<String> {
         let mut parts = Vec::new();
         let (legs, joins, events) = if self.ends == Ends::OnePass {
-            parts.push(format!(
-                "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
-                self.journeys_cte()
-            ));
+            parts.push(self.journeys_part());
             let (joins, events) = self.ends_of_pass(&mut parts);
             ("FROM journeys AS j".to_owned(), joins, events)
         } else {
@@ -270,8 +265,8 @@ impl Query<'_> {
         names
     }
 
-    /// Adds the events at both ends, by a look-up for each. Each look-up is a subquery with one row, so the legs are read
-    /// once.
+    /// Adds the events at both ends of the legs of a source with coordinates, by a look-up for each. Each look-up is a
+    /// subquery with one row, so the legs are read once.
     fn with_look_ups(&self) -> String {
         let (mut labels, mut joins) = (String::new(), String::new());
         for end in [End::From, End::To] {
@@ -295,7 +290,7 @@ impl Query<'_> {
         format!("SELECT l.*{labels}\n    FROM legs AS l{joins}")
     }
 
-    /// Adds the events at both ends, which one pass has read.
+    /// Adds the events at both ends of the legs of a source with coordinates, which one pass has read.
     fn with_ends_of_pass(&self) -> String {
         let (mut labels, mut joins) = (String::new(), String::new());
         for end in [End::From, End::To] {

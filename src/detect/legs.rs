@@ -1,20 +1,15 @@
 //! The query of the findings: the legs of each entity, with the events at both ends, which [`super::leg_ends`] adds.
+//! [`super::finding_sql`] has the columns of its result.
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
-use super::leg_ends::{Ends, shown_name};
+use super::leg_ends::Ends;
 use super::nodes::Rows;
 use super::place::LocationType;
 use super::ranges;
 use super::shared_pass::SharedPass;
 use crate::pg::errors::TravelError;
 use crate::pg::time::utc;
-use pgrx::pg_sys;
-use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, ValueOf};
-
-/// The labels of which the message tells.
-pub(super) const CREDENTIAL: [EventLabel; 4] =
-    [EventLabel::AccessKeyId, EventLabel::IdentityType, EventLabel::SessionName, EventLabel::UserName];
 
 /// Where the query runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,10 +122,7 @@ impl Query<'_> {
             );
         }
         if self.ends == Ends::OnePass {
-            parts.push(format!(
-                "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    {}\n)",
-                self.journeys_cte()
-            ));
+            parts.push(self.journeys_part());
         }
         parts.push(format!(
             "legs AS {} (\n    -- {}\n    {}\n)",
@@ -270,12 +262,13 @@ impl Query<'_> {
         )
     }
 
-    /// Returns the query of the legs of each entity, as arrays. The planner plans a materialized CTE without the join
+    /// The part of the query with the legs of each entity, as arrays. The planner plans a materialized CTE without the join
     /// with the elements of the arrays. That join is always a nested loop. If nested loops are turned off, its cost is
     /// so high that the planner would no longer see the difference between a parallel aggregate and a serial one.
-    pub(super) fn journeys_cte(&self) -> String {
+    pub(super) fn journeys_part(&self) -> String {
         format!(
-            "SELECT j.*\n    FROM (\n        {}\n    ) AS j\n    WHERE pg_catalog.cardinality(j.legs) > 0",
+            "journeys AS MATERIALIZED (\n    -- the impossible legs of each entity that has some\n    SELECT j.*\n    \
+             FROM (\n        {}\n    ) AS j\n    WHERE pg_catalog.cardinality(j.legs) > 0\n)",
             self.journeys_of_entities(),
         )
     }
@@ -338,114 +331,6 @@ impl Query<'_> {
         )
     }
 
-    fn findings(&self) -> String {
-        let select: Vec<String> = FINDING
-            .iter()
-            .map(|column| match self.value(column) {
-                same if same == format!("l.{}", column.name) => same,
-                value => format!("{value} AS {}", column.name),
-            })
-            .collect();
-        let from = if self.is_by_entity() { "findings" } else { "arrivals" };
-        format!("SELECT {}\nFROM {from} AS l", select.join(",\n       "))
-    }
-
-    /// A column of a finding, as SQL over the arrivals or the findings. A condition on a column of the entity reaches the
-    /// source.
-    fn value(&self, column: &FindingColumn) -> String {
-        if self.is_by_entity() {
-            let own = match column.value {
-                ValueOf::Entity => Some(self.entity()),
-                ValueOf::Arrival(label) => self.own_label(label.into_str()),
-                _ => None,
-            };
-            return own.unwrap_or_else(|| format!("l.{}", column.name));
-        }
-        match column.value {
-            ValueOf::LegId => self.leg_id(),
-            ValueOf::Entity => self.entity(),
-            ValueOf::Arrival(label) => self.of_event(End::To, label.into_str()),
-            ValueOf::Label(end, label) => self.label(end, label.into_str()),
-            ValueOf::Place(end, field) => self.place(end, field),
-            ValueOf::Time(_) | ValueOf::Address(_) | ValueOf::Measure(_) => format!("l.{}", column.name),
-            ValueOf::TravelTime => "travel_internal.travel_time(l.elapsed_seconds)".to_owned(),
-            ValueOf::Message => self.message(),
-        }
-    }
-
-    fn entity(&self) -> String {
-        self.events.entity(&self.keys.iter().map(|key| format!("l.{key}")).collect::<Vec<_>>())
-    }
-
-    fn leg_id(&self) -> String {
-        let entity = self.entity();
-        match self.events.location_type {
-            LocationType::Address => {
-                format!("travel_internal.leg_id({entity}, l.from_time, l.from_ip, l.to_time, l.to_ip)")
-            }
-            LocationType::Coordinates => format!(
-                "travel_internal.leg_id({entity}, l.from_time, l.from_latitude, l.from_longitude, \
-                 l.to_time, l.to_latitude, l.to_longitude)"
-            ),
-        }
-    }
-
-    /// A fact about the place of one end. A source with coordinates names its places itself, and its radii are part of
-    /// a leg only where they are evaluated.
-    fn place(&self, end: End, field: PlaceField) -> String {
-        let own = PlaceField::SUPPLIED.contains(&field)
-            || (field == PlaceField::AccuracyKm && !self.evaluates_radii());
-        if own && self.events.location_type == LocationType::Coordinates {
-            self.label(end, field.into_str())
-        } else {
-            format!("l.{}_{}", end.into_str(), field.into_str())
-        }
-    }
-
-    fn message(&self) -> String {
-        format!(
-            "travel_internal.finding_message({}, {},\n           {},\n           \
-             {}, {}, l.from_latitude, l.from_longitude, {}, {}, l.to_latitude, l.to_longitude,\n           \
-             l.elapsed_seconds, l.distance_km, l.velocity_kmh, l.impossible)",
-            self.entity(),
-            self.credential(End::From),
-            self.credential(End::To),
-            self.place(End::From, PlaceField::City),
-            self.place(End::From, PlaceField::Country),
-            self.place(End::To, PlaceField::City),
-            self.place(End::To, PlaceField::Country),
-        )
-    }
-
-    /// What the message says of the credential of the event at one end.
-    fn credential(&self, end: End) -> String {
-        let [key, identity_type, session_name, user_name] =
-            CREDENTIAL.map(|label| self.of_event(end, label.into_str()));
-        format!("{key}, {identity_type}, coalesce({session_name}, {user_name})")
-    }
-
-    /// A label of the event at one end. One that is a column of the entity is the entity's own: a condition on it
-    /// reaches the source's index.
-    fn of_event(&self, end: End, name: &str) -> String {
-        self.own_label(name).unwrap_or_else(|| self.label(end, name))
-    }
-
-    /// A label that is a column of the entity, as text.
-    fn own_label(&self, name: &str) -> Option<String> {
-        let (key, column) = self.events.keys.iter().zip(&self.keys).find(|(key, _)| key.name == name)?;
-        Some(if key.oid == pg_sys::TEXTOID { format!("l.{column}") } else { format!("l.{column}::text") })
-    }
-
-    fn label(&self, end: End, name: &str) -> String {
-        if self.has(name) {
-            format!("l.{}", shown_name(end, name))
-        } else if name == "accuracy_km" {
-            "NULL::float8".to_owned()
-        } else {
-            "NULL::text".to_owned()
-        }
-    }
-
     /// Returns whether the aggregate over an index, or the shared pass, says where the rows at the ends of the legs are.
     pub(super) fn knows_rows(&self) -> bool {
         match &self.pass {
@@ -462,7 +347,7 @@ impl Query<'_> {
     }
 
     /// Whether the radii of a table with coordinates are evaluated, and so are part of its legs.
-    fn evaluates_radii(&self) -> bool {
+    pub(super) fn evaluates_radii(&self) -> bool {
         self.events.has_accuracy && self.arguments.thresholds.use_accuracy
     }
 

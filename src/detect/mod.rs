@@ -16,6 +16,7 @@
 //! | [`event_time`] | the time of an event, whatever type the source stores it in |
 //! | [`legs`] | the query of the findings |
 //! | [`leg_ends`] | the events at the ends of the legs, as parts of that query |
+//! | [`finding_sql`] | the columns of its result |
 //! | [`ends`] | the filter by which one pass over the source finds the events at the ends of the legs |
 //! | [`nodes`] | sources whose rows are on the nodes of Citus |
 //! | [`ranges`] | ranges of the entity, which processes evaluate in parallel if an index leads to each |
@@ -36,6 +37,7 @@ mod ends;
 mod event_sql;
 mod event_time;
 mod expression;
+mod finding_sql;
 mod leg_ends;
 mod legs;
 mod lent;
@@ -181,9 +183,9 @@ fn with_settings_of_query<R>(is_indexed: bool, body: impl FnOnce() -> R) -> R {
     spi::with_settings(&settings, body)
 }
 
-/// Runs `execute`, which runs a query that is split into parts of the entities, and looks up the events of the legs by an index that leads to
-/// them from the entity. Hash joins are turned off, because the planner expects many legs and would read the whole
-/// table twice. They stay on if the caller's condition has a subquery, which may need a hash join.
+/// Runs `execute`, which runs a query that is split into parts of the entities, and looks up the events of the legs by an
+/// index that leads to them from the entity. Hash joins are turned off, because the planner expects many legs and would
+/// read the whole table twice. They stay on if the caller's condition has a subquery, which may need a hash join.
 fn run_split<R>(query: &str, events: &Events, arguments: &Arguments, execute: impl FnOnce() -> R) -> R {
     let has_subquery =
         arguments.condition.as_ref().is_some_and(|condition| condition.to_lowercase().contains("select"));

@@ -30,7 +30,7 @@ const BRANCHES_OF_PROCESS: usize = 4;
 /// The maximum number of branches. Planning takes time for each of them.
 const MOST_BRANCHES: usize = 64;
 
-/// The maximum number of shares. Each process has a file and a buffer of 8 kB for each of them.
+/// The maximum number of shares. Each process has a buffer of 8 kB, and a file with another, for each of them.
 const MOST_SHARES: usize = 512;
 
 /// The shared pass of a query.
@@ -81,9 +81,7 @@ impl SharedPass {
             return Ok(false);
         };
         work.most_frequent = plan_cost::most_frequent(events, arguments);
-        // Each branch has as many shares.
-        self.shares =
-            ((work.rows / EVENTS_OF_SHARE) as usize).clamp(1, MOST_SHARES).next_multiple_of(self.branches);
+        self.shares = shares_of(work.rows, self.branches);
         if !work.is_worth_sharing() || !has_room(work.rows * plan_cost::record_size(events, arguments)) {
             return Ok(false);
         }
@@ -127,6 +125,12 @@ impl SharedPass {
     pub fn shares(&self) -> usize {
         self.shares
     }
+}
+
+/// The number of shares for this number of events. Each branch has the same number of them.
+fn shares_of(events: f64, branches: usize) -> usize {
+    let wanted = ((events / EVENTS_OF_SHARE) as usize).min(MOST_SHARES).next_multiple_of(branches);
+    wanted.clamp(branches, MOST_SHARES / branches * branches)
 }
 
 /// Runs the query of the pass, and then `body`, which runs the query `read` of the findings.
@@ -174,4 +178,24 @@ fn collate_of(table: pg_sys::Oid, column: &str) -> Result<Option<String>, Travel
             &[Argument::oid(table), Argument::text(column)],
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_branch_has_the_same_number_of_shares_and_there_are_not_too_many() {
+        for branches in 1..=MOST_BRANCHES {
+            for events in [0.0, 1.0, 1e6, 3e7, 1e8, 1e12] {
+                let shares = shares_of(events, branches);
+                assert!(shares.is_multiple_of(branches) && (branches..=MOST_SHARES).contains(&shares));
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_has_no_more_events_than_fit_into_the_cache() {
+        assert_eq!(shares_of(EVENTS_OF_SHARE * 20.0, 8), 24);
+    }
 }

@@ -6,29 +6,21 @@
 
 use super::leg_array::{LegColumns, Legs, column};
 use crate::pg::array;
-use crate::pg::errors::{LegError, TravelError, UsageError};
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
 use crate::pg::memory::{Palloc, Scratch, within};
 use crate::pg::row::{RowType, RowWriter};
+use crate::pg::srf::value_per_call;
 use crate::pg::types::Type;
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use strum::{EnumCount, VariantArray};
-use travel_core::columns::{ColumnType, End, EventLabel, FINDING, FindingColumn, LEG, ValueOf};
+use travel_core::columns::{ColumnType, End, EventLabel, FINDING, FindingColumn, LEG_AT, ValueOf};
 use travel_core::leg_events::{LegEvent, LegEvents};
 use travel_core::message::{self, Credential, LegEnd, Sentence};
 
 pg_function!(travel_findings, pg_finfo_travel_findings, findings);
-
-/// The number of the first column of a leg in a finding. The others follow it.
-const LEG_AT: usize = {
-    let mut n = 0;
-    while !matches!(FINDING[n].value, ValueOf::Time(End::From)) {
-        n += 1;
-    }
-    n
-};
 
 /// The text of each label of an event, if it is known. That of a label is at `[label as usize]`.
 type Labels<'a> = [Option<&'a str>; EventLabel::COUNT];
@@ -94,21 +86,6 @@ fn findings(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         forget(datum_of(site));
     }
     Ok(no_more(call, info))
-}
-
-/// The structure by which PostgreSQL and a function that returns a set agree on one row per call.
-fn value_per_call(call: &Call) -> Result<*mut pg_sys::ReturnSetInfo, TravelError> {
-    // SAFETY: a call that returns a set has a ReturnSetInfo. If the caller cannot take a set, it has none.
-    unsafe {
-        let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-        if info.is_null()
-            || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
-            || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_ValuePerCall == 0
-        {
-            return Err(UsageError::SetNotAccepted.into());
-        }
-        Ok(info)
-    }
 }
 
 /// Ends the set.
@@ -188,7 +165,7 @@ impl Entity {
         let (from_labels, to_labels) = (labels_at(from)?, labels_at(to)?);
         let labels = |end: End| if end == End::From { &from_labels } else { &to_labels };
         let of_event = |end: End, label: EventLabel| self.own[label as usize].or(labels(end)[label as usize]);
-        let elapsed_seconds = self.number(column("elapsed_seconds"));
+        let elapsed_seconds = self.number(const { column("elapsed_seconds") });
         let mut row = RowWriter::<{ FINDING.len() }>::new();
         for (n, column) in FINDING.iter().enumerate() {
             match column.value {
@@ -232,9 +209,11 @@ impl Entity {
         &'e self,
         of_event: impl Fn(End, EventLabel) -> Option<&'e str>,
     ) -> Result<Option<String>, TravelError> {
-        let (Some(entity), Some(elapsed_seconds), Some(distance_km)) =
-            (self.name, self.number(column("elapsed_seconds")), self.number(column("distance_km")))
-        else {
+        let (Some(entity), Some(elapsed_seconds), Some(distance_km)) = (
+            self.name,
+            self.number(const { column("elapsed_seconds") }),
+            self.number(const { column("distance_km") }),
+        ) else {
             return Ok(None);
         };
         let credential = |end: End| {
@@ -264,8 +243,8 @@ impl Entity {
             to: leg_end(TO)?,
             elapsed_seconds,
             distance_km,
-            velocity_kmh: self.number(column("velocity_kmh")),
-            impossible: self.legs.value(column("impossible")).is_some_and(|value| value.value() as u8 != 0),
+            velocity_kmh: self.number(const { column("velocity_kmh") }),
+            impossible: self.boolean(const { column("impossible") }),
         })))
     }
 
@@ -274,11 +253,14 @@ impl Entity {
         self.legs.value(column).map(|value| f64::from_bits(value.value() as u64))
     }
 
+    /// A column of the leg of type boolean. NULL is false.
+    fn boolean(&self, column: usize) -> bool {
+        self.legs.value(column).is_some_and(|value| value.value() as u8 != 0)
+    }
+
     /// A column of the leg of type text.
     fn text(&self, column: usize) -> Result<Option<&str>, TravelError> {
         // SAFETY: the column has this type.
         self.legs.value(column).map(|value| utf8(unsafe { varlena_bytes(value) })).transpose()
     }
 }
-
-const _: () = assert!(LEG_AT + LEG.len() <= FINDING.len());

@@ -74,13 +74,7 @@ impl Legs {
         let Some(leg) = self.legs.find_map(|leg| leg) else { return false };
         // SAFETY: an element is a composite value of the type whose columns the descriptor has.
         unsafe {
-            let header = pg_sys::pg_detoast_datum(leg.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
-            let mut tuple = pg_sys::HeapTupleData {
-                t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
-                t_data: header,
-                ..pg_sys::HeapTupleData::default()
-            };
-            pg_sys::heap_deform_tuple(&mut tuple, self.tuple_desc, self.values, self.nulls);
+            pg_sys::heap_deform_tuple(&mut row::tuple_of(leg), self.tuple_desc, self.values, self.nulls);
         }
         true
     }

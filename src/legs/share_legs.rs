@@ -10,11 +10,12 @@ use super::aggregate::evaluate;
 use super::arguments::thresholds;
 use super::row::{leg_row, leg_types};
 use super::share_entities::ShareEntities;
-use crate::pg::array::{self, Growing, RowPosition};
+use crate::pg::array::{self, Growing};
 use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, utf8};
 use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice, PallocVec, Scratch};
 use crate::pg::row::RowType;
+use crate::pg::row_position::{self, RowPosition};
 use crate::pg::shared_files::SharedFiles;
 use crate::pg::srf::RowSet;
 use pgrx::{PgTupleDesc, pg_sys};
@@ -197,7 +198,7 @@ impl Share<'_> {
                 return Ok(());
             };
             if ends[of_entity.first_end..][..of_entity.ends].binary_search(&record.time_us).is_ok() {
-                positions.push((number as u32, position_of(record.position)));
+                positions.push((number as u32, row_position::from_bytes(record.position)));
             }
             Ok(())
         })?;
@@ -253,11 +254,4 @@ impl Share<'_> {
         }
         Ok(())
     }
-}
-
-/// The position of a row that [`super::share_writer`] wrote.
-fn position_of(bytes: [u8; 6]) -> RowPosition {
-    let [a, b, c, d, e, f] = bytes;
-    let [bi_hi, bi_lo, ip_posid] = [[a, b], [c, d], [e, f]].map(u16::from_le_bytes);
-    RowPosition { ip_blkid: pg_sys::BlockIdData { bi_hi, bi_lo }, ip_posid }
 }

@@ -5,11 +5,11 @@
 use super::aggregate::{AggregateRow, fate};
 use super::arguments::{SiteArguments, finite};
 use crate::event_counts;
-use crate::pg::array;
 use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, plain_bytes, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena, within};
+use crate::pg::row_position;
 use crate::pg::shared_files::{FileToWrite, SharedFiles};
 use pgrx::pg_sys;
 use std::cell::Cell;
@@ -97,7 +97,8 @@ fn add_to_buffer(call: &Call) -> Option<pg_sys::Datum> {
             return None;
         }
         let out = std::slice::from_raw_parts_mut(buffer.start.add(buffer.used), size);
-        Record::write(out, time_us, site, bytes_of(array::row_position(position)), |out| entity.write(out));
+        let position = row_position::to_bytes(row_position::of_tid(position));
+        Record::write(out, time_us, site, position, |out| entity.write(out));
         buffer.used += size;
         writer.written += 1;
         Some(state)
@@ -144,7 +145,7 @@ fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> 
     // SAFETY: the types were checked; SQL declares the position as tid.
     let (entity, position) = unsafe {
         let entity = Entity::of_call(call, at_position + 1, |datum| Some(varlena_bytes(datum)));
-        (entity, call.datum(at_position).map(|position| bytes_of(array::row_position(position))))
+        (entity, call.datum(at_position).map(|tid| row_position::to_bytes(row_position::of_tid(tid))))
     };
     if let Some(entity) = entity {
         writer.write(time_us, site, position.unwrap_or_default(), &entity)?;
@@ -344,14 +345,6 @@ impl Writer {
         event_counts::add(0, 0, std::mem::take(&mut self.not_located));
         Ok(())
     }
-}
-
-/// The position of a row as bytes.
-#[inline]
-fn bytes_of(position: array::RowPosition) -> [u8; 6] {
-    let (block, row) = (position.ip_blkid, position.ip_posid);
-    let [[a, b], [c, d], [e, f]] = [block.bi_hi, block.bi_lo, row].map(u16::to_le_bytes);
-    [a, b, c, d, e, f]
 }
 
 /// Checks that the columns of the entity are texts.

@@ -3,6 +3,7 @@
 use super::errors::{LegError, TravelError};
 use super::function::{utf8, varlena_bytes};
 use super::memory::{MAX_VARLENA, PallocVec, varlena, within};
+use super::row_position::RowPosition;
 use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
@@ -57,18 +58,6 @@ pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum
     // SAFETY: a look-up in the catalogs. A composite type has values of variable length, aligned to 8 bytes; by the
     // caller, the elements are such values.
     unsafe { of_datums(rows.to_vec(), pg_sys::get_element_type(array_type), -1, b'd') }
-}
-
-/// The physical location of a row in its table, as in a `tid`: a block and a row number in this block.
-pub type RowPosition = pg_sys::ItemPointerData;
-
-/// Reads a `tid`.
-///
-/// # Safety
-/// The value must be a `tid`.
-pub unsafe fn row_position(datum: pg_sys::Datum) -> RowPosition {
-    // SAFETY: by the caller; a tid is passed by reference, and aligned to 2 bytes.
-    unsafe { *datum.cast_mut_ptr::<RowPosition>() }
 }
 
 /// Returns a `tid[]` in the current memory context.

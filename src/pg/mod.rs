@@ -39,6 +39,7 @@ pub mod query_objects;
 pub mod report;
 pub mod role;
 pub mod row;
+pub mod row_position;
 pub mod scan_flag;
 pub mod settings;
 pub mod shared;

@@ -101,6 +101,23 @@ pub fn lock_type(oid: pg_sys::Oid) -> Result<(), TravelError> {
     Ok(())
 }
 
+/// The row in a composite value, in the form that the functions of PostgreSQL take. It lives as long as the value, or in the
+/// current memory context.
+///
+/// # Safety
+/// `value` must be a composite value.
+pub unsafe fn tuple_of(value: pg_sys::Datum) -> pg_sys::HeapTupleData {
+    // SAFETY: by the caller; the value begins with the header of the row.
+    unsafe {
+        let header = pg_sys::pg_detoast_datum(value.cast_mut_ptr()).cast::<HeapTupleHeaderData>();
+        pg_sys::HeapTupleData {
+            t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
+            t_data: header,
+            ..pg_sys::HeapTupleData::default()
+        }
+    }
+}
+
 /// A row under construction. The caller adds the columns in the order of the row type.
 pub struct RowWriter<const N: usize> {
     /// Room for the header, then the columns so far. Allocated in the current memory context.

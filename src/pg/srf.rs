@@ -1,4 +1,5 @@
-//! Functions that return a set of rows. The rows are collected in a tuplestore.
+//! Functions that return a set of rows. Most of them collect the rows in a tuplestore, a [`RowSet`]. The others return one
+//! row per call.
 
 use super::errors::{TravelError, UsageError};
 use super::function::Call;
@@ -22,16 +23,9 @@ impl RowSet {
 
     /// The same. If the rows take more than so many kilobytes, they are written to a temporary file.
     pub fn begin_within(call: &Call, kilobytes: i32) -> Result<Self, TravelError> {
-        // SAFETY: a call that returns a set has a ReturnSetInfo; where the caller cannot take a tuplestore there is
-        // none, or it does not allow one.
+        let info = set_info(call, pg_sys::SetFunctionReturnMode::SFRM_Materialize)?;
+        // SAFETY: the structure belongs to the call.
         unsafe {
-            let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
-            if info.is_null()
-                || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
-                || (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize == 0
-            {
-                return Err(UsageError::SetNotAccepted.into());
-            }
             let result = call.result_type()?;
             if pg_sys::get_typ_typrelid(result) != pg_sys::InvalidOid {
                 row::lock_type(result)?;
@@ -99,22 +93,37 @@ impl RowSet {
     /// Adds a composite value as a row.
     ///
     /// # Safety
-    /// `row` must be a composite value of the set's row type.
-    pub unsafe fn push_composite(&self, row: pg_sys::Datum) {
-        // SAFETY: by the caller; a tuple header in front of a row is what the tuplestore takes.
+    /// `value` must be a composite value of the set's row type.
+    pub unsafe fn push_composite(&self, value: pg_sys::Datum) {
+        // SAFETY: by the caller; the tuplestore copies the row.
         unsafe {
-            let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
-            let mut tuple = pg_sys::HeapTupleData {
-                t_len: pgrx::varlena::varsize_4b(header.cast()) as u32,
-                t_data: header,
-                ..pg_sys::HeapTupleData::default()
-            };
-            pg_sys::tuplestore_puttuple(self.store, &mut tuple);
+            pg_sys::tuplestore_puttuple(self.store, &mut row::tuple_of(value));
         }
     }
 
     /// The result of the call. PostgreSQL reads the rows from the tuplestore.
     pub fn finish(self, call: &Call) -> pg_sys::Datum {
         call.null()
+    }
+}
+
+/// The structure by which PostgreSQL and a function that returns one row per call tell each other about the set. It is an
+/// error if the caller does not accept such a set.
+pub fn value_per_call(call: &Call) -> Result<*mut pg_sys::ReturnSetInfo, TravelError> {
+    set_info(call, pg_sys::SetFunctionReturnMode::SFRM_ValuePerCall)
+}
+
+/// The same structure, for a function that returns a set in this mode.
+fn set_info(call: &Call, mode: u32) -> Result<*mut pg_sys::ReturnSetInfo, TravelError> {
+    // SAFETY: a call that returns a set has a ReturnSetInfo. If the caller cannot take a set, there is none.
+    unsafe {
+        let info = (*call.raw()).resultinfo.cast::<pg_sys::ReturnSetInfo>();
+        if info.is_null()
+            || (*info).type_ != pg_sys::NodeTag::T_ReturnSetInfo
+            || (*info).allowedModes as u32 & mode == 0
+        {
+            return Err(UsageError::SetNotAccepted.into());
+        }
+        Ok(info)
     }
 }

@@ -8,6 +8,7 @@ use super::array;
 use super::errors::{TravelError, UsageError};
 use super::function::{utf8, varlena_bytes};
 use super::memory::varlena;
+use super::row::tuple_of;
 use super::types::{self, Type};
 use pgrx::pg_sys;
 use std::ffi::{CStr, CString};
@@ -27,12 +28,10 @@ impl Tuple {
     pub unsafe fn of_composite(row: pg_sys::Datum) -> Self {
         // SAFETY: by the caller; the header says of which type the value is. The descriptor is a copy.
         unsafe {
-            let header = pg_sys::pg_detoast_datum(row.cast_mut_ptr()).cast::<pg_sys::HeapTupleHeaderData>();
-            let datum = &(*header).t_choice.t_datum;
+            let tuple: pg_sys::HeapTuple = pg_sys::palloc(size_of::<pg_sys::HeapTupleData>()).cast();
+            tuple.write(tuple_of(row));
+            let datum = &(*(*tuple).t_data).t_choice.t_datum;
             let desc = pg_sys::lookup_rowtype_tupdesc_copy(datum.datum_typeid, datum.datum_typmod);
-            let tuple: pg_sys::HeapTuple = pg_sys::palloc0(size_of::<pg_sys::HeapTupleData>()).cast();
-            (*tuple).t_len = pgrx::varlena::varsize_4b(header.cast()) as u32;
-            (*tuple).t_data = header;
             Self { tuple, desc }
         }
     }

@@ -6,10 +6,10 @@
 //! the newest is valid to this day (`Micros::MAX`). [`travel_core::rule::packed`] describes the stored form, and
 //! [`super::write`] stores it.
 
-use crate::pg::array::{RowPosition, row_position};
 use crate::pg::errors::{ScanError, TravelError};
 use crate::pg::function::{Call, pg_function, utf8, varlena_bytes};
 use crate::pg::memory::varlena;
+use crate::pg::row_position::{self, RowPosition};
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
 use crate::pg::types::Type;
@@ -225,7 +225,7 @@ pub fn load<T: AsRef<str>>(
         let (Some(name), Some(place), Some(until)) = (name, place, until) else { continue };
         let number = |datum: Option<pg_sys::Datum>| datum.map(|datum| datum.value() as i64);
         // SAFETY: `columns` has checked these types. The bytes are copied while the rows live.
-        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_position(place)) };
+        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_position::of_tid(place)) };
         let bytes = |datum: Option<pg_sys::Datum>| {
             // SAFETY: as above.
             datum.map(|datum| unsafe { varlena_bytes(datum) }.to_vec()).unwrap_or_default()

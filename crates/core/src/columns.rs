@@ -257,8 +257,11 @@ pub const FINDING: [FindingColumn; 61] = {
     ]
 };
 
+/// The number of the first column of a leg in a finding. The others follow it.
+pub const LEG_AT: usize = 10;
+
 /// The columns of `travel.leg`: those of a finding that do not need the events at the ends.
-pub const LEG: &[FindingColumn] = FINDING.split_at(10).1.split_at(35).0;
+pub const LEG: &[FindingColumn] = FINDING.split_at(LEG_AT).1.split_at(35).0;
 
 /// The names of the columns of a finding.
 pub fn finding_names() -> impl Iterator<Item = &'static str> + Clone {

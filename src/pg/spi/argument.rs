@@ -1,7 +1,8 @@
 //! Arguments of a statement: a value with its SQL type, made by one constructor for each type.
 
-use crate::pg::array::{self, RowPosition};
+use crate::pg::array;
 use crate::pg::memory::varlena;
+use crate::pg::row_position::RowPosition;
 use crate::pg::types::TIMESTAMPTZ_ARRAY;
 use pgrx::pg_sys;
 

@@ -3,9 +3,9 @@
 
 use super::portion::Portion;
 use super::{EvaluatedMember, Writer};
-use crate::pg::array::RowPosition;
 use crate::pg::errors::TravelError;
 use crate::pg::memory::Scratch;
+use crate::pg::row_position::RowPosition;
 use crate::pg::spi::{self, Argument};
 use crate::rules::checkpoints::{Checkpoints, MemberKind};
 use crate::rules::evaluation::{EarlierByMember, unwritable};
