@@ -11,7 +11,7 @@
 //! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`function_access`], [`scan_flag`] |
 //! | find what a query reads and calls | [`query_objects`] |
 //! | find out whether Citus stores the rows of a table | [`citus`] |
-//! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`time`], [`types`] |
+//! | read or make a value of a type | [`mod@array`], [`inet`], [`jsonb`], [`numeric`], [`row_position`], [`time`], [`types`] |
 //! | quote and split SQL names | [`identifier`] |
 //! | read a setting, or run something with the settings that the SQL of a rule has | [`settings`], [`fixed_settings`] |
 //! | allocate memory that PostgreSQL accounts for | [`memory`], [`stash`] |
