@@ -4,7 +4,8 @@
 use super::coverage_log::{Log, LogRow};
 use crate::geoip::Places;
 use crate::legs::coordinates_of;
-use crate::pg::errors::{SourceError, TravelError, UsageError};
+use crate::pg::aggregate::context_of_aggregate;
+use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena, within};
 use crate::pg::srf::RowSet;
@@ -296,12 +297,7 @@ fn coverage_rows(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// The memory context of the aggregate that makes the call. Only the state of an aggregate may be changed in place.
 fn aggregate_context(call: &Call) -> Result<pg_sys::MemoryContext, TravelError> {
-    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-    // SAFETY: the call is PostgreSQL's own.
-    match unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } {
-        0 => Err(UsageError::NotInAggregate { function: "coverage_sum_add" }.into()),
-        _ => Ok(context),
-    }
+    context_of_aggregate(call, "coverage_sum_add")
 }
 
 pub fn too_many(_: TooLarge) -> TravelError {

@@ -3,7 +3,8 @@
 //! source. The filter is one value, which workers get as a parameter, so they can share the pass.
 
 use crate::legs::{LegColumns, Legs};
-use crate::pg::errors::{TravelError, UsageError};
+use crate::pg::aggregate::context_of_aggregate;
+use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{MAX_VARLENA, within};
 use pgrx::pg_sys;
@@ -28,11 +29,7 @@ struct Digests {
 
 /// Adds both ends of each leg of an entity: `(state, entity, legs)`.
 fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-    // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
-    if unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } == 0 {
-        return Err(UsageError::NotInAggregate { function: "ends_add" }.into());
-    }
+    let context = context_of_aggregate(call, "ends_add")?;
     // SAFETY: the state is one that this function made in the context, where it lives as long as the group. SQL declares
     // the legs as travel.leg[].
     unsafe {

@@ -9,8 +9,9 @@ use super::state::State;
 use crate::event_counts;
 use crate::geoip::{Places, Point};
 use crate::networks;
+use crate::pg::aggregate::require_aggregate;
 use crate::pg::array::Growing;
-use crate::pg::errors::{LegError, TravelError, UsageError};
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::Palloc;
 use crate::pg::row::RowType;
@@ -407,14 +408,4 @@ fn coordinates_of_site(
             places.coordinates(host, time_us)
         }
     }
-}
-
-/// Fails outside an aggregate, because only the state of an aggregate may be changed in place.
-pub fn require_aggregate(call: &Call, function: &'static str) -> Result<(), TravelError> {
-    // SAFETY: the context of a call is a node with a tag, or null.
-    let in_aggregate = unsafe {
-        let context = (*call.raw()).context;
-        !context.is_null() && (*context).type_ == pg_sys::NodeTag::T_AggState
-    };
-    if in_aggregate { Ok(()) } else { Err(UsageError::NotInAggregate { function }.into()) }
 }

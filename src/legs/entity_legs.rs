@@ -10,8 +10,9 @@
 use super::aggregate::{AggregateRow, evaluate, fate, impossible_legs_of};
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::journey_value::JourneyValue;
+use crate::pg::aggregate::context_of_aggregate;
 use crate::pg::array;
-use crate::pg::errors::{LegError, TravelError, UsageError};
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::within;
 use pgrx::pg_sys;
@@ -114,14 +115,7 @@ fn thresholds_of(call: &Call) -> Result<Thresholds, TravelError> {
 
 /// The context of the aggregate. It is an error if the call is not one of an aggregate.
 fn context_of(call: &Call) -> Result<pg_sys::MemoryContext, TravelError> {
-    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-    // SAFETY: a plain call, which sets the context if it is one of an aggregate.
-    let kind = unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) };
-    if kind == 0 {
-        Err(UsageError::NotInAggregate { function: "entity_legs_add" }.into())
-    } else {
-        Ok(context)
-    }
+    context_of_aggregate(call, "entity_legs_add")
 }
 
 /// The rows that can be at the ends of legs, with their positions. They are in the memory of the aggregate.

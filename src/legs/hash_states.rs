@@ -25,7 +25,8 @@
 //! each state that a combine function returns.
 
 use super::aggregate::joined;
-use super::journey_value::JourneyValue;
+use super::journey_value::{JourneyValue, flat_size_of, flatten};
+use crate::pg::aggregate::aggregate_of_call;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::inet;
@@ -436,27 +437,7 @@ impl HashStates {
     }
 }
 
-/// Returns the node of a call if it calls a transition function, and the function itself makes the first value of the
-/// state.
-#[inline]
-pub fn aggregate_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
-    // SAFETY: the context of a call is a node with a tag, or null. The fields of an AggState are set while a transition
-    // function runs. `flinfo` is that of the call.
-    unsafe {
-        let node = (*call.raw()).context.cast::<pg_sys::AggState>();
-        if node.is_null() || (*node).ss.ps.type_ != pg_sys::NodeTag::T_AggState {
-            return None;
-        }
-        let transition = (*node).curpertrans;
-        let is_of_node = !transition.is_null()
-            // Another extension, such as Citus, can call the function with the same context for a state of its own.
-            && &raw mut (*transition).transfn == (*call.raw()).flinfo
-            && (*transition).initValueIsNull;
-        is_of_node.then_some(node)
-    }
-}
-
-/// Returns the same node if the state is in its hash table.
+/// Returns the node of a call of a transition function (see [`aggregate_of_call`]) if the state is in its hash table.
 #[inline]
 fn hash_aggregate_of_call(call: &Call) -> Option<*mut pg_sys::AggState> {
     // SAFETY: the fields of an AggState are set while a transition function runs.
@@ -512,34 +493,18 @@ unsafe fn set_block(group: *mut Group, value: JourneyValue) {
 
 /// The size of a group's state as a plain value.
 unsafe extern "C-unwind" fn flat_size(object: *mut pg_sys::ExpandedObjectHeader) -> pg_sys::Size {
-    // SAFETY: PostgreSQL calls this for an object of this module. This is the outermost frame of the call.
-    unsafe {
-        pg_sys::panic::pgrx_extern_c_guard(|| match whole(object.cast()) {
-            Ok(value) => pg_sys::VARHDRSZ + event_set::used(value.bytes()),
-            Err(error) => TravelError::raise(error),
-        })
-    }
+    // SAFETY: PostgreSQL calls this for an object of this module.
+    unsafe { flat_size_of(|| whole(object.cast())) }
 }
 
-/// Writes a group's state as a plain value of the size that `flat_size` returned just before.
+/// Writes a group's state as a plain value. No row came since `flat_size`, so nothing is moved.
 unsafe extern "C-unwind" fn flatten_into(
     object: *mut pg_sys::ExpandedObjectHeader,
     result: *mut c_void,
     size: pg_sys::Size,
 ) {
-    // SAFETY: as above; `result` has room for `size` bytes. No row came since, so nothing is moved.
-    unsafe {
-        pg_sys::panic::pgrx_extern_c_guard(|| match whole(object.cast()) {
-            Ok(value) => {
-                let content = value.bytes();
-                let length = (size - pg_sys::VARHDRSZ).min(content.len());
-                let target = result.cast::<u8>().add(pg_sys::VARHDRSZ);
-                std::ptr::copy_nonoverlapping(content.as_ptr(), target, length);
-                pgrx::varlena::set_varsize_4b(result.cast(), size as i32);
-            }
-            Err(error) => TravelError::raise(error),
-        });
-    }
+    // SAFETY: as above.
+    unsafe { flatten(|| whole(object.cast()), result, size) };
 }
 
 /// Called when the memory of the states is freed.

@@ -4,13 +4,14 @@
 //! GeoIP files and the named networks of that moment. So a stored journey never becomes stale, and its readers choose the
 //! thresholds.
 
-use super::aggregate::{evaluate, impossible_legs, join_values, require_aggregate};
+use super::aggregate::{evaluate, impossible_legs, join_values};
 use super::arguments::{SiteArguments, finite, thresholds};
 use super::hash_states::{HashStates, StatesOfSite};
 use super::journey_value::JourneyValue;
 use super::rollup::{ContextOfSite, Rollup};
 use super::row::{leg_row, leg_types};
 use super::state::State;
+use crate::pg::aggregate::require_aggregate;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::memory::{Palloc, Scratch};

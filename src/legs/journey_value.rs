@@ -7,6 +7,7 @@ use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::varlena_bytes;
 use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice};
 use pgrx::pg_sys;
+use std::ffi::c_void;
 use travel_core::event_set::{self, Full, Memory, Sequence, SetRow};
 use travel_core::journey::Thresholds;
 
@@ -281,5 +282,44 @@ pub unsafe fn object_of(datum: pg_sys::Datum) -> Option<*mut pg_sys::ExpandedObj
         let is_object = pgrx::varlena::varatt_is_1b_e(value)
             && pgrx::varlena::vartag_is_expanded(pgrx::varlena::vartag_external(value).into());
         is_object.then(|| pg_sys::DatumGetEOHP(datum))
+    }
+}
+
+/// The method `get_flat_size` of an expanded object with events: the size of its plain value.
+///
+/// # Safety
+/// PostgreSQL must have called the method, and this must be its whole body.
+pub unsafe fn flat_size_of(read: impl FnOnce() -> Result<JourneyValue, TravelError>) -> pg_sys::Size {
+    // SAFETY: by the caller, this is the outermost frame of Rust.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| match read() {
+            Ok(value) => pg_sys::VARHDRSZ + event_set::used(value.bytes()),
+            Err(error) => TravelError::raise(error),
+        })
+    }
+}
+
+/// The method `flatten_into` of an expanded object with events: writes its plain value, of the size that `flat_size_of`
+/// returned just before.
+///
+/// # Safety
+/// As for [`flat_size_of`]. `result` must have room for `size` bytes.
+pub unsafe fn flatten(
+    read: impl FnOnce() -> Result<JourneyValue, TravelError>,
+    result: *mut c_void,
+    size: pg_sys::Size,
+) {
+    // SAFETY: by the caller.
+    unsafe {
+        pg_sys::panic::pgrx_extern_c_guard(|| match read() {
+            Ok(value) => {
+                let content = value.bytes();
+                let length = (size - pg_sys::VARHDRSZ).min(content.len());
+                let target = result.cast::<u8>().add(pg_sys::VARHDRSZ);
+                std::ptr::copy_nonoverlapping(content.as_ptr(), target, length);
+                pgrx::varlena::set_varsize_4b(result.cast(), size as i32);
+            }
+            Err(error) => TravelError::raise(error),
+        });
     }
 }

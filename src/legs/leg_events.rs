@@ -2,8 +2,9 @@
 //! `travel_internal.events_of_legs`, which collects the rows that were found.
 
 use super::leg_array::{LegColumns, Legs};
+use crate::pg::aggregate::context_of_aggregate;
 use crate::pg::array;
-use crate::pg::errors::{LegError, TravelError, UsageError};
+use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::inet;
 use crate::pg::memory::{MAX_VARLENA, Palloc, varlena, within};
@@ -97,11 +98,7 @@ const FIRST_LABEL: usize = 3;
 /// Adds a row: `(state, event_time, ip, label, …)`. A row without a time or an address cannot be at the end of a leg. Each
 /// label is an argument of its own, since PostgreSQL would make an array of them for each row.
 fn add(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut context: pg_sys::MemoryContext = std::ptr::null_mut();
-    // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
-    if unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } == 0 {
-        return Err(UsageError::NotInAggregate { function: "events_of_legs_add" }.into());
-    }
+    let context = context_of_aggregate(call, "events_of_legs_add")?;
     call.site_cache(|| {
         // SAFETY: reads the expression of the call.
         let type_of = |n| unsafe { pg_sys::get_fn_expr_argtype((*call.raw()).flinfo, n as i32) };

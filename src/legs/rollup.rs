@@ -16,8 +16,8 @@
 //! has a context of its own.
 
 use super::aggregate::joined;
-use super::hash_states::aggregate_of_call;
-use super::journey_value::{JourneyValue, object_of};
+use super::journey_value::{JourneyValue, flat_size_of, flatten, object_of};
+use crate::pg::aggregate::aggregate_of_call;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::Call;
 use crate::pg::memory::{MAX_VARLENA, Palloc, Scratch};
@@ -310,32 +310,16 @@ unsafe extern "C-unwind" fn forget(site: *mut c_void) {
 
 /// The size of a state as a plain value.
 unsafe extern "C-unwind" fn flat_size(object: *mut pg_sys::ExpandedObjectHeader) -> pg_sys::Size {
-    // SAFETY: PostgreSQL calls this for an object of this module. This is the outermost frame of the call.
-    unsafe {
-        pg_sys::panic::pgrx_extern_c_guard(|| match (*object.cast::<Rollup>()).read() {
-            Ok(value) => pg_sys::VARHDRSZ + event_set::used(value.bytes()),
-            Err(error) => TravelError::raise(error),
-        })
-    }
+    // SAFETY: PostgreSQL calls this for an object of this module.
+    unsafe { flat_size_of(|| (*object.cast::<Rollup>()).read()) }
 }
 
-/// Writes a state as a plain value of the size that `flat_size` returned just before.
+/// Writes a state as a plain value. Nothing was added since `flat_size`, so nothing is merged.
 unsafe extern "C-unwind" fn flatten_into(
     object: *mut pg_sys::ExpandedObjectHeader,
     result: *mut c_void,
     size: pg_sys::Size,
 ) {
-    // SAFETY: as above; `result` has room for `size` bytes. Nothing was added since, so nothing is merged.
-    unsafe {
-        pg_sys::panic::pgrx_extern_c_guard(|| match (*object.cast::<Rollup>()).read() {
-            Ok(value) => {
-                let content = value.bytes();
-                let length = (size - pg_sys::VARHDRSZ).min(content.len());
-                let target = result.cast::<u8>().add(pg_sys::VARHDRSZ);
-                std::ptr::copy_nonoverlapping(content.as_ptr(), target, length);
-                pgrx::varlena::set_varsize_4b(result.cast(), size as i32);
-            }
-            Err(error) => TravelError::raise(error),
-        });
-    }
+    // SAFETY: as above.
+    unsafe { flatten(|| (*object.cast::<Rollup>()).read(), result, size) };
 }

@@ -5,6 +5,7 @@
 use super::aggregate::{AggregateRow, fate};
 use super::arguments::{SiteArguments, finite};
 use crate::event_counts;
+use crate::pg::aggregate::{context_of_aggregate, require_aggregate};
 use crate::pg::errors::{LegError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function, plain_bytes, varlena_bytes};
 use crate::pg::inet;
@@ -109,11 +110,7 @@ fn add_to_buffer(call: &Call) -> Option<pg_sys::Datum> {
 fn add(call: &Call, place: SiteArguments) -> Result<pg_sys::Datum, TravelError> {
     let at_position = PLACE + place.arguments();
     const FUNCTION: &str = "write_events_add";
-    let mut context: pg_sys::MemoryContext = null_mut();
-    // SAFETY: the call is one of an aggregate where PostgreSQL says so, and then has a context for its state.
-    if unsafe { pg_sys::AggCheckCallContext(call.raw(), &mut context) } == 0 {
-        return Err(UsageError::NotInAggregate { function: FUNCTION }.into());
-    }
+    let context = context_of_aggregate(call, FUNCTION)?;
     let call_site = call.site_cache(|| {
         require_texts(call, at_position + 1)?;
         Ok(CallSite::default())
@@ -370,7 +367,7 @@ unsafe fn writer<'a>(call: &Call, n: usize) -> Option<&'a mut Writer> {
 
 /// Finishes the files of this process. Returns the number of events as bytes.
 fn serialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    super::aggregate::require_aggregate(call, "write_events_serialize")?;
+    require_aggregate(call, "write_events_serialize")?;
     // SAFETY: SQL declares the argument as internal.
     let Some(writer) = (unsafe { writer(call, 0) }) else { return Ok(call.null()) };
     writer.finish()?;
@@ -379,7 +376,7 @@ fn serialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// A state with the number of events of another process.
 fn deserialize(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    super::aggregate::require_aggregate(call, "write_events_deserialize")?;
+    require_aggregate(call, "write_events_deserialize")?;
     let written = call.bytes(0).and_then(|bytes| bytes.first_chunk().copied()).map_or(0, i64::from_le_bytes);
     Ok(finished(written))
 }
@@ -392,12 +389,9 @@ fn finished(written: i64) -> pg_sys::Datum {
 
 /// Adds the number of events of another process.
 fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    let mut context: pg_sys::MemoryContext = null_mut();
-    // SAFETY: as in `add`. SQL declares both arguments as internal, and they are different states.
+    let context = context_of_aggregate(call, "write_events_combine")?;
+    // SAFETY: SQL declares both arguments as internal, and they are different states. The context lives as long as they.
     unsafe {
-        if pg_sys::AggCheckCallContext(call.raw(), &mut context) == 0 {
-            return Err(UsageError::NotInAggregate { function: "write_events_combine" }.into());
-        }
         let other = writer(call, 1).map_or(0, |other| other.written);
         match call.datum(0) {
             Some(state) => {
@@ -411,7 +405,7 @@ fn combine(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 
 /// The number of events that were written.
 fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
-    super::aggregate::require_aggregate(call, "write_events_final")?;
+    require_aggregate(call, "write_events_final")?;
     // SAFETY: SQL declares the argument as internal.
     let Some(writer) = (unsafe { writer(call, 0) }) else { return Ok(pg_sys::Datum::from(0_i64)) };
     writer.finish()?;

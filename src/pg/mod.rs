@@ -5,7 +5,7 @@
 //! |---|---|
 //! | declare a function that SQL calls, and read its arguments | [`function`] |
 //! | return a row, or a set of rows | [`row`], [`srf`] |
-//! | implement a window function or a trigger | [`window`], [`trigger`] |
+//! | implement an aggregate, a window function or a trigger | [`aggregate`], [`window`], [`trigger`] |
 //! | raise an error, or send a warning or a notice | [`errors`], [`report`] |
 //! | run a query, or read a table without one | [`spi`], [`table`], [`snapshot`] |
 //! | run a query that may fail, or with the rights of another role | [`attempt`], [`role`], [`function_access`], [`scan_flag`] |
@@ -20,6 +20,7 @@
 //! | share a value, or temporary files, with parallel workers | [`shared`], [`shared_files`] |
 //! | plan a query whose groups are split among processes | [`whole_groups`], [`sorted_text`] |
 
+pub mod aggregate;
 #[cfg_attr(test, allow(dead_code))]
 pub mod allocator;
 pub mod array;
