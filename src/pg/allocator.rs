@@ -8,8 +8,8 @@
 //!
 //! An error of PostgreSQL itself that says that memory ran out is copied by pgrx before it unwinds. If the copy gets no
 //! memory either, pgrx copies the error of that, and so on, until PostgreSQL's stack of errors is full, which ends all
-//! sessions. So [`with_reserve`] gives the reserve back before the first copy. Every function that SQL calls runs within
-//! it, because of [`pg_function!`](super::function::pg_function).
+//! sessions. So [`guard_with_reserve`] gives the reserve back before the first copy. Every function that SQL calls runs
+//! within it, because of [`pg_function!`](super::function::pg_function).
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -36,7 +36,7 @@ static RESERVED: AtomicPtr<u8> = AtomicPtr::new(null_mut());
 static IS_ENDING: AtomicBool = AtomicBool::new(false);
 
 /// Sets memory aside for the report of an error, unless it is already set aside. The library calls this when it is
-/// loaded, and so does [`with_reserve`].
+/// loaded, and so does [`guard_with_reserve`].
 pub fn reserve() {
     if RESERVED.load(Ordering::Relaxed).is_null() {
         // SAFETY: the layout has a size. If there is no memory, the report has to do without.
@@ -53,10 +53,32 @@ fn release() {
     }
 }
 
-/// Runs `body`. If PostgreSQL runs out of memory in it, the memory that was set aside is there for the copies of the
-/// error.
+/// Runs the body of a function that PostgreSQL calls, within the guard of pgrx. If PostgreSQL runs out of memory in it,
+/// the memory that was set aside is there for the copies of the error.
+///
+/// If the body raises an error, this does not return, and the callback stays on PostgreSQL's stack. That is what happens
+/// to the callbacks of PostgreSQL's own functions: the code that catches the error restores the stack. So nothing
+/// has to be dropped while the error unwinds.
+///
+/// # Safety
+/// This must be called in the outermost frame of a call from PostgreSQL, as the guard itself.
+#[inline]
+pub unsafe fn guard_with_reserve(body: impl FnOnce() -> pg_sys::Datum) -> pg_sys::Datum {
+    reserve();
+    // SAFETY: the callback lives for as long as it is on the stack. The rest is by the caller.
+    unsafe {
+        let mut callback = callback_of_reserve();
+        pg_sys::error_context_stack = &raw mut callback;
+        let datum = pg_sys::panic::pgrx_extern_c_guard(body);
+        pg_sys::error_context_stack = callback.previous;
+        datum
+    }
+}
+
+/// Does the same as [`guard_with_reserve`] for a body that is called by Rust.
+#[inline(never)]
 pub fn with_reserve<R>(body: impl FnOnce() -> R) -> R {
-    /// Takes the callback off PostgreSQL's stack, also if an error unwinds.
+    /// Takes the callback off PostgreSQL's stack, also where an error unwinds.
     struct Pop(*mut pg_sys::ErrorContextCallback);
     impl Drop for Pop {
         fn drop(&mut self) {
@@ -65,16 +87,20 @@ pub fn with_reserve<R>(body: impl FnOnce() -> R) -> R {
         }
     }
     reserve();
+    let mut callback = callback_of_reserve();
+    let _pop = Pop(callback.previous);
     // SAFETY: the callback lives until it is taken off the stack.
-    unsafe {
-        let mut callback = pg_sys::ErrorContextCallback {
-            previous: pg_sys::error_context_stack,
-            callback: Some(release_if_out_of_memory),
-            arg: null_mut(),
-        };
-        let _pop = Pop(callback.previous);
-        pg_sys::error_context_stack = &raw mut callback;
-        body()
+    unsafe { pg_sys::error_context_stack = &raw mut callback };
+    body()
+}
+
+/// The callback, to be put on top of PostgreSQL's stack.
+fn callback_of_reserve() -> pg_sys::ErrorContextCallback {
+    pg_sys::ErrorContextCallback {
+        // SAFETY: reads a variable of the backend.
+        previous: unsafe { pg_sys::error_context_stack },
+        callback: Some(release_if_out_of_memory),
+        arg: null_mut(),
     }
 }
 

@@ -22,7 +22,7 @@ use std::net::IpAddr;
 /// Defines the C function `$symbol`, and `$info`, by which PostgreSQL learns that it uses the V1 calling convention.
 /// The body is a `fn(&Call) -> Result<Datum, TravelError>`. An error of the body becomes an SQL error. A panic, or an
 /// error of PostgreSQL, unwinds to here and is reported. It can be reported even if memory ran out, because the body runs
-/// within [`with_reserve`](super::allocator::with_reserve).
+/// within [`guard_with_reserve`](super::allocator::guard_with_reserve).
 ///
 /// With `first $quick`, a `fn(&Call) -> Option<Datum>` runs before the body. If it returns a value, the body does not
 /// run. It runs without a guard, because a guard takes longer than a function that does little, so it must not call
@@ -49,9 +49,9 @@ macro_rules! pg_function {
             // SAFETY: this is the outermost frame of a call from PostgreSQL, which is what the guard is for, and
             // `fcinfo` is the call's own.
             unsafe {
-                ::pgrx::pg_sys::panic::pgrx_extern_c_guard(|| {
+                $crate::pg::allocator::guard_with_reserve(|| {
                     let call = $crate::pg::function::Call::new(fcinfo);
-                    match $crate::pg::allocator::with_reserve(|| ($body)(&call)) {
+                    match ($body)(&call) {
                         Ok(datum) => datum,
                         Err(error) => $crate::pg::errors::TravelError::raise(error),
                     }
