@@ -72,8 +72,8 @@ mv "$stage/$pgrx" "$stage/cargo-pgrx"
 printf '{"files":{},"package":"%s"}' "$pgrx_sha256" >"$stage/cargo-pgrx/.cargo-checksum.json"
 mv "$stage/cargo-pgrx" vendor/cargo-pgrx
 
-mkdir -p .cargo
-cat >.cargo/config.toml <<'TOML'
+cat >>.cargo/config.toml <<'TOML'
+
 # The crates are in vendor/, so cargo needs no network in this folder.
 [source.crates-io]
 replace-with = "vendored-sources"

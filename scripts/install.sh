@@ -19,7 +19,7 @@ stamp="$WORK/installed-$server"
 built="$WORK/built-$server"
 sources() {
     printf '%s\n' "$profile" "$("$PG_CONFIG" --version)"
-    digest_of Cargo.toml Cargo.lock impossible_travel.control src sql crates
+    digest_of .cargo/config.toml build.rs Cargo.toml Cargo.lock impossible_travel.control src sql crates
 }
 is_built() { [ -f "$built.sources" ] && [ "$(cat "$built.sources")" = "$(sources)" ]; }
 
@@ -52,7 +52,7 @@ fi
 # Identifies the sources and the installed files: `cargo pgrx test` installs a debug build in the same place.
 state() {
     printf '%s\n' "$profile"
-    digest_of Cargo.toml Cargo.lock impossible_travel.control src sql crates
+    digest_of .cargo/config.toml build.rs Cargo.toml Cargo.lock impossible_travel.control src sql crates
     sha256sum "$library" "$extensions"/impossible_travel* 2>/dev/null || true
 }
 

@@ -293,8 +293,8 @@ impl<M: Memory> EntityRows<M> {
             }
             at += same;
             if at - ticked > 65_536 {
-                memory.tick();
                 ticked = at;
+                memory.tick();
             }
         }
         self.events.truncate(0);
