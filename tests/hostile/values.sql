@@ -161,9 +161,11 @@ INSERT INTO hostile.refusal VALUES ('travel.import_aws_ranges', '22023'), ('trav
     ('travel.detect_sql', '42883'), ('travel.impossible_legs', '42804'), ('travel.journey', '42804'),
     ('travel_internal.journey_add', '42804'), ('travel_internal.legs_add', '42804'),
     ('travel_internal.journey_final_refused', '42804'), ('travel_internal.legs_final_refused', '42804');
--- Returns whether a routine may refuse good values. Functions of triggers and aggregates cannot be called by themselves.
+-- Returns whether a routine may refuse good values. Functions of triggers, of aggregates and of travel.detect cannot be
+-- called by themselves.
 CREATE FUNCTION hostile.may_refuse(routine text, state text, said text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT state = '0A000' AND said ~ 'outside of its aggregate$|(by a trigger|as triggers)$'
+        OR state = '55000' AND said ~ 'outside of travel.detect$'
         OR EXISTS (SELECT FROM hostile.refusal AS r WHERE r.name = routine AND r.state = may_refuse.state)
 $$;
 -- Counts what a statement reached, even if the statement is rolled back.
