@@ -237,17 +237,7 @@ impl FileToRead {
     /// Reads the next bytes. Returns their number, which is smaller than that of `bytes` only at the end.
     pub fn read(&mut self, bytes: &mut [u8]) -> usize {
         // SAFETY: the file is open, and `bytes` has this length.
-        unsafe {
-            #[cfg(feature = "pg15")]
-            return pg_sys::BufFileRead(self.file.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len());
-            #[cfg(not(feature = "pg15"))]
-            return pg_sys::BufFileReadMaybeEOF(
-                self.file.as_ptr(),
-                bytes.as_mut_ptr().cast(),
-                bytes.len(),
-                true,
-            );
-        }
+        unsafe { pg_sys::BufFileRead(self.file.as_ptr(), bytes.as_mut_ptr().cast(), bytes.len()) }
     }
 }
 
