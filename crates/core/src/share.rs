@@ -23,8 +23,8 @@ pub fn digest_after(others: i64, value: &[u8]) -> i64 {
     digest(value, others) as i64
 }
 
-/// A random key for the digests of a hash table. Without one, whoever names the sessions could choose names that all take
-/// the same slot.
+/// A random key for the digests of a hash table. Without one, a user who names sessions could choose names that all
+/// take the same slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestKey(i64);
 
