@@ -128,55 +128,51 @@ fn is(node: &Value, node_type: &str) -> bool {
     node["Node Type"] == node_type
 }
 
-/// Returns the fraction of the rows that belong to the most frequent entity, according to the statistics. An entity of
-/// several columns is at most as frequent as the most common value of each column, so the smallest fraction counts.
-pub fn most_frequent(events: &Events, arguments: &Arguments) -> f64 {
-    let source = &arguments.source;
-    let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
-    number_of(
-        "SELECT coalesce(min(coalesce(s.frequency, 0)), 0)::float8
-         FROM unnest($2) AS c (name)
-         LEFT JOIN LATERAL (
-             SELECT max(s.most_common_freqs[1]) AS frequency
-             FROM pg_class AS r
-             JOIN pg_namespace AS n ON n.oid = r.relnamespace
-             JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
-             WHERE r.oid = $1 AND s.attname = c.name
-         ) AS s ON true",
-        &[Argument::oid(source.oid), Argument::texts(&columns)],
-    )
+/// What the statistics of a source say about the columns of the entity.
+pub struct EntityStatistics {
+    /// The fraction of the rows that belong to the most frequent entity. An entity of several columns is at most as
+    /// frequent as the most common value of each column, so this is the smallest of their fractions.
+    pub most_frequent: f64,
+    /// The average number of bytes of a record of the shared pass.
+    pub record_size: f64,
 }
 
-/// Returns the average number of bytes of a record of the shared pass, according to the statistics.
-pub fn record_size(events: &Events, arguments: &Arguments) -> f64 {
-    let source = &arguments.source;
-    let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
-    // The size of the rest of a record, with an IPv6 address or coordinates.
-    let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
-    // A column has its length in front of it. 32 bytes are a guess for a column without statistics.
-    rest + number_of(
-        "SELECT coalesce(sum(4 + coalesce(s.width, 32)), 0)::float8
-         FROM unnest($2) AS c (name)
-         LEFT JOIN LATERAL (
-             SELECT max(s.avg_width) AS width
-             FROM pg_class AS r
-             JOIN pg_namespace AS n ON n.oid = r.relnamespace
-             JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
-             WHERE r.oid = $1 AND s.attname = c.name
-         ) AS s ON true",
-        &[Argument::oid(source.oid), Argument::texts(&columns)],
-    )
+impl EntityStatistics {
+    /// Reads the statistics. Within an SPI connection.
+    pub fn of(events: &Events, arguments: &Arguments) -> Result<Self, TravelError> {
+        let source = &arguments.source;
+        let names: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
+        let rows = spi::in_pg_catalog(|| {
+            spi::select(STATISTICS, &[Argument::oid(source.oid), Argument::texts(&names)])
+        });
+        spi::columns!(rows => frequency, width);
+        let number = |column| rows.first().and_then(|row| row.f64(column)).unwrap_or_default();
+        // The size of the rest of a record, with an IPv6 address or coordinates.
+        let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
+        Ok(Self { most_frequent: number(frequency), record_size: rest + number(width) })
+    }
 }
 
-/// Returns the number of pages of a table.
+/// The smallest of the frequencies of the most common values of these columns, and the sum of their widths, each with the
+/// length in front of it. 32 bytes are a guess for a column without statistics. A column of a parent table has two rows of
+/// statistics: with and without the rows of its children.
+const STATISTICS: &str = "
+SELECT coalesce(min(coalesce(s.frequency, 0)), 0)::float8 AS frequency,
+    coalesce(sum(4 + coalesce(s.width, 32)), 0)::float8 AS width
+FROM unnest($2) AS c (name)
+LEFT JOIN LATERAL (
+    SELECT max(s.most_common_freqs[1]) AS frequency, max(s.avg_width) AS width
+    FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
+    WHERE r.oid = $1 AND s.attname = c.name
+) AS s ON true";
+
+/// Returns the number of pages of a table. Within an SPI connection.
 pub fn pages(source: pg_sys::Oid) -> f64 {
-    number_of("SELECT pg_relation_size($1) / current_setting('block_size')::float8", &[Argument::oid(source)])
-}
-
-/// Runs a query of the catalogs that returns one number. Within an SPI connection.
-fn number_of(query: &str, arguments: &[Argument]) -> f64 {
     spi::in_pg_catalog(|| {
-        let rows = spi::select(query, arguments);
+        let size = "SELECT pg_relation_size($1) / current_setting('block_size')::float8";
+        let rows = spi::select(size, &[Argument::oid(source)]);
         rows.first().and_then(|row| row.f64(rows.only_column())).unwrap_or_default()
     })
 }

@@ -9,7 +9,7 @@
 use super::arguments::Arguments;
 use super::event_sql::Events;
 use super::nodes::Rows;
-use super::plan_cost;
+use super::plan_cost::{self, EntityStatistics};
 use crate::legs::MOST_COLUMNS;
 use crate::pg::errors::TravelError;
 use crate::pg::report::Report;
@@ -80,9 +80,10 @@ impl SharedPass {
         let Some(mut work) = plan_cost::of_pass(write, group, arguments.source.oid)? else {
             return Ok(false);
         };
-        work.most_frequent = plan_cost::most_frequent(events, arguments);
+        let statistics = EntityStatistics::of(events, arguments)?;
+        work.most_frequent = statistics.most_frequent;
         self.shares = shares_of(work.rows, self.branches);
-        if !work.is_worth_sharing() || !has_room(work.rows * plan_cost::record_size(events, arguments)) {
+        if !work.is_worth_sharing() || !has_room(work.rows * statistics.record_size) {
             return Ok(false);
         }
         Report::debug(format!("travel.detect divides the events into {} shares", self.shares))
