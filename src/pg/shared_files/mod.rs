@@ -9,6 +9,9 @@
 //! [`OwnFiles::within`]. A function with the rights of another role could read the events of this role, or add some. A
 //! function with the rights of this role can do whatever this role can.
 
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
 use super::settings;
 use super::shared::Shared;
 use pgrx::pg_sys;
