@@ -142,5 +142,5 @@ CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
-    'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'
+    'Accepts the current owner of the source of a rule, and returns the name of that owner. Only members of the owner'
     ' of the rule can call it';

@@ -230,7 +230,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
-    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases. '
+    'Evaluates the events after a time again, by the current rule, networks, suppressions and GeoIP databases. '
     'Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 

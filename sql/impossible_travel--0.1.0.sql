@@ -2694,7 +2694,7 @@ CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
-    'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'
+    'Accepts the current owner of the source of a rule, and returns the name of that owner. Only members of the owner'
     ' of the rule can call it';
 /* </end connected objects> */
 
@@ -3759,7 +3759,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
-    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases. '
+    'Evaluates the events after a time again, by the current rule, networks, suppressions and GeoIP databases. '
     'Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 
