@@ -76,7 +76,7 @@ impl RowCondition<'_> {
     }
 }
 
-/// The name of that column.
+/// The name of the column that says whether a row satisfies the condition.
 const SATISFIES: &str = "travel_satisfies";
 
 /// A column as SQL with its type.

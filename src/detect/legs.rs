@@ -304,7 +304,8 @@ impl Query<'_> {
         }
     }
 
-    /// Returns the query with the legs of each entity. If there are ranges or shares of the entity, they have branches.
+    /// Returns the query with the legs of each entity. If it is split into ranges or shares of the entities, it has a
+    /// branch for each range, or for several shares.
     fn journeys(&self, call: &str) -> String {
         if let Some(pass) = &self.pass {
             return pass.journeys(&self.thresholds());
