@@ -130,7 +130,7 @@ impl<'a, M: Memory> Sequence<'a, M> {
         Ok(Some(()))
     }
 
-    /// Sorts the sites, and replaces the numbers of arrival by those of the order.
+    /// Sorts the sites, and replaces their positions in the order of arrival by those in the sorted order.
     fn number_sites(&mut self) -> Result<(), TooLarge> {
         let mut ticks = Ticks::of(self.memory);
         let sites = &mut self.sites[..self.site_count];
@@ -239,29 +239,29 @@ impl<'a, M: Memory> Sequence<'a, M> {
 /// addresses that all take the same slot.
 struct SiteTable<M: Memory> {
     /// For each slot, the position of a site in the order of arrival plus 1, or 0 if the slot is free.
-    places: M::Slice<u32>,
+    slots: M::Slice<u32>,
     key: u64,
 }
 
 impl<M: Memory> SiteTable<M> {
     fn for_sites(most: usize, memory: &M) -> Result<Self, TooLarge> {
-        let places = memory.slice((2 * most).next_power_of_two())?;
-        Ok(Self { places, key: RandomState::new().hash_one(0_u8) })
+        let slots = memory.slice((2 * most).next_power_of_two())?;
+        Ok(Self { slots, key: RandomState::new().hash_one(0_u8) })
     }
 
     /// Returns the position of a site in the order of arrival. A new site is added to `sites`.
     fn add(&mut self, site: Site, sites: &mut [NumberedSite], count: &mut usize) -> u32 {
-        let mask = self.places.len() - 1;
+        let mask = self.slots.len() - 1;
         let mut at = site.hash_with(self.key) as usize & mask;
         loop {
-            match self.places[at].checked_sub(1) {
+            match self.slots[at].checked_sub(1) {
                 Some(arrived) if sites[arrived as usize].site == Some(site) => return arrived,
                 Some(_) => at = (at + 1) & mask,
                 None => {
                     let arrived = *count as u32;
                     sites[*count] = NumberedSite { site: Some(site), arrived };
                     *count += 1;
-                    self.places[at] = *count as u32;
+                    self.slots[at] = *count as u32;
                     return arrived;
                 }
             }
