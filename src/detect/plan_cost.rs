@@ -1,4 +1,4 @@
-//! What the planner expects of the queries of `travel.detect`, and the time that they take.
+//! What the planner expects of the queries of `travel.detect`, and the time that they will take.
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
@@ -15,13 +15,15 @@ use travel_core::site::Site;
 /// The work of a query over a source, with and without a shared pass.
 #[derive(Debug)]
 pub struct Work {
-    /// The processes of the shared pass, and of the query that groups the events instead.
+    /// The number of processes that would share the pass.
     processes: f64,
+    /// The number of processes that would group the events without a shared pass.
     merging: f64,
     /// The cost of reading all rows in one process, in the planner's units.
     scan_cost: f64,
     /// The number of rows that are evaluated.
     pub rows: f64,
+    /// The number of entities.
     entities: f64,
     /// The fraction of the rows that belong to the most frequent entity.
     pub most_frequent: f64,
@@ -50,6 +52,7 @@ impl Work {
     /// The fraction of the time that the pass must save.
     const SAVING: f64 = 0.2;
 
+    /// Returns whether a shared pass is expected to save enough time.
     pub fn is_worth_sharing(&self) -> bool {
         self.shared_ns() < (1.0 - Self::SAVING) * self.merged_ns()
     }
@@ -76,8 +79,8 @@ impl Work {
 }
 
 /// Returns the work of a query with a shared pass: `write` is the query of the pass over this table, and `group` the
-/// query that groups the events instead. `None` if PostgreSQL would not share the pass: a condition may have to run in
-/// the leader, or there may be too few rows. The caller adds the frequency of the most common entity.
+/// query that groups the events instead. Returns `None` if PostgreSQL would not share the pass: a condition may have to
+/// run in the leader, or there may be too few rows. The caller sets the fraction of the most frequent entity.
 pub fn of_pass(write: &str, group: &str, table: pg_sys::Oid) -> Result<Option<Work>, TravelError> {
     let write = format!("EXPLAIN (FORMAT JSON) {write}");
     let pass = with_settings_of_query(true, || {
