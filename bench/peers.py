@@ -22,7 +22,7 @@ KEY_ORDER = "PARTITION BY access_key_id ORDER BY event_time, source_ip"
 LEG = f"SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip) OVER ({KEY_ORDER}) AS l FROM %s) AS s"
 LAG = f"""SELECT count(t), count(a) FROM (SELECT lag(event_time) OVER w AS t, lag(source_ip) OVER w AS a FROM %s
     WINDOW w AS ({KEY_ORDER})) AS s"""
-# What one writes without the extension. The Earth of earthdistance has another radius, which is replaced here.
+# The query without the extension. It replaces the radius of the Earth that earthdistance uses.
 PLAIN = """
     WITH located AS MATERIALIZED (
         SELECT a.source_ip, ll_to_earth(n.latitude, n.longitude) AS place
@@ -96,7 +96,7 @@ def load(events, keys, server):
 
 
 def peers(threads, absent):
-    """The peers that can be had."""
+    """The peers that can run here."""
     found = {}
     for name, shown in (("duckdb", "DuckDB"), ("clickhouse", "ClickHouse")):
         try:
@@ -180,7 +180,7 @@ def measure(processes, with_plain, absent):
     seconds = {name: [] for name in runs}
     for count in range(ROUNDS + 1):
         for name, (_, run) in runs.items():
-            # What takes long needs no warming, and its rounds differ little.
+            # A statement that takes long needs no round to warm up, and its rounds differ little.
             if count > 1 and seconds[name][0] > 10:
                 continue
             took = run()
@@ -280,17 +280,17 @@ def main():
 
 - **Machine:** {machine()}.
 - **Versions:** {', '.join([version] + versions)}.
-- **Data:** {events:,} events of {keys:,} keys in {int(NETWORKS):,} networks. Everything that was measured finds the same
-  {legs:,} impossible legs.
-- **Rounds:** Each time is the median of {ROUNDS} round{'' if ROUNDS == 1 else 's'} in turn, after one that is not counted. If a statement takes more
-  than 10 s, its time is the median of two rounds. JIT is off, and `work_mem` is 512 MB.
+- **Data:** {events:,} events of {keys:,} keys in {int(NETWORKS):,} networks. All statements that find impossible legs
+  find the same {legs:,} legs.
+- **Rounds:** A round runs each statement once. Each time is the median of {ROUNDS} round{'' if ROUNDS == 1 else 's'}, after one that is not
+  counted. If a statement takes more than 10 s, its time is the median of two rounds. JIT is off, and `work_mem` is 512 MB.
 - **Processes:** With n processes, PostgreSQL runs a statement in n processes, one of which is the leader, and a peer
-  uses n threads.
+  uses n threads. The peers are DuckDB and ClickHouse.
 - **With event IDs:** The statement of a peer also returns the event IDs of both ends, as `travel.detect` does.
 """
     text += "".join(f"- **{name}** was not measured because {why}.\n" for name, why in absent.items())
     text += "\n## Times\n\n" + table(
-        ["what"] + [f"s, {processes_of(n)}" for n in PROCESSES] + [f"times DuckDB, {processes_of(n)}" for n in duck],
+        ["what"] + [f"s, {processes_of(n)}" for n in PROCESSES] + [f"ratio to DuckDB, {processes_of(n)}" for n in duck],
         [[name] + [f"{times[n][name]:.3f}" if name in times[n] else "" for n in PROCESSES]
          + [f"{times[n][name] / times[n]['DuckDB']:.2f}" for n in duck] for name in names])
     text += "\n## Targets\n\nA value is a ratio of times, unless it names a unit.\n\n" + table(

@@ -176,7 +176,7 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
     'kilometers and an ID';
 
 -- For addresses of type text. PostgreSQL would report that the function does not exist and suggest a cast, which fails
--- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
+-- at the first text that is not an address. This form only raises an error, which names travel.source_ip. It also
 -- catches other argument types, and an event_time of type timestamp.
 
 CREATE FUNCTION travel_internal.legs_add(travel.journey, event_time timestamptz, VARIADIC arguments "any")

@@ -32,12 +32,12 @@ COMMENT ON FUNCTION travel_internal.coverage_combine(internal, internal) IS
 CREATE FUNCTION travel_internal.coverage_serialize(internal) RETURNS bytea
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_serialize';
 COMMENT ON FUNCTION travel_internal.coverage_serialize(internal) IS
-    'Serial function of travel_internal.entity_coverage: locates the events of a state, and writes it as bytes';
+    'Serialization function of travel_internal.entity_coverage: locates the events of a state, and writes it as bytes';
 
 CREATE FUNCTION travel_internal.coverage_deserialize(bytea, internal) RETURNS internal
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_coverage_deserialize';
 COMMENT ON FUNCTION travel_internal.coverage_deserialize(bytea, internal) IS
-    'Deserial function of travel_internal.entity_coverage';
+    'Deserialization function of travel_internal.entity_coverage';
 
 CREATE FUNCTION travel_internal.coverage_final(internal) RETURNS bytea
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_final';
@@ -51,8 +51,8 @@ CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, ip inet
     FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel_internal.entity_coverage(timestamptz, inet, text, text) IS
-    'Counts of the rows of an entity by kind and status, for rows with an IP address. If the kind is NULL, it is that '
-    'of the address. The status is that of a row that is not evaluated wherever it comes from';
+    'Counts of the rows of an entity by kind and status, for rows with an IP address. If source_kind is '
+    'NULL, the kind is that of the address. status is NULL, or the reason to exclude the row that is not its address';
 
 CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, source text, status text) (
     SFUNC = travel_internal.coverage_add, STYPE = internal, SSPACE = 4000,

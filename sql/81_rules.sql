@@ -57,8 +57,8 @@ COMMENT ON COLUMN travel.rules.name IS
 COMMENT ON COLUMN travel.rules.owner IS 'Role whose privileges the query of the rule has';
 COMMENT ON COLUMN travel.rules.source IS 'Table or view of CloudTrail events, by its qualified name';
 COMMENT ON COLUMN travel.rules.columns IS
-    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or if '
-    'each scan shall recognize the layout of the source';
+    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or to '
+    'have each scan recognize the layout of the source';
 COMMENT ON COLUMN travel.rules.condition IS
     'SQL expression over a row of the source; only events that satisfy it are evaluated. NULL means all events';
 COMMENT ON COLUMN travel.rules.entity IS
@@ -123,7 +123,7 @@ CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel_internal.validate_rule() IS
-    'Trigger function: validates a rule before it is stored, and that its writer is a member of its owner';
+    'Trigger function: validates a rule before it is stored, and checks that its writer is a member of its owner';
 REVOKE ALL ON FUNCTION travel_internal.validate_rule() FROM PUBLIC;
 CREATE TRIGGER validate_rule BEFORE INSERT OR UPDATE OR DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel_internal.validate_rule();
@@ -134,13 +134,13 @@ CREATE FUNCTION travel.check_rule(name text) RETURNS void
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
-    'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index. '
-    'Requires the level admin';
+    'Raises an error if a rule or its source has a problem, and a notice with the statement that creates each missing '
+    'index. Requires the level read';
 
 CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
-    'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'
+    'Accepts the current owner of the source of a rule, and returns the name of that owner. Only members of the owner'
     ' of the rule can call it';

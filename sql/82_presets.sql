@@ -66,7 +66,7 @@ FROM (
 CROSS JOIN (
     VALUES (
         E'1. Look at both locations and at the calls. Is this credential expected there, for example because of a '
-        'journey, a VPN or a cloud service of yours?\n'
+        'trip, a VPN or a cloud service of yours?\n'
         '2. If it is, archive the alert as expected. Its locations become known.\n'
         '3. If it is not, isolate the identity: deactivate the key, end its sessions, deny its permissions. Then '
         'rotate its credentials.\n'

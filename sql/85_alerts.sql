@@ -119,7 +119,7 @@ CREATE TABLE travel.alert_comments (
 );
 CREATE INDEX alert_comments_alert ON travel.alert_comments (alert_id, at);
 COMMENT ON TABLE travel.alert_comments IS
-    'Comments of analysts on alerts. They are not changed, and deleted only together with their alert';
+    'Comments of analysts on alerts. No role can change them, and they are deleted only together with their alert';
 COMMENT ON COLUMN travel.alert_comments.alert_id IS 'Alert that the comment is about';
 COMMENT ON COLUMN travel.alert_comments.at IS 'Time of the comment, maintained by the extension';
 COMMENT ON COLUMN travel.alert_comments.by IS 'Role that wrote the comment, maintained by the extension';

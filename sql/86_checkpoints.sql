@@ -86,7 +86,7 @@ COMMENT ON COLUMN travel_internal.scans.news_at IS
 COMMENT ON COLUMN travel_internal.scans.longest_gap IS
     'Longest time between two passes that found new events; halved every 14 days';
 COMMENT ON COLUMN travel_internal.scans.problem IS
-    'Why nothing that the last pass with rows read could be evaluated; NULL if something could';
+    'Why none of the rows of the last pass that read rows could be evaluated; NULL if at least one could';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.scans', '');
 
 -- The snapshots in travel_internal.scans are compared with the transaction numbers of rows to find new rows. Other
@@ -141,7 +141,7 @@ COMMENT ON COLUMN travel_internal.coverage_days.ignored IS 'Number of events tha
 COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS
     'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel_internal.coverage_days.no_address IS
-    'Number of events without an address, or without coordinates if the source has these';
+    'Number of events without an address, or without coordinates if the source has coordinates';
 COMMENT ON COLUMN travel_internal.coverage_days.private_address IS
     'Number of events from private addresses that no named network locates';
 COMMENT ON COLUMN travel_internal.coverage_days.unknown_address IS
@@ -293,7 +293,8 @@ COMMENT ON COLUMN travel_internal.minted_keys.site IS
     'Address or coordinates of that call, as the core library writes them; NULL if it has none';
 COMMENT ON COLUMN travel_internal.minted_keys.baseline_entity IS 'Baseline user that the columns of that call name';
 COMMENT ON COLUMN travel_internal.minted_keys.root IS
-    'First key of the chain, as which events of the key are evaluated; the key itself if a circle is cut here';
+    'First key of the chain, which is the entity of the events of the key; the key itself if a circle of keys is cut '
+    'here';
 COMMENT ON COLUMN travel_internal.minted_keys.root_baseline IS
     'Baseline user of the events of the key: the one of the call by which the root minted the first key of the chain';
 COMMENT ON COLUMN travel_internal.minted_keys.pass IS

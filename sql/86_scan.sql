@@ -230,7 +230,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
-    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases. '
+    'Evaluates the events after a time again, by the current rule, networks, suppressions and GeoIP databases. '
     'Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 
@@ -240,7 +240,8 @@ CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
     AS 'MODULE_PATHNAME', 'travel_accept_geoip';
 COMMENT ON FUNCTION travel.accept_geoip(text) IS
     'Lets the scans of one rule, or of all rules (the default), continue without a GeoIP database that is missing. '
-    'Returns the files of the missing databases. Requires the level admin';
+    'Returns the names of the files that supply coordinates, or the autonomous systems of named networks. Requires the '
+    'level admin';
 REVOKE ALL ON FUNCTION travel.accept_geoip(text) FROM PUBLIC;
 
 CREATE FUNCTION travel.prune(

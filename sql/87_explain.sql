@@ -50,7 +50,7 @@ COMMENT ON COLUMN travel.explanation.reasons IS
 COMMENT ON COLUMN travel.explanation.causes IS
     'The cause of each reason: the known location, the network or the suppression, and who entered it and when';
 COMMENT ON COLUMN travel.explanation.alert_id IS 'Alert that contains the leg';
-COMMENT ON COLUMN travel.explanation.explanation IS 'All of it in sentences';
+COMMENT ON COLUMN travel.explanation.explanation IS 'All of the other columns in sentences';
 COMMENT ON COLUMN travel.explanation.leg_id IS 'ID of the leg, as in travel.verdicts';
 
 -- The source is read with the rights of the owner of the rule, as a scan reads it.
@@ -65,7 +65,7 @@ CREATE FUNCTION travel.explain(
     AS 'MODULE_PATHNAME', 'travel_explain';
 COMMENT ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) IS
     'Every event of an entity in a range of time, with the leg that arrives at it, what the baseline knew, and the '
-    'verdict of the rule in words; also events that are not evaluated, with the reason. Requires the level read';
+    'verdict of the rule in words. Events that are not evaluated have the reason. Requires the level read';
 REVOKE ALL ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation

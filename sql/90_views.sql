@@ -175,17 +175,17 @@ SELECT d.day,
        d.counted_at
 FROM travel_internal.coverage_days AS d;
 COMMENT ON VIEW travel.coverage_daily IS
-    'Events of each day that the scans of each rule read, by whether they were located and why not. Of a day without a '
-    'row, no scan has read an event';
+    'Events of each day that the scans of each rule read, by whether they were located and why not. If a day has no '
+    'row, no scan has read an event of that day';
 COMMENT ON COLUMN travel.coverage_daily.day IS 'Day of the events, in UTC';
 COMMENT ON COLUMN travel.coverage_daily.rule IS 'Rule whose scans read the events';
-COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, which include duplicates';
+COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, including duplicates';
 COMMENT ON COLUMN travel.coverage_daily.located IS 'Number of events that were located, and so evaluated';
 COMMENT ON COLUMN travel.coverage_daily.ignored IS 'Number of events that a named network excludes';
 COMMENT ON COLUMN travel.coverage_daily.not_located IS
     'Number of events that were not located: the sum of the next three';
 COMMENT ON COLUMN travel.coverage_daily.no_address IS
-    'Number of events without an address, or without coordinates if the source has these';
+    'Number of events without an address, or without coordinates if the source has coordinates';
 COMMENT ON COLUMN travel.coverage_daily.private_address IS
     'Number of events from private addresses that no named network locates';
 COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
@@ -193,7 +193,7 @@ COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
 COMMENT ON COLUMN travel.coverage_daily.no_entity IS
     'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel.coverage_daily.share_located IS
-    'Located events divided by located plus not located events, from 0 to 1';
+    'Number of located events divided by that of located and not located events, from 0 to 1';
 COMMENT ON COLUMN travel.coverage_daily.is_exact IS
     'Whether each event was counted once. It is false if scans may have counted events again, or read only a part of '
     'the day';

@@ -1266,7 +1266,7 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
     'kilometers and an ID';
 
 -- For addresses of type text. PostgreSQL would report that the function does not exist and suggest a cast, which fails
--- at the first source that is not an address. This form only raises an error, which names travel.source_ip. It also
+-- at the first text that is not an address. This form only raises an error, which names travel.source_ip. It also
 -- catches other argument types, and an event_time of type timestamp.
 
 CREATE FUNCTION travel_internal.legs_add(travel.journey, event_time timestamptz, VARIADIC arguments "any")
@@ -1743,8 +1743,8 @@ CREATE FUNCTION travel.leg(
     AS 'MODULE_PATHNAME', 'travel_leg_inet';
 COMMENT ON FUNCTION travel.leg(timestamp, inet, text, float8, float8, boolean) IS
     'Window function: the leg that ends at this row, or NULL. Use it with OVER (PARTITION BY the entity ORDER BY '
-    'event_time, ip). Thresholds default to 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the '
-    'zone of the session';
+    'event_time, ip). Thresholds default to 500 km and 1000 km/h. A time without a zone is read as UTC, regardless of '
+    'the zone of the session';
 
 CREATE FUNCTION travel.leg(
     event_time timestamp, ip text, event_id text DEFAULT NULL,
@@ -1755,7 +1755,7 @@ CREATE FUNCTION travel.leg(
 COMMENT ON FUNCTION travel.leg(timestamp, text, text, float8, float8, boolean) IS
     'Window function: the leg that ends at this row, or NULL. Use it with OVER (PARTITION BY the entity ORDER BY '
     'event_time, travel.source_ip(ip)). Text that is not an address is not located. A time without a zone is read as '
-    'UTC, whatever the zone of the session';
+    'UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel.leg(
     event_time timestamp, latitude float8, longitude float8, event_id text DEFAULT NULL,
@@ -1765,8 +1765,8 @@ CREATE FUNCTION travel.leg(
     AS 'MODULE_PATHNAME', 'travel_leg_coordinates';
 COMMENT ON FUNCTION travel.leg(timestamp, float8, float8, text, float8, float8, boolean) IS
     'Window function: the leg that ends at this row, or NULL. Use it with OVER (PARTITION BY the entity ORDER BY '
-    'event_time, latitude, longitude). It needs no GeoIP database. A time without a zone is read as UTC, whatever the'
-    ' zone of the session';
+    'event_time, latitude, longitude). It needs no GeoIP database. A time without a zone is read as UTC, regardless '
+    'of the zone of the session';
 
 CREATE FUNCTION travel_internal.leg_within(
     event_time timestamp, latitude float8, longitude float8, accuracy_km float8, event_id text DEFAULT NULL,
@@ -1775,8 +1775,8 @@ CREATE FUNCTION travel_internal.leg_within(
     LANGUAGE c WINDOW STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'travel_leg_accurate';
 COMMENT ON FUNCTION travel_internal.leg_within(timestamp, float8, float8, float8, text, float8, float8, boolean) IS
-    'Window function: travel.leg for coordinates with an accuracy radius in kilometers. A time without a zone is read'
-    ' as UTC, whatever the zone of the session';
+    'Window function: travel.leg for coordinates with an accuracy radius in kilometers. A time without a zone is read '
+    'as UTC, regardless of the zone of the session';
 
 -- The aggregate over addresses.
 
@@ -1792,8 +1792,8 @@ CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet) (
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet) IS
-    'Impossible legs of a group of events, in order of time, for events with an IP address. The thresholds are 500 km'
-    ' and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
+    'Impossible legs of a group of events, in order of time, for events with an IP address. The thresholds are 500 km '
+    'and 1000 km/h. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, ip inet, event_id text
@@ -1808,7 +1808,7 @@ CREATE AGGREGATE travel.impossible_legs(event_time timestamp, ip inet, event_id 
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text) IS
     'Impossible legs of a group of events, in order of time, for events with an IP address and an ID. The thresholds '
-    'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
+    'are 500 km and 1000 km/h. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, ip inet, min_distance_km float8, min_velocity_kmh float8,
@@ -1826,7 +1826,7 @@ CREATE AGGREGATE travel.impossible_legs(
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, float8, float8, boolean) IS
     'Impossible legs of a group of events, in order of time, for events with an IP address. Without IDs, the state '
-    'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
+    'takes a few bytes per event. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, ip inet, event_id text, min_distance_km float8,
@@ -1847,7 +1847,7 @@ CREATE AGGREGATE travel.impossible_legs(
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, inet, text, float8, float8, boolean) IS
     'Impossible legs of a group of events, in order of time, for events with an IP address and an ID. A time without '
-    'a zone is read as UTC, whatever the zone of the session';
+    'a zone is read as UTC, regardless of the zone of the session';
 
 -- The aggregate over coordinates.
 
@@ -1864,7 +1864,7 @@ CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, l
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8) IS
     'Impossible legs of a group of events, in order of time, for events with coordinates. The thresholds are 500 km '
-    'and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
+    'and 1000 km/h. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
@@ -1879,7 +1879,7 @@ CREATE AGGREGATE travel.impossible_legs(event_time timestamp, latitude float8, l
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text) IS
     'Impossible legs of a group of events, in order of time, for events with coordinates and an ID. The thresholds '
-    'are 500 km and 1000 km/h. A time without a zone is read as UTC, whatever the zone of the session';
+    'are 500 km and 1000 km/h. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, latitude float8, longitude float8, min_distance_km float8,
@@ -1900,7 +1900,7 @@ CREATE AGGREGATE travel.impossible_legs(
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, float8, float8, boolean) IS
     'Impossible legs of a group of events, in order of time, for events with coordinates. Without IDs, the state '
-    'takes a few bytes per event. A time without a zone is read as UTC, whatever the zone of the session';
+    'takes a few bytes per event. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.legs_add(
     travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text,
@@ -1921,7 +1921,7 @@ CREATE AGGREGATE travel.impossible_legs(
 );
 COMMENT ON AGGREGATE travel.impossible_legs(timestamp, float8, float8, text, float8, float8, boolean) IS
     'Impossible legs of a group of events, in order of time, for events with coordinates and an ID. A time without a '
-    'zone is read as UTC, whatever the zone of the session';
+    'zone is read as UTC, regardless of the zone of the session';
 
 -- Over coordinates with an accuracy radius, for the queries of travel.detect.
 
@@ -1947,7 +1947,7 @@ COMMENT ON AGGREGATE travel_internal.impossible_legs_within(
     timestamp, float8, float8, float8, text, float8, float8, boolean
 ) IS
     'Impossible legs of a group of events, in order of time, for events with coordinates, an accuracy radius in '
-    'kilometers and an ID. A time without a zone is read as UTC, whatever the zone of the session';
+    'kilometers and an ID. A time without a zone is read as UTC, regardless of the zone of the session';
 
 -- Locations, and the IDs of legs.
 
@@ -1955,22 +1955,22 @@ CREATE FUNCTION travel.locate(ip inet, at timestamp) RETURNS travel.place
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 50
     AS 'MODULE_PATHNAME', 'travel_locate';
 COMMENT ON FUNCTION travel.locate(inet, timestamp) IS
-    'Location and network of an IP address at a time. A time without a zone is read as UTC, whatever the zone of the '
-    'session';
+    'Location and network of an IP address at a time. A time without a zone is read as UTC, regardless of the zone of '
+    'the session';
 
 CREATE FUNCTION travel.is_located(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_located';
 COMMENT ON FUNCTION travel.is_located(inet, timestamp) IS
     'Whether events from an IP address at a time can be evaluated: the address has coordinates, and no row of '
-    'travel.networks says to ignore it. A time without a zone is read as UTC, whatever the zone of the session';
+    'travel.networks says to ignore it. A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.is_ignored(ip inet, at timestamp) RETURNS boolean
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 20
     AS 'MODULE_PATHNAME', 'travel_is_ignored';
 COMMENT ON FUNCTION travel_internal.is_ignored(inet, timestamp) IS
-    'Whether events from an address at a time are skipped. A time without a zone is read as UTC, whatever the zone of'
-    ' the session';
+    'Whether events from an address at a time are skipped. A time without a zone is read as UTC, regardless of the '
+    'zone of the session';
 
 CREATE FUNCTION travel_internal.leg_id(
     entity text, from_time timestamp, from_ip inet, to_time timestamp, to_ip inet
@@ -1979,7 +1979,7 @@ CREATE FUNCTION travel_internal.leg_id(
     AS 'MODULE_PATHNAME', 'travel_leg_id';
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, inet, timestamp, inet) IS
     'ID of a leg between two addresses; it is the same on every server. A time without a zone is read as UTC, '
-    'whatever the zone of the session';
+    'regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.leg_id(
     entity text, from_time timestamp, from_latitude float8, from_longitude float8,
@@ -1989,7 +1989,7 @@ CREATE FUNCTION travel_internal.leg_id(
     AS 'MODULE_PATHNAME', 'travel_leg_id_coordinates';
 COMMENT ON FUNCTION travel_internal.leg_id(text, timestamp, float8, float8, timestamp, float8, float8) IS
     'ID of a leg between two coordinates; it is the same on every server. A time without a zone is read as UTC, '
-    'whatever the zone of the session';
+    'regardless of the zone of the session';
 
 -- The journey.
 
@@ -2006,7 +2006,7 @@ CREATE AGGREGATE travel.journey(event_time timestamp, ip inet) (
 );
 COMMENT ON AGGREGATE travel.journey(timestamp, inet) IS
     'Journey of a group of events, as a value that can be stored and merged, for events with an IP address. A time '
-    'without a zone is read as UTC, whatever the zone of the session';
+    'without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.journey_add(
     travel.journey, event_time timestamp, ip inet, event_id text
@@ -2020,8 +2020,8 @@ CREATE AGGREGATE travel.journey(event_time timestamp, ip inet, event_id text) (
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.journey(timestamp, inet, text) IS
-    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address and an '
-    'ID. A time without a zone is read as UTC, whatever the zone of the session';
+    'Journey of a group of events, as a value that can be stored and merged, for events with an IP address and an ID. '
+    'A time without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.journey_add(
     travel.journey, event_time timestamp, latitude float8, longitude float8
@@ -2037,7 +2037,7 @@ CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude
 );
 COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8) IS
     'Journey of a group of events, as a value that can be stored and merged, for events with coordinates. A time '
-    'without a zone is read as UTC, whatever the zone of the session';
+    'without a zone is read as UTC, regardless of the zone of the session';
 
 CREATE FUNCTION travel_internal.journey_add(
     travel.journey, event_time timestamp, latitude float8, longitude float8, event_id text
@@ -2052,8 +2052,8 @@ CREATE AGGREGATE travel.journey(event_time timestamp, latitude float8, longitude
     FINALFUNC_MODIFY = SHAREABLE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel.journey(timestamp, float8, float8, text) IS
-    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates and an ID. '
-    'A time without a zone is read as UTC, whatever the zone of the session';
+    'Journey of a group of events, as a value that can be stored and merged, for events with coordinates and an ID. A '
+    'time without a zone is read as UTC, regardless of the zone of the session';
 /* </end connected objects> */
 
 /* <begin connected objects> */
@@ -2095,12 +2095,12 @@ COMMENT ON FUNCTION travel_internal.coverage_combine(internal, internal) IS
 CREATE FUNCTION travel_internal.coverage_serialize(internal) RETURNS bytea
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_serialize';
 COMMENT ON FUNCTION travel_internal.coverage_serialize(internal) IS
-    'Serial function of travel_internal.entity_coverage: locates the events of a state, and writes it as bytes';
+    'Serialization function of travel_internal.entity_coverage: locates the events of a state, and writes it as bytes';
 
 CREATE FUNCTION travel_internal.coverage_deserialize(bytea, internal) RETURNS internal
     LANGUAGE c STABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'travel_coverage_deserialize';
 COMMENT ON FUNCTION travel_internal.coverage_deserialize(bytea, internal) IS
-    'Deserial function of travel_internal.entity_coverage';
+    'Deserialization function of travel_internal.entity_coverage';
 
 CREATE FUNCTION travel_internal.coverage_final(internal) RETURNS bytea
     LANGUAGE c STABLE CALLED ON NULL INPUT PARALLEL SAFE COST 250 AS 'MODULE_PATHNAME', 'travel_coverage_final';
@@ -2114,8 +2114,8 @@ CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, ip inet
     FINALFUNC_MODIFY = READ_WRITE, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE travel_internal.entity_coverage(timestamptz, inet, text, text) IS
-    'Counts of the rows of an entity by kind and status, for rows with an IP address. If the kind is NULL, it is that '
-    'of the address. The status is that of a row that is not evaluated wherever it comes from';
+    'Counts of the rows of an entity by kind and status, for rows with an IP address. If source_kind is '
+    'NULL, the kind is that of the address. status is NULL, or the reason to exclude the row that is not its address';
 
 CREATE AGGREGATE travel_internal.entity_coverage(event_time timestamptz, source text, status text) (
     SFUNC = travel_internal.coverage_add, STYPE = internal, SSPACE = 4000,
@@ -2609,8 +2609,8 @@ COMMENT ON COLUMN travel.rules.name IS
 COMMENT ON COLUMN travel.rules.owner IS 'Role whose privileges the query of the rule has';
 COMMENT ON COLUMN travel.rules.source IS 'Table or view of CloudTrail events, by its qualified name';
 COMMENT ON COLUMN travel.rules.columns IS
-    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or if '
-    'each scan shall recognize the layout of the source';
+    'Where the source keeps the standard columns, as in travel.detect; NULL if the names are the standard ones, or to '
+    'have each scan recognize the layout of the source';
 COMMENT ON COLUMN travel.rules.condition IS
     'SQL expression over a row of the source; only events that satisfy it are evaluated. NULL means all events';
 COMMENT ON COLUMN travel.rules.entity IS
@@ -2675,7 +2675,7 @@ CREATE FUNCTION travel_internal.validate_rule() RETURNS trigger
     LANGUAGE c VOLATILE PARALLEL UNSAFE
     AS 'MODULE_PATHNAME', 'travel_validate_rule';
 COMMENT ON FUNCTION travel_internal.validate_rule() IS
-    'Trigger function: validates a rule before it is stored, and that its writer is a member of its owner';
+    'Trigger function: validates a rule before it is stored, and checks that its writer is a member of its owner';
 REVOKE ALL ON FUNCTION travel_internal.validate_rule() FROM PUBLIC;
 CREATE TRIGGER validate_rule BEFORE INSERT OR UPDATE OR DELETE ON travel.rules
     FOR EACH ROW EXECUTE FUNCTION travel_internal.validate_rule();
@@ -2686,15 +2686,15 @@ CREATE FUNCTION travel.check_rule(name text) RETURNS void
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_check_rule';
 COMMENT ON FUNCTION travel.check_rule(text) IS
-    'Raises an error if a rule or its source has one, and a notice with the statement that creates each missing index. '
-    'Requires the level admin';
+    'Raises an error if a rule or its source has a problem, and a notice with the statement that creates each missing '
+    'index. Requires the level read';
 
 CREATE FUNCTION travel.confirm_source(rule text) RETURNS text
     LANGUAGE c VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
     SET search_path = pg_catalog, pg_temp
     AS 'MODULE_PATHNAME', 'travel_confirm_source';
 COMMENT ON FUNCTION travel.confirm_source(text) IS
-    'Accepts the present owner of the source of a rule, and returns the name of that owner. Only members of the owner'
+    'Accepts the current owner of the source of a rule, and returns the name of that owner. Only members of the owner'
     ' of the rule can call it';
 /* </end connected objects> */
 
@@ -2771,7 +2771,7 @@ FROM (
 CROSS JOIN (
     VALUES (
         E'1. Look at both locations and at the calls. Is this credential expected there, for example because of a '
-        'journey, a VPN or a cloud service of yours?\n'
+        'trip, a VPN or a cloud service of yours?\n'
         '2. If it is, archive the alert as expected. Its locations become known.\n'
         '3. If it is not, isolate the identity: deactivate the key, end its sessions, deny its permissions. Then '
         'rotate its credentials.\n'
@@ -3123,7 +3123,7 @@ CREATE TABLE travel.alert_comments (
 );
 CREATE INDEX alert_comments_alert ON travel.alert_comments (alert_id, at);
 COMMENT ON TABLE travel.alert_comments IS
-    'Comments of analysts on alerts. They are not changed, and deleted only together with their alert';
+    'Comments of analysts on alerts. No role can change them, and they are deleted only together with their alert';
 COMMENT ON COLUMN travel.alert_comments.alert_id IS 'Alert that the comment is about';
 COMMENT ON COLUMN travel.alert_comments.at IS 'Time of the comment, maintained by the extension';
 COMMENT ON COLUMN travel.alert_comments.by IS 'Role that wrote the comment, maintained by the extension';
@@ -3286,7 +3286,7 @@ COMMENT ON COLUMN travel_internal.scans.news_at IS
 COMMENT ON COLUMN travel_internal.scans.longest_gap IS
     'Longest time between two passes that found new events; halved every 14 days';
 COMMENT ON COLUMN travel_internal.scans.problem IS
-    'Why nothing that the last pass with rows read could be evaluated; NULL if something could';
+    'Why none of the rows of the last pass that read rows could be evaluated; NULL if at least one could';
 SELECT pg_catalog.pg_extension_config_dump('travel_internal.scans', '');
 
 -- The snapshots in travel_internal.scans are compared with the transaction numbers of rows to find new rows. Other
@@ -3341,7 +3341,7 @@ COMMENT ON COLUMN travel_internal.coverage_days.ignored IS 'Number of events tha
 COMMENT ON COLUMN travel_internal.coverage_days.no_entity IS
     'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel_internal.coverage_days.no_address IS
-    'Number of events without an address, or without coordinates if the source has these';
+    'Number of events without an address, or without coordinates if the source has coordinates';
 COMMENT ON COLUMN travel_internal.coverage_days.private_address IS
     'Number of events from private addresses that no named network locates';
 COMMENT ON COLUMN travel_internal.coverage_days.unknown_address IS
@@ -3493,7 +3493,8 @@ COMMENT ON COLUMN travel_internal.minted_keys.site IS
     'Address or coordinates of that call, as the core library writes them; NULL if it has none';
 COMMENT ON COLUMN travel_internal.minted_keys.baseline_entity IS 'Baseline user that the columns of that call name';
 COMMENT ON COLUMN travel_internal.minted_keys.root IS
-    'First key of the chain, as which events of the key are evaluated; the key itself if a circle is cut here';
+    'First key of the chain, which is the entity of the events of the key; the key itself if a circle of keys is cut '
+    'here';
 COMMENT ON COLUMN travel_internal.minted_keys.root_baseline IS
     'Baseline user of the events of the key: the one of the call by which the root minted the first key of the chain';
 COMMENT ON COLUMN travel_internal.minted_keys.pass IS
@@ -3758,7 +3759,7 @@ BEGIN
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS
-    'Evaluates the events after a time again, by the present rule, networks, suppressions and GeoIP databases. '
+    'Evaluates the events after a time again, by the current rule, networks, suppressions and GeoIP databases. '
     'Requires the level admin';
 REVOKE ALL ON PROCEDURE travel.rescan(text, timestamptz) FROM PUBLIC;
 
@@ -3768,7 +3769,8 @@ CREATE FUNCTION travel.accept_geoip(rule text DEFAULT NULL) RETURNS text[]
     AS 'MODULE_PATHNAME', 'travel_accept_geoip';
 COMMENT ON FUNCTION travel.accept_geoip(text) IS
     'Lets the scans of one rule, or of all rules (the default), continue without a GeoIP database that is missing. '
-    'Returns the files of the missing databases. Requires the level admin';
+    'Returns the names of the files that supply coordinates, or the autonomous systems of named networks. Requires the '
+    'level admin';
 REVOKE ALL ON FUNCTION travel.accept_geoip(text) FROM PUBLIC;
 
 CREATE FUNCTION travel.prune(
@@ -3874,7 +3876,7 @@ COMMENT ON COLUMN travel.explanation.reasons IS
 COMMENT ON COLUMN travel.explanation.causes IS
     'The cause of each reason: the known location, the network or the suppression, and who entered it and when';
 COMMENT ON COLUMN travel.explanation.alert_id IS 'Alert that contains the leg';
-COMMENT ON COLUMN travel.explanation.explanation IS 'All of it in sentences';
+COMMENT ON COLUMN travel.explanation.explanation IS 'All of the other columns in sentences';
 COMMENT ON COLUMN travel.explanation.leg_id IS 'ID of the leg, as in travel.verdicts';
 
 -- The source is read with the rights of the owner of the rule, as a scan reads it.
@@ -3889,7 +3891,7 @@ CREATE FUNCTION travel.explain(
     AS 'MODULE_PATHNAME', 'travel_explain';
 COMMENT ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) IS
     'Every event of an entity in a range of time, with the leg that arrives at it, what the baseline knew, and the '
-    'verdict of the rule in words; also events that are not evaluated, with the reason. Requires the level read';
+    'verdict of the rule in words. Events that are not evaluated have the reason. Requires the level read';
 REVOKE ALL ON FUNCTION travel.explain(text, text, timestamptz, timestamptz) FROM PUBLIC;
 
 CREATE FUNCTION travel.explain_alert(id bigint) RETURNS SETOF travel.explanation
@@ -4298,17 +4300,17 @@ SELECT d.day,
        d.counted_at
 FROM travel_internal.coverage_days AS d;
 COMMENT ON VIEW travel.coverage_daily IS
-    'Events of each day that the scans of each rule read, by whether they were located and why not. Of a day without a '
-    'row, no scan has read an event';
+    'Events of each day that the scans of each rule read, by whether they were located and why not. If a day has no '
+    'row, no scan has read an event of that day';
 COMMENT ON COLUMN travel.coverage_daily.day IS 'Day of the events, in UTC';
 COMMENT ON COLUMN travel.coverage_daily.rule IS 'Rule whose scans read the events';
-COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, which include duplicates';
+COMMENT ON COLUMN travel.coverage_daily.events IS 'Number of events, including duplicates';
 COMMENT ON COLUMN travel.coverage_daily.located IS 'Number of events that were located, and so evaluated';
 COMMENT ON COLUMN travel.coverage_daily.ignored IS 'Number of events that a named network excludes';
 COMMENT ON COLUMN travel.coverage_daily.not_located IS
     'Number of events that were not located: the sum of the next three';
 COMMENT ON COLUMN travel.coverage_daily.no_address IS
-    'Number of events without an address, or without coordinates if the source has these';
+    'Number of events without an address, or without coordinates if the source has coordinates';
 COMMENT ON COLUMN travel.coverage_daily.private_address IS
     'Number of events from private addresses that no named network locates';
 COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
@@ -4316,7 +4318,7 @@ COMMENT ON COLUMN travel.coverage_daily.unknown_address IS
 COMMENT ON COLUMN travel.coverage_daily.no_entity IS
     'Number of events whose entity has more than 2,000 bytes, so scans cannot store it';
 COMMENT ON COLUMN travel.coverage_daily.share_located IS
-    'Located events divided by located plus not located events, from 0 to 1';
+    'Number of located events divided by that of located and not located events, from 0 to 1';
 COMMENT ON COLUMN travel.coverage_daily.is_exact IS
     'Whether each event was counted once. It is false if scans may have counted events again, or read only a part of '
     'the day';

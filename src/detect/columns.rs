@@ -76,7 +76,7 @@ impl RowCondition<'_> {
     }
 }
 
-/// The name of that column.
+/// The name of the column that says whether a row satisfies the condition.
 const SATISFIES: &str = "travel_satisfies";
 
 /// A column as SQL with its type.
@@ -118,7 +118,8 @@ impl Expression {
             "latitude" | "longitude" | "accuracy_km" => "float8",
             _ => "text",
         };
-        let converted = format!("({}::{wanted})", self.sql.replace("\n)", ")"));
+        let sql = self.sql.strip_suffix("\n)").map_or_else(|| self.sql.clone(), |start| format!("{start})"));
+        let converted = format!("({sql}::{wanted})");
         let hint = if is_key(&self.name) {
             format!("Convert the value in columns: {}.", json(&[(&self.name, &converted)]))
         } else {

@@ -6,12 +6,12 @@ use super::place::LocationType;
 use pgrx::pg_sys;
 use travel_core::columns::{End, EventLabel, FINDING, FindingColumn, PlaceField, ValueOf};
 
-/// The labels of which the message tells.
+/// The labels that the message shows.
 pub(super) const CREDENTIAL: [EventLabel; 4] =
     [EventLabel::AccessKeyId, EventLabel::IdentityType, EventLabel::SessionName, EventLabel::UserName];
 
 impl Query<'_> {
-    /// The query over the arrivals or the findings, whose rows are the result.
+    /// The last part of the query, whose rows are the result. It reads the part `arrivals` or `findings`.
     pub(super) fn findings(&self) -> String {
         let select: Vec<String> = FINDING
             .iter()
@@ -24,8 +24,8 @@ impl Query<'_> {
         format!("SELECT {}\nFROM {from} AS l", select.join(",\n       "))
     }
 
-    /// A column of a finding, as SQL over the arrivals or the findings. A condition on a column of the entity reaches the
-    /// source.
+    /// A column of a finding, as SQL over one of these parts. A label that is a column of the entity is read from that
+    /// column, so a condition on it reaches the source.
     fn value(&self, column: &FindingColumn) -> String {
         if self.is_by_entity() {
             let own = match column.value {
@@ -98,8 +98,7 @@ impl Query<'_> {
         format!("{key}, {identity_type}, coalesce({session_name}, {user_name})")
     }
 
-    /// A label of the event at one end. One that is a column of the entity is the entity's own: a condition on it
-    /// reaches the source's index.
+    /// A label of the event at one end, as text. It is read from the column of the entity, if it is one.
     fn of_event(&self, end: End, name: &str) -> String {
         self.own_label(name).unwrap_or_else(|| self.label(end, name))
     }

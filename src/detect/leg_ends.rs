@@ -12,8 +12,9 @@ use travel_core::columns::{End, EventLabel, FINDING, PlaceField, ValueOf};
 /// How the query finds the events at the ends of the legs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Ends {
-    /// By look-ups: one for each entity with addresses, otherwise one for each end of a leg. An index leads from the entity
-    /// and the time to the events.
+    /// By look-ups: one for each entity if the source has addresses, and one for each end of a leg if it has
+    /// coordinates. An index leads from the entity and the time to the events, or a shared pass knows the positions of
+    /// their rows.
     LookUps,
     /// By joins. The planner decides how.
     Joins,

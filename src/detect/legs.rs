@@ -150,7 +150,7 @@ impl Query<'_> {
             return Ok(None);
         }
         let Some(mut pass) = SharedPass::over(self.events, self.arguments)? else { return Ok(None) };
-        let group = format!("WITH {}\n{}", self.events_part(), self.journeys(&self.call()));
+        let group = format!("WITH {}\n{}", self.events_part(), self.journeys(&self.call(), ""));
         pass.has_positions = self.can_know_rows();
         let write = format!(
             "WITH {}\n{}",
@@ -258,7 +258,7 @@ impl Query<'_> {
              WHERE pg_catalog.cardinality(j.legs) > 0\n    ) AS l{since}",
             self.of("l"),
             self.of("j"),
-            self.journeys(&call),
+            self.journeys(&call, "            "),
         )
     }
 
@@ -275,7 +275,7 @@ impl Query<'_> {
 
     /// The query of the legs of each entity, as arrays, with the indentation of a subquery of a CTE.
     pub(super) fn journeys_of_entities(&self) -> String {
-        self.journeys(&self.call()).replace("\n    ", "\n")
+        self.journeys(&self.call(), "        ")
     }
 
     fn thresholds(&self) -> String {
@@ -304,30 +304,31 @@ impl Query<'_> {
         }
     }
 
-    /// Returns the query with the legs of each entity. If there are ranges or shares of the entity, they have branches.
-    fn journeys(&self, call: &str) -> String {
+    /// Returns the query with the legs of each entity, whose lines have this indentation. If it is split into ranges or
+    /// shares of the entities, it has a branch for each range, or for several shares. The bounds of a range are texts that
+    /// can have line breaks, so the indentation cannot be changed afterwards.
+    fn journeys(&self, call: &str, indentation: &str) -> String {
+        let line = format!("\n{indentation}");
         if let Some(pass) = &self.pass {
-            return pass.journeys(&self.thresholds());
+            return pass.journeys(&self.thresholds(), &line);
         }
         let keys = self.keys.join(", ");
         let rows = if self.knows_rows() {
             let (place, thresholds) = (self.place_names().join(", "), self.thresholds());
-            format!(
-                ",\n                travel_internal.rows_of_legs(event_time, {place}, {thresholds}) AS row_ids"
-            )
+            format!(",{line}    travel_internal.rows_of_legs(event_time, {place}, {thresholds}) AS row_ids")
         } else {
             String::new()
         };
-        let select = format!("SELECT {keys}, {call} AS legs{rows}\n            FROM events");
+        let select = format!("SELECT {keys}, {call} AS legs{rows}{line}FROM events");
         let group = format!("GROUP BY {keys}");
         if self.ranges.is_empty() {
-            return format!("{select}\n            {group}");
+            return format!("{select}{line}{group}");
         }
         let branches: Vec<String> =
             self.ranges.iter().map(|range| format!("{select} WHERE {range} {group}")).collect();
         format!(
-            "-- in parts of the entities, which parallel processes evaluate\n            {}",
-            branches.join("\n            UNION ALL\n            ")
+            "-- in parts of the entities, which parallel processes evaluate{line}{}",
+            branches.join(&format!("{line}UNION ALL{line}"))
         )
     }
 

@@ -1,4 +1,4 @@
-//! What the planner expects of the queries of `travel.detect`, and the time that they take.
+//! What the planner expects of the queries of `travel.detect`, and the time that they will take.
 
 use super::arguments::Arguments;
 use super::event_sql::Events;
@@ -15,13 +15,15 @@ use travel_core::site::Site;
 /// The work of a query over a source, with and without a shared pass.
 #[derive(Debug)]
 pub struct Work {
-    /// The processes of the shared pass, and of the query that groups the events instead.
+    /// The number of processes that would share the pass.
     processes: f64,
+    /// The number of processes that would group the events without a shared pass.
     merging: f64,
     /// The cost of reading all rows in one process, in the planner's units.
     scan_cost: f64,
     /// The number of rows that are evaluated.
     pub rows: f64,
+    /// The number of entities.
     entities: f64,
     /// The fraction of the rows that belong to the most frequent entity.
     pub most_frequent: f64,
@@ -50,6 +52,7 @@ impl Work {
     /// The fraction of the time that the pass must save.
     const SAVING: f64 = 0.2;
 
+    /// Returns whether a shared pass is expected to save enough time.
     pub fn is_worth_sharing(&self) -> bool {
         self.shared_ns() < (1.0 - Self::SAVING) * self.merged_ns()
     }
@@ -76,8 +79,8 @@ impl Work {
 }
 
 /// Returns the work of a query with a shared pass: `write` is the query of the pass over this table, and `group` the
-/// query that groups the events instead. `None` if PostgreSQL would not share the pass: a condition may have to run in
-/// the leader, or there may be too few rows. The caller adds the frequency of the most common entity.
+/// query that groups the events instead. Returns `None` if PostgreSQL would not share the pass: a condition may have to
+/// run in the leader, or there may be too few rows. The caller sets the fraction of the most frequent entity.
 pub fn of_pass(write: &str, group: &str, table: pg_sys::Oid) -> Result<Option<Work>, TravelError> {
     let write = format!("EXPLAIN (FORMAT JSON) {write}");
     let pass = with_settings_of_query(true, || {
@@ -128,55 +131,51 @@ fn is(node: &Value, node_type: &str) -> bool {
     node["Node Type"] == node_type
 }
 
-/// Returns the fraction of the rows that belong to the most frequent entity, according to the statistics. An entity of
-/// several columns is at most as frequent as the most common value of each column, so the smallest fraction counts.
-pub fn most_frequent(events: &Events, arguments: &Arguments) -> f64 {
-    let source = &arguments.source;
-    let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
-    number_of(
-        "SELECT coalesce(min(coalesce(s.frequency, 0)), 0)::float8
-         FROM unnest($2) AS c (name)
-         LEFT JOIN LATERAL (
-             SELECT max(s.most_common_freqs[1]) AS frequency
-             FROM pg_class AS r
-             JOIN pg_namespace AS n ON n.oid = r.relnamespace
-             JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
-             WHERE r.oid = $1 AND s.attname = c.name
-         ) AS s ON true",
-        &[Argument::oid(source.oid), Argument::texts(&columns)],
-    )
+/// What the statistics of a source say about the columns of the entity.
+pub struct EntityStatistics {
+    /// The fraction of the rows that belong to the most frequent entity. An entity of several columns is at most as
+    /// frequent as the most common value of each column, so this is the smallest of their fractions.
+    pub most_frequent: f64,
+    /// The average number of bytes of a record of the shared pass.
+    pub record_size: f64,
 }
 
-/// Returns the average number of bytes of a record of the shared pass, according to the statistics.
-pub fn record_size(events: &Events, arguments: &Arguments) -> f64 {
-    let source = &arguments.source;
-    let columns: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
-    // The size of the rest of a record, with an IPv6 address or coordinates.
-    let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
-    // A column has its length in front of it. 32 bytes are a guess for a column without statistics.
-    rest + number_of(
-        "SELECT coalesce(sum(4 + coalesce(s.width, 32)), 0)::float8
-         FROM unnest($2) AS c (name)
-         LEFT JOIN LATERAL (
-             SELECT max(s.avg_width) AS width
-             FROM pg_class AS r
-             JOIN pg_namespace AS n ON n.oid = r.relnamespace
-             JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
-             WHERE r.oid = $1 AND s.attname = c.name
-         ) AS s ON true",
-        &[Argument::oid(source.oid), Argument::texts(&columns)],
-    )
+impl EntityStatistics {
+    /// Reads the statistics. Within an SPI connection.
+    pub fn of(events: &Events, arguments: &Arguments) -> Result<Self, TravelError> {
+        let source = &arguments.source;
+        let names: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
+        let rows = spi::in_pg_catalog(|| {
+            spi::select(STATISTICS, &[Argument::oid(source.oid), Argument::texts(&names)])
+        });
+        spi::columns!(rows => frequency, width);
+        let number = |column| rows.first().and_then(|row| row.f64(column)).unwrap_or_default();
+        // The size of the rest of a record, with an IPv6 address or coordinates.
+        let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
+        Ok(Self { most_frequent: number(frequency), record_size: rest + number(width) })
+    }
 }
 
-/// Returns the number of pages of a table.
+/// The smallest of the frequencies of the most common values of these columns, and the sum of their widths, each with the
+/// length in front of it. 32 bytes are a guess for a column without statistics. A column of a parent table has two rows of
+/// statistics: with and without the rows of its children.
+const STATISTICS: &str = "
+SELECT coalesce(min(coalesce(s.frequency, 0)), 0)::float8 AS frequency,
+    coalesce(sum(4 + coalesce(s.width, 32)), 0)::float8 AS width
+FROM unnest($2) AS c (name)
+LEFT JOIN LATERAL (
+    SELECT max(s.most_common_freqs[1]) AS frequency, max(s.avg_width) AS width
+    FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace
+    JOIN pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = r.relname
+    WHERE r.oid = $1 AND s.attname = c.name
+) AS s ON true";
+
+/// Returns the number of pages of a table. Within an SPI connection.
 pub fn pages(source: pg_sys::Oid) -> f64 {
-    number_of("SELECT pg_relation_size($1) / current_setting('block_size')::float8", &[Argument::oid(source)])
-}
-
-/// Runs a query of the catalogs that returns one number. Within an SPI connection.
-fn number_of(query: &str, arguments: &[Argument]) -> f64 {
     spi::in_pg_catalog(|| {
-        let rows = spi::select(query, arguments);
+        let size = "SELECT pg_relation_size($1) / current_setting('block_size')::float8";
+        let rows = spi::select(size, &[Argument::oid(source)]);
         rows.first().and_then(|row| row.f64(rows.only_column())).unwrap_or_default()
     })
 }

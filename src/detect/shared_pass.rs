@@ -9,7 +9,7 @@
 use super::arguments::Arguments;
 use super::event_sql::Events;
 use super::nodes::Rows;
-use super::plan_cost;
+use super::plan_cost::{self, EntityStatistics};
 use crate::legs::MOST_COLUMNS;
 use crate::pg::errors::TravelError;
 use crate::pg::report::Report;
@@ -30,7 +30,7 @@ const BRANCHES_OF_PROCESS: usize = 4;
 /// The maximum number of branches. Planning takes time for each of them.
 const MOST_BRANCHES: usize = 64;
 
-/// The maximum number of shares. Each process has a buffer of 8 kB, and a file with another, for each of them.
+/// The maximum number of shares. For each of them, a process has a file and two buffers of 8 kB.
 const MOST_SHARES: usize = 512;
 
 /// The shared pass of a query.
@@ -44,8 +44,8 @@ pub struct SharedPass {
 }
 
 impl SharedPass {
-    /// Returns the shared pass over a source. `None` if no pass can replace the reads of its rows. The caller must have an
-    /// SPI connection.
+    /// Returns the shared pass over a source, or `None` if there can be none, or the source is small. The caller must
+    /// have an SPI connection.
     pub fn over(events: &Events, arguments: &Arguments) -> Result<Option<Self>, TravelError> {
         let source = &arguments.source;
         if processes() < 2
@@ -80,9 +80,10 @@ impl SharedPass {
         let Some(mut work) = plan_cost::of_pass(write, group, arguments.source.oid)? else {
             return Ok(false);
         };
-        work.most_frequent = plan_cost::most_frequent(events, arguments);
+        let statistics = EntityStatistics::of(events, arguments)?;
+        work.most_frequent = statistics.most_frequent;
         self.shares = shares_of(work.rows, self.branches);
-        if !work.is_worth_sharing() || !has_room(work.rows * plan_cost::record_size(events, arguments)) {
+        if !work.is_worth_sharing() || !has_room(work.rows * statistics.record_size) {
             return Ok(false);
         }
         Report::debug(format!("travel.detect divides the events into {} shares", self.shares))
@@ -106,22 +107,23 @@ impl SharedPass {
         format!("SELECT travel_internal.write_events(event_time, {place}, {position}{entity})\nFROM events")
     }
 
-    /// The query of the legs of each entity, with these thresholds.
-    pub fn journeys(&self, thresholds: &str) -> String {
+    /// The query of the legs of each entity, with these thresholds. `line` separates its lines.
+    pub fn journeys(&self, thresholds: &str, line: &str) -> String {
         let keys = self.keys.join(", ");
         let branches = (0..self.branches).map(|first| {
             format!(
-                "SELECT {keys}, p.legs, p.row_ids\n            \
+                "SELECT {keys}, p.legs, p.row_ids{line}\
                  FROM travel_internal.legs_of_shares({first}, {}, {thresholds}, {}) AS p",
                 self.branches, self.has_positions
             )
         });
         format!(
-            "-- of the shares of the entities, which parallel processes evaluate\n            {}",
-            branches.collect::<Vec<_>>().join("\n            UNION ALL\n            ")
+            "-- of the shares of the entities, which parallel processes evaluate{line}{}",
+            branches.collect::<Vec<_>>().join(&format!("{line}UNION ALL{line}"))
         )
     }
 
+    /// The number of shares.
     pub fn shares(&self) -> usize {
         self.shares
     }
@@ -153,16 +155,17 @@ fn has_exact_text(oid: pg_sys::Oid) -> bool {
         )
 }
 
-/// Returns whether files of so many bytes stay within `temp_file_limit`, which holds for each process. If no worker is
-/// free, one process writes all of them. The number is an estimate, so there must be room for twice as many.
+/// Returns whether files with this number of bytes stay within `temp_file_limit`, which applies to each process. If no
+/// worker is free, one process writes all of them. The number is an estimate, so there must be room for twice as many.
 fn has_room(bytes: f64) -> bool {
     // SAFETY: reads a setting of the backend.
     let limit_kb = unsafe { pg_sys::temp_file_limit };
     limit_kb < 0 || 2.0 * bytes <= f64::from(limit_kb) * 1024.0
 }
 
-/// Returns the collation of a column as SQL, with a space in front of it. Empty if its type has none. `None` if the caller
-/// may not name it: one who reads the column needs no rights on the schema of its collation.
+/// Returns the collation of a column as SQL, with a space in front of it, or an empty text if its type has none.
+/// Returns `None` if the caller may not name the collation. Naming it requires a privilege on its schema, and reading
+/// the column does not.
 fn collate_of(table: pg_sys::Oid, column: &str) -> Result<Option<String>, TravelError> {
     spi::in_pg_catalog(|| {
         spi::select_text(

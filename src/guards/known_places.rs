@@ -23,8 +23,9 @@ thread_local! {
     static IS_CORRECTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `body`, which ends the locations that an alert entered, after the transaction has locked the alert. A session that
-/// deletes the rule locks the alert before its locations. So this neither keeps the rule nor fails if it is being deleted.
+/// Runs `body`, which ends the locations that an alert entered. The transaction has already locked the alert. A session
+/// that deletes the rule locks the alert before its locations. Therefore, the guard does not prevent the rule from
+/// being deleted during `body`, and it does not fail if the rule is being deleted.
 pub fn while_correcting(body: impl FnOnce()) {
     struct Correction;
     impl Drop for Correction {

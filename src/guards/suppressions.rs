@@ -24,7 +24,7 @@ fn guard(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         Event::Insert { new } => (None, new),
         Event::Update { old, new } => (Some(old), new),
         Event::Delete { old } => {
-            // The deletion of a rule deletes its rows.
+            // The deletion of a rule deletes its suppressions, which counts as a write of a scan.
             if !is_scanning() {
                 keep_rule_of(&trigger, &old)?;
             }

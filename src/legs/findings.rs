@@ -119,11 +119,11 @@ impl Entity {
             let texts = |n: usize| call.datum(n).map(|texts| array::elements(texts, b'i'));
             let text = |datum: pg_sys::Datum| utf8(varlena_bytes::<'static>(datum));
             let mut values = texts(4);
-            for (name, place) in texts(3).into_iter().flatten().zip(&mut order) {
+            for (name, slot) in texts(3).into_iter().flatten().zip(&mut order) {
                 let value = values.as_mut().and_then(array::Elements::next).flatten();
                 let name = name.map(text).transpose()?;
-                *place = EventLabel::VARIANTS.iter().find(|label| Some(label.into_str()) == name).copied();
-                if let Some(label) = *place {
+                *slot = EventLabel::VARIANTS.iter().find(|label| Some(label.into_str()) == name).copied();
+                if let Some(label) = *slot {
                     own[label as usize] = value.map(text).transpose()?;
                 }
             }
@@ -136,9 +136,9 @@ impl Entity {
                 order,
                 own,
             };
-            let place = pg_sys::palloc(size_of::<Self>()).cast::<Self>();
-            place.write(entity);
-            Ok(place)
+            let allocated = pg_sys::palloc(size_of::<Self>()).cast::<Self>();
+            allocated.write(entity);
+            Ok(allocated)
         }
     }
 

@@ -12,9 +12,10 @@
 //!
 //! # Lifetimes
 //! Everything here is in one memory context below that of the hash table, which is the condition under which
-//! `ExecAggCopyTransValue` keeps the pointer that the transition function returns. The hash table and its states are
-//! freed together: at the end, after an error, and before each batch of groups that were spilled to disk. A callback of
-//! the memory context then clears the pointer in the call site, which lives longer.
+//! `ExecAggCopyTransValue` (in PostgreSQL 15, `ExecAggTransReparent`) keeps the pointer that the transition function
+//! returns. The hash table and its states are freed together: at the end, after an error, and before each batch of
+//! groups that were spilled to disk. A callback of the memory context then clears the pointer in the call site, which
+//! lives longer.
 //!
 //! Only [`HashStates::of_call`] makes these objects. They are the result of a transition or combine function that
 //! nodeAgg.c calls for a state that is NULL, in an aggregate whose states begin as NULL. From then on, each call for

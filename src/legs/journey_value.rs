@@ -271,7 +271,7 @@ impl JourneyValue {
     }
 }
 
-/// The expanded object that a value is, if it is one.
+/// Returns the expanded object to which a value points. `None` if it is any other value.
 ///
 /// # Safety
 /// `datum` must be a variable-length value.

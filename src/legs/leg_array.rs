@@ -98,7 +98,7 @@ impl Legs {
     }
 }
 
-/// The number of a column of a leg.
+/// Returns the index in [`LEG`] of the column with this name. A constant with another name does not compile.
 pub const fn column(name: &str) -> usize {
     let mut n = 0;
     while !same(LEG[n].name.as_bytes(), name.as_bytes()) {

@@ -21,7 +21,7 @@ struct Collected {
     start: *mut u8,
     len: usize,
     capacity: usize,
-    /// The offset of the last event.
+    /// The offset of the last row that was kept.
     last: usize,
     /// The length at which rows of the same event are dropped.
     full: usize,
@@ -48,8 +48,8 @@ impl Collected {
         Ok(())
     }
 
-    /// Keeps only the first of the last two rows if they are one event: the last one, and that from `added` on. A scan of
-    /// an index passes the rows of an event one after the other, and there can be very many.
+    /// If the row at the offset `added` and the row before it are one event, keeps only the one that represents the
+    /// event. A scan of an index passes the rows of an event one after the other, and there can be very many.
     fn merge_last(&mut self, added: usize) {
         // SAFETY: so many bytes were written.
         let bytes = unsafe { std::slice::from_raw_parts_mut(self.start, self.len) };

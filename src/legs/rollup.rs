@@ -4,16 +4,15 @@
 //! [`Sequence`]). This can only be seen when the last one has arrived. So a state keeps the journeys as they are until
 //! it is read, or until they have become many.
 //!
-//! A state is therefore more than the bytes of a journey, and is an *expanded object* as those of `hash_states.rs`:
-//! PostgreSQL calls the methods of the object before it stores the value, sends it to another process or reads it as
-//! plain bytes.
+//! A state is therefore an expanded object, like those of `hash_states.rs`, which says when PostgreSQL calls the
+//! methods of such an object.
 //!
 //! # Lifetimes
-//! `ExecAggCopyTransValue` keeps the pointer that the transition function returns if the object is in a memory context
-//! directly below that of the aggregate. In a hash table, all states share such a context, because PostgreSQL adds up the
-//! contexts of the hash table for each new group. It is freed with the hash table, and a callback then clears the pointer
-//! in the call site, which lives longer. Elsewhere, the memory of the aggregate is freed after each group, and each state
-//! has a context of its own.
+//! PostgreSQL keeps the pointer that the transition function returns if the object is in a memory context directly
+//! below that of the aggregate. In a hash table, all states share such a context, because PostgreSQL adds up the
+//! contexts of the hash table for each new group. It is freed with the hash table, and a callback then clears the
+//! pointer in the call site, which lives longer. Elsewhere, the memory of the aggregate is freed after each group, and
+//! each state has a context of its own.
 
 use super::aggregate::joined;
 use super::journey_value::{JourneyValue, flat_size_of, flatten, object_of};
@@ -31,21 +30,22 @@ use travel_core::event_set::{self, MERGE_FROM, Memory, Sequence, capacity_after_
 #[repr(C)]
 pub struct Rollup {
     object: pg_sys::ExpandedObjectHeader,
-    /// The first and the last chunk of those that contain the journeys.
+    /// The first and the last of the chunks that contain the journeys.
     first: Option<NonNull<Chunk>>,
     last: Option<NonNull<Chunk>>,
-    /// How many journeys there are, and their bytes.
+    /// The number of journeys, and the number of their bytes.
     count: usize,
     size: usize,
     /// Journeys with more bytes than this are merged, because they can have the same events.
     merge_above: usize,
 }
 
-/// Memory for some journeys, which follow it one behind the other. So a state grows without moving them.
+/// The header of memory for some journeys, which follow it one after the other. A state adds chunks to grow, so it
+/// never moves journeys.
 #[repr(C)]
 struct Chunk {
     next: Option<NonNull<Chunk>>,
-    /// The bytes of its journeys, and how many it has room for.
+    /// The number of bytes of its journeys, and the number of bytes for which it has room.
     used: usize,
     room: usize,
     unused: u32,
@@ -61,7 +61,7 @@ static METHODS: pg_sys::ExpandedObjectMethods =
 pub type ContextOfSite = Cell<pg_sys::MemoryContext>;
 
 impl Rollup {
-    /// Returns the state that a value is. `None` if it is another value.
+    /// Returns the state to which a value points. `None` if it is any other value.
     ///
     /// # Safety
     /// `datum` must be a `travel.journey`. No other reference to the state may be in use.
@@ -70,7 +70,7 @@ impl Rollup {
         unsafe { object_of(datum).and_then(|object| Self::of_object(object)) }
     }
 
-    /// Returns the state that an expanded object is. `None` if it is another object.
+    /// Returns an expanded object as a state. `None` if it is any other object.
     ///
     /// # Safety
     /// The object must be alive. No other reference to the state may be in use.
@@ -161,7 +161,7 @@ impl Rollup {
         Ok(())
     }
 
-    /// Adds a chunk with at least so much room.
+    /// Adds a chunk with at least this much room, in bytes.
     fn add_chunk(&mut self, room: usize) -> Result<*mut Chunk, TravelError> {
         // The memory context rounds up to a power of two.
         let size = (size_of::<Chunk>() + room).next_power_of_two().min(MAX_VARLENA);

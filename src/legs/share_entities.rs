@@ -10,7 +10,8 @@ use travel_core::share::DigestKey;
 
 /// Entities by their bytes, in the order in which they came.
 pub struct ShareEntities {
-    /// Numbers of entities plus one, or 0. Their number is a power of two, and at least half of them are 0.
+    /// For each slot, the number of an entity plus 1, or 0 if the slot is free. The number of slots is a power of two,
+    /// and at least half of them are free.
     slots: PallocSlice<u32>,
     entities: PallocVec<ShareEntity>,
     thresholds: Thresholds,
@@ -38,11 +39,12 @@ impl ShareEntities {
         Ok(Self { slots, entities: PallocVec::new(), thresholds, key })
     }
 
+    /// The entities. The number of an entity is its index.
     pub fn all(&self) -> &[ShareEntity] {
         &self.entities
     }
 
-    /// The number of an entity.
+    /// Returns the number of the entity with these bytes. `None` if it is not in the set.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<usize> {
         self.slot_of(name, self.key.digest(name)).ok()
@@ -119,6 +121,7 @@ fn slots(count: usize) -> Result<PallocSlice<u32>, TravelError> {
 }
 
 impl ShareEntity {
+    /// The bytes of the entity: its columns, each with its length.
     pub fn name(&self) -> &[u8] {
         // SAFETY: `begin` wrote this many bytes.
         unsafe { std::slice::from_raw_parts(self.name, self.name_size) }

@@ -79,8 +79,8 @@ struct Positions {
 }
 
 impl Positions {
-    /// Groups positions by the numbers of their entities, of which there are so many. The time does not depend on the
-    /// number of positions of an entity, and the loops can be canceled.
+    /// Groups positions by the numbers of their entities. `entities` is the number of entities. The time does not
+    /// depend on how the positions are distributed among the entities, and the loops can be canceled.
     fn grouped(positions: &[(u32, RowPosition)], entities: usize) -> Result<Self, TravelError> {
         let mut all = Palloc.slice(positions.len()).map_err(|_| LegError::TooManyEnds)?;
         let mut ends: PallocSlice<usize> = Palloc.slice(entities).map_err(|_| LegError::TooManyEnds)?;

@@ -71,8 +71,8 @@ struct CallSite {
     without_networks: Cell<Option<bool>>,
 }
 
-/// Adds a row whose IPv4 address can be located, if its share has room in its buffer. Otherwise it does nothing and
-/// returns `None`. It does not call PostgreSQL.
+/// Adds a row with a position and a public IPv4 address, if the buffer of its share has room. Otherwise it does nothing
+/// and returns `None`. It does not call PostgreSQL.
 #[inline]
 fn add_to_buffer(call: &Call) -> Option<pg_sys::Datum> {
     // SAFETY: `add` caches this type.
@@ -194,7 +194,8 @@ impl<'a> Entity<'a> {
         }
     }
 
-    /// The share of the entity. The first column that tells most entities apart would be enough, but it is not known.
+    /// The share of the entity. One column that tells most entities apart would be enough, but it is not known which
+    /// one does.
     #[inline]
     fn share(&self, shares: u32) -> u32 {
         match &self.columns[..self.count] {
@@ -231,8 +232,8 @@ impl Writer {
         }
     }
 
-    /// Checks that the files still exist. Otherwise, none of this writer must be touched. PostgreSQL closes them with the
-    /// query that opened them, for which it does not need the shared memory of their set.
+    /// Checks that the files still exist. If they do not, no file of this writer may be used. PostgreSQL closes these
+    /// files with the query that opened them, for which it does not need the shared memory of their set.
     fn require_files(&self) -> Result<(), TravelError> {
         let exist = SharedFiles::with_number(self.files, |_| ());
         exist.ok_or_else(|| UsageError::NotInDetect { function: "write_events" }.into())
@@ -302,7 +303,7 @@ impl Writer {
         Ok(())
     }
 
-    /// The file of a share, which is created if there is none.
+    /// Returns the file of a share, and creates it if there is none.
     fn file_of(&mut self, share: u32) -> Result<FileToWrite, TravelError> {
         // SAFETY: the context of the aggregate is alive.
         let file = SharedFiles::with_number(self.files, |files| unsafe {
@@ -326,7 +327,7 @@ impl Writer {
             return Ok(());
         }
         self.require_files()?;
-        // PostgreSQL counts open files against temp_file_limit, so none is closed before all are written.
+        // PostgreSQL counts only open files against temp_file_limit, so none is closed before all are written.
         for share in 0..self.share_count {
             self.flush(share)?;
             if let Some(file) = self.known_file(share) {

@@ -6,10 +6,11 @@
 //! unwinding out of an allocator is not allowed, and a longjmp would skip the destructors of the frames that it leaves.
 //! A FATAL error does neither, because it exits the process in the regular way.
 //!
-//! An error of PostgreSQL itself that says that memory ran out is copied by pgrx before it unwinds. If the copy gets no
-//! memory either, pgrx copies the error of that, and so on, until PostgreSQL's stack of errors is full, which ends all
-//! sessions. So [`guard_with_reserve`] gives the reserve back before the first copy. Every function that SQL calls runs
-//! within it, because of [`pg_function!`](super::function::pg_function).
+//! If PostgreSQL itself raises an error because memory ran out, pgrx copies the error before it unwinds. If there is no
+//! memory for the copy, PostgreSQL raises another error, which pgrx copies, too, and so on, until PostgreSQL's stack of
+//! errors is full, which ends all sessions. Therefore, [`guard_with_reserve`] gives the memory that [`reserve`] set
+//! aside back to the system before the first copy. Every function that SQL calls runs within it, because of
+//! [`pg_function!`](super::function::pg_function).
 
 use pgrx::{PgSqlErrorCode, pg_sys};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -56,12 +57,12 @@ fn release() {
 /// Runs the body of a function that PostgreSQL calls, within the guard of pgrx. If PostgreSQL runs out of memory in it,
 /// the memory that was set aside is there for the copies of the error.
 ///
-/// If the body raises an error, this does not return, and the callback stays on PostgreSQL's stack. That is what happens
-/// to the callbacks of PostgreSQL's own functions: the code that catches the error restores the stack. So nothing
-/// has to be dropped while the error unwinds.
+/// If the body raises an error, this does not return, and the callback stays on PostgreSQL's stack. The same happens to
+/// the callbacks of PostgreSQL's own functions: the code that catches the error restores the stack. So nothing has to
+/// be dropped while the error unwinds.
 ///
 /// # Safety
-/// This must be called in the outermost frame of a call from PostgreSQL, as the guard itself.
+/// This must be called in the outermost frame of a call from PostgreSQL, like the guard itself.
 #[inline]
 pub unsafe fn guard_with_reserve(body: impl FnOnce() -> pg_sys::Datum) -> pg_sys::Datum {
     reserve();
@@ -110,7 +111,7 @@ unsafe extern "C-unwind" fn release_if_out_of_memory(_: *mut c_void) {
         /// As [`pg_sys::geterrcode`], but without the guard of pgrx: it raises no error here.
         fn geterrcode() -> c_int;
     }
-    // SAFETY: an error is being raised.
+    // SAFETY: PostgreSQL is raising or reporting an error, so there is a current one.
     if unsafe { geterrcode() } == PgSqlErrorCode::ERRCODE_OUT_OF_MEMORY as c_int {
         release();
     }

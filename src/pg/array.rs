@@ -61,11 +61,11 @@ pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum
 }
 
 /// Returns a `tid[]` in the current memory context.
-pub fn of_row_positions(places: &[RowPosition]) -> pg_sys::Datum {
+pub fn of_row_positions(positions: &[RowPosition]) -> pg_sys::Datum {
     const TID_SIZE: i32 = size_of::<RowPosition>() as i32;
     let mut elements = PallocVec::new();
-    for place in places {
-        elements.push(pg_sys::Datum::from(std::ptr::from_ref(place)));
+    for position in positions {
+        elements.push(pg_sys::Datum::from(std::ptr::from_ref(position)));
     }
     // SAFETY: a tid is passed by reference, 6 bytes aligned to 2. The elements are copied.
     unsafe {

@@ -67,12 +67,12 @@ pub fn send_settings() {
     send(FIXED.iter().map(|(name, value)| (*name, value.to_string_lossy())));
 }
 
-/// Runs `body` as [`spi::with_settings`] does, with settings that the nodes get, too. Otherwise, the planners of the
-/// nodes would use other settings than this session. The nodes also start no parallel workers then, because they read
-/// their shards side by side. Within an SPI connection.
+/// Runs `body` as [`spi::with_settings`] does, and also sends the settings to the nodes, because each node plans its
+/// part of a query with its own settings. The nodes then start no parallel workers, because they already read their
+/// shards in parallel. Within an SPI connection.
 pub fn with_settings_on_nodes<R>(settings: &[(&CStr, &CStr)], body: impl FnOnce() -> R) -> R {
     let settings = || settings.iter().chain(&[SERIAL]);
-    let before: Vec<_> = settings().map(|(name, _)| (*name, present_value(name).into())).collect();
+    let before: Vec<_> = settings().map(|(name, _)| (*name, current_value(name).into())).collect();
     spi::with_settings(&[], || {
         send(settings().map(|(name, value)| (*name, value.to_string_lossy())));
         let result = body();
@@ -96,7 +96,7 @@ fn send<'a>(settings: impl Iterator<Item = (&'a CStr, Cow<'a, str>)>) {
 }
 
 /// The value of a setting of PostgreSQL in this session.
-fn present_value(name: &CStr) -> String {
+fn current_value(name: &CStr) -> String {
     // SAFETY: PostgreSQL has these settings, so the value is not null. It is copied at once.
     unsafe {
         CStr::from_ptr(pg_sys::GetConfigOption(name.as_ptr(), false, false)).to_string_lossy().into_owned()

@@ -7,9 +7,9 @@
 //! parses such SQL, or prints times and numbers, outside of it.
 //!
 //! These are all settings of PostgreSQL 15 to 18 that a user can change and that decide what an expression means.
-//! Those that only decide how a query is planned, what is logged, or how long a statement may take, are left to the
-//! session. `search_path` is not here, because the name of a source is looked up in the path of the rule's writer.
-//! docs/reference.md lists them.
+//! docs/reference.md lists them. Settings that only decide how a query is planned, what is logged, or how long a
+//! statement may take are left to the session. `search_path` is not here, because the name of a source is looked up in
+//! the path of the rule's writer.
 
 use super::spi::with_settings;
 use pgrx::pg_sys;
@@ -18,7 +18,8 @@ use std::ffi::CStr;
 /// A setting and its value.
 pub type Setting = (&'static CStr, &'static CStr);
 
-/// The settings. A value that needs files of the operating system, such as a locale, would not exist everywhere.
+/// The settings. No value needs files of the operating system, as most locales do, because these do not exist
+/// everywhere.
 pub const FIXED: [Setting; 18] = [
     // What a time, a date or an interval means as text, and its text.
     (c"TimeZone", c"UTC"),
@@ -46,7 +47,7 @@ pub const FIXED: [Setting; 18] = [
     (c"gin_fuzzy_search_limit", c"0"),
 ];
 
-/// Row policies apply. If they are off, PostgreSQL refuses the query of a table that has some.
+/// Row policies apply. If this is off, PostgreSQL refuses a query of a table whose policies would apply.
 const POLICIES: Setting = (c"row_security", c"on");
 
 /// The fixed settings that have another value now. In most calls there are none, and setting some of them takes longer

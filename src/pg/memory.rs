@@ -85,10 +85,12 @@ pub struct PallocVec<T> {
 }
 
 impl<T: Copy> PallocVec<T> {
+    /// Makes an empty vector, which needs no memory yet.
     pub const fn new() -> Self {
         Self { start: std::ptr::null_mut(), len: 0, capacity: 0 }
     }
 
+    /// Appends a value. If memory runs out, PostgreSQL raises an error.
     #[inline]
     pub fn push(&mut self, value: T) {
         if self.len == self.capacity {

@@ -107,7 +107,7 @@ impl RowSet {
     }
 }
 
-/// The structure by which PostgreSQL and a function that returns one row per call tell each other about the set. It is an
+/// Returns the structure in which a function that returns one row per call says whether there are more rows. It is an
 /// error if the caller does not accept such a set.
 pub fn value_per_call(call: &Call) -> Result<*mut pg_sys::ReturnSetInfo, TravelError> {
     set_info(call, pg_sys::SetFunctionReturnMode::SFRM_ValuePerCall)

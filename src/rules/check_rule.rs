@@ -44,7 +44,7 @@ pub fn check(name: &str) -> Result<(), TravelError> {
         queries.arrival.send_notice();
         if definition.baseline && !queries.has_baseline() {
             Report::notice(
-                "source has no column actor and no column principal, and the rule learns no locations",
+                "source has no column actor and no column principal, so the rule learns no locations",
             )
             .hint("Set baseline_entity to the columns that identify a person, or set baseline to false.")
             .send();

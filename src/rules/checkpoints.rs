@@ -57,7 +57,7 @@ struct StateTimes {
 #[derive(Debug)]
 struct Stored {
     kind: MemberKind,
-    place: RowPosition,
+    position: RowPosition,
     newest: Vec<u8>,
     earlier: Vec<u8>,
 }
@@ -112,10 +112,10 @@ impl Checkpoints {
         Some(if *evaluated_until == Micros::MIN { *valid_until } else { *evaluated_until })
     }
 
-    /// Returns the physical location of the stored row. No other transaction can change it before this one ends: a scan
-    /// holds the lock of its rule, and commands that move the rows of a table need an exclusive lock on the table.
-    pub fn place(&self) -> Option<RowPosition> {
-        self.stored.as_ref().map(|stored| stored.place)
+    /// Returns the position of the stored row in its table. No other transaction can change it before this one ends: a
+    /// scan holds the lock of its rule, and commands that move the rows of a table need an exclusive lock on the table.
+    pub fn position(&self) -> Option<RowPosition> {
+        self.stored.as_ref().map(|stored| stored.position)
     }
 
     /// All states but the newest, as they are stored.
@@ -220,17 +220,17 @@ pub fn load<T: AsRef<str>>(
     let rows = spi::with_settings(&spi::BY_NAME, || spi::select(&query, &arguments));
     let mut members = HashMap::with_capacity(rows.len);
     for at in 0..rows.len {
-        let [name, place, until, pass, evaluated_from, edition, newest, earlier] =
+        let [name, position, until, pass, evaluated_from, edition, newest, earlier] =
             rows.columns(at, &LOADED)?;
-        let (Some(name), Some(place), Some(until)) = (name, place, until) else { continue };
+        let (Some(name), Some(position), Some(until)) = (name, position, until) else { continue };
         let number = |datum: Option<pg_sys::Datum>| datum.map(|datum| datum.value() as i64);
         // SAFETY: `columns` has checked these types. The bytes are copied while the rows live.
-        let (name, place) = unsafe { (utf8(varlena_bytes(name))?, row_position::of_tid(place)) };
+        let (name, position) = unsafe { (utf8(varlena_bytes(name))?, row_position::of_tid(position)) };
         let bytes = |datum: Option<pg_sys::Datum>| {
             // SAFETY: as above.
             datum.map(|datum| unsafe { varlena_bytes(datum) }.to_vec()).unwrap_or_default()
         };
-        let stored = Stored { kind, place, newest: bytes(newest), earlier: bytes(earlier) };
+        let stored = Stored { kind, position, newest: bytes(newest), earlier: bytes(earlier) };
         let checkpoints = Checkpoints {
             newest: Some((until.value() as i64, number(edition))),
             pass: number(pass),

@@ -15,9 +15,10 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let trigger = Trigger::of(call)?;
     let rule = match trigger.event() {
         Event::Delete { old } => Argument::text(old.text(c"name")?.unwrap_or_default()),
-        // TRUNCATE would lock the tables of all results after the table of rules. Every session that uses them in
-        // another order could end in a deadlock with it, such as one that archives an alert. PostgreSQL has already locked
-        // the tables that the statement names, so one that names several of these tables can still end so.
+        // TRUNCATE would lock the tables of all results after the table of rules. A session that uses these tables in
+        // another order, such as one that archives an alert, could end in a deadlock with it. PostgreSQL has already
+        // locked the tables that the statement names, so a TRUNCATE of several of these tables can still end in a
+        // deadlock.
         Event::Truncate => return Err(GuardError::RulesTruncated.into()),
         Event::Insert { .. } | Event::Update { .. } => return Ok(trigger.skip()),
     };

@@ -41,8 +41,9 @@ pids=$(ask "SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE applic
 warnings() { log_lines 'WARNING:  GeoIP database .* is refused'; }
 warned_more_than() { [ "$(warnings)" -gt "$1" ]; }
 # A file is left alone for a second after it was last written, and a file whose times are older than its content, as
-# while it is being truncated, is read again after 50 ms. A writer that is held up for longer between two writes, or
-# within a truncation, which sets the size before the time, shows two versions of the file. So many warnings are right.
+# while it is being truncated, is read again after 50 ms. If a writer is delayed for longer between two writes, or within
+# a truncation, which sets the size before the time, a session can see an unfinished version of the file. This is the
+# number of such versions, each of which may cause a warning.
 slow_writes=0
 write() { # write COMMAND…: writes to the file in place
     local began

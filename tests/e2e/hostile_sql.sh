@@ -227,7 +227,7 @@ if is_wanted sqlsmith && [ -z "$missing" ]; then
 fi
 same 'portions with wrong answers' '' "$(LC_ALL=C sort "$SCRATCH/failed")"
 rule 'no statement leaks a resource of the server'
-# Warnings of the server say so. client_min_messages keeps them from the sessions, and the log has them.
+# The server reports leaks as warnings. client_min_messages hides them from the sessions, but the log has them.
 same 'log_min_messages' warning "$(ask 'SHOW log_min_messages')"
 leaks=$(grep -a -m 5 -E 'WARNING: .*(leak|not closed|still referenced|alloc set|write past|SPI stack)' "$SERVER_DIR/log") || [ $? = 1 ]
 same 'leaks' '' "$leaks"

@@ -6,8 +6,8 @@ use travel_core::network::aws::AwsRange;
 /// The lists of the document, each with the key under which its elements have a prefix.
 const LISTS: [(&str, &str); 2] = [("prefixes", "ip_prefix"), ("ipv6_prefixes", "ipv6_prefix")];
 
-/// Reads the whole document. The error is a sentence that says why it is not such a document. A list that is missing or
-/// empty would delete networks, so it is an error. The function calls `tick` for each range. `tick` may unwind.
+/// Reads the whole document. The error is a sentence that says what is wrong with the document. A missing or empty list
+/// is an error, because its import would delete networks. The function calls `tick` for each range. `tick` may unwind.
 pub fn aws_ranges<'a, J: Json<'a>>(document: J, mut tick: impl FnMut()) -> Result<Vec<AwsRange>, String> {
     let mut ranges = Vec::new();
     for (list, key) in LISTS {

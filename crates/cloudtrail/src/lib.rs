@@ -20,7 +20,7 @@
 //! | [`time`] | times written as text: ISO 8601, Unix time |
 //! | [`unix_time`] | Unix time written as numbers |
 //! | [`split`] | files of any size: their records one after the other, without parsing the whole file |
-//! | [`mod@aws_ranges`] | the address ranges that AWS publishes, which are JSON, too |
+//! | [`mod@aws_ranges`] | the address ranges that AWS publishes as JSON |
 //! | [`text`] | JSON text from files: whole documents and NDJSON, without NUL characters |
 
 #![forbid(unsafe_code)]

@@ -257,7 +257,7 @@ pub const FINDING: [FindingColumn; 61] = {
     ]
 };
 
-/// The number of the first column of a leg in a finding. The others follow it.
+/// The index in [`FINDING`] of the first column of `travel.leg`. The other columns of a leg follow it.
 pub const LEG_AT: usize = 10;
 
 /// The columns of `travel.leg`: those of a finding that do not need the events at the ends.

@@ -4,7 +4,8 @@
 //! ```text
 //! time i64 | kind u8 | site 4 or 16 bytes | length of the labels u32 | for each label: length + 1 (0: none) u32, text
 //! ```
-//! Numbers are little-endian. Bytes can come from anywhere, so a damaged event ends the list.
+//! Numbers are little-endian. The bytes come from outside, so they can be damaged. The first damaged event ends the
+//! list.
 
 use crate::event_set::{Memory, TooLarge};
 use crate::site::Site;
@@ -48,7 +49,8 @@ fn read(bytes: &[u8]) -> Option<(LegEvent<'_>, &[u8])> {
     Some((LegEvent { time_us: i64::from_le_bytes(*time), site, labels }, rest))
 }
 
-/// Compares the rows at two offsets. Returns the offset of the first in their order if they are one event.
+/// Compares the rows at two offsets. If they are one event, returns the offset of the row that represents it. Returns
+/// `None` if they are not, and if the offsets are equal.
 pub fn first_of_event(bytes: &[u8], one: usize, other: usize) -> Option<usize> {
     let at = |offset: usize| read(bytes.get(offset..)?).map(|(event, _)| event);
     if one == other {
@@ -60,6 +62,7 @@ pub fn first_of_event(bytes: &[u8], one: usize, other: usize) -> Option<usize> {
 }
 
 impl<'a> LegEvent<'a> {
+    /// The labels in the order in which they were written. `None` stands for a missing label.
     pub fn labels(&self) -> impl Iterator<Item = Option<&'a [u8]>> + Clone {
         let mut rest = self.labels;
         std::iter::from_fn(move || {
@@ -95,6 +98,7 @@ pub struct LegEvents<'a, M: Memory> {
 }
 
 impl<'a, M: Memory> LegEvents<'a, M> {
+    /// Reads and sorts the rows in `bytes`, up to the first damaged one.
     pub fn of(bytes: &'a [u8], memory: &M) -> Result<Self, TooLarge> {
         let mut entries = memory.slice(each(bytes).count())?;
         for (entry, (offset, event)) in entries.iter_mut().zip(each(bytes)) {

@@ -29,10 +29,12 @@ pub fn digest_after(others: i64, value: &[u8]) -> i64 {
 pub struct DigestKey(i64);
 
 impl DigestKey {
+    /// Makes a new key.
     pub fn random() -> Self {
         Self(RandomState::new().hash_one(0_u8) as i64)
     }
 
+    /// Returns the digest of an entity, given as bytes.
     #[inline]
     pub fn digest(self, entity: &[u8]) -> i64 {
         digest_after(self.0, entity)
@@ -80,13 +82,13 @@ impl<'a> Record<'a> {
         write_entity(entity);
     }
 
-    /// Returns the size of the record at the start of `bytes`. `None` if there are too few bytes to know.
+    /// Returns the size of the record at the start of `bytes`, or `None` if there are fewer than four bytes.
     pub fn size_of_next(bytes: &[u8]) -> Option<usize> {
         bytes.first_chunk().map(|length| u32::from_le_bytes(*length) as usize)
     }
 
-    /// Reads the record at the start of `bytes`. Returns it and the rest of the bytes. `None` if it is incomplete or
-    /// damaged.
+    /// Reads the record at the start of `bytes`. Returns it and the rest of the bytes, or `None` if the record is
+    /// incomplete or damaged.
     #[inline]
     pub fn read(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let (record, rest) = bytes.split_at_checked(Self::size_of_next(bytes)?)?;

@@ -103,7 +103,8 @@ impl Site {
         }
     }
 
-    /// A number for hash tables. Without the key, which must be random, nobody can find sites that have the same number.
+    /// Returns a number for hash tables. The key must be random. Otherwise, attackers could find sites that have the
+    /// same number.
     pub(crate) fn hash_with(self, key: u64) -> u64 {
         let (low, high) = (self.low ^ key, self.high ^ key.rotate_left(32) ^ self.kind as u64);
         let product = u128::from(low) * u128::from(high);

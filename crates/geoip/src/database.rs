@@ -14,7 +14,7 @@ use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 
-/// After how many networks a walk over the whole file calls its interrupt.
+/// The number of networks after which a walk over the whole file calls its interrupt.
 pub(crate) const STEP: u64 = 4096;
 
 /// An open database. Lookups cache decoded records, so a database belongs to one thread.

@@ -1,9 +1,9 @@
 //! The check of a new file: one walk over the whole tree that reads every record to its end.
 //!
-//! The maxminddb crate has a check of its own, `Reader::verify`. It reads the records in one loop that nothing can
-//! interrupt, for more than a second in a file of 75 MB, and it refuses files whose makers left out a description. This
+//! The maxminddb crate has a check of its own, `Reader::verify`. It reads the records in one loop that cannot be
+//! interrupted and that takes more than a second for a file of 75 MB, and it refuses files without a description. This
 //! check refuses what that one refuses in the tree and in the records, and what look-ups refuse, such as a pointer to a
-//! pointer. It does not look at the metadata again, which the crate reads when it opens a file.
+//! pointer. It does not check the metadata again, which the crate reads when it opens a file.
 
 use crate::database::{Database, DatabaseError, STEP};
 use crate::record::Fields;
@@ -20,7 +20,7 @@ const SEPARATOR: usize = 16;
 
 impl Database {
     /// Reads the whole database, and fails if any part of it is damaged. After that, no look-up fails.
-    /// `interrupt` is called now and then; it may unwind.
+    /// The function calls `interrupt` at regular intervals. `interrupt` may unwind.
     pub fn verify(&self, interrupt: &mut dyn FnMut()) -> Result<(), DatabaseError> {
         let metadata = self.reader().metadata();
         let tree = u64::from(metadata.node_count) * u64::from(metadata.record_size) / 4;

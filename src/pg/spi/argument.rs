@@ -116,8 +116,8 @@ impl Argument {
     }
 
     /// A `tid[]`.
-    pub fn row_positions(places: &[RowPosition]) -> Self {
-        Self::of(TID_ARRAY, Some(array::of_row_positions(places)))
+    pub fn row_positions(positions: &[RowPosition]) -> Self {
+        Self::of(TID_ARRAY, Some(array::of_row_positions(positions)))
     }
 
     /// An `oid[]`.

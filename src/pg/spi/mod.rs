@@ -11,8 +11,7 @@
 //!
 //! The columns of a query can differ between its analysis and its execution, because a function or a view can be
 //! replaced in between. So a value is read as a type only after the type of its column was checked: by the accessors of
-//! [`QueryRow`], by [`Rows::columns`], by [`Cursor::fetch_each`], by [`execute_into`]
-//! and by [`execute_rows_into`].
+//! [`QueryRow`], by [`Rows::columns`], by [`Cursor::fetch_each`], by [`execute_into`] and by [`execute_rows_into`].
 
 mod analysis;
 mod argument;
@@ -112,8 +111,8 @@ pub fn execute_into(query: &str, rows: &RowSet) -> u64 {
     }
 }
 
-/// Runs a query as [`execute_into`] does, which returns one column: values of the set's row type. PostgreSQL then copies
-/// each row as a whole on its way to the set, and not column by column.
+/// Does the same as [`execute_into`] for a query with one column, whose values have the row type of the set. PostgreSQL
+/// then copies each row as a whole on its way to the set, and not column by column.
 pub fn execute_rows_into(query: &str, rows: &RowSet) -> u64 {
     let mut receiver = receiver::RowsOfSet::new(rows);
     // SAFETY: the receiver outlives the query.

@@ -85,7 +85,7 @@ unsafe extern "C-unwind" fn receive(
     this.result.is_ok()
 }
 
-/// What PostgreSQL passes rows to that have one column, whose values are rows of a set.
+/// A receiver for the rows of a query with one column, whose values become the rows of a set.
 #[repr(C)]
 pub(super) struct RowsOfSet<'r> {
     receiver: pg_sys::DestReceiver,
@@ -93,6 +93,7 @@ pub(super) struct RowsOfSet<'r> {
 }
 
 impl<'r> RowsOfSet<'r> {
+    /// Makes a receiver for this set.
     pub fn new(rows: &'r RowSet) -> Self {
         let receiver = pg_sys::DestReceiver {
             receiveSlot: Some(receive_row),

@@ -133,11 +133,11 @@ impl Writer<'_> {
     fn put(&self, kind: MemberKind, rows: Vec<CheckpointRow>) {
         let (table, column) = (kind.table(), kind.column());
         let (stored, mut new): (Vec<_>, Vec<_>) =
-            rows.into_iter().partition(|row| row.loaded.place().is_some());
+            rows.into_iter().partition(|row| row.loaded.position().is_some());
         if !stored.is_empty() {
-            let places: Vec<RowPosition> = stored.iter().filter_map(|row| row.loaded.place()).collect();
+            let positions: Vec<RowPosition> = stored.iter().filter_map(|row| row.loaded.position()).collect();
             let mut arguments = self.arguments(&stored);
-            arguments.push(Argument::row_positions(&places));
+            arguments.push(Argument::row_positions(&positions));
             let update = format!(
                 "UPDATE {table} AS s
                  SET evaluated_until = n.evaluated_until, pass = $5, evaluated_from = n.evaluated_from, edition = $6,

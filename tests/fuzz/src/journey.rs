@@ -1,31 +1,17 @@
 //! Journeys and the states of aggregates, as they come from dumps, other servers and users, and as rows make them.
 
 use crate::input::Input;
-use std::cell::Cell;
+use crate::memory::Heap;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use travel_core::event_set::{
-    self, BadText, Full, HEADER_LEN, Memory, Sequence, SetRow, TooLarge, append, append_all, appended_len,
+    self, BadText, Full, HEADER_LEN, Sequence, SetRow, append, append_all, appended_len,
     capacity_after_merge, event_count, events, initialize, is_labelled, merge_into, packed_sites, read_text,
     thresholds, time_range, used, validate, write_text,
 };
 use travel_core::geodesy::Coordinates;
 use travel_core::journey::Thresholds;
 use travel_core::site::Site;
-
-/// The heap, with a count of the bytes that were asked for.
-#[derive(Default)]
-struct Heap(Cell<usize>);
-
-impl Memory for Heap {
-    type Slice<T: Copy + Default> = Vec<T>;
-
-    fn slice<T: Copy + Default>(&self, len: usize) -> Result<Vec<T>, TooLarge> {
-        self.0.set(self.0.get() + len * size_of::<T>());
-        assert!(self.0.get() < 1 << 30, "{} bytes are asked for", self.0.get());
-        Ok(vec![T::default(); len])
-    }
-}
 
 /// An event as readers see it.
 type Seen = (i64, Site, Option<Vec<u8>>, Option<u64>);

@@ -17,7 +17,7 @@ enum Type {
     Int,
     /// One of [`ROWS`].
     Row(usize),
-    /// A type of a user, with a cast of the user.
+    /// A user-defined type with a user-defined cast.
     Other,
 }
 

@@ -19,8 +19,10 @@
 //! | [`checkpoint`] | stored checkpoints of rules |
 //! | [`networks`] | named networks, and the ranges of AWS |
 //! | [`content`] | the content of files, compressed or not |
+//! | [`exchanged`] | what the functions and processes of one query pass to each other |
 //! | [`sql`] | the SQL of layouts, read and evaluated |
 //! | [`input`] | values from the bytes of an input |
+//! | [`memory`] | the heap as the memory of the core |
 //! | [`mutate`] | changed inputs |
 
 #![forbid(unsafe_code)]
@@ -28,11 +30,13 @@
 pub mod checkpoint;
 pub mod cloudtrail;
 pub mod content;
+pub mod exchanged;
 pub mod geoip;
 pub mod input;
 pub mod journey;
 pub mod jsonb;
 pub mod layout;
+pub mod memory;
 pub mod mutate;
 pub mod networks;
 pub mod sql;

@@ -13,7 +13,7 @@ pub enum Datum {
     Int(Option<i64>),
     /// A composite value: the names of its attributes and their values.
     Row(Vec<(String, Datum)>),
-    /// A value of a user's type.
+    /// A value of a user-defined type.
     Other,
 }
 

@@ -41,7 +41,7 @@ pub fn time(data: &[u8]) {
         let text = String::from_utf8_lossy(rest);
         let found = event_time(&text);
         if let (Some(found), Ok(time)) = (found, DateTime::parse_from_rfc3339(&text)) {
-            // Of more than six digits of a fraction, ours are rounded, and those of chrono cut.
+            // If a fraction has more than six digits, event_time rounds it, and chrono truncates it.
             let (up, nanos) = (found - time.timestamp_micros(), time.timestamp_subsec_nanos() % 1000);
             assert!((up == 0 && nanos <= 500) || (up == 1 && nanos >= 500), "{text} is {found}");
         }

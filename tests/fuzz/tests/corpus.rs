@@ -25,6 +25,9 @@ targets! {
     checkpoint_bytes = checkpoint::bytes;
     cloudtrail_document = cloudtrail::document;
     cloudtrail_record = cloudtrail::record;
+    coverage_counts = exchanged::coverage_counts;
+    coverage_rows = exchanged::coverage_rows;
+    events_of_legs = exchanged::events_of_legs;
     file_content = content::file;
     geoip_file = geoip::file;
     geoip_lookup = geoip::lookup;
@@ -35,6 +38,7 @@ targets! {
     layout = layout::layout;
     message = written::sentence;
     named_networks = networks::named;
+    share_records = exchanged::share_records;
     source_text = texts::source;
     struct_text = cloudtrail::structure;
     suppression_like = suppression::like;

@@ -211,6 +211,21 @@ FROM pg_temp.differences($$travel.detect('ties_descending')$$, $$travel.detect('
 DROP TABLE ties, ties_unindexed, ties_descending;
 DROP ROLE sees_some;
 
+-- The bounds of the ranges are texts of any form. With fewer spaces after the line break, a bound would be behind the
+-- next one, and the entities between them would be in two ranges.
+CREATE TABLE odd_names AS
+SELECT (ARRAY[E'a\n    b', E'a\n!', E'a\nA', E'it''s \\', ' '])[1 + n % 5]
+        || CASE WHEN n % 3 > 0 THEN n % 7 || '' ELSE '' END COLLATE "C" AS access_key_id,
+    timestamptz '2026-01-01Z' + n * interval '10 minutes' AS event_time,
+    ('{192.0.2.1,203.0.113.1,198.51.100.1}'::inet[])[1 + n * 11 % 37 % 3] AS source_ip, 'e' || n AS event_id
+FROM generate_series(1, 3000) AS n;
+CREATE TABLE odd_unindexed AS TABLE odd_names;
+CREATE INDEX ON odd_names (access_key_id, event_time, source_ip);
+VACUUM (ANALYZE) odd_names;
+SELECT travel.detect_sql('odd_names') ~ E'< E?\'a\n    b' AS bound_with_spaces, legs > 50 AS legs, differences
+FROM pg_temp.differences($$travel.detect('odd_names')$$, $$travel.detect('odd_unindexed')$$);
+DROP TABLE odd_names, odd_unindexed;
+
 -- Without an index, the table is read twice: for the legs, and for the events at all of their ends. Some rows more are
 -- read to see what their columns hold. Workers read both times; what they read is not counted here.
 CREATE FUNCTION passes(source regclass) RETURNS numeric LANGUAGE plpgsql AS $$ DECLARE

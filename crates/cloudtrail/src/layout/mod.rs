@@ -29,7 +29,9 @@ pub trait Table {
 
     /// A name as an SQL identifier, in double quotes if it needs them.
     fn quoted(name: &str) -> String;
+    /// The members that the values of a type have.
     fn members(of: Self::Type) -> Members<Self::Type>;
+    /// How values of a type become text.
     fn as_text(of: Self::Type) -> AsText;
     /// Whether values of the type are texts, which can be empty.
     fn is_textual(of: Self::Type) -> bool;
@@ -65,6 +67,7 @@ pub enum JsonType {
 pub enum AsText {
     /// They are text already.
     Unchanged,
+    /// They are JSON. A string becomes its content, without quotes.
     Json(JsonType),
     /// A cast converts them, and it only runs code of PostgreSQL.
     Cast,
@@ -85,12 +88,15 @@ pub struct Unconvertible<T> {
 #[derive(Clone, Debug)]
 pub struct Layout {
     pub name: String,
+    /// Layouts are tried in ascending order of this number.
     pub rank: i32,
+    /// The tool that makes such tables, for messages.
     pub tool: String,
     /// Paths that a table with this layout must have. Each may be a choice of several: `a|b`.
     pub recognized_by: Vec<String>,
     /// Paths that such a table must not have.
     pub absent: Vec<String>,
+    /// The standard columns, each with the value that it has in such a table.
     pub columns: Vec<(String, Value)>,
 }
 
@@ -145,7 +151,8 @@ impl Layout {
 const RESULTS_OF_SIGN_INS: &str =
     "responseelements|response_elements|errormessage|error_message|status|event.outcome";
 
-/// The limits of an outcome that is computed from the columns of a table, given the columns that were resolved.
+/// Returns a sentence that says what an outcome cannot show if it is computed from the columns of this table. `columns`
+/// are the columns that were resolved. Returns `None` if the outcome has no such limit, or is not computed.
 pub fn limit<T: Table>(table: &T, columns: &[(String, String)]) -> Option<&'static str> {
     let has = |name: &str| table.column(name).is_some() || columns.iter().any(|(key, _)| key == name);
     if !columns.iter().any(|(key, _)| key == "outcome") {

@@ -8,8 +8,10 @@
 use super::path::{self, Target};
 use super::{AsText, Table, Unconvertible};
 
+/// The value of a standard column in a layout.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
+    /// A path.
     Path(String),
     /// The first path whose value is neither NULL nor empty.
     First(Vec<String>),
@@ -23,6 +25,7 @@ pub enum Value {
 type Sql<S, T> = Result<S, Unconvertible<<T as Table>::Type>>;
 
 impl Value {
+    /// The value of a text: an expression if the text begins with a parenthesis, otherwise a path.
     pub fn of_text(text: &str) -> Self {
         if text.starts_with('(') { Self::Expression(text.to_owned()) } else { Self::Path(text.to_owned()) }
     }

@@ -173,6 +173,14 @@ fn packed_rows_that_are_cut_off_are_refused() {
     }
 }
 
+#[test]
+fn a_packed_event_has_at_least_one_row() {
+    // Flags, no other kinds, no counts, one event; its flags, time, site, kind, and number of rows.
+    let packed = |rows: u8| [3, 0, 0, 1, 0, 2, 4, 192, 0, 2, 1, 0, rows];
+    assert_eq!(Rows::default().add_packed(&packed(0), &Heap), Err(Unreadable::Corrupt));
+    assert_eq!(Rows::default().add_packed(&packed(2), &Heap), Ok(()));
+}
+
 fn given() -> impl Strategy<Value = Vec<Given>> {
     let time = prop_oneof![
         8 => (0..6_i64).prop_map(|time| Some(time - 3)),

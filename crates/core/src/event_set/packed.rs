@@ -7,10 +7,10 @@ use crate::site::Site;
 pub(super) const MICROSECONDS: i64 = 1;
 pub(super) const SECONDS: i64 = 1_000_000;
 
-/// The length of the unit and the first time.
+/// The number of bytes of the unit and the first time.
 pub(super) const START_LEN: usize = 9;
 
-/// The length of the longest varint.
+/// The number of bytes of the longest varint.
 pub(super) const MAX_VARINT_LEN: usize = 10;
 
 /// Writes into a block that may prove too small.
@@ -84,7 +84,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The length of a number as a varint.
+/// The number of bytes of a number as a varint.
 pub(super) fn varint_len(value: u64) -> usize {
     (u64::BITS - value.leading_zeros()).div_ceil(7).max(1) as usize
 }
@@ -119,7 +119,7 @@ fn read_long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     None
 }
 
-/// The lengths of sites of the dictionary that are addresses.
+/// The numbers of bytes of the sites of the dictionary that are addresses.
 pub(super) const IPV4_SITE_LEN: usize = 9 + 4;
 pub(super) const IPV6_SITE_LEN: usize = 9 + 16;
 
@@ -175,7 +175,7 @@ impl<'a> Reader<'a> {
         self.unit == SECONDS
     }
 
-    /// The unit in microseconds, and in this unit the time from which the next event is counted.
+    /// The unit in microseconds, and the time from which the next event is counted, in this unit.
     pub fn base(&self) -> (i64, i64) {
         (self.unit, self.time)
     }

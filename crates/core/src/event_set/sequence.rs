@@ -1,7 +1,7 @@
-//! Journeys that follow each other in time, such as those of days, as one journey.
+//! Joins journeys that follow each other in time, such as those of successive days, into one journey.
 //!
-//! Their events need not be merged one by one. The events of a run are copied behind those of the run before, with the
-//! numbers that their sites have in a common dictionary. The result has the same bytes as a merge.
+//! Their events need not be merged one by one. The events of each run are copied behind those of the previous run, with
+//! the numbers of their sites in a common dictionary. The result has the same bytes as a merge.
 
 use super::header::{HEADER_LEN, Header};
 use super::packed::{self, Reader, Writer, read_site, read_varint, site_len};
@@ -9,7 +9,7 @@ use super::{Memory, Ticks, TooLarge};
 use crate::site::Site;
 use std::hash::{BuildHasher, RandomState};
 
-/// The sets that lie one behind the other in `bytes`. Ends at the first one that is cut off.
+/// Returns the sets that follow each other in `bytes`, up to the first one that is cut off.
 pub fn each_set(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
@@ -51,7 +51,7 @@ struct Run<'a> {
 struct NumberedSite {
     /// `None` only in the default value.
     site: Option<Site>,
-    /// Its place in the order of arrival.
+    /// Its position in the order of arrival, counted from 0.
     arrived: u32,
 }
 
@@ -130,7 +130,7 @@ impl<'a, M: Memory> Sequence<'a, M> {
         Ok(Some(()))
     }
 
-    /// Sorts the sites, and replaces the numbers of arrival by those of the order.
+    /// Sorts the sites, and replaces their positions in the order of arrival by those in the sorted order.
     fn number_sites(&mut self) -> Result<(), TooLarge> {
         let mut ticks = Ticks::of(self.memory);
         let sites = &mut self.sites[..self.site_count];
@@ -159,7 +159,7 @@ impl<'a, M: Memory> Sequence<'a, M> {
         self.runs.iter().map(|run| run.unit).min().unwrap_or(packed::SECONDS)
     }
 
-    /// The number of bytes that [`Sequence::write`] takes at most.
+    /// The maximum number of bytes that [`Sequence::write`] needs.
     pub fn longest(&self) -> usize {
         let dictionary: usize = self.sites().map(site_len).sum();
         let number_len = packed::varint_len(self.site_count as u64);
@@ -176,8 +176,8 @@ impl<'a, M: Memory> Sequence<'a, M> {
         HEADER_LEN + dictionary + packed::START_LEN + events
     }
 
-    /// Writes all events as one journey, and returns its length. Returns `None` if the journeys must be merged, because
-    /// they overlap or one is damaged.
+    /// Writes all events as one journey into `out`, which has at least [`Sequence::longest`] bytes. Returns the number
+    /// of bytes that it takes, or `None` if the journeys must be merged, because they overlap or one is damaged.
     pub fn write(&self, out: &mut [u8]) -> Result<Option<usize>, TooLarge> {
         let mut events_of_sites = self.memory.slice::<u64>(self.site_count)?;
         let Some((used, events)) = self.write_run(out, &mut events_of_sites) else { return Ok(None) };
@@ -235,33 +235,33 @@ impl<'a, M: Memory> Sequence<'a, M> {
     }
 }
 
-/// Finds the sites that came before. The hash has a random key. Without one, the senders of requests could choose
-/// addresses that all take the same place.
+/// A hash table of the sites that came before. The hash has a random key. Without one, attackers could choose source
+/// addresses that all take the same slot.
 struct SiteTable<M: Memory> {
-    /// The place of a site in the order of arrival plus 1, or 0.
-    places: M::Slice<u32>,
+    /// For each slot, the position of a site in the order of arrival plus 1, or 0 if the slot is free.
+    slots: M::Slice<u32>,
     key: u64,
 }
 
 impl<M: Memory> SiteTable<M> {
     fn for_sites(most: usize, memory: &M) -> Result<Self, TooLarge> {
-        let places = memory.slice((2 * most).next_power_of_two())?;
-        Ok(Self { places, key: RandomState::new().hash_one(0_u8) })
+        let slots = memory.slice((2 * most).next_power_of_two())?;
+        Ok(Self { slots, key: RandomState::new().hash_one(0_u8) })
     }
 
-    /// The place of a site in the order of arrival, with which it is added to `sites` if it is new.
+    /// Returns the position of a site in the order of arrival. A new site is added to `sites`.
     fn add(&mut self, site: Site, sites: &mut [NumberedSite], count: &mut usize) -> u32 {
-        let mask = self.places.len() - 1;
+        let mask = self.slots.len() - 1;
         let mut at = site.hash_with(self.key) as usize & mask;
         loop {
-            match self.places[at].checked_sub(1) {
+            match self.slots[at].checked_sub(1) {
                 Some(arrived) if sites[arrived as usize].site == Some(site) => return arrived,
                 Some(_) => at = (at + 1) & mask,
                 None => {
                     let arrived = *count as u32;
                     sites[*count] = NumberedSite { site: Some(site), arrived };
                     *count += 1;
-                    self.places[at] = *count as u32;
+                    self.slots[at] = *count as u32;
                     return arrived;
                 }
             }

@@ -18,7 +18,7 @@ pub struct AwsRange {
 }
 
 impl AwsRange {
-    /// `None` if the text is not a prefix, or has bits of a host.
+    /// Returns `None` if the text is not a prefix, or if it has host bits set.
     pub fn new(prefix: &str, region: &str, border_group: &str) -> Option<Self> {
         // The parser of ipnet also accepts octets with leading zeros, which other programs read as octal numbers.
         let (address, length) = prefix.split_once('/')?;

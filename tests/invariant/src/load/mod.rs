@@ -280,7 +280,8 @@ fn check(main: &mut Session, folder: &Path, events: i64) -> Result {
 }
 
 /// Returns the query of the results of a rule without the edition of the GeoIP file that located the addresses, and
-/// without `two_holders`: legs of two editions never show that two people take turns, so one scan can see more of it.
+/// without `two_holders`. Legs of different editions are not compared for `two_holders`, so one scan over all events, with
+/// a single edition, can find it more often.
 fn of_any_edition(rule: &str) -> String {
     format!(
         r#"SELECT regexp_replace((line::jsonb - 'edition')::text, '"two_holders", |(, )?"two_holders"', '', 'g')

@@ -9,6 +9,9 @@
 //! [`OwnFiles::within`]. A function with the rights of another role could read the events of this role, or add some. A
 //! function with the rights of this role can do whatever this role can.
 
+#[cfg(any(test, feature = "pg_test"))]
+mod tests;
+
 use super::settings;
 use super::shared::Shared;
 use pgrx::pg_sys;
@@ -23,7 +26,7 @@ use travel_core::share;
 #[repr(C)]
 pub struct SharedFiles {
     set: UnsafeCell<pg_sys::SharedFileSet>,
-    /// Tells these files from others of the same session, before and after them.
+    /// Distinguishes these files from earlier and later ones of the same session.
     number: AtomicU64,
     /// The role that made the files.
     role: AtomicU32,
@@ -67,7 +70,7 @@ impl OwnFiles {
         Some(Self { shared })
     }
 
-    /// Says that all files are written. From now on, the query with this text reads them.
+    /// Marks the files as complete. From now on, the query with this text reads them.
     pub fn complete(&self, reader: &str) {
         let files = self.shared.get();
         files.query.store(share::digest_after(0, reader.as_bytes()), Ordering::Relaxed);
@@ -210,6 +213,7 @@ pub struct FileToWrite {
 }
 
 impl FileToWrite {
+    /// Appends bytes to the file.
     pub fn write(self, bytes: &[u8]) {
         // SAFETY: the file is open; PostgreSQL only reads the bytes.
         unsafe { pg_sys::BufFileWrite(self.file, bytes.as_ptr().cast_mut().cast::<c_void>(), bytes.len()) };
