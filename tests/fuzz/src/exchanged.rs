@@ -141,7 +141,8 @@ pub fn coverage_rows(data: &[u8]) {
     let mut count = 0;
     while !input.is_empty() && count < 500 {
         let kind = if input.below(8) == 0 {
-            input.text(4)
+            // No text of PostgreSQL has this character.
+            input.text(4).replace('\0', "")
         } else {
             input.pick(&["public", "private", "aws_service", "absent", "other"]).to_owned()
         };

@@ -185,8 +185,9 @@ impl<'a> Reader<'a> {
         usize::try_from(self.number()?).map_err(|_| Corrupt)
     }
 
+    /// The number of rows of an event, which has at least one.
     fn rows(&mut self) -> Result<u32, Corrupt> {
-        u32::try_from(self.number()?).map_err(|_| Corrupt)
+        u32::try_from(self.number()?).ok().filter(|rows| *rows > 0).ok_or(Corrupt)
     }
 
     fn time(&mut self) -> Result<i64, Corrupt> {
