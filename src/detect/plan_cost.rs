@@ -145,14 +145,14 @@ impl EntityStatistics {
     pub fn of(events: &Events, arguments: &Arguments) -> Result<Self, TravelError> {
         let source = &arguments.source;
         let names: Vec<&str> = events.keys.iter().filter_map(|key| source.own_column(&key.sql)).collect();
-        let rows = spi::in_pg_catalog(|| {
-            spi::select(STATISTICS, &[Argument::oid(source.oid), Argument::texts(&names)])
-        });
-        spi::columns!(rows => frequency, width);
-        let number = |column| rows.first().and_then(|row| row.f64(column)).unwrap_or_default();
-        // The size of the rest of a record, with an IPv6 address or coordinates.
-        let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
-        Ok(Self { most_frequent: number(frequency), record_size: rest + number(width) })
+        spi::in_pg_catalog(|| {
+            let rows = spi::select(STATISTICS, &[Argument::oid(source.oid), Argument::texts(&names)]);
+            spi::columns!(rows => frequency, width);
+            let number = |column| rows.first().and_then(|row| row.f64(column)).unwrap_or_default();
+            // The size of the rest of a record, with an IPv6 address or coordinates.
+            let rest = Record::size(Site::from_address(Ipv6Addr::UNSPECIFIED.into()), 0) as f64;
+            Ok(Self { most_frequent: number(frequency), record_size: rest + number(width) })
+        })
     }
 }
 

@@ -102,7 +102,9 @@ pub fn coverage_counts(data: &[u8]) {
     }
     let Ok(sum) = sum else { return };
     assert_eq!(counts::sum(&sum, &[1]).as_ref(), Ok(&sum), "with no counts");
-    let mut expected: BTreeMap<(String, Status), (u64, u64, Option<(i64, i64)>)> = BTreeMap::new();
+    // Rows, entities, and the range of times.
+    type Counts = (u64, u64, Option<(i64, i64)>);
+    let mut expected: BTreeMap<(String, Status), Counts> = BTreeMap::new();
     for part in [&one[..], other] {
         for count in counts::read(part).unwrap() {
             // A kind need not be text.
