@@ -7,7 +7,6 @@ use crate::pg::report::Report;
 use crate::pg::spi::{self, Argument};
 use crate::pg::srf::RowSet;
 use crate::pg::time::utc;
-use crate::pg::types::Type;
 use pgrx::pg_sys;
 use travel_core::entity::is_temporary_key;
 use travel_core::rule::like_exactly;
@@ -78,13 +77,13 @@ fn silence(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 ],
             );
             let only = inserted.only_column();
-            written.extend(inserted.iter().filter_map(|row| row.datum(only, Type::Int8OrTime)));
+            written.extend(inserted.iter().filter_map(|row| row.i64(only)));
         }
         notice_of_temporary_key(id)?;
         Ok(written)
     })?;
     for id in written {
-        rows.push([Some(id)]);
+        rows.push([Some(pg_sys::Datum::from(id))]);
     }
     Ok(rows.finish(call))
 }

@@ -193,7 +193,7 @@ pub fn is_dump_loading() -> bool {
 /// Runs `body`, which may use SPI, with the rights of another role and with a search_path of pg_catalog only. Its
 /// queries must not contain text of a user, except as arguments. After an error, PostgreSQL restores role and
 /// search_path.
-pub fn acting_as<R>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
+pub fn acting_as<R: Send>(role: pg_sys::Oid, body: impl FnOnce() -> R) -> R {
     within_rights_of(Role(role), || spi::connected(body))
 }
 

@@ -71,7 +71,7 @@ allowed() { # allowed PIECE
     fi
     printf 'ERROR:  ((22|23|42|54|55)[0-9A-Z]{3}|0A000|27000|2BP01|2D000|34000|3F000|58P01|XX001: could not read the checkpoint'
     [ "$1" != replaced ] ||
-        printf '|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|get_typlenbyvalalign|format_type_extended),$'
+        printf '|XX000: cache lookup failed for type [0-9]+ in (getTypeOutputInfo|getBaseTypeAndTypmod|get_typlenbyvalalign|format_type_extended),$'
     printf ')'
 }
 

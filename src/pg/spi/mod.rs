@@ -48,7 +48,10 @@ unsafe extern "C-unwind" {
 }
 
 /// Runs `body` between SPI_connect and SPI_finish. An error ends both, as PostgreSQL cleans up after it.
-pub fn connected<R>(body: impl FnOnce() -> R) -> R {
+///
+/// SPI_finish frees the rows of all queries. [`Rows`] contains a pointer, so it is not [`Send`], and the compiler does not
+/// let `body` return rows.
+pub fn connected<R: Send>(body: impl FnOnce() -> R) -> R {
     // SAFETY: the calls are paired where nothing unwinds.
     unsafe {
         pg_sys::SPI_connect();
@@ -60,14 +63,14 @@ pub fn connected<R>(body: impl FnOnce() -> R) -> R {
 
 /// Runs `body` as [`connected`] does, with a search_path in which names and operators without a schema are PostgreSQL's
 /// own. It is for queries over the catalogs with the rights of a caller whose search_path may contain objects of others.
-pub fn in_pg_catalog<R>(body: impl FnOnce() -> R) -> R {
+pub fn in_pg_catalog<R: Send>(body: impl FnOnce() -> R) -> R {
     with_settings(&[(c"search_path", c"pg_catalog, pg_temp")], || connected(body))
 }
 
 /// Runs `body` as [`connected`] does, with a search_path in which `pg_catalog` comes first. Use this for queries that
 /// contain SQL of the caller, because their names are looked up in the caller's search_path. If this search_path lists
 /// another schema before `pg_catalog`, the extension's own SQL would use the operators of that schema.
-pub fn with_pg_catalog_first<R>(body: impl FnOnce() -> R) -> R {
+pub fn with_pg_catalog_first<R: Send>(body: impl FnOnce() -> R) -> R {
     match search_path_without_pg_catalog() {
         Some(path) => with_settings(&[(c"search_path", &path)], || connected(body)),
         None => connected(body),

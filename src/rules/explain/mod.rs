@@ -77,19 +77,19 @@ fn explain(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let entity = call.text(1)?.ok_or(UsageError::ArgumentNull { name: "entity" })?;
     let (since, until) = range(call.timestamp(2), call.timestamp(3))?;
     let wanted = Wanted::of(rule.to_owned(), entity.into(), since, until);
-    let rows = RowSet::begin(call)?;
-    let rows = spi::connected(|| wanted.explain(rows))?;
+    let mut rows = RowSet::begin(call)?;
+    spi::connected(|| wanted.explain(&mut rows))?;
     Ok(rows.finish(call))
 }
 
 /// `(id) -> rows`: the events of an alert's entity, from the start of its first leg to the end of its last leg.
 fn explain_alert(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let id = call.datum(0).ok_or(UsageError::ArgumentNull { name: "id" })?.value() as i64;
-    let rows = RowSet::begin(call)?;
-    let rows = spi::connected(|| {
+    let mut rows = RowSet::begin(call)?;
+    spi::connected(|| {
         let wanted = Wanted::of_alert(id)?;
         let rule = wanted.rule.clone();
-        wanted.explain(rows).map_err(|error| match error {
+        wanted.explain(&mut rows).map_err(|error| match error {
             TravelError::Rule(RuleError::NotFound { .. }) => AlertError::RuleDeleted { id, rule }.into(),
             error => error,
         })
@@ -137,7 +137,7 @@ impl Wanted {
         ))
     }
 
-    fn explain(mut self, mut rows: RowSet) -> Result<RowSet, TravelError> {
+    fn explain(mut self, rows: &mut RowSet) -> Result<(), TravelError> {
         let definition = Definition::load(&self.rule)?;
         if definition.lineage {
             self.notice_if_not_scanned()?;
@@ -201,14 +201,14 @@ impl Wanted {
             let rest = events.split_off(events.partition_point(|event| event.time < last));
             evaluation.run(&events);
             events = rest;
-            output.write(&mut entity_rows, &mut reader, &mut evaluation, last, &mut rows)?;
+            output.write(&mut entity_rows, &mut reader, &mut evaluation, last, rows)?;
         }
         evaluation.run(&events);
-        output.write(&mut entity_rows, &mut reader, &mut evaluation, Micros::MAX, &mut rows)?;
+        output.write(&mut entity_rows, &mut reader, &mut evaluation, Micros::MAX, rows)?;
         if output.count == 0 {
             self.report_nothing(&definition, over_all_rows.as_ref().unwrap_or(&queries), owner)?;
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Says so if no scan could have found the keys that were minted: each key is then explained on its own.
