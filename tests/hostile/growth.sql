@@ -158,7 +158,7 @@ CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, ho
     WHERE prokind <> 'p' AND provolatile <> 'v' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
     SELECT format('CALL hostile.grow_across(%L, %L, %s)', r.name, hostile.statement(r, hostile.arguments(r, '{}')), transactions)
-    FROM hostile.routine AS r WHERE provolatile = 'v'
+    FROM hostile.routine AS r WHERE provolatile = 'v' AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
     SELECT format('CALL hostile.grow_committed(%L, %s)', name, transactions)
     FROM unnest('{travel.load_files,travel.make_partitions}'::text[]) AS name

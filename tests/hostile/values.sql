@@ -147,7 +147,8 @@ INSERT INTO hostile.good VALUES ('rule', '''hostile''::text'), ('entity', '''acc
     ('reason', '''expected''::text'), ('alert_id', '(SELECT min(id) FROM travel.alerts)'), ('id', '(SELECT min(id) FROM travel.alerts)'),
     ('settings', '''{"min_distance_km": 100}''::jsonb'), ('severity', '''low''::text');
 INSERT INTO hostile.good VALUES ('since', '''2026-03-02 00:00Z''::timestamptz', '{timestamptz}'),
-    ('until', '''2026-03-03 00:00Z''::timestamptz', '{timestamptz}'), ('older_than', '''30 days''::interval', '{interval}');
+    ('until', '''2026-03-03 00:00Z''::timestamptz', '{timestamptz}'), ('older_than', '''30 days''::interval', '{interval}'),
+    ('labels', '''a label''::text', '{"\"any\""}');
 -- Routines that refuse these values with an SQLSTATE: they take other documents, paths, names or states than those, or
 -- they always raise an error. An overload of detect and others only says that its arguments are in the wrong order, and
 -- an overload of the aggregates that their types are wrong.
