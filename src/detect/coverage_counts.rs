@@ -277,6 +277,7 @@ fn sum(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 fn coverage_rows(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let mut rows = RowSet::begin(call)?;
     for count in counts::read(call.bytes(0).unwrap_or_default()).map_err(damaged)? {
+        pgrx::check_for_interrupts!();
         let count = count.map_err(damaged)?;
         let text = |text: &str| Some(varlena(text.as_bytes()));
         let is_time = |time_us| is_timestamp(time_us) || time_us == i64::MIN || time_us == i64::MAX;

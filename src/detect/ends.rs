@@ -6,7 +6,7 @@ use crate::legs::{LegColumns, Legs};
 use crate::pg::aggregate::context_of_aggregate;
 use crate::pg::errors::TravelError;
 use crate::pg::function::{Call, pg_function};
-use crate::pg::memory::{MAX_VARLENA, within};
+use crate::pg::memory::{MAX_VARLENA, within, zeroed_varlena};
 use pgrx::pg_sys;
 use travel_core::ends;
 
@@ -18,6 +18,9 @@ pg_function!(travel_may_be_end_support, pg_finfo_travel_may_be_end_support, supp
 /// The share of events that the planner expects to be at the ends of legs. By default, it would expect a third. The
 /// transfer of so many rows from workers would then seem to cost more than the workers save.
 const EXPECTED_SHARE: f64 = 0.02;
+
+/// The number of ends that are added to the filter between two checks for interrupts.
+const CHUNK: usize = 64 * 1024;
 
 /// The state of the aggregate: the digests of all ends, in the memory of the aggregate. The size of the filter depends on
 /// their number.
@@ -71,11 +74,13 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
         let digests = &*state.cast_mut_ptr::<Digests>();
         let size = ends::filter_size(digests.len);
         debug_assert!(size + pg_sys::VARHDRSZ <= MAX_VARLENA);
-        let value = pg_sys::palloc0(size + pg_sys::VARHDRSZ).cast::<pg_sys::varlena>();
-        pgrx::varlena::set_varsize_4b(value, (size + pg_sys::VARHDRSZ) as i32);
+        let value = zeroed_varlena(size + pg_sys::VARHDRSZ);
         let filter = std::slice::from_raw_parts_mut(value.cast::<u8>().add(pg_sys::VARHDRSZ), size);
-        for digest in std::slice::from_raw_parts(digests.start, digests.len) {
-            ends::add(filter, *digest);
+        for part in std::slice::from_raw_parts(digests.start, digests.len).chunks(CHUNK) {
+            pgrx::check_for_interrupts!();
+            for digest in part {
+                ends::add(filter, *digest);
+            }
         }
         Ok(pg_sys::Datum::from(value))
     }

@@ -254,8 +254,8 @@ pub fn evaluate(
     set: &[u8],
     arrive: impl FnMut(&Leg<Option<&[u8]>>, Option<&Places>) -> Result<(), TravelError>,
 ) -> Result<(), TravelError> {
-    let stays = event_set::ipv4_stays(set).filter(|stays| !stays.is_empty());
-    let packed_stays = if stays.is_none() { event_set::packed_stays(set) } else { None };
+    let stays = event_set::ipv4_stays(set, &Palloc).filter(|stays| !stays.is_empty());
+    let packed_stays = if stays.is_none() { event_set::packed_stays(set, &Palloc) } else { None };
     if stays.is_some() || packed_stays.is_some() {
         let places = Places::of_statement()?;
         // If places depend on the time, the location of an address can change during a stay.
@@ -322,10 +322,10 @@ fn evaluate_stays(
 ) -> Result<(), TravelError> {
     let mut journey = Journey::default();
     let mut uncounted = Uncounted::default();
-    for (step, stay) in stays.enumerate() {
-        if step % 65_536 == 65_535 {
-            pgrx::check_for_interrupts!();
-        }
+    for stay in stays {
+        // The iterator checks for interrupts while it reads the events of a stay. Locating a stay and making a leg of it
+        // can take much longer.
+        pgrx::check_for_interrupts!();
         let Stay { site, first_us: time_us, .. } = stay;
         let Some(host) = site.address() else { continue };
         let Some((coordinates, accuracy_km)) = places.coordinates(host, time_us)? else {
@@ -356,12 +356,7 @@ fn evaluate_events(
     let mut last: Option<Site> = None;
     let mut coordinates = None;
     let mut moves = false;
-    let mut step = 0_usize;
     events.try_each(|event| -> Result<(), TravelError> {
-        step += 1;
-        if step.is_multiple_of(65_536) {
-            pgrx::check_for_interrupts!();
-        }
         let SetRow { site, time_us, accuracy_km, .. } = event.row;
         // Events come in runs with the same address. One lookup per run is enough, unless addresses can move in
         // between.
@@ -369,6 +364,8 @@ fn evaluate_events(
             journey.stay(time_us, event.row.id);
             return Ok(());
         }
+        // As above. `try_each` checks for interrupts while it passes events at one address.
+        pgrx::check_for_interrupts!();
         if last != Some(site) || moves {
             coordinates = coordinates_of_site(site, time_us, accuracy_km, &mut places)?;
             last = Some(site);

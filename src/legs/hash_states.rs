@@ -31,7 +31,7 @@ use crate::pg::aggregate::aggregate_of_call;
 use crate::pg::errors::TravelError;
 use crate::pg::function::Call;
 use crate::pg::inet;
-use crate::pg::memory::within;
+use crate::pg::memory::{Palloc, within};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -417,7 +417,8 @@ impl HashStates {
                 self.begin_block(group, self.thresholds)?;
             }
             let value = JourneyValue::of_block((*group).block);
-            event_set::count_written_rows(value.block(), (*group).used as usize - pg_sys::VARHDRSZ);
+            let end = (*group).used as usize - pg_sys::VARHDRSZ;
+            event_set::count_written_rows(value.block(), end, &Palloc);
             Ok(value)
         }
     }

@@ -5,7 +5,7 @@ use super::hash_states;
 use super::rollup::Rollup;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::varlena_bytes;
-use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice};
+use crate::pg::memory::{MAX_VARLENA, Palloc, PallocSlice, copy, zeroed_varlena};
 use pgrx::pg_sys;
 use std::ffi::c_void;
 use travel_core::event_set::{self, Full, Memory, Sequence, SetRow};
@@ -40,9 +40,9 @@ impl JourneyValue {
 
     /// A journey with these bytes in the current memory context.
     pub fn copy_of(set: &[u8]) -> Result<Self, TravelError> {
-        let copy = Self::allocate(set.len() + pg_sys::VARHDRSZ)?;
-        copy.block().copy_from_slice(set);
-        Ok(copy)
+        let journey = Self::allocate(set.len() + pg_sys::VARHDRSZ)?;
+        copy(set, journey.block());
+        Ok(journey)
     }
 
     /// All events of a sequence of journeys, in their smallest form. `None` if they must be merged.
@@ -148,7 +148,7 @@ impl JourneyValue {
 
     /// Adds all events of another set, which is of the same kind (see [`event_set::append_all`]).
     pub fn join(self, other: &[u8]) -> Result<Self, TravelError> {
-        if event_set::append_all(self.block(), other) {
+        if event_set::append_all(self.block(), other, &Palloc) {
             return Ok(self);
         }
         let used = event_set::used(self.bytes());
@@ -156,7 +156,7 @@ impl JourneyValue {
             // Small sets are joined without merging. There can be very many of them, so each has little room to spare.
             Some(length) if used + length < event_set::MERGE_FROM => {
                 let larger = self.moved((used + length + pg_sys::VARHDRSZ).next_power_of_two())?;
-                if event_set::append_all(larger.block(), other) {
+                if event_set::append_all(larger.block(), other, &Palloc) {
                     return Ok(larger);
                 }
                 // SAFETY: made here.
@@ -165,7 +165,7 @@ impl JourneyValue {
             // A small set joins a large one, which is merged only when it is full.
             Some(length) if length < event_set::MERGE_FROM => {
                 let roomy = Self::merge(&[self.bytes()], Some(self), length)?;
-                if event_set::append_all(roomy.block(), other) {
+                if event_set::append_all(roomy.block(), other, &Palloc) {
                     return Ok(roomy);
                 }
                 let all = Self::merge(&[roomy.bytes(), other], None, 0)?;
@@ -189,7 +189,7 @@ impl JourneyValue {
     pub fn packed(self) -> Result<Self, TravelError> {
         let (out, used) = Self::merged(&[self.bytes()])?;
         let packed = Self::allocate(used + pg_sys::VARHDRSZ)?;
-        packed.block().copy_from_slice(&out[..used]);
+        copy(&out[..used], packed.block());
         Ok(packed)
     }
 
@@ -206,7 +206,7 @@ impl JourneyValue {
             // Near the limit, a state takes all remaining room. If that is full, too, the state is too large.
             _ => Self::allocate((wanted + pg_sys::VARHDRSZ).min(MAX_VARLENA))?,
         };
-        target.block()[..used].copy_from_slice(&out[..used]);
+        copy(&out[..used], &mut target.block()[..used]);
         // A state that is nearly full of distinct events would be merged again and again without effect.
         if home.is_some() && used > MAX_VARLENA / 10 * 9 {
             return Err(LegError::TooManyEvents.into());
@@ -234,7 +234,7 @@ impl JourneyValue {
     fn moved(self, size: usize) -> Result<Self, TravelError> {
         let larger = Self::allocate(size)?;
         let used = event_set::used(self.bytes());
-        larger.block()[..used].copy_from_slice(&self.bytes()[..used]);
+        copy(&self.bytes()[..used], &mut larger.block()[..used]);
         Ok(larger)
     }
 
@@ -262,12 +262,8 @@ impl JourneyValue {
         if size > MAX_VARLENA {
             return Err(LegError::TooManyEvents.into());
         }
-        // SAFETY: a plain allocation, its header written at once. The rest is zeroed: a value may be copied whole.
-        unsafe {
-            let value = pg_sys::palloc0(size).cast::<pg_sys::varlena>();
-            pgrx::varlena::set_varsize_4b(value, size as i32);
-            Ok(Self { value })
-        }
+        // All of it is zeroed, because a value may be copied whole.
+        Ok(Self { value: zeroed_varlena(size) })
     }
 }
 

@@ -69,9 +69,14 @@ impl Legs {
         }
     }
 
-    /// Reads the next leg that is not NULL. Returns false if there is none.
+    /// Reads the next leg that is not NULL. Returns false if there is none. An array can have millions of legs, so a loop
+    /// over them can be canceled here.
     pub fn advance(&mut self) -> bool {
-        let Some(leg) = self.legs.find_map(|leg| leg) else { return false };
+        let leg = self.legs.find_map(|leg| {
+            pgrx::check_for_interrupts!();
+            leg
+        });
+        let Some(leg) = leg else { return false };
         // SAFETY: an element is a composite value of the type whose columns the descriptor has.
         unsafe {
             pg_sys::heap_deform_tuple(&mut row::tuple_of(leg), self.tuple_desc, self.values, self.nulls);

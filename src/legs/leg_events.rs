@@ -7,7 +7,7 @@ use crate::pg::array;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::{Call, pg_function, varlena_bytes};
 use crate::pg::inet;
-use crate::pg::memory::{MAX_VARLENA, Palloc, varlena, within};
+use crate::pg::memory::{MAX_VARLENA, Palloc, PallocVec, varlena, within};
 use crate::pg::types::{self, Type};
 use pgrx::pg_sys;
 use travel_core::leg_events::{self, LegEvents};
@@ -79,7 +79,7 @@ impl Collected {
                 LegEvents::of(bytes, &Palloc).map_err(|_| TravelError::from(LegError::TooManyEnds))?;
             let start = pg_sys::MemoryContextAllocHuge(context, self.capacity).cast::<u8>();
             (self.len, self.last) = (0, 0);
-            for event in events.firsts() {
+            for event in events.firsts(&Palloc) {
                 self.last = self.len;
                 start.add(self.len).copy_from_nonoverlapping(event.as_ptr(), event.len());
                 self.len += event.len();
@@ -144,12 +144,13 @@ fn finish(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 /// The times of both ends of each leg of a `travel.leg[]`, as an array.
 fn times_of_legs(call: &Call) -> Result<pg_sys::Datum, TravelError> {
     let Some(legs) = call.datum(0) else { return Ok(call.null()) };
-    let mut times = Vec::new();
+    let mut times = PallocVec::new();
     // SAFETY: SQL declares the argument as travel.leg[].
     let mut legs = unsafe { Legs::of(*call.site_cache(|| LegColumns::of(call, legs))?, legs) };
     while legs.advance() {
-        pgrx::check_for_interrupts!();
-        times.extend(legs.ends().iter().filter_map(|(time_us, _)| *time_us));
+        legs.ends().iter().filter_map(|(time_us, _)| *time_us).for_each(|time_us| times.push(time_us));
     }
-    Ok(array::of_timestamps(&times))
+    let array = array::of_timestamps(&times);
+    times.free();
+    Ok(array)
 }

@@ -19,7 +19,7 @@ use super::journey_value::{JourneyValue, flat_size_of, flatten, object_of};
 use crate::pg::aggregate::aggregate_of_call;
 use crate::pg::errors::{LegError, TravelError};
 use crate::pg::function::Call;
-use crate::pg::memory::{MAX_VARLENA, Palloc, Scratch};
+use crate::pg::memory::{MAX_VARLENA, Palloc, Scratch, copy_to};
 use pgrx::pg_sys;
 use std::cell::Cell;
 use std::ffi::c_void;
@@ -153,7 +153,7 @@ impl Rollup {
                 _ => self.add_chunk(length + length.max(self.size).min(MERGE_FROM))?,
             };
             let end = chunk.add(1).cast::<u8>().add((*chunk).used);
-            std::ptr::copy_nonoverlapping(journey.as_ptr(), end, length);
+            copy_to(journey, end);
             (*chunk).used += length;
         }
         self.count += 1;
@@ -221,7 +221,10 @@ impl Rollup {
     /// The journeys as one in its smallest form, in the current memory context.
     pub fn packed(&self) -> Result<JourneyValue, TravelError> {
         let mut journeys = Palloc.slice::<&[u8]>(self.count).map_err(|_| LegError::TooManyEvents)?;
-        journeys.iter_mut().zip(self.each_journey()).for_each(|(slot, journey)| *slot = journey);
+        for (slot, journey) in journeys.iter_mut().zip(self.each_journey()) {
+            pgrx::check_for_interrupts!();
+            *slot = journey;
+        }
         let sequence = Sequence::of(&journeys, &Palloc).map_err(|_| LegError::TooManyEvents)?;
         if let Some(sequence) = sequence
             && let Some(packed) = JourneyValue::of_sequence(&sequence)?

@@ -104,6 +104,7 @@ impl ShareEntities {
             let mut larger = slots(4 * self.slots.len())?;
             let mask = larger.len() - 1;
             for (number, entity) in self.entities.iter().enumerate() {
+                pgrx::check_for_interrupts!();
                 let mut slot = entity.digest as usize & mask;
                 while larger[slot] != 0 {
                     slot = (slot + 1) & mask;

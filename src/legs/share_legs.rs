@@ -27,7 +27,8 @@ use travel_core::share::Record;
 
 pg_function!(travel_legs_of_shares, pg_finfo_travel_legs_of_shares, legs_of_shares);
 
-/// The number of bytes that are read at a time.
+/// The number of bytes that are read at a time, and of ends or positions that are handled between two checks for
+/// interrupts.
 const CHUNK: usize = 64 * 1024;
 
 /// Returns the legs of each entity that has some, in every n-th share: `(first, n, min_distance_km, min_velocity_kmh,
@@ -182,8 +183,11 @@ impl Share<'_> {
         let mut filter: PallocSlice<u8> = Palloc.slice(filter_size).map_err(|_| LegError::TooManyEnds)?;
         for of_entity in found {
             let name = entities.all()[of_entity.entity].name();
-            for time_us in &ends[of_entity.first_end..][..of_entity.ends] {
-                ends::add(&mut filter, ends::digest(name, *time_us));
+            for part in ends[of_entity.first_end..][..of_entity.ends].chunks(CHUNK) {
+                pgrx::check_for_interrupts!();
+                for time_us in part {
+                    ends::add(&mut filter, ends::digest(name, *time_us));
+                }
             }
         }
         let mut positions = PallocVec::<(u32, RowPosition)>::new();

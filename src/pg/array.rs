@@ -8,7 +8,7 @@ use pgrx::pg_sys;
 
 /// A `text[]` in the current memory context.
 pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
-    let elements = texts.iter().map(|text| varlena(text.as_ref().as_bytes())).collect();
+    let elements = texts.iter().map(|text| varlena(text.as_ref().as_bytes()));
     // SAFETY: text is a variable-length type, aligned to 4 bytes; the elements are texts.
     unsafe { of_datums(elements, pg_sys::TEXTOID, -1, b'i') }
 }
@@ -16,39 +16,39 @@ pub fn of_texts<T: AsRef<str>>(texts: &[T]) -> pg_sys::Datum {
 /// A `text[]` in the current memory context, of values that are texts.
 pub fn of_text_datums(values: &[pg_sys::Datum]) -> pg_sys::Datum {
     // SAFETY: text is a variable-length type, aligned to 4 bytes; by the caller, the elements are texts.
-    unsafe { of_datums(values.to_vec(), pg_sys::TEXTOID, -1, b'i') }
+    unsafe { of_datums(values.iter().copied(), pg_sys::TEXTOID, -1, b'i') }
 }
 
 /// A `jsonb[]` in the current memory context, of values that are jsonb.
 pub fn of_jsonbs(values: &[pg_sys::Datum]) -> pg_sys::Datum {
     // SAFETY: jsonb is a variable-length type, aligned to 4 bytes; by the caller, the elements are jsonb.
-    unsafe { of_datums(values.to_vec(), pg_sys::JSONBOID, -1, b'i') }
+    unsafe { of_datums(values.iter().copied(), pg_sys::JSONBOID, -1, b'i') }
 }
 
 /// A `timestamptz[]` in the current memory context: microseconds since 2000-01-01 UTC.
 pub fn of_timestamps(times: &[i64]) -> pg_sys::Datum {
-    let elements = times.iter().map(|time| pg_sys::Datum::from(*time)).collect();
+    let elements = times.iter().map(|time| pg_sys::Datum::from(*time));
     // SAFETY: a timestamptz is passed by value, 8 bytes aligned to 8.
     unsafe { of_datums(elements, pg_sys::TIMESTAMPTZOID, 8, b'd') }
 }
 
 /// An `oid[]` in the current memory context.
 pub fn of_oids(oids: impl Iterator<Item = pg_sys::Oid>) -> pg_sys::Datum {
-    let elements = oids.map(pg_sys::Datum::from).collect();
+    let elements = oids.map(pg_sys::Datum::from);
     // SAFETY: an oid is passed by value, 4 bytes aligned to 4.
     unsafe { of_datums(elements, pg_sys::OIDOID, 4, b'i') }
 }
 
 /// A `bigint[]` in the current memory context.
 pub fn of_i64s(numbers: &[i64]) -> pg_sys::Datum {
-    let elements = numbers.iter().map(|number| pg_sys::Datum::from(*number)).collect();
+    let elements = numbers.iter().map(|number| pg_sys::Datum::from(*number));
     // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
     unsafe { of_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
 /// A `boolean[]` in the current memory context.
 pub fn of_bools(values: impl Iterator<Item = bool>) -> pg_sys::Datum {
-    let elements = values.map(pg_sys::Datum::from).collect();
+    let elements = values.map(pg_sys::Datum::from);
     // SAFETY: a boolean is passed by value, 1 byte.
     unsafe { of_datums(elements, pg_sys::BOOLOID, 1, b'c') }
 }
@@ -57,7 +57,7 @@ pub fn of_bools(values: impl Iterator<Item = bool>) -> pg_sys::Datum {
 pub fn of_rows(array_type: pg_sys::Oid, rows: &[pg_sys::Datum]) -> pg_sys::Datum {
     // SAFETY: a look-up in the catalogs. A composite type has values of variable length, aligned to 8 bytes; by the
     // caller, the elements are such values.
-    unsafe { of_datums(rows.to_vec(), pg_sys::get_element_type(array_type), -1, b'd') }
+    unsafe { of_datums(rows.iter().copied(), pg_sys::get_element_type(array_type), -1, b'd') }
 }
 
 /// Returns a `tid[]` in the current memory context.
@@ -65,43 +65,53 @@ pub fn of_row_positions(positions: &[RowPosition]) -> pg_sys::Datum {
     const TID_SIZE: i32 = size_of::<RowPosition>() as i32;
     let mut elements = PallocVec::new();
     for position in positions {
+        pgrx::check_for_interrupts!();
         elements.push(pg_sys::Datum::from(std::ptr::from_ref(position)));
     }
     // SAFETY: a tid is passed by reference, 6 bytes aligned to 2. The elements are copied.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
+    let array = unsafe {
+        pg_sys::construct_array(
             elements.as_mut_ptr(),
             elements.len() as i32,
             pg_sys::TIDOID,
             TID_SIZE,
             false,
             b's' as std::ffi::c_char,
-        ))
-    }
+        )
+    };
+    elements.free();
+    pg_sys::Datum::from(array)
 }
 
 /// An array in the current memory context. The size (-1 if it varies) and the alignment of an element are as in
-/// pg_type.
+/// pg_type. There can be very many elements, so they are collected in memory of PostgreSQL.
 ///
 /// # Safety
 /// The elements must have this type, which is passed by value if it has a fixed size.
 unsafe fn of_datums(
-    mut elements: Vec<pg_sys::Datum>,
+    values: impl Iterator<Item = pg_sys::Datum>,
     element: pg_sys::Oid,
     size: i32,
     align: u8,
 ) -> pg_sys::Datum {
+    let mut elements = PallocVec::new();
+    for value in values {
+        pgrx::check_for_interrupts!();
+        elements.push(value);
+    }
     // SAFETY: by the caller; the elements are as many as their number says, and are copied.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_array(
+    let array = unsafe {
+        pg_sys::construct_array(
             elements.as_mut_ptr(),
             elements.len() as i32,
             element,
             size,
             size > 0,
             align as std::ffi::c_char,
-        ))
-    }
+        )
+    };
+    elements.free();
+    pg_sys::Datum::from(array)
 }
 
 /// A `text[]` whose elements may be NULL, in the current memory context.
@@ -119,10 +129,9 @@ pub fn of_byteas<'b>(values: impl ExactSizeIterator<Item = Option<&'b [u8]>>) ->
 
 /// A `bigint[]` whose elements may be NULL, in the current memory context.
 pub fn of_nullable_i64s(values: impl ExactSizeIterator<Item = Option<i64>>) -> pg_sys::Datum {
-    let (elements, nulls) =
-        values.map(|value| (pg_sys::Datum::from(value.unwrap_or_default()), value.is_none())).unzip();
+    let elements = values.map(|value| value.map(pg_sys::Datum::from));
     // SAFETY: a bigint is passed by value, 8 bytes aligned to 8.
-    unsafe { of_nullable_datums(elements, nulls, pg_sys::INT8OID, 8, b'd') }
+    unsafe { of_nullable_datums(elements, pg_sys::INT8OID, 8, b'd') }
 }
 
 /// An array of values of variable length that are aligned to 4 bytes. `None` is NULL.
@@ -133,27 +142,30 @@ unsafe fn of_varlenas<'b>(
     values: impl ExactSizeIterator<Item = Option<&'b [u8]>>,
     element: pg_sys::Oid,
 ) -> pg_sys::Datum {
-    let (elements, nulls) =
-        values.map(|value| (value.map_or(pg_sys::Datum::from(0_usize), varlena), value.is_none())).unzip();
     // SAFETY: by the caller.
-    unsafe { of_nullable_datums(elements, nulls, element, -1, b'i') }
+    unsafe { of_nullable_datums(values.map(|value| value.map(varlena)), element, -1, b'i') }
 }
 
 /// An array whose elements may be NULL, in the current memory context. Size and alignment are as for [`of_datums`].
 ///
 /// # Safety
-/// As for [`of_datums`]. There are as many elements as flags.
+/// As for [`of_datums`].
 unsafe fn of_nullable_datums(
-    mut elements: Vec<pg_sys::Datum>,
-    mut nulls: Vec<bool>,
+    values: impl Iterator<Item = Option<pg_sys::Datum>>,
     element: pg_sys::Oid,
     size: i32,
     align: u8,
 ) -> pg_sys::Datum {
+    let (mut elements, mut nulls) = (PallocVec::new(), PallocVec::new());
+    for value in values {
+        pgrx::check_for_interrupts!();
+        elements.push(value.unwrap_or(pg_sys::Datum::from(0_usize)));
+        nulls.push(value.is_none());
+    }
     let (mut dimension, mut bound) = (elements.len() as i32, 1);
     // SAFETY: one dimension of as many elements as there are flags; none at all is the empty array.
-    unsafe {
-        pg_sys::Datum::from(pg_sys::construct_md_array(
+    let array = unsafe {
+        pg_sys::construct_md_array(
             elements.as_mut_ptr(),
             nulls.as_mut_ptr(),
             i32::from(!nulls.is_empty()),
@@ -163,8 +175,11 @@ unsafe fn of_nullable_datums(
             size,
             size > 0,
             align as std::ffi::c_char,
-        ))
-    }
+        )
+    };
+    elements.free();
+    nulls.free();
+    pg_sys::Datum::from(array)
 }
 
 /// An array of composite values that grows one by one. It lives in a memory context of its own below the current one.

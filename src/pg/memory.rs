@@ -13,6 +13,9 @@ pub const MAX_VARLENA: usize = 0x3fff_ffff;
 /// the pages.
 const CHUNK: usize = 64 * 1024;
 
+/// The number of bytes that are copied or zeroed between two checks for interrupts.
+const CHUNK_BYTES: usize = 1024 * 1024;
+
 /// Scratch memory in the current memory context.
 pub struct Palloc;
 
@@ -99,6 +102,14 @@ impl<T: Copy> PallocVec<T> {
         // SAFETY: there is room for one more.
         unsafe { self.start.add(self.len).write(value) };
         self.len += 1;
+    }
+
+    /// Frees the memory before PostgreSQL does.
+    pub fn free(self) {
+        if !self.start.is_null() {
+            // SAFETY: allocated by `grow`; no reference to it outlives `self`.
+            unsafe { pg_sys::pfree(self.start.cast()) };
+        }
     }
 
     #[cold]
@@ -196,12 +207,55 @@ pub fn varlena(content: &[u8]) -> pg_sys::Datum {
     unsafe {
         let value = pg_sys::palloc(size).cast::<pg_sys::varlena>();
         pgrx::varlena::set_varsize_4b(value, size as i32);
-        std::ptr::copy_nonoverlapping(
-            content.as_ptr(),
-            value.cast::<u8>().add(pg_sys::VARHDRSZ),
-            content.len(),
-        );
+        copy_to(content, value.cast::<u8>().add(pg_sys::VARHDRSZ));
         pg_sys::Datum::from(value)
+    }
+}
+
+/// A new variable-length value in the current memory context, of so many bytes with its header. Its content is zeros.
+pub fn zeroed_varlena(size: usize) -> *mut pg_sys::varlena {
+    // SAFETY: a plain allocation, as long as what is written.
+    unsafe {
+        let value = if size <= CHUNK_BYTES {
+            pg_sys::palloc0(size)
+        } else {
+            let value = pg_sys::palloc(size);
+            for at in (0..size).step_by(CHUNK_BYTES) {
+                pgrx::check_for_interrupts!();
+                value.cast::<u8>().add(at).write_bytes(0, CHUNK_BYTES.min(size - at));
+            }
+            value
+        };
+        pgrx::varlena::set_varsize_4b(value.cast(), size as i32);
+        value.cast()
+    }
+}
+
+/// Copies bytes into a slice of the same length. A long copy can be canceled.
+pub fn copy(from: &[u8], to: &mut [u8]) {
+    debug_assert_eq!(from.len(), to.len());
+    for (from, to) in from.chunks(CHUNK_BYTES).zip(to.chunks_mut(CHUNK_BYTES)) {
+        to.copy_from_slice(from);
+        if from.len() == CHUNK_BYTES {
+            pgrx::check_for_interrupts!();
+        }
+    }
+}
+
+/// Copies bytes to memory that may not have been written yet. A long copy can be canceled.
+///
+/// # Safety
+/// There must be room for the bytes, which must not overlap with it.
+pub unsafe fn copy_to(from: &[u8], mut to: *mut u8) {
+    for chunk in from.chunks(CHUNK_BYTES) {
+        // SAFETY: by the caller.
+        unsafe {
+            to.copy_from_nonoverlapping(chunk.as_ptr(), chunk.len());
+            to = to.add(chunk.len());
+        }
+        if chunk.len() == CHUNK_BYTES {
+            pgrx::check_for_interrupts!();
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 //! Numbers are little-endian. The bytes come from outside, so they can be damaged. The first damaged event ends the
 //! list.
 
-use crate::event_set::{Memory, TooLarge};
+use crate::event_set::{Memory, Ticks, TooLarge};
 use crate::site::Site;
 use std::cmp::Ordering;
 
@@ -100,16 +100,15 @@ pub struct LegEvents<'a, M: Memory> {
 impl<'a, M: Memory> LegEvents<'a, M> {
     /// Reads and sorts the rows in `bytes`, up to the first damaged one.
     pub fn of(bytes: &'a [u8], memory: &M) -> Result<Self, TooLarge> {
-        let mut entries = memory.slice(each(bytes).count())?;
+        let mut ticks = Ticks::of(memory);
+        let count = each(bytes).inspect(|_| ticks.step()).count();
+        let mut entries = memory.slice(count)?;
         for (entry, (offset, event)) in entries.iter_mut().zip(each(bytes)) {
+            ticks.step();
             *entry = Entry { time_us: event.time_us, offset };
         }
-        let mut steps = 0_u32;
         entries.sort_unstable_by(|a, b| {
-            steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(65_536) {
-                memory.tick();
-            }
+            ticks.step();
             a.time_us.cmp(&b.time_us).then_with(|| match (at(bytes, a), at(bytes, b)) {
                 (Some(a), Some(b)) => a.compare(&b),
                 _ => Ordering::Equal,
@@ -119,9 +118,11 @@ impl<'a, M: Memory> LegEvents<'a, M> {
     }
 
     /// The bytes of the first row of each event, in order.
-    pub fn firsts(&self) -> impl Iterator<Item = &'a [u8]> {
+    pub fn firsts(&self, memory: &M) -> impl Iterator<Item = &'a [u8]> {
         let mut last = None;
+        let mut ticks = Ticks::of(memory);
         self.entries.iter().filter_map(move |entry| {
+            ticks.step();
             let bytes = self.bytes.get(entry.offset..)?;
             let (event, rest) = read(bytes)?;
             let is_first = last.replace((event.time_us, event.site)) != Some((event.time_us, event.site));
@@ -161,7 +162,7 @@ fn each(bytes: &[u8]) -> impl Iterator<Item = (usize, LegEvent<'_>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event_set::test_memory::Heap;
+    use crate::event_set::test_memory::{Heap, Ticking};
     use proptest::prelude::*;
 
     fn site(n: u8) -> Site {
@@ -227,6 +228,21 @@ mod tests {
         assert_eq!(first_of_event(&bytes, 0, 0), None);
     }
 
+    #[test]
+    #[cfg_attr(miri, ignore = "takes hours under Miri")]
+    fn every_pass_over_many_rows_can_be_interrupted() {
+        const ROWS: usize = 140_000;
+        const LEAST: usize = ROWS / 65_536;
+        let bytes = bytes(&vec![row(5, 2, &[]); ROWS]);
+        let memory = Ticking::default();
+        let events = LegEvents::of(&bytes, &memory).unwrap();
+        // Counting, reading and sorting them.
+        let read = memory.0.get();
+        assert!(read >= 3 * LEAST, "{read}");
+        assert_eq!(events.firsts(&memory).count(), 1);
+        assert!(memory.0.get() - read >= LEAST, "{} ticks", memory.0.get() - read);
+    }
+
     proptest! {
         #[test]
         fn the_first_rows_alone_find_the_same_events(
@@ -234,7 +250,7 @@ mod tests {
                 (0_i64..5, 0_u8..4, prop::collection::vec(prop::option::of("[ab]{0,2}"), 2)), 0..20)
         ) {
             let all = bytes(&rows);
-            let firsts = LegEvents::of(&all, &Heap).unwrap().firsts().collect::<Vec<_>>().concat();
+            let firsts = LegEvents::of(&all, &Heap).unwrap().firsts(&Heap).collect::<Vec<_>>().concat();
             for (time_us, at) in (0..5).flat_map(|time_us| (0..4).map(move |at| (time_us, at))) {
                 prop_assert_eq!(find(&firsts, time_us, at), find(&all, time_us, at));
             }

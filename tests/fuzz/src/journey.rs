@@ -180,7 +180,8 @@ fn in_sequence(sets: &[&[u8]]) -> Option<Vec<u8>> {
 }
 
 fn contents(sets: &[&[u8]]) -> Vec<Seen> {
-    let seen = events(sets, &Heap::default()).unwrap().map(|event| {
+    let memory = Heap::default();
+    let seen = events(sets, &memory).unwrap().map(|event| {
         let row = event.row;
         (row.time_us, row.site, row.id.map(<[u8]>::to_vec), row.accuracy_km.map(f64::to_bits))
     });
@@ -221,7 +222,7 @@ fn check(set: &[u8]) {
     let mut block = empty(thresholds(set), is_labelled(set));
     let length = appended_len(set);
     block.resize(HEADER_LEN + length.unwrap_or_default().min(1 << 24), 0);
-    if append_all(&mut block, set) {
+    if append_all(&mut block, set, &Heap::default()) {
         assert!(length.is_some());
         let length = used(&block);
         block.truncate(length);

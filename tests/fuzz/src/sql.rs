@@ -18,15 +18,6 @@ pub enum Datum {
 }
 
 impl Datum {
-    pub fn null(&self) -> Self {
-        match self {
-            Self::Text(_) => Self::Text(None),
-            Self::Json(_) => Self::Json(None),
-            Self::Int(_) => Self::Int(None),
-            other => other.clone(),
-        }
-    }
-
     /// The text of a value, as `::text` makes it of the types of PostgreSQL.
     pub fn into_text(self) -> Option<String> {
         match self {

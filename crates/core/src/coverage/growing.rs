@@ -2,6 +2,9 @@
 
 use crate::event_set::{Memory, TooLarge};
 
+/// The number of values of a list that are copied between two calls of [`Memory::tick`].
+const CHUNK: usize = 65_536;
+
 /// A list of values in memory that the caller accounts for.
 pub struct Growing<T: Copy + Default, M: Memory> {
     slice: Option<M::Slice<T>>,
@@ -56,7 +59,10 @@ impl<T: Copy + Default, M: Memory> Growing<T, M> {
         let needed = self.len.checked_add(more).ok_or(TooLarge)?;
         if needed > self.capacity() {
             let mut larger = memory.slice::<T>(needed.max(2 * self.len))?;
-            larger[..self.len].copy_from_slice(self.values());
+            for (place, values) in larger.chunks_mut(CHUNK).zip(self.values().chunks(CHUNK)) {
+                memory.tick();
+                place[..values.len()].copy_from_slice(values);
+            }
             self.slice = Some(larger);
         }
         Ok(())
@@ -65,5 +71,23 @@ impl<T: Copy + Default, M: Memory> Growing<T, M> {
     /// Leaves only the first values.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event_set::test_memory::Ticking;
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes under Miri")]
+    fn moving_a_long_list_can_be_interrupted() {
+        let memory = Ticking::default();
+        let mut list = Growing::<u32, Ticking>::default();
+        list.extend(&vec![7; 2 * CHUNK + 1], &memory).unwrap();
+        let before = memory.0.get();
+        list.push(8, &memory).unwrap();
+        assert_eq!(memory.0.get() - before, 3);
+        assert_eq!(list.values().split_last(), Some((&8, &vec![7; 2 * CHUNK + 1][..])));
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::event_set::test_memory::Ticking;
 use crate::event_set::{Memory, TooLarge};
 use crate::site::Site;
 use proptest::prelude::*;
@@ -145,6 +146,18 @@ fn packed_events_in_order_take_a_few_bytes() {
     let given: Vec<Given> = (0..1000).map(|n| (Some(n * 5_000_000), Some(1), 0, None)).collect();
     let length = rows(&given).pack(&Heap, <[u8]>::len).unwrap();
     assert!(length < 1000 * 6 + 60, "{length}");
+}
+
+#[test]
+fn locating_events_can_be_interrupted() {
+    let (memory, mut rows) = (Ticking::default(), EntityRows::<Ticking>::default());
+    for time_us in 0..5000 {
+        let row = Row { time_us: Some(time_us), kind: "public", site: Some(site(1)), status: None };
+        rows.add(&row, &memory).unwrap();
+    }
+    let before = memory.0.get();
+    rows.settle(&memory, locate).unwrap();
+    assert!(memory.0.get() - before >= 4, "{} ticks", memory.0.get() - before);
 }
 
 #[test]

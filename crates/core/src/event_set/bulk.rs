@@ -2,6 +2,7 @@
 //! the tail of a set, in their order of arrival, and the header counts them later, all at once.
 
 use super::header::Header;
+use super::{Memory, Ticks};
 use crate::site::SiteKind;
 
 /// The length of a record of an event with an IPv4 address in a set without labels.
@@ -20,7 +21,7 @@ pub fn ipv4_record(time_us: i64, address: u32) -> [u8; IPV4_RECORD_LEN] {
 /// Adds the records that a caller wrote behind the tail of a set without labels, up to the byte `end`, to the header of
 /// the set. [`ipv4_record`] must have made all of them. Until then, [`used`](super::used) does not include these
 /// records.
-pub fn count_written_rows(bytes: &mut [u8], end: usize) {
+pub fn count_written_rows<M: Memory>(bytes: &mut [u8], end: usize, memory: &M) {
     let used = super::used(bytes);
     let (records, _) = bytes.get(used..end).unwrap_or(&[]).as_chunks::<IPV4_RECORD_LEN>();
     if records.is_empty() {
@@ -28,7 +29,9 @@ pub fn count_written_rows(bytes: &mut [u8], end: usize) {
     }
     let mut header = Header::load(bytes);
     let (mut ascends, mut last) = (true, if header.tail_rows == 0 { i64::MIN } else { header.last_time_us });
+    let mut ticks = Ticks::of(memory);
     for record in records {
+        ticks.step();
         let time_us = record.first_chunk().map_or(last, |time| i64::from_le_bytes(*time));
         ascends &= time_us > last;
         last = time_us;

@@ -22,10 +22,12 @@ const MAX_STREAMS: usize = 4;
 /// The distinct events of sets, in order of (time, site).
 pub struct Events<'a, M: Memory> {
     streams: [Option<Stream<'a, M>>; MAX_STREAMS],
+    /// Counts the rows, because one event can have all of them.
+    ticks: Ticks<'a, M>,
 }
 
 /// Reads one or two sets in order. Their tails are sorted in scratch memory.
-pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &M) -> Result<Events<'a, M>, TooLarge> {
+pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &'a M) -> Result<Events<'a, M>, TooLarge> {
     let mut streams = [const { None }; MAX_STREAMS];
     let mut free = streams.iter_mut();
     for bytes in sets.iter().copied() {
@@ -53,7 +55,7 @@ pub fn events<'a, M: Memory>(sets: &[&'a [u8]], memory: &M) -> Result<Events<'a,
             });
         }
     }
-    Ok(Events { streams })
+    Ok(Events { streams, ticks: Ticks::of(memory) })
 }
 
 /// Writes one or two sets as one into `out`: packed, or sorted where they are labelled. Returns the bytes used, or
@@ -90,7 +92,7 @@ fn write_sorted<M: Memory>(
     header.tail_sorted = true;
     header.last_time_us = i64::MIN;
     let mut writer = Writer::new(out, HEADER_LEN);
-    for event in ticking(events(sets, memory)?, memory) {
+    for event in events(sets, memory)? {
         let length = tail::record_len(&event.row, true);
         let Ok(slot) = writer.reserve(length) else { return Ok(Err(NoSpace)) };
         let rows = if header.is_journey() { 1 } else { u32::try_from(event.tail_rows).unwrap_or(u32::MAX) };
@@ -133,7 +135,7 @@ fn write_packed<M: Memory>(
         let mut last = first;
         // Events of a tail come in runs with the same site.
         let mut known: Option<(Site, u64)> = None;
-        for event in ticking(events, memory) {
+        for event in events {
             let number = match (event.number, known) {
                 (Some(number), _) => number.into(),
                 (None, Some((site, number))) if site == event.row.site => number,
@@ -321,6 +323,7 @@ impl<'a, M: Memory> Events<'a, M> {
         {
             let (mut event, mut rest, labelled) = (*head, *rest, *labelled);
             loop {
+                self.ticks.step();
                 each(event)?;
                 let Some(record) = tail::read(rest, labelled) else { return Ok(()) };
                 let Some(others) = rest.get(record.length..) else { return Ok(()) };
@@ -375,6 +378,7 @@ impl<'a, M: Memory> Iterator for Events<'a, M> {
             let mut event = stream.head;
             let (time_us, site) = (event.row.time_us, event.row.site);
             let next = loop {
+                self.ticks.step();
                 match stream.source.next() {
                     Some(again) if again.row.time_us == time_us && again.row.site == site => {
                         event.tail_rows += again.tail_rows;
@@ -401,6 +405,7 @@ impl<'a, M: Memory> Iterator for Events<'a, M> {
                 if (head.row.time_us, head.row.site) != (event.row.time_us, event.row.site) {
                     break;
                 }
+                self.ticks.step();
                 event.tail_rows += head.tail_rows;
                 match stream.source.next() {
                     Some(next) => stream.head = next,
@@ -410,10 +415,4 @@ impl<'a, M: Memory> Iterator for Events<'a, M> {
         }
         Some(event)
     }
-}
-
-/// The same events, with a chance to interrupt now and then.
-fn ticking<'a, M: Memory>(events: Events<'a, M>, memory: &M) -> impl Iterator<Item = Event<'a>> {
-    let mut ticks = Ticks::of(memory);
-    events.inspect(move |_| ticks.step())
 }

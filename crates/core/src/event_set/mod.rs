@@ -177,13 +177,13 @@ pub fn appended_len(other: &[u8]) -> Option<usize> {
 /// Adds all of `other` to the block `bytes` if it fits without merging. False: nothing was done.
 ///
 /// Sets of the same kind only: both labelled or neither, both journeys or neither.
-pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
+pub fn append_all<M: Memory>(bytes: &mut [u8], other: &[u8], memory: &M) -> bool {
     let mut header = Header::load(bytes);
     let added = Header::load(other);
     if appended_len(other).is_none_or(|length| header.used() + length > bytes.len()) {
         return false;
     }
-    if added.packed_events > 0 && !unpack(bytes, &mut header, other, &added) {
+    if added.packed_events > 0 && !unpack(bytes, &mut header, other, &added, memory) {
         return false;
     }
     if added.tail_rows > 0 {
@@ -205,14 +205,22 @@ pub fn append_all(bytes: &mut [u8], other: &[u8]) -> bool {
 
 /// Writes the packed run of `other` at the end of the tail of `bytes`, which has room for it. Only `header` says so:
 /// the caller stores it. False: the run is damaged, and nothing was done.
-fn unpack(bytes: &mut [u8], header: &mut Header, other: &[u8], added: &Header) -> bool {
+fn unpack<M: Memory>(
+    bytes: &mut [u8],
+    header: &mut Header,
+    other: &[u8],
+    added: &Header,
+    memory: &M,
+) -> bool {
     let Some(run) = packed::Run::new(other, added) else { return false };
     let mut grown = *header;
     let mut at = header.used();
     // A run is in strict order. It stays so behind a tail that is, if all of it is later.
     grown.tail_sorted = header.tail_sorted
         && (header.tail_rows == 0 || run.begins_at().is_some_and(|first| first > header.last_time_us));
+    let mut ticks = Ticks::of(memory);
     for (time_us, site) in run {
+        ticks.step();
         let row = SetRow { time_us, site, id: None, accuracy_km: None };
         let length = tail::record_len(&row, false);
         let Some(slot) = bytes.get_mut(at..at + length) else { return false };
@@ -233,6 +241,8 @@ pub fn capacity_after_merge(used: usize, capacity: usize, needed: usize) -> usiz
     if used * 2 + MERGE_FROM / 4 <= capacity { capacity } else { used * 3 + MERGE_FROM / 2 }
 }
 
+#[cfg(test)]
+mod interruption_tests;
 #[cfg(test)]
 pub(crate) mod test_memory;
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The packed run: `sites (kind u8, rows u64, 4 or 16 bytes), unit u8, first time i64`, then for each event the
 //! time since the one before and the number of its site, both as LEB128 varints.
 
-use super::Header;
+use super::{Header, Memory, Ticks};
 use crate::site::Site;
 
 pub(super) const MICROSECONDS: i64 = 1;
@@ -183,32 +183,41 @@ impl<'a> Reader<'a> {
     /// Time in microseconds and number of the site.
     #[inline]
     pub fn next(&mut self) -> Option<(i64, u32)> {
-        self.left = self.left.checked_sub(1)?;
+        let left = self.left.checked_sub(1)?;
         let delta = read_varint(self.bytes, &mut self.at)?;
         let site = read_varint(self.bytes, &mut self.at)?;
         self.time = self.time.checked_add_unsigned(delta)?;
-        Some((self.time.checked_mul(self.unit)?, u32::try_from(site).ok()?))
+        let event = (self.time.checked_mul(self.unit)?, u32::try_from(site).ok()?);
+        self.left = left;
+        Some(event)
     }
 
-    /// How many events are left, and where the reader stands.
+    /// Lets a reader that has no events left read so many more.
+    pub fn continue_for(&mut self, events: u32) {
+        self.left = events;
+    }
+
+    /// How many events are left, among them the one that could not be read if it is damaged, and where the reader stands.
     pub fn rest(&self) -> (u32, usize) {
         (self.left, self.at)
     }
 }
 
 /// The position after the dictionary. None: it is damaged.
-fn events_at(bytes: &[u8], header: &Header) -> Option<usize> {
+fn events_at<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<usize> {
     let mut at = super::HEADER_LEN;
+    let mut ticks = Ticks::of(memory);
     for _ in 0..header.packed_sites {
+        ticks.step();
         at = read_site(bytes, at)?.2;
     }
     Some(at)
 }
 
 /// The times of the events of a packed run, in order.
-pub(super) fn times(bytes: &[u8]) -> impl Iterator<Item = i64> + '_ {
+pub(super) fn times<'a, M: Memory>(bytes: &'a [u8], memory: &M) -> impl Iterator<Item = i64> + use<'a, M> {
     let header = Header::load(bytes);
-    let mut reader = events_at(bytes, &header)
+    let mut reader = events_at(bytes, &header, memory)
         .and_then(|at| Reader::new(&bytes[..header.tail_start()], at, header.packed_events));
     std::iter::from_fn(move || Some(reader.as_mut()?.next()?.0))
 }

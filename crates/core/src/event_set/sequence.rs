@@ -83,7 +83,11 @@ impl<'a, M: Memory> Sequence<'a, M> {
         if sequence.read_runs(sets)?.is_none() {
             return Ok(None);
         }
-        if !sequence.runs.is_sorted_by_key(|run| run.first_us) {
+        let is_sorted = sequence.runs.is_sorted_by_key(|run| {
+            ticks.step();
+            run.first_us
+        });
+        if !is_sorted {
             sequence.runs.sort_unstable_by_key(|run| {
                 ticks.step();
                 run.first_us
@@ -156,12 +160,15 @@ impl<'a, M: Memory> Sequence<'a, M> {
 
     /// The unit of time of the result, in microseconds, as a merge chooses it.
     fn unit(&self) -> i64 {
-        self.runs.iter().map(|run| run.unit).min().unwrap_or(packed::SECONDS)
+        let mut ticks = Ticks::of(self.memory);
+        let units = self.runs.iter().inspect(|_| ticks.step()).map(|run| run.unit);
+        units.min().unwrap_or(packed::SECONDS)
     }
 
     /// The maximum number of bytes that [`Sequence::write`] needs.
     pub fn longest(&self) -> usize {
-        let dictionary: usize = self.sites().map(site_len).sum();
+        let mut ticks = Ticks::of(self.memory);
+        let dictionary: usize = self.sites().inspect(|_| ticks.step()).map(site_len).sum();
         let number_len = packed::varint_len(self.site_count as u64);
         let unit = self.unit();
         // A time since the event before takes at least one byte, and so does a number. 20 bits more are three bytes more.
@@ -169,6 +176,7 @@ impl<'a, M: Memory> Sequence<'a, M> {
             .runs
             .iter()
             .map(|run| {
+                ticks.step();
                 let longer = number_len - 1 + if run.unit == unit { 0 } else { 3 };
                 run.events.len() + run.count as usize * longer + packed::MAX_VARINT_LEN
             })
@@ -182,7 +190,9 @@ impl<'a, M: Memory> Sequence<'a, M> {
         let mut events_of_sites = self.memory.slice::<u64>(self.site_count)?;
         let Some((used, events)) = self.write_run(out, &mut events_of_sites) else { return Ok(None) };
         let mut at = HEADER_LEN;
+        let mut ticks = Ticks::of(self.memory);
         for (site, events) in self.sites().zip(events_of_sites.iter()) {
+            ticks.step();
             out[at + 1..at + 9].copy_from_slice(&events.to_le_bytes());
             at += site_len(site);
         }

@@ -4,6 +4,7 @@
 use super::bulk::IPV4_RECORD_LEN;
 use super::header::{HEADER_LEN, Header};
 use super::packed::{IPV4_SITE_LEN, IPV6_SITE_LEN, Reader, read_site};
+use super::{Memory, Ticks};
 use crate::site::{Site, SiteKind};
 
 /// Consecutive events at one site.
@@ -22,6 +23,10 @@ pub struct Stay {
 /// segments than this is unordered and has to be sorted.
 const MAX_SEGMENTS: usize = 32;
 
+/// The number of events of a stay that are read between two calls of [`Memory::tick`]. One stay can contain all events of
+/// a set.
+const CHUNK: usize = 65_536;
+
 type Record = [u8; IPV4_RECORD_LEN];
 
 /// The sort key of events: time and address.
@@ -31,15 +36,16 @@ type Key = (i64, u32);
 const END: Key = (i64::MAX, u32::MAX);
 
 /// An iterator over the stays of a set, in order.
-pub struct Stays<'a> {
+pub struct Stays<'a, M> {
     segments: [Segment<'a>; MAX_SEGMENTS],
     /// The number of segments that have events left. These segments come first.
     count: usize,
+    memory: &'a M,
 }
 
 /// Returns the stays of a set that consists only of a tail, has no labels and only IPv4 addresses, and has at most
 /// `MAX_SEGMENTS` segments. Returns `None` for any other set. Use [`events`](super::events) to read such a set.
-pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
+pub fn ipv4_stays<'a, M: Memory>(bytes: &'a [u8], memory: &'a M) -> Option<Stays<'a, M>> {
     let header = Header::load(bytes);
     if header.labelled || header.packed_events > 0 {
         return None;
@@ -48,9 +54,11 @@ pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
     if !rest.is_empty() {
         return None;
     }
-    let mut stays = Stays { segments: [Segment::of(&[]); MAX_SEGMENTS], count: 0 };
+    let mut stays = Stays { segments: [Segment::of(&[]); MAX_SEGMENTS], count: 0, memory };
     let (mut start, mut last) = (0, (i64::MIN, 0));
+    let mut ticks = Ticks::of(memory);
     for (at, record) in records.iter().enumerate() {
+        ticks.step();
         if record[8] != SiteKind::Ipv4 as u8 {
             return None;
         }
@@ -65,12 +73,12 @@ pub fn ipv4_stays(bytes: &[u8]) -> Option<Stays<'_>> {
     Some(stays)
 }
 
-impl<'a> Stays<'a> {
+impl<'a, M: Memory> Stays<'a, M> {
     /// Adds a segment. Returns `None` if there are too many.
     fn add(&mut self, records: &'a [Record]) -> Option<()> {
         if !records.is_empty() {
             *self.segments.get_mut(self.count)? = Segment::of(records);
-            self.segments[self.count].begin_run();
+            self.segments[self.count].begin_run(self.memory);
             self.count += 1;
         }
         Some(())
@@ -81,7 +89,7 @@ impl<'a> Stays<'a> {
     }
 }
 
-impl Iterator for Stays<'_> {
+impl<M: Memory> Iterator for Stays<'_, M> {
     type Item = Stay;
 
     fn next(&mut self) -> Option<Stay> {
@@ -93,7 +101,7 @@ impl Iterator for Stays<'_> {
         let end = segments.iter().map(next).min()?;
         let mut stay = Stay { site: Site::from_ipv4(address.into()), first_us, last_us: first_us, rows: 0 };
         for segment in segments.iter_mut().filter(|segment| segment.address == address) {
-            if let Some((rows, last_us)) = segment.take_until(end) {
+            if let Some((rows, last_us)) = segment.take_until(end, self.memory) {
                 stay.last_us = stay.last_us.max(last_us);
                 stay.rows += rows as u64;
             }
@@ -126,11 +134,18 @@ impl<'a> Segment<'a> {
         Self { records, run: 0, address: 0 }
     }
 
-    fn begin_run(&mut self) {
+    fn begin_run<M: Memory>(&mut self, memory: &M) {
         let Some(first) = self.records.first() else { return };
         self.address = address(first);
-        self.run =
-            self.records.iter().position(|record| record[9..] != first[9..]).unwrap_or(self.records.len());
+        self.run = 0;
+        for chunk in self.records.chunks(CHUNK) {
+            if let Some(end) = chunk.iter().position(|record| record[9..] != first[9..]) {
+                self.run += end;
+                return;
+            }
+            self.run += chunk.len();
+            memory.tick();
+        }
     }
 
     #[inline]
@@ -146,7 +161,7 @@ impl<'a> Segment<'a> {
 
     /// Takes the events of the run that come before `end`. Returns their number and the time of the last one.
     #[inline]
-    fn take_until(&mut self, end: Key) -> Option<(usize, i64)> {
+    fn take_until<M: Memory>(&mut self, end: Key, memory: &M) -> Option<(usize, i64)> {
         let run = &self.records[..self.run];
         let all = run.last().is_some_and(|last| key(last) < end);
         let count = if all { run.len() } else { run.partition_point(|record| key(record) < end) };
@@ -154,7 +169,7 @@ impl<'a> Segment<'a> {
         self.records = &self.records[count..];
         self.run -= count;
         if self.run == 0 {
-            self.begin_run();
+            self.begin_run(memory);
         }
         Some((count, time_us(last)))
     }
@@ -176,24 +191,30 @@ fn address(record: &Record) -> u32 {
 }
 
 /// An iterator over the stays of a packed run, in order.
-pub struct PackedStays<'a> {
+pub struct PackedStays<'a, M> {
     run: &'a [u8],
+    /// Reads the events of a chunk.
     events: Reader<'a>,
+    /// The number of events after this chunk.
+    later: u32,
     /// The next event: its time, and the number of its site.
     next: Option<(i64, u32)>,
     /// The number of the first site that is an IPv6 address. The sites before it are IPv4 addresses.
     first_ipv6: usize,
+    memory: &'a M,
 }
 
 /// Returns the stays of a set that consists only of a packed run of addresses. Returns `None` for any other set.
-pub fn packed_stays(bytes: &[u8]) -> Option<PackedStays<'_>> {
+pub fn packed_stays<'a, M: Memory>(bytes: &'a [u8], memory: &'a M) -> Option<PackedStays<'a, M>> {
     let header = Header::load(bytes);
     if header.packed_events == 0 || header.tail_rows > 0 {
         return None;
     }
     let run = bytes.get(..header.tail_start())?;
     let (mut at, mut first_ipv6) = (HEADER_LEN, 0);
+    let mut ticks = Ticks::of(memory);
     for number in 0..header.packed_sites as usize {
+        ticks.step();
         let (site, _, next) = read_site(run, at)?;
         match site.kind() {
             SiteKind::Coordinates => return None,
@@ -202,12 +223,27 @@ pub fn packed_stays(bytes: &[u8]) -> Option<PackedStays<'_>> {
         }
         at = next;
     }
-    let mut events = Reader::new(run, at, header.packed_events)?;
+    let chunk = header.packed_events.min(CHUNK as u32);
+    let mut events = Reader::new(run, at, chunk)?;
     let next = events.next();
-    Some(PackedStays { run, events, next, first_ipv6 })
+    Some(PackedStays { run, events, later: header.packed_events - chunk, next, first_ipv6, memory })
 }
 
-impl PackedStays<'_> {
+impl<M: Memory> PackedStays<'_, M> {
+    /// Reads the first event of the next chunk. Returns `None` after the last event, and if the event after those that
+    /// were read is damaged.
+    #[cold]
+    fn begin_chunk(&mut self) -> Option<(i64, u32)> {
+        if self.later == 0 || self.events.rest().0 > 0 {
+            return None;
+        }
+        self.memory.tick();
+        let chunk = self.later.min(CHUNK as u32);
+        self.later -= chunk;
+        self.events.continue_for(chunk);
+        self.events.next()
+    }
+
     fn site(&self, number: u32) -> Option<Site> {
         let number = number as usize;
         let ipv6 = number.saturating_sub(self.first_ipv6);
@@ -216,14 +252,18 @@ impl PackedStays<'_> {
     }
 }
 
-impl Iterator for PackedStays<'_> {
+impl<M: Memory> Iterator for PackedStays<'_, M> {
     type Item = Stay;
 
     fn next(&mut self) -> Option<Stay> {
         let (first_us, number) = self.next?;
         let mut last_us = first_us;
         loop {
-            self.next = self.events.next();
+            // The reader counts its events anyway, so chunks cost nothing for each event.
+            self.next = match self.events.next() {
+                None => self.begin_chunk(),
+                next => next,
+            };
             match self.next {
                 Some((time_us, of)) if of == number => last_us = time_us,
                 _ => break,

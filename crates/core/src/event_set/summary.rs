@@ -12,8 +12,7 @@ pub fn event_count<M: Memory>(bytes: &[u8], memory: &M) -> Result<u64, TooLarge>
     if header.packed_events == 0 && header.tail_sorted {
         return Ok(header.tail_rows.into());
     }
-    let mut ticks = Ticks::of(memory);
-    Ok(events(&[bytes], memory)?.inspect(|_| ticks.step()).count() as u64)
+    Ok(events(&[bytes], memory)?.count() as u64)
 }
 
 /// Returns the times of the first and last event in microseconds. A set without events has none.
@@ -26,7 +25,7 @@ pub fn time_range<M: Memory>(bytes: &[u8], memory: &M) -> Option<(i64, i64)> {
         let (first, last) = range.unwrap_or((time_us, time_us));
         range = Some((first.min(time_us), last.max(time_us)));
     };
-    packed::times(bytes).for_each(&mut add);
+    packed::times(bytes, memory).for_each(&mut add);
     let tail = &bytes[header.tail_start()..header.used()];
     tail::records(tail, header.labelled).for_each(|record| add(record.row.time_us));
     range

@@ -141,7 +141,7 @@ pub(super) fn sorted_keys<M: Memory>(
         for first in (0..runs).step_by(2) {
             let middle = ends[first];
             let end = if first + 1 < runs { ends[first + 1] } else { middle };
-            merge(&keys[start..middle], &keys[middle..end], &mut merged[start..end], &mut order);
+            merge(&keys[start..middle], &keys[middle..end], &mut merged[start..end], &mut order, memory);
             ends[left] = end;
             (start, left) = (end, left + 1);
         }
@@ -171,21 +171,26 @@ fn ascending_runs(
 }
 
 /// Merges two ascending runs into `out`, which is as long as both.
-fn merge<'k>(
+fn merge<'k, M: Memory>(
     mut a: &'k [Key],
     mut b: &'k [Key],
     out: &mut [Key],
     order: &mut impl FnMut(&Key, &Key) -> Ordering,
+    memory: &M,
 ) {
-    for slot in out {
-        let from = match (a, b) {
-            ([first, ..], [second, ..]) if order(first, second).is_gt() => &mut b,
-            ([], _) => &mut b,
-            _ => &mut a,
-        };
-        if let [first, rest @ ..] = *from {
-            *slot = *first;
-            *from = rest;
+    // The end of a run is copied without comparisons.
+    for slots in out.chunks_mut(65_536) {
+        memory.tick();
+        for slot in slots {
+            let from = match (a, b) {
+                ([first, ..], [second, ..]) if order(first, second).is_gt() => &mut b,
+                ([], _) => &mut b,
+                _ => &mut a,
+            };
+            if let [first, rest @ ..] = *from {
+                *slot = *first;
+                *from = rest;
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-use super::test_memory::{Heap, Ticking};
+use super::test_memory::Heap;
 use super::*;
 use crate::site::Site;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 type DecidedLeg = (i64, u8, Option<u8>);
 type Plain = Vec<(i64, Site, Option<Vec<u8>>)>;
 
-fn site(n: u8) -> Site {
+pub(super) fn site(n: u8) -> Site {
     Site::from_address(match n % 3 {
         0 => IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n.into())),
         _ => IpAddr::V4(Ipv4Addr::new(192, 0, 2, n)),
@@ -53,7 +53,7 @@ fn set_of(
     block
 }
 
-fn merged(sets: &[&[u8]], spare: usize) -> Vec<u8> {
+pub(super) fn merged(sets: &[&[u8]], spare: usize) -> Vec<u8> {
     let mut out = vec![0; 80];
     loop {
         match merge_into(sets, &Heap, &mut out).unwrap() {
@@ -98,12 +98,12 @@ fn rows() -> impl Strategy<Value = Vec<DecidedLeg>> {
 fn only_short_sets_of_ipv4_addresses_have_stays() {
     let rows: Vec<DecidedLeg> = vec![(5, 1, None), (6, 1, None), (3, 1, None), (7, 2, None)];
     let at = |n, first_us, last_us, rows| Stay { site: site(n), first_us, last_us, rows };
-    let stays = |set: &[u8]| ipv4_stays(set).map(Iterator::collect::<Vec<_>>);
+    let stays = |set: &[u8]| ipv4_stays(set, &Heap).map(Iterator::collect::<Vec<_>>);
     assert_eq!(stays(&set(&rows, false, usize::MAX)), Some(vec![at(1, 3, 6, 3), at(2, 7, 7, 1)]));
     assert_eq!(stays(&set(&[], false, usize::MAX)), Some(vec![]));
     assert_eq!(stays(&set(&rows, true, usize::MAX)), None, "it has labels");
     assert_eq!(stays(&set(&rows, false, 2)), None, "it is packed");
-    let of_run = |set: &[u8]| packed_stays(set).map(Iterator::collect::<Vec<_>>);
+    let of_run = |set: &[u8]| packed_stays(set, &Heap).map(Iterator::collect::<Vec<_>>);
     assert_eq!(of_run(&set(&rows, false, 4)), Some(vec![at(1, 3, 6, 0), at(2, 7, 7, 0)]));
     assert_eq!(of_run(&set(&rows, false, 3)), None, "it has a tail, too");
     assert_eq!(of_run(&set(&rows, true, 4)), None, "it has labels");
@@ -262,10 +262,10 @@ fn journeys_of_days_in_order_are_joined_without_sorting() {
     let mut month = vec![0; MERGE_FROM];
     initialize(&mut month, None, false);
     for n in 0..30 {
-        assert!(append_all(&mut month, &journey(&day(n), false, 9)));
+        assert!(append_all(&mut month, &journey(&day(n), false, 9), &Heap));
         assert!(Header::load(&month).tail_sorted, "day {n}");
     }
-    assert!(append_all(&mut month, &journey(&day(7), false, 9)), "a day once more");
+    assert!(append_all(&mut month, &journey(&day(7), false, 9), &Heap), "a day once more");
     assert!(!Header::load(&month).tail_sorted);
     assert_eq!(event_count(&month, &Heap), Ok(1200));
 }
@@ -309,67 +309,6 @@ fn each_set_ends_where_its_header_says() {
     assert_eq!(each_set(&[]).count(), 0);
 }
 
-#[test]
-#[cfg_attr(miri, ignore = "takes hours under Miri")]
-fn every_pass_over_a_long_set_can_be_interrupted() {
-    const EVENTS: usize = 140_000;
-    const LEAST: usize = EVENTS / 65_536;
-    let ticks = |work: &dyn Fn(&Ticking)| {
-        let memory = Ticking::default();
-        work(&memory);
-        memory.0.get()
-    };
-    let in_order: Vec<DecidedLeg> =
-        (0..EVENTS as i64).map(|i| (i * 1_000_000, (i % 5) as u8, None)).collect();
-    let reversed: Vec<DecidedLeg> = in_order.iter().rev().copied().collect();
-    for (rows, labelled) in [(&in_order, false), (&in_order, true), (&reversed, false), (&reversed, true)] {
-        let mut tail = vec![0; HEADER_LEN + EVENTS * 48];
-        initialize(&mut tail, None, labelled);
-        for (time_us, n, _) in rows {
-            let row = SetRow { time_us: *time_us, site: site(*n), id: None, accuracy_km: None };
-            append(&mut tail, &row).unwrap();
-        }
-        let tail = &tail[..used(&tail)];
-        let packed = merged(&[tail], 0);
-        let packed = &packed[..used(&packed)];
-        for set in [tail, packed] {
-            assert!(ticks(&|memory| assert_eq!(validate(set, memory), Ok(()))) >= LEAST);
-            assert!(ticks(&|memory| assert!(time_range(set, memory).is_some())) >= LEAST);
-            // A merge makes passes over the sites, the times, the keys if they are not in order, and the result.
-            let merges = ticks(&|memory| {
-                let mut out = vec![0; set.len() + 4096];
-                assert!(matches!(merge_into(&[set], memory, &mut out), Ok(Some(_))));
-            });
-            let is_tail = Header::load(set).tail_rows > 0;
-            let joins = ticks(&|memory| {
-                let Some(sequence) = Sequence::of(&[set], memory).unwrap() else { return };
-                assert!(sequence.write(&mut vec![0; sequence.longest()]).unwrap().is_some());
-            });
-            assert!(joins >= if is_tail || labelled { 0 } else { LEAST }, "{joins}");
-            assert!(merges >= if is_tail && !labelled { 3 * LEAST } else { LEAST }, "{merges}");
-        }
-        let is_sorted = Header::load(tail).tail_sorted;
-        let counts = ticks(&|memory| assert_eq!(event_count(tail, memory), Ok(EVENTS as u64)));
-        // The header of an ordered tail has the number of its events, so no pass is needed.
-        assert!(counts >= if is_sorted { 0 } else { 3 * LEAST }, "{counts}");
-    }
-    // Each event has a site of its own, so every pass over sites is long: reading, sorting, joining, numbering and
-    // writing them.
-    let mut tail = vec![0; HEADER_LEN + EVENTS * 48];
-    initialize(&mut tail, None, false);
-    for n in 0..EVENTS as u32 {
-        let (site, _) = Site::from_bytes(4, &n.to_be_bytes()).unwrap();
-        append(&mut tail, &SetRow { time_us: n.into(), site, id: None, accuracy_km: None }).unwrap();
-    }
-    let packed = merged(&[&tail[..used(&tail)]], 0);
-    let packed = &packed[..used(&packed)];
-    let merges = ticks(&|memory| {
-        let mut out = vec![0; packed.len() + 4096];
-        assert!(matches!(merge_into(&[packed], memory, &mut out), Ok(Some(_))));
-    });
-    assert!(merges >= 7 * LEAST, "{merges}");
-}
-
 proptest! {
     #[test]
     fn a_journey_is_the_same_bytes_however_its_events_came(
@@ -384,7 +323,7 @@ proptest! {
         for part in [&b, &a] {
             let needed = appended_len(part).unwrap_or(usize::MAX);
             let fits = used(&both).checked_add(needed).is_some_and(|length| length <= both.len());
-            let appended = append_all(&mut both, part);
+            let appended = append_all(&mut both, part, &Heap);
             prop_assert_eq!(appended, fits);
             if !appended {
                 both = merged(&[&both, part], 0);
@@ -452,11 +391,11 @@ proptest! {
             written[end..end + IPV4_RECORD_LEN].copy_from_slice(&ipv4_record(time_us, address.into()));
             end += IPV4_RECORD_LEN;
             if i % account_every == 0 {
-                count_written_rows(&mut written, end);
+                count_written_rows(&mut written, end, &Heap);
                 prop_assert_eq!(&written, &appended);
             }
         }
-        count_written_rows(&mut written, end);
+        count_written_rows(&mut written, end, &Heap);
         prop_assert_eq!(written, appended);
     }
 
@@ -468,7 +407,7 @@ proptest! {
         let (a, b) = (set(left, labelled, every), set(right, labelled, every));
         let mut both = a.clone();
         both.resize(a.len() + b.len(), 0);
-        if !(appended && append_all(&mut both, &b)) {
+        if !(appended && append_all(&mut both, &b, &Heap)) {
             both = merged(&[&a, &b], 0);
         }
         let length = used(&both);
@@ -506,7 +445,7 @@ proptest! {
                 _ => expected.push(Stay { site, first_us: time_us, last_us: time_us, rows: event.tail_rows }),
             }
         }
-        match ipv4_stays(&set) {
+        match ipv4_stays(&set, &Heap) {
             Some(stays) => prop_assert_eq!(stays.collect::<Vec<_>>(), expected),
             None => prop_assert!(expected.len() > 16, "there are few segments"),
         }
@@ -523,7 +462,7 @@ proptest! {
             Stay { site: stay[0].1, first_us, last_us, rows: 0 }
         });
         let expected = (!rows.is_empty()).then(|| stays.collect::<Vec<_>>());
-        prop_assert_eq!(packed_stays(&journey).map(Iterator::collect::<Vec<_>>), expected);
+        prop_assert_eq!(packed_stays(&journey, &Heap).map(Iterator::collect::<Vec<_>>), expected);
     }
 
     #[test]
@@ -550,7 +489,7 @@ proptest! {
             let _ = (event_count(&set, &Heap), time_range(&set, &Heap));
             let mut block = vec![0; 8192];
             initialize(&mut block, thresholds(&set), is_labelled(&set));
-            if append_all(&mut block, &set) {
+            if append_all(&mut block, &set, &Heap) {
                 prop_assert_eq!(contents(&block), contents(&set));
             }
             let _ = in_sequence(&[set.clone(), journey(&rows, false, usize::MAX)]);

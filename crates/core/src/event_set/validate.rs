@@ -84,7 +84,7 @@ fn check_packed<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<
     }
     // A merge counts the events of each site. A site without events would become one that this check refuses.
     let mut without_events = header.packed_sites;
-    let mut has_events = vec![0_u64; header.packed_sites.div_ceil(u64::BITS) as usize];
+    let mut has_events = memory.slice::<u64>(header.packed_sites.div_ceil(u64::BITS) as usize).ok()?;
     let mut reader = Reader::new(run, at, header.packed_events)?;
     let mut last = None;
     while reader.rest().0 > 0 {
