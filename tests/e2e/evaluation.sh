@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The evaluation of `make evaluate` (docs/evaluation.md): the same seed gives the same results, and the detections,
-# among them those of other products, evaluate single cases as their documentation says. shellcheck
-# source=tests/e2e/lib.sh
+# among them those of other products, evaluate single cases as their documentation says.
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 rule 'the same seed gives the same results, byte for byte'

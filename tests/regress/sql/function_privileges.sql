@@ -91,11 +91,9 @@ FROM relation AS c, role, (VALUES ('SELECT', 'SELECT %2$s FROM %1$s LIMIT 1'),
     ('DELETE', 'DELETE FROM %1$s'), ('TRUNCATE', 'TRUNCATE %1$s'), ('SELECT', 'LOCK TABLE %1$s'))
     AS s (privilege, statement)
 WHERE relkind <> 'S'
-    -- A view is only read: most cannot be changed by anybody.
-    AND CASE privilege WHEN 'SELECT' THEN NOT has_any_column_privilege(role, c.oid, 'SELECT')
-        WHEN 'INSERT' THEN relkind = 'r' AND NOT has_any_column_privilege(role, c.oid, 'INSERT')
-        WHEN 'UPDATE' THEN relkind = 'r' AND NOT has_any_column_privilege(role, c.oid, 'UPDATE')
-        ELSE relkind = 'r' AND NOT has_table_privilege(role, c.oid, privilege) END
+    AND CASE privilege WHEN 'DELETE' THEN NOT has_table_privilege(role, c.oid, 'DELETE')
+        WHEN 'TRUNCATE' THEN relkind = 'r' AND NOT has_table_privilege(role, c.oid, 'TRUNCATE')
+        ELSE NOT has_any_column_privilege(role, c.oid, privilege) END
 UNION ALL
 SELECT role, format(statement, c.oid::regclass, attname)
 FROM relation AS c JOIN pg_attribute AS a ON attrelid = c.oid AND attnum > 0 AND NOT attisdropped, role,
@@ -148,7 +146,12 @@ RESET ROLE;
 RESET client_min_messages;
 SELECT role, count(*) > 700 AS many, string_agg(DISTINCT state, ' ') AS refused_with
 FROM outcome GROUP BY role ORDER BY role;
-SELECT * FROM outcome WHERE state <> '42501' ORDER BY 1, 2;
+-- Before PostgreSQL checks privileges, it refuses changes of views that no role can change (55000).
+SELECT * FROM outcome
+WHERE state <> '42501' AND NOT (state = '55000' AND EXISTS (
+    SELECT FROM relation WHERE relkind = 'v' AND pg_relation_is_updatable(oid, false) = 0
+        AND statement ~ format('^(INSERT INTO|UPDATE|DELETE FROM) %s( |$)', relation)))
+ORDER BY 1, 2;
 DROP TABLE tried, outcome;
 DROP VIEW routine, relation, type, role;
 DROP OWNED BY regress_read, regress_triage, regress_admin;
