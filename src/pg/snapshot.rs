@@ -1,5 +1,6 @@
-//! Which rows a running statement sees, as a value that can be compared.
+//! Which rows a running statement sees: as a value that can be compared, and whether there are newer ones.
 
+use super::spi::{self, Argument};
 use pgrx::pg_sys;
 
 unsafe extern "C-unwind" {
@@ -50,5 +51,24 @@ impl Snapshot {
                 subtransaction: if command == 0 { 0 } else { GetCurrentSubTransactionId() },
             })
         }
+    }
+}
+
+/// Returns whether a query finds rows among those that are committed now. At the isolation levels REPEATABLE READ and
+/// SERIALIZABLE, the other statements of the transaction do not see the latest of them. At other levels they do, so this
+/// returns false without running the query. The caller must have an SPI connection.
+pub fn has_unseen_rows(query: &str, arguments: &[Argument]) -> bool {
+    // SAFETY: reads a variable of the backend.
+    if unsafe { pg_sys::XactIsoLevel } < pg_sys::XACT_REPEATABLE_READ as i32 {
+        return false;
+    }
+    // SAFETY: calls are paired where nothing unwinds, and an error ends the (sub)transaction with its snapshots.
+    unsafe {
+        // What this transaction has deleted is not found.
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetLatestSnapshot());
+        let found = !spi::select_of_statement(query, arguments).is_empty();
+        pg_sys::PopActiveSnapshot();
+        found
     }
 }

@@ -3,6 +3,7 @@
 use crate::pg::errors::{GuardError, TravelError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::scan_flag::while_scanning;
+use crate::pg::snapshot::has_unseen_rows;
 use crate::pg::spi::{self, Argument};
 use crate::pg::trigger::{Event, Trigger};
 use crate::rules::row_locks::{Intent, lock_alerts};
@@ -31,7 +32,11 @@ fn forget_rule(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 spi::execute(statement, &[rule]);
             }
         });
-    });
+        if has_unseen_rows(ROWS, &[rule]) {
+            return Err(TravelError::from(GuardError::WrittenMeanwhile { of: "rule" }));
+        }
+        Ok(())
+    })?;
     Ok(trigger.skip())
 }
 
@@ -62,3 +67,19 @@ const STATEMENTS: [&str; 11] = [
     "DELETE FROM travel.known_transitions WHERE rule = $1",
     "DELETE FROM travel.suppressions WHERE rule = $1",
 ];
+
+/// The rows of a rule that would be left behind. A transaction that writes some keeps the rule from being deleted until it
+/// ends. A deletion that waited for it does not see them if all of its statements have one snapshot.
+const ROWS: &str = "
+    SELECT 1 FROM travel_internal.scans WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel_internal.own_passes WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel_internal.coverage_days WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel.alerts WHERE rule = $1 AND status = 'open'
+    UNION ALL SELECT 1 FROM travel_internal.entity_checkpoints WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel_internal.baseline_checkpoints WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel_internal.minted_keys WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel.verdicts WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel.known_places WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel.known_transitions WHERE rule = $1
+    UNION ALL SELECT 1 FROM travel.suppressions WHERE rule = $1
+    LIMIT 1";

@@ -1,10 +1,11 @@
 //! `travel.prune`: deletes old verdicts, archived alerts, and expired entries of analysts.
 
-use crate::pg::errors::{ScanError, TravelError, UsageError};
+use crate::pg::errors::{GuardError, ScanError, TravelError, UsageError};
 use crate::pg::extension_lock::keep_extension;
 use crate::pg::function::{Call, pg_function};
 use crate::pg::row::{RowType, RowWriter};
 use crate::pg::scan_flag::while_scanning;
+use crate::pg::snapshot::has_unseen_rows;
 use crate::pg::spi::{self, Argument};
 use crate::rules::row_locks::{Intent, keep_rules, lock_alerts};
 use pgrx::pg_sys;
@@ -41,7 +42,7 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
             return Err(ScanError::PruneTooOld { given, most: MOST }.into());
         }
         let before = Argument::time(row.i64(before));
-        Ok(while_scanning(|| {
+        while_scanning(|| {
             // This waits for running steps of scans. Later steps wait for it.
             spi::execute(NOTE_TIME, &[before, Argument::texts(&keep_rules())]);
             let query = format!("SELECT id FROM travel.alerts AS a WHERE {IS_OLD}");
@@ -51,8 +52,11 @@ fn prune(call: &Call) -> Result<pg_sys::Datum, TravelError> {
                 &format!("DELETE FROM travel.alerts AS a WHERE id = ANY ($2) AND {IS_OLD}"),
                 &[before, Argument::bigints(&old)],
             );
-            (alerts, STATEMENTS.map(|statement| spi::execute(statement, &[before])))
-        }))
+            if has_unseen_rows(ROWS_OF_ALERTS, &[Argument::bigints(&old)]) {
+                return Err(GuardError::WrittenMeanwhile { of: "alert" }.into());
+            }
+            Ok((alerts, STATEMENTS.map(|statement| spi::execute(statement, &[before]))))
+        })
     })?;
     let row_type = call.site_cache(|| RowType::of_call(call))?;
     let mut row = RowWriter::<4>::new();
@@ -74,6 +78,14 @@ const NOTE_TIME: &str = "
 /// kept if a leg of an event that scans still evaluate could join them.
 const IS_OLD: &str = "a.last_seen < $1 AND (a.status = 'archived' OR a.withdrawn_at IS NOT NULL)
     AND NOT EXISTS (SELECT FROM travel.rules AS r WHERE r.name = a.rule AND a.last_seen + r.keep_alive >= $1)";
+
+/// The rows of deleted alerts that would be left behind.
+const ROWS_OF_ALERTS: &str = "
+    SELECT 1 FROM travel.alert_comments AS c WHERE alert_id = ANY ($1)
+        AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = c.alert_id)
+    UNION ALL SELECT 1 FROM travel_internal.alert_legs AS l WHERE alert_id = ANY ($1)
+        AND NOT EXISTS (SELECT FROM travel.alerts AS a WHERE a.id = l.alert_id)
+    LIMIT 1";
 
 /// The statements that delete other rows after the alerts, in this order. The alerts are locked, so no statement waits for
 /// a row that an analyst changes. It skips the row, and a later `travel.prune` deletes it.

@@ -6,8 +6,9 @@
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
-scan_server e2e-load 'max_connections = 80' 'deadlock_timeout = 100ms' 'shared_buffers = 256MB' \
-    'impossible_travel.scan_lock_timeout = 5s' 'log_min_messages = error'
+# At the isolation level SERIALIZABLE, PostgreSQL locks what each transaction reads.
+scan_server e2e-load 'max_connections = 80' 'max_pred_locks_per_transaction = 4096' \
+    'deadlock_timeout = 100ms' 'shared_buffers = 256MB' 'impossible_travel.scan_lock_timeout = 5s' 'log_min_messages = error'
 scan_database
 build_client
 files="$SERVER_DIR/files"

@@ -146,6 +146,14 @@ errors! {
             .detail(format!("Meanwhile, no other session can insert, change or delete rows of the rule in \"{table}\"."))
             .hint("Repeat the statement after the transaction of that session has ended."),
 
+        WrittenMeanwhile { of: &'static str } =>
+            Report::error(
+                Code::ERRCODE_T_R_SERIALIZATION_FAILURE,
+                format!("could not serialize access: another session wrote rows of a deleted {of}"),
+            )
+            .detail("This transaction sees only what was committed before it began, so these rows would be left behind.")
+            .hint("Repeat the transaction."),
+
         RulesTruncated =>
             Report::error(Code::ERRCODE_FEATURE_NOT_SUPPORTED, "cannot truncate \"travel.rules\"")
                 .detail("TRUNCATE locks whole tables, and could end in a deadlock with sessions that work on alerts.")

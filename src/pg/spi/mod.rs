@@ -155,6 +155,13 @@ pub fn select(query: &str, arguments: &[Argument]) -> Rows {
     Rows::just_read()
 }
 
+/// Runs a query as [`select`] does, which sees what the running statement sees: the rows of the active snapshot. Within
+/// [`connected`].
+pub fn select_of_statement(query: &str, arguments: &[Argument]) -> Rows {
+    run_as(query, arguments, true);
+    Rows::just_read()
+}
+
 /// Runs a query as [`select`] does, with a plan that the session keeps. It is for queries that take longer to plan than
 /// to run, and `text` must read nothing but the catalogs. Within [`connected`].
 pub fn select_prepared(text: &'static str, arguments: &[Argument]) -> Rows {
@@ -255,6 +262,10 @@ pub fn execute_kept(statement: &str, arguments: &[Argument]) -> u64 {
 }
 
 fn run(statement: &str, arguments: &[Argument]) {
+    run_as(statement, arguments, false);
+}
+
+fn run_as(statement: &str, arguments: &[Argument], read_only: bool) {
     let statement = c_string(statement);
     let mut spi = SpiArguments::of(arguments);
     // SAFETY: types, values and nulls have the same length. SPI leaves its own memory context as the current one, which
@@ -267,7 +278,7 @@ fn run(statement: &str, arguments: &[Argument]) {
             spi.types.as_mut_ptr(),
             spi.values.as_mut_ptr(),
             spi.nulls.as_ptr(),
-            false,
+            read_only,
             0,
         );
         pg_sys::MemoryContextSwitchTo(context);
