@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# How a call of travel.load_files ends early: a cancel, a killed server, a rollback. Called again, it ends with the same table.
+# How a call of travel.load_files ends early: a cancel, a killed session, a stopped server, a rollback. Called again, it
+# ends with the same table.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -69,33 +70,43 @@ for what in blanks records parts others; do
     same 'nothing of the file is in the table' 0 "$(ask "SELECT count(*) FROM canceled_${what}_1")"
 done
 
-rule 'a server that is killed half-way, and a call that is canceled half-way, end with the same table'
-fresh killed
-# A lock on one file's first event stops the call there.
-session_open
-session "BEGIN; INSERT INTO killed (event_id, event_time) VALUES ('12499', '2026-03-02T09:00:00Z')"
-ask "$(call killed)" >/dev/null 2>&1 &
-waits_for_lock 'travel.load_files'
-some=$(ask 'SELECT count(*) FROM killed')
-note "$some events were committed"
-holds 'some files were committed' [ "$some" -gt 0 ]
-holds 'not all were' [ "$some" -lt "$all" ]
 no_crash
-as_server kill -9 "$(pid_of killed)"
-wait "$!" || true
-session_close
 anew() { [ "$(log_lines 'all server processes terminated; reinitializing')" = 1 ]; }
-eventually 'PostgreSQL starts anew' anew
-waits_until 'SELECT 1' 1
-same 'no committed file is lost' "$some" "$(ask 'SELECT count(*) FROM killed')"
-same 'the list has the committed files' "$some" "$(ask 'SELECT sum(inserted) FROM killed_files')"
-ask "$(call killed)" >"$SCRATCH/again"
-same 'all events' "$all|40" "$(ask 'SELECT (SELECT count(*) FROM killed), (SELECT count(*) FROM killed_files)')"
-# As text: the hash of a jsonb with only the event_id and the time cancels that of these columns out, so a hash table of
-# the three would be a list.
-same 'the same events as of one call' 0 "$(ask 'SELECT count(*) FROM (SELECT event_id, event_time, record::text FROM killed
-    EXCEPT SELECT event_id, event_time, record::text FROM files) AS other')"
-same 'the second call did the rest' "$((all - some))" "$(cut -d '|' -f 3 "$SCRATCH/again")"
+killed() { # kills the session that loads
+    as_server kill -9 "$(pid_of killed)"
+    eventually 'PostgreSQL starts anew' anew
+    waits_until 'SELECT 1' 1
+}
+stopped() { # stops the server without a checkpoint, as if the machine had failed, and starts it again
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
+    server_up
+}
+rule 'a call whose session is killed half-way, or whose server is stopped, keeps its committed files, and the next call loads the rest'
+for how in killed stopped; do
+    fresh "$how"
+    # A lock on one file's first event stops the call there.
+    session_open
+    session "BEGIN; INSERT INTO $how (event_id, event_time) VALUES ('12499', '2026-03-02T09:00:00Z')"
+    ask "$(call "$how")" >/dev/null 2>&1 &
+    loading=$!
+    waits_for_lock 'travel.load_files'
+    some=$(ask "SELECT count(*) FROM $how")
+    note "$some events were committed ($how)"
+    holds "some files were committed ($how)" [ "$some" -gt 0 ]
+    holds "not all were ($how)" [ "$some" -lt "$all" ]
+    "$how"
+    if wait "$loading"; then fail "the call ended without an error ($how)"; fi
+    session_close
+    same "no committed file is lost ($how)" "$some" "$(ask "SELECT count(*) FROM $how")"
+    same "the list has the committed files ($how)" "$some" "$(ask "SELECT sum(inserted) FROM ${how}_files")"
+    ask "$(call "$how")" >"$SCRATCH/again"
+    same "all events ($how)" "$all|40" "$(ask "SELECT (SELECT count(*) FROM $how), (SELECT count(*) FROM ${how}_files)")"
+    # As text: the hash of a jsonb with only the event_id and the time cancels that of these columns out, so a hash table
+    # of the three would be a list.
+    same "the same events as of one call ($how)" 0 "$(ask "SELECT count(*) FROM (SELECT event_id, event_time, record::text FROM $how
+        EXCEPT SELECT event_id, event_time, record::text FROM files) AS other")"
+    same "the second call did the rest ($how)" "$((all - some))" "$(cut -d '|' -f 3 "$SCRATCH/again")"
+done
 
 rule 'two calls at the same time share the files'
 fresh shared
@@ -116,4 +127,4 @@ refused 25006 "BEGIN READ ONLY; $(call closed)"
 holds "the file is named: $SAID" grep -q 'DETAIL:  The file ".*/00.json.gz" was being loaded' <<<"$SAID"
 same 'nothing is loaded' 0 "$(ask 'SELECT count(*) FROM closed')"
 same 'the server answers' 1 "$(ask 'SELECT 1')"
-same 'only the killed process died' 1 "$(log_lines 'all server processes terminated; reinitializing')"
+same 'only the killed session died' 1 "$(log_lines 'all server processes terminated; reinitializing')"

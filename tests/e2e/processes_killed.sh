@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # kill -9 of processes that work for a session: a worker of travel.load_files, a parallel worker of an aggregate, and the
-# session itself. PostgreSQL then ends all sessions and recovers. Nothing is lost, doubled or half done. The test
-# scan_killed does this with scans, and load_files_ends with the session that loads files.
+# session itself. PostgreSQL then ends all sessions and recovers. An immediate stop of the server is like this for all
+# processes at once. Nothing is lost, doubled or half done. The test scan_killed does both with scans, and load_files_ends
+# with the session that loads files.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -26,28 +27,40 @@ recovers() { # recovers PID: kills the process, and waits until the server has r
     eventually 'PostgreSQL starts anew' killed
     waits_until 'SELECT 1' 1
 }
+stopped() { # stops the server without a checkpoint, as if the machine had failed, and starts it again
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
+    server_up
+}
 
-rule 'a worker of travel.load_files is killed: committed files stay, and the next call loads the rest'
-ask "SELECT travel.create_events_table('loaded')" >/dev/null
+rule 'a worker of travel.load_files is killed, or the server is stopped: committed files stay, and the next call loads the rest'
 ask "SELECT travel.create_events_table('alone')" >/dev/null
 PGOPTIONS='-c max_parallel_maintenance_workers=0' ask "CALL travel.load_files('alone', '$folder')" >/dev/null 2>&1
-session_open --quiet
-# The lock on an event stops the workers at its file.
-session "BEGIN; INSERT INTO loaded (event_id, event_time) VALUES ('003000', '2026-03-02T09:00:00Z')"
-PGOPTIONS='-c max_parallel_maintenance_workers=2' ask "CALL travel.load_files('loaded', '$folder')" >"$SCRATCH/load" 2>&1 &
-loading=$!
-waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock'" t
-recovers "$(ask "SELECT pid FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock' LIMIT 1")"
-if wait "$loading"; then fail "the call ended without an error: $(cat "$SCRATCH/load")"; fi
-session_close
-note "$(ask 'SELECT count(*) FROM loaded') events were committed"
-holds 'not all were' [ "$(ask 'SELECT count(*) FROM loaded')" -lt "$all" ]
-same 'the list is that of the committed files' "$(ask 'SELECT count(*) FROM loaded')" "$(ask 'SELECT coalesce(sum(inserted), 0) FROM loaded_files')"
-ask "CALL travel.load_files('loaded', '$folder')" >/dev/null 2>&1
-same 'the same events as of one call' "$all|0" "$(ask 'SELECT (SELECT count(*) FROM loaded), (SELECT count(*)
-    FROM (SELECT event_id, event_time, record::text FROM loaded EXCEPT SELECT event_id, event_time, record::text FROM alone) AS o)')"
+for victim in worker server; do
+    table="loaded_$victim"
+    ask "SELECT travel.create_events_table('$table')" >/dev/null
+    session_open --quiet
+    # The lock on an event stops the workers at its file.
+    session "BEGIN; INSERT INTO $table (event_id, event_time) VALUES ('003000', '2026-03-02T09:00:00Z')"
+    PGOPTIONS='-c max_parallel_maintenance_workers=2' ask "CALL travel.load_files('$table', '$folder')" >"$SCRATCH/load" 2>&1 &
+    loading=$!
+    waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock'" t
+    if [ "$victim" = server ]; then
+        stopped
+    else
+        recovers "$(ask "SELECT pid FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock' LIMIT 1")"
+    fi
+    if wait "$loading"; then fail "the call ended without an error ($victim): $(cat "$SCRATCH/load")"; fi
+    session_close
+    note "$(ask "SELECT count(*) FROM $table") events were committed ($victim)"
+    holds "not all were ($victim)" [ "$(ask "SELECT count(*) FROM $table")" -lt "$all" ]
+    same "the list is that of the committed files ($victim)" "$(ask "SELECT count(*) FROM $table")" \
+        "$(ask "SELECT coalesce(sum(inserted), 0) FROM ${table}_files")"
+    ask "CALL travel.load_files('$table', '$folder')" >/dev/null 2>&1
+    same "the same events as of one call ($victim)" "$all|0" "$(ask "SELECT (SELECT count(*) FROM $table), (SELECT count(*)
+        FROM (SELECT event_id, event_time, record::text FROM $table EXCEPT SELECT event_id, event_time, record::text FROM alone) AS o)")"
+done
 
-rule 'a parallel worker of an aggregate, or the session, is killed: a refresh leaves the old rows, and works again afterwards'
+rule 'a parallel worker of an aggregate or the session is killed, or the server is stopped: a refresh leaves the old rows, and works again afterwards'
 run_psql --quiet <<'SQL'
     SELECT FROM generate_series(1, 300) AS n, journey('key ' || n % 50, '2026-03-01Z'::timestamptz + n * interval '1 hour') AS j;
     CREATE FUNCTION gate(at timestamptz) RETURNS timestamptz LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -63,22 +76,22 @@ rows="SELECT count(*) || ' ' || sum(cardinality(legs)) FROM found"
 before=$(ask "$rows")
 ask "SELECT journey('new', '2026-03-05Z')" >/dev/null
 parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;'
-for victim in 'parallel worker' 'client backend'; do
+for victim in 'parallel worker' 'client backend' server; do
     ask "$parallel SET test.gate = 'closed'; REFRESH MATERIALIZED VIEW found" >"$SCRATCH/refresh" 2>&1 &
     refresh=$!
-    at_gate="FROM pg_stat_activity WHERE backend_type = '$victim' AND (wait_event = 'PgSleep' OR backend_type = 'client backend')
+    at_gate="FROM pg_stat_activity WHERE backend_type = '${victim/#server/parallel worker}' AND (wait_event = 'PgSleep' OR backend_type = 'client backend')
         AND query LIKE '%REFRESH%' AND pid <> pg_backend_pid() AND EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
     waits_until "SELECT count(*) > 0 $at_gate" t
-    recovers "$(ask "SELECT pid $at_gate LIMIT 1")"
-    if wait "$refresh"; then fail "the refresh ended without an error when a $victim was killed"; fi
-    same "the rows after a $victim was killed" "$before" "$(ask "$rows")"
+    if [ "$victim" = server ]; then stopped; else recovers "$(ask "SELECT pid $at_gate LIMIT 1")"; fi
+    if wait "$refresh"; then fail "the refresh ended without an error ($victim)"; fi
+    same "the old rows ($victim)" "$before" "$(ask "$rows")"
 done
 ask "$parallel REFRESH MATERIALIZED VIEW found"
 same 'the rows after a refresh' "$(ask "SELECT count(*) || ' ' || sum(cardinality(legs)) FROM (SELECT travel.impossible_legs(event_time, source_ip) AS legs
     FROM cloudtrail GROUP BY access_key_id) AS k")" "$(ask "$rows")"
 holds 'there are new rows' [ "$before" != "$(ask "$rows")" ]
 
-rule 'travel.detect is canceled, or a process of its shared pass is killed: no temporary files are left, and it works again'
+rule 'travel.detect is canceled, a process of its shared pass is killed, or the server is stopped: no temporary files are left, and it works again'
 run_psql --quiet <<'SQL'
     CREATE TABLE minted AS
         SELECT 'key ' || n / 10 AS access_key_id, '2026-03-01Z'::timestamptz + n * interval '1 minute' AS event_time,
@@ -97,7 +110,7 @@ temporary_files() { as_server find "$pgsql_tmp" -path '*.fileset/*' 2>/dev/null 
 detect="SELECT count(*) FROM travel.detect('minted', condition => 'passes(event_id)')"
 wanted=$(ask "$detect")
 holds "there are findings: $wanted" [ "$wanted" -gt 1000 ]
-for victim in 'nobody' 'parallel worker' 'client backend'; do
+for victim in nobody 'parallel worker' 'client backend' server; do
     ask "$parallel SET parallel_leader_participation = off; SET test.gate = 'closed'; $detect" >"$SCRATCH/detect" 2>&1 &
     detecting=$!
     waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'" t
@@ -106,11 +119,13 @@ for victim in 'nobody' 'parallel worker' 'client backend'; do
         AND pid <> pg_backend_pid() AND backend_type"
     if [ "$victim" = nobody ]; then
         ask "SELECT pg_cancel_backend(pid) $of_detect = 'client backend'" >/dev/null
+    elif [ "$victim" = server ]; then
+        stopped
     else
         recovers "$(ask "SELECT pid $of_detect = '$victim' LIMIT 1")"
     fi
-    if wait "$detecting"; then fail "travel.detect ended without an error when $victim was killed"; fi
-    same "the files after $victim was killed" 0 "$(temporary_files)"
-    same "the findings after $victim was killed" "$wanted" "$(ask "$parallel $detect" | tail -n 1)"
+    if wait "$detecting"; then fail "travel.detect ended without an error (killed: $victim)"; fi
+    same "the files afterwards (killed: $victim)" 0 "$(temporary_files)"
+    same "the findings afterwards (killed: $victim)" "$wanted" "$(ask "$parallel $detect" | tail -n 1)"
     same 'the files at the end' 0 "$(temporary_files)"
 done

@@ -69,7 +69,8 @@ BEGIN
     RAISE 'grew by % kB in % calls: %', hostile.resident_kb() - before, calls, statement USING ERRCODE = 'XX000';
 END $$;
 
--- Repeats calls of a procedure that commits. The effects of each call are undone, so the next one has something to do.
+-- Repeats calls of a procedure that commits. Each call has something to do: its effects are undone before the next one,
+-- a scan has new events, and a rescan evaluates everything again.
 SELECT travel.create_events_table('hostile.loaded');
 CREATE TABLE hostile.loaded_files_of_test (path text);
 DO $$
@@ -83,6 +84,14 @@ BEGIN
     INSERT INTO hostile.loaded_files_of_test VALUES (file);
 END $$;
 SELECT travel.create_events_table('hostile.by_month', partitioned => true);
+SELECT travel.create_events_table('hostile.scanned');
+-- Two events, between which there is impossible travel.
+CREATE FUNCTION hostile.add_leg(number bigint) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO hostile.scanned (event_id, event_time, event_name, event_source, source_ip, access_key_id, actor)
+    SELECT format('%s-%s', number, n), timestamptz '2026-03-02 09:00Z' + n * interval '10 minutes', 'GetObject',
+        's3.amazonaws.com', ('{192.0.2.1,203.0.113.1}'::inet[])[n], 'key ' || number, 'user ' || number
+    FROM generate_series(1, 2) AS n
+$$;
 CREATE PROCEDURE hostile.grow_committed(routine text, calls bigint) LANGUAGE plpgsql AS $$
 DECLARE
     file text := (SELECT path FROM hostile.loaded_files_of_test);
@@ -96,12 +105,37 @@ DECLARE
     failed bigint;
     made bigint;
     moved bigint;
+    legs bigint := 0;
+    open xid8;
 BEGIN
+    IF routine IN ('travel.scan', 'travel.rescan') THEN
+        TRUNCATE hostile.scanned;
+        INSERT INTO travel.rules (name, owner, source) VALUES (routine, current_user, 'hostile.scanned');
+        IF routine = 'travel.rescan' THEN
+            legs := 20;
+            PERFORM hostile.add_leg(n) FROM generate_series(1, legs) AS n;
+            CALL travel.scan(routine);
+        END IF;
+        COMMIT;
+    END IF;
     FOR round IN 0..3 LOOP
         before := hostile.resident_kb();
         until := clock_timestamp() + interval '10 seconds';
         FOR n IN 1 .. CASE round WHEN 0 THEN calls / 10 ELSE calls END LOOP
-            IF routine = 'travel.load_files' THEN
+            IF routine IN ('travel.scan', 'travel.rescan') THEN
+                open := pg_current_xact_id();
+                IF routine = 'travel.scan' THEN
+                    legs := legs + 1;
+                    PERFORM hostile.add_leg(legs);
+                    CALL travel.scan(routine);
+                ELSE
+                    CALL travel.rescan(routine, '-infinity');
+                END IF;
+                IF open = pg_current_xact_id() OR (SELECT count(*) FROM travel.verdicts WHERE rule = routine) <> legs
+                   OR EXISTS (SELECT FROM travel.status WHERE rule = routine AND last_error IS NOT NULL) THEN
+                    RAISE '% did not commit, or did not evaluate % legs', routine, legs USING ERRCODE = 'XX000';
+                END IF;
+            ELSIF routine = 'travel.load_files' THEN
                 CALL travel.load_files('hostile.loaded', file, files, records, inserted, duplicates, skipped, failed);
                 IF (files, records, inserted, duplicates, skipped, failed) <> (1, 50, 50, 0, 0, 0) THEN
                     RAISE 'travel.load_files inserted %, failed %', inserted, failed USING ERRCODE = 'XX000';
@@ -139,7 +173,8 @@ END $$;
 SELECT hostile.drop_partitions('hostile.by_month');
 
 -- The good arguments are columns, and the first one depends on the number of the row, or the planner would make the call
--- once. The results are counted, or it would make no call.
+-- once. A call without arguments is in a subquery that is executed anew for each row. The results are counted, or the
+-- planner would make no call.
 CREATE FUNCTION hostile.repeated_query(r hostile.routine) RETURNS text LANGUAGE sql STABLE AS $$
     SELECT format('SELECT count(x) FROM (SELECT generate_series(1, %%s) AS g OFFSET 0) AS g, LATERAL (SELECT %s OFFSET 0) AS a, '
         'LATERAL (SELECT %s OFFSET 0) AS c', string_agg(format(CASE typtype WHEN 'p' THEN '%s AS a%s' ELSE '(%s)::%3$s AS a%2$s' END,
@@ -155,13 +190,13 @@ $$;
 -- in transactions.
 CREATE FUNCTION hostile.growing_statements(calls bigint, transactions bigint, hostile_calls int) RETURNS SETOF text LANGUAGE sql STABLE AS $$
     SELECT format('SELECT hostile.grow_within(%L, %L, %s)', r.name, hostile.repeated_query(r), calls) FROM hostile.routine AS r
-    WHERE prokind <> 'p' AND provolatile <> 'v' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]
+    WHERE prokind <> 'p' AND provolatile <> 'v' AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
     SELECT format('CALL hostile.grow_across(%L, %L, %s)', r.name, hostile.statement(r, hostile.arguments(r, '{}')), transactions)
     FROM hostile.routine AS r WHERE provolatile = 'v' AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
     SELECT format('CALL hostile.grow_committed(%L, %s)', name, transactions)
-    FROM unnest('{travel.load_files,travel.make_partitions}'::text[]) AS name
+    FROM unnest('{travel.load_files,travel.make_partitions,travel.scan,travel.rescan}'::text[]) AS name
     UNION ALL
     SELECT format('CALL hostile.grow_across(NULL, %L, %s)', hostile.statement(c), transactions) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5(n::text)) AS place
