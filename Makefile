@@ -61,7 +61,7 @@ test-load: ## run CLIENTS (32) at once for SECONDS (300) at the isolation level 
 
 .PHONY: test-cancel
 test-cancel: ## interrupt every long statement at 20 moments, with thirty times the events of make test (an hour)
-	@EVENTS=600000 MOMENTS=20 scripts/test.sh setup 'e2e cancel'
+	@EVENTS=600000 MOMENTS=20 BOUND_MS=250 scripts/test.sh setup 'e2e cancel'
 
 .PHONY: fuzz fuzz-corpus
 fuzz: ## fuzz each target of tests/fuzz, or TARGET, for SECONDS (60) with libFuzzer; needs the nightly toolchain

@@ -220,6 +220,7 @@ pub fn load<T: AsRef<str>>(
     let rows = spi::with_settings(&spi::BY_NAME, || spi::select(&query, &arguments));
     let mut members = HashMap::with_capacity(rows.len);
     for at in 0..rows.len {
+        pgrx::check_for_interrupts!();
         let [name, position, until, pass, evaluated_from, edition, newest, earlier] =
             rows.columns(at, &LOADED)?;
         let (Some(name), Some(position), Some(until)) = (name, position, until) else { continue };

@@ -165,14 +165,20 @@ impl EvaluationResults {
         let EvaluationState { mut entities, baselines } = std::mem::take(&mut self.state);
         let policy =
             Policy { rule: &inputs.settings, analysts: &inputs.analysts, suppressions: &inputs.suppressions };
-        let advanced = advance(inputs.horizon, &entities, baselines, &mut self.settled, policy, events)
-            .map_err(|late| ScanError::EventsUnordered {
-                rule: inputs.name.clone(),
-                event: late.event,
-                evaluated_until: late.evaluated_until,
-            })?;
+        // A cancel leaves these results incomplete. It ends the step, which drops them.
+        let tick = || {
+            pgrx::check_for_interrupts!();
+        };
+        let settled = &mut self.settled;
+        let advanced = advance(inputs.horizon, &entities, baselines, settled, policy, events, &tick);
+        let advanced = advanced.map_err(|late| ScanError::EventsUnordered {
+            rule: inputs.name.clone(),
+            event: late.event,
+            evaluated_until: late.evaluated_until,
+        })?;
         let Advanced { evaluation, entities: continued, baselines } = advanced;
         for verdict in &evaluation.verdicts {
+            pgrx::check_for_interrupts!();
             if verdict.to_time() >= inputs.pruned_before {
                 self.add_verdict(inputs, verdict);
             }
@@ -237,6 +243,7 @@ fn keep_earlier<S: MemberState>(
 ) -> Result<usize, TravelError> {
     let mut size = 0;
     for Checkpoint { member, evaluated_until, valid_until, state } in checkpoints {
+        pgrx::check_for_interrupts!();
         if is_kept(evaluated_until, valid_until, inputs.horizon) {
             let state = EarlierState::new(&state, valid_until, Some(inputs.edition)).map_err(unwritable)?;
             size += state.size();

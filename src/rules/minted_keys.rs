@@ -72,6 +72,7 @@ pub fn move_to_roots<'e, 'r>(
     root_of: impl Fn(&str) -> Option<&'r Root>,
 ) {
     for event in events {
+        pgrx::check_for_interrupts!();
         if let Some(root) = root_of(&event.entity) {
             event.entity = root.key.clone();
             event.baseline_entity = root.baseline_entity.clone();

@@ -59,6 +59,7 @@ impl<'p> EntityEvaluation<'p> {
         let before = std::mem::take(&mut self.state);
         let mut evaluator = Evaluator::resume(self.policy, &before);
         for event in in_order(events) {
+            pgrx::check_for_interrupts!();
             if event.entity != self.wanted.entity || !self.wanted.contains(event.time) {
                 evaluator.step(event);
                 continue;

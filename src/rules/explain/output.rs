@@ -67,10 +67,12 @@ impl Output<'_> {
     ) -> Result<(), TravelError> {
         while let Some(portion) = rows.next_before(before, reader)? {
             for row in portion {
+                pgrx::check_for_interrupts!();
                 self.write_row(row, rows, reader, evaluation, result)?;
             }
         }
         while let Some((time, stored)) = self.stored.take_earlier(before)? {
+            pgrx::check_for_interrupts!();
             self.write_missing(time, &stored, result)?;
         }
         evaluation.clear();

@@ -130,6 +130,7 @@ impl StoredVerdicts {
         spi::columns!(rows => to_hosting, to_anonymizer, to_carrier, distance_km, effective_distance_km);
         spi::columns!(rows => elapsed_seconds, velocity_kmh);
         for row in rows.iter() {
+            pgrx::check_for_interrupts!();
             let end = |ip, city, subdivision, country_code, asn| {
                 let (city, country_code) = (row.shared_text(city)?, row.shared_text(country_code)?);
                 let subdivision = row.shared_text(subdivision)?;

@@ -104,11 +104,13 @@ impl Members {
         let baselines = newest(&self.baseline_names, &mut self.baselines);
         let mut state = EvaluationState::default();
         for member in &entities {
+            pgrx::check_for_interrupts!();
             if let Some(newest) = member.checkpoints.newest(rule)? {
                 state.entities.insert(member.name.clone(), newest);
             }
         }
         for member in &baselines {
+            pgrx::check_for_interrupts!();
             if let Some(newest) = member.checkpoints.newest(rule)? {
                 state.baselines.insert(member.name.clone(), newest);
             }
@@ -161,6 +163,7 @@ impl ScanStep {
         let (pass, edition) = (self.progress.pass, again.edition());
         let mut is_complete = true;
         events.retain(|event| {
+            pgrx::check_for_interrupts!();
             let stored = || members.of_event(event);
             if stored().any(|member| member.was_read(pass, event.time)) {
                 return false;
@@ -202,6 +205,7 @@ impl ScanStep {
             again.complete(&self.definition.name, &self.queries, self.owner)?;
             has_grown = false;
             events.retain(|event| {
+                pgrx::check_for_interrupts!();
                 let baseline = event.baseline_entity.as_ref();
                 let after = [
                     again.after(MemberKind::Entity, &event.entity),

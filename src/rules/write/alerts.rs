@@ -113,6 +113,7 @@ impl Writer<'_> {
         let mut raised = Vec::new();
         let (mut new, mut grown) = (Vec::new(), Vec::new());
         for alert in &incidents.identified {
+            pgrx::check_for_interrupts!();
             let Some(first) = first_legs.of(alert) else { continue };
             let row = alert.row(self.inputs, first, self.geoip_built_at);
             if alert.is_new || alert.reopened {
@@ -171,6 +172,7 @@ impl Writer<'_> {
         );
         spi::columns!(rows => leg_id, stored, from_time, to_time, finding);
         for row in rows.iter() {
+            pgrx::check_for_interrupts!();
             let stored = row.text(stored)?.unwrap_or_default();
             let mut columns: RowColumns = serde_json::from_str(stored).map_err(|error| {
                 ScanError::CheckpointUnreadable { rule: self.inputs.name.clone(), detail: error.to_string() }

@@ -87,6 +87,7 @@ impl Writer<'_> {
         let mut members: Vec<_> = self.baselines.iter().collect();
         members.sort_unstable_by_key(|member| &member.name);
         for member in members {
+            pgrx::check_for_interrupts!();
             let (name, state) = (&member.name, self.results.state.baselines.get(&member.name));
             if member.is_whole {
                 places.add_again(name, state);

@@ -63,6 +63,7 @@ impl Writer<'_> {
         };
         let mut portion = Portion::default();
         for member in members {
+            pgrx::check_for_interrupts!();
             let Some(state) = newest.get(&member.name) else { continue };
             let new = earlier.get(&member.name).map_or(&[][..], Vec::as_slice);
             let first = begun.get(&*member.name).copied();

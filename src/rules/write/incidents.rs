@@ -146,6 +146,7 @@ impl Writer<'_> {
         spi::columns!(rows => id, archived, withdrawn, legs, rule_deleted);
         let mut stored = StoredAlerts { alerts: Vec::with_capacity(rows.len), withdrawn: BTreeSet::new() };
         for row in rows.iter() {
+            pgrx::check_for_interrupts!();
             let Some(id) = row.i64(id) else { continue };
             stored.alerts.push(StoredAlert {
                 id,

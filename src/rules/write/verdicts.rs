@@ -35,6 +35,7 @@ pub fn write_if_many(inputs: &EvaluationInputs, results: &mut EvaluationResults)
 fn write_not_raised(inputs: &EvaluationInputs, results: &mut EvaluationResults) -> Result<(), TravelError> {
     let mut writing = Writing::begin(inputs)?;
     for verdict in std::mem::take(&mut results.not_raised) {
+        pgrx::check_for_interrupts!();
         let finding = writing.finding(&verdict)?;
         writing.add(&verdict, finding, None);
     }
@@ -53,6 +54,7 @@ fn write_raised(
     let EvaluationResults { leg_ids, raised, .. } = results;
     let mut writing = Writing::begin(inputs)?;
     for id in leg_ids.iter() {
+        pgrx::check_for_interrupts!();
         let Some(verdict) = raised.get_mut(id).and_then(|leg| leg.verdict.take()) else { continue };
         let finding = writing.finding(&verdict)?;
         see(id, &verdict, finding);

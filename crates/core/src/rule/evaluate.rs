@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::sync::Arc;
 
+/// How many events are evaluated between two calls of `tick`.
+const TICK: usize = 1024;
+
 /// The results of evaluating events.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evaluation<'a> {
@@ -93,8 +96,8 @@ pub fn resume_towards<'a>(
     events: &'a [EvaluatedEvent],
 ) -> Result<(Evaluation<'a>, EvaluationState), Late> {
     let mut machine = Evaluator::resume(policy, state);
-    machine.must_not_be_late(events)?;
-    machine.run_towards(horizon, settled, events);
+    machine.must_not_be_late(events, &|| {})?;
+    machine.run_towards(horizon, settled, events, &|| {});
     Ok(machine.end())
 }
 
@@ -127,7 +130,8 @@ pub struct Advanced<'a> {
 
 /// Continues as [`resume_towards`] does. This function is for states of many members of which only a few have events.
 /// It does not change the states of the other members, and [`Evaluation::incidents`] does not contain their incidents.
-/// To continue, replace the old states of entities by the new ones.
+/// To continue, replace the old states of entities by the new ones. The function calls `tick` regularly, however many
+/// events have the same time. `tick` may unwind.
 pub fn advance<'a>(
     horizon: Micros,
     entities: &'a ByName<EntityState>,
@@ -135,16 +139,23 @@ pub fn advance<'a>(
     settled: &mut SettledByEntity,
     policy: Policy,
     events: &'a [EvaluatedEvent],
+    tick: &dyn Fn(),
 ) -> Result<Advanced<'a>, Late> {
     let mut machine = Evaluator::with(policy, EntityRuns::of_those_with_events(entities), baselines);
-    machine.must_not_be_late(events)?;
+    machine.must_not_be_late(events, tick)?;
     let names = baselines_of(events);
-    for name in &names {
-        machine.with_baseline(name, |state, rule| state.convert(rule.learn));
+    for some in names.chunks(TICK) {
+        tick();
+        for name in some {
+            machine.with_baseline(name, |state, rule| state.convert(rule.learn));
+        }
     }
-    machine.run_towards(horizon, settled, events);
-    for name in &names {
-        machine.with_baseline(name, BaselineState::forget);
+    machine.run_towards(horizon, settled, events, tick);
+    for some in names.chunks(TICK) {
+        tick();
+        for name in some {
+            machine.with_baseline(name, BaselineState::forget);
+        }
     }
     Ok(machine.into_parts())
 }
@@ -244,19 +255,32 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     }
 
     /// Evaluates events as described at [`resume_towards`].
-    fn run_towards(&mut self, horizon: Micros, settled: &mut SettledByEntity, events: &'a [EvaluatedEvent]) {
+    fn run_towards(
+        &mut self,
+        horizon: Micros,
+        settled: &mut SettledByEntity,
+        events: &'a [EvaluatedEvent],
+        tick: &dyn Fn(),
+    ) {
         self.horizon = Some(horizon);
         self.settled = std::mem::take(settled);
-        self.run(events);
+        self.run_with(events, tick);
         *settled = std::mem::take(&mut self.settled);
     }
 
     /// Puts these rows in order and evaluates them.
     pub fn run(&mut self, events: &'a [EvaluatedEvent]) {
+        self.run_with(events, &|| {});
+    }
+
+    fn run_with(&mut self, events: &'a [EvaluatedEvent], tick: &dyn Fn()) {
         let events = in_order(events);
         self.horizon = self.horizon.max(events.last().map(|event| event.time));
-        for event in events {
-            self.step(event);
+        for some in events.chunks(TICK) {
+            tick();
+            for event in some {
+                self.step(event);
+            }
         }
     }
 
@@ -268,9 +292,12 @@ impl<'r, 'a> Evaluator<'r, 'a> {
     }
 
     /// Checks that no event is late, as [`EvaluationState::is_late`] does.
-    fn must_not_be_late(&self, events: &[EvaluatedEvent]) -> Result<(), Late> {
+    fn must_not_be_late(&self, events: &[EvaluatedEvent], tick: &dyn Fn()) -> Result<(), Late> {
         let mut before: Option<(&EvaluatedEvent, Option<Micros>)> = None;
-        for event in events {
+        for (at, event) in events.iter().enumerate() {
+            if at % TICK == 0 {
+                tick();
+            }
             let evaluated_until = match before {
                 // The events of one member often follow each other.
                 Some((last, evaluated_until)) if has_members_of(event, last) => evaluated_until,

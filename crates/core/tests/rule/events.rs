@@ -1,6 +1,7 @@
 //! Evaluated events and their classes.
 
 use crate::world::*;
+use std::cell::Cell;
 use travel_core::geodesy::Coordinates;
 use travel_core::place::{Anonymizer, Carrier};
 use travel_core::rule::*;
@@ -33,6 +34,21 @@ fn rules_evaluate_by_accuracy_unless_told_otherwise() {
     let events = [event(NOON, LONDON), vague];
     assert_eq!(legs(&plain(), &events), []);
     assert_eq!(legs(&Rule { baseline: false, ..iam_user() }, &events), pairs(&[("London", "Madrid")]));
+}
+
+/// A burst in one second cannot be split, because its order is that of all its events.
+#[test]
+fn the_evaluation_of_many_events_of_one_time_can_be_interrupted() {
+    let named = |n: usize| EvaluatedEvent { entity: n.to_string().into(), ..event(NOON, LONDON) };
+    let events: Vec<EvaluatedEvent> = (0..50_000).map(named).collect();
+    let (rule, analysts) = (plain(), Overlay::default());
+    let policy = Policy { rule: &rule, analysts: &analysts, suppressions: &[] };
+    let (entities, mut settled, ticks) = (ByName::default(), SettledByEntity::new(), Cell::new(0));
+    let tick = || ticks.set(ticks.get() + 1);
+    let advanced = advance(NOON, &entities, ByName::default(), &mut settled, policy, &events, &tick).unwrap();
+    assert_eq!(advanced.entities.len(), events.len());
+    // At least every 2,000 events, in each of the two passes over them.
+    assert!(ticks.get() >= 2 * events.len() / 2000, "{}", ticks.get());
 }
 
 #[test]

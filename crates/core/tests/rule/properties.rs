@@ -87,7 +87,7 @@ proptest! {
             let mut settled = SettledByEntity::new();
             let (expected, after) = resume_towards(newest, &resumed, &mut settled, policy, &events).unwrap();
             let EvaluationState { mut entities, baselines } = advanced;
-            let found = advance(newest, &entities, baselines, &mut settled, policy, &events).unwrap();
+            let found = advance(newest, &entities, baselines, &mut settled, policy, &events, &|| {}).unwrap();
             prop_assert_eq!(&found.evaluation.verdicts, &expected.verdicts);
             prop_assert_eq!(&found.evaluation.entity_checkpoints, &expected.entity_checkpoints);
             prop_assert_eq!(&found.evaluation.baseline_checkpoints, &expected.baseline_checkpoints);
@@ -119,7 +119,7 @@ proptest! {
             let mut settled = SettledByEntity::new();
             let one = std::slice::from_ref(event);
             let baselines = state.baselines.clone();
-            let advanced = advance(Micros::MIN, &state.entities, baselines, &mut settled, policy, one);
+            let advanced = advance(Micros::MIN, &state.entities, baselines, &mut settled, policy, one, &|| {});
             prop_assert_eq!(advanced.err(), late);
         }
     }
