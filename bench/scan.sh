@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# The cost of a scan: `make bench-scan`. It is not part of the tests. Over two tables, one ten times as large as the other,
-# measures the first scan, which evaluates everything, and then scans of 1,000 new events: medians of rounds in turn, and
-# the ratios. Each figure comes with its goal. The session of the rounds has scanned before; at last, other sessions scan
-# once each, as those of a scheduler do.
+# The cost of a scan: `make bench-scan`. It is not part of the tests. Over a small and a large table of events, measures
+# the first scan, which evaluates everything, with the size of the checkpoints that it leaves, and then scans of 1,000 new
+# events: medians of rounds in turn, and the ratios. Each figure comes with its goal. The session of the rounds has
+# scanned before; at last, other sessions scan once each, as those of a scheduler do.
 #
-#   EVENTS (10000000; the other table has a tenth), KEYS (20000), ROUNDS (7)
+#   EVENTS (10000000) of the large table, SMALL (a tenth of EVENTS) of the small one, KEYS (20000), ROUNDS (7)
 # shellcheck source=bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 EVENTS=${EVENTS:-10000000} KEYS=${KEYS:-20000} ROUNDS=${ROUNDS:-7}
+SMALL=${SMALL:-$((EVENTS / 10))}
 
 scripts/install.sh --if-changed
 make_sample
@@ -17,7 +18,7 @@ server_start bench-scan 'shared_buffers = 1GB' 'max_wal_size = 16GB' 'fsync = of
 server_copy geoip "$WORK/sample/geoip"/*.mmdb >/dev/null
 run_psql --quiet --command 'CREATE EXTENSION impossible_travel'
 
-sizes=("$((EVENTS / 10))" "$EVENTS")
+sizes=("$SMALL" "$EVENTS")
 heading "Data: ${sizes[0]} and ${sizes[1]} events of $KEYS keys in 100 days"
 for size in "${sizes[@]}"; do
     run_psql --quiet --output /dev/null --set table="events_$size" --set events="$size" --set keys="$KEYS" --file bench/scan_events.sql
@@ -29,6 +30,15 @@ for size in "${sizes[@]}"; do
     awk -v n="$size" -v s="$TOOK" -v peak="$PEAK_MB" 'BEGIN {
         printf "   %d events: %.1f s, %d events a second (goal: at least 300,000), ", n, s, n / s
         printf "%d MB of private memory at the peak (goal: under 500)\n", peak }'
+    run_psql --quiet --no-align --tuples-only --set table="events_$size" <<'SQL'
+SELECT format('   %s MB of checkpoints, %s of the size of the events (goal: at most 0.2)', bytes / 1000000,
+    round(bytes::numeric / pg_table_size(:'table'), 3))
+FROM (
+    SELECT ((pg_table_size('travel_internal.entity_checkpoints') + pg_table_size('travel_internal.baseline_checkpoints'))
+        * (SELECT count(*) FROM travel_internal.entity_checkpoints WHERE rule = :'table')::numeric
+        / (SELECT count(*) FROM travel_internal.entity_checkpoints))::bigint AS bytes
+) AS s;
+SQL
     run_psql --quiet --command "SET client_min_messages = warning" \
         --command 'CREATE TABLE IF NOT EXISTS first_scan (history bigint, full_scan interval)' \
         --command "INSERT INTO first_scan VALUES ($size, make_interval(secs => $TOOK))"
