@@ -148,7 +148,7 @@ statements=(
     "SELECT travel.report($large_alert)"
     "SELECT count(*) FROM travel.explain_alert($large_alert)"
     "SELECT count(*) FROM travel.alert_events($large_alert)"
-    "SELECT length(travel.alert_geojson($large_alert)::text)"
+    "SELECT pg_column_size(travel.alert_geojson($large_alert))"
     "SELECT travel.prune('1 day')"
     "CALL travel.make_partitions('monthly', '2026-01-01Z')"
     "CALL travel.load_files('target', '$folder')"
