@@ -36,7 +36,7 @@ pub fn events_of_legs(data: &[u8]) {
         *first = first.clone().min(labels.clone());
     }
     let events = LegEvents::of(&bytes, &Heap::default()).unwrap();
-    assert_eq!(events.firsts().count(), expected.len());
+    assert_eq!(events.firsts(&Heap::default()).count(), expected.len());
     for ((time_us, site), labels) in &expected {
         assert_eq!(&labels_of(events.find(*time_us, *site).unwrap()), labels);
     }
@@ -55,10 +55,10 @@ pub fn events_of_legs(data: &[u8]) {
 /// Any bytes: what is read is the same when it is written again.
 fn check_any_events(bytes: &[u8]) {
     let events = LegEvents::of(bytes, &Heap::default()).unwrap();
-    let firsts: Vec<&[u8]> = events.firsts().collect();
+    let firsts: Vec<&[u8]> = events.firsts(&Heap::default()).collect();
     let again = firsts.concat();
     let read = LegEvents::of(&again, &Heap::default()).unwrap();
-    assert_eq!(read.firsts().collect::<Vec<_>>(), firsts);
+    assert_eq!(read.firsts(&Heap::default()).collect::<Vec<_>>(), firsts);
     let mut last = None;
     for first in firsts {
         let own = LegEvents::of(first, &Heap::default()).unwrap();
