@@ -214,7 +214,7 @@ pub fn varlena(content: &[u8]) -> pg_sys::Datum {
 
 /// A new variable-length value in the current memory context, of so many bytes with its header. Its content is zeros.
 pub fn zeroed_varlena(size: usize) -> *mut pg_sys::varlena {
-    // SAFETY: a plain allocation, as long as what is written.
+    // SAFETY: the allocation has `size` bytes, and only these are written.
     unsafe {
         let value = if size <= CHUNK_BYTES {
             pg_sys::palloc0(size)

@@ -16,6 +16,8 @@
 #   session_open [ARGUMENT…]  opens a psql session that stays open
 #   session SQL             runs a statement in it; its output is in $ANSWER, with a blank after each line
 #   session_close           ends it
+#   stop_at_once            stops the server without a checkpoint, as if the machine had failed
+#   stopped                 does that, and starts the server again
 #   build_client            builds the client of tests/invariant; its path is in $CLIENT
 #   beginning BYTES         copies the first bytes of its input. It reads all, or the writer could end with SIGPIPE
 #   no_crash                fails if the log of the server shows that a process died
@@ -205,6 +207,14 @@ no_crash() {
         fail 'a process of the server died'
     fi
     same 'the server answers' 1 "$(ask 'SELECT 1')"
+}
+
+stop_at_once() {
+    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
+}
+stopped() {
+    stop_at_once
+    server_up
 }
 
 # The client for tests that need logic: its path is in $CLIENT.

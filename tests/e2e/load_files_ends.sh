@@ -77,10 +77,6 @@ killed() { # kills the session that loads
     eventually 'PostgreSQL starts anew' anew
     waits_until 'SELECT 1' 1
 }
-stopped() { # stops the server without a checkpoint, as if the machine had failed, and starts it again
-    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
-    server_up
-}
 rule 'a call whose session is killed half-way, or whose server is stopped, keeps its committed files, and the next call loads the rest'
 for how in killed stopped; do
     fresh "$how"

@@ -27,10 +27,6 @@ recovers() { # recovers PID: kills the process, and waits until the server has r
     eventually 'PostgreSQL starts anew' killed
     waits_until 'SELECT 1' 1
 }
-stopped() { # stops the server without a checkpoint, as if the machine had failed, and starts it again
-    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
-    server_up
-}
 
 rule 'a worker of travel.load_files is killed, or the server is stopped: committed files stay, and the next call loads the rest'
 ask "SELECT travel.create_events_table('alone')" >/dev/null

@@ -21,7 +21,7 @@ same 'an alert' A "$(alerts)"
 system=$(ask 'SELECT system_identifier FROM pg_control_system()')
 
 rule 'a server that crashed, and a copy of the files of a server, go on with their scans'
-as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
+stop_at_once
 server_resume e2e-copies-first
 export PGDATABASE=audit
 ask 'CALL travel.scan()'

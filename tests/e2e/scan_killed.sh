@@ -47,10 +47,6 @@ killed() {
 }
 reinitialized() { log_lines 'all server processes terminated; reinitializing'; }
 reinitialized_after() { [ "$(reinitialized)" -gt "$1" ]; }
-stopped() {
-    as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
-    server_up
-}
 
 # Kills scans or other calls, and then lets one finish. WAY:N is a way to kill a scan, and the number of steps that it
 # completes before. The scan then waits for a lock in the next step, so it is certainly still running. WAY:? kills the

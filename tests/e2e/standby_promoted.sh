@@ -59,7 +59,7 @@ waits_for_lock travel.load_files
 same 'the scan is under way' t "$(ask "SELECT under_way FROM travel.status WHERE rule = 'promoted'")"
 some=$(ask 'SELECT count(*) FROM loaded')
 waits_until "SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= pg_current_wal_lsn()" t
-as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --mode immediate --wait --timeout "$PATIENCE" stop >/dev/null
+stop_at_once
 if wait "$scan"; then fail 'the scan was not interrupted'; fi
 if wait "$load"; then fail 'loading was not interrupted'; fi
 session_close

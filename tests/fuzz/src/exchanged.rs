@@ -52,7 +52,7 @@ pub fn events_of_legs(data: &[u8]) {
     check_any_events(data);
 }
 
-/// Any bytes: what is read is the same when it is written again.
+/// Reads any bytes. The events that are found have the same order and labels when their own bytes are read again.
 fn check_any_events(bytes: &[u8]) {
     let events = LegEvents::of(bytes, &Heap::default()).unwrap();
     let firsts: Vec<&[u8]> = events.firsts(&Heap::default()).collect();
@@ -189,7 +189,7 @@ fn check_rows(mut rows: EntityRows<Heap>) -> Vec<u8> {
     counted
 }
 
-/// Any bytes as records of a share: what is read is the same when it is written again.
+/// Reads any bytes as records of a share. Writing a record again gives the bytes from which it was read.
 pub fn share_records(data: &[u8]) {
     let mut rest = data;
     while let Some((record, after)) = Record::read(rest) {
