@@ -6,8 +6,8 @@
 #
 # Under valgrind, a test takes about 50 times its processor time, and each new process a second or more. The tests that
 # run by default take 25 s with a debug build, of which hash_states takes 15 s, so they take half an hour to an hour here.
-# detect_in_parallel, the only one with the shared pass of travel.detect, takes another 16 s and starts many workers. To
-# keep to about an hour, it runs only if it is named: scripts/valgrind.sh detect_in_parallel.
+# detect_in_parallel and detect_in_shares take another 16 s and start many workers. To keep to about an hour, they run only
+# if they are named: scripts/valgrind.sh detect_in_parallel detect_in_shares.
 #
 # Use PROFILE=dev to tell a real error from an artifact of the optimizer, which an unoptimized build does not have.
 # VALGRIND_OPTIONS contains more options of valgrind, such as --track-origins=yes.
