@@ -11,8 +11,8 @@ SELECT count(*) AS journeys, sum(travel.event_count(journey)) AS "distinct event
        round(pg_table_size('key_days') / 1e6, 1) AS "MB of journeys", round(pg_table_size('events') / 1e6, 1) AS "MB of events"
 FROM key_days;
 
-CREATE TEMP TABLE cases (n serial, what text, goal float8, of_days text, of_events text);
-INSERT INTO cases (what, goal, of_days, of_events) VALUES
+CREATE TEMP TABLE cases (n serial, what text, target float8, of_days text, of_events text);
+INSERT INTO cases (what, target, of_days, of_events) VALUES
 ('the journey of each key', 0.1,
  'SELECT count(j) FROM (SELECT travel.rollup(journey) AS j FROM key_days GROUP BY access_key_id) s',
  'SELECT count(j) FROM (SELECT travel.journey(event_time, source_ip) AS j FROM events GROUP BY access_key_id) s'),
@@ -59,7 +59,7 @@ SELECT c.what AS "asked for",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.of_days) * 1000)::numeric) AS "days, ms (median)",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.of_events) * 1000)::numeric) AS "events, ms (median)",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.of_days / t.of_events))::numeric, 3) AS "ratio",
-       c.goal AS "goal: at most"
+       c.target AS "target: at most"
 FROM cases AS c JOIN timings AS t USING (n)
-GROUP BY c.n, c.what, c.goal
+GROUP BY c.n, c.what, c.target
 ORDER BY c.n;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The cost of a scan: `make bench-scan`. It is not part of the tests. Over a small and a large table of events, measures
 # the first scan, which evaluates everything, with the size of the checkpoints that it leaves, and then scans of 1,000 new
-# events: medians of rounds in turn, and the ratios. Each figure comes with its goal. The session of the rounds has
+# events: medians of rounds in turn, and the ratios. Each figure comes with its target. The session of the rounds has
 # scanned before; at last, other sessions scan once each, as those of a scheduler do.
 #
 #   EVENTS (10000000) of the large table, SMALL (a tenth of EVENTS) of the small one, KEYS (20000), ROUNDS (7)
@@ -28,10 +28,10 @@ heading 'The first scan, of all events'
 for size in "${sizes[@]}"; do
     peak_memory 'SET client_min_messages = warning' "CALL travel.scan('events_$size')"
     awk -v n="$size" -v s="$TOOK" -v peak="$PEAK_MB" 'BEGIN {
-        printf "   %d events: %.1f s, %d events a second (goal: at least 300,000), ", n, s, n / s
-        printf "%d MB of private memory at the peak (goal: under 500)\n", peak }'
+        printf "   %d events: %.1f s, %d events a second (target: at least 300,000), ", n, s, n / s
+        printf "%d MB of private memory at the peak (target: under 500)\n", peak }'
     run_psql --quiet --no-align --tuples-only --set table="events_$size" <<'SQL'
-SELECT format('   %s MB of checkpoints, %s of the size of the events (goal: at most 0.2)', bytes / 1000000,
+SELECT format('   %s MB of checkpoints, %s of the size of the events (target: at most 0.2)', bytes / 1000000,
     round(bytes::numeric / pg_table_size(:'table'), 3))
 FROM (
     SELECT ((pg_table_size('travel_internal.entity_checkpoints') + pg_table_size('travel_internal.baseline_checkpoints'))

@@ -18,6 +18,8 @@
 #   session_close           ends it
 #   stop_at_once            stops the server without a checkpoint, as if the machine had failed
 #   stopped                 does that, and starts the server again
+#   standby_of PRIMARY NAME  starts a streaming standby of the server PRIMARY. Its folder of files is empty
+#   replayed PRIMARY        waits until the standby, which is the current server, has replayed what PRIMARY has written
 #   build_client            builds the client of tests/invariant; its path is in $CLIENT
 #   beginning BYTES         copies the first bytes of its input. It reads all, or the writer could end with SIGPIPE
 #   no_crash                fails if the log of the server shows that a process died
@@ -215,6 +217,26 @@ stop_at_once() {
 stopped() {
     stop_at_once
     server_up
+}
+
+standby_of() {
+    local primary="$SERVERS/$1" standby="$SERVERS/$2"
+    STARTED+=("$2")
+    rm -rf "$standby"
+    mkdir -m 0700 "$standby" "$standby/socket" "$standby/files"
+    if is_root; then chown postgres "$standby" "$standby/socket" "$standby/files"; fi
+    server_at "$1"
+    as_server "$(pg_bin pg_basebackup)" --host "$PGHOST" --port "$PGPORT" --username postgres --pgdata "$standby/data" \
+        --checkpoint fast --write-recovery-conf --wal-method stream
+    # The standby has folders of its own, but connects to the socket of the primary server.
+    as_server sed -i "s|$primary/|$standby/|" "$standby/data/postgresql.conf"
+    as_server sed -i "s|$standby/socket|$primary/socket|" "$standby/data/postgresql.auto.conf"
+    server_resume "$2"
+    waits_until 'SELECT pg_is_in_recovery()' t
+    waits_until 'SELECT count(*) > 0 FROM pg_stat_wal_receiver' t
+}
+replayed() {
+    waits_until "SELECT pg_last_wal_replay_lsn() >= '$(PGHOST="$SERVERS/$1/socket" ask 'SELECT pg_current_wal_insert_lsn()')'" t
 }
 
 # The client for tests that need logic: its path is in $CLIENT.

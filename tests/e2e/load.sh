@@ -6,7 +6,8 @@
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
-# At the isolation level SERIALIZABLE, PostgreSQL locks what each transaction reads.
+# At the isolation level SERIALIZABLE, PostgreSQL keeps a lock for each page or row that a transaction reads. The default
+# number of these locks is too small for 32 clients.
 scan_server e2e-load 'max_connections = 80' 'max_pred_locks_per_transaction = 4096' \
     'deadlock_timeout = 100ms' 'shared_buffers = 256MB' 'impossible_travel.scan_lock_timeout = 5s' 'log_min_messages = error'
 scan_database

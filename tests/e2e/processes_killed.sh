@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # kill -9 of processes that work for a session: a worker of travel.load_files, a parallel worker of an aggregate, and the
-# session itself. PostgreSQL then ends all sessions and recovers. An immediate stop of the server is like this for all
-# processes at once. Nothing is lost, doubled or half done. The test scan_killed does both with scans, and load_files_ends
-# with the session that loads files.
+# session itself. PostgreSQL then ends all sessions and recovers. An immediate stop of the server ends all processes at
+# once. Nothing is lost, doubled or half done. The test scan_killed does both with scans, and load_files_ends with the
+# session that loads files.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
