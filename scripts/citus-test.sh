@@ -52,7 +52,10 @@ run_psql --quiet --output /dev/null <<'SQL'
     INSERT INTO monthly SELECT * FROM events;
 SQL
 same 'all rows are in the DEFAULT partition' "$rows" "$(ask 'SELECT count(*) FROM monthly_default')"
-same 'the rows that moved' "$rows" "$(ask "CALL travel.make_partitions('monthly', now())" | cut -d '|' -f 2)"
+same 'the rows that moved' "$rows" "$(ask "CALL travel.make_partitions('monthly', now())" 2>"$SCRATCH/said" | cut -d '|' -f 2)"
+same 'what make_partitions says' '' "$(cat "$SCRATCH/said")"
+same 'bytes of the moved rows that are left on the coordinator' 0 "$(ask "SELECT sum(pg_relation_size(inhrelid))
+    FROM pg_inherits WHERE inhparent = 'monthly'::regclass")"
 same 'the rows of the DEFAULT partition and of all' "0|$rows" \
     "$(ask 'SELECT count(*) FROM monthly_default; SELECT count(*) FROM monthly' | paste -s -d '|')"
 same 'the counts' "$(counts plain | cut -d '|' -f 1)|0" "$(counts monthly | cut -d '|' -f 1,2)"

@@ -6,6 +6,7 @@ use super::bounds::{Partitions, lock};
 use super::month::Month;
 use crate::detect::Source;
 use crate::pg::array;
+use crate::pg::citus;
 use crate::pg::errors::{EventsError, TravelError, UsageError};
 use crate::pg::function::{Call, pg_function};
 use crate::pg::identifier::{qualified, quoted};
@@ -106,13 +107,15 @@ pub fn make(table: &MonthlyTable, month: Month, moves: bool) -> Result<Made, Tra
     });
     let moved = if has_rows { move_rows(table, &partition, month)? } else { 0 };
     let (start, end) = (utc(month.start()), utc(month.end()));
+    let attach =
+        format!("ALTER TABLE {name} ATTACH PARTITION {partition} FOR VALUES FROM ('{start}') TO ('{end}')");
     spi::in_pg_catalog(|| {
-        spi::execute(
-            &format!(
-                "ALTER TABLE {name} ATTACH PARTITION {partition} FOR VALUES FROM ('{start}') TO ('{end}')"
-            ),
-            &[],
-        );
+        if moved > 0 && citus::is_present() {
+            citus::without_notices(|| spi::execute(&attach, &[]));
+            citus::delete_local_copy(&partition);
+        } else {
+            spi::execute(&attach, &[]);
+        }
     });
     Ok(Made::Yes { moved })
 }

@@ -60,6 +60,27 @@ pub fn manages(relation: pg_sys::Oid) -> bool {
     }
 }
 
+/// Runs `body` without notices to the client. When Citus copies the rows of a table, it tells the user how to delete those
+/// that are left on this node, which [`delete_local_copy`] does.
+pub fn without_notices<R>(body: impl FnOnce() -> R) -> R {
+    // SAFETY: reads a setting of the backend.
+    let hears_notices = unsafe { pg_sys::client_min_messages } < pg_sys::WARNING as i32;
+    let quieter: &[_] = if hears_notices { &[(c"client_min_messages", c"warning")] } else { &[] };
+    spi::with_settings(quieter, body)
+}
+
+/// Deletes the rows of a table that are left on this node after Citus copied them to other nodes. They are invisible to
+/// queries, but take space. `table` is qualified and quoted, and Citus is [present](is_present). Within
+/// [`spi::in_pg_catalog`].
+pub fn delete_local_copy(table: &str) {
+    // Citus refuses tables that it does not manage. A table that it manages on this node alone has its rows elsewhere.
+    spi::select(
+        "SELECT truncate_local_data_after_distributing_table(logicalrelid) FROM pg_dist_partition
+         WHERE logicalrelid = $1::regclass AND pg_relation_size(logicalrelid) > 0",
+        &[Argument::text(table)],
+    );
+}
+
 /// Lets the nodes evaluate the parts of a query with the fixed settings, until the transaction ends. Otherwise a
 /// condition such as `event_time::date = …` means something else on a node with another time zone. Within an SPI
 /// connection.
