@@ -50,7 +50,7 @@ run_psql --quiet --output /dev/null --set rounds="$ROUNDS" --file bench/citus_me
 run_psql --quiet <<'SQL'
 \pset footer off
 SELECT what, round(plain) AS "plain, ms (median)", round(distributed) AS "distributed, ms (median)",
-       round((distributed / plain)::numeric, 2) AS "ratio", goal AS "goal: at most", round(columnar) AS "columnar, ms (median)"
+       round((distributed / plain)::numeric, 2) AS "ratio", target AS "target: at most", round(columnar) AS "columnar, ms (median)"
 FROM results ORDER BY n;
 SELECT pg_size_pretty(pg_table_size('plain')) AS "plain table", pg_size_pretty(pg_total_relation_size('plain')) AS "with its indexes",
        pg_size_pretty(pg_table_size('columnar')) AS "columnar table";

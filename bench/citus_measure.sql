@@ -3,8 +3,8 @@
 \set ON_ERROR_STOP on
 SET client_min_messages = error;
 
-CREATE TABLE cases (n serial, what text, goal float8, statement text);
-INSERT INTO cases (what, goal, statement) VALUES
+CREATE TABLE cases (n serial, what text, target float8, statement text);
+INSERT INTO cases (what, target, statement) VALUES
 ('detect, by the distribution column', NULL,
  'SELECT (count(*), round(sum(distance_km))) FROM travel.detect(''%1$s'')'),
 ('detect, by another column', NULL,
@@ -101,8 +101,8 @@ BEGIN
 END $$;
 
 CREATE TABLE results AS
-SELECT n, what, goal,
+SELECT n, what, target,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE source = 'plain') AS plain,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE source = 'distributed') AS distributed,
        percentile_cont(0.5) WITHIN GROUP (ORDER BY ms) FILTER (WHERE source = 'columnar') AS columnar
-FROM cases JOIN timings USING (n) GROUP BY n, what, goal;
+FROM cases JOIN timings USING (n) GROUP BY n, what, target;

@@ -7,8 +7,8 @@ SET work_mem = '256MB';
 SET client_min_messages = warning;
 SET impossible_travel.coverage_notice = off;
 
-CREATE TEMP TABLE cases (n serial, what text, baseline_is text, goal float8, function text, baseline text);
-INSERT INTO cases (what, baseline_is, goal, function, baseline) VALUES
+CREATE TEMP TABLE cases (n serial, what text, baseline_is text, target float8, function text, baseline text);
+INSERT INTO cases (what, baseline_is, target, function, baseline) VALUES
 ('window function travel.leg', 'lag() of time and address over the same window', 1.2,
  'SELECT count(l) FROM (SELECT travel.leg(event_time, source_ip) OVER w AS l FROM events
       WINDOW w AS (PARTITION BY access_key_id ORDER BY event_time, source_ip)) s',
@@ -54,7 +54,7 @@ SELECT c.what AS "measured", c.baseline_is AS "baseline",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.function) * 1000)::numeric) AS "ms (median)",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.baseline) * 1000)::numeric) AS "baseline, ms (median)",
        round((percentile_cont(0.5) WITHIN GROUP (ORDER BY t.function / t.baseline))::numeric, 2) AS "ratio",
-       c.goal AS "goal: at most"
+       c.target AS "target: at most"
 FROM cases c JOIN timings t USING (n)
-GROUP BY c.n, c.what, c.baseline_is, c.goal
+GROUP BY c.n, c.what, c.baseline_is, c.target
 ORDER BY c.n;
