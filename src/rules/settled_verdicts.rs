@@ -48,8 +48,10 @@ pub fn load(inputs: &EvaluationInputs, reevaluation: &Reevaluation) -> Result<Se
                 l.downgraded, l.evidence, l.baseline_entity, l.from_known, l.to_known,
                 a.leg_id <> v.leg_id AS joined, v.edition
          FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[]) AS e (entity, cut, until)
-         JOIN travel.verdicts AS v
-             ON v.rule = $1 AND v.entity = e.entity AND v.to_time > e.cut AND v.to_time <= e.until AND v.to_time >= $5
+         CROSS JOIN LATERAL (
+             SELECT * FROM travel.verdicts
+             WHERE rule = $1 AND entity = e.entity AND to_time > e.cut AND to_time <= e.until AND to_time >= $5 OFFSET 0
+         ) AS v
          LEFT JOIN travel_internal.alert_legs AS l ON l.alert_id = v.alert_id AND l.leg_id = v.leg_id
          LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
          ORDER BY v.to_time, v.to_ip, v.to_latitude, v.to_longitude",

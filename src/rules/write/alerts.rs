@@ -154,6 +154,7 @@ impl Writer<'_> {
             let columns = qualified(alias, &finding_names().collect::<Vec<_>>());
             format!("ROW ({columns})::travel.finding AS finding")
         };
+        // Without the empty text, the planner would see that both rules are $1: see the description of `write`.
         let query = format!(
             "SELECT leg_id, pg_catalog.row_to_json(v)::text AS stored, from_time, to_time, {}
              FROM travel.verdicts AS v
@@ -162,7 +163,7 @@ impl Writer<'_> {
              SELECT leg_id, pg_catalog.row_to_json(a)::text, from_time, to_time, {}
              FROM travel.alerts AS a
              WHERE rule = $1 AND entity = ANY ($3) AND leg_id = ANY ($2)
-               AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = $1 AND v.leg_id = a.leg_id)",
+               AND NOT EXISTS (SELECT FROM travel.verdicts AS v WHERE v.rule = a.rule || '' AND v.leg_id = a.leg_id)",
             finding("v"),
             finding("a"),
         );
@@ -238,16 +239,14 @@ impl Writer<'_> {
         let grown = || incidents.identified.iter().filter(|alert| !alert.is_new);
         let ids: Vec<i64> = grown().map(|alert| alert.id).collect();
         if !ids.is_empty() {
-            let legs = grown().flat_map(|alert| alert.incident.legs.iter().map(|leg| (alert.id, leg)));
-            let (alerts, legs): (Vec<i64>, Vec<&String>) = legs.unzip();
+            let kept: Vec<String> = grown()
+                .flat_map(|alert| alert.incident.legs.iter().map(|leg| format!("{} {leg}", alert.id)))
+                .collect();
+            // PostgreSQL puts the array into a hash table, whatever it expects of the table.
             spi::execute(
-                "WITH kept AS MATERIALIZED (
-                     SELECT alert_id, leg_id FROM unnest($2::bigint[], $3::text[]) AS n (alert_id, leg_id)
-                 )
-                 DELETE FROM travel_internal.alert_legs AS l
-                 WHERE l.alert_id = ANY ($1)
-                   AND NOT EXISTS (SELECT FROM kept AS k WHERE k.alert_id = l.alert_id AND k.leg_id = l.leg_id)",
-                &[Argument::bigints(&ids), Argument::bigints(&alerts), Argument::texts(&legs)],
+                "DELETE FROM travel_internal.alert_legs AS l
+                 WHERE l.alert_id = ANY ($1) AND l.alert_id || ' ' || l.leg_id <> ALL ($2::text[])",
+                &[Argument::bigints(&ids), Argument::texts(&kept)],
             );
         }
         let evaluated: Vec<(i64, &str, &RaisedLeg)> = incidents

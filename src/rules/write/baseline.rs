@@ -187,8 +187,12 @@ impl Writer<'_> {
 /// The conditions on `origin` are those of the unique indexes, which find each row.
 const DELETE_LOST_PLACES: &str = "
     DELETE FROM travel.known_places AS k
-    USING unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS n (baseline_entity, country_code, subdivision, city)
-    WHERE k.rule = $1 AND k.origin = 'learnt'
+    USING (
+        SELECT $1 AS rule, m.*
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+            AS m (baseline_entity, country_code, subdivision, city) OFFSET 0
+    ) AS n
+    WHERE k.rule = n.rule AND k.origin = 'learnt'
       AND (k.baseline_entity, k.country_code) = (n.baseline_entity, n.country_code)
       AND k.subdivision IS NOT DISTINCT FROM n.subdivision
       AND k.city IS NOT DISTINCT FROM n.city";
@@ -224,9 +228,12 @@ const PUT_PLACES: &str = "
 /// A rule that learns transitions does not distinguish subdivisions.
 const DELETE_LOST_TRANSITIONS: &str = "
     DELETE FROM travel.known_transitions AS k
-    USING unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-        AS n (baseline_entity, from_country_code, from_city, to_country_code, to_city)
-    WHERE k.rule = $1 AND k.origin = 'learnt'
+    USING (
+        SELECT $1 AS rule, m.*
+        FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+            AS m (baseline_entity, from_country_code, from_city, to_country_code, to_city) OFFSET 0
+    ) AS n
+    WHERE k.rule = n.rule AND k.origin = 'learnt'
       AND (k.baseline_entity, k.from_country_code, k.to_country_code)
           = (n.baseline_entity, n.from_country_code, n.to_country_code)
       AND k.from_city IS NOT DISTINCT FROM n.from_city

@@ -143,9 +143,12 @@ impl Writer<'_> {
                 "UPDATE {table} AS s
                  SET evaluated_until = n.evaluated_until, pass = $5, evaluated_from = n.evaluated_from, edition = $6,
                      newest = n.newest, earlier = coalesce(n.earlier, s.earlier)
-                 FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $7::bytea[], $8::bytea[], $9::tid[])
-                     AS n (name, evaluated_until, evaluated_from, newest, earlier, place)
-                 WHERE s.ctid = n.place AND s.rule = $1 AND s.{column} = n.name"
+                 FROM (
+                     SELECT $1 AS rule, m.*
+                     FROM unnest($2::text[], $3::timestamptz[], $4::timestamptz[], $7::bytea[], $8::bytea[], $9::tid[])
+                         AS m (name, evaluated_until, evaluated_from, newest, earlier, place) OFFSET 0
+                 ) AS n
+                 WHERE s.ctid = n.place AND s.rule = n.rule AND s.{column} = n.name"
             );
             let updated = spi::with_settings(&spi::BY_NAME, || spi::execute(&update, &arguments));
             if updated < stored.len() as u64 {

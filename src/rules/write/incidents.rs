@@ -116,8 +116,10 @@ impl Writer<'_> {
             Intent::Change,
             "SELECT a.id
              FROM unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
-             JOIN travel.alerts AS a ON a.rule = $1 AND a.entity = e.entity AND a.last_seen > e.evaluated_until
-                  AND a.last_seen >= $5
+             CROSS JOIN LATERAL (
+                 SELECT id FROM travel.alerts
+                 WHERE rule = $1 AND entity = e.entity AND last_seen > e.evaluated_until AND last_seen >= $5 OFFSET 0
+             ) AS a
              UNION
              SELECT l.alert_id
              FROM travel_internal.alert_legs AS l

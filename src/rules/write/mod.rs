@@ -5,6 +5,11 @@
 //! that earlier steps wrote are read back from `travel.verdicts` (`load_legs` in [`alerts`]) or linked to their alert
 //! there (`link_stored_verdicts` in [`verdicts`]).
 //!
+//! Many statements join a table with arrays. In them, the rule is a column of a subquery with `OFFSET 0`, so the planner
+//! does not see its value. If the statistics of the table were older than the rule, the planner would expect no row of
+//! the rule, and compare each row with each element of the arrays. A list that only excludes rows is an array for `<> ALL`,
+//! which PostgreSQL puts into a hash table.
+//!
 //! | module | tables |
 //! |---|---|
 //! | [`verdicts`] | `travel.verdicts`: the legs over the thresholds |

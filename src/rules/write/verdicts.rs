@@ -206,8 +206,10 @@ impl Writer<'_> {
             spi::execute(
                 "UPDATE travel.verdicts AS v
                  SET alert_id = l.alert_id
-                 FROM unnest($2::bigint[], $3::text[]) AS l (alert_id, leg_id)
-                 WHERE v.rule = $1 AND v.leg_id = l.leg_id AND v.alert_id IS DISTINCT FROM l.alert_id",
+                 FROM (
+                     SELECT $1 AS rule, n.* FROM unnest($2::bigint[], $3::text[]) AS n (alert_id, leg_id) OFFSET 0
+                 ) AS l
+                 WHERE v.rule = l.rule AND v.leg_id = l.leg_id AND v.alert_id IS DISTINCT FROM l.alert_id",
                 &[Argument::text(&self.inputs.name), Argument::bigints(&alerts), Argument::texts(&legs)],
             );
         }
@@ -217,11 +219,13 @@ impl Writer<'_> {
     pub(super) fn delete_verdicts(&self) {
         let Some([names, after]) = self.reevaluated() else { return };
         spi::execute(
-            "WITH leg AS MATERIALIZED (SELECT unnest($4::text[]) AS id)
-             DELETE FROM travel.verdicts AS v
-             USING unnest($2::text[], $3::timestamptz[]) AS e (entity, evaluated_until)
-             WHERE v.rule = $1 AND v.entity = e.entity AND v.to_time > e.evaluated_until AND v.to_time >= $5
-               AND NOT EXISTS (SELECT FROM leg WHERE leg.id = v.leg_id)",
+            "DELETE FROM travel.verdicts AS v
+             USING (
+                 SELECT $1 AS rule, n.*
+                 FROM unnest($2::text[], $3::timestamptz[]) AS n (entity, evaluated_until) OFFSET 0
+             ) AS e
+             WHERE v.rule = e.rule AND v.entity = e.entity AND v.to_time > e.evaluated_until AND v.to_time >= $5
+               AND v.leg_id <> ALL ($4::text[])",
             &[
                 Argument::text(&self.inputs.name),
                 names,
