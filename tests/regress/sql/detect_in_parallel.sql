@@ -36,14 +36,8 @@ FROM plan_of(travel.detect_sql('found')) AS line;
 RESET enable_hashjoin;
 
 -- The rows are those of the query without ranges, and the workers count the events, whether the leader helps or not.
-CREATE FUNCTION pg_temp.differences(one text, other text) RETURNS TABLE (legs bigint, differences bigint)
-    LANGUAGE plpgsql AS $$ BEGIN
-    RETURN QUERY EXECUTE format('WITH one AS MATERIALIZED (SELECT * FROM %s), other AS MATERIALIZED (SELECT * FROM %s) '
-        'SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM ((TABLE one EXCEPT ALL TABLE other) '
-        'UNION ALL (TABLE other EXCEPT ALL TABLE one)) AS d)', one, other);
-END $$;
-SELECT * FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
-SELECT * FROM pg_temp.differences($$travel.detect('found', since => '2026-01-10', condition => 'event_time < now()')$$,
+SELECT * FROM compared($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+SELECT * FROM compared($$travel.detect('found', since => '2026-01-10', condition => 'event_time < now()')$$,
     $$travel.detect('unindexed', since => '2026-01-10')$$);
 SET client_min_messages = notice;
 SELECT count(*) FROM travel.detect('unindexed');
@@ -86,14 +80,14 @@ CREATE TABLE named_unindexed AS TABLE named;
 CREATE INDEX ON named (access_key_id, event_time, source_ip);
 VACUUM (ANALYZE) named, named_unindexed;
 SELECT travel.detect_sql('named') ~ 'FROM events WHERE' AS ranges, *
-FROM pg_temp.differences($$travel.detect('named')$$, $$travel.detect('named_unindexed')$$);
+FROM compared($$travel.detect('named')$$, $$travel.detect('named_unindexed')$$);
 SELECT DISTINCT from_event_id IS NULL AS no_from_id, from_event_name, from_user_agent,
     to_event_id IS NULL AS no_to_id, to_event_name, to_user_agent
 FROM travel.detect('named') ORDER BY 1, 2;
 -- A view of the text, which makes the columns of a finding by SQL, returns the same findings.
 SELECT v.source, d.*
 FROM (VALUES ('named'), ('named_unindexed')) AS v (source)
-CROSS JOIN LATERAL pg_temp.differences(format('travel.detect(%L)', v.source),
+CROSS JOIN LATERAL compared(format('travel.detect(%L)', v.source),
     format('(%s) AS v', travel.detect_sql(v.source))) AS d;
 DROP TABLE named, named_unindexed;
 
@@ -171,13 +165,13 @@ UPDATE ties SET event_name = 'Moved' WHERE secret % 50 = 0;
 VACUUM (ANALYZE) ties;
 CREATE TABLE ties_unindexed AS TABLE ties;
 SELECT travel.detect_sql('ties') ~ 'FROM events WHERE' AS ranges, legs > 50 AS legs, differences
-FROM pg_temp.differences($$travel.detect('ties')$$, $$travel.detect('ties_unindexed')$$);
+FROM compared($$travel.detect('ties')$$, $$travel.detect('ties_unindexed')$$);
 CREATE ROLE sees_some;
 GRANT SELECT (access_key_id, event_time, source_ip, event_id) ON ties TO sees_some;
 GRANT SELECT ON ties_unindexed TO sees_some;
 SET ROLE sees_some;
 SELECT legs > 50 AS legs, differences
-FROM pg_temp.differences($$(SELECT leg_id, from_event_id, to_event_id
+FROM compared($$(SELECT leg_id, from_event_id, to_event_id
         FROM travel.detect('ties', columns => '{"event_name": "event_id"}')) AS d$$,
     $$(SELECT leg_id, from_event_id, to_event_id
         FROM travel.detect('ties_unindexed', columns => '{"event_name": "event_id"}')) AS d$$);
@@ -186,7 +180,7 @@ CREATE POLICY part_of_them ON ties TO sees_some USING (access_key_id <> 'AKIA7' 
 ALTER TABLE ties ENABLE ROW LEVEL SECURITY;
 SET ROLE sees_some;
 SELECT legs > 50 AS legs, differences
-FROM pg_temp.differences($$(SELECT leg_id, from_event_id, to_event_id
+FROM compared($$(SELECT leg_id, from_event_id, to_event_id
         FROM travel.detect('ties', columns => '{"event_name": "event_id"}')) AS d$$,
     $$(SELECT leg_id, from_event_id, to_event_id
         FROM travel.detect('ties_unindexed', columns => '{"event_name": "event_id"}',
@@ -197,7 +191,7 @@ SELECT travel.detect_sql('ties', columns => '{"event_name": "event_id"}') AS que
 GRANT SELECT ON ties TO sees_some;
 SET ROLE sees_some;
 SELECT :'query' ~ 'row_ids' AS by_position, legs > 50 AS legs, differences
-FROM pg_temp.differences('(SELECT leg_id, from_event_id, to_event_id FROM (' || :'query' || ') AS q) AS d',
+FROM compared('(SELECT leg_id, from_event_id, to_event_id FROM (' || :'query' || ') AS q) AS d',
     $$(SELECT leg_id, from_event_id, to_event_id
         FROM travel.detect('ties_unindexed', columns => '{"event_name": "event_id"}',
             condition => 'access_key_id <> ''AKIA7'' AND event_time <> ''2026-01-01 05:00Z''')) AS d$$);
@@ -207,7 +201,7 @@ CREATE TABLE ties_descending AS TABLE ties;
 CREATE INDEX ON ties_descending (access_key_id, event_time DESC, source_ip);
 VACUUM (ANALYZE) ties_descending;
 SELECT travel.detect_sql('ties_descending') ~ 'row_ids' AS ranges, legs > 50 AS legs, differences
-FROM pg_temp.differences($$travel.detect('ties_descending')$$, $$travel.detect('ties_unindexed')$$);
+FROM compared($$travel.detect('ties_descending')$$, $$travel.detect('ties_unindexed')$$);
 DROP TABLE ties, ties_unindexed, ties_descending;
 DROP ROLE sees_some;
 
@@ -223,7 +217,7 @@ CREATE TABLE odd_unindexed AS TABLE odd_names;
 CREATE INDEX ON odd_names (access_key_id, event_time, source_ip);
 VACUUM (ANALYZE) odd_names;
 SELECT travel.detect_sql('odd_names') ~ E'< E?\'a\n    b' AS bound_with_spaces, legs > 50 AS legs, differences
-FROM pg_temp.differences($$travel.detect('odd_names')$$, $$travel.detect('odd_unindexed')$$);
+FROM compared($$travel.detect('odd_names')$$, $$travel.detect('odd_unindexed')$$);
 DROP TABLE odd_names, odd_unindexed;
 
 -- Without an index, the table is read twice: for the legs, and for the events at all of their ends. Some rows more are
@@ -290,7 +284,7 @@ CREATE FUNCTION pg_temp.agree(entity text, columns text, indexed text, arguments
     EXECUTE format('SELECT count(*) FROM regexp_matches(travel.detect_sql(%L, %L %s), %L, %L)', 'typed', entity,
         arguments, 'FROM events WHERE', 'g') INTO ranges;
     RETURN QUERY SELECT agree.ranges, d.*
-        FROM pg_temp.differences(format('travel.detect(%L, %L %s)', 'typed', entity, arguments),
+        FROM compared(format('travel.detect(%L, %L %s)', 'typed', entity, arguments),
             format('travel.detect(%L, %L %s)', 'plain', entity, arguments)) AS d;
 END $$;
 SELECT setseed(0.12);
@@ -340,9 +334,9 @@ FROM (VALUES
 ) AS c (n, what, entity, columns, indexed, arguments)
 CROSS JOIN LATERAL pg_temp.agree(entity, columns, indexed, arguments) AS a
 ORDER BY n;
-SELECT * FROM pg_temp.differences($$travel.detect('partitioned_history', 'k')$$, $$travel.detect('history', 'k')$$);
+SELECT * FROM compared($$travel.detect('partitioned_history', 'k')$$, $$travel.detect('history', 'k')$$);
 CREATE VIEW seen AS SELECT * FROM found;
-SELECT * FROM pg_temp.differences($$travel.detect('seen')$$, $$travel.detect('unindexed')$$);
+SELECT * FROM compared($$travel.detect('seen')$$, $$travel.detect('unindexed')$$);
 RESET max_parallel_workers_per_gather;
 -- A table of travel.create_events_table, with the index of docs/performance.md: the columns are those that it needs.
 SELECT travel.create_events_table('own');
@@ -360,16 +354,16 @@ SELECT travel.detect_sql('own') ~ 'FROM events WHERE' AS ranges,
     count(*) FILTER (WHERE line ~ ' GroupAggregate')
         - count(*) FILTER (WHERE line ~ 'Index Only Scan using own_in_order') AS not_by_index
 FROM plan_of(travel.detect_sql('own')) AS line;
-SELECT legs > 0 AS legs, differences FROM pg_temp.differences($$travel.detect('own')$$, 'without_ranges');
+SELECT legs > 0 AS legs, differences FROM compared($$travel.detect('own')$$, 'without_ranges');
 SET max_parallel_workers_per_gather = 0;
 -- Most rows are newer than the statistics.
 INSERT INTO found SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
 INSERT INTO unindexed SELECT 'ZZZ' || access_key_id, event_time, source_ip, event_id FROM unindexed;
 SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
-FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+FROM compared($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
 DELETE FROM pg_statistic WHERE starelid = 'found'::regclass;
 SELECT travel.detect_sql('found') ~ 'FROM events WHERE' AS ranges, *
-FROM pg_temp.differences($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
+FROM compared($$travel.detect('found')$$, $$travel.detect('unindexed')$$);
 DROP FUNCTION passes(regclass);
 DROP TABLE own, own_files, without_ranges, found, unindexed, quiet, history, partitioned_history, typed, plain CASCADE;
 DROP COLLATION own_order;

@@ -6,12 +6,6 @@ SET min_parallel_table_scan_size = 0;
 SET parallel_setup_cost = 0;
 SET max_parallel_workers_per_gather = 0;
 SET client_min_messages = warning;
-CREATE FUNCTION pg_temp.differences(one text, other text) RETURNS TABLE (legs bigint, differences bigint)
-    LANGUAGE plpgsql AS $$ BEGIN
-    RETURN QUERY EXECUTE format('WITH one AS MATERIALIZED (SELECT * FROM %s), other AS MATERIALIZED (SELECT * FROM %s) '
-        'SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM ((TABLE one EXCEPT ALL TABLE other) '
-        'UNION ALL (TABLE other EXCEPT ALL TABLE one)) AS d)', one, other);
-END $$;
 -- The order of a language, if PostgreSQL was built with ICU. That of bytes, under another name, if not.
 SELECT coalesce((SELECT collname FROM pg_collation WHERE collname = 'en-x-icu'), 'POSIX') AS language \gset
 CREATE COLLATION own_order FROM :"language";
@@ -151,7 +145,7 @@ BEGIN
     PERFORM set_config('client_min_messages', 'debug1', false);
     EXECUTE 'INSERT INTO in_shares SELECT * FROM ' || detect;
     PERFORM set_config('client_min_messages', 'warning', false);
-    RETURN QUERY SELECT * FROM pg_temp.differences('in_shares', 'one_process');
+    RETURN QUERY SELECT * FROM compared('in_shares', 'one_process');
 END $$;
 CREATE FUNCTION is_told_here(text) RETURNS boolean STABLE PARALLEL RESTRICTED LANGUAGE plpgsql
     AS $$ BEGIN RETURN $1 <> 'ASIA7'; END $$;

@@ -22,6 +22,14 @@ EXCEPTION WHEN OTHERS THEN
     RETURN concat_ws(E'\n', sqlstate || ': ' || said, 'detail: ' || nullif(about, ''), 'hint: ' || nullif(hint, ''));
 END $$;
 
+-- The number of legs in a FROM item, and how many rows differ from those of another one.
+CREATE FUNCTION compared(one text, other text) RETURNS TABLE (legs bigint, differences bigint)
+    LANGUAGE plpgsql AS $$ BEGIN
+    RETURN QUERY EXECUTE format('WITH one AS MATERIALIZED (SELECT * FROM %s), other AS MATERIALIZED (SELECT * FROM %s) '
+        'SELECT (SELECT count(*) FROM one), (SELECT count(*) FROM ((TABLE one EXCEPT ALL TABLE other) '
+        'UNION ALL (TABLE other EXCEPT ALL TABLE one)) AS d)', one, other);
+END $$;
+
 -- The nodes of a plan from the top, without costs.
 CREATE FUNCTION plan_of(query text, options text DEFAULT '') RETURNS SETOF text LANGUAGE plpgsql AS $$
 DECLARE
