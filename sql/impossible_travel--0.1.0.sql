@@ -4330,6 +4330,11 @@ CREATE FUNCTION travel_internal.alert_not_found(alert_id bigint) RETURNS jsonb
 COMMENT ON FUNCTION travel_internal.alert_not_found(bigint) IS
     'Raises the error of a function whose alert does not exist';
 
+CREATE FUNCTION travel_internal.feature_collection(features jsonb[]) RETURNS jsonb
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'travel_feature_collection';
+COMMENT ON FUNCTION travel_internal.feature_collection(jsonb[]) IS 'Features as a GeoJSON FeatureCollection';
+
 CREATE FUNCTION travel.alert_geojson(alert_id bigint) RETURNS jsonb
     LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
@@ -4378,9 +4383,8 @@ BEGIN ATOMIC
                            p.city, p.country, p.country_code, p.latitude, p.longitude)))
         FROM points AS p
     )
-    SELECT CASE WHEN pg_catalog.count(*) > 0 THEN pg_catalog.jsonb_build_object(
-               'type', 'FeatureCollection',
-               'features', pg_catalog.jsonb_agg(f.feature ORDER BY f.position, f.kind, f.tie))
+    SELECT CASE WHEN pg_catalog.count(*) > 0 THEN travel_internal.feature_collection(
+               pg_catalog.array_agg(f.feature ORDER BY f.position, f.kind, f.tie))
            ELSE travel_internal.alert_not_found(alert_geojson.alert_id) END
     FROM features AS f;
 END;

@@ -1,4 +1,5 @@
-//! `travel.map_html`: the alerts on a map of the world, as one HTML page that loads nothing from the network.
+//! Alerts on a map. [`feature_collection`] is a part of `travel.alert_geojson`. This module is `travel.map_html`: the alerts
+//! on a map of the world, as one HTML page that loads nothing from the network.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -10,6 +11,8 @@
 //! What a user can influence is only in the JSON document. The script sets it as text, never as markup, and the document
 //! cannot end its element, because it contains no `<`. A Content-Security-Policy allows this style and this script, by
 //! their digests, and nothing else: no other script, and no request.
+
+mod feature_collection;
 
 use crate::pg::errors::{RuleError, TravelError};
 use crate::pg::function::{Call, pg_function};

@@ -1,4 +1,4 @@
-//! Builds the bytes of PostgreSQL's jsonb from JSON text, without calling PostgreSQL.
+//! Builds the bytes of PostgreSQL's jsonb from JSON text or from parts, without calling PostgreSQL.
 //!
 //! PostgreSQL's own `jsonb_in` takes about half of the time of loading CloudTrail files, because it allocates each key
 //! and value several times. A [`Builder`] allocates nothing once it is warm. It makes the same bytes as `jsonb_in`; a
@@ -9,6 +9,7 @@
 //! |---|---|
 //! | this one | the builder, and what it keeps of a text |
 //! | [`mod@format`] | the numbers of the binary form |
+//! | [`join`] | joining values that are jsonb already |
 //! | `parse` | reading a text |
 //! | `emit` | writing the bytes |
 
@@ -16,6 +17,7 @@
 
 mod emit;
 pub mod format;
+pub mod join;
 mod parse;
 
 use std::ops::Range;

@@ -4,7 +4,7 @@ use crate::pg::report::Report;
 use pgrx::PgSqlErrorCode as Code;
 
 errors! {
-    /// An alert lacks what its events are found by, or there are too many alerts.
+    /// An alert lacks what its events are found by, or there are too many alerts or legs.
     pub enum AlertError {
         /// Only a row that no scan wrote is so.
         WithoutLeg { id: i64 } =>
@@ -23,5 +23,15 @@ errors! {
         TooMany =>
             Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many alerts for travel.incidents")
                 .hint("Archive alerts, and let travel.prune delete the old ones."),
+
+        /// Only a call of the internal function can be so.
+        NotAFeature =>
+            Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, "argument \"features\" must be an array of JSON objects")
+                .hint("Call travel.alert_geojson."),
+
+        CollectionTooLarge =>
+            Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many features for a value of type jsonb")
+                .detail("A value of type jsonb has at most 256 MB.")
+                .hint("Read the legs of the alert from travel.verdicts."),
     }
 }
