@@ -43,6 +43,17 @@ errors! {
             )
             .hint("Run CREATE EXTENSION impossible_travel, and run the statement again."),
 
+        /// A procedure was called that writes and commits.
+        ReadOnlyTransaction =>
+            Report::error(
+                Code::ERRCODE_READ_ONLY_SQL_TRANSACTION,
+                "travel.scan, travel.rescan, travel.load_files and travel.make_partitions cannot run in a read-only transaction",
+            )
+            .hint(
+                "On a standby server, call the procedure on the primary server. Elsewhere, set transaction_read_only and \
+                 default_transaction_read_only to off.",
+            ),
+
         /// Networks are read from the table itself, which is empty where Citus keeps its rows in shards.
         NetworksDistributed =>
             Report::error(

@@ -68,8 +68,12 @@ fn begin_rescan(call: &Call) -> Result<pg_sys::Datum, TravelError> {
 }
 
 /// `() -> boolean`: whether the calling procedure may commit, because it is not within a transaction block. It keeps the
-/// extension from being dropped before the procedure locks a table.
+/// extension from being dropped before the procedure locks a table. An error if the transaction is read-only.
 fn may_commit(_: &Call) -> Result<pg_sys::Datum, TravelError> {
+    // SAFETY: reads a variable of the backend.
+    if unsafe { pg_sys::XactReadOnly } {
+        return Err(UsageError::ReadOnlyTransaction.into());
+    }
     keep_extension()?;
     // SAFETY: asks SPI about the procedure that is running.
     Ok(pg_sys::Datum::from(usize::from(unsafe { pg_sys::SPI_inside_nonatomic_context() })))

@@ -151,6 +151,13 @@ RESET impossible_travel.scan_batch;
 RESET jit;
 RESET enable_sort;
 RESET enable_seqscan;
+-- A procedure that writes says so in a read-only transaction, before it looks at its arguments.
+BEGIN READ ONLY;
+SELECT error_of('CALL travel.scan()') AS scan;
+SELECT procedure, sqlstate_of('CALL travel.' || procedure)
+FROM unnest(ARRAY['rescan(''slow'', ''-infinity'')', 'load_files(''travel.alerts'', ''/nowhere'')',
+    'make_partitions(''travel.alerts'', ''-infinity'')']) AS procedure;
+ROLLBACK;
 DELETE FROM travel.rules;
 SET search_path = public;
 DROP SCHEMA trouble CASCADE;
