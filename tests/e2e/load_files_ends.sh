@@ -119,8 +119,15 @@ ask 'ALTER TABLE broken ADD COLUMN must int NOT NULL DEFAULT 1; ALTER TABLE brok
 said=$(ask_all "$(call broken "$folder/00.json.gz")")
 holds "a constraint is of the file: $said" grep -q 'WARNING:  22000: could not load file .*00.json.gz": null value in column' <<<"$said"
 fresh closed
-refused 25006 "BEGIN READ ONLY; $(call closed)"
+ask 'CREATE FUNCTION into_missing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN INSERT INTO missing SELECT NEW.event_id; RETURN NEW; END$$;
+    CREATE TRIGGER into_missing BEFORE INSERT ON closed FOR EACH ROW EXECUTE FUNCTION into_missing()'
+refused 42P01 "$(call closed)"
 holds "the file is named: $SAID" grep -q 'DETAIL:  The file ".*/00.json.gz" was being loaded' <<<"$SAID"
 same 'nothing is loaded' 0 "$(ask 'SELECT count(*) FROM closed')"
+
+rule 'in a read-only transaction, a call ends before the first file'
+fresh reads
+refused 25006 "BEGIN READ ONLY; $(call reads)"
+holds "the procedure is named: $SAID" grep -q 'ERROR:  25006: travel.scan, travel.rescan, travel.load_files' <<<"$SAID"
 same 'the server answers' 1 "$(ask 'SELECT 1')"
 same 'only the killed session died' 1 "$(log_lines 'all server processes terminated; reinitializing')"
