@@ -219,6 +219,16 @@ fn a_site_without_events_is_refused_because_a_merge_would_count_no_event_for_it(
 }
 
 #[test]
+fn a_site_with_more_events_than_rows_is_refused() {
+    let mut bytes = journey(&[(0, 1, None), (1_000_000, 1, None)], false, 9);
+    assert_eq!(validate(&bytes, &Heap), Ok(()));
+    assert_eq!(bytes[HEADER_LEN + 1], 2, "the rows of the only site");
+    bytes[HEADER_LEN + 1] = 1;
+    Header { rows: 1, ..Header::load(&bytes) }.store(&mut bytes);
+    assert_eq!(validate(&bytes, &Heap), Err(Corrupt::Packed));
+}
+
+#[test]
 fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
     let packed = journey(&[(1, 0, None)], false, 9);
     let changed = |at: usize, new: &[u8]| {

@@ -1,7 +1,7 @@
 //! Whether bytes from outside (a stored value, a dump, another server) are an event set.
 
 use super::header::{ALL_FLAGS, HEADER_LEN, Header, VERSION, has_blank_thresholds};
-use super::packed::{Reader, read_site};
+use super::packed::{Reader, packed_sites, read_site};
 use super::{Memory, Ticks, tail};
 use std::fmt;
 
@@ -82,23 +82,26 @@ fn check_packed<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<
         total = total.checked_add(rows)?;
         at = next;
     }
-    // A merge counts the events of each site. A site without events would become one that this check refuses.
-    let mut without_events = header.packed_sites;
-    let mut has_events = memory.slice::<u64>(header.packed_sites.div_ceil(u64::BITS) as usize).ok()?;
+    // Each site stands for at least one row per event, and has an event: a merge would drop a site that has none.
+    let mut events_of = memory.slice::<u32>(header.packed_sites as usize).ok()?;
     let mut reader = Reader::new(run, at, header.packed_events)?;
     let mut last = None;
     while reader.rest().0 > 0 {
         ticks.step();
         let event = reader.next()?;
-        if event.1 >= header.packed_sites || last.is_some_and(|last| last >= event) || !is_finite(event.0) {
+        if last.is_some_and(|last| last >= event) || !is_finite(event.0) {
             return None;
         }
         last = Some(event);
-        let (word, bit) = (has_events.get_mut((event.1 / u64::BITS) as usize)?, 1 << (event.1 % u64::BITS));
-        without_events -= u32::from(*word & bit == 0);
-        *word |= bit;
+        *events_of.get_mut(event.1 as usize)? += 1;
     }
-    (without_events == 0 && (header.packed_events == 0 || reader.rest().1 == run.len())).then_some(total)
+    for ((_, rows), &events) in packed_sites(bytes).zip(events_of.iter()) {
+        ticks.step();
+        if events == 0 || u64::from(events) > rows {
+            return None;
+        }
+    }
+    (header.packed_events == 0 || reader.rest().1 == run.len()).then_some(total)
 }
 
 /// Whether a time is none of PostgreSQL's infinities.
