@@ -2,11 +2,15 @@
 //! accepts.
 
 use crate::suppression::event;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
+use travel_core::geodesy::Coordinates;
 use travel_core::rule::packed::{MemberState, pack, pack_earlier, unpack, unpack_earlier, validities};
 use travel_core::rule::settings::{DAY, HOUR};
-use travel_core::rule::{BaselineState, EntityState, EvaluationState, Learn, Rule, resume};
+use travel_core::rule::{
+    BaselineState, EntityState, EvaluatedEvent, EvaluationState, Late, Learn, Rule, Suppression, resume,
+};
 
 /// Any bytes of a checkpoint.
 pub fn bytes(data: &[u8]) {
@@ -67,28 +71,52 @@ fn check<S: MemberState + PartialEq + Debug + Evaluated>(state: &S) {
     let again = unpack::<S>(&packed).unwrap();
     assert_eq!(pack(&again).unwrap(), packed);
     let until = state.evaluated_until();
-    let times = [
-        until,
-        until.saturating_add(1),
-        until.saturating_add(HOUR),
-        until.saturating_add(40 * DAY),
-        i64::MAX,
-    ];
+    let events = later_events(until);
+    let suppressions = [Suppression { country_code_a: Some("NZ".into()), ..Suppression::default() }];
     for learn in [Learn::Proven, Learn::Encountered] {
         let rule = Rule { learn, learn_transitions: true, ..Rule::default() };
-        let events: Vec<_> = times
-            .iter()
-            .zip(["192.0.2.1", "192.0.2.2", "198.51.100.1", "192.0.2.1", "192.0.2.3"])
-            .map(|(time, address)| event("k", *time, address))
-            .collect();
+        let resume = |state: &EvaluationState, events: &[EvaluatedEvent]| {
+            let (evaluation, after) = resume(state, &rule, events, &[], &suppressions)?;
+            let verdicts =
+                evaluation.verdicts.iter().map(|verdict| format!("{verdict:?}")).collect::<Vec<_>>();
+            Ok::<_, Late>((verdicts, after))
+        };
         let state = state.in_evaluation();
         // An event that is not later is refused.
-        let late = resume(&state, &rule, &events[..1], &[], &[]);
-        assert!(late.is_err());
+        assert!(resume(&state, &[visit(until, 0)]).is_err());
         if until < i64::MAX - 50 * DAY {
-            resume(&state, &rule, &events[1..], &[], &[]).unwrap();
+            let (at_once, after) = resume(&state, &events).unwrap();
+            let (first, second) = events.split_at(3);
+            let (mut in_steps, between) = resume(&state, first).unwrap();
+            let (rest, after_steps) = resume(&between, second).unwrap();
+            in_steps.extend(rest);
+            assert_eq!(in_steps, at_once);
+            assert_eq!(format!("{:?}", sorted(&after_steps)), format!("{:?}", sorted(&after)));
         }
     }
+}
+
+/// Visits of three cities after a state, most of them too fast, some after the learning period.
+fn later_events(until: i64) -> Vec<EvaluatedEvent> {
+    let after = [1, 2, HOUR, HOUR + 1, 2 * HOUR, 40 * DAY, 40 * DAY + HOUR, 41 * DAY, 41 * DAY + 1];
+    let visits = after.iter().enumerate();
+    visits.map(|(number, after)| visit(until.saturating_add(*after), number)).collect()
+}
+
+fn visit(time: i64, number: usize) -> EvaluatedEvent {
+    let cities =
+        [(51.5, -0.1, "GB", "192.0.2.1"), (6.5, 3.4, "NG", "192.0.2.2"), (-36.8, 174.8, "NZ", "2001:db8::1")];
+    let (latitude, longitude, country, address) = cities[number % cities.len()];
+    EvaluatedEvent {
+        coordinates: Coordinates::new(latitude, longitude).unwrap(),
+        country_code: Some(country.into()),
+        ..event("k", time, address)
+    }
+}
+
+fn sorted(state: &EvaluationState) -> (BTreeMap<&str, &EntityState>, BTreeMap<&str, &BaselineState>) {
+    let entities = state.entities.iter().map(|(name, state)| (&**name, state)).collect();
+    (entities, state.baselines.iter().map(|(name, state)| (&**name, state)).collect())
 }
 
 /// A state as that of the only member.

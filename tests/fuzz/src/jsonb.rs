@@ -1,12 +1,13 @@
 //! The bytes of jsonb, which PostgreSQL trusts: they are read here by the rules of utils/jsonb.h and compared with what
 //! `serde_json` reads.
 
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 use travel_jsonb::Builder;
 use travel_jsonb::format::{
     CONTAINER, COUNT, FALSE, HAS_END, IS_ARRAY, IS_OBJECT, IS_SCALAR, KIND, LENGTH_OR_END, NULL, NUMERIC,
     STRIDE, STRING, TRUE,
 };
+use travel_jsonb::join::TextAndList;
 
 /// A text of JSON, or any other.
 pub fn text(data: &[u8]) {
@@ -19,6 +20,15 @@ pub fn text(data: &[u8]) {
     assert_eq!(container(&bytes), expected, "{text}");
     assert_eq!(builder.build("[1]").map(<[u8]>::len), Some(16));
     assert_eq!(builder.build(&text), Some(&bytes[..]));
+    joined(&bytes, &expected, data.len() % 40);
+}
+
+/// Joins copies of a value, and reads what they make.
+fn joined(bytes: &[u8], value: &Value, count: usize) {
+    let collection = TextAndList { text: ("type", "FeatureCollection"), list: "features" };
+    let mut out = vec![0xff; collection.size((0..count).map(|_| bytes.len())).unwrap()];
+    collection.write(&mut out, (0..count).map(|_| bytes), || {});
+    assert_eq!(container(&out), json!({ "type": "FeatureCollection", "features": vec![value; count] }));
 }
 
 fn without_negative_zero(value: &mut Value) {

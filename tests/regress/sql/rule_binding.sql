@@ -176,7 +176,12 @@ CREATE FUNCTION deep.last(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SE
 CREATE TABLE deep.theirs (event_id text, event_time timestamptz, source_ip inet, access_key_id text);
 CREATE VIEW deep.their_view AS SELECT 1 AS one;
 CREATE DOMAIN deep.their_text AS text CHECK (deep.yes(value));
+CREATE TYPE deep.kind AS ENUM ('K');
+CREATE FUNCTION deep.to_kind(text) RETURNS deep.kind LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$;
+CREATE CAST (text AS deep.kind) WITH FUNCTION deep.to_kind(text);
 RESET ROLE;
+-- Only the function of the cast is theirs.
+ALTER TYPE deep.kind OWNER TO CURRENT_USER;
 GRANT SELECT ON ALL TABLES IN SCHEMA deep TO PUBLIC;
 CREATE VIEW deep.in_view AS SELECT event_time, source_ip, deep.f(access_key_id) AS access_key_id FROM deep.events;
 CREATE VIEW deep.in_view_in_view AS SELECT * FROM deep.in_view;
@@ -207,10 +212,11 @@ CREATE VIEW deep.in_row AS
 SELECT event_time, source_ip,
     (jsonb_populate_record(NULL::deep.row_of_theirs, jsonb_build_object('a', access_key_id))).a::text AS access_key_id
 FROM deep.events;
+CREATE VIEW deep.in_cast AS SELECT event_time, source_ip, access_key_id::deep.kind::text AS access_key_id FROM deep.events;
 CREATE MATERIALIZED VIEW deep.stored AS SELECT * FROM deep.in_view;
 SELECT source, deep.refused('deep.' || source) AS refused
 FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,'
-            'parent,parts,policed,checked,indexed,in_body,in_row}'::text[])
+            'parent,parts,policed,checked,indexed,in_body,in_row,in_cast}'::text[])
     WITH ORDINALITY AS v (source, n)
 ORDER BY n;
 -- A partition or child table that is added later.
@@ -241,6 +247,10 @@ CREATE FUNCTION deep.calls_with(text) RETURNS text
     LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.with_settings($1); END $$;
 CREATE FUNCTION deep.calls_definer(text) RETURNS text
     LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.definer($1); END $$;
+CREATE FUNCTION deep.casts(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN $1::deep.kind; END $$;
+CREATE FUNCTION deep.operates(text) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN $1 OPERATOR(deep.===) 'K'; END $$;
+CREATE FUNCTION deep.checks(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN $1::deep.own_text; END $$;
 SET ROLE regress_team;
 CREATE FUNCTION deep.with_settings(text) RETURNS text LANGUAGE sql STABLE SET work_mem = '1MB' AS 'SELECT lower($1)';
 CREATE FUNCTION deep.definer(text) RETURNS text LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT deep.f($1)';
@@ -259,7 +269,24 @@ BEGIN
     RETURN found;
 END $$;
 SELECT function, deep.scanned(format('deep.%s(access_key_id) <> ''x''', function))
-FROM unnest('{calls,calls_more,calls_with,calls_definer}'::text[]) AS function;
+FROM unnest('{calls,calls_more,calls_with,calls_definer,casts,operates,checks}'::text[]) AS function;
+-- A function that is added after the check, and is then preferred.
+CREATE FUNCTION deep.any_of(anyelement) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT $1::text';
+CREATE FUNCTION deep.prefers(text) RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN deep.any_of($1); END $$;
+INSERT INTO travel.rules (name, source, baseline, condition)
+VALUES ('added', 'deep.events', false, $$deep.prefers(access_key_id) <> 'x'$$);
+CALL travel.scan('added');
+SELECT last_error FROM travel.status WHERE rule = 'added';
+SET ROLE regress_team;
+CREATE FUNCTION deep.any_of(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1; END $$;
+RESET ROLE;
+INSERT INTO deep.events (event_id, event_time, source_ip, access_key_id)
+VALUES (3, '2026-03-02 10:00Z', '192.0.2.5', 'K');
+-- A session that has called it before keeps the old function until its plans are discarded.
+DISCARD PLANS;
+CALL travel.scan('added');
+SELECT replace(last_error, session_user, 'the superuser') AS last_error FROM travel.status WHERE rule = 'added';
+DELETE FROM travel.rules;
 -- Parallel workers, which cannot be watched, are not used.
 CREATE FUNCTION deep.calls_in_worker(text) RETURNS text
     LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$ BEGIN RETURN deep.f($1); END $$;
