@@ -212,7 +212,9 @@ CREATE VIEW deep.in_row AS
 SELECT event_time, source_ip,
     (jsonb_populate_record(NULL::deep.row_of_theirs, jsonb_build_object('a', access_key_id))).a::text AS access_key_id
 FROM deep.events;
-CREATE VIEW deep.in_cast AS SELECT event_time, source_ip, access_key_id::deep.kind::text AS access_key_id FROM deep.events;
+CREATE VIEW deep.in_cast AS
+SELECT event_time, source_ip, access_key_id::deep.kind::text AS access_key_id
+FROM deep.events;
 CREATE MATERIALIZED VIEW deep.stored AS SELECT * FROM deep.in_view;
 SELECT source, deep.refused('deep.' || source) AS refused
 FROM unnest('{events,stored,theirs,in_view,in_view_in_view,operator,joined,barrier,invoker,aggregate,typed,own_typed,'
