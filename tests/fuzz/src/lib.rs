@@ -1,6 +1,6 @@
 //! Fuzz targets: functions that take any bytes, feed them to a reader of the project, and panic if the reader does not do
-//! what it promises. Not panicking is the least of it: what is printed must be read back, what is accepted must work
-//! everywhere, and an independent, slower implementation must give the same answer.
+//! what it promises: what is printed must be read back, what is accepted must work everywhere, and an independent, slower
+//! implementation must give the same answer.
 //!
 //! Two things call the targets. The tests of this crate run the committed corpus, and inputs that are changed at random,
 //! with the stable compiler (`scripts/test.sh fuzz`). The crate in `fuzz/` calls them from libFuzzer, which is guided by
