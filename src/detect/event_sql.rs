@@ -1,7 +1,8 @@
 //! The events of a source, as SQL: which rows are evaluated, and the entity, time and place of each.
 
 use super::arguments::Arguments;
-use super::columns::{Expression, StandardColumns};
+use super::column_sql::Expression;
+use super::columns::StandardColumns;
 use super::event_time::EventTime;
 use super::expression;
 use super::nodes::Rows;

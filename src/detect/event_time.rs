@@ -1,7 +1,7 @@
 //! The time of the events of a source, as SQL, whatever type the source stores it in.
 
 use super::arguments::Arguments;
-use super::columns::Expression;
+use super::column_sql::Expression;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::report::Report;
 use crate::pg::time::utc;

@@ -2,7 +2,7 @@
 //! `columns` gives or from the record, with the types and the NULLs of `travel.event`, so one condition suits every
 //! layout.
 
-use super::columns::Expression;
+use super::column_sql::Expression;
 use super::event_time::as_timestamptz;
 use super::place::{address_of, host_text, number};
 use crate::pg::errors::TravelError;

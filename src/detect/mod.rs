@@ -10,6 +10,7 @@
 //! | [`arguments`] | the arguments of the three functions |
 //! | [`expression`] | the SQL expressions that the caller writes, each checked |
 //! | [`columns`] | the standard columns of the source |
+//! | [`column_sql`] | the keys of `columns`, and a column as SQL with its type |
 //! | [`lent`] | standard columns that a condition names and the source lacks |
 //! | [`place`] | the address or the coordinates of its events |
 //! | [`event_sql`] | which rows are evaluated, and the entity, time and place of each, as SQL |
@@ -28,6 +29,7 @@
 //! | [`diagnosis`] | why rows are not evaluated |
 
 mod arguments;
+mod column_sql;
 mod columns;
 mod coverage;
 mod coverage_counts;
@@ -203,7 +205,8 @@ fn run_split<R>(query: &str, events: &Events, arguments: &Arguments, execute: im
 
 pub use crate::source::{Source, base_type, type_name};
 pub use arguments::{Arguments, columns_argument, time_range};
-pub use columns::{Expression, StandardColumns, is_expression};
+pub use column_sql::{Expression, is_expression};
+pub use columns::StandardColumns;
 pub use diagnosis::{DiagnosedRows, Diagnosis, LOOK_AT_COLUMNS, begin_and_end, none_of};
 pub use event_sql::Events;
 pub use event_time::EventTime;

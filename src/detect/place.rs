@@ -1,6 +1,7 @@
 //! The places of the events of a source: an address or coordinates, as SQL, whatever types the source stores them in.
 
-use super::columns::{Expression, StandardColumns};
+use super::column_sql::Expression;
+use super::columns::StandardColumns;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::source::{category, is_textual, type_name};
 use pgrx::pg_sys;
