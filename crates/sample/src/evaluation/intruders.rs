@@ -118,7 +118,7 @@ impl Simulation {
             };
             first = false;
             self.act(own(time, plan.city, address.clone(), Rc::clone(&who), call));
-            time += plan.pause / 2 + self.rng.below(plan.pause as u64) as i64;
+            time += plan.pause.seconds(60, &mut self.rng);
         }
     }
 
@@ -137,48 +137,50 @@ impl Simulation {
             {
                 continue;
             }
-            let soon = from.time + 300 + self.rng.below(600) as i64;
-            let far = self.city(|city| distance_km(city, from.city) > 4000.0);
-            let plan = |city: usize, site: SiteId, begins: i64, ends: i64, pause: i64| {
+            let soon = from.time + p::INTRUDER_AT_ONCE.seconds(60, &mut self.rng);
+            let far = self.city(|city| distance_km(city, from.city) > p::INTRUDER_FAR_KM);
+            let plan = |city: usize, site: SiteId, begins: i64| {
+                let (ends, pause) = (begins + p::INTRUDER_HOURS * HOUR, p::INTRUDER_PAUSE);
                 Some(Plan { from: from.clone(), city, site, begins, ends, pause })
             };
             match level {
                 Level::AtOnce | Level::Minted | Level::MachineKey | Level::Instance | Level::Root => {
                     let city = far?;
-                    return plan(city, self.lair(city), soon, soon + 2 * HOUR, 600);
+                    return plan(city, self.lair(city), soon);
                 }
                 Level::WithinHours => {
                     let city = far?;
-                    let begins = from.time + HOUR + self.rng.below(2 * HOUR as u64) as i64;
-                    return plan(city, self.lair(city), begins, begins + 2 * HOUR, 600);
+                    let begins = from.time + p::INTRUDER_LATER.seconds(HOUR, &mut self.rng);
+                    return plan(city, self.lair(city), begins);
                 }
                 Level::PlausibleArrival | Level::PlausibleBothWays => {
-                    if next.time - from.time < 9 * HOUR || next.city != from.city {
+                    if next.time - from.time < p::PATIENT_GAP_HOURS * HOUR || next.city != from.city {
                         continue;
                     }
                     let both = level == Level::PlausibleBothWays;
-                    let range = if both { 700.0..2500.0 } else { 4000.0..7000.0 };
-                    let Some(city) = self.city(|city| range.contains(&distance_km(city, from.city))) else {
+                    let range = if both { p::PATIENT_LEAVE_KM } else { p::PATIENT_STAY_KM };
+                    let Some(city) = self.city(|city| range.contains(distance_km(city, from.city))) else {
                         continue;
                     };
-                    let travel = (distance_km(city, from.city) / 700.0 * HOUR as f64) as i64 + HOUR;
+                    let travel = (distance_km(city, from.city) / p::PATIENT_KMH * HOUR as f64) as i64 + HOUR;
                     let begins = from.time + travel;
-                    let ends = if both { next.time - travel } else { begins + 12 * HOUR };
-                    if ends - begins < HOUR {
+                    let ends = if both { next.time - travel } else { begins + p::PATIENT_STAY_HOURS * HOUR };
+                    if ends - begins < p::PATIENT_LEAVE_HOURS * HOUR {
                         continue;
                     }
-                    return plan(city, self.lair(city), begins, ends, 1800);
+                    let plan = plan(city, self.lair(city), begins);
+                    return plan.map(|plan| Plan { ends, pause: p::PATIENT_PAUSE, ..plan });
                 }
                 Level::SameCountry | Level::SameCity => {
                     let country = country_of(from.city);
                     let elsewhere = self.city(|city| city != from.city && country_of(city) == country);
                     let city = elsewhere.filter(|_| level == Level::SameCountry).unwrap_or(from.city);
                     let site = self.world.site(Kind::Proxy, city, &mut self.rng);
-                    return plan(city, site, soon, soon + 2 * HOUR, 600);
+                    return plan(city, site, soon);
                 }
                 Level::SameRegion => {
                     let site = self.world.shared(Kind::Aws, from.city, 99, &mut self.rng);
-                    return plan(from.city, site, soon, soon + 2 * HOUR, 600);
+                    return plan(from.city, site, soon);
                 }
             }
         }
@@ -207,6 +209,6 @@ struct Plan {
     site: SiteId,
     begins: i64,
     ends: i64,
-    /// The seconds between two calls, on average.
-    pause: i64,
+    /// The minutes between two calls.
+    pause: p::Span,
 }

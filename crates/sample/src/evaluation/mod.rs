@@ -18,6 +18,7 @@ mod world;
 use crate::rng::Rng;
 use crate::time::Time;
 use intruders::Level;
+use parameters as p;
 use record::Act;
 use std::fmt::Write as _;
 use std::io;
@@ -115,7 +116,7 @@ pub fn files(order: Order) -> io::Result<Vec<(String, Vec<u8>)>> {
     for number in 0..order.people {
         simulation.person(number);
     }
-    for number in 0..order.people.div_ceil(10) {
+    for number in 0..order.people.div_ceil(p::PEOPLE_PER_MACHINE) {
         simulation.instance(number);
         simulation.machine_key(number);
         simulation.ci(number);
@@ -156,7 +157,7 @@ impl Simulation {
             let _ = writeln!(intruders, "{number},{},\"{}\"", intruder.subject, intruder.level.name());
         }
         let mut parameters = String::new();
-        for (meaning, value, source) in parameters::ALL {
+        for (meaning, value, source) in p::ALL {
             let _ = writeln!(parameters, "{meaning}\t{value}\t{source}");
         }
         let databases = self.world.databases().map_err(io::Error::other)?;
