@@ -41,9 +41,9 @@ impl Level {
     }
 
     /// The ways in which the credentials of such a subject are abused.
-    fn of(group: Group) -> &'static [Self] {
+    pub fn of(group: Group) -> &'static [Self] {
         match group {
-            Group::IamUser => &[
+            Group::IamUser | Group::Sso => &[
                 Self::AtOnce,
                 Self::WithinHours,
                 Self::PlausibleArrival,
@@ -52,7 +52,6 @@ impl Level {
                 Self::SameCity,
                 Self::Minted,
             ],
-            Group::Sso => &[Self::AtOnce, Self::WithinHours, Self::SameCountry, Self::SameCity],
             Group::MachineKey => &[Self::MachineKey, Self::SameRegion],
             Group::Ci => &[Self::MachineKey],
             Group::Instance => &[Self::Instance, Self::SameRegion],
@@ -61,11 +60,12 @@ impl Level {
     }
 }
 
+/// How many seconds after the owner's call an intruder on the owner's computer mints a session.
+const MINTED_AFTER: i64 = 30;
+
 impl Simulation {
-    /// Lets an intruder use the credentials of a subject, in one of the ways for such subjects.
-    pub fn intruder(&mut self, subject: usize, choice: usize) {
-        let levels = Level::of(self.subjects[subject].group);
-        let level = levels[choice % levels.len()];
+    /// Lets an intruder use the credentials of a subject. Returns whether the subject's history has an opportunity.
+    pub fn intruder(&mut self, subject: usize, level: Level) -> bool {
         let mut acts: Vec<Act> = self
             .acts
             .iter()
@@ -75,10 +75,15 @@ impl Simulation {
             .cloned()
             .collect();
         acts.sort_by_key(|act| act.time);
-        let Some(plan) = self.plan(level, &acts) else { return };
+        let Some(plan) = self.plan(level, &acts) else { return false };
         let number = self.intruders.len();
         self.intruders.push(Intruder { subject, level });
         let mut who = Rc::clone(&plan.from.who);
+        let patient = matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays);
+        if patient && who.kind == "AssumedRole" {
+            // The key expires before a flight arrives. The stolen session of the access portal gives another one.
+            who = Rc::new(Credential { key: self.key("ASIA"), ..(*who).clone() });
+        }
         let own = |time: i64, city: usize, address: String, who: Rc<Credential>, call: Call| Act {
             time,
             subject,
@@ -91,7 +96,7 @@ impl Simulation {
         if level == Level::Minted {
             // On the owner's own computer, so the address says nothing.
             let key = self.key("ASIA");
-            let (time, address) = (plan.from.time + 30, plan.from.address.clone());
+            let (time, address) = (plan.from.time + MINTED_AFTER, plan.from.address.clone());
             self.act(own(time, plan.from.city, address, Rc::clone(&who), Call::AssumeRole(key.clone())));
             who = Rc::new(Credential {
                 kind: "AssumedRole",
@@ -120,6 +125,7 @@ impl Simulation {
             self.act(own(time, plan.city, address.clone(), Rc::clone(&who), call));
             time += plan.pause.seconds(60, &mut self.rng);
         }
+        true
     }
 
     /// When and from where; `None` if the subject's history has no such opportunity.
@@ -129,10 +135,12 @@ impl Simulation {
         for _ in 0..1000 {
             let number = self.rng.below(acts.len().checked_sub(1)? as u64) as usize;
             let (from, next) = (&acts[number], &acts[number + 1]);
-            let patient = matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays | Level::Minted);
+            // These intruders steal the long-term key of an IAM user: other keys expire before a flight arrives.
+            let long_term =
+                matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays | Level::Minted);
             if !(settled..last).contains(&from.time)
                 || matches!(from.call, Call::SignIn { .. })
-                || (patient && !from.who.key.starts_with("AKIA"))
+                || (long_term && from.who.kind == "IAMUser" && !from.who.key.starts_with("AKIA"))
                 || from.address.starts_with("10.")
             {
                 continue;
@@ -144,9 +152,17 @@ impl Simulation {
                 Some(Plan { from: from.clone(), city, site, begins, ends, pause })
             };
             match level {
-                Level::AtOnce | Level::Minted | Level::MachineKey | Level::Instance | Level::Root => {
+                Level::AtOnce | Level::MachineKey | Level::Instance | Level::Root => {
                     let city = far?;
                     return plan(city, self.lair(city), soon);
+                }
+                Level::Minted => {
+                    let city = far?;
+                    let plan = plan(city, self.lair(city), soon);
+                    let chained = from.who.kind == "AssumedRole";
+                    let lasts = if chained { p::CHAINED_HOURS } else { p::INTRUDER_HOURS } * HOUR;
+                    return plan
+                        .map(|plan| Plan { ends: plan.ends.min(from.time + MINTED_AFTER + lasts), ..plan });
                 }
                 Level::WithinHours => {
                     let city = far?;

@@ -157,6 +157,7 @@ parameters! {
     INTRUDER_LATER: Span = Span(1, 3), "hours after the owner's call at which an intruder comes later", ASSUMED;
     INTRUDER_HOURS: i64 = 2, "hours for which these intruders stay", ASSUMED;
     INTRUDER_PAUSE: Span = Span(5, 15), "minutes between two of their calls", ASSUMED;
+    CHAINED_HOURS: i64 = 1, "hours for which a session lasts that is minted from a temporary key", "AWS's limit for [role chaining](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html)";
     PATIENT_KMH: f64 = 700.0, "velocity in km/h at which an intruder who waits for a flight seems to travel, with one more hour", ASSUMED;
     PATIENT_GAP_HOURS: i64 = 9, "shortest pause of the owner after which such an intruder comes, in hours", ASSUMED;
     PATIENT_STAY_KM: Span = Span(4000, 7000), "distance of such an intruder who stays in km", ASSUMED;
