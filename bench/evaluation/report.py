@@ -159,7 +159,7 @@ def left_out(results):
     if not results.left_out:
         return "Each found an opportunity."
     levels = "; ".join(f"{level}: {count}" for level, count in sorted(results.left_out.items()))
-    return f"{sum(results.left_out.values())} more found no opportunity, and are not counted ({levels})."
+    return f"Without an opportunity, and not counted: {sum(results.left_out.values())} ({levels})."
 
 
 def main():
@@ -171,7 +171,7 @@ def main():
 `make evaluate` wrote this page. [Evaluation](evaluation.md) says what was simulated, what the numbers mean, and what
 they cannot say.
 
-- **Organizations:** seeds {', '.join(SEEDS)}, {PEOPLE} people each, {DAYS} days
+- **Organizations:** seed{'s' if len(SEEDS) > 1 else ''} {', '.join(SEEDS)}, {PEOPLE} people each, {DAYS} days
 - **Events:** {results.events:,}, of which {results.located:,} are located
 - **False alarms** are counted over {months['people']:,.0f} months of people, {months['machines']:,.0f} of machines and {months['root users']:,.0f} of root
   users whose credentials no intruder has.
