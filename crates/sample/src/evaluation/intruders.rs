@@ -81,7 +81,7 @@ impl Simulation {
         let mut who = Rc::clone(&plan.from.who);
         let patient = matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays);
         if patient && who.kind == "AssumedRole" {
-            // The key expires before a flight arrives. The stolen session of the access portal gives another one.
+            // A key lasts for some hours only. The stolen session of the access portal gives another one.
             who = Rc::new(Credential { key: self.key("ASIA"), ..(*who).clone() });
         }
         let own = |time: i64, city: usize, address: String, who: Rc<Credential>, call: Call| Act {
@@ -135,7 +135,7 @@ impl Simulation {
         for _ in 0..1000 {
             let number = self.rng.below(acts.len().checked_sub(1)? as u64) as usize;
             let (from, next) = (&acts[number], &acts[number + 1]);
-            // These intruders steal the long-term key of an IAM user: other keys expire before a flight arrives.
+            // These intruders steal the long-term key of an IAM user, because other keys last for some hours only.
             let long_term =
                 matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays | Level::Minted);
             if !(settled..last).contains(&from.time)
