@@ -4,7 +4,7 @@ import math
 import os
 import random
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 FOLDER = Path(os.environ["FOLDER"])
@@ -53,6 +53,7 @@ class Results:
         self.alerts = defaultdict(int)  # of (detection, subject without an intruder)
         self.first = {}  # (detection, intruder): the seconds until the first signal
         self.subjects, self.levels = defaultdict(list), defaultdict(list)
+        self.left_out = Counter()  # of levels: the intruders who found no opportunity
         self.events = self.located = 0
         for seed in SEEDS:
             self.read(seed)
@@ -79,6 +80,7 @@ class Results:
                     self.alerts[detection, (seed, subject)] += 1
                     since = time
                 open_alerts[detection, subject] = (since, time)
+        self.left_out.update(level.strip('"') for [level] in rows(seed, "left_out.csv"))
         [(events, located)] = rows(seed, "events.tsv")
         self.events += int(events)
         self.located += int(located)
@@ -153,6 +155,13 @@ def waits(results, levels):
     return table(["detection"] + levels, [[name] + [cell(name, level) for level in levels] for name in OURS + OTHERS])
 
 
+def left_out(results):
+    if not results.left_out:
+        return "Each found an opportunity."
+    levels = "; ".join(f"{level}: {count}" for level, count in sorted(results.left_out.items()))
+    return f"Without an opportunity, and not counted: {sum(results.left_out.values())} ({levels})."
+
+
 def main():
     results = Results()
     months = {kind: len(of) * MONTHS for kind, of in results.subjects.items()}
@@ -162,10 +171,11 @@ def main():
 `make evaluate` wrote this page. [Evaluation](evaluation.md) says what was simulated, what the numbers mean, and what
 they cannot say.
 
-- **Organizations:** seeds {', '.join(SEEDS)}, {PEOPLE} people each, {DAYS} days
+- **Organizations:** seed{'s' if len(SEEDS) > 1 else ''} {', '.join(SEEDS)}, {PEOPLE} people each, {DAYS} days
 - **Events:** {results.events:,}, of which {results.located:,} are located
 - **False alarms** are counted over {months['people']:,.0f} months of people, {months['machines']:,.0f} of machines and {months['root users']:,.0f} of root
   users whose credentials no intruder has.
+- **Intruders:** {sum(map(len, results.levels.values()))}. {left_out(results)}
 - Ranges in parentheses are 95 % confidence intervals.
 
 ## False alarms

@@ -41,9 +41,9 @@ impl Level {
     }
 
     /// The ways in which the credentials of such a subject are abused.
-    fn of(group: Group) -> &'static [Self] {
+    pub fn of(group: Group) -> &'static [Self] {
         match group {
-            Group::IamUser => &[
+            Group::IamUser | Group::Sso => &[
                 Self::AtOnce,
                 Self::WithinHours,
                 Self::PlausibleArrival,
@@ -52,7 +52,6 @@ impl Level {
                 Self::SameCity,
                 Self::Minted,
             ],
-            Group::Sso => &[Self::AtOnce, Self::WithinHours, Self::SameCountry, Self::SameCity],
             Group::MachineKey => &[Self::MachineKey, Self::SameRegion],
             Group::Ci => &[Self::MachineKey],
             Group::Instance => &[Self::Instance, Self::SameRegion],
@@ -61,11 +60,12 @@ impl Level {
     }
 }
 
+/// How many seconds after the owner's call an intruder on the owner's computer mints a session.
+const MINTED_AFTER: i64 = 30;
+
 impl Simulation {
-    /// Lets an intruder use the credentials of a subject, in one of the ways for such subjects.
-    pub fn intruder(&mut self, subject: usize, choice: usize) {
-        let levels = Level::of(self.subjects[subject].group);
-        let level = levels[choice % levels.len()];
+    /// Lets an intruder use the credentials of a subject. Returns whether the subject's history has an opportunity.
+    pub fn intruder(&mut self, subject: usize, level: Level) -> bool {
         let mut acts: Vec<Act> = self
             .acts
             .iter()
@@ -75,10 +75,15 @@ impl Simulation {
             .cloned()
             .collect();
         acts.sort_by_key(|act| act.time);
-        let Some(plan) = self.plan(level, &acts) else { return };
+        let Some(plan) = self.plan(level, &acts) else { return false };
         let number = self.intruders.len();
         self.intruders.push(Intruder { subject, level });
         let mut who = Rc::clone(&plan.from.who);
+        let patient = matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays);
+        if patient && who.kind == "AssumedRole" {
+            // A key lasts for some hours only. The stolen session of the access portal gives another one.
+            who = Rc::new(Credential { key: self.key("ASIA"), ..(*who).clone() });
+        }
         let own = |time: i64, city: usize, address: String, who: Rc<Credential>, call: Call| Act {
             time,
             subject,
@@ -91,7 +96,7 @@ impl Simulation {
         if level == Level::Minted {
             // On the owner's own computer, so the address says nothing.
             let key = self.key("ASIA");
-            let (time, address) = (plan.from.time + 30, plan.from.address.clone());
+            let (time, address) = (plan.from.time + MINTED_AFTER, plan.from.address.clone());
             self.act(own(time, plan.from.city, address, Rc::clone(&who), Call::AssumeRole(key.clone())));
             who = Rc::new(Credential {
                 kind: "AssumedRole",
@@ -118,8 +123,9 @@ impl Simulation {
             };
             first = false;
             self.act(own(time, plan.city, address.clone(), Rc::clone(&who), call));
-            time += plan.pause / 2 + self.rng.below(plan.pause as u64) as i64;
+            time += plan.pause.seconds(60, &mut self.rng);
         }
+        true
     }
 
     /// When and from where; `None` if the subject's history has no such opportunity.
@@ -129,56 +135,68 @@ impl Simulation {
         for _ in 0..1000 {
             let number = self.rng.below(acts.len().checked_sub(1)? as u64) as usize;
             let (from, next) = (&acts[number], &acts[number + 1]);
-            let patient = matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays | Level::Minted);
+            // These intruders steal the long-term key of an IAM user, because other keys last for some hours only.
+            let long_term =
+                matches!(level, Level::PlausibleArrival | Level::PlausibleBothWays | Level::Minted);
             if !(settled..last).contains(&from.time)
                 || matches!(from.call, Call::SignIn { .. })
-                || (patient && !from.who.key.starts_with("AKIA"))
+                || (long_term && from.who.kind == "IAMUser" && !from.who.key.starts_with("AKIA"))
                 || from.address.starts_with("10.")
             {
                 continue;
             }
-            let soon = from.time + 300 + self.rng.below(600) as i64;
-            let far = self.city(|city| distance_km(city, from.city) > 4000.0);
-            let plan = |city: usize, site: SiteId, begins: i64, ends: i64, pause: i64| {
+            let soon = from.time + p::INTRUDER_AT_ONCE.seconds(60, &mut self.rng);
+            let far = self.city(|city| distance_km(city, from.city) > p::INTRUDER_FAR_KM);
+            let plan = |city: usize, site: SiteId, begins: i64| {
+                let (ends, pause) = (begins + p::INTRUDER_HOURS * HOUR, p::INTRUDER_PAUSE);
                 Some(Plan { from: from.clone(), city, site, begins, ends, pause })
             };
             match level {
-                Level::AtOnce | Level::Minted | Level::MachineKey | Level::Instance | Level::Root => {
+                Level::AtOnce | Level::MachineKey | Level::Instance | Level::Root => {
                     let city = far?;
-                    return plan(city, self.lair(city), soon, soon + 2 * HOUR, 600);
+                    return plan(city, self.lair(city), soon);
+                }
+                Level::Minted => {
+                    let city = far?;
+                    let plan = plan(city, self.lair(city), soon);
+                    let chained = from.who.kind == "AssumedRole";
+                    let lasts = if chained { p::CHAINED_HOURS } else { p::INTRUDER_HOURS } * HOUR;
+                    return plan
+                        .map(|plan| Plan { ends: plan.ends.min(from.time + MINTED_AFTER + lasts), ..plan });
                 }
                 Level::WithinHours => {
                     let city = far?;
-                    let begins = from.time + HOUR + self.rng.below(2 * HOUR as u64) as i64;
-                    return plan(city, self.lair(city), begins, begins + 2 * HOUR, 600);
+                    let begins = from.time + p::INTRUDER_LATER.seconds(HOUR, &mut self.rng);
+                    return plan(city, self.lair(city), begins);
                 }
                 Level::PlausibleArrival | Level::PlausibleBothWays => {
-                    if next.time - from.time < 9 * HOUR || next.city != from.city {
+                    if next.time - from.time < p::PATIENT_GAP_HOURS * HOUR || next.city != from.city {
                         continue;
                     }
                     let both = level == Level::PlausibleBothWays;
-                    let range = if both { 700.0..2500.0 } else { 4000.0..7000.0 };
-                    let Some(city) = self.city(|city| range.contains(&distance_km(city, from.city))) else {
+                    let range = if both { p::PATIENT_LEAVE_KM } else { p::PATIENT_STAY_KM };
+                    let Some(city) = self.city(|city| range.contains(distance_km(city, from.city))) else {
                         continue;
                     };
-                    let travel = (distance_km(city, from.city) / 700.0 * HOUR as f64) as i64 + HOUR;
+                    let travel = (distance_km(city, from.city) / p::PATIENT_KMH * HOUR as f64) as i64 + HOUR;
                     let begins = from.time + travel;
-                    let ends = if both { next.time - travel } else { begins + 12 * HOUR };
-                    if ends - begins < HOUR {
+                    let ends = if both { next.time - travel } else { begins + p::PATIENT_STAY_HOURS * HOUR };
+                    if ends - begins < p::PATIENT_LEAVE_HOURS * HOUR {
                         continue;
                     }
-                    return plan(city, self.lair(city), begins, ends, 1800);
+                    let plan = plan(city, self.lair(city), begins);
+                    return plan.map(|plan| Plan { ends, pause: p::PATIENT_PAUSE, ..plan });
                 }
                 Level::SameCountry | Level::SameCity => {
                     let country = country_of(from.city);
                     let elsewhere = self.city(|city| city != from.city && country_of(city) == country);
                     let city = elsewhere.filter(|_| level == Level::SameCountry).unwrap_or(from.city);
                     let site = self.world.site(Kind::Proxy, city, &mut self.rng);
-                    return plan(city, site, soon, soon + 2 * HOUR, 600);
+                    return plan(city, site, soon);
                 }
                 Level::SameRegion => {
                     let site = self.world.shared(Kind::Aws, from.city, 99, &mut self.rng);
-                    return plan(from.city, site, soon, soon + 2 * HOUR, 600);
+                    return plan(from.city, site, soon);
                 }
             }
         }
@@ -207,6 +225,6 @@ struct Plan {
     site: SiteId,
     begins: i64,
     ends: i64,
-    /// The seconds between two calls, on average.
-    pause: i64,
+    /// The minutes between two calls.
+    pause: p::Span,
 }

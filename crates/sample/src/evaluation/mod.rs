@@ -18,6 +18,7 @@ mod world;
 use crate::rng::Rng;
 use crate::time::Time;
 use intruders::Level;
+use parameters as p;
 use record::Act;
 use std::fmt::Write as _;
 use std::io;
@@ -76,6 +77,8 @@ struct Simulation {
     days: i64,
     subjects: Vec<Subject>,
     intruders: Vec<Intruder>,
+    /// The levels of intruders who found no opportunity.
+    left_out: Vec<Level>,
     acts: Vec<Act>,
     keys: u64,
 }
@@ -99,8 +102,13 @@ impl Simulation {
 /// | `subjects.csv` | number of the person or machine, name, group, whether an intruder uses its credentials |
 /// | `intruders.csv` | number, number of the subject, level |
 /// | `truth.csv` | event ID, number of the subject, number of the intruder who made the call or empty |
-/// | `parameters.csv` | meaning, value, source of each parameter, separated by tabs |
+/// | `left_out.csv` | level of each intruder who found no opportunity |
+/// | `parameters.tsv` | meaning, value, source of each parameter |
 pub fn files(order: Order) -> io::Result<Vec<(String, Vec<u8>)>> {
+    simulate(order).files()
+}
+
+fn simulate(order: Order) -> Simulation {
     let mut simulation = Simulation {
         rng: Rng::new(crate::rng::mix(order.seed)),
         world: world::World::new(order.seed),
@@ -109,29 +117,37 @@ pub fn files(order: Order) -> io::Result<Vec<(String, Vec<u8>)>> {
         days: order.days as i64,
         subjects: Vec::new(),
         intruders: Vec::new(),
+        left_out: Vec::new(),
         acts: Vec::new(),
         keys: 0,
     };
     for number in 0..order.people {
         simulation.person(number);
     }
-    for number in 0..order.people.div_ceil(10) {
+    for number in 0..order.people.div_ceil(p::PEOPLE_PER_MACHINE) {
         simulation.instance(number);
         simulation.machine_key(number);
         simulation.ci(number);
         simulation.root(number);
     }
-    // Every second subject of each group has an intruder; the levels of a group come in turn.
-    let mut seen = [0_usize; 6];
+    // Of every two subjects of a group, one has an intruder: the second, or the first if the second offers no
+    // opportunity. The levels of a group come in turn.
+    let mut groups: [Vec<usize>; 6] = Default::default();
     for subject in 0..simulation.subjects.len() {
-        let group = &mut seen[simulation.subjects[subject].group as usize];
-        *group += 1;
-        if *group % 2 == 0 {
-            let choice = *group / 2 - 1;
-            simulation.intruder(subject, choice);
+        let group = simulation.subjects[subject].group;
+        let members = &mut groups[group as usize];
+        members.push(subject);
+        if let &[.., first, second] = &members[..]
+            && members.len().is_multiple_of(2)
+        {
+            let levels = Level::of(group);
+            let level = levels[(members.len() / 2 - 1) % levels.len()];
+            if !simulation.intruder(second, level) && !simulation.intruder(first, level) {
+                simulation.left_out.push(level);
+            }
         }
     }
-    simulation.files()
+    simulation
 }
 
 impl Simulation {
@@ -155,8 +171,9 @@ impl Simulation {
         for (number, intruder) in self.intruders.iter().enumerate() {
             let _ = writeln!(intruders, "{number},{},\"{}\"", intruder.subject, intruder.level.name());
         }
+        let left_out = self.left_out.iter().map(|level| format!("\"{}\"\n", level.name())).collect();
         let mut parameters = String::new();
-        for (meaning, value, source) in parameters::ALL {
+        for (meaning, value, source) in p::ALL {
             let _ = writeln!(parameters, "{meaning}\t{value}\t{source}");
         }
         let databases = self.world.databases().map_err(io::Error::other)?;
@@ -167,6 +184,7 @@ impl Simulation {
             ("truth.csv", truth),
             ("subjects.csv", subjects),
             ("intruders.csv", intruders),
+            ("left_out.csv", left_out),
             ("parameters.tsv", parameters),
         ] {
             files.push((name.to_owned(), text.into_bytes()));
@@ -185,6 +203,25 @@ mod tests {
         let first = files(order).unwrap();
         assert!(first == files(order).unwrap());
         assert!(first != files(Order { seed: 2, ..order }).unwrap());
+    }
+
+    #[test]
+    fn every_way_of_intruding_occurs_or_is_counted_as_left_out() {
+        let simulation = simulate(Order { people: 60, days: 60, seed: 5 });
+        for group in [Group::IamUser, Group::Sso] {
+            let subjects = simulation.subjects.iter().filter(|subject| subject.group == group).count();
+            assert!(subjects / 2 >= Level::of(group).len());
+            for level in Level::of(group) {
+                let of_group = |intruder: &&Intruder| simulation.subjects[intruder.subject].group == group;
+                let found =
+                    simulation.intruders.iter().filter(of_group).any(|intruder| intruder.level == *level);
+                assert!(found || simulation.left_out.contains(level), "{group:?} {level:?}");
+            }
+        }
+        let mut groups = [0; 6];
+        simulation.subjects.iter().for_each(|subject| groups[subject.group as usize] += 1);
+        let planned: usize = groups.iter().map(|subjects| subjects / 2).sum();
+        assert_eq!(simulation.intruders.len() + simulation.left_out.len(), planned);
     }
 
     #[test]
@@ -207,6 +244,7 @@ mod tests {
             days: order.days as i64,
             subjects: Vec::new(),
             intruders: Vec::new(),
+            left_out: Vec::new(),
             acts: Vec::new(),
             keys: 0,
         };

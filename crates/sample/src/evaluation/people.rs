@@ -93,7 +93,7 @@ impl Simulation {
             site: self.world.site(Kind::Home, home, &mut self.rng),
             vpn,
             mfa: self.rng.fraction() < p::MFA_SHARE,
-            begins: 7 * HOUR + self.rng.below(3 * HOUR as u64) as i64,
+            begins: p::WORKDAY_BEGINS.seconds(HOUR, &mut self.rng),
             account,
             user,
             name,
@@ -103,7 +103,9 @@ impl Simulation {
             self.day(&person, &trips, day);
         }
         for trip in &trips {
-            if self.rng.fraction() < p::INFLIGHT_SHARE && trip.arrives - trip.leaves > 5 * HOUR {
+            if self.rng.fraction() < p::INFLIGHT_SHARE
+                && trip.arrives - trip.leaves > p::INFLIGHT_HOURS * HOUR
+            {
                 let site = self.world.shared(Kind::Satellite, city_named("Ashburn"), 0, &mut self.rng);
                 let begins = trip.leaves + (trip.arrives - trip.leaves) / 2;
                 self.session(&person, begins, trip.city, Route::through(site));
@@ -143,24 +145,26 @@ impl Simulation {
         let often = self.rng.fraction() < p::FREQUENT_SHARE;
         let business = if often { p::FREQUENT_TRIPS } else { p::RARE_TRIPS } / 30.4;
         let mut trips = Vec::new();
-        let mut day = 3;
+        let mut day = p::HOME_DAYS;
         while day < self.days {
             let holiday = self.rng.fraction() < p::HOLIDAYS / 30.4;
             if !holiday && self.rng.fraction() >= business {
                 day += 1;
                 continue;
             }
-            let nights = if holiday { 7 + self.rng.below(8) } else { 2 + self.rng.below(4) } as i64;
+            let nights = if holiday { p::HOLIDAY_NIGHTS } else { p::TRIP_NIGHTS };
+            let nights = nights.count(&mut self.rng) as i64;
             let city = loop {
                 let city = self.rng.below(CITIES.len() as u64) as usize;
-                if distance_km(person.home, city) > 200.0 {
+                if distance_km(person.home, city) > p::TRIP_KM {
                     break city;
                 }
             };
-            let flight = (distance_km(person.home, city) / p::FLIGHT_KMH * HOUR as f64) as i64 + HOUR;
+            let flight = (distance_km(person.home, city) / p::FLIGHT_KMH * HOUR as f64) as i64
+                + p::FLIGHT_HOURS * HOUR;
             // In the morning or in the evening, by the clock of the place that the person leaves.
             let mut departure = |day: i64, city: usize| {
-                let hour = *self.rng.pick(&[7, 11, 18, 21]);
+                let hour = i64::from(*self.rng.pick(p::DEPARTURES.0));
                 self.begin + day * DAY + hour * HOUR + self.rng.below(HOUR as u64) as i64 - clock(city)
             };
             let leaves = departure(day, person.home);
@@ -174,7 +178,7 @@ impl Simulation {
                 hotel: self.world.shared(Kind::Hotel, city, 0, &mut self.rng),
                 holiday,
             });
-            day += nights + 3;
+            day += nights + p::HOME_DAYS;
         }
         trips
     }
@@ -185,25 +189,29 @@ impl Simulation {
         let trip = trips.iter().find(|trip| (trip.leaves..trip.back).contains(&noon));
         // The simulation begins on a Monday.
         let works = match (day % 7, trip) {
-            (_, Some(trip)) if trip.holiday => 0.25,
-            (5 | 6, _) => 0.1,
-            _ => 0.9,
+            (_, Some(trip)) if trip.holiday => p::HOLIDAY_WORKDAYS,
+            (5 | 6, _) => p::WEEKEND_WORKDAYS,
+            _ => p::WORKDAYS,
         };
         if self.rng.fraction() >= works {
             return;
         }
         let city = trip.map_or(person.home, |trip| trip.city);
-        for _ in 0..2 + self.rng.below(3) {
-            let by_clock = person.begins + self.rng.below(9 * HOUR as u64) as i64;
+        for _ in 0..p::SESSIONS.count(&mut self.rng) {
+            let by_clock = person.begins + p::SESSION_BEGINS.seconds(HOUR, &mut self.rng);
             let begins = self.begin + day * DAY + by_clock - clock(city);
-            // Nobody works between two hours before a flight and an hour after it: these are hours of travel, too.
+            // Nobody works shortly before and after a flight: these are hours of travel, too.
             let travels = |time: i64| {
-                trips.iter().any(|trip| {
-                    (trip.leaves - 2 * HOUR..trip.arrives + HOUR).contains(&time)
-                        || (trip.returns - 2 * HOUR..trip.back + HOUR).contains(&time)
-                })
+                let travels = |leaves: i64, arrives: i64| {
+                    (leaves - p::BEFORE_FLIGHT_HOURS * HOUR..arrives + p::AFTER_FLIGHT_HOURS * HOUR)
+                        .contains(&time)
+                };
+                trips
+                    .iter()
+                    .any(|trip| travels(trip.leaves, trip.arrives) || travels(trip.returns, trip.back))
             };
             let at = trips.iter().find(|trip| (trip.arrives..trip.returns).contains(&begins));
+            // No session is longer than two hours.
             if travels(begins)
                 || travels(begins + 2 * HOUR)
                 || at.map_or(person.home, |trip| trip.city) != city
@@ -226,11 +234,11 @@ impl Simulation {
         if chance < p::MOBILE_SHARE + p::OFFICE_SHARE && (begins - self.begin).div_euclid(DAY) % 7 < 5 {
             // A few addresses for everybody in the office.
             let site = self.world.shared(Kind::Office, person.gateway, 0, &mut self.rng);
-            return Route { host: Some(self.rng.below(4)), ..Route::through(site) };
+            return Route { host: Some(self.rng.below(p::OFFICE_ADDRESSES)), ..Route::through(site) };
         }
         // Providers change a home's address from time to time.
-        let host =
-            Some((begins - self.begin) / (20 * DAY) * 31 + person.subject as i64).map(|host| host as u64);
+        let host = Some((begins - self.begin) / (p::HOME_ADDRESS_DAYS * DAY) * 31 + person.subject as i64)
+            .map(|host| host as u64);
         let mut route = Route { host, ..self.with_vpn(person, person.site, person.home) };
         if self.rng.fraction() < p::FAILOVER_SHARE {
             route.then = Some(self.gateway(person.home));
@@ -244,7 +252,7 @@ impl Simulation {
             let home = self.rng.fraction() < p::ROAMING_HOME_SHARE;
             return Route::through(self.gateway(if home { person.home } else { trip.city }));
         }
-        if chance < 0.3
+        if chance < p::OFFICE_ABROAD_SHARE
             && !trip.holiday
             && let Some((_, gateway)) = OFFICES.iter().find(|(office, _)| city_named(office) == trip.city)
         {
@@ -267,7 +275,7 @@ impl Simulation {
                 let tunnel = Some(self.world.shared(Kind::CompanyVpn, exit, 0, &mut self.rng));
                 Route { tunnel, split: person.vpn == Vpn::Split, ..route }
             }
-            Vpn::Public if self.rng.fraction() < 0.33 => {
+            Vpn::Public if self.rng.fraction() < p::PUBLIC_VPN_SESSION_SHARE => {
                 let exit = self.rng.below(CITIES.len() as u64) as usize;
                 Route { tunnel: Some(self.world.shared(Kind::PublicVpn, exit, 0, &mut self.rng)), ..route }
             }
@@ -281,14 +289,15 @@ impl Simulation {
         let of_country: Vec<usize> =
             (0..CITIES.len()).filter(|&other| country_of(other) == country).collect();
         let gateway = *self.rng.pick(&of_country);
-        let number = self.rng.below(2);
+        let number = self.rng.below(p::MOBILE_GATEWAYS);
         self.world.shared(Kind::Mobile, gateway, number, &mut self.rng)
     }
 
     /// Some calls within an hour or two.
     fn session(&mut self, person: &Person, begins: i64, city: usize, route: Route) {
         let day = (begins - self.begin) / DAY;
-        let console = self.rng.fraction() < if person.user.is_some() { 0.3 } else { 0.5 };
+        let signs_in = if person.user.is_some() { p::USER_SIGN_IN_SHARE } else { p::SSO_SIGN_IN_SHARE };
+        let console = self.rng.fraction() < signs_in;
         let who = match (&person.user, console) {
             (Some(user), false) => Rc::clone(user),
             (Some(user), true) => Rc::new(Credential { key: self.key("ASIA"), ..(**user).clone() }),
@@ -301,16 +310,16 @@ impl Simulation {
                 key: format!("ASIA{:06}{day:03}EXAMPLE", person.subject),
             }),
         };
-        let calls = 3 + self.rng.below(5);
-        let length = HOUR / 6 + self.rng.below(HOUR as u64) as i64;
+        let calls = p::SESSION_CALLS.count(&mut self.rng);
+        let length = p::SESSION_MINUTES.seconds(60, &mut self.rng);
         let host = route.host.unwrap_or_else(|| self.rng.next_u64());
-        let exit_host = self.rng.below(8);
+        let exit_host = self.rng.below(p::VPN_ADDRESSES);
         for number in 0..calls {
             let time = begins + length * number as i64 / calls as i64 + self.rng.below(60) as i64;
             let mut site = route.site;
             let mut host = host;
             if let Some(tunnel) = route.tunnel
-                && !(route.split && self.rng.fraction() < 0.5)
+                && !(route.split && self.rng.fraction() < p::SPLIT_CALL_SHARE)
             {
                 (site, host) = (tunnel, exit_host);
             } else if let Some(then) = route.then
@@ -318,7 +327,7 @@ impl Simulation {
             {
                 site = then;
             }
-            let v6 = self.rng.fraction() < 0.5;
+            let v6 = self.rng.fraction() < p::V6_CALL_SHARE;
             let call = match number {
                 0 if console => Call::SignIn { mfa: person.mfa && person.user.is_some() },
                 _ => {
@@ -353,7 +362,7 @@ struct Route {
     /// The host of the site; a random one if this is `None`.
     host: Option<u64>,
     tunnel: Option<SiteId>,
-    /// Half of the calls do not use the tunnel.
+    /// Some of the calls do not use the tunnel.
     split: bool,
     /// The site of the second half.
     then: Option<SiteId>,

@@ -51,10 +51,10 @@ impl World {
     pub fn site(&mut self, kind: Kind, city: usize, rng: &mut Rng) -> SiteId {
         let country = country_of(city) as u32;
         // ASNs for private use (RFC 6996), except those of the clouds, which are recognized by their number. A country
-        // has four providers of access networks and one carrier.
+        // has several providers of access networks and one carrier.
         let operator = match kind {
             Kind::Home | Kind::Hotel | Kind::Office | Kind::Proxy => {
-                4_200_000_000 + country * 10 + rng.below(4) as u32
+                4_200_000_000 + country * 10 + rng.below(p::PROVIDERS) as u32
             }
             Kind::Mobile => 4_200_000_000 + country * 10 + 5,
             Kind::CompanyVpn => 4_200_001_000,
@@ -160,39 +160,43 @@ fn located(site: &Site, rng: &mut Rng) -> Value {
     match site.kind {
         Kind::Aws => {
             let city = if rng.fraction() < p::GEOIP_WRONG_CLOUD { at_random(rng) } else { city };
-            return record(city, Some(city.name), (0.0, 0.0), 20, None);
+            return record(city, Some(city.name), (0.0, 0.0), p::GEOIP_RADIUS_HOSTED, None);
         }
-        Kind::Satellite => return record(city, Some(city.name), (0.0, 0.0), 500, Some("Satellite")),
+        Kind::Satellite => {
+            return record(city, Some(city.name), (0.0, 0.0), p::GEOIP_RADIUS_SATELLITE, Some("Satellite"));
+        }
         Kind::CompanyVpn | Kind::PublicVpn | Kind::Rented => {
-            return record(city, Some(city.name), (0.0, 0.0), 20, None);
+            return record(city, Some(city.name), (0.0, 0.0), p::GEOIP_RADIUS_HOSTED, None);
         }
         _ => {}
     }
     let chance = rng.fraction();
     if chance < p::GEOIP_WRONG_COUNTRY {
         let other = at_random(rng);
-        return record(other, Some(other.name), (0.0, 0.0), 50, cellular);
+        return record(other, Some(other.name), (0.0, 0.0), p::GEOIP_RADIUS_WRONG_COUNTRY, cellular);
     }
     if chance < p::GEOIP_WRONG_COUNTRY + p::GEOIP_COUNTRY_ONLY {
-        return record(city, None, center(site.city), 1000, cellular);
+        return record(city, None, center(site.city), p::GEOIP_RADIUS_COUNTRY_ONLY, cellular);
     }
     let wrong_city = chance < p::GEOIP_WRONG_COUNTRY + p::GEOIP_COUNTRY_ONLY + p::GEOIP_WRONG_CITY;
     let km = match wrong_city {
         true => -p::GEOIP_WRONG_CITY_KM * (1.0 - rng.fraction()).ln(),
-        false => 15.0 * rng.fraction(),
+        false => p::GEOIP_CITY_KM * rng.fraction(),
     };
     let direction = rng.fraction() * std::f64::consts::TAU;
     let north = km * direction.cos() / 111.2;
     let east = km * direction.sin() / (111.2 * city.latitude.to_radians().cos());
-    let fits = RADII.iter().position(|&radius| f64::from(radius) >= km).unwrap_or(RADII.len() - 1);
+    let radii = p::GEOIP_RADII.0;
+    let fits = radii.iter().position(|&radius| f64::from(radius) >= km).unwrap_or(radii.len() - 1);
     let honest = rng.fraction() < p::GEOIP_RADIUS_HONEST;
-    let radius = RADII[if honest { fits } else { fits.saturating_sub(1) }];
-    let name =
-        if wrong_city { format!("{} area {}", city.name, rng.below(20)) } else { city.name.to_owned() };
+    let radius = radii[if honest { fits } else { fits.saturating_sub(1) }];
+    let name = if wrong_city {
+        format!("{} area {}", city.name, rng.below(p::GEOIP_WRONG_CITY_NAMES))
+    } else {
+        city.name.to_owned()
+    };
     record(city, Some(&name), (north, east), radius, cellular)
 }
-
-const RADII: [u16; 8] = [1, 5, 10, 20, 50, 100, 200, 500];
 
 /// How far the center of the country's cities is from one of them, in degrees north and east.
 fn center(city: usize) -> (f64, f64) {
