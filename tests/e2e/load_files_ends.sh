@@ -73,11 +73,11 @@ for what in blanks records parts others; do
     delays=
     for share in 0.03 0.25 0.5 0.75 0.93; do
         # Each moment counts by itself. Other work on the machine can delay any call, but rarely delays five calls at the same
-        # moment. If a call ends before the cancel, the machine has become faster, and the next cancel comes earlier.
+        # moment. If a call ends before the cancel, the machine has become faster, so the call needs less time than that.
         least=
         for ((try = 0; try < 5; try++)); do
             moment=$(awk -v whole="$whole" -v share="$share" 'BEGIN { printf "%.3f", whole * share }')
-            canceled_at "$moment" || { whole=$(awk -v whole="$whole" 'BEGIN { print whole * 0.9 }'); continue; }
+            canceled_at "$moment" || { whole=$(awk -v moment="$moment" 'BEGIN { print moment * 0.9 }'); continue; }
             least=$(awk -v least="${least:-99}" -v took="$took" 'BEGIN { print (took < least ? took : least) }')
             if between 0 0.25 "$least"; then break; fi
         done
