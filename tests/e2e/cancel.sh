@@ -10,7 +10,8 @@
 # A release build must end each statement within 250 ms. docs/recover.md has its delays on an idle machine. The default
 # bound also allows for a debug build and for a busy machine, on which a process may wait for a CPU. A statement that ends
 # more than 100 ms late is tried up to three times at that moment, and the shortest delay counts. The test fails if a
-# function lets PostgreSQL compile a large query with JIT, or if work over enough events cannot be interrupted.
+# function lets PostgreSQL compile a large query with JIT, or if work over enough events cannot be interrupted. It also
+# fails if a statement is never interrupted, and if a function or view that users call is in neither list below.
 # shellcheck source=tests/e2e/scan_lib.sh
 . "$(dirname "$0")/scan_lib.sh"
 
@@ -62,6 +63,15 @@ run_psql --quiet --output /dev/null <<SQL
     CREATE TABLE shipped AS SELECT jsonb_build_object('messageType', 'DATA_MESSAGE', 'logEvents', jsonb_agg(jsonb_build_object(
         'id', n::text, 'timestamp', 0, 'message', r.record::text)))::text AS body
     FROM (SELECT record, row_number() OVER () AS n FROM records LIMIT least($EVENTS / 2, 12000)) AS r;
+    -- PostgreSQL cannot cancel the conversion of one array to text, so each array is small. docs/recover.md has the delays of
+    -- a large one.
+    CREATE TABLE arrays AS SELECT ARRAY(SELECT n % 3 + m FROM generate_series(1, 20000) AS m) AS entity, '2026-01-01Z'::timestamptz + n * interval '1 minute' AS event_time,
+        CASE WHEN n % 10 = 0 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' END AS source_ip
+    FROM generate_series(1, least($EVENTS / 500, 500)) AS n;
+    CREATE TABLE ranges AS SELECT jsonb_build_object('prefixes', jsonb_agg(jsonb_build_object('ip_prefix',
+        format('%s/28', inet '10.0.0.0' + n * 16), 'region', 'eu-west-2')),
+        'ipv6_prefixes', '[{"ipv6_prefix": "2001:db8::/36", "region": "eu-west-2"}]'::jsonb) AS document
+    FROM generate_series(1, least($EVENTS / 10, 20000)) AS n;
     -- All rows are in the DEFAULT partition.
     SELECT travel.create_events_table('public.monthly', partitioned => true);
     INSERT INTO public.monthly (event_id, event_time, source_ip, access_key_id) SELECT event_id, event_time, source_ip, access_key_id FROM cloudtrail;
@@ -101,6 +111,7 @@ run_psql --quiet --output /dev/null <<SQL
     VACUUM ANALYZE;
 SQL
 large_alert=$(ask "SELECT id FROM travel.alerts ORDER BY leg_count DESC LIMIT 1")
+learned_alert=$(ask "SELECT id FROM travel.alerts WHERE rule = 'sessions' AND status <> 'archived' ORDER BY leg_count DESC LIMIT 1")
 note "$(ask "SELECT (SELECT count(*) FROM cloudtrail) || ' events, ' || (SELECT count(*) FROM travel.verdicts) || ' verdicts, ' || (SELECT count(*) FROM travel.alerts) || ' alerts, of which the largest has '
     || (SELECT max(leg_count) FROM travel.alerts) || ' legs'")"
 
@@ -118,6 +129,10 @@ statements=(
     "SELECT count(*) FROM travel.coverage('records')"
     "SELECT count(*) FROM travel.detect('coordinates')"
     "SELECT count(*) FROM travel.coverage('coordinates')"
+    "SELECT count(*) FROM travel.detect('arrays', 'entity')"
+    "SELECT count(*) FROM travel.coverage('arrays', 'entity')"
+    "SELECT count(travel.locate(source_ip)) FROM heap"
+    "SELECT travel.locate('192.0.2.1')"
     "SELECT travel.columns_for('records')"
     "SELECT travel.adopt('records', 'adopted')"
     "SELECT travel.impossible_legs(event_time, source_ip) FROM heap"
@@ -132,12 +147,19 @@ statements=(
     "SELECT travel.event_count(text::travel.journey), length(journey::text) FROM journey"
     "SELECT count(*) FROM spans, travel_internal.incident_groups(ids, entities, users, starts, ends)"
     "SELECT count(*) FROM travel.incidents"
+    "SELECT sum(length(r::text)) FROM travel.status AS r"
+    "SELECT sum(length(r::text)) FROM travel.alerts_brief AS r"
+    "SELECT sum(length(r::text)) FROM travel.alert_points AS r"
+    "SELECT sum(length(r::text)) FROM travel.alert_routes AS r"
+    "SELECT sum(length(r::text)) FROM travel.alerts_daily AS r"
+    "SELECT sum(length(r::text)) FROM travel.coverage_daily AS r"
     "CALL travel.scan('fresh')"
     "CALL travel.scan('grown')"
     "CALL travel.scan('learned')"
     "CALL travel.scan('late')"
     "CALL travel.scan('sessions')"
     "CALL travel.scan()"
+    "SELECT travel.create_rule('access_key', 'cloudtrail')"
     "SELECT travel.check_rule('scanned')"
     "DELETE FROM travel.rules WHERE name IN ('scanned', 'large')"
     "CALL travel.rescan('scanned', '-infinity')"
@@ -148,17 +170,39 @@ statements=(
     "SELECT travel.report($large_alert)"
     "SELECT count(*) FROM travel.explain_alert($large_alert)"
     "SELECT count(*) FROM travel.alert_events($large_alert)"
+    "SELECT count(*) FROM travel.activity_after($large_alert)"
+    "SELECT length(travel.containment($large_alert))"
     "SELECT pg_column_size(travel.alert_geojson($large_alert))"
+    "SELECT travel.archive($learned_alert, 'expected')"
+    "SELECT travel.silence($learned_alert, '1 day', 'a test')"
+    "UPDATE travel.alerts SET status = 'archived', archive_reason = 'expected' WHERE status <> 'archived'"
+    "SELECT travel.import_aws_ranges(document) FROM ranges"
     "SELECT travel.prune('1 day')"
     "CALL travel.make_partitions('monthly', '2026-01-01Z')"
     "CALL travel.load_files('target', '$folder')"
     "SELECT travel.ingest('target', body) FROM document WHERE name = 'many'"
     "SELECT travel.ingest('target', body::text) FROM document WHERE name = 'many'"
+    "INSERT INTO target_inbox SELECT body::text FROM document WHERE name = 'many'"
     "SELECT travel.ingest('target', body) FROM document WHERE name = 'large'"
     "SELECT travel.ingest('target', body) FROM shipped"
     "SELECT count(travel.parse(r)) FROM document, travel.records(body) AS r"
 )
 
+# Functions and views that end soon in any case, each with the reason.
+declare -A brief=()
+reason() { for name in "${@:2}"; do brief[travel.$name]=$1; done; }
+reason 'it computes with a few values, and PostgreSQL checks for a cancel between two rows' distance_km velocity_kmh \
+    great_circle is_located event_time source_kind source_ip outcome session_name principal actor try_number
+reason 'it converts one value, and PostgreSQL checks for a cancel between two rows' try_parse try_jsonb struct_text
+reason 'it reads the head of one journey' first_time last_time
+reason 'it writes the text of a query, and does not run it' detect_sql
+reason 'it creates or changes a fixed number of objects of the database' create_events_table create_inbox grant_to
+reason 'it reads and writes the row of one rule' confirm_source
+reason 'it reads or writes a row for each rule' accept_geoip assert_healthy
+reason 'it reads a row for each GeoIP file' geoip_databases node_state
+reason 'the number of its rows is fixed' aws_regions presets
+
+every_statement=("${statements[@]}")
 if [ -n "${MATCHING:-}" ]; then
     mapfile -t statements < <(printf '%s\n' "${statements[@]}" | grep -E "$MATCHING")
     holds "a statement matches $MATCHING" [ "${#statements[@]}" -gt 0 ]
@@ -167,10 +211,12 @@ fi
 # run MS STATEMENT: runs the statement with a timeout, and prints its time in ms and how it ended.
 run() {
     local block=(BEGIN ROLLBACK) jit=on
+    # A session reads the named networks when it first locates an address.
+    case $2 in "SELECT travel.locate('"*) block[0]='BEGIN; SELECT travel.import_aws_ranges(document) FROM ranges' ;; esac
     case $2 in "CALL travel.scan('fresh')" | 'CALL travel.rescan'* | 'CALL travel.load_files'*) block=('' "$reset") ;; esac
     # PostgreSQL would compile these queries, and it cannot cancel a compilation. The functions of the extension turn
     # JIT off only for their own queries.
-    case $2 in *'FROM heap'* | *'FROM coordinates'* | *'FROM journey'* | *'FROM overlapping'* | *'FROM spans'* | *'FROM document'* | *'FROM shipped'* | *'FROM travel.incidents'*) jit=off ;; esac
+    case $2 in *'FROM heap'* | *'FROM coordinates'* | *'FROM journey'* | *'FROM overlapping'* | *'FROM spans'* | *'FROM document'* | *'FROM shipped'* | *'FROM ranges'* | *'FROM travel.incidents'* | *'FROM travel.alert'* | *'FROM travel.coverage_daily'* | *'FROM travel.status'* | UPDATE* | INSERT*) jit=off ;; esac
     run_psql --quiet --no-align --tuples-only --set ON_ERROR_STOP=0 2>&1 <<SQL |
         SET client_min_messages = error; SET search_path = public; SET jit = $jit;
         ${block[0]};
@@ -215,11 +261,25 @@ for statement in "${statements[@]}"; do
         ends=$((ends + 1))
         [ "$late" -le "$worst" ] || worst=$late at=$timeout
     done
+    # If the speed of the machine varies, a statement can end before its timeout. A short statement is tried again.
+    for ((try = 0; try < 20 && ends == 0; try++)); do
+        worst=$(late 1 "$statement") at=1
+        [ -z "$worst" ] || ends=1
+    done
+    [ "$ends" -gt 0 ] || fail "it was never interrupted: $statement"
     cuts=$((cuts + ends))
     note "$(printf '%4d ms late (after %5d of %6d ms; %d of %d moments): %.90s' "$worst" "$at" "${whole%.*}" "$ends" "$MOMENTS" "$statement")"
     holds "$worst ms late after $at ms: $statement" [ "$worst" -le "$BOUND_MS" ]
 done
-# If the speed of the machine varies, a statement can end before its timeout.
 note "$cuts statements were cut short"
 holds 'enough statements were cut short' [ "$cuts" -ge "$((${#statements[@]} * MOMENTS / 3))" ]
+
+rule 'each function and view that users call is interrupted above, or has a reason why it ends soon'
+# PostgreSQL calls the trigger function travel.inbox for the INSERT into target_inbox.
+interrupted=$(printf '%s\n' "${every_statement[@]}" 'travel.inbox(' | grep -o -E 'travel\.\w+' | LC_ALL=C sort -u)
+in_catalog=$(ask "SELECT DISTINCT 'travel.' || name FROM (SELECT proname FROM pg_proc WHERE pronamespace = 'travel'::regnamespace
+    UNION SELECT relname FROM pg_class WHERE relnamespace = 'travel'::regnamespace AND relkind IN ('v', 'm')) AS o (name)" | LC_ALL=C sort)
+same 'functions and views in neither list' '' "$(LC_ALL=C comm -23 <(printf '%s\n' "$in_catalog") <(printf '%s\n' "$interrupted" "${!brief[@]}" | LC_ALL=C sort -u))"
+same 'functions and views in both lists' '' "$(LC_ALL=C comm -12 <(printf '%s\n' "$interrupted") <(printf '%s\n' "${!brief[@]}" | LC_ALL=C sort))"
+same 'reasons for what does not exist' '' "$(LC_ALL=C comm -13 <(printf '%s\n' "$in_catalog") <(printf '%s\n' "${!brief[@]}" | LC_ALL=C sort))"
 no_crash

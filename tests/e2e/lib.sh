@@ -22,7 +22,11 @@
 #   replayed PRIMARY        waits until the standby, which is the current server, has replayed what PRIMARY has written
 #   build_client            builds the client of tests/invariant; its path is in $CLIENT
 #   beginning BYTES         copies the first bytes of its input. It reads all, or the writer could end with SIGPIPE
-#   no_crash                fails if the log of the server shows that a process died
+#   no_crash [EXPECTED]     fails if the log of the server shows that a process died. The test caused what matches the
+#                           regular expression EXPECTED, such as $KILLED, the deaths that kill -9 causes
+#   ask_coded SQL           like ask, but messages have their SQLSTATEs
+#   interrupted HOW WHAT FILE  fails unless an interruption ended a statement, and nothing else was wrong. FILE has the output
+#                           of ask_coded; HOW is canceled, terminated, killed (kill -9) or stopped (stop_at_once)
 #   $SCRATCH                a folder that is removed with the test
 #
 # No result depends on the speed of the machine. A test waits for what must happen first, and never sleeps for it. A
@@ -114,6 +118,8 @@ between() {
 
 ask() { run_psql --quiet --no-align --tuples-only --command "$1"; }
 
+ask_coded() { run_psql --quiet --no-align --tuples-only --set VERBOSITY=verbose --command "$1"; }
+
 # Like ask, but prints everything and never fails: rows, notices and errors with their codes and details.
 ask_all() {
     run_psql --quiet --no-align --tuples-only --set VERBOSITY=verbose --set ON_ERROR_STOP=0 --command "$1" 2>&1 || true
@@ -203,12 +209,29 @@ session_close() {
     wait "$session_pid" || true
 }
 
+# shellcheck disable=SC2034 # for the tests that source this
+KILLED='terminated by signal 9|all server processes terminated'
 no_crash() {
     if grep -E 'terminated by signal|was terminated|PANIC|server process .* exited with exit code [^01]|all server processes terminated|SIGBUS|SIGSEGV|panicked' \
-        "$SERVER_DIR/log"; then
+        "$SERVER_DIR/log" | grep -v -E "${1:-^$}"; then
         fail 'a process of the server died'
     fi
     same 'the server answers' 1 "$(ask 'SELECT 1')"
+}
+
+interrupted() {
+    local expected others
+    case $1 in
+    canceled) expected='57014: canceling statement due to user request' ;;
+    terminated) expected='57P01: terminating connection due to administrator command' ;;
+    killed) expected='57P02: ' ;;
+    stopped) expected='57P01: terminating connection due to immediate shutdown command' ;;
+    *) fail "unknown interruption: $1" ;;
+    esac
+    # The killed session only loses its connection, and so can the other sessions.
+    case $1 in killed | stopped) expected+='|server closed the connection unexpectedly|connection to server was lost' ;; esac
+    others=$(grep -E '^(ERROR|WARNING|FATAL|PANIC|psql):' "$3" | grep -v -E "$expected" || true)
+    if [ -n "$others" ] || ! grep -q -E "$expected" "$3"; then fail "$2 was $1, and ended otherwise: $(cat "$3")"; fi
 }
 
 stop_at_once() {

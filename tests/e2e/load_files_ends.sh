@@ -35,39 +35,57 @@ fresh files
 ask "$(call files)" >/dev/null
 same 'transactions' "$all|40" "$(ask 'SELECT count(*), count(DISTINCT ingest_xid) FROM files')"
 
-rule 'a call that is canceled ends within 250 ms, whatever it does'
+rule 'a call that is canceled ends within 250 ms, whatever it does at that moment'
 # A file of 2 GB of blanks, one of many records, one of 17 million compressed parts without content, and one of small
-# documents that are not from CloudTrail.
+# documents that are not from CloudTrail. A call over each takes a few seconds.
 mkdir -p "$SERVER_DIR/files"/{blanks,records,parts,others}
 printf '' | gzip >"$SERVER_DIR/files/parts/p.json.gz"
 for ((doubled = 0; doubled < 24; doubled++)); do
     cat "$SERVER_DIR/files/parts/p.json.gz" "$SERVER_DIR/files/parts/p.json.gz" >"$SCRATCH/parts"
     mv "$SCRATCH/parts" "$SERVER_DIR/files/parts/p.json.gz"
 done
-head -c 200000000 < <(yes '{}' | tr -d '\n') >"$SERVER_DIR/files/others/o.json"
+head -c 10000000 < <(yes '{}' | tr -d '\n') >"$SERVER_DIR/files/others/o.json"
 { printf '['; head -c 2000000000 /dev/zero | tr '\0' ' '; } | gzip -1 >"$SERVER_DIR/files/blanks/b.json.gz"
-{ printf '['; seq 2000000 | awk '{ printf "{\"eventID\":\"%d\",\"eventTime\":\"2026-03-02T09:00:00Z\"},\n", $1 }'; } |
-    gzip -1 >"$SERVER_DIR/files/records/r.json.gz"
+seq 250000 | awk 'BEGIN { printf "[" } { printf "%s{\"eventID\":\"%d\",\"eventTime\":\"2026-03-02T09:00:00Z\"}\n", (NR > 1 ? "," : ""), $1 }
+    END { printf "]" }' | gzip -1 >"$SERVER_DIR/files/records/r.json.gz"
 if is_root; then chown -R postgres "$SERVER_DIR/files"; fi
+# canceled_at SECONDS: cancels a call over $what after this time. The time between the cancel and the end of the call is
+# in $took. Fails if the call ends before the cancel.
+canceled_at() {
+    ask 'TRUNCATE canceled, canceled_files'
+    ask "$(call canceled "$SERVER_DIR/files/$what")" >"$SCRATCH/canceled" 2>&1 &
+    local calling=$! began
+    waits_until "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'CALL travel.load_files(''canceled''%'" 1
+    sleep "$1"
+    began=$(now)
+    ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'CALL travel.load_files(''canceled''%'" >/dev/null
+    ! wait "$calling" || return 1
+    took=$(since "$began")
+    grep -q 'canceling statement due to user request' "$SCRATCH/canceled" || fail "$(cat "$SCRATCH/canceled")"
+    same "nothing of the file of $what is in the table" '0|0' "$(ask 'SELECT (SELECT count(*) FROM canceled), (SELECT count(*) FROM canceled_files)')"
+}
+fresh canceled
 for what in blanks records parts others; do
-    best=99
-    for try in 1 2 3 4 5; do
-        fresh "canceled_${what}_$try"
-        ask "$(call "canceled_${what}_$try" "$SERVER_DIR/files/$what")" >"$SCRATCH/canceled" 2>&1 &
-        waits_until "SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
-            AND query LIKE 'CALL travel.load_files(''canceled_${what}_$try''%'" 1
-        sleep "0.$try"
-        pid=$(pid_of "canceled_${what}_$try")
-        began=$(now)
-        ask "SELECT pg_cancel_backend($pid)" >/dev/null
-        wait "$!" && fail "the call over $what was not canceled: $(cat "$SCRATCH/canceled")"
-        took=$(since "$began")
-        grep -q 'canceling statement due to user request' "$SCRATCH/canceled" || fail "$(cat "$SCRATCH/canceled")"
-        best=$(awk -v a="$best" -v b="$took" 'BEGIN { print (a < b ? a : b) }')
+    ask 'TRUNCATE canceled'
+    began=$(now)
+    ask "$(call canceled "$SERVER_DIR/files/$what")" >"$SCRATCH/whole" 2>&1 || fail "$(cat "$SCRATCH/whole")"
+    whole=$(since "$began")
+    delays=
+    for share in 0.03 0.25 0.5 0.75 0.93; do
+        # Each moment counts by itself. Other work on the machine can delay any call, but rarely delays five calls at the same
+        # moment. If a call ends before the cancel, the machine has become faster, so the call needs less time than that.
+        least=
+        for ((try = 0; try < 5; try++)); do
+            moment=$(awk -v whole="$whole" -v share="$share" 'BEGIN { printf "%.3f", whole * share }')
+            canceled_at "$moment" || { whole=$(awk -v moment="$moment" 'BEGIN { print moment * 0.9 }'); continue; }
+            least=$(awk -v least="${least:-99}" -v took="$took" 'BEGIN { print (took < least ? took : least) }')
+            if between 0 0.25 "$least"; then break; fi
+        done
+        [ -n "$least" ] || fail "no call over $what could be canceled after $moment s"
+        holds "a call over $what that was canceled after $moment s ended $least s later" between 0 0.25 "$least"
+        delays+=" $least"
     done
-    note "$what: $best s"
-    holds "a cancel over $what took $best s, of five" between 0 0.25 "$best"
-    same 'nothing of the file is in the table' 0 "$(ask "SELECT count(*) FROM canceled_${what}_1")"
+    note "$what, at five moments in $whole s:$delays"
 done
 
 no_crash
@@ -83,7 +101,7 @@ for how in killed stopped; do
     # A lock on one file's first event stops the call there.
     session_open
     session "BEGIN; INSERT INTO $how (event_id, event_time) VALUES ('12499', '2026-03-02T09:00:00Z')"
-    ask "$(call "$how")" >/dev/null 2>&1 &
+    ask_coded "$(call "$how")" >"$SCRATCH/loading" 2>&1 &
     loading=$!
     waits_for_lock 'travel.load_files'
     some=$(ask "SELECT count(*) FROM $how")
@@ -92,6 +110,7 @@ for how in killed stopped; do
     holds "not all were ($how)" [ "$some" -lt "$all" ]
     "$how"
     if wait "$loading"; then fail "the call ended without an error ($how)"; fi
+    interrupted "$how" 'the call' "$SCRATCH/loading"
     session_close
     same "no committed file is lost ($how)" "$some" "$(ask "SELECT count(*) FROM $how")"
     same "the list has the committed files ($how)" "$some" "$(ask "SELECT sum(inserted) FROM ${how}_files")"
@@ -129,5 +148,5 @@ rule 'in a read-only transaction, a call ends before the first file'
 fresh reads
 refused 25006 "BEGIN READ ONLY; $(call reads)"
 holds "the procedure is named: $SAID" grep -q 'ERROR:  25006: travel.scan, travel.rescan, travel.load_files' <<<"$SAID"
-same 'the server answers' 1 "$(ask 'SELECT 1')"
+no_crash "$KILLED"
 same 'only the killed session died' 1 "$(log_lines 'all server processes terminated; reinitializing')"

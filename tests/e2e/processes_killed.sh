@@ -18,6 +18,7 @@ done
 all=6100
 if is_root; then chown -R postgres "$folder"; fi
 
+how() { case $1 in nobody) echo canceled ;; server) echo stopped ;; *) echo killed ;; esac; }
 reinitialized() { log_lines 'all server processes terminated; reinitializing'; }
 recovers() { # recovers PID: kills the process, and waits until the server has recovered
     local before
@@ -37,7 +38,7 @@ for victim in worker server; do
     session_open --quiet
     # The lock on an event stops the workers at its file.
     session "BEGIN; INSERT INTO $table (event_id, event_time) VALUES ('003000', '2026-03-02T09:00:00Z')"
-    PGOPTIONS='-c max_parallel_maintenance_workers=2' ask "CALL travel.load_files('$table', '$folder')" >"$SCRATCH/load" 2>&1 &
+    PGOPTIONS='-c max_parallel_maintenance_workers=2' ask_coded "CALL travel.load_files('$table', '$folder')" >"$SCRATCH/load" 2>&1 &
     loading=$!
     waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock'" t
     if [ "$victim" = server ]; then
@@ -46,6 +47,7 @@ for victim in worker server; do
         recovers "$(ask "SELECT pid FROM pg_stat_activity WHERE backend_type = 'load_files worker' AND wait_event_type = 'Lock' LIMIT 1")"
     fi
     if wait "$loading"; then fail "the call ended without an error ($victim): $(cat "$SCRATCH/load")"; fi
+    interrupted "$(how "$victim")" 'the call' "$SCRATCH/load"
     session_close
     note "$(ask "SELECT count(*) FROM $table") events were committed ($victim)"
     holds "not all were ($victim)" [ "$(ask "SELECT count(*) FROM $table")" -lt "$all" ]
@@ -73,13 +75,14 @@ before=$(ask "$rows")
 ask "SELECT journey('new', '2026-03-05Z')" >/dev/null
 parallel='SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;'
 for victim in 'parallel worker' 'client backend' server; do
-    ask "$parallel SET test.gate = 'closed'; REFRESH MATERIALIZED VIEW found" >"$SCRATCH/refresh" 2>&1 &
+    ask_coded "$parallel SET test.gate = 'closed'; REFRESH MATERIALIZED VIEW found" >"$SCRATCH/refresh" 2>&1 &
     refresh=$!
     at_gate="FROM pg_stat_activity WHERE backend_type = '${victim/#server/parallel worker}' AND (wait_event = 'PgSleep' OR backend_type = 'client backend')
         AND query LIKE '%REFRESH%' AND pid <> pg_backend_pid() AND EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
     waits_until "SELECT count(*) > 0 $at_gate" t
     if [ "$victim" = server ]; then stopped; else recovers "$(ask "SELECT pid $at_gate LIMIT 1")"; fi
     if wait "$refresh"; then fail "the refresh ended without an error ($victim)"; fi
+    interrupted "$(how "$victim")" 'the refresh' "$SCRATCH/refresh"
     same "the old rows ($victim)" "$before" "$(ask "$rows")"
 done
 ask "$parallel REFRESH MATERIALIZED VIEW found"
@@ -107,7 +110,7 @@ detect="SELECT count(*) FROM travel.detect('minted', condition => 'passes(event_
 wanted=$(ask "$detect")
 holds "there are findings: $wanted" [ "$wanted" -gt 1000 ]
 for victim in nobody 'parallel worker' 'client backend' server; do
-    ask "$parallel SET parallel_leader_participation = off; SET test.gate = 'closed'; $detect" >"$SCRATCH/detect" 2>&1 &
+    ask_coded "$parallel SET parallel_leader_participation = off; SET test.gate = 'closed'; $detect" >"$SCRATCH/detect" 2>&1 &
     detecting=$!
     waits_until "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'PgSleep'" t
     holds 'there are files' [ "$(temporary_files)" -gt 0 ]
@@ -121,7 +124,9 @@ for victim in nobody 'parallel worker' 'client backend' server; do
         recovers "$(ask "SELECT pid $of_detect = '$victim' LIMIT 1")"
     fi
     if wait "$detecting"; then fail "travel.detect ended without an error (killed: $victim)"; fi
+    interrupted "$(how "$victim")" 'travel.detect' "$SCRATCH/detect"
     same "the files afterwards (killed: $victim)" 0 "$(temporary_files)"
     same "the findings afterwards (killed: $victim)" "$wanted" "$(ask "$parallel $detect" | tail -n 1)"
     same 'the files at the end' 0 "$(temporary_files)"
 done
+no_crash "$KILLED"

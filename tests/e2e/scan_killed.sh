@@ -37,7 +37,7 @@ under_way() { ask "SELECT under_way FROM travel.status WHERE rule = 'killed'"; }
 
 terminated() { ask "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE query LIKE 'CALL travel.%scan(''killed''%'" >/dev/null; }
-cancelled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+canceled() { ask "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
     WHERE query LIKE 'CALL travel.%scan(''killed''%'" >/dev/null; }
 killed() {
     local pid before
@@ -62,7 +62,7 @@ until_done() { # until_done WAY:STEPS…
         how=${one%:*} steps=${one#*:}
         session_open --quiet
         hold_up "${tables[RANDOM % ${#tables[@]}]}"
-        PGOPTIONS="-c impossible_travel.scan_batch=$batch" ask "$call" >/dev/null 2>&1 &
+        PGOPTIONS="-c impossible_travel.scan_batch=$batch" ask_coded "$call" >"$SCRATCH/interrupted" 2>&1 &
         scan=$!
         eventually 'the scan comes to write, or ends' waits_or_ended
         for ((; ${steps/'?'/0} > 0; steps--)); do
@@ -74,7 +74,13 @@ until_done() { # until_done WAY:STEPS…
             sleep "0.$(printf '%03d' $((RANDOM % 150)))"
         fi
         "$how"
-        wait "$scan" || met=$((met + 1))
+        if wait "$scan"; then
+            # It ended before it could be interrupted.
+            same "errors of $call" '' "$(grep -E '^(ERROR|WARNING|FATAL|PANIC|psql):' "$SCRATCH/interrupted" || true)"
+        else
+            interrupted "$how" "$call" "$SCRATCH/interrupted"
+            met=$((met + 1))
+        fi
         waits_until 'SELECT 1' 1
         session_close
         [ "$(under_way)" != t ] || left=$((left + 1))
@@ -114,7 +120,7 @@ same 'it learned, evaluated and raised' t "$(ask "SELECT (SELECT count(*) FROM t
     AND (SELECT count(DISTINCT state) FROM travel.known_places) > 1")"
 
 rule 'a first scan that is canceled, terminated, killed or stopped with the server, again and again, has the same results'
-until_done cancelled:0 terminated:1 killed:2 cancelled:1 stopped:1 terminated:? cancelled:? killed:? terminated:?
+until_done canceled:0 terminated:1 killed:2 canceled:1 stopped:1 terminated:? canceled:? killed:? terminated:?
 holds 'enough scans were interrupted' test "$met" -ge 5 -a "$left" -ge 4
 same_ends 'after the first scan' calm killed
 
@@ -124,7 +130,7 @@ ask "SELECT events(1, 5000, 'late')" >/dev/null
 ask "CALL travel.scan('calm')"
 # Not every step writes states.
 batch=500 tables=(travel_internal.scans)
-until_done terminated:0 killed:1 cancelled:1 stopped:1 cancelled:? terminated:?
+until_done terminated:0 killed:1 canceled:1 stopped:1 canceled:? terminated:?
 holds 'enough scans were interrupted' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after late events' calm killed
 
@@ -133,7 +139,7 @@ ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('JP', 'an 
 ask "CALL travel.rescan('calm', '2026-01-10Z')"
 # The start of a rescan that is under way can only become earlier, so a repeated call evaluates the same events.
 call="CALL travel.rescan('killed', '2026-01-10Z')" batch=2500 tables=(travel_internal.entity_checkpoints travel_internal.scans)
-until_done killed:1 stopped:1 terminated:1 killed:? cancelled:1
+until_done killed:1 stopped:1 terminated:1 killed:? canceled:1
 holds 'enough rescans were interrupted' test "$met" -ge 4 -a "$left" -ge 3
 same_ends 'after a rescan that was repeated' calm killed
 ask "INSERT INTO travel.suppressions (country_code_a, reason) VALUES ('GB', 'another office there')"
@@ -141,19 +147,20 @@ ask "CALL travel.rescan('calm', '2026-01-10Z')"
 for how in killed stopped; do
     session_open --quiet
     hold_up travel_internal.entity_checkpoints
-    ask "$call" >/dev/null 2>&1 &
+    ask_coded "$call" >"$SCRATCH/interrupted" 2>&1 &
     scan=$!
     waits_for_lock travel.rescan
     one_step
     waits_for_lock travel.rescan
     "$how"
     if wait "$scan"; then fail "the rescan was not interrupted ($how)"; fi
+    interrupted "$how" 'the rescan' "$SCRATCH/interrupted"
     waits_until 'SELECT 1' 1
     session_close
     same "the rescan is under way ($how)" t "$(under_way)"
 done
 call="CALL travel.scan('killed')" tables=(travel_internal.scans)
-until_done cancelled:1 terminated:?
+until_done canceled:1 terminated:?
 holds 'enough rescans were interrupted' test "$met" -ge 1 -a "$left" -ge 1
 same_ends 'after a rescan that scans continued' calm killed
 
@@ -176,3 +183,4 @@ same_ends 'one scan of everything' whole killed
 same 'every raised verdict has its alert' 0 \
     "$(ask "SELECT count(*) FROM travel.verdicts AS v LEFT JOIN travel.alerts AS a ON a.id = v.alert_id
     WHERE v.raised AND a.id IS NULL")"
+no_crash "$KILLED"

@@ -28,7 +28,7 @@ rule 'the server fails in the middle of a scan and of loading, and the promoted 
 server_at $name
 session_open --quiet
 hold_up travel_internal.entity_checkpoints
-ask "CALL travel.scan('promoted')" >/dev/null 2>&1 &
+ask_coded "CALL travel.scan('promoted')" >"$SCRATCH/scan" 2>&1 &
 scan=$!
 waits_for_lock travel.scan
 one_step
@@ -36,7 +36,7 @@ waits_for_lock travel.scan
 other() { run_psql --quiet --command "BEGIN; INSERT INTO loaded (event_id, event_time) VALUES ('6', '2026-03-02T09:00:00Z'); SELECT pg_sleep(600)"; }
 other >/dev/null 2>&1 &
 waits_until "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" 1
-PGOPTIONS='-c max_parallel_maintenance_workers=0' ask "CALL travel.load_files('loaded', '$folder')" >/dev/null 2>&1 &
+PGOPTIONS='-c max_parallel_maintenance_workers=0' ask_coded "CALL travel.load_files('loaded', '$folder')" >"$SCRATCH/load" 2>&1 &
 load=$!
 waits_for_lock travel.load_files
 same 'the scan is under way' t "$(ask "SELECT under_way FROM travel.status WHERE rule = 'promoted'")"
@@ -45,6 +45,8 @@ waits_until "SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= pg
 stop_at_once
 if wait "$scan"; then fail 'the scan was not interrupted'; fi
 if wait "$load"; then fail 'loading was not interrupted'; fi
+interrupted stopped 'the scan' "$SCRATCH/scan"
+interrupted stopped 'the load' "$SCRATCH/load"
 session_close
 server_at e2e-standby-second
 as_server "$(pg_bin pg_ctl)" --pgdata "$SERVER_DIR/data" --wait --timeout "$PATIENCE" promote >/dev/null

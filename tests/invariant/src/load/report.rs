@@ -1,6 +1,6 @@
 //! Reports the latencies of statements.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,6 +13,26 @@ pub struct Sample {
     pub ended: Instant,
     /// The SQLSTATE of its error or first warning.
     pub code: Option<String>,
+}
+
+impl Sample {
+    /// Whether the statement did its work. A scan that was cut short did, and so did one during which the extension was
+    /// dropped.
+    fn is_success(&self) -> bool {
+        match self.code.as_deref() {
+            None => true,
+            Some("57014") => self.kind == super::work::CUT_SHORT,
+            Some("55000") => self.kind == super::work::BESIDE_DROP,
+            Some(_) => false,
+        }
+    }
+}
+
+/// Returns the kinds of statements that never succeeded.
+pub fn without_success(kinds: &BTreeSet<&'static str>, samples: &[Sample]) -> Vec<&'static str> {
+    let successes: BTreeSet<&str> =
+        samples.iter().filter(|sample| sample.is_success()).map(|sample| sample.kind).collect();
+    kinds.iter().copied().filter(|kind| !successes.contains(kind)).collect()
 }
 
 /// Times in which this machine was stopped, for example because a virtual machine was suspended. The latencies of

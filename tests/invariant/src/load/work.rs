@@ -42,6 +42,12 @@ const USUAL: Work = Work {
 /// The database in which the extension is repeatedly dropped and created.
 pub const OTHER_DATABASE: &str = "other";
 
+/// The kind of scans that end with a timeout.
+pub const CUT_SHORT: &str = "scan, cut short";
+
+/// The kind of scans in the database in which the extension is dropped.
+pub const BESIDE_DROP: &str = "scan beside DROP EXTENSION";
+
 pub const REFRESH: &str = "REFRESH MATERIALIZED VIEW CONCURRENTLY found";
 
 /// Creates the tables and rules of the test. There are 400 keys of 100 people. Each person lives in one of three
@@ -172,7 +178,7 @@ pub const ALL: &[Work] = &[
         steps: |_, round| {
             Ok(vec![
                 Step::Untimed(format!("SET statement_timeout = {}", 20 + round % 10 * 60)),
-                Step::Timed("scan, cut short", "CALL travel.scan()".into()),
+                Step::Timed(CUT_SHORT, "CALL travel.scan()".into()),
             ])
         },
         expected: &[BUSY, ("57014", "statement_timeout")],
@@ -490,7 +496,16 @@ pub const ALL: &[Work] = &[
         pause_ms: 5,
         database: Some(OTHER_DATABASE),
         prepare: &["SET impossible_travel.scan_batch = 1000"],
-        steps: |_, _| timed("scan beside DROP EXTENSION", "CALL travel.scan()"),
+        steps: |_, _| {
+            // Without this pause, most calls would find no extension. It ends after half a second in any case.
+            let pause = "DO $$ BEGIN
+                FOR n IN 1 .. 50 LOOP
+                    EXIT WHEN to_regnamespace('travel') IS NOT NULL;
+                    PERFORM pg_sleep(0.01);
+                END LOOP;
+            END $$";
+            Ok(vec![Step::Untimed(pause.into()), Step::Timed(BESIDE_DROP, "CALL travel.scan()".into())])
+        },
         expected: &[
             ("42", "an object of the extension does not exist at the moment"),
             ("3F000", "the schema does not exist at the moment"),
