@@ -3,7 +3,7 @@
 use super::expression;
 use crate::pg::errors::{SourceError, TravelError};
 use crate::pg::identifier::{identifiers, quoted};
-use crate::source::{Source, TableColumn, base_type, is_of_postgresql, type_in_sql, type_name};
+use crate::source::{Source, TableColumn, base_type, is_of_postgresql, is_textual, type_in_sql, type_name};
 use pgrx::pg_sys;
 use travel_core::columns::{ColumnType, EVENT, EventColumn, PlaceField};
 
@@ -72,8 +72,18 @@ impl Expression {
     /// The expression as text, converted if it has another type.
     pub fn into_text(self) -> Result<String, TravelError> {
         let Self { sql, oid, .. } = self.checked()?;
-        Ok(if oid == pg_sys::TEXTOID { sql } else { format!("{sql}::text") })
+        Ok(if oid == pg_sys::TEXTOID { sql } else { as_text(&sql, oid) })
     }
+}
+
+/// A value of one of PostgreSQL's types as text. `travel_internal.as_text` refuses a very large array, for example, whose
+/// conversion could not be canceled.
+pub fn as_text(sql: &str, oid: pg_sys::Oid) -> String {
+    // SAFETY: a look-up in the catalogs.
+    let is_variable = unsafe { pg_sys::get_typlen(oid) } == -1;
+    // The texts of these are copies of the value, or short. An index can be on such an expression.
+    let is_cheap = is_textual(oid) || matches!(oid, pg_sys::NUMERICOID | pg_sys::INETOID | pg_sys::CIDROID);
+    if is_variable && !is_cheap { format!("travel_internal.as_text({sql})") } else { format!("{sql}::text") }
 }
 
 /// A JSON object of texts, as a caller writes it in `columns`.

@@ -1,7 +1,7 @@
 //! The events of a source, as SQL: which rows are evaluated, and the entity, time and place of each.
 
 use super::arguments::Arguments;
-use super::column_sql::Expression;
+use super::column_sql::{Expression, as_text};
 use super::columns::StandardColumns;
 use super::event_time::EventTime;
 use super::expression;
@@ -135,7 +135,7 @@ impl Events {
                 } else {
                     Key {
                         name: name.clone(),
-                        sql: format!("({sql}::text) COLLATE \"C\""),
+                        sql: format!("({}) COLLATE \"C\"", as_text(&sql, oid)),
                         oid: pg_sys::TEXTOID,
                         is_stored: false,
                     }

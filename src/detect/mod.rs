@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`arguments`] | the arguments of the three functions |
 //! | [`expression`] | the SQL expressions that the caller writes, each checked |
+//! | [`as_text`] | the function that converts a value to text unless it is very large |
 //! | [`columns`] | the standard columns of the source |
 //! | [`column_sql`] | the keys of `columns`, and a column as SQL with its type |
 //! | [`lent`] | standard columns that a condition names and the source lacks |
@@ -29,6 +30,7 @@
 //! | [`diagnosis`] | why rows are not evaluated |
 
 mod arguments;
+mod as_text;
 mod column_sql;
 mod columns;
 mod coverage;

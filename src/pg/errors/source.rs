@@ -142,6 +142,14 @@ errors! {
                     format!("The expression can use the columns of the source: {available}.")
                 }),
 
+        ValueTooLarge { is: String, bytes: usize, most: usize } =>
+            Report::error(
+                Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED,
+                format!("a value of type {is} is too large to be converted to text"),
+            )
+            .detail(format!("It has {bytes} bytes, and the limit is {most}, because the conversion cannot be canceled."))
+            .hint("In columns, give an expression that returns a part of the value, or exclude the row by the condition."),
+
         TooManyRows =>
             Report::error(Code::ERRCODE_PROGRAM_LIMIT_EXCEEDED, "too many rows for one entity")
                 .detail("The events of the entity, as one process sends them to another, would exceed the limit of 1 GB for a value.")

@@ -152,3 +152,25 @@ RESET ROLE;
 SELECT count(*) AS what_is_there FROM travel.detect('events');
 DROP TABLE events, secret, untouched, no_time, no_place, nothing CASCADE;
 DROP ROLE regress_analyst;
+-- An array is an entity by its text. A value that cannot be converted soon is refused before it is converted, also if it
+-- is stored compressed.
+CREATE TABLE groups (event_time timestamptz, source_ip inet, access_key_id int[], actor jsonb);
+INSERT INTO groups
+VALUES ('2026-03-02 09:00Z', '192.0.2.1', '{1, 2}', '"a"'), ('2026-03-02 09:10Z', '203.0.113.1', '{1,2}', '"a"');
+SELECT entity FROM travel.detect('groups');
+SELECT entity FROM travel.detect('groups', entity => 'access_key_id, actor');
+INSERT INTO groups VALUES ('2026-03-02 09:20Z', '192.0.2.1', array_fill(1, '{2097146}'), NULL);
+SELECT count(*) FROM travel.detect('groups');
+INSERT INTO groups VALUES ('2026-03-02 09:20Z', '192.0.2.1', array_fill(1, '{2097147}'), NULL);
+SELECT pg_column_size(access_key_id) < 1000000 AS is_compressed, error_of($$SELECT travel.detect('groups')$$) AS detect,
+    sqlstate_of($$SELECT travel.coverage('groups')$$) AS coverage
+FROM groups
+ORDER BY pg_column_size(access_key_id) DESC
+LIMIT 1;
+SELECT count(*) FROM travel.detect('groups', condition => 'cardinality(access_key_id) < 10');
+SELECT status, events FROM travel.coverage('groups', condition => 'cardinality(access_key_id) < 10');
+SELECT count(*) FROM travel.detect('groups', columns => '{"access_key_id": "(access_key_id[1:2])"}');
+SELECT travel_internal.as_text(value) FROM (VALUES ('[1, 2]'::jsonb)) AS v (value);
+SELECT travel_internal.as_text(1), travel_internal.as_text('x'), travel_internal.as_text(ROW(1, '{}'::int[])),
+    travel_internal.as_text(NULL::int[]);
+DROP TABLE groups;
