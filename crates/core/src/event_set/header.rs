@@ -158,12 +158,12 @@ pub(super) fn note_new_row(bytes: &mut [u8], time_us: i64, length: usize) {
     }
     put_u32(bytes, TAIL_LEN, u32_at(bytes, TAIL_LEN) + length as u32);
     put_u32(bytes, TAIL_ROWS, tail_rows + 1);
-    put_u64(bytes, ROWS, u64_at(bytes, ROWS) + 1);
+    put_u64(bytes, ROWS, u64_at(bytes, ROWS).saturating_add(1));
     put_u64(bytes, LAST_TIME, time_us as u64);
 }
 
 pub(super) fn note_unlocated_row(bytes: &mut [u8]) {
-    put_u64(bytes, UNLOCATED_ROWS, u64_at(bytes, UNLOCATED_ROWS) + 1);
+    put_u64(bytes, UNLOCATED_ROWS, u64_at(bytes, UNLOCATED_ROWS).saturating_add(1));
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> u64 {

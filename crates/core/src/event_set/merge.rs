@@ -92,18 +92,19 @@ fn write_sorted<M: Memory>(
     header.tail_sorted = true;
     header.last_time_us = i64::MIN;
     let mut writer = Writer::new(out, HEADER_LEN);
+    let mut rows = 0;
     for event in events(sets, memory)? {
         let length = tail::record_len(&event.row, true);
         let Ok(slot) = writer.reserve(length) else { return Ok(Err(NoSpace)) };
-        let rows = if header.is_journey() { 1 } else { u32::try_from(event.tail_rows).unwrap_or(u32::MAX) };
-        tail::write(slot, &event.row, rows, true);
+        let of_event =
+            if header.is_journey() { 1 } else { u32::try_from(event.tail_rows).unwrap_or(u32::MAX) };
+        tail::write(slot, &event.row, of_event, true);
+        rows += u64::from(of_event);
         header.note_tail_row(event.row.time_us, length);
     }
     let used = writer.at();
     header.tail_sorted = true;
-    if header.is_journey() {
-        header.rows = header.tail_rows.into();
-    }
+    header.rows = rows;
     header.store(out);
     Ok(Ok(used))
 }

@@ -229,6 +229,32 @@ fn a_site_with_more_events_than_rows_is_refused() {
 }
 
 #[test]
+fn counts_of_rows_stay_at_the_largest_number() {
+    // Two sites with half and a quarter of the largest number: twice as many are too many together.
+    let mut packed = merged(&[&set(&[(0, 1, None), (1_000_000, 2, None)], false, 9)], 0);
+    packed.truncate(used(&packed));
+    let second = HEADER_LEN + packed::IPV4_SITE_LEN;
+    for (at, rows) in [(HEADER_LEN + 1, 1_u64 << 63), (second + 1, 1 << 62)] {
+        packed[at..at + 8].copy_from_slice(&rows.to_le_bytes());
+    }
+    Header { rows: (1 << 63) + (1 << 62), ..Header::load(&packed) }.store(&mut packed);
+    // An event that stands for the largest number of rows.
+    let mut labelled = set(&[(0, 1, Some(1))], true, 9);
+    labelled = merged(&[&labelled], 0);
+    labelled.truncate(used(&labelled));
+    let counted =
+        HEADER_LEN + labelled[HEADER_LEN..].windows(4).position(|bytes| bytes == [1, 0, 0, 0]).unwrap();
+    labelled[counted..counted + 4].fill(0xff);
+    Header { rows: u32::MAX.into(), ..Header::load(&labelled) }.store(&mut labelled);
+    for (set, most) in [(packed, u64::MAX), (labelled, u32::MAX.into())] {
+        assert_eq!(validate(&set, &Heap), Ok(()));
+        let mut twice = merged(&[&set, &set], 0);
+        twice.truncate(used(&twice));
+        assert_eq!((validate(&twice, &Heap), Header::load(&twice).rows), (Ok(()), most));
+    }
+}
+
+#[test]
 fn infinite_times_second_forms_of_a_site_and_impossible_radii_are_refused() {
     let packed = journey(&[(1, 0, None)], false, 9);
     let changed = |at: usize, new: &[u8]| {

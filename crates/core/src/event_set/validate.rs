@@ -59,13 +59,13 @@ pub fn validate<M: Memory>(bytes: &[u8], memory: &M) -> Result<(), Corrupt> {
     }
     let packed_rows = check_packed(bytes, &header, memory).ok_or(Corrupt::Packed)?;
     let tail_rows = check_tail(bytes, &header, memory).ok_or(Corrupt::Tail)?;
-    if packed_rows.checked_add(tail_rows) != Some(header.rows) {
+    if packed_rows.saturating_add(tail_rows) != header.rows {
         return Err(Corrupt::Header);
     }
     Ok(())
 }
 
-/// The rows that the run stands for; None where it is damaged.
+/// The rows that the run stands for, at most the largest number; None where it is damaged.
 fn check_packed<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<u64> {
     let mut ticks = Ticks::of(memory);
     let run = &bytes[..header.tail_start()];
@@ -79,7 +79,7 @@ fn check_packed<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<
             return None;
         }
         last = Some(site);
-        total = total.checked_add(rows)?;
+        total = total.saturating_add(rows);
         at = next;
     }
     // Each site stands for at least one row per event, and has an event: a merge would drop a site that has none.
@@ -131,7 +131,7 @@ fn check_tail<M: Memory>(bytes: &[u8], header: &Header, memory: &M) -> Option<u6
             return None;
         }
         last = Some(event);
-        total = total.checked_add(record.rows)?;
+        total = total.saturating_add(record.rows);
         rest = &rest[record.length..];
     }
     let said = (header.tail_rows > 0).then_some(header.last_time_us);
