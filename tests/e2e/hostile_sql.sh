@@ -28,11 +28,13 @@ for word in "${words[@]}"; do
     case " $every " in *" $word "*) ;; *) fail "PIECES has an unknown piece: $word" ;; esac
 done
 # The number of calls of each routine, of statements of each other kind, of column statements, of random calls of each
-# routine, of repetitions in a statement, of repeated statements, of failing ones of each routine, and of random
-# conditions. A column statement also scans, and reads everything.
-each=1 other=30 columns=4 random=1 calls=1000 repeated=20 failing=1 conditions=150
+# routine, of repetitions in a statement, of those in subtransactions, of those in transactions, of failing calls of each
+# routine that are repeated, of the seconds for repetitions, and of random conditions. A column statement also scans, and
+# reads everything.
+each=1 other=30 columns=4 random=1 calls=10000 caught=1000 transactions=20 failing=1 seconds=0.2 conditions=150
 if [ "${HOSTILE:-short}" = long ]; then
-    each=100000 other=1000000 columns=1000000 random=50 calls=1000000 repeated=300 failing=3 conditions=50000
+    each=100000 other=1000000 columns=1000000 random=50 conditions=50000
+    calls=1000000 caught=100000 transactions=10000 failing=3 seconds=10
 else
     PIECES=${PIECES/ heavy/} PIECES=${PIECES/ sqlsmith/}
 fi
@@ -200,7 +202,7 @@ hostile heavy 20 'values of 100 MB' "SELECT s FROM (
     UNION ALL SELECT statement FROM hostile.stored_call WHERE heavy) AS s ORDER BY md5('$SEED' || s)"
 
 rule 'a session that repeats a call does not grow, even if the call fails'
-hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements($calls, $repeated, $failing) AS s
+hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements('$SEED', $calls, $caught, $transactions, $failing, $seconds) AS s
     ORDER BY s NOT LIKE '%grow_committed%', md5('$SEED' || s) LIMIT 2 * $other" '-c statement_timeout=0'
 
 missing=
