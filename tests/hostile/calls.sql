@@ -171,17 +171,17 @@ WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i
 -- what reads these values: the relations, the functions of a rule, of an alert and of a source, and those without
 -- arguments.
 CREATE TABLE hostile.reading AS
-SELECT format('TABLE %s', oid::regclass) AS statement, NULL AS routine FROM pg_class
+SELECT format('TABLE %s', oid::regclass) AS statement, NULL::regprocedure AS routine FROM pg_class
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
 UNION ALL
 SELECT format('SELECT %s(%s) FROM %s AS u', r.name, hostile.arguments(r, ARRAY(
-        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation), r.name
+        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation), r.oid
 FROM hostile.routine AS r
 JOIN (VALUES ('rule', 'u.name', 'travel.rules'), ('alert_id', 'u.id', 'travel.alerts'), ('id', 'u.id', 'travel.alerts'))
     AS a (argument, value, relation) ON argument = ANY (known_names)
 WHERE prokind = 'f'
 UNION ALL
-SELECT hostile.statement(r, hostile.arguments(r, '{}')), r.name FROM hostile.routine AS r
+SELECT hostile.statement(r, hostile.arguments(r, '{}')), r.oid FROM hostile.routine AS r
 WHERE prokind = 'f' AND prorettype <> 'trigger'::regtype
     AND (required = 0 OR provolatile <> 'v' AND types && '{regclass}'::regtype[] OR name = 'travel.locate');
 

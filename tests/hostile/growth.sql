@@ -19,7 +19,7 @@ END $$;
 -- a tenth of the calls, and then with all, and compares the peaks. It makes at most `calls` calls, or as many as take
 -- about `seconds`. A query that fails repeats nothing, so it is an error, too, unless the routine refuses good arguments.
 -- What the calls write is rolled back. `bytes_per_call` adds to the bound what each call is known to take.
-CREATE FUNCTION hostile.grow_within(routine text, query text, calls bigint, seconds float8, bytes_per_call int DEFAULT 0) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION hostile.grow_within(routine regprocedure, query text, calls bigint, seconds float8, bytes_per_call int DEFAULT 0) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     began timestamptz;
     bound bigint;
@@ -118,7 +118,7 @@ BEGIN
 END $$;
 -- Repeats a statement with good arguments, each time in a transaction that is rolled back. Each round repeats it at most
 -- `calls` times, for so many seconds or less. The statement must not fail, unless the routine refuses good arguments.
-CREATE PROCEDURE hostile.grow_across(routine text, statement text, calls bigint, seconds float8) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE hostile.grow_across(routine regprocedure, statement text, calls bigint, seconds float8) LANGUAGE plpgsql AS $$
 DECLARE
     before bigint;
     until timestamptz;
@@ -267,7 +267,7 @@ $$;
 -- whenever they pass on an error of PostgreSQL, such as one of the planner.
 CREATE FUNCTION hostile.growing_statements(seed text, calls bigint, caught bigint, transactions bigint, hostile_calls int, seconds float8)
 RETURNS SETOF text LANGUAGE sql STABLE AS $$
-    SELECT format('SELECT hostile.grow_within(%L, %L, %s, %s)', r.name, hostile.repeated_query(r), calls, seconds)
+    SELECT format('SELECT hostile.grow_within(%L, %L, %s, %s)', r.oid::regprocedure, hostile.repeated_query(r), calls, seconds)
     FROM hostile.routine AS r
     WHERE prokind <> 'p' AND pronargs > 0 AND NOT types && '{internal,cstring}'::regtype[]
         AND name <> ALL ('{travel.adopt,travel.create_events_table,travel.create_inbox,travel.create_rule,'
@@ -278,7 +278,7 @@ RETURNS SETOF text LANGUAGE sql STABLE AS $$
         CASE WHEN fails THEN 36 ELSE 0 END)
     FROM hostile.calls_to_repeat(seed, hostile_calls)
     UNION ALL
-    SELECT format('CALL hostile.grow_across(%L, %L, %s, %s)', r.name, hostile.statement(r, hostile.arguments(r, '{}')), transactions, seconds)
+    SELECT format('CALL hostile.grow_across(%L, %L, %s, %s)', r.oid::regprocedure, hostile.statement(r, hostile.arguments(r, '{}')), transactions, seconds)
     FROM hostile.routine AS r WHERE provolatile = 'v' AND NOT types && '{internal,cstring}'::regtype[]
     UNION ALL
     SELECT format('CALL hostile.grow_committed(%L, %s, %s)', name, transactions, seconds)
