@@ -156,8 +156,8 @@ hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS [LEAST]]
 }
 
 # The calls of a context: $each of each routine, and at most LIMIT in all.
-chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE]
-    printf "SELECT format('%s', hostile.statement(c)) FROM hostile.call AS c WHERE n IN (
+chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE [STATEMENT]]
+    printf "SELECT format('%s', ${5:-hostile.statement(c)}) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5('%s' || n)) AS place
             FROM hostile.call JOIN hostile.routine AS r USING (oid) WHERE NOT heavy AND %s) AS s WHERE place <= %s) ORDER BY md5('%s' || n) LIMIT %s" \
         "$2" "$1 $SEED" "${4:-true}" "$each" "$1 $SEED" "$3"
@@ -181,7 +181,9 @@ rule 'each answer is a result or an error of the caller'
 hostile calls 500 'direct calls' "$(chosen direct '%s' ALL)"
 hostile blocks 500 'exception blocks, and the functions afterwards' "$(chosen twice 'SELECT hostile.twice(%L)' "$other" 'NOT is_random')"
 hostile cursors 500 'cursors, read in part' "$(chosen cursor 'SELECT hostile.in_cursor(%L)' "$other" "r.prokind <> 'p' AND NOT is_random")"
-hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "r.proparallel = 's' AND NOT is_random")" "-c $force_parallel=on"
+# A wrong type, whose context is 0, would end the statement before a worker runs.
+hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "hostile.runs_in_workers(r) AND NOT is_random
+    AND (call.context > 0 OR n > 1000000)" "hostile.worker_statement(c, '$force_parallel')")" '' 90
 hostile stored 500 'indexes and generated columns' "$(some hostile.stored_call 'NOT heavy')" '' 50
 
 rule 'a journey from elsewhere is refused, or has legs'
