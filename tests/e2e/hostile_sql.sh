@@ -3,7 +3,8 @@
 # be called, and every column of its tables with values that nobody should write. tests/hostile has the values, and makes the
 # statements of the catalog. Each one has a result, or an error that says what was wrong with it.
 #
-# HOSTILE=long runs all statements (make test-hostile). Otherwise a few of each kind run, which SEED chooses.
+# HOSTILE=long runs all statements (make test-hostile). Otherwise a few of each kind run, which SEED chooses. SEED is 1 by
+# default, and the date, such as 20260302, if HOSTILE=long. The test prints it.
 #
 # PIECES   the pieces to run, of those below (default: all)
 # PORTION  runs only this portion of each piece, which must have it. A failure names its piece and portion
@@ -17,7 +18,9 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SEED=${SEED:-1}
+default_seed=1
+[ "${HOSTILE:-short}" != long ] || default_seed=$(date --utc +%Y%m%d)
+SEED=${SEED:-$default_seed}
 TIMEOUT=${TIMEOUT:-300}
 JOBS=${JOBS:-$(nproc)}
 every='conditions calls blocks cursors workers stored journeys columns replaced heavy growth sqlsmith'
