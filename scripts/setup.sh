@@ -3,8 +3,8 @@
 # does nothing, quickly. If it cannot install something, it names what is missing and exits with 1, unless only single
 # tests need it.
 #
-#   scripts/setup.sh [--tests]      --tests: also what only the tests need: test drivers, pg_cron, valgrind, clippy,
-#                                 cargo-deny
+#   scripts/setup.sh [--tests]      --tests: also what only the tests need: test drivers, pg_cron, valgrind, sqlsmith,
+#                                 clippy, cargo-deny
 # shellcheck source=scripts/lib/common.sh
 . "$(dirname "$0")/lib/common.sh"
 
@@ -77,6 +77,8 @@ if [ $for_tests = yes ] && ! /usr/bin/python3 -c 'import psycopg2' 2>/dev/null; 
 if [ $for_tests = yes ] && ! python3 -m pip --version >/dev/null 2>&1; then wished+=(python3-pip); fi
 # The figures of the test step instructions are those of x86-64 processors.
 if [ $for_tests = yes ] && [ "$(uname -m)" = x86_64 ] && ! command -v valgrind >/dev/null; then wished+=(valgrind); fi
+# For make test-hostile.
+if [ $for_tests = yes ] && ! command -v sqlsmith >/dev/null; then wished+=(sqlsmith); fi
 need clang 'clang, to read the headers' command -v clang
 need libclang-dev 'libclang, to read the headers' has_libclang
 need gcc 'a C compiler' command -v cc

@@ -31,18 +31,19 @@ impl RowSet {
                 row::lock_type(result)?;
             }
             let context = (*(*info).econtext).ecxt_per_query_memory;
+            // PostgreSQL frees the descriptor of the set when it has read the rows, but not the one that is looked up here.
+            // It is in the memory context of the call, because a query can make many calls.
+            let mut looked_up: pg_sys::TupleDesc = std::ptr::null_mut();
+            let mut oid = pg_sys::InvalidOid;
+            let kind = pg_sys::get_call_result_type(call.raw(), &mut oid, &mut looked_up);
             within(context, || {
-                let mut tuple_desc: pg_sys::TupleDesc = std::ptr::null_mut();
-                let mut oid = pg_sys::InvalidOid;
-                match pg_sys::get_call_result_type(call.raw(), &mut oid, &mut tuple_desc) {
-                    pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE => {
-                        tuple_desc = pg_sys::CreateTupleDescCopy(tuple_desc);
-                    }
-                    _ => {
-                        tuple_desc = pg_sys::CreateTemplateTupleDesc(1);
-                        pg_sys::TupleDescInitEntry(tuple_desc, 1, c"value".as_ptr(), oid, -1, 0);
-                    }
-                }
+                let tuple_desc = if kind == pg_sys::TypeFuncClass::TYPEFUNC_COMPOSITE {
+                    pg_sys::CreateTupleDescCopy(looked_up)
+                } else {
+                    let tuple_desc = pg_sys::CreateTemplateTupleDesc(1);
+                    pg_sys::TupleDescInitEntry(tuple_desc, 1, c"value".as_ptr(), oid, -1, 0);
+                    tuple_desc
+                };
                 let random =
                     (*info).allowedModes as u32 & pg_sys::SetFunctionReturnMode::SFRM_Materialize_Random != 0;
                 let store = pg_sys::tuplestore_begin_heap(random, false, kilobytes);

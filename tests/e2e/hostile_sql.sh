@@ -3,7 +3,8 @@
 # be called, and every column of its tables with values that nobody should write. tests/hostile has the values, and makes the
 # statements of the catalog. Each one has a result, or an error that says what was wrong with it.
 #
-# HOSTILE=long runs all statements (make test-hostile). Otherwise a few of each kind run, which SEED chooses.
+# HOSTILE=long runs all statements (make test-hostile). Otherwise a few of each kind run, which SEED chooses. SEED is 1 by
+# default, and the date, such as 20260302, if HOSTILE=long. The test prints it.
 #
 # PIECES   the pieces to run, of those below (default: all)
 # PORTION  runs only this portion of each piece, which must have it. A failure names its piece and portion
@@ -17,7 +18,9 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-SEED=${SEED:-1}
+default_seed=1
+[ "${HOSTILE:-short}" != long ] || default_seed=$(date --utc +%Y%m%d)
+SEED=${SEED:-$default_seed}
 TIMEOUT=${TIMEOUT:-300}
 JOBS=${JOBS:-$(nproc)}
 every='conditions calls blocks cursors workers stored journeys columns replaced heavy growth sqlsmith'
@@ -28,11 +31,13 @@ for word in "${words[@]}"; do
     case " $every " in *" $word "*) ;; *) fail "PIECES has an unknown piece: $word" ;; esac
 done
 # The number of calls of each routine, of statements of each other kind, of column statements, of random calls of each
-# routine, of repetitions in a statement, of repeated statements, of failing ones of each routine, and of random
-# conditions. A column statement also scans, and reads everything.
-each=1 other=30 columns=4 random=1 calls=1000 repeated=20 failing=1 conditions=150
+# routine, of repetitions in a statement, of those in subtransactions, of those in transactions, of failing calls of each
+# routine that are repeated, of the seconds for repetitions, and of random conditions. A column statement also scans, and
+# reads everything.
+each=1 other=30 columns=4 random=1 calls=10000 caught=1000 transactions=20 failing=1 seconds=0.2 conditions=150
 if [ "${HOSTILE:-short}" = long ]; then
-    each=100000 other=1000000 columns=1000000 random=50 calls=1000000 repeated=300 failing=3 conditions=50000
+    each=100000 other=1000000 columns=1000000 random=50 conditions=50000
+    calls=1000000 caught=100000 transactions=10000 failing=3 seconds=10
 else
     PIECES=${PIECES/ heavy/} PIECES=${PIECES/ sqlsmith/}
 fi
@@ -154,8 +159,8 @@ hostile() { # hostile PIECE SIZE WHAT QUERY [OPTIONS [LEAST]]
 }
 
 # The calls of a context: $each of each routine, and at most LIMIT in all.
-chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE]
-    printf "SELECT format('%s', hostile.statement(c)) FROM hostile.call AS c WHERE n IN (
+chosen() { # chosen CONTEXT FORMAT LIMIT [WHERE [STATEMENT]]
+    printf "SELECT format('%s', ${5:-hostile.statement(c)}) FROM hostile.call AS c WHERE n IN (
         SELECT n FROM (SELECT n, row_number() OVER (PARTITION BY oid ORDER BY md5('%s' || n)) AS place
             FROM hostile.call JOIN hostile.routine AS r USING (oid) WHERE NOT heavy AND %s) AS s WHERE place <= %s) ORDER BY md5('%s' || n) LIMIT %s" \
         "$2" "$1 $SEED" "${4:-true}" "$each" "$1 $SEED" "$3"
@@ -179,7 +184,9 @@ rule 'each answer is a result or an error of the caller'
 hostile calls 500 'direct calls' "$(chosen direct '%s' ALL)"
 hostile blocks 500 'exception blocks, and the functions afterwards' "$(chosen twice 'SELECT hostile.twice(%L)' "$other" 'NOT is_random')"
 hostile cursors 500 'cursors, read in part' "$(chosen cursor 'SELECT hostile.in_cursor(%L)' "$other" "r.prokind <> 'p' AND NOT is_random")"
-hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "r.proparallel = 's' AND NOT is_random")" "-c $force_parallel=on"
+# A wrong type, whose context is 0, would end the statement before a worker runs.
+hostile workers 500 'parallel workers' "$(chosen workers '%s' "$other" "hostile.runs_in_workers(r) AND NOT is_random
+    AND (call.context > 0 OR n > 1000000)" "hostile.worker_statement(c, '$force_parallel')")" '' 90
 hostile stored 500 'indexes and generated columns' "$(some hostile.stored_call 'NOT heavy')" '' 50
 
 rule 'a journey from elsewhere is refused, or has legs'
@@ -200,7 +207,7 @@ hostile heavy 20 'values of 100 MB' "SELECT s FROM (
     UNION ALL SELECT statement FROM hostile.stored_call WHERE heavy) AS s ORDER BY md5('$SEED' || s)"
 
 rule 'a session that repeats a call does not grow, even if the call fails'
-hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements($calls, $repeated, $failing) AS s
+hostile growth 20 'repeated calls' "SELECT s FROM hostile.growing_statements('$SEED', $calls, $caught, $transactions, $failing, $seconds) AS s
     ORDER BY s NOT LIKE '%grow_committed%', md5('$SEED' || s) LIMIT 2 * $other" '-c statement_timeout=0'
 
 missing=

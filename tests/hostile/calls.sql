@@ -167,21 +167,66 @@ FROM hostile.routine AS f, generate_series(1, f.pronargs) AS i, hostile.value AS
 WHERE prokind = 'f' AND provolatile = 'i' AND NOT proretset AND v.type = types[i - 1] AND provariadic = 0
   AND NOT types && '{internal,cstring,"\"any\""}'::regtype[] AND prorettype <> 'cstring'::regtype;
 
+-- A call in a parallel worker. The arguments are columns of a table, because the planner itself makes a call of constants.
+-- Counts calls that were made outside of the leader, or whose error a worker raised. All of it is rolled back. PostgreSQL
+-- calls no window function in a worker.
+CREATE FUNCTION hostile.is_worker() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN pg_backend_pid() <> current_setting('hostile.leader')::int;
+END $$;
+CREATE FUNCTION hostile.in_workers(kind "char", called text, expressions text[], setting text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    elsewhere boolean;
+    context text;
+    state text := '22000';
+    said text := 'rolled back';
+BEGIN
+    EXECUTE format('CREATE TABLE hostile.arguments WITH (parallel_workers = 2) AS SELECT %s FROM generate_series(1, 3)',
+        (SELECT string_agg(format('%s AS a%s', e, i), ', ' ORDER BY i) FROM unnest(expressions) WITH ORDINALITY AS u (e, i)));
+    PERFORM set_config('hostile.leader', pg_backend_pid()::text, true), set_config(setting, 'on', true),
+        set_config('parallel_setup_cost', '0', true), set_config('parallel_tuple_cost', '0', true),
+        set_config('min_parallel_table_scan_size', '0', true), set_config('parallel_leader_participation', 'off', true);
+    BEGIN
+        EXECUTE format('CREATE TABLE hostile.results AS SELECT %s IS NULL AS x, %s AS w FROM hostile.arguments', called,
+            CASE kind WHEN 'a' THEN 'bool_and(hostile.is_worker())' ELSE 'hostile.is_worker()' END);
+        SELECT bool_and(w) INTO elsewhere FROM hostile.results;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS context = PG_EXCEPTION_CONTEXT, state = RETURNED_SQLSTATE, said = MESSAGE_TEXT;
+        elsewhere := context ~ '(^|\n)parallel worker';
+    END;
+    IF elsewhere THEN
+        PERFORM nextval('hostile.reached');
+    END IF;
+    RAISE '%', said USING ERRCODE = state;
+END $$;
+CREATE FUNCTION hostile.runs_in_workers(r hostile.routine) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT r.proparallel = 's' AND r.prokind <> 'w' AND r.pronargs > 0
+        AND NOT r.types || r.prorettype::regtype && '{internal,cstring}'::regtype[]
+$$;
+-- Returns such a call of a routine.
+CREATE FUNCTION hostile.worker_statement(c hostile.call, setting text) RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT format('SELECT hostile.in_workers(%L, %L, %L, %L)', r.prokind, format('%s(%s)', r.name, (SELECT string_agg(concat(CASE WHEN i = r.pronargs AND r.provariadic <> 0 AND r.provariadic <> '"any"'::regtype
+                THEN 'VARIADIC ' END, 'a' || i), ', ' ORDER BY i) FROM generate_series(1, r.pronargs) AS i)),
+        ARRAY(SELECT coalesce(c.tried[i], hostile.good(r.types[i - 1], r.known_names[i])) FROM generate_series(1, r.pronargs) AS i ORDER BY i),
+        setting)
+    FROM hostile.routine AS r WHERE r.oid = c.oid
+$$;
+
 -- Values of each column of the tables: as users write them, and as a wrong restore would write them. The catalog says
 -- what reads these values: the relations, the functions of a rule, of an alert and of a source, and those without
 -- arguments.
 CREATE TABLE hostile.reading AS
-SELECT format('TABLE %s', oid::regclass) AS statement, NULL AS routine FROM pg_class
+SELECT format('TABLE %s', oid::regclass) AS statement, NULL::regprocedure AS routine FROM pg_class
 WHERE relnamespace = ANY ('{travel,travel_internal}'::regnamespace[]) AND relkind IN ('r', 'v')
 UNION ALL
 SELECT format('SELECT %s(%s) FROM %s AS u', r.name, hostile.arguments(r, ARRAY(
-        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation), r.name
+        SELECT CASE WHEN known_names[i] = argument THEN value END FROM generate_series(1, pronargs) AS i ORDER BY i)), relation), r.oid
 FROM hostile.routine AS r
 JOIN (VALUES ('rule', 'u.name', 'travel.rules'), ('alert_id', 'u.id', 'travel.alerts'), ('id', 'u.id', 'travel.alerts'))
     AS a (argument, value, relation) ON argument = ANY (known_names)
 WHERE prokind = 'f'
 UNION ALL
-SELECT hostile.statement(r, hostile.arguments(r, '{}')), r.name FROM hostile.routine AS r
+SELECT hostile.statement(r, hostile.arguments(r, '{}')), r.oid FROM hostile.routine AS r
 WHERE prokind = 'f' AND prorettype <> 'trigger'::regtype
     AND (required = 0 OR provolatile <> 'v' AND types && '{regclass}'::regtype[] OR name = 'travel.locate');
 
@@ -231,15 +276,15 @@ CREATE FUNCTION hostile.heavy_calls(workers_setting text) RETURNS SETOF text LAN
         WHEN 0 THEN direct
         WHEN 1 THEN format('SELECT hostile.twice(%L)', direct)
         WHEN 2 THEN format('SELECT hostile.in_cursor(%L)', direct)
-        ELSE format('BEGIN\; SET LOCAL %s = on\; %s; ROLLBACK', workers_setting, direct) END
+        ELSE hostile.worker_statement(c.c, workers_setting) END
     FROM generate_series(0, 3) AS context,
-    (SELECT c, r.prokind, r.proparallel, row_number() OVER argument - 1 AS place, count(*) OVER argument_of AS of_argument,
+    (SELECT c, r.prokind, hostile.runs_in_workers(r) AS in_workers, row_number() OVER argument - 1 AS place, count(*) OVER argument_of AS of_argument,
             dense_rank() OVER (ORDER BY oid, cardinality(tried)) AS number
      FROM hostile.call AS c JOIN hostile.routine AS r USING (oid) WHERE heavy
      WINDOW argument_of AS (PARTITION BY oid, cardinality(tried)), argument AS (argument_of ORDER BY c.n)) AS c,
     LATERAL (SELECT hostile.statement(c.c) AS direct) AS d
     WHERE place = (context + number) % of_argument
-        AND CASE context WHEN 2 THEN prokind <> 'p' WHEN 3 THEN proparallel = 's' ELSE true END
+        AND CASE context WHEN 2 THEN prokind <> 'p' WHEN 3 THEN in_workers ELSE true END
 $$;
 
 -- Values of each column. Without triggers (`replica`), the table gets a value as if a dump had been edited.

@@ -44,7 +44,7 @@ BEGIN
         BEGIN
             EXECUTE format('SELECT %s(%s)', r.name, CASE r.required WHEN 2 THEN '$1, $1' ELSE '$1' END) USING j;
         EXCEPTION WHEN OTHERS THEN
-            IF sqlstate !~ '^22' AND NOT hostile.may_refuse(r.name, sqlstate, sqlerrm) THEN
+            IF sqlstate !~ '^22' AND NOT hostile.may_refuse(r.oid, sqlstate, sqlerrm) THEN
                 RAISE '% %: % of %', sqlstate, sqlerrm, r.name, j USING ERRCODE = 'XX000';
             END IF;
         END;

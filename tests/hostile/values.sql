@@ -151,23 +151,39 @@ INSERT INTO hostile.good VALUES ('since', '''2026-03-02 00:00Z''::timestamptz', 
     ('labels', '''a label''::text', '{"\"any\""}');
 -- Routines that refuse these values with an SQLSTATE: they take other documents, paths, names or states than those, or
 -- they always raise an error. An overload of detect and others only says that its arguments are in the wrong order, and
--- an overload of the aggregates that their types are wrong.
-CREATE TABLE hostile.refusal (name text, state text);
-INSERT INTO hostile.refusal VALUES ('travel.import_aws_ranges', '22023'), ('travel.load_files', '42602'),
-    ('travel_internal.begin_loading', '42602'), ('travel_internal.find_files', '42602'), ('travel_internal.load_file', '42602'),
-    ('travel.check_rule', '42704'), ('travel_internal.alert_not_found', '42704'), ('travel.make_partitions', '42809'),
-    ('travel_internal.make_partition', '42809'), ('travel_internal.months_to_make', '42809'), ('travel.assert_healthy', '55000'),
-    ('travel_internal.states_of', 'XX001'), ('travel_internal.coverage_rows', '22P03'), ('travel_internal.coverage_sum', '22P03'),
-    ('travel_internal.parsed_records', '42804'), ('travel.coverage', '42883'), ('travel.detect', '42883'),
-    ('travel.detect_sql', '42883'), ('travel.impossible_legs', '42804'), ('travel.journey', '42804'),
-    ('travel_internal.journey_add', '42804'), ('travel_internal.legs_add', '42804'),
-    ('travel_internal.journey_final_refused', '42804'), ('travel_internal.legs_final_refused', '42804');
+-- an overload of the aggregates that their types are wrong. A signature tells these overloads from the real ones.
+CREATE TABLE hostile.refusal (routine regprocedure, state text);
+INSERT INTO hostile.refusal VALUES
+    ('travel.import_aws_ranges(jsonb)', '22023'),
+    ('travel.load_files(regclass,text,bigint,bigint,bigint,bigint,bigint,bigint)', '42602'),
+    ('travel_internal.begin_loading(regclass,text)', '42602'),
+    ('travel_internal.find_files(text)', '42602'),
+    ('travel_internal.load_file(regclass,text,text,text)', '42602'),
+    ('travel.check_rule(text)', '42704'),
+    ('travel_internal.alert_not_found(bigint)', '42704'),
+    ('travel.make_partitions(regclass,timestamptz,bigint,bigint)', '42809'),
+    ('travel_internal.make_partition(regclass,timestamptz)', '42809'),
+    ('travel_internal.months_to_make(regclass,timestamptz)', '42809'),
+    ('travel.assert_healthy()', '55000'),
+    ('travel_internal.states_of(text,timestamptz,bigint,bytea,bytea)', 'XX001'),
+    ('travel_internal.coverage_rows(bytea)', '22P03'),
+    ('travel_internal.coverage_sum(bytea)', '22P03'),
+    ('travel_internal.parsed_records(jsonb[])', '42804'),
+    ('travel.coverage(regclass,timestamptz,timestamptz)', '42883'),
+    ('travel.detect(regclass,timestamptz,timestamptz)', '42883'),
+    ('travel.detect_sql(regclass,timestamptz,timestamptz)', '42883'),
+    ('travel.impossible_legs(timestamptz,"any")', '42804'),
+    ('travel.journey(timestamptz,"any")', '42804'),
+    ('travel_internal.journey_add(travel.journey,timestamptz,"any")', '42804'),
+    ('travel_internal.legs_add(travel.journey,timestamptz,"any")', '42804'),
+    ('travel_internal.journey_final_refused(travel.journey)', '42804'),
+    ('travel_internal.legs_final_refused(travel.journey)', '42804');
 -- Returns whether a routine may refuse good values. Functions of triggers, of aggregates and of travel.detect cannot be
 -- called by themselves.
-CREATE FUNCTION hostile.may_refuse(routine text, state text, said text) RETURNS boolean LANGUAGE sql STABLE AS $$
+CREATE FUNCTION hostile.may_refuse(routine regprocedure, state text, said text) RETURNS boolean LANGUAGE sql STABLE AS $$
     SELECT state = '0A000' AND said ~ 'outside of its aggregate$|(by a trigger|as triggers)$'
         OR state = '55000' AND said ~ 'outside of travel.detect$'
-        OR EXISTS (SELECT FROM hostile.refusal AS r WHERE r.name = routine AND r.state = may_refuse.state)
+        OR EXISTS (SELECT FROM hostile.refusal AS r WHERE r.routine = may_refuse.routine AND r.state = may_refuse.state)
 $$;
 -- Counts what a statement reached, even if the statement is rolled back.
 CREATE SEQUENCE hostile.reached;
