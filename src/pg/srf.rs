@@ -31,8 +31,8 @@ impl RowSet {
                 row::lock_type(result)?;
             }
             let context = (*(*info).econtext).ecxt_per_query_memory;
-            // PostgreSQL frees the descriptor of the set when it has read the rows, but not the one that is looked up here.
-            // It is in the memory context of the call, because a query can make many calls.
+            // PostgreSQL frees the descriptor of the set when it has read the rows, but not the one that is looked up
+            // here. It is in the memory context of the call, because a query can make many calls.
             let mut looked_up: pg_sys::TupleDesc = std::ptr::null_mut();
             let mut oid = pg_sys::InvalidOid;
             let kind = pg_sys::get_call_result_type(call.raw(), &mut oid, &mut looked_up);
