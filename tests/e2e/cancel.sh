@@ -63,9 +63,9 @@ run_psql --quiet --output /dev/null <<SQL
     CREATE TABLE shipped AS SELECT jsonb_build_object('messageType', 'DATA_MESSAGE', 'logEvents', jsonb_agg(jsonb_build_object(
         'id', n::text, 'timestamp', 0, 'message', r.record::text)))::text AS body
     FROM (SELECT record, row_number() OVER () AS n FROM records LIMIT least($EVENTS / 2, 12000)) AS r;
-    -- PostgreSQL cannot cancel the conversion of one array to text, so each array is small. docs/recover.md has the delays of
-    -- a large one.
-    CREATE TABLE arrays AS SELECT ARRAY(SELECT n % 3 + m FROM generate_series(1, 20000) AS m) AS entity, '2026-01-01Z'::timestamptz + n * interval '1 minute' AS event_time,
+    -- PostgreSQL cannot cancel the conversion of one array to text, so arrays of more than 8 MB are refused.
+    CREATE TABLE arrays AS SELECT ARRAY(SELECT n % 3 + m FROM generate_series(1, 20000) AS m) AS entity,
+        '2026-01-01Z'::timestamptz + n * interval '1 minute' AS event_time,
         CASE WHEN n % 10 = 0 THEN inet '203.0.113.1' ELSE inet '192.0.2.1' END AS source_ip
     FROM generate_series(1, least($EVENTS / 500, 500)) AS n;
     CREATE TABLE ranges AS SELECT jsonb_build_object('prefixes', jsonb_agg(jsonb_build_object('ip_prefix',
