@@ -1685,8 +1685,8 @@ CREATE FUNCTION travel_internal.as_text(value "any") RETURNS text
     LANGUAGE c STABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'travel_as_text';
 COMMENT ON FUNCTION travel_internal.as_text("any") IS
-    'A value as text, as its cast returns it. An error if the value has more than 8 MB, because PostgreSQL does not check '
-    'for a cancel while it converts one value';
+    'A value as text, as its cast returns it. An error if the value has more than 8 MB, because PostgreSQL does not '
+    'check for a cancel while it converts one value';
 
 CREATE FUNCTION travel_internal.entity(VARIADIC parts text[]) RETURNS text
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE

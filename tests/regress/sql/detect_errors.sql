@@ -152,8 +152,8 @@ RESET ROLE;
 SELECT count(*) AS what_is_there FROM travel.detect('events');
 DROP TABLE events, secret, untouched, no_time, no_place, nothing CASCADE;
 DROP ROLE regress_analyst;
--- An array is an entity by its text. A value that cannot be converted soon is refused before it is converted, also if it
--- is stored compressed.
+-- An array is an entity by its text. A value that cannot be converted soon is refused before it is converted, also if
+-- it is stored compressed.
 CREATE TABLE groups (event_time timestamptz, source_ip inet, access_key_id int[], actor jsonb);
 INSERT INTO groups
 VALUES ('2026-03-02 09:00Z', '192.0.2.1', '{1, 2}', '"a"'), ('2026-03-02 09:10Z', '203.0.113.1', '{1,2}', '"a"');
