@@ -64,6 +64,18 @@ SELECT travel.alert_geojson(-1)->>'type' AS type, travel.alert_geojson(NULL);
 SELECT error_of('SELECT travel.alert_geojson(0)') AS no_alert;
 -- A withdrawn alert still shows its first leg.
 SELECT jsonb_array_length(travel.alert_geojson(-5)->'features') AS features;
+-- Its features are joined as PostgreSQL would join them. What is not a feature, or does not fit in a jsonb, is refused.
+SELECT travel_internal.feature_collection(array_agg(feature))
+        = jsonb_build_object('type', 'FeatureCollection', 'features', jsonb_agg(feature)) AS equal,
+    travel_internal.feature_collection('{}') AS none, travel_internal.feature_collection(NULL) AS unknown,
+    travel_internal.feature_collection('{NULL, "{}"}') AS one
+FROM (SELECT jsonb_build_object('number', n, 'text', repeat('x', n), 'list', jsonb_build_array(n, NULL, true))
+      FROM generate_series(0, 300) AS n) AS f (feature);
+SELECT element,
+    error_of(format('SELECT travel_internal.feature_collection(ARRAY[%L::jsonb])', element)) AS error
+FROM unnest('{"[{}]", "null", "1", "\"{}\""}'::text[]) AS e (element);
+SELECT error_of($$ SELECT travel_internal.feature_collection(
+    array_fill(jsonb_build_object('text', repeat('x', 70000000)), '{4}')) $$) AS too_large;
 
 -- A line never crosses the antimeridian; crates/core/src/great_circle.rs tests the rest.
 SELECT travel.great_circle(0, 179, 0, -179), travel.great_circle(10, 20, 10, 20), travel.great_circle(NULL, 0, 0, 0);
