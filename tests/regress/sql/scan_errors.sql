@@ -101,6 +101,46 @@ SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
+-- At the isolation levels REPEATABLE READ and SERIALIZABLE, a step that ends with 40001 is repeated up to ten times. At
+-- READ COMMITTED it is not. What the caller wrote before in the same transaction is kept.
+CREATE SEQUENCE attempts;
+CREATE FUNCTION fail(times int) RETURNS void LANGUAGE sql AS $$
+    SELECT setval('trouble.attempts', 1, false);
+    SELECT trouble.body_of(format('IF nextval(''trouble.attempts'') <= %s THEN '
+        'RAISE EXCEPTION ''conflict'' USING ERRCODE = ''40001''; END IF', times));
+$$;
+CREATE VIEW tried AS
+SELECT least(a.last_value, 11) AS attempts, o.* FROM attempts AS a, outcome AS o ORDER BY o.rule;
+CREATE TABLE written (wrote text);
+CREATE PROCEDURE write_and_scan() LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trouble.written VALUES ('scan, ' || current_setting('transaction_isolation'));
+    CALL travel.scan();
+END $$;
+CREATE PROCEDURE write_and_rescan() LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO trouble.written VALUES ('rescan, ' || current_setting('transaction_isolation'));
+    CALL travel.rescan('a', '-infinity');
+END $$;
+SELECT fail(1);
+CALL write_and_scan();
+SELECT * FROM tried;
+SET default_transaction_isolation = 'repeatable read';
+SELECT fail(10);
+CALL write_and_scan();
+SELECT * FROM tried;
+SELECT fail(11);
+CALL write_and_scan();
+SELECT * FROM tried;
+SET default_transaction_isolation = 'serializable';
+SELECT fail(10);
+CALL write_and_rescan();
+SELECT * FROM tried;
+SELECT fail(11);
+CALL write_and_rescan();
+SELECT * FROM tried;
+RESET default_transaction_isolation;
+SELECT * FROM written;
 -- If the error of a rule cannot be stored for travel.status, the other rules are scanned, and the call ends in that
 -- error.
 SELECT body_of($$RAISE EXCEPTION 'x'$$);
