@@ -49,8 +49,8 @@ AS $$
 DECLARE
     -- First of all, so DROP EXTENSION waits for this call before it locks the tables.
     can_commit CONSTANT boolean := travel_internal.may_commit();
-    -- Whether PostgreSQL can end a step with 40001 (could not serialize access) because others change the same rows.
-    -- Such a step is repeated in a new transaction.
+    -- At these isolation levels, PostgreSQL would end most steps with 40001 while other sessions read and write the same
+    -- tables. A scan does not need them, so its transactions are READ COMMITTED. COMMIT AND CHAIN keeps this level.
     is_strict CONSTANT boolean := can_commit AND pg_catalog.current_setting('transaction_isolation')
         OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]);
     -- Qualified, because the search_path of the caller may contain other types with these names.
@@ -60,9 +60,7 @@ DECLARE
         ORDER BY r.name);
     name pg_catalog.text;
     is_more boolean;
-    repeats pg_catalog.int4;
     is_canceled boolean;
-    is_noted boolean;
     has_detail boolean;
     ended pg_catalog.text;
     state pg_catalog.text;
@@ -76,12 +74,11 @@ BEGIN
         PERFORM travel.check_rule(scan.rule);
     END IF;
     IF is_strict THEN
-        -- A step that fails is rolled back, but not what the caller did before.
         COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     END IF;
     FOREACH name IN ARRAY names LOOP
         is_more := true;
-        repeats := 0;
         WHILE is_more LOOP
             state := NULL;
             is_canceled := false;
@@ -98,24 +95,9 @@ BEGIN
                 END IF;
                 is_more := false;
             END;
-            -- A block that catches errors may not contain COMMIT. Storing an error is a transaction of its own. At the
-            -- isolation level SERIALIZABLE, PostgreSQL can refuse to commit the transaction of a step that failed.
-            IF is_strict AND state IS NOT NULL THEN
-                ROLLBACK;
-            ELSIF can_commit THEN
-                COMMIT;
-            END IF;
-            IF state IS NULL THEN
-                repeats := 0;
-            ELSIF is_strict AND state OPERATOR(pg_catalog.=) '40001' AND repeats OPERATOR(pg_catalog.<) 10 THEN
-                repeats := repeats OPERATOR(pg_catalog.+) 1;
-                -- The pause is random, so that sessions do not conflict again. It takes a snapshot, and the step
-                -- needs a new one.
-                PERFORM pg_catalog.pg_sleep(
-                    pg_catalog.random() OPERATOR(pg_catalog.*) repeats OPERATOR(pg_catalog./) 50);
-                COMMIT;
-                is_more := true;
-                CONTINUE;
+            -- A block that catches errors may not contain COMMIT. Storing an error is a transaction of its own.
+            IF can_commit THEN
+                COMMIT AND CHAIN;
             END IF;
             IF state IS NOT NULL AND ended OPERATOR(pg_catalog.=) 'deleted' THEN
                 -- The caller asked for this rule, and only an error tells the caller that it was not scanned.
@@ -132,9 +114,7 @@ BEGIN
                     BEGIN
                         PERFORM travel_internal.note_scan_error(
                             name, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
-                        is_noted := true;
                     EXCEPTION WHEN OTHERS THEN
-                        is_noted := false;
                         -- An error that travel.status cannot show ends the call. In the caller's transaction it does so
                         -- at once, because the transaction must be tried again; otherwise after the other rules.
                         IF NOT can_commit THEN
@@ -143,10 +123,8 @@ BEGIN
                         not_noted := SQLERRM;
                         not_noted_state := SQLSTATE;
                     END;
-                    IF is_strict AND NOT is_noted THEN
-                        ROLLBACK;
-                    ELSIF can_commit THEN
-                        COMMIT;
+                    IF can_commit THEN
+                        COMMIT AND CHAIN;
                     END IF;
                 END IF;
                 -- None of these is NULL. nullif would use an operator of the search_path.
@@ -178,6 +156,10 @@ BEGIN
             USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.',
                 ERRCODE = not_noted_state;
     END IF;
+    IF is_strict THEN
+        -- What the caller does next has the caller's isolation level.
+        COMMIT;
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE travel.scan(text) IS
@@ -198,13 +180,11 @@ CREATE PROCEDURE travel.rescan(rule text, since timestamptz)
 AS $$
 DECLARE
     can_commit CONSTANT boolean := travel_internal.may_commit();
-    -- As in travel.scan, and so are the steps below.
+    -- As in travel.scan.
     is_strict CONSTANT boolean := can_commit AND pg_catalog.current_setting('transaction_isolation')
         OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]);
-    repeats pg_catalog.int4 := 0;
     is_more boolean;
     is_again boolean;
-    is_noted boolean;
     has_begun boolean := false;
     ended pg_catalog.text;
     state pg_catalog.text;
@@ -218,13 +198,13 @@ BEGIN
     END IF;
     IF is_strict THEN
         COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
     END IF;
     -- A pass in progress is finished first.
     <<passes>>
     FOREACH is_again IN ARRAY '{f,t}'::pg_catalog.bool[] LOOP
         is_more := true;
         WHILE is_more LOOP
-            state := NULL;
             BEGIN
                 IF is_again AND NOT has_begun THEN
                     PERFORM travel_internal.begin_rescan(rule, since);
@@ -243,19 +223,8 @@ BEGIN
                     detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
                 ended := travel_internal.scan_step_ended();
             END;
-            IF is_strict AND state IS NOT NULL THEN
-                ROLLBACK;
-            ELSIF can_commit THEN
-                COMMIT;
-            END IF;
-            IF state IS NULL THEN
-                repeats := 0;
-            ELSIF is_strict AND state OPERATOR(pg_catalog.=) '40001' AND repeats OPERATOR(pg_catalog.<) 10 THEN
-                repeats := repeats OPERATOR(pg_catalog.+) 1;
-                PERFORM pg_catalog.pg_sleep(
-                    pg_catalog.random() OPERATOR(pg_catalog.*) repeats OPERATOR(pg_catalog./) 50);
-                COMMIT;
-                CONTINUE;
+            IF can_commit THEN
+                COMMIT AND CHAIN;
             END IF;
             -- The error is stored as travel.scan does, and raised again, because there is no other rule to continue
             -- with.
@@ -264,16 +233,10 @@ BEGIN
                     BEGIN
                         PERFORM travel_internal.note_scan_error(
                             rule, pg_catalog.format('%s (%s)', pg_catalog.left(message, 1000), state));
-                        is_noted := true;
                     EXCEPTION WHEN OTHERS THEN
                         RAISE WARNING 'could not store the following error for travel.status: %', SQLERRM;
-                        is_noted := false;
                     END;
-                    IF is_strict AND NOT is_noted THEN
-                        ROLLBACK;
-                    ELSE
-                        COMMIT;
-                    END IF;
+                    COMMIT AND CHAIN;
                 END IF;
                 RAISE EXCEPTION USING MESSAGE = pg_catalog.left(message, 1000), ERRCODE = state,
                     DETAIL = CASE WHEN detail OPERATOR(pg_catalog.<>) '' THEN pg_catalog.left(detail, 2000)
@@ -283,6 +246,9 @@ BEGIN
             END IF;
         END LOOP;
     END LOOP;
+    IF is_strict THEN
+        COMMIT;
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE travel.rescan(text, timestamptz) IS

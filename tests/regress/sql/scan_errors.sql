@@ -101,46 +101,45 @@ SELECT * FROM outcome;
 SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
--- At the isolation levels REPEATABLE READ and SERIALIZABLE, a step that ends with 40001 is repeated up to ten times. At
--- READ COMMITTED it is not. What the caller wrote before in the same transaction is kept.
-CREATE SEQUENCE attempts;
-CREATE FUNCTION fail(times int) RETURNS void LANGUAGE sql AS $$
-    SELECT setval('trouble.attempts', 1, false);
-    SELECT trouble.body_of(format('IF nextval(''trouble.attempts'') <= %s THEN '
-        'RAISE EXCEPTION ''conflict'' USING ERRCODE = ''40001''; END IF', times));
-$$;
-CREATE VIEW tried AS
-SELECT least(a.last_value, 11) AS attempts, o.* FROM attempts AS a, outcome AS o ORDER BY o.rule;
-CREATE TABLE written (wrote text);
-CREATE PROCEDURE write_and_scan() LANGUAGE plpgsql AS $$
+-- A scan at the isolation level REPEATABLE READ or SERIALIZABLE is READ COMMITTED, unless it is in a transaction block.
+-- What the caller wrote before is kept, even if the scan fails, and what the caller does afterwards has the caller's level.
+CREATE TABLE levels (wrote text, level text DEFAULT current_setting('transaction_isolation'));
+CREATE PROCEDURE scan_within(call text) LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO trouble.written VALUES ('scan, ' || current_setting('transaction_isolation'));
-    CALL travel.scan();
+    INSERT INTO trouble.levels VALUES ('before ' || call);
+    IF call = 'scan' THEN
+        CALL travel.scan();
+    ELSE
+        CALL travel.rescan('a', '-infinity');
+    END IF;
+    INSERT INTO trouble.levels VALUES ('after ' || call);
 END $$;
-CREATE PROCEDURE write_and_rescan() LANGUAGE plpgsql AS $$
-BEGIN
-    INSERT INTO trouble.written VALUES ('rescan, ' || current_setting('transaction_isolation'));
-    CALL travel.rescan('a', '-infinity');
-END $$;
-SELECT fail(1);
-CALL write_and_scan();
-SELECT * FROM tried;
+SELECT body_of($$ASSERT false, current_setting('transaction_isolation')$$);
 SET default_transaction_isolation = 'repeatable read';
-SELECT fail(10);
-CALL write_and_scan();
-SELECT * FROM tried;
-SELECT fail(11);
-CALL write_and_scan();
-SELECT * FROM tried;
+CALL scan_within('scan');
+SELECT * FROM outcome;
 SET default_transaction_isolation = 'serializable';
-SELECT fail(10);
-CALL write_and_rescan();
-SELECT * FROM tried;
-SELECT fail(11);
-CALL write_and_rescan();
-SELECT * FROM tried;
+CALL scan_within('rescan');
+SELECT * FROM outcome;
+BEGIN;
+CALL scan_within('scan');
+SELECT * FROM outcome;
+ROLLBACK;
+SELECT body_of('NULL');
+CALL scan_within('rescan');
+-- A loop over a query continues after the commits of a scan.
+DO $$
+DECLARE
+    n int;
+BEGIN
+    FOR n IN SELECT generate_series(1, 2) LOOP
+        CALL travel.scan();
+        INSERT INTO trouble.levels VALUES ('loop ' || n);
+    END LOOP;
+END $$;
+SELECT * FROM outcome;
 RESET default_transaction_isolation;
-SELECT * FROM written;
+SELECT * FROM levels;
 -- If the error of a rule cannot be stored for travel.status, the other rules are scanned, and the call ends in that
 -- error.
 SELECT body_of($$RAISE EXCEPTION 'x'$$);
