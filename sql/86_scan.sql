@@ -49,8 +49,8 @@ AS $$
 DECLARE
     -- First of all, so DROP EXTENSION waits for this call before it locks the tables.
     can_commit CONSTANT boolean := travel_internal.may_commit();
-    -- At these isolation levels, PostgreSQL would end most steps with 40001 while other sessions read and write the same
-    -- tables. A scan does not need them, so its transactions are READ COMMITTED. COMMIT AND CHAIN keeps this level.
+    -- At these isolation levels, PostgreSQL would end most steps with 40001 while other sessions use the same tables. A
+    -- scan does not need them, so its transactions are READ COMMITTED. COMMIT AND CHAIN keeps this level.
     is_strict CONSTANT boolean := can_commit AND pg_catalog.current_setting('transaction_isolation')
         OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]);
     -- Qualified, because the search_path of the caller may contain other types with these names.

@@ -102,7 +102,7 @@ SELECT body_of($$RAISE EXCEPTION 'nor now' USING ERRCODE = '57014'$$);
 CALL travel.rescan('a', '-infinity');
 SELECT * FROM outcome;
 -- A scan at the isolation level REPEATABLE READ or SERIALIZABLE is READ COMMITTED, unless it is in a transaction block.
--- What the caller wrote before is kept, even if the scan fails, and what the caller does afterwards has the caller's level.
+-- What the caller wrote before is kept even if the scan fails, and what the caller does next has the caller's level.
 CREATE TABLE levels (wrote text, level text DEFAULT current_setting('transaction_isolation'));
 CREATE PROCEDURE scan_within(call text) LANGUAGE plpgsql AS $$
 BEGIN
