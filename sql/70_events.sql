@@ -67,9 +67,16 @@ DECLARE
     month pg_catalog.timestamptz;
     of_month pg_catalog.int8;
     can_commit CONSTANT boolean := travel_internal.may_commit();
+    -- As in travel.scan: at these isolation levels, PostgreSQL would end some of the transactions with 40001.
+    is_strict CONSTANT boolean := can_commit AND pg_catalog.current_setting('transaction_isolation')
+        OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]);
 BEGIN
     made := 0;
     moved := 0;
+    IF is_strict THEN
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    END IF;
     FOREACH month IN ARRAY travel_internal.months_to_make(target, until) LOOP
         of_month := travel_internal.make_partition(target, month);
         IF of_month IS NOT NULL THEN
@@ -78,9 +85,12 @@ BEGIN
         END IF;
         -- Other sessions can use the new partition from now on, and need not wait for the locks that it took.
         IF can_commit THEN
-            COMMIT;
+            COMMIT AND CHAIN;
         END IF;
     END LOOP;
+    IF is_strict THEN
+        COMMIT;
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE travel.make_partitions(regclass, timestamptz, bigint, bigint) IS

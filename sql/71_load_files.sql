@@ -71,6 +71,9 @@ CREATE PROCEDURE travel.load_files(
 AS $$
 DECLARE
     can_commit CONSTANT boolean := travel_internal.may_commit();
+    -- As in travel.scan: at these isolation levels, PostgreSQL would end some of the transactions with 40001.
+    is_strict CONSTANT boolean := can_commit AND pg_catalog.current_setting('transaction_isolation')
+        OPERATOR(pg_catalog.=) ANY ('{repeatable read,serializable}'::pg_catalog.text[]);
     -- Qualified, because the search_path of the caller may contain other types with these names.
     root pg_catalog.text;
     list pg_catalog.text;
@@ -84,6 +87,10 @@ BEGIN
     duplicates := 0;
     skipped := 0;
     failed := 0;
+    IF is_strict THEN
+        COMMIT;
+        SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    END IF;
     SELECT b.root, b.list INTO root, list
     FROM travel_internal.begin_loading(load_files.target, load_files.path) AS b;
     -- A file was loaded before if its size and its time are those in the list. One that failed is tried again.
@@ -101,7 +108,7 @@ BEGIN
             PERFORM travel_internal.note_files(found.files, found.bytes::pg_catalog.int8);
             IF can_commit THEN
                 -- Workers must see the list of loaded files, which this call may have created.
-                COMMIT;
+                COMMIT AND CHAIN;
                 PERFORM travel_internal.begin_workers(load_files.target, root);
             END IF;
             is_first := false;
@@ -115,7 +122,7 @@ BEGIN
         skipped := skipped OPERATOR(pg_catalog.+) loaded.skipped;
         failed := failed OPERATOR(pg_catalog.+) loaded.failed;
         IF can_commit THEN
-            COMMIT;
+            COMMIT AND CHAIN;
         END IF;
     END LOOP;
     LOOP
@@ -129,9 +136,12 @@ BEGIN
         skipped := skipped OPERATOR(pg_catalog.+) loaded.skipped;
         failed := failed OPERATOR(pg_catalog.+) loaded.failed;
         IF can_commit THEN
-            COMMIT;
+            COMMIT AND CHAIN;
         END IF;
     END LOOP;
+    IF is_strict THEN
+        COMMIT;
+    END IF;
 END
 $$;
 COMMENT ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) IS

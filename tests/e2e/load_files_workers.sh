@@ -13,11 +13,13 @@ file() {
             { printf "%s{\"eventID\":\"%06d\",\"eventTime\":\"2026-03-02T09:00:00Z\"}", (NR > 1 ? "," : ""), $1 }
             END { printf "]}" }' | gzip -1 >"$1"
 }
-# new TABLE: an events table in which each row has the process, the roles and the setting with which it was written.
+# new TABLE: an events table in which each row has the process, the roles, the setting and the isolation level with which it
+# was written.
 new() {
     ask "SELECT travel.create_events_table('$1')" >/dev/null
     ask "ALTER TABLE $1 ADD COLUMN process int DEFAULT pg_backend_pid(), ADD COLUMN role text DEFAULT current_user,
-        ADD COLUMN login text DEFAULT session_user, ADD COLUMN tenant text DEFAULT current_setting('app.tenant', true)"
+        ADD COLUMN login text DEFAULT session_user, ADD COLUMN tenant text DEFAULT current_setting('app.tenant', true),
+        ADD COLUMN level text DEFAULT current_setting('transaction_isolation')"
 }
 # load TABLE FOLDER [SQL]: prints the counts of a call in a session that ran the SQL before. What it says is in $SCRATCH/said.
 load() {
@@ -59,6 +61,15 @@ new four
 load four "$folder" 'SET max_parallel_maintenance_workers = 4' >/dev/null
 holds 'as many workers as the setting says' between 3 4 "$(ask 'SELECT count(DISTINCT process) FROM four')"
 holds 'the workers end with the call' no_workers
+
+rule 'files are loaded at READ COMMITTED, also in a session with a stricter isolation level'
+new strict
+same 'the counts' "$alone" "$(load strict "$folder" "SET default_transaction_isolation = 'serializable'")"
+same 'processes and levels' '2|read committed|read committed' \
+    "$(ask 'SELECT count(DISTINCT process), min(level), max(level) FROM strict')"
+new strict_block
+ask "BEGIN ISOLATION LEVEL REPEATABLE READ; CALL travel.load_files('strict_block', '$folder'); COMMIT" >/dev/null 2>&1
+same 'a transaction block keeps its level' 'repeatable read|repeatable read' "$(ask 'SELECT min(level), max(level) FROM strict_block')"
 
 rule 'what a worker reports reaches the client'
 new loud

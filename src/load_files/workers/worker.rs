@@ -99,10 +99,12 @@ fn become_session(segment: &Segment) {
 
 /// Loads a file in a transaction of its own, and sends the result to the session.
 fn run(target: pg_sys::Oid, root: &str, job: &Job) -> Result<(), Detached> {
-    // SAFETY: a transaction with a snapshot, as PostgreSQL runs a statement.
+    // SAFETY: a transaction with a snapshot, as PostgreSQL runs a statement. It has the isolation level of the
+    // transactions of travel.load_files, which is set before the snapshot is taken.
     unsafe {
         pg_sys::SetCurrentStatementStartTimestamp();
         pg_sys::StartTransactionCommand();
+        pg_sys::XactIsoLevel = pg_sys::XACT_READ_COMMITTED as c_int;
         pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
         let state = pg_sys::BackendState::STATE_RUNNING;
         pg_sys::pgstat_report_activity(state, c"CALL travel.load_files (a worker)".as_ptr());
