@@ -3,7 +3,7 @@
 \echo
 \echo '== 6. Detection rules: learn, scan, alert'
 \echo
-\echo '-- Three rules: the default, the common way (a location is known at first sight), and a lenient one.'
+\echo '-- Three rules: the default, the common way (a location is known from its first event on), and a lenient one.'
 -- So few rows need no index, which create_rule would propose in a notice.
 SET client_min_messages = warning;
 \set ECHO queries

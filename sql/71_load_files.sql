@@ -147,7 +147,7 @@ $$;
 COMMENT ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) IS
     'Loads a CloudTrail file of the server, or all files in a folder of it, into an events table. Files that were '
     'loaded before are not loaded again. It commits after each file. '
-    'Requires the level admin and membership in pg_read_server_files';
+    'Requires membership in pg_read_server_files';
 REVOKE ALL ON PROCEDURE travel.load_files(regclass, text, bigint, bigint, bigint, bigint, bigint, bigint) FROM PUBLIC;
 
 -- A role that may read the files of the server can load them.

@@ -77,7 +77,8 @@ COMMENT ON COLUMN travel.alerts.evidence IS 'What the legs show, such as new_cou
 COMMENT ON COLUMN travel.alerts.message IS 'Message of the rule, or the sentence of the first leg';
 COMMENT ON COLUMN travel.alerts.signal IS
     'The alert as a nested JSON object. {{@path}} in the message of a rule refers to its attributes';
-COMMENT ON COLUMN travel.alerts.geoip_built_at IS 'Build time of the newest GeoIP database when the alert was raised';
+COMMENT ON COLUMN travel.alerts.geoip_built_at IS
+    'Build time of the oldest GeoIP database in use when the alert was raised';
 COMMENT ON COLUMN travel.alerts.raised_at IS 'Time at which a scan raised the alert';
 COMMENT ON COLUMN travel.alerts.updated_at IS 'Time at which a scan or an analyst last changed the alert';
 COMMENT ON COLUMN travel.alerts.archived_at IS

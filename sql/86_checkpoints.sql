@@ -58,7 +58,7 @@ COMMENT ON COLUMN travel_internal.scans.position IS 'Event time that the pass in
 COMMENT ON COLUMN travel_internal.scans.horizon IS 'Newest event time that the pass in progress will reach';
 COMMENT ON COLUMN travel_internal.scans.events IS 'Number of events read so far';
 COMMENT ON COLUMN travel_internal.scans.geoip_built_at IS
-    'Build time of the newest GeoIP database that located an event';
+    'Build time of the oldest GeoIP database that was in use';
 COMMENT ON COLUMN travel_internal.scans.pruned_before IS
     'The latest cutoff of travel.prune: scans ignore older events';
 COMMENT ON COLUMN travel_internal.scans.highest IS

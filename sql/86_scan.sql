@@ -154,7 +154,7 @@ BEGIN
     IF not_noted IS NOT NULL THEN
         RAISE EXCEPTION 'could not store the error of a rule for travel.status: %', not_noted
             USING DETAIL = 'A warning shows the error of the rule. All other rules were scanned.',
-                ERRCODE = not_noted_state;
+                HINT = 'Remove the cause, and run travel.scan again.', ERRCODE = not_noted_state;
     END IF;
     IF is_strict THEN
         -- What the caller does next has the caller's isolation level.

@@ -190,7 +190,8 @@ Alerts per 1,000 months of a person, a machine or a root user:
 ## Time to alert
 
 The median time from the intruder's first call to the first call at which the detection alerts, over the intruders that it
-found, if these are at least ten. The delivery of events and the interval between scans come on top of it.
+found. A cell is empty if it found fewer than ten. The table has six kinds of intruders and leaves out the others. Add the
+time for the delivery of events, and the interval between scans.
 
 """ + waits(results, PEOPLE_LEVELS[:4] + ["session minted from a stolen key", "long-term key of a machine"])
     text += "\n## Parameters\n\n" + table(["parameter", "value", "source"], parameters)

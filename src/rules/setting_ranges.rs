@@ -32,7 +32,7 @@ pub fn must_be_in_range(rule: &Tuple) -> Result<(), TravelError> {
             column: "name",
             value: format!("a text of {} bytes", name.len()),
             wanted: "at most 200 bytes long".into(),
-            hint: "Choose a shorter name, and put the rest into the description.",
+            hint: "Choose a shorter name, and put the rest into goal.",
         }
         .into());
     }

@@ -62,22 +62,22 @@ good() { # good WHAT CITY: a good file came in this way, and is seen at last
     slow_writes=0
     note "$1: seen after $took s"
 }
-bad() { # bad WHAT CITY: a bad file came in this way; the last good copy serves on, and one warning tells of it
+bad() { # bad WHAT CITY: a bad file came in this way; the last good copy stays in use, and one warning tells of it
     waits_until 'SELECT status FROM travel.geoip_databases()' refused
     # The file may have been refused before for another reason, so the warning tells when this version was seen. That
     # takes a moment, because a file is left alone for a second after it was written.
     eventually "$1: a warning" warned_more_than "$refusals"
     # Long enough for every session to look again.
     sleep 1.5
-    same "$1: the last good copy serves on" "$2" "$(ask "$city")"
+    same "$1: the last good copy stays in use" "$2" "$(ask "$city")"
     same "$1: new sessions and geoip_databases() give no second warning" '' \
         "$(ask_all "$city; $state" | grep WARNING || true)"
     holds "$1: exactly one warning" between 1 $((1 + slow_writes)) $(($(warnings) - refusals))
     refusals=$(warnings)
     slow_writes=0
     case $(ask "$state") in
-    *'the last good copy of the file serves on'*) ;;
-    *) fail "$1: geoip_databases() does not say that the last good copy serves on: $(ask "$state")" ;;
+    *'the last good copy of the file stays in use'*) ;;
+    *) fail "$1: geoip_databases() does not say that the last good copy stays in use: $(ask "$state")" ;;
     esac
     note "$1: $(ask 'SELECT detail FROM travel.geoip_databases()')"
 }

@@ -94,7 +94,7 @@ impl DatabaseStatus {
     pub(crate) fn of(entry: &Entry, database: Option<&Database>) -> Self {
         let (status, detail) = match (&entry.state, &entry.refused, &entry.serving) {
             (_, Some(reason), Some(_)) => {
-                ("refused", Some(format!("{reason}; the last good copy of the file serves on")))
+                ("refused", Some(format!("{reason}; the last good copy of the file stays in use")))
             }
             (_, Some(reason), None) => ("refused", Some(reason.clone())),
             (SourceState::Missing, None, _) => ("missing", None),
@@ -143,7 +143,7 @@ fn unrecognized(keys: &[String]) -> String {
 impl Warning {
     pub(crate) fn refused(path: &str, reason: &str, serves_on: bool) -> Self {
         let consequence = match serves_on {
-            true => "The last good copy of the file serves on.",
+            true => "The last good copy of the file stays in use.",
             false => "It is not used.",
         };
         Self {
@@ -178,7 +178,7 @@ impl Warning {
         Self {
             message: format!("nothing can be written to \"{}\": {reason}", directory.display()),
             detail:
-                "The GeoIP databases that were in use serve on; files that have changed are not taken over."
+                "The GeoIP databases that were in use stay in use. Files that have changed are not used yet."
                     .into(),
             path: directory.display().to_string(),
             is_of_disk: true,

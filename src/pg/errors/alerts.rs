@@ -10,7 +10,7 @@ errors! {
         WithoutLeg { id: i64 } =>
             Report::error(Code::ERRCODE_INVALID_PARAMETER_VALUE, format!("alert {id} has no leg"))
                 .detail("Its entity or one of its times is NULL, so no scan wrote it.")
-                .hint("Restore the row, or delete it as a superuser."),
+                .hint("Restore the row from a backup."),
 
         RuleDeleted { id: i64, rule: String } =>
             Report::error(Code::ERRCODE_UNDEFINED_OBJECT, format!("rule \"{rule}\" of alert {id} does not exist"))

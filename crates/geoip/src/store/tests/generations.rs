@@ -75,7 +75,7 @@ fn a_file_that_became_bad_is_refused_once_and_its_last_good_copy_serves_on() {
         }
         let status = &scene.statuses(&mut other)[0];
         assert_eq!((status.status, status.database_type.as_deref()), ("refused", Some("Test")));
-        assert!(status.detail.as_ref().unwrap().ends_with("the last good copy of the file serves on"));
+        assert!(status.detail.as_ref().unwrap().ends_with("the last good copy of the file stays in use"));
 
         scene.rename_over("a.mmdb", &of("Paris"));
         scene.pass(2 * SECOND);
