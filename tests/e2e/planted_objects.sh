@@ -83,11 +83,13 @@ planted() {
     seen
 }
 seen() { read_lines=$(wc -l <"$SERVER_DIR/log"); }
-# Fails if the code of one role ran with the rights of another role. Lines that match the pattern are ignored.
-nothing_ran() { # nothing_ran WHAT [PATTERN]
-    local others
-    others=$(planted | sed -E '/OF ([a-z_]+) RAN AS \1$/d' | grep -v -E -- "${2:-^$}" | LC_ALL=C sort | uniq -c | sort -rn | head -n 20) || true
-    [ -z "$others" ] || fail "$1: planted code ran with another role's rights:
+# Fails if the code of one role ran with the rights of another role. Lines that match the pattern are ignored. With
+# `own`, it also fails if the code of a role ran with the rights of that role.
+nothing_ran() { # nothing_ran WHAT [PATTERN] [own]
+    local others ignored='OF ([a-z_]+) RAN AS \1$'
+    [ "${3:-}" != own ] || ignored='^$'
+    others=$(planted | sed -E "/$ignored/d" | grep -v -E -- "${2:-^$}" | LC_ALL=C sort | uniq -c | sort -rn | head -n 20) || true
+    [ -z "$others" ] || fail "$1: planted code ran:
 $others
     the first one: $(grep -a -A 12 -m 1 -F "$(sed -E '1!d; s/^ *[0-9]+ //' <<<"$others")" "$SERVER_DIR/log" | cut -c 1-1000)"
     no_crash
@@ -168,6 +170,76 @@ for role in keeper postgres; do
     for file in reads writes; do calls "$role" "$file" '"$user", public' default; done
     nothing_ran "$role, the default search_path"
     same_answers "$role" default
+done
+
+# Outside of a transaction block, procedures commit, and travel.load_files starts worker processes.
+rule 'procedures that commit, and workers of travel.load_files, run no planted code'
+# Each statement is a transaction of its own, and names everything with its schema.
+plain() { PGOPTIONS='-c search_path=pg_catalog' ask "$1"; }
+makes() { # makes WHAT WANTED STATEMENT: runs the statement in the session, and fails if it prints something else
+    session "$3"
+    same "$1" "$2" "${ANSWER% }"
+}
+raised() { # raised WHAT WANTED: fails unless the rule has raised so many legs
+    same "$1" "$2" "$(plain "SELECT count(*) FROM travel.verdicts WHERE rule = '$name' AND raised")"
+}
+plain "SELECT travel.create_events_table('hostile.loaded')" >/dev/null
+loaded=$(plain "CALL travel.load_files('hostile.loaded', '$documents')")
+legs=$(plain "SELECT count(*) FROM travel.detect('hostile.loaded')")
+holds "there are enough files for workers: $loaded" test "${loaded%%|*}" -ge 50
+holds "there is travel in them: $legs legs" test "$legs" -gt 0
+seen
+for role in keeper postgres; do
+    for level in 'read committed' serializable; do
+        name=${role}_${level// /_}
+        # Each loaded row has the process, the search_path and the isolation level with which it was written. Rows of
+        # two months are in the DEFAULT partition of the other table. A scan of the view fails.
+        PGUSER=$role plain "SELECT travel.create_events_table('public.$name');
+            SELECT travel.create_events_table('public.monthly_$name', true);
+            ALTER TABLE public.$name ADD COLUMN process int DEFAULT pg_backend_pid(),
+                ADD COLUMN path text DEFAULT current_setting('search_path'),
+                ADD COLUMN level text DEFAULT current_setting('transaction_isolation');
+            INSERT INTO public.monthly_$name (event_id, event_time)
+            VALUES ('1', '2020-01-01Z'), ('2', '2020-02-01Z'), ('3', '2020-02-02Z');
+            CREATE VIEW public.fails_$name AS
+            SELECT event_time, source_ip, access_key_id, 1 / (event_id = '')::int AS outcome FROM public.$name;
+            INSERT INTO travel.rules (name, source, baseline) VALUES ('$name', 'public.$name', false),
+                ('fails_$name', 'public.fails_$name', false)" >/dev/null
+        PGUSER=$role PGAPPNAME="$role $level" session_open
+        session "SET search_path = pg_temp, public, pg_catalog; SET default_transaction_isolation = '$level'"
+        makes 'temporary objects are planted' t \
+            "SELECT hostile.plant_types_and_relations('pg_temp') OPERATOR(pg_catalog.>) 0"
+        makes 'the isolation level of the session' "$level" 'SHOW transaction_isolation'
+        session 'SELECT pg_catalog.pg_backend_pid()'
+        process=${ANSWER% }
+
+        makes "$name loads" "$loaded" "CALL travel.load_files('public.$name', '$documents')"
+        # The session itself loads a file if two workers wait for each other.
+        same 'workers wrote rows' 't|pg_temp, public, pg_catalog|read committed' \
+            "$(plain "SELECT bool_or(process <> $process), string_agg(DISTINCT path, ' and '),
+                string_agg(DISTINCT level, ' and ') FROM public.$name")"
+        makes "$name loads again" '0|0|0|0|0|0' "CALL travel.load_files('public.$name', '$documents')"
+        makes "$name makes partitions" '2|3' "CALL travel.make_partitions('public.monthly_$name', '2014-01-01')"
+        same 'the rows that are left, and the transactions that moved the others' '0|2' \
+            "$(plain "SELECT (SELECT count(*) FROM public.monthly_${name}_default), count(DISTINCT xmin::text)
+                FROM public.monthly_$name")"
+        makes "$name scans all rules" '' 'CALL travel.scan()'
+        raised 'legs after a scan of all rules' "$legs"
+        same 'the error of the other rule' t \
+            "$(plain "SELECT last_error LIKE '%(22012)' FROM travel.status WHERE rule = 'fails_$name'")"
+        PGUSER=$role plain "INSERT INTO public.$name (event_id, event_time, source_ip, access_key_id)
+            VALUES ('1', '2026-03-03 09:00Z', '192.0.2.1', 'late'), ('2', '2026-03-03 09:10Z', '203.0.113.1', 'late')"
+        makes "$name scans a rule" '' "CALL travel.scan('$name')"
+        raised 'legs after a scan of the rule' "$((legs + 1))"
+        PGUSER=$role plain "INSERT INTO travel.suppressions (rule, entity_like, reason)
+            VALUES ('$name', 'late', 'planted')"
+        makes "$name rescans a rule" '' "CALL travel.rescan('$name', '-infinity')"
+        raised 'legs after a rescan' "$legs"
+        session "CALL travel.rescan('fails_$name', '-infinity')"
+        holds "the error of the rescan: $ANSWER" grep -q 'ERROR:  division by zero' <<<"$ANSWER"
+        session_close
+        nothing_ran "$role commits, $level" '' own
+    done
 done
 
 rule 'CREATE EXTENSION and DROP EXTENSION do not run planted code'
